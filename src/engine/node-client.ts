@@ -1,0 +1,187 @@
+import type { Readable } from 'node:stream';
+import type {
+  Container,
+  ContainerSpec,
+  NetworkTable,
+  NodeFacts,
+  PortKey,
+  Proxy,
+  Volume,
+  VolumeRole,
+} from '../model/cluster.ts';
+import type { AppName, ImageRef, NodeName, VolumeId } from '../model/config.ts';
+
+/** What the engine asks of the world. `src/node` implements it twice: over SSH, and in memory. */
+export interface Cluster {
+  /** A connected client; the same one for the same node until it is closed or lost. */
+  node(name: NodeName, signal: AbortSignal): Promise<NodeClient>;
+  /** One `zfs send` into one `zfs receive`, node to node directly or through this machine. */
+  transfer(
+    request: TransferRequest,
+    progress: (doneBytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<TransferResult>;
+  close(): Promise<void>;
+}
+
+export interface TransferRequest {
+  readonly from: NodeName;
+  readonly to: NodeName;
+  readonly source: SendSource;
+  /** Full name of the dataset to receive into. */
+  readonly dataset: string;
+  /** Properties given with `-o` on receive, beyond the fixed readonly, canmount and mountpoint ones. */
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+export type SendSource =
+  | {
+      readonly kind: 'snapshot';
+      readonly dataset: string;
+      readonly snapshot: string /** `@name` or `#name` */;
+      readonly base?: string;
+    }
+  | { readonly kind: 'resume'; readonly token: string };
+
+export interface TransferResult {
+  /** Counted in our own pipe. */
+  readonly bytes: number;
+  readonly mode: 'direct' | 'relay';
+}
+
+export interface NodeClient {
+  readonly node: NodeName;
+  /** Everything the planner needs, in as few round trips as possible. Reads only. */
+  observe(signal: AbortSignal): Promise<NodeFacts>;
+  readonly containers: ContainerRuntime;
+  readonly volumes: VolumeStore;
+  readonly network: NetworkControl;
+  readonly mutex: NodeMutex;
+  close(): Promise<void>;
+}
+
+/** Docker. Names are deterministic (`drover-<app>`), so no step needs another step's result. */
+export interface ContainerRuntime {
+  list(signal: AbortSignal): Promise<readonly Container[]>;
+  /** Image id, or undefined where the node does not have it. */
+  imageId(image: ImageRef, signal: AbortSignal): Promise<string | undefined>;
+  /** Throws `image-missing` where the registry does not have it or cannot be reached. */
+  pull(
+    image: ImageRef,
+    progress: (text: string, doneBytes: number, totalBytes?: number) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** `docker save` as a stream, for copying node to node where there is no registry. */
+  exportImage(image: ImageRef, signal: AbortSignal): Promise<Readable>;
+  importImage(tar: Readable, signal: AbortSignal): Promise<void>;
+  /**
+   * Create; `directories` says where each volume lies on this node. A new (empty) volume is first filled with the
+   * image's content and ownership at that path, as Docker does for named volumes. Never starts anything.
+   */
+  create(spec: ContainerSpec, directories: Readonly<Record<VolumeId, string>>, signal: AbortSignal): Promise<void>;
+  start(app: AppName, signal: AbortSignal): Promise<void>;
+  /** Returns how it ended; undefined where there was nothing to stop. */
+  stop(
+    app: AppName,
+    graceMs: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly code: number; readonly killed: boolean } | undefined>;
+  /** Removes a container of ours that is not running; no error where there is none. */
+  remove(app: AppName, signal: AbortSignal): Promise<void>;
+  logs(app: AppName, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
+  /** Container events of this node until aborted; ends (without error) when the connection does. */
+  events(signal: AbortSignal): AsyncIterable<{ readonly action: string; readonly application?: AppName }>;
+}
+
+export interface LogOptions {
+  readonly follow: boolean;
+  readonly tail?: number;
+  readonly timestamps?: boolean;
+}
+export interface LogLine {
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+export interface VolumeProperties {
+  readonly role?: VolumeRole;
+  readonly owner?: string;
+  readonly epoch?: number;
+  readonly application?: AppName;
+}
+
+/** OpenZFS. Datasets are named in full; only those below our root are ever written to. */
+export interface VolumeStore {
+  list(signal: AbortSignal): Promise<readonly Volume[]>;
+  /** Full name a new copy of this volume has on this node: the same below the root everywhere. */
+  datasetName(volume: VolumeId, app: AppName | undefined): string;
+  /** New dataset with its `data` directory, canmount=noauto, mounted, role owner of this node, epoch 1. */
+  create(
+    volume: VolumeId,
+    app: AppName | undefined,
+    limitBytes: number | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** The directory that is bound into the container (`<mountpoint>/data`); throws where the dataset is not mounted. */
+  directory(dataset: string, signal: AbortSignal): Promise<string>;
+  setLimit(dataset: string, limitBytes: number | undefined, signal: AbortSignal): Promise<void>;
+  /**
+   * One `zfs set` for all given properties (and readonly: off for owner, on for everything else), after re-reading:
+   * throws `volume-conflict` where role, owner or epoch are not as `expected`.
+   */
+  setProperties(
+    dataset: string,
+    expected: VolumeProperties,
+    next: VolumeProperties,
+    signal: AbortSignal,
+  ): Promise<void>;
+  mount(dataset: string, signal: AbortSignal): Promise<void>;
+  /** Throws `volume-busy` naming the processes that hold it. No-op where it is not mounted. Never forced. */
+  unmount(dataset: string, signal: AbortSignal): Promise<void>;
+  snapshot(dataset: string, name: string, signal: AbortSignal): Promise<void>;
+  /** Only snapshots named `drover-…`; others are refused. No error where it is gone. */
+  destroySnapshot(dataset: string, name: string, signal: AbortSignal): Promise<void>;
+  hold(dataset: string, snapshot: string, tag: string, signal: AbortSignal): Promise<void>;
+  releaseHold(dataset: string, snapshot: string, tag: string, signal: AbortSignal): Promise<void>;
+  bookmark(dataset: string, snapshot: string, bookmark: string, signal: AbortSignal): Promise<void>;
+  destroyBookmark(dataset: string, bookmark: string, signal: AbortSignal): Promise<void>;
+  /** `zfs send -nvP`: bytes of the stream; undefined where this zfs gives none or an absurd value. */
+  estimate(
+    dataset: string,
+    snapshot: string | undefined,
+    base: string | undefined,
+    signal: AbortSignal,
+  ): Promise<number | undefined>;
+  /** `zfs receive -A`: give the partial receive up. */
+  abortReceive(dataset: string, signal: AbortSignal): Promise<void>;
+  /** What the token stands for (`zfs send -nvt`), or undefined where its snapshot is gone. */
+  readToken(
+    token: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly toGuid: string; readonly toName: string; readonly remainingBytes?: number } | undefined>;
+}
+
+export interface NetworkControl {
+  read(signal: AbortSignal): Promise<NetworkTable>;
+  /** One atomic load, kept over reboots; holds that are not in `dropHolds` stay. */
+  replace(
+    table: { readonly proxies: readonly Proxy[]; readonly open: readonly PortKey[]; readonly peers: readonly string[] },
+    dropHolds: readonly PortKey[],
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** New connections to these ports wait; the element expires by itself after `timeoutMs`. */
+  hold(ports: readonly PortKey[], timeoutMs: number, signal: AbortSignal): Promise<void>;
+  dropHolds(ports: readonly PortKey[], signal: AbortSignal): Promise<void>;
+  /** True where a TCP connection to the port on this node's own container is accepted (asked on the node itself). */
+  accepts(port: number, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface NodeMutex {
+  /** Throws `lock-held` with owner and since. The lock ends with the handle or with the connection, whichever is first. */
+  acquire(owner: string, signal: AbortSignal): Promise<LockHandle>;
+}
+export interface LockHandle {
+  /** Aborts when the lock is lost (connection gone). */
+  readonly lost: AbortSignal;
+  release(): Promise<void>;
+}

@@ -1,0 +1,169 @@
+import type { AppName, NodeName, PortMapping, Protocol, RestartPolicy, VolumeId } from './config.ts';
+import type { ErrorReport } from './errors.ts';
+
+/** One observation of every known node. An unreachable node is never an empty node. */
+export interface ClusterState {
+  readonly nodes: Readonly<Record<NodeName, NodeState>>;
+}
+
+export type NodeState =
+  | { readonly status: 'reachable'; readonly observedAt: number; readonly facts: NodeFacts }
+  | {
+      readonly status: 'unreachable';
+      readonly since: number;
+      readonly error: ErrorReport;
+      readonly lastFacts?: NodeFacts;
+    };
+
+export interface NodeFacts {
+  /** Stable id of the node (`drover:node` on the root dataset); what `drover:owner` refers to. */
+  readonly nodeId: string;
+  /** Address the others use for it; decides link variables and forwards. */
+  readonly meshAddress: string;
+  readonly containers: readonly Container[];
+  readonly volumes: readonly Volume[];
+  readonly network: NetworkTable;
+  /** Listening sockets that are not ours (sshd, other people's containers): a port drover must not take. */
+  readonly listeners: readonly Listener[];
+  /** Image id by `repository:tag` for every image the node has. */
+  readonly images: Readonly<Record<string, string>>;
+  readonly pool: PoolFacts;
+  readonly versions: {
+    readonly docker: string;
+    readonly dockerApi: string;
+    readonly zfs: string;
+    readonly kernel: string;
+    readonly arch: string;
+  };
+  readonly capabilities: ZfsCapabilities;
+  readonly roundTripMs: number;
+}
+
+export interface PoolFacts {
+  readonly name: string;
+  readonly health: string;
+  readonly sizeBytes: number;
+  readonly freeBytes: number;
+}
+
+/** What the node's zfs can do (probed from its usage texts and feature flags, never from its version alone). */
+export interface ZfsCapabilities {
+  readonly resume: boolean;
+  readonly bookmarks: boolean;
+  readonly compressed: boolean;
+  readonly largeBlocks: boolean;
+}
+
+export interface Container {
+  readonly id: string;
+  readonly name: string;
+  /** From the label; absent for foreign containers. */
+  readonly application?: AppName;
+  /** Carries our label. Everything else is foreign and untouchable. */
+  readonly managed: boolean;
+  readonly state: 'created' | 'running' | 'restarting' | 'paused' | 'exited' | 'dead' | 'removing';
+  readonly health?: 'starting' | 'healthy' | 'unhealthy';
+  readonly exit?: { readonly code: number; readonly oomKilled: boolean };
+  /** RFC 3339, from Docker. */
+  readonly startedAt?: string;
+  /** As the container really is, read back from the daemon. */
+  readonly spec: ContainerSpec;
+  /** Id of the image the container was made from, and what that image itself sets. */
+  readonly imageId: string;
+  readonly imageDefaults: ImageDefaults;
+}
+
+export interface ImageDefaults {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly command: readonly string[];
+  readonly entrypoint: readonly string[];
+}
+
+/** What decides how a container runs: made from the configuration, or read back. Both in the same form. */
+export interface ContainerSpec {
+  readonly application: AppName;
+  /** `repository:tag` or `repository@digest`. */
+  readonly image: string;
+  readonly ports: readonly PortMapping[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Absent: the image's own. */
+  readonly command?: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly mounts: readonly ContainerMount[];
+  readonly memoryLimitBytes?: number;
+  readonly cpuShares?: number;
+  readonly restartPolicy: RestartPolicy;
+}
+
+export interface ContainerMount {
+  readonly volume: VolumeId;
+  readonly mountpoint: string;
+}
+
+/**
+ * owner: writable here. frozen: still the owner's data, unmounted for a switch. released: given to `owner`, not yet
+ * known to be acquired. incoming: a copy being received. replica: an older read-only copy. diverged: an owner that
+ * came back after another took over; kept, never started. retired: declared deleted; kept until removed by hand.
+ */
+export type VolumeRole = 'owner' | 'frozen' | 'released' | 'incoming' | 'replica' | 'diverged' | 'retired';
+
+export interface Volume {
+  readonly id: VolumeId;
+  /** The application that last declared it. */
+  readonly application?: AppName;
+  /** Full ZFS name on this node. */
+  readonly dataset: string;
+  readonly role: VolumeRole;
+  /** Node id of whoever owns the data according to this copy. */
+  readonly owner?: string;
+  /** Only grows; the higher one is right. */
+  readonly epoch: number;
+  readonly mounted: boolean;
+  readonly usedBytes: number;
+  readonly referencedBytes: number;
+  /** Bytes written since the newest snapshot. */
+  readonly writtenBytes: number;
+  readonly limitBytes?: number;
+  /** Oldest first, by createtxg. */
+  readonly snapshots: readonly Snapshot[];
+  readonly bookmarks: readonly Snapshot[];
+  /** A receive was interrupted and can go on at the byte. */
+  readonly resumeToken?: string;
+  /** Send flags fixed when the volume was made. */
+  readonly flags?: string;
+}
+
+/** guid and createTxg are 64-bit and stay strings. */
+export interface Snapshot {
+  /** The part after `@` (or `#`). */
+  readonly name: string;
+  readonly guid: string;
+  readonly createTxg: string;
+}
+
+export interface NetworkTable {
+  /** False where our table is missing (after a reboot without the unit, or never set up). */
+  readonly present: boolean;
+  readonly proxies: readonly Proxy[];
+  /** Ports that applications on this node publish: served here, never forwarded. */
+  readonly open: readonly PortKey[];
+  /** Mesh addresses of the other nodes that may be forwarded to. */
+  readonly peers: readonly string[];
+  /** Ports whose new connections are held during a switch. */
+  readonly holds: readonly PortKey[];
+}
+
+export interface PortKey {
+  readonly port: number;
+  readonly protocol: Protocol;
+}
+
+/** Traffic to `port` on this node goes to the same port at `address`, the mesh address of another node. */
+export interface Proxy extends PortKey {
+  readonly address: string;
+}
+
+export interface Listener extends PortKey {
+  readonly address: string;
+  readonly process?: string;
+}

@@ -1,0 +1,154 @@
+/** Key of a node in deployment.yml: an address or a name. One word for one node everywhere in the program. */
+export type NodeName = string;
+export type AppName = string;
+/** Identity of a volume across nodes (Flocker's `dataset_id`); kept in the ZFS property `drover:vol`. */
+export type VolumeId = string;
+
+export type Protocol = 'tcp' | 'udp';
+
+/** `repository[:tag][@digest]`; the repository may carry a registry host with its own port. */
+export interface ImageRef {
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest?: string;
+}
+
+export interface PortMapping {
+  /** Port inside the container. */
+  readonly internal: number;
+  /** Port on every node; unique in a deployment for each protocol. */
+  readonly external: number;
+  readonly protocol: Protocol;
+}
+
+/** Reaches another application's external port through the linking container's own node. TCP, as in Flocker. */
+export interface Link {
+  readonly alias: string;
+  readonly localPort: number;
+  readonly remotePort: number;
+}
+
+export interface VolumeMount {
+  readonly id: VolumeId;
+  /** Absolute, normalised path inside the container. */
+  readonly mountpoint: string;
+  /** Becomes the dataset's `refquota`. */
+  readonly maximumSizeBytes?: number;
+}
+
+export type RestartPolicy =
+  | { readonly name: 'never' | 'always' | 'unless-stopped' }
+  | { readonly name: 'on-failure'; readonly maximumRetryCount?: number };
+
+export interface Application {
+  readonly name: AppName;
+  readonly image: ImageRef;
+  /** Sorted by external port, then protocol. */
+  readonly ports: readonly PortMapping[];
+  /** In the file's order (Fig links in the order of the target's ports). */
+  readonly links: readonly Link[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** The first one is Flocker's `volume`. */
+  readonly volumes: readonly VolumeMount[];
+  readonly command?: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly memoryLimitBytes?: number;
+  readonly cpuShares?: number;
+  readonly restartPolicy: RestartPolicy;
+  /** Compose `depends_on`: order of starting on one node, nothing more. */
+  readonly dependsOn?: readonly AppName[];
+}
+
+/** How to reach a node, and what it is called. Everything optional comes from ~/.ssh/config or its default. */
+export interface NodeSettings {
+  /** Shown beside the key; `deployment.yml` may use it as the key instead. */
+  readonly name?: string;
+  /** Address or host alias given to SSH; default: the key itself. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly user?: string;
+  readonly identityFile?: string;
+  readonly knownHostsFile?: string;
+  /** ssh_config to read instead of the user's own. */
+  readonly sshConfigFile?: string;
+  /** `[user@]host[:port]`, as ssh's ProxyJump. */
+  readonly jump?: string;
+  /** Address at which the other nodes and links reach this node; default: the node's address. */
+  readonly mesh?: string;
+}
+
+/** What neither file says, with its defaults (drover.yml overrides). */
+export interface Settings {
+  readonly pool: string;
+  /** Parent of all volumes, below the pool: `<pool>/<datasetRoot>`. */
+  readonly datasetRoot: string;
+  readonly timeouts: {
+    readonly connectMs: number;
+    readonly commandMs: number;
+    /** Docker's grace between TERM and KILL. */
+    readonly stopMs: number;
+    /** From the stop to a running container in its new place; beyond it the application goes back to its old owner. */
+    readonly switchMs: number;
+    /** How long a started application may take until its ports answer. */
+    readonly healthMs: number;
+  };
+  readonly switch: {
+    /** Sync rounds go on while the predicted delta is larger than this… */
+    readonly belowBytes: number;
+    /** …and at most so many rounds. */
+    readonly maxRounds: number;
+  };
+  readonly transfer: 'auto' | 'direct' | 'relay';
+}
+
+export interface Config {
+  /** Hash of everything below: equal revisions need no new run. */
+  readonly revision: string;
+  readonly format: 'flocker' | 'fig' | 'compose';
+  readonly applications: Readonly<Record<AppName, Application>>;
+  /** Every node of deployment.yml, also those with an empty list. Application names sorted. */
+  readonly deployment: Readonly<Record<NodeName, readonly AppName[]>>;
+  /** Volumes wanted without an application; the planner moves, resizes and retires them like any other. */
+  readonly datasets?: readonly PlacedVolume[];
+  /** Every node of deployment.yml and drover.yml, under the key used in deployment.yml where it has one. */
+  readonly nodes: Readonly<Record<NodeName, NodeSettings>>;
+  readonly settings: Settings;
+}
+
+export interface PlacedVolume {
+  readonly id: VolumeId;
+  readonly node: NodeName;
+  readonly maximumSizeBytes?: number;
+  /** Retire it: it is kept on disk, and nothing uses it any more. */
+  readonly deleted?: boolean;
+}
+
+export interface ConfigProblem {
+  readonly file: string;
+  /** 1-based; absent where no position makes sense (a missing file). */
+  readonly line?: number;
+  readonly column?: number;
+  /** Where in the tree, `/`-separated: `applications/web/ports/0/external`. */
+  readonly path: string;
+  readonly message: string;
+  readonly hint?: string;
+  /** The lines around the place with a caret, no colours. */
+  readonly frame?: string;
+}
+
+export type LoadResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+export const defaultSettings: Settings = {
+  pool: 'drover',
+  datasetRoot: 'volumes',
+  timeouts: { connectMs: 15_000, commandMs: 60_000, stopMs: 10_000, switchMs: 120_000, healthMs: 60_000 },
+  switch: { belowBytes: 4 * 1024 * 1024, maxRounds: 5 },
+  transfer: 'auto',
+};
+
+/** The node an application is placed on, if any; validation guarantees there is at most one. */
+export function nodeOf(config: Config, app: AppName): NodeName | undefined {
+  return Object.keys(config.deployment).find((node) => config.deployment[node]?.includes(app));
+}

@@ -1,0 +1,115 @@
+import type { ContainerSpec, PortKey, Proxy } from './cluster.ts';
+import type { AppName, ImageRef, NodeName, VolumeId } from './config.ts';
+
+/**
+ * Every effect drover can have on a node. Each is idempotent ("make it so") and decided again from what is observed
+ * when it runs, so that a run that was cut off anywhere is finished by the next one.
+ */
+export interface ActionArgs {
+  /** Have the image on the node: already there, pulled, or copied from `from` (a node that has it). */
+  'pull-image': { readonly node: NodeName; readonly image: ImageRef; readonly from?: NodeName };
+  /** New empty dataset, role owner, epoch 1. */
+  'create-volume': {
+    readonly node: NodeName;
+    readonly app?: AppName;
+    readonly volume: VolumeId;
+    readonly limitBytes?: number;
+  };
+  /** Set or lift the dataset's refquota. */
+  'resize-volume': { readonly node: NodeName; readonly volume: VolumeId; readonly limitBytes?: number };
+  /** Send rounds while the application runs, until the predicted delta is small. */
+  'sync-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
+  /** Hold new connections to these ports, on this node, until the network table is replaced or the time is over. */
+  'hold-ports': { readonly node: NodeName; readonly ports: readonly PortKey[] };
+  /** Stop and remove; the grace is settings.timeouts.stopMs. */
+  'stop-container': { readonly node: NodeName; readonly app: AppName };
+  /** Unmount (the proof that nobody writes), role frozen, final snapshot. */
+  'freeze-volume': { readonly node: NodeName; readonly volume: VolumeId };
+  /** The last delta; afterwards the final snapshot's guid is the newest on both sides. */
+  'send-final': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
+  /** Give ownership up: the point of no return. */
+  'release-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
+  /** Take ownership of what was released to this node, and mount it. */
+  'acquire-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
+  /** Undo of freeze (or of a release nobody acquired): owner again, mounted. */
+  'reclaim-volume': { readonly node: NodeName; readonly volume: VolumeId };
+  /** Mount an owned volume that is not mounted. */
+  'mount-volume': { readonly node: NodeName; readonly volume: VolumeId };
+  /** The old copy becomes a replica; op snapshots other than the common base go. */
+  'settle-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
+  /** Declared deleted: no longer used by anything, kept on disk. */
+  'retire-volume': { readonly node: NodeName; readonly volume: VolumeId };
+  /** Create (filling new volumes with the image's content) and start. */
+  'start-container': { readonly node: NodeName; readonly spec: ContainerSpec };
+  /** Health check where the image has one, else its published TCP ports accept. */
+  'check-container': { readonly node: NodeName; readonly app: AppName; readonly ports: readonly PortKey[] };
+  /** The node's whole table, replaced at once; holds on `dropHolds` end with it. */
+  'replace-network': {
+    readonly node: NodeName;
+    readonly proxies: readonly Proxy[];
+    readonly open: readonly PortKey[];
+    readonly peers: readonly string[];
+    readonly dropHolds: readonly PortKey[];
+  };
+}
+
+export type ActionKind = keyof ActionArgs;
+export type ActionOf<K extends ActionKind> = { [P in K]: { readonly kind: P } & Readonly<ActionArgs[P]> }[K];
+export type Action = ActionOf<ActionKind>;
+
+/** Readable and stable, `sync-volume:ds-pg:node1>node2`; never parsed. */
+export type StepId = string;
+
+export interface Step {
+  readonly id: StepId;
+  readonly action: Action;
+  readonly after: readonly StepId[];
+  /** Why the step is there, for a person. */
+  readonly reason: string;
+  /** What belongs together on the screen: an application's name, or `network`. */
+  readonly group: string;
+}
+
+/** A change that is wanted and cannot be planned safely now. */
+export interface Blocker {
+  readonly app?: AppName;
+  readonly node?: NodeName;
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+export interface Plan {
+  readonly revision: string;
+  /** In topological order; the same input prints the same text. */
+  readonly steps: readonly Step[];
+  readonly blocked: readonly Blocker[];
+  /** Seen, left alone, worth a line: foreign containers in the way, replicas of undeclared applications. */
+  readonly notes: readonly string[];
+}
+
+/** One application (or bare volume) changing its node. */
+export interface PlannedMove {
+  readonly app?: AppName;
+  readonly volume: VolumeId;
+  readonly from: NodeName;
+  readonly to: NodeName;
+}
+
+/** Filled in by the engine from `zfs send -nvP`; the plan itself stays pure. */
+export interface MoveForecast extends PlannedMove {
+  /** Everything that still has to cross. */
+  readonly totalBytes: number;
+  /** What is sent while the application is stopped. */
+  readonly finalBytes: number;
+  readonly downtimeMs: number;
+  readonly basis: 'earlier moves' | 'round trips' | 'unknown rate';
+}
+
+/** The node a step acts on (the receiving one for two-node steps is in its action). */
+export function nodesOf(action: Action): readonly NodeName[] {
+  return 'node' in action ? [action.node] : [action.from, action.to];
+}
+
+export function assertNever(value: never): never {
+  throw new Error(`unexpected ${JSON.stringify(value)}`);
+}

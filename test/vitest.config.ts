@@ -1,0 +1,40 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+
+/** fast: seconds, no lab. contract: the same suites on real nodes. acceptance: whole program in the lab. */
+export default defineConfig({
+  test: {
+    root,
+    projects: [
+      {
+        test: {
+          name: 'fast',
+          root,
+          include: ['unit/**/*.test.{ts,tsx}', 'property/**/*.test.ts', 'contract/memory.test.ts', '*.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'contract',
+          root,
+          include: ['contract/real*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'acceptance',
+          root,
+          include: ['acceptance/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
