@@ -14,6 +14,7 @@ export type RunOutcome =
   | { readonly result: 'blocked'; readonly steps: number; readonly blockers: readonly Blocker[] }
   | { readonly result: 'failed'; readonly failed: readonly StepId[]; readonly error: ErrorReport }
   | { readonly result: 'locked'; readonly error: ErrorReport }
+  | { readonly result: 'rejected'; readonly problems: readonly ConfigProblem[] }
   | { readonly result: 'superseded' | 'cancelled' };
 
 /** What a finished move cost; kept in the history and printed at the end. */
