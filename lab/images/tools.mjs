@@ -1,0 +1,155 @@
+// What the recipes share: running programs, a Go that is new enough, Debian's packages.
+// A recipe's hash covers this file, so a change here builds every image anew.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+const children = new Set();
+
+/** Stops the programs that run() started and that still run. */
+export function stopChildren() {
+  for (const child of children) child.kill('SIGTERM');
+}
+
+/** Runs a program; its stderr goes to ours, its stdout is returned. Throws a sentence. */
+export function run(command, args, { cwd, env } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.add(child);
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (data) => (out += data));
+    child.stderr.on('data', (data) => {
+      process.stderr.write(data);
+      err = (err + data).slice(-4000);
+    });
+    child.on('error', (e) => {
+      children.delete(child);
+      reject(new Error(e.code === 'ENOENT' ? `the program ${command} is not installed` : e.message));
+    });
+    child.on('close', (code, signal) => {
+      children.delete(child);
+      if (code === 0) return resolve(out);
+      const last = err.trim().split('\n').at(-1);
+      const how = signal ? `was ended by ${signal}` : `exited ${code}`;
+      reject(new Error(`${basename(command)} ${args[0] ?? ''} ${how}${last ? `: ${last}` : ''}`));
+    });
+  });
+}
+
+// ---- trees ----
+
+/** Makes an image's tree: directories with their modes, files with their text. */
+export async function tree(root, { dirs = {}, files = {}, links = {} }) {
+  for (const [path, mode] of Object.entries(dirs)) {
+    await mkdir(join(root, path), { recursive: true });
+    await chmod(join(root, path), mode);
+  }
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(join(root, path, '..'), { recursive: true });
+    await writeFile(join(root, path), text);
+    await chmod(join(root, path), 0o644);
+  }
+  for (const [path, target] of Object.entries(links)) {
+    await mkdir(join(root, path, '..'), { recursive: true });
+    await symlink(target, join(root, path));
+  }
+}
+
+export const PASSWD = {
+  '/etc/passwd':
+    'root:x:0:0:root:/:/bin/sh\ndaemon:x:1:1:daemon:/:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n',
+  '/etc/group': 'root:x:0:\ndaemon:x:1:\nnogroup:x:65534:\n',
+};
+
+// ---- Debian ----
+
+/** Unpacks a package of the Debian (or derivative) we run on into dir, without installing it. */
+export async function unpackDebianPackage(name, dir, temp) {
+  const at = await mkdtemp(join(temp, 'deb-'));
+  await run('apt-get', ['-q', '-o', 'APT::Sandbox::User=root', 'download', name], { cwd: at });
+  const deb = (await readdir(at)).find((file) => file.endsWith('.deb'));
+  if (!deb) throw new Error(`apt-get download ${name} left no package file`);
+  await run('dpkg-deb', ['-x', join(at, deb), dir]);
+  await rm(at, { recursive: true });
+}
+
+/** Where this machine's own apt takes Debian from. */
+async function debianMirror() {
+  const out = await run('apt-get', ['indextargets', '--format', '$(ORIGIN)|$(LABEL)|$(REPO_URI)', 'Identifier: Packages']);
+  const found = out.split('\n').find((line) => line.startsWith('Debian|Debian|'));
+  if (!found) throw new Error("apt's sources on this machine name no Debian mirror (or apt-get update was never run)");
+  return found.split('|')[2];
+}
+
+// ---- Go ----
+
+const GO = { major: 1, minor: 22 }; // the oldest that will do
+
+function goVersion(go, env = {}) {
+  const got = spawnSync(go, ['env', 'GOVERSION'], {
+    encoding: 'utf8',
+    env: { ...process.env, GOTOOLCHAIN: 'local', GO111MODULE: 'off', ...env },
+  });
+  const m = /^go(\d+)\.(\d+)/.exec(got.stdout ?? '');
+  return m && { major: Number(m[1]), minor: Number(m[2]) };
+}
+
+const newEnough = (v) => v && (v.major > GO.major || (v.major === GO.major && v.minor >= GO.minor));
+
+/** A Go of at least 1.22: the machine's, else that of Debian 13, unpacked once into the cache. */
+async function findGo(cache) {
+  if (!process.env.DROVER_LAB_DEBIAN_GO) {
+    for (const go of ['go', '/usr/local/go/bin/go']) {
+      if (newEnough(goVersion(go))) return { go, env: {} };
+    }
+  }
+  // Debian's go programs are static and its package needs no setting up, so the
+  // unpacked tree is used where it lies: no chroot, and nothing is installed.
+  const at = join(cache, 'go-debian13');
+  if (!existsSync(at)) {
+    process.stderr.write(`no Go of ${GO.major}.${GO.minor} or newer here: unpacking that of Debian 13 into ${at}\n`);
+    await mkdir(cache, { recursive: true });
+    const temp = await mkdtemp(`${at}.tmp-`);
+    try {
+      const proxy = (await run('apt-config', ['shell', 'P', 'Acquire::http::Proxy'])).match(/^P='(.+)'$/m)?.[1];
+      await run('mmdebstrap', [
+        '--variant=extract',
+        '--include=golang-1.24-go,golang-1.24-src',
+        ...(proxy ? [`--aptopt=Acquire::http::Proxy "${proxy}"`] : []),
+        'trixie',
+        temp,
+        await debianMirror(),
+      ]);
+      await chmod(temp, 0o755);
+      await rename(temp, at).catch((e) => {
+        if (!existsSync(at)) throw e; // else another build was faster
+      });
+    } finally {
+      await rm(temp, { recursive: true, force: true });
+    }
+  }
+  const env = { GOROOT: join(at, 'usr/lib/go-1.24') };
+  const go = join(env.GOROOT, 'bin/go');
+  if (!newEnough(goVersion(go, env))) throw new Error(`the Go unpacked in ${at} does not run; remove that directory to unpack it again`);
+  return { go, env };
+}
+
+let goFound;
+
+/** Builds the Go program in dir as one static binary. */
+export async function goBuild({ dir, out, tags = '', cache }) {
+  const { go, env } = await (goFound ??= findGo(cache));
+  await run(go, ['build', '-trimpath', '-buildvcs=false', '-tags', tags, '-ldflags', '-s -w -buildid=', '-o', out, '.'], {
+    cwd: dir,
+    env: { ...env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly', GOWORK: 'off', GO111MODULE: 'on' },
+  });
+  await chmod(out, 0o755);
+  const head = await readFile(out);
+  if (head.subarray(0, 4).toString('latin1') !== '\x7fELF') throw new Error('go build did not make a Linux program');
+}

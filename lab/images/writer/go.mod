@@ -1,0 +1,3 @@
+module drover.example/lab/writer
+
+go 1.22

@@ -1,0 +1,11 @@
+import { join } from 'node:path';
+import { PASSWD, goBuild, tree } from '../tools.mjs';
+
+export default {
+  ref: 'drover/writer:1',
+  changes: ['CMD ["/writer"]', 'EXPOSE 8000 8001 8002/udp', 'VOLUME /data'],
+  async build({ dir, root, cache }) {
+    await tree(root, { dirs: { '/tmp': 0o1777, '/data': 0o755 }, files: PASSWD });
+    await goBuild({ dir, out: join(root, 'writer'), cache });
+  },
+};
