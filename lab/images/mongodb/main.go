@@ -113,15 +113,18 @@ func hangUp(listen string, done <-chan struct{}) {
 		return
 	}
 	for {
-		fds, _ := os.ReadDir("/proc/self/fd")
-		for _, e := range fds {
-			fd, err := strconv.Atoi(e.Name())
-			if err != nil {
+		// File descriptors are given out lowest first, so a long row of
+		// unused ones is the end of them.
+		for fd, unused := 0, 0; unused < 1024; fd++ {
+			got, err := localPort(fd)
+			if errors.Is(err, syscall.EBADF) {
+				unused++
 				continue
 			}
+			unused = 0
 			// The only sockets of this process on that port are the
 			// listener (being closed already) and its connections.
-			if localPort(fd) == port {
+			if err == nil && got == port {
 				_ = syscall.Shutdown(fd, syscall.SHUT_RD)
 			}
 		}
@@ -133,14 +136,15 @@ func hangUp(listen string, done <-chan struct{}) {
 	}
 }
 
-func localPort(fd int) int {
-	switch a, _ := syscall.Getsockname(fd); a := a.(type) {
+func localPort(fd int) (int, error) {
+	a, err := syscall.Getsockname(fd)
+	switch a := a.(type) {
 	case *syscall.SockaddrInet4:
-		return a.Port
+		return a.Port, nil
 	case *syscall.SockaddrInet6:
-		return a.Port
+		return a.Port, nil
 	}
-	return -1
+	return 0, err
 }
 
 // ping sends the "ping" command and wants an answer to it.
