@@ -1,0 +1,135 @@
+/** The base disk of every node: Debian with OpenZFS and Docker, built once, kept under its recipe's hash. */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { $ } from 'zx';
+import { LabError, onInterrupt } from './errors.mjs';
+import { withLock } from './lock.mjs';
+import { DISK_SIZE, LAB_DIR, SUBNET, SUITE, baseDir, baseHash, cacheRoot } from './paths.mjs';
+import { osRelease } from './support.mjs';
+import { progress } from './progress.mjs';
+
+const BUILD_MS = 340_000;
+const TMP_PREFIX = 'tmp-';
+
+/** Paths of a finished base; undefined when it has yet to be built. */
+export function cachedBase() {
+  const dir = baseDir();
+  if (!existsSync(join(dir, 'done'))) return undefined;
+  return {
+    dir,
+    hash: baseHash(),
+    disk: join(dir, 'base.raw'),
+    kernel: join(dir, 'vmlinuz'),
+    initrd: join(dir, 'initrd.img'),
+    key: join(dir, 'id_ed25519'),
+  };
+}
+
+/** Where Debian's packages come from: this machine's own sources on Debian, else mmdebstrap's default. */
+async function mirrorLine() {
+  const { ID, VERSION_CODENAME } = osRelease();
+  if (ID !== 'debian' || !VERSION_CODENAME) return [];
+  const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
+  const listed = await $({ quiet: true, nothrow: true })`apt-get indextargets --format ${format} ${'Created-By: Packages'}`;
+  const row = listed.stdout.split('\n').map((line) => line.split(' '))
+    .find(([, release, component]) => release === VERSION_CODENAME && component === 'main');
+  return row ? [`deb ${row[0]} ${SUITE} main contrib`] : [];
+}
+
+/** How this machine's apt reaches its mirror (proxy, clock checks): the build needs the same. */
+async function hostAptOptions() {
+  const dump = await $({ quiet: true, nothrow: true })`apt-config dump`;
+  return dump.stdout.split('\n')
+    .filter((line) => /^Acquire::(https?::Proxy|Check-Valid-Until|Check-Date)\b.*"[^"]+"/i.test(line))
+    .map((line) => `--aptopt=${line.replace(/;$/, '')}`);
+}
+
+const packageList = async () =>
+  (await readFile(join(LAB_DIR, 'base', 'packages.txt'), 'utf8')).split('\n').filter((line) => line && !line.startsWith('#'));
+
+/** What mmdebstrap and dpkg print, in words. */
+function describe(line) {
+  const unpacking = /^(?:Get:\d+ \S+ \S+ \S+ (\S+)|Unpacking (\S+)|Setting up (\S+))/.exec(line);
+  if (/dkms|Building module/i.test(line)) return 'compiling the ZFS module';
+  if (unpacking) return line.replace(/ \.\.\.$/, '').slice(0, 60);
+  return /^I: /.test(line) ? line.slice(3) : undefined;
+}
+
+async function buildTree(tmp, stage) {
+  const env = { ...process.env, LAB_PUBKEY: (await readFile(join(tmp, 'id_ed25519.pub'), 'utf8')).trim(), LAB_SUBNET: SUBNET };
+  const lean = ['man', 'locale', 'doc'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
+  // A mount namespace of its own: whatever ends the build, no mount is left in the tree.
+  const work = $({ env, quiet: true, detached: true })`unshare --mount --propagation private mmdebstrap --mode=root --variant=minbase \
+    --components=main,contrib --include=${(await packageList()).join(',')} ${await hostAptOptions()} \
+    --aptopt=${'Acquire::Languages "none"'} --aptopt=${'APT::Install-Recommends "false"'} ${lean} \
+    --customize-hook=${join(LAB_DIR, 'base', 'customize.sh')} --format=directory --verbose ${SUITE} ${join(tmp, 'root')} ${await mirrorLine()}`;
+  const forget = onInterrupt(() => work.kill('SIGTERM').catch(() => {}));
+  for (const stream of [work.stdout, work.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      const text = describe(line);
+      if (text) stage.update(text);
+    });
+  }
+  try {
+    const out = await work;
+    await writeFile(join(tmp, 'build.log'), out.stderr);
+  } catch (error) {
+    const log = join(cacheRoot(), 'last-build.log');
+    await writeFile(log, `${error.stdout ?? ''}\n${error.stderr ?? error.message}`);
+    throw new LabError(`The node image could not be built; the whole output is in ${log}.`, { cause: error });
+  } finally {
+    forget();
+  }
+}
+
+async function makeDisk(tmp) {
+  const root = join(tmp, 'root');
+  const boot = await readdir(join(root, 'boot'));
+  const newest = (prefix) => join(root, 'boot', boot.filter((name) => name.startsWith(prefix)).sort().at(-1));
+  await $({ quiet: true })`cp ${newest('vmlinuz-')} ${join(tmp, 'vmlinuz')}`;
+  await $({ quiet: true })`cp ${newest('initrd.img-')} ${join(tmp, 'initrd.img')}`;
+  await $({ quiet: true })`mke2fs -q -t ext4 -m 0 -L node -d ${root} ${join(tmp, 'base.raw')} ${DISK_SIZE}`;
+  await $({ quiet: true })`rm -rf --one-file-system ${root}`;
+}
+
+async function sweep() {
+  await mkdir(cacheRoot(), { recursive: true });
+  for (const name of await readdir(cacheRoot())) {
+    if (name.startsWith(TMP_PREFIX)) await $({ quiet: true, nothrow: true })`rm -rf --one-file-system ${join(cacheRoot(), name)}`;
+  }
+}
+
+/** The base, built when it is missing. Two callers at once: the second waits and finds it there. */
+export async function ensureBase() {
+  const ready = cachedBase();
+  if (ready) return ready;
+  const onWait = () => progress.note('  another lab command is building the image; waiting for it …');
+  return withLock(join(cacheRoot(), 'build.lock'), async () => {
+    const built = cachedBase();
+    if (built) return built;
+    await sweep();
+    const tmp = join(cacheRoot(), `${TMP_PREFIX}${process.pid}`);
+    await mkdir(tmp, { mode: 0o755 });
+    const forget = onInterrupt(() => rm(tmp, { recursive: true, force: true }));
+    const stage = progress.stage('building the node image (Debian, OpenZFS, Docker)', { expectedMs: BUILD_MS });
+    try {
+      await $({ quiet: true })`ssh-keygen -q -t ed25519 -N ${''} -C drover-lab -f ${join(tmp, 'id_ed25519')}`;
+      await buildTree(tmp, stage);
+      stage.update('making the disk');
+      await makeDisk(tmp);
+      await writeFile(join(tmp, 'done'), new Date().toISOString());
+      await rm(baseDir(), { recursive: true, force: true });
+      await rename(tmp, baseDir());
+      stage.done();
+    } catch (error) {
+      stage.fail();
+      await rm(tmp, { recursive: true, force: true });
+      throw error;
+    } finally {
+      forget();
+    }
+    return cachedBase();
+  }, { onWait });
+}

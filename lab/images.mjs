@@ -1,0 +1,56 @@
+/** Container images for the nodes: made by lab/images/build.mjs, imported before the state is saved. */
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { $ } from 'zx';
+import { LabError } from './errors.mjs';
+import { onNode } from './nodes.mjs';
+import { LAB_DIR, cacheRoot, hashOf } from './paths.mjs';
+import { progress } from './progress.mjs';
+
+const FOLDER = join(LAB_DIR, 'images');
+const BUILDER = join(FOLDER, 'build.mjs');
+const BUILD_MS = 60_000;
+
+export const haveRecipes = () => existsSync(BUILDER);
+export const recipesHash = () => (haveRecipes() ? hashOf({ paths: [FOLDER] }) : 'none');
+
+/** NAME, TARFILE, HASH, JSON, with tabs between. */
+function parseLine(line) {
+  const [name, tar, hash, json] = line.split('\t');
+  try {
+    return { name, tar, hash, ...JSON.parse(json) };
+  } catch {
+    throw new LabError(`lab/images/build.mjs printed a line that is no image: "${line}".`);
+  }
+}
+
+/** Builds every image (the builder keeps what it built before) and returns what to import. */
+export async function buildImages() {
+  if (!haveRecipes()) return [];
+  const out = join(cacheRoot(), 'images');
+  await mkdir(out, { recursive: true });
+  const stage = progress.stage('building the container images', { expectedMs: BUILD_MS });
+  const work = $({ quiet: true, nothrow: true, stdio: ['ignore', 'pipe', 'pipe'] })`${process.execPath} ${BUILDER} --out ${out}`;
+  createInterface({ input: work.stderr }).on('line', (line) => stage.update(line));
+  const done = await work;
+  if (done.exitCode !== 0) {
+    stage.fail();
+    const why = done.stderr.trim().split('\n').at(-1);
+    throw new LabError(`The container images could not be built (${why}); \`up --no-images\` starts the lab without them.`);
+  }
+  const images = done.stdout.split('\n').filter(Boolean).map(parseLine);
+  stage.done(images.map((image) => image.ref).join(', '));
+  return images;
+}
+
+const quote = (word) => `'${word.replaceAll("'", `'\\''`)}'`;
+
+export async function importImages(lab, index, images, onImage = () => {}) {
+  for (const image of images) {
+    onImage(image.ref);
+    const changes = (image.changes ?? []).map((change) => `--change ${quote(change)}`).join(' ');
+    await onNode(lab, index, `docker import ${changes} - ${quote(image.ref)}`, { input: createReadStream(image.tar) });
+  }
+}

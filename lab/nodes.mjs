@@ -1,0 +1,77 @@
+/** Speaking to the nodes over ssh, with the lab's own key and strict host keys. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { $ } from 'zx';
+import { LabError } from './errors.mjs';
+import { netPrefix } from './network.mjs';
+import { addressOf, nodeDir, runDir } from './paths.mjs';
+
+const TRY_EVERY_MS = 400;
+
+export const indexesOf = (lab) => Array.from({ length: lab.nodes }, (_, at) => at + 1);
+export const sshConfig = (lab) => join(runDir(lab.name), 'ssh_config');
+
+/** The argv that reaches a node; `words` as for ssh. */
+export const sshWords = (lab, index, ...options) => [...netPrefix(lab), 'ssh', '-F', sshConfig(lab), ...options, `node${index}`];
+
+/** Key, known_hosts, ssh_config and drover.yml, written anew each time: they follow from the lab. */
+export async function writeAccess(lab, base) {
+  const dir = runDir(lab.name);
+  const key = join(dir, 'id_ed25519');
+  const knownHosts = join(dir, 'known_hosts');
+  await writeFile(key, await readFile(base.key), { mode: 0o600 });
+  await writeFile(`${key}.pub`, await readFile(`${base.key}.pub`));
+  const hosts = await Promise.all(indexesOf(lab).map(async (index) => ({
+    index,
+    address: addressOf(index),
+    hostKey: (await readFile(join(nodeDir(lab.name, index), 'hostkey.pub'), 'utf8')).split(' ').slice(0, 2).join(' '),
+  })));
+  await writeFile(knownHosts, hosts.map(({ index, address, hostKey }) => `node${index},${address} ${hostKey}\n`).join(''));
+  await writeFile(sshConfig(lab), hosts.map(({ index, address }) => `Host node${index} ${address}
+  HostName ${address}
+  User root
+  IdentityFile "${key}"
+  IdentitiesOnly yes
+  UserKnownHostsFile "${knownHosts}"
+  GlobalKnownHostsFile /dev/null
+  StrictHostKeyChecking yes
+  HostKeyAlgorithms ssh-ed25519
+  ConnectTimeout 10
+`).join('\n'));
+  await writeFile(join(dir, 'drover.yml'), `version: 1\nnodes:\n${hosts.map(({ index, address }) =>
+    `  ${address}: {name: node${index}, host: ${address}, user: root, port: 22, identityFile: ${JSON.stringify(key)}, knownHostsFile: ${JSON.stringify(knownHosts)}}\n`).join('')}`);
+}
+
+/** Runs a command on a node; a failure becomes one sentence. `input` may be a string, buffer or stream. */
+export async function onNode(lab, index, command, { input, nothrow = false, limit } = {}) {
+  const stdin = input === undefined ? { stdio: ['ignore', 'pipe', 'pipe'] } : { input };
+  const shell = $({ quiet: true, nothrow: true, ...stdin, ...(limit ? { timeout: limit } : {}) });
+  const out = await shell`${sshWords(lab, index)} ${command}`;
+  if (out.exitCode !== 0 && !nothrow) {
+    throw new LabError(`"${command.slice(0, 80)}" failed on node${index}: ${out.stderr.trim().split('\n').at(-1) || `status ${out.exitCode}`}`);
+  }
+  return out;
+}
+
+/** Does the node let us in right now? */
+export async function answers(lab, index, seconds = 3) {
+  const out = await $({ quiet: true, nothrow: true, stdio: ['ignore', 'pipe', 'pipe'], timeout: (seconds + 2) * 1000 })`${sshWords(lab, index, '-o', `ConnectTimeout=${seconds}`, '-o', 'LogLevel=ERROR')} true`;
+  return out.exitCode === 0;
+}
+
+/** Waits for ssh, then sets the node's clock: after a restore it shows the moment of the save. */
+export async function awaitNode(lab, index, limitMs, { onTry = () => {} } = {}) {
+  const until = Date.now() + limitMs;
+  while (Date.now() < until) {
+    onTry();
+    if (await answers(lab, index)) {
+      await setClock(lab, index);
+      return;
+    }
+    await sleep(TRY_EVERY_MS);
+  }
+  throw new LabError(`node${index} did not answer ssh within ${Math.round(limitMs / 1000)} s; its console is in ${join(nodeDir(lab.name, index), 'console.log')}.`);
+}
+
+export const setClock = (lab, index) => onNode(lab, index, `date -s @${(Date.now() / 1000).toFixed(3)} >/dev/null`, { nothrow: true });

@@ -1,0 +1,62 @@
+/** Where things are kept, and the numbers every part of the lab agrees on. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { UsageError } from './errors.mjs';
+
+export const LAB_DIR = dirname(fileURLToPath(import.meta.url));
+export const SUBNET = '172.16.255';
+export const BRIDGE = 'drover0';
+export const SUITE = 'trixie';
+export const MAX_NODES = 9;
+export const DEFAULT_NODES = 2;
+export const DEFAULT_MEMORY_MB = 1024;
+export const POOL_SIZE = '4G';
+export const DISK_SIZE = '8G';
+export const MIN_MEMORY_MB = 512;
+
+export const cacheRoot = (env = process.env) => join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drover', 'lab');
+export const stateRoot = (env = process.env) =>
+  join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'drover', 'lab');
+
+export function checkLabName(name) {
+  if (!/^[a-z0-9][a-z0-9-]{0,30}$/.test(name)) {
+    throw new UsageError(`"${name}" cannot name a lab: use small letters, digits and hyphens, at most 31.`);
+  }
+  return name;
+}
+
+export const runDir = (name) => join(stateRoot(), name);
+export const nodeDir = (name, index) => join(runDir(name), `node${index}`);
+
+/** node1 -> 172.16.255.250, as in the tutorials. */
+export const addressOf = (index) => `${SUBNET}.${249 + index}`;
+export const macOf = (index) => `52:54:00:d0:00:0${index}`;
+export const tapOf = (index) => `drv-node${index}`;
+
+function filesUnder(path) {
+  if (statSync(path).isFile()) return [path];
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => !['node_modules', '.cache', 'out'].includes(entry.name))
+    .flatMap((entry) => filesUnder(join(path, entry.name)))
+    .sort();
+}
+
+/** sha256 over the names and contents of files and over plain values, shortened to 16 digits. */
+export function hashOf({ paths = [], values = [] }) {
+  const hash = createHash('sha256');
+  for (const path of paths.flatMap(filesUnder)) {
+    hash
+      .update(`${relative(LAB_DIR, path)}\0`)
+      .update(readFileSync(path))
+      .update('\0');
+  }
+  hash.update(JSON.stringify(values));
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** The base image's recipe: the package list and what is done to the tree afterwards. */
+export const baseHash = () => hashOf({ paths: [join(LAB_DIR, 'base')], values: [SUITE, SUBNET, DISK_SIZE, 1] });
+export const baseDir = () => join(cacheRoot(), baseHash());

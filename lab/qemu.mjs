@@ -1,0 +1,150 @@
+/** One node's machine: start, find, talk to, save, end. */
+import { spawn } from 'node:child_process';
+import { existsSync, openSync, readFileSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { $ } from 'zx';
+import { LabError } from './errors.mjs';
+import { POOL_SIZE, macOf, nodeDir, tapOf } from './paths.mjs';
+import { netPrefix } from './network.mjs';
+import { withQmp } from './qmp.mjs';
+
+const START_LIMIT_MS = 15_000;
+const END_LIMIT_MS = 10_000;
+const KERNEL_LINE = 'root=/dev/vda rw console=ttyS0 quiet loglevel=3 mitigations=off net.ifnames=0 no5lvl panic=5 systemd.show_status=0';
+
+/** What, when changed, makes a saved state unusable. */
+export const machineFacts = (lab) => [lab.qemu, lab.accel, lab.smp, lab.memory, KERNEL_LINE, POOL_SIZE, 2];
+
+const pidFile = (lab, index) => join(nodeDir(lab.name, index), 'pid');
+
+/** The process id of a node's machine, or undefined when it is off. */
+export function pidOf(lab, index) {
+  try {
+    const pid = Number(readFileSync(pidFile(lab, index), 'utf8'));
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return words.includes(machineName(lab, index)) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const machineName = (lab, index) => `drover-${lab.name}-node${index}`;
+
+/** Through /proc, because a socket's path may have 107 characters and a home folder knows nothing of that. */
+const qmpPath = (lab, index) => `/proc/${pidOf(lab, index)}/cwd/qmp.sock`;
+
+export const withMachine = (lab, index, use) => {
+  if (pidOf(lab, index) === undefined) {
+    throw new LabError(`node${index} is off; switch it on with \`npm run lab -- up\` first.`);
+  }
+  return withQmp(qmpPath(lab, index), use);
+};
+
+export async function createDisks(lab, index, base) {
+  const dir = nodeDir(lab.name, index);
+  await $({ quiet: true })`qemu-img create -q -f qcow2 -F raw -b ${base.disk} ${join(dir, 'root.qcow2')}`;
+  await $({ quiet: true })`qemu-img create -q -f qcow2 ${join(dir, 'pool.qcow2')} ${POOL_SIZE}`;
+  await $({ quiet: true })`ssh-keygen -q -t ed25519 -N ${''} -C ${`node${index}`} -f ${join(dir, 'hostkey')}`;
+  await writeFile(join(dir, 'hostname'), `node${index}\n`);
+}
+
+function machineArgs(lab, index, base, snapshot) {
+  const kvm = lab.accel === 'kvm';
+  // The backing file is named here, not in the overlay, so that a cache may be moved.
+  const rootDisk = `file=root.qcow2,format=qcow2,if=none,id=root,discard=unmap,backing.driver=raw,backing.file.driver=file,backing.file.filename=${base.disk}`;
+  return [
+    '-name', machineName(lab, index),
+    '-accel', kvm ? 'kvm' : 'tcg,thread=multi', '-cpu', kvm ? 'host' : 'max',
+    '-smp', String(lab.smp), '-m', String(lab.memory),
+    '-display', 'none', '-nodefaults', '-serial', 'file:console.log',
+    '-kernel', base.kernel, '-initrd', base.initrd, '-append', KERNEL_LINE,
+    '-drive', rootDisk, '-device', 'virtio-blk-pci,drive=root',
+    '-drive', 'file=pool.qcow2,format=qcow2,if=none,id=pool,discard=unmap', '-device', 'virtio-blk-pci,drive=pool,serial=pool',
+    '-netdev', `tap,id=lan,ifname=${tapOf(index)},script=no,downscript=no`,
+    '-device', `virtio-net-pci,netdev=lan,mac=${macOf(index)},romfile=`,
+    '-device', 'virtio-rng-pci',
+    '-fw_cfg', 'name=opt/drover/hostkey,file=hostkey', '-fw_cfg', 'name=opt/drover/hostname,file=hostname',
+    '-qmp', 'unix:qmp.sock,server=on,wait=off',
+    ...(snapshot ? ['-loadvm', snapshot] : []),
+  ];
+}
+
+/** Starts a node's machine, from its saved state when `snapshot` names one, and waits until QEMU answers. */
+export async function startMachine(lab, index, base, { snapshot } = {}) {
+  const dir = nodeDir(lab.name, index);
+  await rm(join(dir, 'qmp.sock'), { force: true });
+  const log = openSync(join(dir, 'qemu.log'), 'w');
+  const [program, ...args] = [...netPrefix(lab), 'qemu-system-x86_64', ...machineArgs(lab, index, base, snapshot)];
+  const child = spawn(program, args, { cwd: dir, detached: true, stdio: ['ignore', log, log] });
+  let exited = false;
+  child.once('exit', () => { exited = true; });
+  child.once('error', () => { exited = true; });
+  child.unref();
+  await writeFile(pidFile(lab, index), String(child.pid));
+  const until = Date.now() + START_LIMIT_MS;
+  while (!exited && Date.now() < until) {
+    if (existsSync(join(dir, 'qmp.sock')) && pidOf(lab, index)) {
+      const running = await withMachine(lab, index, (qmp) => qmp.execute('query-status')).catch(() => undefined);
+      if (running) return;
+    }
+    await sleep(50);
+  }
+  const why = (await readFile(join(dir, 'qemu.log'), 'utf8')).trim().split('\n').at(-1) || 'it did not answer in time';
+  await killMachine(lab, index);
+  throw new LabError(`The machine of node${index} did not start: ${why}`);
+}
+
+async function gone(lab, index, limit) {
+  const until = Date.now() + limit;
+  while (pidOf(lab, index) !== undefined && Date.now() < until) await sleep(50);
+  return pidOf(lab, index) === undefined;
+}
+
+/** Power loss: nothing is written back, nobody is told. */
+export async function killMachine(lab, index) {
+  const pid = pidOf(lab, index);
+  if (pid !== undefined) {
+    process.kill(pid, 'SIGKILL');
+    await gone(lab, index, END_LIMIT_MS);
+  }
+  await rm(pidFile(lab, index), { force: true });
+  return pid;
+}
+
+/** Ends QEMU in order, its disks flushed; the node itself is not asked. */
+export async function quitMachine(lab, index) {
+  if (pidOf(lab, index) === undefined) return;
+  await withMachine(lab, index, (qmp) => qmp.execute('quit')).catch(() => {});
+  if (!(await gone(lab, index, END_LIMIT_MS))) await killMachine(lab, index);
+  await rm(pidFile(lab, index), { force: true });
+}
+
+const everyNode = (indexes, each) => Promise.all(indexes.map(each));
+
+/** Saves all machines at one moment: everyone is stopped before anyone is saved. */
+export async function saveMachines(lab, indexes, tag, { resume = true } = {}) {
+  const onEach = (use) => everyNode(indexes, (index) => withMachine(lab, index, use));
+  await onEach((qmp) => qmp.execute('stop'));
+  try {
+    await onEach((qmp) => qmp.monitor(`savevm ${tag}`));
+  } finally {
+    if (resume) await onEach((qmp) => qmp.execute('cont'));
+  }
+}
+
+/** Puts running machines back to a saved moment. */
+export async function loadMachines(lab, indexes, tag) {
+  const onEach = (use) => everyNode(indexes, (index) => withMachine(lab, index, use));
+  await onEach((qmp) => qmp.execute('stop'));
+  await onEach((qmp) => qmp.monitor(`loadvm ${tag}`));
+  await onEach((qmp) => qmp.execute('cont'));
+}
+
+/** Names of the states saved in a node's disk. */
+export async function savedTags(lab, index) {
+  const out = await $({ quiet: true, nothrow: true })`qemu-img info -U --output=json ${join(nodeDir(lab.name, index), 'root.qcow2')}`;
+  if (out.exitCode !== 0) return [];
+  return (JSON.parse(out.stdout).snapshots ?? []).map((snapshot) => snapshot.name);
+}

@@ -1,0 +1,35 @@
+/** The programs the lab needs, installed on Debian when they are missing. */
+import { $ } from 'zx';
+import { LabError } from './errors.mjs';
+import { EXTRA_PACKAGES, TOOLS, isDebianFamily, labSupport, missingTools } from './support.mjs';
+import { progress } from './progress.mjs';
+
+const PACKAGES_MS = 60_000;
+
+export async function ensureTools() {
+  const support = labSupport();
+  if (!support.ok) throw new LabError(support.reason, { code: 69 });
+  const missing = missingTools();
+  if (missing.length === 0) return;
+  if (!isDebianFamily()) throw new LabError(`Install these first: ${missing.join(', ')}.`);
+  const packages = [...new Set([...missing.map((tool) => TOOLS[tool]), ...EXTRA_PACKAGES])];
+  const stage = progress.stage(`installing ${packages.join(', ')}`, { expectedMs: PACKAGES_MS });
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const install = () => {
+    const work = $({ env, quiet: true })`apt-get install -y --no-install-recommends ${packages}`;
+    work.stdout.on('data', (chunk) => stage.update(String(chunk).trim().split('\n').at(-1)));
+    return work;
+  };
+  try {
+    await install().catch(async () => {
+      stage.update('reading the package lists');
+      await $({ env, quiet: true })`apt-get update`;
+      await install();
+    });
+    stage.done();
+  } catch (error) {
+    stage.fail();
+    const why = String(error.stderr ?? error.message).trim().split('\n').at(-1);
+    throw new LabError(`apt-get could not install ${packages.join(', ')} (${why}); install them by hand and run this again.`);
+  }
+}

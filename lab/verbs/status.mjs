@@ -1,0 +1,77 @@
+/** status: what the lab is and how its nodes are, for people or as JSON. */
+import { readFile } from 'node:fs/promises';
+import { indexesOf, onNode, sshConfig } from '../nodes.mjs';
+import { addressOf, runDir } from '../paths.mjs';
+import { pidOf, savedTags, withMachine } from '../qemu.mjs';
+import { labName, readLab } from '../store.mjs';
+import { CLEAN } from '../states.mjs';
+import { ASLEEP } from './up.mjs';
+
+const PROBE = 'zpool list -H -o name,health,size,allocated,free; docker ps -q | wc -l';
+
+async function residentMb(pid) {
+  const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(text)?.[1] ?? 0) / 1024);
+}
+
+function parsePool(line) {
+  const [name, health, size, allocated, free] = line.split('\t');
+  return { name, health, size, allocated, free };
+}
+
+async function nodeStatus(lab, index) {
+  const pid = pidOf(lab, index);
+  const base = { name: `node${index}`, address: addressOf(index), broken: lab.broken?.[index] ?? [] };
+  if (!pid) return { ...base, state: lab.asleep?.includes(index) ? 'asleep' : 'off' };
+  const status = await withMachine(lab, index, (qmp) => qmp.execute('query-status')).catch(() => ({ status: 'unknown' }));
+  const probe = await onNode(lab, index, PROBE, { nothrow: true, limit: 15_000 });
+  const lines = probe.stdout.trim().split('\n');
+  const reached = probe.exitCode === 0;
+  return {
+    ...base,
+    state: status.status,
+    pid,
+    memoryMb: lab.memory,
+    residentMb: await residentMb(pid),
+    ssh: reached,
+    pool: reached && lines.length > 1 ? parsePool(lines[0]) : null,
+    containers: reached ? Number(lines.at(-1)) : null,
+  };
+}
+
+function tell(report) {
+  const { lab, nodes } = report;
+  const where = lab.netns ? `in the namespace ${lab.netns}` : 'in the machine\'s own network';
+  const lines = [`The lab "${lab.name}", ${lab.accel === 'kvm' ? 'with KVM' : 'emulated (no KVM)'}, ${where}:`];
+  for (const node of nodes) {
+    const pool = node.pool ? `pool ${node.pool.name} ${node.pool.health}, ${node.pool.free} free` : 'pool unknown';
+    const detail = node.pid
+      ? `${node.ssh ? 'ssh yes' : 'ssh NO'}, ${pool}, ${node.containers ?? '?'} containers, ${node.residentMb} of ${node.memoryMb} MB`
+      : '';
+    const broken = node.broken.length > 0 ? `  broken: ${node.broken.join(', ')}` : '';
+    lines.push(`  ${node.name}  ${node.address}  ${node.state.padEnd(8)} ${detail}${broken}`);
+  }
+  lines.push(`  saved: ${report.saved.join(', ') || 'nothing'}`, `  ssh -F ${report.files.sshConfig}`);
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** Exit status 0 when every node is reached, 3 when the lab is there but not whole, 4 when there is none. */
+export async function status(values) {
+  const name = labName(values);
+  const lab = await readLab(name);
+  if (!lab) {
+    process.stdout.write(values.json ? `${JSON.stringify({ lab: null, nodes: [] })}\n` : `There is no lab called "${name}"; \`npm run lab -- up\` starts one.\n`);
+    return 4;
+  }
+  const nodes = await Promise.all(indexesOf(lab).map((index) => nodeStatus(lab, index)));
+  const dir = runDir(name);
+  const report = {
+    lab: { name, netns: lab.netns ?? null, accel: lab.accel, phase: lab.phase, memory: lab.memory, wayOut: Boolean(lab.wayOut) },
+    nodes,
+    saved: (await savedTags(lab, 1)).filter((tag) => tag !== CLEAN && tag !== ASLEEP),
+    files: { sshConfig: sshConfig(lab), knownHosts: `${dir}/known_hosts`, identity: `${dir}/id_ed25519`, nodes: `${dir}/drover.yml` },
+  };
+  if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  else tell(report);
+  return nodes.every((node) => node.ssh) ? 0 : 3;
+}

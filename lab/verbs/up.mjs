@@ -1,0 +1,132 @@
+/** up: image, network, machines; whatever is there already is kept. */
+import { readFile } from 'node:fs/promises';
+import { detectAccel } from '../accel.mjs';
+import { LabError, UsageError } from '../errors.mjs';
+import { ensureBase } from '../image.mjs';
+import { raiseNetwork } from '../network.mjs';
+import { awaitNode, indexesOf, sshConfig, writeAccess } from '../nodes.mjs';
+import { DEFAULT_MEMORY_MB, DEFAULT_NODES, MAX_NODES, MIN_MEMORY_MB, addressOf, runDir } from '../paths.mjs';
+import { progress } from '../progress.mjs';
+import { killMachine, pidOf, startMachine } from '../qemu.mjs';
+import { ensureStates, forgetStates, restoreClean } from '../states.mjs';
+import { labName, readLab, withLab, writeLab } from '../store.mjs';
+import { ensureTools } from '../tools.mjs';
+
+export const ASLEEP = 'drover-asleep';
+const BOOT_LIMIT_MS = 420_000;
+
+function count(text, fallback, { name, least, most }) {
+  if (text === undefined) return fallback;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < least || number > most) {
+    throw new UsageError(`${name} must be a whole number from ${least} to ${most}, not "${text}".`);
+  }
+  return number;
+}
+
+async function checkMemory(lab) {
+  const meminfo = await readFile('/proc/meminfo', 'utf8');
+  const freeMb = Math.floor(Number(/MemAvailable:\s+(\d+)/.exec(meminfo)[1]) / 1024);
+  const wanted = lab.memory * indexesOf(lab).filter((index) => !pidOf(lab, index)).length;
+  if (wanted > freeMb) {
+    throw new LabError(`The nodes need ${wanted} MB of memory and ${freeMb} MB are free; give them less with \`--memory MB\` or fewer with \`--nodes N\`.`);
+  }
+}
+
+const isUp = (lab) => lab.phase === 'ready' && indexesOf(lab).every((index) => pidOf(lab, index));
+
+function refuseOtherShape(lab, wanted) {
+  for (const [key, value] of Object.entries(wanted)) {
+    if (value !== undefined && value !== lab[key]) {
+      throw new LabError(`The lab "${lab.name}" has ${key}=${lab[key]}; run \`npm run lab -- destroy\` first to change that to ${value}.`);
+    }
+  }
+}
+
+/** Machines that are off are started again: from where they slept, else by booting their disks. */
+async function wake(lab, base) {
+  const off = indexesOf(lab).filter((index) => !pidOf(lab, index));
+  const stage = progress.stage(`starting ${off.map((index) => `node${index}`).join(', ')}`, { expectedMs: 6000 });
+  try {
+    await Promise.all(off.map(async (index) => {
+      const asleep = lab.asleep?.includes(index);
+      await startMachine(lab, index, base, { snapshot: asleep ? ASLEEP : undefined });
+    }));
+    lab.asleep = [];
+    await writeLab(lab);
+    await Promise.all(off.map((index) => awaitNode(lab, index, BOOT_LIMIT_MS)));
+    stage.done();
+  } catch (error) {
+    stage.fail();
+    throw error;
+  }
+}
+
+async function startFresh(lab, base) {
+  lab.phase = 'making';
+  await writeLab(lab);
+  await Promise.all(indexesOf(lab).map((index) => killMachine(lab, index)));
+  await ensureStates(lab, base);
+  try {
+    await restoreClean(lab, base);
+  } catch (error) {
+    progress.note(`  the saved state does not work here (${error.message}); making it again`);
+    await forgetStates(lab, base);
+    await ensureStates(lab, base);
+    await restoreClean(lab, base);
+  }
+  lab.phase = 'ready';
+  lab.broken = {};
+  lab.asleep = [];
+  await writeLab(lab);
+}
+
+function tell(lab, verb) {
+  const rows = indexesOf(lab).map((index) => `  node${index}  ${addressOf(index)}`);
+  const enter = lab.netns ? `nsenter --net=/run/netns/${lab.netns} ` : '';
+  process.stdout.write(`The lab "${lab.name}" ${verb}.\n${rows.join('\n')}\n  ${enter}ssh -F ${sshConfig(lab)} node1\n  nodes file: ${runDir(lab.name)}/drover.yml\n`);
+}
+
+export async function up(values) {
+  const name = labName(values);
+  const nodes = count(values.nodes, undefined, { name: '--nodes', least: 1, most: MAX_NODES });
+  const memory = count(values.memory, undefined, { name: '--memory', least: MIN_MEMORY_MB, most: 65_536 });
+  await ensureTools();
+  const known = await readLab(name);
+  if (known && isUp(known)) {
+    refuseOtherShape(known, { nodes, memory });
+    tell(known, 'is running already');
+    return;
+  }
+  const base = await ensureBase();
+  const machine = await detectAccel(base);
+  await withLab(name, async () => {
+    const found = await readLab(name);
+    const ready = found?.phase === 'ready' && found.base === base.hash;
+    if (found?.phase === 'ready') refuseOtherShape(found, { nodes, memory });
+    if (found?.phase === 'ready' && !ready) {
+      throw new LabError(`The lab "${name}" was made from an older recipe; \`npm run lab -- destroy\` and then \`up\` make it anew.`);
+    }
+    const lab = ready ? found : {
+      ...found,
+      name,
+      netns: name === 'default' ? undefined : name,
+      nodes: nodes ?? DEFAULT_NODES,
+      memory: memory ?? DEFAULT_MEMORY_MB,
+      images: !values['no-images'],
+      base: base.hash,
+      ...machine,
+    };
+    await checkMemory(lab);
+    await writeLab(lab);
+    await raiseNetwork(lab);
+    await writeLab(lab);
+    if (ready) {
+      await writeAccess(lab, base);
+      await wake(lab, base);
+    } else {
+      await startFresh(lab, base);
+    }
+    tell(lab, 'is up');
+  });
+}
