@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// A very small MongoDB client for the tutorial: the official driver, one command, one answer.
+//   node tutorials/mongodb/records.mjs node1 insert '{"the data": "it moves"}'
+//   node tutorials/mongodb/records.mjs node2 find
+import { MongoClient } from 'mongodb';
+
+const addresses = { node1: '172.16.255.250', node2: '172.16.255.251' };
+const [node, verb, json] = process.argv.slice(2);
+const host = addresses[node] ?? node;
+if (host === undefined || !['insert', 'find'].includes(verb) || (verb === 'insert' && json === undefined)) {
+  console.error("usage: records.mjs node1|node2|ADDRESS insert 'JSON' | find");
+  process.exit(64);
+}
+
+const client = new MongoClient(`mongodb://${host}:27017/?directConnection=true`, { serverSelectionTimeoutMS: 30_000 });
+try {
+  const records = client.db('example').collection('records');
+  if (verb === 'insert') {
+    await records.insertOne(JSON.parse(json));
+    console.log(`inserted through ${node}`);
+  } else {
+    const found = await records.find({}, { projection: { _id: 0 } }).toArray();
+    for (const record of found) console.log(JSON.stringify(record));
+    console.log(`${found.length} record(s) seen through ${node}`);
+  }
+} catch (error) {
+  console.error(`cannot reach the database through ${node}: ${error.message}`);
+  process.exitCode = 1;
+} finally {
+  await client.close();
+}
