@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startClient } from './clients.ts';
+import { drover, type Folder, folderWith, labIsThere, node1, node2, onNode, ownersOn, resetLab } from './lab.ts';
+
+const moves = 10;
+const application = `version: 1
+applications:
+  writer:
+    image: drover/writer:1
+    ports: [{internal: 8000, external: 8000}, {internal: 8001, external: 8001}]
+    volume: {mountpoint: /data}
+    environment: {RATE: "20"}
+`;
+
+describe.skipIf(!labIsThere)('moving a writer under load', () => {
+  let folder: Folder;
+  beforeAll(async () => {
+    await resetLab();
+    folder = await folderWith(application);
+    await folder.deploy({ [node1]: ['writer'], [node2]: [] });
+    const ran = await drover(['apply'], folder.path);
+    expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
+  });
+  afterAll(() => folder.remove());
+
+  async function acknowledged(node: string): Promise<number> {
+    const answer = await fetch(`http://${node}:8000/`, { signal: AbortSignal.timeout(60_000) });
+    return Number.parseInt(await answer.text(), 10);
+  }
+
+  it(`loses and doubles no record in ${moves} moves, and refuses no connection`, { timeout: 1_500_000 }, async () => {
+    let [from, to] = [node1, node2];
+    let last = 0;
+    for (let move = 1; move <= moves; move++) {
+      const before = await acknowledged(from);
+      expect(before).toBeGreaterThan(last);
+      const clients = [startClient(node1, 8001, 20), startClient(node2, 8001, 20)];
+      const ran = await drover(['move', 'writer', to], folder.path);
+      const reports = await Promise.all(clients.map((client) => client.stop()));
+      expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
+      console.log(`move ${move} to ${to}: ${JSON.stringify(reports)}`);
+      for (const report of reports) expect(report).toMatchObject({ refused: 0, timedOut: 0 });
+      last = await acknowledged(to);
+      expect(last).toBeGreaterThanOrEqual(before);
+      expect(await ownersOn(to)).toHaveLength(1);
+      expect(await ownersOn(from)).toHaveLength(0);
+      [from, to] = [to, from];
+    }
+    const verified = await onNode(from, 'docker exec drover-writer /writer -verify /data/log');
+    console.log(verified);
+    expect(verified).toMatch(/^records=\d+ lost=0 doubled=0 bad=0/);
+    expect(Number(/records=(\d+)/.exec(verified)?.[1])).toBeGreaterThanOrEqual(last);
+  });
+});
