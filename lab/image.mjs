@@ -13,13 +13,13 @@ import { progress } from './progress.mjs';
 const BUILD_MS = 340_000;
 const TMP_PREFIX = 'tmp-';
 
-/** Paths of a finished base; undefined when it has yet to be built. */
-export function cachedBase() {
-  const dir = baseDir();
+/** Paths of a finished base; undefined when it has yet to be built. A lab keeps to the one it was made from. */
+export function cachedBase(hash = baseHash()) {
+  const dir = join(cacheRoot(), hash);
   if (!existsSync(join(dir, 'done'))) return undefined;
   return {
     dir,
-    hash: baseHash(),
+    hash,
     disk: join(dir, 'base.raw'),
     kernel: join(dir, 'vmlinuz'),
     initrd: join(dir, 'initrd.img'),
@@ -99,6 +99,13 @@ async function sweep() {
   for (const name of await readdir(cacheRoot())) {
     if (name.startsWith(TMP_PREFIX)) await $({ quiet: true, nothrow: true })`rm -rf --one-file-system ${join(cacheRoot(), name)}`;
   }
+}
+
+/** The base a lab was made from; without it its disks are of no use. */
+export function baseOf(lab) {
+  const base = cachedBase(lab.base);
+  if (!base) throw new LabError(`The node image of the lab "${lab.name}" is no longer in the cache; \`npm run lab -- destroy\` and then \`up\` make it anew.`);
+  return base;
 }
 
 /** The base, built when it is missing. Two callers at once: the second waits and finds it there. */

@@ -16,7 +16,7 @@ import { createDisks, killMachine, machineFacts, quitMachine, saveMachines, star
 
 export const CLEAN = 'drover-clean';
 const KEPT_STATES = 3;
-const FILES = ['root.qcow2', 'pool.qcow2', 'hostkey', 'hostkey.pub', 'hostname'];
+const FILES = ['root.qcow2', 'pool.qcow2', 'hostkey', 'hostkey.pub', 'hostname', 'provision.log'];
 const PROVISION = join(LAB_DIR, 'provision.sh');
 const POOL_DISK = '/dev/disk/by-id/virtio-pool';
 const BOOT_MS = { kvm: 12_000, tcg: 90_000 };

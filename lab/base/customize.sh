@@ -36,6 +36,8 @@ rm -f "$root/etc/resolv.conf"
 # the lab knows the key before the first connection.
 rm -f "$root"/etc/ssh/ssh_host_*
 : >"$root/etc/machine-id"
+rm -f "$root/var/lib/dbus/machine-id" # else every node would take its id from here
+ln -s /etc/machine-id "$root/var/lib/dbus/machine-id"
 mkdir -p "$root/usr/local/lib/drover-lab"
 cat >"$root/usr/local/lib/drover-lab/identity" <<'EOF'
 #!/bin/sh

@@ -1,6 +1,6 @@
 /** break NODE power|cable|slow|full, and --undo. */
 import { LabError, UsageError } from '../errors.mjs';
-import { cachedBase } from '../image.mjs';
+import { baseOf } from '../image.mjs';
 import { FAST_INSIDE, SLOW_INSIDE, cutCable, plugCable, slowDown, speedUp } from '../network.mjs';
 import { awaitNode, onNode } from '../nodes.mjs';
 import { progress } from '../progress.mjs';
@@ -14,9 +14,7 @@ const FILL = 'drover/lab-fill';
 const FILL_POOL = `zfs create -o canmount=off -o mountpoint=none ${FILL} 2>/dev/null; zfs set refreservation=$(zfs get -Hp -o value available drover) ${FILL}`;
 
 async function powerOn(lab, index) {
-  const base = cachedBase();
-  if (!base) throw new LabError('The node image is not in the cache any more; `npm run lab -- destroy` and `up` make it again.');
-  if (!pidOf(lab, index)) await startMachine(lab, index, base);
+  if (!pidOf(lab, index)) await startMachine(lab, index, baseOf(lab));
   await awaitNode(lab, index, BOOT_LIMIT_MS);
 }
 

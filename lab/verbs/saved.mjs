@@ -1,6 +1,6 @@
 /** reset, save NAME, restore NAME: moments of the whole lab, all nodes together. */
 import { LabError, UsageError } from '../errors.mjs';
-import { cachedBase } from '../image.mjs';
+import { baseOf } from '../image.mjs';
 import { plugCable, speedUp } from '../network.mjs';
 import { awaitNode, indexesOf } from '../nodes.mjs';
 import { progress } from '../progress.mjs';
@@ -20,8 +20,7 @@ function checkTag(name) {
 
 /** Every node goes back to `tag`: the running ones in place, the others by being started from it. */
 async function goBack(lab, tag, what) {
-  const base = cachedBase();
-  if (!base) throw new LabError('The node image is not in the cache any more; `npm run lab -- destroy` and `up` make it again.');
+  const base = baseOf(lab);
   const stage = progress.stage(what, { expectedMs: 4000 });
   try {
     const all = indexesOf(lab);

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { detectAccel } from '../accel.mjs';
 import { LabError, UsageError } from '../errors.mjs';
-import { ensureBase } from '../image.mjs';
+import { baseOf, ensureBase } from '../image.mjs';
 import { raiseNetwork } from '../network.mjs';
 import { awaitNode, indexesOf, sshConfig, writeAccess } from '../nodes.mjs';
 import { DEFAULT_MEMORY_MB, DEFAULT_NODES, MAX_NODES, MIN_MEMORY_MB, addressOf, runDir } from '../paths.mjs';
@@ -63,8 +63,6 @@ async function wake(lab, base) {
 }
 
 async function startFresh(lab, base) {
-  lab.phase = 'making';
-  await writeLab(lab);
   await Promise.all(indexesOf(lab).map((index) => killMachine(lab, index)));
   await ensureStates(lab, base);
   try {
@@ -79,6 +77,13 @@ async function startFresh(lab, base) {
   lab.broken = {};
   lab.asleep = [];
   await writeLab(lab);
+}
+
+/** The record of a lab that is yet to be made; what an interrupted attempt raised is remembered. */
+async function newLab(found, { name, nodes = DEFAULT_NODES, memory = DEFAULT_MEMORY_MB, images }) {
+  const base = await ensureBase();
+  const netns = name === 'default' ? undefined : name;
+  return { ...found, phase: 'making', name, netns, nodes, memory, images, base: base.hash, ...(await detectAccel(base)) };
 }
 
 function tell(lab, verb) {
@@ -98,30 +103,16 @@ export async function up(values) {
     tell(known, 'is running already');
     return;
   }
-  const base = await ensureBase();
-  const machine = await detectAccel(base);
   await withLab(name, async () => {
     const found = await readLab(name);
-    const ready = found?.phase === 'ready' && found.base === base.hash;
-    if (found?.phase === 'ready') refuseOtherShape(found, { nodes, memory });
-    if (found?.phase === 'ready' && !ready) {
-      throw new LabError(`The lab "${name}" was made from an older recipe; \`npm run lab -- destroy\` and then \`up\` make it anew.`);
-    }
-    const lab = ready ? found : {
-      ...found,
-      name,
-      netns: name === 'default' ? undefined : name,
-      nodes: nodes ?? DEFAULT_NODES,
-      memory: memory ?? DEFAULT_MEMORY_MB,
-      images: !values['no-images'],
-      base: base.hash,
-      ...machine,
-    };
+    const lab = found?.phase === 'ready' ? found : await newLab(found, { name, nodes, memory, images: !values['no-images'] });
+    if (lab === found) refuseOtherShape(found, { nodes, memory });
+    const base = baseOf(lab);
     await checkMemory(lab);
     await writeLab(lab);
     await raiseNetwork(lab);
     await writeLab(lab);
-    if (ready) {
+    if (lab.phase === 'ready') {
       await writeAccess(lab, base);
       await wake(lab, base);
     } else {
