@@ -8,6 +8,8 @@ export interface ClientReport {
   /** Connected, and cut before an answer came: what was open when the container stopped. */
   readonly cut: number;
   readonly longestWaitMs: number;
+  /** Every whole line that was answered. */
+  readonly answers: readonly string[];
 }
 
 /** Opens a new connection `perSecond` times a second until stopped; each waits at most `limitMs`. */
@@ -17,7 +19,7 @@ export function startClient(
   perSecond: number,
   limitMs = 60_000,
 ): { stop(): Promise<ClientReport> } {
-  const counts = { attempts: 0, refused: 0, timedOut: 0, cut: 0, longestWaitMs: 0 };
+  const counts: Counts = { attempts: 0, refused: 0, timedOut: 0, cut: 0, longestWaitMs: 0, answers: [] };
   const open = new Set<Promise<void>>();
   const timer = setInterval(() => {
     const attempt = connectOnce(host, port, limitMs, counts).finally(() => open.delete(attempt));
@@ -32,22 +34,22 @@ export function startClient(
   };
 }
 
-type Counts = { -readonly [K in keyof ClientReport]: ClientReport[K] };
+type Counts = { -readonly [K in Exclude<keyof ClientReport, 'answers'>]: number } & { answers: string[] };
 
 function connectOnce(host: string, port: number, limitMs: number, counts: Counts): Promise<void> {
   counts.attempts += 1;
   const began = performance.now();
   return new Promise((resolve) => {
     let connected = false;
-    let answered = false;
+    let answer = '';
     const socket = connect({ host, port });
     const limit = setTimeout(() => socket.destroy(new Error('limit')), limitMs);
     socket.on('connect', () => {
       connected = true;
       counts.longestWaitMs = Math.max(counts.longestWaitMs, performance.now() - began);
     });
-    socket.on('data', () => {
-      answered = true;
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString('utf8');
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (connected) return;
@@ -56,7 +58,8 @@ function connectOnce(host: string, port: number, limitMs: number, counts: Counts
     });
     socket.on('close', () => {
       clearTimeout(limit);
-      if (connected && !answered) counts.cut += 1;
+      if (answer.endsWith('\n')) counts.answers.push(answer);
+      else if (connected) counts.cut += 1;
       resolve();
     });
   });

@@ -20,10 +20,10 @@ export interface Ran {
 export function run(
   file: string,
   args: readonly string[],
-  options: { cwd?: string; timeoutMs?: number } = {},
+  options: { cwd?: string; timeoutMs?: number; input?: string } = {},
 ): Promise<Ran> {
   return new Promise((resolve) => {
-    execFile(
+    const child = execFile(
       file,
       [...args],
       { cwd: options.cwd ?? project, timeout: options.timeoutMs ?? 300_000, maxBuffer: 64 * 1024 * 1024 },
@@ -32,6 +32,7 @@ export function run(
         resolve({ code, stdout, stderr });
       },
     );
+    child.stdin?.end(options.input ?? '');
   });
 }
 
@@ -65,9 +66,9 @@ export function startDrover(
 }
 
 /** A command on a node, past drover: what the cluster really is, asked another way. */
-export async function onNode(node: string, command: string): Promise<string> {
+export async function onNode(node: string, command: string, input = ''): Promise<string> {
   const name = node === node1 ? 'node1' : 'node2';
-  const ran = await run(process.execPath, [join(project, 'lab', 'lab.mjs'), 'ssh', name, command]);
+  const ran = await run(process.execPath, [join(project, 'lab', 'lab.mjs'), 'ssh', name, command], { input });
   if (ran.code !== 0) throw new Error(`${name}: ${command}: exit ${ran.code}: ${ran.stderr}`);
   return ran.stdout;
 }
