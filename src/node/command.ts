@@ -1,0 +1,50 @@
+import { AppError } from '../model/errors.ts';
+
+/** A command and its arguments; never a line for a shell. */
+export type Argv = readonly [string, ...string[]];
+
+/** What a finished command left behind. */
+export interface CommandResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+}
+
+const plain = /^[A-Za-z0-9_\-+,./:=@]+$/;
+
+/**
+ * One argument as a word of a POSIX shell: single quotes, in which nothing is special but the quote itself.
+ * Throws on NUL, which no argument can hold.
+ */
+export function quote(argument: string): string {
+  if (argument.includes('\0')) throw new Error('an argument cannot contain a NUL byte');
+  return `'${argument.replaceAll("'", "'\\''")}'`;
+}
+
+/** The command as a line that a shell takes apart into the same arguments; plain words stay unquoted. */
+export function printCommand(argv: readonly string[]): string {
+  return argv.map((argument) => (plain.test(argument) ? argument : quote(argument))).join(' ');
+}
+
+const tailLength = 2000;
+
+/** The end of what a command wrote, without surrounding blanks, at most 2000 characters. */
+export function tailOf(text: string): string {
+  const trimmed = text.trim();
+  return trimmed.length <= tailLength ? trimmed : `…${trimmed.slice(-tailLength)}`;
+}
+
+/** `command-failed` for a command that ended with a code nobody expected. */
+export function commandFailed(node: string, argv: readonly string[], code: number, stderr: string): AppError {
+  const tail = tailOf(stderr);
+  const why = tail === '' ? `exit status ${code}` : tail;
+  return new AppError('command-failed', `cannot run "${shorten(printCommand(argv))}" on "${node}": ${why}`, {
+    details: { node, command: printCommand(argv), exit: code, stderr: tail },
+  });
+}
+
+/** Scripts can be long; a message names only the beginning. */
+function shorten(line: string): string {
+  const first = line.split('\n', 1)[0] ?? '';
+  return first.length === line.length && line.length <= 200 ? line : `${first.slice(0, 200)}…`;
+}
