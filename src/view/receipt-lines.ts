@@ -1,0 +1,31 @@
+import type { MoveReceipt } from '../model/events.ts';
+import { type Line, line } from './lines.ts';
+import { count, formatBytes, formatDuration, type Names } from './wording.ts';
+
+/** What a finished move cost: bytes of each round, downtime, refused connections. */
+export function receiptLines(receipt: MoveReceipt, names: Names): readonly Line[] {
+  const what = receipt.app === undefined ? names.volume(receipt.volume) : `"${receipt.app}"`;
+  const head = `${what} moved from ${names.node(receipt.from)} to ${names.node(receipt.to)}`;
+  return [
+    line(`  ${head} in ${formatDuration(receipt.totalMs)}`, 'ok'),
+    line(`    ${sent(receipt)}`),
+    ...cost(receipt),
+  ];
+}
+
+function sent({ bytes, mode, rounds }: MoveReceipt): string {
+  if (mode === 'none' || bytes.length === 0) return 'sent      nothing: the copy there was up to date';
+  const total = bytes.reduce((sum, each) => sum + each, 0);
+  const way = mode === 'direct' ? 'node to node' : 'through this machine';
+  const each = bytes.map(formatBytes).join(' + ');
+  return `sent      ${formatBytes(total)} ${way} in ${count(rounds, 'round')}${bytes.length > 1 ? ` (${each})` : ''}`;
+}
+
+function cost({ downtimeMs, refused }: MoveReceipt): readonly Line[] {
+  return [
+    ...(downtimeMs === undefined ? [] : [line(`    downtime  ${formatDuration(downtimeMs)}`)]),
+    ...(refused === undefined
+      ? []
+      : [line(`    refused   ${count(refused, 'connection')}`, refused === 0 ? 'ok' : 'warning')]),
+  ];
+}

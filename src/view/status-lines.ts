@@ -1,0 +1,137 @@
+import type { Config } from '../model/config.ts';
+import { alignRows, cell, type Line, line, numberCell, plainText, type Row, type Tone } from './lines.ts';
+import { blockedLines } from './plan-lines.ts';
+import type { ApplicationStatus, NodeStatus, Status, Verdict, VolumeStatus } from './status.ts';
+import { count, formatBytes, formatDuration, type Names, namesOf, nodeTitle } from './wording.ts';
+
+/** A line of a table or of prose: cells side by side. */
+export type StatusLine = Line | Row;
+
+/** The whole cluster on one page; `nowMs` (milliseconds since 1970) is for ages. */
+export function statusLines(status: Status, config: Config, nowMs: number): readonly StatusLine[] {
+  const names = namesOf(config);
+  return [
+    ...section(
+      'NODE  STATE  ROUND TRIP  POOL  DOCKER  ZFS',
+      status.nodes.map((each) => nodeRow(each, config, nowMs)),
+    ),
+    ...status.nodes.flatMap(nodeErrors),
+    line(''),
+    ...section(
+      'APPLICATION  STATE  NODE  SINCE  PORTS  IMAGE',
+      status.applications.map((each) => applicationRow(each, names, nowMs)),
+    ),
+    ...(status.volumes.length === 0 ? [] : [line('')]),
+    ...section(
+      'VOLUME  NODE  ROLE  DATA  LIMIT  EPOCH  NEWEST SNAPSHOT',
+      status.volumes.map((each) => volumeRow(each, names)),
+    ),
+    ...blockedLines(status, names),
+    line(''),
+    driftLine(status),
+  ];
+}
+
+function section(heads: string, rows: readonly Row[]): readonly Row[] {
+  if (rows.length === 0) return [];
+  return alignRows([heads.split('  ').map((head) => cell(head, 'faint')), ...rows]);
+}
+
+function nodeRow(node: NodeStatus, config: Config, nowMs: number): Row {
+  const title = cell(nodeTitle(config, node.node), 'strong');
+  const { pool, versions } = node;
+  if (!node.reachable || pool === undefined || versions === undefined) {
+    return [title, cell(`✘ unreachable for ${formatDuration(nowMs - (node.since ?? nowMs))}`, 'fault')];
+  }
+  const fill = `${pool.name} ${pool.health}, ${pool.usedPercent}% of ${formatBytes(pool.sizeBytes)}`;
+  return [
+    title,
+    cell('● reachable', 'ok'),
+    cell(formatDuration(node.roundTripMs ?? 0)),
+    cell(fill, poolTone(pool)),
+    cell(plainText(versions.docker)),
+    cell(plainText(versions.zfs)),
+  ];
+}
+
+/** ZFS slows down when little is free; from 80% on it is worth knowing, from 90% on it hurts. */
+export function poolTone(pool: { readonly health: string; readonly usedPercent: number }): Tone {
+  if (pool.health !== 'ONLINE' || pool.usedPercent >= 90) return 'fault';
+  return pool.usedPercent >= 80 ? 'warning' : 'ok';
+}
+
+function nodeErrors({ error }: NodeStatus): readonly Line[] {
+  if (error === undefined) return [];
+  return [
+    line(`  ${plainText(error.message)}`, 'fault'),
+    ...(error.hint === undefined ? [] : [line(`  hint: ${plainText(error.hint)}`)]),
+  ];
+}
+
+const signs: Readonly<Record<Verdict, readonly [sign: string, tone: Tone]>> = {
+  running: ['●', 'ok'],
+  restarting: ['◐', 'warning'],
+  unhealthy: ['✘', 'fault'],
+  stopped: ['✘', 'fault'],
+  missing: ['+', 'warning'],
+  elsewhere: ['⇢', 'warning'],
+  unknown: ['◌', 'warning'],
+  idle: ['○', 'faint'],
+  unwanted: ['-', 'warning'],
+};
+
+function applicationRow(app: ApplicationStatus, names: Names, nowMs: number): Row {
+  const [sign, tone] = signs[app.verdict];
+  const place = app.found.find(({ node }) => node === app.wanted) ?? app.found[0];
+  return [
+    cell(app.application, 'strong'),
+    cell(`${sign} ${stateText(app)}`, tone),
+    cell(placeText(app, names)),
+    cell(place?.state === 'running' ? age(place.startedAt, nowMs) : '–'),
+    cell(app.ports.length === 0 ? '–' : app.ports.join(', ')),
+    cell(plainText(place?.image ?? app.image ?? '–')),
+  ];
+}
+
+function stateText({ verdict, found, wanted }: ApplicationStatus): string {
+  if (verdict === 'elsewhere') return 'must move';
+  const here = found.find(({ node }) => node === wanted);
+  if (verdict !== 'stopped' || here === undefined) return verdict;
+  const exit = here.exit === undefined ? '' : ` ${here.exit.code}${here.exit.oomKilled ? ', out of memory' : ''}`;
+  return `${here.state}${here.state === 'exited' ? exit : ''}`;
+}
+
+function placeText({ found, wanted }: ApplicationStatus, names: Names): string {
+  const actual = found.map(({ node }) => names.node(node)).join(', ');
+  if (wanted === undefined) return actual || '–';
+  const target = names.node(wanted);
+  return found.length === 0 || actual === target ? target : `${actual} → ${target}`;
+}
+
+function age(startedAt: string | undefined, nowMs: number): string {
+  const started = startedAt === undefined ? Number.NaN : Date.parse(startedAt);
+  return Number.isNaN(started) ? '–' : formatDuration(Math.max(1000, nowMs - started));
+}
+
+function volumeRow(volume: VolumeStatus, names: Names): Row {
+  const tone = volume.role === 'owner' ? 'ok' : volume.role === 'diverged' ? 'fault' : undefined;
+  const state = volume.role === 'owner' && !volume.mounted ? 'owner, not mounted' : volume.role;
+  return [
+    cell(names.volume(volume.volume, volume.application)),
+    cell(names.node(volume.node)),
+    cell(state, tone),
+    numberCell(formatBytes(volume.referencedBytes)),
+    numberCell(volume.limitBytes === undefined ? '–' : formatBytes(volume.limitBytes)),
+    numberCell(String(volume.epoch)),
+    cell(volume.newestSnapshot === undefined ? '–' : `@${plainText(volume.newestSnapshot)}`),
+  ];
+}
+
+function driftLine({ changes, blocked, nodes }: Status): Line {
+  const down = nodes.filter(({ reachable }) => !reachable).length;
+  if (changes > 0)
+    return line(`${count(changes, 'step')} to do: see \`drover plan\`, then \`drover apply\``, 'working');
+  if (blocked.length > 0) return line(`${count(blocked.length, 'change')} blocked`, 'fault');
+  if (down > 0) return line(`${count(down, 'node')} not reachable; the others are as the files say`, 'warning');
+  return line('the nodes are as the files say', 'ok');
+}

@@ -1,0 +1,203 @@
+import type { ClusterState, Container, NodeFacts, NodeState, Volume } from '../model/cluster.ts';
+import { type AppName, type Config, type NodeName, nodeOf } from '../model/config.ts';
+import type { ErrorReport } from '../model/errors.ts';
+import { printImage } from '../model/names.ts';
+import type { Blocker, Plan } from '../model/plan.ts';
+
+/** Wanted against observed, in the form that is printed as JSON. Every list has a stable order: name, then node. */
+export interface Status {
+  readonly nodes: readonly NodeStatus[];
+  readonly applications: readonly ApplicationStatus[];
+  readonly volumes: readonly VolumeStatus[];
+  /** Containers that are not ours; drover never touches them. */
+  readonly foreign: readonly { readonly node: NodeName; readonly container: string }[];
+  readonly changes: number;
+  readonly blocked: readonly Blocker[];
+  readonly notes: readonly string[];
+}
+
+export interface NodeStatus {
+  readonly node: NodeName;
+  readonly name?: string;
+  readonly reachable: boolean;
+  readonly roundTripMs?: number;
+  readonly pool?: {
+    readonly name: string;
+    readonly health: string;
+    readonly sizeBytes: number;
+    readonly usedPercent: number;
+  };
+  readonly versions?: NodeFacts['versions'];
+  /** Why it cannot be reached, and since when (milliseconds since 1970). */
+  readonly error?: ErrorReport;
+  readonly since?: number;
+}
+
+/**
+ * running: as wanted. restarting, unhealthy, stopped: there, but not well. missing: no container. elsewhere: on another
+ * node. unknown: its node cannot be reached. idle: declared, on no node, and not running. unwanted: running, not placed.
+ */
+export type Verdict =
+  | 'running'
+  | 'restarting'
+  | 'unhealthy'
+  | 'stopped'
+  | 'missing'
+  | 'elsewhere'
+  | 'unknown'
+  | 'idle'
+  | 'unwanted';
+
+export interface ApplicationStatus {
+  readonly application: AppName;
+  readonly verdict: Verdict;
+  readonly wanted?: NodeName;
+  readonly image?: string;
+  readonly ports: readonly number[];
+  readonly found: readonly FoundContainer[];
+}
+
+export interface FoundContainer {
+  readonly node: NodeName;
+  readonly state: Container['state'];
+  readonly health?: Container['health'];
+  readonly exit?: Container['exit'];
+  readonly startedAt?: string;
+  readonly image: string;
+}
+
+export interface VolumeStatus {
+  readonly volume: string;
+  readonly application?: AppName;
+  readonly node: NodeName;
+  readonly role: Volume['role'];
+  readonly epoch: number;
+  readonly mounted: boolean;
+  readonly referencedBytes: number;
+  readonly limitBytes?: number;
+  readonly snapshots: number;
+  readonly newestSnapshot?: string;
+}
+
+export function statusOf(config: Config, state: ClusterState, plan?: Plan): Status {
+  const nodes = Object.entries(state.nodes).toSorted(([a], [b]) => compare(a, b));
+  return {
+    nodes: nodes.map(([node, each]) => nodeStatus(config, node, each)),
+    applications: applicationStatuses(config, nodes),
+    volumes: nodes.flatMap(([node, each]) => volumeStatuses(node, each)).toSorted(byApplication),
+    foreign: nodes.flatMap(([node, each]) =>
+      factsOf(each).flatMap(({ containers }) =>
+        containers.filter((c) => !c.managed).map((c) => ({ node, container: c.name })),
+      ),
+    ),
+    changes: plan?.steps.length ?? 0,
+    blocked: plan?.blocked ?? [],
+    notes: plan?.notes ?? [],
+  };
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Never the facts remembered of an unreachable node: they may be old. */
+const factsOf = (state: NodeState): readonly NodeFacts[] => (state.status === 'reachable' ? [state.facts] : []);
+
+function nodeStatus(config: Config, node: NodeName, state: NodeState): NodeStatus {
+  const name = config.nodes[node]?.name;
+  const head = { node, ...(name === undefined ? {} : { name }) };
+  if (state.status === 'unreachable') return { ...head, reachable: false, error: state.error, since: state.since };
+  const { pool, roundTripMs, versions } = state.facts;
+  const usedPercent = pool.sizeBytes === 0 ? 0 : Math.round(100 * (1 - pool.freeBytes / pool.sizeBytes));
+  return {
+    ...head,
+    reachable: true,
+    roundTripMs,
+    pool: { name: pool.name, health: pool.health, sizeBytes: pool.sizeBytes, usedPercent },
+    versions,
+  };
+}
+
+function applicationStatuses(config: Config, nodes: readonly (readonly [NodeName, NodeState])[]): ApplicationStatus[] {
+  const found = new Map<AppName, FoundContainer[]>();
+  for (const [node, state] of nodes) {
+    for (const container of factsOf(state).flatMap((facts) => facts.containers)) {
+      if (!container.managed || container.application === undefined) continue;
+      found.set(container.application, [...(found.get(container.application) ?? []), foundOn(node, container)]);
+    }
+  }
+  const down = new Set(nodes.filter(([, state]) => state.status === 'unreachable').map(([node]) => node));
+  return [...new Set([...Object.keys(config.applications), ...found.keys()])]
+    .toSorted(compare)
+    .map((name) => applicationStatus(config, name, found.get(name) ?? [], down));
+}
+
+function foundOn(node: NodeName, { state, health, exit, startedAt, spec }: Container): FoundContainer {
+  return {
+    node,
+    state,
+    ...(health === undefined ? {} : { health }),
+    ...(exit === undefined ? {} : { exit }),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    image: spec.image,
+  };
+}
+
+function applicationStatus(
+  config: Config,
+  application: AppName,
+  found: readonly FoundContainer[],
+  down: ReadonlySet<NodeName>,
+): ApplicationStatus {
+  const declared = config.applications[application];
+  const wanted = nodeOf(config, application);
+  return {
+    application,
+    verdict: verdictOf(wanted, found, down),
+    ...(wanted === undefined ? {} : { wanted }),
+    ...(declared === undefined ? {} : { image: printImage(declared.image) }),
+    ports: declared?.ports.map(({ external }) => external) ?? [],
+    found,
+  };
+}
+
+/** First rule that fits, worst news first only where both could be said of one container. */
+function verdictOf(
+  wanted: NodeName | undefined,
+  found: readonly FoundContainer[],
+  down: ReadonlySet<NodeName>,
+): Verdict {
+  if (wanted === undefined) return found.some(({ state }) => state === 'running') ? 'unwanted' : 'idle';
+  if (down.has(wanted)) return 'unknown';
+  const here = found.find(({ node }) => node === wanted);
+  if (here === undefined) return found.length > 0 ? 'elsewhere' : 'missing';
+  if (here.state === 'restarting') return 'restarting';
+  if (here.state !== 'running') return 'stopped';
+  return here.health === 'unhealthy' ? 'unhealthy' : 'running';
+}
+
+function volumeStatuses(node: NodeName, state: NodeState): VolumeStatus[] {
+  return factsOf(state)
+    .flatMap((facts) => facts.volumes)
+    .map((volume) => {
+      const newest = volume.snapshots.at(-1);
+      return {
+        volume: volume.id,
+        ...(volume.application === undefined ? {} : { application: volume.application }),
+        node,
+        role: volume.role,
+        epoch: volume.epoch,
+        mounted: volume.mounted,
+        referencedBytes: volume.referencedBytes,
+        ...(volume.limitBytes === undefined ? {} : { limitBytes: volume.limitBytes }),
+        snapshots: volume.snapshots.length,
+        ...(newest === undefined ? {} : { newestSnapshot: newest.name }),
+      };
+    });
+}
+
+function byApplication(a: VolumeStatus, b: VolumeStatus): number {
+  return (
+    compare(a.application ?? a.volume, b.application ?? b.volume) ||
+    compare(a.volume, b.volume) ||
+    compare(a.node, b.node)
+  );
+}
