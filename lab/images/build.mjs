@@ -15,7 +15,7 @@ const FORMAT = '1'; // raise when the way a tree becomes a tar file changes
 const HELP = `Builds the lab's container images, without a registry and without Docker.
 
   node lab/images/build.mjs --out DIR [NAME...]   build all recipes, or the named ones
-  node lab/images/build.mjs --list                print the names and refs, build nothing
+  node lab/images/build.mjs --list                print the names, the refs and what they stand for, build nothing
 
   --out DIR     where the tar files go, as NAME-HASH.tar; one that is there is not built again
   --cache DIR   where a Go taken from Debian is kept (default $XDG_CACHE_HOME/drover-lab)
@@ -112,7 +112,7 @@ for (const name of positionals) {
 const wanted = positionals.length ? [...new Set(positionals)].map((name) => all.get(name)) : [...all.values()];
 
 if (values.list) {
-  for (const recipe of wanted) process.stdout.write(`${recipe.name}\t${recipe.ref}\n`);
+  for (const recipe of wanted) process.stdout.write(`${recipe.name}\t${recipe.ref}\t${(recipe.standsFor ?? []).join(',')}\n`);
   process.exit(0);
 }
 if (!values.out) usage('--out DIR is missing');

@@ -3,6 +3,8 @@ import { PASSWD, goBuild, tree } from '../tools.mjs';
 
 export default {
   ref: 'drover/mongodb:1.24',
+  // Official images (repository names) it can be run in place of where no registry answers.
+  standsFor: ['mongo'],
   changes: ['CMD ["/mongodb"]', 'EXPOSE 27017', 'VOLUME /data/db'],
   async build({ dir, root, cache }) {
     await tree(root, { dirs: { '/tmp': 0o1777, '/data/db': 0o755 }, files: PASSWD });
