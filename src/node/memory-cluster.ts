@@ -1,0 +1,190 @@
+import type { Cluster, NodeClient, NodeMutex } from '../engine/node-client.ts';
+import type { NodeFacts, PortKey } from '../model/cluster.ts';
+import type { NodeName, VolumeId } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import { createMemoryContainers, listContainers, tell } from './memory-containers.ts';
+import { connectTo, createMemoryNetwork, readTable } from './memory-network.ts';
+import { seedMachine } from './memory-seed.ts';
+import { memoryTransfer } from './memory-transfer.ts';
+import type { MemoryCall, MemoryContent, MemoryMachine, MemorySeed } from './memory-types.ts';
+import { createMemoryVolumes, listVolumes, usedBytes } from './memory-volumes.ts';
+import { call, datasetOf, type MemoryWorld, machineOf, noContent, realClock, writeInto } from './memory-world.ts';
+
+/** N nodes in memory. As a `Cluster` it is one controller's session; the rest is for whoever plays the world. */
+export interface MemoryCluster extends Cluster {
+  /** Another controller's connections to the same nodes. */
+  session(): Cluster;
+  /** The next `times` calls of this operation fail with this error, before any effect. */
+  fail(node: NodeName, operation: string, error: Error, times?: number): void;
+  disconnect(node: NodeName): void;
+  reconnect(node: NodeName): void;
+  /** Power off and on: containers stopped, datasets unmounted, holds gone, locks lost. */
+  reboot(node: NodeName): void;
+  /** The next transfer breaks after so many bytes; called twice, also the one after. */
+  cutTransfer(afterBytes: number): void;
+  /** Sees every call before and after its effect; what it throws goes to the caller. */
+  intercept(observer: ((call: MemoryCall) => void) | undefined): void;
+  /** Calls that change a node, one node's or all. */
+  writes(node?: NodeName): number;
+  calls(node: NodeName, operation: string): number;
+  /** What must never be, and was. */
+  violations(): readonly string[];
+  /** Appends as a program on the node would: throws where the dataset is not mounted or read-only. */
+  write(node: NodeName, volume: VolumeId, bytes: number): void;
+  content(node: NodeName, volume: VolumeId): MemoryContent | undefined;
+  /** A client's view of a port on a node. */
+  connect(node: NodeName, port: PortKey): 'accepted' | 'refused' | 'held';
+  /** Everything a node shows, without a call. */
+  facts(node: NodeName): NodeFacts;
+}
+
+/** A cluster in memory, for tests and `drover demo`. */
+export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
+  const world: MemoryWorld = {
+    seed,
+    clock: seed.clock ?? realClock,
+    machines: new Map(),
+    faults: [],
+    writes: new Map(),
+    calls: new Map(),
+    violations: [],
+    cuts: [],
+    counter: 0,
+    intercept: undefined,
+  };
+  for (const [name, given] of Object.entries(seed.nodes)) world.machines.set(name, seedMachine(world, name, given));
+  const machine = (node: NodeName): MemoryMachine => {
+    const found = world.machines.get(node);
+    if (found === undefined) throw new Error(`no such memory node "${node}"`);
+    return found;
+  };
+  return {
+    ...createSession(world),
+    session: () => createSession(world),
+    fail: (node, operation, error, times = 1) => {
+      world.faults.push({ node, operation, error, left: times });
+    },
+    disconnect: (node) => disconnect(machine(node)),
+    reconnect: (node) => {
+      machine(node).connected = true;
+    },
+    reboot: (node) => reboot(machine(node)),
+    cutTransfer: (afterBytes) => {
+      world.cuts.push(afterBytes);
+    },
+    intercept: (observer) => {
+      world.intercept = observer;
+    },
+    writes: (node) =>
+      node === undefined ? [...world.writes.values()].reduce((sum, n) => sum + n, 0) : (world.writes.get(node) ?? 0),
+    calls: (node, operation) => world.calls.get(`${node} ${operation}`) ?? 0,
+    violations: () => world.violations,
+    write: (node, volume, bytes) => {
+      const dataset = datasetOf(machine(node), volume);
+      if (dataset === undefined) throw new Error(`"${node}" has no volume "${volume}"`);
+      writeInto(machine(node), dataset, bytes);
+    },
+    content: (node, volume) => datasetOf(machine(node), volume)?.content,
+    connect: (node, port) => connectTo(world, machine(node), port),
+    facts: (node) => factsOf(world, machine(node)),
+  };
+}
+
+/** One controller: its connections, and the locks that end with them. */
+function createSession(world: MemoryWorld): Cluster {
+  const locks = new Set<() => void>();
+  const clients = new Map<NodeName, NodeClient>();
+  return {
+    node: async (name, signal) => {
+      signal.throwIfAborted();
+      machineOf(world, name);
+      const client = clients.get(name) ?? createClient(world, name, locks);
+      clients.set(name, client);
+      return client;
+    },
+    transfer: (request, progress, signal) => memoryTransfer(world, request, progress, signal),
+    close: async () => {
+      for (const release of [...locks]) release();
+    },
+  };
+}
+
+function createClient(world: MemoryWorld, node: NodeName, locks: Set<() => void>): NodeClient {
+  return {
+    node,
+    observe: (signal) =>
+      call(world, { node, operation: 'observe', write: false }, signal, (machine) => factsOf(world, machine)),
+    containers: createMemoryContainers(world, node),
+    volumes: createMemoryVolumes(world, node),
+    network: createMemoryNetwork(world, node),
+    mutex: createMutex(world, node, locks),
+    close: async () => {},
+  };
+}
+
+function createMutex(world: MemoryWorld, node: NodeName, locks: Set<() => void>): NodeMutex {
+  return {
+    acquire: (owner, signal) =>
+      call(world, { node, operation: 'mutex.acquire', write: false }, signal, (machine) => {
+        if (machine.lock !== undefined) throw lockHeld(node, machine.lock);
+        const lost = new AbortController();
+        const lock = { owner, sinceMs: world.clock.now(), lose: () => lost.abort() };
+        const release = () => {
+          locks.delete(release);
+          if (machine.lock === lock) machine.lock = undefined;
+        };
+        machine.lock = lock;
+        locks.add(release);
+        return { lost: lost.signal, release: async () => release() };
+      }),
+  };
+}
+
+function lockHeld(node: NodeName, lock: { readonly owner: string; readonly sinceMs: number }): AppError {
+  const since = new Date(lock.sinceMs).toISOString();
+  return new AppError('lock-held', `cannot lock node "${node}": ${lock.owner} holds it since ${since}`, {
+    hint: 'wait until that run is over, or end it',
+    details: { node, owner: lock.owner, since },
+  });
+}
+
+function disconnect(machine: MemoryMachine): void {
+  machine.connected = false;
+  machine.lock?.lose();
+  machine.lock = undefined;
+  tell(machine, 'disconnect');
+}
+
+function reboot(machine: MemoryMachine): void {
+  disconnect(machine);
+  for (const container of machine.containers.values()) {
+    if (container.state !== 'running') continue;
+    container.state = 'exited';
+    container.exit = { code: 255, oomKilled: false };
+  }
+  for (const dataset of machine.datasets.values()) dataset.mounted = false;
+  machine.holds.clear();
+  machine.connected = true;
+}
+
+function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
+  const used = [...machine.datasets.values()].reduce((sum, dataset) => sum + usedBytes(dataset), noContent.bytes);
+  return {
+    nodeId: machine.nodeId,
+    meshAddress: machine.meshAddress,
+    containers: listContainers(world, machine),
+    volumes: listVolumes(machine),
+    network: readTable(world, machine),
+    listeners: machine.listeners,
+    images: Object.fromEntries([...machine.images].map(([reference, { id }]) => [reference, id])),
+    pool: {
+      name: world.seed.pool ?? 'drover',
+      health: 'ONLINE',
+      sizeBytes: machine.poolBytes,
+      freeBytes: machine.poolBytes - used,
+    },
+    versions: { docker: '27.5.1', dockerApi: '1.47', zfs: '2.2.7', kernel: '6.12.0', arch: 'x86_64' },
+    capabilities: machine.capabilities,
+    roundTripMs: world.seed.roundTripMs ?? 0,
+  };
+}

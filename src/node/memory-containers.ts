@@ -1,0 +1,311 @@
+import { Readable } from 'node:stream';
+import { text as readText } from 'node:stream/consumers';
+import type { ContainerRuntime, LogLine, LogOptions } from '../engine/node-client.ts';
+import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
+import type { AppName, ImageRef, NodeName, VolumeId } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import { containerName, printImage } from '../model/names.ts';
+import type { MemoryContainer, MemoryImage, MemoryMachine } from './memory-types.ts';
+import { append, call, datasetOf, type MemoryWorld, machineOf, settleContainer, startCall } from './memory-world.ts';
+
+const noDefaults: ImageDefaults = { environment: {}, command: [], entrypoint: [] };
+
+/** What the registry has for a reference; undefined where it has nothing. */
+export function registryImage(world: MemoryWorld, reference: string): MemoryImage | undefined {
+  return world.seed.registry === undefined ? {} : world.seed.registry[reference];
+}
+
+/** Id of an image: its own, or made from its reference, so that it is the same on every node. */
+export const imageIdOf = (reference: string, image: MemoryImage): string => image.id ?? `sha256:${reference}`;
+
+/** A container in state created. */
+export function newContainer(
+  machine: MemoryMachine,
+  spec: ContainerSpec,
+  image: MemoryImage,
+  nowMs: number,
+): MemoryContainer {
+  machine.txg += 1;
+  return {
+    id: `${machine.name}-${machine.txg}`,
+    name: containerName(spec.application),
+    managed: true,
+    spec,
+    image,
+    imageId: imageIdOf(spec.image, image),
+    imageDefaults: image.defaults ?? noDefaults,
+    state: 'created',
+    startedAtMs: undefined,
+    exit: undefined,
+    writtenUntilMs: nowMs,
+    lines: [],
+  };
+}
+
+/** Containers of a machine as `docker inspect` shows them. */
+export function listContainers(world: MemoryWorld, machine: MemoryMachine): Container[] {
+  return [...machine.containers.values()].map((container) => {
+    settleContainer(world, container);
+    const health = healthOf(world, container);
+    return {
+      id: container.id,
+      name: container.name,
+      ...(container.managed ? { application: container.spec.application } : {}),
+      managed: container.managed,
+      state: container.state,
+      ...(health === undefined ? {} : { health }),
+      ...(container.exit === undefined ? {} : { exit: container.exit }),
+      ...(container.startedAtMs === undefined ? {} : { startedAt: new Date(container.startedAtMs).toISOString() }),
+      spec: container.spec,
+      imageId: container.imageId,
+      imageDefaults: container.imageDefaults,
+    };
+  });
+}
+
+/** True where the port is served by a running container that accepts by now. */
+export function isServed(world: MemoryWorld, machine: MemoryMachine, port: number, protocol: string): boolean {
+  return [...machine.containers.values()].some((container) => {
+    settleContainer(world, container);
+    if (container.state !== 'running' || container.startedAtMs === undefined) return false;
+    if (container.image.accepts === false) return false;
+    if (world.clock.now() < container.startedAtMs + (container.image.acceptsAfterMs ?? 0)) return false;
+    return container.spec.ports.some((one) => one.external === port && one.protocol === protocol);
+  });
+}
+
+/** A node's containers behind the engine's interface. */
+export function createMemoryContainers(world: MemoryWorld, node: NodeName): ContainerRuntime {
+  const read = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
+    call(world, { node, operation: `containers.${operation}`, write: false }, signal, effect);
+  const write = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
+    call(world, { node, operation: `containers.${operation}`, write: true }, signal, effect);
+
+  return {
+    list: (signal) => read('list', signal, (machine) => listContainers(world, machine)),
+    imageId: (image, signal) => read('imageId', signal, (machine) => machine.images.get(printImage(image))?.id),
+    pull: (image, progress, signal) => pull(world, node, image, progress, signal),
+    exportImage: (image, signal) =>
+      read('exportImage', signal, (machine) => {
+        const reference = printImage(image);
+        const present = machine.images.get(reference);
+        if (present === undefined) throw noImage(reference, node);
+        return Readable.from([JSON.stringify({ reference, ...present })]);
+      }),
+    importImage: async (tar, signal) => {
+      const text = await readText(tar);
+      await write('importImage', signal, (machine) => {
+        const { reference, id, image } = readExport(text, node);
+        machine.images.set(reference, { id, image });
+      });
+    },
+    create: (spec, directories, signal) =>
+      write('create', signal, (machine) => create(world, machine, spec, directories)),
+    start: (app, signal) =>
+      write('start', signal, (machine) => {
+        const container = ours(machine, app);
+        if (container === undefined) throw noContainer(app, node);
+        if (container.state === 'running') return;
+        start(world, machine, container);
+      }),
+    stop: (app, graceMs, signal) => stop(world, node, app, graceMs, signal),
+    remove: (app, signal) =>
+      write('remove', signal, (machine) => {
+        const container = ours(machine, app);
+        if (container === undefined) return;
+        if (container.state === 'running') {
+          throw new AppError('docker-failed', `cannot remove "${container.name}" on "${node}": it is running`);
+        }
+        machine.containers.delete(container.name);
+        tell(machine, 'destroy', app);
+      }),
+    logs: (app, options, signal) => logs(world, node, app, options, signal),
+    events: (signal) => events(world, node, signal),
+  };
+}
+
+async function pull(
+  world: MemoryWorld,
+  node: NodeName,
+  image: ImageRef,
+  progress: (text: string, doneBytes: number, totalBytes?: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const reference = printImage(image);
+  const options = { node, operation: 'containers.pull', write: true };
+  await startCall(world, options, signal);
+  const found = registryImage(world, reference);
+  if (found === undefined) {
+    throw new AppError('image-missing', `cannot pull "${reference}" on "${node}": the registry does not have it`);
+  }
+  const totalBytes = found.sizeBytes ?? 0;
+  const rate = world.seed.bytesPerSecond;
+  for (let done = 0; rate !== undefined && done < totalBytes; ) {
+    const next = Math.min(Math.ceil(rate / 10), totalBytes - done);
+    await world.clock.sleep((next / rate) * 1000, signal);
+    done += next;
+    progress('pulling', done, totalBytes);
+  }
+  machineOf(world, node).images.set(reference, { id: imageIdOf(reference, found), image: found });
+  world.intercept?.({ ...options, phase: 'after' });
+}
+
+function create(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  spec: ContainerSpec,
+  directories: Readonly<Record<VolumeId, string>>,
+): void {
+  const name = containerName(spec.application);
+  if (machine.containers.has(name)) {
+    throw new AppError('docker-failed', `cannot create "${name}" on "${machine.name}": the name is in use`);
+  }
+  const present = machine.images.get(spec.image);
+  if (present === undefined) throw noImage(spec.image, machine.name);
+  for (const mount of spec.mounts) {
+    const dataset = datasetOf(machine, mount.volume);
+    if (dataset === undefined || !dataset.mounted || directories[mount.volume] !== `/${dataset.name}/data`) {
+      throw new AppError(
+        'docker-failed',
+        `cannot create "${name}" on "${machine.name}": the directory of volume "${mount.volume}" does not exist`,
+      );
+    }
+    if (!dataset.filled) dataset.content = append(dataset.content, present.image.content?.[mount.mountpoint] ?? 0);
+    dataset.filled = true;
+  }
+  machine.containers.set(name, newContainer(machine, spec, present.image, world.clock.now()));
+  tell(machine, 'create', spec.application);
+}
+
+/** Lets a container run from now on. */
+export function start(world: MemoryWorld, machine: MemoryMachine, container: MemoryContainer): void {
+  const taken = [...machine.containers.values()].find(
+    (other) =>
+      other !== container &&
+      other.state === 'running' &&
+      other.spec.ports.some((port) =>
+        container.spec.ports.some((own) => own.external === port.external && own.protocol === port.protocol),
+      ),
+  );
+  if (taken !== undefined) {
+    throw new AppError(
+      'docker-failed',
+      `cannot start "${container.name}" on "${machine.name}": its port is already allocated to "${taken.name}"`,
+    );
+  }
+  container.state = 'running';
+  container.exit = undefined;
+  container.startedAtMs = world.clock.now();
+  container.writtenUntilMs = world.clock.now();
+  container.lines.push(...(container.image.logs ?? []));
+  tell(machine, 'start', container.spec.application);
+}
+
+async function stop(world: MemoryWorld, node: NodeName, app: AppName, graceMs: number, signal: AbortSignal) {
+  const options = { node, operation: 'containers.stop', write: true };
+  await startCall(world, options, signal);
+  const running = ours(machineOf(world, node), app);
+  if (running === undefined || running.state !== 'running') return undefined;
+  const needsMs = running.image.stopsAfterMs ?? 0;
+  if (needsMs > 0) await world.clock.sleep(Math.min(needsMs, graceMs), signal);
+  const killed = needsMs > graceMs;
+  const result = await call(world, { ...options, operation: 'containers.stopped', write: false }, signal, (machine) => {
+    running.state = 'exited';
+    running.exit = { code: killed ? 137 : 0, oomKilled: false };
+    tell(machine, 'die', app);
+    return { code: running.exit.code, killed };
+  });
+  world.intercept?.({ ...options, phase: 'after' });
+  return result;
+}
+
+async function* logs(
+  world: MemoryWorld,
+  node: NodeName,
+  app: AppName,
+  options: LogOptions,
+  signal: AbortSignal,
+): AsyncIterable<LogLine> {
+  const container = await call(world, { node, operation: 'containers.logs', write: false }, signal, (machine) =>
+    ours(machine, app),
+  );
+  if (container === undefined) throw noContainer(app, node);
+  let next = options.tail === undefined ? 0 : Math.max(0, container.lines.length - options.tail);
+  while (true) {
+    for (; next < container.lines.length; next += 1) yield { stream: 'stdout', text: container.lines[next] ?? '' };
+    if (!options.follow || container.state !== 'running') return;
+    try {
+      await world.clock.sleep(200, signal);
+    } catch {
+      return;
+    }
+  }
+}
+
+async function* events(world: MemoryWorld, node: NodeName, signal: AbortSignal) {
+  const machine = machineOf(world, node);
+  const queue: { action: string; application?: AppName }[] = [];
+  let wake = () => {};
+  const listener = (event: { action: string; application?: AppName }) => {
+    queue.push(event);
+    wake();
+  };
+  const onAbort = () => wake();
+  machine.listenersOfEvents.add(listener);
+  signal.addEventListener('abort', onAbort);
+  try {
+    while (!signal.aborted && machine.connected) {
+      const event = queue.shift();
+      if (event !== undefined && event.action !== 'disconnect') yield event;
+      else if (event === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    machine.listenersOfEvents.delete(listener);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Tells everybody who listens to this machine's events. */
+export function tell(machine: MemoryMachine, action: string, application?: AppName): void {
+  for (const listener of machine.listenersOfEvents) {
+    listener(application === undefined ? { action } : { action, application });
+  }
+}
+
+function healthOf(world: MemoryWorld, container: MemoryContainer): Container['health'] {
+  const { health } = container.image;
+  if (health === undefined || container.state !== 'running' || container.startedAtMs === undefined) return undefined;
+  return world.clock.now() < container.startedAtMs + health.afterMs ? 'starting' : health.result;
+}
+
+function ours(machine: MemoryMachine, app: AppName): MemoryContainer | undefined {
+  const container = machine.containers.get(containerName(app));
+  return container?.managed === true ? container : undefined;
+}
+
+/** The content of an exported image is our own JSON; anything else is refused. */
+function readExport(text: string, node: NodeName): { reference: string; id: string; image: MemoryImage } {
+  const value: unknown = parseJson(text);
+  const isExport = typeof value === 'object' && value !== null && 'reference' in value && 'id' in value;
+  if (!isExport) throw new AppError('docker-failed', `cannot load an image on "${node}": invalid tar header`);
+  // Checked to have the fields that `exportImage` writes.
+  return value as { reference: string; id: string; image: MemoryImage };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const noImage = (reference: string, node: NodeName): AppError =>
+  new AppError('image-missing', `cannot find image "${reference}" on "${node}": it is not there`);
+
+const noContainer = (app: AppName, node: NodeName): AppError =>
+  new AppError('docker-failed', `cannot find a container of "${app}" on "${node}": there is none`);

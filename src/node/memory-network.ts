@@ -1,0 +1,56 @@
+import type { NetworkControl } from '../engine/node-client.ts';
+import type { NetworkTable, PortKey } from '../model/cluster.ts';
+import type { NodeName } from '../model/config.ts';
+import { isServed } from './memory-containers.ts';
+import type { MemoryMachine } from './memory-types.ts';
+import { call, type MemoryWorld } from './memory-world.ts';
+
+const keyOf = (port: PortKey): string => `${port.protocol}/${port.port}`;
+
+/** The table with the holds that have not expired. */
+export function readTable(world: MemoryWorld, machine: MemoryMachine): NetworkTable {
+  for (const [key, { untilMs }] of machine.holds) if (untilMs <= world.clock.now()) machine.holds.delete(key);
+  return { ...machine.table, holds: [...machine.holds.values()].map(({ port }) => port) };
+}
+
+/** A node's network table behind the engine's interface. */
+export function createMemoryNetwork(world: MemoryWorld, node: NodeName): NetworkControl {
+  const options = (operation: string, write: boolean) => ({ node, operation: `network.${operation}`, write });
+  const drop = (machine: MemoryMachine, ports: readonly PortKey[]) => {
+    for (const port of ports) machine.holds.delete(keyOf(port));
+  };
+  return {
+    read: (signal) => call(world, options('read', false), signal, (machine) => readTable(world, machine)),
+    replace: ({ proxies, open, peers }, dropHolds, signal) =>
+      call(world, options('replace', true), signal, (machine) => {
+        machine.table = { present: true, proxies, open, peers };
+        drop(machine, dropHolds);
+      }),
+    hold: (ports, timeoutMs, signal) =>
+      call(world, options('hold', true), signal, (machine) => {
+        const untilMs = world.clock.now() + timeoutMs;
+        for (const { port, protocol } of ports) {
+          machine.holds.set(keyOf({ port, protocol }), { port: { port, protocol }, untilMs });
+        }
+      }),
+    dropHolds: (ports, signal) => call(world, options('dropHolds', true), signal, (machine) => drop(machine, ports)),
+    accepts: (port, signal) =>
+      call(world, options('accepts', false), signal, (machine) => isServed(world, machine, port, 'tcp')),
+  };
+}
+
+/** What a client that connects to `port` on `node` sees now: held connections neither open nor fail. */
+export function connectTo(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  port: PortKey,
+  hops = 0,
+): 'accepted' | 'refused' | 'held' {
+  const table = readTable(world, machine);
+  if (table.holds.some((held) => keyOf(held) === keyOf(port))) return 'held';
+  if (isServed(world, machine, port.port, port.protocol)) return 'accepted';
+  const proxy = table.proxies.find((one) => keyOf(one) === keyOf(port));
+  const next = [...world.machines.values()].find((one) => one.meshAddress === proxy?.address);
+  if (next === undefined || hops > 2) return 'refused';
+  return connectTo(world, next, port, hops + 1);
+}

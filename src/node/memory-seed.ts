@@ -1,0 +1,95 @@
+import type { NodeName } from '../model/config.ts';
+import { imageIdOf, newContainer, registryImage } from './memory-containers.ts';
+import type { MemoryMachine, MemoryNodeSeed, MemoryVolumeSeed } from './memory-types.ts';
+import { memoryDatasetName, newDataset } from './memory-volumes.ts';
+import { append, type MemoryWorld, newGuid, noContent } from './memory-world.ts';
+
+const defaultPoolBytes = 2 ** 40;
+
+/** A node as the seed describes it; no invariant is checked, so that broken states can be seeded too. */
+export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNodeSeed): MemoryMachine {
+  const index = Object.keys(world.seed.nodes).indexOf(name);
+  const machine: MemoryMachine = {
+    name,
+    nodeId: nodeIdOf(world, name),
+    meshAddress: seed.meshAddress ?? `10.99.0.${11 + index}`,
+    poolBytes: seed.poolBytes ?? defaultPoolBytes,
+    capabilities: { resume: true, bookmarks: true, compressed: true, largeBlocks: true, ...seed.capabilities },
+    listeners: seed.listeners ?? [],
+    connected: true,
+    txg: 100,
+    datasets: new Map(),
+    containers: new Map(),
+    images: new Map(),
+    table: { present: false, proxies: [], open: [], peers: [], ...withoutHolds(seed.network) },
+    holds: new Map(),
+    lock: undefined,
+    listenersOfEvents: new Set(),
+  };
+  for (const volume of seed.volumes ?? []) seedVolume(world, machine, volume);
+  for (const reference of seed.images ?? []) seedImage(world, machine, reference);
+  for (const container of seed.containers ?? []) {
+    seedImage(world, machine, container.spec.image);
+    const image = machine.images.get(container.spec.image)?.image ?? {};
+    const made = newContainer(machine, container.spec, image, world.clock.now());
+    const state = container.state ?? 'running';
+    machine.containers.set(container.name ?? made.name, {
+      ...made,
+      name: container.name ?? made.name,
+      managed: container.managed ?? true,
+      imageId: container.imageId ?? made.imageId,
+      imageDefaults: container.imageDefaults ?? made.imageDefaults,
+      state,
+      startedAtMs: state === 'running' ? world.clock.now() : undefined,
+      lines: [...(image.logs ?? [])],
+    });
+  }
+  return machine;
+}
+
+function nodeIdOf(world: MemoryWorld, name: NodeName): string {
+  return world.seed.nodes[name]?.nodeId ?? `id-${name}`;
+}
+
+function seedImage(world: MemoryWorld, machine: MemoryMachine, reference: string): void {
+  const image = registryImage(world, reference) ?? {};
+  machine.images.set(reference, { id: imageIdOf(reference, image), image });
+}
+
+function seedVolume(world: MemoryWorld, machine: MemoryMachine, seed: MemoryVolumeSeed): void {
+  const name = memoryDatasetName(world, seed.id, seed.application);
+  const dataset = newDataset(name);
+  const role = seed.role ?? 'owner';
+  const owner = seed.owner ?? (role === 'owner' ? machine.name : undefined);
+  dataset.properties = {
+    volume: seed.id,
+    ...(seed.application === undefined ? {} : { application: seed.application }),
+    role,
+    ...(owner === undefined ? {} : { owner: nodeIdOf(world, owner) }),
+    epoch: seed.epoch ?? 1,
+  };
+  dataset.mounted = seed.mounted ?? role === 'owner';
+  dataset.readonly = role !== 'owner';
+  dataset.limitBytes = seed.limitBytes;
+  dataset.filled = true;
+  let content = noContent;
+  for (const snapshot of seed.snapshots ?? []) {
+    content = append(content, Math.max(0, (snapshot.bytes ?? content.bytes) - content.bytes));
+    machine.txg += 1;
+    dataset.snapshots.push({
+      name: snapshot.name,
+      guid: snapshot.guid ?? newGuid(world),
+      createTxg: machine.txg,
+      content,
+      holds: new Set(),
+    });
+  }
+  dataset.content = append(content, Math.max(0, (seed.bytes ?? content.bytes) - content.bytes));
+  machine.datasets.set(name, dataset);
+}
+
+function withoutHolds(table: MemoryNodeSeed['network']): Partial<MemoryMachine['table']> {
+  if (table === undefined) return {};
+  const { holds: _holds, ...rest } = table;
+  return rest;
+}

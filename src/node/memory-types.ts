@@ -1,0 +1,177 @@
+import type {
+  Container,
+  ImageDefaults,
+  Listener,
+  NetworkTable,
+  PortKey,
+  VolumeRole,
+  ZfsCapabilities,
+} from '../model/cluster.ts';
+import type { AppName, NodeName, VolumeId } from '../model/config.ts';
+
+/** Time for the memory cluster; tests give one that only moves when everybody sleeps. */
+export interface MemoryClock {
+  readonly now: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** What an image makes its container do; everything optional, times in ms after the start. */
+export interface MemoryImage {
+  readonly id?: string;
+  readonly defaults?: ImageDefaults;
+  readonly sizeBytes?: number;
+  /** Bytes the image itself has at a path: what a new volume is filled with. */
+  readonly content?: Readonly<Record<string, number>>;
+  readonly acceptsAfterMs?: number;
+  /** False: never opens its ports. */
+  readonly accepts?: boolean;
+  readonly health?: { readonly afterMs: number; readonly result: 'healthy' | 'unhealthy' };
+  readonly exits?: { readonly afterMs: number; readonly code: number };
+  /** Lines it writes when started. */
+  readonly logs?: readonly string[];
+  /** Appends to each of its volumes while it runs. */
+  readonly writesBytesPerSecond?: number;
+  /** How long it takes to end after TERM; beyond the grace it is killed. */
+  readonly stopsAfterMs?: number;
+}
+
+export interface MemorySnapshotSeed {
+  readonly name: string;
+  /** Absent: a new one. Give the same guid on two nodes for a common snapshot. */
+  readonly guid?: string;
+  readonly bytes?: number;
+}
+
+export interface MemoryVolumeSeed {
+  readonly id: VolumeId;
+  readonly application?: AppName;
+  readonly role?: VolumeRole;
+  /** A node's name; default: this node for an owner, nobody for others. */
+  readonly owner?: NodeName;
+  readonly epoch?: number;
+  readonly mounted?: boolean;
+  readonly bytes?: number;
+  readonly limitBytes?: number;
+  readonly snapshots?: readonly MemorySnapshotSeed[];
+}
+
+/** A container to begin with: `spec` and `managed` decide, the rest has defaults. */
+export type MemoryContainerSeed = Pick<Container, 'spec'> &
+  Partial<Pick<Container, 'name' | 'managed' | 'state' | 'imageId' | 'imageDefaults'>>;
+
+export interface MemoryNodeSeed {
+  readonly nodeId?: string;
+  readonly meshAddress?: string;
+  readonly containers?: readonly MemoryContainerSeed[];
+  readonly volumes?: readonly MemoryVolumeSeed[];
+  /** References (`repository:tag`) already on the node. */
+  readonly images?: readonly string[];
+  readonly listeners?: readonly Listener[];
+  readonly network?: Partial<NetworkTable>;
+  readonly poolBytes?: number;
+  readonly capabilities?: Partial<ZfsCapabilities>;
+}
+
+export interface MemorySeed {
+  readonly nodes: Readonly<Record<NodeName, MemoryNodeSeed>>;
+  /** By `repository:tag`. Absent: every reference can be pulled and runs without incident. */
+  readonly registry?: Readonly<Record<string, MemoryImage>>;
+  readonly clock?: MemoryClock;
+  /** Of every call; default 0. */
+  readonly roundTripMs?: number;
+  /** Of a transfer or pull; default: at once. */
+  readonly bytesPerSecond?: number;
+  readonly pool?: string;
+  readonly datasetRoot?: string;
+}
+
+/** One call to a node, as an observer of the calls sees it. Throwing from `after` loses the reply, not the effect. */
+export interface MemoryCall {
+  readonly node: NodeName;
+  /** `volumes.mount`, `containers.start`, `network.replace`, `observe`, `transfer`, `mutex.acquire`… */
+  readonly operation: string;
+  readonly write: boolean;
+  readonly phase: 'before' | 'after';
+}
+
+/** What lies in a dataset: bytes now, all bytes ever written, and a digest of the history that tells two apart. */
+export interface MemoryContent {
+  readonly bytes: number;
+  readonly written: number;
+  readonly version: string;
+}
+
+export interface MemorySnapshot {
+  readonly name: string;
+  readonly guid: string;
+  readonly createTxg: number;
+  readonly content: MemoryContent;
+  readonly holds: Set<string>;
+}
+
+export interface MemoryReceive {
+  readonly token: string;
+  readonly from: NodeName;
+  readonly sourceDataset: string;
+  readonly snapshot: string;
+  readonly guid: string;
+  readonly content: MemoryContent;
+  readonly totalBytes: number;
+  doneBytes: number;
+}
+
+export interface MemoryDataset {
+  readonly name: string;
+  properties: {
+    volume?: VolumeId;
+    application?: AppName;
+    role?: VolumeRole;
+    owner?: string;
+    epoch?: number;
+    flags?: string;
+  };
+  mounted: boolean;
+  readonly: boolean;
+  limitBytes: number | undefined;
+  content: MemoryContent;
+  snapshots: MemorySnapshot[];
+  bookmarks: { readonly name: string; readonly guid: string; readonly createTxg: number; readonly written: number }[];
+  partial: MemoryReceive | undefined;
+  /** False until a container was created on it: the image's content goes only into a new volume. */
+  filled: boolean;
+}
+
+export interface MemoryContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly managed: boolean;
+  readonly spec: Container['spec'];
+  readonly image: MemoryImage;
+  readonly imageId: string;
+  readonly imageDefaults: ImageDefaults;
+  state: Container['state'];
+  startedAtMs: number | undefined;
+  exit: { readonly code: number; readonly oomKilled: boolean } | undefined;
+  /** Until when its writer has been accounted for. */
+  writtenUntilMs: number;
+  readonly lines: string[];
+}
+
+/** One node's whole state. */
+export interface MemoryMachine {
+  readonly name: NodeName;
+  readonly nodeId: string;
+  readonly meshAddress: string;
+  readonly poolBytes: number;
+  readonly capabilities: ZfsCapabilities;
+  readonly listeners: readonly Listener[];
+  connected: boolean;
+  txg: number;
+  readonly datasets: Map<string, MemoryDataset>;
+  readonly containers: Map<string, MemoryContainer>;
+  readonly images: Map<string, { readonly id: string; readonly image: MemoryImage }>;
+  table: Omit<NetworkTable, 'holds'>;
+  readonly holds: Map<string, { readonly port: PortKey; readonly untilMs: number }>;
+  lock: { readonly owner: string; readonly sinceMs: number; readonly lose: () => void } | undefined;
+  readonly listenersOfEvents: Set<(event: { action: string; application?: AppName }) => void>;
+}

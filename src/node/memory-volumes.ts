@@ -1,0 +1,291 @@
+import type { VolumeProperties, VolumeStore } from '../engine/node-client.ts';
+import type { Volume } from '../model/cluster.ts';
+import type { AppName, NodeName, VolumeId } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import { datasetLeaf, isOurSnapshot } from '../model/names.ts';
+import type { MemoryContent, MemoryDataset, MemoryMachine, MemorySnapshot } from './memory-types.ts';
+import { call, datasetOf, isWritableRole, type MemoryWorld, newGuid, noContent } from './memory-world.ts';
+
+/** What a stream costs beyond its data; OpenZFS sends some hundred bytes for an empty increment. */
+export const streamOverheadBytes = 624;
+
+/** Full name of a volume's dataset, the same on every node. */
+export function memoryDatasetName(world: MemoryWorld, volume: VolumeId, app: AppName | undefined): string {
+  return `${world.seed.pool ?? 'drover'}/${world.seed.datasetRoot ?? 'volumes'}/${datasetLeaf(volume, app)}`;
+}
+
+/** A new empty dataset, unmounted and read-only, in no role yet. */
+export function newDataset(name: string): MemoryDataset {
+  return {
+    name,
+    properties: {},
+    mounted: false,
+    readonly: true,
+    limitBytes: undefined,
+    content: noContent,
+    snapshots: [],
+    bookmarks: [],
+    partial: undefined,
+    filled: false,
+  };
+}
+
+/** Datasets of a machine as `zfs list` shows them. */
+export function listVolumes(machine: MemoryMachine): Volume[] {
+  return [...machine.datasets.values()].flatMap((dataset) => {
+    const { volume, application, role, owner, epoch, flags } = dataset.properties;
+    if (volume === undefined) return [];
+    const base = dataset.snapshots.at(-1)?.content;
+    return [
+      {
+        id: volume,
+        ...(application === undefined ? {} : { application }),
+        dataset: dataset.name,
+        role: role ?? 'incoming',
+        ...(owner === undefined ? {} : { owner }),
+        epoch: epoch ?? 0,
+        mounted: dataset.mounted,
+        usedBytes: usedBytes(dataset),
+        referencedBytes: dataset.content.bytes,
+        writtenBytes: deltaBytes(base, dataset.content),
+        ...(dataset.limitBytes === undefined ? {} : { limitBytes: dataset.limitBytes }),
+        snapshots: dataset.snapshots.map(({ name, guid, createTxg }) => ({ name, guid, createTxg: `${createTxg}` })),
+        bookmarks: dataset.bookmarks.map(({ name, guid, createTxg }) => ({ name, guid, createTxg: `${createTxg}` })),
+        ...(dataset.partial === undefined ? {} : { resumeToken: dataset.partial.token }),
+        ...(flags === undefined ? {} : { flags }),
+      },
+    ];
+  });
+}
+
+/** Space a dataset takes with its snapshots and a partial receive. */
+export function usedBytes(dataset: MemoryDataset): number {
+  return dataset.content.bytes + (dataset.partial?.doneBytes ?? 0);
+}
+
+/** Bytes between two states of one history. */
+export function deltaBytes(base: MemoryContent | undefined, next: MemoryContent): number {
+  return next.written - (base?.written ?? 0);
+}
+
+/** A node's datasets behind the engine's interface, with ZFS's refusals. */
+export function createMemoryVolumes(world: MemoryWorld, node: NodeName): VolumeStore {
+  const read = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
+    call(world, { node, operation: `volumes.${operation}`, write: false }, signal, effect);
+  const write = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
+    call(world, { node, operation: `volumes.${operation}`, write: true }, signal, effect);
+
+  return {
+    list: (signal) => read('list', signal, listVolumes),
+    datasetName: (volume, app) => memoryDatasetName(world, volume, app),
+    create: (volume, app, limitBytes, signal) =>
+      write('create', signal, (machine) => createVolume(world, machine, volume, app, limitBytes)),
+    directory: (dataset, signal) =>
+      read('directory', signal, (machine) => {
+        if (!get(machine, dataset).mounted) throw refused('find the directory of', dataset, node, 'it is not mounted');
+        return `/${dataset}/data`;
+      }),
+    setLimit: (dataset, limitBytes, signal) =>
+      write('setLimit', signal, (machine) => {
+        const target = get(machine, dataset);
+        if (limitBytes !== undefined && limitBytes < target.content.bytes) {
+          throw refused('set the limit of', dataset, node, 'size is less than current used or reserved space');
+        }
+        target.limitBytes = limitBytes;
+      }),
+    setProperties: (dataset, expected, next, signal) =>
+      write('setProperties', signal, (machine) => setProperties(get(machine, dataset), node, expected, next)),
+    mount: (dataset, signal) =>
+      write('mount', signal, (machine) => {
+        const target = get(machine, dataset);
+        if (target.snapshots.length === 0 && target.partial !== undefined) {
+          throw refused('mount', dataset, node, 'it contains partially-complete state');
+        }
+        target.mounted = true;
+      }),
+    unmount: (dataset, signal) => write('unmount', signal, (machine) => unmount(machine, get(machine, dataset))),
+    snapshot: (dataset, name, signal) =>
+      write('snapshot', signal, (machine) => takeSnapshot(world, machine, get(machine, dataset), name)),
+    destroySnapshot: (dataset, name, signal) =>
+      write('destroySnapshot', signal, (machine) => destroySnapshot(machine, get(machine, dataset), name)),
+    hold: (dataset, snapshot, tag, signal) =>
+      write('hold', signal, (machine) => {
+        getSnapshot(machine, get(machine, dataset), snapshot).holds.add(tag);
+      }),
+    releaseHold: (dataset, snapshot, tag, signal) =>
+      write('releaseHold', signal, (machine) => {
+        findSnapshot(get(machine, dataset), snapshot)?.holds.delete(tag);
+      }),
+    bookmark: (dataset, snapshot, bookmark, signal) =>
+      write('bookmark', signal, (machine) => makeBookmark(machine, get(machine, dataset), snapshot, bookmark)),
+    destroyBookmark: (dataset, bookmark, signal) =>
+      write('destroyBookmark', signal, (machine) => {
+        const target = get(machine, dataset);
+        target.bookmarks = target.bookmarks.filter((one) => one.name !== bare(bookmark));
+      }),
+    estimate: (dataset, snapshot, base, signal) =>
+      read('estimate', signal, (machine) => estimate(machine, get(machine, dataset), snapshot, base)),
+    abortReceive: (dataset, signal) =>
+      write('abortReceive', signal, (machine) => {
+        const target = get(machine, dataset);
+        target.partial = undefined;
+        // A first receive that is given up leaves nothing behind, as `zfs receive -A` does.
+        if (target.snapshots.length === 0) machine.datasets.delete(dataset);
+      }),
+    readToken: (token, signal) => read('readToken', signal, (machine) => readToken(machine, token)),
+  };
+}
+
+/** `zfs send -nvt` runs where the token's snapshot should be: on the sending node. */
+function readToken(machine: MemoryMachine, token: string) {
+  const text = Buffer.from(token, 'base64url').toString();
+  const [sourceDataset = '', snapshot = '', guid = '', remaining = ''] = text.split('\n');
+  const dataset = machine.datasets.get(sourceDataset);
+  if (dataset === undefined || findSnapshot(dataset, snapshot)?.guid !== guid) return undefined;
+  return { toGuid: guid, toName: `${sourceDataset}@${snapshot}`, remainingBytes: Number(remaining) };
+}
+
+function createVolume(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  volume: VolumeId,
+  application: AppName | undefined,
+  limitBytes: number | undefined,
+): void {
+  const name = memoryDatasetName(world, volume, application);
+  if (machine.datasets.has(name)) throw refused('create', name, machine.name, 'dataset already exists');
+  machine.datasets.set(name, {
+    ...newDataset(name),
+    properties: {
+      volume,
+      ...(application === undefined ? {} : { application }),
+      role: 'owner',
+      owner: machine.nodeId,
+      epoch: 1,
+    },
+    mounted: true,
+    readonly: false,
+    limitBytes,
+  });
+}
+
+function setProperties(
+  dataset: MemoryDataset,
+  node: NodeName,
+  expected: VolumeProperties,
+  next: VolumeProperties,
+): void {
+  const seen = dataset.properties;
+  for (const key of ['role', 'owner', 'epoch', 'application'] as const) {
+    if (expected[key] !== undefined && expected[key] !== seen[key]) {
+      throw new AppError(
+        'volume-conflict',
+        `cannot set properties of "${dataset.name}" on "${node}": ${key} is ${seen[key] ?? 'not set'}, expected ${expected[key]}`,
+      );
+    }
+  }
+  dataset.properties = { ...seen, ...next };
+  if (next.role !== undefined) dataset.readonly = !isWritableRole(next.role);
+}
+
+function unmount(machine: MemoryMachine, dataset: MemoryDataset): void {
+  if (!dataset.mounted) return;
+  const user = [...machine.containers.values()].find(
+    (container) =>
+      container.state === 'running' &&
+      container.spec.mounts.some((mount) => datasetOf(machine, mount.volume) === dataset),
+  );
+  if (user !== undefined) {
+    throw new AppError(
+      'volume-busy',
+      `cannot unmount "${dataset.name}" on "${machine.name}": "${user.name}" is using it`,
+      {
+        details: { processes: user.name },
+      },
+    );
+  }
+  dataset.mounted = false;
+}
+
+function takeSnapshot(world: MemoryWorld, machine: MemoryMachine, dataset: MemoryDataset, name: string): void {
+  if (findSnapshot(dataset, name) !== undefined) {
+    throw refused('snapshot', `${dataset.name}@${bare(name)}`, machine.name, 'dataset already exists');
+  }
+  machine.txg += 1;
+  dataset.snapshots.push({
+    name: bare(name),
+    guid: newGuid(world),
+    createTxg: machine.txg,
+    content: dataset.content,
+    holds: new Set(),
+  });
+}
+
+function destroySnapshot(machine: MemoryMachine, dataset: MemoryDataset, name: string): void {
+  const full = `${dataset.name}@${bare(name)}`;
+  if (!isOurSnapshot(bare(name))) throw refused('destroy', full, machine.name, 'it is not a snapshot of drover');
+  const snapshot = findSnapshot(dataset, name);
+  if (snapshot === undefined) return;
+  if (snapshot.holds.size > 0) throw refused('destroy', full, machine.name, 'dataset is busy: it has holds');
+  dataset.snapshots = dataset.snapshots.filter((one) => one !== snapshot);
+}
+
+function makeBookmark(machine: MemoryMachine, dataset: MemoryDataset, snapshot: string, bookmark: string): void {
+  const { guid, createTxg, content } = getSnapshot(machine, dataset, snapshot);
+  const existing = dataset.bookmarks.find((one) => one.name === bare(bookmark));
+  if (existing?.guid === guid) return;
+  if (existing !== undefined) {
+    throw refused('bookmark', `${dataset.name}#${bare(bookmark)}`, machine.name, 'bookmark exists');
+  }
+  dataset.bookmarks.push({ name: bare(bookmark), guid, createTxg, written: content.written });
+}
+
+function estimate(
+  machine: MemoryMachine,
+  dataset: MemoryDataset,
+  snapshot: string | undefined,
+  base: string | undefined,
+): number {
+  const to = snapshot === undefined ? dataset.content : getSnapshot(machine, dataset, snapshot).content;
+  const from = base === undefined ? undefined : findBase(machine, dataset, base);
+  const bytes = from === undefined ? to.bytes : to.written - from.written;
+  return bytes + streamOverheadBytes;
+}
+
+/** The snapshot (`@name` or `name`) or bookmark (`#name`) an increment starts from. */
+export function findBase(machine: MemoryMachine, dataset: MemoryDataset, base: string) {
+  if (base.startsWith('#')) {
+    const bookmark = dataset.bookmarks.find((one) => one.name === bare(base));
+    if (bookmark === undefined) throw refused('find', `${dataset.name}${base}`, machine.name, 'no such bookmark');
+    return { guid: bookmark.guid, createTxg: bookmark.createTxg, written: bookmark.written };
+  }
+  const { guid, createTxg, content } = getSnapshot(machine, dataset, base);
+  return { guid, createTxg, written: content.written };
+}
+
+function get(machine: MemoryMachine, name: string): MemoryDataset {
+  const dataset = machine.datasets.get(name);
+  if (dataset === undefined) throw refused('open', name, machine.name, 'dataset does not exist');
+  return dataset;
+}
+
+/** The snapshot with this name, with or without its `@`. */
+export function findSnapshot(dataset: MemoryDataset, name: string): MemorySnapshot | undefined {
+  return dataset.snapshots.find((snapshot) => snapshot.name === bare(name));
+}
+
+/** As `findSnapshot`, throwing where there is none. */
+export function getSnapshot(machine: MemoryMachine, dataset: MemoryDataset, name: string): MemorySnapshot {
+  const snapshot = findSnapshot(dataset, name);
+  if (snapshot === undefined) {
+    throw refused('find', `${dataset.name}@${bare(name)}`, machine.name, 'dataset does not exist');
+  }
+  return snapshot;
+}
+
+/** ZFS said no. */
+export function refused(what: string, thing: string, node: NodeName, why: string): AppError {
+  return new AppError('command-failed', `cannot ${what} "${thing}" on "${node}": ${why}`);
+}
+
+const bare = (name: string): string => name.replace(/^[@#]/, '');
