@@ -1,0 +1,197 @@
+import type { PoolFacts, Snapshot, Volume, VolumeRole, ZfsCapabilities } from '../model/cluster.ts';
+import { properties } from '../model/names.ts';
+
+/** Asked of every dataset below the root, in one `zfs get`. */
+export const volumeColumns = [
+  'used',
+  'referenced',
+  'written',
+  'refquota',
+  'mounted',
+  'receive_resume_token',
+  properties.volume,
+  properties.application,
+  properties.role,
+  properties.owner,
+  properties.epoch,
+  properties.flags,
+].join(',');
+
+type Facts = ReadonlyMap<string, string>;
+
+/**
+ * Volumes from `zfs get -Hp -o name,property,value,source` (datasets) and `zfs list -Hp -o name,guid,createtxg`
+ * (snapshots and bookmarks). Our properties count only where set on the dataset itself: inherited or received ones
+ * would give a clone or a foreign child the identity of its parent.
+ */
+export function parseVolumes(getText: string, listText: string): readonly Volume[] {
+  const copies = parseCopies(listText);
+  const volumes: Volume[] = [];
+  for (const [dataset, facts] of parseGet(getText)) {
+    const volume = toVolume(dataset, facts, copies.get(dataset) ?? []);
+    if (volume !== undefined) volumes.push(volume);
+  }
+  return volumes.toSorted((a, b) => (a.dataset < b.dataset ? -1 : 1));
+}
+
+function parseGet(text: string): ReadonlyMap<string, Facts> {
+  const datasets = new Map<string, Map<string, string>>();
+  for (const [name, property, value, source] of rows(text)) {
+    if (name === undefined || property === undefined || value === undefined) continue;
+    const facts = datasets.get(name) ?? new Map<string, string>();
+    datasets.set(name, facts);
+    const unset = value === '-' || value === '';
+    const foreign = property.startsWith('drover:') && source !== 'local';
+    if (!unset && !foreign) facts.set(property, value);
+  }
+  return datasets;
+}
+
+interface Copy extends Snapshot {
+  readonly mark: string;
+}
+
+function parseCopies(text: string): ReadonlyMap<string, readonly Copy[]> {
+  const copies = new Map<string, Copy[]>();
+  for (const [full, guid, createTxg] of rows(text)) {
+    const match = /^([^@#]+)([@#])(.+)$/.exec(full ?? '');
+    const [, dataset, mark, name] = match ?? [];
+    if (dataset === undefined || mark === undefined || name === undefined) continue;
+    if (guid === undefined || createTxg === undefined || !/^\d+$/.test(guid) || !/^\d+$/.test(createTxg)) continue;
+    const list = copies.get(dataset) ?? [];
+    copies.set(dataset, list);
+    list.push({ mark, name, guid, createTxg });
+  }
+  return copies;
+}
+
+function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volume | undefined {
+  const id = facts.get(properties.volume);
+  const role = parseRole(facts.get(properties.role));
+  if (id === undefined || role === undefined) return undefined;
+  const limit = number(facts.get('refquota'));
+  const application = facts.get(properties.application);
+  const owner = facts.get(properties.owner);
+  const token = facts.get('receive_resume_token');
+  const flags = facts.get(properties.flags);
+  return {
+    id,
+    dataset,
+    role,
+    epoch: number(facts.get(properties.epoch)),
+    mounted: facts.get('mounted') === 'yes',
+    usedBytes: number(facts.get('used')),
+    referencedBytes: number(facts.get('referenced')),
+    writtenBytes: number(facts.get('written')),
+    snapshots: ordered(copies, '@'),
+    bookmarks: ordered(copies, '#'),
+    ...(application === undefined ? {} : { application }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(limit === 0 ? {} : { limitBytes: limit }),
+    ...(token === undefined ? {} : { resumeToken: token }),
+    ...(flags === undefined ? {} : { flags }),
+  };
+}
+
+/** createtxg orders exactly; creation times tie within a second and follow the clock. */
+function ordered(copies: readonly Copy[], mark: string): readonly Snapshot[] {
+  return copies
+    .filter((copy) => copy.mark === mark)
+    .toSorted((a, b) => (BigInt(a.createTxg) < BigInt(b.createTxg) ? -1 : 1))
+    .map(({ name, guid, createTxg }) => ({ name, guid, createTxg }));
+}
+
+const roles: ReadonlySet<string> = new Set<VolumeRole>([
+  'owner',
+  'frozen',
+  'released',
+  'incoming',
+  'replica',
+  'diverged',
+  'retired',
+]);
+
+/** A role somebody else invented makes the dataset foreign. */
+function parseRole(text: string | undefined): VolumeRole | undefined {
+  // The set holds exactly the members of the union.
+  return text !== undefined && roles.has(text) ? (text as VolumeRole) : undefined;
+}
+
+/** Bytes above this are an underflow (openzfs #12265), not a size. */
+const absurdBytes = 2 ** 60;
+
+/** The `size` line of `zfs send -nvP`; undefined where there is none or its value cannot be. */
+export function parseEstimate(text: string): number | undefined {
+  const sizes = [...text.matchAll(/^size\s+(\d+)\s*$/gm)].map((match) => Number(match[1]));
+  const size = sizes.at(-1);
+  return size === undefined || size > absurdBytes ? undefined : size;
+}
+
+/** What `zfs send -nvP -t TOKEN` says about the token; undefined where it printed no contents. */
+export function parseToken(
+  text: string,
+): { readonly toGuid: string; readonly toName: string; readonly remainingBytes?: number } | undefined {
+  const guid = /^\s*toguid = (0x[0-9a-f]+|\d+)\s*$/m.exec(text)?.[1];
+  const toName = /^\s*toname = (\S+)\s*$/m.exec(text)?.[1];
+  if (guid === undefined || toName === undefined) return undefined;
+  const remainingBytes = parseEstimate(text);
+  return { toGuid: BigInt(guid).toString(), toName, ...(remainingBytes === undefined ? {} : { remainingBytes }) };
+}
+
+/** Usage texts of `zfs send` and `zfs receive`, `zpool get -Hp -o property,value` and the module's version. */
+export interface CapabilityTexts {
+  readonly send: string;
+  readonly receive: string;
+  readonly features: string;
+  readonly version: string;
+}
+
+/** First release whose compressed streams arrive intact between pools of different ashift (openzfs #12762). */
+const soundCompressed = [2, 1, 2] as const;
+
+/** What zfs can do on a node. A missing usage text means an old zfs: nothing is assumed. */
+export function parseCapabilities(texts: CapabilityTexts): ZfsCapabilities {
+  const enabled = new Set<string>();
+  for (const [name, value] of rows(texts.features)) {
+    if (name !== undefined && (value === 'enabled' || value === 'active')) enabled.add(name);
+  }
+  const send = /send \[-([A-Za-z]+)\] \[-i snapshot/.exec(texts.send)?.[1] ?? '';
+  const receive = /receive \[-([A-Za-z]+)\]/.exec(texts.receive)?.[1] ?? '';
+  return {
+    resume: receive.includes('s') && /-t <receive_resume_token>/.test(texts.send),
+    bookmarks: enabled.has('feature@bookmarks'),
+    compressed: send.includes('c') && atLeast(texts.version, soundCompressed),
+    largeBlocks: send.includes('L') && enabled.has('feature@large_blocks'),
+  };
+}
+
+function atLeast(version: string, wanted: readonly number[]): boolean {
+  const found = /(\d+)\.(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number) ?? [0, 0, 0];
+  const first = wanted.findIndex((part, at) => part !== found[at]);
+  return first === -1 || (found[first] ?? 0) > (wanted[first] ?? 0);
+}
+
+/** Send flags a new volume gets for life (changing -L between streams is refused or worse: openzfs #6224). */
+export function flagsAtBirth(capabilities: ZfsCapabilities): string {
+  const flags = [...(capabilities.largeBlocks ? ['-L'] : []), ...(capabilities.compressed ? ['-c'] : [])];
+  return flags.length === 0 ? 'none' : flags.join(' ');
+}
+
+/** `zpool list -Hp -o name,health,size,free`. */
+export function parsePool(text: string): PoolFacts | undefined {
+  const [name, health, size, free] = rows(text)[0] ?? [];
+  if (name === undefined || health === undefined) return undefined;
+  return { name, health, sizeBytes: number(size), freeBytes: number(free) };
+}
+
+function rows(text: string): readonly (readonly string[])[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t'));
+}
+
+/** Sizes and epochs are far below 2^53; anything that is no number counts as 0. */
+function number(text: string | undefined): number {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+}

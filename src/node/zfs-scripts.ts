@@ -1,0 +1,171 @@
+/**
+ * Fixed texts for `bash -s -- ARGS` on a node. Data comes only through arguments. A script that finds the world other
+ * than asked leaves with one of `exits` and its evidence on stdout; any other failure is zfs's own, on stderr.
+ */
+export const exits = { conflict: 10, busy: 11, noRoot: 12, gone: 13 } as const;
+
+/** Machine-readable output needs the C locale; zfs lives in sbin, which a login by key may not have in its PATH. */
+export const prelude = `export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+set -u
+`;
+
+/** ROOT COLUMNS: datasets, a line with \x1e, snapshots and bookmarks. */
+export const listScript = `${prelude}
+zfs list -H -o name "$1" >/dev/null || exit ${exits.noRoot}
+# -r -t filesystem: one call for every dataset below the root
+zfs get -Hp -r -t filesystem -o name,property,value,source "$2" "$1" || exit 1
+printf '\\036\\n'
+zfs list -Hp -r -t snapshot,bookmark -o name,guid,createtxg "$1"
+`;
+
+/** POOL: usage texts, feature flags and version, separated by lines with \x1e. */
+export const capabilitiesScript = `${prelude}
+zfs send 2>&1; printf '\\036\\n'
+zfs receive 2>&1; printf '\\036\\n'
+zpool get -Hp -o property,value feature@bookmarks,feature@large_blocks "$1"; printf '\\036\\n'
+cat /sys/module/zfs/version 2>/dev/null || zfs version
+`;
+
+/**
+ * ROOT DATASET VOLUME APP LIMIT FLAGS: make it so. An owner of the same volume that is already there is completed;
+ * anything else under that name is a conflict. Everything that decides about the volume is set in the create itself.
+ */
+export const createScript = `${prelude}
+root=$1 ds=$2 volume=$3 app=$4 limit=$5 flags=$6
+node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) || exit ${exits.noRoot}
+[ -n "$node" ] || exit ${exits.noRoot}
+if found=$(zfs get -H -s local -o property,value drover:vol,drover:role,drover:owner "$ds" 2>/dev/null); then
+  wanted=$(printf 'drover:vol\\t%s\\ndrover:role\\towner\\ndrover:owner\\t%s' "$volume" "$node")
+  [ "$found" = "$wanted" ] || { printf '%s\\n' "$found"; exit ${exits.conflict}; }
+else
+  [ "$(zfs get -H -o value encryption "$root")" = off ] || flags="$flags -w" # raw from birth: mixing breaks later streams
+  zfs create -o canmount=noauto -o readonly=off -o refquota="$limit" -o drover:vol="$volume" \${app:+-o "drover:app=$app"} \\
+    -o drover:role=owner -o drover:owner="$node" -o drover:epoch=1 -o drover:flags="$flags" "$ds" || exit 1
+fi
+[ "$(zfs get -H -o value mounted "$ds")" = yes ] || zfs mount "$ds" || exit 1
+directory=$(zfs get -H -o value mountpoint "$ds")/data
+[ -d "$directory" ] || mkdir -m 0755 "$directory" || exit 1
+grep -qF " - zfs $ds " /proc/self/mountinfo
+`;
+
+/** DATASET EXPECTED… -- ASSIGNMENTS…: both as name=value, an empty expected value meaning unset. */
+export const setScript = `${prelude}
+ds=$1; shift
+facts=$(zfs get -H -o property,value,source drover:role,drover:owner,drover:epoch,drover:app "$ds") || exit 1
+declare -A now
+while IFS=$'\\t' read -r name value source; do [ "$source" = local ] && now[$name]=$value; done <<<"$facts"
+while [ "$1" != -- ]; do
+  name=\${1%%=*}
+  [ "\${now[$name]-}" = "\${1#*=}" ] || { printf '%s\\n' "$facts"; exit ${exits.conflict}; }
+  shift
+done
+shift
+zfs set "$@" "$ds"
+`;
+
+export const mountScript = `${prelude}
+[ "$(zfs get -H -o value mounted "$1")" = yes ] || zfs mount "$1"
+`;
+
+/** DATASET: the mountpoint; conflict where it is not mounted, gone where its directory is missing. */
+export const directoryScript = `${prelude}
+facts=$(zfs get -H -o value mounted,mountpoint "$1") || exit 1
+[ "\${facts%%$'\\n'*}" = yes ] || exit ${exits.conflict}
+directory=\${facts#*$'\\n'}/data
+[ -d "$directory" ] || exit ${exits.gone}
+printf '%s' "$directory"
+`;
+
+/**
+ * Prints \`pid TAB command TAB what\` for up to 20 processes that use the dataset in $1. Devices are compared, not
+ * paths: inside a container the same file has another path.
+ */
+const holdersProgram = `
+my $ds = shift; my (%dev, %foreign); my $own = readlink "/proc/self/ns/mnt"; alarm 10;
+my @processes = grep { $_ ne "/proc/$$" } glob "/proc/[0-9]*";
+for my $p (@processes) {
+  open my $mounts, "<", "$p/mountinfo" or next;
+  while (<$mounts>) {
+    next unless /^\\S+ \\S+ (\\d+):(\\d+) .* - zfs \\Q$ds\\E /;
+    $dev{"$1:$2"} = 1;
+    my $ns = readlink "$p/ns/mnt"; $foreign{$ns} //= $p if defined $ns && $ns ne $own;
+  }
+}
+my $rows = 0;
+sub row { my ($p, $what) = @_; open my $c, "<", "$p/comm" or return; chomp(my $name = <$c> // "?");
+  print substr($p, 6), "\\t$name\\t$what\\n"; exit if ++$rows >= 20; }
+PROCESS: for my $p (@processes) {
+  for my $link ("$p/cwd", "$p/root", "$p/exe", glob "$p/fd/*") {
+    my $d = (stat $link)[0] // next;
+    my $id = (($d >> 8) & 0xfff) . ":" . (($d & 0xff) | (($d >> 12) & 0xfff00));
+    next unless $dev{$id};
+    row($p, readlink $link); next PROCESS;
+  }
+}
+row($_, "a mount of its own") for $rows ? () : values %foreign;
+`;
+
+/**
+ * DATASET: unmounted in every mount namespace, or busy. umount succeeds on the host while a container's own mount
+ * still writes, so the proof is that no process sees it mounted. A container's mounts may outlive its stop by a
+ * moment, hence the tries over 3 s. What stays in use is mounted again: nothing has changed then.
+ */
+export const unmountScript = `${prelude}
+ds=$1 was=no
+here() { grep -qF " - zfs $ds " /proc/self/mountinfo; }
+zfs list -H -o name "$ds" >/dev/null || exit 1
+for try in 1 2 3 4 5 6 7; do
+  if here; then was=yes; said=$(zfs unmount "$ds" 2>&1); fi
+  grep -qsF " - zfs $ds " /proc/[0-9]*/mountinfo || exit 0
+  [ $try = 7 ] || sleep 0.5
+done
+perl -e '${holdersProgram}' "$ds"
+[ $was = no ] || here || zfs mount "$ds"
+printf '%s\\n' "\${said-}" >&2
+exit ${exits.busy}
+`;
+
+/** FULLNAME: nothing where it is gone already. The caller makes sure it is a snapshot or a bookmark. */
+export const destroyCopyScript = `${prelude}
+case $1 in *[@#]drover-*) ;; *) echo 'not a copy of ours' >&2; exit 1 ;; esac
+said=$(zfs destroy "$1" 2>&1) && exit 0
+zfs list -H -t snapshot,bookmark -o name "$1" >/dev/null 2>&1 || exit 0
+printf '%s\\n' "$said" >&2; exit 1
+`;
+
+/** hold|release TAG SNAPSHOT: no error where it is so already. */
+export const holdScript = `${prelude}
+said=$(zfs "$1" "$2" "$3" 2>&1) && exit 0
+holds=$(zfs holds -H "$3" 2>/dev/null) || { [ "$1" = release ] && exit 0; printf '%s\\n' "$said" >&2; exit 1; }
+there=no; while IFS=$'\\t' read -r _ tag _; do [ "$tag" = "$2" ] && there=yes; done <<<"$holds"
+case $1:$there in hold:yes | release:no) exit 0 ;; esac
+printf '%s\\n' "$said" >&2; exit 1
+`;
+
+/** SNAPSHOT BOOKMARK: no error where the bookmark already marks that snapshot. */
+export const bookmarkScript = `${prelude}
+said=$(zfs bookmark "$1" "$2" 2>&1) && exit 0
+guid=$(zfs get -Hp -o value guid "$1" 2>/dev/null) && [ "$guid" = "$(zfs get -Hp -o value guid "$2" 2>/dev/null)" ] && exit 0
+printf '%s\\n' "$said" >&2; exit 1
+`;
+
+/**
+ * DATASET SNAPSHOT BASE: size of a stream, with the dataset's own flags. Without a snapshot the stream does not exist
+ * yet (zfs refuses to estimate a mounted head), so what changed since the base stands for it.
+ */
+export const estimateScript = `${prelude}
+ds=$1 snapshot=$2 base=$3
+if [ -z "$snapshot" ]; then
+  if [ -n "$base" ]; then property=written$base; else property=referenced; fi
+  printf 'size\\t%s\\n' "$(zfs get -Hp -o value "$property" "$ds")"; exit 0
+fi
+flags=()
+for flag in $(zfs get -H -s local -o value drover:flags "$ds"); do case $flag in -L | -c | -w) flags+=("$flag") ;; esac; done
+[ -z "$base" ] || flags+=(-i "$base")
+zfs send "\${flags[@]}" -nvP "$ds@$snapshot" 2>/dev/null || { zfs list -H -t snapshot "$ds@$snapshot" >/dev/null || exit 1; }
+`;
+
+export const abortReceiveScript = `${prelude}
+token=$(zfs get -H -o value receive_resume_token "$1" 2>/dev/null) || exit 0
+[ "$token" = - ] || zfs receive -A "$1"
+`;

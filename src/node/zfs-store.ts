@@ -1,0 +1,229 @@
+import type { VolumeProperties, VolumeStore } from '../engine/node-client.ts';
+import type { Volume, ZfsCapabilities } from '../model/cluster.ts';
+import { AppError } from '../model/errors.ts';
+import { datasetLeaf, isOurSnapshot, properties } from '../model/names.ts';
+import type { CommandResult } from './command.ts';
+import type { NodeConnection } from './ssh-connection.ts';
+import { checkBase, checkDataset, checkName, checkProperty, checkRoot } from './zfs-names.ts';
+import {
+  flagsAtBirth,
+  parseCapabilities,
+  parseEstimate,
+  parseToken,
+  parseVolumes,
+  volumeColumns,
+} from './zfs-output.ts';
+import * as scripts from './zfs-scripts.ts';
+
+const { exits } = scripts;
+/** zfs's own exit codes for "did not work"; scripts return them when the failure is an answer. */
+const okOrRefused = [0, 1, 255] as const;
+
+/** What a store works on: `<pool>/<datasetRoot>`. */
+export interface ZfsPlace {
+  readonly pool: string;
+  readonly datasetRoot: string;
+}
+
+/** VolumeStore plus what only this folder needs. */
+export interface ZfsStore extends VolumeStore {
+  readonly root: string;
+  /** Asked of the node once for each connection. */
+  capabilities(signal: AbortSignal): Promise<ZfsCapabilities>;
+}
+
+/**
+ * OpenZFS over a connection. Names are checked before they leave this process, everything stays below the root, and
+ * nothing here destroys a dataset.
+ */
+export function createZfsStore(connection: NodeConnection, place: ZfsPlace): ZfsStore {
+  const root = checkRoot(`${place.pool}/${place.datasetRoot}`);
+  const { node } = connection;
+  const within = (dataset: string): string => checkDataset(dataset, root);
+  const copy = (dataset: string, name: string, mark = '@'): string => `${within(dataset)}${mark}${checkName(name)}`;
+  const script = async (text: string, args: readonly string[], signal: AbortSignal, ok: readonly number[] = []) =>
+    connection.script(text, args, { signal, okCodes: [0, ...ok] });
+  const destroyCopy = async (dataset: string, name: string, mark: '@' | '#', signal: AbortSignal): Promise<void> => {
+    const full = copy(dataset, name, mark);
+    if (!isOurSnapshot(name)) throw notOurs(full, node);
+    await script(scripts.destroyCopyScript, [full], signal);
+  };
+  let probed: Promise<ZfsCapabilities> | undefined;
+  const capabilities = (signal: AbortSignal): Promise<ZfsCapabilities> => {
+    probed ??= script(scripts.capabilitiesScript, [place.pool], signal).then(readCapabilities);
+    // A failed probe is no answer: the next caller asks again.
+    probed.catch(() => {
+      probed = undefined;
+    });
+    return probed;
+  };
+
+  return {
+    root,
+    capabilities,
+    async list(signal) {
+      const result = await script(scripts.listScript, [root, volumeColumns], signal, [exits.noRoot]);
+      if (result.code === exits.noRoot) throw notProvisioned(node, root);
+      return readVolumes(result.stdout);
+    },
+    datasetName: (volume, app) => `${root}/${datasetLeaf(volume, app)}`,
+    async create(volume, app, limitBytes, signal) {
+      const dataset = within(this.datasetName(volume, app));
+      checkProperty(properties.volume, volume);
+      const flags = flagsAtBirth(await capabilities(signal));
+      const args = [root, dataset, volume, app ?? '', limitText(limitBytes), flags];
+      const result = await script(scripts.createScript, args, signal, [exits.noRoot, exits.conflict]);
+      if (result.code === exits.noRoot) throw notProvisioned(node, root);
+      if (result.code === exits.conflict) throw taken(dataset, node, result);
+    },
+    async directory(dataset, signal) {
+      const result = await script(scripts.directoryScript, [within(dataset)], signal, [exits.conflict, exits.gone]);
+      if (result.code === 0) return result.stdout;
+      const why = result.code === exits.gone ? 'it has no directory "data"' : 'it is not mounted';
+      throw new AppError('volume-conflict', `cannot use dataset "${dataset}" on "${node}": ${why}`);
+    },
+    async setLimit(dataset, limitBytes, signal) {
+      await zfs(connection, ['set', `refquota=${limitText(limitBytes)}`, within(dataset)], signal);
+    },
+    async setProperties(dataset, expected, next, signal) {
+      const args = [within(dataset), ...expectations(expected), '--', ...assignments(next)];
+      const result = await script(scripts.setScript, args, signal, [exits.conflict]);
+      if (result.code === exits.conflict) throw changed(dataset, node, expected, result);
+    },
+    async mount(dataset, signal) {
+      await script(scripts.mountScript, [within(dataset)], signal);
+    },
+    async unmount(dataset, signal) {
+      const result = await script(scripts.unmountScript, [within(dataset)], signal, [exits.busy]);
+      if (result.code === exits.busy) throw busy(dataset, node, result);
+    },
+    async snapshot(dataset, name, signal) {
+      await zfs(connection, ['snapshot', copy(dataset, name)], signal);
+    },
+    destroySnapshot: (dataset, name, signal) => destroyCopy(dataset, name, '@', signal),
+    async hold(dataset, snapshot, tag, signal) {
+      await script(scripts.holdScript, ['hold', checkName(tag), copy(dataset, snapshot)], signal);
+    },
+    async releaseHold(dataset, snapshot, tag, signal) {
+      await script(scripts.holdScript, ['release', checkName(tag), copy(dataset, snapshot)], signal);
+    },
+    async bookmark(dataset, snapshot, bookmark, signal) {
+      await script(scripts.bookmarkScript, [copy(dataset, snapshot), copy(dataset, bookmark, '#')], signal);
+    },
+    destroyBookmark: (dataset, bookmark, signal) => destroyCopy(dataset, bookmark, '#', signal),
+    async estimate(dataset, snapshot, base, signal) {
+      const name = snapshot === undefined ? '' : checkName(snapshot.replace(/^@/, ''));
+      const from = base === undefined ? '' : checkBase(base);
+      return parseEstimate((await script(scripts.estimateScript, [within(dataset), name, from], signal)).stdout);
+    },
+    async abortReceive(dataset, signal) {
+      await script(scripts.abortReceiveScript, [within(dataset)], signal);
+    },
+    async readToken(token, signal) {
+      const result = await zfs(connection, ['send', '-nvP', '-t', checkToken(token)], signal, okOrRefused);
+      const contents = parseToken(result.stdout);
+      // Contents and a failure: the token is whole, what it goes on from is not there any more.
+      if (result.code !== 0 && contents !== undefined) return undefined;
+      if (contents !== undefined) return contents;
+      throw new AppError('volume-conflict', `cannot read a resume token on "${node}": ${result.stderr.trim()}`, {
+        hint: 'give the partial copy up and send it again',
+      });
+    },
+  };
+}
+
+/** One zfs command with the locale and PATH that machine-readable output needs. */
+export function zfs(
+  connection: NodeConnection,
+  args: readonly string[],
+  signal: AbortSignal,
+  okCodes: readonly number[] = [0],
+): Promise<CommandResult> {
+  const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+  return connection.run(['env', 'LC_ALL=C', path, 'zfs', ...args], { signal, okCodes });
+}
+
+/** Output of `listScript` as volumes. */
+export function readVolumes(stdout: string): readonly Volume[] {
+  const [datasets = '', copies = ''] = stdout.split('\x1e\n');
+  return parseVolumes(datasets, copies);
+}
+
+function readCapabilities(result: CommandResult): ZfsCapabilities {
+  const [send = '', receive = '', features = '', version = ''] = result.stdout.split('\x1e\n');
+  return parseCapabilities({ send, receive, features, version });
+}
+
+/** Resume tokens are `version-checksum-length-hex`; they come from another node, so they are checked. */
+export function checkToken(token: string): string {
+  if (/^[0-9a-f]+(-[0-9a-f]+)+$/.test(token)) return token;
+  throw new AppError('volume-conflict', 'cannot resume: the token is not one of zfs');
+}
+
+function limitText(bytes: number | undefined): string {
+  if (bytes === undefined) return 'none';
+  if (Number.isSafeInteger(bytes) && bytes > 0) return String(bytes);
+  throw new AppError('usage', `cannot limit a volume to ${bytes} bytes: it must be a whole number above 0`);
+}
+
+function expectations(expected: VolumeProperties): readonly string[] {
+  return pairs(expected).map(([name, value]) => checkProperty(name, value));
+}
+
+/** Only an owner is writable, whatever else is said about the dataset. */
+function assignments(next: VolumeProperties): readonly string[] {
+  const readonly = next.role === undefined ? [] : [`readonly=${next.role === 'owner' ? 'off' : 'on'}`];
+  return [...pairs(next).map(([name, value]) => checkProperty(name, value)), ...readonly];
+}
+
+function pairs(values: VolumeProperties): readonly (readonly [string, string])[] {
+  const all = [
+    [properties.role, values.role],
+    [properties.owner, values.owner],
+    [properties.epoch, values.epoch?.toString()],
+    [properties.application, values.application],
+  ] as const;
+  return all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+}
+
+export function notProvisioned(node: string, root: string): AppError {
+  return new AppError('command-failed', `cannot use dataset "${root}" on "${node}": it is missing or not provisioned`, {
+    hint: 'run lab/provision.sh on the node',
+    details: { node, dataset: root },
+  });
+}
+
+function notOurs(full: string, node: string): AppError {
+  return new AppError('volume-conflict', `cannot destroy "${full}" on "${node}": it is not one of drover's own`);
+}
+
+function taken(dataset: string, node: string, found: CommandResult): AppError {
+  const facts = oneLine(found.stdout) || 'it is not a volume of drover';
+  return new AppError(
+    'volume-conflict',
+    `cannot create dataset "${dataset}" on "${node}": it exists already: ${facts}`,
+  );
+}
+
+function changed(dataset: string, node: string, expected: VolumeProperties, found: CommandResult): AppError {
+  const wanted = pairs(expected).map(([name, value]) => `${name} ${value}`);
+  const facts = oneLine(found.stdout.replace(/\tlocal$/gm, ''));
+  const message = `cannot change dataset "${dataset}" on "${node}": it was to have ${wanted.join(', ')}, but has ${facts}`;
+  return new AppError('volume-conflict', message, { details: { node, dataset } });
+}
+
+function busy(dataset: string, node: string, found: CommandResult): AppError {
+  const holders = found.stdout
+    .split('\n')
+    .map((line) => line.split('\t'))
+    .filter((row) => row.length === 3)
+    .map(([pid, command, what]) => `${command} (pid ${pid}: ${what})`);
+  const who = holders.length === 0 ? found.stderr.trim() || 'something uses it' : `used by ${holders.join(', ')}`;
+  return new AppError('volume-busy', `cannot unmount dataset "${dataset}" on "${node}": ${who}`, {
+    hint: 'end what uses the volume',
+    retryable: true,
+    details: { node, dataset, holders: holders.join(', ') },
+  });
+}
+
+const oneLine = (text: string): string => text.trim().replaceAll('\t', ' ').replaceAll('\n', ', ');
