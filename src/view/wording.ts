@@ -146,8 +146,8 @@ export function describeOutcome(outcome: RunOutcome, elapsedMs: number): string 
   switch (outcome.result) {
     case 'converged':
       return outcome.steps === 0
-        ? `nothing to do: the nodes are as the files say (${took})`
-        : `done: ${count(outcome.steps, 'step')} in ${took}; the nodes are as the files say`;
+        ? `converged: nothing to do (${took})`
+        : `converged: ${count(outcome.steps, 'step')} in ${took}`;
     case 'blocked': {
       const did = outcome.steps === 0 ? '' : `${count(outcome.steps, 'step')} done in ${took}, but `;
       return `${did}${count(outcome.blockers.length, 'change')} cannot be made now`;

@@ -1,0 +1,47 @@
+import type { Engine } from '../../engine/types.ts';
+import type { RunOutcome } from '../../model/events.ts';
+import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
+import type { Stops } from '../interrupt.ts';
+import { createRenderer, type Invocation, withEngine } from '../invocation.ts';
+
+/** Makes the nodes as the files say. */
+export const apply = (invocation: Invocation): Promise<ExitCode> =>
+  withEngine(invocation, 'gentle', async (engine, _files, stops) =>
+    exitCodeOf(await converge(invocation, engine, stops)),
+  );
+
+/** One run with its lines; every run ends with a `run-finished`, also one that never began. */
+export async function converge(invocation: Invocation, engine: Engine, { hard, soft }: Stops): Promise<RunOutcome> {
+  const renderer = createRenderer(invocation, false);
+  let ended = false;
+  const forget = engine.onEvent((event) => {
+    ended ||= event.type === 'run-finished';
+    renderer.onEvent(event);
+  });
+  try {
+    const outcome = await engine.converge(hard, soft);
+    if (!ended) renderer.onEvent({ at: invocation.world.now(), run: 0, type: 'run-finished', outcome });
+    return outcome;
+  } finally {
+    forget();
+    renderer.close();
+  }
+}
+
+/** Applies now and after each save or drift, until Ctrl-C. */
+export const watch = (invocation: Invocation): Promise<ExitCode> =>
+  withEngine(invocation, 'gentle', async (engine, files, { hard, soft }) => {
+    const renderer = createRenderer(invocation, true);
+    const forget = engine.onEvent(renderer.onEvent);
+    const { options, world } = invocation;
+    if (!options.json && !options.quiet) {
+      world.terminal.out(`watching ${files.application} and ${files.deployment}; Ctrl-C ends it\n`);
+    }
+    try {
+      await engine.watch(hard, soft);
+      return exitCode.cancelled;
+    } finally {
+      forget();
+      renderer.close();
+    }
+  });

@@ -1,0 +1,41 @@
+import type { LogOptions } from '../../engine/node-client.ts';
+import { AppError, isAbort } from '../../model/errors.ts';
+import { plainText } from '../../view/lines.ts';
+import { type ExitCode, exitCode } from '../exit-code.ts';
+import { chooseFiles } from '../files.ts';
+import { type Invocation, reportProblems, requireApplication, withEngine } from '../invocation.ts';
+
+/** What the application wrote, wherever it runs; its two streams go to ours. */
+export async function logs(invocation: Invocation, word: string, options: LogOptions): Promise<ExitCode> {
+  const { world } = invocation;
+  const read = await world.readConfig(await chooseFiles(invocation.options, world));
+  if (!read.ok) return reportProblems(invocation, read.problems);
+  const app = requireApplication(read.config, word);
+  return withEngine(invocation, 'prompt', async (engine, _files, { hard }) => {
+    try {
+      for await (const line of engine.logs(app, options, hard)) print(invocation, line);
+    } catch (error) {
+      if (!hard.aborted || !isAbort(error)) throw error;
+    }
+    return hard.aborted ? exitCode.cancelled : exitCode.done;
+  });
+}
+
+function print(
+  { world: { terminal }, options }: Invocation,
+  line: { stream: 'stdout' | 'stderr'; text: string; node: string },
+): void {
+  if (options.json) {
+    terminal.out(`${JSON.stringify(line)}\n`);
+    return;
+  }
+  // On a terminal an application must not move the cursor; a file gets what was written.
+  const text = terminal.moving ? plainText(line.text) : line.text;
+  (line.stream === 'stdout' ? terminal.out : terminal.err)(`${text}\n`);
+}
+
+/** `--tail N` and the like: a whole number from 0 on; throws `usage`. */
+export function parseCount(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new AppError('usage', `cannot use "${text}" as a number of lines: it is not a whole number`);
+}

@@ -1,0 +1,59 @@
+import type { PlanResult } from '../../engine/types.ts';
+import { line } from '../../view/lines.ts';
+import { type Status, statusOf } from '../../view/status.ts';
+import { statusLines } from '../../view/status-lines.ts';
+import { type ExitCode, exitCode } from '../exit-code.ts';
+import { type Invocation, reportProblems, withEngine } from '../invocation.ts';
+import { printJson } from '../renderers/json.ts';
+import { printLines } from '../style.ts';
+import type { FileChoice } from '../world.ts';
+
+/** The cluster as it is, beside what the files want. */
+export async function status(invocation: Invocation): Promise<ExitCode> {
+  const seen = await withEngine(invocation, 'prompt', async (engine, files, { hard }) => ({
+    files,
+    result: await engine.plan(hard),
+  }));
+  if (!seen.result.ok) return reportProblems(invocation, seen.result.problems);
+  const { config, state, plan } = seen.result;
+  const found = statusOf(config, state, plan);
+  if (invocation.options.json) printJson(invocation.world, { ok: true, lab: seen.files.lab === true, ...found });
+  else show(invocation, found, seen.files, seen.result);
+  return found.nodes.every(({ reachable }) => reachable) ? exitCode.done : exitCode.failed;
+}
+
+function show(
+  { world, paint }: Invocation,
+  found: Status,
+  files: FileChoice,
+  { config }: PlanResult & { ok: true },
+): void {
+  const lab = files.lab === true ? [line('(lab)', 'faint')] : [];
+  world.terminal.out(printLines([...lab, ...statusLines(found, config, world.now())], paint));
+}
+
+const beginning = `drover makes several Docker hosts be as two files say, and moves ZFS volumes along.
+
+Here is no application.yml with a deployment.yml beside it. Either
+  go to a folder that has both, or name it:   drover -C DIR
+  or see the verbs and their examples:        drover --help
+`;
+
+const goingOn = `
+drover plan      what would change          drover move APP NODE   move an application with its data
+drover apply     change it                  drover --help          every verb
+`;
+
+/** `drover` alone: the status and how to go on; without files, how to begin. */
+export async function overview(invocation: Invocation): Promise<ExitCode> {
+  const { world, options } = invocation;
+  const found = await world.findFiles(world.resolvePath(world.cwd, options.directory ?? '.'));
+  const named = options.application !== undefined && options.deployment !== undefined;
+  if (!named && found.application === undefined && found.deployment === undefined && !options.json) {
+    world.terminal.out(beginning);
+    return exitCode.usage;
+  }
+  const code = await status(invocation);
+  if (!options.json && !options.quiet && code !== exitCode.filesWrong) world.terminal.out(goingOn);
+  return code;
+}

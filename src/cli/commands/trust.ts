@@ -1,0 +1,59 @@
+import { AppError } from '../../model/errors.ts';
+import { nodeTitle } from '../../view/wording.ts';
+import { type ExitCode, exitCode } from '../exit-code.ts';
+import { chooseFiles } from '../files.ts';
+import { withInterrupts } from '../interrupt.ts';
+import { type Invocation, reportProblems, requireNode } from '../invocation.ts';
+import { printJson } from '../renderers/json.ts';
+import type { HostKeyAnswer } from '../world.ts';
+
+export interface TrustOptions {
+  /** `SHA256:…` as known from elsewhere; the key is accepted if it has it, and refused otherwise. */
+  readonly fingerprint?: string;
+}
+
+/** First contact with a node: shows its key's fingerprint, and keeps the key once somebody says it is right. */
+export async function trust(invocation: Invocation, word: string, { fingerprint }: TrustOptions): Promise<ExitCode> {
+  const { world, options } = invocation;
+  const files = await chooseFiles(options, world);
+  const read = await world.readConfig(files);
+  if (!read.ok) return reportProblems(invocation, read.problems);
+  const node = requireNode(read.config, word);
+  const title = nodeTitle(read.config, node);
+  const answer = await withInterrupts(world, 'prompt', ({ hard }) => world.askHostKey(files, node, hard));
+  if (!answer.known) await decide(invocation, answer, title, fingerprint);
+  const file = answer.known ? undefined : await answer.accept();
+  const { type, fingerprint: shown, known } = answer;
+  if (options.json)
+    printJson(world, { ok: true, node, type, fingerprint: shown, known, ...(file === undefined ? {} : { file }) });
+  else if (!options.quiet) {
+    world.terminal.out(
+      file === undefined
+        ? `${title} is known already: ${type} ${shown}\n`
+        : `${title} is trusted now; its key is in ${file}\n`,
+    );
+  }
+  return exitCode.done;
+}
+
+/** Throws unless somebody accepted the key. */
+async function decide(
+  { world: { terminal }, options }: Invocation,
+  { type, fingerprint: shown }: HostKeyAnswer,
+  title: string,
+  expected: string | undefined,
+): Promise<void> {
+  if (expected !== undefined) {
+    if (expected === shown) return;
+    throw new AppError('host-key-unknown', `cannot trust ${title}: it shows ${shown}, not ${expected}`, {
+      hint: 'do not go on before you know why: something else may answer in its place',
+    });
+  }
+  if (options.yes) return;
+  const refusal = new AppError('host-key-unknown', `cannot trust ${title}: nobody accepted its key, ${type} ${shown}`, {
+    hint: 'compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the node, then give `--fingerprint SHA256:…`',
+  });
+  if (terminal.ask === undefined || options.json) throw refusal;
+  const question = `${title} shows this key: ${type} ${shown}\nIs that the node's key? (yes/no) `;
+  if ((await terminal.ask(question)).trim().toLowerCase() !== 'yes') throw refusal;
+}

@@ -1,0 +1,25 @@
+/** What stands below the help of each verb, after `drover`. */
+export const examples = {
+  validate: ['validate', 'validate -C tutorials/mongodb/3-data-moves', 'validate --json'],
+  plan: ['plan', 'plan -d deployment-moved.yml -a application.yml', 'plan --detailed-exitcode'],
+  status: ['status', 'status --json'],
+  logs: ['logs web', 'logs web --tail 100 -f', 'logs db -t'],
+  doctor: ['doctor', 'doctor node2', 'doctor --json'],
+  apply: ['apply', 'apply -C tutorials/mongodb/3-data-moves', 'apply --json'],
+  watch: ['watch', 'watch -C tutorials/mongodb/3-data-moves'],
+  move: ['move db node2', 'move db 172.16.255.251', 'move db node2 --no-apply'],
+  deploy: ['deploy deployment.yml application.yml'],
+  trust: ['trust node1', 'trust node1 --fingerprint SHA256:Wm3…'],
+} as const;
+
+export const overviewExamples = `
+Examples:
+  drover                     the status, in a folder that has both files
+  drover plan                what would change, and why
+  drover apply               change it
+  drover move db node2       move an application with its data
+  drover apply --help        every verb has examples of its own
+
+Exit status: 0 as wanted, 1 failed, 2 changes pending (plan --detailed-exitcode), 3 another drover is at it,
+4 blocked, 64 wrong usage, 65 wrong files, 130 cancelled.
+`;

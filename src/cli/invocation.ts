@@ -1,0 +1,71 @@
+import type { Engine } from '../engine/types.ts';
+import type { Config, ConfigProblem } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import { closest } from '../view/closest.ts';
+import { findNode, knownNodes } from '../view/doctor.ts';
+import { type ExitCode, exitCode } from './exit-code.ts';
+import { chooseFiles, type FileOptions } from './files.ts';
+import { type Stops, withInterrupts } from './interrupt.ts';
+import { createJsonRenderer, printJson } from './renderers/json.ts';
+import { createPlainRenderer, type Renderer } from './renderers/plain.ts';
+import type { Paint } from './style.ts';
+import type { FileChoice, World } from './world.ts';
+
+/** The options every verb has. */
+export interface CommonOptions extends FileOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly yes: boolean;
+}
+
+/** One call of the program: what a verb gets besides its own arguments. */
+export interface Invocation {
+  readonly world: World;
+  readonly options: CommonOptions;
+  readonly paint: Paint;
+}
+
+/** Opens the engine on the chosen files and closes it again, whatever happens. */
+export async function withEngine<T>(
+  { world, options }: Invocation,
+  manner: 'gentle' | 'prompt',
+  work: (engine: Engine, files: FileChoice, stops: Stops) => Promise<T>,
+): Promise<T> {
+  const files = await chooseFiles(options, world);
+  const engine = await world.openEngine(files);
+  try {
+    return await withInterrupts(world, manner, (stops) => work(engine, files, stops));
+  } finally {
+    await engine.close();
+  }
+}
+
+export function createRenderer({ world, options, paint }: Invocation, clock: boolean): Renderer {
+  return options.json ? createJsonRenderer(world) : createPlainRenderer(world, { quiet: options.quiet, clock }, paint);
+}
+
+/** The files are wrong: every problem, at its place. */
+export function reportProblems({ world, options }: Invocation, problems: readonly ConfigProblem[]): ExitCode {
+  if (options.json) printJson(world, { ok: false, problems });
+  else world.terminal.err(`${world.printProblems(problems).trimEnd()}\n`);
+  return exitCode.filesWrong;
+}
+
+/** Throws `usage` where no node has that name or address. */
+export function requireNode(config: Config, word: string): string {
+  const node = findNode(config, word);
+  if (node !== undefined) return node;
+  throw new AppError('usage', `cannot find node "${word}": neither the files nor drover.yml name it`, {
+    hint: `choose one of ${knownNodes(config)}`,
+  });
+}
+
+/** Throws `usage` where application.yml has no such application. */
+export function requireApplication(config: Config, word: string): string {
+  const names = Object.keys(config.applications);
+  if (Object.hasOwn(config.applications, word)) return word;
+  const near = closest(word, names);
+  throw new AppError('usage', `cannot find application "${word}": application.yml does not have it`, {
+    hint: near === undefined ? `choose one of ${names.toSorted().join(', ')}` : `did you mean "${near}"?`,
+  });
+}

@@ -1,0 +1,143 @@
+import { Command } from 'commander';
+import { AppError } from '../model/errors.ts';
+import { closest } from '../view/closest.ts';
+import { apply, watch } from './commands/apply.ts';
+import { doctor } from './commands/doctor.ts';
+import { logs, parseCount } from './commands/logs.ts';
+import { move } from './commands/move.ts';
+import { plan } from './commands/plan.ts';
+import { overview, status } from './commands/status.ts';
+import { trust } from './commands/trust.ts';
+import { validate } from './commands/validate.ts';
+import { examples, overviewExamples } from './examples.ts';
+import type { ExitCode } from './exit-code.ts';
+import type { CommonOptions, Invocation } from './invocation.ts';
+import { painter } from './style.ts';
+import type { World } from './world.ts';
+
+/** The words of the command line; `done` gets the exit code of the verb that ran. */
+export function createProgram(world: World, done: (code: ExitCode) => void): Command {
+  const program = new Command('drover')
+    .description('Makes several Docker hosts be as two files say; ZFS volumes move with their applications.')
+    .usage('[options] [verb]')
+    .version(world.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this text')
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: (verb) => `${verb.name()} ${verb.usage()}`.trim() })
+    .configureOutput({
+      writeOut: world.terminal.out,
+      writeErr: world.terminal.err,
+      getOutHelpWidth: world.terminal.columns,
+      getErrHelpWidth: world.terminal.columns,
+      getOutHasColors: () => world.terminal.colour,
+      getErrHasColors: () => world.terminal.colour,
+      outputError: (text, write) => write(text.replace(/^error: /, 'drover: ')),
+    })
+    .exitOverride()
+    .argument('[verb]')
+    .addHelpText('after', overviewExamples);
+  addCommonOptions(program);
+  const run = (work: (invocation: Invocation) => Promise<ExitCode>): Promise<void> =>
+    work(invocationOf(program, world)).then(done);
+  program.action((verb: string | undefined) => {
+    if (verb !== undefined) throw unknownVerb(verb, program);
+    return run(overview);
+  });
+  addReadingVerbs(program, run);
+  addChangingVerbs(program, run);
+  hideVerbArgument(program);
+  return program;
+}
+
+type Run = (work: (invocation: Invocation) => Promise<ExitCode>) => Promise<void>;
+
+function addCommonOptions(program: Command): void {
+  program
+    .option('-C, --directory <dir>', 'folder that has application.yml and deployment.yml (this one)')
+    .option('-d, --deployment <file>', 'deployment file')
+    .option('-a, --application <file>', 'application file')
+    .option('--inventory <file>', 'drover.yml: how to reach the nodes (beside the files, or $DROVER_INVENTORY)')
+    .option('--json', 'print JSON: one document, or one event a line for apply, deploy and watch')
+    .option('-q, --quiet', 'print results and failures only')
+    .option('-y, --yes', 'ask nothing, the answer is yes')
+    .option('--no-color', 'print without colours (also with $NO_COLOR, and where the output is no terminal)');
+}
+
+function invocationOf(program: Command, world: World, files: Partial<CommonOptions> = {}): Invocation {
+  const given = program.opts<Partial<CommonOptions> & { color: boolean }>();
+  const { color, ...options } = given;
+  return {
+    world,
+    options: { ...options, json: given.json ?? false, quiet: given.quiet ?? false, yes: given.yes ?? false, ...files },
+    paint: painter(world.terminal.colour && color),
+  };
+}
+
+function addReadingVerbs(program: Command, run: Run): void {
+  verb(program, 'validate', 'say what is wrong with the files, each problem at its place').action(() => run(validate));
+  verb(program, 'plan', 'say what apply would do, and why')
+    .option('--detailed-exitcode', 'exit with 2 where there is something to do')
+    .action(({ detailedExitcode = false }: { detailedExitcode?: boolean }) =>
+      run((invocation) => plan(invocation, { detailedExitcode })),
+    );
+  verb(program, 'status', 'show nodes, applications and volumes as they are').action(() => run(status));
+  verb(program, 'logs', 'print what an application wrote')
+    .argument('<app>', 'application')
+    .option('-f, --follow', 'go on with what it writes from now on')
+    .option('--tail <lines>', 'only so many of the last lines', parseCount)
+    .option('-t, --timestamps', 'the time before each line')
+    .action((app: string, options: { follow?: boolean; tail?: number; timestamps?: boolean }) =>
+      run((invocation) => logs(invocation, app, { ...options, follow: options.follow ?? false })),
+    );
+  verb(program, 'doctor', 'examine the nodes, and name the command that mends what is wrong')
+    .argument('[node]', 'name or address')
+    .action((node: string | undefined) => run((invocation) => doctor(invocation, node)));
+}
+
+function addChangingVerbs(program: Command, run: Run): void {
+  verb(program, 'apply', 'make the nodes as the files say').action(() => run(apply));
+  verb(program, 'watch', 'apply now and after every save, until Ctrl-C').action(() => run(watch));
+  verb(program, 'move', 'place an application on another node: edits deployment.yml, then applies')
+    .argument('<app>', 'application')
+    .argument('<node>', 'name or address')
+    .option('--no-apply', 'edit the file only')
+    .action((app: string, node: string, options: { apply: boolean }) =>
+      run((invocation) => move(invocation, app, node, options)),
+    );
+  verb(program, 'deploy', "apply with both files named, in flocker-deploy's order")
+    .argument('<deployment>', 'deployment file')
+    .argument('<application>', 'application file')
+    .action((deployment: string, application: string) =>
+      run((invocation) => apply({ ...invocation, options: { ...invocation.options, deployment, application } })),
+    );
+  verb(program, 'trust', 'first contact: show the key of a node, and keep it once you say it is right')
+    .argument('<node>', 'name or address')
+    .option('--fingerprint <sha256>', 'accept the key if it has this fingerprint, SHA256:…')
+    .action((node: string, options: { fingerprint?: string }) => run((invocation) => trust(invocation, node, options)));
+}
+
+function verb(program: Command, name: keyof typeof examples, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .addHelpText('after', `\nExamples:\n${examples[name].map((each) => `  drover ${each}\n`).join('')}`);
+}
+
+/** The argument is only there to catch mistyped verbs; the help lists the verbs themselves. */
+function hideVerbArgument(program: Command): void {
+  const visible = program.createHelp().visibleArguments;
+  program.configureHelp({
+    ...program.configureHelp(),
+    visibleArguments: (command) => (command === program ? [] : visible(command)),
+  });
+}
+
+function unknownVerb(word: string, program: Command): AppError {
+  const near = closest(
+    word,
+    program.commands.map((command) => command.name()),
+  );
+  return new AppError('usage', `cannot do "${word}": there is no such verb`, {
+    hint: near === undefined ? 'see `drover --help`' : `did you mean \`drover ${near}\`?`,
+  });
+}

@@ -1,0 +1,43 @@
+import { CommanderError } from 'commander';
+import { type ErrorReport, toReport } from '../model/errors.ts';
+import { plainText } from '../view/lines.ts';
+import { type ExitCode, exitCode, exitCodeOfError } from './exit-code.ts';
+import { createProgram } from './program.ts';
+import { printJson } from './renderers/json.ts';
+import type { World } from './world.ts';
+
+/** Runs one command line (without node and program) to its exit code; never throws. */
+export async function runCli(args: readonly string[], world: World): Promise<ExitCode> {
+  let code: ExitCode = exitCode.done;
+  try {
+    await createProgram(world, (each) => {
+      code = each;
+    }).parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    // Commander has said it already: help and version end this way as well.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
+    return fail(error, args, world);
+  }
+}
+
+async function fail(error: unknown, args: readonly string[], world: World): Promise<ExitCode> {
+  const report = await withLog(error, world);
+  if (args.includes('--json')) printJson(world, { ok: false, error: report });
+  world.terminal.err(`drover: ${plainText(report.message)}\n`);
+  if (report.hint !== undefined) world.terminal.err(`  hint: ${plainText(report.hint)}\n`);
+  if (world.env.DROVER_DEBUG === '1' && error instanceof Error) world.terminal.err(`${error.stack ?? error.message}\n`);
+  return exitCodeOfError(report);
+}
+
+/** A mistake of ours is told as one, with the file that has the details. */
+async function withLog(error: unknown, world: World): Promise<ErrorReport> {
+  const report = toReport(error);
+  if (report.code !== 'internal') return report;
+  const where = await world.logBug(error).catch(() => undefined);
+  return {
+    ...report,
+    message: `cannot go on, because of a mistake in drover itself: ${report.message}`,
+    hint: where === undefined ? 'set DROVER_DEBUG=1 to see where' : `the details are in ${where}`,
+  };
+}

@@ -1,0 +1,69 @@
+import type { Engine, EngineDeps } from '../engine/types.ts';
+import type { AppName, ConfigProblem, LoadResult, NodeName } from '../model/config.ts';
+
+/** The files of one deployment, as absolute paths. */
+export interface FileChoice {
+  readonly deployment: string;
+  readonly application: string;
+  /** drover.yml: how to reach the nodes. */
+  readonly inventory?: string;
+  /** The inventory is the lab's, found by itself. */
+  readonly lab?: boolean;
+}
+
+export interface Terminal {
+  /** Results. Each call is written at once. */
+  readonly out: (text: string) => void;
+  /** Everything that is no result: failures, progress, questions. */
+  readonly err: (text: string) => void;
+  /** Whether standard output is a terminal that can move its cursor. */
+  readonly moving: boolean;
+  readonly colour: boolean;
+  readonly columns: () => number;
+  /** Asks on the terminal; undefined where there is nobody to ask. */
+  readonly ask: ((question: string) => Promise<string>) | undefined;
+}
+
+export type EditResult = { readonly text: string } | { readonly problem: string };
+
+export interface FoundFiles {
+  readonly deployment?: string;
+  readonly application?: string;
+  readonly inventory?: string;
+}
+
+/** First contact with a node: which key it shows, and whether we know it. */
+export interface HostKeyAnswer {
+  readonly fingerprint: string;
+  /** `ssh-ed25519` and the like. */
+  readonly type: string;
+  readonly known: boolean;
+  /** Writes the key where drover looks for it; returns that file. */
+  readonly accept: () => Promise<string>;
+}
+
+/** Everything the commands need from outside; made in main.ts, and otherwise by tests. */
+export interface World {
+  readonly version: string;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly terminal: Terminal;
+  readonly now: () => number;
+  /** Calls back at each Ctrl-C and SIGTERM until the returned function is called. */
+  readonly onInterrupt: (listener: () => void) => () => void;
+  readonly readText: (path: string) => Promise<string>;
+  /** Atomic: a new file with the old one's mode takes its name. */
+  readonly replaceText: (path: string, text: string) => Promise<void>;
+  /** The files of a folder under their usual names. */
+  readonly findFiles: (folder: string) => Promise<FoundFiles>;
+  /** The lab's inventory where there is a lab. */
+  readonly labInventory: () => Promise<string | undefined>;
+  readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
+  readonly printProblems: (problems: readonly ConfigProblem[]) => string;
+  readonly openEngine: (files: FileChoice, deps?: Partial<EngineDeps>) => Promise<Engine>;
+  readonly moveApplication: (text: string, app: AppName, node: NodeName) => Promise<EditResult>;
+  readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
+  /** Keeps a bug's stack; returns the file it is in. */
+  readonly logBug: (error: unknown) => Promise<string>;
+  readonly resolvePath: (...parts: readonly string[]) => string;
+}
