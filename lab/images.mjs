@@ -1,6 +1,6 @@
 /** Container images for the nodes: made by lab/images/build.mjs, imported before the state is saved. */
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { $ } from 'zx';
@@ -14,7 +14,20 @@ const BUILDER = join(FOLDER, 'build.mjs');
 const BUILD_MS = 60_000;
 
 export const haveRecipes = () => existsSync(BUILDER);
-export const recipesHash = () => (haveRecipes() ? hashOf({ paths: [FOLDER] }) : 'none');
+const indexFile = () => join(cacheRoot(), 'images', `index-${hashOf({ paths: [FOLDER] })}.json`);
+
+/** What the builder said about these very recipes before, so that a warm start need not ask it. */
+async function known() {
+  try {
+    const images = JSON.parse(await readFile(indexFile(), 'utf8'));
+    return images.every((image) => existsSync(image.tar)) ? images : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What of the images goes into a saved state, for its hash. */
+export const imageFacts = (images) => images.map(({ ref, hash, changes }) => [ref, hash, changes]);
 
 /** NAME, TARFILE, HASH, JSON, with tabs between. */
 function parseLine(line) {
@@ -29,6 +42,8 @@ function parseLine(line) {
 /** Builds every image (the builder keeps what it built before) and returns what to import. */
 export async function buildImages() {
   if (!haveRecipes()) return [];
+  const before = await known();
+  if (before) return before;
   const out = join(cacheRoot(), 'images');
   await mkdir(out, { recursive: true });
   const stage = progress.stage('building the container images', { expectedMs: BUILD_MS });
@@ -41,6 +56,7 @@ export async function buildImages() {
     throw new LabError(`The container images could not be built (${why}); \`up --no-images\` starts the lab without them.`);
   }
   const images = done.stdout.split('\n').filter(Boolean).map(parseLine);
+  await writeFile(indexFile(), JSON.stringify(images));
   stage.done(images.map((image) => image.ref).join(', '));
   return images;
 }

@@ -4,12 +4,12 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { $ } from 'zx';
 import { LabError, onInterrupt } from './errors.mjs';
-import { buildImages, importImages, recipesHash } from './images.mjs';
+import { buildImages, imageFacts, importImages } from './images.mjs';
 import { withLock } from './lock.mjs';
-import { awaitNode, onNode, writeAccess } from './nodes.mjs';
+import { awaitNode, indexesOf, onNode, writeAccess } from './nodes.mjs';
 import { LAB_DIR, cacheRoot, hashOf, nodeDir } from './paths.mjs';
 import { progress } from './progress.mjs';
 import { createDisks, killMachine, machineFacts, quitMachine, saveMachines, startMachine } from './qemu.mjs';
@@ -21,15 +21,17 @@ const PROVISION = join(LAB_DIR, 'provision.sh');
 const POOL_DISK = '/dev/disk/by-id/virtio-pool';
 const BOOT_MS = { kvm: 12_000, tcg: 90_000 };
 const BOOT_LIMIT_MS = 420_000;
+const RESTORE_LIMIT_MS = 60_000;
 
-export function stateHash(lab) {
-  return hashOf({ paths: [PROVISION], values: [machineFacts(lab), lab.images ? recipesHash() : 'none'] });
+/** The lab's images and the folder of its saved state, which is named by all that goes into it. */
+async function plan(lab, base) {
+  const images = lab.images ? await buildImages() : [];
+  const hash = hashOf({ paths: [PROVISION], values: [machineFacts(lab), imageFacts(images)] });
+  return { images, dir: join(base.dir, 'states', hash) };
 }
 
-const stateDir = (lab, base) => join(base.dir, 'states', stateHash(lab));
-const savedNode = (lab, base, index) => join(stateDir(lab, base), `node${index}`);
-const missingNodes = (lab, base) =>
-  Array.from({ length: lab.nodes }, (_, at) => at + 1).filter((index) => !existsSync(savedNode(lab, base, index)));
+const savedNode = (dir, index) => join(dir, `node${index}`);
+const missingNodes = (lab, dir) => indexesOf(lab).filter((index) => !existsSync(savedNode(dir, index)));
 
 const copyNode = (from, to) => $({ quiet: true })`cp --reflink=auto --sparse=auto ${FILES.map((file) => join(from, file))} ${to}/`;
 
@@ -51,8 +53,7 @@ async function provision(lab, index) {
 }
 
 /** Boots the nodes that have no saved state yet, sets them up and saves them. */
-async function makeStates(lab, base, indexes) {
-  const images = lab.images ? await buildImages() : [];
+async function makeStates(lab, base, { images, dir }, indexes) {
   const each = (work) => Promise.all(indexes.map(work));
   const forget = onInterrupt(() => each((index) => killMachine(lab, index)));
   const names = indexes.map((index) => `node${index}`).join(' and ');
@@ -63,9 +64,9 @@ async function makeStates(lab, base, indexes) {
       await createDisks(lab, index, base);
     });
     // Those with a saved state need their host key in place as well: known_hosts names every node.
-    await Promise.all(Array.from({ length: lab.nodes }, (_, at) => at + 1).filter((index) => !indexes.includes(index)).map(async (index) => {
+    await Promise.all(indexesOf(lab).filter((index) => !indexes.includes(index)).map(async (index) => {
       await freshNodeDir(lab, index);
-      await copyNode(savedNode(lab, base, index), nodeDir(lab.name, index));
+      await copyNode(savedNode(dir, index), nodeDir(lab.name, index));
     }));
     await writeAccess(lab, base);
     await each((index) => startMachine(lab, index, base));
@@ -83,7 +84,7 @@ async function makeStates(lab, base, indexes) {
     await each((index) => onNode(lab, index, 'timeout 60 systemctl is-system-running --wait >/dev/null; zpool sync; sync', { nothrow: true }));
     await saveMachines(lab, indexes, CLEAN, { resume: false });
     await each((index) => quitMachine(lab, index));
-    await each((index) => keepState(lab, base, index));
+    await each((index) => keepState(lab, dir, index));
     stage.done();
   } catch (error) {
     stage.fail();
@@ -92,11 +93,11 @@ async function makeStates(lab, base, indexes) {
   } finally {
     forget();
   }
-  await pruneStates(lab, base);
+  await pruneStates(dir);
 }
 
-async function keepState(lab, base, index) {
-  const to = savedNode(lab, base, index);
+async function keepState(lab, dir, index) {
+  const to = savedNode(dir, index);
   const tmp = `${to}.new`;
   await rm(tmp, { recursive: true, force: true });
   await mkdir(tmp, { recursive: true, mode: 0o700 });
@@ -105,35 +106,37 @@ async function keepState(lab, base, index) {
 }
 
 /** Old recipes' states are large; the newest few are kept. */
-async function pruneStates(lab, base) {
-  const root = join(base.dir, 'states');
+async function pruneStates(dir) {
+  const root = dirname(dir);
   const dated = await Promise.all((await readdir(root)).map(async (name) => ({ path: join(root, name), at: (await stat(join(root, name))).mtimeMs })));
-  const old = dated.sort((a, b) => b.at - a.at).slice(KEPT_STATES).filter(({ path }) => path !== stateDir(lab, base));
+  const old = dated.sort((a, b) => b.at - a.at).slice(KEPT_STATES).filter(({ path }) => path !== dir);
   await Promise.all(old.map(({ path }) => rm(path, { recursive: true, force: true })));
 }
 
-/** Saved states for every node of the lab, made where missing. */
+/** The folder of saved states for every node of the lab, made where missing. */
 export async function ensureStates(lab, base) {
-  if (missingNodes(lab, base).length === 0) return;
-  const onWait = () => progress.note('  another lab is making the saved state; waiting for it …');
+  const planned = await plan(lab, base);
+  if (missingNodes(lab, planned.dir).length === 0) return planned.dir;
+  const onWait = () => progress.note('  another lab is making a saved state; waiting for it …');
   await withLock(join(cacheRoot(), 'states.lock'), async () => {
-    const missing = missingNodes(lab, base);
-    if (missing.length > 0) await makeStates(lab, base, missing);
+    const missing = missingNodes(lab, planned.dir);
+    if (missing.length > 0) await makeStates(lab, base, planned, missing);
   }, { onWait });
+  return planned.dir;
 }
 
 /** Fresh run folders from the saved states, machines started in them, clocks set. */
-export async function restoreClean(lab, base) {
-  const indexes = Array.from({ length: lab.nodes }, (_, at) => at + 1);
+export async function restoreClean(lab, base, dir) {
+  const indexes = indexesOf(lab);
   const stage = progress.stage(`restoring ${lab.nodes} nodes (${lab.accel})`, { expectedMs: 6000 });
   try {
     await Promise.all(indexes.map(async (index) => {
       await freshNodeDir(lab, index);
-      await copyNode(savedNode(lab, base, index), nodeDir(lab.name, index));
+      await copyNode(savedNode(dir, index), nodeDir(lab.name, index));
     }));
     await writeAccess(lab, base);
     await Promise.all(indexes.map((index) => startMachine(lab, index, base, { snapshot: CLEAN })));
-    await Promise.all(indexes.map((index) => awaitNode(lab, index, 60_000)));
+    await Promise.all(indexes.map((index) => awaitNode(lab, index, RESTORE_LIMIT_MS)));
     stage.done();
   } catch (error) {
     stage.fail();
@@ -142,4 +145,4 @@ export async function restoreClean(lab, base) {
 }
 
 /** A state that cannot be restored (another processor, a damaged file) is thrown away. */
-export const forgetStates = (lab, base) => rm(stateDir(lab, base), { recursive: true, force: true });
+export const forgetStates = (dir) => rm(dir, { recursive: true, force: true });

@@ -64,14 +64,13 @@ async function wake(lab, base) {
 
 async function startFresh(lab, base) {
   await Promise.all(indexesOf(lab).map((index) => killMachine(lab, index)));
-  await ensureStates(lab, base);
+  const dir = await ensureStates(lab, base);
   try {
-    await restoreClean(lab, base);
+    await restoreClean(lab, base, dir);
   } catch (error) {
     progress.note(`  the saved state does not work here (${error.message}); making it again`);
-    await forgetStates(lab, base);
-    await ensureStates(lab, base);
-    await restoreClean(lab, base);
+    await forgetStates(dir);
+    await restoreClean(lab, base, await ensureStates(lab, base));
   }
   lab.phase = 'ready';
   lab.broken = {};
