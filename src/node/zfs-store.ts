@@ -2,7 +2,7 @@ import type { VolumeProperties, VolumeStore } from '../engine/node-client.ts';
 import type { Volume, ZfsCapabilities } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { datasetLeaf, isOurSnapshot, properties } from '../model/names.ts';
-import type { CommandResult } from './command.ts';
+import type { Argv, CommandResult } from './command.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { checkBase, checkDataset, checkName, checkProperty, checkRoot } from './zfs-names.ts';
 import {
@@ -40,12 +40,13 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace): Zfs
   const root = checkRoot(`${place.pool}/${place.datasetRoot}`);
   const { node } = connection;
   const within = (dataset: string): string => checkDataset(dataset, root);
-  const copy = (dataset: string, name: string, mark = '@'): string => `${within(dataset)}${mark}${checkName(name)}`;
+  const copy = (dataset: string, name: string, mark = '@'): string =>
+    `${within(dataset)}${mark}${checkName(bare(name))}`;
   const script = async (text: string, args: readonly string[], signal: AbortSignal, ok: readonly number[] = []) =>
     connection.script(text, args, { signal, okCodes: [0, ...ok] });
   const destroyCopy = async (dataset: string, name: string, mark: '@' | '#', signal: AbortSignal): Promise<void> => {
     const full = copy(dataset, name, mark);
-    if (!isOurSnapshot(name)) throw notOurs(full, node);
+    if (!isOurSnapshot(bare(name))) throw notOurs(full, node);
     await script(scripts.destroyCopyScript, [full], signal);
   };
   let probed: Promise<ZfsCapabilities> | undefined;
@@ -112,7 +113,7 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace): Zfs
     },
     destroyBookmark: (dataset, bookmark, signal) => destroyCopy(dataset, bookmark, '#', signal),
     async estimate(dataset, snapshot, base, signal) {
-      const name = snapshot === undefined ? '' : checkName(snapshot.replace(/^@/, ''));
+      const name = snapshot === undefined ? '' : checkName(bare(snapshot));
       const from = base === undefined ? '' : checkBase(base);
       return parseEstimate((await script(scripts.estimateScript, [within(dataset), name, from], signal)).stdout);
     },
@@ -139,8 +140,12 @@ export function zfs(
   signal: AbortSignal,
   okCodes: readonly number[] = [0],
 ): Promise<CommandResult> {
-  const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-  return connection.run(['env', 'LC_ALL=C', path, 'zfs', ...args], { signal, okCodes });
+  return connection.run(zfsArgv(args), { signal, okCodes });
+}
+
+/** The same as words. */
+export function zfsArgv(args: readonly string[]): Argv {
+  return ['env', 'LC_ALL=C', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'zfs', ...args];
 }
 
 /** Output of `listScript` as volumes. */
@@ -226,4 +231,5 @@ function busy(dataset: string, node: string, found: CommandResult): AppError {
   });
 }
 
+const bare = (name: string): string => name.replace(/^[@#]/, '');
 const oneLine = (text: string): string => text.trim().replaceAll('\t', ' ').replaceAll('\n', ', ');

@@ -1,0 +1,105 @@
+import { table } from './proxy-rules.ts';
+import { exits, prelude } from './zfs-scripts.ts';
+
+/** The listing as JSON; nothing where there is no such table (and nft itself works). */
+export const readTableCommand = `nft -j list table ${table} 2>/dev/null || nft list tables >/dev/null`;
+
+export const readScript = `${prelude}
+${readTableCommand}
+`;
+
+/** `proto port remaining` of each held port, from nft's text in $before; an expired element may still be shown. */
+const remainingHolds = `tr ',{}' '\\n\\n\\n' <<<"$before" |
+  sed -nE 's/^.*(tcp|udp) \\. ([0-9]+) timeout [0-9a-z]+ expires ([1-9][0-9a-z]*).*$/\\1 \\2 \\3/p'`;
+
+/** `port target` of each UDP port of a table in nft's text on stdin; its own form and ours are the same. */
+const udpTargets = `{ text=$(cat)
+  sed -n '/^\\tmap udp[46] {/,/^\\t}/p' <<<"$text" | grep -oE '[0-9]+ : [0-9a-f.:]+ \\. [0-9]+' | sed -E 's/^([0-9]+) : ([^ ]+) .*/\\1 \\2/'
+  sed -n '/^\\tset open {/,/^\\t}/p' <<<"$text" | grep -oE 'udp \\. [0-9]+' | sed -E 's/udp \\. ([0-9]+)/\\1 here/'; }`;
+
+/**
+ * FORWARD4 FORWARD6 DROPPED PEER…, the table on stdin. Check, one atomic load, then the files that bring it back after
+ * a boot. Holds that are not in DROPPED (`tcp.7000,udp.53,`) go on with the time they have left. Docker drops forwarded
+ * packets in a chain of its own, where only a rule in DOCKER-USER helps: one for each peer, both directions.
+ */
+export const replaceScript = `${prelude}
+umask 022
+forward4=$1 forward6=$2 dropped=$3; shift 3
+rules=$(cat)
+before=$(nft list table ${table} 2>/dev/null)
+while read -r protocol port left; do
+  case ,$dropped in *",$protocol.$port,"*) continue ;; esac
+  held="\${held:+$held, }$protocol . $port timeout $left"
+done < <(${remainingHolds})
+text=$rules$'\\n'\${held:+"add element ${table} hold { $held }"$'\\n'}
+[ "$forward4" = no ] || [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || exit ${exits.conflict}
+[ "$forward6" = no ] || [ "$(cat /proc/sys/net/ipv6/conf/all/forwarding)" = 1 ] || exit ${exits.conflict}
+nft -c -f - <<<"$text" && nft -f - <<<"$text" || exit 1
+save() { cat >"$1.new" && sync "$1.new" && mv "$1.new" "$1"; }
+mkdir -p /etc/drover && save /etc/drover/mesh.nft <<<"$rules" && { [ $# = 0 ] || printf '%s\\n' "$@"; } | save /etc/drover/peers || exit 1
+
+for tool in iptables ip6tables; do
+  command -v $tool >/dev/null || continue
+  have=$($tool -w 10 -S DOCKER-USER 2>/dev/null) || continue # no Docker, or one without this chain
+  wanted=' '
+  for peer; do
+    case $tool:$peer in iptables:*:* | ip6tables:*.*) ;; iptables:* | ip6tables:*) wanted="$wanted$peer " ;; esac
+  done
+  there=' '
+  while read -r verb chain rest; do
+    case $rest in *'--ctreplsrc '*'--comment drover '*) ;; *) continue ;; esac
+    peer=\${rest#*--ctreplsrc }; peer=\${peer%% *}; peer=\${peer%/32}; peer=\${peer%/128}
+    case "$wanted:$there" in
+      *:*" $peer "*) $tool -w 10 -D DOCKER-USER $rest || exit 1 ;; # twice
+      *" $peer "*:*) there="$there$peer " ;;
+      *) $tool -w 10 -D DOCKER-USER $rest || exit 1 ;;
+    esac
+  done <<<"$have"
+  for peer in $wanted; do
+    case $there in *" $peer "*) continue ;; esac
+    set -- DOCKER-USER -m conntrack --ctstate DNAT --ctreplsrc "$peer" -m comment --comment drover -j ACCEPT
+    $tool -w 10 -C "$@" 2>/dev/null || $tool -w 10 -I "$@" || exit 1
+  done
+done
+
+# A UDP flow stays with the target it began with until its entry goes (minutes, while packets come).
+if command -v conntrack >/dev/null; then
+  for port in $(comm -3 <(${udpTargets} <<<"$before" | sort -u) <(${udpTargets} <<<"$rules" | sort -u) | awk '{print $1}' | sort -un); do
+    for family in ipv4 ipv6; do conntrack -D -f $family -p udp --orig-port-dst "$port" >/dev/null 2>&1; done
+  done
+fi
+exit 0
+`;
+
+/** ADDS, an empty table on stdin: holds, in a table that is loaded for them where there is none yet. */
+export const holdScript = `${prelude}
+empty=$(cat)
+if ! nft list table ${table} >/dev/null 2>&1; then
+  if [ -f /etc/drover/mesh.nft ]; then nft -f /etc/drover/mesh.nft; else nft -f - <<<"$empty"; fi || exit 1
+fi
+nft -f - <<<"$1"
+`;
+
+/** REMOVALS: nothing where there is no table. */
+export const dropHoldsScript = `${prelude}
+nft list table ${table} >/dev/null 2>&1 || exit 0
+nft -f - <<<"$1"
+`;
+
+/**
+ * PORT OWN-ADDRESSES…: does the container behind a published port accept? Not asked at the mesh address, where a hold
+ * or a forward that is still the old one would answer; and not at 127.0.0.1, where Docker's proxy accepts for a
+ * container that does not. Any other address of this node leads to the container itself. Only where there is none:
+ * loopback, and the connection must stay open for a moment.
+ */
+export const acceptsScript = `${prelude}
+port=$1; shift
+connect() { timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$port" 2>/dev/null; }
+mesh=" $* "
+for address in $({ ip -4 -o addr show dev docker0; ip -4 -o addr show scope global; } 2>/dev/null | awk '{sub("/.*", "", $4); print $4}'); do
+  case $mesh in *" $address "*) continue ;; esac
+  connect "$address" && exit 0
+  exit ${exits.conflict}
+done
+timeout 4 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1; read -r -n 1 -t 0.5 -u 3; [ $? -ne 1 ]' "$port" 2>/dev/null || exit ${exits.conflict}
+`;

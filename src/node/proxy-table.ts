@@ -1,0 +1,84 @@
+import type { NetworkControl } from '../engine/node-client.ts';
+import type { NetworkTable, Proxy } from '../model/cluster.ts';
+import { AppError } from '../model/errors.ts';
+import type { CommandResult } from './command.ts';
+import {
+  canonicalAddress,
+  isIPv6,
+  noTable,
+  parseRules,
+  renderHolds,
+  renderHoldsEnd,
+  renderRules,
+} from './proxy-rules.ts';
+import * as scripts from './proxy-scripts.ts';
+import type { NodeConnection } from './ssh-connection.ts';
+import { exits } from './zfs-scripts.ts';
+
+/**
+ * The node's port map, one round trip for each operation. `mesh` are the node's own addresses at which the ports of
+ * other nodes are served. Throws `network-failed`.
+ */
+export function createNetworkControl(connection: NodeConnection, mesh: readonly string[]): NetworkControl {
+  const { node } = connection;
+  /** The table goes through stdin: one argument is limited to 128 KiB. */
+  const feed = (text: string, args: readonly string[], input: string, signal: AbortSignal) =>
+    failAs(`change the port map of "${node}"`, () =>
+      connection.run(['bash', '-c', text, 'drover', ...args], { signal, input, okCodes: [0, exits.conflict] }),
+    );
+  const empty = (): string => renderRules({ mesh, proxies: [], open: [], peers: [] });
+
+  return {
+    async read(signal) {
+      const { stdout } = await failAs(`read the port map of "${node}"`, () =>
+        connection.script(scripts.readScript, [], { signal }),
+      );
+      return readTable(stdout);
+    },
+    async replace(table, dropHolds, signal) {
+      const rules = renderRules({ mesh, ...table });
+      const dropped = dropHolds.map((key) => `${key.protocol}.${key.port},`).join('');
+      const peers = table.peers.map(canonicalAddress);
+      const args = [yes(forwards(table.proxies, false)), yes(forwards(table.proxies, true)), dropped, ...peers];
+      const { code } = await feed(scripts.replaceScript, args, rules, signal);
+      if (code === exits.conflict) throw notForwarding(node);
+    },
+    async hold(ports, timeoutMs, signal) {
+      if (ports.length > 0) await feed(scripts.holdScript, [renderHolds(ports, timeoutMs)], empty(), signal);
+    },
+    async dropHolds(ports, signal) {
+      if (ports.length > 0) await feed(scripts.dropHoldsScript, [renderHoldsEnd(ports)], '', signal);
+    },
+    async accepts(port, signal) {
+      const args = [String(port), ...mesh.map(canonicalAddress)];
+      const options = { signal, okCodes: [0, exits.conflict] };
+      return (await connection.script(scripts.acceptsScript, args, options)).code === 0;
+    },
+  };
+}
+
+/** Output of `readTableCommand`: nothing means that there is no table. */
+export function readTable(stdout: string): NetworkTable {
+  return stdout.trim() === '' ? noTable : parseRules(stdout);
+}
+
+const forwards = (proxies: readonly Proxy[], v6: boolean): boolean =>
+  proxies.some((proxy) => isIPv6(proxy.address) === v6);
+const yes = (value: boolean): string => (value ? 'yes' : 'no');
+
+async function failAs(what: string, effect: () => Promise<CommandResult>): Promise<CommandResult> {
+  try {
+    return await effect();
+  } catch (cause) {
+    if (!(cause instanceof AppError) || cause.code !== 'command-failed') throw cause;
+    const why = cause.details?.stderr ?? cause.message;
+    throw new AppError('network-failed', `cannot ${what}: ${why}`, { cause });
+  }
+}
+
+function notForwarding(node: string): AppError {
+  return new AppError('network-failed', `cannot forward ports on "${node}": its kernel does not forward packets`, {
+    hint: 'run lab/provision.sh on the node, which sets net.ipv4.ip_forward=1',
+    details: { node },
+  });
+}

@@ -1,0 +1,100 @@
+import { createInterface } from 'node:readline';
+import { printCommand, tailOf } from './command.ts';
+import type { NodeConnection, SpawnedCommand } from './ssh-connection.ts';
+import type { SendResult } from './transfer-relay.ts';
+import * as scripts from './transfer-scripts.ts';
+import { parseFlags } from './zfs-names.ts';
+import { zfsArgv } from './zfs-store.ts';
+
+/** How the source reaches the target's sshd, as found by `probeRoute`. */
+export interface Route {
+  readonly address: string;
+  readonly port: number;
+  /** What the target sees the source as. */
+  readonly source: string;
+}
+
+/** The first of these places that the source can open a connection to. */
+export async function probeRoute(
+  source: NodeConnection,
+  places: readonly { readonly address: string; readonly port: number }[],
+  signal: AbortSignal,
+): Promise<Route | undefined> {
+  if (places.length === 0) return undefined;
+  const args = places.flatMap(({ address, port }) => [address, String(port)]);
+  const { stdout } = await source.script(scripts.probeScript, args, { signal, okCodes: [0, 1] });
+  const [address, port, from] = stdout.trim().split(' ');
+  if (address === undefined || port === undefined || from === undefined) return undefined;
+  return { address, port: Number(port), source: from };
+}
+
+/** One operation: its name is in the key's line and directory, so that both can be found and removed. */
+export interface DirectSend {
+  readonly operation: string;
+  readonly source: NodeConnection;
+  readonly target: NodeConnection;
+  readonly route: Route;
+  /** Whose flags the stream has; undefined for a resumed one, which has those of its token. */
+  readonly dataset: string | undefined;
+  readonly sendArgs: (flags: readonly string[]) => readonly string[];
+  readonly receiveArgs: readonly string[];
+}
+
+/** Node to node, with a key that can do nothing but this receive and is gone afterwards. */
+export async function sendDirect(
+  send: DirectSend,
+  progress: (doneBytes: number) => void,
+  signal: AbortSignal,
+): Promise<SendResult> {
+  const { operation, source, target, route } = send;
+  const { user, hostKeys } = target.remote;
+  try {
+    const prepared = await source.script(scripts.prepareScript, [operation, send.dataset ?? '', ...hostKeys], {
+      signal,
+    });
+    const [key = '', flags] = prepared.stdout.split('\n');
+    const allowed = [user, operation, key, route.source, forcedCommand(send.receiveArgs, target.remote.isRoot)];
+    await target.script(scripts.authorizeScript, allowed, { signal });
+    const words = [`/run/drover/send-${operation}`, String(route.port), user, route.address];
+    const argv = ['bash', '-c', scripts.directScript, 'drover', ...words, ...send.sendArgs(parseFlags(flags))] as const;
+    return await attend(await source.spawn(argv, signal), progress);
+  } finally {
+    // Without the caller's signal: an aborted transfer leaves no key either. What cannot be reached expires.
+    const limit = { timeoutMs: 10_000 };
+    await Promise.allSettled([
+      target.script(scripts.forbidScript, [user, operation], limit),
+      source.script(scripts.discardScript, [operation], limit),
+    ]);
+  }
+}
+
+/** The line sshd runs whatever the client asks for; a double quote is the only character its file wants escaped. */
+export function forcedCommand(receiveArgs: readonly string[], isRoot: boolean): string {
+  const command = zfsArgv(receiveArgs);
+  return `exec ${printCommand(isRoot ? command : ['sudo', '-n', '--', ...command])}`.replaceAll('"', '\\"');
+}
+
+async function attend(pipe: SpawnedCommand, progress: (doneBytes: number) => void): Promise<SendResult> {
+  let bytes = 0;
+  let codes: readonly number[] = [];
+  const said: string[] = [];
+  pipe.stdout.resume();
+  for await (const line of createInterface({ input: pipe.stderr })) {
+    const [, word, rest = ''] = /^drover-(bytes|status) (.*)$/.exec(line) ?? [];
+    if (word === 'bytes') {
+      bytes = Number(rest);
+      progress(bytes);
+    } else if (word === 'status') codes = rest.split(' ').map(Number);
+    else said.push(line);
+  }
+  const lost = await pipe.done.then(
+    () => false,
+    (error: unknown) => said.push(String(error)) > 0,
+  );
+  return {
+    bytes,
+    ok: !lost && codes.length === 3 && codes.every((code) => code === 0),
+    lost: lost || codes[2] === 255,
+    said: tailOf(said.join('\n')),
+  };
+}

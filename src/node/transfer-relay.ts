@@ -1,0 +1,87 @@
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { NodeConnection, SpawnedCommand } from './ssh-connection.ts';
+import { zfsArgv } from './zfs-store.ts';
+
+/** How a pipe ended: its own count, whether every part of it succeeded, and what they printed. */
+export interface SendResult {
+  readonly bytes: number;
+  readonly ok: boolean;
+  /** The connection broke; trying again is worth it. */
+  readonly lost: boolean;
+  readonly said: string;
+}
+
+const graceMs = 5_000;
+
+/**
+ * Source to this process to target; a full receiver slows the sender down. On abort the sender is ended first, so
+ * that the receiver sees the end of its input and keeps what it has.
+ */
+export async function sendThroughHere(
+  source: NodeConnection,
+  target: NodeConnection,
+  sendArgs: readonly string[],
+  receiveArgs: readonly string[],
+  progress: (doneBytes: number) => void,
+  signal: AbortSignal,
+): Promise<SendResult> {
+  const stopSend = new AbortController();
+  const stopReceive = new AbortController();
+  const abort = (): void => {
+    stopSend.abort(signal.reason);
+    setTimeout(() => stopReceive.abort(signal.reason), graceMs).unref();
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    const receiver = await target.spawn(zfsArgv(receiveArgs), stopReceive.signal);
+    // Nothing may wait for a sender that never came.
+    const sender = await source.spawn(zfsArgv(sendArgs), stopSend.signal).catch((error: unknown) => {
+      receiver.stdin.end();
+      throw error;
+    });
+    if (signal.aborted) abort();
+    return await pump(sender, receiver, stopSend, progress);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+async function pump(
+  sender: SpawnedCommand,
+  receiver: SpawnedCommand,
+  stopSend: AbortController,
+  progress: (doneBytes: number) => void,
+): Promise<SendResult> {
+  let bytes = 0;
+  receiver.stdout.resume();
+  sender.stderr.resume();
+  receiver.stderr.resume();
+  const counter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      progress(bytes);
+      done(null, chunk);
+    },
+  });
+  // The exit codes say what happened; a broken pipe only follows from them.
+  const moved = pipeline(sender.stdout, counter, receiver.stdin).catch(() => {
+    receiver.stdin.end();
+  });
+  // A receiver that refuses leaves early; without this the sender would wait for room for ever.
+  receiver.done.then(
+    () => stopSend.abort(),
+    () => stopSend.abort(),
+  );
+  const [sent, received] = await Promise.allSettled([sender.done, receiver.done, moved]);
+  const stderr = [sent, received].map((end) =>
+    end.status === 'fulfilled' ? end.value.stderrTail : String(end.reason),
+  );
+  const codes = [sent, received].map((end) => (end.status === 'fulfilled' ? end.value.code : 255));
+  return {
+    bytes,
+    ok: codes.every((code) => code === 0),
+    lost: sent.status === 'rejected' || received.status === 'rejected',
+    said: stderr.filter((text) => text !== '').join('\n'),
+  };
+}

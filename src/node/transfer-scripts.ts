@@ -1,0 +1,107 @@
+import { prelude } from './zfs-scripts.ts';
+
+/**
+ * Copies stdin to stdout and says how much on stderr, twice a second and at the end: our own count, which does not
+ * depend on what zfs prints. POSIX::times because perl-base has no Time::HiRes. Leaves as soon as nobody reads its
+ * count: then the controller is gone, and the receive keeps a resume token.
+ */
+const counter = `
+use POSIX (); $SIG{PIPE} = "IGNORE";
+my ($n, $buffer) = (0, ""); my $half = POSIX::sysconf(POSIX::_SC_CLK_TCK()) / 2; my $last = (POSIX::times())[0];
+sub report { defined syswrite STDERR, "drover-bytes $n\\n" or exit 1 }
+while (1) {
+  my $r = sysread STDIN, $buffer, 131072;
+  if (!defined $r) { next if $! == POSIX::EINTR(); report(); exit 1 }
+  last if $r == 0;
+  for (my $o = 0; $o < $r;) {
+    my $w = syswrite STDOUT, $buffer, $r - $o, $o;
+    if (!defined $w) { next if $! == POSIX::EINTR(); report(); exit 1 }
+    $o += $w; $n += $w;
+  }
+  my $now = (POSIX::times())[0];
+  if ($now - $last >= $half) { $last = $now; report() }
+}
+report();
+`;
+
+/**
+ * DIRECTORY PORT LOGIN ADDRESS SEND-ARGS…: the whole pipe, on the source. Our key and the target's pinned host key
+ * only, whatever ssh_config says. Ends the process group on TERM, since under sudo only this shell gets the signal.
+ */
+export const directScript = `${prelude}
+dir=$1 port=$2 login=$3 address=$4; shift 4
+trap 'trap - TERM; kill -TERM 0' TERM HUP INT
+{
+  zfs send "$@" </dev/null | perl -e '${counter}' | ssh -F none -T -p "$port" -l "$login" -i "$dir/key" \\
+    -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \\
+    -o StrictHostKeyChecking=yes -o HostKeyAlias=drover-target -o UserKnownHostsFile="$dir/known_hosts" \\
+    -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no -o Compression=no -o ConnectTimeout=10 \\
+    -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -o LogLevel=ERROR -- "$address" receive
+  printf 'drover-status %s\\n' "\${PIPESTATUS[*]}" >&2
+} &
+wait $!
+`;
+
+/** OPERATION DATASET HOSTKEYS…: a key for this operation alone, in memory. Prints the public key, then drover:flags. */
+export const prepareScript = `${prelude}
+umask 077
+dir=/run/drover/send-$1 ds=$2; shift 2
+mkdir -p /run/drover || exit 1
+find /run/drover -maxdepth 1 -name 'send-*' -mmin +1440 -exec rm -rf {} + # of a controller that died
+mkdir "$dir" && ssh-keygen -q -t ed25519 -N '' -C drover -f "$dir/key" || exit 1
+for key; do printf 'drover-target %s\\n' "$key"; done >"$dir/known_hosts"
+cut -d ' ' -f 1,2 "$dir/key.pub"
+[ -z "$ds" ] || zfs get -H -s local -o value drover:flags "$ds"
+`;
+
+/** OPERATION: forgets the key. */
+export const discardScript = `${prelude}
+rm -rf "/run/drover/send-$1"
+`;
+
+const editKeys = `
+home=$(getent passwd "$login" | cut -d : -f 6); [ -n "$home" ] || exit 1
+mkdir -p /run/drover || exit 1
+exec 9>/run/drover/authorized_keys.lock; flock 9 # two transfers to one node edit one file
+[ -d "$home/.ssh" ] || install -d -m 0700 -o "$login" -g "$(id -gn "$login")" "$home/.ssh" || exit 1
+file=$(readlink -f "$home/.ssh/authorized_keys")
+[ -e "$file" ] || install -m 0600 -o "$login" -g "$(id -gn "$login")" /dev/null "$file" || exit 1
+new=$(mktemp "$file.XXXXXX") && chmod --reference="$file" "$new" && chown --reference="$file" "$new" || exit 1
+# -l and the line end: the last line of a hand-made file may have none
+keep() { now=$(date +%Y%m%d%H%M) mine="$1" perl -nle '
+  next if /expiry-time="(\\d{12})".* drover-transfer-(\\S+)$/ && ($2 eq $ENV{mine} || $1 lt $ENV{now}); print' "$file" >"$new"; }
+`;
+
+/**
+ * LOGIN OPERATION KEY SOURCE COMMAND: lets that key do that one thing, from that address, for ten minutes (the limit
+ * is for logging in, not for the transfer). Drops lines of earlier operations that are over.
+ */
+export const authorizeScript = `${prelude}
+login=$1${editKeys}
+keep "$2" && printf 'restrict,command="%s",from="%s",expiry-time="%s" %s drover-transfer-%s\\n' \\
+  "$5" "$4" "$(date -d '+10 minutes' +%Y%m%d%H%M)" "$3" "$2" >>"$new" && mv "$new" "$file"
+`;
+
+/** LOGIN OPERATION: the key's line goes. */
+export const forbidScript = `${prelude}
+login=$1${editKeys}
+keep "$2" && mv "$new" "$file"
+`;
+
+/** ADDRESS PORT…: the first pair that answers, and the address this node would come from; nothing where none does. */
+export const probeScript = `${prelude}
+while [ $# -ge 2 ]; do
+  if timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null; then
+    source=$(ip -o route get "$1" | sed -n 's/.* src \\([^ ]*\\).*/\\1/p')
+    [ -z "$source" ] || { printf '%s %s %s\\n' "$1" "$2" "$source"; exit 0; }
+  fi
+  shift 2
+done
+`;
+
+/** DATASET: token, bytes written since the newest snapshot, that snapshot's guid and name; nothing where it is not there. */
+export const targetStateScript = `${prelude}
+facts=$(zfs get -Hp -o value receive_resume_token,written "$1" 2>/dev/null) || exit 0
+printf '%s\\n' "$facts"
+zfs list -Hp -d 1 -t snapshot -o guid,name -s createtxg "$1" | tail -n 1
+`;

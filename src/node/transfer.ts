@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { SendSource, TransferRequest, TransferResult } from '../engine/node-client.ts';
+import type { NodeName, Settings } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import type { NodeConnection } from './ssh-connection.ts';
+import { probeRoute, type Route, sendDirect } from './transfer-direct.ts';
+import { type SendResult, sendThroughHere } from './transfer-relay.ts';
+import { targetStateScript } from './transfer-scripts.ts';
+import { checkBase, checkDataset, checkName, checkProperty, parseFlags } from './zfs-names.ts';
+import { checkToken, zfs } from './zfs-store.ts';
+
+/** One end of a transfer: its connection, and the address other nodes reach it at. */
+export interface TransferEnd {
+  readonly connection: NodeConnection;
+  readonly meshAddress: string;
+}
+
+/** What transfers need besides the request; `root` is `<pool>/<datasetRoot>`, the same on every node. */
+export interface TransferDeps {
+  readonly end: (node: NodeName, signal: AbortSignal) => Promise<TransferEnd>;
+  readonly mode: Settings['transfer'];
+  readonly root: string;
+}
+
+export type Transfer = (
+  request: TransferRequest,
+  progress: (doneBytes: number) => void,
+  signal: AbortSignal,
+) => Promise<TransferResult>;
+
+/**
+ * Transfers of one cluster; remembers which nodes reach each other. Throws `volume-conflict` where the target is not
+ * what the stream continues from, `command-failed` otherwise (retryable, with details.resumable, where the target
+ * kept a resume token).
+ */
+export function createTransfer(deps: TransferDeps): Transfer {
+  const routes = new Map<string, Route | 'relay'>();
+  return async (request, progress, signal) => {
+    signal.throwIfAborted();
+    const [source, target] = await Promise.all([deps.end(request.from, signal), deps.end(request.to, signal)]);
+    const job = toJob(request, deps.root);
+    const pair = `${request.from} ${request.to}`;
+    const known = routes.get(pair) ?? (deps.mode === 'relay' ? 'relay' : await findRoute(source, target, signal));
+    if (known === 'relay' && deps.mode === 'direct') throw unreachable(request);
+    routes.set(pair, known);
+    let [mode, result] =
+      known === 'relay'
+        ? (['relay', await relay(source, target, job, progress, signal)] as const)
+        : (['direct', await direct(source, target, known, job, progress, signal)] as const);
+    if (!result.ok && mode === 'direct' && deps.mode === 'auto' && !signal.aborted && neverBegan(result)) {
+      // The port is open and the login was refused: another sshd configuration, or an address seen as another.
+      routes.set(pair, 'relay');
+      [mode, result] = ['relay', await relay(source, target, job, progress, signal)];
+    }
+    if (result.ok) return { bytes: result.bytes, mode };
+    throw await explain(request, job, source.connection, target.connection, result, signal);
+  };
+}
+
+/** Up to here everything fits into the pipe's and ssh's own buffers, so the receive need not have begun. */
+const bufferedBytes = 512 * 1024;
+const neverBegan = (result: SendResult): boolean => result.lost && result.bytes <= bufferedBytes;
+
+interface Job {
+  readonly dataset: string | undefined;
+  readonly sendArgs: (flags: readonly string[]) => readonly string[];
+  readonly receiveArgs: readonly string[];
+}
+
+function toJob(request: TransferRequest, root: string): Job {
+  const { source } = request;
+  return {
+    dataset: source.kind === 'resume' ? undefined : checkDataset(source.dataset, root),
+    sendArgs: sendArgs(source),
+    receiveArgs: receiveArgs(request, root),
+  };
+}
+
+/** Arguments of `zfs send`; a resumed stream carries its flags in the token. Throws `volume-conflict` for bad names. */
+export function sendArgs(source: SendSource): (flags: readonly string[]) => readonly string[] {
+  if (source.kind === 'resume') {
+    const token = checkToken(source.token);
+    return () => ['-t', token];
+  }
+  const base = source.base === undefined ? [] : ['-i', checkBase(source.base)];
+  const snapshot = `${source.dataset}@${checkName(source.snapshot.replace(/^@/, ''))}`;
+  return (flags) => [...flags, ...base, snapshot];
+}
+
+/**
+ * `-s`: an interrupted receive can go on. `-u`: never mounted. `-x mountpoint`: a stream cannot choose where it
+ * appears. No `-F`: what the target has is never rolled back.
+ */
+export function receiveArgs(request: TransferRequest, root: string): readonly string[] {
+  const given = Object.entries(request.properties).flatMap(([name, value]) => ['-o', checkProperty(name, value)]);
+  const fixed = ['-s', '-u', '-x', 'mountpoint', '-o', 'readonly=on', '-o', 'canmount=noauto'];
+  return ['receive', ...fixed, ...given, checkDataset(request.dataset, root)];
+}
+
+async function relay(
+  source: TransferEnd,
+  target: TransferEnd,
+  job: Job,
+  progress: (doneBytes: number) => void,
+  signal: AbortSignal,
+): Promise<SendResult> {
+  const flags = job.dataset === undefined ? [] : await readFlags(source.connection, job.dataset, signal);
+  const send = ['send', ...job.sendArgs(flags)];
+  return sendThroughHere(source.connection, target.connection, send, job.receiveArgs, progress, signal);
+}
+
+function direct(
+  source: TransferEnd,
+  target: TransferEnd,
+  route: Route,
+  job: Job,
+  progress: (doneBytes: number) => void,
+  signal: AbortSignal,
+): Promise<SendResult> {
+  const operation = randomUUID();
+  return sendDirect(
+    { operation, source: source.connection, target: target.connection, route, ...job },
+    progress,
+    signal,
+  );
+}
+
+async function readFlags(source: NodeConnection, dataset: string, signal: AbortSignal): Promise<readonly string[]> {
+  const { stdout } = await zfs(source, ['get', '-H', '-s', 'local', '-o', 'value', 'drover:flags', dataset], signal);
+  return parseFlags(stdout.trim());
+}
+
+/**
+ * Where the target's sshd may be, seen from another node: its mesh address, with the port the controller uses or the
+ * usual one (a forwarded port, as Vagrant's, leads nowhere there), then the controller's address. The pinned host key
+ * makes sure that it is the same machine.
+ */
+async function findRoute(source: TransferEnd, target: TransferEnd, signal: AbortSignal): Promise<Route | 'relay'> {
+  const { address, port } = target.connection.remote;
+  const places = [
+    { address: target.meshAddress, port },
+    { address: target.meshAddress, port: 22 },
+    { address, port },
+  ].filter((place) => isIP(place.address) !== 0 && !isLoopback(place.address));
+  const distinct = places.filter(
+    (place, at) => places.findIndex((other) => other.address === place.address && other.port === place.port) === at,
+  );
+  return (await probeRoute(source.connection, distinct, signal)) ?? 'relay';
+}
+
+const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
+
+async function explain(
+  request: TransferRequest,
+  job: Job,
+  source: NodeConnection,
+  target: NodeConnection,
+  result: SendResult,
+  signal: AbortSignal,
+): Promise<AppError> {
+  const what = `cannot send ${nameOf(request)} from "${request.from}" to "${request.to}"`;
+  if (signal.aborted) return new AppError('cancelled', `${what}: cancelled`, { cause: signal.reason });
+  const found = await readTarget(target, request.dataset).catch(() => undefined);
+  const resumable = found?.token !== undefined;
+  const details = { bytes: result.bytes, resumable, node: request.to, dataset: request.dataset };
+  const said = result.said === '' ? 'the pipe broke' : result.said;
+  const conflict = resumable || found === undefined ? undefined : await findConflict(request, job, source, found);
+  if (conflict !== undefined) return new AppError('volume-conflict', `${what}: ${conflict}`, { details });
+  return new AppError('command-failed', `${what}: ${said}`, {
+    retryable: resumable || result.lost,
+    details,
+    ...(resumable ? { hint: 'run again: the transfer goes on where it was cut' } : {}),
+  });
+}
+
+interface TargetState {
+  readonly token: string | undefined;
+  readonly writtenBytes: number;
+  readonly newest: { readonly guid: string; readonly name: string } | undefined;
+}
+
+async function readTarget(target: NodeConnection, dataset: string): Promise<TargetState | undefined> {
+  const { stdout } = await target.script(targetStateScript, [dataset], { timeoutMs: 10_000 });
+  const [token, written, newest = ''] = stdout.split('\n');
+  if (token === undefined || written === undefined) return undefined;
+  const [guid, name] = newest.split('\t');
+  return {
+    token: token === '-' ? undefined : token,
+    writtenBytes: Number(written),
+    newest: guid === undefined || name === undefined ? undefined : { guid, name },
+  };
+}
+
+/** Why the target could not take the stream, from what both sides have and not from the words zfs prints. */
+async function findConflict(
+  request: TransferRequest,
+  job: Job,
+  source: NodeConnection,
+  found: TargetState,
+): Promise<string | undefined> {
+  if (request.source.kind === 'resume') return undefined;
+  const { base } = request.source;
+  if (base === undefined) return `"${request.dataset}" exists there already`;
+  const full = `${job.dataset}${checkBase(base)}`;
+  const args = ['get', '-Hp', '-o', 'value', 'guid', full];
+  const guid = (await zfs(source, args, AbortSignal.timeout(10_000), [0, 1])).stdout.trim();
+  if (guid === '') return undefined;
+  if (found.newest?.guid !== guid) {
+    return `its newest snapshot there is "${found.newest?.name ?? 'none'}", not the base "${full}"`;
+  }
+  return found.writtenBytes > 0 ? `"${request.dataset}" was written to after "${found.newest.name}"` : undefined;
+}
+
+function nameOf({ source, dataset }: TransferRequest): string {
+  return source.kind === 'resume' ? `the rest of "${dataset}"` : `"${source.dataset}@${source.snapshot}"`;
+}
+
+function unreachable(request: TransferRequest): AppError {
+  const message = `cannot send from "${request.from}" to "${request.to}" directly: the one cannot reach the other's ssh`;
+  return new AppError('connection-failed', message, {
+    hint: 'open the port between the nodes, or use transfer: relay',
+  });
+}
