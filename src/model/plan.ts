@@ -43,13 +43,18 @@ export interface ActionArgs {
   'start-container': { readonly node: NodeName; readonly spec: ContainerSpec };
   /** Health check where the image has one, else its published TCP ports accept. */
   'check-container': { readonly node: NodeName; readonly app: AppName; readonly ports: readonly PortKey[] };
-  /** The node's whole table, replaced at once; holds on `dropHolds` end with it. */
+  /**
+   * The node's whole table, replaced at once; holds on `dropHolds` end with it. With `only`, entries for other ports
+   * stay as they are when the step runs (`mergeNetwork` in src/plan/network-tables.ts): several applications change
+   * their place in this plan, and none waits for another.
+   */
   'replace-network': {
     readonly node: NodeName;
     readonly proxies: readonly Proxy[];
     readonly open: readonly PortKey[];
     readonly peers: readonly string[];
     readonly dropHolds: readonly PortKey[];
+    readonly only?: readonly PortKey[];
   };
 }
 

@@ -1,0 +1,83 @@
+import type { NodeFacts, PortKey } from '../model/cluster.ts';
+import type { Application, NodeName } from '../model/config.ts';
+import { containerName } from '../model/names.ts';
+import type { Blocker } from '../model/plan.ts';
+import { compareText, externalPorts, isActive, quote, sharePort, type World } from './world.ts';
+
+/** What keeps an application from being placed, apart from its volumes. */
+export interface Obstacles {
+  readonly blockers: readonly Blocker[];
+  /** Nothing else needs to be said. */
+  readonly decisive: boolean;
+  readonly portsTaken: boolean;
+}
+
+/** The rules in order: the node, what runs out of sight, names, ports. */
+export function findObstacles(world: World, app: Application, node: NodeName, starts: boolean): Obstacles {
+  const away = !world.reachable.has(node);
+  const cannot = `cannot place application ${quote(app.name)} on ${quote(node)}`;
+  const ports = takenPorts(world, app, cannot);
+  const others = [
+    ...(away ? [{ node, reason: `${cannot}: the node cannot be reached`, hint: 'bring the node back' }] : []),
+    ...(starts && !away ? outOfSight(world, app, cannot) : []),
+    ...foreignNames(world, app, cannot),
+  ];
+  const blockers = [...others, ...ports].map((found) => ({ app: app.name, ...found }));
+  return { blockers, decisive: away, portsTaken: ports.length > 0 };
+}
+
+type Found = Omit<Blocker, 'app'>;
+
+/** An application with volumes is safe: its data is owned where we can see it. Without, only memory can tell. */
+function outOfSight(world: World, app: Application, cannot: string): Found[] {
+  if (app.volumes.length > 0) return [];
+  return [...world.unreachable].flatMap(([node, facts]) => {
+    const runs = facts?.containers.some((container) => container.application === app.name && isActive(container));
+    const reason = `${cannot}: it ran on ${quote(node)} when last seen, and that node cannot be reached`;
+    return runs === true ? [{ node, reason, hint: 'bring the node back' }] : [];
+  });
+}
+
+function foreignNames(world: World, app: Application, cannot: string): Found[] {
+  const name = containerName(app.name);
+  return [...world.reachable].flatMap(([node, facts]) => {
+    const foreign = facts.containers.some((container) => !container.managed && container.name === name);
+    const reason = `${cannot}: a container named ${quote(name)} on ${quote(node)} is not drover's`;
+    return foreign ? [{ node, reason, hint: `rename or remove ${quote(name)} on ${quote(node)}` }] : [];
+  });
+}
+
+function takenPorts(world: World, app: Application, cannot: string): Found[] {
+  return externalPorts(app).flatMap((key) => {
+    const what = `port ${key.port} (${key.protocol})`;
+    const kept = keptFor(world, key);
+    if (kept !== undefined) {
+      return [{ reason: `${cannot}: ${what} is kept for ${kept}`, hint: 'choose another external port' }];
+    }
+    return [...world.reachable].flatMap(([node, facts]) => {
+      const holder = holderOf(facts, key);
+      if (holder === undefined) return [];
+      const hint = `free the port on ${quote(node)}, or choose another external port`;
+      return [{ node, reason: `${cannot}: ${what} on ${quote(node)} is held by ${holder}`, hint }];
+    });
+  });
+}
+
+/** Ports that must never be forwarded: they are how the nodes are reached. */
+function keptFor(world: World, key: PortKey): string | undefined {
+  if (key.protocol !== 'tcp') return undefined;
+  if (key.port === 2375 || key.port === 2376) return "Docker's own API";
+  const nodes = Object.keys(world.config.nodes).sort(compareText);
+  const ssh = nodes.find((node) => world.config.nodes[node]?.port === key.port);
+  return key.port === 22 || ssh !== undefined ? 'ssh' : undefined;
+}
+
+function holderOf(facts: NodeFacts, key: PortKey): string | undefined {
+  const listener = facts.listeners.find((found) => sharePort([key], [found]) !== undefined);
+  const container = facts.containers.find(
+    (found) => !found.managed && isActive(found) && sharePort([key], externalPorts(found.spec)) !== undefined,
+  );
+  if (container !== undefined) return `container ${quote(container.name)}, which is not drover's`;
+  if (listener === undefined) return undefined;
+  return listener.process === undefined ? `a process that cannot be named` : quote(listener.process);
+}

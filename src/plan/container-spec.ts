@@ -1,0 +1,76 @@
+import type { Container, ContainerSpec } from '../model/cluster.ts';
+import type { Application, RestartPolicy } from '../model/config.ts';
+import { containerEnvironment } from '../model/links.ts';
+import { printImage } from '../model/names.ts';
+import { compareText, sorted } from './world.ts';
+
+/** The container an application should have on the node with this mesh address (link variables name that node). */
+export function desiredSpec(app: Application, meshAddress: string): ContainerSpec {
+  return {
+    application: app.name,
+    image: printImage(app.image),
+    ports: app.ports,
+    environment: containerEnvironment(app, meshAddress),
+    ...(app.command === undefined ? {} : { command: app.command }),
+    ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
+    mounts: app.volumes.map((volume) => ({ volume: volume.id, mountpoint: volume.mountpoint })),
+    ...(app.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: app.memoryLimitBytes }),
+    ...(app.cpuShares === undefined ? {} : { cpuShares: app.cpuShares }),
+    restartPolicy: app.restartPolicy,
+  };
+}
+
+/**
+ * Why this container is not the desired one, for people; empty where it is. Never the value of a variable, which may
+ * be a secret. `imageId` is what the desired image stands for on the node now, if the node has it.
+ */
+export function differences(desired: ContainerSpec, observed: Container, imageId?: string): string[] {
+  const now = observed.spec;
+  const reasons: string[] = [];
+  if (desired.image !== now.image) reasons.push(`image changes from "${now.image}" to "${desired.image}"`);
+  else if (imageId !== undefined && imageId !== observed.imageId) {
+    reasons.push(`image "${desired.image}" is newer on the node`);
+  }
+  if (portSet(desired) !== portSet(now)) reasons.push('ports changed');
+  reasons.push(...environmentDifferences(desired, observed));
+  if (!sameCommandLine(desired, observed)) reasons.push('command changed');
+  if (mountSet(desired) !== mountSet(now)) reasons.push('volumes changed');
+  if (desired.memoryLimitBytes !== now.memoryLimitBytes) reasons.push('memory limit changed');
+  if (desired.cpuShares !== now.cpuShares) reasons.push('cpu shares changed');
+  if (policyText(desired.restartPolicy) !== policyText(now.restartPolicy)) reasons.push('restart policy changed');
+  return reasons;
+}
+
+function environmentDifferences(desired: ContainerSpec, observed: Container): string[] {
+  const wanted = { ...observed.imageDefaults.environment, ...desired.environment };
+  const now = { ...observed.imageDefaults.environment, ...observed.spec.environment };
+  return sorted([...Object.keys(wanted), ...Object.keys(now)])
+    .filter((name) => wanted[name] !== now[name])
+    .map((name) => `environment variable ${name} changed`);
+}
+
+/** Docker drops the image's command where an entrypoint is given. */
+function sameCommandLine(desired: ContainerSpec, observed: Container): boolean {
+  const { entrypoint, command } = observed.imageDefaults;
+  const now = observed.spec;
+  if (!sameList(desired.entrypoint ?? entrypoint, now.entrypoint ?? entrypoint)) return false;
+  const overridden = desired.entrypoint !== undefined && desired.entrypoint.length > 0;
+  const wanted = desired.command ?? (overridden ? [] : command);
+  if (now.command !== undefined) return sameList(wanted, now.command);
+  // Read back without a command: the image's own, or none at all beside an entrypoint of its own.
+  return sameList(wanted, command) || (now.entrypoint !== undefined && wanted.length === 0);
+}
+
+const sameList = (a: readonly string[], b: readonly string[]): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+function portSet(spec: ContainerSpec): string {
+  return sorted(spec.ports.map((port) => `${port.internal}/${port.protocol}>${port.external}`)).join(' ');
+}
+
+function mountSet(spec: ContainerSpec): string {
+  return JSON.stringify(spec.mounts.map((mount) => JSON.stringify([mount.volume, mount.mountpoint])).sort(compareText));
+}
+
+function policyText(policy: RestartPolicy): string {
+  return policy.name === 'on-failure' ? `on-failure:${policy.maximumRetryCount ?? 0}` : policy.name;
+}

@@ -1,0 +1,48 @@
+import type { ClusterState } from '../model/cluster.ts';
+import type { Config } from '../model/config.ts';
+import type { Blocker, Plan } from '../model/plan.ts';
+import { decide } from './classify.ts';
+import { settleVolume } from './plan-move.ts';
+import { planNetwork, type Switch } from './plan-network.ts';
+import { orderStarts, planPlacement } from './plan-place.ts';
+import { describeLeftovers, planRemovals, planRetirements } from './plan-remove.ts';
+import { createStepBuilder } from './step-builder.ts';
+import { compareText, lookAt } from './world.ts';
+
+/**
+ * What has to happen so that the cluster is as configured: a pure function of both, the same plan for the same values
+ * whatever the order of their keys. Whatever is unsafe becomes a blocker, never a step.
+ */
+export function makePlan(config: Config, state: ClusterState): Plan {
+  const world = lookAt(config, state);
+  const builder = createStepBuilder();
+  const decisions = decide(world);
+
+  planRemovals(builder, world);
+  const placed = decisions.map((decision) => ({ decision, after: planPlacement(builder, world, decision) }));
+  orderStarts(builder, world, decisions);
+  const retirementBlockers = planRetirements(builder, world);
+  const network = planNetwork(builder, world, decisions, placed.filter(isSwitch));
+  for (const { decision, after } of placed) {
+    if (decision.blockers.length > 0) continue;
+    const last = [...after, ...(network.get(decision.group) ?? [])];
+    for (const task of decision.tasks) settleVolume({ builder, group: decision.group, task }, last);
+  }
+
+  const blocked = decisions.flatMap(({ blockers, warnings }) => [...blockers, ...warnings]);
+  return {
+    revision: config.revision,
+    steps: builder.build(),
+    blocked: [...blocked, ...retirementBlockers].sort(compareBlockers),
+    notes: describeLeftovers(world),
+  };
+}
+
+function isSwitch({ decision }: Switch): boolean {
+  return decision.switches && decision.blockers.length === 0;
+}
+
+function compareBlockers(a: Blocker, b: Blocker): number {
+  const text = ({ app, node, reason }: Blocker) => `${app ?? ''}\n${node ?? ''}\n${reason}`;
+  return compareText(text(a), text(b));
+}

@@ -1,0 +1,140 @@
+import type { NodeName } from '../model/config.ts';
+import type { Plan, PlannedMove, StepId } from '../model/plan.ts';
+import type { Move, VolumeTask } from './classify-volume.ts';
+import { rank, type StepBuilder } from './step-builder.ts';
+import { quote } from './world.ts';
+
+/** What one volume contributes to its application's switch. */
+interface VolumeSteps {
+  readonly builder: StepBuilder;
+  readonly group: string;
+  readonly task: VolumeTask;
+}
+
+/** Everything that needs no downtime. The switch waits for the returned steps. */
+export function prepareVolume(steps: VolumeSteps): StepId[] {
+  const { work } = steps.task;
+  if (work.kind === 'create') return [createVolume(steps)];
+  if (work.kind === 'in-place') return work.resize ? [resizeVolume(steps, steps.task.node, [], rank.early)] : [];
+  return work.kind === 'move' ? prepareMove(steps, work) : [];
+}
+
+function createVolume({ builder, group, task }: VolumeSteps): StepId {
+  const app = group === task.id ? {} : { app: group };
+  const limit = task.limitBytes === undefined ? {} : { limitBytes: task.limitBytes };
+  return builder.add({
+    action: { kind: 'create-volume', node: task.node, ...app, volume: task.id, ...limit },
+    reason: 'no node has it',
+    group,
+  });
+}
+
+function resizeVolume(steps: VolumeSteps, node: NodeName, after: readonly StepId[], early?: number): StepId {
+  const { builder, group, task } = steps;
+  const limit = task.limitBytes === undefined ? {} : { limitBytes: task.limitBytes };
+  return builder.add({
+    action: { kind: 'resize-volume', node, volume: task.id, ...limit },
+    after,
+    reason: task.limitBytes === undefined ? 'no limit is wanted' : `limit is ${task.limitBytes} bytes`,
+    group,
+    ...(early === undefined ? {} : { rank: early }),
+  });
+}
+
+function prepareMove(steps: VolumeSteps, work: Move): StepId[] {
+  const { builder, group, task } = steps;
+  const { id: volume, node: to } = task;
+  if (work.stage !== 'sync') return [];
+  const first = [
+    ...task.settle.filter((old) => old.from === to).map((old) => settle(steps, old, [], rank.early)),
+    ...(work.reclaim ? [reclaim(steps, work.from, [], rank.early)] : []),
+  ];
+  const resized = work.resizeSource ? [resizeVolume(steps, work.from, first, rank.early)] : [];
+  const reason = `moves from ${quote(work.from)} to ${quote(to)}`;
+  const action = { kind: 'sync-volume', from: work.from, to, volume } as const;
+  return [builder.add({ action, after: resized.length > 0 ? resized : first, reason, group })];
+}
+
+/**
+ * What needs the application stopped: freeze, last delta, release, acquire, each after the one before it. `gate` are
+ * the stops, or what else must come first. The application starts after the returned steps.
+ */
+export function switchVolume(steps: VolumeSteps, gate: readonly StepId[]): StepId[] {
+  const { builder, group, task } = steps;
+  const { work, id: volume, node } = task;
+  if (work.kind === 'create') return [];
+  if (work.kind === 'move') return [moveOver(steps, work, gate)];
+  if (work.kind === 'reclaim') {
+    const back = reclaim(steps, node, gate);
+    return work.resize ? [resizeVolume(steps, node, [back])] : [back];
+  }
+  if (!work.mount) return [];
+  return [builder.add({ action: { kind: 'mount-volume', node, volume }, after: gate, reason: 'not mounted', group })];
+}
+
+function moveOver(steps: VolumeSteps, work: Move, gate: readonly StepId[]): StepId {
+  const { builder, group, task } = steps;
+  const { id: volume, node: to } = task;
+  const { from } = work;
+  let after = gate;
+  const then = (action: Parameters<StepBuilder['add']>[0]['action'], reason: string) => {
+    after = [builder.add({ action, after, reason, group })];
+  };
+  if (work.freeze) then({ kind: 'freeze-volume', node: from, volume }, 'nobody may write any more');
+  if (work.send) then({ kind: 'send-final', from, to, volume }, `${quote(to)} lacks the last changes`);
+  if (work.stage !== 'acquire') then({ kind: 'release-volume', from, to, volume }, `${quote(to)} has everything`);
+  const released = `${quote(from)} has given it up`;
+  then({ kind: 'acquire-volume', from, to, volume }, released);
+  if (work.resizeTarget) after = [resizeVolume(steps, to, after)];
+  return after[0] ?? '';
+}
+
+function reclaim(steps: VolumeSteps, node: NodeName, after: readonly StepId[], early?: number): StepId {
+  const { builder, group, task } = steps;
+  return builder.add({
+    action: { kind: 'reclaim-volume', node, volume: task.id },
+    after,
+    reason: 'an earlier move did not end, and no other node owns it',
+    group,
+    ...(early === undefined ? {} : { rank: early }),
+  });
+}
+
+/** The old copies become replicas once the new place works: after this move, or left over from an earlier one. */
+export function settleVolume(steps: VolumeSteps, after: readonly StepId[]): StepId[] {
+  const { task } = steps;
+  const { work, node } = task;
+  const arrives = work.kind === 'move';
+  const older = task.settle.filter((old) => !(arrives && old.from === node)).map((old) => ({ ...old, to: node }));
+  const moved = arrives ? [{ from: work.from, to: node }] : [];
+  return [...older, ...moved].map((old) => settle(steps, old, after));
+}
+
+function settle(
+  { builder, group, task }: VolumeSteps,
+  { from, to }: VolumeTask['settle'][number],
+  after: readonly StepId[],
+  early?: number,
+): StepId {
+  return builder.add({
+    action: { kind: 'settle-volume', from, to, volume: task.id },
+    after,
+    reason: `${quote(to)} owns it; the copy on ${quote(from)} stays as a replica`,
+    group,
+    ...(early === undefined ? {} : { rank: early }),
+  });
+}
+
+/** The volumes that change their node, in the plan's order. */
+export function plannedMoves(plan: Plan): PlannedMove[] {
+  const starts = new Set(
+    plan.steps.flatMap(({ action, group }) =>
+      action.kind === 'start-container' && action.spec.application === group ? [group] : [],
+    ),
+  );
+  return plan.steps.flatMap(({ action, group }) => {
+    if (action.kind !== 'acquire-volume') return [];
+    const { volume, from, to } = action;
+    return [{ ...(starts.has(group) ? { app: group } : {}), volume, from, to }];
+  });
+}

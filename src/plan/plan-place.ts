@@ -1,0 +1,131 @@
+import { printImage } from '../model/names.ts';
+import type { StepId } from '../model/plan.ts';
+import type { Decision } from './classify.ts';
+import { prepareVolume, switchVolume } from './plan-move.ts';
+import { rank, type StepBuilder, stepId } from './step-builder.ts';
+import { compareText, externalPorts, quote, sharePort, sorted, type World } from './world.ts';
+
+/** Steps of one decision up to the working application; returns the last ones, for the network and for settling. */
+export function planPlacement(builder: StepBuilder, world: World, decision: Decision): StepId[] {
+  if (decision.blockers.length > 0) return [];
+  const { group, tasks } = decision;
+  const pulled = decision.start === undefined ? [] : pullImage(builder, world, decision);
+  const prepared = tasks.map((task) => ({ task, ids: prepareVolume({ builder, group, task }) }));
+  const moving = prepared.flatMap(({ task, ids }) => (task.work.kind === 'move' ? ids : []));
+  const gate = [...pulled, ...moving];
+  const held = decision.hold ? holdPorts(builder, world, decision, gate) : [];
+  const own = prepared.flatMap(({ task, ids }) => (task.work.kind === 'move' ? [] : ids));
+  const calm = held.length > 0 ? held : gate;
+  const stopped = stopContainers(builder, decision, calm, own);
+  const quiet = [...(stopped.length > 0 ? stopped : calm), ...stopsOfOthers(decision)];
+  const ready = tasks.flatMap((task) => switchVolume({ builder, group, task }, quiet));
+  const last = [...(ready.length > 0 ? ready : quiet), ...(stopsHere(decision) ? [] : own)];
+  return decision.start === undefined ? last : startContainer(builder, decision, last);
+}
+
+/** None where the node has the image; otherwise with a node it can be copied from, the old place first. */
+function pullImage(builder: StepBuilder, world: World, decision: Decision): StepId[] {
+  const { app, node, group } = decision;
+  if (app === undefined) return [];
+  const name = printImage(app.image);
+  const has = (candidate: string) => world.reachable.get(candidate)?.images[name] !== undefined;
+  if (has(node)) return [];
+  const places = [
+    ...decision.stops.map((stop) => stop.node),
+    ...decision.tasks.flatMap((task) => (task.work.kind === 'move' ? [task.work.from] : [])),
+    ...world.reachable.keys(),
+  ];
+  const from = places.find((place) => place !== node && has(place));
+  const action = { kind: 'pull-image', node, image: app.image, ...(from === undefined ? {} : { from }) } as const;
+  return [builder.add({ action, reason: `${quote(node)} does not have it`, group })];
+}
+
+function holdPorts(builder: StepBuilder, world: World, decision: Decision, gate: readonly StepId[]): StepId[] {
+  const { group, ports } = decision;
+  return [...world.reachable.keys()].map((node) => {
+    const reason = `${quote(group)} changes its place: new connections wait`;
+    return builder.add({ action: { kind: 'hold-ports', node, ports }, after: gate, reason, group });
+  });
+}
+
+/** A stop that belongs to a restart also waits for what the new container needs: less time without it. */
+function stopContainers(
+  builder: StepBuilder,
+  decision: Decision,
+  gate: readonly StepId[],
+  needed: readonly StepId[],
+): StepId[] {
+  return decision.stops.map(({ node, app, reason }) => {
+    const restart = node === decision.node;
+    const needsGate = decision.start !== undefined;
+    const after = [...(needsGate ? gate : []), ...(restart ? needed : [])];
+    const action = { kind: 'stop-container', node, app } as const;
+    return builder.add({ action, after, reason, group: decision.group, ...(restart ? { rank: rank.restart } : {}) });
+  });
+}
+
+const stopsHere = (decision: Decision): boolean => decision.stops.some((stop) => stop.node === decision.node);
+
+function stopsOfOthers(decision: Decision): StepId[] {
+  return sorted(decision.stopFirst.map(({ node, app }) => stepId({ kind: 'stop-container', node, app }, app)));
+}
+
+function startContainer(builder: StepBuilder, decision: Decision, after: readonly StepId[]): StepId[] {
+  const { group, node, start } = decision;
+  if (start === undefined) return [];
+  const { spec, reason } = start;
+  const started = builder.add({ action: { kind: 'start-container', node, spec }, after, reason, group });
+  const action = { kind: 'check-container', node, app: spec.application, ports: externalPorts(spec) } as const;
+  return [builder.add({ action, after: [started], reason: 'it must answer before anybody is sent there', group })];
+}
+
+/**
+ * `dependsOn`, then link targets, start first where both start on the same node in this plan. An edge that would close
+ * a circle is left out: links in both directions are fine, and somebody has to be first.
+ */
+export function orderStarts(builder: StepBuilder, world: World, decisions: readonly Decision[]): void {
+  const starting = new Map(
+    decisions.flatMap((d) => (d.start && d.blockers.length === 0 ? [[d.group, d] as const] : [])),
+  );
+  const edges = new Map<string, Set<string>>();
+  const reaches = (from: string, to: string): boolean =>
+    from === to || [...(edges.get(from) ?? [])].some((next) => reaches(next, to));
+  for (const kind of ['dependsOn', 'links'] as const) {
+    for (const name of [...starting.keys()].sort(compareText)) {
+      for (const before of kind === 'dependsOn' ? declaredBefore(world, name) : linkTargets(world, name)) {
+        if (starting.get(before)?.node !== starting.get(name)?.node || reaches(before, name)) continue;
+        edges.set(name, (edges.get(name) ?? new Set()).add(before));
+      }
+    }
+  }
+  for (const [name, befores] of edges) addStartEdges(builder, starting, name, befores);
+}
+
+function addStartEdges(
+  builder: StepBuilder,
+  starting: ReadonlyMap<string, Decision>,
+  name: string,
+  befores: ReadonlySet<string>,
+): void {
+  const own = starting.get(name);
+  if (own?.start === undefined) return;
+  const after = [...befores].map((app) => {
+    const other = starting.get(app)?.start;
+    return other === undefined ? '' : stepId({ kind: 'start-container', node: own.node, spec: other.spec }, app);
+  });
+  const action = { kind: 'start-container', node: own.node, spec: own.start.spec } as const;
+  builder.add({ action, after, reason: own.start.reason, group: name });
+}
+
+function declaredBefore(world: World, name: string): string[] {
+  return sorted(world.config.applications[name]?.dependsOn ?? []);
+}
+
+function linkTargets(world: World, name: string): string[] {
+  const links = world.config.applications[name]?.links ?? [];
+  const remote = links.map((link) => ({ port: link.remotePort, protocol: 'tcp' as const }));
+  return [...world.placement.keys()].filter((other) => {
+    const app = other === name ? undefined : world.config.applications[other];
+    return app !== undefined && sharePort(remote, externalPorts(app)) !== undefined;
+  });
+}

@@ -1,0 +1,94 @@
+import type { AppName, PlacedVolume } from '../model/config.ts';
+import type { Blocker, StepId } from '../model/plan.ts';
+import { type StepBuilder, stepId } from './step-builder.ts';
+import { standingOf } from './volume-standing.ts';
+import { compareText, managedContainers, quote, type SeenContainer, type World } from './world.ts';
+
+/** Stops what nobody declares any more, on every node that can be reached; volumes are kept. */
+export function planRemovals(builder: StepBuilder, world: World): void {
+  for (const { node, app } of undeclared(world)) {
+    const reason = `${quote(app)} is not in the deployment`;
+    builder.add({ action: { kind: 'stop-container', node, app }, reason, group: app });
+  }
+}
+
+function isDeclared(world: World, app: AppName): boolean {
+  return world.placement.has(app) && world.config.applications[app] !== undefined;
+}
+
+function undeclared(world: World): SeenContainer[] {
+  return managedContainers(world).filter(({ app }) => !isDeclared(world, app));
+}
+
+/** Retires the volumes declared deleted; returns what cannot be retired now. */
+export function planRetirements(builder: StepBuilder, world: World): Blocker[] {
+  const datasets = world.config.datasets?.filter((dataset) => dataset.deleted === true) ?? [];
+  return [...datasets].sort((a, b) => compareText(a.id, b.id)).flatMap((dataset) => retire(builder, world, dataset));
+}
+
+function retire(builder: StepBuilder, world: World, { id }: PlacedVolume): Blocker[] {
+  const user = declaredUser(world, id);
+  const cannot = `cannot retire volume "${id}"`;
+  if (user !== undefined) return [{ app: user, reason: `${cannot}: application ${quote(user)} is declared to use it` }];
+  const standing = standingOf(world, id);
+  if (standing.kind === 'absent') return [];
+  if (standing.kind === 'owned' || standing.kind === 'frozen') {
+    const { node } = standing.at;
+    const after = stopsOfUsers(world, id);
+    if (after === undefined) return [{ node, reason: `${cannot}: an application still uses it` }];
+    const reason = 'declared deleted; kept on disk';
+    builder.add({ action: { kind: 'retire-volume', node, volume: id }, after, reason, group: id });
+    return [];
+  }
+  if (standing.kind === 'released') {
+    const { node } = standing.at;
+    return [{ node, reason: `${cannot}: ${quote(node)} released it to ${quote(standing.to)}, which has not taken it` }];
+  }
+  if (isRetired(world, id)) return [];
+  const { problem, node, hint } = standing;
+  const place = { ...(node === undefined ? {} : { node }), ...(hint === undefined ? {} : { hint }) };
+  return [{ reason: `${cannot}: ${problem}`, ...place }];
+}
+
+/** Retired already where its last owner can be seen: a node that is away does not change that. */
+function isRetired(world: World, id: string): boolean {
+  const copies = [...world.reachable.values()].flatMap((facts) => facts.volumes.filter((volume) => volume.id === id));
+  return copies.some((copy) => copy.role === 'retired') && !copies.some((copy) => copy.role === 'owner');
+}
+
+function declaredUser(world: World, id: string): AppName | undefined {
+  return [...world.placement.keys()].find((name) =>
+    world.config.applications[name]?.volumes.some((volume) => volume.id === id),
+  );
+}
+
+/** Undefined where a declared application's container still has it and is not simply stopped. */
+function stopsOfUsers(world: World, id: string): StepId[] | undefined {
+  const users = managedContainers(world).filter(({ container }) =>
+    container.spec.mounts.some((mount) => mount.volume === id),
+  );
+  if (users.some(({ app }) => isDeclared(world, app))) return undefined;
+  return users.map(({ node, app }) => stepId({ kind: 'stop-container', node, app }, app));
+}
+
+/** Seen and left alone, a line each: data that nothing declared uses, and containers without a name we know. */
+export function describeLeftovers(world: World): string[] {
+  const wanted = new Set([
+    ...[...world.placement.keys()].flatMap(
+      (name) => world.config.applications[name]?.volumes.map((volume) => volume.id) ?? [],
+    ),
+    ...(world.config.datasets?.map((dataset) => dataset.id) ?? []),
+  ]);
+  return [...world.reachable].flatMap(([node, facts]) => {
+    const volumes = facts.volumes
+      .filter((volume) => !wanted.has(volume.id) && volume.role !== 'retired')
+      .map((volume) => {
+        const of = volume.application === undefined ? '' : ` of ${quote(volume.application)}`;
+        return `volume "${volume.id}"${of} is kept on ${quote(node)} with role ${volume.role}: nothing declared uses it`;
+      });
+    const nameless = facts.containers
+      .filter((container) => container.managed && container.application === undefined)
+      .map((container) => `container ${quote(container.name)} on ${quote(node)} has no application label: left alone`);
+    return [...volumes, ...nameless].sort(compareText);
+  });
+}

@@ -1,0 +1,40 @@
+import type { PortKey } from '../model/cluster.ts';
+import type { Blocker, Plan, Step } from '../model/plan.ts';
+import type { NetworkAction } from './network-tables.ts';
+import { portText } from './world.ts';
+
+/** Canonical text of a plan, for tests, `drover plan` and the log: the same plan, the same text. No secrets. */
+export function printPlan(plan: Plan): string {
+  const lines = [
+    ...(plan.steps.length === 0 ? ['nothing to do'] : plan.steps.map(printStep)),
+    ...plan.blocked.map(printBlocker),
+    ...plan.notes.map((note) => `note: ${note}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function printStep(step: Step): string {
+  const after = step.after.length === 0 ? '' : ` after ${step.after.join(', ')}`;
+  const table = step.action.kind === 'replace-network' ? ` {${printTable(step.action)}}` : '';
+  return `${step.id}${table}${after} -- ${step.reason}`;
+}
+
+function printTable(action: NetworkAction): string {
+  const proxies = action.proxies.map((proxy) => `${portText(proxy)}>${proxy.address}`);
+  const parts: readonly (readonly [string, readonly string[]])[] = [
+    ['proxies', proxies],
+    ['open', texts(action.open)],
+    ['peers', action.peers],
+    ['drop holds', texts(action.dropHolds)],
+    ['only', texts(action.only ?? [])],
+  ];
+  const filled = parts.filter(([, values]) => values.length > 0);
+  return filled.map(([name, values]) => `${name} ${values.join(' ')}`).join('; ');
+}
+
+const texts = (keys: readonly PortKey[]): string[] => keys.map(portText);
+
+function printBlocker(blocker: Blocker): string {
+  const hint = blocker.hint === undefined ? '' : ` (${blocker.hint})`;
+  return `blocked: ${blocker.reason}${hint}`;
+}

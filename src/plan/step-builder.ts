@@ -1,0 +1,110 @@
+import { printImage } from '../model/names.ts';
+import type { Action, Step, StepId } from '../model/plan.ts';
+import { assertNever } from '../model/plan.ts';
+import { compareText, sorted } from './world.ts';
+
+/** A step before it has an id and its place. */
+export interface StepDraft {
+  readonly action: Action;
+  readonly after?: readonly StepId[];
+  readonly reason: string;
+  readonly group: string;
+  /** Where it is printed among steps that could run at the same time; default by kind. */
+  readonly rank?: number;
+}
+
+export interface StepBuilder {
+  /** Adds a step and returns its id; the same step twice is one step that waits for both. */
+  add(draft: StepDraft): StepId;
+  /** Topological order. Throws an ordinary Error (a bug) for a cycle or an edge to nowhere. */
+  build(): Step[];
+}
+
+/** Printed order where the edges leave a choice; Flocker's phases, with the network last. */
+const ranks: Readonly<Record<Action['kind'], number>> = {
+  'pull-image': 1,
+  'sync-volume': 4,
+  'hold-ports': 5,
+  'stop-container': 6,
+  'freeze-volume': 7,
+  'send-final': 7,
+  'release-volume': 7,
+  'acquire-volume': 8,
+  'reclaim-volume': 8,
+  'resize-volume': 9,
+  'create-volume': 10,
+  'mount-volume': 10,
+  'retire-volume': 11,
+  'start-container': 13,
+  'check-container': 14,
+  'replace-network': 15,
+  'settle-volume': 16,
+};
+
+/** Ranks that differ from the kind's own: an early resize or settle, and the stop that belongs to a restart. */
+export const rank = { early: 2, restart: 12 } as const;
+
+export function createStepBuilder(): StepBuilder {
+  const drafts = new Map<StepId, StepDraft>();
+  return {
+    add(draft) {
+      const id = stepId(draft.action, draft.group);
+      const earlier = drafts.get(id);
+      const after = [...(earlier?.after ?? []), ...(draft.after ?? [])];
+      drafts.set(id, { ...(earlier ?? draft), after });
+      return id;
+    },
+    build: () => inOrder(drafts),
+  };
+}
+
+/** `kind:thing:place`, the same for the same step in every plan. */
+export function stepId(action: Action, group: string): StepId {
+  switch (action.kind) {
+    case 'pull-image':
+      return `${action.kind}:${printImage(action.image)}:${action.node}`;
+    case 'start-container':
+      return `${action.kind}:${action.spec.application}:${action.node}`;
+    case 'stop-container':
+    case 'check-container':
+      return `${action.kind}:${action.app}:${action.node}`;
+    case 'hold-ports':
+    case 'replace-network':
+      return `${action.kind}:${group}:${action.node}`;
+    case 'sync-volume':
+    case 'send-final':
+    case 'release-volume':
+    case 'acquire-volume':
+    case 'settle-volume':
+      return `${action.kind}:${action.volume}:${action.from}>${action.to}`;
+    case 'create-volume':
+    case 'resize-volume':
+    case 'freeze-volume':
+    case 'reclaim-volume':
+    case 'mount-volume':
+    case 'retire-volume':
+      return `${action.kind}:${action.volume}:${action.node}`;
+    default:
+      return assertNever(action);
+  }
+}
+
+function inOrder(drafts: ReadonlyMap<StepId, StepDraft>): Step[] {
+  const waiting = [...drafts].map(([id, draft]) => ({
+    rank: draft.rank ?? ranks[draft.action.kind],
+    step: { id, action: draft.action, after: sorted(draft.after ?? []), reason: draft.reason, group: draft.group },
+  }));
+  waiting.sort(
+    (a, b) => a.rank - b.rank || compareText(a.step.group, b.step.group) || compareText(a.step.id, b.step.id),
+  );
+  const done = new Set<StepId>();
+  const steps: Step[] = [];
+  while (waiting.length > 0) {
+    const next = waiting.findIndex(({ step }) => step.after.every((id) => done.has(id)));
+    const [ready] = next === -1 ? [] : waiting.splice(next, 1);
+    if (ready === undefined) throw new Error(`plan has a cycle or a missing step: ${waiting.map((w) => w.step.id)}`);
+    done.add(ready.step.id);
+    steps.push(ready.step);
+  }
+  return steps;
+}

@@ -1,0 +1,32 @@
+import type { Snapshot, Volume } from '../model/cluster.ts';
+
+/** What has to be sent so that the target has the source's newest snapshot. */
+export type VolumeDiff =
+  | { readonly kind: 'full' }
+  | { readonly kind: 'incremental'; readonly base: Snapshot }
+  | { readonly kind: 'up-to-date' }
+  | { readonly kind: 'conflict'; readonly sourceOnly: readonly string[]; readonly targetOnly: readonly string[] };
+
+type History = Pick<Volume, 'snapshots' | 'bookmarks'>;
+
+/**
+ * Compares by guid, never by name; a bookmark of the source is as good a base as its snapshot. The newest common one
+ * must be the target's newest: drover never rolls a copy back to make it fit (zrepl's rule).
+ */
+export function diffVolumes(source: History, target: Pick<Volume, 'snapshots'> | undefined): VolumeDiff {
+  const newest = target?.snapshots.at(-1);
+  if (target === undefined || newest === undefined) return { kind: 'full' };
+  if (source.snapshots.at(-1)?.guid === newest.guid) return { kind: 'up-to-date' };
+  const base = [...source.snapshots, ...source.bookmarks].find((snapshot) => snapshot.guid === newest.guid);
+  if (base !== undefined) return { kind: 'incremental', base };
+  return {
+    kind: 'conflict',
+    sourceOnly: missingFrom(target.snapshots, source.snapshots),
+    targetOnly: missingFrom([...source.snapshots, ...source.bookmarks], target.snapshots),
+  };
+}
+
+function missingFrom(other: readonly Snapshot[], own: readonly Snapshot[]): string[] {
+  const guids = new Set(other.map((snapshot) => snapshot.guid));
+  return own.filter((snapshot) => !guids.has(snapshot.guid)).map((snapshot) => `@${snapshot.name}`);
+}

@@ -1,0 +1,172 @@
+import type { Volume } from '../model/cluster.ts';
+import type { NodeName, VolumeId } from '../model/config.ts';
+import { compareText, nodeWithId, quote, quoteAll, type World } from './world.ts';
+
+/** One dataset of a volume, and the reachable node it lies on. */
+export interface Copy {
+  readonly node: NodeName;
+  readonly volume: Volume;
+}
+
+/** Who has the data, from role, owner, epoch and guid alone. */
+export type Standing =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'owned'; readonly at: Copy; readonly released: readonly Copy[]; readonly stale: readonly Copy[] }
+  | { readonly kind: 'frozen'; readonly at: Copy }
+  | { readonly kind: 'released'; readonly at: Copy; readonly to: NodeName }
+  /** Nothing may be done to it; `problem` continues "…: why". */
+  | { readonly kind: 'unclear'; readonly problem: string; readonly node?: NodeName; readonly hint?: string };
+
+/** All datasets of a volume on reachable nodes, by node. */
+export function copiesOf(world: World, id: VolumeId): Copy[] {
+  return [...world.reachable].flatMap(([node, facts]) =>
+    facts.volumes.filter((volume) => volume.id === id).map((volume) => ({ node, volume })),
+  );
+}
+
+const claims = ['owner', 'frozen', 'released'];
+const isClaim = (copy: Copy): boolean => claims.includes(copy.volume.role);
+
+/** Where a volume stands. The highest epoch is right; whatever cannot be told safely is unclear. */
+export function standingOf(world: World, id: VolumeId): Standing {
+  const copies = copiesOf(world, id);
+  const claimed = copies.filter(isClaim);
+  const epoch = Math.max(...claimed.map((copy) => copy.volume.epoch));
+  const top = claimed.filter((copy) => copy.volume.epoch === epoch);
+  if (claimed.length === 0) return withoutClaim(world, id, copies);
+  return (
+    twiceOnOneNode(copies) ??
+    foreignOwner(world, top) ??
+    higherElsewhere(world, id, copies, epoch) ??
+    ownedOrUnderWay(world, claimed, top)
+  );
+}
+
+function withoutClaim(world: World, id: VolumeId, copies: readonly Copy[]): Standing {
+  const retired = copies.find((copy) => copy.volume.role === 'retired');
+  if (retired !== undefined) {
+    return {
+      kind: 'unclear',
+      node: retired.node,
+      problem: `it was declared deleted and is kept on ${quote(retired.node)} as "${retired.volume.dataset}"`,
+      hint: 'give the new volume another id, or remove the kept dataset by hand',
+    };
+  }
+  const away = [...world.unreachable.keys()];
+  if (away.length > 0) {
+    const last = away.filter((node) => world.unreachable.get(node)?.volumes.some((volume) => volume.id === id));
+    const problem =
+      last.length > 0
+        ? `node ${quoteAll(last)} had it when last seen and cannot be reached`
+        : `node ${quoteAll(away)} may hold it and cannot be reached`;
+    return { kind: 'unclear', node: last[0] ?? away[0] ?? '', problem, hint: 'bring the node back' };
+  }
+  if (copies.length === 0) return { kind: 'absent' };
+  return { kind: 'unclear', problem: `no node owns it: ${evidence(world, copies)}` };
+}
+
+function twiceOnOneNode(copies: readonly Copy[]): Standing | undefined {
+  const twice = copies.find((copy, index) => copies.findIndex((other) => other.node === copy.node) !== index);
+  if (twice === undefined) return undefined;
+  const names = copies.filter((copy) => copy.node === twice.node).map((copy) => copy.volume.dataset);
+  return { kind: 'unclear', node: twice.node, problem: `${quote(twice.node)} has it twice: ${quoteAll(names)}` };
+}
+
+/** A disk that was cloned or carried over says `owner` and means another node. */
+function foreignOwner(world: World, top: readonly Copy[]): Standing | undefined {
+  const copy = top.find(({ node, volume }) => {
+    const self = world.reachable.get(node)?.nodeId;
+    return volume.role !== 'released' && volume.owner !== undefined && volume.owner !== self;
+  });
+  if (copy === undefined) return undefined;
+  const says = ownerText(world, copy.volume.owner);
+  return {
+    kind: 'unclear',
+    node: copy.node,
+    problem: `the copy on ${quote(copy.node)} says it belongs to ${says}: the disk was cloned or moved`,
+  };
+}
+
+/** A copy that has heard of a later owner, or one last seen on a node that cannot be asked now. */
+function higherElsewhere(world: World, id: VolumeId, copies: readonly Copy[], epoch: number): Standing | undefined {
+  const later = copies.find((copy) => copy.volume.role === 'replica' && copy.volume.epoch > epoch);
+  if (later !== undefined) {
+    const problem = `the replica on ${quote(later.node)} knows a later owner: ${evidence(world, copies)}`;
+    return { kind: 'unclear', node: later.node, problem };
+  }
+  const owned = copies.some((copy) => copy.volume.role === 'owner' && copy.volume.epoch === epoch);
+  for (const [node, facts] of world.unreachable) {
+    const last = facts?.volumes.filter((volume) => volume.id === id && claims.includes(volume.role)) ?? [];
+    const rival = last.find(
+      (volume) => volume.epoch > epoch || (owned && volume.epoch === epoch && volume.role === 'owner'),
+    );
+    if (rival === undefined) continue;
+    const seen = evidence(world, [...copies, { node, volume: rival }]);
+    return { kind: 'unclear', node, problem: `node ${quote(node)} cannot be reached and had a later claim: ${seen}` };
+  }
+  return undefined;
+}
+
+function ownedOrUnderWay(world: World, claimed: readonly Copy[], top: readonly Copy[]): Standing {
+  const isOld = (copy: Copy) =>
+    copy.volume.role === 'released' && top.some((other) => other !== copy && handedTo(world, copy, other));
+  const [only, another] = top.filter((copy) => !isOld(copy));
+  if (only === undefined || another !== undefined) return rivals(world, top);
+  if (only.volume.role === 'frozen') return { kind: 'frozen', at: only };
+  if (only.volume.role === 'released') return releasedTo(world, only);
+  const others = claimed.filter((copy) => copy !== only);
+  return {
+    kind: 'owned',
+    at: only,
+    released: others.filter((copy) => copy.volume.role === 'released'),
+    stale: others.filter((copy) => copy.volume.role !== 'released'),
+  };
+}
+
+/** True for the copy that was given up so that the other one could be the owner. */
+function handedTo(world: World, released: Copy, other: Copy): boolean {
+  return other.volume.role !== 'released' && released.volume.owner === world.reachable.get(other.node)?.nodeId;
+}
+
+function releasedTo(world: World, at: Copy): Standing {
+  const to = at.volume.owner === undefined ? undefined : nodeWithId(world, at.volume.owner);
+  const from = quote(at.node);
+  if (to === undefined) {
+    const problem = `${from} released it to ${ownerText(world, at.volume.owner)}, which no known node is`;
+    return { kind: 'unclear', node: at.node, problem };
+  }
+  if (!world.reachable.has(to)) {
+    return {
+      kind: 'unclear',
+      node: to,
+      problem: `${from} released it to ${quote(to)}, which cannot be reached`,
+      hint: 'bring the node back: it may have taken the volume over already',
+    };
+  }
+  return { kind: 'released', at, to };
+}
+
+function rivals(world: World, copies: readonly Copy[]): Standing {
+  const problem = `several nodes claim it with the same epoch: ${evidence(world, copies)}`;
+  const hint = 'decide which copy is right and make the others replicas by hand';
+  return { kind: 'unclear', node: copies[0]?.node ?? '', problem, hint };
+}
+
+/** Every copy with what it says about itself, for a person who has to decide. */
+export function evidence(world: World, copies: readonly Copy[]): string {
+  return [...copies]
+    .sort((a, b) => compareText(a.node, b.node))
+    .map(({ node, volume }) => {
+      const owner = volume.role === 'owner' || volume.role === 'frozen' ? '' : ` of ${ownerText(world, volume.owner)}`;
+      const newest = volume.snapshots.at(-1);
+      const snapshot = newest === undefined ? 'no snapshot' : `newest snapshot @${newest.name} (guid ${newest.guid})`;
+      return `${quote(node)} has role ${volume.role}${owner}, epoch ${volume.epoch}, ${snapshot}`;
+    })
+    .join('; ');
+}
+
+function ownerText(world: World, id: string | undefined): string {
+  if (id === undefined) return 'nobody';
+  const node = nodeWithId(world, id);
+  return node === undefined ? `node id "${id}"` : quote(node);
+}
