@@ -1,22 +1,28 @@
 import type { Application, Link } from './config.ts';
 
 /**
- * Docker-style variables of links (Flocker, `flocker/node/_deploy.py`): four for each, with the address of the node
- * that runs the linking container; that node's table carries the traffic on to wherever the target is.
+ * The four variables of each link (flocker/node/_deploy.py): ALIAS_PORT_<local>_TCP and its _ADDR, _PORT and _PROTO.
+ * `address` is that of the node the linking container runs on, whose proxy leads to wherever the target is.
  */
 export function linkVariables(links: readonly Link[], address: string): Record<string, string> {
-  const variables: Record<string, string> = {};
-  for (const { alias, localPort, remotePort } of links) {
-    const base = `${alias.toUpperCase().replaceAll('-', '_')}_PORT_${localPort}_TCP`;
-    variables[base] = `tcp://${address}:${remotePort}`;
-    variables[`${base}_ADDR`] = address;
-    variables[`${base}_PORT`] = String(remotePort);
-    variables[`${base}_PROTO`] = 'tcp';
-  }
-  return variables;
+  return Object.fromEntries(links.flatMap((link) => variablesOf(link, address)));
 }
 
-/** Everything the container gets: link variables, then the application's own, which win. */
-export function containerEnvironment(app: Application, address: string): Record<string, string> {
+function variablesOf({ alias, localPort, remotePort }: Link, address: string): [string, string][] {
+  const base = `${alias.toUpperCase().replaceAll('-', '_')}_PORT_${localPort}_TCP`;
+  const host = address.includes(':') ? `[${address}]` : address;
+  return [
+    [base, `tcp://${host}:${remotePort}`],
+    [`${base}_ADDR`, address],
+    [`${base}_PORT`, String(remotePort)],
+    [`${base}_PROTO`, 'tcp'],
+  ];
+}
+
+/** What a container of this application gets on the node with this address; explicit entries win over links. */
+export function containerEnvironment(
+  app: Pick<Application, 'links' | 'environment'>,
+  address: string,
+): Record<string, string> {
   return { ...linkVariables(app.links, address), ...app.environment };
 }

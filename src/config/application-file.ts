@@ -1,0 +1,47 @@
+import { readComposeForm } from './compose-form.ts';
+import type { Drafts } from './draft.ts';
+import { complain, complainAtKey, entriesOf, type Fields, type Place, readFields } from './fields.ts';
+import { readFigForm } from './fig-form.ts';
+import { readNativeForm } from './native-form.ts';
+import { nearest } from './suggest.ts';
+import { quote } from './yaml-node.ts';
+
+/** The application file in whichever of its three forms; undefined after reporting that it has none. */
+export function readApplicationFile(root: Place): Drafts | undefined {
+  const fields = readFields(root, 'the application configuration');
+  if (fields === undefined) return undefined;
+  const { entries } = fields;
+  if (isSection(entries.get('applications'))) return readNativeForm(fields);
+  if (isSection(entries.get('services'))) return readComposeForm(fields);
+  if ([...entries.values()].some(isService)) return readFigForm(fields);
+  return entries.has('version') ? missingApplications(fields) : noForm(fields);
+}
+
+/** Present, and not a Fig service that happens to have this name. */
+const isSection = (place: Place | undefined): boolean => place !== undefined && !isService(place);
+
+/** A mapping whose `image` or `build` is not itself an application: an application may be called `image`. */
+function isService(place: Place): boolean {
+  const entries = entriesOf(place);
+  return ['image', 'build'].some((key) => {
+    const entry = entries.get(key);
+    return entry !== undefined && (entry.node.kind !== 'map' || key === 'build') && !isServiceMap(entry);
+  });
+}
+
+const isServiceMap = (place: Place): boolean => place.node.kind === 'map' && entriesOf(place).has('image');
+
+function missingApplications(fields: Fields): undefined {
+  return complainAtKey(fields.place, '"applications" is missing', () => {
+    const near = nearest('applications', fields.entries.keys());
+    return near === undefined ? 'list them under "applications", each with its "image"' : `rename ${quote(near)} to "applications"`;
+  });
+}
+
+function noForm(fields: Fields): undefined {
+  return complain(
+    fields.place,
+    'the application configuration has none of the known forms',
+    'write "version: 1" and "applications: {NAME: {image: …}}"; Fig and Compose ("services:") files are read too',
+  );
+}

@@ -1,0 +1,111 @@
+import type { PortMapping, VolumeMount } from '../model/config.ts';
+import type { DeployedNode } from './deployment-file.ts';
+import type { Draft } from './draft.ts';
+import { complain, type Place, type Placed } from './fields.ts';
+import { quote } from './yaml-node.ts';
+
+/** What can only be judged with several values in view; each function reports where the second of two stands. */
+export function crossCheck(drafts: readonly Draft[], deployed: readonly DeployedNode[]): void {
+  for (const draft of drafts) {
+    checkPortsOnce(draft);
+    checkLinks(draft);
+    checkMountpoints(draft);
+  }
+  checkVolumeIds(drafts);
+  const placed = checkPlacedOnce(deployed);
+  checkPortsAcross(drafts.filter((draft) => placed.has(draft.name)));
+}
+
+const portText = ({ external, protocol }: PortMapping): string => `external port ${external}/${protocol}`;
+
+function checkPortsOnce(draft: Draft): void {
+  const seen = new Map<string, Place>();
+  for (const { value, place } of draft.ports) {
+    const key = `${value.external}/${value.protocol}`;
+    const earlier = seen.get(key);
+    if (earlier === undefined) seen.set(key, place);
+    else complain(place, `the ${portText(value)} is used twice: already at ${earlier.path}`, 'choose another external port');
+  }
+}
+
+/** Every external port is reachable on every node, so it belongs to one application. */
+function checkPortsAcross(drafts: readonly Draft[]): void {
+  const seen = new Map<string, { readonly app: string; readonly port: Placed<PortMapping> }>();
+  for (const draft of drafts) {
+    for (const port of draft.ports) {
+      const key = `${port.value.external}/${port.value.protocol}`;
+      const earlier = seen.get(key);
+      if (earlier === undefined) seen.set(key, { app: draft.name, port });
+      else if (earlier.app !== draft.name) {
+        const other = `${quote(earlier.app)} at ${earlier.port.place.path}`;
+        complain(port.place, `the ${portText(port.value)} is used already by ${other}`, 'choose another external port');
+      }
+    }
+  }
+}
+
+/** Alias and local port make the variables' names (flocker: ALIAS_PORT_<local>_TCP). */
+function checkLinks(draft: Draft): void {
+  const seen = new Map<string, Place>();
+  for (const { value, place } of draft.links) {
+    const name = `${value.alias.toUpperCase().replaceAll('-', '_')}_PORT_${value.localPort}_TCP`;
+    const earlier = seen.get(name);
+    if (earlier === undefined) seen.set(name, place);
+    else complain(place, `two links give the same variables ${name}: the other is ${earlier.path}`, 'choose another alias');
+  }
+}
+
+function checkMountpoints(draft: Draft): void {
+  const seen = new Map<string, Place>();
+  for (const { value, place } of draft.volumes) {
+    const earlier = seen.get(value.mountpoint);
+    if (earlier === undefined) seen.set(value.mountpoint, place);
+    else complain(place, `the mountpoint ${quote(value.mountpoint)} is used already at ${earlier.path}`);
+  }
+  for (const { value, place } of draft.volumes) {
+    const parent = parents(value.mountpoint).find((path) => seen.has(path));
+    if (parent === undefined) continue;
+    const outer = seen.get(parent)?.path ?? '';
+    complain(place, `the mountpoint ${quote(value.mountpoint)} lies inside ${quote(parent)} at ${outer}`, 'mount volumes side by side');
+  }
+}
+
+function parents(path: string): string[] {
+  const found: string[] = [];
+  for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) found.push(path.slice(0, cut));
+  return found;
+}
+
+/** A volume has one writer. */
+function checkVolumeIds(drafts: readonly Draft[]): void {
+  const seen = new Map<string, { readonly app: string; readonly volume: Placed<VolumeMount> }>();
+  for (const { name: app, volumes } of drafts) {
+    for (const volume of volumes) {
+      const { value, place } = volume;
+      const earlier = seen.get(value.id);
+      if (earlier === undefined) seen.set(value.id, { app, volume });
+      // The same mountpoint in the same application is reported as such.
+      else if (earlier.app !== app || earlier.volume.value.mountpoint !== value.mountpoint) {
+        const where = earlier.volume.place.path;
+        complain(place, `the dataset id ${quote(value.id)} is used already at ${where}`, 'give each volume its own');
+      }
+    }
+  }
+}
+
+/** The names of all placed applications. */
+function checkPlacedOnce(deployed: readonly DeployedNode[]): ReadonlySet<string> {
+  const seen = new Map<string, { readonly node: string; readonly place: Place }>();
+  for (const { name: node, applications } of deployed) {
+    for (const { value, place } of applications) {
+      const earlier = seen.get(value);
+      if (earlier === undefined) {
+        seen.set(value, { node, place });
+        continue;
+      }
+      const where = earlier.node === node ? 'on this node' : `on ${quote(earlier.node)}`;
+      complain(place, `the application ${quote(value)} is listed twice: already ${where} at ${earlier.place.path}`, 'keep one of the two');
+    }
+  }
+  return new Set(seen.keys());
+}

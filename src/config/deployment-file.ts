@@ -1,0 +1,70 @@
+import { complain, complainAtKey, type Place, type Placed, readFields, readItems, readText, required } from './fields.ts';
+import { checkVersion } from './native-form.ts';
+import { didYouMean } from './suggest.ts';
+import { hostComplaint } from './values.ts';
+import { quote } from './yaml-node.ts';
+
+/** One node of the deployment file. */
+export interface DeployedNode {
+  readonly name: string;
+  /** Its key is the node's name. */
+  readonly place: Place;
+  readonly applications: readonly Placed<string>[];
+}
+
+/** Said wherever a deployment file is cut off or empty: that is never an order to remove everything. */
+export const nothingRemoved = 'nothing is removed because of it';
+
+const shape = 'write "nodes:" and below it each node with a list of applications; [] for an idle one';
+
+/** `version: 1` and `nodes`; other keys of the top level are ignored, as in Flocker. */
+export function readDeploymentFile(
+  root: Place,
+  applications: ReadonlySet<string> | undefined,
+  namedNodes: ReadonlySet<string>,
+): DeployedNode[] {
+  const fields = readFields(root, 'the deployment configuration', shape);
+  if (fields === undefined) return [];
+  checkVersion(required(fields, 'version', 'write "version: 1" at the top of the file'));
+  const near = required(fields, 'nodes');
+  if (near === undefined) return [];
+  if (near.node.kind === 'scalar' && near.node.type === 'null') {
+    complain(near, `"nodes" must be a mapping, not nothing; ${nothingRemoved}`, shape);
+    return [];
+  }
+  const nodes = readFields(near, '"nodes"', shape);
+  return [...(nodes?.entries ?? [])].map(([name, place]) => {
+    checkNodeName(name, place, namedNodes);
+    return { name, place, applications: readApplications(name, place, applications) };
+  });
+}
+
+function checkNodeName(name: string, place: Place, namedNodes: ReadonlySet<string>): void {
+  if (place.key !== undefined && place.key.type !== 'text') {
+    complainAtKey(place, `a node must be a name or an address, not ${quote(name)} unquoted`, 'put the name in quotes');
+    return;
+  }
+  if (namedNodes.has(name)) return;
+  const complaint = hostComplaint(name);
+  if (complaint === undefined) return;
+  const hint = 'write a host name, an address, or a name from drover.yml; user and port belong into drover.yml';
+  complainAtKey(place, `the node ${complaint}`, () => didYouMean(name, namedNodes) ?? hint);
+}
+
+function readApplications(
+  node: string,
+  place: Place,
+  known: ReadonlySet<string> | undefined,
+): readonly Placed<string>[] {
+  const hint = 'write [] for a node without applications';
+  const items = readItems(place, `the node ${quote(node)}`, 'a list of applications', hint) ?? [];
+  return items.flatMap((item) => {
+    const name = readText(item, 'an application name');
+    if (name === undefined) return [];
+    if (known !== undefined && !known.has(name)) {
+      complain(item, `unknown application ${quote(name)}`, () => didYouMean(name, known));
+      return [];
+    }
+    return [{ value: name, place: item }];
+  });
+}

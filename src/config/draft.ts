@@ -1,0 +1,33 @@
+import type { ImageRef, Link, PortMapping, RestartPolicy, VolumeMount } from '../model/config.ts';
+import type { Placed, Place } from './fields.ts';
+
+/** An application as far as its file could be read, with the places that later checks point at. */
+export interface Draft {
+  readonly name: string;
+  /** The application itself; its key is its name. */
+  readonly place: Place;
+  readonly image?: ImageRef;
+  readonly ports: readonly Placed<PortMapping>[];
+  readonly links: readonly Placed<Link>[];
+  readonly environment: readonly (readonly [string, string])[];
+  readonly volumes: readonly Placed<VolumeMount>[];
+  readonly command?: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly memoryLimitBytes?: number;
+  readonly cpuShares?: number;
+  readonly restartPolicy: RestartPolicy;
+  readonly dependsOn?: readonly Placed<string>[];
+}
+
+/** Every application of a file, readable or not: an unreadable one is still a known name. */
+export interface Drafts {
+  readonly format: 'flocker' | 'fig' | 'compose';
+  readonly names: ReadonlySet<string>;
+  readonly drafts: readonly Draft[];
+}
+
+/** `{key: value}`, or `{}` where there is no value: exactOptionalPropertyTypes wants absent, not undefined. */
+export function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  // A computed key of a generic type loses its name in the inferred type.
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
+}

@@ -1,0 +1,211 @@
+import type { NodeSettings, Settings } from '../model/config.ts';
+import { given } from './draft.ts';
+import {
+  complain,
+  complainAtKey,
+  type Fields,
+  type Place,
+  readFields,
+  readInteger,
+  readName,
+  readPort,
+  readText,
+  readWord,
+  refuseOthers,
+} from './fields.ts';
+import { checkVersion } from './native-form.ts';
+import { accept } from './read-parts.ts';
+import { hostComplaint, parseDuration, parseSize } from './values.ts';
+import { quote } from './yaml-node.ts';
+
+/** A node of drover.yml under its key there. */
+export interface InventoryNode {
+  readonly key: string;
+  readonly place: Place;
+  readonly settings: NodeSettings;
+}
+
+/** One drover.yml, with only what it says itself. */
+export interface DroverFile {
+  readonly nodes: readonly InventoryNode[];
+  readonly pool?: string;
+  readonly datasetRoot?: string;
+  readonly timeouts: Partial<Settings['timeouts']>;
+  readonly switch: Partial<Settings['switch']>;
+  readonly transfer?: Settings['transfer'];
+}
+
+/** Where `~` and relative paths of a drover.yml lead. */
+export interface PathBase {
+  /** The user's home; absent: `~` is left for SSH to expand. */
+  readonly home?: string;
+  /** Folder of the file. */
+  readonly directory: string;
+}
+
+const settingKeys = ['version', 'nodes', 'pool', 'datasetRoot', 'timeouts', 'switch', 'transfer'] as const;
+const nodeKeys = [
+  'name',
+  'host',
+  'port',
+  'user',
+  'identityFile',
+  'knownHostsFile',
+  'sshConfigFile',
+  'jump',
+  'mesh',
+] as const;
+
+const transfers = ['auto', 'direct', 'relay'] as const;
+
+/** The settings file; everything in it is optional. */
+export function readDroverFile(root: Place, base: PathBase): DroverFile {
+  const fields = readKeys(root, 'the settings', settingKeys);
+  if (fields === undefined) return { nodes: [], timeouts: {}, switch: {} };
+  const at = (key: (typeof settingKeys)[number]) => fields.entries.get(key);
+  checkVersion(at('version'));
+  const transfer = at('transfer');
+  return {
+    nodes: readNodes(at('nodes'), base),
+    ...given('pool', readPool(at('pool'))),
+    ...given('datasetRoot', readDatasetRoot(at('datasetRoot'))),
+    timeouts: readTimeouts(at('timeouts')),
+    switch: readSwitch(at('switch')),
+    ...given('transfer', transfer === undefined ? undefined : readWord(transfer, '"transfer"', transfers)),
+  };
+}
+
+const isNothing = ({ node }: Place): boolean => node.kind === 'scalar' && node.type === 'null';
+const snakeCase = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** A mapping with these keys, also spelled with underscores; the result has the first spelling. */
+function readKeys(place: Place, what: string, keys: readonly string[]): Fields | undefined {
+  const fields = readFields(place, what);
+  if (fields === undefined) return undefined;
+  const entries = new Map<string, Place>();
+  const unknown = new Map<string, Place>();
+  for (const [name, entry] of fields.entries) {
+    const key = keys.find((candidate) => candidate === name || snakeCase(candidate) === name);
+    if (key === undefined) unknown.set(name, entry);
+    else if (entries.has(key)) complainAtKey(entry, `${quote(name)} is given twice, in both spellings`);
+    else entries.set(key, entry);
+  }
+  const free = keys.filter((key) => !entries.has(key));
+  refuseOthers({ place, entries: unknown }, free.length > 0 ? free : keys);
+  return { place, entries };
+}
+
+function readNodes(place: Place | undefined, base: PathBase): InventoryNode[] {
+  if (place === undefined || isNothing(place)) return [];
+  const fields = readFields(place, '"nodes"', 'write each node as NAME: {host: …}');
+  return [...(fields?.entries ?? [])].map(([key, entry]) => {
+    if (entry.key !== undefined && entry.key.type !== 'text') {
+      complainAtKey(entry, `a node must be a name or an address, not ${quote(key)} unquoted`, 'put the name in quotes');
+    } else checkHost(entry.keyOffset, entry, key, 'the node');
+    return { key, place: entry, settings: isNothing(entry) ? {} : readNode(entry, base) };
+  });
+}
+
+function readNode(place: Place, base: PathBase): NodeSettings {
+  const fields = readKeys(place, 'a node', nodeKeys);
+  const read = <T>(key: (typeof nodeKeys)[number], reader: (entry: Place, what: string) => T | undefined) => {
+    const entry = fields?.entries.get(key);
+    return entry === undefined ? undefined : reader(entry, quote(key));
+  };
+  const path = (entry: Place, what: string) => readPath(entry, what, base);
+  return {
+    ...given('name', read('name', readHost)),
+    ...given('host', read('host', readHost)),
+    ...given('port', read('port', readPort)),
+    ...given('user', read('user', readUser)),
+    ...given('identityFile', read('identityFile', path)),
+    ...given('knownHostsFile', read('knownHostsFile', path)),
+    ...given('sshConfigFile', read('sshConfigFile', path)),
+    ...given('jump', read('jump', readJump)),
+    ...given('mesh', read('mesh', readHost)),
+  };
+}
+
+function checkHost(offset: number, place: Place, text: string, what: string): boolean {
+  const complaint = hostComplaint(text);
+  if (complaint !== undefined) place.report({ offset, path: place.path, message: `${what} ${complaint}` });
+  return complaint === undefined;
+}
+
+function readHost(place: Place, what: string): string | undefined {
+  const text = readName(place, what);
+  return text !== undefined && checkHost(place.node.offset, place, text, `${what}:`) ? text : undefined;
+}
+
+function readUser(place: Place, what: string): string | undefined {
+  const text = readName(place, what);
+  if (text === undefined || /^[A-Za-z0-9_.][A-Za-z0-9_.@\\$-]*$/.test(text)) return text;
+  return complain(place, `${what}: ${quote(text)} is not a user name`);
+}
+
+function readJump(place: Place, what: string): string | undefined {
+  const text = readName(place, what);
+  if (text === undefined) return undefined;
+  const match = /^(?:[A-Za-z0-9_.][A-Za-z0-9_.-]*@)?(\[[^\]]+\]|[^@:[\]]+)(?::([0-9]{1,5}))?$/.exec(text);
+  const host = match?.[1]?.replace(/^\[|\]$/g, '');
+  const port = match?.[2] === undefined ? 22 : Number(match[2]);
+  if (host !== undefined && hostComplaint(host) === undefined && port >= 1 && port <= 65_535) return text;
+  return complain(place, `${what}: ${quote(text)} is not of the form [user@]host[:port]`);
+}
+
+function readPath(place: Place, what: string, base: PathBase): string | undefined {
+  const text = readName(place, what);
+  if (text === undefined) return undefined;
+  if (/[\x00-\x1f]/.test(text)) return complain(place, `${what} holds control characters`);
+  if (text === '~' || text.startsWith('~/')) return base.home === undefined ? text : `${base.home}${text.slice(1)}`;
+  if (text.startsWith('~')) return complain(place, `${what}: homes of other users are not known`, 'write the path in full');
+  return text.startsWith('/') || base.directory === '' ? text : `${base.directory.replace(/\/$/, '')}/${text}`;
+}
+
+function readPool(place: Place | undefined): string | undefined {
+  const text = place === undefined ? undefined : readName(place, '"pool"');
+  if (place === undefined || text === undefined || /^[A-Za-z][A-Za-z0-9_.:-]{0,199}$/.test(text)) return text;
+  return complain(place, `"pool": ${quote(text)} is not the name of a ZFS pool`);
+}
+
+function readDatasetRoot(place: Place | undefined): string | undefined {
+  const text = place === undefined ? undefined : readName(place, '"datasetRoot"');
+  if (place === undefined || text === undefined) return undefined;
+  const parts = text.split('/');
+  const fits = text.length <= 100 && parts.every((part) => /^[A-Za-z0-9_.:-]+$/.test(part) && !/^\.\.?$/.test(part));
+  if (fits) return text;
+  return complain(place, `"datasetRoot": ${quote(text)} is not the name of a dataset`, 'write it relative to the pool');
+}
+
+function readTimeouts(place: Place | undefined): Partial<Settings['timeouts']> {
+  if (place === undefined || isNothing(place)) return {};
+  const fields = readKeys(place, '"timeouts"', ['connect', 'command', 'stop', 'switch', 'health']);
+  const read = (key: string) => {
+    const entry = fields?.entries.get(key);
+    return entry === undefined ? undefined : readDuration(entry, quote(key));
+  };
+  return {
+    ...given('connectMs', read('connect')),
+    ...given('commandMs', read('command')),
+    ...given('stopMs', read('stop')),
+    ...given('switchMs', read('switch')),
+    ...given('healthMs', read('health')),
+  };
+}
+
+function readDuration(place: Place, what: string): number | undefined {
+  const text = readText(place, what, 'write a number and a unit, such as "30s"');
+  return text === undefined ? undefined : accept(place, parseDuration(text), `${what}: `);
+}
+
+function readSwitch(place: Place | undefined): Partial<Settings['switch']> {
+  if (place === undefined || isNothing(place)) return {};
+  const fields = readKeys(place, '"switch"', ['below', 'maxRounds']);
+  const below = fields?.entries.get('below');
+  const rounds = fields?.entries.get('maxRounds');
+  const size = below === undefined ? undefined : readText(below, '"below"', 'write a size such as "4M"');
+  return {
+    ...given('belowBytes', below === undefined || size === undefined ? undefined : accept(below, parseSize(size), '"below": ')),
+    ...given('maxRounds', rounds === undefined ? undefined : readInteger(rounds, '"maxRounds"', 0, 100)),
+  };
+}

@@ -1,0 +1,133 @@
+import type { Report } from './problems.ts';
+import { didYouMean, nearest } from './suggest.ts';
+import { describeNode, quote, type YamlNode, type YamlScalar } from './yaml-node.ts';
+
+/** A value in a file, its path there, and where problems with it go. */
+export interface Place {
+  readonly node: YamlNode;
+  /** The key that holds it, or the value itself in a list: where "is missing" points. */
+  readonly keyOffset: number;
+  readonly key?: YamlScalar;
+  readonly path: string;
+  readonly report: Report;
+}
+
+/** A value that was read, and where from. */
+export interface Placed<T> {
+  readonly value: T;
+  readonly place: Place;
+}
+
+/** The entries of one mapping by name, in the file's order. */
+export interface Fields {
+  readonly place: Place;
+  readonly entries: ReadonlyMap<string, Place>;
+}
+
+/** The place of a file's top level. */
+export function rootPlace(node: YamlNode, report: Report): Place {
+  return { node, keyOffset: node.offset, path: '', report };
+}
+
+/** Reports something about the value at this place. */
+export function complain(place: Place, message: string, hint?: string | (() => string | undefined)): undefined {
+  place.report({ offset: place.node.offset, path: place.path, message, ...(hint === undefined ? {} : { hint }) });
+  return undefined;
+}
+
+/** Reports something about the key that holds this place. */
+export function complainAtKey(place: Place, message: string, hint?: string | (() => string | undefined)): undefined {
+  place.report({ offset: place.keyOffset, path: place.path, message, ...(hint === undefined ? {} : { hint }) });
+  return undefined;
+}
+
+/** Reports a value of the wrong kind and says what stands there. */
+export const mustBe = (place: Place, what: string, wanted: string, hint?: string): undefined =>
+  complain(place, `${what} must be ${wanted}, not ${describeNode(place.node)}`, hint);
+
+const join = (path: string, name: string | number): string => (path === '' ? String(name) : `${path}/${name}`);
+
+/** The mapping at a place, or undefined after reporting what it is instead. */
+export function readFields(place: Place, what: string, hint?: string): Fields | undefined {
+  if (place.node.kind !== 'map') return mustBe(place, what, 'a mapping', hint);
+  return { place, entries: entriesOf(place) };
+}
+
+/** The entries of a mapping as places; empty for anything else. */
+export function entriesOf(place: Place): ReadonlyMap<string, Place> {
+  const entries = new Map<string, Place>();
+  if (place.node.kind !== 'map') return entries;
+  for (const { key, value } of place.node.entries) {
+    const path = join(place.path, key.source);
+    entries.set(key.source, { node: value, key, keyOffset: key.offset, path, report: place.report });
+  }
+  return entries;
+}
+
+/** The items of the list at a place, or undefined after reporting what it is instead. */
+export function readItems(place: Place, what: string, wanted = 'a list', hint?: string): readonly Place[] | undefined {
+  const { node, path, report } = place;
+  if (node.kind !== 'list') return mustBe(place, what, wanted, hint);
+  return node.items.map((item, index) => ({ node: item, keyOffset: item.offset, path: join(path, index), report }));
+}
+
+/** An entry that must be there. */
+export function required(fields: Fields, name: string, hint?: string): Place | undefined {
+  const found = fields.entries.get(name);
+  if (found !== undefined) return found;
+  const near = () => {
+    const other = hint === undefined ? nearest(name, fields.entries.keys()) : undefined;
+    return other === undefined ? hint : `rename ${quote(other)} to ${quote(name)}`;
+  };
+  return complainAtKey(fields.place, `${quote(name)} is missing`, near);
+}
+
+/** Reports every entry whose name is not allowed. */
+export function refuseOthers(fields: Fields, allowed: readonly string[], message = 'unknown key'): void {
+  for (const [name, place] of fields.entries) {
+    if (allowed.includes(name)) continue;
+    complainAtKey(
+      place,
+      `${message} ${quote(name)}`,
+      () => didYouMean(name, allowed.filter((key) => !fields.entries.has(key))) ?? `use one of: ${allowed.join(', ')}`,
+    );
+  }
+}
+
+/** A text, or undefined after reporting what stands there instead. */
+export function readText(place: Place, what: string, hint = 'put it in quotes'): string | undefined {
+  const { node } = place;
+  if (node.kind === 'scalar' && node.type === 'text') return node.value;
+  const quotable = node.kind === 'scalar' && node.type !== 'null';
+  return mustBe(place, what, 'a string', quotable ? hint : undefined);
+}
+
+/** A text that is not empty. */
+export function readName(place: Place, what: string): string | undefined {
+  const text = readText(place, what);
+  return text === '' ? complain(place, `${what} must not be empty`) : text;
+}
+
+/** A whole number within bounds; texts, truth values and fractions are refused, never converted. */
+export function readInteger(place: Place, what: string, min: number, max: number): number | undefined {
+  const { node } = place;
+  if (node.kind !== 'scalar' || node.type !== 'integer') {
+    const quoted = node.kind === 'scalar' && node.type === 'text' && /^\d+$/.test(node.value);
+    return mustBe(place, what, 'an integer', quoted ? 'remove the quotes' : undefined);
+  }
+  if (node.value >= min && node.value <= max) return node.value;
+  const range = max === Number.MAX_SAFE_INTEGER ? (min === 1 ? 'positive' : `at least ${min}`) : `from ${min} to ${max}`;
+  return complain(place, `${what} must be ${range}, not ${node.source.slice(0, 40)}`);
+}
+
+/** A TCP or UDP port, 1 to 65535. */
+export const readPort = (place: Place, what: string): number | undefined => readInteger(place, what, 1, 65_535);
+
+/** One of some words. */
+export function readWord<W extends string>(place: Place, what: string, words: readonly W[]): W | undefined {
+  const text = readText(place, what);
+  if (text === undefined) return undefined;
+  const word = words.find((candidate) => candidate === text);
+  if (word !== undefined) return word;
+  return complain(place, `${what} must be one of ${words.join(', ')}, not ${quote(text)}`, () => didYouMean(text, words));
+}

@@ -1,0 +1,136 @@
+import type { Application, AppName, Config, ConfigProblem, LoadResult } from '../model/config.ts';
+import { readApplicationFile } from './application-file.ts';
+import { crossCheck } from './cross-check.ts';
+import { type DeployedNode, nothingRemoved, readDeploymentFile } from './deployment-file.ts';
+import { type Draft, given } from './draft.ts';
+import { type DroverFile, readDroverFile } from './drover-file.ts';
+import { type Place, rootPlace } from './fields.ts';
+import { parseYaml } from './parse-yaml.ts';
+import { createFileReport, type FileReport } from './problems.ts';
+import { knownNodeNames, mergeInventories, mergeSettings, resolveNodes } from './resolve-nodes.ts';
+import { revisionOf } from './revision.ts';
+
+/** A file as read, or the reason it could not be. */
+export interface SourceFile {
+  /** As shown to people. */
+  readonly path: string;
+  /** Absent where there is no such file. */
+  readonly text: string | undefined;
+  /** Why there is no text although there is a file. */
+  readonly unreadable?: { readonly message: string; readonly hint?: string };
+}
+
+/** All files of one configuration; of several settings files the first wins. */
+export interface SourceFiles {
+  readonly application: SourceFile;
+  readonly deployment: SourceFile;
+  readonly drover?: readonly SourceFile[];
+}
+
+export interface LoadOptions {
+  /** What `~` stands for in drover.yml. */
+  readonly home?: string;
+}
+
+/** Both files (and settings) as one configuration, or every problem in them, sorted by file and place. Pure. */
+export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadResult {
+  const application = openFile(files.application);
+  const deployment = openFile(files.deployment, nothingRemoved);
+  const drover = (files.drover ?? []).map((file) => ({ ...openFile(file), directory: directoryOf(file.path) }));
+  const drafts = application.root === undefined ? undefined : readApplicationFile(application.root);
+  const settings = drover.map(({ root, directory }) =>
+    root === undefined ? nothingSaid : readDroverFile(root, { directory, ...given('home', options.home) }),
+  );
+  const inventory = mergeInventories(settings);
+  const names = knownNodeNames(inventory);
+  const deployed = deployment.root === undefined ? [] : readDeploymentFile(deployment.root, drafts?.names, names);
+  const nodes = resolveNodes(deployed, inventory);
+  crossCheck(drafts?.drafts ?? [], deployed);
+  const problems = [application, deployment, ...drover].flatMap(({ file }) => file.problems());
+  if (problems.length > 0 || drafts === undefined) return { ok: false, problems: orUnknown(problems) };
+  return { ok: true, config: assemble(drafts.format, drafts.drafts, deployed, nodes, mergeSettings(settings)) };
+}
+
+const nothingSaid: DroverFile = { nodes: [], timeouts: {}, switch: {} };
+
+/** No configuration without a problem would be a bug here; it must not look like success. */
+function orUnknown(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  if (problems.length > 0) return problems;
+  throw new Error('the application file gave neither applications nor a problem');
+}
+
+interface OpenFile {
+  readonly file: FileReport;
+  readonly root?: Place;
+}
+
+/** `consequence` is added where the file is empty or broken off. */
+function openFile(source: SourceFile, consequence?: string): OpenFile {
+  const file = createFileReport(source.path, source.text ?? '');
+  const suffix = consequence === undefined ? '' : `; ${consequence}`;
+  if (source.text === undefined) {
+    const why = source.unreadable ?? { message: 'there is no such file' };
+    file.report({ path: '', message: `${why.message}${suffix}`, ...given('hint', why.hint) });
+    return { file };
+  }
+  const { root, problems } = parseYaml(source.text);
+  for (const { offset, message, hint } of problems) {
+    file.report({ offset, path: '', message: root === undefined ? `${message}${suffix}` : message, ...given('hint', hint) });
+  }
+  if (root === undefined || (root.kind === 'scalar' && root.type === 'null')) {
+    if (problems.length === 0) reportEmpty(file, source.path, suffix);
+    return { file };
+  }
+  return { file, root: rootPlace(root, file.report) };
+}
+
+function reportEmpty(file: FileReport, path: string, suffix: string): void {
+  const optional = /drover[^/]*$/.test(path);
+  if (optional) return;
+  file.report({ offset: 0, path: '', message: `the file is empty: it must be a mapping${suffix}` });
+}
+
+function directoryOf(path: string): string {
+  const cut = path.lastIndexOf('/');
+  return cut < 0 ? '' : path.slice(0, cut + 1);
+}
+
+function assemble(
+  format: Config['format'],
+  drafts: readonly Draft[],
+  deployed: readonly DeployedNode[],
+  nodes: readonly (readonly [string, Config['nodes'][string]])[],
+  settings: Config['settings'],
+): Config {
+  const content = {
+    format,
+    applications: Object.fromEntries(drafts.map((draft) => [draft.name, toApplication(draft)])),
+    deployment: Object.fromEntries(deployed.map(({ name, applications }) => [name, namesOf(applications)])),
+    nodes: Object.fromEntries(nodes),
+    settings,
+  };
+  return { revision: revisionOf(content), ...content };
+}
+
+const namesOf = (applications: DeployedNode['applications']): AppName[] =>
+  applications.map(({ value }) => value).sort();
+
+function toApplication(draft: Draft): Application {
+  if (draft.image === undefined) throw new Error(`the application "${draft.name}" has no image and no problem`);
+  return {
+    name: draft.name,
+    image: draft.image,
+    ports: draft.ports
+      .map(({ value }) => value)
+      .sort((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1)),
+    links: draft.links.map(({ value }) => value),
+    environment: Object.fromEntries(draft.environment),
+    volumes: draft.volumes.map(({ value }) => value),
+    ...given('command', draft.command),
+    ...given('entrypoint', draft.entrypoint),
+    ...given('memoryLimitBytes', draft.memoryLimitBytes),
+    ...given('cpuShares', draft.cpuShares),
+    restartPolicy: draft.restartPolicy,
+    ...given('dependsOn', draft.dependsOn?.map(({ value }) => value)),
+  };
+}

@@ -1,0 +1,82 @@
+import type { ConfigProblem } from '../model/config.ts';
+import { indexText } from './text-position.ts';
+
+/** One problem while a file is read; the hint may be worked out late, for those that are shown. */
+export interface Finding {
+  /** Absent where no position makes sense. */
+  readonly offset?: number;
+  readonly path: string;
+  readonly message: string;
+  readonly hint?: string | (() => string | undefined);
+}
+
+export type Report = (finding: Finding) => void;
+
+/** Collects the findings of one file. */
+export interface FileReport {
+  readonly report: Report;
+  /** In the order of the file, with lines, columns and frames. */
+  problems(): ConfigProblem[];
+}
+
+/** More than this for one file helps nobody; the rest is counted. */
+const maxShown = 100;
+const maxKept = 10_000;
+
+/** A collector for the file called `file` (as shown to people) with this text. */
+export function createFileReport(file: string, text: string): FileReport {
+  const findings = new Map<string, Finding>();
+  let dropped = 0;
+  const report: Report = (finding) => {
+    // One place reached through several aliases is one problem.
+    const key = `${finding.offset ?? ''} ${finding.message}`;
+    if (findings.has(key)) return;
+    if (findings.size < maxKept) findings.set(key, finding);
+    else dropped += 1;
+  };
+  return { report, problems: () => finish(file, text, [...findings.values()], dropped) };
+}
+
+function finish(file: string, text: string, findings: Finding[], dropped: number): ConfigProblem[] {
+  if (findings.length === 0) return [];
+  const index = indexText(text);
+  const sorted = findings.sort((a, b) => (a.offset ?? -1) - (b.offset ?? -1) || compareText(a.path, b.path));
+  const problems = sorted.slice(0, maxShown).map((finding): ConfigProblem => {
+    const hint = typeof finding.hint === 'function' ? finding.hint() : finding.hint;
+    return {
+      file,
+      ...(finding.offset === undefined ? {} : index.position(finding.offset)),
+      path: finding.path,
+      message: finding.message,
+      ...(hint === undefined ? {} : { hint }),
+      ...(finding.offset === undefined || text === '' ? {} : { frame: index.frame(finding.offset) }),
+    };
+  });
+  const more = sorted.length - problems.length + dropped;
+  if (more > 0) problems.push({ file, path: '', message: `has ${more} more problems` });
+  return problems;
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** `deployment.yml:7:16 nodes/172.16.255.250/0: message`, the frame, the hint; with a blank line between problems. */
+export function printProblems(problems: readonly ConfigProblem[], options: { readonly color?: boolean } = {}): string {
+  const paint = options.color === true ? paintAnsi : (_code: string, text: string) => text;
+  return problems.map((problem) => printProblem(problem, paint)).join('\n\n');
+}
+
+function printProblem(problem: ConfigProblem, paint: (code: string, text: string) => string): string {
+  const place = problem.line === undefined ? problem.file : `${problem.file}:${problem.line}:${problem.column ?? 1}`;
+  const path = problem.path === '' ? '' : ` ${clean(problem.path)}`;
+  const lines = [`${paint('1', `${place}${path}`)}: ${paint('31', problem.message)}`];
+  if (problem.frame !== undefined) {
+    lines.push(...problem.frame.split('\n').map((line) => `  ${paint(line.startsWith('>') ? '0' : '2', line)}`));
+  }
+  if (problem.hint !== undefined) lines.push(`${paint('36', 'hint')}: ${problem.hint}`);
+  return lines.join('\n');
+}
+
+const paintAnsi = (code: string, text: string): string => `\u001b[${code}m${text}\u001b[0m`;
+
+/** Names from a file go to a terminal: no control characters. */
+const clean = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '?');

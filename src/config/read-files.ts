@@ -1,0 +1,124 @@
+import { open, readdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { ConfigProblem, LoadResult } from '../model/config.ts';
+import { type LoadOptions, loadConfig, type SourceFile } from './load.ts';
+import { quote } from './yaml-node.ts';
+
+/** Where the files are; the names are shown to people as given here. */
+export interface ConfigPaths {
+  readonly application: string;
+  readonly deployment: string;
+  /** Settings, the first one winning; each must exist. */
+  readonly drover?: readonly string[];
+}
+
+export type FoundFiles =
+  | { readonly ok: true; readonly paths: ConfigPaths }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** Larger files are refused unread. */
+export const maxFileBytes = 10 * 1024 * 1024;
+
+/** Reads all files anew and loads them; only an abort is thrown. `~` defaults to the user's home. */
+export async function readConfig(
+  paths: ConfigPaths,
+  signal?: AbortSignal,
+  options: LoadOptions = {},
+): Promise<LoadResult> {
+  signal?.throwIfAborted();
+  const [application, deployment, ...drover] = await Promise.all([
+    readSource(paths.application),
+    readSource(paths.deployment),
+    ...(paths.drover ?? []).map(readSource),
+  ]);
+  signal?.throwIfAborted();
+  return loadConfig({ application, deployment, drover }, { home: options.home ?? homedir() });
+}
+
+async function readSource(path: string): Promise<SourceFile> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      return decode(path, await readLimited(file));
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return { path, text: undefined };
+    return refuse(path, `the file cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+/** At most one byte more than allowed: a pipe or a file that grows has no size to trust. */
+async function readLimited(file: Awaited<ReturnType<typeof open>>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for await (const chunk of file.createReadStream({ autoClose: false, end: maxFileBytes })) {
+    chunks.push(chunk);
+    total += chunk.length;
+  }
+  return Buffer.concat(chunks, total);
+}
+
+function decode(path: string, bytes: Buffer): SourceFile {
+  if (bytes.length > maxFileBytes) return refuse(path, `the file is larger than ${maxFileBytes / 1024 / 1024} MB`);
+  try {
+    return { path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch {
+    return refuse(path, 'the file is not UTF-8 text', 'save it as UTF-8');
+  }
+}
+
+const refuse = (path: string, message: string, hint?: string): SourceFile => ({
+  path,
+  text: undefined,
+  unreadable: { message, ...(hint === undefined ? {} : { hint }) },
+});
+
+const isCode = (error: unknown, code: string): boolean => error instanceof Error && 'code' in error && error.code === code;
+
+function reasonOf(error: unknown): string {
+  if (isCode(error, 'EISDIR')) return 'it is a folder';
+  if (isCode(error, 'EACCES')) return 'permission denied';
+  return error instanceof Error ? error.message : String(error);
+}
+
+const extensions = ['yml', 'yaml'] as const;
+
+/** application.yml, deployment.yml and, where there is one, drover.yml of a folder; each also as `.yaml`. */
+export async function findConfigFiles(directory: string): Promise<FoundFiles> {
+  let names: ReadonlySet<string>;
+  try {
+    names = new Set(await readdir(directory));
+  } catch (error) {
+    const why = isCode(error, 'ENOENT') ? 'there is no such folder' : `the folder cannot be read: ${reasonOf(error)}`;
+    return { ok: false, problems: [{ file: directory, path: '', message: why }] };
+  }
+  const problems: ConfigProblem[] = [];
+  const find = (stem: string, needed: boolean): string | undefined => {
+    const found = extensions.map((extension) => `${stem}.${extension}`).filter((name) => names.has(name));
+    if (found.length > 1) problems.push(bothSpellings(directory, stem));
+    if (found.length === 0 && needed) problems.push(missing(directory, stem));
+    return found[0] === undefined ? undefined : join(directory, found[0]);
+  };
+  const application = find('application', true);
+  const deployment = find('deployment', true);
+  const drover = find('drover', false);
+  if (problems.length > 0 || application === undefined || deployment === undefined) return { ok: false, problems };
+  return { ok: true, paths: { application, deployment, ...(drover === undefined ? {} : { drover: [drover] }) } };
+}
+
+const missing = (directory: string, stem: string): ConfigProblem => ({
+  file: join(directory, `${stem}.yml`),
+  path: '',
+  message: `there is no ${stem}.yml in ${quote(directory)}`,
+  hint: 'create it, or name the folder or the files to use',
+});
+
+const bothSpellings = (directory: string, stem: string): ConfigProblem => ({
+  file: join(directory, `${stem}.yml`),
+  path: '',
+  message: `there are both ${stem}.yml and ${stem}.yaml in ${quote(directory)}`,
+  hint: 'keep one of the two',
+});

@@ -1,0 +1,111 @@
+import { defaultSettings, type NodeName, type NodeSettings, type Settings } from '../model/config.ts';
+import type { DeployedNode } from './deployment-file.ts';
+import type { DroverFile, InventoryNode } from './drover-file.ts';
+import { complainAtKey } from './fields.ts';
+import { isIpv4 } from './values.ts';
+import { quote } from './yaml-node.ts';
+
+/** Nodes of several drover.yml files, the first file winning; two entries for one machine in one file are reported. */
+export function mergeInventories(files: readonly DroverFile[]): InventoryNode[] {
+  const seen = new Map<string, { readonly node: InventoryNode; readonly file: DroverFile }>();
+  const merged: InventoryNode[] = [];
+  for (const file of files) {
+    for (const node of file.nodes) {
+      const tokens = identities(node);
+      const earlier = tokens.map((token) => seen.get(token)).find((found) => found !== undefined);
+      if (earlier !== undefined) {
+        if (earlier.file === file) {
+          complainAtKey(node.place, `the node ${quote(node.key)} is the same as ${quote(earlier.node.key)}`, 'keep one of the two');
+        }
+        continue;
+      }
+      for (const token of tokens) seen.set(token, { node, file });
+      merged.push(node);
+    }
+  }
+  return merged;
+}
+
+/** What two entries for one machine have in common: a name, or the address with the port and the way there. */
+function identities({ key, settings }: InventoryNode): string[] {
+  const { name, host = key, port = 22, jump = '' } = settings;
+  return [`name ${key}`, ...(name === undefined ? [] : [`name ${name}`]), `at ${host} ${port} ${jump}`];
+}
+
+/** Every key, name and host that a deployment file may use for a node of the inventory. */
+export function knownNodeNames(inventory: readonly InventoryNode[]): ReadonlySet<string> {
+  return new Set(inventory.flatMap(({ key, settings }) => [key, settings.name ?? key, settings.host ?? key]));
+}
+
+/** Settings of every node: those of the deployment under their keys there, the rest of the inventory under its own. */
+export function resolveNodes(
+  deployed: readonly DeployedNode[],
+  inventory: readonly InventoryNode[],
+): [NodeName, NodeSettings][] {
+  const lookup = indexInventory(inventory);
+  const users = new Map<InventoryNode, string>();
+  const nodes: [NodeName, NodeSettings][] = deployed.map(({ name, place }) => {
+    const found = lookup(name);
+    const entry = found[0];
+    if (entry === undefined) return [name, {}];
+    if (found.length > 1) {
+      const keys = found.map(({ key }) => quote(key)).join(' and ');
+      complainAtKey(place, `the node ${quote(name)} is the host of ${keys}`, 'use the key or the name of the one you mean');
+      return [name, {}];
+    }
+    const user = users.get(entry);
+    if (user !== undefined) {
+      complainAtKey(place, `the node ${quote(name)} is the same as ${quote(user)}`, 'put both lists under one key');
+    }
+    users.set(entry, name);
+    return [name, settingsUnder(name, entry)];
+  });
+  return [...nodes, ...restOf(inventory, users, deployed)];
+}
+
+function restOf(
+  inventory: readonly InventoryNode[],
+  users: ReadonlyMap<InventoryNode, string>,
+  deployed: readonly DeployedNode[],
+): [NodeName, NodeSettings][] {
+  const taken = new Set(deployed.map(({ name }) => name));
+  return inventory.flatMap((node) =>
+    users.has(node) || taken.has(node.key) ? [] : [[node.key, node.settings] satisfies [NodeName, NodeSettings]],
+  );
+}
+
+/** By key, else by name, else by host; several only where a host is shared. */
+function indexInventory(inventory: readonly InventoryNode[]): (name: string) => readonly InventoryNode[] {
+  const byKey = new Map(inventory.map((node) => [node.key, node]));
+  const byName = new Map(inventory.map((node) => [node.settings.name ?? node.key, node]));
+  const byHost = new Map<string, InventoryNode[]>();
+  for (const node of inventory) {
+    const host = node.settings.host ?? node.key;
+    const others = byHost.get(host);
+    if (others === undefined) byHost.set(host, [node]);
+    else others.push(node);
+  }
+  return (name) => {
+    const exact = byKey.get(name) ?? byName.get(name);
+    return exact === undefined ? (byHost.get(name) ?? []) : [exact];
+  };
+}
+
+/** The deployment's key replaces the inventory's, which stays the host or the name. */
+function settingsUnder(name: NodeName, { key, settings }: InventoryNode): NodeSettings {
+  if (name === key) return settings;
+  const shown = settings.name ?? (isIpv4(key) || key.includes(':') ? undefined : key);
+  return { ...settings, host: settings.host ?? key, ...(shown === undefined ? {} : { name: shown }) };
+}
+
+/** Settings of several drover.yml files over the defaults, the first file that says something winning. */
+export function mergeSettings(files: readonly DroverFile[]): Settings {
+  const first = [...files].reverse();
+  return {
+    pool: files.find(({ pool }) => pool !== undefined)?.pool ?? defaultSettings.pool,
+    datasetRoot: files.find((file) => file.datasetRoot !== undefined)?.datasetRoot ?? defaultSettings.datasetRoot,
+    timeouts: first.reduce((all, file) => ({ ...all, ...file.timeouts }), defaultSettings.timeouts),
+    switch: first.reduce((all, file) => ({ ...all, ...file.switch }), defaultSettings.switch),
+    transfer: files.find(({ transfer }) => transfer !== undefined)?.transfer ?? defaultSettings.transfer,
+  };
+}

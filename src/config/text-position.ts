@@ -1,0 +1,58 @@
+/** Turns offsets into lines and columns (both from 1, columns in UTF-16 units as editors count them). */
+export interface TextIndex {
+  position(offset: number): { readonly line: number; readonly column: number };
+  /** The line and its neighbours with a caret under the column. */
+  frame(offset: number): string;
+}
+
+const frameWidth = 100;
+
+/** Index of a text's lines; made once for a file. */
+export function indexText(text: string): TextIndex {
+  const starts = [0];
+  for (const match of text.matchAll(/\r\n|\r|\n/g)) starts.push(match.index + match[0].length);
+  const lineOf = (offset: number): number => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  };
+  const position = (offset: number) => {
+    const clamped = Math.max(0, Math.min(offset, text.length));
+    const line = lineOf(clamped);
+    return { line: line + 1, column: clamped - (starts[line] ?? 0) + 1 };
+  };
+  const lineText = (line: number): string => {
+    const start = starts[line - 1] ?? 0;
+    const raw = text.slice(start, Math.min(starts[line] ?? text.length, start + 100_000));
+    return raw.replace(/[\r\n]+$/, '');
+  };
+  return { position, frame: (offset) => drawFrame(position(offset), starts.length, lineText) };
+}
+
+function drawFrame(
+  at: { readonly line: number; readonly column: number },
+  lines: number,
+  lineText: (line: number) => string,
+): string {
+  // Long lines are shown around the caret only.
+  const from = at.column > frameWidth - 20 ? at.column - 40 : 0;
+  const last = Math.min(lines, at.line + 1);
+  const gutter = String(last).length;
+  const rows: string[] = [];
+  for (let line = Math.max(1, at.line - 1); line <= last; line += 1) {
+    const shown = printable(lineText(line).slice(from, from + frameWidth));
+    rows.push(`${line === at.line ? '>' : ' '} ${String(line).padStart(gutter)} | ${shown}`.trimEnd());
+    if (line === at.line) rows.push(`  ${' '.repeat(gutter)} | ${' '.repeat(at.column - 1 - from)}^`);
+  }
+  return rows.join('\n');
+}
+
+/** One cell for each unit, so that the caret stays below its place and no control sequence reaches a terminal. */
+function printable(text: string): string {
+  return text.replace(/\t/g, ' ').replace(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g, '?');
+}
