@@ -1,6 +1,11 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Client } from 'ssh2';
 import type { NodeSettings } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
 import type { Argv, CommandResult } from './command.ts';
+import { type Dialled, dial } from './ssh-dial.ts';
+import { lostConnection } from './ssh-errors.ts';
+import { createExecutor, type Executor } from './ssh-exec.ts';
 
 /** How a single command is run; times in milliseconds. */
 export interface RunOptions {
@@ -67,10 +72,115 @@ export interface ConnectOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Connects, with strict host keys; throws `connection-failed`, `host-key-unknown`, `host-key-changed`. */
-export declare function connect(
+/**
+ * Connects and finds out whether the login is root. Throws `connection-failed` (retryable where the network failed,
+ * not where the login was refused), `host-key-unknown`, `host-key-changed`, `command-failed` where sudo wants a password.
+ */
+export async function connect(
   node: string,
   settings: NodeSettings,
   options: ConnectOptions,
   signal: AbortSignal,
-): Promise<NodeConnection>;
+): Promise<NodeConnection> {
+  const limitMs = options.connectMs ?? 15_000;
+  const timeout = AbortSignal.timeout(limitMs);
+  const either = AbortSignal.any([signal, timeout]);
+  const context = { node, env: options.env ?? process.env, note: options.onNote ?? (() => undefined) };
+  try {
+    const dialled = await dial(settings.host ?? node, settings, context, either);
+    return await assemble(node, dialled, options.commandMs ?? 60_000, either);
+  } catch (error) {
+    if (signal.aborted) throw new AppError('cancelled', `cannot connect to "${node}": cancelled`, { cause: error });
+    if (!timeout.aborted) throw error;
+    throw new AppError('connection-failed', `cannot connect to "${node}": no answer within ${limitMs} ms`, {
+      retryable: true,
+      details: { node },
+      cause: error,
+    });
+  }
+}
+
+async function assemble(
+  node: string,
+  dialled: Dialled,
+  commandMs: number,
+  signal: AbortSignal,
+): Promise<NodeConnection> {
+  const { client, target } = dialled;
+  const gone = new AbortController();
+  let cause: unknown;
+  client.on('error', (error) => {
+    cause = error;
+  });
+  client.once('close', () => gone.abort(lostConnection(node, cause)));
+  const closed = gone.signal;
+  try {
+    const asLogin = createExecutor({ node, client, closed, isRoot: true, commandMs });
+    const isRoot = (await asLogin.run(['id', '-u'], { signal })).stdout.trim().split('\n').at(-1) === '0';
+    if (!isRoot) await checkSudo(node, target.user, asLogin, signal);
+    const { run, spawn } = isRoot ? asLogin : createExecutor({ node, client, closed, isRoot, commandMs });
+    return {
+      node,
+      run: (argv, options = {}) => run(argv, options),
+      // In a function, so that a script cut short by a lost connection runs not at all, and cannot eat itself as input.
+      script: (text, args, options = {}) =>
+        run(['bash', '-s', '--', ...args], { ...options, input: `drover() {\n${text}\n}\ndrover "$@" </dev/null\n` }),
+      spawn,
+      openUnixSocket: (path) => openUnixSocket(node, client, path, closed),
+      remote: {
+        host: target.host,
+        address: dialled.address,
+        port: target.port,
+        user: target.user,
+        isRoot,
+        hostKeys: dialled.hostKeys,
+      },
+      closed,
+      close: () => end(client, closed),
+    };
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+}
+
+async function checkSudo(node: string, user: string, executor: Executor, signal: AbortSignal): Promise<void> {
+  const { code, stderr } = await executor.run(['sudo', '-n', '--', 'true'], { signal, okCodes: anyCode });
+  if (code === 0) return;
+  throw new AppError(
+    'command-failed',
+    `cannot become root on "${node}" as "${user}": ${stderr.trim() || `sudo ends with ${code}`}`,
+    {
+      hint: `log in as root, or write "${user} ALL=(ALL) NOPASSWD: ALL" to /etc/sudoers.d/drover on the node`,
+      details: { node, user, exit: code },
+    },
+  );
+}
+
+const anyCode: readonly number[] = Array.from({ length: 256 }, (_, code) => code);
+
+function openUnixSocket(node: string, client: Client, path: string, closed: AbortSignal): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(lostConnection(node, closed.reason));
+    if (closed.aborted) return leave();
+    closed.addEventListener('abort', leave, { once: true });
+    client.openssh_forwardOutStreamLocal(path, (error, channel) => {
+      closed.removeEventListener('abort', leave);
+      if (!error) resolve(channel);
+      else {
+        const message = `cannot open the socket "${path}" on "${node}": ${error.message}`;
+        reject(new AppError('connection-failed', message, { details: { node, path }, cause: error }));
+      }
+    });
+  });
+}
+
+async function end(client: Client, closed: AbortSignal): Promise<void> {
+  if (closed.aborted) return;
+  const timer = setTimeout(() => client.destroy(), 2_000);
+  await new Promise<void>((resolve) => {
+    closed.addEventListener('abort', () => resolve(), { once: true });
+    client.end();
+  });
+  clearTimeout(timer);
+}

@@ -1,0 +1,276 @@
+import { constants } from 'node:os';
+import { PassThrough } from 'node:stream';
+import type { Client, ClientChannel } from 'ssh2';
+import { AppError, isAbort } from '../model/errors.ts';
+import { type Argv, type CommandResult, commandFailed, printCommand, tailOf } from './command.ts';
+import { createSlots } from './slots.ts';
+import type { RunOptions, SpawnedCommand } from './ssh-connection.ts';
+import { cancelled, lostConnection } from './ssh-errors.ts';
+
+/** Commands on one client; nothing here knows how it was connected. */
+export interface Executor {
+  run(argv: Argv, options: RunOptions): Promise<CommandResult>;
+  spawn(argv: Argv, signal: AbortSignal): Promise<SpawnedCommand>;
+}
+
+export interface ExecutorOptions {
+  readonly node: string;
+  readonly client: Client;
+  /** Aborts when the connection is gone. */
+  readonly closed: AbortSignal;
+  readonly isRoot: boolean;
+  readonly commandMs: number;
+}
+
+/** sshd's MaxSessions is 10 by default; two stay free for signals and other tools on the connection. */
+const maximumSessions = 8;
+const maximumOutputBytes = 64 * 1024 * 1024;
+const graceMs = 5_000;
+const openAttempts = 5;
+const pidPrefix = 'drover-pid:';
+
+/**
+ * The command tells its process id first, on stderr, so that it can be signalled through a second session: signals of
+ * the SSH protocol reach nothing that sudo started, and ssh2 sends none once stdin has ended.
+ */
+const announced = `echo "${pidPrefix}$$" >&2; LC_ALL=C exec "$@"`;
+
+/** The line the login shell gets: constant words and quoted arguments only. */
+export function remoteLine(argv: Argv, isRoot: boolean): string {
+  // sshd made the login shell a process group of its own; below sudo, setsid makes one.
+  const prefix = isRoot ? [] : ['sudo', '-n', '--', 'setsid', '--wait'];
+  return `exec ${printCommand([...prefix, 'sh', '-c', announced, 'sh', ...argv])}`;
+}
+
+/** The exit code a shell gives for a process that a signal ended. */
+function codeOf(code: number | null | undefined, signalName: string | undefined): number | undefined {
+  if (typeof code === 'number') return code;
+  const numbers: Readonly<Record<string, number>> = constants.signals;
+  return signalName === undefined ? undefined : 128 + (numbers[`SIG${signalName.replace(/^SIG/, '')}`] ?? 0);
+}
+
+interface Running {
+  readonly channel: ClientChannel;
+  readonly stderr: PassThrough;
+  /** Undefined code: the connection went away before the command ended. */
+  readonly ended: Promise<{ readonly code: number | undefined; readonly stderrTail: string }>;
+  /** TERM, 5 s, then the channel is closed. */
+  stop(): void;
+}
+
+/** Runs commands with at most 8 sessions at once; further ones wait their turn. */
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { node, client, closed, isRoot } = options;
+  const slots = createSlots(maximumSessions);
+
+  const begin = async (argv: Argv, signal: AbortSignal): Promise<Running> => {
+    const give = await slots.take(AbortSignal.any([signal, closed])).catch((error: unknown) => {
+      throw closed.aborted ? lostConnection(node, closed.reason) : error;
+    });
+    try {
+      const channel = await openSession(client, remoteLine(argv, isRoot), closed, signal);
+      channel.once('close', give);
+      return attend(channel, (pid) => terminate(client, pid, isRoot));
+    } catch (error) {
+      give();
+      if (closed.aborted) throw lostConnection(node, closed.reason);
+      if (isAbort(error) || signal.aborted) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new AppError('connection-failed', `cannot open a session on "${node}": ${why}`, {
+        retryable: true,
+        cause: error,
+      });
+    }
+  };
+
+  const run = async (argv: Argv, runOptions: RunOptions): Promise<CommandResult> => {
+    const timeoutMs = runOptions.timeoutMs ?? options.commandMs;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = runOptions.signal === undefined ? timeout : AbortSignal.any([timeout, runOptions.signal]);
+    const giveUp = (cause: unknown): AppError =>
+      runOptions.signal?.aborted
+        ? cancelled(`run "${printCommand(argv)}"`, node, cause)
+        : new AppError('timeout', `cannot finish "${printCommand(argv)}" on "${node}": no end within ${timeoutMs} ms`, {
+            retryable: true,
+            cause,
+          });
+    try {
+      const running = await begin(argv, signal);
+      const result = await collect(running, runOptions.input, signal);
+      if (result.code === undefined) throw lostConnection(node, closed.reason);
+      if (!(runOptions.okCodes ?? [0]).includes(result.code))
+        throw commandFailed(node, argv, result.code, result.stderr);
+      return { stdout: result.stdout, stderr: result.stderr, code: result.code };
+    } catch (error) {
+      throw signal.aborted && !(error instanceof AppError) ? giveUp(error) : error;
+    }
+  };
+
+  const spawn = async (argv: Argv, signal: AbortSignal): Promise<SpawnedCommand> => {
+    const running = await begin(argv, signal).catch((error: unknown) => {
+      throw signal.aborted && !(error instanceof AppError)
+        ? cancelled(`run "${printCommand(argv)}"`, node, error)
+        : error;
+    });
+    const stop = (): void => running.stop();
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const done = running.ended.then(({ code, stderrTail }) => {
+      signal.removeEventListener('abort', stop);
+      if (code !== undefined) return { code, stderrTail };
+      throw signal.aborted
+        ? cancelled(`finish "${printCommand(argv)}"`, node, signal.reason)
+        : lostConnection(node, closed.reason);
+    });
+    // Whoever spawns may look at the streams first; an early loss must not end the process.
+    done.catch(() => undefined);
+    return { stdin: running.channel, stdout: running.channel, stderr: running.stderr, done };
+  };
+
+  return { run, spawn };
+}
+
+/** Opens a session; waits and tries again a few times where the server has too many, as other tools share it. */
+async function openSession(
+  client: Client,
+  line: string,
+  closed: AbortSignal,
+  signal: AbortSignal,
+): Promise<ClientChannel> {
+  for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted();
+    try {
+      return await openOnce(client, line, closed, signal);
+    } catch (error) {
+      const refused = error instanceof Error && /open fail|administratively|resource shortage/i.test(error.message);
+      if (!refused || attempt === openAttempts || closed.aborted || signal.aborted) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** attempt));
+    }
+  }
+}
+
+function openOnce(client: Client, line: string, closed: AbortSignal, signal: AbortSignal): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    const stopped = AbortSignal.any([closed, signal]);
+    const leave = (): void => reject(stopped.reason);
+    stopped.addEventListener('abort', leave, { once: true });
+    client.exec(line, (error, channel) => {
+      stopped.removeEventListener('abort', leave);
+      if (error) reject(error);
+      else if (stopped.aborted) {
+        // It came too late for anybody; closing it ends the command at its next read or write.
+        channel.on('error', () => undefined);
+        channel.close();
+      } else resolve(channel);
+    });
+    if (stopped.aborted) leave();
+  });
+}
+
+/** TERM to the whole process group; to the process alone where it leads none. */
+function terminate(client: Client, pid: string, isRoot: boolean): void {
+  const kill = ['sh', '-c', 'kill -TERM "-$1" || kill -TERM "$1"', 'sh', pid];
+  client.exec(`exec ${printCommand(isRoot ? kill : ['sudo', '-n', '--', ...kill])}`, (error, channel) => {
+    if (error) return;
+    channel.on('error', () => undefined).resume();
+    channel.stderr.resume();
+  });
+}
+
+/** Takes the line with the process id off stderr; everything else goes to `emit`. */
+function takePid(emit: (chunk: Buffer) => void, found: (pid: string) => void): (chunk?: Buffer) => void {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  return (chunk) => {
+    if (head === undefined) {
+      if (chunk !== undefined) emit(chunk);
+      return;
+    }
+    if (chunk !== undefined) head = Buffer.concat([head, chunk]);
+    const text = head.toString('latin1');
+    const match = /^drover-pid:(\d+)\n/.exec(text);
+    const mayCome = chunk !== undefined && text.length < 64 && text.startsWith(pidPrefix.slice(0, text.length));
+    if (match === null && mayCome) return;
+    // No such line: sudo or the login shell failed before the command, and this is the message.
+    const rest = head.subarray(match?.[0].length ?? 0);
+    head = undefined;
+    if (match?.[1] !== undefined) found(match[1]);
+    if (rest.length > 0) emit(rest);
+  };
+}
+
+/** Reads stderr (its tail is kept, unread rest beyond 64 KiB dropped) and waits for the end. */
+function attend(channel: ClientChannel, kill: (pid: string) => void): Running {
+  const stderr = new PassThrough();
+  let tail = '';
+  let pid: string | undefined;
+  let code: number | undefined;
+  let stopping = false;
+  let timer: NodeJS.Timeout | undefined;
+  let finish: () => void = () => undefined;
+
+  const emit = (chunk: Buffer): void => {
+    tail = (tail + chunk.toString('utf8')).slice(-8_000);
+    if (stderr.readableLength < 64 * 1024) stderr.write(chunk);
+  };
+  const take = takePid(emit, (found) => {
+    pid = found;
+    if (stopping) kill(found);
+  });
+  channel.stderr.on('data', (chunk: Buffer) => take(chunk));
+  channel.on('error', () => undefined);
+  channel.once('exit', (status: number | null, signalName?: string) => {
+    code = codeOf(status, signalName);
+  });
+  const ended = new Promise<{ code: number | undefined; stderrTail: string }>((resolve) => {
+    finish = () => {
+      clearTimeout(timer);
+      take();
+      stderr.end();
+      resolve({ code, stderrTail: tailOf(tail) });
+    };
+    channel.once('close', finish);
+  });
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    if (pid !== undefined) kill(pid);
+    timer = setTimeout(() => {
+      // sshd answers a close only when the process is gone; nobody waits for that.
+      channel.close();
+      finish();
+    }, graceMs);
+  };
+  return { channel, stderr, ended, stop };
+}
+
+async function collect(
+  running: Running,
+  input: string | Buffer | undefined,
+  signal: AbortSignal,
+): Promise<{ stdout: string; stderr: string; code: number | undefined }> {
+  const { channel, stderr } = running;
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  let size = 0;
+  let tooMuch = false;
+  const keep = (list: Buffer[]) => (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= maximumOutputBytes) list.push(chunk);
+    else if (!tooMuch) {
+      tooMuch = true;
+      running.stop();
+    }
+  };
+  channel.on('data', keep(out));
+  stderr.on('data', keep(err));
+  const stop = (): void => running.stop();
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  channel.end(input);
+  const { code } = await running.ended;
+  signal.removeEventListener('abort', stop);
+  signal.throwIfAborted();
+  if (tooMuch)
+    throw new AppError('command-failed', `cannot read a command's output: more than ${maximumOutputBytes} bytes`);
+  return { stdout: Buffer.concat(out).toString('utf8'), stderr: Buffer.concat(err).toString('utf8'), code };
+}
