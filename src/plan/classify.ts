@@ -1,11 +1,13 @@
-import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
+import type { Container } from '../model/cluster.ts';
 import type { Application, AppName, NodeName } from '../model/config.ts';
 import { printImage } from '../model/names.ts';
-import type { Blocker } from '../model/plan.ts';
 import { findObstacles } from './blockers.ts';
-import { classifyVolume, type VolumeProblem, type VolumeTask } from './classify-volume.ts';
+import { bareVolumes, decideVolume } from './classify-bare.ts';
+import { classifyVolume, type VolumeTask } from './classify-volume.ts';
+import { settleConflicts } from './conflicts.ts';
 import { desiredSpec, differences } from './container-spec.ts';
-import { evidence } from './volume-standing.ts';
+import type { ContainerStart, ContainerStop, Decision } from './decision.ts';
+import { problemBlocker, staleOwners } from './stale-owners.ts';
 import {
   externalPorts,
   isActive,
@@ -17,44 +19,6 @@ import {
   uniquePorts,
   type World,
 } from './world.ts';
-
-/** What is to be done for one application, or for one volume without an application. */
-export interface Decision {
-  /** The application's name, or the volume's id. */
-  readonly group: string;
-  /** Where it is wanted. */
-  readonly node: NodeName;
-  readonly app?: Application;
-  readonly tasks: readonly VolumeTask[];
-  /** Its own containers that have to go. */
-  readonly stops: readonly ContainerStop[];
-  readonly start?: ContainerStart;
-  /** Containers of others that use its ports or volumes now and stop in the same plan. */
-  readonly stopFirst: readonly SeenContainer[];
-  /** Ports whose entries in the nodes' tables change with this application. */
-  readonly ports: readonly PortKey[];
-  /** New connections wait while it changes its place. */
-  readonly hold: boolean;
-  /** The tables change only after it answers in its new place. */
-  readonly switches: boolean;
-  /** If any, nothing is done. */
-  readonly blockers: readonly Blocker[];
-  /** Told, and in nobody's way. */
-  readonly warnings: readonly Blocker[];
-  /** Its ports are somebody else's on some node: no table may take them. */
-  readonly portsTaken: boolean;
-}
-
-export interface ContainerStop {
-  readonly node: NodeName;
-  readonly app: AppName;
-  readonly reason: string;
-}
-
-export interface ContainerStart {
-  readonly spec: ContainerSpec;
-  readonly reason: string;
-}
 
 /** One decision for each placed application and each bare volume, by name. */
 export function decide(world: World): Decision[] {
@@ -83,7 +47,7 @@ function decideApplication(
     classifyVolume(world, { id, node, ...(maximumSizeBytes === undefined ? {} : { limitBytes: maximumSizeBytes }) }),
   );
   const tasks = volumes.flatMap((volume) => ('task' in volume ? [volume.task] : []));
-  const problems = volumes.flatMap((volume) => ('problem' in volume ? [blocker(volume.problem, name)] : []));
+  const problems = volumes.flatMap((volume) => ('problem' in volume ? [problemBlocker(volume.problem, name)] : []));
   const containers = world.reachable.has(node) ? decideContainers(world, app, node, own, tasks) : { stops: [] };
   const obstacles = findObstacles(world, app, node, containers.start !== undefined);
   return {
@@ -182,112 +146,4 @@ function isWantedByOther(world: World, name: AppName, key: PortKey): boolean {
     const app = other === name ? undefined : world.config.applications[other];
     return app !== undefined && sharePort([key], externalPorts(app)) !== undefined;
   });
-}
-
-/** Datasets wanted without an application; an application that declares the volume decides for it. */
-function bareVolumes(world: World) {
-  const used = new Set(
-    [...world.placement.keys()].flatMap(
-      (name) => world.config.applications[name]?.volumes.map((volume) => volume.id) ?? [],
-    ),
-  );
-  const wanted = world.config.datasets?.filter((dataset) => dataset.deleted !== true && !used.has(dataset.id)) ?? [];
-  return [...wanted].sort((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-function decideVolume(world: World, dataset: ReturnType<typeof bareVolumes>[number]): Decision {
-  const { id, node, maximumSizeBytes } = dataset;
-  const result = classifyVolume(world, {
-    id,
-    node,
-    ...(maximumSizeBytes === undefined ? {} : { limitBytes: maximumSizeBytes }),
-  });
-  const away = !world.reachable.has(node);
-  const unreachable = { node, reason: `cannot place volume "${id}" on ${quote(node)}: the node cannot be reached` };
-  const problems = 'problem' in result ? [blocker(result.problem)] : [];
-  return {
-    group: id,
-    node,
-    tasks: 'task' in result ? [result.task] : [],
-    stops: [],
-    stopFirst: [],
-    ports: [],
-    hold: false,
-    switches: false,
-    blockers: away ? [unreachable] : problems,
-    warnings: 'task' in result ? staleOwners(world, result.task) : [],
-    portsTaken: false,
-  };
-}
-
-function blocker(problem: VolumeProblem, app?: AppName): Blocker {
-  return { ...problem, ...(app === undefined ? {} : { app }) };
-}
-
-function staleOwners(world: World, task: VolumeTask, app?: AppName): Blocker[] {
-  return task.stale.map((copy) =>
-    blocker(
-      {
-        node: copy.node,
-        reason:
-          `cannot use the copy of volume "${task.id}" on ${quote(copy.node)}: ` +
-          `another node took over later: ${evidence(world, copiesWith(world, task, copy))}`,
-        hint: `look at "${copy.volume.dataset}" on ${quote(copy.node)} and destroy it there when nothing in it is missed`,
-      },
-      app,
-    ),
-  );
-}
-
-function copiesWith(world: World, task: VolumeTask, stale: VolumeTask['stale'][number]) {
-  const owner = [...world.reachable].flatMap(([node, facts]) =>
-    facts.volumes
-      .filter((volume) => volume.id === task.id && volume.role === 'owner' && volume.epoch > stale.volume.epoch)
-      .map((volume) => ({ node, volume })),
-  );
-  return [stale, ...owner];
-}
-
-/** Whoever uses a decision's ports or volumes now must stop first; where that will not happen, the decision waits. */
-function settleConflicts(world: World, seen: readonly SeenContainer[], drafts: readonly Decision[]): Decision[] {
-  let decisions = drafts.map((decision) => ({ ...decision, ...withUsers(seen, decision) }));
-  for (;;) {
-    const next = decisions.map((decision) => {
-      const holder = decision.stopFirst.find(
-        (user) => decision.blockers.length === 0 && !willStop(world, decisions, user),
-      );
-      return holder === undefined ? decision : { ...decision, blockers: [heldBy(decision, holder)] };
-    });
-    if (next.every((decision, index) => decision === decisions[index])) return next;
-    decisions = next;
-  }
-}
-
-function withUsers(seen: readonly SeenContainer[], decision: Decision): Pick<Decision, 'stopFirst' | 'switches'> {
-  const volumes = new Set(
-    decision.tasks.filter((task) => task.work.kind !== 'in-place' || decision.start).map((task) => task.id),
-  );
-  const wanted = decision.start === undefined ? [] : externalPorts(decision.start.spec);
-  const others = seen.filter(({ app, container }) => app !== decision.app?.name && isActive(container));
-  const passes = others.filter(({ container }) => sharePort(wanted, externalPorts(container.spec)) !== undefined);
-  const shares = others.filter(({ container }) => container.spec.mounts.some((mount) => volumes.has(mount.volume)));
-  return { stopFirst: [...new Set([...passes, ...shares])], switches: decision.switches || passes.length > 0 };
-}
-
-function willStop(world: World, decisions: readonly Decision[], user: SeenContainer): boolean {
-  if (!world.placement.has(user.app) || world.config.applications[user.app] === undefined) return true;
-  const own = decisions.find((decision) => decision.app?.name === user.app);
-  return own?.blockers.length === 0 && own.stops.some((stop) => stop.node === user.node);
-}
-
-function heldBy(decision: Decision, user: SeenContainer): Blocker {
-  const wanted = decision.start === undefined ? [] : externalPorts(decision.start.spec);
-  const port = sharePort(wanted, externalPorts(user.container.spec));
-  const what = port === undefined ? 'its volume' : `port ${port.port} (${port.protocol})`;
-  const thing = decision.app === undefined ? 'volume' : 'application';
-  return {
-    ...(decision.app === undefined ? {} : { app: decision.app.name }),
-    node: user.node,
-    reason: `cannot place ${thing} ${quote(decision.group)} on ${quote(decision.node)}: ${quote(user.app)} uses ${what} on ${quote(user.node)} and does not stop now`,
-  };
 }

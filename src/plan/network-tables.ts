@@ -1,7 +1,7 @@
 import type { NetworkTable, NodeFacts, PortKey, Proxy } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import type { ActionOf } from '../model/plan.ts';
-import type { Decision } from './classify.ts';
+import type { Decision } from './decision.ts';
 import {
   compareText,
   externalPorts,

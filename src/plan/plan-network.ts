@@ -1,7 +1,7 @@
 import type { NodeFacts, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import type { StepId } from '../model/plan.ts';
-import type { Decision } from './classify.ts';
+import type { Decision } from './decision.ts';
 import {
   type Entries,
   entriesFor,

@@ -1,6 +1,6 @@
 import { printImage } from '../model/names.ts';
 import type { StepId } from '../model/plan.ts';
-import type { Decision } from './classify.ts';
+import type { Decision } from './decision.ts';
 import { prepareVolume, switchVolume } from './plan-move.ts';
 import { rank, type StepBuilder, stepId } from './step-builder.ts';
 import { compareText, externalPorts, quote, sharePort, sorted, type World } from './world.ts';

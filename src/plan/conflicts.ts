@@ -1,0 +1,47 @@
+import type { Blocker } from '../model/plan.ts';
+import type { Decision } from './decision.ts';
+import { externalPorts, isActive, quote, type SeenContainer, sharePort, type World } from './world.ts';
+
+/** Whoever uses a decision's ports or volumes now must stop first; where that will not happen, the decision waits. */
+export function settleConflicts(world: World, seen: readonly SeenContainer[], drafts: readonly Decision[]): Decision[] {
+  let decisions = drafts.map((decision) => ({ ...decision, ...withUsers(seen, decision) }));
+  for (;;) {
+    const next = decisions.map((decision) => {
+      const holder = decision.stopFirst.find(
+        (user) => decision.blockers.length === 0 && !willStop(world, decisions, user),
+      );
+      return holder === undefined ? decision : { ...decision, blockers: [heldBy(decision, holder)] };
+    });
+    if (next.every((decision, index) => decision === decisions[index])) return next;
+    decisions = next;
+  }
+}
+
+function withUsers(seen: readonly SeenContainer[], decision: Decision): Pick<Decision, 'stopFirst' | 'switches'> {
+  const volumes = new Set(
+    decision.tasks.filter((task) => task.work.kind !== 'in-place' || decision.start).map((task) => task.id),
+  );
+  const wanted = decision.start === undefined ? [] : externalPorts(decision.start.spec);
+  const others = seen.filter(({ app, container }) => app !== decision.app?.name && isActive(container));
+  const passes = others.filter(({ container }) => sharePort(wanted, externalPorts(container.spec)) !== undefined);
+  const shares = others.filter(({ container }) => container.spec.mounts.some((mount) => volumes.has(mount.volume)));
+  return { stopFirst: [...new Set([...passes, ...shares])], switches: decision.switches || passes.length > 0 };
+}
+
+function willStop(world: World, decisions: readonly Decision[], user: SeenContainer): boolean {
+  if (!world.placement.has(user.app) || world.config.applications[user.app] === undefined) return true;
+  const own = decisions.find((decision) => decision.app?.name === user.app);
+  return own?.blockers.length === 0 && own.stops.some((stop) => stop.node === user.node);
+}
+
+function heldBy(decision: Decision, user: SeenContainer): Blocker {
+  const wanted = decision.start === undefined ? [] : externalPorts(decision.start.spec);
+  const port = sharePort(wanted, externalPorts(user.container.spec));
+  const what = port === undefined ? 'its volume' : `port ${port.port} (${port.protocol})`;
+  const thing = decision.app === undefined ? 'volume' : 'application';
+  return {
+    ...(decision.app === undefined ? {} : { app: decision.app.name }),
+    node: user.node,
+    reason: `cannot place ${thing} ${quote(decision.group)} on ${quote(decision.node)}: ${quote(user.app)} uses ${what} on ${quote(user.node)} and does not stop now`,
+  };
+}

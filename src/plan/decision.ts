@@ -1,0 +1,43 @@
+import type { ContainerSpec, PortKey } from '../model/cluster.ts';
+import type { Application, AppName, NodeName } from '../model/config.ts';
+import type { Blocker } from '../model/plan.ts';
+import type { VolumeTask } from './classify-volume.ts';
+import type { SeenContainer } from './world.ts';
+
+/** What is to be done for one application, or for one volume without an application. */
+export interface Decision {
+  /** The application's name, or the volume's id. */
+  readonly group: string;
+  /** Where it is wanted. */
+  readonly node: NodeName;
+  readonly app?: Application;
+  readonly tasks: readonly VolumeTask[];
+  /** Its own containers that have to go. */
+  readonly stops: readonly ContainerStop[];
+  readonly start?: ContainerStart;
+  /** Containers of others that use its ports or volumes now and stop in the same plan. */
+  readonly stopFirst: readonly SeenContainer[];
+  /** Ports whose entries in the nodes' tables change with this application. */
+  readonly ports: readonly PortKey[];
+  /** New connections wait while it changes its place. */
+  readonly hold: boolean;
+  /** The tables change only after it answers in its new place. */
+  readonly switches: boolean;
+  /** If any, nothing is done. */
+  readonly blockers: readonly Blocker[];
+  /** Told, and in nobody's way. */
+  readonly warnings: readonly Blocker[];
+  /** Its ports are somebody else's on some node: no table may take them. */
+  readonly portsTaken: boolean;
+}
+
+export interface ContainerStop {
+  readonly node: NodeName;
+  readonly app: AppName;
+  readonly reason: string;
+}
+
+export interface ContainerStart {
+  readonly spec: ContainerSpec;
+  readonly reason: string;
+}

@@ -1,0 +1,195 @@
+import type {
+  ClusterState,
+  Container,
+  NetworkTable,
+  NodeFacts,
+  NodeState,
+  PortKey,
+  Snapshot,
+  Volume,
+} from '../src/model/cluster.ts';
+import {
+  type Application,
+  type AppName,
+  type Config,
+  defaultSettings,
+  type NodeName,
+  type PlacedVolume,
+  type PortMapping,
+  type VolumeMount,
+} from '../src/model/config.ts';
+import { containerName, datasetLeaf } from '../src/model/names.ts';
+import { desiredSpec } from '../src/plan/container-spec.ts';
+
+/** Node ids of built nodes: what `drover:owner` of a built volume refers to. */
+export const nodeId = (node: NodeName): string => `id-${node}`;
+
+/** `acme/<name>:1` without ports, links, volumes or environment, never restarted. */
+export function anApplication(name: AppName, overrides: Partial<Application> = {}): Application {
+  return {
+    name,
+    image: { repository: `acme/${name}`, tag: '1' },
+    ports: [],
+    links: [],
+    environment: {},
+    volumes: [],
+    restartPolicy: { name: 'never' },
+    ...overrides,
+  };
+}
+
+/** The same port inside and outside unless told. */
+export const tcp = (external: number, internal = external): PortMapping => ({ internal, external, protocol: 'tcp' });
+export const udp = (external: number, internal = external): PortMapping => ({ internal, external, protocol: 'udp' });
+
+export function aMount(id: string, maximumSizeBytes?: number, mountpoint = `/${id}`): VolumeMount {
+  return { id, mountpoint, ...(maximumSizeBytes === undefined ? {} : { maximumSizeBytes }) };
+}
+
+/** Every node of the deployment is configured; applications by their own names. */
+export function aConfig(
+  applications: readonly Application[],
+  deployment: Readonly<Record<NodeName, readonly AppName[]>>,
+  overrides: Partial<Config> & { readonly datasets?: readonly PlacedVolume[] } = {},
+): Config {
+  return {
+    revision: 'r1',
+    format: 'flocker',
+    applications: Object.fromEntries(applications.map((app) => [app.name, app])),
+    deployment,
+    nodes: Object.fromEntries(Object.keys(deployment).map((node) => [node, {}])),
+    settings: defaultSettings,
+    ...overrides,
+  };
+}
+
+/** `a1 b2`: snapshots named a and b with the guids 1 and 2, oldest first. */
+export function snaps(text: string): Snapshot[] {
+  return text
+    .split(' ')
+    .filter((word) => word !== '')
+    .map((word, index) => {
+      const match = /^([a-z]+)(\d+)$/.exec(word);
+      if (match?.[1] === undefined || match[2] === undefined) throw new Error(`not a snapshot: ${word}`);
+      return { name: match[1], guid: match[2], createTxg: String(index + 1) };
+    });
+}
+
+/** An owner's mounted dataset with epoch 1; copies with another role are not mounted. */
+export function aVolume(id: string, overrides: Partial<Volume> & { readonly on?: NodeName } = {}): Volume {
+  const { on, ...rest } = overrides;
+  return {
+    id,
+    dataset: `drover/volumes/${datasetLeaf(id, undefined)}`,
+    role: 'owner',
+    ...(on === undefined ? {} : { owner: nodeId(on) }),
+    epoch: 1,
+    mounted: (overrides.role ?? 'owner') === 'owner',
+    usedBytes: 1_000_000,
+    referencedBytes: 1_000_000,
+    writtenBytes: 0,
+    snapshots: [],
+    bookmarks: [],
+    ...rest,
+  };
+}
+
+/** Running just as declared, on a node with this mesh address; the image id is that of `imageIdOf`. */
+export function aContainer(app: Application, address: string, overrides: Partial<Container> = {}): Container {
+  const spec = desiredSpec(app, address);
+  return {
+    id: `container-${app.name}`,
+    name: containerName(app.name),
+    application: app.name,
+    managed: true,
+    state: 'running',
+    spec,
+    imageId: imageIdOf(spec.image),
+    imageDefaults: { environment: {}, command: [], entrypoint: [] },
+    ...overrides,
+  };
+}
+
+export const imageIdOf = (image: string): string => `sha256:${image}`;
+
+/** A foreign container: no label, no application. */
+export function aForeignContainer(name: string, ports: readonly PortMapping[] = []): Container {
+  const { application: _none, ...container } = aContainer(anApplication(name, { ports }), 'anywhere');
+  return { ...container, id: `foreign-${name}`, name, managed: false };
+}
+
+export interface NodeParts {
+  readonly containers?: readonly Container[];
+  readonly volumes?: readonly Volume[];
+  readonly network?: Partial<NetworkTable>;
+  readonly listeners?: NodeFacts['listeners'];
+  /** Images the node has beside those of its containers, as `repository:tag`. */
+  readonly images?: readonly string[];
+  readonly meshAddress?: string;
+}
+
+/** Facts of a node whose mesh address is its name. */
+export function someFacts(node: NodeName, parts: NodeParts = {}): NodeFacts {
+  const containers = parts.containers ?? [];
+  const images = [...containers.map((container) => container.spec.image), ...(parts.images ?? [])];
+  return {
+    nodeId: nodeId(node),
+    meshAddress: parts.meshAddress ?? node,
+    containers,
+    volumes: parts.volumes ?? [],
+    network: { present: true, proxies: [], open: [], peers: [], holds: [], ...parts.network },
+    listeners: parts.listeners ?? [],
+    images: Object.fromEntries(images.map((image) => [image, imageIdOf(image)])),
+    pool: { name: 'drover', health: 'ONLINE', sizeBytes: 10_000_000_000, freeBytes: 9_000_000_000 },
+    versions: { docker: '28.0.0', dockerApi: '1.48', zfs: '2.2.2', kernel: '6.8.0', arch: 'x86_64' },
+    capabilities: { resume: true, bookmarks: true, compressed: true, largeBlocks: true },
+    roundTripMs: 1,
+  };
+}
+
+export type BuiltNode = readonly [NodeName, NodeState];
+
+export function onNode(node: NodeName, parts: NodeParts = {}): BuiltNode {
+  return [node, { status: 'reachable', observedAt: 0, facts: someFacts(node, parts) }];
+}
+
+export function unreachable(node: NodeName, last?: NodeParts): BuiltNode {
+  const error = {
+    code: 'connection-failed',
+    message: `cannot connect to "${node}": no answer`,
+    retryable: true,
+    causes: [],
+  } as const;
+  return [
+    node,
+    { status: 'unreachable', since: 0, error, ...(last === undefined ? {} : { lastFacts: someFacts(node, last) }) },
+  ];
+}
+
+/** Nodes whose tables already know their peers and forward to whatever runs on the others, unless told otherwise. */
+export function aCluster(...nodes: readonly BuiltNode[]): ClusterState {
+  return { nodes: Object.fromEntries(nodes.map(([name, state]) => [name, wired(name, state, nodes)])) };
+}
+
+function wired(name: NodeName, state: NodeState, nodes: readonly BuiltNode[]): NodeState {
+  if (state.status !== 'reachable') return state;
+  const { facts } = state;
+  const others = nodes.filter(([other]) => other !== name).map(([, other]) => factsOf(other));
+  const proxies = others.flatMap((other) =>
+    published(other).map((key) => ({ ...key, address: other?.meshAddress ?? '' })),
+  );
+  const empty = facts.network.proxies.length === 0 && facts.network.open.length === 0 && facts.network.present;
+  const entries = empty ? { proxies, open: published(facts) } : {};
+  const peers =
+    facts.network.peers.length === 0 ? others.flatMap((other) => other?.meshAddress ?? []) : facts.network.peers;
+  return { ...state, facts: { ...facts, network: { ...facts.network, ...entries, peers } } };
+}
+
+function factsOf(state: NodeState): NodeFacts | undefined {
+  return state.status === 'reachable' ? state.facts : state.lastFacts;
+}
+
+function published(facts: NodeFacts | undefined): PortKey[] {
+  const ours = facts?.containers.filter((container) => container.managed && container.state === 'running') ?? [];
+  return ours.flatMap(({ spec }) => spec.ports.map(({ external, protocol }) => ({ port: external, protocol })));
+}
