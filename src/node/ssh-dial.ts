@@ -125,6 +125,8 @@ function openThroughCommand(target: SshTarget, command: string, context: DialCon
     env: { ...context.env },
   });
   const stream = Duplex.from({ readable: child.stdout, writable: child.stdin });
+  // It may fail before anybody listens; the handshake looks at `errored`.
+  stream.on('error', () => undefined);
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => {
     said = (said + chunk.toString()).slice(-500);
@@ -208,6 +210,8 @@ function handshake(options: Handshake): Promise<{ client: Client; key: Buffer }>
       resolve({ client, key });
     });
     if (signal.aborted) return abort();
+    options.socket.once('error', fail);
+    if (options.socket.destroyed) return fail(options.socket.errored ?? new Error('the way to it was closed'));
     client.connect({
       sock: options.socket,
       username: options.username,

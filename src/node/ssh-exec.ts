@@ -70,7 +70,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     try {
       const channel = await openSession(client, remoteLine(argv, isRoot), closed, signal);
       channel.once('close', give);
-      return attend(channel, (pid) => terminate(client, pid, isRoot));
+      return attend(channel, closed, (pid) => terminate(client, pid, isRoot));
     } catch (error) {
       give();
       if (closed.aborted) throw lostConnection(node, closed.reason);
@@ -199,7 +199,7 @@ function takePid(emit: (chunk: Buffer) => void, found: (pid: string) => void): (
 }
 
 /** Reads stderr (its tail is kept, unread rest beyond 64 KiB dropped) and waits for the end. */
-function attend(channel: ClientChannel, kill: (pid: string) => void): Running {
+function attend(channel: ClientChannel, closed: AbortSignal, kill: (pid: string) => void): Running {
   const stderr = new PassThrough();
   let tail = '';
   let pid: string | undefined;
@@ -224,11 +224,14 @@ function attend(channel: ClientChannel, kill: (pid: string) => void): Running {
   const ended = new Promise<{ code: number | undefined; stderrTail: string }>((resolve) => {
     finish = () => {
       clearTimeout(timer);
+      closed.removeEventListener('abort', finish);
       take();
       stderr.end();
       resolve({ code, stderrTail: tailOf(tail) });
     };
     channel.once('close', finish);
+    // A channel nobody reads does not close by itself when the connection does.
+    closed.addEventListener('abort', finish, { once: true });
   });
   const stop = (): void => {
     if (stopping) return;
