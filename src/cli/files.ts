@@ -1,3 +1,4 @@
+import type { ConfigProblem } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import type { FileChoice, World } from './world.ts';
 
@@ -8,7 +9,20 @@ export interface FileOptions {
   readonly inventory?: string;
 }
 
-/** Which files a command is about: named ones, else those of the folder; the inventory likewise, at last the lab's. */
+/** The files cannot be used as they are; told like a mistake inside of them, with exit code 65. */
+export class FilesWrong extends Error {
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super('the files are wrong');
+    this.problems = problems;
+  }
+}
+
+/**
+ * Which files a command is about: named ones, else those of the folder; the inventory likewise, and at last the lab's.
+ * Throws `FilesWrong` where one is missing, `usage` where the two are swapped.
+ */
 export async function chooseFiles(options: FileOptions, world: World): Promise<FileChoice> {
   const folder = world.resolvePath(world.cwd, options.directory ?? '.');
   const found = await world.findFiles(folder);
@@ -16,24 +30,26 @@ export async function chooseFiles(options: FileOptions, world: World): Promise<F
     path === undefined ? undefined : world.resolvePath(folder, path);
   const deployment = named(options.deployment) ?? found.deployment;
   const application = named(options.application) ?? found.application;
-  if (deployment === undefined || application === undefined) throw missing(folder, deployment, application);
+  const problems = found.problems.filter(({ file }) => !isNamed(file, options));
+  if (deployment === undefined || application === undefined || problems.length > 0) throw new FilesWrong(problems);
   const fromEnvironment = world.env.DROVER_INVENTORY || undefined;
   const given = fromEnvironment === undefined ? undefined : world.resolvePath(world.cwd, fromEnvironment);
   const inventory = named(options.inventory) ?? given ?? found.inventory;
   await refuseSwapped({ deployment, application }, world);
-  if (inventory !== undefined) return { deployment, application, inventory };
-  const lab = await world.labInventory();
-  return lab === undefined ? { deployment, application } : { deployment, application, inventory: lab, lab: true };
+  const labInventory = await world.labInventory();
+  return {
+    deployment,
+    application,
+    ...(inventory === undefined ? {} : { inventory }),
+    ...(labInventory === undefined ? {} : { labInventory }),
+  };
 }
 
-function missing(folder: string, deployment: string | undefined, application: string | undefined): AppError {
-  const absent = [
-    ...(application === undefined ? ['application.yml'] : []),
-    ...(deployment === undefined ? ['deployment.yml'] : []),
-  ];
-  return new AppError('usage', `cannot find ${absent.join(' and ')} in "${folder}": there is no such file`, {
-    hint: 'go to the folder that has both files, or name it with `-C DIR`, or name them with `-d FILE -a FILE`',
-  });
+/** A problem of a file in the folder does not matter where another one is named in its place. */
+function isNamed(file: string, { deployment, application }: FileOptions): boolean {
+  const stem = file.split('/').at(-1)?.split('.')[0];
+  if (deployment !== undefined && application !== undefined) return true;
+  return (stem === 'deployment' && deployment !== undefined) || (stem === 'application' && application !== undefined);
 }
 
 async function refuseSwapped(files: { deployment: string; application: string }, world: World): Promise<void> {

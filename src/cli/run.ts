@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { type ErrorReport, toReport } from '../model/errors.ts';
 import { plainText } from '../view/lines.ts';
 import { type ExitCode, exitCode, exitCodeOfError } from './exit-code.ts';
+import { FilesWrong } from './files.ts';
 import { createProgram } from './program.ts';
 import { printJson } from './renderers/json.ts';
 import type { World } from './world.ts';
@@ -17,8 +18,15 @@ export async function runCli(args: readonly string[], world: World): Promise<Exi
   } catch (error) {
     // Commander has said it already: help and version end this way as well.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
+    if (error instanceof FilesWrong) return failFiles(error, args, world);
     return fail(error, args, world);
   }
+}
+
+function failFiles({ problems }: FilesWrong, args: readonly string[], world: World): ExitCode {
+  if (args.includes('--json')) printJson(world, { ok: false, problems });
+  else world.terminal.err(`${world.printProblems(problems).trimEnd()}\n`);
+  return exitCode.filesWrong;
 }
 
 async function fail(error: unknown, args: readonly string[], world: World): Promise<ExitCode> {

@@ -1,14 +1,14 @@
-import type { Engine, EngineDeps } from '../engine/types.ts';
+import type { Engine } from '../engine/types.ts';
 import type { AppName, ConfigProblem, LoadResult, NodeName } from '../model/config.ts';
 
-/** The files of one deployment, as absolute paths. */
+/** The files of one deployment, as they are read and shown. */
 export interface FileChoice {
   readonly deployment: string;
   readonly application: string;
   /** drover.yml: how to reach the nodes. */
   readonly inventory?: string;
-  /** The inventory is the lab's, found by itself. */
-  readonly lab?: boolean;
+  /** The lab's own drover.yml, found by itself: for nodes that nothing else describes. */
+  readonly labInventory?: string;
 }
 
 export interface Terminal {
@@ -30,17 +30,21 @@ export interface FoundFiles {
   readonly deployment?: string;
   readonly application?: string;
   readonly inventory?: string;
+  /** What is missing, or there twice. */
+  readonly problems: readonly ConfigProblem[];
 }
 
-/** First contact with a node: which key it shows, and whether we know it. */
-export interface HostKeyAnswer {
-  readonly fingerprint: string;
-  /** `ssh-ed25519` and the like. */
-  readonly type: string;
-  readonly known: boolean;
-  /** Writes the key where drover looks for it; returns that file. */
-  readonly accept: () => Promise<string>;
-}
+/** First contact with a node: whether its key is known, and if not, which one it shows. */
+export type HostKeyAnswer =
+  | { readonly known: true }
+  | {
+      readonly known: false;
+      readonly fingerprint: string;
+      /** `ssh-ed25519` and the like. */
+      readonly type: string;
+      /** Writes the key where drover looks for it; returns that file. */
+      readonly accept: () => Promise<string>;
+    };
 
 /** Everything the commands need from outside; made in main.ts, and otherwise by tests. */
 export interface World {
@@ -60,10 +64,11 @@ export interface World {
   readonly labInventory: () => Promise<string | undefined>;
   readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
   readonly printProblems: (problems: readonly ConfigProblem[]) => string;
-  readonly openEngine: (files: FileChoice, deps?: Partial<EngineDeps>) => Promise<Engine>;
+  readonly openEngine: (files: FileChoice) => Promise<Engine>;
   readonly moveApplication: (text: string, app: AppName, node: NodeName) => Promise<EditResult>;
   readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
   /** Keeps a bug's stack; returns the file it is in. */
   readonly logBug: (error: unknown) => Promise<string>;
+  /** The path the parts lead to, relative to `cwd` where it lies below: so it is short when it is shown. */
   readonly resolvePath: (...parts: readonly string[]) => string;
 }

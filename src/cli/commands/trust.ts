@@ -21,17 +21,19 @@ export async function trust(invocation: Invocation, word: string, { fingerprint 
   const node = requireNode(read.config, word);
   const title = nodeTitle(read.config, node);
   const answer = await withInterrupts(world, 'prompt', ({ hard }) => world.askHostKey(files, node, hard));
-  if (!answer.known) await decide(invocation, answer, title, fingerprint);
-  const file = answer.known ? undefined : await answer.accept();
-  const { type, fingerprint: shown, known } = answer;
-  if (options.json)
-    printJson(world, { ok: true, node, type, fingerprint: shown, known, ...(file === undefined ? {} : { file }) });
-  else if (!options.quiet) {
-    world.terminal.out(
-      file === undefined
-        ? `${title} is known already: ${type} ${shown}\n`
-        : `${title} is trusted now; its key is in ${file}\n`,
-    );
+  const say = (text: string): void => {
+    if (!options.json && !options.quiet) world.terminal.out(text);
+  };
+  if (answer.known) {
+    say(`${title} is known already; there is nothing to accept\n`);
+    if (options.json) printJson(world, { ok: true, node, known: true });
+    return exitCode.done;
+  }
+  await decide(invocation, answer, title, fingerprint);
+  const file = await answer.accept();
+  say(`${title} is trusted now; its key is in ${file}\n`);
+  if (options.json) {
+    printJson(world, { ok: true, node, known: false, type: answer.type, fingerprint: answer.fingerprint, file });
   }
   return exitCode.done;
 }
@@ -39,7 +41,7 @@ export async function trust(invocation: Invocation, word: string, { fingerprint 
 /** Throws unless somebody accepted the key. */
 async function decide(
   { world: { terminal }, options }: Invocation,
-  { type, fingerprint: shown }: HostKeyAnswer,
+  { type, fingerprint: shown }: HostKeyAnswer & { known: false },
   title: string,
   expected: string | undefined,
 ): Promise<void> {

@@ -1,0 +1,124 @@
+#!/usr/bin/env node
+/**
+ * Bundles src/main.ts to dist/drover.js; does nothing where the sources are as they were. Packages stay outside
+ * (ssh2 has native parts), and what only some verbs need becomes a file of its own that they load when they run.
+ *
+ *   node lab/build.mjs [--force] [--cases] [--schema]
+ */
+import { createHash } from 'node:crypto';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, 'dist');
+const FORMAT = 1;
+
+const filesUnder = (folder) =>
+  readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) => (entry.isDirectory() ? filesUnder(join(folder, entry.name)) : [join(folder, entry.name)]))
+    .sort();
+
+function hashOf(paths) {
+  const hash = createHash('sha256').update(`${FORMAT} ${process.version.split('.')[0]}\0`);
+  for (const path of paths) hash.update(`${relative(root, path)}\0`).update(readFileSync(path)).update('\0');
+  return hash.digest('hex');
+}
+
+/** Every file a bundle may depend on; the lock file stands for the packages. */
+function sourcesOf(entry) {
+  const extra = entry.startsWith('test') ? filesUnder(join(root, 'test', 'cases')).filter((path) => path.endsWith('.ts')) : [];
+  return [
+    ...filesUnder(join(root, 'src')).filter((path) => /\.(tsx?|json)$/.test(path)),
+    ...extra,
+    join(root, 'package.json'),
+    join(root, 'package-lock.json'),
+    fileURLToPath(import.meta.url),
+  ];
+}
+
+const readOr = (path, fallback) => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return fallback;
+  }
+};
+
+/** Builds `entry` (a path below the project) as dist/NAME.js; true where there was something to do. */
+export async function buildBundle({ entry, name, force = false }) {
+  const stamp = join(dist, `.${name}.sha256`);
+  const wanted = hashOf(sourcesOf(entry));
+  const target = join(dist, `${name}.js`);
+  if (!force && existsSync(target) && readOr(stamp, '') === wanted) return false;
+  const esbuild = await import('esbuild');
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  // Into a folder beside: a drover that runs meanwhile keeps its files, and a failed build leaves the old ones.
+  const fresh = join(dist, `.${name}-${process.pid}`);
+  rmSync(fresh, { recursive: true, force: true });
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: { [name]: entry },
+    outdir: fresh,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    sourcemap: true,
+    chunkNames: `${name}-chunks/[name]-[hash]`,
+    define: { DROVER_VERSION: JSON.stringify(version) },
+    banner: { js: '#!/usr/bin/env node' },
+    logLevel: 'warning',
+  });
+  for (const file of filesUnder(fresh)) {
+    // The banner is for the program alone.
+    if (file.includes('-chunks') && file.endsWith('.js')) stripBanner(file);
+  }
+  install(fresh, name);
+  chmodSync(target, 0o755);
+  writeFileSync(stamp, wanted);
+  return true;
+}
+
+/** Blanked, not removed, so that the source map's lines stay right. */
+function stripBanner(file) {
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^#!.*/, ''));
+}
+
+/** Chunks first, the program last: whoever starts it in between finds everything it asks for. */
+function install(fresh, name) {
+  mkdirSync(join(dist, `${name}-chunks`), { recursive: true });
+  const chunks = join(fresh, `${name}-chunks`);
+  const kept = new Set(existsSync(chunks) ? readdirSync(chunks) : []);
+  for (const file of kept) renameSync(join(chunks, file), join(dist, `${name}-chunks`, file));
+  for (const file of [`${name}.js.map`, `${name}.js`]) renameSync(join(fresh, file), join(dist, file));
+  for (const file of readdirSync(join(dist, `${name}-chunks`))) {
+    if (!kept.has(file)) rmSync(join(dist, `${name}-chunks`, file));
+  }
+  rmSync(fresh, { recursive: true, force: true });
+}
+
+/** drover.js and the schemas beside it. */
+export async function build({ force = false } = {}) {
+  mkdirSync(dist, { recursive: true });
+  const built = await buildBundle({ entry: 'src/main.ts', name: 'drover', force });
+  const schemas = join(root, 'src', 'config', 'schema');
+  if (existsSync(schemas)) cpSync(schemas, join(dist, 'schema'), { recursive: true });
+  return built;
+}
+
+/** The runner of configuration and planner cases; built only when it is asked for. */
+export async function buildCases({ force = false } = {}) {
+  mkdirSync(dist, { recursive: true });
+  return buildBundle({ entry: 'test/cases/run.ts', name: 'cases', force });
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const force = process.argv.includes('--force');
+  const began = Date.now();
+  const built = (await build({ force })) || (process.argv.includes('--cases') && (await buildCases({ force })));
+  if (process.argv.includes('--schema')) await (await import('./bootstrap/schema.mjs')).writeSchemas();
+  process.stdout.write(built ? `built dist/drover.js in ${((Date.now() - began) / 1000).toFixed(1)} s\n` : 'dist/drover.js is up to date\n');
+}

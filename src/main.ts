@@ -1,0 +1,196 @@
+import { randomBytes } from 'node:crypto';
+import { access, readFile } from 'node:fs/promises';
+import { homedir, hostname, userInfo } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withLabNodes } from './cli/lab-nodes.ts';
+import { runCli } from './cli/run.ts';
+import { createHistory, logBug, replaceText } from './cli/state-files.ts';
+import type { FileChoice, FoundFiles, HostKeyAnswer, Terminal, World } from './cli/world.ts';
+import { printProblems } from './config/problems.ts';
+import type { Engine } from './engine/types.ts';
+import type { Config, LoadResult, NodeName } from './model/config.ts';
+import { AppError, toReport } from './model/errors.ts';
+
+/** Put in by the bundler, from package.json. */
+declare const DROVER_VERSION: string | undefined;
+
+const { env } = process;
+const cwd = process.cwd();
+const version = typeof DROVER_VERSION === 'string' ? DROVER_VERSION : 'unbuilt';
+const stateFolder = join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'drover');
+
+// Modules that only some verbs need are imported where they are needed: `drover --help` must not wait for ssh2.
+
+const interrupts = new Set<() => void>();
+let interruptions = 0;
+
+/** The third Ctrl-C leaves without any further ado, and so does the first where nothing listens. */
+function interrupt(): void {
+  interruptions += 1;
+  if (interrupts.size === 0 || interruptions > 2) process.exit(130);
+  for (const listener of interrupts) listener();
+}
+
+function createTerminal(): Terminal {
+  const { stdin, stdout, stderr } = process;
+  let broken = false;
+  // `drover logs | head`: whoever read us is gone, which is like Ctrl-C, once.
+  stdout.on('error', () => {
+    if (!broken) interrupt();
+    broken = true;
+  });
+  const moving = stdout.isTTY === true && env.TERM !== 'dumb';
+  const people = stdin.isTTY === true && stderr.isTTY === true;
+  return {
+    out: (text) => void (broken || stdout.write(text)),
+    err: (text) => void stderr.write(text),
+    moving,
+    colour: moving && (env.NO_COLOR ?? '') === '',
+    columns: () => stdout.columns ?? 80,
+    ask: people ? ask : undefined,
+  };
+}
+
+async function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await lines.question(question);
+  } finally {
+    lines.close();
+  }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+async function findFiles(folder: string): Promise<FoundFiles> {
+  const { findConfigFiles } = await import('./config/read-files.ts');
+  const found = await findConfigFiles(folder);
+  const first = async (stem: string): Promise<string | undefined> => {
+    for (const path of [join(folder, `${stem}.yml`), join(folder, `${stem}.yaml`)]) if (await exists(path)) return path;
+    return undefined;
+  };
+  const [deployment, application, inventory] = await Promise.all(['deployment', 'application', 'drover'].map(first));
+  return {
+    ...(deployment === undefined ? {} : { deployment }),
+    ...(application === undefined ? {} : { application }),
+    ...(inventory === undefined ? {} : { inventory }),
+    problems: found.ok ? [] : found.problems,
+  };
+}
+
+async function labInventory(): Promise<string | undefined> {
+  const path = join(stateFolder, 'lab', env.DROVER_LAB || 'default', 'drover.yml');
+  return (await exists(path)) ? path : undefined;
+}
+
+async function readConfig({ application, deployment, inventory, labInventory: lab }: FileChoice): Promise<LoadResult> {
+  const files = await import('./config/read-files.ts');
+  const drover = inventory === undefined ? [] : [inventory];
+  const own = await files.readConfig({ application, deployment, drover });
+  if (lab === undefined) return own;
+  return withLabNodes(own, await files.readConfig({ application, deployment, drover: [...drover, lab] }));
+}
+
+async function openEngine(files: FileChoice): Promise<Engine> {
+  const [{ createEngine }, { watchFiles }, { createCluster }] = await Promise.all([
+    import('./engine/engine.ts'),
+    import('./engine/watch-files.ts'),
+    import('./node/connect.ts'),
+  ]);
+  const paths = [files.application, files.deployment, ...(files.inventory === undefined ? [] : [files.inventory])];
+  return createEngine({
+    load: () => readConfig(files),
+    openCluster: (config) => createCluster(config, { env, onNote: note }),
+    watchFiles: (changed, signal) => watchFiles(paths, changed, signal),
+    now: Date.now,
+    random: Math.random,
+    sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+    owner: `${userName()}@${hostname()} pid ${process.pid}`,
+    history: createHistory(stateFolder),
+  });
+}
+
+const note = (text: string): void => terminal.err(`drover: ${text}\n`);
+
+/** Some containers have a user without a name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? '?'}`;
+  }
+}
+
+/** Connecting tells whether the key is known; if it is not, the failure brings the key along. */
+async function askHostKey(files: FileChoice, node: NodeName, signal: AbortSignal): Promise<HostKeyAnswer> {
+  const settings = await settingsOf(files, node);
+  const [{ connect }, { acceptHostKey }] = await Promise.all([
+    import('./node/ssh-connection.ts'),
+    import('./node/trust.ts'),
+  ]);
+  const options = { env, onNote: note };
+  try {
+    await (await connect(node, settings, options, signal)).close();
+    return { known: true };
+  } catch (error) {
+    const { code, details } = toReport(error);
+    if (code !== 'host-key-unknown' || details === undefined) throw error;
+    const fingerprint = String(details.fingerprint);
+    const accept = async (): Promise<string> => {
+      const { file } = await acceptHostKey(node, settings, fingerprint, options, signal);
+      if (file === undefined)
+        throw new AppError('host-key-changed', `cannot trust "${node}": it changed its key meanwhile`);
+      return file;
+    };
+    return { known: false, fingerprint, type: String(details.keyType), accept };
+  }
+}
+
+async function settingsOf(files: FileChoice, node: NodeName): Promise<Config['nodes'][string]> {
+  const read = await readConfig(files);
+  if (!read.ok) throw new AppError('usage', 'cannot read the files: they changed meanwhile');
+  return read.config.nodes[node] ?? {};
+}
+
+function resolvePath(...parts: readonly string[]): string {
+  const path = resolve(...parts);
+  const short = relative(cwd, path);
+  return short.startsWith('..') ? path : short || '.';
+}
+
+const terminal = createTerminal();
+
+const world: World = {
+  version,
+  cwd,
+  env,
+  terminal,
+  now: Date.now,
+  onInterrupt: (listener) => {
+    interrupts.add(listener);
+    return () => interrupts.delete(listener);
+  },
+  readText: (path) => readFile(path, 'utf8'),
+  replaceText: (path, text) => replaceText(path, text, randomBytes(6).toString('hex')),
+  findFiles,
+  labInventory,
+  readConfig,
+  printProblems: (problems) => printProblems(problems, { color: terminal.colour }),
+  openEngine,
+  moveApplication: async (text, app, node) => (await import('./config/edit.ts')).moveApplication(text, app, node),
+  askHostKey,
+  logBug: (error) => logBug(stateFolder, version, new Date(), error),
+  resolvePath,
+};
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+const code = await runCli(process.argv.slice(2), world);
+process.exitCode = code;
+// Nothing should be left that keeps the process; if something is, it is not worth waiting for.
+setTimeout(() => process.exit(code), 2000).unref();
