@@ -16,6 +16,10 @@ export class UsageError extends LabError {
 }
 
 const cleanups = new Set();
+let interrupted = false;
+
+/** True once Ctrl-C or SIGTERM came: failures that follow are no news. */
+export const isInterrupted = () => interrupted;
 
 /** Runs `undo` when the process is interrupted; returns a function that forgets it again. */
 export function onInterrupt(undo) {
@@ -25,7 +29,6 @@ export function onInterrupt(undo) {
 
 /** Ctrl-C and SIGTERM: undo what is half done, newest first, then leave with the shell's number. */
 export function installInterruptHandler() {
-  let interrupted = false;
   const handle = (signal, code) => async () => {
     if (interrupted) return;
     interrupted = true;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The lab's command: real machines with OpenZFS and Docker on this one. `npm run lab -- VERB`. */
 import { parseArgs } from 'node:util';
-import { LabError, UsageError, installInterruptHandler } from './errors.mjs';
+import { LabError, UsageError, installInterruptHandler, isInterrupted } from './errors.mjs';
 import { OVERVIEW, VERBS } from './help.mjs';
 
 const ALWAYS = { help: { type: 'boolean', short: 'h' }, netns: { type: 'string' } };
@@ -52,7 +52,9 @@ installInterruptHandler();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof LabError)) throw error;
-  process.stderr.write(`lab: ${error.message}\n`);
-  process.exitCode = error.code;
+  if (!isInterrupted()) {
+    if (!(error instanceof LabError)) throw error;
+    process.stderr.write(`lab: ${error.message}\n`);
+    process.exitCode = error.code;
+  }
 }

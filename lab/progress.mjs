@@ -8,6 +8,7 @@
  */
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const PLAIN_EVERY_MS = 15_000;
+const SAME_AGAIN_MS = 60_000;
 const REDRAW_MS = 120;
 const BAR_CELLS = 20;
 
@@ -88,9 +89,9 @@ class Stage {
   }
 
   #plain() {
-    if (Date.now() - this.#lastPlain < PLAIN_EVERY_MS) return;
+    const pause = this.#text === this.#lastPlainText ? SAME_AGAIN_MS : PLAIN_EVERY_MS;
+    if (Date.now() - this.#lastPlain < pause) return;
     this.#lastPlain = Date.now();
-    if (this.#text === this.#lastPlainText && this.#text !== '') return;
     this.#lastPlainText = this.#text;
     this.#stream.write(`    ${formatElapsed(this.elapsedMs)}  ${this.#text || 'still at it'}\n`);
   }

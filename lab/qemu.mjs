@@ -134,14 +134,6 @@ export async function saveMachines(lab, indexes, tag, { resume = true } = {}) {
   }
 }
 
-/** Puts running machines back to a saved moment. */
-export async function loadMachines(lab, indexes, tag) {
-  const onEach = (use) => everyNode(indexes, (index) => withMachine(lab, index, use));
-  await onEach((qmp) => qmp.execute('stop'));
-  await onEach((qmp) => qmp.monitor(`loadvm ${tag}`));
-  await onEach((qmp) => qmp.execute('cont'));
-}
-
 /** Names of the states saved in a node's disk. */
 export async function savedTags(lab, index) {
   const out = await $({ quiet: true, nothrow: true })`qemu-img info -U --output=json ${join(nodeDir(lab.name, index), 'root.qcow2')}`;

@@ -4,11 +4,11 @@ import { baseOf } from '../image.mjs';
 import { plugCable, speedUp } from '../network.mjs';
 import { awaitNode, indexesOf } from '../nodes.mjs';
 import { progress } from '../progress.mjs';
-import { loadMachines, pidOf, saveMachines, savedTags, startMachine } from '../qemu.mjs';
+import { pidOf, quitMachine, saveMachines, savedTags, startMachine } from '../qemu.mjs';
 import { CLEAN } from '../states.mjs';
 import { labName, requireLab, withLab, writeLab } from '../store.mjs';
 
-const PREFIX = 'user-';
+export const PREFIX = 'user-';
 const ANSWER_LIMIT_MS = 60_000;
 
 function checkTag(name) {
@@ -18,16 +18,16 @@ function checkTag(name) {
   return `${PREFIX}${name}`;
 }
 
-/** Every node goes back to `tag`: the running ones in place, the others by being started from it. */
+/** Every node is started again from `tag`, running or not. */
 async function goBack(lab, tag, what) {
   const base = baseOf(lab);
   const stage = progress.stage(what, { expectedMs: 4000 });
   try {
     const all = indexesOf(lab);
     await Promise.all(all.flatMap((index) => [plugCable(lab, index), speedUp(lab, index)]));
-    const running = all.filter((index) => pidOf(lab, index));
-    await loadMachines(lab, running, tag);
-    await Promise.all(all.filter((index) => !running.includes(index)).map((index) => startMachine(lab, index, base, { snapshot: tag })));
+    // Always in a new process: one way back for running and for switched-off nodes, and the old memory is freed.
+    await Promise.all(all.map((index) => quitMachine(lab, index)));
+    await Promise.all(all.map((index) => startMachine(lab, index, base, { snapshot: tag })));
     lab.broken = {};
     lab.asleep = [];
     await writeLab(lab);

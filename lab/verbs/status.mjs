@@ -4,8 +4,7 @@ import { indexesOf, onNode, sshConfig } from '../nodes.mjs';
 import { addressOf, runDir } from '../paths.mjs';
 import { pidOf, savedTags, withMachine } from '../qemu.mjs';
 import { labName, readLab } from '../store.mjs';
-import { CLEAN } from '../states.mjs';
-import { ASLEEP } from './up.mjs';
+import { PREFIX } from './saved.mjs';
 
 const PROBE = 'zpool list -H -o name,health,size,allocated,free; docker ps -q | wc -l';
 
@@ -68,7 +67,7 @@ export async function status(values) {
   const report = {
     lab: { name, netns: lab.netns ?? null, accel: lab.accel, phase: lab.phase, memory: lab.memory, wayOut: Boolean(lab.wayOut) },
     nodes,
-    saved: (await savedTags(lab, 1)).filter((tag) => tag !== CLEAN && tag !== ASLEEP),
+    saved: (await savedTags(lab, 1)).filter((tag) => tag.startsWith(PREFIX)).map((tag) => tag.slice(PREFIX.length)),
     files: { sshConfig: sshConfig(lab), knownHosts: `${dir}/known_hosts`, identity: `${dir}/id_ed25519`, nodes: `${dir}/drover.yml` },
   };
   if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
