@@ -6,7 +6,17 @@
  *   node lab/build.mjs [--force] [--cases] [--schema]
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -21,13 +31,19 @@ const filesUnder = (folder) =>
 
 function hashOf(paths) {
   const hash = createHash('sha256').update(`${FORMAT} ${process.version.split('.')[0]}\0`);
-  for (const path of paths) hash.update(`${relative(root, path)}\0`).update(readFileSync(path)).update('\0');
+  for (const path of paths)
+    hash
+      .update(`${relative(root, path)}\0`)
+      .update(readFileSync(path))
+      .update('\0');
   return hash.digest('hex');
 }
 
 /** Every file a bundle may depend on; the lock file stands for the packages. */
 function sourcesOf(entry) {
-  const extra = entry.startsWith('test') ? filesUnder(join(root, 'test', 'cases')).filter((path) => path.endsWith('.ts')) : [];
+  const extra = entry.startsWith('test')
+    ? filesUnder(join(root, 'test', 'cases')).filter((path) => path.endsWith('.ts'))
+    : [];
   return [
     ...filesUnder(join(root, 'src')).filter((path) => /\.(tsx?|json)$/.test(path)),
     ...extra,
@@ -120,5 +136,9 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   const began = Date.now();
   const built = (await build({ force })) || (process.argv.includes('--cases') && (await buildCases({ force })));
   if (process.argv.includes('--schema')) await (await import('./bootstrap/schema.mjs')).writeSchemas();
-  process.stdout.write(built ? `built dist/drover.js in ${((Date.now() - began) / 1000).toFixed(1)} s\n` : 'dist/drover.js is up to date\n');
+  process.stdout.write(
+    built
+      ? `built dist/drover.js in ${((Date.now() - began) / 1000).toFixed(1)} s\n`
+      : 'dist/drover.js is up to date\n',
+  );
 }

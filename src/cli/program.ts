@@ -23,7 +23,7 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
     .version(world.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this text')
     .helpCommand(false)
-    .configureHelp({ showGlobalOptions: true, subcommandTerm: (verb) => `${verb.name()} ${verb.usage()}`.trim() })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf })
     .configureOutput({
       writeOut: world.terminal.out,
       writeErr: world.terminal.err,
@@ -140,4 +140,10 @@ function unknownVerb(word: string, program: Command): AppError {
   return new AppError('usage', `cannot do "${word}": there is no such verb`, {
     hint: near === undefined ? 'see `drover --help`' : `did you mean \`drover ${near}\`?`,
   });
+}
+
+/** `move <app> <node>`: the options are in the verb's own help. */
+function termOf(command: Command): string {
+  const words = command.registeredArguments.map((each) => (each.required ? `<${each.name()}>` : `[${each.name()}]`));
+  return [command.name(), ...words].join(' ');
 }

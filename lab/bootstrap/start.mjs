@@ -1,0 +1,64 @@
+/** `npm start`: the lab with the first tutorial running in it, or the reason why not. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { labSupport } from '../support.mjs';
+import { ensureBuilt, ensurePackages, program } from './prepare.mjs';
+import { hand, keep, root, wasInterrupted } from './run.mjs';
+
+const say = (text = '') => process.stdout.write(`${text}\n`);
+const drover = (...args) => hand(process.execPath, [program, ...args]);
+
+/** The folder with the application whose data moves. */
+const folders = [join('tutorials', 'mongodb'), join('tutorials', 'mongodb', '3-data-moves')];
+const folder = folders.find((each) => existsSync(join(root, each, 'application.yml'))) ?? folders[1];
+
+export async function start() {
+  const support = labSupport();
+  await ensureBuilt();
+  if (!support.ok) return withoutLab(support.reason);
+  await ensurePackages();
+  const up = await hand(process.execPath, [join(root, 'lab', 'lab.mjs'), 'up']);
+  if (up !== 0 || wasInterrupted()) return up || 130;
+  say();
+  const applied = await drover('apply', '-C', folder);
+  if (applied !== 0) return applied;
+  say();
+  const status = await drover('status', '-C', folder);
+  await sayWhatNext();
+  return status;
+}
+
+/** A simulated cluster would be labelled as one; as long as there is none, reading the files is what works. */
+async function withoutLab(reason) {
+  say(reason);
+  const { stdout } = await keep(process.execPath, [program, '--help']);
+  if (/^ {2}demo\b/m.test(stdout)) {
+    say('Without any nodes, `npm run drover -- demo` shows drover on a simulated cluster.');
+    return 1;
+  }
+  say(`Without nodes, drover can still read files; this is what it says to ${folder}:`);
+  await drover('validate', '-C', folder);
+  return 1;
+}
+
+async function sayWhatNext() {
+  const { stdout } = await keep(process.execPath, [program, 'status', '-C', folder, '--json']);
+  const { applications, nodes } = JSON.parse(stdout);
+  const app = applications.find(({ wanted }) => wanted !== undefined);
+  if (app === undefined) return;
+  say();
+  for (const port of app.ports) {
+    const places = nodes.map(({ node }) => `${schemeOf(port)}://${node}:${port}`);
+    say(`"${app.application}" answers through every node: ${places.join('  ')}`);
+  }
+  const other = nodes.find(({ node }) => node !== app.wanted);
+  if (other === undefined) return;
+  say('Move it with its data, while clients stay connected to either node:');
+  say(`  npm run drover -- move ${app.application} ${other.name ?? other.node} -C ${folder}`);
+  say('See what is there, enter a node, stop the lab:');
+  say(`  npm run drover -- status -C ${folder}`);
+  say('  npm run lab -- ssh node1');
+  say('  npm run lab -- down');
+}
+
+const schemeOf = (port) => (port === 27_017 ? 'mongodb' : 'http');

@@ -1,0 +1,128 @@
+/** `npm test`: the fast tests, then the lab's where this machine can run it, then one line with the sums. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runDir } from '../paths.mjs';
+import { progress } from '../progress.mjs';
+import { labSupport } from '../support.mjs';
+import { countTests, failedSuite, noTests, sumOf } from './counts.mjs';
+import { ensureBuilt, ensurePackages } from './prepare.mjs';
+import { hand, keep, root, wasInterrupted } from './run.mjs';
+
+const LAB = 'drover-test';
+const IN_LAB = ['contract', 'acceptance'];
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+const labTool = (...args) => hand(process.execPath, [join(root, 'lab', 'lab.mjs'), ...args]);
+const vitest = (project) => ['run', '--config', 'test/vitest.config.ts', '--project', project];
+
+export async function test() {
+  await ensurePackages();
+  const folder = mkdtempSync(join(tmpdir(), 'drover-test-'));
+  const rows = [];
+  try {
+    rows.push(await check('types', bin('tsc'), ['-p', 'src/tsconfig.json']));
+    rows.push(await check('types of the tests', bin('tsc'), ['-p', 'test/tsconfig.json']));
+    rows.push(await check('lint', bin('biome'), ['check', '--error-on-warnings', '.']));
+    // The command line's tests run the bundle.
+    rows.push(...(await prepared()));
+    rows.push(await runProject('fast', folder));
+    if (!wasInterrupted()) rows.push(...(await labTests(folder)));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return summary(rows);
+}
+
+async function prepared() {
+  try {
+    await ensureBuilt();
+    return [];
+  } catch (error) {
+    if (!error.told) throw error;
+    return [{ name: 'build', counts: failedSuite, note: 'dist/drover.js cannot be built' }];
+  }
+}
+
+async function check(name, file, args) {
+  if (wasInterrupted()) return { name, counts: noTests, note: 'not run' };
+  const stage = progress.stage(name, { expectedMs: 20_000 });
+  const { code, output } = await keep(file, args);
+  if (code === 0) {
+    stage.done();
+    return { name, counts: noTests, note: 'good' };
+  }
+  stage.fail();
+  process.stdout.write(`${output.trimEnd()}\n`);
+  // Not a test, but the last line must not read as if all were well.
+  return { name, counts: failedSuite, note: 'failed' };
+}
+
+async function runProject(name, folder, { prefix = [], env = {} } = {}) {
+  const report = join(folder, `${name}.json`);
+  const [file, ...args] = [
+    ...prefix,
+    bin('vitest'),
+    ...vitest(name),
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ];
+  const code = await hand(file, args, { env: { ...process.env, ...env } });
+  return { name, ...countTests(readReport(report), code) };
+}
+
+/** Undefined where vitest ended before it wrote one. */
+function readReport(path) {
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+}
+
+async function labTests(folder) {
+  const support = labSupport();
+  if (!support.ok) return skipAll(support.reason);
+  try {
+    const up = await labTool('up', '--netns', LAB);
+    if (wasInterrupted()) return [];
+    if (up !== 0)
+      return [
+        { name: 'lab', counts: failedSuite, note: 'the lab did not start' },
+        ...(await skipAll('the lab did not start')),
+      ];
+    const inventory = join(runDir(LAB), 'drover.yml');
+    const prefix = ['nsenter', `--net=/run/netns/${LAB}`];
+    const rows = [];
+    for (const name of IN_LAB) {
+      if (wasInterrupted()) break;
+      rows.push(await runProject(name, folder, { prefix, env: { DROVER_LAB: LAB, DROVER_LAB_INVENTORY: inventory } }));
+    }
+    return rows;
+  } finally {
+    await labTool('destroy', '--netns', LAB);
+  }
+}
+
+/** Tests that need what is not here are counted, so that nobody takes their silence for success. */
+async function skipAll(reason) {
+  const rows = [];
+  for (const name of IN_LAB) {
+    const args = ['list', '--config', 'test/vitest.config.ts', '--project', name, '--json'];
+    const { code, stdout } = await keep(bin('vitest'), args);
+    const listed = code === 0 ? JSON.parse(stdout.slice(Math.max(0, stdout.indexOf('[')))).length : 0;
+    rows.push({ name, counts: { ...noTests, skipped: listed }, note: `skipped: ${reason}` });
+  }
+  return rows;
+}
+
+function summary(rows) {
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  process.stdout.write('\n');
+  for (const { name, counts, note } of rows) {
+    const { passed, failed, skipped } = counts;
+    const figures = passed + failed + skipped === 0 ? '' : `${passed} passed, ${failed} failed, ${skipped} skipped  `;
+    process.stdout.write(`  ${name.padEnd(width)}  ${figures}${note ?? ''}\n`);
+  }
+  const { passed, failed, skipped } = sumOf(rows.map(({ counts }) => counts));
+  if (wasInterrupted()) process.stdout.write('  interrupted: the rest was not run\n');
+  process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+  if (wasInterrupted()) return 130;
+  return failed > 0 ? 1 : 0;
+}
