@@ -1,4 +1,4 @@
-import type { Container } from '../model/cluster.ts';
+import type { Container, PortKey } from '../model/cluster.ts';
 import type { Application, AppName, NodeName } from '../model/config.ts';
 import { printImage } from '../model/names.ts';
 import { findObstacles } from './blockers.ts';

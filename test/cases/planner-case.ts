@@ -64,12 +64,25 @@ interface CaseAction {
 }
 
 /** Plans a case and says how the actions differ from what is expected, a line each; empty where they do not. */
-export function runPlannerCase(kase: PlannerCase): string[] {
+export function runPlannerCase(kase: unknown): string[] {
+  if (!isPlannerCase(kase)) return ['not a planner case: current, desired and expect must map nodes'];
   const state = stateOf(kase);
   const plan = makePlan(configOf(kase), state);
   const blocked = plan.blocked.map((blocker) => `blocked: ${blocker.reason}`);
-  const nodes = Object.keys(kase.current);
-  return [...blocked, ...nodes.flatMap((node) => compareNode(node, actionsOn(node, plan, state), kase.expect[node] ?? []))];
+  const compared = Object.keys(kase.current).flatMap((node) => {
+    return compareNode(node, actionsOn(node, plan, state), kase.expect[node] ?? []);
+  });
+  return [...blocked, ...compared];
+}
+
+/** Looks at the frame only: what is wrong further in throws, or shows as a difference. */
+function isPlannerCase(value: unknown): value is PlannerCase {
+  if (!isMapping(value)) return false;
+  return isMapping(value['current']) && isMapping(value['desired']) && isMapping(value['expect']);
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The desired half as a configuration. */
