@@ -1,0 +1,177 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const src = fileURLToPath(new URL('../src', import.meta.url));
+
+interface Import {
+  readonly of: string;
+  readonly typeOnly: boolean;
+}
+interface SourceFile {
+  /** Relative to src. */
+  readonly path: string;
+  readonly text: string;
+  readonly imports: readonly Import[];
+}
+
+const files: readonly SourceFile[] = readdirSync(src, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
+  .map((entry) => join(entry.parentPath, entry.name))
+  .map((path) => {
+    const text = readFileSync(path, 'utf8');
+    return { path: relative(src, path), text, imports: importsOf(text) };
+  })
+  .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+
+/** `import … from`, `export … from`, `import '…'` and `import('…')`; comments and strings do not begin a line with them. */
+function importsOf(text: string): readonly Import[] {
+  const statements = /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]/gm;
+  const dynamic = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
+  return [
+    ...[...text.matchAll(statements)].map(([, type, of = '']) => ({ of, typeOnly: type !== undefined })),
+    ...[...text.matchAll(dynamic)].map(([, of = '']) => ({ of, typeOnly: false })),
+  ];
+}
+
+const folderOf = (path: string): string => (path.includes('/') ? (path.split('/')[0] ?? '') : path);
+const isLocal = ({ of }: Import): boolean => of.startsWith('.');
+const target = (file: SourceFile, { of }: Import): string => relative(src, resolve(src, dirname(file.path), of));
+const packageOf = (of: string): string =>
+  of
+    .split('/')
+    .slice(0, of.startsWith('@') ? 2 : 1)
+    .join('/');
+
+/** Which folders each folder may import; `types` only as types. */
+const allowed: Readonly<Record<string, { readonly values: readonly string[]; readonly types: readonly string[] }>> = {
+  model: { values: [], types: [] },
+  config: { values: ['model'], types: [] },
+  plan: { values: ['model'], types: [] },
+  view: { values: ['model'], types: [] },
+  engine: { values: ['model', 'config', 'plan', 'view'], types: [] },
+  node: { values: ['model'], types: ['engine'] },
+  cli: { values: ['model', 'view'], types: ['engine'] },
+  tui: { values: ['model', 'view'], types: ['engine'] },
+};
+
+/** The one folder that may know a package. */
+const homes: Readonly<Record<string, string>> = {
+  dockerode: 'node',
+  'docker-modem': 'node',
+  ssh2: 'node',
+  'js-yaml': 'config',
+  zod: 'config',
+  chokidar: 'engine',
+  commander: 'cli',
+  ink: 'tui',
+  react: 'tui',
+};
+
+function wrongImports(file: SourceFile): readonly string[] {
+  const own = folderOf(file.path);
+  const rule = allowed[own];
+  if (rule === undefined) return [];
+  return file.imports.filter(isLocal).flatMap((each) => {
+    const folder = folderOf(target(file, each));
+    const fine = folder === own || rule.values.includes(folder) || (each.typeOnly && rule.types.includes(folder));
+    return fine ? [] : [`${file.path} imports ${each.of}`];
+  });
+}
+
+describe('the architecture', () => {
+  it('sees the sources', () => {
+    expect(files.length).toBeGreaterThan(20);
+    expect(files.flatMap(({ imports }) => imports).length).toBeGreaterThan(50);
+  });
+
+  it('has only folders with a rule, and main.ts', () => {
+    const known = [...Object.keys(allowed), 'main.ts'];
+    expect(files.filter(({ path }) => !known.includes(folderOf(path))).map(({ path }) => path)).toEqual([]);
+  });
+
+  it('has imports in one direction only: model <- config, plan, view <- engine <- node, cli, tui <- main', () => {
+    expect(files.flatMap(wrongImports)).toEqual([]);
+  });
+
+  it('notices a wrong import', () => {
+    const text = `import { createEngine } from '../engine/engine.ts';\nimport type { Engine } from '../engine/types.ts';\n`;
+    const made = { path: 'cli/made-up.ts', text, imports: importsOf(text) };
+    expect(wrongImports(made)).toEqual(['cli/made-up.ts imports ../engine/engine.ts']);
+  });
+
+  it('keeps model, plan and view free of packages and of Node.js, but for node:crypto', () => {
+    const pure = files.filter(({ path }) => ['model', 'plan', 'view'].includes(folderOf(path)));
+    const outside = pure.flatMap(({ path, imports }) =>
+      imports.filter((each) => !isLocal(each) && each.of !== 'node:crypto').map(({ of }) => `${path} imports ${of}`),
+    );
+    expect(outside).toEqual([]);
+  });
+
+  it('has one folder for each package, and no package without a folder', () => {
+    const wrong = files.flatMap(({ path, imports }) =>
+      imports
+        .filter((each) => !isLocal(each) && !each.of.startsWith('node:'))
+        .filter(({ of }) => homes[packageOf(of)] !== folderOf(path))
+        .map(({ of }) => `${path} imports ${of}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('reads process in main.ts only', () => {
+    const readers = files.filter(({ path, text }) => path !== 'main.ts' && /\bprocess\.\w/.test(withoutComments(text)));
+    expect(readers.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('has no default exports and no barrels', () => {
+    const wrong = files.filter(
+      ({ path, text }) => /^export\s+default\b/m.test(text) || /^export\s+\*/m.test(text) || path.endsWith('/index.ts'),
+    );
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('has no file of more than 300 lines', () => {
+    const long = files.filter(({ text }) => text.trimEnd().split('\n').length > 300);
+    expect(long.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('has no import cycles', () => {
+    expect(cyclesIn(new Map(files.map((file) => [file.path, localTargets(file)])))).toEqual([]);
+  });
+
+  it('notices an import cycle', () => {
+    const graph = new Map([
+      ['a', ['b']],
+      ['b', ['c']],
+      ['c', ['a']],
+    ]);
+    expect(cyclesIn(graph)).toEqual(['a -> b -> c -> a']);
+  });
+});
+
+/** Types count as well: a cycle of types is as hard to read. */
+const localTargets = (file: SourceFile): readonly string[] =>
+  file.imports.filter(isLocal).map((each) => target(file, each));
+
+const withoutComments = (text: string): string =>
+  text
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/\/\/.*$/gm, '')
+    .replace(/`[^`]*`/g, '');
+
+function cyclesIn(graph: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) {
+      cycles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '));
+      return;
+    }
+    if (done.has(path)) return;
+    for (const next of graph.get(path) ?? []) visit(next, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of graph.keys()) visit(path, []);
+  return cycles;
+}
