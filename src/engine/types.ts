@@ -20,7 +20,12 @@ export interface EngineDeps {
   readonly owner: string;
   /** Receipts of earlier moves, for forecasts; newest last. */
   readonly history?: MoveHistory;
+  /** Connects to a port of a node as a client would; counts refused connections during a switch. Absent: not counted. */
+  readonly probe?: Probe;
 }
+
+/** One connection attempt from here to a TCP port of a node; `held` where it neither opens nor fails. */
+export type Probe = (node: NodeName, port: number, signal: AbortSignal) => Promise<'accepted' | 'refused' | 'held'>;
 
 export interface MoveHistory {
   read(): Promise<readonly MoveReceipt[]>;

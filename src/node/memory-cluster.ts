@@ -8,7 +8,16 @@ import { seedMachine } from './memory-seed.ts';
 import { memoryTransfer } from './memory-transfer.ts';
 import type { MemoryCall, MemoryContent, MemoryMachine, MemorySeed } from './memory-types.ts';
 import { createMemoryVolumes, listVolumes, usedBytes } from './memory-volumes.ts';
-import { call, datasetOf, type MemoryWorld, machineOf, noContent, realClock, writeInto } from './memory-world.ts';
+import {
+  call,
+  checkAborted,
+  datasetOf,
+  type MemoryWorld,
+  machineOf,
+  noContent,
+  realClock,
+  writeInto,
+} from './memory-world.ts';
 
 /** N nodes in memory. As a `Cluster` it is one controller's session; the rest is for whoever plays the world. */
 export interface MemoryCluster extends Cluster {
@@ -96,7 +105,7 @@ function createSession(world: MemoryWorld): Cluster {
   const clients = new Map<NodeName, NodeClient>();
   return {
     node: async (name, signal) => {
-      signal.throwIfAborted();
+      checkAborted(signal);
       machineOf(world, name);
       const client = clients.get(name) ?? createClient(world, name, locks);
       clients.set(name, client);

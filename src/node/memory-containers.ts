@@ -6,7 +6,16 @@ import type { AppName, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, printImage } from '../model/names.ts';
 import type { MemoryContainer, MemoryImage, MemoryMachine } from './memory-types.ts';
-import { append, call, datasetOf, type MemoryWorld, machineOf, settleContainer, startCall } from './memory-world.ts';
+import {
+  append,
+  call,
+  datasetOf,
+  type MemoryWorld,
+  machineOf,
+  settleContainer,
+  startCall,
+  wait,
+} from './memory-world.ts';
 
 const noDefaults: ImageDefaults = { environment: {}, command: [], entrypoint: [] };
 
@@ -142,7 +151,7 @@ async function pull(
   const rate = world.seed.bytesPerSecond;
   for (let done = 0; rate !== undefined && done < totalBytes; ) {
     const next = Math.min(Math.ceil(rate / 10), totalBytes - done);
-    await world.clock.sleep((next / rate) * 1000, signal);
+    await wait(world, (next / rate) * 1000, signal);
     done += next;
     progress('pulling', done, totalBytes);
   }
@@ -207,7 +216,7 @@ async function stop(world: MemoryWorld, node: NodeName, app: AppName, graceMs: n
   const running = ours(machineOf(world, node), app);
   if (running === undefined || running.state !== 'running') return undefined;
   const needsMs = running.image.stopsAfterMs ?? 0;
-  if (needsMs > 0) await world.clock.sleep(Math.min(needsMs, graceMs), signal);
+  if (needsMs > 0) await wait(world, Math.min(needsMs, graceMs), signal);
   const killed = needsMs > graceMs;
   const result = await call(world, { ...options, operation: 'containers.stopped', write: false }, signal, (machine) => {
     running.state = 'exited';
@@ -235,7 +244,7 @@ async function* logs(
     for (; next < container.lines.length; next += 1) yield { stream: 'stdout', text: container.lines[next] ?? '' };
     if (!options.follow || container.state !== 'running') return;
     try {
-      await world.clock.sleep(200, signal);
+      await wait(world, 200, signal);
     } catch {
       return;
     }

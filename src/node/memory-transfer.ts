@@ -4,7 +4,7 @@ import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
 import type { MemoryContent, MemoryDataset, MemoryMachine } from './memory-types.ts';
 import { findBase, getSnapshot, newDataset, refused, streamOverheadBytes, usedBytes } from './memory-volumes.ts';
-import { checkInvariants, type MemoryWorld, machineOf, startCall } from './memory-world.ts';
+import { checkAborted, checkInvariants, type MemoryWorld, machineOf, startCall, wait } from './memory-world.ts';
 
 interface Stream {
   readonly dataset: string;
@@ -146,9 +146,9 @@ async function pump(
   let done = 0;
   try {
     while (done < left) {
-      signal.throwIfAborted();
+      checkAborted(signal);
       const next = Math.min(chunk, left - done, cut === undefined ? Number.POSITIVE_INFINITY : cut - done);
-      if (rate !== undefined) await world.clock.sleep((next / rate) * 1000, signal);
+      if (rate !== undefined) await wait(world, (next / rate) * 1000, signal);
       machineOf(world, request.from);
       machineOf(world, request.to);
       done += next;

@@ -83,9 +83,9 @@ export async function call<T>(
 
 /** The part of a call before its effect, for effects that take time themselves. */
 export async function startCall(world: MemoryWorld, options: CallOptions, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
+  checkAborted(signal);
   const delayMs = world.seed.roundTripMs ?? 0;
-  if (delayMs > 0) await world.clock.sleep(delayMs, signal);
+  if (delayMs > 0) await wait(world, delayMs, signal);
   machineOf(world, options.node);
   world.intercept?.({ ...options, phase: 'before' });
   const key = `${options.node} ${options.operation}`;
@@ -98,6 +98,19 @@ export async function startCall(world: MemoryWorld, options: CallOptions, signal
     throw fault.error;
   }
   if (options.write) world.writes.set(options.node, (world.writes.get(options.node) ?? 0) + 1);
+}
+
+/** Throws `cancelled` where the signal is aborted. */
+export function checkAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new AppError('cancelled', 'cancelled', { cause: signal.reason });
+}
+
+/** Lets time pass; throws `cancelled` when the signal aborts meanwhile. */
+export async function wait(world: MemoryWorld, ms: number, signal: AbortSignal): Promise<void> {
+  await world.clock.sleep(ms, signal).catch((error: unknown) => {
+    checkAborted(signal);
+    throw error;
+  });
 }
 
 export const noContent: MemoryContent = { bytes: 0, written: 0, version: '' };

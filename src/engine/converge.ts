@@ -1,0 +1,306 @@
+import type { ClusterState } from '../model/cluster.ts';
+import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
+import { AppError, type ErrorReport, isAbort, toReport } from '../model/errors.ts';
+import type { EngineEventBody, MoveReceipt, RunOutcome } from '../model/events.ts';
+import { type MoveForecast, nodesOf, type Plan, type StepId } from '../model/plan.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import { plannedMoves } from '../plan/plan-move.ts';
+import { type Execution, execute, findInterrupted, type RunSignals } from './execute.ts';
+import { forecastMoves } from './forecast.ts';
+import { createRunLocks, lockLost, type RunLocks } from './locks.ts';
+import type { Cluster } from './node-client.ts';
+import { observe } from './observe.ts';
+import { createReceiptBook, type ReceiptBook } from './receipts.ts';
+import { describeStanding, findStanding, planReturn, type Standing } from './recover.ts';
+import { createSemaphores, createTransferSlots } from './semaphore.ts';
+import { superseded } from './single-flight.ts';
+import type { RunContext } from './step-context.ts';
+import { watchSwitches } from './switch-probe.ts';
+import type { EngineDeps } from './types.ts';
+
+/** What a run needs beside the dependencies. */
+export interface ConvergeInput {
+  readonly deps: EngineDeps;
+  readonly config: Config;
+  readonly cluster: Cluster;
+  readonly emit: (event: EngineEventBody) => void;
+  readonly lastState: ClusterState | undefined;
+  readonly keepState: (state: ClusterState) => void;
+}
+
+const maxPasses = 8;
+const maxRetries = 4;
+const firstRetryMs = 500;
+const longestRetryMs = 15_000;
+
+/** Observe, plan, lock, observe again, plan, execute, until the plan is empty or nothing more can be done. */
+export async function converge(input: ConvergeInput, signals: RunSignals): Promise<RunOutcome> {
+  const run = createRun(input, signals);
+  try {
+    return await runPasses(run);
+  } catch (error) {
+    if (signals.hard.aborted || isAbort(error)) return stopped(signals);
+    return { result: 'failed', failed: [], error: toReport(error) };
+  } finally {
+    await run.locks.release();
+  }
+}
+
+interface Run extends ConvergeInput {
+  readonly signals: RunSignals;
+  readonly locks: RunLocks;
+  readonly context: Omit<RunContext, 'state'>;
+  readonly receipts: ReceiptBook;
+  /** Applications a switch of this run has stopped and not brought up. */
+  readonly down: Map<AppName, readonly VolumeId[]>;
+  steps: number;
+  retries: number;
+  failure?: { readonly failed: readonly StepId[]; readonly error: ErrorReport };
+}
+
+function createRun(input: ConvergeInput, signals: RunSignals): Run {
+  const { deps, config, cluster } = input;
+  const receipts = createReceiptBook();
+  const emit = (event: EngineEventBody): void => {
+    receipts.see(event, deps.now());
+    input.emit(event);
+  };
+  const context: Run['context'] = {
+    config,
+    cluster,
+    now: deps.now,
+    sleep: deps.sleep,
+    emit,
+    transfers: createTransferSlots(),
+    tables: createSemaphores(1),
+    released: new Map(),
+    sent: receipts.sent,
+  };
+  return {
+    ...input,
+    emit,
+    signals,
+    locks: createRunLocks(cluster, deps.owner),
+    context,
+    receipts,
+    down: new Map(),
+    steps: 0,
+    retries: 0,
+  };
+}
+
+async function runPasses(run: Run): Promise<RunOutcome> {
+  let isLocked = false;
+  for (let pass = 1; pass <= maxPasses; pass += 1) {
+    let { state, plan } = await look(run);
+    if (plan.steps.length === 0) return await finish(run, plan, state);
+    const missing = await takeLocks(run, plan, state);
+    if (missing !== undefined) return missing;
+    if (!isLocked) ({ state, plan } = await look(run));
+    isLocked = true;
+    if (plan.steps.length === 0) return await finish(run, plan, state);
+    if (run.signals.soft.aborted) return stopped(run.signals);
+    const next = await runPass(run, plan, state);
+    if (next === 'retry') pass -= 1;
+    else if (next !== 'again') return next;
+  }
+  const error = new AppError(
+    'internal',
+    `cannot reach the wanted state: the plan is not empty after ${maxPasses} passes`,
+  );
+  return await fail(run, [], toReport(error));
+}
+
+/** One observation with its plan. */
+async function look(run: Run): Promise<{ state: ClusterState; plan: Plan }> {
+  const state = await observeAll(run, run.signals.hard);
+  const plan = makePlan(run.config, state);
+  const forecasts = await forecastAll(run, plan, state, run.signals.hard);
+  run.emit({ type: 'plan-made', plan, forecasts });
+  return { state, plan };
+}
+
+/** Observes every node, tells it, and remembers it. */
+export async function observeAll(input: ConvergeInput, signal: AbortSignal): Promise<ClusterState> {
+  const { deps, config, cluster, emit, lastState, keepState } = input;
+  const state = await observe(
+    config,
+    cluster,
+    {
+      now: deps.now,
+      ...(lastState === undefined ? {} : { before: lastState }),
+      observed: (node, seen) => emit({ type: 'node-observed', node, state: seen }),
+    },
+    signal,
+  );
+  keepState(state);
+  return state;
+}
+
+/** Forecasts of a plan's moves; a history that cannot be read only makes them worse. */
+export async function forecastAll(
+  { deps, config, cluster }: ConvergeInput,
+  plan: Plan,
+  state: ClusterState,
+  signal: AbortSignal,
+): Promise<MoveForecast[]> {
+  const moves = plannedMoves(plan);
+  if (moves.length === 0) return [];
+  const history = await Promise.resolve(deps.history?.read() ?? []).catch((): readonly MoveReceipt[] => []);
+  return forecastMoves({ moves, state, cluster, history, belowBytes: config.settings.switch.belowBytes }, signal);
+}
+
+async function takeLocks(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome | undefined> {
+  const involved = new Set(plan.steps.flatMap(({ action }) => nodesOf(action)));
+  const nodes = [...involved].filter((node) => state.nodes[node]?.status === 'reachable');
+  try {
+    await run.locks.take(nodes, run.signals.hard);
+    return undefined;
+  } catch (error) {
+    if (run.signals.hard.aborted || isAbort(error)) throw error;
+    const report = toReport(error);
+    return report.code === 'lock-held' ? { result: 'locked', error: report } : await fail(run, [], report);
+  }
+}
+
+async function runPass(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome | 'again' | 'retry'> {
+  run.receipts.begin(plannedMoves(plan), plan, run.deps.now());
+  const lost = run.locks.lost();
+  const hard = AbortSignal.any([run.signals.hard, lost]);
+  const probing = watchSwitches(run.deps, plan, state);
+  const context = { ...run.context, state, emit: probing.tap(run.context.emit) };
+  const execution = await execute(plan, context, { hard, soft: run.signals.soft });
+  await probing.end(run.receipts.refused);
+  await keepReceipts(run);
+  noteDown(run, plan, execution);
+  run.steps += [...execution.outcomes.values()].filter(({ result }) => result === 'succeeded').length;
+  if (run.signals.hard.aborted) return stopped(run.signals);
+  const failures = failuresOf(plan, execution);
+  if (failures.length === 0 && lost.aborted) return await retry(run, [], toReport(lockLost()), true);
+  if (failures.length > 0) {
+    const errors = failures.map(({ error }) => error);
+    const first = errors[0] ?? toReport(lockLost());
+    const failed = failures.map(({ step }) => step);
+    return await retry(
+      run,
+      failed,
+      first,
+      errors.every((error) => error.retryable),
+    );
+  }
+  if (run.signals.soft.aborted) return await stopSoftly(run);
+  run.retries = 0;
+  return 'again';
+}
+
+function failuresOf(plan: Plan, { outcomes }: Execution): { step: StepId; error: ErrorReport }[] {
+  return plan.steps.flatMap(({ id }) => {
+    const outcome = outcomes.get(id);
+    return outcome?.result === 'failed' ? [{ step: id, error: outcome.error }] : [];
+  });
+}
+
+/** Applications that are down now because of this run, and no longer those that came up. */
+function noteDown(run: Run, plan: Plan, execution: Execution): void {
+  for (const { id, action } of plan.steps) {
+    if (action.kind !== 'start-container' || execution.outcomes.get(id)?.result !== 'succeeded') continue;
+    run.down.delete(action.spec.application);
+  }
+  for (const [app, volumes] of findInterrupted(plan, execution)) run.down.set(app, volumes);
+}
+
+async function keepReceipts(run: Run): Promise<void> {
+  for (const receipt of run.receipts.take(run.deps.now())) {
+    run.emit({ type: 'move-finished', receipt });
+    // The move is done; a history that cannot be written must not make it a failure.
+    await run.deps.history?.append(receipt).catch(() => undefined);
+  }
+}
+
+/** Waits and tries again what the world may have mended meanwhile; otherwise the end. */
+async function retry(
+  run: Run,
+  failed: readonly StepId[],
+  error: ErrorReport,
+  isWorthIt: boolean,
+): Promise<RunOutcome | 'retry'> {
+  run.failure ??= { failed, error };
+  if (!isWorthIt || run.retries >= maxRetries || run.signals.soft.aborted) return await fail(run, failed, error);
+  const fullMs = Math.min(longestRetryMs, firstRetryMs * 2 ** run.retries);
+  // Half of it by chance, so that several controllers do not come back together.
+  const inMs = Math.round(fullMs / 2 + (run.deps.random() * fullMs) / 2);
+  run.retries += 1;
+  run.emit({ type: 'retrying', inMs, error });
+  await run.deps.sleep(inMs, AbortSignal.any([run.signals.hard, run.signals.soft])).catch(() => undefined);
+  if (run.signals.hard.aborted) return stopped(run.signals);
+  if (run.signals.soft.aborted) return await fail(run, failed, error);
+  return 'retry';
+}
+
+/** Nothing is left to do; that is not the wanted end where a switch of this run left something down. */
+async function finish(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome> {
+  if (plan.blocked.length === 0) return { result: 'converged', steps: run.steps };
+  const isDown = [...run.down].some(([app, volumes]) => findStanding(app, volumes, state).kind !== 'runs');
+  if (isDown && run.failure !== undefined) return await fail(run, run.failure.failed, run.failure.error);
+  return { result: 'blocked', steps: run.steps, blockers: plan.blocked };
+}
+
+async function stopSoftly(run: Run): Promise<RunOutcome> {
+  if (run.down.size > 0) await recover(run);
+  return stopped(run.signals);
+}
+
+function stopped(signals: RunSignals): RunOutcome {
+  return { result: signals.soft.aborted && signals.soft.reason === superseded ? 'superseded' : 'cancelled' };
+}
+
+async function fail(run: Run, failed: readonly StepId[], error: ErrorReport): Promise<RunOutcome> {
+  const standings = run.down.size === 0 ? [] : await recover(run);
+  const message = [error.message, ...standings.map(describeStanding)].join('; ');
+  return { result: 'failed', failed, error: { ...error, message } };
+}
+
+/**
+ * Brings every application that a switch has stopped up again where its data is, and ends the holds of its ports. Soft
+ * signals do not count here: the application is down.
+ */
+async function recover(run: Run): Promise<Standing[]> {
+  const { hard } = run.signals;
+  try {
+    const state = await observeAll(run, hard);
+    const standings = standingsOf(run, state);
+    const back = new Map(standings.flatMap((one) => (one.kind === 'stopped' ? [[one.app, one.node] as const] : [])));
+    if (back.size > 0) {
+      const plan = planReturn(run.config, state, back);
+      const context = { ...run.context, state };
+      run.emit({ type: 'plan-made', plan, forecasts: [] });
+      const reachable = plan.steps.flatMap(({ action }) => nodesOf(action));
+      await run.locks.take([...new Set(reachable)], hard);
+      const signals = { hard: AbortSignal.any([hard, run.locks.lost()]), soft: new AbortController().signal };
+      await execute(plan, context, signals);
+    }
+    await dropHolds(run, state, hard);
+    return standingsOf(run, await observeAll(run, hard));
+  } catch (error) {
+    if (hard.aborted) throw error;
+    // The failure that led here is the one to tell; this one only means that nobody knows where they stand.
+    return [...run.down.keys()].map((app) => ({ app, kind: 'unknown' }));
+  }
+}
+
+function standingsOf(run: Run, state: ClusterState): Standing[] {
+  return [...run.down].map(([app, volumes]) => findStanding(app, volumes, state));
+}
+
+async function dropHolds(run: Run, state: ClusterState, signal: AbortSignal): Promise<void> {
+  const ports = [...run.down.keys()].flatMap((app) => run.config.applications[app]?.ports ?? []);
+  const isOurs = (port: number, protocol: string) =>
+    ports.some((own) => own.external === port && own.protocol === protocol);
+  const ends = Object.entries(state.nodes).map(async ([node, seen]: [NodeName, (typeof state.nodes)[string]]) => {
+    if (seen.status !== 'reachable') return;
+    const held = seen.facts.network.holds.filter(({ port, protocol }) => isOurs(port, protocol));
+    if (held.length === 0) return;
+    await (await run.cluster.node(node, signal)).network.dropHolds(held, signal);
+  });
+  await Promise.all(ends);
+}

@@ -1,0 +1,52 @@
+import type { ClusterState, NodeState } from '../model/cluster.ts';
+import type { Config, NodeName } from '../model/config.ts';
+import { AppError, toReport } from '../model/errors.ts';
+import type { Cluster } from './node-client.ts';
+import { factsOf } from './step-context.ts';
+
+export interface ObserveOptions {
+  readonly now: () => number;
+  /** What was seen before: the last facts of a node that has become unreachable, and since when it is. */
+  readonly before?: ClusterState;
+  readonly observed?: (node: NodeName, state: NodeState) => void;
+}
+
+/** All nodes of the configuration at once. What goes wrong on one is its state; only an abort is thrown. */
+export async function observe(
+  config: Config,
+  cluster: Cluster,
+  options: ObserveOptions,
+  signal: AbortSignal,
+): Promise<ClusterState> {
+  const names = [...new Set([...Object.keys(config.nodes), ...Object.keys(config.deployment)])].toSorted();
+  const states = await Promise.all(
+    names.map(async (node) => {
+      const state = await observeNode(node, cluster, options, signal);
+      options.observed?.(node, state);
+      return [node, state] as const;
+    }),
+  );
+  return { nodes: Object.fromEntries(states) };
+}
+
+async function observeNode(
+  node: NodeName,
+  cluster: Cluster,
+  { now, before }: ObserveOptions,
+  signal: AbortSignal,
+): Promise<NodeState> {
+  try {
+    const client = await cluster.node(node, signal);
+    return { status: 'reachable', facts: await client.observe(signal), observedAt: now() };
+  } catch (error) {
+    if (signal.aborted) throw new AppError('cancelled', 'cancelled', { cause: error });
+    const earlier = before?.nodes[node];
+    const lastFacts = before === undefined ? undefined : factsOf(before, node);
+    return {
+      status: 'unreachable',
+      since: earlier?.status === 'unreachable' ? earlier.since : now(),
+      error: toReport(error),
+      ...(lastFacts === undefined ? {} : { lastFacts }),
+    };
+  }
+}

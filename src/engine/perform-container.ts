@@ -1,0 +1,183 @@
+import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
+import type { AppName, VolumeId } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import { printImage } from '../model/names.ts';
+import type { ActionOf } from '../model/plan.ts';
+import { differences } from '../plan/container-spec.ts';
+import type { NodeClient } from './node-client.ts';
+import { conflict, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
+
+const pollMs = 250;
+const shownLogLines = 5;
+
+/** Has the image on the node: there already, from the registry, or from a node that has it. */
+export async function pullImage(
+  action: ActionOf<'pull-image'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(action.node, signal);
+  if ((await client.containers.imageId(action.image, signal)) !== undefined) return;
+  const progress = (what: string, doneBytes: number, totalBytes?: number) =>
+    context.emit({
+      type: 'step-progress',
+      step: context.step,
+      doneBytes,
+      ...(totalBytes === undefined ? {} : { totalBytes }),
+      what,
+    });
+  try {
+    await client.containers.pull(action.image, progress, signal);
+  } catch (error) {
+    const isMissing = error instanceof AppError && error.code === 'image-missing';
+    if (!isMissing || action.from === undefined) throw error;
+    const line = `${error.message}; copying it from "${action.from}"`;
+    context.emit({ type: 'step-output', step: context.step, line });
+    const source = await context.cluster.node(action.from, signal);
+    const tar = await source.containers.exportImage(action.image, signal);
+    let doneBytes = 0;
+    tar.on('data', (chunk: Buffer | string) => {
+      doneBytes += chunk.length;
+      progress(`copying from ${action.from}`, doneBytes);
+    });
+    tar.pause();
+    await client.containers.importImage(tar, signal);
+    if ((await client.containers.imageId(action.image, signal)) === undefined) {
+      const what = `cannot copy image "${printImage(action.image)}" from "${action.from}" to "${action.node}"`;
+      throw new AppError('image-missing', `${what}: the node does not have it afterwards`, { cause: error });
+    }
+  }
+}
+
+/** Stops our container with its grace and removes it. */
+export async function stopContainer(
+  action: ActionOf<'stop-container'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(action.node, signal);
+  const end = await client.containers.stop(action.app, context.config.settings.timeouts.stopMs, signal);
+  if (end !== undefined) {
+    const how = end.killed ? 'was killed after its grace' : `exited with code ${end.code}`;
+    context.emit({ type: 'step-output', step: context.step, line: `"${action.app}" ${how}` });
+  }
+  await client.containers.remove(action.app, signal);
+}
+
+/** Creates (or keeps, where it is as wanted) the container on volumes this node owns, and starts it. */
+export async function startContainer(
+  action: ActionOf<'start-container'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node, spec } = action;
+  const client = await context.cluster.node(node, signal);
+  const existing = await findContainer(client, spec.application, signal);
+  const isRight = existing !== undefined && differences(spec, existing).length === 0;
+  if (isActive(existing)) {
+    if (isRight) return;
+    const what = `cannot start "${spec.application}" on "${node}"`;
+    throw new AppError('docker-failed', `${what}: another container of it is ${existing.state}`);
+  }
+  const directories = await findDirectories(client, spec, nodeIdOf(context, node), signal);
+  if (existing !== undefined && !isRight) await client.containers.remove(spec.application, signal);
+  if (!isRight) await client.containers.create(spec, directories, signal);
+  await client.containers.start(spec.application, signal);
+}
+
+function isActive(container: Container | undefined): container is Container {
+  return container !== undefined && ['running', 'restarting', 'paused'].includes(container.state);
+}
+
+/** Directories of the volumes, each re-read to be owned by this node: the last guard against a second writer. */
+async function findDirectories(
+  client: NodeClient,
+  spec: ContainerSpec,
+  self: string,
+  signal: AbortSignal,
+): Promise<Record<VolumeId, string>> {
+  const directories: Record<VolumeId, string> = {};
+  for (const { volume: id } of spec.mounts) {
+    const volume = await getVolume(client, id, 'use', signal);
+    if (volume.role !== 'owner' || volume.owner !== self) {
+      throw conflict('use', id, client.node, `this node does not own it (role ${volume.role})`);
+    }
+    directories[id] = await client.volumes.directory(volume.dataset, signal);
+  }
+  return directories;
+}
+
+async function findContainer(client: NodeClient, app: AppName, signal: AbortSignal): Promise<Container | undefined> {
+  const containers = await client.containers.list(signal);
+  return containers.find((container) => container.managed && container.application === app);
+}
+
+/** Waits for the image's health check, else for all published TCP ports; an exit ends the wait at once. */
+export async function checkContainer(
+  action: ActionOf<'check-container'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(action.node, signal);
+  const { healthMs } = context.config.settings.timeouts;
+  const deadline = context.now() + healthMs;
+  const ports = action.ports.filter((port) => port.protocol === 'tcp');
+  let looks = 0;
+  while (true) {
+    const verdict = await look(client, action.app, ports, signal);
+    looks += 1;
+    if (verdict.kind === 'broken') throw await unhealthy(client, action.app, verdict.why, signal);
+    // Without a port or health check the only sign is that it is still there at a second look.
+    if (verdict.kind === 'good' && (verdict.sure || looks > 1)) return;
+    if (context.now() >= deadline) {
+      const why = verdict.kind === 'waiting' ? verdict.why : 'it did not stay up';
+      throw await unhealthy(client, action.app, `${why} after ${healthMs} ms`, signal);
+    }
+    await context.sleep(pollMs, signal);
+  }
+}
+
+type Verdict =
+  | { readonly kind: 'good'; readonly sure: boolean }
+  | { readonly kind: 'waiting'; readonly why: string }
+  | { readonly kind: 'broken'; readonly why: string };
+
+async function look(
+  client: NodeClient,
+  app: AppName,
+  ports: readonly PortKey[],
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const container = await findContainer(client, app, signal);
+  if (container === undefined) return { kind: 'broken', why: 'its container is gone' };
+  const { state, health, exit } = container;
+  if (state === 'exited' || state === 'dead') {
+    const memory = exit?.oomKilled === true ? ', out of memory' : '';
+    return { kind: 'broken', why: `it exited with code ${exit?.code ?? 'unknown'}${memory}` };
+  }
+  // Docker brings it back by its restart policy: many programs fail once or twice until another one answers.
+  if (state !== 'running') return { kind: 'waiting', why: `it is ${state}` };
+  if (health === 'unhealthy') return { kind: 'broken', why: 'its health check fails' };
+  if (health === 'starting') return { kind: 'waiting', why: 'its health check has not succeeded' };
+  if (health === 'healthy') return { kind: 'good', sure: true };
+  const answers = await Promise.all(ports.map(({ port }) => client.network.accepts(port, signal)));
+  const closed = ports.filter((_, index) => answers[index] !== true).map(({ port }) => port);
+  if (closed.length > 0) return { kind: 'waiting', why: `port ${closed.join(', ')} does not accept` };
+  return { kind: 'good', sure: ports.length > 0 };
+}
+
+async function unhealthy(client: NodeClient, app: AppName, why: string, signal: AbortSignal): Promise<AppError> {
+  const lines: string[] = [];
+  try {
+    for await (const line of client.containers.logs(app, { follow: false, tail: shownLogLines }, signal)) {
+      lines.push(line.text);
+    }
+  } catch {
+    // The verdict stands without its log lines.
+  }
+  const tail = lines.slice(-shownLogLines).join('\n');
+  return new AppError('unhealthy', `cannot bring up "${app}" on "${client.node}": ${why}`, {
+    hint: `read its log: drover logs ${app}`,
+    ...(tail === '' ? {} : { details: { log: tail } }),
+  });
+}

@@ -1,0 +1,123 @@
+import type { NodeName, VolumeId } from '../model/config.ts';
+import type { ActionOf } from '../model/plan.ts';
+import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
+
+/** A new empty dataset, unless any reachable node has one already: then that one has the data. */
+export async function createVolume(
+  action: ActionOf<'create-volume'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node, volume } = action;
+  const client = await context.cluster.node(node, signal);
+  const own = await findVolume(client, volume, signal);
+  if (own !== undefined && own.role === 'owner') {
+    if (!own.mounted) await client.volumes.mount(own.dataset, signal);
+    return;
+  }
+  if (own !== undefined) throw conflict('create', volume, node, `there is one already, in role ${own.role}`);
+  const holder = await findElsewhere(volume, node, context, signal);
+  if (holder !== undefined) throw conflict('create', volume, node, `"${holder}" has it`);
+  await client.volumes.create(volume, action.app, action.limitBytes, signal);
+}
+
+/** Another reachable node with a copy of this volume. */
+async function findElsewhere(
+  volume: VolumeId,
+  except: NodeName,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<NodeName | undefined> {
+  const others = Object.entries(context.state.nodes).filter(
+    ([node, seen]) => node !== except && seen.status === 'reachable',
+  );
+  const found = await Promise.all(
+    others.map(async ([node]) => {
+      const copy = await findVolume(await context.cluster.node(node, signal), volume, signal);
+      return copy === undefined ? [] : [node];
+    }),
+  );
+  return found.flat()[0];
+}
+
+/** Sets or lifts the refquota where it is not as wanted. */
+export async function resizeVolume(
+  action: ActionOf<'resize-volume'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(action.node, signal);
+  const volume = await getVolume(client, action.volume, 'resize', signal);
+  if (volume.limitBytes === action.limitBytes) return;
+  await client.volumes.setLimit(volume.dataset, action.limitBytes, signal);
+}
+
+/** Mounts what this node owns, and nothing else. */
+export async function mountVolume(
+  action: ActionOf<'mount-volume'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(action.node, signal);
+  const volume = await getVolume(client, action.volume, 'mount', signal);
+  if (volume.role !== 'owner' || volume.owner !== nodeIdOf(context, action.node)) {
+    throw conflict('mount', action.volume, action.node, `this node does not own it (role ${volume.role})`);
+  }
+  if (!volume.mounted) await client.volumes.mount(volume.dataset, signal);
+}
+
+/** Owner again: of a frozen volume as it was, of a released one with a higher epoch and only if nobody acquired it. */
+export async function reclaimVolume(
+  action: ActionOf<'reclaim-volume'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node, volume: id } = action;
+  const client = await context.cluster.node(node, signal);
+  const self = nodeIdOf(context, node);
+  const volume = await getVolume(client, id, 'reclaim', signal);
+  if (volume.role === 'frozen') {
+    const expected = { role: 'frozen', owner: self, epoch: volume.epoch } as const;
+    await client.volumes.setProperties(volume.dataset, expected, { role: 'owner' }, signal);
+  } else if (volume.role === 'released') {
+    await checkNobodyElse(id, node, volume.epoch, volume.owner, context, signal);
+    const next = { role: 'owner', owner: self, epoch: volume.epoch + 1 } as const;
+    await client.volumes.setProperties(volume.dataset, { role: 'released', epoch: volume.epoch }, next, signal);
+  } else if (volume.role !== 'owner' || volume.owner !== self) {
+    throw conflict('reclaim', id, node, `its role is ${volume.role}`);
+  }
+  await client.volumes.mount(volume.dataset, signal);
+}
+
+async function checkNobodyElse(
+  id: VolumeId,
+  node: NodeName,
+  epoch: number,
+  releasedTo: string | undefined,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const other of Object.keys(context.state.nodes).filter((one) => one !== node)) {
+    const isTarget = factsOf(context.state, other)?.nodeId === releasedTo;
+    // The one node that may own it by now has to say itself that it does not; others only where they can be asked.
+    if (!isTarget && context.state.nodes[other]?.status !== 'reachable') continue;
+    const copy = await findVolume(await context.cluster.node(other, signal), id, signal);
+    if (copy !== undefined && copy.role === 'owner' && copy.epoch >= epoch) {
+      throw conflict('reclaim', id, node, `"${other}" owns it with epoch ${copy.epoch}`);
+    }
+  }
+}
+
+/** No longer used by anything; the data stays. */
+export async function retireVolume(
+  action: ActionOf<'retire-volume'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(action.node, signal);
+  const volume = await getVolume(client, action.volume, 'retire', signal);
+  if (volume.role === 'retired') return;
+  await client.volumes.unmount(volume.dataset, signal);
+  const expected = { role: volume.role, epoch: volume.epoch };
+  await client.volumes.setProperties(volume.dataset, expected, { role: 'retired' }, signal);
+}

@@ -1,0 +1,63 @@
+import type { Action, ActionKind, ActionOf } from '../model/plan.ts';
+import { mergeNetwork } from '../plan/network-tables.ts';
+import { checkContainer, pullImage, startContainer, stopContainer } from './perform-container.ts';
+import { acquireVolume, freezeVolume, releaseVolume, sendFinal, settleVolume, syncVolume } from './perform-move.ts';
+import { createVolume, mountVolume, reclaimVolume, resizeVolume, retireVolume } from './perform-volume.ts';
+import type { StepContext } from './step-context.ts';
+
+type Performer<K extends ActionKind> = (
+  action: ActionOf<K>,
+  context: StepContext,
+  signal: AbortSignal,
+) => Promise<void>;
+
+/** Every kind of action and its effect; each re-reads the facts it relies on and may be run again. */
+export const performers: { readonly [K in ActionKind]: Performer<K> } = {
+  'pull-image': pullImage,
+  'create-volume': createVolume,
+  'resize-volume': resizeVolume,
+  'sync-volume': syncVolume,
+  'hold-ports': async ({ node, ports }, context, signal) => {
+    const client = await context.cluster.node(node, signal);
+    await client.network.hold(ports, context.config.settings.timeouts.switchMs, signal);
+  },
+  'stop-container': stopContainer,
+  'freeze-volume': freezeVolume,
+  'send-final': sendFinal,
+  'release-volume': releaseVolume,
+  'acquire-volume': acquireVolume,
+  'reclaim-volume': reclaimVolume,
+  'mount-volume': mountVolume,
+  'settle-volume': settleVolume,
+  'retire-volume': retireVolume,
+  'start-container': startContainer,
+  'check-container': checkContainer,
+  'replace-network': replaceNetwork,
+};
+
+/** Reading and loading a node's table is one act: other switches of the same plan change it too. */
+async function replaceNetwork(
+  action: ActionOf<'replace-network'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(action.node, signal);
+  await context.tables(action.node).use(async () => {
+    const now = await client.network.read(signal);
+    await client.network.replace(mergeNetwork(now, action), action.dropHolds, signal);
+  }, signal);
+}
+
+/** One action's effect. */
+export function perform(action: Action, context: StepContext, signal: AbortSignal): Promise<void> {
+  return performOne(action, context, signal);
+}
+
+function performOne<K extends ActionKind>(
+  action: ActionOf<K>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const performer: Performer<K> = performers[action.kind];
+  return performer(action, context, signal);
+}

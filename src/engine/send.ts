@@ -1,0 +1,249 @@
+import type { Snapshot, Volume } from '../model/cluster.ts';
+import type { NodeName, VolumeId } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import { holdTag, properties } from '../model/names.ts';
+import type { NodeClient, SendSource } from './node-client.ts';
+import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
+import { compareTxg, describeSnapshots, droppable, findCommonBase } from './volume-base.ts';
+
+/** Both ends of a move, connected. */
+export interface Pair {
+  readonly volume: VolumeId;
+  readonly from: NodeName;
+  readonly to: NodeName;
+  readonly source: NodeClient;
+  readonly target: NodeClient;
+}
+
+/** Both copies as they are now. */
+export interface Ends {
+  readonly source: Volume;
+  readonly target: Volume | undefined;
+}
+
+/** Connects to both ends. */
+export async function openPair(
+  action: { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId },
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<Pair> {
+  const [source, target] = await Promise.all([
+    context.cluster.node(action.from, signal),
+    context.cluster.node(action.to, signal),
+  ]);
+  return { volume: action.volume, from: action.from, to: action.to, source, target };
+}
+
+/** Reads both copies; throws `volume-conflict` where the target's is one that must not be received into. */
+export async function readEnds(pair: Pair, signal: AbortSignal): Promise<Ends> {
+  const [source, target] = await Promise.all([
+    getVolume(pair.source, pair.volume, 'send', signal),
+    findVolume(pair.target, pair.volume, signal),
+  ]);
+  if (target !== undefined) checkReceivable(pair, source, target);
+  return { source, target };
+}
+
+function checkReceivable(pair: Pair, source: Volume, target: Volume): void {
+  const isCopy = target.role === 'incoming' || target.role === 'replica' || target.role === 'released';
+  if (!isCopy) throw conflict('receive', pair.volume, pair.to, `its copy there is in role ${target.role}`);
+  if (target.epoch > source.epoch) {
+    throw conflict(
+      'send',
+      pair.volume,
+      pair.from,
+      `the copy on "${pair.to}" has epoch ${target.epoch}, this one ${source.epoch}`,
+    );
+  }
+}
+
+/**
+ * Ends a receive that was interrupted: goes on at the byte where its snapshot is still there, gives it up (with a
+ * line that says why) where not. True where something was received.
+ */
+export async function finishPartial(pair: Pair, context: StepContext, signal: AbortSignal): Promise<boolean> {
+  const { target } = await readEnds(pair, signal);
+  if (target?.resumeToken === undefined) return false;
+  const token = await pair.source.volumes.readToken(target.resumeToken, signal);
+  if (token === undefined) {
+    const line = `giving up the partial receive of "${target.dataset}" on "${pair.to}": its snapshot is gone on "${pair.from}"`;
+    context.emit({ type: 'step-output', step: context.step, line });
+    await pair.target.volumes.abortReceive(target.dataset, signal);
+    return false;
+  }
+  const source = { kind: 'resume', token: target.resumeToken } as const;
+  await transfer(
+    pair,
+    context,
+    { source, dataset: target.dataset, totalBytes: token.remainingBytes, what: 'resuming' },
+    signal,
+  );
+  await confirm(pair, context, token.toGuid, signal);
+  return true;
+}
+
+/** Sends up to `snapshot`, in single increments over every snapshot that some other copy has as its newest. */
+export async function sendUpTo(
+  pair: Pair,
+  context: StepContext,
+  snapshot: string,
+  what: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { source } = await readEnds(pair, signal);
+  const last = source.snapshots.find(({ name }) => name === snapshot);
+  if (last === undefined) throw conflict('send', pair.volume, pair.from, `its snapshot @${snapshot} is gone`);
+  const needed = neededGuids(context, pair.volume, [pair.from, pair.to]);
+  const stops = source.snapshots.filter(
+    (one) => one === last || (needed.guids.has(one.guid) && compareTxg(one, last) < 0),
+  );
+  for (const stop of stops) await sendOne(pair, context, stop, what, signal);
+}
+
+async function sendOne(
+  pair: Pair,
+  context: StepContext,
+  snapshot: Snapshot,
+  what: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const ends = await readEnds(pair, signal);
+  const base = findCommonBase(ends.source, ends.target);
+  if (base.kind === 'diverged') throw diverged(pair, ends);
+  if (base.kind === 'base' && (base.guid === snapshot.guid || compareTxg(base, snapshot) > 0)) return;
+  await pair.source.volumes.hold(ends.source.dataset, snapshot.name, holdTag, signal);
+  const baseName = base.kind === 'base' ? base.name : undefined;
+  const source: SendSource = {
+    kind: 'snapshot',
+    dataset: ends.source.dataset,
+    snapshot: `@${snapshot.name}`,
+    ...(baseName === undefined ? {} : { base: baseName }),
+  };
+  const totalBytes = await pair.source.volumes.estimate(ends.source.dataset, snapshot.name, baseName, signal);
+  const dataset = ends.target?.dataset ?? pair.target.volumes.datasetName(pair.volume, ends.source.application);
+  await transfer(
+    pair,
+    context,
+    { source, dataset, totalBytes, what },
+    signal,
+    receiveProperties(pair, context, ends.source),
+  );
+  await confirm(pair, context, snapshot.guid, signal);
+}
+
+interface Transfer {
+  readonly source: SendSource;
+  readonly dataset: string;
+  readonly totalBytes: number | undefined;
+  readonly what: string;
+}
+
+async function transfer(
+  pair: Pair,
+  context: StepContext,
+  { source, dataset, totalBytes, what }: Transfer,
+  signal: AbortSignal,
+  given: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const progress = (doneBytes: number) =>
+    context.emit({
+      type: 'step-progress',
+      step: context.step,
+      doneBytes,
+      ...(totalBytes === undefined ? {} : { totalBytes }),
+      what,
+    });
+  const request = { from: pair.from, to: pair.to, source, dataset, properties: given };
+  const result = await context.cluster.transfer(request, progress, signal);
+  context.sent({ ...result, volume: pair.volume, to: pair.to });
+}
+
+function receiveProperties(pair: Pair, context: StepContext, source: Volume): Record<string, string> {
+  return {
+    [properties.volume]: pair.volume,
+    ...(source.application === undefined ? {} : { [properties.application]: source.application }),
+    [properties.role]: 'incoming',
+    [properties.owner]: nodeIdOf(context, pair.from),
+    [properties.epoch]: `${source.epoch}`,
+    ...(source.flags === undefined ? {} : { [properties.flags]: source.flags }),
+  };
+}
+
+/**
+ * The target's newest snapshot must be the one that was sent. Then the new base is secured on both ends (hold and
+ * bookmark) before older ones go: in the other order a crash could leave no common base.
+ */
+async function confirm(pair: Pair, context: StepContext, guid: string, signal: AbortSignal): Promise<void> {
+  const { source, target } = await readEnds(pair, signal);
+  const arrived = target?.snapshots.at(-1);
+  if (target === undefined || arrived?.guid !== guid) {
+    throw conflict(
+      'receive',
+      pair.volume,
+      pair.to,
+      `its newest snapshot has guid ${arrived?.guid ?? 'none'}, not ${guid}`,
+    );
+  }
+  await pair.target.volumes.hold(target.dataset, arrived.name, holdTag, signal);
+  if (factsOf(context.state, pair.from)?.capabilities.bookmarks !== false) {
+    const sent = source.snapshots.find((one) => one.guid === guid);
+    if (sent !== undefined) await pair.source.volumes.bookmark(source.dataset, sent.name, sent.name, signal);
+  }
+  await dropOlder(pair, context, guid, signal);
+}
+
+/**
+ * Destroys our own snapshots and bookmarks before the one with this guid on both ends, except where a copy on a third
+ * node builds on them.
+ */
+export async function dropOlder(pair: Pair, context: StepContext, guid: string, signal: AbortSignal): Promise<void> {
+  const needed = neededGuids(context, pair.volume, [pair.from, pair.to]);
+  // A node that cannot be asked may hold a copy whose base is any of them.
+  if (!needed.complete) return;
+  await dropOn(pair.source, pair.volume, guid, needed.guids, signal);
+  await dropOn(pair.target, pair.volume, guid, needed.guids, signal);
+}
+
+async function dropOn(
+  client: NodeClient,
+  volume: VolumeId,
+  guid: string,
+  needed: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const copy = await findVolume(client, volume, signal);
+  const keep = copy?.snapshots.find((one) => one.guid === guid);
+  if (copy === undefined || keep === undefined) return;
+  for (const { name } of droppable(copy.snapshots, keep, needed)) {
+    await client.volumes.releaseHold(copy.dataset, name, holdTag, signal);
+    await client.volumes.destroySnapshot(copy.dataset, name, signal);
+  }
+  for (const { name } of droppable(copy.bookmarks, keep, needed)) {
+    await client.volumes.destroyBookmark(copy.dataset, name, signal);
+  }
+}
+
+/** Newest snapshots of the copies on third nodes: as long as they stay, those copies can be brought up to date. */
+function neededGuids(context: StepContext, volume: VolumeId, ends: readonly NodeName[]) {
+  const guids = new Set<string>();
+  let complete = true;
+  for (const node of Object.keys(context.config.nodes).filter((one) => !ends.includes(one))) {
+    const facts = factsOf(context.state, node);
+    if (facts === undefined) complete = false;
+    const newest = facts?.volumes.find((copy) => copy.id === volume)?.snapshots.at(-1);
+    if (newest !== undefined) guids.add(newest.guid);
+  }
+  return { guids, complete };
+}
+
+/** Both lists, since only a person can decide which one is right. */
+export function diverged(pair: Pair, ends: Ends): AppError {
+  return new AppError(
+    'volume-conflict',
+    `cannot send volume "${pair.volume}" from "${pair.from}" to "${pair.to}": the newest snapshot there is not known here`,
+    {
+      hint: `destroy the copy on "${pair.to}" by hand if nobody needs it, or leave the application on "${pair.from}"`,
+      details: { [pair.from]: describeSnapshots(ends.source), [pair.to]: describeSnapshots(ends.target) },
+    },
+  );
+}

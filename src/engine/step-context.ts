@@ -1,0 +1,86 @@
+import type { ClusterState, NodeFacts, Volume } from '../model/cluster.ts';
+import type { Config, NodeName, VolumeId } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import type { EngineEventBody } from '../model/events.ts';
+import type { StepId } from '../model/plan.ts';
+import type { Cluster, NodeClient, TransferResult } from './node-client.ts';
+import type { Semaphore, TransferSlots } from './semaphore.ts';
+
+/** What every step of one pass shares. */
+export interface RunContext {
+  readonly config: Config;
+  /** As observed before the pass; steps re-read the facts they rely on. */
+  readonly state: ClusterState;
+  readonly cluster: Cluster;
+  readonly now: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly emit: (event: EngineEventBody) => void;
+  readonly transfers: TransferSlots;
+  /** One change of a node's network table at a time. */
+  readonly tables: (node: NodeName) => Semaphore;
+  /** Releases of this run: what an acquire may go by when the source has become unreachable. */
+  readonly released: Map<VolumeId, ReleasedVolume>;
+  readonly sent: (sent: SentStream) => void;
+}
+
+export interface StepContext extends RunContext {
+  readonly step: StepId;
+}
+
+export interface ReleasedVolume {
+  readonly targetId: string;
+  readonly epoch: number;
+  /** The newest snapshot the source had when it let go. */
+  readonly guid: string;
+}
+
+export interface SentStream extends TransferResult {
+  readonly volume: VolumeId;
+  readonly to: NodeName;
+}
+
+/** The last known facts of a node, also of one that is unreachable now. */
+export function factsOf(state: ClusterState, node: NodeName): NodeFacts | undefined {
+  const seen = state.nodes[node];
+  if (seen === undefined) return undefined;
+  return seen.status === 'reachable' ? seen.facts : seen.lastFacts;
+}
+
+/** The id that `drover:owner` on any node uses for this one; throws where the node was never observed. */
+export function nodeIdOf(context: RunContext, node: NodeName): string {
+  const id = factsOf(context.state, node)?.nodeId;
+  if (id === undefined) {
+    throw new AppError('connection-failed', `cannot identify node "${node}": it has not been observed`, {
+      retryable: true,
+    });
+  }
+  return id;
+}
+
+/** This node's copy of the volume, read now. */
+export async function findVolume(
+  client: NodeClient,
+  volume: VolumeId,
+  signal: AbortSignal,
+): Promise<Volume | undefined> {
+  return (await client.volumes.list(signal)).find((one) => one.id === volume);
+}
+
+/** As `findVolume`; throws `volume-conflict` where the node has no copy. */
+export async function getVolume(
+  client: NodeClient,
+  volume: VolumeId,
+  what: string,
+  signal: AbortSignal,
+): Promise<Volume> {
+  const found = await findVolume(client, volume, signal);
+  if (found === undefined) throw conflict(what, volume, client.node, 'the node has no copy of it');
+  return found;
+}
+
+/** A fact a step relies on is no longer so. */
+export function conflict(what: string, volume: VolumeId, node: NodeName, why: string, hint?: string): AppError {
+  return new AppError('volume-conflict', `cannot ${what} volume "${volume}" on "${node}": ${why}`, {
+    ...(hint === undefined ? {} : { hint }),
+  });
+}

@@ -1,0 +1,60 @@
+import type { Snapshot, Volume } from '../model/cluster.ts';
+import { parseSnapshotName, snapshotName } from '../model/names.ts';
+
+/** Where an increment can start: the newest snapshot of the target, found on the source by guid. */
+export type BaseResult =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'base'; readonly guid: string; readonly createTxg: string; readonly name: string }
+  | { readonly kind: 'diverged' };
+
+/** Order of creation on one pool; 64-bit numbers that stay text. */
+export function compareTxg(a: Snapshot, b: Snapshot): number {
+  const [left, right] = [BigInt(a.createTxg), BigInt(b.createTxg)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/**
+ * The common base of two copies: the target's newest snapshot must be a snapshot or a bookmark of the source, because
+ * a receive is never forced. `name` is what `zfs send -i` takes, `@…` or `#…`.
+ */
+export function findCommonBase(source: Volume, target: Volume | undefined): BaseResult {
+  const newest = target?.snapshots.at(-1);
+  if (newest === undefined) return { kind: 'none' };
+  const snapshot = source.snapshots.find((one) => one.guid === newest.guid);
+  if (snapshot !== undefined) return { kind: 'base', ...snapshot, name: `@${snapshot.name}` };
+  const bookmark = source.bookmarks.find((one) => one.guid === newest.guid);
+  if (bookmark !== undefined) return { kind: 'base', ...bookmark, name: `#${bookmark.name}` };
+  return { kind: 'diverged' };
+}
+
+/** Name for the next snapshot of this epoch, after everything both copies have. */
+export function nextSnapshotName(epoch: number, copies: readonly (Volume | undefined)[]): string {
+  const numbers = copies.flatMap((copy) =>
+    [...(copy?.snapshots ?? []), ...(copy?.bookmarks ?? [])].flatMap(({ name }) => {
+      const parsed = parseSnapshotName(name);
+      return parsed?.epoch === epoch ? [parsed.n] : [];
+    }),
+  );
+  return snapshotName(epoch, Math.max(0, ...numbers) + 1);
+}
+
+/** Our own snapshots (or bookmarks) older than `keep`, other than those some copy still needs as its base. */
+export function droppable(
+  marks: readonly Snapshot[],
+  keep: Snapshot,
+  needed: ReadonlySet<string>,
+): readonly Snapshot[] {
+  return marks.filter(
+    (one) =>
+      parseSnapshotName(one.name) !== undefined &&
+      one.guid !== keep.guid &&
+      !needed.has(one.guid) &&
+      compareTxg(one, keep) < 0,
+  );
+}
+
+/** Both snapshot lists, for the message of a conflict. */
+export function describeSnapshots(volume: Volume | undefined): string {
+  const names = volume?.snapshots.map(({ name, guid }) => `@${name} (${guid})`) ?? [];
+  return names.length === 0 ? 'no snapshots' : names.slice(-5).join(', ');
+}

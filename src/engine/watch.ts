@@ -1,0 +1,206 @@
+import type { Config, NodeName } from '../model/config.ts';
+import { toReport } from '../model/errors.ts';
+import type { EngineEventBody, RunOutcome } from '../model/events.ts';
+import type { Plan } from '../model/plan.ts';
+import type { RunSignals } from './execute.ts';
+import type { Cluster } from './node-client.ts';
+import { createSingleFlight } from './single-flight.ts';
+import type { EngineDeps } from './types.ts';
+
+export interface WatchInput {
+  readonly deps: EngineDeps;
+  readonly clusterOf: (config: Config) => Cluster;
+  readonly emit: (event: EngineEventBody) => void;
+  /** One run to its outcome; never throws. */
+  readonly run: (config: Config, signals: RunSignals) => Promise<RunOutcome>;
+  /** Observes and plans; reads only. */
+  readonly plan: (config: Config, signal: AbortSignal) => Promise<Plan>;
+}
+
+export interface Watch {
+  start(hard: AbortSignal, soft: AbortSignal): Promise<void>;
+  /** Runs again whatever happened before; false where nothing is watched. */
+  retry(): boolean;
+}
+
+const tickMs = 30_000;
+const reconnectMs = 5_000;
+/** Docker tells several events for one change. */
+const eventsSettleMs = 500;
+
+/** `files`: they were saved. `drift`: something on a node may have changed. `retry`: a person says so. */
+type Mark = 'files' | 'drift' | 'retry';
+
+/** Carries no content: every mark means that files are read and nodes observed anew. */
+export function createWatch(input: WatchInput): Watch {
+  let mark: ((kind: Mark) => void) | undefined;
+  return {
+    retry: () => {
+      mark?.('retry');
+      return mark !== undefined;
+    },
+    start: async (hard, soft) => {
+      const session = createSession(input, hard, soft);
+      mark = session.mark;
+      try {
+        await session.run();
+      } finally {
+        mark = undefined;
+      }
+    },
+  };
+}
+
+function createSession(input: WatchInput, hard: AbortSignal, soft: AbortSignal) {
+  const { deps, emit } = input;
+  const over = AbortSignal.any([hard, soft]);
+  const marks = createMarks(over);
+  /** The configuration in force: the newest one without problems. */
+  let config: Config | undefined;
+  let problemsShown = '';
+  let isRunning = false;
+  /** The steps of the last run that ended in a failure nobody but a person can mend. */
+  let givenUp: string | undefined;
+
+  const flight = createSingleFlight<Config>({
+    key: ({ revision }) => revision,
+    run: async (wanted, stop) => {
+      isRunning = true;
+      const outcome = await input.run(wanted, { hard, soft: AbortSignal.any([soft, stop]) });
+      isRunning = false;
+      givenUp = needsPerson(outcome) ? await stepsOf(wanted) : undefined;
+      // What happened on the nodes while it ran has not been looked at.
+      if (outcome.result === 'converged') marks.add('drift');
+    },
+  });
+
+  const stepsOf = async (wanted: Config): Promise<string | undefined> => {
+    try {
+      return (await input.plan(wanted, hard)).steps.map(({ id }) => id).join('\n');
+    } catch {
+      return undefined;
+    }
+  };
+
+  const readFiles = async (): Promise<boolean> => {
+    const loaded = await deps.load();
+    if (!loaded.ok) {
+      const shown = JSON.stringify(loaded.problems);
+      if (shown !== problemsShown) emit({ type: 'config-rejected', problems: loaded.problems });
+      problemsShown = shown;
+      return false;
+    }
+    const isNew = loaded.config.revision !== config?.revision;
+    if (isNew || problemsShown !== '') emit({ type: 'config-loaded', config: loaded.config });
+    problemsShown = '';
+    config = loaded.config;
+    return isNew;
+  };
+
+  const handle = async (kinds: ReadonlySet<Mark>): Promise<void> => {
+    const isNew = kinds.has('files') || config === undefined ? await readFiles() : false;
+    if (config === undefined) return;
+    if (isNew || kinds.has('retry')) return flight.request(config);
+    if (isRunning || !kinds.has('drift')) return;
+    const steps = await stepsOf(config);
+    if (steps !== undefined && steps !== '' && steps !== givenUp) flight.request(config);
+  };
+
+  const run = async (): Promise<void> => {
+    const sources = [
+      tick(deps, marks.add, over),
+      deps.watchFiles?.(() => marks.add('files'), over) ?? Promise.resolve(),
+      followNodes(input, () => config, marks.add, over),
+    ];
+    // A source that fails ends the watching; without it, changes would go unnoticed in silence.
+    const failed = Promise.all(sources).then(() => undefined);
+    failed.catch(() => marks.add('drift'));
+    marks.add('files');
+    while (!over.aborted) {
+      const kinds = await Promise.race([marks.take(), failed.then(() => new Set<Mark>())]);
+      if (over.aborted) break;
+      await handle(kinds).catch((error: unknown) => {
+        if (!over.aborted) emit({ type: 'retrying', inMs: tickMs, error: toReport(error) });
+      });
+    }
+    await flight.idle();
+    await failed;
+  };
+
+  return { run, mark: marks.add };
+}
+
+/** A person has to change something before the same steps can succeed. */
+function needsPerson(outcome: RunOutcome): boolean {
+  return outcome.result === 'cancelled' || (outcome.result === 'failed' && !outcome.error.retryable);
+}
+
+/** Marks that gather until somebody takes them. */
+function createMarks(over: AbortSignal) {
+  let kinds = new Set<Mark>();
+  let wake = () => {};
+  over.addEventListener('abort', () => wake(), { once: true });
+  return {
+    add: (kind: Mark): void => {
+      kinds.add(kind);
+      wake();
+    },
+    take: async (): Promise<ReadonlySet<Mark>> => {
+      if (kinds.size === 0 && !over.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      const taken = kinds;
+      kinds = new Set();
+      return taken;
+    },
+  };
+}
+
+async function tick(deps: EngineDeps, mark: (kind: Mark) => void, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    await deps.sleep(tickMs, over).catch(() => undefined);
+    if (!over.aborted) mark('drift');
+  }
+}
+
+/** Listens to the containers of every node of the configuration in force. */
+async function followNodes(
+  input: WatchInput,
+  config: () => Config | undefined,
+  mark: (kind: Mark) => void,
+  over: AbortSignal,
+): Promise<void> {
+  const followed = new Map<NodeName, Promise<void>>();
+  while (!over.aborted) {
+    const now = config();
+    for (const node of Object.keys(now?.nodes ?? {})) {
+      if (now === undefined || followed.has(node)) continue;
+      const following = followNode(input, node, now, mark, over).finally(() => followed.delete(node));
+      followed.set(node, following);
+    }
+    await input.deps.sleep(now === undefined ? eventsSettleMs : reconnectMs, over).catch(() => undefined);
+  }
+  await Promise.all(followed.values());
+}
+
+/** Until the connection ends; the next round of `followNodes` takes it up again. */
+async function followNode(
+  { deps, clusterOf }: WatchInput,
+  node: NodeName,
+  config: Config,
+  mark: (kind: Mark) => void,
+  over: AbortSignal,
+): Promise<void> {
+  try {
+    const client = await clusterOf(config).node(node, over);
+    for await (const event of client.containers.events(over)) {
+      if (event.application === undefined) continue;
+      await deps.sleep(eventsSettleMs, over);
+      mark('drift');
+    }
+  } catch {
+    // Unreachable is seen, and told, by the next observation.
+  }
+}
