@@ -45,14 +45,14 @@ const keys = [
   'entrypoint',
 ];
 
-const hints: Readonly<Record<string, string>> = {
+const hints: ReadonlyMap<string, string> = new Map(Object.entries({
   restart_policy: 'write "restart: always"',
   networks: 'every published port is reachable on every node: use "links"',
   expose: 'publish the port with "ports" and use "links"',
   deploy: 'use "mem_limit", "cpu_shares" and "restart"; deployment.yml says where an application runs',
   env_file: 'write the variables under "environment"',
   container_name: 'the container is named after the service',
-};
+}));
 
 /** The part of Compose that has a meaning here; every other key is refused at its line. */
 export function readComposeForm(root: Fields): Drafts {
@@ -76,7 +76,7 @@ export function readComposeForm(root: Fields): Drafts {
 }
 
 function refuseKey(key: string, place: Place, allowed: readonly string[]): void {
-  complainAtKey(place, `the key ${quote(key)} is not supported`, () => hints[key] ?? didYouMean(key, allowed));
+  complainAtKey(place, `the key ${quote(key)} is not supported`, () => hints.get(key) ?? didYouMean(key, allowed));
 }
 
 function checkTopVolumes(place: Place): void {

@@ -1,6 +1,6 @@
-import { complain, complainAtKey, type Place, type Placed, readFields, readItems, readText, required } from './fields.ts';
+import { complain, complainAtKey, type Fields, type Place, type Placed, readFields, readItems, readText, required } from './fields.ts';
 import { checkVersion } from './native-form.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean, nearest } from './suggest.ts';
 import { hostComplaint } from './values.ts';
 import { quote } from './yaml-node.ts';
 
@@ -26,16 +26,23 @@ export function readDeploymentFile(
   const fields = readFields(root, 'the deployment configuration', shape);
   if (fields === undefined) return [];
   checkVersion(required(fields, 'version', 'write "version: 1" at the top of the file'));
-  const near = required(fields, 'nodes');
-  if (near === undefined) return [];
-  if (near.node.kind === 'scalar' && near.node.type === 'null') {
-    complain(near, `"nodes" must be a mapping, not nothing; ${nothingRemoved}`, shape);
+  const place = fields.entries.get('nodes');
+  if (place === undefined || (place.node.kind === 'scalar' && place.node.type === 'null')) {
+    reportNoNodes(fields, place);
     return [];
   }
-  const nodes = readFields(near, '"nodes"', shape);
+  const nodes = readFields(place, '"nodes"', shape);
   return [...(nodes?.entries ?? [])].map(([name, place]) => {
     checkNodeName(name, place, namedNodes);
     return { name, place, applications: readApplications(name, place, applications) };
+  });
+}
+
+function reportNoNodes(fields: Fields, place: Place | undefined): void {
+  if (place !== undefined) return complain(place, `"nodes" must be a mapping, not nothing; ${nothingRemoved}`, shape);
+  complainAtKey(fields.place, `"nodes" is missing; ${nothingRemoved}`, () => {
+    const near = nearest('nodes', fields.entries.keys());
+    return near === undefined ? shape : `rename ${quote(near)} to "nodes"`;
   });
 }
 

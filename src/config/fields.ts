@@ -82,15 +82,19 @@ export function required(fields: Fields, name: string, hint?: string): Place | u
   return complainAtKey(fields.place, `${quote(name)} is missing`, near);
 }
 
-/** Reports every entry whose name is not allowed. */
-export function refuseOthers(fields: Fields, allowed: readonly string[], message = 'unknown key'): void {
+/** Reports every entry whose name is not allowed; `hints` by name come before likeness. */
+export function refuseOthers(
+  fields: Fields,
+  allowed: readonly string[],
+  message = 'unknown key',
+  hints?: ReadonlyMap<string, string>,
+): void {
   for (const [name, place] of fields.entries) {
     if (allowed.includes(name)) continue;
-    complainAtKey(
-      place,
-      `${message} ${quote(name)}`,
-      () => didYouMean(name, allowed.filter((key) => !fields.entries.has(key))) ?? `use one of: ${allowed.join(', ')}`,
-    );
+    complainAtKey(place, `${message} ${quote(name)}`, () => {
+      const free = allowed.filter((key) => !fields.entries.has(key));
+      return hints?.get(name) ?? didYouMean(name, free) ?? `use one of: ${allowed.join(', ')}`;
+    });
   }
 }
 

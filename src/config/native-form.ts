@@ -70,19 +70,16 @@ const keys = [
   'entrypoint',
 ];
 
-const nearKeys: Readonly<Record<string, string>> = {
-  restart: 'write "restart_policy: {name: …}"',
-  env: 'write "environment"',
-  build: 'build the image elsewhere, push it, and give its name as "image"',
-};
+const nearKeys: ReadonlyMap<string, string> = new Map([
+  ['restart', 'write "restart_policy: {name: …}"'],
+  ['env', 'write "environment"'],
+  ['build', 'build the image elsewhere, push it, and give its name as "image"'],
+]);
 
 function readApplication(name: string, place: Place): Draft | undefined {
   const fields = readFields(place, `the application ${quote(name)}`);
   if (fields === undefined) return undefined;
-  for (const [key, entry] of fields.entries) {
-    if (!keys.includes(key) && nearKeys[key] !== undefined) complainAtKey(entry, `unknown key ${quote(key)}`, nearKeys[key]);
-  }
-  refuseOthers(fields, [...keys, ...Object.keys(nearKeys)]);
+  refuseOthers(fields, keys, 'unknown key', nearKeys);
   const read = <T>(key: string, reader: (entry: Place) => T | undefined): T | undefined => {
     const entry = fields.entries.get(key);
     return entry === undefined ? undefined : reader(entry);

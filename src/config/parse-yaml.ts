@@ -17,13 +17,34 @@ export interface YamlResult {
 /** Nodes that aliases and merge keys may add to a file: far more than people write, far less than hurts. */
 const maxExpandedNodes = 100_000;
 
+/** Lines and commas: what bounds the number of values, and with it the time that reading takes. */
+const maxSeparators = 100_000;
+
 /** One YAML document as a tree with positions; never throws, whatever the text. */
 export function parseYaml(text: string): YamlResult {
+  const refused = refuseUnread(text);
+  if (refused !== undefined) return { problems: [refused] };
   try {
     return buildTree(text, parseEvents(text, {}));
   } catch (error) {
     return { problems: [syntaxProblem(error)] };
   }
+}
+
+/** What need not be parsed to be known as no configuration; garbage must not take its time. */
+function refuseUnread(text: string): YamlProblem | undefined {
+  const nul = text.indexOf('\0');
+  if (nul >= 0) return { offset: nul, message: 'holds a NUL character', hint: 'save the file as plain UTF-8 text' };
+  let separators = 0;
+  for (let offset = 0; offset < text.length; offset += 1) {
+    const code = text.charCodeAt(offset);
+    if (code !== 0x0a && code !== 0x0d && code !== 0x2c) continue;
+    separators += 1;
+    if (separators > maxSeparators) {
+      return { offset, message: `has more than ${maxSeparators} lines and list entries`, hint: 'is this the right file?' };
+    }
+  }
+  return undefined;
 }
 
 function syntaxProblem(error: unknown): YamlProblem {
@@ -42,7 +63,8 @@ function syntaxProblem(error: unknown): YamlProblem {
 function hintFor(reason: string): string | undefined {
   if (reason.includes('tab character')) return 'indent with spaces';
   if (reason.includes('unexpected end of')) return 'close the bracket or quote that is still open';
-  if (reason.includes('null byte') || reason.includes('non-printable')) return 'save the file as plain UTF-8 text';
+  if (reason.includes('non-printable')) return 'save the file as plain UTF-8 text';
+  if (reason.includes('deficient indentation')) return 'indent this line further, or close what is open above it';
   if (reason.includes('indentation')) return 'indent the entries of one list or mapping by the same number of spaces';
   return undefined;
 }

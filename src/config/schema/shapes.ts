@@ -1,0 +1,232 @@
+import { z } from 'zod';
+
+/**
+ * The three files as editors see them. The program reads them with the readers of this folder, which say more and know
+ * places; a test holds both to the same cases. `schemaFiles` gives the JSON Schemas that are made from here.
+ */
+
+const port = z.int().min(1).max(65_535);
+const variables = z.record(z.string().regex(/^[^=]+$/), z.string());
+const path = z.string().startsWith('/').describe('Absolute path inside the container.');
+const size = z
+  .string()
+  .regex(/^[0-9]+(\.[0-9]+)?[KMGTkmgt]?$/)
+  .describe('Digits, an optional fraction and one of K, M, G, T (1024-based), in quotes: "500M", "1.5G".');
+const bytes = z.int().min(1);
+const image = z
+  .string()
+  .min(1)
+  .describe('repository[:tag] or repository@sha256:…; without a tag, `latest`. A registry may have a port.');
+const words = z.array(z.string()).min(1);
+const cpuShares = z.int().min(0).max(262_144).describe('Relative CPU weight; Docker\'s default is 1024.');
+
+const volumeFields = {
+  mountpoint: path,
+  maximum_size: size.optional(),
+  dataset_id: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('Identity of the data across nodes and renames. Default: made from the names.'),
+};
+
+const nativeApplication = z.strictObject({
+  image,
+  ports: z
+    .array(
+      z.strictObject({
+        internal: port.describe('Port inside the container.'),
+        external: port.describe('Port on every node; used by one application of the deployment only.'),
+        protocol: z.enum(['tcp', 'udp']).optional().describe('Default: tcp.'),
+      }),
+    )
+    .optional()
+    .describe('Ports that every node serves or forwards.'),
+  links: z
+    .array(
+      z.strictObject({
+        local_port: port.describe('Port that the variables are named after.'),
+        remote_port: port.describe('External port of the other application.'),
+        alias: z.string().regex(/^[A-Za-z0-9_-]+$/).describe('Start of the variables: ALIAS_PORT_<local_port>_TCP….'),
+      }),
+    )
+    .optional()
+    .describe('Environment variables that lead to other applications, wherever they run.'),
+  environment: variables.nullable().optional().describe('Variables; values are strings, so put numbers in quotes.'),
+  volume: z.strictObject(volumeFields).optional().describe('The data that moves with the application.'),
+  volumes: z.array(z.strictObject(volumeFields)).optional().describe('Further volumes, side by side.'),
+  mem_limit: z
+    .union([bytes, z.string().regex(/^[0-9]+[KMGT]$/)])
+    .optional()
+    .describe('Memory limit: bytes, or digits with a capital unit such as "512M".'),
+  cpu_shares: cpuShares.optional(),
+  restart_policy: z
+    .union([
+      z.strictObject({ name: z.enum(['never', 'always', 'unless-stopped']) }),
+      z.strictObject({ name: z.literal('on-failure'), maximum_retry_count: z.int().min(1).nullable().optional() }),
+    ])
+    .optional()
+    .describe('What Docker does when the container ends. Default: never.'),
+  command: words.optional().describe("Arguments in place of the image's own."),
+  entrypoint: words.optional().describe("Program in place of the image's own."),
+});
+
+const native = z
+  .looseObject({
+    version: z.literal(1),
+    applications: z.record(applicationName(), nativeApplication).describe('Every application by its name.'),
+  })
+  .describe('The native form, the same as Flocker\'s.');
+
+function applicationName() {
+  return z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/).max(100);
+}
+
+const assignments = z.array(z.string()).describe('Each NAME=value.');
+const serviceLinks = z.array(z.string().regex(/^[^:]+(:[^:]+)?$/)).describe('Each "service" or "service:alias".');
+
+const fig = z
+  .record(
+    applicationName(),
+    z.strictObject({
+      image,
+      environment: z.union([variables, assignments]).optional(),
+      ports: z.array(z.string().regex(/^[0-9]+:[0-9]+$/)).optional().describe('Each "host:container".'),
+      links: serviceLinks.optional(),
+      volumes: z.array(path).length(1).optional().describe('One path inside the container.'),
+      mem_limit: bytes.optional().describe('Memory limit in bytes.'),
+    }),
+  )
+  .describe('Fig\'s form: every top-level key is a service.');
+
+const composePort = z.union([
+  z.string().regex(/^[0-9]+:[0-9]+(\/(tcp|udp))?$/),
+  z.strictObject({
+    target: port,
+    published: z.union([port, z.string().regex(/^[0-9]+$/)]),
+    protocol: z.enum(['tcp', 'udp']).optional(),
+  }),
+]);
+
+const composeVolume = z.union([
+  z.string().regex(/^(\/[^:]*|[a-zA-Z0-9][a-zA-Z0-9_.-]*:\/[^:]*(:rw)?)$/),
+  z.strictObject({ type: z.literal('volume').optional(), source: z.string().optional(), target: path }),
+]);
+
+const composeService = z.object({
+  image,
+  environment: z
+    .union([z.record(z.string(), z.union([z.string(), z.number(), z.null()])), assignments])
+    .nullable()
+    .optional(),
+  ports: z.array(composePort).optional().describe('Each "8080:80", "8080:80/udp" or {target, published}.'),
+  volumes: z.array(composeVolume).optional().describe('Each "/data" or "name:/data"; paths of the host do not move.'),
+  links: serviceLinks.optional(),
+  depends_on: z
+    .union([
+      z.array(z.string()),
+      z.record(z.string(), z.strictObject({ condition: z.literal('service_started').optional() })),
+    ])
+    .optional()
+    .describe('Order of starting on one node.'),
+  mem_limit: z.union([bytes, z.string().regex(/^[0-9]+(\.[0-9]+)?\s*[bkmgtBKMGT]?[bB]?$/)]).optional(),
+  cpu_shares: cpuShares.optional(),
+  restart: z
+    .union([z.string().regex(/^(no|always|unless-stopped|on-failure(:[1-9][0-9]*)?)$/), z.literal(false)])
+    .optional(),
+  command: z.union([z.string().min(1), words]).nullable().optional(),
+  entrypoint: z.union([z.string().min(1), words]).nullable().optional(),
+});
+
+const compose = z
+  .object({
+    version: z.unknown().optional(),
+    name: z.unknown().optional(),
+    services: z.record(applicationName(), composeService),
+    volumes: z.record(z.string(), z.union([z.null(), z.looseObject({})])).nullable().optional(),
+  })
+  .describe('The part of Compose that has a meaning here.');
+
+const deployment = z.looseObject({
+  version: z.literal(1),
+  nodes: z
+    .record(z.string().min(1), z.array(z.string()).describe('Applications of this node; [] for an idle one.'))
+    .describe('Every node by its address, or by its name in drover.yml.'),
+});
+
+const duration = z
+  .string()
+  .regex(/^[0-9]+(\.[0-9]+)?(ms|s|m|h)$/)
+  .describe('A number and ms, s, m or h: "500ms", "30s", "2m".');
+const host = z.string().min(1);
+const file = z.string().min(1).describe('A path; ~ is the home folder, and others start at the folder of this file.');
+
+const nodeShape = {
+  name: host.describe('Shown beside the address; deployment.yml may use it as the key.'),
+  host: host.describe('Address or host alias given to SSH. Default: the key.'),
+  port: port.describe('SSH port. Default: 22, or what ssh_config says.'),
+  user: z.string().min(1).describe('SSH user.'),
+  identityFile: file,
+  knownHostsFile: file,
+  sshConfigFile: file.describe('ssh_config to read in place of ~/.ssh/config.'),
+  jump: z.string().min(1).describe('[user@]host[:port] to go through, as ssh\'s ProxyJump.'),
+  mesh: host.describe('Address at which the other nodes reach this one. Default: its address.'),
+};
+
+const timeoutsShape = {
+  connect: duration,
+  command: duration,
+  stop: duration.describe("Docker's grace between TERM and KILL."),
+  switch: duration.describe('From the stop to a running container in its new place; beyond it, the old owner takes over.'),
+  health: duration.describe('How long a started application may take until its ports answer.'),
+};
+
+const droverShape = {
+  version: z.literal(1),
+  nodes: z
+    .record(z.string().min(1), bothSpellings(nodeShape).nullable())
+    .nullable()
+    .describe('How to reach the nodes, by address or name.'),
+  pool: z.string().regex(/^[A-Za-z][A-Za-z0-9_.:-]*$/).describe('ZFS pool on every node. Default: drover.'),
+  datasetRoot: z.string().regex(/^[A-Za-z0-9_.:-]+(\/[A-Za-z0-9_.:-]+)*$/).describe('Parent of all volumes below the pool.'),
+  timeouts: bothSpellings(timeoutsShape).nullable(),
+  switch: bothSpellings({
+    below: size.describe('Copying rounds go on while the rest is larger than this. Default: "4M".'),
+    maxRounds: z.int().min(0).max(100).describe('At most so many rounds. Default: 5.'),
+  }).nullable(),
+  transfer: z.enum(['auto', 'direct', 'relay']).describe('Node to node, or through this machine. Default: auto.'),
+};
+
+/** Everything optional, every key also with underscores. */
+function bothSpellings(shape: z.ZodRawShape) {
+  const entries = Object.entries(shape).flatMap(([key, value]) => {
+    const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    return [...new Set([key, snake])].map((name) => [name, z.optional(value)] as const);
+  });
+  return z.strictObject(Object.fromEntries(entries));
+}
+
+/** Compose takes `x-…` keys everywhere; zod cannot say so, JSON Schema can. */
+function allowExtensions(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(allowExtensions);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const copy = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, allowExtensions(value)]));
+  const properties = copy['properties'];
+  const isCompose = typeof properties === 'object' && properties !== null && ('services' in properties || 'restart' in properties);
+  return isCompose ? { ...copy, patternProperties: { '^x-': {} }, additionalProperties: false } : copy;
+}
+
+const titled = (title: string, shape: z.ZodType): string => {
+  const { $schema, ...rest } = z.toJSONSchema(shape, { target: 'draft-2020-12', io: 'input' });
+  return `${JSON.stringify(allowExtensions({ $schema, title, ...rest }), null, 2)}\n`;
+};
+
+/** Text of each JSON Schema (draft 2020-12) by its file name in this folder. */
+export function schemaFiles(): Readonly<Record<string, string>> {
+  return {
+    'application.schema.json': titled('drover application.yml', z.union([native, compose, fig])),
+    'deployment.schema.json': titled('drover deployment.yml', deployment),
+    'drover.schema.json': titled('drover.yml', bothSpellings(droverShape)),
+  };
+}
