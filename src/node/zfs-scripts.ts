@@ -9,13 +9,20 @@ export const prelude = `export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr
 set -u
 `;
 
-/** ROOT COLUMNS: datasets, a line with \x1e, snapshots and bookmarks. */
+/** Datasets in $root with properties $columns, a line with $separator, snapshots and bookmarks. */
+export const listCommands = `# -r -t filesystem: one call for every dataset below the root
+zfs get -Hp -r -t filesystem -o name,property,value,source "$columns" "$root" || {
+  zfs list -H -o name "$root" >/dev/null 2>&1 && exit 1
+  exit ${exits.noRoot}
+}
+printf '%s\\n' "$separator"
+zfs list -Hp -r -t snapshot,bookmark -o name,guid,createtxg "$root" || exit 1
+`;
+
+/** ROOT COLUMNS SEPARATOR. */
 export const listScript = `${prelude}
-zfs list -H -o name "$1" >/dev/null || exit ${exits.noRoot}
-# -r -t filesystem: one call for every dataset below the root
-zfs get -Hp -r -t filesystem -o name,property,value,source "$2" "$1" || exit 1
-printf '\\036\\n'
-zfs list -Hp -r -t snapshot,bookmark -o name,guid,createtxg "$1"
+root=$1 columns=$2 separator=$3
+${listCommands}
 `;
 
 /** POOL: usage texts, feature flags and version, separated by lines with \x1e. */

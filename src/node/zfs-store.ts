@@ -63,7 +63,7 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace): Zfs
     root,
     capabilities,
     async list(signal) {
-      const result = await script(scripts.listScript, [root, volumeColumns], signal, [exits.noRoot]);
+      const result = await script(scripts.listScript, [root, volumeColumns, '\x1e'], signal, [exits.noRoot]);
       if (result.code === exits.noRoot) throw notProvisioned(node, root);
       return readVolumes(result.stdout);
     },
@@ -148,8 +148,7 @@ export function zfsArgv(args: readonly string[]): Argv {
   return ['env', 'LC_ALL=C', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'zfs', ...args];
 }
 
-/** Output of `listScript` as volumes. */
-export function readVolumes(stdout: string): readonly Volume[] {
+function readVolumes(stdout: string): readonly Volume[] {
   const [datasets = '', copies = ''] = stdout.split('\x1e\n');
   return parseVolumes(datasets, copies);
 }

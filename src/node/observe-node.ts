@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import type { Container, Listener, NodeFacts, PortKey } from '../model/cluster.ts';
+import { AppError } from '../model/errors.ts';
+import { properties } from '../model/names.ts';
+import { observeScript, sections } from './observe-script.ts';
+import { readTable } from './proxy-table.ts';
+import type { NodeConnection } from './ssh-connection.ts';
+import { parsePool, parseVolumes, volumeColumns } from './zfs-output.ts';
+import { exits } from './zfs-scripts.ts';
+import { notProvisioned, type ZfsStore } from './zfs-store.ts';
+
+/** What observing one node needs; kept for the life of its connection. */
+export interface ObserveDeps {
+  readonly connection: NodeConnection;
+  readonly store: ZfsStore;
+  readonly pool: string;
+  readonly meshAddress: string;
+  readonly listContainers: (signal: AbortSignal) => Promise<readonly Container[]>;
+}
+
+/**
+ * Reads a node: one script for ZFS, network and versions, and the containers at the same time. What never changes
+ * while a connection lasts (round trip, what zfs can do) is asked once.
+ */
+export function createObserver(deps: ObserveDeps): (signal: AbortSignal) => Promise<NodeFacts> {
+  let roundTrip: Promise<number> | undefined;
+  return async (signal) => {
+    roundTrip ??= measureRoundTrip(deps.connection, signal);
+    roundTrip.catch(() => {
+      roundTrip = undefined;
+    });
+    const roundTripMs = await roundTrip;
+    const [texts, containers, capabilities] = await Promise.all([
+      readSections(deps, signal),
+      deps.listContainers(signal),
+      deps.store.capabilities(signal),
+    ]);
+    return { ...toFacts(deps, texts, containers), capabilities, roundTripMs };
+  };
+}
+
+async function measureRoundTrip(connection: NodeConnection, signal: AbortSignal): Promise<number> {
+  const begin = performance.now();
+  await connection.run(['true'], { signal });
+  return Math.round(performance.now() - begin);
+}
+
+type Sections = Readonly<Record<(typeof sections)[number], string>>;
+
+async function readSections(deps: ObserveDeps, signal: AbortSignal): Promise<Sections> {
+  const { connection, store } = deps;
+  // Nothing on the node can know this line in advance, so nothing can print it by chance.
+  const separator = `\x1e${randomUUID()}`;
+  const args = [store.root, [volumeColumns, properties.node].join(','), separator, deps.pool];
+  const { stdout, code } = await connection.script(observeScript, args, { signal, okCodes: [0, exits.noRoot] });
+  if (code === exits.noRoot) throw notProvisioned(connection.node, store.root);
+  const texts = stdout.split(`${separator}\n`);
+  if (texts.length !== sections.length) {
+    throw new AppError('command-failed', `cannot observe "${connection.node}": it printed ${texts.length} sections`);
+  }
+  // Every name gets its text: the lengths were compared.
+  return Object.fromEntries(sections.map((name, at) => [name, texts[at]])) as Sections;
+}
+
+function toFacts(
+  deps: ObserveDeps,
+  texts: Sections,
+  containers: readonly Container[],
+): Omit<NodeFacts, 'capabilities' | 'roundTripMs'> {
+  const { node } = deps.connection;
+  const nodeId = parseNodeId(texts.datasets, deps.store.root);
+  const pool = parsePool(texts.pool);
+  if (nodeId === undefined || pool === undefined) throw notProvisioned(node, deps.store.root);
+  const [kernel = '', arch = '', zfs = ''] = texts.system.split('\n');
+  return {
+    nodeId,
+    meshAddress: deps.meshAddress,
+    containers,
+    volumes: parseVolumes(texts.datasets, texts.copies),
+    network: readTable(texts.network),
+    listeners: foreignListeners(parseListeners(texts.sockets), containers),
+    images: parseImages(texts.images, node),
+    pool,
+    versions: { ...parseDockerVersion(texts.docker, node), zfs, kernel, arch },
+  };
+}
+
+/** `drover:node`, set on the root dataset itself by the provisioning. */
+export function parseNodeId(getText: string, root: string): string | undefined {
+  const line = getText.split('\n').find((row) => row.startsWith(`${root}\t${properties.node}\t`));
+  const [, , value, source] = line?.split('\t') ?? [];
+  return source === 'local' && value !== '-' ? value : undefined;
+}
+
+/** Listening sockets from `ss -Hltnup`; a line in another form is left out. */
+export function parseListeners(text: string): readonly Listener[] {
+  return text.split('\n').flatMap((line) => {
+    const [, protocol, place = '', rest = ''] = /^(tcp|udp)\s+\S+\s+\d+\s+\d+\s+(\S+)\s+\S+\s*(.*)$/.exec(line) ?? [];
+    const [, address = '', port] = /^(.*):(\d+)$/.exec(place) ?? [];
+    if (port === undefined || (protocol !== 'tcp' && protocol !== 'udp')) return [];
+    const process = /users:\(\("([^"]*)"/.exec(rest)?.[1];
+    const plain = address.replace(/^\[(.*)\]/, '$1').replace(/%.*$/, '');
+    return [{ port: Number(port), protocol, address: plain, ...(process === undefined ? {} : { process }) }];
+  });
+}
+
+/** Docker's own proxy listens for every published port; those of our containers are not somebody else's. */
+export function foreignListeners(
+  listeners: readonly Listener[],
+  containers: readonly Container[],
+): readonly Listener[] {
+  const ours = new Set(containers.filter((one) => one.managed).flatMap((one) => one.spec.ports.map(published)));
+  return listeners.filter((one) => !(one.process === 'docker-proxy' && ours.has(key(one))));
+}
+
+const key = ({ port, protocol }: PortKey): string => `${protocol}/${port}`;
+const published = ({ external, protocol }: { readonly external: number; readonly protocol: PortKey['protocol'] }) =>
+  key({ port: external, protocol });
+
+/** Docker's `/images/json`: id by each tag and digest the image has. */
+export function parseImages(json: string, node: string): Readonly<Record<string, string>> {
+  const images: Record<string, string> = {};
+  const list = parseJson(json, node);
+  for (const image of Array.isArray(list) ? list : []) {
+    const id = field(image, 'Id');
+    const names = [field(image, 'RepoTags'), field(image, 'RepoDigests')].flatMap((some) =>
+      Array.isArray(some) ? some : [],
+    );
+    for (const name of names) {
+      if (typeof id === 'string' && typeof name === 'string' && !name.startsWith('<none>')) images[name] = id;
+    }
+  }
+  return images;
+}
+
+function parseDockerVersion(json: string, node: string): { readonly docker: string; readonly dockerApi: string } {
+  const version = parseJson(json, node);
+  return { docker: String(field(version, 'Version') ?? ''), dockerApi: String(field(version, 'ApiVersion') ?? '') };
+}
+
+function parseJson(text: string, node: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('docker-failed', `cannot read what Docker on "${node}" says: it is no JSON`, { cause });
+  }
+}
+
+function field(value: unknown, name: string): unknown {
+  // An object of unknown shape, read property by property.
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}

@@ -1,0 +1,30 @@
+import { readTableCommand } from './proxy-scripts.ts';
+import { listCommands, prelude } from './zfs-scripts.ts';
+
+/** Asks Docker's socket for a path and prints the body. HTTP/1.0, so that it comes in one piece and ends. */
+const dockerGet = `
+use IO::Socket::UNIX; $/ = undef; alarm 20;
+my $s = IO::Socket::UNIX->new("/run/docker.sock") or die "cannot reach Docker: $!\\n";
+print $s "GET $ARGV[0] HTTP/1.0\\r\\nHost: docker\\r\\n\\r\\n"; $s->flush;
+my ($head, $body) = split /\\r\\n\\r\\n/, <$s>, 2;
+die "Docker says: $head\\n" unless $head =~ /^HTTP\\S+ 200 /;
+print $body, "\\n";
+`;
+
+/** The order of the sections that `observeScript` prints. */
+export const sections = ['datasets', 'copies', 'pool', 'network', 'sockets', 'system', 'docker', 'images'] as const;
+
+/** ROOT COLUMNS SEPARATOR POOL: everything about a node but its containers; reads only. */
+export const observeScript = `${prelude}
+root=$1 columns=$2 separator=$3 pool=$4
+next() { printf '%s\\n' "$separator"; }
+docker() { perl -e '${dockerGet}' "$1"; }
+${listCommands}
+next; zpool list -Hp -o name,health,size,free "$pool" || exit 1
+next; { ${readTableCommand}; } || exit 1
+# -H no header, listening sockets of tcp and udp, numbers, with their processes
+next; ss -Hltnup || exit 1
+next; uname -r; uname -m; cat /sys/module/zfs/version
+next; docker /version || exit 1
+next; docker /images/json
+`;

@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { noTable } from '../../src/node/proxy-rules.ts';
+import { createNetworkControl } from '../../src/node/proxy-table.ts';
+import type { NodeConnection } from '../../src/node/ssh-connection.ts';
+import { createTransfer, type TransferEnd } from '../../src/node/transfer.ts';
+import { createZfsStore } from '../../src/node/zfs-store.ts';
+import { closePlayground, connectTo, type LabNode, newPlayground, openPlayground, readLab, writeTo } from './lab.ts';
+import { networkControlContract } from './network-table.contract.ts';
+import { type TransferSubject, transferContract } from './transfer.contract.ts';
+import { type VolumeStoreSubject, volumeStoreContract } from './volume-store.contract.ts';
+
+const MiB = 1024 * 1024;
+const [first, second] = readLab();
+const signal = AbortSignal.timeout(900_000);
+
+describe.skipIf(first === undefined)('on a real node', () => {
+  if (first === undefined) return;
+  volumeStoreContract('OpenZFS over SSH', () => openStore(first));
+  volumeStoreContract('OpenZFS over SSH, a login with sudo', () => openStore(first, 'drover'));
+  networkControlContract('nftables over SSH', () => openNetwork(first));
+  describe('the proof that nobody writes', () => proveUnmount(first));
+  describe('beside the port map', () => proveNetwork(first));
+});
+
+describe.skipIf(first === undefined || second === undefined)('between real nodes', () => {
+  if (first === undefined || second === undefined) return;
+  transferContract('node to node', () => openTransfer(first, second, 'direct'));
+  transferContract('through this machine', () => openTransfer(first, second, 'relay'));
+  transferContract('node to node, a login with sudo', () => openTransfer(first, second, 'direct', 'drover'));
+  transferContract('through this machine, a login with sudo', () => openTransfer(first, second, 'relay', 'drover'));
+});
+
+async function openStore(node: LabNode, user?: string): Promise<VolumeStoreSubject> {
+  const connection = await connectTo(node, user);
+  const playground = newPlayground();
+  await openPlayground(connection, playground);
+  const store = createZfsStore(connection, playground);
+  return {
+    store,
+    strictNames: true,
+    write: (dataset, bytes) => writeTo(connection, dataset, bytes),
+    occupy: (dataset) => occupy(connection, dataset, 'cd "$1" && echo ready && exec sleep 600'),
+    async close() {
+      await closePlayground(connection, playground);
+      await connection.close();
+    },
+  };
+}
+
+/** A process on the node; `leave` returns when it is gone. */
+async function occupy(connection: NodeConnection, dataset: string, program: string) {
+  const { stdout } = await connection.run(['zfs', 'get', '-H', '-o', 'value', 'mountpoint', dataset]);
+  const stop = new AbortController();
+  const running = await connection.spawn(['bash', '-c', program, 'drover', stdout.trim()], stop.signal);
+  await new Promise((resolve, reject) => {
+    running.stdout.once('data', resolve);
+    running.done.then((end) => reject(new Error(end.stderrTail)), reject);
+  });
+  return {
+    name: 'sleep',
+    async leave() {
+      stop.abort();
+      await running.done.catch(() => undefined);
+    },
+  };
+}
+
+function proveUnmount(node: LabNode): void {
+  it('sees a container’s own mount, which umount on the host does not, and puts the volume back', async () => {
+    const subject = await openStore(node);
+    const connection = await connectTo(node);
+    try {
+      await subject.store.create('hidden', 'hidden', undefined, signal);
+      const dataset = subject.store.datasetName('hidden', 'hidden');
+      const own = "exec unshare --mount --propagation private sh -c 'cd / && echo ready && exec sleep 600'";
+      const user = await occupy(connection, dataset, own);
+      await expect(subject.store.unmount(dataset, signal)).rejects.toMatchObject({
+        code: 'volume-busy',
+        message: expect.stringContaining('sleep'),
+      });
+      expect((await subject.store.list(signal))[0]?.mounted).toBe(true);
+      setTimeout(() => user.leave(), 1_000);
+      await subject.store.unmount(dataset, signal);
+      expect((await subject.store.list(signal))[0]?.mounted).toBe(false);
+    } finally {
+      await connection.close();
+      await subject.close();
+    }
+  });
+
+  it('says what to run where the parent of all volumes is missing', async () => {
+    const connection = await connectTo(node);
+    const store = createZfsStore(connection, { pool: 'drover', datasetRoot: 'nothing-here' });
+    for (const call of [store.list(signal), store.create('v', 'a', undefined, signal)]) {
+      await expect(call).rejects.toMatchObject({ hint: expect.stringContaining('provision.sh') });
+    }
+    await connection.close();
+  });
+}
+
+async function openNetwork(node: LabNode) {
+  const connection = await connectTo(node);
+  const network = createNetworkControl(connection, [connection.remote.address]);
+  const before = await network.read(signal);
+  return {
+    network,
+    // Documentation addresses: nothing is ever sent there.
+    peers: ['192.0.2.11', '192.0.2.12'] as const,
+    async close() {
+      await network.replace(before.present ? before : noTable, [], signal);
+      await connection.close();
+    },
+  };
+}
+
+function proveNetwork(node: LabNode): void {
+  let connection: NodeConnection;
+  beforeAll(async () => {
+    connection = await connectTo(node);
+  });
+  afterAll(() => connection?.close());
+  const peerRules = async (): Promise<readonly string[]> => {
+    const { stdout } = await connection.script('iptables -S DOCKER-USER; ip6tables -S DOCKER-USER', [], {
+      okCodes: [0, 1],
+    });
+    return [...stdout.matchAll(/--ctreplsrc (\S+) .*--comment drover/g)]
+      .map((match) => (match[1] ?? '').replace(/\/32$/, ''))
+      .toSorted();
+  };
+
+  it('lets each peer through Docker’s own chain once, IPv4 and IPv6, and takes back the ones that left', async () => {
+    const { network, close } = await openNetwork(node);
+    const before = await peerRules();
+    const tables = [['192.0.2.11', '2001:db8::1'], ['192.0.2.11', '2001:db8::1'], ['192.0.2.12']] as const;
+    for (const peers of tables) await network.replace({ proxies: [], open: [], peers }, [], signal);
+    expect(await peerRules()).toEqual(['192.0.2.12']);
+    await close();
+    expect(await peerRules()).toEqual(before);
+  });
+
+  it('brings the same map back after a boot', async () => {
+    const { network, close } = await openNetwork(node);
+    const proxies = [{ port: 27_060, protocol: 'tcp', address: '2001:db8::2' } as const];
+    await network.replace({ proxies, open: [], peers: ['2001:db8::2'] }, [], signal);
+    const table = await network.read(signal);
+    await connection.script('nft delete table inet drover; systemctl restart drover-net.service', []);
+    expect(await network.read(signal)).toEqual(table);
+    await close();
+  });
+
+  it('keeps the old map when the new one cannot be loaded', async () => {
+    const { network, close } = await openNetwork(node);
+    const address = '192.0.2.11';
+    await network.replace({ proxies: [{ port: 27_061, protocol: 'tcp', address }], open: [], peers: [] }, [], signal);
+    const twice = ['192.0.2.11', '192.0.2.12'].map((to) => ({ port: 27_062, protocol: 'tcp' as const, address: to }));
+    await expect(network.replace({ proxies: twice, open: [], peers: [] }, [], signal)).rejects.toMatchObject({
+      code: 'network-failed',
+    });
+    expect((await network.read(signal)).proxies.map((one) => one.port)).toEqual([27_061]);
+    await close();
+  });
+
+  it('accepts only where a program behind a published address does', async () => {
+    const { network, close } = await openNetwork(node);
+    const stop = new AbortController();
+    const listener =
+      'use IO::Socket::INET; $|=1; my $s=IO::Socket::INET->new(LocalPort=>27063,Listen=>5,ReuseAddr=>1) or die; print "ready\\n"; while (my $c=$s->accept) { close $c }';
+    const running = await connection.spawn(['perl', '-e', listener], stop.signal);
+    await new Promise((resolve) => running.stdout.once('data', resolve));
+    // Held, and forwarded elsewhere, as in the middle of a move.
+    await network.replace(
+      { proxies: [{ port: 27_063, protocol: 'tcp', address: '192.0.2.11' }], open: [], peers: ['192.0.2.11'] },
+      [],
+      signal,
+    );
+    await network.hold([{ port: 27_063, protocol: 'tcp' }], 30_000, signal);
+    expect(await network.accepts(27_063, signal)).toBe(true);
+    stop.abort();
+    await running.done.catch(() => undefined);
+    expect(await network.accepts(27_063, signal)).toBe(false);
+    await network.dropHolds([{ port: 27_063, protocol: 'tcp' }], signal);
+    await close();
+  });
+}
+
+async function openTransfer(
+  from: LabNode,
+  to: LabNode,
+  mode: 'direct' | 'relay',
+  user?: string,
+): Promise<TransferSubject> {
+  const connections = await Promise.all([from, to].map((node) => connectTo(node, user)));
+  const [source, target] = connections;
+  if (source === undefined || target === undefined) throw new Error('two nodes are needed');
+  const playground = newPlayground();
+  await Promise.all(connections.map((connection) => openPlayground(connection, playground)));
+  const end = async (name: string): Promise<TransferEnd> => {
+    const connection = name === from.name ? source : target;
+    return { connection, meshAddress: connection.remote.address };
+  };
+  return {
+    transfer: createTransfer({ end, mode, root: playground.root }),
+    from: from.name,
+    to: to.name,
+    source: createZfsStore(source, playground),
+    target: createZfsStore(target, playground),
+    mode,
+    cutBytes: 24 * MiB,
+    write: (dataset, bytes) => writeTo(source, dataset, bytes),
+    async spoil(dataset) {
+      await target.script('set -e; zfs set readonly=off "$1"; zfs mount "$1"', [dataset]);
+      await writeTo(target, dataset, MiB);
+      await target.script('set -e; zfs unmount "$1"; zfs set readonly=on "$1"', [dataset]);
+    },
+    async leftovers() {
+      const search = `ls -d /run/drover/send-* 2>/dev/null
+for home in /root /home/*; do grep -h drover-transfer- "$home/.ssh/authorized_keys" 2>/dev/null; done; true`;
+      const found = await Promise.all(connections.map((connection) => connection.script(search, [])));
+      return found.flatMap((one) => one.stdout.split('\n')).filter((line) => line !== '');
+    },
+    async close() {
+      await Promise.all(connections.map((connection) => closePlayground(connection, playground)));
+      await Promise.all(connections.map((connection) => connection.close()));
+    },
+  };
+}

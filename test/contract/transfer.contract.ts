@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Cluster, SendSource, TransferResult, VolumeStore } from '../../src/engine/node-client.ts';
+import type { Volume } from '../../src/model/cluster.ts';
+import { AppError } from '../../src/model/errors.ts';
+
+/** Two nodes, and the means to write on the first one. */
+export interface TransferSubject {
+  readonly transfer: Cluster['transfer'];
+  readonly from: string;
+  readonly to: string;
+  readonly source: VolumeStore;
+  readonly target: VolumeStore;
+  write(dataset: string, bytes: number): Promise<void>;
+  /** Writes into the copy on the target, as a careless person would; absent where nobody can. */
+  spoil?(dataset: string): Promise<void>;
+  /** How its transfers travel. */
+  readonly mode: 'direct' | 'relay';
+  /** What is left of finished transfers on both nodes (keys, directories); empty when all is well. */
+  leftovers?(): Promise<readonly string[]>;
+  /** Size of the transfer that is cut in the middle. */
+  readonly cutBytes: number;
+  close(): Promise<void>;
+}
+
+const MiB = 1024 * 1024;
+const signal = AbortSignal.timeout(900_000);
+
+/** What every transfer promises. */
+export function transferContract(name: string, make: () => Promise<TransferSubject>): void {
+  describe(`transfer: ${name}`, () => {
+    let subject: TransferSubject;
+    beforeAll(async () => {
+      subject = await make();
+    });
+    afterAll(() => subject?.close());
+
+    const find = async (store: VolumeStore, id: string): Promise<Volume | undefined> =>
+      (await store.list(signal)).find((volume) => volume.id === id);
+    const made = async (app: string): Promise<{ readonly id: string; readonly dataset: string }> => {
+      const id = randomUUID();
+      await subject.source.create(id, app, undefined, signal);
+      return { id, dataset: subject.source.datasetName(id, app) };
+    };
+    const send = (
+      volume: { readonly id: string; readonly dataset: string },
+      source: SendSource,
+      progress: (doneBytes: number) => void = () => undefined,
+      stop: AbortSignal = signal,
+    ): Promise<TransferResult> => {
+      const properties = { 'drover:vol': volume.id, 'drover:role': 'incoming', 'drover:epoch': '1' };
+      const { from, to } = subject;
+      return subject.transfer({ from, to, source, dataset: volume.dataset, properties }, progress, stop);
+    };
+    const snapshot = (dataset: string, to: string, base?: string): SendSource => ({
+      kind: 'snapshot',
+      dataset,
+      snapshot: to,
+      ...(base === undefined ? {} : { base }),
+    });
+    const failure = (promise: Promise<unknown>): Promise<AppError> =>
+      promise.then(
+        () => expect.fail('it succeeded'),
+        (error: unknown) => {
+          expect(error).toBeInstanceOf(AppError);
+          return error as AppError; // checked on the line before
+        },
+      );
+    const guids = async (store: VolumeStore, id: string) =>
+      (await find(store, id))?.snapshots.map((one) => [one.name, one.guid]);
+
+    it('sends everything, then only what changed, with the same guids and counted bytes', async () => {
+      const volume = await made('moves');
+      await subject.write(volume.dataset, 4 * MiB);
+      await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
+      const seen: number[] = [];
+      const full = await send(volume, snapshot(volume.dataset, 'drover-e1-1'), (bytes) => seen.push(bytes));
+      expect(full.mode).toBe(subject.mode);
+      expect(full.bytes).toBeGreaterThanOrEqual(4 * MiB);
+      expect(full.bytes).toBeLessThan(5 * MiB);
+      expect(seen.at(-1)).toBe(full.bytes);
+      expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+
+      await subject.write(volume.dataset, MiB);
+      await subject.source.snapshot(volume.dataset, 'drover-e1-2', signal);
+      const delta = await send(volume, snapshot(volume.dataset, 'drover-e1-2', '@drover-e1-1'));
+      expect(delta.bytes).toBeGreaterThanOrEqual(MiB);
+      expect(delta.bytes).toBeLessThan(2 * MiB);
+
+      const copy = await find(subject.target, volume.id);
+      expect(copy).toMatchObject({ role: 'incoming', mounted: false, writtenBytes: 0, dataset: volume.dataset });
+      expect(await guids(subject.target, volume.id)).toEqual(await guids(subject.source, volume.id));
+      expect(copy?.resumeToken).toBeUndefined();
+    });
+
+    it('goes on from a bookmark when the snapshot it marked is gone', async () => {
+      const volume = await made('marks');
+      await subject.write(volume.dataset, MiB);
+      await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
+      await send(volume, snapshot(volume.dataset, 'drover-e1-1'));
+      await subject.source.bookmark(volume.dataset, 'drover-e1-1', 'drover-base', signal);
+      await subject.source.destroySnapshot(volume.dataset, 'drover-e1-1', signal);
+      await subject.source.snapshot(volume.dataset, 'drover-e1-2', signal);
+      const { bytes } = await send(volume, snapshot(volume.dataset, 'drover-e1-2', '#drover-base'));
+      expect(bytes).toBeLessThan(MiB);
+      expect((await guids(subject.target, volume.id))?.at(-1)).toEqual(
+        (await guids(subject.source, volume.id))?.at(-1),
+      );
+    });
+
+    it('keeps what arrived when it is cut, and goes on at the byte', async () => {
+      const volume = await made('cuts');
+      await subject.write(volume.dataset, subject.cutBytes);
+      await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
+      const total = await subject.source.estimate(volume.dataset, 'drover-e1-1', undefined, signal);
+      const cut = new AbortController();
+      const stop = (bytes: number): void => {
+        if (bytes > subject.cutBytes / 3) cut.abort();
+      };
+      const error = await failure(send(volume, snapshot(volume.dataset, 'drover-e1-1'), stop, cut.signal));
+      expect(error.code).toBe('cancelled');
+
+      const partial = await find(subject.target, volume.id);
+      const token = partial?.resumeToken;
+      if (token === undefined || total === undefined) expect.fail('nothing to go on from');
+      expect(partial?.snapshots).toEqual([]);
+      const rest = await subject.source.readToken(token, signal);
+      const guid = (await find(subject.source, volume.id))?.snapshots[0]?.guid;
+      expect(rest).toMatchObject({ toGuid: guid, toName: `${volume.dataset}@drover-e1-1` });
+
+      const { bytes } = await send(volume, { kind: 'resume', token });
+      expect(bytes).toBeLessThan(total);
+      // The estimate leaves stream headers out: some hundred bytes a record.
+      const expected = rest?.remainingBytes ?? 0;
+      expect(Math.abs(bytes - expected)).toBeLessThan(64 * 1024 + expected / 100);
+      expect(await guids(subject.target, volume.id)).toEqual(await guids(subject.source, volume.id));
+      expect((await find(subject.target, volume.id))?.resumeToken).toBeUndefined();
+    });
+
+    it('gives a partial receive up when told, and then starts over', async () => {
+      const volume = await made('gives-up');
+      await subject.write(volume.dataset, subject.cutBytes);
+      await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
+      const cut = new AbortController();
+      const stop = (bytes: number): void => (bytes > subject.cutBytes / 3 ? cut.abort() : undefined);
+      await failure(send(volume, snapshot(volume.dataset, 'drover-e1-1'), stop, cut.signal));
+      await subject.target.abortReceive(volume.dataset, signal);
+      await subject.target.abortReceive(volume.dataset, signal);
+      expect(await find(subject.target, volume.id)).toBeUndefined();
+      await send(volume, snapshot(volume.dataset, 'drover-e1-1'));
+      expect(await guids(subject.target, volume.id)).toEqual(await guids(subject.source, volume.id));
+    });
+
+    it('never overwrites: a target with other snapshots, or a first send to a volume that is there, is a conflict', async () => {
+      const volume = await made('diverges');
+      await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
+      await send(volume, snapshot(volume.dataset, 'drover-e1-1'));
+      await subject.target.snapshot(volume.dataset, 'drover-foreign', signal);
+      await subject.source.snapshot(volume.dataset, 'drover-e1-2', signal);
+      const before = await guids(subject.target, volume.id);
+      const diverged = await failure(send(volume, snapshot(volume.dataset, 'drover-e1-2', '@drover-e1-1')));
+      expect(diverged.code).toBe('volume-conflict');
+      const again = await failure(send(volume, snapshot(volume.dataset, 'drover-e1-2')));
+      expect(again.code).toBe('volume-conflict');
+      expect(await guids(subject.target, volume.id)).toEqual(before);
+    });
+
+    it('refuses a target that was written to after the base', async (context) => {
+      if (subject.spoil === undefined) return context.skip('nobody can write to a copy here');
+      const volume = await made('spoiled');
+      await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
+      await send(volume, snapshot(volume.dataset, 'drover-e1-1'));
+      await subject.spoil(volume.dataset);
+      await subject.source.snapshot(volume.dataset, 'drover-e1-2', signal);
+      const error = await failure(send(volume, snapshot(volume.dataset, 'drover-e1-2', '@drover-e1-1')));
+      expect(error.code).toBe('volume-conflict');
+      expect(error.message).toContain('written');
+    });
+
+    it('leaves no key and no file behind, not even of the ones that were cut', async (context) => {
+      if (subject.leftovers === undefined) return context.skip('nothing could be left here');
+      expect(await subject.leftovers()).toEqual([]);
+    });
+  });
+}

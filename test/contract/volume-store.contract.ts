@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { VolumeStore } from '../../src/engine/node-client.ts';
+import type { Volume } from '../../src/model/cluster.ts';
+import { AppError } from '../../src/model/errors.ts';
+
+/** A node's store, and the means to be a program on that node. */
+export interface VolumeStoreSubject {
+  readonly store: VolumeStore;
+  /** Appends random bytes to the volume's data. */
+  write(dataset: string, bytes: number): Promise<void>;
+  /** Something that uses the volume until told to leave; absent where nothing can. */
+  occupy?(dataset: string): Promise<{ readonly name: string; leave(): Promise<void> }>;
+  /** Calls with a name no dataset of ours has fail; false for a store that trusts its caller. */
+  readonly strictNames: boolean;
+  close(): Promise<void>;
+}
+
+const MiB = 1024 * 1024;
+const signal = AbortSignal.timeout(600_000);
+
+/** What every VolumeStore promises, whatever is behind it. */
+export function volumeStoreContract(name: string, make: () => Promise<VolumeStoreSubject>): void {
+  describe(`volume store: ${name}`, () => {
+    let subject: VolumeStoreSubject;
+    let store: VolumeStore;
+    beforeAll(async () => {
+      subject = await make();
+      store = subject.store;
+    });
+    afterAll(() => subject?.close());
+
+    const find = async (id: string): Promise<Volume | undefined> =>
+      (await store.list(signal)).find((volume) => volume.id === id);
+    const get = async (id: string): Promise<Volume> => {
+      const volume = await find(id);
+      if (volume === undefined) throw new Error(`no volume ${id}`);
+      return volume;
+    };
+    const made = async (app: string, limitBytes?: number): Promise<Volume> => {
+      const id = randomUUID();
+      await store.create(id, app, limitBytes, signal);
+      return get(id);
+    };
+    const failure = (promise: Promise<unknown>): Promise<AppError> =>
+      promise.then(
+        () => expect.fail('it succeeded'),
+        (error: unknown) => {
+          expect(error).toBeInstanceOf(AppError);
+          return error as AppError; // checked on the line before
+        },
+      );
+
+    it('creates a mounted, owned, empty volume with a directory for the container', async () => {
+      const volume = await made('alpha', 64 * MiB);
+      expect(volume).toMatchObject({ application: 'alpha', role: 'owner', epoch: 1, mounted: true });
+      expect(volume).toMatchObject({ limitBytes: 64 * MiB, snapshots: [], bookmarks: [] });
+      expect(volume.owner).toBeDefined();
+      expect(volume.dataset).toBe(store.datasetName(volume.id, 'alpha'));
+      expect(await store.directory(volume.dataset, signal)).toMatch(/\/data$/);
+    });
+
+    it('creates a volume without an application and without a limit', async () => {
+      const id = randomUUID();
+      await store.create(id, undefined, undefined, signal);
+      const volume = await get(id);
+      expect(volume.application).toBeUndefined();
+      expect(volume.limitBytes).toBeUndefined();
+    });
+
+    it('sets and lifts the limit', async () => {
+      const { id, dataset } = await made('limits');
+      await store.setLimit(dataset, 32 * MiB, signal);
+      expect((await get(id)).limitBytes).toBe(32 * MiB);
+      await store.setLimit(dataset, undefined, signal);
+      expect((await get(id)).limitBytes).toBeUndefined();
+    });
+
+    it('changes role, owner and epoch together, and only from what was expected', async () => {
+      const { id, dataset, owner } = await made('roles');
+      if (owner === undefined) expect.fail('no owner');
+      await store.setProperties(dataset, { role: 'owner', owner, epoch: 1 }, { role: 'frozen' }, signal);
+      const next = { role: 'released', owner: 'another-node', epoch: 2 } as const;
+      await store.setProperties(dataset, { role: 'frozen', epoch: 1 }, next, signal);
+      expect(await get(id)).toMatchObject(next);
+      const conflict = await failure(store.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal));
+      expect(conflict.code).toBe('volume-conflict');
+      expect(conflict.message).toContain('released');
+      expect((await failure(store.setProperties(dataset, { epoch: 1 }, { epoch: 9 }, signal))).code).toBe(
+        'volume-conflict',
+      );
+      expect(await get(id)).toMatchObject(next);
+    });
+
+    it('unmounts, mounts again, and has nothing to do the second time', async () => {
+      const { id, dataset } = await made('mounts');
+      await store.unmount(dataset, signal);
+      await store.unmount(dataset, signal);
+      expect((await get(id)).mounted).toBe(false);
+      await failure(store.directory(dataset, signal));
+      await store.mount(dataset, signal);
+      await store.mount(dataset, signal);
+      expect((await get(id)).mounted).toBe(true);
+    });
+
+    it('refuses to unmount what is used, names who uses it, and leaves it mounted', async (context) => {
+      const { id, dataset } = await made('busy');
+      const user = await subject.occupy?.(dataset);
+      if (user === undefined) return context.skip('nothing can use a volume here');
+      const error = await failure(store.unmount(dataset, signal));
+      expect(error.code).toBe('volume-busy');
+      expect(error.message).toContain(user.name);
+      expect((await get(id)).mounted).toBe(true);
+      await user.leave();
+      await store.unmount(dataset, signal);
+      expect((await get(id)).mounted).toBe(false);
+    });
+
+    it('lists snapshots oldest first with their guids, and what was written since', async () => {
+      const { id, dataset } = await made('snapshots');
+      await store.snapshot(dataset, 'drover-e1-1', signal);
+      await subject.write(dataset, 2 * MiB);
+      expect((await get(id)).writtenBytes).toBeGreaterThanOrEqual(2 * MiB);
+      await store.snapshot(dataset, 'drover-e1-2', signal);
+      await store.snapshot(dataset, 'drover-e1-10', signal);
+      const volume = await get(id);
+      expect(volume.snapshots.map((one) => one.name)).toEqual(['drover-e1-1', 'drover-e1-2', 'drover-e1-10']);
+      expect(new Set(volume.snapshots.map((one) => one.guid)).size).toBe(3);
+      expect(volume.snapshots.every((one) => /^\d+$/.test(one.guid) && /^\d+$/.test(one.createTxg))).toBe(true);
+      expect(volume.writtenBytes).toBeLessThan(MiB);
+      await failure(store.snapshot(dataset, 'drover-e1-2', signal));
+    });
+
+    it('destroys only its own snapshots, never held ones, and forgives ones that are gone', async () => {
+      const { id, dataset } = await made('destroys');
+      for (const snapshot of ['drover-e1-1', 'drover-e1-2', 'nightly']) await store.snapshot(dataset, snapshot, signal);
+      await store.hold(dataset, 'drover-e1-1', 'drover', signal);
+      await store.hold(dataset, 'drover-e1-1', 'drover', signal);
+      await failure(store.destroySnapshot(dataset, 'drover-e1-1', signal));
+      await failure(store.destroySnapshot(dataset, 'nightly', signal));
+      await store.destroySnapshot(dataset, 'drover-e1-2', signal);
+      await store.destroySnapshot(dataset, 'drover-e1-2', signal);
+      expect((await get(id)).snapshots.map((one) => one.name)).toEqual(['drover-e1-1', 'nightly']);
+      await store.releaseHold(dataset, 'drover-e1-1', 'drover', signal);
+      await store.releaseHold(dataset, 'drover-e1-1', 'drover', signal);
+      await store.destroySnapshot(dataset, 'drover-e1-1', signal);
+      expect((await get(id)).snapshots.map((one) => one.name)).toEqual(['nightly']);
+    });
+
+    it('keeps a bookmark with its snapshot’s guid after the snapshot is gone', async () => {
+      const { id, dataset } = await made('bookmarks');
+      await store.snapshot(dataset, 'drover-e1-1', signal);
+      const guid = (await get(id)).snapshots[0]?.guid;
+      await store.bookmark(dataset, 'drover-e1-1', 'drover-base', signal);
+      await store.bookmark(dataset, 'drover-e1-1', 'drover-base', signal);
+      await store.destroySnapshot(dataset, 'drover-e1-1', signal);
+      const volume = await get(id);
+      expect(volume.snapshots).toEqual([]);
+      expect(volume.bookmarks.map((one) => [one.name, one.guid])).toEqual([['drover-base', guid]]);
+      await store.destroyBookmark(dataset, 'drover-base', signal);
+      await store.destroyBookmark(dataset, 'drover-base', signal);
+      expect((await get(id)).bookmarks).toEqual([]);
+    });
+
+    it('estimates full streams, increments, and what is not in a snapshot yet', async () => {
+      const { dataset } = await made('estimates');
+      await subject.write(dataset, 3 * MiB);
+      await store.snapshot(dataset, 'drover-e1-1', signal);
+      await subject.write(dataset, MiB);
+      expect(await store.estimate(dataset, 'drover-e1-1', undefined, signal)).toBeGreaterThanOrEqual(3 * MiB);
+      const unsent = await store.estimate(dataset, undefined, '@drover-e1-1', signal);
+      expect(unsent).toBeGreaterThanOrEqual(MiB);
+      expect(unsent).toBeLessThan(2 * MiB);
+      await store.snapshot(dataset, 'drover-e1-2', signal);
+      const delta = await store.estimate(dataset, 'drover-e1-2', '@drover-e1-1', signal);
+      expect(delta).toBeGreaterThanOrEqual(MiB);
+      expect(delta).toBeLessThan(2 * MiB);
+    });
+
+    it('touches nothing that is not below its root', async (context) => {
+      if (!subject.strictNames) return context.skip('this store trusts its caller');
+      for (const dataset of ['drover', 'tank/x', `${store.datasetName('v', 'a')}/../..`, '-r', 'drover/volumes']) {
+        expect((await failure(store.mount(dataset, signal))).code).toBe('volume-conflict');
+      }
+      const { dataset } = await made('names');
+      for (const bad of ['drover-a b', 'drover-%', 'drover-x@y', '-r', 'drover-x,drover-y', 'drover-$(id)']) {
+        expect((await failure(store.destroySnapshot(dataset, bad, signal))).code).toBe('volume-conflict');
+      }
+    });
+  });
+}
