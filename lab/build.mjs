@@ -121,8 +121,34 @@ export async function build({ force = false } = {}) {
   mkdirSync(dist, { recursive: true });
   const built = await buildBundle({ entry: 'src/main.ts', name: 'drover', force });
   const schemas = join(root, 'src', 'config', 'schema');
-  if (existsSync(schemas)) cpSync(schemas, join(dist, 'schema'), { recursive: true });
+  if (existsSync(schemas)) {
+    cpSync(schemas, join(dist, 'schema'), { recursive: true, filter: (path) => !path.endsWith('.ts') });
+  }
   return built;
+}
+
+/** The JSON Schemas, made anew from src/config/schema/shapes.ts. */
+async function writeSchemas() {
+  const esbuild = await import('esbuild');
+  const made = join(dist, `.schema-${process.pid}.mjs`);
+  try {
+    const entryPoints = [join(root, 'src', 'config', 'schema', 'shapes.ts')];
+    await esbuild.build({
+      entryPoints,
+      outfile: made,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      packages: 'external',
+    });
+    const { schemaFiles } = await import(pathToFileURL(made).href);
+    for (const [name, text] of Object.entries(schemaFiles())) {
+      writeFileSync(join(root, 'src', 'config', 'schema', name), text);
+      process.stdout.write(`wrote src/config/schema/${name}\n`);
+    }
+  } finally {
+    rmSync(made, { force: true });
+  }
 }
 
 /** The runner of configuration and planner cases; built only when it is asked for. */
@@ -135,7 +161,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   const force = process.argv.includes('--force');
   const began = Date.now();
   const built = (await build({ force })) || (process.argv.includes('--cases') && (await buildCases({ force })));
-  if (process.argv.includes('--schema')) await (await import('./bootstrap/schema.mjs')).writeSchemas();
+  if (process.argv.includes('--schema')) await writeSchemas();
   process.stdout.write(
     built
       ? `built dist/drover.js in ${((Date.now() - began) / 1000).toFixed(1)} s\n`
