@@ -1,0 +1,133 @@
+import type { Readable } from 'node:stream';
+import type { ContainerRuntime } from '../engine/node-client.ts';
+import { AppError, isAbort } from '../model/errors.ts';
+import { printImage } from '../model/names.ts';
+import { type DockerApi, statusOf } from './docker-api.ts';
+import { readJsonLines } from './docker-streams.ts';
+import { numberAt, textAt } from './json.ts';
+import type { NodeConnection } from './ssh-connection.ts';
+import { cancelled, lostConnection } from './ssh-errors.ts';
+
+type Images = Pick<ContainerRuntime, 'imageId' | 'pull' | 'exportImage' | 'importImage'>;
+
+/** The part of the runtime that is about images. */
+export function createDockerImages(connection: NodeConnection, api: DockerApi): Images {
+  const { node } = connection;
+  return {
+    async imageId(image, signal) {
+      return textAt(await inspectImage(api, printImage(image), signal), 'Id');
+    },
+
+    async pull(image, progress, signal) {
+      const name = printImage(image);
+      const what = `pull "${name}"`;
+      const query = { fromImage: image.repository, tag: image.digest ?? image.tag };
+      try {
+        const body = await api.stream({ what, method: 'POST', path: '/images/create', query }, signal);
+        await follow(connection, what, body, pullProgress(progress), signal);
+      } catch (error) {
+        throw missing(node, name, error);
+      }
+    },
+
+    exportImage(image, signal) {
+      const name = printImage(image);
+      return api.stream({ what: `export "${name}"`, method: 'GET', path: `/images/${name}/get` }, signal);
+    },
+
+    async importImage(tar, signal) {
+      const what = 'import an image';
+      const query = { quiet: 1 };
+      try {
+        const body = await api.stream({ what, method: 'POST', path: '/images/load', query, upload: tar }, signal);
+        await follow(connection, what, body, () => undefined, signal);
+      } finally {
+        tar.destroy();
+      }
+    },
+  };
+}
+
+/** `GET /images/NAME/json`; undefined where the node does not have it. */
+export async function inspectImage(api: DockerApi, name: string, signal: AbortSignal): Promise<unknown> {
+  const request = { what: `inspect the image "${name}"`, method: 'GET', path: `/images/${name}/json` } as const;
+  return api.json(request, signal).catch((error: unknown) => {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  });
+}
+
+/** Reads Docker's progress to its end; an error in it is the request's, since its status was sent long before. */
+async function follow(
+  connection: NodeConnection,
+  what: string,
+  body: Readable,
+  see: (message: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node } = connection;
+  try {
+    for await (const message of readJsonLines(body)) {
+      const reason = textAt(message, 'errorDetail', 'message') ?? textAt(message, 'error');
+      if (reason !== undefined) {
+        throw new AppError('docker-failed', `cannot ${what} on "${node}": ${reason}`, { details: { node, reason } });
+      }
+      see(message);
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    if (signal.aborted || isAbort(error)) throw cancelled(what, node, error);
+    if (connection.closed.aborted) throw lostConnection(node, connection.closed.reason);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new AppError('docker-failed', `cannot ${what} on "${node}": ${reason}`, { retryable: true, cause: error });
+  }
+}
+
+/** Whatever Docker gives as reason, the image is not there; worth another try where the way to the registry failed. */
+function missing(node: string, name: string, error: unknown): unknown {
+  if (!(error instanceof AppError) || error.code !== 'docker-failed') return error;
+  const reason = error.details?.reason ?? error.message;
+  return new AppError('image-missing', `cannot pull "${name}" on "${node}": ${reason}`, {
+    hint: `check the name, log the node in with "docker login", or load it there with "docker load"`,
+    retryable: /timeout|lookup|refused|EOF|unreachable|reset|too many|50\d /i.test(String(reason)),
+    details: { node, image: name },
+    cause: error,
+  });
+}
+
+type Progress = Parameters<ContainerRuntime['pull']>[1];
+
+/** Adds up the layers: Docker tells about each of them apart. */
+export function pullProgress(progress: Progress): (message: unknown) => void {
+  const layers = new Map<string, { done: number; total?: number; complete: boolean }>();
+  return (message) => {
+    const id = textAt(message, 'id');
+    const status = textAt(message, 'status') ?? '';
+    if (id === undefined || !layerStates.test(status)) return;
+    const layer = layers.get(id) ?? { done: 0, complete: false };
+    const total = numberAt(message, 'progressDetail', 'total');
+    if (status === 'Downloading') {
+      layer.done = numberAt(message, 'progressDetail', 'current') ?? layer.done;
+      if (total !== undefined) layer.total = total;
+    } else if (status === 'Download complete' || status === 'Pull complete') layer.done = layer.total ?? layer.done;
+    layer.complete ||= status === 'Pull complete' || status === 'Already exists';
+    layers.set(id, layer);
+    const all = [...layers.values()];
+    const text = `layer ${all.filter((one) => one.complete).length} of ${all.length}`;
+    // Totals come layer by layer: before all are known the sum would only mislead.
+    const known = all.every((one) => one.complete || one.total !== undefined);
+    const sum = (pick: (one: { done: number; total?: number }) => number): number =>
+      all.reduce((bytes, one) => bytes + pick(one), 0);
+    const done = sum((one) => one.done);
+    if (known)
+      progress(
+        text,
+        done,
+        sum((one) => one.total ?? one.done),
+      );
+    else progress(text, done);
+  };
+}
+
+const layerStates =
+  /^(Pulling fs layer|Waiting|Downloading|Verifying Checksum|Download complete|Extracting|Pull complete|Already exists)$/;

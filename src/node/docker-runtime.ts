@@ -1,0 +1,193 @@
+import type { ContainerRuntime, LogOptions } from '../engine/node-client.ts';
+import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
+import type { AppName, VolumeId } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import { containerName, labels } from '../model/names.ts';
+import { createDockerApi, type DockerApi, type DockerRequest, statusOf } from './docker-api.ts';
+import { fillNewVolumes } from './docker-fill.ts';
+import { createDockerImages, inspectImage } from './docker-images.ts';
+import {
+  createBody,
+  exitOf,
+  fillLabel,
+  isManaged,
+  readContainer,
+  readForeign,
+  readImageDefaults,
+} from './docker-spec.ts';
+import { readJsonLines, readLogLines } from './docker-streams.ts';
+import { at, textAt } from './json.ts';
+import { createSlots } from './slots.ts';
+import type { NodeConnection } from './ssh-connection.ts';
+
+/** SIGKILL, as an exit code: 128 + 9. */
+const killedCode = 137;
+
+/** Docker on the other end of a connection, through its socket there; all of it fails when the connection does. */
+export function createDockerRuntime(connection: NodeConnection): ContainerRuntime {
+  const { node } = connection;
+  const api = createDockerApi(connection);
+  return {
+    ...createDockerImages(connection, api),
+    list: (signal) => listContainers(api, signal),
+    create: (spec, directories, signal) => create(connection, api, spec, directories, signal),
+
+    async start(app, signal) {
+      if ((await inspectOurs(node, api, app, signal)) === undefined) throw noContainer(node, 'start', app);
+      // 304: it runs already.
+      await api.json({ ...on('start', app, '/start'), okStatus: [304] }, signal);
+    },
+
+    async stop(app, graceMs, signal) {
+      const before = await inspectOurs(node, api, app, signal);
+      if (before === undefined || !isUp(before)) return undefined;
+      const request = { ...on('stop', app, '/stop'), query: { t: Math.ceil(graceMs / 1000) }, okStatus: [304] };
+      await api.json({ ...request, timeoutMs: graceMs + 60_000 }, signal);
+      const after = await inspectOurs(node, api, app, signal);
+      if (after === undefined) return undefined;
+      const { code } = exitOf(after);
+      return { code, killed: code === killedCode };
+    },
+
+    async remove(app, signal) {
+      if ((await inspectOurs(node, api, app, signal)) === undefined) return;
+      // v: volumes Docker made for the image's own VOLUME lines; ours are binds and stay.
+      const request = { ...on('remove', app, ''), method: 'DELETE', query: { v: true }, okStatus: [404] } as const;
+      await api.json(request, signal);
+    },
+
+    logs: (app, options, signal) => readLogs(node, api, app, options, signal),
+    events: (signal) => readEvents(connection, api, signal),
+  };
+}
+
+/** A request to the container of an application. */
+function on(verb: string, app: AppName, path: string): DockerRequest {
+  const name = containerName(app);
+  return { what: `${verb} "${name}"`, method: 'POST', path: `/containers/${name}${path}` };
+}
+
+function noContainer(node: string, verb: string, app: AppName): AppError {
+  const reason = 'there is no such container';
+  return new AppError('docker-failed', `cannot ${verb} "${containerName(app)}" on "${node}": ${reason}`, {
+    details: { node, status: 404, reason },
+  });
+}
+
+function isUp(inspected: unknown): boolean {
+  const state = textAt(inspected, 'State', 'Status');
+  return state === 'running' || state === 'restarting' || state === 'paused';
+}
+
+/** The application's container; undefined where there is none. Throws where somebody else's has its name. */
+async function inspectOurs(node: string, api: DockerApi, app: AppName, signal: AbortSignal): Promise<unknown> {
+  const request: DockerRequest = { ...on('inspect', app, '/json'), method: 'GET' };
+  try {
+    const inspected = await api.json(request, signal);
+    if (isManaged(at(inspected, 'Config', 'Labels'))) return inspected;
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+  throw new AppError('docker-failed', `cannot touch "${containerName(app)}" on "${node}": it is not drover's`, {
+    hint: `rename or remove the container "${containerName(app)}"`,
+    details: { node },
+  });
+}
+
+/** Managed containers in full, foreign ones with their ports; what goes away meanwhile is left out. */
+async function listContainers(api: DockerApi, signal: AbortSignal): Promise<readonly Container[]> {
+  const what = 'list the containers';
+  const listed = await api.json({ what, method: 'GET', path: '/containers/json', query: { all: true } }, signal);
+  const slots = createSlots(6);
+  const images = new Map<string, Promise<ImageDefaults>>();
+  const defaultsOf = (id: string): Promise<ImageDefaults> => {
+    const found = images.get(id) ?? inspectImage(api, id, signal).then(readImageDefaults);
+    images.set(id, found);
+    return found;
+  };
+  const read = async (entry: unknown): Promise<Container[]> => {
+    const id = textAt(entry, 'Id') ?? '';
+    if (textAt(entry, 'Labels', fillLabel) !== undefined) return [];
+    if (!isManaged(at(entry, 'Labels'))) return [readForeign(entry)];
+    const give = await slots.take(signal);
+    try {
+      const request = { what: `inspect the container ${id}`, method: 'GET', path: `/containers/${id}/json` } as const;
+      const inspected = await api.json(request, signal);
+      return [readContainer(inspected, await defaultsOf(textAt(inspected, 'Image') ?? ''))];
+    } catch (error) {
+      if (statusOf(error) === 404) return [];
+      throw error;
+    } finally {
+      give();
+    }
+  };
+  return (await Promise.all((Array.isArray(listed) ? listed : []).map(read))).flat();
+}
+
+async function create(
+  connection: NodeConnection,
+  api: DockerApi,
+  spec: ContainerSpec,
+  directories: Readonly<Record<VolumeId, string>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = containerName(spec.application);
+  if ((await inspectImage(api, spec.image, signal)) === undefined) {
+    const message = `cannot create "${name}" on "${connection.node}": the node does not have the image "${spec.image}"`;
+    throw new AppError('image-missing', message, { details: { node: connection.node, image: spec.image } });
+  }
+  const body = createBody(spec, directories);
+  await fillNewVolumes(connection, api, spec, directories, signal);
+  const request = {
+    what: `create "${name}"`,
+    method: 'POST',
+    path: '/containers/create',
+    query: { name },
+    body,
+  } as const;
+  await api.json(request, signal);
+}
+
+async function* readLogs(node: string, api: DockerApi, app: AppName, options: LogOptions, signal: AbortSignal) {
+  const inspected = await inspectOurs(node, api, app, signal);
+  if (inspected === undefined) throw noContainer(node, 'read the log of', app);
+  const query = {
+    stdout: true,
+    stderr: true,
+    follow: options.follow,
+    timestamps: options.timestamps ?? false,
+    tail: options.tail === undefined ? 'all' : String(options.tail),
+  };
+  const request = { ...on('read the log of', app, '/logs'), method: 'GET', query } as const;
+  const body = await api.stream(request, signal);
+  try {
+    yield* readLogLines(body, at(inspected, 'Config', 'Tty') === true);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    body.destroy();
+  }
+}
+
+async function* readEvents(connection: NodeConnection, api: DockerApi, signal: AbortSignal) {
+  const query = { filters: { type: ['container'] } };
+  const request = { what: 'watch the containers', method: 'GET', path: '/events', query } as const;
+  const body = await api.stream(request, signal).catch((error: unknown) => {
+    if (signal.aborted || connection.closed.aborted) return undefined;
+    throw error;
+  });
+  if (body === undefined) return;
+  try {
+    for await (const event of readJsonLines(body)) {
+      if (textAt(event, 'Actor', 'Attributes', fillLabel) !== undefined) continue;
+      const action = textAt(event, 'Action');
+      const application = textAt(event, 'Actor', 'Attributes', labels.application);
+      if (action !== undefined) yield { action, ...(application === undefined ? {} : { application }) };
+    }
+  } catch {
+    // The stream broke: aborted, or the connection or Docker went away. Whoever watches asks again.
+  } finally {
+    body.destroy();
+  }
+}

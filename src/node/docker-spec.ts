@@ -1,0 +1,221 @@
+import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
+import type { PortMapping, RestartPolicy, VolumeId } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import { containerName, labels } from '../model/names.ts';
+import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from './json.ts';
+
+/** JSON `{mountpoint: volume id}`: Docker knows directories only. */
+export const volumesLabel = 'drover.volumes';
+/** Carried by the helpers that fill new volumes; never listed. */
+export const fillLabel = 'drover.fill';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The body of `POST /containers/create`. `directories`: where each volume lies on this node. */
+export function createBody(spec: ContainerSpec, directories: Readonly<Record<VolumeId, string>>): Json {
+  const bindings: Record<string, { HostPort: string }[]> = {};
+  for (const port of spec.ports) {
+    const key = `${port.internal}/${port.protocol}`;
+    bindings[key] = [...(bindings[key] ?? []), { HostPort: String(port.external) }];
+  }
+  const volumes = Object.fromEntries(spec.mounts.map((mount) => [mount.mountpoint, mount.volume]));
+  return {
+    Image: spec.image,
+    Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
+    ...(spec.command === undefined ? {} : { Cmd: spec.command }),
+    ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
+    ExposedPorts: Object.fromEntries(Object.keys(bindings).map((key) => [key, {}])),
+    Labels: {
+      [labels.managed]: 'true',
+      [labels.application]: spec.application,
+      [volumesLabel]: JSON.stringify(volumes),
+    },
+    HostConfig: {
+      Init: false,
+      // A bind through Mounts, unlike one through Binds, fails where the directory is missing.
+      Mounts: spec.mounts.map((mount) => ({
+        Type: 'bind',
+        Source: directoryOf(spec, mount, directories),
+        Target: mount.mountpoint,
+      })),
+      PortBindings: bindings,
+      RestartPolicy: restartBody(spec.restartPolicy),
+      ...(spec.memoryLimitBytes === undefined ? {} : { Memory: spec.memoryLimitBytes }),
+      ...(spec.cpuShares === undefined ? {} : { CpuShares: spec.cpuShares }),
+    },
+  };
+}
+
+/** The directory to bind; throws `docker-failed` where nobody said where the volume is. */
+export function directoryOf(
+  spec: ContainerSpec,
+  mount: ContainerMount,
+  directories: Readonly<Record<VolumeId, string>>,
+): string {
+  const directory = Object.hasOwn(directories, mount.volume) ? directories[mount.volume] : undefined;
+  if (directory !== undefined) return directory;
+  throw new AppError(
+    'docker-failed',
+    `cannot create "${containerName(spec.application)}": there is no directory for volume "${mount.volume}"`,
+  );
+}
+
+function restartBody(policy: RestartPolicy): Json {
+  if (policy.name === 'never') return { Name: 'no' };
+  if (policy.name !== 'on-failure') return { Name: policy.name };
+  return { Name: 'on-failure', MaximumRetryCount: policy.maximumRetryCount ?? 0 };
+}
+
+/** Ours, as far as the daemon says. */
+export function isManaged(labelsOf: unknown): boolean {
+  return textAt(labelsOf, labels.managed) === 'true';
+}
+
+/** A container of ours, from `GET /containers/ID/json` and what its image sets. */
+export function readContainer(inspected: unknown, imageDefaults: ImageDefaults): Container {
+  const application = textAt(inspected, 'Config', 'Labels', labels.application) ?? '';
+  const state = stateOf(textAt(inspected, 'State', 'Status'));
+  const health = healthOf(textAt(inspected, 'State', 'Health', 'Status'));
+  const startedAt = textAt(inspected, 'State', 'StartedAt');
+  return {
+    id: textAt(inspected, 'Id') ?? '',
+    name: (textAt(inspected, 'Name') ?? '').replace(/^\//, ''),
+    application,
+    managed: true,
+    state,
+    ...(health === undefined ? {} : { health }),
+    ...(state === 'exited' || state === 'dead' ? { exit: exitOf(inspected) } : {}),
+    // Docker writes year 1 for "never".
+    ...(startedAt === undefined || startedAt.startsWith('0001-') ? {} : { startedAt }),
+    spec: readSpec(inspected, application, imageDefaults),
+    imageId: textAt(inspected, 'Image') ?? '',
+    imageDefaults,
+  };
+}
+
+/** How a container ended. */
+export function exitOf(inspected: unknown): { readonly code: number; readonly oomKilled: boolean } {
+  return {
+    code: numberAt(inspected, 'State', 'ExitCode') ?? 0,
+    oomKilled: at(inspected, 'State', 'OOMKilled') === true,
+  };
+}
+
+function readSpec(inspected: unknown, application: string, image: ImageDefaults): ContainerSpec {
+  const command = textsAt(inspected, 'Config', 'Cmd');
+  const entrypoint = textsAt(inspected, 'Config', 'Entrypoint');
+  const memory = numberAt(inspected, 'HostConfig', 'Memory') ?? 0;
+  const shares = numberAt(inspected, 'HostConfig', 'CpuShares') ?? 0;
+  return {
+    application,
+    image: textAt(inspected, 'Config', 'Image') ?? '',
+    ports: readPorts(inspected),
+    environment: readEnvironment(inspected),
+    ...(command.length === 0 ? {} : { command }),
+    // Empty although the image has one: it was set to nothing.
+    ...(entrypoint.length === 0 && image.entrypoint.length === 0 ? {} : { entrypoint }),
+    mounts: readMounts(inspected),
+    ...(memory === 0 ? {} : { memoryLimitBytes: memory }),
+    ...(shares === 0 ? {} : { cpuShares: shares }),
+    restartPolicy: readRestartPolicy(inspected),
+  };
+}
+
+function readPorts(inspected: unknown): PortMapping[] {
+  const ports = entriesAt(inspected, 'HostConfig', 'PortBindings').flatMap(([key, bindings]) => {
+    const [internal, protocol] = key.split('/');
+    return (Array.isArray(bindings) ? bindings : []).map(
+      (binding): PortMapping => ({
+        internal: Number(internal),
+        external: Number(textAt(binding, 'HostPort') ?? 0),
+        protocol: protocol === 'udp' ? 'udp' : 'tcp',
+      }),
+    );
+  });
+  return ports.toSorted((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1));
+}
+
+function readEnvironment(config: unknown): Readonly<Record<string, string>> {
+  const pairs = textsAt(config, 'Config', 'Env').map((text): [string, string] => {
+    const equals = text.indexOf('=');
+    return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
+  });
+  return Object.fromEntries(pairs);
+}
+
+/**
+ * The label's volumes that really are binds at their places. A bind the label does not know gets its directory as id,
+ * so that it shows as a difference; volumes Docker made for the image's own VOLUME lines are not ours.
+ */
+function readMounts(inspected: unknown): ContainerMount[] {
+  const label = parseJson(textAt(inspected, 'Config', 'Labels', volumesLabel) ?? '{}');
+  return listAt(inspected, 'Mounts')
+    .filter((mount) => textAt(mount, 'Type') === 'bind')
+    .map((mount) => {
+      const mountpoint = textAt(mount, 'Destination') ?? '';
+      return { volume: textAt(label, mountpoint) ?? textAt(mount, 'Source') ?? '', mountpoint };
+    })
+    .toSorted((a, b) => position(label, a.mountpoint) - position(label, b.mountpoint));
+}
+
+/** The label keeps the order of the configuration; Docker gives none. */
+function position(label: unknown, mountpoint: string): number {
+  const index = isRecord(label) ? Object.keys(label).indexOf(mountpoint) : -1;
+  return index < 0 ? Number.MAX_SAFE_INTEGER : index;
+}
+
+function readRestartPolicy(inspected: unknown): RestartPolicy {
+  const name = textAt(inspected, 'HostConfig', 'RestartPolicy', 'Name');
+  if (name === 'always' || name === 'unless-stopped') return { name };
+  if (name !== 'on-failure') return { name: 'never' };
+  const count = numberAt(inspected, 'HostConfig', 'RestartPolicy', 'MaximumRetryCount') ?? 0;
+  return count === 0 ? { name } : { name, maximumRetryCount: count };
+}
+
+/** What an image sets by itself, from `GET /images/ID/json`. */
+export function readImageDefaults(image: unknown): ImageDefaults {
+  return {
+    environment: readEnvironment(image),
+    command: textsAt(image, 'Config', 'Cmd'),
+    entrypoint: textsAt(image, 'Config', 'Entrypoint'),
+  };
+}
+
+/** A container that is not ours, from the list: enough to see its name and the ports it takes. */
+export function readForeign(listed: unknown): Container {
+  const ports = new Map<string, PortMapping>();
+  for (const port of listAt(listed, 'Ports')) {
+    const external = numberAt(port, 'PublicPort');
+    if (external === undefined) continue;
+    const protocol = textAt(port, 'Type') === 'udp' ? 'udp' : 'tcp';
+    // Docker lists IPv4 and IPv6 apart.
+    ports.set(`${external}/${protocol}`, { internal: numberAt(port, 'PrivatePort') ?? 0, external, protocol });
+  }
+  const none: ImageDefaults = { environment: {}, command: [], entrypoint: [] };
+  return {
+    id: textAt(listed, 'Id') ?? '',
+    name: (textsAt(listed, 'Names')[0] ?? '').replace(/^\//, ''),
+    managed: false,
+    state: stateOf(textAt(listed, 'State')),
+    spec: {
+      application: '',
+      image: textAt(listed, 'Image') ?? '',
+      ports: [...ports.values()].toSorted((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1)),
+      environment: {},
+      mounts: [],
+      restartPolicy: { name: 'never' },
+    },
+    imageId: textAt(listed, 'ImageID') ?? '',
+    imageDefaults: none,
+  };
+}
+
+const states = ['created', 'running', 'restarting', 'paused', 'exited', 'dead', 'removing'] as const;
+
+function stateOf(text: string | undefined): Container['state'] {
+  return states.find((state) => state === text) ?? 'dead';
+}
+
+function healthOf(text: string | undefined): Container['health'] {
+  return text === 'starting' || text === 'healthy' || text === 'unhealthy' ? text : undefined;
+}

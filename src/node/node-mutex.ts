@@ -1,0 +1,99 @@
+import type { LockHandle, NodeMutex } from '../engine/node-client.ts';
+import { AppError } from '../model/errors.ts';
+import { isRecord, parseJson, textAt } from './json.ts';
+import type { NodeConnection, SpawnedCommand } from './ssh-connection.ts';
+
+const lockFile = '/run/lock/drover.lock';
+const heldCode = 75;
+const beatMs = 5_000;
+
+/**
+ * Takes the lock, writes who has it, says so, and keeps it until its stdin ends or is silent for 30 s: a controller
+ * that lost its power closes nothing. The directory is open to everybody, so a link there is not followed.
+ * $1 file, $2 what to write into it.
+ */
+const holder = `[ -L "$1" ] && { echo "$1 is a symbolic link" >&2; exit 1; }
+mkdir -p -- "\${1%/*}" && exec 9<>"$1" || exit 1
+if ! flock -n 9; then cat -- "$1"; exit ${heldCode}; fi
+printf '%s\\n' "$2" >"$1"
+echo locked
+while IFS= read -r -t 30 beat && [ "$beat" = beat ]; do :; done
+: >"$1"`;
+
+/** A `flock` on the node, held by an open channel: it ends with the handle, the connection or this process. */
+export function createNodeMutex(connection: NodeConnection, file = lockFile): NodeMutex {
+  return {
+    async acquire(owner, signal) {
+      const since = new Date().toISOString();
+      // Only until the lock is there: afterwards it is given back by `release`.
+      const starting = new AbortController();
+      const stop = (): void => starting.abort(signal.reason);
+      signal.throwIfAborted();
+      signal.addEventListener('abort', stop, { once: true });
+      try {
+        const text = JSON.stringify({ owner, since });
+        const command = await connection.spawn(['bash', '-c', holder, 'drover-lock', file, text], starting.signal);
+        await untilLocked(connection.node, command);
+        return hold(command);
+      } finally {
+        signal.removeEventListener('abort', stop);
+      }
+    },
+  };
+}
+
+async function untilLocked(node: string, command: SpawnedCommand): Promise<void> {
+  let text = '';
+  const locked = new Promise<true>((resolve) => {
+    command.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString('utf8');
+      if (text === 'locked\n') resolve(true);
+    });
+  });
+  const first = await Promise.race([locked, command.done]);
+  if (first === true) return;
+  if (first.code === heldCode) throw lockHeld(node, text);
+  const why = first.stderrTail || `exit status ${first.code}`;
+  throw new AppError('command-failed', `cannot take the lock on "${node}": ${why}`, { details: { node } });
+}
+
+function lockHeld(node: string, text: string): AppError {
+  const written = parseJson(text);
+  const owner = (isRecord(written) ? textAt(written, 'owner') : undefined) ?? 'somebody who has not written a name yet';
+  const since = isRecord(written) ? textAt(written, 'since') : undefined;
+  return new AppError(
+    'lock-held',
+    `cannot take the lock on "${node}": ${owner} has it${since ? ` since ${since}` : ''}`,
+    {
+      hint: 'wait until that run has ended',
+      retryable: true,
+      details: { node, owner, ...(since === undefined ? {} : { since }) },
+    },
+  );
+}
+
+function hold(command: SpawnedCommand): LockHandle {
+  const lost = new AbortController();
+  let released = false;
+  const beat = setInterval(() => command.stdin.write('beat\n'), beatMs);
+  // The lock alone keeps no process alive.
+  beat.unref();
+  command.stdin.on('error', () => undefined);
+  const ended = command.done.then(
+    () => new Error('the lock was given up on the node'),
+    (error: unknown) => error,
+  );
+  const over = ended.then((reason) => {
+    clearInterval(beat);
+    if (!released) lost.abort(reason);
+  });
+  return {
+    lost: lost.signal,
+    async release() {
+      released = true;
+      clearInterval(beat);
+      command.stdin.end();
+      await over;
+    },
+  };
+}
