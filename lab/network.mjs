@@ -44,18 +44,20 @@ table ip ${NFT_TABLE} {
 }
 `;
   await $({ quiet: true, input: rules })`nft -f -`;
-  if ((await readFile(FORWARD_SWITCH, 'utf8')).trim() === '0') {
-    await writeFile(FORWARD_SWITCH, '1');
-    lab.forwardWasOff = true;
-  }
+  await writeFile(FORWARD_SWITCH, '1');
   return true;
+}
+
+/** What raiseNetwork is about to make; to be on record first, so that destroy finds it after an interruption. */
+export async function claimNetwork(lab) {
+  if (lab.netns) lab.madeNetns ||= !existsSync(`/run/netns/${lab.netns}`);
+  else lab.forwardWasOff ||= (await readFile(FORWARD_SWITCH, 'utf8')).trim() === '0';
 }
 
 /** Namespace (when the lab has one), bridge, one tap a node, and masquerading when there is a way out. */
 export async function raiseNetwork(lab) {
   if (lab.netns && !existsSync(`/run/netns/${lab.netns}`)) {
     await $({ quiet: true })`ip netns add ${lab.netns}`;
-    lab.madeNetns = true;
   }
   if (lab.netns) await inside(lab, 'ip', 'link', 'set', 'lo', 'up');
   if (!(await linkExists(lab, BRIDGE))) {

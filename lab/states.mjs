@@ -128,7 +128,7 @@ export async function ensureStates(lab, base) {
 /** Fresh run folders from the saved states, machines started in them, clocks set. */
 export async function restoreClean(lab, base, dir) {
   const indexes = indexesOf(lab);
-  const stage = progress.stage(`restoring ${lab.nodes} nodes (${lab.accel})`, { expectedMs: 6000 });
+  const stage = progress.stage(`restoring ${indexes.map((index) => `node${index}`).join(' and ')} (${lab.accel})`, { expectedMs: 6000 });
   try {
     await Promise.all(indexes.map(async (index) => {
       await freshNodeDir(lab, index);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { detectAccel } from '../accel.mjs';
 import { LabError, UsageError } from '../errors.mjs';
 import { baseOf, ensureBase } from '../image.mjs';
-import { raiseNetwork } from '../network.mjs';
+import { claimNetwork, raiseNetwork } from '../network.mjs';
 import { awaitNode, indexesOf, sshConfig, writeAccess } from '../nodes.mjs';
 import { DEFAULT_MEMORY_MB, DEFAULT_NODES, MAX_NODES, MIN_MEMORY_MB, addressOf, runDir } from '../paths.mjs';
 import { progress } from '../progress.mjs';
@@ -106,8 +106,13 @@ export async function up(values) {
     const found = await readLab(name);
     const lab = found?.phase === 'ready' ? found : await newLab(found, { name, nodes, memory, images: !values['no-images'] });
     if (lab === found) refuseOtherShape(found, { nodes, memory });
+    if (isUp(lab)) { // another `up` was quicker
+      tell(lab, 'is running already');
+      return;
+    }
     const base = baseOf(lab);
     await checkMemory(lab);
+    await claimNetwork(lab);
     await writeLab(lab);
     await raiseNetwork(lab);
     await writeLab(lab);
