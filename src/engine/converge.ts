@@ -7,7 +7,7 @@ import { makePlan } from '../plan/make-plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
 import { type Execution, execute, findInterrupted, type RunSignals } from './execute.ts';
 import { forecastMoves } from './forecast.ts';
-import { createRunLocks, lockLost, type RunLocks } from './locks.ts';
+import { createRunLocks, type RunLocks } from './locks.ts';
 import type { Cluster } from './node-client.ts';
 import { observe } from './observe.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
@@ -165,28 +165,20 @@ async function takeLocks(run: Run, plan: Plan, state: ClusterState): Promise<Run
 
 async function runPass(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome | 'again' | 'retry'> {
   run.receipts.begin(plannedMoves(plan), plan, run.deps.now());
-  const lost = run.locks.lost();
-  const hard = AbortSignal.any([run.signals.hard, lost]);
   const probing = watchSwitches(run.deps, plan, state);
   const context = { ...run.context, state, emit: probing.tap(run.context.emit) };
-  const execution = await execute(plan, context, { hard, soft: run.signals.soft });
+  const execution = await execute(plan, context, { ...run.signals, lost: run.locks.lost });
   await probing.end(run.receipts.refused);
   await keepReceipts(run);
   noteDown(run, plan, execution);
   run.steps += [...execution.outcomes.values()].filter(({ result }) => result === 'succeeded').length;
   if (run.signals.hard.aborted) return stopped(run.signals);
   const failures = failuresOf(plan, execution);
-  if (failures.length === 0 && lost.aborted) return await retry(run, [], toReport(lockLost()), true);
-  if (failures.length > 0) {
-    const errors = failures.map(({ error }) => error);
-    const first = errors[0] ?? toReport(lockLost());
+  const [first] = failures;
+  if (first !== undefined) {
     const failed = failures.map(({ step }) => step);
-    return await retry(
-      run,
-      failed,
-      first,
-      errors.every((error) => error.retryable),
-    );
+    const isWorthIt = failures.every(({ error }) => error.retryable);
+    return await retry(run, failed, first.error, isWorthIt);
   }
   if (run.signals.soft.aborted) return await stopSoftly(run);
   run.retries = 0;
@@ -276,7 +268,7 @@ async function recover(run: Run): Promise<Standing[]> {
       run.emit({ type: 'plan-made', plan, forecasts: [] });
       const reachable = plan.steps.flatMap(({ action }) => nodesOf(action));
       await run.locks.take([...new Set(reachable)], hard);
-      const signals = { hard: AbortSignal.any([hard, run.locks.lost()]), soft: new AbortController().signal };
+      const signals = { hard, soft: new AbortController().signal, lost: run.locks.lost };
       await execute(plan, context, signals);
     }
     await dropHolds(run, state, hard);

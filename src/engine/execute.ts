@@ -1,7 +1,8 @@
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, isAbort, toReport } from '../model/errors.ts';
 import type { StepOutcome } from '../model/events.ts';
-import { nodesOf, type Plan, type Step, type StepId } from '../model/plan.ts';
+import { type Action, nodesOf, type Plan, type Step, type StepId } from '../model/plan.ts';
+import { lockLost } from './locks.ts';
 import { perform } from './perform.ts';
 import { createSemaphores, type Semaphore } from './semaphore.ts';
 import type { RunContext } from './step-context.ts';
@@ -10,6 +11,8 @@ import type { RunContext } from './step-context.ts';
 export interface RunSignals {
   readonly hard: AbortSignal;
   readonly soft: AbortSignal;
+  /** Aborts when this node's lock is lost: no step may go on there. Undefined for a node that is not locked. */
+  readonly lost?: (node: NodeName) => AbortSignal | undefined;
 }
 
 export interface Execution {
@@ -92,11 +95,13 @@ function skipped(dependencies: readonly Dependency[]): StepOutcome | undefined {
 
 async function attempt(run: Run, step: Step): Promise<StepOutcome> {
   const { context, signals } = run;
-  const signal = resumable.has(step.action.kind) ? AbortSignal.any([signals.hard, signals.soft]) : signals.hard;
+  const lost = AbortSignal.any(guardedNodes(step.action).flatMap((node) => signals.lost?.(node) ?? []));
+  const stops = resumable.has(step.action.kind) ? [signals.soft] : [];
+  const signal = AbortSignal.any([signals.hard, lost, ...stops]);
   let startedAt = context.now();
   try {
     await withPlaces(run, step, signal, async () => {
-      if (signals.hard.aborted || !mayStart(run, step)) throw new AppError('cancelled', 'cancelled');
+      if (signal.aborted || !mayStart(run, step)) throw new AppError('cancelled', 'cancelled');
       startedAt = context.now();
       run.started.push(step.id);
       if (step.action.kind === 'stop-container') run.stoppedAt.set(step.id, startedAt);
@@ -105,9 +110,16 @@ async function attempt(run: Run, step: Step): Promise<StepOutcome> {
     });
     return { result: 'succeeded', durationMs: context.now() - startedAt };
   } catch (error) {
+    const durationMs = context.now() - startedAt;
+    if (lost.aborted && !signals.hard.aborted) return { result: 'failed', durationMs, error: toReport(lockLost(error)) };
     if (signal.aborted || isAbort(error)) return { result: 'cancelled' };
-    return { result: 'failed', durationMs: context.now() - startedAt, error: toReport(error) };
+    return { result: 'failed', durationMs, error: toReport(error) };
   }
+}
+
+/** Nodes whose locks a step relies on. An acquire needs only its own: what was released stays released. */
+function guardedNodes(action: Action): readonly NodeName[] {
+  return action.kind === 'acquire-volume' ? [action.to] : nodesOf(action);
 }
 
 /** Once a switch has begun its chain goes on to a safe point, also after a soft stop. */

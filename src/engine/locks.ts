@@ -6,8 +6,8 @@ import type { Cluster, LockHandle } from './node-client.ts';
 export interface RunLocks {
   /** Takes the missing ones in sorted order; throws `lock-held` where somebody else has one. */
   take(nodes: readonly NodeName[], signal: AbortSignal): Promise<void>;
-  /** Aborts when any of them is lost; then the run may not go on as it is. */
-  readonly lost: () => AbortSignal;
+  /** Aborts when the node's lock is lost with its connection; undefined where none is held. */
+  readonly lost: (node: NodeName) => AbortSignal | undefined;
   release(): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export function createRunLocks(cluster: Cluster, owner: string): RunLocks {
         held.set(node, await client.mutex.acquire(owner, signal));
       }
     },
-    lost: () => AbortSignal.any([...held.values()].map((handle) => handle.lost)),
+    lost: (node) => held.get(node)?.lost,
     release: async () => {
       const handles = [...held.values()];
       held.clear();
@@ -33,6 +33,7 @@ export function createRunLocks(cluster: Cluster, owner: string): RunLocks {
 }
 
 /** What a run says whose lock went away with a connection. */
-export function lockLost(): AppError {
-  return new AppError('connection-failed', 'cannot go on: a lock was lost with its connection', { retryable: true });
+export function lockLost(cause?: unknown): AppError {
+  const message = 'cannot go on: a lock was lost with its connection';
+  return new AppError('connection-failed', message, { retryable: true, cause });
 }

@@ -1,5 +1,5 @@
 import type { Config, NodeName } from '../model/config.ts';
-import { toReport } from '../model/errors.ts';
+import { AppError } from '../model/errors.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
 import type { Plan } from '../model/plan.ts';
 import type { RunSignals } from './execute.ts';
@@ -53,7 +53,8 @@ export function createWatch(input: WatchInput): Watch {
 
 function createSession(input: WatchInput, hard: AbortSignal, soft: AbortSignal) {
   const { deps, emit } = input;
-  const over = AbortSignal.any([hard, soft]);
+  const inner = new AbortController();
+  const over = AbortSignal.any([hard, soft, inner.signal]);
   const marks = createMarks(over);
   /** The configuration in force: the newest one without problems. */
   let config: Config | undefined;
@@ -107,24 +108,28 @@ function createSession(input: WatchInput, hard: AbortSignal, soft: AbortSignal) 
   };
 
   const run = async (): Promise<void> => {
+    const { watchFiles } = deps;
+    if (watchFiles === undefined) throw new AppError('usage', 'cannot watch: nothing says when the files change');
     const sources = [
       tick(deps, marks.add, over),
-      deps.watchFiles?.(() => marks.add('files'), over) ?? Promise.resolve(),
+      watchFiles(() => marks.add('files'), over),
       followNodes(input, () => config, marks.add, over),
     ];
-    // A source that fails ends the watching; without it, changes would go unnoticed in silence.
-    const failed = Promise.all(sources).then(() => undefined);
-    failed.catch(() => marks.add('drift'));
+    // A source that fails ends the watching: without it changes would go unnoticed in silence.
+    const failure = new Promise<never>((_, reject) => {
+      for (const source of sources) source.catch(reject);
+    });
     marks.add('files');
-    while (!over.aborted) {
-      const kinds = await Promise.race([marks.take(), failed.then(() => new Set<Mark>())]);
-      if (over.aborted) break;
-      await handle(kinds).catch((error: unknown) => {
-        if (!over.aborted) emit({ type: 'retrying', inMs: tickMs, error: toReport(error) });
-      });
+    try {
+      while (!over.aborted) {
+        const kinds = await Promise.race([marks.take(), failure]);
+        if (!over.aborted) await handle(kinds);
+      }
+    } finally {
+      inner.abort();
+      await flight.idle();
+      await Promise.allSettled(sources);
     }
-    await flight.idle();
-    await failed;
   };
 
   return { run, mark: marks.add };

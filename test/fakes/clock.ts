@@ -1,0 +1,71 @@
+/** Time that passes only when everybody sleeps (auto), or when the test says so. */
+export interface FakeClock {
+  now(): number;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Lets so much time pass, waking sleepers in order and letting what they do settle. */
+  advance(ms: number): Promise<void>;
+}
+
+interface Sleeper {
+  readonly at: number;
+  readonly wake: () => void;
+}
+
+/** Everything that waits for microtasks or the event loop's next turn gets its turn first. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export function createClock(mode: 'auto' | 'manual' = 'auto'): FakeClock {
+  let now = 1_000_000;
+  let sleepers: Sleeper[] = [];
+  let isTurning = false;
+
+  const earliest = (): Sleeper | undefined => sleepers.toSorted((a, b) => a.at - b.at)[0];
+  const wake = (sleeper: Sleeper): void => {
+    sleepers = sleepers.filter((one) => one !== sleeper);
+    now = Math.max(now, sleeper.at);
+    sleeper.wake();
+  };
+  const turn = async (): Promise<void> => {
+    if (isTurning) return;
+    isTurning = true;
+    for (let next = earliest(); next !== undefined; next = earliest()) {
+      await settle();
+      const still = earliest();
+      if (still !== undefined) wake(still);
+    }
+    isTurning = false;
+  };
+
+  return {
+    now: () => now,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason);
+        const onAbort = () => {
+          sleepers = sleepers.filter((one) => one !== sleeper);
+          reject(signal.reason);
+        };
+        const sleeper: Sleeper = {
+          at: now + ms,
+          wake: () => {
+            signal.removeEventListener('abort', onAbort);
+            resolve();
+          },
+        };
+        signal.addEventListener('abort', onAbort, { once: true });
+        sleepers.push(sleeper);
+        if (mode === 'auto') void turn();
+      }),
+    advance: async (ms) => {
+      const until = now + ms;
+      await settle();
+      for (let next = earliest(); next !== undefined && next.at <= until; next = earliest()) {
+        wake(next);
+        await settle();
+        await settle();
+      }
+      now = until;
+      await settle();
+    },
+  };
+}
