@@ -1,0 +1,161 @@
+import type { ClusterState, Container, NodeFacts, NodeState, Snapshot, Volume } from '../../src/model/cluster.ts';
+import type { NodeName } from '../../src/model/config.ts';
+import { containerName, printImage } from '../../src/model/names.ts';
+import { type Action, assertNever } from '../../src/model/plan.ts';
+import { mergeNetwork } from '../../src/plan/network-tables.ts';
+import { aVolume, imageIdOf, nodeId } from '../builders.ts';
+
+/** What a step does to a cluster where everything works: the state that the next observation would show. */
+export function applyAction(state: ClusterState, action: Action): ClusterState {
+  switch (action.kind) {
+    case 'pull-image': {
+      const image = printImage(action.image);
+      return change(state, action.node, (facts) => ({ images: { ...facts.images, [image]: imageIdOf(image) } }));
+    }
+    case 'hold-ports':
+      return change(state, action.node, ({ network }) => ({
+        network: { ...network, holds: [...network.holds, ...action.ports] },
+      }));
+    case 'replace-network':
+      return change(state, action.node, ({ network }) => ({
+        network: {
+          ...mergeNetwork(network, action),
+          present: true,
+          holds: network.holds.filter(
+            (h) => !action.dropHolds.some((d) => d.port === h.port && d.protocol === h.protocol),
+          ),
+        },
+      }));
+    case 'stop-container':
+      return change(state, action.node, (facts) => ({
+        containers: facts.containers.filter((c) => !c.managed || c.application !== action.app),
+      }));
+    case 'start-container':
+      return startContainer(state, action.node, action.spec);
+    case 'check-container':
+      return state;
+    default:
+      return applyToVolume(state, action);
+  }
+}
+
+type VolumeAction = Extract<Action, { readonly volume: string }>;
+
+function applyToVolume(state: ClusterState, action: VolumeAction): ClusterState {
+  switch (action.kind) {
+    case 'create-volume':
+      return change(state, action.node, (facts) => ({
+        volumes: [...facts.volumes, aVolume(action.volume, { on: action.node, ...limit(action.limitBytes) })],
+      }));
+    case 'resize-volume':
+      return onCopy(state, action.node, action.volume, ({ limitBytes: _old, ...volume }) => ({
+        ...volume,
+        ...limit(action.limitBytes),
+      }));
+    case 'sync-volume':
+    case 'send-final':
+      return send(state, action);
+    case 'freeze-volume':
+      return onCopy(state, action.node, action.volume, (volume) => ({
+        ...withSnapshot(volume),
+        role: 'frozen',
+        mounted: false,
+        writtenBytes: 0,
+      }));
+    case 'release-volume':
+      return onCopy(state, action.from, action.volume, (volume) => ({
+        ...volume,
+        role: 'released',
+        owner: nodeId(action.to),
+        epoch: volume.epoch + 1,
+      }));
+    case 'acquire-volume': {
+      const { epoch } = copyOn(state, action.from, action.volume);
+      return onCopy(state, action.to, action.volume, (volume) => owned(volume, action.to, epoch));
+    }
+    case 'reclaim-volume':
+      return onCopy(state, action.node, action.volume, (volume) =>
+        owned(volume, action.node, volume.epoch + (volume.role === 'released' ? 1 : 0)),
+      );
+    case 'mount-volume':
+      return onCopy(state, action.node, action.volume, (volume) => ({ ...volume, mounted: true }));
+    case 'settle-volume':
+      return onCopy(state, action.from, action.volume, (volume) => ({ ...volume, role: 'replica' }));
+    case 'retire-volume':
+      return onCopy(state, action.node, action.volume, (volume) => ({ ...volume, role: 'retired', mounted: false }));
+    default:
+      return assertNever(action);
+  }
+}
+
+function factsOf(state: ClusterState, node: NodeName): NodeFacts {
+  const seen = state.nodes[node];
+  if (seen?.status !== 'reachable') throw new Error(`a step for ${node}, which cannot be reached`);
+  return seen.facts;
+}
+
+function change(state: ClusterState, node: NodeName, next: (facts: NodeFacts) => Partial<NodeFacts>): ClusterState {
+  const facts = factsOf(state, node);
+  const changed: NodeState = { status: 'reachable', observedAt: 0, facts: { ...facts, ...next(facts) } };
+  return { nodes: { ...state.nodes, [node]: changed } };
+}
+
+function copyOn(state: ClusterState, node: NodeName, id: string): Volume {
+  const found = factsOf(state, node).volumes.find((volume) => volume.id === id);
+  if (found === undefined) throw new Error(`no copy of ${id} on ${node}`);
+  return found;
+}
+
+function onCopy(state: ClusterState, node: NodeName, id: string, next: (volume: Volume) => Volume): ClusterState {
+  copyOn(state, node, id);
+  return change(state, node, ({ volumes }) => ({ volumes: volumes.map((v) => (v.id === id ? next(v) : v)) }));
+}
+
+function owned(volume: Volume, node: NodeName, epoch: number): Volume {
+  return { ...volume, role: 'owner', owner: nodeId(node), epoch, mounted: true };
+}
+
+let made = 0;
+function withSnapshot(volume: Volume): Volume {
+  made += 1;
+  const snapshot: Snapshot = { name: `s${made}`, guid: `made-${made}`, createTxg: String(1000 + made) };
+  return { ...volume, snapshots: [...volume.snapshots, snapshot] };
+}
+
+/** A sync of an owner makes a snapshot of its own; a copy that is not one any more is sent as it is. */
+function send(
+  state: ClusterState,
+  action: VolumeAction & { readonly from: NodeName; readonly to: NodeName },
+): ClusterState {
+  const { from, to, volume: id } = action;
+  const source = copyOn(state, from, id);
+  const sent = source.role === 'owner' ? withSnapshot(source) : source;
+  const next = onCopy(state, from, id, () => sent);
+  const { resumeToken: _done, limitBytes: _own, ...data } = sent;
+  const target = factsOf(state, to).volumes.find((volume) => volume.id === id);
+  const kept = target === undefined ? {} : limit(target.limitBytes);
+  const copy: Volume = { ...data, ...kept, role: 'incoming', mounted: false };
+  return change(next, to, ({ volumes }) => ({ volumes: [...volumes.filter((v) => v.id !== id), copy] }));
+}
+
+function startContainer(state: ClusterState, node: NodeName, spec: Container['spec']): ClusterState {
+  for (const mount of spec.mounts) {
+    const volume = copyOn(state, node, mount.volume);
+    if (volume.role !== 'owner' || !volume.mounted) throw new Error(`${spec.application} starts without ${volume.id}`);
+  }
+  const container: Container = {
+    id: `started-${spec.application}`,
+    name: containerName(spec.application),
+    application: spec.application,
+    managed: true,
+    state: 'running',
+    spec,
+    imageId: factsOf(state, node).images[spec.image] ?? 'missing',
+    imageDefaults: { environment: {}, command: [], entrypoint: [] },
+  };
+  return change(state, node, ({ containers }) => ({
+    containers: [...containers.filter((c) => !c.managed || c.application !== spec.application), container],
+  }));
+}
+
+const limit = (limitBytes: number | undefined) => (limitBytes === undefined ? {} : { limitBytes });

@@ -1,0 +1,160 @@
+import fc from 'fast-check';
+import type { ClusterState, Container, Volume } from '../../src/model/cluster.ts';
+import type { Application, Config, NodeName } from '../../src/model/config.ts';
+import {
+  aCluster,
+  aConfig,
+  aContainer,
+  aForeignContainer,
+  aMount,
+  anApplication,
+  aVolume,
+  type NodeParts,
+  nodeId,
+  onNode,
+  snaps,
+  tcp,
+  unreachable,
+} from '../builders.ts';
+
+export const nodeNames = ['a', 'b', 'c'] as const;
+const appNames = ['x', 'y', 'z'] as const;
+const volumeIds = ['v1', 'v2', 'v3'] as const;
+const limits = [undefined, undefined, 2_000_000, 3_000_000];
+
+const application = (name: string, index: number): fc.Arbitrary<Application> =>
+  fc
+    .record({
+      port: fc.constantFrom(undefined, 80 + index, 90 + index),
+      volume: fc.boolean(),
+      limit: fc.constantFrom(...limits),
+      tag: fc.constantFrom('1', '2'),
+      dependsOn: fc.subarray([...appNames]),
+    })
+    .map(({ port, volume, limit, tag, dependsOn }) =>
+      anApplication(name, {
+        image: { repository: `acme/${name}`, tag },
+        ports: port === undefined ? [] : [tcp(port)],
+        volumes: volume ? [aMount(volumeIds[index] ?? 'v1', limit)] : [],
+        dependsOn: dependsOn.filter((other) => other !== name),
+      }),
+    );
+
+export const config: fc.Arbitrary<Config> = fc
+  .record({
+    applications: fc.tuple(...appNames.map(application)),
+    places: fc.tuple(...appNames.map(() => fc.constantFrom(undefined, ...nodeNames))),
+    bare: fc.option(fc.record({ node: fc.constantFrom(...nodeNames), deleted: fc.boolean() }), { nil: undefined }),
+  })
+  .map(({ applications, places, bare }) => {
+    const on = (node: NodeName) => appNames.filter((_, index) => places[index] === node);
+    return aConfig(applications, Object.fromEntries(nodeNames.map((node) => [node, on(node)])), {
+      ...(bare === undefined ? {} : { datasets: [{ id: 'v3', ...bare }] }),
+    });
+  });
+
+const container = (name: string, index: number): fc.Arbitrary<(node: NodeName) => Container> =>
+  fc
+    .record({
+      app: application(name, index),
+      state: fc.constantFrom('running', 'running', 'exited', 'paused'),
+      imageId: fc.constantFrom(undefined, 'sha256:old'),
+    })
+    .map(
+      ({ app, state, imageId }) =>
+        (node) =>
+          aContainer(app, node, { state, ...(imageId === undefined ? {} : { imageId }) }),
+    );
+
+/** Any role, epoch and history, however odd. */
+const anyCopy = (id: string): fc.Arbitrary<(node: NodeName) => Volume> =>
+  fc
+    .record({
+      role: fc.constantFrom('owner', 'owner', 'frozen', 'released', 'incoming', 'replica', 'diverged', 'retired'),
+      epoch: fc.integer({ min: 1, max: 3 }),
+      owner: fc.constantFrom('self', 'self', ...nodeNames, 'nobody'),
+      snapshots: fc.constantFrom('', 'a1', 'a1 b2', 'a1 x9'),
+      mounted: fc.boolean(),
+      writtenBytes: fc.constantFrom(0, 4096),
+      limitBytes: fc.constantFrom(...limits),
+    })
+    .map(
+      ({ owner, snapshots, limitBytes, ...rest }) =>
+        (node) =>
+          aVolume(id, {
+            ...rest,
+            owner: nodeId(owner === 'self' ? node : owner),
+            snapshots: snaps(snapshots),
+            ...(limitBytes === undefined ? {} : { limitBytes }),
+          }),
+    );
+
+/** Absent in one of two cases. */
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
+
+const parts = (copies: (id: string) => fc.Arbitrary<(node: NodeName) => Volume>) =>
+  fc.record({
+    containers: fc.tuple(...appNames.map((name, index) => maybe(container(name, index)))),
+    volumes: fc.tuple(...volumeIds.map((id) => maybe(copies(id)))),
+    foreign: maybe(fc.constantFrom(...appNames)).map((name) => (name === undefined ? [] : [`foreign-${name}`])),
+    present: fc.boolean(),
+    holds: fc.subarray([80, 81, 4000]),
+  });
+
+type Parts = ReturnType<typeof parts> extends fc.Arbitrary<infer T> ? T : never;
+
+function build(node: NodeName, { containers, volumes, foreign, present, holds }: Parts): NodeParts {
+  return {
+    containers: [
+      ...containers.flatMap((make) => (make === undefined ? [] : [make(node)])),
+      ...foreign.map((name) => aForeignContainer(name)),
+    ],
+    volumes: volumes.flatMap((make) => (make === undefined ? [] : [make(node)])),
+    network: { present, holds: holds.map((port) => ({ port, protocol: 'tcp' as const })) },
+  };
+}
+
+/** Three nodes in any state, possible or not, some of them out of reach. */
+export const anyCluster: fc.Arbitrary<ClusterState> = fc
+  .tuple(
+    ...nodeNames.map(() =>
+      fc.record({ status: fc.constantFrom('up', 'up', 'up', 'seen', 'never'), parts: parts(anyCopy) }),
+    ),
+  )
+  .map((nodes) =>
+    aCluster(
+      ...nodes.map(({ status, parts: made }, index) => {
+        const name = nodeNames[index] ?? 'a';
+        if (status === 'never') return unreachable(name);
+        return status === 'seen' ? unreachable(name, build(name, made)) : onNode(name, build(name, made));
+      }),
+    ),
+  );
+
+/** Three reachable nodes as drover leaves them: each volume with one owner or none, containers anywhere. */
+export const soundCluster: fc.Arbitrary<ClusterState> = fc
+  .record({
+    nodes: fc.tuple(...nodeNames.map(() => parts(() => fc.constant(() => aVolume('none'))))),
+    owners: fc.tuple(...volumeIds.map(() => fc.constantFrom(undefined, ...nodeNames))),
+    mounted: fc.boolean(),
+    limit: fc.constantFrom(...limits),
+  })
+  .map(({ nodes, owners, mounted, limit }) =>
+    aCluster(
+      ...nodes.map((made, index) => {
+        const name = nodeNames[index] ?? 'a';
+        const volumes = volumeIds
+          .filter((_, volume) => owners[volume] === name)
+          .map((id) => aVolume(id, { on: name, mounted, ...(limit === undefined ? {} : { limitBytes: limit }) }));
+        return onNode(name, { ...build(name, made), volumes });
+      }),
+    ),
+  );
+
+/** The same values with the keys of every mapping in another order. */
+export function reversedKeys<T>(value: T): T {
+  if (Array.isArray(value) || typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).toReversed();
+  // A mapping with the same keys and values has the same type.
+  return Object.fromEntries(entries.map(([key, inner]) => [key, reversedKeys(inner)])) as T;
+}
