@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Container, Listener, NodeFacts, PortKey } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
+import { listAt, parseJson, textAt, textsAt } from './json.ts';
 import { observeScript, sections } from './observe-script.ts';
 import { readTable } from './proxy-table.ts';
 import type { NodeConnection } from './ssh-connection.ts';
@@ -120,33 +121,22 @@ const published = ({ external, protocol }: { readonly external: number; readonly
 /** Docker's `/images/json`: id by each tag and digest the image has. */
 export function parseImages(json: string, node: string): Readonly<Record<string, string>> {
   const images: Record<string, string> = {};
-  const list = parseJson(json, node);
-  for (const image of Array.isArray(list) ? list : []) {
-    const id = field(image, 'Id');
-    const names = [field(image, 'RepoTags'), field(image, 'RepoDigests')].flatMap((some) =>
-      Array.isArray(some) ? some : [],
-    );
-    for (const name of names) {
-      if (typeof id === 'string' && typeof name === 'string' && !name.startsWith('<none>')) images[name] = id;
+  for (const image of listAt(readJson(json, node))) {
+    const id = textAt(image, 'Id');
+    for (const name of [...textsAt(image, 'RepoTags'), ...textsAt(image, 'RepoDigests')]) {
+      if (id !== undefined && !name.startsWith('<none>')) images[name] = id;
     }
   }
   return images;
 }
 
 function parseDockerVersion(json: string, node: string): { readonly docker: string; readonly dockerApi: string } {
-  const version = parseJson(json, node);
-  return { docker: String(field(version, 'Version') ?? ''), dockerApi: String(field(version, 'ApiVersion') ?? '') };
+  const version = readJson(json, node);
+  return { docker: textAt(version, 'Version') ?? '', dockerApi: textAt(version, 'ApiVersion') ?? '' };
 }
 
-function parseJson(text: string, node: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new AppError('docker-failed', `cannot read what Docker on "${node}" says: it is no JSON`, { cause });
-  }
-}
-
-function field(value: unknown, name: string): unknown {
-  // An object of unknown shape, read property by property.
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+function readJson(text: string, node: string): unknown {
+  const value = parseJson(text);
+  if (value !== undefined) return value;
+  throw new AppError('docker-failed', `cannot read what Docker on "${node}" says: it is no JSON`);
 }

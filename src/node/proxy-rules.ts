@@ -1,5 +1,6 @@
 import type { NetworkTable, PortKey, Proxy } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
+import { at, listAt, parseJson, textAt } from './json.ts';
 
 /** What a node's table is made from; `mesh` are the node's own addresses that serve the others' ports. */
 export interface MeshRules {
@@ -144,51 +145,37 @@ export function parseRules(json: string): NetworkTable {
       .flatMap((name) => (elements.get(name) ?? []).flatMap((element) => toProxy(name.startsWith('udp'), element)))
       .toSorted(byPort),
     open: (elements.get('open') ?? []).flatMap(toPort).toSorted(byPort),
-    peers: ['peer4', 'peer6'].flatMap((name) => (elements.get(name) ?? []).filter(isText)).toSorted(),
+    peers: ['peer4', 'peer6'].flatMap((name) => (elements.get(name) ?? []).filter(isText).map(canonicalAddress)).toSorted(),
     holds: (elements.get('hold') ?? []).flatMap(toPort).toSorted(byPort),
   };
 }
 
 function readListing(json: string): ReadonlyMap<string, readonly unknown[]> {
-  const listing = field(parseJson(json), 'nftables');
+  const listing = at(parseJson(json), 'nftables');
   if (!Array.isArray(listing)) throw new AppError('network-failed', 'cannot read the port map: nft printed no listing');
   const elements = new Map<string, readonly unknown[]>();
   for (const item of listing) {
-    const holder = field(item, 'map') ?? field(item, 'set');
-    const name = field(holder, 'name');
-    const content = field(holder, 'elem');
-    if (isText(name) && Array.isArray(content)) elements.set(name, content);
+    const holder = at(item, 'map') ?? at(item, 'set');
+    const name = textAt(holder, 'name');
+    if (name !== undefined) elements.set(name, listAt(holder, 'elem'));
   }
   return elements;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new AppError('network-failed', 'cannot read the port map: nft printed no JSON', { cause });
-  }
 }
 
 /** `[7000, {"concat": ["10.0.0.1", 7000]}]`. */
 function toProxy(udp: boolean, element: unknown): readonly Proxy[] {
   const [port, target] = Array.isArray(element) ? element : [];
-  const concat = field(target, 'concat');
-  const address: unknown = Array.isArray(concat) ? concat[0] : undefined;
-  return typeof port === 'number' && isText(address) ? [{ port, protocol: udp ? 'udp' : 'tcp', address }] : [];
+  const [address] = listAt(target, 'concat');
+  return typeof port === 'number' && isText(address)
+    ? [{ port, protocol: udp ? 'udp' : 'tcp', address: canonicalAddress(address) }]
+    : [];
 }
 
 /** `{"concat": ["tcp", 80]}`, inside `{"elem": {"val": …, "expires": …}}` where the element has a timeout. */
 function toPort(element: unknown): readonly PortKey[] {
-  const concat = field(field(field(element, 'elem'), 'val') ?? element, 'concat');
-  const [protocol, port] = Array.isArray(concat) ? concat : [];
+  const [protocol, port] = listAt(at(element, 'elem', 'val') ?? element, 'concat');
   const known = protocol === 'tcp' || protocol === 'udp';
   return known && typeof port === 'number' ? [{ port, protocol }] : [];
-}
-
-function field(value: unknown, name: string): unknown {
-  // An object of unknown shape, read property by property.
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string';
