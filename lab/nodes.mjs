@@ -8,6 +8,7 @@ import { netPrefix } from './network.mjs';
 import { addressOf, nodeDir, runDir } from './paths.mjs';
 
 const TRY_EVERY_MS = 400;
+const LOGIN_LIMIT_MS = 30_000;
 
 export const indexesOf = (lab) => Array.from({ length: lab.nodes }, (_, at) => at + 1);
 export const sshConfig = (lab) => join(runDir(lab.name), 'ssh_config');
@@ -54,31 +55,30 @@ export async function onNode(lab, index, command, { input, nothrow = false, limi
   return out;
 }
 
-/** Does the node let us in right now? */
-export async function answers(lab, index, seconds = 3) {
-  const out = await $({ quiet: true, nothrow: true, stdio: ['ignore', 'pipe', 'pipe'], timeout: (seconds + 2) * 1000 })`${sshWords(lab, index, '-o', `ConnectTimeout=${seconds}`, '-o', 'LogLevel=ERROR')} true`;
-  return out.exitCode === 0;
-}
-
-/** Waits for ssh, then sets the node's clock: after a restore it shows the moment of the save. */
-export async function awaitNode(lab, index, limitMs, { onTry = () => {} } = {}) {
+/** Waits until a node lets us in and has its clock set: after a restore it shows the moment of the save. */
+export async function awaitNode(lab, index, limitMs) {
   const until = Date.now() + limitMs;
   while (Date.now() < until) {
-    onTry();
-    if (await answers(lab, index)) {
-      await greet(lab, index);
-      return;
-    }
+    if (await greet(lab, index)) return;
     await sleep(TRY_EVERY_MS);
   }
   throw new LabError(`node${index} did not answer ssh within ${Math.round(limitMs / 1000)} s; its console is in ${join(nodeDir(lab.name, index), 'console.log')}.`);
 }
 
-/** Sets the clock; a node with a way out also learns which name servers this machine asks. */
+/**
+ * One login: sets the clock, and where there is a way out tells which name servers this machine asks.
+ * The limit is generous, because an emulated node on a busy machine takes many seconds for a login and
+ * giving up in the middle of one only makes it busier.
+ */
 async function greet(lab, index) {
   const servers = lab.wayOut ? await nameServers() : '';
   const resolver = servers ? '; cat >/etc/resolv.conf' : '';
-  await onNode(lab, index, `date -s @${(Date.now() / 1000).toFixed(3)} >/dev/null${resolver}`, { nothrow: true, ...(servers ? { input: servers } : {}) });
+  const done = await onNode(lab, index, `date -s @${(Date.now() / 1000).toFixed(3)} >/dev/null${resolver}`, {
+    nothrow: true,
+    limit: LOGIN_LIMIT_MS,
+    ...(servers ? { input: servers } : {}),
+  });
+  return done.exitCode === 0;
 }
 
 /** `nameserver` lines that mean something elsewhere too: none of this machine's own loopback. */

@@ -21,7 +21,7 @@ const PROVISION = join(LAB_DIR, 'provision.sh');
 const POOL_DISK = '/dev/disk/by-id/virtio-pool';
 const BOOT_MS = { kvm: 12_000, tcg: 90_000 };
 const BOOT_LIMIT_MS = 420_000;
-const RESTORE_LIMIT_MS = 60_000;
+const RESTORE_LIMIT_MS = 180_000;
 
 /** The lab's images and the folder of its saved state, which is named by all that goes into it. */
 async function plan(lab, base) {

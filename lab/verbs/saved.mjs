@@ -9,7 +9,7 @@ import { CLEAN } from '../states.mjs';
 import { labName, requireLab, withLab, writeLab } from '../store.mjs';
 
 export const PREFIX = 'user-';
-const ANSWER_LIMIT_MS = 60_000;
+const ANSWER_LIMIT_MS = 180_000;
 
 function checkTag(name) {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,40}$/.test(name ?? '')) {
