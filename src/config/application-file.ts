@@ -34,7 +34,9 @@ const isServiceMap = (place: Place): boolean => place.node.kind === 'map' && ent
 function missingApplications(fields: Fields): undefined {
   return complainAtKey(fields.place, '"applications" is missing', () => {
     const near = nearest('applications', fields.entries.keys());
-    return near === undefined ? 'list them under "applications", each with its "image"' : `rename ${quote(near)} to "applications"`;
+    return near === undefined
+      ? 'list them under "applications", each with its "image"'
+      : `rename ${quote(near)} to "applications"`;
   });
 }
 

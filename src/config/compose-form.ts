@@ -1,5 +1,6 @@
 import type { RestartPolicy } from '../model/config.ts';
 import { readPorts } from './compose-ports.ts';
+import { substituteVariables } from './compose-variables.ts';
 import { checkNamedVolumes, readVolumes } from './compose-volumes.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
 import {
@@ -15,7 +16,6 @@ import {
   readText,
 } from './fields.ts';
 import { readLinks, requireImage, resolveLinks, type Service } from './fig-form.ts';
-import { substituteVariables } from './compose-variables.ts';
 import {
   accept,
   checkApplicationName,
@@ -45,20 +45,23 @@ const keys = [
   'entrypoint',
 ];
 
-const hints: ReadonlyMap<string, string> = new Map(Object.entries({
-  restart_policy: 'write "restart: always"',
-  networks: 'every published port is reachable on every node: use "links"',
-  expose: 'publish the port with "ports" and use "links"',
-  deploy: 'use "mem_limit", "cpu_shares" and "restart"; deployment.yml says where an application runs',
-  env_file: 'write the variables under "environment"',
-  container_name: 'the container is named after the service',
-}));
+const hints: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    restart_policy: 'write "restart: always"',
+    networks: 'every published port is reachable on every node: use "links"',
+    expose: 'publish the port with "ports" and use "links"',
+    deploy: 'use "mem_limit", "cpu_shares" and "restart"; deployment.yml says where an application runs',
+    env_file: 'write the variables under "environment"',
+    container_name: 'the container is named after the service',
+  }),
+);
 
 /** The part of Compose that has a meaning here; every other key is refused at its line. */
 export function readComposeForm(root: Fields): Drafts {
   for (const [key, place] of root.entries) {
     if (key === 'volumes') checkTopVolumes(place);
-    else if (!['version', 'name', 'services'].includes(key) && !key.startsWith('x-')) refuseKey(key, place, ['services']);
+    else if (!['version', 'name', 'services'].includes(key) && !key.startsWith('x-'))
+      refuseKey(key, place, ['services']);
   }
   const found = root.entries.get('services');
   const fields = found === undefined ? undefined : readFields(substituteVariables(found), '"services"');
@@ -112,8 +115,14 @@ function readService(name: string, place: Place): Service | undefined {
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
     restartPolicy: read('restart', readRestart) ?? { name: 'never' },
-    ...given('command', read('command', (entry) => readCommand(entry, '"command"'))),
-    ...given('entrypoint', read('entrypoint', (entry) => readCommand(entry, '"entrypoint"'))),
+    ...given(
+      'command',
+      read('command', (entry) => readCommand(entry, '"command"')),
+    ),
+    ...given(
+      'entrypoint',
+      read('entrypoint', (entry) => readCommand(entry, '"entrypoint"')),
+    ),
     ...given('dependsOn', read('depends_on', readDependsOn)),
   };
   return { draft, links: read('links', readLinks) ?? [] };
@@ -144,7 +153,8 @@ function readMemoryLimit(place: Place): number | undefined {
   const { node } = place;
   if (node.kind !== 'scalar' || node.type !== 'text') return readBytes(place, '"mem_limit"', '');
   const match = /^([0-9]+(?:\.[0-9]+)?)\s*([bkmgt]?)b?$/i.exec(node.value);
-  if (match === null) return complain(place, `"mem_limit": ${quote(node.value)} is not a size`, 'write "512m" or bytes');
+  if (match === null)
+    return complain(place, `"mem_limit": ${quote(node.value)} is not a size`, 'write "512m" or bytes');
   const unit = match[2]?.toLowerCase() === 'b' ? '' : (match[2] ?? '');
   return accept(place, parseSize(`${match[1]}${unit}`), '"mem_limit": ');
 }
@@ -153,7 +163,8 @@ function readRestart(place: Place): RestartPolicy | undefined {
   const hint = 'use no, always, unless-stopped or on-failure[:N]';
   const { node } = place;
   // YAML 1.1 writers leave `no` unquoted; here it is text, and only `false` written out is a truth value.
-  const text = node.kind === 'scalar' && node.type === 'boolean' && !node.value ? 'no' : readText(place, '"restart"', hint);
+  const text =
+    node.kind === 'scalar' && node.type === 'boolean' && !node.value ? 'no' : readText(place, '"restart"', hint);
   if (text === undefined) return undefined;
   if (text === 'no') return { name: 'never' };
   if (text === 'always' || text === 'unless-stopped') return { name: text };
@@ -182,7 +193,8 @@ function readDependsOn(place: Place): Placed<string>[] {
   return [...entriesOf(place)].map(([name, entry]) => {
     for (const [key, option] of readFields(entry, `the dependency on ${quote(name)}`)?.entries ?? []) {
       const started = key === 'condition' && option.node.kind === 'scalar' && option.node.value === 'service_started';
-      if (!started) complainAtKey(option, `the key ${quote(key)} is not supported here`, 'only the order of starting is kept');
+      if (!started)
+        complainAtKey(option, `the key ${quote(key)} is not supported here`, 'only the order of starting is kept');
     }
     return { value: name, place: { ...entry, node: { ...entry.node, offset: entry.keyOffset } } };
   });
@@ -217,7 +229,10 @@ function reportCircle(start: Draft, byName: ReadonlyMap<string, Draft>, done: Se
     }
     const target = byName.get(edge.value);
     if (target !== undefined && open.has(target.name)) {
-      complain(edge.place, `"depends_on" goes in a circle: ${quote(target.name)} waits for ${quote(top.draft.name)} too`);
+      complain(
+        edge.place,
+        `"depends_on" goes in a circle: ${quote(target.name)} waits for ${quote(top.draft.name)} too`,
+      );
     } else if (target !== undefined && !done.has(target.name)) {
       open.add(target.name);
       path.push({ draft: target, next: 0 });

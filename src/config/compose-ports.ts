@@ -68,6 +68,7 @@ function readPublished(fields: Fields): number | undefined {
   const place = required(fields, 'published');
   if (place === undefined) return undefined;
   const { node } = place;
-  if (node.kind === 'scalar' && node.type === 'text' && /^[0-9]+$/.test(node.value)) return portNumber(place, node.value);
+  if (node.kind === 'scalar' && node.type === 'text' && /^[0-9]+$/.test(node.value))
+    return portNumber(place, node.value);
   return readPort(place, '"published"');
 }

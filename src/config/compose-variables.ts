@@ -22,7 +22,11 @@ function substitute(place: Place, node: YamlNode, path: string): YamlNode {
   }
   if (node.type !== 'text' || !node.value.includes('$')) return node;
   if (/(?:^|[^$])(?:\$\$)*\$[A-Za-z_{]/.test(node.value)) {
-    complain({ ...place, node, path }, 'variables are not replaced', 'write the value itself, and "$$" for a single "$"');
+    complain(
+      { ...place, node, path },
+      'variables are not replaced',
+      'write the value itself, and "$$" for a single "$"',
+    );
   }
   const value = node.value.replaceAll('$$', '$');
   return { ...node, value, source: value };

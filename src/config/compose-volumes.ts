@@ -82,7 +82,11 @@ export function checkNamedVolumes(services: Fields | undefined): void {
       const user = name === undefined ? undefined : users.get(name);
       if (name !== undefined && user === undefined) users.set(name, item.path);
       if (name === undefined || user === undefined) continue;
-      complain(item, `the volume ${quote(name)} is used already at ${user}`, 'give each its own volume: one cannot be shared');
+      complain(
+        item,
+        `the volume ${quote(name)} is used already at ${user}`,
+        'give each its own volume: one cannot be shared',
+      );
     }
   }
 }

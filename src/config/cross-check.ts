@@ -24,7 +24,12 @@ function checkPortsOnce(draft: Draft): void {
     const key = `${value.external}/${value.protocol}`;
     const earlier = seen.get(key);
     if (earlier === undefined) seen.set(key, place);
-    else complain(place, `the ${portText(value)} is used twice: already at ${earlier.path}`, 'choose another external port');
+    else
+      complain(
+        place,
+        `the ${portText(value)} is used twice: already at ${earlier.path}`,
+        'choose another external port',
+      );
   }
 }
 
@@ -51,7 +56,12 @@ function checkLinks(draft: Draft): void {
     const name = `${value.alias.toUpperCase().replaceAll('-', '_')}_PORT_${value.localPort}_TCP`;
     const earlier = seen.get(name);
     if (earlier === undefined) seen.set(name, place);
-    else complain(place, `two links give the same variables ${name}: the other is ${earlier.path}`, 'choose another alias');
+    else
+      complain(
+        place,
+        `two links give the same variables ${name}: the other is ${earlier.path}`,
+        'choose another alias',
+      );
   }
 }
 
@@ -66,7 +76,11 @@ function checkMountpoints(draft: Draft): void {
     const parent = parents(value.mountpoint).find((path) => seen.has(path));
     if (parent === undefined) continue;
     const outer = seen.get(parent)?.path ?? '';
-    complain(place, `the mountpoint ${quote(value.mountpoint)} lies inside ${quote(parent)} at ${outer}`, 'mount volumes side by side');
+    complain(
+      place,
+      `the mountpoint ${quote(value.mountpoint)} lies inside ${quote(parent)} at ${outer}`,
+      'mount volumes side by side',
+    );
   }
 }
 
@@ -104,7 +118,11 @@ function checkPlacedOnce(deployed: readonly DeployedNode[]): ReadonlySet<string>
         continue;
       }
       const where = earlier.node === node ? 'on this node' : `on ${quote(earlier.node)}`;
-      complain(place, `the application ${quote(value)} is listed twice: already ${where} at ${earlier.place.path}`, 'keep one of the two');
+      complain(
+        place,
+        `the application ${quote(value)} is listed twice: already ${where} at ${earlier.place.path}`,
+        'keep one of the two',
+      );
     }
   }
   return new Set(seen.keys());

@@ -1,4 +1,14 @@
-import { complain, complainAtKey, type Fields, type Place, type Placed, readFields, readItems, readText, required } from './fields.ts';
+import {
+  complain,
+  complainAtKey,
+  type Fields,
+  type Place,
+  type Placed,
+  readFields,
+  readItems,
+  readText,
+  required,
+} from './fields.ts';
 import { checkVersion } from './native-form.ts';
 import { didYouMean, nearest } from './suggest.ts';
 import { hostComplaint } from './values.ts';
@@ -39,7 +49,10 @@ export function readDeploymentFile(
 }
 
 function reportNoNodes(fields: Fields, place: Place | undefined): void {
-  if (place !== undefined) return complain(place, `"nodes" must be a mapping, not nothing; ${nothingRemoved}`, shape);
+  if (place !== undefined) {
+    complain(place, `"nodes" must be a mapping, not nothing; ${nothingRemoved}`, shape);
+    return;
+  }
   complainAtKey(fields.place, `"nodes" is missing; ${nothingRemoved}`, () => {
     const near = nearest('nodes', fields.entries.keys());
     return near === undefined ? shape : `rename ${quote(near)} to "nodes"`;

@@ -158,7 +158,8 @@ function readPath(place: Place, what: string, base: PathBase): string | undefine
   if (text === undefined) return undefined;
   if (/[\x00-\x1f]/.test(text)) return complain(place, `${what} holds control characters`);
   if (text === '~' || text.startsWith('~/')) return base.home === undefined ? text : `${base.home}${text.slice(1)}`;
-  if (text.startsWith('~')) return complain(place, `${what}: homes of other users are not known`, 'write the path in full');
+  if (text.startsWith('~'))
+    return complain(place, `${what}: homes of other users are not known`, 'write the path in full');
   return text.startsWith('/') || base.directory === '' ? text : `${base.directory.replace(/\/$/, '')}/${text}`;
 }
 
@@ -205,7 +206,10 @@ function readSwitch(place: Place | undefined): Partial<Settings['switch']> {
   const rounds = fields?.entries.get('maxRounds');
   const size = below === undefined ? undefined : readText(below, '"below"', 'write a size such as "4M"');
   return {
-    ...given('belowBytes', below === undefined || size === undefined ? undefined : accept(below, parseSize(size), '"below": ')),
+    ...given(
+      'belowBytes',
+      below === undefined || size === undefined ? undefined : accept(below, parseSize(size), '"below": '),
+    ),
     ...given('maxRounds', rounds === undefined ? undefined : readInteger(rounds, '"maxRounds"', 0, 100)),
   };
 }

@@ -120,7 +120,8 @@ export function readInteger(place: Place, what: string, min: number, max: number
     return mustBe(place, what, 'an integer', quoted ? 'remove the quotes' : undefined);
   }
   if (node.value >= min && node.value <= max) return node.value;
-  const range = max === Number.MAX_SAFE_INTEGER ? (min === 1 ? 'positive' : `at least ${min}`) : `from ${min} to ${max}`;
+  const range =
+    max === Number.MAX_SAFE_INTEGER ? (min === 1 ? 'positive' : `at least ${min}`) : `from ${min} to ${max}`;
   return complain(place, `${what} must be ${range}, not ${node.source.slice(0, 40)}`);
 }
 
@@ -133,5 +134,7 @@ export function readWord<W extends string>(place: Place, what: string, words: re
   if (text === undefined) return undefined;
   const word = words.find((candidate) => candidate === text);
   if (word !== undefined) return word;
-  return complain(place, `${what} must be one of ${words.join(', ')}, not ${quote(text)}`, () => didYouMean(text, words));
+  return complain(place, `${what} must be one of ${words.join(', ')}, not ${quote(text)}`, () =>
+    didYouMean(text, words),
+  );
 }

@@ -75,7 +75,12 @@ function openFile(source: SourceFile, consequence?: string): OpenFile {
   }
   const { root, problems } = parseYaml(source.text);
   for (const { offset, message, hint } of problems) {
-    file.report({ offset, path: '', message: root === undefined ? `${message}${suffix}` : message, ...given('hint', hint) });
+    file.report({
+      offset,
+      path: '',
+      message: root === undefined ? `${message}${suffix}` : message,
+      ...given('hint', hint),
+    });
   }
   if (root === undefined || (root.kind === 'scalar' && root.type === 'null')) {
     if (problems.length === 0) reportEmpty(file, source.path, suffix);
@@ -131,6 +136,9 @@ function toApplication(draft: Draft): Application {
     ...given('memoryLimitBytes', draft.memoryLimitBytes),
     ...given('cpuShares', draft.cpuShares),
     restartPolicy: draft.restartPolicy,
-    ...given('dependsOn', draft.dependsOn?.map(({ value }) => value)),
+    ...given(
+      'dependsOn',
+      draft.dependsOn?.map(({ value }) => value),
+    ),
   };
 }

@@ -99,8 +99,14 @@ function readApplication(name: string, place: Place): Draft | undefined {
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
     restartPolicy: read('restart_policy', readRestartPolicy) ?? { name: 'never' },
-    ...given('command', read('command', (entry) => readWords(entry, '"command"', wordsHint))),
-    ...given('entrypoint', read('entrypoint', (entry) => readWords(entry, '"entrypoint"', wordsHint))),
+    ...given(
+      'command',
+      read('command', (entry) => readWords(entry, '"command"', wordsHint)),
+    ),
+    ...given(
+      'entrypoint',
+      read('entrypoint', (entry) => readWords(entry, '"entrypoint"', wordsHint)),
+    ),
   };
 }
 
@@ -179,7 +185,11 @@ function readVolumes(place: Place, app: string): Placed<VolumeMount>[] {
   return items.flatMap((item) => readVolumeFields(item, 'a volume', (mountpoint) => volumeAt(app, mountpoint).id));
 }
 
-function readVolumeFields(place: Place, what: string, defaultId: (mountpoint: string) => string): Placed<VolumeMount>[] {
+function readVolumeFields(
+  place: Place,
+  what: string,
+  defaultId: (mountpoint: string) => string,
+): Placed<VolumeMount>[] {
   const fields = readFields(place, what, 'write {mountpoint: /data}');
   if (fields === undefined) return [];
   refuseOthers(fields, ['mountpoint', 'maximum_size', 'dataset_id']);

@@ -41,7 +41,11 @@ function refuseUnread(text: string): YamlProblem | undefined {
     if (code !== 0x0a && code !== 0x0d && code !== 0x2c) continue;
     separators += 1;
     if (separators > maxSeparators) {
-      return { offset, message: `has more than ${maxSeparators} lines and list entries`, hint: 'is this the right file?' };
+      return {
+        offset,
+        message: `has more than ${maxSeparators} lines and list entries`,
+        hint: 'is this the right file?',
+      };
     }
   }
   return undefined;

@@ -76,7 +76,8 @@ const refuse = (path: string, message: string, hint?: string): SourceFile => ({
   unreadable: { message, ...(hint === undefined ? {} : { hint }) },
 });
 
-const isCode = (error: unknown, code: string): boolean => error instanceof Error && 'code' in error && error.code === code;
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;
 
 function reasonOf(error: unknown): string {
   if (isCode(error, 'EISDIR')) return 'it is a folder';

@@ -58,7 +58,7 @@ export function readCpuShares(place: Place): number | undefined {
 export function readWords(place: Place, what: string, hint: string): readonly string[] | undefined {
   const items = readItems(place, what, 'a list of strings', hint);
   if (items === undefined) return undefined;
-  if (items.length === 0) return complain(place, `${what} must not be empty`, 'leave it out to use the image\'s own');
+  if (items.length === 0) return complain(place, `${what} must not be empty`, "leave it out to use the image's own");
   const words = items.map((item) => {
     const text = readText(item, `a word of ${what}`);
     if (text?.includes('\0') === true) return complain(item, `a word of ${what} holds a NUL character`);
@@ -71,7 +71,8 @@ export function readWords(place: Place, what: string, hint: string): readonly st
 export function checkVariable(place: Place, name: string, value: string): boolean {
   if (name === '') complainAtKey(place, 'the name of an environment variable must not be empty');
   else if (name.includes('=')) complainAtKey(place, `the environment variable name ${quote(name)} holds "="`);
-  else if (`${name}${value}`.includes('\0')) complainAtKey(place, `the environment variable ${quote(name)} holds a NUL`);
+  else if (`${name}${value}`.includes('\0'))
+    complainAtKey(place, `the environment variable ${quote(name)} holds a NUL`);
   else return true;
   return false;
 }

@@ -15,7 +15,11 @@ export function mergeInventories(files: readonly DroverFile[]): InventoryNode[] 
       const earlier = tokens.map((token) => seen.get(token)).find((found) => found !== undefined);
       if (earlier !== undefined) {
         if (earlier.file === file) {
-          complainAtKey(node.place, `the node ${quote(node.key)} is the same as ${quote(earlier.node.key)}`, 'keep one of the two');
+          complainAtKey(
+            node.place,
+            `the node ${quote(node.key)} is the same as ${quote(earlier.node.key)}`,
+            'keep one of the two',
+          );
         }
         continue;
       }
@@ -50,7 +54,11 @@ export function resolveNodes(
     if (entry === undefined) return [name, {}];
     if (found.length > 1) {
       const keys = found.map(({ key }) => quote(key)).join(' and ');
-      complainAtKey(place, `the node ${quote(name)} is the host of ${keys}`, 'use the key or the name of the one you mean');
+      complainAtKey(
+        place,
+        `the node ${quote(name)} is the host of ${keys}`,
+        'use the key or the name of the one you mean',
+      );
       return [name, {}];
     }
     const user = users.get(entry);
@@ -100,12 +108,24 @@ function settingsUnder(name: NodeName, { key, settings }: InventoryNode): NodeSe
 
 /** Settings of several drover.yml files over the defaults, the first file that says something winning. */
 export function mergeSettings(files: readonly DroverFile[]): Settings {
-  const first = [...files].reverse();
+  const lastFirst = [...files].reverse();
   return {
     pool: files.find(({ pool }) => pool !== undefined)?.pool ?? defaultSettings.pool,
     datasetRoot: files.find((file) => file.datasetRoot !== undefined)?.datasetRoot ?? defaultSettings.datasetRoot,
-    timeouts: first.reduce((all, file) => ({ ...all, ...file.timeouts }), defaultSettings.timeouts),
-    switch: first.reduce((all, file) => ({ ...all, ...file.switch }), defaultSettings.switch),
+    timeouts: overlay(
+      defaultSettings.timeouts,
+      lastFirst.map((file) => file.timeouts),
+    ),
+    switch: overlay(
+      defaultSettings.switch,
+      lastFirst.map((file) => file.switch),
+    ),
     transfer: files.find(({ transfer }) => transfer !== undefined)?.transfer ?? defaultSettings.transfer,
   };
+}
+
+function overlay<T extends object>(base: T, layers: readonly Partial<T>[]): T {
+  let result = base;
+  for (const layer of layers) result = { ...result, ...layer };
+  return result;
 }

@@ -7,10 +7,10 @@ export interface TextIndex {
 
 const frameWidth = 100;
 
-/** Index of a text's lines; made once for a file. */
+/** Index of a text's lines; made once for a file, and only as far as it is asked for. */
 export function indexText(text: string): TextIndex {
   const starts = [0];
-  for (const match of text.matchAll(/\r\n|\r|\n/g)) starts.push(match.index + match[0].length);
+  const beyond = createScanner(text, starts);
   const lineOf = (offset: number): number => {
     let low = 0;
     let high = starts.length - 1;
@@ -23,15 +23,38 @@ export function indexText(text: string): TextIndex {
   };
   const position = (offset: number) => {
     const clamped = Math.max(0, Math.min(offset, text.length));
+    beyond(clamped);
     const line = lineOf(clamped);
     return { line: line + 1, column: clamped - (starts[line] ?? 0) + 1 };
   };
   const lineText = (line: number): string => {
     const start = starts[line - 1] ?? 0;
-    const raw = text.slice(start, Math.min(starts[line] ?? text.length, start + 100_000));
+    const raw = text.slice(start, Math.min(starts[line] ?? text.length, start + longestLine));
     return raw.replace(/[\r\n]+$/, '');
   };
-  return { position, frame: (offset) => drawFrame(position(offset), starts.length, lineText) };
+  return {
+    position,
+    frame: (offset) => {
+      const at = position(offset);
+      return drawFrame(at, starts.length, lineText);
+    },
+  };
+}
+
+/** More of one line is never looked at. */
+const longestLine = 1_000_000;
+
+/** Adds starts of lines until two lie beyond an offset: what a position and the frame around it need. */
+function createScanner(text: string, starts: number[]): (offset: number) => void {
+  let next = 0;
+  return (offset) => {
+    while (next < text.length && (starts[starts.length - 2] ?? -1) <= offset) {
+      const code = text.charCodeAt(next);
+      next += 1;
+      if (code === 0x0d && text.charCodeAt(next) === 0x0a) next += 1;
+      if (code === 0x0a || code === 0x0d) starts.push(next);
+    }
+  };
 }
 
 function drawFrame(

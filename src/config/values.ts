@@ -40,7 +40,8 @@ export function parseDuration(text: string): Parsed<number> {
   return good(ms);
 }
 
-const hostPart = /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?$/;
+const hostPart =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?$/;
 const bracketedHost = /^\[[0-9a-fA-F:]+\](?::[0-9]+)?$/;
 const repositoryPart = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
@@ -85,7 +86,10 @@ export function parseMountpoint(text: string): Parsed<string> {
   }
   // Docker separates the parts of a bind with colons.
   if (text.includes(':')) {
-    return bad(`the path ${quote(text)} has a colon`, 'give the path inside the container only: host paths are not supported');
+    return bad(
+      `the path ${quote(text)} has a colon`,
+      'give the path inside the container only: host paths are not supported',
+    );
   }
   if (text.length > 4096) return bad('the path is longer than 4096 characters');
   const parts: string[] = [];
@@ -109,7 +113,8 @@ export function hostComplaint(text: string): string | undefined {
   if (/^[0-9.]+$/.test(text)) return isIpv4(text) ? undefined : `${quote(text)} is not an IPv4 address`;
   if (text.includes(':')) return isIpv6(text) ? undefined : `${quote(text)} is neither a host name nor an address`;
   const labels = text.split('.');
-  const fits = text.length <= 253 && labels.every((label) => /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/.test(label));
+  const fits =
+    text.length <= 253 && labels.every((label) => /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/.test(label));
   return fits ? undefined : `${quote(text)} is neither a host name nor an address`;
 }
 

@@ -3,7 +3,9 @@ import type { ScalarValue } from './yaml-node.ts';
 
 /** An untagged, unquoted scalar by the YAML 1.2 core schema (`yes` and `22:22` are text). */
 export function resolvePlain(source: string): ScalarValue {
-  return resolveNull(source) ?? resolveBoolean(source) ?? resolveInteger(source) ?? resolveDecimal(source) ?? text(source);
+  return (
+    resolveNull(source) ?? resolveBoolean(source) ?? resolveInteger(source) ?? resolveDecimal(source) ?? text(source)
+  );
 }
 
 /** A scalar with an explicit tag; undefined where the tag is unknown or does not fit. */

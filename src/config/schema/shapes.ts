@@ -212,7 +212,7 @@ function allowExtensions(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(allowExtensions);
   if (typeof schema !== 'object' || schema === null) return schema;
   const copy = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, allowExtensions(value)]));
-  const properties = copy['properties'];
+  const properties = copy.properties;
   const isCompose = typeof properties === 'object' && properties !== null && ('services' in properties || 'restart' in properties);
   return isCompose ? { ...copy, patternProperties: { '^x-': {} }, additionalProperties: false } : copy;
 }

@@ -84,6 +84,8 @@ describe('the JSON Schemas', () => {
   });
 
   it('describe what editors show', () => {
-    expect(JSON.stringify(readSchema('application.schema.json'))).toContain('The data that moves with the application.');
+    expect(JSON.stringify(readSchema('application.schema.json'))).toContain(
+      'The data that moves with the application.',
+    );
   });
 });
