@@ -111,7 +111,8 @@ async function attempt(run: Run, step: Step): Promise<StepOutcome> {
     return { result: 'succeeded', durationMs: context.now() - startedAt };
   } catch (error) {
     const durationMs = context.now() - startedAt;
-    if (lost.aborted && !signals.hard.aborted) return { result: 'failed', durationMs, error: toReport(lockLost(error)) };
+    if (lost.aborted && !signals.hard.aborted)
+      return { result: 'failed', durationMs, error: toReport(lockLost(error)) };
     if (signal.aborted || isAbort(error)) return { result: 'cancelled' };
     return { result: 'failed', durationMs, error: toReport(error) };
   }

@@ -10,7 +10,8 @@ const keyOf = (port: PortKey): string => `${port.protocol}/${port.port}`;
 /** The table with the holds that have not expired. */
 export function readTable(world: MemoryWorld, machine: MemoryMachine): NetworkTable {
   for (const [key, { untilMs }] of machine.holds) if (untilMs <= world.clock.now()) machine.holds.delete(key);
-  return { ...machine.table, holds: [...machine.holds.values()].map(({ port }) => port) };
+  const holds = [...machine.holds.values()].map(({ port }) => port);
+  return { ...machine.table, holds: holds.toSorted((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1)) };
 }
 
 /** A node's network table behind the engine's interface. */

@@ -112,7 +112,7 @@ function checkReceivable(
   existing: MemoryDataset | undefined,
   stream: Stream,
 ): asserts existing is MemoryDataset | undefined {
-  const no = (why: string) => refused('receive into', name, to.name, why);
+  const no = (why: string) => new AppError('volume-conflict', `cannot receive into "${name}" on "${to.name}": ${why}`);
   if (existing === undefined) {
     if (stream.baseGuid !== undefined) throw no('destination does not exist, and the stream is incremental');
     return;
@@ -121,7 +121,7 @@ function checkReceivable(
   if (stream.baseGuid === undefined) throw no('destination exists, must specify -F to overwrite it');
   const newest = existing.snapshots.at(-1);
   if (newest?.guid !== stream.baseGuid) throw no('most recent snapshot does not match incremental source');
-  if (existing.content.written !== newest.content.written) throw no('destination has been modified');
+  if (existing.content.written !== newest.content.written) throw no('it was written to since its newest snapshot');
 }
 
 function checkSpace(to: MemoryMachine, name: string, stream: Stream): void {

@@ -127,7 +127,8 @@ export function createMemoryVolumes(world: MemoryWorld, node: NodeName): VolumeS
       read('estimate', signal, (machine) => estimate(machine, get(machine, dataset), snapshot, base)),
     abortReceive: (dataset, signal) =>
       write('abortReceive', signal, (machine) => {
-        const target = get(machine, dataset);
+        const target = machine.datasets.get(dataset);
+        if (target === undefined) return;
         target.partial = undefined;
         // A first receive that is given up leaves nothing behind, as `zfs receive -A` does.
         if (target.snapshots.length === 0) machine.datasets.delete(dataset);

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { MemoryCall, MemoryContent } from '../../src/node/memory-types.ts';
-import { createScene, MiB, movingScene, pgOn, runningOn, type Scene, signal, threeNodes, volumeId } from '../fakes/scene.ts';
+import {
+  createScene,
+  MiB,
+  movingScene,
+  pgOn,
+  runningOn,
+  type Scene,
+  signal,
+  threeNodes,
+  volumeId,
+} from '../fakes/scene.ts';
 
 /** The application writes a little before every call anybody makes, wherever it runs; what it wrote must never be lost. */
 function keepWriting(scene: Scene): { observe(call: MemoryCall): void; last(): MemoryContent | undefined } {
@@ -71,7 +81,10 @@ async function expectHealed(scene: Scene, last: MemoryContent | undefined, note:
   expect(scene.cluster.content('n2', volumeId), note).toEqual(last);
   expect(scene.cluster.violations(), note).toEqual([]);
   const owners = ['n1', 'n2', 'n3'].flatMap((node) =>
-    scene.cluster.facts(node).volumes.filter(({ role }) => role === 'owner').map(() => node),
+    scene.cluster
+      .facts(node)
+      .volumes.filter(({ role }) => role === 'owner')
+      .map(() => node),
   );
   expect(owners, note).toEqual(['n2']);
   for (const node of ['n1', 'n2', 'n3']) {
@@ -84,7 +97,9 @@ async function expectHealed(scene: Scene, last: MemoryContent | undefined, note:
 
 describe('a move that is cut off anywhere', () => {
   for (const phase of ['before', 'after'] as const) {
-    it(`is finished by the next run when the controller dies just ${phase} any write`, { timeout: 60_000 }, async () => {
+    it(`is finished by the next run when the controller dies just ${phase} any write`, {
+      timeout: 60_000,
+    }, async () => {
       const total = await countWrites(() => movingScene());
       expect(total).toBeGreaterThan(20);
       for (let k = 1; k <= total; k += 1) {
@@ -105,7 +120,9 @@ describe('a move that is cut off anywhere', () => {
       }
     });
 
-    it(`ends well when ${node} cannot be reached for good after any write, and comes back later`, { timeout: 60_000 }, async () => {
+    it(`ends well when ${node} cannot be reached for good after any write, and comes back later`, {
+      timeout: 60_000,
+    }, async () => {
       const total = await countWrites(() => movingScene());
       for (let k = 1; k <= total; k += 1) {
         const scene = await movingScene();
@@ -127,7 +144,9 @@ describe('a move that is cut off anywhere', () => {
     }
   });
 
-  it('stays where it is or gets where it should when every operation of every node fails once', { timeout: 60_000 }, async () => {
+  it('stays where it is or gets where it should when every operation of every node fails once', {
+    timeout: 60_000,
+  }, async () => {
     const names = new Set<string>();
     const scout = await movingScene();
     scout.cluster.intercept(({ node, operation }) => names.add(`${node} ${operation}`));
@@ -167,7 +186,11 @@ describe('a first deployment that is cut off anywhere', () => {
       });
       await scene.engine.converge(stop.signal);
       scene.cluster.intercept(undefined);
-      await expectHealed(scene, scene.cluster.content('n2', volumeId) ?? { bytes: 0, written: 0, version: '' }, `write ${k}`);
+      await expectHealed(
+        scene,
+        scene.cluster.content('n2', volumeId) ?? { bytes: 0, written: 0, version: '' },
+        `write ${k}`,
+      );
     }
   });
 });

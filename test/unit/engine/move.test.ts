@@ -162,7 +162,10 @@ describe('a move', () => {
   it('gives the switch up when the time for it is over', async () => {
     const config = pgOn('n2');
     const timeouts = { ...config.settings.timeouts, switchMs: 3_000 };
-    const slow = { ...config, settings: { ...config.settings, timeouts, switch: { belowBytes: 100 * MiB, maxRounds: 1 } } };
+    const slow = {
+      ...config,
+      settings: { ...config.settings, timeouts, switch: { belowBytes: 100 * MiB, maxRounds: 1 } },
+    };
     const scene = await movingScene({ seed: { ...threeNodes, bytesPerSecond: MiB } });
     scene.setConfig(slow);
     await scene.engine.converge(signal);
@@ -197,7 +200,13 @@ describe('a move', () => {
           n1: { volumes: [{ id: volumeId, application: 'pg', snapshots: [{ name: 'drover-e1-1', bytes: MiB }] }] },
           n2: {
             volumes: [
-              { id: volumeId, application: 'pg', role: 'replica', owner: 'n1', snapshots: [{ name: 'other', bytes: MiB }] },
+              {
+                id: volumeId,
+                application: 'pg',
+                role: 'replica',
+                owner: 'n1',
+                snapshots: [{ name: 'other', bytes: MiB }],
+              },
             ],
           },
           n3: {},

@@ -1,0 +1,120 @@
+import { createMemoryCluster } from '../../src/node/memory-cluster.ts';
+import { containerRuntimeContract } from './container-runtime.contract.ts';
+import { networkControlContract } from './network-table.contract.ts';
+import { nodeMutexContract } from './node-mutex.contract.ts';
+import { transferContract } from './transfer.contract.ts';
+import { volumeStoreContract } from './volume-store.contract.ts';
+
+const signal = new AbortController().signal;
+const MiB = 1024 * 1024;
+
+/** The volume behind a dataset's name, for whoever writes into it. */
+function writer(cluster: ReturnType<typeof createMemoryCluster>, node: string) {
+  return async (dataset: string, bytes: number): Promise<void> => {
+    const volume = cluster.facts(node).volumes.find((one) => one.dataset === dataset);
+    if (volume === undefined) throw new Error(`no dataset ${dataset}`);
+    cluster.write(node, volume.id, bytes);
+  };
+}
+
+const images = {
+  'polite:1': { logs: ['hello'] },
+  'stubborn:1': { stopsAfterMs: Number.MAX_SAFE_INTEGER },
+};
+
+volumeStoreContract('in memory', async () => {
+  const cluster = createMemoryCluster({ nodes: { n1: { images: ['polite:1'] } }, registry: images });
+  const client = await cluster.node('n1', signal);
+  return {
+    store: client.volumes,
+    write: writer(cluster, 'n1'),
+    occupy: async (dataset) => {
+      const volume = cluster.facts('n1').volumes.find((one) => one.dataset === dataset);
+      const application = 'occupant';
+      const spec = {
+        application,
+        image: 'polite:1',
+        ports: [],
+        environment: {},
+        mounts: [{ volume: volume?.id ?? '', mountpoint: '/data' }],
+        restartPolicy: { name: 'never' },
+      } as const;
+      await client.containers.create(spec, { [volume?.id ?? '']: `/${dataset}/data` }, signal);
+      await client.containers.start(application, signal);
+      return {
+        name: application,
+        leave: async () => {
+          await client.containers.stop(application, 0, signal);
+        },
+      };
+    },
+    strictNames: false,
+    close: () => cluster.close(),
+  };
+});
+
+transferContract('in memory', async () => {
+  const cluster = createMemoryCluster({ nodes: { n1: {}, n2: {} } });
+  const [source, target] = [await cluster.node('n1', signal), await cluster.node('n2', signal)];
+  const spoil = writer(cluster, 'n2');
+  return {
+    transfer: cluster.transfer,
+    from: 'n1',
+    to: 'n2',
+    source: source.volumes,
+    target: target.volumes,
+    write: writer(cluster, 'n1'),
+    spoil: async (dataset) => {
+      const epoch = cluster.facts('n2').volumes.find((one) => one.dataset === dataset)?.epoch ?? 0;
+      await target.volumes.setProperties(dataset, { epoch }, { role: 'owner' }, signal);
+      await target.volumes.mount(dataset, signal);
+      await spoil(dataset, 1024);
+      await target.volumes.unmount(dataset, signal);
+      await target.volumes.setProperties(dataset, { role: 'owner' }, { role: 'incoming' }, signal);
+    },
+    mode: 'direct',
+    cutBytes: 12 * MiB,
+    close: () => cluster.close(),
+  };
+});
+
+networkControlContract('in memory', async () => {
+  const cluster = createMemoryCluster({ nodes: { n1: {} } });
+  const { network } = await cluster.node('n1', signal);
+  return { network, peers: ['10.99.0.12', '10.99.0.13'], close: () => cluster.close() };
+});
+
+nodeMutexContract('in memory', async () => {
+  const cluster = createMemoryCluster({ nodes: { n1: {} } });
+  const other = cluster.session();
+  return {
+    one: (await cluster.node('n1', signal)).mutex,
+    other: (await other.node('n1', signal)).mutex,
+    loseOne: async () => {
+      cluster.disconnect('n1');
+      cluster.reconnect('n1');
+    },
+    close: async () => {
+      await cluster.close();
+      await other.close();
+    },
+  };
+});
+
+containerRuntimeContract('in memory', async () => {
+  const seed = { nodes: { n1: { images: ['polite:1', 'stubborn:1'] } }, registry: images };
+  const cluster = createMemoryCluster(seed);
+  const client = await cluster.node('n1', signal);
+  return {
+    runtime: client.containers,
+    image: { repository: 'polite', tag: '1' },
+    absent: { repository: 'nowhere.invalid/nothing', tag: '1' },
+    polite: { image: 'polite:1' },
+    stubborn: { image: 'stubborn:1' },
+    makeDirectory: async (volume) => {
+      await client.volumes.create(volume, undefined, undefined, signal);
+      return client.volumes.directory(client.volumes.datasetName(volume, undefined), signal);
+    },
+    close: () => cluster.close(),
+  };
+});
