@@ -143,6 +143,7 @@ function startContainer(state: ClusterState, node: NodeName, spec: Container['sp
     const volume = copyOn(state, node, mount.volume);
     if (volume.role !== 'owner' || !volume.mounted) throw new Error(`${spec.application} starts without ${volume.id}`);
   }
+  expectPortsFree(state, spec);
   const container: Container = {
     id: `started-${spec.application}`,
     name: containerName(spec.application),
@@ -156,6 +157,19 @@ function startContainer(state: ClusterState, node: NodeName, spec: Container['sp
   return change(state, node, ({ containers }) => ({
     containers: [...containers.filter((c) => !c.managed || c.application !== spec.application), container],
   }));
+}
+
+/** An external port is served once in the whole cluster. */
+function expectPortsFree(state: ClusterState, spec: Container['spec']): void {
+  const wanted = new Set(spec.ports.map((port) => port.external));
+  for (const seen of Object.values(state.nodes)) {
+    const containers = seen.status === 'reachable' ? seen.facts.containers : [];
+    const other = containers.find(({ managed, application, state: now, spec: own }) => {
+      const isOther = managed && application !== spec.application && (now === 'running' || now === 'paused');
+      return isOther && own.ports.some((port) => wanted.has(port.external));
+    });
+    if (other !== undefined) throw new Error(`${spec.application} starts while ${other.name} has its port`);
+  }
 }
 
 const limit = (limitBytes: number | undefined) => (limitBytes === undefined ? {} : { limitBytes });

@@ -42,7 +42,10 @@ const application = (name: string, index: number): fc.Arbitrary<Application> =>
 
 export const config: fc.Arbitrary<Config> = fc
   .record({
-    applications: fc.tuple(...appNames.map(application)),
+    // Ports and volumes of a configuration belong to one application each; which one, changes.
+    applications: fc.nat({ max: 2 }).chain((shift) => {
+      return fc.tuple(...appNames.map((name, index) => application(name, (index + shift) % appNames.length)));
+    }),
     places: fc.tuple(...appNames.map(() => fc.constantFrom(undefined, ...nodeNames))),
     bare: fc.option(fc.record({ node: fc.constantFrom(...nodeNames), deleted: fc.boolean() }), { nil: undefined }),
   })
@@ -53,10 +56,10 @@ export const config: fc.Arbitrary<Config> = fc
     });
   });
 
-const container = (name: string, index: number): fc.Arbitrary<(node: NodeName) => Container> =>
+const container = (name: string): fc.Arbitrary<(node: NodeName) => Container> =>
   fc
     .record({
-      app: application(name, index),
+      app: fc.nat({ max: 2 }).chain((index) => application(name, index)),
       state: fc.constantFrom('running', 'running', 'exited', 'paused'),
       imageId: fc.constantFrom(undefined, 'sha256:old'),
     })
@@ -94,7 +97,7 @@ const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: und
 
 const parts = (copies: (id: string) => fc.Arbitrary<(node: NodeName) => Volume>) =>
   fc.record({
-    containers: fc.tuple(...appNames.map((name, index) => maybe(container(name, index)))),
+    containers: fc.tuple(...appNames.map((name) => maybe(container(name)))),
     volumes: fc.tuple(...volumeIds.map((id) => maybe(copies(id)))),
     foreign: maybe(fc.constantFrom(...appNames)).map((name) => (name === undefined ? [] : [`foreign-${name}`])),
     present: fc.boolean(),
