@@ -36,16 +36,12 @@ function refuseUnread(text: string): YamlProblem | undefined {
   const nul = text.indexOf('\0');
   if (nul >= 0) return { offset: nul, message: 'holds a NUL character', hint: 'save the file as plain UTF-8 text' };
   let separators = 0;
-  for (let offset = 0; offset < text.length; offset += 1) {
-    const code = text.charCodeAt(offset);
-    if (code !== 0x0a && code !== 0x0d && code !== 0x2c) continue;
-    separators += 1;
-    if (separators > maxSeparators) {
-      return {
-        offset,
-        message: `has more than ${maxSeparators} lines and list entries`,
-        hint: 'is this the right file?',
-      };
+  for (const separator of ['\n', '\r', ',']) {
+    for (let offset = text.indexOf(separator); offset >= 0; offset = text.indexOf(separator, offset + 1)) {
+      separators += 1;
+      if (separators <= maxSeparators) continue;
+      const message = `has more than ${maxSeparators} lines and list entries`;
+      return { offset, message, hint: 'is this the right file?' };
     }
   }
   return undefined;

@@ -46,13 +46,19 @@ const longestLine = 1_000_000;
 
 /** Adds starts of lines until two lie beyond an offset: what a position and the frame around it need. */
 function createScanner(text: string, starts: number[]): (offset: number) => void {
-  let next = 0;
+  const find = (end: string, from: number): number => {
+    const found = text.indexOf(end, from);
+    return found < 0 ? text.length : found;
+  };
+  let lineFeed = find('\n', 0);
+  let carriageReturn = find('\r', 0);
   return (offset) => {
-    while (next < text.length && (starts[starts.length - 2] ?? -1) <= offset) {
-      const code = text.charCodeAt(next);
-      next += 1;
-      if (code === 0x0d && text.charCodeAt(next) === 0x0a) next += 1;
-      if (code === 0x0a || code === 0x0d) starts.push(next);
+    while (Math.min(lineFeed, carriageReturn) < text.length && (starts[starts.length - 2] ?? -1) <= offset) {
+      const end = Math.min(lineFeed, carriageReturn);
+      const next = end === carriageReturn && lineFeed === end + 1 ? end + 2 : end + 1;
+      starts.push(next);
+      if (lineFeed < next) lineFeed = find('\n', next);
+      if (carriageReturn < next) carriageReturn = find('\r', next);
     }
   };
 }
