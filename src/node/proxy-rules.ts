@@ -145,7 +145,9 @@ export function parseRules(json: string): NetworkTable {
       .flatMap((name) => (elements.get(name) ?? []).flatMap((element) => toProxy(name.startsWith('udp'), element)))
       .toSorted(byPort),
     open: (elements.get('open') ?? []).flatMap(toPort).toSorted(byPort),
-    peers: ['peer4', 'peer6'].flatMap((name) => (elements.get(name) ?? []).filter(isText).map(canonicalAddress)).toSorted(),
+    peers: ['peer4', 'peer6']
+      .flatMap((name) => (elements.get(name) ?? []).filter(isText).map(canonicalAddress))
+      .toSorted(),
     holds: (elements.get('hold') ?? []).flatMap(toPort).toSorted(byPort),
   };
 }

@@ -1,11 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Config, defaultSettings } from '../../src/model/config.ts';
+import { createCluster } from '../../src/node/connect.ts';
 import { noTable } from '../../src/node/proxy-rules.ts';
 import { createNetworkControl } from '../../src/node/proxy-table.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
 import { createTransfer, type TransferEnd } from '../../src/node/transfer.ts';
 import { createZfsStore } from '../../src/node/zfs-store.ts';
-import { closePlayground, connectTo, type LabNode, newPlayground, openPlayground, readLab, writeTo } from './lab.ts';
 import { networkControlContract } from './network-table.contract.ts';
+import {
+  closePlayground,
+  connectTo,
+  type LabNode,
+  newPlayground,
+  openPlayground,
+  readLab,
+  writeTo,
+} from './playground.ts';
 import { type TransferSubject, transferContract } from './transfer.contract.ts';
 import { type VolumeStoreSubject, volumeStoreContract } from './volume-store.contract.ts';
 
@@ -20,6 +30,7 @@ describe.skipIf(first === undefined)('on a real node', () => {
   networkControlContract('nftables over SSH', () => openNetwork(first));
   describe('the proof that nobody writes', () => proveUnmount(first));
   describe('beside the port map', () => proveNetwork(first));
+  describe('through the cluster', () => proveCluster(first));
 });
 
 describe.skipIf(first === undefined || second === undefined)('between real nodes', () => {
@@ -180,6 +191,37 @@ function proveNetwork(node: LabNode): void {
     expect(await network.accepts(27_063, signal)).toBe(false);
     await network.dropHolds([{ port: 27_063, protocol: 'tcp' }], signal);
     await close();
+  });
+}
+
+function proveCluster(node: LabNode): void {
+  it('observes everything the planner needs', async () => {
+    const config: Config = {
+      revision: 'r',
+      format: 'flocker',
+      applications: {},
+      deployment: {},
+      nodes: { [node.name]: node.settings },
+      settings: defaultSettings,
+    };
+    const cluster = createCluster(config);
+    const client = await cluster.node(node.name, signal);
+    expect(await cluster.node(node.name, signal)).toBe(client);
+    const facts = await client.observe(signal);
+    expect(facts.nodeId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(facts.meshAddress).toBe(node.name);
+    expect(facts.pool).toMatchObject({ name: 'drover', health: 'ONLINE' });
+    expect(facts.capabilities).toEqual({ resume: true, bookmarks: true, compressed: true, largeBlocks: true });
+    expect(facts.versions.zfs).toMatch(/^\d+\.\d+/);
+    expect(facts.versions.docker).toMatch(/^\d+\.\d+/);
+    expect(facts.listeners).toContainEqual({ address: '0.0.0.0', port: 22, protocol: 'tcp', process: 'sshd' });
+    const begin = performance.now();
+    await client.observe(signal);
+    process.stdout.write(
+      `observed "${node.name}" in ${Math.round(performance.now() - begin)} ms; a round trip takes ${facts.roundTripMs} ms\n`,
+    );
+    await cluster.close();
+    await expect(cluster.node(node.name, signal)).rejects.toMatchObject({ code: 'cancelled' });
   });
 }
 

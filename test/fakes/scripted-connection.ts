@@ -29,11 +29,21 @@ export function scriptedConnection(answer: (sent: Sent) => Partial<CommandResult
     node: 'node1',
     sent,
     run: (argv, options) =>
-      reply({ words: argv, ...(options?.input === undefined ? {} : { input: String(options.input) }) }, options?.okCodes),
+      reply(
+        { words: argv, ...(options?.input === undefined ? {} : { input: String(options.input) }) },
+        options?.okCodes,
+      ),
     script: (text, args, options) => reply({ words: [text, ...args] }, options?.okCodes),
     spawn: unscripted,
     openUnixSocket: unscripted,
-    remote: { host: 'node1', address: '10.0.0.1', port: 22, user: 'root', isRoot: true, hostKeys: ['ssh-ed25519 AAAA'] },
+    remote: {
+      host: 'node1',
+      address: '10.0.0.1',
+      port: 22,
+      user: 'root',
+      isRoot: true,
+      hostKeys: ['ssh-ed25519 AAAA'],
+    },
     closed: new AbortController().signal,
     close: async () => undefined,
   };

@@ -70,7 +70,8 @@ describe('the port map as text', () => {
 
   it('holds a port anew whether it is held or not, and ends a hold whether there is one or not', () => {
     const keys: PortKey[] = [{ port: 7000, protocol: 'tcp' }];
-    const end = 'add element inet drover hold { tcp . 7000 timeout 1s }\ndelete element inet drover hold { tcp . 7000 }\n';
+    const end =
+      'add element inet drover hold { tcp . 7000 timeout 1s }\ndelete element inet drover hold { tcp . 7000 }\n';
     expect(renderHoldsEnd(keys)).toBe(end);
     expect(renderHolds(keys, 1500)).toBe(`${end}add element inet drover hold { tcp . 7000 timeout 1500ms }\n`);
     expect(renderHolds([], 1500)).toBe('');

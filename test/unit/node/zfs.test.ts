@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/model/errors.ts';
-import { checkBase, checkDataset, checkName, checkProperty, checkRoot, parseFlags } from '../../../src/node/zfs-names.ts';
+import {
+  checkBase,
+  checkDataset,
+  checkName,
+  checkProperty,
+  checkRoot,
+  parseFlags,
+} from '../../../src/node/zfs-names.ts';
 import {
   flagsAtBirth,
   parseCapabilities,
@@ -238,7 +245,10 @@ describe('the store', () => {
 
   it('says what it found where role, owner or epoch are not as expected', async () => {
     const stdout = 'drover:role\tfrozen\tlocal\ndrover:epoch\t7\tlocal\n';
-    const store = createZfsStore(scriptedConnection(() => ({ code: exits.conflict, stdout })), place);
+    const store = createZfsStore(
+      scriptedConnection(() => ({ code: exits.conflict, stdout })),
+      place,
+    );
     await expect(store.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal)).rejects.toMatchObject({
       code: 'volume-conflict',
       message: expect.stringMatching(/to have drover:role owner, but has drover:role frozen, drover:epoch 7/),
@@ -247,7 +257,10 @@ describe('the store', () => {
 
   it('names every process that keeps a volume busy', async () => {
     const stdout = '812\tmongod\t/data/journal\n900\tsh\t/\n';
-    const store = createZfsStore(scriptedConnection(() => ({ code: exits.busy, stdout })), place);
+    const store = createZfsStore(
+      scriptedConnection(() => ({ code: exits.busy, stdout })),
+      place,
+    );
     await expect(store.unmount(dataset, signal)).rejects.toMatchObject({
       code: 'volume-busy',
       message: expect.stringContaining('mongod (pid 812: /data/journal), sh (pid 900: /)'),
@@ -264,7 +277,8 @@ describe('the store', () => {
 
   it('refuses limits that are no sizes', async () => {
     const store = createZfsStore(scriptedConnection(), place);
-    for (const bad of [0, -1, 1.5, Number.NaN]) await expect(store.setLimit(dataset, bad, signal)).rejects.toThrow('limit');
+    for (const bad of [0, -1, 1.5, Number.NaN])
+      await expect(store.setLimit(dataset, bad, signal)).rejects.toThrow('limit');
   });
 });
 

@@ -1,0 +1,94 @@
+import { isIP } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cluster, NodeClient } from '../engine/node-client.ts';
+import type { Config, NodeName, NodeSettings, Settings } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import { createDockerRuntime } from './docker-runtime.ts';
+import { createNodeMutex } from './node-mutex.ts';
+import { createObserver } from './observe-node.ts';
+import { canonicalAddress } from './proxy-rules.ts';
+import { createNetworkControl } from './proxy-table.ts';
+import { type ConnectionSource, createConnectionSource } from './reconnect.ts';
+import { type ConnectOptions, connect, type NodeConnection } from './ssh-connection.ts';
+import { createTransfer, type TransferEnd } from './transfer.ts';
+import { createZfsStore } from './zfs-store.ts';
+
+/**
+ * The nodes of a configuration over SSH: connected when first asked for, one connection and one client each, made
+ * again after a loss. Throws what `connect` throws, and `usage` for a node the configuration does not have.
+ */
+export function createCluster(config: Config, options: ConnectOptions = {}): Cluster {
+  const sources = new Map<NodeName, ConnectionSource>();
+  const clients = new WeakMap<NodeConnection, NodeClient>();
+  const { settings } = config;
+
+  const connectionTo = (name: NodeName, signal: AbortSignal): Promise<NodeConnection> => {
+    const found = sources.get(name);
+    if (found !== undefined) return found.get(signal);
+    const source = createConnectionSource(name, {
+      connect: (attempt) => connect(name, settingsOf(config, name), withLimits(options, settings), attempt),
+      now: Date.now,
+      random: Math.random,
+      sleep: (ms, waiting) => sleep(ms, undefined, { signal: waiting }),
+    });
+    sources.set(name, source);
+    return source.get(signal);
+  };
+  const end = async (name: NodeName, signal: AbortSignal): Promise<TransferEnd> => {
+    const connection = await connectionTo(name, signal);
+    return { connection, meshAddress: meshAddressOf(name, settingsOf(config, name), connection) };
+  };
+
+  return {
+    async node(name, signal) {
+      const { connection, meshAddress } = await end(name, signal);
+      const client = clients.get(connection) ?? createNodeClient(connection, settings, meshAddress);
+      clients.set(connection, client);
+      return client;
+    },
+    transfer: createTransfer({ end, mode: settings.transfer, root: `${settings.pool}/${settings.datasetRoot}` }),
+    async close() {
+      await Promise.allSettled([...sources.values()].map((source) => source.close()));
+    },
+  };
+}
+
+/** One node behind the engine's interface, on a connection that is there. */
+export function createNodeClient(connection: NodeConnection, settings: Settings, meshAddress: string): NodeClient {
+  const volumes = createZfsStore(connection, settings);
+  const containers = createDockerRuntime(connection);
+  return {
+    node: connection.node,
+    observe: createObserver({
+      connection,
+      store: volumes,
+      pool: settings.pool,
+      meshAddress,
+      listContainers: (signal) => containers.list(signal),
+    }),
+    containers,
+    volumes,
+    network: createNetworkControl(connection, [meshAddress]),
+    mutex: createNodeMutex(connection),
+    close: () => connection.close(),
+  };
+}
+
+/**
+ * Address at which the others reach a node: what the configuration says, else the node's key or host where that is
+ * an address, else the one SSH is connected to. Throws `network-failed` where that is a name.
+ */
+export function meshAddressOf(name: NodeName, settings: NodeSettings, connection: NodeConnection): string {
+  const literal = [name, settings.host].find((text) => text !== undefined && isIP(text) !== 0);
+  return canonicalAddress(settings.mesh ?? literal ?? connection.remote.address);
+}
+
+function settingsOf(config: Config, name: NodeName): NodeSettings {
+  const settings = config.nodes[name];
+  if (settings !== undefined) return settings;
+  throw new AppError('usage', `cannot connect to "${name}": the configuration has no such node`);
+}
+
+function withLimits(options: ConnectOptions, { timeouts }: Settings): ConnectOptions {
+  return { connectMs: timeouts.connectMs, commandMs: timeouts.commandMs, ...options };
+}

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import type { NodeSettings } from '../../src/model/config.ts';
+import { connect, type NodeConnection } from '../../src/node/ssh-connection.ts';
+import { labNodes, noLab } from './lab.ts';
+
+/** A node of the lab as its drover.yml says how to reach it. */
+export interface LabNode {
+  readonly name: string;
+  readonly settings: NodeSettings;
+}
+
+/** The lab's nodes; none, with a line that says why, where there is no lab. */
+export function readLab(): readonly LabNode[] {
+  if (noLab === undefined) return labNodes().map(([name, settings]) => ({ name, settings }));
+  process.stdout.write(`real nodes: skipped, ${noLab}\n`);
+  return [];
+}
+
+/** As root, or as another login of the same node. */
+export function connectTo(node: LabNode, user?: string): Promise<NodeConnection> {
+  const settings = user === undefined ? node.settings : { ...node.settings, user };
+  return connect(node.name, settings, {}, AbortSignal.timeout(60_000));
+}
+
+/** A parent of volumes that belongs to one test run. */
+export interface Playground {
+  readonly pool: string;
+  readonly datasetRoot: string;
+  readonly root: string;
+}
+
+/** Names a new playground; the same on every node. */
+export function newPlayground(): Playground {
+  const datasetRoot = `contract-${randomUUID().slice(0, 8)}`;
+  return { pool: 'drover', datasetRoot, root: `drover/${datasetRoot}` };
+}
+
+/** Makes the playground on a node, as the provisioning makes the real one. */
+export async function openPlayground(connection: NodeConnection, { root, datasetRoot }: Playground): Promise<void> {
+  await connection.script(
+    `set -e
+zfs create -o canmount=off -o mountpoint="/var/lib/drover/$2" -o com.sun:auto-snapshot=false "$1"
+zfs set drover:node="$(cat /etc/drover/node-id)" "$1"`,
+    [root, datasetRoot],
+  );
+}
+
+/** Takes the playground away with everything in it. */
+export async function closePlayground(connection: NodeConnection, { root, datasetRoot }: Playground): Promise<void> {
+  await connection.script(
+    `zfs get -H -r -t filesystem -o name receive_resume_token "$1" | tac | while read -r ds; do zfs receive -A "$ds" 2>/dev/null; done
+zfs list -H -r -t snapshot -o name "$1" | while read -r snapshot; do
+  zfs holds -H "$snapshot" | while IFS=$'\\t' read -r _ tag _; do zfs release "$tag" "$snapshot"; done
+done
+zfs destroy -r "$1"; rm -rf --one-file-system "/var/lib/drover/$2"`,
+    [root, datasetRoot],
+  );
+}
+
+/** Appends random bytes to the data of a mounted volume, down to the disk. */
+export async function writeTo(connection: NodeConnection, dataset: string, bytes: number): Promise<void> {
+  await connection.script(
+    `set -e; head -c "$2" /dev/urandom >>"$(zfs get -H -o value mountpoint "$1")/data/file"; zpool sync`,
+    [dataset, String(bytes)],
+  );
+}
