@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import { AppError } from '../../../src/model/errors.ts';
+import { createScene, MiB, movingScene, pg, pgOn, runningOn, signal, threeNodes, volumeId } from '../../fakes/scene.ts';
+
+const problem = { file: 'deployment.yml', path: 'nodes', message: 'must be a mapping' };
+
+describe('converge', () => {
+  it('stops at wrong files without asking any node', async () => {
+    const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
+    scene.setLoad({ ok: false, problems: [problem] });
+    expect(await scene.engine.converge(signal)).toEqual({ result: 'rejected', problems: [problem] });
+    expect(scene.cluster.calls('n1', 'observe')).toBe(0);
+    expect(scene.engine.store.getSnapshot().problems).toEqual([problem]);
+  });
+
+  it('changes nothing while somebody else has a lock, and says who', async () => {
+    const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
+    const other = await scene.cluster.session().node('n2', signal);
+    await other.mutex.acquire('anna@laptop', signal);
+    const outcome = await scene.engine.converge(signal);
+    expect(outcome).toMatchObject({ result: 'locked', error: { code: 'lock-held', details: { owner: 'anna@laptop' } } });
+    expect(scene.cluster.writes()).toBe(0);
+    await (await scene.cluster.session().node('n1', signal)).mutex.acquire('n1 is free again', signal);
+  });
+
+  it('lets go of all locks at the end', async () => {
+    const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
+    await scene.engine.converge(signal);
+    for (const node of ['n1', 'n2', 'n3']) {
+      const client = await scene.cluster.session().node(node, signal);
+      await expect(client.mutex.acquire('other', signal)).resolves.toBeDefined();
+    }
+  });
+
+  it('does what it can around an unreachable node, keeps its last facts, and is blocked for the rest', async () => {
+    const scene = await movingScene();
+    scene.cluster.disconnect('n2');
+    const outcome = await scene.engine.converge(signal);
+    expect(outcome.result).toBe('blocked');
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+    const seen = scene.engine.store.getSnapshot().nodes.n2;
+    expect(seen).toMatchObject({ status: 'unreachable', error: { code: 'connection-failed' } });
+    expect(seen?.status === 'unreachable' && seen.lastFacts?.nodeId).toBe('id-n2');
+  });
+
+  it('tries again what may be mended, with growing waits, and then gives up', async () => {
+    const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
+    const error = new AppError('network-failed', 'cannot load the table', { retryable: true });
+    scene.cluster.fail('n3', 'network.replace', error, 99);
+    const outcome = await scene.engine.converge(signal);
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'network-failed' } });
+    const waits = scene.events.flatMap((event) => (event.type === 'retrying' ? [event.inMs] : []));
+    expect(waits).toEqual([375, 750, 1500, 3000]);
+  });
+
+  it('does not try again what only a person can mend, and shows the last log lines', async () => {
+    const registry = { 'acme/pg:1': { exits: { afterMs: 10, code: 3 }, accepts: false, logs: ['FATAL: bad locale'] } };
+    const scene = createScene({ seed: { ...threeNodes, registry }, config: pgOn('n1') });
+    const outcome = await scene.engine.converge(signal);
+    expect(outcome).toMatchObject({
+      result: 'failed',
+      error: { code: 'unhealthy', details: { log: 'FATAL: bad locale' } },
+    });
+    expect(outcome.result === 'failed' && outcome.error.message).toContain('exited with code 3');
+    expect(scene.events.filter(({ type }) => type === 'retrying')).toEqual([]);
+  });
+
+  it('waits for the health check of the image, and fails when it turns bad or takes too long', async () => {
+    const run = async (afterMs: number, result: 'healthy' | 'unhealthy') => {
+      const registry = { 'acme/pg:1': { health: { afterMs, result }, accepts: false } };
+      const scene = createScene({ seed: { ...threeNodes, registry }, config: pgOn('n1') });
+      const begin = scene.clock.now();
+      const outcome = await scene.engine.converge(signal);
+      return { result: outcome.result, ms: scene.clock.now() - begin };
+    };
+    expect(await run(5_000, 'healthy')).toEqual({ result: 'converged', ms: 5_000 });
+    expect(await run(2_000, 'unhealthy')).toEqual({ result: 'failed', ms: 2_000 });
+    expect((await run(90_000, 'healthy')).result).toBe('failed');
+  });
+
+  it('copies the image from the node that has it where there is no registry', async () => {
+    const seed = { ...threeNodes, nodes: { ...threeNodes.nodes, n1: { images: ['acme/pg:1'] } }, registry: {} };
+    const scene = await movingScene({ seed });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(scene.cluster.facts('n2').images).toHaveProperty(['acme/pg:1']);
+    expect(scene.cluster.calls('n2', 'containers.importImage')).toBe(1);
+  });
+
+  it('leaves the application running where it is when it is stopped softly during the sync', async () => {
+    const scene = await movingScene({ seed: { ...threeNodes, bytesPerSecond: MiB } });
+    const soft = new AbortController();
+    scene.engine.onEvent((event) => event.type === 'step-progress' && event.doneBytes > 10 * MiB && soft.abort());
+    expect(await scene.engine.converge(signal, soft.signal)).toEqual({ result: 'cancelled' });
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+    expect(scene.cluster.facts('n2').volumes[0]?.resumeToken).toBeDefined();
+    await scene.restart();
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(scene.receipts.at(-1)?.bytes[0]).toBeLessThan(31 * MiB);
+  });
+
+  it('finishes the switch before it stops softly', async () => {
+    for (const kind of ['stop-container', 'freeze-volume', 'release-volume', 'acquire-volume', 'start-container']) {
+      const scene = await movingScene();
+      const soft = new AbortController();
+      scene.engine.onEvent((event) => event.type === 'step-started' && event.step.startsWith(kind) && soft.abort());
+      expect(await scene.engine.converge(signal, soft.signal), kind).toEqual({ result: 'cancelled' });
+      expect(runningOn(scene.cluster), kind).toEqual(['n2']);
+      expect(scene.cluster.connect('n3', { port: 5432, protocol: 'tcp' }), kind).toBe('accepted');
+    }
+  });
+
+  it('takes the command to cancel as a soft stop', async () => {
+    const scene = await movingScene();
+    scene.engine.onEvent((event) => {
+      if (event.type === 'step-started' && event.step.startsWith('pull-image')) scene.engine.send({ type: 'cancel' });
+    });
+    expect(await scene.engine.converge(signal)).toEqual({ result: 'cancelled' });
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+  });
+
+  it('carries out what was approved, and nothing else', async () => {
+    const scene = await movingScene();
+    await scene.engine.plan(signal);
+    scene.engine.send({ type: 'approve', revision: 'another' });
+    expect(scene.engine.store.getSnapshot().running).toBe(false);
+    const done = new Promise((resolve) => {
+      scene.engine.onEvent((event) => event.type === 'run-finished' && resolve(event.outcome));
+    });
+    scene.engine.send({ type: 'approve', revision: 'on-n2' });
+    expect(await done).toMatchObject({ result: 'converged' });
+    expect(runningOn(scene.cluster)).toEqual(['n2']);
+  });
+
+  it('plans with a forecast and writes nothing', async () => {
+    const scene = await movingScene({ seed: { ...threeNodes, roundTripMs: 10 } });
+    const writes = scene.cluster.writes();
+    const result = await scene.engine.plan(signal);
+    expect(result).toMatchObject({ ok: true, forecasts: [{ app: 'pg', from: 'n1', to: 'n2', basis: 'unknown rate' }] });
+    const [forecast] = result.ok ? result.forecasts : [];
+    expect(forecast?.totalBytes).toBeGreaterThanOrEqual(40 * MiB);
+    expect(forecast?.finalBytes).toBe(4 * MiB);
+    expect(forecast?.downtimeMs).toBe(1_620);
+    expect(scene.cluster.writes()).toBe(writes);
+    await scene.engine.converge(signal);
+    scene.setConfig(pgOn('n1'));
+    const back = await scene.engine.plan(signal);
+    expect(back.ok && back.forecasts[0]).toMatchObject({
+      basis: 'earlier moves',
+      downtimeMs: scene.receipts[0]?.downtimeMs,
+    });
+  });
+
+  it('refuses to start on a volume that the node has lost since it was planned', async () => {
+    const scene = await movingScene();
+    const { volumes } = await scene.cluster.session().node('n2', signal);
+    let lost = Promise.resolve();
+    scene.engine.onEvent((event) => {
+      if (event.type !== 'step-finished' || !event.step.startsWith('acquire-volume')) return;
+      const dataset = scene.cluster.facts('n2').volumes[0]?.dataset ?? '';
+      lost = volumes.setProperties(dataset, { role: 'owner' }, { role: 'diverged' }, signal);
+    });
+    const outcome = await scene.engine.converge(signal);
+    await lost;
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'volume-conflict' } });
+    expect(scene.cluster.facts('n2').containers).toEqual([]);
+  });
+
+  it('shows the log of an application from the node it runs on', async () => {
+    const registry = { 'acme/pg:1': { logs: ['ready'] } };
+    const scene = createScene({ seed: { ...threeNodes, registry }, config: pgOn('n2') });
+    await scene.engine.converge(signal);
+    const lines = [];
+    for await (const line of scene.engine.logs('pg', { follow: false }, signal)) lines.push(line);
+    expect(lines).toEqual([{ node: 'n2', stream: 'stdout', text: 'ready' }]);
+    const missing = scene.engine.logs('nobody', { follow: false }, signal)[Symbol.asyncIterator]();
+    await expect(missing.next()).rejects.toThrow('no node has a container of it');
+  });
+
+  it('replaces a container in place without touching its volume', async () => {
+    const scene = await movingScene();
+    const changed = { ...pg, environment: { MODE: 'fast' } };
+    const config = pgOn('n1', { revision: 'changed', applications: { pg: changed } });
+    scene.setConfig(config);
+    const before = scene.cluster.content('n1', volumeId);
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(scene.cluster.facts('n1').containers[0]?.spec.environment).toEqual({ MODE: 'fast' });
+    expect(scene.cluster.content('n1', volumeId)).toEqual(before);
+    expect(scene.receipts).toEqual([]);
+  });
+});
