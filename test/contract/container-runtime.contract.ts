@@ -1,0 +1,218 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ContainerRuntime } from '../../src/engine/node-client.ts';
+import type { Container, ContainerSpec } from '../../src/model/cluster.ts';
+import type { AppName, ImageRef, VolumeId } from '../../src/model/config.ts';
+
+/** A process in an image, as far as a specification says it. */
+export type Program = Pick<ContainerSpec, 'image' | 'command' | 'entrypoint'>;
+
+/** One runtime and what it needs to be tried; whatever `makeDirectory` made goes with `close`. */
+export interface RuntimeUnderTest {
+  readonly runtime: ContainerRuntime;
+  /** An image the node has… */
+  readonly image: ImageRef;
+  /** …and one that is nowhere. */
+  readonly absent: ImageRef;
+  /** Runs until TERM, then ends at once. */
+  readonly polite: Program;
+  /** Runs until KILL. */
+  readonly stubborn: Program;
+  /** An empty directory of a volume on the node. */
+  makeDirectory(volume: VolumeId): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** The suite that the runtime over SSH and the one in memory both pass. */
+export function containerRuntimeContract(name: string, makeRuntime: () => Promise<RuntimeUnderTest>): void {
+  describe(`the container runtime, ${name}`, () => {
+    const signal = new AbortController().signal;
+    let under: RuntimeUnderTest;
+    let runtime: ContainerRuntime;
+    const used = new Set<AppName>();
+    let count = 0;
+
+    beforeAll(async () => {
+      under = await makeRuntime();
+      runtime = under.runtime;
+    });
+    afterAll(async () => {
+      for (const app of used) {
+        await runtime.stop(app, 0, signal);
+        await runtime.remove(app, signal);
+      }
+      await under?.close();
+    });
+
+    const aSpec = (changes: Partial<ContainerSpec> = {}): ContainerSpec => {
+      count += 1;
+      const application = `contract-${count}`;
+      used.add(application);
+      return {
+        application,
+        ...under.polite,
+        ports: [],
+        environment: {},
+        mounts: [],
+        restartPolicy: { name: 'never' },
+        ...changes,
+      };
+    };
+    const find = async (app: AppName): Promise<Container | undefined> =>
+      (await runtime.list(signal)).find((container) => container.application === app);
+    const started = async (changes: Partial<ContainerSpec> = {}): Promise<AppName> => {
+      const spec = aSpec(changes);
+      await runtime.create(spec, {}, signal);
+      await runtime.start(spec.application, signal);
+      return spec.application;
+    };
+
+    test('a created container is listed with the specification it was made from, and does not run', async () => {
+      const directory = await under.makeDirectory('contract-volume');
+      const spec = aSpec({
+        ports: [
+          { internal: 80, external: 41080, protocol: 'tcp' },
+          { internal: 80, external: 41081, protocol: 'tcp' },
+          { internal: 53, external: 41082, protocol: 'udp' },
+        ],
+        environment: { PLAIN: 'value', WITH_EQUALS: 'a=b=c', EMPTY: '' },
+        mounts: [{ volume: 'contract-volume', mountpoint: '/data' }],
+        memoryLimitBytes: 64 * 1024 * 1024,
+        cpuShares: 512,
+        restartPolicy: { name: 'on-failure', maximumRetryCount: 3 },
+      });
+      await runtime.create(spec, { 'contract-volume': directory }, signal);
+      const container = await find(spec.application);
+      expect(container).toMatchObject({ name: `drover-${spec.application}`, managed: true, state: 'created' });
+      const { environment, ...rest } = container?.spec ?? aSpec();
+      const { environment: wanted, ...others } = spec;
+      expect(rest).toEqual(others);
+      expect(environment).toMatchObject(wanted);
+      expect(container?.imageId).toBe(await runtime.imageId(under.image, signal));
+      expect(container).not.toHaveProperty('startedAt');
+      expect(container).not.toHaveProperty('exit');
+    });
+
+    test('starting is idempotent, and a running container says since when', async () => {
+      const app = await started();
+      await runtime.start(app, signal);
+      expect(await find(app)).toMatchObject({ state: 'running', startedAt: expect.stringMatching(/^2/) });
+    });
+
+    test('a container that ends on TERM is not killed', async () => {
+      const app = await started();
+      await pause(300);
+      const result = await runtime.stop(app, 20_000, signal);
+      expect(result).toMatchObject({ killed: false });
+      expect(await find(app)).toMatchObject({ state: 'exited', exit: { code: result?.code, oomKilled: false } });
+    });
+
+    test('a container that ignores TERM is killed after the grace', async () => {
+      const app = await started(under.stubborn);
+      await pause(300);
+      expect(await runtime.stop(app, 1_000, signal)).toEqual({ code: 137, killed: true });
+      expect(await find(app)).toMatchObject({ state: 'exited', exit: { code: 137 } });
+    });
+
+    test('where nothing runs there is nothing to stop', async () => {
+      const spec = aSpec();
+      expect(await runtime.stop(spec.application, 1_000, signal)).toBeUndefined();
+      await runtime.create(spec, {}, signal);
+      expect(await runtime.stop(spec.application, 1_000, signal)).toBeUndefined();
+    });
+
+    test('a stopped container can be started again', async () => {
+      const app = await started();
+      await runtime.stop(app, 20_000, signal);
+      await runtime.start(app, signal);
+      expect(await find(app)).toMatchObject({ state: 'running' });
+      expect(await find(app)).not.toHaveProperty('exit');
+    });
+
+    test('a running container is not removed, a stopped one is, and once more is no error', async () => {
+      const app = await started();
+      await expect(runtime.remove(app, signal)).rejects.toMatchObject({ code: 'docker-failed' });
+      await runtime.stop(app, 20_000, signal);
+      await runtime.remove(app, signal);
+      expect(await find(app)).toBeUndefined();
+      await runtime.remove(app, signal);
+    });
+
+    test('a name is not taken twice', async () => {
+      const spec = aSpec();
+      await runtime.create(spec, {}, signal);
+      await expect(runtime.create(spec, {}, signal)).rejects.toMatchObject({ code: 'docker-failed' });
+    });
+
+    test('without its image a container is not created', async () => {
+      const { repository, tag } = under.absent;
+      const spec = aSpec({ image: `${repository}:${tag}` });
+      await expect(runtime.create(spec, {}, signal)).rejects.toMatchObject({ code: 'image-missing' });
+      expect(await find(spec.application)).toBeUndefined();
+    });
+
+    test('without the directory of its volume a container is not created', async () => {
+      const spec = aSpec({ mounts: [{ volume: 'contract-nowhere', mountpoint: '/data' }] });
+      const directories = { 'contract-nowhere': '/nonexistent/data' };
+      await expect(runtime.create(spec, directories, signal)).rejects.toThrow(/nonexistent|contract-nowhere/);
+      expect(await find(spec.application)).toBeUndefined();
+    });
+
+    test('what is not there cannot be started, and has no log', async () => {
+      const { application } = aSpec();
+      await expect(runtime.start(application, signal)).rejects.toMatchObject({ code: 'docker-failed' });
+      const read = async (): Promise<void> => {
+        for await (const line of runtime.logs(application, { follow: false }, signal)) expect(line).toBeUndefined();
+      };
+      await expect(read()).rejects.toMatchObject({ code: 'docker-failed' });
+    });
+
+    test('an image the node does not have has no id, and cannot be pulled from nowhere', async () => {
+      expect(await runtime.imageId(under.image, signal)).toEqual(expect.any(String));
+      expect(await runtime.imageId(under.absent, signal)).toBeUndefined();
+      await expect(runtime.pull(under.absent, () => undefined, signal)).rejects.toMatchObject({
+        code: 'image-missing',
+      });
+    });
+
+    test('an exported image can be imported', async () => {
+      const id = await runtime.imageId(under.image, signal);
+      await runtime.importImage(await runtime.exportImage(under.image, signal), signal);
+      expect(await runtime.imageId(under.image, signal)).toBe(id);
+    });
+
+    test('events tell what happens to an application until they are aborted', async () => {
+      const controller = new AbortController();
+      const seen: string[] = [];
+      const spec = aSpec();
+      const watching = (async () => {
+        for await (const event of runtime.events(controller.signal)) {
+          if (event.application === spec.application) seen.push(event.action);
+        }
+      })();
+      await pause(500);
+      await runtime.create(spec, {}, signal);
+      await runtime.start(spec.application, signal);
+      await runtime.stop(spec.application, 20_000, signal);
+      await runtime.remove(spec.application, signal);
+      for (let i = 0; i < 50 && !seen.includes('destroy'); i += 1) await pause(100);
+      controller.abort();
+      await watching;
+      expect(seen.filter((action) => ['create', 'start', 'die', 'destroy'].includes(action))).toEqual([
+        'create',
+        'start',
+        'die',
+        'destroy',
+      ]);
+    });
+
+    test('an aborted call is cancelled', async () => {
+      const controller = new AbortController();
+      controller.abort();
+      await expect(runtime.list(controller.signal)).rejects.toSatisfy(
+        (error) =>
+          error instanceof Error && ('code' in error ? error.code === 'cancelled' : error.name === 'AbortError'),
+      );
+    });
+  });
+}

@@ -1,0 +1,74 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NodeMutex } from '../../src/engine/node-client.ts';
+
+/** The lock of one node, as two controllers see it. */
+export interface MutexUnderTest {
+  readonly one: NodeMutex;
+  readonly other: NodeMutex;
+  /** Cuts the first controller's connection. */
+  loseOne(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The suite that the lock over SSH and the one in memory both pass. */
+export function nodeMutexContract(name: string, makeMutex: () => Promise<MutexUnderTest>): void {
+  describe(`the lock of a node, ${name}`, () => {
+    const signal = new AbortController().signal;
+    let under: MutexUnderTest;
+    beforeEach(async () => {
+      under = await makeMutex();
+    });
+    afterEach(() => under?.close());
+
+    /** The node may learn of a lost connection a little later. */
+    const acquireSoon = async () => {
+      for (let attempt = 0; ; attempt += 1) {
+        try {
+          return await under.other.acquire('bert', signal);
+        } catch (error) {
+          if (attempt === 50) throw error;
+          await pause(100);
+        }
+      }
+    };
+
+    test('the second one is told who has it and since when', async () => {
+      const before = Date.now();
+      const handle = await under.one.acquire('anna@laptop pid 4711', signal);
+      const error = await under.other.acquire('bert', signal).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'lock-held', details: { owner: 'anna@laptop pid 4711' } });
+      const since = (error as { details: { since: string } }).details.since;
+      expect(Math.abs(Date.parse(since) - before)).toBeLessThan(60_000);
+      expect(handle.lost.aborted).toBe(false);
+      await handle.release();
+    });
+
+    test('a released lock can be taken by anybody, and nothing was lost', async () => {
+      const handle = await under.one.acquire('anna', signal);
+      await handle.release();
+      expect(handle.lost.aborted).toBe(false);
+      const second = await under.other.acquire('bert', signal);
+      await second.release();
+      await (await under.one.acquire('anna', signal)).release();
+    });
+
+    test('releasing twice is no error and takes nobody else the lock', async () => {
+      const handle = await under.one.acquire('anna', signal);
+      await handle.release();
+      const second = await under.other.acquire('bert', signal);
+      await handle.release();
+      await expect(under.one.acquire('anna', signal)).rejects.toMatchObject({ code: 'lock-held' });
+      await second.release();
+    });
+
+    test('a lost connection ends the lock on both sides', async () => {
+      const handle = await under.one.acquire('anna', signal);
+      await under.loseOne();
+      for (let i = 0; i < 50 && !handle.lost.aborted; i += 1) await pause(50);
+      expect(handle.lost.aborted).toBe(true);
+      await (await acquireSoon()).release();
+      await handle.release();
+    });
+  });
+}
