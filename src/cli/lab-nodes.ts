@@ -12,11 +12,24 @@ export function withLabNodes(own: LoadResult, lab: LoadResult): LoadResult {
   }
   if (!lab.ok) return own;
   const { config } = own;
+  // The lab's stand-ins for images belong to its nodes; elsewhere the files mean what they say.
+  const inLab = Object.entries(config.nodes).some(
+    ([node, settings]) => Object.keys(settings).length === 0 && lab.config.nodes[node] !== undefined,
+  );
+  if (!inLab) return own;
   const nodes = Object.entries(config.nodes).map(([node, settings]): [NodeName, NodeSettings] => [
     node,
     Object.keys(settings).length > 0 ? settings : (lab.config.nodes[node] ?? settings),
   ]);
-  return { ok: true, config: { ...config, nodes: Object.fromEntries(nodes) } };
+  return {
+    ok: true,
+    config: {
+      ...config,
+      revision: lab.config.revision,
+      applications: lab.config.applications,
+      nodes: Object.fromEntries(nodes),
+    },
+  };
 }
 
 function onlyPlaced(config: Config): Config {

@@ -1,4 +1,4 @@
-import type { NodeSettings, Settings } from '../model/config.ts';
+import type { ImageRef, NodeSettings, Settings } from '../model/config.ts';
 import { given } from './draft.ts';
 import {
   complain,
@@ -14,8 +14,8 @@ import {
   refuseOthers,
 } from './fields.ts';
 import { checkVersion } from './native-form.ts';
-import { accept } from './read-parts.ts';
-import { hostComplaint, parseDuration, parseSize } from './values.ts';
+import { accept, readImage } from './read-parts.ts';
+import { hostComplaint, parseDuration, parseImage, parseSize } from './values.ts';
 import { quote } from './yaml-node.ts';
 
 /** A node of drover.yml under its key there. */
@@ -33,7 +33,12 @@ export interface DroverFile {
   readonly timeouts: Partial<Settings['timeouts']>;
   readonly switch: Partial<Settings['switch']>;
   readonly transfer?: Settings['transfer'];
+  /** Images to run in place of others, by repository or by repository and tag. */
+  readonly images: ReadonlyMap<string, ImageRef>;
 }
+
+/** A file that leaves everything as it is. */
+export const nothingSaid: DroverFile = { nodes: [], timeouts: {}, switch: {}, images: new Map() };
 
 /** Where `~` and relative paths of a drover.yml lead. */
 export interface PathBase {
@@ -43,7 +48,7 @@ export interface PathBase {
   readonly directory: string;
 }
 
-const settingKeys = ['version', 'nodes', 'pool', 'datasetRoot', 'timeouts', 'switch', 'transfer'] as const;
+const settingKeys = ['version', 'nodes', 'pool', 'datasetRoot', 'timeouts', 'switch', 'transfer', 'images'] as const;
 const nodeKeys = [
   'name',
   'host',
@@ -61,7 +66,7 @@ const transfers = ['auto', 'direct', 'relay'] as const;
 /** The settings file; everything in it is optional. */
 export function readDroverFile(root: Place, base: PathBase): DroverFile {
   const fields = readKeys(root, 'the settings', settingKeys);
-  if (fields === undefined) return { nodes: [], timeouts: {}, switch: {} };
+  if (fields === undefined) return nothingSaid;
   const at = (key: (typeof settingKeys)[number]) => fields.entries.get(key);
   checkVersion(at('version'));
   const transfer = at('transfer');
@@ -71,6 +76,7 @@ export function readDroverFile(root: Place, base: PathBase): DroverFile {
     ...given('datasetRoot', readDatasetRoot(at('datasetRoot'))),
     timeouts: readTimeouts(at('timeouts')),
     switch: readSwitch(at('switch')),
+    images: readImages(at('images')),
     ...given('transfer', transfer === undefined ? undefined : readWord(transfer, '"transfer"', transfers)),
   };
 }
@@ -176,6 +182,17 @@ function readDatasetRoot(place: Place | undefined): string | undefined {
   const fits = text.length <= 100 && parts.every((part) => /^[A-Za-z0-9_.:-]+$/.test(part) && !/^\.\.?$/.test(part));
   if (fits) return text;
   return complain(place, `"datasetRoot": ${quote(text)} is not the name of a dataset`, 'write it relative to the pool');
+}
+
+function readImages(place: Place | undefined): ReadonlyMap<string, ImageRef> {
+  if (place === undefined || isNothing(place)) return new Map();
+  const fields = readFields(place, '"images"', 'write each as WANTED: IMAGE TO RUN');
+  const images = [...(fields?.entries ?? [])].map(([wanted, entry]) => {
+    const complaint = parseImage(wanted);
+    if (!complaint.ok) complainAtKey(entry, complaint.message, complaint.hint);
+    return [wanted, readImage(entry)] as const;
+  });
+  return new Map(images.flatMap(([wanted, image]) => (image === undefined ? [] : [[wanted, image] as const])));
 }
 
 function readTimeouts(place: Place | undefined): Partial<Settings['timeouts']> {

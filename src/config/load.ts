@@ -3,11 +3,11 @@ import { readApplicationFile } from './application-file.ts';
 import { crossCheck } from './cross-check.ts';
 import { type DeployedNode, nothingRemoved, readDeploymentFile } from './deployment-file.ts';
 import { type Draft, given } from './draft.ts';
-import { type DroverFile, readDroverFile } from './drover-file.ts';
+import { type DroverFile, nothingSaid, readDroverFile } from './drover-file.ts';
 import { type Place, rootPlace } from './fields.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { createFileReport, type FileReport } from './problems.ts';
-import { knownNodeNames, mergeInventories, mergeSettings, resolveNodes } from './resolve-nodes.ts';
+import { knownNodeNames, mergeInventories, mergeSettings, resolveNodes, substituteFor } from './resolve-nodes.ts';
 import { revisionOf } from './revision.ts';
 
 /** A file as read, or the reason it could not be. */
@@ -48,10 +48,8 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   crossCheck(drafts?.drafts ?? [], deployed);
   const problems = [application, deployment, ...drover].flatMap(({ file }) => file.problems());
   if (problems.length > 0 || drafts === undefined) return { ok: false, problems: orUnknown(problems) };
-  return { ok: true, config: assemble(drafts.format, drafts.drafts, deployed, nodes, mergeSettings(settings)) };
+  return { ok: true, config: assemble(drafts.format, drafts.drafts, deployed, nodes, settings) };
 }
-
-const nothingSaid: DroverFile = { nodes: [], timeouts: {}, switch: {} };
 
 /** No configuration without a problem would be a bug here; it must not look like success. */
 function orUnknown(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
@@ -105,14 +103,14 @@ function assemble(
   drafts: readonly Draft[],
   deployed: readonly DeployedNode[],
   nodes: readonly (readonly [string, Config['nodes'][string]])[],
-  settings: Config['settings'],
+  files: readonly DroverFile[],
 ): Config {
   const content = {
     format,
-    applications: Object.fromEntries(drafts.map((draft) => [draft.name, toApplication(draft)])),
+    applications: Object.fromEntries(drafts.map((draft) => [draft.name, toApplication(draft, files)])),
     deployment: Object.fromEntries(deployed.map(({ name, applications }) => [name, namesOf(applications)])),
     nodes: Object.fromEntries(nodes),
-    settings,
+    settings: mergeSettings(files),
   };
   return { revision: revisionOf(content), ...content };
 }
@@ -120,11 +118,13 @@ function assemble(
 const namesOf = (applications: DeployedNode['applications']): AppName[] =>
   applications.map(({ value }) => value).sort();
 
-function toApplication(draft: Draft): Application {
+function toApplication(draft: Draft, files: readonly DroverFile[]): Application {
   if (draft.image === undefined) throw new Error(`the application "${draft.name}" has no image and no problem`);
+  const substitute = substituteFor(draft.image, files);
   return {
     name: draft.name,
-    image: draft.image,
+    image: substitute ?? draft.image,
+    ...given('insteadOf', substitute === undefined ? undefined : draft.image),
     ports: draft.ports
       .map(({ value }) => value)
       .sort((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1)),

@@ -1,4 +1,4 @@
-import { defaultSettings, type NodeName, type NodeSettings, type Settings } from '../model/config.ts';
+import { defaultSettings, type ImageRef, type NodeName, type NodeSettings, type Settings } from '../model/config.ts';
 import type { DeployedNode } from './deployment-file.ts';
 import type { DroverFile, InventoryNode } from './drover-file.ts';
 import { complainAtKey } from './fields.ts';
@@ -128,4 +128,11 @@ function overlay<T extends object>(base: T, layers: readonly Partial<T>[]): T {
   let result = base;
   for (const layer of layers) result = { ...result, ...layer };
   return result;
+}
+
+/** The image to run where one is asked for: an entry with the tag before one for the whole repository, the first file first. */
+export function substituteFor(image: ImageRef, files: readonly DroverFile[]): ImageRef | undefined {
+  const keys = image.digest === undefined ? [`${image.repository}:${image.tag}`, image.repository] : [];
+  const found = files.flatMap(({ images }) => keys.map((key) => images.get(key)));
+  return found.find((substitute) => substitute !== undefined);
 }

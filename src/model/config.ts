@@ -43,6 +43,8 @@ export type RestartPolicy =
 export interface Application {
   readonly name: AppName;
   readonly image: ImageRef;
+  /** What the file asks for, where drover.yml's `images` puts `image` in its place. */
+  readonly insteadOf?: ImageRef;
   /** Sorted by external port, then protocol. */
   readonly ports: readonly PortMapping[];
   /** In the file's order (Fig links in the order of the target's ports). */

@@ -196,6 +196,10 @@ const droverShape = {
     maxRounds: z.int().min(0).max(100).describe('At most so many rounds. Default: 5.'),
   }).nullable(),
   transfer: z.enum(['auto', 'direct', 'relay']).describe('Node to node, or through this machine. Default: auto.'),
+  images: z
+    .record(z.string().min(1), z.string().min(1))
+    .nullable()
+    .describe('Images to run in place of others, by repository or repository:tag: a mirror, or what there is without a registry.'),
 };
 
 /** Everything optional, every key also with underscores. */
