@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import type { Application } from '../../../src/model/config.ts';
+import type { ActionOf, Plan } from '../../../src/model/plan.ts';
+import { desiredSpec, differences } from '../../../src/plan/container-spec.ts';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import { mergeNetwork } from '../../../src/plan/network-tables.ts';
+import { plannedMoves } from '../../../src/plan/plan-move.ts';
+import { createStepBuilder } from '../../../src/plan/step-builder.ts';
+import { diffVolumes } from '../../../src/plan/volume-diff.ts';
+import {
+  aCluster,
+  aConfig,
+  aContainer,
+  aMount,
+  anApplication,
+  aVolume,
+  onNode,
+  snaps,
+  tcp,
+  udp,
+} from '../../builders.ts';
+
+describe('diffVolumes', () => {
+  const source = { snapshots: snaps('b2 c3'), bookmarks: snaps('a1') };
+
+  it('sends everything where there is nothing', () => {
+    expect(diffVolumes(source, undefined)).toEqual({ kind: 'full' });
+    expect(diffVolumes(source, { snapshots: [] })).toEqual({ kind: 'full' });
+  });
+
+  it('takes a bookmark of the source for a base', () => {
+    expect(diffVolumes(source, { snapshots: snaps('a1') })).toMatchObject({ kind: 'incremental', base: { guid: '1' } });
+  });
+
+  it('compares guids and not names', () => {
+    expect(diffVolumes(source, { snapshots: snaps('other3') })).toEqual({ kind: 'up-to-date' });
+    expect(diffVolumes(source, { snapshots: snaps('c7') })).toMatchObject({ kind: 'conflict' });
+  });
+
+  it('refuses a target that went on after the common snapshot', () => {
+    const target = { snapshots: snaps('b2 x9') };
+    expect(diffVolumes(source, target)).toEqual({ kind: 'conflict', sourceOnly: ['@c'], targetOnly: ['@x'] });
+  });
+});
+
+describe('differences', () => {
+  const app: Application = anApplication('web', { ports: [tcp(80), udp(53)], environment: { A: '1' } });
+  const imageDefaults = { environment: { PATH: '/bin', A: '0' }, command: ['serve'], entrypoint: ['/init'] };
+  const observed = (more: Partial<Application>) => aContainer({ ...app, ...more }, 'n', { imageDefaults });
+  const compare = (wanted: Partial<Application>, now = observed({})) =>
+    differences(desiredSpec({ ...app, ...wanted }, 'n'), now);
+
+  it('finds none where the container is as declared, in whatever order', () => {
+    expect(compare({ ports: [udp(53), tcp(80)] })).toEqual([]);
+  });
+
+  it('takes what the image sets into account', () => {
+    expect(
+      compare({}, observed({ environment: { PATH: '/bin', A: '1' }, command: ['serve'], entrypoint: ['/init'] })),
+    ).toEqual([]);
+    expect(compare({ environment: {} })).toEqual(['environment variable A changed']);
+  });
+
+  it('knows that an entrypoint of its own drops the command of the image', () => {
+    expect(compare({ entrypoint: ['/run'] }, observed({ entrypoint: ['/run'], command: ['serve'] }))).toEqual([
+      'command changed',
+    ]);
+    expect(compare({ entrypoint: ['/run'] }, observed({ entrypoint: ['/run'], command: [] }))).toEqual([]);
+  });
+
+  it.each<[string, Partial<Application>]>([
+    ['ports changed', { ports: [tcp(80), tcp(53)] }],
+    ['command changed', { command: ['other'] }],
+    ['command changed', { entrypoint: ['/other'] }],
+    ['volumes changed', { volumes: [aMount('v1')] }],
+    ['memory limit changed', { memoryLimitBytes: 1 }],
+    ['cpu shares changed', { cpuShares: 2 }],
+    ['restart policy changed', { restartPolicy: { name: 'always' } }],
+    ['restart policy changed', { restartPolicy: { name: 'on-failure', maximumRetryCount: 1 } }],
+    ['image changes from "acme/web:1" to "acme/web:2"', { image: { repository: 'acme/web', tag: '2' } }],
+  ])('says: %s', (reason, wanted) => {
+    expect(compare(wanted)).toEqual([reason]);
+  });
+
+  it('never says the value of a variable', () => {
+    expect(compare({ environment: { A: 'geheim' } }).join()).not.toContain('geheim');
+  });
+
+  it('tells link variables from the address of the own node', () => {
+    const linked = { links: [{ alias: 'db', localPort: 1, remotePort: 2 }] };
+    expect(differences(desiredSpec({ ...app, ...linked }, 'm'), observed(linked))).toEqual([
+      'environment variable DB_PORT_1_TCP changed',
+      'environment variable DB_PORT_1_TCP_ADDR changed',
+    ]);
+  });
+});
+
+describe('mergeNetwork', () => {
+  const now = {
+    present: true,
+    proxies: [{ port: 1, protocol: 'tcp', address: 'x' }],
+    open: [{ port: 2, protocol: 'tcp' }],
+    peers: [],
+    holds: [],
+  } as const;
+  const action: ActionOf<'replace-network'> = {
+    kind: 'replace-network',
+    node: 'a',
+    proxies: [{ port: 2, protocol: 'tcp', address: 'y' }],
+    open: [{ port: 3, protocol: 'tcp' }],
+    peers: ['x', 'y'],
+    dropHolds: [],
+  };
+
+  it('is the whole table of the step', () => {
+    expect(mergeNetwork(now, action)).toEqual({ proxies: action.proxies, open: action.open, peers: ['x', 'y'] });
+  });
+
+  it('changes the given ports only, and all peers', () => {
+    const only = [{ port: 2, protocol: 'tcp' }] as const;
+    expect(mergeNetwork(now, { ...action, only })).toEqual({
+      proxies: [...now.proxies, ...action.proxies],
+      open: [],
+      peers: ['x', 'y'],
+    });
+  });
+});
+
+describe('the step builder', () => {
+  const stop = { kind: 'stop-container', node: 'a', app: 'x' } as const;
+
+  it('makes one step of the same step twice', () => {
+    const builder = createStepBuilder();
+    const pull = { kind: 'pull-image', node: 'a', image: { repository: 'r', tag: '1' } } as const;
+    const first = builder.add({ action: stop, reason: 'r', group: 'x' });
+    builder.add({ action: pull, reason: 'r', group: 'x' });
+    builder.add({ action: pull, after: [first], reason: 'other', group: 'y' });
+    expect(builder.build().map(({ id, after }) => [id, after])).toEqual([
+      ['stop-container:x:a', []],
+      ['pull-image:r:1:a', ['stop-container:x:a']],
+    ]);
+  });
+
+  it('refuses a circle', () => {
+    const builder = createStepBuilder();
+    builder.add({ action: stop, after: ['stop-container:x:a'], reason: 'r', group: 'x' });
+    expect(() => builder.build()).toThrow('cycle');
+  });
+});
+
+describe('plannedMoves', () => {
+  it('names the application of a volume that moves with one', () => {
+    const db = anApplication('db', { volumes: [aMount('v1')] });
+    const volumes = [aVolume('v1', { on: 'a' }), aVolume('bare', { on: 'a' })];
+    const state = aCluster(onNode('a', { containers: [aContainer(db, 'a')], volumes }), onNode('b'));
+    const config = aConfig([db], { a: [], b: ['db'] }, { datasets: [{ id: 'bare', node: 'b' }] });
+    const plan: Plan = makePlan(config, state);
+    expect(plannedMoves(plan)).toEqual([
+      { volume: 'bare', from: 'a', to: 'b' },
+      { app: 'db', volume: 'v1', from: 'a', to: 'b' },
+    ]);
+  });
+});
