@@ -1,6 +1,6 @@
 import type { Config } from '../../model/config.ts';
 import type { EngineEvent, MoveReceipt, StepOutcome } from '../../model/events.ts';
-import type { Step, StepId } from '../../model/plan.ts';
+import type { Plan, Step, StepId } from '../../model/plan.ts';
 import { type Line, line, plainText } from '../../view/lines.ts';
 import { blockedLines, planSummary } from '../../view/plan-lines.ts';
 import { receiptLines } from '../../view/receipt-lines.ts';
@@ -70,6 +70,8 @@ interface Memory {
   readonly nodes: Map<string, string>;
   receipts: MoveReceipt[];
   runStartedAt: number;
+  /** The plan is made twice, before and after the lock is taken; it is told once. */
+  told?: string;
 }
 
 const titleOf = ({ steps, config }: Memory, id: StepId): string => {
@@ -99,7 +101,7 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'printPr
       return [];
     case 'plan-made':
       for (const step of event.plan.steps) memory.steps.set(step.id, step);
-      return event.plan.steps.length === 0 ? [] : [line(planSummary(event.plan), 'strong')];
+      return summaryLines(event.plan, memory);
     case 'step-started':
       return [line(`▸ ${titleOf(memory, event.step)}`, 'working')];
     case 'step-finished':
@@ -112,10 +114,18 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'printPr
     case 'retrying':
       return [line(`again in ${formatDuration(event.inMs)}: ${plainText(event.error.message)}`, 'warning')];
     case 'run-finished':
+      memory.told = '';
       return endLines(event, memory, world);
     case 'step-progress':
       return [];
   }
+}
+
+function summaryLines(plan: Plan, memory: Memory): readonly Line[] {
+  const text = planSummary(plan);
+  if (plan.steps.length === 0 || memory.told === text) return [];
+  memory.told = text;
+  return [line(text, 'strong')];
 }
 
 /** Said once for each change of a node between reachable and not. */

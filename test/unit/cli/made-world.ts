@@ -1,0 +1,134 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runCli } from '../../../src/cli/run.ts';
+import { replaceText } from '../../../src/cli/state-files.ts';
+import type { World } from '../../../src/cli/world.ts';
+import { moveApplication } from '../../../src/config/edit.ts';
+import { printProblems } from '../../../src/config/problems.ts';
+import { findConfigFiles, readConfig } from '../../../src/config/read-files.ts';
+import { createEngine } from '../../../src/engine/engine.ts';
+import { watchFiles } from '../../../src/engine/watch-files.ts';
+import { createMemoryCluster, type MemoryCluster } from '../../../src/node/memory-cluster.ts';
+import type { MemorySeed } from '../../../src/node/memory-types.ts';
+
+export const [n1, n2] = ['10.0.0.1', '10.0.0.2'] as const;
+
+export const application = `version: 1
+applications:
+  db:
+    image: mongo:7
+    ports: [{internal: 27017, external: 27017}]
+    environment: {PASSWORD: hunter2-is-secret}
+    volume: {mountpoint: /data/db}
+`;
+export const deployment = `version: 1
+nodes:
+  ${n1}: [db] # here
+  ${n2}: []
+`;
+
+export interface Said {
+  out: string;
+  err: string;
+}
+
+export interface MadeWorld {
+  readonly cluster: MemoryCluster;
+  readonly folder: string;
+  /** Runs the command line in the folder. */
+  readonly drover: (...args: string[]) => Promise<{ code: number; out: string; err: string }>;
+  readonly write: (name: string, text: string) => Promise<void>;
+  readonly read: (name: string) => Promise<string>;
+  /** The same, with what it has said so far. */
+  readonly start: (...args: string[]) => { readonly said: Said; readonly ended: Promise<number> };
+  /** One Ctrl-C for whatever runs. */
+  readonly interrupt: () => void;
+  readonly remove: () => Promise<void>;
+}
+
+/** The real command line on a folder of its own and a cluster in memory; `changes` to the world come last. */
+export async function makeWorld(seed: Partial<MemorySeed> = {}, changes: Partial<World> = {}): Promise<MadeWorld> {
+  const folder = await mkdtemp(join(tmpdir(), 'drover-cli-'));
+  const cluster = createMemoryCluster({ nodes: { [n1]: {}, [n2]: {} }, ...seed });
+  const listeners = new Set<() => void>();
+  const write = (name: string, text: string): Promise<void> => writeFile(join(folder, name), text);
+  await write('application.yml', application);
+  await write('deployment.yml', deployment);
+  const start: MadeWorld['start'] = (...args) => {
+    const said: Said = { out: '', err: '' };
+    return { said, ended: runCli(args, { ...worldOf(folder, cluster, listeners, said), ...changes }) };
+  };
+  const drover: MadeWorld['drover'] = async (...args) => {
+    const { said, ended } = start(...args);
+    const code = await ended;
+    return { code, ...said };
+  };
+  return {
+    cluster,
+    folder,
+    drover,
+    start,
+    write,
+    read: (name) => readFile(join(folder, name), 'utf8'),
+    interrupt: () => {
+      for (const listener of listeners) listener();
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => void>, said: Said): World {
+  const load: World['readConfig'] = ({ application: app, deployment: dep, inventory }) =>
+    readConfig({ application: app, deployment: dep, drover: inventory === undefined ? [] : [inventory] });
+  return {
+    version: '0.0.0-test',
+    cwd: folder,
+    env: {},
+    terminal: {
+      out: (text) => {
+        said.out += text;
+      },
+      err: (text) => {
+        said.err += text;
+      },
+      moving: false,
+      colour: false,
+      columns: () => 100,
+      ask: undefined,
+    },
+    now: Date.now,
+    onInterrupt: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    readText: (path) => readFile(path, 'utf8'),
+    replaceText: (path, text) => replaceText(path, text, 'test'),
+    findFiles: async (where) => {
+      const found = await findConfigFiles(where);
+      if (!found.ok) return { problems: found.problems };
+      const { application: app, deployment: dep, drover } = found.paths;
+      const inventory = drover?.[0];
+      return { application: app, deployment: dep, problems: [], ...(inventory === undefined ? {} : { inventory }) };
+    },
+    labInventory: () => Promise.resolve(undefined),
+    readConfig: load,
+    printProblems,
+    openEngine: async (files) =>
+      createEngine({
+        load: () => load(files),
+        openCluster: () => cluster.session(),
+        watchFiles: (changed, signal) => watchFiles([files.application, files.deployment], changed, signal),
+        now: Date.now,
+        random: Math.random,
+        sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+        owner: 'test',
+      }),
+    moveApplication: async (text, app, node) => moveApplication(text, app, node),
+    askHostKey: () => Promise.resolve({ known: true }),
+    logBug: () => Promise.resolve('/somewhere/drover.log'),
+    // Absolute, unlike in main.ts: the tests' own folder is another one.
+    resolvePath: (...parts) => (relative('/', resolve(...parts)) === '' ? '/' : resolve(...parts)),
+  };
+}
