@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Config, defaultSettings } from '../../src/model/config.ts';
 import { createCluster } from '../../src/node/connect.ts';
 import { noTable } from '../../src/node/proxy-rules.ts';
@@ -6,16 +6,8 @@ import { createNetworkControl } from '../../src/node/proxy-table.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
 import { createTransfer, type TransferEnd } from '../../src/node/transfer.ts';
 import { createZfsStore } from '../../src/node/zfs-store.ts';
+import { closePlayground, connectTo, type LabNode, newPlayground, openPlayground, readLab, writeTo } from './lab.ts';
 import { networkControlContract } from './network-table.contract.ts';
-import {
-  closePlayground,
-  connectTo,
-  type LabNode,
-  newPlayground,
-  openPlayground,
-  readLab,
-  writeTo,
-} from './playground.ts';
 import { type TransferSubject, transferContract } from './transfer.contract.ts';
 import { type VolumeStoreSubject, volumeStoreContract } from './volume-store.contract.ts';
 
@@ -141,26 +133,27 @@ function proveNetwork(node: LabNode): void {
 
   it('lets each peer through Docker’s own chain once, IPv4 and IPv6, and takes back the ones that left', async () => {
     const { network, close } = await openNetwork(node);
-    const before = await peerRules();
+    onTestFinished(close);
     const tables = [['192.0.2.11', '2001:db8::1'], ['192.0.2.11', '2001:db8::1'], ['192.0.2.12']] as const;
     for (const peers of tables) await network.replace({ proxies: [], open: [], peers }, [], signal);
     expect(await peerRules()).toEqual(['192.0.2.12']);
-    await close();
-    expect(await peerRules()).toEqual(before);
+    await network.replace({ proxies: [], open: [], peers: [] }, [], signal);
+    expect(await peerRules()).toEqual([]);
   });
 
   it('brings the same map back after a boot', async () => {
     const { network, close } = await openNetwork(node);
+    onTestFinished(close);
     const proxies = [{ port: 27_060, protocol: 'tcp', address: '2001:db8::2' } as const];
     await network.replace({ proxies, open: [], peers: ['2001:db8::2'] }, [], signal);
     const table = await network.read(signal);
     await connection.script('nft delete table inet drover; systemctl restart drover-net.service', []);
     expect(await network.read(signal)).toEqual(table);
-    await close();
   });
 
   it('keeps the old map when the new one cannot be loaded', async () => {
     const { network, close } = await openNetwork(node);
+    onTestFinished(close);
     const address = '192.0.2.11';
     await network.replace({ proxies: [{ port: 27_061, protocol: 'tcp', address }], open: [], peers: [] }, [], signal);
     const twice = ['192.0.2.11', '192.0.2.12'].map((to) => ({ port: 27_062, protocol: 'tcp' as const, address: to }));
@@ -168,11 +161,11 @@ function proveNetwork(node: LabNode): void {
       code: 'network-failed',
     });
     expect((await network.read(signal)).proxies.map((one) => one.port)).toEqual([27_061]);
-    await close();
   });
 
   it('accepts only where a program behind a published address does', async () => {
     const { network, close } = await openNetwork(node);
+    onTestFinished(close);
     const stop = new AbortController();
     const listener =
       'use IO::Socket::INET; $|=1; my $s=IO::Socket::INET->new(LocalPort=>27063,Listen=>5,ReuseAddr=>1) or die; print "ready\\n"; while (my $c=$s->accept) { close $c }';
@@ -190,7 +183,6 @@ function proveNetwork(node: LabNode): void {
     await running.done.catch(() => undefined);
     expect(await network.accepts(27_063, signal)).toBe(false);
     await network.dropHolds([{ port: 27_063, protocol: 'tcp' }], signal);
-    await close();
   });
 }
 
