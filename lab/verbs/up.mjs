@@ -10,6 +10,7 @@ import { progress } from '../progress.mjs';
 import { killMachine, pidOf, startMachine } from '../qemu.mjs';
 import { ensureStates, forgetStates, restoreClean } from '../states.mjs';
 import { labName, readLab, withLab, writeLab } from '../store.mjs';
+import { substituteImages } from '../substitutes.mjs';
 import { ensureTools } from '../tools.mjs';
 
 export const ASLEEP = 'drover-asleep';
@@ -122,6 +123,8 @@ export async function up(values) {
     } else {
       await startFresh(lab, base);
     }
+    const images = await substituteImages(lab);
     tell(lab, 'is up');
+    for (const line of images) process.stdout.write(`  ${line}\n`);
   });
 }
