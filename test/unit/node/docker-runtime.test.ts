@@ -1,0 +1,204 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect as connectSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ContainerRuntime } from '../../../src/engine/node-client.ts';
+import { chooseVersion } from '../../../src/node/docker-api.ts';
+import { pullProgress } from '../../../src/node/docker-images.ts';
+import { createDockerRuntime } from '../../../src/node/docker-runtime.ts';
+import { readJsonLines, readLogLines } from '../../../src/node/docker-streams.ts';
+import type { NodeConnection } from '../../../src/node/ssh-connection.ts';
+
+const signal = new AbortController().signal;
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+const json =
+  (value: unknown, status = 200): Answer =>
+  (_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+  };
+
+describe('talking to a daemon', () => {
+  let dir = '';
+  let daemon: Server;
+  let runtime: ContainerRuntime;
+  let closed: AbortController;
+  let answers: Record<string, Answer>;
+  let seen: string[];
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'drover-daemon-'));
+    seen = [];
+    answers = { 'GET /version': json({ ApiVersion: '1.41', MinAPIVersion: '1.12' }) };
+    daemon = createServer((request, response) => {
+      const path = (request.url ?? '').split('?')[0];
+      seen.push(`${request.method} ${request.url}`);
+      const answer = answers[`${request.method} ${path}`] ?? json({ message: 'page not found' }, 404);
+      answer(request, response);
+    });
+    await new Promise<void>((resolve) => daemon.listen(join(dir, 'sock'), resolve));
+    closed = new AbortController();
+    const refuse = (): never => {
+      throw new Error('the test has a socket only');
+    };
+    const connection: NodeConnection = {
+      node: 'node1',
+      run: refuse,
+      script: refuse,
+      spawn: refuse,
+      openUnixSocket: async () => connectSocket(join(dir, 'sock')),
+      remote: { host: '', address: '', port: 22, user: 'root', isRoot: true, hostKeys: [] },
+      closed: closed.signal,
+      close: async () => closed.abort(),
+    };
+    runtime = createDockerRuntime(connection);
+  });
+  afterEach(() => {
+    closed.abort();
+    daemon.closeAllConnections();
+    daemon.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  test('the version of the API is agreed on once', async () => {
+    answers['GET /v1.41/containers/json'] = json([]);
+    expect(await runtime.list(signal)).toEqual([]);
+    await runtime.list(signal);
+    expect(seen.map((line) => line.split('?')[0])).toEqual([
+      'GET /version',
+      'GET /v1.41/containers/json',
+      'GET /v1.41/containers/json',
+    ]);
+  });
+
+  test('a container that is removed while the list is read is left out', async () => {
+    const labels = { 'drover.managed': 'true', 'drover.application': 'web' };
+    answers['GET /v1.41/containers/json'] = json([
+      { Id: 'gone', Labels: labels },
+      { Id: 'helper', Labels: { 'drover.fill': 'web' } },
+      { Id: 'theirs', Names: ['/db'], State: 'running', Labels: {} },
+    ]);
+    expect((await runtime.list(signal)).map((container) => container.id)).toEqual(['theirs']);
+  });
+
+  test("Docker's words and status are in the failure", async () => {
+    const ours = { Config: { Labels: { 'drover.managed': 'true' } }, State: { Status: 'created' } };
+    answers['GET /v1.41/containers/drover-web/json'] = json(ours);
+    answers['POST /v1.41/containers/drover-web/start'] = json({ message: 'port is already allocated' }, 500);
+    await expect(runtime.start('web', signal)).rejects.toMatchObject({
+      code: 'docker-failed',
+      message: 'cannot start "drover-web" on "node1": port is already allocated',
+      details: { status: 500 },
+      retryable: false,
+    });
+  });
+
+  test('an error in the middle of a pull is a missing image', async () => {
+    answers['POST /v1.41/images/create'] = (_request, response) => {
+      response.writeHead(200);
+      response.end(
+        '{"status":"Pulling from x"}\n{"errorDetail":{"message":"manifest unknown"},"error":"manifest unknown"}\n',
+      );
+    };
+    const pull = runtime.pull({ repository: 'reg:5000/x', tag: '2' }, () => undefined, signal);
+    await expect(pull).rejects.toMatchObject({
+      code: 'image-missing',
+      message: 'cannot pull "reg:5000/x:2" on "node1": manifest unknown',
+      retryable: false,
+    });
+    expect(seen.at(-1)).toContain('fromImage=reg%3A5000%2Fx&tag=2');
+  });
+
+  test('a daemon that hangs up is worth another try', async () => {
+    answers['GET /v1.41/containers/json'] = (request) => void request.socket.destroy();
+    await expect(runtime.list(signal)).rejects.toMatchObject({ code: 'docker-failed', retryable: true });
+  });
+
+  test('a cancelled request is cancelled, not failed', async () => {
+    answers['GET /v1.41/containers/json'] = () => undefined;
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 100);
+    await expect(runtime.list(controller.signal)).rejects.toMatchObject({ code: 'cancelled' });
+  });
+
+  test('events end without an error when the stream breaks', async () => {
+    answers['GET /v1.41/events'] = (request, response) => {
+      response.writeHead(200);
+      response.write('{"Action":"start","Actor":{"Attributes":{"drover.application":"web"}}}\n{"Action":"die"}\n');
+      setTimeout(() => request.socket.destroy(), 50);
+    };
+    const events = [];
+    for await (const event of runtime.events(signal)) events.push(event);
+    expect(events).toEqual([{ action: 'start', application: 'web' }, { action: 'die' }]);
+  });
+});
+
+describe('the version of the API', () => {
+  test.each([
+    ['1.41', '1.12', '1.41'],
+    ['1.45', '1.24', '1.45'],
+    ['1.52', '1.44', '1.47'],
+    ['1.60', '1.50', '1.50'],
+  ])('a daemon that speaks up to %s and down to %s is spoken to in %s', (theirs, oldest, expected) => {
+    expect(chooseVersion('node1', theirs, oldest)).toBe(expected);
+  });
+
+  test('a Docker older than 20.10 is refused', () => {
+    expect(() => chooseVersion('node1', '1.40', '1.12')).toThrow('its API is 1.40');
+  });
+});
+
+describe('streams', () => {
+  const frame = (stream: number, text: string): Buffer => {
+    const data = Buffer.from(text);
+    const header = Buffer.from([stream, 0, 0, 0, 0, 0, 0, 0]);
+    header.writeUInt32BE(data.length, 4);
+    return Buffer.concat([header, data]);
+  };
+  const bytewise = (data: Buffer): Readable => Readable.from([...data].map((byte) => Buffer.from([byte])));
+  const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
+    const all: T[] = [];
+    for await (const item of items) all.push(item);
+    return all;
+  };
+
+  test('log lines are put together whatever the pieces, also within a character', async () => {
+    const data = Buffer.concat([frame(1, 'on'), frame(2, 'fäult\r\n'), frame(1, ''), frame(1, 'e\ntw'), frame(1, 'ö')]);
+    const lines = [
+      { stream: 'stderr', text: 'fäult' },
+      { stream: 'stdout', text: 'one' },
+      { stream: 'stdout', text: 'twö' },
+    ];
+    expect(await collect(readLogLines(bytewise(data), false))).toEqual(lines);
+    expect(await collect(readLogLines(Readable.from([data]), false))).toEqual(lines);
+  });
+
+  test('a terminal has one stream and no headers', async () => {
+    expect(await collect(readLogLines(bytewise(Buffer.from('a\r\nb')), true))).toEqual([
+      { stream: 'stdout', text: 'a' },
+      { stream: 'stdout', text: 'b' },
+    ]);
+  });
+
+  test('lines that are no JSON are left out', async () => {
+    expect(await collect(readJsonLines(bytewise(Buffer.from('{"a":1}\nnonsense\n[2]'))))).toEqual([{ a: 1 }, [2]]);
+  });
+
+  test('progress adds the layers up, and has no total before all are known', () => {
+    const told: unknown[][] = [];
+    const see = pullProgress((...args) => told.push(args));
+    see({ status: 'Pulling from library/x', id: 'latest' });
+    see({ status: 'Pulling fs layer', id: 'a' });
+    see({ status: 'Downloading', id: 'a', progressDetail: { current: 10, total: 100 } });
+    see({ status: 'Already exists', id: 'b' });
+    see({ status: 'Pull complete', id: 'a' });
+    expect(told).toEqual([
+      ['layer 0 of 1', 0],
+      ['layer 0 of 1', 10, 100],
+      ['layer 1 of 2', 10, 100],
+      ['layer 2 of 2', 100, 100],
+    ]);
+  });
+});

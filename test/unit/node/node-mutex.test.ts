@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createNodeMutex } from '../../../src/node/node-mutex.ts';
+import { connect, type NodeConnection } from '../../../src/node/ssh-connection.ts';
+import { nodeMutexContract } from '../../contract/node-mutex.contract.ts';
+import { noSshd, type PrivateSshd, startSshd } from '../../support/private-sshd.ts';
+
+const noLock = noSshd ?? (existsSync('/usr/bin/flock') ? undefined : 'no /usr/bin/flock');
+if (noLock !== undefined) console.log(`skipped: the lock over SSH: ${noLock}`);
+const signal = new AbortController().signal;
+const source = fileURLToPath(new URL('../../../src/node/', import.meta.url));
+
+describe.skipIf(noLock !== undefined)('over a private sshd', () => {
+  let sshd: PrivateSshd;
+  let scratch = '';
+  let file = '';
+  const open = (): Promise<NodeConnection> => connect('node1', sshd.settings, { env: sshd.env }, signal);
+
+  beforeAll(async () => {
+    sshd = await startSshd();
+    // Beside the sources, so that the bundled controller finds its packages.
+    scratch = mkdtempSync(join(source, '../../node_modules/.drover-mutex-'));
+    file = join(mkdtempSync(join(tmpdir(), 'drover-lock-')), 'drover.lock');
+  });
+  afterAll(() => {
+    sshd?.close();
+    rmSync(scratch, { recursive: true, force: true });
+    rmSync(join(file, '..'), { recursive: true, force: true });
+  });
+
+  nodeMutexContract('over SSH', async () => {
+    const [one, other] = await Promise.all([open(), open()]);
+    return {
+      one: createNodeMutex(one, file),
+      other: createNodeMutex(other, file),
+      loseOne: () => one.close(),
+      close: async () => void (await Promise.all([one.close(), other.close()])),
+    };
+  });
+
+  test('a controller that is killed with -9 holds the lock no longer', { timeout: 30_000 }, async () => {
+    const entry = join(scratch, 'controller.ts');
+    writeFileSync(
+      entry,
+      `import { connect } from '${source}ssh-connection.ts';
+import { createNodeMutex } from '${source}node-mutex.ts';
+const signal = new AbortController().signal;
+const connection = await connect('node1', ${JSON.stringify(sshd.settings)}, {}, signal);
+await createNodeMutex(connection, ${JSON.stringify(file)}).acquire('the killed one', signal);
+console.log('locked');
+`,
+    );
+    const outfile = join(scratch, 'controller.mjs');
+    await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm', packages: 'external' });
+    const controller = spawn(process.execPath, [outfile], {
+      env: { ...sshd.env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await new Promise((resolve) => controller.stdout.once('data', resolve));
+    const connection = await open();
+    const mutex = createNodeMutex(connection, file);
+    await expect(mutex.acquire('bert', signal)).rejects.toMatchObject({
+      code: 'lock-held',
+      message: expect.stringContaining('the killed one'),
+    });
+    controller.kill('SIGKILL');
+    let handle: Awaited<ReturnType<typeof mutex.acquire>> | undefined;
+    for (let i = 0; i < 50 && handle === undefined; i += 1) {
+      handle = await mutex.acquire('bert', signal).catch(() => undefined);
+      if (handle === undefined) await pause(100);
+    }
+    expect(handle?.lost.aborted).toBe(false);
+    await handle?.release();
+    await connection.close();
+  });
+
+  test('a symbolic link is not followed', async () => {
+    const connection = await open();
+    const link = `${file}.link`;
+    writeFileSync(`${file}.target`, 'precious');
+    symlinkSync(`${file}.target`, link);
+    await expect(createNodeMutex(connection, link).acquire('anna', signal)).rejects.toMatchObject({
+      code: 'command-failed',
+      message: expect.stringContaining('symbolic link'),
+    });
+    await connection.close();
+  });
+});
