@@ -1,7 +1,15 @@
 import type { Config } from '../model/config.ts';
 import type { MoveForecast, Plan, Step } from '../model/plan.ts';
 import { type Line, line } from './lines.ts';
-import { count, describeAction, formatBytes, formatDuration, type Names, namesOf } from './wording.ts';
+import {
+  count,
+  describeAction,
+  formatBytes,
+  formatDuration,
+  type Names,
+  namesOf,
+  substituteSentences,
+} from './wording.ts';
 
 /** A plan for people: by application, each step with its reason, what moves cost, what is blocked and why. */
 export function planLines(config: Config, plan: Plan, forecasts: readonly MoveForecast[]): readonly Line[] {
@@ -17,7 +25,14 @@ export function planLines(config: Config, plan: Plan, forecasts: readonly MoveFo
     ),
     ...plan.steps.filter((step) => step.group === group).flatMap((step) => stepLines(step, numbers, names)),
   ]);
-  return [line(planSummary(plan), 'strong'), ...lines, ...blockedLines(plan, names), ...noteLines(plan)];
+  const substitutes = substituteSentences(config).map((text) => line(text, 'warning'));
+  return [
+    line(planSummary(plan), 'strong'),
+    ...substitutes,
+    ...lines,
+    ...blockedLines(plan, names),
+    ...noteLines(plan),
+  ];
 }
 
 /** `9 steps, 1 change blocked`, or that there is nothing to do. */

@@ -1,4 +1,4 @@
-import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
+import { type AppName, type Config, type NodeName, nodeOf, type VolumeId } from '../model/config.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import type { RunOutcome } from '../model/events.ts';
 import { printImage } from '../model/names.ts';
@@ -165,4 +165,13 @@ export function describeOutcome(outcome: RunOutcome, elapsedMs: number): string 
     default:
       return assertNever(outcome);
   }
+}
+
+/** What runs in place of what the files ask for, one sentence an application; said at every load. */
+export function substituteSentences(config: Config): readonly string[] {
+  return Object.values(config.applications).flatMap(({ name, image, insteadOf }) =>
+    insteadOf === undefined || nodeOf(config, name) === undefined
+      ? []
+      : [`"${name}" runs ${printImage(image)} in place of ${printImage(insteadOf)}, as the nodes file says`],
+  );
 }

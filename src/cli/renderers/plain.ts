@@ -11,6 +11,7 @@ import {
   formatDuration,
   namesOf,
   nodeTitle,
+  substituteSentences,
 } from '../../view/wording.ts';
 import { type Paint, printLines } from '../style.ts';
 import type { World } from '../world.ts';
@@ -83,7 +84,7 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'printPr
   switch (event.type) {
     case 'config-loaded':
       memory.config = event.config;
-      return [];
+      return substituteSentences(event.config).map((text) => line(text, 'warning'));
     case 'config-rejected':
       return [
         ...world

@@ -12,7 +12,9 @@ import {
   listNames,
   namesOf,
   nodeTitle,
+  substituteSentences,
 } from '../../../src/view/wording.ts';
+import { aConfig, anApplication } from '../../builders.ts';
 
 const config: Config = {
   revision: 'r1',
@@ -155,4 +157,17 @@ describe('describeOutcome', () => {
     [{ result: 'cancelled' }, 'cancelled after 2.0 s; `drover apply` goes on from here'],
   ];
   it.each(rows)('says %o', (outcome, text) => expect(describeOutcome(outcome, 2000)).toBe(text));
+});
+
+describe('images in place of others', () => {
+  it('says aloud which placed application runs what instead of what', () => {
+    const app = {
+      ...anApplication('db', { image: { repository: 'drover/mongodb', tag: '1.24' } }),
+      insteadOf: { repository: 'mongo', tag: '7' },
+    };
+    expect(substituteSentences(aConfig([app], { node1: ['db'] }))).toEqual([
+      '"db" runs drover/mongodb:1.24 in place of mongo:7, as the nodes file says',
+    ]);
+    expect(substituteSentences(aConfig([app], { node1: [] }))).toEqual([]);
+  });
 });
