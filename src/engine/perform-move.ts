@@ -30,7 +30,7 @@ export async function syncVolume(
         previousBytes = deltaBytes ?? previousBytes;
         const name = nextSnapshotName(ends.source.epoch, [ends.source, ends.target]);
         await pair.source.volumes.snapshot(ends.source.dataset, name, signal);
-        await sendUpTo(pair, context, name, `round ${round}`, signal);
+        await sendUpTo(pair, context, name, { what: `round ${round}` }, signal);
         return true;
       },
       signal,
@@ -93,10 +93,10 @@ export async function sendFinal(
   if (before.source.role !== 'frozen') {
     throw conflict('send', action.volume, action.from, `its role is ${before.source.role}, not frozen`);
   }
-  await finishPartial(pair, context, signal);
+  if (before.target?.resumeToken !== undefined) await finishPartial(pair, context, signal);
   const final = before.source.snapshots.at(-1);
   if (final === undefined) throw conflict('send', action.volume, action.from, 'it has no final snapshot');
-  await sendUpTo(pair, context, final.name, 'final delta', signal);
+  await sendUpTo(pair, context, final.name, { what: 'final delta', isDown: true }, signal);
   await checkSameNewest(pair, signal);
 }
 

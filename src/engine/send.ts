@@ -82,12 +82,18 @@ export async function finishPartial(pair: Pair, context: StepContext, signal: Ab
   return true;
 }
 
+/** A send while the application is stopped leaves out what only saves space or shows a percentage. */
+export interface SendOptions {
+  readonly what: string;
+  readonly isDown?: boolean;
+}
+
 /** Sends up to `snapshot`, in single increments over every snapshot that some other copy has as its newest. */
 export async function sendUpTo(
   pair: Pair,
   context: StepContext,
   snapshot: string,
-  what: string,
+  options: SendOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const { source } = await readEnds(pair, signal);
@@ -97,14 +103,14 @@ export async function sendUpTo(
   const stops = source.snapshots.filter(
     (one) => one === last || (needed.guids.has(one.guid) && compareTxg(one, last) < 0),
   );
-  for (const stop of stops) await sendOne(pair, context, stop, what, signal);
+  for (const stop of stops) await sendOne(pair, context, stop, options, signal);
 }
 
 async function sendOne(
   pair: Pair,
   context: StepContext,
   snapshot: Snapshot,
-  what: string,
+  { what, isDown = false }: SendOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const ends = await readEnds(pair, signal);
@@ -119,7 +125,9 @@ async function sendOne(
     snapshot: `@${snapshot.name}`,
     ...(baseName === undefined ? {} : { base: baseName }),
   };
-  const totalBytes = await pair.source.volumes.estimate(ends.source.dataset, snapshot.name, baseName, signal);
+  const totalBytes = isDown
+    ? undefined
+    : await pair.source.volumes.estimate(ends.source.dataset, snapshot.name, baseName, signal);
   const dataset = ends.target?.dataset ?? pair.target.volumes.datasetName(pair.volume, ends.source.application);
   await transfer(
     pair,
@@ -129,6 +137,8 @@ async function sendOne(
     receiveProperties(pair, context, ends.source),
   );
   await confirm(pair, context, snapshot.guid, signal);
+  // Settling does it otherwise, when the application runs again.
+  if (!isDown) await dropOlder(pair, context, snapshot.guid, signal);
 }
 
 interface Transfer {
@@ -171,7 +181,7 @@ function receiveProperties(pair: Pair, context: StepContext, source: Volume): Re
 
 /**
  * The target's newest snapshot must be the one that was sent. Then the new base is secured on both ends (hold and
- * bookmark) before older ones go: in the other order a crash could leave no common base.
+ * bookmark); older ones may go only after that, or a crash could leave no common base.
  */
 async function confirm(pair: Pair, context: StepContext, guid: string, signal: AbortSignal): Promise<void> {
   const { source, target } = await readEnds(pair, signal);
@@ -189,7 +199,6 @@ async function confirm(pair: Pair, context: StepContext, guid: string, signal: A
     const sent = source.snapshots.find((one) => one.guid === guid);
     if (sent !== undefined) await pair.source.volumes.bookmark(source.dataset, sent.name, sent.name, signal);
   }
-  await dropOlder(pair, context, guid, signal);
 }
 
 /**

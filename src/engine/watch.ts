@@ -52,13 +52,11 @@ export function createWatch(input: WatchInput): Watch {
 }
 
 function createSession(input: WatchInput, hard: AbortSignal, soft: AbortSignal) {
-  const { deps, emit } = input;
+  const { deps } = input;
   const inner = new AbortController();
   const over = AbortSignal.any([hard, soft, inner.signal]);
   const marks = createMarks(over);
-  /** The configuration in force: the newest one without problems. */
-  let config: Config | undefined;
-  let problemsShown = '';
+  const files = createFileReader(input);
   let isRunning = false;
   /** The steps of the last run that ended in a failure nobody but a person can mend. */
   let givenUp: string | undefined;
@@ -83,23 +81,9 @@ function createSession(input: WatchInput, hard: AbortSignal, soft: AbortSignal) 
     }
   };
 
-  const readFiles = async (): Promise<boolean> => {
-    const loaded = await deps.load();
-    if (!loaded.ok) {
-      const shown = JSON.stringify(loaded.problems);
-      if (shown !== problemsShown) emit({ type: 'config-rejected', problems: loaded.problems });
-      problemsShown = shown;
-      return false;
-    }
-    const isNew = loaded.config.revision !== config?.revision;
-    if (isNew || problemsShown !== '') emit({ type: 'config-loaded', config: loaded.config });
-    problemsShown = '';
-    config = loaded.config;
-    return isNew;
-  };
-
   const handle = async (kinds: ReadonlySet<Mark>): Promise<void> => {
-    const isNew = kinds.has('files') || config === undefined ? await readFiles() : false;
+    const isNew = kinds.has('files') || files.config() === undefined ? await files.read() : false;
+    const config = files.config();
     if (config === undefined) return;
     if (isNew || kinds.has('retry')) return flight.request(config);
     if (isRunning || !kinds.has('drift')) return;
@@ -113,7 +97,7 @@ function createSession(input: WatchInput, hard: AbortSignal, soft: AbortSignal) 
     const sources = [
       tick(deps, marks.add, over),
       watchFiles(() => marks.add('files'), over),
-      followNodes(input, () => config, marks.add, over),
+      followNodes(input, files.config, marks.add, over),
     ];
     // A source that fails ends the watching: without it changes would go unnoticed in silence.
     const failure = new Promise<never>((_, reject) => {
@@ -133,6 +117,30 @@ function createSession(input: WatchInput, hard: AbortSignal, soft: AbortSignal) 
   };
 
   return { run, mark: marks.add };
+}
+
+/** Keeps the configuration in force: the newest one without problems. */
+function createFileReader({ deps, emit }: WatchInput) {
+  let config: Config | undefined;
+  let problemsShown = '';
+  return {
+    config: () => config,
+    /** Reads the files; true where they say something new. */
+    read: async (): Promise<boolean> => {
+      const loaded = await deps.load();
+      if (!loaded.ok) {
+        const shown = JSON.stringify(loaded.problems);
+        if (shown !== problemsShown) emit({ type: 'config-rejected', problems: loaded.problems });
+        problemsShown = shown;
+        return false;
+      }
+      const isNew = loaded.config.revision !== config?.revision;
+      if (isNew || problemsShown !== '') emit({ type: 'config-loaded', config: loaded.config });
+      problemsShown = '';
+      config = loaded.config;
+      return isNew;
+    },
+  };
 }
 
 /** A person has to change something before the same steps can succeed. */

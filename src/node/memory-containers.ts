@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
-import type { ContainerRuntime, LogLine, LogOptions } from '../engine/node-client.ts';
+import type { ContainerRuntime } from '../engine/node-client.ts';
 import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { AppName, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, printImage } from '../model/names.ts';
+import { noContainer, ours, readEvents, readLogs, tell } from './memory-streams.ts';
 import type { MemoryContainer, MemoryImage, MemoryMachine } from './memory-types.ts';
 import {
   append,
@@ -128,8 +129,8 @@ export function createMemoryContainers(world: MemoryWorld, node: NodeName): Cont
         machine.containers.delete(container.name);
         tell(machine, 'destroy', app);
       }),
-    logs: (app, options, signal) => logs(world, node, app, options, signal),
-    events: (signal) => events(world, node, signal),
+    logs: (app, options, signal) => readLogs(world, node, app, options, signal),
+    events: (signal) => readEvents(world, node, signal),
   };
 }
 
@@ -228,72 +229,10 @@ async function stop(world: MemoryWorld, node: NodeName, app: AppName, graceMs: n
   return result;
 }
 
-async function* logs(
-  world: MemoryWorld,
-  node: NodeName,
-  app: AppName,
-  options: LogOptions,
-  signal: AbortSignal,
-): AsyncIterable<LogLine> {
-  const container = await call(world, { node, operation: 'containers.logs', write: false }, signal, (machine) =>
-    ours(machine, app),
-  );
-  if (container === undefined) throw noContainer(app, node);
-  let next = options.tail === undefined ? 0 : Math.max(0, container.lines.length - options.tail);
-  while (true) {
-    for (; next < container.lines.length; next += 1) yield { stream: 'stdout', text: container.lines[next] ?? '' };
-    if (!options.follow || container.state !== 'running') return;
-    try {
-      await wait(world, 200, signal);
-    } catch {
-      return;
-    }
-  }
-}
-
-async function* events(world: MemoryWorld, node: NodeName, signal: AbortSignal) {
-  const machine = machineOf(world, node);
-  const queue: { action: string; application?: AppName }[] = [];
-  let wake = () => {};
-  const listener = (event: { action: string; application?: AppName }) => {
-    queue.push(event);
-    wake();
-  };
-  const onAbort = () => wake();
-  machine.listenersOfEvents.add(listener);
-  signal.addEventListener('abort', onAbort);
-  try {
-    while (!signal.aborted && machine.connected) {
-      const event = queue.shift();
-      if (event !== undefined && event.action !== 'disconnect') yield event;
-      else if (event === undefined) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    }
-  } finally {
-    machine.listenersOfEvents.delete(listener);
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-/** Tells everybody who listens to this machine's events. */
-export function tell(machine: MemoryMachine, action: string, application?: AppName): void {
-  for (const listener of machine.listenersOfEvents) {
-    listener(application === undefined ? { action } : { action, application });
-  }
-}
-
 function healthOf(world: MemoryWorld, container: MemoryContainer): Container['health'] {
   const { health } = container.image;
   if (health === undefined || container.state !== 'running' || container.startedAtMs === undefined) return undefined;
   return world.clock.now() < container.startedAtMs + health.afterMs ? 'starting' : health.result;
-}
-
-function ours(machine: MemoryMachine, app: AppName): MemoryContainer | undefined {
-  const container = machine.containers.get(containerName(app));
-  return container?.managed === true ? container : undefined;
 }
 
 /** The content of an exported image is our own JSON; anything else is refused. */
@@ -315,6 +254,3 @@ function parseJson(text: string): unknown {
 
 const noImage = (reference: string, node: NodeName): AppError =>
   new AppError('image-missing', `cannot find image "${reference}" on "${node}": it is not there`);
-
-const noContainer = (app: AppName, node: NodeName): AppError =>
-  new AppError('docker-failed', `cannot find a container of "${app}" on "${node}": there is none`);

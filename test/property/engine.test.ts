@@ -31,7 +31,9 @@ const anyConfig: fc.Arbitrary<Config> = fc
   });
 
 describe('any series of configurations', () => {
-  it('is reached each time; then nothing is left to do, nothing was lost, nobody had two owners', { timeout: 60_000 }, async () => {
+  it('is reached each time; then nothing is left to do, nothing was lost, nobody had two owners', {
+    timeout: 60_000,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyConfig, { minLength: 1, maxLength: 4 }), async (configs) => {
         const [first] = configs;

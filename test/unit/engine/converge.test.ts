@@ -18,7 +18,10 @@ describe('converge', () => {
     const other = await scene.cluster.session().node('n2', signal);
     await other.mutex.acquire('anna@laptop', signal);
     const outcome = await scene.engine.converge(signal);
-    expect(outcome).toMatchObject({ result: 'locked', error: { code: 'lock-held', details: { owner: 'anna@laptop' } } });
+    expect(outcome).toMatchObject({
+      result: 'locked',
+      error: { code: 'lock-held', details: { owner: 'anna@laptop' } },
+    });
     expect(scene.cluster.writes()).toBe(0);
     await (await scene.cluster.session().node('n1', signal)).mutex.acquire('n1 is free again', signal);
   });

@@ -99,7 +99,10 @@ describe('execute', () => {
     const plan = planOf(step('a', hold('n1')), step('b', hold('n2')));
     const signals = { hard: never, soft: never, lost: (node: string) => (node === 'n1' ? lost : undefined) };
     const { outcomes } = await execute(plan, context, signals);
-    expect(outcomes.get('a')).toMatchObject({ result: 'failed', error: { code: 'connection-failed', retryable: true } });
+    expect(outcomes.get('a')).toMatchObject({
+      result: 'failed',
+      error: { code: 'connection-failed', retryable: true },
+    });
     expect(outcomes.get('b')?.result).toBe('succeeded');
   });
 
@@ -107,7 +110,10 @@ describe('execute', () => {
     const { context, cluster } = await setUp();
     const hard = new AbortController();
     hard.abort();
-    const { outcomes, started } = await execute(planOf(step('a', hold('n1'))), context, { hard: hard.signal, soft: never });
+    const { outcomes, started } = await execute(planOf(step('a', hold('n1'))), context, {
+      hard: hard.signal,
+      soft: never,
+    });
     expect(outcomes.get('a')).toEqual({ result: 'cancelled' });
     expect(started).toEqual([]);
     expect(cluster.writes()).toBe(0);

@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/model/errors.ts';
 import { createClock } from '../../fakes/clock.ts';
-import { createScene, MiB, pgOn, runningOn, type Scene, type SceneOptions, threeNodes, volumeId } from '../../fakes/scene.ts';
+import {
+  createScene,
+  MiB,
+  pgOn,
+  runningOn,
+  type Scene,
+  type SceneOptions,
+  threeNodes,
+  volumeId,
+} from '../../fakes/scene.ts';
 
 interface Watching extends Scene {
   save(): void;

@@ -5,7 +5,7 @@ import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import { emptyView, reduce } from '../../../src/view/reduce.ts';
 import { aConfig, anApplication, onNode } from '../../builders.ts';
 
-const after = (bodies: readonly EngineEventBody[], view: ClusterView = emptyView, run = 1): ClusterView =>
+const viewAfter = (bodies: readonly EngineEventBody[], view: ClusterView = emptyView, run = 1): ClusterView =>
   bodies.reduce((seen, body, index) => reduce(seen, { at: index, run, ...body }), view);
 
 const plan = (...ids: readonly string[]): Plan => ({
@@ -27,7 +27,7 @@ const succeeded = { result: 'succeeded', durationMs: 3 } as const;
 
 describe('the view', () => {
   it('shows every step of a plan as waiting, then as it goes', () => {
-    const view = after([
+    const view = viewAfter([
       started,
       made('s', 't'),
       { type: 'step-started', step: 's' },
@@ -37,12 +37,12 @@ describe('the view', () => {
       s: { state: 'running', startedAt: 2, doneBytes: 5, totalBytes: 9, what: 'round 1' },
       t: { state: 'waiting' },
     });
-    const end = after([{ type: 'step-finished', step: 's', outcome: succeeded }], view);
+    const end = viewAfter([{ type: 'step-finished', step: 's', outcome: succeeded }], view);
     expect(end.steps.s).toMatchObject({ state: 'succeeded', outcome: succeeded, doneBytes: 5 });
   });
 
   it('keeps what a run has done on the screen when its last plan is empty', () => {
-    const view = after([
+    const view = viewAfter([
       started,
       made('s'),
       { type: 'step-started', step: 's' },
@@ -56,30 +56,30 @@ describe('the view', () => {
   });
 
   it('shows an empty plan where nothing was done', () => {
-    const view = after([made('s'), started, made()]);
+    const view = viewAfter([made('s'), started, made()]);
     expect(view.steps).toEqual({});
     expect(view.plan?.steps).toEqual([]);
   });
 
   it('forgets the earlier outcome when a run starts', () => {
-    const view = after([started, { type: 'run-finished', outcome: { result: 'cancelled' } }]);
-    expect(after([started], view, 2)).toMatchObject({ run: 2, running: true });
-    expect(after([started], view, 2)).not.toHaveProperty('outcome');
+    const view = viewAfter([started, { type: 'run-finished', outcome: { result: 'cancelled' } }]);
+    expect(viewAfter([started], view, 2)).toMatchObject({ run: 2, running: true });
+    expect(viewAfter([started], view, 2)).not.toHaveProperty('outcome');
   });
 
   it('keeps the last good configuration beside the problems of a newer save', () => {
     const problems = [{ file: 'deployment.yml', path: '', message: 'must be a mapping' }];
-    const view = after([
+    const view = viewAfter([
       { type: 'config-loaded', config },
       { type: 'config-rejected', problems },
     ]);
     expect(view).toMatchObject({ config, problems });
-    expect(after([{ type: 'config-loaded', config }], view).problems).toEqual([]);
+    expect(viewAfter([{ type: 'config-loaded', config }], view).problems).toEqual([]);
   });
 
   it('shows only nodes the configuration knows', () => {
     const [, state] = onNode('n1');
-    const seen = after([
+    const seen = viewAfter([
       { type: 'node-observed', node: 'n1', state },
       { type: 'node-observed', node: 'gone', state },
       { type: 'config-loaded', config },
@@ -88,10 +88,10 @@ describe('the view', () => {
   });
 
   it('never changes an earlier view, and returns the same one where nothing is shown', () => {
-    const view = after([started, made('s')]);
+    const view = viewAfter([started, made('s')]);
     const copy = structuredClone(view);
-    after([{ type: 'step-started', step: 's' }], view);
+    viewAfter([{ type: 'step-started', step: 's' }], view);
     expect(view).toEqual(copy);
-    expect(after([{ type: 'step-output', step: 's', line: 'x' }], view)).toBe(view);
+    expect(viewAfter([{ type: 'step-output', step: 's', line: 'x' }], view)).toBe(view);
   });
 });

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { observe } from '../../../src/engine/observe.ts';
+import { startProbing } from '../../../src/engine/probe.ts';
+import { createSemaphore, createTransferSlots } from '../../../src/engine/semaphore.ts';
+import { droppable, findCommonBase, nextSnapshotName } from '../../../src/engine/volume-base.ts';
+import { createMemoryCluster } from '../../../src/node/memory-cluster.ts';
+import { aVolume, snaps } from '../../builders.ts';
+import { createClock } from '../../fakes/clock.ts';
+import { pgOn, signal } from '../../fakes/scene.ts';
+
+const ours = (name: string, guid: string, createTxg: string) => ({ name, guid, createTxg });
+
+describe('the common base of two copies', () => {
+  it('is the target’s newest, by guid and not by name, as snapshot or bookmark of the source', () => {
+    const source = aVolume('v', { snapshots: snaps('a1 b2 c3'), bookmarks: snaps('m4') });
+    expect(findCommonBase(source, undefined)).toEqual({ kind: 'none' });
+    expect(findCommonBase(source, aVolume('v'))).toEqual({ kind: 'none' });
+    expect(findCommonBase(source, aVolume('v', { snapshots: snaps('x1 y2') }))).toMatchObject({
+      name: '@b',
+      guid: '2',
+    });
+    expect(findCommonBase(source, aVolume('v', { snapshots: snaps('a1 z4') }))).toMatchObject({ name: '#m' });
+    expect(findCommonBase(source, aVolume('v', { snapshots: snaps('a1 b9') }))).toEqual({ kind: 'diverged' });
+  });
+
+  it('numbers snapshots after all of the epoch that any copy has or has marked', () => {
+    const source = aVolume('v', { snapshots: [ours('drover-e2-9', '1', '1'), ours('drover-e3-2', '2', '2')] });
+    const target = aVolume('v', { bookmarks: [ours('drover-e3-4', '3', '3')] });
+    expect(nextSnapshotName(3, [source, target])).toBe('drover-e3-5');
+    expect(nextSnapshotName(4, [source, undefined])).toBe('drover-e4-1');
+  });
+
+  it('never drops foreign or newer snapshots, nor what another copy builds on', () => {
+    const marks = [ours('drover-e1-1', '1', '9'), ours('nightly', '2', '10'), ours('drover-e1-2', '3', '11')];
+    const keep = ours('drover-e1-3', '4', '100');
+    const later = ours('drover-e1-4', '5', '101');
+    expect(droppable([...marks, keep, later], keep, new Set(['3'])).map(({ name }) => name)).toEqual(['drover-e1-1']);
+  });
+});
+
+describe('observing', () => {
+  it('keeps the last facts of a node that goes away, and since when, and never throws for it', async () => {
+    const cluster = createMemoryCluster({ nodes: { n1: {}, n2: {}, n3: {} } });
+    let now = 100;
+    const options = { now: () => now };
+    const first = await observe(pgOn('n1'), cluster, options, signal);
+    cluster.disconnect('n2');
+    now = 200;
+    const second = await observe(pgOn('n1'), cluster, { ...options, before: first }, signal);
+    now = 300;
+    const third = await observe(pgOn('n1'), cluster, { ...options, before: second }, signal);
+    expect(third.nodes.n1).toMatchObject({ status: 'reachable', observedAt: 300 });
+    expect(third.nodes.n2).toMatchObject({ status: 'unreachable', since: 200, lastFacts: { nodeId: 'id-n2' } });
+  });
+
+  it('is cancelled as a whole', async () => {
+    const cluster = createMemoryCluster({ nodes: { n1: {}, n2: {}, n3: {} } });
+    const aborted = AbortSignal.abort();
+    await expect(observe(pgOn('n1'), cluster, { now: () => 0 }, aborted)).rejects.toMatchObject({ code: 'cancelled' });
+  });
+});
+
+describe('places', () => {
+  it('are given in order, and a wait that is cancelled takes none', async () => {
+    const semaphore = createSemaphore(1);
+    const order: string[] = [];
+    let finish = () => {};
+    const first = semaphore.use(() => new Promise<void>((resolve) => (finish = resolve)), signal);
+    const stop = new AbortController();
+    const second = semaphore.use(async () => order.push('second'), stop.signal);
+    const third = semaphore.use(async () => order.push('third'), signal);
+    stop.abort(new Error('enough'));
+    await expect(second).rejects.toThrow('enough');
+    finish();
+    await Promise.all([first, third]);
+    await semaphore.use(async () => order.push('fourth'), signal);
+    expect(order).toEqual(['third', 'fourth']);
+  });
+
+  it('let one transfer out of a node and one into it, in a ring as well', async () => {
+    const slots = createTransferSlots();
+    const busy = new Set<string>();
+    const clash: string[] = [];
+    const go = (from: string, to: string) =>
+      slots.use(
+        from,
+        to,
+        async () => {
+          for (const end of [`out ${from}`, `in ${to}`]) if (busy.has(end)) clash.push(end);
+          busy.add(`out ${from}`).add(`in ${to}`);
+          await new Promise((resolve) => setImmediate(resolve));
+          busy.delete(`out ${from}`);
+          busy.delete(`in ${to}`);
+        },
+        signal,
+      );
+    await Promise.all(['a', 'b', 'c'].flatMap((from) => ['a', 'b', 'c'].map((to) => go(from, to))));
+    expect(clash).toEqual([]);
+  });
+});
+
+describe('probing', () => {
+  it('counts refusals on every node and port until it is stopped', async () => {
+    const clock = createClock('manual');
+    const asked: string[] = [];
+    const stop = startProbing({
+      probe: async (node, port) => {
+        asked.push(`${node}:${port}`);
+        if (node === 'n3') throw new Error('unreachable');
+        return node === 'n1' ? 'refused' : 'held';
+      },
+      nodes: ['n1', 'n2', 'n3'],
+      ports: [1, 2],
+      sleep: clock.sleep,
+    });
+    await clock.advance(250);
+    expect(await stop()).toBe(6);
+    expect(asked).toHaveLength(18);
+  });
+});
