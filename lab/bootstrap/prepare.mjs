@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { progress } from '../progress.mjs';
 import { keep, root, Told } from './run.mjs';
 
-const TAIL_LINES = 30;
+const REASON_LINES = 30;
 
 /** Inside node_modules, because `npm ci` begins by removing that: an interrupted one leaves no stamp behind. */
 const stamp = join(root, 'node_modules', '.drover-lock.sha256');
@@ -33,11 +33,20 @@ export async function ensurePackages() {
   });
   if (code !== 0) {
     stage.fail('`npm ci` did not succeed');
-    process.stderr.write(`${output.trimEnd().split('\n').slice(-TAIL_LINES).join('\n')}\n`);
+    process.stderr.write(`${reasonIn(output)}\n`);
     throw new Told('npm ci', code);
   }
   writeFileSync(stamp, wantedStamp());
   stage.done();
+}
+
+/** What npm says went wrong comes first; below it are pages of usage. */
+function reasonIn(output) {
+  const lines = output.split('\n').filter((line) => line.startsWith('npm error'));
+  const usage = lines.findIndex((line) => /Clean install a project|Usage:/.test(line));
+  return (lines.length === 0 ? output.trimEnd().split('\n') : lines.slice(0, usage < 0 ? undefined : usage))
+    .slice(0, REASON_LINES)
+    .join('\n');
 }
 
 /** dist/drover.js as the sources are now. */
