@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerRuntime } from '../../src/engine/node-client.ts';
@@ -31,6 +32,8 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
     let runtime: ContainerRuntime;
     const used = new Set<AppName>();
     let count = 0;
+    // A run that was cut off leaves its containers behind; they must not be in the way of the next.
+    const run = randomUUID().slice(0, 8);
 
     beforeAll(async () => {
       under = await makeRuntime();
@@ -46,7 +49,7 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
 
     const aSpec = (changes: Partial<ContainerSpec> = {}): ContainerSpec => {
       count += 1;
-      const application = `contract-${count}`;
+      const application = `contract-${run}-${count}`;
       used.add(application);
       return {
         application,
