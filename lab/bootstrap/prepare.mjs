@@ -28,7 +28,7 @@ export async function ensurePackages() {
   if (isInstalled()) return;
   const stage = progress.stage('installing packages', { expectedMs: 25_000 });
   const { code, output } = await keep('npm', ['ci', '--no-audit', '--no-fund', '--no-progress'], {
-    onLine: (line) => stage.update(line),
+    onLine: (line) => line.startsWith('npm warn') || stage.update(line),
     shell: process.platform === 'win32',
   });
   if (code !== 0) {
