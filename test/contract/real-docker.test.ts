@@ -192,11 +192,11 @@ rm -rf "$dir"`;
       expect(foreign).not.toHaveProperty('application');
       await connection.run(['docker', 'rename', 'contract-foreign', 'drover-contract-theirs']);
       for (const touch of [
-        runtime.stop('contract-theirs', 0, signal),
-        runtime.remove('contract-theirs', signal),
-        runtime.start('contract-theirs', signal),
+        () => runtime.stop('contract-theirs', 0, signal),
+        () => runtime.remove('contract-theirs', signal),
+        () => runtime.start('contract-theirs', signal),
       ]) {
-        await expect(touch).rejects.toThrow('not drover');
+        await expect(touch()).rejects.toThrow('not drover');
       }
       await connection.run(['docker', 'rm', '-f', 'drover-contract-theirs']);
     });
