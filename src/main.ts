@@ -98,21 +98,27 @@ async function readConfig({ application, deployment, inventory, labInventory: la
 }
 
 async function openEngine(files: FileChoice): Promise<Engine> {
-  const [{ createEngine }, { watchFiles }, { createCluster }] = await Promise.all([
+  const [{ createEngine }, { watchFiles }, { createCluster }, { probeTcp }] = await Promise.all([
     import('./engine/engine.ts'),
     import('./engine/watch-files.ts'),
     import('./node/connect.ts'),
+    import('./node/tcp-probe.ts'),
   ]);
   const paths = [files.application, files.deployment, ...(files.inventory === undefined ? [] : [files.inventory])];
+  let nodes: Config['nodes'] = {};
   return createEngine({
     load: () => readConfig(files),
-    openCluster: (config) => createCluster(config, { env, onNote: note }),
+    openCluster: (config) => {
+      nodes = config.nodes;
+      return createCluster(config, { env, onNote: note });
+    },
     watchFiles: (changed, signal) => watchFiles(paths, changed, signal),
     now: Date.now,
     random: Math.random,
     sleep: (ms, signal) => sleep(ms, undefined, { signal }),
     owner: `${userName()}@${hostname()} pid ${process.pid}`,
     history: createHistory(stateFolder),
+    probe: (node, port, signal) => probeTcp(nodes[node]?.host ?? node, port, signal),
   });
 }
 

@@ -30,6 +30,8 @@ export interface TransferRequest {
   readonly source: SendSource;
   /** Full name of the dataset to receive into. */
   readonly dataset: string;
+  /** How much to expect; small streams go the way that needs no new connection. */
+  readonly expectedBytes?: number;
   /** Properties given with `-o` on receive, beyond the fixed readonly, canmount and mountpoint ones. */
   readonly properties: Readonly<Record<string, string>>;
 }

@@ -90,8 +90,14 @@ export async function sendFinal(
 ): Promise<void> {
   const pair = await openPair(action, context, signal);
   const before = await readEnds(pair, signal);
-  if (before.source.role !== 'frozen') {
-    throw conflict('send', action.volume, action.from, `its role is ${before.source.role}, not frozen`);
+  // Released, and the target lost the last delta: nobody can have written since, so it is sent again.
+  if (before.source.role !== 'frozen' && before.source.role !== 'released') {
+    throw conflict(
+      'send',
+      action.volume,
+      action.from,
+      `its role is ${before.source.role}, neither frozen nor released`,
+    );
   }
   if (before.target?.resumeToken !== undefined) await finishPartial(pair, context, signal);
   const final = before.source.snapshots.at(-1);

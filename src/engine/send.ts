@@ -125,9 +125,8 @@ async function sendOne(
     snapshot: `@${snapshot.name}`,
     ...(baseName === undefined ? {} : { base: baseName }),
   };
-  const totalBytes = isDown
-    ? undefined
-    : await pair.source.volumes.estimate(ends.source.dataset, snapshot.name, baseName, signal);
+  // Also while the application is down: knowing that little is left saves a new connection between the nodes.
+  const totalBytes = await pair.source.volumes.estimate(ends.source.dataset, snapshot.name, baseName, signal);
   const dataset = ends.target?.dataset ?? pair.target.volumes.datasetName(pair.volume, ends.source.application);
   await transfer(
     pair,
@@ -163,7 +162,14 @@ async function transfer(
       ...(totalBytes === undefined ? {} : { totalBytes }),
       what,
     });
-  const request = { from: pair.from, to: pair.to, source, dataset, properties: given };
+  const request = {
+    from: pair.from,
+    to: pair.to,
+    source,
+    dataset,
+    properties: given,
+    ...(totalBytes === undefined ? {} : { expectedBytes: totalBytes }),
+  };
   const result = await context.cluster.transfer(request, progress, signal);
   context.sent({ ...result, volume: pair.volume, to: pair.to });
 }

@@ -41,9 +41,11 @@ export function createTransfer(deps: TransferDeps): Transfer {
     const [source, target] = await Promise.all([deps.end(request.from, signal), deps.end(request.to, signal)]);
     const job = toJob(request, deps.root);
     const pair = `${request.from} ${request.to}`;
-    const known = routes.get(pair) ?? (deps.mode === 'relay' ? 'relay' : await findRoute(source, target, signal));
+    const isSmall = deps.mode === 'auto' && (request.expectedBytes ?? Number.POSITIVE_INFINITY) <= smallBytes;
+    const throughHere = isSmall || deps.mode === 'relay';
+    const known = throughHere ? 'relay' : (routes.get(pair) ?? (await findRoute(source, target, signal)));
     if (known === 'relay' && deps.mode === 'direct') throw unreachable(request);
-    routes.set(pair, known);
+    if (!throughHere) routes.set(pair, known);
     let [mode, result] =
       known === 'relay'
         ? (['relay', await relay(source, target, job, progress, signal)] as const)
@@ -57,6 +59,12 @@ export function createTransfer(deps: TransferDeps): Transfer {
     throw await explain(request, job, source.connection, target.connection, result, signal);
   };
 }
+
+/**
+ * Up to here the open connections to both nodes are quicker than a key, a login and a connection between them: that
+ * takes about eight round trips and two key exchanges. It matters for the final delta, while the application is down.
+ */
+const smallBytes = 1024 * 1024;
 
 /** Up to here everything fits into the pipe's and ssh's own buffers, so the receive need not have begun. */
 const bufferedBytes = 512 * 1024;
