@@ -78,14 +78,14 @@ function readReport(path) {
 
 async function labTests(folder) {
   const support = labSupport();
-  if (!support.ok) return skipAll(support.reason);
+  if (!support.ok) return skipAll(support.reason, folder);
   try {
     const up = await labTool('up', '--netns', LAB);
     if (wasInterrupted()) return [];
     if (up !== 0)
       return [
         { name: 'lab', counts: failedSuite, note: 'the lab did not start' },
-        ...(await skipAll('the lab did not start')),
+        ...(await skipAll('the lab did not start', folder)),
       ];
     const inventory = join(runDir(LAB), 'drover.yml');
     const prefix = ['nsenter', `--net=/run/netns/${LAB}`];
@@ -100,14 +100,17 @@ async function labTests(folder) {
   }
 }
 
-/** Tests that need what is not here are counted, so that nobody takes their silence for success. */
-async function skipAll(reason) {
+/** Tests that need what is not here skip themselves; they are counted, so that nobody takes silence for success. */
+async function skipAll(reason, folder) {
   const rows = [];
   for (const name of IN_LAB) {
-    const args = ['list', '--config', 'test/vitest.config.ts', '--project', name, '--json'];
-    const { code, stdout } = await keep(bin('vitest'), args);
-    const listed = code === 0 ? JSON.parse(stdout.slice(Math.max(0, stdout.indexOf('[')))).length : 0;
-    rows.push({ name, counts: { ...noTests, skipped: listed }, note: `skipped: ${reason}` });
+    const report = join(folder, `${name}.json`);
+    const env = { ...process.env };
+    delete env.DROVER_LAB_INVENTORY;
+    const args = [...vitest(name), '--reporter=json', `--outputFile=${report}`];
+    const { code } = await keep(bin('vitest'), args, { env });
+    const { counts } = countTests(readReport(report), code);
+    rows.push({ name, counts, note: `not run: ${reason}` });
   }
   return rows;
 }
