@@ -96,24 +96,28 @@ export async function sendUpTo(
   options: SendOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { source } = await readEnds(pair, signal);
+  const ends = await readEnds(pair, signal);
+  const { source } = ends;
   const last = source.snapshots.find(({ name }) => name === snapshot);
   if (last === undefined) throw conflict('send', pair.volume, pair.from, `its snapshot @${snapshot} is gone`);
   const needed = neededGuids(context, pair.volume, [pair.from, pair.to]);
   const stops = source.snapshots.filter(
     (one) => one === last || (needed.guids.has(one.guid) && compareTxg(one, last) < 0),
   );
-  for (const stop of stops) await sendOne(pair, context, stop, options, signal);
+  for (const stop of stops) {
+    const now = stop === stops[0] ? ends : await readEnds(pair, signal);
+    await sendOne(pair, now, context, stop, options, signal);
+  }
 }
 
 async function sendOne(
   pair: Pair,
+  ends: Ends,
   context: StepContext,
   snapshot: Snapshot,
   { what, isDown = false }: SendOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const ends = await readEnds(pair, signal);
   const base = findCommonBase(ends.source, ends.target);
   if (base.kind === 'diverged') throw diverged(pair, ends);
   if (base.kind === 'base' && (base.guid === snapshot.guid || compareTxg(base, snapshot) > 0)) return;

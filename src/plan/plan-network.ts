@@ -79,7 +79,10 @@ function loadBase(
   return [builder.add({ action, reason: reasons.join(', '), group: 'network' })];
 }
 
-/** The new place first: it must not forward away what it serves itself. */
+/**
+ * The new place first: it must not forward away what it serves itself. Where the ports are held there as well, the
+ * others need not wait: whoever they send there waits until its own hold ends.
+ */
 function planSwitch(
   builder: StepBuilder,
   nodes: ReadonlyMap<NodeName, NodeNetwork>,
@@ -92,7 +95,7 @@ function planSwitch(
   const others = [...nodes].flatMap(([node, network]) =>
     node === decision.node
       ? []
-      : switchNode(builder, switches, change, node, network, first.length > 0 ? first : change.after),
+      : switchNode(builder, switches, change, node, network, first.length > 0 && !decision.hold ? first : change.after),
   );
   return [...first, ...others];
 }
