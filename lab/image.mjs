@@ -1,14 +1,14 @@
 /** The base disk of every node: Debian with OpenZFS and Docker, built once, kept under its recipe's hash. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { $ } from 'zx';
 import { LabError, onInterrupt } from './errors.mjs';
 import { withLock } from './lock.mjs';
-import { DISK_SIZE, LAB_DIR, SUBNET, SUITE, baseDir, baseHash, cacheRoot } from './paths.mjs';
-import { osRelease } from './support.mjs';
+import { baseDir, baseHash, cacheRoot, DISK_SIZE, LAB_DIR, SUBNET, SUITE } from './paths.mjs';
 import { progress } from './progress.mjs';
+import { osRelease } from './support.mjs';
 
 const BUILD_MS = 340_000;
 const TMP_PREFIX = 'tmp-';
@@ -32,8 +32,13 @@ async function mirrorLine() {
   const { ID, VERSION_CODENAME } = osRelease();
   if (ID !== 'debian' || !VERSION_CODENAME) return [];
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
-  const listed = await $({ quiet: true, nothrow: true })`apt-get indextargets --format ${format} ${'Created-By: Packages'}`;
-  const row = listed.stdout.split('\n').map((line) => line.split(' '))
+  const listed = await $({
+    quiet: true,
+    nothrow: true,
+  })`apt-get indextargets --format ${format} ${'Created-By: Packages'}`;
+  const row = listed.stdout
+    .split('\n')
+    .map((line) => line.split(' '))
     .find(([, release, component]) => release === VERSION_CODENAME && component === 'main');
   return row ? [`deb ${row[0]} ${SUITE} main contrib`] : [];
 }
@@ -41,13 +46,16 @@ async function mirrorLine() {
 /** How this machine's apt reaches its mirror (proxy, clock checks): the build needs the same. */
 async function hostAptOptions() {
   const dump = await $({ quiet: true, nothrow: true })`apt-config dump`;
-  return dump.stdout.split('\n')
+  return dump.stdout
+    .split('\n')
     .filter((line) => /^Acquire::(https?::Proxy|Check-Valid-Until|Check-Date)\b.*"[^"]+"/i.test(line))
     .map((line) => `--aptopt=${line.replace(/;$/, '')}`);
 }
 
 const packageList = async () =>
-  (await readFile(join(LAB_DIR, 'base', 'packages.txt'), 'utf8')).split('\n').filter((line) => line && !line.startsWith('#'));
+  (await readFile(join(LAB_DIR, 'base', 'packages.txt'), 'utf8'))
+    .split('\n')
+    .filter((line) => line && !line.startsWith('#'));
 
 /** What mmdebstrap and dpkg print, in words. */
 function describe(line) {
@@ -58,10 +66,18 @@ function describe(line) {
 }
 
 async function buildTree(tmp, stage) {
-  const env = { ...process.env, LAB_PUBKEY: (await readFile(join(tmp, 'id_ed25519.pub'), 'utf8')).trim(), LAB_SUBNET: SUBNET };
+  const env = {
+    ...process.env,
+    LAB_PUBKEY: (await readFile(join(tmp, 'id_ed25519.pub'), 'utf8')).trim(),
+    LAB_SUBNET: SUBNET,
+  };
   const lean = ['man', 'locale', 'doc'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
   // A mount namespace of its own: whatever ends the build, no mount is left in the tree.
-  const work = $({ env, quiet: true, detached: true })`unshare --mount --propagation private mmdebstrap --mode=root --variant=minbase \
+  const work = $({
+    env,
+    quiet: true,
+    detached: true,
+  })`unshare --mount --propagation private mmdebstrap --mode=root --variant=minbase \
     --components=main,contrib --include=${(await packageList()).join(',')} ${await hostAptOptions()} \
     --aptopt=${'Acquire::Languages "none"'} --aptopt=${'APT::Install-Recommends "false"'} ${lean} \
     --customize-hook=${join(LAB_DIR, 'base', 'customize.sh')} --format=directory --verbose ${SUITE} ${join(tmp, 'root')} ${await mirrorLine()}`;
@@ -87,7 +103,15 @@ async function buildTree(tmp, stage) {
 async function makeDisk(tmp) {
   const root = join(tmp, 'root');
   const boot = await readdir(join(root, 'boot'));
-  const newest = (prefix) => join(root, 'boot', boot.filter((name) => name.startsWith(prefix)).sort().at(-1));
+  const newest = (prefix) =>
+    join(
+      root,
+      'boot',
+      boot
+        .filter((name) => name.startsWith(prefix))
+        .sort()
+        .at(-1),
+    );
   await $({ quiet: true })`cp ${newest('vmlinuz-')} ${join(tmp, 'vmlinuz')}`;
   await $({ quiet: true })`cp ${newest('initrd.img-')} ${join(tmp, 'initrd.img')}`;
   await $({ quiet: true })`mke2fs -q -t ext4 -m 0 -L node -d ${root} ${join(tmp, 'base.raw')} ${DISK_SIZE}`;
@@ -97,14 +121,18 @@ async function makeDisk(tmp) {
 async function sweep() {
   await mkdir(cacheRoot(), { recursive: true });
   for (const name of await readdir(cacheRoot())) {
-    if (name.startsWith(TMP_PREFIX)) await $({ quiet: true, nothrow: true })`rm -rf --one-file-system ${join(cacheRoot(), name)}`;
+    if (name.startsWith(TMP_PREFIX))
+      await $({ quiet: true, nothrow: true })`rm -rf --one-file-system ${join(cacheRoot(), name)}`;
   }
 }
 
 /** The base a lab was made from; without it its disks are of no use. */
 export function baseOf(lab) {
   const base = cachedBase(lab.base);
-  if (!base) throw new LabError(`The node image of the lab "${lab.name}" is no longer in the cache; \`npm run lab -- destroy\` and then \`up\` make it anew.`);
+  if (!base)
+    throw new LabError(
+      `The node image of the lab "${lab.name}" is no longer in the cache; \`npm run lab -- destroy\` and then \`up\` make it anew.`,
+    );
   return base;
 }
 
@@ -113,30 +141,34 @@ export async function ensureBase() {
   const ready = cachedBase();
   if (ready) return ready;
   const onWait = () => progress.note('  another lab command is building the image; waiting for it …');
-  return withLock(join(cacheRoot(), 'build.lock'), async () => {
-    const built = cachedBase();
-    if (built) return built;
-    await sweep();
-    const tmp = join(cacheRoot(), `${TMP_PREFIX}${process.pid}`);
-    await mkdir(tmp, { mode: 0o755 });
-    const forget = onInterrupt(() => rm(tmp, { recursive: true, force: true }));
-    const stage = progress.stage('building the node image (Debian, OpenZFS, Docker)', { expectedMs: BUILD_MS });
-    try {
-      await $({ quiet: true })`ssh-keygen -q -t ed25519 -N ${''} -C drover-lab -f ${join(tmp, 'id_ed25519')}`;
-      await buildTree(tmp, stage);
-      stage.update('making the disk');
-      await makeDisk(tmp);
-      await writeFile(join(tmp, 'done'), new Date().toISOString());
-      await rm(baseDir(), { recursive: true, force: true });
-      await rename(tmp, baseDir());
-      stage.done();
-    } catch (error) {
-      stage.fail();
-      await rm(tmp, { recursive: true, force: true });
-      throw error;
-    } finally {
-      forget();
-    }
-    return cachedBase();
-  }, { onWait });
+  return withLock(
+    join(cacheRoot(), 'build.lock'),
+    async () => {
+      const built = cachedBase();
+      if (built) return built;
+      await sweep();
+      const tmp = join(cacheRoot(), `${TMP_PREFIX}${process.pid}`);
+      await mkdir(tmp, { mode: 0o755 });
+      const forget = onInterrupt(() => rm(tmp, { recursive: true, force: true }));
+      const stage = progress.stage('building the node image (Debian, OpenZFS, Docker)', { expectedMs: BUILD_MS });
+      try {
+        await $({ quiet: true })`ssh-keygen -q -t ed25519 -N ${''} -C drover-lab -f ${join(tmp, 'id_ed25519')}`;
+        await buildTree(tmp, stage);
+        stage.update('making the disk');
+        await makeDisk(tmp);
+        await writeFile(join(tmp, 'done'), new Date().toISOString());
+        await rm(baseDir(), { recursive: true, force: true });
+        await rename(tmp, baseDir());
+        stage.done();
+      } catch (error) {
+        stage.fail();
+        await rm(tmp, { recursive: true, force: true });
+        throw error;
+      } finally {
+        forget();
+      }
+      return cachedBase();
+    },
+    { onWait },
+  );
 }

@@ -1,12 +1,12 @@
 /** Container images for the nodes: made by lab/images/build.mjs, imported before the state is saved. */
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
 import { onNode } from './nodes.mjs';
-import { LAB_DIR, cacheRoot, hashOf } from './paths.mjs';
+import { cacheRoot, hashOf, LAB_DIR } from './paths.mjs';
 import { progress } from './progress.mjs';
 
 const FOLDER = join(LAB_DIR, 'images');
@@ -47,13 +47,19 @@ export async function buildImages() {
   const out = join(cacheRoot(), 'images');
   await mkdir(out, { recursive: true });
   const stage = progress.stage('building the container images', { expectedMs: BUILD_MS });
-  const work = $({ quiet: true, nothrow: true, stdio: ['ignore', 'pipe', 'pipe'] })`${process.execPath} ${BUILDER} --out ${out}`;
+  const work = $({
+    quiet: true,
+    nothrow: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })`${process.execPath} ${BUILDER} --out ${out}`;
   createInterface({ input: work.stderr }).on('line', (line) => stage.update(line));
   const done = await work;
   if (done.exitCode !== 0) {
     stage.fail();
     const why = done.stderr.trim().split('\n').at(-1);
-    throw new LabError(`The container images could not be built (${why}); \`up --no-images\` starts the lab without them.`);
+    throw new LabError(
+      `The container images could not be built (${why}); \`up --no-images\` starts the lab without them.`,
+    );
   }
   const images = done.stdout.split('\n').filter(Boolean).map(parseLine);
   await writeFile(indexFile(), JSON.stringify(images));

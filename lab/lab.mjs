@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The lab's command: real machines with OpenZFS and Docker on this one. `npm run lab -- VERB`. */
 import { parseArgs } from 'node:util';
-import { LabError, UsageError, installInterruptHandler, isInterrupted } from './errors.mjs';
+import { installInterruptHandler, isInterrupted, LabError, UsageError } from './errors.mjs';
 import { OVERVIEW, VERBS } from './help.mjs';
 
 const ALWAYS = { help: { type: 'boolean', short: 'h' }, netns: { type: 'string' } };
@@ -21,7 +21,8 @@ function parse(verb, args) {
     const parsed = parseArgs({ args: own, options: { ...ALWAYS, ...VERBS[verb].options }, allowPositionals: true });
     const words = [...parsed.positionals, ...remote];
     const most = VERBS[verb].words ?? 0;
-    if (words.length > most) throw new UsageError(`"${words[most]}" is one word too many; see \`npm run lab -- ${verb} --help\`.`);
+    if (words.length > most)
+      throw new UsageError(`"${words[most]}" is one word too many; see \`npm run lab -- ${verb} --help\`.`);
     return { values: parsed.values, words };
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -38,7 +39,8 @@ async function main([verb, ...args]) {
     process.stdout.write(OVERVIEW);
     return 0;
   }
-  if (!Object.hasOwn(VERBS, verb)) throw new UsageError(`"${verb}" is no verb of the lab; there are ${Object.keys(VERBS).join(', ')}.`);
+  if (!Object.hasOwn(VERBS, verb))
+    throw new UsageError(`"${verb}" is no verb of the lab; there are ${Object.keys(VERBS).join(', ')}.`);
   const { values, words } = parse(verb, args);
   if (values.help) {
     process.stdout.write(VERBS[verb].help);

@@ -16,7 +16,8 @@ const quietly = (lab, ...words) => $({ quiet: true, nothrow: true })`${netPrefix
 
 async function inside(lab, ...words) {
   const out = await quietly(lab, ...words);
-  if (out.exitCode !== 0) throw new LabError(`"${words.join(' ')}" failed: ${out.stderr.trim() || `status ${out.exitCode}`}`);
+  if (out.exitCode !== 0)
+    throw new LabError(`"${words.join(' ')}" failed: ${out.stderr.trim() || `status ${out.exitCode}`}`);
   return out.stdout;
 }
 
@@ -27,7 +28,9 @@ async function refuseForeignSubnet(lab) {
   const routes = await inside(lab, 'ip', '-4', 'route', 'show', `${SUBNET}.0/24`);
   const foreign = routes.split('\n').find((line) => line.trim() && !line.includes(`dev ${BRIDGE} `));
   if (foreign) {
-    throw new LabError(`${SUBNET}.0/24 is already in use here (${foreign.trim()}); take the lab into a namespace with \`--netns NAME\`.`);
+    throw new LabError(
+      `${SUBNET}.0/24 is already in use here (${foreign.trim()}); take the lab into a namespace with \`--netns NAME\`.`,
+    );
   }
 }
 
@@ -81,7 +84,8 @@ export const cutCable = (lab, index) => inside(lab, 'ip', 'link', 'set', tapOf(i
 export const plugCable = (lab, index) => inside(lab, 'ip', 'link', 'set', tapOf(index), 'master', BRIDGE, 'up');
 
 /** 2 Mbit/s towards the node; the other direction is slowed inside the node. */
-export const slowDown = (lab, index) => inside(lab, 'tc', 'qdisc', 'replace', 'dev', tapOf(index), 'root', 'tbf', ...SLOW);
+export const slowDown = (lab, index) =>
+  inside(lab, 'tc', 'qdisc', 'replace', 'dev', tapOf(index), 'root', 'tbf', ...SLOW);
 export const speedUp = (lab, index) => quietly(lab, 'tc', 'qdisc', 'del', 'dev', tapOf(index), 'root');
 export const SLOW_INSIDE = ['tc', 'qdisc', 'replace', 'dev', 'eth0', 'root', 'tbf', ...SLOW].join(' ');
 export const FAST_INSIDE = 'tc qdisc del dev eth0 root';
@@ -100,7 +104,8 @@ export async function dropNetwork(lab) {
   }
   if ((await quietly(lab, 'ip', 'link', 'delete', BRIDGE)).exitCode === 0) went.push(`bridge ${BRIDGE}`);
   if (lab.netns) return went;
-  if ((await quietly(lab, 'nft', 'delete', 'table', 'ip', NFT_TABLE)).exitCode === 0) went.push(`nft table ${NFT_TABLE}`);
+  if ((await quietly(lab, 'nft', 'delete', 'table', 'ip', NFT_TABLE)).exitCode === 0)
+    went.push(`nft table ${NFT_TABLE}`);
   if (lab.forwardWasOff) {
     await writeFile(FORWARD_SWITCH, '0');
     went.push('IPv4 forwarding (was off before)');

@@ -14,7 +14,14 @@ export const indexesOf = (lab) => Array.from({ length: lab.nodes }, (_, at) => a
 export const sshConfig = (lab) => join(runDir(lab.name), 'ssh_config');
 
 /** The argv that reaches a node; `words` as for ssh. */
-export const sshWords = (lab, index, ...options) => [...netPrefix(lab), 'ssh', '-F', sshConfig(lab), ...options, `node${index}`];
+export const sshWords = (lab, index, ...options) => [
+  ...netPrefix(lab),
+  'ssh',
+  '-F',
+  sshConfig(lab),
+  ...options,
+  `node${index}`,
+];
 
 /** Key, known_hosts, ssh_config and drover.yml, written anew each time: they follow from the lab. */
 export async function writeAccess(lab, base) {
@@ -23,13 +30,22 @@ export async function writeAccess(lab, base) {
   const knownHosts = join(dir, 'known_hosts');
   await writeFile(key, await readFile(base.key), { mode: 0o600 });
   await writeFile(`${key}.pub`, await readFile(`${base.key}.pub`));
-  const hosts = await Promise.all(indexesOf(lab).map(async (index) => ({
-    index,
-    address: addressOf(index),
-    hostKey: (await readFile(join(nodeDir(lab.name, index), 'hostkey.pub'), 'utf8')).split(' ').slice(0, 2).join(' '),
-  })));
-  await writeFile(knownHosts, hosts.map(({ index, address, hostKey }) => `node${index},${address} ${hostKey}\n`).join(''));
-  await writeFile(sshConfig(lab), hosts.map(({ index, address }) => `Host node${index} ${address}
+  const hosts = await Promise.all(
+    indexesOf(lab).map(async (index) => ({
+      index,
+      address: addressOf(index),
+      hostKey: (await readFile(join(nodeDir(lab.name, index), 'hostkey.pub'), 'utf8')).split(' ').slice(0, 2).join(' '),
+    })),
+  );
+  await writeFile(
+    knownHosts,
+    hosts.map(({ index, address, hostKey }) => `node${index},${address} ${hostKey}\n`).join(''),
+  );
+  await writeFile(
+    sshConfig(lab),
+    hosts
+      .map(
+        ({ index, address }) => `Host node${index} ${address}
   HostName ${address}
   User root
   IdentityFile "${key}"
@@ -39,9 +55,19 @@ export async function writeAccess(lab, base) {
   StrictHostKeyChecking yes
   HostKeyAlgorithms ssh-ed25519
   ConnectTimeout 10
-`).join('\n'));
-  await writeFile(join(dir, 'drover.yml'), `version: 1\nnodes:\n${hosts.map(({ index, address }) =>
-    `  ${address}: {name: node${index}, host: ${address}, user: root, port: 22, identityFile: ${JSON.stringify(key)}, knownHostsFile: ${JSON.stringify(knownHosts)}}\n`).join('')}`);
+`,
+      )
+      .join('\n'),
+  );
+  await writeFile(
+    join(dir, 'drover.yml'),
+    `version: 1\nnodes:\n${hosts
+      .map(
+        ({ index, address }) =>
+          `  ${address}: {name: node${index}, host: ${address}, user: root, port: 22, identityFile: ${JSON.stringify(key)}, knownHostsFile: ${JSON.stringify(knownHosts)}}\n`,
+      )
+      .join('')}`,
+  );
 }
 
 /** Runs a command on a node; a failure becomes one sentence. `input` may be a string, buffer or stream. */
@@ -50,7 +76,9 @@ export async function onNode(lab, index, command, { input, nothrow = false, limi
   const shell = $({ quiet: true, nothrow: true, ...stdin, ...(limit ? { timeout: limit } : {}) });
   const out = await shell`${sshWords(lab, index)} ${command}`;
   if (out.exitCode !== 0 && !nothrow) {
-    throw new LabError(`"${command.slice(0, 80)}" failed on node${index}: ${out.stderr.trim().split('\n').at(-1) || `status ${out.exitCode}`}`);
+    throw new LabError(
+      `"${command.slice(0, 80)}" failed on node${index}: ${out.stderr.trim().split('\n').at(-1) || `status ${out.exitCode}`}`,
+    );
   }
   return out;
 }
@@ -62,7 +90,9 @@ export async function awaitNode(lab, index, limitMs) {
     if (await greet(lab, index)) return;
     await sleep(TRY_EVERY_MS);
   }
-  throw new LabError(`node${index} did not answer ssh within ${Math.round(limitMs / 1000)} s; its console is in ${join(nodeDir(lab.name, index), 'console.log')}.`);
+  throw new LabError(
+    `node${index} did not answer ssh within ${Math.round(limitMs / 1000)} s; its console is in ${join(nodeDir(lab.name, index), 'console.log')}.`,
+  );
 }
 
 /**

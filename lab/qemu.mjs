@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
-import { POOL_SIZE, macOf, nodeDir, tapOf } from './paths.mjs';
 import { netPrefix } from './network.mjs';
+import { macOf, nodeDir, POOL_SIZE, tapOf } from './paths.mjs';
 import { withQmp } from './qmp.mjs';
 
 const START_LIMIT_MS = 15_000;
 const END_LIMIT_MS = 10_000;
-const KERNEL_LINE = 'root=/dev/vda rw console=ttyS0 quiet loglevel=3 mitigations=off net.ifnames=0 no5lvl panic=5 systemd.show_status=0';
+const KERNEL_LINE =
+  'root=/dev/vda rw console=ttyS0 quiet loglevel=3 mitigations=off net.ifnames=0 no5lvl panic=5 systemd.show_status=0';
 
 /** What, when changed, makes a saved state unusable. */
 export const machineFacts = (lab) => [lab.qemu, lab.accel, lab.smp, lab.memory, KERNEL_LINE, POOL_SIZE, 2];
@@ -55,18 +56,47 @@ function machineArgs(lab, index, base, snapshot) {
   // The backing file is named here, not in the overlay, so that a cache may be moved.
   const rootDisk = `file=root.qcow2,format=qcow2,if=none,id=root,discard=unmap,backing.driver=raw,backing.file.driver=file,backing.file.filename=${base.disk}`;
   return [
-    '-name', machineName(lab, index),
-    '-accel', kvm ? 'kvm' : 'tcg,thread=multi', '-cpu', kvm ? 'host' : 'max',
-    '-smp', String(lab.smp), '-m', String(lab.memory),
-    '-display', 'none', '-nodefaults', '-serial', 'file:console.log',
-    '-kernel', base.kernel, '-initrd', base.initrd, '-append', KERNEL_LINE,
-    '-drive', rootDisk, '-device', 'virtio-blk-pci,drive=root',
-    '-drive', 'file=pool.qcow2,format=qcow2,if=none,id=pool,discard=unmap', '-device', 'virtio-blk-pci,drive=pool,serial=pool',
-    '-netdev', `tap,id=lan,ifname=${tapOf(index)},script=no,downscript=no`,
-    '-device', `virtio-net-pci,netdev=lan,mac=${macOf(index)},romfile=`,
-    '-device', 'virtio-rng-pci',
-    '-fw_cfg', 'name=opt/drover/hostkey,file=hostkey', '-fw_cfg', 'name=opt/drover/hostname,file=hostname',
-    '-qmp', 'unix:qmp.sock,server=on,wait=off',
+    '-name',
+    machineName(lab, index),
+    '-accel',
+    kvm ? 'kvm' : 'tcg,thread=multi',
+    '-cpu',
+    kvm ? 'host' : 'max',
+    '-smp',
+    String(lab.smp),
+    '-m',
+    String(lab.memory),
+    '-display',
+    'none',
+    '-nodefaults',
+    '-serial',
+    'file:console.log',
+    '-kernel',
+    base.kernel,
+    '-initrd',
+    base.initrd,
+    '-append',
+    KERNEL_LINE,
+    '-drive',
+    rootDisk,
+    '-device',
+    'virtio-blk-pci,drive=root',
+    '-drive',
+    'file=pool.qcow2,format=qcow2,if=none,id=pool,discard=unmap',
+    '-device',
+    'virtio-blk-pci,drive=pool,serial=pool',
+    '-netdev',
+    `tap,id=lan,ifname=${tapOf(index)},script=no,downscript=no`,
+    '-device',
+    `virtio-net-pci,netdev=lan,mac=${macOf(index)},romfile=`,
+    '-device',
+    'virtio-rng-pci',
+    '-fw_cfg',
+    'name=opt/drover/hostkey,file=hostkey',
+    '-fw_cfg',
+    'name=opt/drover/hostname,file=hostname',
+    '-qmp',
+    'unix:qmp.sock,server=on,wait=off',
     ...(snapshot ? ['-loadvm', snapshot] : []),
   ];
 }
@@ -79,8 +109,12 @@ export async function startMachine(lab, index, base, { snapshot } = {}) {
   const [program, ...args] = [...netPrefix(lab), 'qemu-system-x86_64', ...machineArgs(lab, index, base, snapshot)];
   const child = spawn(program, args, { cwd: dir, detached: true, stdio: ['ignore', log, log] });
   let exited = false;
-  child.once('exit', () => { exited = true; });
-  child.once('error', () => { exited = true; });
+  child.once('exit', () => {
+    exited = true;
+  });
+  child.once('error', () => {
+    exited = true;
+  });
   child.unref();
   await writeFile(pidFile(lab, index), String(child.pid));
   const until = Date.now() + START_LIMIT_MS;
@@ -136,7 +170,10 @@ export async function saveMachines(lab, indexes, tag, { resume = true } = {}) {
 
 /** Names of the states saved in a node's disk. */
 export async function savedTags(lab, index) {
-  const out = await $({ quiet: true, nothrow: true })`qemu-img info -U --output=json ${join(nodeDir(lab.name, index), 'root.qcow2')}`;
+  const out = await $({
+    quiet: true,
+    nothrow: true,
+  })`qemu-img info -U --output=json ${join(nodeDir(lab.name, index), 'root.qcow2')}`;
   if (out.exitCode !== 0) return [];
   return (JSON.parse(out.stdout).snapshots ?? []).map((snapshot) => snapshot.name);
 }

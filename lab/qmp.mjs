@@ -8,7 +8,9 @@ const CONNECT_LIMIT_MS = 10_000;
 export async function openQmp(path) {
   const socket = connect(path);
   const waiting = [];
-  const fail = (error) => waiting.splice(0).forEach(({ reject }) => reject(error));
+  const fail = (error) => {
+    for (const { reject } of waiting.splice(0)) reject(error);
+  };
   socket.on('error', fail);
   socket.on('close', () => fail(new LabError('The machine ended while it was being spoken to.')));
   createInterface({ input: socket }).on('line', (line) => {

@@ -3,14 +3,14 @@
  * beside the base image under a hash of everything that went into it; every later start is a copy of it.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { $ } from 'zx';
 import { LabError, onInterrupt } from './errors.mjs';
 import { buildImages, imageFacts, importImages } from './images.mjs';
 import { withLock } from './lock.mjs';
 import { awaitNode, indexesOf, onNode, writeAccess } from './nodes.mjs';
-import { LAB_DIR, cacheRoot, hashOf, nodeDir } from './paths.mjs';
+import { cacheRoot, hashOf, LAB_DIR, nodeDir } from './paths.mjs';
 import { progress } from './progress.mjs';
 import { createDisks, killMachine, machineFacts, quitMachine, saveMachines, startMachine } from './qemu.mjs';
 
@@ -33,7 +33,8 @@ async function plan(lab, base) {
 const savedNode = (dir, index) => join(dir, `node${index}`);
 const missingNodes = (lab, dir) => indexesOf(lab).filter((index) => !existsSync(savedNode(dir, index)));
 
-const copyNode = (from, to) => $({ quiet: true })`cp --reflink=auto --sparse=auto ${FILES.map((file) => join(from, file))} ${to}/`;
+const copyNode = (from, to) =>
+  $({ quiet: true })`cp --reflink=auto --sparse=auto ${FILES.map((file) => join(from, file))} ${to}/`;
 
 /** An empty run folder for a node, whatever was there before. */
 export async function freshNodeDir(lab, index) {
@@ -47,7 +48,8 @@ async function provision(lab, index) {
   const out = await onNode(lab, index, `bash -s -- --pool ${POOL_DISK}`, { input: script, nothrow: true });
   await writeFile(join(nodeDir(lab.name, index), 'provision.log'), out.stdout + out.stderr);
   if (out.exitCode !== 0) {
-    const why = out.stdout.split('\n').find((line) => line.startsWith('cannot')) ?? out.stderr.trim().split('\n').at(-1);
+    const why =
+      out.stdout.split('\n').find((line) => line.startsWith('cannot')) ?? out.stderr.trim().split('\n').at(-1);
     throw new LabError(`node${index} could not be set up: ${why}`);
   }
 }
@@ -64,10 +66,14 @@ async function makeStates(lab, base, { images, dir }, indexes) {
       await createDisks(lab, index, base);
     });
     // Those with a saved state need their host key in place as well: known_hosts names every node.
-    await Promise.all(indexesOf(lab).filter((index) => !indexes.includes(index)).map(async (index) => {
-      await freshNodeDir(lab, index);
-      await copyNode(savedNode(dir, index), nodeDir(lab.name, index));
-    }));
+    await Promise.all(
+      indexesOf(lab)
+        .filter((index) => !indexes.includes(index))
+        .map(async (index) => {
+          await freshNodeDir(lab, index);
+          await copyNode(savedNode(dir, index), nodeDir(lab.name, index));
+        }),
+    );
     await writeAccess(lab, base);
     await each((index) => startMachine(lab, index, base));
     await each((index) => awaitNode(lab, index, BOOT_LIMIT_MS));
@@ -81,7 +87,11 @@ async function makeStates(lab, base, { images, dir }, indexes) {
       stage.done();
     }
     stage = progress.stage('saving the state');
-    await each((index) => onNode(lab, index, 'timeout 60 systemctl is-system-running --wait >/dev/null; zpool sync; sync', { nothrow: true }));
+    await each((index) =>
+      onNode(lab, index, 'timeout 60 systemctl is-system-running --wait >/dev/null; zpool sync; sync', {
+        nothrow: true,
+      }),
+    );
     await saveMachines(lab, indexes, CLEAN, { resume: false });
     await each((index) => quitMachine(lab, index));
     await each((index) => keepState(lab, dir, index));
@@ -108,8 +118,13 @@ async function keepState(lab, dir, index) {
 /** Old recipes' states are large; the newest few are kept. */
 async function pruneStates(dir) {
   const root = dirname(dir);
-  const dated = await Promise.all((await readdir(root)).map(async (name) => ({ path: join(root, name), at: (await stat(join(root, name))).mtimeMs })));
-  const old = dated.sort((a, b) => b.at - a.at).slice(KEPT_STATES).filter(({ path }) => path !== dir);
+  const dated = await Promise.all(
+    (await readdir(root)).map(async (name) => ({ path: join(root, name), at: (await stat(join(root, name))).mtimeMs })),
+  );
+  const old = dated
+    .sort((a, b) => b.at - a.at)
+    .slice(KEPT_STATES)
+    .filter(({ path }) => path !== dir);
   await Promise.all(old.map(({ path }) => rm(path, { recursive: true, force: true })));
 }
 
@@ -118,22 +133,30 @@ export async function ensureStates(lab, base) {
   const planned = await plan(lab, base);
   if (missingNodes(lab, planned.dir).length === 0) return planned.dir;
   const onWait = () => progress.note('  another lab is making a saved state; waiting for it …');
-  await withLock(join(cacheRoot(), 'states.lock'), async () => {
-    const missing = missingNodes(lab, planned.dir);
-    if (missing.length > 0) await makeStates(lab, base, planned, missing);
-  }, { onWait });
+  await withLock(
+    join(cacheRoot(), 'states.lock'),
+    async () => {
+      const missing = missingNodes(lab, planned.dir);
+      if (missing.length > 0) await makeStates(lab, base, planned, missing);
+    },
+    { onWait },
+  );
   return planned.dir;
 }
 
 /** Fresh run folders from the saved states, machines started in them, clocks set. */
 export async function restoreClean(lab, base, dir) {
   const indexes = indexesOf(lab);
-  const stage = progress.stage(`restoring ${indexes.map((index) => `node${index}`).join(' and ')} (${lab.accel})`, { expectedMs: 6000 });
+  const stage = progress.stage(`restoring ${indexes.map((index) => `node${index}`).join(' and ')} (${lab.accel})`, {
+    expectedMs: 6000,
+  });
   try {
-    await Promise.all(indexes.map(async (index) => {
-      await freshNodeDir(lab, index);
-      await copyNode(savedNode(dir, index), nodeDir(lab.name, index));
-    }));
+    await Promise.all(
+      indexes.map(async (index) => {
+        await freshNodeDir(lab, index);
+        await copyNode(savedNode(dir, index), nodeDir(lab.name, index));
+      }),
+    );
     await writeAccess(lab, base);
     await Promise.all(indexes.map((index) => startMachine(lab, index, base, { snapshot: CLEAN })));
     await Promise.all(indexes.map((index) => awaitNode(lab, index, RESTORE_LIMIT_MS)));

@@ -1,6 +1,6 @@
 /** What is known about a lab between two commands: one small file in its run folder. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabError } from './errors.mjs';
 import { withLock } from './lock.mjs';
@@ -18,7 +18,10 @@ export async function readLab(name) {
     return JSON.parse(await readFile(join(runDir(name), FILE), 'utf8'));
   } catch (error) {
     if (error.code === 'ENOENT') return undefined;
-    throw new LabError(`The lab's record ${join(runDir(name), FILE)} cannot be read; \`npm run lab -- destroy\` clears it.`, { cause: error });
+    throw new LabError(
+      `The lab's record ${join(runDir(name), FILE)} cannot be read; \`npm run lab -- destroy\` clears it.`,
+      { cause: error },
+    );
   }
 }
 

@@ -20,7 +20,10 @@ async function standIns() {
   const list = await $({ quiet: true })`${process.execPath} ${join(LAB_DIR, 'images', 'build.mjs')} --list`;
   return list.stdout.split('\n').flatMap((line) => {
     const [, ref, official = ''] = line.split('\t');
-    return official.split(',').filter(Boolean).map((repository) => ({ ref, repository }));
+    return official
+      .split(',')
+      .filter(Boolean)
+      .map((repository) => ({ ref, repository }));
   });
 }
 
@@ -29,6 +32,9 @@ export async function substituteImages(lab) {
   if (!lab.images || (await registryAnswers(lab))) return [];
   const all = await standIns();
   const lines = all.map(({ ref, repository }) => `  ${JSON.stringify(repository)}: ${JSON.stringify(ref)}\n`);
-  await appendFile(join(runDir(lab.name), 'drover.yml'), `# No registry answered when the lab was started.\nimages:\n${lines.join('')}`);
+  await appendFile(
+    join(runDir(lab.name), 'drover.yml'),
+    `# No registry answered when the lab was started.\nimages:\n${lines.join('')}`,
+  );
   return all.map(({ ref, repository }) => `No registry answers: ${ref} runs in place of ${repository}.`);
 }

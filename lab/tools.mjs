@@ -1,8 +1,8 @@
 /** The programs the lab needs, installed on Debian when they are missing. */
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
-import { EXTRA_PACKAGES, TOOLS, isDebianFamily, labSupport, missingTools } from './support.mjs';
 import { progress } from './progress.mjs';
+import { EXTRA_PACKAGES, isDebianFamily, labSupport, missingTools, TOOLS } from './support.mjs';
 
 const PACKAGES_MS = 60_000;
 
@@ -29,7 +29,12 @@ export async function ensureTools() {
     stage.done();
   } catch (error) {
     stage.fail();
-    const why = String(error.stderr ?? error.message).trim().split('\n').at(-1);
-    throw new LabError(`apt-get could not install ${packages.join(', ')} (${why}); install them by hand and run this again.`);
+    const why = String(error.stderr ?? error.message)
+      .trim()
+      .split('\n')
+      .at(-1);
+    throw new LabError(
+      `apt-get could not install ${packages.join(', ')} (${why}); install them by hand and run this again.`,
+    );
   }
 }

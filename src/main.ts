@@ -190,6 +190,7 @@ const world: World = {
   printProblems: (problems) => printProblems(problems, { color: terminal.colour }),
   openEngine,
   moveApplication: async (text, app, node) => (await import('./config/edit.ts')).moveApplication(text, app, node),
+  openSimulation: async (fast) => (await import('./demo.ts')).createSimulation(world, fast),
   askHostKey,
   logBug: (error) => logBug(stateFolder, version, new Date(), error),
   resolvePath,

@@ -2,7 +2,7 @@
 // Builds the lab's container images from package registries: see README.md.
 import { createHash } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -47,7 +47,10 @@ async function recipes() {
 /** Names what the image is made of: the recipe's files, the tools, the architecture. */
 async function hashOf(recipe) {
   const hash = createHash('sha256').update(`${FORMAT}\0${process.arch}\0`);
-  const files = (await readdir(recipe.dir, { withFileTypes: true })).filter((f) => f.isFile()).map((f) => f.name).sort();
+  const files = (await readdir(recipe.dir, { withFileTypes: true }))
+    .filter((f) => f.isFile())
+    .map((f) => f.name)
+    .sort();
   for (const path of [...files.map((f) => join(recipe.dir, f)), join(HERE, 'tools.mjs')]) {
     const bytes = await readFile(path);
     hash.update(`${path.slice(HERE.length)}\0${bytes.length}\0`).update(bytes);
@@ -73,7 +76,20 @@ async function build(recipe, out, cache) {
       await recipe.build({ dir: recipe.dir, root, temp, cache });
       const tar = join(temp, 'image.tar');
       // Sorted, of one owner and of one time, so that the same tree is the same file.
-      await run('tar', ['--create', '--file', tar, '--directory', root, '--format=gnu', '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '.']);
+      await run('tar', [
+        '--create',
+        '--file',
+        tar,
+        '--directory',
+        root,
+        '--format=gnu',
+        '--sort=name',
+        '--mtime=@0',
+        '--owner=0',
+        '--group=0',
+        '--numeric-owner',
+        '.',
+      ]);
       await rename(tar, file);
     } finally {
       await rm(temp, { recursive: true, force: true });
@@ -82,7 +98,9 @@ async function build(recipe, out, cache) {
     const { size } = await stat(file);
     say(`${recipe.name}: ${file}, ${(size / 1e6).toFixed(1)} MB, ${((Date.now() - began) / 1000).toFixed(1)} s`);
   }
-  process.stdout.write(`${[recipe.name, file, hash, JSON.stringify({ ref: recipe.ref, changes: recipe.changes })].join('\t')}\n`);
+  process.stdout.write(
+    `${[recipe.name, file, hash, JSON.stringify({ ref: recipe.ref, changes: recipe.changes })].join('\t')}\n`,
+  );
 }
 
 let args;
@@ -112,7 +130,8 @@ for (const name of positionals) {
 const wanted = positionals.length ? [...new Set(positionals)].map((name) => all.get(name)) : [...all.values()];
 
 if (values.list) {
-  for (const recipe of wanted) process.stdout.write(`${recipe.name}\t${recipe.ref}\t${(recipe.standsFor ?? []).join(',')}\n`);
+  for (const recipe of wanted)
+    process.stdout.write(`${recipe.name}\t${recipe.ref}\t${(recipe.standsFor ?? []).join(',')}\n`);
   process.exit(0);
 }
 if (!values.out) usage('--out DIR is missing');
@@ -120,7 +139,10 @@ if (!values.out) usage('--out DIR is missing');
 process.on('exit', () => {
   for (const temp of temps) rmSync(temp, { recursive: true, force: true });
 });
-for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15]]) {
+for (const [signal, number] of [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+]) {
   process.on(signal, () => {
     stopChildren();
     process.exit(128 + number);

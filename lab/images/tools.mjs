@@ -2,7 +2,7 @@
 // A recipe's hash covers this file, so a change here builds every image anew.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 const children = new Set();
@@ -23,7 +23,9 @@ export function run(command, args, { cwd, env } = {}) {
     children.add(child);
     let out = '';
     let err = '';
-    child.stdout.on('data', (data) => (out += data));
+    child.stdout.on('data', (data) => {
+      out += data;
+    });
     child.stderr.on('data', (data) => {
       process.stderr.write(data);
       err = (err + data).slice(-4000);
@@ -81,7 +83,12 @@ export async function unpackDebianPackage(name, dir, temp) {
 
 /** Where this machine's own apt takes Debian from. */
 async function debianMirror() {
-  const out = await run('apt-get', ['indextargets', '--format', '$(ORIGIN)|$(LABEL)|$(REPO_URI)', 'Identifier: Packages']);
+  const out = await run('apt-get', [
+    'indextargets',
+    '--format',
+    '$(ORIGIN)|$(LABEL)|$(REPO_URI)',
+    'Identifier: Packages',
+  ]);
   const found = out.split('\n').find((line) => line.startsWith('Debian|Debian|'));
   if (!found) throw new Error("apt's sources on this machine name no Debian mirror (or apt-get update was never run)");
   return found.split('|')[2];
@@ -136,7 +143,8 @@ async function findGo(cache) {
   }
   const env = { GOROOT: join(at, 'usr/lib/go-1.24') };
   const go = join(env.GOROOT, 'bin/go');
-  if (!newEnough(goVersion(go, env))) throw new Error(`the Go unpacked in ${at} does not run; remove that directory to unpack it again`);
+  if (!newEnough(goVersion(go, env)))
+    throw new Error(`the Go unpacked in ${at} does not run; remove that directory to unpack it again`);
   return { go, env };
 }
 
@@ -144,11 +152,23 @@ let goFound;
 
 /** Builds the Go program in dir as one static binary. */
 export async function goBuild({ dir, out, tags = '', cache }) {
-  const { go, env } = await (goFound ??= findGo(cache));
-  await run(go, ['build', '-trimpath', '-buildvcs=false', '-tags', tags, '-ldflags', '-s -w -buildid=', '-o', out, '.'], {
-    cwd: dir,
-    env: { ...env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly', GOWORK: 'off', GO111MODULE: 'on' },
-  });
+  goFound ??= findGo(cache);
+  const { go, env } = await goFound;
+  await run(
+    go,
+    ['build', '-trimpath', '-buildvcs=false', '-tags', tags, '-ldflags', '-s -w -buildid=', '-o', out, '.'],
+    {
+      cwd: dir,
+      env: {
+        ...env,
+        CGO_ENABLED: '0',
+        GOTOOLCHAIN: 'local',
+        GOFLAGS: '-mod=readonly',
+        GOWORK: 'off',
+        GO111MODULE: 'on',
+      },
+    },
+  );
   await chmod(out, 0o755);
   const head = await readFile(out);
   if (head.subarray(0, 4).toString('latin1') !== '\x7fELF') throw new Error('go build did not make a Linux program');

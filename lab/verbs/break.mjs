@@ -1,7 +1,7 @@
 /** break NODE power|cable|slow|full, and --undo. */
 import { LabError, UsageError } from '../errors.mjs';
 import { baseOf } from '../image.mjs';
-import { FAST_INSIDE, SLOW_INSIDE, cutCable, plugCable, slowDown, speedUp } from '../network.mjs';
+import { cutCable, FAST_INSIDE, plugCable, SLOW_INSIDE, slowDown, speedUp } from '../network.mjs';
 import { awaitNode, onNode } from '../nodes.mjs';
 import { progress } from '../progress.mjs';
 import { killMachine, pidOf, startMachine } from '../qemu.mjs';
@@ -20,17 +20,21 @@ async function powerOn(lab, index) {
 
 const FAULTS = {
   power: {
-    does: 'power lost', undone: 'power back, booted from its disks', undoMs: 60_000,
+    does: 'power lost',
+    undone: 'power back, booted from its disks',
+    undoMs: 60_000,
     do: killMachine,
     undo: powerOn,
   },
   cable: {
-    does: 'network cable pulled', undone: 'cable plugged in',
+    does: 'network cable pulled',
+    undone: 'cable plugged in',
     do: cutCable,
     undo: plugCable,
   },
   slow: {
-    does: 'link slowed to 2 Mbit/s in both directions', undone: 'link at full speed',
+    does: 'link slowed to 2 Mbit/s in both directions',
+    undone: 'link at full speed',
     do: async (lab, index) => {
       await slowDown(lab, index);
       await onNode(lab, index, SLOW_INSIDE);
@@ -41,7 +45,8 @@ const FAULTS = {
     },
   },
   full: {
-    does: 'pool has no room left', undone: 'pool has room again',
+    does: 'pool has no room left',
+    undone: 'pool has room again',
     do: (lab, index) => onNode(lab, index, FILL_POOL),
     undo: (lab, index) => onNode(lab, index, `zfs destroy ${FILL}`, { nothrow: true }),
   },
@@ -54,7 +59,8 @@ export async function breakNode(values, [node, kind]) {
   await withLab(name, async () => {
     const lab = await requireLab(name);
     const index = nodeIndex(lab, node);
-    if (!pidOf(lab, index) && kind !== 'power') throw new LabError(`node${index} is off; \`npm run lab -- up\` starts it.`);
+    if (!pidOf(lab, index) && kind !== 'power')
+      throw new LabError(`node${index} is off; \`npm run lab -- up\` starts it.`);
     const text = values.undo ? fault.undone : fault.does;
     const stage = progress.stage(`node${index}: ${text}`, { expectedMs: values.undo ? fault.undoMs : undefined });
     try {

@@ -9,7 +9,9 @@ import { killMachine, pidOf } from '../qemu.mjs';
 import { allLabs, labName, readLab, withLab } from '../store.mjs';
 
 async function othersRunning(name) {
-  const labs = await Promise.all((await allLabs()).filter((each) => each !== name).map((each) => readLab(each).catch(() => undefined)));
+  const labs = await Promise.all(
+    (await allLabs()).filter((each) => each !== name).map((each) => readLab(each).catch(() => undefined)),
+  );
   return labs.filter((lab) => lab && indexesOf(lab).some((index) => pidOf(lab, index))).map((lab) => lab.name);
 }
 
@@ -31,12 +33,17 @@ export async function destroy(values) {
     }
     if (values.cache) {
       const others = await othersRunning(name);
-      if (others.length > 0) throw new LabError(`The cache stays, because the lab "${others[0]}" runs from it; destroy that one first.`);
+      if (others.length > 0)
+        throw new LabError(`The cache stays, because the lab "${others[0]}" runs from it; destroy that one first.`);
       if (existsSync(cacheRoot())) {
         await rm(cacheRoot(), { recursive: true, force: true });
         went.push(`cache ${cacheRoot()}`);
       }
     }
   });
-  process.stdout.write(went.length === 0 ? `Nothing was there of the lab "${name}".\n` : `${went.map((each) => `gone: ${each}`).join('\n')}\n`);
+  process.stdout.write(
+    went.length === 0
+      ? `Nothing was there of the lab "${name}".\n`
+      : `${went.map((each) => `gone: ${each}`).join('\n')}\n`,
+  );
 }

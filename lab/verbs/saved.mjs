@@ -4,7 +4,7 @@ import { baseOf } from '../image.mjs';
 import { plugCable, speedUp } from '../network.mjs';
 import { awaitNode, indexesOf } from '../nodes.mjs';
 import { progress } from '../progress.mjs';
-import { pidOf, quitMachine, saveMachines, savedTags, startMachine } from '../qemu.mjs';
+import { pidOf, quitMachine, savedTags, saveMachines, startMachine } from '../qemu.mjs';
 import { CLEAN } from '../states.mjs';
 import { labName, requireLab, withLab, writeLab } from '../store.mjs';
 
@@ -41,7 +41,9 @@ async function goBack(lab, tag, what) {
 
 export async function reset(values) {
   const name = labName(values);
-  await withLab(name, async () => goBack(await requireLab(name), CLEAN, 'going back to the state after the first boot'));
+  await withLab(name, async () =>
+    goBack(await requireLab(name), CLEAN, 'going back to the state after the first boot'),
+  );
 }
 
 export async function save(values, [word]) {
@@ -50,7 +52,8 @@ export async function save(values, [word]) {
   await withLab(name, async () => {
     const lab = await requireLab(name);
     const off = indexesOf(lab).filter((index) => !pidOf(lab, index));
-    if (off.length > 0) throw new LabError(`node${off[0]} is off, and only running nodes can be saved; \`npm run lab -- up\` starts it.`);
+    if (off.length > 0)
+      throw new LabError(`node${off[0]} is off, and only running nodes can be saved; \`npm run lab -- up\` starts it.`);
     const stage = progress.stage(`saving as "${word}"`);
     await saveMachines(lab, indexesOf(lab), tag);
     stage.done();
@@ -65,7 +68,9 @@ export async function restore(values, [word]) {
     const saved = await savedTags(lab, 1);
     if (!saved.includes(tag)) {
       const known = saved.filter((each) => each.startsWith(PREFIX)).map((each) => each.slice(PREFIX.length));
-      throw new LabError(`Nothing is saved as "${word}"; ${known.length > 0 ? `there is ${known.join(', ')}` : 'nothing is saved yet'}.`);
+      throw new LabError(
+        `Nothing is saved as "${word}"; ${known.length > 0 ? `there is ${known.join(', ')}` : 'nothing is saved yet'}.`,
+      );
     }
     await goBack(lab, tag, `going back to "${word}"`);
   });

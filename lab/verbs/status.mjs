@@ -22,7 +22,9 @@ async function nodeStatus(lab, index) {
   const pid = pidOf(lab, index);
   const base = { name: `node${index}`, address: addressOf(index), broken: lab.broken?.[index] ?? [] };
   if (!pid) return { ...base, state: lab.asleep?.includes(index) ? 'asleep' : 'off' };
-  const status = await withMachine(lab, index, (qmp) => qmp.execute('query-status')).catch(() => ({ status: 'unknown' }));
+  const status = await withMachine(lab, index, (qmp) => qmp.execute('query-status')).catch(() => ({
+    status: 'unknown',
+  }));
   const probe = await onNode(lab, index, PROBE, { nothrow: true, limit: 15_000 });
   const lines = probe.stdout.trim().split('\n');
   const reached = probe.exitCode === 0;
@@ -40,7 +42,7 @@ async function nodeStatus(lab, index) {
 
 function tell(report) {
   const { lab, nodes } = report;
-  const where = lab.netns ? `in the namespace ${lab.netns}` : 'in the machine\'s own network';
+  const where = lab.netns ? `in the namespace ${lab.netns}` : "in the machine's own network";
   const lines = [`The lab "${lab.name}", ${lab.accel === 'kvm' ? 'with KVM' : 'emulated (no KVM)'}, ${where}:`];
   for (const node of nodes) {
     const pool = node.pool ? `pool ${node.pool.name} ${node.pool.health}, ${node.pool.free} free` : 'pool unknown';
@@ -59,16 +61,32 @@ export async function status(values) {
   const name = labName(values);
   const lab = await readLab(name);
   if (!lab) {
-    process.stdout.write(values.json ? `${JSON.stringify({ lab: null, nodes: [] })}\n` : `There is no lab called "${name}"; \`npm run lab -- up\` starts one.\n`);
+    process.stdout.write(
+      values.json
+        ? `${JSON.stringify({ lab: null, nodes: [] })}\n`
+        : `There is no lab called "${name}"; \`npm run lab -- up\` starts one.\n`,
+    );
     return 4;
   }
   const nodes = await Promise.all(indexesOf(lab).map((index) => nodeStatus(lab, index)));
   const dir = runDir(name);
   const report = {
-    lab: { name, netns: lab.netns ?? null, accel: lab.accel, phase: lab.phase, memory: lab.memory, wayOut: Boolean(lab.wayOut) },
+    lab: {
+      name,
+      netns: lab.netns ?? null,
+      accel: lab.accel,
+      phase: lab.phase,
+      memory: lab.memory,
+      wayOut: Boolean(lab.wayOut),
+    },
     nodes,
     saved: (await savedTags(lab, 1)).filter((tag) => tag.startsWith(PREFIX)).map((tag) => tag.slice(PREFIX.length)),
-    files: { sshConfig: sshConfig(lab), knownHosts: `${dir}/known_hosts`, identity: `${dir}/id_ed25519`, nodes: `${dir}/drover.yml` },
+    files: {
+      sshConfig: sshConfig(lab),
+      knownHosts: `${dir}/known_hosts`,
+      identity: `${dir}/id_ed25519`,
+      nodes: `${dir}/drover.yml`,
+    },
   };
   if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else tell(report);

@@ -5,7 +5,7 @@ import { LabError, UsageError } from '../errors.mjs';
 import { baseOf, ensureBase } from '../image.mjs';
 import { claimNetwork, raiseNetwork } from '../network.mjs';
 import { awaitNode, indexesOf, sshConfig, writeAccess } from '../nodes.mjs';
-import { DEFAULT_MEMORY_MB, DEFAULT_NODES, MAX_NODES, MIN_MEMORY_MB, addressOf, runDir } from '../paths.mjs';
+import { addressOf, DEFAULT_MEMORY_MB, DEFAULT_NODES, MAX_NODES, MIN_MEMORY_MB, runDir } from '../paths.mjs';
 import { progress } from '../progress.mjs';
 import { killMachine, pidOf, startMachine } from '../qemu.mjs';
 import { ensureStates, forgetStates, restoreClean } from '../states.mjs';
@@ -30,7 +30,9 @@ async function checkMemory(lab) {
   const freeMb = Math.floor(Number(/MemAvailable:\s+(\d+)/.exec(meminfo)[1]) / 1024);
   const wanted = lab.memory * indexesOf(lab).filter((index) => !pidOf(lab, index)).length;
   if (wanted > freeMb) {
-    throw new LabError(`The nodes need ${wanted} MB of memory and ${freeMb} MB are free; give them less with \`--memory MB\` or fewer with \`--nodes N\`.`);
+    throw new LabError(
+      `The nodes need ${wanted} MB of memory and ${freeMb} MB are free; give them less with \`--memory MB\` or fewer with \`--nodes N\`.`,
+    );
   }
 }
 
@@ -39,7 +41,9 @@ const isUp = (lab) => lab.phase === 'ready' && indexesOf(lab).every((index) => p
 function refuseOtherShape(lab, wanted) {
   for (const [key, value] of Object.entries(wanted)) {
     if (value !== undefined && value !== lab[key]) {
-      throw new LabError(`The lab "${lab.name}" has ${key}=${lab[key]}; run \`npm run lab -- destroy\` first to change that to ${value}.`);
+      throw new LabError(
+        `The lab "${lab.name}" has ${key}=${lab[key]}; run \`npm run lab -- destroy\` first to change that to ${value}.`,
+      );
     }
   }
 }
@@ -49,10 +53,12 @@ async function wake(lab, base) {
   const off = indexesOf(lab).filter((index) => !pidOf(lab, index));
   const stage = progress.stage(`starting ${off.map((index) => `node${index}`).join(', ')}`, { expectedMs: 6000 });
   try {
-    await Promise.all(off.map(async (index) => {
-      const asleep = lab.asleep?.includes(index);
-      await startMachine(lab, index, base, { snapshot: asleep ? ASLEEP : undefined });
-    }));
+    await Promise.all(
+      off.map(async (index) => {
+        const asleep = lab.asleep?.includes(index);
+        await startMachine(lab, index, base, { snapshot: asleep ? ASLEEP : undefined });
+      }),
+    );
     lab.asleep = [];
     await writeLab(lab);
     await Promise.all(off.map((index) => awaitNode(lab, index, BOOT_LIMIT_MS)));
@@ -83,13 +89,25 @@ async function startFresh(lab, base) {
 async function newLab(found, { name, nodes = DEFAULT_NODES, memory = DEFAULT_MEMORY_MB, images }) {
   const base = await ensureBase();
   const netns = name === 'default' ? undefined : name;
-  return { ...found, phase: 'making', name, netns, nodes, memory, images, base: base.hash, ...(await detectAccel(base)) };
+  return {
+    ...found,
+    phase: 'making',
+    name,
+    netns,
+    nodes,
+    memory,
+    images,
+    base: base.hash,
+    ...(await detectAccel(base)),
+  };
 }
 
 function tell(lab, verb) {
   const rows = indexesOf(lab).map((index) => `  node${index}  ${addressOf(index)}`);
   const enter = lab.netns ? `nsenter --net=/run/netns/${lab.netns} ` : '';
-  process.stdout.write(`The lab "${lab.name}" ${verb}.\n${rows.join('\n')}\n  ${enter}ssh -F ${sshConfig(lab)} node1\n  nodes file: ${runDir(lab.name)}/drover.yml\n`);
+  process.stdout.write(
+    `The lab "${lab.name}" ${verb}.\n${rows.join('\n')}\n  ${enter}ssh -F ${sshConfig(lab)} node1\n  nodes file: ${runDir(lab.name)}/drover.yml\n`,
+  );
 }
 
 export async function up(values) {
@@ -105,9 +123,11 @@ export async function up(values) {
   }
   await withLab(name, async () => {
     const found = await readLab(name);
-    const lab = found?.phase === 'ready' ? found : await newLab(found, { name, nodes, memory, images: !values['no-images'] });
+    const lab =
+      found?.phase === 'ready' ? found : await newLab(found, { name, nodes, memory, images: !values['no-images'] });
     if (lab === found) refuseOtherShape(found, { nodes, memory });
-    if (isUp(lab)) { // another `up` was quicker
+    if (isUp(lab)) {
+      // another `up` was quicker
       tell(lab, 'is running already');
       return;
     }

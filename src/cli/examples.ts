@@ -9,6 +9,7 @@ export const examples = {
   watch: ['watch', 'watch -C tutorials/mongodb/3-data-moves'],
   move: ['move db node2', 'move db 172.16.255.251', 'move db node2 --no-apply'],
   deploy: ['deploy deployment.yml application.yml'],
+  demo: ['demo', 'demo --fast', 'demo --json --fast'],
   trust: ['trust node1', 'trust node1 --fingerprint SHA256:Wm3…'],
 } as const;
 
@@ -18,6 +19,7 @@ Examples:
   drover plan                what would change, and why
   drover apply               change it
   drover move db node2       move an application with its data
+  drover demo                all of that on a simulated cluster: needs no nodes and no files
   drover apply --help        every verb has examples of its own
 
 Exit status: 0 as wanted, 1 failed, 2 changes pending (plan --detailed-exitcode), 3 another drover is at it,

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { AppError } from '../model/errors.ts';
 import { closest } from '../view/closest.ts';
 import { apply, watch } from './commands/apply.ts';
+import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { logs, parseCount } from './commands/logs.ts';
 import { move } from './commands/move.ts';
@@ -57,7 +58,7 @@ function addCommonOptions(program: Command): void {
     .option('-d, --deployment <file>', 'deployment file')
     .option('-a, --application <file>', 'application file')
     .option('--inventory <file>', 'drover.yml: how to reach the nodes (beside the files, or $DROVER_INVENTORY)')
-    .option('--json', 'print JSON: one document, or one event a line for apply, deploy and watch')
+    .option('--json', 'print JSON: one document, or one event a line for apply, deploy, watch and demo')
     .option('-q, --quiet', 'print results and failures only')
     .option('-y, --yes', 'ask nothing, the answer is yes')
     .option('--no-color', 'print without colours (also with $NO_COLOR, and where the output is no terminal)');
@@ -114,6 +115,9 @@ function addChangingVerbs(program: Command, run: Run): void {
     .argument('<node>', 'name or address')
     .option('--fingerprint <sha256>', 'accept the key if it has this fingerprint, SHA256:…')
     .action((node: string, options: { fingerprint?: string }) => run((invocation) => trust(invocation, node, options)));
+  verb(program, 'demo', 'watch an application move with its data on a SIMULATED cluster: no nodes, no files')
+    .option('--fast', 'without the delays a person needs to follow')
+    .action(({ fast = false }: { fast?: boolean }) => run((invocation) => demo(invocation, { fast })));
 }
 
 function verb(program: Command, name: keyof typeof examples, description: string): Command {

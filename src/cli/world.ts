@@ -46,6 +46,21 @@ export type HostKeyAnswer =
       readonly accept: () => Promise<string>;
     };
 
+/** A cluster in memory with files in memory, for `drover demo`: nothing outside of this process is touched. */
+export interface Simulation {
+  /** With those files and nodes in place of real ones; everything else as outside. */
+  readonly world: World;
+  /** The application that moves, and the node it moves to. */
+  readonly application: AppName;
+  readonly moveTo: NodeName;
+  /** Writes into the application's volume where it is placed, as the application itself would. */
+  readonly write: (bytes: number) => void;
+  /** How much there is to write for a move that can be watched. */
+  readonly writtenBytes: number;
+  /** Time to read what was printed; rejects when the signal aborts. */
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
 /** Everything the commands need from outside; made in main.ts, and otherwise by tests. */
 export interface World {
   readonly version: string;
@@ -66,6 +81,8 @@ export interface World {
   readonly printProblems: (problems: readonly ConfigProblem[]) => string;
   readonly openEngine: (files: FileChoice) => Promise<Engine>;
   readonly moveApplication: (text: string, app: AppName, node: NodeName) => Promise<EditResult>;
+  /** `fast`: without the delays a person needs to follow. */
+  readonly openSimulation: (fast: boolean) => Promise<Simulation>;
   readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
   /** Keeps a bug's stack; returns the file it is in. */
   readonly logBug: (error: unknown) => Promise<string>;

@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream';
 import { AppError } from '../model/errors.ts';
 
 /** A command and its arguments; never a line for a shell. */
@@ -47,4 +48,23 @@ export function commandFailed(node: string, argv: readonly string[], code: numbe
 function shorten(line: string): string {
   const first = line.split('\n', 1)[0] ?? '';
   return first.length === line.length && line.length <= 200 ? line : `${first.slice(0, 200)}…`;
+}
+
+/** How a single command is run; times in milliseconds. */
+export interface RunOptions {
+  readonly input?: string | Buffer;
+  /** Exit codes that are an answer, not a failure; default [0]. */
+  readonly okCodes?: readonly number[];
+  /** Default: the connection's `commandMs`. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A long-running command. Unread stderr beyond 64 KiB is dropped, its tail is kept. */
+export interface SpawnedCommand {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Never rejects for an exit code; rejects with `connection-failed` when the connection is lost. */
+  readonly done: Promise<{ readonly code: number; readonly stderrTail: string }>;
 }

@@ -17,7 +17,7 @@ import { createZfsStore } from './zfs-store.ts';
  * The nodes of a configuration over SSH: connected when first asked for, one connection and one client each, made
  * again after a loss. Throws what `connect` throws, and `usage` for a node the configuration does not have.
  */
-export function createCluster(config: Config, options: ConnectOptions = {}): Cluster {
+export function createCluster(config: Config, options: ConnectOptions): Cluster {
   const sources = new Map<NodeName, ConnectionSource>();
   const clients = new WeakMap<NodeConnection, NodeClient>();
   const { settings } = config;

@@ -1,7 +1,8 @@
 import type { LockHandle, NodeMutex } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
+import type { SpawnedCommand } from './command.ts';
 import { isRecord, parseJson, textAt } from './json.ts';
-import type { NodeConnection, SpawnedCommand } from './ssh-connection.ts';
+import type { NodeConnection } from './ssh-connection.ts';
 
 const lockFile = '/run/lock/drover.lock';
 const heldCode = 75;

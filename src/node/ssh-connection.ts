@@ -1,30 +1,11 @@
-import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { Client } from 'ssh2';
 import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import type { Argv, CommandResult } from './command.ts';
+import type { Argv, CommandResult, RunOptions, SpawnedCommand } from './command.ts';
 import { type Dialled, dial } from './ssh-dial.ts';
 import { lostConnection } from './ssh-errors.ts';
 import { createExecutor, type Executor } from './ssh-exec.ts';
-
-/** How a single command is run; times in milliseconds. */
-export interface RunOptions {
-  readonly input?: string | Buffer;
-  /** Exit codes that are an answer, not a failure; default [0]. */
-  readonly okCodes?: readonly number[];
-  /** Default: the connection's `commandMs`. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** A long-running command. Unread stderr beyond 64 KiB is dropped, its tail is kept. */
-export interface SpawnedCommand {
-  readonly stdin: Writable;
-  readonly stdout: Readable;
-  readonly stderr: Readable;
-  /** Never rejects for an exit code; rejects with `connection-failed` when the connection is lost. */
-  readonly done: Promise<{ readonly code: number; readonly stderrTail: string }>;
-}
 
 /** The remote side as seen when the connection was made. */
 export interface RemoteSide {
@@ -68,8 +49,8 @@ export interface ConnectOptions {
   readonly commandMs?: number;
   /** Things worth a line that are not failures: no ssh program on this machine, a key that cannot be read. */
   readonly onNote?: (text: string) => void;
-  /** Environment of this process; default `process.env` (HOME, USER, SSH_AUTH_SOCK, PATH). */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Environment of this process: HOME, USER, SSH_AUTH_SOCK, PATH. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /**
@@ -85,7 +66,7 @@ export async function connect(
   const limitMs = options.connectMs ?? 15_000;
   const timeout = AbortSignal.timeout(limitMs);
   const either = AbortSignal.any([signal, timeout]);
-  const context = { node, env: options.env ?? process.env, note: options.onNote ?? (() => undefined) };
+  const context = { node, env: options.env, note: options.onNote ?? (() => undefined) };
   try {
     const dialled = await dial(settings.host ?? node, settings, context, either);
     return await assemble(node, dialled, options.commandMs ?? 60_000, either);

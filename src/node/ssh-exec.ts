@@ -2,9 +2,9 @@ import { constants } from 'node:os';
 import { PassThrough } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { AppError, isAbort } from '../model/errors.ts';
+import type { RunOptions, SpawnedCommand } from './command.ts';
 import { type Argv, type CommandResult, commandFailed, printCommand, tailOf } from './command.ts';
 import { createSlots } from './slots.ts';
-import type { RunOptions, SpawnedCommand } from './ssh-connection.ts';
 import { cancelled, lostConnection } from './ssh-errors.ts';
 
 /** Commands on one client; nothing here knows how it was connected. */

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
+import type { SpawnedCommand } from './command.ts';
 import { printCommand, tailOf } from './command.ts';
-import type { NodeConnection, SpawnedCommand } from './ssh-connection.ts';
+import type { NodeConnection } from './ssh-connection.ts';
 import type { SendResult } from './transfer-relay.ts';
 import * as scripts from './transfer-scripts.ts';
 import { parseFlags } from './zfs-names.ts';

@@ -1,6 +1,7 @@
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { NodeConnection, SpawnedCommand } from './ssh-connection.ts';
+import type { SpawnedCommand } from './command.ts';
+import type { NodeConnection } from './ssh-connection.ts';
 import { zfsArgv } from './zfs-store.ts';
 
 /** How a pipe ended: its own count, whether every part of it succeeded, and what they printed. */

@@ -34,7 +34,7 @@ export async function acceptHostKey(
   options: ConnectOptions,
   signal: AbortSignal,
 ): Promise<Acceptance> {
-  const env = options.env ?? process.env;
+  const { env } = options;
   const note = options.onNote ?? (() => undefined);
   const seen: Seen[] = [];
   const onUntrusted = (target: SshTarget, key: Buffer, verdict: HostKeyVerdict): void => {

@@ -27,7 +27,7 @@ export function readLab(): readonly LabNode[] {
 /** As root, or as another login of the same node. */
 export function connectTo(node: LabNode, user?: string): Promise<NodeConnection> {
   const settings = user === undefined ? node.settings : { ...node.settings, user };
-  return connect(node.name, settings, {}, AbortSignal.timeout(60_000));
+  return connect(node.name, settings, { env: process.env }, AbortSignal.timeout(60_000));
 }
 
 /** A parent of volumes that belongs to one test run. */

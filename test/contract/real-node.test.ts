@@ -196,7 +196,7 @@ function proveCluster(node: LabNode): void {
       nodes: { [node.name]: node.settings },
       settings: defaultSettings,
     };
-    const cluster = createCluster(config);
+    const cluster = createCluster(config, { env: process.env });
     const client = await cluster.node(node.name, signal);
     expect(await cluster.node(node.name, signal)).toBe(client);
     const facts = await client.observe(signal);

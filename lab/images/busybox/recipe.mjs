@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, chmod, mkdir } from 'node:fs/promises';
+import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PASSWD, run, tree, unpackDebianPackage } from '../tools.mjs';
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { PASSWD, goBuild, tree } from '../tools.mjs';
+import { goBuild, PASSWD, tree } from '../tools.mjs';
 
 export default {
   ref: 'drover/mongodb:1.24',

@@ -46,7 +46,14 @@ export async function move(
   return exitCodeOf(outcome);
 }
 
-async function editFile(invocation: Invocation, file: string, config: Config, app: string, to: string): Promise<Edit> {
+/** Edits the deployment file and shows the change. Throws `usage` where the file is written in a way that is not known. */
+export async function editFile(
+  invocation: Invocation,
+  file: string,
+  config: Config,
+  app: string,
+  to: string,
+): Promise<Edit> {
   const { world, options, paint } = invocation;
   const from = nodeOf(config, app);
   const say = (text: string): void => {

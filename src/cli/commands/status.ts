@@ -40,6 +40,7 @@ const beginning = `drover makes several Docker hosts be as two files say, and mo
 Here is no application.yml with a deployment.yml beside it. Either
   go to a folder that has both, or name it:   drover -C DIR
   or see the verbs and their examples:        drover --help
+  or watch it work on a simulated cluster:    drover demo
 `;
 
 const goingOn = `

@@ -8,6 +8,7 @@ import type { World } from '../../../src/cli/world.ts';
 import { moveApplication } from '../../../src/config/edit.ts';
 import { printProblems } from '../../../src/config/problems.ts';
 import { findConfigFiles, readConfig } from '../../../src/config/read-files.ts';
+import { createSimulation } from '../../../src/demo.ts';
 import { createEngine } from '../../../src/engine/engine.ts';
 import { watchFiles } from '../../../src/engine/watch-files.ts';
 import { createMemoryCluster, type MemoryCluster } from '../../../src/node/memory-cluster.ts';
@@ -126,6 +127,7 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
         owner: 'test',
       }),
     moveApplication: async (text, app, node) => moveApplication(text, app, node),
+    openSimulation: async (fast) => createSimulation(worldOf(folder, cluster, listeners, said), fast),
     askHostKey: () => Promise.resolve({ known: true }),
     logBug: () => Promise.resolve('/somewhere/drover.log'),
     // Absolute, unlike in main.ts: the tests' own folder is another one.

@@ -1,0 +1,145 @@
+import type { Engine, PlanResult } from '../../engine/types.ts';
+import { AppError, isAbort } from '../../model/errors.ts';
+import { statusOf } from '../../view/status.ts';
+import { statusLines } from '../../view/status-lines.ts';
+import { formatBytes, nodeTitle } from '../../view/wording.ts';
+import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
+import type { Stops } from '../interrupt.ts';
+import { createRenderer, type Invocation, withEngine } from '../invocation.ts';
+import { printLines } from '../style.ts';
+import type { FileChoice, Simulation } from '../world.ts';
+import { converge } from './apply.ts';
+import { editFile } from './move.ts';
+
+export interface DemoOptions {
+  /** Without the delays a person needs to follow. */
+  readonly fast: boolean;
+}
+
+const first =
+  'SIMULATION: two nodes in memory. No machine, no Docker and no ZFS is touched; times and sizes are made up. ' +
+  'Planner, engine and this output are the real ones.';
+const last = 'SIMULATION: nothing of this was real. For real nodes: `npm start` (Linux, root) or `vagrant up`.';
+
+const readMs = 900;
+
+/** The first tutorial on a simulated cluster: apply, apply again, data, move, status. Says so first and last. */
+export async function demo(invocation: Invocation, { fast }: DemoOptions): Promise<ExitCode> {
+  label(invocation, first);
+  try {
+    const simulation = await invocation.world.openSimulation(fast);
+    const { json, quiet, yes } = invocation.options;
+    // Whatever files are named: here there are only those of the simulation.
+    const inside: Invocation = { ...invocation, world: simulation.world, options: { json, quiet, yes } };
+    return await withEngine(inside, 'gentle', (engine, files, stops) =>
+      play({ invocation: inside, simulation, engine, files, stops }),
+    );
+  } finally {
+    label(invocation, last);
+  }
+}
+
+/** Also with --quiet and as JSON: nobody may take the rest for a real cluster's. */
+function label({ world, options, paint }: Invocation, text: string): void {
+  const event = { at: world.now(), run: 0, type: 'simulation', text };
+  world.terminal.out(options.json ? `${JSON.stringify(event)}\n` : `${paint(text, 'warning')}\n`);
+}
+
+interface Stage {
+  readonly invocation: Invocation;
+  readonly simulation: Simulation;
+  readonly engine: Engine;
+  readonly files: FileChoice;
+  readonly stops: Stops;
+}
+
+type Scene = (stage: Stage) => Promise<ExitCode>;
+
+/** One scene after the other, as long as each ends well and nobody interrupts. */
+async function play(stage: Stage): Promise<ExitCode> {
+  const { simulation, stops } = stage;
+  const scenes: readonly Scene[] = [applyOnce, applyAgain, writeData, moveAway, showStatus];
+  try {
+    for (const scene of scenes) {
+      const code = await scene(stage);
+      if (code !== exitCode.done) return code;
+      if (scene !== showStatus) await simulation.pause(readMs, stops.soft);
+      if (stops.soft.aborted) return exitCode.cancelled;
+    }
+    return exitCode.done;
+  } catch (error) {
+    if (stops.soft.aborted && isAbort(error)) return exitCode.cancelled;
+    throw error;
+  }
+}
+
+/** What one would type to see the same on real nodes. */
+async function typed({ invocation, simulation, stops }: Stage, command: string): Promise<void> {
+  say(invocation, `\n${invocation.paint(`$ drover ${command}`, 'strong')}\n`);
+  await simulation.pause(readMs / 2, stops.soft);
+}
+
+function say({ world, options }: Invocation, text: string): void {
+  if (!options.json && !options.quiet) world.terminal.out(text);
+}
+
+const applyOnce: Scene = async (stage) => {
+  const { invocation, files, simulation, stops } = stage;
+  for (const file of [files.application, files.deployment]) {
+    const text = await invocation.world.readText(file);
+    say(invocation, `\n${invocation.paint(file, 'strong')}\n${text.replace(/^(?=.)/gm, '  ')}`);
+  }
+  await simulation.pause(readMs, stops.soft);
+  await typed(stage, 'apply');
+  return run(stage);
+};
+
+const applyAgain: Scene = async (stage) => {
+  await typed(stage, 'apply');
+  return run(stage);
+};
+
+const run = async ({ invocation, engine, stops }: Stage): Promise<ExitCode> =>
+  exitCodeOf(await converge(invocation, engine, stops));
+
+const writeData: Scene = async ({ invocation, simulation }) => {
+  const { application, write, writtenBytes } = simulation;
+  write(writtenBytes);
+  say(invocation, `\n"${application}" now writes ${formatBytes(writtenBytes)} into its volume.\n`);
+  return exitCode.done;
+};
+
+const moveAway: Scene = async (stage) => {
+  const { invocation, simulation, files } = stage;
+  const { application, moveTo } = simulation;
+  const read = await invocation.world.readConfig(files);
+  if (!read.ok) throw new AppError('internal', 'cannot read the files of the simulation');
+  await typed(stage, `move ${application} ${read.config.nodes[moveTo]?.name ?? nodeTitle(read.config, moveTo)}`);
+  await editFile(invocation, files.deployment, read.config, application, moveTo);
+  return run(stage);
+};
+
+const showStatus: Scene = async (stage) => {
+  await typed(stage, 'status');
+  const seen = await look(stage);
+  if (!seen.ok) throw new AppError('internal', 'cannot read the files of the simulation');
+  const { invocation, simulation } = stage;
+  const { config, state, plan } = seen;
+  if (!invocation.options.json) {
+    const lines = statusLines(statusOf(config, state, plan), config, simulation.world.now());
+    invocation.world.terminal.out(printLines(lines, invocation.paint));
+  }
+  say(invocation, '\n');
+  return exitCode.done;
+};
+
+/** As JSON the observation is told as events, like everything else. */
+async function look({ invocation, engine, stops }: Stage): Promise<PlanResult> {
+  if (!invocation.options.json) return engine.plan(stops.hard);
+  const forget = engine.onEvent(createRenderer(invocation, false).onEvent);
+  try {
+    return await engine.plan(stops.hard);
+  } finally {
+    forget();
+  }
+}
