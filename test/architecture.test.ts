@@ -56,6 +56,13 @@ const allowed: Readonly<Record<string, { readonly values: readonly string[]; rea
   tui: { values: ['model', 'view'], types: ['engine'] },
 };
 
+/**
+ * Where everything is put together, so that nothing else has to know everything: main.ts for real nodes, and demo.ts
+ * for simulated ones, in a file of its own because main.ts loads it for `drover demo` only. Both may import anything;
+ * nobody but main.ts may import them.
+ */
+const compositions: readonly string[] = ['main.ts', 'demo.ts'];
+
 /** The one folder that may know a package. */
 const homes: Readonly<Record<string, string>> = {
   dockerode: 'node',
@@ -86,13 +93,21 @@ describe('the architecture', () => {
     expect(files.flatMap(({ imports }) => imports).length).toBeGreaterThan(50);
   });
 
-  it('has only folders with a rule, and main.ts', () => {
-    const known = [...Object.keys(allowed), 'main.ts'];
+  it('has only folders with a rule, and the two files that put everything together', () => {
+    const known = [...Object.keys(allowed), ...compositions];
     expect(files.filter(({ path }) => !known.includes(folderOf(path))).map(({ path }) => path)).toEqual([]);
   });
 
   it('has imports in one direction only: model <- config, plan, view <- engine <- node, cli, tui <- main', () => {
     expect(files.flatMap(wrongImports)).toEqual([]);
+  });
+
+  it('loads the simulation only when it is asked for, and only from main.ts', () => {
+    const importers = files.flatMap((file) =>
+      file.imports.filter((each) => isLocal(each) && compositions.includes(target(file, each))).map(() => file),
+    );
+    expect(importers.map(({ path }) => path)).toEqual(['main.ts']);
+    expect(importers[0]?.text).toContain("(await import('./demo.ts'))");
   });
 
   it('notices a wrong import', () => {

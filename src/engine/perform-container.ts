@@ -72,14 +72,16 @@ export async function startContainer(
 ): Promise<void> {
   const { node, spec } = action;
   const client = await context.cluster.node(node, signal);
-  const existing = await findContainer(client, spec.application, signal);
+  const [existing, directories] = await Promise.all([
+    findContainer(client, spec.application, signal),
+    findDirectories(client, spec, nodeIdOf(context, node), signal),
+  ]);
   const isRight = existing !== undefined && differences(spec, existing).length === 0;
   if (isActive(existing)) {
     if (isRight) return;
     const what = `cannot start "${spec.application}" on "${node}"`;
     throw new AppError('docker-failed', `${what}: another container of it is ${existing.state}`);
   }
-  const directories = await findDirectories(client, spec, nodeIdOf(context, node), signal);
   if (existing !== undefined && !isRight) await client.containers.remove(spec.application, signal);
   if (!isRight) await client.containers.create(spec, directories, signal);
   await client.containers.start(spec.application, signal);

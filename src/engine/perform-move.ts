@@ -97,11 +97,19 @@ export async function sendFinal(
       `its role is ${before.source.role}, neither frozen nor released`,
     );
   }
-  if (before.target?.resumeToken !== undefined) await finishPartial(pair, context, signal);
+  const isPartial = before.target?.resumeToken !== undefined;
+  if (isPartial) await finishPartial(pair, context, signal);
   const final = before.source.snapshots.at(-1);
   if (final === undefined) throw conflict('send', action.volume, action.from, 'it has no final snapshot');
   // What arrived is compared again by the release, and by the acquire.
-  await sendUpTo(pair, context, final.name, { what: 'final delta', isDown: true }, signal);
+  await sendUpTo(
+    pair,
+    context,
+    final.name,
+    { what: 'final delta', isDown: true },
+    signal,
+    isPartial ? undefined : before,
+  );
 }
 
 /** Both copies end with the same snapshot, and nothing was written to the source since. */

@@ -88,15 +88,19 @@ export interface SendOptions {
   readonly isDown?: boolean;
 }
 
-/** Sends up to `snapshot`, in single increments over every snapshot that some other copy has as its newest. */
+/**
+ * Sends up to `snapshot`, in single increments over every snapshot that some other copy has as its newest. `known` are
+ * both ends where they were read a moment ago: while the application is down every round trip counts.
+ */
 export async function sendUpTo(
   pair: Pair,
   context: StepContext,
   snapshot: string,
   options: SendOptions,
   signal: AbortSignal,
+  known?: Ends,
 ): Promise<void> {
-  const ends = await readEnds(pair, signal);
+  const ends = known ?? (await readEnds(pair, signal));
   const { source } = ends;
   const last = source.snapshots.find(({ name }) => name === snapshot);
   if (last === undefined) throw conflict('send', pair.volume, pair.from, `its snapshot @${snapshot} is gone`);
@@ -121,7 +125,6 @@ async function sendOne(
   const base = findCommonBase(ends.source, ends.target);
   if (base.kind === 'diverged') throw diverged(pair, ends);
   if (base.kind === 'base' && (base.guid === snapshot.guid || compareTxg(base, snapshot) > 0)) return;
-  await pair.source.volumes.hold(ends.source.dataset, snapshot.name, holdTag, signal);
   const baseName = base.kind === 'base' ? base.name : undefined;
   const source: SendSource = {
     kind: 'snapshot',
@@ -130,7 +133,10 @@ async function sendOne(
     ...(baseName === undefined ? {} : { base: baseName }),
   };
   // Also while the application is down: knowing that little is left saves a new connection between the nodes.
-  const totalBytes = await pair.source.volumes.estimate(ends.source.dataset, snapshot.name, baseName, signal);
+  const [totalBytes] = await Promise.all([
+    pair.source.volumes.estimate(ends.source.dataset, snapshot.name, baseName, signal),
+    pair.source.volumes.hold(ends.source.dataset, snapshot.name, holdTag, signal),
+  ]);
   const dataset = ends.target?.dataset ?? pair.target.volumes.datasetName(pair.volume, ends.source.application);
   await transfer(
     pair,
@@ -204,11 +210,12 @@ async function confirm(pair: Pair, context: StepContext, guid: string, signal: A
       `its newest snapshot has guid ${arrived?.guid ?? 'none'}, not ${guid}`,
     );
   }
-  await pair.target.volumes.hold(target.dataset, arrived.name, holdTag, signal);
-  if (factsOf(context.state, pair.from)?.capabilities.bookmarks !== false) {
-    const sent = source.snapshots.find((one) => one.guid === guid);
-    if (sent !== undefined) await pair.source.volumes.bookmark(source.dataset, sent.name, sent.name, signal);
-  }
+  const hasBookmarks = factsOf(context.state, pair.from)?.capabilities.bookmarks !== false;
+  const sent = hasBookmarks ? source.snapshots.find((one) => one.guid === guid) : undefined;
+  await Promise.all([
+    pair.target.volumes.hold(target.dataset, arrived.name, holdTag, signal),
+    sent === undefined ? undefined : pair.source.volumes.bookmark(source.dataset, sent.name, sent.name, signal),
+  ]);
 }
 
 /**

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { SendSource, TransferRequest, TransferResult } from '../engine/node-client.ts';
 import type { NodeName, Settings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { properties } from '../model/names.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { probeRoute, type Route, sendDirect } from './transfer-direct.ts';
 import { type SendResult, sendThroughHere } from './transfer-relay.ts';
@@ -72,6 +73,8 @@ const neverBegan = (result: SendResult): boolean => result.lost && result.bytes 
 
 interface Job {
   readonly dataset: string | undefined;
+  /** The volume's send flags where the caller knows them; they never change. */
+  readonly flags: string | undefined;
   readonly sendArgs: (flags: readonly string[]) => readonly string[];
   readonly receiveArgs: readonly string[];
 }
@@ -80,6 +83,7 @@ function toJob(request: TransferRequest, root: string): Job {
   const { source } = request;
   return {
     dataset: source.kind === 'resume' ? undefined : checkDataset(source.dataset, root),
+    flags: request.properties[properties.flags],
     sendArgs: sendArgs(source),
     receiveArgs: receiveArgs(request, root),
   };
@@ -113,7 +117,7 @@ async function relay(
   progress: (doneBytes: number) => void,
   signal: AbortSignal,
 ): Promise<SendResult> {
-  const flags = job.dataset === undefined ? [] : await readFlags(source.connection, job.dataset, signal);
+  const flags = await flagsOf(source.connection, job, signal);
   const send = ['send', ...job.sendArgs(flags)];
   return sendThroughHere(source.connection, target.connection, send, job.receiveArgs, progress, signal);
 }
@@ -134,7 +138,13 @@ function direct(
   );
 }
 
-async function readFlags(source: NodeConnection, dataset: string, signal: AbortSignal): Promise<readonly string[]> {
+async function flagsOf(
+  source: NodeConnection,
+  { dataset, flags }: Job,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (dataset === undefined) return [];
+  if (flags !== undefined) return parseFlags(flags);
   const { stdout } = await zfs(source, ['get', '-H', '-s', 'local', '-o', 'value', 'drover:flags', dataset], signal);
   return parseFlags(stdout.trim());
 }

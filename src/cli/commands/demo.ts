@@ -16,18 +16,18 @@ export interface DemoOptions {
   readonly fast: boolean;
 }
 
-const first =
-  'SIMULATION: two nodes in memory. No machine, no Docker and no ZFS is touched; times and sizes are made up. ' +
-  'Planner, engine and this output are the real ones.';
+const first = 'SIMULATION: two nodes in memory; no machine, no Docker and no ZFS is touched.';
+const explanation = 'Planner, engine and output are the real ones; times and sizes are made up.\n';
 const last = 'SIMULATION: nothing of this was real. For real nodes: `npm start` (Linux, root) or `vagrant up`.';
 
 const readMs = 900;
 
 /** The first tutorial on a simulated cluster: apply, apply again, data, move, status. Says so first and last. */
 export async function demo(invocation: Invocation, { fast }: DemoOptions): Promise<ExitCode> {
+  const simulation = await invocation.world.openSimulation(fast);
   label(invocation, first);
+  say(invocation, explanation);
   try {
-    const simulation = await invocation.world.openSimulation(fast);
     const { json, quiet, yes } = invocation.options;
     // Whatever files are named: here there are only those of the simulation.
     const inside: Invocation = { ...invocation, world: simulation.world, options: { json, quiet, yes } };

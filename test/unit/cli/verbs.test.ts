@@ -393,6 +393,7 @@ describe('usage', () => {
       .filter((verb) => verb !== 'drover');
     expect(verbs.toSorted()).toEqual([
       'apply',
+      'demo',
       'deploy',
       'doctor',
       'logs',
