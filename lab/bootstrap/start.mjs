@@ -6,7 +6,14 @@ import { ensureBuilt, ensurePackages, program } from './prepare.mjs';
 import { hand, keep, root, wasInterrupted } from './run.mjs';
 
 const say = (text = '') => process.stdout.write(`${text}\n`);
-const drover = (...args) => hand(process.execPath, [program, ...args]);
+// A lab in a namespace of its own (DROVER_LAB=NAME) is reached from inside it only.
+const lab = process.env.DROVER_LAB;
+const inside = lab === undefined || lab === '' || lab === 'default' ? [] : ['nsenter', `--net=/run/netns/${lab}`];
+const wordsOf = (args) => [...inside, process.execPath, program, ...args];
+const drover = (...args) => {
+  const [file, ...rest] = wordsOf(args);
+  return hand(file, rest);
+};
 
 /** The folder with the application whose data moves. */
 const folders = [join('tutorials', 'mongodb'), join('tutorials', 'mongodb', '3-data-moves')];
@@ -29,17 +36,18 @@ export async function start() {
 }
 
 /** The reason names the other way to real nodes; until then a simulated cluster shows what would happen on them. */
-async function withoutLab(reason) {
+export async function withoutLab(reason) {
   say(reason);
   say('Meanwhile, this is drover on a simulated cluster (again: `npm run -s drover -- demo`):');
   say();
-  const shown = await drover('demo');
+  const shown = await hand(process.execPath, [program, 'demo']);
   // Nothing runs: whoever started this from a script must not take the simulation for the lab.
   return shown === 130 ? 130 : 1;
 }
 
 async function sayWhatNext() {
-  const { stdout } = await keep(process.execPath, [program, 'status', '-C', folder, '--json']);
+  const [file, ...rest] = wordsOf(['status', '-C', folder, '--json']);
+  const { stdout } = await keep(file, rest);
   const { applications, nodes } = JSON.parse(stdout);
   const app = applications.find(({ wanted }) => wanted !== undefined);
   if (app === undefined) return;

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -60,5 +60,35 @@ describe('bootstrap.mjs', () => {
       );
     });
     expect(ran).toEqual({ code: 64, err: '"fly" is no verb; there are start, test, lab, drover, cases.\n' });
+  });
+});
+
+describe('npm start where the lab cannot run', () => {
+  it('says why, names the other way, and shows the simulation as one; Ctrl-C ends it', {
+    timeout: 60_000,
+  }, async () => {
+    execFileSync(process.execPath, [join(root, 'lab', 'build.mjs')]);
+    const script = `
+      const { labSupport } = await import(process.argv[1] + '/lab/support.mjs');
+      const { withoutLab } = await import(process.argv[1] + '/lab/bootstrap/start.mjs');
+      process.exitCode = await withoutLab(labSupport({ platform: 'plan9' }).reason);`;
+    // In a group of its own, as a terminal would send Ctrl-C to all of it.
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script, root], { detached: true });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    let out = '';
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (chunk) => {
+        out += String(chunk);
+        if (out.includes('drover apply')) resolve();
+      });
+      child.once('close', () => resolve());
+    });
+    process.kill(-(child.pid ?? 0), 'SIGINT');
+    expect(await ended).toBe(130);
+    const [reason, offer, , label] = out.split('\n');
+    expect(reason).toBe('The lab runs on Linux only, and this is plan9; use the Vagrant way instead: `vagrant up`.');
+    expect(offer).toContain('simulated cluster');
+    expect(label).toMatch(/^SIMULATION: /);
+    expect(out.trimEnd().split('\n').at(-1)).toMatch(/^SIMULATION: /);
   });
 });
