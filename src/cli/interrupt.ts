@@ -1,3 +1,4 @@
+import { allowManyListeners } from '../model/many-listeners.ts';
 import type { World } from './world.ts';
 
 export interface Stops {
@@ -18,6 +19,7 @@ export async function withInterrupts<T>(
 ): Promise<T> {
   const hard = new AbortController();
   const soft = new AbortController();
+  for (const { signal } of [hard, soft]) allowManyListeners(signal);
   const forget = world.onInterrupt(() => {
     if (manner === 'gentle' && !soft.signal.aborted) {
       world.terminal.err('finishing the steps under way … (Ctrl-C again to stop now)\n');

@@ -1,6 +1,7 @@
 import type { ClusterState } from '../model/cluster.ts';
 import type { Config, LoadResult } from '../model/config.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
+import { allowManyListeners } from '../model/many-listeners.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { createClusterCache } from './cluster-cache.ts';
 import { type ConvergeInput, converge, forecastAll, observeAll } from './converge.ts';
@@ -114,6 +115,7 @@ function createCore(deps: EngineDeps) {
 function createBackground(core: Core, watch: Watch) {
   const running = new Set<Promise<unknown>>();
   const closing = new AbortController();
+  allowManyListeners(closing.signal);
   const start = (): void => {
     const started: Promise<unknown> = core
       .convergeNow({ hard: closing.signal, soft: never })

@@ -1,6 +1,7 @@
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, isAbort, toReport } from '../model/errors.ts';
 import type { StepOutcome } from '../model/events.ts';
+import { allowManyListeners } from '../model/many-listeners.ts';
 import { type Action, nodesOf, type Plan, type Step, type StepId } from '../model/plan.ts';
 import { lockLost } from './locks.ts';
 import { perform } from './perform.ts';
@@ -97,7 +98,8 @@ async function attempt(run: Run, step: Step): Promise<StepOutcome> {
   const { context, signals } = run;
   const lost = AbortSignal.any(guardedNodes(step.action).flatMap((node) => signals.lost?.(node) ?? []));
   const stops = resumable.has(step.action.kind) ? [signals.soft] : [];
-  const signal = AbortSignal.any([signals.hard, lost, ...stops]);
+  // A new volume is looked for on every node at once.
+  const signal = allowManyListeners(AbortSignal.any([signals.hard, lost, ...stops]));
   let startedAt = context.now();
   try {
     await withPlaces(run, step, signal, async () => {

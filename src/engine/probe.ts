@@ -1,4 +1,5 @@
 import type { NodeName } from '../model/config.ts';
+import { allowManyListeners } from '../model/many-listeners.ts';
 import type { Probe } from './types.ts';
 
 export interface ProbeOptions {
@@ -13,6 +14,8 @@ const everyMs = 100;
 /** Connects to every port on every node, ten times a second, until stopped; then says how many were refused. */
 export function startProbing({ probe, nodes, ports, sleep }: ProbeOptions): () => Promise<number> {
   const end = new AbortController();
+  // Each probe of a held port waits until the end.
+  allowManyListeners(end.signal);
   let refused = 0;
   const ask = async (node: NodeName, port: number): Promise<void> => {
     try {

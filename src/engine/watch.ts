@@ -1,6 +1,7 @@
 import type { Config, NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
+import { allowManyListeners } from '../model/many-listeners.ts';
 import type { Plan } from '../model/plan.ts';
 import type { RunSignals } from './execute.ts';
 import type { Cluster } from './node-client.ts';
@@ -54,7 +55,7 @@ export function createWatch(input: WatchInput): Watch {
 function createSession(input: WatchInput, hard: AbortSignal, soft: AbortSignal) {
   const { deps } = input;
   const inner = new AbortController();
-  const over = AbortSignal.any([hard, soft, inner.signal]);
+  const over = allowManyListeners(AbortSignal.any([hard, soft, inner.signal]));
   const marks = createMarks(over);
   const files = createFileReader(input);
   let isRunning = false;

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Client } from 'ssh2';
 import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { allowManyListeners } from '../model/many-listeners.ts';
 import type { Argv, CommandResult, RunOptions, SpawnedCommand } from './command.ts';
 import { type Dialled, dial } from './ssh-dial.ts';
 import { lostConnection } from './ssh-errors.ts';
@@ -94,7 +95,7 @@ async function assemble(
     cause = error;
   });
   client.once('close', () => gone.abort(lostConnection(node, cause)));
-  const closed = gone.signal;
+  const closed = allowManyListeners(gone.signal);
   try {
     const asLogin = createExecutor({ node, client, closed, isRoot: true, commandMs });
     const isRoot = (await asLogin.run(['id', '-u'], { signal })).stdout.trim().split('\n').at(-1) === '0';

@@ -9,6 +9,7 @@ import type { NodeSettings } from '../../../src/model/config.ts';
 import { fingerprint } from '../../../src/node/known-hosts.ts';
 import { connect, type NodeConnection } from '../../../src/node/ssh-connection.ts';
 import { acceptHostKey } from '../../../src/node/trust.ts';
+import { warningsDuring } from '../../fakes/warnings.ts';
 import { noSshd, type PrivateSshd, startSshd } from '../../support/private-sshd.ts';
 
 if (noSshd !== undefined) console.log(`skipped: SSH connections: ${noSshd}`);
@@ -83,6 +84,17 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
     test('a script gets its arguments, and commands in it cannot eat it as their input', async () => {
       const result = await (await open()).script('cat; echo "$1/$2"', ["o'ne", '$2']);
       expect(result.stdout).toBe("o'ne/$2\n");
+    });
+
+    test('many sockets and commands on one connection are no leak', async () => {
+      const connection = await open();
+      const warnings = await warningsDuring(async () => {
+        const commands = Array.from({ length: 12 }, () => connection.run(['sleep', '0.1']));
+        const sockets = Array.from({ length: 12 }, () => connection.openUnixSocket('/nowhere'));
+        expect((await Promise.allSettled(sockets)).every(({ status }) => status === 'rejected')).toBe(true);
+        await Promise.all(commands);
+      });
+      expect(warnings).toEqual([]);
     });
 
     test('a command over its time is ended on the node', async () => {
