@@ -21,8 +21,8 @@ const folder = folders.find((each) => existsSync(join(root, each, 'application.y
 
 export async function start() {
   const support = labSupport();
+  if (!support.ok) return withoutLab(support.reason, ensureBuilt);
   await ensureBuilt();
-  if (!support.ok) return withoutLab(support.reason);
   await ensurePackages();
   const up = await hand(process.execPath, [join(root, 'lab', 'lab.mjs'), 'up']);
   if (up !== 0 || wasInterrupted()) return up || 130;
@@ -36,8 +36,9 @@ export async function start() {
 }
 
 /** The reason names the other way to real nodes; until then a simulated cluster shows what would happen on them. */
-export async function withoutLab(reason) {
+export async function withoutLab(reason, prepare) {
   say(reason);
+  await prepare();
   say('Meanwhile, this is drover on a simulated cluster (again: `npm run -s drover -- demo`):');
   say();
   const shown = await hand(process.execPath, [program, 'demo']);

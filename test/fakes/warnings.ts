@@ -1,16 +1,12 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { vi } from 'vitest';
 
-/** Every warning Node.js would print while `work` runs. */
+/** Every warning Node.js would print while `work` runs; none of them is. */
 export async function warningsDuring(work: () => Promise<unknown>): Promise<readonly string[]> {
-  const seen: string[] = [];
-  const note = ({ name, message }: Error): void => void seen.push(`${name}: ${message}`);
-  process.on('warning', note);
+  const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
   try {
     await work();
-    // They are told a turn later.
-    await turn();
-    return seen;
+    return emit.mock.calls.map(([warning]) => String(warning));
   } finally {
-    process.off('warning', note);
+    emit.mockRestore();
   }
 }

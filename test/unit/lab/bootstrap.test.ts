@@ -71,7 +71,7 @@ describe('npm start where the lab cannot run', () => {
     const script = `
       const { labSupport } = await import(process.argv[1] + '/lab/support.mjs');
       const { withoutLab } = await import(process.argv[1] + '/lab/bootstrap/start.mjs');
-      process.exitCode = await withoutLab(labSupport({ platform: 'plan9' }).reason);`;
+      process.exitCode = await withoutLab(labSupport({ platform: 'plan9' }).reason, async () => {});`;
     // In a group of its own, as a terminal would send Ctrl-C to all of it.
     const child = spawn(process.execPath, ['--input-type=module', '-e', script, root], { detached: true });
     const ended = new Promise((resolve) => child.once('close', resolve));
