@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { echoUdp } from './clients.ts';
 import { drover, type Folder, folderWith, labIsThere, node1, node2, onNode, resetLab } from './lab.ts';
 
 const application = `version: 1
@@ -44,6 +45,12 @@ describe.skipIf(!labIsThere)('applying twice', () => {
     expect(ran.stdout + ran.stderr).not.toContain('not on any screen');
     const environment = await onNode(node2, 'docker inspect -f "{{json .Config.Env}}" drover-front');
     expect(environment).toContain(`STORE_PORT_80_TCP=tcp://${node2}:8000`);
+  });
+
+  it.each([node1, node2])('answers through %s, by TCP and by UDP', async (node) => {
+    const answer = await fetch(`http://${node}:8000/`, { signal: AbortSignal.timeout(30_000) });
+    expect(Number.parseInt(await answer.text(), 10)).toBeGreaterThan(0);
+    expect(await echoUdp(node, 8002, 'hello')).toBe('hello');
   });
 
   it('does nothing the second time: no step, and no trace on any node', async () => {

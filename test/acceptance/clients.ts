@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 
 export interface ClientReport {
@@ -62,5 +63,27 @@ function connectOnce(host: string, port: number, limitMs: number, counts: Counts
       else if (connected) counts.cut += 1;
       resolve();
     });
+  });
+}
+
+/** Sends a datagram, again every second, until one comes back; throws after ten. */
+export function echoUdp(host: string, port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    let sent = 0;
+    const send = (): void => {
+      sent += 1;
+      if (sent > 10) end(() => reject(new Error(`no answer from ${host}:${port}/udp`)));
+      else socket.send(text, port, host);
+    };
+    const timer = setInterval(send, 1_000);
+    const end = (then: () => void): void => {
+      clearInterval(timer);
+      socket.close();
+      then();
+    };
+    socket.on('message', (answer) => end(() => resolve(answer.toString('utf8'))));
+    socket.on('error', (error) => end(() => reject(error)));
+    send();
   });
 }
