@@ -20,6 +20,8 @@ describe.skipIf(!labIsThere)('moving a writer under load', () => {
     await folder.deploy({ [node1]: ['writer'], [node2]: [] });
     const ran = await drover(['apply'], folder.path);
     expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
+    // Enough that the first copy is worth a connection between the nodes; small deltas go over the open ones.
+    await onNode(node1, 'head -c 8M /dev/urandom > /var/lib/drover/volumes/writer-*/data/ballast');
   });
   afterAll(() => folder.remove());
 
@@ -39,6 +41,8 @@ describe.skipIf(!labIsThere)('moving a writer under load', () => {
       const ran = await drover(['move', 'writer', to], folder.path);
       const reports = await Promise.all(clients.map((client) => client.stop()));
       expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
+      if (move === 1) expect(ran.stdout).toContain('node to node');
+      console.log(ran.stdout.slice(ran.stdout.indexOf('"writer" moved')).trim());
       for (const { answers, ...counts } of reports) {
         seen.push(...answers);
         console.log(`move ${move} to ${to}: ${JSON.stringify({ ...counts, answered: answers.length })}`);
