@@ -60,7 +60,7 @@ export function createReceiptBook(): ReceiptBook {
       if (entry === undefined) return;
       entry.bytes.push(bytes);
       // One stream through this machine is worth knowing, also among direct ones.
-      entry.mode = entry.mode === 'relay' ? 'relay' : mode;
+      entry.mode = entry.mode === 'none' || entry.mode === mode ? mode : 'both';
     },
     see,
     refused: (app, count) => {

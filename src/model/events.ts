@@ -27,7 +27,8 @@ export interface MoveReceipt {
   readonly rounds: number;
   /** Bytes of each send, the final delta last, counted in the pipe. */
   readonly bytes: readonly number[];
-  readonly mode: 'direct' | 'relay' | 'none';
+  /** `both`: large parts node to node, small ones through the controlling machine. */
+  readonly mode: 'direct' | 'relay' | 'both' | 'none';
   readonly totalMs: number;
   /** From the stop to the new container answering; absent for bare volumes. */
   readonly downtimeMs?: number;

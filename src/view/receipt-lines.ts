@@ -13,10 +13,16 @@ export function receiptLines(receipt: MoveReceipt, names: Names): readonly Line[
   ];
 }
 
+const ways = {
+  direct: 'node to node',
+  relay: 'through this machine',
+  both: 'node to node, the small rest through this machine,',
+} as const;
+
 function sent({ bytes, mode, rounds }: MoveReceipt): string {
   if (mode === 'none' || bytes.length === 0) return 'sent      nothing: the copy there was up to date';
   const total = bytes.reduce((sum, each) => sum + each, 0);
-  const way = mode === 'direct' ? 'node to node' : 'through this machine';
+  const way = ways[mode];
   const each = bytes.map(formatBytes).join(' + ');
   return `sent      ${formatBytes(total)} ${way} in ${count(rounds, 'round')}${bytes.length > 1 ? ` (${each})` : ''}`;
 }
