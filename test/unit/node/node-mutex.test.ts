@@ -51,7 +51,7 @@ describe.skipIf(noLock !== undefined)('over a private sshd', () => {
       `import { connect } from '${source}ssh-connection.ts';
 import { createNodeMutex } from '${source}node-mutex.ts';
 const signal = new AbortController().signal;
-const connection = await connect('node1', ${JSON.stringify(sshd.settings)}, {}, signal);
+const connection = await connect('node1', ${JSON.stringify(sshd.settings)}, { env: process.env }, signal);
 await createNodeMutex(connection, ${JSON.stringify(file)}).acquire('the killed one', signal);
 console.log('locked');
 `,
