@@ -21,7 +21,7 @@ describe.skipIf(!labIsThere)('moving a writer under load', () => {
     const ran = await drover(['apply'], folder.path);
     expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
     // Enough that the first copy is worth a connection between the nodes; small deltas go over the open ones.
-    await onNode(node1, 'head -c 8M /dev/urandom > /var/lib/drover/volumes/writer-*/data/ballast');
+    await onNode(node1, 'cd /var/lib/drover/volumes/writer-*/data && head -c 8M /dev/urandom > ballast');
   });
   afterAll(() => folder.remove());
 
