@@ -18,7 +18,7 @@ export function startClient(
   host: string,
   port: number,
   perSecond: number,
-  limitMs = 60_000,
+  limitMs = 150_000,
 ): { stop(): Promise<ClientReport> } {
   const counts: Counts = { attempts: 0, refused: 0, timedOut: 0, cut: 0, longestWaitMs: 0, answers: [] };
   const open = new Set<Promise<void>>();
