@@ -1,5 +1,4 @@
 /** `npm start`: the lab with the first tutorial running in it, or the reason why not. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { labSupport } from '../support.mjs';
 import { ensureBuilt, ensurePackages, program } from './prepare.mjs';
@@ -16,8 +15,7 @@ const drover = (...args) => {
 };
 
 /** The folder with the application whose data moves. */
-const folders = [join('tutorials', 'mongodb'), join('tutorials', 'mongodb', '3-data-moves')];
-const folder = folders.find((each) => existsSync(join(root, each, 'application.yml'))) ?? folders[1];
+const folder = join('tutorials', 'mongodb', '3-data-moves');
 
 export async function start() {
   const support = labSupport();

@@ -82,7 +82,7 @@ export async function finishPartial(pair: Pair, context: StepContext, signal: Ab
   return true;
 }
 
-/** A send while the application is stopped leaves out what only saves space or shows a percentage. */
+/** A send while the application is stopped leaves out what only saves space. */
 export interface SendOptions {
   readonly what: string;
   readonly isDown?: boolean;
