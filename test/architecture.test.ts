@@ -74,6 +74,7 @@ const homes: Readonly<Record<string, string>> = {
   commander: 'cli',
   ink: 'tui',
   react: 'tui',
+  'string-width': 'tui',
 };
 
 function wrongImports(file: SourceFile): readonly string[] {

@@ -1,9 +1,10 @@
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type {
   Container,
   ContainerSpec,
   NetworkTable,
   NodeFacts,
+  NodeFigures,
   PortKey,
   Proxy,
   Volume,
@@ -53,6 +54,8 @@ export interface TransferResult {
 
 export interface NodeClient {
   readonly node: NodeName;
+  /** Load, memory, pool, and these containers' use: one cheap command. Reads only. */
+  figures(containers: readonly string[], signal: AbortSignal): Promise<NodeFigures>;
   /** Everything the planner needs, in as few round trips as possible. Reads only. */
   observe(signal: AbortSignal): Promise<NodeFacts>;
   readonly containers: ContainerRuntime;
@@ -92,7 +95,57 @@ export interface ContainerRuntime {
   remove(app: AppName, signal: AbortSignal): Promise<void>;
   logs(app: AppName, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
   /** Container events of this node until aborted; ends (without error) when the connection does. */
-  events(signal: AbortSignal): AsyncIterable<{ readonly action: string; readonly application?: AppName }>;
+  events(signal: AbortSignal): AsyncIterable<ContainerEvent>;
+  /** Docker's exec with its hijacked stream; ends when the program does or the signal aborts. */
+  exec(app: AppName, options: ExecOptions, signal: AbortSignal): Promise<ExecSession>;
+}
+
+export interface ContainerEvent {
+  readonly action: string;
+  readonly container?: string;
+  readonly application?: AppName;
+  readonly exitCode?: number;
+}
+
+export interface ExecOptions {
+  /** Absent: `/bin/sh`, or bash where the container has it. */
+  readonly command?: readonly string[];
+  readonly tty: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+export interface ExecSession {
+  /** With a terminal both streams are one; without, standard error is apart. */
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr?: Readable;
+  resize(columns: number, rows: number): Promise<void>;
+  /** The program's exit code. */
+  readonly ended: Promise<number>;
+}
+
+/** One dataset below drover's root as `zfs list -p` and `zfs holds` show it. */
+export interface ZfsDataset {
+  readonly name: string;
+  readonly volume?: VolumeId;
+  readonly application?: AppName;
+  readonly role?: VolumeRole;
+  readonly usedBytes: number;
+  readonly referencedBytes: number;
+  readonly compressRatio?: number;
+  readonly createdAt: number;
+  readonly snapshots: readonly ZfsSnapshot[];
+}
+
+export interface ZfsSnapshot {
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly usedBytes: number;
+  readonly referencedBytes: number;
+  /** Tags that keep it from being destroyed. */
+  readonly holds: readonly string[];
 }
 
 export interface LogOptions {
@@ -161,6 +214,15 @@ export interface VolumeStore {
     token: string,
     signal: AbortSignal,
   ): Promise<{ readonly toGuid: string; readonly toName: string; readonly remainingBytes?: number } | undefined>;
+  /** Everything below the root in detail; slower than `list`, asked when somebody looks. */
+  details(signal: AbortSignal): Promise<readonly ZfsDataset[]>;
+  /** `zfs clone` to a dataset below the root, read-only, not mounted, without a role. Throws where it exists. */
+  clone(dataset: string, snapshot: string, target: string, signal: AbortSignal): Promise<void>;
+  /**
+   * In one transaction group: `target` (a clone) becomes the volume, role owner, the next epoch; `dataset` (frozen, not
+   * mounted) becomes a retired dataset of another volume id. Both or neither happen.
+   */
+  swap(dataset: string, target: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface NetworkControl {

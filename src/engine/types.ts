@@ -1,9 +1,9 @@
 import type { ClusterState } from '../model/cluster.ts';
-import type { AppName, Config, ConfigProblem, LoadResult, NodeName } from '../model/config.ts';
-import type { EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
+import type { AppName, Config, ConfigProblem, LoadResult, NodeName, VolumeId } from '../model/config.ts';
+import type { ApplyPolicy, EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
-import type { Cluster, LogLine, LogOptions } from './node-client.ts';
+import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions, ZfsDataset } from './node-client.ts';
 
 /** Everything the engine needs from outside; tests and `demo` give other ones. */
 export interface EngineDeps {
@@ -60,6 +60,12 @@ export interface Engine {
   /** Converges now and after every change of the files or drift of the nodes, newest wins, until aborted. */
   watch(signal: AbortSignal, soft?: AbortSignal): Promise<void>;
   logs(app: AppName, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine & { readonly node: NodeName }>;
+  /**
+   * Keeps nodes, containers, pools and figures fresh, cheaply, until aborted: what changes on a node is in the store
+   * within two seconds, also that it stopped answering. Reads only.
+   */
+  monitor(signal: AbortSignal): Promise<void>;
+  readonly acts: Acts;
   send(command: EngineCommand): void;
   close(): Promise<void>;
 }
@@ -67,7 +73,47 @@ export interface Engine {
 export type EngineCommand =
   | { readonly type: 'approve'; readonly revision: string }
   | { readonly type: 'retry' }
-  | { readonly type: 'cancel' };
+  /** Stops the run that is under way at the next safe point. */
+  | { readonly type: 'cancel' }
+  /** Drops a plan that waits for approval; the files stay as they are. */
+  | { readonly type: 'decline' }
+  | { readonly type: 'policy'; readonly policy: ApplyPolicy }
+  /** Observe everything now. */
+  | { readonly type: 'refresh' }
+  /** What the screen shows: containers of these applications are measured, others are not. */
+  | { readonly type: 'visible'; readonly apps: readonly AppName[] };
+
+/**
+ * What a person does to an application outside the plan. Each looks first, takes the nodes' locks where it changes
+ * something, says `act-finished`, and throws AppError.
+ */
+export interface Acts {
+  restart(app: AppName, signal: AbortSignal): Promise<void>;
+  /** Stays stopped until it is started, or the files change: `watch` does not undo it. */
+  stop(app: AppName, signal: AbortSignal): Promise<void>;
+  start(app: AppName, signal: AbortSignal): Promise<void>;
+  /** Of each of its volumes, by the owner; the name has the form `user-…`. */
+  snapshot(app: AppName, name: string | undefined, signal: AbortSignal): Promise<readonly SnapshotRef[]>;
+  /** A new dataset with the snapshot's content, beside the volume, which is not touched. Returns its name. */
+  cloneSnapshot(snapshot: SnapshotRef, signal: AbortSignal): Promise<string>;
+  /**
+   * The application continues with the snapshot's content: stop, keep the present data as a retired dataset, swap,
+   * start. Nothing is destroyed. Returns the name of the dataset that has the present data.
+   */
+  rollBack(app: AppName, snapshot: SnapshotRef, signal: AbortSignal): Promise<string>;
+  /** Datasets, snapshots and holds below drover's root, with what the cheap observation leaves out. */
+  zfs(node: NodeName, signal: AbortSignal): Promise<readonly ZfsDataset[]>;
+  /** A program in the application's container, where it runs now, over Docker's exec stream. */
+  exec(app: AppName, options: ExecOptions, signal: AbortSignal): Promise<ExecSession>;
+}
+
+export interface SnapshotRef {
+  readonly node: NodeName;
+  readonly volume: VolumeId;
+  readonly dataset: string;
+  /** The part after `@`. */
+  readonly snapshot: string;
+}
 
 export interface Store<T> {
   getSnapshot(): T;

@@ -54,6 +54,29 @@ export interface ZfsCapabilities {
   readonly largeBlocks: boolean;
 }
 
+/** What is cheap enough to be asked of a node every second or two, beside its facts. */
+export interface NodeFigures {
+  /** Milliseconds since 1970, this machine's clock. */
+  readonly at: number;
+  readonly roundTripMs: number;
+  readonly cores: number;
+  /** 0 to 100 over all cores, since the figures before; absent in the first ones. */
+  readonly cpuPercent?: number;
+  readonly load1: number;
+  readonly memoryTotalBytes: number;
+  readonly memoryUsedBytes: number;
+  readonly pool: PoolFacts;
+  /** By container name; only of containers somebody looks at. */
+  readonly containers: Readonly<Record<string, ContainerFigures>>;
+}
+
+export interface ContainerFigures {
+  /** As `docker stats`: 100 is one core. */
+  readonly cpuPercent: number;
+  /** Without the page cache, as `docker stats`. */
+  readonly memoryBytes: number;
+}
+
 export interface Container {
   readonly id: string;
   readonly name: string;

@@ -1,4 +1,4 @@
-import type { NodeState } from './cluster.ts';
+import type { NodeFigures, NodeState } from './cluster.ts';
 import type { AppName, Config, ConfigProblem, NodeName, VolumeId } from './config.ts';
 import type { ErrorReport } from './errors.ts';
 import type { Blocker, MoveForecast, Plan, StepId } from './plan.ts';
@@ -58,4 +58,33 @@ export type EngineEventBody =
   | { readonly type: 'step-output'; readonly step: StepId; readonly line: string }
   | { readonly type: 'move-finished'; readonly receipt: MoveReceipt }
   | { readonly type: 'retrying'; readonly inMs: number; readonly error: ErrorReport }
-  | { readonly type: 'run-finished'; readonly outcome: RunOutcome };
+  | { readonly type: 'run-finished'; readonly outcome: RunOutcome }
+  | { readonly type: 'figures'; readonly node: NodeName; readonly figures: NodeFigures }
+  | {
+      /** Something a daemon told: `die`, `start`, `health_status: unhealthy`, `oom`… */
+      readonly type: 'container-event';
+      readonly node: NodeName;
+      readonly container: string;
+      readonly application?: AppName;
+      readonly action: string;
+      readonly exitCode?: number;
+    }
+  /** A command as it was run on a node, secrets left out: for the command log. */
+  | { readonly type: 'command'; readonly node: NodeName; readonly text: string }
+  | { readonly type: 'policy-changed'; readonly policy: ApplyPolicy }
+  /** Nothing of this plan is done before somebody approves its revision (and steps). */
+  | { readonly type: 'approval-wanted'; readonly approval: Approval }
+  | { readonly type: 'approval-over' }
+  /** Something a person did outside the plan: restart, stop, snapshot…, and how it ended. */
+  | { readonly type: 'act-finished'; readonly act: string; readonly error?: ErrorReport };
+
+/** `on-save`: a save is applied at once. `ask`: it is shown, and waits for approval. */
+export type ApplyPolicy = 'on-save' | 'ask';
+
+export interface Approval {
+  readonly revision: string;
+  /** `policy`: everything is asked. `removal`: one save would stop more than half of what runs. */
+  readonly because: 'policy' | 'removal';
+  /** For a person: `this would stop 7 of the 9 applications that run`. */
+  readonly reason: string;
+}

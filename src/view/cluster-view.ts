@@ -1,7 +1,8 @@
-import type { NodeState } from '../model/cluster.ts';
-import type { Config, ConfigProblem, NodeName } from '../model/config.ts';
-import type { MoveReceipt, RunOutcome, StepOutcome } from '../model/events.ts';
+import type { NodeFigures, NodeState } from '../model/cluster.ts';
+import type { AppName, Config, ConfigProblem, NodeName } from '../model/config.ts';
+import type { ApplyPolicy, Approval, MoveReceipt, RunOutcome, StepOutcome } from '../model/events.ts';
 import type { MoveForecast, Plan, StepId } from '../model/plan.ts';
+import type { Tone } from './lines.ts';
 
 /** What both faces show, reduced from events; immutable. */
 export interface ClusterView {
@@ -16,6 +17,40 @@ export interface ClusterView {
   readonly steps: Readonly<Record<StepId, StepView>>;
   readonly receipts: readonly MoveReceipt[];
   readonly outcome?: RunOutcome;
+  /** When the run that is shown began and ended. */
+  readonly runStartedAt?: number;
+  readonly runEndedAt?: number;
+  readonly figures: Readonly<Record<NodeName, FiguresView>>;
+  readonly policy: ApplyPolicy;
+  readonly approval?: Approval;
+  /** When the configuration in force was loaded. */
+  readonly configLoadedAt?: number;
+  /** What happened, newest last; bounded. */
+  readonly trail: readonly TrailEntry[];
+  /** Commands as they were run, newest last; bounded. */
+  readonly commands: readonly CommandEntry[];
+}
+
+export interface FiguresView {
+  readonly latest: NodeFigures;
+  /** Percent, oldest first, at most 60. */
+  readonly cpuHistory: readonly number[];
+}
+
+/** One line of the audit trail. */
+export interface TrailEntry {
+  readonly at: number;
+  readonly source: 'file' | 'node' | 'docker' | 'plan' | 'apply' | 'act';
+  readonly node?: NodeName;
+  readonly app?: AppName;
+  readonly text: string;
+  readonly tone?: Tone;
+}
+
+export interface CommandEntry {
+  readonly at: number;
+  readonly node: NodeName;
+  readonly text: string;
 }
 
 export interface StepView {
@@ -25,4 +60,8 @@ export interface StepView {
   readonly totalBytes?: number;
   readonly what?: string;
   readonly outcome?: StepOutcome;
+  /** Of the bytes, at least a second apart, oldest first, at most 60: for rates and the sparkline. */
+  readonly samples?: readonly { readonly at: number; readonly doneBytes: number }[];
+  /** Newest last, at most 50. */
+  readonly output?: readonly string[];
 }

@@ -1,0 +1,150 @@
+/** Everything a key, a click or the palette can ask for. Names are what a key map in the settings uses. */
+export type ActionId =
+  | 'up'
+  | 'down'
+  | 'left'
+  | 'right'
+  | 'first'
+  | 'last'
+  | 'page-up'
+  | 'page-down'
+  | 'half-up'
+  | 'half-down'
+  | 'next-pane'
+  | 'previous-pane'
+  | 'pane-1'
+  | 'pane-2'
+  | 'pane-3'
+  | 'pane-4'
+  | 'zoom-in'
+  | 'zoom-out'
+  | 'next-tab'
+  | 'previous-tab'
+  | 'open'
+  | 'back'
+  | 'filter'
+  | 'next-match'
+  | 'previous-match'
+  | 'faults'
+  | 'sort'
+  | 'arrange'
+  | 'theme'
+  | 'mouse'
+  | 'refresh'
+  | 'redraw'
+  | 'palette'
+  | 'mark'
+  | 'clear-marks'
+  | 'focus-plan'
+  | 'diff'
+  | 'apply'
+  | 'policy'
+  | 'undo'
+  | 'history'
+  | 'move'
+  | 'restart'
+  | 'stop-start'
+  | 'snapshot'
+  | 'roll-back'
+  | 'logs'
+  | 'follow'
+  | 'wrap'
+  | 'shell'
+  | 'zfs'
+  | 'edit'
+  | 'copy'
+  | 'fix'
+  | 'cancel'
+  | 'step-log'
+  | 'screenshot'
+  | 'help'
+  | 'quit'
+  | 'interrupt'
+  | 'suspend';
+
+export interface ActionInfo {
+  readonly id: ActionId;
+  /** Default keys: `a`, `A`, `ctrl+u`, `shift+tab`, `up`, `enter`, `escape`, `space`, `pageup`… */
+  readonly keys: readonly string[];
+  /** Shown in help, palette and footer. */
+  readonly label: string;
+  readonly section: 'navigate' | 'view' | 'plan' | 'application' | 'run' | 'general';
+  /** Changes something outside of the screen: off with --read-only. */
+  readonly changes?: true;
+}
+
+const info = (
+  section: ActionInfo['section'],
+  id: ActionId,
+  keys: readonly string[],
+  label: string,
+  changes?: true,
+): ActionInfo => ({ id, keys, label, section, ...(changes === undefined ? {} : { changes }) });
+
+/**
+ * The one table of keys. No act on a control chord (k9s 1121), and no ctrl+a or ctrl+b (the prefixes of screen and
+ * tmux). The same key may stand for several actions where no part has both.
+ */
+export const actions: readonly ActionInfo[] = [
+  info('navigate', 'up', ['up', 'k'], 'up'),
+  info('navigate', 'down', ['down', 'j'], 'down'),
+  info('navigate', 'left', ['left', 'h'], 'left'),
+  info('navigate', 'right', ['right'], 'right'),
+  info('navigate', 'first', ['g', 'home'], 'first'),
+  info('navigate', 'last', ['G', 'end'], 'last'),
+  info('navigate', 'page-up', ['pageup'], 'page up'),
+  info('navigate', 'page-down', ['pagedown'], 'page down'),
+  info('navigate', 'half-up', ['ctrl+u'], 'half a page up'),
+  info('navigate', 'half-down', ['ctrl+d'], 'half a page down'),
+  info('navigate', 'next-pane', ['tab'], 'next pane'),
+  info('navigate', 'previous-pane', ['shift+tab'], 'previous pane'),
+  info('navigate', 'pane-1', ['1'], 'nodes and applications'),
+  info('navigate', 'pane-2', ['2'], 'plan'),
+  info('navigate', 'pane-3', ['3'], 'details'),
+  info('navigate', 'pane-4', ['4'], 'events'),
+  info('navigate', 'zoom-in', ['+'], 'this pane alone'),
+  info('navigate', 'zoom-out', ['_'], 'all panes again'),
+  info('navigate', 'next-tab', [']'], 'next tab'),
+  info('navigate', 'previous-tab', ['['], 'previous tab'),
+  info('navigate', 'open', ['enter'], 'open'),
+  info('navigate', 'back', ['escape'], 'back'),
+  info('view', 'filter', ['/'], 'filter, search'),
+  info('view', 'next-match', ['n'], 'next match'),
+  info('view', 'previous-match', ['N'], 'previous match'),
+  info('view', 'faults', ['!'], 'only faults and drift'),
+  info('view', 'sort', ['o'], 'sort'),
+  info('view', 'arrange', ['v'], 'board, table, matrix'),
+  info('view', 'theme', ['T'], 'next theme'),
+  info('view', 'mouse', ['M'], 'mouse on, off'),
+  info('view', 'refresh', ['R'], 'look at the nodes now'),
+  info('view', 'redraw', ['ctrl+l'], 'draw anew'),
+  info('plan', 'focus-plan', ['p'], 'go to the plan'),
+  info('plan', 'diff', ['d'], 'what changes: files, steps'),
+  info('plan', 'apply', ['a'], 'apply, approve', true),
+  info('plan', 'policy', ['A'], 'apply on save, or ask first'),
+  info('plan', 'undo', ['u'], 'undo the last apply…', true),
+  info('plan', 'history', ['t'], 'earlier runs'),
+  info('application', 'mark', ['space'], 'mark'),
+  info('application', 'clear-marks', ['x'], 'clear the marks'),
+  info('application', 'move', ['m'], 'move to another node…', true),
+  info('application', 'restart', ['r'], 'restart…', true),
+  info('application', 'stop-start', ['S'], 'stop, start…', true),
+  info('application', 'snapshot', ['Z'], 'snapshot its volumes', true),
+  info('application', 'roll-back', ['B'], 'roll back to a snapshot…', true),
+  info('application', 'logs', ['l'], 'logs'),
+  info('application', 'follow', ['f'], 'follow'),
+  info('application', 'wrap', ['w'], 'wrap long lines'),
+  info('application', 'shell', ['s'], 'shell in the container', true),
+  info('application', 'zfs', ['z'], 'datasets and snapshots'),
+  info('application', 'edit', ['e'], 'edit the file here', true),
+  info('application', 'copy', ['y'], 'copy'),
+  info('application', 'fix', ['f'], 'fix it in the file', true),
+  info('run', 'cancel', ['c'], 'cancel at a safe point', true),
+  info('run', 'step-log', ['L'], 'output of the step'),
+  info('general', 'palette', [':', 'ctrl+p'], 'commands'),
+  info('general', 'screenshot', ['P'], 'picture of the screen'),
+  info('general', 'help', ['?'], 'help'),
+  info('general', 'quit', ['q'], 'quit'),
+  info('general', 'interrupt', ['ctrl+c'], 'quit'),
+  info('general', 'suspend', ['ctrl+z'], 'suspend'),
+];

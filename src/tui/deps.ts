@@ -1,0 +1,94 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Engine } from '../engine/types.ts';
+import type { AppName, ConfigProblem, NodeName } from '../model/config.ts';
+import type { RunRecord } from '../model/history.ts';
+import type { ActionId } from './actions.ts';
+import type { Arrangement, ThemeName } from './state.ts';
+
+/** What the TUI needs from outside; made in main.ts and demo.ts, and by tests. */
+export interface TuiDeps {
+  readonly engine: Engine;
+  readonly version: string;
+  readonly now: () => number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: TtyInput;
+  readonly stdout: TtyOutput;
+  readonly settings: TuiSettings;
+  /** Said in the header of a simulated cluster. */
+  readonly label?: string;
+  readonly folder: string;
+  /** Absent: the folder has none, and the first page says so. */
+  readonly files?: { readonly application: string; readonly deployment: string };
+  /** Edits deployment.yml so that the applications are on this node. Throws AppError. */
+  readonly move: (apps: readonly AppName[], node: NodeName) => Promise<void>;
+  /** Writes the fix a problem offers into its file. Throws AppError where it has none, or the file changed. */
+  readonly fix: (problem: ConfigProblem) => Promise<string>;
+  /** Where an application stands in its file. */
+  readonly placeOf: (
+    app: AppName,
+  ) => Promise<{ readonly file: string; readonly line: number; readonly column: number }>;
+  /** The user's editor at the place, with the terminal; resolves when it ended. */
+  readonly openEditor: (file: string, line?: number, column?: number) => Promise<void>;
+  /** Writes into the state folder; returns the path. */
+  readonly save: (name: string, text: string) => Promise<string>;
+  readonly readHistory: () => Promise<readonly RunRecord[]>;
+  /** Puts the files back as they were before the last apply; returns what to tell. Throws AppError. */
+  readonly undo: () => Promise<string>;
+  /** The text of the file as it is now. */
+  readonly readFile: (file: string) => Promise<string>;
+  readonly writeSample?: (sample: 'sample' | 'tutorial') => Promise<void>;
+  /** The lab being built and booted. */
+  readonly stages?: StageFeed;
+  /** Keeps a bug's stack; returns the file it is in. */
+  readonly logBug: (error: unknown) => Promise<string>;
+  /** Calls back at SIGINT, SIGTERM and SIGHUP until the returned function is called. */
+  readonly onSignal: (listener: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void) => () => void;
+  /** Stops this process as ctrl+z in a shell does; returns when it goes on. */
+  readonly suspend: () => void;
+}
+
+export interface TtyInput extends Readable {
+  readonly isTTY?: boolean;
+  setRawMode?(on: boolean): unknown;
+}
+
+export interface TtyOutput extends Writable {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+/** From the settings file, the environment and the command line, in rising order. */
+export interface TuiSettings {
+  readonly theme: ThemeName;
+  /** No colours at all: NO_COLOR, --no-color, TERM without them. */
+  readonly noColour: boolean;
+  readonly glyphs: 'unicode' | 'ascii';
+  /** Off over ssh inside tmux unless asked for. */
+  readonly mouse: boolean;
+  readonly isReadOnly: boolean;
+  /** Ask before anything is applied. */
+  readonly asksFirst: boolean;
+  readonly arrangement: Arrangement;
+  /** Keys of the user, in place of the action's own. */
+  readonly keys: Readonly<Partial<Record<ActionId, readonly string[]>>>;
+  /** Bell and notification when a run ends or wants an answer. */
+  readonly notifies: boolean;
+  readonly settingsFile?: string;
+}
+
+/** Progress of something that is being prepared before there are nodes. */
+export interface StageFeed {
+  readonly getSnapshot: () => readonly Stage[];
+  readonly subscribe: (listener: () => void) => () => void;
+}
+
+export interface Stage {
+  readonly name: string;
+  readonly state: 'waiting' | 'running' | 'done' | 'failed';
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  readonly expectedMs?: number;
+  /** What it is doing now, or why it failed. */
+  readonly text?: string;
+}

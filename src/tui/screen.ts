@@ -1,0 +1,124 @@
+import type { ZfsDataset } from '../engine/node-client.ts';
+import type { NodeName } from '../model/config.ts';
+import type { ErrorReport } from '../model/errors.ts';
+import type { RunRecord } from '../model/history.ts';
+import type { ClusterView } from '../view/cluster-view.ts';
+import type { ActionId } from './actions.ts';
+import type { Glyphs } from './glyphs.ts';
+import type { Rect, Row, Size } from './rows.ts';
+import type { Effect, Item, LogEntry, Notice, Overlay, PaneId, UiState } from './state.ts';
+
+/** Everything a frame is made from. */
+export interface ScreenInput {
+  readonly view: ClusterView;
+  readonly ui: UiState;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly glyphs: Glyphs;
+  readonly about: About;
+}
+
+/** What does not change while the program runs. */
+export interface About {
+  readonly version: string;
+  readonly isReadOnly: boolean;
+  /** Said in the header of a simulated cluster. */
+  readonly label?: string;
+  /** As they are shown; absent where the folder has none. */
+  readonly files?: { readonly application: string; readonly deployment: string };
+  readonly folder: string;
+  /** Text of the settings file in use, for the help. */
+  readonly settingsFile?: string;
+  /** Keys of an action as they are in force, for footers and help: `m`, `^u`. */
+  readonly keyOf: (action: ActionId) => string | undefined;
+}
+
+/** One thing that happened, to the screen. */
+export type Message =
+  | { readonly type: 'action'; readonly action: ActionId }
+  /** Typed or pasted into a field. */
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'edit-key'; readonly key: EditKey }
+  | { readonly type: 'select'; readonly pane: PaneId; readonly item?: Item; readonly index?: number }
+  | { readonly type: 'wheel'; readonly pane: PaneId; readonly rows: number }
+  | { readonly type: 'pick'; readonly index: number }
+  | { readonly type: 'open'; readonly overlay: Overlay }
+  | { readonly type: 'close' }
+  | { readonly type: 'effect'; readonly effect: Effect }
+  | { readonly type: 'resized'; readonly size: Size }
+  | { readonly type: 'terminal-focus'; readonly has: boolean }
+  | { readonly type: 'notice'; readonly text: string; readonly tone: Notice['tone'] }
+  | { readonly type: 'busy'; readonly what: string; readonly is: boolean }
+  | { readonly type: 'log-lines'; readonly lines: readonly LogEntry[] }
+  | { readonly type: 'logs-failed'; readonly error: ErrorReport }
+  | {
+      readonly type: 'zfs-read';
+      readonly node: NodeName;
+      readonly datasets?: readonly ZfsDataset[];
+      readonly error?: ErrorReport;
+    }
+  | { readonly type: 'history-read'; readonly runs: readonly RunRecord[] }
+  /** The cluster's view changed: overlays that belong to a run or to problems come and go with it. */
+  | { readonly type: 'view-changed'; readonly before: ClusterView }
+  | { readonly type: 'tick' };
+
+export type EditKey =
+  | 'backspace'
+  | 'delete'
+  | 'left'
+  | 'right'
+  | 'home'
+  | 'end'
+  | 'word-back'
+  | 'clear'
+  | 'enter'
+  | 'escape'
+  | 'up'
+  | 'down'
+  | 'tab';
+
+/** The inside of a pane, without its border. Rows that are too long or too many are cut by whoever places them. */
+export interface Drawn {
+  readonly rows: readonly Row[];
+  /** In the upper border; absent: the pane has no border and gets the whole rectangle. */
+  readonly title?: Row;
+  /** In the upper border, to the right. */
+  readonly aside?: Row;
+  /** What the mouse can do, in cells of the inside; the last one that contains the cell counts. */
+  readonly hits?: readonly HitArea[];
+  /** Shown as a thumb on the right border where not everything fits. */
+  readonly scroll?: { readonly offset: number; readonly shown: number; readonly total: number };
+}
+
+export interface HitArea extends Rect {
+  readonly click: Message;
+  /** A second click on the same place within 400 ms; absent: like another click. */
+  readonly twice?: Message;
+}
+
+/** Pane and overlay alike: draws its state and answers keys; pure. `S` is UiState for panes. */
+export interface Part<S> {
+  /** Inside of the border. */
+  readonly draw: (input: ScreenInput, state: S, size: Size) => Drawn;
+  /** Actions it takes, those worth a place in the footer first. Everything else goes to the screen behind. */
+  readonly actions: readonly ActionId[];
+  /** How many of `actions` the footer names. */
+  readonly inFooter: number;
+  /** Why an action is off now; undefined where it is on. */
+  readonly offBecause?: (input: ScreenInput, state: S, action: ActionId) => string | undefined;
+  /** Keys are text now, and come as `text` and `edit-key`. */
+  readonly isTyping?: (state: S) => boolean;
+  readonly update: (input: ScreenInput, state: S, message: Message, size: Size) => Step<S>;
+}
+
+/** What follows from a message: nothing at all where it is empty. */
+export interface Step<S> {
+  readonly state?: S;
+  /** The overlay closes itself. */
+  readonly closes?: true;
+  readonly opens?: Overlay;
+  readonly effects?: readonly Effect[];
+  readonly notice?: { readonly text: string; readonly tone: Notice['tone'] };
+}
+
+export type OverlayPart<K extends Overlay['kind']> = Part<Extract<Overlay, { readonly kind: K }>>;
