@@ -22,6 +22,24 @@ export function countTests(report, exitCode) {
   return { counts, note: broken.length === 0 ? undefined : `${broken.length} files could not be loaded` };
 }
 
+const REASON_LINES = 12;
+
+/** What failed and why, for the end of the output: where only that is kept, it has to say everything. */
+export function failuresIn(report) {
+  if (report === undefined) return [];
+  return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const failed = assertionResults.filter((each) => each.status === 'failed');
+    if (status === 'failed' && failed.length === 0) return [{ title: name, reason: shorten(message) }];
+    return failed.map((each) => ({ title: each.fullName, reason: shorten(each.failureMessages.join('\n')) }));
+  });
+}
+
+const shorten = (text = '') =>
+  text
+    .split('\n')
+    .filter((line) => !/node_modules|node:internal/.test(line))
+    .slice(0, REASON_LINES);
+
 export const sumOf = (all) =>
   all.reduce(
     (sum, each) => ({

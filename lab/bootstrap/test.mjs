@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { runDir } from '../paths.mjs';
 import { progress } from '../progress.mjs';
 import { labSupport } from '../support.mjs';
-import { countTests, failedSuite, noTests, sumOf } from './counts.mjs';
+import { countTests, failedSuite, failuresIn, noTests, sumOf } from './counts.mjs';
 import { ensureBuilt, ensurePackages } from './prepare.mjs';
 import { hand, keep, root, wasInterrupted } from './run.mjs';
 
@@ -68,7 +68,8 @@ async function runProject(name, folder, { prefix = [], env = {} } = {}) {
     `--outputFile.json=${report}`,
   ];
   const code = await hand(file, args, { env: { ...process.env, ...env } });
-  return { name, ...countTests(readReport(report), code) };
+  const read = readReport(report);
+  return { name, ...countTests(read, code), failures: failuresIn(read) };
 }
 
 /** Undefined where vitest ended before it wrote one. */
@@ -122,6 +123,9 @@ function summary(rows) {
     const { passed, failed, skipped } = counts;
     const figures = passed + failed + skipped === 0 ? '' : `${passed} passed, ${failed} failed, ${skipped} skipped  `;
     process.stdout.write(`  ${name.padEnd(width)}  ${figures}${note ?? ''}\n`);
+  }
+  for (const { title, reason } of rows.flatMap(({ failures = [] }) => failures)) {
+    process.stdout.write(`\n  ✘ ${title}\n${reason.map((line) => `      ${line}\n`).join('')}`);
   }
   const { passed, failed, skipped } = sumOf(rows.map(({ counts }) => counts));
   if (wasInterrupted()) process.stdout.write('  interrupted: the rest was not run\n');

@@ -19,7 +19,7 @@ describe('the oldest Node.js', async () => {
 });
 
 describe('the sums of npm test', async () => {
-  const { countTests, sumOf } = await load('counts.mjs');
+  const { countTests, failuresIn, sumOf } = await load('counts.mjs');
   const report = (more: object): object => ({
     numPassedTests: 3,
     numFailedTests: 0,
@@ -43,6 +43,20 @@ describe('the sums of npm test', async () => {
   it('count a run that crashed as a failure, with or without a report', () => {
     expect(countTests?.(undefined, 137)).toMatchObject({ counts: { passed: 0, failed: 1, skipped: 0 } });
     expect(countTests?.(report({}), 1)).toMatchObject({ counts: { passed: 3, failed: 1 } });
+  });
+
+  it('name each failed test with its reason, and a file that could not be loaded', () => {
+    const failureMessages = ['AssertionError: no\n    at file:///x/node_modules/vitest/a.js\n    at mine.test.ts:3'];
+    const assertionResults = [
+      { status: 'passed', fullName: 'good', failureMessages: [] },
+      { status: 'failed', fullName: 'ports are held', failureMessages },
+    ];
+    const broken = { name: 'broken.test.ts', status: 'failed', message: 'cannot find it', assertionResults: [] };
+    expect(failuresIn?.(report({ testResults: [{ status: 'failed', assertionResults }, broken] }))).toEqual([
+      { title: 'ports are held', reason: ['AssertionError: no', '    at mine.test.ts:3'] },
+      { title: 'broken.test.ts', reason: ['cannot find it'] },
+    ]);
+    expect(failuresIn?.(undefined)).toEqual([]);
   });
 
   it('add up', () => {
