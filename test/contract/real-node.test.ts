@@ -13,7 +13,7 @@ import { type VolumeStoreSubject, volumeStoreContract } from './volume-store.con
 
 const MiB = 1024 * 1024;
 const [first, second] = readLab();
-const signal = AbortSignal.timeout(900_000);
+const signal = AbortSignal.timeout(3_600_000);
 
 describe.skipIf(first === undefined)('on a real node', () => {
   if (first === undefined) return;
