@@ -9,7 +9,7 @@ export interface NetworkControlSubject {
   close(): Promise<void>;
 }
 
-const signal = AbortSignal.timeout(600_000);
+const signal = AbortSignal.timeout(3_600_000);
 const tcp = (port: number): PortKey => ({ port, protocol: 'tcp' });
 const udp = (port: number): PortKey => ({ port, protocol: 'udp' });
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -17,7 +17,7 @@ export interface VolumeStoreSubject {
 }
 
 const MiB = 1024 * 1024;
-const signal = AbortSignal.timeout(600_000);
+const signal = AbortSignal.timeout(3_600_000);
 
 /** What every VolumeStore promises, whatever is behind it. */
 export function volumeStoreContract(name: string, make: () => Promise<VolumeStoreSubject>): void {
