@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * Bundles src/main.ts to dist/drover.js; does nothing where the sources are as they were. Packages stay outside
- * (ssh2 has native parts), and what only some verbs need becomes a file of its own that they load when they run.
+ * Bundles src/main.ts to dist/drover.js; does nothing where the sources are as they were. Packages are inside (reading
+ * hundreds of small files is most of a start), but for ssh2, which has native parts; what only some verbs need, Ink
+ * and React among it, becomes a file of its own that they load when they run.
  *
  *   node lab/build.mjs [--force] [--cases] [--schema]
  */
@@ -22,7 +23,20 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
-const FORMAT = 1;
+const FORMAT = 2;
+
+/** Packages that stay outside of the bundle: those with native parts. */
+const EXTERNAL = ['ssh2', 'cpu-features'];
+/** Packages that are named by others and never used; `alias`, not external: an external import would be loaded. */
+const UNUSED = ['react-devtools-core', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'];
+const empty = join(root, 'lab', 'empty.cjs');
+
+/**
+ * What the packages in CommonJS need inside of a module. The program's first line makes it a program; chunks are no
+ * programs and lose it again.
+ */
+const BANNER = `#!/usr/bin/env node
+import { createRequire as __createRequire } from 'node:module'; import { dirname as __dirnameOf } from 'node:path'; import { fileURLToPath as __pathOf } from 'node:url'; const require = __createRequire(import.meta.url); const __filename = __pathOf(import.meta.url); const __dirname = __dirnameOf(__filename);`;
 
 const filesUnder = (folder) =>
   readdirSync(folder, { withFileTypes: true })
@@ -50,6 +64,7 @@ function sourcesOf(entry) {
     join(root, 'package.json'),
     join(root, 'package-lock.json'),
     fileURLToPath(import.meta.url),
+    empty,
   ];
 }
 
@@ -81,11 +96,14 @@ export async function buildBundle({ entry, name, force = false }) {
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    packages: 'external',
+    external: EXTERNAL,
+    alias: Object.fromEntries(UNUSED.map((each) => [each, empty])),
+    jsx: 'automatic',
     sourcemap: true,
     chunkNames: `${name}-chunks/[name]-[hash]`,
-    define: { DROVER_VERSION: JSON.stringify(version) },
-    banner: { js: '#!/usr/bin/env node' },
+    // React's development build is twice as slow, and keeps a record of every component it ever drew.
+    define: { DROVER_VERSION: JSON.stringify(version), 'process.env.NODE_ENV': '"production"' },
+    banner: { js: BANNER },
     logLevel: 'warning',
   });
   for (const file of filesUnder(fresh)) {
