@@ -121,7 +121,7 @@ export const actions: readonly ActionInfo[] = [
   info('plan', 'focus-plan', ['p'], 'go to the plan'),
   info('plan', 'diff', ['d'], 'what changes: files, steps'),
   info('plan', 'apply', ['a'], 'apply, approve', true),
-  info('plan', 'policy', ['A'], 'apply on save, or ask first'),
+  info('plan', 'policy', ['A'], 'apply on save, or ask first', true),
   info('plan', 'undo', ['u'], 'undo the last apply…', true),
   info('plan', 'history', ['t'], 'earlier runs'),
   info('application', 'mark', ['space'], 'mark'),

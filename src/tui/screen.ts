@@ -43,6 +43,8 @@ export type Message =
   | { readonly type: 'wheel'; readonly pane: PaneId; readonly rows: number }
   | { readonly type: 'pick'; readonly index: number }
   | { readonly type: 'open'; readonly overlay: Overlay }
+  /** The palette's way to what the screen remembers: `:theme mono`. */
+  | { readonly type: 'set'; readonly ui: Partial<ChosenState> }
   | { readonly type: 'close' }
   | { readonly type: 'effect'; readonly effect: Effect }
   | { readonly type: 'resized'; readonly size: Size }
@@ -61,6 +63,12 @@ export type Message =
   /** The cluster's view changed: overlays that belong to a run or to problems come and go with it. */
   | { readonly type: 'view-changed'; readonly before: ClusterView }
   | { readonly type: 'tick' };
+
+/** What of the screen can be named in a command. */
+export type ChosenState = Pick<
+  UiState,
+  'theme' | 'filter' | 'arrangement' | 'sort' | 'detailTab' | 'faultsOnly' | 'mouse' | 'zoomed' | 'focus'
+>;
 
 export type EditKey =
   | 'backspace'
@@ -119,6 +127,8 @@ export interface Step<S> {
   readonly opens?: Overlay;
   readonly effects?: readonly Effect[];
   readonly notice?: { readonly text: string; readonly tone: Notice['tone'] };
+  /** For whatever is behind, once the overlay has closed or opened others: help and palette run actions so. */
+  readonly sends?: readonly Message[];
 }
 
 export type OverlayPart<K extends Overlay['kind']> = Part<Extract<Overlay, { readonly kind: K }>>;
