@@ -18,12 +18,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
-const FORMAT = 2;
+const FORMAT = 3;
 
 /** Packages that stay outside of the bundle: those with native parts. */
 const EXTERNAL = ['ssh2', 'cpu-features'];
@@ -87,8 +87,9 @@ export async function buildBundle({ entry, name, force = false }) {
   // Into a folder beside: a drover that runs meanwhile keeps its files, and a failed build leaves the old ones.
   const fresh = join(dist, `.${name}-${process.pid}`);
   rmSync(fresh, { recursive: true, force: true });
-  await esbuild.build({
+  const { metafile } = await esbuild.build({
     absWorkingDir: root,
+    metafile: true,
     entryPoints: { [name]: entry },
     outdir: fresh,
     bundle: true,
@@ -110,10 +111,23 @@ export async function buildBundle({ entry, name, force = false }) {
     // The banner is for the program alone.
     if (file.includes('-chunks') && file.endsWith('.js')) stripBanner(file);
   }
+  writeFileSync(join(dist, `.${name}-packages.json`), `${JSON.stringify(packagesIn(metafile), undefined, 1)}\n`);
   install(fresh, name);
   chmodSync(target, 0o755);
   writeFileSync(stamp, wanted);
   return true;
+}
+
+/** Which packages went into which file, so that a test can tell what a verb loads. */
+function packagesIn({ outputs }) {
+  const packageOf = (path) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)(?!.*\/node_modules\/)/.exec(path)?.[1];
+  const rows = Object.entries(outputs)
+    .filter(([path]) => path.endsWith('.js'))
+    .map(([path, { inputs }]) => [
+      basename(path),
+      [...new Set(Object.keys(inputs).map(packageOf))].filter(Boolean).sort(),
+    ]);
+  return Object.fromEntries(rows.filter(([, packages]) => packages.length > 0));
 }
 
 /** Blanked, not removed, so that the source map's lines stay right. */
