@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/types.ts';
 import type { AppName, ConfigProblem, LoadResult, NodeName } from '../model/config.ts';
+import type { ExitCode } from './exit-code.ts';
 
 /** The files of one deployment, as they are read and shown. */
 export interface FileChoice {
@@ -61,6 +62,33 @@ export interface Simulation {
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
+/** How the screen begins; everything else is in the user's settings file. */
+export interface TuiOptions {
+  readonly readOnly?: boolean;
+  /** Every change is shown first, and waits. */
+  readonly confirm?: boolean;
+  readonly theme?: string;
+  readonly ascii?: boolean;
+  readonly mouse?: boolean;
+}
+
+export interface TuiRequest {
+  readonly folder: string;
+  /** Absent: the folder has none. */
+  readonly files?: FileChoice;
+  /** File in which the lab tells its progress; the screen ends when the lab is up. */
+  readonly stages?: string;
+  readonly options: TuiOptions & { readonly noColour?: true };
+}
+
+export interface TuiEnd {
+  readonly code: ExitCode;
+  /** What stays on the terminal. */
+  readonly lines: readonly string[];
+  /** There are files now: open it anew. */
+  readonly again?: true;
+}
+
 /** Everything the commands need from outside; made in main.ts, and otherwise by tests. */
 export interface World {
   readonly version: string;
@@ -83,6 +111,8 @@ export interface World {
   readonly moveApplication: (text: string, app: AppName, node: NodeName) => Promise<EditResult>;
   /** `fast`: without the delays a person needs to follow. */
   readonly openSimulation: (fast: boolean) => Promise<Simulation>;
+  /** The interactive screen; absent where there is none (tests). */
+  readonly openTui?: (request: TuiRequest) => Promise<TuiEnd>;
   readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
   /** Keeps a bug's stack; returns the file it is in. */
   readonly logBug: (error: unknown) => Promise<string>;

@@ -37,6 +37,8 @@ export interface TuiDeps {
   /** The text of the file as it is now. */
   readonly readFile: (file: string) => Promise<string>;
   readonly writeSample?: (sample: 'sample' | 'tutorial') => Promise<void>;
+  /** Opens the simulated cluster on the same terminal, which `withTerminal` hands over for as long as it is looked at. */
+  readonly simulate?: (withTerminal: (work: () => Promise<void>) => Promise<void>) => Promise<void>;
   /** The lab being built and booted. */
   readonly stages?: StageFeed;
   /** Keeps a bug's stack; returns the file it is in. */
