@@ -189,6 +189,7 @@ const world: World = {
   readConfig,
   printProblems: (problems) => printProblems(problems, { color: terminal.colour }),
   openEngine,
+  applyFixes: async (text, fixes) => (await import('./config/fix.ts')).applyFixes(text, fixes),
   moveApplication: async (text, app, node) => (await import('./config/edit.ts')).moveApplication(text, app, node),
   openSimulation: async (fast) => (await import('./demo.ts')).createSimulation(world, fast),
   askHostKey,

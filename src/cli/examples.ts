@@ -1,6 +1,6 @@
 /** What stands below the help of each verb, after `drover`. */
 export const examples = {
-  validate: ['validate', 'validate -C tutorials/mongodb/3-data-moves', 'validate --json'],
+  validate: ['validate', 'validate -C tutorials/mongodb/3-data-moves', 'validate --fix', 'validate --json'],
   plan: ['plan', 'plan -d deployment-moved.yml -a application.yml', 'plan --detailed-exitcode'],
   status: ['status', 'status --json'],
   logs: ['logs web', 'logs web --tail 100 -f', 'logs db -t'],

@@ -75,7 +75,9 @@ function invocationOf(program: Command, world: World, files: Partial<CommonOptio
 }
 
 function addReadingVerbs(program: Command, run: Run): void {
-  verb(program, 'validate', 'say what is wrong with the files, each problem at its place').action(() => run(validate));
+  verb(program, 'validate', 'say what is wrong with the files, each problem at its place')
+    .option('--fix', 'write what is certain to be meant into the files, and show it')
+    .action(({ fix = false }: { fix?: boolean }) => run((invocation) => validate(invocation, { fix })));
   verb(program, 'plan', 'say what apply would do, and why')
     .option('--detailed-exitcode', 'exit with 2 where there is something to do')
     .action(({ detailedExitcode = false }: { detailedExitcode?: boolean }) =>

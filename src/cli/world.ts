@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/types.ts';
-import type { AppName, ConfigProblem, LoadResult, NodeName } from '../model/config.ts';
+import type { AppName, ConfigProblem, LoadResult, NodeName, ProblemFix } from '../model/config.ts';
 import type { ExitCode } from './exit-code.ts';
 
 /** The files of one deployment, as they are read and shown. */
@@ -108,6 +108,8 @@ export interface World {
   readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
   readonly printProblems: (problems: readonly ConfigProblem[]) => string;
   readonly openEngine: (files: FileChoice) => Promise<Engine>;
+  /** All of these fixes of one file. */
+  readonly applyFixes: (text: string, fixes: readonly ProblemFix[]) => Promise<EditResult>;
   readonly moveApplication: (text: string, app: AppName, node: NodeName) => Promise<EditResult>;
   /** `fast`: without the delays a person needs to follow. */
   readonly openSimulation: (fast: boolean) => Promise<Simulation>;

@@ -1,10 +1,9 @@
 import { readComposeForm } from './compose-form.ts';
 import type { Drafts } from './draft.ts';
-import { complain, complainAtKey, entriesOf, type Fields, type Place, readFields } from './fields.ts';
+import { complain, complainAtKey, entriesOf, type Fields, keysOfMaps, type Place, readFields } from './fields.ts';
 import { readFigForm } from './fig-form.ts';
 import { readNativeForm } from './native-form.ts';
-import { nearest } from './suggest.ts';
-import { quote } from './yaml-node.ts';
+import { renameTo } from './suggest.ts';
 
 /** The application file in whichever of its three forms; undefined after reporting that it has none. */
 export function readApplicationFile(root: Place): Drafts | undefined {
@@ -33,10 +32,7 @@ const isServiceMap = (place: Place): boolean => place.node.kind === 'map' && ent
 
 function missingApplications(fields: Fields): undefined {
   return complainAtKey(fields.place, '"applications" is missing', () => {
-    const near = nearest('applications', fields.entries.keys());
-    return near === undefined
-      ? 'list them under "applications", each with its "image"'
-      : `rename ${quote(near)} to "applications"`;
+    return renameTo('applications', keysOfMaps(fields)) ?? 'list them under "applications", each with its "image"';
   });
 }
 

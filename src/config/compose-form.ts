@@ -14,6 +14,7 @@ import {
   readFields,
   readItems,
   readText,
+  scalarAt,
 } from './fields.ts';
 import { readLinks, requireImage, resolveLinks, type Service } from './fig-form.ts';
 import {
@@ -27,7 +28,7 @@ import {
   readWords,
 } from './read-parts.ts';
 import { splitShellWords } from './shell-words.ts';
-import { didYouMean } from './suggest.ts';
+import { suggest } from './suggest.ts';
 import { parseSize } from './values.ts';
 import { quote } from './yaml-node.ts';
 
@@ -78,8 +79,12 @@ export function readComposeForm(root: Fields): Drafts {
   return { format: 'compose', names, drafts };
 }
 
-function refuseKey(key: string, place: Place, allowed: readonly string[]): void {
-  complainAtKey(place, `the key ${quote(key)} is not supported`, () => hints.get(key) ?? didYouMean(key, allowed));
+function refuseKey(key: string, place: Place, allowed: readonly string[], taken?: Set<string>): void {
+  complainAtKey(
+    place,
+    `the key ${quote(key)} is not supported`,
+    () => hints.get(key) ?? suggest(place.key, allowed, taken),
+  );
 }
 
 function checkTopVolumes(place: Place): void {
@@ -97,8 +102,9 @@ function readService(name: string, place: Place): Service | undefined {
   const fields = readFields(place, `the service ${quote(name)}`);
   if (fields === undefined) return undefined;
   const image = requireImage(fields);
+  const taken = new Set(fields.entries.keys());
   for (const [key, entry] of fields.entries) {
-    if (!keys.includes(key) && key !== 'build' && !key.startsWith('x-')) refuseKey(key, entry, keys);
+    if (!keys.includes(key) && key !== 'build' && !key.startsWith('x-')) refuseKey(key, entry, keys, taken);
   }
   const read = <T>(key: string, reader: (entry: Place) => T | undefined): T | undefined => {
     const entry = fields.entries.get(key);
@@ -169,7 +175,14 @@ function readRestart(place: Place): RestartPolicy | undefined {
   if (text === 'no') return { name: 'never' };
   if (text === 'always' || text === 'unless-stopped') return { name: text };
   const match = /^on-failure(?::([1-9][0-9]{0,8}))?$/.exec(text);
-  if (match === null) return complain(place, `"restart": ${quote(text)} is not a restart policy`, hint);
+  if (match === null) {
+    const words = ['always', 'unless-stopped', 'on-failure'];
+    return complain(
+      place,
+      `"restart": ${quote(text)} is not a restart policy`,
+      () => suggest(scalarAt(place), words) ?? hint,
+    );
+  }
   return { name: 'on-failure', ...given('maximumRetryCount', match[1] === undefined ? undefined : Number(match[1])) };
 }
 
@@ -206,7 +219,7 @@ function checkDependencies(drafts: readonly Draft[], names: ReadonlySet<string>)
   for (const draft of drafts) {
     for (const { value, place } of draft.dependsOn ?? []) {
       if (names.has(value)) continue;
-      complain(place, `"depends_on" names the unknown service ${quote(value)}`, () => didYouMean(value, names));
+      complain(place, `"depends_on" names the unknown service ${quote(value)}`, () => suggest(scalarAt(place), names));
     }
     reportCircle(draft, byName, done);
   }

@@ -2,15 +2,18 @@ import {
   complain,
   complainAtKey,
   type Fields,
+  inQuotes,
+  keysOfMaps,
   type Place,
   type Placed,
   readFields,
   readItems,
   readText,
   required,
+  scalarAt,
 } from './fields.ts';
 import { checkVersion } from './native-form.ts';
-import { didYouMean, nearest } from './suggest.ts';
+import { renameTo, suggest } from './suggest.ts';
 import { hostComplaint } from './values.ts';
 import { quote } from './yaml-node.ts';
 
@@ -42,9 +45,11 @@ export function readDeploymentFile(
     return [];
   }
   const nodes = readFields(place, '"nodes"', shape);
+  // A name that is corrected must not be on a node already.
+  const taken = new Set([...(nodes?.entries.values() ?? [])].flatMap(textsOf));
   return [...(nodes?.entries ?? [])].map(([name, place]) => {
     checkNodeName(name, place, namedNodes);
-    return { name, place, applications: readApplications(name, place, applications) };
+    return { name, place, applications: readApplications(name, place, applications, taken) };
   });
 }
 
@@ -54,27 +59,31 @@ function reportNoNodes(fields: Fields, place: Place | undefined): void {
     return;
   }
   complainAtKey(fields.place, `"nodes" is missing; ${nothingRemoved}`, () => {
-    const near = nearest('nodes', fields.entries.keys());
-    return near === undefined ? shape : `rename ${quote(near)} to "nodes"`;
+    return renameTo('nodes', keysOfMaps(fields)) ?? shape;
   });
 }
 
 function checkNodeName(name: string, place: Place, namedNodes: ReadonlySet<string>): void {
   if (place.key !== undefined && place.key.type !== 'text') {
-    complainAtKey(place, `a node must be a name or an address, not ${quote(name)} unquoted`, 'put the name in quotes');
+    complainAtKey(
+      place,
+      `a node must be a name or an address, not ${quote(name)} unquoted`,
+      inQuotes(place.key, 'put the name in quotes'),
+    );
     return;
   }
   if (namedNodes.has(name)) return;
   const complaint = hostComplaint(name);
   if (complaint === undefined) return;
   const hint = 'write a host name, an address, or a name from drover.yml; user and port belong into drover.yml';
-  complainAtKey(place, `the node ${complaint}`, () => didYouMean(name, namedNodes) ?? hint);
+  complainAtKey(place, `the node ${complaint}`, () => suggest(place.key, namedNodes) ?? hint);
 }
 
 function readApplications(
   node: string,
   place: Place,
   known: ReadonlySet<string> | undefined,
+  taken: Set<string>,
 ): readonly Placed<string>[] {
   const hint = 'write [] for a node without applications';
   const items = readItems(place, `the node ${quote(node)}`, 'a list of applications', hint) ?? [];
@@ -82,9 +91,12 @@ function readApplications(
     const name = readText(item, 'an application name');
     if (name === undefined) return [];
     if (known !== undefined && !known.has(name)) {
-      complain(item, `unknown application ${quote(name)}`, () => didYouMean(name, known));
+      complain(item, `unknown application ${quote(name)}`, () => suggest(scalarAt(item), known, taken));
       return [];
     }
     return [{ value: name, place: item }];
   });
 }
+
+const textsOf = ({ node }: Place): readonly string[] =>
+  node.kind === 'list' ? node.items.flatMap((item) => (item.kind === 'scalar' ? [item.source] : [])) : [];

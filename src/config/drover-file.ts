@@ -4,6 +4,7 @@ import {
   complain,
   complainAtKey,
   type Fields,
+  inQuotes,
   type Place,
   readFields,
   readInteger,
@@ -106,7 +107,11 @@ function readNodes(place: Place | undefined, base: PathBase): InventoryNode[] {
   const fields = readFields(place, '"nodes"', 'write each node as NAME: {host: …}');
   return [...(fields?.entries ?? [])].map(([key, entry]) => {
     if (entry.key !== undefined && entry.key.type !== 'text') {
-      complainAtKey(entry, `a node must be a name or an address, not ${quote(key)} unquoted`, 'put the name in quotes');
+      complainAtKey(
+        entry,
+        `a node must be a name or an address, not ${quote(key)} unquoted`,
+        inQuotes(entry.key, 'put the name in quotes'),
+      );
     } else checkHost(entry.keyOffset, entry, key, 'the node');
     return { key, place: entry, settings: isNothing(entry) ? {} : readNode(entry, base) };
   });

@@ -1,5 +1,5 @@
-import type { Report } from './problems.ts';
-import { didYouMean, nearest } from './suggest.ts';
+import type { Advice, Hint, Report } from './problems.ts';
+import { nearest, suggest } from './suggest.ts';
 import { describeNode, quote, type YamlNode, type YamlScalar } from './yaml-node.ts';
 
 /** A value in a file, its path there, and where problems with it go. */
@@ -30,19 +30,19 @@ export function rootPlace(node: YamlNode, report: Report): Place {
 }
 
 /** Reports something about the value at this place. */
-export function complain(place: Place, message: string, hint?: string | (() => string | undefined)): undefined {
+export function complain(place: Place, message: string, hint?: Hint): undefined {
   place.report({ offset: place.node.offset, path: place.path, message, ...(hint === undefined ? {} : { hint }) });
   return undefined;
 }
 
 /** Reports something about the key that holds this place. */
-export function complainAtKey(place: Place, message: string, hint?: string | (() => string | undefined)): undefined {
+export function complainAtKey(place: Place, message: string, hint?: Hint): undefined {
   place.report({ offset: place.keyOffset, path: place.path, message, ...(hint === undefined ? {} : { hint }) });
   return undefined;
 }
 
 /** Reports a value of the wrong kind and says what stands there. */
-export const mustBe = (place: Place, what: string, wanted: string, hint?: string): undefined =>
+export const mustBe = (place: Place, what: string, wanted: string, hint?: Hint): undefined =>
   complain(place, `${what} must be ${wanted}, not ${describeNode(place.node)}`, hint);
 
 const join = (path: string, name: string | number): string => (path === '' ? String(name) : `${path}/${name}`);
@@ -89,21 +89,31 @@ export function refuseOthers(
   message = 'unknown key',
   hints?: ReadonlyMap<string, string>,
 ): void {
+  const taken = new Set(fields.entries.keys());
   for (const [name, place] of fields.entries) {
     if (allowed.includes(name)) continue;
     complainAtKey(place, `${message} ${quote(name)}`, () => {
       const free = allowed.filter((key) => !fields.entries.has(key));
-      return hints?.get(name) ?? didYouMean(name, free) ?? `use one of: ${allowed.join(', ')}`;
+      return hints?.get(name) ?? suggest(place.key, free, taken) ?? `use one of: ${allowed.join(', ')}`;
     });
   }
 }
 
 /** A text, or undefined after reporting what stands there instead. */
-export function readText(place: Place, what: string, hint = 'put it in quotes'): string | undefined {
+export function readText(
+  place: Place,
+  what: string,
+  hint: string | ((node: YamlScalar) => Advice) = inQuotes,
+): string | undefined {
   const { node } = place;
   if (node.kind === 'scalar' && node.type === 'text') return node.value;
   const quotable = node.kind === 'scalar' && node.type !== 'null';
-  return mustBe(place, what, 'a string', quotable ? hint : undefined);
+  return mustBe(place, what, 'a string', quotable ? (typeof hint === 'string' ? hint : hint(node)) : undefined);
+}
+
+/** For a number or truth value, as it is written, where a text is wanted and any text will do. */
+export function inQuotes(node: YamlScalar, hint = 'put it in quotes'): Advice {
+  return { hint, mend: { node, value: node.source, style: 'quoted' } };
 }
 
 /** A text that is not empty. */
@@ -117,7 +127,7 @@ export function readInteger(place: Place, what: string, min: number, max: number
   const { node } = place;
   if (node.kind !== 'scalar' || node.type !== 'integer') {
     const quoted = node.kind === 'scalar' && node.type === 'text' && /^\d+$/.test(node.value);
-    return mustBe(place, what, 'an integer', quoted ? 'remove the quotes' : undefined);
+    return mustBe(place, what, 'an integer', quoted ? withoutQuotes(node, min, max) : undefined);
   }
   if (node.value >= min && node.value <= max) return node.value;
   const range =
@@ -125,16 +135,32 @@ export function readInteger(place: Place, what: string, min: number, max: number
   return complain(place, `${what} must be ${range}, not ${node.source.slice(0, 40)}`);
 }
 
+function withoutQuotes(node: YamlScalar, min: number, max: number): Advice {
+  const hint = 'remove the quotes';
+  const value = Number(node.source);
+  const isFine = value >= min && value <= max && String(value) === node.source;
+  return isFine ? { hint, mend: { node, value: node.source, style: 'plain' } } : { hint };
+}
+
 /** A TCP or UDP port, 1 to 65535. */
 export const readPort = (place: Place, what: string): number | undefined => readInteger(place, what, 1, 65_535);
 
 /** One of some words. */
 export function readWord<W extends string>(place: Place, what: string, words: readonly W[]): W | undefined {
-  const text = readText(place, what);
+  const text = readText(place, what, 'put it in quotes');
   if (text === undefined) return undefined;
   const word = words.find((candidate) => candidate === text);
   if (word !== undefined) return word;
   return complain(place, `${what} must be one of ${words.join(', ')}, not ${quote(text)}`, () =>
-    didYouMean(text, words),
+    suggest(scalarAt(place), words),
   );
 }
+
+/** The scalar that is the value of this place, for what is to be written in its stead. */
+export const scalarAt = ({ node }: Place): YamlScalar | undefined => (node.kind === 'scalar' ? node : undefined);
+
+/** Keys that hold mappings, or nothing yet: those that could be a misspelt section. */
+export const keysOfMaps = ({ entries }: Fields): readonly YamlScalar[] =>
+  [...entries.values()].flatMap(({ key, node }) =>
+    key !== undefined && (node.kind === 'map' || (node.kind === 'scalar' && node.type === 'null')) ? [key] : [],
+  );

@@ -12,6 +12,7 @@ import {
   readFields,
   readItems,
   readText,
+  scalarAt,
 } from './fields.ts';
 import { checkAlias } from './native-form.ts';
 import {
@@ -23,7 +24,7 @@ import {
   readImage,
   readMountpoint,
 } from './read-parts.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean, suggest } from './suggest.ts';
 import { quote } from './yaml-node.ts';
 
 /** A link as Fig and Compose write it; which ports it stands for is known when all services are read. */
@@ -71,11 +72,12 @@ function readService(name: string, place: Place): Service | undefined {
   const fields = readFields(place, `the service ${quote(name)}`);
   if (fields === undefined) return undefined;
   const image = requireImage(fields);
+  const taken = new Set(fields.entries.keys());
   for (const [key, entry] of fields.entries) {
     if (key === 'build' || keys.includes(key)) continue;
     if (knownKeys.includes(key)) {
       complainAtKey(entry, `the key ${quote(key)} is not supported in Fig form`, formHint(key));
-    } else complainAtKey(entry, `unknown key ${quote(key)}`, () => didYouMean(key, keys) ?? formHint(key));
+    } else complainAtKey(entry, `unknown key ${quote(key)}`, () => suggest(entry.key, keys, taken) ?? formHint(key));
   }
   const ports = fields.entries.get('ports');
   const links = fields.entries.get('links');
@@ -201,7 +203,10 @@ function resolveLink(
   names: ReadonlySet<string>,
 ): Placed<Link>[] {
   if (!names.has(target)) {
-    complain(place, `the link goes to the unknown service ${quote(target)}`, () => didYouMean(target, names));
+    complain(place, `the link goes to the unknown service ${quote(target)}`, () =>
+      // Where the alias stands beside it, the name is only a part of the value.
+      scalarAt(place)?.source === target ? suggest(scalarAt(place), names) : didYouMean(target, names),
+    );
     return [];
   }
   const ports = (found?.ports ?? []).map((port) => port.value).filter((port) => port.protocol === 'tcp');

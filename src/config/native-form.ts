@@ -6,6 +6,7 @@ import {
   complainAtKey,
   entriesOf,
   type Fields,
+  inQuotes,
   mustBe,
   type Place,
   type Placed,
@@ -167,7 +168,11 @@ function readEnvironment(place: Place): (readonly [string, string])[] {
   }
   return [...entriesOf(place)].flatMap(([name, entry]) => {
     if (entry.key?.type !== 'text') {
-      complainAtKey(entry, `the name of an environment variable must be a string, not ${name}`, 'put it in quotes');
+      complainAtKey(
+        entry,
+        `the name of an environment variable must be a string, not ${name}`,
+        entry.key === undefined ? undefined : inQuotes(entry.key),
+      );
       return [];
     }
     const value = readText(entry, `the value of the environment variable ${quote(name)}`);

@@ -1,14 +1,24 @@
 import type { ConfigProblem } from '../model/config.ts';
-import { indexText } from './text-position.ts';
+import { type Mend, mendText } from './mend.ts';
+import { indexText, type TextIndex } from './text-position.ts';
 
-/** One problem while a file is read; the hint may be worked out late, for those that are shown. */
+/** One problem while a file is read. */
 export interface Finding {
   /** Absent where no position makes sense. */
   readonly offset?: number;
   readonly path: string;
   readonly message: string;
-  readonly hint?: string | (() => string | undefined);
+  readonly hint?: Hint;
 }
+
+/** What to do about it, and the text that does it where it is certain. */
+export interface Advice {
+  readonly hint: string;
+  readonly mend?: Mend;
+}
+
+/** May be worked out late, for those findings that are shown. */
+export type Hint = string | Advice | (() => string | Advice | undefined);
 
 export type Report = (finding: Finding) => void;
 
@@ -42,7 +52,8 @@ function finish(file: string, text: string, findings: Finding[], dropped: number
   const index = indexText(text);
   const sorted = findings.sort((a, b) => (a.offset ?? -1) - (b.offset ?? -1) || compareText(a.path, b.path));
   const problems = sorted.slice(0, maxShown).map((finding): ConfigProblem => {
-    const hint = typeof finding.hint === 'function' ? finding.hint() : finding.hint;
+    const { hint, mend } = adviceOf(finding);
+    const fix = mend === undefined ? undefined : fixOf(text, index, mend);
     return {
       file,
       ...(finding.offset === undefined ? {} : index.position(finding.offset)),
@@ -50,11 +61,25 @@ function finish(file: string, text: string, findings: Finding[], dropped: number
       message: finding.message,
       ...(hint === undefined ? {} : { hint }),
       ...(finding.offset === undefined || text === '' ? {} : { frame: index.frame(finding.offset) }),
+      ...(fix === undefined ? {} : { fix }),
     };
   });
   const more = sorted.length - problems.length + dropped;
   if (more > 0) problems.push({ file, path: '', message: `has ${more} more problems` });
   return problems;
+}
+
+function adviceOf({ hint }: Finding): Partial<Advice> {
+  const advice = typeof hint === 'function' ? hint() : hint;
+  return typeof advice === 'string' ? { hint: advice } : (advice ?? {});
+}
+
+function fixOf(text: string, index: TextIndex, mend: Mend): ConfigProblem['fix'] {
+  const change = mendText(text, mend);
+  if (change === undefined) return undefined;
+  const { offset, was, replacement } = change;
+  const label = `write ${clean(replacement)} in place of ${clean(was)}`;
+  return { ...index.position(offset), length: was.length, was, replacement, label };
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

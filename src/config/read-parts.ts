@@ -1,6 +1,15 @@
 import type { ImageRef, VolumeMount } from '../model/config.ts';
 import { defaultVolumeId } from '../model/names.ts';
-import { complain, complainAtKey, type Place, type Placed, readInteger, readItems, readText } from './fields.ts';
+import {
+  complain,
+  complainAtKey,
+  inQuotes,
+  type Place,
+  type Placed,
+  readInteger,
+  readItems,
+  readText,
+} from './fields.ts';
 import { applicationNameComplaint, type Parsed, parseImage, parseMountpoint } from './values.ts';
 import { quote } from './yaml-node.ts';
 
@@ -14,7 +23,11 @@ export function accept<T>(place: Place, parsed: Parsed<T>, prefix = ''): T | und
 /** Names of applications are strings that fit into names of containers and datasets. */
 export function checkApplicationName(name: string, place: Place): boolean {
   if (place.key !== undefined && place.key.type !== 'text') {
-    complainAtKey(place, `an application name must be a string, not ${quote(name)} unquoted`, 'put the name in quotes');
+    complainAtKey(
+      place,
+      `an application name must be a string, not ${quote(name)} unquoted`,
+      inQuotes(place.key, 'put the name in quotes'),
+    );
     return false;
   }
   const complaint = applicationNameComplaint(name);
@@ -31,7 +44,7 @@ export function readImage(place: Place | undefined): ImageRef | undefined {
 
 /** A path inside the container. */
 export function readMountpoint(place: Place, what: string): string | undefined {
-  const text = readText(place, what);
+  const text = readText(place, what, 'put it in quotes');
   return text === undefined ? undefined : accept(place, parseMountpoint(text));
 }
 

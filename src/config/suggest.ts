@@ -1,4 +1,5 @@
-import { quote } from './yaml-node.ts';
+import type { Advice } from './problems.ts';
+import { quote, type YamlScalar } from './yaml-node.ts';
 
 const maxCandidates = 2000;
 const maxLength = 100;
@@ -8,6 +9,44 @@ export function didYouMean(name: string, known: Iterable<string>): string | unde
   const near = nearest(name, known);
   return near === undefined ? undefined : `did you mean ${quote(near)}?`;
 }
+
+/**
+ * `did you mean "mongodb"?` about this key or value, with the text that mends it where no other name is as near.
+ * `taken` are the names that may not be written a second time here; the one that is given is added.
+ */
+export function suggest(
+  node: YamlScalar | undefined,
+  known: Iterable<string>,
+  taken: Set<string> = new Set(),
+): Advice | undefined {
+  if (node === undefined) return undefined;
+  const names = [...known];
+  const near = nearest(node.source, names);
+  if (near === undefined) return undefined;
+  const hint = `did you mean ${quote(near)}?`;
+  if (taken.has(near) || !isAlone(node.source, near, names)) return { hint };
+  taken.add(near);
+  return { hint, mend: { node, value: near, style: 'as-written' } };
+}
+
+/** `rename "node" to "nodes"`: the one of these keys that was meant to have that name. */
+export function renameTo(name: string, keys: readonly YamlScalar[]): Advice | undefined {
+  const sources = keys.map(({ source }) => source);
+  const near = nearest(name, sources);
+  const node = keys.find(({ source }) => source === near);
+  if (near === undefined || node === undefined) return undefined;
+  const hint = `rename ${quote(near)} to ${quote(name)}`;
+  return isAlone(name, near, sources) ? { hint, mend: { node, value: name, style: 'as-written' } } : { hint };
+}
+
+/** True where no other name is as near as this one. */
+export function isAlone(name: string, near: string, known: readonly string[]): boolean {
+  const distance = distanceOf(name, near);
+  const rest = known.slice(0, maxCandidates).filter((other) => other !== near && other.length <= maxLength);
+  return rest.every((other) => Math.abs(other.length - name.length) > distance || distanceOf(name, other) > distance);
+}
+
+const distanceOf = (a: string, b: string): number => editDistance(a.toLowerCase(), b.toLowerCase());
 
 /** The known name with the fewest edits from `name`, if they are few enough for a slip of the fingers. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
@@ -19,7 +58,7 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
     seen += 1;
     if (seen > maxCandidates) break;
     if (candidate.length > maxLength || Math.abs(candidate.length - name.length) >= bestDistance) continue;
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    const distance = distanceOf(name, candidate);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

@@ -136,6 +136,22 @@ export interface ConfigProblem {
   readonly hint?: string;
   /** The lines around the place with a caret, no colours. */
   readonly frame?: string;
+  /** Only where one other text for one key or value is certain to be meant. */
+  readonly fix?: ProblemFix;
+}
+
+/** Another text for one key or value of the problem's file. */
+export interface ProblemFix {
+  /** 1-based; of the first unit of `was`, quotes included. */
+  readonly line: number;
+  readonly column: number;
+  /** In UTF-16 units, as the column; all on this line. */
+  readonly length: number;
+  /** What stands there; the fix is refused where something else does. */
+  readonly was: string;
+  readonly replacement: string;
+  /** For a person: `write mongodb in place of mongdb`. */
+  readonly label: string;
 }
 
 export type LoadResult =

@@ -1,28 +1,95 @@
+import type { Config, ConfigProblem, LoadResult } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import { diffLines } from '../../view/diff.ts';
 import { count } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import { type Invocation, reportProblems } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
+import { printLines } from '../style.ts';
+import type { FileChoice } from '../world.ts';
+
+export interface ValidateOptions {
+  /** Writes the fixes that problems offer. */
+  readonly fix: boolean;
+}
+
+interface Fixed {
+  readonly file: string;
+  readonly diff: readonly string[];
+}
+
+/** Behind one mistake there can be others: a key has to have its right name before its value is looked at. */
+const maxPasses = 5;
 
 /** Reads both files and says what is wrong with them, or that nothing is. Touches no node. */
-export async function validate(invocation: Invocation): Promise<ExitCode> {
-  const { world, options, paint } = invocation;
+export async function validate(invocation: Invocation, { fix }: ValidateOptions): Promise<ExitCode> {
+  const { world, options } = invocation;
   const files = await chooseFiles(options, world);
-  const result = await world.readConfig(files);
-  if (!result.ok) return reportProblems(invocation, result.problems);
-  const { applications, deployment, format, revision } = result.config;
-  if (options.json) {
-    printJson(world, {
-      ok: true,
-      files,
-      format,
-      revision,
-      applications: Object.keys(applications).toSorted(),
-      deployment,
-    });
-  } else if (!options.quiet) {
-    const what = `${count(Object.keys(applications).length, 'application')} on ${count(Object.keys(deployment).length, 'node')}`;
-    world.terminal.out(`${paint('✔ both files are good', 'ok')}: ${what}\n`);
+  const fixed: Fixed[] = [];
+  let result = await world.readConfig(files);
+  for (let pass = 0; fix && pass < maxPasses && !result.ok && result.problems.some(hasFix); pass += 1) {
+    fixed.push(...(await writeFixes(invocation, result.problems)));
+    result = await world.readConfig(files);
   }
-  return exitCode.done;
+  return report(invocation, files, result, fix ? fixed : undefined);
 }
+
+const hasFix = ({ fix }: ConfigProblem): boolean => fix !== undefined;
+
+/** Every file with fixes at once. Throws `usage` where a file was changed in between. */
+async function writeFixes(invocation: Invocation, problems: readonly ConfigProblem[]): Promise<readonly Fixed[]> {
+  const { world, options, paint } = invocation;
+  const fixed: Fixed[] = [];
+  for (const file of new Set(problems.filter(hasFix).map((problem) => problem.file))) {
+    const fixes = problems.flatMap((problem) =>
+      problem.file === file && problem.fix !== undefined ? [problem.fix] : [],
+    );
+    const before = await world.readText(file);
+    const edited = await world.applyFixes(before, fixes);
+    if ('problem' in edited) {
+      throw new AppError('usage', `cannot fix "${file}": ${edited.problem}`, { hint: 'run it again' });
+    }
+    await world.replaceText(file, edited.text);
+    const diff = diffLines(before, edited.text);
+    if (!options.json && !options.quiet) world.terminal.out(`${paint(file, 'strong')}\n${printLines(diff, paint)}`);
+    fixed.push({ file, diff: diff.map(({ text }) => text) });
+  }
+  return fixed;
+}
+
+function report(
+  invocation: Invocation,
+  files: FileChoice,
+  result: LoadResult,
+  fixed: readonly Fixed[] | undefined,
+): ExitCode {
+  const { world, options, paint } = invocation;
+  const changes = fixed === undefined ? {} : { fixed };
+  if (result.ok) {
+    if (options.json) printJson(world, { ok: true, ...summaryOf(result.config, files), ...changes });
+    else if (!options.quiet) world.terminal.out(`${paint('✔ both files are good', 'ok')}: ${sizeOf(result.config)}\n`);
+    return exitCode.done;
+  }
+  if (options.json) {
+    printJson(world, { ok: false, problems: result.problems, ...changes });
+    return exitCode.filesWrong;
+  }
+  const code = reportProblems(invocation, result.problems);
+  const fixable = result.problems.filter(hasFix).length;
+  if (fixed === undefined && fixable > 0) {
+    world.terminal.err(`\n\`drover validate --fix\` mends ${fixable} of ${count(result.problems.length, 'problem')}\n`);
+  }
+  return code;
+}
+
+const summaryOf = ({ applications, deployment, format, revision }: Config, files: FileChoice) => ({
+  files,
+  format,
+  revision,
+  applications: Object.keys(applications).toSorted(),
+  deployment,
+});
+
+const sizeOf = ({ applications, deployment }: Config): string =>
+  `${count(Object.keys(applications).length, 'application')} on ${count(Object.keys(deployment).length, 'node')}`;

@@ -6,6 +6,7 @@ import { runCli } from '../../../src/cli/run.ts';
 import { replaceText } from '../../../src/cli/state-files.ts';
 import type { World } from '../../../src/cli/world.ts';
 import { moveApplication } from '../../../src/config/edit.ts';
+import { applyFixes } from '../../../src/config/fix.ts';
 import { printProblems } from '../../../src/config/problems.ts';
 import { findConfigFiles, readConfig } from '../../../src/config/read-files.ts';
 import { createSimulation } from '../../../src/demo.ts';
@@ -126,6 +127,7 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
         sleep: (ms, signal) => sleep(ms, undefined, { signal }),
         owner: 'test',
       }),
+    applyFixes: async (text, fixes) => applyFixes(text, fixes),
     moveApplication: async (text, app, node) => moveApplication(text, app, node),
     openSimulation: async (fast) => createSimulation(worldOf(folder, cluster, listeners, said), fast),
     askHostKey: () => Promise.resolve({ known: true }),
