@@ -1,7 +1,10 @@
+import type { NodeFigures } from '../model/cluster.ts';
 import type { Config } from '../model/config.ts';
 import type { EngineEvent } from '../model/events.ts';
 import type { Plan, StepId } from '../model/plan.ts';
-import type { ClusterView, StepView } from './cluster-view.ts';
+import type { ClusterView, FiguresView, StepView } from './cluster-view.ts';
+import { plainText } from './lines.ts';
+import { trailOf } from './trail.ts';
 
 /** Before anything has happened. */
 export const emptyView: ClusterView = {
@@ -12,15 +15,26 @@ export const emptyView: ClusterView = {
   running: false,
   steps: {},
   receipts: [],
+  figures: {},
+  policy: 'on-save',
+  trail: [],
+  commands: [],
 };
 
-const keptReceipts = 100;
+const kept = { receipts: 100, trail: 500, commands: 200, cpu: 60, samples: 60, output: 50 } as const;
+const sampleEveryMs = 1000;
 
 /** The view after one more event; returns the same object where the event changes nothing that is shown. */
 export function reduce(view: ClusterView, event: EngineEvent): ClusterView {
+  const next = apply(view, event);
+  const entries = trailOf(view, event);
+  return entries.length === 0 ? next : { ...next, trail: [...next.trail, ...entries].slice(-kept.trail) };
+}
+
+function apply(view: ClusterView, event: EngineEvent): ClusterView {
   switch (event.type) {
     case 'config-loaded':
-      return { ...view, config: event.config, problems: [], nodes: knownNodes(view, event.config) };
+      return configLoaded(view, event.config, event.at);
     case 'config-rejected':
       return { ...view, problems: event.problems };
     case 'node-observed':
@@ -28,25 +42,57 @@ export function reduce(view: ClusterView, event: EngineEvent): ClusterView {
     case 'plan-made':
       return planMade(view, event);
     case 'run-started':
-      return runStarted(view, event.run);
+      return runStarted(view, event.run, event.at);
     case 'step-started':
       return changeStep(view, event.step, { state: 'running', startedAt: event.at });
     case 'step-progress':
-      return changeStep(view, event.step, {
-        doneBytes: event.doneBytes,
-        ...(event.totalBytes === undefined ? {} : { totalBytes: event.totalBytes }),
-        ...(event.what === undefined ? {} : { what: event.what }),
-      });
+      return progressed(view, event);
     case 'step-finished':
       return changeStep(view, event.step, { state: event.outcome.result, outcome: event.outcome });
-    case 'move-finished':
-      return { ...view, receipts: [...view.receipts, event.receipt].slice(-keptReceipts) };
-    case 'run-finished':
-      return { ...view, running: false, outcome: event.outcome };
     case 'step-output':
+      return printed(view, event.step, event.line);
+    case 'move-finished':
+      return { ...view, receipts: [...view.receipts, event.receipt].slice(-kept.receipts) };
+    case 'run-finished':
+      return { ...view, running: false, outcome: event.outcome, runEndedAt: event.at };
+    case 'figures': {
+      const figures = { ...view.figures, [event.node]: measured(view.figures[event.node], event.figures) };
+      return { ...view, figures };
+    }
+    case 'command': {
+      const command = { at: event.at, node: event.node, text: plainText(event.text) };
+      return { ...view, commands: [...view.commands, command].slice(-kept.commands) };
+    }
+    case 'policy-changed':
+      return view.policy === event.policy ? view : { ...view, policy: event.policy };
+    case 'approval-wanted':
+      return { ...view, approval: event.approval };
+    case 'approval-over':
+      return approvalOver(view);
+    case 'container-event':
+    case 'act-finished':
     case 'retrying':
       return view;
   }
+}
+
+/** Nodes that are no longer named in the files are no longer shown. */
+function configLoaded(view: ClusterView, config: Config, at: number): ClusterView {
+  const isNew = view.config?.revision !== config.revision || view.problems.length > 0;
+  return {
+    ...view,
+    config,
+    problems: [],
+    nodes: knownNodes(view.nodes, config),
+    figures: knownNodes(view.figures, config),
+    configLoadedAt: isNew ? at : (view.configLoadedAt ?? at),
+  };
+}
+
+function knownNodes<T>(byNode: Readonly<Record<string, T>>, config: Config): Readonly<Record<string, T>> {
+  const entries = Object.entries(byNode);
+  const known = entries.filter(([node]) => config.nodes[node] !== undefined || config.deployment[node] !== undefined);
+  return known.length === entries.length ? byNode : Object.fromEntries(known);
 }
 
 /** The last pass of a run finds nothing to do; what the run did stays on the screen. */
@@ -60,9 +106,16 @@ function planMade(view: ClusterView, event: Extract<EngineEvent, { type: 'plan-m
   return { ...view, plan: event.plan, forecasts: event.forecasts, steps: waitingSteps(event.plan) };
 }
 
-function runStarted(view: ClusterView, run: number): ClusterView {
-  const { outcome: _earlier, ...rest } = view;
-  return { ...rest, run, running: true, steps: view.plan === undefined ? {} : waitingSteps(view.plan) };
+function runStarted(view: ClusterView, run: number, at: number): ClusterView {
+  const { outcome: _earlier, runEndedAt: _end, ...rest } = view;
+  const steps = view.plan === undefined ? {} : waitingSteps(view.plan);
+  return { ...rest, run, running: true, runStartedAt: at, steps };
+}
+
+function approvalOver(view: ClusterView): ClusterView {
+  if (view.approval === undefined) return view;
+  const { approval: _over, ...rest } = view;
+  return rest;
 }
 
 function changeStep(view: ClusterView, step: StepId, change: Partial<StepView>): ClusterView {
@@ -70,11 +123,32 @@ function changeStep(view: ClusterView, step: StepId, change: Partial<StepView>):
   return { ...view, steps: { ...view.steps, [step]: { ...before, ...change } } };
 }
 
-function waitingSteps(plan: Plan): ClusterView['steps'] {
-  return Object.fromEntries(plan.steps.map((step) => [step.id, { state: 'waiting' as const }]));
+function progressed(view: ClusterView, event: Extract<EngineEvent, { type: 'step-progress' }>): ClusterView {
+  const { at, doneBytes, totalBytes, what } = event;
+  const samples = view.steps[event.step]?.samples ?? [];
+  const last = samples.at(-1);
+  const isDue = last === undefined || at - last.at >= sampleEveryMs;
+  return changeStep(view, event.step, {
+    doneBytes,
+    ...(totalBytes === undefined ? {} : { totalBytes }),
+    ...(what === undefined ? {} : { what }),
+    samples: isDue ? [...samples, { at, doneBytes }].slice(-kept.samples) : samples,
+  });
 }
 
-/** Nodes that are no longer named in the files are no longer shown. */
-function knownNodes(view: ClusterView, config: Config): ClusterView['nodes'] {
-  return Object.fromEntries(Object.entries(view.nodes).filter(([node]) => config.nodes[node] !== undefined));
+/** Output of a step nobody knows is not shown anywhere. */
+function printed(view: ClusterView, step: StepId, text: string): ClusterView {
+  const before = view.steps[step];
+  if (before === undefined) return view;
+  return changeStep(view, step, { output: [...(before.output ?? []), plainText(text)].slice(-kept.output) });
+}
+
+function measured(before: FiguresView | undefined, latest: NodeFigures): FiguresView {
+  const history = before?.cpuHistory ?? [];
+  if (latest.cpuPercent === undefined) return { latest, cpuHistory: history };
+  return { latest, cpuHistory: [...history, latest.cpuPercent].slice(-kept.cpu) };
+}
+
+function waitingSteps(plan: Plan): ClusterView['steps'] {
+  return Object.fromEntries(plan.steps.map((step) => [step.id, { state: 'waiting' as const }]));
 }

@@ -32,7 +32,7 @@ describe('the store', () => {
       told += 1;
     });
     const before = store.getSnapshot();
-    store.accept({ at: 1, run: 0, type: 'step-output', step: 's', line: 'x' });
+    store.accept({ at: 1, run: 0, type: 'step-output', step: 'unknown', line: 'x' });
     expect(store.getSnapshot()).toBe(before);
     expect(told).toBe(0);
     store.accept({ at: 1, run: 0, type: 'config-rejected', problems: [] });

@@ -23,6 +23,18 @@ const plan = (...ids: readonly string[]): Plan => ({
 const made = (...ids: readonly string[]): EngineEventBody => ({ type: 'plan-made', plan: plan(...ids), forecasts: [] });
 const started: EngineEventBody = { type: 'run-started', revision: 'r1' };
 const config = aConfig([anApplication('a')], { n1: ['a'], n2: [] });
+const aProblem = { file: 'deployment.yml', line: 3, column: 5, path: 'nodes', message: 'must be a mapping' };
+const someFigures = (cpuPercent?: number) => ({
+  at: 1,
+  roundTripMs: 2,
+  cores: 2,
+  ...(cpuPercent === undefined ? {} : { cpuPercent }),
+  load1: 0.5,
+  memoryTotalBytes: 100,
+  memoryUsedBytes: 50,
+  pool: { name: 'drover', health: 'ONLINE', sizeBytes: 100, freeBytes: 90 },
+  containers: {},
+});
 const succeeded = { result: 'succeeded', durationMs: 3 } as const;
 
 describe('the view', () => {
@@ -34,7 +46,14 @@ describe('the view', () => {
       { type: 'step-progress', step: 's', doneBytes: 5, totalBytes: 9, what: 'round 1' },
     ]);
     expect(view.steps).toEqual({
-      s: { state: 'running', startedAt: 2, doneBytes: 5, totalBytes: 9, what: 'round 1' },
+      s: {
+        state: 'running',
+        startedAt: 2,
+        doneBytes: 5,
+        totalBytes: 9,
+        what: 'round 1',
+        samples: [{ at: 3, doneBytes: 5 }],
+      },
       t: { state: 'waiting' },
     });
     const end = viewAfter([{ type: 'step-finished', step: 's', outcome: succeeded }], view);
@@ -92,6 +111,72 @@ describe('the view', () => {
     const copy = structuredClone(view);
     viewAfter([{ type: 'step-started', step: 's' }], view);
     expect(view).toEqual(copy);
-    expect(viewAfter([{ type: 'step-output', step: 's', line: 'x' }], view)).toBe(view);
+    expect(viewAfter([{ type: 'step-output', step: 'unknown', line: 'x' }], view)).toBe(view);
+    expect(viewAfter([{ type: 'approval-over' }], view)).toBe(view);
+    expect(viewAfter([{ type: 'policy-changed', policy: 'on-save' }], view)).toBe(view);
+  });
+
+  it('says when the files in force were loaded, also after a save that changes nothing or was wrong', () => {
+    const loaded = { type: 'config-loaded', config } as const;
+    const other = { type: 'config-loaded', config: { ...config, revision: 'r2' } } as const;
+    expect(viewAfter([loaded, loaded]).configLoadedAt).toBe(0);
+    expect(viewAfter([loaded, other]).configLoadedAt).toBe(1);
+    expect(viewAfter([loaded, { type: 'config-rejected', problems: [aProblem] }, loaded]).configLoadedAt).toBe(2);
+  });
+
+  it('says when the run began and ended', () => {
+    const over: EngineEventBody = { type: 'run-finished', outcome: { result: 'cancelled' } };
+    const view = viewAfter([made('s'), started, over]);
+    expect(view).toMatchObject({ runStartedAt: 1, runEndedAt: 2 });
+    expect(viewAfter([started], view, 2)).not.toHaveProperty('runEndedAt');
+  });
+
+  it('keeps samples of the bytes at least a second apart, at most 60, and the newest 50 lines of output', () => {
+    const at = (ms: number, body: EngineEventBody) => ({ at: ms, run: 1, ...body });
+    let view = viewAfter([made('s')]);
+    for (let ms = 0; ms <= 100_000; ms += 250) {
+      view = reduce(view, at(ms, { type: 'step-progress', step: 's', doneBytes: ms }));
+      view = reduce(view, at(ms, { type: 'step-output', step: 's', line: `\u001b[2Jline ${ms}` }));
+    }
+    const { samples = [], output = [] } = view.steps.s ?? {};
+    expect(samples).toHaveLength(60);
+    expect(samples.at(-1)).toEqual({ at: 100_000, doneBytes: 100_000 });
+    expect(samples.at(-2)).toEqual({ at: 99_000, doneBytes: 99_000 });
+    expect(output).toHaveLength(50);
+    expect(output.at(-1)).toBe('line 100000');
+  });
+
+  it('keeps the newest figures of each node with the last 60 loads, and forgets nodes that are gone', () => {
+    const figures = (cpuPercent?: number): EngineEventBody => ({
+      type: 'figures',
+      node: 'n1',
+      figures: someFigures(cpuPercent),
+    });
+    const view = viewAfter([figures(), ...Array.from({ length: 70 }, (_, load) => figures(load))]);
+    expect(view.figures.n1?.latest.cpuPercent).toBe(69);
+    expect(view.figures.n1?.cpuHistory).toHaveLength(60);
+    expect(view.figures.n1?.cpuHistory[0]).toBe(10);
+    const without = aConfig([], { n2: [] });
+    expect(viewAfter([{ type: 'config-loaded', config: without }], view).figures).toEqual({});
+  });
+
+  it('keeps the newest 200 commands and 500 lines of the trail', () => {
+    const command = (text: string): EngineEventBody => ({ type: 'command', node: 'n1', text });
+    const act = (text: string): EngineEventBody => ({ type: 'act-finished', act: text });
+    const view = viewAfter(Array.from({ length: 600 }, (_, n) => [command(`zfs ${n}`), act(`act ${n}`)]).flat());
+    expect(view.commands).toHaveLength(200);
+    expect(view.commands.at(-1)).toEqual({ at: 1198, node: 'n1', text: 'zfs 599' });
+    expect(view.trail).toHaveLength(500);
+    expect(view.trail.at(-1)).toEqual({ at: 1199, source: 'act', text: 'act 599', tone: 'ok' });
+  });
+
+  it('shows the policy and what waits for approval until that is over', () => {
+    const approval = { revision: 'r1', because: 'policy', reason: '1 step waits' } as const;
+    const view = viewAfter([
+      { type: 'policy-changed', policy: 'ask' },
+      { type: 'approval-wanted', approval },
+    ]);
+    expect(view).toMatchObject({ policy: 'ask', approval });
+    expect(viewAfter([{ type: 'approval-over' }], view)).not.toHaveProperty('approval');
   });
 });
