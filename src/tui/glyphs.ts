@@ -13,6 +13,8 @@ export interface Glyphs {
   readonly foreign: string;
   readonly goes: string;
   readonly comes: string;
+  /** From one value to another. */
+  readonly arrow: string;
   readonly done: string;
   readonly skipped: string;
   readonly waiting: string;
@@ -54,6 +56,7 @@ export const unicodeGlyphs: Glyphs = {
   foreign: '?',
   goes: '⇢',
   comes: '⇠',
+  arrow: '→',
   done: '✔',
   skipped: '·',
   waiting: '○',
@@ -94,6 +97,7 @@ export const asciiGlyphs: Glyphs = {
   foreign: '?',
   goes: '>',
   comes: '<',
+  arrow: '>',
   done: 'v',
   skipped: '.',
   waiting: 'o',

@@ -33,6 +33,25 @@ export function formatDuration(ms: number): string {
 
 const two = (n: number): string => String(n).padStart(2, '0');
 
+/** As `formatBytes` in at most five cells, for columns: `14.2M`, `512B`. */
+export const shortBytes = (bytes: number): string => formatBytes(bytes).replace(/ (.)(?:iB)?$/, '$1');
+
+/** The largest unit of `formatDuration`, for columns: `3d`, `14m`, `8s`; less than a second is `0s`. */
+export function shortDuration(ms: number): string {
+  const seconds = Math.floor(Math.max(0, ms) / 1000);
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** Time of day here, `14:02` or `14:02:11`; `at` in milliseconds since 1970. */
+export function formatClock(at: number, precision: 'minutes' | 'seconds' = 'seconds'): string {
+  const date = new Date(at);
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return precision === 'minutes' ? clock : `${clock}:${two(date.getSeconds())}`;
+}
+
 /** `1 step`, `2 steps`; the plural is given where it is not the singular with an s. */
 export function count(n: number, singular: string, plural = `${singular}s`): string {
   return `${n} ${n === 1 ? singular : plural}`;
