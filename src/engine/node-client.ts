@@ -163,6 +163,8 @@ export interface VolumeProperties {
   readonly owner?: string;
   readonly epoch?: number;
   readonly application?: AppName;
+  /** Only to be set: what a retired dataset is called from then on. */
+  readonly volume?: VolumeId;
 }
 
 /** OpenZFS. Datasets are named in full; only those below our root are ever written to. */
@@ -194,7 +196,7 @@ export interface VolumeStore {
   /** Throws `volume-busy` naming the processes that hold it. No-op where it is not mounted. Never forced. */
   unmount(dataset: string, signal: AbortSignal): Promise<void>;
   snapshot(dataset: string, name: string, signal: AbortSignal): Promise<void>;
-  /** Only snapshots named `drover-…`; others are refused. No error where it is gone. */
+  /** Only snapshots named `drover-…`; others are refused. No error where it is gone, or stays because a clone needs it. */
   destroySnapshot(dataset: string, name: string, signal: AbortSignal): Promise<void>;
   hold(dataset: string, snapshot: string, tag: string, signal: AbortSignal): Promise<void>;
   releaseHold(dataset: string, snapshot: string, tag: string, signal: AbortSignal): Promise<void>;
@@ -218,11 +220,14 @@ export interface VolumeStore {
   details(signal: AbortSignal): Promise<readonly ZfsDataset[]>;
   /** `zfs clone` to a dataset below the root, read-only, not mounted, without a role. Throws where it exists. */
   clone(dataset: string, snapshot: string, target: string, signal: AbortSignal): Promise<void>;
+  /** Throws `command-failed` where this node's zfs cannot do a `swap`; changes nothing. */
+  checkSwap(signal: AbortSignal): Promise<void>;
   /**
-   * In one transaction group: `target` (a clone) becomes the volume, role owner, the next epoch; `dataset` (frozen, not
-   * mounted) becomes a retired dataset of another volume id. Both or neither happen.
+   * In one transaction group: `target` (a clone) becomes the volume, role owner, the next epoch, with the snapshots up
+   * to its origin; `dataset` (frozen, not mounted) becomes a retired dataset with the volume id `retiredAs`. Both or
+   * neither happen. Throws `volume-conflict` where they are not as said.
    */
-  swap(dataset: string, target: string, signal: AbortSignal): Promise<void>;
+  swap(dataset: string, target: string, retiredAs: VolumeId, signal: AbortSignal): Promise<void>;
 }
 
 export interface NetworkControl {

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type DockerModem from 'docker-modem';
 import Docker from 'dockerode';
 import { AppError } from '../model/errors.ts';
@@ -27,7 +27,12 @@ export interface DockerApi {
   json(request: DockerRequest, signal: AbortSignal): Promise<unknown>;
   /** The answer's body; destroyed when the signal aborts. */
   stream(request: DockerRequest, signal: AbortSignal): Promise<Readable>;
+  /** The channel itself, both ways, once Docker has answered; whoever asked has to destroy it. */
+  hijack(request: DockerRequest, signal: AbortSignal): Promise<Duplex>;
 }
+
+/** `plain`: the answer as JSON; `stream`: its body; `hijack`: the channel under it. */
+type Form = 'plain' | 'stream' | 'hijack';
 
 /** The newest version this program was written for, and the oldest it needs (Docker 20.10). */
 const ourVersion = '1.47';
@@ -47,19 +52,19 @@ export function createDockerApi(connection: NodeConnection): DockerApi {
   const negotiate = async (): Promise<DockerModem> => {
     const what = 'ask Docker for its version';
     const request: DockerRequest = { what, method: 'GET', path: '/version' };
-    const answer = await send(modemFor(), request, false, AbortSignal.timeout(30_000));
+    const answer = await send(modemFor(), request, 'plain', AbortSignal.timeout(30_000));
     return modemFor(
       `v${chooseVersion(connection.node, textAt(answer, 'ApiVersion'), textAt(answer, 'MinAPIVersion'))}`,
     );
   };
-  const call = async (request: DockerRequest, isStream: boolean, signal: AbortSignal): Promise<unknown> => {
+  const call = async (request: DockerRequest, form: Form, signal: AbortSignal): Promise<unknown> => {
     try {
       signal.throwIfAborted();
       negotiated ??= negotiate().catch((error: unknown) => {
         negotiated = undefined;
         throw error;
       });
-      return await send(await negotiated, request, isStream, signal);
+      return await send(await negotiated, request, form, signal);
     } catch (error) {
       throw explain(connection, request.what, error, signal);
     }
@@ -70,7 +75,7 @@ export function createDockerApi(connection: NodeConnection): DockerApi {
       const limitMs = request.timeoutMs ?? 120_000;
       const limit = AbortSignal.timeout(limitMs);
       try {
-        return await call(request, false, AbortSignal.any([signal, limit]));
+        return await call(request, 'plain', AbortSignal.any([signal, limit]));
       } catch (error) {
         if (!limit.aborted || signal.aborted) throw error;
         const message = `cannot ${request.what} on "${connection.node}": Docker gives no answer within ${limitMs} ms`;
@@ -78,9 +83,14 @@ export function createDockerApi(connection: NodeConnection): DockerApi {
       }
     },
     async stream(request, signal) {
-      const body = await call(request, true, signal);
+      const body = await call(request, 'stream', signal);
       // dial gives the response itself when asked for a stream.
       return body as Readable;
+    },
+    async hijack(request, signal) {
+      const channel = await call(request, 'hijack', signal);
+      // dial gives the socket after the upgrade, which is a stream that our agent has opened.
+      return channel as Duplex;
     },
   };
 }
@@ -103,7 +113,7 @@ function compareVersions(a: string, b: string): number {
   return aMajor - bMajor || aMinor - bMinor;
 }
 
-function send(modem: DockerModem, request: DockerRequest, isStream: boolean, signal: AbortSignal): Promise<unknown> {
+function send(modem: DockerModem, request: DockerRequest, form: Form, signal: AbortSignal): Promise<unknown> {
   const statusCodes: Record<number, true> = { 200: true, 201: true, 204: true };
   for (const status of request.okStatus ?? []) statusCodes[status] = true;
   return new Promise((resolve, reject) => {
@@ -114,7 +124,8 @@ function send(modem: DockerModem, request: DockerRequest, isStream: boolean, sig
         method: request.method,
         options: { _query: request.query ?? {}, _body: request.body ?? {} },
         ...(request.upload === undefined ? {} : { file: request.upload }),
-        isStream,
+        isStream: form !== 'plain',
+        hijack: form === 'hijack',
         statusCodes,
         abortSignal: signal,
       },

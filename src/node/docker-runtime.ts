@@ -4,6 +4,7 @@ import type { AppName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, labels } from '../model/names.ts';
 import { createDockerApi, type DockerApi, type DockerRequest, statusOf } from './docker-api.ts';
+import { execInContainer } from './docker-exec.ts';
 import { fillNewVolumes } from './docker-fill.ts';
 import { createDockerImages, inspectImage } from './docker-images.ts';
 import {
@@ -58,6 +59,10 @@ export function createDockerRuntime(connection: NodeConnection): ContainerRuntim
 
     logs: (app, options, signal) => readLogs(node, api, app, options, signal),
     events: (signal) => readEvents(connection, api, signal),
+    async exec(app, options, signal) {
+      if ((await inspectOurs(node, api, app, signal)) === undefined) throw noContainer(node, 'run a program in', app);
+      return execInContainer(api, node, app, options, signal);
+    },
   };
 }
 

@@ -45,8 +45,8 @@ function asLines(stream: LogLine['stream'], lines: readonly string[]): LogLine[]
   return lines.map((text) => ({ stream, text }));
 }
 
-/** Hands out the data of frames as it comes, without waiting for the whole of a long one. */
-async function* frames(body: Readable): AsyncGenerator<{ stream: LogLine['stream']; data: Buffer }> {
+/** Hands out the data of frames (stream, 3 zeros, length) as it comes, without waiting for the whole of a long one. */
+export async function* frames(body: Readable): AsyncGenerator<{ stream: LogLine['stream']; data: Buffer }> {
   let buffer: Buffer = Buffer.alloc(0);
   let stream: LogLine['stream'] = 'stdout';
   let left = 0;

@@ -3,12 +3,14 @@ import type { NodeFacts, PortKey } from '../model/cluster.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { createMemoryContainers, listContainers } from './memory-containers.ts';
+import { createMemoryCopies } from './memory-copies.ts';
+import { usedBytes } from './memory-datasets.ts';
 import { connectTo, createMemoryNetwork, readTable } from './memory-network.ts';
 import { seedMachine } from './memory-seed.ts';
 import { tell } from './memory-streams.ts';
 import { memoryTransfer } from './memory-transfer.ts';
 import type { MemoryCall, MemoryContent, MemoryMachine, MemorySeed } from './memory-types.ts';
-import { createMemoryVolumes, listVolumes, usedBytes } from './memory-volumes.ts';
+import { createMemoryVolumes, listVolumes } from './memory-volumes.ts';
 import {
   call,
   checkAborted,
@@ -125,7 +127,7 @@ function createClient(world: MemoryWorld, node: NodeName, locks: Set<() => void>
     observe: (signal) =>
       call(world, { node, operation: 'observe', write: false }, signal, (machine) => factsOf(world, machine)),
     containers: createMemoryContainers(world, node),
-    volumes: createMemoryVolumes(world, node),
+    volumes: { ...createMemoryVolumes(world, node), ...createMemoryCopies(world, node) },
     network: createMemoryNetwork(world, node),
     mutex: createMutex(world, node, locks),
     close: async () => {},

@@ -5,6 +5,7 @@ import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.t
 import type { AppName, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, printImage } from '../model/names.ts';
+import { execInMemory } from './memory-exec.ts';
 import { noContainer, ours, readEvents, readLogs, tell } from './memory-streams.ts';
 import type { MemoryContainer, MemoryImage, MemoryMachine } from './memory-types.ts';
 import {
@@ -131,6 +132,7 @@ export function createMemoryContainers(world: MemoryWorld, node: NodeName): Cont
       }),
     logs: (app, options, signal) => readLogs(world, node, app, options, signal),
     events: (signal) => readEvents(world, node, signal),
+    exec: (app, options, signal) => execInMemory(world, node, app, options, signal),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { NodeName } from '../model/config.ts';
 import { imageIdOf, newContainer, registryImage } from './memory-containers.ts';
+import { newDataset } from './memory-datasets.ts';
 import type { MemoryMachine, MemoryNodeSeed, MemoryVolumeSeed } from './memory-types.ts';
-import { memoryDatasetName, newDataset } from './memory-volumes.ts';
+import { memoryDatasetName } from './memory-volumes.ts';
 import { append, type MemoryWorld, newGuid, noContent } from './memory-world.ts';
 
 const defaultPoolBytes = 2 ** 40;
@@ -81,6 +82,7 @@ function seedVolume(world: MemoryWorld, machine: MemoryMachine, seed: MemoryVolu
       guid: snapshot.guid ?? newGuid(world),
       createTxg: machine.txg,
       content,
+      createdAtMs: world.clock.now(),
       holds: new Set(),
     });
   }

@@ -2,9 +2,18 @@ import type { SendSource, TransferRequest, TransferResult } from '../engine/node
 import type { VolumeRole } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
+import { getSnapshot, newDataset, usedBytes } from './memory-datasets.ts';
 import type { MemoryContent, MemoryDataset, MemoryMachine } from './memory-types.ts';
-import { findBase, getSnapshot, newDataset, refused, streamOverheadBytes, usedBytes } from './memory-volumes.ts';
-import { checkAborted, checkInvariants, type MemoryWorld, machineOf, startCall, wait } from './memory-world.ts';
+import { findBase, streamOverheadBytes } from './memory-volumes.ts';
+import {
+  checkAborted,
+  checkInvariants,
+  type MemoryWorld,
+  machineOf,
+  refused,
+  startCall,
+  wait,
+} from './memory-world.ts';
 
 interface Stream {
   readonly dataset: string;
@@ -191,6 +200,7 @@ function finishReceive(to: MemoryMachine, world: MemoryWorld, target: MemoryData
     guid: stream.guid,
     createTxg: to.txg,
     content: stream.content,
+    createdAtMs: world.clock.now(),
     holds: new Set(),
   });
   world.counter += 1;

@@ -106,6 +106,7 @@ export interface MemorySnapshot {
   readonly guid: string;
   readonly createTxg: number;
   readonly content: MemoryContent;
+  readonly createdAtMs: number;
   readonly holds: Set<string>;
 }
 
@@ -139,6 +140,9 @@ export interface MemoryDataset {
   partial: MemoryReceive | undefined;
   /** False until a container was created on it: the image's content goes only into a new volume. */
   filled: boolean;
+  readonly createdAtMs: number;
+  /** Of a clone: the snapshot it was made from, which stays as long as it does. */
+  origin: { readonly dataset: string; readonly snapshot: string } | undefined;
 }
 
 export interface MemoryContainer {

@@ -3,8 +3,18 @@ import type { Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { datasetLeaf, isOurSnapshot } from '../model/names.ts';
-import type { MemoryContent, MemoryDataset, MemoryMachine, MemorySnapshot } from './memory-types.ts';
-import { call, datasetOf, isWritableRole, type MemoryWorld, newGuid, noContent } from './memory-world.ts';
+import { bare, deltaBytes, findSnapshot, getDataset, getSnapshot, newDataset, usedBytes } from './memory-datasets.ts';
+import type { MemoryDataset, MemoryMachine } from './memory-types.ts';
+import {
+  call,
+  datasetOf,
+  hasClones,
+  isWritableRole,
+  type MemoryWorld,
+  newGuid,
+  noContent,
+  refused,
+} from './memory-world.ts';
 
 /** What a stream costs beyond its data; OpenZFS sends some hundred bytes for an empty increment. */
 export const streamOverheadBytes = 624;
@@ -12,22 +22,6 @@ export const streamOverheadBytes = 624;
 /** Full name of a volume's dataset, the same on every node. */
 export function memoryDatasetName(world: MemoryWorld, volume: VolumeId, app: AppName | undefined): string {
   return `${world.seed.pool ?? 'drover'}/${world.seed.datasetRoot ?? 'volumes'}/${datasetLeaf(volume, app)}`;
-}
-
-/** A new empty dataset, unmounted and read-only, in no role yet. */
-export function newDataset(name: string): MemoryDataset {
-  return {
-    name,
-    properties: {},
-    mounted: false,
-    readonly: true,
-    limitBytes: undefined,
-    content: noContent,
-    snapshots: [],
-    bookmarks: [],
-    partial: undefined,
-    filled: false,
-  };
 }
 
 /** Datasets of a machine as `zfs list` shows them. */
@@ -58,18 +52,11 @@ export function listVolumes(machine: MemoryMachine): Volume[] {
   });
 }
 
-/** Space a dataset takes with its snapshots and a partial receive. */
-export function usedBytes(dataset: MemoryDataset): number {
-  return dataset.content.bytes + (dataset.partial?.doneBytes ?? 0);
-}
-
-/** Bytes between two states of one history. */
-export function deltaBytes(base: MemoryContent | undefined, next: MemoryContent): number {
-  return next.written - (base?.written ?? 0);
-}
-
 /** A node's datasets behind the engine's interface, with ZFS's refusals. */
-export function createMemoryVolumes(world: MemoryWorld, node: NodeName): VolumeStore {
+export function createMemoryVolumes(
+  world: MemoryWorld,
+  node: NodeName,
+): Omit<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'> {
   const read = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
     call(world, { node, operation: `volumes.${operation}`, write: false }, signal, effect);
   const write = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
@@ -82,49 +69,50 @@ export function createMemoryVolumes(world: MemoryWorld, node: NodeName): VolumeS
       write('create', signal, (machine) => createVolume(world, machine, volume, app, limitBytes)),
     directory: (dataset, signal) =>
       read('directory', signal, (machine) => {
-        if (!get(machine, dataset).mounted) throw refused('find the directory of', dataset, node, 'it is not mounted');
+        if (!getDataset(machine, dataset).mounted)
+          throw refused('find the directory of', dataset, node, 'it is not mounted');
         return `/${dataset}/data`;
       }),
     setLimit: (dataset, limitBytes, signal) =>
       write('setLimit', signal, (machine) => {
-        const target = get(machine, dataset);
+        const target = getDataset(machine, dataset);
         if (limitBytes !== undefined && limitBytes < target.content.bytes) {
           throw refused('set the limit of', dataset, node, 'size is less than current used or reserved space');
         }
         target.limitBytes = limitBytes;
       }),
     setProperties: (dataset, expected, next, signal) =>
-      write('setProperties', signal, (machine) => setProperties(get(machine, dataset), node, expected, next)),
+      write('setProperties', signal, (machine) => setProperties(getDataset(machine, dataset), node, expected, next)),
     mount: (dataset, signal) =>
       write('mount', signal, (machine) => {
-        const target = get(machine, dataset);
+        const target = getDataset(machine, dataset);
         if (target.snapshots.length === 0 && target.partial !== undefined) {
           throw refused('mount', dataset, node, 'it contains partially-complete state');
         }
         target.mounted = true;
       }),
-    unmount: (dataset, signal) => write('unmount', signal, (machine) => unmount(machine, get(machine, dataset))),
+    unmount: (dataset, signal) => write('unmount', signal, (machine) => unmount(machine, getDataset(machine, dataset))),
     snapshot: (dataset, name, signal) =>
-      write('snapshot', signal, (machine) => takeSnapshot(world, machine, get(machine, dataset), name)),
+      write('snapshot', signal, (machine) => takeSnapshot(world, machine, getDataset(machine, dataset), name)),
     destroySnapshot: (dataset, name, signal) =>
-      write('destroySnapshot', signal, (machine) => destroySnapshot(machine, get(machine, dataset), name)),
+      write('destroySnapshot', signal, (machine) => destroySnapshot(machine, getDataset(machine, dataset), name)),
     hold: (dataset, snapshot, tag, signal) =>
       write('hold', signal, (machine) => {
-        getSnapshot(machine, get(machine, dataset), snapshot).holds.add(tag);
+        getSnapshot(machine, getDataset(machine, dataset), snapshot).holds.add(tag);
       }),
     releaseHold: (dataset, snapshot, tag, signal) =>
       write('releaseHold', signal, (machine) => {
-        findSnapshot(get(machine, dataset), snapshot)?.holds.delete(tag);
+        findSnapshot(getDataset(machine, dataset), snapshot)?.holds.delete(tag);
       }),
     bookmark: (dataset, snapshot, bookmark, signal) =>
-      write('bookmark', signal, (machine) => makeBookmark(machine, get(machine, dataset), snapshot, bookmark)),
+      write('bookmark', signal, (machine) => makeBookmark(machine, getDataset(machine, dataset), snapshot, bookmark)),
     destroyBookmark: (dataset, bookmark, signal) =>
       write('destroyBookmark', signal, (machine) => {
-        const target = get(machine, dataset);
+        const target = getDataset(machine, dataset);
         target.bookmarks = target.bookmarks.filter((one) => one.name !== bare(bookmark));
       }),
     estimate: (dataset, snapshot, base, signal) =>
-      read('estimate', signal, (machine) => estimate(machine, get(machine, dataset), snapshot, base)),
+      read('estimate', signal, (machine) => estimate(machine, getDataset(machine, dataset), snapshot, base)),
     abortReceive: (dataset, signal) =>
       write('abortReceive', signal, (machine) => {
         const target = machine.datasets.get(dataset);
@@ -157,6 +145,7 @@ function createVolume(
   if (machine.datasets.has(name)) throw refused('create', name, machine.name, 'dataset already exists');
   machine.datasets.set(name, {
     ...newDataset(name),
+    createdAtMs: world.clock.now(),
     properties: {
       volume,
       ...(application === undefined ? {} : { application }),
@@ -218,6 +207,7 @@ function takeSnapshot(world: MemoryWorld, machine: MemoryMachine, dataset: Memor
     guid: newGuid(world),
     createTxg: machine.txg,
     content: dataset.content,
+    createdAtMs: world.clock.now(),
     holds: new Set(),
   });
 }
@@ -227,6 +217,7 @@ function destroySnapshot(machine: MemoryMachine, dataset: MemoryDataset, name: s
   if (!isOurSnapshot(bare(name))) throw refused('destroy', full, machine.name, 'it is not a snapshot of drover');
   const snapshot = findSnapshot(dataset, name);
   if (snapshot === undefined) return;
+  if (hasClones(machine, dataset, snapshot)) return;
   if (snapshot.holds.size > 0) throw refused('destroy', full, machine.name, 'dataset is busy: it has holds');
   dataset.snapshots = dataset.snapshots.filter((one) => one !== snapshot);
 }
@@ -263,30 +254,3 @@ export function findBase(machine: MemoryMachine, dataset: MemoryDataset, base: s
   const { guid, createTxg, content } = getSnapshot(machine, dataset, base);
   return { guid, createTxg, written: content.written };
 }
-
-function get(machine: MemoryMachine, name: string): MemoryDataset {
-  const dataset = machine.datasets.get(name);
-  if (dataset === undefined) throw refused('open', name, machine.name, 'dataset does not exist');
-  return dataset;
-}
-
-/** The snapshot with this name, with or without its `@`. */
-export function findSnapshot(dataset: MemoryDataset, name: string): MemorySnapshot | undefined {
-  return dataset.snapshots.find((snapshot) => snapshot.name === bare(name));
-}
-
-/** As `findSnapshot`, throwing where there is none. */
-export function getSnapshot(machine: MemoryMachine, dataset: MemoryDataset, name: string): MemorySnapshot {
-  const snapshot = findSnapshot(dataset, name);
-  if (snapshot === undefined) {
-    throw refused('find', `${dataset.name}@${bare(name)}`, machine.name, 'dataset does not exist');
-  }
-  return snapshot;
-}
-
-/** ZFS said no. */
-export function refused(what: string, thing: string, node: NodeName, why: string): AppError {
-  return new AppError('command-failed', `cannot ${what} "${thing}" on "${node}": ${why}`);
-}
-
-const bare = (name: string): string => name.replace(/^[@#]/, '');

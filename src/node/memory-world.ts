@@ -127,6 +127,22 @@ export function datasetOf(machine: MemoryMachine, volume: VolumeId): MemoryDatas
   return [...machine.datasets.values()].find((dataset) => dataset.properties.volume === volume);
 }
 
+/** ZFS said no. */
+export function refused(what: string, thing: string, node: NodeName, why: string): AppError {
+  return new AppError('command-failed', `cannot ${what} "${thing}" on "${node}": ${why}`);
+}
+
+/** True where the snapshot has to stay, because a clone was made from it. */
+export function hasClones(
+  machine: MemoryMachine,
+  dataset: MemoryDataset,
+  { name }: { readonly name: string },
+): boolean {
+  return [...machine.datasets.values()].some(
+    ({ origin }) => origin?.dataset === dataset.name && origin.snapshot === name,
+  );
+}
+
 /** A container's state as time has made it: exits on its own are found when somebody looks. */
 export function settleContainer(world: MemoryWorld, container: MemoryContainer): void {
   const { exits } = container.image;

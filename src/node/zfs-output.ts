@@ -112,7 +112,7 @@ const roles: ReadonlySet<string> = new Set<VolumeRole>([
 ]);
 
 /** A role somebody else invented makes the dataset foreign. */
-function parseRole(text: string | undefined): VolumeRole | undefined {
+export function parseRole(text: string | undefined): VolumeRole | undefined {
   // The set holds exactly the members of the union.
   return text !== undefined && roles.has(text) ? (text as VolumeRole) : undefined;
 }

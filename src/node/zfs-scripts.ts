@@ -58,7 +58,7 @@ grep -qF " - zfs $ds " /proc/self/mountinfo
 /** DATASET EXPECTED… -- ASSIGNMENTS…: both as name=value, an empty expected value meaning unset. */
 export const setScript = `${prelude}
 ds=$1; shift
-facts=$(zfs get -H -o property,value,source drover:role,drover:owner,drover:epoch,drover:app "$ds") || exit 1
+facts=$(zfs get -H -o property,value,source drover:vol,drover:role,drover:owner,drover:epoch,drover:app "$ds") || exit 1
 declare -A now
 while IFS=$'\\t' read -r name value source; do [ "$source" = local ] && now[$name]=$value; done <<<"$facts"
 while [ "$1" != -- ]; do
@@ -132,11 +132,12 @@ printf '%s\\n' "\${said-}" >&2
 exit ${exits.busy}
 `;
 
-/** FULLNAME: nothing where it is gone already. The caller makes sure it is a snapshot or a bookmark. */
+/** FULLNAME: nothing where it is gone already, or a clone needs it. The caller makes sure it is a snapshot or a bookmark. */
 export const destroyCopyScript = `${prelude}
 case $1 in *[@#]drover-*) ;; *) echo 'not a copy of ours' >&2; exit 1 ;; esac
 said=$(zfs destroy "$1" 2>&1) && exit 0
 zfs list -H -t snapshot,bookmark -o name "$1" >/dev/null 2>&1 || exit 0
+case $(zfs get -H -o value clones "$1" 2>/dev/null) in '' | -) ;; *) exit 0 ;; esac
 printf '%s\\n' "$said" >&2; exit 1
 `;
 

@@ -4,6 +4,7 @@ import { AppError } from '../model/errors.ts';
 import { datasetLeaf, isOurSnapshot, properties } from '../model/names.ts';
 import type { Argv, CommandResult } from './command.ts';
 import type { NodeConnection } from './ssh-connection.ts';
+import { createZfsCopies } from './zfs-copies.ts';
 import { checkBase, checkDataset, checkName, checkProperty, checkRoot } from './zfs-names.ts';
 import {
   flagsAtBirth,
@@ -60,6 +61,7 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace): Zfs
   };
 
   return {
+    ...createZfsCopies(connection, root, () => notProvisioned(node, root)),
     root,
     capabilities,
     async list(signal) {
@@ -182,6 +184,7 @@ function assignments(next: VolumeProperties): readonly string[] {
 
 function pairs(values: VolumeProperties): readonly (readonly [string, string])[] {
   const all = [
+    [properties.volume, values.volume],
     [properties.role, values.role],
     [properties.owner, values.owner],
     [properties.epoch, values.epoch?.toString()],

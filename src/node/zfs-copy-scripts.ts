@@ -1,0 +1,96 @@
+import { exits, prelude } from './zfs-scripts.ts';
+
+// Like zfs-scripts.ts: fixed texts, data only through arguments. `zfs program` runs Lua inside of the kernel, in one
+// transaction group; only user properties can be set there, so everything else is set on the clone before.
+
+/** POOL: whether channel programs can do what a swap needs; refused, with the reason on stdout, where not. */
+export const checkSwapScript = `${prelude}
+said=$(zfs program -n "$1" - 2>&1 <<'LUA'
+return zfs.sync.set_prop ~= nil and zfs.sync.promote ~= nil
+LUA
+) || { printf '%s\\n' "$said"; exit ${exits.conflict}; }
+case $said in *true*) ;; *) printf '%s\\n' "$said"; exit ${exits.conflict} ;; esac
+`;
+
+/** SNAPSHOT TARGET: a clone that nobody takes for a volume: read-only, not mounted, without any of our properties. */
+export const cloneScript = `${prelude}
+zfs clone -o canmount=noauto -o readonly=on "$1" "$2"
+`;
+
+/**
+ * ROOT DATASET TARGET RETIRED: the clone becomes the volume, the dataset a retired one. All facts are compared again
+ * inside of the transaction, every change is checked before the first one is made, and the promotion takes along the
+ * snapshots that other nodes' copies build on.
+ */
+export const swapScript = `${prelude}
+root=$1 ds=$2 target=$3 retired=$4
+node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) && [ -n "$node" ] || exit ${exits.noRoot}
+facts=$(zfs get -Hp -o property,value,source refquota,drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:flags "$ds") || exit 1
+limit=none volume= role= owner= epoch= app= flags=
+while IFS=$'\\t' read -r name value source; do
+  case $name:$source in
+    refquota:*) [ "$value" = 0 ] || limit=$value ;;
+    drover:vol:local) volume=$value ;;
+    drover:role:local) role=$value ;;
+    drover:owner:local) owner=$value ;;
+    drover:epoch:local) epoch=$value ;;
+    drover:app:local) app=$value ;;
+    drover:flags:local) flags=$value ;;
+  esac
+done <<<"$facts"
+refuse() { printf '%s\\n' "$1" "$facts"; exit ${exits.conflict}; }
+[ "$role" = frozen ] && [ "$owner" = "$node" ] && [ -n "$volume" ] && [ -n "$epoch" ] || refuse 'it is not frozen by this node'
+! grep -qsF -e " - zfs $ds " -e " - zfs $target " /proc/[0-9]*/mountinfo || refuse 'it is mounted'
+[ -z "$(zfs get -H -s local -o value drover:vol,drover:role "$target")" ] || refuse 'the clone is a volume already'
+zfs set readonly=off refquota="$limit" "$target" || exit 1
+said=$(zfs program "\${root%%/*}" - "$ds" "$target" "$retired" "$node" "$volume" "$epoch" "$((epoch + 1))" "$app" "$flags" 2>&1 <<'LUA'
+args = ...
+local ds, target, retired, node, volume, epoch, following, app, flags = table.unpack(args["argv"])
+local function value_of(dataset, property)
+  local value, source = zfs.get_prop(dataset, property)
+  if source ~= dataset then return nil end
+  return value
+end
+local expected = { ["drover:vol"] = volume, ["drover:role"] = "frozen", ["drover:owner"] = node, ["drover:epoch"] = epoch }
+for property, value in pairs(expected) do
+  if value_of(ds, property) ~= value then error(property .. " has changed") end
+end
+if value_of(target, "drover:vol") ~= nil then error("the clone is a volume already") end
+local changes = {
+  { ds, "drover:vol", retired }, { ds, "drover:role", "retired" },
+  { target, "drover:vol", volume }, { target, "drover:role", "owner" }, { target, "drover:owner", node },
+  { target, "drover:epoch", following },
+}
+if app ~= "" then changes[#changes + 1] = { target, "drover:app", app } end
+if flags ~= "" then changes[#changes + 1] = { target, "drover:flags", flags } end
+local failed = zfs.check.promote(target)
+if failed ~= 0 then error("the clone cannot be promoted: " .. failed) end
+for _, change in ipairs(changes) do
+  failed = zfs.check.set_prop(change[1], change[2], change[3])
+  if failed ~= 0 then error(change[2] .. " cannot be set: " .. failed) end
+end
+failed = zfs.sync.promote(target)
+if failed ~= 0 then error("the clone cannot be promoted: " .. failed) end
+for _, change in ipairs(changes) do
+  failed = zfs.sync.set_prop(change[1], change[2], change[3])
+  if failed ~= 0 then error(change[2] .. " cannot be set: " .. failed) end
+end
+return "swapped"
+LUA
+) || { printf '%s\\n' "$said" >&2; exit 1; }
+`;
+
+/** ROOT SEPARATOR: sizes and times of datasets and snapshots, our own properties, and the holds. */
+export const detailsScript = `${prelude}
+zfs list -Hp -r -t filesystem,snapshot -o name,used,referenced,compressratio,creation,userrefs "$1" || {
+  zfs list -H -o name "$1" >/dev/null 2>&1 && exit 1
+  exit ${exits.noRoot}
+}
+printf '%s\\n' "$2"
+zfs get -Hp -r -t filesystem -s local -o name,property,value drover:vol,drover:app,drover:role "$1" || exit 1
+printf '%s\\n' "$2"
+held=()
+while IFS=$'\\t' read -r name refs; do case $refs in 0 | -) ;; *) held+=("$name") ;; esac; done \\
+  <<<"$(zfs list -Hp -r -t snapshot -o name,userrefs "$1")"
+[ \${#held[@]} = 0 ] || zfs holds -H "\${held[@]}" 2>/dev/null || true
+`;
