@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { installInterruptHandler, isInterrupted, LabError, UsageError } from './errors.mjs';
 import { OVERVIEW, VERBS } from './help.mjs';
+import { progress } from './progress.mjs';
 
 const ALWAYS = { help: { type: 'boolean', short: 'h' }, netns: { type: 'string' } };
 
@@ -57,6 +58,7 @@ try {
   if (!isInterrupted()) {
     if (!(error instanceof LabError)) throw error;
     process.stderr.write(`lab: ${error.message}\n`);
+    progress.failure(error.message);
     process.exitCode = error.code;
   }
 }

@@ -6,6 +6,7 @@ import { $ } from 'zx';
 import { LabError } from './errors.mjs';
 import { netPrefix } from './network.mjs';
 import { addressOf, nodeDir, runDir } from './paths.mjs';
+import { progress } from './progress.mjs';
 
 const TRY_EVERY_MS = 400;
 const LOGIN_LIMIT_MS = 30_000;
@@ -86,10 +87,13 @@ export async function onNode(lab, index, command, { input, nothrow = false, limi
 /** Waits until a node lets us in and has its clock set: after a restore it shows the moment of the save. */
 export async function awaitNode(lab, index, limitMs) {
   const until = Date.now() + limitMs;
+  const stage = progress.detail(`node${index} (${addressOf(index)})`);
+  stage.update('waits for its ssh');
   while (Date.now() < until) {
-    if (await greet(lab, index)) return;
+    if (await greet(lab, index)) return stage.done('answers');
     await sleep(TRY_EVERY_MS);
   }
+  stage.fail('does not answer');
   throw new LabError(
     `node${index} did not answer ssh within ${Math.round(limitMs / 1000)} s; its console is in ${join(nodeDir(lab.name, index), 'console.log')}.`,
   );

@@ -5,12 +5,21 @@
  *   const stage = progress.stage('building the node image', { expectedMs: 300_000 });
  *   stage.update('compiling the ZFS module');
  *   stage.done();            // or stage.fail('no space left')
+ *
+ * Where DROVER_PROGRESS_FILE names a file, every event goes there too, one JSON object a line (`recorder` below), for a
+ * program that shows them in its own way. Child processes inherit the variable and append to the same file.
  */
+import { appendFileSync } from 'node:fs';
+
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const PLAIN_EVERY_MS = 15_000;
 const SAME_AGAIN_MS = 60_000;
 const REDRAW_MS = 120;
 const BAR_CELLS = 20;
+/** Often enough for a person, seldom enough for a file. */
+const RECORD_EVERY_MS = 250;
+
+export const PROGRESS_FILE = 'DROVER_PROGRESS_FILE';
 
 /** 72_400 -> "1 min 12 s" */
 export function formatElapsed(ms) {
@@ -33,7 +42,34 @@ function painter(stream, env) {
   return { green: paint(32), red: paint(31), dim: paint(2) };
 }
 
+/**
+ * Appends `{event, id, name, time, text?, expectedMs?}` to the file; `event` is started, updated, done, failed,
+ * note, error or ended (with `code`).
+ * A line is one write, so lines of several processes do not mix. A file that cannot be written is nobody's failure:
+ * the work itself goes on.
+ */
+function recorder(env) {
+  const file = env[PROGRESS_FILE];
+  if (file === undefined || file === '') return () => {};
+  return (event) => {
+    try {
+      appendFileSync(file, `${JSON.stringify({ ...event, time: Date.now() })}\n`);
+    } catch {
+      // As said above.
+    }
+  };
+}
+
+let stages = 0;
+
+/** For what goes to the file alone. */
+const silent = { write() {} };
+
 class Stage {
+  #record;
+  #id;
+  #recordedAt = 0;
+  #unrecorded;
   #stream;
   #paint;
   #name;
@@ -47,12 +83,17 @@ class Stage {
   #lastPlain = Date.now();
   #lastPlainText = '';
 
-  constructor({ stream, paint, moving, name, expectedMs }) {
+  constructor({ stream, paint, moving, name, expectedMs, record }) {
+    stages += 1;
+    this.#id = `${process.pid}.${stages}`;
+    this.#record = (event, text) => record({ event, id: this.#id, name, ...(text ? { text } : {}) });
+    record({ event: 'started', id: this.#id, name, ...(expectedMs ? { expectedMs } : {}) });
     this.#stream = stream;
     this.#paint = paint;
     this.#name = name;
     this.#expectedMs = expectedMs;
     this.#moving = moving;
+    if (stream === silent) return;
     if (moving) {
       this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
     } else {
@@ -65,14 +106,15 @@ class Stage {
 
   update(text) {
     this.#text = String(text).replace(/\s+/g, ' ').trim();
+    this.#recordText();
   }
 
   done(text = '') {
-    this.#end(this.#paint.green('✔'), text);
+    this.#end(this.#paint.green('✔'), text, 'done');
   }
 
   fail(text = '') {
-    this.#end(this.#paint.red('✘'), text);
+    this.#end(this.#paint.red('✘'), text, 'failed');
   }
 
   get elapsedMs() {
@@ -96,10 +138,26 @@ class Stage {
     this.#stream.write(`    ${formatElapsed(this.elapsedMs)}  ${this.#text || 'still at it'}\n`);
   }
 
-  #end(mark, text) {
+  /** At once, or a little later: a program that prints a thousand lines a second would only fill the file. */
+  #recordText() {
+    if (this.#unrecorded !== undefined || this.#ended) return;
+    const waits = this.#recordedAt + RECORD_EVERY_MS - Date.now();
+    const write = () => {
+      this.#unrecorded = undefined;
+      this.#recordedAt = Date.now();
+      this.#record('updated', this.#text);
+    };
+    if (waits <= 0) return write();
+    this.#unrecorded = setTimeout(write, waits);
+    this.#unrecorded.unref();
+  }
+
+  #end(mark, text, event) {
     if (this.#ended) return;
     this.#ended = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#unrecorded);
+    this.#record(event, text);
     const line = `${mark} ${this.#name}${text ? `: ${text}` : ''} ${this.#paint.dim(`(${formatElapsed(this.elapsedMs)})`)}\n`;
     this.#stream.write(this.#moving ? `\r\u001b[2K${line}` : line);
   }
@@ -110,9 +168,21 @@ export function createProgress({ stream = process.stderr, env = process.env, qui
   const sink = quiet ? { write() {}, isTTY: false } : stream;
   const paint = painter(sink, env);
   const moving = Boolean(sink.isTTY) && env.TERM !== 'dumb';
+  const record = recorder(env);
+  /** Only in the file: what a screen has room for and a scrolling log has not. */
+  const detail = (name, { expectedMs } = {}) =>
+    new Stage({ stream: silent, paint, moving: false, name, expectedMs, record });
   return {
-    stage: (name, { expectedMs } = {}) => new Stage({ stream: sink, paint, moving, name, expectedMs }),
-    note: (text) => sink.write(`${text}\n`),
+    detail,
+    /** Why the whole work cannot go on; whoever calls prints it too. */
+    failure: (text) => record({ event: 'error', text }),
+    /** The work is over, and this was its exit status: the last line of the file. */
+    ended: (code) => record({ event: 'ended', code }),
+    stage: (name, { expectedMs } = {}) => new Stage({ stream: sink, paint, moving, name, expectedMs, record }),
+    note: (text) => {
+      record({ event: 'note', text: text.trim() });
+      sink.write(`${text}\n`);
+    },
   };
 }
 

@@ -57,11 +57,11 @@ const allowed: Readonly<Record<string, { readonly values: readonly string[]; rea
 };
 
 /**
- * Where everything is put together, so that nothing else has to know everything: main.ts for real nodes, and demo.ts
- * for simulated ones, in a file of its own because main.ts loads it for `drover demo` only. Both may import anything;
- * nobody but main.ts may import them.
+ * Where everything is put together, so that nothing else has to know everything: main.ts for the program, tui-main.ts
+ * for its screen, and demo.ts (with the folder demo) for simulated nodes; apart, because main.ts loads the others only
+ * when they are asked for. They may import anything; only they may import each other.
  */
-const compositions: readonly string[] = ['main.ts', 'demo.ts'];
+const compositions: readonly string[] = ['main.ts', 'tui-main.ts', 'demo.ts', 'demo'];
 
 /** The one folder that may know a package. */
 const homes: Readonly<Record<string, string>> = {
@@ -94,7 +94,7 @@ describe('the architecture', () => {
     expect(files.flatMap(({ imports }) => imports).length).toBeGreaterThan(50);
   });
 
-  it('has only folders with a rule, and the two files that put everything together', () => {
+  it('has only folders with a rule, and what puts everything together', () => {
     const known = [...Object.keys(allowed), ...compositions];
     expect(files.filter(({ path }) => !known.includes(folderOf(path))).map(({ path }) => path)).toEqual([]);
   });
@@ -103,11 +103,14 @@ describe('the architecture', () => {
     expect(files.flatMap(wrongImports)).toEqual([]);
   });
 
-  it('loads the simulation only when it is asked for, and only from main.ts', () => {
-    const importers = files.flatMap((file) =>
-      file.imports.filter((each) => isLocal(each) && compositions.includes(target(file, each))).map(() => file),
+  it('loads the simulation only when it is asked for, and only where things are put together', () => {
+    const isDemo = (path: string): boolean => ['demo.ts', 'demo'].includes(folderOf(path));
+    const importers = files.filter(
+      (file) => !isDemo(file.path) && file.imports.some((each) => isLocal(each) && isDemo(target(file, each))),
     );
-    expect(importers.map(({ path }) => path)).toEqual(['main.ts']);
+    expect(importers.map(({ path }) => path)).toContain('main.ts');
+    expect(importers.filter(({ path }) => !compositions.includes(path))).toEqual([]);
+    for (const { text } of importers) expect(text).not.toMatch(/^import\s(?!type\s)[^;]*from '\.\/demo/m);
     expect(importers[0]?.text).toContain("(await import('./demo.ts'))");
   });
 

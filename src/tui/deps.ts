@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Engine } from '../engine/types.ts';
 import type { AppName, ConfigProblem, NodeName } from '../model/config.ts';
 import type { RunRecord } from '../model/history.ts';
+import type { Stage } from '../view/stages.ts';
 import type { ActionId } from './actions.ts';
 import type { Arrangement, ThemeName } from './state.ts';
 
@@ -83,14 +84,4 @@ export interface TuiSettings {
 export interface StageFeed {
   readonly getSnapshot: () => readonly Stage[];
   readonly subscribe: (listener: () => void) => () => void;
-}
-
-export interface Stage {
-  readonly name: string;
-  readonly state: 'waiting' | 'running' | 'done' | 'failed';
-  readonly startedAt?: number;
-  readonly endedAt?: number;
-  readonly expectedMs?: number;
-  /** What it is doing now, or why it failed. */
-  readonly text?: string;
 }

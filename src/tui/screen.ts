@@ -3,6 +3,7 @@ import type { NodeName } from '../model/config.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import type { RunRecord } from '../model/history.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
+import type { Stage } from '../view/stages.ts';
 import type { ActionId } from './actions.ts';
 import type { Glyphs } from './glyphs.ts';
 import type { Rect, Row, Size } from './rows.ts';
@@ -16,6 +17,8 @@ export interface ScreenInput {
   readonly now: number;
   readonly glyphs: Glyphs;
   readonly about: About;
+  /** The lab on its way up, from `TuiDeps.stages`. */
+  readonly stages?: readonly Stage[];
 }
 
 /** What does not change while the program runs. */

@@ -177,7 +177,10 @@ export interface WelcomeState {
 /** The lab on its way up. */
 export interface StagesState {
   readonly kind: 'stages';
+  /** Rows scrolled back from the newest stage. */
   readonly offset: number;
+  /** Which of the things to do meanwhile; absent: the first. */
+  readonly cursor?: number;
 }
 
 /** What the screen asks of the world; done by effects.ts, and answered with messages. */
