@@ -28,7 +28,7 @@ export const stagesPart: OverlayPart<'stages'> = {
     const back = Math.min(Math.max(0, state.offset), Math.max(0, all.length - room));
     const first = Math.max(0, all.length - room - back);
     const shown = all.slice(first, first + room);
-    const rows = [headRow(stages), ...(shown.length === 0 ? [[span('begins…', 'dim')]] : shown), ...below];
+    const rows = [headRow(stages, input.about), ...(shown.length === 0 ? [[span('begins…', 'dim')]] : shown), ...below];
     return {
       rows,
       title: [span('the lab is on its way', 'title')],
@@ -83,11 +83,7 @@ function choicesOf({ files }: About): readonly Choice[] {
     text: `read ${file}: ${what}`,
     effect: { type: 'edit', file },
   });
-  return [
-    simulation,
-    read(files.application, 'what will run'),
-    read(files.deployment, 'where it will run; change it, save it, and it moves'),
-  ];
+  return [simulation, read(files.application, 'what will run'), read(files.deployment, 'where it will run')];
 }
 
 function choose(about: About, index: number): Step<StagesState> {
@@ -114,8 +110,8 @@ const choiceHits = (choices: readonly Choice[], first: number, { columns }: Size
 const isOver = (stages: readonly Stage[]): boolean => stages.some(({ state }) => state === 'failed');
 
 /** What the whole thing is, or why it ended early. */
-function headRow(stages: readonly Stage[]): Row {
-  if (isOver(stages)) return [span('the lab did not come up; `q` ends, and prints all that was said', 'bad')];
+function headRow(stages: readonly Stage[], { keyOf }: About): Row {
+  if (isOver(stages)) return [span(`the lab did not come up; ${keyOf('quit') ?? 'q'} ends, and says why`, 'bad')];
   return [span('virtual machines with Docker and OpenZFS on this computer', 'dim')];
 }
 
