@@ -12,7 +12,6 @@ import {
   isWritableRole,
   type MemoryWorld,
   newGuid,
-  noContent,
   refused,
 } from './memory-world.ts';
 

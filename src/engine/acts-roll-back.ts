@@ -1,0 +1,167 @@
+import type { ClusterState, Volume } from '../model/cluster.ts';
+import type { AppName, NodeName, VolumeId } from '../model/config.ts';
+import { AppError, isAbort } from '../model/errors.ts';
+import { type Action, nodesOf, type Plan, type Step } from '../model/plan.ts';
+import { type ActContext, cannot, explainLost, findOwned, lockNode, timeMark, volumesOf } from './acts-context.ts';
+import { execute } from './execute.ts';
+import type { NodeClient } from './node-client.ts';
+import { planReturn } from './recover.ts';
+import { createSemaphores, createTransferSlots } from './semaphore.ts';
+import type { RunContext } from './step-context.ts';
+import type { SnapshotRef } from './types.ts';
+
+const keptMark = '-before-';
+
+/**
+ * The application goes on with the snapshot's content. Up to the swap everything old is in force, after it everything
+ * new, and the swap is one transaction: whatever ends this, the next apply brings the application up on one of them.
+ * The container goes before the swap: an old one would be bound to the old dataset's directory.
+ */
+export async function rollBack(
+  context: ActContext,
+  app: AppName,
+  ref: SnapshotRef,
+  signal: AbortSignal,
+): Promise<string> {
+  const { node, volume } = findPresent(context, app, ref);
+  const { client, guarded } = await lockNode(context, node, signal);
+  const mark = timeMark(context.input.deps.now());
+  const target = `${client.volumes.datasetName(volume.id, volume.application)}-${mark}`;
+  try {
+    await client.volumes.checkSwap(guarded);
+    await client.volumes.clone(ref.dataset, ref.snapshot, target, guarded);
+  } catch (error) {
+    throw signal.aborted ? error : explainLost(context, node, error);
+  }
+  try {
+    await run(context, stopPlan(app, node, volume.id), context.state, signal);
+    await client.volumes.swap(volume.dataset, target, `${volume.id}${keptMark}${mark}`, guarded);
+  } catch (error) {
+    throw signal.aborted || isAbort(error) ? error : await afterFailure(context, app, node, error, signal);
+  }
+  await comeBack(context, app, node, signal);
+  await retireOthers(context, node, volume.id, mark, signal);
+  return volume.dataset;
+}
+
+/** The volume that is in force; throws where the snapshot is not one of its own, or of what it was before. */
+function findPresent(context: ActContext, app: AppName, ref: SnapshotRef): { node: NodeName; volume: Volume } {
+  if (context.config.applications[app] === undefined) {
+    throw cannot(context, 'the files do not have it', 'see `drover status`', 'usage');
+  }
+  const id = ref.volume.split(keptMark)[0] ?? ref.volume;
+  if (!volumesOf(context, app).includes(id)) {
+    throw cannot(context, `volume "${ref.volume}" is not one of its volumes`, `see \`drover volumes ${app}\``, 'usage');
+  }
+  const present = findOwned(context, id);
+  if (present.node !== ref.node) {
+    const hint = `move it there first: drover move ${app} ${ref.node}`;
+    throw cannot(context, `the snapshot is on "${ref.node}", its data on "${present.node}"`, hint, 'usage');
+  }
+  const seen = context.state.nodes[ref.node];
+  const copies = seen?.status === 'reachable' ? seen.facts.volumes : [];
+  const from = copies.find(({ dataset, id: own }) => dataset === ref.dataset && own === ref.volume);
+  if (from?.snapshots.some(({ name }) => name === ref.snapshot) === true) return present;
+  const what = `"${ref.dataset}@${ref.snapshot}" is not there`;
+  throw cannot(context, what, `see \`drover volumes ${app}\``, 'usage');
+}
+
+function stopPlan(app: AppName, node: NodeName, volume: VolumeId): Plan {
+  const step = (action: Action, after: readonly string[]): Step => ({
+    id: `${action.kind}:${app}:${node}`,
+    action,
+    after,
+    reason: 'it is rolled back',
+    group: app,
+  });
+  const stop = step({ kind: 'stop-container', node, app }, []);
+  const freeze = step({ kind: 'freeze-volume', node, volume }, [stop.id]);
+  return { revision: '', steps: [stop, freeze], blocked: [], notes: [] };
+}
+
+/** Steps of a plan without its events: they belong to no run. */
+async function run(context: ActContext, plan: Plan, state: ClusterState, signal: AbortSignal): Promise<void> {
+  const { config, cluster, input, locks } = context;
+  const nodes = plan.steps.flatMap(({ action }) => nodesOf(action));
+  await locks.take([...new Set(nodes)], signal);
+  const shared: RunContext = {
+    config,
+    state,
+    cluster,
+    now: input.deps.now,
+    sleep: input.deps.sleep,
+    emit: () => undefined,
+    transfers: createTransferSlots(),
+    tables: createSemaphores(1),
+    released: new Map(),
+    sent: () => undefined,
+  };
+  const { outcomes } = await execute(plan, shared, { hard: signal, soft: never, lost: locks.lost });
+  signal.throwIfAborted();
+  for (const outcome of outcomes.values()) {
+    if (outcome.result !== 'failed') continue;
+    const { code, message, hint, retryable } = outcome.error;
+    throw new AppError(code, message, { retryable, ...(hint === undefined ? {} : { hint }) });
+  }
+}
+
+const never = new AbortController().signal;
+
+/** The planner's own steps for a configuration that wants it where its data is. */
+async function comeBack(context: ActContext, app: AppName, node: NodeName, signal: AbortSignal): Promise<void> {
+  const state = await context.input.observe(context.config, signal);
+  const plan = planReturn(context.config, state, new Map([[app, node]]));
+  const blocker = plan.blocked[0];
+  if (blocker !== undefined && plan.steps.length === 0) throw cannot(context, blocker.reason, blocker.hint);
+  await run(context, plan, state, signal);
+}
+
+/** What went wrong, once the application runs again with its present data, or with the word that it does not. */
+async function afterFailure(
+  context: ActContext,
+  app: AppName,
+  node: NodeName,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const cause = explainLost(context, node, error);
+  const ended = await comeBack(context, app, node, signal).then(
+    () => undefined,
+    () => `"${app}" is stopped`,
+  );
+  if (ended === undefined || !(cause instanceof AppError)) return cause;
+  const hint = 'run `drover apply`, which starts it again';
+  return new AppError(cause.code, `${cause.message}; ${ended}`, { hint, retryable: cause.retryable, cause });
+}
+
+/**
+ * Copies on other nodes that the new content does not build on would be in the way of the next move. They are kept,
+ * as what they are: copies of what was before. A node that is away keeps its copy until a plan says so.
+ */
+async function retireOthers(
+  context: ActContext,
+  owner: NodeName,
+  id: VolumeId,
+  mark: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const own = await (await context.cluster.node(owner, signal)).volumes.list(signal);
+    const known = new Set(own.filter((one) => one.id === id).flatMap((one) => one.snapshots.map(({ guid }) => guid)));
+    for (const [node, seen] of Object.entries(context.state.nodes)) {
+      if (node === owner || seen.status === 'unreachable') continue;
+      const copy = seen.facts.volumes.find((one) => one.id === id);
+      const newest = copy?.snapshots.at(-1)?.guid;
+      if (copy === undefined || copy.role === 'owner' || (newest !== undefined && known.has(newest))) continue;
+      const { client, guarded } = await lockNode(context, node, signal);
+      await retire(client, copy, `${id}${keptMark}${mark}`, guarded);
+    }
+  } catch {
+    // The application runs on the new content; the next plan tells which copy is in its way.
+  }
+}
+
+async function retire(client: NodeClient, copy: Volume, retiredAs: VolumeId, signal: AbortSignal): Promise<void> {
+  const expected = { role: copy.role, epoch: copy.epoch };
+  await client.volumes.setProperties(copy.dataset, expected, { role: 'retired', volume: retiredAs }, signal);
+}

@@ -1,0 +1,49 @@
+import type { AppName } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import { type ActContext, cannot, findOwned, lockNode, timeMark, volumesOf } from './acts-context.ts';
+import type { SnapshotRef } from './types.ts';
+
+/** Snapshots of people: drover never destroys them, and moves leave them where they are. */
+const prefix = 'user-';
+const allowed = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
+
+/** `before upgrade` is refused, `before-upgrade` and `user-before-upgrade` are the same name. Throws `usage`. */
+export function snapshotNameOf(given: string | undefined, at: number): string {
+  const name = given?.startsWith(prefix) ? given.slice(prefix.length) : (given ?? timeMark(at));
+  if (allowed.test(name)) return `${prefix}${name}`;
+  throw new AppError('usage', `cannot use ${JSON.stringify(given)} as a snapshot's name: it is not valid`, {
+    hint: 'use letters, digits, "-", "_" and ".", at most 100 of them, beginning with a letter or digit',
+  });
+}
+
+/** Of each volume of the application, by its owner, under one name. */
+export async function snapshotVolumes(
+  context: ActContext,
+  app: AppName,
+  given: string | undefined,
+  signal: AbortSignal,
+): Promise<readonly SnapshotRef[]> {
+  const snapshot = snapshotNameOf(given, context.input.deps.now());
+  const ids = volumesOf(context, app);
+  if (ids.length === 0) throw cannot(context, 'it has no volume', undefined, 'usage');
+  const owned = ids.map((id) => findOwned(context, id));
+  const taken = owned.find(({ volume }) => volume.snapshots.some(({ name }) => name === snapshot));
+  if (taken !== undefined) {
+    throw cannot(context, `"${taken.volume.dataset}@${snapshot}" exists already`, 'choose another name', 'usage');
+  }
+  const refs: SnapshotRef[] = [];
+  for (const { node, volume } of owned) {
+    const { client, guarded } = await lockNode(context, node, signal);
+    await client.volumes.snapshot(volume.dataset, snapshot, guarded);
+    refs.push({ node, volume: volume.id, dataset: volume.dataset, snapshot });
+  }
+  return refs;
+}
+
+/** A dataset beside the volume with the snapshot's content; nothing takes it for a volume. */
+export async function cloneSnapshot(context: ActContext, ref: SnapshotRef, signal: AbortSignal): Promise<string> {
+  const { client, guarded } = await lockNode(context, ref.node, signal);
+  const target = `${ref.dataset}-clone-${timeMark(context.input.deps.now())}`;
+  await client.volumes.clone(ref.dataset, ref.snapshot, target, guarded);
+  return target;
+}
