@@ -148,3 +148,11 @@ export const actions: readonly ActionInfo[] = [
   info('general', 'interrupt', ['ctrl+c'], 'quit'),
   info('general', 'suspend', ['ctrl+z'], 'suspend'),
 ];
+
+const byId: ReadonlyMap<string, ActionInfo> = new Map(actions.map((each) => [each.id, each]));
+
+/** The table's line of an action; undefined for a word that is no action. */
+export const infoOf = (id: string): ActionInfo | undefined => byId.get(id);
+
+/** Its label without the dots that say that something is asked first. */
+export const nameOf = (id: ActionId): string => (infoOf(id)?.label ?? id).replace(/…$/, '');

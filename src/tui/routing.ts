@@ -1,0 +1,113 @@
+import type { ActionId } from './actions.ts';
+import type { Size } from './rows.ts';
+import type { OverlayPart, Part } from './screen.ts';
+import type { Overlay, PaneId, UiState } from './state.ts';
+
+/** Every part of the screen by where it is shown. */
+export interface Registry {
+  readonly panes: Readonly<Record<PaneId, Part<UiState>>>;
+  readonly overlays: { readonly [K in Overlay['kind']]: OverlayPart<K> };
+}
+
+/** Insides of what the layout shows now; a pane that is not shown is left out. */
+export interface PartSizes {
+  readonly panes: Readonly<Partial<Record<PaneId, Size>>>;
+  readonly overlay: Size;
+}
+
+export const paneIds: readonly PaneId[] = ['cluster', 'plan', 'detail', 'events'];
+
+/** The overlay that has the keys. */
+export const topOf = (ui: UiState): Overlay | undefined => ui.overlays.at(-1);
+
+/** The screen as it is without the overlay that has the keys. */
+export const behindTop = (ui: UiState): UiState => ({ ...ui, overlays: ui.overlays.slice(0, -1) });
+
+/** The part that draws an overlay and takes its keys. */
+export function partOf(registry: Registry, overlay: Overlay): Part<Overlay> {
+  // The registry pairs each kind with the part for that kind's state; TypeScript cannot follow the pair through a union.
+  return registry.overlays[overlay.kind] as unknown as Part<Overlay>;
+}
+
+/** Questions: what is behind them gets no keys until they are answered. */
+const dialogs: readonly Overlay['kind'][] = ['confirm', 'leave', 'palette', 'move', 'review', 'welcome', 'help'];
+
+/** True for an overlay that asks something; the others only show. */
+export const isDialog = (overlay: Overlay): boolean => dialogs.includes(overlay.kind);
+
+const overEverything: readonly ActionId[] = [
+  'back',
+  'help',
+  'theme',
+  'mouse',
+  'redraw',
+  'screenshot',
+  'suspend',
+  'quit',
+  'interrupt',
+];
+
+const overViews: readonly ActionId[] = [
+  ...overEverything,
+  'next-pane',
+  'previous-pane',
+  'pane-1',
+  'pane-2',
+  'pane-3',
+  'pane-4',
+  'focus-plan',
+  'diff',
+  'apply',
+  'policy',
+  'undo',
+  'history',
+  'cancel',
+  'refresh',
+  'palette',
+];
+
+/** What the screen does where no overlay is open. */
+export const onPanes: readonly ActionId[] = [
+  ...overViews,
+  'open',
+  'zoom-in',
+  'zoom-out',
+  'next-tab',
+  'previous-tab',
+  'filter',
+  'faults',
+  'sort',
+  'arrange',
+  'mark',
+  'clear-marks',
+  'move',
+  'restart',
+  'stop-start',
+  'snapshot',
+  'roll-back',
+  'logs',
+  'shell',
+  'zfs',
+  'edit',
+  'copy',
+];
+
+/** What the screen itself does when the part with the keys does not. */
+export function screenTakes(ui: UiState): readonly ActionId[] {
+  const top = topOf(ui);
+  if (top === undefined) return onPanes;
+  return isDialog(top) ? overEverything : overViews;
+}
+
+/** The actions of the part that has the keys. */
+export function partTakes(ui: UiState, registry: Registry): readonly ActionId[] {
+  const top = topOf(ui);
+  return top === undefined ? registry.panes[ui.focus].actions : partOf(registry, top).actions;
+}
+
+/** Keys are text now. */
+export function isTyping(ui: UiState, registry: Registry): boolean {
+  const top = topOf(ui);
+  if (top !== undefined) return partOf(registry, top).isTyping?.(top) ?? false;
+  return ui.filtering || (registry.panes[ui.focus].isTyping?.(ui) ?? false);
+}
