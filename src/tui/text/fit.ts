@@ -1,11 +1,12 @@
 import stringWidth from 'string-width';
 import type { Row, Span } from '../rows.ts';
 
-const plain = /^[\x20-\x7e]*$/;
+/** One cell and one character each: ASCII, Latin letters, dashes, arrows, boxes, bars, dots, most signs of `Glyphs`. */
+const narrow = /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2190-\u21ff\u2500-\u25fc\u2714\u2716]*$/;
 
 /** Cells the text takes on the screen. */
 export function widthOf(text: string): number {
-  return plain.test(text) ? text.length : stringWidth(text);
+  return narrow.test(text) ? text.length : stringWidth(text);
 }
 
 export const widthOfRow = (row: Row): number => row.reduce((sum, { text }) => sum + widthOf(text), 0);
@@ -25,7 +26,7 @@ export function fitText(text: string, width: number, align: 'left' | 'right' = '
 
 /** The longest beginning that takes at most `width` cells. */
 export function cut(text: string, width: number): string {
-  if (plain.test(text)) return text.slice(0, Math.max(0, width));
+  if (narrow.test(text)) return text.slice(0, Math.max(0, width));
   let cells = 0;
   let end = 0;
   for (const { segment, index } of graphemes.segment(text)) {
@@ -35,6 +36,10 @@ export function cut(text: string, width: number): string {
   }
   return text.slice(0, end);
 }
+
+/** What a reader calls characters, each with what combines with it. */
+export const graphemesOf = (text: string): readonly string[] =>
+  narrow.test(text) ? [...text] : Array.from(graphemes.segment(text), ({ segment }) => segment);
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 

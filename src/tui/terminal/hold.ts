@@ -1,0 +1,117 @@
+import type { ExecSession } from '../../engine/node-client.ts';
+import type { TtyInput, TtyOutput } from '../deps.ts';
+import type { InputEvent } from './input-event.ts';
+import { createInputRouter } from './input-router.ts';
+import { leaveScreen, resetAfterOthers } from './modes.ts';
+import type { PassThrough, PassThroughEnd } from './pass-through.ts';
+import { connectTerminal } from './pass-through.ts';
+import type { Presenter } from './presenter.ts';
+import { createPresenter } from './presenter.ts';
+import type { TerminalWriter } from './writer.ts';
+
+/** Whose the terminal is. */
+export type HoldState = 'ours' | 'lent' | 'passing' | 'closed';
+
+/** Takes the terminal and gives it back, in every order in which that can happen. */
+export interface TerminalHold {
+  readonly presenter: Presenter;
+  readonly state: () => HoldState;
+  readonly take: () => void;
+  readonly giveBack: (how: 'in-order' | 'now') => void;
+  /** Somebody else may have set the terminal's modes. */
+  readonly takeAnew: () => void;
+  readonly close: (how: 'in-order' | 'now') => void;
+  readonly handOver: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly passThrough: (remote: ExecSession, banner?: string) => Promise<PassThroughEnd>;
+}
+
+export interface HoldDeps {
+  readonly stdin: TtyInput;
+  readonly stdout: TtyOutput;
+  readonly onEvent: (event: InputEvent) => void;
+  readonly mouse?: boolean;
+  readonly maxFps?: number;
+}
+
+export function createHold(deps: HoldDeps, writer: TerminalWriter): TerminalHold {
+  const { stdin, stdout, maxFps, mouse = false } = deps;
+  const presenter = createPresenter(stdout, { writer, mouse, ...(maxFps === undefined ? {} : { maxFps }) });
+  const router = createInputRouter(stdin, deps.onEvent);
+  let state: HoldState = 'ours';
+  let passage: PassThrough | undefined;
+  const is = (wanted: HoldState): boolean => state === wanted;
+
+  const setRaw = (on: boolean): void => {
+    try {
+      stdin.setRawMode?.(on);
+    } catch {
+      // The terminal is gone, and nothing of it is left to be set.
+    }
+  };
+  const take = (): void => {
+    state = 'ours';
+    writer.setNonBlocking(true);
+    setRaw(true);
+    router.start();
+    presenter.enter();
+  };
+  const giveBack = (how: 'in-order' | 'now'): void => {
+    presenter.leave(how);
+    router.stop();
+    setRaw(false);
+    if (how === 'now' || writer.isIdle()) writer.setNonBlocking(false);
+  };
+  const close = (how: 'in-order' | 'now'): void => {
+    const before = state;
+    state = 'closed';
+    passage?.close();
+    if (before === 'passing') writer.writeNow(resetAfterOthers);
+    if (before === 'ours' || before === 'passing') giveBack(how);
+    // Closed in order, and the process ends before a slow terminal took it: now or never.
+    if (before === 'closed' && how === 'now' && !writer.isIdle()) writer.writeNow(leaveScreen);
+  };
+  const handOver = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (state !== 'ours') return work();
+    giveBack('in-order');
+    state = 'lent';
+    try {
+      await writer.drained();
+      writer.setNonBlocking(false);
+      return await work();
+    } finally {
+      if (is('lent')) take();
+    }
+  };
+  const passThrough = async (remote: ExecSession, banner?: string): Promise<PassThroughEnd> => {
+    if (state !== 'ours') return { how: 'closed' };
+    presenter.leave();
+    state = 'passing';
+    if (banner !== undefined) writer.write(`${banner}\r\n`);
+    passage = connectTerminal({ remote, out: stdout, writer, router });
+    try {
+      return await passage.ended;
+    } finally {
+      passage = undefined;
+      if (is('passing')) {
+        state = 'ours';
+        writer.write(resetAfterOthers);
+        presenter.enter();
+      }
+    }
+  };
+
+  return {
+    presenter,
+    state: () => state,
+    take,
+    giveBack,
+    takeAnew: () => {
+      if (state !== 'ours') return;
+      giveBack('now');
+      take();
+    },
+    close,
+    handOver,
+    passThrough,
+  };
+}

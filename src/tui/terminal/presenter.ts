@@ -1,0 +1,188 @@
+import { EventEmitter } from 'node:events';
+import type { TtyOutput } from '../deps.ts';
+import type { Size } from '../rows.ts';
+import { stripAnsi } from '../text/ansi.ts';
+import { widthOf } from '../text/fit.ts';
+import { beginFrame, endFrame, enterScreen, leaveScreen, mouseOff, mouseOn } from './modes.ts';
+import type { TerminalWriter } from './writer.ts';
+import { createWriter } from './writer.ts';
+
+export interface PresenterOptions {
+  /** Frames a second at most; 12 unless told. */
+  readonly maxFps?: number;
+  readonly mouse?: boolean;
+  /** Frames are shown whole (DEC 2026) unless this is false; a terminal that does not know it ignores it. */
+  readonly synchronised?: boolean;
+  /** Made from `out` unless given. */
+  readonly writer?: TerminalWriter;
+}
+
+export interface PresenterStatistics {
+  readonly frames: number;
+  readonly lines: number;
+  /** Everything that went to the terminal. */
+  readonly bytes: number;
+}
+
+/** Puts whole frames on the terminal, writing only lines that changed. */
+export interface Presenter {
+  /** For Ink's `render`, with `debug: true`: then each write is one whole frame. */
+  readonly stream: NodeJS.WriteStream;
+  readonly size: () => Size;
+  /** Painted rows, from the first line of the screen on. */
+  readonly show: (rows: readonly string[]) => void;
+  readonly enter: () => void;
+  /** `now`: the program ends, and nothing can be waited for. Does nothing where the screen is not entered. */
+  readonly leave: (how?: 'in-order' | 'now') => void;
+  readonly isEntered: () => boolean;
+  /** Everything anew, at once. */
+  readonly repaint: () => void;
+  readonly setMaxFps: (fps: number) => void;
+  readonly setMouse: (on: boolean) => void;
+  /** The newest frame, shown or not yet. */
+  readonly lastFrame: () => readonly string[];
+  readonly statistics: () => PresenterStatistics;
+  readonly onResize: (listener: (size: Size) => void) => () => void;
+}
+
+/** The window on one terminal; never more than one frame waits for it, however slow it is. */
+export function createPresenter(out: TtyOutput, options: PresenterOptions = {}): Presenter {
+  const { writer = createWriter(out), synchronised = true } = options;
+  const emitter = new EventEmitter();
+  let fps = options.maxFps ?? 12;
+  let mouse = options.mouse ?? false;
+  let isEntered = false;
+  let newest: readonly string[] = [];
+  /** The newest one that was looked at. */
+  let taken = newest;
+  /** What the screen shows; undefined: nobody knows. */
+  let shown: readonly string[] | undefined;
+  let isWriting = false;
+  let lastAt = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+  const statistics = { frames: 0, lines: 0 };
+
+  const size = (): Size => ({ columns: out.columns || 80, rows: out.rows || 24 });
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (!isEntered || isWriting) return;
+    const { columns, rows } = size();
+    taken = newest;
+    const frame = newest.slice(0, rows);
+    const { text, lines } = changes(frame, shown, columns);
+    shown = frame;
+    if (text === '') return;
+    lastAt = performance.now();
+    statistics.frames += 1;
+    statistics.lines += lines;
+    isWriting = true;
+    writer.write(synchronised ? beginFrame + text + endFrame : text, () => {
+      isWriting = false;
+      if (shown === undefined || newest !== taken) schedule();
+    });
+  };
+  const schedule = (): void => {
+    if (!isEntered || isWriting || timer !== undefined) return;
+    timer = setTimeout(flush, Math.max(0, lastAt + 1000 / fps - performance.now()));
+  };
+  const show = (rows: readonly string[]): void => {
+    newest = rows;
+    schedule();
+  };
+  const resized = (): void => {
+    shown = undefined;
+    emitter.emit('resize', size());
+    schedule();
+  };
+
+  return {
+    stream: createStream(emitter, size, show),
+    size,
+    show,
+    enter: () => {
+      if (isEntered) return;
+      isEntered = true;
+      shown = undefined;
+      lastAt = Number.NEGATIVE_INFINITY;
+      out.on('resize', resized);
+      writer.write(enterScreen + (mouse ? mouseOn : ''));
+      if (newest.length > 0) flush();
+    },
+    leave: (how = 'in-order') => {
+      if (!isEntered) return;
+      isEntered = false;
+      clearTimeout(timer);
+      timer = undefined;
+      out.off('resize', resized);
+      // A frame that is on its way would come after the restoring and be drawn over what was there before.
+      if (how === 'now' || writer.isIdle()) writer.writeNow(leaveScreen);
+      else writer.write(leaveScreen);
+    },
+    isEntered: () => isEntered,
+    repaint: () => {
+      shown = undefined;
+      flush();
+    },
+    setMaxFps: (value) => {
+      fps = value;
+      if (timer === undefined) return;
+      clearTimeout(timer);
+      timer = undefined;
+      schedule();
+    },
+    setMouse: (on) => {
+      if (mouse !== on && isEntered) writer.write(on ? mouseOn : mouseOff);
+      mouse = on;
+    },
+    lastFrame: () => newest.slice(0, size().rows),
+    statistics: () => ({ ...statistics, bytes: writer.bytes() }),
+    onResize: (listener) => {
+      emitter.on('resize', listener);
+      return () => {
+        emitter.off('resize', listener);
+      };
+    },
+  };
+}
+
+/** What has to be written so that the screen shows the frame; empty where it does. */
+function changes(
+  frame: readonly string[],
+  shown: readonly string[] | undefined,
+  columns: number,
+): { readonly text: string; readonly lines: number } {
+  let text = shown === undefined ? '\u001b[0m\u001b[2J' : '';
+  let lines = 0;
+  for (let row = 0; row < Math.max(frame.length, shown?.length ?? 0); row++) {
+    const line = frame[row] ?? '';
+    if (line === (shown?.[row] ?? '')) continue;
+    text += `\u001b[${row + 1};1H${line}\u001b[0m`;
+    // After a full line the cursor stands on its last cell, which would be erased.
+    if (shown !== undefined && widthOf(stripAnsi(line)) < columns) text += '\u001b[K';
+    lines += 1;
+  }
+  return { text, lines };
+}
+
+/** As much of a terminal as Ink asks for. */
+function createStream(
+  emitter: EventEmitter,
+  size: () => Size,
+  show: (rows: readonly string[]) => void,
+): NodeJS.WriteStream {
+  const write = (frame: unknown, encoding?: unknown, callback?: unknown): boolean => {
+    const text = String(frame);
+    // Hiding and showing the cursor is the presenter's own affair.
+    if (!/^(?:\u001b\[\?\d+[hl])*$/.test(text)) show(text.split('\n'));
+    const done = typeof encoding === 'function' ? encoding : callback;
+    if (typeof done === 'function') done();
+    return true;
+  };
+  const stream = Object.defineProperties(Object.assign(emitter, { write, isTTY: true, writable: true }), {
+    columns: { get: () => size().columns },
+    rows: { get: () => size().rows },
+  });
+  // Ink's type asks for a whole socket; it uses write, on, off, columns, rows and isTTY.
+  return stream as unknown as NodeJS.WriteStream;
+}
