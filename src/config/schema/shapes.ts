@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /**
- * The three files as editors see them. The program reads them with the readers of this folder, which say more and know
+ * The files as editors see them. The program reads them with the readers of this folder, which say more and know
  * places; a test holds both to the same cases. `schemaFiles` gives the JSON Schemas that are made from here.
  */
 
@@ -202,6 +202,26 @@ const droverShape = {
     .describe('Images to run in place of others, by repository or repository:tag: a mirror, or what there is without a registry.'),
 };
 
+const keyName = z
+  .union([z.string().min(1), z.int().min(0).max(9)])
+  .describe('A letter or sign, up, enter, escape, space, tab, pageup, f1…; with ctrl+, alt+ or shift+ before it.');
+
+const settings = z.strictObject({
+  theme: z.enum(['auto', 'dark', 'light', 'high-contrast', 'colour-blind', 'mono']).optional().describe('Default: auto.'),
+  colours: z.boolean().optional().describe('false: none at all, as with NO_COLOR.'),
+  glyphs: z.enum(['unicode', 'ascii']).optional().describe('ascii for fonts without the signs. Default: unicode.'),
+  mouse: z.boolean().optional().describe('Default: on, but off over SSH inside tmux.'),
+  'read-only': z.boolean().optional().describe('Nothing can be changed from the screen.'),
+  'ask-first': z.boolean().optional().describe('Every plan waits for approval.'),
+  view: z.enum(['auto', 'board', 'table', 'matrix']).optional().describe('How nodes and applications are shown first.'),
+  keys: z
+    .record(z.string().min(1), z.union([keyName, z.array(keyName)]))
+    .nullable()
+    .optional()
+    .describe('Keys by action, in place of its own: {move: m, logs: [l, f5]}. The help shows the actions.'),
+  notify: z.boolean().optional().describe('Bell and notification when a run ends or wants an answer.'),
+});
+
 /** Everything optional, every key also with underscores. */
 function bothSpellings(shape: z.ZodRawShape) {
   const entries = Object.entries(shape).flatMap(([key, value]) => {
@@ -232,5 +252,6 @@ export function schemaFiles(): Readonly<Record<string, string>> {
     'application.schema.json': titled('drover application.yml', z.union([native, compose, fig])),
     'deployment.schema.json': titled('drover deployment.yml', deployment),
     'drover.schema.json': titled('drover.yml', bothSpellings(droverShape)),
+    'settings.schema.json': titled('drover settings of the screen', settings),
   };
 }

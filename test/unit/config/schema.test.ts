@@ -83,6 +83,17 @@ describe('the JSON Schemas', () => {
     expect(accepts('drover.schema.json', 'nodes: {n1: {hots: a}}')).toBe(false);
   });
 
+  it('accept settings of the screen and refuse unknown keys, themes and words for truth values', () => {
+    expect(
+      accepts('settings.schema.json', 'theme: mono\nread-only: true\nkeys: {move: m, logs: [l, f5], pane-1: 1}'),
+    ).toBe(true);
+    expect(accepts('settings.schema.json', 'keys:\n')).toBe(true);
+    expect(accepts('settings.schema.json', 'colors: true')).toBe(false);
+    expect(accepts('settings.schema.json', 'theme: drak')).toBe(false);
+    expect(accepts('settings.schema.json', 'mouse: yes')).toBe(false);
+    expect(accepts('settings.schema.json', 'keys: {move: true}')).toBe(false);
+  });
+
   it('describe what editors show', () => {
     expect(JSON.stringify(readSchema('application.schema.json'))).toContain(
       'The data that moves with the application.',
