@@ -1,13 +1,13 @@
 import type { Cluster, NodeClient, NodeMutex } from '../engine/node-client.ts';
 import type { NodeFacts, PortKey } from '../model/cluster.ts';
-import type { NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { createMemoryContainers, listContainers } from './memory-containers.ts';
 import { createMemoryCopies } from './memory-copies.ts';
 import { usedBytes } from './memory-datasets.ts';
 import { connectTo, createMemoryNetwork, readTable } from './memory-network.ts';
 import { seedMachine } from './memory-seed.ts';
-import { tell } from './memory-streams.ts';
+import { ours, tell } from './memory-streams.ts';
 import { memoryTransfer } from './memory-transfer.ts';
 import type { MemoryCall, MemoryContent, MemoryMachine, MemorySeed } from './memory-types.ts';
 import { createMemoryVolumes, listVolumes } from './memory-volumes.ts';
@@ -32,6 +32,10 @@ export interface MemoryCluster extends Cluster {
   reconnect(node: NodeName): void;
   /** Power off and on: containers stopped, datasets unmounted, holds gone, locks lost. */
   reboot(node: NodeName): void;
+  /** The container ends by itself, as if it were killed for its memory where `oomKilled`. */
+  crash(node: NodeName, app: AppName, exit: { readonly code: number; readonly oomKilled: boolean }): void;
+  /** Docker tells this of the application's container; nothing else happens. */
+  tell(node: NodeName, action: string, app: AppName): void;
   /** The next transfer breaks after so many bytes; called twice, also the one after. */
   cutTransfer(afterBytes: number): void;
   /** Sees every call before and after its effect; what it throws goes to the caller. */
@@ -81,6 +85,8 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
       machine(node).connected = true;
     },
     reboot: (node) => reboot(machine(node)),
+    crash: (node, app, exit) => crash(machine(node), app, exit),
+    tell: (node, action, app) => tell(machine(node), action, app),
     cutTransfer: (afterBytes) => {
       world.cuts.push(afterBytes);
     },
@@ -165,6 +171,19 @@ function disconnect(machine: MemoryMachine): void {
   machine.lock?.lose();
   machine.lock = undefined;
   tell(machine, 'disconnect');
+}
+
+function crash(
+  machine: MemoryMachine,
+  app: AppName,
+  exit: { readonly code: number; readonly oomKilled: boolean },
+): void {
+  const container = ours(machine, app);
+  if (container?.state !== 'running') return;
+  container.state = 'exited';
+  container.exit = exit;
+  if (exit.oomKilled) tell(machine, 'oom', app);
+  tell(machine, 'die', app);
 }
 
 function reboot(machine: MemoryMachine): void {

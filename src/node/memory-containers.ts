@@ -50,6 +50,7 @@ export function newContainer(
     exit: undefined,
     writtenUntilMs: nowMs,
     lines: [],
+    chattered: 0,
   };
 }
 
@@ -208,6 +209,7 @@ export function start(world: MemoryWorld, machine: MemoryMachine, container: Mem
   container.state = 'running';
   container.exit = undefined;
   container.startedAtMs = world.clock.now();
+  container.chattered = 0;
   container.writtenUntilMs = world.clock.now();
   container.lines.push(...(container.image.logs ?? []));
   tell(machine, 'start', container.spec.application);

@@ -1,7 +1,7 @@
 import type { NodeName } from '../model/config.ts';
 import { imageIdOf, newContainer, registryImage } from './memory-containers.ts';
 import { newDataset } from './memory-datasets.ts';
-import type { MemoryMachine, MemoryNodeSeed, MemoryVolumeSeed } from './memory-types.ts';
+import type { MemoryContainerSeed, MemoryMachine, MemoryNodeSeed, MemoryVolumeSeed } from './memory-types.ts';
 import { memoryDatasetName } from './memory-volumes.ts';
 import { append, type MemoryWorld, newGuid, noContent } from './memory-world.ts';
 
@@ -41,12 +41,16 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
       imageId: container.imageId ?? made.imageId,
       imageDefaults: container.imageDefaults ?? made.imageDefaults,
       state,
-      startedAtMs: state === 'running' ? world.clock.now() : undefined,
+      startedAtMs: startedAt(container) ?? (state === 'running' ? world.clock.now() : undefined),
+      exit: container.exit,
       lines: [...(image.logs ?? [])],
     });
   }
   return machine;
 }
+
+const startedAt = ({ startedAt }: MemoryContainerSeed): number | undefined =>
+  startedAt === undefined ? undefined : Date.parse(startedAt);
 
 function nodeIdOf(world: MemoryWorld, name: NodeName): string {
   return world.seed.nodes[name]?.nodeId ?? `id-${name}`;

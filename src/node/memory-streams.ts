@@ -17,8 +17,10 @@ export async function* readLogs(
     ours(machine, app),
   );
   if (container === undefined) throw noContainer(app, node);
+  chatter(world, container);
   let next = options.tail === undefined ? 0 : Math.max(0, container.lines.length - options.tail);
   while (true) {
+    chatter(world, container);
     for (; next < container.lines.length; next += 1) yield { stream: 'stdout', text: container.lines[next] ?? '' };
     if (!options.follow || container.state !== 'running') return;
     try {
@@ -26,6 +28,24 @@ export async function* readLogs(
     } catch {
       return;
     }
+  }
+}
+
+/** So many lines of the past are there when somebody begins to read. */
+const chatterKept = 200;
+
+/** Writes the lines that are due by now; nobody reads them before, so nobody misses them. */
+function chatter(world: MemoryWorld, container: MemoryContainer): void {
+  const { chatter: talk } = container.image;
+  if (talk === undefined || container.startedAtMs === undefined || container.state !== 'running') return;
+  const due = Math.floor((world.clock.now() - container.startedAtMs) / talk.everyMs);
+  container.chattered = Math.max(container.chattered, due - chatterKept);
+  for (; container.chattered < due; container.chattered += 1) {
+    const at = new Date(container.startedAtMs + (container.chattered + 1) * talk.everyMs);
+    const line = talk.lines[container.chattered % talk.lines.length] ?? '';
+    container.lines.push(
+      line.replaceAll('{time}', at.toISOString().slice(11, 23)).replaceAll('{n}', String(container.chattered + 1)),
+    );
   }
 }
 

@@ -26,9 +26,11 @@ export interface MemoryImage {
   /** False: never opens its ports. */
   readonly accepts?: boolean;
   readonly health?: { readonly afterMs: number; readonly result: 'healthy' | 'unhealthy' };
-  readonly exits?: { readonly afterMs: number; readonly code: number };
+  readonly exits?: { readonly afterMs: number; readonly code: number; readonly oomKilled?: true };
   /** Lines it writes when started. */
   readonly logs?: readonly string[];
+  /** Lines it goes on with, one after the other and again; `{time}` and `{n}` stand for when, and for its number. */
+  readonly chatter?: { readonly everyMs: number; readonly lines: readonly string[] };
   /** Appends to each of its volumes while it runs. */
   readonly writesBytesPerSecond?: number;
   /** How long it takes to end after TERM; beyond the grace it is killed. */
@@ -57,7 +59,7 @@ export interface MemoryVolumeSeed {
 
 /** A container to begin with: `spec` and `managed` decide, the rest has defaults. */
 export type MemoryContainerSeed = Pick<Container, 'spec'> &
-  Partial<Pick<Container, 'name' | 'managed' | 'state' | 'imageId' | 'imageDefaults'>>;
+  Partial<Pick<Container, 'name' | 'managed' | 'state' | 'imageId' | 'imageDefaults' | 'exit' | 'startedAt'>>;
 
 export interface MemoryNodeSeed {
   readonly nodeId?: string;
@@ -159,6 +161,8 @@ export interface MemoryContainer {
   /** Until when its writer has been accounted for. */
   writtenUntilMs: number;
   readonly lines: string[];
+  /** How much of its chatter it has written since it was started. */
+  chattered: number;
 }
 
 /** One node's whole state. */

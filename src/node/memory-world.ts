@@ -149,7 +149,7 @@ export function settleContainer(world: MemoryWorld, container: MemoryContainer):
   if (container.state !== 'running' || exits === undefined || container.startedAtMs === undefined) return;
   if (world.clock.now() < container.startedAtMs + exits.afterMs) return;
   container.state = 'exited';
-  container.exit = { code: exits.code, oomKilled: false };
+  container.exit = { code: exits.code, oomKilled: exits.oomKilled ?? false };
 }
 
 /** Writes to a volume as a program in its container would; throws what the program would see. */
