@@ -16,6 +16,19 @@ export interface ActsInput {
   /** Looks at every node and tells it. */
   readonly observe: (config: Config, signal: AbortSignal) => Promise<ClusterState>;
   readonly emit: (event: EngineEventBody) => void;
+  /** Plans leave the application out until it is resumed, or the files change. */
+  readonly pauseApp: (app: AppName) => void;
+  readonly resumeApp: (app: AppName) => void;
+}
+
+/** The files' configuration, or the last good one. Throws `usage` where there is none. */
+export async function configInForce(load: EngineDeps['load'], last: () => Config | undefined): Promise<Config> {
+  const loaded = await load();
+  const config = loaded.ok ? loaded.config : last();
+  if (config !== undefined) return config;
+  throw new AppError('usage', 'cannot act on the nodes: the files are wrong', {
+    hint: 'correct them; `drover validate` names each place',
+  });
 }
 
 /** One act under way: what was seen when it began, and the locks it has taken. */

@@ -110,10 +110,23 @@ const never = new AbortController().signal;
 /** The planner's own steps for a configuration that wants it where its data is. */
 async function comeBack(context: ActContext, app: AppName, node: NodeName, signal: AbortSignal): Promise<void> {
   const state = await context.input.observe(context.config, signal);
-  const plan = planReturn(context.config, state, new Map([[app, node]]));
+  const plan = asItRan(context, app, planReturn(context.config, state, new Map([[app, node]])));
   const blocker = plan.blocked[0];
   if (blocker !== undefined && plan.steps.length === 0) throw cannot(context, blocker.reason, blocker.hint);
   await run(context, plan, state, signal);
+}
+
+/** With the container it had: what the files want otherwise by now is for a plan that somebody has seen. */
+function asItRan({ state }: ActContext, app: AppName, plan: Plan): Plan {
+  const containers = Object.values(state.nodes).flatMap((seen) =>
+    seen.status === 'unreachable' ? [] : seen.facts.containers,
+  );
+  const spec = containers.find((one) => one.managed && one.application === app)?.spec;
+  if (spec === undefined) return plan;
+  const steps = plan.steps.map((step) =>
+    step.action.kind === 'start-container' ? { ...step, action: { ...step.action, spec } } : step,
+  );
+  return { ...plan, steps };
 }
 
 /** What went wrong, once the application runs again with its present data, or with the word that it does not. */

@@ -16,17 +16,8 @@ import { cloneSnapshot, snapshotVolumes } from './acts-snapshots.ts';
 import type { ExecOptions, ExecSession, NodeClient } from './node-client.ts';
 import type { Acts } from './types.ts';
 
-/** The acts, and what a run has to know of them. */
-export interface ActsWithMemory extends Acts {
-  /** Applications that somebody has stopped by hand: drift does not start them. */
-  readonly stopped: ReadonlySet<AppName>;
-  /** The files say something new, or somebody applies: nothing stays stopped. */
-  forgetStopped(): void;
-}
-
 /** What a person does to an application outside of the plan. */
-export function createActs(input: ActsInput): ActsWithMemory {
-  const stopped = new Set<AppName>();
+export function createActs(input: ActsInput): Acts {
   /** Every act says how it ended, whatever happens. */
   const told = async <T>(act: string, work: () => Promise<T>): Promise<T> => {
     try {
@@ -41,8 +32,6 @@ export function createActs(input: ActsInput): ActsWithMemory {
   const act = <T>(what: string, signal: AbortSignal, work: (context: ActContext) => Promise<T>): Promise<T> =>
     told(what, () => withContext(input, what, signal, work));
   return {
-    stopped,
-    forgetStopped: () => stopped.clear(),
     restart: (app, signal) =>
       act(`restart "${app}"`, signal, async (context) => {
         await onSeat(context, app, signal, async (client, seat, guarded) => {
@@ -50,23 +39,21 @@ export function createActs(input: ActsInput): ActsWithMemory {
           await client.containers.stop(app, context.config.settings.timeouts.stopMs, guarded);
           await client.containers.start(app, guarded);
         });
-        stopped.delete(app);
+        input.resumeApp(app);
       }),
-    stop: async (app, signal) => {
-      // Before the daemon tells that it died: whoever watches must know by then.
-      const was = stopped.has(app);
-      stopped.add(app);
-      try {
-        await act(`stop "${app}"`, signal, (context) =>
-          onSeat(context, app, signal, async (client, _seat, guarded) => {
+    stop: (app, signal) =>
+      act(`stop "${app}"`, signal, (context) =>
+        onSeat(context, app, signal, async (client, _seat, guarded) => {
+          // Before the daemon tells that it died: whoever watches must know by then.
+          input.pauseApp(app);
+          try {
             await client.containers.stop(app, context.config.settings.timeouts.stopMs, guarded);
-          }),
-        );
-      } catch (error) {
-        if (!was) stopped.delete(app);
-        throw error;
-      }
-    },
+          } catch (error) {
+            input.resumeApp(app);
+            throw error;
+          }
+        }),
+      ),
     start: (app, signal) =>
       act(`start "${app}"`, signal, async (context) => {
         checkWanted(context, app, findSeat(context, app));
@@ -74,7 +61,7 @@ export function createActs(input: ActsInput): ActsWithMemory {
           await checkVolumes(context, client, seat, guarded);
           await client.containers.start(app, guarded);
         });
-        stopped.delete(app);
+        input.resumeApp(app);
       }),
     snapshot: (app, name, signal) =>
       act(`snapshot the volumes of "${app}"`, signal, (context) => snapshotVolumes(context, app, name, signal)),
@@ -83,9 +70,11 @@ export function createActs(input: ActsInput): ActsWithMemory {
         cloneSnapshot(context, snapshot, signal),
       ),
     rollBack: (app, snapshot, signal) =>
-      act(`roll "${app}" back to "${snapshot.snapshot}"`, signal, (context) =>
-        rollBack(context, app, snapshot, signal),
-      ),
+      act(`roll "${app}" back to "${snapshot.snapshot}"`, signal, async (context) => {
+        const kept = await rollBack(context, app, snapshot, signal);
+        input.resumeApp(app);
+        return kept;
+      }),
     zfs: async (node, signal) => {
       const client = await input.clusterOf(await input.config()).node(node, signal);
       return client.volumes.details(signal);

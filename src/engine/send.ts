@@ -137,7 +137,7 @@ async function sendOne(
     pair.source.volumes.estimate(ends.source.dataset, snapshot.name, baseName, signal),
     pair.source.volumes.hold(ends.source.dataset, snapshot.name, holdTag, signal),
   ]);
-  const dataset = ends.target?.dataset ?? pair.target.volumes.datasetName(pair.volume, ends.source.application);
+  const dataset = ends.target?.dataset ?? (await nameNewCopy(pair, ends.source, signal));
   await transfer(
     pair,
     context,
@@ -148,6 +148,13 @@ async function sendOne(
   await confirm(pair, context, snapshot.guid, signal);
   // Settling does it otherwise, when the application runs again.
   if (!isDown) await dropOlder(pair, context, snapshot.guid, signal);
+}
+
+/** The usual name, unless a copy of what was before a roll-back keeps it. */
+async function nameNewCopy({ target, volume }: Pair, source: Volume, signal: AbortSignal): Promise<string> {
+  const name = target.volumes.datasetName(volume, source.application);
+  const taken = (await target.volumes.list(signal)).some(({ dataset }) => dataset === name);
+  return taken ? `${name}-e${source.epoch}` : name;
 }
 
 interface Transfer {

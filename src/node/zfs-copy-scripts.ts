@@ -43,7 +43,7 @@ refuse() { printf '%s\\n' "$1" "$facts"; exit ${exits.conflict}; }
 ! grep -qsF -e " - zfs $ds " -e " - zfs $target " /proc/[0-9]*/mountinfo || refuse 'it is mounted'
 [ -z "$(zfs get -H -s local -o value drover:vol,drover:role "$target")" ] || refuse 'the clone is a volume already'
 zfs set readonly=off refquota="$limit" "$target" || exit 1
-said=$(zfs program "\${root%%/*}" - "$ds" "$target" "$retired" "$node" "$volume" "$epoch" "$((epoch + 1))" "$app" "$flags" 2>&1 <<'LUA'
+said=$(zfs program -- "\${root%%/*}" - "$ds" "$target" "$retired" "$node" "$volume" "$epoch" "$((epoch + 1))" "$app" "$flags" 2>&1 <<'LUA'
 args = ...
 local ds, target, retired, node, volume, epoch, following, app, flags = table.unpack(args["argv"])
 local function value_of(dataset, property)

@@ -177,6 +177,71 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       expect(delta).toBeLessThan(2 * MiB);
     });
 
+    it('shows datasets with their snapshots, sizes, times and holds', async () => {
+      const { id, dataset } = await made('details');
+      await subject.write(dataset, MiB);
+      await store.snapshot(dataset, 'user-one', signal);
+      await store.snapshot(dataset, 'drover-e1-1', signal);
+      await store.hold(dataset, 'drover-e1-1', 'drover', signal);
+      const found = (await store.details(signal)).find(({ name }) => name === dataset);
+      expect(found).toMatchObject({ volume: id, application: 'details', role: 'owner' });
+      expect(found?.usedBytes).toBeGreaterThanOrEqual(MiB);
+      expect(found?.referencedBytes).toBeGreaterThanOrEqual(MiB);
+      expect(found?.compressRatio).toBeGreaterThanOrEqual(1);
+      const [one, two] = found?.snapshots ?? [];
+      expect([one, two]).toMatchObject([
+        { name: 'user-one', holds: [] },
+        { name: 'drover-e1-1', holds: ['drover'] },
+      ]);
+      expect(one?.referencedBytes).toBeGreaterThanOrEqual(MiB);
+      expect(Math.abs((one?.createdAt ?? 0) - Date.now())).toBeLessThan(3_600_000);
+    });
+
+    it('clones a snapshot to a dataset that is no volume, and keeps the snapshot for its sake', async () => {
+      const { id, dataset } = await made('clones');
+      await store.snapshot(dataset, 'drover-e1-1', signal);
+      await store.clone(dataset, 'drover-e1-1', `${dataset}-clone`, signal);
+      expect((await store.list(signal)).map((one) => one.dataset)).not.toContain(`${dataset}-clone`);
+      const found = (await store.details(signal)).find(({ name }) => name === `${dataset}-clone`);
+      expect(found).toMatchObject({ snapshots: [] });
+      expect(found).not.toHaveProperty('volume');
+      expect(found).not.toHaveProperty('role');
+      await failure(store.clone(dataset, 'drover-e1-1', `${dataset}-clone`, signal));
+      await failure(store.clone(dataset, 'nowhere', `${dataset}-other`, signal));
+      await store.destroySnapshot(dataset, 'drover-e1-1', signal);
+      expect((await get(id)).snapshots.map(({ name }) => name)).toEqual(['drover-e1-1']);
+    });
+
+    it('swaps a frozen volume for a clone at once: the clone is the volume, with the snapshots up to its own', async () => {
+      const { id, dataset, owner } = await made('swaps', 64 * MiB);
+      await subject.write(dataset, MiB);
+      for (const name of ['drover-e1-1', 'user-good']) await store.snapshot(dataset, name, signal);
+      await subject.write(dataset, 3 * MiB);
+      await store.snapshot(dataset, 'drover-e1-2', signal);
+      const before = await get(id);
+      await store.checkSwap(signal);
+      await store.clone(dataset, 'user-good', `${dataset}-swap`, signal);
+      const early = await failure(store.swap(dataset, `${dataset}-swap`, `${id}-before`, signal));
+      expect([early.code, await get(id)]).toEqual(['volume-conflict', before]);
+      await store.unmount(dataset, signal);
+      await store.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
+      await store.swap(dataset, `${dataset}-swap`, `${id}-before`, signal);
+      const now = await get(id);
+      expect(now).toMatchObject({ dataset: `${dataset}-swap`, role: 'owner', owner, epoch: 2, mounted: false });
+      expect(now).toMatchObject({ application: 'swaps', limitBytes: 64 * MiB });
+      expect(now.flags).toBe(before.flags);
+      const names = (volume: Volume) => volume.snapshots.map(({ name }) => name);
+      expect(now.snapshots).toEqual(before.snapshots.slice(0, 2));
+      const kept = await get(`${id}-before`);
+      expect([kept.role, kept.dataset, names(kept)]).toEqual(['retired', dataset, ['drover-e1-2']]);
+      await store.mount(now.dataset, signal);
+      await subject.write(now.dataset, 1024);
+      expect((await get(id)).referencedBytes).toBeLessThan(3 * MiB);
+      expect(await store.directory(now.dataset, signal)).toMatch(/\/data$/);
+      const again = await failure(store.swap(dataset, `${dataset}-swap`, `${id}-again`, signal));
+      expect(again.code).toBe('volume-conflict');
+    });
+
     it('touches nothing that is not below its root', async (context) => {
       if (!subject.strictNames) return context.skip('this store trusts its caller');
       for (const dataset of ['drover', 'tank/x', `${store.datasetName('v', 'a')}/../..`, '-r', 'drover/volumes']) {
