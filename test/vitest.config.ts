@@ -12,7 +12,13 @@ export default defineConfig({
         test: {
           name: 'fast',
           root,
-          include: ['unit/**/*.test.{ts,tsx}', 'property/**/*.test.ts', 'contract/memory.test.ts', '*.test.ts'],
+          include: [
+            'unit/**/*.test.{ts,tsx}',
+            'property/**/*.test.ts',
+            'pty/**/*.test.ts',
+            'contract/memory.test.ts',
+            '*.test.ts',
+          ],
         },
       },
       {
