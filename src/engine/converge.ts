@@ -1,31 +1,24 @@
 import type { ClusterState } from '../model/cluster.ts';
-import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, type ErrorReport, isAbort, toReport } from '../model/errors.ts';
-import type { EngineEventBody, MoveReceipt, RunOutcome } from '../model/events.ts';
-import { type MoveForecast, nodesOf, type Plan, type StepId } from '../model/plan.ts';
+import type { EngineEventBody, RunOutcome } from '../model/events.ts';
+import { type Blocker, nodesOf, type Plan, type StepId } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
 import { type Execution, execute, findInterrupted, type RunSignals } from './execute.ts';
-import { forecastMoves } from './forecast.ts';
 import { createRunLocks, type RunLocks } from './locks.ts';
-import type { Cluster } from './node-client.ts';
-import { observe } from './observe.ts';
+import { forecastAll, type LookInput, observeAll } from './look.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
 import { describeStanding, findStanding, planReturn, type Standing } from './recover.ts';
 import { createSemaphores, createTransferSlots } from './semaphore.ts';
 import { superseded } from './single-flight.ts';
 import type { RunContext } from './step-context.ts';
 import { watchSwitches } from './switch-probe.ts';
-import type { EngineDeps } from './types.ts';
 
 /** What a run needs beside the dependencies. */
-export interface ConvergeInput {
-  readonly deps: EngineDeps;
-  readonly config: Config;
-  readonly cluster: Cluster;
-  readonly emit: (event: EngineEventBody) => void;
-  readonly lastState: ClusterState | undefined;
-  readonly keepState: (state: ClusterState) => void;
+export interface ConvergeInput extends LookInput {
+  /** Why this plan must not be done after all; asked before anything of it is, under the locks. */
+  readonly refuses?: (plan: Plan, state: ClusterState) => Blocker | undefined;
 }
 
 const maxPasses = 8;
@@ -100,6 +93,9 @@ async function runPasses(run: Run): Promise<RunOutcome> {
     isLocked = true;
     if (plan.steps.length === 0) return await finish(run, plan, state);
     if (run.signals.soft.aborted) return stopped(run.signals);
+    // What is down because of this run has to come up, whatever was approved.
+    const refusal = run.down.size > 0 ? undefined : run.refuses?.(plan, state);
+    if (refusal !== undefined) return { result: 'blocked', steps: run.steps, blockers: [refusal] };
     const next = await runPass(run, plan, state);
     if (next === 'retry') pass -= 1;
     else if (next !== 'again') return next;
@@ -114,40 +110,10 @@ async function runPasses(run: Run): Promise<RunOutcome> {
 /** One observation with its plan. */
 async function look(run: Run): Promise<{ state: ClusterState; plan: Plan }> {
   const state = await observeAll(run, run.signals.hard);
-  const plan = makePlan(run.config, state);
+  const plan = run.refine(makePlan(run.config, state));
   const forecasts = await forecastAll(run, plan, state, run.signals.hard);
   run.emit({ type: 'plan-made', plan, forecasts });
   return { state, plan };
-}
-
-/** Observes every node, tells it, and remembers it. */
-export async function observeAll(input: ConvergeInput, signal: AbortSignal): Promise<ClusterState> {
-  const { deps, config, cluster, emit, lastState, keepState } = input;
-  const state = await observe(
-    config,
-    cluster,
-    {
-      now: deps.now,
-      ...(lastState === undefined ? {} : { before: lastState }),
-      observed: (node, seen) => emit({ type: 'node-observed', node, state: seen }),
-    },
-    signal,
-  );
-  keepState(state);
-  return state;
-}
-
-/** Forecasts of a plan's moves; a history that cannot be read only makes them worse. */
-export async function forecastAll(
-  { deps, config, cluster }: ConvergeInput,
-  plan: Plan,
-  state: ClusterState,
-  signal: AbortSignal,
-): Promise<MoveForecast[]> {
-  const moves = plannedMoves(plan);
-  if (moves.length === 0) return [];
-  const history = await Promise.resolve(deps.history?.read() ?? []).catch((): readonly MoveReceipt[] => []);
-  return forecastMoves({ moves, state, cluster, history, belowBytes: config.settings.switch.belowBytes }, signal);
 }
 
 async function takeLocks(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome | undefined> {

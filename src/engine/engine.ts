@@ -1,13 +1,8 @@
-import type { ClusterState } from '../model/cluster.ts';
-import type { Config, LoadResult } from '../model/config.ts';
-import type { EngineEventBody, RunOutcome } from '../model/events.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
-import { makePlan } from '../plan/make-plan.ts';
-import { createClusterCache } from './cluster-cache.ts';
-import { type ConvergeInput, converge, forecastAll, observeAll } from './converge.ts';
-import type { RunSignals } from './execute.ts';
+import { type Core, createCore } from './core.ts';
+import { observeAll } from './look.ts';
+import { createMonitor, type Monitor } from './monitor.ts';
 import { readLogs } from './read-logs.ts';
-import { createStore } from './store.ts';
 import type { Engine, EngineCommand, EngineDeps } from './types.ts';
 import { createWatch, type Watch } from './watch.ts';
 
@@ -22,10 +17,11 @@ export function createEngine(deps: EngineDeps): Engine {
     deps,
     clusterOf: clusters.get,
     emit: core.emitIn(0),
-    run: (config, signals) => core.runConfig(config, core.nextRun(), signals),
-    plan: async (config, signal) => (await planConfig(config, signal)).plan,
+    run: (config, signals, refuses) => core.runConfig(config, core.nextRun(), signals, refuses),
+    plan: planConfig,
   });
-  const background = createBackground(core, watch);
+  const monitor = createMonitor(core, watch.drift);
+  const background = createBackground(core, watch, monitor);
   return {
     store,
     onEvent: store.onEvent,
@@ -40,6 +36,7 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     converge: (hard, soft = never) => core.convergeNow({ hard, soft }),
     watch: (signal, soft = never) => watch.start(signal, soft),
+    monitor: monitor.run,
     logs: (app, options, signal) => readLogs(app, options, { load: deps.load, clusterOf: clusters.get }, signal),
     send: background.send,
     close: async () => {
@@ -49,93 +46,42 @@ export function createEngine(deps: EngineDeps): Engine {
   };
 }
 
-type Core = ReturnType<typeof createCore>;
-
-/** What all the engine's verbs share: connections, the last observation, numbered runs and their events. */
-function createCore(deps: EngineDeps) {
-  const store = createStore();
-  const clusters = createClusterCache(deps);
-  let runs = 0;
-  let lastState: ClusterState | undefined;
-  let cancelRun = () => {};
-
-  const nextRun = (): number => {
-    runs += 1;
-    return runs;
-  };
-  const emitIn = (run: number) => (event: EngineEventBody) => store.accept({ at: deps.now(), run, ...event });
-  const inputFor = (config: Config, run: number): ConvergeInput => ({
-    deps,
-    config,
-    cluster: clusters.get(config),
-    emit: emitIn(run),
-    lastState,
-    keepState: (state) => {
-      lastState = state;
-    },
-  });
-  const load = async (run: number): Promise<LoadResult> => {
-    const loaded = await deps.load();
-    if (loaded.ok) emitIn(run)({ type: 'config-loaded', config: loaded.config });
-    else emitIn(run)({ type: 'config-rejected', problems: loaded.problems });
-    return loaded;
-  };
-  const runConfig = async (config: Config, run: number, signals: RunSignals): Promise<RunOutcome> => {
-    const cancel = new AbortController();
-    cancelRun = () => cancel.abort();
-    const emit = emitIn(run);
-    emit({ type: 'run-started', revision: config.revision });
-    const soft = AbortSignal.any([signals.soft, cancel.signal]);
-    const outcome = await converge(inputFor(config, run), { ...signals, soft });
-    emit({ type: 'run-finished', outcome });
-    cancelRun = () => {};
-    return outcome;
-  };
-  const convergeNow = async (signals: RunSignals): Promise<RunOutcome> => {
-    const run = nextRun();
-    const loaded = await load(run);
-    if (loaded.ok) return await runConfig(loaded.config, run, signals);
-    const outcome: RunOutcome = { result: 'rejected', problems: loaded.problems };
-    emitIn(run)({ type: 'run-finished', outcome });
-    return outcome;
-  };
-  const planConfig = async (config: Config, signal: AbortSignal) => {
-    const input = inputFor(config, 0);
-    const state = await observeAll(input, signal);
-    const plan = makePlan(config, state);
-    const forecasts = await forecastAll(input, plan, state, signal);
-    input.emit({ type: 'plan-made', plan, forecasts });
-    return { config, state, plan, forecasts };
-  };
-  const cancel = () => cancelRun();
-  return { store, clusters, nextRun, emitIn, inputFor, load, runConfig, convergeNow, planConfig, cancel };
-}
-
-/** Runs that a command has started and nobody waits for. */
-function createBackground(core: Core, watch: Watch) {
+/** What a command has started and nobody waits for. */
+function createBackground(core: Core, watch: Watch, monitor: Monitor) {
   const running = new Set<Promise<unknown>>();
   const closing = new AbortController();
   allowManyListeners(closing.signal);
-  const start = (): void => {
-    const started: Promise<unknown> = core
-      .convergeNow({ hard: closing.signal, soft: never })
+  const start = (work: () => Promise<unknown>): void => {
+    const started: Promise<unknown> = work()
       // Its outcome is an event; only a file that cannot even be read throws.
       .catch(() => undefined)
       .finally(() => running.delete(started));
     running.add(started);
   };
+  const run = (): void => {
+    if (!core.isRunning()) start(() => core.convergeNow({ hard: closing.signal, soft: never }));
+  };
+  const refresh = (): void => {
+    watch.reread();
+    const { config } = core.store.getSnapshot();
+    if (!monitor.look() && config !== undefined) start(() => core.planConfig(config, closing.signal));
+  };
+  const approve = (revision: string): void => {
+    const { plan } = core.store.getSnapshot();
+    // Approved is what was shown: a plan of another revision has not been seen by anybody.
+    if (plan?.revision === revision && !watch.approve(plan)) run();
+  };
+  const send = (command: EngineCommand): void => {
+    if (command.type === 'cancel') core.cancel();
+    else if (command.type === 'approve') approve(command.revision);
+    else if (command.type === 'decline') watch.decline();
+    else if (command.type === 'policy') watch.setPolicy(command.policy);
+    else if (command.type === 'refresh') refresh();
+    else if (command.type === 'visible') monitor.setVisible(command.apps);
+    else if (!watch.retry()) run();
+  };
   return {
-    send: (command: EngineCommand): void => {
-      if (command.type === 'cancel') {
-        core.cancel();
-        return;
-      }
-      const { plan, running: isRunning } = core.store.getSnapshot();
-      // Approved is what was shown: a plan of another revision has not been seen by anybody.
-      if (command.type === 'approve' && plan?.revision !== command.revision) return;
-      if (watch.retry() || isRunning) return;
-      start();
-    },
+    send,
     close: async (): Promise<void> => {
       closing.abort();
       await Promise.all(running);

@@ -11,6 +11,11 @@ export interface ObserveOptions {
   readonly observed?: (node: NodeName, state: NodeState) => void;
 }
 
+/** Every node that belongs to a configuration, sorted. */
+export function observedNodes(config: Config): readonly NodeName[] {
+  return [...new Set([...Object.keys(config.nodes), ...Object.keys(config.deployment)])].toSorted();
+}
+
 /** All nodes of the configuration at once. What goes wrong on one is its state; only an abort is thrown. */
 export async function observe(
   config: Config,
@@ -18,7 +23,7 @@ export async function observe(
   options: ObserveOptions,
   signal: AbortSignal,
 ): Promise<ClusterState> {
-  const names = [...new Set([...Object.keys(config.nodes), ...Object.keys(config.deployment)])].toSorted();
+  const names = observedNodes(config);
   const states = await Promise.all(
     names.map(async (node) => {
       const state = await observeNode(node, cluster, options, signal);
@@ -29,7 +34,8 @@ export async function observe(
   return { nodes: Object.fromEntries(states) };
 }
 
-async function observeNode(
+/** One node; what goes wrong on it is its state, only an abort is thrown. */
+export async function observeNode(
   node: NodeName,
   cluster: Cluster,
   { now, before }: ObserveOptions,

@@ -1,4 +1,4 @@
-import type { EngineEvent } from '../model/events.ts';
+import type { ApplyPolicy, EngineEvent } from '../model/events.ts';
 import type { StepId } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import { emptyView, reduce } from '../view/reduce.ts';
@@ -16,8 +16,8 @@ export interface EventStore extends Store<ClusterView> {
 type Progress = Extract<EngineEvent, { type: 'step-progress' }>;
 
 /** A store that coalesces progress; the last one of a step is always passed on, before the step's end. */
-export function createStore(): EventStore {
-  let view = emptyView;
+export function createStore(policy: ApplyPolicy = emptyView.policy): EventStore {
+  let view: ClusterView = { ...emptyView, policy };
   const listeners = new Set<() => void>();
   const eventListeners = new Set<(event: EngineEvent) => void>();
   const passedAt = new Map<StepId, number>();

@@ -9,8 +9,8 @@ import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions, ZfsDataset
 export interface EngineDeps {
   /** Reads both files anew. */
   readonly load: () => Promise<LoadResult>;
-  /** Opens (lazily) connections to the nodes of a configuration. */
-  readonly openCluster: (config: Config) => Cluster;
+  /** Opens (lazily) connections to the nodes of a configuration; `onCommand` hears what is changed on them. */
+  readonly openCluster: (config: Config, onCommand: (node: NodeName, text: string) => void) => Cluster;
   /** Calls back after every settled save of the files until aborted. Absent: `watch` is not available. */
   readonly watchFiles?: (changed: () => void, signal: AbortSignal) => Promise<void>;
   readonly now: () => number;
@@ -22,6 +22,10 @@ export interface EngineDeps {
   readonly history?: MoveHistory;
   /** Connects to a port of a node as a client would; counts refused connections during a switch. Absent: not counted. */
   readonly probe?: Probe;
+  /** What `watch` does with a save and with drift; default `on-save`. */
+  readonly policy?: ApplyPolicy;
+  /** Somebody is there to answer: `watch` asks before a plan that stops most of what runs. Default: nobody. */
+  readonly asks?: boolean;
 }
 
 /** One connection attempt from here to a TCP port of a node; `held` where it neither opens nor fails. */

@@ -1,8 +1,11 @@
+import type { ClusterState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import type { EngineEventBody, RunOutcome } from '../model/events.ts';
+import type { ApplyPolicy, EngineEventBody, RunOutcome } from '../model/events.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
 import type { Plan } from '../model/plan.ts';
+import { type Admission, type ApprovalGate, createApprovalGate, type Occasion } from './approval.ts';
+import { changesContainer } from './container-events.ts';
 import type { RunSignals } from './execute.ts';
 import type { Cluster } from './node-client.ts';
 import { createSingleFlight } from './single-flight.ts';
@@ -13,15 +16,26 @@ export interface WatchInput {
   readonly clusterOf: (config: Config) => Cluster;
   readonly emit: (event: EngineEventBody) => void;
   /** One run to its outcome; never throws. */
-  readonly run: (config: Config, signals: RunSignals) => Promise<RunOutcome>;
+  readonly run: (config: Config, signals: RunSignals, refuses?: Admission['refuses']) => Promise<RunOutcome>;
   /** Observes and plans; reads only. */
-  readonly plan: (config: Config, signal: AbortSignal) => Promise<Plan>;
+  readonly plan: (
+    config: Config,
+    signal: AbortSignal,
+  ) => Promise<{ readonly plan: Plan; readonly state: ClusterState }>;
 }
 
 export interface Watch {
   start(hard: AbortSignal, soft: AbortSignal): Promise<void>;
   /** Runs again whatever happened before; false where nothing is watched. */
   retry(): boolean;
+  /** Something on a node may have changed. */
+  drift(): void;
+  /** Reads the files anew. */
+  reread(): void;
+  /** Runs the plan that is shown, if it is still the one that has to be done; false where nothing is watched. */
+  approve(shown: Plan): boolean;
+  decline(): void;
+  setPolicy(policy: ApplyPolicy): void;
 }
 
 const tickMs = 30_000;
@@ -34,62 +48,127 @@ type Mark = 'files' | 'drift' | 'retry';
 
 /** Carries no content: every mark means that files are read and nodes observed anew. */
 export function createWatch(input: WatchInput): Watch {
+  const { policy = 'on-save', asks = false } = input.deps;
+  const gate = createApprovalGate({ policy, asks, emit: input.emit });
   let mark: ((kind: Mark) => void) | undefined;
+  const retry = (): boolean => {
+    mark?.('retry');
+    return mark !== undefined;
+  };
   return {
-    retry: () => {
-      mark?.('retry');
-      return mark !== undefined;
+    retry,
+    drift: () => mark?.('drift'),
+    reread: () => mark?.('files'),
+    approve: (shown) => {
+      if (mark !== undefined && gate.isOn()) gate.approve(shown);
+      return retry();
+    },
+    decline: gate.decline,
+    setPolicy: (next) => {
+      if (gate.setPolicy(next)) retry();
     },
     start: async (hard, soft) => {
-      const session = createSession(input, hard, soft);
+      const session = createSession(input, gate, hard, soft);
       mark = session.mark;
       try {
         await session.run();
       } finally {
         mark = undefined;
+        gate.forget();
       }
     },
   };
 }
 
-function createSession(input: WatchInput, hard: AbortSignal, soft: AbortSignal) {
+interface Request {
+  readonly config: Config;
+  readonly occasion: Occasion;
+}
+
+function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal, soft: AbortSignal) {
   const { deps } = input;
   const inner = new AbortController();
   const over = allowManyListeners(AbortSignal.any([hard, soft, inner.signal]));
   const marks = createMarks(over);
   const files = createFileReader(input);
-  let isRunning = false;
+  let phase: 'idle' | 'deciding' | 'running' = 'idle';
+  /** Saved while an approved run was under way, which such a save does not end: it waits for its own approval. */
+  let isOwed = false;
+  /** Something changed while it was decided whether a plan may run. */
+  let hasMissed = false;
   /** The steps of the last run that ended in a failure nobody but a person can mend. */
   let givenUp: string | undefined;
 
-  const flight = createSingleFlight<Config>({
-    key: ({ revision }) => revision,
-    run: async (wanted, stop) => {
-      isRunning = true;
-      const outcome = await input.run(wanted, { hard, soft: AbortSignal.any([soft, stop]) });
-      isRunning = false;
-      givenUp = needsPerson(outcome) ? await stepsOf(wanted) : undefined;
-      // What happened on the nodes while it ran has not been looked at.
-      if (outcome.result === 'converged') marks.add('drift');
-    },
-  });
-
-  const stepsOf = async (wanted: Config): Promise<string | undefined> => {
+  const look = async (config: Config) => {
     try {
-      return (await input.plan(wanted, hard)).steps.map(({ id }) => id).join('\n');
+      return await input.plan(config, hard);
     } catch {
       return undefined;
     }
   };
+  const stepsOf = async (wanted: Config): Promise<string | undefined> =>
+    (await look(wanted))?.plan.steps.map(({ id }) => id).join('\n');
+
+  const decide = async ({ config, occasion }: Request, stop: AbortSignal): Promise<Admission | undefined> => {
+    if (!gate.isOn()) return {};
+    const seen = await look(config);
+    // A newer save has taken its place, or the end has come.
+    if (seen === undefined || stop.aborted || over.aborted) return undefined;
+    return gate.admit(seen.plan, seen.state, occasion);
+  };
+
+  const runOnce = async (config: Config, stop: AbortSignal, refuses: Admission['refuses']): Promise<void> => {
+    let hasRefused = false;
+    const outcome = await input.run(
+      config,
+      { hard, soft: AbortSignal.any([soft, stop]) },
+      refuses === undefined
+        ? undefined
+        : (plan, state) => {
+            const reason = refuses(plan, state);
+            hasRefused ||= reason !== undefined;
+            return reason;
+          },
+    );
+    phase = 'idle';
+    givenUp = needsPerson(outcome) ? await stepsOf(config) : undefined;
+    // What happened on the nodes while it ran has not been looked at; what was refused has to be asked for.
+    if (outcome.result === 'converged' || hasRefused) marks.add('drift');
+  };
+
+  const flight = createSingleFlight<Request>({
+    key: ({ config }) => config.revision,
+    run: async (request, stop) => {
+      phase = 'deciding';
+      const admission = await decide(request, stop);
+      if (admission !== undefined) {
+        phase = 'running';
+        await runOnce(request.config, stop, admission.refuses);
+      }
+      phase = 'idle';
+      if (isOwed) marks.add('retry');
+      if (hasMissed) marks.add('drift');
+      isOwed = false;
+      hasMissed = false;
+    },
+  });
 
   const handle = async (kinds: ReadonlySet<Mark>): Promise<void> => {
     const isNew = kinds.has('files') || files.config() === undefined ? await files.read() : false;
     const config = files.config();
     if (config === undefined) return;
-    if (isNew || kinds.has('retry')) return flight.request(config);
-    if (isRunning || !kinds.has('drift')) return;
+    if (isNew) gate.forget();
+    if (isNew || kinds.has('retry')) {
+      if (phase === 'running' && gate.policy() === 'ask') isOwed = true;
+      else flight.request({ config, occasion: isNew ? 'save' : 'person' });
+      return;
+    }
+    if (!kinds.has('drift')) return;
+    hasMissed ||= phase === 'deciding';
+    if (phase !== 'idle') return;
     const steps = await stepsOf(config);
-    if (steps !== undefined && steps !== '' && steps !== givenUp) flight.request(config);
+    const isWanted = steps !== undefined && steps !== '' && steps !== givenUp;
+    if (isWanted || gate.isPending()) flight.request({ config, occasion: 'drift' });
   };
 
   const run = async (): Promise<void> => {
@@ -210,7 +289,7 @@ async function followNode(
   try {
     const client = await clusterOf(config).node(node, over);
     for await (const event of client.containers.events(over)) {
-      if (event.application === undefined) continue;
+      if (event.application === undefined || !changesContainer(event.action)) continue;
       await deps.sleep(eventsSettleMs, over);
       mark('drift');
     }

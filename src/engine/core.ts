@@ -1,0 +1,132 @@
+import type { ClusterState, NodeState } from '../model/cluster.ts';
+import type { AppName, Config, LoadResult, NodeName } from '../model/config.ts';
+import type { EngineEventBody, RunOutcome } from '../model/events.ts';
+import type { Plan } from '../model/plan.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import { createClusterCache } from './cluster-cache.ts';
+import { type ConvergeInput, converge } from './converge.ts';
+import type { RunSignals } from './execute.ts';
+import { leaveOut } from './leave-out.ts';
+import { forecastAll, type LookInput, observeAll } from './look.ts';
+import { createStore } from './store.ts';
+import type { EngineDeps } from './types.ts';
+
+export type Core = ReturnType<typeof createCore>;
+
+/** What all the engine's verbs share: connections, the last observation, numbered runs and their events. */
+export function createCore(deps: EngineDeps) {
+  const store = createStore(deps.policy);
+  const memory = createNodeMemory();
+  /** Stopped by hand. */
+  const paused = new Set<AppName>();
+  let runs = 0;
+  let revision: string | undefined;
+  let lastPlan: Plan | undefined;
+  let cancelRun = () => {};
+
+  const emitIn = (run: number) => (event: EngineEventBody) => {
+    if (event.type === 'config-loaded') {
+      if (event.config.revision !== revision) paused.clear();
+      revision = event.config.revision;
+    }
+    if (event.type === 'plan-made') lastPlan = event.plan;
+    store.accept({ at: deps.now(), run, ...event });
+  };
+  const currentRun = (): number => (store.getSnapshot().running ? store.getSnapshot().run : 0);
+  const clusters = createClusterCache(deps, (node, text) => emitIn(currentRun())({ type: 'command', node, text }));
+  const nextRun = (): number => {
+    runs += 1;
+    return runs;
+  };
+  const refine = (plan: Plan): Plan => leaveOut(plan, paused);
+  const inputFor = (config: Config, run: number): LookInput => ({
+    deps,
+    config,
+    cluster: clusters.get(config),
+    emit: emitIn(run),
+    lastState: memory.state,
+    keepState: memory.keepAll,
+    refine,
+  });
+  const load = async (run: number): Promise<LoadResult> => {
+    const loaded = await deps.load();
+    if (loaded.ok) emitIn(run)({ type: 'config-loaded', config: loaded.config });
+    else emitIn(run)({ type: 'config-rejected', problems: loaded.problems });
+    return loaded;
+  };
+  const runConfig = async (
+    config: Config,
+    run: number,
+    signals: RunSignals,
+    refuses?: ConvergeInput['refuses'],
+  ): Promise<RunOutcome> => {
+    const cancel = new AbortController();
+    cancelRun = () => cancel.abort();
+    const emit = emitIn(run);
+    emit({ type: 'run-started', revision: config.revision });
+    const soft = AbortSignal.any([signals.soft, cancel.signal]);
+    const input = { ...inputFor(config, run), ...(refuses === undefined ? {} : { refuses }) };
+    const outcome = await converge(input, { ...signals, soft });
+    emit({ type: 'run-finished', outcome });
+    cancelRun = () => {};
+    return outcome;
+  };
+  const convergeNow = async (signals: RunSignals): Promise<RunOutcome> => {
+    const run = nextRun();
+    const loaded = await load(run);
+    if (loaded.ok) return await runConfig(loaded.config, run, signals);
+    const outcome: RunOutcome = { result: 'rejected', problems: loaded.problems };
+    emitIn(run)({ type: 'run-finished', outcome });
+    return outcome;
+  };
+  const planConfig = async (config: Config, signal: AbortSignal) => {
+    const input = inputFor(config, 0);
+    const state = await observeAll(input, signal);
+    const plan = refine(makePlan(config, state));
+    const forecasts = await forecastAll(input, plan, state, signal);
+    input.emit({ type: 'plan-made', plan, forecasts });
+    return { config, state, plan, forecasts };
+  };
+  return {
+    deps,
+    store,
+    clusters,
+    memory,
+    nextRun,
+    emitIn,
+    /** Under the number of the run that is under way, if any. */
+    emitOutside: (event: EngineEventBody): void => emitIn(currentRun())(event),
+    inputFor,
+    refine,
+    load,
+    runConfig,
+    convergeNow,
+    planConfig,
+    lastPlan: () => lastPlan,
+    isRunning: () => store.getSnapshot().running,
+    cancel: () => cancelRun(),
+    /** Plans leave this application out until it is resumed, or the files change. */
+    pauseApp: (app: AppName): void => void paused.add(app),
+    resumeApp: (app: AppName): void => void paused.delete(app),
+  };
+}
+
+export type NodeMemory = ReturnType<typeof createNodeMemory>;
+
+/** What was seen last of every node, whoever looked. */
+function createNodeMemory() {
+  let state: ClusterState | undefined;
+  const stamps = new Map<NodeName, number>();
+  const keep = (nodes: ClusterState['nodes']): void => {
+    for (const node of Object.keys(nodes)) stamps.set(node, (stamps.get(node) ?? 0) + 1);
+    state = { nodes: { ...state?.nodes, ...nodes } };
+  };
+  return {
+    state: () => state,
+    nodeState: (node: NodeName): NodeState | undefined => state?.nodes[node],
+    keepAll: (seen: ClusterState): void => keep(seen.nodes),
+    keepNode: (node: NodeName, seen: NodeState): void => keep({ [node]: seen }),
+    /** Grows with each observation: whoever finds another one than at his beginning has old news. */
+    stamp: (node: NodeName): number => stamps.get(node) ?? 0,
+  };
+}

@@ -1,0 +1,35 @@
+import { AppError } from '../model/errors.ts';
+import type { EngineDeps } from './types.ts';
+
+/**
+ * The task, or a `timeout` after so many milliseconds, whether or not the task heeds its signal by then; its late end
+ * goes unnoticed. `what` completes "cannot …: no answer within N ms".
+ */
+export async function inTime<T>(
+  deps: Pick<EngineDeps, 'sleep'>,
+  what: string,
+  limitMs: number,
+  signal: AbortSignal,
+  task: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new AbortController();
+  const done = new AbortController();
+  const working = task(AbortSignal.any([signal, late.signal]));
+  working.catch(() => undefined);
+  const limit = deps.sleep(limitMs, AbortSignal.any([signal, done.signal])).then(
+    () => {
+      const message = `cannot ${what}: no answer within ${limitMs} ms`;
+      const error = new AppError('timeout', message, { retryable: true });
+      late.abort(error);
+      throw error;
+    },
+    // The task says why it ended, where it was not its time that did.
+    () => working,
+  );
+  try {
+    return await Promise.race([working, limit]);
+  } finally {
+    done.abort();
+    limit.catch(() => undefined);
+  }
+}

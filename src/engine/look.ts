@@ -1,0 +1,53 @@
+import type { ClusterState } from '../model/cluster.ts';
+import type { Config } from '../model/config.ts';
+import type { EngineEventBody, MoveReceipt } from '../model/events.ts';
+import type { MoveForecast, Plan } from '../model/plan.ts';
+import { plannedMoves } from '../plan/plan-move.ts';
+import { forecastMoves } from './forecast.ts';
+import type { Cluster } from './node-client.ts';
+import { observe } from './observe.ts';
+import type { EngineDeps } from './types.ts';
+
+/** What looking at the nodes and planning needs. */
+export interface LookInput {
+  readonly deps: EngineDeps;
+  readonly config: Config;
+  readonly cluster: Cluster;
+  readonly emit: (event: EngineEventBody) => void;
+  /** What was seen last, by whomever. */
+  readonly lastState: () => ClusterState | undefined;
+  readonly keepState: (state: ClusterState) => void;
+  /** Leaves out of a plan what is not to be done now. */
+  readonly refine: (plan: Plan) => Plan;
+}
+
+/** Observes every node, tells it, and remembers it. */
+export async function observeAll(input: LookInput, signal: AbortSignal): Promise<ClusterState> {
+  const { deps, config, cluster, emit, keepState } = input;
+  const before = input.lastState();
+  const state = await observe(
+    config,
+    cluster,
+    {
+      now: deps.now,
+      ...(before === undefined ? {} : { before }),
+      observed: (node, seen) => emit({ type: 'node-observed', node, state: seen }),
+    },
+    signal,
+  );
+  keepState(state);
+  return state;
+}
+
+/** Forecasts of a plan's moves; a history that cannot be read only makes them worse. */
+export async function forecastAll(
+  { deps, config, cluster }: LookInput,
+  plan: Plan,
+  state: ClusterState,
+  signal: AbortSignal,
+): Promise<MoveForecast[]> {
+  const moves = plannedMoves(plan);
+  if (moves.length === 0) return [];
+  const history = await Promise.resolve(deps.history?.read() ?? []).catch((): readonly MoveReceipt[] => []);
+  return forecastMoves({ moves, state, cluster, history, belowBytes: config.settings.switch.belowBytes }, signal);
+}
