@@ -1,0 +1,158 @@
+import { type Line, plainText, type Tone } from '../../view/lines.ts';
+import type { ActionId } from '../actions.ts';
+import type { Glyphs } from '../glyphs.ts';
+import { type Row, type Span, span, type Token } from '../rows.ts';
+import { cut, fitText, widthOf, widthOfRow } from '../text/fit.ts';
+
+/** Text from a node or a file, fit to be drawn: nothing in it moves the cursor, and no character has no width. */
+export const said = (text: string, token?: Token): Span => span(plainText(text.replaceAll('\t', '  ')), token);
+
+const tokens: Readonly<Record<Tone, Token>> = {
+  ok: 'ok',
+  working: 'accent',
+  warning: 'warn',
+  fault: 'bad',
+  faint: 'dim',
+  strong: 'strong',
+};
+
+/** The token for the tone of a line that both faces share. */
+export const tokenOf = (tone: Tone | undefined): Token => (tone === undefined ? 'plain' : tokens[tone]);
+
+/** A line both faces share, as a row. */
+export const rowOf = ({ text, tone }: Line): Row => [said(text, tokenOf(tone))];
+
+/** The row as it looks under the cursor. */
+export const select = (row: Row): Row => row.map((each) => ({ ...each, selected: true }));
+
+/** Text in lines of at most `width` cells, broken between words where there are any; later lines are indented. */
+export function wrapText(text: string, width: number, indent = ''): readonly string[] {
+  const lines: string[] = [];
+  const room = Math.max(8, width);
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (widthOf(longer) <= room) {
+      line = longer;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    line = lines.length === 0 ? word : `${indent}${word}`;
+    while (widthOf(line) > room) {
+      const head = cut(line, room);
+      if (head === '') break;
+      lines.push(head);
+      line = `${indent}${line.slice(head.length)}`;
+      if (line.length <= indent.length) break;
+    }
+  }
+  return line === '' && lines.length > 0 ? lines : [...lines, line];
+}
+
+/** Wrapped text as rows of one token. */
+export const wrapRows = (text: string, width: number, token?: Token, indent = ''): readonly Row[] =>
+  wrapText(said(text).text, width, indent).map((each) => [span(each, token)]);
+
+/** `left`, and `right` at the end of the row; the left part gives way. */
+export function ends(left: Row, right: Row, width: number, ellipsis: string): Row {
+  const room = width - widthOfRow(right);
+  if (room < 8 || right.length === 0) return left;
+  return [...shorten(left, room - 1, ellipsis), span(' '), ...right];
+}
+
+/** The row in exactly `width` cells; the spans stay apart. */
+function shorten(row: Row, width: number, ellipsis: string): Row {
+  const kept: Span[] = [];
+  let left = width;
+  for (const each of row) {
+    const has = widthOf(each.text);
+    if (has > left) {
+      kept.push({ ...each, text: fitText(each.text, left, 'left', ellipsis) });
+      return kept;
+    }
+    kept.push(each);
+    left -= has;
+  }
+  return left > 0 ? [...kept, span(' '.repeat(left))] : kept;
+}
+
+/** Columns as wide as their widest cell, two spaces apart; the last one is not padded. `gap` columns may be empty. */
+export function columns(rows: readonly (readonly Span[])[]): readonly Row[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [i, { text }] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, widthOf(text));
+  }
+  const used = widths.map((width) => width > 0);
+  return rows.map((row) =>
+    row.flatMap((each, i) => {
+      if (used[i] !== true) return [];
+      const isLast = i === row.length - 1;
+      return [{ ...each, text: isLast ? each.text : `${fitText(each.text, widths[i] ?? 0)}  ` }];
+    }),
+  );
+}
+
+/** A bar of `width` cells, exact to an eighth of a cell. `share` from 0 to 1. */
+export function barSpans(share: number, width: number, glyphs: Glyphs, token: Token = 'accent'): readonly Span[] {
+  const eighths = Math.round(Math.min(1, Math.max(0, share)) * width * 8);
+  const full = Math.floor(eighths / 8);
+  const part = eighths % 8 === 0 ? '' : (glyphs.eighths[(eighths % 8) - 1] ?? '');
+  const done = `${glyphs.barFull.repeat(full)}${part}`;
+  return [span(done, token), span(glyphs.barEmpty.repeat(Math.max(0, width - full - (part === '' ? 0 : 1))), 'dim')];
+}
+
+/** The last `width` values as heights, the largest the highest. */
+export function sparkText(values: readonly number[], width: number, glyphs: Glyphs): string {
+  const shown = width <= 0 ? [] : values.slice(-width);
+  const top = Math.max(...shown, 0);
+  const last = glyphs.spark.length - 1;
+  return shown
+    .map((value) => glyphs.spark[top <= 0 ? 0 : Math.round((Math.max(0, value) / top) * last)] ?? '')
+    .join('');
+}
+
+/** How far a key moves in a list, in rows; undefined for keys that do not. Ends are infinitely far. */
+export function rowsMoved(action: ActionId, page: number): number | undefined {
+  switch (action) {
+    case 'up':
+      return -1;
+    case 'down':
+      return 1;
+    case 'page-up':
+      return -Math.max(1, page - 1);
+    case 'page-down':
+      return Math.max(1, page - 1);
+    case 'half-up':
+      return -Math.max(1, Math.floor(page / 2));
+    case 'half-down':
+      return Math.max(1, Math.floor(page / 2));
+    case 'first':
+      return Number.NEGATIVE_INFINITY;
+    case 'last':
+      return Number.POSITIVE_INFINITY;
+    default:
+      return undefined;
+  }
+}
+
+/** The keys `rowsMoved` knows. */
+export const movingActions: readonly ActionId[] = [
+  'up',
+  'down',
+  'page-up',
+  'page-down',
+  'half-up',
+  'half-down',
+  'first',
+  'last',
+];
+
+export const clamp = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
+
+/** First row to show so that nothing is left empty at the end. */
+export const fitOffset = (offset: number, shown: number, total: number): number =>
+  clamp(offset, 0, Math.max(0, total - shown));
+
+/** The same, with row `at` among those shown. */
+export const keepInSight = (offset: number, at: number, shown: number, total: number): number =>
+  fitOffset(clamp(offset, at - shown + 1, at), shown, total);

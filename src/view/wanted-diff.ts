@@ -1,0 +1,180 @@
+import type { Container, ContainerSpec, NodeState, Volume } from '../model/cluster.ts';
+import { type Application, type AppName, type NodeName, nodeOf, type RestartPolicy } from '../model/config.ts';
+import { containerEnvironment } from '../model/links.ts';
+import { printImage } from '../model/names.ts';
+import type { ClusterView } from './cluster-view.ts';
+import { type Line, line, plainText } from './lines.ts';
+import { formatBytes, namesOf } from './wording.ts';
+
+/** One application, wanted against found: what goes with a minus, what comes with a plus. */
+export interface AppDiff {
+  readonly app: AppName;
+  readonly lines: readonly Line[];
+}
+
+/** A fact of an application, under the key by which both sides are compared. */
+interface Fact {
+  readonly key: string;
+  readonly text: string;
+  /** What is compared where the text hides it. */
+  readonly value?: string;
+}
+
+/** Applications that are not as the files say, by name. Values of the environment are never in a text. */
+export function wantedDiffs(view: ClusterView): readonly AppDiff[] {
+  const { config } = view;
+  if (config === undefined) return [];
+  const found = Object.values(view.nodes).flatMap((state) =>
+    factsOf(state).flatMap(({ containers }) =>
+      containers.flatMap((one) => (one.managed ? (one.application ?? []) : [])),
+    ),
+  );
+  const apps = [...new Set([...Object.keys(config.applications), ...found])].toSorted((a, b) => (a < b ? -1 : 1));
+  return apps.flatMap((app) => {
+    const lines = wantedDiff(view, app);
+    return lines.length === 0 ? [] : [{ app, lines }];
+  });
+}
+
+/** Nodes that cannot be reached are left out: nobody knows what is on them now. */
+const factsOf = (state: NodeState) => (state.status === 'reachable' ? [state.facts] : []);
+
+/** What differs for one application; empty where it is as wanted, or nothing is known of its node. */
+export function wantedDiff(view: ClusterView, app: AppName): readonly Line[] {
+  const { config } = view;
+  if (config === undefined) return [];
+  const declared = config.applications[app];
+  const node = nodeOf(config, app);
+  if (node !== undefined && view.nodes[node]?.status !== 'reachable') return [];
+  const containers = containersOf(view, app);
+  const here = containers.find((one) => one.node === node) ?? containers[0];
+  const wanted = declared === undefined || node === undefined ? [] : wantedFacts(view, declared, node, here?.container);
+  const found = here === undefined ? [] : foundFacts(view, here);
+  const others = containers.filter((one) => one !== here);
+  return [
+    ...compare(found, wanted),
+    ...others.map((one) => line(`- also on ${namesOf(config).node(one.node)}`, 'fault')),
+  ];
+}
+
+interface Placed {
+  readonly node: NodeName;
+  readonly container: Container;
+}
+
+function containersOf(view: ClusterView, app: AppName): readonly Placed[] {
+  return Object.entries(view.nodes).flatMap(([node, state]) =>
+    factsOf(state).flatMap(({ containers }) =>
+      containers.filter((one) => one.managed && one.application === app).map((container) => ({ node, container })),
+    ),
+  );
+}
+
+function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: Container | undefined): readonly Fact[] {
+  const state = view.nodes[node];
+  const address = state?.status === 'reachable' ? state.facts.meshAddress : '';
+  const environment = { ...now?.imageDefaults.environment, ...containerEnvironment(app, address) };
+  const wanted: Omit<ContainerSpec, 'application' | 'mounts'> = {
+    image: printImage(app.image),
+    ports: app.ports,
+    environment,
+    ...(app.command === undefined ? {} : { command: app.command }),
+    ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
+    ...(app.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: app.memoryLimitBytes }),
+    ...(app.cpuShares === undefined ? {} : { cpuShares: app.cpuShares }),
+    restartPolicy: app.restartPolicy,
+  };
+  return [
+    ...placeFacts(view, node, 'running'),
+    ...specFacts(wanted),
+    ...app.volumes.flatMap(({ mountpoint, maximumSizeBytes }) => volumeFacts(mountpoint, maximumSizeBytes)),
+  ];
+}
+
+function foundFacts(view: ClusterView, { node, container }: Placed): readonly Fact[] {
+  const { spec, imageDefaults } = container;
+  const { command, entrypoint, ...rest } = spec;
+  const environment = { ...imageDefaults.environment, ...spec.environment };
+  const own = {
+    ...rest,
+    environment,
+    ...(isDefault(command, imageDefaults.command) ? {} : { command }),
+    ...(isDefault(entrypoint, imageDefaults.entrypoint) ? {} : { entrypoint }),
+  };
+  const volumes = volumesOf(view, node);
+  const limits = new Map(volumes.map(({ id, limitBytes }) => [id, limitBytes]));
+  return [
+    ...placeFacts(view, node, container.state),
+    ...specFacts(own),
+    ...spec.mounts.flatMap(({ volume, mountpoint }) => volumeFacts(mountpoint, limits.get(volume))),
+  ];
+}
+
+/** Read back, a container has its image's command whether the files gave one or not. */
+const isDefault = (now: readonly string[] | undefined, image: readonly string[]): boolean =>
+  now === undefined || JSON.stringify(now) === JSON.stringify(image);
+
+function volumesOf(view: ClusterView, node: NodeName): readonly Volume[] {
+  const state = view.nodes[node];
+  return state === undefined ? [] : factsOf(state).flatMap(({ volumes }) => volumes);
+}
+
+const placeFacts = (view: ClusterView, node: NodeName, state: string): readonly Fact[] => [
+  { key: 'node', text: `node ${namesOf(view.config).node(node)}` },
+  { key: 'state', text: state },
+];
+
+type Comparable = Omit<ContainerSpec, 'application' | 'mounts' | 'command' | 'entrypoint'> & {
+  readonly command?: readonly string[] | undefined;
+  readonly entrypoint?: readonly string[] | undefined;
+};
+
+function specFacts(spec: Comparable): readonly Fact[] {
+  const { memoryLimitBytes, cpuShares, command, entrypoint } = spec;
+  return [
+    { key: 'image', text: `image ${spec.image}` },
+    ...spec.ports.map(({ external, internal, protocol }) => ({
+      key: `port ${external}/${protocol}`,
+      text: `port ${external} to ${internal}${protocol === 'tcp' ? '' : `/${protocol}`}`,
+    })),
+    ...Object.entries(spec.environment)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => ({ key: `environment ${name}`, text: `environment ${name} (hidden)`, value })),
+    ...(entrypoint === undefined ? [] : [{ key: 'entrypoint', text: `entrypoint ${entrypoint.join(' ')}` }]),
+    ...(command === undefined ? [] : [{ key: 'command', text: `command ${command.join(' ')}` }]),
+    ...(memoryLimitBytes === undefined
+      ? []
+      : [{ key: 'memory', text: `memory limit ${formatBytes(memoryLimitBytes)}`, value: `${memoryLimitBytes}` }]),
+    ...(cpuShares === undefined ? [] : [{ key: 'cpu', text: `cpu shares ${cpuShares}` }]),
+    { key: 'restart', text: `restart ${restartText(spec.restartPolicy)}` },
+  ];
+}
+
+/** As in the files: `on-failure, at most 3 times`. */
+export function restartText(policy: RestartPolicy): string {
+  if (policy.name !== 'on-failure' || policy.maximumRetryCount === undefined) return policy.name;
+  return `${policy.name}, at most ${policy.maximumRetryCount} times`;
+}
+
+const volumeFacts = (mountpoint: string, limitBytes: number | undefined): readonly Fact[] => [
+  {
+    key: `volume ${mountpoint}`,
+    text: `volume ${mountpoint}${limitBytes === undefined ? '' : `, at most ${formatBytes(limitBytes)}`}`,
+    value: `${limitBytes ?? ''}`,
+  },
+];
+
+const valueOf = ({ text, value }: Fact): string => value ?? text;
+
+function compare(found: readonly Fact[], wanted: readonly Fact[]): readonly Line[] {
+  const before = new Map(found.map((fact) => [fact.key, fact]));
+  const after = new Map(wanted.map((fact) => [fact.key, fact]));
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
+    const [old, fresh] = [before.get(key), after.get(key)];
+    if (old !== undefined && fresh !== undefined && valueOf(old) === valueOf(fresh)) return [];
+    return [
+      ...(old === undefined ? [] : [line(`- ${plainText(old.text)}`, 'fault')]),
+      ...(fresh === undefined ? [] : [line(`+ ${plainText(fresh.text)}`, 'ok')]),
+    ];
+  });
+}
