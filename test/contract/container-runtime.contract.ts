@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { text as readText } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerRuntime } from '../../src/engine/node-client.ts';
@@ -207,6 +208,52 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
         'die',
         'destroy',
       ]);
+    });
+
+    test('a program in the container gets its input, and gives its output and its code', async () => {
+      const app = await started();
+      const echo = await runtime.exec(app, { command: ['echo', 'one', 'two'], tty: false }, signal);
+      echo.stdin.end();
+      expect(await Promise.all([readText(echo.stdout), readText(echo.stderr ?? echo.stdout), echo.ended])).toEqual([
+        'one two\n',
+        '',
+        0,
+      ]);
+      const cat = await runtime.exec(app, { command: ['cat'], tty: false }, signal);
+      // More than any buffer on the way holds, so that both directions have to wait for each other.
+      const much = 'drover\n'.repeat(200_000);
+      cat.stdin.end(much);
+      cat.stderr?.resume();
+      expect(await readText(cat.stdout)).toBe(much);
+      expect(await cat.ended).toBe(0);
+      const no = await runtime.exec(app, { command: ['false'], tty: false }, signal);
+      no.stdout.resume();
+      no.stderr?.resume();
+      expect(await no.ended).toBe(1);
+    });
+
+    test('without a command a shell runs, on a terminal of its own, until it is left', async () => {
+      const app = await started();
+      const shell = await runtime.exec(app, { tty: true, columns: 100, rows: 30 }, signal);
+      expect(shell.stderr).toBeUndefined();
+      await shell.resize(132, 43);
+      shell.stdin.write('echo hello\r');
+      shell.stdin.write('exit 7\r');
+      expect(await readText(shell.stdout)).toMatch(/\r\nhello\r\n/);
+      expect(await shell.ended).toBe(7);
+    });
+
+    test('what does not run, or is not there, runs no program, and an abort ends one', async () => {
+      const app = await started();
+      const controller = new AbortController();
+      const cat = await runtime.exec(app, { command: ['cat'], tty: false }, controller.signal);
+      controller.abort();
+      await expect(cat.ended).rejects.toMatchObject({ code: 'cancelled' });
+      await runtime.stop(app, 20_000, signal);
+      const options = { command: ['true'], tty: false };
+      await expect(runtime.exec(app, options, signal)).rejects.toMatchObject({ code: 'docker-failed' });
+      const { application } = aSpec();
+      await expect(runtime.exec(application, options, signal)).rejects.toMatchObject({ code: 'docker-failed' });
     });
 
     test('an aborted call is cancelled', async () => {

@@ -1,3 +1,4 @@
+import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerRuntime, LogLine } from '../../src/engine/node-client.ts';
 import type { ContainerSpec } from '../../src/model/cluster.ts';
@@ -167,6 +168,25 @@ rm -rf "$dir"`;
       expect(await fetchLines(application, { follow: true })).toEqual(lines);
       expect(await fetchLines(application, { follow: false })).toEqual(lines);
       expect(await fetchLines(application, { follow: false, tail: 1 })).toEqual(lines.slice(2));
+      await remove(application);
+    });
+
+    test('a program writes to two streams, and its terminal has the size it was given', async () => {
+      const application = 'contract-exec';
+      await runtime.create({ ...fixed, application, ...shell('sleep 600') }, {}, signal);
+      await runtime.start(application, signal);
+      const apart = await runtime.exec(
+        application,
+        { command: ['sh', '-c', 'echo out; echo err >&2; exit 3'], tty: false },
+        signal,
+      );
+      const texts = [readText(apart.stdout), apart.stderr === undefined ? undefined : readText(apart.stderr)];
+      expect(await Promise.all([...texts, apart.ended])).toEqual(['out\n', 'err\n', 3]);
+      const sized = await runtime.exec(application, { command: ['sh'], tty: true, columns: 80, rows: 24 }, signal);
+      await sized.resize(132, 43);
+      sized.stdin.write('stty size; exit\r');
+      expect(await readText(sized.stdout)).toContain('43 132');
+      expect(await sized.ended).toBe(0);
       await remove(application);
     });
 
