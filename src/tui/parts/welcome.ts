@@ -1,0 +1,118 @@
+import type { ActionId } from '../actions.ts';
+import { type Row, type Size, span } from '../rows.ts';
+import type { About, Drawn, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Effect, WelcomeState } from '../state.ts';
+import { fitText } from '../text/fit.ts';
+import { clamp, said, select } from './drawing.ts';
+
+interface Choice {
+  readonly text: string;
+  /** Writes into the folder. */
+  readonly writes?: true;
+  readonly effect: Effect;
+}
+
+const choices: readonly Choice[] = [
+  { text: 'write a small sample of both here', writes: true, effect: { type: 'write-sample', sample: 'sample' } },
+  {
+    text: 'write the files of the MongoDB tutorial here',
+    writes: true,
+    effect: { type: 'write-sample', sample: 'tutorial' },
+  },
+  { text: 'look at a simulated cluster', effect: { type: 'look-at-simulation' } },
+  { text: 'quit', effect: { type: 'leave', how: 'now' } },
+];
+
+/** The first page, in a folder without files: what the two files are, and ways to begin. */
+export const welcomePart: OverlayPart<'welcome'> = {
+  actions: ['open', 'up', 'down', 'first', 'last'],
+  inFooter: 1,
+  offBecause: ({ about }, { cursor }, action) =>
+    action === 'open' ? reasonAgainst(choices[cursor], about) : undefined,
+  draw,
+  update,
+};
+
+const reasonAgainst = (choice: Choice | undefined, about: About): string | undefined =>
+  choice?.writes === true && about.isReadOnly ? 'read-only' : undefined;
+
+const application = ['version: 1', 'applications:', '  web:', '    image: nginx:1.27'];
+const deployment = ['version: 1', 'nodes:', '  192.0.2.11: [web]', '  192.0.2.12: []'];
+
+function draw(input: ScreenInput, { cursor }: WelcomeState, size: Size): Drawn {
+  const isTall = size.rows >= 17;
+  const gap: readonly Row[] = isTall ? [[]] : [];
+  const above: readonly Row[] = [
+    [said(`no files yet in ${input.about.folder}`, 'strong')],
+    ...gap,
+    [span('Two files say what should be, and drover makes it so:')],
+    ...gap,
+    ...exampleRows(size),
+    ...gap,
+    [span('Put "web" in the other list, save: it and its data move.')],
+    ...gap,
+  ];
+  const rows = [...above, ...choices.map((choice, i) => choiceRow(input, choice, i === cursor))];
+  return {
+    title: [span('welcome to drover', 'title')],
+    rows,
+    hits: choices.map((_, index) => ({
+      x: 0,
+      y: above.length + index,
+      columns: size.columns,
+      rows: 1,
+      click: { type: 'pick', index },
+    })),
+  };
+}
+
+function exampleRows({ columns }: Size): readonly Row[] {
+  const width = Math.min(34, Math.floor(columns / 2));
+  const head: Row = [
+    span(fitText('application.yml: what runs', width), 'title'),
+    span('deployment.yml: where', 'title'),
+  ];
+  return [
+    head,
+    ...application.map((line, i) => [
+      span(fitText(`  ${line}`, width), 'dim'),
+      span(`  ${deployment[i] ?? ''}`, 'dim'),
+    ]),
+  ];
+}
+
+function choiceRow({ glyphs, about }: ScreenInput, choice: Choice, isAt: boolean): Row {
+  const reason = reasonAgainst(choice, about);
+  const row: Row = [
+    span(`${isAt ? glyphs.cursor : ' '} ${choice.text}`, reason === undefined ? 'accent' : 'dim'),
+    ...(reason === undefined ? [] : [span(` (${reason})`, 'dim')]),
+  ];
+  return isAt ? select(row) : row;
+}
+
+function update(
+  { about }: ScreenInput,
+  state: WelcomeState,
+  message: Parameters<typeof welcomePart.update>[2],
+): Step<WelcomeState> {
+  if (message.type === 'pick') return choose(message.index, about);
+  if (message.type !== 'action') return {};
+  const to = moved(message.action, state.cursor);
+  if (to !== undefined) return { state: { ...state, cursor: to } };
+  return message.action === 'open' ? choose(state.cursor, about) : {};
+}
+
+function moved(action: ActionId, cursor: number): number | undefined {
+  const last = choices.length - 1;
+  if (action === 'first') return 0;
+  if (action === 'last') return last;
+  if (action === 'up') return clamp(cursor - 1, 0, last);
+  return action === 'down' ? clamp(cursor + 1, 0, last) : undefined;
+}
+
+function choose(index: number, about: About): Step<WelcomeState> {
+  const choice = choices[index];
+  if (choice === undefined) return {};
+  const reason = reasonAgainst(choice, about);
+  return reason === undefined ? { effects: [choice.effect] } : { notice: { text: reason, tone: 'warn' } };
+}

@@ -1,0 +1,138 @@
+import type { NodeFacts, NodeState, Volume } from '../model/cluster.ts';
+import { type AppName, type NodeName, nodeOf } from '../model/config.ts';
+import { poolOf } from './capacity.ts';
+import type { ClusterView } from './cluster-view.ts';
+import { plainText } from './lines.ts';
+import { formatBytes, formatDuration, listNames } from './wording.ts';
+
+/** How well some applications would be on a node. */
+export interface Fit {
+  readonly node: NodeName;
+  /** Those of them that are there already. */
+  readonly present: readonly AppName[];
+  /** Why they cannot go there; absent: they can. */
+  readonly against?: string;
+  /** Worth a thought, and no obstacle. */
+  readonly warnings: readonly string[];
+  readonly freeBytes?: number;
+  /** What would have to be sent at most. */
+  readonly neededBytes: number;
+  /** Of the data of all of them, wherever they are. */
+  readonly dataBytes: number;
+}
+
+/** ZFS gets slow beyond this share of a pool. */
+const tightShare = 0.8;
+
+/** Every node of the configuration in its order. `now` in milliseconds since 1970. */
+export function fitsOf(view: ClusterView, apps: readonly AppName[], now: number): readonly Fit[] {
+  return Object.keys(view.config?.nodes ?? {}).map((node) => fitOf(view, apps, node, now));
+}
+
+function fitOf(view: ClusterView, apps: readonly AppName[], node: NodeName, now: number): Fit {
+  const { config } = view;
+  const present = apps.filter((app) => config !== undefined && nodeOf(config, app) === node);
+  const coming = apps.filter((app) => !present.includes(app));
+  const state = view.nodes[node];
+  const facts = state === undefined ? undefined : factsOf(state);
+  const volumes = coming.flatMap((app) => dataOf(view, app));
+  const neededBytes = volumes.reduce((sum, volume) => sum + missingOn(facts, volume), 0);
+  const freeBytes = poolOf(view, node)?.freeBytes;
+  const base = {
+    node,
+    present,
+    neededBytes,
+    dataBytes: apps.flatMap((app) => dataOf(view, app)).reduce((sum, { referencedBytes }) => sum + referencedBytes, 0),
+    ...(freeBytes === undefined ? {} : { freeBytes }),
+  };
+  const against = obstacle(view, state, coming, base, now);
+  if (against !== undefined || facts === undefined) return { ...base, warnings: [], against: against ?? 'never seen' };
+  return { ...base, warnings: warningsOf(view, coming, node, facts, base) };
+}
+
+const factsOf = (state: NodeState): NodeFacts | undefined =>
+  state.status === 'reachable' ? state.facts : state.lastFacts;
+
+type Sum = Pick<Fit, 'neededBytes' | 'freeBytes' | 'present'>;
+
+function obstacle(
+  view: ClusterView,
+  state: NodeState | undefined,
+  coming: readonly AppName[],
+  { neededBytes, freeBytes }: Sum,
+  now: number,
+): string | undefined {
+  if (coming.length === 0) return 'here now';
+  if (state === undefined) return 'was not looked at yet';
+  if (state.status === 'unreachable') {
+    return `not reachable since ${formatDuration(Math.max(0, now - state.since))}: ${plainText(state.error.message)}`;
+  }
+  const [taken] = portsTaken(view, coming, state.facts);
+  if (taken !== undefined) return taken;
+  if (freeBytes !== undefined && neededBytes > freeBytes) {
+    return `does not fit: needs ${formatBytes(neededBytes)}, has ${formatBytes(freeBytes)}`;
+  }
+  return undefined;
+}
+
+function portsTaken({ config }: ClusterView, apps: readonly AppName[], facts: NodeFacts): readonly string[] {
+  return apps.flatMap((app) =>
+    (config?.applications[app]?.ports ?? []).flatMap(({ external, protocol }) => {
+      const listener = facts.listeners.find((each) => each.port === external && each.protocol === protocol);
+      if (listener === undefined) return [];
+      const by = listener.process === undefined ? 'another program' : `"${plainText(listener.process)}"`;
+      return [`port ${external}/${protocol} of "${app}" is taken by ${by}`];
+    }),
+  );
+}
+
+/** The copies of its volumes that count: the owners', also where their node does not answer now. */
+function dataOf({ nodes, config }: ClusterView, app: AppName): readonly Volume[] {
+  const ids = new Set((config?.applications[app]?.volumes ?? []).map(({ id }) => id));
+  return Object.values(nodes).flatMap(
+    (state) => factsOf(state)?.volumes.filter(({ id, role }) => ids.has(id) && role === 'owner') ?? [],
+  );
+}
+
+/** An older copy that is there saves what it has; how much of that changed since nobody knows before it is sent. */
+function missingOn(facts: NodeFacts | undefined, { id, referencedBytes }: Volume): number {
+  const copy = facts?.volumes.find((each) => each.id === id);
+  return Math.max(0, referencedBytes - (copy?.referencedBytes ?? 0));
+}
+
+function warningsOf(
+  view: ClusterView,
+  coming: readonly AppName[],
+  node: NodeName,
+  facts: NodeFacts,
+  { neededBytes, freeBytes, present }: Sum,
+): readonly string[] {
+  const pool = poolOf(view, node);
+  const used = pool === undefined || freeBytes === undefined ? 0 : pool.sizeBytes - freeBytes + neededBytes;
+  const percent = pool === undefined || pool.sizeBytes === 0 ? 0 : Math.round((100 * used) / pool.sizeBytes);
+  return [
+    ...foreignArch(view, coming, facts),
+    ...(pool === undefined || pool.health === 'ONLINE' ? [] : [`its pool is ${plainText(pool.health)}`]),
+    ...(neededBytes > 0 && percent > 100 * tightShare
+      ? [`its pool would be ${percent}% full, where ZFS gets slow`]
+      : []),
+    ...(present.length === 0 ? [] : [`${listNames(present)} ${present.length === 1 ? 'is' : 'are'} there already`]),
+  ];
+}
+
+/** The image has to exist for the other processor as well. */
+function foreignArch(view: ClusterView, apps: readonly AppName[], facts: NodeFacts): readonly string[] {
+  const { arch } = facts.versions;
+  const others = apps.flatMap((app) => {
+    const from = view.config === undefined ? undefined : nodeOf(view.config, app);
+    const state = from === undefined ? undefined : view.nodes[from];
+    const other = state === undefined ? undefined : factsOf(state)?.versions.arch;
+    return other === undefined || other === arch ? [] : [{ app, other }];
+  });
+  const first = others[0];
+  if (first === undefined) return [];
+  const names = listNames(others.map(({ app }) => app));
+  return [
+    `its processor is ${plainText(arch)}, not ${plainText(first.other)}: the image of ${names} must exist for it`,
+  ];
+}

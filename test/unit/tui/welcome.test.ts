@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { welcomePart } from '../../../src/tui/parts/welcome.ts';
+import type { WelcomeState } from '../../../src/tui/state.ts';
+import { expectFrames, inputOf, insideOfScreen, linesOf, play } from './overlay-frames.ts';
+
+const first: WelcomeState = { kind: 'welcome', cursor: 0 };
+
+describe('the first page', () => {
+  it('explains the two files and offers ways to begin', () => {
+    expectFrames('welcome', welcomePart, inputOf(), first);
+  });
+
+  it('fits the smallest screen whole', () => {
+    const size = insideOfScreen(60, 16);
+    const { rows } = welcomePart.draw(inputOf(), first, size);
+    expect(rows.length).toBeLessThanOrEqual(size.rows);
+    const lines = linesOf(welcomePart, inputOf(), first, 60, 16);
+    expect(lines.at(-1)).toBe('  quit');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(size.columns);
+  });
+
+  it.each([
+    [[], { type: 'write-sample', sample: 'sample' }],
+    [['down'], { type: 'write-sample', sample: 'tutorial' }],
+    [['down', 'down'], { type: 'look-at-simulation' }],
+    [['last'], { type: 'leave', how: 'now' }],
+    [['last', 'down', 'up', 'up'], { type: 'write-sample', sample: 'tutorial' }],
+    [['up'], { type: 'write-sample', sample: 'sample' }],
+  ] as const)('after %j does what is chosen', (keys, effect) => {
+    expect(play(welcomePart, inputOf(), first, [...keys, 'open']).effects).toEqual([effect]);
+  });
+
+  it('takes a click on a choice, where the choice is drawn', () => {
+    const size = insideOfScreen(80, 24);
+    const { hits = [] } = welcomePart.draw(inputOf(), first, size);
+    const lines = linesOf(welcomePart, inputOf(), first);
+    const hit = hits.find(({ y }) => lines[y] === '  look at a simulated cluster');
+    if (hit === undefined) throw new Error('no hit');
+    expect(play(welcomePart, inputOf(), first, [hit.click]).effects).toEqual([{ type: 'look-at-simulation' }]);
+  });
+
+  it('writes nothing where it must only read', () => {
+    const input = inputOf({}, { isReadOnly: true });
+    expect(welcomePart.offBecause?.(input, first, 'open')).toBe('read-only');
+    const step = play(welcomePart, input, first, [{ type: 'pick', index: 1 }]);
+    expect(step.effects).toBeUndefined();
+    expect(step.notice?.text).toBe('read-only');
+    expect(welcomePart.offBecause?.(input, { ...first, cursor: 2 }, 'open')).toBeUndefined();
+  });
+});
