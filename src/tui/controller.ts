@@ -2,6 +2,7 @@ import type { Store } from '../engine/types.ts';
 import type { AppName } from '../model/config.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { FrameSource } from './app.tsx';
+import type { StageFeed } from './deps.ts';
 import { type Frame, type FrameInput, frameOf } from './frame-of.ts';
 import type { Message, ScreenInput } from './screen.ts';
 import type { Effect, UiState } from './state.ts';
@@ -15,6 +16,7 @@ export interface ControllerInput {
   /** What a frame needs beside its input: glyphs, theme, parts. */
   readonly looks: (ui: UiState) => Pick<FrameInput, 'glyphs' | 'theme' | 'registry'>;
   readonly onEffect: (effect: Effect) => void;
+  readonly stages?: StageFeed;
   /** Applications that are on the screen now; called when they change. */
   readonly onVisible: (apps: readonly AppName[]) => void;
   readonly onChanged: (ui: UiState, view: ClusterView) => void;
@@ -49,12 +51,13 @@ export function createController(input: ControllerInput): Controller {
     now: now(),
     glyphs: input.looks(ui).glyphs,
     about: input.about,
+    ...(input.stages === undefined ? {} : { stages: input.stages.getSnapshot() }),
   });
   const draw = (): Frame => frameOf({ ...inputNow(), ...input.looks(ui) });
   let frame = draw();
 
   const apply = (message: Message): void => {
-    const step = update(inputNow(), message, input.looks(ui).registry);
+    const step = update(inputNow(), message, input.looks(ui).registry, frame.sizes);
     const changed = step.ui !== ui;
     ui = step.ui;
     if (changed) input.onChanged(ui, seen);
@@ -99,6 +102,7 @@ export function createController(input: ControllerInput): Controller {
     const pace = store.getSnapshot().running ? workingMs : idleMs;
     drawWithin(ui.hasTerminalFocus ? pace : clockMs);
   });
+  const forgetStages = input.stages?.subscribe(() => drawWithin(workingMs));
   let clock = setTimeout(tick, clockMs);
   function tick(): void {
     apply({ type: 'tick' });
@@ -120,6 +124,7 @@ export function createController(input: ControllerInput): Controller {
     input: inputNow,
     close: () => {
       forget();
+      forgetStages?.();
       clearTimeout(clock);
       if (due !== undefined) clearTimeout(due.timer);
     },

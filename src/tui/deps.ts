@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Engine } from '../engine/types.ts';
 import type { AppName, ConfigProblem, NodeName } from '../model/config.ts';
 import type { RunRecord } from '../model/history.ts';
-import type { Stage } from '../view/stages.ts';
+import type { EndedStages, Stage } from '../view/stages.ts';
 import type { ActionId } from './actions.ts';
 import type { Arrangement, ThemeName } from './state.ts';
 
@@ -46,6 +46,10 @@ export interface TuiDeps {
   readonly logBug: (error: unknown) => Promise<string>;
   /** Calls back at SIGINT, SIGTERM and SIGHUP until the returned function is called. */
   readonly onSignal: (listener: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void) => () => void;
+  /** Calls back when the process ends, and before it prints why it crashed. */
+  readonly onEnd?: (listener: () => void) => () => void;
+  /** Calls back when the process goes on after it was stopped from outside. */
+  readonly onContinue?: (listener: () => void) => () => void;
   /** Stops this process as ctrl+z in a shell does; returns when it goes on. */
   readonly suspend: () => void;
 }
@@ -84,4 +88,6 @@ export interface TuiSettings {
 export interface StageFeed {
   readonly getSnapshot: () => readonly Stage[];
   readonly subscribe: (listener: () => void) => () => void;
+  /** Resolves when the work is over, well or not. */
+  readonly ended: Promise<EndedStages>;
 }

@@ -8,6 +8,7 @@ import { createLogReader } from './log-reader.ts';
 import type { Message } from './screen.ts';
 import type { Effect } from './state.ts';
 import type { TerminalSession } from './terminal/session.ts';
+import type { Leaving } from './work.ts';
 
 export interface EffectsInput {
   readonly deps: TuiDeps;
@@ -16,7 +17,7 @@ export interface EffectsInput {
   /** Pictures of the present frame. */
   readonly picture: () => { readonly text: string; readonly ansi: string; readonly svg: string };
   readonly redraw: () => void;
-  readonly leave: (how: 'now' | 'after-safe-point' | 'again') => void;
+  readonly leave: (how: Leaving) => void;
 }
 
 export interface Effects {
@@ -85,10 +86,14 @@ function createPerformer(
     await terminal.handOver(() => deps.openEditor(file, line, column));
   };
   const shell = async (app: AppName): Promise<string> => {
-    const { columns, rows } = terminal.size();
+    const { columns, rows } = terminal.presenter.size();
     const session = await busy(`open a shell in "${app}"`, () => acts.exec(app, { tty: true, columns, rows }, signal));
-    const how = await terminal.passThrough(session);
-    return how === 'detached' ? `left the shell in "${app}"` : `the shell in "${app}" ended`;
+    try {
+      const { how } = await terminal.passThrough(session, `shell in "${app}"; ctrl+] leaves it`);
+      return how === 'detached' ? `left the shell in "${app}"` : `the shell in "${app}" ended`;
+    } finally {
+      session.stdin.end();
+    }
   };
   const screenshot = async (): Promise<string> => {
     const { text, ansi, svg } = picture();
@@ -193,7 +198,7 @@ function createPerformer(
         redraw();
         return undefined;
       case 'suspend':
-        await terminal.suspend(deps.suspend);
+        terminal.suspend();
         return undefined;
       case 'leave':
         leave(effect.how);

@@ -22,7 +22,7 @@ export async function tui(invocation: Invocation, { plain, stages, ...options }:
   const wantsLines = plain || world.env.INK_SCREEN_READER === 'true';
   if (wantsLines) return (await findFiles(invocation)) === undefined ? overview(invocation) : watch(invocation);
   if (!world.terminal.moving || world.terminal.ask === undefined) return overview(invocation);
-  const noColour = invocation.options.colour ? {} : { noColour: true };
+  const noColour = invocation.paint('x', 'strong') === 'x' ? { noColour: true as const } : {};
   for (;;) {
     const files = stages === undefined ? await findFiles(invocation) : undefined;
     const { code, lines, again } = await world.openTui({

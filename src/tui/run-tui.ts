@@ -1,0 +1,185 @@
+import { render } from 'ink';
+import { createElement } from 'react';
+import type { ClusterView } from '../view/cluster-view.ts';
+import { describeOutcome } from '../view/wording.ts';
+import { App } from './app.tsx';
+import { type Controller, createController } from './controller.ts';
+import type { TuiDeps } from './deps.ts';
+import { createEffects } from './effects.ts';
+import { asciiGlyphs, type Glyphs, unicodeGlyphs } from './glyphs.ts';
+import { initialState } from './initial-state.ts';
+import { createKeyOf, type KeyMap, keyMapOf, messageForKey } from './keymap.ts';
+import { createMouse } from './mouse.ts';
+import { runningText } from './parts/run.ts';
+import { registry } from './parts.ts';
+import { frameAnsi, frameSvg, frameText } from './picture.ts';
+import { isTyping } from './routing.ts';
+import type { Size } from './rows.ts';
+import type { About, Message } from './screen.ts';
+import type { ThemeName, UiState } from './state.ts';
+import { createSummary } from './summary.ts';
+import type { InputEvent } from './terminal/input-event.ts';
+import { openTerminal, type TerminalSession } from './terminal/session.ts';
+import { colourDepth, createTheme, type Theme } from './theme.ts';
+import { createWork, type Work } from './work.ts';
+
+/** How the screen was left. */
+export interface TuiResult {
+  /** For the normal screen: what was applied meanwhile. */
+  readonly lines: readonly string[];
+  /** `again`: there are files now, or the lab is up: everything begins anew. */
+  readonly how: 'left' | 'again';
+}
+
+/** Opens the screen and keeps it until it is left. The terminal is as it was, however that happens. Throws its bugs. */
+export async function runTui(deps: TuiDeps): Promise<TuiResult> {
+  const { engine, settings, onSignal } = deps;
+  const summary = createSummary();
+  const forgetEvents = engine.onEvent(summary.onEvent);
+  const work = createWork(deps);
+  let onInput = (_event: InputEvent): void => undefined;
+  const terminal = openTerminal({ ...deps, mouse: settings.mouse, onEvent: (event) => onInput(event) });
+  // After the terminal's own listener, which has given it back by then: nothing is drawn any more.
+  let signals = 0;
+  const forgetSignals = onSignal(() => {
+    signals += 1;
+    work.leave(signals > 1 ? 'now' : 'after-safe-point');
+  });
+  try {
+    const screen = createScreen(deps, terminal, work);
+    onInput = screen.onInput;
+    try {
+      const how = await work.run();
+      return { lines: summary.lines(engine.store.getSnapshot()), how: how === 'again' ? 'again' : 'left' };
+    } finally {
+      await screen.close();
+    }
+  } finally {
+    terminal.close();
+    forgetSignals();
+    forgetEvents();
+  }
+}
+
+/** Everything that draws and answers, put together. */
+function createScreen(deps: TuiDeps, terminal: TerminalSession, work: Work) {
+  const { engine, settings, now, stages } = deps;
+  const { presenter } = terminal;
+  const about = aboutOf(deps);
+  const looks = createLooks(deps);
+  const controller = createController({
+    store: engine.store,
+    initial: openingState(deps, presenter.size()),
+    about,
+    now,
+    looks: (ui) => ({ ...looks(ui), registry }),
+    onEffect: (effect) => effects.run(effect),
+    onVisible: (apps) => engine.send({ type: 'visible', apps }),
+    onChanged: createOutsider(deps, terminal),
+    ...(stages === undefined ? {} : { stages }),
+  });
+  const effects = createEffects({
+    deps,
+    terminal,
+    send: controller.send,
+    picture: () => pictureOf(presenter.lastFrame(), looks(controller.input().ui).theme.isLight, about.folder),
+    redraw: presenter.repaint,
+    leave: work.leave,
+  });
+  const forgetSize = presenter.onResize((size) => controller.send({ type: 'resized', size }));
+  const app = render(createElement(App, { source: controller }), {
+    stdout: presenter.stream,
+    // Keys come from our own router; Ink reads none, and only wants something to hold.
+    stdin: deps.stdin as unknown as NodeJS.ReadStream,
+    debug: true,
+    patchConsole: false,
+    exitOnCtrlC: false,
+  });
+  return {
+    onInput: createInput(controller, keyMapOf(settings.keys), createMouse(now)),
+    close: async (): Promise<void> => {
+      forgetSize();
+      await effects.close();
+      controller.close();
+      app.unmount();
+    },
+  };
+}
+
+function createInput(controller: Controller, keys: KeyMap, mouse: ReturnType<typeof createMouse>) {
+  return (event: InputEvent): void => {
+    const message = messageOf(event);
+    if (message !== undefined) controller.send(message);
+  };
+  function messageOf(event: InputEvent): Message | undefined {
+    switch (event.type) {
+      case 'focus':
+        return { type: 'terminal-focus', has: event.has };
+      case 'paste':
+        // Outside of a field a pasted text would be a series of commands.
+        return isTyping(controller.input().ui, registry) ? { type: 'text', text: event.text } : undefined;
+      case 'key':
+        return messageForKey(keys, event, controller.input().ui, registry);
+      default:
+        return mouse(event, controller.getFrame());
+    }
+  }
+}
+
+/** What the terminal shows outside of the frame: title, bell and notification. */
+function createOutsider({ settings, label, folder, now }: TuiDeps, terminal: TerminalSession) {
+  let title = '';
+  let wasRunning = false;
+  let wasAsking = false;
+  return (ui: UiState, view: ClusterView): void => {
+    terminal.presenter.setMouse(ui.mouse);
+    const next = `drover ${label ?? folder}${view.running ? ` - ${runningText(view, now()) ?? 'applying'}` : ''}`;
+    if (next !== title) terminal.setTitle(next);
+    title = next;
+    const ended = wasRunning && !view.running && view.outcome !== undefined;
+    const asks = !wasAsking && view.approval !== undefined;
+    wasRunning = view.running;
+    wasAsking = view.approval !== undefined;
+    if (!settings.notifies || !(ended || asks)) return;
+    terminal.bell();
+    const text = asks ? 'waits for approval' : describeOutcome(view.outcome ?? { result: 'cancelled' }, 0);
+    // Whoever looks at the screen sees it there.
+    if (!ui.hasTerminalFocus) terminal.notify('drover', text);
+  };
+}
+
+function openingState({ settings, engine, files, stages }: TuiDeps, size: Size): UiState {
+  const state = initialState(size, settings, engine.store.getSnapshot());
+  if (stages !== undefined) return { ...state, overlays: [{ kind: 'stages', offset: 0 }] };
+  return files === undefined ? { ...state, overlays: [{ kind: 'welcome', cursor: 0 }] } : state;
+}
+
+function aboutOf({ version, settings, label, files, folder }: TuiDeps): About {
+  return {
+    version,
+    isReadOnly: settings.isReadOnly,
+    folder,
+    keyOf: createKeyOf(settings.keys, settings.glyphs === 'ascii'),
+    ...(label === undefined ? {} : { label }),
+    ...(files === undefined ? {} : { files }),
+    ...(settings.settingsFile === undefined ? {} : { settingsFile: settings.settingsFile }),
+  };
+}
+
+/** Themes are made once: there are few, and each frame asks. */
+function createLooks({ settings, env }: TuiDeps) {
+  const glyphs = settings.glyphs === 'ascii' ? asciiGlyphs : unicodeGlyphs;
+  const depth = colourDepth(env);
+  const themes = new Map<ThemeName, Theme>();
+  return ({ theme: name }: UiState): { readonly glyphs: Glyphs; readonly theme: Theme } => {
+    const theme = themes.get(name) ?? createTheme(name, { noColour: settings.noColour, depth });
+    themes.set(name, theme);
+    return { glyphs, theme };
+  };
+}
+
+const pictureOf = (rows: readonly string[], isLight: boolean, folder: string) => ({
+  text: frameText(rows),
+  ansi: frameAnsi(rows),
+  svg: frameSvg(rows, { title: `drover ${folder}`, isLight }),
+});

@@ -1,0 +1,51 @@
+import type { Engine } from '../engine/types.ts';
+import { isAbort } from '../model/errors.ts';
+import { allowManyListeners } from '../model/many-listeners.ts';
+import type { TuiDeps } from './deps.ts';
+
+export type Leaving = 'now' | 'after-safe-point' | 'again';
+
+/** What goes on behind the screen: the nodes are observed, and the files watched, until it is left. */
+export interface Work {
+  /** Resolves when everything has stopped. Rejects where it cannot go on. */
+  readonly run: () => Promise<Leaving>;
+  /** May be called again: `now` after `after-safe-point` does not wait any longer. */
+  readonly leave: (how: Leaving) => void;
+}
+
+export function createWork({ engine, files, stages }: Pick<TuiDeps, 'engine' | 'files' | 'stages'>): Work {
+  const hard = new AbortController();
+  const soft = new AbortController();
+  for (const { signal } of [hard, soft]) allowManyListeners(signal);
+  let how: Leaving = 'now';
+  const leave = (next: Leaving): void => {
+    if (!soft.signal.aborted) how = next;
+    soft.abort();
+    if (next === 'now') hard.abort();
+  };
+  return {
+    leave,
+    run: async () => {
+      void stages?.ended.then(() => leave('again'));
+      const left = new Promise<void>((resolve) =>
+        soft.signal.addEventListener('abort', () => resolve(), { once: true }),
+      );
+      try {
+        if (files === undefined) await left;
+        else await watchAndMonitor(engine, hard, soft.signal);
+      } finally {
+        hard.abort();
+      }
+      return how;
+    },
+  };
+}
+
+/** The watching ends with the soft signal, after the steps that are under way; until then the nodes can be seen. */
+async function watchAndMonitor(engine: Engine, hard: AbortController, soft: AbortSignal): Promise<void> {
+  const monitoring = engine.monitor(hard.signal).catch((error: unknown) => {
+    if (!isAbort(error) && !hard.signal.aborted) throw error;
+  });
+  const watching = engine.watch(hard.signal, soft).finally(() => hard.abort());
+  await Promise.all([watching, monitoring]);
+}
