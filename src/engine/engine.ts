@@ -1,4 +1,6 @@
 import { allowManyListeners } from '../model/many-listeners.ts';
+import { createActs } from './acts.ts';
+import { configInForce } from './acts-context.ts';
 import { type Core, createCore } from './core.ts';
 import { observeAll } from './look.ts';
 import { createMonitor, type Monitor } from './monitor.ts';
@@ -38,6 +40,15 @@ export function createEngine(deps: EngineDeps): Engine {
     watch: (signal, soft = never) => watch.start(signal, soft),
     monitor: monitor.run,
     logs: (app, options, signal) => readLogs(app, options, { load: deps.load, clusterOf: clusters.get }, signal),
+    acts: createActs({
+      deps,
+      config: () => configInForce(deps.load, () => store.getSnapshot().config),
+      clusterOf: clusters.get,
+      observe: (config, signal) => observeAll(inputFor(config, 0), signal),
+      emit: core.emitIn(0),
+      pauseApp: core.pauseApp,
+      resumeApp: core.resumeApp,
+    }),
     send: background.send,
     close: async () => {
       await background.close();
