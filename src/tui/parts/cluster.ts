@@ -1,9 +1,11 @@
 import { boardOf } from '../../view/board.ts';
 import type { Board } from '../../view/board-types.ts';
 import { count } from '../../view/wording.ts';
+import type { ActionId } from '../actions.ts';
 import { arrangementOf, boardColumns } from '../layout.ts';
 import { type Row, type Size, span } from '../rows.ts';
 import type { Drawn, Message, Part, ScreenInput, Step } from '../screen.ts';
+import { arrangements, sorts } from '../screen-actions.ts';
 import type { Item, UiState } from '../state.ts';
 import { arrangeBoard } from './board.ts';
 import { isFault, type Listing, listingOf } from './cluster-entries.ts';
@@ -13,10 +15,31 @@ import { clamp, fitOffset, keepInSight, movingActions, rowsMoved } from './drawi
 import { arrangeMatrix } from './matrix.ts';
 import { arrangeTable } from './table.ts';
 
+const named: readonly ActionId[] = [
+  'apply',
+  'diff',
+  'logs',
+  'shell',
+  'move',
+  'filter',
+  'faults',
+  'arrange',
+  'open',
+  'mark',
+  'restart',
+  'zfs',
+  'edit',
+  'snapshot',
+  'stop-start',
+  'zoom-in',
+  'policy',
+];
+
 /** Nodes and what is on them: board, table or matrix. */
 export const clusterPart: Part<UiState> = {
-  actions: [...movingActions, 'left', 'right'],
-  inFooter: 0,
+  // Most of what the footer names is done by the screen, to what the cursor is on.
+  actions: [...named, 'sort', ...movingActions, 'left', 'right'],
+  inFooter: named.length,
   isTyping: ({ filtering, focus }) => filtering && focus === 'cluster',
   draw: (input, ui, size) => drawCluster(input, ui, size),
   update: (input, ui, message, size) => updateCluster(input, ui, message, size),
@@ -125,9 +148,13 @@ function emptySentence({ input, ui, listing }: Scene, board: Board): readonly st
 }
 
 function updateCluster(input: ScreenInput, ui: UiState, message: Message, size: Size): Step<UiState> {
+  // Not shown: which rows there are depends on the room for them.
+  if (size.rows <= 0 || size.columns <= 0) return {};
   switch (message.type) {
-    case 'action':
-      return settled(input, moved(input, ui, message.action, size), ui, size);
+    case 'action': {
+      const next = acted(input, ui, message.action, size);
+      return next === undefined ? {} : settled(input, next, ui, size);
+    }
     case 'select':
       if (message.pane !== 'cluster' || message.item === undefined) return {};
       return settled(input, { ...ui, cursor: message.item, focus: 'cluster' }, ui, size);
@@ -147,16 +174,21 @@ function settled(input: ScreenInput, next: UiState, before: UiState, size: Size)
   return state === before ? {} : { state };
 }
 
-function moved(input: ScreenInput, ui: UiState, action: Extract<Message, { type: 'action' }>['action'], size: Size) {
+/** Undefined for what the screen does. */
+function acted(input: ScreenInput, ui: UiState, action: ActionId, size: Size): UiState | undefined {
+  if (action === 'faults') return { ...ui, faultsOnly: !ui.faultsOnly };
+  if (action === 'sort') return { ...ui, sort: after(sorts, ui.sort) };
+  if (action === 'arrange') return { ...ui, arrangement: after(arrangements, ui.arrangement) };
+  const by = rowsMoved(action, 1);
+  if (by === undefined && action !== 'left' && action !== 'right') return undefined;
   const { grid } = arrange(sceneOf(input, ui, size));
   const place = findStop(grid, ui.cursor);
   if (place === undefined) return ui;
-  if (action === 'left' || action === 'right') {
-    return { ...ui, cursor: moveAside(grid, place, action === 'left' ? -1 : 1) };
-  }
-  const by = rowsMoved(action, shownLines(grid, size));
-  return by === undefined ? ui : { ...ui, cursor: moveAlong(grid, place, by) };
+  if (by === undefined) return { ...ui, cursor: moveAside(grid, place, action === 'left' ? -1 : 1) };
+  return { ...ui, cursor: moveAlong(grid, place, rowsMoved(action, shownLines(grid, size)) ?? by) };
 }
+
+const after = <T>(all: readonly T[], present: T): T => all[(all.indexOf(present) + 1) % all.length] ?? present;
 
 /** The wheel moves what is shown, and the cursor only where it would be left behind. */
 function scrolled(input: ScreenInput, ui: UiState, by: number, size: Size): UiState {
