@@ -1,0 +1,127 @@
+import { plainText } from '../../view/lines.ts';
+import { type Row, type Size, type Span, span } from '../rows.ts';
+import type { Drawn, EditKey, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { ConfirmState } from '../state.ts';
+import { drawField, editField, insertText } from '../text/field.ts';
+import { widthOf } from '../text/fit.ts';
+import { said, wrapRows } from './drawing.ts';
+
+/** A question before something is done; Cancel is chosen until somebody chooses otherwise. */
+export const confirmPart: OverlayPart<'confirm'> = {
+  actions: ['open', 'back'],
+  inFooter: 2,
+  // All keys are text, so that y and n are an answer, and no other key is anything.
+  isTyping: () => true,
+  draw,
+  update,
+};
+
+const indent = 2;
+
+function draw(_input: ScreenInput, state: ConfirmState, size: Size): Drawn {
+  const width = Math.max(8, size.columns - 2 * indent);
+  const above = [
+    [],
+    ...state.lines.flatMap((text) => wrapRows(text, width).map((row): Row => [span(' '.repeat(indent)), ...row])),
+    [],
+    ...wordRows(state, width),
+  ];
+  // The answer is always in sight, whatever is said above it.
+  const rows = [...above.slice(0, Math.max(0, size.rows - 1)), buttonRow(state)];
+  const y = rows.length - 1;
+  const cancel = widthOf(buttonText(state, 'cancel'));
+  return {
+    title: [said(plainText(state.title), 'title')],
+    rows,
+    hits: [
+      { x: indent, y, columns: cancel, rows: 1, click: { type: 'pick', index: 0 } },
+      {
+        x: indent * 2 + cancel,
+        y,
+        columns: widthOf(buttonText(state, 'go')),
+        rows: 1,
+        click: { type: 'pick', index: 1 },
+      },
+    ],
+  };
+}
+
+function wordRows({ word, field }: ConfirmState, width: number): readonly Row[] {
+  if (word === undefined) return [];
+  const lead = `type ${word} to go on: `;
+  return [
+    [span(' '.repeat(indent)), said(lead), ...drawField(field, Math.max(8, width - widthOf(lead)), 'strong')],
+    [],
+  ];
+}
+
+const buttonText = ({ verb }: ConfirmState, name: ConfirmState['choice']): string => {
+  const text = name === 'cancel' ? 'Cancel' : verb.charAt(0).toUpperCase() + verb.slice(1);
+  return `[ ${plainText(text)} ]`;
+};
+
+function buttonRow(state: ConfirmState): Row {
+  const button = (name: ConfirmState['choice']): Span => ({
+    text: buttonText(state, name),
+    token: name === 'go' ? 'change' : 'plain',
+    ...(state.choice === name ? { selected: true } : {}),
+  });
+  const gap = span(' '.repeat(indent));
+  const keys = state.word === undefined ? [span('   y yes · n no · tab changes', 'dim')] : [];
+  return [gap, button('cancel'), gap, button('go'), ...keys];
+}
+
+function update(_input: ScreenInput, state: ConfirmState, message: Message): Step<ConfirmState> {
+  switch (message.type) {
+    case 'text':
+      return state.word === undefined
+        ? answer(state, message.text)
+        : type(state, insertText(state.field, message.text));
+    case 'edit-key':
+      return edit(state, message.key);
+    case 'pick':
+      return message.index === 0 ? { closes: true } : go(state);
+    case 'action':
+      if (message.action === 'back') return { closes: true };
+      return message.action === 'open' ? decide(state) : {};
+    default:
+      return {};
+  }
+}
+
+function answer(state: ConfirmState, text: string): Step<ConfirmState> {
+  if (text === 'y' || text === 'Y') return go(state);
+  if (text === 'n' || text === 'N' || text === 'q') return { closes: true };
+  return ['h', 'l'].includes(text) ? { state: other(state) } : {};
+}
+
+/** Whoever typed the word has chosen. */
+const type = (state: ConfirmState, field: ConfirmState['field']): Step<ConfirmState> => ({
+  state: { ...state, field, choice: field.text === state.word ? 'go' : 'cancel' },
+});
+
+const other = (state: ConfirmState): ConfirmState => ({ ...state, choice: state.choice === 'go' ? 'cancel' : 'go' });
+
+function edit(state: ConfirmState, key: EditKey): Step<ConfirmState> {
+  if (key === 'escape') return { closes: true };
+  if (key === 'enter') return decide(state);
+  if (key === 'tab' || key === 'up' || key === 'down') return { state: other(state) };
+  if (state.word !== undefined) return type(state, editField(state.field, key));
+  return key === 'left' || key === 'right' ? { state: other(state) } : {};
+}
+
+function decide(state: ConfirmState): Step<ConfirmState> {
+  if (state.choice === 'go') return go(state);
+  const isMistyped = state.word !== undefined && state.field.text !== '';
+  return { closes: true, ...(isMistyped ? { notice: { text: notTyped(state), tone: 'warn' } } : {}) };
+}
+
+function go(state: ConfirmState): Step<ConfirmState> {
+  if (state.word !== undefined && state.field.text !== state.word) {
+    return { notice: { text: `type ${plainText(state.word)} first`, tone: 'warn' } };
+  }
+  return { closes: true, effects: [state.effect] };
+}
+
+const notTyped = ({ verb, word = '' }: ConfirmState): string =>
+  plainText(`${verb}: nothing was done, because what was typed is not ${word}`);
