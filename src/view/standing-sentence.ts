@@ -173,7 +173,8 @@ function place(
     case 'done':
       return kind === 'stop' ? `${app} is stopped, as the files say` : `${app} is UP${at(to)}`;
     default:
-      return isUp ? `${app} is UP${at(node)}` : `${app} is DOWN`;
+      if (isUp) return `${app} is UP${at(node)}`;
+      return kind === 'stop' ? `${app} is being stopped${at(from)}` : `${app} is DOWN`;
   }
 }
 
@@ -193,7 +194,7 @@ function outlook(view: ClusterView, group: PlanGroup, facts: Facts, name: (node:
     case 'safe':
       return `stopping now is safe: ${left}`;
     case 'reversible':
-      return `stopping now loses nothing: ${left}`;
+      return `if it ended here, ${left}`;
     case 'goes-on':
       return `it must go on: ${left}`;
   }
@@ -210,14 +211,14 @@ function leaves({ kind, from, to, steps }: PlanGroup, { phase }: Facts, name: (n
     case 'held':
       return `nothing is changed on ${old}, and the connections that wait are let in`;
     case 'stopped':
-      if (kind === 'move') return `${old} still owns what it has, and takes it back`;
-      return `the next apply ${kind === 'stop' ? 'finishes this' : 'starts it again'}`;
+      if (kind === 'move') return `${old} would take it back, and nothing is lost`;
+      return `the next apply would ${kind === 'stop' ? 'finish this' : 'start it again'}`;
     case 'released':
       return `${old} has given the data up to ${fresh}; the next apply would finish it`;
     case 'acquired':
       return `${fresh} has the data and does not run it yet; the next apply would start it`;
     case 'started':
-      return `it has yet to answer, and nobody is sent to ${fresh} before`;
+      return kind === 'move' ? `nobody is sent to ${fresh} before it answers there` : 'it has yet to answer';
     default:
       return 'only forwards and the old copy are left to be set in order';
   }
