@@ -1,9 +1,11 @@
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, NodeClient } from '../engine/node-client.ts';
+import type { Container } from '../model/cluster.ts';
 import type { Config, NodeName, NodeSettings, Settings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { createDockerRuntime } from './docker-runtime.ts';
+import { createFigures } from './figures.ts';
 import { createNodeMutex } from './node-mutex.ts';
 import { createObserver } from './observe-node.ts';
 import { canonicalAddress } from './proxy-rules.ts';
@@ -57,14 +59,22 @@ export function createCluster(config: Config, options: ConnectOptions): Cluster 
 export function createNodeClient(connection: NodeConnection, settings: Settings, meshAddress: string): NodeClient {
   const volumes = createZfsStore(connection, settings);
   const containers = createDockerRuntime(connection);
+  const ids = new Map<string, string>();
+  const list = async (signal: AbortSignal): Promise<readonly Container[]> => {
+    const listed = await containers.list(signal);
+    ids.clear();
+    for (const { name, id } of listed) ids.set(name, id);
+    return listed;
+  };
   return {
     node: connection.node,
+    figures: createFigures({ connection, pool: settings.pool, idOf: (name) => ids.get(name), now: Date.now }),
     observe: createObserver({
       connection,
       store: volumes,
       pool: settings.pool,
       meshAddress,
-      listContainers: (signal) => containers.list(signal),
+      listContainers: list,
     }),
     containers,
     volumes,

@@ -1,4 +1,4 @@
-import type { ContainerRuntime, LogOptions } from '../engine/node-client.ts';
+import type { ContainerEvent, ContainerRuntime, LogOptions } from '../engine/node-client.ts';
 import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { AppName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
@@ -186,13 +186,26 @@ async function* readEvents(connection: NodeConnection, api: DockerApi, signal: A
   try {
     for await (const event of readJsonLines(body)) {
       if (textAt(event, 'Actor', 'Attributes', fillLabel) !== undefined) continue;
-      const action = textAt(event, 'Action');
-      const application = textAt(event, 'Actor', 'Attributes', labels.application);
-      if (action !== undefined) yield { action, ...(application === undefined ? {} : { application }) };
+      const told = readEvent(event);
+      if (told !== undefined) yield told;
     }
   } catch {
     // The stream broke: aborted, or the connection or Docker went away. Whoever watches asks again.
   } finally {
     body.destroy();
   }
+}
+
+/** One event of Docker's API; all attributes are text there. */
+export function readEvent(event: unknown): ContainerEvent | undefined {
+  const action = textAt(event, 'Action');
+  if (action === undefined) return undefined;
+  const attribute = (name: string): string | undefined => textAt(event, 'Actor', 'Attributes', name);
+  const [application, container, exitCode] = [attribute(labels.application), attribute('name'), attribute('exitCode')];
+  return {
+    action,
+    ...(container === undefined ? {} : { container }),
+    ...(application === undefined ? {} : { application }),
+    ...(exitCode === undefined || !/^\d+$/.test(exitCode) ? {} : { exitCode: Number(exitCode) }),
+  };
 }

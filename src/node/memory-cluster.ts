@@ -4,23 +4,14 @@ import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { createMemoryContainers, listContainers } from './memory-containers.ts';
 import { createMemoryCopies } from './memory-copies.ts';
-import { usedBytes } from './memory-datasets.ts';
+import { createMemoryFigures, poolOf } from './memory-figures.ts';
 import { connectTo, createMemoryNetwork, readTable } from './memory-network.ts';
 import { seedMachine } from './memory-seed.ts';
 import { ours, tell } from './memory-streams.ts';
 import { memoryTransfer } from './memory-transfer.ts';
 import type { MemoryCall, MemoryContent, MemoryMachine, MemorySeed } from './memory-types.ts';
 import { createMemoryVolumes, listVolumes } from './memory-volumes.ts';
-import {
-  call,
-  checkAborted,
-  datasetOf,
-  type MemoryWorld,
-  machineOf,
-  noContent,
-  realClock,
-  writeInto,
-} from './memory-world.ts';
+import { call, checkAborted, datasetOf, type MemoryWorld, machineOf, realClock, writeInto } from './memory-world.ts';
 
 /** N nodes in memory. As a `Cluster` it is one controller's session; the rest is for whoever plays the world. */
 export interface MemoryCluster extends Cluster {
@@ -130,6 +121,7 @@ function createSession(world: MemoryWorld): Cluster {
 function createClient(world: MemoryWorld, node: NodeName, locks: Set<() => void>): NodeClient {
   return {
     node,
+    figures: createMemoryFigures(world, node),
     observe: (signal) =>
       call(world, { node, operation: 'observe', write: false }, signal, (machine) => factsOf(world, machine)),
     containers: createMemoryContainers(world, node),
@@ -199,7 +191,6 @@ function reboot(machine: MemoryMachine): void {
 }
 
 function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
-  const used = [...machine.datasets.values()].reduce((sum, dataset) => sum + usedBytes(dataset), noContent.bytes);
   return {
     nodeId: machine.nodeId,
     meshAddress: machine.meshAddress,
@@ -208,12 +199,7 @@ function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
     network: readTable(world, machine),
     listeners: machine.listeners,
     images: Object.fromEntries([...machine.images].map(([reference, { id }]) => [reference, id])),
-    pool: {
-      name: world.seed.pool ?? 'drover',
-      health: 'ONLINE',
-      sizeBytes: machine.poolBytes,
-      freeBytes: machine.poolBytes - used,
-    },
+    pool: poolOf(world, machine),
     versions: { docker: '27.5.1', dockerApi: '1.47', zfs: '2.2.7', kernel: '6.12.0', arch: 'x86_64' },
     capabilities: machine.capabilities,
     roundTripMs: world.seed.roundTripMs ?? 0,

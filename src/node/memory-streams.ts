@@ -1,4 +1,4 @@
-import type { LogLine, LogOptions } from '../engine/node-client.ts';
+import type { ContainerEvent, LogLine, LogOptions } from '../engine/node-client.ts';
 import type { AppName, NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName } from '../model/names.ts';
@@ -52,9 +52,9 @@ function chatter(world: MemoryWorld, container: MemoryContainer): void {
 /** What happens to a node's containers, until aborted or cut off. */
 export async function* readEvents(world: MemoryWorld, node: NodeName, signal: AbortSignal) {
   const machine = machineOf(world, node);
-  const queue: { action: string; application?: AppName }[] = [];
+  const queue: ContainerEvent[] = [];
   let wake = () => {};
-  const listener = (event: { action: string; application?: AppName }) => {
+  const listener = (event: ContainerEvent) => {
     queue.push(event);
     wake();
   };
@@ -79,9 +79,14 @@ export async function* readEvents(world: MemoryWorld, node: NodeName, signal: Ab
 
 /** Tells everybody who listens to this machine's events. */
 export function tell(machine: MemoryMachine, action: string, application?: AppName): void {
-  for (const listener of machine.listenersOfEvents) {
-    listener(application === undefined ? { action } : { action, application });
-  }
+  const container = application === undefined ? undefined : machine.containers.get(containerName(application));
+  const exitCode = action === 'die' ? container?.exit?.code : undefined;
+  const event: ContainerEvent = {
+    action,
+    ...(application === undefined ? {} : { application, container: containerName(application) }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+  };
+  for (const listener of machine.listenersOfEvents) listener(event);
 }
 
 /** This application's container, if it is one of ours. */

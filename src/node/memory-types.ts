@@ -1,3 +1,4 @@
+import type { ContainerEvent } from '../engine/node-client.ts';
 import type {
   Container,
   ImageDefaults,
@@ -181,5 +182,5 @@ export interface MemoryMachine {
   table: Omit<NetworkTable, 'holds'>;
   readonly holds: Map<string, { readonly port: PortKey; readonly untilMs: number }>;
   lock: { readonly owner: string; readonly sinceMs: number; readonly lose: () => void } | undefined;
-  readonly listenersOfEvents: Set<(event: { action: string; application?: AppName }) => void>;
+  readonly listenersOfEvents: Set<(event: ContainerEvent) => void>;
 }
