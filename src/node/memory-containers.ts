@@ -186,7 +186,11 @@ function create(
     if (!dataset.filled) dataset.content = append(dataset.content, present.image.content?.[mount.mountpoint] ?? 0);
     dataset.filled = true;
   }
-  machine.containers.set(name, newContainer(machine, spec, present.image, world.clock.now()));
+  const container = newContainer(machine, spec, present.image, world.clock.now());
+  container.bound = Object.fromEntries(
+    spec.mounts.map(({ volume }) => [volume, datasetOf(machine, volume)?.name ?? '']),
+  );
+  machine.containers.set(name, container);
   tell(machine, 'create', spec.application);
 }
 

@@ -202,6 +202,10 @@ export function checkInvariants(world: MemoryWorld): void {
         if (dataset?.properties.role !== 'owner' || !dataset.mounted) {
           violate(world, `"${container.name}" runs on ${machine.name} without owning and mounting ${volume}`);
         }
+        const bound = container.bound[volume];
+        if (bound !== undefined && bound !== dataset?.name) {
+          violate(world, `"${container.name}" runs on ${machine.name} on ${bound}, which is not ${volume}`);
+        }
       }
     }
   }
