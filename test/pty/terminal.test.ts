@@ -62,6 +62,14 @@ describe.skipIf(ptyMissing !== undefined)(`a terminal ${ptyMissing ?? ''}`, { ti
     expect(program.history().join('\n')).not.toContain('ready');
   });
 
+  it('keeps what is printed after it was given back, at the place where the program was started', async () => {
+    const program = start(['sh', '-c', `echo before; ${process.execPath} ${fixture}; printf "after"`]);
+    await program.waitFor('ready');
+    program.type('w');
+    await program.exit;
+    expect(program.screen().slice(0, 5)).toEqual(['before', 'three lines', 'of a', 'summary', 'after']);
+  });
+
   it.each([
     ['SIGTERM', 143],
     ['SIGINT', 130],

@@ -2,7 +2,7 @@ import type { ExecSession } from '../../engine/node-client.ts';
 import type { TtyInput, TtyOutput } from '../deps.ts';
 import type { InputEvent } from './input-event.ts';
 import { createInputRouter } from './input-router.ts';
-import { leaveScreen, resetAfterOthers } from './modes.ts';
+import { resetAfterOthers } from './modes.ts';
 import type { PassThrough, PassThroughEnd } from './pass-through.ts';
 import { connectTerminal } from './pass-through.ts';
 import type { Presenter } from './presenter.ts';
@@ -67,8 +67,9 @@ export function createHold(deps: HoldDeps, writer: TerminalWriter): TerminalHold
     passage?.close();
     if (before === 'passing') writer.writeNow(resetAfterOthers);
     if (before === 'ours' || before === 'passing') giveBack(how);
-    // Closed in order, and the process ends before a slow terminal took it: now or never.
-    if (before === 'closed' && how === 'now' && !writer.isIdle()) writer.writeNow(leaveScreen);
+    // Closed in order, and the process ends before anybody knows that a slow terminal took it: now or never. Without
+    // moving the cursor, for what was printed since may be there.
+    if (before === 'closed' && how === 'now' && !writer.isIdle()) writer.writeNow(resetAfterOthers);
   };
   const handOver = async <T>(work: () => Promise<T>): Promise<T> => {
     if (state !== 'ours') return work();

@@ -116,8 +116,7 @@ export function createPresenter(out: TtyOutput, options: PresenterOptions = {}):
       timer = undefined;
       out.off('resize', resized);
       // A frame that is on its way would come after the restoring and be drawn over what was there before.
-      if (how === 'now' || writer.isIdle()) writer.writeNow(leaveScreen);
-      else writer.write(leaveScreen);
+      writer.writeLast(leaveScreen, how);
     },
     isEntered: () => isEntered,
     repaint: () => {

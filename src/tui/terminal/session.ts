@@ -56,11 +56,11 @@ export function openTerminal(deps: TerminalDeps): TerminalSession {
   let hasTitle = false;
 
   const close = (how: 'in-order' | 'now'): void => {
-    if (hold.state() !== 'closed') {
-      for (const stop of subscriptions) stop();
-      if (hasTitle) writer.write(restoreTitle);
-    }
+    const isFirst = hold.state() !== 'closed';
     hold.close(how);
+    if (!isFirst) return;
+    for (const stop of subscriptions) stop();
+    if (hasTitle) writer.writeLast(restoreTitle, how);
   };
   const write = (text: string): void => {
     if (hold.state() !== 'closed') writer.write(text);

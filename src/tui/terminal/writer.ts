@@ -10,6 +10,8 @@ export interface TerminalWriter {
   readonly write: (text: string | Uint8Array, done?: () => void) => void;
   /** At once where the stream has a file descriptor, and before what still waits. */
   readonly writeNow: (text: string) => void;
+  /** What restores the terminal: behind what still waits, or at once where nothing does or nobody can wait. */
+  readonly writeLast: (text: string, how: 'in-order' | 'now') => void;
   /** The terminal has taken everything. */
   readonly isIdle: () => boolean;
   readonly drained: () => Promise<void>;
@@ -40,12 +42,20 @@ export function createWriter(out: TtyOutput): TerminalWriter {
     });
   };
 
-  return {
-    write,
-    writeNow: (text) => {
-      if (fd === undefined) return write(text);
+  const writeNow = (text: string): void => {
+    if (fd === undefined) write(text);
+    else {
       bytes += Buffer.byteLength(text);
       writeAll(fd, Buffer.from(text));
+    }
+  };
+
+  return {
+    write,
+    writeNow,
+    writeLast: (text, how) => {
+      if (how === 'now' || pending === 0) writeNow(text);
+      else write(text);
     },
     isIdle: () => pending === 0,
     drained: () => (pending === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
