@@ -20,12 +20,24 @@ export interface Updated {
  * `ui` is the same object where nothing changed.
  */
 export function update(input: ScreenInput, message: Message, registry: Registry, sizes: PartSizes): Updated {
-  const { ui, effects } = route({ input, registry, sizes }, message);
+  const context: Context = { input, registry, sizes };
+  const { ui, effects } = settle(context, message, route(context, message));
   const refused = input.about.isReadOnly ? effects.filter(changesTheWorld) : [];
   const allowed = refused.length === 0 ? effects : effects.filter((effect) => !refused.includes(effect));
   const told =
     refused.length === 0 ? ui : withNotice(ui, { text: 'nothing is changed: read-only', tone: 'warn' }, input.now);
   return { ui: told, effects: [...readingOf(input.ui, told, allowed), ...allowed] };
+}
+
+const settling = ['cursor', 'filter', 'faultsOnly', 'sort', 'arrangement', 'zoomed', 'size'] as const;
+
+/** The cursor's pane looks again after what may have taken the row under the cursor away, and now and then. */
+function settle(context: Context, message: Message, done: Updated): Updated {
+  const { input } = context;
+  const isTouched = settling.some((key) => done.ui[key] !== input.ui[key]);
+  if (!isTouched && message.type !== 'tick') return done;
+  const next = tellPane({ ...context, input: { ...input, ui: done.ui } }, 'cluster', { type: 'tick' });
+  return next === undefined ? done : { ui: next.ui, effects: [...done.effects, ...next.effects] };
 }
 
 interface Context {
@@ -77,8 +89,9 @@ function route(context: Context, message: Message): Updated {
   }
 }
 
-function act(context: Context, action: ActionId): Updated {
-  const { input, registry, sizes } = withShownFocus(context);
+function act(given: Context, action: ActionId): Updated {
+  const context = withShownFocus(given);
+  const { input, registry, sizes } = context;
   const { ui } = input;
   const mine = partTakes(ui, registry).includes(action);
   const screens = screenTakes(ui).includes(action);
