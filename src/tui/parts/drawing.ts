@@ -25,28 +25,37 @@ export const rowOf = ({ text, tone }: Line): Row => [said(text, tokenOf(tone))];
 /** The row as it looks under the cursor. */
 export const select = (row: Row): Row => row.map((each) => ({ ...each, selected: true }));
 
-/** Text in lines of at most `width` cells, broken between words where there are any; later lines are indented. */
+/**
+ * Text in lines of at most `width` cells, broken between words where there are any; spaces at its beginning stay, and
+ * later lines begin with `indent`.
+ */
 export function wrapText(text: string, width: number, indent = ''): readonly string[] {
-  const lines: string[] = [];
   const room = Math.max(8, width);
-  let line = '';
-  for (const word of text.split(' ')) {
-    const longer = line === '' ? word : `${line} ${word}`;
+  const words = text.trimStart().split(' ');
+  const lines: string[] = [];
+  let begin = text.slice(0, text.length - text.trimStart().length);
+  let line = begin;
+  for (const word of words) {
+    const longer = line === begin ? begin + word : `${line} ${word}`;
     if (widthOf(longer) <= room) {
       line = longer;
       continue;
     }
-    if (line !== '') lines.push(line);
-    line = lines.length === 0 ? word : `${indent}${word}`;
+    if (line !== begin) {
+      lines.push(line);
+      begin = indent;
+    }
+    line = begin + word;
+    // A word that is longer than a line is cut: paths and messages from nodes may be.
     while (widthOf(line) > room) {
       const head = cut(line, room);
-      if (head === '') break;
+      if (head.length <= begin.length) break;
       lines.push(head);
-      line = `${indent}${line.slice(head.length)}`;
-      if (line.length <= indent.length) break;
+      line = indent + line.slice(head.length);
+      begin = indent;
     }
   }
-  return line === '' && lines.length > 0 ? lines : [...lines, line];
+  return [...lines, line];
 }
 
 /** Wrapped text as rows of one token. */

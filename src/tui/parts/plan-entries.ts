@@ -12,7 +12,7 @@ import { formatBytes, formatDuration, namesOf } from '../../view/wording.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { type Row, type Size, type Span, span, type Token } from '../rows.ts';
 import type { ScreenInput } from '../screen.ts';
-import { widthOf } from '../text/fit.ts';
+import { widthOf, widthOfRow } from '../text/fit.ts';
 import { columns, ends, said, wrapRows } from './drawing.ts';
 
 /** Something the plan's cursor can be on. */
@@ -28,10 +28,17 @@ export interface PlanEntry {
 /** Every group with its steps, then what is blocked. */
 export function planEntries(input: ScreenInput, run: RunView, size: Size): readonly PlanEntry[] {
   if (run.isSettled) return [];
-  const heads = columns(run.groups.map((group) => headSpans(input, run, group)));
+  const heads = headRows(input, run, size.columns);
   const groups = run.groups.flatMap((group, i) => groupEntries(input, group, heads[i] ?? [], size));
   const blocked = (input.view.plan?.blocked ?? []).map((blocker, i) => blockedEntry(input, blocker, i, size));
   return [...groups, ...blocked];
+}
+
+/** All heads in the same columns; with fewer words where the long ones do not fit. */
+function headRows(input: ScreenInput, run: RunView, width: number): readonly Row[] {
+  const rows = (isTerse: boolean) => columns(run.groups.map((group) => headSpans(input, run, group, isTerse)));
+  const long = rows(false);
+  return long.every((row) => widthOfRow(row) <= width) ? long : rows(true);
 }
 
 const words: Readonly<Record<ChangeKind, string>> = {
@@ -73,20 +80,22 @@ export function stateSign(state: GroupState | RunStep['at']['state'], glyphs: Gl
   }
 }
 
-function headSpans(input: ScreenInput, run: RunView, group: RunGroup): readonly Span[] {
+function headSpans(input: ScreenInput, run: RunView, group: RunGroup, isTerse: boolean): readonly Span[] {
   const { glyphs, view } = input;
   const [sign, token] =
     run.running || group.state !== 'waiting'
       ? stateSign(group.state, glyphs)
       : [changeSign(group.kind, glyphs), changeTokens[group.kind]];
-  const estimate = estimateMs(view, group.plan);
+  // Once it goes on, what it does now says more than what was predicted.
+  const isAhead = !run.running || group.state === 'waiting';
+  const estimate = isAhead ? estimateMs(view, group.plan) : undefined;
   return [
     span(`${sign} ${words[group.kind]}`, token),
     said(group.title, 'strong'),
     said(wayOf(input, group)),
     span(group.totalBytes === undefined ? '' : formatBytes(group.totalBytes)),
     span(estimate === undefined ? '' : `about ${formatDuration(estimate)}`),
-    span(downtimeOf(group)),
+    span(isAhead ? downtimeOf(group, isTerse) : ''),
     said(activityText(group), token),
   ];
 }
@@ -98,11 +107,12 @@ export function wayOf({ view, glyphs }: ScreenInput, { from, to }: Pick<RunGroup
   return `${node(from)} ${glyphs.goes} ${node(to)}`;
 }
 
-export function downtimeOf({ kind, downtimeMs, forecasts }: RunGroup): string {
-  if (downtimeMs !== undefined)
-    return downtimeMs === 0 ? 'no downtime' : `downtime about ${formatDuration(downtimeMs)}`;
-  if (forecasts.length > 0) return 'downtime not known yet';
-  return kind === 'replace' ? 'a short downtime' : '';
+/** What an application's change costs it, in words; empty where nothing of it stops. */
+export function downtimeOf({ kind, downtimeMs, forecasts }: RunGroup, isTerse = false): string {
+  if (downtimeMs === 0) return 'no downtime';
+  if (downtimeMs !== undefined) return `${isTerse ? 'down' : 'downtime about'} ${formatDuration(downtimeMs)}`;
+  if (forecasts.length > 0) return isTerse ? '' : 'downtime not known yet';
+  return kind === 'replace' && !isTerse ? 'a short downtime' : '';
 }
 
 /** What the group does now; empty while it waits. */

@@ -62,7 +62,7 @@ function placed(input: ScreenInput, run: RunView, ui: UiState, size: Size): { ro
   const cursor = clamp(ui.planCursor, 0, Math.max(0, entries.length - 1));
   const below = [...capacityRows(input), ...noteRows(input, run, size)].map((row) => ({ row }));
   const total = above.length + below.length + entries.reduce((sum, entry) => sum + entry.rows.length, 0);
-  const openGroup = entries[cursor]?.group;
+  const openGroup = ui.focus === 'plan' ? entries[cursor]?.group : undefined;
   const drawn = entries.flatMap((entry, index) =>
     entryRows(entry, index, total <= size.rows ? entry.group : openGroup, ui, cursor),
   );
@@ -71,7 +71,7 @@ function placed(input: ScreenInput, run: RunView, ui: UiState, size: Size): { ro
   return { rows, at: Math.max(0, at) };
 }
 
-/** Where not everything fits, only the steps of the group under the cursor are shown. */
+/** Where not everything fits, only the steps of the group under the cursor are shown, and none without the focus. */
 function entryRows(
   entry: PlanEntry,
   index: number,
@@ -126,7 +126,8 @@ function bannerRows({ view, about, glyphs }: ScreenInput, { columns }: Size): re
 }
 
 function capacityRows({ view, glyphs }: ScreenInput): readonly Row[] {
-  return capacities(view).map((each) => {
+  const needed = view.plan === undefined ? [] : capacities(view).filter(({ neededBytes }) => neededBytes > 0);
+  return needed.map((each) => {
     const sign = each.verdict === 'full' ? glyphs.failed : each.verdict === 'tight' ? glyphs.change : glyphs.done;
     const token = each.verdict === 'full' ? 'bad' : each.verdict === 'tight' ? 'warn' : 'dim';
     return [span(`${sign} `, token), said(capacityText(each, view), token)];
