@@ -22,7 +22,7 @@ const alone: Joins = {
 
 /**
  * What was drawn, in its border: exactly `rect.rows` rows of exactly `rect.columns` cells. Title and aside are in the
- * upper border, the aside only where it does not touch the title.
+ * upper border, the aside in what the title leaves.
  */
 export function framePane(drawn: Drawn, rect: Rect, options: FrameOptions): readonly Row[] {
   const { glyphs } = options;
@@ -63,9 +63,9 @@ function upper(title: Row, aside: Row | undefined, rect: Rect, style: Style & { 
   const padded = (row: Row): Row => [{ text: ' ', token }, ...row, { text: ' ', token }];
   const named =
     widthOfRow(title) === 0 || room < 6 ? [] : [...rule(1, 1), ...padded(cutRow(title, room - 4, ellipsis))];
-  const told = aside === undefined || widthOfRow(aside) === 0 ? [] : [...padded(aside), ...rule(1, room)];
-  const fits = widthOfRow(named) + widthOfRow(told) + 1 <= room;
-  const ends = fits ? told : [];
+  const free = room - widthOfRow(named) - 4;
+  const has = aside === undefined || free < leastAside ? 0 : widthOfRow(aside);
+  const ends = has === 0 ? [] : [...padded(cutRow(aside ?? [], free, ellipsis)), ...rule(1, room - 1)];
   const between = room - widthOfRow(named) - widthOfRow(ends);
   const start = left.length + widthOfRow(named);
   return [{ text: left, token }, ...named, ...rule(between, start), ...ends, { text: right, token }].filter(hasText);
@@ -78,6 +78,9 @@ function upper(title: Row, aside: Row | undefined, rect: Rect, style: Style & { 
     return [{ text: text.join(''), token }];
   }
 }
+
+/** A shorter aside says nothing. */
+const leastAside = 6;
 
 const hasText = ({ text }: Span): boolean => text !== '';
 

@@ -9,6 +9,9 @@ import { formatBytes } from './wording.ts';
 export const clean = (text: string): string =>
   plainText(text.replace(/[\t\n\r\u2028\u2029]+/g, ' ')).replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
 
+/** `app-2` before `app-10`. */
+export const compareNames: (a: string, b: string) => number = new Intl.Collator('en', { numeric: true }).compare;
+
 /** What a plan does with one application or bare volume. */
 export interface GroupPlan {
   readonly steps: readonly Step[];

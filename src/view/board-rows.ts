@@ -1,6 +1,14 @@
 import type { Container, NodeFacts, Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
-import { type Activity, afterColon, clean, type GroupPlan, type indexConfig, type indexPlan } from './board-plan.ts';
+import {
+  type Activity,
+  afterColon,
+  clean,
+  compareNames,
+  type GroupPlan,
+  type indexConfig,
+  type indexPlan,
+} from './board-plan.ts';
 import type { BoardNote, BoardRow, BoardVolume, RowState } from './board-types.ts';
 import type { FiguresView } from './cluster-view.ts';
 
@@ -43,7 +51,7 @@ export function rowsOf(scene: NodeScene): readonly BoardRow[] {
 const isOurs = (each: Container): each is Container & { readonly application: AppName } =>
   each.managed && each.application !== undefined;
 
-const byName = (a: BoardRow, b: BoardRow): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+const byName = (a: BoardRow, b: BoardRow): number => compareNames(a.name, b.name);
 
 const isStaleIn = ({ status }: NodeScene): boolean => status !== 'reachable';
 
@@ -96,7 +104,7 @@ function daemonState({ state, health, exit, startedAt }: Container, isWanted: bo
   if (state === 'restarting') return { state: 'failed', text: 'restarting' };
   if (state === 'removing') return { state: 'changing', text: 'removing' };
   if (state === 'exited' || state === 'dead') {
-    const why = exit === undefined ? '' : ` ${exit.code}${exit.oomKilled ? ', out of memory' : ''}`;
+    const why = exit === undefined ? '' : ` ${exit.code}`;
     const isFault = isWanted || (exit !== undefined && exit.code !== 0);
     return { state: isFault ? 'failed' : 'stopped', text: `${state}${why}` };
   }
@@ -114,7 +122,9 @@ function appNote(scene: NodeScene, app: AppName, container: Container): BoardNot
     const where = scene.titleOf(wanted);
     return isThere ? { kind: 'remove', text: `belongs on ${where}` } : { kind: 'goes', text: `to ${where}` };
   }
-  return changeNote(scene, scene.plan.groups.get(app), container);
+  const change = changeNote(scene, scene.plan.groups.get(app), container);
+  if (container.state !== 'exited' || container.exit?.oomKilled !== true) return change;
+  return { ...(change ?? { kind: 'failed' }), text: `out of memory${change === undefined ? '' : `; ${change.text}`}` };
 }
 
 function groupNote(scene: NodeScene, group: string): BoardNote | undefined {
@@ -134,6 +144,9 @@ function changeNote(scene: NodeScene, group: GroupPlan | undefined, container: C
     return other === undefined ? undefined : { kind: 'change', text: clean(other.reason) };
   }
   const full = clean(start.reason);
+  // Nothing is wrong with what it is made from: it only has to run.
+  if (!steps.some(({ action }) => action.kind === 'stop-container'))
+    return { kind: 'add', text: 'to be started', full };
   const [from, to] = shortImages(container.spec.image, start.action.spec.image);
   if (from === to) return { kind: 'change', text: full };
   return { kind: 'change', text: 'image', from: clean(from), to: clean(to), full };

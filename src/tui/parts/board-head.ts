@@ -67,9 +67,9 @@ function poolLine(node: BoardNode, width: number, glyphs: Glyphs): Row {
   if (pool === undefined) return [];
   const token: Token = isStale ? 'dim' : pool.health !== 'ONLINE' ? 'bad' : isPoolWorrying(node) ? 'warn' : 'plain';
   const fill = `${shortBytes(pool.usedBytes)}/${shortBytes(pool.sizeBytes)}`;
-  const figures = [span(` ${fill} ${pool.usedPercent}%${isPoolWorrying(node) ? '!' : ''}`, token)];
+  const figures = [span(`${fill} ${pool.usedPercent}%${isPoolWorrying(node) ? '!' : ''}`, token)];
   const name = [span(` ${pool.name} ${pool.health} `, token)];
-  const graph = width - widthOfRow(name) - widthOfRow(figures);
+  const graph = width - widthOfRow(name) - widthOfRow(figures) - 1;
   const bar = graph < 4 ? [] : barSpans(pool.usedPercent / 100, graph, glyphs, isStale ? 'dim' : 'accent');
   return ends([...name, ...bar], figures, width, glyphs.ellipsis);
 }

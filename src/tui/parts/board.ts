@@ -2,7 +2,7 @@ import type { BoardNode, BoardRow } from '../../view/board-types.ts';
 import { type Row, type Span, span } from '../rows.ts';
 import type { HitArea } from '../screen.ts';
 import type { Item } from '../state.ts';
-import { fitRow, fitText } from '../text/fit.ts';
+import { fitRow, fitText, widthOf } from '../text/fit.ts';
 import { headLines, headRows } from './board-head.ts';
 import { itemOf } from './cluster-entries.ts';
 import { type Arranged, clicks, type Scene, type Stop, type Window } from './cluster-grid.ts';
@@ -99,6 +99,7 @@ function placeColumns(nodes: readonly BoardNode[], columns: number): readonly No
 function bodyOf(scene: Scene, { node, x, width }: NodeColumn, { cursor, from, count }: Window) {
   const all = scene.listing.rows.get(node.node) ?? [];
   const stops = stopsOf(node, all).slice(1);
+  const longest = all.reduce((most, { name }) => Math.max(most, widthOf(name)), 0);
   const rows: Row[] = [];
   const hits: HitArea[] = [];
   if (all.length === 0 && from === 0) rows.push([span(emptyText(scene, node), 'dim')]);
@@ -106,7 +107,7 @@ function bodyOf(scene: Scene, { node, x, width }: NodeColumn, { cursor, from, co
     const { line, height, item } = stops[i] ?? { line: 0, height: 1, item: {} };
     if (line + height <= from || line >= from + count) continue;
     const isCursor = sameItem(item, cursor ?? {});
-    for (const [at, drawn] of rowLines(scene, row, width, isCursor).entries()) {
+    for (const [at, drawn] of rowLines(scene, row, { width, longest, isCursor }).entries()) {
       const y = line + at - from;
       if (y >= 0 && y < count) rows[y] = drawn;
     }
@@ -117,18 +118,26 @@ function bodyOf(scene: Scene, { node, x, width }: NodeColumn, { cursor, from, co
   return { rows, hits };
 }
 
+interface RowShape {
+  readonly width: number;
+  /** Cells of the longest name of the node. */
+  readonly longest: number;
+  readonly isCursor: boolean;
+}
+
 function emptyText({ ui }: Scene, { rows, status }: BoardNode): string {
   if (rows.length > 0) return ui.faultsOnly && ui.filter === '' ? '   no faults' : '   nothing matches';
   return status === 'reachable' ? '   nothing runs here' : '';
 }
 
-function rowLines(scene: Scene, row: BoardRow, width: number, isCursor: boolean): readonly Row[] {
+function rowLines(scene: Scene, row: BoardRow, shape: RowShape): readonly Row[] {
+  const { width, longest, isCursor } = shape;
   const { input, ui } = scene;
   const { glyphs } = input;
   const isSelected = isCursor && hasKeys(scene);
   const [glyph, token] = signOf(row, row.note, glyphs);
   const start = [markSpan(itemOf(row), isCursor, { ui, glyphs }), span(`${glyph} `, token)];
-  const first = [...start, ...cells(scene, row, width - 3)];
+  const first = [...start, ...cells(scene, row, width - 3, longest)];
   const lines: Row[] = [selectIf(fitRow(first, width, glyphs.ellipsis), isSelected)];
   if (row.note !== undefined && hasNoteLine(row)) {
     const note = [span(`   ${glyphs.branch} `, 'dim'), noteSpan(row.note, glyphs)];
@@ -141,12 +150,13 @@ const stateWidth = 7;
 const figureWidths = { cpu: 5, memory: 6, data: 6 } as const;
 
 /** Name, state and figures; what has no figures gives their room to its state. */
-function cells({ input }: Scene, row: BoardRow, width: number): Row {
+function cells({ input }: Scene, row: BoardRow, width: number, longest: number): Row {
   const { ellipsis } = input.glyphs;
   const dim = row.isStale ? 'dim' : 'plain';
   const hasMemory = width >= 10 + 1 + stateWidth + figureWidths.cpu + figureWidths.memory + figureWidths.data;
   const use = figureWidths.cpu + (hasMemory ? figureWidths.memory : 0);
-  const name = Math.max(8, width - 1 - stateWidth - use - figureWidths.data);
+  const most = Math.max(8, width - 1 - stateWidth - use - figureWidths.data);
+  const name = Math.min(Math.max(8, longest), most);
   const title = span(`${fitText(row.name, name, 'left', ellipsis)} `, nameToken(row));
   const rest = width - name - 1;
   if (row.kind === 'ghost' || row.kind === 'foreign') return [title, fitSpan(onlyLine(input, row), rest, ellipsis)];

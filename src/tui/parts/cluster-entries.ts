@@ -1,4 +1,5 @@
 import type { NodeName } from '../../model/config.ts';
+import { compareNames } from '../../view/board-plan.ts';
 import type { Board, BoardNode, BoardNote, BoardRow } from '../../view/board-types.ts';
 import type { Item, UiState } from '../state.ts';
 import { type ClusterFilter, parseFilter } from './cluster-filter.ts';
@@ -132,7 +133,7 @@ type RowOrder = (a: BoardRow, b: BoardRow) => number;
 /** Within one node: where everything is on it anyway, by name. */
 function rowOrder(sort: UiState['sort']): RowOrder {
   const by = rankOf(sort);
-  return (a, b) => kinds[a.kind] - kinds[b.kind] || by(a, b) || text(a.name, b.name);
+  return (a, b) => kinds[a.kind] - kinds[b.kind] || by(a, b) || compareNames(a.name, b.name);
 }
 
 const rankOf = (sort: UiState['sort']): RowOrder => {
@@ -144,7 +145,5 @@ const rankOf = (sort: UiState['sort']): RowOrder => {
 function entryOrder(sort: UiState['sort']): (a: Entry, b: Entry) => number {
   if (sort === 'node') return () => 0;
   const by = rowOrder(sort);
-  return (a, b) => by(a.row, b.row) || text(a.node, b.node);
+  return (a, b) => by(a.row, b.row) || compareNames(a.node, b.node);
 }
-
-const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

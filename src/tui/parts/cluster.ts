@@ -107,11 +107,12 @@ function drawCluster(input: ScreenInput, ui: UiState, size: Size): Drawn {
 
 function titleOf({ about }: ScreenInput, { entries, total }: Listing): Row {
   const key = about.keyOf('pane-1');
-  const all = count(total, 'application or container', 'applications and containers');
+  const apps = new Set(entries.flatMap(({ row }) => (row.kind === 'volume' ? [] : (row.app ?? []))));
+  const all = count(apps.size, 'application');
   return [
     ...(key === undefined ? [] : [span(`${key} `, 'key')]),
     span('cluster', 'title'),
-    span(entries.length === total ? ` ${all}` : ` ${entries.length} of ${all}`, 'dim'),
+    span(entries.length === total ? ` ${all}` : ` ${entries.length} of ${total} shown`, 'dim'),
   ];
 }
 

@@ -62,11 +62,13 @@ function keysRow(input: ScreenInput, { actions, offBecause }: FooterKeys, column
 const gap = '  ';
 const separated = (spans: Row): Row => (spans.length === 0 ? [] : [...spans, span(gap)]);
 
-function keySpans({ about }: ScreenInput, action: ActionId, offBecause: FooterKeys['offBecause']): Row {
+function keySpans({ about, glyphs }: ScreenInput, action: ActionId, offBecause: FooterKeys['offBecause']): Row {
   const key = about.keyOf(action);
   if (key === undefined) return [];
   const label = ` ${shortLabels[action] ?? (infoOf(action)?.label ?? action).replace(/[,:(].*$/, '')}`;
-  return offBecause(action) === undefined ? [span(key, 'key'), span(label)] : [span(`${key}${label}`, 'dim')];
+  // One cell with a single dot would say nothing.
+  const said = glyphs.ellipsis === '…' ? label : label.replaceAll('…', '...');
+  return offBecause(action) === undefined ? [span(key, 'key'), span(said)] : [span(`${key}${said}`, 'dim')];
 }
 
 /** Where the label in the help is too long for a footer. */

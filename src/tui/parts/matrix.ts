@@ -64,9 +64,16 @@ function headRow(scene: Scene, { name, cell }: Shape, nodes: readonly BoardNode[
   const { ellipsis } = scene.input.glyphs;
   const heads = nodes.map(({ node, title, status }): Span => {
     const token = status !== 'reachable' ? 'warn' : node === cursor?.node ? 'strong' : 'dim';
-    return span(`${fitText(title, cell - 1, 'left', ellipsis)} `, token);
+    return span(`${fitText(tailOf(title, cell - 1), cell - 1, 'left', ellipsis)} `, token);
   });
   return [span(`${' '.repeat(signs)}${fitText('APP', name)} `, 'dim'), ...heads];
+}
+
+/** Names of nodes differ at their ends. */
+function tailOf(title: string, width: number): string {
+  let tail = title;
+  while (widthOf(tail) > width && tail !== '') tail = [...tail].slice(1).join('');
+  return tail;
 }
 
 interface Line {
