@@ -164,6 +164,8 @@ export interface MemoryContainer {
   readonly lines: string[];
   /** How much of its chatter it has written since it was started. */
   chattered: number;
+  /** Datasets whose directories were bound into it when it was created, by volume. */
+  bound: Readonly<Record<VolumeId, string>>;
 }
 
 /** One node's whole state. */
