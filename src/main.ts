@@ -4,14 +4,26 @@ import { homedir, hostname, userInfo } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { withLabNodes } from './cli/lab-nodes.ts';
 import { runCli } from './cli/run.ts';
 import { createHistory, logBug, replaceText } from './cli/state-files.ts';
-import type { FileChoice, FoundFiles, HostKeyAnswer, Terminal, World } from './cli/world.ts';
+import type {
+  EngineOptions,
+  FileChoice,
+  FoundFiles,
+  HostKeyAnswer,
+  Terminal,
+  TuiDemoRequest,
+  TuiEnd,
+  TuiRequest,
+  World,
+} from './cli/world.ts';
 import { printProblems } from './config/problems.ts';
 import type { Engine } from './engine/types.ts';
 import type { Config, LoadResult, NodeName } from './model/config.ts';
 import { AppError, toReport } from './model/errors.ts';
+import type { TuiProcess } from './tui-main.ts';
 
 /** Put in by the bundler, from package.json. */
 declare const DROVER_VERSION: string | undefined;
@@ -23,12 +35,19 @@ const stateFolder = join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'
 
 // Modules that only some verbs need are imported where they are needed: `drover --help` must not wait for ssh2.
 
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 const interrupts = new Set<() => void>();
+const screens = new Set<(signal: Signal) => void>();
 let interruptions = 0;
 
 /** The third Ctrl-C leaves without any further ado, and so does the first where nothing listens. */
-function interrupt(): void {
+function interrupt(signal: Signal): void {
   interruptions += 1;
+  // The screen decides for itself; what hangs after that is ended by the third.
+  if (screens.size > 0 && interruptions <= 2) {
+    for (const listener of screens) listener(signal);
+    return;
+  }
   if (interrupts.size === 0 || interruptions > 2) process.exit(130);
   for (const listener of interrupts) listener();
 }
@@ -38,7 +57,7 @@ function createTerminal(): Terminal {
   let broken = false;
   // `drover logs | head`: whoever read us is gone, which is like Ctrl-C, once.
   stdout.on('error', () => {
-    if (!broken) interrupt();
+    if (!broken) interrupt('SIGHUP');
     broken = true;
   });
   const moving = stdout.isTTY === true && env.TERM !== 'dumb';
@@ -97,7 +116,7 @@ async function readConfig({ application, deployment, inventory, labInventory: la
   return withLabNodes(own, await files.readConfig({ application, deployment, drover: [...drover, lab] }));
 }
 
-async function openEngine(files: FileChoice): Promise<Engine> {
+async function openEngine(files: FileChoice, options: EngineOptions = {}): Promise<Engine> {
   const [{ createEngine }, { watchFiles }, { createCluster }, { probeTcp }] = await Promise.all([
     import('./engine/engine.ts'),
     import('./engine/watch-files.ts'),
@@ -108,9 +127,9 @@ async function openEngine(files: FileChoice): Promise<Engine> {
   let nodes: Config['nodes'] = {};
   return createEngine({
     load: () => readConfig(files),
-    openCluster: (config) => {
+    openCluster: (config, onCommand) => {
       nodes = config.nodes;
-      return createCluster(config, { env, onNote: note });
+      return createCluster(config, { env, onNote: note, onCommand });
     },
     watchFiles: (changed, signal) => watchFiles(paths, changed, signal),
     now: Date.now,
@@ -118,6 +137,9 @@ async function openEngine(files: FileChoice): Promise<Engine> {
     sleep: (ms, signal) => sleep(ms, undefined, { signal }),
     owner: `${userName()}@${hostname()} pid ${process.pid}`,
     history: createHistory(stateFolder),
+    ...(options.asks === undefined ? {} : { asks: options.asks }),
+    ...(options.policy === undefined ? {} : { policy: options.policy }),
+    ...(options.isReadOnly === undefined ? {} : { isReadOnly: options.isReadOnly }),
     probe: (node, port, signal) => probeTcp(nodes[node]?.host ?? node, port, signal),
   });
 }
@@ -158,6 +180,46 @@ async function askHostKey(files: FileChoice, node: NodeName, signal: AbortSignal
   }
 }
 
+/** Ink and React are loaded for the screen alone. */
+async function openTui(request: TuiRequest): Promise<TuiEnd> {
+  const screen = await import('./tui-main.ts');
+  return screen.openTui(request, screenProcess());
+}
+
+async function openTuiDemo(request: TuiDemoRequest): Promise<TuiEnd> {
+  const screen = await import('./tui-main.ts');
+  return screen.openTuiDemo(request, screenProcess());
+}
+
+function screenProcess(): TuiProcess {
+  const { stdin, stdout } = process;
+  return {
+    world,
+    stdin,
+    stdout,
+    stateFolder,
+    packageFolder: fileURLToPath(new URL('..', import.meta.url)),
+    onSignal: (listener) => {
+      screens.add(listener);
+      return () => screens.delete(listener);
+    },
+    onEnd: (listener) => {
+      const crashed = (): void => listener();
+      process.on('exit', listener);
+      process.on('uncaughtExceptionMonitor', crashed);
+      return () => {
+        process.off('exit', listener);
+        process.off('uncaughtExceptionMonitor', crashed);
+      };
+    },
+    onContinue: (listener) => {
+      process.on('SIGCONT', listener);
+      return () => process.off('SIGCONT', listener);
+    },
+    suspend: () => process.kill(process.pid, 'SIGSTOP'),
+  };
+}
+
 async function settingsOf(files: FileChoice, node: NodeName): Promise<Config['nodes'][string]> {
   const read = await readConfig(files);
   if (!read.ok) throw new AppError('usage', 'cannot read the files: they changed meanwhile');
@@ -192,12 +254,14 @@ const world: World = {
   applyFixes: async (text, fixes) => (await import('./config/fix.ts')).applyFixes(text, fixes),
   moveApplication: async (text, app, node) => (await import('./config/edit.ts')).moveApplication(text, app, node),
   openSimulation: async (fast) => (await import('./demo.ts')).createSimulation(world, fast),
+  openTui,
+  openTuiDemo,
   askHostKey,
   logBug: (error) => logBug(stateFolder, version, new Date(), error),
   resolvePath,
 };
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt(signal));
 const code = await runCli(process.argv.slice(2), world);
 process.exitCode = code;
 // Nothing should be left that keeps the process; if something is, it is not worth waiting for.

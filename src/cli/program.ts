@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { AppError } from '../model/errors.ts';
 import { closest } from '../view/closest.ts';
 import { apply, watch } from './commands/apply.ts';
@@ -7,12 +7,14 @@ import { doctor } from './commands/doctor.ts';
 import { logs, parseCount } from './commands/logs.ts';
 import { move } from './commands/move.ts';
 import { plan } from './commands/plan.ts';
-import { overview, status } from './commands/status.ts';
+import { status } from './commands/status.ts';
 import { trust } from './commands/trust.ts';
+import { tui } from './commands/tui.ts';
 import { validate } from './commands/validate.ts';
 import { examples, overviewExamples } from './examples.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
+import { addScreenOptions, type ScreenFlags } from './screen-options.ts';
 import { painter } from './style.ts';
 import type { World } from './world.ts';
 
@@ -24,7 +26,7 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
     .version(world.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this text')
     .helpCommand(false)
-    .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf, visibleGlobalOptions: globalOptions })
     .configureOutput({
       writeOut: world.terminal.out,
       writeErr: world.terminal.err,
@@ -38,16 +40,23 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
     .argument('[verb]')
     .addHelpText('after', overviewExamples);
   addCommonOptions(program);
+  addScreenOptions(program);
   const run = (work: (invocation: Invocation) => Promise<ExitCode>): Promise<void> =>
     work(invocationOf(program, world)).then(done);
-  program.action((verb: string | undefined) => {
+  program.action((verb: string | undefined, flags: ScreenFlags) => {
     if (verb !== undefined) throw unknownVerb(verb, program);
-    return run(overview);
+    return run((invocation) => tui(invocation, flags));
   });
   addReadingVerbs(program, run);
   addChangingVerbs(program, run);
   hideVerbArgument(program);
   return program;
+}
+
+/** The screen's options are the program's own, and no other verb's. */
+function globalOptions(command: Command): Option[] {
+  const screens = new Set(addScreenOptions(new Command()).options.map(({ flags }) => flags));
+  return new Help().visibleGlobalOptions(command).filter(({ flags }) => !screens.has(flags));
 }
 
 type Run = (work: (invocation: Invocation) => Promise<ExitCode>) => Promise<void>;
@@ -117,9 +126,11 @@ function addChangingVerbs(program: Command, run: Run): void {
     .argument('<node>', 'name or address')
     .option('--fingerprint <sha256>', 'accept the key if it has this fingerprint, SHA256:…')
     .action((node: string, options: { fingerprint?: string }) => run((invocation) => trust(invocation, node, options)));
-  verb(program, 'demo', 'watch an application move with its data on a SIMULATED cluster: no nodes, no files')
-    .option('--fast', 'without the delays a person needs to follow')
-    .action(({ fast = false }: { fast?: boolean }) => run((invocation) => demo(invocation, { fast })));
+  addScreenOptions(verb(program, 'demo', 'the screen on a SIMULATED cluster: no nodes, no files'))
+    .option('--fast', 'a move in lines, without the delays a person needs to follow')
+    .action(({ fast = false, ...flags }: ScreenFlags & { fast?: boolean }) =>
+      run((invocation) => demo(invocation, { fast, ...flags })),
+    );
 }
 
 function verb(program: Command, name: keyof typeof examples, description: string): Command {

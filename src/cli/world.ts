@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/types.ts';
 import type { AppName, ConfigProblem, LoadResult, NodeName, ProblemFix } from '../model/config.ts';
+import type { ApplyPolicy } from '../model/events.ts';
 import type { ExitCode } from './exit-code.ts';
 
 /** The files of one deployment, as they are read and shown. */
@@ -72,6 +73,16 @@ export interface TuiOptions {
   readonly mouse?: boolean;
 }
 
+/** What the screen asks of its engine; without them it is the engine of the plain verbs. */
+export interface EngineOptions {
+  /** Somebody is there to answer. */
+  readonly asks?: boolean;
+  readonly policy?: ApplyPolicy;
+  readonly isReadOnly?: boolean;
+  /** In place of standard error, which belongs to the screen. */
+  readonly onNote?: (text: string) => void;
+}
+
 export interface TuiRequest {
   readonly folder: string;
   /** Absent: the folder has none. */
@@ -79,6 +90,12 @@ export interface TuiRequest {
   /** File in which the lab tells its progress; the screen ends when the lab is up. */
   readonly stages?: string;
   readonly options: TuiOptions & { readonly noColour?: true };
+}
+
+export interface TuiDemoRequest {
+  readonly options?: TuiOptions & { readonly noColour?: true };
+  /** A large cluster in place of the sample, with so much happening to it: for measuring. */
+  readonly scale?: { readonly nodes: number; readonly containers: number; readonly eventsPerSecond: number };
 }
 
 export interface TuiEnd {
@@ -107,7 +124,7 @@ export interface World {
   readonly labInventory: () => Promise<string | undefined>;
   readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
   readonly printProblems: (problems: readonly ConfigProblem[]) => string;
-  readonly openEngine: (files: FileChoice) => Promise<Engine>;
+  readonly openEngine: (files: FileChoice, options?: EngineOptions) => Promise<Engine>;
   /** All of these fixes of one file. */
   readonly applyFixes: (text: string, fixes: readonly ProblemFix[]) => Promise<EditResult>;
   readonly moveApplication: (text: string, app: AppName, node: NodeName) => Promise<EditResult>;
@@ -115,6 +132,8 @@ export interface World {
   readonly openSimulation: (fast: boolean) => Promise<Simulation>;
   /** The interactive screen; absent where there is none (tests). */
   readonly openTui?: (request: TuiRequest) => Promise<TuiEnd>;
+  /** The same on a simulated cluster. */
+  readonly openTuiDemo?: (request: TuiDemoRequest) => Promise<TuiEnd>;
   readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
   /** Keeps a bug's stack; returns the file it is in. */
   readonly logBug: (error: unknown) => Promise<string>;

@@ -10,7 +10,6 @@ import { asciiGlyphs, type Glyphs, unicodeGlyphs } from './glyphs.ts';
 import { initialState } from './initial-state.ts';
 import { createKeyOf, type KeyMap, keyMapOf, messageForKey } from './keymap.ts';
 import { createMouse } from './mouse.ts';
-import { runningText } from './parts/run.ts';
 import { registry } from './parts.ts';
 import { frameAnsi, frameSvg, frameText } from './picture.ts';
 import { isTyping } from './routing.ts';
@@ -127,13 +126,13 @@ function createInput(controller: Controller, keys: KeyMap, mouse: ReturnType<typ
 }
 
 /** What the terminal shows outside of the frame: title, bell and notification. */
-function createOutsider({ settings, label, folder, now }: TuiDeps, terminal: TerminalSession) {
+function createOutsider({ settings, label, folder }: TuiDeps, terminal: TerminalSession) {
   let title = '';
   let wasRunning = false;
   let wasAsking = false;
   return (ui: UiState, view: ClusterView): void => {
     terminal.presenter.setMouse(ui.mouse);
-    const next = `drover ${label ?? folder}${view.running ? ` - ${runningText(view, now()) ?? 'applying'}` : ''}`;
+    const next = `drover ${label ?? folder}${view.running ? ` - ${sharePercent(view)} %` : ''}`;
     if (next !== title) terminal.setTitle(next);
     title = next;
     const ended = wasRunning && !view.running && view.outcome !== undefined;
@@ -146,6 +145,13 @@ function createOutsider({ settings, label, folder, now }: TuiDeps, terminal: Ter
     // Whoever looks at the screen sees it there.
     if (!ui.hasTerminalFocus) terminal.notify('drover', text);
   };
+}
+
+/** Steps that are over, of all of the plan. */
+function sharePercent({ steps }: ClusterView): number {
+  const all = Object.values(steps);
+  const over = all.filter(({ state }) => state !== 'waiting' && state !== 'running').length;
+  return all.length === 0 ? 0 : Math.floor((100 * over) / all.length);
 }
 
 function openingState({ settings, engine, files, stages }: TuiDeps, size: Size): UiState {

@@ -6,12 +6,14 @@ import { formatBytes, nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
 import type { Stops } from '../interrupt.ts';
 import { createRenderer, type Invocation, withEngine } from '../invocation.ts';
+import type { ScreenFlags } from '../screen-options.ts';
 import { printLines } from '../style.ts';
-import type { FileChoice, Simulation } from '../world.ts';
+import type { FileChoice, Simulation, World } from '../world.ts';
 import { converge } from './apply.ts';
 import { editFile } from './move.ts';
+import { canDraw, screenOptions } from './tui.ts';
 
-export interface DemoOptions {
+export interface DemoOptions extends ScreenFlags {
   /** Without the delays a person needs to follow. */
   readonly fast: boolean;
 }
@@ -23,7 +25,11 @@ const last = 'SIMULATION: nothing of this was real. For real nodes: `npm start` 
 const readMs = 900;
 
 /** The first tutorial on a simulated cluster: apply, apply again, data, move, status. Says so first and last. */
-export async function demo(invocation: Invocation, { fast }: DemoOptions): Promise<ExitCode> {
+export async function demo(invocation: Invocation, { fast, ...flags }: DemoOptions): Promise<ExitCode> {
+  const { openTuiDemo } = invocation.world;
+  if (openTuiDemo !== undefined && flags.plain !== true && !fast && canDraw(invocation)) {
+    return await demoOnScreen(invocation, flags, openTuiDemo);
+  }
   const simulation = await invocation.world.openSimulation(fast);
   label(invocation, first);
   say(invocation, explanation);
@@ -37,6 +43,20 @@ export async function demo(invocation: Invocation, { fast }: DemoOptions): Promi
   } finally {
     label(invocation, last);
   }
+}
+
+async function demoOnScreen(
+  invocation: Invocation,
+  { plain: _plain, stages: _stages, scale, ...options }: ScreenFlags,
+  open: NonNullable<World['openTuiDemo']>,
+): Promise<ExitCode> {
+  const [nodes = 0, containers = 0, eventsPerSecond = 0] = (scale ?? '').split(',').map(Number);
+  const { code, lines } = await open({
+    options: screenOptions(invocation, options),
+    ...(scale === undefined ? {} : { scale: { nodes, containers, eventsPerSecond } }),
+  });
+  for (const each of lines) invocation.world.terminal.out(`${each}\n`);
+  return code;
 }
 
 /** Also with --quiet and as JSON: nobody may take the rest for a real cluster's. */

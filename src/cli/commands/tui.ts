@@ -1,40 +1,50 @@
 import type { ExitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import type { Invocation } from '../invocation.ts';
+import type { ScreenFlags } from '../screen-options.ts';
 import type { FileChoice, TuiOptions } from '../world.ts';
 import { watch } from './apply.ts';
 import { overview } from './status.ts';
-
-export interface TuiFlags extends TuiOptions {
-  /** Lines in place of the screen. */
-  readonly plain: boolean;
-  /** Progress of a lab on its way up, to be shown first. */
-  readonly stages?: string;
-}
 
 /**
  * `drover` alone: the screen, where there is a terminal to draw on and to type into. Without one nothing is changed
  * silently: the status is printed. `--plain` is for people: it applies and watches, with a line for each event.
  */
-export async function tui(invocation: Invocation, { plain, stages, ...options }: TuiFlags): Promise<ExitCode> {
+export async function tui(
+  invocation: Invocation,
+  { plain = false, stages, scale: _, ...options }: ScreenFlags,
+): Promise<ExitCode> {
   const { world } = invocation;
-  if (invocation.options.json || invocation.options.quiet || world.openTui === undefined) return overview(invocation);
+  const { openTui } = world;
   const wantsLines = plain || world.env.INK_SCREEN_READER === 'true';
-  if (wantsLines) return (await findFiles(invocation)) === undefined ? overview(invocation) : watch(invocation);
-  if (!world.terminal.moving || world.terminal.ask === undefined) return overview(invocation);
-  const noColour = invocation.paint('x', 'strong') === 'x' ? { noColour: true as const } : {};
+  if (wantsLines && world.terminal.ask !== undefined && (await findFiles(invocation)) !== undefined) {
+    return watch(invocation);
+  }
+  if (wantsLines || openTui === undefined || !canDraw(invocation)) return overview(invocation);
   for (;;) {
     const files = stages === undefined ? await findFiles(invocation) : undefined;
-    const { code, lines, again } = await world.openTui({
+    const { code, lines, again } = await openTui({
       folder: world.resolvePath(world.cwd, invocation.options.directory ?? '.'),
       ...(files === undefined ? {} : { files }),
       ...(stages === undefined ? {} : { stages }),
-      options: { ...options, ...noColour },
+      options: screenOptions(invocation, options),
     });
     for (const each of lines) world.terminal.out(`${each}\n`);
     if (again !== true) return code;
   }
 }
+
+/** `--no-color` is said to the whole program. */
+export const screenOptions = ({ paint }: Invocation, options: TuiOptions): TuiOptions & { readonly noColour?: true } =>
+  paint('x', 'strong') === 'x' ? { ...options, noColour: true } : options;
+
+/** True where there is a terminal to draw on and somebody who types into it. */
+export const canDraw = ({ world, options }: Invocation): boolean =>
+  world.terminal.moving &&
+  world.terminal.ask !== undefined &&
+  !options.json &&
+  !options.quiet &&
+  world.env.INK_SCREEN_READER !== 'true';
 
 /** Undefined where the folder has none of the two; anything else that is wrong is said by `chooseFiles`. */
 async function findFiles({ world, options }: Invocation): Promise<FileChoice | undefined> {

@@ -117,7 +117,15 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'printPr
     case 'run-finished':
       memory.told = '';
       return endLines(event, memory, world);
+    // Said by the verbs themselves, or of use only where a screen shows them.
     case 'step-progress':
+    case 'figures':
+    case 'container-event':
+    case 'command':
+    case 'policy-changed':
+    case 'approval-wanted':
+    case 'approval-over':
+    case 'act-finished':
       return [];
   }
 }

@@ -1,0 +1,230 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { openEditor } from './cli/editor.ts';
+import { exitCode } from './cli/exit-code.ts';
+import { createRunJournal, type RunJournal } from './cli/run-journal.ts';
+import { sampleFiles } from './cli/samples.ts';
+import { createStageFeed } from './cli/stage-feed.ts';
+import { undoLast } from './cli/undo.ts';
+import type { FileChoice, TuiDemoRequest, TuiEnd, TuiRequest, World } from './cli/world.ts';
+import { applyFix } from './config/fix.ts';
+import { placeOfApplication } from './config/place.ts';
+import { readSettings } from './config/settings-file.ts';
+import type { AppName, ConfigProblem, NodeName } from './model/config.ts';
+import { AppError } from './model/errors.ts';
+import type { TuiDeps, TuiSettings } from './tui/deps.ts';
+import { checkKeys } from './tui/keymap.ts';
+import { registry } from './tui/parts.ts';
+import { runTui } from './tui/run-tui.ts';
+import { mergeSettings, themeOf } from './tui/settings.ts';
+import { themeNames } from './tui/theme.ts';
+
+// The screen on real nodes, or in front of a lab that is on its way: where its parts and the world are put together.
+
+/** What only main.ts can give: everything that belongs to the process. */
+export interface TuiProcess
+  extends Pick<TuiDeps, 'stdin' | 'stdout' | 'onSignal' | 'onEnd' | 'onContinue' | 'suspend'> {
+  readonly world: World;
+  readonly stateFolder: string;
+  /** Folder of the package: tutorials and schemas are in it. */
+  readonly packageFolder: string;
+}
+
+/** Opens the screen for the files, for a folder without any, or for a lab's stages. Throws `usage` for a wrong theme. */
+export async function openTui(request: TuiRequest, process: TuiProcess): Promise<TuiEnd> {
+  const { world } = process;
+  const { settings, problems } = await readUserSettings(request, world);
+  const { files, folder, stages } = request;
+  const notes: string[] = [];
+  const engine = await world.openEngine(files ?? usualFiles(folder), {
+    asks: true,
+    policy: settings.asksFirst || settings.isReadOnly ? 'ask' : 'on-save',
+    isReadOnly: settings.isReadOnly,
+    onNote: (text) => notes.push(text),
+  });
+  const journal = createRunJournal(process.stateFolder);
+  const forget = files === undefined ? undefined : journal.listen(engine, files, world);
+  const feed = stages === undefined ? undefined : createStageFeed(stages);
+  try {
+    const { lines, how } = await runTui({
+      ...processParts(process),
+      engine,
+      settings,
+      folder,
+      ...(files === undefined ? {} : { files }),
+      ...(feed === undefined ? {} : { stages: feed }),
+      ...fileActs(request, world),
+      save: (name, text) => saveIn(join(process.stateFolder, 'screens'), name, text),
+      readHistory: journal.read,
+      undo: () => undoWith(journal, files, world),
+      writeSample: (sample) => writeSample(folder, sample, process),
+      simulate: (withTerminal) => withTerminal(() => simulate(process)),
+    });
+    const wrong = problems.length === 0 ? [] : world.printProblems(problems).trimEnd().split('\n');
+    const end = { code: await endOf(feed), lines: [...lines, ...new Set(notes), ...wrong] };
+    // A lab that is up is somebody else's to open.
+    return how === 'again' && feed === undefined ? { ...end, again: true } : end;
+  } finally {
+    feed?.close();
+    await forget?.();
+    await engine.close();
+  }
+}
+
+/** Where the two files would be; nothing reads them before they are there. */
+const usualFiles = (folder: string): FileChoice => ({
+  application: join(folder, 'application.yml'),
+  deployment: join(folder, 'deployment.yml'),
+});
+
+/** Only those: the rest of `process` is not the screen's affair. */
+function processParts({ world, stdin, stdout, onSignal, onEnd, onContinue, suspend }: TuiProcess) {
+  return {
+    version: world.version,
+    now: world.now,
+    env: world.env,
+    logBug: world.logBug,
+    stdin,
+    stdout,
+    onSignal,
+    suspend,
+    ...(onEnd === undefined ? {} : { onEnd }),
+    ...(onContinue === undefined ? {} : { onContinue }),
+  };
+}
+
+/** 0: the lab is up; 130: somebody left before. */
+async function endOf(feed: ReturnType<typeof createStageFeed> | undefined): Promise<TuiEnd['code']> {
+  if (feed === undefined) return exitCode.done;
+  const ended = await Promise.race([feed.ended, Promise.resolve(undefined)]);
+  if (ended === undefined) return exitCode.cancelled;
+  return ended.code === 0 ? exitCode.done : exitCode.failed;
+}
+
+/** What is read and written of the user's files. */
+function fileActs({ files }: Pick<TuiRequest, 'files'>, world: World) {
+  const need = (): FileChoice => {
+    if (files !== undefined) return files;
+    throw new AppError('usage', 'cannot edit the files: this folder has none');
+  };
+  return {
+    readFile: world.readText,
+    openEditor: (file: string, line?: number, column?: number) =>
+      openEditor(
+        { file, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }) },
+        world.env,
+      ),
+    move: (apps: readonly AppName[], node: NodeName) => moveAll(need().deployment, apps, node, world),
+    fix: async (problem: ConfigProblem): Promise<string> => {
+      const { fix, file } = problem;
+      if (fix === undefined) throw new AppError('usage', `cannot fix it: nothing is known for sure in "${file}"`);
+      const edited = applyFix(await world.readText(file), fix);
+      if ('problem' in edited) throw new AppError('usage', `cannot fix "${file}": ${edited.problem}`);
+      await world.replaceText(file, edited.text);
+      return `${file}:${fix.line}: ${fix.label}`;
+    },
+    placeOf: async (app: AppName) => {
+      const { application } = need();
+      const place = placeOfApplication(await world.readText(application), app);
+      return { file: application, ...(place ?? { line: 1, column: 1 }) };
+    },
+  };
+}
+
+/** One write for all of them: between two, the watcher would see a half-finished wish. */
+async function moveAll(file: string, apps: readonly AppName[], node: NodeName, world: World): Promise<void> {
+  let text = await world.readText(file);
+  for (const app of apps) {
+    const edited = await world.moveApplication(text, app, node);
+    if ('problem' in edited) {
+      throw new AppError('usage', `cannot move "${app}" in "${file}": ${edited.problem}`, {
+        hint: 'change the file by hand: press e',
+      });
+    }
+    text = edited.text;
+  }
+  await world.replaceText(file, text);
+}
+
+async function undoWith(journal: RunJournal, files: FileChoice | undefined, world: World): Promise<string> {
+  if (files === undefined) throw new AppError('usage', 'cannot undo anything: this folder has no files');
+  return undoLast(journal, files, world);
+}
+
+async function readUserSettings(
+  { options = {} }: Pick<TuiDemoRequest, 'options'>,
+  world: World,
+): Promise<{ readonly settings: TuiSettings; readonly problems: readonly ConfigProblem[] }> {
+  if (options.theme !== undefined && themeOf(options.theme) === undefined) {
+    throw new AppError('usage', `cannot use the theme "${options.theme}": there is none of that name`, {
+      hint: `choose one of ${themeNames.join(', ')}`,
+    });
+  }
+  const path = join(world.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'drover', 'config.yml');
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return { settings: mergeSettings(undefined, world.env, options), problems: [] };
+  const read = readSettings(text, path);
+  const keys = checkKeys(read.settings.keys, registry).map(
+    ({ action, message }): ConfigProblem => ({
+      file: path,
+      path: `keys/${action}`,
+      message,
+      ...read.settings.keyPlaces[action],
+    }),
+  );
+  const settings = { ...mergeSettings(read.settings, world.env, options), settingsFile: path };
+  return { settings, problems: [...read.problems, ...keys] };
+}
+
+async function saveIn(folder: string, name: string, text: string): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, name);
+  await writeFile(path, text, { mode: 0o600 });
+  return path;
+}
+
+/** Never over a file that is there. */
+async function writeSample(
+  folder: string,
+  sample: 'sample' | 'tutorial',
+  { packageFolder }: TuiProcess,
+): Promise<void> {
+  const schemas = join(packageFolder, 'src', 'config', 'schema');
+  const tutorial = join(packageFolder, 'tutorials', 'mongodb', '3-data-moves');
+  const own = sampleFiles(schemas);
+  for (const name of Object.keys(own)) {
+    const text =
+      sample === 'sample'
+        ? (own[name] ?? '')
+        : (await readFile(join(tutorial, name), 'utf8')).replace('../../../src/config/schema', schemas);
+    await writeFile(join(folder, name), text, { flag: 'wx' });
+  }
+}
+
+/** The simulated cluster on the same terminal; comes back when it is left. */
+async function simulate(process: TuiProcess): Promise<void> {
+  await openTuiDemo({}, process);
+}
+
+/** The screen on nodes that are not there: nothing outside of this process is touched but the settings file, read. */
+export async function openTuiDemo(request: TuiDemoRequest, process: TuiProcess): Promise<TuiEnd> {
+  const { createTuiSimulation } = await import('./demo/tui-simulation.ts');
+  const { settings, problems } = await readUserSettings(request, process.world);
+  const { scale } = request;
+  const simulation = createTuiSimulation(scale === undefined ? {} : { scale });
+  try {
+    const { lines } = await runTui({
+      ...processParts(process),
+      ...simulation,
+      settings,
+      openEditor: simulation.openEditorWith(fileActs({}, process.world).openEditor),
+      save: (name, text) => saveIn(join(process.stateFolder, 'screens'), name, text),
+    });
+    const wrong = problems.length === 0 ? [] : process.world.printProblems(problems).trimEnd().split('\n');
+    return { code: exitCode.done, lines: [...lines.map((each) => `SIMULATION: ${each}`), ...wrong] };
+  } finally {
+    simulation.end();
+    await simulation.engine.close();
+  }
+}
