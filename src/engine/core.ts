@@ -23,6 +23,7 @@ export function createCore(deps: EngineDeps) {
   let revision: string | undefined;
   let lastPlan: Plan | undefined;
   let cancelRun = () => {};
+  const acts = new Set<Promise<unknown>>();
 
   const emitIn = (run: number) => (event: EngineEventBody) => {
     if (event.type === 'config-loaded') {
@@ -87,9 +88,24 @@ export function createCore(deps: EngineDeps) {
     input.emit({ type: 'plan-made', plan, forecasts });
     return { config, state, plan, forecasts };
   };
+  /** A container that is being restarted is not drift: nothing is planned or run before it is over. */
+  const actsOver = async (): Promise<void> => {
+    while (acts.size > 0) await Promise.allSettled([...acts]);
+  };
+  const act = async <T>(work: () => Promise<T>): Promise<T> => {
+    const doing = work();
+    acts.add(doing);
+    try {
+      return await doing;
+    } finally {
+      acts.delete(doing);
+    }
+  };
   return {
     deps,
     store,
+    act,
+    actsOver,
     clusters,
     memory,
     nextRun,
@@ -104,6 +120,8 @@ export function createCore(deps: EngineDeps) {
     planConfig,
     lastPlan: () => lastPlan,
     isRunning: () => store.getSnapshot().running,
+    /** The containers are being changed on purpose. */
+    isBusy: () => store.getSnapshot().running || acts.size > 0,
     cancel: () => cancelRun(),
     /** Plans leave this application out until it is resumed, or the files change. */
     pauseApp: (app: AppName): void => void paused.add(app),

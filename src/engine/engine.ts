@@ -5,7 +5,7 @@ import { type Core, createCore } from './core.ts';
 import { observeAll } from './look.ts';
 import { createMonitor, type Monitor } from './monitor.ts';
 import { readLogs } from './read-logs.ts';
-import type { Engine, EngineCommand, EngineDeps } from './types.ts';
+import type { Acts, Engine, EngineCommand, EngineDeps } from './types.ts';
 import { createWatch, type Watch } from './watch.ts';
 
 /** Never aborted: for callers that give no soft signal. */
@@ -19,8 +19,14 @@ export function createEngine(deps: EngineDeps): Engine {
     deps,
     clusterOf: clusters.get,
     emit: core.emitIn(0),
-    run: (config, signals, refuses) => core.runConfig(config, core.nextRun(), signals, refuses),
-    plan: planConfig,
+    run: async (config, signals, refuses) => {
+      await core.actsOver();
+      return await core.runConfig(config, core.nextRun(), signals, refuses);
+    },
+    plan: async (config, signal) => {
+      await core.actsOver();
+      return await planConfig(config, signal);
+    },
   });
   const monitor = createMonitor(core, watch.drift);
   const background = createBackground(core, watch, monitor);
@@ -40,20 +46,34 @@ export function createEngine(deps: EngineDeps): Engine {
     watch: (signal, soft = never) => watch.start(signal, soft),
     monitor: monitor.run,
     logs: (app, options, signal) => readLogs(app, options, { load: deps.load, clusterOf: clusters.get }, signal),
-    acts: createActs({
-      deps,
-      config: () => configInForce(deps.load, () => store.getSnapshot().config),
-      clusterOf: clusters.get,
-      observe: (config, signal) => observeAll(inputFor(config, 0), signal),
-      emit: core.emitIn(0),
-      pauseApp: core.pauseApp,
-      resumeApp: core.resumeApp,
-    }),
+    acts: apart(
+      core,
+      createActs({
+        deps,
+        config: () => configInForce(deps.load, () => store.getSnapshot().config),
+        clusterOf: clusters.get,
+        observe: (config, signal) => observeAll(inputFor(config, 0), signal),
+        emit: core.emitIn(0),
+        pauseApp: core.pauseApp,
+        resumeApp: core.resumeApp,
+      }),
+    ),
     send: background.send,
     close: async () => {
       await background.close();
       await clusters.close();
     },
+  };
+}
+
+/** Runs wait for what stops and starts containers; what only reads, or takes a snapshot, is in nobody's way. */
+function apart({ act }: Core, acts: Acts): Acts {
+  return {
+    ...acts,
+    restart: (app, signal) => act(() => acts.restart(app, signal)),
+    stop: (app, signal) => act(() => acts.stop(app, signal)),
+    start: (app, signal) => act(() => acts.start(app, signal)),
+    rollBack: (app, snapshot, signal) => act(() => acts.rollBack(app, snapshot, signal)),
   };
 }
 

@@ -69,6 +69,8 @@ export function createMonitor(core: Core, drifted: () => void): Monitor {
       const forget = core.store.onEvent((event) => {
         if (event.type === 'config-loaded') follow(event.config);
         if (event.type === 'run-finished') renewal.resume();
+        // The act is told before it is quite over.
+        if (event.type === 'act-finished') void core.actsOver().then(renewal.resume);
       });
       isOn = true;
       try {
@@ -103,7 +105,7 @@ const aborted = (signal: AbortSignal): Promise<void> =>
 interface Renewal {
   /** Something was seen that the plan depends on. */
   changed(): void;
-  /** A run is over: what was put off is done now. */
+  /** A run or an act is over: what was put off is done now. */
   resume(): void;
   readonly ended: Promise<void>;
 }
@@ -116,14 +118,14 @@ function createRenewal(core: Core, drifted: () => void, signal: AbortSignal): Re
 
   const loop = async (): Promise<void> => {
     while (!signal.aborted) {
-      if (!isDirty || core.isRunning()) {
+      if (!isDirty || core.isBusy()) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
         continue;
       }
       await core.deps.sleep(renewAfterMs, signal).catch(() => undefined);
-      if (signal.aborted || core.isRunning()) continue;
+      if (signal.aborted || core.isBusy()) continue;
       isDirty = false;
       // A plan that cannot be made or told is made at the next change; nothing depends on this one.
       if (await renewPlan(core, signal).catch(() => false)) drifted();
@@ -149,7 +151,7 @@ async function renewPlan(core: Core, signal: AbortSignal): Promise<boolean> {
   if (before !== undefined && JSON.stringify(before) === JSON.stringify(plan)) return false;
   const forecasts = await forecastsOf(core, config, plan, state, signal);
   // Whoever was quicker knows better.
-  if (signal.aborted || core.isRunning() || core.lastPlan() !== before) return false;
+  if (signal.aborted || core.isBusy() || core.lastPlan() !== before) return false;
   if (core.store.getSnapshot().config !== config) return false;
   core.emitOutside({ type: 'plan-made', plan, forecasts });
   return true;

@@ -4,6 +4,7 @@ import type { Cluster, NodeClient } from '../engine/node-client.ts';
 import type { Container } from '../model/cluster.ts';
 import type { Config, NodeName, NodeSettings, Settings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { withCommandLog } from './command-log.ts';
 import { createDockerRuntime } from './docker-runtime.ts';
 import { createFigures } from './figures.ts';
 import { createNodeMutex } from './node-mutex.ts';
@@ -41,7 +42,7 @@ export function createCluster(config: Config, options: ConnectOptions): Cluster 
     return { connection, meshAddress: meshAddressOf(name, settingsOf(config, name), connection) };
   };
 
-  return {
+  const cluster: Cluster = {
     async node(name, signal) {
       const { connection, meshAddress } = await end(name, signal);
       const client = clients.get(connection) ?? createNodeClient(connection, settings, meshAddress);
@@ -53,6 +54,7 @@ export function createCluster(config: Config, options: ConnectOptions): Cluster 
       await Promise.allSettled([...sources.values()].map((source) => source.close()));
     },
   };
+  return options.onCommand === undefined ? cluster : withCommandLog(cluster, options.onCommand);
 }
 
 /** One node behind the engine's interface, on a connection that is there. */

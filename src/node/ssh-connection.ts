@@ -50,6 +50,8 @@ export interface ConnectOptions {
   readonly commandMs?: number;
   /** Things worth a line that are not failures: no ssh program on this machine, a key that cannot be read. */
   readonly onNote?: (text: string) => void;
+  /** Each change of a node before it is made, as a line without secrets; `createCluster` tells it. */
+  readonly onCommand?: (node: string, text: string) => void;
   /** Environment of this process: HOME, USER, SSH_AUTH_SOCK, PATH. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }

@@ -1,0 +1,211 @@
+import type {
+  Cluster,
+  ContainerRuntime,
+  NetworkControl,
+  NodeClient,
+  SendSource,
+  TransferRequest,
+  VolumeProperties,
+  VolumeStore,
+} from '../engine/node-client.ts';
+import type { ContainerSpec, PortKey } from '../model/cluster.ts';
+import type { NodeName } from '../model/config.ts';
+import { containerName, printImage, properties } from '../model/names.ts';
+import { printCommand } from './command.ts';
+
+/** Hears what is about to be changed on a node, as a line a person could type there. */
+export type OnCommand = (node: NodeName, text: string) => void;
+
+/**
+ * The same cluster, which tells each change before it is made. The lines are what the commands come to: some of them
+ * run in a script that looks first, and Docker is asked through its API. Environments are left out.
+ */
+export function withCommandLog(cluster: Cluster, onCommand: OnCommand): Cluster {
+  const clients = new WeakMap<NodeClient, NodeClient>();
+  return {
+    ...cluster,
+    node: async (name, signal) => {
+      const client = await cluster.node(name, signal);
+      const found = clients.get(client) ?? loggedClient(client, (text) => onCommand(name, text));
+      clients.set(client, found);
+      return found;
+    },
+    transfer: (request, progress, signal) => {
+      onCommand(request.from, describeTransfer(request));
+      return cluster.transfer(request, progress, signal);
+    },
+  };
+}
+
+type Say = (text: string) => void;
+
+function loggedClient(client: NodeClient, say: Say): NodeClient {
+  return {
+    ...client,
+    containers: loggedContainers(client.containers, say),
+    volumes: loggedVolumes(client.volumes, say),
+    network: loggedNetwork(client.network, say),
+  };
+}
+
+const line = (...words: readonly (string | undefined)[]): string =>
+  printCommand(words.filter((word) => word !== undefined));
+
+function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime {
+  return {
+    ...runtime,
+    pull: (image, progress, signal) => {
+      say(line('docker', 'pull', printImage(image)));
+      return runtime.pull(image, progress, signal);
+    },
+    importImage: (tar, signal) => {
+      say('docker load');
+      return runtime.importImage(tar, signal);
+    },
+    create: (spec, directories, signal) => {
+      say(describeCreate(spec, directories));
+      return runtime.create(spec, directories, signal);
+    },
+    start: (app, signal) => {
+      say(line('docker', 'start', containerName(app)));
+      return runtime.start(app, signal);
+    },
+    stop: (app, graceMs, signal) => {
+      say(line('docker', 'stop', '--time', String(Math.ceil(graceMs / 1000)), containerName(app)));
+      return runtime.stop(app, graceMs, signal);
+    },
+    remove: (app, signal) => {
+      say(line('docker', 'rm', '-v', containerName(app)));
+      return runtime.remove(app, signal);
+    },
+    exec: (app, options, signal) => {
+      // What somebody types into a program is nobody else's business; that it was started is.
+      say(line('docker', 'exec', options.tty ? '-it' : '-i', containerName(app), options.command?.[0] ?? 'sh'));
+      return runtime.exec(app, options, signal);
+    },
+  };
+}
+
+function describeCreate(spec: ContainerSpec, directories: Readonly<Record<string, string>>): string {
+  const restart = spec.restartPolicy;
+  const retries = restart.name === 'on-failure' ? `:${restart.maximumRetryCount ?? 0}` : '';
+  return line(
+    ...['docker', 'create', '--name', containerName(spec.application)],
+    ...spec.ports.flatMap(({ external, internal, protocol }) => ['-p', `${external}:${internal}/${protocol}`]),
+    ...spec.mounts.flatMap(({ volume, mountpoint }) => ['-v', `${directories[volume] ?? volume}:${mountpoint}`]),
+    ...(spec.memoryLimitBytes === undefined ? [] : ['--memory', String(spec.memoryLimitBytes)]),
+    ...(spec.cpuShares === undefined ? [] : ['--cpu-shares', String(spec.cpuShares)]),
+    ...['--restart', restart.name === 'never' ? 'no' : `${restart.name}${retries}`],
+    spec.image,
+  );
+}
+
+function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
+  const zfs = (...words: readonly (string | undefined)[]): void => say(line('zfs', ...words));
+  return {
+    ...store,
+    // Methods of the store call each other.
+    datasetName: (volume, app) => store.datasetName(volume, app),
+    create: (volume, app, limitBytes, signal) => {
+      const limit = limitBytes === undefined ? [] : ['-o', `refquota=${limitBytes}`];
+      zfs('create', '-o', 'canmount=noauto', ...limit, store.datasetName(volume, app));
+      return store.create(volume, app, limitBytes, signal);
+    },
+    setLimit: (dataset, limitBytes, signal) => {
+      zfs('set', `refquota=${limitBytes ?? 'none'}`, dataset);
+      return store.setLimit(dataset, limitBytes, signal);
+    },
+    setProperties: (dataset, expected, next, signal) => {
+      zfs('set', ...assignments(next), dataset);
+      return store.setProperties(dataset, expected, next, signal);
+    },
+    mount: (dataset, signal) => {
+      zfs('mount', dataset);
+      return store.mount(dataset, signal);
+    },
+    unmount: (dataset, signal) => {
+      zfs('unmount', dataset);
+      return store.unmount(dataset, signal);
+    },
+    snapshot: (dataset, name, signal) => {
+      zfs('snapshot', mark(dataset, name));
+      return store.snapshot(dataset, name, signal);
+    },
+    destroySnapshot: (dataset, name, signal) => {
+      zfs('destroy', mark(dataset, name));
+      return store.destroySnapshot(dataset, name, signal);
+    },
+    hold: (dataset, snapshot, tag, signal) => {
+      zfs('hold', tag, mark(dataset, snapshot));
+      return store.hold(dataset, snapshot, tag, signal);
+    },
+    releaseHold: (dataset, snapshot, tag, signal) => {
+      zfs('release', tag, mark(dataset, snapshot));
+      return store.releaseHold(dataset, snapshot, tag, signal);
+    },
+    bookmark: (dataset, snapshot, bookmark, signal) => {
+      zfs('bookmark', mark(dataset, snapshot), mark(dataset, bookmark, '#'));
+      return store.bookmark(dataset, snapshot, bookmark, signal);
+    },
+    destroyBookmark: (dataset, bookmark, signal) => {
+      zfs('destroy', mark(dataset, bookmark, '#'));
+      return store.destroyBookmark(dataset, bookmark, signal);
+    },
+    abortReceive: (dataset, signal) => {
+      zfs('receive', '-A', dataset);
+      return store.abortReceive(dataset, signal);
+    },
+    clone: (dataset, snapshot, target, signal) => {
+      zfs('clone', '-o', 'readonly=on', '-o', 'canmount=noauto', mark(dataset, snapshot), target);
+      return store.clone(dataset, snapshot, target, signal);
+    },
+    swap: (dataset, target, retiredAs, signal) => {
+      say(`zfs program: ${line(target)} takes the place of ${line(dataset)}`);
+      return store.swap(dataset, target, retiredAs, signal);
+    },
+  };
+}
+
+const mark = (dataset: string, name: string, sign = '@'): string => `${dataset}${sign}${name.replace(/^[@#]/, '')}`;
+
+function assignments(next: VolumeProperties): readonly string[] {
+  const named = [
+    [properties.volume, next.volume],
+    [properties.role, next.role],
+    [properties.owner, next.owner],
+    [properties.epoch, next.epoch],
+    [properties.application, next.application],
+  ] as const;
+  return named.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
+}
+
+function loggedNetwork(network: NetworkControl, say: Say): NetworkControl {
+  const ports = (keys: readonly PortKey[]): string => keys.map(({ port, protocol }) => `${port}/${protocol}`).join(' ');
+  return {
+    ...network,
+    replace: (table, dropHolds, signal) => {
+      const forwards = table.proxies.map(({ port, protocol, address }) => `${port}/${protocol}->${address}`).join(' ');
+      say(`nft -f: table inet drover${forwards === '' ? ', no forwards' : ` forwards ${forwards}`}`);
+      return network.replace(table, dropHolds, signal);
+    },
+    hold: (keys, timeoutMs, signal) => {
+      say(`nft add element inet drover: hold ${ports(keys)} for ${timeoutMs} ms`);
+      return network.hold(keys, timeoutMs, signal);
+    },
+    dropHolds: (keys, signal) => {
+      say(`nft delete element inet drover: hold ${ports(keys)}`);
+      return network.dropHolds(keys, signal);
+    },
+  };
+}
+
+function describeTransfer({ source, dataset, to }: TransferRequest): string {
+  return `${describeSend(source)} | ssh ${line(to)} ${line('zfs', 'receive', '-s', '-u', dataset)}`;
+}
+
+/** A resume token is long and says nothing to anybody. */
+function describeSend(source: SendSource): string {
+  if (source.kind === 'resume') return 'zfs send -t TOKEN';
+  const base = source.base === undefined ? [] : ['-i', source.base];
+  return line('zfs', 'send', ...base, mark(source.dataset, source.snapshot));
+}
