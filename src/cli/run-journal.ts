@@ -1,0 +1,174 @@
+import { appendFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Engine } from '../engine/types.ts';
+import type { Config } from '../model/config.ts';
+import type { EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
+import type { RunRecord } from '../model/history.ts';
+import type { StepId } from '../model/plan.ts';
+import { describeAction, describeOutcome, namesOf } from '../view/wording.ts';
+import type { FileChoice, World } from './world.ts';
+
+/** The newest runs are kept, of all deployments together. */
+const kept = 200;
+
+/**
+ * What earlier runs did, with the texts of the files they went by. Environments may hold passwords, therefore only the
+ * user may read it (mode 0600, in a folder of mode 0700).
+ */
+export interface RunJournal {
+  /** Oldest first; only of the files with this key (`journalKey`) where one is given. */
+  read(key?: string): Promise<readonly RunRecord[]>;
+  /** Writes a record for each run of this engine that does something; the returned function ends that. */
+  listen(engine: Pick<Engine, 'onEvent'>, files: FileChoice, world: JournalWorld): () => Promise<void>;
+}
+
+export type JournalWorld = Pick<World, 'readText' | 'cwd'>;
+
+/** Which files a record is about: the same key means the same files, from whatever folder they were named. */
+export function journalKey(files: Pick<FileChoice, 'application' | 'deployment'>, { cwd }: Pick<World, 'cwd'>): string {
+  return [files.application, files.deployment].map((path) => resolve(cwd, path)).join('\n');
+}
+
+type Stored = RunRecord & { readonly key: string };
+
+/** JSON lines below the folder for state. */
+export function createRunJournal(folder: string): RunJournal {
+  const file = join(folder, 'runs.jsonl');
+  let writing = Promise.resolve();
+  const append = (record: Stored): void => {
+    // A history that cannot be written must not make a run a failure.
+    writing = writing.then(() => write(folder, file, record)).catch(() => undefined);
+  };
+  return {
+    read: async (key) => {
+      const all = await readAll(file);
+      return all.filter((one) => key === undefined || one.key === key).map(({ key: _key, ...record }) => record);
+    },
+    listen: (engine, files, world) => {
+      const key = journalKey(files, world);
+      const gathering = new Set<Promise<void>>();
+      const recorder = createRecorder(() => readTexts(files, world));
+      const forget = engine.onEvent((event) => {
+        const record = recorder(event);
+        if (record === undefined) return;
+        const gathered: Promise<void> = record
+          .then((done) => append({ ...done, key }))
+          .finally(() => gathering.delete(gathered));
+        gathering.add(gathered);
+      });
+      return async () => {
+        forget();
+        await Promise.all(gathering);
+        await writing;
+      };
+    },
+  };
+}
+
+async function readAll(file: string): Promise<readonly Stored[]> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text.split('\n').flatMap(parseRecord).slice(-kept);
+}
+
+/** A line that a power cut left half written is no reason to fail. */
+function parseRecord(text: string): Stored[] {
+  try {
+    // We wrote it; a line that parses is whole.
+    return [JSON.parse(text) as Stored];
+  } catch {
+    return [];
+  }
+}
+
+async function write(folder: string, file: string, record: Stored): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await appendFile(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+  // Seldom, and not at every run: what is cut off is read by nobody meanwhile.
+  if (lines.length < kept * 1.5) return;
+  const fresh = `${file}.${record.id}.tmp`;
+  try {
+    const handle = await open(fresh, 'wx', 0o600);
+    try {
+      await handle.writeFile(`${lines.slice(-kept).join('\n')}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(fresh, file);
+  } finally {
+    await rm(fresh, { force: true });
+  }
+}
+
+async function readTexts(files: FileChoice, { readText }: JournalWorld): Promise<RunRecord['files']> {
+  const [application, deployment] = await Promise.all(
+    [files.application, files.deployment].map((path) => readText(path).catch(() => '')),
+  );
+  return { application: application ?? '', deployment: deployment ?? '' };
+}
+
+interface Run {
+  readonly number: number;
+  readonly startedAt: number;
+  readonly revision: string;
+  /** As they were when it began: they may be saved again while it runs. */
+  readonly texts: Promise<RunRecord['files']>;
+  readonly titles: Map<StepId, string>;
+  readonly steps: Map<StepId, RunRecord['steps'][number]>;
+  readonly receipts: MoveReceipt[];
+}
+
+/** Follows the events; gives a record at the end of each run that did something. */
+function createRecorder(
+  texts: () => Promise<RunRecord['files']>,
+): (event: EngineEvent) => Promise<RunRecord> | undefined {
+  let config: Config | undefined;
+  let run: Run | undefined;
+  return (event) => {
+    if (event.type === 'config-loaded') config = event.config;
+    if (event.type === 'run-started') run = startRun(event, texts());
+    if (run === undefined || event.run !== run.number) return undefined;
+    if (event.type === 'plan-made') {
+      for (const { id, action } of event.plan.steps) run.titles.set(id, describeAction(action, namesOf(config)));
+    }
+    if (event.type === 'step-finished') noteStep(run, event);
+    if (event.type === 'move-finished') run.receipts.push(event.receipt);
+    if (event.type !== 'run-finished') return undefined;
+    const ended = run;
+    run = undefined;
+    return ended.steps.size === 0 ? undefined : toRecord(ended, event, config);
+  };
+}
+
+function startRun(
+  { run, at, revision }: Extract<EngineEvent, { type: 'run-started' }>,
+  texts: Promise<RunRecord['files']>,
+): Run {
+  return { number: run, startedAt: at, revision, texts, titles: new Map(), steps: new Map(), receipts: [] };
+}
+
+function noteStep(run: Run, { step, outcome }: Extract<EngineEvent, { type: 'step-finished' }>): void {
+  if (outcome.result === 'skipped') return;
+  const took = 'durationMs' in outcome ? { durationMs: outcome.durationMs } : {};
+  run.steps.set(step, { text: run.titles.get(step) ?? step, result: outcome.result, ...took });
+}
+
+async function toRecord(
+  run: Run,
+  { at, outcome }: { readonly at: number; readonly outcome: RunOutcome },
+  config: Config | undefined,
+): Promise<RunRecord> {
+  return {
+    id: new Date(run.startedAt).toISOString().replaceAll(/[-:Z]/g, '').replace('T', '-').replace('.', '-'),
+    startedAt: run.startedAt,
+    endedAt: at,
+    revision: run.revision,
+    result: outcome.result,
+    summary: describeOutcome(outcome, at - run.startedAt),
+    steps: [...run.steps.values()],
+    receipts: run.receipts,
+    deployment: config?.deployment ?? {},
+    files: await run.texts,
+  };
+}
