@@ -51,6 +51,7 @@ export function newContainer(
     writtenUntilMs: nowMs,
     lines: [],
     chattered: 0,
+    bound: {},
   };
 }
 
