@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Simulation, TuiEnd, World } from './cli/world.ts';
+import type { Simulation, World } from './cli/world.ts';
 import { loadConfig } from './config/load.ts';
-import type { ScreenOutside } from './demo/open-screen.ts';
 import { createEngine } from './engine/engine.ts';
 import type { LoadResult } from './model/config.ts';
 import { nodeOf } from './model/config.ts';
 import { createMemoryCluster } from './node/memory-cluster.ts';
 import type { MemoryImage, MemorySeed } from './node/memory-types.ts';
-import type { TuiSettings } from './tui/deps.ts';
 
 // The second place, beside main.ts, where everything is put together: the same engine on nodes that are not there.
 // Texts and not files, so that it works from an installed package, in any folder.
@@ -109,10 +107,4 @@ export function createSimulation(outside: World, fast: boolean): Simulation {
     },
     pause: (ms, signal) => (fast ? Promise.resolve() : sleep(ms, undefined, { signal })),
   };
-}
-
-/** The screen on a richer simulation: three nodes, nine applications, some of them not well. Until it is left. */
-export async function openTuiSimulation(outside: ScreenOutside, settings?: TuiSettings): Promise<TuiEnd> {
-  // The lines above need neither Ink nor React.
-  return (await import('./demo/open-screen.ts')).openScreen(outside, settings);
 }

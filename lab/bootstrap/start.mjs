@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { labSupport } from '../support.mjs';
 import { ensureBuilt, ensurePackages, program } from './prepare.mjs';
 import { hand, keep, root, wasInterrupted } from './run.mjs';
+import { screenOf, startOnScreen, wantsScreen } from './screen.mjs';
 
 const say = (text = '') => process.stdout.write(`${text}\n`);
 // A lab in a namespace of its own (DROVER_LAB=NAME) is reached from inside it only.
@@ -22,6 +23,7 @@ export async function start() {
   if (!support.ok) return withoutLab(support.reason, ensureBuilt);
   await ensureBuilt();
   await ensurePackages();
+  if (wantsScreen()) return startWithScreen();
   const up = await hand(process.execPath, [join(root, 'lab', 'lab.mjs'), 'up']);
   if (up !== 0 || wasInterrupted()) return up || 130;
   say();
@@ -31,6 +33,18 @@ export async function start() {
   const status = await drover('status', '-C', folder);
   await sayWhatNext();
   return status;
+}
+
+/** The same on a screen: the stages of the lab while it comes up, then its nodes, with the tutorial applied to them. */
+function startWithScreen() {
+  return startOnScreen({
+    screen: (stages) => screenOf(program, ['-C', folder, '--stages', stages]),
+    after: async () => {
+      const shown = await screenOf(program, ['-C', folder]);
+      await sayWhatNext();
+      return shown;
+    },
+  });
 }
 
 /** The reason names the other way to real nodes; until then a simulated cluster shows what would happen on them. */
