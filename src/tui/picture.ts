@@ -40,7 +40,7 @@ export function frameSvg(rows: readonly string[], { title, columns, isLight = fa
     `<rect width="${width}" height="${height}" rx="8" fill="${colours.background}" stroke="${colours.frame}"/>`,
     lights,
     `<text x="${width / 2}" y="${titleHeight / 2 + 5}" text-anchor="middle" fill="${colours.foreground}">${escapeXml(title)}</text>`,
-    `<g transform="translate(${margin} ${titleHeight})">`,
+    `<g transform="translate(${margin} ${titleHeight})" xml:space="preserve">`,
     ...rows.map((row, i) => drawRow(row, i, isLight)).filter((drawn) => drawn !== ''),
     '</g>',
     '</svg>',

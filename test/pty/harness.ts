@@ -84,6 +84,8 @@ export interface PtyProgram {
   /** To the program itself, not to the shell around it. */
   readonly kill: (signal: NodeJS.Signals) => void;
   readonly pid: () => number;
+  /** The terminal goes away, as when a window is closed or a connection breaks. */
+  readonly hangUp: () => void;
   readonly exit: Promise<PtyExit>;
   /** `stty -a` without the size; `after` once the program ended. */
   readonly sttyBefore: () => string;
@@ -241,6 +243,11 @@ function connect(pty: IPty, terminal: Screen, folder: string): PtyProgram {
     resume: () => pty.resume(),
     kill: (signal) => process.kill(pid(), signal),
     pid,
+    hangUp: () => {
+      // Not in its types: closes our end of the pseudo-terminal.
+      const destroy: unknown = Reflect.get(pty, 'destroy');
+      if (typeof destroy === 'function') Reflect.apply(destroy, pty, []);
+    },
     exit,
     sttyBefore: () => withoutSize(read('before')),
     sttyAfter: () => withoutSize(read('after')),

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { PtyOptions, PtyProgram } from './harness.ts';
 import { bundleFixture, ptyMissing, startPty } from './harness.ts';
 
@@ -80,6 +80,18 @@ describe.skipIf(ptyMissing !== undefined)(`a terminal ${ptyMissing ?? ''}`, { ti
     program.kill(signal);
     expect(await program.exit).toEqual({ code });
     expectRestored(program);
+  });
+
+  it('that goes away ends the program, and nothing else goes wrong', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'drover-hang-'));
+    const errors = join(folder, 'errors');
+    const program = start(['sh', '-c', `exec ${process.execPath} ${fixture} 2>${errors}`]);
+    await program.waitFor('ready');
+    const pid = program.pid();
+    program.hangUp();
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), { timeout: 5000 });
+    expect(readFileSync(errors, 'utf8')).toBe('');
+    rmSync(folder, { recursive: true });
   });
 
   it('tells keys, pastes, clicks and the focus apart', async () => {

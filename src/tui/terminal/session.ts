@@ -1,5 +1,6 @@
 import type { ExecSession } from '../../engine/node-client.ts';
 import type { TtyInput, TtyOutput } from '../deps.ts';
+import { replaceGone } from './gone.ts';
 import { createHold } from './hold.ts';
 import type { InputEvent } from './input-event.ts';
 import { restoreTitle, saveTitle } from './modes.ts';
@@ -53,6 +54,8 @@ export function openTerminal(deps: TerminalDeps): TerminalSession {
   const { stdout, env } = deps;
   const writer = createWriter(stdout);
   const hold = createHold(deps, writer);
+  // Tests have made-up terminals, whose streams are not those of the process.
+  const isReal = stdout.isTTY === true && 'fd' in stdout;
   let hasTitle = false;
 
   const close = (how: 'in-order' | 'now'): void => {
@@ -61,15 +64,22 @@ export function openTerminal(deps: TerminalDeps): TerminalSession {
     if (!isFirst) return;
     for (const stop of subscriptions) stop();
     if (hasTitle) writer.writeLast(restoreTitle, how);
+    if (isReal) replaceGone();
+    void writer.drained().then(forget);
   };
   const write = (text: string): void => {
     if (hold.state() !== 'closed') writer.write(text);
   };
   // A terminal that is gone breaks nothing here: SIGHUP ends the program.
-  for (const stream of [stdout, deps.stdin]) stream.on('error', () => undefined);
+  const ignore = (): void => undefined;
+  for (const stream of [stdout, deps.stdin]) stream.on('error', ignore);
   const stops = [deps.onSignal(() => close('in-order')), deps.onContinue?.(hold.takeAnew)];
   const subscriptions = stops.flatMap((stop) => (stop === undefined ? [] : [stop]));
-  deps.onEnd?.(() => close('now'));
+  const forgetEnd = deps.onEnd?.(() => close('now'));
+  const forget = (): void => {
+    forgetEnd?.();
+    for (const stream of [stdout, deps.stdin]) stream.off('error', ignore);
+  };
   hold.take();
 
   return {

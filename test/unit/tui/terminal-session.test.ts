@@ -22,7 +22,9 @@ function open(suspend: (session: TerminalSession) => void = () => undefined) {
     },
     onEnd: (listener) => {
       listeners.end = listener;
-      return () => undefined;
+      return () => {
+        listeners.end = () => {};
+      };
     },
     onContinue: (listener) => {
       listeners.goesOn = listener;
@@ -74,6 +76,18 @@ describe('the terminal session', () => {
     listeners.end();
     await turn();
     expect([left(), stdin.raw]).toEqual([1, [true, false]]);
+  });
+
+  it('leaves nothing behind on the streams', async () => {
+    const { session, stdin, stdout } = open();
+    const count = (): number =>
+      [stdin, stdout]
+        .flatMap((stream) => ['data', 'error', 'resize'].map((event) => stream.listenerCount(event)))
+        .reduce((a, b) => a + b);
+    expect(count()).toBe(4);
+    session.close();
+    await turn();
+    expect(count()).toBe(0);
   });
 
   it('does nothing after it was closed', async () => {
