@@ -14,6 +14,8 @@ export interface Admission {
 export interface ApprovalGate {
   /** False: everything may run, nobody is asked. */
   isOn(): boolean;
+  /** For a plan that nobody has to look at. */
+  unasked(): Admission;
   policy(): ApplyPolicy;
   isPending(): boolean;
   /** Undefined: it waits for an answer now, or was declined. An approval serves for one run. */
@@ -65,7 +67,20 @@ export function createApprovalGate({ policy: first, asks, emit }: Options): Appr
   const removalOf = (plan: Plan, state: ClusterState): string | undefined =>
     asks && accepted !== plan.revision ? describeRemoval(plan, state) : undefined;
 
+  const unasked = (): Admission => {
+    let isFirst = true;
+    return {
+      refuses: (plan, state) => {
+        // Told to ask just before it began; what has begun is brought to its end.
+        const mustAsk = (isFirst && policy === 'ask') || removalOf(plan, state) !== undefined;
+        isFirst = false;
+        return mustAsk ? hasChanged : undefined;
+      },
+    };
+  };
+
   return {
+    unasked,
     isOn: () => asks || policy === 'ask',
     policy: () => policy,
     isPending: () => pending !== undefined,
@@ -84,7 +99,7 @@ export function createApprovalGate({ policy: first, asks, emit }: Options): Appr
         return { refuses: onlyWhatWas(plan) };
       }
       settle();
-      return { refuses: (later, seen) => (removalOf(later, seen) === undefined ? undefined : hasChanged) };
+      return unasked();
     },
     approve: (shown) => {
       approved = shown;

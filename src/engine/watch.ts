@@ -110,7 +110,7 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
     (await look(wanted))?.plan.steps.map(({ id }) => id).join('\n');
 
   const decide = async ({ config, occasion }: Request, stop: AbortSignal): Promise<Admission | undefined> => {
-    if (!gate.isOn()) return {};
+    if (!gate.isOn()) return gate.unasked();
     const seen = await look(config);
     // A newer save has taken its place, or the end has come.
     if (seen === undefined || stop.aborted || over.aborted) return undefined;
