@@ -161,8 +161,12 @@ export interface ZfsState {
 export interface HistoryState {
   readonly kind: 'history';
   readonly runs?: readonly RunRecord[];
+  /** From the newest run. */
   readonly cursor: number;
+  /** The run under the cursor is shown with its steps. */
   readonly isOpen: boolean;
+  /** First row of the open run that is shown; absent: the first. */
+  readonly offset?: number;
 }
 /** Asked when somebody leaves while a run goes on. */
 export interface LeaveState {
