@@ -1,4 +1,4 @@
-import type { AppName, NodeName } from '../model/config.ts';
+import { type AppName, type NodeName, nodeOf } from '../model/config.ts';
 import { closest } from '../view/closest.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import { namesOf } from '../view/wording.ts';
@@ -49,6 +49,9 @@ function findNode(view: ClusterView, word: string): NodeName | undefined {
   const names = namesOf(view.config);
   return nodeKeys(view).find((key) => key === word || names.node(key) === word);
 }
+
+const isWantedOn = ({ config }: ClusterView, app: AppName, node: NodeName): boolean =>
+  config !== undefined && nodeOf(config, app) === node;
 
 function unknown(what: string, word: string, known: readonly string[]): string {
   if (word === '') return `which ${what}?`;
@@ -125,7 +128,8 @@ export const commands: readonly Command[] = [
     off: (input, [app = '', target]) => {
       const node = target === undefined ? undefined : findNode(input.view, target);
       const reason = appsOf(input.view).includes(app) ? appReason(input, 'move', app) : undefined;
-      return reason ?? (node === undefined ? undefined : unreachableReason(input, node));
+      if (reason !== undefined || node === undefined) return reason;
+      return isWantedOn(input.view, app, node) ? `"${app}" belongs there already` : unreachableReason(input, node);
     },
     run: (input, [word = '', target]) =>
       withApp(input, word, (app) => {

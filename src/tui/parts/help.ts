@@ -65,8 +65,10 @@ const twoColumns = 96;
 
 function draw(input: ScreenInput, entries: readonly Entry[], state: HelpState, size: Size): Drawn {
   const at = clamp(state.cursor, 0, Math.max(0, entries.length - 1));
-  const wide = size.columns >= twoColumns ? Math.floor((size.columns - 2) / 2) : size.columns;
-  const [left, right] = splitLines(linesOf(entries, at, wide, input.glyphs), size.columns >= twoColumns);
+  // What was searched for is little, and has room for its reasons in one column.
+  const isWide = size.columns >= twoColumns && state.query.text === '';
+  const wide = isWide ? Math.floor((size.columns - 2) / 2) : size.columns;
+  const [left, right] = splitLines(linesOf(entries, at, wide, input.glyphs), isWide);
   const legend = ['', ...legendTexts(input.glyphs, size.columns)].map((text): Row => [span(text, 'dim')]);
   const body = Array.from({ length: Math.max(left.length, right.length) }, (_, i): Row => {
     const other = right[i];

@@ -23,8 +23,8 @@ const choices: readonly Choice[] = [
   {
     label: 'leave now',
     lines: [
-      'the step under way is cut off; an application that is being moved may stay stopped until then',
-      'no data is lost: the next apply looks at the nodes and goes on from there',
+      'what is under way is cut off, and may leave an application stopped',
+      'no data is lost: the next apply goes on from there',
     ],
     step: { closes: true, effects: [{ type: 'leave', how: 'now' }] },
   },
@@ -46,7 +46,8 @@ function draw({ glyphs }: ScreenInput, { cursor }: LeaveState, size: Size): Draw
     const rows: readonly Row[] = [isHere ? select(head) : head, ...told.map((row): Row => [span('    '), ...row]), []];
     return { rows, index };
   });
-  const rows: Row[] = [[span('something is being applied. What shall become of it?')], []];
+  const question: Row = [span('something is being applied. What shall become of it?')];
+  const rows: Row[] = size.rows < 14 ? [question] : [question, []];
   const hits = drawn.map(({ rows: mine, index }) => {
     const y = rows.length;
     rows.push(...mine);

@@ -7,7 +7,7 @@ import { type Row, type Size, span } from '../rows.ts';
 import type { Drawn, EditKey, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { PaletteState } from '../state.ts';
 import { drawField, editField, fieldOf, insertText } from '../text/field.ts';
-import { clamp, columns, ends, keepInSight, rowsMoved, said, select } from './drawing.ts';
+import { clamp, columns, ends, keepInSight, movingActions, rowsMoved, said, select } from './drawing.ts';
 
 /** One line of the list. */
 interface Entry {
@@ -45,22 +45,29 @@ function entriesOf(input: ScreenInput, registry: Registry, text: string): readon
 
 function commandEntry(input: ScreenInput, registry: Registry, command: Command): Entry {
   const { word, label, action, usage } = command;
-  const off =
-    action === undefined ? offOf(input, command, []) : isTaken(input, registry, action) ? undefined : 'not from here';
+  const off = offOf(input, command, []);
   const key = action === undefined ? undefined : input.about.keyOf(action);
+  // Without a word it is the action on what the cursor is on; where that cannot be, it asks for the word.
+  const isDone =
+    action === undefined
+      ? usage === word
+      : isTaken(input, registry, action) && offBecause(input, registry, action) === undefined;
   return {
     line: word,
     label: usage === word ? label : `${usage.slice(word.length + 1)}  ${label}`,
     ...(key === undefined ? {} : { key }),
     ...(off === undefined ? {} : { off }),
-    ...(action === undefined && usage !== word ? { needsMore: true } : {}),
+    ...(isDone || off !== undefined ? {} : { needsMore: true }),
   };
 }
+
+/** Nobody moves a cursor by command. */
+const keysOnly: readonly ActionId[] = [...movingActions, 'left', 'right', 'open', 'back', 'palette', 'interrupt'];
 
 function actionEntries(input: ScreenInput, registry: Registry): readonly Entry[] {
   const named = new Set(commands.map(({ word }) => word));
   return actions
-    .filter(({ id }) => !named.has(id) && id !== 'palette' && isTaken(input, registry, id))
+    .filter(({ id }) => !named.has(id) && !keysOnly.includes(id) && isTaken(input, registry, id))
     .map(({ id, label }) => {
       const key = input.about.keyOf(id);
       const off = offBecause(input, registry, id);
