@@ -2,6 +2,7 @@ import type { NodeName } from '../../model/config.ts';
 import { compareNames } from '../../view/board-plan.ts';
 import type { Board, BoardNode, BoardNote, BoardRow } from '../../view/board-types.ts';
 import type { Item, UiState } from '../state.ts';
+import { widthOf } from '../text/fit.ts';
 import { type ClusterFilter, parseFilter } from './cluster-filter.ts';
 
 /** One application (or container, or volume) wherever it is: a line of the table and of the matrix. */
@@ -25,6 +26,10 @@ export interface Listing {
   readonly entries: readonly Entry[];
   /** Entries without any filter. */
   readonly total: number;
+  /** Applications among the entries. */
+  readonly apps: number;
+  /** Cells of the longest name and of the longest place among the entries. */
+  readonly widths: { readonly name: number; readonly node: number };
   readonly problem?: string;
 }
 
@@ -54,12 +59,26 @@ function makeListing(board: Board, ui: ListingUi): Listing {
   const title = new Map(board.nodes.map((each) => [each.node, each.title]));
   const passes = passing(ui, filter, title);
   const all = entriesOf(board, title);
-  const rows = board.nodes.map(({ node, rows }) => [node, rows.filter(passes).toSorted(rowOrder(ui.sort))] as const);
+  const entries = sorted(
+    all.filter((entry) => entry.rows.some(passes)),
+    ui.sort,
+  );
+  // The board has the rows of each node by kind and name already.
+  const isOrdered = ui.sort === 'node' || ui.sort === 'name';
+  const rows = board.nodes.map(({ node, rows }) => {
+    const passed = rows.filter(passes);
+    return [node, isOrdered ? passed : passed.toSorted(rowOrder(ui.sort))] as const;
+  });
   return {
     nodes: board.nodes,
     rows: new Map(rows),
-    entries: all.filter((entry) => entry.rows.some(passes)).toSorted(entryOrder(ui.sort)),
+    entries,
     total: all.length,
+    apps: entries.reduce((sum, { row }) => sum + (row.app === undefined || row.kind === 'volume' ? 0 : 1), 0),
+    widths: {
+      name: entries.reduce((most, { row }) => Math.max(most, widthOf(row.name)), 0),
+      node: entries.reduce((most, entry) => Math.max(most, placeWidth(entry)), 0),
+    },
     ...(filter.problem === undefined ? {} : { problem: filter.problem }),
   };
 }
@@ -141,9 +160,12 @@ const rankOf = (sort: UiState['sort']): RowOrder => {
   return sort === 'data' ? (a, b) => (b.dataBytes ?? -1) - (a.dataBytes ?? -1) : () => 0;
 };
 
-/** `node` keeps the nodes' own order: sorting is stable, and entries come node by node. */
-function entryOrder(sort: UiState['sort']): (a: Entry, b: Entry) => number {
-  if (sort === 'node') return () => 0;
+/** They come node by node. */
+function sorted(entries: readonly Entry[], sort: UiState['sort']): readonly Entry[] {
+  if (sort === 'node') return entries;
   const by = rowOrder(sort);
-  return (a, b) => by(a.row, b.row) || compareNames(a.node, b.node);
+  return entries.toSorted((a, b) => by(a.row, b.row) || compareNames(a.node, b.node));
 }
+
+/** With ` ⇢ ` where it goes somewhere. */
+const placeWidth = ({ node, to }: Entry): number => widthOf(node) + (to === undefined ? 0 : 3 + widthOf(to));

@@ -8,7 +8,7 @@ import type { Drawn, Message, Part, ScreenInput, Step } from '../screen.ts';
 import { arrangements, sorts } from '../screen-actions.ts';
 import type { Item, UiState } from '../state.ts';
 import { arrangeBoard } from './board.ts';
-import { isFault, type Listing, listingOf } from './cluster-entries.ts';
+import { type Listing, listingOf } from './cluster-entries.ts';
 import { type Arranged, findStop, type Grid, moveAlong, moveAside, type Scene } from './cluster-grid.ts';
 import { sameItem } from './cluster-signs.ts';
 import { clamp, fitOffset, keepInSight, movingActions, rowsMoved } from './drawing.ts';
@@ -105,10 +105,9 @@ function drawCluster(input: ScreenInput, ui: UiState, size: Size): Drawn {
   };
 }
 
-function titleOf({ about }: ScreenInput, { entries, total }: Listing): Row {
+function titleOf({ about }: ScreenInput, { entries, total, apps }: Listing): Row {
   const key = about.keyOf('pane-1');
-  const apps = new Set(entries.flatMap(({ row }) => (row.kind === 'volume' ? [] : (row.app ?? []))));
-  const all = count(apps.size, 'application');
+  const all = count(apps, 'application');
   return [
     ...(key === undefined ? [] : [span(`${key} `, 'key')]),
     span('cluster', 'title'),
@@ -117,12 +116,11 @@ function titleOf({ about }: ScreenInput, { entries, total }: Listing): Row {
 }
 
 function asideOf({ ui, listing }: Scene, board: Board, part: string): Row {
-  const faults = listing.entries.filter(({ rows }) => rows.some(isFault)).length;
   const parts = [
     part,
     board.idle.length === 0 ? '' : `${board.idle.length} on no node`,
     listing.problem ?? (ui.filter === '' ? '' : `filter: ${ui.filter}`),
-    ui.faultsOnly ? `only faults: ${faults}` : '',
+    ui.faultsOnly ? 'only faults' : '',
     ui.marks.size === 0 ? '' : `${ui.marks.size} marked`,
     `by ${ui.sort}`,
   ];

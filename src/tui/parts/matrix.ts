@@ -37,8 +37,7 @@ interface Shape {
 }
 
 function shapeOf({ listing, size }: Scene): Shape {
-  const longest = listing.entries.reduce((most, { row }) => Math.max(most, widthOf(row.name)), 0);
-  const name = clamp(longest, 8, Math.max(12, Math.floor(size.columns / 4)));
+  const name = clamp(listing.widths.name, 8, Math.max(12, Math.floor(size.columns / 4)));
   const room = size.columns - signs - name - 1;
   const titles = listing.nodes.reduce((most, { title }) => Math.max(most, widthOf(title)), 1);
   const cell = clamp(Math.floor(room / Math.max(1, listing.nodes.length)), 3, clamp(titles + 1, 3, 12));

@@ -1,7 +1,7 @@
 import type { BoardRow } from '../../view/board-types.ts';
 import { type Row, type Span, span } from '../rows.ts';
 import type { HitArea } from '../screen.ts';
-import { fitText, widthOf } from '../text/fit.ts';
+import { fitText } from '../text/fit.ts';
 import type { Entry } from './cluster-entries.ts';
 import { type Arranged, clicks, type Scene } from './cluster-grid.ts';
 import {
@@ -57,18 +57,16 @@ const leastNote = 8;
 
 /** Mark and sign, then columns; the note has what is left, and the ones that matter least go until it has enough. */
 function columnsFor({ listing, input, size }: Scene): readonly Column[] {
-  const { arrow } = { arrow: input.glyphs.goes };
-  const names = listing.entries.map(({ row }) => widthOf(row.name));
-  const nodes = listing.entries.map((entry) => widthOf(nodeText(entry, arrow)));
+  const arrow = input.glyphs.goes;
   const most = Math.max(12, Math.floor(size.columns / 5));
   const name: Column = {
     head: 'APP',
-    width: clamp(longest(names), 8, most),
+    width: clamp(listing.widths.name, 8, most),
     text: (_, { row }) => span(row.name, row.isStale ? 'dim' : row.kind === 'app' ? 'strong' : 'plain'),
   };
   const node: Column = {
     head: 'NODE',
-    width: clamp(longest(nodes), 6, most),
+    width: clamp(listing.widths.node, 6, most),
     text: (_, entry) => span(nodeText(entry, arrow), entry.to === undefined ? 'plain' : 'change'),
   };
   const state: Column = { head: 'STATE', width: 13, text: (scene, { row }) => stateSpan(row, scene.input.now) };
@@ -84,8 +82,6 @@ function columnsFor({ listing, input, size }: Scene): readonly Column[] {
   const note: Column = { head: 'NOTE', width: restFor(chosen, size.columns), text: noteText };
   return note.width > 2 ? [...chosen, note] : chosen;
 }
-
-const longest = (widths: readonly number[]): number => widths.reduce((most, each) => Math.max(most, each), 0);
 
 const restFor = (columns: readonly Column[], width: number): number =>
   width - signs - columns.reduce((sum, column) => sum + column.width + gap, 0);
