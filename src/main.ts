@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { withLabNodes } from './cli/lab-nodes.ts';
 import { runCli } from './cli/run.ts';
+import { createRunJournal } from './cli/run-journal.ts';
 import { createHistory, logBug, replaceText } from './cli/state-files.ts';
 import type {
   EngineOptions,
@@ -239,7 +240,9 @@ const world: World = {
   cwd,
   env,
   terminal,
+  streams: process,
   now: Date.now,
+  journal: createRunJournal(stateFolder),
   onInterrupt: (listener) => {
     interrupts.add(listener);
     return () => interrupts.delete(listener);

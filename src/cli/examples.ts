@@ -10,6 +10,16 @@ export const examples = {
   move: ['move db node2', 'move db 172.16.255.251', 'move db node2 --no-apply'],
   deploy: ['deploy deployment.yml application.yml'],
   demo: ['demo', 'demo --fast', 'demo --json --fast'],
+  restart: ['restart web', 'restart web --json'],
+  stop: ['stop web', 'stop web && drover start web'],
+  start: ['start web'],
+  snapshot: ['snapshot db', 'snapshot db before-upgrade'],
+  volumes: ['volumes', 'volumes db', 'volumes node2 --json'],
+  rollback: ['rollback db before-upgrade', 'rollback db drover/volumes/db-1a2b3c4d@user-before-upgrade --yes'],
+  clone: ['clone db before-upgrade'],
+  exec: ['exec db', 'exec db cat /etc/hostname', 'exec db -- ls -l /data', 'exec db tar c /data >data.tar'],
+  history: ['history', 'history last', 'history 20250131-0945', 'history --json'],
+  undo: ['undo', 'undo --no-apply', 'undo --force'],
   trust: ['trust node1', 'trust node1 --fingerprint SHA256:Wm3…'],
 } as const;
 

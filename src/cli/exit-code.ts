@@ -15,7 +15,16 @@ export const exitCode = {
   cancelled: 130,
 } as const;
 
-export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
+export type ExitCode = (typeof exitCode)[keyof typeof exitCode] | ProgramCode;
+
+/** What a program in a container ended with, as it is. */
+type ProgramCode = number & { readonly program: true };
+
+/** `exec` ends as the program did. */
+export function programCode(code: number): ProgramCode {
+  // The mark exists for the compiler alone.
+  return code as ProgramCode;
+}
 
 export function exitCodeOf(outcome: RunOutcome): ExitCode {
   switch (outcome.result) {

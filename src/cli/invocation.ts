@@ -33,10 +33,12 @@ export async function withEngine<T>(
 ): Promise<T> {
   const files = await chooseFiles(options, world);
   const engine = await world.openEngine(files);
+  const keep = world.journal?.listen(engine, files, world);
   try {
     return await withInterrupts(world, manner, (stops) => work(engine, files, stops));
   } finally {
     await engine.close();
+    await keep?.();
   }
 }
 

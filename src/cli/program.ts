@@ -1,6 +1,7 @@
 import { Command, Help, type Option } from 'commander';
 import { AppError } from '../model/errors.ts';
 import { closest } from '../view/closest.ts';
+import { addActs, type Run } from './act-verbs.ts';
 import { apply, watch } from './commands/apply.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
@@ -49,6 +50,7 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
   });
   addReadingVerbs(program, run);
   addChangingVerbs(program, run);
+  addActs((name, description) => verb(program, name, description), run);
   hideVerbArgument(program);
   return program;
 }
@@ -58,8 +60,6 @@ function globalOptions(command: Command): Option[] {
   const screens = new Set(addScreenOptions(new Command()).options.map(({ flags }) => flags));
   return new Help().visibleGlobalOptions(command).filter(({ flags }) => !screens.has(flags));
 }
-
-type Run = (work: (invocation: Invocation) => Promise<ExitCode>) => Promise<void>;
 
 function addCommonOptions(program: Command): void {
   program

@@ -6,7 +6,6 @@ import type { EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
 import type { RunRecord } from '../model/history.ts';
 import type { StepId } from '../model/plan.ts';
 import { describeAction, describeOutcome, namesOf } from '../view/wording.ts';
-import type { FileChoice, World } from './world.ts';
 
 /** The newest runs are kept, of all deployments together. */
 const kept = 200;
@@ -19,13 +18,23 @@ export interface RunJournal {
   /** Oldest first; only of the files with this key (`journalKey`) where one is given. */
   read(key?: string): Promise<readonly RunRecord[]>;
   /** Writes a record for each run of this engine that does something; the returned function ends that. */
-  listen(engine: Pick<Engine, 'onEvent'>, files: FileChoice, world: JournalWorld): () => Promise<void>;
+  listen(engine: Pick<Engine, 'onEvent'>, files: JournalFiles, world: JournalWorld): () => Promise<void>;
 }
 
-export type JournalWorld = Pick<World, 'readText' | 'cwd'>;
+/** The two files of a deployment. */
+export interface JournalFiles {
+  readonly application: string;
+  readonly deployment: string;
+}
+
+/** Where file names begin, and how files are read. */
+export interface JournalWorld {
+  readonly cwd: string;
+  readonly readText: (path: string) => Promise<string>;
+}
 
 /** Which files a record is about: the same key means the same files, from whatever folder they were named. */
-export function journalKey(files: Pick<FileChoice, 'application' | 'deployment'>, { cwd }: Pick<World, 'cwd'>): string {
+export function journalKey(files: JournalFiles, { cwd }: Pick<JournalWorld, 'cwd'>): string {
   return [files.application, files.deployment].map((path) => resolve(cwd, path)).join('\n');
 }
 
@@ -101,7 +110,7 @@ async function write(folder: string, file: string, record: Stored): Promise<void
   }
 }
 
-async function readTexts(files: FileChoice, { readText }: JournalWorld): Promise<RunRecord['files']> {
+async function readTexts(files: JournalFiles, { readText }: JournalWorld): Promise<RunRecord['files']> {
   const [application, deployment] = await Promise.all(
     [files.application, files.deployment].map((path) => readText(path).catch(() => '')),
   );
@@ -137,9 +146,13 @@ function createRecorder(
     if (event.type !== 'run-finished') return undefined;
     const ended = run;
     run = undefined;
-    return ended.steps.size === 0 ? undefined : toRecord(ended, event, config);
+    return hasWorked(ended) ? toRecord(ended, event, config) : undefined;
   };
 }
+
+/** Steps that were cancelled before they began are in the record of a run that did something, and make none. */
+const hasWorked = ({ steps }: Run): boolean =>
+  [...steps.values()].some(({ result }) => result === 'succeeded' || result === 'failed');
 
 function startRun(
   { run, at, revision }: Extract<EngineEvent, { type: 'run-started' }>,

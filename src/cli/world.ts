@@ -1,7 +1,9 @@
+import type { Readable, Writable } from 'node:stream';
 import type { Engine } from '../engine/types.ts';
 import type { AppName, ConfigProblem, LoadResult, NodeName, ProblemFix } from '../model/config.ts';
 import type { ApplyPolicy } from '../model/events.ts';
 import type { ExitCode } from './exit-code.ts';
+import type { RunJournal } from './run-journal.ts';
 
 /** The files of one deployment, as they are read and shown. */
 export interface FileChoice {
@@ -106,13 +108,23 @@ export interface TuiEnd {
   readonly again?: true;
 }
 
+/** The process's own streams, for a program that runs in a container. */
+export interface Streams {
+  readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
+  readonly stderr: Writable;
+}
+
 /** Everything the commands need from outside; made in main.ts, and otherwise by tests. */
 export interface World {
   readonly version: string;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly terminal: Terminal;
+  readonly streams: Streams;
   readonly now: () => number;
+  /** Absent where nothing is to be remembered: in the simulation. */
+  readonly journal?: RunJournal | undefined;
   /** Calls back at each Ctrl-C and SIGTERM until the returned function is called. */
   readonly onInterrupt: (listener: () => void) => () => void;
   readonly readText: (path: string) => Promise<string>;

@@ -1,8 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCli } from '../../../src/cli/run.ts';
+import { createRunJournal } from '../../../src/cli/run-journal.ts';
 import { replaceText } from '../../../src/cli/state-files.ts';
 import type { World } from '../../../src/cli/world.ts';
 import { moveApplication } from '../../../src/config/edit.ts';
@@ -81,6 +83,14 @@ export async function makeWorld(seed: Partial<MemorySeed> = {}, changes: Partial
   };
 }
 
+const sink = (said: Said, key: keyof Said): Writable =>
+  new Writable({
+    write(chunk, _encoding, done) {
+      said[key] += String(chunk);
+      done();
+    },
+  });
+
 function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => void>, said: Said): World {
   const load: World['readConfig'] = ({ application: app, deployment: dep, inventory }) =>
     readConfig({ application: app, deployment: dep, drover: inventory === undefined ? [] : [inventory] });
@@ -100,7 +110,9 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
       columns: () => 100,
       ask: undefined,
     },
+    streams: { stdin: new PassThrough(), stdout: sink(said, 'out'), stderr: sink(said, 'err') },
     now: Date.now,
+    journal: createRunJournal(join(folder, 'state')),
     onInterrupt: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -1,0 +1,61 @@
+import { AppError } from '../../model/errors.ts';
+import type { RunRecord } from '../../model/history.ts';
+import { alignRows, cell, type Line, line, numberCell, plainText, type Row } from '../../view/lines.ts';
+import { receiptLines } from '../../view/receipt-lines.ts';
+import { count, formatDuration, namesOf } from '../../view/wording.ts';
+import { type ExitCode, exitCode } from '../exit-code.ts';
+import { chooseFiles } from '../files.ts';
+import type { Invocation } from '../invocation.ts';
+import { printJson } from '../renderers/json.ts';
+import { journalKey } from '../run-journal.ts';
+import { printLines } from '../style.ts';
+
+/** Earlier runs of these files, newest last; or one of them with everything it did. */
+export async function history(invocation: Invocation, word: string | undefined): Promise<ExitCode> {
+  const { world, options, paint } = invocation;
+  const files = await chooseFiles(options, world);
+  const records = (await world.journal?.read(journalKey(files, world))) ?? [];
+  const one = word === undefined ? undefined : findRun(records, word);
+  // The files' texts may hold passwords, and are for undo only.
+  if (options.json) printJson(world, { ok: true, runs: (one === undefined ? records : [one]).map(withoutTexts) });
+  else world.terminal.out(printLines(one === undefined ? listLines(records) : runLines(one), paint));
+  return exitCode.done;
+}
+
+const withoutTexts = ({ files: _files, ...rest }: RunRecord): Omit<RunRecord, 'files'> => rest;
+
+/** By its id, the beginning of it, or `last`. */
+function findRun(records: readonly RunRecord[], word: string): RunRecord {
+  const found = word === 'last' ? records.slice(-1) : records.filter(({ id }) => id.startsWith(word));
+  const [first, another] = found;
+  if (first !== undefined && another === undefined) return first;
+  const why = first === undefined ? 'there is no such run' : `${found.length} runs begin so`;
+  throw new AppError('usage', `cannot show run "${word}": ${why}`, { hint: 'see `drover history`' });
+}
+
+function listLines(records: readonly RunRecord[]): readonly (Line | Row)[] {
+  if (records.length === 0) return [line('no run of these files is recorded')];
+  return alignRows(
+    records.map(({ id, steps, result, summary }) => [
+      cell(id, 'strong'),
+      numberCell(count(steps.length, 'step')),
+      cell(plainText(summary), result === 'converged' ? 'ok' : 'fault'),
+    ]),
+  );
+}
+
+function runLines({ id, startedAt, endedAt, summary, result, steps, receipts }: RunRecord): readonly (Line | Row)[] {
+  const took = formatDuration(endedAt - startedAt);
+  return [
+    line(`${id}  ${new Date(startedAt).toISOString()}, ${took}`, 'strong'),
+    line(plainText(summary), result === 'converged' ? 'ok' : 'fault'),
+    ...alignRows(
+      steps.map((step) => [
+        cell(`  ${step.result}`, step.result === 'succeeded' ? 'ok' : 'fault'),
+        numberCell(step.durationMs === undefined ? '' : formatDuration(step.durationMs)),
+        cell(plainText(step.text)),
+      ]),
+    ),
+    ...receipts.flatMap((receipt) => receiptLines(receipt, namesOf(undefined))),
+  ];
+}

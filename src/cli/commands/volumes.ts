@@ -1,0 +1,94 @@
+import type { ZfsDataset, ZfsSnapshot } from '../../engine/node-client.ts';
+import type { Engine } from '../../engine/types.ts';
+import type { AppName, Config, NodeName } from '../../model/config.ts';
+import { type ErrorReport, toReport } from '../../model/errors.ts';
+import { findNode } from '../../view/doctor.ts';
+import { alignRows, cell, type Line, line, numberCell, plainText, type Row } from '../../view/lines.ts';
+import { formatBytes, formatDuration, nodeTitle } from '../../view/wording.ts';
+import { withConfig } from '../act-on.ts';
+import { type ExitCode, exitCode } from '../exit-code.ts';
+import { type Invocation, requireApplication, withEngine } from '../invocation.ts';
+import { printJson } from '../renderers/json.ts';
+import { printLines } from '../style.ts';
+
+interface Seen {
+  readonly node: NodeName;
+  readonly datasets?: readonly ZfsDataset[];
+  readonly error?: ErrorReport;
+}
+
+/** Datasets, snapshots and holds below drover's root: of all nodes, of one, or of an application's volumes. */
+export const volumes = (invocation: Invocation, word: string | undefined): Promise<ExitCode> =>
+  withConfig(invocation, async (config) => {
+    const node = word === undefined ? undefined : findNode(config, word);
+    const app = word === undefined || node !== undefined ? undefined : requireApplication(config, word);
+    const nodes = node === undefined ? Object.keys(config.nodes).toSorted() : [node];
+    const seen = await withEngine(invocation, 'prompt', (engine, _files, { hard }) =>
+      Promise.all(nodes.map((each) => look(engine, config, each, app, hard))),
+    );
+    const { world, options, paint } = invocation;
+    const isWhole = seen.every(({ error }) => error === undefined);
+    if (options.json) printJson(world, { ok: isWhole, nodes: seen });
+    else world.terminal.out(printLines(linesOf(seen, config, world.now()), paint));
+    return isWhole ? exitCode.done : exitCode.failed;
+  });
+
+async function look(
+  engine: Engine,
+  config: Config,
+  node: NodeName,
+  app: AppName | undefined,
+  signal: AbortSignal,
+): Promise<Seen> {
+  try {
+    const all = await engine.acts.zfs(node, signal);
+    return { node, datasets: app === undefined ? all : all.filter((each) => belongsTo(each, all, config, app)) };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return { node, error: toReport(error) };
+  }
+}
+
+/** Its volumes, what they were before a roll-back, and clones of both, which lie beside them. */
+function belongsTo(dataset: ZfsDataset, all: readonly ZfsDataset[], config: Config, app: AppName): boolean {
+  const ids = config.applications[app]?.volumes.map(({ id }) => id) ?? [];
+  const isOwn = ({ volume, application }: ZfsDataset): boolean =>
+    application === app || ids.some((id) => volume === id || volume?.startsWith(`${id}-before-`) === true);
+  return isOwn(dataset) || all.some((other) => isOwn(other) && dataset.name.startsWith(`${other.name}-clone-`));
+}
+
+function linesOf(seen: readonly Seen[], config: Config, now: number): readonly (Line | Row)[] {
+  return seen.flatMap(({ node, datasets, error }, index) => [
+    ...(index === 0 ? [] : [line('')]),
+    line(nodeTitle(config, node), 'strong'),
+    ...(error === undefined ? [] : [line(`  ${plainText(error.message)}`, 'fault')]),
+    ...(datasets?.length === 0 ? [line('  nothing', 'faint')] : []),
+    ...alignRows((datasets ?? []).flatMap((dataset) => rowsOf(dataset, now))),
+  ]);
+}
+
+function rowsOf(dataset: ZfsDataset, now: number): Row[] {
+  const whose = dataset.application ?? (dataset.volume === undefined ? 'not a volume' : 'no application');
+  return [
+    [
+      cell(`  ${plainText(dataset.name)}`),
+      numberCell(formatBytes(dataset.usedBytes)),
+      cell(ageOf(dataset.createdAt, now), 'faint'),
+      cell(dataset.role ?? '-', dataset.role === 'owner' ? 'ok' : 'faint'),
+      cell(plainText(whose)),
+    ],
+    ...dataset.snapshots.map((each) => snapshotRow(each, now)),
+  ];
+}
+
+function snapshotRow({ name, usedBytes, createdAt, holds }: ZfsSnapshot, now: number): Row {
+  const held = holds.length === 0 ? [] : [cell(`held by ${plainText(holds.join(', '))}`, 'faint')];
+  return [
+    cell(`    @${plainText(name)}`, 'faint'),
+    numberCell(formatBytes(usedBytes)),
+    cell(ageOf(createdAt, now), 'faint'),
+    ...held,
+  ];
+}
+
+const ageOf = (at: number, now: number): string => `${formatDuration(now - at)} old`;
