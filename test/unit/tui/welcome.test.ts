@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/config/load.ts';
 import { welcomePart } from '../../../src/tui/parts/welcome.ts';
 import type { WelcomeState } from '../../../src/tui/state.ts';
 import { expectFrames, inputOf, insideOfScreen, linesOf, play } from './overlay-frames.ts';
@@ -28,6 +29,22 @@ describe('the first page', () => {
     [['up'], { type: 'write-sample', sample: 'sample' }],
   ] as const)('after %j does what is chosen', (keys, effect) => {
     expect(play(welcomePart, inputOf(), first, [...keys, 'open']).effects).toEqual([effect]);
+  });
+
+  it('shows an example that is right', () => {
+    const lines = linesOf(welcomePart, inputOf(), first);
+    const at = lines.findIndex((line) => line.startsWith('application.yml'));
+    const part = (from: number, to?: number): string =>
+      lines
+        .slice(at + 1, at + 5)
+        .map((line) => line.slice(from, to).trimEnd())
+        .join('\n');
+    const column = lines[at]?.indexOf('deployment.yml') ?? 0;
+    const result = loadConfig({
+      application: { path: 'application.yml', text: part(0, column) },
+      deployment: { path: 'deployment.yml', text: part(column) },
+    });
+    expect(result).toMatchObject({ ok: true, config: { deployment: { '192.0.2.11': ['web'], '192.0.2.12': [] } } });
   });
 
   it('takes a click on a choice, where the choice is drawn', () => {
