@@ -109,7 +109,7 @@ describe('any story of saves, answers, policies and drift', { timeout: 60_000 },
               newest = configOf(move.places);
               scene.setConfig(newest);
               changed();
-            } else if (move.kind === 'policy') scene.engine.send(move);
+            } else if (move.kind === 'policy') scene.engine.send({ type: 'policy', policy: move.policy });
             else if (move.kind === 'approve') approve();
             else if (move.kind === 'crash') scene.cluster.crash(move.node, move.app, { code: 1, oomKilled: false });
             else scene.engine.send({ type: move.kind });

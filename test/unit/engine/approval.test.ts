@@ -119,7 +119,28 @@ describe('with the policy to ask', () => {
     expect(plan?.steps.length).not.toBe(shown);
     const extra = scene.events.filter(({ type }) => type === 'approval-wanted').length - wantedBefore;
     expect(extra).toBe(1);
+    expect(scene.outcomes()).toEqual(['converged']);
     expect(runningOn(scene.cluster)).toEqual([]);
+    await scene.approve();
+    expect(runningOn(scene.cluster)).toEqual(['n2']);
+    await scene.end();
+  });
+
+  it('asks again also when it changes while the run takes its locks', async () => {
+    const scene = await asking();
+    await scene.approve();
+    await scene.save(pgOn('n2'));
+    scene.cluster.intercept(({ operation, phase }) => {
+      if (operation !== 'mutex.acquire' || phase !== 'before') return;
+      scene.cluster.intercept(undefined);
+      scene.cluster.reboot('n3');
+      scene.cluster.crash('n1', 'pg', { code: 1, oomKilled: false });
+    });
+    const writes = scene.cluster.writes();
+    await scene.approve();
+    expect(scene.outcomes()).toEqual(['converged', 'blocked']);
+    expect(scene.cluster.writes()).toBe(writes);
+    expect(scene.wanted()).toBe('policy');
     await scene.approve();
     expect(runningOn(scene.cluster)).toEqual(['n2']);
     await scene.end();

@@ -196,6 +196,41 @@ describe('the monitor', () => {
     await scene.end();
   });
 
+  it('does not show old news where somebody has looked later', async () => {
+    let isSlow = false;
+    const scene = await monitoring({}, (cluster) => ({
+      ...cluster,
+      node: async (name, inner) => {
+        const client = await cluster.node(name, inner);
+        return {
+          ...client,
+          observe: async (each) => {
+            const wasSlow = isSlow && name === 'n1';
+            isSlow &&= !wasSlow;
+            const facts = await client.observe(each);
+            if (wasSlow) await scene.clock.sleep(3_000, each);
+            return facts;
+          },
+        };
+      },
+    }));
+    isSlow = true;
+    scene.engine.send({ type: 'refresh' });
+    await scene.clock.advance(100);
+    scene.cluster.crash('n1', 'pg', { code: 1, oomKilled: false });
+    await scene.engine.observe(signal);
+    expect(stateOf(scene.view(), 'n1')).toBe('exited');
+    scene.events.length = 0;
+    await scene.clock.advance(6_000);
+    const seen = scene.events.flatMap((event) =>
+      event.type === 'node-observed' && event.node === 'n1' && event.state.status === 'reachable'
+        ? event.state.facts.containers.map(({ state }) => state)
+        : [],
+    );
+    expect(seen).toEqual(['exited']);
+    await scene.end();
+  });
+
   it('does not look at a node because of a health check', async () => {
     const scene = await monitoring();
     const before = scene.cluster.calls('n1', 'observe');
