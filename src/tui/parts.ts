@@ -1,0 +1,41 @@
+import { clusterPart } from './parts/cluster.ts';
+import { confirmPart } from './parts/confirm.ts';
+import { detailPart } from './parts/detail.ts';
+import { diffPart } from './parts/diff.ts';
+import { eventsPart } from './parts/events.ts';
+import { createHelpPart } from './parts/help.ts';
+import { historyPart } from './parts/history.ts';
+import { leavePart } from './parts/leave.ts';
+import { logsPart } from './parts/logs.ts';
+import { movePart } from './parts/move.ts';
+import { createPalettePart } from './parts/palette.ts';
+import { planPart } from './parts/plan.ts';
+import { problemsPart } from './parts/problems.ts';
+import { reviewPart } from './parts/review.ts';
+import { runPart } from './parts/run.ts';
+import { stagesPart } from './parts/stages.ts';
+import { welcomePart } from './parts/welcome.ts';
+import { zfsPart } from './parts/zfs.ts';
+import type { Registry } from './routing.ts';
+
+/** All parts of the screen. */
+export const registry: Registry = {
+  panes: { cluster: clusterPart, plan: planPart, detail: detailPart, events: eventsPart },
+  overlays: {
+    // Both list what every part of this table takes.
+    help: createHelpPart(() => registry),
+    palette: createPalettePart(() => registry),
+    problems: problemsPart,
+    review: reviewPart,
+    run: runPart,
+    diff: diffPart,
+    move: movePart,
+    confirm: confirmPart,
+    logs: logsPart,
+    zfs: zfsPart,
+    history: historyPart,
+    leave: leavePart,
+    welcome: welcomePart,
+    stages: stagesPart,
+  },
+};
