@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { openEditor } from './cli/editor.ts';
 import { exitCode } from './cli/exit-code.ts';
-import { createRunJournal, type RunJournal } from './cli/run-journal.ts';
+import { createRunJournal, journalKey, type RunJournal } from './cli/run-journal.ts';
 import { sampleFiles } from './cli/samples.ts';
 import { createStageFeed } from './cli/stage-feed.ts';
 import { undoLast } from './cli/undo.ts';
@@ -32,8 +32,8 @@ export interface TuiProcess
 }
 
 /** Opens the screen for the files, for a folder without any, or for a lab's stages. Throws `usage` for a wrong theme. */
-export async function openTui(request: TuiRequest, process: TuiProcess): Promise<TuiEnd> {
-  const { world } = process;
+export async function openTui(request: TuiRequest, outside: TuiProcess): Promise<TuiEnd> {
+  const { world } = outside;
   const { settings, problems } = await readUserSettings(request, world);
   const { files, folder, stages } = request;
   const notes: string[] = [];
@@ -43,23 +43,23 @@ export async function openTui(request: TuiRequest, process: TuiProcess): Promise
     isReadOnly: settings.isReadOnly,
     onNote: (text) => notes.push(text),
   });
-  const journal = createRunJournal(process.stateFolder);
+  const journal = createRunJournal(outside.stateFolder);
   const forget = files === undefined ? undefined : journal.listen(engine, files, world);
   const feed = stages === undefined ? undefined : createStageFeed(stages);
   try {
     const { lines, how } = await runTui({
-      ...processParts(process),
+      ...processParts(outside),
       engine,
       settings,
       folder,
       ...(files === undefined ? {} : { files }),
       ...(feed === undefined ? {} : { stages: feed }),
       ...fileActs(request, world),
-      save: (name, text) => saveIn(join(process.stateFolder, 'screens'), name, text),
-      readHistory: journal.read,
+      save: (name, text) => saveIn(join(outside.stateFolder, 'screens'), name, text),
+      readHistory: () => (files === undefined ? Promise.resolve([]) : journal.read(journalKey(files, world))),
       undo: () => undoWith(journal, files, world),
-      writeSample: (sample) => writeSample(folder, sample, process),
-      simulate: (withTerminal) => withTerminal(() => simulate(process)),
+      writeSample: (sample) => writeSample(folder, sample, outside),
+      simulate: (withTerminal) => withTerminal(() => simulate(outside)),
     });
     const wrong = problems.length === 0 ? [] : world.printProblems(problems).trimEnd().split('\n');
     const end = { code: await endOf(feed), lines: [...lines, ...new Set(notes), ...wrong] };
@@ -78,7 +78,7 @@ const usualFiles = (folder: string): FileChoice => ({
   deployment: join(folder, 'deployment.yml'),
 });
 
-/** Only those: the rest of `process` is not the screen's affair. */
+/** Only those: the rest of it is not the screen's affair. */
 function processParts({ world, stdin, stdout, onSignal, onEnd, onContinue, suspend }: TuiProcess) {
   return {
     version: world.version,
@@ -203,25 +203,25 @@ async function writeSample(
 }
 
 /** The simulated cluster on the same terminal; comes back when it is left. */
-async function simulate(process: TuiProcess): Promise<void> {
-  await openTuiDemo({}, process);
+async function simulate(outside: TuiProcess): Promise<void> {
+  await openTuiDemo({}, outside);
 }
 
 /** The screen on nodes that are not there: nothing outside of this process is touched but the settings file, read. */
-export async function openTuiDemo(request: TuiDemoRequest, process: TuiProcess): Promise<TuiEnd> {
+export async function openTuiDemo(request: TuiDemoRequest, outside: TuiProcess): Promise<TuiEnd> {
   const { createTuiSimulation } = await import('./demo/tui-simulation.ts');
-  const { settings, problems } = await readUserSettings(request, process.world);
+  const { settings, problems } = await readUserSettings(request, outside.world);
   const { scale } = request;
   const simulation = createTuiSimulation(scale === undefined ? {} : { scale });
   try {
     const { lines } = await runTui({
-      ...processParts(process),
+      ...processParts(outside),
       ...simulation,
       settings,
-      openEditor: simulation.openEditorWith(fileActs({}, process.world).openEditor),
-      save: (name, text) => saveIn(join(process.stateFolder, 'screens'), name, text),
+      openEditor: simulation.openEditorWith(fileActs({}, outside.world).openEditor),
+      save: (name, text) => saveIn(join(outside.stateFolder, 'screens'), name, text),
     });
-    const wrong = problems.length === 0 ? [] : process.world.printProblems(problems).trimEnd().split('\n');
+    const wrong = problems.length === 0 ? [] : outside.world.printProblems(problems).trimEnd().split('\n');
     return { code: exitCode.done, lines: [...lines.map((each) => `SIMULATION: ${each}`), ...wrong] };
   } finally {
     simulation.end();
