@@ -195,8 +195,8 @@ function aboutDataset({ name, application, role, usedBytes, referencedBytes }: Z
 
 function aboutSnapshot({ name, usedBytes, holds }: ZfsSnapshot): readonly string[] {
   const kind = isOurSnapshot(name)
-    ? 'made by drover for a move; drover removes it when no move needs it any more'
-    : 'drover never removes it';
+    ? 'made by drover for a move, and removed when no move needs it; enter clones it, to look into it'
+    : 'drover never removes it; enter clones it, to look into it';
   if (holds.length === 0) return [`${name}: destroying it would free ${formatBytes(usedBytes)}`, kind];
   const why = holds.includes(holdTag)
     ? 'the next move sends only what changed since'
