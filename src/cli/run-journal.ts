@@ -91,7 +91,8 @@ function parseRecord(text: string): Stored[] {
 
 async function write(folder: string, file: string, record: Stored): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await appendFile(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  // On a line of its own, also after one that a power cut left without its end.
+  await appendFile(file, `\n${JSON.stringify(record)}\n`, { mode: 0o600 });
   const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
   // Seldom, and not at every run: what is cut off is read by nobody meanwhile.
   if (lines.length < kept * 1.5) return;

@@ -84,6 +84,8 @@ function promote(machine: MemoryMachine, clone: MemoryDataset): void {
   const parent = getDataset(machine, clone.origin.dataset);
   const last = getSnapshot(machine, parent, clone.origin.snapshot);
   const moved = parent.snapshots.filter((one) => one.createTxg <= last.createTxg);
+  const twice = moved.find(({ name }) => clone.snapshots.some((own) => own.name === name));
+  if (twice !== undefined) throw refused('promote', clone.name, machine.name, `it has a snapshot @${twice.name} too`);
   parent.snapshots = parent.snapshots.filter((one) => !moved.includes(one));
   clone.snapshots = [...moved, ...clone.snapshots];
   const above = parent.origin;

@@ -242,6 +242,20 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       expect(again.code).toBe('volume-conflict');
     });
 
+    it('changes nothing at all where a swap cannot be made whole', async () => {
+      const { id, dataset } = await made('halves');
+      await store.snapshot(dataset, 'user-good', signal);
+      await store.clone(dataset, 'user-good', `${dataset}-swap`, signal);
+      // The promotion would bring the clone a second snapshot of that name.
+      await store.snapshot(`${dataset}-swap`, 'user-good', signal);
+      await store.unmount(dataset, signal);
+      await store.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
+      const before = await store.list(signal);
+      await failure(store.swap(dataset, `${dataset}-swap`, `${id}-before`, signal));
+      expect(await store.list(signal)).toEqual(before);
+      expect(before.find((one) => one.dataset === `${dataset}-swap`)).toBeUndefined();
+    });
+
     it('touches nothing that is not below its root', async (context) => {
       if (!subject.strictNames) return context.skip('this store trusts its caller');
       for (const dataset of ['drover', 'tank/x', `${store.datasetName('v', 'a')}/../..`, '-r', 'drover/volumes']) {
