@@ -1,5 +1,6 @@
 import { createMemoryCluster } from '../../src/node/memory-cluster.ts';
 import { containerRuntimeContract } from './container-runtime.contract.ts';
+import { figuresContract } from './figures.contract.ts';
 import { networkControlContract } from './network-table.contract.ts';
 import { nodeMutexContract } from './node-mutex.contract.ts';
 import { transferContract } from './transfer.contract.ts';
@@ -117,4 +118,9 @@ containerRuntimeContract('in memory', async () => {
     },
     close: () => cluster.close(),
   };
+});
+
+figuresContract('in memory', async () => {
+  const cluster = createMemoryCluster({ nodes: { n1: { images: ['polite:1'] } }, registry: images });
+  return { client: await cluster.node('n1', signal), program: { image: 'polite:1' }, close: () => cluster.close() };
 });

@@ -2,10 +2,13 @@ import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerRuntime, LogLine } from '../../src/engine/node-client.ts';
 import type { ContainerSpec } from '../../src/model/cluster.ts';
+import { defaultSettings } from '../../src/model/config.ts';
+import { createNodeClient } from '../../src/node/connect.ts';
 import { createDockerRuntime } from '../../src/node/docker-runtime.ts';
 import { createNodeMutex } from '../../src/node/node-mutex.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
 import { containerRuntimeContract, type RuntimeUnderTest } from './container-runtime.contract.ts';
+import { type FiguresUnderTest, figuresContract } from './figures.contract.ts';
 import { connectTo, readLab } from './lab.ts';
 import { nodeMutexContract } from './node-mutex.contract.ts';
 
@@ -48,9 +51,21 @@ async function makeRuntime(user?: string): Promise<RuntimeUnderTest> {
   };
 }
 
+async function makeClient(user?: string): Promise<FiguresUnderTest> {
+  const connection = await open(user);
+  return {
+    client: createNodeClient(connection, defaultSettings, connection.remote.address),
+    program: shell('trap "exit 0" TERM; sleep 3600 & wait'),
+    close: () => connection.close(),
+  };
+}
+
 describe.skipIf(lab === undefined)('on a real node', () => {
   containerRuntimeContract('over SSH as root', () => makeRuntime());
   containerRuntimeContract('over SSH with sudo', () => makeRuntime(process.env.DROVER_LAB_SUDO_USER ?? 'drover'));
+
+  figuresContract('over SSH as root', () => makeClient());
+  figuresContract('over SSH with sudo', () => makeClient(process.env.DROVER_LAB_SUDO_USER ?? 'drover'));
 
   nodeMutexContract('over SSH', async () => {
     const [one, other] = await Promise.all([open(), open()]);
