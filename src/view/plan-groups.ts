@@ -23,19 +23,37 @@ export interface PlanGroup {
   readonly downtimeMs?: number;
 }
 
+/** The last answer for each plan: a screen asks several times for each frame. */
+const known = new WeakMap<
+  Plan,
+  { readonly forecasts: readonly MoveForecast[]; readonly groups: readonly PlanGroup[] }
+>();
+
 /** The plan by application, in the order of their first steps. */
 export function planGroups(plan: Plan, forecasts: readonly MoveForecast[]): readonly PlanGroup[] {
+  const earlier = known.get(plan);
+  if (earlier?.forecasts === forecasts) return earlier.groups;
+  const groups = groupPlan(plan, forecasts);
+  known.set(plan, { forecasts, groups });
+  return groups;
+}
+
+function groupPlan(plan: Plan, forecasts: readonly MoveForecast[]): readonly PlanGroup[] {
   const byGroup = new Map<string, Step[]>();
   for (const step of plan.steps) {
     const steps = byGroup.get(step.group);
     if (steps === undefined) byGroup.set(step.group, [step]);
     else steps.push(step);
   }
-  return [...byGroup].map(([group, steps]) => groupOf(group, steps, forecasts));
+  const moves = new Map<string, MoveForecast[]>();
+  for (const move of forecasts) {
+    const group = move.app ?? move.volume;
+    moves.set(group, [...(moves.get(group) ?? []), move]);
+  }
+  return [...byGroup].map(([group, steps]) => groupOf(group, steps, moves.get(group) ?? []));
 }
 
-function groupOf(group: string, steps: readonly Step[], all: readonly MoveForecast[]): PlanGroup {
-  const forecasts = all.filter((move) => (move.app ?? move.volume) === group);
+function groupOf(group: string, steps: readonly Step[], forecasts: readonly MoveForecast[]): PlanGroup {
   const known = forecasts.filter(({ basis }) => basis !== 'unknown rate');
   return {
     group,

@@ -12,7 +12,6 @@ export interface RunStep {
   readonly number: number;
   readonly step: Step;
   readonly at: StepView;
-  readonly text: string;
   /** Until now while it runs; absent before. */
   readonly elapsedMs?: number;
   /** Only while it runs and bytes are counted. */
@@ -50,7 +49,7 @@ export function runView(view: ClusterView, now: number): RunView {
   const numbers = new Map((view.plan?.steps ?? []).map(({ id }, i) => [id, i + 1]));
   const groups = view.plan === undefined ? [] : planGroups(view.plan, view.forecasts);
   const drawn = groups.map((group) => {
-    const steps = group.steps.map((step) => runStep(view, step, numbers.get(step.id) ?? 0, names, now));
+    const steps = group.steps.map((step) => runStep(view, step, numbers.get(step.id) ?? 0, now));
     return { ...group, plan: group, title: titleOf(view.config, group.group, names), state: stateOf(steps), steps };
   });
   const all = drawn.flatMap(({ steps }) => steps);
@@ -68,7 +67,7 @@ export function runView(view: ClusterView, now: number): RunView {
   };
 }
 
-function runStep(view: ClusterView, step: Step, number: number, names: Names, now: number): RunStep {
+function runStep(view: ClusterView, step: Step, number: number, now: number): RunStep {
   const at: StepView = view.steps[step.id] ?? { state: 'waiting' };
   const elapsedMs = stepElapsed(at, now);
   const transfer = at.state === 'running' ? transferRate(at, now) : undefined;
@@ -76,11 +75,14 @@ function runStep(view: ClusterView, step: Step, number: number, names: Names, no
     number,
     step,
     at,
-    text: describeAction(step.action, names),
     ...(elapsedMs === undefined ? {} : { elapsedMs }),
     ...(transfer === undefined ? {} : { transfer }),
   };
 }
+
+/** What the step does, as an imperative. */
+export const stepText = ({ config }: ClusterView, { step }: RunStep): string =>
+  describeAction(step.action, namesOf(config));
 
 function stepElapsed({ state, startedAt, outcome }: StepView, now: number): number | undefined {
   if (outcome !== undefined && 'durationMs' in outcome) return outcome.durationMs;

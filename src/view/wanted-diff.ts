@@ -24,14 +24,10 @@ interface Fact {
 export function wantedDiffs(view: ClusterView): readonly AppDiff[] {
   const { config } = view;
   if (config === undefined) return [];
-  const found = Object.values(view.nodes).flatMap((state) =>
-    factsOf(state).flatMap(({ containers }) =>
-      containers.flatMap((one) => (one.managed ? (one.application ?? []) : [])),
-    ),
-  );
-  const apps = [...new Set([...Object.keys(config.applications), ...found])].toSorted((a, b) => (a < b ? -1 : 1));
+  const placed = containersByApp(view);
+  const apps = [...new Set([...Object.keys(config.applications), ...placed.keys()])].toSorted();
   return apps.flatMap((app) => {
-    const lines = wantedDiff(view, app);
+    const lines = diffOf(view, app, placed.get(app) ?? []);
     return lines.length === 0 ? [] : [{ app, lines }];
   });
 }
@@ -40,13 +36,15 @@ export function wantedDiffs(view: ClusterView): readonly AppDiff[] {
 const factsOf = (state: NodeState) => (state.status === 'reachable' ? [state.facts] : []);
 
 /** What differs for one application; empty where it is as wanted, or nothing is known of its node. */
-export function wantedDiff(view: ClusterView, app: AppName): readonly Line[] {
+export const wantedDiff = (view: ClusterView, app: AppName): readonly Line[] =>
+  diffOf(view, app, containersByApp(view).get(app) ?? []);
+
+function diffOf(view: ClusterView, app: AppName, containers: readonly Placed[]): readonly Line[] {
   const { config } = view;
   if (config === undefined) return [];
   const declared = config.applications[app];
   const node = nodeOf(config, app);
   if (node !== undefined && view.nodes[node]?.status !== 'reachable') return [];
-  const containers = containersOf(view, app);
   const here = containers.find((one) => one.node === node) ?? containers[0];
   const wanted = declared === undefined || node === undefined ? [] : wantedFacts(view, declared, node, here?.container);
   const found = here === undefined ? [] : foundFacts(view, here);
@@ -62,12 +60,18 @@ interface Placed {
   readonly container: Container;
 }
 
-function containersOf(view: ClusterView, app: AppName): readonly Placed[] {
-  return Object.entries(view.nodes).flatMap(([node, state]) =>
-    factsOf(state).flatMap(({ containers }) =>
-      containers.filter((one) => one.managed && one.application === app).map((container) => ({ node, container })),
-    ),
-  );
+function containersByApp(view: ClusterView): ReadonlyMap<AppName, readonly Placed[]> {
+  const byApp = new Map<AppName, Placed[]>();
+  for (const [node, state] of Object.entries(view.nodes)) {
+    for (const container of factsOf(state).flatMap(({ containers }) => containers)) {
+      const { managed, application } = container;
+      if (!managed || application === undefined) continue;
+      const placed = byApp.get(application);
+      if (placed === undefined) byApp.set(application, [{ node, container }]);
+      else placed.push({ node, container });
+    }
+  }
+  return byApp;
 }
 
 function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: Container | undefined): readonly Fact[] {

@@ -70,7 +70,17 @@ export interface Names {
   readonly volume: (volume: VolumeId, app?: AppName) => string;
 }
 
+/** Asked for by every row of a screen, and the same for as long as the configuration is. */
+const known = new WeakMap<Config, Names>();
+
+/** Names as this configuration gives them; addresses and ids where it has none. */
 export function namesOf(config: Config | undefined): Names {
+  const names = (config && known.get(config)) ?? readNames(config);
+  if (config !== undefined) known.set(config, names);
+  return names;
+}
+
+function readNames(config: Config | undefined): Names {
   const volumes = new Map<VolumeId, string>();
   for (const app of Object.values(config?.applications ?? {})) {
     for (const { id, mountpoint } of app.volumes) {

@@ -1,4 +1,4 @@
-import type { ClusterView } from '../../view/cluster-view.ts';
+import type { ClusterView, StepView } from '../../view/cluster-view.ts';
 import { planGroups } from '../../view/plan-groups.ts';
 import { standingOfGroup } from '../../view/standing-sentence.ts';
 import { listNames } from '../../view/wording.ts';
@@ -7,8 +7,12 @@ import { listNames } from '../../view/wording.ts';
 export function cancelMeaning(view: ClusterView, now: number): string {
   if (!view.running || view.plan === undefined) return 'no run is under way';
   const down = planGroups(view.plan, view.forecasts)
+    .filter(({ steps }) => steps.some(({ id }) => isUnderWay(view.steps[id]?.state)))
     .filter((group) => standingOfGroup(view, group, now).stopping !== 'safe')
     .map(({ group }) => group);
   if (down.length === 0) return 'cancel stops here; copies go on later where they ended';
   return `cancel finishes the change of ${listNames(down)} first, then stops`;
 }
+
+/** Most groups of a large plan have not begun, and need no closer look. */
+const isUnderWay = (state: StepView['state'] | undefined): boolean => state !== undefined && state !== 'waiting';

@@ -1,16 +1,16 @@
 import type { Volume } from '../../model/cluster.ts';
-import { type NodeName, nodeOf, type VolumeId } from '../../model/config.ts';
+import { type Application, type NodeName, nodeOf, type VolumeId } from '../../model/config.ts';
+import { printImage } from '../../model/names.ts';
 import { nodesOf } from '../../model/plan.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
 import { receiptLines } from '../../view/receipt-lines.ts';
 import { redact } from '../../view/redact.ts';
-import { count, formatBytes, formatDuration, namesOf, nodeTitle } from '../../view/wording.ts';
+import { count, formatBytes, formatClock, formatDuration, namesOf, nodeTitle } from '../../view/wording.ts';
 import { type Row, span } from '../rows.ts';
 import type { ScreenInput } from '../screen.ts';
 import type { Item } from '../state.ts';
 import { containerState, containersOf, fact, facts, roleToken, sights, volumeText } from './detail-facts.ts';
 import { rowOf, said, wrapRows } from './drawing.ts';
-import { timeOfDay } from './events.ts';
 
 /** A container drover has not made. */
 export function foreignSummary(
@@ -75,7 +75,7 @@ export function fileRows(
     const placed = at === undefined ? 'on no node' : `on ${nodeTitle(config, at)}`;
     return [
       ...comment(`${about.files?.application ?? 'the files'} says, with every default`),
-      ...yamlRows(redact(declared)),
+      ...yamlRows(declaration(declared)),
       ...comment(`${about.files?.deployment ?? 'the deployment'} places it ${placed}`),
     ];
   }
@@ -93,16 +93,27 @@ export function fileRows(
   ];
 }
 
+/** Images as they are written, and no secrets. */
+function declaration(app: Application): object {
+  const { image, insteadOf, ...rest } = redact(app);
+  const instead = insteadOf === undefined ? {} : { insteadOf: printImage(insteadOf) };
+  return { image: printImage(image), ...instead, ...rest };
+}
+
 /** Plain data as block YAML: for reading, never parsed. */
 function yamlRows(value: object, indent = ''): readonly Row[] {
   return Object.entries(value).flatMap(([key, each]: [string, unknown]): readonly Row[] => {
     const name = Array.isArray(value) ? '-' : `${key}:`;
-    if (typeof each !== 'object' || each === null) {
-      return [[said(`${indent}${name} `, 'accent'), said(String(each))]];
-    }
-    if (Object.keys(each).length === 0)
+    if (typeof each !== 'object' || each === null) return [[said(`${indent}${name} `, 'accent'), said(String(each))]];
+    if (Object.keys(each).length === 0) {
       return [[said(`${indent}${name} `, 'accent'), said(Array.isArray(each) ? '[]' : '{}')]];
-    return [[said(`${indent}${name}`, 'accent')], ...yamlRows(each, `${indent}  `)];
+    }
+    const inner = yamlRows(each, `${indent}  `);
+    if (name !== '-') return [[said(`${indent}${name}`, 'accent')], ...inner];
+    // The first line of an entry is on the dash's own.
+    const [[first, ...after] = [], ...rest] = inner;
+    const begin = said(`${indent}- ${first?.text.trimStart() ?? ''}`, 'accent');
+    return [[begin, ...after], ...rest];
   });
 }
 
@@ -162,7 +173,7 @@ export function commandRows({ view }: ScreenInput, { app, node }: Item, width: n
     .toReversed()
     .map(
       (each): Row => [
-        span(`${timeOfDay(each.at)} `, 'dim'),
+        span(`${formatClock(each.at)} `, 'dim'),
         said(`${names.node(each.node)} $ `, 'dim'),
         said(each.text),
       ],

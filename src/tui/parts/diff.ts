@@ -1,3 +1,5 @@
+import type { Config } from '../../model/config.ts';
+import type { Plan } from '../../model/plan.ts';
 import type { Line } from '../../view/lines.ts';
 import { planLines } from '../../view/plan-lines.ts';
 import { wantedDiffs } from '../../view/wanted-diff.ts';
@@ -5,7 +7,7 @@ import { count } from '../../view/wording.ts';
 import { type Row, type Size, span } from '../rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { DiffState } from '../state.ts';
-import { fitOffset, movingActions, rowsMoved, said, tokenOf, wrapRows } from './drawing.ts';
+import { fitOffset, movingActions, remember, rowsMoved, said, tokenOf, wrapRows } from './drawing.ts';
 
 /** What changes: as a comparison of what the files say with what is found, or as the steps `drover plan` prints. */
 export const diffPart: OverlayPart<'diff'> = {
@@ -36,9 +38,15 @@ function contentRows(input: ScreenInput, { form }: DiffState, width: number): re
   if (config === undefined || plan === undefined) {
     return wrapRows('the nodes have not been looked at yet', width, 'dim');
   }
-  if (form === 'files') return fileRows(input, width);
-  return planLines(config, plan, forecasts).flatMap((line) => wrapLine(line, width));
+  return form === 'files'
+    ? fileRowsOf(config, [input.view.nodes, width], () => fileRows(input, width))
+    : stepRowsOf(plan, [config, forecasts, width], () =>
+        planLines(config, plan, forecasts).flatMap((line) => wrapLine(line, width)),
+      );
 }
+
+const fileRowsOf = remember<Config, readonly Row[]>();
+const stepRowsOf = remember<Plan, readonly Row[]>();
 
 function fileRows({ view }: ScreenInput, width: number): readonly Row[] {
   const diffs = wantedDiffs(view);

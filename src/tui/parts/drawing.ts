@@ -165,3 +165,18 @@ export const fitOffset = (offset: number, shown: number, total: number): number 
 /** The same, with row `at` among those shown. */
 export const keepInSight = (offset: number, at: number, shown: number, total: number): number =>
   fitOffset(clamp(offset, at - shown + 1, at), shown, total);
+
+/**
+ * Remembers the last value made for each key, for as long as what it was made from is the same: for lists that are long
+ * and drawn often. Everything `make` reads has to be in `from`.
+ */
+export function remember<K extends object, V>() {
+  const known = new WeakMap<K, { readonly from: readonly unknown[]; readonly value: V }>();
+  return (key: K, from: readonly unknown[], make: () => V): V => {
+    const earlier = known.get(key);
+    if (earlier?.from.length === from.length && earlier.from.every((each, i) => each === from[i])) return earlier.value;
+    const value = make();
+    known.set(key, { from, value });
+    return value;
+  };
+}

@@ -1,6 +1,6 @@
 import type { NodeName } from '../../model/config.ts';
 import type { ClusterView, TrailEntry } from '../../view/cluster-view.ts';
-import { namesOf } from '../../view/wording.ts';
+import { formatClock, namesOf } from '../../view/wording.ts';
 import { type Row, type Size, span } from '../rows.ts';
 import type { Drawn, Message, Part, ScreenInput, Step } from '../screen.ts';
 import type { UiState } from '../state.ts';
@@ -44,13 +44,7 @@ const emptyText = ({ trail }: ClusterView, filter: string): string =>
 
 function entryRow(entry: TrailEntry, name: (node: NodeName) => string): Row {
   const who = entry.node === undefined ? entry.source : name(entry.node);
-  return [span(timeOfDay(entry.at), 'dim'), said(who, 'dim'), said(entry.text, tokenOf(entry.tone))];
-}
-
-/** `14:08:05`, on this machine's clock. */
-export function timeOfDay(at: number): string {
-  const date = new Date(at);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':');
+  return [span(formatClock(entry.at), 'dim'), said(who, 'dim'), said(entry.text, tokenOf(entry.tone))];
 }
 
 /** Entries the filter of the screen lets through: `word`, `!word`, `node:beta`, several of them all. */

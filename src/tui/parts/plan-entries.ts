@@ -7,6 +7,7 @@ import {
   type RunGroup,
   type RunStep,
   type RunView,
+  stepText,
 } from '../../view/run-view.ts';
 import { formatBytes, formatDuration, namesOf } from '../../view/wording.ts';
 import type { Glyphs } from '../glyphs.ts';
@@ -15,30 +16,34 @@ import type { ScreenInput } from '../screen.ts';
 import { widthOf, widthOfRow } from '../text/fit.ts';
 import { columns, ends, said, wrapRows } from './drawing.ts';
 
+/** Rows are drawn when they are in sight: a plan may have thousands. */
+export type LazyRow = (heads: Heads) => Row;
+type Heads = ReadonlyMap<RunGroup, Row>;
+
 /** Something the plan's cursor can be on. */
 export interface PlanEntry {
   readonly group: string;
-  /** First of its group: more than its first row is shown only where the group is open. */
-  readonly isHead: boolean;
+  /** The head of this group: more than its first row is shown only where the group is open. */
+  readonly head?: RunGroup;
   /** Belongs to the head above, and is shown with it only. */
   readonly isInside: boolean;
-  readonly rows: readonly Row[];
+  readonly rows: readonly LazyRow[];
 }
 
 /** Every group with its steps, then what is blocked. */
 export function planEntries(input: ScreenInput, run: RunView, size: Size): readonly PlanEntry[] {
   if (run.isSettled) return [];
-  const heads = headRows(input, run, size.columns);
-  const groups = run.groups.flatMap((group, i) => groupEntries(input, group, heads[i] ?? [], size));
+  const groups = run.groups.flatMap((group) => groupEntries(input, group, size));
   const blocked = (input.view.plan?.blocked ?? []).map((blocker, i) => blockedEntry(input, blocker, i, size));
   return [...groups, ...blocked];
 }
 
-/** All heads in the same columns; with fewer words where the long ones do not fit. */
-function headRows(input: ScreenInput, run: RunView, width: number): readonly Row[] {
-  const rows = (isTerse: boolean) => columns(run.groups.map((group) => headSpans(input, run, group, isTerse)));
+/** The heads of these groups in the same columns; with fewer words where the long ones do not fit. */
+export function headRows(input: ScreenInput, run: RunView, groups: readonly RunGroup[], width: number): Heads {
+  const rows = (isTerse: boolean) => columns(groups.map((group) => headSpans(input, run, group, isTerse)));
   const long = rows(false);
-  return long.every((row) => widthOfRow(row) <= width) ? long : rows(true);
+  const fitting = long.every((row) => widthOfRow(row) <= width) ? long : rows(true);
+  return new Map(groups.map((group, i) => [group, fitting[i] ?? []]));
 }
 
 const words: Readonly<Record<ChangeKind, string>> = {
@@ -59,8 +64,12 @@ const changeTokens: Readonly<Record<ChangeKind, Token>> = {
   network: 'change',
 };
 
-const changeSign = (kind: ChangeKind, glyphs: Glyphs): string =>
-  kind === 'move' ? glyphs.goes : kind === 'start' ? glyphs.add : kind === 'stop' ? glyphs.remove : glyphs.change;
+/** The sign of a kind of change, with its token. */
+export function changeSign(kind: ChangeKind, glyphs: Glyphs): readonly [string, Token] {
+  const sign =
+    kind === 'move' ? glyphs.goes : kind === 'start' ? glyphs.add : kind === 'stop' ? glyphs.remove : glyphs.change;
+  return [sign, changeTokens[kind]];
+}
 
 /** The sign of a state, with its token. */
 export function stateSign(state: GroupState | RunStep['at']['state'], glyphs: Glyphs): readonly [string, Token] {
@@ -83,9 +92,7 @@ export function stateSign(state: GroupState | RunStep['at']['state'], glyphs: Gl
 function headSpans(input: ScreenInput, run: RunView, group: RunGroup, isTerse: boolean): readonly Span[] {
   const { glyphs, view } = input;
   const [sign, token] =
-    run.running || group.state !== 'waiting'
-      ? stateSign(group.state, glyphs)
-      : [changeSign(group.kind, glyphs), changeTokens[group.kind]];
+    run.running || group.state !== 'waiting' ? stateSign(group.state, glyphs) : changeSign(group.kind, glyphs);
   // Once it goes on, what it does now says more than what was predicted.
   const isAhead = !run.running || group.state === 'waiting';
   const estimate = isAhead ? estimateMs(view, group.plan) : undefined;
@@ -124,15 +131,14 @@ function activityText({ state, steps }: RunGroup): string {
   return state === 'done' ? 'done' : state === 'cancelled' ? 'cancelled' : '';
 }
 
-function groupEntries(input: ScreenInput, group: RunGroup, head: Row, size: Size): readonly PlanEntry[] {
-  const because = wrapRows(`because ${group.reason}`, size.columns - 4, 'dim').map((row) => [span('    '), ...row]);
+function groupEntries(input: ScreenInput, group: RunGroup, size: Size): readonly PlanEntry[] {
+  const because = (): Row => [said(`    because ${group.reason}`, 'dim')];
   return [
-    { group: group.group, isHead: true, isInside: false, rows: [head, ...because] },
+    { group: group.group, head: group, isInside: false, rows: [(heads) => heads.get(group) ?? [], because] },
     ...group.steps.map((step) => ({
       group: group.group,
-      isHead: false,
       isInside: true,
-      rows: [stepRow(input, group, step, size)],
+      rows: [() => stepRow(input, group, step, size)],
     })),
   ];
 }
@@ -143,7 +149,7 @@ function stepRow({ glyphs, view }: ScreenInput, group: RunGroup, step: RunStep, 
   const left = [
     span(`${number} `, 'dim'),
     ...(view.running || step.at.state !== 'waiting' ? [span(`${sign} `, token)] : []),
-    said(step.text),
+    said(stepText(view, step)),
   ];
   return ends(left, [besideStep(group, step)], width, glyphs.ellipsis);
 }
@@ -175,7 +181,7 @@ function blockedEntry({ glyphs, view }: ScreenInput, blocker: Blocker, index: nu
     ...wrapRows(`${glyphs.failed} blocked: ${who}${reason}`, size.columns, 'bad', '  '),
     ...(hint === undefined ? [] : wrapRows(`  hint: ${hint}`, size.columns, 'plain', '    ')),
   ];
-  return { group: `blocked ${index}`, isHead: false, isInside: false, rows };
+  return { group: `blocked ${index}`, isInside: false, rows: rows.map((row) => () => row) };
 }
 
 /** The whole plan in one or two rows, for panes that have no more. */
@@ -183,8 +189,8 @@ export function compactRows(input: ScreenInput, run: RunView, size: Size): reado
   const blocked = input.view.plan?.blocked.length ?? 0;
   if (run.isSettled) return [[span(`${input.glyphs.done} nothing to do: the nodes are as the files say`, 'ok')]];
   const parts = [
-    ...run.groups.map((group) => compactGroup(input, run, group)),
-    ...(blocked === 0 ? [] : [[span(`${input.glyphs.failed} ${blocked} blocked`, 'bad')]]),
+    ...run.groups.map((group) => () => compactGroup(input, run, group)),
+    ...(blocked === 0 ? [] : [(): Row => [span(`${input.glyphs.failed} ${blocked} blocked`, 'bad')]]),
   ];
   return flow(parts, size);
 }
@@ -193,7 +199,7 @@ function compactGroup(input: ScreenInput, run: RunView, group: RunGroup): Row {
   const [sign, token] =
     run.running || group.state !== 'waiting'
       ? stateSign(group.state, input.glyphs)
-      : [changeSign(group.kind, input.glyphs), changeTokens[group.kind]];
+      : changeSign(group.kind, input.glyphs);
   const facts = run.running
     ? [activityText(group)]
     : [
@@ -210,10 +216,11 @@ function compactGroup(input: ScreenInput, run: RunView, group: RunGroup): Row {
 }
 
 /** Parts one after the other, in as many rows as there are; what does not fit is counted. */
-function flow(parts: readonly Row[], { columns: width, rows: height }: Size): readonly Row[] {
+function flow(parts: readonly (() => Row)[], { columns: width, rows: height }: Size): readonly Row[] {
   const rows: Span[][] = [[]];
   let used = 0;
-  for (const [i, part] of parts.entries()) {
+  for (const [i, draw] of parts.entries()) {
+    const part = draw();
     const wide = part.reduce((sum, { text }) => sum + widthOf(text), 0);
     const left = `+${parts.length - i}`;
     const last = rows.length >= height;

@@ -2,19 +2,21 @@ import { capacities, capacityText } from '../../view/capacity.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
 import { planSummary } from '../../view/plan-lines.ts';
 import { receiptLines } from '../../view/receipt-lines.ts';
-import { type RunView, runView } from '../../view/run-view.ts';
+import { type RunGroup, type RunView, runView } from '../../view/run-view.ts';
 import { count, describeOutcome, namesOf } from '../../view/wording.ts';
 import { type Row, type Size, type Span, span } from '../rows.ts';
 import type { Drawn, HitArea, Message, Part, ScreenInput, Step } from '../screen.ts';
 import type { Overlay, UiState } from '../state.ts';
 import { cancelMeaning } from './cancel-meaning.ts';
 import { clamp, keepInSight, movingActions, rowOf, rowsMoved, said, select, wrapRows } from './drawing.ts';
-import { compactRows, type PlanEntry, planEntries } from './plan-entries.ts';
+import { compactRows, headRows, type LazyRow, type PlanEntry, planEntries } from './plan-entries.ts';
 
 /** A row of the pane; `entry` where the cursor may be. */
 interface PlanRow {
-  readonly row: Row;
+  readonly draw: LazyRow;
   readonly entry?: number;
+  /** The head that is drawn in this row. */
+  readonly head?: RunGroup;
 }
 
 /** What the files would have drover do, by application: costs, reasons, what is blocked; during a run how far it is. */
@@ -37,7 +39,7 @@ function draw(input: ScreenInput, ui: UiState, size: Size): Drawn {
   const shown = rows.slice(offset, offset + size.rows);
   return {
     title,
-    rows: shown.map(({ row }) => row),
+    rows: drawRows(input, run, shown, size),
     hits: shown.flatMap(({ entry }, y) => (entry === undefined ? [] : [hit(entry, y, size)])),
     scroll: { offset, shown: size.rows, total: rows.length },
   };
@@ -55,36 +57,53 @@ const hit = (index: number, y: number, { columns }: Size): HitArea => ({
   twice: open,
 });
 
+/** Only what is in sight is drawn, its heads in the same columns. */
+function drawRows(input: ScreenInput, run: RunView, shown: readonly PlanRow[], { columns }: Size): readonly Row[] {
+  const heads = headRows(
+    input,
+    run,
+    shown.flatMap(({ head }) => head ?? []),
+    columns,
+  );
+  return shown.map(({ draw: drawRow }) => drawRow(heads));
+}
+
 /** All rows, and the one the cursor is on. */
 function placed(input: ScreenInput, run: RunView, ui: UiState, size: Size): { rows: readonly PlanRow[]; at: number } {
-  const above = bannerRows(input, size).map((row) => ({ row }));
+  const ready = (row: Row): PlanRow => ({ draw: () => row });
+  const above = bannerRows(input, size).map(ready);
   const entries = planEntries(input, run, size);
   const cursor = clamp(ui.planCursor, 0, Math.max(0, entries.length - 1));
-  const below = [...capacityRows(input), ...noteRows(input, run, size)].map((row) => ({ row }));
+  const below = [...capacityRows(input), ...noteRows(input, run, size)].map(ready);
   const total = above.length + below.length + entries.reduce((sum, entry) => sum + entry.rows.length, 0);
   const openGroup = ui.focus === 'plan' ? entries[cursor]?.group : undefined;
   const drawn = entries.flatMap((entry, index) =>
-    entryRows(entry, index, total <= size.rows ? entry.group : openGroup, ui, cursor),
+    entryRows(entry, index, total <= size.rows ? entry.group : openGroup, ui.focus === 'plan' && index === cursor),
   );
   const rows = [...above, ...drawn, ...below];
-  const at = rows.findIndex((row) => 'entry' in row && row.entry === cursor);
-  return { rows, at: Math.max(0, at) };
+  return {
+    rows,
+    at: Math.max(
+      0,
+      rows.findIndex(({ entry }) => entry === cursor),
+    ),
+  };
 }
 
 /** Where not everything fits, only the steps of the group under the cursor are shown, and none without the focus. */
 function entryRows(
-  entry: PlanEntry,
-  index: number,
+  { group, head, isInside, rows }: PlanEntry,
+  entry: number,
   openGroup: string | undefined,
-  ui: UiState,
-  cursor: number,
+  isCursor: boolean,
 ): readonly PlanRow[] {
-  if (entry.isInside && entry.group !== openGroup) return [];
-  const rows = entry.group === openGroup || !entry.isHead ? entry.rows : entry.rows.slice(0, 1);
-  return rows.map((row, i) => {
-    const isCursor = index === cursor && i === 0 && ui.focus === 'plan';
-    return { row: isCursor ? select(row) : row, entry: index };
-  });
+  if (isInside && group !== openGroup) return [];
+  const shown = group === openGroup || head === undefined ? rows : rows.slice(0, 1);
+  return shown.map((drawRow, i) => ({
+    draw: isCursor && i === 0 ? (heads) => select(drawRow(heads)) : drawRow,
+    entry,
+    ...(head === undefined || i > 0 ? {} : { head }),
+  }));
 }
 
 function titleRow({ view, about }: ScreenInput, run: RunView): Row {

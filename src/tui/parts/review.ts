@@ -1,12 +1,12 @@
 import { capacities, capacityText } from '../../view/capacity.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
-import { type RunGroup, runView, stoppedBy } from '../../view/run-view.ts';
+import { type RunGroup, runView, stepText, stoppedBy } from '../../view/run-view.ts';
 import { count, formatBytes, formatDuration, listNames, namesOf } from '../../view/wording.ts';
 import { type Row, type Size, type Span, span } from '../rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { ReviewState } from '../state.ts';
-import { columns, fitOffset, movingActions, rowsMoved, said, wrapRows } from './drawing.ts';
-import { downtimeOf, isDownDuring, wayOf } from './plan-entries.ts';
+import { columns, fitOffset, movingActions, remember, rowsMoved, said, wrapRows } from './drawing.ts';
+import { changeSign, downtimeOf, isDownDuring, wayOf } from './plan-entries.ts';
 
 /** Everything that is about to happen, what it costs and what is kept, before somebody says yes. */
 export const reviewPart: OverlayPart<'review'> = {
@@ -81,6 +81,9 @@ function contentRows(input: ScreenInput, width: number): readonly Row[] {
     [],
     [span('what is kept', 'strong')],
     ...keptSentences(input).flatMap((text) => wrapRows(`${glyphs.done} ${text}`, width, 'ok', '  ')),
+    [],
+    [span('the steps', 'strong')],
+    ...stepsOf(view.plan ?? run, [view.config], () => stepRows(view, run.groups)),
   ];
 }
 
@@ -92,15 +95,27 @@ function groupRows(input: ScreenInput, group: RunGroup, width: number): readonly
       : `${formatBytes(group.totalBytes)} to send, ${formatBytes(group.finalBytes ?? 0)} of it while stopped`,
     downtimeOf(group),
   ].filter((text) => text !== '');
-  const head: Row = [said(group.title, 'strong'), said(`  ${facts.join(' · ')}`, 'accent')];
-  const steps = columns(
-    group.steps.map((step) => [
-      span(`${step.number}.`.padStart(5), 'dim'),
-      said(isDownDuring(group, step) ? 'down' : '', 'warn'),
-      said(step.text),
-    ]),
+  const [sign, token] = changeSign(group.kind, input.glyphs);
+  return [
+    [span(`${sign} `, token), said(group.title, 'strong')],
+    ...wrapRows(`    ${facts.join(' · ')}`, width, 'accent', '    '),
+    ...wrapRows(`    because ${group.reason}`, width, 'dim', '    '),
+  ];
+}
+
+/** Steps are many and stay as they are while somebody reads them. */
+const stepsOf = remember<object, readonly Row[]>();
+
+function stepRows(view: ClusterView, groups: readonly RunGroup[]): readonly Row[] {
+  return columns(
+    groups.flatMap((group) =>
+      group.steps.map((step) => [
+        span(`${step.number}.`.padStart(4), 'dim'),
+        said(isDownDuring(group, step) ? 'down' : '', 'warn'),
+        said(stepText(view, step)),
+      ]),
+    ),
   );
-  return [head, ...steps, ...wrapRows(`      because ${group.reason}`, width, 'dim', '      ')];
 }
 
 function capacityRows({ view }: ScreenInput, width: number): readonly Row[] {
@@ -124,13 +139,14 @@ function blockedRows({ view, glyphs }: ScreenInput, width: number): readonly Row
 function keptSentences({ view }: ScreenInput): readonly string[] {
   const names = namesOf(view.config);
   const steps = view.plan?.steps ?? [];
+  const removed = new Set(stoppedBy(view));
   const of = steps.flatMap(({ action, group }) => {
     if (action.kind === 'settle-volume') {
       return [`the copy of ${names.volume(action.volume)} on ${names.node(action.from)} stays as a replica`];
     }
     if (action.kind === 'retire-volume')
       return [`${names.volume(action.volume)} on ${names.node(action.node)} stays on its disk, retired`];
-    if (action.kind === 'stop-container' && stoppedBy(view).includes(group)) {
+    if (action.kind === 'stop-container' && removed.has(group)) {
       return [`the data of "${action.app}" stays on ${names.node(action.node)}`];
     }
     return [];
@@ -147,7 +163,7 @@ function footRows(input: ScreenInput, state: ReviewState, width: number): readon
   const bytes = total.reduce((sum, { totalBytes = 0 }) => sum + totalBytes, 0);
   const sum = [
     ...(bytes > 0 ? [`${formatBytes(bytes)} to send`] : []),
-    ...(worst > 0 ? [`at most ${formatDuration(worst)} of downtime for one application`] : []),
+    ...(worst > 0 ? [`downtime at most ${formatDuration(worst)}`] : []),
   ].join(' · ');
   const told = off ?? sum;
   return [

@@ -1,5 +1,5 @@
 import type { RunGroup, RunStep } from '../../view/run-view.ts';
-import { percentText } from '../../view/run-view.ts';
+import { percentText, stepText } from '../../view/run-view.ts';
 import type { TransferRate } from '../../view/transfer-rate.ts';
 import { describeError, formatBytes, formatDuration } from '../../view/wording.ts';
 import { type Row, type Size, span } from '../rows.ts';
@@ -10,7 +10,8 @@ import { stateSign, wayOf } from './plan-entries.ts';
 
 /** One row of the list; `step` where it is a step's own. */
 export interface RunRow {
-  readonly row: Row;
+  /** Drawn when it is in sight: a run may have thousands. */
+  readonly draw: () => Row;
   readonly step?: number;
 }
 
@@ -21,26 +22,39 @@ export function headRow(input: ScreenInput, group: RunGroup): Row {
   return [span(`${sign} `, token), said(group.title, 'strong'), said(way === '' ? '' : `  ${way}`, 'dim')];
 }
 
+/** A row that is at hand. */
+export const ready = (row: Row): RunRow => ({ draw: () => row });
+
 /** A step, and under it its transfer, its failure and, where asked for, what it said. */
 export function stepRows(
-  { glyphs }: ScreenInput,
+  input: ScreenInput,
   step: RunStep,
   isFocus: boolean,
   { cursor, showsOutput }: RunState,
   size: Size,
 ): readonly RunRow[] {
+  const draw = (): Row => {
+    const row = stepRow(input, step, size);
+    return isFocus && cursor > 0 ? select(row) : row;
+  };
+  return [
+    { draw, step: step.number },
+    ...(step.transfer === undefined ? [] : transferRows(step, step.transfer, input.glyphs, size)).map(ready),
+    ...failureRows(step, size).map(ready),
+    ...(isFocus && showsOutput ? outputRows(step, size) : []).map(ready),
+  ];
+}
+
+function stepRow({ view, glyphs }: ScreenInput, step: RunStep, { columns }: Size): Row {
   const [sign, token] = stateSign(step.at.state, glyphs);
   const time = step.elapsedMs === undefined ? '' : formatDuration(step.elapsedMs);
-  const left = [span('  '), span(`${sign} `, token), span(`${step.number}. `.padStart(4), 'dim'), said(step.text)];
-  const row = ends(left, [span(time, step.at.state === 'running' ? 'accent' : 'dim')], size.columns, glyphs.ellipsis);
-  return [
-    { row: isFocus && cursor > 0 ? select(row) : row, step: step.number },
-    ...(step.transfer === undefined ? [] : transferRows(step, step.transfer, glyphs, size)).map((each) => ({
-      row: each,
-    })),
-    ...failureRows(step, size).map((each) => ({ row: each })),
-    ...(isFocus && showsOutput ? outputRows(step, size) : []).map((each) => ({ row: each })),
+  const left = [
+    span('  '),
+    span(`${sign} `, token),
+    span(`${step.number}. `.padStart(4), 'dim'),
+    said(stepText(view, step)),
   ];
+  return ends(left, [span(time, step.at.state === 'running' ? 'accent' : 'dim')], columns, glyphs.ellipsis);
 }
 
 const indent = 8;
@@ -49,7 +63,7 @@ function transferRows(
   step: RunStep,
   transfer: TransferRate,
   glyphs: ScreenInput['glyphs'],
-  { columns }: Size,
+  { columns, rows }: Size,
 ): readonly Row[] {
   const pad = span(' '.repeat(indent));
   const what = step.at.what === undefined ? '' : `${step.at.what}  `;
@@ -61,26 +75,35 @@ function transferRows(
   const bar = share === undefined || wide < 6 ? [] : [span('['), ...barSpans(share, wide, glyphs), span('] ')];
   return [
     [pad, said(what, 'dim'), ...bar, span(facts, 'accent')],
-    [pad, ...rateSpans(step, transfer, glyphs, columns - indent)],
+    ...rateRows(step, transfer, glyphs, columns - indent, rows >= roomy).map((row) => [pad, ...row]),
   ];
 }
 
+/** From this height on the rates of the last minute have a row of their own where they fit nowhere else. */
+const roomy = 18;
+
 /** `now 131 MiB/s  average 127 MiB/s  left 45 s ± 4 s  ▃▅▆  resumable`, each only where it is known and fits. */
-function rateSpans(step: RunStep, rate: TransferRate, glyphs: ScreenInput['glyphs'], width: number): Row {
-  const { nowRate, averageRate, leftMs, spreadMs = 0, history } = rate;
+function rateRows(
+  step: RunStep,
+  { nowRate, averageRate, leftMs, spreadMs = 0, history }: TransferRate,
+  glyphs: ScreenInput['glyphs'],
+  width: number,
+  hasRoom: boolean,
+): readonly Row[] {
+  const spread = spreadMs < 1000 ? '' : ` ± ${formatDuration(spreadMs)}`;
   const parts = [
     ...(nowRate === undefined ? [] : [`now ${formatBytes(nowRate)}/s`]),
     ...(averageRate === undefined ? [] : [`average ${formatBytes(averageRate)}/s`]),
-    ...(leftMs === undefined
-      ? []
-      : [`left ${formatDuration(leftMs)}${spreadMs < 1000 ? '' : ` ± ${formatDuration(spreadMs)}`}`]),
+    ...(leftMs === undefined ? [] : [`left ${formatDuration(leftMs)}${spread}`]),
   ];
   const text = parts.length === 0 ? 'measuring the rate' : parts.join('  ');
-  // The two kinds that go on at the byte where they were cut off.
+  // A sync goes on later at the byte where it was cut off.
   const resumes = step.step.action.kind === 'sync-volume' ? '  resumable' : '';
-  const room = width - text.length - resumes.length - 3;
-  const spark = room < 8 ? '' : `  ${sparkText(history, Math.min(60, room), glyphs)}`;
-  return [span(text), span(spark, 'accent'), span(resumes, 'dim')];
+  const spark = sparkText(history, Math.min(60, width), glyphs);
+  if (text.length + resumes.length + spark.length + 2 <= width && spark !== '') {
+    return [[span(text), span(`  ${spark}`, 'accent'), span(resumes, 'dim')]];
+  }
+  return [[span(text), span(resumes, 'dim')], ...(hasRoom && spark !== '' ? [[span(spark, 'accent')]] : [])];
 }
 
 function failureRows(step: RunStep, { columns }: Size): readonly Row[] {

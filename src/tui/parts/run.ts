@@ -1,7 +1,7 @@
 import { nodesOf } from '../../model/plan.ts';
 import type { ClusterView, CommandEntry } from '../../view/cluster-view.ts';
 import { receiptLines } from '../../view/receipt-lines.ts';
-import { type RunStep, type RunView, runView } from '../../view/run-view.ts';
+import { type RunGroup, type RunStep, type RunView, runView } from '../../view/run-view.ts';
 import { standingOfGroup } from '../../view/standing-sentence.ts';
 import { count, describeOutcome, formatDuration, namesOf, nodeTitle } from '../../view/wording.ts';
 import { type Row, type Size, span } from '../rows.ts';
@@ -9,7 +9,7 @@ import type { Drawn, HitArea, Message, OverlayPart, ScreenInput, Step } from '..
 import type { RunState } from '../state.ts';
 import { cancelMeaning } from './cancel-meaning.ts';
 import { clamp, keepInSight, movingActions, rowOf, rowsMoved, said, wrapRows } from './drawing.ts';
-import { headRow, type RunRow, stepRows } from './run-rows.ts';
+import { headRow, type RunRow, ready, stepRows } from './run-rows.ts';
 
 /**
  * The run that goes on, or the last one: its steps with their times, transfers with rate and time left, what each
@@ -44,7 +44,7 @@ function draw(input: ScreenInput, state: RunState, size: Size): Drawn {
   return {
     title: titleRow(input, run),
     aside: asideRow(run),
-    rows: [...shown.map(({ row }) => row), ...gap, ...foot],
+    rows: [...shown.map((row) => row.draw()), ...gap, ...foot],
     hits: shown.flatMap(({ step }, y) => (step === undefined ? [] : [hit(step, y, size)])),
     scroll: { offset, shown: room, total: rows.length },
   };
@@ -88,7 +88,7 @@ function titleRow({ view }: ScreenInput, run: RunView): Row {
 
 function asideRow({ groups, running }: RunView): Row {
   const over = groups.filter(({ state }) => state === 'done').length;
-  return running && groups.length > 1 ? [span(`${over} of ${count(groups.length, 'application')}`, 'dim')] : [];
+  return running && groups.length > 1 ? [span(`${over} of ${count(groups.length, 'change')}`, 'dim')] : [];
 }
 
 function listRows(
@@ -98,12 +98,12 @@ function listRows(
   state: RunState,
   size: Size,
 ): readonly RunRow[] {
-  if (run.groups.length === 0) return emptyRows(input, size).map((row) => ({ row }));
+  if (run.groups.length === 0) return emptyRows(input, size).map(ready);
   const steps = run.groups.flatMap((group) => [
-    { row: headRow(input, group) },
+    { draw: () => headRow(input, group) },
     ...group.steps.flatMap((step) => stepRows(input, step, step === focus, state, size)),
   ]);
-  return [...steps, ...endRows(input, run, size).map((row) => ({ row }))];
+  return [...steps, ...endRows(input, run, size).map(ready)];
 }
 
 function emptyRows({ view, glyphs }: ScreenInput, { columns }: Size): readonly Row[] {
@@ -154,7 +154,7 @@ function standings(
   focus: RunStep | undefined,
 ): readonly { readonly text: string; readonly token: 'warn' | 'bad' | 'ok' }[] {
   return run.groups
-    .filter(({ kind }) => kind !== 'network')
+    .filter(({ kind, group, state }) => kind !== 'network' && (group === focus?.step.group || hasBegun(state)))
     .map(({ plan }) => standingOfGroup(view, plan, now))
     .filter(({ app, stopping }) => app === focus?.step.group || (view.running && stopping !== 'safe'))
     .toSorted((a, b) => Number(a.app === focus?.step.group) - Number(b.app === focus?.step.group))
@@ -164,6 +164,8 @@ function standings(
       token: hasFailed || stopping === 'goes-on' ? 'bad' : stopping === 'reversible' ? 'warn' : 'ok',
     }));
 }
+
+const hasBegun = (state: RunGroup['state']): boolean => state !== 'waiting' && state !== 'done';
 
 /** The newest word about a retry, while this run goes on. */
 function retryRows(view: ClusterView, { columns }: Size): readonly Row[] {
