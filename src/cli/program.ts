@@ -15,7 +15,7 @@ import { validate } from './commands/validate.ts';
 import { examples, overviewExamples } from './examples.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
-import { addScreenOptions, type ScreenFlags } from './screen-options.ts';
+import { addScreenOptions, type ScreenFlags, screenFlagsOf } from './screen-options.ts';
 import { painter } from './style.ts';
 import type { World } from './world.ts';
 
@@ -128,8 +128,8 @@ function addChangingVerbs(program: Command, run: Run): void {
     .action((node: string, options: { fingerprint?: string }) => run((invocation) => trust(invocation, node, options)));
   addScreenOptions(verb(program, 'demo', 'the screen on a SIMULATED cluster: no nodes, no files'))
     .option('--fast', 'a move in lines, without the delays a person needs to follow')
-    .action(({ fast = false, ...flags }: ScreenFlags & { fast?: boolean }) =>
-      run((invocation) => demo(invocation, { fast, ...flags })),
+    .action(({ fast = false }: { fast?: boolean }, command: Command) =>
+      run((invocation) => demo(invocation, { fast, ...screenFlagsOf(command) })),
     );
 }
 

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { Command, Option } from 'commander';
 import type { TuiOptions } from './world.ts';
 
 /** The screen's own options, on `drover` alone and on `drover demo`. */
@@ -19,4 +19,16 @@ export interface ScreenFlags extends TuiOptions {
   readonly plain?: boolean;
   readonly stages?: string;
   readonly scale?: string;
+}
+
+/**
+ * Those that were given, before the verb or after it: `drover` itself has them too, and commander gives it what stands
+ * after the verb as well.
+ */
+export function screenFlagsOf(command: Command): ScreenFlags {
+  const names = new Set(addScreenOptions(new Command()).options.map((option) => option.attributeName()));
+  // Commander gives the options just as they are declared above.
+  return Object.fromEntries(
+    Object.entries(command.optsWithGlobals()).filter(([name]) => names.has(name)),
+  ) as ScreenFlags;
 }
