@@ -32,7 +32,7 @@ export function addActs(verb: MakeVerb, run: Run): void {
     )
     .addHelpText(
       'after',
-      '\nThe texts of both files are kept with each run in the folder for state, readable by you alone: environments\nmay hold passwords.\n',
+      'The texts of both files are kept with each run in the folder for state, readable by you alone: environments\nmay hold passwords.\n',
     );
 }
 

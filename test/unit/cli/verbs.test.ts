@@ -393,15 +393,25 @@ describe('usage', () => {
       .filter((verb) => verb !== 'drover');
     expect(verbs.toSorted()).toEqual([
       'apply',
+      'clone',
       'demo',
       'deploy',
       'doctor',
+      'exec',
+      'history',
       'logs',
       'move',
       'plan',
+      'restart',
+      'rollback',
+      'snapshot',
+      'start',
       'status',
+      'stop',
       'trust',
+      'undo',
       'validate',
+      'volumes',
       'watch',
     ]);
     for (const verb of verbs) {
