@@ -6,7 +6,11 @@ import { plainText } from './lines.ts';
 import { formatBytes } from './wording.ts';
 
 /** Text from a node or a file in one line: no control characters, tabs, or marks that turn the direction of writing. */
-export const clean = (text: string): string =>
+export const clean = (text: string): string => (isPlain.test(text) ? text : cleaned(text));
+
+// Nearly all names are plain, and there are thousands of them.
+const isPlain = /^[\x20-\x7e]*$/;
+const cleaned = (text: string): string =>
   plainText(text.replace(/[\t\n\r\u2028\u2029]+/g, ' ')).replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
 
 /** `app-2` before `app-10`. */

@@ -4,6 +4,7 @@ import { fill, framePane } from '../../../src/tui/frame.ts';
 import { asciiGlyphs, unicodeGlyphs } from '../../../src/tui/glyphs.ts';
 import { span } from '../../../src/tui/rows.ts';
 import type { UiState } from '../../../src/tui/state.ts';
+import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import { emptyView } from '../../../src/view/reduce.ts';
 import { aConfig, onNode } from '../../builders.ts';
 import { bigView, hostileView, inputOf, now, sampleView, textOf, uiOf } from './cluster-scenes.ts';
@@ -48,6 +49,31 @@ describe('the whole screen', () => {
     const ui: Partial<UiState> = { arrangement: 'matrix', zoomed: true };
     expectFrame('many-matrix-118x28', frameLines(inputOf(views.many, uiOf({ columns: 118, rows: 28 }, ui))));
     expectFrame('sample-matrix-80x24', frameLines(inputOf(views.sample, uiOf({ columns: 80, rows: 24 }, ui))));
+  });
+
+  it('shows what a run does, where it does it', () => {
+    const ids = (kind: string): readonly string[] =>
+      (views.sample.plan?.steps ?? []).filter(({ action }) => action.kind === kind).map(({ id }) => id);
+    const error = { code: 'unhealthy', message: 'cannot start "db" on alpha: no answer', retryable: true, causes: [] };
+    const failed = { result: 'failed', durationMs: 900, error } as const;
+    const view: ClusterView = {
+      ...views.sample,
+      running: true,
+      runStartedAt: now - 72_000,
+      steps: Object.fromEntries([
+        ...ids('sync-volume').map((id) => [id, { state: 'running', doneBytes: 604, totalBytes: 1000 }]),
+        ...ids('start-container')
+          .filter((id) => id.includes('db'))
+          .map((id) => [id, { state: 'failed', outcome: failed }]),
+        ...ids('start-container')
+          .filter((id) => id.includes('web'))
+          .map((id) => [id, { state: 'running' }]),
+      ]),
+    };
+    const ui = uiOf({ columns: 118, rows: 28 }, { marks: new Set(['wiki']), cursor: { node: 'beta', app: 'wiki' } });
+    expectFrame('sample-running-118x28', frameLines(inputOf(view, ui)));
+    const table = uiOf({ columns: 118, rows: 28 }, { arrangement: 'table', filter: 'state:working', filtering: true });
+    expectFrame('sample-running-table-118x28', frameLines(inputOf(view, table)));
   });
 
   it('never lets a name end in the terminal as anything but letters', () => {
