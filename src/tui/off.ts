@@ -1,5 +1,5 @@
 import { type ActionId, infoOf } from './actions.ts';
-import { type PartSizes, partOf, partTakes, type Registry, screenTakes, topOf } from './routing.ts';
+import { partOf, partTakes, type Registry, screenTakes, topOf } from './routing.ts';
 import type { ScreenInput } from './screen.ts';
 import { subjectReason } from './subject.ts';
 
@@ -54,9 +54,4 @@ export function firstTaken(
   const mine = partTakes(ui, registry);
   const screens = screenTakes(ui);
   return candidates.find((action) => mine.includes(action)) ?? candidates.find((action) => screens.includes(action));
-}
-
-/** Inside of the part that has the keys; nothing where it is not shown. */
-export function sizeOfTop({ ui }: ScreenInput, sizes: PartSizes) {
-  return topOf(ui) === undefined ? (sizes.panes[ui.focus] ?? { columns: 0, rows: 0 }) : sizes.overlay;
 }
