@@ -28,6 +28,7 @@ function choices({ view, now }: ScreenInput, { apps, cursor }: MoveState) {
 }
 
 function reasonAgainst(input: ScreenInput, state: MoveState): string | undefined {
+  if (input.about.isReadOnly) return 'read-only';
   if (input.view.problems.length > 0) return 'the files have problems, which come first';
   return choices(input, state).offered === 0 ? 'there is no node to move to' : undefined;
 }

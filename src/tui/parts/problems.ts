@@ -63,6 +63,7 @@ function offBecause(input: ScreenInput, state: ProblemsState, action: ActionId):
   const { all, index } = selected(input, state);
   const shown = all[index];
   if (shown === undefined) return 'there is no problem any more';
+  if (action === 'open' && input.about.isReadOnly) return 'read-only';
   if (action === 'fix' && shown.problem.fix === undefined) return 'what is meant is not certain here';
   if (action === 'sort' && new Set(all.map(({ problem }) => problem.file)).size < 2) return 'one file has them all';
   return undefined;

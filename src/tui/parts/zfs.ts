@@ -34,6 +34,7 @@ function offBecause(input: ScreenInput, state: ZfsState, action: ActionId): stri
   const entry = entryAt(state);
   if (entry === undefined) return 'there is nothing under the cursor';
   if (action === 'copy') return undefined;
+  if (input.about.isReadOnly) return 'read-only';
   if (action === 'open') return entry.snapshot === undefined ? 'choose a snapshot to clone' : undefined;
   const { dataset, snapshot } = entry;
   if (dataset.application === undefined) return 'this dataset belongs to no application';
