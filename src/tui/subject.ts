@@ -1,7 +1,7 @@
 import type { Container, NodeFacts, NodeState } from '../model/cluster.ts';
 import { type AppName, type NodeName, nodeOf } from '../model/config.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
-import { formatDuration, namesOf } from '../view/wording.ts';
+import { count, formatDuration, namesOf } from '../view/wording.ts';
 import type { ActionId } from './actions.ts';
 import type { ScreenInput } from './screen.ts';
 
@@ -97,4 +97,9 @@ const waitsForRuns: readonly ActionId[] = ['restart', 'stop-start', 'roll-back']
 
 function runReason({ view }: ScreenInput, action: ActionId): string | undefined {
   return view.running && waitsForRuns.includes(action) ? 'a run is under way' : undefined;
+}
+
+/** `1 change`, `3 changes`: what the plan would do, by application. */
+export function changesOf(view: ClusterView): string {
+  return count(new Set(view.plan?.steps.map(({ group }) => group)).size, 'change');
 }
