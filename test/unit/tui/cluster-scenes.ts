@@ -1,5 +1,5 @@
 import type { Container, NodeFigures } from '../../../src/model/cluster.ts';
-import type { Config, NodeName } from '../../../src/model/config.ts';
+import type { Application, Config, NodeName } from '../../../src/model/config.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import { actions } from '../../../src/tui/actions.ts';
 import { unicodeGlyphs } from '../../../src/tui/glyphs.ts';
@@ -54,7 +54,7 @@ const app = (name: string, tag = '1', data?: string) =>
     ...(data === undefined ? {} : { volumes: [aMount(data)] }),
   });
 
-const wiki = { ...app('wiki', '2.3', 'ds-wiki'), ports: [tcp(443, 8443)] };
+const wiki: Application = { ...app('wiki', '2.3', 'ds-wiki'), ports: [tcp(443, 8443)] };
 const grafana = app('grafana', '1', 'ds-grafana');
 const db = app('db', '9', 'ds-db');
 const mail = app('mail', '1', 'ds-mail');
@@ -71,7 +71,7 @@ export function sampleView(): ClusterView {
       nodes: { alpha: { host: '10.0.0.11' }, beta: { host: '10.0.0.12' }, gamma: { host: '10.0.0.13' } },
     },
   );
-  const up = (of: typeof wiki, node: NodeName, ms: number, more: Partial<Container> = {}) =>
+  const up = (of: Application, node: NodeName, ms: number, more: Partial<Container> = {}) =>
     aContainer(of, node, { startedAt: ago(ms), ...more });
   const died = aContainer(db, 'alpha', { state: 'exited', exit: { code: 137, oomKilled: true } });
   const data = (id: string, on: NodeName, bytes: number, snapshots: readonly string[] = []) =>
