@@ -1,6 +1,6 @@
 import type { AppName, Config } from '../model/config.ts';
 import type { MoveReceipt, RunOutcome } from '../model/events.ts';
-import type { ActionKind, Step } from '../model/plan.ts';
+import type { ActionKind, Plan, Step, StepId } from '../model/plan.ts';
 import type { ClusterView, StepView } from './cluster-view.ts';
 import { type PlanGroup, planGroups } from './plan-groups.ts';
 import { type TransferRate, transferRate } from './transfer-rate.ts';
@@ -27,6 +27,7 @@ export interface RunGroup extends Omit<PlanGroup, 'steps'> {
   readonly title: string;
   readonly state: GroupState;
   readonly steps: readonly RunStep[];
+  readonly doneSteps: number;
 }
 
 /** The plan and, while it is carried out, how far it has come. */
@@ -45,26 +46,60 @@ export interface RunView {
 
 /** Pure; `now` in milliseconds since 1970, for what is still running. */
 export function runView(view: ClusterView, now: number): RunView {
-  const names = namesOf(view.config);
-  const numbers = new Map((view.plan?.steps ?? []).map(({ id }, i) => [id, i + 1]));
   const groups = view.plan === undefined ? [] : planGroups(view.plan, view.forecasts);
-  const drawn = groups.map((group) => {
-    const steps = group.steps.map((step) => runStep(view, step, numbers.get(step.id) ?? 0, now));
-    return { ...group, plan: group, title: titleOf(view.config, group.group, names), state: stateOf(steps), steps };
-  });
-  const all = drawn.flatMap(({ steps }) => steps);
-  const doneSteps = all.filter(({ at }) => at.state === 'succeeded').length;
+  const drawn = groups.map((group) => groupOf(view, group, now));
+  const doneSteps = drawn.reduce((sum, group) => sum + group.doneSteps, 0);
+  const totalSteps = view.plan?.steps.length ?? 0;
   const elapsedMs = elapsedOf(view, now);
   return {
     groups: drawn,
     running: view.running,
     ...(elapsedMs === undefined ? {} : { elapsedMs }),
     doneSteps,
-    totalSteps: all.length,
+    totalSteps,
     ...(view.outcome === undefined ? {} : { outcome: view.outcome }),
     receipts: lastReceipts(view),
-    isSettled: !view.running && doneSteps === all.length && (view.plan?.blocked.length ?? 0) === 0,
+    isSettled: !view.running && doneSteps === totalSteps && (view.plan?.blocked.length ?? 0) === 0,
   };
+}
+
+interface Known {
+  readonly config: Config | undefined;
+  readonly states: readonly (StepView | undefined)[];
+  readonly group: RunGroup;
+  /** Something of it runs, and grows older even where nothing is heard of it. */
+  readonly isMoving: boolean;
+}
+
+/** The last answer for each group: in a large run few of them change, and a screen asks many times a second. */
+const known = new WeakMap<PlanGroup, Known>();
+
+function groupOf(view: ClusterView, plan: PlanGroup, now: number): RunGroup {
+  const earlier = known.get(plan);
+  const isSame =
+    earlier?.config === view.config && plan.steps.every(({ id }, i) => view.steps[id] === earlier?.states[i]);
+  if (earlier !== undefined && isSame && !earlier.isMoving) return earlier.group;
+  const numbers = view.plan === undefined ? undefined : numbersOf(view.plan);
+  const steps = plan.steps.map((step) => runStep(view, step, numbers?.get(step.id) ?? 0, now));
+  const group = {
+    ...plan,
+    plan,
+    title: titleOf(view.config, plan.group, namesOf(view.config)),
+    state: stateOf(steps),
+    steps,
+    doneSteps: steps.filter(({ at }) => at.state === 'succeeded').length,
+  };
+  const isMoving = steps.some(({ at }) => at.state === 'running');
+  known.set(plan, { config: view.config, states: plan.steps.map(({ id }) => view.steps[id]), group, isMoving });
+  return group;
+}
+
+const numbered = new WeakMap<Plan, ReadonlyMap<StepId, number>>();
+
+function numbersOf(plan: Plan): ReadonlyMap<StepId, number> {
+  const numbers = numbered.get(plan) ?? new Map(plan.steps.map(({ id }, i) => [id, i + 1]));
+  numbered.set(plan, numbers);
+  return numbers;
 }
 
 function runStep(view: ClusterView, step: Step, number: number, now: number): RunStep {

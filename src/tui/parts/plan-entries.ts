@@ -14,7 +14,7 @@ import type { Glyphs } from '../glyphs.ts';
 import { type Row, type Size, type Span, span, type Token } from '../rows.ts';
 import type { ScreenInput } from '../screen.ts';
 import { widthOf, widthOfRow } from '../text/fit.ts';
-import { columns, ends, said, wrapRows } from './drawing.ts';
+import { columns, ends, remember, said, wrapRows } from './drawing.ts';
 
 /** Rows are drawn when they are in sight: a plan may have thousands. */
 export type LazyRow = (heads: Heads) => Row;
@@ -33,10 +33,16 @@ export interface PlanEntry {
 /** Every group with its steps, then what is blocked. */
 export function planEntries(input: ScreenInput, run: RunView, size: Size): readonly PlanEntry[] {
   if (run.isSettled) return [];
-  const groups = run.groups.flatMap((group) => groupEntries(input, group, size));
+  const groups = run.groups.flatMap((group) =>
+    entriesOf(group, [input.view.config, input.view.running, input.glyphs, size.columns], () =>
+      groupEntries(input, group, size),
+    ),
+  );
   const blocked = (input.view.plan?.blocked ?? []).map((blocker, i) => blockedEntry(input, blocker, i, size));
   return [...groups, ...blocked];
 }
+
+const entriesOf = remember<RunGroup, readonly PlanEntry[]>();
 
 /** The heads of these groups in the same columns; with fewer words where the long ones do not fit. */
 export function headRows(input: ScreenInput, run: RunView, groups: readonly RunGroup[], width: number): Heads {

@@ -8,7 +8,7 @@ import { type Row, type Size, span } from '../rows.ts';
 import type { Drawn, HitArea, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { RunState } from '../state.ts';
 import { cancelMeaning } from './cancel-meaning.ts';
-import { clamp, keepInSight, movingActions, rowOf, rowsMoved, said, wrapRows } from './drawing.ts';
+import { clamp, keepInSight, movingActions, remember, rowOf, rowsMoved, said, wrapRows } from './drawing.ts';
 import { headRow, type RunRow, ready, stepRows } from './run-rows.ts';
 
 /**
@@ -99,12 +99,18 @@ function listRows(
   size: Size,
 ): readonly RunRow[] {
   if (run.groups.length === 0) return emptyRows(input, size).map(ready);
-  const steps = run.groups.flatMap((group) => [
-    { draw: () => headRow(input, group) },
-    ...group.steps.flatMap((step) => stepRows(input, step, step === focus, state, size)),
-  ]);
+  const steps = run.groups.flatMap((group) => {
+    const hasFocus = group.group === focus?.step.group;
+    const from = [input.view.config, input.glyphs, size.columns, size.rows, ...(hasFocus ? [focus, state] : [])];
+    return groupRowsOf(group, from, () => [
+      { draw: () => headRow(input, group) },
+      ...group.steps.flatMap((step) => stepRows(input, step, step === focus, state, size)),
+    ]);
+  });
   return [...steps, ...endRows(input, run, size).map(ready)];
 }
+
+const groupRowsOf = remember<RunGroup, readonly RunRow[]>();
 
 function emptyRows({ view, glyphs }: ScreenInput, { columns }: Size): readonly Row[] {
   const none = wrapRows('no steps: the nodes are as the files say', columns, 'dim');

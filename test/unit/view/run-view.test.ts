@@ -80,6 +80,18 @@ describe('the run', () => {
     expect(runView(aView({ plan: { ...plan, steps: [] }, steps: {} }), begun).isSettled).toBe(true);
   });
 
+  it('is never an older answer, however often it was asked before', () => {
+    const { forecasts } = aView();
+    for (let done = 0; done <= kindsOf('db').length; done += 1) {
+      for (const now of [begun + done * 1000 + 100, begun + done * 1000 + 900]) {
+        const view = { ...runningView('db', done), forecasts };
+        expect(runView(view, now)).toEqual(runView(structuredClone(view), now));
+      }
+    }
+    const waiting = { ...aView(), forecasts };
+    expect(runView(waiting, begun)).toEqual(runView(structuredClone(waiting), begun));
+  });
+
   it('has the receipts of this run only', () => {
     const receipts = [{ ...receipt, startedAt: begun - 1 }, receipt];
     expect(runView(aView({ receipts, runStartedAt: begun }), begun).receipts).toEqual([receipt]);
