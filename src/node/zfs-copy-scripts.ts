@@ -20,7 +20,8 @@ zfs clone -o canmount=noauto -o readonly=on "$1" "$2"
 /**
  * ROOT DATASET TARGET RETIRED: the clone becomes the volume, the dataset a retired one. All facts are compared again
  * inside of the transaction, every change is checked before the first one is made, and the promotion takes along the
- * snapshots that other nodes' copies build on.
+ * snapshots that other nodes' copies build on. Should zfs refuse a change it has approved, the order of them leaves a
+ * volume that no plan touches, and never one that seems to be nowhere.
  */
 export const swapScript = `${prelude}
 root=$1 ds=$2 target=$3 retired=$4
@@ -56,13 +57,12 @@ for property, value in pairs(expected) do
   if value_of(ds, property) ~= value then error(property .. " has changed") end
 end
 if value_of(target, "drover:vol") ~= nil then error("the clone is a volume already") end
-local changes = {
-  { ds, "drover:vol", retired }, { ds, "drover:role", "retired" },
-  { target, "drover:vol", volume }, { target, "drover:role", "owner" }, { target, "drover:owner", node },
-  { target, "drover:epoch", following },
-}
+local changes = { { ds, "drover:role", "retired" }, { target, "drover:owner", node }, { target, "drover:epoch", following } }
 if app ~= "" then changes[#changes + 1] = { target, "drover:app", app } end
 if flags ~= "" then changes[#changes + 1] = { target, "drover:flags", flags } end
+changes[#changes + 1] = { target, "drover:role", "owner" }
+changes[#changes + 1] = { target, "drover:vol", volume }
+changes[#changes + 1] = { ds, "drover:vol", retired }
 local failed = zfs.check.promote(target)
 if failed ~= 0 then error("the clone cannot be promoted: " .. failed) end
 for _, change in ipairs(changes) do
