@@ -79,7 +79,9 @@ function followApproval({ ui, view }: ScreenInput, before: ClusterView): Review 
   const isOpen = overlays.some(({ kind }) => kind === 'review');
   const isNewer = before.approval?.revision !== wanted.revision;
   const notice = { text: `a plan waits for approval: ${wanted.reason}`, tone: 'warn' } as const;
-  if (ui.filtering || !(isOpen || isNewer)) return { overlays, notice };
+  // Whoever asked to be asked finds it in the plan; a page by itself is for what nobody expects.
+  const isExpected = wanted.because === 'policy';
+  if (ui.filtering || !(isOpen || (isNewer && !isExpected))) return { overlays, notice };
   const review = reviewOverlay(view, 'by itself');
   // The same revision can have other steps by now, so that an open review always starts again.
   const next = isOpen ? overlays.map((each) => (each.kind === 'review' ? review : each)) : slipIn(overlays, review);

@@ -9,7 +9,7 @@ export type Leaving = 'now' | 'after-safe-point' | 'again';
 export interface Work {
   /** Resolves when everything has stopped. Rejects where it cannot go on. */
   readonly run: () => Promise<Leaving>;
-  /** May be called again: `now` after `after-safe-point` does not wait any longer. */
+  /** May be called again: the second time it does not wait any longer. */
   readonly leave: (how: Leaving) => void;
 }
 
@@ -19,9 +19,10 @@ export function createWork({ engine, files, stages }: Pick<TuiDeps, 'engine' | '
   for (const { signal } of [hard, soft]) allowManyListeners(signal);
   let how: Leaving = 'now';
   const leave = (next: Leaving): void => {
-    if (!soft.signal.aborted) how = next;
+    const isAgain = soft.signal.aborted;
+    if (!isAgain) how = next;
     soft.abort();
-    if (next === 'now') hard.abort();
+    if (next === 'now' || (isAgain && next === 'after-safe-point')) hard.abort();
   };
   return {
     leave,

@@ -425,7 +425,7 @@ describe('leaving', () => {
 });
 
 describe('when the cluster changes', () => {
-  const approval = { revision: 'r2', because: 'policy', reason: 'every plan is asked' } as const;
+  const approval = { revision: 'r2', because: 'removal', reason: 'this would stop 2 of 2' } as const;
   const waiting: ClusterView = { ...aViewWithWork, approval };
   const changed = (before: ClusterView): Message => ({ type: 'view-changed', before });
 
@@ -435,11 +435,21 @@ describe('when the cluster changes', () => {
     expect(kindsOf(play(anInput({ overlays: ui.overlays }, aView), registry, changed(waiting)).ui)).toEqual([]);
   });
 
+  it('a plan that waits because everything is asked stays in its pane: whoever asked for that expects it', () => {
+    const asked: ClusterView = {
+      ...aViewWithWork,
+      approval: { ...approval, because: 'policy', reason: 'all is asked' },
+    };
+    const { ui } = play(anInput({}, asked), registry, changed(aViewWithWork));
+    expect(ui.overlays).toEqual([]);
+    expect(ui.notice?.text).toBe('a plan waits for approval: all is asked');
+  });
+
   it('nothing gets between a person and the answer being given', () => {
     const confirm = play(anInput(onWiki), registry, 'restart').ui.overlays;
     const { ui } = play(anInput({ overlays: confirm }, waiting), registry, changed(aViewWithWork));
     expect(kindsOf(ui)).toEqual(['review', 'confirm']);
-    expect(ui.notice?.text).toBe('a plan waits for approval: every plan is asked');
+    expect(ui.notice?.text).toBe('a plan waits for approval: this would stop 2 of 2');
   });
 
   it('a filter that is typed is not interrupted', () => {

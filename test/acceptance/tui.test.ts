@@ -1,0 +1,108 @@
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type PtyProgram, ptyMissing, startPty } from '../pty/harness.ts';
+import { labIsThere, node1, node2, onNode, project, resetLab, run } from './lab.ts';
+
+const app = 'mongodb-volume-example';
+const container = `drover-${app}`;
+const records = (...args: readonly string[]) =>
+  run(process.execPath, [join(project, 'tutorials', 'mongodb', 'records.mjs'), ...args]);
+const containersOn = (node: string): Promise<string> => onNode(node, "docker ps --format '{{.Names}}'");
+const rolesOn = async (node: string): Promise<string> =>
+  (await onNode(node, 'zfs get -H -o value -r drover:role drover/volumes')).replace(/-\n/g, '').trim();
+
+/** The tutorial's move, by keys on the real screen; the screen and the cluster have to say the same. */
+describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nodes', () => {
+  let folder = '';
+  let screen: PtyProgram;
+
+  const show = (moment: string): void => console.log(`--- ${moment}\n${screen.screen().join('\n')}`);
+  const press = async (...keys: readonly string[]): Promise<void> => {
+    for (const key of keys) {
+      screen.press(key);
+      await screen.settled(200);
+    }
+  };
+
+  beforeAll(async () => {
+    await resetLab();
+    folder = await mkdtemp(join(tmpdir(), 'drover-screen-'));
+    await cp(join(project, 'tutorials', 'mongodb', '3-data-moves'), folder, { recursive: true });
+    const { DROVER_LAB, DROVER_LAB_INVENTORY, HOME } = process.env;
+    screen = startPty([process.execPath, join(project, 'dist', 'drover.js')], {
+      columns: 118,
+      rows: 34,
+      cwd: folder,
+      env: { DROVER_LAB, DROVER_LAB_INVENTORY, HOME, XDG_STATE_HOME: process.env.XDG_STATE_HOME },
+    });
+  });
+  afterAll(async () => {
+    await screen.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('opens within seconds, applies the files and shows the application where it runs', async () => {
+    await screen.waitFor('deployment', 20_000);
+    await screen.waitFor(/● mongodb-volume-e\S*\s+up/, 240_000);
+    await screen.waitFor('as the files say', 120_000);
+    show('before');
+    expect(await containersOn(node1)).toContain(container);
+    expect(await rolesOn(node1)).toBe('owner');
+    const inserted = await records('node1', 'insert', '{"the data": "it moves"}');
+    expect(inserted, inserted.stderr).toMatchObject({ code: 0 });
+  });
+
+  it('m and enter move it with its data, and the move can be watched', async () => {
+    await press('m');
+    await screen.waitFor(`move "${app}"`);
+    show('choosing');
+    await press('enter');
+    await screen.waitFor((rows) => rows.some((row) => row.includes('copying') || row.includes('⇢')), 60_000);
+    await screen.waitFor(/applying \d+\/\d+/, 60_000);
+    show('moving');
+    await screen.waitFor('as the files say', 300_000);
+    show('after');
+    expect(await containersOn(node2)).toContain(container);
+    expect(await containersOn(node1)).not.toContain(container);
+    expect(await rolesOn(node2)).toBe('owner');
+    expect(await rolesOn(node1)).toBe('replica');
+    for (const node of ['node1', 'node2']) expect((await records(node, 'find')).stdout).toContain('it moves');
+    const text = await readFile(join(folder, 'deployment.yml'), 'utf8');
+    expect(text).toMatch(/172\.16\.255\.251: \[mongodb-volume-example\] # node2/);
+  });
+
+  it('shows a container that was killed behind its back, and brings it back', async () => {
+    const startedBefore = await onNode(node2, `docker inspect -f '{{.State.StartedAt}}' ${container}`);
+    const killedAt = Date.now();
+    await onNode(node2, `docker kill ${container}`);
+    const told = Date.now();
+    await screen.waitFor(/exited|died|137/, 60_000);
+    console.log(`killed in ${told - killedAt} ms; on the screen ${Date.now() - told} ms after that`);
+    show('killed');
+    await screen.waitFor('as the files say', 240_000);
+    const startedAfter = await onNode(node2, `docker inspect -f '{{.State.StartedAt}}' ${container}`);
+    expect(startedAfter).not.toBe(startedBefore);
+    expect((await records('node1', 'find')).stdout).toContain('it moves');
+  });
+
+  it('follows its log, and takes a snapshot that zfs has', async () => {
+    await press('l');
+    await screen.waitFor('logs');
+    await screen.waitFor((rows) => rows.slice(2, -3).some((row) => /\w{4}/.test(row)), 30_000);
+    await press('escape', 'Z');
+    await screen.waitFor(/snapshot "?user-/, 60_000);
+    expect(await onNode(node2, 'zfs list -H -t snapshot -o name -r drover/volumes')).toMatch(/@user-/);
+  });
+
+  it('q leaves the terminal as it was, with what was done', async () => {
+    await press('q');
+    expect(await screen.exit).toEqual({ code: 0 });
+    expect(screen.isAlternate()).toBe(false);
+    expect(screen.sttyAfter()).toBe(screen.sttyBefore());
+    const left = screen.history().join('\n');
+    console.log(left);
+    expect(left).toContain(`"${app}" moved from node1 to node2`);
+  });
+});
