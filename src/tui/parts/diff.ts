@@ -7,7 +7,7 @@ import { count } from '../../view/wording.ts';
 import { type Row, type Size, span } from '../rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { DiffState } from '../state.ts';
-import { fitOffset, movingActions, remember, rowsMoved, said, tokenOf, wrapRows } from './drawing.ts';
+import { fitOffset, keepLatest, movingActions, rowsMoved, said, tokenOf, wrapRows } from './drawing.ts';
 
 /** What changes: as a comparison of what the files say with what is found, or as the steps `drover plan` prints. */
 export const diffPart: OverlayPart<'diff'> = {
@@ -45,8 +45,8 @@ function contentRows(input: ScreenInput, { form }: DiffState, width: number): re
       );
 }
 
-const fileRowsOf = remember<Config, readonly Row[]>();
-const stepRowsOf = remember<Plan, readonly Row[]>();
+const fileRowsOf = keepLatest<Config, readonly Row[]>();
+const stepRowsOf = keepLatest<Plan, readonly Row[]>();
 
 function fileRows({ view }: ScreenInput, width: number): readonly Row[] {
   const diffs = wantedDiffs(view);

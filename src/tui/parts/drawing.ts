@@ -170,7 +170,7 @@ export const keepInSight = (offset: number, at: number, shown: number, total: nu
  * Remembers the last value made for each key, for as long as what it was made from is the same: for lists that are long
  * and drawn often. Everything `make` reads has to be in `from`.
  */
-export function remember<K extends object, V>() {
+export function keepLatest<K extends object, V>() {
   const known = new WeakMap<K, { readonly from: readonly unknown[]; readonly value: V }>();
   return (key: K, from: readonly unknown[], make: () => V): V => {
     const earlier = known.get(key);

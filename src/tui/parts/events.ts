@@ -47,12 +47,9 @@ function entryRow(entry: TrailEntry, name: (node: NodeName) => string): Row {
   return [span(formatClock(entry.at), 'dim'), said(who, 'dim'), said(entry.text, tokenOf(entry.tone))];
 }
 
-/** Entries the filter of the screen lets through: `word`, `!word`, `node:beta`, several of them all. */
+/** Entries the filter of the screen lets through: `word`, `!word`, `node:beta`, `/pattern/`, several of them all. */
 export function shownEntries(view: ClusterView, filter: string): readonly TrailEntry[] {
-  const words = filter
-    .trim()
-    .split(/\s+/)
-    .filter((word) => word !== '');
+  const words = filter.trim().split(/\s+/).filter(isReadable);
   if (words.length === 0) return view.trail;
   const names = namesOf(view.config);
   return view.trail.filter((entry) => words.every((word) => matches(entry, word, names.node)));
@@ -61,11 +58,26 @@ export function shownEntries(view: ClusterView, filter: string): readonly TrailE
 function matches(entry: TrailEntry, word: string, name: (node: NodeName) => string): boolean {
   if (word.startsWith('!') && word.length > 1) return !matches(entry, word.slice(1), name);
   const node = entry.node === undefined ? '' : `${entry.node} ${name(entry.node)}`;
+  const text = `${node} ${entry.app ?? ''} ${entry.source} ${entry.text}`;
+  if (word.startsWith('/')) return patternOf(word)?.test(text) ?? true;
   const wanted = word.toLowerCase();
   if (wanted.startsWith('node:')) return node.toLowerCase().includes(wanted.slice('node:'.length));
   // States belong to applications; events have none.
   if (wanted.startsWith('state:')) return true;
-  return `${node} ${entry.app ?? ''} ${entry.source} ${entry.text}`.toLowerCase().includes(wanted);
+  return text.toLowerCase().includes(wanted);
+}
+
+/** A pattern that is still being typed hides nothing. */
+const isReadable = (word: string): boolean =>
+  word !== '' && (!/^!?\//.test(word) || patternOf(word.replace(/^!/, '')) !== undefined);
+
+/** Undefined for what is no regular expression. */
+function patternOf(word: string): RegExp | undefined {
+  try {
+    return new RegExp(word.endsWith('/') && word.length > 1 ? word.slice(1, -1) : word.slice(1), 'iu');
+  } catch {
+    return undefined;
+  }
 }
 
 function offsetOf({ offsets }: UiState, { rows }: Size, total: number): number {

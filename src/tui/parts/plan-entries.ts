@@ -14,7 +14,7 @@ import type { Glyphs } from '../glyphs.ts';
 import { type Row, type Size, type Span, span, type Token } from '../rows.ts';
 import type { ScreenInput } from '../screen.ts';
 import { widthOf, widthOfRow } from '../text/fit.ts';
-import { columns, ends, remember, said, wrapRows } from './drawing.ts';
+import { columns, ends, keepLatest, said, wrapRows } from './drawing.ts';
 
 /** Rows are drawn when they are in sight: a plan may have thousands. */
 export type LazyRow = (heads: Heads) => Row;
@@ -42,7 +42,7 @@ export function planEntries(input: ScreenInput, run: RunView, size: Size): reado
   return [...groups, ...blocked];
 }
 
-const entriesOf = remember<RunGroup, readonly PlanEntry[]>();
+const entriesOf = keepLatest<RunGroup, readonly PlanEntry[]>();
 
 /** The heads of these groups in the same columns; with fewer words where the long ones do not fit. */
 export function headRows(input: ScreenInput, run: RunView, groups: readonly RunGroup[], width: number): Heads {

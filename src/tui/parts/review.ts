@@ -5,7 +5,7 @@ import { count, formatBytes, formatDuration, listNames, namesOf } from '../../vi
 import { type Row, type Size, type Span, span } from '../rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { ReviewState } from '../state.ts';
-import { columns, fitOffset, movingActions, remember, rowsMoved, said, wrapRows } from './drawing.ts';
+import { columns, fitOffset, keepLatest, movingActions, rowsMoved, said, wrapRows } from './drawing.ts';
 import { changeSign, downtimeOf, isDownDuring, wayOf } from './plan-entries.ts';
 
 /** Everything that is about to happen, what it costs and what is kept, before somebody says yes. */
@@ -104,7 +104,7 @@ function groupRows(input: ScreenInput, group: RunGroup, width: number): readonly
 }
 
 /** Steps are many and stay as they are while somebody reads them. */
-const stepsOf = remember<object, readonly Row[]>();
+const stepsOf = keepLatest<object, readonly Row[]>();
 
 function stepRows(view: ClusterView, groups: readonly RunGroup[]): readonly Row[] {
   return columns(

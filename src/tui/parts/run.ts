@@ -8,7 +8,7 @@ import { type Row, type Size, span } from '../rows.ts';
 import type { Drawn, HitArea, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { RunState } from '../state.ts';
 import { cancelMeaning } from './cancel-meaning.ts';
-import { clamp, keepInSight, movingActions, remember, rowOf, rowsMoved, said, wrapRows } from './drawing.ts';
+import { clamp, keepInSight, keepLatest, movingActions, rowOf, rowsMoved, said, wrapRows } from './drawing.ts';
 import { headRow, type RunRow, ready, stepRows } from './run-rows.ts';
 
 /**
@@ -110,7 +110,7 @@ function listRows(
   return [...steps, ...endRows(input, run, size).map(ready)];
 }
 
-const groupRowsOf = remember<RunGroup, readonly RunRow[]>();
+const groupRowsOf = keepLatest<RunGroup, readonly RunRow[]>();
 
 function emptyRows({ view, glyphs }: ScreenInput, { columns }: Size): readonly Row[] {
   const none = wrapRows('no steps: the nodes are as the files say', columns, 'dim');

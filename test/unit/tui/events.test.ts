@@ -80,5 +80,9 @@ describe('the filter of events', () => {
     ['NODE2 memory', ['docker']],
     ['state:failed', ['file', 'node', 'docker', 'apply']],
     ['docker', ['docker']],
+    ['/node[12]/', ['file', 'node', 'docker']],
+    ['!/node[12]/', ['apply']],
+    ['/[', ['file', 'node', 'docker', 'apply']],
+    ['!/[ web', ['docker']],
   ])('%j lets through %j', (filter, expected) => expect(texts(filter)).toEqual(expected));
 });
