@@ -40,11 +40,27 @@ function outOfSight(world: World, app: Application, cannot: string): Found[] {
 
 function foreignNames(world: World, app: Application, cannot: string): Found[] {
   const name = containerName(app.name);
-  return [...world.reachable].flatMap(([node, facts]) => {
-    const foreign = facts.containers.some((container) => !container.managed && container.name === name);
-    const reason = `${cannot}: a container named ${quote(name)} on ${quote(node)} is not drover's`;
-    return foreign ? [{ node, reason, hint: `rename or remove ${quote(name)} on ${quote(node)}` }] : [];
-  });
+  return (foreignPlaces(world).get(name) ?? []).map((node) => ({
+    node,
+    reason: `${cannot}: a container named ${quote(name)} on ${quote(node)} is not drover's`,
+    hint: `rename or remove ${quote(name)} on ${quote(node)}`,
+  }));
+}
+
+const foreignPlacesOf = new WeakMap<World, ReadonlyMap<string, readonly NodeName[]>>();
+
+/** Nodes with a foreign container of each name; asked for every application, so made once for a world. */
+function foreignPlaces(world: World): ReadonlyMap<string, readonly NodeName[]> {
+  const known = foreignPlacesOf.get(world);
+  if (known !== undefined) return known;
+  const places = new Map<string, NodeName[]>();
+  for (const [node, { containers }] of world.reachable) {
+    for (const name of new Set(containers.flatMap(({ managed, name: own }) => (managed ? [] : [own])))) {
+      places.set(name, [...(places.get(name) ?? []), node]);
+    }
+  }
+  foreignPlacesOf.set(world, places);
+  return places;
 }
 
 function takenPorts(world: World, app: Application, cannot: string): Found[] {

@@ -13,9 +13,9 @@ import {
   isActive,
   managedContainers,
   meshAddress,
+  portText,
   quote,
   type SeenContainer,
-  sharePort,
   uniquePorts,
   type World,
 } from './world.ts';
@@ -23,8 +23,10 @@ import {
 /** One decision for each placed application and each bare volume, by name. */
 export function decide(world: World): Decision[] {
   const seen = managedContainers(world);
+  const byApp = new Map<AppName, SeenContainer[]>();
+  for (const container of seen) byApp.set(container.app, [...(byApp.get(container.app) ?? []), container]);
   const drafts = [
-    ...[...world.placement].map(([name, node]) => decideApplication(world, seen, name, node)),
+    ...[...world.placement].map(([name, node]) => decideApplication(world, byApp.get(name) ?? [], name, node)),
     ...bareVolumes(world).map((volume) => decideVolume(world, volume)),
   ];
   return settleConflicts(
@@ -36,13 +38,12 @@ export function decide(world: World): Decision[] {
 
 function decideApplication(
   world: World,
-  seen: readonly SeenContainer[],
+  own: readonly SeenContainer[],
   name: AppName,
   node: NodeName,
 ): Decision | undefined {
   const app = world.config.applications[name];
   if (app === undefined) return undefined;
-  const own = seen.filter((container) => container.app === name);
   const volumes = app.volumes.map(({ id, maximumSizeBytes }) =>
     classifyVolume(world, { id, node, ...(maximumSizeBytes === undefined ? {} : { limitBytes: maximumSizeBytes }) }),
   );
@@ -142,8 +143,25 @@ function decidePorts(
 }
 
 function isWantedByOther(world: World, name: AppName, key: PortKey): boolean {
-  return [...world.placement.keys()].some((other) => {
-    const app = other === name ? undefined : world.config.applications[other];
-    return app !== undefined && sharePort([key], externalPorts(app)) !== undefined;
-  });
+  return (
+    wantedPorts(world)
+      .get(portText(key))
+      ?.some((other) => other !== name) ?? false
+  );
+}
+
+const wantedPortsOf = new WeakMap<World, ReadonlyMap<string, readonly AppName[]>>();
+
+/** Who is placed and wants each port; asked for every application, so made once for a world. */
+function wantedPorts(world: World): ReadonlyMap<string, readonly AppName[]> {
+  const known = wantedPortsOf.get(world);
+  if (known !== undefined) return known;
+  const wanted = new Map<string, AppName[]>();
+  for (const name of world.placement.keys()) {
+    const app = world.config.applications[name];
+    if (app === undefined) continue;
+    for (const key of externalPorts(app)) wanted.set(portText(key), [...(wanted.get(portText(key)) ?? []), name]);
+  }
+  wantedPortsOf.set(world, wanted);
+  return wanted;
 }

@@ -22,6 +22,8 @@ function withUsers(seen: readonly SeenContainer[], decision: Decision): Pick<Dec
     decision.tasks.filter((task) => task.work.kind !== 'in-place' || decision.start).map((task) => task.id),
   );
   const wanted = decision.start === undefined ? [] : externalPorts(decision.start.spec);
+  // Nothing new is wanted: the usual case, and with thousands of containers the search below is not for nothing.
+  if (wanted.length === 0 && volumes.size === 0) return { stopFirst: [], switches: decision.switches };
   const others = seen.filter(({ app, container }) => app !== decision.app?.name && isActive(container));
   const passes = others.filter(({ container }) => sharePort(wanted, externalPorts(container.spec)) !== undefined);
   const shares = others.filter(({ container }) => container.spec.mounts.some((mount) => volumes.has(mount.volume)));
