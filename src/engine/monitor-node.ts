@@ -105,7 +105,7 @@ async function measureLoop(input: NodeMonitorInput, link: Link, due: Due, signal
       const client = await connect(input, link, signal);
       const limitMs = link.isUp()
         ? Math.min(longestLimitMs, Math.max(shortestLimitMs, 4 * usualMs))
-        : Math.min(3, 1 + silences) * longestLimitMs;
+        : Math.min(3, Math.max(1, silences)) * longestLimitMs;
       const begin = deps.now();
       const what = `measure node "${node}"`;
       const figures = await inTime(deps, what, limitMs, signal, (inner) => client.figures(measured(), inner));
