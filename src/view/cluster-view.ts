@@ -20,6 +20,8 @@ export interface ClusterView {
   /** When the run that is shown began and ended. */
   readonly runStartedAt?: number;
   readonly runEndedAt?: number;
+  /** The last run that did something, as it ended. */
+  readonly lastRun?: Pick<ClusterView, 'steps' | 'forecasts'> & { readonly plan: Plan };
   readonly figures: Readonly<Record<NodeName, FiguresView>>;
   readonly policy: ApplyPolicy;
   readonly approval?: Approval;

@@ -54,7 +54,7 @@ function apply(view: ClusterView, event: EngineEvent): ClusterView {
     case 'move-finished':
       return { ...view, receipts: [...view.receipts, event.receipt].slice(-kept.receipts) };
     case 'run-finished':
-      return { ...view, running: false, outcome: event.outcome, runEndedAt: event.at };
+      return runFinished({ ...view, running: false, outcome: event.outcome, runEndedAt: event.at });
     case 'figures': {
       const figures = { ...view.figures, [event.node]: measured(view.figures[event.node], event.figures) };
       return { ...view, figures };
@@ -110,6 +110,13 @@ function runStarted(view: ClusterView, run: number, at: number): ClusterView {
   const { outcome: _earlier, runEndedAt: _end, ...rest } = view;
   const steps = view.plan === undefined ? {} : waitingSteps(view.plan);
   return { ...rest, run, running: true, runStartedAt: at, steps };
+}
+
+/** The next observation makes a new plan; what this run did can still be looked at. */
+function runFinished(view: ClusterView): ClusterView {
+  const { plan, steps, forecasts } = view;
+  const hasWorked = Object.values(steps).some((step) => step.state !== 'waiting');
+  return hasWorked && plan !== undefined ? { ...view, lastRun: { plan, steps, forecasts } } : view;
 }
 
 function approvalOver(view: ClusterView): ClusterView {

@@ -44,6 +44,15 @@ export interface RunView {
   readonly isSettled: boolean;
 }
 
+/**
+ * The view with the run that is under way, or else the last one, in the place of the plan: observations after its end
+ * make new plans, and what it did can still be read.
+ */
+export function shownRun(view: ClusterView): ClusterView {
+  const isItself = view.running || Object.values(view.steps).some(({ state }) => state !== 'waiting');
+  return isItself || view.lastRun === undefined ? view : { ...view, ...view.lastRun };
+}
+
 /** Pure; `now` in milliseconds since 1970, for what is still running. */
 export function runView(view: ClusterView, now: number): RunView {
   const groups = view.plan === undefined ? [] : planGroups(view.plan, view.forecasts);

@@ -1,7 +1,7 @@
 import { nodesOf } from '../../model/plan.ts';
 import type { ClusterView, CommandEntry } from '../../view/cluster-view.ts';
 import { receiptLines } from '../../view/receipt-lines.ts';
-import { type RunGroup, type RunStep, type RunView, runView } from '../../view/run-view.ts';
+import { type RunGroup, type RunStep, type RunView, runView, shownRun } from '../../view/run-view.ts';
 import { standingOfGroup } from '../../view/standing-sentence.ts';
 import { count, describeOutcome, formatDuration, namesOf, nodeTitle } from '../../view/wording.ts';
 import { type Row, type Size, span } from '../rows.ts';
@@ -18,13 +18,13 @@ import { headRow, type RunRow, ready, stepRows } from './run-rows.ts';
 export const runPart: OverlayPart<'run'> = {
   actions: ['cancel', 'step-log', 'follow', 'back', ...movingActions],
   inFooter: 4,
-  draw,
+  draw: (input, state, size) => draw({ ...input, view: shownRun(input.view) }, state, size),
   offBecause: ({ view }, state, action) => {
     if (action === 'cancel' && !view.running) return 'no run is under way';
     if (action === 'follow' && state.cursor === 0) return 'it follows already';
     return undefined;
   },
-  update,
+  update: (input, state, message, size) => update({ ...input, view: shownRun(input.view) }, state, message, size),
 };
 
 function draw(input: ScreenInput, state: RunState, size: Size): Drawn {

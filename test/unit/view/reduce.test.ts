@@ -3,6 +3,7 @@ import type { EngineEventBody } from '../../../src/model/events.ts';
 import type { Plan } from '../../../src/model/plan.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import { emptyView, reduce } from '../../../src/view/reduce.ts';
+import { shownRun } from '../../../src/view/run-view.ts';
 import { aConfig, anApplication, onNode } from '../../builders.ts';
 
 const viewAfter = (bodies: readonly EngineEventBody[], view: ClusterView = emptyView, run = 1): ClusterView =>
@@ -72,6 +73,22 @@ describe('the view', () => {
     expect(view.steps.s?.state).toBe('succeeded');
     expect(view.plan?.steps).toHaveLength(1);
     expect(view).toMatchObject({ running: false, run: 1, outcome: { result: 'converged' } });
+  });
+
+  it('keeps the last run that did something when observations make new plans', () => {
+    const ended = viewAfter([
+      started,
+      made('s'),
+      { type: 'step-finished', step: 's', outcome: succeeded },
+      { type: 'run-finished', outcome: { result: 'converged', steps: 1 } },
+      made(),
+    ]);
+    expect(ended.steps).toEqual({});
+    expect(shownRun(ended)).toMatchObject({ steps: { s: { state: 'succeeded' } }, plan: { steps: [{ id: 's' }] } });
+    const idle = viewAfter([started, { type: 'run-finished', outcome: { result: 'converged', steps: 0 } }], ended, 2);
+    expect(shownRun(idle).steps.s?.state).toBe('succeeded');
+    const next = viewAfter([made('t'), started], ended, 2);
+    expect(Object.keys(shownRun(next).steps)).toEqual(['t']);
   });
 
   it('shows an empty plan where nothing was done', () => {
