@@ -8,6 +8,7 @@ import { type Admission, type ApprovalGate, createApprovalGate, type Occasion } 
 import { changesContainer } from './container-events.ts';
 import type { RunSignals } from './execute.ts';
 import type { Cluster } from './node-client.ts';
+import { createPauses } from './pauses.ts';
 import { createSingleFlight } from './single-flight.ts';
 import type { EngineDeps } from './types.ts';
 
@@ -99,6 +100,7 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
   /** The steps of the last run that ended in a failure nobody but a person can mend. */
   let givenUp: string | undefined;
 
+  const pauses = createPauses(deps, () => marks.add('drift'), over);
   const look = async (config: Config) => {
     try {
       return await input.plan(config, hard);
@@ -165,18 +167,17 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
     }
     if (!kinds.has('drift')) return;
     hasMissed ||= phase === 'deciding';
-    if (phase !== 'idle') return;
-    const steps = await stepsOf(config);
+    if (phase !== 'idle' || pauses.isOn()) return;
+    const steps = await pauses.after(() => stepsOf(config));
     const isWanted = steps !== undefined && steps !== '' && steps !== givenUp;
     if (isWanted || gate.isPending()) flight.request({ config, occasion: 'drift' });
   };
 
   const run = async (): Promise<void> => {
-    const { watchFiles } = deps;
-    if (watchFiles === undefined) throw new AppError('usage', 'cannot watch: nothing says when the files change');
+    if (deps.watchFiles === undefined) throw new AppError('usage', 'cannot watch: nothing says when the files change');
     const sources = [
       tick(deps, marks.add, over),
-      watchFiles(() => marks.add('files'), over),
+      deps.watchFiles(() => marks.add('files'), over),
       followNodes(input, files.config, marks.add, over),
     ];
     // A source that fails ends the watching: without it changes would go unnoticed in silence.
