@@ -5,15 +5,7 @@ import { AppError } from '../model/errors.ts';
 import { datasetLeaf, isOurSnapshot } from '../model/names.ts';
 import { bare, deltaBytes, findSnapshot, getDataset, getSnapshot, newDataset, usedBytes } from './memory-datasets.ts';
 import type { MemoryDataset, MemoryMachine } from './memory-types.ts';
-import {
-  call,
-  datasetOf,
-  hasClones,
-  isWritableRole,
-  type MemoryWorld,
-  newGuid,
-  refused,
-} from './memory-world.ts';
+import { call, datasetOf, hasClones, isWritableRole, type MemoryWorld, newGuid, refused } from './memory-world.ts';
 
 /** What a stream costs beyond its data; OpenZFS sends some hundred bytes for an empty increment. */
 export const streamOverheadBytes = 624;
