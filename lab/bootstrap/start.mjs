@@ -41,7 +41,7 @@ function startWithScreen() {
     screen: (stages) => screenOf(program, ['-C', folder, '--stages', stages]),
     after: async () => {
       const shown = await screenOf(program, ['-C', folder]);
-      await sayWhatNext();
+      if (shown === 0) await sayWhatNext();
       return shown;
     },
   });
@@ -61,7 +61,7 @@ export async function withoutLab(reason, prepare) {
 async function sayWhatNext() {
   const [file, ...rest] = wordsOf(['status', '-C', folder, '--json']);
   const { stdout } = await keep(file, rest);
-  const { applications, nodes } = JSON.parse(stdout);
+  const { applications = [], nodes = [] } = JSON.parse(stdout);
   const app = applications.find(({ wanted }) => wanted !== undefined);
   if (app === undefined) return;
   say();

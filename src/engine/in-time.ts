@@ -3,7 +3,7 @@ import type { EngineDeps } from './types.ts';
 
 /**
  * The task, or a `timeout` after so many milliseconds, whether or not the task heeds its signal by then; its late end
- * goes unnoticed. `what` completes "cannot …: no answer within N ms".
+ * goes unnoticed. `what` completes "cannot …: no answer within N s".
  */
 export async function inTime<T>(
   deps: Pick<EngineDeps, 'sleep'>,
@@ -18,7 +18,7 @@ export async function inTime<T>(
   working.catch(() => undefined);
   const limit = deps.sleep(limitMs, AbortSignal.any([signal, done.signal])).then(
     () => {
-      const message = `cannot ${what}: no answer within ${limitMs} ms`;
+      const message = `cannot ${what}: no answer within ${(limitMs / 1000).toFixed(1)} s`;
       const error = new AppError('timeout', message, { retryable: true });
       late.abort(error);
       throw error;

@@ -29,10 +29,14 @@ export interface NodeMonitor {
 }
 
 const figuresEveryMs = 1_500;
-/** What a node may take for its figures: at least this, four times what it usually takes, and never more than… */
-const shortestLimitMs = 1_500;
-/** …this. The first ones after a silence may take up to three times that: a shell has to be started there. */
-const longestLimitMs = 5_000;
+/**
+ * What a node may take for its figures before it counts as lost: at least this, six times what it usually takes, and
+ * never more than the longest. The screen says long before that it is silent; taking it for lost stops what is planned.
+ */
+const shortestLimitMs = 4_000;
+const longestLimitMs = 12_000;
+/** Of the first ones after a silence, when a shell has to be started there. */
+const firstLimitMs = 12_000;
 const observeEveryMs = 20_000;
 const observeLimitMs = 30_000;
 /** Docker tells several events for one change; a run makes many changes. */
@@ -99,23 +103,18 @@ function createLink({ node, deps, memory, emit, changed }: NodeMonitorInput): Li
 async function measureLoop(input: NodeMonitorInput, link: Link, due: Due, signal: AbortSignal): Promise<void> {
   const { node, deps, emit, measured } = input;
   let usualMs = 0;
-  let silences = 0;
   while (!signal.aborted) {
     try {
       const client = await connect(input, link, signal);
-      const limitMs = link.isUp()
-        ? Math.min(longestLimitMs, Math.max(shortestLimitMs, 4 * usualMs))
-        : Math.min(3, Math.max(1, silences)) * longestLimitMs;
+      const limitMs = link.isUp() ? Math.min(longestLimitMs, Math.max(shortestLimitMs, 6 * usualMs)) : firstLimitMs;
       const begin = deps.now();
       const what = `measure node "${node}"`;
       const figures = await inTime(deps, what, limitMs, signal, (inner) => client.figures(measured(), inner));
       usualMs = (3 * usualMs + deps.now() - begin) / 4;
-      silences = 0;
       emit({ type: 'figures', node, figures });
       if (link.up()) due.in(0);
     } catch (error) {
       if (signal.aborted) return;
-      silences += 1;
       if (isSilence(error)) link.lost(error);
       // It answers, but not as it should: the whole observation says what is wrong.
       else if (input.memory.nodeState(node)?.status !== 'unreachable') due.in(0);

@@ -101,5 +101,7 @@ function runReason({ view }: ScreenInput, action: ActionId): string | undefined 
 
 /** `1 change`, `3 changes`: what the plan would do, by application. */
 export function changesOf(view: ClusterView): string {
-  return count(new Set(view.plan?.steps.map(({ group }) => group)).size, 'change');
+  // After a run its plan stays until something else is to be done.
+  const left = view.plan?.steps.filter(({ id }) => view.steps[id]?.state !== 'succeeded') ?? [];
+  return count(new Set(left.map(({ group }) => group)).size, 'change');
 }

@@ -27,6 +27,8 @@ export interface BoardNode {
   /** What is shown is what was true once. */
   readonly isStale: boolean;
   readonly roundTripMs?: number;
+  /** When it was last measured, milliseconds since 1970: a node that was cut off is silent before it is lost. */
+  readonly measuredAt?: number;
   readonly cpuPercent?: number;
   /** Percent, oldest first. */
   readonly cpuHistory: readonly number[];

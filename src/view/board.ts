@@ -149,6 +149,7 @@ function makeNode(parts: NodeParts): BoardNode {
     ...troubleOf(state),
     isStale: status !== 'reachable',
     ...roundTrip(live?.roundTripMs ?? (status === 'reachable' ? facts?.roundTripMs : undefined)),
+    ...(live === undefined ? {} : { measuredAt: live.at }),
     ...(live?.cpuPercent === undefined ? {} : { cpuPercent: live.cpuPercent }),
     cpuHistory: live === undefined ? [] : (figures?.cpuHistory ?? []),
     ...(live === undefined || live.memoryTotalBytes <= 0

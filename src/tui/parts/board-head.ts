@@ -28,15 +28,27 @@ function titleLine({ glyphs, now }: Scene['input'], node: BoardNode, width: numb
   return ends(left, [statusSpan(node, now)], width, glyphs.ellipsis);
 }
 
+/** Figures come every second and a half. */
+const quietMs = 2_200;
+
+/** How long a node that counts as reachable has not answered; undefined while that is nothing unusual for it. */
+function silenceOf({ measuredAt, roundTripMs = 0 }: BoardNode, now: number): number | undefined {
+  const silentMs = measuredAt === undefined ? 0 : now - measuredAt;
+  return silentMs > quietMs + 2 * roundTripMs ? silentMs : undefined;
+}
+
 const signs = (glyphs: Glyphs): Readonly<Record<BoardNode['status'], readonly [string, Token]>> => ({
   reachable: [glyphs.up, 'ok'],
   unreachable: [glyphs.failed, 'bad'],
   unseen: [glyphs.unknown, 'warn'],
 });
 
-function statusSpan({ status, since, roundTripMs }: BoardNode, now: number): Span {
+function statusSpan(node: BoardNode, now: number): Span {
+  const { status, since, roundTripMs } = node;
   if (status === 'unseen') return span('not seen yet', 'warn');
   if (status === 'unreachable') return span(`lost ${shortDuration(now - (since ?? now))} ago`, 'bad');
+  const silentMs = silenceOf(node, now);
+  if (silentMs !== undefined) return span(`no answer for ${shortDuration(silentMs)}`, 'warn');
   return span(roundTripMs === undefined ? '' : formatDuration(roundTripMs), 'dim');
 }
 

@@ -126,7 +126,7 @@ function nodesForms({ view, glyphs }: ScreenInput): readonly Row[] {
 function changesForms(view: ClusterView): readonly Row[] {
   if (view.plan === undefined) return [[]];
   const blocked = view.plan.blocked.length;
-  const has = view.plan.steps.length > 0;
+  const has = view.plan.steps.some(({ id }) => view.steps[id]?.state !== 'succeeded');
   const changes = has && !view.running ? [span(changesOf(view), 'change')] : [];
   const what = blocked === 0 ? [] : [span(`${changes.length > 0 ? ', ' : ''}${blocked} blocked`, 'bad')];
   if (changes.length + what.length > 0) return [[...changes, ...what]];

@@ -248,6 +248,18 @@ describe('what the cluster shows', () => {
     expect(lines[1]).toContain('cannot connect to "gamma": no answer within 15 s');
   });
 
+  it('says of a node that does not answer any more how long that is, before it counts as lost', () => {
+    const measured = sample.figures.alpha;
+    if (measured === undefined) expect.fail('alpha has no figures');
+    const silent = { ...measured, latest: { ...measured.latest, at: now - 4_000, roundTripMs: 5 } };
+    const view = { ...sample, figures: { ...sample.figures, alpha: silent } };
+    const [first] = linesOf(view, boardUi, { columns: 200, rows: 14 });
+    expect(first).toMatch(/alpha .* no answer for 4s/);
+    const slow = { ...silent, latest: { ...silent.latest, roundTripMs: 2_000 } };
+    const usual = { ...sample, figures: { ...sample.figures, alpha: slow } };
+    expect(linesOf(usual, boardUi, { columns: 200, rows: 14 })[0]).not.toContain('no answer');
+  });
+
   it('is the same picture for the same input a second later but for ages', () => {
     const input = inputOf(sample, tableUi);
     const later = { ...input, now: now + 1000 };
