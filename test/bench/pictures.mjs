@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+/**
+ * The pictures of the README, made by the program itself (`P`) on the simulated cluster:
+ *
+ *   npm run pictures
+ */
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const require = createRequire(import.meta.url);
+const pty = require('@lydell/node-pty');
+const { Terminal } = require('@xterm/headless');
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const target = join(root, 'tutorials', 'pictures');
+const size = { columns: 118, rows: 32 };
+const WAIT_MS = 30_000;
+
+/** Starts the demo, does what `play` does, presses P, and keeps the picture. */
+async function take(name, play) {
+  const folder = mkdtempSync(join(tmpdir(), 'drover-picture-'));
+  const editor = join(folder, 'editor.sh');
+  // What somebody types into the wrong place.
+  writeFileSync(editor, `#!/bin/sh\nfor last; do :; done\nsed -i 's/wiki]/wkii]/; s/node2:/nodetwo:/' "$last"\n`);
+  chmodSync(editor, 0o755);
+  const screen = new Terminal({ cols: size.columns, rows: size.rows, allowProposedApi: true });
+  const program = pty.spawn(process.execPath, [join(root, 'dist', 'drover.js'), 'demo', '--theme', 'dark'], {
+    name: 'xterm-256color',
+    cols: size.columns,
+    rows: size.rows,
+    env: { ...process.env, COLORTERM: 'truecolor', XDG_STATE_HOME: folder, XDG_CONFIG_HOME: folder, EDITOR: editor },
+  });
+  program.onData((data) => screen.write(data));
+  const text = () =>
+    Array.from({ length: size.rows }, (_, y) => screen.buffer.active.getLine(y)?.translateToString(true) ?? '').join('\n');
+  const waitFor = async (wanted) => {
+    for (const began = Date.now(); !text().includes(wanted); await sleep(50)) {
+      if (Date.now() - began > WAIT_MS) throw new Error(`"${wanted}" did not appear for ${name}:\n${text()}`);
+    }
+  };
+  try {
+    await waitFor('9 applications');
+    await play({ press: (keys) => program.write(keys), waitFor });
+    program.write('P');
+    await waitFor('picture in');
+    const pictures = join(folder, 'drover', 'screens');
+    const [svg] = readdirSync(pictures).filter((file) => file.endsWith('.svg'));
+    writeFileSync(join(target, `${name}.svg`), readFileSync(join(pictures, svg)));
+    process.stdout.write(`${join('tutorials', 'pictures', `${name}.svg`)}\n`);
+  } finally {
+    program.kill();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+mkdirSync(target, { recursive: true });
+await take('board', () => sleep(12_000));
+await take('move', async ({ press, waitFor }) => {
+  await sleep(3000);
+  press('m');
+  await waitFor('move "db"');
+  press('\r');
+  await waitFor('3 changes');
+  press('a');
+  await waitFor('Apply');
+  press('\r');
+  await waitFor('applying');
+  press('2');
+  await sleep(300);
+  press('\r');
+  await waitFor('MiB/s');
+  await sleep(5000);
+});
+await take('problems', async ({ press, waitFor }) => {
+  press('e');
+  await sleep(1500);
+  press(':edit deployment.yml\r');
+  await waitFor('unknown');
+});
+await take('help', async ({ press, waitFor }) => {
+  press('?');
+  await waitFor('NAVIGATE');
+});
