@@ -37,6 +37,8 @@ const shortestLimitMs = 4_000;
 const longestLimitMs = 12_000;
 /** Of the first ones after a silence, when a shell has to be started there. */
 const firstLimitMs = 12_000;
+/** Looking takes its share of a slow node, and must leave most of it to the work: so many times as long it rests. */
+const restFactor = 3;
 const observeEveryMs = 20_000;
 const observeLimitMs = 30_000;
 /** Docker tells several events for one change; a run makes many changes. */
@@ -119,7 +121,7 @@ async function measureLoop(input: NodeMonitorInput, link: Link, due: Due, signal
       // It answers, but not as it should: the whole observation says what is wrong.
       else if (input.memory.nodeState(node)?.status !== 'unreachable') due.in(0);
     }
-    await pause(deps, figuresEveryMs, signal);
+    await pause(deps, Math.max(figuresEveryMs, restFactor * usualMs), signal);
   }
 }
 
@@ -151,15 +153,19 @@ async function connect(
 
 async function observeLoop(input: NodeMonitorInput, link: Link, due: Due, signal: AbortSignal): Promise<void> {
   const { node, deps, cluster, memory, emit, changed, isRunning } = input;
+  let restUntil = 0;
   while (!signal.aborted) {
     const isWanted = await due.wait();
+    await pause(deps, Math.max(0, restUntil - deps.now()), signal);
     if (signal.aborted) return;
     due.in(observeEveryMs);
     // A run looks at the nodes itself; and whether a lost node is back is found out by its figures.
     if (!isWanted && (isRunning() || !link.isUp())) continue;
     const stamp = memory.stamp(node);
+    const begin = deps.now();
     const state = await observeOnce(input, AbortSignal.any([signal, link.signal()]));
     if (signal.aborted) return;
+    restUntil = deps.now() + restFactor * (deps.now() - begin);
     // Lost meanwhile: that has been told.
     if (state === undefined) continue;
     if (memory.stamp(node) !== stamp) {
@@ -180,8 +186,9 @@ async function observeLoop(input: NodeMonitorInput, link: Link, due: Due, signal
       return await inTime(deps, `observe node "${node}"`, observeLimitMs, inner, (limited) =>
         observeNode(node, cluster, options, limited),
       );
-    } catch (error) {
-      if (!inner.aborted) link.lost(error);
+    } catch {
+      // Slow, or gone: which of the two its figures find out.
+      if (!inner.aborted) due.in(againMs);
       return undefined;
     }
   }

@@ -221,7 +221,7 @@ describe('the monitor', () => {
     await scene.engine.observe(signal);
     expect(stateOf(scene.view(), 'n1')).toBe('exited');
     scene.events.length = 0;
-    await scene.clock.advance(6_000);
+    await scene.clock.advance(14_000);
     const seen = scene.events.flatMap((event) =>
       event.type === 'node-observed' && event.node === 'n1' && event.state.status === 'reachable'
         ? event.state.facts.containers.map(({ state }) => state)
