@@ -142,7 +142,7 @@ export const actions: readonly ActionInfo[] = [
   info('run', 'cancel', ['c'], 'cancel at a safe point', true),
   info('run', 'step-log', ['L'], 'output of the step'),
   info('general', 'palette', [':', 'ctrl+p'], 'commands'),
-  info('general', 'screenshot', ['P'], 'picture of the screen'),
+  info('general', 'screenshot', ['P', 'ctrl+s'], 'picture of the screen'),
   info('general', 'help', ['?'], 'help'),
   info('general', 'quit', ['q'], 'quit'),
   info('general', 'interrupt', ['ctrl+c'], 'quit'),

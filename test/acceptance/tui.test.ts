@@ -11,7 +11,7 @@ const records = (...args: readonly string[]) =>
   run(process.execPath, [join(project, 'tutorials', 'mongodb', 'records.mjs'), ...args]);
 const containersOn = (node: string): Promise<string> => onNode(node, "docker ps --format '{{.Names}}'");
 const rolesOn = async (node: string): Promise<string> =>
-  (await onNode(node, 'zfs get -H -o value -r drover:role drover/volumes')).replace(/-\n/g, '').trim();
+  (await onNode(node, 'zfs get -H -o value -t filesystem -d 1 drover:role drover/volumes')).replace(/-\n/g, '').trim();
 
 /** The header says so; a line of the events may be an old one. */
 const isSettled = (rows: readonly string[]): boolean => rows[0]?.includes('as the files say') === true;
@@ -84,17 +84,20 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nod
     await screen.waitFor(/exited|died|137/, 60_000);
     console.log(`killed in ${told - killedAt} ms; on the screen ${Date.now() - told} ms after that`);
     show('killed');
+    const startedAfter = () => onNode(node2, `docker inspect -f '{{.State.StartedAt}}' ${container}`);
+    await expect.poll(startedAfter, { timeout: 240_000, interval: 3_000 }).not.toBe(startedBefore);
     await screen.waitFor(isSettled, 240_000);
-    const startedAfter = await onNode(node2, `docker inspect -f '{{.State.StartedAt}}' ${container}`);
-    expect(startedAfter).not.toBe(startedBefore);
     expect((await records('node1', 'find')).stdout).toContain('it moves');
   });
 
   it('follows its log, and takes a snapshot that zfs has', async () => {
     await press('l');
-    await screen.waitFor('logs');
+    await screen.waitFor(`logs "${app}"`);
     await screen.waitFor((rows) => rows.slice(2, -3).some((row) => /\w{4}/.test(row)), 30_000);
-    await press('escape', 'Z');
+    show('logs');
+    await press('escape');
+    await screen.waitFor('1 cluster');
+    await press('Z');
     await screen.waitFor(/snapshot "?user-/, 60_000);
     expect(await onNode(node2, 'zfs list -H -t snapshot -o name -r drover/volumes')).toMatch(/@user-/);
   });

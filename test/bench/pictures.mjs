@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The pictures of the README, made by the program itself (`P`) on the simulated cluster:
+ * The pictures of the README, made by the program itself (`ctrl+s`) on the simulated cluster:
  *
  *   npm run pictures
  */
@@ -20,12 +20,15 @@ const target = join(root, 'tutorials', 'pictures');
 const size = { columns: 118, rows: 32 };
 const WAIT_MS = 30_000;
 
-/** Starts the demo, does what `play` does, presses P, and keeps the picture. */
+/** Starts the demo, does what `play` does, presses ctrl+s, and keeps the picture. */
 async function take(name, play) {
   const folder = mkdtempSync(join(tmpdir(), 'drover-picture-'));
   const editor = join(folder, 'editor.sh');
   // What somebody types into the wrong place.
-  writeFileSync(editor, `#!/bin/sh\nfor last; do :; done\nsed -i 's/wiki]/wkii]/; s/node2:/nodetwo:/' "$last"\n`);
+  writeFileSync(
+    editor,
+    `#!/bin/sh\nfor last; do :; done\nsed -i 's/maximum_size/maximum_sise/; s/external: 5000/external: 143/' "$last"\n`,
+  );
   chmodSync(editor, 0o755);
   const screen = new Terminal({ cols: size.columns, rows: size.rows, allowProposedApi: true });
   const program = pty.spawn(process.execPath, [join(root, 'dist', 'drover.js'), 'demo', '--theme', 'dark'], {
@@ -36,7 +39,9 @@ async function take(name, play) {
   });
   program.onData((data) => screen.write(data));
   const text = () =>
-    Array.from({ length: size.rows }, (_, y) => screen.buffer.active.getLine(y)?.translateToString(true) ?? '').join('\n');
+    Array.from({ length: size.rows }, (_, y) => screen.buffer.active.getLine(y)?.translateToString(true) ?? '').join(
+      '\n',
+    );
   const waitFor = async (wanted) => {
     for (const began = Date.now(); !text().includes(wanted); await sleep(50)) {
       if (Date.now() - began > WAIT_MS) throw new Error(`"${wanted}" did not appear for ${name}:\n${text()}`);
@@ -45,7 +50,8 @@ async function take(name, play) {
   try {
     await waitFor('9 applications');
     await play({ press: (keys) => program.write(keys), waitFor });
-    program.write('P');
+    // ctrl+s, which is no text where letters are.
+    program.write('\u0013');
     await waitFor('picture in');
     const pictures = join(folder, 'drover', 'screens');
     const [svg] = readdirSync(pictures).filter((file) => file.endsWith('.svg'));
@@ -77,9 +83,7 @@ await take('move', async ({ press, waitFor }) => {
 });
 await take('problems', async ({ press, waitFor }) => {
   press('e');
-  await sleep(1500);
-  press(':edit deployment.yml\r');
-  await waitFor('unknown');
+  await waitFor('unknown key');
 });
 await take('help', async ({ press, waitFor }) => {
   press('?');
