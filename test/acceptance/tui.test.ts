@@ -64,7 +64,11 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nod
     await press('enter');
     await screen.waitFor((rows) => rows.some((row) => row.includes('copying') || row.includes('⇢')), 60_000);
     await screen.waitFor(/applying \d+\/\d+/, 60_000);
+    show('the board while it moves');
+    await press('2', 'enter');
+    await screen.waitFor(/◐ +\d+\. +(copy|hold|stop|freeze|send|release|acquire|start)/, 120_000);
     show('moving');
+    await press('escape', '1');
     await screen.waitFor(isSettled, 300_000);
     show('after');
     expect(await containersOn(node2)).toContain(container);
