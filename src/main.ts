@@ -130,7 +130,7 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
     load: () => readConfig(files),
     openCluster: (config, onCommand) => {
       nodes = config.nodes;
-      return createCluster(config, { env, onNote: note, onCommand });
+      return createCluster(config, { env, onNote: options.onNote ?? note, onCommand });
     },
     watchFiles: (changed, signal) => watchFiles(paths, changed, signal),
     now: Date.now,
@@ -184,12 +184,27 @@ async function askHostKey(files: FileChoice, node: NodeName, signal: AbortSignal
 /** Ink and React are loaded for the screen alone. */
 async function openTui(request: TuiRequest): Promise<TuiEnd> {
   const screen = await import('./tui-main.ts');
-  return screen.openTui(request, screenProcess());
+  return withWarningsAfter(() => screen.openTui(request, screenProcess()));
 }
 
 async function openTuiDemo(request: TuiDemoRequest): Promise<TuiEnd> {
   const screen = await import('./tui-main.ts');
-  return screen.openTuiDemo(request, screenProcess());
+  return withWarningsAfter(() => screen.openTuiDemo(request, screenProcess()));
+}
+
+/** Node.js prints its warnings at once, which would be in the middle of the screen: they are told when it has closed. */
+async function withWarningsAfter(work: () => Promise<TuiEnd>): Promise<TuiEnd> {
+  const printers = process.listeners('warning');
+  const warnings = new Set<string>();
+  const keep = ({ name, message }: Error): void => void warnings.add(`${name}: ${message}`);
+  process.removeAllListeners('warning').on('warning', keep);
+  try {
+    const end = await work();
+    return { ...end, lines: [...end.lines, ...warnings] };
+  } finally {
+    process.off('warning', keep);
+    for (const print of printers) process.on('warning', print);
+  }
 }
 
 function screenProcess(): TuiProcess {

@@ -212,7 +212,11 @@ export async function openTuiDemo(request: TuiDemoRequest, outside: TuiProcess):
   const { createTuiSimulation } = await import('./demo/tui-simulation.ts');
   const { settings, problems } = await readUserSettings(request, outside.world);
   const { scale } = request;
-  const simulation = createTuiSimulation(scale === undefined ? {} : { scale });
+  // It waits by itself: what is wrong there can be looked at before it is mended.
+  const simulation = createTuiSimulation({
+    isReadOnly: settings.isReadOnly,
+    ...(scale === undefined ? {} : { scale }),
+  });
   try {
     const { lines } = await runTui({
       ...processParts(outside),

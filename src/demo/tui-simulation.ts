@@ -25,6 +25,7 @@ export interface SimulationOptions {
   readonly scale?: { readonly nodes: number; readonly containers: number; readonly eventsPerSecond: number };
   /** Default `ask`: what is wrong can be looked at before it is mended. */
   readonly policy?: ApplyPolicy;
+  readonly isReadOnly?: boolean;
   /** Without the time that calls and transfers take. */
   readonly fast?: boolean;
 }
@@ -50,12 +51,12 @@ export interface TuiSimulation
 
 /** A cluster in memory that looks and moves like a real one; nothing outside of this process is touched. */
 export function createTuiSimulation(options: SimulationOptions = {}): TuiSimulation {
-  const { scale, policy = 'ask' } = options;
+  const { scale, policy = 'ask', isReadOnly = false } = options;
   const scene = paceOf(scale === undefined ? sampleScene : manyScene(scale.nodes, scale.containers), options);
   const files = createMemoryFiles(scene);
   const config = loaded(files);
   const cluster = createMemoryCluster(seedOf(scene, config, Date.now()));
-  const engine = openEngine(cluster, files, policy);
+  const engine = openEngine(cluster, files, { policy, isReadOnly });
   const journal = keepJournal(engine, files);
   return {
     engine,
@@ -86,7 +87,11 @@ function loaded(files: MemoryFiles): Config {
   throw new Error(`the files of the simulation are wrong: ${result.problems.map(({ message }) => message).join('; ')}`);
 }
 
-function openEngine(cluster: MemoryCluster, files: MemoryFiles, policy: ApplyPolicy): Engine {
+function openEngine(
+  cluster: MemoryCluster,
+  files: MemoryFiles,
+  how: { readonly policy: ApplyPolicy; readonly isReadOnly: boolean },
+): Engine {
   return createEngine({
     load: async () => files.load(),
     openCluster: (_config, onCommand) => {
@@ -102,8 +107,8 @@ function openEngine(cluster: MemoryCluster, files: MemoryFiles, policy: ApplyPol
     owner: 'drover demo',
     history: receiptsInMemory(),
     probe: async (node, port) => cluster.connect(node, { port, protocol: 'tcp' }),
-    policy,
     asks: true,
+    ...how,
   });
 }
 

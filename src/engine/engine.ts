@@ -5,6 +5,7 @@ import { type Core, createCore } from './core.ts';
 import { observeAll } from './look.ts';
 import { createMonitor, type Monitor } from './monitor.ts';
 import { readLogs } from './read-logs.ts';
+import { checkWritable, readingActs } from './read-only.ts';
 import type { Acts, Engine, EngineCommand, EngineDeps } from './types.ts';
 import { createWatch, type Watch } from './watch.ts';
 
@@ -42,22 +43,14 @@ export function createEngine(deps: EngineDeps): Engine {
       const loaded = await load(0);
       return loaded.ok ? { ok: true, ...(await planConfig(loaded.config, signal)) } : loaded;
     },
-    converge: (hard, soft = never) => core.convergeNow({ hard, soft }),
+    converge: async (hard, soft = never) => {
+      checkWritable(deps);
+      return await core.convergeNow({ hard, soft });
+    },
     watch: (signal, soft = never) => watch.start(signal, soft),
     monitor: monitor.run,
     logs: (app, options, signal) => readLogs(app, options, { load: deps.load, clusterOf: clusters.get }, signal),
-    acts: apart(
-      core,
-      createActs({
-        deps,
-        config: () => configInForce(deps.load, () => store.getSnapshot().config),
-        clusterOf: clusters.get,
-        observe: (config, signal) => observeAll(inputFor(config, 0), signal),
-        emit: core.emitIn(0),
-        pauseApp: core.pauseApp,
-        resumeApp: core.resumeApp,
-      }),
-    ),
+    acts: readingActs(deps, apart(core, actsOf(core))),
     send: background.send,
     close: async () => {
       await background.close();
@@ -65,6 +58,17 @@ export function createEngine(deps: EngineDeps): Engine {
     },
   };
 }
+
+const actsOf = ({ deps, store, clusters, inputFor, emitIn, pauseApp, resumeApp }: Core): Acts =>
+  createActs({
+    deps,
+    config: () => configInForce(deps.load, () => store.getSnapshot().config),
+    clusterOf: clusters.get,
+    observe: (config, signal) => observeAll(inputFor(config, 0), signal),
+    emit: emitIn(0),
+    pauseApp,
+    resumeApp,
+  });
 
 /** Runs wait for what stops and starts containers; what only reads, or takes a snapshot, is in nobody's way. */
 function apart({ act }: Core, acts: Acts): Acts {
@@ -90,7 +94,8 @@ function createBackground(core: Core, watch: Watch, monitor: Monitor) {
     running.add(started);
   };
   const run = (): void => {
-    if (!core.isRunning()) start(() => core.convergeNow({ hard: closing.signal, soft: never }));
+    if (core.deps.isReadOnly !== true && !core.isRunning())
+      start(() => core.convergeNow({ hard: closing.signal, soft: never }));
   };
   const refresh = (): void => {
     watch.reread();

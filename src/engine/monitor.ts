@@ -1,5 +1,6 @@
 import type { ClusterState } from '../model/cluster.ts';
 import type { AppName, Config } from '../model/config.ts';
+import { allowManyListeners } from '../model/many-listeners.ts';
 import { containerName } from '../model/names.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
@@ -60,7 +61,7 @@ export function createMonitor(core: Core, drifted: () => void): Monitor {
         key = next;
         stop.abort();
         stop = new AbortController();
-        nodes = startNodes(config, renewal.changed, AbortSignal.any([signal, stop.signal]));
+        nodes = startNodes(config, renewal.changed, allowManyListeners(AbortSignal.any([signal, stop.signal])));
         for (const { ended } of nodes) {
           all.add(ended);
           void ended.finally(() => all.delete(ended));

@@ -26,6 +26,8 @@ export interface EngineDeps {
   readonly policy?: ApplyPolicy;
   /** Somebody is there to answer: `watch` asks before a plan that stops most of what runs. Default: nobody. */
   readonly asks?: boolean;
+  /** Nothing is changed anywhere: runs and acts are refused, and `watch` only observes and plans. */
+  readonly isReadOnly?: boolean;
 }
 
 /** One connection attempt from here to a TCP port of a node; `held` where it neither opens nor fails. */

@@ -112,10 +112,10 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
     (await look(wanted))?.plan.steps.map(({ id }) => id).join('\n');
 
   const decide = async ({ config, occasion }: Request, stop: AbortSignal): Promise<Admission | undefined> => {
-    if (!gate.isOn()) return gate.unasked();
+    if (deps.isReadOnly !== true && !gate.isOn()) return gate.unasked();
     const seen = await look(config);
     // A newer save has taken its place, or the end has come.
-    if (seen === undefined || stop.aborted || over.aborted) return undefined;
+    if (seen === undefined || stop.aborted || over.aborted || deps.isReadOnly) return undefined;
     return gate.admit(seen.plan, seen.state, occasion);
   };
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { createTuiSimulation } from '../../../src/demo/tui-simulation.ts';
 import { startProbing } from '../../../src/engine/probe.ts';
 import type { Probe } from '../../../src/engine/types.ts';
 import { allowManyListeners } from '../../../src/model/many-listeners.ts';
@@ -30,6 +31,24 @@ describe('signals with many listeners', () => {
       while (waiting < 40) await sleep(1);
       expect(await stop()).toBe(0);
     });
+    expect(warnings).toEqual([]);
+  });
+
+  it('do not warn while many nodes are monitored', async () => {
+    const scale = { nodes: 12, containers: 12, eventsPerSecond: 1 };
+    const simulation = createTuiSimulation({ fast: true, scale });
+    const { engine } = simulation;
+    const stop = new AbortController();
+    const warnings = await warningsDuring(async () => {
+      const monitoring = engine.monitor(stop.signal);
+      while (Object.keys(engine.store.getSnapshot().nodes).length < scale.nodes) await sleep(5);
+      // Now each rests, with its loops, until the next look.
+      await sleep(50);
+      stop.abort();
+      await monitoring;
+    });
+    simulation.end();
+    await engine.close();
     expect(warnings).toEqual([]);
   });
 });
