@@ -9,14 +9,12 @@ import { hand, root } from './run.mjs';
 const LAST_LINES = 15;
 
 /**
- * A screen needs a terminal on both sides that can move its cursor, and somebody who looks at it. A lab in a namespace
- * of its own is reached from inside of it only, and the namespace is there only when the lab is.
+ * A screen needs a terminal on both sides that can move its cursor, and somebody who looks at it.
  */
 export function wantsScreen({ env = process.env, stdin = process.stdin, stdout = process.stdout } = {}) {
   const isPerson = Boolean(stdin.isTTY && stdout.isTTY) && env.TERM !== 'dumb' && !env.CI;
   const isReader = env.INK_SCREEN_READER === 'true';
-  const isOwnLab = env.DROVER_LAB !== undefined && env.DROVER_LAB !== '' && env.DROVER_LAB !== 'default';
-  return isPerson && !isReader && !isOwnLab;
+  return isPerson && !isReader;
 }
 
 /**

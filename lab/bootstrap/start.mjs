@@ -40,7 +40,7 @@ function startWithScreen() {
   return startOnScreen({
     screen: (stages) => screenOf(program, ['-C', folder, '--stages', stages]),
     after: async () => {
-      const shown = await screenOf(program, ['-C', folder]);
+      const shown = await drover('-C', folder);
       if (shown === 0) await sayWhatNext();
       return shown;
     },

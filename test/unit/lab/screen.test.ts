@@ -28,7 +28,7 @@ describe('whether npm start shows a screen', async () => {
     ['a terminal that cannot move its cursor', { env: { TERM: 'dumb' }, stdin: terminal, stdout: terminal }, false],
     ['continuous integration', { env: { CI: 'true' }, stdin: terminal, stdout: terminal }, false],
     ['a screen reader', { env: { INK_SCREEN_READER: 'true' }, stdin: terminal, stdout: terminal }, false],
-    ['a lab in a namespace of its own', { env: { DROVER_LAB: 'mine' }, stdin: terminal, stdout: terminal }, false],
+    ['a lab in a namespace of its own', { env: { DROVER_LAB: 'mine' }, stdin: terminal, stdout: terminal }, true],
     ['the lab by its usual name', { env: { DROVER_LAB: 'default' }, stdin: terminal, stdout: terminal }, true],
   ])('%s', (_who, given, wants) => {
     expect(wantsScreen(given)).toBe(wants);
