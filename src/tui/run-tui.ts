@@ -174,11 +174,12 @@ function aboutOf({ version, settings, label, files, folder }: TuiDeps): About {
 
 /** Themes are made once: there are few, and each frame asks. */
 function createLooks({ settings, env }: TuiDeps) {
-  const glyphs = settings.glyphs === 'ascii' ? asciiGlyphs : unicodeGlyphs;
+  const isAscii = settings.glyphs === 'ascii';
+  const glyphs = isAscii ? asciiGlyphs : unicodeGlyphs;
   const depth = colourDepth(env);
   const themes = new Map<ThemeName, Theme>();
   return ({ theme: name }: UiState): { readonly glyphs: Glyphs; readonly theme: Theme } => {
-    const theme = themes.get(name) ?? createTheme(name, { noColour: settings.noColour, depth });
+    const theme = themes.get(name) ?? createTheme(name, { noColour: settings.noColour, depth, isAscii });
     themes.set(name, theme);
     return { glyphs, theme };
   };

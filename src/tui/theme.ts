@@ -1,5 +1,6 @@
 import type { Row, Span, Token } from './rows.ts';
 import type { ThemeName } from './state.ts';
+import { asciiSigns } from './text/ascii.ts';
 
 /** How many colours the terminal knows; 0 is none at all. */
 export type ColourDepth = 0 | 16 | 256 | 16777216;
@@ -25,6 +26,8 @@ export interface Theme {
   readonly sgr: Readonly<Record<Token, string>>;
   /** Goes before the token's own. */
   readonly selected: string;
+  /** Signs in the text are painted in ASCII. */
+  readonly isAscii: boolean;
 }
 
 type Styles = Readonly<Record<Token, Style>>;
@@ -154,10 +157,11 @@ export interface ThemeOptions {
   /** Bold, faint and inverse stay. */
   readonly noColour?: boolean;
   readonly depth: ColourDepth;
+  readonly isAscii?: boolean;
 }
 
 /** Everything that is needed to paint rows; deterministic. */
-export function createTheme(name: ThemeName, { noColour = false, depth }: ThemeOptions): Theme {
+export function createTheme(name: ThemeName, { noColour = false, depth, isAscii = false }: ThemeOptions): Theme {
   const colours: ColourDepth = noColour || name === 'mono' ? 0 : depth;
   const look = colours === 0 ? looks.mono : looks[name];
   const paint = (token: Token): string => sgrOf(look.styles[token], colours);
@@ -183,6 +187,7 @@ export function createTheme(name: ThemeName, { noColour = false, depth }: ThemeO
       key: paint('key'),
     },
     selected: sgrOf(selected, colours),
+    isAscii,
   };
 }
 
@@ -203,7 +208,7 @@ export function paintRow(row: Row, theme: Theme): string {
     if (span.text === '') continue;
     const style = styleOf(span, theme);
     if (style !== before) painted += before === '' ? style : `${reset}${style}`;
-    painted += span.text;
+    painted += theme.isAscii ? asciiSigns(span.text) : span.text;
     before = style;
   }
   return before === '' ? painted : painted + reset;

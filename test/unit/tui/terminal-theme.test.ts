@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Row, Token } from '../../../src/tui/rows.ts';
 import { span } from '../../../src/tui/rows.ts';
 import { parseAnsi, stripAnsi } from '../../../src/tui/text/ansi.ts';
+import { widthOf, widthOfRow } from '../../../src/tui/text/fit.ts';
 import type { ColourDepth } from '../../../src/tui/theme.ts';
 import { colourDepth, createTheme, paintRow, themeNames } from '../../../src/tui/theme.ts';
 
@@ -24,6 +25,14 @@ const depths: readonly ColourDepth[] = [0, 16, 256, 16777216];
 const readable = (painted: string): string => painted.replaceAll('\u001b', '');
 
 describe('paintRow', () => {
+  it('paints signs in ASCII where that is asked for, each in its own cell, and leaves words alone', () => {
+    const signs: Row = [span('wiki · node1 → node2 · 2× ± 4 s…', 'dim'), span(' Grüße, 日本 ● ✔ │ — “x”')];
+    const painted = paintRow(signs, createTheme('mono', { depth: 0, isAscii: true }));
+    expect(stripAnsi(painted)).toBe('wiki - node1 > node2 - 2x ~ 4 s. Grüße, 日本 * v | - "x"');
+    expect(widthOf(stripAnsi(painted))).toBe(widthOfRow(signs));
+    expect(stripAnsi(paintRow(signs, createTheme('mono', { depth: 0 })))).toContain('wiki · node1 → node2 · 2× ± 4 s…');
+  });
+
   it('writes the style before the text and nothing of it after', () => {
     const theme = createTheme('auto', { depth: 16 });
     expect(readable(paintRow([span('a'), span('b', 'ok'), span('c', 'bad'), span('d')], theme))).toBe(
