@@ -28,7 +28,7 @@ export interface NodeMonitor {
   readonly ended: Promise<void>;
 }
 
-const figuresEveryMs = 1_500;
+const figuresEveryMs = 1_000;
 /**
  * What a node may take for its figures before it counts as lost: at least this, six times what it usually takes, and
  * never more than the longest. The screen says long before that it is silent; taking it for lost stops what is planned.

@@ -28,8 +28,8 @@ function titleLine({ glyphs, now }: Scene['input'], node: BoardNode, width: numb
   return ends(left, [statusSpan(node, now)], width, glyphs.ellipsis);
 }
 
-/** Figures come every second and a half. */
-const quietMs = 2_200;
+/** Figures come every second. */
+const quietMs = 1_600;
 
 /** How long a node that counts as reachable has not answered; undefined while that is nothing unusual for it. */
 function silenceOf({ measuredAt, roundTripMs = 0 }: BoardNode, now: number): number | undefined {
