@@ -1,9 +1,10 @@
 import type { Store } from '../engine/types.ts';
 import type { AppName } from '../model/config.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
-import type { FrameSource } from './app.tsx';
+import { type FrameSource, type Screen, screenAfter } from './app.tsx';
 import type { StageFeed } from './deps.ts';
 import { type Frame, type FrameInput, frameOf } from './frame-of.ts';
+import { averageCost, clockMs, distanceMs, isNews } from './pace.ts';
 import type { Message, ScreenInput } from './screen.ts';
 import type { Effect, UiState } from './state.ts';
 import { update } from './update.ts';
@@ -23,25 +24,29 @@ export interface ControllerInput {
 }
 
 export interface Controller extends FrameSource {
+  readonly getFrame: () => Frame;
   readonly send: (message: Message) => void;
   readonly input: () => ScreenInput;
   readonly close: () => void;
 }
 
-// Each frame costs about 10 ms however little it changes, so frames per second are the dial of the processor's load.
 const keyPressMs = 16;
-const workingMs = 200;
-const idleMs = 400;
-const clockMs = 1000;
+const logsMs = 200;
 const unfocusedMs = 5000;
 
-/** Holds the screen's state; draws after a key at once, after a change of the cluster a few times a second at most. */
+/**
+ * Holds the screen's state; draws after a key at once, after news of the cluster a few times a second at most, and what
+ * is no news with the clock.
+ */
 export function createController(input: ControllerInput): Controller {
   const { store, now } = input;
   const listeners = new Set<() => void>();
   let ui = input.initial;
   let seen = store.getSnapshot();
+  /** The newest view that news were looked for in. */
+  let heard = seen;
   let drawnAt = 0;
+  let costMs: number | undefined;
   let due: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
   let visible = '';
 
@@ -55,6 +60,7 @@ export function createController(input: ControllerInput): Controller {
   });
   const draw = (): Frame => frameOf({ ...inputNow(), ...input.looks(ui) });
   let frame = draw();
+  let screen: Screen = frame;
 
   const apply = (message: Message): void => {
     const step = update(inputNow(), message, input.looks(ui).registry, frame.sizes);
@@ -80,7 +86,12 @@ export function createController(input: ControllerInput): Controller {
     drawnAt = performance.now();
     frame = draw();
     tellVisible();
+    screen = screenAfter(screen, frame);
     for (const listener of [...listeners]) listener();
+    // After React, whose work waits for the end of this one.
+    queueMicrotask(() => {
+      costMs = averageCost(costMs, performance.now() - drawnAt);
+    });
   };
 
   const tellVisible = (): void => {
@@ -99,19 +110,23 @@ export function createController(input: ControllerInput): Controller {
   };
 
   const forget = store.subscribe(() => {
-    const pace = store.getSnapshot().running ? workingMs : idleMs;
-    drawWithin(ui.hasTerminalFocus ? pace : clockMs);
+    const before = heard;
+    heard = store.getSnapshot();
+    if (!isNews(before, heard)) return;
+    drawWithin(ui.hasTerminalFocus ? distanceMs(heard.running, costMs ?? 0) : clockMs);
   });
-  const forgetStages = input.stages?.subscribe(() => drawWithin(workingMs));
+  const forgetStages = input.stages?.subscribe(() => drawWithin(distanceMs(true, costMs ?? 0)));
   let clock = setTimeout(tick, clockMs);
   function tick(): void {
     apply({ type: 'tick' });
-    drawWithin(keyPressMs);
+    // Not on top of a frame that there was since the last tick.
+    drawWithin(ui.hasTerminalFocus ? clockMs : keyPressMs);
     clock = setTimeout(tick, ui.hasTerminalFocus ? clockMs : unfocusedMs);
   }
 
   return {
     getFrame: () => frame,
+    getScreen: () => screen,
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -119,7 +134,7 @@ export function createController(input: ControllerInput): Controller {
     send: (message) => {
       // A key acts on what is on the screen; what the cluster did since then comes with the next frame.
       apply(message);
-      drawWithin(message.type === 'log-lines' ? workingMs : keyPressMs);
+      drawWithin(message.type === 'log-lines' ? logsMs : keyPressMs);
     },
     input: inputNow,
     close: () => {

@@ -103,7 +103,15 @@ function planMade(view: ClusterView, event: Extract<EngineEvent, { type: 'plan-m
     const plan = { ...view.plan, blocked: event.plan.blocked, notes: event.plan.notes };
     return { ...view, plan, forecasts: event.forecasts };
   }
+  if (isStillNothing(view, event.plan)) return view;
   return { ...view, plan: event.plan, forecasts: event.forecasts, steps: waitingSteps(event.plan) };
+}
+
+/** Nothing to do, as before: what is remembered by the plan's identity holds on. */
+function isStillNothing({ plan, steps, forecasts }: ClusterView, next: Plan): boolean {
+  if (plan === undefined || plan.revision !== next.revision || plan.steps.length + next.steps.length > 0) return false;
+  const saysSame = JSON.stringify([plan.blocked, plan.notes]) === JSON.stringify([next.blocked, next.notes]);
+  return saysSame && Object.keys(steps).length + forecasts.length === 0;
 }
 
 function runStarted(view: ClusterView, run: number, at: number): ClusterView {

@@ -65,6 +65,7 @@ function makeListing(board: Board, ui: ListingUi): Listing {
   );
   // The board has the rows of each node by kind and name already.
   const isOrdered = ui.sort === 'node' || ui.sort === 'name';
+  let widths: Listing['widths'] | undefined;
   const rows = board.nodes.map(({ node, rows }) => {
     const passed = rows.filter(passes);
     return [node, isOrdered ? passed : passed.toSorted(rowOrder(ui.sort))] as const;
@@ -75,15 +76,22 @@ function makeListing(board: Board, ui: ListingUi): Listing {
     entries,
     total: all.length,
     apps: entries.reduce((sum, { row }) => sum + (row.app === undefined || row.kind === 'volume' ? 0 : 1), 0),
-    widths: {
-      name: entries.reduce((most, { row }) => Math.max(most, widthOf(row.name)), 0),
-      node: entries.reduce((most, entry) => Math.max(most, placeWidth(entry)), 0),
+    // The board asks for none of them, and there may be thousands.
+    get widths() {
+      widths ??= widthsOf(entries);
+      return widths;
     },
     ...(filter.problem === undefined ? {} : { problem: filter.problem }),
   };
 }
 
+const widthsOf = (entries: readonly Entry[]): Listing['widths'] => ({
+  name: entries.reduce((most, { row }) => Math.max(most, widthOf(row.name)), 0),
+  node: entries.reduce((most, entry) => Math.max(most, placeWidth(entry)), 0),
+});
+
 function passing(ui: ListingUi, filter: ClusterFilter, title: ReadonlyMap<NodeName, string>) {
+  if (!ui.faultsOnly && ui.filter.trim() === '') return () => true;
   const titlesOf = (row: BoardRow): readonly string[] =>
     [row.node, row.wanted].flatMap((node) => (node === undefined ? [] : (title.get(node) ?? [])));
   return (row: BoardRow): boolean => (!ui.faultsOnly || isFault(row)) && filter.matches(row, titlesOf(row));
