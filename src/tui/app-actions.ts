@@ -34,8 +34,10 @@ function actOnApp(input: ScreenInput, action: ActionId, app: AppName, apps: read
     case 'snapshot':
       return { effects: [{ type: 'snapshot', app }] };
     case 'roll-back':
-    case 'zfs':
-      return node === undefined ? {} : { opens: zfsOverlay(node) };
+    case 'zfs': {
+      const what = action === 'zfs' ? 'dataset' : 'snapshot';
+      return node === undefined ? {} : { opens: zfsOverlay(node, { app, what }) };
+    }
     case 'logs':
       return { opens: logsOverlay(apps) };
     case 'shell':

@@ -72,6 +72,11 @@ function withOneOf<W extends string>(what: string, word: string, all: readonly W
   return one === undefined ? unknown(what, word, all) : then(one);
 }
 
+const fileWords = ['application', 'deployment'] as const;
+
+const fileOf = ({ about }: ScreenInput, word: string): string | undefined =>
+  fileWords.flatMap((each) => (each === word ? (about.files?.[each] ?? []) : []))[0];
+
 /** A command for one application. */
 function onApp(word: string, action: ActionId, label: string, then: (input: ScreenInput, app: AppName) => Outcome) {
   const changes = infoOf(action)?.changes;
@@ -164,10 +169,25 @@ export const commands: readonly Command[] = [
     effects: [{ type: 'snapshot', app }],
   })),
   onApp('shell', 'shell', 'shell in a container', (_, app) => ({ closes: true, effects: [{ type: 'shell', app }] })),
-  onApp('edit', 'edit', 'edit an application in its file', (_, app) => ({
-    closes: true,
-    effects: [{ type: 'edit-app', app }],
-  })),
+  {
+    word: 'edit',
+    usage: 'edit APP',
+    label: 'edit an application, or a file',
+    action: 'edit',
+    changes: true,
+    words: inOrder((view) => [...appsOf(view), ...fileWords]),
+    off: (input, [word = '']) => {
+      if (fileOf(input, word) !== undefined || !appsOf(input.view).includes(word)) return undefined;
+      return appReason(input, 'edit', word);
+    },
+    run: (input, [word = '']) => {
+      // An application of that name has its place in the same file.
+      const file = appsOf(input.view).includes(word) ? undefined : fileOf(input, word);
+      if (file !== undefined) return { closes: true, effects: [{ type: 'edit', file }] };
+      if (fileWords.some((each) => each === word)) return 'this folder has no files';
+      return withApp(input, word, (app) => ({ closes: true, effects: [{ type: 'edit-app', app }] }));
+    },
+  },
   {
     word: 'zfs',
     usage: 'zfs NODE',

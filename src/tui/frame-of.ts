@@ -5,7 +5,7 @@ import { insideOf, type Layout, layoutOf, type PaneRect } from './layout.ts';
 import { offBecause } from './off.ts';
 import { drawFooter } from './parts/footer.ts';
 import { drawHeader } from './parts/header.ts';
-import { type PartSizes, paneIds, partOf, partTakes, type Registry, topOf } from './routing.ts';
+import { isTyping, ownLabel, type PartSizes, paneIds, partOf, partTakes, type Registry, topOf } from './routing.ts';
 import type { Rect, Row, Size } from './rows.ts';
 import type { Drawn, HitArea, ScreenInput } from './screen.ts';
 import type { PaneId } from './state.ts';
@@ -99,6 +99,8 @@ function footerOf(input: FrameInput, { columns }: Rect): readonly Row[] {
     {
       actions: partTakes(ui, registry).slice(0, part.inFooter),
       offBecause: (action) => offBecause(input, registry, action),
+      labelOf: (action) => ownLabel(ui, registry, action),
+      isTyping: isTyping(ui, registry),
     },
     columns,
   );

@@ -35,7 +35,14 @@ export const logsOverlay = (apps: readonly AppName[], filter = ''): LogsState =>
   left: 0,
 });
 
-export const zfsOverlay = (node: NodeName): ZfsState => ({ kind: 'zfs', node, cursor: 0 });
+/** Datasets of a node, with the cursor on what is sought once they are read. */
+export const zfsOverlay = (node: NodeName, seeks?: ZfsState['seeks']): ZfsState => ({
+  kind: 'zfs',
+  node,
+  cursor: 0,
+  ...(seeks === undefined ? {} : { seeks }),
+});
+
 export const moveOverlay = (apps: readonly AppName[]): MoveState => ({ kind: 'move', apps, cursor: 0 });
 
 /** A question with Cancel chosen. */
@@ -57,6 +64,19 @@ export function confirmOverlay(
     effect,
   };
 }
+
+/** Undoing is asked: files are written, and applications move. `what` is `the last apply`, `the run of …`. */
+export const confirmUndo = ({ policy }: ClusterView, what: string): ConfirmState =>
+  confirmOverlay(
+    `undo ${what}?`,
+    [
+      'both files are put back as they were before it; they must not have been edited since',
+      policy === 'ask' ? 'the plan for it is shown before anything is done' : 'what follows is applied at once',
+      'data that were written since then stay: volumes move back as they are now',
+    ],
+    'undo',
+    { type: 'undo' },
+  );
 
 /**
  * The plan that waits, or that would be made. Cancel is chosen where the plan came by itself, so that an Enter meant

@@ -99,6 +99,13 @@ export function screenTakes(ui: UiState): readonly ActionId[] {
   return isDialog(top) ? overEverything : overViews;
 }
 
+/** What an action does for the part that has the keys, where that has a word of its own for it. */
+export function ownLabel(ui: UiState, registry: Registry, action: ActionId): string | undefined {
+  const top = topOf(ui);
+  if (top === undefined) return registry.panes[ui.focus].labelOf?.(ui, action);
+  return partOf(registry, top).labelOf?.(top, action);
+}
+
 /** The actions of the part that has the keys. */
 export function partTakes(ui: UiState, registry: Registry): readonly ActionId[] {
   const top = topOf(ui);

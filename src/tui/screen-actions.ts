@@ -1,9 +1,9 @@
 import type { ClusterView } from '../view/cluster-view.ts';
-import { count } from '../view/wording.ts';
+import { tellBlockers } from '../view/wording.ts';
 import type { ActionId } from './actions.ts';
 import { actOnApplications } from './app-actions.ts';
 import { subjectActions } from './off.ts';
-import { confirmOverlay, helpOverlay, historyOverlay, paletteOverlay, reviewOverlay } from './overlays.ts';
+import { confirmUndo, helpOverlay, historyOverlay, paletteOverlay, reviewOverlay } from './overlays.ts';
 import { type PartSizes, paneIds, topOf } from './routing.ts';
 import type { ScreenInput, Step } from './screen.ts';
 import type { Arrangement, PaneId, ThemeName, UiState } from './state.ts';
@@ -125,7 +125,7 @@ function workOn(input: ScreenInput, action: ActionId): Step<UiState> | undefined
     case 'policy':
       return { effects: [{ type: 'set-policy', policy: view.policy === 'ask' ? 'on-save' : 'ask' }] };
     case 'undo':
-      return { opens: confirmUndo(view) };
+      return { opens: confirmUndo(view, 'the last apply') };
     case 'history':
       return { opens: historyOverlay };
     case 'cancel':
@@ -141,23 +141,11 @@ function apply(view: ClusterView): Step<UiState> {
   if (view.running && view.approval === undefined) return { opens: { kind: 'run', cursor: 0, showsOutput: false } };
   if (view.approval !== undefined || (view.plan?.steps.length ?? 0) > 0) return { opens: reviewOverlay(view, 'asked') };
   if (view.problems.length > 0) return { opens: { kind: 'problems', index: 0 } };
-  const blocked = view.plan?.blocked.length ?? 0;
-  if (blocked > 0) return { notice: { text: `${count(blocked, 'change')} cannot be made now`, tone: 'warn' } };
+  const blocked = view.plan?.blocked ?? [];
+  if (blocked.length > 0) return { notice: { text: `not now: ${tellBlockers(blocked)}`, tone: 'warn' } };
   if (view.plan === undefined) return { notice: { text: 'there is no plan yet', tone: 'warn' } };
   return { notice: { text: 'nothing to do', tone: 'ok' } };
 }
-
-const confirmUndo = (view: ClusterView) =>
-  confirmOverlay(
-    'undo the last apply?',
-    [
-      'both files are put back as they were before it; they must not have been edited since',
-      view.policy === 'ask' ? 'the plan for it is shown before anything is done' : 'what follows is applied at once',
-      'data that were written since then stay: volumes move back as they are now',
-    ],
-    'undo',
-    { type: 'undo' },
-  );
 
 /** The program itself. */
 function runProgram(input: ScreenInput, action: ActionId): Step<UiState> | undefined {

@@ -115,6 +115,8 @@ export interface Part<S> {
   readonly actions: readonly ActionId[];
   /** How many of `actions` the footer names. */
   readonly inFooter: number;
+  /** What an action does here, where its own label says less; an empty one is named with the next: `← → choose`. */
+  readonly labelOf?: (state: S, action: ActionId) => string | undefined;
   /** Why an action is off now; undefined where it is on. */
   readonly offBecause?: (input: ScreenInput, state: S, action: ActionId) => string | undefined;
   /** Keys are text now, and come as `text` and `edit-key`. */

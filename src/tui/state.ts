@@ -107,6 +107,8 @@ export interface RunState {
   readonly kind: 'run';
   readonly cursor: number;
   readonly showsOutput: boolean;
+  /** Number of the run before the one that is waited for: that one was just asked for. */
+  readonly after?: number;
 }
 export interface DiffState {
   readonly kind: 'diff';
@@ -153,6 +155,8 @@ export interface LogEntry {
 export interface ZfsState {
   readonly kind: 'zfs';
   readonly node: NodeName;
+  /** Where the cursor goes as soon as the datasets are read: the application's data, or the newest snapshot of them. */
+  readonly seeks?: { readonly app: AppName; readonly what: 'dataset' | 'snapshot' };
   /** Absent while they are read. */
   readonly datasets?: readonly ZfsDataset[];
   readonly error?: ErrorReport;

@@ -2,7 +2,7 @@ import type { EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import { plainText } from '../view/lines.ts';
 import { receiptLines } from '../view/receipt-lines.ts';
-import { describeOutcome, namesOf } from '../view/wording.ts';
+import { namesOf, tellOutcome } from '../view/wording.ts';
 
 /** What was done while the screen was open, for the terminal that is left behind. */
 export function createSummary() {
@@ -19,7 +19,7 @@ export function createSummary() {
     },
     lines: (view: ClusterView): readonly string[] => [
       ...receipts.flatMap((receipt) => receiptLines(receipt, namesOf(view.config)).map(({ text }) => text)),
-      ...ends.map(({ outcome, elapsedMs }) => plainText(describeOutcome(outcome, elapsedMs))),
+      ...ends.map(({ outcome, elapsedMs }) => plainText(tellOutcome(outcome, elapsedMs))),
     ],
   };
 }

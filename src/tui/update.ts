@@ -20,7 +20,7 @@ export interface Updated {
  * `ui` is the same object where nothing changed.
  */
 export function update(input: ScreenInput, message: Message, registry: Registry, sizes: PartSizes): Updated {
-  const context: Context = { input, registry, sizes };
+  const context: Context = { input: message.type === 'action' ? withoutReadNotice(input) : input, registry, sizes };
   const { ui, effects } = settle(context, message, route(context, message));
   const refused = input.about.isReadOnly ? effects.filter(changesTheWorld) : [];
   const allowed = refused.length === 0 ? effects : effects.filter((effect) => !refused.includes(effect));
@@ -28,6 +28,14 @@ export function update(input: ScreenInput, message: Message, registry: Registry,
     refused.length === 0 ? ui : withNotice(ui, { text: 'nothing is changed: read-only', tone: 'warn' }, input.now);
   return { ui: told, effects: [...readingOf(input.ui, told, allowed), ...allowed] };
 }
+
+/** What was there long enough to be read gives its place to the keys again with the next one that is pressed. */
+function withoutReadNotice(input: ScreenInput): ScreenInput {
+  const { notice, ...ui } = input.ui;
+  return notice === undefined || input.now - notice.at < readMs ? input : { ...input, ui };
+}
+
+const readMs = 1500;
 
 const settling = ['cursor', 'filter', 'faultsOnly', 'sort', 'arrangement', 'zoomed', 'size'] as const;
 

@@ -1,6 +1,7 @@
 import type { ConfigProblem } from '../model/config.ts';
+import type { Approval } from '../model/events.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
-import { describeOutcome } from '../view/wording.ts';
+import { count, tellOutcome } from '../view/wording.ts';
 import { firstItem } from './initial-state.ts';
 import { reviewOverlay } from './overlays.ts';
 import { isDialog } from './routing.ts';
@@ -68,7 +69,7 @@ interface Review {
   readonly notice?: Step<UiState>['notice'];
 }
 
-function followApproval({ ui, view }: ScreenInput, before: ClusterView): Review {
+function followApproval({ ui, view, about }: ScreenInput, before: ClusterView): Review {
   const { overlays } = ui;
   const wanted = view.approval;
   if (wanted === undefined) {
@@ -78,7 +79,7 @@ function followApproval({ ui, view }: ScreenInput, before: ClusterView): Review 
   if (wanted === before.approval) return { overlays };
   const isOpen = overlays.some(({ kind }) => kind === 'review');
   const isNewer = before.approval?.revision !== wanted.revision;
-  const notice = { text: `a plan waits for approval: ${wanted.reason}`, tone: 'warn' } as const;
+  const notice = { text: waitsText(view, wanted, about.keyOf('apply')), tone: 'warn' } as const;
   // Whoever asked to be asked finds it in the plan; a page by itself is for what nobody expects.
   const isExpected = wanted.because === 'policy';
   if (ui.filtering || !(isOpen || (isNewer && !isExpected))) return { overlays, notice };
@@ -86,6 +87,12 @@ function followApproval({ ui, view }: ScreenInput, before: ClusterView): Review 
   // The same revision can have other steps by now, so that an open review always starts again.
   const next = isOpen ? overlays.map((each) => (each.kind === 'review' ? review : each)) : slipIn(overlays, review);
   return { overlays: next, ...(next.at(-1) === review ? {} : { notice }) };
+}
+
+/** Short enough to stand beside keys: what it would do is in the plan, and on the page that is named. */
+function waitsText({ plan }: ClusterView, { because, reason }: Approval, key: string | undefined): string {
+  const what = because === 'policy' ? `a plan of ${count(plan?.steps.length ?? 0, 'step')} waits for approval` : reason;
+  return key === undefined ? what : `${what}: ${key} shows it`;
 }
 
 /** Another plan than the one that was read: Cancel is chosen again. */
@@ -108,5 +115,5 @@ function noticeOfEnd(view: ClusterView, before: ClusterView): Step<UiState>['not
   if (!before.running || view.running || outcome === undefined) return undefined;
   const took = runStartedAt === undefined || runEndedAt === undefined ? 0 : runEndedAt - runStartedAt;
   const tone = outcome.result === 'converged' ? 'ok' : outcome.result === 'failed' ? 'bad' : 'warn';
-  return { text: describeOutcome(outcome, took), tone };
+  return { text: tellOutcome(outcome, took), tone };
 }

@@ -2,7 +2,7 @@ import { type AppName, type Config, type NodeName, nodeOf, type VolumeId } from 
 import type { ErrorReport } from '../model/errors.ts';
 import type { RunOutcome } from '../model/events.ts';
 import { printImage } from '../model/names.ts';
-import { type Action, assertNever } from '../model/plan.ts';
+import { type Action, assertNever, type Blocker } from '../model/plan.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
@@ -194,6 +194,18 @@ export function describeOutcome(outcome: RunOutcome, elapsedMs: number): string 
     default:
       return assertNever(outcome);
   }
+}
+
+/** How a run ended in one line that stands alone: also why the first change cannot be made, and how many others. */
+export function tellOutcome(outcome: RunOutcome, elapsedMs: number): string {
+  const told = describeOutcome(outcome, elapsedMs);
+  return outcome.result === 'blocked' ? `${told}: ${tellBlockers(outcome.blockers)}` : told;
+}
+
+/** Why the first of these changes cannot be made, and how many others cannot. */
+export function tellBlockers([first, ...others]: readonly Blocker[]): string {
+  const more = others.length === 0 ? '' : ` (and ${count(others.length, 'other')})`;
+  return `${first?.reason ?? ''}${more}`;
 }
 
 /** What runs in place of what the files ask for, one sentence an application; said at every load. */

@@ -10,6 +10,8 @@ import { said, wrapRows } from './drawing.ts';
 export const confirmPart: OverlayPart<'confirm'> = {
   actions: ['open', 'back'],
   inFooter: 2,
+  labelOf: ({ choice, verb }, action) =>
+    action === 'open' ? (choice === 'go' ? plainText(verb) : 'cancel') : action === 'back' ? 'cancel' : undefined,
   // All keys are text, so that y and n are an answer, and no other key is anything.
   isTyping: () => true,
   draw,

@@ -1,4 +1,5 @@
 import { namesOf } from '../../view/wording.ts';
+import type { ActionId } from '../actions.ts';
 import { type Row, type Size, span } from '../rows.ts';
 import type { Drawn, Message, Part, ScreenInput, Step } from '../screen.ts';
 import type { DetailTab, UiState } from '../state.ts';
@@ -9,11 +10,15 @@ import { fitOffset, movingActions, rowsMoved, said } from './drawing.ts';
 
 /** Everything about what the cursor of the cluster pane is on, in tabs. Values of environments are never shown. */
 export const detailPart: Part<UiState> = {
-  actions: ['next-tab', 'previous-tab', ...movingActions],
-  inFooter: 2,
+  // What is looked at can be done something to; the screen does that.
+  actions: ['previous-tab', 'next-tab', 'logs', 'shell', 'move', 'edit', 'zfs', ...movingActions],
+  inFooter: 7,
+  labelOf: (_ui, action) => tabLabels[action],
   draw,
   update,
 };
+
+const tabLabels: Readonly<Partial<Record<ActionId, string>>> = { 'previous-tab': '', 'next-tab': 'tabs' };
 
 const tabs: readonly DetailTab[] = ['summary', 'files', 'zfs', 'history', 'commands'];
 

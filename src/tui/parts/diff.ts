@@ -11,8 +11,19 @@ import { fitOffset, keepLatest, movingActions, rowsMoved, said, tokenOf, wrapRow
 
 /** What changes: as a comparison of what the files say with what is found, or as the steps `drover plan` prints. */
 export const diffPart: OverlayPart<'diff'> = {
-  actions: ['next-tab', 'next-pane', 'previous-tab', 'previous-pane', 'left', 'right', 'back', ...movingActions],
-  inFooter: 1,
+  actions: [
+    'previous-tab',
+    'next-tab',
+    'apply',
+    'next-pane',
+    'previous-pane',
+    'left',
+    'right',
+    'back',
+    ...movingActions,
+  ],
+  inFooter: 3,
+  labelOf: (_state, action) => (action === 'previous-tab' ? '' : action === 'next-tab' ? 'files, steps' : undefined),
   draw,
   update,
 };

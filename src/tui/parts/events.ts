@@ -11,8 +11,8 @@ import { columns, fitOffset, movingActions, rowsMoved, said, tokenOf } from './d
  * is shown, counted from 1.
  */
 export const eventsPart: Part<UiState> = {
-  actions: ['follow', ...movingActions],
-  inFooter: 1,
+  actions: ['follow', 'filter', 'zoom-in', ...movingActions],
+  inFooter: 3,
   draw,
   offBecause: (_input, ui, action) =>
     action === 'follow' && ui.offsets.events === 0 ? 'it follows already' : undefined,

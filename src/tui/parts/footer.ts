@@ -13,6 +13,10 @@ export interface FooterKeys {
   /** Those of the part with the keys that are worth naming. */
   readonly actions: readonly ActionId[];
   readonly offBecause: (action: ActionId) => string | undefined;
+  /** What it does there, in place of its usual label; empty: it shares the label of the next one. */
+  readonly labelOf?: (action: ActionId) => string | undefined;
+  /** Letters are text now: no key that is one is named. */
+  readonly isTyping?: boolean;
 }
 
 /**
@@ -21,12 +25,27 @@ export interface FooterKeys {
  */
 export function drawFooter(input: ScreenInput, keys: FooterKeys, columns: number): readonly Row[] {
   const { ui, glyphs } = input;
-  const said = ui.filtering ? filterRow(input) : noticeRow(input);
+  const notice = noticeRow(input);
+  const said = ui.filtering ? filterRow(input) : notice;
   const names = keysRow(input, keys, columns - 2);
   const isOne = footerRowsOf(ui.size) === 1;
-  const rows = isOne ? [said ?? names] : [names, said ?? []];
+  const only = said === notice && notice !== undefined ? besideKeys(input, notice, keys, columns - 2) : said;
+  const rows = isOne ? [only ?? names] : [names, said ?? []];
   return rows.map((row) => fitRow([span(' '), ...row], columns, glyphs.ellipsis));
 }
+
+/** What was told, cut only as far as the ways out and to the help need it, and the keys for which there is room. */
+function besideKeys(input: ScreenInput, notice: Row, keys: FooterKeys, columns: number): Row {
+  const tail = widthOfRow(tailOf(input, keys).slice(0, -1));
+  const most = columns - tail - between.length;
+  if (tail === 0 || most < leastNotice) return notice;
+  const told = widthOfRow(notice) <= most ? notice : fitRow(notice, most, input.glyphs.ellipsis);
+  return [...told, span(between), ...keysRow(input, keys, columns - widthOfRow(told) - between.length)];
+}
+
+/** A shorter piece of a notice would say nothing. */
+const leastNotice = 30;
+const between = '   ';
 
 function filterRow({ ui, glyphs }: ScreenInput): Row {
   const hint = '   name  !name  node:beta  state:failed  /pattern/   enter keeps it, esc ends it';
@@ -45,13 +64,11 @@ function noticeRow({ ui, now, glyphs }: ScreenInput): Row | undefined {
 const oneLine = ({ text }: Notice): string => plainText(text.replace(/[\t\r\n]+/g, ' '));
 
 /** As many as fit; the ways to all others are always there. */
-function keysRow(input: ScreenInput, { actions, offBecause }: FooterKeys, columns: number): Row {
-  const general: readonly ActionId[] = input.ui.overlays.length === 0 ? ['palette', 'help'] : ['help'];
-  const last = general.filter((action) => !actions.includes(action));
-  const tail = last.flatMap((action) => separated(keySpans(input, action, offBecause)));
+function keysRow(input: ScreenInput, keys: FooterKeys, columns: number): Row {
+  const tail = tailOf(input, keys);
   const row: Span[] = [];
-  for (const action of actions) {
-    const spans = separated(keySpans(input, action, offBecause));
+  for (const actions of groupsOf(keys)) {
+    const spans = separated(groupSpans(input, actions, keys));
     // A key that does not fit leaves its place to a shorter one.
     if (widthOfRow(row) + widthOfRow(spans) + widthOfRow(tail) > columns + gap.length) continue;
     row.push(...spans);
@@ -59,16 +76,44 @@ function keysRow(input: ScreenInput, { actions, offBecause }: FooterKeys, column
   return [...row, ...tail].slice(0, -1);
 }
 
+/** The way back where one is somewhere else than on the whole screen, and the ways to everything else. */
+function tailOf(input: ScreenInput, keys: FooterKeys): Row {
+  const { overlays, zoomed } = input.ui;
+  const isAway = zoomed || (overlays.length > 0 && overlays.at(-1)?.kind !== 'welcome');
+  const general: readonly ActionId[] = [
+    ...(isAway ? (['back'] as const) : []),
+    ...(overlays.length === 0 ? (['palette'] as const) : []),
+    ...(keys.isTyping === true ? [] : (['help'] as const)),
+  ];
+  const named = general.filter((action) => !keys.actions.includes(action));
+  return named.flatMap((action) => separated(groupSpans(input, [action], keys)));
+}
+
+/** Actions that share one label stand together. */
+function groupsOf({ actions, labelOf }: FooterKeys): readonly (readonly ActionId[])[] {
+  const groups: ActionId[][] = [];
+  let isOpen = false;
+  for (const action of actions) {
+    if (isOpen) groups.at(-1)?.push(action);
+    else groups.push([action]);
+    isOpen = labelOf?.(action) === '';
+  }
+  return groups;
+}
+
 const gap = '  ';
 const separated = (spans: Row): Row => (spans.length === 0 ? [] : [...spans, span(gap)]);
 
-function keySpans({ about, glyphs }: ScreenInput, action: ActionId, offBecause: FooterKeys['offBecause']): Row {
-  const key = about.keyOf(action);
-  if (key === undefined) return [];
-  const label = ` ${shortLabels[action] ?? (infoOf(action)?.label ?? action).replace(/[,:(].*$/, '')}`;
+/** The keys of a group and what they do, which the last of them says. */
+function groupSpans({ about, glyphs }: ScreenInput, actions: readonly ActionId[], keys: FooterKeys): Row {
+  const shown = actions.flatMap((action) => about.keyOf(action) ?? []);
+  const last = actions.at(-1);
+  if (shown.length === 0 || last === undefined) return [];
+  const label = ` ${keys.labelOf?.(last) ?? shortLabels[last] ?? (infoOf(last)?.label ?? last).replace(/[,:(].*$/, '')}`;
   // One cell with a single dot would say nothing.
   const said = glyphs.ellipsis === '…' ? label : label.replaceAll('…', '...');
-  return offBecause(action) === undefined ? [span(key, 'key'), span(said)] : [span(`${key}${said}`, 'dim')];
+  const key = shown.join(' ');
+  return keys.offBecause(last) === undefined ? [span(key, 'key'), span(said)] : [span(`${key}${said}`, 'dim')];
 }
 
 /** Where the label in the help is too long for a footer. */

@@ -57,7 +57,7 @@ function segmentsOf(input: ScreenInput): readonly Segment[] {
     { yields: 6, side: 'left', forms: busyForms(input) },
     { yields: 5, side: 'right', forms: nodesForms(input) },
     { yields: 3, side: 'right', forms: changesForms(view) },
-    { yields: 8, side: 'right', forms: policyForms(view) },
+    { yields: 8, side: 'right', forms: policyForms(input) },
     { yields: about.isReadOnly ? 2 : 7, side: 'right', forms: accessForms(about.isReadOnly) },
     { yields: 7, side: 'right', forms: [[span(formatClock(now, 'minutes'), 'dim')], []] },
   ];
@@ -80,8 +80,14 @@ function filesForms({ view, about, glyphs }: ScreenInput): readonly Row[] {
   return [[span(name), done, since], [span('files '), done, since], [span('files '), done], []];
 }
 
-function runForms({ view, now, glyphs }: ScreenInput): readonly Row[] {
-  if (view.approval !== undefined && !view.running) return [[span(`${glyphs.waiting} waits for approval`, 'warn')]];
+function runForms({ view, now, glyphs, about }: ScreenInput): readonly Row[] {
+  if (view.approval !== undefined && !view.running) {
+    const key = about.keyOf('apply');
+    const waits = span(`${glyphs.waiting} waits for approval`, 'warn');
+    return key === undefined
+      ? [[waits]]
+      : [[waits, span(': press '), span(key, 'key')], [waits, span(': '), span(key, 'key')], [waits]];
+  }
   if (!view.running) return [[]];
   const states = Object.values(view.steps);
   const done = states.filter(({ state }) => state !== 'waiting' && state !== 'running').length;
@@ -133,9 +139,11 @@ function changesForms(view: ClusterView): readonly Row[] {
   return view.running ? [[]] : [[span('as the files say', 'ok')], [span('ok', 'ok')]];
 }
 
-function policyForms({ policy }: ClusterView): readonly Row[] {
-  return policy === 'ask'
-    ? [[span('asks before applying', 'change')], [span('asks', 'change')]]
+/** Not said where nothing is ever applied, nor where what waits says it. */
+function policyForms({ view, about }: ScreenInput): readonly Row[] {
+  if (about.isReadOnly || view.approval?.because === 'policy') return [[]];
+  return view.policy === 'ask'
+    ? [[span('asks before applying', 'change')], [span('asks first', 'change')], [span('asks', 'change')]]
     : [[span('applies on save')], [span('on save')], []];
 }
 

@@ -31,6 +31,7 @@ export function createHelpPart(registry: () => Registry): OverlayPart<'help'> {
   return {
     actions: ['open', 'back', 'page-up', 'page-down', 'half-down'],
     inFooter: 2,
+    labelOf: (_state, action) => (action === 'open' ? 'run' : undefined),
     isTyping: ({ isTyping }) => isTyping,
     draw: (input, state, size) => draw(input, entriesOf(input, registry(), state.query.text), state, size),
     update: (input, state, message, size) =>

@@ -3,10 +3,10 @@ import { receiptLines } from '../../view/receipt-lines.ts';
 import { count, formatClock, formatDuration, listNames, namesOf } from '../../view/wording.ts';
 import type { ActionId } from '../actions.ts';
 import type { Glyphs } from '../glyphs.ts';
-import { confirmOverlay } from '../overlays.ts';
+import { confirmUndo } from '../overlays.ts';
 import { type Row, type Size, type Span, span, type Token } from '../rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
-import type { ConfirmState, HistoryState } from '../state.ts';
+import type { HistoryState } from '../state.ts';
 import {
   clamp,
   columns,
@@ -21,10 +21,13 @@ import {
   wrapRows,
 } from './drawing.ts';
 
+type Labels = Readonly<Partial<Record<ActionId, string>>>;
+
 /** Earlier runs, newest first; one of them with its steps and what its moves cost; the last one can be undone. */
 export const historyPart: OverlayPart<'history'> = {
-  actions: ['open', 'undo', 'next-tab', 'previous-tab', 'back', ...movingActions],
-  inFooter: 2,
+  actions: ['open', 'undo', 'previous-tab', 'next-tab', 'back', ...movingActions],
+  inFooter: 4,
+  labelOf: ({ isOpen }, action) => (isOpen ? runLabels : listLabels)[action],
   offBecause,
   draw: (input, state, size) => {
     const runs = newestFirst(state);
@@ -36,6 +39,9 @@ export const historyPart: OverlayPart<'history'> = {
   },
   update,
 };
+
+const listLabels: Labels = { open: 'its steps', 'previous-tab': '', 'next-tab': 'newer, older' };
+const runLabels: Labels = { ...listLabels, open: 'all runs' };
 
 const newestFirst = ({ runs }: HistoryState): readonly RunRecord[] => runs?.toReversed() ?? [];
 
@@ -175,7 +181,9 @@ function act(input: ScreenInput, state: HistoryState, action: ActionId, size: Si
   if (run === undefined) return {};
   if (action === 'open') return { state: state.isOpen ? closed(state) : { ...state, isOpen: true, offset: 0 } };
   if (action === 'undo') {
-    return offBecause(input, state, 'undo') === undefined ? { opens: confirmUndo(input, run) } : {};
+    return offBecause(input, state, 'undo') === undefined
+      ? { opens: confirmUndo(input.view, `the run of ${dayAndTime(run.startedAt, input.now).trim()}`) }
+      : {};
   }
   if (action === 'next-tab') return toRun(state, runs, 1);
   if (action === 'previous-tab') return toRun(state, runs, -1);
@@ -191,18 +199,4 @@ const closed = (state: HistoryState): HistoryState => ({ ...state, isOpen: false
 function toRun(state: HistoryState, runs: readonly RunRecord[], by: number): Step<HistoryState> {
   const cursor = clamp(cursorOf(state, runs) + by, 0, Math.max(0, runs.length - 1));
   return { state: { ...state, cursor, offset: 0 } };
-}
-
-/** Undoing is asked: files are written, and applications move. */
-function confirmUndo({ view, now }: ScreenInput, run: RunRecord): ConfirmState {
-  return confirmOverlay(
-    `undo the run of ${dayAndTime(run.startedAt, now).trim()}?`,
-    [
-      'both files are put back as they were before it; they must not have been edited since',
-      view.policy === 'ask' ? 'the plan for it is shown before anything is done' : 'what follows is applied at once',
-      'data that were written since then stay: volumes move back as they are now',
-    ],
-    'undo',
-    { type: 'undo' },
-  );
 }

@@ -34,6 +34,7 @@ const choices: readonly Choice[] = [
 export const leavePart: OverlayPart<'leave'> = {
   actions: ['open', 'back', 'up', 'down', 'first', 'last', 'next-pane', 'previous-pane'],
   inFooter: 2,
+  labelOf: (_state, action) => (action === 'open' ? 'choose' : action === 'back' ? 'stay' : undefined),
   draw,
   update,
 };

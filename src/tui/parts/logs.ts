@@ -25,6 +25,14 @@ export const logsPart: OverlayPart<'logs'> = {
     ...movingActions,
   ],
   inFooter: 7,
+  labelOf: ({ filter }, action) =>
+    action === 'filter'
+      ? 'search'
+      : action === 'faults'
+        ? filter === ''
+          ? 'hide others'
+          : 'show all'
+        : labels[action],
   isTyping: ({ searching }) => searching !== 'no',
   offBecause: (_input, state, action) =>
     (action === 'next-match' || action === 'previous-match') && state.search.text === '' && state.filter === ''
@@ -38,6 +46,12 @@ export const logsPart: OverlayPart<'logs'> = {
 export function openLogs(apps: readonly AppName[]): { readonly overlay: Overlay; readonly effects: readonly Effect[] } {
   return { overlay: logsOverlay(apps), effects: [{ type: 'read-logs', apps }] };
 }
+
+const labels: Readonly<Partial<Record<ActionId, string>>> = {
+  'next-match': '',
+  'previous-match': 'next, previous',
+  wrap: 'wrap',
+};
 
 function update(input: ScreenInput, state: LogsState, message: Message, size: Size): Step<LogsState> {
   switch (message.type) {

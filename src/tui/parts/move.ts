@@ -10,6 +10,7 @@ import { clamp, columns, keepInSight, movingActions, rowsMoved, said, select, wr
 export const movePart: OverlayPart<'move'> = {
   actions: ['open', ...movingActions],
   inFooter: 1,
+  labelOf: (_state, action) => (action === 'open' ? 'move it there' : undefined),
   offBecause: (input, state, action) => (action === 'open' ? reasonAgainst(input, state) : undefined),
   draw,
   update,
@@ -75,16 +76,25 @@ function placeRows({ view }: ScreenInput, apps: readonly AppName[], size: Size):
 function cellsOf({ view, glyphs }: ScreenInput, fit: Fit, isAt: boolean, size: Size): readonly Span[] {
   const { node, against, warnings, freeBytes, neededBytes } = fit;
   const isOff = against !== undefined;
-  const sign = isOff ? span(glyphs.unknown, 'dim') : warnings.length > 0 ? span('!', 'warn') : span(glyphs.done, 'ok');
+  const sign = isOff ? span(glyphs.skipped, 'dim') : warnings.length > 0 ? span('!', 'warn') : span(glyphs.done, 'ok');
   const title = said(`${isAt ? glyphs.cursor : ' '} ${nodeTitle(view.config, node)}`, isOff ? 'dim' : 'strong');
   if (size.columns < 72) {
     const sum = `${shortBytes(freeBytes ?? 0)} free, needs ${shortBytes(neededBytes)}`;
     return [title, sign, said(against ?? [sum, ...warnings].join('; '), isOff ? 'dim' : 'plain')];
   }
   const free = freeBytes === undefined ? '' : `${formatBytes(freeBytes)} free`;
-  const needs = isOff || neededBytes === 0 ? '' : `needs ${formatBytes(neededBytes)}`;
-  const remark = against ?? warnings[0] ?? 'fits';
-  return [title, sign, span(free, isOff ? 'dim' : 'plain'), span(needs), said(remark, isOff ? 'dim' : 'plain')];
+  // Why it cannot be is said in full, where the rest would only be in its way.
+  if (isOff) return [title, sign, said(against, 'dim')];
+  const needs = neededBytes === 0 ? '' : `needs ${formatBytes(neededBytes)}`;
+  return [
+    title,
+    sign,
+    said(
+      [`${free}${free === '' || needs === '' ? '' : ', '}${needs}`, warnings[0] ?? 'fits']
+        .filter((text) => text !== '')
+        .join('  '),
+    ),
+  ];
 }
 
 /** Of the node under the cursor, in full: the table may have cut it. */

@@ -25,6 +25,7 @@ export function createPalettePart(registry: () => Registry): OverlayPart<'palett
   return {
     actions: ['open', 'back', 'page-up', 'page-down', 'half-down'],
     inFooter: 2,
+    labelOf: (_state, action) => (action === 'open' ? 'run' : undefined),
     isTyping: () => true,
     draw: (input, state, size) => draw(entriesOf(behind(input), registry(), state.field.text), state, size, input),
     update: (input, state, message, size) => update(behind(input), registry(), state, message, size),

@@ -21,8 +21,9 @@ interface PlanRow {
 
 /** What the files would have drover do, by application: costs, reasons, what is blocked; during a run how far it is. */
 export const planPart: Part<UiState> = {
-  actions: ['open', 'cancel', ...movingActions],
-  inFooter: 2,
+  // Applying is the screen's affair: it opens the review.
+  actions: ['open', 'apply', 'cancel', 'zoom-in', ...movingActions],
+  inFooter: 4,
   draw,
   offBecause: ({ view }, _ui, action) => (action === 'cancel' && !view.running ? 'no run is under way' : undefined),
   update,

@@ -2,7 +2,7 @@ import type { ConfigProblem } from '../../model/config.ts';
 import { count, formatClock } from '../../view/wording.ts';
 import type { ActionId } from '../actions.ts';
 import { type Row, type Size, span } from '../rows.ts';
-import type { Drawn, HitArea, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { About, Drawn, HitArea, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { ProblemsState } from '../state.ts';
 import { clamp, fitOffset, rowsMoved, said, wrapRows } from './drawing.ts';
 
@@ -15,12 +15,12 @@ interface Shown {
 /** Everything that is wrong with the newest save, worst first; one of them with its lines and its fix. */
 export const problemsPart: OverlayPart<'problems'> = {
   actions: [
-    'next-tab',
-    'previous-tab',
     'fix',
     'edit',
-    'open',
+    'next-tab',
+    'previous-tab',
     'sort',
+    'open',
     'copy',
     'up',
     'down',
@@ -29,10 +29,17 @@ export const problemsPart: OverlayPart<'problems'> = {
     'first',
     'last',
   ],
-  inFooter: 4,
+  inFooter: 5,
+  labelOf: (_state, action) => labels[action],
   offBecause,
   draw,
   update,
+};
+
+const labels: Readonly<Partial<Record<ActionId, string>>> = {
+  'next-tab': '',
+  'previous-tab': 'next, previous',
+  sort: 'other file',
 };
 
 /** What makes the rest of a file unread comes first: its other problems may only follow from it. */
@@ -84,7 +91,7 @@ function draw(input: ScreenInput, state: ProblemsState, size: Size): Drawn {
   // The whole block where it fits, and what comes before it where there is room for that as well.
   const offset = fitOffset(Math.min(start, Math.max(end - room, start - Math.floor(room / 4))), room, total);
   const body = blocks.flat().slice(offset, offset + room);
-  const foot = offset + room >= total + 2 ? footRows(files.size) : [];
+  const foot = offset + room >= total + 2 ? footRows(files.size, input.about) : [];
   return {
     title: [
       span(count(all.length, 'problem'), 'bad'),
@@ -167,10 +174,10 @@ function frameRows({ frame }: ConfigProblem, columns: number): readonly Row[] {
   });
 }
 
-const footRows = (files: number): readonly Row[] => [
-  [],
-  [span(`\`drover validate\` prints the same${files > 1 ? '; o goes to the other file' : ''}`, 'dim')],
-];
+function footRows(files: number, { keyOf }: About): readonly Row[] {
+  const other = files > 1 ? `; ${keyOf('sort') ?? ':sort'} goes to the other file` : '';
+  return [[], [span(`\`drover validate\` prints the same${other}`, 'dim')]];
+}
 
 function update(
   input: ScreenInput,

@@ -2,6 +2,7 @@ import { capacities, capacityText } from '../../view/capacity.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
 import { type RunGroup, runView, stepText, stoppedBy } from '../../view/run-view.ts';
 import { count, formatBytes, formatDuration, listNames, namesOf } from '../../view/wording.ts';
+import type { ActionId } from '../actions.ts';
 import { type Row, type Size, type Span, span } from '../rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { ReviewState } from '../state.ts';
@@ -10,14 +11,24 @@ import { changeSign, downtimeOf, isDownDuring, wayOf } from './plan-entries.ts';
 
 /** Everything that is about to happen, what it costs and what is kept, before somebody says yes. */
 export const reviewPart: OverlayPart<'review'> = {
-  actions: ['open', 'left', 'right', 'next-pane', 'previous-pane', 'back', ...movingActions],
-  inFooter: 3,
+  actions: ['open', 'left', 'right', ...movingActions, 'apply', 'next-pane', 'previous-pane', 'back'],
+  inFooter: 5,
+  labelOf: ({ choice }, action) => (action === 'open' ? choice : labelsOf[action]),
   draw,
   offBecause: ({ view, about }, state, action) => {
-    if (action !== 'open' || state.choice !== 'apply') return undefined;
+    const applies = action === 'apply' || (action === 'open' && state.choice === 'apply');
+    if (!applies) return undefined;
     return about.isReadOnly ? 'this is read-only' : applyOff(view, state);
   },
   update,
+};
+
+const labelsOf: Readonly<Partial<Record<ActionId, string>>> = {
+  left: '',
+  right: 'choose',
+  up: '',
+  down: 'scroll',
+  back: 'cancel',
 };
 
 function applyOff(view: ClusterView, { revision }: ReviewState): string | undefined {
@@ -205,6 +216,9 @@ function update(input: ScreenInput, state: ReviewState, message: Message, size: 
       return decide(input, { ...state, choice: 'cancel' });
     case 'open':
       return decide(input, state);
+    // The key that opened the page answers it as well; where Cancel is chosen, nobody may have read it yet.
+    case 'apply':
+      return state.choice === 'apply' ? decide(input, state) : { state: { ...state, choice: 'apply' } };
     default:
       return {};
   }
@@ -234,6 +248,8 @@ function decide({ view, about }: ScreenInput, state: ReviewState): Step<ReviewSt
   const { approval } = view;
   return {
     closes: true,
+    // Whoever said yes wants to see it happen.
+    opens: { kind: 'run', cursor: 0, showsOutput: false, after: view.run },
     effects: [approval === undefined ? { type: 'apply' } : { type: 'approve', revision: approval.revision }],
   };
 }

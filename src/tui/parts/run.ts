@@ -18,14 +18,22 @@ import { headRow, type RunRow, ready, stepRows } from './run-rows.ts';
 export const runPart: OverlayPart<'run'> = {
   actions: ['cancel', 'step-log', 'follow', 'back', ...movingActions],
   inFooter: 4,
-  draw: (input, state, size) => draw({ ...input, view: shownRun(input.view) }, state, size),
+  draw: (input, state, size) => draw({ ...input, view: shownFor(input.view, state) }, state, size),
   offBecause: ({ view }, state, action) => {
     if (action === 'cancel' && !view.running) return 'no run is under way';
     if (action === 'follow' && state.cursor === 0) return 'it follows already';
     return undefined;
   },
-  update: (input, state, message, size) => update({ ...input, view: shownRun(input.view) }, state, message, size),
+  update: (input, state, message, size) =>
+    update({ ...input, view: shownFor(input.view, state) }, state, message, size),
 };
+
+/** The run on the page: that which was asked for, also before it begins, and not the one before it. */
+function shownFor(view: ClusterView, { after }: RunState): ClusterView {
+  if (after === undefined || view.running || view.run > after) return shownRun(view);
+  const { outcome: _outcome, runStartedAt: _startedAt, runEndedAt: _endedAt, ...rest } = view;
+  return rest;
+}
 
 function draw(input: ScreenInput, state: RunState, size: Size): Drawn {
   const run = runView(input.view, input.now);
@@ -78,11 +86,7 @@ function titleRow({ view }: ScreenInput, run: RunView): Row {
   if (run.totalSteps === 0) return [span('run', 'title')];
   const steps = ` · ${run.doneSteps} of ${count(run.totalSteps, 'step')}`;
   const elapsed = run.elapsedMs === undefined ? '' : ` ${formatDuration(run.elapsedMs)}`;
-  const state = run.running
-    ? ' · running'
-    : view.outcome === undefined
-      ? ' · not started'
-      : ` · ${view.outcome.result}`;
+  const state = run.running ? ' · running' : view.outcome === undefined ? ' · begins' : ` · ${view.outcome.result}`;
   return [span(`run ${view.run}`, 'title'), said(`${steps}${state}${elapsed}`)];
 }
 

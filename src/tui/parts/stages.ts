@@ -12,7 +12,8 @@ const actions: readonly ActionId[] = ['open', 'up', 'down', 'page-up', 'page-dow
 /** The lab on its way up: what is done, what goes on and how long that takes, and what to look at meanwhile. */
 export const stagesPart: OverlayPart<'stages'> = {
   actions,
-  inFooter: 2,
+  inFooter: 3,
+  labelOf: (_state, action) => (action === 'open' || action === 'down' ? 'choose' : action === 'up' ? '' : undefined),
   offBecause: ({ about }, _state, action) =>
     action === 'edit' && about.files === undefined ? 'this folder has no files' : undefined,
   draw: (input, state, size) => {

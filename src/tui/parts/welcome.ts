@@ -26,7 +26,9 @@ const choices: readonly Choice[] = [
 /** The first page, in a folder without files: what the two files are, and ways to begin. */
 export const welcomePart: OverlayPart<'welcome'> = {
   actions: ['open', 'up', 'down', 'first', 'last'],
-  inFooter: 1,
+  inFooter: 3,
+  labelOf: (_state, action) =>
+    action === 'open' ? 'do it' : action === 'up' ? '' : action === 'down' ? 'choose' : undefined,
   offBecause: ({ about }, { cursor }, action) =>
     action === 'open' ? reasonAgainst(choices[cursor], about) : undefined,
   draw,

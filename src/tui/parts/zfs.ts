@@ -14,6 +14,7 @@ import { drawZfs, entriesOf, type ZfsEntry } from './zfs-view.ts';
 export const zfsPart: OverlayPart<'zfs'> = {
   actions: ['open', 'snapshot', 'roll-back', 'refresh', 'copy', ...movingActions],
   inFooter: 5,
+  labelOf: (_state, action) => (action === 'open' ? 'clone…' : action === 'refresh' ? 'read again' : undefined),
   offBecause,
   draw: drawZfs,
   update,
@@ -49,7 +50,7 @@ function offBecause(input: ScreenInput, state: ZfsState, action: ActionId): stri
 function update(input: ScreenInput, state: ZfsState, message: Message, size: Size): Step<ZfsState> {
   switch (message.type) {
     case 'zfs-read':
-      return message.node === state.node ? { state: withRead(state, message) } : {};
+      return message.node === state.node ? read(input, state, message) : {};
     case 'pick':
       return { state: { ...state, cursor: message.index } };
     case 'view-changed':
@@ -59,6 +60,29 @@ function update(input: ScreenInput, state: ZfsState, message: Message, size: Siz
     default:
       return {};
   }
+}
+
+/** The first time the cursor goes to what was asked for. */
+function read(
+  { about }: ScreenInput,
+  state: ZfsState,
+  message: Extract<Message, { type: 'zfs-read' }>,
+): Step<ZfsState> {
+  const next = withRead(state, message);
+  const { seeks } = state;
+  if (seeks === undefined || state.datasets !== undefined || next.datasets === undefined) return { state: next };
+  const all = entriesOf(next.datasets);
+  const mine = (entry: ZfsEntry): boolean => entry.dataset.application === seeks.app && entry.dataset.role === 'owner';
+  const dataset = Math.max(0, all.findIndex(mine));
+  const snapshot = all.findIndex((entry) => mine(entry) && entry.snapshot !== undefined);
+  if (seeks.what === 'dataset') return { state: { ...next, cursor: dataset } };
+  if (snapshot >= 0) return { state: { ...next, cursor: snapshot } };
+  const key = about.keyOf('snapshot');
+  const how = key === undefined ? '' : `; ${key} makes one`;
+  return {
+    state: { ...next, cursor: dataset },
+    notice: { text: `"${seeks.app}" has no snapshot${how}`, tone: 'warn' },
+  };
 }
 
 /** The cursor stays on what it was on, though rows above it came or went. */

@@ -82,6 +82,27 @@ describe('the footer', () => {
     expect(footer({ overlays: [{ kind: 'leave', cursor: 0 }] }, 80)[0]).not.toContain(': commands');
   });
 
+  it('names the way back wherever one is not on the whole screen', () => {
+    expect(footer({ overlays: [{ kind: 'diff', form: 'files', offset: 0 }] }, 80)[0]).toContain('escape back  ? help');
+    expect(footer({ zoomed: true }, 80)[0]).toContain('escape back  : commands  ? help');
+    expect(footer({}, 80)[0]).not.toContain('back');
+    expect(footer({ overlays: [{ kind: 'welcome', cursor: 0 }] }, 80)[0]).not.toContain('back');
+  });
+
+  it('says what keys do there, and says it once where they belong together', () => {
+    const rows = drawFooter(
+      inputOf(sample, uiOf({ columns: 80, rows: 24 })),
+      {
+        actions: ['left', 'right', 'open'],
+        offBecause: () => undefined,
+        labelOf: (action) => ({ left: '', right: 'choose' })[String(action)],
+        isTyping: true,
+      },
+      80,
+    );
+    expect(rows.map(textOf)[0]?.trimEnd()).toBe(' left right choose  enter open  : commands');
+  });
+
   it('shows a key that is off, but does not offer it', () => {
     const [row = []] = drawFooter(
       inputOf(sample, uiOf({ columns: 80, rows: 24 })),
@@ -94,7 +115,11 @@ describe('the footer', () => {
 
   it('shows a notice while it is fresh, in a row of its own where there is one', () => {
     const notice = { text: 'restarted\n"db"', tone: 'ok', at: now - noticeMs + 1 } as const;
-    expect(footer({ notice }, 80)[0]?.trimEnd()).toBe(' ✔ restarted "db"');
+    expect(footer({ notice }, 80)[0]?.trimEnd()).toBe(
+      ' ✔ restarted "db"   a apply…  l logs  m move…  ! faults  : commands  ? help',
+    );
+    const long = { ...notice, text: 'a very long sentence '.repeat(9) };
+    expect(footer({ notice: long }, 80)[0]?.trimEnd()).toMatch(/^ ✔ a very long .*… {3}: commands {2}\? help$/);
     expect(footer({ notice: { ...notice, at: now - noticeMs } }, 80)[0]).toContain('a apply…');
     const two = drawFooter(
       inputOf(sample, uiOf({ columns: 80, rows: 40 }, { notice })),

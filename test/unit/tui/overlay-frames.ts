@@ -12,7 +12,7 @@ import { emptyView } from '../../../src/view/reduce.ts';
 /** Local time, so that the same text comes out in every time zone. */
 export const noon = new Date(2026, 10, 22, 12, 0, 0).getTime();
 
-const keys: Readonly<Record<string, string>> = { fix: 'f', follow: 'f', filter: '/' };
+const keys: Readonly<Record<string, string>> = { fix: 'f', sort: 'o', follow: 'f', filter: '/' };
 
 export function inputOf(
   view: Partial<ClusterView> = {},

@@ -57,6 +57,17 @@ describe('the command line', () => {
     expect(typed('move wiki').ui.overlays).toEqual([{ kind: 'move', apps: ['wiki'], cursor: 0 }]);
   });
 
+  it('edits an application in its file, or one of the files', () => {
+    const files = { application: 'application.yml', deployment: 'deployment.yml' };
+    const at = (line: string) => typed(line, ['enter'], opened({ files }));
+    expect(at('edit wiki').effects).toEqual([{ type: 'edit-app', app: 'wiki' }]);
+    expect(at('edit deployment').effects).toEqual([{ type: 'edit', file: 'deployment.yml' }]);
+    expect(at('edit appl').effects).toEqual([{ type: 'edit', file: 'application.yml' }]);
+    expect(typed('edit deployment')).toMatchObject({ kinds: ['palette'], effects: [] });
+    expect(typed('edit deployment').ui.notice?.text).toBe('this folder has no files');
+    expect(at('edit nothing').ui.notice?.text).toBe('there is no application "nothing"');
+  });
+
   it('shows logs, with the lines that matter', () => {
     const { ui, effects } = typed('logs wiki out of memory');
     expect(ui.overlays).toMatchObject([{ kind: 'logs', apps: ['wiki'], filter: 'out of memory' }]);

@@ -73,6 +73,20 @@ describe('the answer to a review', () => {
     expect(play(reviewPart, input, state, ['next-pane', 'previous-pane']).state.choice).toBe('cancel');
   });
 
+  it('is yes with the key that opened the page, and opens the page of the run', () => {
+    const step = play(reviewPart, input, yes, ['apply']);
+    expect(step.effects).toEqual([{ type: 'approve', revision: 'r1' }]);
+    expect(step.opens).toEqual({ kind: 'run', cursor: 0, showsOutput: false, after: input.view.run });
+  });
+
+  it('is not given by that key where Cancel is chosen: nobody may have read the plan', () => {
+    const step = play(reviewPart, input, state, ['apply']);
+    expect(step.effects).toBeUndefined();
+    expect(step.state.choice).toBe('apply');
+    const readOnly = paneInput(view, {}, { isReadOnly: true });
+    expect(reviewPart.offBecause?.(readOnly, yes, 'apply')).toBe('this is read-only');
+  });
+
   it('is not taken for a plan that came after it was read', () => {
     const newer = paneInput(aView({ approval: { ...approval, revision: 'r2' } }));
     const step = play(reviewPart, newer, { ...yes, offset: 9 }, ['open']);

@@ -43,6 +43,22 @@ describe('the run view', () => {
     expectFrames('run-released', runPart, paneInput(released, {}, { now: begun + 7400 }), follows);
   });
 
+  it('is about the run that was asked for, also before it begins, and not about the one before', () => {
+    const before: ClusterView = {
+      ...aView(),
+      run: 3,
+      runStartedAt: begun - 9000,
+      runEndedAt: begun - 5000,
+      outcome: { result: 'converged', steps: 2 },
+    };
+    const titleOf = (of: ClusterView): string =>
+      textOfRow(runPart.draw(paneInput(of), { ...follows, after: 3 }, { columns: 78, rows: 20 }).title ?? []);
+    expect(titleOf(before)).toMatch(/ · 0 of \d+ steps · begins$/);
+    expect(lines(before, { ...follows, after: 3 }).join('\n')).not.toContain('converged');
+    expect(titleOf({ ...view, run: 4 })).toContain('running');
+    expect(lines({ ...before, run: 4 }, { ...follows, after: 3 }).join('\n')).toContain('converged');
+  });
+
   it('ends with the outcome and the receipt', () => {
     const receipt = {
       app: 'db',

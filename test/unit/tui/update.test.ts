@@ -253,7 +253,24 @@ describe('apply', () => {
   it('says that what there is cannot be done now', () => {
     const plan = { revision: 'r1', steps: [], blocked: [{ reason: 'gamma is not reachable' }], notes: [] };
     const { ui } = play(anInput({}, { ...aView, plan }), registry, 'apply');
-    expect(ui.notice?.text).toBe('1 change cannot be made now');
+    expect(ui.notice?.text).toBe('not now: gamma is not reachable');
+  });
+});
+
+describe('a notice', () => {
+  const notice = { text: 'restarted', tone: 'ok', at: 0 } as const;
+
+  it('gives its place to the keys with the next key, once it could be read', () => {
+    const input = anInput({ notice });
+    const at = (now: number) =>
+      update({ ...input, now }, { type: 'action', action: 'down' }, registry, allShown).ui.notice;
+    expect(at(1000)).toEqual(notice);
+    expect(at(1500)).toBeUndefined();
+  });
+
+  it('stays where nothing but time goes by', () => {
+    const input = { ...anInput({ notice }), now: 5000 };
+    expect(update(input, { type: 'tick' }, registry, allShown).ui.notice).toEqual(notice);
   });
 });
 
@@ -292,9 +309,12 @@ describe('actions on applications', () => {
     expect(play(anInput(onWiki), registry, action).effects).toEqual([effect]);
   });
 
-  it.each<ActionId>(['zfs', 'roll-back'])('%s opens the datasets of its node and reads them', (action) => {
+  it.each([
+    ['zfs', 'dataset'],
+    ['roll-back', 'snapshot'],
+  ] as const)('%s opens the datasets of its node, seeks its %s there, and reads them', (action, what) => {
     const { ui, effects } = play(anInput(onWiki), registry, action);
-    expect(ui.overlays).toEqual([zfsOverlay('alpha')]);
+    expect(ui.overlays).toEqual([zfsOverlay('alpha', { app: 'wiki', what })]);
     expect(effects).toEqual([{ type: 'read-zfs', node: 'alpha' }]);
   });
 
@@ -442,20 +462,20 @@ describe('when the cluster changes', () => {
     };
     const { ui } = play(anInput({}, asked), registry, changed(aViewWithWork));
     expect(ui.overlays).toEqual([]);
-    expect(ui.notice?.text).toBe('a plan waits for approval: all is asked');
+    expect(ui.notice?.text).toBe('a plan of 1 step waits for approval: <apply> shows it');
   });
 
   it('nothing gets between a person and the answer being given', () => {
     const confirm = play(anInput(onWiki), registry, 'restart').ui.overlays;
     const { ui } = play(anInput({ overlays: confirm }, waiting), registry, changed(aViewWithWork));
     expect(kindsOf(ui)).toEqual(['review', 'confirm']);
-    expect(ui.notice?.text).toBe('a plan waits for approval: this would stop 2 of 2');
+    expect(ui.notice?.text).toBe('this would stop 2 of 2: <apply> shows it');
   });
 
   it('a filter that is typed is not interrupted', () => {
     const { ui } = play(anInput({ filtering: true }, waiting), registry, changed(aViewWithWork));
     expect(ui.overlays).toEqual([]);
-    expect(ui.notice?.text).toContain('a plan waits for approval');
+    expect(ui.notice?.text).toContain('<apply> shows it');
   });
 
   it('another plan than the one that was read takes the choice back', () => {

@@ -87,6 +87,24 @@ describe('the datasets of a node', () => {
     expect(play(zfsPart, input, state, ['refresh']).effects).toEqual([{ type: 'read-zfs', node: 'node1' }]);
   });
 
+  it('have the cursor on what it was opened for, once they are read', () => {
+    const opened = (app: string, what: 'dataset' | 'snapshot', sets: readonly ZfsDataset[] = datasets) => {
+      const start: ZfsState = { kind: 'zfs', node: 'node1', cursor: 0, seeks: { app, what } };
+      return play(zfsPart, input, start, [{ type: 'zfs-read', node: 'node1', datasets: sets }]);
+    };
+    const other: ZfsDataset = { name: `${root}/aaa`, usedBytes: 1, referencedBytes: 1, createdAt: noon, snapshots: [] };
+    expect(opened('wiki', 'dataset', [other, ...datasets]).state.cursor).toBe(1);
+    expect(opened('wiki', 'snapshot', [other, ...datasets]).state.cursor).toBe(2);
+    const bare = datasets.map((each) => ({ ...each, snapshots: [] }));
+    const step = opened('wiki', 'snapshot', [other, ...bare]);
+    expect([step.state.cursor, step.notice?.text]).toEqual([1, '"wiki" has no snapshot']);
+    // Read again: the cursor is the user's by then.
+    const again = play(zfsPart, input, { ...opened('wiki', 'snapshot').state, cursor: 0 }, [
+      { type: 'zfs-read', node: 'node1', datasets: [...datasets] },
+    ]);
+    expect(again.state.cursor).toBe(0);
+  });
+
   it('say that they are being read, that there are none, and why they cannot be read', () => {
     const { datasets: _none, ...reading } = state;
     expect(linesOf(zfsPart, input, reading)).toContain('reading the datasets');

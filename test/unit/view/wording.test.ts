@@ -13,6 +13,7 @@ import {
   namesOf,
   nodeTitle,
   substituteSentences,
+  tellOutcome,
 } from '../../../src/view/wording.ts';
 import { aConfig, anApplication } from '../../builders.ts';
 
@@ -157,6 +158,15 @@ describe('describeOutcome', () => {
     [{ result: 'cancelled' }, 'cancelled after 2.0 s; `drover apply` goes on from here'],
   ];
   it.each(rows)('says %o', (outcome, text) => expect(describeOutcome(outcome, 2000)).toBe(text));
+
+  it('is told with what cannot be made where nothing else names it', () => {
+    const [x, y, z] = ['x', 'y', 'z'].map((reason) => ({ reason: `cannot move "${reason}"` }));
+    if (x === undefined || y === undefined || z === undefined) throw new Error('there are three');
+    const told = (...blockers: (typeof x)[]): string => tellOutcome({ result: 'blocked', steps: 1, blockers }, 2000);
+    expect(told(x)).toBe('1 step done in 2.0 s, but 1 change cannot be made now: cannot move "x"');
+    expect(told(x, y, z)).toMatch(/3 changes cannot be made now: cannot move "x" \(and 2 others\)$/);
+    expect(tellOutcome({ result: 'converged', steps: 9 }, 2000)).toBe('converged: 9 steps in 2.0 s');
+  });
 });
 
 describe('images in place of others', () => {
