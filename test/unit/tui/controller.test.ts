@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Controller, createController } from '../../../src/tui/controller.ts';
+import { unicodeGlyphs } from '../../../src/tui/glyphs.ts';
+import { initialState } from '../../../src/tui/initial-state.ts';
+import { registry } from '../../../src/tui/parts.ts';
+import { createTheme } from '../../../src/tui/theme.ts';
+import type { ClusterView } from '../../../src/view/cluster-view.ts';
+import { figuresOf } from './cluster-scenes.ts';
+import { anInput, aView, aViewWithWork, tenOClock } from './update-parts.ts';
+
+const theme = createTheme('mono', { depth: 0 });
+
+/** The controller before a store that the test fills, with the frames that were told. */
+function aController(view: ClusterView = aView) {
+  let present = view;
+  const listeners = new Set<() => void>();
+  const store = {
+    getSnapshot: () => present,
+    subscribe: (listener: () => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  const controller: Controller = createController({
+    store,
+    initial: initialState({ columns: 120, rows: 36 }, { theme: 'mono', mouse: true, arrangement: 'auto' }, view),
+    about: anInput().about,
+    // A clock that shows the same all the time: nothing but the cluster and keys changes what is drawn.
+    now: () => tenOClock,
+    looks: () => ({ glyphs: unicodeGlyphs, theme, registry }),
+    onEffect: () => undefined,
+    onVisible: () => undefined,
+    onChanged: () => undefined,
+  });
+  const told: number[] = [];
+  const began = performance.now();
+  controller.subscribe(() => told.push(Math.round(performance.now() - began)));
+  const become = (next: ClusterView): void => {
+    present = next;
+    for (const listener of listeners) listener();
+  };
+  return { controller, told, become };
+}
+
+const withFigures = (cpuPercent: number): ClusterView => ({
+  ...aView,
+  figures: { alpha: figuresOf({ at: tenOClock, cpuPercent }) },
+});
+
+describe('the controller', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('shows figures with the clock, once a second however many there are', async () => {
+    const { controller, told, become } = aController();
+    await vi.advanceTimersByTimeAsync(2100);
+    const before = told.length;
+    for (let n = 1; n <= 40; n += 1) {
+      become(withFigures(n));
+      await vi.advanceTimersByTimeAsync(50);
+    }
+    expect(told.length - before).toBe(2);
+    expect(controller.input().view).not.toBe(aView);
+    controller.close();
+  });
+
+  it('shows news a quarter of a second after the last frame at the latest', async () => {
+    const { controller, told, become } = aController();
+    await vi.advanceTimersByTimeAsync(1900);
+    const before = told.length;
+    become(aViewWithWork);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(told.length).toBe(before + 1);
+    become(aView);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(told.length).toBe(before + 1);
+    await vi.advanceTimersByTimeAsync(60);
+    expect(told.length).toBe(before + 2);
+    controller.close();
+  });
+
+  it('shows what a key does within a sixtieth of a second', async () => {
+    const { controller, told } = aController();
+    await vi.advanceTimersByTimeAsync(1500);
+    const [before, frame] = [told.length, controller.getScreen()];
+    controller.send({ type: 'action', action: 'help' });
+    await vi.advanceTimersByTimeAsync(17);
+    expect(told.length).toBe(before + 1);
+    expect(controller.getScreen()).not.toBe(frame);
+    controller.close();
+  });
+
+  it('draws no less than once a second, and gives the same screen where it looks the same', async () => {
+    const { controller, told } = aController();
+    await vi.advanceTimersByTimeAsync(1100);
+    const [screen, frame] = [controller.getScreen(), controller.getFrame()];
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(told.length).toBeGreaterThanOrEqual(3);
+    expect(controller.getFrame()).not.toBe(frame);
+    expect(controller.getScreen()).toBe(screen);
+    controller.close();
+  });
+
+  it('draws nothing any more once it is closed', async () => {
+    const { controller, told, become } = aController();
+    controller.close();
+    become(aViewWithWork);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(told).toEqual([]);
+  });
+});
