@@ -61,6 +61,7 @@ describe.skipIf(ptyMissing !== undefined)('the whole program in a terminal', { t
 
     it('after the second signal in the middle of a run', async () => {
       const screen = await demo();
+      await screen.waitFor('waits for approval');
       screen.press('a');
       await screen.waitFor('Apply');
       screen.press('enter');
@@ -88,6 +89,7 @@ describe.skipIf(ptyMissing !== undefined)('the whole program in a terminal', { t
 
   it('leaves what was applied on the normal screen', async () => {
     const screen = await demo();
+    await screen.waitFor('waits for approval');
     screen.press('a');
     await screen.waitFor('Apply');
     screen.press('enter');

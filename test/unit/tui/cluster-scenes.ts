@@ -34,7 +34,7 @@ const GiB = 2 ** 30;
 
 export function figuresOf(overrides: Partial<NodeFigures> = {}): ClusterView['figures'][string] {
   const latest: NodeFigures = {
-    at: now - 2000,
+    at: now - 1000,
     roundTripMs: 4,
     cores: 4,
     cpuPercent: 18,

@@ -162,9 +162,9 @@ describe('Ink', () => {
     expect(presenter.lastFrame()[0]).toMatch(/^\u001b\[1m\u001b\[32mup\u001b\[.*m end$/);
     ink.rerender(row('down'));
     expect(presenter.lastFrame()[0]).toContain('down');
+    // What Ink writes when it is unmounted depends on $CI; nobody draws it, because the screen has been left by then.
+    presenter.leave();
     ink.unmount();
     await ink.waitUntilExit();
-    expect(presenter.lastFrame()[0]).toContain('down');
-    presenter.leave();
   });
 });
