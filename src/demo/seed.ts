@@ -40,9 +40,11 @@ function seedNode(scene: Scene, config: Config, node: NodeName, now: number): Me
       ...Object.entries(foreign).map(([name, image]) => foreignContainer(name, image)),
     ],
     volumes: [
-      ...apps.flatMap((app) => seedVolumes(scene, app, node, 'owner')),
+      ...apps.flatMap((app) => seedVolumes(scene, app, node, { role: 'owner', now })),
       ...Object.entries(scene.apps).flatMap(([name, { replicas = [] }]) =>
-        replicas.includes(node) ? seedVolumes(scene, config.applications[name], ownerOf(config, name), 'replica') : [],
+        replicas.includes(node)
+          ? seedVolumes(scene, config.applications[name], ownerOf(config, name), { role: 'replica', now })
+          : [],
       ),
     ],
   };
@@ -74,10 +76,10 @@ function seedVolumes(
   scene: Scene,
   app: Application | undefined,
   owner: NodeName,
-  role: 'owner' | 'replica',
+  { role, now }: { readonly role: 'owner' | 'replica'; readonly now: number },
 ): readonly MemoryVolumeSeed[] {
   if (app === undefined) return [];
-  const { dataBytes = 0, replicas = [] } = scene.apps[app.name] ?? {};
+  const { dataBytes = 0, replicas = [], upMs = 0 } = scene.apps[app.name] ?? {};
   const commonBytes = Math.round(dataBytes * 0.97);
   return app.volumes.map(({ id, maximumSizeBytes }) => ({
     id,
@@ -85,6 +87,8 @@ function seedVolumes(
     role,
     owner,
     epoch: replicas.length > 0 ? 2 : 1,
+    // It was started when its data had come.
+    createdAtMs: now - upMs,
     bytes: role === 'owner' ? dataBytes : commonBytes,
     ...(maximumSizeBytes === undefined ? {} : { limitBytes: maximumSizeBytes }),
     snapshots: replicas.length > 0 ? [{ name: snapshotName(1, 1), guid: guidFor(app.name), bytes: commonBytes }] : [],

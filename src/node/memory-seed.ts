@@ -63,7 +63,8 @@ function seedImage(world: MemoryWorld, machine: MemoryMachine, reference: string
 
 function seedVolume(world: MemoryWorld, machine: MemoryMachine, seed: MemoryVolumeSeed): void {
   const name = memoryDatasetName(world, seed.id, seed.application);
-  const dataset = newDataset(name);
+  const createdAtMs = seed.createdAtMs ?? world.clock.now();
+  const dataset = { ...newDataset(name), createdAtMs };
   const role = seed.role ?? 'owner';
   const owner = seed.owner ?? (role === 'owner' ? machine.name : undefined);
   dataset.properties = {
@@ -86,7 +87,7 @@ function seedVolume(world: MemoryWorld, machine: MemoryMachine, seed: MemoryVolu
       guid: snapshot.guid ?? newGuid(world),
       createTxg: machine.txg,
       content,
-      createdAtMs: world.clock.now(),
+      createdAtMs,
       holds: new Set(),
     });
   }

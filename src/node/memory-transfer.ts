@@ -36,7 +36,7 @@ export async function memoryTransfer(
   const options = { node: request.to, operation: 'transfer', write: true };
   await startCall(world, options, signal);
   const stream = openStream(machineOf(world, request.from), machineOf(world, request.to), request);
-  const target = openReceive(machineOf(world, request.to), request, stream);
+  const target = openReceive(machineOf(world, request.to), request, stream, world.clock.now());
   await pump(world, request, stream, target, progress, signal);
   finishReceive(machineOf(world, request.to), world, target, stream);
   checkInvariants(world);
@@ -91,12 +91,12 @@ function sendingDataset(from: MemoryMachine, name: string): MemoryDataset {
   return dataset;
 }
 
-function openReceive(to: MemoryMachine, request: TransferRequest, stream: Stream): MemoryDataset {
+function openReceive(to: MemoryMachine, request: TransferRequest, stream: Stream, now: number): MemoryDataset {
   const isResume = request.source.kind === 'resume';
   const existing = to.datasets.get(request.dataset);
   if (!isResume) checkReceivable(to, request.dataset, existing, stream);
   checkSpace(to, request.dataset, stream);
-  const dataset = existing ?? { ...newDataset(request.dataset), filled: true };
+  const dataset = existing ?? { ...newDataset(request.dataset), filled: true, createdAtMs: now };
   to.datasets.set(request.dataset, dataset);
   dataset.properties = { ...dataset.properties, ...readProperties(request.properties) };
   dataset.readonly = true;

@@ -56,6 +56,8 @@ export interface MemoryVolumeSeed {
   readonly bytes?: number;
   readonly limitBytes?: number;
   readonly snapshots?: readonly MemorySnapshotSeed[];
+  /** Of the dataset and its snapshots; default: now. */
+  readonly createdAtMs?: number;
 }
 
 /** A container to begin with: `spec` and `managed` decide, the rest has defaults. */

@@ -10,8 +10,7 @@ import { said, wrapRows } from './drawing.ts';
 export const confirmPart: OverlayPart<'confirm'> = {
   actions: ['open', 'back'],
   inFooter: 2,
-  labelOf: ({ choice, verb }, action) =>
-    action === 'open' ? (choice === 'go' ? plainText(verb) : 'cancel') : action === 'back' ? 'cancel' : undefined,
+  labelOf: ({ choice, verb }, action) => (action === 'back' ? 'cancel' : choice === 'go' ? plainText(verb) : ''),
   // All keys are text, so that y and n are an answer, and no other key is anything.
   isTyping: () => true,
   draw,

@@ -40,7 +40,7 @@ function besideKeys(input: ScreenInput, notice: Row, keys: FooterKeys, columns: 
   const most = columns - tail - between.length;
   if (tail === 0 || most < leastNotice) return notice;
   const told = widthOfRow(notice) <= most ? notice : fitRow(notice, most, input.glyphs.ellipsis);
-  return [...told, span(between), ...keysRow(input, keys, columns - widthOfRow(told) - between.length)];
+  return [...told, span(between), ...keysRow(input, keys, columns - widthOfRow(told) - between.length, 'first')];
 }
 
 /** A shorter piece of a notice would say nothing. */
@@ -64,14 +64,14 @@ function noticeRow({ ui, now, glyphs }: ScreenInput): Row | undefined {
 const oneLine = ({ text }: Notice): string => plainText(text.replace(/[\t\r\n]+/g, ' '));
 
 /** As many as fit; the ways to all others are always there. */
-function keysRow(input: ScreenInput, keys: FooterKeys, columns: number): Row {
+function keysRow(input: ScreenInput, keys: FooterKeys, columns: number, which: 'first' | 'any' = 'any'): Row {
   const tail = tailOf(input, keys);
   const row: Span[] = [];
   for (const actions of groupsOf(keys)) {
     const spans = separated(groupSpans(input, actions, keys));
-    // A key that does not fit leaves its place to a shorter one.
-    if (widthOfRow(row) + widthOfRow(spans) + widthOfRow(tail) > columns + gap.length) continue;
-    row.push(...spans);
+    if (widthOfRow(row) + widthOfRow(spans) + widthOfRow(tail) <= columns + gap.length) row.push(...spans);
+    // A key that does not fit leaves its place to a shorter one, unless that would be a stray one.
+    else if (which === 'first') break;
   }
   return [...row, ...tail].slice(0, -1);
 }
@@ -84,6 +84,7 @@ function tailOf(input: ScreenInput, keys: FooterKeys): Row {
     ...(isAway ? (['back'] as const) : []),
     ...(overlays.length === 0 ? (['palette'] as const) : []),
     ...(keys.isTyping === true ? [] : (['help'] as const)),
+    ...(isAway || overlays.length > 0 ? [] : (['quit'] as const)),
   ];
   const named = general.filter((action) => !keys.actions.includes(action));
   return named.flatMap((action) => separated(groupSpans(input, [action], keys)));
@@ -135,4 +136,5 @@ const shortLabels: Readonly<Partial<Record<ActionId, string>>> = {
   'step-log': 'output',
   policy: 'on save, or ask',
   'focus-plan': 'plan',
+  palette: 'cmds',
 };

@@ -77,14 +77,14 @@ describe('the footer', () => {
     ).map(textOf);
 
   it('names keys, as many as fit, and always the ways to all others', () => {
-    expect(footer({}, 80)[0]?.trimEnd()).toBe(' a apply…  l logs  m move…  ! faults  : commands  ? help');
-    expect(footer({}, 40)[0]?.trimEnd()).toBe(' a apply…  l logs  : commands  ? help');
-    expect(footer({ overlays: [{ kind: 'leave', cursor: 0 }] }, 80)[0]).not.toContain(': commands');
+    expect(footer({}, 80)[0]?.trimEnd()).toBe(' a apply…  l logs  m move…  ! faults  : cmds  ? help  q quit');
+    expect(footer({}, 40)[0]?.trimEnd()).toBe(' a apply…  : cmds  ? help  q quit');
+    expect(footer({ overlays: [{ kind: 'leave', cursor: 0 }] }, 80)[0]).not.toContain(': cmds');
   });
 
   it('names the way back wherever one is not on the whole screen', () => {
     expect(footer({ overlays: [{ kind: 'diff', form: 'files', offset: 0 }] }, 80)[0]).toContain('escape back  ? help');
-    expect(footer({ zoomed: true }, 80)[0]).toContain('escape back  : commands  ? help');
+    expect(footer({ zoomed: true }, 80)[0]).toContain('escape back  : cmds  ? help');
     expect(footer({}, 80)[0]).not.toContain('back');
     expect(footer({ overlays: [{ kind: 'welcome', cursor: 0 }] }, 80)[0]).not.toContain('back');
   });
@@ -100,7 +100,7 @@ describe('the footer', () => {
       },
       80,
     );
-    expect(rows.map(textOf)[0]?.trimEnd()).toBe(' left right choose  enter open  : commands');
+    expect(rows.map(textOf)[0]?.trimEnd()).toBe(' left right choose  enter open  : cmds  q quit');
   });
 
   it('shows a key that is off, but does not offer it', () => {
@@ -116,17 +116,17 @@ describe('the footer', () => {
   it('shows a notice while it is fresh, in a row of its own where there is one', () => {
     const notice = { text: 'restarted\n"db"', tone: 'ok', at: now - noticeMs + 1 } as const;
     expect(footer({ notice }, 80)[0]?.trimEnd()).toBe(
-      ' ✔ restarted "db"   a apply…  l logs  m move…  ! faults  : commands  ? help',
+      ' ✔ restarted "db"   a apply…  l logs  m move…  ! faults  : cmds  ? help  q quit',
     );
     const long = { ...notice, text: 'a very long sentence '.repeat(9) };
-    expect(footer({ notice: long }, 80)[0]?.trimEnd()).toMatch(/^ ✔ a very long .*… {3}: commands {2}\? help$/);
+    expect(footer({ notice: long }, 80)[0]?.trimEnd()).toMatch(/^ ✔ a very long .*… {3}: cmds {2}\? help {2}q quit$/);
     expect(footer({ notice: { ...notice, at: now - noticeMs } }, 80)[0]).toContain('a apply…');
     const two = drawFooter(
       inputOf(sample, uiOf({ columns: 80, rows: 40 }, { notice })),
       { actions: ['apply'], offBecause: () => undefined },
       80,
     ).map(textOf);
-    expect(two.map((row) => row.trimEnd())).toEqual([' a apply…  : commands  ? help', ' ✔ restarted "db"']);
+    expect(two.map((row) => row.trimEnd())).toEqual([' a apply…  : cmds  ? help  q quit', ' ✔ restarted "db"']);
   });
 
   it('shows the filter while it is typed', () => {
