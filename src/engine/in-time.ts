@@ -1,3 +1,4 @@
+import { underEither } from '../model/either-signal.ts';
 import { AppError } from '../model/errors.ts';
 import type { EngineDeps } from './types.ts';
 
@@ -14,9 +15,9 @@ export async function inTime<T>(
 ): Promise<T> {
   const late = new AbortController();
   const done = new AbortController();
-  const working = task(AbortSignal.any([signal, late.signal]));
+  const working = underEither([signal, late.signal], task);
   working.catch(() => undefined);
-  const limit = deps.sleep(limitMs, AbortSignal.any([signal, done.signal])).then(
+  const limit = underEither([signal, done.signal], (over) => deps.sleep(limitMs, over)).then(
     () => {
       const message = `cannot ${what}: no answer within ${(limitMs / 1000).toFixed(1)} s`;
       const error = new AppError('timeout', message, { retryable: true });

@@ -1,5 +1,6 @@
 import type { NodeFacts, NodeState } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
+import { underEither } from '../model/either-signal.ts';
 import { AppError, toReport } from '../model/errors.ts';
 import type { EngineEventBody } from '../model/events.ts';
 import { changesContainer } from './container-events.ts';
@@ -139,7 +140,7 @@ async function connect(
   if (memory.nodeState(node)?.status !== 'reachable') return await connecting;
   const done = new AbortController();
   const error = new AppError('connection-failed', `cannot connect to "${node}": no answer yet`, { retryable: true });
-  const patience = deps.sleep(shortestLimitMs, AbortSignal.any([signal, done.signal])).then(
+  const patience = underEither([signal, done.signal], (over) => deps.sleep(shortestLimitMs, over)).then(
     () => link.lost(error),
     () => undefined,
   );
@@ -163,7 +164,7 @@ async function observeLoop(input: NodeMonitorInput, link: Link, due: Due, signal
     if (!isWanted && (isRunning() || !link.isUp())) continue;
     const stamp = memory.stamp(node);
     const begin = deps.now();
-    const state = await observeOnce(input, AbortSignal.any([signal, link.signal()]));
+    const state = await underEither([signal, link.signal()], observeOnce);
     if (signal.aborted) return;
     restUntil = deps.now() + restFactor * (deps.now() - begin);
     // Lost meanwhile: that has been told.
@@ -179,7 +180,7 @@ async function observeLoop(input: NodeMonitorInput, link: Link, due: Due, signal
     if (fingerprint(before) !== fingerprint(state)) changed();
   }
 
-  async function observeOnce(_: NodeMonitorInput, inner: AbortSignal): Promise<NodeState | undefined> {
+  async function observeOnce(inner: AbortSignal): Promise<NodeState | undefined> {
     const before = memory.state();
     const options = { now: deps.now, ...(before === undefined ? {} : { before }) };
     try {
@@ -267,11 +268,9 @@ function createDue(deps: Pick<EngineDeps, 'now' | 'sleep'>, signal: AbortSignal)
         const woken = new AbortController();
         wake = () => woken.abort();
         const waitMs = at - deps.now();
-        if (Number.isFinite(waitMs)) await pause(deps, waitMs, AbortSignal.any([signal, woken.signal]));
+        if (Number.isFinite(waitMs)) await pause(deps, waitMs, woken.signal);
         else
-          await new Promise<void>((resolve) =>
-            AbortSignal.any([signal, woken.signal]).addEventListener('abort', () => resolve(), { once: true }),
-          );
+          await new Promise<void>((resolve) => woken.signal.addEventListener('abort', () => resolve(), { once: true }));
       }
       const wanted = isWanted;
       at = Number.POSITIVE_INFINITY;

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { PassThrough } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
+import { underEither } from '../model/either-signal.ts';
 import { AppError, isAbort } from '../model/errors.ts';
 import type { RunOptions, SpawnedCommand } from './command.ts';
 import { type Argv, type CommandResult, commandFailed, printCommand, tailOf } from './command.ts';
@@ -64,7 +65,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const slots = createSlots(maximumSessions);
 
   const begin = async (argv: Argv, signal: AbortSignal): Promise<Running> => {
-    const give = await slots.take(AbortSignal.any([signal, closed])).catch((error: unknown) => {
+    const give = await underEither([signal, closed], slots.take).catch((error: unknown) => {
       throw closed.aborted ? lostConnection(node, closed.reason) : error;
     });
     try {
@@ -150,8 +151,11 @@ async function openSession(
 }
 
 function openOnce(client: Client, line: string, closed: AbortSignal, signal: AbortSignal): Promise<ClientChannel> {
+  return underEither([closed, signal], (stopped) => openUnless(client, line, stopped));
+}
+
+function openUnless(client: Client, line: string, stopped: AbortSignal): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
-    const stopped = AbortSignal.any([closed, signal]);
     const leave = (): void => reject(stopped.reason);
     stopped.addEventListener('abort', leave, { once: true });
     client.exec(line, (error, channel) => {
