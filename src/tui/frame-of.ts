@@ -8,7 +8,7 @@ import { drawHeader } from './parts/header.ts';
 import { isTyping, ownLabel, type PartSizes, paneIds, partOf, partTakes, type Registry, topOf } from './routing.ts';
 import type { Rect, Row, Size } from './rows.ts';
 import type { Drawn, HitArea, ScreenInput } from './screen.ts';
-import type { PaneId } from './state.ts';
+import type { PaneId, UiState } from './state.ts';
 import { paintRow, type Theme } from './theme.ts';
 
 export interface FrameInput extends ScreenInput {
@@ -52,8 +52,15 @@ export function frameOf(input: FrameInput): Frame {
     hits: body.hits,
     sizes: sizesOf(layout),
     panes: overlay === undefined ? layout.panes : {},
-    apps: body.hits.flatMap(({ click }) => (click.type === 'select' && click.item?.app ? [click.item.app] : [])),
+    apps: overlay === undefined ? appsIn(body, layout, ui) : [],
   };
+}
+
+/** Those of the cluster's rows, and the one whose details are shown. */
+function appsIn({ hits }: Body, { panes }: Regular, { cursor }: UiState): readonly AppName[] {
+  const detailed = panes.detail === undefined || cursor.app === undefined ? [] : [cursor.app];
+  const rows = hits.flatMap(({ click }) => (click.type === 'select' && click.item?.app ? [click.item.app] : []));
+  return [...new Set([...rows, ...detailed])];
 }
 
 type Regular = Exclude<Layout, { readonly tooSmall: unknown }>;

@@ -57,7 +57,9 @@ const isStaleIn = ({ status }: NodeScene): boolean => status !== 'reachable';
 
 function appRow(scene: NodeScene, container: Container, app: AppName): BoardRow {
   const { node, figures } = scene;
-  const use = figures?.latest.containers[container.name];
+  const now = figures?.latest.containers[container.name];
+  // What does not run uses nothing, whatever it used.
+  const use = now ?? (container.state === 'running' ? figures?.earlier?.[container.name] : undefined);
   const wanted = scene.config.placement.get(app);
   const note = appNote(scene, app, container);
   return {
@@ -71,6 +73,7 @@ function appRow(scene: NodeScene, container: Container, app: AppName): BoardRow 
     ...(wanted === undefined ? {} : { wanted }),
     image: clean(container.spec.image),
     ...(use === undefined ? {} : { cpuPercent: use.cpuPercent, memoryBytes: use.memoryBytes }),
+    ...(use === undefined || now !== undefined ? {} : { isUseOld: true }),
     ...dataOf(scene, app),
   };
 }

@@ -68,6 +68,8 @@ export interface BoardRow {
   readonly image?: string;
   readonly cpuPercent?: number;
   readonly memoryBytes?: number;
+  /** Both were measured some seconds ago, and not since. */
+  readonly isUseOld?: true;
   /** Of the copies on this node; absent where there are none. */
   readonly dataBytes?: number;
   readonly volumes: readonly BoardVolume[];

@@ -1,4 +1,4 @@
-import type { NodeFigures, NodeState } from '../model/cluster.ts';
+import type { ContainerFigures, NodeFigures, NodeState } from '../model/cluster.ts';
 import type { AppName, Config, ConfigProblem, NodeName } from '../model/config.ts';
 import type { ApplyPolicy, Approval, MoveReceipt, RunOutcome, StepOutcome } from '../model/events.ts';
 import type { MoveForecast, Plan, StepId } from '../model/plan.ts';
@@ -37,6 +37,13 @@ export interface FiguresView {
   readonly latest: NodeFigures;
   /** Percent, oldest first, at most 60. */
   readonly cpuHistory: readonly number[];
+  /** Of containers nobody looks at any more, for some seconds: what they used last. */
+  readonly earlier?: Readonly<Record<string, EarlierFigures>>;
+}
+
+export interface EarlierFigures extends ContainerFigures {
+  /** Milliseconds since 1970. */
+  readonly at: number;
 }
 
 /** One line of the audit trail. */

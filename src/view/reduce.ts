@@ -1,8 +1,8 @@
-import type { NodeFigures } from '../model/cluster.ts';
 import type { Config } from '../model/config.ts';
 import type { EngineEvent } from '../model/events.ts';
 import type { Plan, StepId } from '../model/plan.ts';
-import type { ClusterView, FiguresView, StepView } from './cluster-view.ts';
+import { addFigures } from './add-figures.ts';
+import type { ClusterView, StepView } from './cluster-view.ts';
 import { plainText } from './lines.ts';
 import { trailOf } from './trail.ts';
 
@@ -21,7 +21,7 @@ export const emptyView: ClusterView = {
   commands: [],
 };
 
-const kept = { receipts: 100, trail: 500, commands: 200, cpu: 60, samples: 60, output: 50 } as const;
+const kept = { receipts: 100, trail: 500, commands: 200, samples: 60, output: 50 } as const;
 const sampleEveryMs = 1000;
 
 /** The view after one more event; returns the same object where the event changes nothing that is shown. */
@@ -56,7 +56,7 @@ function apply(view: ClusterView, event: EngineEvent): ClusterView {
     case 'run-finished':
       return runFinished({ ...view, running: false, outcome: event.outcome, runEndedAt: event.at });
     case 'figures': {
-      const figures = { ...view.figures, [event.node]: measured(view.figures[event.node], event.figures) };
+      const figures = { ...view.figures, [event.node]: addFigures(view.figures[event.node], event.figures) };
       return { ...view, figures };
     }
     case 'command': {
@@ -156,12 +156,6 @@ function printed(view: ClusterView, step: StepId, text: string): ClusterView {
   const before = view.steps[step];
   if (before === undefined) return view;
   return changeStep(view, step, { output: [...(before.output ?? []), plainText(text)].slice(-kept.output) });
-}
-
-function measured(before: FiguresView | undefined, latest: NodeFigures): FiguresView {
-  const history = before?.cpuHistory ?? [];
-  if (latest.cpuPercent === undefined) return { latest, cpuHistory: history };
-  return { latest, cpuHistory: [...history, latest.cpuPercent].slice(-kept.cpu) };
 }
 
 function waitingSteps(plan: Plan): ClusterView['steps'] {

@@ -25,7 +25,7 @@ function titleLine({ glyphs, now }: Scene['input'], node: BoardNode, width: numb
   const address = node.address === undefined ? [] : [span(` ${node.address}`, 'dim')];
   const mark = isCursor ? span(glyphs.cursor, 'accent') : span(' ');
   const left = [mark, span(`${sign} `, token), span(node.title, 'title'), ...address];
-  return ends(left, [statusSpan(node, now)], width, glyphs.ellipsis);
+  return ends(left, [statusSpan(node, now, glyphs)], width, glyphs.ellipsis);
 }
 
 /** Figures come every second. */
@@ -43,12 +43,14 @@ const signs = (glyphs: Glyphs): Readonly<Record<BoardNode['status'], readonly [s
   unseen: [glyphs.unknown, 'warn'],
 });
 
-function statusSpan(node: BoardNode, now: number): Span {
+function statusSpan(node: BoardNode, now: number, glyphs: Glyphs): Span {
   const { status, since, roundTripMs } = node;
   if (status === 'unseen') return span('not seen yet', 'warn');
   if (status === 'unreachable') return span(`lost ${shortDuration(now - (since ?? now))} ago`, 'bad');
   const silentMs = silenceOf(node, now);
   if (silentMs !== undefined) return span(`no answer for ${shortDuration(silentMs)}`, 'warn');
+  // What it is says the node's page, and the plan.
+  if (node.blocked.length > 0) return span(`${glyphs.failed} ${node.blocked.length} blocked`, 'bad');
   return span(roundTripMs === undefined ? '' : formatDuration(roundTripMs), 'dim');
 }
 

@@ -154,20 +154,21 @@ function cells({ input }: Scene, row: BoardRow, width: number, longest: number):
   const { ellipsis } = input.glyphs;
   const dim = row.isStale ? 'dim' : 'plain';
   const hasMemory = width >= 10 + 1 + stateWidth + figureWidths.cpu + figureWidths.memory + figureWidths.data;
-  const use = figureWidths.cpu + (hasMemory ? figureWidths.memory : 0);
-  const most = Math.max(8, width - 1 - stateWidth - use - figureWidths.data);
+  const used = figureWidths.cpu + (hasMemory ? figureWidths.memory : 0);
+  const most = Math.max(8, width - 1 - stateWidth - used - figureWidths.data);
   const name = Math.min(Math.max(8, longest), most);
   const title = span(`${fitText(row.name, name, 'left', ellipsis)} `, nameToken(row));
   const rest = width - name - 1;
   if (row.kind === 'ghost' || row.kind === 'foreign') return [title, fitSpan(onlyLine(input, row), rest, ellipsis)];
+  const use = row.isUseOld === true ? 'dim' : dim;
   const data = span(fitText(dataText(row), figureWidths.data, 'right'), dim);
   const state = stateSpan(row, input.now);
   if (row.cpuPercent === undefined) return [title, fitSpan(state, rest - figureWidths.data, ellipsis), data];
   return [
     title,
-    fitSpan(state, rest - use - figureWidths.data, ellipsis),
-    span(fitText(cpuText(row), figureWidths.cpu, 'right'), dim),
-    ...(hasMemory ? [span(fitText(memoryText(row), figureWidths.memory, 'right'), dim)] : []),
+    fitSpan(state, rest - used - figureWidths.data, ellipsis),
+    span(fitText(cpuText(row), figureWidths.cpu, 'right'), use),
+    ...(hasMemory ? [span(fitText(memoryText(row), figureWidths.memory, 'right'), use)] : []),
     data,
   ];
 }

@@ -8,7 +8,17 @@ import { restartText } from '../../view/wanted-diff.ts';
 import { formatBytes, formatDuration, namesOf } from '../../view/wording.ts';
 import { type Row, span } from '../rows.ts';
 import type { ScreenInput } from '../screen.ts';
-import { containerState, containersOf, fact, facts, listed, roleToken, sights, volumeText } from './detail-facts.ts';
+import {
+  blockedRows,
+  containerState,
+  containersOf,
+  fact,
+  facts,
+  listed,
+  roleToken,
+  sights,
+  volumeText,
+} from './detail-facts.ts';
 import { rowOf, said, wrapRows } from './drawing.ts';
 
 /** What an application is, where it is and how it is, what it has and what its last move cost. */
@@ -19,6 +29,7 @@ export function appSummary(input: ScreenInput, app: AppName, at: NodeName | unde
     ...standingRows(input, app, width),
     ...imageRows(input, app, declared, width),
     ...stateRows(input, app, width),
+    ...blockedRows(view, (each) => each.app === app, width),
     ...consumptionRows(view, app, at, declared, width),
     ...(declared === undefined ? [] : declaredRows(input, declared, width)),
     ...volumeRows(input, app, declared, width),

@@ -1,6 +1,8 @@
 import type { Container, NodeFacts, Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName } from '../../model/config.ts';
+import type { Blocker } from '../../model/plan.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
+import { plainText } from '../../view/lines.ts';
 import { formatBytes, formatDuration } from '../../view/wording.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { type Row, span, type Token } from '../rows.ts';
@@ -82,3 +84,12 @@ export function volumeText(volume: Volume): string {
 
 export const roleToken = ({ role, mounted }: Volume): Token =>
   role === 'owner' ? (mounted ? 'ok' : 'warn') : role === 'diverged' ? 'bad' : 'plain';
+
+/** What the plan cannot do for it now, why, and what helps. */
+export const blockedRows = ({ plan }: ClusterView, isMine: (each: Blocker) => boolean, width: number): readonly Row[] =>
+  (plan?.blocked ?? [])
+    .filter(isMine)
+    .flatMap(({ reason, hint }) => [
+      ...fact('blocked', plainText(reason), width, 'bad'),
+      ...(hint === undefined ? [] : fact('', plainText(hint), width)),
+    ]);

@@ -6,7 +6,7 @@ import { poolTone } from '../../view/status-lines.ts';
 import { describeError, formatBytes, formatDuration, namesOf, nodeTitle } from '../../view/wording.ts';
 import type { Row } from '../rows.ts';
 import type { ScreenInput } from '../screen.ts';
-import { fact, facts, listed } from './detail-facts.ts';
+import { blockedRows, fact, facts, listed } from './detail-facts.ts';
 import { tokenOf } from './drawing.ts';
 
 /** What a node is and can do, how it is, and what listens there. */
@@ -18,6 +18,7 @@ export function nodeSummary(input: ScreenInput, node: NodeName, width: number): 
     ...fact('node', nodeTitle(view.config, node), width, 'strong'),
     ...sshRows(view, node, width),
     ...reachRows(input, node, width),
+    ...blockedRows(view, (each) => each.node === node && each.app === undefined, width),
     ...(view.figures[node] === undefined ? [] : figureRows(view.figures[node].latest, now, width)),
     ...poolRows(view, node, width),
     ...(known === undefined ? [] : factRows(view, known, width)),

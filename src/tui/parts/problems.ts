@@ -71,9 +71,20 @@ function offBecause(input: ScreenInput, state: ProblemsState, action: ActionId):
   const shown = all[index];
   if (shown === undefined) return 'there is no problem any more';
   if (action === 'open' && input.about.isReadOnly) return 'read-only';
-  if (action === 'fix' && shown.problem.fix === undefined) return 'what is meant is not certain here';
+  if (action === 'fix' && shown.problem.fix === undefined) return noFix(all);
+  if (isStep(action) && all.length < 2) return 'it is the only one';
   if (action === 'sort' && new Set(all.map(({ problem }) => problem.file)).size < 2) return 'one file has them all';
   return undefined;
+}
+
+const isStep = (action: ActionId): boolean => action === 'next-tab' || action === 'previous-tab';
+
+/** Where another one has a fix, this one may only follow from it. */
+function noFix(all: readonly Shown[]): string {
+  const at = all.findIndex(({ problem }) => problem.fix !== undefined);
+  return at < 0
+    ? 'what is meant is not certain here'
+    : `what is meant is not certain here; ${at + 1} of ${all.length} can be fixed`;
 }
 
 function draw(input: ScreenInput, state: ProblemsState, size: Size): Drawn {

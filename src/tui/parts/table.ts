@@ -51,6 +51,12 @@ const figure =
   ({ input }: Scene, { row }: Entry): Span =>
     span(text(row, input.now), row.isStale ? 'dim' : 'plain');
 
+/** Dimmed where it was measured some seconds ago. */
+const use =
+  (text: (row: BoardRow) => string) =>
+  (_: Scene, { row }: Entry): Span =>
+    span(text(row), row.isStale || row.isUseOld === true ? 'dim' : 'plain');
+
 const gap = 1;
 const signs = 3;
 const leastNote = 8;
@@ -71,8 +77,8 @@ function columnsFor({ listing, input, size }: Scene): readonly Column[] {
   };
   const state: Column = { head: 'STATE', width: 13, text: (scene, { row }) => stateSpan(row, scene.input.now) };
   const right = { align: 'right' } as const;
-  const cpu: Column = { head: 'CPU', width: 4, ...right, text: figure(cpuText) };
-  const memory: Column = { head: 'MEM', width: 5, ...right, text: figure(memoryText) };
+  const cpu: Column = { head: 'CPU', width: 4, ...right, text: use(cpuText) };
+  const memory: Column = { head: 'MEM', width: 5, ...right, text: use(memoryText) };
   const data: Column = { head: 'DATA', width: 5, ...right, text: figure(dataText) };
   const snap: Column = { head: 'SNAP', width: 4, ...right, text: figure(snapshotText) };
   const base = [name, node, state];

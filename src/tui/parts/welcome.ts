@@ -45,7 +45,7 @@ function draw(input: ScreenInput, { cursor }: WelcomeState, size: Size): Drawn {
   const isTall = size.rows >= 17;
   const gap: readonly Row[] = isTall ? [[]] : [];
   const above: readonly Row[] = [
-    [said(`no files yet in ${input.about.folder}`, 'strong')],
+    [said(`no files yet in ${input.about.folder === '.' ? 'this folder' : input.about.folder}`, 'strong')],
     ...gap,
     [span('Two files say what should be, and drover makes it so:')],
     ...gap,

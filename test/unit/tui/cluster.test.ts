@@ -260,6 +260,24 @@ describe('what the cluster shows', () => {
     expect(linesOf(usual, boardUi, { columns: 200, rows: 14 })[0]).not.toContain('no answer');
   });
 
+  it('says in the head of a node that something on it is blocked that belongs to no application', () => {
+    const plan = { revision: 'r', steps: [], notes: [], blocked: [{ node: 'alpha', reason: 'cannot retire "x"' }] };
+    const [first] = linesOf({ ...sample, plan }, boardUi, { columns: 200, rows: 14 });
+    expect(first).toMatch(/alpha [^│]* ✖ 1 blocked/);
+  });
+
+  it('shows what a container used last in another tone, where nobody measures it now', () => {
+    const figures = sample.figures.alpha;
+    if (figures === undefined) expect.fail('alpha has no figures');
+    const latest = { ...figures.latest, containers: {} };
+    const earlier = { 'drover-grafana': { cpuPercent: 42, memoryBytes: 1024, at: now - 9000 } };
+    const view = { ...sample, figures: { ...sample.figures, alpha: { ...figures, latest, earlier } } };
+    for (const ui of [tableUi, boardUi]) {
+      const cells = draw(view, ui).rows.flat();
+      expect(cells.find(({ text }) => text.trim() === '42%')?.token).toBe('dim');
+    }
+  });
+
   it('is the same picture for the same input a second later but for ages', () => {
     const input = inputOf(sample, tableUi);
     const later = { ...input, now: now + 1000 };

@@ -87,6 +87,20 @@ describe('the details of an application', () => {
     expect(text({ app: 'web' })).toContain('image     acme/web:2\n          runs acme/web:1 now');
   });
 
+  it('say what the plan cannot do for it now, and what helps', () => {
+    const blocked = [
+      { app: 'web', node: 'node1', reason: 'cannot place "web": port 80 is taken', hint: 'choose another' },
+      { node: 'node2', reason: 'cannot retire volume "x": in use' },
+    ];
+    const of = aView({ plan: { revision: 'r', steps: [], notes: [], blocked } });
+    expect(text({ app: 'web' }, 'summary', of)).toContain(
+      'blocked   cannot place "web": port 80 is taken\n          choose another',
+    );
+    expect(text({ app: 'db' }, 'summary', of)).not.toContain('blocked');
+    expect(text({ node: 'node2' }, 'summary', of)).toContain('blocked   cannot retire volume "x": in use');
+    expect(text({ node: 'node1' }, 'summary', of)).not.toContain('blocked');
+  });
+
   it('say what stands in for the image of the files', () => {
     const insteadOf = { repository: 'acme/big', tag: '9' };
     const app = anApplication('web', { insteadOf });

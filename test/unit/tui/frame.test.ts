@@ -1,9 +1,12 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { fill, framePane } from '../../../src/tui/frame.ts';
+import { frameOf } from '../../../src/tui/frame-of.ts';
 import { asciiGlyphs, unicodeGlyphs } from '../../../src/tui/glyphs.ts';
+import { registry } from '../../../src/tui/parts.ts';
 import { span } from '../../../src/tui/rows.ts';
 import type { UiState } from '../../../src/tui/state.ts';
+import { createTheme } from '../../../src/tui/theme.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import { emptyView } from '../../../src/view/reduce.ts';
 import { aConfig, onNode } from '../../builders.ts';
@@ -37,6 +40,17 @@ describe('the whole screen', () => {
       });
     }
   }
+
+  it('says whose figures are seen: those of the rows, and that of the details, and none behind a page', () => {
+    const small = { columns: 80, rows: 24 };
+    const cursor = { node: 'alpha', app: 'wiki' };
+    const theme = createTheme('mono', { depth: 0 });
+    const appsOf = (ui: Partial<UiState>) =>
+      frameOf({ ...inputOf(views.sample, uiOf(small, { cursor, ...ui })), registry, theme }).apps;
+    expect(appsOf({})).toEqual(expect.arrayContaining(['wiki', 'db', 'mail']));
+    expect(appsOf({ focus: 'detail', zoomed: true })).toEqual(['wiki']);
+    expect(appsOf({ overlays: [{ kind: 'diff', form: 'files', offset: 0 }] })).toEqual([]);
+  });
 
   it('shows the sample in signs that every font has', () => {
     const lines = frameLines(inputOf(views.sample, uiOf({ columns: 118, rows: 28 }), { glyphs: asciiGlyphs }));

@@ -91,7 +91,16 @@ describe('the problems of a save', () => {
 
   it('refuse a fix where what is meant is not certain', () => {
     const input = inputOf({ problems: problemsOf() });
-    expect(problemsPart.offBecause?.(input, first, 'fix')).toBe('what is meant is not certain here');
+    expect(problemsPart.offBecause?.(input, first, 'fix')).toBe(
+      'what is meant is not certain here; 2 of 5 can be fixed',
+    );
+    const unknown = inputOf({
+      problems: problemsOf()
+        .filter(({ fix }) => fix === undefined)
+        .slice(0, 1),
+    });
+    expect(problemsPart.offBecause?.(unknown, first, 'fix')).toBe('what is meant is not certain here');
+    expect(problemsPart.offBecause?.(unknown, first, 'next-tab')).toBe('it is the only one');
     expect(problemsPart.offBecause?.(input, { ...first, index: 1 }, 'fix')).toBeUndefined();
     expect(play(problemsPart, input, first, ['fix']).effects).toBeUndefined();
   });

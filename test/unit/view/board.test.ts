@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Container } from '../../../src/model/cluster.ts';
 import type { Config } from '../../../src/model/config.ts';
 import type { Plan } from '../../../src/model/plan.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
@@ -167,6 +168,29 @@ describe('the board', () => {
     expect(old).not.toHaveProperty('cpuPercent');
     expect(old?.rows[0]).not.toHaveProperty('cpuPercent');
     expect(old).toMatchObject({ roundTripMs: 1, pool: { name: 'drover' } });
+  });
+
+  it('takes earlier figures, as old ones, of a container that runs and is not measured now', () => {
+    const latest = {
+      at: now,
+      roundTripMs: 7,
+      cores: 2,
+      load1: 0,
+      memoryTotalBytes: 1000,
+      memoryUsedBytes: 333,
+      pool: { name: 'tank', health: 'ONLINE', sizeBytes: 100, freeBytes: 19 },
+      containers: {},
+    };
+    const earlier = { 'drover-web': { cpuPercent: 12, memoryBytes: 5, at: now - 9000 } };
+    const rowOf = (container: Container) =>
+      boardOf(
+        viewOf(aConfig([web], { a: ['web'] }), [onNode('a', { containers: [container] })], {
+          figures: { a: { latest, cpuHistory: [], earlier } },
+        }),
+        now,
+      ).nodes[0]?.rows[0];
+    expect(rowOf(aContainer(web, 'a'))).toMatchObject({ cpuPercent: 12, memoryBytes: 5, isUseOld: true });
+    expect(rowOf(aContainer(web, 'a', { state: 'exited' }))).not.toHaveProperty('cpuPercent');
   });
 
   it('lists applications that are on no node, and volumes that are wanted and move by themselves', () => {

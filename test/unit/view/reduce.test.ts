@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { NodeFigures } from '../../../src/model/cluster.ts';
 import type { EngineEventBody } from '../../../src/model/events.ts';
 import type { Plan } from '../../../src/model/plan.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
@@ -175,6 +176,21 @@ describe('the view', () => {
     expect(view.figures.n1?.cpuHistory[0]).toBe(10);
     const without = aConfig([], { n2: [] });
     expect(viewAfter([{ type: 'config-loaded', config: without }], view).figures).toEqual({});
+  });
+
+  it('keeps what a container used last for some seconds after nobody looks at it any more', () => {
+    const use = (cpuPercent: number) => ({ cpuPercent, memoryBytes: 1024 });
+    const at = (at: number, containers: NodeFigures['containers']): EngineEventBody => ({
+      type: 'figures',
+      node: 'n1',
+      figures: { ...someFigures(1), at, containers },
+    });
+    const seen = [at(1000, { db: use(5), web: use(7) }), at(2000, { web: use(8) })];
+    const earlier = (...more: EngineEventBody[]) => viewAfter([...seen, ...more]).figures.n1?.earlier;
+    expect(earlier()).toEqual({ db: { ...use(5), at: 1000 } });
+    expect(earlier(at(31_000, {}))).toEqual({ db: { ...use(5), at: 1000 }, web: { ...use(8), at: 2000 } });
+    expect(earlier(at(31_001, { web: use(1) }))).toBeUndefined();
+    expect(earlier(at(3000, { db: use(1), web: use(1) }))).toBeUndefined();
   });
 
   it('keeps the newest 200 commands and 500 lines of the trail', () => {
