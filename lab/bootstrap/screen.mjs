@@ -8,9 +8,7 @@ import { hand, root } from './run.mjs';
 
 const LAST_LINES = 15;
 
-/**
- * A screen needs a terminal on both sides that can move its cursor, and somebody who looks at it.
- */
+/** A screen needs a terminal on both sides that can move its cursor, and somebody who looks at it. */
 export function wantsScreen({ env = process.env, stdin = process.stdin, stdout = process.stdout } = {}) {
   const isPerson = Boolean(stdin.isTTY && stdout.isTTY) && env.TERM !== 'dumb' && !env.CI;
   const isReader = env.INK_SCREEN_READER === 'true';
@@ -28,11 +26,12 @@ export async function startOnScreen({ screen, after, lab = [process.execPath, jo
     const shown = await screen(work.stages);
     const hasEnded = work.code() !== undefined;
     // Left before it was up: it stops where it can go on another time, as with Ctrl-C.
-    if (!hasEnded) process.stderr.write('stopping the lab at a safe place …\n');
+    if (!hasEnded) process.stderr.write('stopping the lab at a safe place; Ctrl-C ends it at once …\n');
     const code = await work.stop();
     if (hasEnded && code === 0 && shown === 0) return await after();
     process.stderr.write(`${lastOf(work.log)}\n`);
-    return hasEnded ? code || shown : 130;
+    // A screen that could not be shown says why itself.
+    return hasEnded ? code || shown : shown || 130;
   } finally {
     await work.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -57,6 +56,14 @@ function startBehind([file, ...args], folder) {
     return status;
   });
   const terminate = () => child.kill('SIGTERM');
+  // With everything it has started: whoever asks twice does not want to wait any longer.
+  const kill = () => {
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It is gone already.
+    }
+  };
   process.on('SIGTERM', terminate);
   process.on('SIGHUP', terminate);
   return {
@@ -65,8 +72,13 @@ function startBehind([file, ...args], folder) {
     code: () => code,
     /** Resolves when it has ended, by itself or because it is told to. */
     stop: async () => {
-      if (code === undefined) terminate();
+      if (code === undefined) {
+        terminate();
+        // Before, Ctrl-C was the screen's.
+        process.on('SIGINT', kill);
+      }
       await ended;
+      process.off('SIGINT', kill);
       process.off('SIGTERM', terminate);
       process.off('SIGHUP', terminate);
       return code;

@@ -42,7 +42,7 @@ interface Ran {
 }
 
 /** `npm start` with a lab that takes so long, and a screen that waits for the lab's end or leaves before. */
-async function startWith(lab: string, screen: 'waits' | 'leaves'): Promise<Ran> {
+async function startWith(lab: string, screen: 'waits' | 'leaves' | 'fails', interruptAt?: string): Promise<Ran> {
   const labFile = join(folder, 'lab.mjs');
   await writeFile(labFile, `import { progress } from ${JSON.stringify(progressFile)};\n${lab}`);
   const waits = `
@@ -50,7 +50,7 @@ async function startWith(lab: string, screen: 'waits' | 'leaves'): Promise<Ran> 
     while (!text.includes('"ended"')) {
       await new Promise((resolve) => setTimeout(resolve, 20));
       text = existsSync(stages) ? readFileSync(stages, 'utf8') : '';
-      if (${JSON.stringify(screen)} === 'leaves' && text.includes('started')) return 130;
+      if (text.includes('started') && ${JSON.stringify(screen)} !== 'waits') return ${screen === 'fails' ? 2 : 130};
     }
     process.stdout.write(text);
     return 0;`;
@@ -63,9 +63,13 @@ async function startWith(lab: string, screen: 'waits' | 'leaves'): Promise<Ran> 
   const mainFile = join(folder, 'main.mjs');
   await writeFile(mainFile, main);
   return new Promise((resolve) => {
-    execFile(process.execPath, [mainFile], { env: { PATH: process.env.PATH, TMPDIR: folder } }, (error, out, err) =>
+    const env = { PATH: process.env.PATH, TMPDIR: folder };
+    const child = execFile(process.execPath, [mainFile], { env }, (error, out, err) =>
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }),
     );
+    child.stderr?.on('data', (text) => {
+      if (interruptAt !== undefined && String(text).includes(interruptAt)) child.kill('SIGINT');
+    });
   });
 }
 
@@ -100,6 +104,19 @@ describe('npm start on a screen', { timeout: 30_000 }, () => {
     expect(ran.code).toBe(130);
     expect(ran.err).toContain('stopping the lab at a safe place');
     expect(existsSync(undone)).toBe(true);
+  });
+});
+
+describe('npm start, left before the lab is up', { timeout: 30_000 }, () => {
+  it('says with its status that the screen could not be shown', async () => {
+    const ran = await startWith(`progress.stage('booting');\nsetInterval(() => {}, 1000);`, 'fails');
+    expect(ran.code).toBe(2);
+  });
+
+  it('waits no longer for a lab that does not stop, once Ctrl-C is pressed', async () => {
+    const deaf = `process.on('SIGTERM', () => {});\nprogress.stage('booting');\nsetInterval(() => {}, 1000);`;
+    const ran = await startWith(deaf, 'leaves', 'Ctrl-C ends it at once');
+    expect(ran.code).toBe(130);
   });
 });
 
