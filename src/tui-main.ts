@@ -35,7 +35,7 @@ export interface TuiProcess
 export async function openTui(request: TuiRequest, outside: TuiProcess): Promise<TuiEnd> {
   const { world } = outside;
   const { settings, problems } = await readUserSettings(request, world);
-  const { files, folder, stages } = request;
+  const { files, folder, stages, notice } = request;
   const notes: string[] = [];
   const engine = await world.openEngine(files ?? usualFiles(folder), {
     asks: true,
@@ -44,7 +44,7 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
     onNote: (text) => notes.push(text),
   });
   const journal = createRunJournal(outside.stateFolder);
-  const forget = files === undefined ? undefined : journal.listen(engine, files, world);
+  const forget = files === undefined || stages !== undefined ? undefined : journal.listen(engine, files, world);
   const feed = stages === undefined ? undefined : createStageFeed(stages);
   try {
     const { lines, how } = await runTui({
@@ -52,6 +52,7 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
       engine,
       settings,
       folder,
+      ...(notice === undefined ? {} : { notice }),
       ...(files === undefined ? {} : { files }),
       ...(feed === undefined ? {} : { stages: feed }),
       ...fileActs(request, world),

@@ -89,8 +89,10 @@ export interface TuiRequest {
   readonly folder: string;
   /** Absent: the folder has none. */
   readonly files?: FileChoice;
-  /** File in which the lab tells its progress; the screen ends when the lab is up. */
+  /** File in which the lab tells its progress; the screen ends when the lab is up. The files are only read then. */
   readonly stages?: string;
+  /** Said when the screen opens. */
+  readonly notice?: string;
   readonly options: TuiOptions & { readonly noColour?: true };
 }
 

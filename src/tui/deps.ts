@@ -18,6 +18,8 @@ export interface TuiDeps {
   /** Said in the header of a simulated cluster. */
   readonly label?: string;
   readonly folder: string;
+  /** Said when the screen opens. */
+  readonly notice?: string;
   /** Absent: the folder has none, and the first page says so. */
   readonly files?: { readonly application: string; readonly deployment: string };
   /** Edits deployment.yml so that the applications are on this node. Throws AppError. */

@@ -154,8 +154,9 @@ function sharePercent({ steps }: ClusterView): number {
   return all.length === 0 ? 0 : Math.floor((100 * over) / all.length);
 }
 
-function openingState({ settings, engine, files, stages }: TuiDeps, size: Size): UiState {
-  const state = initialState(size, settings, engine.store.getSnapshot());
+function openingState({ settings, engine, files, stages, notice, now }: TuiDeps, size: Size): UiState {
+  const told = notice === undefined ? {} : { notice: { text: notice, tone: 'plain', at: now() } as const };
+  const state = { ...initialState(size, settings, engine.store.getSnapshot()), ...told };
   if (stages !== undefined) return { ...state, overlays: [{ kind: 'stages', offset: 0 }] };
   return files === undefined ? { ...state, overlays: [{ kind: 'welcome', cursor: 0 }] } : state;
 }

@@ -32,7 +32,8 @@ export function createWork({ engine, files, stages }: Pick<TuiDeps, 'engine' | '
         soft.signal.addEventListener('abort', () => resolve(), { once: true }),
       );
       try {
-        if (files === undefined) await left;
+        // Before the lab is up there is nothing to watch: its files are only read.
+        if (files === undefined || stages !== undefined) await left;
         else await watchAndMonitor(engine, hard, soft.signal);
       } finally {
         hard.abort();

@@ -21,16 +21,20 @@ export async function tui(
     return watch(invocation);
   }
   if (wantsLines || openTui === undefined || !canDraw(invocation)) return overview(invocation);
+  let notice: string | undefined;
   for (;;) {
-    const files = stages === undefined ? await findFiles(invocation) : undefined;
+    // While the lab comes up its files can be read; they are applied when it is there.
+    const files = await findFiles(invocation);
     const { code, lines, again } = await openTui({
       folder: world.resolvePath(world.cwd, invocation.options.directory ?? '.'),
       ...(files === undefined ? {} : { files }),
       ...(stages === undefined ? {} : { stages }),
+      ...(notice === undefined ? {} : { notice }),
       options: screenOptions(invocation, options),
     });
     for (const each of lines) world.terminal.out(`${each}\n`);
     if (again !== true) return code;
+    notice = 'written; now put your own nodes in place of those in deployment.yml: type :edit deployment';
   }
 }
 

@@ -64,8 +64,9 @@ function segmentsOf(input: ScreenInput): readonly Segment[] {
 }
 
 /** The newest save is in force, or it has problems and an older one is. */
-function filesForms({ view, about, glyphs }: ScreenInput): readonly Row[] {
+function filesForms({ view, about, glyphs, stages }: ScreenInput): readonly Row[] {
   const { files } = about;
+  if (stages !== undefined) return [[span('waits for the lab', 'dim')], []];
   if (files === undefined) return [[span('no files in this folder', 'warn')], [span('no files', 'warn')], []];
   const name = `${plainText(files.application)}, ${plainText(files.deployment)} `;
   const at = view.configLoadedAt === undefined ? '' : formatClock(view.configLoadedAt);

@@ -113,7 +113,8 @@ const isOver = (stages: readonly Stage[]): boolean => stages.some(({ state }) =>
 /** What the whole thing is, or why it ended early. */
 function headRow(stages: readonly Stage[], { keyOf }: About): Row {
   if (isOver(stages)) return [span(`the lab did not come up; ${keyOf('quit') ?? 'q'} ends, and says why`, 'bad')];
-  return [span('virtual machines with Docker and OpenZFS on this computer', 'dim')];
+  const key = keyOf('quit') ?? 'q';
+  return [span(`virtual machines on this computer; ${key} stops that, and the next start goes on`, 'dim')];
 }
 
 function elapsedOf(stages: readonly Stage[], now: number): string {

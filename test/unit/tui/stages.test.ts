@@ -55,7 +55,7 @@ describe('the stages of the lab', () => {
   it('show what is done, what goes on with its share and the time left, the nodes, and what to do meanwhile', () => {
     const { rows, aside } = stagesPart.draw(inputOf(onTheirWay, 129_000), state, size);
     expect(textOf(rows)).toEqual([
-      'virtual machines with Docker and OpenZFS on this computer',
+      'virtual machines on this computer; q stops that, and the next start goes on',
       '✔ building the node image                       2 min 05 s',
       '◐ restoring node1 and node2 (kvm)                    4.0 s',
       '  ████████░░░░░░░░ 50 %  about 4.0 s left  copying disks',

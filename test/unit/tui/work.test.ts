@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { createTuiSimulation } from '../../../src/demo/tui-simulation.ts';
+import { createWork } from '../../../src/tui/work.ts';
+
+describe('what goes on behind the screen', () => {
+  it('is the watching of the files and the nodes, until somebody leaves', async () => {
+    const { engine, files } = createTuiSimulation({ fast: true });
+    const work = createWork({ engine, files });
+    const ended = work.run();
+    await expect.poll(() => engine.store.getSnapshot().plan).toBeDefined();
+    work.leave('now');
+    expect(await ended).toBe('now');
+    await engine.close();
+  });
+
+  it('is nothing before a lab is up, though there are files: they are for reading then', async () => {
+    const { engine, files } = createTuiSimulation({ fast: true });
+    let up = (): void => undefined;
+    const ended = new Promise<{ code: number }>((resolve) => {
+      up = () => resolve({ code: 0 });
+    });
+    const work = createWork({
+      engine,
+      files,
+      stages: { ended, getSnapshot: () => [], subscribe: () => () => undefined },
+    });
+    const running = work.run();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(engine.store.getSnapshot().config).toBeUndefined();
+    up();
+    expect(await running).toBe('again');
+    expect(engine.store.getSnapshot().config).toBeUndefined();
+    await engine.close();
+  });
+});
