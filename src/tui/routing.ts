@@ -35,6 +35,9 @@ const dialogs: readonly Overlay['kind'][] = ['confirm', 'leave', 'palette', 'mov
 /** True for an overlay that asks something; the others only show. */
 export const isDialog = (overlay: Overlay): boolean => dialogs.includes(overlay.kind);
 
+/** Pages with nothing behind them: there are no files yet, or no lab. */
+export const isFirstPage = ({ kind }: Overlay): boolean => kind === 'welcome' || kind === 'stages';
+
 const overEverything: readonly ActionId[] = [
   'back',
   'help',

@@ -4,7 +4,7 @@ import type { ActionId } from './actions.ts';
 import { actOnApplications } from './app-actions.ts';
 import { subjectActions } from './off.ts';
 import { confirmUndo, helpOverlay, historyOverlay, paletteOverlay, reviewOverlay } from './overlays.ts';
-import { type PartSizes, paneIds, topOf } from './routing.ts';
+import { isFirstPage, type PartSizes, paneIds, topOf } from './routing.ts';
 import type { ScreenInput, Step } from './screen.ts';
 import type { Arrangement, PaneId, ThemeName, UiState } from './state.ts';
 
@@ -98,7 +98,9 @@ function open({ ui, view }: ScreenInput, sizes: PartSizes): Step<UiState> {
 
 /** One layer at a time, and never out of the program. */
 function goBack(ui: UiState): Step<UiState> {
-  if (topOf(ui) !== undefined) return { state: { ...ui, overlays: ui.overlays.slice(0, -1) } };
+  const top = topOf(ui);
+  if (top !== undefined && isFirstPage(top)) return {};
+  if (top !== undefined) return { state: { ...ui, overlays: ui.overlays.slice(0, -1) } };
   // Details were opened from the board, so that is where back leads.
   if (ui.zoomed) return { state: { ...ui, zoomed: false, focus: ui.focus === 'detail' ? 'cluster' : ui.focus } };
   if (ui.filter !== '' || ui.filtering) return { state: { ...ui, filter: '', filtering: false } };

@@ -34,7 +34,7 @@ export async function tui(
     });
     for (const each of lines) world.terminal.out(`${each}\n`);
     if (again !== true) return code;
-    notice = 'written; now put your own nodes in place of those in deployment.yml: type :edit deployment';
+    notice = 'written: :edit deployment puts in your own nodes';
   }
 }
 

@@ -1,6 +1,7 @@
 import { plainText } from '../../view/lines.ts';
 import { type ActionId, infoOf } from '../actions.ts';
 import { footerRowsOf } from '../layout.ts';
+import { isFirstPage } from '../routing.ts';
 import { type Row, type Span, span } from '../rows.ts';
 import type { ScreenInput } from '../screen.ts';
 import type { Notice } from '../state.ts';
@@ -79,12 +80,12 @@ function keysRow(input: ScreenInput, keys: FooterKeys, columns: number, which: '
 /** The way back where one is somewhere else than on the whole screen, and the ways to everything else. */
 function tailOf(input: ScreenInput, keys: FooterKeys): Row {
   const { overlays, zoomed } = input.ui;
-  const isAway = zoomed || (overlays.length > 0 && overlays.at(-1)?.kind !== 'welcome');
+  const isAway = zoomed || overlays.some((each) => !isFirstPage(each));
   const general: readonly ActionId[] = [
     ...(isAway ? (['back'] as const) : []),
     ...(overlays.length === 0 ? (['palette'] as const) : []),
     ...(keys.isTyping === true ? [] : (['help'] as const)),
-    ...(isAway || overlays.length > 0 ? [] : (['quit'] as const)),
+    ...(isAway ? [] : (['quit'] as const)),
   ];
   const named = general.filter((action) => !keys.actions.includes(action));
   return named.flatMap((action) => separated(groupSpans(input, [action], keys)));

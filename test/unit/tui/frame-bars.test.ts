@@ -86,7 +86,10 @@ describe('the footer', () => {
     expect(footer({ overlays: [{ kind: 'diff', form: 'files', offset: 0 }] }, 80)[0]).toContain('escape back  ? help');
     expect(footer({ zoomed: true }, 80)[0]).toContain('escape back  : cmds  ? help');
     expect(footer({}, 80)[0]).not.toContain('back');
-    expect(footer({ overlays: [{ kind: 'welcome', cursor: 0 }] }, 80)[0]).not.toContain('back');
+    for (const first of [{ kind: 'welcome', cursor: 0 } as const, { kind: 'stages', offset: 0 } as const]) {
+      expect(footer({ overlays: [first] }, 80)[0]).toMatch(/\? help {2}q quit *$/);
+      expect(footer({ overlays: [first] }, 80)[0]).not.toContain('back');
+    }
   });
 
   it('says what keys do there, and says it once where they belong together', () => {

@@ -257,6 +257,14 @@ describe('apply', () => {
   });
 });
 
+describe('back', () => {
+  it('leads nowhere from a page that has nothing behind it', () => {
+    for (const first of [{ kind: 'welcome', cursor: 0 } as const, { kind: 'stages', offset: 0 } as const]) {
+      expect(kindsOf(play(anInput({ overlays: [first] }), registry, 'back').ui)).toEqual([first.kind]);
+    }
+  });
+});
+
 describe('a notice', () => {
   const notice = { text: 'restarted', tone: 'ok', at: 0 } as const;
 
