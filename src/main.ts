@@ -5,7 +5,6 @@ import { join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
 import { withLabNodes } from './cli/lab-nodes.ts';
 import { runCli } from './cli/run.ts';
 import { createRunJournal } from './cli/run-journal.ts';
@@ -182,25 +181,13 @@ async function askHostKey(files: FileChoice, node: NodeName, signal: AbortSignal
   }
 }
 
-/**
- * The screen stays for days, beside other programs: V8, which lets a heap grow to four times what is in use before it
- * collects, is to let it grow by 60 %. Only once everything has begun, as collecting would make the first looks slower,
- * and only where the flag is known: V8 would print that it is not.
- */
-function keepHeapSmall(): void {
-  if (/^v2[02]\./.test(process.version))
-    setTimeout(() => setFlagsFromString('--heap-growing-percent=60'), 8000).unref();
-}
-
 /** Ink and React are loaded for the screen alone. */
 async function openTui(request: TuiRequest): Promise<TuiEnd> {
-  keepHeapSmall();
   const screen = await import('./tui-main.ts');
   return withWarningsAfter(() => screen.openTui(request, screenProcess()));
 }
 
 async function openTuiDemo(request: TuiDemoRequest): Promise<TuiEnd> {
-  keepHeapSmall();
   const screen = await import('./tui-main.ts');
   return withWarningsAfter(() => screen.openTuiDemo(request, screenProcess()));
 }
