@@ -102,8 +102,13 @@ export async function buildBundle({ entry, name, force = false }) {
     jsx: 'automatic',
     sourcemap: true,
     chunkNames: `${name}-chunks/[name]-[hash]`,
-    // React's development build is twice as slow, and keeps a record of every component it ever drew.
-    define: { DROVER_VERSION: JSON.stringify(version), 'process.env.NODE_ENV': '"production"' },
+    define: {
+      DROVER_VERSION: JSON.stringify(version),
+      // React's development build is twice as slow, and keeps a record of every component it ever drew.
+      'process.env.NODE_ENV': '"production"',
+      // Ink's layout would fetch the WebAssembly that is in its own text: all of Node's HTTP client, before a first frame.
+      fetch: 'undefined',
+    },
     banner: { js: BANNER },
     logLevel: 'warning',
   });

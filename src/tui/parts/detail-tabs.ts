@@ -138,8 +138,15 @@ export function zfsRows({ view }: ScreenInput, { app, node, volume }: Item, widt
   ]);
 }
 
+const noMoves = (key: string | undefined): string =>
+  `no moves since this program began${key === undefined ? '' : `; ${key} shows all earlier runs`}`;
+
 /** Receipts of moves, newest first. */
-export function historyRows({ view, now }: ScreenInput, { app, node, volume }: Item, width: number): readonly Row[] {
+export function historyRows(
+  { view, now, about }: ScreenInput,
+  { app, node, volume }: Item,
+  width: number,
+): readonly Row[] {
   const names = namesOf(view.config);
   const own = view.receipts.filter((each) =>
     app !== undefined
@@ -148,7 +155,7 @@ export function historyRows({ view, now }: ScreenInput, { app, node, volume }: I
         ? each.volume === volume
         : node !== undefined && (each.from === node || each.to === node),
   );
-  if (own.length === 0) return wrapRows('no moves since this program began', width, 'dim');
+  if (own.length === 0) return wrapRows(noMoves(about.keyOf('history')), width, 'dim');
   return own
     .toReversed()
     .flatMap((receipt) => [

@@ -138,4 +138,5 @@ const shortLabels: Readonly<Partial<Record<ActionId, string>>> = {
   policy: 'on save, or ask',
   'focus-plan': 'plan',
   palette: 'cmds',
+  wrap: 'wrap',
 };

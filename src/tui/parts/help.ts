@@ -1,7 +1,7 @@
 import { type ActionId, type ActionInfo, actions } from '../actions.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { isTaken, offBecause } from '../off.ts';
-import { behindTop, type Registry, topOf } from '../routing.ts';
+import { behindTop, ownLabel, partTakes, type Registry, topOf } from '../routing.ts';
 import { type Row, type Size, span, type Token } from '../rows.ts';
 import type { Drawn, EditKey, HitArea, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { HelpState } from '../state.ts';
@@ -48,12 +48,21 @@ function entriesOf(input: ScreenInput, registry: Registry, query: string): reado
     .map(({ id, section, label }): Entry => {
       const off = offBecause(there, registry, id);
       const key = input.about.keyOf(id) ?? '';
-      return { action: id, section, key, label, ...(off === undefined ? {} : { off }) };
+      const own = labelThere(there, registry, id) ?? label;
+      return { action: id, section, key, label: own, ...(off === undefined ? {} : { off }) };
     })
     .filter(({ key, label, action, off = '' }) =>
       [key, label, action, off].some((text) => text.toLowerCase().includes(wanted)),
     );
   return sections.flatMap(({ id }) => found.filter(({ section }) => section === id));
+}
+
+/** What it does there; a label that several keys of the footer share says too little of one. */
+function labelThere({ ui }: ScreenInput, registry: Registry, action: ActionId): string | undefined {
+  const mine = partTakes(ui, registry);
+  const before = mine[mine.indexOf(action) - 1];
+  const isShared = before !== undefined && ownLabel(ui, registry, before) === '';
+  return isShared ? undefined : ownLabel(ui, registry, action) || undefined;
 }
 
 /** A line of the list; `index` where it is an entry. */

@@ -50,7 +50,6 @@ export function openLogs(apps: readonly AppName[]): { readonly overlay: Overlay;
 const labels: Readonly<Partial<Record<ActionId, string>>> = {
   'next-match': '',
   'previous-match': 'next, previous',
-  wrap: 'wrap',
 };
 
 function update(input: ScreenInput, state: LogsState, message: Message, size: Size): Step<LogsState> {

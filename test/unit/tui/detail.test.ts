@@ -176,7 +176,7 @@ describe('the other tabs', () => {
 
   it('show its moves, newest first', () => {
     expect(text({ app: 'db' }, 'history')).toContain('1 h 00 min ago\n  "db" moved from node2 to node1 in 5.0 s');
-    expect(text({ app: 'web' }, 'history')).toBe('no moves since this program began');
+    expect(text({ app: 'web' }, 'history')).toMatch(/^no moves since this program began/);
     expect(text({ node: 'node2' }, 'history')).toContain('"db" moved');
   });
 

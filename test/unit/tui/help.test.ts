@@ -3,6 +3,7 @@ import { asciiGlyphs } from '../../../src/tui/glyphs.ts';
 import { createKeyOf } from '../../../src/tui/keymap.ts';
 import { helpOverlay, logsOverlay } from '../../../src/tui/overlays.ts';
 import { createHelpPart } from '../../../src/tui/parts/help.ts';
+import { registry as real } from '../../../src/tui/parts.ts';
 import type { Registry } from '../../../src/tui/routing.ts';
 import type { EditKey, Message, ScreenInput } from '../../../src/tui/screen.ts';
 import type { HelpState, Overlay } from '../../../src/tui/state.ts';
@@ -50,6 +51,15 @@ describe('the help', () => {
     const overLogs = linesFor(opened([logsOverlay(['wiki'])])).join('\n');
     expect(overLogs).toContain('wrap long lines');
     expect(overLogs).not.toContain('restart');
+  });
+
+  it('says what keys do there in the words of the page, but for words that several keys share', () => {
+    const keyOf = createKeyOf({});
+    const input = anInput({ overlays: [logsOverlay(['wiki']), helpOverlay] }, aView, { keyOf });
+    const said = linesOf(real.overlays.help, input, helpOverlay, all.columns, all.rows).join('\n');
+    expect(said).toMatch(/! +hide others/);
+    expect(said).toMatch(/n +next match/);
+    expect(said).toMatch(/N +previous match/);
   });
 
   it('says why something is off', () => {
