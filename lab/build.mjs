@@ -106,7 +106,7 @@ export async function buildBundle({ entry, name, force = false }) {
       DROVER_VERSION: JSON.stringify(version),
       // React's development build is twice as slow, and keeps a record of every component it ever drew.
       'process.env.NODE_ENV': '"production"',
-      // Ink's layout would fetch the WebAssembly that is in its own text: all of Node's HTTP client, before a first frame.
+      // Ink's layout would `fetch` the WebAssembly in its own text, with all of an HTTP client, before a frame.
       fetch: 'undefined',
     },
     banner: { js: BANNER },
