@@ -36,7 +36,9 @@ export function drawFooter(input: ScreenInput, keys: FooterKeys, columns: number
 }
 
 /** What was told, cut only as far as the ways out and to the help need it, and the keys for which there is room. */
-function besideKeys(input: ScreenInput, notice: Row, keys: FooterKeys, columns: number): Row {
+function besideKeys(input: ScreenInput, notice: Row, given: FooterKeys, columns: number): Row {
+  // The way back is named whatever else finds no room.
+  const keys = { ...given, actions: given.actions.filter((action) => action !== 'back') };
   const tail = widthOfRow(tailOf(input, keys).slice(0, -1));
   const most = columns - tail - between.length;
   if (tail === 0 || most < leastNotice) return notice;

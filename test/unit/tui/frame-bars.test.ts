@@ -132,6 +132,17 @@ describe('the footer', () => {
     expect(two.map((row) => row.trimEnd())).toEqual([' a apply…  : cmds  ? help  q quit', ' ✔ restarted "db"']);
   });
 
+  it('names the way back beside a notice also where the page names it among its keys', () => {
+    const notice = { text: 'a plan of 15 steps waits for approval', tone: 'warn', at: now } as const;
+    const ui = uiOf({ columns: 60, rows: 24 }, { notice, overlays: [{ kind: 'history', cursor: 0, isOpen: false }] });
+    const [row = []] = drawFooter(
+      inputOf(sample, ui),
+      { actions: ['step-log', 'follow', 'back'], offBecause: () => undefined },
+      60,
+    );
+    expect(textOf(row)).toMatch(/ {3}escape back {2}\? help *$/);
+  });
+
   it('shows the filter while it is typed', () => {
     expect(footer({ filtering: true, filter: 'node:be' }, 80)[0]).toMatch(/^ \/node:be▏ .*enter/);
   });
