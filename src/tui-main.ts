@@ -11,6 +11,7 @@ import type { FileChoice, TuiDemoRequest, TuiEnd, TuiRequest, World } from './cl
 import { applyFix } from './config/fix.ts';
 import { placeOfApplication } from './config/place.ts';
 import { readSettings } from './config/settings-file.ts';
+import { splitShellWords } from './config/shell-words.ts';
 import type { AppName, ConfigProblem, NodeName } from './model/config.ts';
 import { AppError } from './model/errors.ts';
 import type { TuiDeps, TuiSettings } from './tui/deps.ts';
@@ -62,8 +63,8 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
       writeSample: (sample) => writeSample(folder, sample, outside),
       simulate: (withTerminal) => withTerminal(() => simulate(outside)),
     });
-    const wrong = problems.length === 0 ? [] : world.printProblems(problems).trimEnd().split('\n');
-    const end = { code: await endOf(feed), lines: [...lines, ...new Set(notes), ...wrong] };
+    const told = [...lines, ...new Set(notes), ...problemLines(problems, world)];
+    const end = { code: await endOf(feed), lines: told };
     // A lab that is up is somebody else's to open.
     return how === 'again' && feed === undefined ? { ...end, again: true } : end;
   } finally {
@@ -72,6 +73,10 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
     await engine.close();
   }
 }
+
+/** What is wrong with the settings, for the terminal that is left behind. */
+const problemLines = (problems: readonly ConfigProblem[], world: World): readonly string[] =>
+  problems.length === 0 ? [] : world.printProblems(problems).trimEnd().split('\n');
 
 /** Where the two files would be; nothing reads them before they are there. */
 const usualFiles = (folder: string): FileChoice => ({
@@ -103,6 +108,12 @@ async function endOf(feed: ReturnType<typeof createStageFeed> | undefined): Prom
   return ended.code === 0 ? exitCode.done : exitCode.failed;
 }
 
+/** $VISUAL, $EDITOR, else vi; a text that is no command line is taken for the name of a program. */
+function editorOf({ VISUAL, EDITOR }: World['env']): readonly string[] {
+  const text = VISUAL || EDITOR || 'vi';
+  return splitShellWords(text) ?? [text];
+}
+
 /** What is read and written of the user's files. */
 function fileActs({ files }: Pick<TuiRequest, 'files'>, world: World) {
   const need = (): FileChoice => {
@@ -114,7 +125,7 @@ function fileActs({ files }: Pick<TuiRequest, 'files'>, world: World) {
     openEditor: (file: string, line?: number, column?: number) =>
       openEditor(
         { file, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }) },
-        world.env,
+        editorOf(world.env),
       ),
     move: (apps: readonly AppName[], node: NodeName) => moveAll(need().deployment, apps, node, world),
     fix: async (problem: ConfigProblem): Promise<string> => {
@@ -226,8 +237,8 @@ export async function openTuiDemo(request: TuiDemoRequest, outside: TuiProcess):
       openEditor: simulation.openEditorWith(fileActs({}, outside.world).openEditor),
       save: (name, text) => saveIn(join(outside.stateFolder, 'screens'), name, text),
     });
-    const wrong = problems.length === 0 ? [] : outside.world.printProblems(problems).trimEnd().split('\n');
-    return { code: exitCode.done, lines: [...lines.map((each) => `SIMULATION: ${each}`), ...wrong] };
+    const told = [...lines.map((each) => `SIMULATION: ${each}`), ...problemLines(problems, outside.world)];
+    return { code: exitCode.done, lines: told };
   } finally {
     simulation.end();
     await simulation.engine.close();

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
 import { AppError } from '../model/errors.ts';
-import { splitWords } from './words.ts';
 
 export interface EditorPlace {
   readonly file: string;
@@ -10,9 +9,9 @@ export interface EditorPlace {
   readonly column?: number;
 }
 
-/** Opens the user's editor ($VISUAL, $EDITOR, else vi) at the place, with our terminal; resolves when it ended. */
-export async function openEditor(place: EditorPlace, env: Readonly<Record<string, string | undefined>>): Promise<void> {
-  const [program = 'vi', ...args] = splitWords(env.VISUAL || env.EDITOR || 'vi');
+/** Opens the editor, given as the words of its command, at the place, with our terminal; resolves when it ended. */
+export async function openEditor(place: EditorPlace, command: readonly string[]): Promise<void> {
+  const [program = 'vi', ...args] = command;
   await new Promise<void>((resolve, reject) => {
     const child = spawn(program, [...args, ...placeArgs(program, place)], { stdio: 'inherit' });
     child.once('error', (cause) =>

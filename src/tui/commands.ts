@@ -6,9 +6,10 @@ import { type ActionId, infoOf } from './actions.ts';
 import { confirmRestart, confirmStart, confirmStop } from './app-actions.ts';
 import { logsOverlay, moveOverlay, zfsOverlay } from './overlays.ts';
 import type { ScreenInput, Step } from './screen.ts';
-import { arrangements, sorts, themeNames } from './screen-actions.ts';
+import { arrangements, sorts } from './screen-actions.ts';
 import type { PaletteState } from './state.ts';
 import { appReason, unreachableReason, whereIs } from './subject.ts';
+import { themeNames } from './theme.ts';
 
 /** What a command does, or the sentence that says why it cannot. */
 export type Outcome = Step<PaletteState> | string;

@@ -1,21 +1,7 @@
 import { type ActionId, infoOf } from './actions.ts';
-import { partOf, partTakes, type Registry, screenTakes, topOf } from './routing.ts';
+import { partOf, partTakes, type Registry, screenTakes, subjectActions, topOf } from './routing.ts';
 import type { ScreenInput } from './screen.ts';
 import { subjectReason } from './subject.ts';
-
-/** Actions that need an application, a node or something else under the cursor. */
-export const subjectActions: readonly ActionId[] = [
-  'move',
-  'restart',
-  'stop-start',
-  'snapshot',
-  'roll-back',
-  'logs',
-  'shell',
-  'zfs',
-  'edit',
-  'copy',
-];
 
 /** True where the part with the keys, or the screen, takes it now. */
 export function isTaken({ ui }: ScreenInput, registry: Registry, action: ActionId): boolean {

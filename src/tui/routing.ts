@@ -69,6 +69,20 @@ const overViews: readonly ActionId[] = [
   'palette',
 ];
 
+/** Actions that need an application, a node or something else under the cursor. */
+export const subjectActions: readonly ActionId[] = [
+  'move',
+  'restart',
+  'stop-start',
+  'snapshot',
+  'roll-back',
+  'logs',
+  'shell',
+  'zfs',
+  'edit',
+  'copy',
+];
+
 /** What the screen does where no overlay is open. */
 export const onPanes: readonly ActionId[] = [
   ...overViews,
@@ -83,16 +97,7 @@ export const onPanes: readonly ActionId[] = [
   'arrange',
   'mark',
   'clear-marks',
-  'move',
-  'restart',
-  'stop-start',
-  'snapshot',
-  'roll-back',
-  'logs',
-  'shell',
-  'zfs',
-  'edit',
-  'copy',
+  ...subjectActions,
 ];
 
 /** What the screen itself does when the part with the keys does not. */

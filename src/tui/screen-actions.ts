@@ -2,14 +2,13 @@ import type { ClusterView } from '../view/cluster-view.ts';
 import { tellBlockers } from '../view/wording.ts';
 import type { ActionId } from './actions.ts';
 import { actOnApplications } from './app-actions.ts';
-import { subjectActions } from './off.ts';
 import { confirmUndo, helpOverlay, historyOverlay, paletteOverlay, reviewOverlay } from './overlays.ts';
-import { isFirstPage, type PartSizes, paneIds, topOf } from './routing.ts';
+import { isFirstPage, type PartSizes, paneIds, subjectActions, topOf } from './routing.ts';
 import type { ScreenInput, Step } from './screen.ts';
 import type { Arrangement, PaneId, ThemeName, UiState } from './state.ts';
+import { themeNames } from './theme.ts';
 
 /** In the order of the key that goes through them. */
-export const themeNames: readonly ThemeName[] = ['auto', 'dark', 'light', 'high-contrast', 'colour-blind', 'mono'];
 export const arrangements: readonly Arrangement[] = ['auto', 'board', 'table', 'matrix'];
 export const sorts: readonly UiState['sort'][] = ['node', 'name', 'state', 'data'];
 
