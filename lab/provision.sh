@@ -172,38 +172,43 @@ WantedBy=multi-user.target'
 docker_dropin='[Unit]
 After=zfs-import.target zfs-mount.service drover-boot.service
 Wants=drover-boot.service'
-helpers_ready() {
-  same $lib/net-up "$net_up" && same $lib/boot-gate "$boot_gate" && [ -x $lib/net-up ] && [ -x $lib/boot-gate ] &&
-    same /etc/drover/root-dataset "$root_dataset"
-}
-helpers_write() {
-  install -d -m 0755 $lib
-  printf '%s\n' "$net_up" | put $lib/net-up 0755
-  printf '%s\n' "$boot_gate" | put $lib/boot-gate 0755
-  printf '%s\n' "$root_dataset" | put /etc/drover/root-dataset 0644
-}
-step helpers helpers_ready helpers_write
+# Every file that makes a node: PATH MODE TEXT. Written where one differs; the services are enabled then.
+paths=() modes=() texts=()
+want() { paths+=("$1") modes+=("$2") texts+=("$3"); }
 units=/etc/systemd/system
-units_ready() {
-  same $units/drover-net.service "$net_unit" && same $units/drover-boot.service "$boot_unit" &&
-    same $units/docker.service.d/drover.conf "$docker_dropin" &&
-    systemctl -q is-enabled drover-net.service && systemctl -q is-enabled drover-boot.service
+want $lib/net-up 755 "$net_up"
+want $lib/boot-gate 755 "$boot_gate"
+want /etc/drover/root-dataset 644 "$root_dataset"
+want $units/drover-net.service 644 "$net_unit"
+want $units/drover-boot.service 644 "$boot_unit"
+want $units/docker.service.d/drover.conf 644 "$docker_dropin"
+enabled='drover-net.service drover-boot.service'
+
+files_ready() {
+  local at
+  for at in "${!paths[@]}"; do
+    same "${paths[at]}" "${texts[at]}" && [ "$(stat -c %a "${paths[at]}")" = "${modes[at]}" ] || return 1
+  done
 }
-units_write() {
-  install -d -m 0755 $units/docker.service.d
-  printf '%s\n' "$net_unit" | put $units/drover-net.service 0644
-  printf '%s\n' "$boot_unit" | put $units/drover-boot.service 0644
-  printf '%s\n' "$docker_dropin" | put $units/docker.service.d/drover.conf 0644
-  systemctl daemon-reload && systemctl -q enable drover-net.service drover-boot.service
+files_write() {
+  local at
+  for at in "${!paths[@]}"; do
+    install -d -m 0755 "$(dirname "${paths[at]}")" && printf '%s\n' "${texts[at]}" | put "${paths[at]}" "0${modes[at]}" || return 1
+  done
 }
-step 'boot services' units_ready units_write
+step files files_ready files_write
+# One unit at a time: for several, systemctl is content with any of them.
+each_unit() { local unit; for unit in $2; do systemctl -q "$1" "$unit" || return 1; done; }
+services_ready() { each_unit is-enabled "$enabled" && [ "$(systemctl show -P NeedDaemonReload docker.service)" = no ]; }
+services_enable() { systemctl daemon-reload && systemctl -q enable $enabled; }
+step 'boot services' services_ready services_enable
 
 docker_ready() { systemctl -q is-enabled docker.service && systemctl -q is-active docker.service; }
 docker_start() { systemctl -q enable --now docker.service; }
 step docker docker_ready docker_start
-net_ready() { systemctl -q is-active drover-net.service && systemctl -q is-active drover-boot.service; }
-net_start() { systemctl start drover-boot.service drover-net.service; }
-step 'services started' net_ready net_start
+services_active() { each_unit is-active "$enabled"; }
+services_start() { systemctl start $enabled; }
+step 'services started' services_active services_start
 
 [ $failed = 0 ] || exit 1
 [ $check = no ] || [ $changed = 0 ]

@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 
-/** fast: seconds, no lab. contract: the same suites on real nodes. acceptance: whole program in the lab. */
+/** fast: seconds, no lab. contract: the same suites on real nodes. acceptance: whole program in the lab.
+ * nightly: what takes too long for every change; each file makes the machines it needs. */
 export default defineConfig({
   test: {
     root,
@@ -38,6 +39,16 @@ export default defineConfig({
           include: ['acceptance/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'nightly',
+          root,
+          include: ['nightly/**/*.test.ts'],
+          testTimeout: 3_600_000,
+          hookTimeout: 3_600_000,
           fileParallelism: false,
         },
       },
