@@ -62,6 +62,7 @@ export interface NodeClient {
   readonly volumes: VolumeStore;
   readonly network: NetworkControl;
   readonly mutex: NodeMutex;
+  readonly deadMan: DeadMan;
   close(): Promise<void>;
 }
 
@@ -243,6 +244,18 @@ export interface NetworkControl {
   dropHolds(ports: readonly PortKey[], signal: AbortSignal): Promise<void>;
   /** True where a TCP connection to the port on this node's own container is accepted (asked on the node itself). */
   accepts(port: number, signal: AbortSignal): Promise<boolean>;
+}
+
+/** What a node does by itself for an application that a move has stopped, when drover does not come back. */
+export interface DeadMan {
+  /**
+   * After `afterMs`, and once nobody has the node's lock: where all these datasets are this node's own, as owner or
+   * frozen, the application's container, which must still be the one that is there now, is started again on them (as
+   * owner, with the next epoch: a run that has slept meanwhile is refused). Otherwise nothing. Kept over a reboot; the last call counts; nothing
+   * where the application has no container. Throws `command-failed` where the node was not set up for it.
+   */
+  arm(app: AppName, datasets: readonly string[], afterMs: number, signal: AbortSignal): Promise<void>;
+  disarm(app: AppName, signal: AbortSignal): Promise<void>;
 }
 
 export interface NodeMutex {

@@ -5,6 +5,7 @@ import type { Container } from '../model/cluster.ts';
 import type { Config, NodeName, NodeSettings, Settings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { withCommandLog } from './command-log.ts';
+import { createDeadMan } from './dead-man.ts';
 import { createDockerRuntime } from './docker-runtime.ts';
 import { createFigures } from './figures.ts';
 import { createNodeMutex } from './node-mutex.ts';
@@ -82,6 +83,7 @@ export function createNodeClient(connection: NodeConnection, settings: Settings,
     volumes,
     network: createNetworkControl(connection, [meshAddress]),
     mutex: createNodeMutex(connection),
+    deadMan: createDeadMan(connection),
     close: () => connection.close(),
   };
 }

@@ -25,6 +25,7 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     table: { present: false, proxies: [], open: [], peers: [], ...withoutHolds(seed.network) },
     holds: new Map(),
     lock: undefined,
+    armed: new Map(),
     listenersOfEvents: new Set(),
   };
   for (const volume of seed.volumes ?? []) seedVolume(world, machine, volume);

@@ -160,6 +160,8 @@ export interface MemoryContainer {
   readonly imageDefaults: ImageDefaults;
   state: Container['state'];
   startedAtMs: number | undefined;
+  /** How often it was started: the clock may stand still between two. */
+  starts: number;
   exit: { readonly code: number; readonly oomKilled: boolean } | undefined;
   /** Until when its writer has been accounted for. */
   writtenUntilMs: number;
@@ -168,6 +170,14 @@ export interface MemoryContainer {
   chattered: number;
   /** Datasets whose directories were bound into it when it was created, by volume. */
   bound: Readonly<Record<VolumeId, string>>;
+}
+
+/** What a node starts again by itself, unless somebody has started it since. */
+export interface MemoryArmed {
+  readonly id: string;
+  readonly starts: number;
+  readonly datasets: readonly string[];
+  readonly dueMs: number;
 }
 
 /** One node's whole state. */
@@ -186,5 +196,6 @@ export interface MemoryMachine {
   table: Omit<NetworkTable, 'holds'>;
   readonly holds: Map<string, { readonly port: PortKey; readonly untilMs: number }>;
   lock: { readonly owner: string; readonly sinceMs: number; readonly lose: () => void } | undefined;
+  readonly armed: Map<AppName, MemoryArmed>;
   readonly listenersOfEvents: Set<(event: ContainerEvent) => void>;
 }
