@@ -20,6 +20,7 @@ export function createEngine(deps: EngineDeps): Engine {
     deps,
     clusterOf: clusters.get,
     emit: core.emitIn(0),
+    comebacks: core.comebacks,
     run: async (config, signals, refuses) => {
       await core.actsOver();
       return await core.runConfig(config, core.nextRun(), signals, refuses);

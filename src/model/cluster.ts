@@ -87,6 +87,8 @@ export interface Container {
   readonly state: 'created' | 'running' | 'restarting' | 'paused' | 'exited' | 'dead' | 'removing';
   readonly health?: 'starting' | 'healthy' | 'unhealthy';
   readonly exit?: { readonly code: number; readonly oomKilled: boolean };
+  /** How often Docker has started it again by its restart policy; absent for never. */
+  readonly restarts?: number;
   /** RFC 3339, from Docker. */
   readonly startedAt?: string;
   /** As the container really is, read back from the daemon. */

@@ -57,6 +57,8 @@ export interface Application {
   readonly memoryLimitBytes?: number;
   readonly cpuShares?: number;
   readonly restartPolicy: RestartPolicy;
+  /** The file itself says never: what has ended is not brought back, unlike where it says nothing. */
+  readonly staysDown?: true;
   /** Compose `depends_on`: order of starting on one node, nothing more. */
   readonly dependsOn?: readonly AppName[];
 }

@@ -77,6 +77,7 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
   const state = stateOf(textAt(inspected, 'State', 'Status'));
   const health = healthOf(textAt(inspected, 'State', 'Health', 'Status'));
   const startedAt = textAt(inspected, 'State', 'StartedAt');
+  const restarts = numberAt(inspected, 'RestartCount') ?? 0;
   return {
     id: textAt(inspected, 'Id') ?? '',
     name: (textAt(inspected, 'Name') ?? '').replace(/^\//, ''),
@@ -85,6 +86,7 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
     state,
     ...(health === undefined ? {} : { health }),
     ...(state === 'exited' || state === 'dead' ? { exit: exitOf(inspected) } : {}),
+    ...(restarts === 0 ? {} : { restarts }),
     // Docker writes year 1 for "never".
     ...(startedAt === undefined || startedAt.startsWith('0001-') ? {} : { startedAt }),
     spec: readSpec(inspected, application, imageDefaults),
