@@ -33,6 +33,11 @@ export const nodeDir = (name, index) => join(runDir(name), `node${index}`);
 
 /** node1 -> 172.16.255.250, as in the tutorials. */
 export const addressOf = (index) => `${SUBNET}.${249 + index}`;
+/** Where a lab without root has its nodes' ssh: a port that needs no privilege. */
+export const SSH_PORT = 2222;
+/** Where this machine reaches a node's ssh; without root through a loopback address of the node's own. */
+export const reachOf = (lab, index) =>
+  lab.rootless ? { host: `${lab.loopback}.${249 + index}`, port: SSH_PORT } : { host: addressOf(index), port: 22 };
 export const macOf = (index) => `52:54:00:d0:00:0${index}`;
 export const tapOf = (index) => `drv-node${index}`;
 

@@ -1,12 +1,30 @@
 /** The programs the lab needs, installed on Debian when they are missing. */
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
+import { cachedBase } from './image.mjs';
 import { progress } from './progress.mjs';
-import { EXTRA_PACKAGES, isDebianFamily, labSupport, missingTools, TOOLS } from './support.mjs';
+import {
+  EXTRA_PACKAGES,
+  isDebianFamily,
+  labSupport,
+  missingTools,
+  oldQemu,
+  rootlessSupport,
+  TOOLS,
+} from './support.mjs';
 
 const PACKAGES_MS = 60_000;
 
-export async function ensureTools() {
+/** Without root nothing is installed; what is missing is said. */
+async function ensureRootless() {
+  const support = rootlessSupport({ imageIsThere: cachedBase() !== undefined });
+  if (!support.ok) throw new LabError(support.reason, { code: 69 });
+  const old = oldQemu((await $({ quiet: true })`qemu-system-x86_64 --version`).stdout.split('\n')[0]);
+  if (old) throw new LabError(old, { code: 69 });
+}
+
+export async function ensureTools({ rootless = false } = {}) {
+  if (rootless) return ensureRootless();
   const support = labSupport();
   if (!support.ok) throw new LabError(support.reason, { code: 69 });
   const missing = missingTools();
