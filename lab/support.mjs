@@ -2,9 +2,10 @@
  * Can this machine run the lab? Used by the start command and by the tests, so it needs nothing but
  * Node's own modules, starts nothing, and answers at once.
  */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { baseDir } from './paths.mjs';
 
 const VAGRANT = 'use the Vagrant way instead: `vagrant up`';
 
@@ -130,7 +131,7 @@ export function rootlessSupport({
   uid = process.getuid?.(),
   user = userInfo().username,
   env = process.env,
-  imageIsThere = false,
+  imageIsThere = existsSync(join(baseDir(), 'done')),
   read = readOr,
 } = {}) {
   const wrong = wrongMachine(platform, arch);
@@ -157,6 +158,10 @@ export function rootlessSupport({
   }
   return { ok: true };
 }
+
+/** The lab as whoever asks can have it: root gets bridge and taps, anybody else `rootless: true`. */
+export const supportHere = () =>
+  process.getuid?.() === 0 || process.platform !== 'linux' ? labSupport() : { ...rootlessSupport(), rootless: true };
 
 const OLDEST_QEMU = [7, 2];
 

@@ -1,7 +1,6 @@
 /** The programs the lab needs, installed on Debian when they are missing. */
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
-import { cachedBase } from './image.mjs';
 import { progress } from './progress.mjs';
 import {
   EXTRA_PACKAGES,
@@ -17,7 +16,7 @@ const PACKAGES_MS = 60_000;
 
 /** Without root nothing is installed; what is missing is said. */
 async function ensureRootless() {
-  const support = rootlessSupport({ imageIsThere: cachedBase() !== undefined });
+  const support = rootlessSupport();
   if (!support.ok) throw new LabError(support.reason, { code: 69 });
   const old = oldQemu((await $({ quiet: true })`qemu-system-x86_64 --version`).stdout.split('\n')[0]);
   if (old) throw new LabError(old, { code: 69 });

@@ -17,7 +17,7 @@ import { ensureTools } from '../tools.mjs';
 import { readPorts, refusePrivileged, tellPublished } from './publish.mjs';
 
 export const ASLEEP = 'drover-asleep';
-const BOOT_LIMIT_MS = 420_000;
+const BOOT_LIMIT_MS = 900_000;
 
 function count(text, fallback, { name, least, most }) {
   if (text === undefined) return fallback;

@@ -95,6 +95,7 @@ describe('support for a lab without root', () => {
     arch: 'x64',
     uid: 1000,
     user: 'fred',
+    imageIsThere: false,
     env: { PATH: everything },
     read: (path: string, fallback: string) => ({ ...files, ...changed })[path] ?? fallback,
     ...more,
