@@ -14,7 +14,7 @@ import {
 import { awaitNode, onNode } from './nodes.mjs';
 import { killMachine, pidOf, startMachine } from './qemu.mjs';
 
-const BOOT_LIMIT_MS = 420_000;
+const BOOT_LIMIT_MS = 600_000;
 export const DEFAULT_LOSS = 20;
 export const DEFAULT_STEP = 3600;
 

@@ -26,12 +26,14 @@ const mark = (lab, part) => `drover-${lab.name}-${part}`;
 const pidFile = (lab, part) => join(wireDir(lab), `${part}.pid`);
 const indexes = (lab) => Array.from({ length: lab.nodes }, (_, at) => at + 1);
 
+const portOf = (index) => `node${index}`;
+
 export const netPrefix = () => [];
 
 /** Relative to the node's folder, where its machine is started: a socket's path may have 107 characters. */
 export const netdevWords = (_lab, index) => [
   '-netdev',
-  `stream,id=lan,server=off,addr.type=unix,addr.path=../wire/${index}`,
+  `stream,id=lan,server=off,addr.type=unix,addr.path=../wire/${portOf(index)}`,
 ];
 
 /** The process of the switch or of the gateway; undefined when it is not there. */
@@ -74,7 +76,7 @@ export async function raiseNetwork(lab) {
   lab.wayOut = await hasWayOut();
   await mkdir(wireDir(lab), { recursive: true, mode: 0o700 });
   if (!pidOf(lab, 'switch')) {
-    const words = [SWITCH, mark(lab, 'switch'), ...indexes(lab).map(String), 'gateway'];
+    const words = [SWITCH, mark(lab, 'switch'), ...indexes(lab).map(portOf), 'gateway'];
     await start(lab, 'switch', process.execPath, words, () => control(lab, 'gateway'));
   }
   if (!pidOf(lab, 'gateway')) {
@@ -166,18 +168,18 @@ function control(lab, port, set) {
       if (ok) resolve(rest);
       else reject(new LabError(`The switch refused: ${error}.`));
     });
-    socket.write(`${JSON.stringify({ port: String(port), ...(set ? { set } : {}) })}\n`);
+    socket.write(`${JSON.stringify({ port, ...(set ? { set } : {}) })}\n`);
   });
 }
 
 const onGateway = (lab, use) => withQmp(`/proc/${pidOf(lab, 'gateway')}/cwd/qmp.sock`, use);
 
-export const cutCable = (lab, index) => control(lab, index, { cut: true });
-export const plugCable = (lab, index) => control(lab, index, { cut: false });
-export const slowDown = (lab, index) => control(lab, index, { bitsPerSecond: SLOW_BITS });
-export const speedUp = (lab, index) => control(lab, index, { bitsPerSecond: null });
-export const losePackets = (lab, index, percent) => control(lab, index, { loss: percent });
-export const stopLosing = (lab, index) => control(lab, index, { loss: 0 });
+export const cutCable = (lab, index) => control(lab, portOf(index), { cut: true });
+export const plugCable = (lab, index) => control(lab, portOf(index), { cut: false });
+export const slowDown = (lab, index) => control(lab, portOf(index), { bitsPerSecond: SLOW_BITS });
+export const speedUp = (lab, index) => control(lab, portOf(index), { bitsPerSecond: null });
+export const losePackets = (lab, index, percent) => control(lab, portOf(index), { loss: percent });
+export const stopLosing = (lab, index) => control(lab, portOf(index), { loss: 0 });
 
 /** Opens `here` on every node's loopback address, leading to the node's port `there`. */
 export async function publish(lab, { here, there }) {

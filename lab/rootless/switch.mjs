@@ -3,9 +3,10 @@
  * The switch of a lab without root: one process, one Unix socket a node and one for the gateway, in its working folder.
  * Started by `up`, ended by `down` and `destroy`.
  *
- *   node switch.mjs NAME PORT…      NAME only marks the process; the last port is the gateway
+ *   node switch.mjs NAME PORT…      NAME only marks the process; the last port is the gateway; a port's name has a letter,
+ *                                  because Node.js takes digits for a TCP port
  *
- * `control` takes one JSON object a line, {"port": "1", "set": {"cut": true}}, and answers with one.
+ * `control` takes one JSON object a line, {"port": "node1", "set": {"cut": true}}, and answers with one.
  */
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
