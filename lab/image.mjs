@@ -9,12 +9,11 @@ import { withLock } from './lock.mjs';
 import { baseDir, baseHash, cacheRoot, DISK_SIZE, LAB_DIR, SUBNET, SUITE } from './paths.mjs';
 import { progress } from './progress.mjs';
 import { osRelease } from './support.mjs';
+import { asRoot } from './tools.mjs';
 
 const BUILD_MS = 340_000;
 const TMP_PREFIX = 'tmp-';
 const TREE = 'tree.tar';
-/** A user namespace in which the user is root and has the ids of /etc/subuid, so that every owner of the tree can be told. */
-const AS_ROOT = ['unshare', '--user', '--map-root-user', '--map-auto', '--'];
 
 /** Paths of a finished base; undefined when it has yet to be built. A lab keeps to the one it was made from. */
 export function cachedBase(hash = baseHash()) {
@@ -130,13 +129,12 @@ cp "$(ls -v root/boot/initrd.img-* | tail -n 1)" initrd.img
 chmod a+r vmlinuz initrd.img
 mke2fs -q -t ext4 -m 0 -L node -d root base.raw "$2"
 rm -rf --one-file-system root`;
-  await $({ quiet: true })`${isRoot ? [] : AS_ROOT} sh -c ${script} sh ${tmp} ${DISK_SIZE}`;
+  await $({ quiet: true })`${asRoot()} sh -c ${script} sh ${tmp} ${DISK_SIZE}`;
 }
 
 /** Removes a tree whose owners may be ids of a user namespace. */
 async function removeTree(path) {
-  const isRoot = process.getuid() === 0;
-  await $({ quiet: true, nothrow: true })`${isRoot ? [] : AS_ROOT} rm -rf --one-file-system ${path}`;
+  await $({ quiet: true, nothrow: true })`${asRoot()} rm -rf --one-file-system ${path}`;
 }
 
 async function sweep() {

@@ -14,6 +14,15 @@ import {
 
 const PACKAGES_MS = 60_000;
 
+/**
+ * Words before a command that builds a tree: nothing for root; else a user namespace in which the user is root and has
+ * the ids of /etc/subuid, so that every owner in the tree can be told.
+ */
+export const asRoot = () =>
+  process.getuid() === 0
+    ? []
+    : ['unshare', '--user', '--map-root-user', '--map-auto', '--mount', '--propagation', 'private', '--'];
+
 /** Without root nothing is installed; what is missing is said. */
 async function ensureRootless() {
   const support = rootlessSupport();
