@@ -30,7 +30,7 @@ describe.skipIf(!labSupport.ok)('the lab without root', () => {
   let as: readonly string[] = [];
   let lab: LabTool;
   let before: readonly string[] = [];
-  const traces = (): Promise<readonly string[]> => tracesOf(USER, [join(home, '.local/state')]);
+  const traces = (): Promise<readonly string[]> => tracesOf(USER, [join(home, '.local/state/drover/lab')]);
   const drover = (...args: string[]) => run([...as, process.execPath, join(project, 'dist/drover.js'), ...args], env);
   const records = (...args: string[]) =>
     run([...as, process.execPath, join(project, 'tutorials/mongodb/records.mjs'), ...args], env);
@@ -116,10 +116,9 @@ cp -Ll "$from/base.raw" "$to/" 2>/dev/null || cp -L --sparse=always "$from/base.
 
   it('publishes another port while it runs', async () => {
     // Another program on the node, so that it is not the database that answers.
-    await lab.on(
-      'node2',
-      'systemd-run --quiet --unit=hello busybox nc -ll -p 8080 -e echo hello 2>/dev/null || systemd-run --quiet --unit=hello perl -MIO::Socket::INET -e \'my $s = IO::Socket::INET->new(LocalPort => 80, Listen => 5, ReuseAddr => 1) or die; while (my $c = $s->accept) { print $c "hello\\n"; close $c }\'',
-    );
+    const serve = `my $s = IO::Socket::INET->new(LocalPort => 80, Listen => 5, ReuseAddr => 1) or die $!;
+      while (my $c = $s->accept) { print $c "hello\\n"; close $c }`;
+    await lab.on('node2', `nohup perl -MIO::Socket::INET -e '${serve}' >/dev/null 2>&1 </dev/null &`);
     expect(await lab.do('publish', '8080:80')).toContain('127.16.255.251:8080');
     const said = await run([...as, 'bash', '-c', `exec 3<>/dev/tcp/${here[1]}/8080; cat <&3`], env);
     expect(said.out).toBe('hello\n');

@@ -106,14 +106,14 @@ export async function pingLoss(words: readonly string[], env: NodeJS.ProcessEnv 
   return Number(/([\d.]+)% packet loss/.exec(out)?.[1] ?? 100);
 }
 
-/** Everything on this machine that a lab of this name or user could leave behind, one thing a line. */
+/** Everything on this machine that a lab of this name, or one of this user, could leave behind, one thing a line. */
 export async function tracesOf(mark: string, folders: readonly string[]): Promise<readonly string[]> {
   const lines = async (kind: string, ...words: string[]): Promise<readonly string[]> =>
     (await run(words)).out
       .split('\n')
       .filter(Boolean)
       .map((line) => `${kind} ${line}`);
-  const processes = (await lines('process', 'ps', '-eo', 'args=')).filter((line) => line.includes(mark));
+  const processes = (await lines('process', 'ps', '-eo', 'user:32=,args=')).filter((line) => line.includes(mark));
   const links = (await lines('link', 'ip', '-o', 'link')).map((line) => line.replace(/^(link )\d+: (\S+).*/, '$1$2'));
   return [
     ...processes,
