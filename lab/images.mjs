@@ -8,6 +8,7 @@ import { LabError } from './errors.mjs';
 import { onNode } from './nodes.mjs';
 import { cacheRoot, hashOf, LAB_DIR } from './paths.mjs';
 import { progress } from './progress.mjs';
+import { asRoot } from './tools.mjs';
 
 const FOLDER = join(LAB_DIR, 'images');
 const BUILDER = join(FOLDER, 'build.mjs');
@@ -51,7 +52,7 @@ export async function buildImages() {
     quiet: true,
     nothrow: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-  })`${process.execPath} ${BUILDER} --out ${out}`;
+  })`${asRoot()} ${process.execPath} ${BUILDER} --out ${out}`;
   createInterface({ input: work.stderr }).on('line', (line) => stage.update(line));
   const done = await work;
   if (done.exitCode !== 0) {
