@@ -53,6 +53,7 @@ async function buildTree(tmp, base) {
   }
 }
 
+/** Returns the version of its kernel. */
 async function makeDisk(tmp) {
   const root = join(tmp, 'root');
   const boot = await readdir(join(root, 'boot'));
@@ -63,8 +64,10 @@ async function makeDisk(tmp) {
     const newest = boot.filter((each) => each.startsWith(prefix)).sort();
     await $({ quiet: true })`cp ${join(root, 'boot', newest.at(-1))} ${join(tmp, name)}`;
   }
+  const [kernel] = (await readdir(join(root, 'usr', 'lib', 'modules'))).sort().reverse();
   await $({ quiet: true })`mke2fs -q -t ext4 -m 0 -L plain -d ${root} ${join(tmp, 'base.raw')} ${DISK_SIZE}`;
   await $({ quiet: true })`rm -rf --one-file-system ${root}`;
+  return kernel;
 }
 
 /** The plain image with its mirror, built when it is missing. */
@@ -81,9 +84,9 @@ export async function ensurePlain() {
     try {
       await buildTree(tmp, base);
       stage.update('making the disk');
-      await makeDisk(tmp);
+      const kernel = await makeDisk(tmp);
       stage.update('making the mirror');
-      await makeMirror({ packages: join(tmp, 'packages'), to: join(tmp, 'mirror'), base });
+      await makeMirror({ packages: join(tmp, 'packages'), to: join(tmp, 'mirror'), base, kernel });
       await rm(join(tmp, 'packages'), { recursive: true });
       await writeFile(join(tmp, 'done'), new Date().toISOString());
       await rename(tmp, dir);

@@ -4,13 +4,14 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $ } from 'zx';
+import { LabError } from '../errors.mjs';
 import { SUITE } from '../paths.mjs';
 
 /**
  * The modules that the lab's own image has compiled already, as the package that Debian's `zfs-modules` stands for:
  * compiling takes the better part of an hour in an emulated machine.
  */
-async function packModules(base, to) {
+async function packModules(base, wantedKernel, to) {
   const tree = await mkdtemp(join(tmpdir(), 'drover-zfs-modules-'));
   try {
     const listing = (await $({ quiet: true })`debugfs -R ${'ls -p /usr/lib/modules'} ${base.disk}`).stdout;
@@ -18,6 +19,11 @@ async function packModules(base, to) {
       .split('\n')
       .map((line) => line.split('/')[5])
       .find((name) => /^\d/.test(name ?? ''));
+    if (kernel !== wantedKernel) {
+      throw new LabError(
+        `The lab's image has the kernel ${kernel}, and Debian gives ${wantedKernel} now; \`npm run lab -- destroy --cache\` makes it anew.`,
+      );
+    }
     const modules = `/usr/lib/modules/${kernel}`;
     await mkdir(join(tree, modules), { recursive: true });
     await $({ quiet: true })`debugfs -R ${`rdump ${modules}/updates ${join(tree, modules)}`} ${base.disk}`;
@@ -58,10 +64,10 @@ async function describe(folder, name) {
 }
 
 /** `dists/` and `pool/` below `to`; each package in the component its section names. */
-export async function makeMirror({ packages, to, base }) {
+export async function makeMirror({ packages, to, base, kernel }) {
   const pool = join(to, 'debian', 'pool');
   await mkdir(pool, { recursive: true });
-  await packModules(base, packages);
+  await packModules(base, kernel, packages);
   const entries = { main: [], contrib: [] };
   for (const name of (await readdir(packages)).filter((each) => each.endsWith('.deb')).sort()) {
     // apt writes the colon of an epoch as %3a; a web server would take it apart again.

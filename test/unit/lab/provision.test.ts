@@ -125,40 +125,66 @@ describe.skipIf(hostHasZfs || process.platform !== 'linux')('provision.sh --chec
     expect(steps.packages?.[1]).toMatch(/ linux-modules-6\.12\.1-amd64$/);
   });
 
-  const refusals: readonly (readonly [string, string, RegExp, Record<string, string>, string?])[] = [
-    [
-      'another system',
-      'system',
-      /Fedora.* none of Debian 12 and 13, Ubuntu/,
-      {},
-      'ID=fedora\nVERSION_ID=41\nPRETTY_NAME="Fedora 41"\n',
-    ],
-    [
-      'an older Debian',
-      'system',
-      /Debian GNU\/Linux 11 .*none of/,
-      {},
-      'ID=debian\nVERSION_ID=11\nPRETTY_NAME="Debian GNU/Linux 11"\n',
-    ],
-    ['a 32-bit processor', 'system', /architecture armhf is neither/, { dpkg: 'echo armhf' }],
-    ['a system without systemd', 'system', /systemd is not running/, { ps: 'echo init' }],
-    ['a container', 'system', /a container \(lxc\).*load zfs on its host/, { 'systemd-detect-virt': 'echo lxc' }],
-    ['anybody but root', 'root', /must run as root/, { id: 'echo 1000' }],
-    ['a kernel without headers', 'packages', /upgrade the kernel .*reboot/, knowing('zfsutils-linux')],
-    [
-      'an old kernel still running',
-      'packages',
-      /running kernel 6\.12\.1-amd64: reboot into 6\.12\.9-amd64, which is installed/,
-      { ...knowing('zfsutils-linux'), ls: 'printf "%s\\n" 6.12.1-amd64 6.12.9-amd64' },
-    ],
-    [
-      'Secure Boot with a module built here',
-      'packages',
-      /Secure Boot is on.*mokutil --import/,
-      { ...knowing('zfsutils-linux', 'linux-headers-6.12.1-amd64'), od: 'echo "   1"' },
-    ],
+  const release = (id: string, version: string, name: string): string =>
+    `ID=${id}\nVERSION_ID="${version}"\nPRETTY_NAME="${name}"\n`;
+  const refusals: readonly {
+    readonly what: string;
+    readonly step: string;
+    readonly why: RegExp;
+    readonly changes?: Readonly<Record<string, string>>;
+    readonly os?: string;
+  }[] = [
+    {
+      what: 'another system',
+      step: 'system',
+      why: /Fedora.* none of Debian 12 and 13, Ubuntu/,
+      os: release('fedora', '41', 'Fedora 41'),
+    },
+    {
+      what: 'an older Debian',
+      step: 'system',
+      why: /Debian GNU\/Linux 11 .*none of/,
+      os: release('debian', '11', 'Debian GNU/Linux 11'),
+    },
+    {
+      what: 'a 32-bit processor',
+      step: 'system',
+      why: /architecture armhf is neither/,
+      changes: { dpkg: 'echo armhf' },
+    },
+    {
+      what: 'a system without systemd',
+      step: 'system',
+      why: /systemd is not running/,
+      changes: { ps: 'echo init' },
+    },
+    {
+      what: 'a container',
+      step: 'system',
+      why: /a container \(lxc\).*load zfs on its host/,
+      changes: { 'systemd-detect-virt': 'echo lxc' },
+    },
+    { what: 'anybody but root', step: 'root', why: /must run as root/, changes: { id: 'echo 1000' } },
+    {
+      what: 'a kernel without headers',
+      step: 'packages',
+      why: /upgrade the kernel .*reboot/,
+      changes: knowing('zfsutils-linux'),
+    },
+    {
+      what: 'an old kernel still running',
+      step: 'packages',
+      why: /running kernel 6\.12\.1-amd64: reboot into 6\.12\.9-amd64, which is installed/,
+      changes: { ...knowing('zfsutils-linux'), ls: 'printf "%s\\n" 6.12.1-amd64 6.12.9-amd64' },
+    },
+    {
+      what: 'Secure Boot with a module built here',
+      step: 'packages',
+      why: /Secure Boot is on.*mokutil --import/,
+      changes: { ...knowing('zfsutils-linux', 'linux-headers-6.12.1-amd64'), od: 'echo "   1"' },
+    },
   ];
-  it.each(refusals)('refuses %s', (_what, step, why, changes, os) => {
+  it.each(refusals)('refuses $what', ({ step, why, changes, os }) => {
     const { code, steps } = check(changes, undefined, os);
     expect(code).toBe(1);
     expect(steps[step]?.[0]).toBe('cannot');
