@@ -43,6 +43,17 @@ const moving = (): ClusterView =>
   ]);
 
 describe('the board', () => {
+  it('says which node an application waits for since its own one booted', () => {
+    const config = aConfig([db], { a: ['db'], b: [] });
+    const boot = { waiting: [{ volume: 'v1', why: 'silent', peers: ['b'] } as const] };
+    const volumes = [aVolume('v1', { on: 'a', application: 'db', mounted: false })];
+    const container = aContainer(db, 'a', { state: 'exited', exit: { code: 128, oomKilled: false } });
+    const view = viewOf(config, [onNode('a', { containers: [container], volumes, boot }), unreachable('b')]);
+    const [row] = rowsOn(boardOf(view, now), 'a');
+    expect(row?.note).toMatchObject({ kind: 'blocked', text: 'waits for b' });
+    expect(row?.note?.full).toContain('b does not answer and may have taken it over');
+  });
+
   it('shows an application that moves where it is and where it goes', () => {
     const board = boardOf(moving(), now);
     expect(short(rowsOn(board, 'a'))).toEqual(['app | db | up | up | goes | to b']);
