@@ -67,7 +67,9 @@ function withoutClaim(world: World, id: VolumeId, copies: readonly Copy[]): Stan
     return { kind: 'unclear', node: last[0] ?? away[0] ?? '', problem, hint: 'bring the node back' };
   }
   if (copies.length === 0) return { kind: 'absent' };
-  return { kind: 'unclear', problem: `no node owns it: ${evidence(world, copies)}` };
+  const problem = `no node owns it: ${evidence(world, copies)}`;
+  const isDiverged = copies.some(({ volume }) => volume.role === 'diverged');
+  return { kind: 'unclear', problem, ...(isDiverged ? { hint: 'bring back the node that took it over' } : {}) };
 }
 
 function twiceOnOneNode(copies: readonly Copy[]): Standing | undefined {
