@@ -163,18 +163,18 @@ boot_gate=$(cat <<'END'
 # boot-gate start   after Docker: asks the peers about the other volumes. What somebody has with a higher epoch becomes
 #                   diverged, what nobody has is mounted, and while somebody does not answer it waits. Then the
 #                   containers that Docker wanted to start are started, each after what it needs.
-set -u
+set -uo pipefail
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 etc=/etc/drover run=/run/drover answers=/run/drover/answers lock=/run/lock/drover.lock
 patience=180 pause=15 # seconds: with `alone start`, and between two rounds of questions
 me=$(cat $etc/node-id) && [ -f $etc/root-dataset ] || exit 0
 
-# VOLUME EPOCH DATASET of each volume that this node owns and that is not mounted.
+# VOLUME EPOCH DATASET of each volume that this node owns and that is not mounted; fails where it cannot be told yet.
 owned() {
   local volume role epoch owner dataset
   /usr/local/lib/drover/epochs datasets | while IFS=$'\t' read -r volume role epoch owner dataset; do
     [ "$role $owner" = "owner $me" ] || continue
-    [ "$(zfs get -H -o value mounted "$dataset")" = no ] && printf '%s\t%s\t%s\n' "$volume" "$epoch" "$dataset"
+    if [ "$(zfs get -H -o value mounted "$dataset")" = no ]; then printf '%s\t%s\t%s\n' "$volume" "$epoch" "$dataset"; fi
   done
 }
 # Whatever was sent to a node left a snapshot or a bookmark of drover, and whatever came from one has a higher epoch.
@@ -248,8 +248,9 @@ judge() {
 }
 # One round; fails while something waits.
 decide() {
-  local volume epoch dataset failed=0
-  if [ -z "$(owned)" ]; then rm -f $run/waiting; return 0; fi
+  local volume epoch dataset list failed=0
+  list=$(owned) || return 1
+  if [ -z "$list" ]; then rm -f $run/waiting; return 0; fi
   ask_all || return 1
   [ ! -L $lock ] && exec 9<>$lock || return 1
   if ! flock -n 9; then exec 9>&-; return 1; fi # drover is at work here

@@ -135,6 +135,13 @@ describe('at boot', { timeout: 30_000 }, () => {
     expect(round('start').did).toEqual(['mount p/v/db']);
   });
 
+  it('it goes on asking for the pool where that cannot be read yet', () => {
+    owned(2);
+    rmSync(join(at, 'facts'));
+    expect(spawnSync(join(at, 'bin/boot-gate'), ['start']).signal).toBe('SIGKILL');
+    expect(readFileSync(join(at, 'did'), 'utf8')).toBe('');
+  });
+
   it('nothing is decided while drover is at work on the node', () => {
     owned(2);
     answer(2, 'end\n');
