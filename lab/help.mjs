@@ -66,6 +66,19 @@ On a lab that is running it says so and does nothing.`,
       'reset',
     ]),
   },
+  images: {
+    options: {},
+    words: Infinity,
+    load: async () => (await import('./verbs/images.mjs')).images,
+    help: help(
+      'images [SET…]',
+      `Container images for a tutorial, where no registry can be reached: builds those of the sets and
+gives them to the running nodes that lack them. Where a registry answers there is nothing to do.
+Without a set it lists what there is.`,
+      '',
+      ['images', 'images elk'],
+    ),
+  },
   save: {
     options: {},
     words: 1,
@@ -116,6 +129,7 @@ Real machines with OpenZFS and Docker, on this one.
   status     how they are
   ssh        a shell or a command on a node
   reset      back to the moment after the first boot
+  images     container images for a tutorial, where no registry answers
   save       keep this moment under a name
   restore    go back to a kept moment
   break      power cut, cable pulled, slow link, full pool

@@ -28,7 +28,7 @@ export function cachedBase(hash = baseHash()) {
 }
 
 /** Where Debian's packages come from: this machine's own sources on Debian, else mmdebstrap's default. */
-async function mirrorLine() {
+export async function mirrorLine() {
   const { ID, VERSION_CODENAME } = osRelease();
   if (ID !== 'debian' || !VERSION_CODENAME) return [];
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
@@ -44,7 +44,7 @@ async function mirrorLine() {
 }
 
 /** How this machine's apt reaches its mirror (proxy, clock checks): the build needs the same. */
-async function hostAptOptions() {
+export async function hostAptOptions() {
   const dump = await $({ quiet: true, nothrow: true })`apt-config dump`;
   return dump.stdout
     .split('\n')

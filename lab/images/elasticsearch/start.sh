@@ -1,0 +1,6 @@
+#!/bin/sh
+# ES_JAVA_OPTS as in the official image; words of a command are ignored.
+set -eu
+home=/usr/share/elasticsearch
+exec "$home/jdk/bin/java" -Xshare:auto -XX:SharedArchiveFile="$home/classes.jsa" $(cat "$home/config/jvm.options") \
+  ${ES_JAVA_OPTS:-} -cp "$home/lib/*" Server
