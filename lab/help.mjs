@@ -67,15 +67,15 @@ On a lab that is running it says so and does nothing.`,
     ]),
   },
   images: {
-    options: {},
+    options: { build: { type: 'boolean' } },
     words: Infinity,
     load: async () => (await import('./verbs/images.mjs')).images,
     help: help(
-      'images [SET…]',
+      'images [--build] [SET…]',
       `Container images for a tutorial, where no registry can be reached: builds those of the sets and
 gives them to the running nodes that lack them. Where a registry answers there is nothing to do.
 Without a set it lists what there is.`,
-      '',
+      '  --build         only build them: no lab is needed for that\n',
       ['images', 'images elk'],
     ),
   },

@@ -37,12 +37,17 @@ async function give(lab, set) {
   process.stdout.write(`The nodes of the lab "${lab.name}" have ${list}.\n`);
 }
 
+/** `--build` serves those who will be where nothing can be fetched. */
 export async function images(values, words) {
   const recipes = await listRecipes();
   const sets = [...new Set(recipes.flatMap(({ set }) => set ?? []))];
   if (words.length === 0) return tell(recipes);
   const unknown = words.find((word) => !sets.includes(word));
   if (unknown !== undefined) throw new UsageError(`"${unknown}" is no set of images; there are ${sets.join(', ')}.`);
+  if (values.build) {
+    for (const set of new Set(words)) await buildSet(set);
+    return;
+  }
   const name = labName(values);
   await withLab(name, async () => {
     const lab = await requireLab(name);

@@ -26,7 +26,7 @@ export default {
   ],
   async build({ dir, root, temp, cache }) {
     const home = join(root, HOME);
-    await debianTree(root, ['libc6', 'libstdc++6', 'zlib1g', 'busybox-static']);
+    await debianTree(root, ['libc6', 'libstdc++6', 'zlib1g', 'bash', 'busybox-static']);
     await addBusybox(root);
     await tree(root, {
       dirs: Object.fromEntries(

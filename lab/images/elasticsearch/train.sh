@@ -6,7 +6,7 @@ home=/usr/share/elasticsearch
 mount -t tmpfs -o mode=777 none "$home/data"
 ip link set lo up
 "$home/jdk/bin/java" -Xshare:dump -XX:+UseSerialGC >/dev/null
-env discovery.type=single-node "$home/jdk/bin/java" -XX:ArchiveClassesAtExit="$home/classes.jsa" $(cat "$home/config/jvm.options") \
+env discovery.type=single-node "$home/jdk/bin/java" -XX:ArchiveClassesAtExit="$home/classes.jsa" "@$home/config/jvm.options" \
   -cp "$home/lib/*" Server >/tmp/train.log 2>&1 &
 server=$!
 json='Content-Type: application/json'
@@ -29,4 +29,4 @@ wget -q -O - --header "$json" --post-data '{"query":{"query_string":{"query":"tr
 kill -TERM "$server"
 wait "$server" || [ $? -eq 143 ]
 test -s "$home/classes.jsa"
-rm -f /tmp/train.log
+rm -rf /tmp/*
