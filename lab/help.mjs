@@ -79,6 +79,19 @@ Exit status 0: all reached, 3: some not, 4: no such lab.`,
       'reset',
     ]),
   },
+  images: {
+    options: { build: { type: 'boolean' } },
+    words: Infinity,
+    load: async () => (await import('./verbs/images.mjs')).images,
+    help: help(
+      'images [--build] [SET…]',
+      `Container images for a tutorial, where no registry can be reached: builds those of the sets and
+gives them to the running nodes that lack them. Where a registry answers there is nothing to do.
+Without a set it lists what there is.`,
+      '  --build         only build them: no lab is needed for that\n',
+      ['images', 'images elk'],
+    ),
+  },
   save: {
     options: {},
     words: 1,
@@ -197,6 +210,7 @@ Real machines with OpenZFS and Docker, on this one.
   logs       its journal
   publish    open ports of the nodes on this machine (a lab without root)
   reset      back to the moment after the first boot
+  images     container images for a tutorial, where no registry answers
   save       keep this moment under a name
   restore    go back to a kept moment
   break      power cut, cable pulled, slow or lossy link, full pool, wrong clock, docker killed
