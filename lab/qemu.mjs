@@ -12,7 +12,7 @@ import { withQmp } from './qmp.mjs';
 
 const START_LIMIT_MS = 15_000;
 const END_LIMIT_MS = 10_000;
-const KERNEL_LINE =
+export const KERNEL_LINE =
   'root=/dev/vda rw console=ttyS0 quiet loglevel=3 mitigations=off net.ifnames=0 no5lvl panic=5 systemd.show_status=0';
 
 /** What, when changed, makes a saved state unusable. */
