@@ -20,7 +20,7 @@ const FILES = ['root.qcow2', 'pool.qcow2', 'hostkey', 'hostkey.pub', 'hostname',
 const PROVISION = join(LAB_DIR, 'provision.sh');
 const POOL_DISK = '/dev/disk/by-id/virtio-pool';
 const BOOT_MS = { kvm: 12_000, tcg: 90_000 };
-const BOOT_LIMIT_MS = 420_000;
+const BOOT_LIMIT_MS = 900_000;
 const RESTORE_LIMIT_MS = 180_000;
 
 /** The lab's images and the folder of its saved state, which is named by all that goes into it. */

@@ -8,7 +8,7 @@ import { killMachine, pidOf, startMachine } from '../qemu.mjs';
 import { labName, requireLab, withLab, writeLab } from '../store.mjs';
 import { nodeIndex } from './ssh.mjs';
 
-const BOOT_LIMIT_MS = 420_000;
+const BOOT_LIMIT_MS = 900_000;
 const FILL = 'drover/lab-fill';
 /** A reservation takes all the room at once and writes nothing. */
 const FILL_POOL = `zfs create -o canmount=off -o mountpoint=none ${FILL} 2>/dev/null; zfs set refreservation=$(zfs get -Hp -o value available drover) ${FILL}`;

@@ -14,7 +14,7 @@ import { substituteImages } from '../substitutes.mjs';
 import { ensureTools } from '../tools.mjs';
 
 export const ASLEEP = 'drover-asleep';
-const BOOT_LIMIT_MS = 420_000;
+const BOOT_LIMIT_MS = 900_000;
 
 function count(text, fallback, { name, least, most }) {
   if (text === undefined) return fallback;
