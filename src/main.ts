@@ -34,6 +34,9 @@ const cwd = process.cwd();
 const version = typeof DROVER_VERSION === 'string' ? DROVER_VERSION : 'unbuilt';
 const stateFolder = join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'drover');
 
+/** Beside the bundle and beside the sources: the lab is part of the package. */
+const provisionScript = fileURLToPath(new URL('../lab/provision.sh', import.meta.url));
+
 // Modules that only some verbs need are imported where they are needed: `drover --help` must not wait for ssh2.
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -142,6 +145,7 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.isReadOnly === undefined ? {} : { isReadOnly: options.isReadOnly }),
     probe: (node, port, signal) => probeTcp(nodes[node]?.host ?? node, port, signal),
+    provisionScript: () => readFile(provisionScript, 'utf8'),
   });
 }
 
@@ -275,6 +279,7 @@ const world: World = {
   openTui,
   openTuiDemo,
   askHostKey,
+  provisionPath: resolvePath(provisionScript),
   logBug: (error) => logBug(stateFolder, version, new Date(), error),
   resolvePath,
 };

@@ -149,6 +149,8 @@ export interface World {
   /** The same on a simulated cluster. */
   readonly openTuiDemo?: (request: TuiDemoRequest) => Promise<TuiEnd>;
   readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
+  /** The script that makes a host a node, as it is shown; absent where there is none. */
+  readonly provisionPath?: string;
   /** Keeps a bug's stack; returns the file it is in. */
   readonly logBug: (error: unknown) => Promise<string>;
   /** The path the parts lead to, relative to `cwd` where it lies below: so it is short when it is shown. */

@@ -1,22 +1,9 @@
 import type { ClusterState, NodeFacts } from '../model/cluster.ts';
-import type { AppName, NodeName, NodeSettings } from '../model/config.ts';
-import type { ConnectAnswer, ConnectResult, ConnectTarget } from '../model/examination.ts';
+import type { NodeName, NodeSettings } from '../model/config.ts';
+import type { ConnectAnswer, ConnectTarget, HereAnswer } from '../model/examination.ts';
+import { servedPorts } from '../view/served-ports.ts';
 import type { ExamineInput } from './examine.ts';
 import { inTime } from './in-time.ts';
-
-/** A TCP port that an application serves now, and where it runs. */
-export interface ServedPort {
-  readonly app: AppName;
-  readonly node: NodeName;
-  readonly port: number;
-}
-
-/** One connection from this machine. */
-export interface HereAnswer {
-  readonly node: NodeName;
-  readonly port: number;
-  readonly result: ConnectResult;
-}
 
 export interface ConnectionsInput extends ExamineInput {
   readonly limitMs: number;
@@ -32,17 +19,6 @@ export interface Connections {
 /** More than one at a time, as two moves would; fewer banners than connections mean that sshd turns some away. */
 const sshAtOnce = 3;
 const hereMs = 4_000;
-
-/** Ports of running applications, each once. UDP has no connections that could be tried. */
-export function servedPorts(state: ClusterState): readonly ServedPort[] {
-  return reachable(state).flatMap(([node, { containers }]) =>
-    containers.flatMap(({ application: app, managed, state: is, spec }) =>
-      !managed || app === undefined || is !== 'running'
-        ? []
-        : spec.ports.flatMap(({ external: port, protocol }) => (protocol === 'tcp' ? [{ app, node, port }] : [])),
-    ),
-  );
-}
 
 /** Real packets: from here and from each node to each node's served ports, and from each node to the others' sshd. */
 export async function examineConnections(
@@ -62,7 +38,9 @@ export async function examineConnections(
 type Reachable = readonly (readonly [NodeName, NodeFacts])[];
 
 const reachable = (state: ClusterState): Reachable =>
-  Object.entries(state.nodes).flatMap(([node, seen]) => (seen.status === 'reachable' ? [[node, seen.facts] as const] : []));
+  Object.entries(state.nodes).flatMap(([node, seen]) =>
+    seen.status === 'reachable' ? [[node, seen.facts] as const] : [],
+  );
 
 async function connectFrom(
   { deps, cluster, limitMs, only }: ConnectionsInput,

@@ -1,8 +1,9 @@
 import type { ClusterState, NodeState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
-import type { ClockReading, Examination, ExaminationPart } from '../model/examination.ts';
-import { examineConnections, type HereAnswer, servedPorts } from './examine-connections.ts';
+import type { ClockReading, Examination, ExaminationPart, HereAnswer } from '../model/examination.ts';
+import { servedPorts } from '../view/served-ports.ts';
+import { examineConnections } from './examine-connections.ts';
 import { inTime } from './in-time.ts';
 import type { Cluster, NodeClient, NodeDoctor } from './node-client.ts';
 import { observedNodes, observeNode } from './observe.ts';
@@ -40,7 +41,7 @@ const nodeMs = 40_000;
 
 /** Tries everything out, all nodes at once. What fails on one is its finding; only an abort is thrown. */
 export async function examine(input: ExamineInput, options: ExamineOptions, signal: AbortSignal): Promise<Examined> {
-  const { deps, config } = input;
+  const { config } = input;
   const nodes = observedNodes(config);
   const say = options.onStage ?? (() => undefined);
   if (options.quick) return { state: await observeEach(input, nodes, signal), examinations: {}, here: [] };
@@ -123,6 +124,7 @@ async function examineNode(input: ExamineInput, node: NodeName, signal: AbortSig
       ? undefined
       : await attempt('provision', limits.provision, (within) => doctor.provision(script, within));
   return {
+    isRoot: doctor.isRoot,
     failures,
     ...(granted === undefined ? {} : { sessions: { asked: sessionsNeeded, granted } }),
     ...(clock === undefined ? {} : { clock }),

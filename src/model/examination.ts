@@ -1,7 +1,10 @@
+import type { NodeName } from './config.ts';
 import type { ErrorReport } from './errors.ts';
 
 /** What an examination of one node found by trying things out; a part that could not be tried is absent. */
 export interface Examination {
+  /** False where commands on the node go through sudo. */
+  readonly isRoot?: boolean;
   readonly sessions?: { readonly asked: number; readonly granted: number };
   readonly clock?: ClockReading;
   readonly system?: SystemReading;
@@ -121,4 +124,11 @@ export interface SnapshotReading {
   readonly name: string;
   readonly createdAt: number;
   readonly holds: readonly string[];
+}
+
+/** One connection from this machine to a served port. */
+export interface HereAnswer {
+  readonly node: NodeName;
+  readonly port: number;
+  readonly result: ConnectResult;
 }

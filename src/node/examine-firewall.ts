@@ -30,7 +30,11 @@ export function parseDrops(ruleset: string): readonly FirewallDrop[] {
   });
 }
 
-function walk(chain: Chain, byName: ReadonlyMap<string, Chain>, seen: Set<Chain>): readonly Omit<FirewallDrop, 'hook'>[] {
+function walk(
+  chain: Chain,
+  byName: ReadonlyMap<string, Chain>,
+  seen: Set<Chain>,
+): readonly Omit<FirewallDrop, 'hook'>[] {
   if (seen.has(chain) || dockers.test(chain.name)) return [];
   seen.add(chain);
   return chain.rules.flatMap(({ text, handle }) => {

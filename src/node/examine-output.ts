@@ -3,8 +3,8 @@ import type {
   PoolReading,
   ProvisionStep,
   SnapshotReading,
-  Snapshotter,
   SnapshotTool,
+  Snapshotter,
 } from '../model/examination.ts';
 import { properties } from '../model/names.ts';
 

@@ -1,6 +1,6 @@
 import type { NodeDoctor } from '../engine/node-client.ts';
-import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
 import type { NodeName } from '../model/config.ts';
+import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
 import { connectTo } from './memory-network.ts';
 import type { MemoryMachine } from './memory-types.ts';
 import { call, type MemoryWorld } from './memory-world.ts';
