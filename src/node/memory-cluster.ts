@@ -5,6 +5,7 @@ import { AppError } from '../model/errors.ts';
 import { createMemoryContainers, listContainers } from './memory-containers.ts';
 import { createMemoryCopies } from './memory-copies.ts';
 import { createMemoryDeadMan, fireDeadMen } from './memory-dead-man.ts';
+import { createMemoryDoctor } from './memory-doctor.ts';
 import { createMemoryFigures, poolOf } from './memory-figures.ts';
 import { connectTo, createMemoryNetwork, readTable } from './memory-network.ts';
 import { seedMachine } from './memory-seed.ts';
@@ -142,6 +143,7 @@ function createClient(world: MemoryWorld, node: NodeName, locks: Set<() => void>
     network: createMemoryNetwork(world, node),
     mutex: createMutex(world, node, locks),
     deadMan: createMemoryDeadMan(world, node),
+    doctor: createMemoryDoctor(world, node),
     close: async () => {},
   };
 }
@@ -222,6 +224,7 @@ function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
     pool: poolOf(world, machine),
     versions: { docker: '27.5.1', dockerApi: '1.47', zfs: '2.2.7', kernel: '6.12.0', arch: 'x86_64' },
     capabilities: machine.capabilities,
+    ...(machine.boot === undefined ? {} : { boot: machine.boot }),
     roundTripMs: world.seed.roundTripMs ?? 0,
   };
 }

@@ -112,7 +112,9 @@ describe.skipIf(!labIsThere)('drover is gone in the middle of a switch', () => {
     await pause(Math.max(0, at + switchMs + 10_000 - Date.now()));
     console.log(await onNode(node2, "journalctl --no-pager -o cat -u 'drover-dead-man@*'"));
     expect(await containerOn(node2)).toMatch(/ exited$/);
-    expect(await onNode(node2, 'docker start drover-writer 2>&1 || true')).toMatch(/bind source path does not exist/);
+    expect(await onNode(node2, 'docker start drover-writer 2>&1 || true')).toMatch(
+      /no such file or directory|bind source path does not exist/,
+    );
     await onNode(node2, 'systemctl restart docker');
     await pause(3_000);
     expect(await containerOn(node2)).toMatch(/ exited$/);
