@@ -1,5 +1,6 @@
 import { createMemoryCluster } from '../../src/node/memory-cluster.ts';
 import { containerRuntimeContract } from './container-runtime.contract.ts';
+import { doctorContract } from './doctor.contract.ts';
 import { figuresContract } from './figures.contract.ts';
 import { networkControlContract } from './network-table.contract.ts';
 import { nodeMutexContract } from './node-mutex.contract.ts';
@@ -123,4 +124,14 @@ containerRuntimeContract('in memory', async () => {
 figuresContract('in memory', async () => {
   const cluster = createMemoryCluster({ nodes: { n1: { images: ['polite:1'] } }, registry: images });
   return { client: await cluster.node('n1', signal), program: { image: 'polite:1' }, close: () => cluster.close() };
+});
+
+doctorContract('in memory', async () => {
+  const cluster = createMemoryCluster({ nodes: { n1: {} } });
+  return {
+    client: await cluster.node('n1', signal),
+    provision: '# provision.sh',
+    clockMs: 1_000,
+    close: () => cluster.close(),
+  };
 });
