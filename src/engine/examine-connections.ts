@@ -1,11 +1,15 @@
 import type { ClusterState, NodeFacts } from '../model/cluster.ts';
-import type { NodeName, NodeSettings } from '../model/config.ts';
+import type { Config, NodeName, NodeSettings } from '../model/config.ts';
 import type { ConnectAnswer, ConnectTarget, HereAnswer } from '../model/examination.ts';
 import { servedPorts } from '../view/served-ports.ts';
-import type { ExamineInput } from './examine.ts';
 import { inTime } from './in-time.ts';
+import type { Cluster } from './node-client.ts';
+import type { EngineDeps } from './types.ts';
 
-export interface ConnectionsInput extends ExamineInput {
+export interface ConnectionsInput {
+  readonly deps: EngineDeps;
+  readonly config: Config;
+  readonly cluster: Cluster;
   readonly limitMs: number;
   readonly only?: NodeName;
 }

@@ -1,30 +1,13 @@
 import type { ClusterState, NodeState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
-import type { ClockReading, Examination, ExaminationPart, HereAnswer } from '../model/examination.ts';
+import type { ClockReading, Examination, ExaminationPart } from '../model/examination.ts';
 import { servedPorts } from '../view/served-ports.ts';
 import { examineConnections } from './examine-connections.ts';
 import { inTime } from './in-time.ts';
 import type { Cluster, NodeClient, NodeDoctor } from './node-client.ts';
 import { observedNodes, observeNode } from './observe.ts';
-import type { EngineDeps } from './types.ts';
-
-/** What `doctor` looks at, and how thoroughly. */
-export interface ExamineOptions {
-  /** Only this node; connections to and from it are tried all the same. */
-  readonly only?: NodeName;
-  /** Looks only, tries nothing. */
-  readonly quick: boolean;
-  readonly onStage?: (text: string) => void;
-}
-
-/** What was seen and tried; `examinations` is empty after a quick one. */
-export interface Examined {
-  readonly state: ClusterState;
-  readonly examinations: Readonly<Record<NodeName, Examination>>;
-  /** Connections tried from this machine. */
-  readonly here: readonly HereAnswer[];
-}
+import type { EngineDeps, Examined, ExamineOptions } from './types.ts';
 
 export interface ExamineInput {
   readonly deps: EngineDeps;

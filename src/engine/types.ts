@@ -1,9 +1,9 @@
 import type { ClusterState } from '../model/cluster.ts';
 import type { AppName, Config, ConfigProblem, LoadResult, NodeName, VolumeId } from '../model/config.ts';
 import type { ApplyPolicy, EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
+import type { Examination, HereAnswer } from '../model/examination.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
-import type { Examined, ExamineOptions } from './examine.ts';
 import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions, ZfsDataset } from './node-client.ts';
 
 /** Everything the engine needs from outside; tests and `demo` give other ones. */
@@ -54,6 +54,23 @@ export type PlanResult =
 export type ObserveResult =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
   | { readonly ok: true; readonly config: Config; readonly state: ClusterState };
+
+/** What `doctor` looks at, and how thoroughly. */
+export interface ExamineOptions {
+  /** Only this node; connections to and from it are tried all the same. */
+  readonly only?: NodeName;
+  /** Looks only, tries nothing. */
+  readonly quick: boolean;
+  readonly onStage?: (text: string) => void;
+}
+
+/** What was seen and tried; `examinations` is empty after a quick one. */
+export interface Examined {
+  readonly state: ClusterState;
+  readonly examinations: Readonly<Record<NodeName, Examination>>;
+  /** Connections tried from this machine. */
+  readonly here: readonly HereAnswer[];
+}
 
 export type ExamineResult =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }

@@ -25,8 +25,6 @@ export interface Examined {
 /** What the checks of one node share. */
 export interface Patient {
   readonly node: NodeName;
-  /** As a person calls it. */
-  readonly title: string;
   readonly shell: NodeShell;
   /** Full name of the dataset of all volumes. */
   readonly root: string;

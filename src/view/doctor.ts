@@ -25,14 +25,15 @@ function judgeNode(examined: Examined, node: NodeName): readonly Finding[] {
   const { pool, datasetRoot } = config.settings;
   const patient: Patient = {
     node,
-    title: config.nodes[node]?.name ?? node,
     shell: shellOf(config, node, it?.isRoot),
     root: `${pool}/${datasetRoot}`,
   };
   const facts = seen?.status === 'reachable' ? seen.facts : undefined;
   const { system } = it ?? {};
-  const findings = [
-    ...(seen?.status === 'unreachable' ? [unreachable(config, node, seen)] : []),
+  // A node that was examined is there: what an observation could not do without Docker is Docker's finding.
+  const onlyDocker = system !== undefined && system.docker === undefined;
+  return [
+    ...(seen?.status === 'unreachable' && !onlyDocker ? [unreachable(config, node, seen)] : []),
     ...(facts === undefined ? [] : observedFindings(patient, config, facts)),
     ...(it === undefined ? [] : systemFindings(patient, it, examined.provisionPath)),
     ...(system === undefined ? [] : forwardingFindings(patient, system, facts)),
@@ -40,15 +41,6 @@ function judgeNode(examined: Examined, node: NodeName): readonly Finding[] {
     ...(facts === undefined ? [] : connectionFindings(patient, examined, facts)),
     ...(facts === undefined ? [] : imageFindings(patient, examined)),
   ];
-  // Both the observation and the examination tell that Docker is silent.
-  const commands = new Set<string>();
-  return findings.filter(({ check, command }) => {
-    const key = `${check} ${command}`;
-    if (command === undefined || check !== 'docker') return true;
-    if (commands.has(key)) return false;
-    commands.add(key);
-    return true;
-  });
 }
 
 /** What only shows when nodes are compared. */

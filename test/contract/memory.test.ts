@@ -1,6 +1,7 @@
 import { createMemoryCluster } from '../../src/node/memory-cluster.ts';
 import { containerRuntimeContract } from './container-runtime.contract.ts';
 import { deadManContract } from './dead-man.contract.ts';
+import { doctorContract } from './doctor.contract.ts';
 import { figuresContract } from './figures.contract.ts';
 import { networkControlContract } from './network-table.contract.ts';
 import { nodeMutexContract } from './node-mutex.contract.ts';
@@ -139,5 +140,15 @@ deadManContract('in memory', async () => {
       await cluster.close();
       await other.close();
     },
+  };
+});
+
+doctorContract('in memory', async () => {
+  const cluster = createMemoryCluster({ nodes: { n1: {} } });
+  return {
+    client: await cluster.node('n1', signal),
+    provision: '# provision.sh',
+    clockMs: 1_000,
+    close: () => cluster.close(),
   };
 });
