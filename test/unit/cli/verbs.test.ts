@@ -401,6 +401,7 @@ describe('usage', () => {
       'history',
       'logs',
       'move',
+      'node',
       'plan',
       'restart',
       'rollback',
