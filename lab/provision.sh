@@ -271,17 +271,207 @@ while read -r peer; do
   $tables -w 10 -n -L DOCKER-USER >/dev/null 2>&1 || continue
   $tables -w 10 -C "$@" 2>/dev/null || $tables -w 10 -I "$@" || exit 1
 done </etc/drover/peers'
-boot_gate='#!/bin/sh
-# Mounts the volumes that this node owns, and nothing else, before Docker starts its containers.
-set -u
-root=$(cat /etc/drover/root-dataset) && me=$(cat /etc/drover/node-id) || exit 0
-failed=0
-for dataset in $(zfs get -H -r -t filesystem -s local -o name,value drover:role "$root" | awk -F "\t" "\$2 == \"owner\" {print \$1}"); do
-  [ "$(zfs get -H -s local -o value drover:owner "$dataset")" = "$me" ] || continue
-  [ "$(zfs get -H -o value mounted "$dataset")" = yes ] && continue
-  zfs mount "$dataset" || failed=1
-done
-exit $failed'
+epochs=$(cat <<'END'
+#!/bin/sh
+# What this node says of each volume: VOLUME ROLE EPOCH OWNER, "-" for what is not set, and `end` after the last one.
+# Peers ask for it when they boot (user drover-peer); no rights are needed. With `datasets` also the DATASET.
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+root=$(cat /etc/drover/root-dataset) || exit 1
+facts=$(zfs get -H -r -t filesystem -s local -o name,property,value drover:vol,drover:role,drover:epoch,drover:owner "$root") || exit 1
+printf '%s\n' "$facts" | awk -F '\t' -v datasets="${1-}" '
+  function of(d, property) { return ((d, property) in value) ? value[d, property] : "-" }
+  NF == 3 { value[$1, $2] = $3; if ($2 == "drover:vol") volumes[$1] }
+  END {
+    for (d in volumes) {
+      line = value[d, "drover:vol"] "\t" of(d, "drover:role") "\t" of(d, "drover:epoch") "\t" of(d, "drover:owner")
+      print line (datasets == "" ? "" : "\t" d)
+    }
+    print "end"
+  }'
+END
+)
+boot_gate=$(cat <<'END'
+#!/bin/bash
+# boot-gate mount   before Docker: mounts the volumes of this node that never had a copy elsewhere, so that nobody can
+#                   have taken them over. Asks nobody.
+# boot-gate start   after Docker: asks the peers about the other volumes. What somebody has with a higher epoch becomes
+#                   diverged, what nobody has is mounted, and while somebody does not answer it waits. Then the
+#                   containers that Docker wanted to start are started, each after what it needs.
+set -uo pipefail
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+etc=/etc/drover run=/run/drover answers=/run/drover/answers lock=/run/lock/drover.lock
+patience=180 pause=15 # seconds: with `alone start`, and between two rounds of questions
+me=$(cat $etc/node-id) && [ -f $etc/root-dataset ] || exit 0
+
+# VOLUME EPOCH DATASET of each volume that this node owns and that is not mounted; fails where it cannot be told yet.
+owned() {
+  local volume role epoch owner dataset
+  /usr/local/lib/drover/epochs datasets | while IFS=$'\t' read -r volume role epoch owner dataset; do
+    [ "$role $owner" = "owner $me" ] || continue
+    if [ "$(zfs get -H -o value mounted "$dataset")" = no ]; then printf '%s\t%s\t%s\n' "$volume" "$epoch" "$dataset"; fi
+  done
+}
+# Whatever was sent to a node left a snapshot or a bookmark of drover, and whatever came from one has a higher epoch.
+never_copied() {
+  local names
+  names=$(zfs list -H -d 1 -t snapshot,bookmark -o name "$2") || return 1
+  [ "$1" = 1 ] && ! grep -q '[@#]drover-' <<<"$names"
+}
+mount_own() {
+  local failed=0 volume epoch dataset
+  while IFS=$'\t' read -r volume epoch dataset; do
+    never_copied "$epoch" "$dataset" || continue
+    zfs mount "$dataset" || failed=1
+  done < <(owned)
+  return $failed
+}
+
+# ADDRESS: what this peer says; fails where it does not answer, or not to the end.
+ask() {
+  local port answer identities=()
+  for port in /etc/ssh/ssh_host_*_key; do [ -f "$port" ] && identities+=(-i "$port"); done
+  for port in $(awk -v address="$1" '$1 == "peer" && $2 == address {gsub(",", " ", $3); print $3; exit}' $etc/boot-peers); do
+    # This node's host key is who it is, as for everybody who connects to it; the peer's is pinned.
+    answer=$(timeout 60 ssh -F none -T -p "$port" -l drover-peer "${identities[@]}" \
+      -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \
+      -o StrictHostKeyChecking=yes -o HostKeyAlias="$1" -o UserKnownHostsFile=$run/peer-known-hosts \
+      -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no -o ConnectTimeout=10 -o LogLevel=ERROR \
+      -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -- "$1" epochs </dev/null) || continue
+    [ "${answer##*$'\n'}" = end ] && { printf '%s\n' "$answer"; return 0; }
+  done
+  return 1
+}
+# All peers at once; $silent becomes the addresses of those that do not answer.
+ask_all() {
+  local peers peer
+  rm -rf $answers && mkdir -p $answers || return 1
+  touch $etc/boot-peers
+  awk '$1 == "peer" {print $2, $4, $5}' $etc/boot-peers >$run/peer-known-hosts
+  peers=$({ cat $etc/peers 2>/dev/null; awk '$1 == "peer" {print $2}' $etc/boot-peers; } | sed '/^#/d; /^$/d' | sort -u)
+  for peer in $peers; do
+    { ask "$peer" >"$answers/.$peer" 2>"$run/ask-$peer.log" && mv "$answers/.$peer" "$answers/$peer"; } &
+  done
+  wait
+  silent=''
+  for peer in $peers; do [ -f "$answers/$peer" ] || silent="$silent,$peer"; done
+  silent=${silent#,}
+}
+# VOLUME CONDITION: addresses, roles and epochs of the peers whose answer fulfils it ($3 is their epoch, e ours).
+peers_with() {
+  set -- "$1" "$2" "$3" $answers/*
+  [ -f "$4" ] || return 0
+  volume=$1 epoch=$2 awk -F '\t' "\$1 == ENVIRON[\"volume\"] { e = ENVIRON[\"epoch\"] + 0; if ($3) { sub(\".*/\", \"\", FILENAME); print FILENAME, \$2, \$3 } }" "${@:4}"
+}
+# VOLUME EPOCH DATASET: mounts it, marks it, or adds it to the file of those that wait.
+judge() {
+  local above rivals
+  above=$(peers_with "$1" "$2" '$3 + 0 > e')
+  rivals=$(peers_with "$1" "$2" '$3 + 0 == e && ($2 == "owner" || $2 == "frozen")' | awk '{print $1}' | paste -sd ,)
+  if [ -n "$above" ]; then
+    echo "volume $1 has epoch $2 here, and was taken over: $(paste -sd ';' <<<"$above"). $3 is kept as diverged"
+    # Not one of the names that drover itself destroys.
+    zfs list -H -t snapshot "$3@diverged-e$2" >/dev/null 2>&1 || zfs snapshot "$3@diverged-e$2" || return 1
+    zfs set drover:role=diverged readonly=on "$3"
+  elif [ -n "$rivals" ]; then
+    printf '%s\trival\t%s\n' "$1" "$rivals" >>$run/waiting.new
+  elif [ -n "$silent" ] && ! { grep -qx 'alone start' $etc/boot-peers && [ $SECONDS -ge $patience ]; }; then
+    printf '%s\tsilent\t%s\n' "$1" "$silent" >>$run/waiting.new
+  else
+    zfs mount "$3"
+  fi
+}
+# One round; fails while something waits.
+decide() {
+  local volume epoch dataset list failed=0
+  list=$(owned) || return 1
+  if [ -z "$list" ]; then rm -f $run/waiting; return 0; fi
+  ask_all || return 1
+  [ ! -L $lock ] && exec 9<>$lock || return 1
+  if ! flock -n 9; then exec 9>&-; return 1; fi # drover is at work here
+  printf '{"owner":"the boot of this node","since":"%s"}\n' "$(date -u +%FT%TZ)" >$lock
+  : >$run/waiting.new
+  while IFS=$'\t' read -r volume epoch dataset; do judge "$volume" "$epoch" "$dataset" || failed=1; done < <(owned)
+  : >$lock
+  exec 9>&-
+  cmp -s $run/waiting.new $run/waiting || sed 's/^/waits: /' $run/waiting.new
+  mv $run/waiting.new $run/waiting
+  [ $failed = 0 ] && [ ! -s $run/waiting ]
+}
+
+# NAME|APPLICATION|STATE|AFTER|EXTERNAL/INTERNAL/PROTOCOL…|DIRECTORIES|ERROR
+format='{{.Name}}|{{index .Config.Labels "drover.application"}}|{{.State.Status}}|{{index .Config.Labels "drover.after"}}|'\
+'{{range $p, $b := .HostConfig.PortBindings}}{{range $b}}{{.HostPort}}/{{end}}{{$p}} {{end}}|'\
+'{{range .Mounts}}{{if eq .Type "bind"}}{{.Source}} {{end}}{{end}}|{{json .State.Error}}'
+all_mounted() {
+  local directory
+  for directory in "$@"; do
+    [ "$directory" = $run/gate ] || { [ -d "$directory" ] && mountpoint -q "${directory%/*}"; } || return 1
+  done
+}
+# PORT…: until a container's TCP ports accept, or 60 s. At Docker's own address, where no forward of ours applies.
+accepting() {
+  local address port until=$((SECONDS + 60))
+  address=$(ip -4 -o addr show dev docker0 2>/dev/null | awk '{sub("/.*", "", $4); print $4; exit}')
+  for port in ${address:+"$@"}; do
+    until timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null || [ $SECONDS -ge $until ]; do sleep 1; done
+  done
+}
+# Starts what Docker wanted to start and could not, because there was no gate: what others need goes first.
+start_wanted() {
+  local ids name app state after ports directories error port other next first
+  declare -A serves=() needs=() todo=() opens=()
+  ids=$(docker ps -aq --no-trunc --filter label=drover.managed=true) || return 1
+  mkdir -p -m 0755 $run/gate || return 1
+  [ -n "$ids" ] || return 0
+  while IFS='|' read -r name app state after ports directories error; do
+    name=${name#/} serves[${app:--}]=$name needs[$name]=$after opens[$name]=''
+    for port in $ports; do
+      for other in $(tr / ' ' <<<"${port%/*/*}"); do
+        serves[$other/${port##*/}]=$name
+        [ "${port##*/}" = udp ] || opens[$name]="${opens[$name]} $other"
+      done
+    done
+    case $state:$error in
+      exited:*$run/gate* | created:*$run/gate* | exited:*/var/lib/drover/volumes/* | created:*/var/lib/drover/volumes/*) ;;
+      *) continue ;;
+    esac
+    all_mounted $directories && todo[$name]=yes
+  done < <(docker inspect --format "$format" $ids 2>/dev/null)
+  while [ ${#todo[@]} -gt 0 ]; do
+    next='' first=''
+    for name in $(printf '%s\n' "${!todo[@]}" | sort); do
+      first=${first:-$name}
+      for other in ${needs[$name]}; do
+        other=${serves[$other]-}
+        [ -n "$other" ] && [ "$other" != "$name" ] && [ -n "${todo[$other]-}" ] && continue 2
+      done
+      next=$name
+      break
+    done
+    next=${next:-$first} # a circle: somebody has to be first
+    unset "todo[$next]"
+    echo "starting $next"
+    docker start "$next" >/dev/null || continue
+    for name in "${!todo[@]}"; do
+      for other in ${needs[$name]}; do [ "${serves[$other]-}" = "$next" ] && { accepting ${opens[$next]}; break 2; }; done
+    done
+  done
+}
+
+mkdir -p -m 0755 $run
+case ${1-} in
+  mount) mount_own ;;
+  start)
+    while :; do
+      decide; waits=$?
+      start_wanted && [ $waits = 0 ] && break
+      sleep $pause
+    done
+    ;;
+  *) exit 64 ;;
+esac
+END
+)
 net_unit='[Unit]
 Description=drover: port map of this node
 After=nftables.service network-online.target docker.service
@@ -294,13 +484,25 @@ ExecStart=/usr/local/lib/drover/net-up
 [Install]
 WantedBy=multi-user.target'
 boot_unit='[Unit]
-Description=drover: mount the volumes that this node owns
+Description=drover: mount the volumes that nobody but this node ever had
 After=zfs-import.target zfs-mount.service
 Before=docker.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/local/lib/drover/boot-gate
+ExecStart=/usr/local/lib/drover/boot-gate mount
+[Install]
+WantedBy=multi-user.target'
+start_unit='[Unit]
+Description=drover: mount what this node still owns, and start its containers
+After=docker.service drover-boot.service drover-net.service network-online.target
+Wants=network-online.target
+[Service]
+Type=exec
+RemainAfterExit=yes
+ExecStart=/usr/local/lib/drover/boot-gate start
+Restart=on-failure
+RestartSec=15
 [Install]
 WantedBy=multi-user.target'
 docker_dropin='[Unit]
@@ -312,11 +514,14 @@ want() { paths+=("$1") modes+=("$2") texts+=("$3"); }
 units=/etc/systemd/system
 want $lib/net-up 755 "$net_up"
 want $lib/boot-gate 755 "$boot_gate"
+want $lib/epochs 755 "$epochs"
+want $units/drover-start.service 644 "$start_unit"
 want /etc/drover/root-dataset 644 "$root_dataset"
 want $units/drover-net.service 644 "$net_unit"
 want $units/drover-boot.service 644 "$boot_unit"
 want $units/docker.service.d/drover.conf 644 "$docker_dropin"
 enabled='drover-net.service drover-boot.service'
+enabled="$enabled drover-start.service"
 
 # --remove: everything of the list but what says which pool is whose; then it is over.
 units_gone() { local unit; for unit in $enabled; do ! systemctl -q is-enabled "$unit" || return 1; done; }
@@ -351,6 +556,19 @@ files_write() {
   done
 }
 step files files_ready files_write
+# Whom the peers ask as, at boot: a login that nobody has a password for, and whose keys drover writes.
+peer_home=/var/lib/drover/peer
+peer_ready() {
+  [ "$(getent passwd drover-peer | cut -d : -f 6,7)" = $peer_home:/bin/sh ] && [ -f $peer_home/.ssh/authorized_keys ] &&
+    [ "$(stat -c %U:%a $peer_home $peer_home/.ssh $peer_home/.ssh/authorized_keys | paste -sd ' ')" = 'root:755 root:755 root:644' ]
+}
+peer_make() {
+  id drover-peer >/dev/null 2>&1 ||
+    useradd --system --home-dir $peer_home --no-create-home --shell /bin/sh --password '*' drover-peer || return 1
+  install -d -m 0755 -o root $peer_home $peer_home/.ssh && touch $peer_home/.ssh/authorized_keys &&
+    chmod 0644 $peer_home/.ssh/authorized_keys
+}
+step 'user drover-peer' peer_ready peer_make
 # One unit at a time: for several, systemctl is content with any of them.
 each_unit() { local unit; for unit in $2; do systemctl -q "$1" "$unit" || return 1; done; }
 services_ready() { each_unit is-enabled "$enabled" && [ "$(systemctl show -P NeedDaemonReload docker.service)" = no ]; }

@@ -19,6 +19,7 @@ import type {
   TuiDemoRequest,
   TuiEnd,
   TuiRequest,
+  VagrantRequest,
   World,
 } from './cli/world.ts';
 import { printProblems } from './config/problems.ts';
@@ -33,6 +34,7 @@ declare const DROVER_VERSION: string | undefined;
 const { env } = process;
 const cwd = process.cwd();
 const version = typeof DROVER_VERSION === 'string' ? DROVER_VERSION : 'unbuilt';
+const packageFolder = fileURLToPath(new URL('..', import.meta.url));
 const stateFolder = join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'drover');
 
 // Modules that only some verbs need are imported where they are needed: `drover --help` must not wait for ssh2.
@@ -110,7 +112,13 @@ async function labInventory(): Promise<string | undefined> {
   return (await exists(path)) ? path : undefined;
 }
 
-async function readConfig({ application, deployment, inventory, labInventory: lab }: FileChoice): Promise<LoadResult> {
+async function findVagrantMachines(request: VagrantRequest): Promise<string | undefined> {
+  const vagrant = await import('./node/vagrant-machines.ts');
+  return vagrant.findVagrantMachines(request, { env, stateFolder, packageFolder });
+}
+
+async function readConfig(choice: FileChoice): Promise<LoadResult> {
+  const { application, deployment, inventory, labInventory, vagrantInventory: lab = labInventory } = choice;
   const files = await import('./config/read-files.ts');
   const drover = inventory === undefined ? [] : [inventory];
   const own = await files.readConfig({ application, deployment, drover });
@@ -210,7 +218,7 @@ function screenProcess(): TuiProcess {
     stdin,
     stdout,
     stateFolder,
-    packageFolder: fileURLToPath(new URL('..', import.meta.url)),
+    packageFolder,
     onSignal: (listener) => {
       screens.add(listener);
       return () => screens.delete(listener);
@@ -262,6 +270,7 @@ const world: World = {
   replaceText: (path, text) => replaceText(path, text, randomBytes(6).toString('hex')),
   findFiles,
   labInventory,
+  vagrantInventory: findVagrantMachines,
   readConfig,
   printProblems: (problems) => printProblems(problems, { color: terminal.colour }),
   openEngine,

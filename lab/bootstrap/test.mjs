@@ -9,6 +9,7 @@ import { countTests, failedSuite, failuresIn, noTests, sumOf } from './counts.mj
 import { chooseLabs, labFiles, runInLanes } from './lanes.mjs';
 import { ensureBuilt, ensurePackages } from './prepare.mjs';
 import { hand, keep, root, wasInterrupted } from './run.mjs';
+import { prepareFor } from './tutorials.mjs';
 
 const IN_LAB = ['contract', 'acceptance'];
 const bin = (name) => join(root, 'node_modules', '.bin', name);
@@ -76,6 +77,8 @@ async function runInLab({ project, file }, lab, folder) {
   const env = { ...process.env, DROVER_LAB: lab, DROVER_LAB_INVENTORY: join(runDir(lab), 'drover.yml') };
   const args = [bin('vitest'), ...vitest(project, file), ...reporters(report)];
   const began = Date.now();
+  const lacking = await prepareFor(file);
+  if (lacking !== undefined) return { name: file, counts: failedSuite, note: lacking };
   const { code, output } = await keep('nsenter', [`--net=/run/netns/${lab}`, ...args], { env });
   process.stdout.write(`\n── ${file} on ${lab}\n${output.trimEnd()}\n`);
   const row = rowOf(file, report, code);

@@ -69,6 +69,7 @@ function addCommonOptions(program: Command): void {
     .option('-d, --deployment <file>', 'deployment file')
     .option('-a, --application <file>', 'application file')
     .option('--inventory <file>', 'drover.yml: how to reach the nodes (beside the files, or $DROVER_INVENTORY)')
+    .option('--vagrant', "the nodes are the machines of the Vagrantfile at or above the folder (or drover's own)")
     .option('--json', 'print JSON: one document, or one event a line for apply, deploy, watch and demo')
     .option('-q, --quiet', 'print results and failures only')
     .option('-y, --yes', 'ask nothing, the answer is yes')

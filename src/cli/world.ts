@@ -23,6 +23,19 @@ export interface FileChoice {
   readonly inventory?: string;
   /** The lab's own drover.yml, found by itself: for nodes that nothing else describes. */
   readonly labInventory?: string;
+  /** The same of Vagrant's machines, which then stand in the lab's place. */
+  readonly vagrantInventory?: string;
+}
+
+/** Asks for the machines of a Vagrantfile. */
+export interface VagrantRequest {
+  /** At or above it lies the Vagrantfile. */
+  readonly folder: string;
+  /** Asked for by name (`--vagrant`): what is missing is a failure, and not only told. */
+  readonly required: boolean;
+  /** Nodes that nothing describes; Vagrant is only asked where one of them could be one of its machines. */
+  readonly undescribed: () => Promise<readonly NodeName[]>;
+  readonly onNote: (text: string) => void;
 }
 
 export interface Terminal {
@@ -178,6 +191,8 @@ export interface World {
   readonly findFiles: (folder: string) => Promise<FoundFiles>;
   /** The lab's inventory where there is a lab. */
   readonly labInventory: () => Promise<string | undefined>;
+  /** A drover.yml for Vagrant's machines, where there are some; absent where nobody looks for them. */
+  readonly vagrantInventory?: ((request: VagrantRequest) => Promise<string | undefined>) | undefined;
   readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
   readonly printProblems: (problems: readonly ConfigProblem[]) => string;
   readonly openEngine: (files: FileChoice, options?: EngineOptions) => Promise<Engine>;
