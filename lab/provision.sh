@@ -508,6 +508,78 @@ WantedBy=multi-user.target'
 docker_dropin='[Unit]
 After=zfs-import.target zfs-mount.service drover-boot.service
 Wants=drover-boot.service'
+dead_man='#!/bin/bash
+# dead-man APP | dead-man --boot
+# Starts again what a move has stopped, where drover is gone before it has given a volume up. The record in
+# /var/lib/drover/dead-man, written before the stop: the container, since when it ran, and its datasets.
+set -u
+export LC_ALL=C
+records=/var/lib/drover/dead-man app=$1
+if [ "$app" = --boot ]; then
+  for record in "$records"/*; do
+    [ -f "$record" ] || continue
+    systemctl start --no-block "drover-dead-man@$(systemd-escape -- "${record##*/}").service"
+  done
+  exit 0
+fi
+record=$records/$app lock=/run/lock/drover.lock
+over() { echo "$1"; rm -f "$record"; exit 0; }
+[ -f "$record" ] || exit 0
+mapfile -t facts <"$record"
+container=${facts[0]} since=${facts[1]} datasets=("${facts[@]:2}")
+# A run of drover that is alive holds the lock of the node; one that died gives it up within 30 s.
+[ ! -L "$lock" ] && exec 9<>"$lock" && flock 9 || exit 1
+[ -f "$record" ] || exit 0
+trap ": >$lock" EXIT
+printf "{\"owner\":\"the dead-man of %s, which starts it again\",\"since\":\"%s\"}\n" "$app" "$(date -u +%FT%TZ)" >$lock
+me=$(cat /etc/drover/node-id) || exit 1
+now=$(docker inspect -f "{{.State.StartedAt}} {{.State.Status}}" "$container") || { docker version >/dev/null && over "the container is gone"; exit 1; }
+[ "${now% *}" = "$since" ] || over "it was started since, by somebody else"
+[ "${now#* }" = exited ] || over "it is ${now#* }"
+# No change of a volume by drover comes between looking and setting.
+mkdir -p /run/drover && exec 8>/run/drover/set.lock && flock 8 || exit 1
+epochs=()
+for dataset in "${datasets[@]}"; do
+  role="" owner="" epoch=""
+  while IFS=$(printf "\t") read -r name value; do
+    case $name in drover:role) role=$value ;; drover:owner) owner=$value ;; drover:epoch) epoch=$value ;; esac
+  done < <(zfs get -Hp -s local -o property,value drover:role,drover:owner,drover:epoch "$dataset")
+  case $role:$owner in
+    "owner:$me" | "frozen:$me") epochs+=("$((epoch + 1))") ;;
+    :) zfs list -H -o name "$dataset" >/dev/null || exit 1; over "$dataset is no volume any more" ;;
+    *) over "$dataset is $role: it is not for this node to start it" ;;
+  esac
+done
+# A higher epoch: whoever wakes up later and still counts on what he saw is refused.
+for at in "${!datasets[@]}"; do
+  zfs set drover:role=owner "drover:epoch=${epochs[at]}" readonly=off "${datasets[at]}" || exit 1
+done
+exec 8>&-
+for dataset in "${datasets[@]}"; do
+  [ "$(zfs get -H -o value mounted "$dataset")" = yes ] || zfs mount "$dataset" || exit 1
+done
+docker start "$container" >/dev/null || exit 1
+over "started again: the move that stopped it did not go on"'
+dead_man_unit='[Unit]
+Description=drover: start %I again where a move of it does not go on
+After=drover-boot.service docker.service
+StartLimitIntervalSec=10min
+StartLimitBurst=5
+[Service]
+Type=oneshot
+ExecStart=/usr/local/lib/drover/dead-man %I
+Restart=on-failure
+RestartSec=15s'
+dead_man_boot_unit='[Unit]
+Description=drover: what a move has stopped before this node went down
+After=drover-boot.service docker.service
+Wants=docker.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/local/lib/drover/dead-man --boot
+[Install]
+WantedBy=multi-user.target'
 # Every file that makes a node: PATH MODE TEXT. Written where one differs; the services are enabled then.
 paths=() modes=() texts=()
 want() { paths+=("$1") modes+=("$2") texts+=("$3"); }
@@ -520,8 +592,11 @@ want /etc/drover/root-dataset 644 "$root_dataset"
 want $units/drover-net.service 644 "$net_unit"
 want $units/drover-boot.service 644 "$boot_unit"
 want $units/docker.service.d/drover.conf 644 "$docker_dropin"
+want $lib/dead-man 755 "$dead_man"
+want $units/drover-dead-man@.service 644 "$dead_man_unit"
+want $units/drover-dead-man.service 644 "$dead_man_boot_unit"
 enabled='drover-net.service drover-boot.service'
-enabled="$enabled drover-start.service"
+enabled="$enabled drover-start.service drover-dead-man.service"
 
 # --remove: everything of the list but what says which pool is whose; then it is over.
 units_gone() { local unit; for unit in $enabled; do ! systemctl -q is-enabled "$unit" || return 1; done; }

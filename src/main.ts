@@ -37,6 +37,9 @@ const version = typeof DROVER_VERSION === 'string' ? DROVER_VERSION : 'unbuilt';
 const packageFolder = fileURLToPath(new URL('..', import.meta.url));
 const stateFolder = join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'drover');
 
+/** Beside the bundle and beside the sources: the lab is part of the package. */
+const provisionScript = fileURLToPath(new URL('../lab/provision.sh', import.meta.url));
+
 // Modules that only some verbs need are imported where they are needed: `drover --help` must not wait for ssh2.
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -151,6 +154,7 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.isReadOnly === undefined ? {} : { isReadOnly: options.isReadOnly }),
     probe: (node, port, signal) => probeTcp(nodes[node]?.host ?? node, port, signal),
+    provisionScript: () => readFile(provisionScript, 'utf8'),
   });
 }
 
@@ -169,9 +173,6 @@ async function askHostKey(files: FileChoice, node: NodeName, signal: AbortSignal
   const [settings, { askKey }] = await Promise.all([settingsOf(files, node), import('./node/hosts.ts')]);
   return askKey(node, settings, { env, onNote: note }, signal);
 }
-
-/** Beside dist/, in a clone and in the installed package. */
-const provisionScript = fileURLToPath(new URL('../lab/provision.sh', import.meta.url));
 
 const hosts: Hosts = {
   askKey: async (node, settings, signal) =>
@@ -281,6 +282,7 @@ const world: World = {
   openTuiDemo,
   askHostKey,
   hosts,
+  provisionPath: resolvePath(provisionScript),
   logBug: (error) => logBug(stateFolder, version, new Date(), error),
   resolvePath,
 };

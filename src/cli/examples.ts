@@ -4,7 +4,7 @@ export const examples = {
   plan: ['plan', 'plan -d deployment-moved.yml -a application.yml', 'plan --detailed-exitcode'],
   status: ['status', 'status --json'],
   logs: ['logs web', 'logs web --tail 100 -f', 'logs db -t'],
-  doctor: ['doctor', 'doctor node2', 'doctor --json'],
+  doctor: ['doctor', 'doctor node2', 'doctor --quick', 'doctor --json'],
   apply: ['apply', 'apply -C tutorials/mongodb/3-data-moves', 'apply --json'],
   watch: ['watch', 'watch -C tutorials/mongodb/3-data-moves'],
   move: ['move db node2', 'move db 172.16.255.251', 'move db node2 --no-apply'],

@@ -104,9 +104,12 @@ function addReadingVerbs(program: Command, run: Run): void {
     .action((app: string, options: { follow?: boolean; tail?: number; timestamps?: boolean }) =>
       run((invocation) => logs(invocation, app, { ...options, follow: options.follow ?? false })),
     );
-  verb(program, 'doctor', 'examine the nodes, and name the command that mends what is wrong')
+  verb(program, 'doctor', 'try out on the nodes what could be in the way, and name the command that mends it')
     .argument('[node]', 'name or address')
-    .action((node: string | undefined) => run((invocation) => doctor(invocation, node)));
+    .option('--quick', 'look only: try no connections, no sessions, no clocks')
+    .action((node: string | undefined, { quick = false }: { quick?: boolean }) =>
+      run((invocation) => doctor(invocation, node, { quick })),
+    );
 }
 
 function addChangingVerbs(program: Command, run: Run): void {

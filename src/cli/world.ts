@@ -208,6 +208,8 @@ export interface World {
   readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
   /** Absent where there are no real hosts: in the simulation. */
   readonly hosts?: Hosts | undefined;
+  /** The script that makes a host a node, as it is shown; absent where there is none. */
+  readonly provisionPath?: string;
   /** Keeps a bug's stack; returns the file it is in. */
   readonly logBug: (error: unknown) => Promise<string>;
   /** The path the parts lead to, relative to `cwd` where it lies below: so it is short when it is shown. */

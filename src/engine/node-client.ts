@@ -12,6 +12,7 @@ import type {
   VolumeRole,
 } from '../model/cluster.ts';
 import type { AppName, ImageRef, NodeName, VolumeId } from '../model/config.ts';
+import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
 
 /** What the engine asks of the world. `src/node` implements it twice: over SSH, and in memory. */
 export interface Cluster {
@@ -63,7 +64,25 @@ export interface NodeClient {
   readonly volumes: VolumeStore;
   readonly network: NetworkControl;
   readonly mutex: NodeMutex;
+  readonly doctor: NodeDoctor;
   close(): Promise<void>;
+}
+
+/** What `doctor` tries out on a node, one thing at a time. Reads only: nothing is left behind. */
+export interface NodeDoctor {
+  /** False where commands go through sudo. */
+  readonly isRoot: boolean;
+  /** Where the other nodes may find this node's sshd, the likeliest first. */
+  readonly sshPlaces: readonly { readonly address: string; readonly port: number }[];
+  /** Opens so many sessions at once; returns how many sshd granted. Wrong while others use the connection. */
+  sessions(asked: number, signal: AbortSignal): Promise<number>;
+  /** The node's clock, milliseconds since 1970. */
+  clock(signal: AbortSignal): Promise<number>;
+  system(signal: AbortSignal): Promise<SystemReading>;
+  /** Runs this `provision.sh` with `--check`. */
+  provision(script: string, signal: AbortSignal): Promise<readonly ProvisionStep[]>;
+  /** Connects from the node to all of them at once, over within seconds; the answers in the targets' order. */
+  connect(targets: readonly ConnectTarget[], signal: AbortSignal): Promise<readonly ConnectAnswer[]>;
 }
 
 /** Docker. Names are deterministic (`drover-<app>`), so no step needs another step's result. */

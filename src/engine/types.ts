@@ -3,6 +3,7 @@ import type { AppName, Config, ConfigProblem, LoadResult, NodeName, VolumeId } f
 import type { ApplyPolicy, EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
+import type { Examined, ExamineOptions } from './examine.ts';
 import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions, ZfsDataset } from './node-client.ts';
 
 /** Everything the engine needs from outside; tests and `demo` give other ones. */
@@ -26,6 +27,8 @@ export interface EngineDeps {
   readonly policy?: ApplyPolicy;
   /** Somebody is there to answer: `watch` asks before a plan that stops most of what runs. Default: nobody. */
   readonly asks?: boolean;
+  /** The text of provision.sh, which knows what a node should have. Absent: `examine` does not ask it. */
+  readonly provisionScript?: () => Promise<string>;
   /** Nothing is changed anywhere: runs and acts are refused, and `watch` only observes and plans. */
   readonly isReadOnly?: boolean;
 }
@@ -52,11 +55,17 @@ export type ObserveResult =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
   | { readonly ok: true; readonly config: Config; readonly state: ClusterState };
 
+export type ExamineResult =
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
+  | ({ readonly ok: true; readonly config: Config } & Examined);
+
 /** The only door for the command line and the TUI. */
 export interface Engine {
   readonly store: Store<ClusterView>;
   onEvent(listener: (event: EngineEvent) => void): () => void;
   observe(signal: AbortSignal): Promise<ObserveResult>;
+  /** Observes, and tries out with real packets and commands what could be in a move's way. Changes nothing. */
+  examine(options: ExamineOptions, signal: AbortSignal): Promise<ExamineResult>;
   plan(signal: AbortSignal): Promise<PlanResult>;
   /**
    * Lock, observe, plan, execute, until the plan is empty. `soft` stops after the atomic steps that are under way

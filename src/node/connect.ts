@@ -6,6 +6,7 @@ import type { Config, NodeName, NodeSettings, Settings } from '../model/config.t
 import { AppError } from '../model/errors.ts';
 import { withCommandLog } from './command-log.ts';
 import { createDockerRuntime } from './docker-runtime.ts';
+import { createNodeDoctor } from './examine-node.ts';
 import { createFigures } from './figures.ts';
 import { createNodeMutex } from './node-mutex.ts';
 import { createObserver } from './observe-node.ts';
@@ -82,6 +83,7 @@ export function createNodeClient(connection: NodeConnection, settings: Settings,
     volumes,
     network: createNetworkControl(connection, [meshAddress]),
     mutex: createNodeMutex(connection),
+    doctor: createNodeDoctor({ connection, pool: settings.pool, root: volumes.root, meshAddress }),
     close: () => connection.close(),
   };
 }

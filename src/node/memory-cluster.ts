@@ -4,6 +4,7 @@ import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { createMemoryContainers, listContainers } from './memory-containers.ts';
 import { createMemoryCopies } from './memory-copies.ts';
+import { createMemoryDoctor } from './memory-doctor.ts';
 import { createMemoryFigures, poolOf } from './memory-figures.ts';
 import { connectTo, createMemoryNetwork, readTable } from './memory-network.ts';
 import { seedMachine } from './memory-seed.ts';
@@ -128,6 +129,7 @@ function createClient(world: MemoryWorld, node: NodeName, locks: Set<() => void>
     volumes: { ...createMemoryVolumes(world, node), ...createMemoryCopies(world, node) },
     network: createMemoryNetwork(world, node),
     mutex: createMutex(world, node, locks),
+    doctor: createMemoryDoctor(world, node),
     close: async () => {},
   };
 }

@@ -16,6 +16,7 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     meshAddress: seed.meshAddress ?? `10.99.0.${11 + index}`,
     poolBytes: seed.poolBytes ?? defaultPoolBytes,
     capabilities: { resume: true, bookmarks: true, compressed: true, largeBlocks: true, ...seed.capabilities },
+    ailments: seed.ailments ?? {},
     listeners: seed.listeners ?? [],
     connected: true,
     txg: 100,

@@ -10,6 +10,7 @@ import type {
   ZfsCapabilities,
 } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
+import type { ProvisionStep, SystemReading } from '../model/examination.ts';
 
 /** Time for the memory cluster; tests give one that only moves when everybody sleeps. */
 export interface MemoryClock {
@@ -78,6 +79,19 @@ export interface MemoryNodeSeed {
   readonly boot?: Partial<BootFacts>;
   readonly poolBytes?: number;
   readonly capabilities?: Partial<ZfsCapabilities>;
+  readonly ailments?: MemoryAilments;
+}
+
+/** What an examination finds out of order; absent: nothing. */
+export interface MemoryAilments {
+  /** How far the node's clock is ahead. */
+  readonly clockOffsetMs?: number;
+  /** How many sessions its sshd grants; default: as many as are asked for. */
+  readonly maximumSessions?: number;
+  readonly provision?: readonly ProvisionStep[];
+  readonly system?: Partial<SystemReading>;
+  /** Drops what comes from other nodes. */
+  readonly drops?: true;
 }
 
 export interface MemorySeed {
@@ -180,6 +194,7 @@ export interface MemoryMachine {
   readonly meshAddress: string;
   readonly poolBytes: number;
   readonly capabilities: ZfsCapabilities;
+  readonly ailments: MemoryAilments;
   readonly listeners: readonly Listener[];
   connected: boolean;
   txg: number;

@@ -3,7 +3,7 @@ import { readTableCommand } from './proxy-scripts.ts';
 import { listCommands, prelude } from './zfs-scripts.ts';
 
 /** Asks Docker's socket for a path and prints the body. HTTP/1.0, so that it comes in one piece and ends. */
-const dockerGet = `
+export const dockerGet = `
 use IO::Socket::UNIX; $/ = undef; alarm 20;
 my $s = IO::Socket::UNIX->new("/run/docker.sock") or die "cannot reach Docker: $!\\n";
 print $s "GET $ARGV[0] HTTP/1.0\\r\\nHost: docker\\r\\n\\r\\n"; $s->flush;
