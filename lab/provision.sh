@@ -607,13 +607,16 @@ map_remove() {
   nft delete table inet drover 2>/dev/null
   iptables -w 10 -S DOCKER-USER 2>/dev/null | sed -n '/comment drover/s/^-A/-D/p' | while read -r rule; do iptables -w 10 $rule; done
 }
-removable() { printf '%s\n' "${paths[@]}" /etc/drover/mesh.nft /etc/drover/peers /etc/sysctl.d/90-drover.conf | grep -vx /etc/drover/root-dataset; }
+removable() { printf '%s\n' "${paths[@]}" /etc/drover/{mesh.nft,peers,boot-peers} /etc/sysctl.d/90-drover.conf | grep -vx /etc/drover/root-dataset; }
 files_gone() { local file; for file in $(removable); do [ ! -e "$file" ] || return 1; done; }
 files_remove() { rm -f $(removable) && systemctl daemon-reload; }
+login_gone() { ! getent passwd drover-peer; }
+login_remove() { userdel drover-peer && rm -rf --one-file-system /var/lib/drover/peer; }
 if [ $remove = yes ]; then
   skip=no
   step 'boot services off' units_gone units_remove
   step 'port map off' map_gone map_remove
+  step "peers' login off" login_gone login_remove
   step 'files removed' files_gone files_remove
   finish
 fi

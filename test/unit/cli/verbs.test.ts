@@ -473,6 +473,7 @@ describe('usage', () => {
       'history',
       'logs',
       'move',
+      'node',
       'plan',
       'restart',
       'rollback',

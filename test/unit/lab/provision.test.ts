@@ -221,6 +221,6 @@ describe.skipIf(hostHasZfs || process.platform !== 'linux')('provision.sh --chec
 
   it('says for --remove only what is taken away', () => {
     const { order } = check({ nft: 'return 0', systemctl: 'return 0' }, ['--remove']);
-    expect(order).toEqual(['boot services off', 'port map off', 'files removed']);
+    expect(order).toEqual(['boot services off', 'port map off', "peers' login off", 'files removed']);
   });
 });
