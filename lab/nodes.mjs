@@ -10,7 +10,7 @@ import { addressOf, nodeDir, reachOf, runDir, SUBNET } from './paths.mjs';
 import { progress } from './progress.mjs';
 
 const TRY_EVERY_MS = 400;
-const LOGIN_LIMIT_MS = 30_000;
+const LOGIN_LIMIT_MS = 60_000;
 /** The gateway of a lab without root asks whomever this machine asks. */
 const GATEWAY_NAMES = `nameserver ${SUBNET}.3\n`;
 
@@ -72,7 +72,7 @@ const sshEntry = ({ index, address, host, port }, { key, knownHosts }) => `Host 
   GlobalKnownHostsFile /dev/null
   StrictHostKeyChecking yes
   HostKeyAlgorithms ssh-ed25519
-  ConnectTimeout 10
+  ConnectTimeout 30
 `;
 
 /** Where ssh takes another way than the other nodes do, the address among them is the mesh's. */
