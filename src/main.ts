@@ -14,6 +14,7 @@ import type {
   FileChoice,
   FoundFiles,
   HostKeyAnswer,
+  Hosts,
   Terminal,
   TuiDemoRequest,
   TuiEnd,
@@ -24,7 +25,7 @@ import type {
 import { printProblems } from './config/problems.ts';
 import type { Engine } from './engine/types.ts';
 import type { Config, LoadResult, NodeName } from './model/config.ts';
-import { AppError, toReport } from './model/errors.ts';
+import { AppError } from './model/errors.ts';
 import type { TuiProcess } from './tui-main.ts';
 
 /** Put in by the bundler, from package.json. */
@@ -164,30 +165,25 @@ function userName(): string {
   }
 }
 
-/** Connecting tells whether the key is known; if it is not, the failure brings the key along. */
 async function askHostKey(files: FileChoice, node: NodeName, signal: AbortSignal): Promise<HostKeyAnswer> {
-  const settings = await settingsOf(files, node);
-  const [{ connect }, { acceptHostKey }] = await Promise.all([
-    import('./node/ssh-connection.ts'),
-    import('./node/trust.ts'),
-  ]);
-  const options = { env, onNote: note };
-  try {
-    await (await connect(node, settings, options, signal)).close();
-    return { known: true };
-  } catch (error) {
-    const { code, details } = toReport(error);
-    if (code !== 'host-key-unknown' || details === undefined) throw error;
-    const fingerprint = String(details.fingerprint);
-    const accept = async (): Promise<string> => {
-      const { file } = await acceptHostKey(node, settings, fingerprint, options, signal);
-      if (file === undefined)
-        throw new AppError('host-key-changed', `cannot trust "${node}": it changed its key meanwhile`);
-      return file;
-    };
-    return { known: false, fingerprint, type: String(details.keyType), accept };
-  }
+  const [settings, { askKey }] = await Promise.all([settingsOf(files, node), import('./node/hosts.ts')]);
+  return askKey(node, settings, { env, onNote: note }, signal);
 }
+
+/** Beside dist/, in a clone and in the installed package. */
+const provisionScript = fileURLToPath(new URL('../lab/provision.sh', import.meta.url));
+
+const hosts: Hosts = {
+  askKey: async (node, settings, signal) =>
+    (await import('./node/hosts.ts')).askKey(node, settings, { env, onNote: note }, signal),
+  open: async (node, nodeSettings, settings, signal) => {
+    const { openHost } = await import('./node/hosts.ts');
+    return openHost(node, nodeSettings, settings, provisionScript, { env, onNote: note }, signal);
+  },
+  readInventory: async (path) => (await import('./config/read-files.ts')).readInventory(path),
+  addNode: async (...args) => (await import('./config/edit-nodes.ts')).addNode(...args),
+  removeNode: async (...args) => (await import('./config/edit-nodes.ts')).removeNode(...args),
+};
 
 /** Ink and React are loaded for the screen alone. */
 async function openTui(request: TuiRequest): Promise<TuiEnd> {
@@ -284,6 +280,7 @@ const world: World = {
   openTui,
   openTuiDemo,
   askHostKey,
+  hosts,
   logBug: (error) => logBug(stateFolder, version, new Date(), error),
   resolvePath,
 };

@@ -15,6 +15,7 @@ import { validate } from './commands/validate.ts';
 import { examples, overviewExamples } from './examples.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
+import { addNodeVerbs } from './node-verbs.ts';
 import { addScreenOptions, type ScreenFlags, screenFlagsOf } from './screen-options.ts';
 import { painter } from './style.ts';
 import type { World } from './world.ts';
@@ -51,6 +52,7 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
   addReadingVerbs(program, run);
   addChangingVerbs(program, run);
   addActs((name, description) => verb(program, name, description), run);
+  addNodeVerbs((name, description) => verb(program, name, description), run);
   hideVerbArgument(program);
   return program;
 }

@@ -1,7 +1,17 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Engine } from '../engine/types.ts';
-import type { AppName, ConfigProblem, LoadResult, NodeName, ProblemFix } from '../model/config.ts';
+import type { NodeFacts } from '../model/cluster.ts';
+import type {
+  AppName,
+  ConfigProblem,
+  LoadResult,
+  NodeName,
+  NodeSettings,
+  ProblemFix,
+  Settings,
+} from '../model/config.ts';
 import type { ApplyPolicy } from '../model/events.ts';
+import type { EmptyDisk } from '../model/host-setup.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { RunJournal } from './run-journal.ts';
 
@@ -62,6 +72,38 @@ export type HostKeyAnswer =
       /** Writes the key where drover looks for it; returns that file. */
       readonly accept: () => Promise<string>;
     };
+
+/** A host that is, or is to become, a node; everything on it runs as root. */
+export interface Host {
+  /** Address the connection goes to, and who is logged in there. */
+  readonly address: string;
+  readonly user: string;
+  readonly hostname: (signal: AbortSignal) => Promise<string>;
+  /** Runs provision.sh, line by line, to its exit status; an abort leaves it to stop where its step ends. */
+  readonly setUp: (
+    args: readonly string[],
+    onLine: (line: string) => void,
+    signal: AbortSignal,
+  ) => Promise<{ readonly code: number; readonly stderr: string }>;
+  readonly emptyDisks: (signal: AbortSignal) => Promise<readonly EmptyDisk[]>;
+  /** Throws where it is no node yet. */
+  readonly observe: (signal: AbortSignal) => Promise<NodeFacts>;
+  readonly close: () => Promise<void>;
+}
+
+/** What `drover node` needs: hosts that no file may know yet, and the files edited. */
+export interface Hosts {
+  readonly askKey: (node: NodeName, settings: NodeSettings, signal: AbortSignal) => Promise<HostKeyAnswer>;
+  readonly open: (node: NodeName, nodeSettings: NodeSettings, settings: Settings, signal: AbortSignal) => Promise<Host>;
+  /** drover.yml alone, for a folder without the two files; without a path the defaults. */
+  readonly readInventory: (path: string | undefined) => Promise<LoadResult>;
+  /** `text` undefined: a new drover.yml. */
+  readonly addNode: (text: string | undefined, key: NodeName, value: NodeEntry) => Promise<EditResult>;
+  readonly removeNode: (text: string, key: NodeName) => Promise<EditResult>;
+}
+
+/** What stands behind a node's key: its settings in drover.yml, or nothing yet in deployment.yml. */
+export type NodeEntry = Readonly<Record<string, string | number>> | 'idle';
 
 /** A cluster in memory with files in memory, for `drover demo`: nothing outside of this process is touched. */
 export interface Simulation {
@@ -143,7 +185,7 @@ export interface World {
   /** Calls back at each Ctrl-C and SIGTERM until the returned function is called. */
   readonly onInterrupt: (listener: () => void) => () => void;
   readonly readText: (path: string) => Promise<string>;
-  /** Atomic: a new file with the old one's mode takes its name. */
+  /** Atomic: a new file with the old one's mode takes its name; also where there is none yet. */
   readonly replaceText: (path: string, text: string) => Promise<void>;
   /** The files of a folder under their usual names. */
   readonly findFiles: (folder: string) => Promise<FoundFiles>;
@@ -164,6 +206,8 @@ export interface World {
   /** The same on a simulated cluster. */
   readonly openTuiDemo?: (request: TuiDemoRequest) => Promise<TuiEnd>;
   readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
+  /** Absent where there are no real hosts: in the simulation. */
+  readonly hosts?: Hosts | undefined;
   /** Keeps a bug's stack; returns the file it is in. */
   readonly logBug: (error: unknown) => Promise<string>;
   /** The path the parts lead to, relative to `cwd` where it lies below: so it is short when it is shown. */

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type {
+  BootRules,
   Container,
   ContainerSpec,
   NetworkTable,
@@ -241,6 +242,9 @@ export interface NetworkControl {
   /** New connections to these ports wait; the element expires by itself after `timeoutMs`. */
   hold(ports: readonly PortKey[], timeoutMs: number, signal: AbortSignal): Promise<void>;
   dropHolds(ports: readonly PortKey[], signal: AbortSignal): Promise<void>;
+  /** What the node goes by when it boots without drover; `observe` reads it back. The node's peers may ask it then. */
+  readBootRules(signal: AbortSignal): Promise<BootRules>;
+  setBootRules(rules: BootRules, signal: AbortSignal): Promise<void>;
   /** True where a TCP connection to the port on this node's own container is accepted (asked on the node itself). */
   accepts(port: number, signal: AbortSignal): Promise<boolean>;
 }

@@ -101,6 +101,10 @@ export interface Settings {
     readonly maxRounds: number;
   };
   readonly transfer: 'auto' | 'direct' | 'relay';
+  readonly boot: {
+    /** What a node does with a volume that a node it cannot reach may have taken over while it was off. */
+    readonly alone: 'wait' | 'start';
+  };
 }
 
 export interface Config {
@@ -164,6 +168,7 @@ export const defaultSettings: Settings = {
   timeouts: { connectMs: 15_000, commandMs: 60_000, stopMs: 10_000, switchMs: 120_000, healthMs: 60_000 },
   switch: { belowBytes: 4 * 1024 * 1024, maxRounds: 5 },
   transfer: 'auto',
+  boot: { alone: 'wait' },
 };
 
 /** The node an application is placed on, if any; validation guarantees there is at most one. */

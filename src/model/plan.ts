@@ -1,4 +1,4 @@
-import type { ContainerSpec, PortKey, Proxy } from './cluster.ts';
+import type { BootRules, ContainerSpec, PortKey, Proxy } from './cluster.ts';
 import type { AppName, ImageRef, NodeName, VolumeId } from './config.ts';
 
 /**
@@ -56,6 +56,8 @@ export interface ActionArgs {
     readonly dropHolds: readonly PortKey[];
     readonly only?: readonly PortKey[];
   };
+  /** Whom the node asks when it boots, with their keys, and what it does without an answer. */
+  'set-boot-rules': { readonly node: NodeName; readonly rules: BootRules };
 }
 
 export type ActionKind = keyof ActionArgs;

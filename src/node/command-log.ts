@@ -196,6 +196,12 @@ function loggedNetwork(network: NetworkControl, say: Say): NetworkControl {
       say(`nft delete element inet drover: hold ${ports(keys)}`);
       return network.dropHolds(keys, signal);
     },
+    setBootRules: (rules, signal) => {
+      say(
+        `write /etc/drover/boot-peers: alone ${rules.alone}, peers ${rules.peers.map((peer) => peer.address).join(' ')}`,
+      );
+      return network.setBootRules(rules, signal);
+    },
   };
 }
 

@@ -202,6 +202,7 @@ function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
     pool: poolOf(world, machine),
     versions: { docker: '27.5.1', dockerApi: '1.47', zfs: '2.2.7', kernel: '6.12.0', arch: 'x86_64' },
     capabilities: machine.capabilities,
+    ...(machine.boot === undefined ? {} : { boot: machine.boot }),
     roundTripMs: world.seed.roundTripMs ?? 0,
   };
 }

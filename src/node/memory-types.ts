@@ -1,5 +1,6 @@
 import type { ContainerEvent } from '../engine/node-client.ts';
 import type {
+  BootFacts,
   Container,
   ImageDefaults,
   Listener,
@@ -73,6 +74,8 @@ export interface MemoryNodeSeed {
   readonly images?: readonly string[];
   readonly listeners?: readonly Listener[];
   readonly network?: Partial<NetworkTable>;
+  /** Set up for starting by itself when it boots: asks its peers, keeps an order. */
+  readonly boot?: Partial<BootFacts>;
   readonly poolBytes?: number;
   readonly capabilities?: Partial<ZfsCapabilities>;
 }
@@ -184,6 +187,7 @@ export interface MemoryMachine {
   readonly containers: Map<string, MemoryContainer>;
   readonly images: Map<string, { readonly id: string; readonly image: MemoryImage }>;
   table: Omit<NetworkTable, 'holds'>;
+  boot: BootFacts | undefined;
   readonly holds: Map<string, { readonly port: PortKey; readonly untilMs: number }>;
   lock: { readonly owner: string; readonly sinceMs: number; readonly lose: () => void } | undefined;
   readonly listenersOfEvents: Set<(event: ContainerEvent) => void>;

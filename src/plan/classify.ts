@@ -74,7 +74,8 @@ function decideContainers(
   own: readonly SeenContainer[],
   tasks: readonly VolumeTask[],
 ): { readonly stops: ContainerStop[]; readonly start?: ContainerStart } {
-  const spec = desiredSpec(app, meshAddress(world, node) ?? node);
+  const ordered = world.reachable.get(node)?.boot !== undefined;
+  const spec = desiredSpec(app, meshAddress(world, node) ?? node, ordered);
   const here = own.find((container) => container.node === node)?.container;
   const away = own.filter((container) => container.node !== node);
   const stops = away.map((other) => ({

@@ -80,7 +80,7 @@ transferContract('in memory', async () => {
 });
 
 networkControlContract('in memory', async () => {
-  const cluster = createMemoryCluster({ nodes: { n1: {} } });
+  const cluster = createMemoryCluster({ nodes: { n1: { boot: {} } } });
   const { network } = await cluster.node('n1', signal);
   return { network, peers: ['10.99.0.12', '10.99.0.13'], close: () => cluster.close() };
 });
