@@ -39,7 +39,7 @@ tidy() {
       virsh pool-destroy "$pool"; virsh pool-undefine "$pool"
     done
     for network in $(virsh net-list --all --name); do virsh net-destroy "$network"; virsh net-undefine "$network"; done
-    left=$(virsh list --all --name; virsh net-list --all --name; virsh pool-list --all --name; virsh dumpxml node1 2>/dev/null)
+    left=$(virsh list --all --name; virsh net-list --all --name; virsh pool-list --all --name)
     if [ -z "${left//[[:space:]]/}" ]; then echo 'left: no domain, no network, no storage pool'
     else echo "left: $left"; [ $status != 0 ] || status=1; fi
   fi

@@ -4,6 +4,8 @@ export interface CreatedMachine {
   readonly provider: string;
   /** As Vagrant last saw it: `running`, `poweroff`, `shutoff`, … */
   readonly state: string;
+  /** Where Vagrant keeps what it knows of this machine: `.vagrant`, or `VAGRANT_DOTFILE_PATH`. */
+  readonly dataPath: string;
 }
 
 /** One `Host` of `vagrant ssh-config`. */
@@ -30,21 +32,32 @@ export interface VagrantMachine {
   readonly hostKeys: readonly string[];
 }
 
+/** Every folder the index names, as it is written there. */
+export function foldersOf(index: string): readonly string[] {
+  const folders = entriesOf(index).map(({ vagrantfile_path: folder }) => folder);
+  return [...new Set(folders)].filter((folder) => typeof folder === 'string');
+}
+
 /**
- * The machines of one folder's Vagrantfile, by name; none where the text is no index. Vagrant lists here what it has
+ * The machines of one folder's Vagrantfile, by name, under all its spellings; none where the text is no index. Vagrant lists here what it has
  * itself created for this user, so a `.vagrant` folder that came along with someone's files is not believed.
  */
-export function machinesOf(index: string, folder: string): readonly CreatedMachine[] {
-  return Object.values(recordOf(recordOf(parseJson(index)).machines))
-    .map(recordOf)
-    .filter((entry) => entry.vagrantfile_path === folder)
-    .flatMap(({ name, provider, state }) =>
-      typeof name === 'string' && typeof provider === 'string' && typeof state === 'string'
-        ? [{ name, provider, state }]
+export function machinesOf(index: string, spellings: readonly string[]): readonly CreatedMachine[] {
+  return entriesOf(index)
+    .filter(({ vagrantfile_path: folder }) => typeof folder === 'string' && spellings.includes(folder))
+    .flatMap(({ name, provider, state, local_data_path: dataPath }) =>
+      typeof name === 'string' &&
+      typeof provider === 'string' &&
+      typeof state === 'string' &&
+      typeof dataPath === 'string'
+        ? [{ name, provider, state, dataPath }]
         : [],
     )
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
+
+const entriesOf = (index: string): readonly Readonly<Record<string, unknown>>[] =>
+  Object.values(recordOf(recordOf(parseJson(index)).machines)).map(recordOf);
 
 function parseJson(text: string): unknown {
   try {

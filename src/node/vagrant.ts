@@ -9,6 +9,7 @@ import {
   type CreatedMachine,
   describeMachines,
   factsScript,
+  foldersOf,
   isOurAddress,
   machinesOf,
   parseFacts,
@@ -38,10 +39,17 @@ export interface VagrantContext {
 export async function findVagrant(start: string, env: Environment): Promise<VagrantEnvironment | undefined> {
   const at = await realpath(start).catch(() => undefined);
   for (let folder = at; folder !== undefined; folder = folder === dirname(folder) ? undefined : dirname(folder)) {
-    if (await isFile(join(folder, 'Vagrantfile')))
-      return { folder, machines: machinesOf(await readIndex(env), folder) };
+    if (await isFile(join(folder, 'Vagrantfile'))) return { folder, machines: await machinesIn(folder, env) };
   }
   return undefined;
+}
+
+/** By the folder itself, not by its name: a package is often reached through a link. */
+async function machinesIn(folder: string, env: Environment): Promise<readonly CreatedMachine[]> {
+  const index = await readIndex(env);
+  const same = async (path: string): Promise<string[]> =>
+    (await realpath(path).catch(() => undefined)) === folder ? [path] : [];
+  return machinesOf(index, (await Promise.all(foldersOf(index).map(same))).flat());
 }
 
 const isFile = (path: string): Promise<boolean> =>
@@ -74,7 +82,7 @@ export async function vagrantInventory(environment: VagrantEnvironment, context:
   const file = join(where, 'machines.json');
   const before = await readKept(file);
   const stamps = new Map(
-    await Promise.all(machines.map(async (machine) => [machine.name, await stampOf(folder, machine)] as const)),
+    await Promise.all(machines.map(async (machine) => [machine.name, await stampOf(machine)] as const)),
   );
   const fresh = before.filter(({ stamp, machine }) => stamps.get(machine.name) === stamp);
   const isKnown = ({ name }: CreatedMachine): boolean => fresh.some(({ machine }) => machine.name === name);
@@ -97,8 +105,8 @@ export async function vagrantInventory(environment: VagrantEnvironment, context:
 }
 
 /** The id file is written when the machine is made, and never again. */
-async function stampOf(folder: string, { name, provider }: CreatedMachine): Promise<string> {
-  const path = join(folder, '.vagrant', 'machines', name, provider, 'id');
+async function stampOf({ name, provider, dataPath }: CreatedMachine): Promise<string> {
+  const path = join(dataPath, 'machines', name, provider, 'id');
   const [id, { mtimeMs }] = await Promise.all([
     readFile(path, 'utf8').catch(() => ''),
     stat(path).catch(() => ({ mtimeMs: 0 })),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   describeMachines,
+  foldersOf,
   isOurAddress,
   machinesOf,
   parseFacts,
@@ -58,16 +59,17 @@ const ed25519 = 'AAAAC3NzaC1lZDI1NTE5AAAAIO4Nm9Q3Jk8mFJm1dLq0nZ0yJq7uLxQG7o4n3vY
 
 describe("what Vagrant's index tells", () => {
   it('is the machines of that folder alone, by name', () => {
-    expect(machinesOf(index, '/p')).toEqual([
-      { name: 'node1', provider: 'libvirt', state: 'running' },
-      { name: 'node2', provider: 'libvirt', state: 'shutoff' },
+    expect(machinesOf(index, ['/p'])).toEqual([
+      { name: 'node1', provider: 'libvirt', state: 'running', dataPath: '/p/.vagrant' },
+      { name: 'node2', provider: 'libvirt', state: 'shutoff', dataPath: '/p/.vagrant' },
     ]);
-    expect(machinesOf(index, '/p/tutorials')).toEqual([]);
+    expect(machinesOf(index, ['/p/tutorials'])).toEqual([]);
+    expect(foldersOf(index)).toEqual(['/p', '/q']);
   });
 
   it.each(['', '{', '[]', 'null', '{"machines":{"a":null,"b":{"vagrantfile_path":"/p","name":7}}}'])(
     'is nothing where it is no index: %s',
-    (text) => expect(machinesOf(text, '/p')).toEqual([]),
+    (text) => expect(machinesOf(text, ['/p'])).toEqual([]),
   );
 });
 

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -36,7 +36,7 @@ const asked = async (): Promise<string[]> =>
 async function machines(...all: readonly Machine[]): Promise<void> {
   const entries = all.map(({ name, state = 'running' }) => [
     name,
-    { name, provider: 'libvirt', state, vagrantfile_path: at('project') },
+    { name, provider: 'libvirt', state, local_data_path: at('project/.vagrant'), vagrantfile_path: at('link') },
   ]);
   await writeFile(at('home/data/machine-index/index'), JSON.stringify({ machines: Object.fromEntries(entries) }));
   for (const { name, id = `id-${name}`, address = '172.16.255.250', key = 'AAAA' } of all) {
@@ -55,6 +55,8 @@ beforeEach(async () => {
   await writeFile(at('bin/vagrant'), program);
   await chmod(at('bin/vagrant'), 0o755);
   await writeFile(at('project/Vagrantfile'), '');
+  // As after `VAGRANT_CWD=… vagrant up` with a package that is linked.
+  await symlink(at('project'), at('link'));
   notes = [];
 });
 afterEach(() => rm(top, { recursive: true, force: true }));
