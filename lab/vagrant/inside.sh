@@ -100,9 +100,9 @@ cd "$package"
 expect 'vagrant up' drover status -C "$part" --vagrant
 
 say 'vagrant up, with the Vagrantfile of the package'
-run vagrant box add --name drover-test "$work/drover-test.box"
+run vagrant box add --no-tty --name drover-test "$work/drover-test.box"
 rm -f "$work/drover-test.box"
-run vagrant up
+run vagrant up --no-tty
 run vagrant status
 
 say 'what came up'

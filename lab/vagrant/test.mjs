@@ -105,8 +105,8 @@ function inside(work) {
   ];
   const child = spawn('unshare', [...words, 'bash', join(LAB_DIR, 'vagrant', 'inside.sh'), work], { stdio: 'inherit' });
   // Ctrl-C reaches the child as well, which tidies up; this process waits for it.
-  const pass = (signal) => child.kill(signal);
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, pass);
+  // unshare takes no other signal, and everything inside ends with it; this process then removes the folder.
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill('SIGKILL'));
   process.on('SIGINT', () => {});
   return new Promise((resolve, reject) => {
     child.once('error', reject);
