@@ -24,13 +24,11 @@ export async function recordNode(
   const edits: (FileEdit | undefined)[] = [];
   if (!target.isKnown) {
     const entry = await entryOf(invocation, files.config, target, host, signal);
-    if (Object.keys(entry).length > 0) {
-      edits.push(
-        await editFile(invocation, files.inventory, `add "${target.node}"`, (text) =>
-          hosts.addNode(text, target.node, entry),
-        ),
-      );
-    }
+    edits.push(
+      await editFile(invocation, files.inventory, `add "${target.node}"`, (text) =>
+        hosts.addNode(text, target.node, entry),
+      ),
+    );
   }
   const { deployment } = files;
   if (deployment !== undefined && !Object.hasOwn(files.config.deployment, target.node)) {

@@ -218,6 +218,14 @@ describe('drover node', () => {
       expect(ran.out).toContain('write application.yml, and deployment.yml');
     });
 
+    it('writes down a name of ~/.ssh/config without more than its name', async () => {
+      const { drover, read } = await world();
+      expect((await drover('node', 'add', 'web9', '--yes')).code).toBe(0);
+      expect(await read('drover.yml')).toContain('\n  web9: {}\n');
+      const listed = await drover('node', 'list', '--json');
+      expect(JSON.parse(listed.out).nodes.map((each: { node: string }) => each.node)).toContain('web9');
+    });
+
     it('leaves the files with --no-files', async () => {
       const { drover, read } = await world();
       expect((await drover('node', 'add', fresh, '--yes', '--no-files')).code).toBe(0);
