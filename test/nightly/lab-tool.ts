@@ -113,7 +113,10 @@ export async function tracesOf(mark: string, folders: readonly string[]): Promis
       .split('\n')
       .filter(Boolean)
       .map((line) => `${kind} ${line}`);
-  const processes = (await lines('process', 'ps', '-eo', 'user:32=,args=')).filter((line) => line.includes(mark));
+  // A zombie is waited for by somebody else, and holds nothing.
+  const processes = (await lines('process', 'ps', '-eo', 'user:32=,args=')).filter(
+    (line) => line.includes(mark) && !line.endsWith('<defunct>'),
+  );
   const links = (await lines('link', 'ip', '-o', 'link')).map((line) => line.replace(/^(link )\d+: (\S+).*/, '$1$2'));
   return [
     ...processes,
