@@ -80,6 +80,7 @@ export function typeOnConsole(
   const terminal = spawnPty(file, args, { cwd: project, env, cols: 100, rows: 30 });
   let shown = '';
   let typed = false;
+  let left = false;
   return new Promise((resolve, reject) => {
     const limit = setTimeout(() => {
       terminal.kill();
@@ -91,7 +92,10 @@ export function typeOnConsole(
         typed = true;
         terminal.write(`${command}\r`);
       }
-      if (typed && until.test(shown)) terminal.write('\u001d');
+      if (typed && !left && until.test(shown)) {
+        left = true;
+        terminal.write('\u001d');
+      }
     });
     terminal.onExit(({ exitCode }) => {
       clearTimeout(limit);
@@ -100,9 +104,9 @@ export function typeOnConsole(
   });
 }
 
-/** Share of pings that get no answer, in percent. */
-export async function pingLoss(words: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
-  const { out } = await run(words, env);
+/** Share of the pings from one node to an address that get no answer, in percent. */
+export async function pingLoss(lab: LabTool, from: string, to: string, count: number): Promise<number> {
+  const { out } = await lab.try('ssh', from, `ping -q -c ${count} -i 0.05 -W 2 ${to}`);
   return Number(/([\d.]+)% packet loss/.exec(out)?.[1] ?? 100);
 }
 
@@ -113,7 +117,10 @@ export async function tracesOf(mark: string, folders: readonly string[]): Promis
       .split('\n')
       .filter(Boolean)
       .map((line) => `${kind} ${line}`);
-  const processes = (await lines('process', 'ps', '-eo', 'user:32=,args=')).filter((line) => line.includes(mark));
+  // A zombie is waited for by somebody else, and holds nothing.
+  const processes = (await lines('process', 'ps', '-eo', 'user:32=,args=')).filter(
+    (line) => line.includes(mark) && !line.endsWith('<defunct>'),
+  );
   const links = (await lines('link', 'ip', '-o', 'link')).map((line) => line.replace(/^(link )\d+: (\S+).*/, '$1$2'));
   return [
     ...processes,
