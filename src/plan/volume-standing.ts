@@ -169,7 +169,8 @@ export function evidence(world: World, copies: readonly Copy[]): string {
   return [...copies]
     .sort((a, b) => compareText(a.node, b.node))
     .map(({ node, volume }) => {
-      const owner = volume.role === 'owner' || volume.role === 'frozen' ? '' : ` of ${ownerText(world, volume.owner)}`;
+      const isOwn = ['owner', 'frozen', 'diverged'].includes(volume.role);
+      const owner = isOwn ? '' : ` of ${ownerText(world, volume.owner)}`;
       const newest = volume.snapshots.at(-1);
       const snapshot = newest === undefined ? 'no snapshot' : `newest snapshot @${newest.name} (guid ${newest.guid})`;
       return `${quote(node)} has role ${volume.role}${owner}, epoch ${volume.epoch}, ${snapshot}`;
