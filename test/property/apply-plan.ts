@@ -39,6 +39,10 @@ export function applyAction(state: ClusterState, action: Action): ClusterState {
       return startContainer(state, action.node, action.spec);
     case 'check-container':
       return state;
+    case 'set-boot-rules':
+      return change(state, action.node, ({ boot }) =>
+        boot === undefined ? {} : { boot: { ...boot, ...action.rules } },
+      );
     default:
       return applyToVolume(state, action);
   }
