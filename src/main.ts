@@ -32,6 +32,7 @@ declare const DROVER_VERSION: string | undefined;
 const { env } = process;
 const cwd = process.cwd();
 const version = typeof DROVER_VERSION === 'string' ? DROVER_VERSION : 'unbuilt';
+const packageFolder = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const stateFolder = join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'drover');
 
 // Modules that only some verbs need are imported where they are needed: `drover --help` must not wait for ssh2.
@@ -214,7 +215,7 @@ function screenProcess(): TuiProcess {
     stdin,
     stdout,
     stateFolder,
-    packageFolder: fileURLToPath(new URL('..', import.meta.url)),
+    packageFolder,
     onSignal: (listener) => {
       screens.add(listener);
       return () => screens.delete(listener);
@@ -274,6 +275,17 @@ const world: World = {
   openSimulation: async (fast) => (await import('./demo.ts')).createSimulation(world, fast),
   openTui,
   openTuiDemo,
+  tutorials: async () => {
+    const { createTutorialWorld } = await import('./tutorial-main.ts');
+    return createTutorialWorld({
+      packageFolder,
+      stateFolder,
+      cwd,
+      env,
+      start: process.argv.slice(0, 2),
+      shorten: resolvePath,
+    });
+  },
   askHostKey,
   logBug: (error) => logBug(stateFolder, version, new Date(), error),
   resolvePath,

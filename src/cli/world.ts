@@ -2,8 +2,10 @@ import type { Readable, Writable } from 'node:stream';
 import type { Engine } from '../engine/types.ts';
 import type { AppName, ConfigProblem, LoadResult, NodeName, ProblemFix } from '../model/config.ts';
 import type { ApplyPolicy } from '../model/events.ts';
+import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { RunJournal } from './run-journal.ts';
+import type { TutorialWorld } from './tutorial-world.ts';
 
 /** The files of one deployment, as they are read and shown. */
 export interface FileChoice {
@@ -93,6 +95,8 @@ export interface TuiRequest {
   readonly stages?: string;
   /** Said when the screen opens. */
   readonly notice?: string;
+  /** A tutorial that stands beside the panes, and looks at what this engine sees. */
+  readonly guide?: (engine: Engine) => GuideFeed;
   readonly options: TuiOptions & { readonly noColour?: true };
 }
 
@@ -148,6 +152,8 @@ export interface World {
   readonly openTui?: (request: TuiRequest) => Promise<TuiEnd>;
   /** The same on a simulated cluster. */
   readonly openTuiDemo?: (request: TuiDemoRequest) => Promise<TuiEnd>;
+  /** Pages to be led through; absent where there are none (tests). */
+  readonly tutorials?: () => Promise<TutorialWorld>;
   readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
   /** Keeps a bug's stack; returns the file it is in. */
   readonly logBug: (error: unknown) => Promise<string>;
