@@ -9,9 +9,11 @@ import { withLock } from './lock.mjs';
 import { baseDir, baseHash, cacheRoot, DISK_SIZE, LAB_DIR, SUBNET, SUITE } from './paths.mjs';
 import { progress } from './progress.mjs';
 import { osRelease } from './support.mjs';
+import { asRoot } from './tools.mjs';
 
 const BUILD_MS = 340_000;
 const TMP_PREFIX = 'tmp-';
+const TREE = 'tree.tar';
 
 /** Paths of a finished base; undefined when it has yet to be built. A lab keeps to the one it was made from. */
 export function cachedBase(hash = baseHash()) {
@@ -28,7 +30,7 @@ export function cachedBase(hash = baseHash()) {
 }
 
 /** Where Debian's packages come from: this machine's own sources on Debian, else mmdebstrap's default. */
-async function mirrorLine() {
+export async function mirrorLine() {
   const { ID, VERSION_CODENAME } = osRelease();
   if (ID !== 'debian' || !VERSION_CODENAME) return [];
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
@@ -44,7 +46,7 @@ async function mirrorLine() {
 }
 
 /** How this machine's apt reaches its mirror (proxy, clock checks): the build needs the same. */
-async function hostAptOptions() {
+export async function hostAptOptions() {
   const dump = await $({ quiet: true, nothrow: true })`apt-config dump`;
   return dump.stdout
     .split('\n')
@@ -65,22 +67,34 @@ function describe(line) {
   return /^I: /.test(line) ? line.slice(3) : undefined;
 }
 
+/** In its user namespace the hook is somebody whom a home folder need not let in: then its text goes along. */
+async function customizeHook(isRoot) {
+  const script = join(LAB_DIR, 'base', 'customize.sh');
+  return isRoot ? script : readFile(script, 'utf8');
+}
+
 async function buildTree(tmp, stage) {
   const env = {
     ...process.env,
     LAB_PUBKEY: (await readFile(join(tmp, 'id_ed25519.pub'), 'utf8')).trim(),
     LAB_SUBNET: SUBNET,
   };
+  const isRoot = process.getuid() === 0;
   const lean = ['man', 'locale', 'doc'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
-  // A mount namespace of its own: whatever ends the build, no mount is left in the tree.
+  // A mount namespace of its own: whatever ends the build, no mount is left in the tree. Without root mmdebstrap makes
+  // one itself, with a user namespace, whose owners only a tar file carries out of it.
+  const program = isRoot
+    ? ['unshare', '--mount', '--propagation', 'private', 'mmdebstrap', '--mode=root']
+    : ['mmdebstrap', '--mode=unshare'];
+  const target = isRoot ? ['--format=directory', SUITE, join(tmp, 'root')] : ['--format=tar', SUITE, join(tmp, TREE)];
   const work = $({
     env,
     quiet: true,
     detached: true,
-  })`unshare --mount --propagation private mmdebstrap --mode=root --variant=minbase \
+  })`${program} --variant=minbase \
     --components=main,contrib --include=${(await packageList()).join(',')} ${await hostAptOptions()} \
     --aptopt=${'Acquire::Languages "none"'} --aptopt=${'APT::Install-Recommends "false"'} ${lean} \
-    --customize-hook=${join(LAB_DIR, 'base', 'customize.sh')} --format=directory --verbose ${SUITE} ${join(tmp, 'root')} ${await mirrorLine()}`;
+    --customize-hook=${await customizeHook(isRoot)} --verbose ${target} ${await mirrorLine()}`;
   const forget = onInterrupt(() => work.kill('SIGTERM').catch(() => {}));
   for (const stream of [work.stdout, work.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
@@ -100,29 +114,33 @@ async function buildTree(tmp, stage) {
   }
 }
 
+/** Kernel, initrd and disk from the tree, which goes away. In one shell, since without root it runs as another. */
 async function makeDisk(tmp) {
-  const root = join(tmp, 'root');
-  const boot = await readdir(join(root, 'boot'));
-  const newest = (prefix) =>
-    join(
-      root,
-      'boot',
-      boot
-        .filter((name) => name.startsWith(prefix))
-        .sort()
-        .at(-1),
-    );
-  await $({ quiet: true })`cp ${newest('vmlinuz-')} ${join(tmp, 'vmlinuz')}`;
-  await $({ quiet: true })`cp ${newest('initrd.img-')} ${join(tmp, 'initrd.img')}`;
-  await $({ quiet: true })`mke2fs -q -t ext4 -m 0 -L node -d ${root} ${join(tmp, 'base.raw')} ${DISK_SIZE}`;
-  await $({ quiet: true })`rm -rf --one-file-system ${root}`;
+  const isRoot = process.getuid() === 0;
+  // Device nodes cannot be made without root, and a node finds its own.
+  const unpack = isRoot
+    ? ''
+    : `mkdir root && tar --extract --file=${TREE} --directory=root --numeric-owner --preserve-permissions --exclude='./dev/*' && rm ${TREE}`;
+  const script = `set -e
+cd "$1"
+${unpack}
+cp "$(ls -v root/boot/vmlinuz-* | tail -n 1)" vmlinuz
+cp "$(ls -v root/boot/initrd.img-* | tail -n 1)" initrd.img
+chmod a+r vmlinuz initrd.img
+mke2fs -q -t ext4 -m 0 -L node -d root base.raw "$2"
+rm -rf --one-file-system root`;
+  await $({ quiet: true })`${asRoot()} sh -c ${script} sh ${tmp} ${DISK_SIZE}`;
+}
+
+/** Removes a tree whose owners may be ids of a user namespace. */
+async function removeTree(path) {
+  await $({ quiet: true, nothrow: true })`${asRoot()} rm -rf --one-file-system ${path}`;
 }
 
 async function sweep() {
   await mkdir(cacheRoot(), { recursive: true });
   for (const name of await readdir(cacheRoot())) {
-    if (name.startsWith(TMP_PREFIX))
-      await $({ quiet: true, nothrow: true })`rm -rf --one-file-system ${join(cacheRoot(), name)}`;
+    if (name.startsWith(TMP_PREFIX)) await removeTree(join(cacheRoot(), name));
   }
 }
 
@@ -149,7 +167,7 @@ export async function ensureBase() {
       await sweep();
       const tmp = join(cacheRoot(), `${TMP_PREFIX}${process.pid}`);
       await mkdir(tmp, { mode: 0o755 });
-      const forget = onInterrupt(() => rm(tmp, { recursive: true, force: true }));
+      const forget = onInterrupt(() => removeTree(tmp));
       const stage = progress.stage('building the node image (Debian, OpenZFS, Docker)', { expectedMs: BUILD_MS });
       try {
         await $({ quiet: true })`ssh-keygen -q -t ed25519 -N ${''} -C drover-lab -f ${join(tmp, 'id_ed25519')}`;
@@ -162,7 +180,7 @@ export async function ensureBase() {
         stage.done();
       } catch (error) {
         stage.fail();
-        await rm(tmp, { recursive: true, force: true });
+        await removeTree(tmp);
         throw error;
       } finally {
         forget();

@@ -1,4 +1,7 @@
-/** Container images for the nodes: made by lab/images/build.mjs, imported before the state is saved. */
+/**
+ * Container images for the nodes, made by lab/images/build.mjs. Those of no set are imported before the state is saved;
+ * those of a set, which only one tutorial needs, on demand.
+ */
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,10 +11,14 @@ import { LabError } from './errors.mjs';
 import { onNode } from './nodes.mjs';
 import { cacheRoot, hashOf, LAB_DIR } from './paths.mjs';
 import { progress } from './progress.mjs';
+import { asRoot } from './tools.mjs';
 
 const FOLDER = join(LAB_DIR, 'images');
 const BUILDER = join(FOLDER, 'build.mjs');
 const BUILD_MS = 60_000;
+const BUILD_SET_MS = 120_000;
+/** On an image of a set: which build of it this is. */
+const HASH_LABEL = 'drover.lab.image';
 
 export const haveRecipes = () => existsSync(BUILDER);
 const indexFile = () => join(cacheRoot(), 'images', `index-${hashOf({ paths: [FOLDER] })}.json`);
@@ -39,32 +46,57 @@ function parseLine(line) {
   }
 }
 
-/** Builds every image (the builder keeps what it built before) and returns what to import. */
+/** Builds every image of no set (the builder keeps what it built before) and returns what to import. */
 export async function buildImages() {
   if (!haveRecipes()) return [];
   const before = await known();
   if (before) return before;
+  const images = await build([], {
+    what: 'building the container images',
+    expectedMs: BUILD_MS,
+    remedy: '`up --no-images` starts the lab without them',
+  });
+  await writeFile(indexFile(), JSON.stringify(images));
+  return images;
+}
+
+/** The same for one set. */
+export const buildSet = (set) =>
+  build(['--set', set], {
+    what: `building the images of "${set}"`,
+    expectedMs: BUILD_SET_MS,
+    remedy: 'run it again; what was built is kept',
+  });
+
+async function build(options, { what, expectedMs, remedy }) {
   const out = join(cacheRoot(), 'images');
   await mkdir(out, { recursive: true });
-  const stage = progress.stage('building the container images', { expectedMs: BUILD_MS });
+  const stage = progress.stage(what, { expectedMs });
   const work = $({
     quiet: true,
     nothrow: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-  })`${process.execPath} ${BUILDER} --out ${out}`;
+  })`${asRoot()} ${process.execPath} ${BUILDER} --out ${out} ${options}`;
   createInterface({ input: work.stderr }).on('line', (line) => stage.update(line));
   const done = await work;
   if (done.exitCode !== 0) {
     stage.fail();
     const why = done.stderr.trim().split('\n').at(-1);
-    throw new LabError(
-      `The container images could not be built (${why}); \`up --no-images\` starts the lab without them.`,
-    );
+    throw new LabError(`The container images could not be built (${why}); ${remedy}.`);
   }
   const images = done.stdout.split('\n').filter(Boolean).map(parseLine);
-  await writeFile(indexFile(), JSON.stringify(images));
   stage.done(images.map((image) => image.ref).join(', '));
   return images;
+}
+
+/** Every recipe: `{name, ref, standsFor: [REPOSITORY], set}`; `set` is undefined where it is always there. */
+export async function listRecipes() {
+  if (!haveRecipes()) return [];
+  const list = await $({ quiet: true })`${process.execPath} ${BUILDER} --list`;
+  return list.stdout.split('\n').flatMap((line) => {
+    const [name, ref, official = '', set] = line.split('\t');
+    return name === '' ? [] : [{ name, ref, standsFor: official.split(',').filter(Boolean), set: set || undefined }];
+  });
 }
 
 const quote = (word) => `'${word.replaceAll("'", `'\\''`)}'`;
@@ -75,4 +107,19 @@ export async function importImages(lab, index, images, onImage = () => {}) {
     const changes = (image.changes ?? []).map((change) => `--change ${quote(change)}`).join(' ');
     await onNode(lab, index, `docker import ${changes} - ${quote(image.ref)}`, { input: createReadStream(image.tar) });
   }
+}
+
+/** Imports the images that a node does not have, or has from an older recipe; returns the refs of those imported. */
+export async function importMissing(lab, index, images, onImage) {
+  const labelled = images.map((image) => ({
+    ...image,
+    changes: [...(image.changes ?? []), `LABEL ${HASH_LABEL}=${image.hash}`],
+  }));
+  const format = `{{index .RepoTags 0}} {{index .Config.Labels "${HASH_LABEL}"}}`;
+  const refs = labelled.map(({ ref }) => quote(ref)).join(' ');
+  const found = await onNode(lab, index, `docker image inspect -f ${quote(format)} ${refs}`, { nothrow: true });
+  const there = found.stdout.split('\n');
+  const missing = labelled.filter(({ ref, hash }) => !there.includes(`${ref} ${hash}`));
+  await importImages(lab, index, missing, onImage);
+  return missing.map(({ ref }) => ref);
 }

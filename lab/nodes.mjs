@@ -1,15 +1,18 @@
 /** Speaking to the nodes over ssh, with the lab's own key and strict host keys. */
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
 import { netPrefix } from './network.mjs';
-import { addressOf, nodeDir, runDir } from './paths.mjs';
+import { addressOf, nodeDir, reachOf, runDir, SUBNET } from './paths.mjs';
 import { progress } from './progress.mjs';
 
 const TRY_EVERY_MS = 400;
-const LOGIN_LIMIT_MS = 30_000;
+const LOGIN_LIMIT_MS = 60_000;
+/** The gateway of a lab without root asks whomever this machine asks. */
+const GATEWAY_NAMES = `nameserver ${SUBNET}.3\n`;
 
 export const indexesOf = (lab) => Array.from({ length: lab.nodes }, (_, at) => at + 1);
 export const sshConfig = (lab) => join(runDir(lab.name), 'ssh_config');
@@ -31,23 +34,37 @@ export async function writeAccess(lab, base) {
   const knownHosts = join(dir, 'known_hosts');
   await writeFile(key, await readFile(base.key), { mode: 0o600 });
   await writeFile(`${key}.pub`, await readFile(`${base.key}.pub`));
+  // Nodes that have yet to be made have no key.
+  const there = indexesOf(lab).filter((index) => existsSync(hostKeyFile(lab, index)));
   const hosts = await Promise.all(
-    indexesOf(lab).map(async (index) => ({
+    there.map(async (index) => ({
       index,
       address: addressOf(index),
-      hostKey: (await readFile(join(nodeDir(lab.name, index), 'hostkey.pub'), 'utf8')).split(' ').slice(0, 2).join(' '),
+      ...reachOf(lab, index),
+      hostKey: (await readFile(hostKeyFile(lab, index), 'utf8')).split(' ').slice(0, 2).join(' '),
     })),
   );
   await writeFile(
     knownHosts,
-    hosts.map(({ index, address, hostKey }) => `node${index},${address} ${hostKey}\n`).join(''),
-  );
-  await writeFile(
-    sshConfig(lab),
     hosts
-      .map(
-        ({ index, address }) => `Host node${index} ${address}
-  HostName ${address}
+      .map(({ index, address, host, port, hostKey }) => {
+        const names = [`node${index}`, address, ...(port === 22 ? [] : [`[${host}]:${port}`])];
+        return `${names.join(',')} ${hostKey}\n`;
+      })
+      .join(''),
+  );
+  await writeFile(sshConfig(lab), hosts.map((host) => sshEntry(host, { key, knownHosts })).join('\n'));
+  await writeFile(
+    join(dir, 'drover.yml'),
+    `version: 1\nnodes:\n${hosts.map((host) => droverEntry(host, { key, knownHosts })).join('')}`,
+  );
+}
+
+const hostKeyFile = (lab, index) => join(nodeDir(lab.name, index), 'hostkey.pub');
+
+const sshEntry = ({ index, address, host, port }, { key, knownHosts }) => `Host node${index} ${address}
+  HostName ${host}
+  Port ${port}
   User root
   IdentityFile "${key}"
   IdentitiesOnly yes
@@ -55,20 +72,13 @@ export async function writeAccess(lab, base) {
   GlobalKnownHostsFile /dev/null
   StrictHostKeyChecking yes
   HostKeyAlgorithms ssh-ed25519
-  ConnectTimeout 10
-`,
-      )
-      .join('\n'),
-  );
-  await writeFile(
-    join(dir, 'drover.yml'),
-    `version: 1\nnodes:\n${hosts
-      .map(
-        ({ index, address }) =>
-          `  ${address}: {name: node${index}, host: ${address}, user: root, port: 22, identityFile: ${JSON.stringify(key)}, knownHostsFile: ${JSON.stringify(knownHosts)}}\n`,
-      )
-      .join('')}`,
-  );
+  ConnectTimeout 30
+`;
+
+/** Where ssh takes another way than the other nodes do, the address among them is the mesh's. */
+function droverEntry({ index, address, host, port }, { key, knownHosts }) {
+  const mesh = host === address ? '' : `, mesh: ${address}`;
+  return `  ${address}: {name: node${index}, host: ${host}, user: root, port: ${port}${mesh}, identityFile: ${JSON.stringify(key)}, knownHostsFile: ${JSON.stringify(knownHosts)}}\n`;
 }
 
 /** Runs a command on a node; a failure becomes one sentence. `input` may be a string, buffer or stream. */
@@ -105,7 +115,7 @@ export async function awaitNode(lab, index, limitMs) {
  * giving up in the middle of one only makes it busier.
  */
 async function greet(lab, index) {
-  const servers = lab.wayOut ? await nameServers() : '';
+  const servers = lab.wayOut ? (await nameServers()) || (lab.rootless ? GATEWAY_NAMES : '') : '';
   const resolver = servers ? '; cat >/etc/resolv.conf' : '';
   const done = await onNode(lab, index, `date -s @${(Date.now() / 1000).toFixed(3)} >/dev/null${resolver}`, {
     nothrow: true,

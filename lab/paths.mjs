@@ -33,6 +33,21 @@ export const nodeDir = (name, index) => join(runDir(name), `node${index}`);
 
 /** node1 -> 172.16.255.250, as in the tutorials. */
 export const addressOf = (index) => `${SUBNET}.${249 + index}`;
+/** Where a lab without root has its nodes' ssh: a port that needs no privilege. */
+export const SSH_PORT = 2222;
+/** Where this machine reaches a node's ssh; without root through a loopback address of the node's own. */
+export const reachOf = (lab, index) =>
+  lab.rootless ? { host: `${lab.loopback}.${249 + index}`, port: SSH_PORT } : { host: addressOf(index), port: 22 };
+/** Where a program on this machine finds the node with this address of the lab DROVER_LAB names; else the address. */
+export function reachAt(address, env = process.env) {
+  const index = Number(address.split('.')[3]) - 249;
+  try {
+    const lab = JSON.parse(readFileSync(join(stateRoot(env), env.DROVER_LAB || 'default', 'lab.json'), 'utf8'));
+    return address === addressOf(index) && index <= lab.nodes ? reachOf(lab, index).host : address;
+  } catch {
+    return address; // no lab here
+  }
+}
 export const macOf = (index) => `52:54:00:d0:00:0${index}`;
 export const tapOf = (index) => `drv-node${index}`;
 

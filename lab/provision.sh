@@ -1,19 +1,27 @@
 #!/bin/bash
 # Turns a Debian 12/13 or Ubuntu 22.04/24.04 host into a drover node. Run as root; may be run again.
 #
-#   provision.sh [--check] [--pool DEVICE | --pool FILE:SIZE] [--pool-name drover] [--root drover/volumes]
+#   provision.sh [--check] [--pool DEVICE | --pool FILE:SIZE] [--pool-name drover] [--root drover/volumes] [--lines]
+#   provision.sh --remove [--check] [--lines]
 #
-# --check changes nothing and says what would be done (exit status 1 when something would).
+# --check changes nothing and says what would be done: exit status 0 nothing, 2 something, 1 something that cannot.
 # Without --pool an existing pool of that name is used.
+# --remove takes drover's services, files and port map away; packages, pool, datasets and the node's id stay.
 # Prints one line a step:  STATE  STEP  DETAIL   where STATE is done | would do | did | cannot
+# --lines separates them by tabs, and says  begin STEP  and  progress STEP PERCENT TEXT  meanwhile.
+# Whoever started it may go away: it ends the step it is at, and stops there.
 set -u
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
+trap '' HUP PIPE
+exec 3>&1
 
-check=no pool_spec='' pool=drover root_dataset=''
-usage() { sed -n '2,9s/^# \{0,1\}//p' "$0" 2>/dev/null; exit 64; }
+check=no remove=no lines=no pool_spec='' pool=drover root_dataset=''
+usage() { sed -n '2,14s/^# \{0,1\}//p' "$0" 2>/dev/null; exit 64; }
 while [ $# -gt 0 ]; do
   case $1 in
     --check) check=yes ;;
+    --remove) remove=yes ;;
+    --lines) lines=yes ;;
     --pool) pool_spec=${2-}; shift ;;
     --pool-name) pool=${2-}; shift ;;
     --root) root_dataset=${2-}; shift ;;
@@ -23,57 +31,154 @@ while [ $# -gt 0 ]; do
 done
 root_dataset=${root_dataset:-$pool/volumes}
 mountpoint=/var/lib/drover/volumes
-changed=0 failed=0
+changed=0 failed=0 skip=$remove
 
-say() { printf '%-9s %-22s %s\n' "$1" "$2" "${3-}"; }
+say() {
+  local form='%-9s %-22s %s\n'
+  [ $lines = no ] || form='%s\t%s\t%s\n'
+  # Nobody reads any more: this is the boundary of a step, the place to stop.
+  printf "$form" "$1" "$2" "${3-}" 2>/dev/null || exit 1
+}
+progress() { [ $lines = no ] || printf 'progress\t%s\t%s\t%s\n' "$1" "$2" "$3" >&3 2>/dev/null || :; }
 cannot() { say cannot "$1" "$2"; failed=1; }
-# step NAME TEST ACTION: nothing when TEST holds, else ACTION (or only its announcement with --check)
+# step NAME TEST ACTION [DETAIL [OBSTACLE]]: nothing when TEST holds, else ACTION (or only its announcement with
+# --check). DETAIL says what ACTION is about; what OBSTACLE prints is why ACTION is not even tried.
 step() {
-  local name=$1 test=$2 action=$3 output
+  local name=$1 test=$2 action=$3 detail=${4-} obstacle=${5-} output
+  [ $skip = no ] || return 0
   if $test >/dev/null 2>&1; then say 'done' "$name"; return 0; fi
+  if [ -n "$obstacle" ] && output=$($obstacle 2>/dev/null) && [ -n "$output" ]; then cannot "$name" "$output"; return 1; fi
   changed=1
-  if [ $check = yes ]; then say 'would do' "$name"; return 0; fi
-  if output=$($action 2>&1) && $test >/dev/null 2>&1; then say did "$name"; return 0; fi
+  if [ $check = yes ]; then say 'would do' "$name" "$detail"; return 0; fi
+  [ $lines = no ] || say begin "$name" "$detail"
+  if output=$($action 2>&1) && $test >/dev/null 2>&1; then say did "$name" "$detail"; return 0; fi
   cannot "$name" "$(printf '%s' "${output:-it had no effect}" | grep -v '^$' | tail -n 1)"
   return 1
+}
+finish() {
+  [ $failed = 0 ] || exit 1
+  [ $check = no ] || [ $changed = 0 ] || exit 2
+  exit 0
 }
 # put FILE MODE: standard input becomes FILE, only when it differs
 put() { local new; new=$(mktemp "$1.XXXXXX") && cat >"$new" && chmod "$2" "$new" && mv "$new" "$1"; }
 same() { [ -f "$1" ] && printf '%s\n' "$2" | cmp -s - "$1"; }
 
+# --- the system ---------------------------------------------------------------------------------
 [ "$(id -u)" = 0 ] || { cannot root 'this must run as root; use sudo'; exit 1; }
-. /etc/os-release
-case $ID:${VERSION_ID-} in
-  debian:12|debian:13|ubuntu:22.04|ubuntu:24.04) say 'done' system "$PRETTY_NAME" ;;
-  *) say 'done' system "${PRETTY_NAME-$ID} (not one of Debian 12/13, Ubuntu 22.04/24.04: the same steps are tried)" ;;
-esac
+ID=unknown VERSION_ID='' PRETTY_NAME=''
+. "${DROVER_OS_RELEASE:-/etc/os-release}"
+kernel=$(uname -r)
+# Why this host can never be a node; nothing where it can.
+system_obstacle() {
+  local container
+  case $ID:$VERSION_ID in
+    debian:12|debian:13|ubuntu:22.04|ubuntu:24.04) ;;
+    *) echo "${PRETTY_NAME:-$ID} is none of Debian 12 and 13, Ubuntu 22.04 and 24.04: there are no packages to install it from"; return ;;
+  esac
+  case $(dpkg --print-architecture) in
+    amd64|arm64) ;;
+    *) echo "the architecture $(dpkg --print-architecture) is neither amd64 nor arm64: OpenZFS is not built for it"; return ;;
+  esac
+  [ "$(ps -p 1 -o comm= 2>/dev/null || cat /proc/1/comm)" = systemd ] || { echo 'systemd is not running: nothing would start Docker and mount the volumes at boot'; return; }
+  container=$(systemd-detect-virt --container)
+  if [ -n "$container" ] && [ "$container" != none ] && ! [ -d /sys/module/zfs ]; then
+    echo "this is a container ($container), which cannot load kernel modules: take a machine of its own, or load zfs on its host"
+  fi
+}
+system_fits() { [ -z "$(system_obstacle)" ]; }
+step system system_fits false '' system_obstacle || exit 1
 
 # --- packages -----------------------------------------------------------------------------------
-packages='nftables iptables conntrack perl-base zfsutils-linux'
+apt() {
+  apt-get -q -y -o DPkg::Lock::Timeout=300 -o APT::Status-Fd=4 "$@" 4> >(
+    while IFS=: read -r _ _ percent text; do progress "$apt_step" "${percent%.*}" "$text"; done
+  )
+}
+apt_step=packages
+known() { apt-cache show --no-all-versions "$1" 2>/dev/null | grep -q '^Package:'; }
+lists_ready() { known zfsutils-linux; }
 docker_here() { command -v docker && command -v dockerd; }
-docker_here >/dev/null 2>&1 || packages="$packages docker.io"
-zfs_module_here() { modinfo -k "$(uname -r)" zfs || [ -d /sys/module/zfs ]; }
-if [ "$ID" = debian ]; then
-  docker_here >/dev/null 2>&1 || [ "${VERSION_ID-}" = 12 ] || packages="$packages docker-cli"
-  zfs_module_here >/dev/null 2>&1 || packages="$packages linux-headers-$(uname -r) zfs-dkms"
-fi
-installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}\n' $packages | grep -vc '^ii')" = 0 ]; }
-add_contrib() {
-  [ "$ID" = debian ] || return 0
-  apt-cache show zfsutils-linux >/dev/null 2>&1 && return 0
-  sed -i '/^Components:/{/contrib/!s/$/ contrib/}' /etc/apt/sources.list.d/*.sources 2>/dev/null
-  sed -i -E '/^deb .*debian/{/contrib/!s/$/ contrib/}' /etc/apt/sources.list 2>/dev/null
-  return 0
+module_here() { modinfo -k "$kernel" zfs || [ -d /sys/module/zfs ]; }
+here() { dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep -q '^ii'; }
+# The first way to a module for the running kernel: one made for it, else one built here.
+module_packages() {
+  local name
+  module_here >/dev/null 2>&1 && return
+  for name in zfs-modules-$kernel linux-modules-$kernel linux-modules-extra-$kernel; do
+    known "$name" && ! here "$name" && { echo "$name"; return; }
+  done
+  echo "linux-headers-$kernel zfs-dkms"
 }
-install_packages() {
-  add_contrib && apt-get update -q && apt-get install -y -q --no-install-recommends $packages
+wanted() {
+  echo 'nftables iptables conntrack perl-base zfsutils-linux'
+  docker_here >/dev/null 2>&1 || echo docker.io
+  # Since Debian 13 the client is a package of its own.
+  docker_here >/dev/null 2>&1 || ! known docker-cli || echo docker-cli
+  module_packages
 }
-if ! step packages installed install_packages; then exit 1; fi
+# What is not installed yet, asked of dpkg once.
+missing() {
+  local name names installed
+  names=$(wanted)
+  installed=$(dpkg-query -W -f '${db:Status-Abbrev}|${Package}|' $names 2>/dev/null)
+  for name in $names; do case $installed in *"ii |$name|"*) ;; *) printf '%s ' "$name" ;; esac; done
+}
+packages_ready() { [ -z "$(missing)" ]; }
+secure_boot() {
+  local variable=/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
+  [ "$(od -An -j4 -N1 -tu1 $variable 2>/dev/null | tr -d ' ')" = 1 ]
+}
+key_enrolled() { [ -f /var/lib/dkms/mok.pub ] && mokutil --test-key /var/lib/dkms/mok.pub | grep -q 'already enrolled'; }
+packages_obstacle() {
+  local newest
+  case $packages in *zfs-dkms*) ;; *) return ;; esac
+  lists_ready || return
+  newest=$(ls /lib/modules 2>/dev/null | sort -V | tail -n 1)
+  if ! known "linux-headers-$kernel"; then
+    if [ -n "$newest" ] && [ "$newest" != "$kernel" ]; then echo "there are no headers for the running kernel $kernel: reboot into $newest, which is installed, and run this again"
+    else echo "there are no headers for the running kernel $kernel: upgrade the kernel (apt-get update && apt-get full-upgrade), reboot into it, and run this again"; fi
+  elif secure_boot && ! key_enrolled; then
+    echo 'Secure Boot is on, and refuses an OpenZFS module that is built here: enrol a key of your own (dkms generate_mok; mokutil --import /var/lib/dkms/mok.pub; reboot), or switch Secure Boot off'
+  fi
+}
+# OpenZFS is in contrib, which Debian's installer leaves out.
+sources_ready() { packages_ready || [ "$ID" != debian ] || apt-get indextargets --format '$(COMPONENT)' 'Created-By: Packages' | grep -qx contrib; }
+sources_add() {
+  local file
+  for file in /etc/apt/sources.list.d/*.sources; do
+    [ -f "$file" ] && grep -q '^URIs:.*debian' "$file" && sed -i '/^Components:.*main/{/contrib/!s/$/ contrib/}' "$file"
+  done
+  [ ! -f /etc/apt/sources.list ] || sed -i -E '/^deb .*debian.* main/{/contrib/!s/$/ contrib/}' /etc/apt/sources.list
+  # The lists that are there know nothing of it.
+  apt_step='package sources'; apt update
+}
+step 'package sources' sources_ready sources_add 'contrib, for OpenZFS'
+
+lists_needless() { packages_ready || lists_ready; }
+lists_read() { apt_step='package lists'; apt update; }
+step 'package lists' lists_needless lists_read
+
+packages=$(missing)
+packages_install() {
+  dpkg --configure -a # an earlier run may have been cut short
+  apt install --no-install-recommends $packages || { apt update && apt install --no-install-recommends $packages; }
+}
+detail=${packages% }
+case $packages in *zfs-dkms*) detail="$detail (the module is built here, which takes minutes)" ;; esac
+# Without lists nobody can tell whether there is a ready-made module; with --check they are not read.
+lists_ready || detail="$(echo $packages | sed "s/linux-headers-.*//")and OpenZFS's module for $kernel"
+step packages packages_ready packages_install "$detail" packages_obstacle || [ $check = yes ] || exit 1
 
 # --- OpenZFS ------------------------------------------------------------------------------------
 zfs_ready() { [ -d /sys/module/zfs ] && same /etc/modules-load.d/drover.conf zfs; }
-zfs_load() { echo zfs | put /etc/modules-load.d/drover.conf 0644; modprobe zfs; }
-step 'zfs module' zfs_ready zfs_load
+zfs_load() {
+  echo zfs | put /etc/modules-load.d/drover.conf 0644
+  modprobe zfs && return
+  module_here >/dev/null || echo "there is no module for $kernel; a failed build tells why in /var/lib/dkms/zfs/*/build/make.log"
+  return 1
+}
+step 'zfs module' zfs_ready zfs_load || [ $check = yes ] || exit 1
 
 id_file=/etc/drover/node-id
 folders_ready() { [ -d /etc/drover ] && [ -d /var/lib/drover ] && [ "$(stat -c %a /etc/drover /var/lib/drover | sort -u)" = 755 ]; }
@@ -85,11 +190,38 @@ step 'node id' id_ready id_make
 node_id=$(cat $id_file 2>/dev/null)
 
 pool_ready() { zpool list -H "$pool"; }
+pool_is_exported() { [ -d /sys/module/zfs ] && zpool import 2>/dev/null | grep -Eq "^ +pool: $pool\$"; }
+# What a device or file holds, in a word; nothing where it is empty.
+content_of() {
+  local type
+  type=$(blkid -p -o export "$1" 2>/dev/null | sed -nE 's/^(PT)?TYPE=//p' | head -n 1)
+  if [ -b "$1" ] && [ "$(lsblk -nrpo NAME "$1" | wc -l)" -gt 1 ]; then echo "${type:+$type }partitions"
+  elif [ -n "$type" ]; then echo "$type"
+  elif [ -b "$1" ] && grep -q "^$(readlink -f "$1") " /proc/mounts /proc/swaps; then echo 'something that is in use'
+  elif [ -f "$1" ] && [ -s "$1" ] && [ "$(head -c 1048576 "$1" | tr -d '\0' | wc -c)" != 0 ]; then echo data; fi
+}
+pool_obstacle() {
+  local file size bytes folder free content
+  pool_is_exported && return
+  case $pool_spec in
+    '') echo "there is no pool \"$pool\": name an empty disk, or FILE:SIZE, with --pool"; return ;;
+    /dev/*) file=$pool_spec; [ -b "$file" ] || { echo "$file is no disk"; return; } ;;
+    /*:*)
+      file=${pool_spec%:*} size=${pool_spec##*:}
+      bytes=$(numfmt --from=iec "${size^^}") || { echo "\"$size\" is no size; write it like 20G"; return; }
+      folder=$file; while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+      free=$(df -B1 --output=avail "$folder" | tail -n 1)
+      [ "$bytes" -ge 67108864 ] || { echo "$size is too small for a pool: 64M is the least"; return; }
+      [ "$bytes" -le "$free" ] || { echo "$size is more than the $(numfmt --to=iec "$free") that are free in $folder"; return; } ;;
+    *) echo "\"$pool_spec\" is neither a device (/dev/…) nor FILE:SIZE with the file's full path"; return ;;
+  esac
+  content=$(content_of "$file")
+  [ -z "$content" ] || echo "$file holds $content: drover never overwrites; take another one, or empty it by hand if nobody needs it"
+}
 pool_make() {
   local device=$pool_spec
-  zpool import -N "$pool" 2>/dev/null && return 0
+  pool_is_exported && { zpool import -N "$pool"; return; }
   case $pool_spec in
-    '') echo "there is no pool \"$pool\": name a device or FILE:SIZE with --pool"; return 1 ;;
     /dev/*) ;;
     *:*) device=${pool_spec%:*}; mkdir -p "$(dirname "$device")"; [ -e "$device" ] || truncate -s "${pool_spec##*:}" "$device" ;;
   esac
@@ -97,7 +229,9 @@ pool_make() {
   zpool create -o ashift=12 -O compression=lz4 -O atime=off -O xattr=sa -O acltype=posixacl \
     -O canmount=off -O mountpoint=none "$pool" "$device"
 }
-step "pool $pool" pool_ready pool_make
+pool_detail=$pool_spec
+pool_is_exported && pool_detail='imported, as it is here already'
+step "pool $pool" pool_ready pool_make "$pool_detail" pool_obstacle || [ $check = yes ] || exit 1
 
 get() { zfs get -H -o value "$1" "$2"; }
 root_ready() {
@@ -137,17 +271,207 @@ while read -r peer; do
   $tables -w 10 -n -L DOCKER-USER >/dev/null 2>&1 || continue
   $tables -w 10 -C "$@" 2>/dev/null || $tables -w 10 -I "$@" || exit 1
 done </etc/drover/peers'
-boot_gate='#!/bin/sh
-# Mounts the volumes that this node owns, and nothing else, before Docker starts its containers.
-set -u
-root=$(cat /etc/drover/root-dataset) && me=$(cat /etc/drover/node-id) || exit 0
-failed=0
-for dataset in $(zfs get -H -r -t filesystem -s local -o name,value drover:role "$root" | awk -F "\t" "\$2 == \"owner\" {print \$1}"); do
-  [ "$(zfs get -H -s local -o value drover:owner "$dataset")" = "$me" ] || continue
-  [ "$(zfs get -H -o value mounted "$dataset")" = yes ] && continue
-  zfs mount "$dataset" || failed=1
-done
-exit $failed'
+epochs=$(cat <<'END'
+#!/bin/sh
+# What this node says of each volume: VOLUME ROLE EPOCH OWNER, "-" for what is not set, and `end` after the last one.
+# Peers ask for it when they boot (user drover-peer); no rights are needed. With `datasets` also the DATASET.
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+root=$(cat /etc/drover/root-dataset) || exit 1
+facts=$(zfs get -H -r -t filesystem -s local -o name,property,value drover:vol,drover:role,drover:epoch,drover:owner "$root") || exit 1
+printf '%s\n' "$facts" | awk -F '\t' -v datasets="${1-}" '
+  function of(d, property) { return ((d, property) in value) ? value[d, property] : "-" }
+  NF == 3 { value[$1, $2] = $3; if ($2 == "drover:vol") volumes[$1] }
+  END {
+    for (d in volumes) {
+      line = value[d, "drover:vol"] "\t" of(d, "drover:role") "\t" of(d, "drover:epoch") "\t" of(d, "drover:owner")
+      print line (datasets == "" ? "" : "\t" d)
+    }
+    print "end"
+  }'
+END
+)
+boot_gate=$(cat <<'END'
+#!/bin/bash
+# boot-gate mount   before Docker: mounts the volumes of this node that never had a copy elsewhere, so that nobody can
+#                   have taken them over. Asks nobody.
+# boot-gate start   after Docker: asks the peers about the other volumes. What somebody has with a higher epoch becomes
+#                   diverged, what nobody has is mounted, and while somebody does not answer it waits. Then the
+#                   containers that Docker wanted to start are started, each after what it needs.
+set -uo pipefail
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+etc=/etc/drover run=/run/drover answers=/run/drover/answers lock=/run/lock/drover.lock
+patience=180 pause=15 # seconds: with `alone start`, and between two rounds of questions
+me=$(cat $etc/node-id) && [ -f $etc/root-dataset ] || exit 0
+
+# VOLUME EPOCH DATASET of each volume that this node owns and that is not mounted; fails where it cannot be told yet.
+owned() {
+  local volume role epoch owner dataset
+  /usr/local/lib/drover/epochs datasets | while IFS=$'\t' read -r volume role epoch owner dataset; do
+    [ "$role $owner" = "owner $me" ] || continue
+    if [ "$(zfs get -H -o value mounted "$dataset")" = no ]; then printf '%s\t%s\t%s\n' "$volume" "$epoch" "$dataset"; fi
+  done
+}
+# Whatever was sent to a node left a snapshot or a bookmark of drover, and whatever came from one has a higher epoch.
+never_copied() {
+  local names
+  names=$(zfs list -H -d 1 -t snapshot,bookmark -o name "$2") || return 1
+  [ "$1" = 1 ] && ! grep -q '[@#]drover-' <<<"$names"
+}
+mount_own() {
+  local failed=0 volume epoch dataset
+  while IFS=$'\t' read -r volume epoch dataset; do
+    never_copied "$epoch" "$dataset" || continue
+    zfs mount "$dataset" || failed=1
+  done < <(owned)
+  return $failed
+}
+
+# ADDRESS: what this peer says; fails where it does not answer, or not to the end.
+ask() {
+  local port answer identities=()
+  for port in /etc/ssh/ssh_host_*_key; do [ -f "$port" ] && identities+=(-i "$port"); done
+  for port in $(awk -v address="$1" '$1 == "peer" && $2 == address {gsub(",", " ", $3); print $3; exit}' $etc/boot-peers); do
+    # This node's host key is who it is, as for everybody who connects to it; the peer's is pinned.
+    answer=$(timeout 60 ssh -F none -T -p "$port" -l drover-peer "${identities[@]}" \
+      -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \
+      -o StrictHostKeyChecking=yes -o HostKeyAlias="$1" -o UserKnownHostsFile=$run/peer-known-hosts \
+      -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no -o ConnectTimeout=10 -o LogLevel=ERROR \
+      -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -- "$1" epochs </dev/null) || continue
+    [ "${answer##*$'\n'}" = end ] && { printf '%s\n' "$answer"; return 0; }
+  done
+  return 1
+}
+# All peers at once; $silent becomes the addresses of those that do not answer.
+ask_all() {
+  local peers peer
+  rm -rf $answers && mkdir -p $answers || return 1
+  touch $etc/boot-peers
+  awk '$1 == "peer" {print $2, $4, $5}' $etc/boot-peers >$run/peer-known-hosts
+  peers=$({ cat $etc/peers 2>/dev/null; awk '$1 == "peer" {print $2}' $etc/boot-peers; } | sed '/^#/d; /^$/d' | sort -u)
+  for peer in $peers; do
+    { ask "$peer" >"$answers/.$peer" 2>"$run/ask-$peer.log" && mv "$answers/.$peer" "$answers/$peer"; } &
+  done
+  wait
+  silent=''
+  for peer in $peers; do [ -f "$answers/$peer" ] || silent="$silent,$peer"; done
+  silent=${silent#,}
+}
+# VOLUME CONDITION: addresses, roles and epochs of the peers whose answer fulfils it ($3 is their epoch, e ours).
+peers_with() {
+  set -- "$1" "$2" "$3" $answers/*
+  [ -f "$4" ] || return 0
+  volume=$1 epoch=$2 awk -F '\t' "\$1 == ENVIRON[\"volume\"] { e = ENVIRON[\"epoch\"] + 0; if ($3) { sub(\".*/\", \"\", FILENAME); print FILENAME, \$2, \$3 } }" "${@:4}"
+}
+# VOLUME EPOCH DATASET: mounts it, marks it, or adds it to the file of those that wait.
+judge() {
+  local above rivals
+  above=$(peers_with "$1" "$2" '$3 + 0 > e')
+  rivals=$(peers_with "$1" "$2" '$3 + 0 == e && ($2 == "owner" || $2 == "frozen")' | awk '{print $1}' | paste -sd ,)
+  if [ -n "$above" ]; then
+    echo "volume $1 has epoch $2 here, and was taken over: $(paste -sd ';' <<<"$above"). $3 is kept as diverged"
+    # Not one of the names that drover itself destroys.
+    zfs list -H -t snapshot "$3@diverged-e$2" >/dev/null 2>&1 || zfs snapshot "$3@diverged-e$2" || return 1
+    zfs set drover:role=diverged readonly=on "$3"
+  elif [ -n "$rivals" ]; then
+    printf '%s\trival\t%s\n' "$1" "$rivals" >>$run/waiting.new
+  elif [ -n "$silent" ] && ! { grep -qx 'alone start' $etc/boot-peers && [ $SECONDS -ge $patience ]; }; then
+    printf '%s\tsilent\t%s\n' "$1" "$silent" >>$run/waiting.new
+  else
+    zfs mount "$3"
+  fi
+}
+# One round; fails while something waits.
+decide() {
+  local volume epoch dataset list failed=0
+  list=$(owned) || return 1
+  if [ -z "$list" ]; then rm -f $run/waiting; return 0; fi
+  ask_all || return 1
+  [ ! -L $lock ] && exec 9<>$lock || return 1
+  if ! flock -n 9; then exec 9>&-; return 1; fi # drover is at work here
+  printf '{"owner":"the boot of this node","since":"%s"}\n' "$(date -u +%FT%TZ)" >$lock
+  : >$run/waiting.new
+  while IFS=$'\t' read -r volume epoch dataset; do judge "$volume" "$epoch" "$dataset" || failed=1; done < <(owned)
+  : >$lock
+  exec 9>&-
+  cmp -s $run/waiting.new $run/waiting || sed 's/^/waits: /' $run/waiting.new
+  mv $run/waiting.new $run/waiting
+  [ $failed = 0 ] && [ ! -s $run/waiting ]
+}
+
+# NAME|APPLICATION|STATE|AFTER|EXTERNAL/INTERNAL/PROTOCOL…|DIRECTORIES|ERROR
+format='{{.Name}}|{{index .Config.Labels "drover.application"}}|{{.State.Status}}|{{index .Config.Labels "drover.after"}}|'\
+'{{range $p, $b := .HostConfig.PortBindings}}{{range $b}}{{.HostPort}}/{{end}}{{$p}} {{end}}|'\
+'{{range .Mounts}}{{if eq .Type "bind"}}{{.Source}} {{end}}{{end}}|{{json .State.Error}}'
+all_mounted() {
+  local directory
+  for directory in "$@"; do
+    [ "$directory" = $run/gate ] || { [ -d "$directory" ] && mountpoint -q "${directory%/*}"; } || return 1
+  done
+}
+# PORT…: until a container's TCP ports accept, or 60 s. At Docker's own address, where no forward of ours applies.
+accepting() {
+  local address port until=$((SECONDS + 60))
+  address=$(ip -4 -o addr show dev docker0 2>/dev/null | awk '{sub("/.*", "", $4); print $4; exit}')
+  for port in ${address:+"$@"}; do
+    until timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null || [ $SECONDS -ge $until ]; do sleep 1; done
+  done
+}
+# Starts what Docker wanted to start and could not, because there was no gate: what others need goes first.
+start_wanted() {
+  local ids name app state after ports directories error port other next first
+  declare -A serves=() needs=() todo=() opens=()
+  ids=$(docker ps -aq --no-trunc --filter label=drover.managed=true) || return 1
+  mkdir -p -m 0755 $run/gate || return 1
+  [ -n "$ids" ] || return 0
+  while IFS='|' read -r name app state after ports directories error; do
+    name=${name#/} serves[${app:--}]=$name needs[$name]=$after opens[$name]=''
+    for port in $ports; do
+      for other in $(tr / ' ' <<<"${port%/*/*}"); do
+        serves[$other/${port##*/}]=$name
+        [ "${port##*/}" = udp ] || opens[$name]="${opens[$name]} $other"
+      done
+    done
+    case $state:$error in
+      exited:*$run/gate* | created:*$run/gate* | exited:*/var/lib/drover/volumes/* | created:*/var/lib/drover/volumes/*) ;;
+      *) continue ;;
+    esac
+    all_mounted $directories && todo[$name]=yes
+  done < <(docker inspect --format "$format" $ids 2>/dev/null)
+  while [ ${#todo[@]} -gt 0 ]; do
+    next='' first=''
+    for name in $(printf '%s\n' "${!todo[@]}" | sort); do
+      first=${first:-$name}
+      for other in ${needs[$name]}; do
+        other=${serves[$other]-}
+        [ -n "$other" ] && [ "$other" != "$name" ] && [ -n "${todo[$other]-}" ] && continue 2
+      done
+      next=$name
+      break
+    done
+    next=${next:-$first} # a circle: somebody has to be first
+    unset "todo[$next]"
+    echo "starting $next"
+    docker start "$next" >/dev/null || continue
+    for name in "${!todo[@]}"; do
+      for other in ${needs[$name]}; do [ "${serves[$other]-}" = "$next" ] && { accepting ${opens[$next]}; break 2; }; done
+    done
+  done
+}
+
+mkdir -p -m 0755 $run
+case ${1-} in
+  mount) mount_own ;;
+  start)
+    while :; do
+      decide; waits=$?
+      start_wanted && [ $waits = 0 ] && break
+      sleep $pause
+    done
+    ;;
+  *) exit 64 ;;
+esac
+END
+)
 net_unit='[Unit]
 Description=drover: port map of this node
 After=nftables.service network-online.target docker.service
@@ -160,29 +484,142 @@ ExecStart=/usr/local/lib/drover/net-up
 [Install]
 WantedBy=multi-user.target'
 boot_unit='[Unit]
-Description=drover: mount the volumes that this node owns
+Description=drover: mount the volumes that nobody but this node ever had
 After=zfs-import.target zfs-mount.service
 Before=docker.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/local/lib/drover/boot-gate
+ExecStart=/usr/local/lib/drover/boot-gate mount
+[Install]
+WantedBy=multi-user.target'
+start_unit='[Unit]
+Description=drover: mount what this node still owns, and start its containers
+After=docker.service drover-boot.service drover-net.service network-online.target
+Wants=network-online.target
+[Service]
+Type=exec
+RemainAfterExit=yes
+ExecStart=/usr/local/lib/drover/boot-gate start
+Restart=on-failure
+RestartSec=15
 [Install]
 WantedBy=multi-user.target'
 docker_dropin='[Unit]
 After=zfs-import.target zfs-mount.service drover-boot.service
 Wants=drover-boot.service'
+dead_man='#!/bin/bash
+# dead-man APP | dead-man --boot
+# Starts again what a move has stopped, where drover is gone before it has given a volume up. The record in
+# /var/lib/drover/dead-man, written before the stop: the container, since when it ran, and its datasets.
+set -u
+export LC_ALL=C
+records=/var/lib/drover/dead-man app=$1
+if [ "$app" = --boot ]; then
+  for record in "$records"/*; do
+    [ -f "$record" ] || continue
+    systemctl start --no-block "drover-dead-man@$(systemd-escape -- "${record##*/}").service"
+  done
+  exit 0
+fi
+record=$records/$app lock=/run/lock/drover.lock
+over() { echo "$1"; rm -f "$record"; exit 0; }
+[ -f "$record" ] || exit 0
+mapfile -t facts <"$record"
+container=${facts[0]} since=${facts[1]} datasets=("${facts[@]:2}")
+# A run of drover that is alive holds the lock of the node; one that died gives it up within 30 s.
+[ ! -L "$lock" ] && exec 9<>"$lock" && flock 9 || exit 1
+[ -f "$record" ] || exit 0
+trap ": >$lock" EXIT
+printf "{\"owner\":\"the dead-man of %s, which starts it again\",\"since\":\"%s\"}\n" "$app" "$(date -u +%FT%TZ)" >$lock
+me=$(cat /etc/drover/node-id) || exit 1
+now=$(docker inspect -f "{{.State.StartedAt}} {{.State.Status}}" "$container") || { docker version >/dev/null && over "the container is gone"; exit 1; }
+[ "${now% *}" = "$since" ] || over "it was started since, by somebody else"
+[ "${now#* }" = exited ] || over "it is ${now#* }"
+# No change of a volume by drover comes between looking and setting.
+mkdir -p /run/drover && exec 8>/run/drover/set.lock && flock 8 || exit 1
+epochs=()
+for dataset in "${datasets[@]}"; do
+  role="" owner="" epoch=""
+  while IFS=$(printf "\t") read -r name value; do
+    case $name in drover:role) role=$value ;; drover:owner) owner=$value ;; drover:epoch) epoch=$value ;; esac
+  done < <(zfs get -Hp -s local -o property,value drover:role,drover:owner,drover:epoch "$dataset")
+  case $role:$owner in
+    "owner:$me" | "frozen:$me") epochs+=("$((epoch + 1))") ;;
+    :) zfs list -H -o name "$dataset" >/dev/null || exit 1; over "$dataset is no volume any more" ;;
+    *) over "$dataset is $role: it is not for this node to start it" ;;
+  esac
+done
+# A higher epoch: whoever wakes up later and still counts on what he saw is refused.
+for at in "${!datasets[@]}"; do
+  zfs set drover:role=owner "drover:epoch=${epochs[at]}" readonly=off "${datasets[at]}" || exit 1
+done
+exec 8>&-
+for dataset in "${datasets[@]}"; do
+  [ "$(zfs get -H -o value mounted "$dataset")" = yes ] || zfs mount "$dataset" || exit 1
+done
+docker start "$container" >/dev/null || exit 1
+over "started again: the move that stopped it did not go on"'
+dead_man_unit='[Unit]
+Description=drover: start %I again where a move of it does not go on
+After=drover-boot.service docker.service
+StartLimitIntervalSec=10min
+StartLimitBurst=5
+[Service]
+Type=oneshot
+ExecStart=/usr/local/lib/drover/dead-man %I
+Restart=on-failure
+RestartSec=15s'
+dead_man_boot_unit='[Unit]
+Description=drover: what a move has stopped before this node went down
+After=drover-boot.service docker.service
+Wants=docker.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/local/lib/drover/dead-man --boot
+[Install]
+WantedBy=multi-user.target'
 # Every file that makes a node: PATH MODE TEXT. Written where one differs; the services are enabled then.
 paths=() modes=() texts=()
 want() { paths+=("$1") modes+=("$2") texts+=("$3"); }
 units=/etc/systemd/system
 want $lib/net-up 755 "$net_up"
 want $lib/boot-gate 755 "$boot_gate"
+want $lib/epochs 755 "$epochs"
+want $units/drover-start.service 644 "$start_unit"
 want /etc/drover/root-dataset 644 "$root_dataset"
 want $units/drover-net.service 644 "$net_unit"
 want $units/drover-boot.service 644 "$boot_unit"
 want $units/docker.service.d/drover.conf 644 "$docker_dropin"
+want $lib/dead-man 755 "$dead_man"
+want $units/drover-dead-man@.service 644 "$dead_man_unit"
+want $units/drover-dead-man.service 644 "$dead_man_boot_unit"
 enabled='drover-net.service drover-boot.service'
+enabled="$enabled drover-start.service drover-dead-man.service"
+
+# --remove: everything of the list but what says which pool is whose; then it is over.
+units_gone() { local unit; for unit in $enabled; do ! systemctl -q is-enabled "$unit" || return 1; done; }
+units_remove() { systemctl -q disable --now $enabled; }
+map_gone() { ! nft list table inet drover && ! iptables -w 10 -S DOCKER-USER | grep -q 'comment drover'; }
+map_remove() {
+  local rule
+  nft delete table inet drover 2>/dev/null
+  iptables -w 10 -S DOCKER-USER 2>/dev/null | sed -n '/comment drover/s/^-A/-D/p' | while read -r rule; do iptables -w 10 $rule; done
+}
+removable() { printf '%s\n' "${paths[@]}" /etc/drover/{mesh.nft,peers,boot-peers} /etc/sysctl.d/90-drover.conf | grep -vx /etc/drover/root-dataset; }
+files_gone() { local file; for file in $(removable); do [ ! -e "$file" ] || return 1; done; }
+files_remove() { rm -f $(removable) && systemctl daemon-reload; }
+login_gone() { ! getent passwd drover-peer; }
+login_remove() { userdel drover-peer && rm -rf --one-file-system /var/lib/drover/peer; }
+if [ $remove = yes ]; then
+  skip=no
+  step 'boot services off' units_gone units_remove
+  step 'port map off' map_gone map_remove
+  step "peers' login off" login_gone login_remove
+  step 'files removed' files_gone files_remove
+  finish
+fi
 
 files_ready() {
   local at
@@ -197,6 +634,19 @@ files_write() {
   done
 }
 step files files_ready files_write
+# Whom the peers ask as, at boot: a login that nobody has a password for, and whose keys drover writes.
+peer_home=/var/lib/drover/peer
+peer_ready() {
+  [ "$(getent passwd drover-peer | cut -d : -f 6,7)" = $peer_home:/bin/sh ] && [ -f $peer_home/.ssh/authorized_keys ] &&
+    [ "$(stat -c %U:%a $peer_home $peer_home/.ssh $peer_home/.ssh/authorized_keys | paste -sd ' ')" = 'root:755 root:755 root:644' ]
+}
+peer_make() {
+  id drover-peer >/dev/null 2>&1 ||
+    useradd --system --home-dir $peer_home --no-create-home --shell /bin/sh --password '*' drover-peer || return 1
+  install -d -m 0755 -o root $peer_home $peer_home/.ssh && touch $peer_home/.ssh/authorized_keys &&
+    chmod 0644 $peer_home/.ssh/authorized_keys
+}
+step 'user drover-peer' peer_ready peer_make
 # One unit at a time: for several, systemctl is content with any of them.
 each_unit() { local unit; for unit in $2; do systemctl -q "$1" "$unit" || return 1; done; }
 services_ready() { each_unit is-enabled "$enabled" && [ "$(systemctl show -P NeedDaemonReload docker.service)" = no ]; }
@@ -210,5 +660,4 @@ services_active() { each_unit is-active "$enabled"; }
 services_start() { systemctl start $enabled; }
 step 'services started' services_active services_start
 
-[ $failed = 0 ] || exit 1
-[ $check = no ] || [ $changed = 0 ]
+finish

@@ -6,17 +6,27 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
-import { netPrefix } from './network.mjs';
-import { macOf, nodeDir, POOL_SIZE, tapOf } from './paths.mjs';
+import { netdevWords, netPrefix } from './network.mjs';
+import { macOf, nodeDir, POOL_SIZE } from './paths.mjs';
 import { withQmp } from './qmp.mjs';
 
 const START_LIMIT_MS = 15_000;
 const END_LIMIT_MS = 10_000;
-const KERNEL_LINE =
+export const KERNEL_LINE =
   'root=/dev/vda rw console=ttyS0 quiet loglevel=3 mitigations=off net.ifnames=0 no5lvl panic=5 systemd.show_status=0';
 
 /** What, when changed, makes a saved state unusable. */
-export const machineFacts = (lab) => [lab.qemu, lab.accel, lab.smp, lab.memory, KERNEL_LINE, POOL_SIZE, 2];
+export const machineFacts = (lab) => [
+  lab.qemu,
+  lab.accel,
+  lab.smp,
+  lab.memory,
+  KERNEL_LINE,
+  POOL_SIZE,
+  2,
+  // A tap takes over checksums and segments, a stream does not: the node's driver has agreed to one or the other.
+  ...(lab.rootless ? ['stream'] : []),
+];
 
 const pidFile = (lab, index) => join(nodeDir(lab.name, index), 'pid');
 
@@ -34,7 +44,10 @@ export function pidOf(lab, index) {
 const machineName = (lab, index) => `drover-${lab.name}-node${index}`;
 
 /** Through /proc, because a socket's path may have 107 characters and a home folder knows nothing of that. */
-const qmpPath = (lab, index) => `/proc/${pidOf(lab, index)}/cwd/qmp.sock`;
+const socketPath = (lab, index, name) => `/proc/${pidOf(lab, index)}/cwd/${name}`;
+const qmpPath = (lab, index) => socketPath(lab, index, 'qmp.sock');
+/** The node's serial line; one at a time may be at it. */
+export const consolePath = (lab, index) => socketPath(lab, index, 'console.sock');
 
 export const withMachine = (lab, index, use) => {
   if (pidOf(lab, index) === undefined) {
@@ -70,7 +83,10 @@ function machineArgs(lab, index, base, snapshot) {
     'none',
     '-nodefaults',
     '-serial',
-    'file:console.log',
+    'chardev:console',
+    '-chardev',
+    // Nobody need listen; what is said is in the log in any case, also that of earlier starts.
+    'socket,id=console,path=console.sock,server=on,wait=off,logfile=console.log,logappend=on',
     '-kernel',
     base.kernel,
     '-initrd',
@@ -85,8 +101,7 @@ function machineArgs(lab, index, base, snapshot) {
     'file=pool.qcow2,format=qcow2,if=none,id=pool,discard=unmap',
     '-device',
     'virtio-blk-pci,drive=pool,serial=pool',
-    '-netdev',
-    `tap,id=lan,ifname=${tapOf(index)},script=no,downscript=no`,
+    ...netdevWords(lab, index),
     '-device',
     `virtio-net-pci,netdev=lan,mac=${macOf(index)},romfile=`,
     '-device',
@@ -104,7 +119,7 @@ function machineArgs(lab, index, base, snapshot) {
 /** Starts a node's machine, from its saved state when `snapshot` names one, and waits until QEMU answers. */
 export async function startMachine(lab, index, base, { snapshot } = {}) {
   const dir = nodeDir(lab.name, index);
-  await rm(join(dir, 'qmp.sock'), { force: true });
+  for (const name of ['qmp.sock', 'console.sock']) await rm(join(dir, name), { force: true });
   const log = openSync(join(dir, 'qemu.log'), 'w');
   const [program, ...args] = [...netPrefix(lab), 'qemu-system-x86_64', ...machineArgs(lab, index, base, snapshot)];
   const child = spawn(program, args, { cwd: dir, detached: true, stdio: ['ignore', log, log] });

@@ -13,7 +13,9 @@ export async function openQmp(path) {
   };
   socket.on('error', fail);
   socket.on('close', () => fail(new LabError('The machine ended while it was being spoken to.')));
-  createInterface({ input: socket }).on('line', (line) => {
+  const lines = createInterface({ input: socket });
+  lines.on('error', () => {}); // the socket's own, told above
+  lines.on('line', (line) => {
     const message = JSON.parse(line);
     if (message.event) return;
     const next = waiting.shift();
@@ -27,9 +29,12 @@ export async function openQmp(path) {
     return reply;
   };
   const limit = setTimeout(() => socket.destroy(new LabError(`QEMU does not answer on ${path}.`)), CONNECT_LIMIT_MS);
-  await answer(); // the greeting
-  await execute('qmp_capabilities');
-  clearTimeout(limit);
+  try {
+    await answer(); // the greeting
+    await execute('qmp_capabilities');
+  } finally {
+    clearTimeout(limit);
+  }
   return {
     execute,
     /** A command of the human monitor; these report failure by printing something. */

@@ -4,8 +4,10 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { $ } from 'zx';
+import { SERIAL_LOGIN } from './console.mjs';
 import { LabError, onInterrupt } from './errors.mjs';
 import { buildImages, imageFacts, importImages } from './images.mjs';
 import { withLock } from './lock.mjs';
@@ -20,13 +22,13 @@ const FILES = ['root.qcow2', 'pool.qcow2', 'hostkey', 'hostkey.pub', 'hostname',
 const PROVISION = join(LAB_DIR, 'provision.sh');
 const POOL_DISK = '/dev/disk/by-id/virtio-pool';
 const BOOT_MS = { kvm: 12_000, tcg: 90_000 };
-const BOOT_LIMIT_MS = 420_000;
+const BOOT_LIMIT_MS = 900_000;
 const RESTORE_LIMIT_MS = 180_000;
 
 /** The lab's images and the folder of its saved state, which is named by all that goes into it. */
 async function plan(lab, base) {
   const images = lab.images ? await buildImages() : [];
-  const hash = hashOf({ paths: [PROVISION], values: [machineFacts(lab), imageFacts(images)] });
+  const hash = hashOf({ paths: [PROVISION], values: [machineFacts(lab), SERIAL_LOGIN, imageFacts(images)] });
   return { images, dir: join(base.dir, 'states', hash) };
 }
 
@@ -52,9 +54,17 @@ async function provision(lab, index) {
       out.stdout.split('\n').find((line) => line.startsWith('cannot')) ?? out.stderr.trim().split('\n').at(-1);
     throw new LabError(`node${index} could not be set up: ${why}`);
   }
+  await onNode(lab, index, SERIAL_LOGIN);
 }
 
-/** Boots the nodes that have no saved state yet, sets them up and saves them. */
+/** How many first boots at once: an emulated processor keeps a real one busy, and two boots on one take as long twice. */
+const bootsAtOnce = (lab) => Math.max(1, Math.floor((cpus().length / lab.smp) * (lab.accel === 'kvm' ? 2 : 1)));
+
+/** `[1,2,3,4,5]`, 2 -> `[[1,2],[3,4],[5]]` */
+export const inBatches = (items, size) =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+
+/** Boots these nodes, which have no saved state yet, sets them up and saves them. */
 async function makeStates(lab, base, { images, dir }, indexes) {
   const each = (work) => Promise.all(indexes.map(work));
   const forget = onInterrupt(() => each((index) => killMachine(lab, index)));
@@ -65,15 +75,6 @@ async function makeStates(lab, base, { images, dir }, indexes) {
       await freshNodeDir(lab, index);
       await createDisks(lab, index, base);
     });
-    // Those with a saved state need their host key in place as well: known_hosts names every node.
-    await Promise.all(
-      indexesOf(lab)
-        .filter((index) => !indexes.includes(index))
-        .map(async (index) => {
-          await freshNodeDir(lab, index);
-          await copyNode(savedNode(dir, index), nodeDir(lab.name, index));
-        }),
-    );
     await writeAccess(lab, base);
     await each((index) => startMachine(lab, index, base));
     await each((index) => awaitNode(lab, index, BOOT_LIMIT_MS));
@@ -137,7 +138,8 @@ export async function ensureStates(lab, base) {
     join(cacheRoot(), 'states.lock'),
     async () => {
       const missing = missingNodes(lab, planned.dir);
-      if (missing.length > 0) await makeStates(lab, base, planned, missing);
+      // What a batch made is kept, whatever happens to the next one.
+      for (const batch of inBatches(missing, bootsAtOnce(lab))) await makeStates(lab, base, planned, batch);
     },
     { onWait },
   );

@@ -1,6 +1,6 @@
 /** What is known about a lab between two commands: one small file in its run folder. */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabError } from './errors.mjs';
 import { withLock } from './lock.mjs';
@@ -45,8 +45,13 @@ export async function allLabs() {
   return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
 }
 
+const lockFile = (name) => join(stateRoot(), `${name}.lock`);
+
+/** The lock of a lab that is no more; to be called by who holds it. */
+export const dropLock = (name) => rm(lockFile(name), { force: true });
+
 /** One command at a time for each lab; the next one waits. */
 export const withLab = (name, work) =>
-  withLock(join(stateRoot(), `${name}.lock`), work, {
+  withLock(lockFile(name), work, {
     onWait: () => progress.note(`  another command works on the lab "${name}"; waiting for it …`),
   });

@@ -1,14 +1,14 @@
 /** Which images run in place of official ones: only where no registry answers, and said aloud. */
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { $ } from 'zx';
+import { listRecipes } from './images.mjs';
 import { onNode } from './nodes.mjs';
-import { LAB_DIR, runDir } from './paths.mjs';
+import { runDir } from './paths.mjs';
 
 const LIMIT_SECONDS = 5;
 
 /** Asks node1 whether it reaches the registry its own Docker would ask. */
-async function registryAnswers(lab) {
+export async function registryAnswers(lab) {
   if (!lab.wayOut) return false;
   const script = `host=$(docker info -f '{{.IndexServerAddress}}' | sed -E 's,^https?://([^/:]+).*,\\1,')
     timeout ${LIMIT_SECONDS} bash -c "exec 3<>/dev/tcp/$host/443"`;
@@ -17,14 +17,8 @@ async function registryAnswers(lab) {
 }
 
 async function standIns() {
-  const list = await $({ quiet: true })`${process.execPath} ${join(LAB_DIR, 'images', 'build.mjs')} --list`;
-  return list.stdout.split('\n').flatMap((line) => {
-    const [, ref, official = ''] = line.split('\t');
-    return official
-      .split(',')
-      .filter(Boolean)
-      .map((repository) => ({ ref, repository }));
-  });
+  const recipes = await listRecipes();
+  return recipes.flatMap(({ ref, standsFor, set }) => standsFor.map((repository) => ({ ref, repository, set })));
 }
 
 /** Adds `images:` to the lab's drover.yml where its nodes have to do without a registry; returns what to tell. */
@@ -36,5 +30,8 @@ export async function substituteImages(lab) {
     join(runDir(lab.name), 'drover.yml'),
     `# No registry answered when the lab was started.\nimages:\n${lines.join('')}`,
   );
-  return all.map(({ ref, repository }) => `No registry answers: ${ref} runs in place of ${repository}.`);
+  return all.map(({ ref, repository, set }) => {
+    const first = set === undefined ? '' : ` once \`npm run lab -- images ${set}\` has made it`;
+    return `No registry answers: ${ref} runs in place of ${repository}${first}.`;
+  });
 }

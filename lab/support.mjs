@@ -2,8 +2,10 @@
  * Can this machine run the lab? Used by the start command and by the tests, so it needs nothing but
  * Node's own modules, starts nothing, and answers at once.
  */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { baseDir } from './paths.mjs';
 
 const VAGRANT = 'use the Vagrant way instead: `vagrant up`';
 
@@ -20,6 +22,19 @@ export const TOOLS = {
   'ssh-keygen': 'openssh-client',
   flock: 'util-linux',
   nsenter: 'util-linux',
+};
+
+/** The same for a lab without root: QEMU does what bridges, taps and namespaces are for. */
+export const ROOTLESS_TOOLS = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-img': 'qemu-utils',
+  mmdebstrap: 'mmdebstrap',
+  newuidmap: 'uidmap',
+  mke2fs: 'e2fsprogs',
+  ssh: 'openssh-client',
+  'ssh-keygen': 'openssh-client',
+  flock: 'util-linux',
+  unshare: 'util-linux',
 };
 
 /** Debian and its children need these as well; they hold no program of their own. */
@@ -39,8 +54,8 @@ export function findProgram(name, env = process.env) {
     });
 }
 
-export function missingTools(env = process.env) {
-  return Object.keys(TOOLS).filter((tool) => findProgram(tool, env) === undefined);
+export function missingTools(env = process.env, tools = TOOLS) {
+  return Object.keys(tools).filter((tool) => findProgram(tool, env) === undefined);
 }
 
 export function osRelease() {
@@ -57,11 +72,18 @@ export function isDebianFamily(release = osRelease()) {
   return [release.ID, ...(release.ID_LIKE ?? '').split(' ')].includes('debian');
 }
 
-/** `{ok: true}` or `{ok: false, reason}`; the reason is one sentence and names the other way. */
-export function labSupport({ platform = process.platform, arch = process.arch, uid = process.getuid?.() } = {}) {
-  const no = (reason) => ({ ok: false, reason: `${reason}; ${VAGRANT}.` });
+const no = (reason) => ({ ok: false, reason: `${reason}; ${VAGRANT}.` });
+
+function wrongMachine(platform, arch) {
   if (platform !== 'linux') return no(`The lab runs on Linux only, and this is ${platform}`);
   if (arch !== 'x64') return no(`The lab's nodes are x86-64 machines, and this processor is ${arch}`);
+  return undefined;
+}
+
+/** `{ok: true}` or `{ok: false, reason}`; the reason is one sentence and names the other way. */
+export function labSupport({ platform = process.platform, arch = process.arch, uid = process.getuid?.() } = {}) {
+  const wrong = wrongMachine(platform, arch);
+  if (wrong) return wrong;
   if (uid !== 0) return no('The lab makes bridges and taps, which only root may do (try `sudo`)');
   try {
     accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
@@ -73,4 +95,80 @@ export function labSupport({ platform = process.platform, arch = process.arch, u
     return no(`The lab needs ${missing.join(', ')}, which it can install by itself on Debian only`);
   }
   return { ok: true };
+}
+
+const readOr = (path, fallback) => {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return fallback;
+  }
+};
+
+/** Why this kernel gives users no namespaces of their own, or undefined. */
+function noNamespaces(read) {
+  if (read('/proc/sys/user/max_user_namespaces', '0') === '0')
+    return 'this kernel allows no user namespaces (sysctl user.max_user_namespaces)';
+  if (read('/proc/sys/kernel/unprivileged_userns_clone', '1') === '0')
+    return 'user namespaces are for root only here (`sudo sysctl kernel.unprivileged_userns_clone=1` allows them)';
+  return undefined;
+}
+
+/** A user's range in /etc/subuid or /etc/subgid that is large enough for a Debian tree. */
+const hasRange = (text, { user, uid }) =>
+  text.split('\n').some((line) => {
+    const [who, , count] = line.split(':');
+    return (who === user || who === String(uid)) && Number(count) >= 65_536;
+  });
+
+/**
+ * The lab without root: switch and gateway of our own instead of bridge and taps. `{ok: true}` or `{ok: false, reason}`.
+ * Starts nothing; `imageIsThere` says that no image need be built, which is all that user namespaces are for.
+ */
+export function rootlessSupport({
+  platform = process.platform,
+  arch = process.arch,
+  uid = process.getuid?.(),
+  user = userInfo().username,
+  env = process.env,
+  imageIsThere = existsSync(join(baseDir(), 'done')),
+  read = readOr,
+} = {}) {
+  const wrong = wrongMachine(platform, arch);
+  if (wrong) return wrong;
+  const builds = !imageIsThere && uid !== 0;
+  const needed = Object.entries(ROOTLESS_TOOLS).filter(
+    ([tool]) => builds || !['mmdebstrap', 'newuidmap', 'unshare'].includes(tool),
+  );
+  const missing = missingTools(env, Object.fromEntries(needed));
+  if (missing.length > 0) {
+    const packages = [...new Set(missing.map((tool) => ROOTLESS_TOOLS[tool]))];
+    return no(
+      `Without root the lab installs nothing, and ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing (\`sudo apt install ${packages.join(' ')}\`)`,
+    );
+  }
+  if (!builds) return { ok: true };
+  const closed = noNamespaces(read);
+  if (closed) return no(`Without root the lab builds its image in a user namespace, and ${closed}`);
+  const bare = ['/etc/subuid', '/etc/subgid'].find((file) => !hasRange(read(file, ''), { user, uid }));
+  if (bare) {
+    return no(
+      `Without root the lab builds its image under 65536 user ids of its own, and ${bare} has none for ${user} (\`sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}\`)`,
+    );
+  }
+  return { ok: true };
+}
+
+/** The lab as whoever asks can have it: root gets bridge and taps, anybody else `rootless: true`. */
+export const supportHere = () =>
+  process.getuid?.() === 0 || process.platform !== 'linux' ? labSupport() : { ...rootlessSupport(), rootless: true };
+
+const OLDEST_QEMU = [7, 2];
+
+/** A sentence where this QEMU has no `-netdev stream` (it came with 7.2), else undefined. */
+export function oldQemu(version) {
+  const [, major, minor] = /version (\d+)\.(\d+)/.exec(version) ?? [];
+  const [most, least] = OLDEST_QEMU;
+  if (Number(major) > most || (Number(major) === most && Number(minor) >= least)) return undefined;
+  return `Without root the nodes are joined by QEMU's \`-netdev stream\`, which came with QEMU 7.2, and this is ${major ? `${major}.${minor}` : version}; ${VAGRANT}, or run the lab as root.`;
 }

@@ -2,11 +2,37 @@
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
 import { progress } from './progress.mjs';
-import { EXTRA_PACKAGES, isDebianFamily, labSupport, missingTools, TOOLS } from './support.mjs';
+import {
+  EXTRA_PACKAGES,
+  isDebianFamily,
+  labSupport,
+  missingTools,
+  oldQemu,
+  rootlessSupport,
+  TOOLS,
+} from './support.mjs';
 
 const PACKAGES_MS = 60_000;
 
-export async function ensureTools() {
+/**
+ * Words before a command that builds a tree: nothing for root; else a user namespace in which the user is root and has
+ * the ids of /etc/subuid, so that every owner in the tree can be told.
+ */
+export const asRoot = () =>
+  process.getuid() === 0
+    ? []
+    : ['unshare', '--user', '--map-root-user', '--map-auto', '--mount', '--propagation', 'private', '--'];
+
+/** Without root nothing is installed; what is missing is said. */
+async function ensureRootless() {
+  const support = rootlessSupport();
+  if (!support.ok) throw new LabError(support.reason, { code: 69 });
+  const old = oldQemu((await $({ quiet: true })`qemu-system-x86_64 --version`).stdout.split('\n')[0]);
+  if (old) throw new LabError(old, { code: 69 });
+}
+
+export async function ensureTools({ rootless = false } = {}) {
+  if (rootless) return ensureRootless();
   const support = labSupport();
   if (!support.ok) throw new LabError(support.reason, { code: 69 });
   const missing = missingTools();

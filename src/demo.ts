@@ -82,6 +82,7 @@ export function createSimulation(outside: World, fast: boolean): Simulation {
       problems: [],
     }),
     labInventory: async () => undefined,
+    vagrantInventory: undefined,
     readConfig: async () => load(),
     openEngine: async () =>
       createEngine({

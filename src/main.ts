@@ -14,16 +14,18 @@ import type {
   FileChoice,
   FoundFiles,
   HostKeyAnswer,
+  Hosts,
   Terminal,
   TuiDemoRequest,
   TuiEnd,
   TuiRequest,
+  VagrantRequest,
   World,
 } from './cli/world.ts';
 import { printProblems } from './config/problems.ts';
 import type { Engine } from './engine/types.ts';
 import type { Config, LoadResult, NodeName } from './model/config.ts';
-import { AppError, toReport } from './model/errors.ts';
+import { AppError } from './model/errors.ts';
 import type { TuiProcess } from './tui-main.ts';
 
 /** Put in by the bundler, from package.json. */
@@ -34,6 +36,9 @@ const cwd = process.cwd();
 const version = typeof DROVER_VERSION === 'string' ? DROVER_VERSION : 'unbuilt';
 const packageFolder = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const stateFolder = join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'drover');
+
+/** Beside the bundle and beside the sources: the lab is part of the package. */
+const provisionScript = fileURLToPath(new URL('../lab/provision.sh', import.meta.url));
 
 // Modules that only some verbs need are imported where they are needed: `drover --help` must not wait for ssh2.
 
@@ -110,7 +115,13 @@ async function labInventory(): Promise<string | undefined> {
   return (await exists(path)) ? path : undefined;
 }
 
-async function readConfig({ application, deployment, inventory, labInventory: lab }: FileChoice): Promise<LoadResult> {
+async function findVagrantMachines(request: VagrantRequest): Promise<string | undefined> {
+  const vagrant = await import('./node/vagrant-machines.ts');
+  return vagrant.findVagrantMachines(request, { env, stateFolder, packageFolder });
+}
+
+async function readConfig(choice: FileChoice): Promise<LoadResult> {
+  const { application, deployment, inventory, labInventory, vagrantInventory: lab = labInventory } = choice;
   const files = await import('./config/read-files.ts');
   const drover = inventory === undefined ? [] : [inventory];
   const own = await files.readConfig({ application, deployment, drover });
@@ -143,6 +154,7 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.isReadOnly === undefined ? {} : { isReadOnly: options.isReadOnly }),
     probe: (node, port, signal) => probeTcp(nodes[node]?.host ?? node, port, signal),
+    provisionScript: () => readFile(provisionScript, 'utf8'),
   });
 }
 
@@ -157,30 +169,22 @@ function userName(): string {
   }
 }
 
-/** Connecting tells whether the key is known; if it is not, the failure brings the key along. */
 async function askHostKey(files: FileChoice, node: NodeName, signal: AbortSignal): Promise<HostKeyAnswer> {
-  const settings = await settingsOf(files, node);
-  const [{ connect }, { acceptHostKey }] = await Promise.all([
-    import('./node/ssh-connection.ts'),
-    import('./node/trust.ts'),
-  ]);
-  const options = { env, onNote: note };
-  try {
-    await (await connect(node, settings, options, signal)).close();
-    return { known: true };
-  } catch (error) {
-    const { code, details } = toReport(error);
-    if (code !== 'host-key-unknown' || details === undefined) throw error;
-    const fingerprint = String(details.fingerprint);
-    const accept = async (): Promise<string> => {
-      const { file } = await acceptHostKey(node, settings, fingerprint, options, signal);
-      if (file === undefined)
-        throw new AppError('host-key-changed', `cannot trust "${node}": it changed its key meanwhile`);
-      return file;
-    };
-    return { known: false, fingerprint, type: String(details.keyType), accept };
-  }
+  const [settings, { askKey }] = await Promise.all([settingsOf(files, node), import('./node/hosts.ts')]);
+  return askKey(node, settings, { env, onNote: note }, signal);
 }
+
+const hosts: Hosts = {
+  askKey: async (node, settings, signal) =>
+    (await import('./node/hosts.ts')).askKey(node, settings, { env, onNote: note }, signal),
+  open: async (node, nodeSettings, settings, signal) => {
+    const { openHost } = await import('./node/hosts.ts');
+    return openHost(node, nodeSettings, settings, provisionScript, { env, onNote: note }, signal);
+  },
+  readInventory: async (path) => (await import('./config/read-files.ts')).readInventory(path),
+  addNode: async (...args) => (await import('./config/edit-nodes.ts')).addNode(...args),
+  removeNode: async (...args) => (await import('./config/edit-nodes.ts')).removeNode(...args),
+};
 
 /** Ink and React are loaded for the screen alone. */
 async function openTui(request: TuiRequest): Promise<TuiEnd> {
@@ -267,6 +271,7 @@ const world: World = {
   replaceText: (path, text) => replaceText(path, text, randomBytes(6).toString('hex')),
   findFiles,
   labInventory,
+  vagrantInventory: findVagrantMachines,
   readConfig,
   printProblems: (problems) => printProblems(problems, { color: terminal.colour }),
   openEngine,
@@ -287,6 +292,8 @@ const world: World = {
     });
   },
   askHostKey,
+  hosts,
+  provisionPath: resolvePath(provisionScript),
   logBug: (error) => logBug(stateFolder, version, new Date(), error),
   resolvePath,
 };

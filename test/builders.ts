@@ -1,4 +1,5 @@
 import type {
+  BootFacts,
   ClusterState,
   Container,
   NetworkTable,
@@ -126,7 +127,17 @@ export interface NodeParts {
   /** Images the node has beside those of its containers, as `repository:tag`. */
   readonly images?: readonly string[];
   readonly meshAddress?: string;
+  /** Absent: the node is not set up for starting by itself. */
+  readonly boot?: Partial<BootFacts>;
 }
+
+const noBoot = (node: NodeName): BootFacts => ({
+  alone: 'wait',
+  peers: [],
+  waiting: [],
+  sshPorts: [22],
+  hostKeys: [`ssh-ed25519 ${node}`],
+});
 
 /** Facts of a node whose mesh address is its name. */
 export function someFacts(node: NodeName, parts: NodeParts = {}): NodeFacts {
@@ -144,6 +155,7 @@ export function someFacts(node: NodeName, parts: NodeParts = {}): NodeFacts {
     versions: { docker: '28.0.0', dockerApi: '1.48', zfs: '2.2.2', kernel: '6.8.0', arch: 'x86_64' },
     capabilities: { resume: true, bookmarks: true, compressed: true, largeBlocks: true },
     roundTripMs: 1,
+    ...(parts.boot && { boot: { ...noBoot(node), ...parts.boot } }),
   };
 }
 

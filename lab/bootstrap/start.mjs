@@ -1,6 +1,7 @@
 /** `npm start`: the lab with the first tutorial running in it, or the reason why not. */
 import { join } from 'node:path';
-import { labSupport } from '../support.mjs';
+import { reachAt } from '../paths.mjs';
+import { supportHere } from '../support.mjs';
 import { ensureBuilt, ensurePackages, program } from './prepare.mjs';
 import { hand, keep, root, wasInterrupted } from './run.mjs';
 import { screenOf, startOnScreen, wantsScreen } from './screen.mjs';
@@ -8,7 +9,8 @@ import { screenOf, startOnScreen, wantsScreen } from './screen.mjs';
 const say = (text = '') => process.stdout.write(`${text}\n`);
 // A lab in a namespace of its own (DROVER_LAB=NAME) is reached from inside it only.
 const lab = process.env.DROVER_LAB;
-const inside = lab === undefined || lab === '' || lab === 'default' ? [] : ['nsenter', `--net=/run/netns/${lab}`];
+const isOwn = lab !== undefined && lab !== '' && lab !== 'default' && process.getuid?.() === 0;
+const inside = !isOwn ? [] : ['nsenter', `--net=/run/netns/${lab}`];
 const wordsOf = (args) => [...inside, process.execPath, program, ...args];
 const drover = (...args) => {
   const [file, ...rest] = wordsOf(args);
@@ -18,13 +20,17 @@ const drover = (...args) => {
 /** The folder with the application whose data moves. */
 const folder = join('tutorials', 'mongodb', '3-data-moves');
 
+/** Without root the tutorial's port has to be opened on this machine. */
+const PUBLISH = ['--publish', '27017'];
+
 export async function start() {
-  const support = labSupport();
+  const support = supportHere();
   if (!support.ok) return withoutLab(support.reason, ensureBuilt);
   await ensureBuilt();
   await ensurePackages();
-  if (wantsScreen()) return startWithScreen();
-  const up = await hand(process.execPath, [join(root, 'lab', 'lab.mjs'), 'up']);
+  const words = [join(root, 'lab', 'lab.mjs'), 'up', ...(support.rootless ? PUBLISH : [])];
+  if (wantsScreen()) return startWithScreen([process.execPath, ...words]);
+  const up = await hand(process.execPath, words);
   if (up !== 0 || wasInterrupted()) return up || 130;
   say();
   const applied = await drover('apply', '-C', folder);
@@ -36,8 +42,9 @@ export async function start() {
 }
 
 /** The same on a screen: the stages of the lab while it comes up, then its nodes, with the tutorial applied to them. */
-function startWithScreen() {
+function startWithScreen(words) {
   return startOnScreen({
+    lab: words,
     screen: (stages) => screenOf(program, ['-C', folder, '--stages', stages]),
     after: async () => {
       const shown = await drover('-C', folder);
@@ -66,7 +73,7 @@ async function sayWhatNext() {
   if (app === undefined) return;
   say();
   for (const port of app.ports) {
-    const places = nodes.map(({ node }) => `${schemeOf(port)}://${node}:${port}`);
+    const places = nodes.map(({ node }) => `${schemeOf(port)}://${reachAt(node)}:${port}`);
     say(`"${app.application}" answers through every node: ${places.join('  ')}`);
   }
   const other = nodes.find(({ node }) => node !== app.wanted);

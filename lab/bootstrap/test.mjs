@@ -3,17 +3,18 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runDir } from '../paths.mjs';
-import { progress } from '../progress.mjs';
+import { formatElapsed, progress } from '../progress.mjs';
 import { labSupport } from '../support.mjs';
 import { countTests, failedSuite, failuresIn, noTests, sumOf } from './counts.mjs';
+import { chooseLabs, labFiles, runInLanes } from './lanes.mjs';
 import { ensureBuilt, ensurePackages } from './prepare.mjs';
 import { hand, keep, root, wasInterrupted } from './run.mjs';
+import { prepareFor } from './tutorials.mjs';
 
-const LAB = 'drover-test';
 const IN_LAB = ['contract', 'acceptance'];
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 const labTool = (...args) => hand(process.execPath, [join(root, 'lab', 'lab.mjs'), ...args]);
-const vitest = (project) => ['run', '--config', 'test/vitest.config.ts', '--project', project];
+const vitest = (project, ...files) => ['run', '--config', 'test/vitest.config.ts', '--project', project, ...files];
 
 export async function test() {
   await ensurePackages();
@@ -57,19 +58,31 @@ async function check(name, file, args) {
   return { name, counts: failedSuite, note: 'failed' };
 }
 
-async function runProject(name, folder, { prefix = [], env = {} } = {}) {
+async function runProject(name, folder) {
   const report = join(folder, `${name}.json`);
-  const [file, ...args] = [
-    ...prefix,
-    bin('vitest'),
-    ...vitest(name),
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-  ];
-  const code = await hand(file, args, { env: { ...process.env, ...env } });
+  const code = await hand(bin('vitest'), [...vitest(name), ...reporters(report)]);
+  return rowOf(name, report, code);
+}
+
+const reporters = (report) => ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+
+function rowOf(name, report, code) {
   const read = readReport(report);
   return { name, ...countTests(read, code), failures: failuresIn(read) };
+}
+
+/** One file on one lab; what it prints is shown when it has ended, because another one prints at the same time. */
+async function runInLab({ project, file }, lab, folder) {
+  const report = join(folder, `${file.replaceAll('/', '-')}.json`);
+  const env = { ...process.env, DROVER_LAB: lab, DROVER_LAB_INVENTORY: join(runDir(lab), 'drover.yml') };
+  const args = [bin('vitest'), ...vitest(project, file), ...reporters(report)];
+  const began = Date.now();
+  const lacking = await prepareFor(file);
+  if (lacking !== undefined) return { name: file, counts: failedSuite, note: lacking };
+  const { code, output } = await keep('nsenter', [`--net=/run/netns/${lab}`, ...args], { env });
+  process.stdout.write(`\n── ${file} on ${lab}\n${output.trimEnd()}\n`);
+  const row = rowOf(file, report, code);
+  return { ...row, note: [formatElapsed(Date.now() - began), row.note].filter(Boolean).join(', ') };
 }
 
 /** Undefined where vitest ended before it wrote one. */
@@ -80,24 +93,21 @@ function readReport(path) {
 async function labTests(folder) {
   const support = labSupport();
   if (!support.ok) return skipAll(support.reason, folder);
+  const labs = [];
   try {
-    const up = await labTool('up', '--netns', LAB);
-    if (wasInterrupted()) return [];
-    if (up !== 0)
-      return [
-        { name: 'lab', counts: failedSuite, note: 'the lab did not start' },
-        ...(await skipAll('the lab did not start', folder)),
-      ];
-    const inventory = join(runDir(LAB), 'drover.yml');
-    const prefix = ['nsenter', `--net=/run/netns/${LAB}`];
-    const rows = [];
-    for (const name of IN_LAB) {
-      if (wasInterrupted()) break;
-      rows.push(await runProject(name, folder, { prefix, env: { DROVER_LAB: LAB, DROVER_LAB_INVENTORY: inventory } }));
+    // The first one builds what both are made of, and is enough when there is no room for another.
+    for (const lab of chooseLabs()) {
+      labs.push(lab);
+      const up = await labTool('up', '--netns', lab);
+      if (wasInterrupted()) return [];
+      if (up !== 0) {
+        const note = `the lab ${lab} did not start`;
+        return [{ name: 'lab', counts: failedSuite, note }, ...(await skipAll(note, folder))];
+      }
     }
-    return rows;
+    return await runInLanes(labFiles(), labs, (file, lab) => runInLab(file, lab, folder));
   } finally {
-    await labTool('destroy', '--netns', LAB);
+    for (const lab of labs) await labTool('destroy', '--netns', lab);
   }
 }
 

@@ -14,8 +14,10 @@ const FORMAT = '1'; // raise when the way a tree becomes a tar file changes
 
 const HELP = `Builds the lab's container images, without a registry and without Docker.
 
-  node lab/images/build.mjs --out DIR [NAME...]   build all recipes, or the named ones
-  node lab/images/build.mjs --list                print the names, the refs and what they stand for, build nothing
+  node lab/images/build.mjs --out DIR [NAME...]   build the named recipes, or all that belong to no set
+  node lab/images/build.mjs --out DIR --set SET   build those of a set
+  node lab/images/build.mjs --list                print NAME, REF, what it stands for and SET, with tabs between;
+                                                  build nothing
 
   --out DIR     where the tar files go, as NAME-HASH.tar; one that is there is not built again
   --cache DIR   where a Go taken from Debian is kept (default $XDG_CACHE_HOME/drover-lab)
@@ -44,14 +46,15 @@ async function recipes() {
   return found;
 }
 
-/** Names what the image is made of: the recipe's files, the tools, the architecture. */
+/** Names what the image is made of: the recipe's files, the tools and the helpers it uses, the architecture. */
 async function hashOf(recipe) {
   const hash = createHash('sha256').update(`${FORMAT}\0${process.arch}\0`);
   const files = (await readdir(recipe.dir, { withFileTypes: true }))
     .filter((f) => f.isFile())
     .map((f) => f.name)
     .sort();
-  for (const path of [...files.map((f) => join(recipe.dir, f)), join(HERE, 'tools.mjs')]) {
+  const shared = ['tools.mjs', ...(recipe.uses ?? [])].map((name) => join(HERE, name));
+  for (const path of [...files.map((f) => join(recipe.dir, f)), ...shared]) {
     const bytes = await readFile(path);
     hash.update(`${path.slice(HERE.length)}\0${bytes.length}\0`).update(bytes);
   }
@@ -110,6 +113,7 @@ try {
     options: {
       out: { type: 'string' },
       cache: { type: 'string' },
+      set: { type: 'string' },
       list: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -127,11 +131,17 @@ const all = await recipes();
 for (const name of positionals) {
   if (!all.has(name)) usage(`there is no recipe "${name}", only ${[...all.keys()].join(', ')}`);
 }
-const wanted = positionals.length ? [...new Set(positionals)].map((name) => all.get(name)) : [...all.values()];
+if (values.set !== undefined && ![...all.values()].some((recipe) => recipe.set === values.set))
+  usage(`there is no set "${values.set}"`);
+const wanted = positionals.length
+  ? [...new Set(positionals)].map((name) => all.get(name))
+  : [...all.values()].filter((recipe) => values.list || recipe.set === values.set);
 
 if (values.list) {
   for (const recipe of wanted)
-    process.stdout.write(`${recipe.name}\t${recipe.ref}\t${(recipe.standsFor ?? []).join(',')}\n`);
+    process.stdout.write(
+      `${[recipe.name, recipe.ref, (recipe.standsFor ?? []).join(','), recipe.set ?? ''].join('\t')}\n`,
+    );
   process.exit(0);
 }
 if (!values.out) usage('--out DIR is missing');

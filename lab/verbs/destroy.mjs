@@ -1,12 +1,13 @@
 /** destroy: nothing of the lab stays on the machine; prints what went. */
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { LabError } from '../errors.mjs';
 import { dropNetwork } from '../network.mjs';
 import { indexesOf } from '../nodes.mjs';
-import { cacheRoot, runDir } from '../paths.mjs';
+import { cacheRoot, MAX_NODES, runDir } from '../paths.mjs';
 import { killMachine, pidOf } from '../qemu.mjs';
-import { allLabs, labName, readLab, withLab } from '../store.mjs';
+import { allLabs, dropLock, labName, readLab, withLab } from '../store.mjs';
 
 async function othersRunning(name) {
   const labs = await Promise.all(
@@ -15,11 +16,18 @@ async function othersRunning(name) {
   return labs.filter((lab) => lab && indexesOf(lab).some((index) => pidOf(lab, index))).map((lab) => lab.name);
 }
 
+/** A record that cannot be read: what its folder and the machine's own network show is taken for the lab's. */
+function guessLab(name) {
+  const netns = name === 'default' ? undefined : name;
+  const rootless = existsSync(join(runDir(name), 'wire'));
+  return { name, nodes: MAX_NODES, rootless, netns: rootless ? undefined : netns, madeNetns: true };
+}
+
 export async function destroy(values) {
   const name = labName(values);
   const went = [];
   await withLab(name, async () => {
-    const lab = await readLab(name).catch(() => undefined);
+    const lab = await readLab(name).catch(() => guessLab(name));
     if (lab) {
       for (const index of indexesOf(lab)) {
         const pid = await killMachine(lab, index);
@@ -40,6 +48,7 @@ export async function destroy(values) {
         went.push(`cache ${cacheRoot()}`);
       }
     }
+    await dropLock(name);
   });
   process.stdout.write(
     went.length === 0

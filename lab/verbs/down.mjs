@@ -1,5 +1,6 @@
 /** down: the machines sleep (the next up continues where they were), or are shut down in order. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { restNetwork } from '../network.mjs';
 import { indexesOf, onNode } from '../nodes.mjs';
 import { progress } from '../progress.mjs';
 import { pidOf, quitMachine, saveMachines } from '../qemu.mjs';
@@ -28,11 +29,13 @@ export async function down(values) {
     const lab = await requireLab(name);
     const running = indexesOf(lab).filter((index) => pidOf(lab, index));
     if (running.length === 0) {
+      await restNetwork(lab);
       process.stdout.write(`The lab "${name}" is off already.\n`);
       return;
     }
     const stage = progress.stage(values['power-off'] ? 'shutting the nodes down' : 'putting the nodes to sleep');
     await (values['power-off'] ? shutDown : putToSleep)(lab, running);
+    await restNetwork(lab);
     stage.done();
     process.stdout.write(`The lab "${name}" is off; \`npm run lab -- up\` brings it back as it was.\n`);
   });

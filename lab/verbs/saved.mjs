@@ -1,7 +1,7 @@
 /** reset, save NAME, restore NAME: moments of the whole lab, all nodes together. */
 import { LabError, UsageError } from '../errors.mjs';
 import { baseOf } from '../image.mjs';
-import { plugCable, speedUp } from '../network.mjs';
+import { mendWire, raiseNetwork } from '../network.mjs';
 import { awaitNode, indexesOf } from '../nodes.mjs';
 import { progress } from '../progress.mjs';
 import { pidOf, quitMachine, savedTags, saveMachines, startMachine } from '../qemu.mjs';
@@ -24,7 +24,8 @@ async function goBack(lab, tag, what) {
   const stage = progress.stage(what, { expectedMs: 4000 });
   try {
     const all = indexesOf(lab);
-    await Promise.all(all.flatMap((index) => [plugCable(lab, index), speedUp(lab, index)]));
+    if (lab.rootless) await raiseNetwork(lab); // a lab that is down has no switch
+    await Promise.all(all.map((index) => mendWire(lab, index)));
     // Always in a new process: one way back for running and for switched-off nodes, and the old memory is freed.
     await Promise.all(all.map((index) => quitMachine(lab, index)));
     await Promise.all(all.map((index) => startMachine(lab, index, base, { snapshot: tag })));

@@ -1,9 +1,12 @@
 /** status: what the lab is and how its nodes are, for people or as JSON. */
 import { readFile } from 'node:fs/promises';
+import { brokenOn } from '../faults.mjs';
 import { indexesOf, onNode, sshConfig } from '../nodes.mjs';
-import { addressOf, runDir } from '../paths.mjs';
+import { addressOf, reachOf, runDir } from '../paths.mjs';
 import { pidOf, savedTags, withMachine } from '../qemu.mjs';
+import { networkIsUp } from '../rootless/network.mjs';
 import { labName, readLab } from '../store.mjs';
+import { tellPublished } from './publish.mjs';
 import { PREFIX } from './saved.mjs';
 
 const PROBE = 'zpool list -H -o name,health,size,allocated,free; docker ps -q | wc -l';
@@ -20,7 +23,16 @@ function parsePool(line) {
 
 async function nodeStatus(lab, index) {
   const pid = pidOf(lab, index);
-  const base = { name: `node${index}`, address: addressOf(index), broken: lab.broken?.[index] ?? [] };
+  const faults = brokenOn(lab, index);
+  const reach = reachOf(lab, index);
+  const base = {
+    name: `node${index}`,
+    address: addressOf(index),
+    reach: reach.host,
+    sshPort: reach.port,
+    broken: faults.map(({ kind }) => kind),
+    faults,
+  };
   if (!pid) return { ...base, state: lab.asleep?.includes(index) ? 'asleep' : 'off' };
   const status = await withMachine(lab, index, (qmp) => qmp.execute('query-status')).catch(() => ({
     status: 'unknown',
@@ -40,19 +52,27 @@ async function nodeStatus(lab, index) {
   };
 }
 
+const whereRootless = ({ wire }) => `without root${wire === 'up' ? '' : ' (switch and gateway are off)'}`;
+
 function tell(report) {
   const { lab, nodes } = report;
-  const where = lab.netns ? `in the namespace ${lab.netns}` : "in the machine's own network";
+  const where = lab.rootless
+    ? whereRootless(lab)
+    : lab.netns
+      ? `in the namespace ${lab.netns}`
+      : "in the machine's own network";
   const lines = [`The lab "${lab.name}", ${lab.accel === 'kvm' ? 'with KVM' : 'emulated (no KVM)'}, ${where}:`];
   for (const node of nodes) {
     const pool = node.pool ? `pool ${node.pool.name} ${node.pool.health}, ${node.pool.free} free` : 'pool unknown';
     const detail = node.pid
       ? `${node.ssh ? 'ssh yes' : 'ssh NO'}, ${pool}, ${node.containers ?? '?'} containers, ${node.residentMb} of ${node.memoryMb} MB`
       : '';
-    const broken = node.broken.length > 0 ? `  broken: ${node.broken.join(', ')}` : '';
-    lines.push(`  ${node.name}  ${node.address}  ${node.state.padEnd(8)} ${detail}${broken}`);
+    const broken = node.faults.length > 0 ? `  BROKEN: ${node.faults.map(({ text }) => text).join('; ')}` : '';
+    const reach = lab.rootless ? `  from here ${node.reach}` : '';
+    lines.push(`  ${node.name}  ${node.address}${reach}  ${node.state.padEnd(8)} ${detail}${broken}`);
   }
   lines.push(`  saved: ${report.saved.join(', ') || 'nothing'}`, `  ssh -F ${report.files.sshConfig}`);
+  lines.push(...tellPublished(report.record));
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
@@ -78,6 +98,10 @@ export async function status(values) {
       phase: lab.phase,
       memory: lab.memory,
       wayOut: Boolean(lab.wayOut),
+      mode: lab.rootless ? 'rootless' : 'bridge',
+      ...(lab.rootless
+        ? { rootless: true, wire: networkIsUp(lab) ? 'up' : 'off', published: lab.published ?? [] }
+        : {}),
     },
     nodes,
     saved: (await savedTags(lab, 1)).filter((tag) => tag.startsWith(PREFIX)).map((tag) => tag.slice(PREFIX.length)),
@@ -89,6 +113,6 @@ export async function status(values) {
     },
   };
   if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-  else tell(report);
+  else tell({ ...report, record: lab });
   return nodes.every((node) => node.ssh) ? 0 : 3;
 }

@@ -2,19 +2,22 @@
 import { readFile } from 'node:fs/promises';
 import { detectAccel } from '../accel.mjs';
 import { LabError, UsageError } from '../errors.mjs';
+import { brokenOn, FAULTS, noteFault } from '../faults.mjs';
 import { baseOf, ensureBase } from '../image.mjs';
-import { claimNetwork, raiseNetwork } from '../network.mjs';
+import { claimNetwork, mendWire, raiseNetwork } from '../network.mjs';
 import { awaitNode, indexesOf, sshConfig, writeAccess } from '../nodes.mjs';
-import { addressOf, DEFAULT_MEMORY_MB, DEFAULT_NODES, MAX_NODES, MIN_MEMORY_MB, runDir } from '../paths.mjs';
+import { addressOf, DEFAULT_MEMORY_MB, DEFAULT_NODES, MAX_NODES, MIN_MEMORY_MB, reachOf, runDir } from '../paths.mjs';
 import { progress } from '../progress.mjs';
-import { killMachine, pidOf, startMachine } from '../qemu.mjs';
+import { killMachine, pidOf, quitMachine, saveMachines, startMachine } from '../qemu.mjs';
+import { networkIsUp, publish } from '../rootless/network.mjs';
 import { ensureStates, forgetStates, restoreClean } from '../states.mjs';
 import { labName, readLab, withLab, writeLab } from '../store.mjs';
 import { substituteImages } from '../substitutes.mjs';
 import { ensureTools } from '../tools.mjs';
+import { readPorts, refusePrivileged, tellPublished } from './publish.mjs';
 
 export const ASLEEP = 'drover-asleep';
-const BOOT_LIMIT_MS = 420_000;
+const BOOT_LIMIT_MS = 900_000;
 
 function count(text, fallback, { name, least, most }) {
   if (text === undefined) return fallback;
@@ -25,18 +28,34 @@ function count(text, fallback, { name, least, most }) {
   return number;
 }
 
+/** What QEMU itself needs beside the node's memory, and what this machine should keep. */
+const OVERHEAD_MB = 100;
+const KEEP_FREE_MB = 256;
+
+/** One sentence where `count` nodes of `memory` MB do not fit into `freeMb`, with what would; pure, for the test. */
+export function memoryComplaint({ memory, count, freeMb }) {
+  const needed = count * (memory + OVERHEAD_MB) + KEEP_FREE_MB;
+  if (needed <= freeMb) return undefined;
+  const each = Math.floor(((freeMb - KEEP_FREE_MB) / count - OVERHEAD_MB) / 64) * 64;
+  const fewer = Math.floor((freeMb - KEEP_FREE_MB) / (memory + OVERHEAD_MB));
+  const ways = [
+    ...(each >= MIN_MEMORY_MB ? [`\`--memory ${each}\``] : []),
+    ...(fewer >= 1 ? [`\`--nodes ${fewer}\``] : []),
+  ];
+  const remedy = ways.length > 0 ? `what fits is ${ways.join(' or ')}` : 'free some and run this again';
+  return `${count} nodes of ${memory} MB need ${needed} MB of memory and ${freeMb} MB are free; ${remedy}.`;
+}
+
 async function checkMemory(lab) {
   const meminfo = await readFile('/proc/meminfo', 'utf8');
   const freeMb = Math.floor(Number(/MemAvailable:\s+(\d+)/.exec(meminfo)[1]) / 1024);
-  const wanted = lab.memory * indexesOf(lab).filter((index) => !pidOf(lab, index)).length;
-  if (wanted > freeMb) {
-    throw new LabError(
-      `The nodes need ${wanted} MB of memory and ${freeMb} MB are free; give them less with \`--memory MB\` or fewer with \`--nodes N\`.`,
-    );
-  }
+  const count = indexesOf(lab).filter((index) => !pidOf(lab, index)).length;
+  const complaint = memoryComplaint({ memory: lab.memory, count, freeMb });
+  if (complaint) throw new LabError(complaint);
 }
 
-const isUp = (lab) => lab.phase === 'ready' && indexesOf(lab).every((index) => pidOf(lab, index));
+const wireIsUp = (lab) => !lab.rootless || networkIsUp(lab);
+const isUp = (lab) => lab.phase === 'ready' && wireIsUp(lab) && indexesOf(lab).every((index) => pidOf(lab, index));
 
 function refuseOtherShape(lab, wanted) {
   for (const [key, value] of Object.entries(wanted)) {
@@ -55,6 +74,7 @@ async function wake(lab, base) {
   try {
     await Promise.all(
       off.map(async (index) => {
+        await mendWire(lab, index);
         const asleep = lab.asleep?.includes(index);
         await startMachine(lab, index, base, { snapshot: asleep ? ASLEEP : undefined });
       }),
@@ -62,11 +82,31 @@ async function wake(lab, base) {
     lab.asleep = [];
     await writeLab(lab);
     await Promise.all(off.map((index) => awaitNode(lab, index, BOOT_LIMIT_MS)));
+    await Promise.all(off.map((index) => mendStarted(lab, index)));
+    await writeLab(lab);
     stage.done();
   } catch (error) {
     stage.fail();
     throw error;
   }
+}
+
+/** A machine that was started has power and a whole wire; the node's own end of a slow one woke with it. */
+async function mendStarted(lab, index) {
+  for (const { kind } of brokenOn(lab, index)) {
+    if (kind === 'slow') await FAULTS.slow.undo(lab, index);
+    if (['power', 'cable', 'slow', 'loss'].includes(kind)) noteFault(lab, index, kind, undefined);
+  }
+}
+
+/** The switch went away under running machines, whose wires cannot be joined again: they sleep and wake on new ones. */
+async function sleepWithoutWire(lab) {
+  const running = indexesOf(lab).filter((index) => pidOf(lab, index));
+  if (wireIsUp(lab) || running.length === 0) return;
+  await saveMachines(lab, running, ASLEEP, { resume: false });
+  lab.asleep = [...new Set([...(lab.asleep ?? []), ...running])];
+  await writeLab(lab);
+  await Promise.all(running.map((index) => quitMachine(lab, index)));
 }
 
 async function startFresh(lab, base) {
@@ -86,14 +126,16 @@ async function startFresh(lab, base) {
 }
 
 /** The record of a lab that is yet to be made; what an interrupted attempt raised is remembered. */
-async function newLab(found, { name, nodes = DEFAULT_NODES, memory = DEFAULT_MEMORY_MB, images }) {
+async function newLab(found, { name, nodes = DEFAULT_NODES, memory = DEFAULT_MEMORY_MB, images, rootless }) {
   const base = await ensureBase();
-  const netns = name === 'default' ? undefined : name;
+  // Without root there is no namespace: the labs are told apart by their loopback addresses.
+  const netns = name === 'default' || rootless ? undefined : name;
   return {
     ...found,
     phase: 'making',
     name,
     netns,
+    ...(rootless ? { rootless } : {}),
     nodes,
     memory,
     images,
@@ -103,36 +145,66 @@ async function newLab(found, { name, nodes = DEFAULT_NODES, memory = DEFAULT_MEM
 }
 
 function tell(lab, verb) {
-  const rows = indexesOf(lab).map((index) => `  node${index}  ${addressOf(index)}`);
+  const rows = indexesOf(lab).map((index) => {
+    const { host, port } = reachOf(lab, index);
+    return `  node${index}  ${addressOf(index)}${lab.rootless ? `  from here ${host}, ssh at port ${port}` : ''}`;
+  });
   const enter = lab.netns ? `nsenter --net=/run/netns/${lab.netns} ` : '';
   process.stdout.write(
     `The lab "${lab.name}" ${verb}.\n${rows.join('\n')}\n  ${enter}ssh -F ${sshConfig(lab)} node1\n  nodes file: ${runDir(lab.name)}/drover.yml\n`,
   );
+  for (const line of tellPublished(lab)) process.stdout.write(`${line}\n`);
+}
+
+const joinPorts = (known = [], ports = []) => [
+  ...known,
+  ...ports.filter(({ here }) => !known.some((each) => each.here === here)),
+];
+
+/** `up --publish` on a lab that runs. */
+async function publishFresh(name, lab, ports) {
+  const all = joinPorts(lab.published, ports);
+  const fresh = all.slice(lab.published?.length ?? 0);
+  if (fresh.length === 0) return;
+  await withLab(name, async () => {
+    for (const port of fresh) await publish(lab, port);
+    lab.published = all;
+    await writeLab(lab);
+  });
 }
 
 export async function up(values) {
   const name = labName(values);
   const nodes = count(values.nodes, undefined, { name: '--nodes', least: 1, most: MAX_NODES });
   const memory = count(values.memory, undefined, { name: '--memory', least: MIN_MEMORY_MB, most: 65_536 });
-  await ensureTools();
+  const ports = readPorts(values.publish ?? []);
   const known = await readLab(name);
+  const rootless = known?.rootless ?? (Boolean(values.rootless) || process.getuid() !== 0);
+  if (!rootless && ports.length > 0) throw new UsageError('--publish is for a lab without root; this one needs none.');
+  await refusePrivileged(ports);
+  await ensureTools({ rootless });
   if (known && isUp(known)) {
-    refuseOtherShape(known, { nodes, memory });
+    refuseOtherShape(known, { nodes, memory, rootless: values.rootless });
+    await publishFresh(name, known, ports);
     tell(known, 'is running already');
     return;
   }
   await withLab(name, async () => {
     const found = await readLab(name);
     const lab =
-      found?.phase === 'ready' ? found : await newLab(found, { name, nodes, memory, images: !values['no-images'] });
-    if (lab === found) refuseOtherShape(found, { nodes, memory });
+      found?.phase === 'ready'
+        ? found
+        : await newLab(found, { name, nodes, memory, images: !values['no-images'], rootless });
+    if (lab === found) refuseOtherShape(found, { nodes, memory, rootless: values.rootless });
     if (isUp(lab)) {
       // another `up` was quicker
       tell(lab, 'is running already');
       return;
     }
     const base = baseOf(lab);
+    await sleepWithoutWire(lab);
     await checkMemory(lab);
+    lab.published = joinPorts(lab.published, ports);
     await claimNetwork(lab);
     await writeLab(lab);
     await raiseNetwork(lab);

@@ -15,7 +15,8 @@ import type { Invocation } from './invocation.ts';
 /** Hands the invocation to a verb, and its exit code to whoever started the program. */
 export type Run = (work: (invocation: Invocation) => Promise<ExitCode>) => Promise<void>;
 
-type MakeVerb = (name: keyof typeof examples, description: string) => Command;
+/** Makes a verb of the program, with its examples below its help. */
+export type MakeVerb = (name: keyof typeof examples, description: string) => Command;
 
 /** What is done to an application outside of the plan, and what was done before. */
 export function addActs(verb: MakeVerb, run: Run): void {

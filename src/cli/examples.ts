@@ -4,7 +4,7 @@ export const examples = {
   plan: ['plan', 'plan -d deployment-moved.yml -a application.yml', 'plan --detailed-exitcode'],
   status: ['status', 'status --json'],
   logs: ['logs web', 'logs web --tail 100 -f', 'logs db -t'],
-  doctor: ['doctor', 'doctor node2', 'doctor --json'],
+  doctor: ['doctor', 'doctor node2', 'doctor --quick', 'doctor --json'],
   apply: ['apply', 'apply -C tutorials/mongodb/3-data-moves', 'apply --json'],
   watch: ['watch', 'watch -C tutorials/mongodb/3-data-moves'],
   move: ['move db node2', 'move db 172.16.255.251', 'move db node2 --no-apply'],
@@ -21,6 +21,15 @@ export const examples = {
   exec: ['exec db', 'exec db cat /etc/hostname', 'exec db -- ls -l /data', 'exec db tar c /data >data.tar'],
   history: ['history', 'history last', 'history 20250131-0945', 'history --json'],
   undo: ['undo', 'undo --no-apply', 'undo --force'],
+  node: ['node add 192.0.2.10 --check', 'node list', 'node remove node3'],
+  'node add': [
+    'node add 192.0.2.10 --check',
+    'node add 192.0.2.10 --pool /dev/sdb',
+    'node add admin@web3 --identity ~/.ssh/id_ed25519 --pool /var/lib/drover-pool.img:20G',
+    'node add 192.0.2.10 --name node3 --fingerprint SHA256:Wm3… --yes',
+  ],
+  'node list': ['node list', 'node list --json'],
+  'node remove': ['node remove node3', 'node remove 192.0.2.10 --purge'],
   trust: ['trust node1', 'trust node1 --fingerprint SHA256:Wm3…'],
 } as const;
 
@@ -33,6 +42,6 @@ Examples:
   drover demo                all of that on a simulated cluster: needs no nodes and no files
   drover apply --help        every verb has examples of its own
 
-Exit status: 0 as wanted, 1 failed, 2 changes pending (plan --detailed-exitcode), 3 another drover is at it,
+Exit status: 0 as wanted, 1 failed, 2 changes pending (plan --detailed-exitcode, node add --check), 3 another drover is at it,
 4 blocked, 64 wrong usage, 65 wrong files, 130 cancelled.
 `;

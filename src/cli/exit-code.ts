@@ -6,7 +6,7 @@ import { assertNever } from '../model/plan.ts';
 export const exitCode = {
   done: 0,
   failed: 1,
-  /** Only from `plan --detailed-exitcode`. */
+  /** Only from `plan --detailed-exitcode` and `node add --check`. */
   changesPending: 2,
   lockHeld: 3,
   blocked: 4,

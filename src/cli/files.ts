@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../model/config.ts';
+import type { ConfigProblem, NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import type { FileChoice, World } from './world.ts';
 
@@ -7,6 +7,9 @@ export interface FileOptions {
   readonly deployment?: string;
   readonly application?: string;
   readonly inventory?: string;
+  /** The nodes are machines of Vagrant, whatever else is there. */
+  readonly vagrant?: boolean;
+  readonly quiet?: boolean;
 }
 
 /** The files cannot be used as they are; told like a mistake inside of them, with exit code 65. */
@@ -20,8 +23,9 @@ export class FilesWrong extends Error {
 }
 
 /**
- * Which files a command is about: named ones, else those of the folder; the inventory likewise, and at last the lab's.
- * Throws `FilesWrong` where one is missing, `usage` where the two are swapped.
+ * Which files a command is about: named ones, else those of the folder; the inventory likewise, and at last what is
+ * known of Vagrant's machines or of the lab. Throws `FilesWrong` where one is missing, `usage` where the two are swapped
+ * or Vagrant's machines are asked for and are not there.
  */
 export async function chooseFiles(options: FileOptions, world: World): Promise<FileChoice> {
   const folder = world.resolvePath(world.cwd, options.directory ?? '.');
@@ -36,13 +40,38 @@ export async function chooseFiles(options: FileOptions, world: World): Promise<F
   const given = fromEnvironment === undefined ? undefined : world.resolvePath(world.cwd, fromEnvironment);
   const inventory = named(options.inventory) ?? given ?? found.inventory;
   await refuseSwapped({ deployment, application }, world);
+  const files = { deployment, application, ...(inventory === undefined ? {} : { inventory }) };
+  return { ...files, ...(await findMachines(files, folder, options, world)) };
+}
+
+/** Who names a lab means the lab; otherwise machines that run beside the files are nearer than a lab somewhere. */
+async function findMachines(
+  files: FileChoice,
+  folder: string,
+  { vagrant = false, quiet = false }: FileOptions,
+  world: World,
+): Promise<Pick<FileChoice, 'labInventory' | 'vagrantInventory'>> {
+  const isLabNamed = (world.env.DROVER_LAB ?? '') !== '';
+  if (vagrant || !isLabNamed) {
+    const vagrantInventory = await world.vagrantInventory?.({
+      folder,
+      required: vagrant,
+      undescribed: () => undescribedNodes(files, world),
+      onNote: (text) => quiet || world.terminal.err(`drover: ${text}\n`),
+    });
+    if (vagrantInventory !== undefined) return { vagrantInventory };
+  }
   const labInventory = await world.labInventory();
-  return {
-    deployment,
-    application,
-    ...(inventory === undefined ? {} : { inventory }),
-    ...(labInventory === undefined ? {} : { labInventory }),
-  };
+  return labInventory === undefined ? {} : { labInventory };
+}
+
+/** None where the files are wrong: that is told first. */
+async function undescribedNodes(files: FileChoice, world: World): Promise<readonly NodeName[]> {
+  const read = await world.readConfig(files);
+  if (!read.ok) return [];
+  return Object.entries(read.config.nodes).flatMap(([node, settings]) =>
+    Object.keys(settings).length === 0 ? [node] : [],
+  );
 }
 
 /** A problem of a file in the folder does not matter where another one is named in its place. */

@@ -16,6 +16,7 @@ import { validate } from './commands/validate.ts';
 import { examples, overviewExamples } from './examples.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
+import { addNodeVerbs } from './node-verbs.ts';
 import { addScreenOptions, type ScreenFlags, screenFlagsOf } from './screen-options.ts';
 import { painter } from './style.ts';
 import type { World } from './world.ts';
@@ -53,6 +54,7 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
   addChangingVerbs(program, run);
   addTutorial(program, run);
   addActs((name, description) => verb(program, name, description), run);
+  addNodeVerbs((name, description) => verb(program, name, description), run);
   hideVerbArgument(program);
   return program;
 }
@@ -69,6 +71,7 @@ function addCommonOptions(program: Command): void {
     .option('-d, --deployment <file>', 'deployment file')
     .option('-a, --application <file>', 'application file')
     .option('--inventory <file>', 'drover.yml: how to reach the nodes (beside the files, or $DROVER_INVENTORY)')
+    .option('--vagrant', "the nodes are the machines of the Vagrantfile at or above the folder (or drover's own)")
     .option('--json', 'print JSON: one document, or one event a line for apply, deploy, watch and demo')
     .option('-q, --quiet', 'print results and failures only')
     .option('-y, --yes', 'ask nothing, the answer is yes')
@@ -103,9 +106,12 @@ function addReadingVerbs(program: Command, run: Run): void {
     .action((app: string, options: { follow?: boolean; tail?: number; timestamps?: boolean }) =>
       run((invocation) => logs(invocation, app, { ...options, follow: options.follow ?? false })),
     );
-  verb(program, 'doctor', 'examine the nodes, and name the command that mends what is wrong')
+  verb(program, 'doctor', 'try out on the nodes what could be in the way, and name the command that mends it')
     .argument('[node]', 'name or address')
-    .action((node: string | undefined) => run((invocation) => doctor(invocation, node)));
+    .option('--quick', 'look only: try no connections, no sessions, no clocks')
+    .action((node: string | undefined, { quick = false }: { quick?: boolean }) =>
+      run((invocation) => doctor(invocation, node, { quick })),
+    );
 }
 
 function addChangingVerbs(program: Command, run: Run): void {

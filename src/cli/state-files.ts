@@ -47,9 +47,15 @@ async function privateFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
 }
 
-/** Atomic: readers see the old text or the new one, also after a power cut. The old file's mode and owner's rights stay. */
+/**
+ * Atomic: readers see the old text or the new one, also after a power cut. The old file's mode and owner's rights stay; a new one
+ * is readable by everybody.
+ */
 export async function replaceText(path: string, text: string, mark: string): Promise<void> {
-  const { mode } = await stat(path);
+  const { mode } = await stat(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { mode: 0o644 };
+    throw error;
+  });
   const fresh = join(dirname(path), `.drover-${mark}.tmp`);
   try {
     const file = await open(fresh, 'wx', 0o600);

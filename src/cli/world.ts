@@ -1,7 +1,17 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Engine } from '../engine/types.ts';
-import type { AppName, ConfigProblem, LoadResult, NodeName, ProblemFix } from '../model/config.ts';
+import type { NodeFacts } from '../model/cluster.ts';
+import type {
+  AppName,
+  ConfigProblem,
+  LoadResult,
+  NodeName,
+  NodeSettings,
+  ProblemFix,
+  Settings,
+} from '../model/config.ts';
 import type { ApplyPolicy } from '../model/events.ts';
+import type { EmptyDisk } from '../model/host-setup.ts';
 import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { RunJournal } from './run-journal.ts';
@@ -15,6 +25,19 @@ export interface FileChoice {
   readonly inventory?: string;
   /** The lab's own drover.yml, found by itself: for nodes that nothing else describes. */
   readonly labInventory?: string;
+  /** The same of Vagrant's machines, which then stand in the lab's place. */
+  readonly vagrantInventory?: string;
+}
+
+/** Asks for the machines of a Vagrantfile. */
+export interface VagrantRequest {
+  /** At or above it lies the Vagrantfile. */
+  readonly folder: string;
+  /** Asked for by name (`--vagrant`): what is missing is a failure, and not only told. */
+  readonly required: boolean;
+  /** Nodes that nothing describes; Vagrant is only asked where one of them could be one of its machines. */
+  readonly undescribed: () => Promise<readonly NodeName[]>;
+  readonly onNote: (text: string) => void;
 }
 
 export interface Terminal {
@@ -51,6 +74,38 @@ export type HostKeyAnswer =
       /** Writes the key where drover looks for it; returns that file. */
       readonly accept: () => Promise<string>;
     };
+
+/** A host that is, or is to become, a node; everything on it runs as root. */
+export interface Host {
+  /** Address the connection goes to, and who is logged in there. */
+  readonly address: string;
+  readonly user: string;
+  readonly hostname: (signal: AbortSignal) => Promise<string>;
+  /** Runs provision.sh, line by line, to its exit status; an abort leaves it to stop where its step ends. */
+  readonly setUp: (
+    args: readonly string[],
+    onLine: (line: string) => void,
+    signal: AbortSignal,
+  ) => Promise<{ readonly code: number; readonly stderr: string }>;
+  readonly emptyDisks: (signal: AbortSignal) => Promise<readonly EmptyDisk[]>;
+  /** Throws where it is no node yet. */
+  readonly observe: (signal: AbortSignal) => Promise<NodeFacts>;
+  readonly close: () => Promise<void>;
+}
+
+/** What `drover node` needs: hosts that no file may know yet, and the files edited. */
+export interface Hosts {
+  readonly askKey: (node: NodeName, settings: NodeSettings, signal: AbortSignal) => Promise<HostKeyAnswer>;
+  readonly open: (node: NodeName, nodeSettings: NodeSettings, settings: Settings, signal: AbortSignal) => Promise<Host>;
+  /** drover.yml alone, for a folder without the two files; without a path the defaults. */
+  readonly readInventory: (path: string | undefined) => Promise<LoadResult>;
+  /** `text` undefined: a new drover.yml. */
+  readonly addNode: (text: string | undefined, key: NodeName, value: NodeEntry) => Promise<EditResult>;
+  readonly removeNode: (text: string, key: NodeName) => Promise<EditResult>;
+}
+
+/** What stands behind a node's key: its settings in drover.yml, or nothing yet in deployment.yml. */
+export type NodeEntry = Readonly<Record<string, string | number>> | 'idle';
 
 /** A cluster in memory with files in memory, for `drover demo`: nothing outside of this process is touched. */
 export interface Simulation {
@@ -134,12 +189,14 @@ export interface World {
   /** Calls back at each Ctrl-C and SIGTERM until the returned function is called. */
   readonly onInterrupt: (listener: () => void) => () => void;
   readonly readText: (path: string) => Promise<string>;
-  /** Atomic: a new file with the old one's mode takes its name. */
+  /** Atomic: a new file with the old one's mode takes its name; also where there is none yet. */
   readonly replaceText: (path: string, text: string) => Promise<void>;
   /** The files of a folder under their usual names. */
   readonly findFiles: (folder: string) => Promise<FoundFiles>;
   /** The lab's inventory where there is a lab. */
   readonly labInventory: () => Promise<string | undefined>;
+  /** A drover.yml for Vagrant's machines, where there are some; absent where nobody looks for them. */
+  readonly vagrantInventory?: ((request: VagrantRequest) => Promise<string | undefined>) | undefined;
   readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
   readonly printProblems: (problems: readonly ConfigProblem[]) => string;
   readonly openEngine: (files: FileChoice, options?: EngineOptions) => Promise<Engine>;
@@ -155,6 +212,10 @@ export interface World {
   /** Pages to be led through; absent where there are none (tests). */
   readonly tutorials?: () => Promise<TutorialWorld>;
   readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
+  /** Absent where there are no real hosts: in the simulation. */
+  readonly hosts?: Hosts | undefined;
+  /** The script that makes a host a node, as it is shown; absent where there is none. */
+  readonly provisionPath?: string;
   /** Keeps a bug's stack; returns the file it is in. */
   readonly logBug: (error: unknown) => Promise<string>;
   /** The path the parts lead to, relative to `cwd` where it lies below: so it is short when it is shown. */

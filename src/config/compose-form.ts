@@ -110,6 +110,7 @@ function readService(name: string, place: Place): Service | undefined {
     const entry = fields.entries.get(key);
     return entry === undefined ? undefined : reader(entry);
   };
+  const restartPolicy = read('restart', readRestart);
   const draft: Draft = {
     name,
     place,
@@ -120,7 +121,8 @@ function readService(name: string, place: Place): Service | undefined {
     volumes: read('volumes', (entry) => readVolumes(entry, name)) ?? [],
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
-    restartPolicy: read('restart', readRestart) ?? { name: 'never' },
+    restartPolicy: restartPolicy ?? { name: 'never' },
+    ...(restartPolicy?.name === 'never' ? { staysDown: true } : {}),
     ...given(
       'command',
       read('command', (entry) => readCommand(entry, '"command"')),

@@ -16,6 +16,7 @@ export interface Draft {
   readonly memoryLimitBytes?: number;
   readonly cpuShares?: number;
   readonly restartPolicy: RestartPolicy;
+  readonly staysDown?: true;
   readonly dependsOn?: readonly Placed<string>[];
 }
 

@@ -34,12 +34,13 @@ export interface DroverFile {
   readonly timeouts: Partial<Settings['timeouts']>;
   readonly switch: Partial<Settings['switch']>;
   readonly transfer?: Settings['transfer'];
+  readonly boot: Partial<Settings['boot']>;
   /** Images to run in place of others, by repository or by repository and tag. */
   readonly images: ReadonlyMap<string, ImageRef>;
 }
 
 /** A file that leaves everything as it is. */
-export const nothingSaid: DroverFile = { nodes: [], timeouts: {}, switch: {}, images: new Map() };
+export const nothingSaid: DroverFile = { nodes: [], timeouts: {}, switch: {}, boot: {}, images: new Map() };
 
 /** Where `~` and relative paths of a drover.yml lead. */
 export interface PathBase {
@@ -49,7 +50,17 @@ export interface PathBase {
   readonly directory: string;
 }
 
-const settingKeys = ['version', 'nodes', 'pool', 'datasetRoot', 'timeouts', 'switch', 'transfer', 'images'] as const;
+const settingKeys = [
+  'version',
+  'nodes',
+  'pool',
+  'datasetRoot',
+  'timeouts',
+  'switch',
+  'transfer',
+  'boot',
+  'images',
+] as const;
 const nodeKeys = [
   'name',
   'host',
@@ -63,6 +74,7 @@ const nodeKeys = [
 ] as const;
 
 const transfers = ['auto', 'direct', 'relay'] as const;
+const alones = ['wait', 'start'] as const;
 
 /** The settings file; everything in it is optional. */
 export function readDroverFile(root: Place, base: PathBase): DroverFile {
@@ -77,6 +89,7 @@ export function readDroverFile(root: Place, base: PathBase): DroverFile {
     ...given('datasetRoot', readDatasetRoot(at('datasetRoot'))),
     timeouts: readTimeouts(at('timeouts')),
     switch: readSwitch(at('switch')),
+    boot: readBoot(at('boot')),
     images: readImages(at('images')),
     ...given('transfer', transfer === undefined ? undefined : readWord(transfer, '"transfer"', transfers)),
   };
@@ -234,4 +247,10 @@ function readSwitch(place: Place | undefined): Partial<Settings['switch']> {
     ),
     ...given('maxRounds', rounds === undefined ? undefined : readInteger(rounds, '"maxRounds"', 0, 100)),
   };
+}
+
+function readBoot(place: Place | undefined): Partial<Settings['boot']> {
+  if (place === undefined || isNothing(place)) return {};
+  const alone = readKeys(place, '"boot"', ['alone'])?.entries.get('alone');
+  return given('alone', alone === undefined ? undefined : readWord(alone, '"alone"', alones));
 }

@@ -96,13 +96,15 @@ const indexIn = (text: string, list: Place, app: AppName): number =>
   list.kind === 'list' ? list.children.findIndex((item) => item.kind === 'scalar' && valueOf(text, item) === app) : -1;
 
 /** Plain where YAML reads it back as the same text, else in quotes. */
-function printName(name: string): string {
+export function printName(name: string): string {
   return /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name) && load(name) === name ? name : JSON.stringify(name);
 }
 
-const cut = (text: string, start: number, end: number, put = ''): string =>
+/** The text with `put` in place of what stands from `start` to `end`. */
+export const cut = (text: string, start: number, end: number, put = ''): string =>
   text.slice(0, start) + put + text.slice(end);
-const newlineOf = (text: string): string => (text.includes('\r\n') ? '\r\n' : '\n');
+/** The line break this text uses. */
+export const newlineOf = (text: string): string => (text.includes('\r\n') ? '\r\n' : '\n');
 
 function remove(text: string, { key, list }: Spot, index: number): readonly [string, Written] {
   const item = list.kind === 'list' ? list.children[index] : undefined;

@@ -136,6 +136,7 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
     ...given('memoryLimitBytes', draft.memoryLimitBytes),
     ...given('cpuShares', draft.cpuShares),
     restartPolicy: draft.restartPolicy,
+    ...given('staysDown', draft.staysDown),
     ...given(
       'dependsOn',
       draft.dependsOn?.map(({ value }) => value),

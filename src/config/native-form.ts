@@ -85,6 +85,7 @@ function readApplication(name: string, place: Place): Draft | undefined {
     const entry = fields.entries.get(key);
     return entry === undefined ? undefined : reader(entry);
   };
+  const restartPolicy = read('restart_policy', readRestartPolicy);
   const wordsHint = 'write a list of strings, such as ["sh", "-c", "exec run.sh"]';
   return {
     name,
@@ -99,7 +100,8 @@ function readApplication(name: string, place: Place): Draft | undefined {
     ],
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
-    restartPolicy: read('restart_policy', readRestartPolicy) ?? { name: 'never' },
+    restartPolicy: restartPolicy ?? { name: 'never' },
+    ...(restartPolicy?.name === 'never' ? { staysDown: true } : {}),
     ...given(
       'command',
       read('command', (entry) => readWords(entry, '"command"', wordsHint)),

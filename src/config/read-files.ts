@@ -36,6 +36,17 @@ export async function readConfig(
   return loadConfig({ application, deployment, drover }, { home: options.home ?? homedir() });
 }
 
+/** drover.yml alone (or only the defaults), as a configuration without applications. */
+export async function readInventory(path: string | undefined, options: LoadOptions = {}): Promise<LoadResult> {
+  const nothing = (name: string, key: string): SourceFile => ({ path: name, text: `version: 1\n${key}: {}\n` });
+  const files = {
+    application: nothing('application.yml', 'applications'),
+    deployment: nothing('deployment.yml', 'nodes'),
+    drover: path === undefined ? [] : [await readSource(path)],
+  };
+  return loadConfig(files, { home: options.home ?? homedir() });
+}
+
 async function readSource(path: string): Promise<SourceFile> {
   try {
     const file = await open(path, 'r');

@@ -121,6 +121,10 @@ export function mergeSettings(files: readonly DroverFile[]): Settings {
       lastFirst.map((file) => file.switch),
     ),
     transfer: files.find(({ transfer }) => transfer !== undefined)?.transfer ?? defaultSettings.transfer,
+    boot: overlay(
+      defaultSettings.boot,
+      lastFirst.map((file) => file.boot),
+    ),
   };
 }
 

@@ -110,7 +110,7 @@ async function runPasses(run: Run): Promise<RunOutcome> {
 /** One observation with its plan. */
 async function look(run: Run): Promise<{ state: ClusterState; plan: Plan }> {
   const state = await observeAll(run, run.signals.hard);
-  const plan = run.refine(makePlan(run.config, state));
+  const plan = run.refine(makePlan(run.config, state), state);
   const forecasts = await forecastAll(run, plan, state, run.signals.hard);
   run.emit({ type: 'plan-made', plan, forecasts });
   return { state, plan };

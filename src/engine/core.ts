@@ -4,6 +4,7 @@ import type { EngineEventBody, RunOutcome } from '../model/events.ts';
 import type { Plan } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { createClusterCache } from './cluster-cache.ts';
+import { createComebacks } from './comebacks.ts';
 import { type ConvergeInput, converge } from './converge.ts';
 import type { RunSignals } from './execute.ts';
 import { leaveOut } from './leave-out.ts';
@@ -39,7 +40,9 @@ export function createCore(deps: EngineDeps) {
     runs += 1;
     return runs;
   };
-  const refine = (plan: Plan): Plan => leaveOut(plan, paused);
+  const comebacks = createComebacks(deps);
+  const refine = (config: Config, plan: Plan, state: ClusterState): Plan =>
+    comebacks.refine(config, leaveOut(plan, paused), state);
   const inputFor = (config: Config, run: number): LookInput => ({
     deps,
     config,
@@ -47,7 +50,7 @@ export function createCore(deps: EngineDeps) {
     emit: emitIn(run),
     lastState: memory.state,
     keepState: memory.keepAll,
-    refine,
+    refine: (plan, state) => refine(config, plan, state),
   });
   const load = async (run: number): Promise<LoadResult> => {
     const loaded = await deps.load();
@@ -83,7 +86,7 @@ export function createCore(deps: EngineDeps) {
   const planConfig = async (config: Config, signal: AbortSignal) => {
     const input = inputFor(config, 0);
     const state = await observeAll(input, signal);
-    const plan = refine(makePlan(config, state));
+    const plan = refine(config, makePlan(config, state), state);
     const forecasts = await forecastAll(input, plan, state, signal);
     input.emit({ type: 'plan-made', plan, forecasts });
     return { config, state, plan, forecasts };
@@ -109,6 +112,7 @@ export function createCore(deps: EngineDeps) {
     clusters,
     memory,
     nextRun,
+    comebacks,
     emitIn,
     /** Under the number of the run that is under way, if any. */
     emitOutside: (event: EngineEventBody): void => emitIn(currentRun())(event),

@@ -2,6 +2,7 @@ import { allowManyListeners } from '../model/many-listeners.ts';
 import { createActs } from './acts.ts';
 import { configInForce } from './acts-context.ts';
 import { type Core, createCore } from './core.ts';
+import { examine } from './examine.ts';
 import { observeAll } from './look.ts';
 import { createMonitor, type Monitor } from './monitor.ts';
 import { readLogs } from './read-logs.ts';
@@ -20,6 +21,7 @@ export function createEngine(deps: EngineDeps): Engine {
     deps,
     clusterOf: clusters.get,
     emit: core.emitIn(0),
+    comebacks: core.comebacks,
     run: async (config, signals, refuses) => {
       await core.actsOver();
       return await core.runConfig(config, core.nextRun(), signals, refuses);
@@ -38,6 +40,12 @@ export function createEngine(deps: EngineDeps): Engine {
       const loaded = await load(0);
       if (!loaded.ok) return loaded;
       return { ok: true, config: loaded.config, state: await observeAll(inputFor(loaded.config, 0), signal) };
+    },
+    examine: async (options, signal) => {
+      const loaded = await load(0);
+      if (!loaded.ok) return loaded;
+      const { config } = loaded;
+      return { ok: true, config, ...(await examine({ deps, config, cluster: clusters.get(config) }, options, signal)) };
     },
     plan: async (signal) => {
       const loaded = await load(0);

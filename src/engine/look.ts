@@ -18,7 +18,7 @@ export interface LookInput {
   readonly lastState: () => ClusterState | undefined;
   readonly keepState: (state: ClusterState) => void;
   /** Leaves out of a plan what is not to be done now. */
-  readonly refine: (plan: Plan) => Plan;
+  readonly refine: (plan: Plan, state: ClusterState) => Plan;
 }
 
 /** Observes every node, tells it, and remembers it. */

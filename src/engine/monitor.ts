@@ -148,7 +148,7 @@ async function renewPlan(core: Core, signal: AbortSignal): Promise<boolean> {
   const state = config === undefined ? undefined : knownState(core, config);
   if (config === undefined || state === undefined) return false;
   const before = core.lastPlan();
-  const plan = core.refine(makePlan(config, state));
+  const plan = core.refine(config, makePlan(config, state), state);
   if (before !== undefined && JSON.stringify(before) === JSON.stringify(plan)) return false;
   const forecasts = await forecastsOf(core, config, plan, state, signal);
   // Whoever was quicker knows better.

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type {
+  BootRules,
   Container,
   ContainerSpec,
   NetworkTable,
@@ -11,6 +12,7 @@ import type {
   VolumeRole,
 } from '../model/cluster.ts';
 import type { AppName, ImageRef, NodeName, VolumeId } from '../model/config.ts';
+import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
 
 /** What the engine asks of the world. `src/node` implements it twice: over SSH, and in memory. */
 export interface Cluster {
@@ -62,7 +64,26 @@ export interface NodeClient {
   readonly volumes: VolumeStore;
   readonly network: NetworkControl;
   readonly mutex: NodeMutex;
+  readonly deadMan: DeadMan;
+  readonly doctor: NodeDoctor;
   close(): Promise<void>;
+}
+
+/** What `doctor` tries out on a node, one thing at a time. Reads only: nothing is left behind. */
+export interface NodeDoctor {
+  /** False where commands go through sudo. */
+  readonly isRoot: boolean;
+  /** Where the other nodes may find this node's sshd, the likeliest first. */
+  readonly sshPlaces: readonly { readonly address: string; readonly port: number }[];
+  /** Opens so many sessions at once; returns how many sshd granted. Wrong while others use the connection. */
+  sessions(asked: number, signal: AbortSignal): Promise<number>;
+  /** The node's clock, milliseconds since 1970. */
+  clock(signal: AbortSignal): Promise<number>;
+  system(signal: AbortSignal): Promise<SystemReading>;
+  /** Runs this `provision.sh` with `--check`. */
+  provision(script: string, signal: AbortSignal): Promise<readonly ProvisionStep[]>;
+  /** Connects from the node to all of them at once, over within seconds; the answers in the targets' order. */
+  connect(targets: readonly ConnectTarget[], signal: AbortSignal): Promise<readonly ConnectAnswer[]>;
 }
 
 /** Docker. Names are deterministic (`drover-<app>`), so no step needs another step's result. */
@@ -241,8 +262,23 @@ export interface NetworkControl {
   /** New connections to these ports wait; the element expires by itself after `timeoutMs`. */
   hold(ports: readonly PortKey[], timeoutMs: number, signal: AbortSignal): Promise<void>;
   dropHolds(ports: readonly PortKey[], signal: AbortSignal): Promise<void>;
+  /** What the node goes by when it boots without drover; `observe` reads it back. The node's peers may ask it then. */
+  readBootRules(signal: AbortSignal): Promise<BootRules>;
+  setBootRules(rules: BootRules, signal: AbortSignal): Promise<void>;
   /** True where a TCP connection to the port on this node's own container is accepted (asked on the node itself). */
   accepts(port: number, signal: AbortSignal): Promise<boolean>;
+}
+
+/** What a node does by itself for an application that a move has stopped, when drover does not come back. */
+export interface DeadMan {
+  /**
+   * After `afterMs`, and once nobody has the node's lock: where all these datasets are this node's own, as owner or
+   * frozen, the application's container, which must still be the one that is there now, is started again on them (as
+   * owner, with the next epoch: a run that has slept meanwhile is refused). Otherwise nothing. Kept over a reboot; the last call counts; nothing
+   * where the application has no container. Throws `command-failed` where the node was not set up for it.
+   */
+  arm(app: AppName, datasets: readonly string[], afterMs: number, signal: AbortSignal): Promise<void>;
+  disarm(app: AppName, signal: AbortSignal): Promise<void>;
 }
 
 export interface NodeMutex {

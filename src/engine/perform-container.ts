@@ -49,19 +49,40 @@ export async function pullImage(
   }
 }
 
-/** Stops our container with its grace and removes it. */
+/** What a stop may take beyond its grace before the container counts as running on. */
+const stopSlackMs = 5_000;
+
+/** Stops our container with its grace; removes it, or keeps it for the node to start again. */
 export async function stopContainer(
   action: ActionOf<'stop-container'>,
   context: StepContext,
   signal: AbortSignal,
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
-  const end = await client.containers.stop(action.app, context.config.settings.timeouts.stopMs, signal);
+  const { stopMs, switchMs } = context.config.settings.timeouts;
+  const { unlessReleased } = action;
+  if (unlessReleased !== undefined) {
+    const volumes = await client.volumes.list(signal);
+    const datasets = volumes.filter(({ id }) => unlessReleased.includes(id)).map(({ dataset }) => dataset);
+    await client.deadMan.arm(action.app, datasets, Math.max(switchMs, stopMs + stopSlackMs), signal);
+  }
+  const end = await client.containers.stop(action.app, stopMs, signal);
   if (end !== undefined) {
     const how = end.killed ? 'was killed after its grace' : `exited with code ${end.code}`;
     context.emit({ type: 'step-output', step: context.step, line: `"${action.app}" ${how}` });
   }
-  await client.containers.remove(action.app, signal);
+  if (unlessReleased === undefined) await client.containers.remove(action.app, signal);
+}
+
+/** Removes the container that a move has stopped on its old node, after everything it could run on was released. */
+export async function removeLeft(client: NodeClient, volume: VolumeId, signal: AbortSignal): Promise<void> {
+  for (const container of await client.containers.list(signal)) {
+    const { managed, application, spec } = container;
+    const isUser = managed && spec.mounts.some((mount) => mount.volume === volume);
+    if (!isUser || application === undefined || isActive(container)) continue;
+    await client.deadMan.disarm(application, signal);
+    await client.containers.remove(application, signal);
+  }
 }
 
 /** Creates (or keeps, where it is as wanted) the container on volumes this node owns, and starts it. */

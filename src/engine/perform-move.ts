@@ -3,6 +3,7 @@ import { AppError } from '../model/errors.ts';
 import { holdTag, parseSnapshotName } from '../model/names.ts';
 import type { ActionOf } from '../model/plan.ts';
 import type { NodeClient } from './node-client.ts';
+import { removeLeft } from './perform-container.ts';
 import { diverged, dropOlder, type Ends, finishPartial, openPair, type Pair, readEnds, sendUpTo } from './send.ts';
 import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
 import { findCommonBase, nextSnapshotName } from './volume-base.ts';
@@ -225,6 +226,7 @@ export async function settleVolume(
   } else if (old.role !== 'replica') {
     throw conflict('settle', action.volume, action.from, `its role is ${old.role}, not released`);
   }
+  await removeLeft(pair.source, action.volume, signal);
   const base = old.snapshots.findLast((one) => owner.snapshots.some(({ guid }) => guid === one.guid));
   if (base === undefined) return;
   await dropOlder(pair, context, base.guid, signal);

@@ -33,6 +33,10 @@ export const performers: { readonly [K in ActionKind]: Performer<K> } = {
   'start-container': startContainer,
   'check-container': checkContainer,
   'replace-network': replaceNetwork,
+  'set-boot-rules': async ({ node, rules }, context, signal) => {
+    const client = await context.cluster.node(node, signal);
+    await client.network.setBootRules(rules, signal);
+  },
 };
 
 /** Reading and loading a node's table is one act: other switches of the same plan change it too. */

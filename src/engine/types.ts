@@ -1,6 +1,7 @@
 import type { ClusterState } from '../model/cluster.ts';
 import type { AppName, Config, ConfigProblem, LoadResult, NodeName, VolumeId } from '../model/config.ts';
 import type { ApplyPolicy, EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
+import type { Examination, HereAnswer } from '../model/examination.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions, ZfsDataset } from './node-client.ts';
@@ -26,6 +27,8 @@ export interface EngineDeps {
   readonly policy?: ApplyPolicy;
   /** Somebody is there to answer: `watch` asks before a plan that stops most of what runs. Default: nobody. */
   readonly asks?: boolean;
+  /** The text of provision.sh, which knows what a node should have. Absent: `examine` does not ask it. */
+  readonly provisionScript?: () => Promise<string>;
   /** Nothing is changed anywhere: runs and acts are refused, and `watch` only observes and plans. */
   readonly isReadOnly?: boolean;
 }
@@ -52,11 +55,34 @@ export type ObserveResult =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
   | { readonly ok: true; readonly config: Config; readonly state: ClusterState };
 
+/** What `doctor` looks at, and how thoroughly. */
+export interface ExamineOptions {
+  /** Only this node; connections to and from it are tried all the same. */
+  readonly only?: NodeName;
+  /** Looks only, tries nothing. */
+  readonly quick: boolean;
+  readonly onStage?: (text: string) => void;
+}
+
+/** What was seen and tried; `examinations` is empty after a quick one. */
+export interface Examined {
+  readonly state: ClusterState;
+  readonly examinations: Readonly<Record<NodeName, Examination>>;
+  /** Connections tried from this machine. */
+  readonly here: readonly HereAnswer[];
+}
+
+export type ExamineResult =
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
+  | ({ readonly ok: true; readonly config: Config } & Examined);
+
 /** The only door for the command line and the TUI. */
 export interface Engine {
   readonly store: Store<ClusterView>;
   onEvent(listener: (event: EngineEvent) => void): () => void;
   observe(signal: AbortSignal): Promise<ObserveResult>;
+  /** Observes, and tries out with real packets and commands what could be in a move's way. Changes nothing. */
+  examine(options: ExamineOptions, signal: AbortSignal): Promise<ExamineResult>;
   plan(signal: AbortSignal): Promise<PlanResult>;
   /**
    * Lock, observe, plan, execute, until the plan is empty. `soft` stops after the atomic steps that are under way

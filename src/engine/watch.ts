@@ -5,8 +5,10 @@ import type { ApplyPolicy, EngineEventBody, RunOutcome } from '../model/events.t
 import { allowManyListeners } from '../model/many-listeners.ts';
 import type { Plan } from '../model/plan.ts';
 import { type Admission, type ApprovalGate, createApprovalGate, type Occasion } from './approval.ts';
+import type { Comebacks } from './comebacks.ts';
 import { changesContainer } from './container-events.ts';
 import type { RunSignals } from './execute.ts';
+import { createMarks, type Mark } from './marks.ts';
 import type { Cluster } from './node-client.ts';
 import { createPauses } from './pauses.ts';
 import { createSingleFlight } from './single-flight.ts';
@@ -16,6 +18,7 @@ export interface WatchInput {
   readonly deps: EngineDeps;
   readonly clusterOf: (config: Config) => Cluster;
   readonly emit: (event: EngineEventBody) => void;
+  readonly comebacks: Pick<Comebacks, 'begin' | 'forget'>;
   /** One run to its outcome; never throws. */
   readonly run: (config: Config, signals: RunSignals, refuses?: Admission['refuses']) => Promise<RunOutcome>;
   /** Observes and plans; reads only. */
@@ -43,9 +46,6 @@ const tickMs = 30_000;
 const reconnectMs = 5_000;
 /** Docker tells several events for one change. */
 const eventsSettleMs = 500;
-
-/** `files`: they were saved. `drift`: something on a node may have changed. `retry`: a person says so. */
-type Mark = 'files' | 'drift' | 'retry';
 
 /** Carries no content: every mark means that files are read and nodes observed anew. */
 export function createWatch(input: WatchInput): Watch {
@@ -161,6 +161,7 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
     if (config === undefined) return;
     if (isNew) gate.forget();
     if (isNew || kinds.has('retry')) {
+      input.comebacks.forget();
       if (phase === 'running' && gate.policy() === 'ask') isOwed = true;
       else flight.request({ config, occasion: isNew ? 'save' : 'person' });
       return;
@@ -184,6 +185,7 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
     const failure = new Promise<never>((_, reject) => {
       for (const source of sources) source.catch(reject);
     });
+    input.comebacks.begin(() => marks.add('drift'), over);
     marks.add('files');
     try {
       while (!over.aborted) {
@@ -227,29 +229,6 @@ function createFileReader({ deps, emit }: WatchInput) {
 /** A person has to change something before the same steps can succeed. */
 function needsPerson(outcome: RunOutcome): boolean {
   return outcome.result === 'cancelled' || (outcome.result === 'failed' && !outcome.error.retryable);
-}
-
-/** Marks that gather until somebody takes them. */
-function createMarks(over: AbortSignal) {
-  let kinds = new Set<Mark>();
-  let wake = () => {};
-  over.addEventListener('abort', () => wake(), { once: true });
-  return {
-    add: (kind: Mark): void => {
-      kinds.add(kind);
-      wake();
-    },
-    take: async (): Promise<ReadonlySet<Mark>> => {
-      if (kinds.size === 0 && !over.aborted) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      const taken = kinds;
-      kinds = new Set();
-      return taken;
-    },
-  };
 }
 
 async function tick(deps: EngineDeps, mark: (kind: Mark) => void, over: AbortSignal): Promise<void> {

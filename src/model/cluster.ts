@@ -37,6 +37,40 @@ export interface NodeFacts {
   };
   readonly capabilities: ZfsCapabilities;
   readonly roundTripMs: number;
+  /** Absent where the node is not set up for it: there Docker starts containers at boot in no order. */
+  readonly boot?: BootFacts;
+}
+
+/** What a node knows for the time when it boots and no drover runs. */
+export interface BootFacts extends BootRules {
+  /** How the others may ask it: ports its sshd may have, and its host keys as `type base64`. */
+  readonly sshPorts: readonly number[];
+  readonly hostKeys: readonly string[];
+  /** Volumes it owns and has not mounted since it booted, and why. */
+  readonly waiting: readonly WaitingVolume[];
+}
+
+/** Whom a node asks whether a volume was taken over while it was off, and what it does without an answer. */
+export interface BootRules {
+  readonly alone: 'wait' | 'start';
+  /** By address. */
+  readonly peers: readonly BootPeer[];
+}
+
+export interface BootPeer {
+  readonly address: string;
+  /** In the order in which they are tried. */
+  readonly ports: readonly number[];
+  /** `type base64`: the peer is known by them, when it is asked and when it asks. */
+  readonly keys: readonly string[];
+}
+
+/** silent: these peers do not answer and may have taken it over. rival: they claim it with the same epoch. */
+export interface WaitingVolume {
+  readonly volume: VolumeId;
+  readonly why: 'silent' | 'rival';
+  /** Addresses. */
+  readonly peers: readonly string[];
 }
 
 export interface PoolFacts {
@@ -87,6 +121,8 @@ export interface Container {
   readonly state: 'created' | 'running' | 'restarting' | 'paused' | 'exited' | 'dead' | 'removing';
   readonly health?: 'starting' | 'healthy' | 'unhealthy';
   readonly exit?: { readonly code: number; readonly oomKilled: boolean };
+  /** How often Docker has started it again by its restart policy; absent for never. */
+  readonly restarts?: number;
   /** RFC 3339, from Docker. */
   readonly startedAt?: string;
   /** As the container really is, read back from the daemon. */
@@ -116,6 +152,11 @@ export interface ContainerSpec {
   readonly memoryLimitBytes?: number;
   readonly cpuShares?: number;
   readonly restartPolicy: RestartPolicy;
+  /**
+   * What goes first when the node boots, as far as it is on that node: names of applications, and `8000/tcp` for
+   * whoever publishes that port. Absent: the node has no order, and Docker starts the container by itself.
+   */
+  readonly after?: readonly string[];
 }
 
 export interface ContainerMount {

@@ -57,6 +57,8 @@ export interface Application {
   readonly memoryLimitBytes?: number;
   readonly cpuShares?: number;
   readonly restartPolicy: RestartPolicy;
+  /** The file itself says never: what has ended is not brought back, unlike where it says nothing. */
+  readonly staysDown?: true;
   /** Compose `depends_on`: order of starting on one node, nothing more. */
   readonly dependsOn?: readonly AppName[];
 }
@@ -101,6 +103,10 @@ export interface Settings {
     readonly maxRounds: number;
   };
   readonly transfer: 'auto' | 'direct' | 'relay';
+  readonly boot: {
+    /** What a node does with a volume that a node it cannot reach may have taken over while it was off. */
+    readonly alone: 'wait' | 'start';
+  };
 }
 
 export interface Config {
@@ -164,6 +170,7 @@ export const defaultSettings: Settings = {
   timeouts: { connectMs: 15_000, commandMs: 60_000, stopMs: 10_000, switchMs: 120_000, healthMs: 60_000 },
   switch: { belowBytes: 4 * 1024 * 1024, maxRounds: 5 },
   transfer: 'auto',
+  boot: { alone: 'wait' },
 };
 
 /** The node an application is placed on, if any; validation guarantees there is at most one. */

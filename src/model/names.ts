@@ -4,7 +4,18 @@ import type { AppName, ImageRef, VolumeId } from './config.ts';
 /** Prefix of every container we make; a one-letter application still gets a name Docker accepts. */
 export const containerName = (app: AppName): string => `drover-${app}`;
 
-export const labels = { managed: 'drover.managed', application: 'drover.application' } as const;
+export const labels = {
+  managed: 'drover.managed',
+  application: 'drover.application',
+  /** Words of `ContainerSpec.after`, separated by blanks; read at boot by the node itself. */
+  after: 'drover.after',
+} as const;
+
+/**
+ * A directory on a tmpfs of the node, bound into every container that must not start at boot by Docker alone: it is
+ * made (lab/provision.sh, boot-gate) when the node knows what it may start, and stays until the node goes down.
+ */
+export const gateDirectory = '/run/drover/gate';
 
 /** `repository:tag`, or `repository@digest` where one is given. */
 export function printImage(image: ImageRef): string {

@@ -1,4 +1,4 @@
-import type { ContainerSpec, PortKey, Proxy } from './cluster.ts';
+import type { BootRules, ContainerSpec, PortKey, Proxy } from './cluster.ts';
 import type { AppName, ImageRef, NodeName, VolumeId } from './config.ts';
 
 /**
@@ -21,8 +21,12 @@ export interface ActionArgs {
   'sync-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
   /** Hold new connections to these ports, on this node, until the network table is replaced or the time is over. */
   'hold-ports': { readonly node: NodeName; readonly ports: readonly PortKey[] };
-  /** Stop and remove; the grace is settings.timeouts.stopMs. */
-  'stop-container': { readonly node: NodeName; readonly app: AppName };
+  /**
+   * Stop and remove; the grace is settings.timeouts.stopMs. With `unlessReleased` it is only stopped, and the node
+   * starts it again by itself after timeouts.switchMs where drover is gone by then and all these volumes are still
+   * the node's own; settling them removes it.
+   */
+  'stop-container': { readonly node: NodeName; readonly app: AppName; readonly unlessReleased?: readonly VolumeId[] };
   /** Unmount (the proof that nobody writes), role frozen, final snapshot. */
   'freeze-volume': { readonly node: NodeName; readonly volume: VolumeId };
   /** The last delta; afterwards the final snapshot's guid is the newest on both sides. */
@@ -35,7 +39,7 @@ export interface ActionArgs {
   'reclaim-volume': { readonly node: NodeName; readonly volume: VolumeId };
   /** Mount an owned volume that is not mounted. */
   'mount-volume': { readonly node: NodeName; readonly volume: VolumeId };
-  /** The old copy becomes a replica; op snapshots other than the common base go. */
+  /** The old copy becomes a replica; op snapshots other than the common base go, and the container that was kept. */
   'settle-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
   /** Declared deleted: no longer used by anything, kept on disk. */
   'retire-volume': { readonly node: NodeName; readonly volume: VolumeId };
@@ -56,6 +60,8 @@ export interface ActionArgs {
     readonly dropHolds: readonly PortKey[];
     readonly only?: readonly PortKey[];
   };
+  /** Whom the node asks when it boots, with their keys, and what it does without an answer. */
+  'set-boot-rules': { readonly node: NodeName; readonly rules: BootRules };
 }
 
 export type ActionKind = keyof ActionArgs;

@@ -45,8 +45,21 @@ function loggedClient(client: NodeClient, say: Say): NodeClient {
     containers: loggedContainers(client.containers, say),
     volumes: loggedVolumes(client.volumes, say),
     network: loggedNetwork(client.network, say),
+    deadMan: {
+      arm: (app, datasets, afterMs, signal) => {
+        const seconds = String(Math.ceil(afterMs / 1000));
+        say(line('systemd-run', `--on-active=${seconds}`, `--unit=${deadManUnit(app)}`));
+        return client.deadMan.arm(app, datasets, afterMs, signal);
+      },
+      disarm: (app, signal) => {
+        say(line('systemctl', 'stop', `${deadManUnit(app)}.timer`));
+        return client.deadMan.disarm(app, signal);
+      },
+    },
   };
 }
+
+const deadManUnit = (app: string): string => `drover-dead-man@${app}`;
 
 const line = (...words: readonly (string | undefined)[]): string =>
   printCommand(words.filter((word) => word !== undefined));
@@ -195,6 +208,12 @@ function loggedNetwork(network: NetworkControl, say: Say): NetworkControl {
     dropHolds: (keys, signal) => {
       say(`nft delete element inet drover: hold ${ports(keys)}`);
       return network.dropHolds(keys, signal);
+    },
+    setBootRules: (rules, signal) => {
+      say(
+        `write /etc/drover/boot-peers: alone ${rules.alone}, peers ${rules.peers.map((peer) => peer.address).join(' ')}`,
+      );
+      return network.setBootRules(rules, signal);
     },
   };
 }

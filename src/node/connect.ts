@@ -5,7 +5,9 @@ import type { Container } from '../model/cluster.ts';
 import type { Config, NodeName, NodeSettings, Settings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { withCommandLog } from './command-log.ts';
+import { createDeadMan } from './dead-man.ts';
 import { createDockerRuntime } from './docker-runtime.ts';
+import { createNodeDoctor } from './examine-node.ts';
 import { createFigures } from './figures.ts';
 import { createNodeMutex } from './node-mutex.ts';
 import { createObserver } from './observe-node.ts';
@@ -82,6 +84,8 @@ export function createNodeClient(connection: NodeConnection, settings: Settings,
     volumes,
     network: createNetworkControl(connection, [meshAddress]),
     mutex: createNodeMutex(connection),
+    deadMan: createDeadMan(connection),
+    doctor: createNodeDoctor({ connection, pool: settings.pool, root: volumes.root, meshAddress }),
     close: () => connection.close(),
   };
 }

@@ -107,6 +107,12 @@ export function chooseVersion(node: string, theirs = oldestVersion, theirOldest 
   return compareVersions(ours, theirOldest) < 0 ? theirOldest : ours;
 }
 
+/** How a daemon's API versions lie to those this program was written for. */
+export function fitOf(theirs: string, theirOldest: string): 'well' | 'too old' | 'too new' {
+  if (compareVersions(theirs, oldestVersion) < 0) return 'too old';
+  return compareVersions(theirOldest, ourVersion) > 0 ? 'too new' : 'well';
+}
+
 function compareVersions(a: string, b: string): number {
   const [aMajor = 0, aMinor = 0] = a.split('.').map(Number);
   const [bMajor = 0, bMinor = 0] = b.split('.').map(Number);

@@ -83,12 +83,17 @@ async function follow(
   }
 }
 
+/** No registry has these: the lab makes them, some of them on demand. */
+const labImages = 'drover/';
+
 /** Whatever Docker gives as reason, the image is not there; worth another try where the way to the registry failed. */
 function missing(node: string, name: string, error: unknown): unknown {
   if (!(error instanceof AppError) || error.code !== 'docker-failed') return error;
   const reason = error.details?.reason ?? error.message;
   return new AppError('image-missing', `cannot pull "${name}" on "${node}": ${reason}`, {
-    hint: `check the name, log the node in with "docker login", or load it there with "docker load"`,
+    hint: name.startsWith(labImages)
+      ? `an image of the lab: "npm run -s lab -- images" lists how to have them`
+      : `check the name, log the node in with "docker login", or load it there with "docker load"`,
     retryable: /timeout|lookup|refused|EOF|unreachable|reset|too many|50\d /i.test(String(reason)),
     details: { node, image: name },
     cause: error,

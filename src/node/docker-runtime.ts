@@ -2,7 +2,7 @@ import type { ContainerEvent, ContainerRuntime, LogOptions } from '../engine/nod
 import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { AppName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { containerName, labels } from '../model/names.ts';
+import { containerName, gateDirectory, labels } from '../model/names.ts';
 import { createDockerApi, type DockerApi, type DockerRequest, statusOf } from './docker-api.ts';
 import { execInContainer } from './docker-exec.ts';
 import { fillNewVolumes } from './docker-fill.ts';
@@ -36,7 +36,7 @@ export function createDockerRuntime(connection: NodeConnection): ContainerRuntim
     async start(app, signal) {
       if ((await inspectOurs(node, api, app, signal)) === undefined) throw noContainer(node, 'start', app);
       // 304: it runs already.
-      await api.json({ ...on('start', app, '/start'), okStatus: [304] }, signal);
+      await throughGate(connection, () => api.json({ ...on('start', app, '/start'), okStatus: [304] }, signal), signal);
     },
 
     async stop(app, graceMs, signal) {
@@ -151,7 +151,21 @@ async function create(
     query: { name },
     body,
   } as const;
-  await api.json(request, signal);
+  await throughGate(connection, () => api.json(request, signal), signal);
+}
+
+/**
+ * Docker is there, so its own starting of containers at boot is over, and the gate may be made: by us, where the node's
+ * own program has not come to it yet.
+ */
+async function throughGate<T>(connection: NodeConnection, act: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof AppError) || !error.message.includes(gateDirectory)) throw error;
+    await connection.run(['mkdir', '-p', '-m', '0755', gateDirectory], { signal });
+    return act();
+  }
 }
 
 async function* readLogs(node: string, api: DockerApi, app: AppName, options: LogOptions, signal: AbortSignal) {

@@ -1,7 +1,7 @@
 import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { PortMapping, RestartPolicy, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { containerName, labels } from '../model/names.ts';
+import { containerName, gateDirectory, labels } from '../model/names.ts';
 import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from './json.ts';
 
 /** JSON `{mountpoint: volume id}`: Docker knows directories only. */
@@ -29,15 +29,19 @@ export function createBody(spec: ContainerSpec, directories: Readonly<Record<Vol
       [labels.managed]: 'true',
       [labels.application]: spec.application,
       [volumesLabel]: JSON.stringify(volumes),
+      ...(spec.after === undefined ? {} : { [labels.after]: spec.after.join(' ') }),
     },
     HostConfig: {
       Init: false,
       // A bind through Mounts, unlike one through Binds, fails where the directory is missing.
-      Mounts: spec.mounts.map((mount) => ({
-        Type: 'bind',
-        Source: directoryOf(spec, mount, directories),
-        Target: mount.mountpoint,
-      })),
+      Mounts: [
+        ...spec.mounts.map((mount) => ({
+          Type: 'bind',
+          Source: directoryOf(spec, mount, directories),
+          Target: mount.mountpoint,
+        })),
+        ...(spec.after === undefined ? [] : [gate]),
+      ],
       PortBindings: bindings,
       RestartPolicy: restartBody(spec.restartPolicy),
       ...(spec.memoryLimitBytes === undefined ? {} : { Memory: spec.memoryLimitBytes }),
@@ -45,6 +49,9 @@ export function createBody(spec: ContainerSpec, directories: Readonly<Record<Vol
     },
   };
 }
+
+/** Without this directory Docker cannot start the container: at boot it is missing until the node has made it. */
+const gate = { Type: 'bind', Source: gateDirectory, Target: gateDirectory, ReadOnly: true } as const;
 
 /** The directory to bind; throws `docker-failed` where nobody said where the volume is. */
 export function directoryOf(
@@ -77,6 +84,7 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
   const state = stateOf(textAt(inspected, 'State', 'Status'));
   const health = healthOf(textAt(inspected, 'State', 'Health', 'Status'));
   const startedAt = textAt(inspected, 'State', 'StartedAt');
+  const restarts = numberAt(inspected, 'RestartCount') ?? 0;
   return {
     id: textAt(inspected, 'Id') ?? '',
     name: (textAt(inspected, 'Name') ?? '').replace(/^\//, ''),
@@ -85,6 +93,7 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
     state,
     ...(health === undefined ? {} : { health }),
     ...(state === 'exited' || state === 'dead' ? { exit: exitOf(inspected) } : {}),
+    ...(restarts === 0 ? {} : { restarts }),
     // Docker writes year 1 for "never".
     ...(startedAt === undefined || startedAt.startsWith('0001-') ? {} : { startedAt }),
     spec: readSpec(inspected, application, imageDefaults),
@@ -118,8 +127,19 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
     ...(memory === 0 ? {} : { memoryLimitBytes: memory }),
     ...(shares === 0 ? {} : { cpuShares: shares }),
     restartPolicy: readRestartPolicy(inspected),
+    ...readAfter(inspected),
   };
 }
+
+/** Only with the label and the gate: either alone would not keep the order. */
+function readAfter(inspected: unknown): Pick<ContainerSpec, 'after'> {
+  const words = textAt(inspected, 'Config', 'Labels', labels.after);
+  const isGated = listAt(inspected, 'Mounts').some(isGate);
+  return words === undefined || !isGated ? {} : { after: words.split(' ').filter((word) => word !== '') };
+}
+
+const isGate = (mount: unknown): boolean =>
+  textAt(mount, 'Source') === gateDirectory && textAt(mount, 'Destination') === gateDirectory;
 
 function readPorts(inspected: unknown): PortMapping[] {
   const ports = entriesAt(inspected, 'HostConfig', 'PortBindings').flatMap(([key, bindings]) => {
@@ -150,7 +170,7 @@ function readEnvironment(config: unknown): Readonly<Record<string, string>> {
 function readMounts(inspected: unknown): ContainerMount[] {
   const label = parseJson(textAt(inspected, 'Config', 'Labels', volumesLabel) ?? '{}');
   return listAt(inspected, 'Mounts')
-    .filter((mount) => textAt(mount, 'Type') === 'bind')
+    .filter((mount) => textAt(mount, 'Type') === 'bind' && !isGate(mount))
     .map((mount) => {
       const mountpoint = textAt(mount, 'Destination') ?? '';
       return { volume: textAt(label, mountpoint) ?? textAt(mount, 'Source') ?? '', mountpoint };

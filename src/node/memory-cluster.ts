@@ -4,6 +4,8 @@ import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { createMemoryContainers, listContainers } from './memory-containers.ts';
 import { createMemoryCopies } from './memory-copies.ts';
+import { createMemoryDeadMan, fireDeadMen } from './memory-dead-man.ts';
+import { createMemoryDoctor } from './memory-doctor.ts';
 import { createMemoryFigures, poolOf } from './memory-figures.ts';
 import { connectTo, createMemoryNetwork, readTable } from './memory-network.ts';
 import { seedMachine } from './memory-seed.ts';
@@ -23,6 +25,10 @@ export interface MemoryCluster extends Cluster {
   reconnect(node: NodeName): void;
   /** Power off and on: containers stopped, datasets unmounted, holds gone, locks lost. */
   reboot(node: NodeName): void;
+  /** The time of whatever the node was to start again by itself is over. */
+  elapse(node: NodeName): void;
+  /** The node gives its lock up, and whoever had it has not heard of it yet. */
+  stealLock(node: NodeName): void;
   /** The container ends by itself, as if it were killed for its memory where `oomKilled`. */
   crash(node: NodeName, app: AppName, exit: { readonly code: number; readonly oomKilled: boolean }): void;
   /** Docker tells this of the application's container; nothing else happens. */
@@ -58,6 +64,7 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
     cuts: [],
     counter: 0,
     intercept: undefined,
+    passTime: () => fireDeadMen(world),
   };
   for (const [name, given] of Object.entries(seed.nodes)) world.machines.set(name, seedMachine(world, name, given));
   const machine = (node: NodeName): MemoryMachine => {
@@ -75,7 +82,11 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
     reconnect: (node) => {
       machine(node).connected = true;
     },
-    reboot: (node) => reboot(machine(node)),
+    reboot: (node) => reboot(world, machine(node)),
+    elapse: (node) => elapse(world, machine(node)),
+    stealLock: (node) => {
+      machine(node).lock = undefined;
+    },
     crash: (node, app, exit) => crash(machine(node), app, exit),
     tell: (node, action, app) => tell(machine(node), action, app),
     cutTransfer: (afterBytes) => {
@@ -95,7 +106,10 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
     },
     content: (node, volume) => datasetOf(machine(node), volume)?.content,
     connect: (node, port) => connectTo(world, machine(node), port),
-    facts: (node) => factsOf(world, machine(node)),
+    facts: (node) => {
+      world.passTime();
+      return factsOf(world, machine(node));
+    },
   };
 }
 
@@ -128,6 +142,8 @@ function createClient(world: MemoryWorld, node: NodeName, locks: Set<() => void>
     volumes: { ...createMemoryVolumes(world, node), ...createMemoryCopies(world, node) },
     network: createMemoryNetwork(world, node),
     mutex: createMutex(world, node, locks),
+    deadMan: createMemoryDeadMan(world, node),
+    doctor: createMemoryDoctor(world, node),
     close: async () => {},
   };
 }
@@ -178,7 +194,7 @@ function crash(
   tell(machine, 'die', app);
 }
 
-function reboot(machine: MemoryMachine): void {
+function reboot(world: MemoryWorld, machine: MemoryMachine): void {
   disconnect(machine);
   for (const container of machine.containers.values()) {
     if (container.state !== 'running') continue;
@@ -187,7 +203,13 @@ function reboot(machine: MemoryMachine): void {
   }
   for (const dataset of machine.datasets.values()) dataset.mounted = false;
   machine.holds.clear();
+  // Their timers are gone: what is on record is done as soon as the node is up.
+  elapse(world, machine);
   machine.connected = true;
+}
+
+function elapse(world: MemoryWorld, machine: MemoryMachine): void {
+  for (const [app, armed] of machine.armed) machine.armed.set(app, { ...armed, dueMs: world.clock.now() });
 }
 
 function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
@@ -202,6 +224,7 @@ function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
     pool: poolOf(world, machine),
     versions: { docker: '27.5.1', dockerApi: '1.47', zfs: '2.2.7', kernel: '6.12.0', arch: 'x86_64' },
     capabilities: machine.capabilities,
+    ...(machine.boot === undefined ? {} : { boot: machine.boot }),
     roundTripMs: world.seed.roundTripMs ?? 0,
   };
 }

@@ -47,6 +47,7 @@ export function newContainer(
     imageDefaults: image.defaults ?? noDefaults,
     state: 'created',
     startedAtMs: undefined,
+    starts: 0,
     exit: undefined,
     writtenUntilMs: nowMs,
     lines: [],
@@ -211,9 +212,15 @@ export function start(world: MemoryWorld, machine: MemoryMachine, container: Mem
       `cannot start "${container.name}" on "${machine.name}": its port is already allocated to "${taken.name}"`,
     );
   }
+  const missing = container.spec.mounts.find(({ volume }) => datasetOf(machine, volume)?.mounted === false);
+  if (missing !== undefined) {
+    const why = `bind source path does not exist: the directory of volume "${missing.volume}"`;
+    throw new AppError('docker-failed', `cannot start "${container.name}" on "${machine.name}": ${why}`);
+  }
   container.state = 'running';
   container.exit = undefined;
   container.startedAtMs = world.clock.now();
+  container.starts += 1;
   container.chattered = 0;
   container.writtenUntilMs = world.clock.now();
   container.lines.push(...(container.image.logs ?? []));

@@ -1,6 +1,7 @@
 import type { NetworkControl } from '../engine/node-client.ts';
 import type { NetworkTable, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
 import { isServed } from './memory-containers.ts';
 import type { MemoryMachine } from './memory-types.ts';
 import { call, type MemoryWorld } from './memory-world.ts';
@@ -35,6 +36,15 @@ export function createMemoryNetwork(world: MemoryWorld, node: NodeName): Network
         }
       }),
     dropHolds: (ports, signal) => call(world, options('dropHolds', true), signal, (machine) => drop(machine, ports)),
+    readBootRules: (signal) =>
+      call(world, options('readBootRules', false), signal, ({ boot }) => {
+        return { alone: boot?.alone ?? 'wait', peers: boot?.peers ?? [] };
+      }),
+    setBootRules: ({ alone, peers }, signal) =>
+      call(world, options('setBootRules', true), signal, (machine) => {
+        if (machine.boot === undefined) throw new AppError('command-failed', `"${node}" is not set up for it`);
+        machine.boot = { ...machine.boot, alone, peers };
+      }),
     accepts: (port, signal) =>
       call(world, options('accepts', false), signal, (machine) => isServed(world, machine, port, 'tcp')),
   };

@@ -16,6 +16,7 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     meshAddress: seed.meshAddress ?? `10.99.0.${11 + index}`,
     poolBytes: seed.poolBytes ?? defaultPoolBytes,
     capabilities: { resume: true, bookmarks: true, compressed: true, largeBlocks: true, ...seed.capabilities },
+    ailments: seed.ailments ?? {},
     listeners: seed.listeners ?? [],
     connected: true,
     txg: 100,
@@ -23,8 +24,17 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     containers: new Map(),
     images: new Map(),
     table: { present: false, proxies: [], open: [], peers: [], ...withoutHolds(seed.network) },
+    boot: seed.boot && {
+      alone: 'wait',
+      peers: [],
+      waiting: [],
+      sshPorts: [22],
+      hostKeys: [`ssh-ed25519 ${Buffer.from(name).toString('base64')}`],
+      ...seed.boot,
+    },
     holds: new Map(),
     lock: undefined,
+    armed: new Map(),
     listenersOfEvents: new Set(),
   };
   for (const volume of seed.volumes ?? []) seedVolume(world, machine, volume);

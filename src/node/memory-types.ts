@@ -1,5 +1,6 @@
 import type { ContainerEvent } from '../engine/node-client.ts';
 import type {
+  BootFacts,
   Container,
   ImageDefaults,
   Listener,
@@ -9,6 +10,7 @@ import type {
   ZfsCapabilities,
 } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
+import type { ProvisionStep, SystemReading } from '../model/examination.ts';
 
 /** Time for the memory cluster; tests give one that only moves when everybody sleeps. */
 export interface MemoryClock {
@@ -73,8 +75,23 @@ export interface MemoryNodeSeed {
   readonly images?: readonly string[];
   readonly listeners?: readonly Listener[];
   readonly network?: Partial<NetworkTable>;
+  /** Set up for starting by itself when it boots: asks its peers, keeps an order. */
+  readonly boot?: Partial<BootFacts>;
   readonly poolBytes?: number;
   readonly capabilities?: Partial<ZfsCapabilities>;
+  readonly ailments?: MemoryAilments;
+}
+
+/** What an examination finds out of order; absent: nothing. */
+export interface MemoryAilments {
+  /** How far the node's clock is ahead. */
+  readonly clockOffsetMs?: number;
+  /** How many sessions its sshd grants; default: as many as are asked for. */
+  readonly maximumSessions?: number;
+  readonly provision?: readonly ProvisionStep[];
+  readonly system?: Partial<SystemReading>;
+  /** Drops what comes from other nodes. */
+  readonly drops?: true;
 }
 
 export interface MemorySeed {
@@ -160,6 +177,8 @@ export interface MemoryContainer {
   readonly imageDefaults: ImageDefaults;
   state: Container['state'];
   startedAtMs: number | undefined;
+  /** How often it was started: the clock may stand still between two. */
+  starts: number;
   exit: { readonly code: number; readonly oomKilled: boolean } | undefined;
   /** Until when its writer has been accounted for. */
   writtenUntilMs: number;
@@ -170,6 +189,14 @@ export interface MemoryContainer {
   bound: Readonly<Record<VolumeId, string>>;
 }
 
+/** What a node starts again by itself, unless somebody has started it since. */
+export interface MemoryArmed {
+  readonly id: string;
+  readonly starts: number;
+  readonly datasets: readonly string[];
+  readonly dueMs: number;
+}
+
 /** One node's whole state. */
 export interface MemoryMachine {
   readonly name: NodeName;
@@ -177,6 +204,7 @@ export interface MemoryMachine {
   readonly meshAddress: string;
   readonly poolBytes: number;
   readonly capabilities: ZfsCapabilities;
+  readonly ailments: MemoryAilments;
   readonly listeners: readonly Listener[];
   connected: boolean;
   txg: number;
@@ -184,7 +212,9 @@ export interface MemoryMachine {
   readonly containers: Map<string, MemoryContainer>;
   readonly images: Map<string, { readonly id: string; readonly image: MemoryImage }>;
   table: Omit<NetworkTable, 'holds'>;
+  boot: BootFacts | undefined;
   readonly holds: Map<string, { readonly port: PortKey; readonly untilMs: number }>;
   lock: { readonly owner: string; readonly sinceMs: number; readonly lose: () => void } | undefined;
+  readonly armed: Map<AppName, MemoryArmed>;
   readonly listenersOfEvents: Set<(event: ContainerEvent) => void>;
 }

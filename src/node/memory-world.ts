@@ -24,6 +24,8 @@ export interface MemoryWorld {
   cuts: number[];
   counter: number;
   intercept: ((call: MemoryCall) => void) | undefined;
+  /** What nodes do by themselves when its time has come. */
+  passTime: () => void;
 }
 
 /** Real time; the default of a memory cluster without a clock. */
@@ -88,6 +90,7 @@ export async function startCall(world: MemoryWorld, options: CallOptions, signal
   const delayMs = world.seed.roundTripMs ?? 0;
   if (delayMs > 0) await wait(world, delayMs, signal);
   machineOf(world, options.node);
+  world.passTime();
   world.intercept?.({ ...options, phase: 'before' });
   const key = `${options.node} ${options.operation}`;
   world.calls.set(key, (world.calls.get(key) ?? 0) + 1);

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Container, Listener, NodeFacts, PortKey } from '../model/cluster.ts';
+import type { BootFacts, Container, Listener, NodeFacts, PortKey } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
+import { parseBoot } from './boot-rules.ts';
 import { listAt, parseJson, textAt, textsAt } from './json.ts';
 import { observeScript, sections } from './observe-script.ts';
 import { readTable } from './proxy-table.ts';
@@ -73,6 +74,7 @@ function toFacts(
   const pool = parsePool(texts.pool);
   if (nodeId === undefined || pool === undefined) throw notProvisioned(node, deps.store.root);
   const [kernel = '', arch = '', zfs = ''] = texts.system.split('\n');
+  const boot = bootFacts(deps.connection, texts.boot);
   return {
     nodeId,
     meshAddress: deps.meshAddress,
@@ -83,7 +85,14 @@ function toFacts(
     images: parseImages(texts.images, node),
     pool,
     versions: { ...parseDockerVersion(texts.docker, node), zfs, kernel, arch },
+    ...(boot === undefined ? {} : { boot }),
   };
+}
+
+/** Its sshd listens for the others where it does for us, or, behind a forwarded port, at the usual one. */
+function bootFacts({ remote }: NodeConnection, text: string): BootFacts | undefined {
+  const rules = parseBoot(text);
+  return rules && { ...rules, sshPorts: [...new Set([remote.port, 22])], hostKeys: remote.hostKeys };
 }
 
 /** `drover:node`, set on the root dataset itself by the provisioning. */

@@ -1,8 +1,9 @@
+import { readBootCommand } from './boot-rules.ts';
 import { readTableCommand } from './proxy-scripts.ts';
 import { listCommands, prelude } from './zfs-scripts.ts';
 
 /** Asks Docker's socket for a path and prints the body. HTTP/1.0, so that it comes in one piece and ends. */
-const dockerGet = `
+export const dockerGet = `
 use IO::Socket::UNIX; $/ = undef; alarm 20;
 my $s = IO::Socket::UNIX->new("/run/docker.sock") or die "cannot reach Docker: $!\\n";
 print $s "GET $ARGV[0] HTTP/1.0\\r\\nHost: docker\\r\\n\\r\\n"; $s->flush;
@@ -12,7 +13,17 @@ print $body, "\\n";
 `;
 
 /** The order of the sections that `observeScript` prints. */
-export const sections = ['datasets', 'copies', 'pool', 'network', 'sockets', 'system', 'docker', 'images'] as const;
+export const sections = [
+  'datasets',
+  'copies',
+  'pool',
+  'network',
+  'sockets',
+  'system',
+  'boot',
+  'docker',
+  'images',
+] as const;
 
 /** ROOT COLUMNS SEPARATOR POOL: everything about a node but its containers; reads only. */
 export const observeScript = `${prelude}
@@ -25,6 +36,7 @@ next; { ${readTableCommand}; } || exit 1
 # -H no header, listening sockets of tcp and udp, numbers, with their processes
 next; ss -Hltnup || exit 1
 next; uname -r; uname -m; cat /sys/module/zfs/version
+next; ${readBootCommand}
 next; docker /version || exit 1
 next; docker /images/json
 `;

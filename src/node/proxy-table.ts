@@ -1,6 +1,7 @@
 import type { NetworkControl } from '../engine/node-client.ts';
 import type { NetworkTable, Proxy } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
+import { readBootRules, setBootRules } from './boot-rules.ts';
 import type { CommandResult } from './command.ts';
 import {
   canonicalAddress,
@@ -49,6 +50,8 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
     async dropHolds(ports, signal) {
       if (ports.length > 0) await feed(scripts.dropHoldsScript, [renderHoldsEnd(ports)], '', signal);
     },
+    readBootRules: (signal) => readBootRules(connection, signal),
+    setBootRules: (rules, signal) => setBootRules(connection, rules, signal),
     async accepts(port, signal) {
       const args = [String(port), ...mesh.map(canonicalAddress)];
       const options = { signal, okCodes: [0, exits.conflict] };

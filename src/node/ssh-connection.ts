@@ -7,6 +7,7 @@ import type { Argv, CommandResult, RunOptions, SpawnedCommand } from './command.
 import { type Dialled, dial } from './ssh-dial.ts';
 import { lostConnection } from './ssh-errors.ts';
 import { createExecutor, type Executor } from './ssh-exec.ts';
+import { countSessions } from './ssh-sessions.ts';
 
 /** The remote side as seen when the connection was made. */
 export interface RemoteSide {
@@ -34,6 +35,8 @@ export interface NodeConnection {
   script(text: string, args: readonly string[], options?: Omit<RunOptions, 'input'>): Promise<CommandResult>;
   /** A command with streams. Abort: TERM to the remote process, 5 s, then the channel is closed. */
   spawn(argv: Argv, signal: AbortSignal): Promise<SpawnedCommand>;
+  /** Opens so many sessions at once, past the limit that commands keep to; returns how many sshd granted. */
+  countSessions(asked: number, signal: AbortSignal): Promise<number>;
   /** Channel to a unix socket on the node (direct-streamlocal), with the rights of the login. */
   openUnixSocket(path: string): Promise<Duplex>;
   readonly remote: RemoteSide;
@@ -110,6 +113,7 @@ async function assemble(
       script: (text, args, options = {}) =>
         run(['bash', '-s', '--', ...args], { ...options, input: `drover() {\n${text}\n}\ndrover "$@" </dev/null\n` }),
       spawn,
+      countSessions: (asked, counting) => countSessions(client, asked, [closed, counting]),
       openUnixSocket: (path) => openUnixSocket(node, client, path, closed),
       remote: {
         host: target.host,

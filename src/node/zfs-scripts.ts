@@ -58,6 +58,8 @@ grep -qF " - zfs $ds " /proc/self/mountinfo
 /** DATASET EXPECTED… -- ASSIGNMENTS…: both as name=value, an empty expected value meaning unset. */
 export const setScript = `${prelude}
 ds=$1; shift
+# The node's dead-man, who has no part in the run, looks and sets as well.
+mkdir -p /run/drover && exec 8>/run/drover/set.lock && flock 8 || exit 1
 facts=$(zfs get -H -o property,value,source drover:vol,drover:role,drover:owner,drover:epoch,drover:app "$ds") || exit 1
 declare -A now
 while IFS=$'\\t' read -r name value source; do [ "$source" = local ] && now[$name]=$value; done <<<"$facts"

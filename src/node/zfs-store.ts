@@ -195,7 +195,7 @@ function pairs(values: VolumeProperties): readonly (readonly [string, string])[]
 
 export function notProvisioned(node: string, root: string): AppError {
   return new AppError('command-failed', `cannot use dataset "${root}" on "${node}": it is missing or not provisioned`, {
-    hint: 'run lab/provision.sh on the node',
+    hint: `run "drover node add ${node}", which runs lab/provision.sh there`,
     details: { node, dataset: root },
   });
 }

@@ -1,7 +1,7 @@
 import type { Volume } from '../model/cluster.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
 import { diffVolumes } from './volume-diff.ts';
-import { type Copy, copiesOf, evidence, type Standing, standingOf } from './volume-standing.ts';
+import { type Copy, copiesOf, divergedCopies, evidence, type Standing, standingOf } from './volume-standing.ts';
 import { quote, type World } from './world.ts';
 
 /** A volume somebody wants on a node. */
@@ -50,6 +50,13 @@ export type Classified = { readonly task: VolumeTask } | { readonly problem: Vol
 
 /** Decides by what is observed only: any state a run that was cut off can leave has its continuation here. */
 export function classifyVolume(world: World, want: WantedVolume): Classified {
+  const classified = classify(world, want);
+  if ('problem' in classified) return classified;
+  const { task } = classified;
+  return { task: { ...task, stale: [...task.stale, ...divergedCopies(world, want.id)] } };
+}
+
+function classify(world: World, want: WantedVolume): Classified {
   const standing = standingOf(world, want.id);
   switch (standing.kind) {
     case 'absent':
@@ -117,7 +124,10 @@ function unusableTarget(world: World, want: WantedVolume, at: Copy, target: Copy
   const { role } = target.volume;
   if (!receives(target.volume, at.volume)) {
     const reason = `${cannot}: ${quote(want.node)} has a copy with role ${role}: ${evidence(world, [at, target])}`;
-    const hint = `look at "${target.volume.dataset}" on ${quote(want.node)}; rename or destroy it there when it is not needed`;
+    const hint =
+      role === 'diverged'
+        ? asideHint(world, target)
+        : `look at "${target.volume.dataset}" on ${quote(want.node)}; rename or destroy it there when it is not needed`;
     return { problem: { node: want.node, reason, hint } };
   }
   const diff = diffVolumes(at.volume, target.volume);
@@ -127,6 +137,12 @@ function unusableTarget(world: World, want: WantedVolume, at: Copy, target: Copy
     `only on ${quote(at.node)}: ${list(diff.sourceOnly)}; only on ${quote(want.node)}: ${list(diff.targetOnly)}`;
   const hint = `keep the data of ${quote(at.node)} by destroying "${target.volume.dataset}" on ${quote(want.node)}`;
   return { problem: { node: want.node, reason, hint } };
+}
+
+/** Outside of drover's root nothing of drover's touches it, and the volume can come back to the node. */
+export function asideHint(world: World, { node, volume: { dataset } }: Copy): string {
+  const aside = `${world.config.settings.pool}/diverged-${dataset.split('/').at(-1) ?? ''}`;
+  return `save what is missed from "${dataset}" on ${quote(node)}, then there: zfs rename ${dataset} ${aside} (or zfs destroy -r it)`;
 }
 
 /** Copies that nobody can have written to since they were received. */

@@ -74,24 +74,42 @@ function decideContainers(
   own: readonly SeenContainer[],
   tasks: readonly VolumeTask[],
 ): { readonly stops: ContainerStop[]; readonly start?: ContainerStart } {
-  const spec = desiredSpec(app, meshAddress(world, node) ?? node);
+  const ordered = world.reachable.get(node)?.boot !== undefined;
+  const spec = desiredSpec(app, meshAddress(world, node) ?? node, ordered);
   const here = own.find((container) => container.node === node)?.container;
   const away = own.filter((container) => container.node !== node);
-  const stops = away.map((other) => ({
-    node: other.node,
-    app: app.name,
-    reason: `${quote(app.name)} is wanted on ${quote(node)}`,
-  }));
+  const stops = away.map((other): ContainerStop => {
+    const reason = `${quote(app.name)} is wanted on ${quote(node)}`;
+    const stop = { node: other.node, app: app.name, reason };
+    return canReturn(other, tasks) ? { ...stop, unlessReleased: tasks.map(({ id }) => id) } : stop;
+  });
   const image = world.reachable.get(node)?.images[printImage(app.image)];
-  const changes = here === undefined ? [] : [...differences(spec, here, image), ...volumeReasons(tasks)];
+  const different = here === undefined ? [] : differences(spec, here, image);
+  const changes = here === undefined ? [] : [...different, ...volumeReasons(tasks)];
   const reasons = here === undefined ? [arrival(app.name, node, away, tasks)] : [...changes, ...stateReasons(here)];
   if (here === undefined || reasons.length === 0) {
     return reasons.length === 0 ? { stops } : { stops, start: { spec, reason: reasons.join('; ') } };
   }
   const reason = reasons.join('; ');
-  const canJustStart = changes.length === 0 && (here.state === 'exited' || here.state === 'created');
+  const isDown = here.state === 'exited' || here.state === 'created';
+  const canJustStart = isDown && different.length === 0 && tasks.every(isSameData);
   if (!canJustStart) stops.push({ node, app: app.name, reason });
   return { stops, start: { spec, reason } };
+}
+
+/** Everything it uses is still this node's, and leaves it in this plan: until then it can be started again there. */
+function canReturn({ node, container }: SeenContainer, tasks: readonly VolumeTask[]): boolean {
+  const used = container.spec.mounts.map(({ volume }) => volume);
+  return (
+    used.length > 0 &&
+    used.every((volume) => tasks.some(({ id }) => id === volume)) &&
+    tasks.every(({ work }) => work.kind === 'move' && work.from === node && work.stage !== 'acquire')
+  );
+}
+
+/** A container that a move has stopped goes on with what it had; kept, the node can start it by itself meanwhile. */
+function isSameData(task: VolumeTask): boolean {
+  return task.work.kind === 'reclaim' || volumeReasons([task]).length === 0;
 }
 
 function arrival(name: AppName, node: NodeName, away: readonly SeenContainer[], tasks: readonly VolumeTask[]): string {

@@ -4,8 +4,11 @@ import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { compareText, sorted } from './world.ts';
 
-/** The container an application should have on the node with this mesh address (link variables name that node). */
-export function desiredSpec(app: Application, meshAddress: string): ContainerSpec {
+/**
+ * The container an application should have on the node with this mesh address (link variables name that node);
+ * `ordered` where the node starts containers in their order when it boots.
+ */
+export function desiredSpec(app: Application, meshAddress: string, ordered = false): ContainerSpec {
   return {
     application: app.name,
     image: printImage(app.image),
@@ -17,7 +20,16 @@ export function desiredSpec(app: Application, meshAddress: string): ContainerSpe
     ...(app.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: app.memoryLimitBytes }),
     ...(app.cpuShares === undefined ? {} : { cpuShares: app.cpuShares }),
     restartPolicy: app.restartPolicy,
+    ...(ordered ? { after: startsAfter(app) } : {}),
   };
+}
+
+/**
+ * What the application itself declares, wherever the others are now: the node looks at boot which of them it has. So no
+ * container has to be replaced because another one moved.
+ */
+function startsAfter({ dependsOn = [], links }: Application): string[] {
+  return sorted([...dependsOn, ...links.map(({ remotePort }) => `${remotePort}/tcp`)]);
 }
 
 /**
@@ -38,6 +50,10 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   if (desired.memoryLimitBytes !== now.memoryLimitBytes) reasons.push('memory limit changed');
   if (desired.cpuShares !== now.cpuShares) reasons.push('cpu shares changed');
   if (policyText(desired.restartPolicy) !== policyText(now.restartPolicy)) reasons.push('restart policy changed');
+  if (desired.after === undefined && now.after !== undefined)
+    reasons.push('the node has no order of starting any more');
+  else if (desired.after !== undefined && now.after === undefined) reasons.push('it starts at boot in no order yet');
+  else if (desired.after?.join() !== now.after?.join()) reasons.push('what it starts after changed');
   return reasons;
 }
 

@@ -1,5 +1,5 @@
 import type { ContainerSpec, PortKey } from '../model/cluster.ts';
-import type { Application, AppName, NodeName } from '../model/config.ts';
+import type { Application, AppName, NodeName, VolumeId } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { VolumeTask } from './classify-volume.ts';
 import type { SeenContainer } from './world.ts';
@@ -35,6 +35,8 @@ export interface ContainerStop {
   readonly node: NodeName;
   readonly app: AppName;
   readonly reason: string;
+  /** Its volumes, where it is kept until they are released. */
+  readonly unlessReleased?: readonly VolumeId[];
 }
 
 export interface ContainerStart {

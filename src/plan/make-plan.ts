@@ -1,6 +1,7 @@
 import type { ClusterState } from '../model/cluster.ts';
 import type { Config } from '../model/config.ts';
 import type { Blocker, Plan } from '../model/plan.ts';
+import { bootNotes, planBootRules } from './boot-rules.ts';
 import { decide } from './classify.ts';
 import { settleVolume } from './plan-move.ts';
 import { planNetwork, type Switch } from './plan-network.ts';
@@ -23,6 +24,7 @@ export function makePlan(config: Config, state: ClusterState): Plan {
   orderStarts(builder, world, decisions);
   const retirementBlockers = planRetirements(builder, world);
   const network = planNetwork(builder, world, decisions, placed.filter(isSwitch));
+  planBootRules(builder, world);
   for (const { decision, after } of placed) {
     if (decision.blockers.length > 0) continue;
     const last = [...after, ...(network.get(decision.group) ?? [])];
@@ -34,7 +36,7 @@ export function makePlan(config: Config, state: ClusterState): Plan {
     revision: config.revision,
     steps: builder.build(),
     blocked: [...blocked, ...retirementBlockers].sort(compareBlockers),
-    notes: describeLeftovers(world),
+    notes: [...describeLeftovers(world), ...bootNotes(world)],
   };
 }
 

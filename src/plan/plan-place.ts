@@ -55,11 +55,12 @@ function stopContainers(
   gate: readonly StepId[],
   needed: readonly StepId[],
 ): StepId[] {
-  return decision.stops.map(({ node, app, reason }) => {
+  return decision.stops.map(({ node, app, reason, unlessReleased }) => {
     const restart = node === decision.node;
     const needsGate = decision.start !== undefined;
     const after = [...(needsGate ? gate : []), ...(restart ? needed : [])];
-    const action = { kind: 'stop-container', node, app } as const;
+    const keep = unlessReleased === undefined ? {} : { unlessReleased };
+    const action = { kind: 'stop-container', node, app, ...keep } as const;
     return builder.add({ action, after, reason, group: decision.group, ...(restart ? { rank: rank.restart } : {}) });
   });
 }

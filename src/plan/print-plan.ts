@@ -15,7 +15,12 @@ export function printPlan(plan: Plan): string {
 
 function printStep(step: Step): string {
   const after = step.after.length === 0 ? '' : ` after ${step.after.join(', ')}`;
-  const table = step.action.kind === 'replace-network' ? ` {${printTable(step.action)}}` : '';
+  const table =
+    step.action.kind === 'replace-network'
+      ? ` {${printTable(step.action)}}`
+      : step.action.kind === 'set-boot-rules'
+        ? ` {alone ${step.action.rules.alone}; peers ${step.action.rules.peers.map(({ address }) => address).join(' ')}}`
+        : '';
   return `${step.id}${table}${after} -- ${step.reason}`;
 }
 

@@ -1,6 +1,6 @@
 import type { AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
-import type { VolumeProblem, VolumeTask } from './classify-volume.ts';
+import { asideHint, type VolumeProblem, type VolumeTask } from './classify-volume.ts';
 import { evidence } from './volume-standing.ts';
 import { quote, type World } from './world.ts';
 
@@ -9,20 +9,28 @@ export function problemBlocker(problem: VolumeProblem, app?: AppName): Blocker {
   return { ...problem, ...(app === undefined ? {} : { app }) };
 }
 
-/** One blocker for each former owner that came back: shown with the evidence, and never touched. */
+/**
+ * One blocker for each former owner that came back: shown with the evidence, and never touched. Diverged: the node
+ * found out by itself when it booted, and nothing starts there.
+ */
 export function staleOwners(world: World, task: VolumeTask, app?: AppName): Blocker[] {
-  return task.stale.map((copy) =>
-    problemBlocker(
+  return task.stale.map((copy) => {
+    const isMarked = copy.volume.role === 'diverged';
+    const why = isMarked
+      ? 'it diverged, another node took over while this one was off'
+      : 'another node took over later';
+    const look = `look at "${copy.volume.dataset}" on ${quote(copy.node)} and destroy it there when nothing in it is missed`;
+    return problemBlocker(
       {
         node: copy.node,
         reason:
           `cannot use the copy of volume "${task.id}" on ${quote(copy.node)}: ` +
-          `another node took over later: ${evidence(world, copiesWith(world, task, copy))}`,
-        hint: `look at "${copy.volume.dataset}" on ${quote(copy.node)} and destroy it there when nothing in it is missed`,
+          `${why}: ${evidence(world, copiesWith(world, task, copy))}`,
+        hint: isMarked ? asideHint(world, copy) : look,
       },
       app,
-    ),
-  );
+    );
+  });
 }
 
 function copiesWith(world: World, task: VolumeTask, stale: VolumeTask['stale'][number]) {

@@ -38,6 +38,7 @@ const ranks: Readonly<Record<Action['kind'], number>> = {
   'start-container': 13,
   'check-container': 14,
   'replace-network': 15,
+  'set-boot-rules': 15,
   'settle-volume': 16,
 };
 
@@ -70,6 +71,7 @@ export function stepId(action: Action, group: string): StepId {
       return `${action.kind}:${action.app}:${action.node}`;
     case 'hold-ports':
     case 'replace-network':
+    case 'set-boot-rules':
       return `${action.kind}:${group}:${action.node}`;
     case 'sync-volume':
     case 'send-final':

@@ -24,6 +24,11 @@ export function copiesOf(world: World, id: VolumeId): Copy[] {
   );
 }
 
+/** Former owners that found out, when they came back, that another node had taken over. */
+export function divergedCopies(world: World, id: VolumeId): Copy[] {
+  return copiesOf(world, id).filter(({ volume }) => volume.role === 'diverged');
+}
+
 const claims = ['owner', 'frozen', 'released'];
 const isClaim = (copy: Copy): boolean => claims.includes(copy.volume.role);
 
@@ -62,7 +67,9 @@ function withoutClaim(world: World, id: VolumeId, copies: readonly Copy[]): Stan
     return { kind: 'unclear', node: last[0] ?? away[0] ?? '', problem, hint: 'bring the node back' };
   }
   if (copies.length === 0) return { kind: 'absent' };
-  return { kind: 'unclear', problem: `no node owns it: ${evidence(world, copies)}` };
+  const problem = `no node owns it: ${evidence(world, copies)}`;
+  const isDiverged = copies.some(({ volume }) => volume.role === 'diverged');
+  return { kind: 'unclear', problem, ...(isDiverged ? { hint: 'bring back the node that took it over' } : {}) };
 }
 
 function twiceOnOneNode(copies: readonly Copy[]): Standing | undefined {
@@ -87,11 +94,16 @@ function foreignOwner(world: World, top: readonly Copy[]): Standing | undefined 
   };
 }
 
+// A diverged copy was overtaken: whoever claims no more than it did is not the one who did that.
+const hasHeardOfLater = ({ role, epoch }: Volume, than: number): boolean =>
+  (role === 'replica' && epoch > than) || (role === 'diverged' && epoch >= than);
+
 /** A copy that has heard of a later owner, or one last seen on a node that cannot be asked now. */
 function higherElsewhere(world: World, id: VolumeId, copies: readonly Copy[], epoch: number): Standing | undefined {
-  const later = copies.find((copy) => copy.volume.role === 'replica' && copy.volume.epoch > epoch);
+  const later = copies.find(({ volume }) => hasHeardOfLater(volume, epoch));
   if (later !== undefined) {
-    const problem = `the replica on ${quote(later.node)} knows a later owner: ${evidence(world, copies)}`;
+    const kind = later.volume.role === 'replica' ? 'replica' : 'diverged copy';
+    const problem = `the ${kind} on ${quote(later.node)} knows a later owner: ${evidence(world, copies)}`;
     return { kind: 'unclear', node: later.node, problem };
   }
   const owned = copies.some((copy) => copy.volume.role === 'owner' && copy.volume.epoch === epoch);

@@ -119,6 +119,7 @@ const doing: Readonly<Record<ActionKind, string>> = {
   'start-container': 'starting',
   'check-container': 'waiting for answer',
   'replace-network': 'setting forwards',
+  'set-boot-rules': 'telling it its peers',
 };
 
 function progressOf(kind: ActionKind, { doneBytes, totalBytes }: StepView): string {

@@ -11,6 +11,7 @@ import {
 } from './board-plan.ts';
 import type { BoardNote, BoardRow, BoardVolume, RowState } from './board-types.ts';
 import type { FiguresView } from './cluster-view.ts';
+import { waitingNote } from './waiting-note.ts';
 
 /** What the rows of one node are made from. */
 export interface NodeScene {
@@ -57,8 +58,7 @@ const isStaleIn = ({ status }: NodeScene): boolean => status !== 'reachable';
 
 function appRow(scene: NodeScene, container: Container, app: AppName): BoardRow {
   const { node, figures } = scene;
-  const now = figures?.latest.containers[container.name];
-  // What does not run uses nothing, whatever it used.
+  const now = figures?.latest.containers[container.name]; // what does not run uses nothing, whatever it used
   const use = now ?? (container.state === 'running' ? figures?.earlier?.[container.name] : undefined);
   const wanted = scene.config.placement.get(app);
   const note = appNote(scene, app, container);
@@ -116,7 +116,7 @@ function daemonState({ state, health, exit, startedAt }: Container, isWanted: bo
 
 /** What happens goes before what went wrong before, and both before what is only planned. */
 function appNote(scene: NodeScene, app: AppName, container: Container): BoardNote | undefined {
-  const now = groupNote(scene, app);
+  const now = groupNote(scene, app) ?? waitingNote(app, isStaleIn(scene) ? undefined : scene.facts, scene.titleOf);
   if (now !== undefined) return now;
   const wanted = scene.config.placement.get(app);
   if (wanted === undefined) return { kind: 'remove', text: 'not in the deployment' };

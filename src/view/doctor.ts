@@ -1,143 +1,46 @@
-import type { ClusterState, NodeFacts, NodeState } from '../model/cluster.ts';
+import type { ClusterState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
-import { plainText } from './lines.ts';
-import { formatBytes, formatDuration, nodeTitle } from './wording.ts';
+import { connectionFindings, imageFindings } from './doctor-connections.ts';
+import { type Examined, type Finding, type Patient, shellOf } from './doctor-finding.ts';
+import { forwardingFindings } from './doctor-firewall.ts';
+import { observedFindings, unreachable } from './doctor-node.ts';
+import { storageFindings } from './doctor-storage.ts';
+import { clockOfThisMachine, systemFindings } from './doctor-system.ts';
+import { nodeTitle } from './wording.ts';
 
-export interface Finding {
-  readonly node?: NodeName;
-  readonly check: string;
-  readonly result: 'ok' | 'warning' | 'fault';
-  readonly text: string;
-  /** The one command that mends it, or shows more. */
-  readonly command?: string;
-}
-
-const SLOW_ROUND_TRIP_MS = 300;
-
-/** Examines what was observed; every finding that is not ok names a command. Only `only` when it is given. */
-export function examine(config: Config, state: ClusterState, only?: NodeName): readonly Finding[] {
-  const nodes = Object.entries(state.nodes).filter(([node]) => only === undefined || node === only);
+/** Judges what was seen and tried; every finding that is not ok names a command. Only of `only` when it is given. */
+export function judge(examined: Examined, only?: NodeName): readonly Finding[] {
+  const { state, examinations } = examined;
+  const nodes = Object.keys(state.nodes).filter((node) => only === undefined || node === only);
   return [
-    ...nodes.toSorted(([a], [b]) => (a < b ? -1 : 1)).flatMap(([node, each]) => examineNode(config, node, each)),
-    ...(only === undefined ? examineTogether(state) : []),
+    ...nodes.toSorted().flatMap((node) => judgeNode(examined, node)),
+    ...(only === undefined ? [...examineTogether(state), ...clockOfThisMachine(Object.values(examinations))] : []),
   ];
 }
 
-function examineNode(config: Config, node: NodeName, state: NodeState): readonly Finding[] {
-  if (state.status === 'unreachable') return [unreachable(config, node, state)];
-  const { facts } = state;
-  const ssh = `ssh ${sshTarget(config, node)}`;
-  return [
-    roundTrip(node, facts, ssh),
-    { node, check: 'versions', result: 'ok', text: versionsOf(facts) },
-    ...poolFindings(node, facts, ssh),
-    ...capabilities(node, facts, ssh),
-    ...tables(config, node, facts),
-    ...volumes(node, facts, ssh),
-    ...portsTaken(config, node, facts, ssh),
-  ];
-}
-
-function sshTarget(config: Config, node: NodeName): string {
-  const { host = node, user, port, sshConfigFile } = config.nodes[node] ?? {};
-  const options = `${sshConfigFile === undefined ? '' : `-F ${sshConfigFile} `}${port === undefined ? '' : `-p ${port} `}`;
-  return `${options}${user === undefined ? '' : `${user}@`}${host}`;
-}
-
-function unreachable(config: Config, node: NodeName, state: NodeState & { status: 'unreachable' }): Finding {
-  const { code, hint, message } = state.error;
-  const trust = code === 'host-key-unknown';
-  const text = `${plainText(message)}${hint === undefined ? '' : ` (${plainText(hint)})`}`;
-  const command = trust ? `drover trust ${node}` : `ssh -v ${sshTarget(config, node)} true`;
-  return { node, check: 'connection', result: 'fault', text, command };
-}
-
-function roundTrip(node: NodeName, { roundTripMs }: NodeFacts, ssh: string): Finding {
-  const text = `answers in ${formatDuration(roundTripMs)}`;
-  if (roundTripMs <= SLOW_ROUND_TRIP_MS) return { node, check: 'connection', result: 'ok', text };
-  const slow = `${text}: moves take longer, because each of their steps waits for it`;
-  return { node, check: 'connection', result: 'warning', text: slow, command: `${ssh} uptime` };
-}
-
-const versionsOf = ({ versions }: NodeFacts): string =>
-  plainText(
-    `docker ${versions.docker} (API ${versions.dockerApi}), zfs ${versions.zfs}, ${versions.kernel} ${versions.arch}`,
-  );
-
-function poolFindings(node: NodeName, { pool }: NodeFacts, ssh: string): readonly Finding[] {
-  const used = pool.sizeBytes === 0 ? 0 : Math.round(100 * (1 - pool.freeBytes / pool.sizeBytes));
-  const healthy = pool.health === 'ONLINE';
-  const health: Finding = {
+function judgeNode(examined: Examined, node: NodeName): readonly Finding[] {
+  const { config, state, examinations } = examined;
+  const seen = state.nodes[node];
+  const it = examinations[node];
+  const { pool, datasetRoot } = config.settings;
+  const patient: Patient = {
     node,
-    check: 'pool',
-    result: healthy ? 'ok' : 'fault',
-    text: `pool "${pool.name}" is ${pool.health}`,
-    ...(healthy ? {} : { command: `${ssh} zpool status -v ${pool.name}` }),
+    shell: shellOf(config, node, it?.isRoot),
+    root: `${pool}/${datasetRoot}`,
   };
-  const space = `${formatBytes(pool.freeBytes)} of ${formatBytes(pool.sizeBytes)} free (${used}% used)`;
-  if (used < 80) return [health, { node, check: 'space', result: 'ok', text: space }];
-  const command = `${ssh} zfs list -r -o space -s used ${pool.name}`;
-  return [health, { node, check: 'space', result: used >= 90 ? 'fault' : 'warning', text: space, command }];
-}
-
-function capabilities(node: NodeName, { capabilities: can, pool }: NodeFacts, ssh: string): readonly Finding[] {
-  const upgrade = `${ssh} zpool upgrade ${pool.name}`;
-  const check = 'zfs features';
+  const facts = seen?.status === 'reachable' ? seen.facts : undefined;
+  const { system } = it ?? {};
+  // A node that was examined is there: what an observation could not do without Docker is Docker's finding.
+  const onlyDocker = system !== undefined && system.docker === undefined;
   return [
-    ...(can.resume
-      ? []
-      : [
-          {
-            node,
-            check,
-            result: 'warning',
-            text: 'interrupted sends begin anew: no resume tokens',
-            command: upgrade,
-          } as const,
-        ]),
-    ...(can.bookmarks
-      ? []
-      : [{ node, check, result: 'warning', text: 'no bookmarks: old snapshots must stay', command: upgrade } as const]),
+    ...(seen?.status === 'unreachable' && !onlyDocker ? [unreachable(config, node, seen)] : []),
+    ...(facts === undefined ? [] : observedFindings(patient, config, facts)),
+    ...(it === undefined ? [] : systemFindings(patient, it, examined.provisionPath)),
+    ...(system === undefined ? [] : forwardingFindings(patient, system, facts)),
+    ...(system === undefined ? [] : storageFindings(patient, system)),
+    ...(facts === undefined ? [] : connectionFindings(patient, examined, facts)),
+    ...(facts === undefined ? [] : imageFindings(patient, examined)),
   ];
-}
-
-function tables(config: Config, node: NodeName, { network }: NodeFacts): readonly Finding[] {
-  const check = 'forwards';
-  if (network.present) return [{ node, check, result: 'ok', text: `${network.proxies.length} to other nodes` }];
-  const needed = Object.values(config.applications).some(({ ports }) => ports.length > 0);
-  if (!needed) return [{ node, check, result: 'ok', text: 'none needed' }];
-  return [{ node, check, result: 'warning', text: 'the table of forwards is missing', command: 'drover apply' }];
-}
-
-function volumes(node: NodeName, facts: NodeFacts, ssh: string): readonly Finding[] {
-  return facts.volumes.flatMap((volume): readonly Finding[] => {
-    const what = `volume "${volume.application ?? volume.id}"`;
-    const base = { node, check: 'volumes', result: 'warning' } as const;
-    if (volume.role === 'owner' && !volume.mounted) {
-      return [{ ...base, text: `${what} is owned here and not mounted`, command: 'drover apply' }];
-    }
-    if (volume.role === 'diverged') {
-      const text = `${what} was written here after another node took over; nothing starts from this copy`;
-      return [{ ...base, result: 'fault', text, command: `${ssh} zfs list -t all -r ${volume.dataset}` }];
-    }
-    if (volume.resumeToken === undefined) return [];
-    return [{ ...base, text: `a transfer of ${what} was interrupted and can go on`, command: 'drover apply' }];
-  });
-}
-
-function portsTaken(config: Config, node: NodeName, facts: NodeFacts, ssh: string): readonly Finding[] {
-  const wanted = Object.values(config.applications).flatMap(({ name, ports }) =>
-    ports.map((port) => ({ name, ...port })),
-  );
-  return facts.listeners.flatMap(({ port, protocol, process }) =>
-    wanted
-      .filter((each) => each.external === port && each.protocol === protocol)
-      .map(({ name }): Finding => {
-        const by = process === undefined ? 'another program' : `"${plainText(process)}"`;
-        const text = `port ${port}/${protocol} of "${name}" is taken by ${by}`;
-        return { node, check: 'ports', result: 'fault', text, command: `${ssh} ss -lnp 'sport = :${port}'` };
-      }),
-  );
 }
 
 /** What only shows when nodes are compared. */

@@ -84,7 +84,8 @@ function changeOf(steps: readonly Step[]): Pick<PlanGroup, 'kind' | 'from' | 'to
   if (from !== undefined) return { kind: 'stop', from };
   const [first] = steps;
   const at = first === undefined ? undefined : nodesOf(first.action)[0];
-  const kind = steps.every(({ action }) => action.kind === 'replace-network') ? 'network' : 'volume';
+  const isNetwork = ({ action }: Step) => action.kind === 'replace-network' || action.kind === 'set-boot-rules';
+  const kind = steps.every(isNetwork) ? 'network' : 'volume';
   return { kind, ...(at === undefined ? {} : { to: at }) };
 }
 

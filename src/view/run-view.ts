@@ -179,6 +179,7 @@ const activities: Readonly<Record<ActionKind, string>> = {
   'start-container': 'starting',
   'check-container': 'waiting for an answer',
   'replace-network': 'setting forwards',
+  'set-boot-rules': 'telling it its peers',
 };
 
 /** What a step does at this moment, short: `copying 60%, 45 s left`. */

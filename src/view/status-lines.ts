@@ -26,6 +26,7 @@ export function statusLines(status: Status, config: Config, nowMs: number): read
       'VOLUME  NODE  ROLE  DATA  LIMIT  EPOCH  NEWEST SNAPSHOT',
       status.volumes.map((each) => volumeRow(each, names)),
     ),
+    ...status.volumes.flatMap((each) => waitingLines(each, names)),
     ...blockedLines(status, names),
     line(''),
     driftLine(status),
@@ -115,16 +116,34 @@ function age(startedAt: string | undefined, nowMs: number): string {
 
 function volumeRow(volume: VolumeStatus, names: Names): Row {
   const tone = volume.role === 'owner' ? 'ok' : volume.role === 'diverged' ? 'fault' : undefined;
-  const state = volume.role === 'owner' && !volume.mounted ? 'owner, not mounted' : volume.role;
+  const isMounted = volume.role !== 'owner' || volume.mounted;
+  const state = isMounted ? volume.role : volume.waiting === undefined ? 'owner, not mounted' : 'owner, waiting';
   return [
     cell(names.volume(volume.volume, volume.application)),
     cell(names.node(volume.node)),
-    cell(state, tone),
+    cell(state, isMounted ? tone : 'warning'),
     numberCell(formatBytes(volume.referencedBytes)),
     numberCell(volume.limitBytes === undefined ? '–' : formatBytes(volume.limitBytes)),
     numberCell(String(volume.epoch)),
     cell(volume.newestSnapshot === undefined ? '–' : `@${plainText(volume.newestSnapshot)}`),
   ];
+}
+
+function waitingLines({ volume, application, node, waiting }: VolumeStatus, names: Names): readonly Line[] {
+  if (waiting === undefined) return [];
+  const what = `${names.volume(volume, application)} on ${names.node(node)} waits since the node booted`;
+  return [
+    line(`  ${what}: ${waitingReason(waiting.why, waiting.nodes.map(names.node))}`, 'warning'),
+    line('  hint: bring that node back, or decide with `drover apply`'),
+  ];
+}
+
+/** `node2 does not answer and may have taken it over`. */
+export function waitingReason(why: 'silent' | 'rival', nodes: readonly string[]): string {
+  const who = nodes.map(plainText).join(', ');
+  const one = nodes.length === 1;
+  if (why === 'rival') return `${who} ${one ? 'claims' : 'claim'} it with the same epoch`;
+  return `${who} ${one ? 'does' : 'do'} not answer and may have taken it over`;
 }
 
 function driftLine({ changes, blocked, nodes }: Status): Line {

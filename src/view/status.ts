@@ -1,4 +1,4 @@
-import type { ClusterState, Container, NodeFacts, NodeState, Volume } from '../model/cluster.ts';
+import type { ClusterState, Container, NodeFacts, NodeState, Volume, WaitingVolume } from '../model/cluster.ts';
 import { type AppName, type Config, type NodeName, nodeOf } from '../model/config.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import { printImage } from '../model/names.ts';
@@ -77,6 +77,8 @@ export interface VolumeStatus {
   readonly limitBytes?: number;
   readonly snapshots: number;
   readonly newestSnapshot?: string;
+  /** It has not been mounted since its node booted: these may have taken it over, or claim it as well. */
+  readonly waiting?: { readonly why: WaitingVolume['why']; readonly nodes: readonly NodeName[] };
 }
 
 export function statusOf(config: Config, state: ClusterState, plan?: Plan): Status {
@@ -84,7 +86,7 @@ export function statusOf(config: Config, state: ClusterState, plan?: Plan): Stat
   return {
     nodes: nodes.map(([node, each]) => nodeStatus(config, node, each)),
     applications: applicationStatuses(config, nodes),
-    volumes: nodes.flatMap(([node, each]) => volumeStatuses(node, each)).toSorted(byApplication),
+    volumes: nodes.flatMap(([node, each]) => volumeStatuses(node, each, state)).toSorted(byApplication),
     foreign: nodes.flatMap(([node, each]) =>
       factsOf(each).flatMap(({ containers }) =>
         containers.filter((c) => !c.managed).map((c) => ({ node, container: c.name })),
@@ -174,10 +176,10 @@ function verdictOf(
   return here.health === 'unhealthy' ? 'unhealthy' : 'running';
 }
 
-function volumeStatuses(node: NodeName, state: NodeState): VolumeStatus[] {
+function volumeStatuses(node: NodeName, state: NodeState, all: ClusterState): VolumeStatus[] {
   return factsOf(state)
-    .flatMap((facts) => facts.volumes)
-    .map((volume) => {
+    .flatMap((facts) => facts.volumes.map((volume) => ({ volume, waits: waitingOf(facts, volume) })))
+    .map(({ volume, waits }) => {
       const newest = volume.snapshots.at(-1);
       return {
         volume: volume.id,
@@ -190,8 +192,23 @@ function volumeStatuses(node: NodeName, state: NodeState): VolumeStatus[] {
         ...(volume.limitBytes === undefined ? {} : { limitBytes: volume.limitBytes }),
         snapshots: volume.snapshots.length,
         ...(newest === undefined ? {} : { newestSnapshot: newest.name }),
+        ...(waits && { waiting: { why: waits.why, nodes: waits.peers.map((address) => nodeAt(all, address)) } }),
       };
     });
+}
+
+/** Undefined also where somebody has decided since: then it is mounted, or no owner any more. */
+export function waitingOf(facts: NodeFacts, { id, role, mounted }: Volume): WaitingVolume | undefined {
+  return role === 'owner' && !mounted ? facts.boot?.waiting.find(({ volume }) => volume === id) : undefined;
+}
+
+/** Also of a node that cannot be seen now: its key often is its address. */
+function nodeAt({ nodes }: ClusterState, address: string): NodeName {
+  const known = Object.entries(nodes).find(([, state]) => {
+    const facts = state.status === 'reachable' ? state.facts : state.lastFacts;
+    return facts?.meshAddress === address;
+  });
+  return known?.[0] ?? address;
 }
 
 function byApplication(a: VolumeStatus, b: VolumeStatus): number {

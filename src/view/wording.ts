@@ -148,6 +148,8 @@ export function describeAction(action: Action, names: Names): string {
       return `wait until "${action.app}" answers on ${node(action.node)}`;
     case 'replace-network':
       return `set the forwards of ${node(action.node)}${forwards(action.proxies, node)}`;
+    case 'set-boot-rules':
+      return `tell ${node(action.node)} whom to ask when it boots`;
     default:
       return assertNever(action);
   }

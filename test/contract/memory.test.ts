@@ -1,5 +1,7 @@
 import { createMemoryCluster } from '../../src/node/memory-cluster.ts';
 import { containerRuntimeContract } from './container-runtime.contract.ts';
+import { deadManContract } from './dead-man.contract.ts';
+import { doctorContract } from './doctor.contract.ts';
 import { figuresContract } from './figures.contract.ts';
 import { networkControlContract } from './network-table.contract.ts';
 import { nodeMutexContract } from './node-mutex.contract.ts';
@@ -80,7 +82,7 @@ transferContract('in memory', async () => {
 });
 
 networkControlContract('in memory', async () => {
-  const cluster = createMemoryCluster({ nodes: { n1: {} } });
+  const cluster = createMemoryCluster({ nodes: { n1: { boot: {} } } });
   const { network } = await cluster.node('n1', signal);
   return { network, peers: ['10.99.0.12', '10.99.0.13'], close: () => cluster.close() };
 });
@@ -123,4 +125,30 @@ containerRuntimeContract('in memory', async () => {
 figuresContract('in memory', async () => {
   const cluster = createMemoryCluster({ nodes: { n1: { images: ['polite:1'] } }, registry: images });
   return { client: await cluster.node('n1', signal), program: { image: 'polite:1' }, close: () => cluster.close() };
+});
+
+deadManContract('in memory', async () => {
+  const cluster = createMemoryCluster({ nodes: { n1: { images: ['polite:1'] } }, registry: images });
+  const other = cluster.session();
+  return {
+    client: await cluster.node('n1', signal),
+    other: await other.node('n1', signal),
+    nodeId: cluster.facts('n1').nodeId,
+    program: { image: 'polite:1' },
+    slackMs: 400,
+    close: async () => {
+      await cluster.close();
+      await other.close();
+    },
+  };
+});
+
+doctorContract('in memory', async () => {
+  const cluster = createMemoryCluster({ nodes: { n1: {} } });
+  return {
+    client: await cluster.node('n1', signal),
+    provision: '# provision.sh',
+    clockMs: 1_000,
+    close: () => cluster.close(),
+  };
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { NetworkControl } from '../../src/engine/node-client.ts';
 import type { PortKey } from '../../src/model/cluster.ts';
 
@@ -63,6 +63,17 @@ export function networkControlContract(name: string, make: () => Promise<Network
       await wait(3_000);
       expect((await network.read(signal)).holds).toEqual([tcp(27_041)]);
       await network.dropHolds([tcp(27_041)], signal);
+    });
+
+    it('keeps whom to ask at boot, and replaces all of it', async () => {
+      const [first, second] = subject.peers;
+      const before = await network.readBootRules(signal);
+      onTestFinished(() => network.setBootRules(before, signal));
+      const peers = [first, second].map((address) => ({ address, ports: [2222, 22], keys: ['ssh-ed25519 AAAAC3'] }));
+      await network.setBootRules({ alone: 'start', peers }, signal);
+      expect(await network.readBootRules(signal)).toEqual({ alone: 'start', peers });
+      await network.setBootRules({ alone: 'wait', peers: [] }, signal);
+      expect(await network.readBootRules(signal)).toEqual({ alone: 'wait', peers: [] });
     });
 
     it('says that nothing accepts where nothing listens', async () => {

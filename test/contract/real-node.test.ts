@@ -1,11 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Config, defaultSettings } from '../../src/model/config.ts';
-import { createCluster } from '../../src/node/connect.ts';
+import { createCluster, createNodeClient } from '../../src/node/connect.ts';
 import { noTable } from '../../src/node/proxy-rules.ts';
 import { createNetworkControl } from '../../src/node/proxy-table.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
 import { createTransfer, type TransferEnd } from '../../src/node/transfer.ts';
 import { createZfsStore } from '../../src/node/zfs-store.ts';
+import { doctorContract } from './doctor.contract.ts';
 import { closePlayground, connectTo, type LabNode, newPlayground, openPlayground, readLab, writeTo } from './lab.ts';
 import { networkControlContract } from './network-table.contract.ts';
 import { type TransferSubject, transferContract } from './transfer.contract.ts';
@@ -20,6 +22,8 @@ describe.skipIf(first === undefined)('on a real node', () => {
   volumeStoreContract('OpenZFS over SSH', () => openStore(first));
   volumeStoreContract('OpenZFS over SSH, a login with sudo', () => openStore(first, 'drover'));
   networkControlContract('nftables over SSH', () => openNetwork(first));
+  doctorContract('over SSH', () => openDoctor(first));
+  doctorContract('over SSH, a login with sudo', () => openDoctor(first, 'drover'));
   describe('the proof that nobody writes', () => proveUnmount(first));
   describe('beside the port map', () => proveNetwork(first));
   describe('through the cluster', () => proveCluster(first));
@@ -45,6 +49,26 @@ async function openStore(node: LabNode, user?: string): Promise<VolumeStoreSubje
     occupy: (dataset) => occupy(connection, dataset, 'cd "$1" && echo ready && exec sleep 600'),
     async close() {
       await closePlayground(connection, playground);
+      await connection.close();
+    },
+  };
+}
+
+/** On the node's own root, which provision.sh knows; what the suite makes there is taken away again. */
+async function openDoctor(node: LabNode, user?: string) {
+  const connection = await connectTo(node, user);
+  const client = createNodeClient(connection, defaultSettings, connection.remote.address);
+  return {
+    client,
+    provision: await readFile(new URL('../../lab/provision.sh', import.meta.url), 'utf8'),
+    clockMs: 30_000,
+    async close() {
+      await connection.script(
+        `zfs list -H -o name -r drover/volumes | grep '^drover/volumes/volume-' | while read -r ds; do
+  zfs release drover "$ds@drover-e1-1"; zfs destroy -r "$ds"
+done`,
+        [],
+      );
       await connection.close();
     },
   };

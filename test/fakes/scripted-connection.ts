@@ -35,6 +35,7 @@ export function scriptedConnection(answer: (sent: Sent) => Partial<CommandResult
       ),
     script: (text, args, options) => reply({ words: [text, ...args] }, options?.okCodes),
     spawn: unscripted,
+    countSessions: async (asked) => asked,
     openUnixSocket: unscripted,
     remote: {
       host: 'node1',

@@ -28,7 +28,12 @@ export function applyAction(state: ClusterState, action: Action): ClusterState {
       }));
     case 'stop-container':
       return change(state, action.node, (facts) => ({
-        containers: facts.containers.filter((c) => !c.managed || c.application !== action.app),
+        containers: facts.containers.flatMap((c): Container[] => {
+          if (!c.managed || c.application !== action.app) return [c];
+          return action.unlessReleased === undefined
+            ? []
+            : [{ ...c, state: 'exited', exit: { code: 0, oomKilled: false } }];
+        }),
       }));
     case 'start-container':
       return startContainer(state, action.node, action.spec);
@@ -80,7 +85,16 @@ function applyToVolume(state: ClusterState, action: VolumeAction): ClusterState 
     case 'mount-volume':
       return onCopy(state, action.node, action.volume, (volume) => ({ ...volume, mounted: true }));
     case 'settle-volume':
-      return onCopy(state, action.from, action.volume, (volume) => ({ ...volume, role: 'replica' }));
+      return change(
+        onCopy(state, action.from, action.volume, (volume) => ({ ...volume, role: 'replica' })),
+        action.from,
+        ({ containers }) => ({
+          containers: containers.filter(
+            ({ managed, state, spec }) =>
+              !managed || state === 'running' || !spec.mounts.some(({ volume }) => volume === action.volume),
+          ),
+        }),
+      );
     case 'retire-volume':
       return onCopy(state, action.node, action.volume, (volume) => ({ ...volume, role: 'retired', mounted: false }));
     default:

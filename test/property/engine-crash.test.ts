@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { defaultSettings } from '../../src/model/config.ts';
 import type { MemoryCall, MemoryContent } from '../../src/node/memory-types.ts';
 import {
   createScene,
@@ -109,6 +110,75 @@ describe('a move that is cut off anywhere', () => {
       }
     });
   }
+
+  for (const phase of ['before', 'after'] as const) {
+    it(`brings the application up by itself when the controller is gone for good ${phase} any write`, {
+      timeout: 60_000,
+    }, async () => {
+      const total = await countWrites(() => movingScene());
+      let firings = 0;
+      for (let k = 1; k <= total; k += 1) {
+        const note = `controller died ${phase} write ${k} of ${total}`;
+        const scene = await movingScene();
+        await runInto(scene, k, phase, (stop) => stop.abort());
+        const wasDown = runningOn(scene.cluster).length === 0;
+        await scene.restart();
+        await scene.clock.sleep(defaultSettings.timeouts.switchMs, signal);
+        expectNotLeftDown(scene, note);
+        const [node] = runningOn(scene.cluster);
+        if (wasDown && node === 'n1') firings += 1;
+        // What it writes from then on must not be lost either.
+        if (node !== undefined) scene.cluster.write(node, volumeId, 1024);
+        const last = scene.cluster.content(node ?? 'n1', volumeId);
+        await expectHealed(scene, last, note);
+      }
+      expect(firings).toBeGreaterThan(2);
+    });
+  }
+
+  it('is not disturbed by a dead-man whose time is over while the run goes on', { timeout: 60_000 }, async () => {
+    const total = await countWrites(() => movingScene());
+    for (let k = 1; k <= total; k += 1) {
+      const scene = await movingScene();
+      const writer = keepWriting(scene);
+      let writes = 0;
+      scene.cluster.intercept((call) => {
+        writer.observe(call);
+        if (call.write && call.phase === 'before') writes += 1;
+        if (writes === k) scene.cluster.elapse('n1');
+      });
+      const outcome = await scene.engine.converge(signal);
+      scene.cluster.intercept(undefined);
+      const note = `time was over at write ${k} of ${total}`;
+      expect(outcome, note).toMatchObject({ result: 'converged' });
+      await expectHealed(scene, writer.last(), note);
+    }
+  });
+
+  it('a run that wakes up after the dead-man has acted changes nothing of what it did', {
+    timeout: 60_000,
+  }, async () => {
+    const total = await countWrites(() => movingScene());
+    for (let k = 1; k <= total; k += 1) {
+      const note = `asleep before write ${k} of ${total}`;
+      const scene = await movingScene();
+      const writer = keepWriting(scene);
+      let writes = 0;
+      scene.cluster.intercept((call) => {
+        writer.observe(call);
+        if (!call.write || call.phase !== 'before') return;
+        writes += 1;
+        if (writes !== k) return;
+        // The node gives the lock of a silent run up; nobody tells the run, which is just about to write.
+        scene.cluster.stealLock('n1');
+        scene.cluster.elapse('n1');
+        scene.cluster.facts('n1');
+      });
+      await scene.engine.converge(signal);
+      scene.cluster.intercept(undefined);
+      await expectHealed(scene, writer.last(), note);
+    }
+  });
 
   for (const node of ['n1', 'n2'] as const) {
     it(`ends well when ${node} restarts after any write`, { timeout: 60_000 }, async () => {

@@ -3,11 +3,13 @@
 //   node tutorials/mongodb/records.mjs node1 insert '{"the data": "it moves"}'
 //   node tutorials/mongodb/records.mjs node2 find
 import { MongoClient } from 'mongodb';
+import { reachAt } from '../../lab/paths.mjs';
 
 const addresses = { node1: '172.16.255.250', node2: '172.16.255.251' };
 const [node, verb, json] = process.argv.slice(2);
-const host = addresses[node] ?? node;
-if (host === undefined || !['insert', 'find'].includes(verb) || (verb === 'insert' && json === undefined)) {
+// In a lab without root the nodes' published ports are on loopback addresses.
+const host = reachAt(addresses[node] ?? node ?? '');
+if (node === undefined || !['insert', 'find'].includes(verb) || (verb === 'insert' && json === undefined)) {
   console.error("usage: records.mjs node1|node2|ADDRESS insert 'JSON' | find");
   process.exit(64);
 }

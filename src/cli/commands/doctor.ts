@@ -1,4 +1,5 @@
-import { examine, type Finding } from '../../view/doctor.ts';
+import { judge } from '../../view/doctor.ts';
+import type { Finding } from '../../view/doctor-finding.ts';
 import { alignRows, cell, type Row, type Tone } from '../../view/lines.ts';
 import { count, namesOf } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
@@ -6,14 +7,32 @@ import { type Invocation, reportProblems, requireNode, withEngine } from '../inv
 import { printJson } from '../renderers/json.ts';
 import { printLines } from '../style.ts';
 
+export interface DoctorOptions {
+  /** Looks only: no connections are tried, nothing runs on the nodes but an observation. */
+  readonly quick: boolean;
+}
+
 /** Examines every node (or one) and names the command that mends what is wrong. Changes nothing. */
-export async function doctor(invocation: Invocation, word: string | undefined): Promise<ExitCode> {
+export async function doctor(
+  invocation: Invocation,
+  word: string | undefined,
+  { quick }: DoctorOptions,
+): Promise<ExitCode> {
   const { world, options, paint } = invocation;
-  const result = await withEngine(invocation, 'prompt', (engine, _files, { hard }) => engine.observe(hard));
+  // Only for somebody who waits at a terminal.
+  const told = world.terminal.moving && !options.quiet && !options.json;
+  const onStage = (text: string): void => world.terminal.err(`  ${paint('examining', 'faint')} ${text}\n`);
+  const result = await withEngine(invocation, 'prompt', async (engine, files, { hard }) => {
+    const loaded = word === undefined ? undefined : await world.readConfig(files);
+    const only = word !== undefined && loaded?.ok === true ? requireNode(loaded.config, word) : undefined;
+    const given = { quick, ...(only === undefined ? {} : { only }), ...(told ? { onStage } : {}) };
+    const examined = await engine.examine(given, hard);
+    return examined.ok ? { ...examined, ...(only === undefined ? {} : { only }) } : examined;
+  });
   if (!result.ok) return reportProblems(invocation, result.problems);
-  const { config, state } = result;
-  const only = word === undefined ? undefined : requireNode(config, word);
-  const findings = examine(config, state, only);
+  const { config, only } = result;
+  const { provisionPath } = world;
+  const findings = judge({ ...result, ...(provisionPath === undefined ? {} : { provisionPath }) }, only);
   const faults = findings.filter(({ result: is }) => is === 'fault').length;
   if (options.json) {
     printJson(world, { ok: faults === 0, findings });

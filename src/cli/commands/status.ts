@@ -17,7 +17,8 @@ export async function status(invocation: Invocation): Promise<ExitCode> {
   if (!seen.result.ok) return reportProblems(invocation, seen.result.problems);
   const { config, state, plan } = seen.result;
   const found = statusOf(config, state, plan);
-  if (invocation.options.json) printJson(invocation.world, { ok: true, lab: isLab(seen.files), ...found });
+  if (invocation.options.json)
+    printJson(invocation.world, { ok: true, lab: isLab(seen.files), vagrant: isVagrant(seen.files), ...found });
   else show(invocation, found, seen.files, seen.result);
   return found.nodes.every(({ reachable }) => reachable) ? exitCode.done : exitCode.failed;
 }
@@ -28,12 +29,15 @@ function show(
   files: FileChoice,
   { config }: PlanResult & { ok: true },
 ): void {
-  const lab = isLab(files) ? [line('(lab)', 'faint')] : [];
+  const lab = isLab(files) ? [line('(lab)', 'faint')] : isVagrant(files) ? [line('(Vagrant)', 'faint')] : [];
   world.terminal.out(printLines([...lab, ...statusLines(found, config, world.now())], paint));
 }
 
 const isLab = ({ inventory, labInventory }: FileChoice): boolean =>
   inventory === undefined && labInventory !== undefined;
+
+const isVagrant = ({ inventory, vagrantInventory }: FileChoice): boolean =>
+  inventory === undefined && vagrantInventory !== undefined;
 
 const beginning = `drover makes several Docker hosts be as two files say, and moves ZFS volumes along.
 

@@ -29,7 +29,7 @@ export async function trust(invocation: Invocation, word: string, { fingerprint 
     if (options.json) printJson(world, { ok: true, node, known: true });
     return exitCode.done;
   }
-  await decide(invocation, answer, title, fingerprint);
+  await decideTrust(invocation, answer, title, fingerprint);
   const file = await answer.accept();
   say(`${title} is trusted now; its key is in ${file}\n`);
   if (options.json) {
@@ -38,8 +38,8 @@ export async function trust(invocation: Invocation, word: string, { fingerprint 
   return exitCode.done;
 }
 
-/** Throws unless somebody accepted the key. */
-async function decide(
+/** Shows the key and asks. Throws `host-key-unknown` unless somebody accepted it. */
+export async function decideTrust(
   { world: { terminal }, options }: Invocation,
   { type, fingerprint: shown }: HostKeyAnswer & { known: false },
   title: string,

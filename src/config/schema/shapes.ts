@@ -196,6 +196,11 @@ const droverShape = {
     maxRounds: z.int().min(0).max(100).describe('At most so many rounds. Default: 5.'),
   }).nullable(),
   transfer: z.enum(['auto', 'direct', 'relay']).describe('Node to node, or through this machine. Default: auto.'),
+  boot: bothSpellings({
+    alone: z
+      .enum(['wait', 'start'])
+      .describe('What a node does after a boot with a volume that a node which does not answer may have taken over. Default: wait.'),
+  }).nullable(),
   images: z
     .record(z.string().min(1), z.string().min(1))
     .nullable()

@@ -303,6 +303,78 @@ describe('doctor', () => {
     expect(out).toContain(`run: ssh -v ${n2} true`);
   });
 
+  it('tries it out: what is in the way is a fault, with its remedy, and the exit status is 1', async () => {
+    const drop = { hook: 'forward', table: 'inet foreign', chain: 'fwd', handle: 4, rule: 'drop' } as const;
+    made = await makeWorld({
+      nodes: {
+        [n1]: { meshAddress: n1, ailments: { clockOffsetMs: 120_000, maximumSessions: 2 } },
+        [n2]: {
+          meshAddress: n2,
+          ailments: {
+            drops: true,
+            provision: [{ state: 'would do', step: 'boot services' }],
+            system: { firewall: { services: [], drops: [drop] } },
+          },
+        },
+      },
+    });
+    expect((await made.drover('apply')).code).toBe(0);
+    const { code, out, err } = await made.drover('doctor', '--json');
+    expect([code, err]).toEqual([1, '']);
+    const { ok, findings } = JSON.parse(out);
+    expect(ok).toBe(false);
+    const faults = findings.filter(({ result }: { result: string }) => result === 'fault');
+    expect(faults.map((one: { node?: string; check: string }) => [one.node, one.check])).toEqual([
+      [n1, 'sessions'],
+      [n1, 'clock'],
+      [n2, 'provision'],
+      [n2, 'connections'],
+      [undefined, 'clocks'],
+    ]);
+    expect(faults[3].command).toBe(`ssh ${n2} nft delete rule inet foreign fwd handle 4`);
+    const lines = await made.drover('doctor');
+    expect(lines.out).toContain('5 faults');
+    expect(lines.out).toContain(
+      `run: ssh ${n2} bash -s -- --pool-name drover --root drover/volumes < lab/provision.sh`,
+    );
+    // Neither changes anything, and the quick one tries nothing.
+    const writes = made.cluster.writes();
+    const calls = made.cluster.calls(n1, 'doctor.sessions');
+    const quick = await made.drover('doctor', '--quick');
+    expect([quick.code, quick.out]).toEqual([0, expect.stringContaining('everything examined is well')]);
+    expect(made.cluster.calls(n1, 'doctor.sessions')).toBe(calls);
+    expect(made.cluster.writes()).toBe(writes);
+  });
+
+  it('goes on where a node or a part of it does not answer', async () => {
+    made = await makeWorld();
+    await made.drover('apply');
+    made.cluster.disconnect(n2);
+    made.cluster.fail(n1, 'doctor.system', new AppError('timeout', 'cannot examine the system: no answer'));
+    const { code, out } = await made.drover('doctor', '--json');
+    expect(code).toBe(1);
+    const { findings } = JSON.parse(out);
+    const wrong = findings.filter(({ result }: { result: string }) => result !== 'ok');
+    expect(wrong.map((one: { node: string; check: string }) => [one.node, one.check])).toEqual([
+      [n1, 'examination'],
+      [n2, 'connection'],
+    ]);
+    expect(findings).toContainEqual(expect.objectContaining({ node: n1, check: 'connections', result: 'ok' }));
+  });
+
+  it('says what it is doing to somebody at a terminal', async () => {
+    made = await makeWorld();
+    const terminal = { moving: true, colour: false, columns: () => 80, ask: undefined };
+    let said = '';
+    const err = (text: string): void => {
+      said += text;
+    };
+    made = await makeWorld({}, { terminal: { ...terminal, out: () => undefined, err } });
+    await made.drover('doctor');
+    expect(said).toContain('examining sessions, clock, firewall');
+    expect(said).toContain(`examining ${n1}: examined`);
+  });
+
   it('looks at one node when one is named', async () => {
     made = await makeWorld();
     await made.drover('apply');
@@ -401,6 +473,7 @@ describe('usage', () => {
       'history',
       'logs',
       'move',
+      'node',
       'plan',
       'restart',
       'rollback',

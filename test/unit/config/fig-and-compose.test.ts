@@ -83,6 +83,7 @@ describe('the Compose form', () => {
     ['on-failure', { name: 'on-failure' }],
   ])('reads restart: %s', (text, wanted) => {
     expect(appOf(compose(`restart: ${text}`)).restartPolicy).toEqual(wanted);
+    expect(appOf(compose(`restart: ${text}`)).staysDown).toBe(wanted.name === 'never' ? true : undefined);
   });
 
   it.each([

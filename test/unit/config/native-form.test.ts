@@ -26,6 +26,14 @@ describe('the native form', () => {
     expect(app.ports.map(({ protocol }) => protocol)).toEqual(['tcp', 'udp']);
   });
 
+  it('tells a policy that says never from none at all', () => {
+    const said = appOf(nativeWith('restart_policy: {name: never}'));
+    const unsaid = appOf(nativeWith('cpu_shares: 2'));
+    expect([said.restartPolicy, unsaid.restartPolicy]).toEqual([{ name: 'never' }, { name: 'never' }]);
+    expect([said.staysDown, unsaid.staysDown]).toEqual([true, undefined]);
+    expect(appOf(nativeWith('restart_policy: {name: always}')).staysDown).toBeUndefined();
+  });
+
   it('sorts ports by external port', () => {
     const app = appOf(nativeWith('ports: [{internal: 1, external: 900}, {internal: 2, external: 80}]'));
     expect(app.ports.map(({ external }) => external)).toEqual([80, 900]);

@@ -48,6 +48,7 @@ describe('talking to a daemon', () => {
       run: refuse,
       script: refuse,
       spawn: refuse,
+      countSessions: async (asked: number) => asked,
       openUnixSocket: async () => connectSocket(join(dir, 'sock')),
       remote: { host: '', address: '', port: 22, user: 'root', isRoot: true, hostKeys: [] },
       closed: closed.signal,

@@ -44,6 +44,22 @@ describe('creating', () => {
     expect(readContainer(inspected(createBody(spec, directories)), none).spec).toEqual(spec);
   });
 
+  test('a container that starts in its order carries the gate, which is no volume of it', () => {
+    const ordered = { ...spec, after: ['cache', '5432/tcp'] };
+    const body = createBody(ordered, directories) as { HostConfig: { Mounts: object[] }; Labels: object };
+    expect(body.HostConfig.Mounts[2]).toEqual({
+      Type: 'bind',
+      Source: '/run/drover/gate',
+      Target: '/run/drover/gate',
+      ReadOnly: true,
+    });
+    expect(body.Labels).toMatchObject({ 'drover.after': 'cache 5432/tcp' });
+    expect(readContainer(inspected(body), none).spec).toEqual(ordered);
+    expect(readContainer(inspected(createBody({ ...spec, after: [] }, directories)), none).spec.after).toEqual([]);
+    // The label alone keeps no order.
+    expect(readContainer({ ...inspected(body), Mounts: [] }, none).spec).not.toHaveProperty('after');
+  });
+
   test('several host ports of one container port are bound, each protocol apart', () => {
     expect(createBody(spec, directories)).toMatchObject({
       ExposedPorts: { '80/tcp': {}, '53/udp': {} },

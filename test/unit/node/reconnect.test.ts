@@ -21,6 +21,7 @@ function aConnection(): Fake {
     run: unused,
     script: unused,
     spawn: unused,
+    countSessions: async (asked: number) => asked,
     openUnixSocket: unused,
     remote: { host: '', address: '', port: 22, user: 'root', isRoot: true, hostKeys: [] },
     closed: closed.signal,

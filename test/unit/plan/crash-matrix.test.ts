@@ -163,3 +163,45 @@ describe('two owners', () => {
     expectPlan('owners-replica-knows', inA, left(copy('owner', 'a', 1, 'a1'), copy('replica', 'c', 3, 'a1 b2')));
   });
 });
+
+describe('a former owner that came back and found out', () => {
+  const diverged = copy('diverged', 'a', 1, 'a1 x9', { mounted: false });
+  const later = copy('owner', 'b', 2, 'a1 b2');
+
+  it('is shown with the evidence while the later one runs', () => {
+    const state = aCluster(
+      onNode('a', { volumes: [diverged] }),
+      onNode('b', { containers: [aContainer(db, 'b')], volumes: [later] }),
+    );
+    expectPlan('diverged-came-back', aConfig([db], { a: [], b: ['db'] }), state);
+  });
+
+  it('is no target: the application stays where it is, and the hint says what makes room', () => {
+    const state = aCluster(
+      onNode('a', { volumes: [diverged] }),
+      onNode('b', { containers: [aContainer(db, 'b')], volumes: [later] }),
+    );
+    expectPlan('diverged-no-target', aConfig([db], { a: ['db'], b: [] }), state);
+  });
+
+  it('is no owner where the later one is away, nor where nobody else is left', () => {
+    const away = aCluster(onNode('a', { volumes: [diverged], images }), unreachable('b'));
+    expectPlan('diverged-owner-away', aConfig([db], { a: ['db'], b: [] }), away);
+    const alone = aCluster(onNode('a', { volumes: [diverged], images }), onNode('b'));
+    expectPlan('diverged-alone', aConfig([db], { a: ['db'], b: [] }), alone);
+  });
+
+  it('knows of a later owner than one with its own epoch', () => {
+    const state = left(diverged, copy('owner', 'b', 1, 'a1'));
+    expectPlan('diverged-knows-later', inB, state);
+  });
+
+  it('is in nobody’s way when the later one moves on', () => {
+    const state = aCluster(
+      onNode('a', { volumes: [diverged] }),
+      onNode('b', { containers: [aContainer(db, 'b')], volumes: [later] }),
+      onNode('c', { images }),
+    );
+    expectPlan('diverged-moves-on', inC, state);
+  });
+});

@@ -43,6 +43,32 @@ const moving = (): ClusterView =>
   ]);
 
 describe('the board', () => {
+  it('shows a copy that diverged as what it is, with the reason in full', () => {
+    const config = aConfig([db], { a: [], b: ['db'] });
+    const diverged = aVolume('v1', { role: 'diverged', owner: 'id-a', application: 'db', mounted: false });
+    const later = aVolume('v1', { on: 'b', application: 'db', epoch: 2 });
+    const view = viewOf(config, [
+      onNode('a', { volumes: [diverged] }),
+      onNode('b', { containers: [aContainer(db, 'b')], volumes: [later] }),
+    ]);
+    const [row] = rowsOn(boardOf(view, now), 'a');
+    expect(row).toMatchObject({ kind: 'volume', state: 'failed', text: 'diverged' });
+    expect(row?.note?.text).toMatch(/^it diverged, another node took over/);
+    expect(row?.note?.full).toContain('epoch 2');
+    expect(row?.note?.full).toContain('zfs rename');
+  });
+
+  it('says which node an application waits for since its own one booted', () => {
+    const config = aConfig([db], { a: ['db'], b: [] });
+    const boot = { waiting: [{ volume: 'v1', why: 'silent', peers: ['b'] } as const] };
+    const volumes = [aVolume('v1', { on: 'a', application: 'db', mounted: false })];
+    const container = aContainer(db, 'a', { state: 'exited', exit: { code: 128, oomKilled: false } });
+    const view = viewOf(config, [onNode('a', { containers: [container], volumes, boot }), unreachable('b')]);
+    const [row] = rowsOn(boardOf(view, now), 'a');
+    expect(row?.note).toMatchObject({ kind: 'blocked', text: 'waits for b' });
+    expect(row?.note?.full).toContain('b does not answer and may have taken it over');
+  });
+
   it('shows an application that moves where it is and where it goes', () => {
     const board = boardOf(moving(), now);
     expect(short(rowsOn(board, 'a'))).toEqual(['app | db | up | up | goes | to b']);

@@ -1,0 +1,50 @@
+#!/bin/bash
+# Makes a Vagrant machine a drover node: finds the empty disk that the Vagrantfile added and gives it to provision.sh
+# as its pool. Where there is none (Parallels, an old Vagrant) the pool is a sparse file of the size given, said aloud.
+#
+#   vagrant-node.sh SIZE      (provision.sh lies at /tmp/drover-provision.sh)
+set -eu
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+size=$1 script=/tmp/drover-provision.sh
+
+# Whole disks of at least 1 GiB without partitions, content or a place in the file tree.
+empty_disks() {
+  lsblk --nodeps --bytes --noheadings --raw --output NAME,TYPE,RO,SIZE | while read -r name type ro bytes; do
+    [ "$type" = disk ] && [ "$ro" = 0 ] && [ "$bytes" -ge 1073741824 ] || continue
+    case $name in sd*|vd*|xvd*|nvme*) ;; *) continue ;; esac
+    [ "$(lsblk --noheadings --raw --output NAME "/dev/$name" | wc -l)" = 1 ] || continue
+    [ -z "$(lsblk --nodeps --noheadings --output MOUNTPOINT "/dev/$name" | tr -d ' ')" ] || continue
+    # 2: nothing known was found on it.
+    code=0; blkid --probe "/dev/$name" >/dev/null 2>&1 || code=$?
+    [ $code = 2 ] && echo "/dev/$name"
+  done
+  return 0
+}
+# The name that stays: sda and sdb may change their places at the next boot.
+stable() {
+  for link in /dev/disk/by-id/*; do
+    [ "$(readlink -f "$link")" = "$1" ] && { echo "$link"; return; }
+  done
+  echo "$1"
+}
+
+pool=()
+if lsblk --noheadings --output FSTYPE | grep -q '^zfs_member' || [ -e /var/lib/drover-pool.img ]; then
+  echo 'the pool is there already'
+  # After a reinstallation of the system it only has to be imported, which provision.sh tries first.
+  [ ! -e /var/lib/drover-pool.img ] || pool=(--pool "/var/lib/drover-pool.img:$size")
+else
+  udevadm settle || true
+  mapfile -t found < <(empty_disks)
+  case ${#found[@]} in
+    0) echo "NOTE: this machine has no empty disk of its own for the pool; it is a sparse file, /var/lib/drover-pool.img"
+       pool=(--pool "/var/lib/drover-pool.img:$size") ;;
+    1) pool=(--pool "$(stable "${found[0]}")"); echo "the pool's disk is ${pool[1]}" ;;
+    *) echo "there are several empty disks (${found[*]}), so none is taken; run provision.sh with the one you mean:"
+       echo "  sudo bash $script --pool DISK"; exit 1 ;;
+  esac
+fi
+status=0
+bash "$script" "${pool[@]}" || status=$?
+[ $status = 0 ] || exit $status
+rm -f "$script"

@@ -1,0 +1,209 @@
+import type { NodeFacts } from '../../model/cluster.ts';
+import type { Config, NodeName } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import type { EmptyDisk, SetupStep } from '../../model/host-setup.ts';
+import { findNode } from '../../view/doctor.ts';
+import { diskLines, setupRows, standingOf } from '../../view/setup-lines.ts';
+import { count, formatBytes } from '../../view/wording.ts';
+import { type ExitCode, exitCode } from '../exit-code.ts';
+import { withInterrupts } from '../interrupt.ts';
+import type { Invocation } from '../invocation.ts';
+import { type AddTarget, recordNode } from '../node-entries.ts';
+import { type FileEdit, type NodeFiles, placeArguments, readNodeFiles, requireHosts } from '../node-files.ts';
+import { printJson } from '../renderers/json.ts';
+import { checkSetUp, performSetUp } from '../set-up.ts';
+import { printLines } from '../style.ts';
+import type { Host } from '../world.ts';
+import { decideTrust } from './trust.ts';
+
+/** The options of `node add`, as commander hands them over. */
+export interface AddOptions {
+  readonly check?: boolean;
+  readonly pool?: string;
+  readonly name?: string;
+  readonly user?: string;
+  readonly port?: number;
+  readonly identity?: string;
+  readonly jump?: string;
+  readonly knownHosts?: string;
+  readonly fingerprint?: string;
+  /** False with --no-files. */
+  readonly files: boolean;
+}
+
+/** Makes a host a node with provision.sh: what is to be done is shown first, and asked for. */
+export async function nodeAdd(invocation: Invocation, word: string, options: AddOptions): Promise<ExitCode> {
+  const files = await readNodeFiles(invocation);
+  const target = targetOf(invocation, files.config, word, options);
+  return withInterrupts(invocation.world, 'prompt', async ({ hard }) => {
+    await meet(invocation, target, options.fingerprint, hard);
+    const hosts = requireHosts(invocation);
+    const host = await hosts.open(target.node, target.settings, files.config.settings, hard);
+    try {
+      return await addHost({ invocation, files, target, host, options, word, signal: hard });
+    } finally {
+      await host.close();
+    }
+  });
+}
+
+interface Adding {
+  readonly invocation: Invocation;
+  readonly files: NodeFiles;
+  readonly target: AddTarget;
+  readonly host: Host;
+  readonly options: AddOptions;
+  /** The host as it was typed. */
+  readonly word: string;
+  readonly signal: AbortSignal;
+}
+
+async function addHost(adding: Adding): Promise<ExitCode> {
+  const { invocation, files, target, host, options, signal } = adding;
+  const args = [...placeArguments(files.config), ...(options.pool === undefined ? [] : ['--pool', options.pool])];
+  const steps = await checkSetUp(target.node, host, args, signal);
+  const standing = standingOf(steps);
+  if (standing === 'cannot') return tellCannot(adding, steps);
+  if (options.check === true) return tellCheck(adding, steps);
+  if (standing === 'would do') {
+    show(invocation, steps);
+    await confirm(invocation, target.node, steps);
+  }
+  const done = standing === 'done' ? steps : await performSetUp(invocation, target.node, host, args, signal);
+  // Not what the script says but what drover sees decides whether it is a node.
+  const facts = await host.observe(signal);
+  const edits = options.files ? await recordNode(invocation, files, target, host, signal) : [];
+  tellDone(adding, done, facts, edits);
+  return exitCode.done;
+}
+
+/** `USER@HOST`, and what the options say, over what the files know of it. */
+function targetOf({ world }: Invocation, config: Config, word: string, options: AddOptions): AddTarget {
+  const at = word.lastIndexOf('@');
+  const host = word.slice(at + 1);
+  if (!/^[A-Za-z0-9_.][A-Za-z0-9_.:%-]*$/.test(host)) {
+    throw new AppError('usage', `cannot add "${word}": it is neither an address nor a name`);
+  }
+  const user = options.user ?? (at > 0 ? word.slice(0, at) : undefined);
+  const path = (text: string | undefined) => (text === undefined ? undefined : world.resolvePath(world.cwd, text));
+  const given = {
+    name: options.name,
+    user,
+    port: options.port,
+    identityFile: path(options.identity),
+    jump: options.jump,
+    knownHostsFile: path(options.knownHosts),
+  };
+  const known = findNode(config, host);
+  const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const before = known === undefined ? {} : config.nodes[known];
+  return {
+    node: known ?? host,
+    settings: { ...before, ...chosen },
+    isKnown: before !== undefined && Object.keys(before).length > 0,
+  };
+}
+
+/** First contact: as `drover trust` does it. */
+async function meet(
+  invocation: Invocation,
+  { node, settings }: AddTarget,
+  fingerprint: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const answer = await requireHosts(invocation).askKey(node, settings, signal);
+  if (answer.known) return;
+  await decideTrust(invocation, answer, node, fingerprint);
+  const file = await answer.accept();
+  say(invocation, `${node} is trusted now; its key ${answer.fingerprint} is in ${file}\n`);
+}
+
+function say({ world, options }: Invocation, text: string): void {
+  if (!options.json && !options.quiet) world.terminal.out(text);
+}
+
+function show(invocation: Invocation, steps: readonly SetupStep[]): void {
+  say(invocation, printLines(setupRows(steps), invocation.paint));
+}
+
+async function confirm(
+  { world: { terminal }, options }: Invocation,
+  node: NodeName,
+  steps: readonly SetupStep[],
+): Promise<void> {
+  if (options.yes) return;
+  const todo = count(steps.filter(({ state }) => state === 'would do').length, 'step');
+  const refusal = new AppError('usage', `cannot set "${node}" up: nobody confirmed it`, {
+    hint: 'answer "yes", or give --yes; --check shows the steps without a question',
+  });
+  if (terminal.ask === undefined || options.json) throw refusal;
+  if (!/^y(es)?$/i.test((await terminal.ask(`Do these ${todo} on ${node}? (yes/no) `)).trim())) throw refusal;
+}
+
+/** The same command again, for the hints. */
+function commandOf({ word, options }: Adding): string {
+  const flags = Object.entries({
+    user: options.user,
+    port: options.port,
+    identity: options.identity,
+    jump: options.jump,
+    name: options.name,
+    'known-hosts': options.knownHosts,
+  }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]));
+  return ['drover node add', word, ...flags].join(' ');
+}
+
+async function tellCannot(adding: Adding, steps: readonly SetupStep[]): Promise<ExitCode> {
+  const { invocation, target, host, options, signal } = adding;
+  const { world, paint } = invocation;
+  const needsDisk = steps.some(({ name, state }) => state === 'cannot' && name.startsWith('pool '));
+  const disks: readonly EmptyDisk[] = needsDisk ? await host.emptyDisks(signal) : [];
+  if (invocation.options.json) {
+    printJson(world, { ok: false, node: target.node, standing: 'cannot', steps, ...(needsDisk ? { disks } : {}) });
+    return exitCode.failed;
+  }
+  world.terminal.out(printLines(setupRows(steps), paint));
+  if (needsDisk) world.terminal.out(printLines(diskLines(commandOf(adding), disks), paint));
+  const verdict = options.check === true ? 'cannot be made a node as it is' : 'was not changed';
+  world.terminal.out(`${paint(`${target.node} ${verdict}`, 'fault')}\n`);
+  return exitCode.failed;
+}
+
+function tellCheck({ invocation, target }: Adding, steps: readonly SetupStep[]): ExitCode {
+  const standing = standingOf(steps);
+  const todo = steps.filter(({ state }) => state === 'would do').length;
+  if (invocation.options.json) printJson(invocation.world, { ok: true, node: target.node, standing, steps });
+  else {
+    show(invocation, steps);
+    const verdict =
+      standing === 'done' ? 'is a node; there is nothing to do' : `would be a node after ${count(todo, 'step')}`;
+    say(invocation, `${target.node} ${verdict}\n`);
+  }
+  return standing === 'done' ? exitCode.done : exitCode.changesPending;
+}
+
+function tellDone(
+  { invocation, files, target }: Adding,
+  steps: readonly SetupStep[],
+  { versions, pool }: NodeFacts,
+  edits: readonly FileEdit[],
+): void {
+  const changed = steps.filter(({ state }) => state === 'did').length;
+  if (invocation.options.json) {
+    const { node } = target;
+    printJson(invocation.world, { ok: true, node, standing: 'done', changed, steps, versions, pool, files: edits });
+    return;
+  }
+  const what = changed === 0 ? 'is a node already; nothing was done there' : 'is a node now';
+  say(invocation, `${invocation.paint('✔', 'ok')} ${target.node} ${what}\n`);
+  say(
+    invocation,
+    `  OpenZFS ${versions.zfs}, Docker ${versions.docker}; pool "${pool.name}" with ${formatBytes(pool.freeBytes)} free\n`,
+  );
+  say(
+    invocation,
+    files.deployment === undefined
+      ? `  go on: write application.yml, and deployment.yml with "nodes: {${target.node}: [APP]}"; then \`drover apply\`\n`
+      : `  go on: \`drover apply\`, then \`drover move APP ${target.node}\`\n`,
+  );
+}

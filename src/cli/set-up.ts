@@ -1,0 +1,129 @@
+import type { NodeName } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import type { SetupEvent, SetupStep } from '../model/host-setup.ts';
+import { parseSetupLine, setupRows } from '../view/setup-lines.ts';
+import { formatDuration } from '../view/wording.ts';
+import type { Invocation } from './invocation.ts';
+import { printLines } from './style.ts';
+import type { Host } from './world.ts';
+
+/** Where there is no terminal, a long step says so often how far it is. */
+const PLAIN_EVERY_MS = 15_000;
+const REDRAW_EVERY_MS = 200;
+
+/** provision.sh's own exit statuses; anything else is a shell that failed. */
+const answers: readonly number[] = [0, 1, 2];
+
+/** What provision.sh would do (with --check among `args`), without showing anything. */
+export async function checkSetUp(
+  node: NodeName,
+  host: Host,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly SetupStep[]> {
+  const steps: SetupStep[] = [];
+  await runSetUp(
+    node,
+    host,
+    [...args, '--check'],
+    (event) => void (event.type === 'step' && steps.push(toStep(event))),
+    signal,
+  );
+  return steps;
+}
+
+/** Runs it, showing each step while it is under way. Throws `command-failed` where one cannot be done. */
+export async function performSetUp(
+  invocation: Invocation,
+  node: NodeName,
+  host: Host,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly SetupStep[]> {
+  const steps: SetupStep[] = [];
+  const show = createDisplay(invocation);
+  const onEvent = (event: SetupEvent): void => {
+    if (event.type === 'step') steps.push(toStep(event));
+    show.onEvent(event);
+  };
+  try {
+    await runSetUp(node, host, args, onEvent, signal);
+  } finally {
+    show.close();
+  }
+  const failed = steps.find(({ state }) => state === 'cannot');
+  if (failed === undefined) return steps;
+  throw new AppError(
+    'command-failed',
+    `cannot set "${node}" up: ${failed.name}: ${failed.detail ?? 'it had no effect'}`,
+    {
+      hint: 'what was done stays done; mend that, then give the same command again',
+      details: { node, step: failed.name },
+    },
+  );
+}
+
+async function runSetUp(
+  node: NodeName,
+  host: Host,
+  args: readonly string[],
+  onEvent: (event: SetupEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let heard = 0;
+  const onLine = (text: string): void => {
+    const event = parseSetupLine(text);
+    if (event === undefined) return;
+    heard += 1;
+    onEvent(event);
+  };
+  const { code, stderr } = await host.setUp(args, onLine, signal);
+  if (answers.includes(code) && heard > 0) return;
+  throw new AppError('command-failed', `cannot set "${node}" up: ${stderr || `bash ends with ${code}`}`, {
+    hint: 'see whether bash runs there at all, and whether this drover is complete',
+    details: { node, exit: code },
+  });
+}
+
+const toStep = ({ type: _type, ...step }: SetupEvent & { readonly type: 'step' }): SetupStep => step;
+
+interface Display {
+  readonly onEvent: (event: SetupEvent) => void;
+  readonly close: () => void;
+}
+
+/** A moving line on a terminal; elsewhere a line when a step begins, now and then one meanwhile, one when it ends. */
+function createDisplay({ world: { terminal, now }, options, paint }: Invocation): Display {
+  const silent = options.json || options.quiet;
+  let began = 0;
+  let said = 0;
+  let moving = false;
+  const clear = (): void => {
+    if (moving) terminal.out('\r\u001b[2K');
+    moving = false;
+  };
+  const tell = (text: string): void => {
+    said = now();
+    clear();
+    const fits = [...text].slice(0, terminal.columns() - 1).join('');
+    terminal.out(terminal.moving ? fits : `${text}\n`);
+    moving = terminal.moving;
+  };
+  const onEvent = (event: SetupEvent): void => {
+    if (silent) return;
+    if (event.type === 'begin') {
+      began = now();
+      tell(`  … ${event.name}`);
+    } else if (event.type === 'progress') {
+      if (now() - said < (terminal.moving ? REDRAW_EVERY_MS : PLAIN_EVERY_MS)) return;
+      tell(`  … ${event.name}  ${event.percent} %  ${event.text}`);
+    } else if (event.state !== 'done') {
+      clear();
+      const took = began === 0 ? '' : `  (${formatDuration(now() - began)})`;
+      const [row = []] = setupRows([toStep(event)]);
+      terminal.out(printLines([row], paint).replace(/\n$/, `${took}\n`));
+      began = 0;
+    }
+  };
+  return { onEvent, close: clear };
+}

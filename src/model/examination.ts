@@ -1,0 +1,134 @@
+import type { NodeName } from './config.ts';
+import type { ErrorReport } from './errors.ts';
+
+/** What an examination of one node found by trying things out; a part that could not be tried is absent. */
+export interface Examination {
+  /** False where commands on the node go through sudo. */
+  readonly isRoot?: boolean;
+  readonly sessions?: { readonly asked: number; readonly granted: number };
+  readonly clock?: ClockReading;
+  readonly system?: SystemReading;
+  /** What `provision.sh --check` says there. */
+  readonly provision?: readonly ProvisionStep[];
+  /** Connections tried from this node. */
+  readonly connects?: readonly ConnectAnswer[];
+  /** Why a part is absent. */
+  readonly failures: readonly { readonly part: ExaminationPart; readonly error: ErrorReport }[];
+}
+
+export type ExaminationPart = 'connection' | 'sessions' | 'clock' | 'system' | 'provision' | 'connects';
+
+/** The node's clock against this machine's: positive where the node is ahead. */
+export interface ClockReading {
+  readonly offsetMs: number;
+  /** Half of the shortest round trip: the offset is that exact. */
+  readonly uncertaintyMs: number;
+}
+
+/** One line of `provision.sh --check`. */
+export interface ProvisionStep {
+  readonly state: 'done' | 'would do' | 'did' | 'cannot';
+  readonly step: string;
+  readonly detail?: string;
+}
+
+/** Where to connect to; `banner` waits for what a server says first. */
+export interface ConnectTarget {
+  readonly address: string;
+  readonly port: number;
+  readonly banner?: true;
+}
+
+/** `refused` by a reset or a reject, `silent` where nothing came back in time or the network has no way there. */
+export type ConnectResult = 'accepted' | 'refused' | 'silent';
+
+export interface ConnectAnswer extends ConnectTarget {
+  readonly result: ConnectResult;
+  /** The first line the server sent, where it was waited for. */
+  readonly said?: string;
+}
+
+/** What one read-only script reads of a node beyond an observation; what a node does not have is empty. */
+export interface SystemReading {
+  /** The node's clock, milliseconds since 1970, for the ages of what is there. */
+  readonly nowMs: number;
+  readonly forwards: { readonly ipv4: boolean; readonly ipv6: boolean };
+  readonly firewall: FirewallReading;
+  readonly zfs: { readonly userland?: string; readonly module?: string };
+  /** Absent where Docker does not answer. `fit`: against the versions of its API that drover was written for. */
+  readonly docker?: { readonly api: string; readonly minApi: string; readonly fit: 'well' | 'too old' | 'too new' };
+  /** Active services that set the clock: chrony, systemd-timesyncd and the like. */
+  readonly timeKeepers: readonly string[];
+  readonly snapshotters: readonly Snapshotter[];
+  readonly pool: PoolReading;
+  /** The root and everything below it. */
+  readonly datasets: readonly DatasetReading[];
+  readonly snapshots: readonly SnapshotReading[];
+}
+
+export interface FirewallReading {
+  /** Firewalls that run as services: ufw, firewalld. */
+  readonly services: readonly string[];
+  /** Peers that DOCKER-USER lets through in both directions; absent where Docker made no such chain. */
+  readonly accepted?: readonly string[];
+  /** What may stop a packet on its way through, in the order in which it is met. */
+  readonly drops: readonly FirewallDrop[];
+}
+
+/** A policy (`handle` absent) or a rule that drops or rejects, in nft's words. */
+export interface FirewallDrop {
+  readonly hook: 'prerouting' | 'input' | 'forward';
+  /** `ip filter`. */
+  readonly table: string;
+  readonly chain: string;
+  readonly handle?: number;
+  readonly rule: string;
+}
+
+/** A program that takes snapshots by itself, and by what it runs. */
+export interface Snapshotter {
+  readonly tool: SnapshotTool;
+  /** A systemd unit, or a path of cron. */
+  readonly startedBy: string;
+}
+
+export type SnapshotTool = 'zfs-auto-snapshot' | 'sanoid' | 'zrepl' | 'pyznap' | 'znapzend';
+
+export interface PoolReading {
+  readonly health: string;
+  /** Percent; absent where the pool gives none. */
+  readonly capacity?: number;
+  readonly fragmentation?: number;
+  /** As `zpool status` prints it: `scrub repaired 0B in … with 0 errors on …`. */
+  readonly scan?: string;
+  readonly errors?: string;
+}
+
+export interface DatasetReading {
+  readonly name: string;
+  readonly role?: string;
+  readonly application?: string;
+  readonly readonly: boolean;
+  readonly mounted: boolean;
+  readonly canmount: string;
+  readonly mountpoint: { readonly value: string; readonly source: string };
+  /** `com.sun:auto-snapshot`; absent where nobody set it. */
+  readonly autoSnapshot?: string;
+  readonly hasResumeToken: boolean;
+  readonly createdAt: number;
+  readonly bookmarks: number;
+}
+
+export interface SnapshotReading {
+  readonly dataset: string;
+  readonly name: string;
+  readonly createdAt: number;
+  readonly holds: readonly string[];
+}
+
+/** One connection from this machine to a served port. */
+export interface HereAnswer {
+  readonly node: NodeName;
+  readonly port: number;
+  readonly result: ConnectResult;
+}

@@ -1,0 +1,97 @@
+import type { BootFacts, BootPeer, BootRules, WaitingVolume } from '../model/cluster.ts';
+import { AppError } from '../model/errors.ts';
+import type { NodeConnection } from './ssh-connection.ts';
+import { exits, prelude } from './zfs-scripts.ts';
+
+/** What lab/provision.sh has put on the node, then its rules, then what waits; nothing where it is not set up for it. */
+export const readBootCommand = `{
+  [ -x /usr/local/lib/drover/epochs ] && [ -f /etc/systemd/system/drover-start.service ] && echo ready
+  [ -f /etc/drover/boot-peers ] && printf '%s\\n' "$(</etc/drover/boot-peers)"
+  [ -f /run/drover/waiting ] && while IFS= read -r line; do printf 'waiting\\t%s\\n' "$line"; done </run/drover/waiting
+  true; }`;
+
+export const readScript = `${prelude}
+${readBootCommand}
+`;
+
+/**
+ * AUTHORIZED RULES: whole texts of both files. First the keys by which the others may ask, then whom to ask. Each
+ * replaced at once, and readable for the user that sshd asks for.
+ */
+export const setScript = `${prelude}
+umask 022
+home=/var/lib/drover/peer/.ssh
+[ -d "$home" ] || exit ${exits.noRoot}
+save() { printf '%s' "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1"; }
+save "$home/authorized_keys" "$1" && save /etc/drover/boot-peers "$2"
+`;
+
+/** Text of the rules as the node's own programs read it (lab/provision.sh, boot-gate): blanks between the words. */
+export function renderRules({ alone, peers }: BootRules): string {
+  const lines = peers.flatMap(({ address, ports, keys }) =>
+    keys.map((key) => `peer ${checkAddress(address)} ${ports.map(checkPort).join(',')} ${checkKey(key)}\n`),
+  );
+  return `alone ${alone}\n${lines.join('')}`;
+}
+
+/** Who may log in as drover-peer, and that all they get is this node's epochs. */
+export function renderAuthorized({ peers }: BootRules): string {
+  const keys = [...new Set(peers.flatMap((peer) => peer.keys.map(checkKey)))];
+  return keys.map((key) => `restrict,command="/usr/local/lib/drover/epochs" ${key} drover-peer\n`).join('');
+}
+
+/** Output of `readBootCommand`; undefined where the node is not set up for it. Lines in another form are left out. */
+export function parseBoot(text: string): Pick<BootFacts, 'alone' | 'peers' | 'waiting'> | undefined {
+  const lines = text.split('\n');
+  if (lines[0] !== 'ready') return undefined;
+  const peers = new Map<string, BootPeer>();
+  const waiting: WaitingVolume[] = [];
+  for (const line of lines) {
+    const [, address, ports = '', key = ''] = /^peer (\S+) ([\d,]+) (\S+ \S+)$/.exec(line) ?? [];
+    if (address !== undefined) {
+      const keys = [...(peers.get(address)?.keys ?? []), key];
+      peers.set(address, { address, ports: ports.split(',').map(Number), keys });
+    }
+    const [, volume, why, silent = ''] = /^waiting\t([^\t]+)\t(silent|rival)\t([^\t]*)$/.exec(line) ?? [];
+    if (volume === undefined) continue;
+    waiting.push({ volume, why: why === 'rival' ? 'rival' : 'silent', peers: silent.split(',').filter(Boolean) });
+  }
+  return { alone: lines.includes('alone start') ? 'start' : 'wait', peers: [...peers.values()], waiting };
+}
+
+/** Both files of a node that is set up for it; throws `command-failed` where it is not. */
+export async function setBootRules(connection: NodeConnection, rules: BootRules, signal: AbortSignal): Promise<void> {
+  const args = [renderAuthorized(rules), renderRules(rules)];
+  const { code } = await connection.script(setScript, args, { signal, okCodes: [0, exits.noRoot] });
+  if (code === 0) return;
+  const { node } = connection;
+  const message = `cannot tell "${node}" whom to ask when it boots: it has no user drover-peer`;
+  throw new AppError('command-failed', message, { hint: 'run lab/provision.sh on the node', details: { node } });
+}
+
+/** The rules alone. */
+export async function readBootRules(connection: NodeConnection, signal: AbortSignal): Promise<BootRules> {
+  const { stdout } = await connection.script(readScript, [], { signal });
+  const { alone, peers } = parseBoot(stdout) ?? { alone: 'wait', peers: [] };
+  return { alone, peers };
+}
+
+function checkAddress(address: string): string {
+  if (/^[0-9A-Fa-f:.]+$/.test(address)) return address;
+  throw refused('address', address);
+}
+
+function checkPort(port: number): number {
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw refused('port', String(port));
+}
+
+/** `type base64`: nothing that sshd or a shell could take for an option, a second line or a second key. */
+function checkKey(key: string): string {
+  if (/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,3}$/.test(key)) return key;
+  throw refused('host key', key);
+}
+
+function refused(what: string, text: string): AppError {
+  return new AppError('command-failed', `cannot write down a peer: ${JSON.stringify(text)} is no ${what}`);
+}

@@ -1,0 +1,57 @@
+import type { DeadMan } from '../engine/node-client.ts';
+import { AppError } from '../model/errors.ts';
+import { containerName } from '../model/names.ts';
+import type { NodeConnection } from './ssh-connection.ts';
+import { prelude } from './zfs-scripts.ts';
+
+const notSetUpCode = 12;
+
+/** $1 application: its unit, as text in $unit, and the record that says what to start again, in $record. */
+const names = `unit=drover-dead-man@$(systemd-escape -- "$1") record=/var/lib/drover/dead-man/$1
+end() { systemctl stop "$unit.timer" "$unit.service"; systemctl reset-failed "$unit.timer" "$unit.service"; }`;
+
+/**
+ * APP CONTAINER SECONDS DATASET…: the record first, so that whatever comes next, a loss of power too, finds it; then the
+ * timer. A dead-man that waits for the lock, which is ours, is ended: the new one takes its place.
+ */
+const armScript = `${prelude}
+${names}
+app=$1 container=$2 seconds=$3; shift 3
+[ -x /usr/local/lib/drover/dead-man ] && systemctl cat "$unit.service" >/dev/null 2>&1 || exit ${notSetUpCode}
+said=$(docker inspect -f '{{.Id}} {{.State.StartedAt}}' "$container" 2>&1) || {
+  case $said in *[Nn]'o such '*) exit 0 ;; *) printf '%s\\n' "$said" >&2; exit 1 ;; esac
+}
+mkdir -p "\${record%/*}" || exit 1
+new=$(mktemp "\${record%/*}/.new.XXXXXX") || exit 1
+printf '%s\\n' "\${said%% *}" "\${said#* }" "$@" >"$new" && sync "$new" && mv "$new" "$record" || exit 1
+end 2>/dev/null
+# AccuracySec: systemd puts timers together within a minute otherwise.
+systemd-run --quiet --on-active="$seconds" --timer-property=AccuracySec=1s --unit="$unit.service"
+`;
+
+/** APP: no error where nothing is armed. */
+const disarmScript = `${prelude}
+${names}
+rm -f "$record" || exit 1
+end 2>/dev/null
+exit 0
+`;
+
+/** A timer of systemd's on the node (\`systemctl list-timers 'drover-dead-man@*'\`), and the program provisioning put there. */
+export function createDeadMan(connection: NodeConnection): DeadMan {
+  return {
+    async arm(app, datasets, afterMs, signal) {
+      const args = [app, containerName(app), String(Math.ceil(afterMs / 1000)), ...datasets];
+      const { code } = await connection.script(armScript, args, { signal, okCodes: [0, notSetUpCode] });
+      if (code === 0) return;
+      const what = `cannot move "${app}" away from "${connection.node}"`;
+      throw new AppError('command-failed', `${what}: the node could not start it again by itself`, {
+        hint: 'run lab/provision.sh on the node again',
+        details: { node: connection.node },
+      });
+    },
+    async disarm(app, signal) {
+      await connection.script(disarmScript, [app], { signal });
+    },
+  };
+}

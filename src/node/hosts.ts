@@ -1,0 +1,117 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import type { NodeFacts } from '../model/cluster.ts';
+import type { NodeName, NodeSettings, Settings } from '../model/config.ts';
+import { AppError, toReport } from '../model/errors.ts';
+import type { EmptyDisk } from '../model/host-setup.ts';
+import { createNodeClient, meshAddressOf } from './connect.ts';
+import { findEmptyDisks } from './empty-disks.ts';
+import { type ConnectOptions, connect, type NodeConnection } from './ssh-connection.ts';
+import { acceptHostKey } from './trust.ts';
+
+/** A host that is, or is to become, a node: over one SSH connection, as root. */
+export interface Host {
+  /** Address the connection goes to, and who is logged in there. */
+  readonly address: string;
+  readonly user: string;
+  readonly hostname: (signal: AbortSignal) => Promise<string>;
+  /**
+   * Runs lab/provision.sh with these arguments to its end, and hands every line over as it comes; resolves to its exit
+   * status. When the signal aborts, the connection is closed and the script stops where its step ends: `cancelled`.
+   */
+  readonly setUp: (
+    args: readonly string[],
+    onLine: (line: string) => void,
+    signal: AbortSignal,
+  ) => Promise<{ readonly code: number; readonly stderr: string }>;
+  readonly emptyDisks: (signal: AbortSignal) => Promise<readonly EmptyDisk[]>;
+  /** As the engine sees the node; throws where it is none yet. */
+  readonly observe: (signal: AbortSignal) => Promise<NodeFacts>;
+  readonly close: () => Promise<void>;
+}
+
+/** Connects to a host, whether or not any file names it. Throws what `connect` throws. */
+export async function openHost(
+  node: NodeName,
+  nodeSettings: NodeSettings,
+  settings: Settings,
+  scriptPath: string,
+  options: ConnectOptions,
+  signal: AbortSignal,
+): Promise<Host> {
+  const { connectMs, commandMs } = settings.timeouts;
+  const connection = await connect(node, nodeSettings, { connectMs, commandMs, ...options }, signal);
+  return {
+    address: connection.remote.address,
+    user: connection.remote.user,
+    hostname: async (stop) => (await connection.run(['uname', '-n'], { signal: stop })).stdout.trim(),
+    setUp: async (args, onLine, stop) => runScript(connection, await readFile(scriptPath, 'utf8'), args, onLine, stop),
+    emptyDisks: (stop) => findEmptyDisks(connection, stop),
+    observe: (stop) =>
+      createNodeClient(connection, settings, meshAddressOf(node, nodeSettings, connection)).observe(stop),
+    close: () => connection.close(),
+  };
+}
+
+async function runScript(
+  connection: NodeConnection,
+  script: string,
+  args: readonly string[],
+  onLine: (line: string) => void,
+  signal: AbortSignal,
+): Promise<{ readonly code: number; readonly stderr: string }> {
+  // Not the caller's signal: it would end the script, and a package half installed is worse than one line more to wait
+  // for. Without a reader the script stops by itself where its step ends.
+  const command = await connection.spawn(
+    ['bash', '--norc', '-s', '--', ...args, '--lines'],
+    new AbortController().signal,
+  );
+  const leave = (): void => void connection.close();
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    if (signal.aborted) leave();
+    const lines = createInterface({ input: command.stdout });
+    lines.on('line', onLine);
+    command.stderr.resume();
+    // In a function, so that a script cut short by a lost connection runs not at all, and cannot eat itself as input.
+    command.stdin.end(`drover() {\n${script}\n}\ndrover "$@" </dev/null\n`);
+    const [{ code, stderrTail }] = await Promise.all([command.done, once(lines, 'close', { signal })]);
+    return { code, stderr: stderrTail };
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new AppError('cancelled', `cannot finish on "${connection.node}": cancelled`, {
+      hint: 'the step under way is finished there, and nothing after it; the same command goes on from where it is',
+      cause: error,
+    });
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+/** First contact: connecting tells whether the key is known; if it is not, the failure brings the key along. */
+export async function askKey(
+  node: NodeName,
+  settings: NodeSettings,
+  options: ConnectOptions,
+  signal: AbortSignal,
+): Promise<
+  | { readonly known: true }
+  | { readonly known: false; readonly fingerprint: string; readonly type: string; accept(): Promise<string> }
+> {
+  try {
+    await (await connect(node, settings, options, signal)).close();
+    return { known: true };
+  } catch (error) {
+    const { code, details } = toReport(error);
+    if (code !== 'host-key-unknown' || details === undefined) throw error;
+    const fingerprint = String(details.fingerprint);
+    const accept = async (): Promise<string> => {
+      const { file } = await acceptHostKey(node, settings, fingerprint, options, signal);
+      if (file === undefined)
+        throw new AppError('host-key-changed', `cannot trust "${node}": it changed its key meanwhile`);
+      return file;
+    };
+    return { known: false, fingerprint, type: String(details.keyType), accept };
+  }
+}

@@ -1,0 +1,56 @@
+import type { DeadMan } from '../engine/node-client.ts';
+import type { AppName, NodeName } from '../model/config.ts';
+import { start } from './memory-containers.ts';
+import { ours } from './memory-streams.ts';
+import type { MemoryArmed, MemoryMachine } from './memory-types.ts';
+import { call, checkInvariants, type MemoryWorld } from './memory-world.ts';
+
+/** A node's dead-man behind the engine's interface. */
+export function createMemoryDeadMan(world: MemoryWorld, node: NodeName): DeadMan {
+  return {
+    arm: (app, datasets, afterMs, signal) =>
+      call(world, { node, operation: 'deadMan.arm', write: true }, signal, (machine) => {
+        const container = ours(machine, app);
+        if (container === undefined) return;
+        const { id, starts } = container;
+        machine.armed.set(app, { id, starts, datasets, dueMs: world.clock.now() + afterMs });
+      }),
+    disarm: (app, signal) =>
+      call(world, { node, operation: 'deadMan.disarm', write: true }, signal, (machine) => {
+        machine.armed.delete(app);
+      }),
+  };
+}
+
+/** Whoever's time is over acts, on nodes that nobody has locked: found when somebody looks, as exits are. */
+export function fireDeadMen(world: MemoryWorld): void {
+  for (const machine of world.machines.values()) {
+    for (const [app, armed] of machine.armed) {
+      if (machine.lock !== undefined || world.clock.now() < armed.dueMs) continue;
+      machine.armed.delete(app);
+      bringBack(world, machine, app, armed);
+      checkInvariants(world);
+    }
+  }
+}
+
+function bringBack(world: MemoryWorld, machine: MemoryMachine, app: AppName, armed: MemoryArmed): void {
+  const container = ours(machine, app);
+  if (container?.id !== armed.id || container.starts !== armed.starts) return;
+  if (container.state !== 'exited') return;
+  const datasets = armed.datasets.map((name) => machine.datasets.get(name));
+  const own = datasets.flatMap((dataset) => {
+    const { role, owner } = dataset?.properties ?? {};
+    return dataset !== undefined && owner === machine.nodeId && (role === 'owner' || role === 'frozen')
+      ? [dataset]
+      : [];
+  });
+  if (own.length < datasets.length) return;
+  for (const dataset of own) {
+    const { epoch = 0 } = dataset.properties;
+    dataset.properties = { ...dataset.properties, role: 'owner', epoch: epoch + 1 };
+    dataset.readonly = false;
+    dataset.mounted = true;
+  }
+  start(world, machine, container);
+}

@@ -1,0 +1,122 @@
+import type { NodeFacts, NodeState } from '../model/cluster.ts';
+import type { Config, NodeName } from '../model/config.ts';
+import { type Finding, type Patient, shellOf } from './doctor-finding.ts';
+import { plainText } from './lines.ts';
+import { formatBytes, formatDuration } from './wording.ts';
+
+const SLOW_ROUND_TRIP_MS = 300;
+
+/** What an observation of a node tells. */
+export function observedFindings({ node, shell }: Patient, config: Config, facts: NodeFacts): readonly Finding[] {
+  const ssh = shell.run('').trimEnd();
+  return [
+    roundTrip(node, facts, ssh),
+    { node, check: 'versions', result: 'ok', text: versionsOf(facts) },
+    ...poolFindings(node, facts, ssh),
+    ...capabilities(node, facts, ssh),
+    ...tables(config, node, facts),
+    ...volumes(node, facts, ssh),
+    ...portsTaken(config, node, facts, ssh),
+  ];
+}
+
+/** Why a node could not be observed. Docker's silence is none of the connection's. */
+export function unreachable(config: Config, node: NodeName, state: NodeState & { status: 'unreachable' }): Finding {
+  const { code, hint, message } = state.error;
+  const shell = shellOf(config, node);
+  const text = `${plainText(message)}${hint === undefined ? '' : ` (${plainText(hint)})`}`;
+  if (/\bDocker\b/.test(message) && code !== 'connection-failed') {
+    return { node, check: 'docker', result: 'fault', text, command: shell.run('systemctl start docker') };
+  }
+  const command =
+    code === 'host-key-unknown' ? `drover trust ${node}` : `${shell.ssh.replace(/^ssh /, 'ssh -v ')} true`;
+  return { node, check: 'connection', result: 'fault', text, command };
+}
+
+function roundTrip(node: NodeName, { roundTripMs }: NodeFacts, ssh: string): Finding {
+  const text = `answers in ${formatDuration(roundTripMs)}`;
+  if (roundTripMs <= SLOW_ROUND_TRIP_MS) return { node, check: 'connection', result: 'ok', text };
+  const slow = `${text}: moves take longer, because each of their steps waits for it`;
+  return { node, check: 'connection', result: 'warning', text: slow, command: `${ssh} uptime` };
+}
+
+const versionsOf = ({ versions }: NodeFacts): string =>
+  plainText(
+    `docker ${versions.docker} (API ${versions.dockerApi}), zfs ${versions.zfs}, ${versions.kernel} ${versions.arch}`,
+  );
+
+function poolFindings(node: NodeName, { pool }: NodeFacts, ssh: string): readonly Finding[] {
+  const used = pool.sizeBytes === 0 ? 0 : Math.round(100 * (1 - pool.freeBytes / pool.sizeBytes));
+  const healthy = pool.health === 'ONLINE';
+  const health: Finding = {
+    node,
+    check: 'pool',
+    result: healthy ? 'ok' : 'fault',
+    text: `pool "${pool.name}" is ${pool.health}`,
+    ...(healthy ? {} : { command: `${ssh} zpool status -v ${pool.name}` }),
+  };
+  const space = `${formatBytes(pool.freeBytes)} of ${formatBytes(pool.sizeBytes)} free (${used}% used)`;
+  if (used < 80) return [health, { node, check: 'space', result: 'ok', text: space }];
+  const command = `${ssh} zfs list -r -o space -s used ${pool.name}`;
+  return [health, { node, check: 'space', result: used >= 90 ? 'fault' : 'warning', text: space, command }];
+}
+
+function capabilities(node: NodeName, { capabilities: can, pool }: NodeFacts, ssh: string): readonly Finding[] {
+  const upgrade = `${ssh} zpool upgrade ${pool.name}`;
+  const check = 'zfs features';
+  return [
+    ...(can.resume
+      ? []
+      : [
+          {
+            node,
+            check,
+            result: 'warning',
+            text: 'interrupted sends begin anew: no resume tokens',
+            command: upgrade,
+          } as const,
+        ]),
+    ...(can.bookmarks
+      ? []
+      : [{ node, check, result: 'warning', text: 'no bookmarks: old snapshots must stay', command: upgrade } as const]),
+  ];
+}
+
+function tables(config: Config, node: NodeName, { network }: NodeFacts): readonly Finding[] {
+  const check = 'forwards';
+  if (network.present) return [{ node, check, result: 'ok', text: `${network.proxies.length} to other nodes` }];
+  const needed = Object.values(config.applications).some(({ ports }) => ports.length > 0);
+  if (!needed) return [{ node, check, result: 'ok', text: 'none needed' }];
+  return [{ node, check, result: 'warning', text: 'the table of forwards is missing', command: 'drover apply' }];
+}
+
+function volumes(node: NodeName, facts: NodeFacts, ssh: string): readonly Finding[] {
+  return facts.volumes.flatMap((volume): readonly Finding[] => {
+    const what = `volume "${volume.application ?? volume.id}"`;
+    const base = { node, check: 'volumes', result: 'warning' } as const;
+    if (volume.role === 'owner' && !volume.mounted) {
+      return [{ ...base, text: `${what} is owned here and not mounted`, command: 'drover apply' }];
+    }
+    if (volume.role === 'diverged') {
+      const text = `${what} was written here after another node took over; nothing starts from this copy`;
+      return [{ ...base, result: 'fault', text, command: `${ssh} zfs list -t all -r ${volume.dataset}` }];
+    }
+    if (volume.resumeToken === undefined) return [];
+    return [{ ...base, text: `a transfer of ${what} was interrupted and can go on`, command: 'drover apply' }];
+  });
+}
+
+function portsTaken(config: Config, node: NodeName, facts: NodeFacts, ssh: string): readonly Finding[] {
+  const wanted = Object.values(config.applications).flatMap(({ name, ports }) =>
+    ports.map((port) => ({ name, ...port })),
+  );
+  return facts.listeners.flatMap(({ port, protocol, process }) =>
+    wanted
+      .filter((each) => each.external === port && each.protocol === protocol)
+      .map(({ name }): Finding => {
+        const by = process === undefined ? 'another program' : `"${plainText(process)}"`;
+        const text = `port ${port}/${protocol} of "${name}" is taken by ${by}`;
+        return { node, check: 'ports', result: 'fault', text, command: `${ssh} ss -lnp 'sport = :${port}'` };
+      }),
+  );
+}

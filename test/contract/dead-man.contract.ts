@@ -1,0 +1,146 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NodeClient } from '../../src/engine/node-client.ts';
+import type { Program } from './container-runtime.contract.ts';
+
+/** One node with its dead-man; what the test makes goes with `close`. */
+export interface DeadManUnderTest {
+  readonly client: NodeClient;
+  /** Another controller's connection to the same node. */
+  readonly other: NodeClient;
+  /** Id of the node, as `drover:owner` has it. */
+  readonly nodeId: string;
+  /** Runs until TERM, then ends at once. */
+  readonly program: Program;
+  /** How long the node may take to find that the time is over, and to do it. */
+  readonly slackMs: number;
+  close(): Promise<void>;
+}
+
+const app = 'contract-dead-man';
+const volume = 'contract-dead-man';
+
+/** The suite that the dead-man of a real node and the one in memory both pass. */
+export function deadManContract(name: string, make: () => Promise<DeadManUnderTest>): void {
+  describe(`the dead-man of a node, ${name}`, () => {
+    const signal = new AbortController().signal;
+    let under: DeadManUnderTest;
+    let client: NodeClient;
+    let dataset: string;
+
+    beforeEach(async () => {
+      under = await make();
+      client = under.client;
+      await client.volumes.create(volume, app, undefined, signal);
+      dataset = client.volumes.datasetName(volume, app);
+      const spec = {
+        application: app,
+        ...under.program,
+        ports: [],
+        environment: {},
+        mounts: [{ volume, mountpoint: '/data' }],
+        restartPolicy: { name: 'always' },
+      } as const;
+      const directory = await client.volumes.directory(dataset, signal);
+      await client.containers.create(spec, { [volume]: directory }, signal);
+      await client.containers.start(app, signal);
+    });
+    afterEach(async () => {
+      await client.deadMan.disarm(app, signal);
+      await client.containers.stop(app, 1_000, signal);
+      await client.containers.remove(app, signal);
+      await under.close();
+    });
+
+    const stateOf = async () =>
+      (await client.containers.list(signal)).find(({ application }) => application === app)?.state;
+    const copy = async () => (await client.volumes.list(signal)).find(({ id }) => id === volume);
+    const freeze = async (): Promise<void> => {
+      await client.containers.stop(app, 5_000, signal);
+      await client.volumes.unmount(dataset, signal);
+      await client.volumes.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
+    };
+    const arm = (afterMs = 1_000) => client.deadMan.arm(app, [dataset], afterMs, signal);
+    const untilRunning = async (): Promise<void> => {
+      const end = Date.now() + 1_000 + under.slackMs;
+      while ((await stateOf()) !== 'running' && Date.now() < end) await pause(200);
+      expect(await stateOf()).toBe('running');
+    };
+    const expectNothing = async (state: string, ms = 1_000 + under.slackMs / 2): Promise<void> => {
+      const before = await copy();
+      await pause(ms);
+      expect(await stateOf()).toBe(state);
+      expect(await copy()).toEqual(before);
+    };
+
+    test('a frozen volume is owned and mounted again with the next epoch, and the same container runs on it', async () => {
+      const before = (await client.containers.list(signal)).find(({ application }) => application === app);
+      await arm();
+      await freeze();
+      await untilRunning();
+      expect(await copy()).toMatchObject({ role: 'owner', owner: under.nodeId, epoch: 2, mounted: true });
+      const after = (await client.containers.list(signal)).find(({ application }) => application === app);
+      expect(after?.id).toBe(before?.id);
+      // Who still counts on the frozen volume is refused.
+      const release = { role: 'released', owner: 'somebody', epoch: 2 } as const;
+      const expected = { role: 'frozen', owner: under.nodeId, epoch: 1 } as const;
+      await expect(client.volumes.setProperties(dataset, expected, release, signal)).rejects.toMatchObject({
+        code: 'volume-conflict',
+      });
+    });
+
+    test('stopped and not frozen yet, it is started, and who was about to freeze is refused as well', async () => {
+      await arm();
+      await client.containers.stop(app, 5_000, signal);
+      await untilRunning();
+      expect(await copy()).toMatchObject({ role: 'owner', epoch: 2, mounted: true });
+      await expect(
+        client.volumes.setProperties(dataset, { role: 'owner', epoch: 1 }, { role: 'frozen' }, signal),
+      ).rejects.toMatchObject({ code: 'volume-conflict' });
+    });
+
+    test('released, nothing is started and nothing is set', async () => {
+      await arm();
+      await freeze();
+      const next = { role: 'released', owner: 'another-node', epoch: 2 } as const;
+      await client.volumes.setProperties(dataset, { role: 'frozen', epoch: 1 }, next, signal);
+      await expectNothing('exited');
+      await expect(client.containers.start(app, signal)).rejects.toMatchObject({ code: 'docker-failed' });
+    });
+
+    test('as long as somebody has the lock of the node nothing happens; then it does', async () => {
+      const lock = await under.other.mutex.acquire('anna', signal);
+      await arm();
+      await freeze();
+      await expectNothing('exited');
+      await lock.release();
+      await untilRunning();
+    });
+
+    test('disarmed, nothing happens, also where it waited for the lock already', async () => {
+      const lock = await under.other.mutex.acquire('anna', signal);
+      await arm();
+      await freeze();
+      await pause(1_000 + under.slackMs / 4);
+      await client.deadMan.disarm(app, signal);
+      await lock.release();
+      await expectNothing('exited');
+    });
+
+    test('what somebody has started and stopped since is left alone', async () => {
+      await arm(1_000 + under.slackMs / 2);
+      await client.containers.stop(app, 5_000, signal);
+      await client.containers.start(app, signal);
+      await client.containers.stop(app, 5_000, signal);
+      await expectNothing('exited', 1_000 + under.slackMs);
+    });
+
+    test('armed again, the last time counts; without a container there is nothing to arm', async () => {
+      await arm(600_000);
+      await freeze();
+      await arm();
+      await untilRunning();
+      await client.deadMan.arm('contract-nobody', [dataset], 1_000, signal);
+    });
+  });
+}

@@ -1,0 +1,179 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+/**
+ * The decisions of boot-gate on answers that a lab cannot be made to give quickly: its own text from provision.sh, with
+ * other directories and with programs that answer from files. test/acceptance/boot.test.ts has the real ones.
+ */
+const provision = readFileSync(new URL('../../../lab/provision.sh', import.meta.url), 'utf8');
+const embedded = (name: string): string =>
+  new RegExp(`^${name}=\\$\\(cat <<'END'\\n([\\s\\S]*?)\\nEND\\n`, 'm').exec(provision)?.[1] ?? '';
+
+/** Answers from $at: `facts`, `snapshots`, `mounted`, `peer.ADDRESS`, `containers`; writes down what would change. */
+const programs = {
+  zfs: `case "$*" in
+    'get -H -r'*) cat "$at/facts" ;;
+    'get -H -o value mounted'*) grep -qx "$6" "$at/mounted" && echo yes || echo no ;;
+    'list -H -d 1'*) grep "^$9[@#]" "$at/snapshots"; true ;;
+    'list -H -t'*) exit 1 ;;
+    mount*) echo "$2" >>"$at/mounted"; echo "mount $2" >>"$at/did" ;;
+    set*) echo "$*" >>"$at/did"; sed -i "s#^\\(\${!#}\tdrover:role\t\\).*#\\1diverged#" "$at/facts" ;;
+    *) echo "$*" >>"$at/did" ;;
+  esac`,
+  ssh: `cat "$at/peer.\${@: -2:1}" 2>/dev/null`,
+  docker: `case $1 in ps) cut -d '|' -f 1 "$at/containers" ;; inspect) cat "$at/containers" ;;
+    start) echo "start $2" >>"$at/did"; sed -i "s#^\\(/$2|.*\\)|exited|#\\1|running|#" "$at/containers" ;; esac`,
+  mountpoint: `true`,
+  ip: `true`,
+  // Where it would wait for the next round.
+  sleep: `kill -KILL $PPID`,
+};
+
+let at = '';
+beforeEach(() => {
+  at = mkdtempSync(join(tmpdir(), 'drover-gate-'));
+  for (const folder of ['bin', 'etc', 'run', 'volumes/db/data']) mkdirSync(join(at, folder), { recursive: true });
+  const moved = (text: string): string =>
+    text
+      .replace(/^export LC_ALL=.*$/m, `export LC_ALL=C PATH=${at}/bin:$PATH at=${at}`)
+      .replaceAll('/usr/local/lib/drover/epochs', `${at}/bin/epochs`)
+      .replaceAll('/etc/drover', `${at}/etc`)
+      .replaceAll('/run/drover', `${at}/run`)
+      .replaceAll('/run/lock/drover.lock', `${at}/lock`)
+      .replaceAll('/var/lib/drover/volumes', `${at}/volumes`)
+      .replace('patience=180 pause=15', 'patience=0 pause=30');
+  const put = (name: string, text: string): void => {
+    writeFileSync(join(at, 'bin', name), text);
+    chmodSync(join(at, 'bin', name), 0o755);
+  };
+  for (const [name, text] of Object.entries(programs)) put(name, `#!/bin/bash\n${text}\n`);
+  put('epochs', moved(embedded('epochs')));
+  put('boot-gate', moved(embedded('boot_gate')));
+  for (const name of ['snapshots', 'mounted', 'containers', 'did']) file(name, '');
+  file('etc/node-id', 'me\n');
+  file('etc/root-dataset', 'p/v\n');
+  file('etc/peers', '10.0.0.2\n10.0.0.3\n');
+  rules('wait');
+});
+afterEach(() => rmSync(at, { recursive: true, force: true }));
+
+const file = (name: string, text: string): void => writeFileSync(join(at, name), text);
+const rules = (alone: string): void =>
+  file('etc/boot-peers', `alone ${alone}\npeer 10.0.0.2 22 ssh-ed25519 AAAA\npeer 10.0.0.3 22 ssh-ed25519 BBBB\n`);
+
+/** `p/v/db`, owned by this node with that epoch. */
+function owned(epoch: number): void {
+  const facts = { vol: 'v1', role: 'owner', epoch, owner: 'me' };
+  file(
+    'facts',
+    `${Object.entries(facts)
+      .map(([name, value]) => `p/v/db\tdrover:${name}\t${value}\n`)
+      .join('')}`,
+  );
+}
+const answer = (peer: 2 | 3, text: string): void => file(`peer.10.0.0.${peer}`, text);
+
+/** One round: what it did, and what waits. */
+function round(verb: 'mount' | 'start'): { did: string[]; waiting: string } {
+  spawnSync(join(at, 'bin/boot-gate'), [verb]);
+  const waiting = join(at, 'run/waiting');
+  return {
+    did: readFileSync(join(at, 'did'), 'utf8').split('\n').filter(Boolean),
+    waiting: existsSync(waiting) ? readFileSync(waiting, 'utf8') : '',
+  };
+}
+
+describe('at boot', { timeout: 30_000 }, () => {
+  it('what never had a copy elsewhere is mounted before Docker, and asks nobody', () => {
+    owned(1);
+    expect(round('mount').did).toEqual(['mount p/v/db']);
+  });
+
+  it.each([
+    [1, 'p/v/db@drover-e1-1\n'],
+    [1, 'p/v/db#drover-e1-1\n'],
+    [2, ''],
+  ])('what has been sent, or has come from another node, waits for the answers (epoch %i)', (epoch, snapshots) => {
+    owned(epoch);
+    file('snapshots', snapshots);
+    expect(round('mount').did).toEqual([]);
+  });
+
+  it('it is mounted where everybody answers and nobody has more', () => {
+    owned(2);
+    answer(2, 'v1\treplica\t2\tme\nother\towner\t9\tthem\nend\n');
+    answer(3, 'end\n');
+    expect(round('start')).toEqual({ did: ['mount p/v/db'], waiting: '' });
+  });
+
+  it('a higher epoch in one answer is enough, whoever else is silent', () => {
+    owned(2);
+    answer(3, 'v1\towner\t3\tthem\nend\n');
+    const did = ['snapshot p/v/db@diverged-e2', 'set drover:role=diverged readonly=on p/v/db'];
+    expect(round('start')).toEqual({ did, waiting: '' });
+  });
+
+  it('an answer that was cut off is none, and the same epoch elsewhere is for a person', () => {
+    owned(2);
+    answer(2, 'end\n');
+    answer(3, 'v1\treplica\t2\tme\n');
+    expect(round('start')).toEqual({ did: [], waiting: 'v1\tsilent\t10.0.0.3\n' });
+    answer(3, 'v1\towner\t2\tthem\nend\n');
+    expect(round('start')).toEqual({ did: [], waiting: 'v1\trival\t10.0.0.3\n' });
+  });
+
+  it('a peer without a key is silent, too; `alone start` goes on without it, never against an answer', () => {
+    owned(2);
+    file('etc/peers', '10.0.0.2\n10.0.0.4\n');
+    answer(2, 'end\n');
+    answer(3, 'end\n');
+    expect(round('start').waiting).toBe('v1\tsilent\t10.0.0.4\n');
+    rules('start');
+    expect(round('start').did).toEqual(['mount p/v/db']);
+  });
+
+  it('it goes on asking for the pool where that cannot be read yet', () => {
+    owned(2);
+    rmSync(join(at, 'facts'));
+    expect(spawnSync(join(at, 'bin/boot-gate'), ['start']).signal).toBe('SIGKILL');
+    expect(readFileSync(join(at, 'did'), 'utf8')).toBe('');
+  });
+
+  it('nothing is decided while drover is at work on the node', () => {
+    owned(2);
+    answer(2, 'end\n');
+    answer(3, 'end\n');
+    const held = spawnSync('flock', [join(at, 'lock'), join(at, 'bin/boot-gate'), 'start']);
+    expect(held.error).toBeUndefined();
+    expect(readFileSync(join(at, 'did'), 'utf8')).toBe('');
+  });
+
+  it('containers start after what they need, those only that Docker wanted and whose volumes are there', () => {
+    file('facts', '');
+    const gate = join(at, 'run/gate');
+    const missing = `"error mounting ${gate}: no such file"`;
+    const rows = [
+      `/drover-api|api|exited|5432/tcp cache||${gate} |${missing}`,
+      `/drover-cache|cache|exited|8080/tcp||${gate} |${missing}`,
+      `/drover-db|db|exited||5432/5432/tcp |${at}/volumes/db/data ${gate} |${missing}`,
+      `/drover-far|far|exited|||${at}/volumes/far/data ${gate} |${missing}`,
+      `/drover-stopped|stopped|exited|||${gate} |""`,
+      `/drover-web|web|exited|api|8080/80/tcp |${gate} |${missing}`,
+    ];
+    file('containers', `${rows.join('\n')}\n`);
+    // api, cache and web need each other in a circle: somebody has to be first.
+    const order = ['db', 'api', 'web', 'cache'];
+    expect(round('start').did).toEqual(order.map((name) => `start drover-${name}`));
+    expect(existsSync(gate)).toBe(true);
+  });
+});
+
+describe('the scripts in provision.sh', () => {
+  it.each(['epochs', 'boot_gate'])('%s is one that bash can read', (name) => {
+    expect(embedded(name)).toMatch(/^#!\/bin\/(ba)?sh\n/);
+    execFileSync('bash', ['-n'], { input: embedded(name) });
+  });
+});

@@ -1,0 +1,188 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const lab = fileURLToPath(new URL('../../../lab', import.meta.url));
+const { oldQemu, ROOTLESS_TOOLS, rootlessSupport } = await import(join(lab, 'support.mjs'));
+const { inBatches } = await import(join(lab, 'states.mjs'));
+const { memoryComplaint } = await import(join(lab, 'verbs', 'up.mjs'));
+const { readPorts } = await import(join(lab, 'verbs', 'publish.mjs'));
+const { journalCommand } = await import(join(lab, 'verbs', 'logs.mjs'));
+const { readNumber } = await import(join(lab, 'verbs', 'break.mjs'));
+const { reachOf } = await import(join(lab, 'paths.mjs'));
+const { withLock } = await import(join(lab, 'lock.mjs'));
+
+const temp = mkdtempSync(join(tmpdir(), 'drover-lab-unit-'));
+afterAll(() => rmSync(temp, { recursive: true }));
+
+describe('the memory of the nodes', () => {
+  it('fits, or what would is said', () => {
+    expect(memoryComplaint({ memory: 1024, count: 5, freeMb: 23_000 })).toBeUndefined();
+    expect(memoryComplaint({ memory: 1024, count: 5, freeMb: 5000 })).toBe(
+      '5 nodes of 1024 MB need 5876 MB of memory and 5000 MB are free; what fits is `--memory 832` or `--nodes 4`.',
+    );
+    expect(memoryComplaint({ memory: 1024, count: 9, freeMb: 900 })).toBe(
+      '9 nodes of 1024 MB need 10372 MB of memory and 900 MB are free; free some and run this again.',
+    );
+  });
+
+  it('is checked against what it proposes', () => {
+    for (const freeMb of [1500, 3000, 5000, 9000]) {
+      const said = memoryComplaint({ memory: 2048, count: 4, freeMb });
+      const memory = /--memory (\d+)/.exec(said ?? '')?.[1];
+      const count = /--nodes (\d+)/.exec(said ?? '')?.[1];
+      if (memory) expect(memoryComplaint({ memory: Number(memory), count: 4, freeMb })).toBeUndefined();
+      if (count) expect(memoryComplaint({ memory: 2048, count: Number(count), freeMb })).toBeUndefined();
+    }
+  });
+});
+
+it('first boots are made a few at a time', () => {
+  expect(inBatches([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4], [5]]);
+  expect(inBatches([], 2)).toEqual([]);
+});
+
+describe('ports to publish', () => {
+  it('are numbers, with commas or as words, once each', () => {
+    expect(readPorts(['27017,9200', '8080:80', '9200'])).toEqual([
+      { here: 27017, there: 27017 },
+      { here: 9200, there: 9200 },
+      { here: 8080, there: 80 },
+    ]);
+  });
+
+  it.each(['0', '70000', 'http', '1:2:3', '80:', '2222'])('"%s" is refused', (text) => {
+    expect(() => readPorts([text])).toThrow();
+  });
+});
+
+it('a number of a fault has its unit or none, and its limits', () => {
+  const loss = { name: '--loss', unit: '%', least: 0.1, most: 100 };
+  expect(readNumber('30%', loss)).toBe(30);
+  expect(readNumber('0.5', loss)).toBe(0.5);
+  expect(readNumber(undefined, loss)).toBeUndefined();
+  for (const text of ['101', '0', '-3', 'many', '3s']) expect(() => readNumber(text, loss)).toThrow('--loss must be');
+  const by = { name: '--by', unit: 's', least: -100, most: 100 };
+  expect(readNumber('-60s', by)).toBe(-60);
+  expect(readNumber('+60', by)).toBe(60);
+});
+
+it('the journal is asked with quoted words', () => {
+  expect(journalCommand({ unit: "a'b; reboot", follow: true, lines: 5 })).toBe(
+    "'journalctl' '--no-pager' '--output=short-iso' '--lines=5' '--unit=a'\\''b; reboot' '--follow'",
+  );
+});
+
+it('without root a node is reached at a loopback address of its own', () => {
+  expect(reachOf({ rootless: true, loopback: '127.16.255' }, 2)).toEqual({ host: '127.16.255.251', port: 2222 });
+  expect(reachOf({}, 2)).toEqual({ host: '172.16.255.251', port: 22 });
+});
+
+describe('support for a lab without root', () => {
+  const everything = join(temp, 'bin');
+  mkdirSync(everything);
+  for (const tool of Object.keys(ROOTLESS_TOOLS)) writeFileSync(join(everything, tool), '', { mode: 0o755 });
+  const files: Record<string, string> = {
+    '/proc/sys/user/max_user_namespaces': '96365',
+    '/etc/subuid': 'other:100000:65536\nfred:165536:65536',
+    '/etc/subgid': 'fred:165536:65536',
+  };
+  const machine = (more: object = {}, changed: Record<string, string> = {}) => ({
+    platform: 'linux',
+    arch: 'x64',
+    uid: 1000,
+    user: 'fred',
+    imageIsThere: false,
+    env: { PATH: everything },
+    read: (path: string, fallback: string) => ({ ...files, ...changed })[path] ?? fallback,
+    ...more,
+  });
+
+  it('is there', () => expect(rootlessSupport(machine())).toEqual({ ok: true }));
+
+  it.each([
+    ['macOS', machine({ platform: 'darwin' }), /runs on Linux only.*vagrant up/],
+    ['another processor', machine({ arch: 'arm64' }), /x86-64.*vagrant up/],
+    ['no user namespaces', machine({}, { '/proc/sys/user/max_user_namespaces': '0' }), /no user namespaces/],
+    [
+      'closed user namespaces',
+      machine({}, { '/proc/sys/kernel/unprivileged_userns_clone': '0' }),
+      /for root only here/,
+    ],
+    ['no ids', machine({}, { '/etc/subgid': 'other:1:65536' }), /\/etc\/subgid has none for fred \(`sudo usermod/],
+    ['too few ids', machine({}, { '/etc/subuid': 'fred:1:1000' }), /\/etc\/subuid has none for fred/],
+  ])('%s is told', (_what, options, reason) => {
+    const support = rootlessSupport(options);
+    expect(support.ok).toBe(false);
+    expect(support.reason).toMatch(reason);
+  });
+
+  it('needs no namespaces where no image is to be built', () => {
+    expect(rootlessSupport(machine({ imageIsThere: true }, { '/etc/subuid': '' }))).toEqual({ ok: true });
+  });
+
+  it('names QEMU that is too old, and what is not QEMU', () => {
+    expect(oldQemu('QEMU emulator version 7.2.22 (Debian 1:7.2)')).toBeUndefined();
+    expect(oldQemu('QEMU emulator version 10.0.3')).toBeUndefined();
+    expect(oldQemu('QEMU emulator version 6.2.0')).toMatch(/came with QEMU 7\.2, and this is 6\.2; .*vagrant up/);
+    expect(oldQemu('nonsense')).toMatch(/this is nonsense/);
+  });
+});
+
+describe('the lock', () => {
+  it('is held by one at a time, also where its file was removed by who held it', async () => {
+    const path = join(temp, 'a.lock');
+    const order: string[] = [];
+    const hold = (name: string) =>
+      withLock(path, async () => {
+        order.push(`${name} in`);
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        rmSync(path, { force: true });
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        order.push(`${name} out`);
+      });
+    await Promise.all([hold('a'), hold('b'), hold('c')]);
+    for (let at = 0; at < order.length; at += 2) expect(order[at + 1]).toBe(order[at]?.replace('in', 'out'));
+    expect(order).toHaveLength(6);
+  });
+});
+
+describe('the help', async () => {
+  const { VERBS } = await import(join(lab, 'help.mjs'));
+  it.each(Object.keys(VERBS))('of %s has a usage, examples, and names every option', (verb) => {
+    const { help, options } = VERBS[verb];
+    expect(help).toMatch(new RegExp(`^Usage: npm run lab -- ${verb}`));
+    expect(help).toContain('Examples:');
+    for (const option of Object.keys(options)) expect(help).toContain(`--${option}`);
+  });
+
+  it('names the faults that there are', async () => {
+    const { FAULTS } = await import(join(lab, 'faults.mjs'));
+    for (const fault of Object.keys(FAULTS)) expect(VERBS.break.help).toMatch(new RegExp(`^ {2}${fault} `, 'm'));
+  });
+});
+
+describe('wrong words', () => {
+  const run = (...args: string[]): Promise<{ code: unknown; err: string }> =>
+    new Promise((resolve) => {
+      const env = { ...process.env, XDG_STATE_HOME: temp, DROVER_LAB: 'nowhere' };
+      execFile(process.execPath, [join(lab, 'lab.mjs'), ...args], { env }, (error, _out, err) =>
+        resolve({ code: error?.code, err }),
+      );
+    });
+
+  it.each([
+    [['break', 'node1', 'flood'], 64, /"flood" is no fault; there are cable, loss, power, slow, full, clock, docker\./],
+    [['break', 'node1', 'cable', '--loss', '5'], 64, /--loss is for the fault "loss" only/],
+    [['break', 'node1', 'loss', '--loss', '500'], 64, /--loss must be a number from 0\.1 to 100, not "500"/],
+    [['publish'], 64, /Say which ports/],
+    [['console', 'node1'], 1, /There is no lab called "nowhere"/],
+  ])('%j', async (args, code, said) => {
+    const ran = await run(...args);
+    expect(ran.code).toBe(code);
+    expect(ran.err).toMatch(said);
+  });
+});
