@@ -282,14 +282,8 @@ const world: World = {
   openTuiDemo,
   tutorials: async () => {
     const { createTutorialWorld } = await import('./tutorial-main.ts');
-    return createTutorialWorld({
-      packageFolder,
-      stateFolder,
-      cwd,
-      env,
-      start: process.argv.slice(0, 2),
-      shorten: resolvePath,
-    });
+    const start = process.argv.slice(0, 2);
+    return createTutorialWorld({ packageFolder, stateFolder, cwd, env, start, shorten: resolvePath });
   },
   askHostKey,
   hosts,
