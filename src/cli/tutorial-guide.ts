@@ -32,6 +32,8 @@ export interface GuideParts {
 const askEveryMs = 4000;
 const lookEveryMs = 1000;
 const linesKept = 200;
+/** A save is noticed, read and planned for within this time. */
+const settlesMs = 10_000;
 /** A step that is done for the reader may move data. */
 const longestMs = 15 * 60_000;
 
@@ -51,6 +53,8 @@ export function createGuide(engine: Engine, { tutorial, place, tutorials, world,
   let doing: Doing | undefined;
   let asking = false;
   let askedAt = 0;
+  /** The configuration in force before files were put back: what the nodes show until it is another one is old. */
+  let outdated: string | undefined;
   let view = makeView();
 
   function makeView(): GuideView {
@@ -111,6 +115,10 @@ export function createGuide(engine: Engine, { tutorial, place, tutorials, world,
   };
   const look = async (): Promise<void> => {
     if (isDone(progress)) return tell();
+    const revision = engine.store.getSnapshot().config?.revision;
+    // Files that differ in their comments alone give the same configuration, which is then as new as it gets.
+    if (outdated !== undefined && outdated === revision && world.now() - since < settlesMs) return tell();
+    outdated = undefined;
     const looked = step();
     if (nodesShow()) await ask();
     // While it is being done for the reader, the rest of its commands are still to come.
@@ -190,8 +198,14 @@ export function createGuide(engine: Engine, { tutorial, place, tutorials, world,
       throw new AppError('usage', 'cannot leave the part: a run is under way');
     const isOnward = nextOf(tutorial, progress.at) === target && isDone(progress);
     doing = undefined;
+    since = world.now();
     // On the way forward the files are as the reader left them.
-    if (!isOnward || from !== to) await place.restore(to, placementAt(tutorial, target.id));
+    if (!isOnward || from !== to) {
+      const before = engine.store.getSnapshot().config?.revision;
+      outdated = before;
+      const isOther = await place.restore(to, placementAt(tutorial, target.id));
+      if (!isOther) outdated = undefined;
+    }
     await keep(isOnward ? { ...progress, at: target.id } : goTo(tutorial, progress, target.id));
     return from === to ? `step ${target.id}: ${target.title}` : 'again';
   };

@@ -10,8 +10,8 @@ import type { World } from './world.ts';
 export interface TutorialPlace extends ReaderPlace {
   readonly readProgress: () => Promise<Progress>;
   readonly writeProgress: (progress: Progress) => Promise<void>;
-  /** Both files as the page gives them, with the applications where they have to be. */
-  readonly restore: (folder: string, placement: Placement) => Promise<void>;
+  /** Both files as the page gives them, with the applications where they have to be. False: they were so already. */
+  readonly restore: (folder: string, placement: Placement) => Promise<boolean>;
   /** All files as the page gives them, and nothing remembered. Returns the files it wrote. */
   readonly reset: () => Promise<readonly string[]>;
 }
@@ -58,9 +58,11 @@ export async function openPlace(
     }
   }
 
-  const put = async (folder: string, name: string, text: string): Promise<void> => {
+  const put = async (folder: string, name: string, text: string): Promise<boolean> => {
     const path = absolute(`${folderOf(folder)}/${name}`);
-    if ((await tutorials.readIfThere(path)) !== text) await tutorials.write(path, text);
+    if ((await tutorials.readIfThere(path)) === text) return false;
+    await tutorials.write(path, text);
+    return true;
   };
   const originalText = async (folder: string, name: string): Promise<string> => {
     const text = await read(originalOf(folder, name));
@@ -80,8 +82,8 @@ export async function openPlace(
         if ('problem' in edited) throw new AppError('usage', `cannot place "${app}" on ${node}: ${edited.problem}`);
         text = edited.text;
       }
-      await put(folder, 'application.yml', await originalText(folder, 'application.yml'));
-      await put(folder, 'deployment.yml', text);
+      const isOther = await put(folder, 'application.yml', await originalText(folder, 'application.yml'));
+      return (await put(folder, 'deployment.yml', text)) || isOther;
     },
     reset: async () => {
       for (const folder of folders) for (const name of names) await put(folder, name, await originalText(folder, name));

@@ -104,11 +104,14 @@ function owned({ app, by }: Extract<Check, { kind: 'owned' }>, { view }: Finding
   );
 }
 
-function converged({ plan, running, steps, problems }: Findings['view']): Verdict {
+function converged({ config, plan, running, steps, problems }: Findings['view']): Verdict {
   const text = 'everything is as the files say';
   if (problems.length > 0) return { text, holds: false, why: 'the files have problems' };
   if (running) return { text, holds: false, why: 'it is being applied' };
-  if (plan === undefined) return { text, holds: false, why: 'the nodes are being looked at' };
+  // A plan for other files says nothing about these.
+  if (plan === undefined || plan.revision !== config?.revision) {
+    return { text, holds: false, why: 'the nodes are being looked at' };
+  }
   const [blocker] = plan.blocked;
   if (blocker !== undefined) return { text, holds: false, why: blocker.reason };
   return { text, holds: plan.steps.every(({ id }) => steps[id]?.state === 'succeeded') };

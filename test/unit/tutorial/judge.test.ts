@@ -54,7 +54,7 @@ describe('what the cluster shows', () => {
       const found = findings(running);
       return { ...found, view: { ...found.view, ...view } };
     };
-    const plan = { revision: 'r', steps: [], blocked: [], notes: [] };
+    const plan = { revision: findings(running).view.config?.revision ?? '', steps: [], blocked: [], notes: [] };
     expect(holds(check, findings(running))).toBe(false);
     expect(holds(check, withView({ plan }))).toBe(true);
     expect(holds(check, withView({ plan, running: true }))).toBe(false);
