@@ -34,7 +34,7 @@ declare const DROVER_VERSION: string | undefined;
 const { env } = process;
 const cwd = process.cwd();
 const version = typeof DROVER_VERSION === 'string' ? DROVER_VERSION : 'unbuilt';
-const packageFolder = fileURLToPath(new URL('..', import.meta.url));
+const packageFolder = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const stateFolder = join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'drover');
 
 /** Beside the bundle and beside the sources: the lab is part of the package. */
@@ -280,6 +280,11 @@ const world: World = {
   openSimulation: async (fast) => (await import('./demo.ts')).createSimulation(world, fast),
   openTui,
   openTuiDemo,
+  tutorials: async () => {
+    const { createTutorialWorld } = await import('./tutorial-main.ts');
+    const start = process.argv.slice(0, 2);
+    return createTutorialWorld({ packageFolder, stateFolder, cwd, env, start, shorten: resolvePath });
+  },
   askHostKey,
   hosts,
   provisionPath: resolvePath(provisionScript),

@@ -36,7 +36,7 @@ export interface TuiProcess
 export async function openTui(request: TuiRequest, outside: TuiProcess): Promise<TuiEnd> {
   const { world } = outside;
   const { settings, problems } = await readUserSettings(request, world);
-  const { files, folder, stages, notice } = request;
+  const { files, folder, stages, notice, guide: follow } = request;
   const notes: string[] = [];
   const engine = await world.openEngine(files ?? usualFiles(folder), {
     asks: true,
@@ -47,6 +47,7 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
   const journal = createRunJournal(outside.stateFolder);
   const forget = files === undefined || stages !== undefined ? undefined : journal.listen(engine, files, world);
   const feed = stages === undefined ? undefined : createStageFeed(stages);
+  const guide = follow?.(engine);
   try {
     const { lines, how } = await runTui({
       ...processParts(outside),
@@ -56,6 +57,7 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
       ...(notice === undefined ? {} : { notice }),
       ...(files === undefined ? {} : { files }),
       ...(feed === undefined ? {} : { stages: feed }),
+      ...(guide === undefined ? {} : { guide }),
       ...fileActs(request, world),
       save: (name, text) => saveIn(join(outside.stateFolder, 'screens'), name, text),
       readHistory: () => (files === undefined ? Promise.resolve([]) : journal.read(journalKey(files, world))),
@@ -69,6 +71,7 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
     return how === 'again' && feed === undefined ? { ...end, again: true } : end;
   } finally {
     feed?.close();
+    await guide?.close();
     await forget?.();
     await engine.close();
   }

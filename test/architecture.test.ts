@@ -50,18 +50,19 @@ const allowed: Readonly<Record<string, { readonly values: readonly string[]; rea
   config: { values: ['model'], types: [] },
   plan: { values: ['model'], types: [] },
   view: { values: ['model'], types: [] },
+  tutorial: { values: ['model', 'config', 'view'], types: [] },
   engine: { values: ['model', 'config', 'plan', 'view'], types: [] },
   node: { values: ['model'], types: ['engine'] },
-  cli: { values: ['model', 'view'], types: ['engine'] },
-  tui: { values: ['model', 'view'], types: ['engine'] },
+  cli: { values: ['model', 'view', 'tutorial'], types: ['engine'] },
+  tui: { values: ['model', 'view'], types: ['engine', 'tutorial'] },
 };
 
 /**
  * Where everything is put together, so that nothing else has to know everything: main.ts for the program, tui-main.ts
- * for its screen, and demo.ts (with the folder demo) for simulated nodes; apart, because main.ts loads the others only
+ * for its screen, tutorial-main.ts for tutorials, and demo.ts (with the folder demo) for simulated nodes; apart, because main.ts loads the others only
  * when they are asked for. They may import anything; only they may import each other.
  */
-const compositions: readonly string[] = ['main.ts', 'tui-main.ts', 'demo.ts', 'demo'];
+const compositions: readonly string[] = ['main.ts', 'tui-main.ts', 'tutorial-main.ts', 'demo.ts', 'demo'];
 
 /** The one folder that may know a package. */
 const homes: Readonly<Record<string, string>> = {
@@ -120,8 +121,8 @@ describe('the architecture', () => {
     expect(wrongImports(made)).toEqual(['cli/made-up.ts imports ../engine/engine.ts']);
   });
 
-  it('keeps model, plan and view free of packages and of Node.js, but for node:crypto and one use of node:events', () => {
-    const pure = files.filter(({ path }) => ['model', 'plan', 'view'].includes(folderOf(path)));
+  it('keeps model, plan, view and tutorial free of packages and of Node.js, but for node:crypto and one use of node:events', () => {
+    const pure = files.filter(({ path }) => ['model', 'plan', 'view', 'tutorial'].includes(folderOf(path)));
     // Signals are listened to in cli, engine and node, and the limit of their listeners is explained in one place that
     // all three may import; only model is.
     const allowedIn = (path: string): readonly string[] =>

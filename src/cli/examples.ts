@@ -10,6 +10,7 @@ export const examples = {
   move: ['move db node2', 'move db 172.16.255.251', 'move db node2 --no-apply'],
   deploy: ['deploy deployment.yml application.yml'],
   demo: ['demo', 'demo --fast', 'demo --json --fast'],
+  tutorial: ['tutorial', 'tutorial mongodb', 'tutorial mongodb --plain --yes', 'tutorial mongodb -C my-copy --reset'],
   restart: ['restart web', 'restart web --json'],
   stop: ['stop web', 'stop web && drover start web'],
   start: ['start web'],

@@ -11,6 +11,7 @@ import { plan } from './commands/plan.ts';
 import { status } from './commands/status.ts';
 import { trust } from './commands/trust.ts';
 import { tui } from './commands/tui.ts';
+import { tutorial } from './commands/tutorial.ts';
 import { validate } from './commands/validate.ts';
 import { examples, overviewExamples } from './examples.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -51,6 +52,7 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
   });
   addReadingVerbs(program, run);
   addChangingVerbs(program, run);
+  addTutorial(program, run);
   addActs((name, description) => verb(program, name, description), run);
   addNodeVerbs((name, description) => verb(program, name, description), run);
   hideVerbArgument(program);
@@ -137,6 +139,19 @@ function addChangingVerbs(program: Command, run: Run): void {
     .action(({ fast = false }: { fast?: boolean }, command: Command) =>
       run((invocation) => demo(invocation, { fast, ...screenFlagsOf(command) })),
     );
+}
+
+function addTutorial(program: Command, run: Run): void {
+  const added = verb(program, 'tutorial', 'learn on real nodes: lists the tutorials, or leads through one step by step')
+    .argument('[name]', 'tutorial')
+    .option('--reset', 'begin anew: the files as the page gives them, and no step done');
+  addScreenOptions(added).action((name: string | undefined, { reset = false }: { reset?: boolean }, command: Command) =>
+    run((invocation) => tutorial(invocation, name, { reset, ...screenFlagsOf(command) })),
+  );
+  added.addHelpText(
+    'after',
+    'A step is done when the nodes show it, whoever brought it there. In a clone the files of the page are worked on;\notherwise, and with -C, a copy of them (drover-tutorial-NAME). Without a terminal it goes on in lines.\n',
+  );
 }
 
 function verb(program: Command, name: keyof typeof examples, description: string): Command {

@@ -12,8 +12,10 @@ import type {
 } from '../model/config.ts';
 import type { ApplyPolicy } from '../model/events.ts';
 import type { EmptyDisk } from '../model/host-setup.ts';
+import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { RunJournal } from './run-journal.ts';
+import type { TutorialWorld } from './tutorial-world.ts';
 
 /** The files of one deployment, as they are read and shown. */
 export interface FileChoice {
@@ -148,6 +150,8 @@ export interface TuiRequest {
   readonly stages?: string;
   /** Said when the screen opens. */
   readonly notice?: string;
+  /** A tutorial that stands beside the panes, and looks at what this engine sees. */
+  readonly guide?: (engine: Engine) => GuideFeed;
   readonly options: TuiOptions & { readonly noColour?: true };
 }
 
@@ -205,6 +209,8 @@ export interface World {
   readonly openTui?: (request: TuiRequest) => Promise<TuiEnd>;
   /** The same on a simulated cluster. */
   readonly openTuiDemo?: (request: TuiDemoRequest) => Promise<TuiEnd>;
+  /** Pages to be led through; absent where there are none (tests). */
+  readonly tutorials?: () => Promise<TutorialWorld>;
   readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
   /** Absent where there are no real hosts: in the simulation. */
   readonly hosts?: Hosts | undefined;

@@ -57,6 +57,10 @@ export type ActionId =
   | 'cancel'
   | 'step-log'
   | 'screenshot'
+  | 'guide'
+  | 'guide-do'
+  | 'guide-next'
+  | 'guide-back'
   | 'help'
   | 'quit'
   | 'interrupt'
@@ -68,7 +72,7 @@ export interface ActionInfo {
   readonly keys: readonly string[];
   /** Shown in help, palette and footer. */
   readonly label: string;
-  readonly section: 'navigate' | 'view' | 'plan' | 'application' | 'run' | 'general';
+  readonly section: 'navigate' | 'view' | 'plan' | 'application' | 'run' | 'tutorial' | 'general';
   /** Changes something outside of the screen: off with --read-only. */
   readonly changes?: true;
 }
@@ -141,6 +145,10 @@ export const actions: readonly ActionInfo[] = [
   info('application', 'fix', ['f'], 'fix it in the file', true),
   info('run', 'cancel', ['c'], 'cancel at a safe point', true),
   info('run', 'step-log', ['L'], 'output of the step'),
+  info('tutorial', 'guide', ['i'], 'all of this step, and all steps'),
+  info('tutorial', 'guide-do', ['I'], 'do this step for me', true),
+  info('tutorial', 'guide-next', ['>'], 'go on to the next step', true),
+  info('tutorial', 'guide-back', ['<'], 'go back a step', true),
   info('general', 'palette', [':', 'ctrl+p'], 'commands'),
   info('general', 'screenshot', ['P', 'ctrl+s'], 'picture of the screen'),
   info('general', 'help', ['?'], 'help'),

@@ -1,5 +1,6 @@
 import type { Store } from '../engine/types.ts';
 import type { AppName } from '../model/config.ts';
+import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import { type FrameSource, type Screen, screenAfter } from './app.tsx';
 import type { StageFeed } from './deps.ts';
@@ -18,6 +19,7 @@ export interface ControllerInput {
   readonly looks: (ui: UiState) => Pick<FrameInput, 'glyphs' | 'theme' | 'registry'>;
   readonly onEffect: (effect: Effect) => void;
   readonly stages?: StageFeed;
+  readonly guide?: Pick<GuideFeed, 'getSnapshot' | 'subscribe'>;
   /** Applications that are on the screen now; called when they change. */
   readonly onVisible: (apps: readonly AppName[]) => void;
   readonly onChanged: (ui: UiState, view: ClusterView) => void;
@@ -57,6 +59,7 @@ export function createController(input: ControllerInput): Controller {
     glyphs: input.looks(ui).glyphs,
     about: input.about,
     ...(input.stages === undefined ? {} : { stages: input.stages.getSnapshot() }),
+    ...(input.guide === undefined ? {} : { guide: input.guide.getSnapshot() }),
   });
   const draw = (): Frame => frameOf({ ...inputNow(), ...input.looks(ui) });
   let frame = draw();
@@ -116,6 +119,7 @@ export function createController(input: ControllerInput): Controller {
     drawWithin(ui.hasTerminalFocus ? distanceMs(heard.running, costMs ?? 0) : clockMs);
   });
   const forgetStages = input.stages?.subscribe(() => drawWithin(distanceMs(true, costMs ?? 0)));
+  const forgetGuide = input.guide?.subscribe(() => drawWithin(distanceMs(true, costMs ?? 0)));
   let clock = setTimeout(tick, clockMs);
   function tick(): void {
     apply({ type: 'tick' });
@@ -140,6 +144,7 @@ export function createController(input: ControllerInput): Controller {
     close: () => {
       forget();
       forgetStages?.();
+      forgetGuide?.();
       clearTimeout(clock);
       if (due !== undefined) clearTimeout(due.timer);
     },

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Engine } from '../engine/types.ts';
 import type { AppName, ConfigProblem, NodeName } from '../model/config.ts';
 import type { RunRecord } from '../model/history.ts';
+import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { EndedStages, Stage } from '../view/stages.ts';
 import type { ActionId } from './actions.ts';
 import type { Arrangement, ThemeName } from './state.ts';
@@ -42,6 +43,8 @@ export interface TuiDeps {
   readonly writeSample?: (sample: 'sample' | 'tutorial') => Promise<void>;
   /** Opens the simulated cluster on the same terminal, which `withTerminal` hands over for as long as it is looked at. */
   readonly simulate?: (withTerminal: (work: () => Promise<void>) => Promise<void>) => Promise<void>;
+  /** The tutorial that is followed. */
+  readonly guide?: GuideFeed;
   /** The lab being built and booted. */
   readonly stages?: StageFeed;
   /** Keeps a bug's stack; returns the file it is in. */

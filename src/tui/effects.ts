@@ -194,6 +194,11 @@ function createPerformer(
       case 'look-at-simulation':
         await deps.simulate?.((work) => terminal.handOver(work));
         return undefined;
+      case 'guide': {
+        const answer = await deps.guide?.wish(effect.wish);
+        if (answer === 'again') leave('again');
+        return answer === 'again' ? undefined : answer;
+      }
       case 'redraw':
         redraw();
         return undefined;

@@ -1,9 +1,11 @@
 import type { AppName } from '../model/config.ts';
 import { count } from '../view/wording.ts';
+import type { ActionId } from './actions.ts';
 import { framePane } from './frame.ts';
 import { insideOf, type Layout, layoutOf, type PaneRect } from './layout.ts';
 import { offBecause } from './off.ts';
 import { drawFooter } from './parts/footer.ts';
+import { drawGuidePane } from './parts/guide-pane.ts';
 import { drawHeader } from './parts/header.ts';
 import { isTyping, ownLabel, type PartSizes, paneIds, partOf, partTakes, type Registry, topOf } from './routing.ts';
 import type { Rect, Row, Size } from './rows.ts';
@@ -38,22 +40,33 @@ export interface Frame {
 export function frameOf(input: FrameInput): Frame {
   const { ui, view } = input;
   const nodes = Math.max(Object.keys(view.nodes).length, Object.keys(view.config?.nodes ?? {}).length);
-  const layout = layoutOf(ui.size, { ui, nodes, counters: countersOf(input) });
+  const layout = layoutOf(ui.size, {
+    ui: hidesGuide(ui) ? { ...ui, isGuided: undefined } : ui,
+    nodes,
+    counters: countersOf(input),
+  });
   if ('tooSmall' in layout) return smallFrame(input, layout.tooSmall);
   const bars = [
     place('header', layout.header, [drawHeader(input, layout.header.columns)], input),
     place('footer', layout.footer, footerOf(input, layout.footer), input),
   ];
   const overlay = topOf(ui);
+  const guide = layout.guide === undefined ? [] : [drawGuide(input, layout.guide)];
   const body = overlay === undefined ? drawPanes(input, layout) : drawOverlay(input, layout);
   return {
     size: ui.size,
-    texts: [...bars, ...body.texts],
+    texts: [...bars, ...body.texts, ...guide],
     hits: body.hits,
     sizes: sizesOf(layout),
     panes: overlay === undefined ? layout.panes : {},
     apps: overlay === undefined ? appsIn(body, layout, ui) : [],
   };
+}
+
+/** Where a page over the panes would be left with too little, and where that page is the tutorial's own. */
+function hidesGuide({ overlays, size }: UiState): boolean {
+  const top = overlays.at(-1);
+  return top?.kind === 'guide' || (top !== undefined && size.rows < 28 && size.columns < 118);
 }
 
 /** Those of the cluster's rows, and the one whose details are shown. */
@@ -92,6 +105,12 @@ function drawOverlay(input: FrameInput, { body }: Regular): Body {
   return { texts: [place('overlay', body, rows, input)], hits: absolute(drawn, inside) };
 }
 
+/** Has no focus: its keys work beside those of the panes. */
+function drawGuide(input: FrameInput, rect: Rect): PlacedText {
+  const drawn = drawGuidePane(input, insideOf(rect));
+  return place('guide', rect, framePane(drawn, rect, { focused: false, glyphs: input.glyphs }), input);
+}
+
 const absolute = ({ hits = [] }: Drawn, inside: Rect): readonly HitArea[] =>
   hits
     .filter(({ y }) => y >= 0 && y < inside.rows)
@@ -104,7 +123,7 @@ function footerOf(input: FrameInput, { columns }: Rect): readonly Row[] {
   return drawFooter(
     input,
     {
-      actions: partTakes(ui, registry).slice(0, part.inFooter),
+      actions: [...guideKeys(ui), ...partTakes(ui, registry).slice(0, part.inFooter)],
       offBecause: (action) => offBecause(input, registry, action),
       labelOf: (action) => ownLabel(ui, registry, action),
       isTyping: isTyping(ui, registry),
@@ -112,6 +131,10 @@ function footerOf(input: FrameInput, { columns }: Rect): readonly Row[] {
     columns,
   );
 }
+
+/** Of a tutorial that stands beside the panes. */
+const guideKeys = ({ isGuided, overlays }: UiState): readonly ActionId[] =>
+  isGuided === true && overlays.length === 0 ? ['guide-do', 'guide-next', 'guide-back', 'guide'] : [];
 
 function place(key: string, rect: Rect, rows: readonly Row[], { theme }: FrameInput): PlacedText {
   const text = rows

@@ -15,7 +15,9 @@ export type Shown = Exclude<Arrangement, 'auto'>;
 
 /** What the layout depends on beside the size. */
 export interface LayoutFacts {
-  readonly ui: Pick<UiState, 'focus' | 'zoomed' | 'arrangement'>;
+  readonly ui: Pick<UiState, 'focus' | 'zoomed' | 'arrangement'> & {
+    readonly isGuided?: true | undefined;
+  };
   readonly nodes: number;
   /** Said where nothing else fits: `3 nodes, 1 unreachable, 2 changes`. */
   readonly counters: string;
@@ -47,6 +49,8 @@ export type Layout =
       readonly panes: Readonly<Partial<Record<PaneId, PaneRect>>>;
       /** Where panes are, and overlays over them. */
       readonly body: Rect;
+      /** Beside the panes or below them, where a tutorial is followed. */
+      readonly guide?: Rect;
       readonly footer: Rect;
       readonly arrangement: Shown;
     };
@@ -58,15 +62,31 @@ export function layoutOf(size: Size, facts: LayoutFacts): Layout {
     return { tooSmall: [`needs ${smallest.columns}×${smallest.rows}, ${has}`, facts.counters] };
   }
   const footerRows = footerRowsOf(size);
-  const body: Rect = { x: 0, y: 1, columns: size.columns, rows: size.rows - 1 - footerRows };
+  const whole: Rect = { x: 0, y: 1, columns: size.columns, rows: size.rows - 1 - footerRows };
+  const guide = facts.ui.isGuided === true ? guideOf(whole) : undefined;
+  const body = guide === undefined ? whole : without(whole, guide);
   return {
     header: { x: 0, y: 0, columns: size.columns, rows: 1 },
     panes: panesOf(body, facts.ui),
     body,
+    ...(guide === undefined ? {} : { guide }),
     footer: { x: 0, y: size.rows - footerRows, columns: size.columns, rows: footerRows },
-    arrangement: arrangementOf(facts.ui.arrangement, facts.nodes, size.columns),
+    arrangement: arrangementOf(facts.ui.arrangement, facts.nodes, body.columns),
   };
 }
+
+/** To the right where the board keeps its columns, else below, in at most two fifths of the rows. */
+function guideOf(whole: Rect): Rect {
+  const columns = Math.min(56, Math.floor(whole.columns * 0.36));
+  if (whole.columns - columns >= 2 * boardColumns && columns >= 42) {
+    return { ...whole, x: whole.columns - columns, columns };
+  }
+  const rows = Math.min(15, Math.max(6, Math.floor(whole.rows * 0.45)));
+  return { ...whole, y: whole.y + whole.rows - rows, rows };
+}
+
+const without = (whole: Rect, guide: Rect): Rect =>
+  guide.x > 0 ? { ...whole, columns: whole.columns - guide.columns } : { ...whole, rows: whole.rows - guide.rows };
 
 /** A second row for notices where there is room for it. */
 export const footerRowsOf = ({ rows }: Size): 1 | 2 => (rows >= 30 ? 2 : 1);

@@ -24,11 +24,20 @@ export function offBecause(input: ScreenInput, registry: Registry, action: Actio
   return screenReason(input, action);
 }
 
-function screenReason({ view, ui }: ScreenInput, action: ActionId): string | undefined {
+function screenReason(input: ScreenInput, action: ActionId): string | undefined {
+  const { view, ui } = input;
   if (action === 'cancel') return view.running ? undefined : 'nothing is being applied';
   if (action === 'clear-marks') return ui.marks.size > 0 ? undefined : 'nothing is marked';
+  if (action === 'guide-do' || action === 'guide-next' || action === 'guide-back') return guideReason(input, action);
   if (action === 'undo') return view.running ? 'a run is under way' : undefined;
   return undefined;
+}
+
+function guideReason({ guide }: ScreenInput, action: ActionId): string | undefined {
+  if (guide?.doing?.state === 'running') return 'the step is being done';
+  if (action === 'guide-do') return guide?.over === undefined ? undefined : 'this step is done';
+  if (action === 'guide-back') return guide?.step.number === 1 ? 'this is the first step' : undefined;
+  return guide?.step.number === guide?.step.of ? 'this is the last step' : undefined;
 }
 
 /** The first of these actions that something takes now; the part with the keys comes before the screen. */

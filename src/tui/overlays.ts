@@ -3,6 +3,7 @@ import type { ClusterView } from '../view/cluster-view.ts';
 import type {
   ConfirmState,
   Effect,
+  GuideState,
   HelpState,
   HistoryState,
   LogsState,
@@ -42,6 +43,9 @@ export const zfsOverlay = (node: NodeName, seeks?: ZfsState['seeks']): ZfsState 
   cursor: 0,
   ...(seeks === undefined ? {} : { seeks }),
 });
+
+/** All of the tutorial, with the present step. */
+export const guideOverlay: GuideState = { kind: 'guide', offset: 0 };
 
 export const moveOverlay = (apps: readonly AppName[]): MoveState => ({ kind: 'move', apps, cursor: 0 });
 

@@ -3,6 +3,7 @@ import { confirmPart } from './parts/confirm.ts';
 import { detailPart } from './parts/detail.ts';
 import { diffPart } from './parts/diff.ts';
 import { eventsPart } from './parts/events.ts';
+import { guidePart } from './parts/guide-page.ts';
 import { createHelpPart } from './parts/help.ts';
 import { historyPart } from './parts/history.ts';
 import { leavePart } from './parts/leave.ts';
@@ -37,5 +38,6 @@ export const registry: Registry = {
     leave: leavePart,
     welcome: welcomePart,
     stages: stagesPart,
+    guide: guidePart,
   },
 };

@@ -100,11 +100,15 @@ export const onPanes: readonly ActionId[] = [
   ...subjectActions,
 ];
 
+/** What the screen does beside a tutorial, also over views. */
+export const besideGuide: readonly ActionId[] = ['guide', 'guide-do', 'guide-next', 'guide-back'];
+
 /** What the screen itself does when the part with the keys does not. */
 export function screenTakes(ui: UiState): readonly ActionId[] {
   const top = topOf(ui);
-  if (top === undefined) return onPanes;
-  return isDialog(top) ? overEverything : overViews;
+  if (top !== undefined && isDialog(top)) return overEverything;
+  const own = top === undefined ? onPanes : overViews;
+  return ui.isGuided === true ? [...own, ...besideGuide] : own;
 }
 
 /** What an action does for the part that has the keys, where that has a word of its own for it. */

@@ -62,7 +62,7 @@ export async function runTui(deps: TuiDeps): Promise<TuiResult> {
 
 /** Everything that draws and answers, put together. */
 function createScreen(deps: TuiDeps, terminal: TerminalSession, work: Work) {
-  const { engine, settings, now, stages } = deps;
+  const { engine, settings, now, stages, guide } = deps;
   const { presenter } = terminal;
   const about = aboutOf(deps);
   const looks = createLooks(deps);
@@ -76,6 +76,7 @@ function createScreen(deps: TuiDeps, terminal: TerminalSession, work: Work) {
     onVisible: (apps) => engine.send({ type: 'visible', apps }),
     onChanged: createOutsider(deps, terminal),
     ...(stages === undefined ? {} : { stages }),
+    ...(guide === undefined ? {} : { guide }),
   });
   const effects = createEffects({
     deps,
@@ -154,9 +155,10 @@ function sharePercent({ steps }: ClusterView): number {
   return all.length === 0 ? 0 : Math.floor((100 * over) / all.length);
 }
 
-function openingState({ settings, engine, files, stages, notice, now }: TuiDeps, size: Size): UiState {
+function openingState({ settings, engine, files, stages, guide, notice, now }: TuiDeps, size: Size): UiState {
   const told = notice === undefined ? {} : { notice: { text: notice, tone: 'plain', at: now() } as const };
-  const state = { ...initialState(size, settings, engine.store.getSnapshot()), ...told };
+  const guided = guide === undefined ? {} : { isGuided: true as const };
+  const state = { ...initialState(size, settings, engine.store.getSnapshot()), ...told, ...guided };
   if (stages !== undefined) return { ...state, overlays: [{ kind: 'stages', offset: 0 }] };
   return files === undefined ? { ...state, overlays: [{ kind: 'welcome', cursor: 0 }] } : state;
 }

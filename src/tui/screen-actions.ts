@@ -2,7 +2,7 @@ import type { ClusterView } from '../view/cluster-view.ts';
 import { tellBlockers } from '../view/wording.ts';
 import type { ActionId } from './actions.ts';
 import { actOnApplications } from './app-actions.ts';
-import { confirmUndo, helpOverlay, historyOverlay, paletteOverlay, reviewOverlay } from './overlays.ts';
+import { confirmUndo, guideOverlay, helpOverlay, historyOverlay, paletteOverlay, reviewOverlay } from './overlays.ts';
 import { isFirstPage, type PartSizes, paneIds, subjectActions, topOf } from './routing.ts';
 import type { ScreenInput, Step } from './screen.ts';
 import type { Arrangement, PaneId, ThemeName, UiState } from './state.ts';
@@ -155,6 +155,14 @@ function runProgram(input: ScreenInput, action: ActionId): Step<UiState> | undef
       return { opens: paletteOverlay() };
     case 'help':
       return { opens: helpOverlay };
+    case 'guide':
+      return { opens: guideOverlay };
+    case 'guide-do':
+      return { effects: [{ type: 'guide', wish: { kind: 'do' } }] };
+    case 'guide-next':
+      return { effects: [{ type: 'guide', wish: { kind: 'next' } }] };
+    case 'guide-back':
+      return { effects: [{ type: 'guide', wish: { kind: 'back' } }] };
     case 'redraw':
     case 'suspend':
     case 'screenshot':

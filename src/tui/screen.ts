@@ -2,6 +2,7 @@ import type { ZfsDataset } from '../engine/node-client.ts';
 import type { NodeName } from '../model/config.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import type { RunRecord } from '../model/history.ts';
+import type { GuideView } from '../tutorial/guide-view.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { Stage } from '../view/stages.ts';
 import type { ActionId } from './actions.ts';
@@ -19,6 +20,8 @@ export interface ScreenInput {
   readonly about: About;
   /** The lab on its way up, from `TuiDeps.stages`. */
   readonly stages?: readonly Stage[];
+  /** The tutorial that is followed, from `TuiDeps.guide`. */
+  readonly guide?: GuideView;
 }
 
 /** What does not change while the program runs. */

@@ -3,6 +3,7 @@ import type { SnapshotRef } from '../engine/types.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import type { RunRecord } from '../model/history.ts';
+import type { GuideWish } from '../tutorial/guide-view.ts';
 import type { Size } from './rows.ts';
 
 export type Arrangement = 'auto' | 'board' | 'table' | 'matrix';
@@ -44,6 +45,8 @@ export interface UiState {
   /** The last one gets the keys. */
   readonly overlays: readonly Overlay[];
   readonly notice?: Notice;
+  /** A tutorial stands beside the panes. */
+  readonly isGuided?: true;
   /** Acts under way, for the header: `restart "db"`. */
   readonly busy: readonly string[];
   /** Time of the first ctrl+c, while a second one would end everything. */
@@ -77,7 +80,8 @@ export type Overlay =
   | HistoryState
   | LeaveState
   | WelcomeState
-  | StagesState;
+  | StagesState
+  | GuideState;
 
 export interface HelpState {
   readonly kind: 'help';
@@ -191,6 +195,15 @@ export interface StagesState {
   readonly cursor?: number;
 }
 
+/** All of a tutorial: its steps, and the present one whole. */
+export interface GuideState {
+  readonly kind: 'guide';
+  /** Absent: the present step. */
+  readonly cursor?: number;
+  /** First row of what is shown of the step. */
+  readonly offset: number;
+}
+
 /** What the screen asks of the world; done by effects.ts, and answered with messages. */
 export type Effect =
   | { readonly type: 'approve'; readonly revision: string }
@@ -216,6 +229,7 @@ export type Effect =
   | { readonly type: 'screenshot' }
   | { readonly type: 'write-sample'; readonly sample: 'sample' | 'tutorial' }
   | { readonly type: 'look-at-simulation' }
+  | { readonly type: 'guide'; readonly wish: GuideWish }
   | { readonly type: 'redraw' }
   | { readonly type: 'suspend' }
   | { readonly type: 'leave'; readonly how: 'now' | 'after-safe-point' };

@@ -123,6 +123,10 @@ function groupSpans({ about, glyphs }: ScreenInput, actions: readonly ActionId[]
 /** Where the label in the help is too long for a footer. */
 const shortLabels: Readonly<Partial<Record<ActionId, string>>> = {
   apply: 'apply…',
+  guide: 'all of it',
+  'guide-do': 'do it',
+  'guide-next': 'go on',
+  'guide-back': 'go back',
   diff: 'diff',
   move: 'move…',
   shell: 'shell',

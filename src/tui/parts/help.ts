@@ -10,6 +10,7 @@ import { fitRow, fitText, widthOf } from '../text/fit.ts';
 import { clamp, keepInSight, rowsMoved, said, select } from './drawing.ts';
 
 const sections: readonly { readonly id: ActionInfo['section']; readonly title: string }[] = [
+  { id: 'tutorial', title: 'TUTORIAL' },
   { id: 'plan', title: 'PLAN AND APPLY' },
   { id: 'application', title: 'APPLICATION' },
   { id: 'run', title: 'RUN' },

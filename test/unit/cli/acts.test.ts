@@ -237,7 +237,19 @@ describe('history and undo', () => {
 });
 
 describe('the help', () => {
-  const verbs = ['restart', 'stop', 'start', 'snapshot', 'volumes', 'rollback', 'clone', 'exec', 'history', 'undo'];
+  const verbs = [
+    'restart',
+    'stop',
+    'start',
+    'snapshot',
+    'volumes',
+    'rollback',
+    'clone',
+    'exec',
+    'history',
+    'undo',
+    'tutorial',
+  ];
 
   it.each(verbs)('of %s is as it was', async (verb) => {
     made = await makeWorld();

@@ -62,6 +62,7 @@ export function aScreen(
       leave: over('leave'),
       welcome: over('welcome'),
       stages: over('stages'),
+      guide: over('guide'),
     },
   };
   return { registry, told };

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { actions } from '../../../src/tui/actions.ts';
 import { checkKeys, keyMapOf, messageForKey } from '../../../src/tui/keymap.ts';
 import { registry } from '../../../src/tui/parts.ts';
-import { isTyping, onPanes, partOf, screenTakes } from '../../../src/tui/routing.ts';
+import { besideGuide, isTyping, onPanes, partOf, screenTakes } from '../../../src/tui/routing.ts';
 import type { Message } from '../../../src/tui/screen.ts';
 import type { Effect, Overlay, UiState } from '../../../src/tui/state.ts';
 import { update } from '../../../src/tui/update.ts';
@@ -46,6 +46,7 @@ describe('the parts of the screen together', () => {
   it('leave no action of the table without a place where it does something', () => {
     const taken = new Set([
       ...onPanes,
+      ...besideGuide,
       ...Object.values(registry.panes).flatMap(({ actions }) => actions),
       ...Object.values(registry.overlays).flatMap(({ actions }) => actions),
     ]);
@@ -128,6 +129,7 @@ function openedAs(kind: string): { readonly overlays: readonly Overlay[] } {
     leave: { type: 'open', overlay: { kind: 'leave', cursor: 0 } },
     welcome: { type: 'open', overlay: { kind: 'welcome', cursor: 0 } },
     stages: { type: 'open', overlay: { kind: 'stages', offset: 0 } },
+    guide: { type: 'open', overlay: { kind: 'guide', offset: 0 } },
   };
   const message = messages[kind];
   if (message === undefined) throw new Error(`nothing opens "${kind}"`);

@@ -1,0 +1,111 @@
+import { AppError } from '../model/errors.ts';
+import type { Placement } from '../tutorial/placement.ts';
+import { fitted, type Progress } from '../tutorial/progress.ts';
+import type { ReaderPlace } from '../tutorial/reader-place.ts';
+import type { Tutorial } from '../tutorial/types.ts';
+import type { TutorialWorld } from './tutorial-world.ts';
+import type { World } from './world.ts';
+
+/** The reader's files of one tutorial, and how far the reader is. */
+export interface TutorialPlace extends ReaderPlace {
+  readonly readProgress: () => Promise<Progress>;
+  readonly writeProgress: (progress: Progress) => Promise<void>;
+  /** Both files as the page gives them, with the applications where they have to be. False: they were so already. */
+  readonly restore: (folder: string, placement: Placement) => Promise<boolean>;
+  /** All files as the page gives them, and nothing remembered. Returns the files it wrote. */
+  readonly reset: () => Promise<readonly string[]>;
+}
+
+type Outside = Pick<World, 'cwd' | 'resolvePath' | 'moveApplication'>;
+
+const names = ['application.yml', 'deployment.yml'] as const;
+
+/**
+ * In a clone the page's own files are the reader's, as on the page. Otherwise, and where a folder is named, they are
+ * copied once: into `drover-tutorial-NAME`, beside whatever is there.
+ */
+export async function openPlace(
+  tutorial: Tutorial,
+  tutorials: TutorialWorld,
+  world: Outside,
+  named: string | undefined,
+): Promise<TutorialPlace> {
+  const { packageFolder } = tutorials;
+  const isInPlace = named === undefined && (await tutorials.isClone());
+  const base = world.resolvePath(world.cwd, named ?? `drover-tutorial-${tutorial.name}`);
+  const own = `tutorials/${tutorial.name}/`;
+  const folderOf = (folder: string): string =>
+    isInPlace ? world.resolvePath(packageFolder, folder) : world.resolvePath(world.cwd, base, folder.slice(own.length));
+  const state = (...path: readonly string[]): string =>
+    [tutorials.stateFolder, 'tutorials', tutorial.name, ...path].join('/');
+  const folders = [...new Set(tutorial.parts.map(({ folder }) => folder))];
+  const absolute = (path: string): string => (path.startsWith('/') ? path : `${world.cwd}/${path}`);
+
+  // What the page gives is kept before the reader changes it; the copy's original is the package itself.
+  const originalOf = (folder: string, name: string): string =>
+    isInPlace ? state('originals', folder.slice(own.length), name) : `${packageFolder}/${folder}/${name}`;
+  const read = async (path: string): Promise<string> => {
+    const text = await tutorials.readIfThere(path);
+    if (text !== undefined) return text;
+    throw new AppError('usage', `cannot open the tutorial "${tutorial.name}": there is no "${path}"`);
+  };
+  for (const folder of folders) {
+    for (const name of names) {
+      const [theirs, original] = [absolute(`${folderOf(folder)}/${name}`), originalOf(folder, name)];
+      const [now, kept] = [await tutorials.readIfThere(theirs), await tutorials.readIfThere(original)];
+      if (isInPlace && kept === undefined) await tutorials.write(original, await read(theirs));
+      if (now === undefined) await tutorials.write(theirs, forElsewhere(await read(original), packageFolder));
+    }
+  }
+
+  const put = async (folder: string, name: string, text: string): Promise<boolean> => {
+    const path = absolute(`${folderOf(folder)}/${name}`);
+    if ((await tutorials.readIfThere(path)) === text) return false;
+    await tutorials.write(path, text);
+    return true;
+  };
+  const originalText = async (folder: string, name: string): Promise<string> => {
+    const text = await read(originalOf(folder, name));
+    return isInPlace ? text : forElsewhere(text, packageFolder);
+  };
+  return {
+    isAtHome: isInPlace && world.resolvePath(packageFolder) === '.',
+    packageFolder: world.resolvePath(packageFolder),
+    folderOf,
+    starts: tutorials.starts,
+    readProgress: async () => fitted(parsed(await tutorials.readIfThere(state('progress.json'))), tutorial),
+    writeProgress: (progress) => tutorials.write(state('progress.json'), `${JSON.stringify(progress)}\n`),
+    restore: async (folder, placement) => {
+      let text = await originalText(folder, 'deployment.yml');
+      for (const [app, node] of Object.entries(placement)) {
+        const edited = await world.moveApplication(text, app, nodeKey(text, tutorial.nodes[node] ?? node, node));
+        if ('problem' in edited) throw new AppError('usage', `cannot place "${app}" on ${node}: ${edited.problem}`);
+        text = edited.text;
+      }
+      const isOther = await put(folder, 'application.yml', await originalText(folder, 'application.yml'));
+      return (await put(folder, 'deployment.yml', text)) || isOther;
+    },
+    reset: async () => {
+      for (const folder of folders) for (const name of names) await put(folder, name, await originalText(folder, name));
+      await tutorials.forget(tutorial.name);
+      return folders.map(folderOf);
+    },
+  };
+}
+
+/** As deployment.yml calls the node: by its address or by its name. */
+const nodeKey = (text: string, address: string, name: string): string =>
+  new RegExp(`^\\s+["']?${address.replaceAll('.', '\\.')}["']?:`, 'm').test(text) ? address : name;
+
+/** The schemas for editors are in the package. */
+const forElsewhere = (text: string, packageFolder: string): string =>
+  text.replace('../../../src/config/schema', `${packageFolder}/src/config/schema`.replace(/\/{2,}/g, '/'));
+
+function parsed(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    // What a power cut left half written is a tutorial that begins anew.
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import type { GuideStep, GuideView } from '../../tutorial/guide-view.ts';
+import { type Row, type Size, type Span, span } from '../rows.ts';
+import type { Drawn, ScreenInput } from '../screen.ts';
+import { said } from './drawing.ts';
+import { commandRows, doingRows, hintRows, overRows, textRows, verdictRows } from './guide-rows.ts';
+
+/** The present step beside the panes: what to do, and whether the cluster shows it. What does not fit is on the page. */
+export function drawGuidePane(input: ScreenInput, size: Size): Drawn {
+  const { guide } = input;
+  if (guide === undefined) return { rows: [], title: [] };
+  return {
+    title: [span('tutorial', 'title'), said(` · part ${guide.part.number} of ${guide.part.of}: ${guide.part.title}`)],
+    aside: [...signs(input, guide.steps), span(` ${guide.step.number}/${guide.step.of}`, 'dim')],
+    rows: rowsFor(input, guide, size),
+  };
+}
+
+/** A sign for each step. */
+const signs = (input: ScreenInput, steps: readonly GuideStep[]): readonly Span[] =>
+  steps.map(({ state }) => signOf(input, state));
+
+export function signOf({ glyphs }: ScreenInput, state: GuideStep['state']): Span {
+  if (state === 'done') return span(glyphs.done, 'ok');
+  if (state === 'now') return span(glyphs.changing, 'accent');
+  return state === 'left out' ? span(glyphs.skipped, 'dim') : span(glyphs.waiting, 'dim');
+}
+
+function rowsFor(input: ScreenInput, guide: GuideView, { columns, rows }: Size): readonly Row[] {
+  const head: Row = [
+    signOf(input, guide.over === undefined ? 'now' : 'done'),
+    span(' '),
+    said(guide.step.title, 'strong'),
+  ];
+  if (guide.over !== undefined) return fitted([head], [], overRows(input, guide, columns), rows, input);
+  // Whether it is done comes first, then how to do it; the explanation gets the rows that are left.
+  const verdicts = verdictRows(input, guide, columns);
+  const doing = doingRows(input, guide, columns, 3);
+  const ways = doing.length > 0 ? [] : commandRows(input, guide, columns);
+  const needed = [...hintRows(guide, columns), ...doing, ...verdicts];
+  const room = rows - 1 - needed.length;
+  const text = textRows(guide, columns);
+  const shownWays = ways.slice(0, Math.max(0, room));
+  return fitted([head], text.slice(0, Math.max(0, room - shownWays.length)), [...shownWays, ...needed], rows, input, {
+    hasMore: text.length + ways.length > room,
+  });
+}
+
+/** A page that has more says which key shows it. */
+function fitted(
+  head: readonly Row[],
+  text: readonly Row[],
+  rest: readonly Row[],
+  rows: number,
+  { about, glyphs }: ScreenInput,
+  { hasMore = false }: { readonly hasMore?: boolean } = {},
+): readonly Row[] {
+  const all = [...head, ...text, ...rest];
+  const key = about.keyOf('guide');
+  if (all.length <= rows && !hasMore) return all;
+  const [first = [], ...others] = all;
+  const more: Row =
+    key === undefined ? [] : [span(`  ${glyphs.ellipsis} `, 'dim'), span(key, 'key'), span(' all of it', 'dim')];
+  return [[...first, ...more], ...others].slice(0, rows);
+}

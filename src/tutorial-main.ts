@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { TutorialWorld } from './cli/tutorial-world.ts';
+import type { ConfigProblem } from './model/config.ts';
+import { probeTcp } from './node/tcp-probe.ts';
+import { readPage } from './tutorial/read-page.ts';
+import type { Tutorial } from './tutorial/types.ts';
+
+// Tutorials on the real machine: pages, files, programs and ports.
+
+export interface TutorialOutside {
+  readonly packageFolder: string;
+  readonly stateFolder: string;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Node.js and the program itself, as they were started. */
+  readonly start: readonly string[];
+  readonly shorten: (path: string) => string;
+}
+
+export function createTutorialWorld(outside: TutorialOutside): TutorialWorld {
+  const { packageFolder, stateFolder, start, cwd, env } = outside;
+  const [node = 'node'] = start;
+  return {
+    packageFolder,
+    stateFolder,
+    isClone: async () => (await can(join(packageFolder, '.git'), constants.F_OK)) && can(packageFolder, constants.W_OK),
+    read: () => readAll(join(packageFolder, 'tutorials'), outside.shorten),
+    readIfThere: (path) => readFile(path, 'utf8').catch(nothingIfMissing),
+    write: writeWhole,
+    forget: (name) => rm(join(stateFolder, 'tutorials', name), { recursive: true, force: true }),
+    starts: { drover: start, lab: [node, join(packageFolder, 'lab', 'bootstrap.mjs'), 'lab'], node: [node] },
+    run: (words, onLine, signal) => run(words, { cwd, env, onLine, signal }),
+    probe: probeTcp,
+  };
+}
+
+const can = (path: string, mode: number): Promise<boolean> =>
+  access(path, mode).then(
+    () => true,
+    () => false,
+  );
+
+function nothingIfMissing(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+    return undefined;
+  throw error;
+}
+
+async function readAll(folder: string, shorten: (path: string) => string) {
+  const tutorials: Tutorial[] = [];
+  const problems: ConfigProblem[] = [];
+  for (const name of (await readdir(folder)).toSorted()) {
+    const path = join(folder, name, 'README.md');
+    const text = await readFile(path, 'utf8').catch(nothingIfMissing);
+    const read = text === undefined ? undefined : readPage(text, shorten(path), name);
+    if (read?.ok === true) tutorials.push(read.tutorial);
+    else if (read !== undefined) problems.push(...read.problems);
+  }
+  return { tutorials, problems };
+}
+
+/** Readers see the old text or the new one. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const fresh = `${path}.${process.pid}.tmp`;
+  await writeFile(fresh, text);
+  await rename(fresh, path);
+}
+
+interface RunOptions extends Pick<TutorialOutside, 'cwd' | 'env'> {
+  readonly onLine: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+function run([file = '', ...words]: readonly string[], { cwd, env, onLine, signal }: RunOptions) {
+  return new Promise<{ code: number; stdout: string; output: string }>((resolve) => {
+    const child = spawn(file, words, {
+      cwd,
+      env: { ...env, NO_COLOR: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      signal,
+    });
+    const [all, results]: [string[], string[]] = [[], []];
+    const end = (code: number): void =>
+      resolve({ code, stdout: results.map((line) => `${line}\n`).join(''), output: all.join('\n') });
+    const hear = (stream: typeof child.stdout, mine?: string[]): void => {
+      createInterface({ input: stream }).on('line', (line) => {
+        all.push(line);
+        mine?.push(line);
+        onLine(line);
+      });
+    };
+    hear(child.stdout, results);
+    hear(child.stderr);
+    child.once('error', (error) => {
+      all.push(error.message);
+      end(127);
+    });
+    child.once('close', (code) => end(code ?? 1));
+  });
+}

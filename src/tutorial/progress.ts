@@ -1,0 +1,57 @@
+import type { Tutorial, TutorialStep } from './types.ts';
+
+/** How far a reader is. Plain data, replaced and never changed; kept in the folder for state. */
+export interface Progress {
+  readonly version: 1;
+  /** Steps the cluster has shown. */
+  readonly done: readonly string[];
+  /** The step that is looked at; it may be done where the next one belongs to another part. */
+  readonly at: string;
+}
+
+type Steps = Pick<Tutorial, 'steps'>;
+
+export const startOf = ({ steps }: Steps): Progress => ({ version: 1, done: [], at: steps[0]?.id ?? '' });
+
+/** What was kept, as far as it fits the page as it is now. */
+export function fitted(kept: unknown, tutorial: Steps): Progress {
+  const ids = tutorial.steps.map(({ id }) => id);
+  const { done, at } = typeof kept === 'object' && kept !== null ? (kept as Partial<Progress>) : {};
+  if (!Array.isArray(done) || typeof at !== 'string' || !ids.includes(at)) return startOf(tutorial);
+  return { version: 1, done: ids.filter((id) => done.includes(id)), at };
+}
+
+export const stepAt = ({ steps }: Steps, { at }: Progress): TutorialStep | undefined =>
+  steps.find(({ id }) => id === at);
+
+const neighbour = ({ steps }: Steps, id: string, by: 1 | -1): TutorialStep | undefined => {
+  const index = steps.findIndex((each) => each.id === id);
+  return index < 0 ? undefined : steps[index + by];
+};
+
+export const nextOf = (tutorial: Steps, id: string): TutorialStep | undefined => neighbour(tutorial, id, 1);
+export const previousOf = (tutorial: Steps, id: string): TutorialStep | undefined => neighbour(tutorial, id, -1);
+
+/** The cluster has shown the step: the next one of its part is looked at. */
+export function tick(tutorial: Steps, progress: Progress): Progress {
+  const { at, done } = progress;
+  const next = nextOf(tutorial, at);
+  const isSamePart = next !== undefined && next.part === stepAt(tutorial, progress)?.part;
+  return {
+    version: 1,
+    done: done.includes(at) ? done : [...done, at],
+    at: isSamePart ? next.id : at,
+  };
+}
+
+/** Back to a step (or on to it): it and all after it are to be done again. */
+export function goTo({ steps }: Steps, { done }: Progress, id: string): Progress {
+  const index = steps.findIndex((each) => each.id === id);
+  const before = new Set(steps.slice(0, Math.max(0, index)).map((each) => each.id));
+  return { version: 1, done: done.filter((each) => before.has(each)), at: id };
+}
+
+export const isDone = ({ done, at }: Progress): boolean => done.includes(at);
+
+/** Every step was shown, or the last one and some were left out. */
+export const isOver = ({ steps }: Steps, { done }: Progress): boolean => done.includes(steps.at(-1)?.id ?? '');

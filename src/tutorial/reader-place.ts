@@ -1,0 +1,49 @@
+import { splitShellWords } from '../config/shell-words.ts';
+import { readCommandLine } from './command-line.ts';
+import type { Tutorial } from './types.ts';
+
+/** Where the reader is: what a command of the page has to look like there, and how it is run. */
+export interface ReaderPlace {
+  /** In the project's folder of a clone, on the files of the page itself: everything is as it stands there. */
+  readonly isAtHome: boolean;
+  /** Path of the package's folder, as short as it can be shown. */
+  readonly packageFolder: string;
+  /** Where the reader's files of a part's folder (as on the page) are. */
+  readonly folderOf: (folder: string) => string;
+  /** Words that start the programs: drover itself, the lab, Node.js. */
+  readonly starts: Readonly<Record<'drover' | 'lab' | 'node', readonly string[]>>;
+}
+
+/** The command as the reader types it. */
+export function shownCommand(text: string, tutorial: Tutorial, place: ReaderPlace): string {
+  if (place.isAtHome) return text;
+  const there = withFolders(text, tutorial, place);
+  // Whoever is in the project's folder has its scripts, whatever files are worked on.
+  if (place.packageFolder === '.') return there;
+  return there
+    .replace(/^npm run (?:-s )?drover --/, 'drover')
+    .replace(/^npm run (?:-s )?lab --/, `npm --prefix ${place.packageFolder} run -s lab --`);
+}
+
+/** The words with which the program itself runs it, without a shell; undefined where a quote is left open. */
+export function wordsOf(text: string, tutorial: Tutorial, place: ReaderPlace): readonly string[] | undefined {
+  const read = readCommandLine(place.isAtHome ? text : withFolders(text, tutorial, place));
+  if (read === undefined) return undefined;
+  return read.program === 'other' ? read.words : [...place.starts[read.program], ...read.words];
+}
+
+/** Folders with the two files are the reader's; everything else of the tutorial is where the package has it. */
+function withFolders(text: string, { name, parts }: Tutorial, { folderOf, packageFolder }: ReaderPlace): string {
+  const own = `tutorials/${name}/`;
+  const folders = [...new Set(parts.map(({ folder }) => folder))].toSorted((a, b) => b.length - a.length);
+  const words = splitShellWords(text) ?? [];
+  let result = text;
+  for (const word of words.filter((each) => each.startsWith(own))) {
+    const folder = folders.find((each) => word === each || word.startsWith(`${each}/`));
+    const there = folder === undefined ? joined(packageFolder, word) : folderOf(folder) + word.slice(folder.length);
+    result = result.replace(word, () => there);
+  }
+  return result;
+}
+
+const joined = (folder: string, path: string): string => (folder === '.' ? path : `${folder}/${path}`);

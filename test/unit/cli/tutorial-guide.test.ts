@@ -1,0 +1,116 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createGuide } from '../../../src/cli/tutorial-guide.ts';
+import { openPlace } from '../../../src/cli/tutorial-place.ts';
+import type { TutorialWorld } from '../../../src/cli/tutorial-world.ts';
+import { moveApplication } from '../../../src/config/edit.ts';
+import { readConfig } from '../../../src/config/read-files.ts';
+import { createEngine } from '../../../src/engine/engine.ts';
+import { watchFiles } from '../../../src/engine/watch-files.ts';
+import { createMemoryCluster } from '../../../src/node/memory-cluster.ts';
+import { createTutorialWorld } from '../../../src/tutorial-main.ts';
+
+const project = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
+const [node1, node2] = ['172.16.255.250', '172.16.255.251'] as const;
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** The MongoDB tutorial on nodes in memory, with the engine that the screen would have. */
+async function opened() {
+  const folder = await mkdtemp(join(tmpdir(), 'drover-guide-'));
+  closers.push(() => rm(folder, { recursive: true, force: true }));
+  await cp(join(project, 'tutorials'), join(folder, 'package', 'tutorials'), { recursive: true });
+  const shelf: TutorialWorld = {
+    ...createTutorialWorld({
+      packageFolder: join(folder, 'package'),
+      stateFolder: join(folder, 'state'),
+      cwd: folder,
+      env: process.env,
+      start: [process.execPath, 'drover.js'],
+      shorten: (path) => path,
+    }),
+    // There is no lab behind nodes in memory.
+    run: async () => ({ code: 0, stdout: '', output: '' }),
+  };
+  const [tutorial] = (await shelf.read()).tutorials.filter(({ name }) => name === 'mongodb');
+  if (tutorial === undefined) throw new Error('no tutorial');
+  const resolvePath = (...parts: readonly string[]): string =>
+    join(...parts.slice(parts.findLastIndex((each) => each.startsWith('/'))));
+  const outside = {
+    cwd: folder,
+    resolvePath,
+    moveApplication: async (...args: Parameters<typeof moveApplication>) => moveApplication(...args),
+  };
+  const place = await openPlace(tutorial, shelf, outside, undefined);
+  const files = place.folderOf(tutorial.parts[0]?.folder ?? '');
+  const paths = { application: join(files, 'application.yml'), deployment: join(files, 'deployment.yml') };
+  const cluster = createMemoryCluster({ nodes: { [node1]: {}, [node2]: {} } });
+  const engine = createEngine({
+    load: () => readConfig(paths),
+    openCluster: () => cluster.session(),
+    watchFiles: (changed, signal) => watchFiles([paths.application, paths.deployment], changed, signal),
+    now: Date.now,
+    random: Math.random,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 100))),
+    owner: 'test',
+  });
+  const over = new AbortController();
+  const guide = createGuide(engine, {
+    tutorial,
+    place,
+    tutorials: shelf,
+    world: {
+      now: Date.now,
+      moveApplication: outside.moveApplication,
+      readText: (path) => readFile(path, 'utf8'),
+      replaceText: (path, text) => writeFile(path, text),
+      logBug: async () => '',
+    },
+    progress: await place.readProgress(),
+  });
+  closers.push(
+    () => engine.close(),
+    () => guide.close(),
+  );
+  const watching = engine.watch(over.signal).catch(() => undefined);
+  closers.push(() => {
+    over.abort();
+    return watching;
+  });
+  return { guide, place, deployment: paths.deployment, folder };
+}
+
+describe('a tutorial that is followed', { timeout: 60_000 }, () => {
+  it('ticks a step when the nodes show it, by an edit from outside or done for the reader', async () => {
+    const { guide, place, deployment } = await opened();
+    const at = () => [guide.getSnapshot().step.id, guide.getSnapshot().over];
+    expect(deployment).toContain('drover-tutorial-mongodb/1-move-an-application/deployment.yml');
+    await expect.poll(at, { timeout: 20_000 }).toEqual(['1.2', undefined]);
+    await expect.poll(async () => (await place.readProgress()).done).toEqual(['1.1']);
+    const before = await readFile(deployment, 'utf8');
+    const moved = moveApplication(before, 'mongodb-example', node2);
+    if (!('text' in moved)) throw new Error(moved.problem);
+    await writeFile(deployment, moved.text);
+    await expect.poll(at, { timeout: 20_000 }).toEqual(['1.2', 'part']);
+    // Back: the file is as the step expects it, and the nodes follow it before the step can count again.
+    expect(await guide.wish({ kind: 'go', id: '1.2' })).toBe('step 1.2: it moves to node2');
+    expect(await readFile(deployment, 'utf8')).toBe(before);
+    await expect
+      .poll(() => guide.getSnapshot().verdicts.map(({ holds }) => holds), { timeout: 20_000 })
+      .toEqual([false, false, true]);
+    await guide.wish({ kind: 'do' });
+    await expect.poll(at, { timeout: 20_000 }).toEqual(['1.2', 'part']);
+    expect(await readFile(deployment, 'utf8')).toBe(moved.text);
+    await expect.poll(async () => (await place.readProgress()).done).toEqual(['1.1', '1.2']);
+    expect(await guide.wish({ kind: 'next' })).toBe('again');
+    expect((await place.readProgress()).at).toBe('2.1');
+    expect(await place.reset()).toHaveLength(3);
+    expect(await readFile(deployment, 'utf8')).toBe(before);
+    expect((await place.readProgress()).done).toEqual([]);
+  });
+});

@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { frameOf } from '../../../src/tui/frame-of.ts';
+import { createKeyOf, keyMapOf, messageForKey } from '../../../src/tui/keymap.ts';
+import { offBecause } from '../../../src/tui/off.ts';
+import { guideOverlay, helpOverlay } from '../../../src/tui/overlays.ts';
+import { guidePart } from '../../../src/tui/parts/guide-page.ts';
+import { drawGuidePane } from '../../../src/tui/parts/guide-pane.ts';
+import { registry } from '../../../src/tui/parts.ts';
+import type { Size } from '../../../src/tui/rows.ts';
+import type { ScreenInput } from '../../../src/tui/screen.ts';
+import { fitRow, widthOfRow } from '../../../src/tui/text/fit.ts';
+import { createTheme } from '../../../src/tui/theme.ts';
+import { update } from '../../../src/tui/update.ts';
+import { type Doing, type GuideView, guideViewOf } from '../../../src/tutorial/guide-view.ts';
+import { type Progress, startOf } from '../../../src/tutorial/progress.ts';
+import { aPlace, aTutorial } from '../tutorial/a-tutorial.ts';
+import { inputOf, sampleView, uiOf } from './cluster-scenes.ts';
+import { expectGolden, linesOf, play, textOfRow } from './overlay-frames.ts';
+import { allShown } from './update-parts.ts';
+
+const tutorial = aTutorial();
+const view = sampleView();
+const theme = createTheme('mono', { depth: 0 });
+
+function guideAt(progress: Progress = startOf(tutorial), sinceMs = 0, doing?: Doing): GuideView {
+  const findings = { view, ports: {}, printed: {} };
+  return guideViewOf({
+    tutorial,
+    place: aPlace(),
+    progress,
+    findings,
+    sinceMs,
+    ...(doing === undefined ? {} : { doing }),
+  });
+}
+
+function guided(
+  guide: GuideView,
+  size: Size = { columns: 80, rows: 24 },
+  overlays: ScreenInput['ui']['overlays'] = [],
+) {
+  const input = inputOf(view, { ...uiOf(size), isGuided: true, overlays });
+  return { ...input, guide, about: { ...input.about, keyOf: createKeyOf({}) } } satisfies ScreenInput;
+}
+
+/** The whole screen, as text. */
+function screenOf(input: ScreenInput): string {
+  const { columns, rows } = input.ui.size;
+  const cells = Array.from({ length: rows }, () => Array.from({ length: columns }, () => ' '));
+  for (const { rect, text } of frameOf({ ...input, theme, registry }).texts) {
+    text.split('\n').forEach((line, y) => {
+      const plain = line.replace(/\u001b\[[0-9;]*m/g, '');
+      [...plain].forEach((letter, x) => {
+        const row = cells[rect.y + y];
+        if (row !== undefined && rect.x + x < columns) row[rect.x + x] = letter;
+      });
+    });
+  }
+  return `${cells.map((row) => row.join('').trimEnd()).join('\n')}\n`;
+}
+
+const late = { version: 1, done: ['1.1'], at: '1.2' } as const;
+const partOver = { version: 1, done: ['1.1', '1.2'], at: '1.2' } as const;
+const allOver = { version: 1, done: ['1.1', '1.2', '2.1'], at: '2.1' } as const;
+const doing: Doing = { command: 'node ask.mjs alpha', lines: ['one', 'two'], state: 'running' };
+
+describe('a tutorial beside the panes', () => {
+  it('stands below them on a usual screen, and to the right on a wide one', () => {
+    const frames = [
+      screenOf(guided(guideAt(late, 61_000))),
+      screenOf(guided(guideAt(), { columns: 60, rows: 16 })),
+      screenOf(guided(guideAt(late, 61_000), { columns: 140, rows: 34 })),
+      screenOf(guided(guideAt(startOf(tutorial), 0, doing))),
+      screenOf(guided(guideAt(partOver))),
+      screenOf(guided(guideAt(allOver))),
+    ];
+    expectGolden('guide', frames.join('\n'));
+  });
+
+  it('shows its page whole, and the keys in the help', () => {
+    const page = screenOf(guided(guideAt(late), { columns: 80, rows: 24 }, [guideOverlay]));
+    const help = screenOf(guided(guideAt(late), { columns: 118, rows: 40 }, [helpOverlay]));
+    expectGolden('guide-page', page);
+    for (const label of ['do this step for me', 'go on to the next step', 'go back a step'])
+      expect(help).toContain(label);
+  });
+
+  it.each([
+    [60, 16],
+    [80, 24],
+    [100, 30],
+    [160, 50],
+  ])('fits into what it is given on %d x %d', (columns, rows) => {
+    for (const guide of [guideAt(), guideAt(late, 61_000), guideAt(partOver), guideAt(startOf(tutorial), 0, doing)]) {
+      const input = guided(guide, { columns, rows });
+      const frame = frameOf({ ...input, theme, registry });
+      const rect = frame.texts.find(({ key }) => key === 'guide')?.rect;
+      expect(rect).toBeDefined();
+      const inside = { columns: (rect?.columns ?? 0) - 2, rows: (rect?.rows ?? 0) - 2 };
+      const drawn = drawGuidePane(input, inside).rows;
+      expect(drawn.length).toBeLessThanOrEqual(inside.rows);
+      expect(drawn.map((row) => widthOfRow(fitRow(row, inside.columns, '…')))).toEqual(drawn.map(() => inside.columns));
+    }
+  });
+
+  it('has keys of its own, and only there', () => {
+    const effectsOf = (key: string, input: ScreenInput) => {
+      const message = messageForKey(keyMapOf({}), { key }, input.ui, registry);
+      return message === undefined ? undefined : update(input, message, registry, allShown);
+    };
+    const input = guided(guideAt(late));
+    expect(effectsOf('I', input)?.effects).toEqual([{ type: 'guide', wish: { kind: 'do' } }]);
+    expect(effectsOf('>', input)?.effects).toEqual([{ type: 'guide', wish: { kind: 'next' } }]);
+    expect(effectsOf('<', input)?.effects).toEqual([{ type: 'guide', wish: { kind: 'back' } }]);
+    expect(effectsOf('i', input)?.ui.overlays).toEqual([guideOverlay]);
+    const { isGuided: _none, ...ui } = input.ui;
+    expect(effectsOf('I', { ...input, ui })).toBeUndefined();
+  });
+
+  it('says why a key is off', () => {
+    const reason = (guide: GuideView, action: 'guide-do' | 'guide-back' | 'guide-next') =>
+      offBecause(guided(guide), registry, action);
+    expect(reason(guideAt(), 'guide-back')).toBe('this is the first step');
+    expect(reason(guideAt(partOver), 'guide-do')).toBe('this step is done');
+    expect(reason(guideAt(allOver), 'guide-next')).toBe('this is the last step');
+    expect(reason(guideAt(startOf(tutorial), 0, doing), 'guide-next')).toBe('the step is being done');
+    const input = guided(guideAt());
+    const readOnly = { ...input, about: { ...input.about, isReadOnly: true } };
+    expect(offBecause(readOnly, registry, 'guide-do')).toBe('read-only');
+  });
+
+  it('goes to a step that is chosen on its page', () => {
+    const input = guided(guideAt(late));
+    expect(linesOf(guidePart, input, guideOverlay)[1]).toContain('1.2  it moves');
+    const step = play(guidePart, input, guideOverlay, ['up', 'open']);
+    expect(step.effects).toEqual([{ type: 'guide', wish: { kind: 'go', id: '1.1' } }]);
+    expect(guidePart.offBecause?.(input, guideOverlay, 'open')).toBe('you are at this step');
+    expect(guidePart.draw(input, guideOverlay, { columns: 76, rows: 20 }).rows.map(textOfRow).join('\n')).toContain(
+      'Like so:',
+    );
+  });
+});
