@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import { keep, root } from './run.mjs';
 
 const CHROMIUM = ['/usr/bin/chromium', 'chromium'];
-const NEEDS = { 'acceptance/elk-tutorial.test.ts': { set: 'elk', programs: [CHROMIUM] } };
+const NEEDS = {
+  'acceptance/elk-tutorial.test.ts': { set: 'elk', programs: [CHROMIUM] },
+  'acceptance/postgres-tutorial.test.ts': { set: 'postgres' },
+  'acceptance/mysql-tutorial.test.ts': { set: 'mysql' },
+  'acceptance/web-redis-tutorial.test.ts': { set: 'web-redis' },
+};
 
 /** Resolves to one sentence where something cannot be had, else to undefined. */
 export async function prepareFor(file) {

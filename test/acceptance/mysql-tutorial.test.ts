@@ -1,0 +1,3 @@
+import { describeTutorial } from './tutorial.ts';
+
+describeTutorial('mysql');
