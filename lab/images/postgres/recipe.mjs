@@ -20,13 +20,7 @@ export default {
   async build({ dir, root }) {
     await debianTree(root, ['postgresql-17', 'tzdata', 'busybox-static']);
     // Just-in-time compiling and the procedural languages: three quarters of the tree, and not needed here.
-    await prune(root, [
-      
-      'usr/lib/*/libLLVM*',
-      'usr/lib/*/libz3*',
-      'usr/lib/*/*perl*',
-      'usr/share/perl*',
-    ]);
+    await prune(root, ['usr/lib/*/libLLVM*', 'usr/lib/*/libz3*', 'usr/lib/*/*perl*', 'usr/share/perl*']);
     await prune(root, ['usr/lib/postgresql/17/lib/bitcode', 'usr/lib/*/gconv', 'usr/share/i18n', 'usr/bin/*perl*']);
     await addBusybox(root);
     await tree(root, {
