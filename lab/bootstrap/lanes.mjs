@@ -11,20 +11,34 @@ const LABS = ['drover-test', 'drover-test-2'];
 /** Nodes with their disks in the page cache; below it the second lab would only make the first one slow. */
 const SECOND_LAB_MB = 6_000;
 
-/** Files by how long they take, so that none of the long ones is left for the end; unknown ones come first. */
-const SHORTER_LAST = [
-  'moving-under-load',
-  'killed',
-  'mongodb-tutorial',
-  'tui',
+/**
+ * What matters most comes first, because a slow machine may not get to the end; what is not listed comes before all.
+ * Of two that matter alike the longer one comes first, so that no lane is left with it alone.
+ */
+const ORDER = [
   'real-node',
   'real-docker',
+  'real-dead-man',
+  'real-acts',
+  'boot',
+  'killed',
+  'dead-man',
+  'mongodb-tutorial',
+  'tui',
+  'elk-tutorial',
+  'moving-under-load',
   'apply-twice',
+  'web-redis-tutorial',
+  'postgres-tutorial',
+  'mysql-tutorial',
 ];
+
+/** Minutes after the start of `npm test` at which no further file begins; the longest one takes a quarter of an hour. */
+export const startLimitMinutes = (env = process.env) => Number(env.DROVER_TEST_MINUTES || 65);
 
 /** `[{project, file}]`: contract before acceptance, because what the nodes cannot do makes every scenario fail. */
 export function labFiles(folder = join(root, 'test')) {
-  const rank = (file) => SHORTER_LAST.findIndex((name) => file.includes(name));
+  const rank = (file) => ORDER.findIndex((name) => file.includes(`/${name}`) || file.startsWith(name));
   const filesOf = (project, pattern) =>
     readdirSync(join(folder, project))
       .filter((file) => pattern.test(file))
@@ -39,16 +53,20 @@ export function chooseLabs(meminfo = readFileSync('/proc/meminfo', 'utf8')) {
   return freeMb < SECOND_LAB_MB ? LABS.slice(0, 1) : LABS;
 }
 
-/** Hands the files out to the lanes; resolves to what `runFile(file, lane)` said, in the order in which they ended. */
-export async function runInLanes(files, lanes, runFile) {
+/**
+ * Hands the files out to the lanes while `mayBegin()`; resolves to what `runFile(file, lane)` said, in the order in which
+ * they ended, and the files that did not begin.
+ */
+export async function runInLanes(files, lanes, runFile, mayBegin = () => true) {
   const waiting = [...files];
   const results = [];
   const work = async (lane) => {
-    for (let next = waiting.shift(); next !== undefined && !wasInterrupted(); next = waiting.shift()) {
+    while (waiting.length > 0 && mayBegin() && !wasInterrupted()) {
+      const next = waiting.shift();
       progress.note(`▸ ${next.file} begins (lab ${lane}); ${waiting.length} more wait`);
       results.push(await runFile(next, lane));
     }
   };
   await Promise.all(lanes.map(work));
-  return results;
+  return { results, left: waiting };
 }

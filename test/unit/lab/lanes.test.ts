@@ -11,7 +11,12 @@ interface LabFile {
 interface Lanes {
   labFiles(): readonly LabFile[];
   chooseLabs(meminfo: string): readonly string[];
-  runInLanes<T>(files: readonly T[], lanes: readonly string[], run: (file: T, lane: string) => unknown): Promise<T[]>;
+  runInLanes<T>(
+    files: readonly T[],
+    lanes: readonly string[],
+    run: (file: T, lane: string) => unknown,
+    mayBegin?: () => boolean,
+  ): Promise<{ readonly results: readonly T[]; readonly left: readonly T[] }>;
 }
 const { chooseLabs, labFiles, runInLanes }: Lanes = await import(join(root, 'lab', 'bootstrap', 'lanes.mjs'));
 
@@ -45,8 +50,20 @@ describe('the lab files of npm test', () => {
       lanesOf.set(file, lane);
       return file;
     };
-    const results = await runInLanes([1, 2, 3, 4], ['a', 'b'], run as never);
+    const { results, left } = await runInLanes([1, 2, 3, 4], ['a', 'b'], run as never);
     expect(results).toEqual([2, 3, 4, 1]);
+    expect(left).toEqual([]);
     expect([1, 2, 3, 4].map((file) => lanesOf.get(file))).toEqual(['a', 'b', 'b', 'b']);
+  });
+
+  it('begin no more once the time is up, and those that did not are named', async () => {
+    let begun = 0;
+    const run = async (file: string): Promise<string> => {
+      begun += 1;
+      return file;
+    };
+    const { results, left } = await runInLanes(['a', 'b', 'c'], ['one'], run as never, () => begun < 2);
+    expect(results).toEqual(['a', 'b']);
+    expect(left).toEqual(['c']);
   });
 });
