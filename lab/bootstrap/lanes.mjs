@@ -34,7 +34,7 @@ const ORDER = [
 ];
 
 /** Minutes after the start of `npm test` at which no further file begins; the longest one takes a quarter of an hour. */
-export const startLimitMinutes = (env = process.env) => Number(env.DROVER_TEST_MINUTES || 65);
+export const startLimitMinutes = (env = process.env) => Number(env.DROVER_TEST_MINUTES || 60);
 
 /** `[{project, file}]`: contract before acceptance, because what the nodes cannot do makes every scenario fail. */
 export function labFiles(folder = join(root, 'test')) {

@@ -482,6 +482,7 @@ describe('usage', () => {
       'status',
       'stop',
       'trust',
+      'tutorial',
       'undo',
       'validate',
       'volumes',
