@@ -80,6 +80,8 @@ async function sayWhatNext() {
   if (other === undefined) return;
   say('Move it with its data, while clients stay connected to either node:');
   say(`  npm run drover -- move ${app.application} ${other.name ?? other.node} -C ${folder}`);
+  say('Learn it step by step, on the screen:');
+  say('  npm run -s drover -- tutorial mongodb');
   say('See what is there, enter a node, stop the lab:');
   say(`  npm run drover -- status -C ${folder}`);
   say('  npm run lab -- ssh node1');
