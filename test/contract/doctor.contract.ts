@@ -34,7 +34,10 @@ export function doctorContract(name: string, make: () => Promise<DoctorUnderTest
     });
 
     test('reads what an observation leaves out, the same as that where both do', async () => {
-      const [system, facts] = [await under.client.doctor.system(signal), await under.client.observe(signal)];
+      const before = Date.now();
+      const system = await under.client.doctor.system(signal);
+      const after = Date.now();
+      const facts = await under.client.observe(signal);
       expect(system).toMatchObject({ forwards: { ipv4: true }, pool: { health: facts.pool.health } });
       expect(system.docker).toMatchObject({ api: facts.versions.dockerApi, fit: 'well' });
       expect(system.zfs.userland).toMatch(/^\d+\.\d+\.\d+/);
@@ -43,7 +46,9 @@ export function doctorContract(name: string, make: () => Promise<DoctorUnderTest
       expect(system.pool.errors).toBe('No known data errors');
       expect(system.snapshotters).toEqual([]);
       expect(system.firewall.accepted).toEqual(expect.arrayContaining([...facts.network.peers]));
-      expect(Math.abs(system.nowMs - Date.now())).toBeLessThan(under.clockMs + 1_000);
+      // Emulated nodes take half a minute for it when the machine is busy.
+      expect(system.nowMs).toBeGreaterThan(before - under.clockMs - 1_000);
+      expect(system.nowMs).toBeLessThan(after + under.clockMs + 1_000);
     });
 
     test('sees a dataset with its role, its snapshots and holds', async () => {
