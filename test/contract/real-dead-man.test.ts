@@ -11,6 +11,14 @@ const lab = readLab()[0];
 const signal = new AbortController().signal;
 const polite = { image: 'drover/busybox:1', command: ['sh', '-c', 'trap "exit 0" TERM; sleep 3600 & wait'] } as const;
 
+const untilOver = `unit=drover-dead-man@$(systemd-escape -- "$1")
+for ((at = 0; at < 120; at++)); do
+  [ -e "/var/lib/drover/dead-man/$1" ] ||
+    systemctl show -P ActiveState "$unit.service" "$unit.timer" | grep -Eqw '(|de)activating|active' || exit 0
+  sleep 1
+done
+exit 1`;
+
 async function openNode(): Promise<{ client: NodeClient; connection: NodeConnection; close(): Promise<void> }> {
   if (lab === undefined) throw new Error('there is no lab');
   const connection = await connectTo(lab);
@@ -36,8 +44,12 @@ async function openDeadMan(): Promise<DeadManUnderTest> {
     other: createNodeClient(second, defaultSettings, second.remote.address),
     nodeId: stdout.trim(),
     program: polite,
-    // An emulated node takes seconds for what takes others a moment.
-    slackMs: 20_000,
+    slackMs: 5_000,
+    // On the node itself: whoever asks again and again keeps an emulated one from anything else.
+    over: async (application) => {
+      const { code } = await node.connection.script(untilOver, [application], { timeoutMs: 150_000, okCodes: [0, 1] });
+      expect(code, 'its dead-man is at work after two minutes').toBe(0);
+    },
     async close() {
       await second.close();
       await node.close();
