@@ -151,6 +151,25 @@ describe('at boot', { timeout: 30_000 }, () => {
     expect(readFileSync(join(at, 'did'), 'utf8')).toBe('');
   });
 
+  it('the dead-man is told whether somebody has taken over what it would start, and touches nothing', () => {
+    owned(2);
+    const free = () => spawnSync(join(at, 'bin/boot-gate'), ['free', 'p/v/db']).status;
+    answer(2, 'v1\treplica\t2\tme\nend\n');
+    expect(free()).toBe(1);
+    rules('start');
+    expect(free()).toBe(0);
+    rules('wait');
+    answer(3, 'end\n');
+    expect(free()).toBe(0);
+    answer(3, 'v1\towner\t2\tthem\nend\n');
+    expect(free()).toBe(1);
+    answer(3, 'v1\towner\t3\tthem\nend\n');
+    expect(free()).toBe(2);
+    rmSync(join(at, 'peer.10.0.0.2'));
+    expect(free()).toBe(2);
+    expect(readFileSync(join(at, 'did'), 'utf8')).toBe('');
+  });
+
   it('containers start after what they need, those only that Docker wanted and whose volumes are there', () => {
     file('facts', '');
     const gate = join(at, 'run/gate');
