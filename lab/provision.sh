@@ -430,10 +430,21 @@ accepting() {
     until timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null || [ $SECONDS -ge $until ]; do sleep 1; done
   done
 }
-# Starts what Docker wanted to start and could not, because there was no gate: what others need goes first.
+# LIST DIRECTORY…: one of them is on a volume of the list that `owned` made: this node's, and not mounted so far.
+undecided() {
+  local directory dataset
+  for directory in "${@:2}"; do
+    dataset=${directory%/*} dataset=${dataset##*/}
+    [ -n "$dataset" ] && grep -q "/$dataset\$" <<<"$1" && return 0
+  done
+  return 1
+}
+# Starts what Docker wanted to start and could not, because there was no gate: what others need goes first, and what
+# needs one whose volume waits does so as well.
 start_wanted() {
-  local ids name app state after ports directories error port other next first
-  declare -A serves=() needs=() todo=() opens=()
+  local ids name app state after ports directories error port other next first undecided more=yes
+  declare -A serves=() needs=() todo=() opens=() held=()
+  undecided=$(owned) || return 1
   ids=$(docker ps -aq --no-trunc --filter label=drover.managed=true) || return 1
   mkdir -p -m 0755 $run/gate || return 1
   [ -n "$ids" ] || return 0
@@ -449,8 +460,21 @@ start_wanted() {
       exited:*$run/gate* | created:*$run/gate* | exited:*/var/lib/drover/volumes/* | created:*/var/lib/drover/volumes/*) ;;
       *) continue ;;
     esac
-    all_mounted $directories && todo[$name]=yes
+    if all_mounted $directories; then todo[$name]=yes
+    elif undecided "$undecided" $directories; then held[$name]=yes; fi
   done < <(docker inspect --format "$format" $ids 2>/dev/null)
+  while [ $more = yes ]; do
+    more=no
+    for name in "${!todo[@]}"; do
+      for other in ${needs[$name]}; do
+        other=${serves[$other]-}
+        [ -n "$other" ] && [ -n "${held[$other]-}" ] || continue
+        unset "todo[$name]"
+        held[$name]=yes more=yes
+        break
+      done
+    done
+  done
   while [ ${#todo[@]} -gt 0 ]; do
     next='' first=''
     for name in $(printf '%s\n' "${!todo[@]}" | sort); do

@@ -188,6 +188,22 @@ describe('at boot', { timeout: 30_000 }, () => {
     expect(round('start').did).toEqual(order.map((name) => `start drover-${name}`));
     expect(existsSync(gate)).toBe(true);
   });
+
+  it('what needs one whose volume waits does so as well, however far away; the others start', () => {
+    owned(2);
+    answer(2, 'end\n');
+    rmSync(join(at, 'volumes/db'), { recursive: true });
+    const gate = join(at, 'run/gate');
+    const missing = `"error mounting ${gate}: no such file"`;
+    const rows = [
+      `/drover-api|api|exited|5432/tcp||${gate} |${missing}`,
+      `/drover-db|db|exited||5432/5432/tcp |${at}/volumes/db/data ${gate} |${missing}`,
+      `/drover-other|other|exited|||${gate} |${missing}`,
+      `/drover-web|web|exited|api||${gate} |${missing}`,
+    ];
+    file('containers', `${rows.join('\n')}\n`);
+    expect(round('start')).toEqual({ did: ['start drover-other'], waiting: 'v1\tsilent\t10.0.0.3\n' });
+  });
 });
 
 describe('the scripts in provision.sh', () => {
