@@ -297,9 +297,10 @@ boot_gate=$(cat <<'END'
 # boot-gate start   after Docker: asks the peers about the other volumes. What somebody has with a higher epoch becomes
 #                   diverged, what nobody has is mounted, and while somebody does not answer it waits. Then the
 #                   containers that Docker wanted to start are started, each after what it needs.
+# boot-gate free DATASET…   for the dead-man: 0 where every peer has answered and none has more, 2 where one has, 1 else.
 set -uo pipefail
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-etc=/etc/drover run=/run/drover answers=/run/drover/answers lock=/run/lock/drover.lock
+etc=/etc/drover run=/run/drover answers=/run/drover/answers-${1-} lock=/run/lock/drover.lock
 patience=180 pause=15 # seconds: with `alone start`, and between two rounds of questions
 me=$(cat $etc/node-id) && [ -f $etc/root-dataset ] || exit 0
 
@@ -334,7 +335,7 @@ ask() {
     # This node's host key is who it is, as for everybody who connects to it; the peer's is pinned.
     answer=$(timeout 60 ssh -F none -T -p "$port" -l drover-peer "${identities[@]}" \
       -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \
-      -o StrictHostKeyChecking=yes -o HostKeyAlias="$1" -o UserKnownHostsFile=$run/peer-known-hosts \
+      -o StrictHostKeyChecking=yes -o HostKeyAlias="$1" -o UserKnownHostsFile=$answers/.known-hosts \
       -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no -o ConnectTimeout=10 -o LogLevel=ERROR \
       -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -- "$1" epochs </dev/null) || continue
     [ "${answer##*$'\n'}" = end ] && { printf '%s\n' "$answer"; return 0; }
@@ -346,10 +347,10 @@ ask_all() {
   local peers peer
   rm -rf $answers && mkdir -p $answers || return 1
   touch $etc/boot-peers
-  awk '$1 == "peer" {print $2, $4, $5}' $etc/boot-peers >$run/peer-known-hosts
+  awk '$1 == "peer" {print $2, $4, $5}' $etc/boot-peers >$answers/.known-hosts
   peers=$({ cat $etc/peers 2>/dev/null; awk '$1 == "peer" {print $2}' $etc/boot-peers; } | sed '/^#/d; /^$/d' | sort -u)
   for peer in $peers; do
-    { ask "$peer" >"$answers/.$peer" 2>"$run/ask-$peer.log" && mv "$answers/.$peer" "$answers/$peer"; } &
+    { ask "$peer" >"$answers/.$peer" 2>"$answers/.$peer.log" && mv "$answers/.$peer" "$answers/$peer"; } &
   done
   wait
   silent=''
@@ -362,11 +363,24 @@ peers_with() {
   [ -f "$4" ] || return 0
   volume=$1 epoch=$2 awk -F '\t' "\$1 == ENVIRON[\"volume\"] { e = ENVIRON[\"epoch\"] + 0; if ($3) { sub(\".*/\", \"\", FILENAME); print FILENAME, \$2, \$3 } }" "${@:4}"
 }
+above_of() { peers_with "$1" "$2" '$3 + 0 > e'; }
+rivals_of() { peers_with "$1" "$2" '$3 + 0 == e && ($2 == "owner" || $2 == "frozen")' | awk '{print $1}' | paste -sd ,; }
+waits_for_silent() { [ -n "$silent" ] && ! { grep -qx 'alone start' $etc/boot-peers && [ $SECONDS -ge $patience ]; }; }
+free() {
+  local volume role epoch owner dataset
+  SECONDS=$(cut -d . -f 1 /proc/uptime) # it is asked again and again
+  exec 8>$run/free.lock && flock 8 && ask_all || return 1
+  while IFS=$'\t' read -r volume role epoch owner dataset; do
+    case " $* " in *" $dataset "*) ;; *) continue ;; esac
+    [ -z "$(above_of "$volume" "$epoch")" ] || return 2
+    [ -z "$(rivals_of "$volume" "$epoch")" ] || return 1
+  done < <(/usr/local/lib/drover/epochs datasets)
+  ! waits_for_silent
+}
 # VOLUME EPOCH DATASET: mounts it, marks it, or adds it to the file of those that wait.
 judge() {
   local above rivals
-  above=$(peers_with "$1" "$2" '$3 + 0 > e')
-  rivals=$(peers_with "$1" "$2" '$3 + 0 == e && ($2 == "owner" || $2 == "frozen")' | awk '{print $1}' | paste -sd ,)
+  above=$(above_of "$1" "$2") rivals=$(rivals_of "$1" "$2")
   if [ -n "$above" ]; then
     echo "volume $1 has epoch $2 here, and was taken over: $(paste -sd ';' <<<"$above"). $3 is kept as diverged"
     # Not one of the names that drover itself destroys.
@@ -374,7 +388,7 @@ judge() {
     zfs set drover:role=diverged readonly=on "$3"
   elif [ -n "$rivals" ]; then
     printf '%s\trival\t%s\n' "$1" "$rivals" >>$run/waiting.new
-  elif [ -n "$silent" ] && ! { grep -qx 'alone start' $etc/boot-peers && [ $SECONDS -ge $patience ]; }; then
+  elif waits_for_silent; then
     printf '%s\tsilent\t%s\n' "$1" "$silent" >>$run/waiting.new
   else
     zfs mount "$3"
@@ -416,10 +430,21 @@ accepting() {
     until timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null || [ $SECONDS -ge $until ]; do sleep 1; done
   done
 }
-# Starts what Docker wanted to start and could not, because there was no gate: what others need goes first.
+# LIST DIRECTORY…: one of them is on a volume of the list that `owned` made: this node's, and not mounted so far.
+undecided() {
+  local directory dataset
+  for directory in "${@:2}"; do
+    dataset=${directory%/*} dataset=${dataset##*/}
+    [ -n "$dataset" ] && grep -q "/$dataset\$" <<<"$1" && return 0
+  done
+  return 1
+}
+# Starts what Docker wanted to start and could not, because there was no gate: what others need goes first, and what
+# needs one whose volume waits does so as well.
 start_wanted() {
-  local ids name app state after ports directories error port other next first
-  declare -A serves=() needs=() todo=() opens=()
+  local ids name app state after ports directories error port other next first undecided more=yes
+  declare -A serves=() needs=() todo=() opens=() held=()
+  undecided=$(owned) || return 1
   ids=$(docker ps -aq --no-trunc --filter label=drover.managed=true) || return 1
   mkdir -p -m 0755 $run/gate || return 1
   [ -n "$ids" ] || return 0
@@ -435,8 +460,21 @@ start_wanted() {
       exited:*$run/gate* | created:*$run/gate* | exited:*/var/lib/drover/volumes/* | created:*/var/lib/drover/volumes/*) ;;
       *) continue ;;
     esac
-    all_mounted $directories && todo[$name]=yes
+    if all_mounted $directories; then todo[$name]=yes
+    elif undecided "$undecided" $directories; then held[$name]=yes; fi
   done < <(docker inspect --format "$format" $ids 2>/dev/null)
+  while [ $more = yes ]; do
+    more=no
+    for name in "${!todo[@]}"; do
+      for other in ${needs[$name]}; do
+        other=${serves[$other]-}
+        [ -n "$other" ] && [ -n "${held[$other]-}" ] || continue
+        unset "todo[$name]"
+        held[$name]=yes more=yes
+        break
+      done
+    done
+  done
   while [ ${#todo[@]} -gt 0 ]; do
     next='' first=''
     for name in $(printf '%s\n' "${!todo[@]}" | sort); do
@@ -461,6 +499,7 @@ start_wanted() {
 mkdir -p -m 0755 $run
 case ${1-} in
   mount) mount_own ;;
+  free) free "${@:2}" ;;
   start)
     while :; do
       decide; waits=$?
@@ -511,7 +550,7 @@ Wants=drover-boot.service'
 dead_man='#!/bin/bash
 # dead-man APP | dead-man --boot
 # Starts again what a move has stopped, where drover is gone before it has given a volume up. The record in
-# /var/lib/drover/dead-man, written before the stop: the container, since when it ran, and its datasets.
+# /var/lib/drover/dead-man, written before the stop: the container, since when it ran, the boot, and its datasets.
 set -u
 export LC_ALL=C
 records=/var/lib/drover/dead-man app=$1
@@ -526,7 +565,16 @@ record=$records/$app lock=/run/lock/drover.lock
 over() { echo "$1"; rm -f "$record"; exit 0; }
 [ -f "$record" ] || exit 0
 mapfile -t facts <"$record"
-container=${facts[0]} since=${facts[1]} datasets=("${facts[@]:2}")
+container=${facts[0]} since=${facts[1]} boot=${facts[2]} datasets=("${facts[@]:3}")
+# While the node was off somebody may have taken over, as at every boot: nothing is mounted before the peers are asked.
+if [ "$boot" != "$(cat /proc/sys/kernel/random/boot_id)" ]; then
+  echo "this node was off since: its peers are asked first"
+  until /usr/local/lib/drover/boot-gate free "${datasets[@]}"; do
+    [ $? != 2 ] || over "it was taken over while this node was off"
+    sleep 15
+    [ -f "$record" ] || exit 0
+  done
+fi
 # A run of drover that is alive holds the lock of the node; one that died gives it up within 30 s.
 [ ! -L "$lock" ] && exec 9<>"$lock" && flock 9 || exit 1
 [ -f "$record" ] || exit 0
@@ -558,7 +606,8 @@ exec 8>&-
 for dataset in "${datasets[@]}"; do
   [ "$(zfs get -H -o value mounted "$dataset")" = yes ] || zfs mount "$dataset" || exit 1
 done
-docker start "$container" >/dev/null || exit 1
+# Docker is there, so its own starting of containers at boot is over (boot-gate).
+mkdir -p -m 0755 /run/drover/gate && docker start "$container" >/dev/null || exit 1
 over "started again: the move that stopped it did not go on"'
 dead_man_unit='[Unit]
 Description=drover: start %I again where a move of it does not go on

@@ -66,7 +66,7 @@ describe.skipIf(!labIsThere)('a node that comes back from a power cut, with no d
     return answer.ok ? (await answer.text()).trim() : `status ${answer.status}`;
   };
   const asked = (url: string): Promise<string> => ask(url).catch((error: unknown) => String(error));
-  async function until(what: string, test: () => Promise<boolean>, limitMs = 240_000): Promise<void> {
+  async function until(what: string, test: () => Promise<boolean>, limitMs = 420_000): Promise<void> {
     for (const end = Date.now() + limitMs; !(await test()); await pause(2_000)) {
       if (Date.now() > end) throw new Error(`not within ${limitMs / 1000} s: ${what}`);
     }
@@ -107,6 +107,10 @@ describe.skipIf(!labIsThere)('a node that comes back from a power cut, with no d
     );
     const table = await onNode(node1, 'nft list table inet drover && iptables -S DOCKER-USER');
     expect(table).toContain(`--ctreplsrc ${node2}`);
+    const status = await drover(['status'], folder.path);
+    console.log(status.stdout);
+    expect(status, status.stdout + status.stderr).toMatchObject({ code: 0 });
+    expect(status.stdout).not.toContain('waiting');
     // Whatever drover would do now was forgotten by the boot.
     const again = await drover(['plan', '--detailed-exitcode'], folder.path);
     expect(again, again.stdout + again.stderr).toMatchObject({ code: 0 });

@@ -12,8 +12,10 @@ export interface DeadManUnderTest {
   readonly nodeId: string;
   /** Runs until TERM, then ends at once. */
   readonly program: Program;
-  /** How long the node may take to find that the time is over, and to do it. */
+  /** How long the node may take to find that the time is over. */
   readonly slackMs: number;
+  /** Until nothing is armed for the application any more, and what its dead-man did is done. */
+  over(application: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -61,23 +63,34 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       await client.volumes.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
     };
     const arm = (afterMs = 1_000) => client.deadMan.arm(app, [dataset], afterMs, signal);
-    const untilRunning = async (): Promise<void> => {
-      const end = Date.now() + 1_000 + under.slackMs;
-      while ((await stateOf()) !== 'running' && Date.now() < end) await pause(200);
+    /** As in a run: whoever moves has the lock of the node, until he is gone. */
+    const whileLocked = async (act: () => Promise<void>): Promise<void> => {
+      const lock = await under.other.mutex.acquire('anna', signal);
+      await act();
+      await lock.release();
+    };
+    const expectRunning = async (): Promise<void> => {
+      await under.over(app);
       expect(await stateOf()).toBe('running');
     };
-    const expectNothing = async (state: string, ms = 1_000 + under.slackMs / 2): Promise<void> => {
-      const before = await copy();
-      await pause(ms);
-      expect(await stateOf()).toBe(state);
+    const expectNothingAfter = async (act: () => Promise<void>): Promise<void> => {
+      let before: Awaited<ReturnType<typeof copy>>;
+      await whileLocked(async () => {
+        await act();
+        before = await copy();
+      });
+      await under.over(app);
+      expect(await stateOf()).toBe('exited');
       expect(await copy()).toEqual(before);
     };
 
     test('a frozen volume is owned and mounted again with the next epoch, and the same container runs on it', async () => {
       const before = (await client.containers.list(signal)).find(({ application }) => application === app);
-      await arm();
-      await freeze();
-      await untilRunning();
+      await whileLocked(async () => {
+        await arm();
+        await freeze();
+      });
+      await expectRunning();
       expect(await copy()).toMatchObject({ role: 'owner', owner: under.nodeId, epoch: 2, mounted: true });
       const after = (await client.containers.list(signal)).find(({ application }) => application === app);
       expect(after?.id).toBe(before?.id);
@@ -90,9 +103,11 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
     });
 
     test('stopped and not frozen yet, it is started, and who was about to freeze is refused as well', async () => {
-      await arm();
-      await client.containers.stop(app, 5_000, signal);
-      await untilRunning();
+      await whileLocked(async () => {
+        await arm();
+        await client.containers.stop(app, 5_000, signal);
+      });
+      await expectRunning();
       expect(await copy()).toMatchObject({ role: 'owner', epoch: 2, mounted: true });
       await expect(
         client.volumes.setProperties(dataset, { role: 'owner', epoch: 1 }, { role: 'frozen' }, signal),
@@ -100,46 +115,52 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
     });
 
     test('released, nothing is started and nothing is set', async () => {
-      await arm();
-      await freeze();
-      const next = { role: 'released', owner: 'another-node', epoch: 2 } as const;
-      await client.volumes.setProperties(dataset, { role: 'frozen', epoch: 1 }, next, signal);
-      await expectNothing('exited');
+      await expectNothingAfter(async () => {
+        await arm();
+        await freeze();
+        const next = { role: 'released', owner: 'another-node', epoch: 2 } as const;
+        await client.volumes.setProperties(dataset, { role: 'frozen', epoch: 1 }, next, signal);
+      });
       await expect(client.containers.start(app, signal)).rejects.toMatchObject({ code: 'docker-failed' });
     });
 
     test('as long as somebody has the lock of the node nothing happens; then it does', async () => {
-      const lock = await under.other.mutex.acquire('anna', signal);
-      await arm();
-      await freeze();
-      await expectNothing('exited');
-      await lock.release();
-      await untilRunning();
+      await whileLocked(async () => {
+        await arm();
+        await freeze();
+        const before = await copy();
+        await pause(1_000 + under.slackMs);
+        expect(await stateOf()).toBe('exited');
+        expect(await copy()).toEqual(before);
+      });
+      await expectRunning();
     });
 
     test('disarmed, nothing happens, also where it waited for the lock already', async () => {
-      const lock = await under.other.mutex.acquire('anna', signal);
-      await arm();
-      await freeze();
-      await pause(1_000 + under.slackMs / 4);
-      await client.deadMan.disarm(app, signal);
-      await lock.release();
-      await expectNothing('exited');
+      await expectNothingAfter(async () => {
+        await arm();
+        await freeze();
+        await pause(1_000 + under.slackMs);
+        await client.deadMan.disarm(app, signal);
+      });
     });
 
     test('what somebody has started and stopped since is left alone', async () => {
-      await arm(1_000 + under.slackMs / 2);
-      await client.containers.stop(app, 5_000, signal);
-      await client.containers.start(app, signal);
-      await client.containers.stop(app, 5_000, signal);
-      await expectNothing('exited', 1_000 + under.slackMs);
+      await expectNothingAfter(async () => {
+        await arm();
+        await client.containers.stop(app, 5_000, signal);
+        await client.containers.start(app, signal);
+        await client.containers.stop(app, 5_000, signal);
+      });
     });
 
     test('armed again, the last time counts; without a container there is nothing to arm', async () => {
-      await arm(600_000);
-      await freeze();
-      await arm();
-      await untilRunning();
+      await whileLocked(async () => {
+        await arm(600_000);
+        await freeze();
+        await arm();
+      });
+      await expectRunning();
       await client.deadMan.arm('contract-nobody', [dataset], 1_000, signal);
     });
   });

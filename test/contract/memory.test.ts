@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { createMemoryCluster } from '../../src/node/memory-cluster.ts';
 import { containerRuntimeContract } from './container-runtime.contract.ts';
 import { deadManContract } from './dead-man.contract.ts';
@@ -135,7 +136,8 @@ deadManContract('in memory', async () => {
     other: await other.node('n1', signal),
     nodeId: cluster.facts('n1').nodeId,
     program: { image: 'polite:1' },
-    slackMs: 400,
+    slackMs: 200,
+    over: () => pause(1_200),
     close: async () => {
       await cluster.close();
       await other.close();

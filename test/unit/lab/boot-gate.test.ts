@@ -151,6 +151,25 @@ describe('at boot', { timeout: 30_000 }, () => {
     expect(readFileSync(join(at, 'did'), 'utf8')).toBe('');
   });
 
+  it('the dead-man is told whether somebody has taken over what it would start, and touches nothing', () => {
+    owned(2);
+    const free = () => spawnSync(join(at, 'bin/boot-gate'), ['free', 'p/v/db']).status;
+    answer(2, 'v1\treplica\t2\tme\nend\n');
+    expect(free()).toBe(1);
+    rules('start');
+    expect(free()).toBe(0);
+    rules('wait');
+    answer(3, 'end\n');
+    expect(free()).toBe(0);
+    answer(3, 'v1\towner\t2\tthem\nend\n');
+    expect(free()).toBe(1);
+    answer(3, 'v1\towner\t3\tthem\nend\n');
+    expect(free()).toBe(2);
+    rmSync(join(at, 'peer.10.0.0.2'));
+    expect(free()).toBe(2);
+    expect(readFileSync(join(at, 'did'), 'utf8')).toBe('');
+  });
+
   it('containers start after what they need, those only that Docker wanted and whose volumes are there', () => {
     file('facts', '');
     const gate = join(at, 'run/gate');
@@ -168,6 +187,22 @@ describe('at boot', { timeout: 30_000 }, () => {
     const order = ['db', 'api', 'web', 'cache'];
     expect(round('start').did).toEqual(order.map((name) => `start drover-${name}`));
     expect(existsSync(gate)).toBe(true);
+  });
+
+  it('what needs one whose volume waits does so as well, however far away; the others start', () => {
+    owned(2);
+    answer(2, 'end\n');
+    rmSync(join(at, 'volumes/db'), { recursive: true });
+    const gate = join(at, 'run/gate');
+    const missing = `"error mounting ${gate}: no such file"`;
+    const rows = [
+      `/drover-api|api|exited|5432/tcp||${gate} |${missing}`,
+      `/drover-db|db|exited||5432/5432/tcp |${at}/volumes/db/data ${gate} |${missing}`,
+      `/drover-other|other|exited|||${gate} |${missing}`,
+      `/drover-web|web|exited|api||${gate} |${missing}`,
+    ];
+    file('containers', `${rows.join('\n')}\n`);
+    expect(round('start')).toEqual({ did: ['start drover-other'], waiting: 'v1\tsilent\t10.0.0.3\n' });
   });
 });
 
