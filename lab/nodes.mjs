@@ -81,11 +81,11 @@ function droverEntry({ index, address, host, port }, { key, knownHosts }) {
   return `  ${address}: {name: node${index}, host: ${host}, user: root, port: ${port}${mesh}, identityFile: ${JSON.stringify(key)}, knownHostsFile: ${JSON.stringify(knownHosts)}}\n`;
 }
 
-/** Runs a command on a node; a failure becomes one sentence. `input` may be a string, buffer or stream. */
-export async function onNode(lab, index, command, { input, nothrow = false, limit } = {}) {
+/** Runs a command on a node; a failure becomes one sentence. `input` may be a string, buffer or stream; `options` are ssh's. */
+export async function onNode(lab, index, command, { input, nothrow = false, limit, options = [] } = {}) {
   const stdin = input === undefined ? { stdio: ['ignore', 'pipe', 'pipe'] } : { input };
   const shell = $({ quiet: true, nothrow: true, ...stdin, ...(limit ? { timeout: limit } : {}) });
-  const out = await shell`${sshWords(lab, index)} ${command}`;
+  const out = await shell`${sshWords(lab, index, ...options)} ${command}`;
   if (out.exitCode !== 0 && !nothrow) {
     throw new LabError(
       `"${command.slice(0, 80)}" failed on node${index}: ${out.stderr.trim().split('\n').at(-1) || `status ${out.exitCode}`}`,

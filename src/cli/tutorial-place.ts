@@ -56,6 +56,11 @@ export async function openPlace(
       if (isInPlace && kept === undefined) await tutorials.write(original, await read(theirs));
       if (now === undefined) await tutorials.write(theirs, forElsewhere(await read(original), packageFolder));
     }
+    // Settings of the page's; a reader's own stay as they are.
+    const settings = await tutorials.readIfThere(absolute(`${packageFolder}/${folder}/drover.yml`));
+    const copy = absolute(`${folderOf(folder)}/drover.yml`);
+    if (settings !== undefined && (await tutorials.readIfThere(copy)) === undefined)
+      await tutorials.write(copy, forElsewhere(settings, packageFolder));
   }
 
   const put = async (folder: string, name: string, text: string): Promise<boolean> => {
@@ -99,7 +104,7 @@ const nodeKey = (text: string, address: string, name: string): string =>
 
 /** The schemas for editors are in the package. */
 const forElsewhere = (text: string, packageFolder: string): string =>
-  text.replace('../../../src/config/schema', `${packageFolder}/src/config/schema`.replace(/\/{2,}/g, '/'));
+  text.replace(/(?:\.\.\/)+src\/config\/schema/, `${packageFolder}/src/config/schema`.replace(/\/{2,}/g, '/'));
 
 function parsed(text: string | undefined): unknown {
   try {

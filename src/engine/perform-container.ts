@@ -143,10 +143,12 @@ export async function checkContainer(
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
   const { healthMs } = context.config.settings.timeouts;
-  const deadline = context.now() + healthMs;
+  const begun = context.now();
+  const deadline = begun + healthMs;
   const ports = action.ports.filter((port) => port.protocol === 'tcp');
   let looks = 0;
   while (true) {
+    const at = context.now();
     const verdict = await look(client, action.app, ports, signal);
     looks += 1;
     if (verdict.kind === 'broken') throw await unhealthy(client, action.app, verdict.why, signal);
@@ -156,9 +158,12 @@ export async function checkContainer(
       const why = verdict.kind === 'waiting' ? verdict.why : 'it did not stay up';
       throw await unhealthy(client, action.app, `${why} after ${healthMs} ms`, signal);
     }
-    await context.sleep(pollMs, signal);
+    await context.sleep(pauseMs(context.now() - at, at - begun), signal);
   }
 }
+
+/** A look takes processor time, which an application that starts slowly on a slow node needs for itself. */
+const pauseMs = (lookMs: number, waitedMs: number): number => Math.max(pollMs, Math.min(2 * lookMs, waitedMs / 4));
 
 type Verdict =
   | { readonly kind: 'good'; readonly sure: boolean }

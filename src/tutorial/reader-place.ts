@@ -32,16 +32,21 @@ export function wordsOf(text: string, tutorial: Tutorial, place: ReaderPlace): r
   return read.program === 'other' ? read.words : [...place.starts[read.program], ...read.words];
 }
 
-/** Folders with the two files are the reader's; everything else of the tutorial is where the package has it. */
+/** What of a folder is the reader's; its other files, as clients, are where the package has them. */
+const files = ['application.yml', 'deployment.yml', 'drover.yml'] as const;
+
+/** Folders with the files are the reader's; everything else of the tutorial is where the package has it. */
 function withFolders(text: string, { name, parts }: Tutorial, { folderOf, packageFolder }: ReaderPlace): string {
-  const own = `tutorials/${name}/`;
-  const folders = [...new Set(parts.map(({ folder }) => folder))].toSorted((a, b) => b.length - a.length);
+  const own = `tutorials/${name}`;
+  const theirs = new Map<string, string>();
+  for (const { folder } of parts) {
+    theirs.set(folder, folderOf(folder));
+    for (const file of files) theirs.set(`${folder}/${file}`, `${folderOf(folder)}/${file}`);
+  }
   const words = splitShellWords(text) ?? [];
   let result = text;
-  for (const word of words.filter((each) => each.startsWith(own))) {
-    const folder = folders.find((each) => word === each || word.startsWith(`${each}/`));
-    const there = folder === undefined ? joined(packageFolder, word) : folderOf(folder) + word.slice(folder.length);
-    result = result.replace(word, () => there);
+  for (const word of words.filter((each) => each === own || each.startsWith(`${own}/`))) {
+    result = result.replace(word, () => theirs.get(word) ?? joined(packageFolder, word));
   }
   return result;
 }

@@ -34,7 +34,7 @@ export async function openBrowser(): Promise<Browser> {
     executablePath: program,
     headless: true,
     args: quiet,
-    viewport: { width: 900, height: 560 },
+    viewport: { width: 900, height: 590 },
     colorScheme: 'light',
   });
   const page = context.pages()[0] ?? (await context.newPage());

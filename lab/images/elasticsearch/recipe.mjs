@@ -2,6 +2,7 @@ import { chmod, copyFile, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addBusybox, debianTree, keptTree, runIn } from '../debian.mjs';
 import { maven } from '../maven.mjs';
+import { prune } from '../prune.mjs';
 import { PASSWD, run, tree } from '../tools.mjs';
 
 const HOME = 'usr/share/elasticsearch';
@@ -13,7 +14,7 @@ const MODULES =
 export default {
   ref: 'drover/elasticsearch:7.17.29',
   set: 'elk',
-  uses: ['debian.mjs', 'maven.mjs'],
+  uses: ['debian.mjs', 'maven.mjs', 'prune.mjs'],
   standsFor: ['elasticsearch'],
   // Group 0, as in the official image: what the group may write, any user in it may.
   changes: [
@@ -27,6 +28,7 @@ export default {
   async build({ dir, root, temp, cache }) {
     const home = join(root, HOME);
     await debianTree(root, ['libc6', 'libstdc++6', 'zlib1g', 'bash', 'busybox-static']);
+    await prune(root, ['usr/lib/*/gconv']);
     await addBusybox(root);
     await tree(root, {
       dirs: Object.fromEntries(
@@ -53,7 +55,8 @@ async function compile({ dir, home, temp, cache }) {
   const java = (program, ...args) => runIn(jdk, [`${JDK}/${program}`, ...args], { binds: { [work]: '/work' } });
   await java('javac', '-proc:none', '-cp', '/work/lib/*', '-d', '/work/classes', '/work/Server.java');
   await java('jar', '--create', '--file', '/work/server.jar', '-C', '/work/classes', '.');
-  const lean = ['--strip-java-debug-attributes', '--no-man-pages', '--no-header-files'];
+  // Classes come from the archive, so that what is packed here is hardly ever unpacked.
+  const lean = ['--strip-java-debug-attributes', '--no-man-pages', '--no-header-files', '--compress=zip-6'];
   await java('jlink', '--add-modules', MODULES, ...lean, '--output', '/work/jdk');
   await rename(join(work, 'server.jar'), join(home, 'lib', 'server.jar'));
   await rename(join(work, 'jdk'), join(home, 'jdk'));

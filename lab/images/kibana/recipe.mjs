@@ -1,16 +1,18 @@
 import { chmod, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addBusybox, debianTree } from '../debian.mjs';
+import { prune } from '../prune.mjs';
 import { PASSWD, tree } from '../tools.mjs';
 
 export default {
   ref: 'drover/kibana:7.17.29',
   set: 'elk',
-  uses: ['debian.mjs'],
+  uses: ['debian.mjs', 'prune.mjs'],
   standsFor: ['kibana'],
   changes: ['CMD ["/usr/local/bin/kibana-docker"]', 'EXPOSE 5601', 'USER 1000:0', 'ENV PATH=/usr/sbin:/usr/bin'],
   async build({ dir, root }) {
     await debianTree(root, ['nginx', 'busybox-static']);
+    await prune(root, ['usr/lib/*/gconv', 'usr/share/perl5']);
     await addBusybox(root);
     await tree(root, { dirs: { '/usr/share/kibana/page': 0o755, '/usr/local/bin': 0o755 }, files: PASSWD });
     for (const name of ['index.html', 'page.js', 'style.css'])

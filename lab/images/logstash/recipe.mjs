@@ -1,16 +1,18 @@
 import { chmod, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addBusybox, debianTree } from '../debian.mjs';
+import { prune } from '../prune.mjs';
 import { PASSWD, tree } from '../tools.mjs';
 
 export default {
   ref: 'drover/logstash:7.17.29',
   set: 'elk',
-  uses: ['debian.mjs'],
+  uses: ['debian.mjs', 'prune.mjs'],
   standsFor: ['logstash'],
   changes: ['ENTRYPOINT ["/usr/local/bin/start.sh"]', 'EXPOSE 5000', 'USER 1000:0', 'ENV PATH=/usr/sbin:/usr/bin'],
   async build({ dir, root }) {
     await debianTree(root, ['rsyslog', 'rsyslog-elasticsearch', 'busybox-static']);
+    await prune(root, ['usr/lib/*/gconv']);
     await addBusybox(root);
     await tree(root, { dirs: { '/var/spool/rsyslog': 0o775, '/usr/local/bin': 0o755 }, files: PASSWD });
     await copyFile(join(dir, 'rsyslog.conf'), join(root, 'etc/drover-rsyslog.conf'));

@@ -16,7 +16,8 @@ export default {
   ],
   async build({ root }) {
     await debianTree(root, ['redis-server', 'busybox-static']);
-    await prune(root, ['usr/lib/*/gconv', 'usr/bin/redis-check-*', 'usr/bin/redis-benchmark', 'usr/share/perl*']);
+    // The server itself is called redis-check-rdb there, and redis-server is a link to it.
+    await prune(root, ['usr/lib/*/gconv', 'usr/bin/redis-check-aof', 'usr/bin/redis-benchmark', 'usr/share/perl*']);
     await addBusybox(root);
     await tree(root, { dirs: { '/tmp': 0o1777, '/data': 0o755 }, files: PASSWD });
   },

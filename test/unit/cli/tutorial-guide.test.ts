@@ -20,8 +20,8 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** The MongoDB tutorial on nodes in memory, with the engine that the screen would have. */
-async function opened() {
+/** A package of tutorials, and a reader's folder beside it. */
+async function reader(name: string) {
   const folder = await mkdtemp(join(tmpdir(), 'drover-guide-'));
   closers.push(() => rm(folder, { recursive: true, force: true }));
   await cp(join(project, 'tutorials'), join(folder, 'package', 'tutorials'), { recursive: true });
@@ -37,7 +37,7 @@ async function opened() {
     // There is no lab behind nodes in memory.
     run: async () => ({ code: 0, stdout: '', output: '' }),
   };
-  const [tutorial] = (await shelf.read()).tutorials.filter(({ name }) => name === 'mongodb');
+  const [tutorial] = (await shelf.read()).tutorials.filter((each) => each.name === name);
   if (tutorial === undefined) throw new Error('no tutorial');
   const resolvePath = (...parts: readonly string[]): string =>
     join(...parts.slice(parts.findLastIndex((each) => each.startsWith('/'))));
@@ -47,6 +47,12 @@ async function opened() {
     moveApplication: async (...args: Parameters<typeof moveApplication>) => moveApplication(...args),
   };
   const place = await openPlace(tutorial, shelf, outside, undefined);
+  return { folder, shelf, tutorial, outside, place };
+}
+
+/** The MongoDB tutorial on nodes in memory, with the engine that the screen would have. */
+async function opened() {
+  const { folder, shelf, tutorial, outside, place } = await reader('mongodb');
   const files = place.folderOf(tutorial.parts[0]?.folder ?? '');
   const paths = { application: join(files, 'application.yml'), deployment: join(files, 'deployment.yml') };
   const cluster = createMemoryCluster({ nodes: { [node1]: {}, [node2]: {} } });
@@ -112,5 +118,20 @@ describe('a tutorial that is followed', { timeout: 60_000 }, () => {
     expect(await place.reset()).toHaveLength(3);
     expect(await readFile(deployment, 'utf8')).toBe(before);
     expect((await place.readProgress()).done).toEqual([]);
+  });
+});
+
+describe("a reader's copy of the files", () => {
+  it("takes the page's settings along, and leaves the reader's own alone", async () => {
+    const { folder, shelf, tutorial, outside, place } = await reader('elk');
+    const settings = join(folder, 'drover-tutorial-elk', 'drover.yml');
+    expect(await readFile(settings, 'utf8')).toContain('timeouts: {health: ');
+    expect(await readFile(settings, 'utf8')).toContain(
+      `$schema=${folder}/package/src/config/schema/drover.schema.json`,
+    );
+    await writeFile(settings, 'version: 1\n');
+    await openPlace(tutorial, shelf, outside, undefined);
+    await place.reset();
+    expect(await readFile(settings, 'utf8')).toBe('version: 1\n');
   });
 });

@@ -91,4 +91,14 @@ describe('a command of the page', () => {
       'npm --prefix /opt/drover run -s lab -- ssh node1',
     );
   });
+
+  it('parts the files from the clients where one folder has both', () => {
+    const tutorial = { ...aTutorial(), parts: [{ title: 'only', folder: 'tutorials/small' }] };
+    const place = aPlace(false);
+    expect(shownCommand('npm run -s drover -- move wiki beta -C tutorials/small', tutorial, place)).toBe(
+      'drover move wiki beta -C mine',
+    );
+    expect(shownCommand(ask, tutorial, place)).toBe("node /opt/drover/tutorials/small/ask.mjs alpha 'a b'");
+    expect(shownCommand('cat tutorials/small/deployment.yml', tutorial, place)).toBe('cat mine/deployment.yml');
+  });
 });
