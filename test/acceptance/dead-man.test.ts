@@ -22,12 +22,12 @@ const application = `version: 1
 applications:
   writer:
     image: drover/writer:1
-    ports: [{internal: 8000, external: 8000}]
+    ports: [{internal: 8001, external: 8000}]
     volume: {mountpoint: /data}
     environment: {RATE: "20"}
     restart_policy: {name: always}
 `;
-// With less a busy emulated node does not come to the release, and drover takes the move back itself.
+// 8001 tells its state on connecting. With less a busy emulated node does not come to the release, and drover takes the move back itself.
 const switchMs = 60_000;
 
 /** True where a new connection is accepted and answered. */
