@@ -27,10 +27,10 @@ applications:
     environment: {RATE: "20"}
     restart_policy: {name: always}
 `;
-// 8001 tells its state on connecting. With less a busy emulated node does not come to the release, and drover takes the move back itself.
+// With less a busy emulated node does not come to the release, and drover takes the move back itself.
 const switchMs = 60_000;
 
-/** True where a new connection is accepted and answered. */
+/** True where a new connection is accepted and answered: the writer's port 8001 tells where it is on connecting. */
 function answers(host: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port: 8000 });
