@@ -20,17 +20,17 @@ const ORDER = [
   'real-docker',
   'real-dead-man',
   'real-acts',
-  'boot',
   'killed',
-  'dead-man',
   'mongodb-tutorial',
   'tui',
+  'boot',
   'elk-tutorial',
   'moving-under-load',
   'apply-twice',
   'web-redis-tutorial',
   'postgres-tutorial',
   'mysql-tutorial',
+  'dead-man',
 ];
 
 /** Minutes after the start of `npm test` at which no further file begins; the longest one takes a quarter of an hour. */
