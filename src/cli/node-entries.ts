@@ -1,7 +1,8 @@
+import type { Host } from '../engine/host.ts';
 import type { Config, NodeName, NodeSettings } from '../model/config.ts';
 import type { Invocation } from './invocation.ts';
 import { editFile, type FileEdit, type NodeFiles, requireHosts } from './node-files.ts';
-import type { Host, NodeEntry } from './world.ts';
+import type { NodeEntry } from './world.ts';
 
 /** A host under the key it has, or will have, in the files. */
 export interface AddTarget {

@@ -1,3 +1,4 @@
+import type { Host } from '../engine/host.ts';
 import type { NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import type { SetupEvent, SetupStep } from '../model/host-setup.ts';
@@ -5,7 +6,6 @@ import { parseSetupLine, setupRows } from '../view/setup-lines.ts';
 import { formatDuration } from '../view/wording.ts';
 import type { Invocation } from './invocation.ts';
 import { printLines } from './style.ts';
-import type { Host } from './world.ts';
 
 /** Where there is no terminal, a long step says so often how far it is. */
 const PLAIN_EVERY_MS = 15_000;

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
+import type { Host } from '../engine/host.ts';
 import type { Engine } from '../engine/types.ts';
-import type { NodeFacts } from '../model/cluster.ts';
 import type {
   AppName,
   ConfigProblem,
@@ -11,7 +11,6 @@ import type {
   Settings,
 } from '../model/config.ts';
 import type { ApplyPolicy } from '../model/events.ts';
-import type { EmptyDisk } from '../model/host-setup.ts';
 import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { RunJournal } from './run-journal.ts';
@@ -74,24 +73,6 @@ export type HostKeyAnswer =
       /** Writes the key where drover looks for it; returns that file. */
       readonly accept: () => Promise<string>;
     };
-
-/** A host that is, or is to become, a node; everything on it runs as root. */
-export interface Host {
-  /** Address the connection goes to, and who is logged in there. */
-  readonly address: string;
-  readonly user: string;
-  readonly hostname: (signal: AbortSignal) => Promise<string>;
-  /** Runs provision.sh, line by line, to its exit status; an abort leaves it to stop where its step ends. */
-  readonly setUp: (
-    args: readonly string[],
-    onLine: (line: string) => void,
-    signal: AbortSignal,
-  ) => Promise<{ readonly code: number; readonly stderr: string }>;
-  readonly emptyDisks: (signal: AbortSignal) => Promise<readonly EmptyDisk[]>;
-  /** Throws where it is no node yet. */
-  readonly observe: (signal: AbortSignal) => Promise<NodeFacts>;
-  readonly close: () => Promise<void>;
-}
 
 /** What `drover node` needs: hosts that no file may know yet, and the files edited. */
 export interface Hosts {

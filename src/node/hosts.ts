@@ -1,35 +1,13 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import type { NodeFacts } from '../model/cluster.ts';
+import type { Host } from '../engine/host.ts';
 import type { NodeName, NodeSettings, Settings } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
-import type { EmptyDisk } from '../model/host-setup.ts';
 import { createNodeClient, meshAddressOf } from './connect.ts';
 import { findEmptyDisks } from './empty-disks.ts';
 import { type ConnectOptions, connect, type NodeConnection } from './ssh-connection.ts';
 import { acceptHostKey } from './trust.ts';
-
-/** A host that is, or is to become, a node: over one SSH connection, as root. */
-export interface Host {
-  /** Address the connection goes to, and who is logged in there. */
-  readonly address: string;
-  readonly user: string;
-  readonly hostname: (signal: AbortSignal) => Promise<string>;
-  /**
-   * Runs lab/provision.sh with these arguments to its end, and hands every line over as it comes; resolves to its exit
-   * status. When the signal aborts, the connection is closed and the script stops where its step ends: `cancelled`.
-   */
-  readonly setUp: (
-    args: readonly string[],
-    onLine: (line: string) => void,
-    signal: AbortSignal,
-  ) => Promise<{ readonly code: number; readonly stderr: string }>;
-  readonly emptyDisks: (signal: AbortSignal) => Promise<readonly EmptyDisk[]>;
-  /** As the engine sees the node; throws where it is none yet. */
-  readonly observe: (signal: AbortSignal) => Promise<NodeFacts>;
-  readonly close: () => Promise<void>;
-}
 
 /** Connects to a host, whether or not any file names it. Throws what `connect` throws. */
 export async function openHost(

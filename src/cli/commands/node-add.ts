@@ -1,3 +1,4 @@
+import type { Host } from '../../engine/host.ts';
 import type { NodeFacts } from '../../model/cluster.ts';
 import type { Config, NodeName } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
@@ -13,7 +14,6 @@ import { type FileEdit, type NodeFiles, placeArguments, readNodeFiles, requireHo
 import { printJson } from '../renderers/json.ts';
 import { checkSetUp, performSetUp } from '../set-up.ts';
 import { printLines } from '../style.ts';
-import type { Host } from '../world.ts';
 import { decideTrust } from './trust.ts';
 
 /** The options of `node add`, as commander hands them over. */

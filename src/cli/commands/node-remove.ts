@@ -1,3 +1,4 @@
+import type { Host } from '../../engine/host.ts';
 import type { NodeFacts, Volume } from '../../model/cluster.ts';
 import type { Config, NodeName } from '../../model/config.ts';
 import { AppError, toReport } from '../../model/errors.ts';
@@ -19,7 +20,6 @@ import {
 import { printJson } from '../renderers/json.ts';
 import { checkSetUp, performSetUp } from '../set-up.ts';
 import { printLines } from '../style.ts';
-import type { Host } from '../world.ts';
 
 /** `--purge`: also what drover put on the host. */
 export interface RemoveOptions {

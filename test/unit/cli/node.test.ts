@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Host, Hosts, Terminal, World } from '../../../src/cli/world.ts';
+import type { Hosts, Terminal, World } from '../../../src/cli/world.ts';
 import { addNode, removeNode } from '../../../src/config/edit-nodes.ts';
 import { readInventory } from '../../../src/config/read-files.ts';
+import type { Host } from '../../../src/engine/host.ts';
 import type { NodeFacts } from '../../../src/model/cluster.ts';
 import { AppError } from '../../../src/model/errors.ts';
 import { type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';

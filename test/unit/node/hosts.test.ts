@@ -2,9 +2,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Host } from '../../../src/engine/host.ts';
 import { defaultSettings } from '../../../src/model/config.ts';
 import { parseDisks } from '../../../src/node/empty-disks.ts';
-import { askKey, type Host, openHost } from '../../../src/node/hosts.ts';
+import { askKey, openHost } from '../../../src/node/hosts.ts';
 import { noSshd, type PrivateSshd, startSshd } from '../../support/private-sshd.ts';
 
 const never = new AbortController().signal;
