@@ -13,6 +13,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           root,
+          globalSetup: ['support/bring-sshd.ts'],
           include: [
             'unit/**/*.test.{ts,tsx}',
             'property/**/*.test.ts',

@@ -5,8 +5,11 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { NodeSettings } from '../../src/model/config.ts';
 
+/** Debian's package unpacked, where the machine has no sshd of its own: see bring-sshd.ts. */
+const unpacked = process.env.DROVER_TEST_SSHD;
+
 /** Why an sshd of our own cannot run here; undefined where it can. */
-export const noSshd: string | undefined = !existsSync('/usr/sbin/sshd')
+export const noSshd: string | undefined = !existsSync(unpacked ?? '/usr/sbin/sshd')
   ? 'no /usr/sbin/sshd (apt-get install openssh-server)'
   : userInfo().uid !== 0
     ? 'the tests do not run as root'
@@ -59,6 +62,7 @@ export async function startSshd(extra: readonly string[] = []): Promise<PrivateS
       'StrictModes no',
       'PermitRootLogin yes',
       'PasswordAuthentication no',
+      ...helpersOf(unpacked),
       ...extra,
       '',
     ].join('\n'),
@@ -66,7 +70,8 @@ export async function startSshd(extra: readonly string[] = []): Promise<PrivateS
   let daemon: ChildProcess | undefined;
   const start = async (): Promise<void> => {
     // -D keeps it the leader of its own group: killing the group ends the connections too.
-    daemon = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(dir, 'sshd_config')], { detached: true, stdio: 'ignore' });
+    const [file = '', ...words] = [...sshdIn(unpacked), '-D', '-e', '-f', join(dir, 'sshd_config')];
+    daemon = spawn(file, words, { detached: true, stdio: 'ignore' });
     await answers(port);
   };
   const kill = (): void => {
@@ -95,6 +100,25 @@ export async function startSshd(extra: readonly string[] = []): Promise<PrivateS
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** The words that run sshd. What is unpacked finds its libraries and its account in the tree, by the same process. */
+function sshdIn(tree: string | undefined): readonly string[] {
+  if (tree === undefined) return ['/usr/sbin/sshd'];
+  const script =
+    'mount --bind "$1/passwd" /etc/passwd; export LD_LIBRARY_PATH="$(echo "$1"/usr/lib/*-linux-gnu*)"; shift; exec "$@"';
+  return ['unshare', '--mount', 'sh', '-ec', script, 'sh', tree, join(tree, 'usr/sbin/sshd')];
+}
+
+/** OpenSSH 9.8 and later start programs whose places are compiled in. */
+function helpersOf(tree = ''): readonly string[] {
+  return [
+    ['SshdSessionPath', 'sshd-session'],
+    ['SshdAuthPath', 'sshd-auth'],
+  ]
+    .map(([option, name]) => [option, join(tree, 'usr/lib/openssh', name ?? '')] as const)
+    .filter(([, path]) => tree !== '' && existsSync(path))
+    .map(([option, path]) => `${option} ${path}`);
 }
 
 /** A port of 127.0.0.1 that nobody listens on. */
