@@ -122,6 +122,8 @@ export class StreamAgent extends Agent {
       (stream) => {
         // Without a listener an error of an idle channel would end the process.
         stream.on('error', () => undefined);
+        // A channel stays half open when Docker ends its side, as in a restart: the next request would be sent into it.
+        stream.once('end', () => setImmediate(() => stream.destroy()));
         callback?.(null, asSocket(stream));
       },
       // Node calls back with the error alone; its types ask for a stream too.

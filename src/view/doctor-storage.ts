@@ -146,17 +146,18 @@ function leftovers(patient: Patient, system: SystemReading): readonly Finding[] 
   ];
 }
 
-function oldToken({ node, shell }: Patient, dataset: DatasetReading, system: SystemReading): readonly Finding[] {
+function oldToken({ node }: Patient, dataset: DatasetReading, system: SystemReading): readonly Finding[] {
   if (!dataset.hasResumeToken) return [];
   const times = system.snapshots.filter((one) => one.dataset === dataset.name).map(({ createdAt }) => createdAt);
   const age = system.nowMs - Math.max(dataset.createdAt, ...times);
   if (age < OLD_TOKEN_MS) return [];
   const name = plainText(dataset.name);
+  // Going on keeps what came; `zfs receive -A` would throw it away, which is not for a remedy to offer.
   const text = `a transfer into ${name} was interrupted, and nothing has come for ${formatDuration(age)}`;
-  return [{ node, check: 'tokens', result: 'warning', text, command: shell.run(`zfs receive -A ${name}`) }];
+  return [{ node, check: 'tokens', result: 'warning', text, command: 'drover apply' }];
 }
 
-/** On our own snapshots only: what somebody holds of theirs is their business. */
+/** On our own snapshots only, and only shown: who put a hold there may still need it. */
 function foreignHolds({ node, shell }: Patient, { dataset, name, holds }: SnapshotReading): readonly Finding[] {
   if (!isOurSnapshot(name)) return [];
   return holds
@@ -169,7 +170,7 @@ function foreignHolds({ node, shell }: Patient, { dataset, name, holds }: Snapsh
         check: 'holds',
         result: 'warning',
         text,
-        command: shell.run(`zfs release ${plainText(tag)} ${full}`),
+        command: shell.run(`zfs holds ${full}`),
       };
     });
 }

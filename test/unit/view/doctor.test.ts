@@ -256,7 +256,7 @@ describe('doctor judges', () => {
   it('holds of others on our snapshots, an old token, and copies that nobody removed', () => {
     const held = { ...snapshot, name: 'drover-e1-1', holds: ['drover', 'backup'] };
     expect(onlyFinding(withSystem({ snapshots: [held] })).command).toBe(
-      `ssh ${n2} zfs release backup ${dataset.name}@drover-e1-1`,
+      `ssh ${n2} zfs holds ${dataset.name}@drover-e1-1`,
     );
     const token = (createdAt: number) => withSystem({ datasets: [{ ...dataset, hasResumeToken: true, createdAt }] });
     expect(onlyFinding(token(now - 3 * day))).toMatchObject({ check: 'tokens' });
