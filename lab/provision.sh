@@ -90,14 +90,25 @@ system_fits() { [ -z "$(system_obstacle)" ]; }
 step system system_fits false '' system_obstacle || exit 1
 
 # --- packages -----------------------------------------------------------------------------------
+# apt counts to a hundred twice, for fetching and for installing; this makes one of it.
 apt() {
+  local from=0 share=100
+  [ "$1" = update ] || share=50
   apt-get -q -y -o DPkg::Lock::Timeout=300 -o APT::Status-Fd=4 "$@" 4> >(
-    while IFS=: read -r _ _ percent text; do progress "$apt_step" "${percent%.*}" "$text"; done
+    while IFS=: read -r kind _ percent text; do
+      case $kind in pmstatus) from=50 ;; dlstatus) ;; *) continue ;; esac
+      progress "$apt_step" "$((from + ${percent%.*} * share / 100))" "$text"
+    done
   )
 }
 apt_step=packages
-known() { apt-cache show --no-all-versions "$1" 2>/dev/null | grep -q '^Package:'; }
-lists_ready() { known zfsutils-linux; }
+# Which of the packages that may be wanted apt knows; asked once, because it takes a small machine seconds.
+read_lists() {
+  known_names=$(apt-cache show --no-all-versions zfsutils-linux docker-cli zfs-modules-$kernel linux-modules-$kernel \
+    linux-modules-extra-$kernel linux-headers-$kernel 2>/dev/null | sed -n 's/^Package: //p' | tr '\n' ' ')
+}
+known() { case " $known_names" in *" $1 "*) ;; *) return 1 ;; esac; }
+read_lists
 docker_here() { command -v docker && command -v dockerd; }
 module_here() { modinfo -k "$kernel" zfs || [ -d /sys/module/zfs ]; }
 here() { dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep -q '^ii'; }
@@ -133,7 +144,7 @@ key_enrolled() { [ -f /var/lib/dkms/mok.pub ] && mokutil --test-key /var/lib/dkm
 packages_obstacle() {
   local newest
   case $packages in *zfs-dkms*) ;; *) return ;; esac
-  lists_ready || return
+  known zfsutils-linux || return
   newest=$(ls /lib/modules 2>/dev/null | sort -V | tail -n 1)
   if ! known "linux-headers-$kernel"; then
     if [ -n "$newest" ] && [ "$newest" != "$kernel" ]; then echo "there are no headers for the running kernel $kernel: reboot into $newest, which is installed, and run this again"
@@ -155,7 +166,7 @@ sources_add() {
 }
 step 'package sources' sources_ready sources_add 'contrib, for OpenZFS'
 
-lists_needless() { packages_ready || lists_ready; }
+lists_needless() { packages_ready || known zfsutils-linux || { read_lists; known zfsutils-linux; }; }
 lists_read() { apt_step='package lists'; apt update; }
 step 'package lists' lists_needless lists_read
 
@@ -167,7 +178,7 @@ packages_install() {
 detail=${packages% }
 case $packages in *zfs-dkms*) detail="$detail (the module is built here, which takes minutes)" ;; esac
 # Without lists nobody can tell whether there is a ready-made module; with --check they are not read.
-lists_ready || detail="$(echo $packages | sed "s/linux-headers-.*//")and OpenZFS's module for $kernel"
+known zfsutils-linux || detail="$(echo $packages | sed "s/linux-headers-.*//")and OpenZFS's module for $kernel"
 step packages packages_ready packages_install "$detail" packages_obstacle || [ $check = yes ] || exit 1
 
 # --- OpenZFS ------------------------------------------------------------------------------------

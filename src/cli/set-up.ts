@@ -14,21 +14,27 @@ const REDRAW_EVERY_MS = 200;
 /** provision.sh's own exit statuses; anything else is a shell that failed. */
 const answers: readonly number[] = [0, 1, 2];
 
-/** What provision.sh would do (with --check among `args`), without showing anything. */
+/** What provision.sh would do: it changes nothing. Shows that it looks, and on a terminal what it has looked at last. */
 export async function checkSetUp(
+  invocation: Invocation,
   node: NodeName,
   host: Host,
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly SetupStep[]> {
   const steps: SetupStep[] = [];
-  await runSetUp(
-    node,
-    host,
-    [...args, '--check'],
-    (event) => void (event.type === 'step' && steps.push(toStep(event))),
-    signal,
-  );
+  const show = createDisplay(invocation);
+  const onEvent = (event: SetupEvent): void => {
+    if (event.type !== 'step') return;
+    steps.push(toStep(event));
+    show.looking(node, event.name);
+  };
+  show.looking(node);
+  try {
+    await runSetUp(node, host, [...args, '--check'], onEvent, signal);
+  } finally {
+    show.close();
+  }
   return steps;
 }
 
@@ -88,6 +94,8 @@ async function runSetUp(
 const toStep = ({ type: _type, ...step }: SetupEvent & { readonly type: 'step' }): SetupStep => step;
 
 interface Display {
+  /** Nothing is done so far; `seen` is the step that was looked at last. */
+  readonly looking: (node: NodeName, seen?: string) => void;
   readonly onEvent: (event: SetupEvent) => void;
   readonly close: () => void;
 }
@@ -109,6 +117,10 @@ function createDisplay({ world: { terminal, now }, options, paint }: Invocation)
     terminal.out(terminal.moving ? fits : `${text}\n`);
     moving = terminal.moving;
   };
+  const looking = (node: NodeName, seen?: string): void => {
+    if (silent || (seen !== undefined && !terminal.moving)) return;
+    tell(`  … looking at ${node}, which changes nothing${seen === undefined ? '' : `: ${seen}`}`);
+  };
   const onEvent = (event: SetupEvent): void => {
     if (silent) return;
     if (event.type === 'begin') {
@@ -125,5 +137,5 @@ function createDisplay({ world: { terminal, now }, options, paint }: Invocation)
       began = 0;
     }
   };
-  return { onEvent, close: clear };
+  return { looking, onEvent, close: clear };
 }

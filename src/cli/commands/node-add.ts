@@ -61,7 +61,7 @@ interface Adding {
 async function addHost(adding: Adding): Promise<ExitCode> {
   const { invocation, files, target, host, options, signal } = adding;
   const args = [...placeArguments(files.config), ...(options.pool === undefined ? [] : ['--pool', options.pool])];
-  const steps = await checkSetUp(target.node, host, args, signal);
+  const steps = await checkSetUp(invocation, target.node, host, args, signal);
   const standing = standingOf(steps);
   if (standing === 'cannot') return tellCannot(adding, steps);
   if (options.check === true) return tellCheck(adding, steps);
@@ -104,7 +104,7 @@ function targetOf({ world }: Invocation, config: Config, word: string, options: 
   };
 }
 
-/** First contact: as `drover trust` does it. */
+/** First contact: as `drover trust` does it. --yes answers for the steps, not for a key that nobody has looked at. */
 async function meet(
   invocation: Invocation,
   { node, settings }: AddTarget,
@@ -113,7 +113,7 @@ async function meet(
 ): Promise<void> {
   const answer = await requireHosts(invocation).askKey(node, settings, signal);
   if (answer.known) return;
-  await decideTrust(invocation, answer, node, fingerprint);
+  await decideTrust(invocation, answer, node, { fingerprint, yes: false });
   const file = await answer.accept();
   say(invocation, `${node} is trusted now; its key ${answer.fingerprint} is in ${file}\n`);
 }

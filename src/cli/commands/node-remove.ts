@@ -137,7 +137,7 @@ async function purgeHost(
 ): Promise<readonly SetupStep[]> {
   const { world, options, paint } = invocation;
   const args = ['--remove', ...placeArguments(config)];
-  const steps = await checkSetUp(node, host, args, signal);
+  const steps = await checkSetUp(invocation, node, host, args, signal);
   if (standingOf(steps) === 'done') return steps;
   const refusal = new AppError('usage', `cannot purge "${node}": nobody confirmed it`, {
     hint: 'answer "yes", or give --yes',

@@ -145,7 +145,7 @@ describe('drover node', () => {
       const ran = await drover('node', 'add', fresh, '--check', '--pool', '/dev/sdb');
       expect(ran.code).toBe(2);
       expect(ran.out).toBe(
-        '  ✔ done      system\n  → would do  packages     docker.io zfsutils-linux\n  → would do  pool drover  /dev/sdb\n10.0.0.3 would be a node after 2 steps\n',
+        '  … looking at 10.0.0.3, which changes nothing\n  ✔ done      system\n  → would do  packages     docker.io zfsutils-linux\n  → would do  pool drover  /dev/sdb\n10.0.0.3 would be a node after 2 steps\n',
       );
       expect(seen.calls).toEqual([
         ['--pool-name', 'drover', '--root', 'drover/volumes', '--pool', '/dev/sdb', '--check'],
@@ -204,7 +204,10 @@ describe('drover node', () => {
       await again.write('deployment.yml', before[0] ?? '');
       await again.write('drover.yml', before[1] ?? '');
       const ran = await again.drover('node', 'add', fresh);
-      expect([ran.code, ran.out.split('\n')[0]]).toEqual([0, '✔ 10.0.0.3 is a node already; nothing was done there']);
+      expect([ran.code, ran.out.split('\n').slice(0, 2)]).toEqual([
+        0,
+        ['  … looking at 10.0.0.3, which changes nothing', '✔ 10.0.0.3 is a node already; nothing was done there'],
+      ]);
       expect([await again.read('deployment.yml'), await again.read('drover.yml')]).toEqual(before);
     });
 
@@ -234,10 +237,11 @@ describe('drover node', () => {
       await expect(read('drover.yml')).rejects.toThrow('ENOENT');
     });
 
-    it('accepts a new key only with its fingerprint or a yes', async () => {
+    it('accepts a new key only with its fingerprint or an answer, which --yes is not', async () => {
       const { drover } = await world({ known: false });
       const refused = await drover('node', 'add', fresh, '--check');
       expect([refused.code, seen.accepted, refused.err]).toEqual([1, 0, expect.stringContaining('SHA256:abc')]);
+      expect((await drover('node', 'add', fresh, '--yes')).code).toBe(1);
       expect((await drover('node', 'add', fresh, '--check', '--fingerprint', 'SHA256:other')).code).toBe(1);
       expect(seen.accepted).toBe(0);
       const right = await drover('node', 'add', fresh, '--check', '--fingerprint', 'SHA256:abc');

@@ -30,7 +30,7 @@ const plain: Readonly<Record<string, string>> = {
 /** apt knows these packages, and Debian's contrib is switched on. */
 const knowing = (...names: readonly string[]): Record<string, string> => ({
   'apt-get': 'echo contrib',
-  'apt-cache': `case $3 in ${names.join('|')}) echo "Package: $3" ;; *) return 100 ;; esac`,
+  'apt-cache': `for name in "\${@:3}"; do case $name in ${names.join('|')}) echo "Package: $name" ;; esac; done`,
 });
 
 let folder: string;
