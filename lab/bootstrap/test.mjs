@@ -6,7 +6,7 @@ import { runDir } from '../paths.mjs';
 import { formatElapsed, progress } from '../progress.mjs';
 import { labSupport } from '../support.mjs';
 import { countTests, failedSuite, failuresIn, noTests, sumOf } from './counts.mjs';
-import { chooseLabs, labFiles, runInLanes, startLimitMinutes } from './lanes.mjs';
+import { chooseLabs, labFiles, limitMinutes, runInLanes } from './lanes.mjs';
 import { ensureBuilt, ensurePackages } from './prepare.mjs';
 import { hand, keep, root, wasInterrupted } from './run.mjs';
 import { prepareFor } from './tutorials.mjs';
@@ -107,10 +107,10 @@ async function labTests(folder) {
         return [{ name: 'lab', counts: failedSuite, note }, ...(await skipAll(note, folder))];
       }
     }
-    const limit = startLimitMinutes();
-    const mayBegin = () => process.uptime() < limit * 60;
-    const ran = await runInLanes(labFiles(), labs, (file, lab) => runInLab(file, lab, folder), mayBegin);
-    const note = `not run: ${limit} minutes are over (DROVER_TEST_MINUTES)`;
+    const limit = limitMinutes();
+    const minutesLeft = () => limit - process.uptime() / 60;
+    const ran = await runInLanes(labFiles(), labs, (file, lab) => runInLab(file, lab, folder), minutesLeft);
+    const note = `not run: it would not have ended after ${limit} minutes (DROVER_TEST_MINUTES)`;
     return [...ran.results, ...ran.left.map(({ file }) => ({ name: file, counts: leftOut, note }))];
   } finally {
     for (const lab of labs) await labTool('destroy', '--netns', lab);

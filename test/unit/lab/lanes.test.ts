@@ -12,11 +12,11 @@ interface Lanes {
   labFiles(): readonly LabFile[];
   chooseLabs(meminfo: string): readonly string[];
   runInLanes<T>(
-    files: readonly T[],
+    files: readonly { readonly file: string }[],
     lanes: readonly string[],
-    run: (file: T, lane: string) => unknown,
-    mayBegin?: () => boolean,
-  ): Promise<{ readonly results: readonly T[]; readonly left: readonly T[] }>;
+    run: (file: { readonly file: string }, lane: string) => Promise<T>,
+    minutesLeft?: () => number,
+  ): Promise<{ readonly results: readonly T[]; readonly left: readonly { readonly file: string }[] }>;
 }
 const { chooseLabs, labFiles, runInLanes }: Lanes = await import(join(root, 'lab', 'bootstrap', 'lanes.mjs'));
 
@@ -39,31 +39,34 @@ describe('the lab files of npm test', () => {
     expect(chooseLabs('')).toHaveLength(1);
   });
 
+  const files = (...names: readonly string[]) => names.map((file) => ({ file }));
+
   it('are each run once, two at a time, by the lane that is free', async () => {
     const running = new Set<string>();
-    const lanesOf = new Map<number, string>();
-    const run = async (file: number, lane: string): Promise<number> => {
+    const lanesOf = new Map<string, string>();
+    const run = async ({ file }: { file: string }, lane: string): Promise<string> => {
       expect(running.has(lane)).toBe(false);
       running.add(lane);
-      await new Promise((resolve) => setTimeout(resolve, file === 1 ? 50 : 1));
+      await new Promise((resolve) => setTimeout(resolve, file === '1' ? 50 : 1));
       running.delete(lane);
       lanesOf.set(file, lane);
       return file;
     };
-    const { results, left } = await runInLanes([1, 2, 3, 4], ['a', 'b'], run as never);
-    expect(results).toEqual([2, 3, 4, 1]);
+    const { results, left } = await runInLanes(files('1', '2', '3', '4'), ['a', 'b'], run);
+    expect(results).toEqual(['2', '3', '4', '1']);
     expect(left).toEqual([]);
-    expect([1, 2, 3, 4].map((file) => lanesOf.get(file))).toEqual(['a', 'b', 'b', 'b']);
+    expect(['1', '2', '3', '4'].map((file) => lanesOf.get(file))).toEqual(['a', 'b', 'b', 'b']);
   });
 
-  it('begin no more once the time is up, and those that did not are named', async () => {
-    let begun = 0;
-    const run = async (file: string): Promise<string> => {
-      begun += 1;
+  it('begin only where they will have ended in time: a shorter one may, and those that did not are named', async () => {
+    let left = 40;
+    const run = async ({ file }: { file: string }): Promise<string> => {
+      left -= 20;
       return file;
     };
-    const { results, left } = await runInLanes(['a', 'b', 'c'], ['one'], run as never, () => begun < 2);
-    expect(results).toEqual(['a', 'b']);
-    expect(left).toEqual(['c']);
+    const all = files('contract/real-docker.test.ts', 'acceptance/killed.test.ts', 'acceptance/unheard-of.test.ts');
+    const ran = await runInLanes(all, ['one'], run, () => left);
+    expect(ran.results).toEqual(['contract/real-docker.test.ts', 'acceptance/unheard-of.test.ts']);
+    expect(ran.left).toEqual(files('acceptance/killed.test.ts'));
   });
 });
