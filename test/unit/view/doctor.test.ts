@@ -99,7 +99,8 @@ describe('doctor judges', () => {
       text: expect.stringContaining('2 of 10'),
       command: expect.stringMatching(/^ssh 10\.0\.0\.2 '.*MaxSessions 20.*reload ssh/),
     });
-    expect(onlyFinding(examined({ sessions: { asked: 10, granted: 9 } })).result).toBe('warning');
+    expect(onlyFinding(examined({ sessions: { asked: 10, granted: 7 } })).result).toBe('warning');
+    expect(wrong(examined({ sessions: { asked: 10, granted: 9 } }))).toEqual([]);
   });
 
   it.each([
