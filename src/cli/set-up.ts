@@ -1,7 +1,7 @@
 import type { Host } from '../engine/host.ts';
 import type { NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import type { SetupEvent, SetupStep } from '../model/host-setup.ts';
+import { type SetupEvent, type SetupStep, setupAnswers } from '../model/host-setup.ts';
 import { parseSetupLine, setupRows } from '../view/setup-lines.ts';
 import { formatDuration } from '../view/wording.ts';
 import type { Invocation } from './invocation.ts';
@@ -10,9 +10,6 @@ import { printLines } from './style.ts';
 /** Where there is no terminal, a long step says so often how far it is. */
 const PLAIN_EVERY_MS = 15_000;
 const REDRAW_EVERY_MS = 200;
-
-/** provision.sh's own exit statuses; anything else is a shell that failed. */
-const answers: readonly number[] = [0, 1, 2];
 
 /** What provision.sh would do: it changes nothing. Shows that it looks, and on a terminal what it has looked at last. */
 export async function checkSetUp(
@@ -84,7 +81,7 @@ async function runSetUp(
     onEvent(event);
   };
   const { code, stderr } = await host.setUp(args, onLine, signal);
-  if (answers.includes(code) && heard > 0) return;
+  if (setupAnswers.includes(code) && heard > 0) return;
   throw new AppError('command-failed', `cannot set "${node}" up: ${stderr || `bash ends with ${code}`}`, {
     hint: 'see whether bash runs there at all, and whether this drover is complete',
     details: { node, exit: code },

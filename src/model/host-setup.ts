@@ -21,3 +21,6 @@ export interface EmptyDisk {
   readonly sizeBytes: number;
   readonly model?: string;
 }
+
+/** Exit statuses of provision.sh that are answers: nothing to do, something that cannot be done, something to do. */
+export const setupAnswers: readonly number[] = [0, 1, 2];

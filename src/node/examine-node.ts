@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { NodeDoctor } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
 import type { ConnectAnswer, ConnectTarget, SystemReading } from '../model/examination.ts';
+import { setupAnswers } from '../model/host-setup.ts';
 import { fitOf } from './docker-api.ts';
 import { parseAccepted, parseDrops } from './examine-firewall.ts';
 import {
@@ -57,7 +58,7 @@ export function createNodeDoctor({ connection, pool, root, meshAddress }: Doctor
     },
     async provision(script, signal) {
       const args = ['--check', '--pool-name', pool, '--root', root];
-      const { stdout } = await connection.script(script, args, { signal, okCodes: [0, 1] });
+      const { stdout } = await connection.script(script, args, { signal, okCodes: setupAnswers });
       return parseProvision(stdout);
     },
     async connect(targets, signal) {

@@ -222,9 +222,12 @@ describe('the examination of a node', () => {
     ]);
   });
 
-  it('asks provision.sh about this pool, and takes its exit status 1 for an answer', async () => {
-    const connection = scriptedConnection(() => ({ code: 1, stdout: 'would do  files\n' }));
+  it('asks provision.sh about this pool, and takes its exit statuses for answers', async () => {
+    let code = 1;
+    const connection = scriptedConnection(() => ({ code, stdout: 'would do  files\n' }));
     const doctor = createNodeDoctor({ connection, ...place });
+    expect(await doctor.provision('echo', signal)).toEqual([{ state: 'would do', step: 'files' }]);
+    code = 2;
     expect(await doctor.provision('echo', signal)).toEqual([{ state: 'would do', step: 'files' }]);
     expect(connection.sent[0]?.words).toEqual(['echo', '--check', '--pool-name', 'drover', '--root', 'drover/volumes']);
   });
