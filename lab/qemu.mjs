@@ -1,10 +1,10 @@
 /** One node's machine: start, find, talk to, save, end. */
-import { spawn } from 'node:child_process';
-import { existsSync, openSync, readFileSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { $ } from 'zx';
+import { findProcess, startProcess } from './background.mjs';
 import { LabError } from './errors.mjs';
 import { netdevWords, netPrefix } from './network.mjs';
 import { macOf, nodeDir, POOL_SIZE } from './paths.mjs';
@@ -31,15 +31,7 @@ export const machineFacts = (lab) => [
 const pidFile = (lab, index) => join(nodeDir(lab.name, index), 'pid');
 
 /** The process id of a node's machine, or undefined when it is off. */
-export function pidOf(lab, index) {
-  try {
-    const pid = Number(readFileSync(pidFile(lab, index), 'utf8'));
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return words.includes(machineName(lab, index)) ? pid : undefined;
-  } catch {
-    return undefined;
-  }
-}
+export const pidOf = (lab, index) => findProcess(pidFile(lab, index), machineName(lab, index));
 
 const machineName = (lab, index) => `drover-${lab.name}-node${index}`;
 
@@ -120,27 +112,18 @@ function machineArgs(lab, index, base, snapshot) {
 export async function startMachine(lab, index, base, { snapshot } = {}) {
   const dir = nodeDir(lab.name, index);
   for (const name of ['qmp.sock', 'console.sock']) await rm(join(dir, name), { force: true });
-  const log = openSync(join(dir, 'qemu.log'), 'w');
-  const [program, ...args] = [...netPrefix(lab), 'qemu-system-x86_64', ...machineArgs(lab, index, base, snapshot)];
-  const child = spawn(program, args, { cwd: dir, detached: true, stdio: ['ignore', log, log] });
-  let exited = false;
-  child.once('exit', () => {
-    exited = true;
+  const words = [...netPrefix(lab), 'qemu-system-x86_64', ...machineArgs(lab, index, base, snapshot)];
+  const why = await startProcess(words, {
+    cwd: dir,
+    log: join(dir, 'qemu.log'),
+    pidFile: pidFile(lab, index),
+    limitMs: START_LIMIT_MS,
+    answers: async () =>
+      existsSync(join(dir, 'qmp.sock')) &&
+      pidOf(lab, index) !== undefined &&
+      (await withMachine(lab, index, (qmp) => qmp.execute('query-status'))) !== undefined,
   });
-  child.once('error', () => {
-    exited = true;
-  });
-  child.unref();
-  await writeFile(pidFile(lab, index), String(child.pid));
-  const until = Date.now() + START_LIMIT_MS;
-  while (!exited && Date.now() < until) {
-    if (existsSync(join(dir, 'qmp.sock')) && pidOf(lab, index)) {
-      const running = await withMachine(lab, index, (qmp) => qmp.execute('query-status')).catch(() => undefined);
-      if (running) return;
-    }
-    await sleep(50);
-  }
-  const why = (await readFile(join(dir, 'qemu.log'), 'utf8')).trim().split('\n').at(-1) || 'it did not answer in time';
+  if (why === undefined) return;
   await killMachine(lab, index);
   throw new LabError(`The machine of node${index} did not start: ${why}`);
 }

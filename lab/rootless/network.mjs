@@ -3,14 +3,13 @@
  * 172.16.255.1. It opens ports on loopback addresses, one address a node, and lets the nodes out where there is a way.
  * The same names with root are in bridge.mjs.
  */
-import { spawn } from 'node:child_process';
-import { openSync, readFileSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { findProcess, startProcess } from '../background.mjs';
 import { LabError } from '../errors.mjs';
 import { addressOf, reachOf, runDir, SSH_PORT, SUBNET } from '../paths.mjs';
 import { withQmp } from '../qmp.mjs';
@@ -37,14 +36,7 @@ export const netdevWords = (_lab, index) => [
 ];
 
 /** The process of the switch or of the gateway; undefined when it is not there. */
-function pidOf(lab, part) {
-  try {
-    const pid = Number(readFileSync(pidFile(lab, part), 'utf8'));
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(mark(lab, part)) ? pid : undefined;
-  } catch {
-    return undefined;
-  }
-}
+const pidOf = (lab, part) => findProcess(pidFile(lab, part), mark(lab, part));
 
 export const networkIsUp = (lab) => pidOf(lab, 'switch') !== undefined && pidOf(lab, 'gateway') !== undefined;
 
@@ -76,11 +68,11 @@ export async function raiseNetwork(lab) {
   lab.wayOut = await hasWayOut();
   await mkdir(wireDir(lab), { recursive: true, mode: 0o700 });
   if (!pidOf(lab, 'switch')) {
-    const words = [SWITCH, mark(lab, 'switch'), ...indexes(lab).map(portOf), 'gateway'];
-    await start(lab, 'switch', process.execPath, words, () => control(lab, 'gateway'));
+    const words = [process.execPath, SWITCH, mark(lab, 'switch'), ...indexes(lab).map(portOf), 'gateway'];
+    await start(lab, 'switch', words, () => control(lab, 'gateway'));
   }
   if (!pidOf(lab, 'gateway')) {
-    await start(lab, 'gateway', 'qemu-system-x86_64', gatewayWords(lab), () => onGateway(lab, () => {}));
+    await start(lab, 'gateway', ['qemu-system-x86_64', ...gatewayWords(lab)], () => onGateway(lab, () => {}));
   }
 }
 
@@ -126,31 +118,17 @@ function gatewayWords(lab) {
 }
 
 /** Starts one of the two processes and waits until `answers` does. */
-async function start(lab, part, program, words, answers) {
-  const log = join(wireDir(lab), `${part}.log`);
-  const to = openSync(log, 'w');
-  const child = spawn(program, words, { cwd: wireDir(lab), detached: true, stdio: ['ignore', to, to] });
-  let exited = false;
-  child.once('exit', () => {
-    exited = true;
+async function start(lab, part, words, answers) {
+  const cwd = wireDir(lab);
+  const places = { cwd, log: join(cwd, `${part}.log`), pidFile: pidFile(lab, part) };
+  const why = await startProcess(words, {
+    ...places,
+    limitMs: START_LIMIT_MS,
+    answers: () => answers().then(() => true),
   });
-  child.once('error', () => {
-    exited = true;
-  });
-  child.unref();
-  await writeFile(pidFile(lab, part), String(child.pid));
-  const until = Date.now() + START_LIMIT_MS;
-  while (!exited && Date.now() < until) {
-    try {
-      await answers();
-      return;
-    } catch {
-      await sleep(50);
-    }
-  }
-  const said = (await readFile(log, 'utf8')).trim().split('\n').at(-1);
+  if (why === undefined) return;
   await endProcess(lab, part);
-  throw new LabError(`The ${part} of the lab did not start: ${said || 'it did not answer in time'}`);
+  throw new LabError(`The ${part} of the lab did not start: ${why}`);
 }
 
 /** One word with the switch. */
