@@ -27,7 +27,7 @@ const MINUTES = {
   'elk-tutorial': 16,
   tui: 11,
   guided: 9,
-  'moving-under-load': 13,
+  'moving-under-load': 9,
   'apply-twice': 8,
   'dead-man': 10,
   'mysql-tutorial': 8,

@@ -1,0 +1,3 @@
+import { movingUnderLoad } from '../acceptance/under-load.ts';
+
+movingUnderLoad(10);
