@@ -80,7 +80,7 @@ export function createFollowing(engine: Engine, { progress: begun, ...parts }: G
     keep: async (next) => {
       const isOther = next.at !== notes.progress.at;
       notes.progress = next;
-      if (isOther) Object.assign(notes, { since: world.now(), answers: noAnswers, askedAt: 0 });
+      if (isOther) Object.assign(notes, { since: world.now(), answers: noAnswers, askedAt: 0, doing: undefined });
       await place.writeProgress(next);
       tell();
     },

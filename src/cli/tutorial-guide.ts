@@ -79,6 +79,7 @@ async function goToStep(following: Following, target: TutorialStep | undefined):
   const { running, config } = engine.store.getSnapshot();
   if (from !== to && running) throw new AppError('usage', 'cannot leave the part: a run is under way');
   const isOnward = nextOf(tutorial, notes.progress.at) === target && isDone(notes.progress);
+  // Also where it is the same step again.
   notes.doing = undefined;
   notes.since = world.now();
   // On the way forward the files are as the reader left them.
