@@ -23,6 +23,7 @@ const ORDER = [
   'killed',
   'mongodb-tutorial',
   'tui',
+  'guided',
   'boot',
   'elk-tutorial',
   'moving-under-load',
