@@ -50,6 +50,8 @@ async function untilShown(screen: LabScreen, ticked: number, isShown: () => Prom
     const before = standing(screen);
     if (await isShown()) return looks;
     expect(before).toMatchObject({ ticked });
+    // Each look is a login, which an emulated node feels.
+    await pause(3000);
   }
 }
 
