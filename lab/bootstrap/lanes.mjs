@@ -26,7 +26,7 @@ const MINUTES = {
   'mongodb-tutorial': 12,
   'elk-tutorial': 16,
   tui: 11,
-  guided: 9,
+  guided: 11,
   'moving-under-load': 9,
   'apply-twice': 8,
   'dead-man': 10,

@@ -12,6 +12,7 @@ const NEEDS = {
   'acceptance/postgres-tutorial.test.ts': { set: 'postgres' },
   'acceptance/mysql-tutorial.test.ts': { set: 'mysql' },
   'acceptance/web-redis-tutorial.test.ts': { set: 'web-redis' },
+  'acceptance/guided.test.ts': { set: 'web-redis' },
 };
 
 /** Resolves to one sentence where something cannot be had, else to undefined. */

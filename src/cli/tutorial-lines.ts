@@ -10,7 +10,7 @@ import { type ExitCode, exitCode } from './exit-code.ts';
 import { chooseFiles } from './files.ts';
 import { type Stops, withInterrupts } from './interrupt.ts';
 import type { Invocation } from './invocation.ts';
-import type { TutorialPlace } from './tutorial-place.ts';
+import { beginOrGoOn, type TutorialPlace } from './tutorial-place.ts';
 import { askOutside, asksOutside, noAnswers } from './tutorial-questions.ts';
 import type { TutorialWorld } from './tutorial-world.ts';
 
@@ -59,7 +59,7 @@ export async function followInLines(
 
 /** A tutorial that was finished begins anew. */
 async function begin({ tutorial, place }: Lines): Promise<Progress> {
-  const kept = await place.readProgress();
+  const kept = await beginOrGoOn(tutorial, place);
   const first = tutorial.steps[0];
   if (!isOver(tutorial, kept) || first === undefined) return kept;
   await place.restore(tutorial.parts[0]?.folder ?? '', placementAt(tutorial, first.id));

@@ -1,5 +1,5 @@
 import { AppError } from '../model/errors.ts';
-import type { Placement } from '../tutorial/placement.ts';
+import { type Placement, placementAt } from '../tutorial/placement.ts';
 import { fitted, type Progress } from '../tutorial/progress.ts';
 import type { ReaderPlace } from '../tutorial/reader-place.ts';
 import type { Tutorial } from '../tutorial/types.ts';
@@ -20,6 +20,28 @@ type Outside = Pick<World, 'cwd' | 'resolvePath' | 'moveApplication'>;
 
 const names = ['application.yml', 'deployment.yml'] as const;
 
+/** Where the reader's files are, and what is kept of them. */
+async function pathsOf(tutorial: Tutorial, tutorials: TutorialWorld, world: Outside, named: string | undefined) {
+  const { packageFolder, stateFolder } = tutorials;
+  const isInPlace = named === undefined && (await tutorials.isClone());
+  const base = world.resolvePath(world.cwd, named ?? `drover-tutorial-${tutorial.name}`);
+  const own = `tutorials/${tutorial.name}/`;
+  const state = (...path: readonly string[]): string => [stateFolder, 'tutorials', tutorial.name, ...path].join('/');
+  return {
+    isInPlace,
+    progress: state('progress.json'),
+    folders: [...new Set(tutorial.parts.map(({ folder }) => folder))],
+    folderOf: (folder: string): string =>
+      isInPlace
+        ? world.resolvePath(packageFolder, folder)
+        : world.resolvePath(world.cwd, base, folder.slice(own.length)),
+    absolute: (path: string): string => (path.startsWith('/') ? path : `${world.cwd}/${path}`),
+    /** What the page gives is kept before the reader changes it; the copy's original is the package itself. */
+    originalOf: (folder: string, name: string): string =>
+      isInPlace ? state('originals', folder.slice(own.length), name) : `${packageFolder}/${folder}/${name}`,
+  };
+}
+
 /**
  * In a clone the page's own files are the reader's, as on the page. Otherwise, and where a folder is named, they are
  * copied once: into `drover-tutorial-NAME`, beside whatever is there.
@@ -30,43 +52,28 @@ export async function openPlace(
   world: Outside,
   named: string | undefined,
 ): Promise<TutorialPlace> {
-  const { packageFolder } = tutorials;
-  const isInPlace = named === undefined && (await tutorials.isClone());
-  const base = world.resolvePath(world.cwd, named ?? `drover-tutorial-${tutorial.name}`);
-  const own = `tutorials/${tutorial.name}/`;
-  const folderOf = (folder: string): string =>
-    isInPlace ? world.resolvePath(packageFolder, folder) : world.resolvePath(world.cwd, base, folder.slice(own.length));
-  const state = (...path: readonly string[]): string =>
-    [tutorials.stateFolder, 'tutorials', tutorial.name, ...path].join('/');
-  const folders = [...new Set(tutorial.parts.map(({ folder }) => folder))];
-  const absolute = (path: string): string => (path.startsWith('/') ? path : `${world.cwd}/${path}`);
-
-  // What the page gives is kept before the reader changes it; the copy's original is the package itself.
-  const originalOf = (folder: string, name: string): string =>
-    isInPlace ? state('originals', folder.slice(own.length), name) : `${packageFolder}/${folder}/${name}`;
+  const { packageFolder, readIfThere, write } = tutorials;
+  const paths = await pathsOf(tutorial, tutorials, world, named);
+  const { isInPlace, folders, folderOf, absolute, originalOf } = paths;
   const read = async (path: string): Promise<string> => {
-    const text = await tutorials.readIfThere(path);
+    const text = await readIfThere(path);
     if (text !== undefined) return text;
     throw new AppError('usage', `cannot open the tutorial "${tutorial.name}": there is no "${path}"`);
   };
   for (const folder of folders) {
     for (const name of names) {
       const [theirs, original] = [absolute(`${folderOf(folder)}/${name}`), originalOf(folder, name)];
-      const [now, kept] = [await tutorials.readIfThere(theirs), await tutorials.readIfThere(original)];
-      if (isInPlace && kept === undefined) await tutorials.write(original, await read(theirs));
-      if (now === undefined) await tutorials.write(theirs, forElsewhere(await read(original), packageFolder));
+      const [now, kept] = [await readIfThere(theirs), await readIfThere(original)];
+      if (isInPlace && kept === undefined) await write(original, await read(theirs));
+      if (now === undefined) await write(theirs, forElsewhere(await read(original), packageFolder));
     }
-    // Settings of the page's; a reader's own stay as they are.
-    const settings = await tutorials.readIfThere(absolute(`${packageFolder}/${folder}/drover.yml`));
-    const copy = absolute(`${folderOf(folder)}/drover.yml`);
-    if (settings !== undefined && (await tutorials.readIfThere(copy)) === undefined)
-      await tutorials.write(copy, forElsewhere(settings, packageFolder));
+    await copySettings(absolute(`${folderOf(folder)}/drover.yml`), `${folder}/drover.yml`, tutorials);
   }
 
   const put = async (folder: string, name: string, text: string): Promise<boolean> => {
     const path = absolute(`${folderOf(folder)}/${name}`);
-    if ((await tutorials.readIfThere(path)) === text) return false;
-    await tutorials.write(path, text);
+    if ((await readIfThere(path)) === text) return false;
+    await write(path, text);
     return true;
   };
   const originalText = async (folder: string, name: string): Promise<string> => {
@@ -78,8 +85,8 @@ export async function openPlace(
     packageFolder: world.resolvePath(packageFolder),
     folderOf,
     starts: tutorials.starts,
-    readProgress: async () => fitted(parsed(await tutorials.readIfThere(state('progress.json'))), tutorial),
-    writeProgress: (progress) => tutorials.write(state('progress.json'), `${JSON.stringify(progress)}\n`),
+    readProgress: async () => fitted(parsed(await readIfThere(paths.progress)), tutorial),
+    writeProgress: (progress) => write(paths.progress, `${JSON.stringify(progress)}\n`),
     restore: async (folder, placement) => {
       let text = await originalText(folder, 'deployment.yml');
       for (const [app, node] of Object.entries(placement)) {
@@ -96,6 +103,26 @@ export async function openPlace(
       return folders.map(folderOf);
     },
   };
+}
+
+/** How far the reader is. Who has done nothing yet gets the files as the first step wants them, whatever was tried before. */
+export async function beginOrGoOn(tutorial: Tutorial, place: TutorialPlace): Promise<Progress> {
+  const progress = await place.readProgress();
+  const [first] = tutorial.steps;
+  if (first !== undefined && progress.done.length === 0 && progress.at === first.id)
+    await place.restore(tutorial.parts[first.part]?.folder ?? '', placementAt(tutorial, first.id));
+  return progress;
+}
+
+/** The page's; a reader's own stay as they are. */
+async function copySettings(
+  theirs: string,
+  own: string,
+  { packageFolder, readIfThere, write }: TutorialWorld,
+): Promise<void> {
+  const settings = await readIfThere(`${packageFolder}/${own}`);
+  if (settings === undefined || (await readIfThere(theirs)) !== undefined) return;
+  await write(theirs, forElsewhere(settings, packageFolder));
 }
 
 /** As deployment.yml calls the node: by its address or by its name. */

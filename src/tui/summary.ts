@@ -1,26 +1,25 @@
-import type { EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
+import type { EngineEvent, RunOutcome } from '../model/events.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import { plainText } from '../view/lines.ts';
 import { receiptLines } from '../view/receipt-lines.ts';
 import { namesOf, tellOutcome } from '../view/wording.ts';
 
-/** What was done while the screen was open, for the terminal that is left behind. */
+/** What was done while the screen was open, in its order, for the terminal that is left behind. */
 export function createSummary() {
-  const receipts: MoveReceipt[] = [];
-  const ends: { readonly outcome: RunOutcome; readonly elapsedMs: number }[] = [];
+  const told: ((view: ClusterView) => readonly string[])[] = [];
   let startedAt = 0;
   return {
     onEvent: (event: EngineEvent): void => {
       if (event.type === 'run-started') startedAt = event.at;
-      if (event.type === 'move-finished') receipts.push(event.receipt);
+      if (event.type === 'move-finished') {
+        told.push(({ config }) => receiptLines(event.receipt, namesOf(config)).map(({ text }) => text));
+      }
       if (event.type === 'run-finished' && isWorthTelling(event.outcome)) {
-        ends.push({ outcome: event.outcome, elapsedMs: event.at - startedAt });
+        const text = plainText(tellOutcome(event.outcome, event.at - startedAt));
+        told.push(() => [text]);
       }
     },
-    lines: (view: ClusterView): readonly string[] => [
-      ...receipts.flatMap((receipt) => receiptLines(receipt, namesOf(view.config)).map(({ text }) => text)),
-      ...ends.map(({ outcome, elapsedMs }) => plainText(tellOutcome(outcome, elapsedMs))),
-    ],
+    lines: (view: ClusterView): readonly string[] => told.flatMap((each) => each(view)),
   };
 }
 

@@ -16,17 +16,25 @@ export interface Ran {
   readonly stderr: string;
 }
 
+/** On top of the test's own. */
+type Environment = Readonly<Record<string, string>>;
+
 /** Runs a program to its end; never throws for an exit status. */
 export function run(
   file: string,
   args: readonly string[],
-  options: { cwd?: string; timeoutMs?: number; input?: string } = {},
+  options: { cwd?: string; timeoutMs?: number; input?: string; env?: Environment } = {},
 ): Promise<Ran> {
   return new Promise((resolve) => {
     const child = execFile(
       file,
       [...args],
-      { cwd: options.cwd ?? project, timeout: options.timeoutMs ?? 300_000, maxBuffer: 64 * 1024 * 1024 },
+      {
+        cwd: options.cwd ?? project,
+        env: { ...process.env, ...options.env },
+        timeout: options.timeoutMs ?? 300_000,
+        maxBuffer: 64 * 1024 * 1024,
+      },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
         resolve({ code, stdout, stderr });
@@ -36,8 +44,8 @@ export function run(
   });
 }
 
-export const drover = (args: readonly string[], cwd: string): Promise<Ran> =>
-  run(process.execPath, [program, ...args], { cwd });
+export const drover = (args: readonly string[], cwd: string, env: Environment = {}): Promise<Ran> =>
+  run(process.execPath, [program, ...args], { cwd, env });
 
 /** Starts drover and hands every JSON event over as it comes. */
 export function startDrover(
@@ -72,6 +80,13 @@ export async function onNode(node: string, command: string, input = ''): Promise
   if (ran.code !== 0) throw new Error(`${name}: ${command}: exit ${ran.code}: ${ran.stderr}`);
   return ran.stdout;
 }
+
+/** Names of the containers that run on the node, one a line. */
+export const containersOn = (node: string): Promise<string> => onNode(node, "docker ps --format '{{.Names}}'");
+
+/** The MongoDB tutorial's client: `records('node1', 'find')`. */
+export const records = (...args: readonly string[]): Promise<Ran> =>
+  run(process.execPath, [join(project, 'tutorials', 'mongodb', 'records.mjs'), ...args]);
 
 /** Both nodes as they were right after their first boot: no application, no volume. */
 export async function resetLab(): Promise<void> {

@@ -2,14 +2,12 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type PtyProgram, ptyMissing, startPty } from '../pty/harness.ts';
-import { labIsThere, node1, node2, onNode, project, resetLab, run } from './lab.ts';
+import { ptyMissing } from '../pty/harness.ts';
+import { containersOn, labIsThere, node1, node2, onNode, project, records, resetLab } from './lab.ts';
+import { type LabScreen, startScreen } from './screen.ts';
 
 const app = 'mongodb-volume-example';
 const container = `drover-${app}`;
-const records = (...args: readonly string[]) =>
-  run(process.execPath, [join(project, 'tutorials', 'mongodb', 'records.mjs'), ...args]);
-const containersOn = (node: string): Promise<string> => onNode(node, "docker ps --format '{{.Names}}'");
 const rolesOn = async (node: string): Promise<string> =>
   (await onNode(node, 'zfs get -H -o value -t filesystem -d 1 drover:role drover/volumes')).replace(/-\n/g, '').trim();
 
@@ -19,27 +17,13 @@ const isSettled = (rows: readonly string[]): boolean => rows[0]?.includes('as th
 /** The tutorial's move, by keys on the real screen; the screen and the cluster have to say the same. */
 describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nodes', () => {
   let folder = '';
-  let screen: PtyProgram;
-
-  const show = (moment: string): void => console.log(`--- ${moment}\n${screen.screen().join('\n')}`);
-  const press = async (...keys: readonly string[]): Promise<void> => {
-    for (const key of keys) {
-      screen.press(key);
-      await screen.settled(200);
-    }
-  };
+  let screen: LabScreen;
 
   beforeAll(async () => {
     await resetLab();
     folder = await mkdtemp(join(tmpdir(), 'drover-screen-'));
     await cp(join(project, 'tutorials', 'mongodb', '3-data-moves'), folder, { recursive: true });
-    const { DROVER_LAB, DROVER_LAB_INVENTORY, HOME } = process.env;
-    screen = startPty([process.execPath, join(project, 'dist', 'drover.js')], {
-      columns: 118,
-      rows: 34,
-      cwd: folder,
-      env: { DROVER_LAB, DROVER_LAB_INVENTORY, HOME, XDG_STATE_HOME: process.env.XDG_STATE_HOME },
-    });
+    screen = startScreen([], folder);
   });
   afterAll(async () => {
     await screen.close();
@@ -50,7 +34,7 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nod
     await screen.waitFor('deployment', 20_000);
     await screen.waitFor(/● mongodb-volume-e\S*\s+up/, 240_000);
     await screen.waitFor(isSettled, 120_000);
-    show('before');
+    screen.show('before');
     expect(await containersOn(node1)).toContain(container);
     expect(await rolesOn(node1)).toBe('owner');
     const inserted = await records('node1', 'insert', '{"the data": "it moves"}');
@@ -58,19 +42,19 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nod
   });
 
   it('m and enter move it with its data, and the move can be watched', async () => {
-    await press('m');
+    await screen.keys('m');
     await screen.waitFor(`move "${app}"`);
-    show('choosing');
-    await press('enter');
+    screen.show('choosing');
+    await screen.keys('enter');
     await screen.waitFor((rows) => rows.some((row) => row.includes('copying') || row.includes('⇢')), 60_000);
     await screen.waitFor(/applying \d+\/\d+/, 60_000);
-    show('the board while it moves');
-    await press('2', 'enter');
+    screen.show('the board while it moves');
+    await screen.keys('2', 'enter');
     await screen.waitFor(/◐ +\d+\. +(copy|hold|stop|freeze|send|release|acquire|start)/, 120_000);
-    show('moving');
-    await press('escape', '1');
+    screen.show('moving');
+    await screen.keys('escape', '1');
     await screen.waitFor(isSettled, 300_000);
-    show('after');
+    screen.show('after');
     expect(await containersOn(node2)).toContain(container);
     expect(await containersOn(node1)).not.toContain(container);
     expect(await rolesOn(node2)).toBe('owner');
@@ -87,7 +71,7 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nod
     const told = Date.now();
     await screen.waitFor(/exited|died|137/, 60_000);
     console.log(`killed in ${told - killedAt} ms; on the screen ${Date.now() - told} ms after that`);
-    show('killed');
+    screen.show('killed');
     const startedAfter = () => onNode(node2, `docker inspect -f '{{.State.StartedAt}}' ${container}`);
     await expect.poll(startedAfter, { timeout: 240_000, interval: 3_000 }).not.toBe(startedBefore);
     await screen.waitFor(isSettled, 240_000);
@@ -95,24 +79,19 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nod
   });
 
   it('follows its log, and takes a snapshot that zfs has', async () => {
-    await press('l');
+    await screen.keys('l');
     await screen.waitFor(`logs "${app}"`);
     await screen.waitFor((rows) => rows.slice(2, -3).some((row) => /\w{4}/.test(row)), 30_000);
-    show('logs');
-    await press('escape');
+    screen.show('logs');
+    await screen.keys('escape');
     await screen.waitFor('1 cluster');
-    await press('Z');
+    await screen.keys('Z');
     await screen.waitFor(/snapshot "?user-/, 60_000);
     expect(await onNode(node2, 'zfs list -H -t snapshot -o name -r drover/volumes')).toMatch(/@user-/);
   });
 
   it('q leaves the terminal as it was, with what was done', async () => {
-    await press('q');
-    expect(await screen.exit).toEqual({ code: 0 });
-    expect(screen.isAlternate()).toBe(false);
-    expect(screen.sttyAfter()).toBe(screen.sttyBefore());
-    const left = screen.history().join('\n');
-    console.log(left);
+    const left = await screen.leave();
     expect(left).toContain(`"${app}" moved from node1 to node2`);
   });
 });

@@ -12,7 +12,7 @@ import type { ScreenFlags } from '../screen-options.ts';
 import { printLines } from '../style.ts';
 import { createGuide } from '../tutorial-guide.ts';
 import { followInLines } from '../tutorial-lines.ts';
-import { openPlace, type TutorialPlace } from '../tutorial-place.ts';
+import { beginOrGoOn, openPlace, type TutorialPlace } from '../tutorial-place.ts';
 import type { TutorialWorld } from '../tutorial-world.ts';
 import type { World } from '../world.ts';
 import { canDraw, screenOptions } from './tui.ts';
@@ -149,7 +149,7 @@ async function followOnScreen(
 ): Promise<ExitCode> {
   const { world } = invocation;
   for (;;) {
-    const progress = await place.readProgress();
+    const progress = await beginOrGoOn(found, place);
     const folder = place.folderOf(found.parts[stepAt(found, progress)?.part ?? 0]?.folder ?? '');
     const { directory: _copy, ...others } = invocation.options;
     const files = await chooseFiles({ ...others, directory: folder }, world);

@@ -1,6 +1,7 @@
 import type { GuideStep, GuideView } from '../../tutorial/guide-view.ts';
 import { type Row, type Size, type Span, span } from '../rows.ts';
 import type { Drawn, ScreenInput } from '../screen.ts';
+import { widthOfRow } from '../text/fit.ts';
 import { said } from './drawing.ts';
 import { commandRows, doingRows, hintRows, overRows, textRows, verdictRows } from './guide-rows.ts';
 
@@ -8,11 +9,23 @@ import { commandRows, doingRows, hintRows, overRows, textRows, verdictRows } fro
 export function drawGuidePane(input: ScreenInput, size: Size): Drawn {
   const { guide } = input;
   if (guide === undefined) return { rows: [], title: [] };
+  const aside = [...signs(input, guide.steps), span(` ${guide.step.number}/${guide.step.of}`, 'dim')];
   return {
-    title: [span('tutorial', 'title'), said(` · part ${guide.part.number} of ${guide.part.of}: ${guide.part.title}`)],
-    aside: [...signs(input, guide.steps), span(` ${guide.step.number}/${guide.step.of}`, 'dim')],
+    title: titleFor(guide, size.columns - widthOfRow(aside) - around),
+    aside,
     rows: rowsFor(input, guide, size),
   };
+}
+
+/** Cells of the border around a title and an aside. */
+const around = 7;
+
+/** How far the reader is says more than what the part is called. */
+function titleFor({ part }: GuideView, room: number): Row {
+  const number = `part ${part.number} of ${part.of}`;
+  const whole = [span('tutorial', 'title'), said(` · ${number}: ${part.title}`)];
+  const titles = [whole, [span('tutorial', 'title'), said(` · ${number}`)], [span(number, 'title')]];
+  return titles.find((each) => widthOfRow(each) <= room) ?? [span(number, 'title')];
 }
 
 /** A sign for each step. */

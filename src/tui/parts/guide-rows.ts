@@ -26,7 +26,7 @@ function wayRows({ about }: ScreenInput, { act, file = '' }: GuideCommand, width
       return wrapRows('These files are applied by themselves as soon as they are open.', width, 'strong');
     case 'move': {
       const byKey = key === undefined ? '' : `press ${key} on "${act.app}" and choose ${act.to}, or `;
-      const text = `${byKey}write ${act.app} into the list of ${act.to} in ${file} and save`;
+      const text = `${byKey}put ${act.app} from its list into that of ${act.to} in ${file} and save`;
       return wrapRows(`${text.charAt(0).toUpperCase()}${text.slice(1)}.`, width, 'strong');
     }
     case 'other':

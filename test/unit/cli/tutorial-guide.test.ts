@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createGuide } from '../../../src/cli/tutorial-guide.ts';
-import { openPlace } from '../../../src/cli/tutorial-place.ts';
+import { beginOrGoOn, openPlace } from '../../../src/cli/tutorial-place.ts';
 import type { TutorialWorld } from '../../../src/cli/tutorial-world.ts';
 import { moveApplication } from '../../../src/config/edit.ts';
 import { readConfig } from '../../../src/config/read-files.ts';
 import { createEngine } from '../../../src/engine/engine.ts';
 import { watchFiles } from '../../../src/engine/watch-files.ts';
 import { createMemoryCluster } from '../../../src/node/memory-cluster.ts';
+import { startOf } from '../../../src/tutorial/progress.ts';
 import { createTutorialWorld } from '../../../src/tutorial-main.ts';
 
 const project = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
@@ -109,8 +110,14 @@ describe('a tutorial that is followed', { timeout: 60_000 }, () => {
     await expect
       .poll(() => guide.getSnapshot().verdicts.map(({ holds }) => holds), { timeout: 20_000 })
       .toEqual([false, false, true]);
+    // What was done for the reader belongs to its step: the next one begins with what to do.
+    await guide.wish({ kind: 'go', id: '1.1' });
+    await guide.wish({ kind: 'do' });
+    await expect.poll(at, { timeout: 20_000 }).toEqual(['1.2', undefined]);
+    expect(guide.getSnapshot().doing).toBeUndefined();
     await guide.wish({ kind: 'do' });
     await expect.poll(at, { timeout: 20_000 }).toEqual(['1.2', 'part']);
+    expect(guide.getSnapshot().doing).toMatchObject({ state: 'done' });
     expect(await readFile(deployment, 'utf8')).toBe(moved.text);
     await expect.poll(async () => (await place.readProgress()).done).toEqual(['1.1', '1.2']);
     expect(await guide.wish({ kind: 'next' })).toBe('again');
@@ -122,6 +129,21 @@ describe('a tutorial that is followed', { timeout: 60_000 }, () => {
 });
 
 describe("a reader's copy of the files", () => {
+  it('is as the first step wants it when the tutorial begins, and as it was left afterwards', async () => {
+    const { tutorial, place } = await reader('mongodb');
+    const deployment = join(place.folderOf(tutorial.parts[0]?.folder ?? ''), 'deployment.yml');
+    const before = await readFile(deployment, 'utf8');
+    const tried = moveApplication(before, 'mongodb-example', node2);
+    if (!('text' in tried)) throw new Error(tried.problem);
+    await writeFile(deployment, tried.text);
+    expect(await beginOrGoOn(tutorial, place)).toEqual(startOf(tutorial));
+    expect(await readFile(deployment, 'utf8')).toBe(before);
+    await place.writeProgress({ version: 1, done: ['1.1'], at: '1.2' });
+    await writeFile(deployment, tried.text);
+    expect(await beginOrGoOn(tutorial, place)).toMatchObject({ at: '1.2' });
+    expect(await readFile(deployment, 'utf8')).toBe(tried.text);
+  });
+
   it("takes the page's settings along, and leaves the reader's own alone", async () => {
     const { folder, shelf, tutorial, outside, place } = await reader('elk');
     const settings = join(folder, 'drover-tutorial-elk', 'drover.yml');

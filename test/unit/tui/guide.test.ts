@@ -89,12 +89,15 @@ describe('a tutorial beside the panes', () => {
     [60, 16],
     [80, 24],
     [100, 30],
+    [118, 34],
     [160, 50],
   ])('fits into what it is given on %d x %d', (columns, rows) => {
     for (const guide of [guideAt(), guideAt(late, 61_000), guideAt(partOver), guideAt(startOf(tutorial), 0, doing)]) {
       const input = guided(guide, { columns, rows });
       const frame = frameOf({ ...input, theme, registry });
-      const rect = frame.texts.find(({ key }) => key === 'guide')?.rect;
+      const { rect, text = '' } = frame.texts.find(({ key }) => key === 'guide') ?? {};
+      // How far the reader is, whatever the part is called.
+      expect(text).toContain(`${guide.step.number}/${guide.step.of}`);
       expect(rect).toBeDefined();
       const inside = { columns: (rect?.columns ?? 0) - 2, rows: (rect?.rows ?? 0) - 2 };
       const drawn = drawGuidePane(input, inside).rows;

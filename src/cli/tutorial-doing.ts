@@ -1,0 +1,75 @@
+import { AppError, toReport } from '../model/errors.ts';
+import type { Doing } from '../tutorial/guide-view.ts';
+import { keyOf } from '../tutorial/judge.ts';
+import { isDone } from '../tutorial/progress.ts';
+import { shownCommand, wordsOf } from '../tutorial/reader-place.ts';
+import type { TutorialCommand } from '../tutorial/types.ts';
+import { plainText } from '../view/lines.ts';
+import type { Following } from './tutorial-following.ts';
+
+const linesKept = 200;
+/** A step that is done for the reader may move data. */
+const longestMs = 15 * 60_000;
+
+/** Does the present step for the reader, command by command; resolves to what there is to tell. Throws AppError. */
+export function createDo(following: Following, signal: AbortSignal): () => Promise<string | undefined> {
+  const { tutorial, tutorials, place, notes, step, tell } = following;
+
+  const output = (command: string, state: Doing['state'], line?: string): void => {
+    const before = notes.doing?.command === command ? notes.doing.lines : [];
+    const lines = line === undefined ? before : [...before, plainText(line)].slice(-linesKept);
+    notes.doing = { command, lines, state };
+    tell();
+  };
+  const runCommand = async (command: TutorialCommand): Promise<void> => {
+    const text = shownCommand(command.text, tutorial, place);
+    output(text, 'running');
+    if (command.act.kind !== 'other') {
+      await doHere(following, command, signal);
+      return output(text, 'done', command.act.kind === 'move' ? 'deployment.yml is saved, and applied' : 'applied');
+    }
+    const words = wordsOf(command.text, tutorial, place) ?? [];
+    const { code } = await tutorials.run(words, (line) => output(text, 'running', line), signal);
+    if (code === 0) return output(text, 'done');
+    output(text, 'failed', `it ended with ${code}`);
+    throw new AppError('command-failed', `cannot do this step: "${text}" ended with ${code}`);
+  };
+  return async () => {
+    if (notes.doing?.state === 'running') throw new AppError('usage', `it is being done: ${notes.doing.command}`);
+    if (isDone(notes.progress)) return 'this step is done';
+    try {
+      for (const command of step().commands) await runCommand(command);
+    } catch (error) {
+      if (notes.doing !== undefined) output(notes.doing.command, 'failed', toReport(error).message);
+      throw error;
+    } finally {
+      notes.askedAt = 0;
+    }
+    return undefined;
+  };
+}
+
+/** By the engine that watches the files already: a second drover would stand in front of its lock. */
+async function doHere(following: Following, { act }: TutorialCommand, signal: AbortSignal): Promise<void> {
+  const { engine, tutorial, place, world, nodesShow } = following;
+  if (act.kind === 'move') {
+    const file = `${place.folderOf(act.folder)}/deployment.yml`;
+    const text = await world.readText(file);
+    const node = keyOf(engine.store.getSnapshot(), tutorial.nodes, act.to) ?? act.to;
+    const edited = await world.moveApplication(text, act.app, node);
+    if ('problem' in edited) throw new AppError('usage', `cannot move "${act.app}" in "${file}": ${edited.problem}`);
+    if (edited.text !== text) await world.replaceText(file, edited.text);
+  }
+  const { approval, plan, running } = engine.store.getSnapshot();
+  if (approval !== undefined) engine.send({ type: 'approve', revision: approval.revision });
+  else if (act.kind === 'apply' && !running && (plan?.steps.length ?? 0) > 0) engine.send({ type: 'retry' });
+  await until(nodesShow, signal);
+}
+
+async function until(holds: () => boolean, signal: AbortSignal): Promise<void> {
+  const within = AbortSignal.any([signal, AbortSignal.timeout(longestMs)]);
+  while (!holds()) {
+    within.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
