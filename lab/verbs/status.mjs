@@ -9,7 +9,9 @@ import { labName, readLab } from '../store.mjs';
 import { tellPublished } from './publish.mjs';
 import { PREFIX } from './saved.mjs';
 
-const PROBE = 'zpool list -H -o name,health,size,allocated,free; docker ps -q | wc -l';
+/** A Docker that is only starting lets its client wait: that is no node out of reach. */
+const PROBE = `zpool list -H -o name,health,size,allocated,free
+if ids=$(timeout 8 docker ps -q 2>/dev/null); then printf '%s' "$ids" | wc -w; else echo unknown; fi`;
 
 async function residentMb(pid) {
   const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
@@ -37,7 +39,7 @@ async function nodeStatus(lab, index) {
   const status = await withMachine(lab, index, (qmp) => qmp.execute('query-status')).catch(() => ({
     status: 'unknown',
   }));
-  const probe = await onNode(lab, index, PROBE, { nothrow: true, limit: 15_000 });
+  const probe = await onNode(lab, index, PROBE, { nothrow: true, limit: 30_000 });
   const lines = probe.stdout.trim().split('\n');
   const reached = probe.exitCode === 0;
   return {
@@ -48,7 +50,7 @@ async function nodeStatus(lab, index) {
     residentMb: await residentMb(pid),
     ssh: reached,
     pool: reached && lines.length > 1 ? parsePool(lines[0]) : null,
-    containers: reached ? Number(lines.at(-1)) : null,
+    containers: reached && lines.at(-1) !== 'unknown' ? Number(lines.at(-1)) : null,
   };
 }
 

@@ -42,7 +42,10 @@ describe.skipIf(!labSupport.ok)('the lab without root', () => {
 from=$1 to=$2 images=$3
 mkdir -p "$to" "$to/../images"
 cp -L "$from/vmlinuz" "$from/initrd.img" "$from"/id_ed25519 "$from"/id_ed25519.pub "$from/done" "$to"
-cp "$images"/*.tar "$to/../images/" 2>/dev/null || true
+cp "$images"/*.tar "$to/../images/"
+for index in "$images"/index-*.json; do
+  sed "s#$images/#$to/../images/#g" "$index" >"$to/../images/\${index##*/}"
+done
 chown -R "$4:" "$to/../../.."
 cp -Ll "$from/base.raw" "$to/" 2>/dev/null || cp -L --sparse=always "$from/base.raw" "$to/"`;
     await must('sh', '-c', script, 'sh', baseDir(), to, join(cacheRoot(), 'images'), USER);
