@@ -69,7 +69,7 @@ cp -Ll "$from/base.raw" "$to/" 2>/dev/null || cp -L --sparse=always "$from/base.
     await must('install', '-d', '-o', USER, '-g', USER, join(home, '.local'), join(home, '.local/state/drover/lab'));
     await must('chown', '-R', `${USER}:`, join(home, '.local'));
     work = await mkdtemp(join(tmpdir(), 'drover-nightly-'));
-    await must('cp', '-r', join(project, tutorial, '.'), work);
+    await must('cp', '-r', `${join(project, tutorial)}/.`, work);
     await must('chown', '-R', `${USER}:`, work);
     lab = labTool(as, env);
     before = await traces();
@@ -121,7 +121,11 @@ cp -Ll "$from/base.raw" "$to/" 2>/dev/null || cp -L --sparse=always "$from/base.
     // Another program on the node, so that it is not the database that answers.
     const serve = `my $s = IO::Socket::INET->new(LocalPort => 80, Listen => 5, ReuseAddr => 1) or die $!;
       while (my $c = $s->accept) { print $c "hello\\n"; close $c }`;
-    await lab.on('node2', `nohup perl -MIO::Socket::INET -e '${serve}' >/dev/null 2>&1 </dev/null &`);
+    const isListening = 'until ss -Hltn sport = :80 | grep -q .; do sleep 0.2; done';
+    await lab.on(
+      'node2',
+      `nohup perl -MIO::Socket::INET -e '${serve}' >/dev/null 2>&1 </dev/null & timeout 30 sh -c '${isListening}'`,
+    );
     expect(await lab.do('publish', '8080:80')).toContain('127.16.255.251:8080');
     const said = await run([...as, 'bash', '-c', `exec 3<>/dev/tcp/${here[1]}/8080; cat <&3`], env);
     expect(said.out).toBe('hello\n');
