@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AnyAuthMethod, Client } from 'ssh2';
 import ssh2 from 'ssh2';
 import type { NodeSettings } from '../model/config.ts';
@@ -57,7 +58,12 @@ export async function dial(
 interface OpenSocket {
   readonly stream: Duplex;
   readonly address: string;
+  /** Why the way itself ended, once that is known; undefined where it is open, or ended well. */
+  readonly failure?: () => Promise<Error | undefined>;
 }
+
+/** A command that ends closes its pipes first; its status and last words follow at once. */
+const lastWordsMs = 1_000;
 
 async function openSocket(
   target: SshTarget,
@@ -132,11 +138,16 @@ function openThroughCommand(target: SshTarget, command: string, context: DialCon
     said = (said + chunk.toString()).slice(-500);
   });
   child.once('error', (error) => stream.destroy(error));
-  child.once('exit', (code) => {
-    stream.destroy(code === 0 ? undefined : new Error(`ProxyCommand ended with ${code}: ${said.trim()}`));
+  const ended = new Promise<Error | undefined>((resolve) => {
+    child.once('close', (code) => {
+      const isFailure = code !== 0 && code !== null;
+      resolve(isFailure ? new Error(`ProxyCommand ended with ${code}: ${said.trim()}`) : undefined);
+    });
   });
+  ended.then((failure) => stream.destroy(failure));
   stream.once('close', () => child.kill());
-  return { stream, address: target.host };
+  const failure = () => Promise.race([ended, pause(lastWordsMs, undefined, { ref: false })]);
+  return { stream, address: target.host, failure };
 }
 
 async function logIn(
@@ -169,8 +180,11 @@ async function logIn(
     const shown = `${keyType(key)} ${key.toString('base64')}`;
     return { client, target, address: socket.address, hostKeys: [shown, ...pinned.filter((line) => line !== shown)] };
   } catch (error) {
+    // An error of ours says what is wrong already.
+    const isTold = error instanceof AppError || signal.aborted;
+    const failure = isTold ? undefined : await socket.failure?.();
     socket.stream.destroy();
-    throw connectError(context.node, target, error, locked);
+    throw connectError(context.node, target, failure ?? error, locked);
   }
 }
 
