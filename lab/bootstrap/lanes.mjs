@@ -40,7 +40,7 @@ const nameOf = (file) => ORDER.find((name) => file.endsWith(`/${name}.test.ts`) 
 const minutesOf = ({ file }) => MINUTES[nameOf(file)] ?? 5;
 
 /** Minutes after the start of `npm test` at which the last file should have ended. */
-export const limitMinutes = (env = process.env) => Number(env.DROVER_TEST_MINUTES || 82);
+export const limitMinutes = (env = process.env) => Number(env.DROVER_TEST_MINUTES || 78);
 
 /** `[{project, file}]`: contract before acceptance, because what the nodes cannot do makes every scenario fail. */
 export function labFiles(folder = join(root, 'test')) {
