@@ -24,7 +24,7 @@ const MINUTES = {
   killed: 22,
   boot: 19,
   'mongodb-tutorial': 12,
-  'elk-tutorial': 16,
+  'elk-tutorial': 12,
   tui: 11,
   guided: 11,
   'moving-under-load': 9,

@@ -1,11 +1,9 @@
-import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   drover,
   type Folder,
-  folderWith,
   labIsThere,
   node1,
   node2,
@@ -13,8 +11,8 @@ import {
   ownersOn,
   pause,
   project,
-  resetLab,
   run,
+  runningOnNode1,
   startDrover,
 } from './lab.ts';
 
@@ -58,12 +56,8 @@ describe.skipIf(!labIsThere)('drover is gone in the middle of a switch', () => {
   let folder: Folder;
 
   beforeAll(async () => {
-    await resetLab();
-    folder = await folderWith(application);
-    await writeFile(join(folder.path, 'drover.yml'), `version: 1\ntimeouts: {switch: ${switchMs / 1000}s}\n`);
-    await folder.deploy({ [node1]: ['writer'], [node2]: [] });
-    const ran = await drover(['apply'], folder.path);
-    expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
+    const settings = `version: 1\ntimeouts: {switch: ${switchMs / 1000}s}\n`;
+    folder = await runningOnNode1('writer', application, settings);
   });
   afterAll(() => folder.remove());
 

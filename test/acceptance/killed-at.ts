@@ -1,16 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  drover,
-  type Folder,
-  folderWith,
-  labIsThere,
-  node1,
-  node2,
-  onNode,
-  ownersOn,
-  resetLab,
-  startDrover,
-} from './lab.ts';
+import { type Folder, labIsThere, node1, node2, onNode, ownersOn, runningOnNode1, startDrover } from './lab.ts';
 
 /** The steps of a move at whose beginning drover is killed: one after which nothing is as it was, or nothing has changed. */
 export type Moment =
@@ -46,11 +35,7 @@ function movesKilledAt(moments: readonly Moment[]): void {
   let last = 0;
 
   beforeAll(async () => {
-    await resetLab();
-    folder = await folderWith(application);
-    await folder.deploy({ [node1]: ['writer'], [node2]: [] });
-    const ran = await drover(['apply'], folder.path);
-    expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
+    folder = await runningOnNode1('writer', application);
   });
   afterAll(() => folder.remove());
 

@@ -114,6 +114,17 @@ export async function folderWith(applicationYaml: string): Promise<Folder> {
   };
 }
 
+/** The application of that name running on node1 of a lab that was reset; `settings` is its drover.yml. */
+export async function runningOnNode1(name: string, applicationYaml: string, settings?: string): Promise<Folder> {
+  await resetLab();
+  const folder = await folderWith(applicationYaml);
+  if (settings !== undefined) await writeFile(join(folder.path, 'drover.yml'), settings);
+  await folder.deploy({ [node1]: [name], [node2]: [] });
+  const ran = await drover(['apply'], folder.path);
+  if (ran.code !== 0) throw new Error(`cannot start "${name}": ${ran.stdout}${ran.stderr}`);
+  return folder;
+}
+
 /** `dataset role owner epoch` of every volume of the node, from its own properties only. */
 export async function ownersOn(node: string): Promise<readonly string[]> {
   const text = await onNode(node, 'zfs get -Hp -r -t filesystem -s local -o name,value drover:role drover/volumes');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startClient } from './clients.ts';
-import { drover, type Folder, folderWith, labIsThere, node1, node2, onNode, ownersOn, resetLab } from './lab.ts';
+import { drover, type Folder, labIsThere, node1, node2, onNode, ownersOn, runningOnNode1 } from './lab.ts';
 
 const application = `version: 1
 applications:
@@ -19,11 +19,7 @@ export function movingUnderLoad(moves: number): void {
 function movesUnderLoad(moves: number): void {
   let folder: Folder;
   beforeAll(async () => {
-    await resetLab();
-    folder = await folderWith(application);
-    await folder.deploy({ [node1]: ['writer'], [node2]: [] });
-    const ran = await drover(['apply'], folder.path);
-    expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
+    folder = await runningOnNode1('writer', application);
     // Enough that the first copy is worth a connection between the nodes; small deltas go over the open ones.
     await onNode(node1, 'cd /var/lib/drover/volumes/writer-*/data && head -c 8M /dev/urandom > ballast');
   });

@@ -2,14 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   drover,
   type Folder,
-  folderWith,
   labIsThere,
   node1,
   node2,
   onNode,
   project,
-  resetLab,
   run,
+  runningOnNode1,
 } from '../acceptance/lab.ts';
 
 interface Finding {
@@ -73,11 +72,7 @@ describe.skipIf(!labIsThere)('doctor in the lab', () => {
   const faults = (findings: readonly Finding[]) => findings.filter(({ result }) => result === 'fault');
 
   beforeAll(async () => {
-    await resetLab();
-    folder = await folderWith(application);
-    await folder.deploy({ [node1]: ['writer'], [node2]: [] });
-    const ran = await drover(['apply'], folder.path);
-    expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
+    folder = await runningOnNode1('writer', application);
   });
   afterAll(() => folder?.remove());
 
