@@ -31,14 +31,16 @@ export async function startProcess([program, ...args], { cwd, log, pidFile, answ
   }
   child.unref();
   await writeFile(pidFile, String(child.pid));
+  const isThere = async () => {
+    try {
+      return await answers();
+    } catch {
+      return false;
+    }
+  };
   const until = Date.now() + limitMs;
   while (!exited && Date.now() < until) {
-    if (
-      await Promise.resolve()
-        .then(answers)
-        .catch(() => false)
-    )
-      return undefined;
+    if (await isThere()) return undefined;
     await sleep(ASK_EVERY_MS);
   }
   return (await readFile(log, 'utf8')).trim().split('\n').at(-1) || 'it did not answer in time';

@@ -107,8 +107,8 @@ read_lists() {
   known_names=$(apt-cache show --no-all-versions zfsutils-linux docker-cli zfs-modules-$kernel linux-modules-$kernel \
     linux-modules-extra-$kernel linux-headers-$kernel 2>/dev/null | sed -n 's/^Package: //p' | tr '\n' ' ')
 }
+known_names=''
 known() { case " $known_names" in *" $1 "*) ;; *) return 1 ;; esac; }
-read_lists
 docker_here() { command -v docker && command -v dockerd; }
 module_here() { modinfo -k "$kernel" zfs || [ -d /sys/module/zfs ]; }
 here() { dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep -q '^ii'; }
@@ -136,6 +136,8 @@ missing() {
   for name in $names; do case $installed in *"ii |$name|"*) ;; *) printf '%s ' "$name" ;; esac; done
 }
 packages_ready() { [ -z "$(missing)" ]; }
+# Where nothing is missing apt need not be asked: what is installed tells it.
+packages_ready || read_lists
 secure_boot() {
   local variable=/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
   [ "$(od -An -j4 -N1 -tu1 $variable 2>/dev/null | tr -d ' ')" = 1 ]

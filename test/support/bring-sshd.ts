@@ -17,6 +17,9 @@ export default async function bringSshd(): Promise<void> {
   const tree = join(cache, 'tree');
   try {
     if (!existsSync(tree)) await unpack(cache, tree);
+    // sshd refuses to run as root without the account that its package makes; it is given this file in a mount of its own.
+    const { stdout } = await run('getent', ['passwd']);
+    writeFileSync(join(tree, 'passwd'), `${stdout}sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n`);
     process.env.DROVER_TEST_SSHD = tree;
   } catch (error) {
     process.stdout.write(`no sshd for the tests of SSH: ${error instanceof Error ? error.message : error}\n`);
@@ -44,9 +47,6 @@ async function unpack(cache: string, tree: string): Promise<void> {
   for (const name of readdirSync(packages).filter((file) => file.endsWith('.deb'))) {
     await run('dpkg', ['-x', join(packages, name), unfinished]);
   }
-  // sshd refuses to run as root without the account that its package makes; it is given this file in a mount of its own.
-  const { stdout } = await run('getent', ['passwd']);
-  writeFileSync(join(unfinished, 'passwd'), `${stdout}sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n`);
   rmSync(packages, { recursive: true, force: true });
   renameSync(unfinished, tree);
 }
