@@ -11,6 +11,7 @@ import { run, stopChildren } from './tools.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const FORMAT = '1'; // raise when the way a tree becomes a tar file changes
+const KEPT = 2;
 
 const HELP = `Builds the lab's container images, without a registry and without Docker.
 
@@ -61,6 +62,13 @@ async function hashOf(recipe) {
   return hash.digest('hex').slice(0, 16);
 }
 
+/** The image before the newest stays, for a tree of sources that is still at it. */
+async function removeOld({ name }, out) {
+  const builds = (await readdir(out)).filter((file) => new RegExp(`^${name}-[0-9a-f]{16}\\.tar$`).test(file));
+  const dated = await Promise.all(builds.map(async (file) => ({ file, at: (await stat(join(out, file))).mtimeMs })));
+  for (const { file } of dated.sort((a, b) => b.at - a.at).slice(KEPT)) await rm(join(out, file), { force: true });
+}
+
 const temps = new Set();
 
 async function build(recipe, out, cache) {
@@ -94,6 +102,7 @@ async function build(recipe, out, cache) {
         '.',
       ]);
       await rename(tar, file);
+      await removeOld(recipe, out);
     } finally {
       await rm(temp, { recursive: true, force: true });
       temps.delete(temp);

@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hostAptOptions, mirrorLine } from '../image.mjs';
 import { SUITE } from '../paths.mjs';
+import { hostAptOptions, mirrorLine } from '../tree.mjs';
 import { run } from './tools.mjs';
 
 const DOCS = ['man', 'locale', 'doc', 'info', 'lintian', 'bug'];

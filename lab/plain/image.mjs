@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { $ } from 'zx';
-import { LabError, onInterrupt } from '../errors.mjs';
-import { ensureBase, hostAptOptions, mirrorLine } from '../image.mjs';
+import { ensureBase } from '../image.mjs';
 import { withLock } from '../lock.mjs';
-import { cacheRoot, hashOf, LAB_DIR, SUBNET, SUITE } from '../paths.mjs';
+import { cacheRoot, hashOf, LAB_DIR } from '../paths.mjs';
 import { progress } from '../progress.mjs';
+import { buildTree, packagesIn } from '../tree.mjs';
 import { makeMirror } from './mirror.mjs';
 
 const DISK_SIZE = '8G';
@@ -23,35 +23,6 @@ const pathsIn = (dir, base) => ({
   mirror: join(dir, 'mirror'),
   key: base.key,
 });
-
-const namesIn = async (file) =>
-  (await readFile(join(PLAIN_DIR, file), 'utf8')).split('\n').filter((line) => line && !line.startsWith('#'));
-
-async function buildTree(tmp, base) {
-  const env = {
-    ...process.env,
-    LAB_PUBKEY: (await readFile(`${base.key}.pub`, 'utf8')).trim(),
-    LAB_SUBNET: SUBNET,
-    LAB_MIRROR: join(tmp, 'packages'),
-    LAB_PACKAGES: (await namesIn('mirror.txt')).join(' '),
-  };
-  const lean = ['man', 'locale', 'doc'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
-  const work = $({ env, quiet: true, detached: true })`unshare --mount --propagation private mmdebstrap --mode=root \
-    --variant=minbase --components=main,contrib --include=${(await namesIn('packages.txt')).join(',')} \
-    ${await hostAptOptions()} --aptopt=${'Acquire::Languages "none"'} --aptopt=${'APT::Install-Recommends "false"'} \
-    ${lean} --customize-hook=${join(PLAIN_DIR, 'customize.sh')} --format=directory ${SUITE} ${join(tmp, 'root')} \
-    ${await mirrorLine()}`;
-  const forget = onInterrupt(() => work.kill('SIGTERM').catch(() => {}));
-  try {
-    await work;
-  } catch (error) {
-    const log = join(cacheRoot(), 'last-plain-build.log');
-    await writeFile(log, `${error.stdout ?? ''}\n${error.stderr ?? error.message}`);
-    throw new LabError(`The plain image could not be built; the whole output is in ${log}.`, { cause: error });
-  } finally {
-    forget();
-  }
-}
 
 /** Returns the version of its kernel. */
 async function makeDisk(tmp) {
@@ -82,7 +53,18 @@ export async function ensurePlain() {
     await mkdir(tmp, { recursive: true });
     const stage = progress.stage('building the plain image and its mirror', { expectedMs: 180_000 });
     try {
-      await buildTree(tmp, base);
+      await buildTree({
+        what: 'plain',
+        packages: await packagesIn('plain/packages.txt'),
+        scripts: ['base/machine.sh', 'plain/customize.sh'],
+        env: {
+          LAB_USERS: 'drover guest',
+          LAB_PUBKEY: (await readFile(`${base.key}.pub`, 'utf8')).trim(),
+          LAB_MIRROR: join(tmp, 'packages'),
+          LAB_PACKAGES: (await packagesIn('plain/mirror.txt')).join(' '),
+        },
+        to: join(tmp, 'root'),
+      });
       stage.update('making the disk');
       const kernel = await makeDisk(tmp);
       stage.update('making the mirror');

@@ -1,5 +1,5 @@
 import { AppError, toReport } from '../model/errors.ts';
-import type { Doing } from '../tutorial/guide-view.ts';
+import { type Doing, isBeingDone } from '../tutorial/guide-view.ts';
 import { keyOf } from '../tutorial/judge.ts';
 import { isDone } from '../tutorial/progress.ts';
 import { shownCommand, wordsOf } from '../tutorial/reader-place.ts';
@@ -15,32 +15,38 @@ const longestMs = 15 * 60_000;
 export function createDo(following: Following, signal: AbortSignal): () => Promise<string | undefined> {
   const { tutorial, tutorials, place, notes, step, tell } = following;
 
-  const output = (command: string, state: Doing['state'], line?: string): void => {
-    const before = notes.doing?.command === command ? notes.doing.lines : [];
-    const lines = line === undefined ? before : [...before, plainText(line)].slice(-linesKept);
-    notes.doing = { command, lines, state };
+  const begin = (command: string): void => {
+    notes.doing = [...notes.doing, { command, lines: [], state: 'running' }];
+    tell();
+  };
+  /** What the command that was begun last prints, and how it is. */
+  const output = (state: Doing['state'], line?: string): void => {
+    const last = notes.doing.at(-1);
+    if (last === undefined) return;
+    const lines = line === undefined ? last.lines : [...last.lines, plainText(line)].slice(-linesKept);
+    notes.doing = [...notes.doing.slice(0, -1), { ...last, lines, state }];
     tell();
   };
   const runCommand = async (command: TutorialCommand): Promise<void> => {
     const text = shownCommand(command.text, tutorial, place);
-    output(text, 'running');
+    begin(text);
     if (command.act.kind !== 'other') {
       await doHere(following, command, signal);
-      return output(text, 'done', command.act.kind === 'move' ? 'deployment.yml is saved, and applied' : 'applied');
+      return output('done', command.act.kind === 'move' ? 'deployment.yml is saved, and applied' : 'applied');
     }
     const words = wordsOf(command.text, tutorial, place) ?? [];
-    const { code } = await tutorials.run(words, (line) => output(text, 'running', line), signal);
-    if (code === 0) return output(text, 'done');
-    output(text, 'failed', `it ended with ${code}`);
+    const { code } = await tutorials.run(words, (line) => output('running', line), signal);
+    if (code === 0) return output('done');
     throw new AppError('command-failed', `cannot do this step: "${text}" ended with ${code}`);
   };
   return async () => {
-    if (notes.doing?.state === 'running') throw new AppError('usage', `it is being done: ${notes.doing.command}`);
+    if (isBeingDone(notes.doing)) throw new AppError('usage', `it is being done: ${notes.doing.at(-1)?.command}`);
     if (isDone(notes.progress)) return 'this step is done';
+    notes.doing = [];
     try {
       for (const command of step().commands) await runCommand(command);
     } catch (error) {
-      if (notes.doing !== undefined) output(notes.doing.command, 'failed', toReport(error).message);
+      output('failed', toReport(error).message);
       throw error;
     } finally {
       notes.askedAt = 0;

@@ -1,5 +1,12 @@
 import type { Engine } from '../engine/types.ts';
-import { type Doing, type GuideFeed, type GuideView, guideViewOf, isShown } from '../tutorial/guide-view.ts';
+import {
+  type Doing,
+  type GuideFeed,
+  type GuideView,
+  guideViewOf,
+  isShown,
+  type StepBefore,
+} from '../tutorial/guide-view.ts';
 import { type Progress, stepAt } from '../tutorial/progress.ts';
 import type { Tutorial, TutorialStep } from '../tutorial/types.ts';
 import type { TutorialPlace } from './tutorial-place.ts';
@@ -23,7 +30,8 @@ interface Notes {
   since: number;
   answers: Answers;
   askedAt: number;
-  doing: Doing | undefined;
+  doing: readonly Doing[];
+  before: StepBefore | undefined;
   /** The configuration in force before files were put back: what the nodes show until it is another one is old. */
   outdated: string | undefined;
 }
@@ -50,14 +58,14 @@ export function createFollowing(engine: Engine, { progress: begun, ...parts }: G
     since: world.now(),
     answers: noAnswers,
     askedAt: 0,
-    doing: undefined,
+    doing: [],
+    before: undefined,
     outdated: undefined,
   };
   const makeView = (): GuideView => {
-    const { progress, answers, doing, since } = notes;
+    const { progress, answers, doing, before, since } = notes;
     const findings = { view: engine.store.getSnapshot(), ...answers };
-    const sinceMs = world.now() - since;
-    return guideViewOf({ tutorial, place, progress, findings, sinceMs, ...(doing === undefined ? {} : { doing }) });
+    return guideViewOf({ tutorial, place, progress, findings, sinceMs: world.now() - since, doing, before });
   };
   let view = makeView();
   const tell = (): void => {
@@ -78,9 +86,12 @@ export function createFollowing(engine: Engine, { progress: begun, ...parts }: G
     step,
     tell,
     keep: async (next) => {
-      const isOther = next.at !== notes.progress.at;
+      const left = step();
       notes.progress = next;
-      if (isOther) Object.assign(notes, { since: world.now(), answers: noAnswers, askedAt: 0, doing: undefined });
+      if (step() !== left) {
+        notes.before = next.done.includes(left.id) ? { title: left.title, doing: notes.doing } : undefined;
+        Object.assign(notes, { since: world.now(), answers: noAnswers, askedAt: 0, doing: [] });
+      }
       await place.writeProgress(next);
       tell();
     },

@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/types.ts';
 import { AppError, isAbort } from '../model/errors.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
-import type { GuideFeed, GuideWish } from '../tutorial/guide-view.ts';
+import { type GuideFeed, type GuideWish, isBeingDone } from '../tutorial/guide-view.ts';
 import { placementAt } from '../tutorial/placement.ts';
 import { goTo, isDone, nextOf, previousOf } from '../tutorial/progress.ts';
 import type { TutorialStep } from '../tutorial/types.ts';
@@ -73,14 +73,14 @@ export function createGuide(engine: Engine, parts: GuideParts): GuideFeed {
 async function goToStep(following: Following, target: TutorialStep | undefined): Promise<'again' | string> {
   const { engine, tutorial, place, world, notes, step, keep } = following;
   if (target === undefined) return 'there is no such step';
-  if (notes.doing?.state === 'running') throw new AppError('usage', 'cannot leave the step: it is being done');
+  if (isBeingDone(notes.doing)) throw new AppError('usage', 'cannot leave the step: it is being done');
   const from = tutorial.parts[step().part]?.folder;
   const to = tutorial.parts[target.part]?.folder ?? '';
   const { running, config } = engine.store.getSnapshot();
   if (from !== to && running) throw new AppError('usage', 'cannot leave the part: a run is under way');
   const isOnward = nextOf(tutorial, notes.progress.at) === target && isDone(notes.progress);
   // Also where it is the same step again.
-  notes.doing = undefined;
+  if (!isOnward) notes.doing = [];
   notes.since = world.now();
   // On the way forward the files are as the reader left them.
   if (!isOnward || from !== to) {

@@ -1,4 +1,4 @@
-import { isShown } from '../tutorial/guide-view.ts';
+import { isBeingDone, isShown } from '../tutorial/guide-view.ts';
 import { isDone, tick } from '../tutorial/progress.ts';
 import type { Following } from './tutorial-following.ts';
 import { askOutside, asksOutside } from './tutorial-questions.ts';
@@ -36,7 +36,7 @@ export function createLook(following: Following, signal: AbortSignal): () => Pro
     // Clients are asked once the nodes show what they can: before, every answer would be an old one.
     if (nodesShow()) await ask();
     // While it is being done for the reader, the rest of its commands are still to come.
-    const isBusy = notes.doing?.state === 'running';
+    const isBusy = isBeingDone(notes.doing);
     const findings = { view: engine.store.getSnapshot(), ...notes.answers };
     if (step() === looked && !isBusy && isShown(tutorial, looked, findings)) await keep(tick(tutorial, notes.progress));
     else tell();

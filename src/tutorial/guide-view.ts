@@ -16,8 +16,10 @@ export interface GuideView {
   readonly verdicts: readonly Verdict[];
   /** Only once the reader may want it. */
   readonly hint?: string;
-  /** The step is being done for the reader, or was. */
-  readonly doing?: Doing;
+  /** The step is being done for the reader, or was: its commands so far. */
+  readonly doing: readonly Doing[];
+  /** The step that was ticked off on the way to this one: the tick alone would take away what it showed. */
+  readonly before?: StepBefore;
   /** `part`: the next step is in another folder, and waits for a word. */
   readonly over?: 'part' | 'all';
   /** Read when the step is done. */
@@ -42,11 +44,17 @@ export interface GuideCommand {
   readonly file?: string;
 }
 
+/** A command that is run for the reader. */
 export interface Doing {
   readonly command: string;
   /** What it printed, newest last; bounded. */
   readonly lines: readonly string[];
   readonly state: 'running' | 'done' | 'failed';
+}
+
+export interface StepBefore {
+  readonly title: string;
+  readonly doing: readonly Doing[];
 }
 
 export interface GuideFacts {
@@ -56,20 +64,22 @@ export interface GuideFacts {
   readonly findings: Findings;
   /** For how long the step has been looked at. */
   readonly sinceMs: number;
-  readonly doing?: Doing;
+  readonly doing: readonly Doing[];
+  readonly before: StepBefore | undefined;
 }
 
 /** A reader who is still at it after this long may want a hint. */
 export const hintAfterMs = 60_000;
 
 /** Pure: what is shown follows from the page, the progress and the cluster. */
-export function guideViewOf({ tutorial, place, progress, findings, sinceMs, doing }: GuideFacts): GuideView {
+export function guideViewOf(facts: GuideFacts): GuideView {
+  const { tutorial, place, progress, findings, sinceMs, doing, before } = facts;
   const step = stepAt(tutorial, progress) ?? tutorial.steps[0];
   if (step === undefined) throw new Error('a tutorial without a step');
   const part = tutorial.parts[step.part];
   const done = isDone(progress);
   const isLast = step === tutorial.steps.at(-1);
-  const isLate = sinceMs >= hintAfterMs || doing?.state === 'failed';
+  const isLate = sinceMs >= hintAfterMs || doing.at(-1)?.state === 'failed';
   return {
     title: tutorial.title,
     part: { number: step.part + 1, of: tutorial.parts.length, title: part?.title ?? '' },
@@ -84,7 +94,8 @@ export function guideViewOf({ tutorial, place, progress, findings, sinceMs, doin
     })),
     verdicts: verdictsOf(tutorial, step, findings, place),
     ...(step.hint === undefined || done || !isLate ? {} : { hint: step.hint }),
-    ...(doing === undefined ? {} : { doing }),
+    doing,
+    ...(before === undefined ? {} : { before }),
     ...(done ? { over: isLast || isOver(tutorial, progress) ? 'all' : 'part' } : {}),
     after: step.after,
     learnt: tutorial.learnt,
@@ -118,6 +129,8 @@ export function verdictsOf(
     };
   });
 }
+
+export const isBeingDone = (doing: readonly Doing[]): boolean => doing.at(-1)?.state === 'running';
 
 /** Whether the cluster shows all that the step asks for. */
 export const isShown = (tutorial: Tutorial, { checks }: TutorialStep, findings: Findings): boolean =>

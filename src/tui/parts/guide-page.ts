@@ -4,7 +4,16 @@ import type { Drawn, HitArea, Message, OverlayPart, ScreenInput, Step } from '..
 import type { GuideState } from '../state.ts';
 import { clamp, fitOffset, rowsMoved, said, select } from './drawing.ts';
 import { signOf } from './guide-pane.ts';
-import { commandRows, doingRows, expectedRows, hintRows, overRows, textRows, verdictRows } from './guide-rows.ts';
+import {
+  beforeRows,
+  commandRows,
+  doingRows,
+  expectedRows,
+  hintRows,
+  overRows,
+  textRows,
+  verdictRows,
+} from './guide-rows.ts';
 
 /** All steps of the tutorial, with a way to each of them, and the present one whole. */
 export const guidePart: OverlayPart<'guide'> = {
@@ -81,6 +90,7 @@ function stepRows(input: ScreenInput, guide: GuideView, width: number): readonly
     hintRows(guide, width),
     doingRows(input, guide, width, 40),
     expectedRows(guide, width),
+    beforeRows(input, guide, width, 40),
   ];
   return parts.filter((rows) => rows.length > 0).flatMap((rows, i) => (i === 0 ? rows : [[], ...rows]));
 }

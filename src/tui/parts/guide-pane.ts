@@ -2,8 +2,8 @@ import type { GuideStep, GuideView } from '../../tutorial/guide-view.ts';
 import { type Row, type Size, type Span, span } from '../rows.ts';
 import type { Drawn, ScreenInput } from '../screen.ts';
 import { widthOfRow } from '../text/fit.ts';
-import { said } from './drawing.ts';
-import { commandRows, doingRows, hintRows, overRows, textRows, verdictRows } from './guide-rows.ts';
+import { clamp, said } from './drawing.ts';
+import { beforeRows, commandRows, doingRows, hintRows, overRows, textRows, verdictRows } from './guide-rows.ts';
 
 /** The present step beside the panes: what to do, and whether the cluster shows it. What does not fit is on the page. */
 export function drawGuidePane(input: ScreenInput, size: Size): Drawn {
@@ -44,19 +44,36 @@ function rowsFor(input: ScreenInput, guide: GuideView, { columns, rows }: Size):
     span(' '),
     said(guide.step.title, 'strong'),
   ];
-  if (guide.over !== undefined) return fitted([head], [], overRows(input, guide, columns), rows, input);
+  if (guide.over !== undefined) {
+    const told = overRows(input, guide, columns);
+    const ran = inRoom(doingRows(input, guide, columns, linesShown), rows - 1 - told.length);
+    return fitted([head], told, ran, rows, input);
+  }
   // Whether it is done comes first, then how to do it; the explanation gets the rows that are left.
   const verdicts = verdictRows(input, guide, columns);
-  const doing = doingRows(input, guide, columns, 3);
+  const hints = hintRows(guide, columns);
+  const left = rows - 1 - hints.length - verdicts.length;
+  const doing = doingRows(input, guide, columns, linesShown).slice(-clamp(left, linesShown, doingShown));
   const ways = doing.length > 0 ? [] : commandRows(input, guide, columns);
-  const needed = [...hintRows(guide, columns), ...doing, ...verdicts];
-  const room = rows - 1 - needed.length;
+  const needed = [...hints, ...doing, ...verdicts];
+  const room = left - doing.length;
   const text = textRows(guide, columns);
   const shownWays = ways.slice(0, Math.max(0, room));
-  return fitted([head], text.slice(0, Math.max(0, room - shownWays.length)), [...shownWays, ...needed], rows, input, {
+  const before = inRoom(beforeRows(input, guide, columns, linesShown), room - text.length - ways.length);
+  const rest = [...shownWays, ...needed, ...before];
+  return fitted([head], text.slice(0, Math.max(0, room - shownWays.length)), rest, rows, input, {
     hasMore: text.length + ways.length > room,
   });
 }
+
+/** Of what one command printed. */
+const linesShown = 3;
+/** Of all commands while a step is being done: the explanation stays in sight. */
+const doingShown = 6;
+
+/** Set apart by an empty row, as much of it as there is room for; what lies behind may be cut off. */
+const inRoom = (rows: readonly Row[], room: number): readonly Row[] =>
+  rows.length === 0 || room < 2 ? [] : [[], ...rows].slice(0, room);
 
 /** A page that has more says which key shows it. */
 function fitted(

@@ -1,4 +1,4 @@
-import type { GuideCommand, GuideView } from '../../tutorial/guide-view.ts';
+import type { Doing, GuideCommand, GuideView } from '../../tutorial/guide-view.ts';
 import type { Verdict } from '../../tutorial/judge.ts';
 import { type Row, span } from '../rows.ts';
 import type { ScreenInput } from '../screen.ts';
@@ -61,10 +61,26 @@ export function hintRows({ hint }: GuideView, width: number): readonly Row[] {
   return hint === undefined ? [] : wrapRows(`hint: ${hint}`, width, 'warn', '  ');
 }
 
-/** The command that is run for the reader, and the last of what it printed. */
-export function doingRows({ glyphs }: ScreenInput, { doing }: GuideView, width: number, most: number): readonly Row[] {
-  if (doing === undefined) return [];
-  const { command, lines, state } = doing;
+/** The commands that are run for the reader, and the last `most` lines that each printed. */
+export const doingRows = (input: ScreenInput, { doing }: GuideView, width: number, most: number): readonly Row[] =>
+  doing.flatMap((each) => commandRun(input, each, width, most));
+
+/** The step that was ticked off last, with what was done for the reader. */
+export function beforeRows(input: ScreenInput, { before }: GuideView, width: number, most: number): readonly Row[] {
+  if (before === undefined) return [];
+  const { title, doing } = before;
+  return [
+    [span(`${input.glyphs.done} `, 'ok'), said(title, 'dim')],
+    ...doing.flatMap((each) => commandRun(input, each, width, most)),
+  ];
+}
+
+function commandRun(
+  { glyphs }: ScreenInput,
+  { command, lines, state }: Doing,
+  width: number,
+  most: number,
+): readonly Row[] {
   const [sign, token] = {
     running: [glyphs.changing, 'accent'] as const,
     done: [glyphs.done, 'ok'] as const,

@@ -110,14 +110,18 @@ describe('a tutorial that is followed', { timeout: 60_000 }, () => {
     await expect
       .poll(() => guide.getSnapshot().verdicts.map(({ holds }) => holds), { timeout: 20_000 })
       .toEqual([false, false, true]);
-    // What was done for the reader belongs to its step: the next one begins with what to do.
+    // What was done for the reader belongs to its step: the next one begins with what to do, and tells of it below.
     await guide.wish({ kind: 'go', id: '1.1' });
     await guide.wish({ kind: 'do' });
     await expect.poll(at, { timeout: 20_000 }).toEqual(['1.2', undefined]);
-    expect(guide.getSnapshot().doing).toBeUndefined();
+    expect(guide.getSnapshot().doing).toEqual([]);
+    expect(guide.getSnapshot().before).toMatchObject({
+      title: 'an application runs on node1',
+      doing: [{ lines: ['applied'] }, { state: 'done' }, { state: 'done' }],
+    });
     await guide.wish({ kind: 'do' });
     await expect.poll(at, { timeout: 20_000 }).toEqual(['1.2', 'part']);
-    expect(guide.getSnapshot().doing).toMatchObject({ state: 'done' });
+    expect(guide.getSnapshot().doing.map(({ state }) => state)).toEqual(['done', 'done', 'done']);
     expect(await readFile(deployment, 'utf8')).toBe(moved.text);
     await expect.poll(async () => (await place.readProgress()).done).toEqual(['1.1', '1.2']);
     expect(await guide.wish({ kind: 'next' })).toBe('again');

@@ -11,7 +11,7 @@ import type { ScreenInput } from '../../../src/tui/screen.ts';
 import { fitRow, widthOfRow } from '../../../src/tui/text/fit.ts';
 import { createTheme } from '../../../src/tui/theme.ts';
 import { update } from '../../../src/tui/update.ts';
-import { type Doing, type GuideView, guideViewOf } from '../../../src/tutorial/guide-view.ts';
+import { type Doing, type GuideView, guideViewOf, type StepBefore } from '../../../src/tutorial/guide-view.ts';
 import { type Progress, startOf } from '../../../src/tutorial/progress.ts';
 import { aPlace, aTutorial } from '../tutorial/a-tutorial.ts';
 import { inputOf, sampleView, uiOf } from './cluster-scenes.ts';
@@ -22,16 +22,14 @@ const tutorial = aTutorial();
 const view = sampleView();
 const theme = createTheme('mono', { depth: 0 });
 
-function guideAt(progress: Progress = startOf(tutorial), sinceMs = 0, doing?: Doing): GuideView {
+function guideAt(
+  progress: Progress = startOf(tutorial),
+  sinceMs = 0,
+  doing: readonly Doing[] = [],
+  before?: StepBefore,
+): GuideView {
   const findings = { view, ports: {}, printed: {} };
-  return guideViewOf({
-    tutorial,
-    place: aPlace(),
-    progress,
-    findings,
-    sinceMs,
-    ...(doing === undefined ? {} : { doing }),
-  });
+  return guideViewOf({ tutorial, place: aPlace(), progress, findings, sinceMs, doing, before });
 }
 
 function guided(
@@ -62,7 +60,9 @@ function screenOf(input: ScreenInput): string {
 const late = { version: 1, done: ['1.1'], at: '1.2' } as const;
 const partOver = { version: 1, done: ['1.1', '1.2'], at: '1.2' } as const;
 const allOver = { version: 1, done: ['1.1', '1.2', '2.1'], at: '2.1' } as const;
-const doing: Doing = { command: 'node ask.mjs alpha', lines: ['one', 'two'], state: 'running' };
+const asked: Doing = { command: 'node ask.mjs alpha', lines: ['one', 'two'], state: 'done' };
+const doing: readonly Doing[] = [asked, { command: 'node ask.mjs beta', lines: [], state: 'running' }];
+const before: StepBefore = { title: 'it is asked', doing: [asked] };
 
 describe('a tutorial beside the panes', () => {
   it('stands below them on a usual screen, and to the right on a wide one', () => {
@@ -71,14 +71,15 @@ describe('a tutorial beside the panes', () => {
       screenOf(guided(guideAt(), { columns: 60, rows: 16 })),
       screenOf(guided(guideAt(late, 61_000), { columns: 140, rows: 34 })),
       screenOf(guided(guideAt(startOf(tutorial), 0, doing))),
-      screenOf(guided(guideAt(partOver))),
+      screenOf(guided(guideAt(partOver, 0, [asked]))),
       screenOf(guided(guideAt(allOver))),
+      screenOf(guided(guideAt(late, 0, [], before), { columns: 140, rows: 34 })),
     ];
     expectGolden('guide', frames.join('\n'));
   });
 
   it('shows its page whole, and the keys in the help', () => {
-    const page = screenOf(guided(guideAt(late), { columns: 80, rows: 24 }, [guideOverlay]));
+    const page = screenOf(guided(guideAt(late, 0, [], before), { columns: 80, rows: 24 }, [guideOverlay]));
     const help = screenOf(guided(guideAt(late), { columns: 118, rows: 40 }, [helpOverlay]));
     expectGolden('guide-page', page);
     for (const label of ['do this step for me', 'go on to the next step', 'go back a step'])
@@ -92,7 +93,13 @@ describe('a tutorial beside the panes', () => {
     [118, 34],
     [160, 50],
   ])('fits into what it is given on %d x %d', (columns, rows) => {
-    for (const guide of [guideAt(), guideAt(late, 61_000), guideAt(partOver), guideAt(startOf(tutorial), 0, doing)]) {
+    for (const guide of [
+      guideAt(),
+      guideAt(late, 61_000),
+      guideAt(partOver, 0, doing),
+      guideAt(startOf(tutorial), 0, doing),
+      guideAt(late, 0, [], before),
+    ]) {
       const input = guided(guide, { columns, rows });
       const frame = frameOf({ ...input, theme, registry });
       const { rect, text = '' } = frame.texts.find(({ key }) => key === 'guide') ?? {};

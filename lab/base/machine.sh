@@ -1,0 +1,82 @@
+# What every machine of the lab has, whatever is installed on it. Runs in one shell before a customize.sh, with the fresh
+# Debian tree as only argument; LAB_USERS are the users beside root, LAB_PUBKEY is the key that may log in as each of
+# them, LAB_SUBNET the first three numbers of an address.
+set -eu
+root=$1
+
+for home in root $LAB_USERS; do
+  if [ "$home" != root ]; then
+    chroot "$root" useradd --create-home --shell /bin/bash "$home"
+    home=home/$home
+  fi
+  mkdir -m 0700 "$root/$home/.ssh"
+  printf '%s\n' "$LAB_PUBKEY" >"$root/$home/.ssh/authorized_keys"
+  chmod 0600 "$root/$home/.ssh/authorized_keys"
+  chroot "$root" chown -R --reference="/$home" "/$home/.ssh"
+done
+
+# Addresses by MAC: machines of one image boot from this same disk.
+for n in 1 2 3 4 5 6 7 8 9; do
+  cat >"$root/etc/systemd/network/10-node$n.network" <<EOF
+[Match]
+MACAddress=52:54:00:d0:00:0$n
+[Network]
+Address=$LAB_SUBNET.$((249 + n))/24
+Gateway=$LAB_SUBNET.1
+IPv6AcceptRA=no
+LinkLocalAddressing=ipv6
+EOF
+done
+rm -f "$root/etc/resolv.conf"
+: >"$root/etc/resolv.conf"
+printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
+
+# Each machine's own name and ssh host key, handed in by the lab through QEMU's firmware device, so that
+# the lab knows the key before the first connection.
+rm -f "$root"/etc/ssh/ssh_host_*
+: >"$root/etc/machine-id"
+rm -f "$root/var/lib/dbus/machine-id" # else every machine would take its id from here
+ln -s /etc/machine-id "$root/var/lib/dbus/machine-id"
+mkdir -p "$root/usr/local/lib/drover-lab"
+cat >"$root/usr/local/lib/drover-lab/identity" <<'EOF'
+#!/bin/sh
+set -eu
+modprobe qemu_fw_cfg
+from=/sys/firmware/qemu_fw_cfg/by_name/opt/drover
+[ -e "$from" ] || exit 0
+umask 077
+cat "$from/hostkey/raw" >/etc/ssh/ssh_host_ed25519_key
+ssh-keygen -y -f /etc/ssh/ssh_host_ed25519_key >/etc/ssh/ssh_host_ed25519_key.pub
+umask 022
+cat "$from/hostname/raw" >/etc/hostname
+hostname -F /etc/hostname
+printf '127.0.1.1 %s\n' "$(cat /etc/hostname)" >>/etc/hosts
+EOF
+chmod 0755 "$root/usr/local/lib/drover-lab/identity"
+cat >"$root/etc/systemd/system/drover-lab-identity.service" <<'EOF'
+[Unit]
+Description=Take the name and host key the lab gives this machine
+ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key
+Before=ssh.service ssh.socket docker.service network-pre.target
+Wants=network-pre.target
+DefaultDependencies=no
+After=local-fs.target systemd-modules-load.service
+[Service]
+Type=oneshot
+ExecStart=/usr/local/lib/drover-lab/identity
+RemainAfterExit=yes
+[Install]
+WantedBy=multi-user.target
+EOF
+
+printf '/dev/vda / ext4 noatime 0 1\n' >"$root/etc/fstab"
+printf 'options zfs zfs_arc_max=134217728\n' >"$root/etc/modprobe.d/drover-lab.conf"
+chroot "$root" systemctl -q enable systemd-networkd ssh drover-lab-identity
+# Nothing works on its own behind a test's back.
+chroot "$root" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
+  e2scrub_reap.service fstrim.timer
+
+# A small initrd: only what finds the disk.
+printf 'virtio_pci\nvirtio_blk\next4\n' >>"$root/etc/initramfs-tools/modules"
+printf 'MODULES=list\n' >"$root/etc/initramfs-tools/conf.d/lab.conf"
+chroot "$root" update-initramfs -u
