@@ -1,8 +1,8 @@
 import type { Doing, GuideCommand, GuideView } from '../../tutorial/guide-view.ts';
 import type { Verdict } from '../../tutorial/judge.ts';
-import { type Row, span } from '../rows.ts';
+import { type Row, type Span, span } from '../rows.ts';
 import type { ScreenInput } from '../screen.ts';
-import { said, wrapRows } from './drawing.ts';
+import { wrapRows } from './drawing.ts';
 
 // What a step says, in rows: the pane shows as much of it as fits, the page all of it.
 
@@ -54,8 +54,12 @@ export const verdictRows = (input: ScreenInput, { verdicts }: GuideView, width: 
 function verdictRow({ glyphs }: ScreenInput, { text, holds, why }: Verdict, width: number): readonly Row[] {
   const sign = span(`${holds ? glyphs.done : glyphs.waiting} `, holds ? 'ok' : 'warn');
   const words = holds || why === undefined ? text : `${text}: ${why}`;
-  return wrapRows(words, width - 2, holds ? 'ok' : undefined).map((row, i) => [i === 0 ? sign : span('  '), ...row]);
+  return behind(sign, wrapRows(words, width - 2, holds ? 'ok' : undefined));
 }
+
+/** Rows beside a sign of two cells. */
+const behind = (sign: Span, rows: readonly Row[]): readonly Row[] =>
+  rows.map((row, i) => [i === 0 ? sign : span('  '), ...row]);
 
 export function hintRows({ hint }: GuideView, width: number): readonly Row[] {
   return hint === undefined ? [] : wrapRows(`hint: ${hint}`, width, 'warn', '  ');
@@ -70,7 +74,7 @@ export function beforeRows(input: ScreenInput, { before }: GuideView, width: num
   if (before === undefined) return [];
   const { title, doing } = before;
   return [
-    [span(`${input.glyphs.done} `, 'ok'), said(title, 'dim')],
+    ...behind(span(`${input.glyphs.done} `, 'ok'), wrapRows(title, width - 2, 'dim')),
     ...doing.flatMap((each) => commandRun(input, each, width, most)),
   ];
 }
@@ -87,7 +91,7 @@ function commandRun(
     failed: [glyphs.failed, 'bad'] as const,
   }[state];
   return [
-    [span(`${sign} `, token), said(`$ ${command}`, 'accent')],
+    ...behind(span(`${sign} `, token), wrapRows(`$ ${command}`, width - 2, 'accent', '  ')),
     ...lines.slice(-most).flatMap((line) => wrapRows(`  ${line}`, width, state === 'failed' ? 'bad' : 'dim', '  ')),
   ];
 }
