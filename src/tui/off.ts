@@ -1,4 +1,3 @@
-import { isBeingDone } from '../tutorial/guide-view.ts';
 import { type ActionId, infoOf } from './actions.ts';
 import { partOf, partTakes, type Registry, screenTakes, subjectActions, topOf } from './routing.ts';
 import type { ScreenInput } from './screen.ts';
@@ -35,7 +34,7 @@ function screenReason(input: ScreenInput, action: ActionId): string | undefined 
 }
 
 function guideReason({ guide }: ScreenInput, action: ActionId): string | undefined {
-  if (guide !== undefined && isBeingDone(guide.doing)) return 'the step is being done';
+  if (guide?.doing.at(-1)?.state === 'running') return 'the step is being done';
   if (action === 'guide-do') return guide?.over === undefined ? undefined : 'this step is done';
   if (action === 'guide-back') return guide?.step.number === 1 ? 'this is the first step' : undefined;
   return guide?.step.number === guide?.step.of ? 'this is the last step' : undefined;
