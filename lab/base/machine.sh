@@ -9,7 +9,7 @@ for home in root $LAB_USERS; do
     chroot "$root" useradd --create-home --shell /bin/bash "$home"
     home=home/$home
   fi
-  mkdir -m 0700 "$root/$home/.ssh"
+  install -d -m 0700 "$root/$home/.ssh"
   printf '%s\n' "$LAB_PUBKEY" >"$root/$home/.ssh/authorized_keys"
   chmod 0600 "$root/$home/.ssh/authorized_keys"
   chroot "$root" chown -R --reference="/$home" "/$home/.ssh"

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type PtyProgram, ptyMissing, startPty } from './harness.ts';
 
 const program = fileURLToPath(new URL('../../dist/drover.js', import.meta.url));
@@ -39,6 +39,7 @@ describe.skipIf(ptyMissing !== undefined)('the whole program in a terminal', { t
     await Promise.all(open.map((each) => each.close()));
     open = [];
   });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   describe('gives the terminal back', () => {
     it('after q', async () => {

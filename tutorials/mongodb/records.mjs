@@ -2,6 +2,7 @@
 // A very small MongoDB client for the tutorial: the official driver, one command, one answer.
 //   node tutorials/mongodb/records.mjs node1 insert '{"the data": "it moves"}'
 //   node tutorials/mongodb/records.mjs node2 find
+//   node tutorials/mongodb/records.mjs node1 empty      takes all records out, where one too many was inserted
 import { MongoClient } from 'mongodb';
 import { reachAt } from '../../lab/paths.mjs';
 
@@ -9,8 +10,8 @@ const addresses = { node1: '172.16.255.250', node2: '172.16.255.251' };
 const [node, verb, json] = process.argv.slice(2);
 // In a lab without root the nodes' published ports are on loopback addresses.
 const host = reachAt(addresses[node] ?? node ?? '');
-if (node === undefined || !['insert', 'find'].includes(verb) || (verb === 'insert' && json === undefined)) {
-  console.error("usage: records.mjs node1|node2|ADDRESS insert 'JSON' | find");
+if (node === undefined || !['insert', 'find', 'empty'].includes(verb) || (verb === 'insert' && json === undefined)) {
+  console.error("usage: records.mjs node1|node2|ADDRESS insert 'JSON' | find | empty");
   process.exit(64);
 }
 
@@ -20,6 +21,9 @@ try {
   if (verb === 'insert') {
     await records.insertOne(JSON.parse(json));
     console.log(`inserted through ${node}`);
+  } else if (verb === 'empty') {
+    const { deletedCount } = await records.deleteMany({});
+    console.log(`${deletedCount} record(s) taken out through ${node}`);
   } else {
     const found = await records.find({}, { projection: { _id: 0 } }).toArray();
     for (const record of found) console.log(JSON.stringify(record));

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { appendFile, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { examples } from '../../../src/cli/examples.ts';
 import { createRunJournal, journalKey } from '../../../src/cli/run-journal.ts';
 import type { World } from '../../../src/cli/world.ts';
@@ -10,7 +10,6 @@ import { deployment, type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
 
 const MiB = 1024 * 1024;
 let made: MadeWorld;
-afterEach(() => made.remove());
 
 /** `db` runs on the first node. */
 async function running(changes: Partial<World> = {}): Promise<void> {

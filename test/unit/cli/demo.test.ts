@@ -3,20 +3,14 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { World } from '../../../src/cli/world.ts';
 import { createSimulation } from '../../../src/demo.ts';
 import { loadedPackages } from '../../support/loaded-packages.ts';
-import { type MadeWorld, makeWorld } from './made-world.ts';
+import { makeWorld } from './made-world.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const program = join(root, 'dist', 'drover.js');
-
-let made: MadeWorld | undefined;
-afterEach(async () => {
-  await made?.remove();
-  made = undefined;
-});
 
 const linesOf = (text: string): readonly string[] => text.trimEnd().split('\n');
 
@@ -30,7 +24,7 @@ function between(text: string, start: RegExp, end: RegExp): string {
 
 describe('demo', () => {
   it('says first and last that it is a simulation, moves the application and its data, and ends well', async () => {
-    made = await makeWorld();
+    const made = await makeWorld();
     const { code, out, err } = await made.drover('demo', '--fast');
     expect([code, err]).toEqual([0, '']);
     expect(linesOf(out).at(0)).toMatch(/^SIMULATION: two nodes in memory/);
@@ -49,7 +43,7 @@ describe('demo', () => {
   });
 
   it('applies a second time, and there is nothing to do', async () => {
-    made = await makeWorld();
+    const made = await makeWorld();
     const { out } = await made.drover('demo', '--fast');
     const applies = out.split('\n$ drover ').filter((scene) => scene.startsWith('apply\n'));
     expect(applies.map((scene) => /^converged: (nothing to do|\d+ steps)/m.exec(scene)?.[1])).toEqual([
@@ -59,14 +53,14 @@ describe('demo', () => {
   });
 
   it('touches neither the nodes nor the files outside, whatever files are named', async () => {
-    made = await makeWorld();
+    const made = await makeWorld();
     const before = await made.read('deployment.yml');
     const { code } = await made.drover('demo', '--fast', '-d', 'deployment.yml', '-C', '/nowhere/at/all');
     expect([code, made.cluster.writes(), await made.read('deployment.yml')]).toEqual([0, 0, before]);
   });
 
   it('keeps the label with --quiet, and as JSON prints every event between two labels', async () => {
-    made = await makeWorld();
+    const made = await makeWorld();
     const quiet = linesOf((await made.drover('demo', '--fast', '--quiet')).out);
     expect([quiet.at(0), quiet.at(-1)]).toEqual(Array(2).fill(expect.stringMatching(/^SIMULATION: /)));
     expect(quiet.join('\n')).not.toContain('▸');
@@ -95,7 +89,7 @@ describe('demo', () => {
   });
 
   it('ends with 130 at Ctrl-C, in a step as well as between two, and still says what it was', async () => {
-    made = await makeWorld();
+    const made = await makeWorld();
     for (const moment of ['application.yml', '▸ fetch image "mongo:7" on node1']) {
       const { said, ended } = made.start('demo');
       await vi.waitFor(() => expect(said.out).toContain(moment), { timeout: 10_000, interval: 5 });

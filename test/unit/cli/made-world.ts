@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
 import { runCli } from '../../../src/cli/run.ts';
 import { createRunJournal } from '../../../src/cli/run-journal.ts';
 import { replaceText } from '../../../src/cli/state-files.ts';
@@ -49,12 +50,12 @@ export interface MadeWorld {
   readonly start: (...args: string[]) => { readonly said: Said; readonly ended: Promise<number> };
   /** One Ctrl-C for whatever runs. */
   readonly interrupt: () => void;
-  readonly remove: () => Promise<void>;
 }
 
-/** The real command line on a folder of its own and a cluster in memory; `changes` to the world come last. */
+/** For one test: the real command line on a folder of its own and a cluster in memory; `changes` to the world come last. */
 export async function makeWorld(seed: Partial<MemorySeed> = {}, changes: Partial<World> = {}): Promise<MadeWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'drover-cli-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const cluster = createMemoryCluster({ nodes: { [n1]: {}, [n2]: {} }, ...seed });
   const listeners = new Set<() => void>();
   const write = (name: string, text: string): Promise<void> => writeFile(join(folder, name), text);
@@ -79,7 +80,6 @@ export async function makeWorld(seed: Partial<MemorySeed> = {}, changes: Partial
     interrupt: () => {
       for (const listener of listeners) listener();
     },
-    remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
 

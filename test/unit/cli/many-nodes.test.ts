@@ -1,9 +1,8 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { warningsDuring } from '../../fakes/warnings.ts';
 import { type MadeWorld, makeWorld } from './made-world.ts';
 
 let made: MadeWorld;
-afterEach(() => made.remove());
 
 const nodes = Array.from({ length: 14 }, (_, n) => `10.0.0.${n + 1}`);
 

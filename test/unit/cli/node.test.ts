@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Hosts, Terminal, World } from '../../../src/cli/world.ts';
 import { addNode, removeNode } from '../../../src/config/edit-nodes.ts';
 import { readInventory } from '../../../src/config/read-files.ts';
@@ -94,7 +94,6 @@ function hostsOf(script: Script, seen: Seen): Hosts {
 }
 
 describe('drover node', () => {
-  let made: MadeWorld | undefined;
   const seen: Seen = { calls: [], accepted: 0, opened: [] };
   const world = async (script: Script = {}, answer?: string): Promise<MadeWorld> => {
     seen.calls.length = 0;
@@ -102,7 +101,7 @@ describe('drover node', () => {
     seen.opened = [];
     const changes: Partial<World> = { hosts: hostsOf(script, seen) };
     const questions: string[] = [];
-    made = await makeWorld({}, changes);
+    const made = await makeWorld({}, changes);
     if (answer === undefined) return made;
     // With somebody at the terminal, who answers everything the same.
     const { folder } = made;
@@ -114,7 +113,6 @@ describe('drover node', () => {
         terminal: terminalOf(questions, answer),
       },
     );
-    await asked.remove();
     return { ...made, drover: asked.drover };
   };
   let out = '';
@@ -137,7 +135,6 @@ describe('drover node', () => {
       },
     };
   };
-  afterEach(() => made?.remove());
 
   describe('add --check', () => {
     it('shows every step, changes nothing, and ends with 2', async () => {
@@ -199,7 +196,6 @@ describe('drover node', () => {
       const { drover, read } = await world();
       await drover('node', 'add', fresh, '--yes');
       const before = [await read('deployment.yml'), await read('drover.yml')];
-      await made?.remove().catch(() => undefined);
       const again = await world({ check: node });
       await again.write('deployment.yml', before[0] ?? '');
       await again.write('drover.yml', before[1] ?? '');

@@ -1,11 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Terminal, TuiEnd, TuiRequest } from '../../../src/cli/world.ts';
 import { type MadeWorld, makeWorld } from './made-world.ts';
-
-let made: MadeWorld | undefined;
-afterEach(() => made?.remove());
 
 interface Screened {
   readonly world: MadeWorld;
@@ -38,7 +35,6 @@ async function atTerminal(ends: readonly TuiEnd[], env: Record<string, string> =
       },
     },
   );
-  made = world;
   return { world, requests, out: () => out };
 }
 

@@ -1,13 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { FileChoice, VagrantRequest, World } from '../../../src/cli/world.ts';
 import { readConfig } from '../../../src/config/read-files.ts';
 import { AppError } from '../../../src/model/errors.ts';
-import { type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
-
-let made: MadeWorld | undefined;
-afterEach(() => made?.remove());
+import { makeWorld, n1, n2 } from './made-world.ts';
 
 interface Seen {
   readonly requests: (Omit<VagrantRequest, 'undescribed' | 'onNote'> & { nodes: readonly string[] })[];
@@ -20,7 +17,7 @@ async function validate(
   { found, env = {}, inventory }: { found?: string | Error; env?: World['env']; inventory?: string },
 ): Promise<Seen & { code: number; err: string }> {
   const seen: Seen = { requests: [] };
-  made = await makeWorld(
+  const made = await makeWorld(
     {},
     {
       env,
@@ -54,7 +51,6 @@ describe("Vagrant's machines", () => {
 
   it('leave the lab its place where there are none, or where the lab is named', async () => {
     expect((await validate([], {})).choice).toMatchObject({ labInventory: '/lab/drover.yml' });
-    await made?.remove();
     const { choice, requests } = await validate([], { found: '/vagrant/drover.yml', env: { DROVER_LAB: 'mine' } });
     expect(choice).toMatchObject({ labInventory: '/lab/drover.yml' });
     expect(requests).toEqual([]);
@@ -72,7 +68,6 @@ describe("Vagrant's machines", () => {
     expect(requests).toMatchObject([{ required: true }]);
     expect(choice).toMatchObject({ vagrantInventory: '/vagrant/drover.yml' });
     expect(err).toBe('');
-    await made?.remove();
     const none = new AppError('usage', 'cannot use the machines', { hint: 'run `vagrant up`' });
     const refused = await validate(['--vagrant'], { found: none });
     expect(refused.code).toBe(64);

@@ -1,10 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
 
 let made: MadeWorld;
-afterEach(() => made.remove());
 
 const wrong = `# where\nversion: 1\nnodes:\n  ${n1}: [dbb] # main\n  ${n2}: []\n`;
 

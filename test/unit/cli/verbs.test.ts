@@ -1,12 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { World } from '../../../src/cli/world.ts';
 import { AppError } from '../../../src/model/errors.ts';
 import { deployment, type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
 
 let made: MadeWorld;
-afterEach(() => made.remove());
 
 const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1) ?? '';
 

@@ -1,8 +1,7 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { deployment, type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
 
 let made: MadeWorld;
-afterEach(() => made.remove());
 
 const until = { timeout: 20_000, interval: 20 };
 
