@@ -1,23 +1,25 @@
 /** Packages and bundle, each made only where it is missing or old. */
-import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { progress } from '../progress.mjs';
 import { keep, root, Told } from './run.mjs';
 
 const REASON_LINES = 30;
 
-/** Inside node_modules, because `npm ci` begins by removing that: an interrupted one leaves no stamp behind. */
-const stamp = join(root, 'node_modules', '.drover-lock.sha256');
-
-function wantedStamp() {
-  const hash = createHash('sha256').update(process.version.split('.')[0]).update(process.arch);
-  return hash.update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+/** What of a lock file's packages is not installed: another version, or a program of this platform's is missing. */
+export function missingOf(wanted, installed, { platform, arch } = process) {
+  const isForHere = ({ os, cpu, libc }) =>
+    os?.includes(platform) === true && cpu?.includes(arch) === true && libc === undefined;
+  const isThere = (path, { integrity, optional, ...made }) =>
+    installed[path] === undefined ? optional === true && !isForHere(made) : installed[path].integrity === integrity;
+  return Object.keys(wanted).filter((path) => path !== '' && !isThere(path, wanted[path]));
 }
 
+/** By npm's own list, which `npm ci` and `npm install` write when they are done: an interrupted one leaves none. */
 function isInstalled() {
+  const packagesIn = (file) => JSON.parse(readFileSync(join(root, file), 'utf8')).packages;
   try {
-    return readFileSync(stamp, 'utf8') === wantedStamp();
+    return missingOf(packagesIn('package-lock.json'), packagesIn('node_modules/.package-lock.json')).length === 0;
   } catch {
     return false;
   }
@@ -36,7 +38,6 @@ export async function ensurePackages() {
     process.stderr.write(`${reasonIn(output)}\n`);
     throw new Told('npm ci', code);
   }
-  writeFileSync(stamp, wantedStamp());
   stage.done();
 }
 

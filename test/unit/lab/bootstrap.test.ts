@@ -18,6 +18,29 @@ describe('the oldest Node.js', async () => {
   });
 });
 
+describe('what npm has installed', async () => {
+  const { missingOf } = await load('prepare.mjs');
+  const here = { platform: 'linux', arch: 'x64' };
+  const tool = (cpu: string, more: object = {}) => ({
+    integrity: cpu,
+    optional: true,
+    os: ['linux'],
+    cpu: [cpu],
+    ...more,
+  });
+  const wanted = { '': {}, ink: { integrity: 'one' }, x64: tool('x64'), arm: tool('arm64') };
+
+  it('is enough without what other platforms need', () => {
+    expect(missingOf?.(wanted, { ink: { integrity: 'one' }, x64: { integrity: 'x64' } }, here)).toEqual([]);
+    expect(missingOf?.({ musl: tool('x64', { libc: ['musl'] }) }, {}, here)).toEqual([]);
+  });
+
+  it('is not enough with another version, or without this platform’s programs', () => {
+    expect(missingOf?.(wanted, { ink: { integrity: 'two' } }, here)).toEqual(['ink', 'x64']);
+    expect(missingOf?.(wanted, {}, here)).toEqual(['ink', 'x64']);
+  });
+});
+
 describe('the sums of npm test', async () => {
   const { countTests, failuresIn, sumOf } = await load('counts.mjs');
   const report = (more: object): object => ({
