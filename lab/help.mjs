@@ -32,7 +32,7 @@ there are processors for; a lab of five uses what a lab of two has made.
 
 Without root (or with --rootless) the nodes are joined by a switch of the lab's own and reached at loopback addresses:
 node1 at 127.16.255.250, ssh at port 2222, and the ports you publish.`,
-      `  --nodes N       how many, 1 to 9 (2)
+      `  --nodes N       how many, 1 to 5 (2)
   --memory MB     memory of each node (1024)
   --no-images     leave out the container images of lab/images
   --rootless      as without root, although you are root

@@ -10,7 +10,8 @@ export const LAB_DIR = dirname(fileURLToPath(import.meta.url));
 export const SUBNET = '172.16.255';
 export const BRIDGE = 'drover0';
 export const SUITE = 'trixie';
-export const MAX_NODES = 9;
+/** 172.16.255.250 to .254: the last ones of the network that the tutorials' nodes are in. */
+export const MAX_NODES = 5;
 export const DEFAULT_NODES = 2;
 export const DEFAULT_MEMORY_MB = 1024;
 export const POOL_SIZE = '4G';

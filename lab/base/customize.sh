@@ -3,7 +3,7 @@
 printf 'drover ALL=(ALL) NOPASSWD:ALL\n' >"$root/etc/sudoers.d/drover"
 chmod 0440 "$root/etc/sudoers.d/drover"
 
-for n in 1 2 3 4 5 6 7 8 9; do
+for n in 1 2 3 4 5; do
   printf '%s.%s node%s\n' "$LAB_SUBNET" $((249 + n)) "$n" >>"$root/etc/hosts"
 done
 

@@ -16,7 +16,7 @@ for home in root $LAB_USERS; do
 done
 
 # Addresses by MAC: machines of one image boot from this same disk.
-for n in 1 2 3 4 5 6 7 8 9; do
+for n in 1 2 3 4 5; do
   cat >"$root/etc/systemd/network/10-node$n.network" <<EOF
 [Match]
 MACAddress=52:54:00:d0:00:0$n

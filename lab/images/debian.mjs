@@ -14,7 +14,6 @@ const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
 /** Unpacks packages and what they depend on into an empty directory; no script of theirs is run. */
 export async function debianTree(root, packages) {
   await run('mmdebstrap', [
-    '--quiet',
     '--mode=root',
     '--variant=extract',
     `--include=${packages.join(',')}`,

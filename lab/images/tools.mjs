@@ -37,11 +37,18 @@ export function run(command, args, { cwd, env } = {}) {
     child.on('close', (code, signal) => {
       children.delete(child);
       if (code === 0) return resolve(out);
-      const last = err.trim().split('\n').at(-1);
+      const why = reasonIn(err);
       const how = signal ? `was ended by ${signal}` : `exited ${code}`;
-      reject(new Error(`${basename(command)} ${args[0] ?? ''} ${how}${last ? `: ${last}` : ''}`));
+      reject(new Error(`${basename(command)} ${args[0] ?? ''} ${how}${why ? `: ${why}` : ''}`));
     });
   });
+}
+
+/** Why something was not fetched, as apt says it on the next line; else the first error, else what was said last. */
+function reasonIn(said) {
+  const [, fetching] = /^Err:.*\n\s+(.+)$/m.exec(said) ?? [];
+  const [first] = /^E: .+$/m.exec(said) ?? [];
+  return fetching ?? first ?? said.trim().split('\n').at(-1);
 }
 
 // ---- trees ----
