@@ -102,10 +102,12 @@ apt() {
   )
 }
 apt_step=packages
+# Debian's package that depends on the headers of each later kernel, 6.1.0-18-cloud-amd64 -> linux-headers-cloud-amd64.
+later_headers=linux-headers-${kernel##*[0-9]-}
 # Which of the packages that may be wanted apt knows; asked once, because it takes a small machine seconds.
 read_lists() {
   known_names=$(apt-cache show --no-all-versions zfsutils-linux docker-cli zfs-modules-$kernel linux-modules-$kernel \
-    linux-modules-extra-$kernel linux-headers-$kernel 2>/dev/null | sed -n 's/^Package: //p' | tr '\n' ' ')
+    linux-modules-extra-$kernel linux-headers-$kernel $later_headers 2>/dev/null | sed -n 's/^Package: //p' | tr '\n' ' ')
 }
 known_names=''
 known() { case " $known_names" in *" $1 "*) ;; *) return 1 ;; esac; }
@@ -119,6 +121,8 @@ module_packages() {
   for name in zfs-modules-$kernel linux-modules-$kernel linux-modules-extra-$kernel; do
     known "$name" && ! here "$name" && { echo "$name"; return; }
   done
+  # Without it the next kernel's update would leave the node without a module, and so without its pool.
+  ! known $later_headers || echo $later_headers
   echo "linux-headers-$kernel zfs-dkms"
 }
 wanted() {
@@ -203,7 +207,10 @@ step 'node id' id_ready id_make
 node_id=$(cat $id_file 2>/dev/null)
 
 pool_ready() { zpool list -H "$pool"; }
-pool_is_exported() { [ -d /sys/module/zfs ] && zpool import 2>/dev/null | grep -Eq "^ +pool: $pool\$"; }
+# ZFS looks for pools on devices; in a file only where it is told to.
+import_from=()
+case $pool_spec in /dev/*) ;; /*:*) [ ! -f "${pool_spec%:*}" ] || import_from=(-d "${pool_spec%:*}") ;; esac
+pool_is_exported() { [ -d /sys/module/zfs ] && zpool import "${import_from[@]}" 2>/dev/null | grep -Eq "^ +pool: $pool\$"; }
 # What a device or file holds, in a word; nothing where it is empty.
 content_of() {
   local type
@@ -231,11 +238,19 @@ pool_obstacle() {
   content=$(content_of "$file")
   [ -z "$content" ] || echo "$file holds $content: drover never overwrites; take another one, or empty it by hand if nobody needs it"
 }
+# /dev/sdb may be another disk after the next boot.
+lasting_name() {
+  local link
+  for link in /dev/disk/by-id/*; do
+    [ "$(readlink -f "$link")" = "$(readlink -f "$1")" ] && { echo "$link"; return; }
+  done
+  echo "$1"
+}
 pool_make() {
   local device=$pool_spec
-  pool_is_exported && { zpool import -N "$pool"; return; }
+  pool_is_exported && { zpool import -N "${import_from[@]}" "$pool"; return; }
   case $pool_spec in
-    /dev/*) ;;
+    /dev/*) device=$(lasting_name "$pool_spec") ;;
     *:*) device=${pool_spec%:*}; mkdir -p "$(dirname "$device")"; [ -e "$device" ] || truncate -s "${pool_spec##*:}" "$device" ;;
   esac
   # No -f: a device that holds something is refused by zpool itself.
@@ -255,7 +270,12 @@ root_make() {
   zfs list -H "$root_dataset" >/dev/null 2>&1 || zfs create -p -o canmount=off -o mountpoint=$mountpoint "$root_dataset" || return 1
   zfs set canmount=off mountpoint=$mountpoint com.sun:auto-snapshot=false "$root_dataset"
 }
-step "dataset $root_dataset" root_ready root_make
+# A dataset that nobody made for drover has what somebody keeps there: its mount point is not taken from it.
+root_obstacle() {
+  local there; there=$(get mountpoint "$root_dataset") && [ "$there" != $mountpoint ] && [ "$(get drover:node "$root_dataset")" = - ] || return
+  echo "$root_dataset is there, mounted at $there, and is not drover's: name another dataset with --root (drover.yml: root)"
+}
+step "dataset $root_dataset" root_ready root_make '' root_obstacle
 owner_ready() { [ -n "$node_id" ] && [ "$(get drover:node "$root_dataset")" = "$node_id" ]; }
 owner_set() {
   local there; there=$(get drover:node "$root_dataset") || return 1
@@ -315,6 +335,8 @@ set -uo pipefail
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 etc=/etc/drover run=/run/drover answers=/run/drover/answers-${1-} lock=/run/lock/drover.lock
 patience=180 pause=15 # seconds: with `alone start`, and between two rounds of questions
+# Since the boot: bash's own SECONDS follow the clock, which a machine without a battery sets by hours at its boot.
+seconds() { local up; read -r up _ </proc/uptime && echo "${up%.*}"; }
 me=$(cat $etc/node-id) && [ -f $etc/root-dataset ] || exit 0
 
 # VOLUME EPOCH DATASET of each volume that this node owns and that is not mounted; fails where it cannot be told yet.
@@ -378,10 +400,10 @@ peers_with() {
 }
 above_of() { peers_with "$1" "$2" '$3 + 0 > e'; }
 rivals_of() { peers_with "$1" "$2" '$3 + 0 == e && ($2 == "owner" || $2 == "frozen")' | awk '{print $1}' | paste -sd ,; }
-waits_for_silent() { [ -n "$silent" ] && ! { grep -qx 'alone start' $etc/boot-peers && [ $SECONDS -ge $patience ]; }; }
+waits_for_silent() { [ -n "$silent" ] && ! { grep -qx 'alone start' $etc/boot-peers && [ $(($(seconds) - began)) -ge $patience ]; }; }
 free() {
   local volume role epoch owner dataset
-  SECONDS=$(cut -d . -f 1 /proc/uptime) # it is asked again and again
+  began=0 # it is asked again and again
   exec 8>$run/free.lock && flock 8 && ask_all || return 1
   while IFS=$'\t' read -r volume role epoch owner dataset; do
     case " $* " in *" $dataset "*) ;; *) continue ;; esac
@@ -437,10 +459,10 @@ all_mounted() {
 }
 # PORT…: until a container's TCP ports accept, or 60 s. At Docker's own address, where no forward of ours applies.
 accepting() {
-  local address port until=$((SECONDS + 60))
+  local address port until=$(($(seconds) + 60))
   address=$(ip -4 -o addr show dev docker0 2>/dev/null | awk '{sub("/.*", "", $4); print $4; exit}')
   for port in ${address:+"$@"}; do
-    until timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null || [ $SECONDS -ge $until ]; do sleep 1; done
+    until timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null || [ $(seconds) -ge $until ]; do sleep 1; done
   done
 }
 # LIST DIRECTORY…: one of them is on a volume of the list that `owned` made: this node's, and not mounted so far.
@@ -514,6 +536,7 @@ case ${1-} in
   mount) mount_own ;;
   free) free "${@:2}" ;;
   start)
+    began=$(seconds)
     while :; do
       decide; waits=$?
       start_wanted && [ $waits = 0 ] && break
@@ -663,11 +686,13 @@ enabled="$enabled drover-start.service drover-dead-man.service"
 # --remove: everything of the list but what says which pool is whose; then it is over.
 units_gone() { local unit; for unit in $enabled; do ! systemctl -q is-enabled "$unit" || return 1; done; }
 units_remove() { systemctl -q disable --now $enabled; }
-map_gone() { ! nft list table inet drover && ! iptables -w 10 -S DOCKER-USER | grep -q 'comment drover'; }
+map_gone() { ! nft list table inet drover && ! { iptables -w 10 -S DOCKER-USER; ip6tables -w 10 -S DOCKER-USER; } | grep -q 'comment drover'; }
 map_remove() {
-  local rule
+  local tables rule
   nft delete table inet drover 2>/dev/null
-  iptables -w 10 -S DOCKER-USER 2>/dev/null | sed -n '/comment drover/s/^-A/-D/p' | while read -r rule; do iptables -w 10 $rule; done
+  for tables in iptables ip6tables; do
+    $tables -w 10 -S DOCKER-USER 2>/dev/null | sed -n '/comment drover/s/^-A/-D/p' | while read -r rule; do $tables -w 10 $rule; done
+  done
 }
 removable() { printf '%s\n' "${paths[@]}" /etc/drover/{mesh.nft,peers,boot-peers} /etc/sysctl.d/90-drover.conf | grep -vx /etc/drover/root-dataset; }
 files_gone() { local file; for file in $(removable); do [ ! -e "$file" ] || return 1; done; }

@@ -19,16 +19,22 @@ export function planBootRules(builder: StepBuilder, world: World): void {
   }
 }
 
-/** A peer that cannot be seen now keeps the keys it had: who is forgotten is not asked. */
+/**
+ * A peer that cannot be seen now keeps the keys it had: who is forgotten is not asked, and what it asks is not
+ * answered. Where nobody knows the address of one, it may be any of those that the node has.
+ */
 function rulesFor(world: World, node: NodeName, now: BootRules): BootRules {
-  const peers = world.nodes.flatMap((other): BootPeer[] => {
-    const address = meshAddress(world, other);
-    if (other === node || address === undefined) return [];
+  const others = world.nodes.filter((other) => other !== node);
+  const addresses = others.map((other) => meshAddress(world, other));
+  const peers = others.flatMap((other, at): BootPeer[] => {
+    const address = addresses[at];
+    if (address === undefined) return [];
     const seen = world.reachable.get(other)?.boot ?? world.unreachable.get(other)?.boot;
     if (seen !== undefined) return [{ address, ports: seen.sshPorts, keys: sorted(seen.hostKeys) }];
     return world.reachable.has(other) ? [] : now.peers.filter((peer) => peer.address === address);
   });
-  return { alone: world.config.settings.boot.alone, peers: inOrder(peers) };
+  const unknown = addresses.includes(undefined) ? now.peers.filter((peer) => !addresses.includes(peer.address)) : [];
+  return { alone: world.config.settings.boot.alone, peers: inOrder([...peers, ...unknown]) };
 }
 
 const inOrder = (peers: readonly BootPeer[]): BootPeer[] =>

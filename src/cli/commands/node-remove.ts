@@ -174,5 +174,6 @@ function tellEnd({ world, paint }: Invocation, node: NodeName, purge: boolean, e
   const host = purge
     ? stays
     : `nothing was changed on it; \`drover node remove\` with --purge takes drover's own files off a node`;
-  world.terminal.out(`${paint('✔', 'ok')} ${node} ${done}\n  ${host}\n`);
+  const others = 'The others ask it at their boot until they are told: `drover apply`';
+  world.terminal.out(`${paint('✔', 'ok')} ${node} ${done}\n  ${host}\n  ${others}\n`);
 }

@@ -42,6 +42,19 @@ describe('whom a node asks when it boots', () => {
     expect(rulesOf([a, seen], config)).toMatchObject([{ node: 'a', peers: [peer('10.0.0.2', 'new')] }]);
   });
 
+  it('is still one whose address nobody knows now: a drover that has just started has never seen it', () => {
+    const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [peer('10.0.0.2')] } });
+    const c = onNode('c', { meshAddress: '10.0.0.3', boot: { peers: [peer('10.0.0.1'), peer('10.0.0.2')] } });
+    const config = aConfig([], { a: [], b: [], c: [] });
+    expect(rulesOf([a, unreachable('b'), c], config)).toMatchObject([
+      { node: 'a', peers: [peer('10.0.0.2'), { address: '10.0.0.3' }] },
+      { node: 'c', peers: [{ address: '10.0.0.1' }, peer('10.0.0.2')] },
+    ]);
+    // Whoever is in no file any more is forgotten once everybody's address is known.
+    const gone = aConfig([], { a: [], c: [] });
+    expect(rulesOf([a, c], gone)).toMatchObject([{ node: 'a', peers: [{ address: '10.0.0.3' }] }, { node: 'c' }]);
+  });
+
   it('is nobody for a node that is not set up for it, which the plan says', () => {
     const nodes = [onNode('a'), onNode('b', { boot: {} })];
     expect(rulesOf(nodes, aConfig([], { a: [], b: [] }))).toEqual([]);
