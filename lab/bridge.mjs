@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
-import { BRIDGE, SUBNET, tapOf } from './paths.mjs';
+import { ALL_NODES, BRIDGE, SUBNET, tapOf } from './paths.mjs';
 
 export const NFT_TABLE = 'drover_lab';
 const lossTable = (index) => `drover_lab_loss${index}`;
@@ -122,7 +122,7 @@ export async function dropNetwork(lab) {
     }
     if (!existsSync(`/run/netns/${lab.netns}`)) return went;
   }
-  for (let index = 1; index <= lab.nodes; index += 1) {
+  for (const index of ALL_NODES) {
     await stopLosing(lab, index);
     if ((await quietly(lab, 'ip', 'link', 'delete', tapOf(index))).exitCode === 0) went.push(`tap ${tapOf(index)}`);
   }

@@ -82,7 +82,7 @@ export const FAULTS = {
     does: () => 'pool has no room left',
     undone: 'pool has room again',
     do: (lab, index) => onNode(lab, index, FILL_POOL),
-    undo: (lab, index) => onNode(lab, index, `zfs destroy ${FILL}`, { nothrow: true }),
+    undo: (lab, index) => onNode(lab, index, `! zfs list ${FILL} >/dev/null 2>&1 || zfs destroy ${FILL}`),
   },
   clock: {
     inside: true,

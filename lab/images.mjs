@@ -62,9 +62,9 @@ export async function buildImages() {
   return images;
 }
 
-/** The same for one set. */
-export const buildSet = (set) =>
-  build(['--set', set], {
+/** The same for one set, or some of its recipes. */
+export const buildSet = (set, names) =>
+  build(names ?? ['--set', set], {
     what: `building the images of "${set}"`,
     expectedMs: BUILD_SET_MS,
     remedy: 'run it again; what was built is kept',

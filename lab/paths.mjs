@@ -12,6 +12,8 @@ export const BRIDGE = 'drover0';
 export const SUITE = 'trixie';
 /** 172.16.255.250 to .254: the last ones of the network that the tutorials' nodes are in. */
 export const MAX_NODES = 5;
+/** Their numbers: also those that a lab's record no longer counts. */
+export const ALL_NODES = Array.from({ length: MAX_NODES }, (_, at) => at + 1);
 export const DEFAULT_NODES = 2;
 export const DEFAULT_MEMORY_MB = 1024;
 export const POOL_SIZE = '4G';
@@ -39,16 +41,18 @@ export const SSH_PORT = 2222;
 /** Where this machine reaches a node's ssh; without root through a loopback address of the node's own. */
 export const reachOf = (lab, index) =>
   lab.rootless ? { host: `${lab.loopback}.${249 + index}`, port: SSH_PORT } : { host: addressOf(index), port: 22 };
-/** Where a program on this machine finds the node with this address of the lab DROVER_LAB names; else the address. */
-export function reachAt(address, env = process.env) {
+/** The same for the node with this address of the lab DROVER_LAB names; undefined where that lab has none. */
+export function reachOfAddress(address, env = process.env) {
   const index = Number(address.split('.')[3]) - 249;
   try {
     const lab = JSON.parse(readFileSync(join(stateRoot(env), env.DROVER_LAB || 'default', 'lab.json'), 'utf8'));
-    return address === addressOf(index) && index <= lab.nodes ? reachOf(lab, index).host : address;
+    return address === addressOf(index) && index <= lab.nodes ? reachOf(lab, index) : undefined;
   } catch {
-    return address; // no lab here
+    return undefined; // no lab here
   }
 }
+/** Where a program on this machine finds the ports of the node with this address: for the tutorials' clients. */
+export const reachAt = (address, env = process.env) => reachOfAddress(address, env)?.host ?? address;
 export const macOf = (index) => `52:54:00:d0:00:0${index}`;
 export const tapOf = (index) => `drv-node${index}`;
 

@@ -1,5 +1,5 @@
-/** Which images run in place of official ones: only where no registry answers, and said aloud. */
-import { appendFile } from 'node:fs/promises';
+/** Which images run in place of official ones: where no registry answers, and said aloud. */
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listRecipes } from './images.mjs';
 import { onNode } from './nodes.mjs';
@@ -21,15 +21,17 @@ async function standIns() {
   return recipes.flatMap(({ ref, standsFor, set }) => standsFor.map((repository) => ({ ref, repository, set })));
 }
 
-/** Adds `images:` to the lab's drover.yml where its nodes have to do without a registry; returns what to tell. */
+const nodesFile = (lab) => join(runDir(lab.name), 'drover.yml');
+
+/** Whether the lab's drover.yml names images that run in place of others. */
+export const hasSubstitutes = async (lab) => /^images:/m.test(await readFile(nodesFile(lab), 'utf8'));
+
+/** Adds `images:` to the lab's drover.yml, where it is not there yet; returns what to tell. */
 export async function substituteImages(lab) {
-  if (!lab.images || (await registryAnswers(lab))) return [];
   const all = await standIns();
   const lines = all.map(({ ref, repository }) => `  ${JSON.stringify(repository)}: ${JSON.stringify(ref)}\n`);
-  await appendFile(
-    join(runDir(lab.name), 'drover.yml'),
-    `# No registry answered when the lab was started.\nimages:\n${lines.join('')}`,
-  );
+  if (!(await hasSubstitutes(lab)))
+    await appendFile(nodesFile(lab), `# No registry answered when this was written.\nimages:\n${lines.join('')}`);
   return all.map(({ ref, repository, set }) => {
     const first = set === undefined ? '' : ` once \`npm run lab -- images ${set}\` has made it`;
     return `No registry answers: ${ref} runs in place of ${repository}${first}.`;

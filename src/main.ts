@@ -79,10 +79,10 @@ function createTerminal(): Terminal {
   };
 }
 
-async function ask(question: string): Promise<string> {
+async function ask(question: string, signal?: AbortSignal): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return await lines.question(question);
+    return await (signal === undefined ? lines.question(question) : lines.question(question, { signal }));
   } finally {
     lines.close();
   }

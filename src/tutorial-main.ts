@@ -1,8 +1,10 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import type { TutorialWorld } from './cli/tutorial-world.ts';
 import type { ConfigProblem } from './model/config.ts';
 import { probeTcp } from './node/tcp-probe.ts';
@@ -34,8 +36,28 @@ export function createTutorialWorld(outside: TutorialOutside): TutorialWorld {
     forget: (name) => rm(join(stateFolder, 'tutorials', name), { recursive: true, force: true }),
     starts: { drover: start, lab: [node, join(packageFolder, 'lab', 'bootstrap.mjs'), 'lab'], node: [node] },
     run: (words, onLine, signal) => run(words, { cwd, env, onLine, signal }),
-    probe: probeTcp,
+    committed: (path) =>
+      promisify(execFile)('git', ['-C', packageFolder, 'show', `HEAD:${path}`]).then(
+        ({ stdout }) => stdout,
+        () => undefined,
+      ),
+    probe: async (address, port, signal) => {
+      const at = await labNode(packageFolder, address, env);
+      return await probeTcp(at?.host ?? address, port === sshPort ? (at?.port ?? port) : port, signal);
+    },
   };
+}
+
+const sshPort = 22;
+
+/** Where this machine reaches a node of the lab: one without root has them on loopback addresses. */
+async function labNode(
+  packageFolder: string,
+  address: string,
+  env: TutorialOutside['env'],
+): Promise<{ readonly host: string; readonly port: number } | undefined> {
+  const { reachOfAddress } = await import(pathToFileURL(join(packageFolder, 'lab', 'paths.mjs')).href);
+  return reachOfAddress(address, env);
 }
 
 const can = (path: string, mode: number): Promise<boolean> =>

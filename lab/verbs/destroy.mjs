@@ -4,17 +4,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabError } from '../errors.mjs';
 import { dropNetwork } from '../network.mjs';
-import { indexesOf } from '../nodes.mjs';
-import { cacheRoot, MAX_NODES, runDir } from '../paths.mjs';
-import { killMachine, pidOf } from '../qemu.mjs';
+import { ALL_NODES, cacheRoot, MAX_NODES, runDir } from '../paths.mjs';
+import { killMachine } from '../qemu.mjs';
 import { allLabs, dropLock, labName, readLab, withLab } from '../store.mjs';
-
-async function othersRunning(name) {
-  const labs = await Promise.all(
-    (await allLabs()).filter((each) => each !== name).map((each) => readLab(each).catch(() => undefined)),
-  );
-  return labs.filter((lab) => lab && indexesOf(lab).some((index) => pidOf(lab, index))).map((lab) => lab.name);
-}
 
 /** A record that cannot be read: what its folder and the machine's own network show is taken for the lab's. */
 function guessLab(name) {
@@ -29,7 +21,7 @@ export async function destroy(values) {
   await withLab(name, async () => {
     const lab = await readLab(name).catch(() => guessLab(name));
     if (lab) {
-      for (const index of indexesOf(lab)) {
+      for (const index of ALL_NODES) {
         const pid = await killMachine(lab, index);
         if (pid) went.push(`machine node${index} (process ${pid})`);
       }
@@ -40,9 +32,10 @@ export async function destroy(values) {
       went.push(`folder ${runDir(name)}`);
     }
     if (values.cache) {
-      const others = await othersRunning(name);
-      if (others.length > 0)
-        throw new LabError(`The cache stays, because the lab "${others[0]}" runs from it; destroy that one first.`);
+      // Also one that sleeps: its disks are of no use without the image they were made from.
+      const other = (await allLabs()).find((each) => each !== name);
+      if (other !== undefined)
+        throw new LabError(`The cache stays, because the lab "${other}" was made from it; destroy that one first.`);
       if (existsSync(cacheRoot())) {
         await rm(cacheRoot(), { recursive: true, force: true });
         went.push(`cache ${cacheRoot()}`);

@@ -5,7 +5,7 @@ import { indexesOf } from '../nodes.mjs';
 import { progress } from '../progress.mjs';
 import { pidOf } from '../qemu.mjs';
 import { labName, requireLab, withLab } from '../store.mjs';
-import { registryAnswers } from '../substitutes.mjs';
+import { hasSubstitutes, registryAnswers, substituteImages } from '../substitutes.mjs';
 
 const IMPORT_MS = 60_000;
 
@@ -21,8 +21,8 @@ function tell(recipes) {
     process.stdout.write(`${`${set.padEnd(widths[0])}  ${ref.padEnd(widths[1])}  ${what}`.trimEnd()}\n`);
 }
 
-async function give(lab, set) {
-  const images = await buildSet(set);
+async function give(lab, set, names) {
+  const images = await buildSet(set, names);
   const stage = progress.stage(`importing the images of "${set}"`, { expectedMs: IMPORT_MS });
   try {
     const imported = await Promise.all(
@@ -53,10 +53,18 @@ export async function images(values, words) {
     const lab = await requireLab(name);
     const off = indexesOf(lab).find((index) => !pidOf(lab, index));
     if (off !== undefined) throw new LabError(`node${off} is off; \`npm run lab -- up\` starts it.`);
-    if (await registryAnswers(lab)) {
-      process.stdout.write('A registry answers: the nodes take the images from there.\n');
-      return;
+    // What the nodes file says holds, also where a registry has come or gone since the lab was started.
+    const needsNone = !(await hasSubstitutes(lab)) && (await registryAnswers(lab));
+    if (needsNone) process.stdout.write('A registry answers: the nodes take the images that it has from there.\n');
+    else await substituteImages(lab);
+    for (const set of new Set(words)) {
+      const wanted = recipes.filter((recipe) => recipe.set === set && (!needsNone || recipe.standsFor.length === 0));
+      if (wanted.length > 0)
+        await give(
+          lab,
+          set,
+          wanted.map(({ name: recipe }) => recipe),
+        );
     }
-    for (const set of new Set(words)) await give(lab, set);
   });
 }

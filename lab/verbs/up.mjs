@@ -6,13 +6,22 @@ import { brokenOn, FAULTS, noteFault } from '../faults.mjs';
 import { baseOf, ensureBase } from '../image.mjs';
 import { claimNetwork, mendWire, raiseNetwork } from '../network.mjs';
 import { awaitNode, indexesOf, sshConfig, writeAccess } from '../nodes.mjs';
-import { addressOf, DEFAULT_MEMORY_MB, DEFAULT_NODES, MAX_NODES, MIN_MEMORY_MB, reachOf, runDir } from '../paths.mjs';
+import {
+  ALL_NODES,
+  addressOf,
+  DEFAULT_MEMORY_MB,
+  DEFAULT_NODES,
+  MAX_NODES,
+  MIN_MEMORY_MB,
+  reachOf,
+  runDir,
+} from '../paths.mjs';
 import { progress } from '../progress.mjs';
 import { killMachine, pidOf, quitMachine, saveMachines, startMachine } from '../qemu.mjs';
 import { networkIsUp, publish } from '../rootless/network.mjs';
 import { ensureStates, forgetStates, restoreClean } from '../states.mjs';
 import { labName, readLab, withLab, writeLab } from '../store.mjs';
-import { substituteImages } from '../substitutes.mjs';
+import { registryAnswers, substituteImages } from '../substitutes.mjs';
 import { ensureTools } from '../tools.mjs';
 import { readPorts, refusePrivileged, tellPublished } from './publish.mjs';
 
@@ -110,7 +119,8 @@ async function sleepWithoutWire(lab) {
 }
 
 async function startFresh(lab, base) {
-  await Promise.all(indexesOf(lab).map((index) => killMachine(lab, index)));
+  // An attempt that was cut short may have been for more of them.
+  await Promise.all(ALL_NODES.map((index) => killMachine(lab, index)));
   const dir = await ensureStates(lab, base);
   try {
     await restoreClean(lab, base, dir);
@@ -215,7 +225,7 @@ export async function up(values) {
     } else {
       await startFresh(lab, base);
     }
-    const images = await substituteImages(lab);
+    const images = lab.images && !(await registryAnswers(lab)) ? await substituteImages(lab) : [];
     tell(lab, 'is up');
     for (const line of images) process.stdout.write(`  ${line}\n`);
   });

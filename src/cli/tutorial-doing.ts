@@ -4,6 +4,7 @@ import { keyOf } from '../tutorial/judge.ts';
 import { isDone } from '../tutorial/progress.ts';
 import { shownCommand, wordsOf } from '../tutorial/reader-place.ts';
 import type { TutorialCommand } from '../tutorial/types.ts';
+import type { ClusterView } from '../view/cluster-view.ts';
 import { plainText } from '../view/lines.ts';
 import type { Following } from './tutorial-following.ts';
 
@@ -58,6 +59,7 @@ export function createDo(following: Following, signal: AbortSignal): () => Promi
 /** By the engine that watches the files already: a second drover would stand in front of its lock. */
 async function doHere(following: Following, { act }: TutorialCommand, signal: AbortSignal): Promise<void> {
   const { engine, tutorial, place, world, nodesShow } = following;
+  const begunAt = world.now();
   if (act.kind === 'move') {
     const file = `${place.folderOf(act.folder)}/deployment.yml`;
     const text = await world.readText(file);
@@ -69,13 +71,18 @@ async function doHere(following: Following, { act }: TutorialCommand, signal: Ab
   const { approval, plan, running } = engine.store.getSnapshot();
   if (approval !== undefined) engine.send({ type: 'approve', revision: approval.revision });
   else if (act.kind === 'apply' && !running && (plan?.steps.length ?? 0) > 0) engine.send({ type: 'retry' });
-  await until(nodesShow, signal);
-}
-
-async function until(holds: () => boolean, signal: AbortSignal): Promise<void> {
   const within = AbortSignal.any([signal, AbortSignal.timeout(longestMs)]);
-  while (!holds()) {
+  while (!nodesShow()) {
     within.throwIfAborted();
+    refuseEnded(engine.store.getSnapshot(), begunAt);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
+}
+
+/** Throws where a run has ended since that leaves the nodes as they are: cancelled by the reader, blocked, failed. */
+function refuseEnded({ outcome, runEndedAt = 0, running }: ClusterView, since: number): void {
+  if (outcome === undefined || running || runEndedAt < since) return;
+  if (outcome.result === 'failed') throw new AppError('command-failed', outcome.error.message);
+  if (outcome.result === 'cancelled' || outcome.result === 'blocked')
+    throw new AppError('command-failed', `cannot do this step: the run was ${outcome.result}`);
 }

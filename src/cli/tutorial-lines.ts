@@ -13,6 +13,7 @@ import type { Invocation } from './invocation.ts';
 import { beginOrGoOn, type TutorialPlace } from './tutorial-place.ts';
 import { askOutside, asksOutside, noAnswers } from './tutorial-questions.ts';
 import type { TutorialWorld } from './tutorial-world.ts';
+import type { Terminal } from './world.ts';
 
 const lookEveryMs = 3000;
 const hintAfterMs = 60_000;
@@ -42,13 +43,22 @@ export async function followInLines(
         const step = stepAt(tutorial, progress);
         if (step === undefined || (isDone(progress) && nextOf(tutorial, progress.at) === undefined)) break;
         if (!isDone(progress)) {
-          if (!(await follow(lines, step))) return exitCode.failed;
+          const outcome = await follow(lines, step);
+          if (outcome === 'left') return exitCode.cancelled;
+          if (outcome === 'not shown') return exitCode.failed;
+          if (outcome === 'left out') {
+            tell(lines, { type: 'step-left-out', step: step.id }, [`– ${step.title}`, ''], 'faint');
+            const next = nextOf(tutorial, step.id);
+            if (next === undefined) break;
+            progress = await onward(lines, progress, next);
+            continue;
+          }
           progress = tick(tutorial, progress);
           tell(lines, { type: 'step-done', step: step.id }, [`✔ ${step.title}`, ...step.after, ''], 'ok');
         }
-        progress = await onward(lines, progress);
+        progress = await onward(lines, progress, isDone(progress) ? nextOf(tutorial, progress.at) : undefined);
       }
-      tell(lines, { type: 'tutorial-done', learnt: tutorial.learnt }, closing(tutorial));
+      tell(lines, { type: 'tutorial-done', learnt: tutorial.learnt }, closing(tutorial, progress));
       return exitCode.done;
     } catch (error) {
       if (stops.soft.aborted && isAbort(error)) return exitCode.cancelled;
@@ -66,19 +76,23 @@ async function begin({ tutorial, place }: Lines): Promise<Progress> {
   return goTo(tutorial, kept, first.id);
 }
 
-async function onward({ tutorial, place }: Lines, progress: Progress): Promise<Progress> {
-  const here = stepAt(tutorial, progress);
-  const next = nextOf(tutorial, progress.at);
-  const isOver = isDone(progress) && next !== undefined;
-  const after = isOver ? { ...progress, at: next.id } : progress;
-  const [from, to] = [here, next].map((step) => tutorial.parts[step?.part ?? 0]?.folder ?? '');
-  if (isOver && from !== to && to !== undefined) await place.restore(to, placementAt(tutorial, next.id));
+/** Remembers the progress, at `next` where there is one. */
+async function onward(
+  { tutorial, place }: Lines,
+  progress: Progress,
+  next: TutorialStep | undefined,
+): Promise<Progress> {
+  const after = next === undefined ? progress : { ...progress, at: next.id };
+  const [from, to] = [stepAt(tutorial, progress), next].map((step) => tutorial.parts[step?.part ?? 0]?.folder ?? '');
+  if (next !== undefined && from !== to && to !== undefined) await place.restore(to, placementAt(tutorial, next.id));
   await place.writeProgress(after);
   return after;
 }
 
-/** False where the step was done, and the cluster does not show it. */
-async function follow(lines: Lines, step: TutorialStep): Promise<boolean> {
+/** `not shown`: it was done, and the cluster does not show it. `left`: the reader has had enough. */
+type Outcome = 'shown' | 'not shown' | 'left out' | 'left';
+
+async function follow(lines: Lines, step: TutorialStep): Promise<Outcome> {
   const { invocation, tutorial, place, stops } = lines;
   const { world, options } = invocation;
   const part = tutorial.parts[step.part];
@@ -101,9 +115,9 @@ async function follow(lines: Lines, step: TutorialStep): Promise<boolean> {
 }
 
 /** Runs what the page says, but for a step that the cluster shows already. */
-async function doAndWait(lines: Lines, step: TutorialStep, engine: Engine): Promise<boolean> {
-  if (await shows(lines, step, engine)) return true;
-  return (await runAll(lines, step)) && (await waitFor(lines, step, engine, settleMs));
+async function doAndWait(lines: Lines, step: TutorialStep, engine: Engine): Promise<Outcome> {
+  if (await shows(lines, step, engine)) return 'shown';
+  return (await runAll(lines, step)) ? await waitFor(lines, step, engine, settleMs) : 'not shown';
 }
 
 async function runAll(lines: Lines, step: TutorialStep): Promise<boolean> {
@@ -139,58 +153,67 @@ async function shows(
   return missing.length === 0;
 }
 
-/** Looks again and again; what is still missing is told when it changes. Enter does the step. */
+/** Looks again and again; what is still missing is told when it changes. The reader may have it done, or go on. */
 async function waitFor(
   lines: Lines,
   step: TutorialStep,
   engine: Engine,
   mostMs: number,
-  ask?: (question: string) => Promise<string>,
-): Promise<boolean> {
+  ask?: Terminal['ask'],
+): Promise<Outcome> {
   const { world } = lines.invocation;
   const begun = world.now();
   let said = '';
   let hinted = false;
-  const enter = ask === undefined ? undefined : createEnter(ask);
-  for (;;) {
-    const told = (text: string): void => {
-      if (text !== '' && text !== said)
-        tell(lines, { type: 'waiting', for: text }, [`  waiting until ${text}`], 'faint');
-      said = text;
-    };
-    if (await shows(lines, step, engine, told)) return true;
-    if (enter?.wasPressed() === true) await runAll(lines, step);
-    const waited = world.now() - begun;
-    if (waited >= mostMs) return false;
-    if (!hinted && waited >= hintAfterMs && step.hint !== undefined) {
-      hinted = true;
-      tell(lines, { type: 'hint', text: step.hint }, [`  hint: ${step.hint}`], 'warning');
+  const over = new AbortController();
+  const prompt = ask === undefined ? undefined : createPrompt(ask, over.signal);
+  try {
+    for (;;) {
+      const told = (text: string): void => {
+        if (text !== '' && text !== said)
+          tell(lines, { type: 'waiting', for: text }, [`  waiting until ${text}`], 'faint');
+        said = text;
+      };
+      if (await shows(lines, step, engine, told)) return 'shown';
+      const answer = prompt?.take();
+      if (answer === 'left out' || answer === 'left') return answer;
+      if (answer === 'do') await runAll(lines, step);
+      const waited = world.now() - begun;
+      if (!hinted && waited >= Math.min(hintAfterMs, mostMs) && step.hint !== undefined) {
+        hinted = true;
+        tell(lines, { type: 'hint', text: step.hint }, [`  hint: ${step.hint}`], 'warning');
+      }
+      if (waited >= mostMs) return 'not shown';
+      await Promise.race([pause(lookEveryMs, lines.stops.soft), prompt?.answered() ?? never]);
     }
-    await Promise.race([pause(lookEveryMs, lines.stops.soft), enter?.pressed() ?? never]);
+  } finally {
+    over.abort();
   }
 }
 
 const never = new Promise<never>(() => undefined);
 
 /** One question for as long as the step is waited for; it is asked again when it was answered. */
-function createEnter(ask: (question: string) => Promise<string>) {
-  let pressed = false;
-  let answer: Promise<void> | undefined;
-  const listen = (): Promise<void> => {
-    answer ??= ask('  Enter does it for you, Ctrl-C leaves > ').then(
-      () => {
-        pressed = true;
-        answer = undefined;
-      },
-      () => never,
-    );
-    return answer;
-  };
+function createPrompt(ask: NonNullable<Terminal['ask']>, over: AbortSignal) {
+  let given: 'do' | 'left out' | 'left' | undefined;
+  let asking: Promise<void> | undefined;
   return {
-    pressed: listen,
-    wasPressed: (): boolean => {
-      const was = pressed;
-      pressed = false;
+    answered: (): Promise<void> => {
+      asking ??= ask('  Enter does it for you, s leaves it out, Ctrl-C leaves > ', over).then(
+        (text) => {
+          given = text.trim().toLowerCase() === 's' ? 'left out' : 'do';
+          asking = undefined;
+        },
+        // While a question is open, Ctrl-C is an answer to it and no signal.
+        () => {
+          given = 'left';
+        },
+      );
+      return asking;
+    },
+    take: () => {
+      const was = given;
+      given = undefined;
       return was;
     },
   };
@@ -211,8 +234,8 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-const closing = ({ learnt, next }: Tutorial): readonly string[] => [
-  'All steps are done. What you know now:',
+const closing = ({ steps, learnt, next }: Tutorial, { done }: Progress): readonly string[] => [
+  `${done.length === steps.length ? 'All steps are done.' : `${done.length} of ${steps.length} steps are done.`} What you know now:`,
   ...learnt.map((text) => `  - ${text}`),
   ...(next === undefined ? [] : [`The next tutorial: drover tutorial ${next}`]),
 ];

@@ -36,7 +36,7 @@ async function pathsOf(tutorial: Tutorial, tutorials: TutorialWorld, world: Outs
         ? world.resolvePath(packageFolder, folder)
         : world.resolvePath(world.cwd, base, folder.slice(own.length)),
     absolute: (path: string): string => (path.startsWith('/') ? path : `${world.cwd}/${path}`),
-    /** What the page gives is kept before the reader changes it; the copy's original is the package itself. */
+    /** What the page gives is kept before the reader changes it, for a clone without git; a copy's original is the package. */
     originalOf: (folder: string, name: string): string =>
       isInPlace ? state('originals', folder.slice(own.length), name) : `${packageFolder}/${folder}/${name}`,
   };
@@ -52,7 +52,7 @@ export async function openPlace(
   world: Outside,
   named: string | undefined,
 ): Promise<TutorialPlace> {
-  const { packageFolder, readIfThere, write } = tutorials;
+  const { packageFolder, readIfThere, write, committed } = tutorials;
   const paths = await pathsOf(tutorial, tutorials, world, named);
   const { isInPlace, folders, folderOf, absolute, originalOf } = paths;
   const read = async (path: string): Promise<string> => {
@@ -76,10 +76,10 @@ export async function openPlace(
     await write(path, text);
     return true;
   };
-  const originalText = async (folder: string, name: string): Promise<string> => {
-    const text = await read(originalOf(folder, name));
-    return isInPlace ? text : forElsewhere(text, packageFolder);
-  };
+  const originalText = async (folder: string, name: string): Promise<string> =>
+    isInPlace
+      ? ((await committed(`${folder}/${name}`)) ?? (await read(originalOf(folder, name))))
+      : forElsewhere(await read(originalOf(folder, name)), packageFolder);
   return {
     isAtHome: isInPlace && world.resolvePath(packageFolder) === '.',
     packageFolder: world.resolvePath(packageFolder),

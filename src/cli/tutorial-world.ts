@@ -27,6 +27,8 @@ export interface TutorialWorld {
     onLine: (line: string) => void,
     signal: AbortSignal,
   ) => Promise<{ readonly code: number; readonly stdout: string; readonly output: string }>;
-  /** One connection to a TCP port, as a client makes it. */
-  readonly probe: (host: string, port: number, signal: AbortSignal) => Promise<'accepted' | 'refused' | 'held'>;
+  /** A file of the package as its clone has committed it, by its path in there; undefined where nobody can tell. */
+  readonly committed: (path: string) => Promise<string | undefined>;
+  /** One connection to a TCP port of the node with this address, as a client makes it. */
+  readonly probe: (address: string, port: number, signal: AbortSignal) => Promise<'accepted' | 'refused' | 'held'>;
 }

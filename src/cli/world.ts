@@ -48,8 +48,8 @@ export interface Terminal {
   readonly moving: boolean;
   readonly colour: boolean;
   readonly columns: () => number;
-  /** Asks on the terminal; undefined where there is nobody to ask. */
-  readonly ask: ((question: string) => Promise<string>) | undefined;
+  /** Asks on the terminal, until the signal aborts; rejects at Ctrl-C. Undefined where there is nobody to ask. */
+  readonly ask: ((question: string, signal?: AbortSignal) => Promise<string>) | undefined;
 }
 
 export type EditResult = { readonly text: string } | { readonly problem: string };

@@ -2,8 +2,10 @@
 // A small client for the tutorial, with nothing but Node: a line into Logstash, a search in Elasticsearch.
 //   node tutorials/elk/logs.mjs node1 send '{"firstname": "Joe", "lastname": "Bloggs"}'
 //   node tutorials/elk/logs.mjs node2 find 'lastname:Bloggs' 2
+//   node tutorials/elk/logs.mjs node1 empty      takes all events out, where one too many was sent
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { reachAt } from '../../lab/paths.mjs';
 
 const addresses = { node1: '172.16.255.250', node2: '172.16.255.251' };
 /** An event can be found a moment after it was sent: Logstash hands it on, and Elasticsearch refreshes its index. */
@@ -11,13 +13,15 @@ const FIND_LIMIT_MS = 180_000;
 const ANSWER_LIMIT_MS = 60_000;
 
 const usage = () => {
-  console.error("usage: logs.mjs node1|node2|ADDRESS send 'JSON' | find QUERY [AT-LEAST]");
+  console.error("usage: logs.mjs node1|node2|ADDRESS send 'JSON' | find QUERY [AT-LEAST] | empty");
   process.exit(64);
 };
 
 const [node, verb, text, least = '0'] = process.argv.slice(2);
-const host = addresses[node] ?? node;
-if (host === undefined || !['send', 'find'].includes(verb) || text === undefined || !/^\d+$/.test(least)) usage();
+// In a lab without root the nodes' published ports are on loopback addresses.
+const host = reachAt(addresses[node] ?? node ?? '');
+const needsText = verb === 'send' || verb === 'find';
+if (host === '' || !(needsText ? text !== undefined && /^\d+$/.test(least) : verb === 'empty')) usage();
 
 /** One line over TCP; done once the other side has closed too, so that it has read it all. */
 function send() {
@@ -31,18 +35,28 @@ function send() {
   });
 }
 
-async function search() {
-  const answer = await fetch(`http://${host}:9200/logstash-*/_search?ignore_unavailable=true&size=100`, {
+async function ask(what, body) {
+  const answer = await fetch(`http://${host}:9200/logstash-*/${what}&ignore_unavailable=true`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      query: { query_string: { query: text } },
-      sort: [{ '@timestamp': { order: 'asc', unmapped_type: 'date' } }],
-    }),
+    body: JSON.stringify(body),
     signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
   });
   if (!answer.ok) throw new Error(`Elasticsearch says ${answer.status}: ${(await answer.text()).slice(0, 300)}`);
-  return (await answer.json()).hits.hits.map(({ _source }) => _source);
+  return await answer.json();
+}
+
+async function search() {
+  const { hits } = await ask('_search?size=100', {
+    query: { query_string: { query: text } },
+    sort: [{ '@timestamp': { order: 'asc', unmapped_type: 'date' } }],
+  });
+  return hits.hits.map(({ _source }) => _source);
+}
+
+async function empty() {
+  const { deleted } = await ask('_delete_by_query?refresh=true', { query: { match_all: {} } });
+  console.log(`${deleted} event(s) taken out through ${node}`);
 }
 
 /** Asks again until there are as many as are waited for. */
@@ -71,6 +85,8 @@ try {
   if (verb === 'send') {
     await send();
     console.log(`sent through ${node}`);
+  } else if (verb === 'empty') {
+    await empty();
   } else {
     const found = await find();
     for (const event of found) console.log(JSON.stringify(own(event)));

@@ -3,6 +3,7 @@
 //   node tutorials/mysql/query.mjs node1 'create database example'
 //   node tutorials/mysql/query.mjs node2 'select * from example.testtable'
 import mysql from 'mysql2/promise';
+import { reachAt } from '../../lab/paths.mjs';
 
 const addresses = { node1: '172.16.255.250', node2: '172.16.255.251' };
 const [node, sql] = process.argv.slice(2);
@@ -14,7 +15,8 @@ if (sql === undefined) {
 let connection;
 try {
   connection = await mysql.createConnection({
-    host: addresses[node] ?? node,
+    // In a lab without root the nodes' published ports are on loopback addresses.
+    host: reachAt(addresses[node] ?? node),
     user: 'root',
     // The tutorial's own, as in application.yml.
     password: process.env.MYSQL_PWD ?? 'clusterhq',

@@ -3,6 +3,7 @@
 //   node tutorials/postgres/query.mjs node1 postgres 'create database flockertest'
 //   node tutorials/postgres/query.mjs node2 flockertest 'select * from testtable'
 import pg from 'pg';
+import { reachAt } from '../../lab/paths.mjs';
 
 const addresses = { node1: '172.16.255.250', node2: '172.16.255.251' };
 const [node, database, sql] = process.argv.slice(2);
@@ -12,7 +13,8 @@ if (sql === undefined) {
 }
 
 const client = new pg.Client({
-  host: addresses[node] ?? node,
+  // In a lab without root the nodes' published ports are on loopback addresses.
+  host: reachAt(addresses[node] ?? node),
   user: 'postgres',
   // The tutorial's own, as in application.yml.
   password: process.env.PGPASSWORD ?? 'clusterhq',

@@ -1,16 +1,19 @@
 #!/usr/bin/env node
-// Opens the page once and prints it, or asks Redis for the count without opening the page.
+// Opens the page once and prints it, or asks Redis for the count without opening the page, or begins at 0 again.
 //   node tutorials/web-redis/visit.mjs node1
 //   node tutorials/web-redis/visit.mjs node2 count
+//   node tutorials/web-redis/visit.mjs node1 reset
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { reachAt } from '../../lab/paths.mjs';
 
 const LIMIT_MS = 90_000;
 const addresses = { node1: '172.16.255.250', node2: '172.16.255.251' };
 const [node, verb = 'open'] = process.argv.slice(2);
-const host = addresses[node] ?? node;
-if (host === undefined || !['open', 'count'].includes(verb)) {
-  console.error('usage: visit.mjs node1|node2|ADDRESS [count]');
+// In a lab without root the nodes' published ports are on loopback addresses.
+const host = reachAt(addresses[node] ?? node ?? '');
+if (host === '' || !['open', 'count', 'reset'].includes(verb)) {
+  console.error('usage: visit.mjs node1|node2|ADDRESS [count|reset]');
   process.exit(64);
 }
 
@@ -20,20 +23,32 @@ async function open() {
   return (await page.text()).trim();
 }
 
-/** Redis answers a string as `$LENGTH`, then the string, each on a line; `$-1` is none. */
-async function count() {
+/** The lines that Redis answers. */
+async function ask(command) {
   const socket = connect({ host, port: 6379 });
   socket.setTimeout(LIMIT_MS, () => socket.destroy(new Error(`no answer within ${LIMIT_MS / 1000} s`)));
-  socket.write('GET hits\r\nQUIT\r\n');
-  const [length, value] = (await text(socket)).split('\r\n');
+  socket.write(`${command}\r\nQUIT\r\n`);
+  return (await text(socket)).split('\r\n');
+}
+
+/** A string is answered as `$LENGTH`, then the string, each on a line; `$-1` is none. */
+async function count() {
+  const [length, value] = await ask('GET hits');
   return length === '$-1' ? '0' : value;
 }
 
+async function reset() {
+  await ask('DEL hits');
+  return await count();
+}
+
+const verbs = { open, count, reset };
+
 try {
-  console.log(await (verb === 'count' ? count() : open()));
+  console.log(await verbs[verb]());
 } catch (error) {
   console.error(
-    `cannot ${verb === 'count' ? 'ask Redis' : 'open the page'} through ${node}: ${error.cause?.message ?? error.message}`,
+    `cannot ${verb === 'open' ? 'open the page' : 'ask Redis'} through ${node}: ${error.cause?.message ?? error.message}`,
   );
   process.exitCode = 1;
 }

@@ -40,7 +40,10 @@ export async function tutorial(
     // What was kept of the files is gone with the progress, and kept anew.
     await openPlace(found, shelf, world, options.directory);
     if (!options.json && !options.quiet)
-      world.terminal.out(`begins anew; as the page gives them: ${written.join(', ')}\n`);
+      world.terminal.out(
+        `begins anew; as the page gives them: ${written.join(', ')}\n` +
+          'What an earlier try has written is still on its volumes; `npm run -s lab -- reset` makes the nodes of the lab as new.\n',
+      );
   }
   await requireNodes(found, shelf, world, options.inventory);
   const inLines = flags.plain === true || options.yes || !canDraw(invocation);
