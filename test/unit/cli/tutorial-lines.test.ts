@@ -52,7 +52,7 @@ it('leaves a step out where the reader says so, and tells at the end how many ar
   const { code, out, ran } = await follow(async () => 's');
   // What clients are asked reads only.
   expect([code, ran.filter((words) => !words.endsWith(' find'))]).toEqual([0, []]);
-  expect(out).toContain('1.1  An application moves: an application runs on node1');
+  expect(out).toContain('1.1  an application moves: an application runs on node1');
   expect(out).toContain('– an application runs on node1');
   expect(out).toContain('0 of 9 steps are done. What you know now:');
 });

@@ -117,6 +117,24 @@ describe.skipIf(hostHasZfs || process.platform !== 'linux')('provision.sh --chec
     expect(steps.packages?.[1]).toMatch(/linux-headers-6\.12\.1-amd64 zfs-dkms \(the module is built here/);
   });
 
+  it('takes the headers of later kernels along, of the same flavour', () => {
+    const headers = ['linux-headers-6.1.0-18-cloud-amd64', 'linux-headers-cloud-amd64'];
+    const { steps } = check({ ...knowing('zfsutils-linux', ...headers), uname: 'echo 6.1.0-18-cloud-amd64' });
+    expect(steps.packages?.[1]).toMatch(/linux-headers-cloud-amd64 linux-headers-6\.1\.0-18-cloud-amd64 zfs-dkms/);
+  });
+
+  it.each([
+    ['is mounted elsewhere and nobody has given to drover', '/srv', '-', 'cannot'],
+    ['belongs to a node already', '/srv', 'some-id', 'would do'],
+    ['was begun by an earlier run', '/var/lib/drover/volumes', '-', 'would do'],
+  ])('a root dataset that %s', (_what, mountpoint, node, state) => {
+    const zfs = `[ "$1" = get ] || return 1; case $5 in mountpoint) echo ${mountpoint} ;; drover:node) echo ${node} ;; *) echo on ;; esac`;
+    const { steps } = check({ zfs, zpool: '[ "$1" = list ]' }, []);
+    expect(steps['dataset drover/volumes']?.[0]).toBe(state);
+    if (state === 'cannot')
+      expect(steps['dataset drover/volumes']?.[1]).toMatch(/drover\/volumes is there, mounted at \/srv, .*--root/);
+  });
+
   const ubuntu = 'ID=ubuntu\nVERSION_ID="24.04"\nPRETTY_NAME="Ubuntu 24.04.1 LTS"\n';
   it("takes Ubuntu's module from the package of its kernel, and asks for no contrib there", () => {
     const known = knowing('zfsutils-linux', 'linux-modules-6.12.1-amd64');
