@@ -273,7 +273,7 @@ root_make() {
 # A dataset that nobody made for drover has what somebody keeps there: its mount point is not taken from it.
 root_obstacle() {
   local there; there=$(get mountpoint "$root_dataset") && [ "$there" != $mountpoint ] && [ "$(get drover:node "$root_dataset")" = - ] || return
-  echo "$root_dataset is there, mounted at $there, and is not drover's: name another dataset with --root (drover.yml: root)"
+  echo "$root_dataset is there, mounted at $there, and is not drover's: name another dataset with --root (drover.yml: dataset_root)"
 }
 step "dataset $root_dataset" root_ready root_make '' root_obstacle
 owner_ready() { [ -n "$node_id" ] && [ "$(get drover:node "$root_dataset")" = "$node_id" ]; }
