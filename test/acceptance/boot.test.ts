@@ -129,6 +129,10 @@ describe.skipIf(!labIsThere)('a node that comes back from a power cut, with no d
     const copy = (await onNode(node2, 'zfs list -H -o name -r -t filesystem drover/volumes')).trim().split('\n').at(-1);
     const take = 'drover:role=owner drover:owner=$(cat /etc/drover/node-id) drover:epoch=9 readonly=off';
     await onNode(node2, `zfs set ${take} ${copy}`);
+    // A drover that has never seen node1 works meanwhile: node2 still answers what node1 will ask.
+    const apart = await drover(['apply'], folder.path);
+    expect(apart, apart.stdout + apart.stderr).toMatchObject({ code: 4 });
+    expect(await onNode(node2, 'cat /etc/drover/boot-peers')).toContain(`peer ${node1} `);
     await fault('node1', 'power', true);
     const role = () => onNode(node1, `zfs get -H -o value drover:role,readonly,mounted ${dataset}`);
     await until('it has found out', async () => (await role()) === 'diverged\non\nno\n');
