@@ -86,7 +86,8 @@ Exit status 0: all reached, 3: some not, 4: no such lab.`,
     help: help(
       'images [--build] [SET…]',
       `Container images for a tutorial, where no registry can be reached: builds those of the sets and
-gives them to the running nodes that lack them. Where a registry answers there is nothing to do.
+gives them to the running nodes that lack them, and has the nodes file say which runs in place of which.
+Where a registry answers only what no registry has is built.
 Without a set it lists what there is.`,
       '  --build         only build them: no lab is needed for that\n',
       ['images', 'images elk'],

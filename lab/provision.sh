@@ -250,6 +250,7 @@ pool_make() {
   local device=$pool_spec
   pool_is_exported && { zpool import -N "${import_from[@]}" "$pool"; return; }
   case $pool_spec in
+    /dev/disk/*) ;; # chosen by somebody who knows
     /dev/*) device=$(lasting_name "$pool_spec") ;;
     *:*) device=${pool_spec%:*}; mkdir -p "$(dirname "$device")"; [ -e "$device" ] || truncate -s "${pool_spec##*:}" "$device" ;;
   esac
@@ -275,7 +276,7 @@ root_obstacle() {
   local there; there=$(get mountpoint "$root_dataset") && [ "$there" != $mountpoint ] && [ "$(get drover:node "$root_dataset")" = - ] || return
   echo "$root_dataset is there, mounted at $there, and is not drover's: name another dataset with --root (drover.yml: dataset_root)"
 }
-step "dataset $root_dataset" root_ready root_make '' root_obstacle
+step "dataset $root_dataset" root_ready root_make '' root_obstacle || [ $check = yes ] || exit 1
 owner_ready() { [ -n "$node_id" ] && [ "$(get drover:node "$root_dataset")" = "$node_id" ]; }
 owner_set() {
   local there; there=$(get drover:node "$root_dataset") || return 1

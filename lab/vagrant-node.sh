@@ -20,13 +20,6 @@ empty_disks() {
   done
   return 0
 }
-# The name that stays: sda and sdb may change their places at the next boot.
-stable() {
-  for link in /dev/disk/by-id/*; do
-    [ "$(readlink -f "$link")" = "$1" ] && { echo "$link"; return; }
-  done
-  echo "$1"
-}
 
 pool=()
 if lsblk --noheadings --output FSTYPE | grep -q '^zfs_member' || [ -e /var/lib/drover-pool.img ]; then
@@ -39,7 +32,7 @@ else
   case ${#found[@]} in
     0) echo "NOTE: this machine has no empty disk of its own for the pool; it is a sparse file, /var/lib/drover-pool.img"
        pool=(--pool "/var/lib/drover-pool.img:$size") ;;
-    1) pool=(--pool "$(stable "${found[0]}")"); echo "the pool's disk is ${pool[1]}" ;;
+    1) pool=(--pool "${found[0]}"); echo "the pool's disk is ${pool[1]}" ;;
     *) echo "there are several empty disks (${found[*]}), so none is taken; run provision.sh with the one you mean:"
        echo "  sudo bash $script --pool DISK"; exit 1 ;;
   esac

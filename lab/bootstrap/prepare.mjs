@@ -15,7 +15,7 @@ export function missingOf(wanted, installed, { platform, arch } = process) {
   return Object.keys(wanted).filter((path) => path !== '' && !isThere(path, wanted[path]));
 }
 
-/** By npm's own list, which `npm ci` and `npm install` write when they are done: an interrupted one leaves none. */
+/** By npm's own list of what lies there, which `npm ci` and `npm install` write at their end. */
 function isInstalled() {
   const packagesIn = (file) => JSON.parse(readFileSync(join(root, file), 'utf8')).packages;
   try {

@@ -65,7 +65,13 @@ async function hashOf(recipe) {
 /** The image before the newest stays, for a tree of sources that is still at it. */
 async function removeOld({ name }, out) {
   const builds = (await readdir(out)).filter((file) => new RegExp(`^${name}-[0-9a-f]{16}\\.tar$`).test(file));
-  const dated = await Promise.all(builds.map(async (file) => ({ file, at: (await stat(join(out, file))).mtimeMs })));
+  // Another builder may have removed one meanwhile.
+  const age = (file) =>
+    stat(join(out, file)).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    );
+  const dated = await Promise.all(builds.map(async (file) => ({ file, at: await age(file) })));
   for (const { file } of dated.sort((a, b) => b.at - a.at).slice(KEPT)) await rm(join(out, file), { force: true });
 }
 

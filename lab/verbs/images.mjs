@@ -56,7 +56,7 @@ export async function images(values, words) {
     // What the nodes file says holds, also where a registry has come or gone since the lab was started.
     const needsNone = !(await hasSubstitutes(lab)) && (await registryAnswers(lab));
     if (needsNone) process.stdout.write('A registry answers: the nodes take the images that it has from there.\n');
-    else await substituteImages(lab);
+    else for (const line of await substituteImages(lab)) process.stdout.write(`${line}\n`);
     for (const set of new Set(words)) {
       const wanted = recipes.filter((recipe) => recipe.set === set && (!needsNone || recipe.standsFor.length === 0));
       if (wanted.length > 0)

@@ -11,6 +11,8 @@ import type { Following } from './tutorial-following.ts';
 const linesKept = 200;
 /** A step that is done for the reader may move data. */
 const longestMs = 15 * 60_000;
+/** What blocks may go away by itself, which the engine looks for every half a minute. */
+const blockedMs = 60_000;
 
 /** Does the present step for the reader, command by command; resolves to what there is to tell. Throws AppError. */
 export function createDo(following: Following, signal: AbortSignal): () => Promise<string | undefined> {
@@ -74,15 +76,19 @@ async function doHere(following: Following, { act }: TutorialCommand, signal: Ab
   const within = AbortSignal.any([signal, AbortSignal.timeout(longestMs)]);
   while (!nodesShow()) {
     within.throwIfAborted();
-    refuseEnded(engine.store.getSnapshot(), begunAt);
+    refuseEnded(engine.store.getSnapshot(), { begunAt, now: world.now() });
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
 
-/** Throws where a run has ended since that leaves the nodes as they are: cancelled by the reader, blocked, failed. */
-function refuseEnded({ outcome, runEndedAt = 0, running }: ClusterView, since: number): void {
-  if (outcome === undefined || running || runEndedAt < since) return;
-  if (outcome.result === 'failed') throw new AppError('command-failed', outcome.error.message);
-  if (outcome.result === 'cancelled' || outcome.result === 'blocked')
+/** Throws where a run has ended since after which nobody goes on: the others are begun again by the engine. */
+function refuseEnded(
+  { outcome, runEndedAt = 0, running }: ClusterView,
+  { begunAt, now }: { readonly begunAt: number; readonly now: number },
+): void {
+  if (outcome === undefined || running || runEndedAt < begunAt) return;
+  if (outcome.result === 'failed' && !outcome.error.retryable)
+    throw new AppError('command-failed', outcome.error.message);
+  if (outcome.result === 'cancelled' || (outcome.result === 'blocked' && now - begunAt > blockedMs))
     throw new AppError('command-failed', `cannot do this step: the run was ${outcome.result}`);
 }

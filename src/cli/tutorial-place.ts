@@ -60,26 +60,34 @@ export async function openPlace(
     if (text !== undefined) return text;
     throw new AppError('usage', `cannot open the tutorial "${tutorial.name}": there is no "${path}"`);
   };
-  for (const folder of folders) {
-    for (const name of names) {
-      const [theirs, original] = [absolute(`${folderOf(folder)}/${name}`), originalOf(folder, name)];
-      const [now, kept] = [await readIfThere(theirs), await readIfThere(original)];
-      if (isInPlace && kept === undefined) await write(original, await read(theirs));
-      if (now === undefined) await write(theirs, forElsewhere(await read(original), packageFolder));
-    }
-    await copySettings(absolute(`${folderOf(folder)}/drover.yml`), `${folder}/drover.yml`, tutorials);
-  }
-
   const put = async (folder: string, name: string, text: string): Promise<boolean> => {
     const path = absolute(`${folderOf(folder)}/${name}`);
     if ((await readIfThere(path)) === text) return false;
     await write(path, text);
     return true;
   };
-  const originalText = async (folder: string, name: string): Promise<string> =>
-    isInPlace
-      ? ((await committed(`${folder}/${name}`)) ?? (await read(originalOf(folder, name))))
-      : forElsewhere(await read(originalOf(folder, name)), packageFolder);
+  /** Where the clone's own text is another one, the reader has edited it before: that is then what the page gives. */
+  const keep = async (folder: string, name: string, text: string): Promise<void> => {
+    const original = originalOf(folder, name);
+    const isKept = (await readIfThere(original)) !== undefined;
+    if (!isKept && text !== (await committed(`${folder}/${name}`))) await write(original, text);
+  };
+  const given = async (folder: string, name: string): Promise<string> => {
+    const original = originalOf(folder, name);
+    if (!isInPlace) return forElsewhere(await read(original), packageFolder);
+    return (await readIfThere(original)) ?? (await committed(`${folder}/${name}`)) ?? (await read(original));
+  };
+  const givenByPage = async (folder: string, name: string): Promise<string> =>
+    (isInPlace ? await committed(`${folder}/${name}`) : undefined) ?? (await given(folder, name));
+  for (const folder of folders) {
+    for (const name of names) {
+      const now = await readIfThere(absolute(`${folderOf(folder)}/${name}`));
+      if (now === undefined) await put(folder, name, await given(folder, name));
+      else if (isInPlace) await keep(folder, name, now);
+    }
+    await copySettings(absolute(`${folderOf(folder)}/drover.yml`), `${folder}/drover.yml`, tutorials);
+  }
+
   return {
     isAtHome: isInPlace && world.resolvePath(packageFolder) === '.',
     packageFolder: world.resolvePath(packageFolder),
@@ -88,17 +96,17 @@ export async function openPlace(
     readProgress: async () => fitted(parsed(await readIfThere(paths.progress)), tutorial),
     writeProgress: (progress) => write(paths.progress, `${JSON.stringify(progress)}\n`),
     restore: async (folder, placement) => {
-      let text = await originalText(folder, 'deployment.yml');
+      let text = await given(folder, 'deployment.yml');
       for (const [app, node] of Object.entries(placement)) {
         const edited = await world.moveApplication(text, app, nodeKey(text, tutorial.nodes[node] ?? node, node));
         if ('problem' in edited) throw new AppError('usage', `cannot place "${app}" on ${node}: ${edited.problem}`);
         text = edited.text;
       }
-      const isOther = await put(folder, 'application.yml', await originalText(folder, 'application.yml'));
+      const isOther = await put(folder, 'application.yml', await given(folder, 'application.yml'));
       return (await put(folder, 'deployment.yml', text)) || isOther;
     },
     reset: async () => {
-      for (const folder of folders) for (const name of names) await put(folder, name, await originalText(folder, name));
+      for (const folder of folders) for (const name of names) await put(folder, name, await givenByPage(folder, name));
       await tutorials.forget(tutorial.name);
       return folders.map(folderOf);
     },

@@ -45,4 +45,16 @@ async function lookAtPage({ expected }: ConsoleCommand): Promise<void> {
   }
 }
 
-describeTutorial('elk', { after: lookAtPage });
+const logs = 'node tutorials/elk/logs.mjs';
+describeTutorial('elk', {
+  after: lookAtPage,
+  anew: [
+    { command: `${logs} node1 empty`, prints: 'all events taken out through node1\n' },
+    { command: `${logs} node2 find 'lastname:Bloggs'`, prints: '0 event(s) found through node2\n' },
+    { command: `${logs} node1 send '{"lastname": "Bloggs"}'`, prints: 'sent through node1\n' },
+    {
+      command: `${logs} node1 find 'lastname:Bloggs' 1`,
+      prints: '{"lastname":"Bloggs"}\n1 event(s) found through node1\n',
+    },
+  ],
+});

@@ -9,6 +9,8 @@ import { labIsThere, project, readText, resetLab, run } from './lab.ts';
 export interface TutorialLooks {
   /** Runs right after the command, once it has printed what the page shows; throws where something is wrong. */
   after?(command: ConsoleCommand): Promise<void>;
+  /** What the page's hints tell a reader who has written too much, and what it prints, whole. */
+  readonly anew?: readonly { readonly command: string; readonly prints: string }[];
 }
 
 /** The page is the test: every command of `tutorials/NAME/README.md`, in order, must print what the page shows. */
@@ -41,5 +43,9 @@ export function describeTutorial(name: string, looks: TutorialLooks = {}): void 
         await looks.after?.(each);
       });
     }
+    it.each(looks.anew ?? [])('a reader who begins anew: $command', async ({ command, prints }) => {
+      const ran = await run('bash', ['-c', command], { cwd: folder, timeoutMs: 200_000 });
+      expect(ran, ran.stderr).toMatchObject({ code: 0, stdout: prints });
+    });
   });
 }

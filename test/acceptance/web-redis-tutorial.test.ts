@@ -1,3 +1,8 @@
 import { describeTutorial } from './tutorial.ts';
 
-describeTutorial('web-redis');
+describeTutorial('web-redis', {
+  anew: [
+    { command: 'node tutorials/web-redis/visit.mjs node1 reset', prints: '0\n' },
+    { command: 'node tutorials/web-redis/visit.mjs node2', prints: 'Hello! I have been seen 1 times.\n' },
+  ],
+});

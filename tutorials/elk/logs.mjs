@@ -35,11 +35,10 @@ function send() {
   });
 }
 
-async function ask(what, body) {
-  const answer = await fetch(`http://${host}:9200/logstash-*/${what}&ignore_unavailable=true`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+async function ask(method, what, body) {
+  const answer = await fetch(`http://${host}:9200/logstash-*${what}ignore_unavailable=true`, {
+    method,
+    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
   });
   if (!answer.ok) throw new Error(`Elasticsearch says ${answer.status}: ${(await answer.text()).slice(0, 300)}`);
@@ -47,7 +46,7 @@ async function ask(what, body) {
 }
 
 async function search() {
-  const { hits } = await ask('_search?size=100', {
+  const { hits } = await ask('POST', '/_search?size=100&', {
     query: { query_string: { query: text } },
     sort: [{ '@timestamp': { order: 'asc', unmapped_type: 'date' } }],
   });
@@ -55,8 +54,8 @@ async function search() {
 }
 
 async function empty() {
-  const { deleted } = await ask('_delete_by_query?refresh=true', { query: { match_all: {} } });
-  console.log(`${deleted} event(s) taken out through ${node}`);
+  await ask('DELETE', '?');
+  console.log(`all events taken out through ${node}`);
 }
 
 /** Asks again until there are as many as are waited for. */

@@ -89,7 +89,7 @@ async function opened() {
     over.abort();
     return watching;
   });
-  return { guide, place, deployment: paths.deployment, folder };
+  return { guide, engine, place, deployment: paths.deployment, folder };
 }
 
 describe('a tutorial that is followed', { timeout: 60_000 }, () => {
@@ -130,6 +130,19 @@ describe('a tutorial that is followed', { timeout: 60_000 }, () => {
     expect(await readFile(deployment, 'utf8')).toBe(before);
     expect((await place.readProgress()).done).toEqual([]);
   });
+
+  it('stops doing a step whose run is cancelled, and says so', async () => {
+    const { guide, engine } = await opened();
+    await expect.poll(() => guide.getSnapshot().step.id, { timeout: 20_000 }).toBe('1.2');
+    const forget = engine.store.subscribe(() => {
+      if (engine.store.getSnapshot().running) engine.send({ type: 'cancel' });
+    });
+    await expect(guide.wish({ kind: 'do' })).rejects.toThrow('cannot do this step: the run was cancelled');
+    forget();
+    expect(guide.getSnapshot().doing).toMatchObject([{ state: 'failed' }]);
+    // The reader is free again.
+    expect(await guide.wish({ kind: 'go', id: '1.1' })).toBe('step 1.1: an application runs on node1');
+  });
 });
 
 describe("a reader's copy of the files", () => {
@@ -146,6 +159,25 @@ describe("a reader's copy of the files", () => {
     await writeFile(deployment, tried.text);
     expect(await beginOrGoOn(tutorial, place)).toMatchObject({ at: '1.2' });
     expect(await readFile(deployment, 'utf8')).toBe(tried.text);
+  });
+
+  it("in a clone is the clone's own, with what was changed in it before, until it is reset", async () => {
+    const { shelf, tutorial, outside } = await reader('mongodb');
+    const [committed, edited] = ['version: 1\napplications: {}\n', 'version: 1\napplications: {} # mine\n'];
+    const clone = { ...shelf, isClone: async () => true, committed: async () => committed };
+    const folder = 'tutorials/mongodb/1-move-an-application';
+    const file = join(shelf.packageFolder, folder, 'application.yml');
+    const texts = async (after: string): Promise<string[]> => {
+      await writeFile(file, after);
+      const place = await openPlace(tutorial, clone, outside, undefined);
+      await writeFile(file, 'tried\n');
+      await place.restore(folder, {}).catch(() => undefined);
+      const restored = await readFile(file, 'utf8');
+      await place.reset();
+      return [restored, await readFile(file, 'utf8')];
+    };
+    expect(await texts(edited)).toEqual([edited, committed]);
+    expect(await texts(committed)).toEqual([committed, committed]);
   });
 
   it("takes the page's settings along, and leaves the reader's own alone", async () => {
