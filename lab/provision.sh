@@ -274,7 +274,7 @@ root_make() {
 # A dataset that nobody made for drover has what somebody keeps there: its mount point is not taken from it.
 root_obstacle() {
   local there; there=$(get mountpoint "$root_dataset") && [ "$there" != $mountpoint ] && [ "$(get drover:node "$root_dataset")" = - ] || return
-  echo "$root_dataset is there, mounted at $there, and is not drover's: name another dataset with --root (drover.yml: dataset_root)"
+  echo "$root_dataset is there, mounted at $there, and is not drover's: name another one with --root (drover.yml: dataset_root), or give it away: zfs set canmount=off mountpoint=$mountpoint $root_dataset"
 }
 step "dataset $root_dataset" root_ready root_make '' root_obstacle || [ $check = yes ] || exit 1
 owner_ready() { [ -n "$node_id" ] && [ "$(get drover:node "$root_dataset")" = "$node_id" ]; }
