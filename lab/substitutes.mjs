@@ -26,12 +26,12 @@ const nodesFile = (lab) => join(runDir(lab.name), 'drover.yml');
 /** Whether the lab's drover.yml names images that run in place of others. */
 export const hasSubstitutes = async (lab) => /^images:/m.test(await readFile(nodesFile(lab), 'utf8'));
 
-/** Adds `images:` to the lab's drover.yml, where it is not there yet; returns what to tell. */
+/** Adds `images:` to the lab's drover.yml; returns what to tell, nothing where it was there already. */
 export async function substituteImages(lab) {
+  if (await hasSubstitutes(lab)) return [];
   const all = await standIns();
   const lines = all.map(({ ref, repository }) => `  ${JSON.stringify(repository)}: ${JSON.stringify(ref)}\n`);
-  if (!(await hasSubstitutes(lab)))
-    await appendFile(nodesFile(lab), `# No registry answered when this was written.\nimages:\n${lines.join('')}`);
+  await appendFile(nodesFile(lab), `# No registry answered when this was written.\nimages:\n${lines.join('')}`);
   return all.map(({ ref, repository, set }) => {
     const first = set === undefined ? '' : ` once \`npm run lab -- images ${set}\` has made it`;
     return `No registry answers: ${ref} runs in place of ${repository}${first}.`;
