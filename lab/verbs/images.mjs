@@ -54,17 +54,14 @@ export async function images(values, words) {
     const off = indexesOf(lab).find((index) => !pidOf(lab, index));
     if (off !== undefined) throw new LabError(`node${off} is off; \`npm run lab -- up\` starts it.`);
     // What the nodes file says holds, also where a registry has come or gone since the lab was started.
-    const needsNone = !(await hasSubstitutes(lab)) && (await registryAnswers(lab));
-    if (needsNone) process.stdout.write('A registry answers: the nodes take the images that it has from there.\n');
+    const hasRegistry = !(await hasSubstitutes(lab)) && (await registryAnswers(lab));
+    if (hasRegistry) process.stdout.write('A registry answers: the nodes take the images that it has from there.\n');
     else for (const line of await substituteImages(lab)) process.stdout.write(`${line}\n`);
     for (const set of new Set(words)) {
-      const wanted = recipes.filter((recipe) => recipe.set === set && (!needsNone || recipe.standsFor.length === 0));
-      if (wanted.length > 0)
-        await give(
-          lab,
-          set,
-          wanted.map(({ name: recipe }) => recipe),
-        );
+      const names = recipes
+        .filter((recipe) => recipe.set === set && (!hasRegistry || recipe.standsFor.length === 0))
+        .map((recipe) => recipe.name);
+      if (names.length > 0) await give(lab, set, names);
     }
   });
 }
