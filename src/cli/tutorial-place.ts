@@ -30,6 +30,8 @@ async function pathsOf(tutorial: Tutorial, tutorials: TutorialWorld, world: Outs
   return {
     isInPlace,
     progress: state('progress.json'),
+    /** There once the clone's files were looked at. */
+    opened: state('opened'),
     folders: [...new Set(tutorial.parts.map(({ folder }) => folder))],
     folderOf: (folder: string): string =>
       isInPlace
@@ -68,9 +70,7 @@ export async function openPlace(
   };
   /** Where the clone's own text is another one, the reader has edited it before: that is then what the page gives. */
   const keep = async (folder: string, name: string, text: string): Promise<void> => {
-    const original = originalOf(folder, name);
-    const isKept = (await readIfThere(original)) !== undefined;
-    if (!isKept && text !== (await committed(`${folder}/${name}`))) await write(original, text);
+    if (text !== (await committed(`${folder}/${name}`))) await write(originalOf(folder, name), text);
   };
   const given = async (folder: string, name: string): Promise<string> => {
     const original = originalOf(folder, name);
@@ -79,14 +79,17 @@ export async function openPlace(
   };
   const givenByPage = async (folder: string, name: string): Promise<string> =>
     (isInPlace ? await committed(`${folder}/${name}`) : undefined) ?? (await given(folder, name));
+  // Later the difference is what the tutorial had the reader do.
+  const isFirst = isInPlace && (await readIfThere(paths.opened)) === undefined;
   for (const folder of folders) {
     for (const name of names) {
       const now = await readIfThere(absolute(`${folderOf(folder)}/${name}`));
       if (now === undefined) await put(folder, name, await given(folder, name));
-      else if (isInPlace) await keep(folder, name, now);
+      else if (isFirst) await keep(folder, name, now);
     }
     await copySettings(absolute(`${folderOf(folder)}/drover.yml`), `${folder}/drover.yml`, tutorials);
   }
+  if (isFirst) await write(paths.opened, '');
 
   return {
     isAtHome: isInPlace && world.resolvePath(packageFolder) === '.',
