@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
-import { ALL_NODES, BRIDGE, SUBNET, tapOf } from './paths.mjs';
+import { ALL_NODES, BRIDGE, macOf, SUBNET, tapOf } from './paths.mjs';
 
 export const NFT_TABLE = 'drover_lab';
 const lossTable = (index) => `drover_lab_loss${index}`;
@@ -18,6 +18,12 @@ export const netPrefix = (lab) => (lab.netns ? ['nsenter', `--net=/run/netns/${l
 
 /** QEMU's words for the node's end of the wire. */
 export const netdevWords = (_lab, index) => ['-netdev', `tap,id=lan,ifname=${tapOf(index)},script=no,downscript=no`];
+
+/** The same for User-Mode Linux: `{word, before}`, its word and the words that come before the program. */
+export const umWire = (_lab, index) => ({
+  word: `vec0:transport=tap,ifname=${tapOf(index)},mac=${macOf(index)},depth=64,gro=1`,
+  before: [],
+});
 
 const quietly = (lab, ...words) => $({ quiet: true, nothrow: true })`${netPrefix(lab)} ${words}`;
 

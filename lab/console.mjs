@@ -10,11 +10,11 @@ export const LEAVE_TEXT = 'ctrl+]';
 const REDRAW = '\u000c';
 
 /**
- * Run on a node before its state is saved: root is logged in on the serial line without a password, so that the console
- * is of use when the network is broken. Only who may open the lab's own socket gets there.
+ * Run on a node before its state is saved: root is logged in on the console's terminal without a password, so that the
+ * console is of use when the network is broken. Only the owner of the lab's socket gets there.
  */
-export const SERIAL_LOGIN = `set -e
-d=/etc/systemd/system/serial-getty@ttyS0.service.d
+export const consoleLogin = (unit) => `set -e
+d=/etc/systemd/system/${unit}.d
 mkdir -p $d
 cat >$d/lab.conf <<'UNIT'
 [Service]
@@ -22,7 +22,8 @@ ExecStart=
 ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud 115200,57600,38400,9600 - $TERM
 UNIT
 systemctl daemon-reload
-systemctl restart serial-getty@ttyS0`;
+systemctl enable --quiet ${unit}
+systemctl restart ${unit}`;
 
 /**
  * Joins `input` and `output` to the serial line until ctrl+] is typed, the input ends or the machine does.

@@ -1,6 +1,7 @@
 /** What can go wrong with a node, and how it is put right. Every `undo` may be called when nothing is broken. */
 import { LabError } from './errors.mjs';
 import { baseOf } from './image.mjs';
+import { killMachine, pidOf, startMachine } from './machine.mjs';
 import {
   cutCable,
   FAST_INSIDE,
@@ -12,7 +13,6 @@ import {
   stopLosing,
 } from './network.mjs';
 import { awaitNode, onNode } from './nodes.mjs';
-import { killMachine, pidOf, startMachine } from './qemu.mjs';
 
 const BOOT_LIMIT_MS = 600_000;
 export const DEFAULT_LOSS = 20;

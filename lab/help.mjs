@@ -21,12 +21,16 @@ export const VERBS = {
       'no-images': { type: 'boolean' },
       rootless: { type: 'boolean' },
       publish: { type: 'string', multiple: true },
+      accel: { type: 'string' },
+      rebuild: { type: 'boolean' },
     },
     load: async () => (await import('./verbs/up.mjs')).up,
     help: help(
-      'up [--nodes N] [--memory MB] [--no-images] [--rootless] [--publish PORTS]',
+      'up [--nodes N] [--memory MB] [--no-images] [--accel kvm|um|tcg] [--rootless] [--publish PORTS]',
       `Starts the nodes: node1 at 172.16.255.250, node2 at 172.16.255.251 and so on.
-The first time builds the disk and boots it (minutes); afterwards it is a restore (seconds).
+The first time builds the disk and boots it (minutes); afterwards it takes seconds.
+The nodes run with KVM where it works, else in User-Mode Linux, whose kernel is built once from Debian's sources, else they
+are emulated. \`status\` says which, and why.
 On a lab that is running it says so and does nothing. Each node number is booted and saved once, as many at a time as
 there are processors for; a lab of five uses what a lab of two has made.
 
@@ -35,10 +39,12 @@ node1 at 127.16.255.250, ssh at port 2222, and the ports you publish.`,
       `  --nodes N       how many, 1 to 5 (2)
   --memory MB     memory of each node (1024)
   --no-images     leave out the container images of lab/images
+  --accel NAME    kvm, um (User-Mode Linux) or tcg (emulation) instead of the first that works
+  --rebuild       build the kernel of User-Mode Linux again, from the newest sources
   --rootless      as without root, although you are root
   --publish PORTS without root: ports of the nodes to open here, with commas between; HERE:PORT where they differ
 `,
-      ['up', 'up --nodes 5 --memory 768', 'up --netns ci', 'up --publish 27017,8080:80'],
+      ['up', 'up --nodes 5 --memory 768', 'up --netns ci', 'up --accel tcg', 'up --publish 27017,8080:80'],
     ),
   },
   down: {
@@ -46,7 +52,7 @@ node1 at 127.16.255.250, ssh at port 2222, and the ports you publish.`,
     load: async () => (await import('./verbs/down.mjs')).down,
     help: help(
       'down [--power-off]',
-      'Stops the machines. They sleep: the next `up` continues where they were.',
+      'Stops the machines. They sleep: the next `up` continues where they were. In User-Mode Linux, which cannot keep the\nmemory of a machine, they are shut down in order instead, and the next `up` boots them.',
       '  --power-off     shut them down in order instead; the next `up` boots them\n',
       ['down', 'down --power-off'],
     ),
@@ -97,9 +103,12 @@ Without a set it lists what there is.`,
     options: {},
     words: 1,
     load: async () => (await import('./verbs/saved.mjs')).save,
-    help: help('save NAME', 'Keeps this moment of all nodes, disks and memory, under a name.', '', [
-      'save before-move',
-    ]),
+    help: help(
+      'save NAME',
+      'Keeps this moment of all nodes, disks and memory, under a name. In User-Mode Linux the disks alone: `restore` boots them.',
+      '',
+      ['save before-move'],
+    ),
   },
   restore: {
     options: {},

@@ -1,21 +1,37 @@
-/** The base disk of every node: Debian with OpenZFS and Docker, built once, kept under its recipe's hash. */
+/**
+ * The base disk of every node: Debian with OpenZFS and Docker, built once, kept under its recipe's hash. Nodes that run in
+ * QEMU need Debian's kernel and OpenZFS's module on it; compiling that is most of the work.
+ */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { $ } from 'zx';
 import { LabError, onInterrupt } from './errors.mjs';
 import { withLock } from './lock.mjs';
-import { baseDir, baseHash, cacheRoot, DISK_SIZE } from './paths.mjs';
+import { baseHash, cacheRoot, DISK_SIZE, imageKindOf } from './paths.mjs';
 import { progress } from './progress.mjs';
 import { asRoot } from './tools.mjs';
 import { buildTree, packagesIn } from './tree.mjs';
 
-const BUILD_MS = 340_000;
+const KINDS = {
+  qemu: {
+    lists: ['base/packages.txt', 'base/kernel-packages.txt'],
+    scripts: ['base/machine.sh', 'base/kernel.sh', 'base/customize.sh', 'base/zfs-module.sh'],
+    rootDisk: '/dev/vda',
+    buildMs: 340_000,
+  },
+  um: {
+    lists: ['base/packages.txt'],
+    scripts: ['base/machine.sh', 'base/customize.sh'],
+    rootDisk: '/dev/ubda',
+    buildMs: 90_000,
+  },
+};
 const TMP_PREFIX = 'tmp-';
 const TREE = 'tree.tar';
 
 /** Paths of a finished base; undefined when it has yet to be built. A lab keeps to the one it was made from. */
-export function cachedBase(hash = baseHash()) {
+export function cachedBase(hash) {
   const dir = join(cacheRoot(), hash);
   if (!existsSync(join(dir, 'done'))) return undefined;
   return {
@@ -36,8 +52,12 @@ function describe(line) {
   return /^I: /.test(line) ? line.slice(3) : undefined;
 }
 
+const KEEP_KERNEL = `cp "$(ls -v root/boot/vmlinuz-* | tail -n 1)" vmlinuz
+cp "$(ls -v root/boot/initrd.img-* | tail -n 1)" initrd.img
+chmod a+r vmlinuz initrd.img`;
+
 /** Kernel, initrd and disk from the tree, which goes away. In one shell, since without root it runs as another. */
-async function makeDisk(tmp) {
+async function makeDisk(tmp, kind) {
   const isRoot = process.getuid() === 0;
   // Device nodes cannot be made without root, and a node finds its own.
   const unpack = isRoot
@@ -46,9 +66,7 @@ async function makeDisk(tmp) {
   const script = `set -e
 cd "$1"
 ${unpack}
-cp "$(ls -v root/boot/vmlinuz-* | tail -n 1)" vmlinuz
-cp "$(ls -v root/boot/initrd.img-* | tail -n 1)" initrd.img
-chmod a+r vmlinuz initrd.img
+${kind === 'qemu' ? KEEP_KERNEL : ''}
 mke2fs -q -t ext4 -m 0 -L node -d root base.raw "$2"
 rm -rf --one-file-system root`;
   await $({ quiet: true })`${asRoot()} sh -c ${script} sh ${tmp} ${DISK_SIZE}`;
@@ -76,29 +94,37 @@ export function baseOf(lab) {
   return base;
 }
 
-/** The base, built when it is missing. Two callers at once: the second waits and finds it there. */
-export async function ensureBase() {
-  const ready = cachedBase();
+/** The base for this accelerator, built when it is missing. Two callers at once: the second waits and finds it there. */
+export async function ensureBase(accel) {
+  const kind = imageKindOf(accel);
+  const hash = baseHash(kind);
+  const ready = cachedBase(hash);
   if (ready) return ready;
   const onWait = () => progress.note('  another lab command is building the image; waiting for it …');
   return withLock(
     join(cacheRoot(), 'build.lock'),
     async () => {
-      const built = cachedBase();
+      const built = cachedBase(hash);
       if (built) return built;
       await sweep();
       const tmp = join(cacheRoot(), `${TMP_PREFIX}${process.pid}`);
       await mkdir(tmp, { mode: 0o755 });
       const forget = onInterrupt(() => removeTree(tmp));
-      const stage = progress.stage('building the node image (Debian, OpenZFS, Docker)', { expectedMs: BUILD_MS });
+      const stage = progress.stage('building the node image (Debian, OpenZFS, Docker)', {
+        expectedMs: KINDS[kind].buildMs,
+      });
       try {
         await $({ quiet: true })`ssh-keygen -q -t ed25519 -N ${''} -C drover-lab -f ${join(tmp, 'id_ed25519')}`;
         const isRoot = process.getuid() === 0;
         const log = await buildTree({
           what: 'node',
-          packages: await packagesIn('base/packages.txt'),
-          scripts: ['base/machine.sh', 'base/customize.sh'],
-          env: { LAB_USERS: 'drover', LAB_PUBKEY: (await readFile(join(tmp, 'id_ed25519.pub'), 'utf8')).trim() },
+          packages: (await Promise.all(KINDS[kind].lists.map(packagesIn))).flat(),
+          scripts: KINDS[kind].scripts,
+          env: {
+            LAB_USERS: 'drover',
+            LAB_PUBKEY: (await readFile(join(tmp, 'id_ed25519.pub'), 'utf8')).trim(),
+            LAB_ROOT_DISK: KINDS[kind].rootDisk,
+          },
           to: join(tmp, isRoot ? 'root' : TREE),
           onLine: (line) => {
             const text = describe(line);
@@ -107,10 +133,10 @@ export async function ensureBase() {
         });
         await writeFile(join(tmp, 'build.log'), log);
         stage.update('making the disk');
-        await makeDisk(tmp);
+        await makeDisk(tmp, kind);
         await writeFile(join(tmp, 'done'), new Date().toISOString());
-        await rm(baseDir(), { recursive: true, force: true });
-        await rename(tmp, baseDir());
+        await rm(join(cacheRoot(), hash), { recursive: true, force: true });
+        await rename(tmp, join(cacheRoot(), hash));
         stage.done();
       } catch (error) {
         stage.fail();
@@ -119,7 +145,7 @@ export async function ensureBase() {
       } finally {
         forget();
       }
-      return cachedBase();
+      return cachedBase(hash);
     },
     { onWait },
   );

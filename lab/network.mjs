@@ -10,6 +10,8 @@ const of = (lab) => (lab.rootless ? rootless : bridge);
 export const netPrefix = (lab) => of(lab).netPrefix(lab);
 /** QEMU's words for a node's end of the wire. */
 export const netdevWords = (lab, index) => of(lab).netdevWords(lab, index);
+/** The same for User-Mode Linux: `{word, before}`, its word and the words that come before the program. */
+export const umWire = (lab, index) => of(lab).umWire(lab, index);
 /** What raiseNetwork is about to make; to be on record first, so that destroy finds it after an interruption. */
 export const claimNetwork = (lab) => of(lab).claimNetwork(lab);
 export const raiseNetwork = (lab) => of(lab).raiseNetwork(lab);

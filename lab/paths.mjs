@@ -77,6 +77,8 @@ export function hashOf({ paths = [], values = [] }) {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** The base image's recipe: the package list and what is done to the tree afterwards. */
-export const baseHash = () => hashOf({ paths: [join(LAB_DIR, 'base')], values: [SUITE, SUBNET, DISK_SIZE, 1] });
-export const baseDir = () => join(cacheRoot(), baseHash());
+/** Which base image nodes need: in User-Mode Linux they have no kernel of their own. */
+export const imageKindOf = (accel) => (accel === 'um' ? 'um' : 'qemu');
+/** The base image's recipe: the package lists and what is done to the tree afterwards. */
+export const baseHash = (kind) =>
+  hashOf({ paths: [join(LAB_DIR, 'base')], values: [SUITE, SUBNET, DISK_SIZE, kind, 1] });

@@ -69,6 +69,8 @@ same() { [ -f "$1" ] && printf '%s\n' "$2" | cmp -s - "$1"; }
 ID=unknown VERSION_ID='' PRETTY_NAME=''
 . "${DROVER_OS_RELEASE:-/etc/os-release}"
 kernel=$(uname -r)
+# There while OpenZFS is in the kernel, loaded or built in.
+zfs_loaded=${DROVER_ZFS_LOADED:-/sys/module/zfs}
 # Why this host can never be a node; nothing where it can.
 system_obstacle() {
   local container
@@ -82,7 +84,7 @@ system_obstacle() {
   esac
   [ "$(ps -p 1 -o comm= 2>/dev/null || cat /proc/1/comm)" = systemd ] || { echo 'systemd is not running: nothing would start Docker and mount the volumes at boot'; return; }
   container=$(systemd-detect-virt --container)
-  if [ -n "$container" ] && [ "$container" != none ] && ! [ -d /sys/module/zfs ]; then
+  if [ -n "$container" ] && [ "$container" != none ] && ! [ -d "$zfs_loaded" ]; then
     echo "this is a container ($container), which cannot load kernel modules: take a machine of its own, or load zfs on its host"
   fi
 }
@@ -112,7 +114,7 @@ read_lists() {
 known_names=''
 known() { case " $known_names" in *" $1 "*) ;; *) return 1 ;; esac; }
 docker_here() { command -v docker && command -v dockerd; }
-module_here() { modinfo -k "$kernel" zfs || [ -d /sys/module/zfs ]; }
+module_here() { modinfo -k "$kernel" zfs || [ -d "$zfs_loaded" ]; }
 here() { dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null | grep -q '^ii'; }
 # The first way to a module for the running kernel: one made for it, else one built here.
 module_packages() {
@@ -184,11 +186,13 @@ packages_install() {
 detail=${packages% }
 case $packages in *zfs-dkms*) detail="$detail (the module is built here, which takes minutes)" ;; esac
 # Without lists nobody can tell whether there is a ready-made module; with --check they are not read.
-known zfsutils-linux || detail="$(echo $packages | sed "s/linux-headers-.*//")and OpenZFS's module for $kernel"
+known zfsutils-linux || module_here >/dev/null 2>&1 || detail="$(echo $packages | sed "s/linux-headers-.*//")and OpenZFS's module for $kernel"
 step packages packages_ready packages_install "$detail" packages_obstacle || [ $check = yes ] || exit 1
 
 # --- OpenZFS ------------------------------------------------------------------------------------
-zfs_ready() { [ -d /sys/module/zfs ] && same /etc/modules-load.d/drover.conf zfs; }
+# A loaded module has a state. What is built into the kernel has none, and is not loaded at boot.
+zfs_built_in() { [ -d "$zfs_loaded" ] && ! [ -e "$zfs_loaded/initstate" ]; }
+zfs_ready() { zfs_built_in || { [ -d "$zfs_loaded" ] && same /etc/modules-load.d/drover.conf zfs; }; }
 zfs_load() {
   echo zfs | put /etc/modules-load.d/drover.conf 0644
   modprobe zfs && return
@@ -210,7 +214,7 @@ pool_ready() { zpool list -H "$pool"; }
 # ZFS looks for pools on devices; in a file only where it is told to.
 import_from=()
 case $pool_spec in /dev/*) ;; /*:*) [ ! -f "${pool_spec%:*}" ] || import_from=(-d "${pool_spec%:*}") ;; esac
-pool_is_exported() { [ -d /sys/module/zfs ] && zpool import "${import_from[@]}" 2>/dev/null | grep -Eq "^ +pool: $pool\$"; }
+pool_is_exported() { [ -d "$zfs_loaded" ] && zpool import "${import_from[@]}" 2>/dev/null | grep -Eq "^ +pool: $pool\$"; }
 # What a device or file holds, in a word; nothing where it is empty.
 content_of() {
   local type

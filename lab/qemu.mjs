@@ -1,4 +1,4 @@
-/** One node's machine: start, find, talk to, save, end. */
+/** One node's machine in QEMU, with KVM or emulated. The same names as in um/machine.mjs; machine.mjs chooses. */
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,6 +14,13 @@ const START_LIMIT_MS = 15_000;
 const END_LIMIT_MS = 10_000;
 export const KERNEL_LINE =
   'root=/dev/vda rw console=ttyS0 quiet loglevel=3 mitigations=off net.ifnames=0 no5lvl panic=5 systemd.show_status=0';
+
+export const POOL_DISK = '/dev/disk/by-id/virtio-pool';
+export const CONSOLE_UNIT = 'serial-getty@ttyS0.service';
+/** QEMU keeps a machine's memory in its disk. */
+export const canSleep = true;
+/** The disks, with the moments that are saved in them. */
+const DISKS = ['root.qcow2', 'pool.qcow2'];
 
 /** What, when changed, makes a saved state unusable. */
 export const machineFacts = (lab) => [
@@ -41,7 +48,17 @@ const qmpPath = (lab, index) => socketPath(lab, index, 'qmp.sock');
 /** The node's serial line; one at a time may be at it. */
 export const consolePath = (lab, index) => socketPath(lab, index, 'console.sock');
 
-export const withMachine = (lab, index, use) => {
+/** The process whose memory is the machine's. */
+export const memoryPid = pidOf;
+
+/** As QEMU names it: 'running', 'paused'; 'unknown' where QEMU does not answer. */
+export const stateOf = (lab, index) =>
+  withMachine(lab, index, (qmp) => qmp.execute('query-status')).then(
+    ({ status }) => status,
+    () => 'unknown',
+  );
+
+const withMachine = (lab, index, use) => {
   if (pidOf(lab, index) === undefined) {
     throw new LabError(`node${index} is off; switch it on with \`npm run lab -- up\` first.`);
   }
@@ -115,7 +132,7 @@ export async function startMachine(lab, index, base, { snapshot } = {}) {
   const words = [...netPrefix(lab), 'qemu-system-x86_64', ...machineArgs(lab, index, base, snapshot)];
   const why = await startProcess(words, {
     cwd: dir,
-    log: join(dir, 'qemu.log'),
+    log: join(dir, 'machine.log'),
     pidFile: pidFile(lab, index),
     limitMs: START_LIMIT_MS,
     answers: async () =>
@@ -175,3 +192,10 @@ export async function savedTags(lab, index) {
   if (out.exitCode !== 0) return [];
   return (JSON.parse(out.stdout).snapshots ?? []).map((snapshot) => snapshot.name);
 }
+
+const copyDisks = (from, to) =>
+  $({ quiet: true })`cp --reflink=auto --sparse=auto ${DISKS.map((disk) => join(from, disk))} ${to}/`;
+
+/** The saved moments are in the disks, so all of them are copied. */
+export const keepDisks = (lab, index, _tag, to) => copyDisks(nodeDir(lab.name, index), to);
+export const takeDisks = (lab, index, _tag, from) => copyDisks(from, nodeDir(lab.name, index));

@@ -7,36 +7,51 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { $ } from 'zx';
-import { SERIAL_LOGIN } from './console.mjs';
+import { consoleLogin } from './console.mjs';
 import { LabError, onInterrupt } from './errors.mjs';
 import { buildImages, imageFacts, importImages } from './images.mjs';
 import { withLock } from './lock.mjs';
+import {
+  consoleUnit,
+  createDisks,
+  keepDisks,
+  killMachine,
+  machineFacts,
+  poolDisk,
+  quitMachine,
+  saveMachines,
+  startMachine,
+  takeDisks,
+} from './machine.mjs';
 import { awaitNode, indexesOf, onNode, writeAccess } from './nodes.mjs';
 import { cacheRoot, hashOf, LAB_DIR, nodeDir } from './paths.mjs';
 import { progress } from './progress.mjs';
-import { createDisks, killMachine, machineFacts, quitMachine, saveMachines, startMachine } from './qemu.mjs';
 
 export const CLEAN = 'drover-clean';
 const KEPT_STATES = 3;
-const FILES = ['root.qcow2', 'pool.qcow2', 'hostkey', 'hostkey.pub', 'hostname', 'provision.log'];
+/** What a saved node is, beside its disks. */
+const FILES = ['hostkey', 'hostkey.pub', 'hostname', 'provision.log'];
 const PROVISION = join(LAB_DIR, 'provision.sh');
-const POOL_DISK = '/dev/disk/by-id/virtio-pool';
-const BOOT_MS = { kvm: 12_000, tcg: 90_000 };
+const BOOT_MS = { kvm: 12_000, um: 15_000, tcg: 90_000 };
+/** Until all that starts at boot has started, and all that was written is on the disks. */
+const SETTLE = 'timeout 60 systemctl is-system-running --wait >/dev/null; zpool sync; sync';
 const BOOT_LIMIT_MS = 900_000;
 const RESTORE_LIMIT_MS = 180_000;
 
 /** The lab's images and the folder of its saved state, which is named by all that goes into it. */
 async function plan(lab, base) {
   const images = lab.images ? await buildImages() : [];
-  const hash = hashOf({ paths: [PROVISION], values: [machineFacts(lab), SERIAL_LOGIN, imageFacts(images)] });
+  const hash = hashOf({
+    paths: [PROVISION],
+    values: [machineFacts(lab), consoleLogin(consoleUnit(lab)), imageFacts(images)],
+  });
   return { images, dir: join(base.dir, 'states', hash) };
 }
 
 const savedNode = (dir, index) => join(dir, `node${index}`);
 const missingNodes = (lab, dir) => indexesOf(lab).filter((index) => !existsSync(savedNode(dir, index)));
 
-const copyNode = (from, to) =>
-  $({ quiet: true })`cp --reflink=auto --sparse=auto ${FILES.map((file) => join(from, file))} ${to}/`;
+const copyFiles = (from, to) => $({ quiet: true })`cp ${FILES.map((file) => join(from, file))} ${to}/`;
 
 /** An empty run folder for a node, whatever was there before. */
 export async function freshNodeDir(lab, index) {
@@ -47,18 +62,18 @@ export async function freshNodeDir(lab, index) {
 
 async function provision(lab, index) {
   const script = await readFile(PROVISION);
-  const out = await onNode(lab, index, `bash -s -- --pool ${POOL_DISK}`, { input: script, nothrow: true });
+  const out = await onNode(lab, index, `bash -s -- --pool ${poolDisk(lab)}`, { input: script, nothrow: true });
   await writeFile(join(nodeDir(lab.name, index), 'provision.log'), out.stdout + out.stderr);
   if (out.exitCode !== 0) {
     const why =
       out.stdout.split('\n').find((line) => line.startsWith('cannot')) ?? out.stderr.trim().split('\n').at(-1);
     throw new LabError(`node${index} could not be set up: ${why}`);
   }
-  await onNode(lab, index, SERIAL_LOGIN);
+  await onNode(lab, index, consoleLogin(consoleUnit(lab)));
 }
 
-/** How many first boots at once: an emulated processor keeps a real one busy, and two boots on one take as long twice. */
-const bootsAtOnce = (lab) => Math.max(1, Math.floor((cpus().length / lab.smp) * (lab.accel === 'kvm' ? 2 : 1)));
+/** How many first boots at once: an emulated processor keeps a real one busy, and two boots on one take twice as long. */
+const bootsAtOnce = (lab) => Math.max(1, Math.floor((cpus().length / lab.smp) * (lab.accel === 'tcg' ? 1 : 2)));
 
 /** `[1,2,3,4,5]`, 2 -> `[[1,2],[3,4],[5]]` */
 export const inBatches = (items, size) =>
@@ -88,11 +103,7 @@ async function makeStates(lab, base, { images, dir }, indexes) {
       stage.done();
     }
     stage = progress.stage('saving the state');
-    await each((index) =>
-      onNode(lab, index, 'timeout 60 systemctl is-system-running --wait >/dev/null; zpool sync; sync', {
-        nothrow: true,
-      }),
-    );
+    await each((index) => onNode(lab, index, SETTLE, { nothrow: true }));
     await saveMachines(lab, indexes, CLEAN, { resume: false });
     await each((index) => quitMachine(lab, index));
     await each((index) => keepState(lab, dir, index));
@@ -112,7 +123,8 @@ async function keepState(lab, dir, index) {
   const tmp = `${to}.new`;
   await rm(tmp, { recursive: true, force: true });
   await mkdir(tmp, { recursive: true, mode: 0o700 });
-  await copyNode(nodeDir(lab.name, index), tmp);
+  await copyFiles(nodeDir(lab.name, index), tmp);
+  await keepDisks(lab, index, CLEAN, tmp);
   await rename(tmp, to);
 }
 
@@ -156,7 +168,8 @@ export async function restoreClean(lab, base, dir) {
     await Promise.all(
       indexes.map(async (index) => {
         await freshNodeDir(lab, index);
-        await copyNode(savedNode(dir, index), nodeDir(lab.name, index));
+        await copyFiles(savedNode(dir, index), nodeDir(lab.name, index));
+        await takeDisks(lab, index, CLEAN, savedNode(dir, index));
       }),
     );
     await writeAccess(lab, base);

@@ -5,16 +5,16 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { baseDir } from './paths.mjs';
+import { baseHash, cacheRoot } from './paths.mjs';
 
 const VAGRANT = 'use the Vagrant way instead: `vagrant up`';
 
 /** Program -> Debian package that brings it. */
 export const TOOLS = {
-  'qemu-system-x86_64': 'qemu-system-x86',
-  'qemu-img': 'qemu-utils',
   mmdebstrap: 'mmdebstrap',
   mke2fs: 'e2fsprogs',
+  tar: 'tar',
+  setpriv: 'util-linux',
   ip: 'iproute2',
   tc: 'iproute2',
   nft: 'nftables',
@@ -22,6 +22,26 @@ export const TOOLS = {
   'ssh-keygen': 'openssh-client',
   flock: 'util-linux',
   nsenter: 'util-linux',
+};
+
+/** The same for nodes that run in QEMU: with KVM, or emulated. */
+export const QEMU_TOOLS = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-img': 'qemu-utils',
+};
+
+/** What builds the kernel of User-Mode Linux; a path is a file that has to be there. */
+export const KERNEL_TOOLS = {
+  gcc: 'gcc',
+  ld: 'binutils',
+  make: 'make',
+  bc: 'bc',
+  flex: 'flex',
+  bison: 'bison',
+  perl: 'perl',
+  xz: 'xz-utils',
+  'dpkg-deb': 'dpkg',
+  '/usr/include/stdio.h': 'libc6-dev',
 };
 
 /** The same for a lab without root: QEMU does what bridges, taps and namespaces are for. */
@@ -40,7 +60,9 @@ export const ROOTLESS_TOOLS = {
 /** Debian and its children need these as well; they hold no program of their own. */
 export const EXTRA_PACKAGES = ['debian-archive-keyring'];
 
+/** The path of a program, or of a file that is named by its path; undefined where it is not here. */
 export function findProgram(name, env = process.env) {
+  if (name.startsWith('/')) return existsSync(name) ? name : undefined;
   const folders = `${env.PATH ?? ''}${delimiter}/usr/local/sbin${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter);
   return folders
     .map((folder) => join(folder, name))
@@ -121,6 +143,9 @@ const hasRange = (text, { user, uid }) =>
     return (who === user || who === String(uid)) && Number(count) >= 65_536;
   });
 
+/** Whether an image that a lab without root may use was built before. */
+const hasImage = () => ['um', 'qemu'].some((kind) => existsSync(join(cacheRoot(), baseHash(kind), 'done')));
+
 /**
  * The lab without root: switch and gateway of our own instead of bridge and taps. `{ok: true}` or `{ok: false, reason}`.
  * Starts nothing; `imageIsThere` says that no image need be built, which is all that user namespaces are for.
@@ -131,7 +156,7 @@ export function rootlessSupport({
   uid = process.getuid?.(),
   user = userInfo().username,
   env = process.env,
-  imageIsThere = existsSync(join(baseDir(), 'done')),
+  imageIsThere = hasImage(),
   read = readOr,
 } = {}) {
   const wrong = wrongMachine(platform, arch);

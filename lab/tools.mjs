@@ -5,9 +5,11 @@ import { progress } from './progress.mjs';
 import {
   EXTRA_PACKAGES,
   isDebianFamily,
+  KERNEL_TOOLS,
   labSupport,
   missingTools,
   oldQemu,
+  QEMU_TOOLS,
   rootlessSupport,
   TOOLS,
 } from './support.mjs';
@@ -23,34 +25,37 @@ export const asRoot = () =>
     ? []
     : ['unshare', '--user', '--map-root-user', '--map-auto', '--mount', '--propagation', 'private', '--'];
 
-/** Without root nothing is installed; what is missing is said. */
-async function ensureRootless() {
-  const support = rootlessSupport();
-  if (!support.ok) throw new LabError(support.reason, { code: 69 });
-  const old = oldQemu((await $({ quiet: true })`qemu-system-x86_64 --version`).stdout.split('\n')[0]);
-  if (old) throw new LabError(old, { code: 69 });
+/** Throws LabError where something is missing and root is not there to install it. */
+function refuseMissing(missing, tools, what) {
+  const packages = [...new Set(missing.map((tool) => tools[tool]))];
+  throw new LabError(
+    `${what} needs ${missing.join(', ')}; install ${packages.length === 1 ? 'it' : 'them'} first: \`sudo apt install ${packages.join(' ')}\`.`,
+    { code: 69 },
+  );
 }
 
-export async function ensureTools({ rootless = false } = {}) {
-  if (rootless) return ensureRootless();
-  const support = labSupport();
-  if (!support.ok) throw new LabError(support.reason, { code: 69 });
-  const missing = missingTools();
+/** Installs the packages of `tools` (program -> package) that are missing; `what` names who needs them in an error. */
+async function ensurePrograms(tools, what, { rootless, extra = [] }) {
+  const missing = missingTools(process.env, tools);
   if (missing.length === 0) return;
-  if (!isDebianFamily()) throw new LabError(`Install these first: ${missing.join(', ')}.`);
-  const packages = [...new Set([...missing.map((tool) => TOOLS[tool]), ...EXTRA_PACKAGES])];
+  if (rootless || process.getuid() !== 0 || !isDebianFamily()) refuseMissing(missing, tools, what);
+  await install([...new Set([...missing.map((tool) => tools[tool]), ...extra])]);
+}
+
+async function install(packages) {
   const stage = progress.stage(`installing ${packages.join(', ')}`, { expectedMs: PACKAGES_MS });
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const install = () => {
-    const work = $({ env, quiet: true })`apt-get install -y --no-install-recommends ${packages}`;
+  const aptGet = (...words) => {
+    const work = $({ env, quiet: true })`apt-get -o DPkg::Lock::Timeout=300 ${words}`;
     work.stdout.on('data', (chunk) => stage.update(String(chunk).trim().split('\n').at(-1)));
     return work;
   };
+  const words = ['install', '-y', '--no-install-recommends', ...packages];
   try {
-    await install().catch(async () => {
+    await aptGet(...words).catch(async () => {
       stage.update('reading the package lists');
-      await $({ env, quiet: true })`apt-get update`;
-      await install();
+      await aptGet('update');
+      await aptGet(...words);
     });
     stage.done();
   } catch (error) {
@@ -64,3 +69,26 @@ export async function ensureTools({ rootless = false } = {}) {
     );
   }
 }
+
+/** Without root nothing is installed: the error says what is missing. */
+async function ensureRootless() {
+  const support = rootlessSupport();
+  if (!support.ok) throw new LabError(support.reason, { code: 69 });
+  const old = oldQemu((await $({ quiet: true })`qemu-system-x86_64 --version`).stdout.split('\n')[0]);
+  if (old) throw new LabError(old, { code: 69 });
+}
+
+/** What every lab needs. Throws LabError where this machine cannot have it. */
+export async function ensureTools({ rootless = false } = {}) {
+  if (rootless) return ensureRootless();
+  const support = labSupport();
+  if (!support.ok) throw new LabError(support.reason, { code: 69 });
+  await ensurePrograms(TOOLS, 'The lab', { rootless, extra: EXTRA_PACKAGES });
+}
+
+/** What KVM and emulation need. */
+export const ensureQemu = ({ rootless = false } = {}) => ensurePrograms(QEMU_TOOLS, 'QEMU', { rootless });
+
+/** What builds the kernel of User-Mode Linux. */
+export const ensureKernelTools = ({ rootless = false } = {}) =>
+  ensurePrograms(KERNEL_TOOLS, 'Building the kernel', { rootless });

@@ -7,10 +7,10 @@ import { LabError, onInterrupt } from './errors.mjs';
 import { cacheRoot, LAB_DIR, SUBNET, SUITE } from './paths.mjs';
 import { osRelease } from './support.mjs';
 
-/** Where Debian's packages come from: this machine's own sources on Debian, else mmdebstrap's default. */
-export async function mirrorLine() {
+/** The address of the mirror that this machine's own packages come from, on Debian; undefined elsewhere. */
+async function ownMirror() {
   const { ID, VERSION_CODENAME } = osRelease();
-  if (ID !== 'debian' || !VERSION_CODENAME) return [];
+  if (ID !== 'debian' || !VERSION_CODENAME) return undefined;
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
   const listed = await $({
     quiet: true,
@@ -20,7 +20,29 @@ export async function mirrorLine() {
     .split('\n')
     .map((line) => line.split(' '))
     .find(([, release, component]) => release === VERSION_CODENAME && component === 'main');
-  return row ? [`deb ${row[0]} ${SUITE} main contrib`] : [];
+  return row?.[0];
+}
+
+/** The mirror mmdebstrap uses by default, as it writes it into a new tree; it stops there, before it fetches anything. */
+async function defaultMirror() {
+  const mode = process.getuid() === 0 ? 'root' : 'unshare';
+  const hook = 'cat "$1/etc/apt/sources.list"; exit 1';
+  const printed = await $({
+    quiet: true,
+    nothrow: true,
+  })`mmdebstrap --mode=${mode} --variant=custom --format=null --setup-hook=${hook} ${SUITE} -`;
+  const mirror = /^deb (?:\[.*\] )?(\S+) /m.exec(printed.stdout)?.[1];
+  if (mirror === undefined) throw new LabError("mmdebstrap does not say which of Debian's mirrors it uses.");
+  return mirror;
+}
+
+/** Address of a Debian mirror: this machine's own on Debian, else mmdebstrap's default. Throws LabError. */
+export const debianMirror = async () => (await ownMirror()) ?? (await defaultMirror());
+
+/** mmdebstrap's words for where the packages come from: this machine's own mirror on Debian, else nothing. */
+export async function mirrorLine() {
+  const mirror = await ownMirror();
+  return mirror === undefined ? [] : [`deb ${mirror} ${SUITE} main contrib`];
 }
 
 /** How this machine's apt reaches its mirror (proxy, clock checks): the build needs the same. */

@@ -43,7 +43,7 @@ async function makeDisk(tmp) {
 
 /** The plain image with its mirror, built when it is missing. */
 export async function ensurePlain() {
-  const base = await ensureBase();
+  const base = await ensureBase('tcg');
   const dir = join(base.dir, 'plain', hashOf({ paths: [PLAIN_DIR], values: [FORMAT] }));
   if (existsSync(join(dir, 'done'))) return pathsIn(dir, base);
   return withLock(join(cacheRoot(), 'plain.lock'), async () => {
@@ -56,9 +56,10 @@ export async function ensurePlain() {
       await buildTree({
         what: 'plain',
         packages: await packagesIn('plain/packages.txt'),
-        scripts: ['base/machine.sh', 'plain/customize.sh'],
+        scripts: ['base/machine.sh', 'base/kernel.sh', 'plain/customize.sh'],
         env: {
           LAB_USERS: 'drover guest',
+          LAB_ROOT_DISK: '/dev/vda',
           LAB_PUBKEY: (await readFile(`${base.key}.pub`, 'utf8')).trim(),
           LAB_MIRROR: join(tmp, 'packages'),
           LAB_PACKAGES: (await packagesIn('plain/mirror.txt')).join(' '),

@@ -12,14 +12,14 @@ import { existsSync, openSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { detectAccel } from '../accel.mjs';
+import { chooseQemuAccel } from '../accel.mjs';
 import { installInterruptHandler, LabError } from '../errors.mjs';
 import { buildImages, importImages } from '../images.mjs';
+import { createDisks, killMachine, startMachine } from '../machine.mjs';
 import { claimNetwork, dropNetwork, netPrefix, raiseNetwork } from '../network.mjs';
 import { awaitNode, indexesOf, sshConfig, writeAccess } from '../nodes.mjs';
 import { addressOf, checkLabName, LAB_DIR, nodeDir, runDir, SUBNET } from '../paths.mjs';
 import { progress } from '../progress.mjs';
-import { createDisks, killMachine, startMachine } from '../qemu.mjs';
 import { readLab, requireLab, writeLab } from '../store.mjs';
 import { ensureTools } from '../tools.mjs';
 import { ensurePlain } from './image.mjs';
@@ -38,7 +38,7 @@ async function up(name, nodes, memory) {
     images: false,
     base: 'plain',
     phase: 'plain',
-    ...(await detectAccel(base)),
+    ...(await chooseQemuAccel()),
   };
   await claimNetwork(lab);
   await writeLab(lab);

@@ -11,8 +11,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findProcess, startProcess } from '../background.mjs';
 import { LabError } from '../errors.mjs';
-import { addressOf, reachOf, runDir, SSH_PORT, SUBNET } from '../paths.mjs';
+import { addressOf, macOf, reachOf, runDir, SSH_PORT, SUBNET } from '../paths.mjs';
 import { withQmp } from '../qmp.mjs';
+import { ensureWire } from '../um/kernel.mjs';
 
 const SWITCH = fileURLToPath(new URL('switch.mjs', import.meta.url));
 const START_LIMIT_MS = 10_000;
@@ -34,6 +35,12 @@ export const netdevWords = (_lab, index) => [
   '-netdev',
   `stream,id=lan,server=off,addr.type=unix,addr.path=../wire/${portOf(index)}`,
 ];
+
+/** The same for User-Mode Linux: `{word, before}`; a small program joins the machine with the switch. */
+export const umWire = async (_lab, index) => ({
+  word: `vec0:transport=fd,fd=3,mac=${macOf(index)}`,
+  before: [await ensureWire(), `../wire/${portOf(index)}`],
+});
 
 /** The process of the switch or of the gateway; undefined when it is not there. */
 const pidOf = (lab, part) => findProcess(pidFile(lab, part), mark(lab, part));

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { $ } from 'zx';
-import { detectAccel } from '../accel.mjs';
+import { chooseQemuAccel } from '../accel.mjs';
 import { LabError } from '../errors.mjs';
 import { ensureBase } from '../image.mjs';
 import { buildImages } from '../images.mjs';
@@ -79,9 +79,9 @@ const standIns = (images) =>
   `version: 1\nimages:\n${images.map(({ ref }) => (ref.includes('mongodb') ? `  mongo: ${JSON.stringify(ref)}\n` : '')).join('')}`;
 
 async function prepare(work) {
-  const base = await ensureBase();
+  const base = await ensureBase('tcg');
   const images = await buildImages();
-  const { accel } = await detectAccel(base);
+  const { accel } = await chooseQemuAccel();
   await unpack(work);
   const stage = progress.stage('making a box from the lab base image');
   await makeBox(work, base, { kvm: accel === 'kvm', kernelLine: KERNEL_LINE, publicKey: await insecureKey(work) });

@@ -1,7 +1,7 @@
 /** console NODE: the node's serial line, which needs no network. */
 import { attach, LEAVE_TEXT } from '../console.mjs';
 import { LabError } from '../errors.mjs';
-import { consolePath, pidOf } from '../qemu.mjs';
+import { consolePath, pidOf } from '../machine.mjs';
 import { labName, requireLab } from '../store.mjs';
 import { nodeIndex } from './ssh.mjs';
 

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabError } from '../errors.mjs';
+import { killMachine } from '../machine.mjs';
 import { dropNetwork } from '../network.mjs';
 import { ALL_NODES, cacheRoot, MAX_NODES, runDir } from '../paths.mjs';
-import { killMachine } from '../qemu.mjs';
 import { allLabs, dropLock, labName, readLab, withLab } from '../store.mjs';
 
 /** A record that cannot be read: what its folder and the machine's own network show is taken for the lab's. */

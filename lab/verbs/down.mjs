@@ -1,9 +1,9 @@
 /** down: the machines sleep (the next up continues where they were), or are shut down in order. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { canSleep, pidOf, quitMachine, saveMachines } from '../machine.mjs';
 import { restNetwork } from '../network.mjs';
 import { indexesOf, onNode } from '../nodes.mjs';
 import { progress } from '../progress.mjs';
-import { pidOf, quitMachine, saveMachines } from '../qemu.mjs';
 import { labName, requireLab, withLab, writeLab } from '../store.mjs';
 import { ASLEEP } from './up.mjs';
 
@@ -33,8 +33,9 @@ export async function down(values) {
       process.stdout.write(`The lab "${name}" is off already.\n`);
       return;
     }
-    const stage = progress.stage(values['power-off'] ? 'shutting the nodes down' : 'putting the nodes to sleep');
-    await (values['power-off'] ? shutDown : putToSleep)(lab, running);
+    const sleeps = canSleep(lab) && !values['power-off'];
+    const stage = progress.stage(sleeps ? 'putting the nodes to sleep' : 'shutting the nodes down');
+    await (sleeps ? putToSleep : shutDown)(lab, running);
     await restNetwork(lab);
     stage.done();
     process.stdout.write(`The lab "${name}" is off; \`npm run lab -- up\` brings it back as it was.\n`);

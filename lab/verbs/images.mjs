@@ -1,9 +1,9 @@
 /** images [SET…]: what a tutorial needs and the saved state has not, built and given to the running nodes. */
 import { LabError, UsageError } from '../errors.mjs';
 import { buildSet, importMissing, listRecipes } from '../images.mjs';
+import { pidOf } from '../machine.mjs';
 import { indexesOf } from '../nodes.mjs';
 import { progress } from '../progress.mjs';
-import { pidOf } from '../qemu.mjs';
 import { labName, requireLab, withLab } from '../store.mjs';
 import { hasSubstitutes, registryAnswers, substituteImages } from '../substitutes.mjs';
 

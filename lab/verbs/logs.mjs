@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../errors.mjs';
+import { pidOf } from '../machine.mjs';
 import { onNode, sshWords } from '../nodes.mjs';
 import { nodeDir } from '../paths.mjs';
-import { pidOf } from '../qemu.mjs';
 import { labName, requireLab } from '../store.mjs';
 import { nodeIndex } from './ssh.mjs';
 
@@ -14,7 +14,7 @@ const ANSWER_LIMIT_MS = 15_000;
 /** Not the node's voice but what was said about it, oldest first. */
 const FILES = [
   ['provision.log', 'what provision.sh did'],
-  ['qemu.log', "the machine's own messages"],
+  ['machine.log', "the machine's own messages"],
   ['console.log', 'the console'],
 ];
 

@@ -1,10 +1,10 @@
 /** reset, save NAME, restore NAME: moments of the whole lab, all nodes together. */
 import { LabError, UsageError } from '../errors.mjs';
 import { baseOf } from '../image.mjs';
+import { pidOf, quitMachine, savedTags, saveMachines, startMachine } from '../machine.mjs';
 import { mendWire, raiseNetwork } from '../network.mjs';
 import { awaitNode, indexesOf } from '../nodes.mjs';
 import { progress } from '../progress.mjs';
-import { pidOf, quitMachine, savedTags, saveMachines, startMachine } from '../qemu.mjs';
 import { CLEAN } from '../states.mjs';
 import { labName, requireLab, withLab, writeLab } from '../store.mjs';
 

@@ -1,8 +1,8 @@
 /** ssh NODE [COMMAND…]: a shell on a node, or one command; its exit status becomes ours. */
 import { spawnSync } from 'node:child_process';
 import { LabError, UsageError } from '../errors.mjs';
+import { pidOf } from '../machine.mjs';
 import { sshWords } from '../nodes.mjs';
-import { pidOf } from '../qemu.mjs';
 import { labName, requireLab } from '../store.mjs';
 
 /** "node2" or "2" -> 2, when the lab has such a node. */

@@ -1,11 +1,13 @@
 /** status: what the lab is and how its nodes are, for people or as JSON. */
 import { readFile } from 'node:fs/promises';
+import { ACCELS } from '../accel.mjs';
 import { brokenOn } from '../faults.mjs';
+import { memoryPid, pidOf, savedTags, stateOf } from '../machine.mjs';
 import { indexesOf, onNode, sshConfig } from '../nodes.mjs';
 import { addressOf, reachOf, runDir } from '../paths.mjs';
-import { pidOf, savedTags, withMachine } from '../qemu.mjs';
 import { networkIsUp } from '../rootless/network.mjs';
 import { labName, readLab } from '../store.mjs';
+import { kernelOf } from '../um/kernel.mjs';
 import { tellPublished } from './publish.mjs';
 import { PREFIX } from './saved.mjs';
 
@@ -36,22 +38,25 @@ async function nodeStatus(lab, index) {
     faults,
   };
   if (!pid) return { ...base, state: lab.asleep?.includes(index) ? 'asleep' : 'off' };
-  const status = await withMachine(lab, index, (qmp) => qmp.execute('query-status')).catch(() => ({
-    status: 'unknown',
-  }));
   const probe = await onNode(lab, index, PROBE, { nothrow: true, limit: 30_000 });
   const lines = probe.stdout.trim().split('\n');
   const reached = probe.exitCode === 0;
   return {
     ...base,
-    state: status.status,
+    state: await stateOf(lab, index),
     pid,
     memoryMb: lab.memory,
-    residentMb: await residentMb(pid),
+    residentMb: await residentMb(memoryPid(lab, index)),
     ssh: reached,
     pool: reached && lines.length > 1 ? parsePool(lines[0]) : null,
     containers: reached && lines.at(-1) !== 'unknown' ? Number(lines.at(-1)) : null,
   };
+}
+
+/** Which kernel the nodes run, and what it was made of. */
+async function kernelFacts(lab) {
+  const kernel = await kernelOf(lab.kernel);
+  return kernel === undefined ? null : { release: kernel.release, ...kernel.chosen };
 }
 
 const whereRootless = ({ wire }) => `without root${wire === 'up' ? '' : ' (switch and gateway are off)'}`;
@@ -63,7 +68,7 @@ function tell(report) {
     : lab.netns
       ? `in the namespace ${lab.netns}`
       : "in the machine's own network";
-  const lines = [`The lab "${lab.name}", ${lab.accel === 'kvm' ? 'with KVM' : 'emulated (no KVM)'}, ${where}:`];
+  const lines = [`The lab "${lab.name}", ${ACCELS[lab.accel]}${lab.accelWhy ? ` (${lab.accelWhy})` : ''}, ${where}:`];
   for (const node of nodes) {
     const pool = node.pool ? `pool ${node.pool.name} ${node.pool.health}, ${node.pool.free} free` : 'pool unknown';
     const detail = node.pid
@@ -97,6 +102,8 @@ export async function status(values) {
       name,
       netns: lab.netns ?? null,
       accel: lab.accel,
+      accelWhy: lab.accelWhy ?? null,
+      ...(lab.kernel ? { kernel: await kernelFacts(lab) } : {}),
       phase: lab.phase,
       memory: lab.memory,
       wayOut: Boolean(lab.wayOut),

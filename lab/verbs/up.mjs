@@ -1,9 +1,11 @@
 /** up: image, network, machines; whatever is there already is kept. */
 import { readFile } from 'node:fs/promises';
-import { detectAccel } from '../accel.mjs';
+import { ACCELS, chooseAccel } from '../accel.mjs';
 import { LabError, UsageError } from '../errors.mjs';
 import { brokenOn, FAULTS, noteFault } from '../faults.mjs';
 import { baseOf, ensureBase } from '../image.mjs';
+import { buildImages } from '../images.mjs';
+import { canSleep, killMachine, pidOf, quitMachine, saveMachines, startMachine } from '../machine.mjs';
 import { claimNetwork, mendWire, raiseNetwork } from '../network.mjs';
 import { awaitNode, indexesOf, sshConfig, writeAccess } from '../nodes.mjs';
 import {
@@ -17,7 +19,6 @@ import {
   runDir,
 } from '../paths.mjs';
 import { progress } from '../progress.mjs';
-import { killMachine, pidOf, quitMachine, saveMachines, startMachine } from '../qemu.mjs';
 import { networkIsUp, publish } from '../rootless/network.mjs';
 import { ensureStates, forgetStates, restoreClean } from '../states.mjs';
 import { labName, readLab, withLab, writeLab } from '../store.mjs';
@@ -111,7 +112,7 @@ async function mendStarted(lab, index) {
 /** The switch went away under running machines, whose wires cannot be joined again: they sleep and wake on new ones. */
 async function sleepWithoutWire(lab) {
   const running = indexesOf(lab).filter((index) => pidOf(lab, index));
-  if (wireIsUp(lab) || running.length === 0) return;
+  if (wireIsUp(lab) || running.length === 0 || !canSleep(lab)) return;
   await saveMachines(lab, running, ASLEEP, { resume: false });
   lab.asleep = [...new Set([...(lab.asleep ?? []), ...running])];
   await writeLab(lab);
@@ -136,8 +137,19 @@ async function startFresh(lab, base) {
 }
 
 /** The record of a lab that is yet to be made; what an interrupted attempt raised is remembered. */
-async function newLab(found, { name, nodes = DEFAULT_NODES, memory = DEFAULT_MEMORY_MB, images, rootless }) {
-  const base = await ensureBase();
+async function newLab(
+  found,
+  { name, nodes = DEFAULT_NODES, memory = DEFAULT_MEMORY_MB, images, rootless, accel, rebuild },
+) {
+  let early = [];
+  // What the nodes are made of does not wait for the kernel; whether it fails is seen when it is needed.
+  const whileBuilding = () => {
+    early = [ensureBase('um'), ...(images ? [buildImages()] : [])];
+  };
+  const { why, ...chosen } = await chooseAccel({ wanted: accel, rebuild, rootless, whileBuilding }).finally(() =>
+    Promise.allSettled(early),
+  );
+  const base = await ensureBase(chosen.accel);
   // Without root there is no namespace: the labs are told apart by their loopback addresses.
   const netns = name === 'default' || rootless ? undefined : name;
   return {
@@ -150,7 +162,8 @@ async function newLab(found, { name, nodes = DEFAULT_NODES, memory = DEFAULT_MEM
     memory,
     images,
     base: base.hash,
-    ...(await detectAccel(base)),
+    ...chosen,
+    accelWhy: why,
   };
 }
 
@@ -183,18 +196,30 @@ async function publishFresh(name, lab, ports) {
   });
 }
 
+function refuseAccel(accel) {
+  if (accel !== undefined && !Object.hasOwn(ACCELS, accel))
+    throw new UsageError(`--accel must be one of ${Object.keys(ACCELS).join(', ')}, not "${accel}".`);
+}
+
+/** A lab that is there keeps the kernel it was made with. */
+function refuseRebuild({ rebuild }) {
+  if (rebuild) throw new LabError('A lab that is there keeps its kernel; run `npm run lab -- destroy` first.');
+}
+
 export async function up(values) {
   const name = labName(values);
   const nodes = count(values.nodes, undefined, { name: '--nodes', least: 1, most: MAX_NODES });
   const memory = count(values.memory, undefined, { name: '--memory', least: MIN_MEMORY_MB, most: 65_536 });
   const ports = readPorts(values.publish ?? []);
+  refuseAccel(values.accel);
   const known = await readLab(name);
   const rootless = known?.rootless ?? (Boolean(values.rootless) || process.getuid() !== 0);
   if (!rootless && ports.length > 0) throw new UsageError('--publish is for a lab without root; this one needs none.');
   await refusePrivileged(ports);
   await ensureTools({ rootless });
   if (known && isUp(known)) {
-    refuseOtherShape(known, { nodes, memory, rootless: values.rootless });
+    refuseOtherShape(known, { nodes, memory, rootless: values.rootless, accel: values.accel });
+    refuseRebuild(values);
     await publishFresh(name, known, ports);
     tell(known, 'is running already');
     return;
@@ -204,8 +229,19 @@ export async function up(values) {
     const lab =
       found?.phase === 'ready'
         ? found
-        : await newLab(found, { name, nodes, memory, images: !values['no-images'], rootless });
-    if (lab === found) refuseOtherShape(found, { nodes, memory, rootless: values.rootless });
+        : await newLab(found, {
+            name,
+            nodes,
+            memory,
+            images: !values['no-images'],
+            rootless,
+            accel: values.accel,
+            rebuild: values.rebuild,
+          });
+    if (lab === found) {
+      refuseOtherShape(found, { nodes, memory, rootless: values.rootless, accel: values.accel });
+      refuseRebuild(values);
+    }
     if (isUp(lab)) {
       // another `up` was quicker
       tell(lab, 'is running already');
