@@ -1,18 +1,20 @@
 /**
- * The tests that need a lab, on two labs at once: each file is one run of vitest, and whichever lab is free takes the
- * next file. Emulated nodes mostly wait for one another, so a second lab uses what a single one leaves idle.
+ * The tests that need a lab, on several labs at once: each file is one run of vitest, and whichever lab is free takes the
+ * next file. Nodes mostly wait for one another, so another lab uses what a single one leaves idle.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { progress } from '../progress.mjs';
 import { root, wasInterrupted } from './run.mjs';
 
-const LABS = ['drover-test', 'drover-test-2'];
-/** Nodes with their disks in the page cache; below it the second lab would only make the first one slow. */
-const SECOND_LAB_MB = 6_000;
+const LABS = ['drover-test', 'drover-test-2', 'drover-test-3'];
+/** Two nodes with their disks in the page cache; with less, another lab would only make the first one slow. */
+const LAB_MB = 3_000;
+/** More of them at once would not make two processors faster. Emulated nodes keep them busy. */
+const MOST_LABS = { kvm: 3, um: 3, tcg: 2 };
 
 /**
- * Minutes that a file takes on two emulated labs with two processors, and their order: what matters most comes first,
+ * Minutes that a file takes on emulated labs with two processors, and their order: what matters most comes first,
  * because a slow machine may not get to the end. What is not listed comes before all. Of two that matter alike the
  * longer one comes first, so that no lane is left with it alone.
  */
@@ -53,10 +55,13 @@ export function labFiles(folder = join(root, 'test')) {
   return [...filesOf('contract', /^real.*\.test\.ts$/), ...filesOf('acceptance', /\.test\.ts$/)];
 }
 
-/** Which labs this machine has room for; the first one always. */
-export function chooseLabs(meminfo = readFileSync('/proc/meminfo', 'utf8')) {
+/** The lab that is always there: the others are made as it is. */
+export const FIRST_LAB = LABS[0];
+
+/** The labs to be had beside the first one, whose nodes run with this accelerator, where this machine has room. */
+export function moreLabs(accel, meminfo = readFileSync('/proc/meminfo', 'utf8')) {
   const freeMb = Number(/MemAvailable:\s+(\d+)/.exec(meminfo)?.[1] ?? 0) / 1024;
-  return freeMb < SECOND_LAB_MB ? LABS.slice(0, 1) : LABS;
+  return LABS.slice(1, Math.min(MOST_LABS[accel], 1 + Math.floor(freeMb / LAB_MB)));
 }
 
 /**

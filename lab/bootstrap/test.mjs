@@ -6,7 +6,7 @@ import { runDir } from '../paths.mjs';
 import { formatElapsed, progress } from '../progress.mjs';
 import { labSupport } from '../support.mjs';
 import { countTests, failedSuite, failuresIn, noTests, sumOf } from './counts.mjs';
-import { chooseLabs, labFiles, limitMinutes, runInLanes } from './lanes.mjs';
+import { FIRST_LAB, labFiles, limitMinutes, moreLabs, runInLanes } from './lanes.mjs';
 import { ensureBuilt, ensurePackages } from './prepare.mjs';
 import { hand, keep, root, wasInterrupted } from './run.mjs';
 import { prepareFor } from './tutorials.mjs';
@@ -87,6 +87,9 @@ async function runInLab({ project, file }, lab, folder) {
   return { ...row, note: [formatElapsed(Date.now() - began), row.note].filter(Boolean).join(', ') };
 }
 
+/** What the nodes of a lab run with. */
+const accelOf = (lab) => JSON.parse(readFileSync(join(runDir(lab), 'lab.json'), 'utf8')).accel;
+
 /** Undefined where vitest ended before it wrote one. */
 function readReport(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
@@ -95,23 +98,26 @@ function readReport(path) {
 async function labTests(folder) {
   const support = labSupport();
   if (!support.ok) return skipAll(support.reason, folder);
-  const labs = [];
+  const labs = [FIRST_LAB];
+  const began = Date.now();
   try {
-    // The first one builds what both are made of, and is enough when there is no room for another.
-    for (const lab of chooseLabs()) {
-      labs.push(lab);
-      const up = await labTool('up', '--netns', lab);
+    // The first one builds what all are made of, and is enough when there is no room for another.
+    for (let at = 0; at < labs.length; at += 1) {
+      const up = await labTool('up', '--netns', labs[at]);
       if (wasInterrupted()) return [];
       if (up !== 0) {
-        const note = `the lab ${lab} did not start`;
+        const note = `the lab ${labs[at]} did not start`;
         return [{ name: 'lab', counts: failedSuite, note }, ...(await skipAll(note, folder))];
       }
+      if (at === 0) labs.push(...moreLabs(accelOf(FIRST_LAB)));
     }
+    const note = `${labs.length} labs (${accelOf(FIRST_LAB)}) up after ${formatElapsed(Date.now() - began)}`;
+    const made = { name: 'labs', counts: noTests, note };
     const limit = limitMinutes();
     const minutesLeft = () => limit - process.uptime() / 60;
     const ran = await runInLanes(labFiles(), labs, (file, lab) => runInLab(file, lab, folder), minutesLeft);
-    const note = `not run: it would not have ended after ${limit} minutes (DROVER_TEST_MINUTES)`;
-    return [...ran.results, ...ran.left.map(({ file }) => ({ name: file, counts: leftOut, note }))];
+    const reason = `not run: it would not have ended after ${limit} minutes (DROVER_TEST_MINUTES)`;
+    return [made, ...ran.results, ...ran.left.map(({ file }) => ({ name: file, counts: leftOut, note: reason }))];
   } finally {
     for (const lab of labs) await labTool('destroy', '--netns', lab);
   }

@@ -4,6 +4,7 @@ import {
   drover,
   type Folder,
   folderWith,
+  hangsMs,
   labIsThere,
   node1,
   node2,
@@ -58,7 +59,7 @@ describe.skipIf(!labIsThere)('a node that comes back from a power cut, with no d
 
   async function fault(node: 'node1' | 'node2', kind: string, undo = false): Promise<void> {
     const words = ['break', node, kind, ...(undo ? ['--undo'] : [])];
-    const ran = await run(process.execPath, [join(project, 'lab', 'lab.mjs'), ...words], { timeoutMs: 900_000 });
+    const ran = await run(process.execPath, [join(project, 'lab', 'lab.mjs'), ...words]);
     expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
   }
   const ask = async (url: string): Promise<string> => {
@@ -66,7 +67,7 @@ describe.skipIf(!labIsThere)('a node that comes back from a power cut, with no d
     return answer.ok ? (await answer.text()).trim() : `status ${answer.status}`;
   };
   const asked = (url: string): Promise<string> => ask(url).catch((error: unknown) => String(error));
-  async function until(what: string, test: () => Promise<boolean>, limitMs = 420_000): Promise<void> {
+  async function until(what: string, test: () => Promise<boolean>, limitMs = hangsMs): Promise<void> {
     for (const end = Date.now() + limitMs; !(await test()); await pause(2_000)) {
       if (Date.now() > end) throw new Error(`not within ${limitMs / 1000} s: ${what}`);
     }
@@ -76,7 +77,7 @@ describe.skipIf(!labIsThere)('a node that comes back from a power cut, with no d
     (await onNode(node1, "docker ps --format '{{.Names}}' --filter label=drover.managed")).trim();
   const waits = async (): Promise<string> => onNode(node1, 'cat /run/drover/waiting 2>/dev/null || true');
 
-  it('waits for a peer that may have taken over, and says so', { timeout: 900_000 }, async () => {
+  it('waits for a peer that may have taken over, and says so', async () => {
     written = Number(await ask(`http://${node1}:8000/`));
     expect(written).toBeGreaterThan(0);
     await fault('node1', 'power');
@@ -122,9 +123,7 @@ describe.skipIf(!labIsThere)('a node that comes back from a power cut, with no d
     );
   });
 
-  it('keeps its copy as diverged and starts nothing on it where another one took over', {
-    timeout: 900_000,
-  }, async () => {
+  it('keeps its copy as diverged and starts nothing on it where another one took over', async () => {
     await fault('node1', 'power');
     const copy = (await onNode(node2, 'zfs list -H -o name -r -t filesystem drover/volumes')).trim().split('\n').at(-1);
     const take = 'drover:role=owner drover:owner=$(cat /etc/drover/node-id) drover:epoch=9 readonly=off';

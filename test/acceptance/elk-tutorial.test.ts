@@ -2,12 +2,11 @@ import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
 import { type Browser, openBrowser } from './browser.ts';
 import type { ConsoleCommand } from './console-blocks.ts';
-import { node1, project } from './lab.ts';
+import { hangsMs, node1, project } from './lab.ts';
 import { describeTutorial } from './tutorial.ts';
 
 const address = `http://${node1}/`;
 /** Its first search of an emulated node may take half a minute. */
-const limitMs = 180_000;
 /** Set to write the tutorial's pictures anew. */
 const takesPictures = process.env.DROVER_TUTORIAL_PICTURES !== undefined;
 
@@ -20,13 +19,13 @@ afterAll(() => browser?.close());
 async function shows(names: readonly string[], picture: string): Promise<void> {
   if (browser === undefined) {
     browser = await openBrowser();
-    await browser.page.goto(address, { timeout: limitMs });
+    await browser.page.goto(address, { timeout: hangsMs });
     browser.page.on('load', () => {
       loads += 1;
     });
   }
   const { page, faults } = browser;
-  await page.locator('#status', { hasText: new RegExp(`^${names.length} events$`) }).waitFor({ timeout: limitMs });
+  await page.locator('#status', { hasText: new RegExp(`^${names.length} events$`) }).waitFor({ timeout: hangsMs });
   const rows = await page.locator('#events tr').allTextContents();
   console.log(`the page in the browser:\n${rows.join('\n')}`);
   expect(rows.map((row) => /firstname: (\S+)/.exec(row)?.[1]).toSorted()).toEqual(names.toSorted());

@@ -56,7 +56,7 @@ async function untilShown(screen: LabScreen, ticked: number, isShown: () => Prom
 }
 
 const ticks = (screen: LabScreen, ticked: number): Promise<readonly string[]> =>
-  screen.waitFor(() => standing(screen).ticked === ticked, 240_000);
+  screen.waitFor(() => standing(screen).ticked === ticked);
 
 describe.skipIf(!labIsThere || ptyMissing !== undefined)('a tutorial on the screen', () => {
   // The first two parts of MongoDB's: they have no data to move, and every way in which a step is done.
@@ -76,7 +76,7 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('a tutorial on the scre
   });
 
   it('ticks the first step by itself, and not before node1 runs the application', async () => {
-    await screen.waitFor('an application runs on node1', 30_000);
+    await screen.waitFor('an application runs on node1');
     expect(standing(screen)).toEqual({ ticked: 0, at: 1 });
     screen.show('opened');
     expect(await untilShown(screen, 0, async () => (await containersOn(node1)).includes(first))).toBeGreaterThan(0);
@@ -95,7 +95,7 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('a tutorial on the scre
     expect(standing(screen)).toEqual({ ticked: 1, at: 2 });
     expect(await readFile(file, 'utf8')).toBe(before);
 
-    const isMoving = screen.waitFor(/applying \d+\/\d+/, 60_000);
+    const isMoving = screen.waitFor(/applying \d+\/\d+/);
     await writeFile(
       file,
       before.replace('[mongodb-example] # node1', '[] # node1').replace('[] # node2', '[mongodb-example] # node2'),
@@ -103,14 +103,14 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('a tutorial on the scre
     expect(await untilShown(screen, 1, async () => !(await containersOn(node1)).includes(first))).toBeGreaterThan(0);
     await isMoving;
     expect(await untilShown(screen, 1, async () => (await containersOn(node2)).includes(first))).toBeGreaterThan(0);
-    await screen.waitFor('This part is done', 120_000);
+    await screen.waitFor('This part is done');
     expect(standing(screen)).toEqual({ ticked: 2, at: 2 });
     screen.show('moved by an edit from outside');
   });
 
   it('goes on to the next part, with its files', async () => {
     await screen.keys('>');
-    await screen.waitFor('its port answers on both nodes', 30_000);
+    await screen.waitFor('its port answers on both nodes');
     await untilShown(screen, 2, async () => (await containersOn(node1)).includes(second));
     await ticks(screen, 3);
     expect(await containersOn(node2)).toBe('');
@@ -123,9 +123,9 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('a tutorial on the scre
     expect(await screen.leave()).toContain('3 of 9 steps done; again: drover tutorial mongodb');
     await screen.close();
     screen = open();
-    await screen.waitFor('what is written through node1', 30_000);
+    await screen.waitFor('what is written through node1');
     expect(standing(screen)).toEqual({ ticked: 3, at: 4 });
-    await screen.waitFor(/mongodb-port-e\S*\s+up/, 60_000);
+    await screen.waitFor(/mongodb-port-e\S*\s+up/);
     expect(await startedAt()).toBe(before);
   });
 

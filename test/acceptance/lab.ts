@@ -1,11 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const project = fileURLToPath(new URL('../..', import.meta.url));
 const program = join(project, 'dist', 'drover.js');
+
+/** No wait of a test ends earlier: a machine may be slow, and a limit only says that something hangs. */
+export const hangsMs = 900_000;
 
 export const node1 = '172.16.255.250';
 export const node2 = '172.16.255.251';
@@ -32,7 +36,7 @@ export function run(
       {
         cwd: options.cwd ?? project,
         env: { ...process.env, ...options.env },
-        timeout: options.timeoutMs ?? 300_000,
+        timeout: options.timeoutMs ?? hangsMs,
         maxBuffer: 64 * 1024 * 1024,
       },
       (error, stdout, stderr) => {
@@ -137,3 +141,9 @@ export async function ownersOn(node: string): Promise<readonly string[]> {
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 export const readText = (path: string): Promise<string> => readFile(path, 'utf8');
 export const labIsThere = process.env.DROVER_LAB_INVENTORY !== undefined;
+
+/** Whether the nodes are emulated: a move takes four times as long then. */
+export function isEmulated(): boolean {
+  const record = join(dirname(process.env.DROVER_LAB_INVENTORY ?? ''), 'lab.json');
+  return labIsThere && JSON.parse(readFileSync(record, 'utf8')).accel === 'tcg';
+}

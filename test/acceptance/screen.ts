@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { type PtyProgram, startPty } from '../pty/harness.ts';
-import { project } from './lab.ts';
+import { hangsMs, project } from './lab.ts';
 
 /** drover's screen in a pseudo-terminal, as somebody sits before it. */
 export interface LabScreen extends PtyProgram {
@@ -36,6 +36,7 @@ export function startScreen(args: readonly string[], cwd: string, stateFolder?: 
   };
   return {
     ...screen,
+    waitFor: (wanted, ms = hangsMs) => screen.waitFor(wanted, ms),
     keys,
     show: (moment) => console.log(`--- ${moment}\n${screen.screen().join('\n')}`),
     leave: async () => {

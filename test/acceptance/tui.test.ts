@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ptyMissing } from '../pty/harness.ts';
-import { containersOn, labIsThere, node1, node2, onNode, project, records, resetLab } from './lab.ts';
+import { containersOn, hangsMs, labIsThere, node1, node2, onNode, project, records, resetLab } from './lab.ts';
 import { type LabScreen, startScreen } from './screen.ts';
 
 const app = 'mongodb-volume-example';
@@ -31,9 +31,9 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nod
   });
 
   it('opens within seconds, applies the files and shows the application where it runs', async () => {
-    await screen.waitFor('deployment', 20_000);
-    await screen.waitFor(/● mongodb-volume-e\S*\s+up/, 240_000);
-    await screen.waitFor(isSettled, 120_000);
+    await screen.waitFor('deployment');
+    await screen.waitFor(/● mongodb-volume-e\S*\s+up/);
+    await screen.waitFor(isSettled);
     screen.show('before');
     expect(await containersOn(node1)).toContain(container);
     expect(await rolesOn(node1)).toBe('owner');
@@ -46,14 +46,14 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nod
     await screen.waitFor(`move "${app}"`);
     screen.show('choosing');
     await screen.keys('enter');
-    await screen.waitFor((rows) => rows.some((row) => row.includes('copying') || row.includes('⇢')), 60_000);
-    await screen.waitFor(/applying \d+\/\d+/, 60_000);
+    await screen.waitFor((rows) => rows.some((row) => row.includes('copying') || row.includes('⇢')));
+    await screen.waitFor(/applying \d+\/\d+/);
     screen.show('the board while it moves');
     await screen.keys('2', 'enter');
-    await screen.waitFor(/◐ +\d+\. +(copy|hold|stop|freeze|send|release|acquire|start)/, 120_000);
+    await screen.waitFor(/◐ +\d+\. +(copy|hold|stop|freeze|send|release|acquire|start)/);
     screen.show('moving');
     await screen.keys('escape', '1');
-    await screen.waitFor(isSettled, 300_000);
+    await screen.waitFor(isSettled);
     screen.show('after');
     expect(await containersOn(node2)).toContain(container);
     expect(await containersOn(node1)).not.toContain(container);
@@ -69,24 +69,24 @@ describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nod
     const killedAt = Date.now();
     await onNode(node2, `docker kill ${container}`);
     const told = Date.now();
-    await screen.waitFor(/exited|died|137/, 60_000);
+    await screen.waitFor(/exited|died|137/);
     console.log(`killed in ${told - killedAt} ms; on the screen ${Date.now() - told} ms after that`);
     screen.show('killed');
     const startedAfter = () => onNode(node2, `docker inspect -f '{{.State.StartedAt}}' ${container}`);
-    await expect.poll(startedAfter, { timeout: 240_000, interval: 3_000 }).not.toBe(startedBefore);
-    await screen.waitFor(isSettled, 240_000);
+    await expect.poll(startedAfter, { timeout: hangsMs, interval: 3_000 }).not.toBe(startedBefore);
+    await screen.waitFor(isSettled);
     expect((await records('node1', 'find')).stdout).toContain('it moves');
   });
 
   it('follows its log, and takes a snapshot that zfs has', async () => {
     await screen.keys('l');
     await screen.waitFor(`logs "${app}"`);
-    await screen.waitFor((rows) => rows.slice(2, -3).some((row) => /\w{4}/.test(row)), 30_000);
+    await screen.waitFor((rows) => rows.slice(2, -3).some((row) => /\w{4}/.test(row)));
     screen.show('logs');
     await screen.keys('escape');
     await screen.waitFor('1 cluster');
     await screen.keys('Z');
-    await screen.waitFor(/snapshot "?user-/, 60_000);
+    await screen.waitFor(/snapshot "?user-/);
     expect(await onNode(node2, 'zfs list -H -t snapshot -o name -r drover/volumes')).toMatch(/@user-/);
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startClient } from './clients.ts';
-import { drover, type Folder, labIsThere, node1, node2, onNode, ownersOn, runningOnNode1 } from './lab.ts';
+import { drover, type Folder, hangsMs, labIsThere, node1, node2, onNode, ownersOn, runningOnNode1 } from './lab.ts';
 
 const application = `version: 1
 applications:
@@ -26,12 +26,12 @@ function movesUnderLoad(moves: number): void {
   afterAll(() => folder.remove());
 
   async function acknowledged(node: string): Promise<number> {
-    const answer = await fetch(`http://${node}:8000/`, { signal: AbortSignal.timeout(60_000) });
+    const answer = await fetch(`http://${node}:8000/`, { signal: AbortSignal.timeout(hangsMs) });
     return Number.parseInt(await answer.text(), 10);
   }
 
   it(`loses and doubles no record in ${moves} moves, and refuses no connection`, {
-    timeout: moves * 180_000,
+    timeout: moves * hangsMs,
   }, async () => {
     let [from, to] = [node1, node2];
     let last = 0;

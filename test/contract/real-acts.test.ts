@@ -11,7 +11,7 @@ import { aConfig, anApplication } from '../builders.ts';
 import { closePlayground, connectTo, type LabNode, newPlayground, openPlayground, readLab } from './lab.ts';
 
 const [first, second] = readLab();
-const signal = AbortSignal.timeout(900_000);
+const signal = AbortSignal.timeout(3_600_000);
 const run = randomUUID().slice(0, 8);
 const name = `acts-${run}`;
 const volume = `acts-volume-${run}`;
@@ -108,5 +108,5 @@ describe.skipIf(first === undefined || second === undefined)('acts on real nodes
       [kept],
     );
     expect(await volumesOn(first)).toEqual([`${volume} replica`]);
-  }, 900_000);
+  });
 });

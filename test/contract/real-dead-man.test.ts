@@ -47,7 +47,7 @@ async function openDeadMan(): Promise<DeadManUnderTest> {
     slackMs: 5_000,
     // On the node itself: whoever asks again and again keeps an emulated one from anything else.
     over: async (application) => {
-      const { code } = await node.connection.script(untilOver, [application], { timeoutMs: 150_000, okCodes: [0, 1] });
+      const { code } = await node.connection.script(untilOver, [application], { timeoutMs: 900_000, okCodes: [0, 1] });
       expect(code, 'its dead-man is at work after two minutes').toBe(0);
     },
     async close() {
@@ -58,7 +58,7 @@ async function openDeadMan(): Promise<DeadManUnderTest> {
 }
 
 // An emulated node that shares its processor takes minutes for five containers.
-describe.skipIf(lab === undefined)('on a real node', { timeout: 600_000 }, () => {
+describe.skipIf(lab === undefined)('on a real node', () => {
   deadManContract('systemd, OpenZFS and Docker', openDeadMan);
 
   describe('restart policies', () => {
@@ -137,7 +137,7 @@ describe.skipIf(lab === undefined)('on a real node', { timeout: 600_000 }, () =>
       for (const app of ['contract-refused', 'contract-stopped']) {
         await expect(node.client.containers.start(app, signal)).rejects.toMatchObject({ code: 'docker-failed' });
       }
-      await node.connection.run(['systemctl', 'restart', 'docker'], { timeoutMs: 180_000 });
+      await node.connection.run(['systemctl', 'restart', 'docker'], { timeoutMs: 900_000 });
       await until('contract-always', /^running /);
       for (const [app, { directory }] of [
         ['contract-refused', refused],

@@ -10,7 +10,7 @@ interface LabFile {
 }
 interface Lanes {
   labFiles(): readonly LabFile[];
-  chooseLabs(meminfo: string): readonly string[];
+  moreLabs(accel: string, meminfo: string): readonly string[];
   runInLanes<T>(
     files: readonly { readonly file: string }[],
     lanes: readonly string[],
@@ -18,7 +18,7 @@ interface Lanes {
     minutesLeft?: () => number,
   ): Promise<{ readonly results: readonly T[]; readonly left: readonly { readonly file: string }[] }>;
 }
-const { chooseLabs, labFiles, runInLanes }: Lanes = await import(join(root, 'lab', 'bootstrap', 'lanes.mjs'));
+const { labFiles, moreLabs, runInLanes }: Lanes = await import(join(root, 'lab', 'bootstrap', 'lanes.mjs'));
 
 describe('the lab files of npm test', () => {
   it('are all there, once, the contract suites first', () => {
@@ -33,10 +33,14 @@ describe('the lab files of npm test', () => {
     expect(projects).toEqual([...projects].sort().reverse());
   });
 
-  it('use a second lab where there is memory for it', () => {
-    expect(chooseLabs('MemAvailable:   20000000 kB\n')).toHaveLength(2);
-    expect(chooseLabs('MemAvailable:    4000000 kB\n')).toHaveLength(1);
-    expect(chooseLabs('')).toHaveLength(1);
+  it.each([
+    ['um', 20_000_000, 2],
+    ['tcg', 20_000_000, 1],
+    ['kvm', 4_000_000, 1],
+    ['um', 2_000_000, 0],
+  ])('with %s and %d kB free use %d labs more', (accel, freeKb, more) => {
+    expect(moreLabs(accel, `MemAvailable:   ${freeKb} kB\n`)).toHaveLength(more);
+    expect(moreLabs(accel, '')).toHaveLength(0);
   });
 
   const files = (...names: readonly string[]) => names.map((file) => ({ file }));
