@@ -15,9 +15,9 @@ function createWire(): readonly [Duplex, Duplex] {
   const ends: Duplex[] = [];
   const end = (other: () => Duplex | undefined): Duplex => {
     let pieces: Buffer[] = [];
-    let timer: NodeJS.Timeout | undefined;
+    let isWaiting = false;
     const deliver = (): void => {
-      timer = undefined;
+      isWaiting = false;
       const piece = Buffer.concat(pieces);
       pieces = [];
       other()?.push(piece);
@@ -26,7 +26,8 @@ function createWire(): readonly [Duplex, Duplex] {
       read: () => undefined,
       write: (chunk: Buffer, _encoding, done) => {
         pieces.push(chunk);
-        timer ??= setTimeout(deliver, gatherMs);
+        if (!isWaiting) setTimeout(deliver, gatherMs);
+        isWaiting = true;
         done();
       },
     });
