@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { progress } from '../progress.mjs';
 import { root, wasInterrupted } from './run.mjs';
 
-const LABS = ['drover-test', 'drover-test-2', 'drover-test-3'];
+const FIRST = process.env.DROVER_TEST_LAB || 'drover-test';
+const LABS = [FIRST, `${FIRST}-2`, `${FIRST}-3`];
 /** Two nodes with their disks in the page cache; with less, another lab would only make the first one slow. */
 const LAB_MB = 3_000;
 /** More of them at once would not make two processors faster. Emulated nodes keep them busy. */

@@ -18,11 +18,22 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 const labTool = (...args) => hand(process.execPath, [join(root, 'lab', 'lab.mjs'), ...args]);
 const vitest = (project, ...files) => ['run', '--config', 'test/vitest.config.ts', '--project', project, ...files];
 
-export async function test() {
+/** `--lab` leaves out what needs no lab. */
+export async function test(args = []) {
+  const isLabAlone = args.includes('--lab');
+  const unknown = args.find((arg) => arg !== '--lab');
+  if (unknown !== undefined) {
+    process.stderr.write(`"${unknown}" is not an option of the tests; there is --lab, for those in the lab alone.\n`);
+    return 64;
+  }
   await ensurePackages();
   const folder = mkdtempSync(join(tmpdir(), 'drover-test-'));
   const rows = [];
   try {
+    if (isLabAlone) {
+      rows.push(...(await prepared()), ...(await labTests(folder)));
+      return summary(rows);
+    }
     rows.push(await check('types', bin('tsc'), ['-p', 'src/tsconfig.json']));
     rows.push(await check('types of the tests', bin('tsc'), ['-p', 'test/tsconfig.json']));
     rows.push(await check('lint', bin('biome'), ['check', '--error-on-warnings', '.']));
