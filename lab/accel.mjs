@@ -86,7 +86,7 @@ async function kernelFor({ rebuild, rootless, whileBuilding, isAsked = false }) 
   if (ready !== undefined) return ready;
   const failure = rebuild || isAsked ? undefined : await recentFailure();
   if (failure !== undefined)
-    throw new LabError(`building its kernel failed before (${failure}); \`npm run lab -- up --rebuild\` tries again`);
+    throw new LabError(`its kernel could not be built: ${failure}; \`npm run lab -- up --rebuild\` tries again`);
   await ensureKernelTools({ rootless });
   whileBuilding();
   return ensureKernel({ rebuild });
@@ -121,7 +121,7 @@ export async function chooseAccel({ wanted, rebuild = false, rootless = false, w
     return withKernel(await kernelFor(options), `no KVM: ${noKvm}`);
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
-    const why = `no KVM: ${noKvm}; no User-Mode Linux: ${error.message.replace(/\.$/, '')}`;
+    const why = `no KVM: ${noKvm}; no User-Mode Linux: ${error.message}`;
     progress.note(`  the nodes will be emulated, which is ten to twenty times slower: ${why}`);
     await ensureQemu(options);
     return withQemu('tcg', why);

@@ -61,6 +61,8 @@ function recorder(env) {
 }
 
 let stages = 0;
+/** Stages that run at once share one line of the terminal: the one that began last has it. */
+const moving = [];
 
 /** For what goes to the file alone. */
 const silent = { write() {} };
@@ -74,7 +76,7 @@ class Stage {
   #paint;
   #name;
   #expectedMs;
-  #moving;
+  #isMoving;
   #timer;
   #frame = 0;
   #text = '';
@@ -83,7 +85,7 @@ class Stage {
   #lastPlain = Date.now();
   #lastPlainText = '';
 
-  constructor({ stream, paint, moving, name, expectedMs, record }) {
+  constructor({ stream, paint, isMoving, name, expectedMs, record }) {
     stages += 1;
     this.#id = `${process.pid}.${stages}`;
     this.#record = (event, text) => record({ event, id: this.#id, name, ...(text ? { text } : {}) });
@@ -92,10 +94,11 @@ class Stage {
     this.#paint = paint;
     this.#name = name;
     this.#expectedMs = expectedMs;
-    this.#moving = moving;
+    this.#isMoving = isMoving;
     if (stream === silent) return;
-    if (moving) {
-      this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
+    if (isMoving) {
+      moving.push(this);
+      this.#timer = setInterval(() => moving.at(-1) === this && this.#draw(), REDRAW_MS);
     } else {
       const about = expectedMs > 5000 ? ` (about ${formatElapsed(expectedMs)})` : '';
       stream.write(`  ${name}${about} …\n`);
@@ -155,11 +158,12 @@ class Stage {
   #end(mark, text, event) {
     if (this.#ended) return;
     this.#ended = true;
+    if (moving.includes(this)) moving.splice(moving.indexOf(this), 1);
     clearInterval(this.#timer);
     clearTimeout(this.#unrecorded);
     this.#record(event, text);
     const line = `${mark} ${this.#name}${text ? `: ${text}` : ''} ${this.#paint.dim(`(${formatElapsed(this.elapsedMs)})`)}\n`;
-    this.#stream.write(this.#moving ? `\r\u001b[2K${line}` : line);
+    this.#stream.write(this.#isMoving ? `\r\u001b[2K${line}` : line);
   }
 }
 
@@ -167,18 +171,18 @@ class Stage {
 export function createProgress({ stream = process.stderr, env = process.env, quiet = false } = {}) {
   const sink = quiet ? { write() {}, isTTY: false } : stream;
   const paint = painter(sink, env);
-  const moving = Boolean(sink.isTTY) && env.TERM !== 'dumb';
+  const isMoving = Boolean(sink.isTTY) && env.TERM !== 'dumb';
   const record = recorder(env);
   /** Only in the file: what a screen has room for and a scrolling log has not. */
   const detail = (name, { expectedMs } = {}) =>
-    new Stage({ stream: silent, paint, moving: false, name, expectedMs, record });
+    new Stage({ stream: silent, paint, isMoving: false, name, expectedMs, record });
   return {
     detail,
     /** Why the whole work cannot go on; whoever calls prints it too. */
     failure: (text) => record({ event: 'error', text }),
     /** The work is over, and this was its exit status: the last line of the file. */
     ended: (code) => record({ event: 'ended', code }),
-    stage: (name, { expectedMs } = {}) => new Stage({ stream: sink, paint, moving, name, expectedMs, record }),
+    stage: (name, { expectedMs } = {}) => new Stage({ stream: sink, paint, isMoving, name, expectedMs, record }),
     note: (text) => {
       record({ event: 'note', text: text.trim() });
       sink.write(`${text}\n`);

@@ -7,11 +7,13 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { $ } from 'zx';
+import { ACCELS } from './accel.mjs';
 import { consoleLogin } from './console.mjs';
 import { LabError, onInterrupt } from './errors.mjs';
 import { buildImages, imageFacts, importImages } from './images.mjs';
 import { withLock } from './lock.mjs';
 import {
+  canSleep,
   consoleUnit,
   createDisks,
   keepDisks,
@@ -84,7 +86,9 @@ async function makeStates(lab, base, { images, dir }, indexes) {
   const each = (work) => Promise.all(indexes.map(work));
   const forget = onInterrupt(() => each((index) => killMachine(lab, index)));
   const names = indexes.map((index) => `node${index}`).join(' and ');
-  let stage = progress.stage(`booting ${names} for the first time (${lab.accel})`, { expectedMs: BOOT_MS[lab.accel] });
+  let stage = progress.stage(`booting ${names} for the first time, ${ACCELS[lab.accel]}`, {
+    expectedMs: BOOT_MS[lab.accel],
+  });
   try {
     await each(async (index) => {
       await freshNodeDir(lab, index);
@@ -161,9 +165,12 @@ export async function ensureStates(lab, base) {
 /** Fresh run folders from the saved states, machines started in them, clocks set. */
 export async function restoreClean(lab, base, dir) {
   const indexes = indexesOf(lab);
-  const stage = progress.stage(`restoring ${indexes.map((index) => `node${index}`).join(' and ')} (${lab.accel})`, {
-    expectedMs: 6000,
-  });
+  const stage = progress.stage(
+    `${canSleep(lab) ? 'restoring' : 'booting'} ${indexes.map((index) => `node${index}`).join(' and ')}, ${ACCELS[lab.accel]}`,
+    {
+      expectedMs: 6000,
+    },
+  );
   try {
     await Promise.all(
       indexes.map(async (index) => {

@@ -9,7 +9,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { $ } from 'zx';
-import { LabError, onInterrupt } from '../errors.mjs';
+import { isInterrupted, LabError, onInterrupt } from '../errors.mjs';
 import { withLock } from '../lock.mjs';
 import { cacheRoot, hashOf, LAB_DIR } from '../paths.mjs';
 import { progress } from '../progress.mjs';
@@ -195,40 +195,44 @@ async function sweep() {
     if (name.startsWith(TMP_PREFIX)) await rm(join(umRoot(), name), { recursive: true, force: true });
 }
 
+/** Keeps the output of a failed build, and that it failed: not where nothing was built, as without a network. */
+async function noteFailure(tmp, message) {
+  const log = join(tmp, 'build.log');
+  if (isInterrupted() || !existsSync(log)) return;
+  await cp(log, join(cacheRoot(), 'last-kernel-build.log'));
+  await writeFile(failureFile(), JSON.stringify({ recipe: recipeHash(), at: Date.now(), message }));
+}
+
+/** Builds in a folder of its own, which goes away whatever comes of it. */
+async function buildAndKeep() {
+  await mkdir(umRoot(), { recursive: true });
+  await sweep();
+  const tmp = join(umRoot(), `${TMP_PREFIX}${process.pid}`);
+  await mkdir(tmp);
+  const forget = onInterrupt(() => rm(tmp, { recursive: true, force: true }));
+  const stage = progress.stage('building the kernel (User-Mode Linux with OpenZFS)', { expectedMs: BUILD_MS });
+  try {
+    const kernel = await kernelOf(await build(tmp, stage));
+    await rm(failureFile(), { force: true });
+    stage.done(`Linux ${kernel.release}, OpenZFS ${kernel.chosen.zfs}`);
+    return kernel;
+  } catch (error) {
+    const message = error instanceof LabError ? error.message : String(error.stderr || error.message).trim();
+    stage.fail(message.split('\n')[0]);
+    await noteFailure(tmp, message);
+    throw new LabError(message, { cause: error });
+  } finally {
+    forget();
+    await rm(tmp, { recursive: true, force: true });
+  }
+}
+
 /** Two callers at once: the second waits and finds it there. */
-const buildLocked = (rebuild) => {
+function buildLocked(rebuild) {
   const onWait = () => progress.note('  another lab command is building the kernel; waiting for it …');
-  return withLock(
-    join(cacheRoot(), 'kernel.lock'),
-    async () => {
-      const built = rebuild ? undefined : await cachedKernel();
-      if (built) return built;
-      await mkdir(umRoot(), { recursive: true });
-      await sweep();
-      const tmp = join(umRoot(), `${TMP_PREFIX}${process.pid}`);
-      await mkdir(tmp);
-      const forget = onInterrupt(() => rm(tmp, { recursive: true, force: true }));
-      const stage = progress.stage('building the kernel (User-Mode Linux with OpenZFS)', { expectedMs: BUILD_MS });
-      try {
-        const kernel = await kernelOf(await build(tmp, stage));
-        await rm(failureFile(), { force: true });
-        stage.done(`Linux ${kernel.release}, OpenZFS ${kernel.chosen.zfs}`);
-        return kernel;
-      } catch (error) {
-        stage.fail(error.message.split('\n')[0]);
-        const log = join(cacheRoot(), 'last-kernel-build.log');
-        if (existsSync(join(tmp, 'build.log'))) await cp(join(tmp, 'build.log'), log);
-        const message = error instanceof LabError ? error.message : String(error.stderr || error.message).trim();
-        await writeFile(failureFile(), JSON.stringify({ recipe: recipeHash(), at: Date.now(), message }));
-        throw new LabError(message, { cause: error });
-      } finally {
-        forget();
-        await rm(tmp, { recursive: true, force: true });
-      }
-    },
-    { onWait },
-  );
-};
+  const work = async () => (rebuild ? undefined : await cachedKernel()) ?? buildAndKeep();
+  return withLock(join(cacheRoot(), 'kernel.lock'), work, { onWait });
+}
 
 /** The program that joins a machine with the switch of a lab without root, compiled where it is missing. */
 export async function ensureWire() {

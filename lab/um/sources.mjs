@@ -58,6 +58,8 @@ async function openSuite(dir, suite) {
     'APT::Architectures': 'amd64',
     'APT::Sandbox::User': '',
     'Acquire::Languages': 'none',
+    // A list that cannot be fetched is an error here, not a warning.
+    'APT::Update::Error-Mode': 'any',
   };
   const words = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
   const packages = join(dir, 'packages');
@@ -117,5 +119,5 @@ export async function chooseSources(dir) {
       failures.push(`${suite}: ${said.find((line) => line.startsWith('E:')) ?? said.at(-1)}`);
     }
   }
-  throw new LabError(`Debian's sources of Linux and OpenZFS cannot be had (${failures.join('; ')}).`);
+  throw new LabError(`Debian's sources of Linux and OpenZFS cannot be had (${failures.join('; ')})`);
 }

@@ -141,13 +141,13 @@ async function newLab(
   found,
   { name, nodes = DEFAULT_NODES, memory = DEFAULT_MEMORY_MB, images, rootless, accel, rebuild },
 ) {
-  let early = [];
-  // What the nodes are made of does not wait for the kernel; whether it fails is seen when it is needed.
+  // What the nodes are made of does not wait for the kernel; whether it failed is seen where it is needed.
+  let early = Promise.resolve();
   const whileBuilding = () => {
-    early = [ensureBase('um'), ...(images ? [buildImages()] : [])];
+    early = Promise.allSettled([ensureBase('um'), ...(images ? [buildImages()] : [])]);
   };
-  const { why, ...chosen } = await chooseAccel({ wanted: accel, rebuild, rootless, whileBuilding }).finally(() =>
-    Promise.allSettled(early),
+  const { why, ...chosen } = await chooseAccel({ wanted: accel, rebuild, rootless, whileBuilding }).finally(
+    () => early,
   );
   const base = await ensureBase(chosen.accel);
   // Without root there is no namespace: the labs are told apart by their loopback addresses.
