@@ -11,11 +11,16 @@ const hangsMs = 1_800_000;
 export default defineConfig({
   test: {
     root,
+    // As many as there are processors: many a test waits for a child process or a clock.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
           name: 'fast',
           root,
+          // Only what hangs takes as long, also on a busy machine.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           globalSetup: ['support/bring-sshd.ts'],
           include: [
             'unit/**/*.test.{ts,tsx}',
