@@ -16,8 +16,8 @@ export interface SendResult {
 const graceMs = 5_000;
 
 /**
- * Source to this process to target; a full receiver slows the sender down. On abort the sender is ended first, so
- * that the receiver sees the end of its input and keeps what it has.
+ * Source to this process to target; a full receiver slows the sender down. On abort nothing more is passed on and the
+ * sender is ended first, so that the receiver sees the end of its input and keeps what it has.
  */
 export async function sendThroughHere(
   source: NodeConnection,
@@ -60,6 +60,8 @@ async function pump(
   receiver.stderr.resume();
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
+      // Ending the sender takes a round trip, in which a fast one would still send a great deal.
+      if (stopSend.signal.aborted) return done();
       bytes += chunk.length;
       progress(bytes);
       done(null, chunk);

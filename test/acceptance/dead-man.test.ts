@@ -1,11 +1,11 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isEmulated } from '../support/lab-record.ts';
 import {
   drover,
   type Folder,
   hangsMs,
-  isEmulated,
   labIsThere,
   node1,
   node2,

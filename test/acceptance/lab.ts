@@ -1,8 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const project = fileURLToPath(new URL('../..', import.meta.url));
@@ -141,9 +140,3 @@ export async function ownersOn(node: string): Promise<readonly string[]> {
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 export const readText = (path: string): Promise<string> => readFile(path, 'utf8');
 export const labIsThere = process.env.DROVER_LAB_INVENTORY !== undefined;
-
-/** Whether the nodes are emulated: a move takes four times as long then. */
-export function isEmulated(): boolean {
-  const record = join(dirname(process.env.DROVER_LAB_INVENTORY ?? ''), 'lab.json');
-  return labIsThere && JSON.parse(readFileSync(record, 'utf8')).accel === 'tcg';
-}

@@ -7,6 +7,7 @@ import { createNetworkControl } from '../../src/node/proxy-table.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
 import { createTransfer, type TransferEnd } from '../../src/node/transfer.ts';
 import { createZfsStore } from '../../src/node/zfs-store.ts';
+import { isEmulated } from '../support/lab-record.ts';
 import { doctorContract } from './doctor.contract.ts';
 import { closePlayground, connectTo, type LabNode, newPlayground, openPlayground, readLab, writeTo } from './lab.ts';
 import { networkControlContract } from './network-table.contract.ts';
@@ -263,7 +264,8 @@ async function openTransfer(
     source: createZfsStore(source, playground),
     target: createZfsStore(target, playground),
     mode,
-    cutBytes: 24 * MiB,
+    // More than is sent until a cut has reached the sender.
+    cutBytes: (isEmulated() ? 24 : 128) * MiB,
     write: (dataset, bytes) => writeTo(source, dataset, bytes),
     async spoil(dataset) {
       await target.script('set -e; zfs set readonly=off "$1"; zfs mount "$1"', [dataset]);
