@@ -15,7 +15,7 @@ function connectionWith(command: SpawnedCommand, onAbort: () => void = () => {})
   return { spawn } as Partial<NodeConnection> as NodeConnection;
 }
 
-const ended = (code: number): Ended => ({ code, stderrTail: '' }) as Partial<Ended> as Ended;
+const ended = (code: number): Ended => ({ code, stderrTail: '' });
 
 it('passes nothing on after it was cancelled, however much the sender still sends', async () => {
   const cut = new AbortController();
@@ -34,8 +34,12 @@ it('passes nothing on after it was cancelled, however much the sender still send
   });
   // What it was given is no whole stream, unless it was given all of it.
   const done = new Promise<Ended>((resolve) => stdin.on('end', () => resolve(ended(received === 10_000 ? 0 : 1))));
-  const command = (more: object): SpawnedCommand =>
-    ({ stdout: new PassThrough(), stderr: new PassThrough(), stdin: new PassThrough(), ...more }) as SpawnedCommand;
+  const command = (more: Pick<SpawnedCommand, 'done'> & Partial<SpawnedCommand>): SpawnedCommand => ({
+    stdout: new PassThrough(),
+    stderr: new PassThrough(),
+    stdin: new PassThrough(),
+    ...more,
+  });
 
   const running = sendThroughHere(
     connectionWith(command({ stdout, done: sent })),
