@@ -35,7 +35,8 @@ export async function rollBack(
   }
   try {
     await run(context, stopPlan(app, node, volume.id), context.state, signal);
-    await client.volumes.swap(volume.dataset, target, `${volume.id}${keptMark}${mark}`, guarded);
+    // The very volume that was seen: a swap that arrives after another run has taken the volume over is refused.
+    await client.volumes.swap({ ...volume, role: 'frozen' }, target, `${volume.id}${keptMark}${mark}`, guarded);
   } catch (error) {
     throw signal.aborted || isAbort(error) ? error : await afterFailure(context, app, node, error, signal);
   }
@@ -175,6 +176,5 @@ async function retireOthers(
 }
 
 async function retire(client: NodeClient, copy: Volume, retiredAs: VolumeId, signal: AbortSignal): Promise<void> {
-  const expected = { role: copy.role, epoch: copy.epoch };
-  await client.volumes.setProperties(copy.dataset, expected, { role: 'retired', volume: retiredAs }, signal);
+  await client.volumes.setProperties(copy, { role: 'retired', volume: retiredAs }, signal);
 }

@@ -24,7 +24,7 @@ export type VolumeWork =
   | { readonly kind: 'create' }
   | { readonly kind: 'in-place'; readonly mount: boolean; readonly resize: boolean }
   /** Frozen here, or released from here and taken by nobody: the owner again. */
-  | { readonly kind: 'reclaim'; readonly resize: boolean }
+  | { readonly kind: 'reclaim'; readonly resize: boolean; readonly releasedTo?: NodeName }
   | Move;
 
 /** `sync`: everything is still to do; `final`: frozen already; `acquire`: released to its new node already. */
@@ -32,8 +32,9 @@ export interface Move {
   readonly kind: 'move';
   readonly from: NodeName;
   readonly stage: 'sync' | 'final' | 'acquire';
-  /** Released to a third node: first the owner again. */
+  /** Released, and not to be acquired as it is: first the owner again. */
   readonly reclaim: boolean;
+  readonly releasedTo?: NodeName;
   readonly freeze: boolean;
   readonly send: boolean;
   readonly resizeSource: boolean;
@@ -68,10 +69,17 @@ function classify(world: World, want: WantedVolume): Classified {
     case 'frozen':
       return standing.at.node === want.node ? reclaim(want, standing.at) : move(world, want, standing.at, 'final');
     case 'released':
-      if (standing.at.node === want.node) return reclaim(want, standing.at);
-      if (standing.to === want.node) return move(world, want, standing.at, 'acquire');
-      return move(world, want, standing.at, 'sync');
+      if (standing.at.node === want.node) return reclaim(want, standing.at, standing.to);
+      return move(world, want, standing.at, canBeAcquired(world, want, standing) ? 'acquire' : 'sync', standing.to);
   }
+}
+
+/** Not where a reclaim was cut off, which has told the new node to refuse, nor where the old node has written since. */
+function canBeAcquired(world: World, want: WantedVolume, { at, to }: Extract<Standing, { kind: 'released' }>): boolean {
+  const copies = copiesOf(world, want.id).filter(({ node }) => node === to);
+  return (
+    to === want.node && at.volume.writtenBytes === 0 && copies.every(({ volume }) => volume.epoch < at.volume.epoch)
+  );
 }
 
 function task(want: WantedVolume, work: VolumeWork, owned?: Extract<Standing, { kind: 'owned' }>): Classified {
@@ -91,8 +99,11 @@ function inPlace(want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>
   return tooSmall(want, owned.at) ?? task(want, { kind: 'in-place', mount: !volume.mounted, resize }, owned);
 }
 
-function reclaim(want: WantedVolume, at: Copy): Classified {
-  return tooSmall(want, at) ?? task(want, { kind: 'reclaim', resize: at.volume.limitBytes !== want.limitBytes });
+function reclaim(want: WantedVolume, at: Copy, releasedTo?: NodeName): Classified {
+  const resize = at.volume.limitBytes !== want.limitBytes;
+  return (
+    tooSmall(want, at) ?? task(want, { kind: 'reclaim', resize, ...(releasedTo === undefined ? {} : { releasedTo }) })
+  );
 }
 
 function leave(world: World, want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): Classified {
@@ -101,7 +112,7 @@ function leave(world: World, want: WantedVolume, owned: Extract<Standing, { kind
   return task(want, result.task.work, owned);
 }
 
-function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage']): Classified {
+function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], releasedTo?: NodeName): Classified {
   const target = copiesOf(world, want.id).find((copy) => copy.node === want.node);
   const problem = tooSmall(want, at) ?? unusableTarget(world, want, at, target);
   if (problem !== undefined) return problem;
@@ -111,6 +122,7 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage']):
     from: at.node,
     stage,
     reclaim: stage === 'sync' && source.role === 'released',
+    ...(releasedTo === undefined ? {} : { releasedTo }),
     freeze: stage === 'sync' || (stage === 'final' && (source.writtenBytes > 0 || source.snapshots.length === 0)),
     send: stage !== 'acquire' || diffVolumes(source, target?.volume).kind !== 'up-to-date',
     resizeSource: stage === 'sync' && source.limitBytes !== want.limitBytes,

@@ -57,12 +57,15 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
     const stateOf = async () =>
       (await client.containers.list(signal)).find(({ application }) => application === app)?.state;
     const copy = async () => (await client.volumes.list(signal)).find(({ id }) => id === volume);
+    /** As the test made it. */
+    const seen = (role: 'owner' | 'frozen' = 'owner') =>
+      ({ id: volume, dataset, role, owner: under.nodeId, epoch: 1 }) as const;
     const freeze = async (): Promise<void> => {
       await client.containers.stop(app, 5_000, signal);
       await client.volumes.unmount(dataset, signal);
-      await client.volumes.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
+      await client.volumes.setProperties(seen(), { role: 'frozen' }, signal);
     };
-    const arm = (afterMs = 1_000) => client.deadMan.arm(app, [dataset], afterMs, signal);
+    const arm = (afterMs = 1_000) => client.deadMan.arm(app, [seen()], afterMs, signal);
     /** As in a run: whoever moves has the lock of the node, until he is gone. */
     const whileLocked = async (act: () => Promise<void>): Promise<void> => {
       const lock = await under.other.mutex.acquire('anna', signal);
@@ -96,8 +99,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       expect(after?.id).toBe(before?.id);
       // Who still counts on the frozen volume is refused.
       const release = { role: 'released', owner: 'somebody', epoch: 2 } as const;
-      const expected = { role: 'frozen', owner: under.nodeId, epoch: 1 } as const;
-      await expect(client.volumes.setProperties(dataset, expected, release, signal)).rejects.toMatchObject({
+      await expect(client.volumes.setProperties(seen('frozen'), release, signal)).rejects.toMatchObject({
         code: 'volume-conflict',
       });
     });
@@ -109,9 +111,9 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       });
       await expectRunning();
       expect(await copy()).toMatchObject({ role: 'owner', epoch: 2, mounted: true });
-      await expect(
-        client.volumes.setProperties(dataset, { role: 'owner', epoch: 1 }, { role: 'frozen' }, signal),
-      ).rejects.toMatchObject({ code: 'volume-conflict' });
+      await expect(client.volumes.setProperties(seen(), { role: 'frozen' }, signal)).rejects.toMatchObject({
+        code: 'volume-conflict',
+      });
     });
 
     test('released, nothing is started and nothing is set', async () => {
@@ -119,7 +121,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
         await arm();
         await freeze();
         const next = { role: 'released', owner: 'another-node', epoch: 2 } as const;
-        await client.volumes.setProperties(dataset, { role: 'frozen', epoch: 1 }, next, signal);
+        await client.volumes.setProperties(seen('frozen'), next, signal);
       });
       await expect(client.containers.start(app, signal)).rejects.toMatchObject({ code: 'docker-failed' });
     });
@@ -161,7 +163,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
         await arm();
       });
       await expectRunning();
-      await client.deadMan.arm('contract-nobody', [dataset], 1_000, signal);
+      await client.deadMan.arm('contract-nobody', [seen()], 1_000, signal);
     });
   });
 }

@@ -69,12 +69,13 @@ transferContract('in memory', async () => {
     target: target.volumes,
     write: writer(cluster, 'n1'),
     spoil: async (dataset) => {
-      const epoch = cluster.facts('n2').volumes.find((one) => one.dataset === dataset)?.epoch ?? 0;
-      await target.volumes.setProperties(dataset, { epoch }, { role: 'owner' }, signal);
+      const seen = cluster.facts('n2').volumes.find((one) => one.dataset === dataset);
+      if (seen === undefined) throw new Error(`no dataset ${dataset}`);
+      await target.volumes.setProperties(seen, { role: 'owner' }, signal);
       await target.volumes.mount(dataset, signal);
       await spoil(dataset, 1024);
       await target.volumes.unmount(dataset, signal);
-      await target.volumes.setProperties(dataset, { role: 'owner' }, { role: 'incoming' }, signal);
+      await target.volumes.setProperties({ ...seen, role: 'owner' }, { role: 'incoming' }, signal);
     },
     mode: 'direct',
     cutBytes: 12 * MiB,
