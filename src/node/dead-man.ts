@@ -17,7 +17,7 @@ end() { systemctl stop "$unit.timer" "$unit.service"; systemctl reset-failed "$u
 const armScript = `${prelude}
 ${names}
 app=$1 container=$2 seconds=$3; shift 3
-[ -x /usr/local/lib/drover/dead-man ] && systemctl cat "$unit.service" >/dev/null 2>&1 || exit ${notSetUpCode}
+grep -qx '# record 2' /usr/local/lib/drover/dead-man && systemctl cat "$unit.service" >/dev/null 2>&1 || exit ${notSetUpCode}
 said=$(docker inspect -f '{{.Id}} {{.State.StartedAt}}' "$container" 2>&1) || {
   case $said in *[Nn]'o such '*) exit 0 ;; *) printf '%s\\n' "$said" >&2; exit 1 ;; esac
 }

@@ -126,6 +126,33 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       await expect(client.containers.start(app, signal)).rejects.toMatchObject({ code: 'docker-failed' });
     });
 
+    test('a volume that was taken over since, with another epoch, is left alone', async () => {
+      await expectNothingAfter(async () => {
+        await arm();
+        await freeze();
+        await client.volumes.setProperties(seen('frozen'), { role: 'owner', epoch: 2 }, signal);
+      });
+    });
+
+    test('a volume that another container runs on is left alone', async () => {
+      const second = {
+        application: `${app}-2`,
+        ...under.program,
+        ports: [],
+        environment: {},
+        mounts: [{ volume, mountpoint: '/data' }],
+        restartPolicy: { name: 'never' },
+      } as const;
+      await expectNothingAfter(async () => {
+        await arm();
+        await client.containers.stop(app, 5_000, signal);
+        await client.containers.create(second, { [volume]: await client.volumes.directory(dataset, signal) }, signal);
+        await client.containers.start(second.application, signal);
+      });
+      await client.containers.stop(second.application, 1_000, signal);
+      await client.containers.remove(second.application, signal);
+    });
+
     test('as long as somebody has the lock of the node nothing happens; then it does', async () => {
       await whileLocked(async () => {
         await arm();

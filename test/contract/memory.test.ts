@@ -3,6 +3,7 @@ import { createMemoryCluster } from '../../src/node/memory-cluster.ts';
 import { containerRuntimeContract } from './container-runtime.contract.ts';
 import { deadManContract } from './dead-man.contract.ts';
 import { doctorContract } from './doctor.contract.ts';
+import { fenceContract } from './fence.contract.ts';
 import { figuresContract } from './figures.contract.ts';
 import { networkControlContract } from './network-table.contract.ts';
 import { nodeMutexContract } from './node-mutex.contract.ts';
@@ -99,6 +100,19 @@ nodeMutexContract('in memory', async () => {
       cluster.disconnect('n1');
       cluster.reconnect('n1');
     },
+    close: async () => {
+      await cluster.close();
+      await other.close();
+    },
+  };
+});
+
+fenceContract('in memory', async () => {
+  const cluster = createMemoryCluster({ nodes: { n1: {} } });
+  const other = cluster.session();
+  return {
+    one: await cluster.node('n1', signal),
+    other: await other.node('n1', signal),
     close: async () => {
       await cluster.close();
       await other.close();
