@@ -1,9 +1,10 @@
 import type { ClusterState, Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, isAbort } from '../model/errors.ts';
-import { type Action, nodesOf, type Plan, type Step } from '../model/plan.ts';
+import type { Action, Plan, Step } from '../model/plan.ts';
 import { type ActContext, cannot, explainLost, findOwned, lockNode, timeMark, volumesOf } from './acts-context.ts';
 import { execute } from './execute.ts';
+import { nodesToLock } from './locks.ts';
 import type { NodeClient } from './node-client.ts';
 import { planReturn } from './recover.ts';
 import { createSemaphores, createTransferSlots } from './semaphore.ts';
@@ -83,8 +84,7 @@ function stopPlan(app: AppName, node: NodeName, volume: VolumeId): Plan {
 /** Steps of a plan without its events: they belong to no run. */
 async function run(context: ActContext, plan: Plan, state: ClusterState, signal: AbortSignal): Promise<void> {
   const { config, cluster, input, locks } = context;
-  const nodes = plan.steps.flatMap(({ action }) => nodesOf(action));
-  await locks.take([...new Set(nodes)], signal);
+  await locks.take(nodesToLock(plan, state), signal);
   const shared: RunContext = {
     config,
     state,

@@ -2,11 +2,11 @@ import type { ClusterState } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, type ErrorReport, isAbort, toReport } from '../model/errors.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
-import { type Blocker, nodesOf, type Plan, type StepId } from '../model/plan.ts';
+import type { Blocker, Plan, StepId } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
 import { type Execution, execute, findInterrupted, type RunSignals } from './execute.ts';
-import { createRunLocks, type RunLocks } from './locks.ts';
+import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
 import { forecastAll, type LookInput, observeAll } from './look.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
 import { describeStanding, findStanding, planReturn, type Standing } from './recover.ts';
@@ -83,14 +83,10 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
 }
 
 async function runPasses(run: Run): Promise<RunOutcome> {
-  let isLocked = false;
   for (let pass = 1; pass <= maxPasses; pass += 1) {
-    let { state, plan } = await look(run);
-    if (plan.steps.length === 0) return await finish(run, plan, state);
-    const missing = await takeLocks(run, plan, state);
-    if (missing !== undefined) return missing;
-    if (!isLocked) ({ state, plan } = await look(run));
-    isLocked = true;
+    const seen = await lookLocked(run);
+    if ('result' in seen) return seen;
+    const { state, plan } = seen;
     if (plan.steps.length === 0) return await finish(run, plan, state);
     if (run.signals.soft.aborted) return stopped(run.signals);
     // What is down because of this run has to come up, whatever was approved.
@@ -107,8 +103,23 @@ async function runPasses(run: Run): Promise<RunOutcome> {
   return await fail(run, [], toReport(error));
 }
 
+/** Looks again whenever it had to take a lock: what was seen before may have changed. */
+async function lookLocked(run: Run): Promise<Look | RunOutcome> {
+  for (;;) {
+    const seen = await look(run);
+    const taken = await takeLocks(run, seen);
+    if (typeof taken !== 'boolean') return taken;
+    if (!taken) return seen;
+  }
+}
+
+interface Look {
+  readonly state: ClusterState;
+  readonly plan: Plan;
+}
+
 /** One observation with its plan. */
-async function look(run: Run): Promise<{ state: ClusterState; plan: Plan }> {
+async function look(run: Run): Promise<Look> {
   const state = await observeAll(run, run.signals.hard);
   const plan = run.refine(makePlan(run.config, state), state);
   const forecasts = await forecastAll(run, plan, state, run.signals.hard);
@@ -116,12 +127,10 @@ async function look(run: Run): Promise<{ state: ClusterState; plan: Plan }> {
   return { state, plan };
 }
 
-async function takeLocks(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome | undefined> {
-  const involved = new Set(plan.steps.flatMap(({ action }) => nodesOf(action)));
-  const nodes = [...involved].filter((node) => state.nodes[node]?.status === 'reachable');
+/** True where a lock was missing and has been taken. */
+async function takeLocks(run: Run, { plan, state }: Look): Promise<RunOutcome | boolean> {
   try {
-    await run.locks.take(nodes, run.signals.hard);
-    return undefined;
+    return await run.locks.take(nodesToLock(plan, state), run.signals.hard);
   } catch (error) {
     if (run.signals.hard.aborted || isAbort(error)) throw error;
     const report = toReport(error);
@@ -232,8 +241,7 @@ async function recover(run: Run): Promise<Standing[]> {
       const plan = planReturn(run.config, state, back);
       const context = { ...run.context, state };
       run.emit({ type: 'plan-made', plan, forecasts: [] });
-      const reachable = plan.steps.flatMap(({ action }) => nodesOf(action));
-      await run.locks.take([...new Set(reachable)], hard);
+      await run.locks.take(nodesToLock(plan, state), hard);
       const signals = { hard, soft: new AbortController().signal, lost: run.locks.lost };
       await execute(plan, context, signals);
     }

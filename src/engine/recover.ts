@@ -2,6 +2,7 @@ import type { ClusterState } from '../model/cluster.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
 import type { Plan } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
+import { keepGroups } from '../plan/part-of-plan.ts';
 import { factsOf } from './step-context.ts';
 
 /** An application that a switch has stopped: where it runs now, or else where its data is. */
@@ -30,7 +31,7 @@ export function findStanding(app: AppName, volumes: readonly VolumeId[], state: 
 
 /**
  * What brings these applications back where their data is: the planner's own steps for a configuration that wants
- * them there, and nothing for anybody else.
+ * them there, and nothing for any other. What another application still uses is not started beside it.
  */
 export function planReturn(config: Config, state: ClusterState, back: ReadonlyMap<AppName, NodeName>): Plan {
   const deployment = Object.fromEntries(
@@ -42,14 +43,8 @@ export function planReturn(config: Config, state: ClusterState, back: ReadonlyMa
   );
   const missing = [...new Set(back.values())].filter((node) => deployment[node] === undefined);
   for (const node of missing) deployment[node] = [...back].filter(([, to]) => to === node).map(([app]) => app);
-  const plan = makePlan({ ...config, deployment }, state);
-  const steps = plan.steps.filter((step) => back.has(step.group));
-  const kept = new Set(steps.map(({ id }) => id));
-  return {
-    ...plan,
-    steps: steps.map((step) => ({ ...step, after: step.after.filter((id) => kept.has(id)) })),
-    blocked: plan.blocked.filter(({ app }) => app !== undefined && back.has(app)),
-  };
+  const plan = keepGroups(makePlan({ ...config, deployment }, state), (group) => back.has(group));
+  return { ...plan, blocked: plan.blocked.filter(({ app }) => app !== undefined && back.has(app)) };
 }
 
 /** What a person has to know about it after a failed run; nothing where the failure says it all. */
