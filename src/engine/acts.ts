@@ -11,6 +11,7 @@ import {
   type Seat,
   withContext,
 } from './acts-context.ts';
+import { reclaimVolumes } from './acts-reclaim.ts';
 import { rollBack } from './acts-roll-back.ts';
 import { cloneSnapshot, snapshotVolumes } from './acts-snapshots.ts';
 import type { ExecOptions, ExecSession, NodeClient } from './node-client.ts';
@@ -76,6 +77,10 @@ export function createActs(input: ActsInput): Acts {
         input.resumeApp(app);
         return kept;
       }),
+    reclaim: (app, node, signal) =>
+      act(`reclaim the volumes of "${app}" on "${node}"`, signal, (context) =>
+        reclaimVolumes(context, app, node, signal),
+      ),
     zfs: async (node, signal) => {
       const client = await input.clusterOf(await input.config()).node(node, signal);
       return client.volumes.details(signal);

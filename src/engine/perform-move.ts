@@ -4,7 +4,7 @@ import type { ActionOf } from '../model/plan.ts';
 import type { NodeClient } from './node-client.ts';
 import { removeLeft } from './perform-container.ts';
 import { diverged, dropOlder, type Ends, finishPartial, openPair, type Pair, readEnds, sendUpTo } from './send.ts';
-import { conflict, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
+import { conflict, findVolume, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
 import { findCommonBase, isWhole, newestOwn, nextSnapshotName, writtenSince } from './volume-base.ts';
 
 /** Send rounds while the application runs, until little is left, nothing shrinks any more, or the rounds are used up. */
@@ -161,12 +161,14 @@ export async function settleVolume(
   } else if (old.role !== 'replica') {
     throw conflict('settle', action.volume, action.from, `its role is ${old.role}, not released`);
   }
-  await removeLeft(pair.source, action.volume, signal);
+  await tidyUp(context, signal, () => removeLeft(pair.source, action.volume, signal));
   const base = old.snapshots.findLast((one) => owner.snapshots.some(({ guid }) => guid === one.guid));
   if (base === undefined) return;
-  await dropOlder(pair, context, base.guid, signal);
-  await releaseHolds(pair.source, action.volume, signal);
-  await releaseHolds(pair.target, action.volume, signal);
+  await tidyUp(context, signal, async () => {
+    await dropOlder(pair, context, base.guid, signal);
+    await releaseHolds(pair.source, action.volume, signal);
+    await releaseHolds(pair.target, action.volume, signal);
+  });
 }
 
 async function releaseHolds(client: NodeClient, id: string, signal: AbortSignal): Promise<void> {

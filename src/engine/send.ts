@@ -3,7 +3,7 @@ import type { NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { holdTag, parseSnapshotName, properties } from '../model/names.ts';
 import type { NodeClient, SendSource } from './node-client.ts';
-import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
+import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
 import { compareTxg, describeSnapshots, droppable, findCommonBase } from './volume-base.ts';
 
 /** Both ends of a move, connected. */
@@ -243,11 +243,12 @@ export async function dropOlder(pair: Pair, context: StepContext, guid: string, 
   const needed = neededGuids(context, pair.volume, [pair.from, pair.to]);
   // A node that cannot be asked may hold a copy whose base is any of them.
   if (!needed.complete) return;
-  await dropOn(pair.source, pair.volume, guid, needed.guids, signal);
-  await dropOn(pair.target, pair.volume, guid, needed.guids, signal);
+  await dropOn(context, pair.source, pair.volume, guid, needed.guids, signal);
+  await dropOn(context, pair.target, pair.volume, guid, needed.guids, signal);
 }
 
 async function dropOn(
+  context: StepContext,
   client: NodeClient,
   volume: VolumeId,
   guid: string,
@@ -258,11 +259,13 @@ async function dropOn(
   const keep = copy?.snapshots.find((one) => one.guid === guid);
   if (copy === undefined || keep === undefined) return;
   for (const { name } of droppable(copy.snapshots, keep, needed)) {
-    await client.volumes.releaseHold(copy.dataset, name, holdTag, signal);
-    await client.volumes.destroySnapshot(copy.dataset, name, signal);
+    await tidyUp(context, signal, async () => {
+      await client.volumes.releaseHold(copy.dataset, name, holdTag, signal);
+      await client.volumes.destroySnapshot(copy.dataset, name, signal);
+    });
   }
   for (const { name } of droppable(copy.bookmarks, keep, needed)) {
-    await client.volumes.destroyBookmark(copy.dataset, name, signal);
+    await tidyUp(context, signal, () => client.volumes.destroyBookmark(copy.dataset, name, signal));
   }
 }
 
@@ -283,9 +286,9 @@ function neededGuids(context: StepContext, volume: VolumeId, ends: readonly Node
 export function diverged(pair: Pair, ends: Ends): AppError {
   return new AppError(
     'volume-conflict',
-    `cannot send volume "${pair.volume}" from "${pair.from}" to "${pair.to}": the newest snapshot there is not known here`,
+    `cannot send volume "${pair.volume}" from "${pair.from}" to "${pair.to}": "${pair.from}" does not have the newest snapshot of "${pair.to}"`,
     {
-      hint: `destroy the copy on "${pair.to}" by hand if nobody needs it, or leave the application on "${pair.from}"`,
+      hint: '`drover plan` names what is in the way',
       details: { [pair.from]: describeSnapshots(ends.source), [pair.to]: describeSnapshots(ends.target) },
     },
   );

@@ -1,5 +1,6 @@
 import type { Volume } from '../model/cluster.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
+import { isOurSnapshot } from '../model/names.ts';
 import { diffVolumes } from './volume-diff.ts';
 import { type Copy, copiesOf, divergedCopies, evidence, type Standing, standingOf } from './volume-standing.ts';
 import { quote, type World } from './world.ts';
@@ -139,7 +140,7 @@ function unusableTarget(world: World, want: WantedVolume, at: Copy, target: Copy
     const hint =
       role === 'diverged'
         ? asideHint(world, target)
-        : `look at "${target.volume.dataset}" on ${quote(want.node)}; rename or destroy it there when it is not needed`;
+        : `look at "${target.volume.dataset}" on ${quote(want.node)}, then ${asideHint(world, target)}`;
     return { problem: { node: want.node, reason, hint } };
   }
   const diff = diffVolumes(at.volume, target.volume);
@@ -147,14 +148,30 @@ function unusableTarget(world: World, want: WantedVolume, at: Copy, target: Copy
   const reason =
     `${cannot}: ${quote(want.node)} has snapshots that ${quote(at.node)} lacks: ` +
     `only on ${quote(at.node)}: ${list(diff.sourceOnly)}; only on ${quote(want.node)}: ${list(diff.targetOnly)}`;
-  const hint = `keep the data of ${quote(at.node)} by destroying "${target.volume.dataset}" on ${quote(want.node)}`;
-  return { problem: { node: want.node, reason, hint } };
+  return { problem: { node: want.node, reason, hint: inTheWayHint(world, at, target) } };
+}
+
+/** Snapshots in the way of the next increment are enough to go, where what is below them is known to the source. */
+function inTheWayHint(world: World, { volume: source }: Copy, target: Copy): string {
+  const { dataset, snapshots } = target.volume;
+  const known = new Set([...source.snapshots, ...source.bookmarks].map(({ guid }) => guid));
+  const base = snapshots.findLastIndex(({ guid }) => known.has(guid));
+  const above = snapshots.slice(base + 1).map(({ name }) => name);
+  const areTheirs = above.every((name) => !isOurSnapshot(name) && !name.startsWith('user-'));
+  if (base >= 0 && areTheirs) {
+    const commands = above.map((name) => `zfs destroy ${dataset}@${name}`);
+    return `on ${quote(target.node)}: ${commands.join('; ')}, and let no snapshot job run on copies that receive`;
+  }
+  return asideHint(world, target);
 }
 
 /** Outside of drover's root nothing of drover's touches it, and the volume can come back to the node. */
-export function asideHint(world: World, { node, volume: { dataset } }: Copy): string {
-  const aside = `${world.config.settings.pool}/diverged-${dataset.split('/').at(-1) ?? ''}`;
-  return `save what is missed from "${dataset}" on ${quote(node)}, then there: zfs rename ${dataset} ${aside} (or zfs destroy -r it)`;
+export function asideHint(world: World, { node, volume: { dataset, role, snapshots } }: Copy): string {
+  const prefix = role === 'diverged' ? 'diverged' : 'aside';
+  const aside = `${world.config.settings.pool}/${prefix}-${dataset.split('/').at(-1) ?? ''}`;
+  const personal = snapshots.flatMap(({ name }) => (isOurSnapshot(name) ? [] : [`@${name}`]));
+  const kept = personal.length === 0 ? '' : `, which keeps ${personal.join(', ')}`;
+  return `put the copy on ${quote(node)} aside${kept}: zfs rename ${dataset} ${aside}`;
 }
 
 /** Copies that nobody can have written to since they were received. */
