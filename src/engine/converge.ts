@@ -1,11 +1,11 @@
 import type { ClusterState } from '../model/cluster.ts';
-import type { AppName, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, NodeName } from '../model/config.ts';
 import { AppError, type ErrorReport, isAbort, toReport } from '../model/errors.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
 import type { Blocker, Plan, StepId } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
-import { type Execution, execute, findInterrupted, type RunSignals } from './execute.ts';
+import { type Execution, execute, findInterrupted, type Interrupted, type RunSignals } from './execute.ts';
 import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
 import { forecastAll, type LookInput, observeAll } from './look.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
@@ -45,7 +45,7 @@ interface Run extends ConvergeInput {
   readonly context: Omit<RunContext, 'state'>;
   readonly receipts: ReceiptBook;
   /** Applications a switch of this run has stopped and not brought up. */
-  readonly down: Map<AppName, readonly VolumeId[]>;
+  readonly down: Map<AppName, Interrupted>;
   steps: number;
   retries: number;
   failure?: { readonly failed: readonly StepId[]; readonly error: ErrorReport };
@@ -173,7 +173,10 @@ function noteDown(run: Run, plan: Plan, execution: Execution): void {
     if (action.kind !== 'start-container' || execution.outcomes.get(id)?.result !== 'succeeded') continue;
     run.down.delete(action.spec.application);
   }
-  for (const [app, volumes] of findInterrupted(plan, execution)) run.down.set(app, volumes);
+  for (const [app, interrupted] of findInterrupted(plan, execution)) {
+    // Stopped again by a retry: the first stop knows where it ran.
+    run.down.set(app, { ...interrupted, from: run.down.get(app)?.from ?? interrupted.from });
+  }
 }
 
 async function keepReceipts(run: Run): Promise<void> {
@@ -207,7 +210,7 @@ async function retry(
 /** Nothing is left to do; that is not the wanted end where a switch of this run left something down. */
 async function finish(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome> {
   if (plan.blocked.length === 0) return { result: 'converged', steps: run.steps };
-  const isDown = [...run.down].some(([app, volumes]) => findStanding(app, volumes, state).kind !== 'runs');
+  const isDown = [...run.down].some(([app, down]) => findStanding(app, down, state).kind !== 'runs');
   if (isDown && run.failure !== undefined) return await fail(run, run.failure.failed, run.failure.error);
   return { result: 'blocked', steps: run.steps, blockers: plan.blocked };
 }
@@ -255,7 +258,7 @@ async function recover(run: Run): Promise<Standing[]> {
 }
 
 function standingsOf(run: Run, state: ClusterState): Standing[] {
-  return [...run.down].map(([app, volumes]) => findStanding(app, volumes, state));
+  return [...run.down].map(([app, down]) => findStanding(app, down, state));
 }
 
 async function dropHolds(run: Run, state: ClusterState, signal: AbortSignal): Promise<void> {

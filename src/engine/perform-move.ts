@@ -1,4 +1,4 @@
-import type { Volume } from '../model/cluster.ts';
+import type { Snapshot, Volume } from '../model/cluster.ts';
 import { holdTag, parseSnapshotName } from '../model/names.ts';
 import type { ActionOf } from '../model/plan.ts';
 import type { NodeClient } from './node-client.ts';
@@ -162,7 +162,9 @@ export async function settleVolume(
     throw conflict('settle', action.volume, action.from, `its role is ${old.role}, not released`);
   }
   await tidyUp(context, signal, () => removeLeft(pair.source, action.volume, signal));
-  const base = old.snapshots.findLast((one) => owner.snapshots.some(({ guid }) => guid === one.guid));
+  // One of drover's own: what a snapshot job has taken, it removes again.
+  const isOurs = ({ name }: Snapshot) => parseSnapshotName(name) !== undefined;
+  const base = old.snapshots.findLast((one) => isOurs(one) && owner.snapshots.some(({ guid }) => guid === one.guid));
   if (base === undefined) return;
   await tidyUp(context, signal, async () => {
     await dropOlder(pair, context, base.guid, signal);

@@ -12,9 +12,26 @@ export function settleConflicts(world: World, seen: readonly SeenContainer[], dr
       );
       return holder === undefined ? decision : { ...decision, blockers: [heldBy(decision, holder)] };
     });
-    if (next.every((decision, index) => decision === decisions[index])) return next;
+    if (next.every((decision, index) => decision === decisions[index])) return next.map(inOrder(next));
     decisions = next;
   }
+}
+
+/**
+ * An application that serves ports and has no volumes is never down: it starts in its new place first. Not where its
+ * old container has a port that another one waits for, nor where it waits for a port itself: two that swap would wait in
+ * a circle. Nor without ports: that may be a worker that must run once.
+ */
+function inOrder(all: readonly Decision[]): (decision: Decision) => Decision {
+  const awaited = new Set(all.flatMap(({ stopFirst }) => stopFirst.map(({ app }) => app)));
+  return (decision) => {
+    const { app, tasks, start, stops, stopFirst, node } = decision;
+    if (app === undefined || tasks.length > 0 || externalPorts(app).length === 0) return decision;
+    const isFree = stopFirst.length === 0 && !awaited.has(app.name);
+    const leaves = stops.length > 0 && stops.every((stop) => stop.node !== node);
+    if (!isFree || !leaves || start === undefined) return decision;
+    return { ...decision, startsFirst: true, hold: false, switches: decision.hold || decision.switches };
+  };
 }
 
 function withUsers(seen: readonly SeenContainer[], decision: Decision): Pick<Decision, 'stopFirst' | 'switches'> {

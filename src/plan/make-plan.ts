@@ -5,7 +5,7 @@ import { bootNotes, planBootRules } from './boot-rules.ts';
 import { decide } from './classify.ts';
 import { settleVolume } from './plan-move.ts';
 import { planNetwork, type Switch } from './plan-network.ts';
-import { orderStarts, planPlacement } from './plan-place.ts';
+import { orderStarts, planPlacement, stopReplaced } from './plan-place.ts';
 import { describeLeftovers, planRemovals, planRetirements } from './plan-remove.ts';
 import { createStepBuilder } from './step-builder.ts';
 import { compareText, lookAt } from './world.ts';
@@ -28,6 +28,7 @@ export function makePlan(config: Config, state: ClusterState): Plan {
   for (const { decision, after } of placed) {
     if (decision.blockers.length > 0) continue;
     const last = [...after, ...(network.get(decision.group) ?? [])];
+    stopReplaced(builder, decision, last);
     for (const task of decision.tasks) settleVolume({ builder, group: decision.group, task }, last);
   }
 
