@@ -115,9 +115,12 @@ function leave(world: World, want: WantedVolume, owned: Extract<Standing, { kind
 
 function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], releasedTo?: NodeName): Classified {
   const target = copiesOf(world, want.id).find((copy) => copy.node === want.node);
-  const problem = tooSmall(want, at) ?? unusableTarget(world, want, at, target);
-  if (problem !== undefined) return problem;
   const source = at.volume;
+  // Released, and everything is there: what a snapshot job has taken on the new node since is in no way.
+  const last = source.snapshots.at(-1)?.guid;
+  const hasAll = stage === 'acquire' && target?.volume.snapshots.some(({ guid }) => guid === last) === true;
+  const problem = tooSmall(want, at) ?? unusableTarget(world, want, at, target, hasAll);
+  if (problem !== undefined) return problem;
   return task(want, {
     kind: 'move',
     from: at.node,
@@ -125,13 +128,19 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], 
     reclaim: stage === 'sync' && source.role === 'released',
     ...(releasedTo === undefined ? {} : { releasedTo }),
     freeze: stage === 'sync' || (stage === 'final' && (source.writtenBytes > 0 || source.snapshots.length === 0)),
-    send: stage !== 'acquire' || diffVolumes(source, target?.volume).kind !== 'up-to-date',
+    send: !hasAll,
     resizeSource: stage === 'sync' && source.limitBytes !== want.limitBytes,
     resizeTarget: want.limitBytes !== undefined || target?.volume.limitBytes !== undefined,
   });
 }
 
-function unusableTarget(world: World, want: WantedVolume, at: Copy, target: Copy | undefined): Classified | undefined {
+function unusableTarget(
+  world: World,
+  want: WantedVolume,
+  at: Copy,
+  target: Copy | undefined,
+  hasAll: boolean,
+): Classified | undefined {
   if (target === undefined) return undefined;
   const cannot = `cannot move volume "${want.id}" from ${quote(at.node)} to ${quote(want.node)}`;
   const { role } = target.volume;
@@ -143,6 +152,7 @@ function unusableTarget(world: World, want: WantedVolume, at: Copy, target: Copy
         : `look at "${target.volume.dataset}" on ${quote(want.node)}, then ${asideHint(world, target)}`;
     return { problem: { node: want.node, reason, hint } };
   }
+  if (hasAll) return undefined;
   const diff = diffVolumes(at.volume, target.volume);
   if (diff.kind !== 'conflict') return undefined;
   const reason =

@@ -7,6 +7,7 @@ import { settleVolume } from './plan-move.ts';
 import { planNetwork, type Switch } from './plan-network.ts';
 import { orderStarts, planPlacement, stopReplaced } from './plan-place.ts';
 import { describeLeftovers, planRemovals, planRetirements } from './plan-remove.ts';
+import { sameMachines } from './same-machine.ts';
 import { createStepBuilder } from './step-builder.ts';
 import { compareText, lookAt } from './world.ts';
 
@@ -16,6 +17,8 @@ import { compareText, lookAt } from './world.ts';
  */
 export function makePlan(config: Config, state: ClusterState): Plan {
   const world = lookAt(config, state);
+  const unclear = sameMachines(world);
+  if (unclear.length > 0) return { revision: config.revision, steps: [], blocked: unclear, notes: [] };
   const builder = createStepBuilder();
   const decisions = decide(world);
 
