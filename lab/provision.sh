@@ -401,7 +401,8 @@ ask_all() {
 peers_with() {
   set -- "$1" "$2" "$3" $answers/*
   [ -f "$4" ] || return 0
-  volume=$1 epoch=$2 awk -F '\t' "\$1 == ENVIRON[\"volume\"] { e = ENVIRON[\"epoch\"] + 0; if ($3) { sub(\".*/\", \"\", FILENAME); print FILENAME, \$2, \$3 } }" "${@:4}"
+  # As texts: awk takes two that look like numbers, as 10 and 1e1, for numbers.
+  volume=$1 epoch=$2 awk -F '\t' "(\$1 \"\") == (ENVIRON[\"volume\"] \"\") { e = ENVIRON[\"epoch\"] + 0; if ($3) { sub(\".*/\", \"\", FILENAME); print FILENAME, \$2, \$3 } }" "${@:4}"
 }
 above_of() { peers_with "$1" "$2" '$3 + 0 > e'; }
 rivals_of() { peers_with "$1" "$2" '$3 + 0 == e && ($2 == "owner" || $2 == "frozen")' | awk '{print $1}' | paste -sd ,; }
@@ -417,14 +418,17 @@ free() {
   done < <(/usr/local/lib/drover/epochs datasets)
   ! waits_for_silent
 }
-# VOLUME EPOCH DATASET: mounts it, marks it, or adds it to the file of those that wait.
-judge() {
-  local above rivals
+# VOLUME EPOCH DATASET: mounts it, marks it, or adds it to the file of those that wait. A subshell, which ends the lock.
+judge() (
   above=$(above_of "$1" "$2") rivals=$(rivals_of "$1" "$2")
+  # No change of a volume by drover comes between looking and setting.
+  exec 8>$run/set.lock && flock 8 || exit 1
+  now=$(zfs get -H -s local -o property,value drover:role,drover:owner,drover:epoch "$3") || exit 1
+  [ "$now" = "$(printf 'drover:role\towner\ndrover:owner\t%s\ndrover:epoch\t%s' "$me" "$2")" ] || exit 1
   if [ -n "$above" ]; then
     echo "volume $1 has epoch $2 here, and was taken over: $(paste -sd ';' <<<"$above"). $3 is kept as diverged"
     # Not one of the names that drover itself destroys.
-    zfs list -H -t snapshot "$3@diverged-e$2" >/dev/null 2>&1 || zfs snapshot "$3@diverged-e$2" || return 1
+    zfs list -H -t snapshot "$3@diverged-e$2" >/dev/null 2>&1 || zfs snapshot "$3@diverged-e$2" || exit 1
     zfs set drover:role=diverged readonly=on "$3"
   elif [ -n "$rivals" ]; then
     printf '%s\trival\t%s\n' "$1" "$rivals" >>$run/waiting.new
@@ -433,7 +437,7 @@ judge() {
   else
     zfs mount "$3"
   fi
-}
+)
 # One round; fails while something waits.
 decide() {
   local volume epoch dataset list failed=0
@@ -588,10 +592,13 @@ WantedBy=multi-user.target'
 docker_dropin='[Unit]
 After=zfs-import.target zfs-mount.service drover-boot.service
 Wants=drover-boot.service'
-dead_man='#!/bin/bash
+dead_man=$(cat <<'END'
+#!/bin/bash
 # dead-man APP | dead-man --boot
 # Starts again what a move has stopped, where drover is gone before it has given a volume up. The record in
-# /var/lib/drover/dead-man, written before the stop: the container, since when it ran, the boot, and its datasets.
+# /var/lib/drover/dead-man, written before the stop: the container, since when it ran, the boot, and a line with
+# dataset and epoch for each of its volumes. drover looks for the next line before it writes one.
+# record 2
 set -u
 export LC_ALL=C
 records=/var/lib/drover/dead-man app=$1
@@ -606,8 +613,9 @@ record=$records/$app lock=/run/lock/drover.lock
 over() { echo "$1"; rm -f "$record"; exit 0; }
 [ -f "$record" ] || exit 0
 mapfile -t facts <"$record"
-container=${facts[0]} since=${facts[1]} boot=${facts[2]} datasets=("${facts[@]:3}")
-# While the node was off somebody may have taken over, as at every boot: nothing is mounted before the peers are asked.
+container=${facts[0]} since=${facts[1]} boot=${facts[2]} datasets=() epochs=()
+for line in "${facts[@]:3}"; do datasets+=("${line% *}") epochs+=("${line##* }"); done
+# While the node was off a peer may have taken over, as at every boot: nothing is mounted before the peers are asked.
 if [ "$boot" != "$(cat /proc/sys/kernel/random/boot_id)" ]; then
   echo "this node was off since: its peers are asked first"
   until /usr/local/lib/drover/boot-gate free "${datasets[@]}"; do
@@ -619,29 +627,45 @@ fi
 # A run of drover that is alive holds the lock of the node; one that died gives it up within 30 s.
 [ ! -L "$lock" ] && exec 9<>"$lock" && flock 9 || exit 1
 [ -f "$record" ] || exit 0
-trap ": >$lock" EXIT
-printf "{\"owner\":\"the dead-man of %s, which starts it again\",\"since\":\"%s\"}\n" "$app" "$(date -u +%FT%TZ)" >$lock
+trap ': >$lock' EXIT
+printf '{"owner":"the dead-man of %s, which starts it again","since":"%s"}\n' "$app" "$(date -u +%FT%TZ)" >$lock
 me=$(cat /etc/drover/node-id) || exit 1
-now=$(docker inspect -f "{{.State.StartedAt}} {{.State.Status}}" "$container") || { docker version >/dev/null && over "the container is gone"; exit 1; }
-[ "${now% *}" = "$since" ] || over "it was started since, by somebody else"
+now=$(docker inspect -f '{{.State.StartedAt}} {{.State.Status}}' "$container") || { docker version >/dev/null && over "the container is gone"; exit 1; }
+[ "${now% *}" = "$since" ] || over "it was started since"
 [ "${now#* }" = exited ] || over "it is ${now#* }"
+# A container that runs on one of the volumes is another application's: two would write to it.
+ids=$(docker ps -q --no-trunc) || exit 1
+used=$([ -z "$ids" ] || docker inspect -f '{{range .Mounts}}{{println .Source}}{{end}}' $ids) || exit 1
+for dataset in "${datasets[@]}"; do
+  mountpoint=$(zfs get -H -o value mountpoint "$dataset") || exit 1
+  while IFS= read -r source; do
+    case $source/ in "$mountpoint"/*) over "another container runs on $dataset" ;; esac
+  done <<<"$used"
+done
 # No change of a volume by drover comes between looking and setting.
 mkdir -p /run/drover && exec 8>/run/drover/set.lock && flock 8 || exit 1
-epochs=()
-for dataset in "${datasets[@]}"; do
-  role="" owner="" epoch=""
-  while IFS=$(printf "\t") read -r name value; do
+for at in "${!datasets[@]}"; do
+  role='' owner='' epoch=''
+  while IFS=$'\t' read -r name value; do
     case $name in drover:role) role=$value ;; drover:owner) owner=$value ;; drover:epoch) epoch=$value ;; esac
-  done < <(zfs get -Hp -s local -o property,value drover:role,drover:owner,drover:epoch "$dataset")
-  case $role:$owner in
-    "owner:$me" | "frozen:$me") epochs+=("$((epoch + 1))") ;;
-    :) zfs list -H -o name "$dataset" >/dev/null || exit 1; over "$dataset is no volume any more" ;;
-    *) over "$dataset is $role: it is not for this node to start it" ;;
+  done < <(zfs get -Hp -s local -o property,value drover:role,drover:owner,drover:epoch "${datasets[at]}")
+  case $role:$owner:$epoch in
+    "owner:$me:${epochs[at]}" | "frozen:$me:${epochs[at]}") ;;
+    "owner:$me:"* | "frozen:$me:"*) over "${datasets[at]} was taken over since, with epoch $epoch" ;;
+    ::*) zfs list -H -o name "${datasets[at]}" >/dev/null || exit 1; over "${datasets[at]} is no volume any more" ;;
+    *) over "${datasets[at]} is $role: it is not for this node to start it" ;;
   esac
 done
-# A higher epoch: whoever wakes up later and still counts on what he saw is refused.
+# A higher epoch: a run that wakes up later and still counts on what it saw is refused. The record keeps it, for a
+# second try where Docker does not answer.
 for at in "${!datasets[@]}"; do
-  zfs set drover:role=owner "drover:epoch=${epochs[at]}" readonly=off "${datasets[at]}" || exit 1
+  next=$((epochs[at] + 1))
+  zfs set drover:role=owner "drover:epoch=$next" readonly=off "${datasets[at]}" || exit 1
+  epochs[at]=$next
+  {
+    printf '%s\n' "${facts[@]:0:3}"
+    for each in "${!datasets[@]}"; do printf '%s %s\n' "${datasets[each]}" "${epochs[each]}"; done
+  } >"$records/.new.$app" && mv "$records/.new.$app" "$record" || exit 1
 done
 exec 8>&-
 for dataset in "${datasets[@]}"; do
@@ -649,12 +673,14 @@ for dataset in "${datasets[@]}"; do
 done
 # Docker is there, so its own starting of containers at boot is over (boot-gate).
 mkdir -p -m 0755 /run/drover/gate && docker start "$container" >/dev/null || exit 1
-over "started again: the move that stopped it did not go on"'
+over "started again: the move that stopped it did not go on"
+END
+)
 dead_man_unit='[Unit]
 Description=drover: start %I again where a move of it does not go on
 After=drover-boot.service docker.service
-StartLimitIntervalSec=10min
-StartLimitBurst=5
+# It is tried until it has decided, however long Docker hangs or a key of the volume is not loaded.
+StartLimitIntervalSec=0
 [Service]
 Type=oneshot
 ExecStart=/usr/local/lib/drover/dead-man %I

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { exec } from './commands/exec.ts';
 import { history } from './commands/history.ts';
+import { reclaim } from './commands/reclaim.ts';
 import { restart } from './commands/restart.ts';
 import { clone, rollback } from './commands/rollback.ts';
 import { snapshot } from './commands/snapshot.ts';
@@ -65,6 +66,13 @@ function addSnapshotActs(verb: MakeVerb, run: Run): void {
     .argument('<app>', 'application')
     .argument('<snapshot>', 'name, or DATASET@NAME')
     .action((app: string, name: string) => run((invocation) => rollback(invocation, app, name)));
+  verb(
+    'reclaim',
+    'where the node that owns the volumes of an application is lost: go on with the copies on another one',
+  )
+    .argument('<app>', 'application')
+    .requiredOption('--on <node>', 'name or address of the node whose copies are meant')
+    .action((app: string, { on }: { on: string }) => run((invocation) => reclaim(invocation, app, on)));
   verb('clone', 'make a dataset with the content of a snapshot, beside the volume, which is not touched')
     .argument('<app>', 'application')
     .argument('<snapshot>', 'name, or DATASET@NAME')

@@ -17,6 +17,7 @@ export const examples = {
   snapshot: ['snapshot db', 'snapshot db before-upgrade'],
   volumes: ['volumes', 'volumes db', 'volumes node2 --json'],
   rollback: ['rollback db before-upgrade', 'rollback db drover/volumes/db-1a2b3c4d@user-before-upgrade --yes'],
+  reclaim: ['reclaim db --on node2', 'reclaim db --on node2 --yes'],
   clone: ['clone db before-upgrade'],
   exec: ['exec db', 'exec db cat /etc/hostname', 'exec db -- ls -l /data', 'exec db tar c /data >data.tar'],
   history: ['history', 'history last', 'history 20250131-0945', 'history --json'],

@@ -1,9 +1,10 @@
 import type { ClusterState, Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, isAbort } from '../model/errors.ts';
-import { type Action, nodesOf, type Plan, type Step } from '../model/plan.ts';
+import type { Action, Plan, Step } from '../model/plan.ts';
 import { type ActContext, cannot, explainLost, findOwned, lockNode, timeMark, volumesOf } from './acts-context.ts';
 import { execute } from './execute.ts';
+import { nodesToLock } from './locks.ts';
 import type { NodeClient } from './node-client.ts';
 import { planReturn } from './recover.ts';
 import { createSemaphores, createTransferSlots } from './semaphore.ts';
@@ -35,7 +36,8 @@ export async function rollBack(
   }
   try {
     await run(context, stopPlan(app, node, volume.id), context.state, signal);
-    await client.volumes.swap(volume.dataset, target, `${volume.id}${keptMark}${mark}`, guarded);
+    // The very volume that was seen: a swap that arrives after another run has taken the volume over is refused.
+    await client.volumes.swap({ ...volume, role: 'frozen' }, target, `${volume.id}${keptMark}${mark}`, guarded);
   } catch (error) {
     throw signal.aborted || isAbort(error) ? error : await afterFailure(context, app, node, error, signal);
   }
@@ -82,8 +84,7 @@ function stopPlan(app: AppName, node: NodeName, volume: VolumeId): Plan {
 /** Steps of a plan without its events: they belong to no run. */
 async function run(context: ActContext, plan: Plan, state: ClusterState, signal: AbortSignal): Promise<void> {
   const { config, cluster, input, locks } = context;
-  const nodes = plan.steps.flatMap(({ action }) => nodesOf(action));
-  await locks.take([...new Set(nodes)], signal);
+  await locks.take(nodesToLock(plan, state), signal);
   const shared: RunContext = {
     config,
     state,
@@ -175,6 +176,5 @@ async function retireOthers(
 }
 
 async function retire(client: NodeClient, copy: Volume, retiredAs: VolumeId, signal: AbortSignal): Promise<void> {
-  const expected = { role: copy.role, epoch: copy.epoch };
-  await client.volumes.setProperties(copy.dataset, expected, { role: 'retired', volume: retiredAs }, signal);
+  await client.volumes.setProperties(copy, { role: 'retired', volume: retiredAs }, signal);
 }

@@ -11,9 +11,11 @@ import {
   type Seat,
   withContext,
 } from './acts-context.ts';
+import { reclaimVolumes } from './acts-reclaim.ts';
 import { rollBack } from './acts-roll-back.ts';
 import { cloneSnapshot, snapshotVolumes } from './acts-snapshots.ts';
 import type { ExecOptions, ExecSession, NodeClient } from './node-client.ts';
+import { checkUnused } from './perform-container.ts';
 import type { Acts } from './types.ts';
 
 /** What a person does to an application outside of the plan. */
@@ -75,6 +77,10 @@ export function createActs(input: ActsInput): Acts {
         input.resumeApp(app);
         return kept;
       }),
+    reclaim: (app, node, signal) =>
+      act(`reclaim the volumes of "${app}" on "${node}"`, signal, (context) =>
+        reclaimVolumes(context, app, node, signal),
+      ),
     zfs: async (node, signal) => {
       const client = await input.clusterOf(await input.config()).node(node, signal);
       return client.volumes.details(signal);
@@ -114,7 +120,8 @@ async function checkVolumes(
   signal: AbortSignal,
 ): Promise<void> {
   if (container.spec.mounts.length === 0) return;
-  const volumes = await client.volumes.list(signal);
+  const [volumes, containers] = await Promise.all([client.volumes.list(signal), client.containers.list(signal)]);
+  checkUnused(containers, container.spec, client.node);
   for (const { volume: id } of container.spec.mounts) {
     const copy = volumes.find((one) => one.id === id && one.role === 'owner' && one.owner === facts.nodeId);
     if (copy?.mounted === true) continue;

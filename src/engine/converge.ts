@@ -1,12 +1,12 @@
 import type { ClusterState } from '../model/cluster.ts';
-import type { AppName, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, NodeName } from '../model/config.ts';
 import { AppError, type ErrorReport, isAbort, toReport } from '../model/errors.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
-import { type Blocker, nodesOf, type Plan, type StepId } from '../model/plan.ts';
+import type { Blocker, Plan, StepId } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
-import { type Execution, execute, findInterrupted, type RunSignals } from './execute.ts';
-import { createRunLocks, type RunLocks } from './locks.ts';
+import { type Execution, execute, findInterrupted, type Interrupted, type RunSignals } from './execute.ts';
+import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
 import { forecastAll, type LookInput, observeAll } from './look.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
 import { describeStanding, findStanding, planReturn, type Standing } from './recover.ts';
@@ -45,7 +45,7 @@ interface Run extends ConvergeInput {
   readonly context: Omit<RunContext, 'state'>;
   readonly receipts: ReceiptBook;
   /** Applications a switch of this run has stopped and not brought up. */
-  readonly down: Map<AppName, readonly VolumeId[]>;
+  readonly down: Map<AppName, Interrupted>;
   steps: number;
   retries: number;
   failure?: { readonly failed: readonly StepId[]; readonly error: ErrorReport };
@@ -83,14 +83,10 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
 }
 
 async function runPasses(run: Run): Promise<RunOutcome> {
-  let isLocked = false;
   for (let pass = 1; pass <= maxPasses; pass += 1) {
-    let { state, plan } = await look(run);
-    if (plan.steps.length === 0) return await finish(run, plan, state);
-    const missing = await takeLocks(run, plan, state);
-    if (missing !== undefined) return missing;
-    if (!isLocked) ({ state, plan } = await look(run));
-    isLocked = true;
+    const seen = await lookLocked(run);
+    if ('result' in seen) return seen;
+    const { state, plan } = seen;
     if (plan.steps.length === 0) return await finish(run, plan, state);
     if (run.signals.soft.aborted) return stopped(run.signals);
     // What is down because of this run has to come up, whatever was approved.
@@ -107,8 +103,23 @@ async function runPasses(run: Run): Promise<RunOutcome> {
   return await fail(run, [], toReport(error));
 }
 
+/** Looks again whenever it had to take a lock: what was seen before may have changed. */
+async function lookLocked(run: Run): Promise<Look | RunOutcome> {
+  for (;;) {
+    const seen = await look(run);
+    const taken = await takeLocks(run, seen);
+    if (typeof taken !== 'boolean') return taken;
+    if (!taken) return seen;
+  }
+}
+
+interface Look {
+  readonly state: ClusterState;
+  readonly plan: Plan;
+}
+
 /** One observation with its plan. */
-async function look(run: Run): Promise<{ state: ClusterState; plan: Plan }> {
+async function look(run: Run): Promise<Look> {
   const state = await observeAll(run, run.signals.hard);
   const plan = run.refine(makePlan(run.config, state), state);
   const forecasts = await forecastAll(run, plan, state, run.signals.hard);
@@ -116,12 +127,10 @@ async function look(run: Run): Promise<{ state: ClusterState; plan: Plan }> {
   return { state, plan };
 }
 
-async function takeLocks(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome | undefined> {
-  const involved = new Set(plan.steps.flatMap(({ action }) => nodesOf(action)));
-  const nodes = [...involved].filter((node) => state.nodes[node]?.status === 'reachable');
+/** True where a lock was missing and has been taken. */
+async function takeLocks(run: Run, { plan, state }: Look): Promise<RunOutcome | boolean> {
   try {
-    await run.locks.take(nodes, run.signals.hard);
-    return undefined;
+    return await run.locks.take(nodesToLock(plan, state), run.signals.hard);
   } catch (error) {
     if (run.signals.hard.aborted || isAbort(error)) throw error;
     const report = toReport(error);
@@ -164,7 +173,10 @@ function noteDown(run: Run, plan: Plan, execution: Execution): void {
     if (action.kind !== 'start-container' || execution.outcomes.get(id)?.result !== 'succeeded') continue;
     run.down.delete(action.spec.application);
   }
-  for (const [app, volumes] of findInterrupted(plan, execution)) run.down.set(app, volumes);
+  for (const [app, interrupted] of findInterrupted(plan, execution)) {
+    // Stopped again by a retry: the first stop knows where it ran.
+    run.down.set(app, { ...interrupted, from: run.down.get(app)?.from ?? interrupted.from });
+  }
 }
 
 async function keepReceipts(run: Run): Promise<void> {
@@ -198,7 +210,7 @@ async function retry(
 /** Nothing is left to do; that is not the wanted end where a switch of this run left something down. */
 async function finish(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome> {
   if (plan.blocked.length === 0) return { result: 'converged', steps: run.steps };
-  const isDown = [...run.down].some(([app, volumes]) => findStanding(app, volumes, state).kind !== 'runs');
+  const isDown = [...run.down].some(([app, down]) => findStanding(app, down, state).kind !== 'runs');
   if (isDown && run.failure !== undefined) return await fail(run, run.failure.failed, run.failure.error);
   return { result: 'blocked', steps: run.steps, blockers: plan.blocked };
 }
@@ -232,8 +244,7 @@ async function recover(run: Run): Promise<Standing[]> {
       const plan = planReturn(run.config, state, back);
       const context = { ...run.context, state };
       run.emit({ type: 'plan-made', plan, forecasts: [] });
-      const reachable = plan.steps.flatMap(({ action }) => nodesOf(action));
-      await run.locks.take([...new Set(reachable)], hard);
+      await run.locks.take(nodesToLock(plan, state), hard);
       const signals = { hard, soft: new AbortController().signal, lost: run.locks.lost };
       await execute(plan, context, signals);
     }
@@ -247,7 +258,7 @@ async function recover(run: Run): Promise<Standing[]> {
 }
 
 function standingsOf(run: Run, state: ClusterState): Standing[] {
-  return [...run.down].map(([app, volumes]) => findStanding(app, volumes, state));
+  return [...run.down].map(([app, down]) => findStanding(app, down, state));
 }
 
 async function dropHolds(run: Run, state: ClusterState, signal: AbortSignal): Promise<void> {

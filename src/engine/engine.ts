@@ -86,6 +86,7 @@ function apart({ act }: Core, acts: Acts): Acts {
     stop: (app, signal) => act(() => acts.stop(app, signal)),
     start: (app, signal) => act(() => acts.start(app, signal)),
     rollBack: (app, snapshot, signal) => act(() => acts.rollBack(app, snapshot, signal)),
+    reclaim: (app, node, signal) => act(() => acts.reclaim(app, node, signal)),
   };
 }
 

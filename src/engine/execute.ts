@@ -180,9 +180,16 @@ function findSwitches(plan: Plan): Map<StepId, ReadonlySet<StepId>> {
   return behind;
 }
 
-/** Applications that a started stop has taken down and nothing has brought up again, and the volumes they use. */
-export function findInterrupted(plan: Plan, execution: Execution): Map<AppName, readonly VolumeId[]> {
-  const interrupted = new Map<AppName, readonly VolumeId[]>();
+/** An application that a switch has taken down. */
+export interface Interrupted {
+  /** Where it ran. */
+  readonly from: NodeName;
+  readonly volumes: readonly VolumeId[];
+}
+
+/** Applications that a started stop has taken down and nothing has brought up again. */
+export function findInterrupted(plan: Plan, execution: Execution): Map<AppName, Interrupted> {
+  const interrupted = new Map<AppName, Interrupted>();
   for (const { id, action } of plan.steps) {
     if (action.kind !== 'stop-container' || !execution.started.includes(id)) continue;
     const start = plan.steps.find(
@@ -190,10 +197,8 @@ export function findInterrupted(plan: Plan, execution: Execution): Map<AppName, 
     );
     if (start?.action.kind !== 'start-container') continue;
     if (execution.outcomes.get(start.id)?.result === 'succeeded') continue;
-    interrupted.set(
-      action.app,
-      start.action.spec.mounts.map(({ volume }) => volume),
-    );
+    const volumes = start.action.spec.mounts.map(({ volume }) => volume);
+    interrupted.set(action.app, { from: action.node, volumes });
   }
   return interrupted;
 }

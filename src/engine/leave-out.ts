@@ -1,6 +1,6 @@
 import type { AppName } from '../model/config.ts';
 import type { Plan } from '../model/plan.ts';
-import { withoutGroups } from '../plan/hold-back.ts';
+import { keepGroups } from '../plan/part-of-plan.ts';
 
 /** The plan without what it would do for applications that a person has stopped, and with a note that says so. */
 export function leaveOut(plan: Plan, apps: ReadonlySet<AppName>): Plan {
@@ -8,5 +8,5 @@ export function leaveOut(plan: Plan, apps: ReadonlySet<AppName>): Plan {
   const notes = [...apps]
     .toSorted()
     .map((app) => `"${app}" was stopped by hand: it stays so until it is started, or the files change`);
-  return { ...withoutGroups(plan, apps), notes: [...plan.notes, ...notes] };
+  return { ...keepGroups(plan, (group) => !apps.has(group)), notes: [...plan.notes, ...notes] };
 }

@@ -1,11 +1,13 @@
+import type { ClusterState } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { nodesOf, type Plan } from '../model/plan.ts';
 import type { Cluster, LockHandle } from './node-client.ts';
 
 /** The locks one run holds; more are taken when a later pass needs other nodes. */
 export interface RunLocks {
-  /** Takes the missing ones in sorted order; throws `lock-held` where somebody else has one. */
-  take(nodes: readonly NodeName[], signal: AbortSignal): Promise<void>;
+  /** Takes the missing ones in sorted order, true where there were any; throws `lock-held` where another run has one. */
+  take(nodes: readonly NodeName[], signal: AbortSignal): Promise<boolean>;
   /** Aborts when the node's lock is lost with its connection; undefined where none is held. */
   readonly lost: (node: NodeName) => AbortSignal | undefined;
   release(): Promise<void>;
@@ -16,11 +18,12 @@ export function createRunLocks(cluster: Cluster, owner: string): RunLocks {
   const held = new Map<NodeName, LockHandle>();
   return {
     take: async (nodes, signal) => {
-      for (const node of [...nodes].toSorted()) {
-        if (held.get(node)?.lost.aborted === false) continue;
+      const missing = [...new Set(nodes)].toSorted().filter((node) => held.get(node)?.lost.aborted !== false);
+      for (const node of missing) {
         const client = await cluster.node(node, signal);
         held.set(node, await client.mutex.acquire(owner, signal));
       }
+      return missing.length > 0;
     },
     lost: (node) => held.get(node)?.lost,
     release: async () => {
@@ -30,6 +33,16 @@ export function createRunLocks(cluster: Cluster, owner: string): RunLocks {
       await Promise.all(handles.map((handle) => handle.release().catch(() => undefined)));
     },
   };
+}
+
+/**
+ * The reachable nodes that a run of this plan must have to itself. A new volume must be on no node at all, so that all
+ * of them are locked for one: two runs with different files would create it twice.
+ */
+export function nodesToLock(plan: Plan, state: ClusterState): NodeName[] {
+  const creates = plan.steps.some(({ action }) => action.kind === 'create-volume');
+  const involved = creates ? Object.keys(state.nodes) : plan.steps.flatMap(({ action }) => nodesOf(action));
+  return [...new Set(involved)].filter((node) => state.nodes[node]?.status === 'reachable');
 }
 
 /** What a run says whose lock went away with a connection. */

@@ -179,6 +179,9 @@ export interface LogLine {
   readonly text: string;
 }
 
+/** A copy of a volume as the caller saw it: a change of ownership counts only for what is still so. */
+export type SeenVolume = Pick<Volume, 'id' | 'dataset' | 'role' | 'owner' | 'epoch'>;
+
 export interface VolumeProperties {
   readonly role?: VolumeRole;
   readonly owner?: string;
@@ -205,14 +208,10 @@ export interface VolumeStore {
   setLimit(dataset: string, limitBytes: number | undefined, signal: AbortSignal): Promise<void>;
   /**
    * One `zfs set` for all given properties (and readonly: off for owner, on for everything else), after re-reading:
-   * throws `volume-conflict` where role, owner or epoch are not as `expected`.
+   * throws `volume-conflict` where volume, role, owner or epoch are not as seen any more, and `connection-failed` where
+   * the node's lock was taken and has been lost since.
    */
-  setProperties(
-    dataset: string,
-    expected: VolumeProperties,
-    next: VolumeProperties,
-    signal: AbortSignal,
-  ): Promise<void>;
+  setProperties(seen: SeenVolume, next: VolumeProperties, signal: AbortSignal): Promise<void>;
   mount(dataset: string, signal: AbortSignal): Promise<void>;
   /** Throws `volume-busy` naming the processes that hold it. No-op where it is not mounted. Never forced. */
   unmount(dataset: string, signal: AbortSignal): Promise<void>;
@@ -245,10 +244,10 @@ export interface VolumeStore {
   checkSwap(signal: AbortSignal): Promise<void>;
   /**
    * In one transaction group: `target` (a clone) becomes the volume, role owner, the next epoch, with the snapshots up
-   * to its origin; `dataset` (frozen, not mounted) becomes a retired dataset with the volume id `retiredAs`. Both or
-   * neither happen. Throws `volume-conflict` where they are not as said.
+   * to its origin; the dataset that was seen (frozen, not mounted) becomes a retired dataset with the volume id
+   * `retiredAs`. Both or neither happen. Throws as `setProperties` does.
    */
-  swap(dataset: string, target: string, retiredAs: VolumeId, signal: AbortSignal): Promise<void>;
+  swap(seen: SeenVolume, target: string, retiredAs: VolumeId, signal: AbortSignal): Promise<void>;
 }
 
 export interface NetworkControl {
@@ -272,12 +271,18 @@ export interface NetworkControl {
 /** What a node does by itself for an application that a move has stopped, when drover does not come back. */
 export interface DeadMan {
   /**
-   * After `afterMs`, and once nobody has the node's lock: where all these datasets are this node's own, as owner or
-   * frozen, the application's container, which must still be the one that is there now, is started again on them (as
-   * owner, with the next epoch: a run that has slept meanwhile is refused). Otherwise nothing. Kept over a reboot; the last call counts; nothing
-   * where the application has no container. Throws `command-failed` where the node was not set up for it.
+   * After `afterMs`, and once no run has the node's lock: where all these datasets are this node's own, as owner or
+   * frozen with the epoch they have now, and no other container uses one of them, the application's container, which
+   * must still be the one that is there now, is started again on them (as owner, with the next epoch: a run that has
+   * slept in the meantime is refused). Otherwise nothing. Kept over a reboot; the last call counts; nothing where the
+   * application has no container. Throws `command-failed` where the node was not set up for it.
    */
-  arm(app: AppName, datasets: readonly string[], afterMs: number, signal: AbortSignal): Promise<void>;
+  arm(
+    app: AppName,
+    volumes: readonly Pick<Volume, 'dataset' | 'epoch'>[],
+    afterMs: number,
+    signal: AbortSignal,
+  ): Promise<void>;
   disarm(app: AppName, signal: AbortSignal): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
-import type { AppName, VolumeId } from '../model/config.ts';
+import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { printImage } from '../model/names.ts';
 import type { ActionOf } from '../model/plan.ts';
@@ -62,16 +62,18 @@ export async function stopContainer(
   const { stopMs, switchMs } = context.config.settings.timeouts;
   const { unlessReleased } = action;
   if (unlessReleased !== undefined) {
-    const volumes = await client.volumes.list(signal);
-    const datasets = volumes.filter(({ id }) => unlessReleased.includes(id)).map(({ dataset }) => dataset);
-    await client.deadMan.arm(action.app, datasets, Math.max(switchMs, stopMs + stopSlackMs), signal);
+    const volumes = (await client.volumes.list(signal)).filter(({ id }) => unlessReleased.includes(id));
+    await client.deadMan.arm(action.app, volumes, Math.max(switchMs, stopMs + stopSlackMs), signal);
   }
   const end = await client.containers.stop(action.app, stopMs, signal);
   if (end !== undefined) {
     const how = end.killed ? 'was killed after its grace' : `exited with code ${end.code}`;
     context.emit({ type: 'step-output', step: context.step, line: `"${action.app}" ${how}` });
   }
-  if (unlessReleased === undefined) await client.containers.remove(action.app, signal);
+  if (unlessReleased !== undefined) return;
+  // Stopped before already, perhaps by a move that was cut off: the node must not start it again by itself.
+  if (end === undefined) await client.deadMan.disarm(action.app, signal);
+  await client.containers.remove(action.app, signal);
 }
 
 /** Removes the container that a move has stopped on its old node, after everything it could run on was released. */
@@ -93,10 +95,12 @@ export async function startContainer(
 ): Promise<void> {
   const { node, spec } = action;
   const client = await context.cluster.node(node, signal);
-  const [existing, directories] = await Promise.all([
-    findContainer(client, spec.application, signal),
+  const [containers, directories] = await Promise.all([
+    client.containers.list(signal),
     findDirectories(client, spec, nodeIdOf(context, node), signal),
   ]);
+  const existing = containers.find(({ managed, application }) => managed && application === spec.application);
+  checkUnused(containers, spec, node);
   const isRight = existing !== undefined && differences(spec, existing).length === 0;
   if (isActive(existing)) {
     if (isRight) return;
@@ -106,6 +110,15 @@ export async function startContainer(
   if (existing !== undefined && !isRight) await client.containers.remove(spec.application, signal);
   if (!isRight) await client.containers.create(spec, directories, signal);
   await client.containers.start(spec.application, signal);
+}
+
+/** Who owns the data is not enough: another container of this node may still write to it. */
+export function checkUnused(containers: readonly Container[], spec: ContainerSpec, node: NodeName): void {
+  const others = containers.filter(({ managed, application }) => !managed || application !== spec.application);
+  for (const other of others.filter(isActive)) {
+    const shared = other.spec.mounts.find(({ volume }) => spec.mounts.some((mount) => mount.volume === volume));
+    if (shared !== undefined) throw conflict('use', shared.volume, node, `container "${other.name}" runs on it`);
+  }
 }
 
 function isActive(container: Container | undefined): container is Container {

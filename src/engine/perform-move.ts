@@ -1,12 +1,11 @@
-import type { Volume } from '../model/cluster.ts';
-import { AppError } from '../model/errors.ts';
+import type { Snapshot, Volume } from '../model/cluster.ts';
 import { holdTag, parseSnapshotName } from '../model/names.ts';
 import type { ActionOf } from '../model/plan.ts';
 import type { NodeClient } from './node-client.ts';
 import { removeLeft } from './perform-container.ts';
 import { diverged, dropOlder, type Ends, finishPartial, openPair, type Pair, readEnds, sendUpTo } from './send.ts';
-import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
-import { findCommonBase, nextSnapshotName } from './volume-base.ts';
+import { conflict, findVolume, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
+import { findCommonBase, isWhole, newestOwn, nextSnapshotName, writtenSince } from './volume-base.ts';
 
 /** Send rounds while the application runs, until little is left, nothing shrinks any more, or the rounds are used up. */
 export async function syncVolume(
@@ -58,24 +57,19 @@ export async function freezeVolume(
   const client = await context.cluster.node(action.node, signal);
   const self = nodeIdOf(context, action.node);
   const volume = await getVolume(client, action.volume, 'freeze', signal);
-  if (volume.role !== 'owner' && volume.role !== 'frozen') {
-    throw conflict('freeze', action.volume, action.node, `its role is ${volume.role}`);
+  if ((volume.role !== 'owner' && volume.role !== 'frozen') || volume.owner !== self) {
+    throw conflict('freeze', action.volume, action.node, `this node does not own it (role ${volume.role})`);
   }
   await client.volumes.unmount(volume.dataset, signal);
-  if (volume.role === 'owner') {
-    const expected = { role: 'owner', owner: self, epoch: volume.epoch } as const;
-    await client.volumes.setProperties(volume.dataset, expected, { role: 'frozen' }, signal);
-  }
-  await takeFinalSnapshot(client, volume, signal);
+  if (volume.role === 'owner') await client.volumes.setProperties(volume, { role: 'frozen' }, signal);
+  await takeFinalSnapshot(client, await getVolume(client, volume.id, 'freeze', signal), signal);
 }
 
-async function takeFinalSnapshot(client: NodeClient, volume: Volume, signal: AbortSignal): Promise<void> {
-  const now = await getVolume(client, volume.id, 'freeze', signal);
-  const newest = now.snapshots.at(-1);
-  const isFinal = newest !== undefined && parseSnapshotName(newest.name) !== undefined && now.writtenBytes === 0;
-  if (isFinal) return;
-  // That nothing is written after it is checked before the release: the point of no return.
+/** True where one was taken. That nothing is written after it is checked before the release: the point of no return. */
+async function takeFinalSnapshot(client: NodeClient, now: Volume, signal: AbortSignal): Promise<boolean> {
+  if (isWhole(now)) return false;
   await client.volumes.snapshot(now.dataset, nextSnapshotName(now.epoch, [now]), signal);
+  return true;
 }
 
 /**
@@ -88,8 +82,8 @@ export async function sendFinal(
   signal: AbortSignal,
 ): Promise<void> {
   const pair = await openPair(action, context, signal);
-  const before = await readEnds(pair, signal);
-  // Released, and the target lost the last delta: nobody can have written since, so it is sent again.
+  let before = await readEnds(pair, signal);
+  // Released, and the target lost the last delta: nothing can have been written since, so it is sent again.
   if (before.source.role !== 'frozen' && before.source.role !== 'released') {
     throw conflict(
       'send',
@@ -98,9 +92,13 @@ export async function sendFinal(
       `its role is ${before.source.role}, neither frozen nor released`,
     );
   }
+  // A snapshot job may have come after the freeze: the last snapshot has to be one of drover's.
+  if (before.source.role === 'frozen' && (await takeFinalSnapshot(pair.source, before.source, signal))) {
+    before = await readEnds(pair, signal);
+  }
   const isPartial = before.target?.resumeToken !== undefined;
   if (isPartial) await finishPartial(pair, context, signal);
-  const final = before.source.snapshots.at(-1);
+  const final = newestOwn(before.source);
   if (final === undefined) throw conflict('send', action.volume, action.from, 'it has no final snapshot');
   // What arrived is compared again by the release, and by the acquire.
   await sendUpTo(
@@ -113,16 +111,18 @@ export async function sendFinal(
   );
 }
 
-/** Both copies end with the same snapshot, and nothing was written to the source since. */
-async function checkSameNewest(pair: Pair, signal: AbortSignal): Promise<{ ends: Ends; guid: string }> {
+/** The target has the source's last snapshot of drover's, and nothing was written to the source since. */
+async function checkAllIsThere(pair: Pair, signal: AbortSignal): Promise<{ ends: Ends; guid: string }> {
   const ends = await readEnds(pair, signal);
-  const guid = ends.source.snapshots.at(-1)?.guid;
-  if (guid === undefined || ends.target?.snapshots.at(-1)?.guid !== guid) throw diverged(pair, ends);
-  if (ends.source.writtenBytes !== 0) {
-    const why = `${ends.source.writtenBytes} bytes were written after its final snapshot`;
-    throw conflict('release', pair.volume, pair.from, why);
+  const no = (why: string) => conflict('release', pair.volume, pair.from, why);
+  const final = newestOwn(ends.source);
+  if (final === undefined) throw no('it has no final snapshot');
+  if (ends.target === undefined || newestOwn(ends.target)?.guid !== final.guid) {
+    throw no(`the copy on "${pair.to}" does not end with its final snapshot @${final.name}`);
   }
-  return { ends, guid };
+  const bytes = await writtenSince(pair.source, ends.source, final, signal);
+  if (bytes !== 0) throw no(`${bytes} bytes were written after its final snapshot @${final.name}`);
+  return { ends, guid: final.guid };
 }
 
 /** The point of no return: from here on only the target may become owner (or a reclaim with a higher epoch). */
@@ -135,78 +135,14 @@ export async function releaseVolume(
   const targetId = nodeIdOf(context, action.to);
   const now = await getVolume(pair.source, action.volume, 'release', signal);
   if (now.role === 'released' && now.owner === targetId) return;
-  const { ends, guid } = await checkSameNewest(pair, signal);
-  const { epoch, dataset } = ends.source;
-  const expected = { role: 'frozen', owner: nodeIdOf(context, action.from), epoch } as const;
+  const { ends, guid } = await checkAllIsThere(pair, signal);
+  const { role, owner, epoch } = ends.source;
+  if (role !== 'frozen' || owner !== nodeIdOf(context, action.from)) {
+    throw conflict('release', action.volume, action.from, `this node has not frozen it (role ${role})`);
+  }
   const next = { role: 'released', owner: targetId, epoch: epoch + 1 } as const;
-  await pair.source.volumes.setProperties(dataset, expected, next, signal);
+  await pair.source.volumes.setProperties(ends.source, next, signal);
   context.released.set(action.volume, { targetId, epoch: epoch + 1, guid });
-}
-
-/** Takes what was released to this node; works without the source where its release is known from before. */
-export async function acquireVolume(
-  action: ActionOf<'acquire-volume'>,
-  context: StepContext,
-  signal: AbortSignal,
-): Promise<void> {
-  const client = await context.cluster.node(action.to, signal);
-  const self = nodeIdOf(context, action.to);
-  const copy = await getVolume(client, action.volume, 'acquire', signal);
-  if (copy.role !== 'owner') {
-    const release = await readRelease(action, context, signal);
-    checkAcquirable(action, copy, self, release);
-    const expected = { role: copy.role, epoch: copy.epoch };
-    const next = { role: 'owner', owner: self, epoch: release.epoch } as const;
-    await client.volumes.setProperties(copy.dataset, expected, next, signal);
-  } else if (copy.owner !== self) {
-    throw conflict('acquire', action.volume, action.to, `its copy belongs to node id "${copy.owner ?? 'none'}"`);
-  }
-  await client.volumes.mount(copy.dataset, signal);
-}
-
-interface Release {
-  readonly owner: string | undefined;
-  readonly epoch: number;
-  readonly guid: string | undefined;
-}
-
-function checkAcquirable(action: ActionOf<'acquire-volume'>, copy: Volume, self: string, release: Release): void {
-  const no = (why: string) => conflict('acquire', action.volume, action.to, why);
-  if (copy.role !== 'incoming' && copy.role !== 'replica' && copy.role !== 'released') {
-    throw no(`its copy is in role ${copy.role}`);
-  }
-  if (release.owner !== self) throw no(`"${action.from}" has released it to node id "${release.owner ?? 'none'}"`);
-  if (release.epoch <= copy.epoch) throw no(`it was released with epoch ${release.epoch}, its copy has ${copy.epoch}`);
-  if (release.guid === undefined || copy.snapshots.at(-1)?.guid !== release.guid) {
-    throw no(`its newest snapshot is not the one "${action.from}" ended with`);
-  }
-}
-
-async function readRelease(
-  action: ActionOf<'acquire-volume'>,
-  context: StepContext,
-  signal: AbortSignal,
-): Promise<Release> {
-  try {
-    const source = await findVolume(await context.cluster.node(action.from, signal), action.volume, signal);
-    return releaseOf(action, source);
-  } catch (error) {
-    const isAway = error instanceof AppError && error.code === 'connection-failed';
-    if (!isAway) throw error;
-    const own = context.released.get(action.volume);
-    if (own !== undefined) return { owner: own.targetId, epoch: own.epoch, guid: own.guid };
-    const seen = factsOf(context.state, action.from)?.volumes.find(({ id }) => id === action.volume);
-    if (seen?.role !== 'released') throw error;
-    return releaseOf(action, seen);
-  }
-}
-
-function releaseOf(action: ActionOf<'acquire-volume'>, source: Volume | undefined): Release {
-  if (source?.role === 'released') {
-    return { owner: source.owner, epoch: source.epoch, guid: source.snapshots.at(-1)?.guid };
-  }
-  const why = source === undefined ? 'its copy is gone' : `its role there is ${source.role}, not released`;
-  throw conflict('acquire', action.volume, action.to, `"${action.from}" has not released it: ${why}`);
 }
 
 /** The old copy becomes a replica; both sides keep one common snapshot, so that a way back is short. */
@@ -221,17 +157,20 @@ export async function settleVolume(
   if (owner.role !== 'owner')
     throw conflict('settle', action.volume, action.to, `its role is ${owner.role}, not owner`);
   if (old.role === 'released') {
-    const expected = { role: 'released', epoch: old.epoch } as const;
-    await pair.source.volumes.setProperties(old.dataset, expected, { role: 'replica' }, signal);
+    await pair.source.volumes.setProperties(old, { role: 'replica' }, signal);
   } else if (old.role !== 'replica') {
     throw conflict('settle', action.volume, action.from, `its role is ${old.role}, not released`);
   }
-  await removeLeft(pair.source, action.volume, signal);
-  const base = old.snapshots.findLast((one) => owner.snapshots.some(({ guid }) => guid === one.guid));
+  await tidyUp(context, signal, () => removeLeft(pair.source, action.volume, signal));
+  // One of drover's own: what a snapshot job has taken, it removes again.
+  const isOurs = ({ name }: Snapshot) => parseSnapshotName(name) !== undefined;
+  const base = old.snapshots.findLast((one) => isOurs(one) && owner.snapshots.some(({ guid }) => guid === one.guid));
   if (base === undefined) return;
-  await dropOlder(pair, context, base.guid, signal);
-  await releaseHolds(pair.source, action.volume, signal);
-  await releaseHolds(pair.target, action.volume, signal);
+  await tidyUp(context, signal, async () => {
+    await dropOlder(pair, context, base.guid, signal);
+    await releaseHolds(pair.source, action.volume, signal);
+    await releaseHolds(pair.target, action.volume, signal);
+  });
 }
 
 async function releaseHolds(client: NodeClient, id: string, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import type { NodeName, VolumeId } from '../model/config.ts';
 import type { ActionOf } from '../model/plan.ts';
-import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
+import { conflict, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
 
 /** A new empty dataset, unless any reachable node has one already: then that one has the data. */
 export async function createVolume(
@@ -66,48 +66,6 @@ export async function mountVolume(
   if (!volume.mounted) await client.volumes.mount(volume.dataset, signal);
 }
 
-/** Owner again: of a frozen volume as it was, of a released one with a higher epoch and only if nobody acquired it. */
-export async function reclaimVolume(
-  action: ActionOf<'reclaim-volume'>,
-  context: StepContext,
-  signal: AbortSignal,
-): Promise<void> {
-  const { node, volume: id } = action;
-  const client = await context.cluster.node(node, signal);
-  const self = nodeIdOf(context, node);
-  const volume = await getVolume(client, id, 'reclaim', signal);
-  if (volume.role === 'frozen') {
-    const expected = { role: 'frozen', owner: self, epoch: volume.epoch } as const;
-    await client.volumes.setProperties(volume.dataset, expected, { role: 'owner' }, signal);
-  } else if (volume.role === 'released') {
-    await checkNobodyElse(id, node, volume.epoch, volume.owner, context, signal);
-    const next = { role: 'owner', owner: self, epoch: volume.epoch + 1 } as const;
-    await client.volumes.setProperties(volume.dataset, { role: 'released', epoch: volume.epoch }, next, signal);
-  } else if (volume.role !== 'owner' || volume.owner !== self) {
-    throw conflict('reclaim', id, node, `its role is ${volume.role}`);
-  }
-  await client.volumes.mount(volume.dataset, signal);
-}
-
-async function checkNobodyElse(
-  id: VolumeId,
-  node: NodeName,
-  epoch: number,
-  releasedTo: string | undefined,
-  context: StepContext,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const other of Object.keys(context.state.nodes).filter((one) => one !== node)) {
-    const isTarget = factsOf(context.state, other)?.nodeId === releasedTo;
-    // The one node that may own it by now has to say itself that it does not; others only where they can be asked.
-    if (!isTarget && context.state.nodes[other]?.status !== 'reachable') continue;
-    const copy = await findVolume(await context.cluster.node(other, signal), id, signal);
-    if (copy !== undefined && copy.role === 'owner' && copy.epoch >= epoch) {
-      throw conflict('reclaim', id, node, `"${other}" owns it with epoch ${copy.epoch}`);
-    }
-  }
-}
-
 /** No longer used by anything; the data stays. */
 export async function retireVolume(
   action: ActionOf<'retire-volume'>,
@@ -118,6 +76,5 @@ export async function retireVolume(
   const volume = await getVolume(client, action.volume, 'retire', signal);
   if (volume.role === 'retired') return;
   await client.volumes.unmount(volume.dataset, signal);
-  const expected = { role: volume.role, epoch: volume.epoch };
-  await client.volumes.setProperties(volume.dataset, expected, { role: 'retired' }, signal);
+  await client.volumes.setProperties(volume, { role: 'retired' }, signal);
 }

@@ -1,8 +1,9 @@
 import type { Action, ActionKind, ActionOf } from '../model/plan.ts';
 import { mergeNetwork } from '../plan/network-tables.ts';
 import { checkContainer, pullImage, startContainer, stopContainer } from './perform-container.ts';
-import { acquireVolume, freezeVolume, releaseVolume, sendFinal, settleVolume, syncVolume } from './perform-move.ts';
-import { createVolume, mountVolume, reclaimVolume, resizeVolume, retireVolume } from './perform-volume.ts';
+import { freezeVolume, releaseVolume, sendFinal, settleVolume, syncVolume } from './perform-move.ts';
+import { acquireVolume, reclaimVolume } from './perform-take-over.ts';
+import { createVolume, mountVolume, resizeVolume, retireVolume } from './perform-volume.ts';
 import type { StepContext } from './step-context.ts';
 
 type Performer<K extends ActionKind> = (

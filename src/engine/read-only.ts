@@ -23,6 +23,7 @@ export function readingActs({ isReadOnly }: Pick<EngineDeps, 'isReadOnly'>, acts
     snapshot: refuse,
     cloneSnapshot: refuse,
     rollBack: refuse,
+    reclaim: refuse,
     exec: refuse,
   };
 }

@@ -1,9 +1,9 @@
 import type { Snapshot, Volume } from '../model/cluster.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { holdTag, properties } from '../model/names.ts';
+import { holdTag, parseSnapshotName, properties } from '../model/names.ts';
 import type { NodeClient, SendSource } from './node-client.ts';
-import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
+import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
 import { compareTxg, describeSnapshots, droppable, findCommonBase } from './volume-base.ts';
 
 /** Both ends of a move, connected. */
@@ -105,13 +105,16 @@ export async function sendUpTo(
   const last = source.snapshots.find(({ name }) => name === snapshot);
   if (last === undefined) throw conflict('send', pair.volume, pair.from, `its snapshot @${snapshot} is gone`);
   const needed = neededGuids(context, pair.volume, [pair.from, pair.to]);
-  const stops = source.snapshots.filter(
-    (one) => one === last || (needed.guids.has(one.guid) && compareTxg(one, last) < 0),
-  );
+  const stops = source.snapshots.filter((one) => one === last || (isNeeded(one, needed) && compareTxg(one, last) < 0));
   for (const stop of stops) {
     const now = stop === stops[0] ? ends : await readEnds(pair, signal);
     await sendOne(pair, now, context, stop, options, signal);
   }
+}
+
+/** A node that was never seen may have a copy that ends with any snapshot of drover's. */
+function isNeeded({ guid, name }: Snapshot, needed: ReturnType<typeof neededGuids>): boolean {
+  return needed.guids.has(guid) || (!needed.complete && parseSnapshotName(name) !== undefined);
 }
 
 async function sendOne(
@@ -151,10 +154,16 @@ async function sendOne(
 }
 
 /** The usual name, unless a copy of what was before a roll-back keeps it. */
-async function nameNewCopy({ target, volume }: Pair, source: Volume, signal: AbortSignal): Promise<string> {
+async function nameNewCopy({ target, volume, to }: Pair, source: Volume, signal: AbortSignal): Promise<string> {
   const name = target.volumes.datasetName(volume, source.application);
-  const taken = (await target.volumes.list(signal)).some(({ dataset }) => dataset === name);
-  return taken ? `${name}-e${source.epoch}` : name;
+  const copies = await target.volumes.list(signal);
+  // A second dataset beside it would make two copies on one node.
+  if (copies.some(({ id }) => id === volume)) {
+    throw new AppError('volume-conflict', `cannot receive volume "${volume}" on "${to}": another run has begun to`, {
+      retryable: true,
+    });
+  }
+  return copies.some(({ dataset }) => dataset === name) ? `${name}-e${source.epoch}` : name;
 }
 
 interface Transfer {
@@ -197,7 +206,8 @@ function receiveProperties(pair: Pair, context: StepContext, source: Volume): Re
     ...(source.application === undefined ? {} : { [properties.application]: source.application }),
     [properties.role]: 'incoming',
     [properties.owner]: nodeIdOf(context, pair.from),
-    [properties.epoch]: `${source.epoch}`,
+    // A released source has the epoch of its next owner already; a copy of it is one of the epoch before.
+    [properties.epoch]: `${source.role === 'released' ? source.epoch - 1 : source.epoch}`,
     ...(source.flags === undefined ? {} : { [properties.flags]: source.flags }),
   };
 }
@@ -233,11 +243,12 @@ export async function dropOlder(pair: Pair, context: StepContext, guid: string, 
   const needed = neededGuids(context, pair.volume, [pair.from, pair.to]);
   // A node that cannot be asked may hold a copy whose base is any of them.
   if (!needed.complete) return;
-  await dropOn(pair.source, pair.volume, guid, needed.guids, signal);
-  await dropOn(pair.target, pair.volume, guid, needed.guids, signal);
+  await dropOn(context, pair.source, pair.volume, guid, needed.guids, signal);
+  await dropOn(context, pair.target, pair.volume, guid, needed.guids, signal);
 }
 
 async function dropOn(
+  context: StepContext,
   client: NodeClient,
   volume: VolumeId,
   guid: string,
@@ -248,11 +259,13 @@ async function dropOn(
   const keep = copy?.snapshots.find((one) => one.guid === guid);
   if (copy === undefined || keep === undefined) return;
   for (const { name } of droppable(copy.snapshots, keep, needed)) {
-    await client.volumes.releaseHold(copy.dataset, name, holdTag, signal);
-    await client.volumes.destroySnapshot(copy.dataset, name, signal);
+    await tidyUp(context, signal, async () => {
+      await client.volumes.releaseHold(copy.dataset, name, holdTag, signal);
+      await client.volumes.destroySnapshot(copy.dataset, name, signal);
+    });
   }
   for (const { name } of droppable(copy.bookmarks, keep, needed)) {
-    await client.volumes.destroyBookmark(copy.dataset, name, signal);
+    await tidyUp(context, signal, () => client.volumes.destroyBookmark(copy.dataset, name, signal));
   }
 }
 
@@ -273,9 +286,9 @@ function neededGuids(context: StepContext, volume: VolumeId, ends: readonly Node
 export function diverged(pair: Pair, ends: Ends): AppError {
   return new AppError(
     'volume-conflict',
-    `cannot send volume "${pair.volume}" from "${pair.from}" to "${pair.to}": the newest snapshot there is not known here`,
+    `cannot send volume "${pair.volume}" from "${pair.from}" to "${pair.to}": "${pair.from}" does not have the newest snapshot of "${pair.to}"`,
     {
-      hint: `destroy the copy on "${pair.to}" by hand if nobody needs it, or leave the application on "${pair.from}"`,
+      hint: '`drover plan` names what is in the way',
       details: { [pair.from]: describeSnapshots(ends.source), [pair.to]: describeSnapshots(ends.target) },
     },
   );

@@ -1,6 +1,6 @@
 import type { ClusterState, NodeFacts, Volume } from '../model/cluster.ts';
 import type { Config, NodeName, VolumeId } from '../model/config.ts';
-import { AppError } from '../model/errors.ts';
+import { AppError, isAbort } from '../model/errors.ts';
 import type { EngineEventBody } from '../model/events.ts';
 import type { StepId } from '../model/plan.ts';
 import type { Cluster, NodeClient, TransferResult } from './node-client.ts';
@@ -76,6 +76,17 @@ export async function getVolume(
   const found = await findVolume(client, volume, signal);
   if (found === undefined) throw conflict(what, volume, client.node, 'the node has no copy of it');
   return found;
+}
+
+/** Work that only saves space, after everything that counts: where it fails the failure is a line, and the step goes on. */
+export async function tidyUp(context: StepContext, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (signal.aborted || isAbort(error)) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    context.emit({ type: 'step-output', step: context.step, line: `left for a later move to tidy up: ${why}` });
+  }
 }
 
 /** A fact a step relies on is no longer so. */

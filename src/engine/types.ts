@@ -133,10 +133,22 @@ export interface Acts {
    * start. Nothing is destroyed. Returns the name of the dataset that has the present data.
    */
   rollBack(app: AppName, snapshot: SnapshotRef, signal: AbortSignal): Promise<string>;
+  /**
+   * The copies of the application's volumes on this node become the owner's, because the node that owned them is lost.
+   * Throws `volume-conflict` where a node that can be reached owns one of them or may have newer data. Starts nothing.
+   */
+  reclaim(app: AppName, node: NodeName, signal: AbortSignal): Promise<readonly ReclaimedVolume[]>;
   /** Datasets, snapshots and holds below drover's root, with what the cheap observation leaves out. */
   zfs(node: NodeName, signal: AbortSignal): Promise<readonly ZfsDataset[]>;
   /** A program in the application's container, where it runs now, over Docker's exec stream. */
   exec(app: AppName, options: ExecOptions, signal: AbortSignal): Promise<ExecSession>;
+}
+
+export interface ReclaimedVolume {
+  readonly volume: VolumeId;
+  readonly dataset: string;
+  /** What its data ends with. */
+  readonly snapshot?: string;
 }
 
 export interface SnapshotRef {

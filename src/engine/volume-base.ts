@@ -1,5 +1,6 @@
 import type { Snapshot, Volume } from '../model/cluster.ts';
 import { parseSnapshotName, snapshotName } from '../model/names.ts';
+import type { NodeClient } from './node-client.ts';
 
 /** Where an increment can start: the newest snapshot of the target, found on the source by guid. */
 export type BaseResult =
@@ -25,6 +26,29 @@ export function findCommonBase(source: Volume, target: Volume | undefined): Base
   const bookmark = source.bookmarks.find((one) => one.guid === newest.guid);
   if (bookmark !== undefined) return { kind: 'base', ...bookmark, name: `#${bookmark.name}` };
   return { kind: 'diverged' };
+}
+
+/** The newest snapshot of drover's: others come from people and from snapshot jobs, at any moment. */
+export function newestOwn(copy: Volume): Snapshot | undefined {
+  return copy.snapshots.findLast(({ name }) => parseSnapshotName(name) !== undefined);
+}
+
+/** True where a snapshot of drover's is the newest one, and nothing has been written since. */
+export function isWhole(copy: Volume): boolean {
+  const newest = copy.snapshots.at(-1);
+  return newest !== undefined && newest === newestOwn(copy) && copy.writtenBytes === 0;
+}
+
+/** Bytes written to this copy since that snapshot, whoever has taken others after it. */
+export async function writtenSince(
+  client: NodeClient,
+  copy: Volume,
+  snapshot: Snapshot,
+  signal: AbortSignal,
+): Promise<number> {
+  if (copy.snapshots.at(-1)?.guid === snapshot.guid) return copy.writtenBytes;
+  const bytes = await client.volumes.estimate(copy.dataset, undefined, `@${snapshot.name}`, signal);
+  return bytes ?? Number.POSITIVE_INFINITY;
 }
 
 /** Name for the next snapshot of this epoch, after everything both copies have. */

@@ -35,8 +35,11 @@ export interface ActionArgs {
   'release-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
   /** Take ownership of what was released to this node, and mount it. */
   'acquire-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
-  /** Undo of freeze (or of a release nobody acquired): owner again, mounted. */
-  'reclaim-volume': { readonly node: NodeName; readonly volume: VolumeId };
+  /**
+   * Undo of a freeze, or of a release to `releasedTo` that was not acquired: owner again with the next epoch, mounted.
+   * The node it was released to is part of it: from then on it refuses to acquire.
+   */
+  'reclaim-volume': { readonly node: NodeName; readonly volume: VolumeId; readonly releasedTo?: NodeName };
   /** Mount an owned volume that is not mounted. */
   'mount-volume': { readonly node: NodeName; readonly volume: VolumeId };
   /** The old copy becomes a replica; op snapshots other than the common base go, and the container that was kept. */
@@ -116,8 +119,9 @@ export interface MoveForecast extends PlannedMove {
   readonly basis: 'earlier moves' | 'round trips' | 'unknown rate';
 }
 
-/** The node a step acts on (the receiving one for two-node steps is in its action). */
+/** The nodes a step acts on. */
 export function nodesOf(action: Action): readonly NodeName[] {
+  if (action.kind === 'reclaim-volume' && action.releasedTo !== undefined) return [action.node, action.releasedTo];
   return 'node' in action ? [action.node] : [action.from, action.to];
 }
 

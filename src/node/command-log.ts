@@ -128,9 +128,9 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
       zfs('set', `refquota=${limitBytes ?? 'none'}`, dataset);
       return store.setLimit(dataset, limitBytes, signal);
     },
-    setProperties: (dataset, expected, next, signal) => {
-      zfs('set', ...assignments(next), dataset);
-      return store.setProperties(dataset, expected, next, signal);
+    setProperties: (seen, next, signal) => {
+      zfs('set', ...assignments(next), seen.dataset);
+      return store.setProperties(seen, next, signal);
     },
     mount: (dataset, signal) => {
       zfs('mount', dataset);
@@ -172,9 +172,9 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
       zfs('clone', '-o', 'readonly=on', '-o', 'canmount=noauto', mark(dataset, snapshot), target);
       return store.clone(dataset, snapshot, target, signal);
     },
-    swap: (dataset, target, retiredAs, signal) => {
-      say(`zfs program: ${line(target)} takes the place of ${line(dataset)}`);
-      return store.swap(dataset, target, retiredAs, signal);
+    swap: (seen, target, retiredAs, signal) => {
+      say(`zfs program: ${line(target)} takes the place of ${line(seen.dataset)}`);
+      return store.swap(seen, target, retiredAs, signal);
     },
   };
 }

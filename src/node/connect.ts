@@ -8,6 +8,7 @@ import { withCommandLog } from './command-log.ts';
 import { createDeadMan } from './dead-man.ts';
 import { createDockerRuntime } from './docker-runtime.ts';
 import { createNodeDoctor } from './examine-node.ts';
+import type { Fence } from './fence.ts';
 import { createFigures } from './figures.ts';
 import { createNodeMutex } from './node-mutex.ts';
 import { createObserver } from './observe-node.ts';
@@ -61,7 +62,8 @@ export function createCluster(config: Config, options: ConnectOptions): Cluster 
 
 /** One node behind the engine's interface, on a connection that is there. */
 export function createNodeClient(connection: NodeConnection, settings: Settings, meshAddress: string): NodeClient {
-  const volumes = createZfsStore(connection, settings);
+  const fence: Fence = { token: '' };
+  const volumes = createZfsStore(connection, settings, fence);
   const containers = createDockerRuntime(connection);
   const ids = new Map<string, string>();
   const list = async (signal: AbortSignal): Promise<readonly Container[]> => {
@@ -83,7 +85,7 @@ export function createNodeClient(connection: NodeConnection, settings: Settings,
     containers,
     volumes,
     network: createNetworkControl(connection, [meshAddress]),
-    mutex: createNodeMutex(connection),
+    mutex: createNodeMutex(connection, fence),
     deadMan: createDeadMan(connection),
     doctor: createNodeDoctor({ connection, pool: settings.pool, root: volumes.root, meshAddress }),
     close: () => connection.close(),

@@ -11,19 +11,19 @@ const names = `unit=drover-dead-man@$(systemd-escape -- "$1") record=/var/lib/dr
 end() { systemctl stop "$unit.timer" "$unit.service"; systemctl reset-failed "$unit.timer" "$unit.service"; }`;
 
 /**
- * APP CONTAINER SECONDS DATASET…: the record first, so that whatever comes next, a loss of power too, finds it; then the
+ * APP CONTAINER SECONDS, then DATASET EPOCH of each volume: the record first, so that whatever comes next, a loss of power too, finds it; then the
  * timer. A dead-man that waits for the lock, which is ours, is ended: the new one takes its place.
  */
 const armScript = `${prelude}
 ${names}
 app=$1 container=$2 seconds=$3; shift 3
-[ -x /usr/local/lib/drover/dead-man ] && systemctl cat "$unit.service" >/dev/null 2>&1 || exit ${notSetUpCode}
+grep -qx '# record 2' /usr/local/lib/drover/dead-man && systemctl cat "$unit.service" >/dev/null 2>&1 || exit ${notSetUpCode}
 said=$(docker inspect -f '{{.Id}} {{.State.StartedAt}}' "$container" 2>&1) || {
   case $said in *[Nn]'o such '*) exit 0 ;; *) printf '%s\\n' "$said" >&2; exit 1 ;; esac
 }
 mkdir -p "\${record%/*}" || exit 1
 new=$(mktemp "\${record%/*}/.new.XXXXXX") || exit 1
-printf '%s\\n' "\${said%% *}" "\${said#* }" "$(</proc/sys/kernel/random/boot_id)" "$@" >"$new" && sync "$new" && mv "$new" "$record" || exit 1
+{ printf '%s\\n' "\${said%% *}" "\${said#* }" "$(</proc/sys/kernel/random/boot_id)" && printf '%s %s\\n' "$@"; } >"$new" && sync "$new" && mv "$new" "$record" || exit 1
 end 2>/dev/null
 # AccuracySec: systemd puts timers together within a minute otherwise.
 systemd-run --quiet --on-active="$seconds" --timer-property=AccuracySec=1s --unit="$unit.service"
@@ -40,8 +40,9 @@ exit 0
 /** A timer of systemd's on the node (\`systemctl list-timers 'drover-dead-man@*'\`), and the program provisioning put there. */
 export function createDeadMan(connection: NodeConnection): DeadMan {
   return {
-    async arm(app, datasets, afterMs, signal) {
-      const args = [app, containerName(app), String(Math.ceil(afterMs / 1000)), ...datasets];
+    async arm(app, volumes, afterMs, signal) {
+      const copies = volumes.flatMap(({ dataset, epoch }) => [dataset, String(epoch)]);
+      const args = [app, containerName(app), String(Math.ceil(afterMs / 1000)), ...copies];
       const { code } = await connection.script(armScript, args, { signal, okCodes: [0, notSetUpCode] });
       if (code === 0) return;
       const what = `cannot move "${app}" away from "${connection.node}"`;

@@ -12,7 +12,7 @@ import { seedMachine } from './memory-seed.ts';
 import { ours, tell } from './memory-streams.ts';
 import { memoryTransfer } from './memory-transfer.ts';
 import type { MemoryCall, MemoryContent, MemoryMachine, MemorySeed } from './memory-types.ts';
-import { createMemoryVolumes, listVolumes } from './memory-volumes.ts';
+import { createMemoryVolumes, listVolumes, type MemoryFence } from './memory-volumes.ts';
 import { call, checkAborted, datasetOf, type MemoryWorld, machineOf, realClock, writeInto } from './memory-world.ts';
 
 /** N nodes in memory. As a `Cluster` it is one controller's session; the rest is for whoever plays the world. */
@@ -113,9 +113,15 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
   };
 }
 
+/** What a session holds: locks that end with it, and the one that it took last on each node, also when it is lost. */
+interface SessionLocks {
+  readonly held: Set<() => void>;
+  readonly last: Map<NodeName, MemoryMachine['lock']>;
+}
+
 /** One controller: its connections, and the locks that end with them. */
 function createSession(world: MemoryWorld): Cluster {
-  const locks = new Set<() => void>();
+  const locks: SessionLocks = { held: new Set(), last: new Map() };
   const clients = new Map<NodeName, NodeClient>();
   return {
     node: async (name, signal) => {
@@ -127,19 +133,25 @@ function createSession(world: MemoryWorld): Cluster {
     },
     transfer: (request, progress, signal) => memoryTransfer(world, request, progress, signal),
     close: async () => {
-      for (const release of [...locks]) release();
+      for (const release of [...locks.held]) release();
     },
   };
 }
 
-function createClient(world: MemoryWorld, node: NodeName, locks: Set<() => void>): NodeClient {
+function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): NodeClient {
+  const fence: MemoryFence = (machine) => {
+    const taken = locks.last.get(node);
+    if (taken === undefined || machine.lock === taken) return;
+    const message = `cannot change a dataset on "${node}": the lock of the node was lost`;
+    throw new AppError('connection-failed', message, { retryable: true });
+  };
   return {
     node,
     figures: createMemoryFigures(world, node),
     observe: (signal) =>
       call(world, { node, operation: 'observe', write: false }, signal, (machine) => factsOf(world, machine)),
     containers: createMemoryContainers(world, node),
-    volumes: { ...createMemoryVolumes(world, node), ...createMemoryCopies(world, node) },
+    volumes: { ...createMemoryVolumes(world, node, fence), ...createMemoryCopies(world, node, fence) },
     network: createMemoryNetwork(world, node),
     mutex: createMutex(world, node, locks),
     deadMan: createMemoryDeadMan(world, node),
@@ -148,7 +160,7 @@ function createClient(world: MemoryWorld, node: NodeName, locks: Set<() => void>
   };
 }
 
-function createMutex(world: MemoryWorld, node: NodeName, locks: Set<() => void>): NodeMutex {
+function createMutex(world: MemoryWorld, node: NodeName, locks: SessionLocks): NodeMutex {
   return {
     acquire: (owner, signal) =>
       call(world, { node, operation: 'mutex.acquire', write: false }, signal, (machine) => {
@@ -156,11 +168,12 @@ function createMutex(world: MemoryWorld, node: NodeName, locks: Set<() => void>)
         const lost = new AbortController();
         const lock = { owner, sinceMs: world.clock.now(), lose: () => lost.abort() };
         const release = () => {
-          locks.delete(release);
+          locks.held.delete(release);
           if (machine.lock === lock) machine.lock = undefined;
         };
         machine.lock = lock;
-        locks.add(release);
+        locks.held.add(release);
+        locks.last.set(node, lock);
         return { lost: lost.signal, release: async () => release() };
       }),
   };

@@ -1,15 +1,16 @@
-import type { VolumeStore, ZfsDataset } from '../engine/node-client.ts';
+import type { SeenVolume, VolumeStore, ZfsDataset } from '../engine/node-client.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { getDataset, getSnapshot, newDataset, usedBytes } from './memory-datasets.ts';
 import type { MemoryDataset, MemoryMachine } from './memory-types.ts';
+import type { MemoryFence } from './memory-volumes.ts';
 import { call, type MemoryWorld, refused } from './memory-world.ts';
 
 /** What a person does with snapshots: look at them, clone them, go on from one. */
 export type MemoryCopies = Pick<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'>;
 
 /** The part of a node's datasets that deals with snapshots' content, with ZFS's refusals. */
-export function createMemoryCopies(world: MemoryWorld, node: NodeName): MemoryCopies {
+export function createMemoryCopies(world: MemoryWorld, node: NodeName, fence: MemoryFence): MemoryCopies {
   const read = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
     call(world, { node, operation: `volumes.${operation}`, write: false }, signal, effect);
   const write = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
@@ -19,8 +20,11 @@ export function createMemoryCopies(world: MemoryWorld, node: NodeName): MemoryCo
     clone: (dataset, snapshot, target, signal) =>
       write('clone', signal, (machine) => clone(world, machine, dataset, snapshot, target)),
     checkSwap: (signal) => read('checkSwap', signal, () => undefined),
-    swap: (dataset, target, retiredAs, signal) =>
-      write('swap', signal, (machine) => swap(machine, dataset, target, retiredAs)),
+    swap: (seen, target, retiredAs, signal) =>
+      write('swap', signal, (machine) => {
+        fence(machine);
+        swap(machine, seen, target, retiredAs);
+      }),
   };
 }
 
@@ -62,13 +66,15 @@ function clone(world: MemoryWorld, machine: MemoryMachine, name: string, snapsho
   });
 }
 
-function swap(machine: MemoryMachine, name: string, target: string, retiredAs: VolumeId): void {
+function swap(machine: MemoryMachine, seen: SeenVolume, target: string, retiredAs: VolumeId): void {
+  const name = seen.dataset;
   const dataset = getDataset(machine, name);
   const next = getDataset(machine, target);
   const { role, owner, epoch = 0 } = dataset.properties;
   const refuse = (why: string) =>
     new AppError('volume-conflict', `cannot swap dataset "${name}" on "${machine.name}": ${why}`);
   if (role !== 'frozen' || owner !== machine.nodeId) throw refuse('it is not frozen by this node');
+  if (epoch !== seen.epoch) throw refuse(`it is not the one that was seen, with epoch ${seen.epoch}`);
   if (dataset.mounted || next.mounted) throw refuse('it is mounted');
   if (next.properties.volume !== undefined) throw refuse('the clone is a volume already');
   promote(machine, next);

@@ -8,12 +8,12 @@ import { call, checkInvariants, type MemoryWorld } from './memory-world.ts';
 /** A node's dead-man behind the engine's interface. */
 export function createMemoryDeadMan(world: MemoryWorld, node: NodeName): DeadMan {
   return {
-    arm: (app, datasets, afterMs, signal) =>
+    arm: (app, volumes, afterMs, signal) =>
       call(world, { node, operation: 'deadMan.arm', write: true }, signal, (machine) => {
         const container = ours(machine, app);
         if (container === undefined) return;
         const { id, starts } = container;
-        machine.armed.set(app, { id, starts, datasets, dueMs: world.clock.now() + afterMs });
+        machine.armed.set(app, { id, starts, volumes, dueMs: world.clock.now() + afterMs });
       }),
     disarm: (app, signal) =>
       call(world, { node, operation: 'deadMan.disarm', write: true }, signal, (machine) => {
@@ -38,14 +38,20 @@ function bringBack(world: MemoryWorld, machine: MemoryMachine, app: AppName, arm
   const container = ours(machine, app);
   if (container?.id !== armed.id || container.starts !== armed.starts) return;
   if (container.state !== 'exited') return;
-  const datasets = armed.datasets.map((name) => machine.datasets.get(name));
-  const own = datasets.flatMap((dataset) => {
-    const { role, owner } = dataset?.properties ?? {};
-    return dataset !== undefined && owner === machine.nodeId && (role === 'owner' || role === 'frozen')
-      ? [dataset]
-      : [];
+  const own = armed.volumes.flatMap((seen) => {
+    const dataset = machine.datasets.get(seen.dataset);
+    const { role, owner, epoch = 0 } = dataset?.properties ?? {};
+    const isOwn = owner === machine.nodeId && (role === 'owner' || role === 'frozen') && epoch === seen.epoch;
+    return dataset !== undefined && isOwn ? [dataset] : [];
   });
-  if (own.length < datasets.length) return;
+  if (own.length < armed.volumes.length) return;
+  const isUsed = [...machine.containers.values()].some(
+    (other) =>
+      other !== container &&
+      other.state === 'running' &&
+      other.spec.mounts.some(({ volume }) => own.some(({ properties }) => properties.volume === volume)),
+  );
+  if (isUsed) return;
   for (const dataset of own) {
     const { epoch = 0 } = dataset.properties;
     dataset.properties = { ...dataset.properties, role: 'owner', epoch: epoch + 1 };

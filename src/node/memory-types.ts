@@ -193,7 +193,7 @@ export interface MemoryContainer {
 export interface MemoryArmed {
   readonly id: string;
   readonly starts: number;
-  readonly datasets: readonly string[];
+  readonly volumes: readonly { readonly dataset: string; readonly epoch: number }[];
   readonly dueMs: number;
 }
 

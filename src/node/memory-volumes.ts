@@ -1,4 +1,4 @@
-import type { VolumeProperties, VolumeStore } from '../engine/node-client.ts';
+import type { SeenVolume, VolumeProperties, VolumeStore } from '../engine/node-client.ts';
 import type { Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
@@ -43,10 +43,14 @@ export function listVolumes(machine: MemoryMachine): Volume[] {
   });
 }
 
+/** Throws where the session has lost the lock that it took on the machine: its commands come too late. */
+export type MemoryFence = (machine: MemoryMachine) => void;
+
 /** A node's datasets behind the engine's interface, with ZFS's refusals. */
 export function createMemoryVolumes(
   world: MemoryWorld,
   node: NodeName,
+  fence: MemoryFence,
 ): Omit<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'> {
   const read = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
     call(world, { node, operation: `volumes.${operation}`, write: false }, signal, effect);
@@ -57,7 +61,10 @@ export function createMemoryVolumes(
     list: (signal) => read('list', signal, listVolumes),
     datasetName: (volume, app) => memoryDatasetName(world, volume, app),
     create: (volume, app, limitBytes, signal) =>
-      write('create', signal, (machine) => createVolume(world, machine, volume, app, limitBytes)),
+      write('create', signal, (machine) => {
+        fence(machine);
+        createVolume(world, machine, volume, app, limitBytes);
+      }),
     directory: (dataset, signal) =>
       read('directory', signal, (machine) => {
         if (!getDataset(machine, dataset).mounted)
@@ -72,8 +79,11 @@ export function createMemoryVolumes(
         }
         target.limitBytes = limitBytes;
       }),
-    setProperties: (dataset, expected, next, signal) =>
-      write('setProperties', signal, (machine) => setProperties(getDataset(machine, dataset), node, expected, next)),
+    setProperties: (seen, next, signal) =>
+      write('setProperties', signal, (machine) => {
+        fence(machine);
+        setProperties(getDataset(machine, seen.dataset), node, seen, next);
+      }),
     mount: (dataset, signal) =>
       write('mount', signal, (machine) => {
         const target = getDataset(machine, dataset);
@@ -150,22 +160,17 @@ function createVolume(
   });
 }
 
-function setProperties(
-  dataset: MemoryDataset,
-  node: NodeName,
-  expected: VolumeProperties,
-  next: VolumeProperties,
-): void {
-  const seen = dataset.properties;
-  for (const key of ['role', 'owner', 'epoch', 'application'] as const) {
-    if (expected[key] !== undefined && expected[key] !== seen[key]) {
-      throw new AppError(
-        'volume-conflict',
-        `cannot set properties of "${dataset.name}" on "${node}": ${key} is ${seen[key] ?? 'not set'}, expected ${expected[key]}`,
-      );
-    }
+function setProperties(dataset: MemoryDataset, node: NodeName, seen: SeenVolume, next: VolumeProperties): void {
+  const now = dataset.properties;
+  const expected = { volume: seen.id, role: seen.role, owner: seen.owner, epoch: seen.epoch };
+  for (const key of ['volume', 'role', 'owner', 'epoch'] as const) {
+    if (expected[key] === now[key]) continue;
+    throw new AppError(
+      'volume-conflict',
+      `cannot set properties of "${dataset.name}" on "${node}": ${key} is ${now[key] ?? 'not set'}, expected ${expected[key] ?? 'none'}`,
+    );
   }
-  dataset.properties = { ...seen, ...next };
+  dataset.properties = { ...now, ...next };
   if (next.role !== undefined) dataset.readonly = !isWritableRole(next.role);
 }
 
@@ -232,7 +237,8 @@ function estimate(
   const to = snapshot === undefined ? dataset.content : getSnapshot(machine, dataset, snapshot).content;
   const from = base === undefined ? undefined : findBase(machine, dataset, base);
   const bytes = from === undefined ? to.bytes : to.written - from.written;
-  return bytes + streamOverheadBytes;
+  // What is in no snapshot yet is counted, not sent.
+  return snapshot === undefined ? bytes : bytes + streamOverheadBytes;
 }
 
 /** The snapshot (`@name` or `name`) or bookmark (`#name`) an increment starts from. */

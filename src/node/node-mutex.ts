@@ -1,28 +1,36 @@
+import { randomUUID } from 'node:crypto';
 import type { LockHandle, NodeMutex } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
 import type { SpawnedCommand } from './command.ts';
+import { type Fence, lockFile, setLockFile } from './fence.ts';
 import { isRecord, parseJson, textAt } from './json.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 
-const lockFile = '/run/lock/drover.lock';
 const heldCode = 75;
 const beatMs = 5_000;
 
 /**
  * Takes the lock, writes who has it, says so, and keeps it until its stdin ends or is silent for 30 s: a controller
  * that lost its power closes nothing. The directory is open to everybody, so a link there is not followed.
- * $1 file, $2 what to write into it.
+ * What was sent under an earlier lock has ended, or is refused, once the text is written under the second lock.
+ * $1 file, $2 what to write into it, $3 the second lock.
  */
 const holder = `[ -L "$1" ] && { echo "$1 is a symbolic link" >&2; exit 1; }
-mkdir -p -- "\${1%/*}" && exec 9<>"$1" || exit 1
+mkdir -p -- "\${1%/*}" "\${3%/*}" && exec 9<>"$1" 8>"$3" || exit 1
 if ! flock -n 9; then cat -- "$1"; exit ${heldCode}; fi
+if ! flock -w 30 8; then echo "another command of drover has been running for 30 s" >&2; exit 1; fi
 printf '%s\\n' "$2" >"$1"
+exec 8>&-
 echo locked
 while IFS= read -r -t 30 beat && [ "$beat" = beat ]; do :; done
 : >"$1"`;
 
 /** A `flock` on the node, held by an open channel: it ends with the handle, the connection or this process. */
-export function createNodeMutex(connection: NodeConnection, file = lockFile): NodeMutex {
+export function createNodeMutex(
+  connection: NodeConnection,
+  fence: Fence = { token: '' },
+  files = { lock: lockFile, set: setLockFile },
+): NodeMutex {
   return {
     async acquire(owner, signal) {
       const since = new Date().toISOString();
@@ -32,9 +40,11 @@ export function createNodeMutex(connection: NodeConnection, file = lockFile): No
       signal.throwIfAborted();
       signal.addEventListener('abort', stop, { once: true });
       try {
-        const text = JSON.stringify({ owner, since });
-        const command = await connection.spawn(['bash', '-c', holder, 'drover-lock', file, text], starting.signal);
+        const token = randomUUID();
+        const args = [files.lock, JSON.stringify({ owner, since, token }), files.set];
+        const command = await connection.spawn(['bash', '-c', holder, 'drover-lock', ...args], starting.signal);
         await untilLocked(connection.node, command);
+        fence.token = token;
         return hold(command);
       } finally {
         signal.removeEventListener('abort', stop);

@@ -2,6 +2,7 @@ import type { VolumeStore } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
 import type { CommandResult } from './command.ts';
+import type { Fence } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { checkSwapScript, cloneScript, detailsScript, swapScript } from './zfs-copy-scripts.ts';
 import { parseDetails } from './zfs-details.ts';
@@ -12,11 +13,16 @@ import { exits } from './zfs-scripts.ts';
 export type ZfsCopies = Pick<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'>;
 
 /** The part of a store that deals with snapshots' content; `noRoot` is thrown where the root is missing. */
-export function createZfsCopies(connection: NodeConnection, root: string, noRoot: () => AppError): ZfsCopies {
+export function createZfsCopies(
+  connection: NodeConnection,
+  root: string,
+  fence: Fence,
+  noRoot: () => AppError,
+): ZfsCopies {
   const { node } = connection;
   const within = (dataset: string): string => checkDataset(dataset, root);
   const script = (text: string, args: readonly string[], signal: AbortSignal) =>
-    connection.script(text, args, { signal, okCodes: [0, exits.conflict, exits.noRoot] });
+    connection.script(text, args, { signal, okCodes: [0, exits.conflict, exits.noRoot, exits.late] });
   return {
     async details(signal) {
       const result = await script(detailsScript, [root, '\x1e'], signal);
@@ -35,13 +41,23 @@ export function createZfsCopies(connection: NodeConnection, root: string, noRoot
         details: { node, said: result.stdout.trim() },
       });
     },
-    async swap(dataset, target, retiredAs, signal) {
+    async swap({ dataset, epoch }, target, retiredAs, signal) {
       checkProperty(properties.volume, retiredAs);
-      const result = await script(swapScript, [root, within(dataset), within(target), retiredAs], signal);
+      const args = [fence.token, root, within(dataset), within(target), retiredAs, String(epoch)];
+      const result = await script(swapScript, args, signal);
+      if (result.code === exits.late) throw tooLate(`swap dataset "${dataset}"`, node);
       if (result.code === exits.noRoot) throw noRoot();
       if (result.code === exits.conflict) throw notAsSaid(dataset, node, result);
     },
   };
+}
+
+/** A command that arrived after its run had lost the lock of the node. */
+export function tooLate(what: string, node: string): AppError {
+  return new AppError('connection-failed', `cannot ${what} on "${node}": the lock of the node was lost`, {
+    retryable: true,
+    details: { node },
+  });
 }
 
 function notAsSaid(dataset: string, node: string, { stdout }: CommandResult): AppError {

@@ -1,3 +1,4 @@
+import { guard } from './fence.ts';
 import { exits, prelude } from './zfs-scripts.ts';
 
 // Like zfs-scripts.ts: fixed texts, data only through arguments. `zfs program` runs Lua inside of the kernel, in one
@@ -18,14 +19,14 @@ zfs clone -o canmount=noauto -o readonly=on "$1" "$2"
 `;
 
 /**
- * ROOT DATASET TARGET RETIRED: the clone becomes the volume, the dataset a retired one. All facts are compared again
- * inside of the transaction, every change is checked before the first one is made, and the promotion takes along the
+ * FENCE ROOT DATASET TARGET RETIRED EPOCH: the clone becomes the volume, the dataset a retired one. It must be frozen
+ * by this node with the epoch that was seen. All facts are compared again inside of the transaction, every change is checked before the first one is made, and the promotion takes along the
  * snapshots that other nodes' copies build on. Should zfs refuse a change it has approved, the order of them leaves a
  * volume that no plan touches, and never one that seems to be nowhere.
  */
 export const swapScript = `${prelude}
-root=$1 ds=$2 target=$3 retired=$4
-node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) && [ -n "$node" ] || exit ${exits.noRoot}
+fence=$1 root=$2 ds=$3 target=$4 retired=$5 seen=$6
+${guard}node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) && [ -n "$node" ] || exit ${exits.noRoot}
 facts=$(zfs get -Hp -o property,value,source refquota,drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:flags "$ds") || exit 1
 limit=none volume= role= owner= epoch= app= flags=
 while IFS=$'\\t' read -r name value source; do
@@ -41,6 +42,7 @@ while IFS=$'\\t' read -r name value source; do
 done <<<"$facts"
 refuse() { printf '%s\\n' "$1" "$facts"; exit ${exits.conflict}; }
 [ "$role" = frozen ] && [ "$owner" = "$node" ] && [ -n "$volume" ] && [ -n "$epoch" ] || refuse 'it is not frozen by this node'
+[ "$epoch" = "$seen" ] || refuse "it is not the one that was seen, with epoch $seen"
 ! grep -qsF -e " - zfs $ds " -e " - zfs $target " /proc/[0-9]*/mountinfo || refuse 'it is mounted'
 [ -z "$(zfs get -H -s local -o value drover:vol,drover:role "$target")" ] || refuse 'the clone is a volume already'
 zfs set readonly=off refquota="$limit" "$target" || exit 1

@@ -1,8 +1,10 @@
+import { guard, lateCode } from './fence.ts';
+
 /**
  * Fixed texts for `bash -s -- ARGS` on a node. Data comes only through arguments. A script that finds the world other
  * than asked leaves with one of `exits` and its evidence on stdout; any other failure is zfs's own, on stderr.
  */
-export const exits = { conflict: 10, busy: 11, noRoot: 12, gone: 13 } as const;
+export const exits = { conflict: 10, busy: 11, noRoot: 12, gone: 13, late: lateCode } as const;
 
 /** Machine-readable output needs the C locale; zfs lives in sbin, which a login by key may not have in its PATH. */
 export const prelude = `export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -34,12 +36,12 @@ cat /sys/module/zfs/version 2>/dev/null || zfs version
 `;
 
 /**
- * ROOT DATASET VOLUME APP LIMIT FLAGS: make it so. An owner of the same volume that is already there is completed;
+ * FENCE ROOT DATASET VOLUME APP LIMIT FLAGS: make it so. An owner of the same volume that is already there is completed;
  * anything else under that name is a conflict. Everything that decides about the volume is set in the create itself.
  */
 export const createScript = `${prelude}
-root=$1 ds=$2 volume=$3 app=$4 limit=$5 flags=$6
-node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) || exit ${exits.noRoot}
+fence=$1 root=$2 ds=$3 volume=$4 app=$5 limit=$6 flags=$7
+${guard}node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) || exit ${exits.noRoot}
 [ -n "$node" ] || exit ${exits.noRoot}
 if found=$(zfs get -H -s local -o property,value drover:vol,drover:role,drover:owner "$ds" 2>/dev/null); then
   wanted=$(printf 'drover:vol\\t%s\\ndrover:role\\towner\\ndrover:owner\\t%s' "$volume" "$node")
@@ -55,12 +57,10 @@ directory=$(zfs get -H -o value mountpoint "$ds")/data
 grep -qF " - zfs $ds " /proc/self/mountinfo
 `;
 
-/** DATASET EXPECTED… -- ASSIGNMENTS…: both as name=value, an empty expected value meaning unset. */
+/** FENCE DATASET EXPECTED… -- ASSIGNMENTS…: both as name=value, an empty expected value meaning unset. */
 export const setScript = `${prelude}
-ds=$1; shift
-# The node's dead-man, who has no part in the run, looks and sets as well.
-mkdir -p /run/drover && exec 8>/run/drover/set.lock && flock 8 || exit 1
-facts=$(zfs get -H -o property,value,source drover:vol,drover:role,drover:owner,drover:epoch,drover:app "$ds") || exit 1
+fence=$1 ds=$2; shift 2
+${guard}facts=$(zfs get -H -o property,value,source drover:vol,drover:role,drover:owner,drover:epoch,drover:app "$ds") || exit 1
 declare -A now
 while IFS=$'\\t' read -r name value source; do [ "$source" = local ] && now[$name]=$value; done <<<"$facts"
 while [ "$1" != -- ]; do

@@ -1,10 +1,11 @@
-import type { VolumeProperties, VolumeStore } from '../engine/node-client.ts';
+import type { SeenVolume, VolumeProperties, VolumeStore } from '../engine/node-client.ts';
 import type { Volume, ZfsCapabilities } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { datasetLeaf, isOurSnapshot, properties } from '../model/names.ts';
 import type { Argv, CommandResult } from './command.ts';
+import type { Fence } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
-import { createZfsCopies } from './zfs-copies.ts';
+import { createZfsCopies, tooLate } from './zfs-copies.ts';
 import { checkBase, checkDataset, checkName, checkProperty, checkRoot } from './zfs-names.ts';
 import {
   flagsAtBirth,
@@ -34,10 +35,10 @@ export interface ZfsStore extends VolumeStore {
 }
 
 /**
- * OpenZFS over a connection. Names are checked before they leave this process, everything stays below the root, and
+ * OpenZFS over a connection; what changes an owner is sent under the lock that `fence` knows of. Names are checked before they leave this process, everything stays below the root, and
  * nothing here destroys a dataset.
  */
-export function createZfsStore(connection: NodeConnection, place: ZfsPlace): ZfsStore {
+export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fence: Fence = { token: '' }): ZfsStore {
   const root = checkRoot(`${place.pool}/${place.datasetRoot}`);
   const { node } = connection;
   const within = (dataset: string): string => checkDataset(dataset, root);
@@ -61,7 +62,7 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace): Zfs
   };
 
   return {
-    ...createZfsCopies(connection, root, () => notProvisioned(node, root)),
+    ...createZfsCopies(connection, root, fence, () => notProvisioned(node, root)),
     root,
     capabilities,
     async list(signal) {
@@ -74,9 +75,10 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace): Zfs
       const dataset = within(this.datasetName(volume, app));
       checkProperty(properties.volume, volume);
       const flags = flagsAtBirth(await capabilities(signal));
-      const args = [root, dataset, volume, app ?? '', limitText(limitBytes), flags];
-      const result = await script(scripts.createScript, args, signal, [exits.noRoot, exits.conflict]);
+      const args = [fence.token, root, dataset, volume, app ?? '', limitText(limitBytes), flags];
+      const result = await script(scripts.createScript, args, signal, [exits.noRoot, exits.conflict, exits.late]);
       if (result.code === exits.noRoot) throw notProvisioned(node, root);
+      if (result.code === exits.late) throw tooLate(`create dataset "${dataset}"`, node);
       if (result.code === exits.conflict) throw taken(dataset, node, result);
     },
     async directory(dataset, signal) {
@@ -88,10 +90,12 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace): Zfs
     async setLimit(dataset, limitBytes, signal) {
       await zfs(connection, ['set', `refquota=${limitText(limitBytes)}`, within(dataset)], signal);
     },
-    async setProperties(dataset, expected, next, signal) {
-      const args = [within(dataset), ...expectations(expected), '--', ...assignments(next)];
-      const result = await script(scripts.setScript, args, signal, [exits.conflict]);
-      if (result.code === exits.conflict) throw changed(dataset, node, expected, result);
+    async setProperties(seen, next, signal) {
+      const { dataset } = seen;
+      const args = [fence.token, within(dataset), ...expectations(seen), '--', ...assignments(next)];
+      const result = await script(scripts.setScript, args, signal, [exits.conflict, exits.late]);
+      if (result.code === exits.late) throw tooLate(`change dataset "${dataset}"`, node);
+      if (result.code === exits.conflict) throw changed(seen, node, result);
     },
     async mount(dataset, signal) {
       await script(scripts.mountScript, [within(dataset)], signal);
@@ -172,8 +176,9 @@ function limitText(bytes: number | undefined): string {
   throw new AppError('usage', `cannot limit a volume to ${bytes} bytes: it must be a whole number above 0`);
 }
 
-function expectations(expected: VolumeProperties): readonly string[] {
-  return pairs(expected).map(([name, value]) => checkProperty(name, value));
+/** Everything that says whose the volume is; an owner that was not there must still not be. */
+function expectations({ id, role, owner = '', epoch }: SeenVolume): readonly string[] {
+  return pairs({ volume: id, role, owner, epoch }).map(([name, value]) => checkProperty(name, value));
 }
 
 /** Only an owner is writable, whatever else is said about the dataset. */
@@ -212,8 +217,8 @@ function taken(dataset: string, node: string, found: CommandResult): AppError {
   );
 }
 
-function changed(dataset: string, node: string, expected: VolumeProperties, found: CommandResult): AppError {
-  const wanted = pairs(expected).map(([name, value]) => `${name} ${value}`);
+function changed({ dataset, role, owner, epoch }: SeenVolume, node: string, found: CommandResult): AppError {
+  const wanted = pairs({ role, owner: owner ?? 'none', epoch }).map(([name, value]) => `${name} ${value}`);
   const facts = oneLine(found.stdout.replace(/\tlocal$/gm, ''));
   const message = `cannot change dataset "${dataset}" on "${node}": it was to have ${wanted.join(', ')}, but has ${facts}`;
   return new AppError('volume-conflict', message, { details: { node, dataset } });

@@ -32,6 +32,7 @@ export function decideVolume(world: World, dataset: PlacedVolume): Decision {
     tasks: 'task' in result ? [result.task] : [],
     stops: [],
     stopFirst: [],
+    startsFirst: false,
     ports: [],
     hold: false,
     switches: false,

@@ -1,5 +1,6 @@
 import type { Volume } from '../model/cluster.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
+import { isOurSnapshot } from '../model/names.ts';
 import { diffVolumes } from './volume-diff.ts';
 import { type Copy, copiesOf, divergedCopies, evidence, type Standing, standingOf } from './volume-standing.ts';
 import { quote, type World } from './world.ts';
@@ -24,7 +25,7 @@ export type VolumeWork =
   | { readonly kind: 'create' }
   | { readonly kind: 'in-place'; readonly mount: boolean; readonly resize: boolean }
   /** Frozen here, or released from here and taken by nobody: the owner again. */
-  | { readonly kind: 'reclaim'; readonly resize: boolean }
+  | { readonly kind: 'reclaim'; readonly resize: boolean; readonly releasedTo?: NodeName }
   | Move;
 
 /** `sync`: everything is still to do; `final`: frozen already; `acquire`: released to its new node already. */
@@ -32,8 +33,9 @@ export interface Move {
   readonly kind: 'move';
   readonly from: NodeName;
   readonly stage: 'sync' | 'final' | 'acquire';
-  /** Released to a third node: first the owner again. */
+  /** Released, and not to be acquired as it is: first the owner again. */
   readonly reclaim: boolean;
+  readonly releasedTo?: NodeName;
   readonly freeze: boolean;
   readonly send: boolean;
   readonly resizeSource: boolean;
@@ -68,10 +70,17 @@ function classify(world: World, want: WantedVolume): Classified {
     case 'frozen':
       return standing.at.node === want.node ? reclaim(want, standing.at) : move(world, want, standing.at, 'final');
     case 'released':
-      if (standing.at.node === want.node) return reclaim(want, standing.at);
-      if (standing.to === want.node) return move(world, want, standing.at, 'acquire');
-      return move(world, want, standing.at, 'sync');
+      if (standing.at.node === want.node) return reclaim(want, standing.at, standing.to);
+      return move(world, want, standing.at, canBeAcquired(world, want, standing) ? 'acquire' : 'sync', standing.to);
   }
+}
+
+/** Not where a reclaim was cut off, which has told the new node to refuse, nor where the old node has written since. */
+function canBeAcquired(world: World, want: WantedVolume, { at, to }: Extract<Standing, { kind: 'released' }>): boolean {
+  const copies = copiesOf(world, want.id).filter(({ node }) => node === to);
+  return (
+    to === want.node && at.volume.writtenBytes === 0 && copies.every(({ volume }) => volume.epoch < at.volume.epoch)
+  );
 }
 
 function task(want: WantedVolume, work: VolumeWork, owned?: Extract<Standing, { kind: 'owned' }>): Classified {
@@ -91,8 +100,11 @@ function inPlace(want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>
   return tooSmall(want, owned.at) ?? task(want, { kind: 'in-place', mount: !volume.mounted, resize }, owned);
 }
 
-function reclaim(want: WantedVolume, at: Copy): Classified {
-  return tooSmall(want, at) ?? task(want, { kind: 'reclaim', resize: at.volume.limitBytes !== want.limitBytes });
+function reclaim(want: WantedVolume, at: Copy, releasedTo?: NodeName): Classified {
+  const resize = at.volume.limitBytes !== want.limitBytes;
+  return (
+    tooSmall(want, at) ?? task(want, { kind: 'reclaim', resize, ...(releasedTo === undefined ? {} : { releasedTo }) })
+  );
 }
 
 function leave(world: World, want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): Classified {
@@ -101,24 +113,34 @@ function leave(world: World, want: WantedVolume, owned: Extract<Standing, { kind
   return task(want, result.task.work, owned);
 }
 
-function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage']): Classified {
+function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], releasedTo?: NodeName): Classified {
   const target = copiesOf(world, want.id).find((copy) => copy.node === want.node);
-  const problem = tooSmall(want, at) ?? unusableTarget(world, want, at, target);
-  if (problem !== undefined) return problem;
   const source = at.volume;
+  // Released, and everything is there: what a snapshot job has taken on the new node since is in no way.
+  const last = source.snapshots.at(-1)?.guid;
+  const hasAll = stage === 'acquire' && target?.volume.snapshots.some(({ guid }) => guid === last) === true;
+  const problem = tooSmall(want, at) ?? unusableTarget(world, want, at, target, hasAll);
+  if (problem !== undefined) return problem;
   return task(want, {
     kind: 'move',
     from: at.node,
     stage,
     reclaim: stage === 'sync' && source.role === 'released',
+    ...(releasedTo === undefined ? {} : { releasedTo }),
     freeze: stage === 'sync' || (stage === 'final' && (source.writtenBytes > 0 || source.snapshots.length === 0)),
-    send: stage !== 'acquire' || diffVolumes(source, target?.volume).kind !== 'up-to-date',
+    send: !hasAll,
     resizeSource: stage === 'sync' && source.limitBytes !== want.limitBytes,
     resizeTarget: want.limitBytes !== undefined || target?.volume.limitBytes !== undefined,
   });
 }
 
-function unusableTarget(world: World, want: WantedVolume, at: Copy, target: Copy | undefined): Classified | undefined {
+function unusableTarget(
+  world: World,
+  want: WantedVolume,
+  at: Copy,
+  target: Copy | undefined,
+  hasAll: boolean,
+): Classified | undefined {
   if (target === undefined) return undefined;
   const cannot = `cannot move volume "${want.id}" from ${quote(at.node)} to ${quote(want.node)}`;
   const { role } = target.volume;
@@ -127,22 +149,39 @@ function unusableTarget(world: World, want: WantedVolume, at: Copy, target: Copy
     const hint =
       role === 'diverged'
         ? asideHint(world, target)
-        : `look at "${target.volume.dataset}" on ${quote(want.node)}; rename or destroy it there when it is not needed`;
+        : `look at "${target.volume.dataset}" on ${quote(want.node)}, then ${asideHint(world, target)}`;
     return { problem: { node: want.node, reason, hint } };
   }
+  if (hasAll) return undefined;
   const diff = diffVolumes(at.volume, target.volume);
   if (diff.kind !== 'conflict') return undefined;
   const reason =
     `${cannot}: ${quote(want.node)} has snapshots that ${quote(at.node)} lacks: ` +
     `only on ${quote(at.node)}: ${list(diff.sourceOnly)}; only on ${quote(want.node)}: ${list(diff.targetOnly)}`;
-  const hint = `keep the data of ${quote(at.node)} by destroying "${target.volume.dataset}" on ${quote(want.node)}`;
-  return { problem: { node: want.node, reason, hint } };
+  return { problem: { node: want.node, reason, hint: inTheWayHint(world, at, target) } };
+}
+
+/** Snapshots in the way of the next increment are enough to go, where what is below them is known to the source. */
+function inTheWayHint(world: World, { volume: source }: Copy, target: Copy): string {
+  const { dataset, snapshots } = target.volume;
+  const known = new Set([...source.snapshots, ...source.bookmarks].map(({ guid }) => guid));
+  const base = snapshots.findLastIndex(({ guid }) => known.has(guid));
+  const above = snapshots.slice(base + 1).map(({ name }) => name);
+  const areTheirs = above.every((name) => !isOurSnapshot(name) && !name.startsWith('user-'));
+  if (base >= 0 && areTheirs) {
+    const commands = above.map((name) => `zfs destroy ${dataset}@${name}`);
+    return `on ${quote(target.node)}: ${commands.join('; ')}, and let no snapshot job run on copies that receive`;
+  }
+  return asideHint(world, target);
 }
 
 /** Outside of drover's root nothing of drover's touches it, and the volume can come back to the node. */
-export function asideHint(world: World, { node, volume: { dataset } }: Copy): string {
-  const aside = `${world.config.settings.pool}/diverged-${dataset.split('/').at(-1) ?? ''}`;
-  return `save what is missed from "${dataset}" on ${quote(node)}, then there: zfs rename ${dataset} ${aside} (or zfs destroy -r it)`;
+export function asideHint(world: World, { node, volume: { dataset, role, snapshots } }: Copy): string {
+  const prefix = role === 'diverged' ? 'diverged' : 'aside';
+  const aside = `${world.config.settings.pool}/${prefix}-${dataset.split('/').at(-1) ?? ''}`;
+  const personal = snapshots.flatMap(({ name }) => (isOurSnapshot(name) ? [] : [`@${name}`]));
+  const kept = personal.length === 0 ? '' : `, which keeps ${personal.join(', ')}`;
+  return `put the copy on ${quote(node)} aside${kept}: zfs rename ${dataset} ${aside}`;
 }
 
 /** Copies that nobody can have written to since they were received. */

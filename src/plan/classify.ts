@@ -58,6 +58,7 @@ function decideApplication(
     tasks,
     ...containers,
     stopFirst: [],
+    startsFirst: false,
     ...decidePorts(world, app, node, own, tasks, containers.start !== undefined),
     // A node that cannot be reached explains whatever is unclear about its volumes.
     blockers: obstacles.decisive ? obstacles.blockers : [...obstacles.blockers, ...problems],

@@ -2,7 +2,7 @@ import type { Blocker } from '../model/plan.ts';
 import type { Decision } from './decision.ts';
 import { externalPorts, isActive, quote, type SeenContainer, sharePort, type World } from './world.ts';
 
-/** Whoever uses a decision's ports or volumes now must stop first; where that will not happen, the decision waits. */
+/** What has a decision's ports or volumes now must stop and go first; where that will not happen, the decision waits. */
 export function settleConflicts(world: World, seen: readonly SeenContainer[], drafts: readonly Decision[]): Decision[] {
   let decisions = drafts.map((decision) => ({ ...decision, ...withUsers(seen, decision) }));
   for (;;) {
@@ -12,9 +12,26 @@ export function settleConflicts(world: World, seen: readonly SeenContainer[], dr
       );
       return holder === undefined ? decision : { ...decision, blockers: [heldBy(decision, holder)] };
     });
-    if (next.every((decision, index) => decision === decisions[index])) return next;
+    if (next.every((decision, index) => decision === decisions[index])) return next.map(inOrder(next));
     decisions = next;
   }
+}
+
+/**
+ * An application that serves ports and has no volumes is never down: it starts in its new place first. Not where its
+ * old container has a port that another one waits for, nor where it waits for a port itself: two that swap would wait in
+ * a circle. Nor without ports: that may be a worker that must run once.
+ */
+function inOrder(all: readonly Decision[]): (decision: Decision) => Decision {
+  const awaited = new Set(all.flatMap(({ stopFirst }) => stopFirst.map(({ app }) => app)));
+  return (decision) => {
+    const { app, tasks, start, stops, stopFirst, node } = decision;
+    if (app === undefined || tasks.length > 0 || externalPorts(app).length === 0) return decision;
+    const isFree = stopFirst.length === 0 && !awaited.has(app.name);
+    const leaves = stops.length > 0 && stops.every((stop) => stop.node !== node);
+    if (!isFree || !leaves || start === undefined) return decision;
+    return { ...decision, startsFirst: true, hold: false, switches: decision.hold || decision.switches };
+  };
 }
 
 function withUsers(seen: readonly SeenContainer[], decision: Decision): Pick<Decision, 'stopFirst' | 'switches'> {
@@ -24,8 +41,11 @@ function withUsers(seen: readonly SeenContainer[], decision: Decision): Pick<Dec
   const wanted = decision.start === undefined ? [] : externalPorts(decision.start.spec);
   // Nothing new is wanted: the usual case, and with thousands of containers the search below is not for nothing.
   if (wanted.length === 0 && volumes.size === 0) return { stopFirst: [], switches: decision.switches };
-  const others = seen.filter(({ app, container }) => app !== decision.app?.name && isActive(container));
-  const passes = others.filter(({ container }) => sharePort(wanted, externalPorts(container.spec)) !== undefined);
+  const others = seen.filter(({ app }) => app !== decision.app?.name);
+  const passes = others.filter(
+    ({ container }) => isActive(container) && sharePort(wanted, externalPorts(container.spec)) !== undefined,
+  );
+  // A container that is stopped has to go too: its node may start it again by itself.
   const shares = others.filter(({ container }) => container.spec.mounts.some((mount) => volumes.has(mount.volume)));
   return { stopFirst: [...new Set([...passes, ...shares])], switches: decision.switches || passes.length > 0 };
 }
@@ -39,11 +59,12 @@ function willStop(world: World, decisions: readonly Decision[], user: SeenContai
 function heldBy(decision: Decision, user: SeenContainer): Blocker {
   const wanted = decision.start === undefined ? [] : externalPorts(decision.start.spec);
   const port = sharePort(wanted, externalPorts(user.container.spec));
-  const what = port === undefined ? 'its volume' : `port ${port.port} (${port.protocol})`;
+  const isUsing = isActive(user.container) ? 'uses' : 'still has a container on';
+  const what = port === undefined ? `${isUsing} its volume` : `uses port ${port.port} (${port.protocol})`;
   const thing = decision.app === undefined ? 'volume' : 'application';
   return {
     ...(decision.app === undefined ? {} : { app: decision.app.name }),
     node: user.node,
-    reason: `cannot place ${thing} ${quote(decision.group)} on ${quote(decision.node)}: ${quote(user.app)} uses ${what} on ${quote(user.node)} and does not stop now`,
+    reason: `cannot place ${thing} ${quote(decision.group)} on ${quote(decision.node)}: ${quote(user.app)} ${what} on ${quote(user.node)} and does not stop now`,
   };
 }

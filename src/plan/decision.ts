@@ -17,6 +17,8 @@ export interface Decision {
   readonly start?: ContainerStart;
   /** Containers of others that use its ports or volumes now and stop in the same plan. */
   readonly stopFirst: readonly SeenContainer[];
+  /** It starts and answers in its new place before it stops in the old one: it serves ports and has no data. */
+  readonly startsFirst: boolean;
   /** Ports whose entries in the nodes' tables change with this application. */
   readonly ports: readonly PortKey[];
   /** New connections wait while it changes its place. */

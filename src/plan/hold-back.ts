@@ -2,6 +2,7 @@ import type { ClusterState, Container } from '../model/cluster.ts';
 import { type Application, type AppName, type Config, type NodeName, nodeOf } from '../model/config.ts';
 import type { Blocker, Plan, Step } from '../model/plan.ts';
 import { type Comeback, comebackOf, type Ends } from './comeback.ts';
+import { keepGroups } from './part-of-plan.ts';
 import { quote } from './world.ts';
 
 /** An application whose container has ended where it is wanted, and that the plan would only start again. */
@@ -50,13 +51,14 @@ export function holdBack(
   });
   if (held.length === 0) return { plan };
   const names = new Set(held.map(({ app }) => app.name));
+  const rest = keepGroups(plan, (group) => !names.has(group));
   const waits = held.flatMap(({ comeback }) => (comeback.kind === 'wait' ? [comeback.untilMs] : []));
   const finished = held.filter(({ comeback }) => comeback.kind === 'finished');
   const blocked = held.flatMap((one) => describe(one, one.comeback, endsOf(one.app.name), nowMs));
   return {
     plan: {
-      ...withoutGroups(plan, names),
-      blocked: [...plan.blocked, ...blocked],
+      ...rest,
+      blocked: [...rest.blocked, ...blocked],
       notes: [
         ...plan.notes,
         ...finished.map(({ app }) => `${quote(app.name)} has finished its work: it exited with code 0`),
@@ -64,13 +66,6 @@ export function holdBack(
     },
     ...(waits.length === 0 ? {} : { nextMs: Math.min(...waits) }),
   };
-}
-
-/** The plan without the steps of these applications. */
-export function withoutGroups(plan: Plan, apps: ReadonlySet<AppName>): Plan {
-  const steps = plan.steps.filter(({ group }) => !apps.has(group));
-  const kept = new Set(steps.map(({ id }) => id));
-  return { ...plan, steps: steps.map((step) => ({ ...step, after: step.after.filter((id) => kept.has(id)) })) };
 }
 
 function describe({ app, node, container }: Ended, comeback: Comeback, ends: Ends, nowMs: number): Blocker[] {

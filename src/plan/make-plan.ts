@@ -5,8 +5,9 @@ import { bootNotes, planBootRules } from './boot-rules.ts';
 import { decide } from './classify.ts';
 import { settleVolume } from './plan-move.ts';
 import { planNetwork, type Switch } from './plan-network.ts';
-import { orderStarts, planPlacement } from './plan-place.ts';
+import { orderStarts, planPlacement, stopReplaced } from './plan-place.ts';
 import { describeLeftovers, planRemovals, planRetirements } from './plan-remove.ts';
+import { sameMachines } from './same-machine.ts';
 import { createStepBuilder } from './step-builder.ts';
 import { compareText, lookAt } from './world.ts';
 
@@ -16,6 +17,8 @@ import { compareText, lookAt } from './world.ts';
  */
 export function makePlan(config: Config, state: ClusterState): Plan {
   const world = lookAt(config, state);
+  const unclear = sameMachines(world);
+  if (unclear.length > 0) return { revision: config.revision, steps: [], blocked: unclear, notes: [] };
   const builder = createStepBuilder();
   const decisions = decide(world);
 
@@ -28,6 +31,7 @@ export function makePlan(config: Config, state: ClusterState): Plan {
   for (const { decision, after } of placed) {
     if (decision.blockers.length > 0) continue;
     const last = [...after, ...(network.get(decision.group) ?? [])];
+    stopReplaced(builder, decision, last);
     for (const task of decision.tasks) settleVolume({ builder, group: decision.group, task }, last);
   }
 

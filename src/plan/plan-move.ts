@@ -47,7 +47,7 @@ function prepareMove(steps: VolumeSteps, work: Move): StepId[] {
   if (work.stage !== 'sync') return [];
   const first = [
     ...task.settle.filter((old) => old.from === to).map((old) => settle(steps, old, [], rank.early)),
-    ...(work.reclaim ? [reclaim(steps, work.from, [], rank.early)] : []),
+    ...(work.reclaim ? [reclaim(steps, work.from, work.releasedTo, [], rank.early)] : []),
   ];
   const resized = work.resizeSource ? [resizeVolume(steps, work.from, first, rank.early)] : [];
   const reason = `moves from ${quote(work.from)} to ${quote(to)}`;
@@ -65,7 +65,7 @@ export function switchVolume(steps: VolumeSteps, gate: readonly StepId[]): StepI
   if (work.kind === 'create') return [];
   if (work.kind === 'move') return [moveOver(steps, work, gate)];
   if (work.kind === 'reclaim') {
-    const back = reclaim(steps, node, gate);
+    const back = reclaim(steps, node, work.releasedTo, gate);
     return work.resize ? [resizeVolume(steps, node, [back])] : [back];
   }
   if (!work.mount) return [];
@@ -89,10 +89,17 @@ function moveOver(steps: VolumeSteps, work: Move, gate: readonly StepId[]): Step
   return after[0] ?? '';
 }
 
-function reclaim(steps: VolumeSteps, node: NodeName, after: readonly StepId[], early?: number): StepId {
+function reclaim(
+  steps: VolumeSteps,
+  node: NodeName,
+  releasedTo: NodeName | undefined,
+  after: readonly StepId[],
+  early?: number,
+): StepId {
   const { builder, group, task } = steps;
+  const given = releasedTo === undefined ? {} : { releasedTo };
   return builder.add({
-    action: { kind: 'reclaim-volume', node, volume: task.id },
+    action: { kind: 'reclaim-volume', node, volume: task.id, ...given },
     after,
     reason: 'an earlier move did not end, and no other node owns it',
     group,

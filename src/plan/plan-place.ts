@@ -16,7 +16,7 @@ export function planPlacement(builder: StepBuilder, world: World, decision: Deci
   const held = decision.hold ? holdPorts(builder, world, decision, gate) : [];
   const own = prepared.flatMap(({ task, ids }) => (task.work.kind === 'move' ? [] : ids));
   const calm = held.length > 0 ? held : gate;
-  const stopped = stopContainers(builder, decision, calm, own);
+  const stopped = decision.startsFirst ? [] : stopContainers(builder, decision, calm, own);
   const quiet = [...(stopped.length > 0 ? stopped : calm), ...stopsOfOthers(decision)];
   const ready = tasks.flatMap((task) => switchVolume({ builder, group, task }, quiet));
   const last = [...(ready.length > 0 ? ready : quiet), ...(stopsHere(decision) ? [] : own)];
@@ -46,6 +46,11 @@ function holdPorts(builder: StepBuilder, world: World, decision: Decision, gate:
     const reason = `${quote(group)} changes its place: new connections wait`;
     return builder.add({ action: { kind: 'hold-ports', node, ports }, after: gate, reason, group });
   });
+}
+
+/** Stops what has been replaced in another place, once that answers and its clients are sent there. */
+export function stopReplaced(builder: StepBuilder, decision: Decision, after: readonly StepId[]): StepId[] {
+  return decision.startsFirst ? stopContainers(builder, decision, after, []) : [];
 }
 
 /** A stop that belongs to a restart also waits for what the new container needs: less time without it. */

@@ -34,8 +34,17 @@ function retire(builder: StepBuilder, world: World, { id }: PlacedVolume): Block
   if (standing.kind === 'absent') return [];
   if (standing.kind === 'owned' || standing.kind === 'frozen') {
     const { node } = standing.at;
-    const after = stopsOfUsers(world, id);
-    if (after === undefined) return [{ node, reason: `${cannot}: an application still uses it` }];
+    const stops = stopsOfUsers(world, id);
+    if (stops === undefined) return [{ node, reason: `${cannot}: an application still uses it` }];
+    const older = standing.kind === 'owned' ? standing.released : [];
+    const settled = older.map((copy) =>
+      builder.add({
+        action: { kind: 'settle-volume', from: copy.node, to: node, volume: id },
+        reason: `${quote(node)} owns it; the copy on ${quote(copy.node)} stays as a replica`,
+        group: id,
+      }),
+    );
+    const after = [...stops, ...settled];
     const reason = 'declared deleted; kept on disk';
     builder.add({ action: { kind: 'retire-volume', node, volume: id }, after, reason, group: id });
     return [];

@@ -19,14 +19,13 @@ export function staleOwners(world: World, task: VolumeTask, app?: AppName): Bloc
     const why = isMarked
       ? 'it diverged, another node took over while this one was off'
       : 'another node took over later';
-    const look = `look at "${copy.volume.dataset}" on ${quote(copy.node)} and destroy it there when nothing in it is missed`;
     return problemBlocker(
       {
         node: copy.node,
         reason:
           `cannot use the copy of volume "${task.id}" on ${quote(copy.node)}: ` +
           `${why}: ${evidence(world, copiesWith(world, task, copy))}`,
-        hint: isMarked ? asideHint(world, copy) : look,
+        hint: asideHint(world, copy),
       },
       app,
     );

@@ -41,22 +41,29 @@ export function standingOf(world: World, id: VolumeId): Standing {
   if (claimed.length === 0) return withoutClaim(world, id, copies);
   return (
     twiceOnOneNode(copies) ??
-    foreignOwner(world, top) ??
+    retiredSince(copies, epoch) ??
+    foreignOwner(world, id, top) ??
     higherElsewhere(world, id, copies, epoch) ??
-    ownedOrUnderWay(world, claimed, top)
+    ownedOrUnderWay(world, id, claimed, top)
   );
 }
 
+/** A retired copy was the owner when it was retired: what a node was given up before that is older than it. */
+function retiredSince(copies: readonly Copy[], epoch: number): Standing | undefined {
+  const retired = copies.find(({ volume }) => volume.role === 'retired' && volume.epoch >= epoch);
+  if (retired === undefined) return undefined;
+  return {
+    kind: 'unclear',
+    node: retired.node,
+    problem: `it was declared deleted and is kept on ${quote(retired.node)} as "${retired.volume.dataset}"`,
+    hint: 'give the new volume another id',
+  };
+}
+
 function withoutClaim(world: World, id: VolumeId, copies: readonly Copy[]): Standing {
-  const retired = copies.find((copy) => copy.volume.role === 'retired');
-  if (retired !== undefined) {
-    return {
-      kind: 'unclear',
-      node: retired.node,
-      problem: `it was declared deleted and is kept on ${quote(retired.node)} as "${retired.volume.dataset}"`,
-      hint: 'give the new volume another id, or remove the kept dataset by hand',
-    };
-  }
+  const retired = retiredSince(copies, 0);
+  if (retired !== undefined) return retired;
+  const best = newestCopy(copies);
   const away = [...world.unreachable.keys()];
   if (away.length > 0) {
     const last = away.filter((node) => world.unreachable.get(node)?.volumes.some((volume) => volume.id === id));
@@ -64,12 +71,38 @@ function withoutClaim(world: World, id: VolumeId, copies: readonly Copy[]): Stan
       last.length > 0
         ? `node ${quoteAll(last)} had it when last seen and cannot be reached`
         : `node ${quoteAll(away)} may hold it and cannot be reached`;
-    return { kind: 'unclear', node: last[0] ?? away[0] ?? '', problem, hint: 'bring the node back' };
+    return { kind: 'unclear', node: last[0] ?? away[0] ?? '', problem, hint: bringBack(world, id, best?.node) };
   }
   if (copies.length === 0) return { kind: 'absent' };
   const problem = `no node owns it: ${evidence(world, copies)}`;
   const isDiverged = copies.some(({ volume }) => volume.role === 'diverged');
-  return { kind: 'unclear', problem, ...(isDiverged ? { hint: 'bring back the node that took it over' } : {}) };
+  const reclaim = best === undefined ? undefined : reclaimCommand(world, id, best.node);
+  const hint = isDiverged
+    ? 'bring back the node that took it over'
+    : reclaim &&
+      `bring back the node that owned it, with its line in the files; only where it is lost for good: ${reclaim}`;
+  return { kind: 'unclear', problem, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** The complete copy that has heard of the latest owner. */
+function newestCopy(copies: readonly Copy[]): Copy | undefined {
+  return copies
+    .filter(({ volume }) => volume.snapshots.length > 0 && (volume.role === 'replica' || volume.role === 'incoming'))
+    .toSorted((a, b) => b.volume.epoch - a.volume.epoch || compareText(a.node, b.node))[0];
+}
+
+/** The command that makes this node's copy the owner's, which asks first, for the application that has the volume. */
+function reclaimCommand(world: World, id: VolumeId, node: NodeName): string | undefined {
+  const apps = Object.values(world.config.applications);
+  const app = apps.find(({ volumes }) => volumes.some((volume) => volume.id === id));
+  return app === undefined ? undefined : `drover reclaim ${app.name} --on ${node}`;
+}
+
+function bringBack(world: World, id: VolumeId, node: NodeName | undefined): string {
+  const reclaim = node === undefined ? undefined : reclaimCommand(world, id, node);
+  return reclaim === undefined
+    ? 'bring the node back'
+    : `bring the node back; only where it is lost for good: ${reclaim}`;
 }
 
 function twiceOnOneNode(copies: readonly Copy[]): Standing | undefined {
@@ -80,17 +113,20 @@ function twiceOnOneNode(copies: readonly Copy[]): Standing | undefined {
 }
 
 /** A disk that was cloned or carried over says `owner` and means another node. */
-function foreignOwner(world: World, top: readonly Copy[]): Standing | undefined {
+function foreignOwner(world: World, id: VolumeId, top: readonly Copy[]): Standing | undefined {
   const copy = top.find(({ node, volume }) => {
     const self = world.reachable.get(node)?.nodeId;
     return volume.role !== 'released' && volume.owner !== undefined && volume.owner !== self;
   });
   if (copy === undefined) return undefined;
   const says = ownerText(world, copy.volume.owner);
+  const isKnown = nodeWithId(world, copy.volume.owner ?? '') !== undefined;
+  const reclaim = isKnown ? undefined : reclaimCommand(world, id, copy.node);
   return {
     kind: 'unclear',
     node: copy.node,
     problem: `the copy on ${quote(copy.node)} says it belongs to ${says}: the disk was cloned or moved`,
+    ...(reclaim === undefined ? {} : { hint: `where this host was installed again and has kept its pool: ${reclaim}` }),
   };
 }
 
@@ -119,13 +155,13 @@ function higherElsewhere(world: World, id: VolumeId, copies: readonly Copy[], ep
   return undefined;
 }
 
-function ownedOrUnderWay(world: World, claimed: readonly Copy[], top: readonly Copy[]): Standing {
+function ownedOrUnderWay(world: World, id: VolumeId, claimed: readonly Copy[], top: readonly Copy[]): Standing {
   const isOld = (copy: Copy) =>
     copy.volume.role === 'released' && top.some((other) => other !== copy && handedTo(world, copy, other));
   const [only, another] = top.filter((copy) => !isOld(copy));
   if (only === undefined || another !== undefined) return rivals(world, top);
   if (only.volume.role === 'frozen') return { kind: 'frozen', at: only };
-  if (only.volume.role === 'released') return releasedTo(world, only);
+  if (only.volume.role === 'released') return releasedTo(world, id, only);
   const others = claimed.filter((copy) => copy !== only);
   return {
     kind: 'owned',
@@ -140,19 +176,26 @@ function handedTo(world: World, released: Copy, other: Copy): boolean {
   return other.volume.role !== 'released' && released.volume.owner === world.reachable.get(other.node)?.nodeId;
 }
 
-function releasedTo(world: World, at: Copy): Standing {
+function releasedTo(world: World, id: VolumeId, at: Copy): Standing {
   const to = at.volume.owner === undefined ? undefined : nodeWithId(world, at.volume.owner);
   const from = quote(at.node);
+  const reclaim = reclaimCommand(world, id, at.node);
+  const lost = reclaim === undefined ? '' : `; only where it is lost for good: ${reclaim}`;
   if (to === undefined) {
-    const problem = `${from} released it to ${ownerText(world, at.volume.owner)}, which no known node is`;
-    return { kind: 'unclear', node: at.node, problem };
+    const unknown = [...world.unreachable].flatMap(([node, facts]) => (facts === undefined ? [node] : []));
+    const which =
+      unknown.length === 0
+        ? 'which is not in the files'
+        : `which is ${quoteAll(unknown)}, where no answer comes from, or not in the files`;
+    const problem = `${from} released it to ${ownerText(world, at.volume.owner)}, ${which}`;
+    return { kind: 'unclear', node: at.node, problem, hint: `bring that node back, with its line in the files${lost}` };
   }
   if (!world.reachable.has(to)) {
     return {
       kind: 'unclear',
       node: to,
       problem: `${from} released it to ${quote(to)}, which cannot be reached`,
-      hint: 'bring the node back: it may have taken the volume over already',
+      hint: `bring the node back: it may have taken the volume over already${lost}`,
     };
   }
   return { kind: 'released', at, to };

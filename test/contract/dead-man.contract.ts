@@ -57,12 +57,15 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
     const stateOf = async () =>
       (await client.containers.list(signal)).find(({ application }) => application === app)?.state;
     const copy = async () => (await client.volumes.list(signal)).find(({ id }) => id === volume);
+    /** As the test made it. */
+    const seen = (role: 'owner' | 'frozen' = 'owner') =>
+      ({ id: volume, dataset, role, owner: under.nodeId, epoch: 1 }) as const;
     const freeze = async (): Promise<void> => {
       await client.containers.stop(app, 5_000, signal);
       await client.volumes.unmount(dataset, signal);
-      await client.volumes.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
+      await client.volumes.setProperties(seen(), { role: 'frozen' }, signal);
     };
-    const arm = (afterMs = 1_000) => client.deadMan.arm(app, [dataset], afterMs, signal);
+    const arm = (afterMs = 1_000) => client.deadMan.arm(app, [seen()], afterMs, signal);
     /** As in a run: whoever moves has the lock of the node, until he is gone. */
     const whileLocked = async (act: () => Promise<void>): Promise<void> => {
       const lock = await under.other.mutex.acquire('anna', signal);
@@ -96,8 +99,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       expect(after?.id).toBe(before?.id);
       // Who still counts on the frozen volume is refused.
       const release = { role: 'released', owner: 'somebody', epoch: 2 } as const;
-      const expected = { role: 'frozen', owner: under.nodeId, epoch: 1 } as const;
-      await expect(client.volumes.setProperties(dataset, expected, release, signal)).rejects.toMatchObject({
+      await expect(client.volumes.setProperties(seen('frozen'), release, signal)).rejects.toMatchObject({
         code: 'volume-conflict',
       });
     });
@@ -109,9 +111,9 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       });
       await expectRunning();
       expect(await copy()).toMatchObject({ role: 'owner', epoch: 2, mounted: true });
-      await expect(
-        client.volumes.setProperties(dataset, { role: 'owner', epoch: 1 }, { role: 'frozen' }, signal),
-      ).rejects.toMatchObject({ code: 'volume-conflict' });
+      await expect(client.volumes.setProperties(seen(), { role: 'frozen' }, signal)).rejects.toMatchObject({
+        code: 'volume-conflict',
+      });
     });
 
     test('released, nothing is started and nothing is set', async () => {
@@ -119,9 +121,36 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
         await arm();
         await freeze();
         const next = { role: 'released', owner: 'another-node', epoch: 2 } as const;
-        await client.volumes.setProperties(dataset, { role: 'frozen', epoch: 1 }, next, signal);
+        await client.volumes.setProperties(seen('frozen'), next, signal);
       });
       await expect(client.containers.start(app, signal)).rejects.toMatchObject({ code: 'docker-failed' });
+    });
+
+    test('a volume that was taken over since, with another epoch, is left alone', async () => {
+      await expectNothingAfter(async () => {
+        await arm();
+        await freeze();
+        await client.volumes.setProperties(seen('frozen'), { role: 'owner', epoch: 2 }, signal);
+      });
+    });
+
+    test('a volume that another container runs on is left alone', async () => {
+      const second = {
+        application: `${app}-2`,
+        ...under.program,
+        ports: [],
+        environment: {},
+        mounts: [{ volume, mountpoint: '/data' }],
+        restartPolicy: { name: 'never' },
+      } as const;
+      await expectNothingAfter(async () => {
+        await arm();
+        await client.containers.stop(app, 5_000, signal);
+        await client.containers.create(second, { [volume]: await client.volumes.directory(dataset, signal) }, signal);
+        await client.containers.start(second.application, signal);
+      });
+      await client.containers.stop(second.application, 1_000, signal);
+      await client.containers.remove(second.application, signal);
     });
 
     test('as long as somebody has the lock of the node nothing happens; then it does', async () => {
@@ -161,7 +190,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
         await arm();
       });
       await expectRunning();
-      await client.deadMan.arm('contract-nobody', [dataset], 1_000, signal);
+      await client.deadMan.arm('contract-nobody', [seen()], 1_000, signal);
     });
   });
 }

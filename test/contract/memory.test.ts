@@ -3,6 +3,7 @@ import { createMemoryCluster } from '../../src/node/memory-cluster.ts';
 import { containerRuntimeContract } from './container-runtime.contract.ts';
 import { deadManContract } from './dead-man.contract.ts';
 import { doctorContract } from './doctor.contract.ts';
+import { fenceContract } from './fence.contract.ts';
 import { figuresContract } from './figures.contract.ts';
 import { networkControlContract } from './network-table.contract.ts';
 import { nodeMutexContract } from './node-mutex.contract.ts';
@@ -69,12 +70,13 @@ transferContract('in memory', async () => {
     target: target.volumes,
     write: writer(cluster, 'n1'),
     spoil: async (dataset) => {
-      const epoch = cluster.facts('n2').volumes.find((one) => one.dataset === dataset)?.epoch ?? 0;
-      await target.volumes.setProperties(dataset, { epoch }, { role: 'owner' }, signal);
+      const seen = cluster.facts('n2').volumes.find((one) => one.dataset === dataset);
+      if (seen === undefined) throw new Error(`no dataset ${dataset}`);
+      await target.volumes.setProperties(seen, { role: 'owner' }, signal);
       await target.volumes.mount(dataset, signal);
       await spoil(dataset, 1024);
       await target.volumes.unmount(dataset, signal);
-      await target.volumes.setProperties(dataset, { role: 'owner' }, { role: 'incoming' }, signal);
+      await target.volumes.setProperties({ ...seen, role: 'owner' }, { role: 'incoming' }, signal);
     },
     mode: 'direct',
     cutBytes: 12 * MiB,
@@ -98,6 +100,19 @@ nodeMutexContract('in memory', async () => {
       cluster.disconnect('n1');
       cluster.reconnect('n1');
     },
+    close: async () => {
+      await cluster.close();
+      await other.close();
+    },
+  };
+});
+
+fenceContract('in memory', async () => {
+  const cluster = createMemoryCluster({ nodes: { n1: {} } });
+  const other = cluster.session();
+  return {
+    one: await cluster.node('n1', signal),
+    other: await other.node('n1', signal),
     close: async () => {
       await cluster.close();
       await other.close();

@@ -5,6 +5,7 @@ import { defaultSettings, type RestartPolicy } from '../../src/model/config.ts';
 import { createNodeClient } from '../../src/node/connect.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
 import { type DeadManUnderTest, deadManContract } from './dead-man.contract.ts';
+import { fenceContract } from './fence.contract.ts';
 import { closePlayground, connectTo, newPlayground, openPlayground, readLab } from './lab.ts';
 
 const lab = readLab()[0];
@@ -60,6 +61,10 @@ async function openDeadMan(): Promise<DeadManUnderTest> {
 // An emulated node that shares its processor takes minutes for five containers.
 describe.skipIf(lab === undefined)('on a real node', () => {
   deadManContract('systemd, OpenZFS and Docker', openDeadMan);
+  fenceContract('OpenZFS over SSH', async () => {
+    const { client, other, close } = await openDeadMan();
+    return { one: client, other, close };
+  });
 
   describe('restart policies', () => {
     const always = { name: 'always' } as const;

@@ -79,16 +79,21 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
     it('changes role, owner and epoch together, and only from what was expected', async () => {
       const { id, dataset, owner } = await made('roles');
       if (owner === undefined) expect.fail('no owner');
-      await store.setProperties(dataset, { role: 'owner', owner, epoch: 1 }, { role: 'frozen' }, signal);
+      const asMade = { id, dataset, role: 'owner', owner, epoch: 1 } as const;
+      await store.setProperties(asMade, { role: 'frozen' }, signal);
       const next = { role: 'released', owner: 'another-node', epoch: 2 } as const;
-      await store.setProperties(dataset, { role: 'frozen', epoch: 1 }, next, signal);
+      await store.setProperties({ ...asMade, role: 'frozen' }, next, signal);
       expect(await get(id)).toMatchObject(next);
-      const conflict = await failure(store.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal));
+      const conflict = await failure(store.setProperties(asMade, { role: 'frozen' }, signal));
       expect(conflict.code).toBe('volume-conflict');
       expect(conflict.message).toContain('released');
-      expect((await failure(store.setProperties(dataset, { epoch: 1 }, { epoch: 9 }, signal))).code).toBe(
-        'volume-conflict',
-      );
+      const asSeen = { id, dataset, ...next };
+      for (const wrong of [{ id: 'another' }, { role: 'frozen' }, { owner }, { epoch: 1 }] as const) {
+        const refused = await failure(store.setProperties({ ...asSeen, ...wrong }, { epoch: 9 }, signal));
+        expect(refused.code).toBe('volume-conflict');
+      }
+      const { owner: _owner, ...ownerless } = asSeen;
+      expect((await failure(store.setProperties(ownerless, { epoch: 9 }, signal))).code).toBe('volume-conflict');
       expect(await get(id)).toMatchObject(next);
     });
 
@@ -175,6 +180,8 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       const delta = await store.estimate(dataset, 'drover-e1-2', '@drover-e1-1', signal);
       expect(delta).toBeGreaterThanOrEqual(MiB);
       expect(delta).toBeLessThan(2 * MiB);
+      await store.snapshot(dataset, 'nightly', signal);
+      expect(await store.estimate(dataset, undefined, '@drover-e1-2', signal)).toBe(0);
     });
 
     it('shows datasets with their snapshots, sizes, times and holds', async () => {
@@ -221,11 +228,14 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       const before = await get(id);
       await store.checkSwap(signal);
       await store.clone(dataset, 'user-good', `${dataset}-swap`, signal);
-      const early = await failure(store.swap(dataset, `${dataset}-swap`, `${id}-before`, signal));
+      const early = await failure(store.swap(before, `${dataset}-swap`, `${id}-before`, signal));
       expect([early.code, await get(id)]).toEqual(['volume-conflict', before]);
       await store.unmount(dataset, signal);
-      await store.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
-      await store.swap(dataset, `${dataset}-swap`, `${id}-before`, signal);
+      await store.setProperties(before, { role: 'frozen' }, signal);
+      const seen = await get(id);
+      const late = await failure(store.swap({ ...seen, epoch: 7 }, `${dataset}-swap`, `${id}-before`, signal));
+      expect([late.code, await get(id)]).toEqual(['volume-conflict', seen]);
+      await store.swap(seen, `${dataset}-swap`, `${id}-before`, signal);
       const now = await get(id);
       expect(now).toMatchObject({ dataset: `${dataset}-swap`, role: 'owner', owner, epoch: 2, mounted: false });
       expect(now).toMatchObject({ application: 'swaps', limitBytes: 64 * MiB });
@@ -238,7 +248,7 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       await subject.write(now.dataset, 1024);
       expect((await get(id)).referencedBytes).toBeLessThan(3 * MiB);
       expect(await store.directory(now.dataset, signal)).toMatch(/\/data$/);
-      const again = await failure(store.swap(dataset, `${dataset}-swap`, `${id}-again`, signal));
+      const again = await failure(store.swap(seen, `${dataset}-swap`, `${id}-again`, signal));
       expect(again.code).toBe('volume-conflict');
     });
 
@@ -249,9 +259,9 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       // The promotion would bring the clone a second snapshot of that name.
       await store.snapshot(`${dataset}-swap`, 'user-good', signal);
       await store.unmount(dataset, signal);
-      await store.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
+      await store.setProperties(await get(id), { role: 'frozen' }, signal);
       const before = await store.list(signal);
-      await failure(store.swap(dataset, `${dataset}-swap`, `${id}-before`, signal));
+      await failure(store.swap(await get(id), `${dataset}-swap`, `${id}-before`, signal));
       expect(await store.list(signal)).toEqual(before);
       expect(before.find((one) => one.dataset === `${dataset}-swap`)).toBeUndefined();
     });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ClusterState, NodeFacts } from '../../src/model/cluster.ts';
+import type { ClusterState, ContainerSpec, NodeFacts } from '../../src/model/cluster.ts';
 import type { Config } from '../../src/model/config.ts';
 import { nodesOf, type Plan, type Step, type StepId } from '../../src/model/plan.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
@@ -37,6 +37,7 @@ const always = (property: (config: Config, state: ClusterState, plan: Plan) => v
   );
 };
 
+const isStateless = ({ mounts, ports }: ContainerSpec): boolean => mounts.length === 0 && ports.length > 0;
 const isActive = (state: string): boolean => ['running', 'restarting', 'paused'].includes(state);
 
 describe('any plan', () => {
@@ -115,11 +116,11 @@ describe('any plan', () => {
     });
   });
 
-  it('never runs two copies of an application', () => {
+  it('never runs two copies of an application that has volumes or no ports', () => {
     always((_config, state, plan) => {
       for (const step of plan.steps) {
         const { action } = step;
-        if (action.kind !== 'start-container') continue;
+        if (action.kind !== 'start-container' || isStateless(action.spec)) continue;
         const stopped = ancestors(plan, step).flatMap(({ action: one }) =>
           one.kind === 'stop-container' && one.app === action.spec.application ? [one.node] : [],
         );

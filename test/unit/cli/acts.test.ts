@@ -243,6 +243,7 @@ describe('the help', () => {
     'snapshot',
     'volumes',
     'rollback',
+    'reclaim',
     'clone',
     'exec',
     'history',

@@ -474,6 +474,7 @@ describe('usage', () => {
       'move',
       'node',
       'plan',
+      'reclaim',
       'restart',
       'rollback',
       'snapshot',

@@ -99,8 +99,9 @@ describe('restart, stop and start', () => {
     const scene = await runningScene();
     await acts(scene).stop('pg', signal);
     const { volumes } = await scene.cluster.node('n1', signal);
-    const dataset = scene.cluster.facts('n1').volumes[0]?.dataset ?? '';
-    await volumes.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
+    const [seen] = scene.cluster.facts('n1').volumes;
+    if (seen === undefined) expect.fail('no volume');
+    await volumes.setProperties(seen, { role: 'frozen' }, signal);
     expect((await failure(acts(scene).start('pg', signal))).code).toBe('volume-conflict');
     expect(runningOn(scene.cluster)).toEqual([]);
     expect(scene.cluster.violations()).toEqual([]);

@@ -33,6 +33,7 @@ const changing: Readonly<Record<string, (engine: Engine) => Promise<unknown>>> =
   'a snapshot': ({ acts }) => acts.snapshot('pg', 'good', signal),
   'a clone of a snapshot': ({ acts }) => acts.cloneSnapshot(snapshot, signal),
   'a roll back': ({ acts }) => acts.rollBack('pg', snapshot, signal),
+  'a reclaim': ({ acts }) => acts.reclaim('pg', 'n1', signal),
   'a program in a container': ({ acts }) => acts.exec('pg', { tty: false }, signal),
 };
 

@@ -16,6 +16,8 @@ const embedded = (name: string): string =>
 const programs = {
   zfs: `case "$*" in
     'get -H -r'*) cat "$at/facts" ;;
+    'get -H -s local -o property,value'*) for name in role owner epoch; do
+      awk -F '\t' -v d="\${!#}" -v n=drover:$name '$1 == d && $2 == n { print $2 FS $3 }' "$at/facts"; done ;;
     'get -H -o value mounted'*) grep -qx "$6" "$at/mounted" && echo yes || echo no ;;
     'list -H -d 1'*) grep "^$9[@#]" "$at/snapshots"; true ;;
     'list -H -t'*) exit 1 ;;
@@ -65,8 +67,8 @@ const rules = (alone: string): void =>
   file('etc/boot-peers', `alone ${alone}\npeer 10.0.0.2 22 ssh-ed25519 AAAA\npeer 10.0.0.3 22 ssh-ed25519 BBBB\n`);
 
 /** `p/v/db`, owned by this node with that epoch. */
-function owned(epoch: number): void {
-  const facts = { vol: 'v1', role: 'owner', epoch, owner: 'me' };
+function owned(epoch: number, vol = 'v1'): void {
+  const facts = { vol, role: 'owner', epoch, owner: 'me' };
   file(
     'facts',
     `${Object.entries(facts)
@@ -114,6 +116,23 @@ describe('at boot', { timeout: 30_000 }, () => {
     answer(3, 'v1\towner\t3\tthem\nend\n');
     const did = ['snapshot p/v/db@diverged-e2', 'set drover:role=diverged readonly=on p/v/db'];
     expect(round('start')).toEqual({ did, waiting: '' });
+  });
+
+  it('volumes are told apart by their names, also where these look like the same number', () => {
+    owned(2, '10');
+    answer(2, '1e1\towner\t9\tthem\n0010\towner\t9\tthem\nend\n');
+    answer(3, 'end\n');
+    expect(round('start')).toEqual({ did: ['mount p/v/db'], waiting: '' });
+  });
+
+  it('nothing is set on a volume that a run of drover took over a moment ago', () => {
+    owned(2);
+    answer(2, 'end\n');
+    answer(3, 'v1\towner\t3\tthem\nend\n');
+    const takesOver = `[ "$1" != 8 ] || sed -i 's#epoch\t2#epoch\t4#' ${at}/facts`;
+    writeFileSync(join(at, 'bin/flock'), `#!/bin/bash\n${takesOver}\nexec /usr/bin/flock "$@"\n`);
+    chmodSync(join(at, 'bin/flock'), 0o755);
+    expect(round('start').did).toEqual([]);
   });
 
   it('an answer that was cut off is none, and the same epoch elsewhere is for a person', () => {
@@ -207,7 +226,7 @@ describe('at boot', { timeout: 30_000 }, () => {
 });
 
 describe('the scripts in provision.sh', () => {
-  it.each(['epochs', 'boot_gate'])('%s is one that bash can read', (name) => {
+  it.each(['epochs', 'boot_gate', 'dead_man'])('%s is one that bash can read', (name) => {
     expect(embedded(name)).toMatch(/^#!\/bin\/(ba)?sh\n/);
     execFileSync('bash', ['-n'], { input: embedded(name) });
   });

@@ -20,6 +20,8 @@ describe.skipIf(noLock !== undefined)('over a private sshd', () => {
   let sshd: PrivateSshd;
   let scratch = '';
   let file = '';
+  const files = () => ({ lock: file, set: `${file}.set` });
+  const mutexOn = (connection: NodeConnection) => createNodeMutex(connection, undefined, files());
   const open = (): Promise<NodeConnection> => connect('node1', sshd.settings, { env: sshd.env }, signal);
 
   beforeAll(async () => {
@@ -37,8 +39,8 @@ describe.skipIf(noLock !== undefined)('over a private sshd', () => {
   nodeMutexContract('over SSH', async () => {
     const [one, other] = await Promise.all([open(), open()]);
     return {
-      one: createNodeMutex(one, file),
-      other: createNodeMutex(other, file),
+      one: mutexOn(one),
+      other: mutexOn(other),
       loseOne: () => one.close(),
       close: async () => void (await Promise.all([one.close(), other.close()])),
     };
@@ -52,7 +54,7 @@ describe.skipIf(noLock !== undefined)('over a private sshd', () => {
 import { createNodeMutex } from '${source}node-mutex.ts';
 const signal = new AbortController().signal;
 const connection = await connect('node1', ${JSON.stringify(sshd.settings)}, { env: process.env }, signal);
-await createNodeMutex(connection, ${JSON.stringify(file)}).acquire('the killed one', signal);
+await createNodeMutex(connection, undefined, ${JSON.stringify(files())}).acquire('the killed one', signal);
 console.log('locked');
 `,
     );
@@ -64,7 +66,7 @@ console.log('locked');
     });
     await new Promise((resolve) => controller.stdout.once('data', resolve));
     const connection = await open();
-    const mutex = createNodeMutex(connection, file);
+    const mutex = mutexOn(connection);
     await expect(mutex.acquire('bert', signal)).rejects.toMatchObject({
       code: 'lock-held',
       message: expect.stringContaining('the killed one'),
@@ -85,7 +87,8 @@ console.log('locked');
     const link = `${file}.link`;
     writeFileSync(`${file}.target`, 'precious');
     symlinkSync(`${file}.target`, link);
-    await expect(createNodeMutex(connection, link).acquire('anna', signal)).rejects.toMatchObject({
+    const linked = createNodeMutex(connection, undefined, { ...files(), lock: link });
+    await expect(linked.acquire('anna', signal)).rejects.toMatchObject({
       code: 'command-failed',
       message: expect.stringContaining('symbolic link'),
     });

@@ -202,6 +202,7 @@ describe('names', () => {
 });
 
 describe('the store', () => {
+  const seen = { id: 'v', dataset, role: 'released', owner: 'n1', epoch: 3 } as const;
   const words = (sent: readonly Sent[]): readonly string[] => sent.flatMap((one) => one.words);
 
   it('never sends a command with -F, -R, -p, or one that could destroy a dataset', async () => {
@@ -210,7 +211,7 @@ describe('the store', () => {
     await store.list(signal);
     await store.create('v', 'web', 1, signal);
     await store.setLimit(dataset, undefined, signal);
-    await store.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
+    await store.setProperties(seen, { role: 'frozen' }, signal);
     await store.mount(dataset, signal);
     await store.unmount(dataset, signal);
     await store.destroySnapshot(dataset, 'drover-e1-1', signal);
@@ -230,16 +231,23 @@ describe('the store', () => {
     const connection = scriptedConnection();
     const store = createZfsStore(connection, place);
     const owned = { role: 'owner', owner: 'n1', epoch: 4 } as const;
-    await store.setProperties(dataset, { role: 'released', epoch: 4 }, owned, signal);
-    await store.setProperties(dataset, {}, { role: 'replica' }, signal);
-    await store.setProperties(dataset, {}, { application: 'web' }, signal);
+    const { owner: _owner, ...ownerless } = seen;
+    await store.setProperties(seen, owned, signal);
+    await store.setProperties(ownerless, { role: 'replica' }, signal);
+    await store.setProperties(ownerless, { application: 'web' }, signal);
     const args = connection.sent.map((one) => one.words.slice(1));
-    const expected = ['drover:role=released', 'drover:epoch=4', '--'];
+    const as = (owner: string) => [
+      'drover:vol=v',
+      'drover:role=released',
+      `drover:owner=${owner}`,
+      'drover:epoch=3',
+      '--',
+    ];
     const next = ['drover:role=owner', 'drover:owner=n1', 'drover:epoch=4', 'readonly=off'];
     expect(args).toEqual([
-      [dataset, ...expected, ...next],
-      [dataset, '--', 'drover:role=replica', 'readonly=on'],
-      [dataset, '--', 'drover:app=web'],
+      ['', dataset, ...as('n1'), ...next],
+      ['', dataset, ...as(''), 'drover:role=replica', 'readonly=on'],
+      ['', dataset, ...as(''), 'drover:app=web'],
     ]);
   });
 
@@ -249,10 +257,25 @@ describe('the store', () => {
       scriptedConnection(() => ({ code: exits.conflict, stdout })),
       place,
     );
-    await expect(store.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal)).rejects.toMatchObject({
+    await expect(store.setProperties(seen, { role: 'frozen' }, signal)).rejects.toMatchObject({
       code: 'volume-conflict',
-      message: expect.stringMatching(/to have drover:role owner, but has drover:role frozen, drover:epoch 7/),
+      message: expect.stringMatching(
+        /to have drover:role released, drover:owner n1, drover:epoch 3, but has drover:role frozen, drover:epoch 7/,
+      ),
     });
+  });
+
+  it('sends what changes an owner under the lock that it has, and says where that was lost', async () => {
+    const connection = scriptedConnection(() => ({ code: exits.late }));
+    const store = createZfsStore(connection, place, { token: 'the-lock' });
+    const lost = { code: 'connection-failed', retryable: true, message: expect.stringContaining('lock of the node') };
+    await expect(store.setProperties(seen, { role: 'frozen' }, signal)).rejects.toMatchObject(lost);
+    await expect(store.swap(seen, `${dataset}-swap`, 'v-before', signal)).rejects.toMatchObject(lost);
+    const changes = connection.sent.map(({ words: [text = '', token] }) => [text.includes('flock 8'), token]);
+    expect(changes).toEqual([
+      [true, 'the-lock'],
+      [true, 'the-lock'],
+    ]);
   });
 
   it('names every process that keeps a volume busy', async () => {

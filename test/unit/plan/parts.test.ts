@@ -14,11 +14,36 @@ import {
   aMount,
   anApplication,
   aVolume,
+  nodeId,
   onNode,
   snaps,
   tcp,
   udp,
 } from '../../builders.ts';
+
+describe('two names of one machine', () => {
+  it('stop every plan, with a sentence that names both', () => {
+    const [, machine] = onNode('a');
+    const state = aCluster(['a', machine], ['b', machine], onNode('c'));
+    const web = anApplication('web');
+    expect(makePlan(aConfig([web], { a: ['web'], b: [], c: [] }), state)).toMatchObject({
+      steps: [],
+      blocked: [{ node: 'a', reason: expect.stringContaining('cannot tell "a", "b" apart') }],
+    });
+  });
+});
+
+describe('what was released before the volume was retired elsewhere', () => {
+  it('is not taken back: it is older than what was retired', () => {
+    const db = anApplication('db', { volumes: [aMount('v1')] });
+    const released = aVolume('v1', { role: 'released', owner: nodeId('b'), epoch: 2 });
+    const retired = aVolume('v1', { role: 'retired', owner: nodeId('b'), epoch: 2 });
+    const state = aCluster(onNode('a', { volumes: [released] }), onNode('b', { volumes: [retired] }));
+    const plan = makePlan(aConfig([db], { a: ['db'], b: [] }), state);
+    expect(plan.blocked).toMatchObject([{ reason: expect.stringContaining('it was declared deleted') }]);
+    expect(plan.steps.filter(({ action }) => action.kind.endsWith('-volume'))).toEqual([]);
+  });
+});
 
 describe('diffVolumes', () => {
   const source = { snapshots: snaps('b2 c3'), bookmarks: snaps('a1') };

@@ -134,7 +134,7 @@ describe('moving', () => {
     expectPlan('swap', aConfig([db, cache], { a: ['cache'], b: ['db'] }), state);
   });
 
-  it('moves an application without volumes so that clients wait instead of being refused', () => {
+  it('starts an application without volumes in its new place before it stops in the old one', () => {
     const state = aCluster(onNode('a', { containers: [aContainer(web, 'a')] }), onNode('b'));
     expectPlan('move-without-volume', aConfig([web], { a: [], b: ['web'] }), state);
   });

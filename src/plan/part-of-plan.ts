@@ -1,0 +1,32 @@
+import type { Blocker, Plan, Step } from '../model/plan.ts';
+import { quote } from './world.ts';
+
+/**
+ * The plan with the steps of these groups only. A group that has to wait for a container of another one to stop is left
+ * out as well, with a blocker: until that container is gone, it has their port or their volume.
+ */
+export function keepGroups(plan: Plan, keeps: (group: string) => boolean): Plan {
+  const stops = new Set(plan.steps.flatMap(({ id, action }) => (action.kind === 'stop-container' ? [id] : [])));
+  let steps = plan.steps.filter(({ group }) => keeps(group));
+  const waiting = new Set<string>();
+  for (;;) {
+    const kept = new Set(steps.map(({ id }) => id));
+    const waits = ({ after }: Step): boolean => after.some((id) => stops.has(id) && !kept.has(id));
+    const more = steps.filter(waits).map(({ group }) => group);
+    if (more.length === 0) return { ...withEdgesInside(plan, steps), blocked: [...plan.blocked, ...blockers(waiting)] };
+    for (const group of more) waiting.add(group);
+    steps = steps.filter(({ group }) => !waiting.has(group));
+  }
+}
+
+function withEdgesInside(plan: Plan, steps: readonly Step[]): Plan {
+  const kept = new Set(steps.map(({ id }) => id));
+  return { ...plan, steps: steps.map((step) => ({ ...step, after: step.after.filter((id) => kept.has(id)) })) };
+}
+
+function blockers(waiting: ReadonlySet<string>): Blocker[] {
+  return [...waiting].map((app) => ({
+    app,
+    reason: `cannot change ${quote(app)} now: another application, which is left as it is, has its port or its volume`,
+  }));
+}

@@ -1,0 +1,23 @@
+import type { NodeName } from '../model/config.ts';
+import type { Blocker } from '../model/plan.ts';
+import { quote, quoteAll, type World } from './world.ts';
+
+/**
+ * Nodes that say they are the same one. Who owns a volume is told by these ids, and a run would wait for its own lock,
+ * so nothing is planned before it is clear.
+ */
+export function sameMachines(world: World): Blocker[] {
+  const nodes = new Map<string, NodeName[]>();
+  for (const [node, { nodeId }] of world.reachable) nodes.set(nodeId, [...(nodes.get(nodeId) ?? []), node]);
+  return [...nodes].flatMap(([id, [first = '', ...others]]) =>
+    others.length === 0
+      ? []
+      : [
+          {
+            node: first,
+            reason: `cannot tell ${quoteAll([first, ...others])} apart: each says it is node id ${quote(id)}; they are one machine under several names, or clones`,
+            hint: `keep one name of the machine in the files`,
+          },
+        ],
+  );
+}
