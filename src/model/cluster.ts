@@ -4,6 +4,8 @@ import type { ErrorReport } from './errors.ts';
 /** One observation of every known node. An unreachable node is never an empty node. */
 export interface ClusterState {
   readonly nodes: Readonly<Record<NodeName, NodeState>>;
+  /** Nodes that this process has seen with containers or data of drover's, and that no file names any more. */
+  readonly departed?: Readonly<Record<NodeName, NodeFacts>>;
 }
 
 export type NodeState =

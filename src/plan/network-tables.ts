@@ -2,6 +2,7 @@ import type { NetworkTable, NodeFacts, PortKey, Proxy } from '../model/cluster.t
 import type { NodeName } from '../model/config.ts';
 import type { ActionOf } from '../model/plan.ts';
 import type { Decision } from './decision.ts';
+import { isMissing } from './missing-nodes.ts';
 import {
   compareText,
   externalPorts,
@@ -102,11 +103,16 @@ export function mergeNetwork(now: NetworkTable, action: NetworkAction): Entries 
   return { ...entries, peers: action.peers };
 }
 
-/** Mesh addresses of all other known nodes; where one has no known address, what the node has is kept as well. */
+/**
+ * Mesh addresses of all other known nodes. What the node has is kept as well where one of them has no known address,
+ * and the address of a node that is missing from the files: it is the only evidence that the node exists.
+ */
 export function peersFor(world: World, node: NodeName, facts: NodeFacts): string[] {
   const others = world.nodes.filter((other) => other !== node).map((other) => meshAddress(world, other));
   const known = others.flatMap((address) => address ?? []);
-  return sorted(known.length === others.length ? known : [...known, ...facts.network.peers]);
+  const isComplete = known.length === others.length;
+  const kept = facts.network.peers.filter((address) => !isComplete || isMissing(world, address));
+  return sorted([...known, ...kept]);
 }
 
 export function sameEntries(a: Entries, b: Entries): boolean {

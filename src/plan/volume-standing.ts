@@ -1,5 +1,6 @@
 import type { Volume } from '../model/cluster.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
+import { whyNotAbsent } from './missing-nodes.ts';
 import { compareText, nodeWithId, quote, quoteAll, type World } from './world.ts';
 
 /** One dataset of a volume, and the reachable node it lies on. */
@@ -66,6 +67,8 @@ function withoutClaim(world: World, id: VolumeId, copies: readonly Copy[]): Stan
         : `node ${quoteAll(away)} may hold it and cannot be reached`;
     return { kind: 'unclear', node: last[0] ?? away[0] ?? '', problem, hint: 'bring the node back' };
   }
+  const missing = whyNotAbsent(world);
+  if (missing !== undefined) return { kind: 'unclear', ...missing };
   if (copies.length === 0) return { kind: 'absent' };
   const problem = `no node owns it: ${evidence(world, copies)}`;
   const isDiverged = copies.some(({ volume }) => volume.role === 'diverged');
