@@ -37,6 +37,7 @@ export function decideVolume(world: World, dataset: PlacedVolume): Decision {
     switches: false,
     blockers: away ? [unreachable] : problems,
     warnings: 'task' in result ? staleOwners(world, result.task) : [],
+    keeps: [],
     portsTaken: false,
   };
 }

@@ -7,6 +7,7 @@ import { classifyVolume, type VolumeTask } from './classify-volume.ts';
 import { settleConflicts } from './conflicts.ts';
 import { desiredSpec, differences } from './container-spec.ts';
 import type { ContainerStart, ContainerStop, Decision } from './decision.ts';
+import { checkNewVolumes } from './new-volumes.ts';
 import { problemBlocker, staleOwners } from './stale-owners.ts';
 import {
   externalPorts,
@@ -50,6 +51,7 @@ function decideApplication(
   const tasks = volumes.flatMap((volume) => ('task' in volume ? [volume.task] : []));
   const problems = volumes.flatMap((volume) => ('problem' in volume ? [problemBlocker(volume.problem, name)] : []));
   const containers = world.reachable.has(node) ? decideContainers(world, app, node, own, tasks) : { stops: [] };
+  const fresh = checkNewVolumes(world, app, node, own, tasks);
   const obstacles = findObstacles(world, app, node, containers.start !== undefined);
   return {
     group: name,
@@ -60,8 +62,9 @@ function decideApplication(
     stopFirst: [],
     ...decidePorts(world, app, node, own, tasks, containers.start !== undefined),
     // A node that cannot be reached explains whatever is unclear about its volumes.
-    blockers: obstacles.decisive ? obstacles.blockers : [...obstacles.blockers, ...problems],
+    blockers: obstacles.decisive ? obstacles.blockers : [...obstacles.blockers, ...problems, ...fresh.problems],
     warnings: tasks.flatMap((task) => staleOwners(world, task, name)),
+    keeps: fresh.keeps,
     portsTaken: obstacles.portsTaken,
   };
 }
@@ -115,15 +118,15 @@ function isSameData(task: VolumeTask): boolean {
 function arrival(name: AppName, node: NodeName, away: readonly SeenContainer[], tasks: readonly VolumeTask[]): string {
   const moved = tasks.flatMap((task) => (task.work.kind === 'move' ? [task.work.from] : []));
   const from = moved[0] ?? away[0]?.node;
-  return from === undefined
-    ? `${quote(name)} is wanted on ${quote(node)}`
-    : `${quote(name)} moves from ${quote(from)} to ${quote(node)}`;
+  if (from !== undefined) return `${quote(name)} moves from ${quote(from)} to ${quote(node)}`;
+  const isFirst = tasks.length > 0 && tasks.every(({ work }) => work.kind === 'create');
+  return `${quote(name)} is wanted on ${quote(node)}${isFirst ? ', for the first time: it begins with no data' : ''}`;
 }
 
 /** A container must not run on while its volume is given its place, its mount or its limit. */
 function volumeReasons(tasks: readonly VolumeTask[]): string[] {
   return tasks.flatMap(({ id, work }) => {
-    if (work.kind === 'create') return [`volume "${id}" is new`];
+    if (work.kind === 'create') return [`volume "${id}" is new and empty`];
     if (work.kind === 'move') return [`volume "${id}" comes from ${quote(work.from)}`];
     if (work.kind === 'reclaim') return [`volume "${id}" comes back`];
     return [

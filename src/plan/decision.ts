@@ -27,6 +27,8 @@ export interface Decision {
   readonly blockers: readonly Blocker[];
   /** Told, and in nobody's way. */
   readonly warnings: readonly Blocker[];
+  /** Applications that no file names any more, and that go on running: their data may be what this one asks for. */
+  readonly keeps: readonly AppName[];
   /** Its ports are somebody else's on some node: no table may take them. */
   readonly portsTaken: boolean;
 }

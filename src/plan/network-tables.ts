@@ -1,6 +1,7 @@
 import type { NetworkTable, NodeFacts, PortKey, Proxy } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import type { ActionOf } from '../model/plan.ts';
+import { keptApps } from './conflicts.ts';
 import type { Decision } from './decision.ts';
 import { isMissing } from './missing-nodes.ts';
 import {
@@ -24,6 +25,11 @@ export type Serving = ReadonlyMap<string, { readonly key: PortKey; readonly by: 
 /** Who answers when everything in the plan is done. What is blocked goes on where it runs. */
 export function servingAfter(world: World, decisions: readonly Decision[]): Serving {
   const serving = new Map<string, { key: PortKey; by: NodeName | 'observed' }>();
+  const kept = keptApps(decisions);
+  for (const { app, node, container } of managedContainers(world)) {
+    if (!kept.has(app) || !isActive(container)) continue;
+    for (const key of externalPorts(container.spec)) serving.set(portText(key), { key, by: node });
+  }
   const byBlocked = [...decisions].sort((a, b) => Number(b.blockers.length > 0) - Number(a.blockers.length > 0));
   for (const decision of byBlocked) {
     const { app } = decision;

@@ -31,7 +31,8 @@ export function divergedCopies(world: World, id: VolumeId): Copy[] {
 }
 
 const claims = ['owner', 'frozen', 'released'];
-const isClaim = (copy: Copy): boolean => claims.includes(copy.volume.role);
+/** True where this copy says that the data is its node's, or was given away by it. */
+export const isClaim = (copy: Copy): boolean => claims.includes(copy.volume.role);
 
 /** Where a volume stands. The highest epoch is right; whatever cannot be told safely is unclear. */
 export function standingOf(world: World, id: VolumeId): Standing {
