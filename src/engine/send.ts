@@ -71,6 +71,7 @@ export async function finishPartial(pair: Pair, context: StepContext, signal: Ab
     await pair.target.volumes.abortReceive(target.dataset, signal);
     return false;
   }
+  await liftLimit(pair, target, signal);
   const source = { kind: 'resume', token: target.resumeToken } as const;
   await transfer(
     pair,
@@ -80,6 +81,15 @@ export async function finishPartial(pair: Pair, context: StepContext, signal: Ab
   );
   await confirm(pair, context, token.toGuid, signal);
   return true;
+}
+
+/**
+ * A copy that was the owner once has the limit of that time, and ZFS refuses a receive that ends far above it. It has
+ * to be lifted before: given with the receive it would be set after it. The owner's limit is set when it becomes one.
+ */
+async function liftLimit({ target }: Pair, copy: Volume | undefined, signal: AbortSignal): Promise<void> {
+  if (copy?.limitBytes === undefined) return;
+  await target.volumes.setLimit(copy.dataset, undefined, signal);
 }
 
 /** A send while the application is stopped leaves out what only saves space. */
@@ -137,6 +147,7 @@ async function sendOne(
     pair.source.volumes.estimate(ends.source.dataset, snapshot.name, baseName, signal),
     pair.source.volumes.hold(ends.source.dataset, snapshot.name, holdTag, signal),
   ]);
+  await liftLimit(pair, ends.target, signal);
   const dataset = ends.target?.dataset ?? (await nameNewCopy(pair, ends.source, signal));
   await transfer(
     pair,

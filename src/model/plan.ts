@@ -15,8 +15,16 @@ export interface ActionArgs {
     readonly volume: VolumeId;
     readonly limitBytes?: number;
   };
-  /** Set or lift the dataset's refquota. */
-  'resize-volume': { readonly node: NodeName; readonly volume: VolumeId; readonly limitBytes?: number };
+  /**
+   * Set or lift the dataset's refquota. With `beforeStart` the application is down and waits for it: a volume that is
+   * fuller than its limit gets a limit that is as small as can be, and a limit that cannot be set is only printed.
+   */
+  'resize-volume': {
+    readonly node: NodeName;
+    readonly volume: VolumeId;
+    readonly limitBytes?: number;
+    readonly beforeStart?: true;
+  };
   /** Send rounds while the application runs, until the predicted delta is small. */
   'sync-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
   /** Hold new connections to these ports, on this node, until the network table is replaced or the time is over. */

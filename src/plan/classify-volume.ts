@@ -18,6 +18,8 @@ export interface VolumeTask extends WantedVolume {
   readonly settle: readonly { readonly from: NodeName; readonly to: NodeName }[];
   /** Former owners that came back: never touched, shown to a person. */
   readonly stale: readonly Copy[];
+  /** Why its limit cannot be set: told, and in nobody's way. */
+  readonly limitProblem?: VolumeProblem;
 }
 
 export type VolumeWork =
@@ -86,13 +88,22 @@ function unclear(want: WantedVolume, standing: Extract<Standing, { kind: 'unclea
 }
 
 function inPlace(want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): Classified {
-  const volume = owned.at.volume;
-  const resize = volume.limitBytes !== want.limitBytes;
-  return tooSmall(want, owned.at) ?? task(want, { kind: 'in-place', mount: !volume.mounted, resize }, owned);
+  const limitProblem = tooSmall(want, owned.at);
+  const resize = limitProblem === undefined && !hasLimit(want, owned.at.volume);
+  const result = task(want, { kind: 'in-place', mount: !owned.at.volume.mounted, resize }, owned);
+  return withLimitProblem(result, limitProblem);
 }
 
 function reclaim(want: WantedVolume, at: Copy): Classified {
-  return tooSmall(want, at) ?? task(want, { kind: 'reclaim', resize: at.volume.limitBytes !== want.limitBytes });
+  const limitProblem = tooSmall(want, at);
+  const resize = limitProblem === undefined && !hasLimit(want, at.volume);
+  return withLimitProblem(task(want, { kind: 'reclaim', resize }), limitProblem);
+}
+
+/** A limit never keeps an application down, or from going on: the rest is done, and the limit is blocked. */
+function withLimitProblem(classified: Classified, limitProblem: VolumeProblem | undefined): Classified {
+  if (limitProblem === undefined || 'problem' in classified) return classified;
+  return { task: { ...classified.task, limitProblem } };
 }
 
 function leave(world: World, want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): Classified {
@@ -103,9 +114,12 @@ function leave(world: World, want: WantedVolume, owned: Extract<Standing, { kind
 
 function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage']): Classified {
   const target = copiesOf(world, want.id).find((copy) => copy.node === want.node);
-  const problem = tooSmall(want, at) ?? unusableTarget(world, want, at, target);
-  if (problem !== undefined) return problem;
   const source = at.volume;
+  // Only where the file asks for less than before: a volume that is fuller than the limit it has can move.
+  const limitProblem = stage === 'sync' && source.role === 'owner' ? tooSmall(want, at) : undefined;
+  if (limitProblem !== undefined) return { problem: limitProblem };
+  const problem = unusableTarget(world, want, at, target);
+  if (problem !== undefined) return problem;
   return task(want, {
     kind: 'move',
     from: at.node,
@@ -113,7 +127,7 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage']):
     reclaim: stage === 'sync' && source.role === 'released',
     freeze: stage === 'sync' || (stage === 'final' && (source.writtenBytes > 0 || source.snapshots.length === 0)),
     send: stage !== 'acquire' || diffVolumes(source, target?.volume).kind !== 'up-to-date',
-    resizeSource: stage === 'sync' && source.limitBytes !== want.limitBytes,
+    resizeSource: stage === 'sync' && tooSmall(want, at) === undefined && !hasLimit(want, source),
     resizeTarget: want.limitBytes !== undefined || target?.volume.limitBytes !== undefined,
   });
 }
@@ -153,13 +167,24 @@ function receives(target: Volume, source: Volume): boolean {
 
 const list = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '));
 
+/** How far above its wanted limit a volume may be limited, where it holds more than the limit: ZFS overshoots. */
+const overshoot = (limitBytes: number): number => Math.max(limitBytes * 1.05, limitBytes + 64 * 1024 ** 2);
+
+/** It has the wanted limit, or one that is as near to it as what it holds allows. */
+function hasLimit(want: WantedVolume, { limitBytes, referencedBytes }: Volume): boolean {
+  if (limitBytes === want.limitBytes) return true;
+  if (limitBytes === undefined || want.limitBytes === undefined) return false;
+  const isFull = referencedBytes > want.limitBytes && limitBytes > want.limitBytes;
+  return isFull && limitBytes <= overshoot(want.limitBytes);
+}
+
 /** ZFS refuses a refquota below what is referenced; better said before anything stops. */
-function tooSmall(want: WantedVolume, at: Copy): Classified | undefined {
-  const { referencedBytes, limitBytes } = at.volume;
-  if (want.limitBytes === undefined || want.limitBytes === limitBytes || want.limitBytes >= referencedBytes)
-    return undefined;
+function tooSmall(want: WantedVolume, at: Copy): VolumeProblem | undefined {
+  if (want.limitBytes === undefined || hasLimit(want, at.volume)) return undefined;
+  const { referencedBytes } = at.volume;
+  if (want.limitBytes >= referencedBytes) return undefined;
   const reason =
     `cannot limit volume "${want.id}" on ${quote(at.node)} to ${want.limitBytes} bytes: ` +
     `it holds ${referencedBytes} bytes`;
-  return { problem: { node: at.node, reason, hint: 'raise maximum_size, or remove data first' } };
+  return { node: at.node, reason, hint: 'raise maximum_size, or remove data first' };
 }

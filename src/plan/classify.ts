@@ -8,7 +8,7 @@ import { settleConflicts } from './conflicts.ts';
 import { desiredSpec, differences } from './container-spec.ts';
 import type { ContainerStart, ContainerStop, Decision } from './decision.ts';
 import { checkNewVolumes } from './new-volumes.ts';
-import { problemBlocker, staleOwners } from './stale-owners.ts';
+import { problemBlocker, warningsOf } from './stale-owners.ts';
 import {
   externalPorts,
   isActive,
@@ -63,7 +63,7 @@ function decideApplication(
     ...decidePorts(world, app, node, own, tasks, containers.start !== undefined),
     // A node that cannot be reached explains whatever is unclear about its volumes.
     blockers: obstacles.decisive ? obstacles.blockers : [...obstacles.blockers, ...problems, ...fresh.problems],
-    warnings: tasks.flatMap((task) => staleOwners(world, task, name)),
+    warnings: tasks.flatMap((task) => warningsOf(world, task, name)),
     keeps: fresh.keeps,
     portsTaken: obstacles.portsTaken,
   };

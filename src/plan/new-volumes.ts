@@ -2,7 +2,7 @@ import type { Application, AppName, NodeName, VolumeId } from '../model/config.t
 import type { Blocker } from '../model/plan.ts';
 import type { VolumeTask } from './classify-volume.ts';
 import { type Copy, isClaim } from './volume-standing.ts';
-import { managedContainers, quote, type SeenContainer, type World } from './world.ts';
+import { externalPorts, managedContainers, quote, type SeenContainer, sharePort, type World } from './world.ts';
 
 /** Why an application does not get the new volumes its file asks for. */
 export interface NewVolumes {
@@ -13,7 +13,7 @@ export interface NewVolumes {
 
 /**
  * An application never starts on a new, empty volume where it may have data already: a volume of its own, or of an
- * application that disappears in the same plan, which nothing would use any more, or another volume that it has at the
+ * application like it that disappears in the same plan, which nothing would use any more, or another volume that it has at the
  * same place now. The file was written differently, and only a person can say which data is meant.
  */
 export function checkNewVolumes(
@@ -81,13 +81,20 @@ function declaredIds(world: World): ReadonlySet<VolumeId> {
   return new Set([...apps, ...(world.config.datasets ?? []).map(({ id }) => id)]);
 }
 
-/** Its own volumes that nothing names any more, and those of applications that disappear now. */
+/** An application that disappears may be this one under its old name: it has the same image, or one of its ports. */
+function isLike(app: Application, { container: { spec } }: SeenContainer): boolean {
+  const { repository } = app.image;
+  const isSameImage = spec.image.startsWith(`${repository}:`) || spec.image.startsWith(`${repository}@`);
+  return isSameImage || sharePort(externalPorts(app), externalPorts(spec)) !== undefined;
+}
+
+/** Its own volumes that nothing names any more, and those of applications that disappear now and are like it. */
 function unusedOf(world: World, app: Application, own: readonly SeenContainer[]): Meant[] {
   const declared = declaredIds(world);
   const mounted = (containers: readonly SeenContainer[], id: VolumeId) =>
     containers.find(({ container }) => container.spec.mounts.some(({ volume }) => volume === id));
   const gone = managedContainers(world).filter(
-    (seen) => !world.placement.has(seen.app) || world.config.applications[seen.app] === undefined,
+    (seen) => !(world.placement.has(seen.app) && seen.app in world.config.applications) && isLike(app, seen),
   );
   return claimedCopies(world).flatMap((copy): Meant[] => {
     const { id, application } = copy.volume;
