@@ -286,7 +286,7 @@ export function diverged(pair: Pair, ends: Ends): AppError {
     'volume-conflict',
     `cannot send volume "${pair.volume}" from "${pair.from}" to "${pair.to}": the newest snapshot there is not known here`,
     {
-      hint: `destroy the copy on "${pair.to}" by hand if nobody needs it, or leave the application on "${pair.from}"`,
+      hint: `drover plan names what is in the way on "${pair.to}"; or leave the application on "${pair.from}"`,
       details: { [pair.from]: describeSnapshots(ends.source), [pair.to]: describeSnapshots(ends.target) },
     },
   );

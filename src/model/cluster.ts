@@ -29,6 +29,8 @@ export interface NodeFacts {
   readonly listeners: readonly Listener[];
   /** Image id by `repository:tag` for every image the node has. */
   readonly images: Readonly<Record<string, string>>;
+  /** Directories that an image keeps in volumes of Docker's (its VOLUME lines), by image id; only where it has any. */
+  readonly imageVolumes?: Readonly<Record<string, readonly string[]>>;
   readonly pool: PoolFacts;
   readonly versions: {
     readonly docker: string;

@@ -35,8 +35,10 @@ export function decideVolume(world: World, dataset: PlacedVolume): Decision {
     ports: [],
     hold: false,
     switches: false,
+    checks: false,
     blockers: away ? [unreachable] : problems,
     warnings: 'task' in result ? warningsOf(world, result.task) : [],
+    notes: [],
     keeps: [],
     portsTaken: false,
   };

@@ -1,15 +1,10 @@
 import type { Volume } from '../model/cluster.ts';
-import type { NodeName, VolumeId } from '../model/config.ts';
+import type { NodeName } from '../model/config.ts';
+import { unusableTarget } from './target-copy.ts';
 import { diffVolumes } from './volume-diff.ts';
-import { type Copy, copiesOf, divergedCopies, evidence, type Standing, standingOf } from './volume-standing.ts';
+import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
+import { type Copy, copiesOf, divergedCopies, type Standing, standingOf } from './volume-standing.ts';
 import { quote, type World } from './world.ts';
-
-/** A volume somebody wants on a node. */
-export interface WantedVolume {
-  readonly id: VolumeId;
-  readonly node: NodeName;
-  readonly limitBytes?: number;
-}
 
 /** What has to happen to one volume. */
 export interface VolumeTask extends WantedVolume {
@@ -40,12 +35,6 @@ export interface Move {
   readonly send: boolean;
   readonly resizeSource: boolean;
   readonly resizeTarget: boolean;
-}
-
-export interface VolumeProblem {
-  readonly node?: NodeName;
-  readonly reason: string;
-  readonly hint?: string;
 }
 
 export type Classified = { readonly task: VolumeTask } | { readonly problem: VolumeProblem };
@@ -119,7 +108,7 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage']):
   const limitProblem = stage === 'sync' && source.role === 'owner' ? tooSmall(want, at) : undefined;
   if (limitProblem !== undefined) return { problem: limitProblem };
   const problem = unusableTarget(world, want, at, target);
-  if (problem !== undefined) return problem;
+  if (problem !== undefined) return { problem };
   return task(want, {
     kind: 'move',
     from: at.node,
@@ -131,41 +120,6 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage']):
     resizeTarget: want.limitBytes !== undefined || target?.volume.limitBytes !== undefined,
   });
 }
-
-function unusableTarget(world: World, want: WantedVolume, at: Copy, target: Copy | undefined): Classified | undefined {
-  if (target === undefined) return undefined;
-  const cannot = `cannot move volume "${want.id}" from ${quote(at.node)} to ${quote(want.node)}`;
-  const { role } = target.volume;
-  if (!receives(target.volume, at.volume)) {
-    const reason = `${cannot}: ${quote(want.node)} has a copy with role ${role}: ${evidence(world, [at, target])}`;
-    const hint =
-      role === 'diverged'
-        ? asideHint(world, target)
-        : `look at "${target.volume.dataset}" on ${quote(want.node)}; rename or destroy it there when it is not needed`;
-    return { problem: { node: want.node, reason, hint } };
-  }
-  const diff = diffVolumes(at.volume, target.volume);
-  if (diff.kind !== 'conflict') return undefined;
-  const reason =
-    `${cannot}: ${quote(want.node)} has snapshots that ${quote(at.node)} lacks: ` +
-    `only on ${quote(at.node)}: ${list(diff.sourceOnly)}; only on ${quote(want.node)}: ${list(diff.targetOnly)}`;
-  const hint = `keep the data of ${quote(at.node)} by destroying "${target.volume.dataset}" on ${quote(want.node)}`;
-  return { problem: { node: want.node, reason, hint } };
-}
-
-/** Outside of drover's root nothing of drover's touches it, and the volume can come back to the node. */
-export function asideHint(world: World, { node, volume: { dataset } }: Copy): string {
-  const aside = `${world.config.settings.pool}/diverged-${dataset.split('/').at(-1) ?? ''}`;
-  return `save what is missed from "${dataset}" on ${quote(node)}, then there: zfs rename ${dataset} ${aside} (or zfs destroy -r it)`;
-}
-
-/** Copies that nobody can have written to since they were received. */
-function receives(target: Volume, source: Volume): boolean {
-  if (target.role === 'incoming' || target.role === 'replica') return true;
-  return target.role === 'released' && target.epoch <= source.epoch;
-}
-
-const list = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '));
 
 /** How far above its wanted limit a volume may be limited, where it holds more than the limit: ZFS overshoots. */
 const overshoot = (limitBytes: number): number => Math.max(limitBytes * 1.05, limitBytes + 64 * 1024 ** 2);

@@ -38,7 +38,7 @@ export function makePlan(config: Config, state: ClusterState): Plan {
     revision: config.revision,
     steps: builder.build(),
     blocked: [...blocked, ...retirementBlockers].sort(compareBlockers),
-    notes: [...describeLeftovers(world), ...bootNotes(world)],
+    notes: [...describeLeftovers(world), ...bootNotes(world), ...decisions.flatMap(({ notes }) => notes)],
   };
 }
 

@@ -54,7 +54,11 @@ function whereBlocked(world: World, decision: Decision): NodeName | 'observed' {
 export function servingBefore(world: World, after: Serving, switches: readonly Decision[]): Serving {
   const serving = new Map(after);
   const running = managedContainers(world).filter(({ container }) => isActive(container));
-  for (const key of switches.flatMap((decision) => decision.ports)) {
+  // Whether it answers there is not known: until then every node keeps what it has.
+  for (const key of switches.flatMap((decision) => (decision.checks ? decision.ports : []))) {
+    serving.set(portText(key), { key, by: 'observed' });
+  }
+  for (const key of switches.flatMap((decision) => (decision.checks ? [] : decision.ports))) {
     const now = running.find(({ container }) =>
       externalPorts(container.spec).some((own) => portText(own) === portText(key)),
     );

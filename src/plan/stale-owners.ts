@@ -1,6 +1,8 @@
 import type { AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
-import { asideHint, type VolumeProblem, type VolumeTask } from './classify-volume.ts';
+import type { VolumeTask } from './classify-volume.ts';
+import { asideHint } from './target-copy.ts';
+import type { VolumeProblem } from './volume-problem.ts';
 import { evidence } from './volume-standing.ts';
 import { quote, type World } from './world.ts';
 
@@ -25,14 +27,13 @@ function staleOwners(world: World, task: VolumeTask, app?: AppName): Blocker[] {
     const why = isMarked
       ? 'it diverged, another node took over while this one was off'
       : 'another node took over later';
-    const look = `look at "${copy.volume.dataset}" on ${quote(copy.node)} and destroy it there when nothing in it is missed`;
     return problemBlocker(
       {
         node: copy.node,
         reason:
           `cannot use the copy of volume "${task.id}" on ${quote(copy.node)}: ` +
           `${why}: ${evidence(world, copiesWith(world, task, copy))}`,
-        hint: isMarked ? asideHint(world, copy) : look,
+        hint: asideHint(world, copy),
       },
       app,
     );

@@ -59,6 +59,28 @@ describe('converge', () => {
     expect([runningOn(scene.cluster), scene.cluster.violations()]).toEqual([['n1'], []]);
   });
 
+  it('fails before anything stops where a new image keeps its data below a mountpoint', async () => {
+    const registry = { 'acme/pg:1': {}, 'acme/pg:2': { volumes: ['/data/pg'] } };
+    const scene = createScene({ seed: { ...threeNodes, registry }, config: pgOn('n1') });
+    await scene.engine.converge(signal);
+    const next = { ...pg, image: { repository: 'acme/pg', tag: '2' } };
+    scene.setConfig(aConfig([next], { n1: ['pg'], n2: [], n3: [] }, { revision: 'new image' }));
+    const outcome = await scene.engine.converge(signal);
+    expect(outcome).toMatchObject({ result: 'failed', error: { hint: 'set the mountpoint to /data/pg' } });
+    expect([runningOn(scene.cluster), scene.cluster.calls('n1', 'containers.stop')]).toEqual([['n1'], 0]);
+  });
+
+  it('does not say converged while an application that was replaced in place does not answer', async () => {
+    const registry = { 'acme/pg:1': {}, 'acme/pg:2': { accepts: false } };
+    const scene = createScene({ seed: { ...threeNodes, registry }, config: pgOn('n1') });
+    await scene.engine.converge(signal);
+    const next = { ...pg, image: { repository: 'acme/pg', tag: '2' } };
+    scene.setConfig(aConfig([next], { n1: ['pg'], n2: [], n3: [] }, { revision: 'new image' }));
+    for (let apply = 1; apply <= 2; apply += 1) {
+      expect(await scene.engine.converge(signal)).toMatchObject({ result: 'failed', error: { code: 'unhealthy' } });
+    }
+  });
+
   it('tries again what may be mended, with growing waits, and then gives up', async () => {
     const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
     const error = new AppError('network-failed', 'cannot load the table', { retryable: true });
