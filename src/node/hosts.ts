@@ -40,6 +40,13 @@ export async function openHost(
 }
 
 async function forgetPeers(client: NodeClient, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+  try {
+    await client.volumes.list(signal);
+  } catch (error) {
+    // A host that never became a node knows no other.
+    if (error instanceof AppError && error.details?.dataset !== undefined) return;
+    throw error;
+  }
   const lock = await client.mutex.acquire('drover node remove', signal);
   try {
     const table = await client.network.read(signal);
