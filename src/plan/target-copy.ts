@@ -72,8 +72,8 @@ const peopleText = (count: number): string =>
   count === 1 ? 'one of them was made with drover snapshot' : `${count} of them were made with drover snapshot`;
 
 /** Outside of drover's root nothing of drover's touches it, and the volume can come back to the node. */
-export function asideHint(world: World, { node, volume: { dataset } }: Copy): string {
-  const aside = `${world.config.settings.pool}/aside-${dataset.split('/').at(-1) ?? ''}`;
+export function asideHint(world: World, { node, volume: { dataset, role } }: Copy): string {
+  const aside = `${world.config.settings.pool}/${role === 'diverged' ? role : 'aside'}-${dataset.split('/').at(-1) ?? ''}`;
   return `put the copy aside, which keeps all of it, on ${nameOf(world, node)}: zfs rename ${dataset} ${aside}`;
 }
 
