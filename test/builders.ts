@@ -127,6 +127,7 @@ export interface NodeParts {
   /** Images the node has beside those of its containers, as `repository:tag`. */
   readonly images?: readonly string[];
   readonly meshAddress?: string;
+  readonly pool?: Partial<NodeFacts['pool']>;
   /** Absent: the node is not set up for starting by itself. */
   readonly boot?: Partial<BootFacts>;
 }
@@ -151,7 +152,7 @@ export function someFacts(node: NodeName, parts: NodeParts = {}): NodeFacts {
     network: { present: true, proxies: [], open: [], peers: [], holds: [], ...parts.network },
     listeners: parts.listeners ?? [],
     images: Object.fromEntries(images.map((image) => [image, imageIdOf(image)])),
-    pool: { name: 'drover', health: 'ONLINE', sizeBytes: 10_000_000_000, freeBytes: 9_000_000_000 },
+    pool: { name: 'drover', health: 'ONLINE', sizeBytes: 10_000_000_000, freeBytes: 9_000_000_000, ...parts.pool },
     versions: { docker: '28.0.0', dockerApi: '1.48', zfs: '2.2.2', kernel: '6.8.0', arch: 'x86_64' },
     capabilities: { resume: true, bookmarks: true, compressed: true, largeBlocks: true },
     roundTripMs: 1,

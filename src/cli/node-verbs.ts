@@ -20,8 +20,9 @@ export function addNodeVerbs(makeVerb: MakeVerb, run: Run): void {
   verb('remove', 'node remove', 'take a node out of the files, once nothing is there any more')
     .argument('<node>', 'name or address')
     .option('--purge', 'also take drover’s services, files and port map off the host; pool and datasets stay')
-    .action((word: string, { purge = false }: { purge?: boolean }) =>
-      run((invocation) => nodeRemove(invocation, word, { purge })),
+    .option('--lost', 'it is gone for good, with all its data: asked for once more, then forgotten by all')
+    .action((word: string, { purge = false, lost = false }: { purge?: boolean; lost?: boolean }) =>
+      run((invocation) => nodeRemove(invocation, word, { purge, lost })),
     );
 }
 

@@ -1,7 +1,7 @@
 import type { RestartPolicy } from '../model/config.ts';
 import { readPorts } from './compose-ports.ts';
 import { substituteVariables } from './compose-variables.ts';
-import { checkNamedVolumes, readVolumes } from './compose-volumes.ts';
+import { checkNamedVolumes, readTopVolumes, readVolumes, type VolumeNames } from './compose-volumes.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
 import {
   complain,
@@ -60,16 +60,17 @@ const hints: ReadonlyMap<string, string> = new Map(
 /** The part of Compose that has a meaning here; every other key is refused at its line. */
 export function readComposeForm(root: Fields): Drafts {
   for (const [key, place] of root.entries) {
-    if (key === 'volumes') checkTopVolumes(place);
-    else if (!['version', 'name', 'services'].includes(key) && !key.startsWith('x-'))
+    if (!['version', 'name', 'services', 'volumes'].includes(key) && !key.startsWith('x-'))
       refuseKey(key, place, ['services']);
   }
   const found = root.entries.get('services');
   const fields = found === undefined ? undefined : readFields(substituteVariables(found), '"services"');
+  const top = root.entries.get('volumes');
+  const volumeNames = top === undefined ? new Map() : readTopVolumes(top, (key, entry) => refuseKey(key, entry, []));
   const services: Service[] = [];
   for (const [name, place] of fields?.entries ?? []) {
     const named = checkApplicationName(name, place);
-    const service = readService(name, place);
+    const service = readService(name, place, volumeNames);
     if (named && service !== undefined) services.push(service);
   }
   const names = new Set(fields?.entries.keys());
@@ -87,18 +88,7 @@ function refuseKey(key: string, place: Place, allowed: readonly string[], taken?
   );
 }
 
-function checkTopVolumes(place: Place): void {
-  if (place.node.kind === 'scalar' && place.node.type === 'null') return;
-  for (const [name, volume] of readFields(place, '"volumes"')?.entries ?? []) {
-    const { node } = volume;
-    if (node.kind === 'scalar' && node.type === 'null') continue;
-    for (const [key, entry] of readFields(volume, `the volume ${quote(name)}`)?.entries ?? []) {
-      if (key !== 'name' && !key.startsWith('x-')) refuseKey(key, entry, []);
-    }
-  }
-}
-
-function readService(name: string, place: Place): Service | undefined {
+function readService(name: string, place: Place, volumeNames: VolumeNames): Service | undefined {
   const fields = readFields(place, `the service ${quote(name)}`);
   if (fields === undefined) return undefined;
   const image = requireImage(fields);
@@ -118,7 +108,7 @@ function readService(name: string, place: Place): Service | undefined {
     ports: read('ports', readPorts) ?? [],
     links: [],
     environment: read('environment', readEnvironment) ?? [],
-    volumes: read('volumes', (entry) => readVolumes(entry, name)) ?? [],
+    volumes: read('volumes', (entry) => readVolumes(entry, name, volumeNames)) ?? [],
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
     restartPolicy: restartPolicy ?? { name: 'never' },

@@ -1,4 +1,4 @@
-import type { VolumeMount } from '../model/config.ts';
+import type { VolumeId, VolumeMount } from '../model/config.ts';
 import {
   complain,
   entriesOf,
@@ -7,26 +7,50 @@ import {
   type Placed,
   readFields,
   readItems,
+  readName,
   readText,
   refuseOthers,
   required,
 } from './fields.ts';
-import { accept, placed, volumeAt } from './read-parts.ts';
+import { accept, checkVolumeId, idOfVolume, placed } from './read-parts.ts';
 import { parseMountpoint } from './values.ts';
 import { quote } from './yaml-node.ts';
 
 const hint = 'write "/data" or "name:/data": a volume that moves with its application';
 const bindHint = 'paths of the host are not supported, since they do not move: use a volume such as "data:/data"';
 
-/** Compose's volumes; each is a volume of its own, identified by application and mountpoint. */
-export function readVolumes(place: Place, app: string): Placed<VolumeMount>[] {
+/** What the file calls its volumes: the `name` of each entry of the top-level `volumes` that has one, by its key. */
+export type VolumeNames = ReadonlyMap<string, VolumeId>;
+
+/** Compose's volumes; each is a volume of its own, with the identity that `names` gives it, if any. */
+export function readVolumes(place: Place, app: string, names: VolumeNames): Placed<VolumeMount>[] {
   const items = readItems(place, '"volumes"', 'a list', hint) ?? [];
-  return items.flatMap((item) => {
+  return items.flatMap((item, index) => {
     const parts = item.node.kind === 'map' ? longVolume(item) : shortVolume(item);
     if (parts === undefined) return [];
     const mountpoint = accept(parts.place, parseMountpoint(parts.target));
-    return placed(mountpoint === undefined ? undefined : volumeAt(app, mountpoint), item);
+    if (mountpoint === undefined) return [];
+    const given = parts.name === undefined ? undefined : names.get(parts.name);
+    return placed({ id: given ?? idOfVolume(app, mountpoint, index === 0), mountpoint }, item);
   });
+}
+
+/** The top-level `volumes`: an entry may have a `name`, which is the identity of its data, as `dataset_id` is. */
+export function readTopVolumes(place: Place, refuse: (key: string, entry: Place) => void): VolumeNames {
+  const names = new Map<string, VolumeId>();
+  if (place.node.kind === 'scalar' && place.node.type === 'null') return names;
+  for (const [key, volume] of readFields(place, '"volumes"')?.entries ?? []) {
+    const { node } = volume;
+    if (node.kind === 'scalar' && node.type === 'null') continue;
+    for (const [field, entry] of readFields(volume, `the volume ${quote(key)}`)?.entries ?? []) {
+      if (field !== 'name' && !field.startsWith('x-')) refuse(field, entry);
+      if (field !== 'name') continue;
+      const text = readName(entry, '"name"');
+      const id = text === undefined ? undefined : checkVolumeId(entry, text, '"name"');
+      if (id !== undefined) names.set(key, id);
+    }
+  }
+  return names;
 }
 
 interface VolumeParts {

@@ -1,5 +1,4 @@
 import type { Link, PortMapping, VolumeMount } from '../model/config.ts';
-import { defaultVolumeId } from '../model/names.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
 import {
   complain,
@@ -18,6 +17,7 @@ import { checkAlias } from './native-form.ts';
 import {
   checkApplicationName,
   checkVariable,
+  idOfVolume,
   placed,
   readAssignments,
   readBytes,
@@ -167,7 +167,7 @@ function readVolumes(place: Place, app: string): Placed<VolumeMount>[] {
   }
   return items.flatMap((item) => {
     const mountpoint = readMountpoint(item, 'a volume');
-    return mountpoint === undefined ? [] : placed({ id: defaultVolumeId(app), mountpoint }, item);
+    return mountpoint === undefined ? [] : placed({ id: idOfVolume(app, mountpoint, true), mountpoint }, item);
   });
 }
 

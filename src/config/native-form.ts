@@ -1,5 +1,4 @@
 import type { Link, PortMapping, RestartPolicy, VolumeMount } from '../model/config.ts';
-import { defaultVolumeId } from '../model/names.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
 import {
   complain,
@@ -24,13 +23,14 @@ import {
   accept,
   checkApplicationName,
   checkVariable,
+  checkVolumeId,
+  idOfVolume,
   placed,
   readBytes,
   readCpuShares,
   readImage,
   readMountpoint,
   readWords,
-  volumeAt,
 } from './read-parts.ts';
 import { parseSize } from './values.ts';
 import { quote } from './yaml-node.ts';
@@ -86,6 +86,7 @@ function readApplication(name: string, place: Place): Draft | undefined {
     return entry === undefined ? undefined : reader(entry);
   };
   const restartPolicy = read('restart_policy', readRestartPolicy);
+  const volume = read('volume', (entry) => readVolumeFields(entry, name, '"volume"', true));
   const wordsHint = 'write a list of strings, such as ["sh", "-c", "exec run.sh"]';
   return {
     name,
@@ -94,10 +95,7 @@ function readApplication(name: string, place: Place): Draft | undefined {
     ports: read('ports', readPorts) ?? [],
     links: read('links', readLinks) ?? [],
     environment: read('environment', readEnvironment) ?? [],
-    volumes: [
-      ...(read('volume', (entry) => readVolume(entry, name)) ?? []),
-      ...(read('volumes', (entry) => readVolumes(entry, name)) ?? []),
-    ],
+    volumes: [...(volume ?? []), ...(read('volumes', (entry) => readVolumes(entry, name, volume === undefined)) ?? [])],
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
     restartPolicy: restartPolicy ?? { name: 'never' },
@@ -182,21 +180,14 @@ function readEnvironment(place: Place): (readonly [string, string])[] {
   });
 }
 
-function readVolume(place: Place, app: string): Placed<VolumeMount>[] {
-  return readVolumeFields(place, '"volume"', () => defaultVolumeId(app));
-}
-
-function readVolumes(place: Place, app: string): Placed<VolumeMount>[] {
+/** `hasFirst`: the first of them is the application's first volume, as `volume` would be. */
+function readVolumes(place: Place, app: string, hasFirst: boolean): Placed<VolumeMount>[] {
   const hint = 'write each as {mountpoint: /data}';
   const items = readItems(place, '"volumes"', 'a list of mappings', hint) ?? [];
-  return items.flatMap((item) => readVolumeFields(item, 'a volume', (mountpoint) => volumeAt(app, mountpoint).id));
+  return items.flatMap((item, index) => readVolumeFields(item, app, 'a volume', hasFirst && index === 0));
 }
 
-function readVolumeFields(
-  place: Place,
-  what: string,
-  defaultId: (mountpoint: string) => string,
-): Placed<VolumeMount>[] {
+function readVolumeFields(place: Place, app: string, what: string, isFirst: boolean): Placed<VolumeMount>[] {
   const fields = readFields(place, what, 'write {mountpoint: /data}');
   if (fields === undefined) return [];
   refuseOthers(fields, ['mountpoint', 'maximum_size', 'dataset_id']);
@@ -207,7 +198,7 @@ function readVolumeFields(
   const dataset = fields.entries.get('dataset_id');
   const id = dataset === undefined ? undefined : readDatasetId(dataset);
   if (mountpoint === undefined) return [];
-  const volume = { id: id ?? defaultId(mountpoint), mountpoint };
+  const volume = { id: id ?? idOfVolume(app, mountpoint, isFirst), mountpoint };
   return placed(maximumSizeBytes === undefined ? volume : { ...volume, maximumSizeBytes }, place);
 }
 
@@ -218,9 +209,7 @@ function readMaximumSize(place: Place): number | undefined {
 
 function readDatasetId(place: Place): string | undefined {
   const id = readName(place, '"dataset_id"');
-  // It is kept in a ZFS property, where "-" means "not set" and tools print one value on one line.
-  if (id === undefined || (id !== '-' && id.length <= 200 && !/[\x00-\x1f\x7f]/.test(id))) return id;
-  return complain(place, '"dataset_id" must be at most 200 characters, without control characters, and not "-"');
+  return id === undefined ? undefined : checkVolumeId(place, id, '"dataset_id"');
 }
 
 function readMemoryLimit(place: Place): number | undefined {

@@ -1,4 +1,4 @@
-import type { ImageRef, VolumeMount } from '../model/config.ts';
+import type { ImageRef, VolumeId } from '../model/config.ts';
 import { defaultVolumeId } from '../model/names.ts';
 import {
   complain,
@@ -48,9 +48,19 @@ export function readMountpoint(place: Place, what: string): string | undefined {
   return text === undefined ? undefined : accept(place, parseMountpoint(text));
 }
 
-/** One of several volumes: identified by application and mountpoint. */
-export function volumeAt(app: string, mountpoint: string): VolumeMount {
-  return { id: defaultVolumeId(`${app}:${mountpoint}`), mountpoint };
+/**
+ * Identity of a volume that is not given one: the application's first volume is the application's, whichever form the
+ * file has and whatever its mountpoint; a further one is that of application and mountpoint. So a file that is written
+ * in another form still means the same data.
+ */
+export function idOfVolume(app: string, mountpoint: string, isFirst: boolean): VolumeId {
+  return defaultVolumeId(isFirst ? app : `${app}:${mountpoint}`);
+}
+
+/** A volume's identity as the file gives it, kept in a ZFS property: there "-" means "not set", and tools print one value on one line. */
+export function checkVolumeId(place: Place, id: string, what: string): string | undefined {
+  if (id !== '-' && id.length <= 200 && !/[\x00-\x1f\x7f]/.test(id)) return id;
+  return complain(place, `${what} must be at most 200 characters, without control characters, and not "-"`);
 }
 
 /** Bytes as a positive integer; `hint` says what else the form takes. */

@@ -5,6 +5,7 @@ import type { EngineEventBody, RunOutcome } from '../model/events.ts';
 import type { Blocker, Plan, StepId } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
+import { findUnanswered } from './answers.ts';
 import { type Execution, execute, findInterrupted, type Interrupted, type RunSignals } from './execute.ts';
 import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
 import { forecastAll, type LookInput, observeAll } from './look.ts';
@@ -209,7 +210,11 @@ async function retry(
 
 /** Nothing is left to do; that is not the wanted end where a switch of this run left something down. */
 async function finish(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome> {
-  if (plan.blocked.length === 0) return { result: 'converged', steps: run.steps };
+  if (plan.blocked.length === 0) {
+    const unanswered = await findUnanswered({ ...run.context, state }, state, run.signals.hard);
+    if (unanswered === undefined) return { result: 'converged', steps: run.steps };
+    return await fail(run, [unanswered.step], unanswered.error);
+  }
   const isDown = [...run.down].some(([app, down]) => findStanding(app, down, state).kind !== 'runs');
   if (isDown && run.failure !== undefined) return await fail(run, run.failure.failed, run.failure.error);
   return { result: 'blocked', steps: run.steps, blockers: plan.blocked };

@@ -19,5 +19,7 @@ export interface Host {
   readonly emptyDisks: (signal: AbortSignal) => Promise<readonly EmptyDisk[]>;
   /** As the engine sees the node; throws where it is none yet. */
   readonly observe: (signal: AbortSignal) => Promise<NodeFacts>;
+  /** Takes these addresses out of the node's port map and out of what it asks when it boots; under the node's lock. */
+  readonly forgetPeers: (addresses: readonly string[], signal: AbortSignal) => Promise<void>;
   readonly close: () => Promise<void>;
 }

@@ -11,7 +11,7 @@ import type {
   Volume,
   VolumeRole,
 } from '../model/cluster.ts';
-import type { AppName, ImageRef, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
 
 /** What the engine asks of the world. `src/node` implements it twice: over SSH, and in memory. */
@@ -91,6 +91,8 @@ export interface ContainerRuntime {
   list(signal: AbortSignal): Promise<readonly Container[]>;
   /** Image id, or undefined where the node does not have it. */
   imageId(image: ImageRef, signal: AbortSignal): Promise<string | undefined>;
+  /** What these images, by reference or id, keep in volumes of Docker's; only those that the node has and that do. */
+  imageVolumes(images: readonly string[], signal: AbortSignal): Promise<Readonly<Record<string, readonly string[]>>>;
   /** Throws `image-missing` where the registry does not have it or cannot be reached. */
   pull(
     image: ImageRef,
@@ -98,11 +100,13 @@ export interface ContainerRuntime {
     signal: AbortSignal,
   ): Promise<void>;
   /** `docker save` as a stream, for copying node to node where there is no registry. */
-  exportImage(image: ImageRef, signal: AbortSignal): Promise<Readable>;
-  importImage(tar: Readable, signal: AbortSignal): Promise<void>;
+  exportImage(image: ImageRef | ImageId, signal: AbortSignal): Promise<Readable>;
+  /** `named`: what arrives has this id, and gets this name on the node, whatever had it before. */
+  importImage(tar: Readable, signal: AbortSignal, named?: { readonly image: ImageRef } & ImageId): Promise<void>;
   /**
    * Create; `directories` says where each volume lies on this node. A new (empty) volume is first filled with the
-   * image's content and ownership at that path, as Docker does for named volumes. Never starts anything.
+   * image's content and ownership at that path, as Docker does for named volumes. What the image keeps in volumes of
+   * its own gets one of Docker's with a name, so that the next container here has it again. Never starts anything.
    */
   create(spec: ContainerSpec, directories: Readonly<Record<VolumeId, string>>, signal: AbortSignal): Promise<void>;
   start(app: AppName, signal: AbortSignal): Promise<void>;
@@ -112,7 +116,7 @@ export interface ContainerRuntime {
     graceMs: number,
     signal: AbortSignal,
   ): Promise<{ readonly code: number; readonly killed: boolean } | undefined>;
-  /** Removes a container of ours that is not running; no error where there is none. */
+  /** Removes a container of ours that is not running, never its volumes; no error where there is none. */
   remove(app: AppName, signal: AbortSignal): Promise<void>;
   logs(app: AppName, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
   /** Container events of this node until aborted; ends (without error) when the connection does. */

@@ -1,4 +1,4 @@
-import type { ClusterState, NodeState } from '../model/cluster.ts';
+import type { ClusterState, NodeFacts, NodeState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
 import type { Cluster } from './node-client.ts';
@@ -31,7 +31,25 @@ export async function observe(
       return [node, state] as const;
     }),
   );
-  return { nodes: Object.fromEntries(states) };
+  const departed = departedNodes(names, options.before);
+  return { nodes: Object.fromEntries(states), ...(departed === undefined ? {} : { departed }) };
+}
+
+/** What was seen earlier on nodes that are not asked any more, where it is more than an empty node. */
+function departedNodes(names: readonly NodeName[], before: ClusterState | undefined): ClusterState['departed'] {
+  const seen = Object.keys(before?.nodes ?? {}).flatMap((node) => {
+    const facts = before === undefined || names.includes(node) ? undefined : factsOf(before, node);
+    return facts === undefined || !isUsed(facts) ? [] : [[node, facts] as const];
+  });
+  return seen.length === 0 ? undefined : Object.fromEntries(seen);
+}
+
+/** Has what a node must not have when it is removed: containers of drover's, or data that no other node has. */
+function isUsed({ containers, volumes }: NodeFacts): boolean {
+  return (
+    containers.some(({ managed }) => managed) ||
+    volumes.some(({ role }) => role !== 'replica' && role !== 'retired' && role !== 'incoming')
+  );
 }
 
 /** One node; what goes wrong on it is its state, only an abort is thrown. */

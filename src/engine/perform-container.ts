@@ -1,9 +1,10 @@
 import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
-import type { AppName, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { printImage } from '../model/names.ts';
 import type { ActionOf } from '../model/plan.ts';
 import { differences } from '../plan/container-spec.ts';
+import { liesBelow } from '../plan/mountpoints.ts';
 import type { NodeClient } from './node-client.ts';
 import { conflict, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
 
@@ -17,36 +18,102 @@ export async function pullImage(
   signal: AbortSignal,
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
-  if ((await client.containers.imageId(action.image, signal)) !== undefined) return;
-  const progress = (what: string, doneBytes: number, totalBytes?: number) =>
-    context.emit({
-      type: 'step-progress',
-      step: context.step,
-      doneBytes,
-      ...(totalBytes === undefined ? {} : { totalBytes }),
-      what,
+  const has = await client.containers.imageId(action.image, signal);
+  if (has === undefined) await fetchImage(action, client, context, signal);
+  await bringSameImage(action, client, context, signal);
+  await checkMountpoints(action, client, signal);
+}
+
+/** The name may mean another image here or in the registry: the one the application runs with is copied. */
+async function bringSameImage(
+  action: ActionOf<'pull-image'>,
+  client: NodeClient,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { id, from, image, node } = action;
+  if (id === undefined || from === undefined) return;
+  if ((await client.containers.imageId(image, signal)) === id) return;
+  const name = printImage(image);
+  const line = `"${name}" is another image on "${node}": copying the one that runs on "${from}"`;
+  context.emit({ type: 'step-output', step: context.step, line });
+  await copyImage({ image, id }, from, client, context, signal);
+  const now = await client.containers.imageId(image, signal);
+  if (now === id) return;
+  throw new AppError(
+    'image-missing',
+    `cannot copy image "${name}" from "${from}" to "${node}": it is ${now ?? 'missing'} there afterwards`,
+    {
+      hint: 'name the image by its digest, or by a tag that means the same on every node',
+    },
+  );
+}
+
+/** What the image keeps in a volume of its own below a mountpoint would not be in the volume that moves. */
+async function checkMountpoints(
+  { node, image, mountpoints = [] }: ActionOf<'pull-image'>,
+  client: NodeClient,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = printImage(image);
+  const volumes = (await client.containers.imageVolumes([name], signal))[name] ?? [];
+  for (const path of volumes) {
+    const mountpoint = mountpoints.find((one) => liesBelow(path, one));
+    if (mountpoint === undefined) continue;
+    const what = `cannot use image "${name}" on "${node}" with the mountpoint ${mountpoint}`;
+    throw new AppError('docker-failed', `${what}: it keeps ${path} in a volume of Docker's, which does not move`, {
+      hint: `set the mountpoint to ${path}`,
     });
+  }
+}
+
+async function fetchImage(
+  action: ActionOf<'pull-image'>,
+  client: NodeClient,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    await client.containers.pull(action.image, progress, signal);
+    await client.containers.pull(action.image, progressOf(context), signal);
   } catch (error) {
     const isMissing = error instanceof AppError && error.code === 'image-missing';
     if (!isMissing || action.from === undefined) throw error;
     const line = `${error.message}; copying it from "${action.from}"`;
     context.emit({ type: 'step-output', step: context.step, line });
-    const source = await context.cluster.node(action.from, signal);
-    const tar = await source.containers.exportImage(action.image, signal);
-    let doneBytes = 0;
-    tar.on('data', (chunk: Buffer | string) => {
-      doneBytes += chunk.length;
-      progress(`copying from ${action.from}`, doneBytes);
-    });
-    tar.pause();
-    await client.containers.importImage(tar, signal);
+    await copyImage(action.image, action.from, client, context, signal);
     if ((await client.containers.imageId(action.image, signal)) === undefined) {
       const what = `cannot copy image "${printImage(action.image)}" from "${action.from}" to "${action.node}"`;
       throw new AppError('image-missing', `${what}: the node does not have it afterwards`, { cause: error });
     }
   }
+}
+
+const progressOf = (context: StepContext) => (what: string, doneBytes: number, totalBytes?: number) =>
+  context.emit({
+    type: 'step-progress',
+    step: context.step,
+    doneBytes,
+    ...(totalBytes === undefined ? {} : { totalBytes }),
+    what,
+  });
+
+async function copyImage(
+  what: ImageRef | ({ readonly image: ImageRef } & ImageId),
+  from: NodeName,
+  client: NodeClient,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const source = await context.cluster.node(from, signal);
+  const tar = await source.containers.exportImage(what, signal);
+  const progress = progressOf(context);
+  let doneBytes = 0;
+  tar.on('data', (chunk: Buffer | string) => {
+    doneBytes += chunk.length;
+    progress(`copying from ${from}`, doneBytes);
+  });
+  tar.pause();
+  await client.containers.importImage(tar, signal, 'id' in what ? what : undefined);
 }
 
 /** What a stop may take beyond its grace before the container counts as running on. */

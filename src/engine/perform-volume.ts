@@ -1,4 +1,5 @@
 import type { NodeName, VolumeId } from '../model/config.ts';
+import { toReport } from '../model/errors.ts';
 import type { ActionOf } from '../model/plan.ts';
 import { conflict, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
 
@@ -40,7 +41,7 @@ async function findElsewhere(
   return found.flat()[0];
 }
 
-/** Sets or lifts the refquota where it is not as wanted. */
+/** Sets or lifts the refquota where it is not as wanted. Never keeps an application down that waits for it. */
 export async function resizeVolume(
   action: ActionOf<'resize-volume'>,
   context: StepContext,
@@ -49,7 +50,19 @@ export async function resizeVolume(
   const client = await context.cluster.node(action.node, signal);
   const volume = await getVolume(client, action.volume, 'resize', signal);
   if (volume.limitBytes === action.limitBytes) return;
-  await client.volumes.setLimit(volume.dataset, action.limitBytes, signal);
+  if (action.beforeStart === undefined) {
+    await client.volumes.setLimit(volume.dataset, action.limitBytes, signal);
+    return;
+  }
+  // ZFS enforces a refquota late, and refuses to set one below what a volume holds already.
+  const limit = action.limitBytes === undefined ? undefined : Math.max(action.limitBytes, volume.referencedBytes);
+  try {
+    await client.volumes.setLimit(volume.dataset, limit, signal);
+  } catch (error) {
+    const { code, message } = toReport(error);
+    if (signal.aborted || code !== 'command-failed') throw error;
+    context.emit({ type: 'step-output', step: context.step, line: `${message}; it starts without that limit` });
+  }
 }
 
 /** Mounts what this node owns, and nothing else. */

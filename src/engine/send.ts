@@ -71,6 +71,7 @@ export async function finishPartial(pair: Pair, context: StepContext, signal: Ab
     await pair.target.volumes.abortReceive(target.dataset, signal);
     return false;
   }
+  await liftLimit(pair, target, signal);
   const source = { kind: 'resume', token: target.resumeToken } as const;
   await transfer(
     pair,
@@ -80,6 +81,15 @@ export async function finishPartial(pair: Pair, context: StepContext, signal: Ab
   );
   await confirm(pair, context, token.toGuid, signal);
   return true;
+}
+
+/**
+ * A copy that was the owner once has the limit of that time, and ZFS refuses a receive that ends far above it. It has
+ * to be lifted before: given with the receive it would be set after it. The owner's limit is set when it becomes one.
+ */
+async function liftLimit({ target }: Pair, copy: Volume | undefined, signal: AbortSignal): Promise<void> {
+  if (copy?.limitBytes === undefined) return;
+  await target.volumes.setLimit(copy.dataset, undefined, signal);
 }
 
 /** A send while the application is stopped leaves out what only saves space. */
@@ -140,6 +150,7 @@ async function sendOne(
     pair.source.volumes.estimate(ends.source.dataset, snapshot.name, baseName, signal),
     pair.source.volumes.hold(ends.source.dataset, snapshot.name, holdTag, signal),
   ]);
+  await liftLimit(pair, ends.target, signal);
   const dataset = ends.target?.dataset ?? (await nameNewCopy(pair, ends.source, signal));
   await transfer(
     pair,
@@ -288,7 +299,7 @@ export function diverged(pair: Pair, ends: Ends): AppError {
     'volume-conflict',
     `cannot send volume "${pair.volume}" from "${pair.from}" to "${pair.to}": "${pair.from}" does not have the newest snapshot of "${pair.to}"`,
     {
-      hint: '`drover plan` names what is in the way',
+      hint: `drover plan names what is in the way on "${pair.to}"; or leave the application on "${pair.from}"`,
       details: { [pair.from]: describeSnapshots(ends.source), [pair.to]: describeSnapshots(ends.target) },
     },
   );

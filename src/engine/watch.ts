@@ -99,6 +99,8 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
   let hasMissed = false;
   /** The steps of the last run that ended in a failure nobody but a person can mend. */
   let givenUp: string | undefined;
+  /** An application did not answer in the last run: asked again, also where nothing else is to do. */
+  let isUnanswered = false;
 
   const pauses = createPauses(deps, () => marks.add('drift'), over);
   const look = async (config: Config) => {
@@ -107,6 +109,12 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
     } catch {
       return undefined;
     }
+  };
+  /** What is not tried again by itself. An application that may only need longer to answer is asked again and again. */
+  const leftOver = async (config: Config, unanswered: boolean): Promise<string | undefined> => {
+    const steps = (await look(config))?.plan.steps;
+    const onlyAsks = unanswered && steps?.every(({ action }) => action.kind !== 'start-container');
+    return onlyAsks === true ? undefined : steps?.map(({ id }) => id).join('\n');
   };
   const stepsOf = async (wanted: Config): Promise<string | undefined> =>
     (await look(wanted))?.plan.steps.map(({ id }) => id).join('\n');
@@ -133,7 +141,8 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
           },
     );
     phase = 'idle';
-    givenUp = needsPerson(outcome) ? await stepsOf(config) : undefined;
+    isUnanswered = outcome.result === 'failed' && outcome.error.code === 'unhealthy';
+    givenUp = needsPerson(outcome) ? await leftOver(config, isUnanswered) : undefined;
     // What happened on the nodes while it ran has not been looked at; what was refused has to be asked for.
     if (outcome.result === 'converged' || hasRefused) marks.add('drift');
   };
@@ -170,7 +179,7 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
     hasMissed ||= phase === 'deciding';
     if (phase !== 'idle' || pauses.isOn()) return;
     const steps = await pauses.after(() => stepsOf(config));
-    const isWanted = steps !== undefined && steps !== '' && steps !== givenUp;
+    const isWanted = steps !== undefined && (steps !== '' || isUnanswered) && steps !== givenUp;
     if (isWanted || gate.isPending()) flight.request({ config, occasion: 'drift' });
   };
 

@@ -4,6 +4,8 @@ import type { ErrorReport } from './errors.ts';
 /** One observation of every known node. An unreachable node is never an empty node. */
 export interface ClusterState {
   readonly nodes: Readonly<Record<NodeName, NodeState>>;
+  /** Nodes that this process has seen with containers or data of drover's, and that no file names any more. */
+  readonly departed?: Readonly<Record<NodeName, NodeFacts>>;
 }
 
 export type NodeState =
@@ -27,6 +29,8 @@ export interface NodeFacts {
   readonly listeners: readonly Listener[];
   /** Image id by `repository:tag` for every image the node has. */
   readonly images: Readonly<Record<string, string>>;
+  /** Directories that an image keeps in volumes of Docker's (its VOLUME lines), by image id; only where it has any. */
+  readonly imageVolumes?: Readonly<Record<string, readonly string[]>>;
   readonly pool: PoolFacts;
   readonly versions: {
     readonly docker: string;

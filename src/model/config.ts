@@ -13,6 +13,11 @@ export interface ImageRef {
   readonly digest?: string;
 }
 
+/** One image, whatever its names mean now. */
+export interface ImageId {
+  readonly id: string;
+}
+
 export interface PortMapping {
   /** Port inside the container. */
   readonly internal: number;

@@ -6,8 +6,18 @@ import type { AppName, ImageRef, NodeName, VolumeId } from './config.ts';
  * when it runs, so that a run that was cut off anywhere is finished by the next one.
  */
 export interface ActionArgs {
-  /** Have the image on the node: already there, pulled, or copied from `from` (a node that has it). */
-  'pull-image': { readonly node: NodeName; readonly image: ImageRef; readonly from?: NodeName };
+  /**
+   * Have the image on the node: already there, pulled, or copied from `from` (a node that has it). Fails where the image
+   * keeps data in a volume of its own below one of these mountpoints: better before anything stops. With `id` it is the
+   * image with this id, the one the application runs with on `from`, whatever the name means on the node or in a registry.
+   */
+  'pull-image': {
+    readonly node: NodeName;
+    readonly image: ImageRef;
+    readonly from?: NodeName;
+    readonly id?: string;
+    readonly mountpoints?: readonly string[];
+  };
   /** New empty dataset, role owner, epoch 1. */
   'create-volume': {
     readonly node: NodeName;
@@ -15,8 +25,16 @@ export interface ActionArgs {
     readonly volume: VolumeId;
     readonly limitBytes?: number;
   };
-  /** Set or lift the dataset's refquota. */
-  'resize-volume': { readonly node: NodeName; readonly volume: VolumeId; readonly limitBytes?: number };
+  /**
+   * Set or lift the dataset's refquota. With `beforeStart` the application is down and waits for it: a volume that is
+   * fuller than its limit gets a limit that is as small as can be, and a limit that cannot be set is only printed.
+   */
+  'resize-volume': {
+    readonly node: NodeName;
+    readonly volume: VolumeId;
+    readonly limitBytes?: number;
+    readonly beforeStart?: true;
+  };
   /** Send rounds while the application runs, until the predicted delta is small. */
   'sync-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
   /** Hold new connections to these ports, on this node, until the network table is replaced or the time is over. */

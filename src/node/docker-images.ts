@@ -1,14 +1,16 @@
+import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ContainerRuntime } from '../engine/node-client.ts';
 import { AppError, isAbort } from '../model/errors.ts';
 import { printImage } from '../model/names.ts';
 import { type DockerApi, statusOf } from './docker-api.ts';
 import { readJsonLines } from './docker-streams.ts';
-import { numberAt, textAt } from './json.ts';
+import { entriesAt, numberAt, textAt } from './json.ts';
+import { createSlots } from './slots.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { cancelled, lostConnection } from './ssh-errors.ts';
 
-type Images = Pick<ContainerRuntime, 'imageId' | 'pull' | 'exportImage' | 'importImage'>;
+type Images = Pick<ContainerRuntime, 'imageId' | 'imageVolumes' | 'pull' | 'exportImage' | 'importImage'>;
 
 /** The part of the runtime that is about images. */
 export function createDockerImages(connection: NodeConnection, api: DockerApi): Images {
@@ -17,6 +19,8 @@ export function createDockerImages(connection: NodeConnection, api: DockerApi): 
     async imageId(image, signal) {
       return textAt(await inspectImage(api, printImage(image), signal), 'Id');
     },
+
+    imageVolumes: createVolumeReader(api),
 
     async pull(image, progress, signal) {
       const name = printImage(image);
@@ -31,11 +35,11 @@ export function createDockerImages(connection: NodeConnection, api: DockerApi): 
     },
 
     exportImage(image, signal) {
-      const name = printImage(image);
+      const name = 'id' in image ? image.id : printImage(image);
       return api.stream({ what: `export "${name}"`, method: 'GET', path: `/images/${name}/get` }, signal);
     },
 
-    async importImage(tar, signal) {
+    async importImage(tar, signal, named) {
       const what = 'import an image';
       const query = { quiet: 1 };
       try {
@@ -44,8 +48,43 @@ export function createDockerImages(connection: NodeConnection, api: DockerApi): 
       } finally {
         tar.destroy();
       }
+      if (named === undefined) return;
+      const { id, image } = named;
+      const name = { repo: image.repository, tag: image.tag };
+      await api.json(
+        { what: `name the image "${id}"`, method: 'POST', path: `/images/${id}/tag`, query: name },
+        signal,
+      );
     },
   };
+}
+
+/** Asked at every observation: what an id stands for never changes, so each is inspected once in a connection. */
+function createVolumeReader(api: DockerApi): ContainerRuntime['imageVolumes'] {
+  const known = new Map<string, readonly string[]>();
+  return async (images, signal) => {
+    const slots = createSlots(6);
+    const read = async (image: string): Promise<readonly [string, readonly string[]]> => {
+      const found = known.get(image);
+      if (found !== undefined) return [image, found];
+      const give = await slots.take(signal);
+      try {
+        const inspected = await inspectImage(api, image, signal);
+        const paths = volumesOfImage(inspected);
+        if (inspected !== undefined && image.startsWith('sha256:')) known.set(image, paths);
+        return [image, paths];
+      } finally {
+        give();
+      }
+    };
+    const all = await Promise.all([...new Set(images)].map(read));
+    return Object.fromEntries(all.filter(([, paths]) => paths.length > 0));
+  };
+}
+
+/** Directories of an image's VOLUME lines, as Docker cleans them, sorted. */
+export function volumesOfImage(inspected: unknown): readonly string[] {
+  return [...new Set(entriesAt(inspected, 'Config', 'Volumes').map(([path]) => posix.resolve('/', path)))].toSorted();
 }
 
 /** `GET /images/NAME/json`; undefined where the node does not have it. */

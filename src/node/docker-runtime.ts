@@ -6,7 +6,7 @@ import { containerName, gateDirectory, labels } from '../model/names.ts';
 import { createDockerApi, type DockerApi, type DockerRequest, statusOf } from './docker-api.ts';
 import { execInContainer } from './docker-exec.ts';
 import { fillNewVolumes } from './docker-fill.ts';
-import { createDockerImages, inspectImage } from './docker-images.ts';
+import { createDockerImages, inspectImage, volumesOfImage } from './docker-images.ts';
 import {
   createBody,
   exitOf,
@@ -52,8 +52,8 @@ export function createDockerRuntime(connection: NodeConnection): ContainerRuntim
 
     async remove(app, signal) {
       if ((await inspectOurs(node, api, app, signal)) === undefined) return;
-      // v: volumes Docker made for the image's own VOLUME lines; ours are binds and stay.
-      const request = { ...on('remove', app, ''), method: 'DELETE', query: { v: true }, okStatus: [404] } as const;
+      // Without v: a volume that Docker has made for a VOLUME line of the image may hold data that is nowhere else.
+      const request = { ...on('remove', app, ''), method: 'DELETE', okStatus: [404] } as const;
       await api.json(request, signal);
     },
 
@@ -138,11 +138,12 @@ async function create(
   signal: AbortSignal,
 ): Promise<void> {
   const name = containerName(spec.application);
-  if ((await inspectImage(api, spec.image, signal)) === undefined) {
+  const image = await inspectImage(api, spec.image, signal);
+  if (image === undefined) {
     const message = `cannot create "${name}" on "${connection.node}": the node does not have the image "${spec.image}"`;
     throw new AppError('image-missing', message, { details: { node: connection.node, image: spec.image } });
   }
-  const body = createBody(spec, directories);
+  const body = createBody(spec, directories, volumesOfImage(image));
   await fillNewVolumes(connection, api, spec, directories, signal);
   const request = {
     what: `create "${name}"`,

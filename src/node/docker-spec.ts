@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
-import type { PortMapping, RestartPolicy, VolumeId } from '../model/config.ts';
+import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../model/names.ts';
 import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from './json.ts';
@@ -11,8 +12,16 @@ export const fillLabel = 'drover.fill';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The body of `POST /containers/create`. `directories`: where each volume lies on this node. */
-export function createBody(spec: ContainerSpec, directories: Readonly<Record<VolumeId, string>>): Json {
+/**
+ * The body of `POST /containers/create`. `directories`: where each volume lies on this node. `imageVolumes`: what the
+ * image keeps in volumes of its own. Docker would make one without a name for each container; with a name that follows
+ * from the application and the path, a container that takes the place of another has the same data.
+ */
+export function createBody(
+  spec: ContainerSpec,
+  directories: Readonly<Record<VolumeId, string>>,
+  imageVolumes: readonly string[] = [],
+): Json {
   const bindings: Record<string, { HostPort: string }[]> = {};
   for (const port of spec.ports) {
     const key = `${port.internal}/${port.protocol}`;
@@ -40,6 +49,14 @@ export function createBody(spec: ContainerSpec, directories: Readonly<Record<Vol
           Source: directoryOf(spec, mount, directories),
           Target: mount.mountpoint,
         })),
+        ...imageVolumes
+          .filter((path) => !spec.mounts.some(({ mountpoint }) => mountpoint === path))
+          .map((path) => ({
+            Type: 'volume',
+            Source: imageVolumeName(spec.application, path),
+            Target: path,
+            VolumeOptions: { Labels: { [labels.managed]: 'true', [labels.application]: spec.application } },
+          })),
         ...(spec.after === undefined ? [] : [gate]),
       ],
       PortBindings: bindings,
@@ -49,6 +66,10 @@ export function createBody(spec: ContainerSpec, directories: Readonly<Record<Vol
     },
   };
 }
+
+/** Of the volume of Docker's that has what an image keeps at this path. */
+export const imageVolumeName = (app: AppName, path: string): string =>
+  `${containerName(app)}-${createHash('md5').update(path, 'utf8').digest('hex').slice(0, 8)}`;
 
 /** Without this directory Docker cannot start the container: at boot it is missing until the node has made it. */
 const gate = { Type: 'bind', Source: gateDirectory, Target: gateDirectory, ReadOnly: true } as const;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Host } from '../engine/host.ts';
+import type { NodeClient } from '../engine/node-client.ts';
 import type { NodeName, NodeSettings, Settings } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
 import { createNodeClient, meshAddressOf } from './connect.ts';
@@ -28,8 +29,37 @@ export async function openHost(
     emptyDisks: (stop) => findEmptyDisks(connection, stop),
     observe: (stop) =>
       createNodeClient(connection, settings, meshAddressOf(node, nodeSettings, connection)).observe(stop),
+    forgetPeers: (addresses, stop) =>
+      forgetPeers(
+        createNodeClient(connection, settings, meshAddressOf(node, nodeSettings, connection)),
+        addresses,
+        stop,
+      ),
     close: () => connection.close(),
   };
+}
+
+async function forgetPeers(client: NodeClient, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+  try {
+    await client.volumes.list(signal);
+  } catch (error) {
+    // A host that never became a node knows no other.
+    if (error instanceof AppError && error.details?.dataset !== undefined) return;
+    throw error;
+  }
+  const lock = await client.mutex.acquire('drover node remove', signal);
+  try {
+    const table = await client.network.read(signal);
+    const peers = table.peers.filter((address) => !addresses.includes(address));
+    if (peers.length < table.peers.length) await client.network.replace({ ...table, peers }, [], signal);
+    const { boot } = await client.observe(signal);
+    const rest = boot?.peers.filter(({ address }) => !addresses.includes(address)) ?? [];
+    if (boot !== undefined && rest.length < boot.peers.length) {
+      await client.network.setBootRules({ alone: boot.alone, peers: rest }, signal);
+    }
+  } finally {
+    await lock.release();
+  }
 }
 
 async function runScript(

@@ -2,7 +2,7 @@ import type { Cluster, NodeClient, NodeMutex } from '../engine/node-client.ts';
 import type { NodeFacts, PortKey } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { createMemoryContainers, listContainers } from './memory-containers.ts';
+import { createMemoryContainers, listContainers, volumesOf } from './memory-containers.ts';
 import { createMemoryCopies } from './memory-copies.ts';
 import { createMemoryDeadMan, fireDeadMen } from './memory-dead-man.ts';
 import { createMemoryDoctor } from './memory-doctor.ts';
@@ -234,6 +234,10 @@ function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
     network: readTable(world, machine),
     listeners: machine.listeners,
     images: Object.fromEntries([...machine.images].map(([reference, { id }]) => [reference, id])),
+    imageVolumes: volumesOf(
+      machine,
+      [...machine.images.values()].map(({ id }) => id),
+    ),
     pool: poolOf(world, machine),
     versions: { docker: '27.5.1', dockerApi: '1.47', zfs: '2.2.7', kernel: '6.12.0', arch: 'x86_64' },
     capabilities: machine.capabilities,

@@ -98,19 +98,20 @@ export function createMemoryContainers(world: MemoryWorld, node: NodeName): Cont
   return {
     list: (signal) => read('list', signal, (machine) => listContainers(world, machine)),
     imageId: (image, signal) => read('imageId', signal, (machine) => machine.images.get(printImage(image))?.id),
+    imageVolumes: (images, signal) => read('imageVolumes', signal, (machine) => volumesOf(machine, images)),
     pull: (image, progress, signal) => pull(world, node, image, progress, signal),
     exportImage: (image, signal) =>
       read('exportImage', signal, (machine) => {
-        const reference = printImage(image);
-        const present = machine.images.get(reference);
+        const reference = 'id' in image ? image.id : printImage(image);
+        const present = 'id' in image ? imageWithId(machine, image.id) : machine.images.get(reference);
         if (present === undefined) throw noImage(reference, node);
         return Readable.from([JSON.stringify({ reference, ...present })]);
       }),
-    importImage: async (tar, signal) => {
+    importImage: async (tar, signal, named) => {
       const text = await readText(tar);
       await write('importImage', signal, (machine) => {
         const { reference, id, image } = readExport(text, node);
-        machine.images.set(reference, { id, image });
+        machine.images.set(named === undefined ? reference : printImage(named.image), { id, image });
       });
     },
     create: (spec, directories, signal) =>
@@ -137,6 +138,21 @@ export function createMemoryContainers(world: MemoryWorld, node: NodeName): Cont
     events: (signal) => readEvents(world, node, signal),
     exec: (app, options, signal) => execInMemory(world, node, app, options, signal),
   };
+}
+
+/** An image that lost its name stays as long as a container has it. */
+function imageWithId(machine: MemoryMachine, id: string): { id: string; image: MemoryImage } | undefined {
+  const container = [...machine.containers.values()].find((one) => one.imageId === id);
+  const named = [...machine.images.values()].find((one) => one.id === id);
+  return named ?? (container === undefined ? undefined : { id, image: container.image });
+}
+
+/** What images of the machine, by reference or id, keep in volumes of their own. */
+export function volumesOf(machine: MemoryMachine, images: readonly string[]): Record<string, readonly string[]> {
+  const all = [...machine.images].flatMap(([reference, { id, image }]) =>
+    [reference, id].filter((name) => images.includes(name)).map((name) => [name, image.volumes ?? []] as const),
+  );
+  return Object.fromEntries(all.filter(([, paths]) => paths.length > 0));
 }
 
 async function pull(

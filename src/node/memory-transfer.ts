@@ -191,7 +191,14 @@ function cutError(request: TransferRequest): AppError {
   );
 }
 
+/** What one transaction may take beyond a refquota: OpenZFS accepts a receive that ends as much above it. */
+const refquotaSlackBytes = 1.5 * 1024 ** 3;
+
 function finishReceive(to: MemoryMachine, world: MemoryWorld, target: MemoryDataset, stream: Stream): void {
+  if (target.limitBytes !== undefined && stream.content.bytes > target.limitBytes + refquotaSlackBytes) {
+    target.partial = undefined;
+    throw refused('receive into', target.name, to.name, 'space quota exceeded');
+  }
   to.txg += 1;
   target.partial = undefined;
   target.content = stream.content;

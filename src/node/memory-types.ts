@@ -25,6 +25,8 @@ export interface MemoryImage {
   readonly sizeBytes?: number;
   /** Bytes the image itself has at a path: what a new volume is filled with. */
   readonly content?: Readonly<Record<string, number>>;
+  /** What it keeps in volumes of its own: its VOLUME lines. */
+  readonly volumes?: readonly string[];
   readonly acceptsAfterMs?: number;
   /** False: never opens its ports. */
   readonly accepts?: boolean;

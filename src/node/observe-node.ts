@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { ContainerRuntime } from '../engine/node-client.ts';
 import type { BootFacts, Container, Listener, NodeFacts, PortKey } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
@@ -18,6 +19,7 @@ export interface ObserveDeps {
   readonly pool: string;
   readonly meshAddress: string;
   readonly listContainers: (signal: AbortSignal) => Promise<readonly Container[]>;
+  readonly imageVolumes: ContainerRuntime['imageVolumes'];
 }
 
 /**
@@ -37,7 +39,9 @@ export function createObserver(deps: ObserveDeps): (signal: AbortSignal) => Prom
       deps.listContainers(signal),
       deps.store.capabilities(signal),
     ]);
-    return { ...toFacts(deps, texts, containers), capabilities, roundTripMs };
+    const facts = toFacts(deps, texts, containers);
+    const imageVolumes = await deps.imageVolumes(Object.values(facts.images), signal);
+    return { ...facts, imageVolumes, capabilities, roundTripMs };
   };
 }
 

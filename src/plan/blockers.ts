@@ -31,11 +31,17 @@ type Found = Omit<Blocker, 'app'>;
 /** An application with volumes is safe: its data is owned where we can see it. Without, only memory can tell. */
 function outOfSight(world: World, app: Application, cannot: string): Found[] {
   if (app.volumes.length > 0) return [];
-  return [...world.unreachable].flatMap(([node, facts]) => {
-    const runs = facts?.containers.some((container) => container.application === app.name && isActive(container));
+  const runsIn = (facts: NodeFacts | undefined): boolean =>
+    facts?.containers.some((container) => container.application === app.name && isActive(container)) === true;
+  const away = [...world.unreachable].flatMap(([node, facts]) => {
     const reason = `${cannot}: it ran on ${quote(node)} when last seen, and that node cannot be reached`;
-    return runs === true ? [{ node, reason, hint: 'bring the node back' }] : [];
+    return runsIn(facts) ? [{ node, reason, hint: 'bring the node back' }] : [];
   });
+  const departed = [...world.departed].flatMap(([node, facts]) => {
+    const reason = `${cannot}: it ran on ${quote(node)} when last seen, and that node is missing from the files`;
+    return runsIn(facts) ? [{ reason, hint: `put "${node}: []" back into deployment.yml` }] : [];
+  });
+  return [...away, ...departed];
 }
 
 function foreignNames(world: World, app: Application, cannot: string): Found[] {

@@ -1,5 +1,6 @@
 import type { BootPeer, BootRules, NodeFacts } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
+import { isMissing } from './missing-nodes.ts';
 import type { StepBuilder } from './step-builder.ts';
 import { compareText, meshAddress, quote, quoteAll, sorted, type World } from './world.ts';
 
@@ -21,7 +22,8 @@ export function planBootRules(builder: StepBuilder, world: World): void {
 
 /**
  * A peer that cannot be seen now keeps the keys it had: who is forgotten is not asked, and what it asks is not
- * answered. Where nobody knows the address of one, it may be any of those that the node has.
+ * answered. Where nobody knows the address of one, it may be any of those that the node has. A node that is missing
+ * from the files is kept as well, until it is removed on purpose.
  */
 function rulesFor(world: World, node: NodeName, now: BootRules): BootRules {
   const others = world.nodes.filter((other) => other !== node);
@@ -33,7 +35,9 @@ function rulesFor(world: World, node: NodeName, now: BootRules): BootRules {
     if (seen !== undefined) return [{ address, ports: seen.sshPorts, keys: sorted(seen.hostKeys) }];
     return world.reachable.has(other) ? [] : now.peers.filter((peer) => peer.address === address);
   });
-  const unknown = addresses.includes(undefined) ? now.peers.filter((peer) => !addresses.includes(peer.address)) : [];
+  const unknown = now.peers.filter(
+    ({ address }) => !addresses.includes(address) && (addresses.includes(undefined) || isMissing(world, address)),
+  );
   return { alone: world.config.settings.boot.alone, peers: inOrder([...peers, ...unknown]) };
 }
 

@@ -1,7 +1,7 @@
 import type { PlacedVolume } from '../model/config.ts';
 import { classifyVolume } from './classify-volume.ts';
 import type { Decision } from './decision.ts';
-import { problemBlocker, staleOwners } from './stale-owners.ts';
+import { problemBlocker, warningsOf } from './stale-owners.ts';
 import { compareText, quote, type World } from './world.ts';
 
 /** Datasets wanted without an application; an application that declares the volume decides for it. */
@@ -36,8 +36,11 @@ export function decideVolume(world: World, dataset: PlacedVolume): Decision {
     ports: [],
     hold: false,
     switches: false,
+    checks: false,
     blockers: away ? [unreachable] : problems,
-    warnings: 'task' in result ? staleOwners(world, result.task) : [],
+    warnings: 'task' in result ? warningsOf(world, result.task) : [],
+    notes: [],
+    keeps: [],
     portsTaken: false,
   };
 }

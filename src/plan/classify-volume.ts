@@ -1,16 +1,9 @@
 import type { Volume } from '../model/cluster.ts';
-import type { NodeName, VolumeId } from '../model/config.ts';
-import { isOurSnapshot } from '../model/names.ts';
-import { diffVolumes } from './volume-diff.ts';
-import { type Copy, copiesOf, divergedCopies, evidence, type Standing, standingOf } from './volume-standing.ts';
+import type { NodeName } from '../model/config.ts';
+import { unusableTarget } from './target-copy.ts';
+import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
+import { type Copy, copiesOf, divergedCopies, type Standing, standingOf } from './volume-standing.ts';
 import { quote, type World } from './world.ts';
-
-/** A volume somebody wants on a node. */
-export interface WantedVolume {
-  readonly id: VolumeId;
-  readonly node: NodeName;
-  readonly limitBytes?: number;
-}
 
 /** What has to happen to one volume. */
 export interface VolumeTask extends WantedVolume {
@@ -19,6 +12,8 @@ export interface VolumeTask extends WantedVolume {
   readonly settle: readonly { readonly from: NodeName; readonly to: NodeName }[];
   /** Former owners that came back: never touched, shown to a person. */
   readonly stale: readonly Copy[];
+  /** Why its limit cannot be set: told, and in nobody's way. */
+  readonly limitProblem?: VolumeProblem;
 }
 
 export type VolumeWork =
@@ -40,12 +35,6 @@ export interface Move {
   readonly send: boolean;
   readonly resizeSource: boolean;
   readonly resizeTarget: boolean;
-}
-
-export interface VolumeProblem {
-  readonly node?: NodeName;
-  readonly reason: string;
-  readonly hint?: string;
 }
 
 export type Classified = { readonly task: VolumeTask } | { readonly problem: VolumeProblem };
@@ -95,16 +84,23 @@ function unclear(want: WantedVolume, standing: Extract<Standing, { kind: 'unclea
 }
 
 function inPlace(want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): Classified {
-  const volume = owned.at.volume;
-  const resize = volume.limitBytes !== want.limitBytes;
-  return tooSmall(want, owned.at) ?? task(want, { kind: 'in-place', mount: !volume.mounted, resize }, owned);
+  const limitProblem = tooSmall(want, owned.at);
+  const resize = limitProblem === undefined && !hasLimit(want, owned.at.volume);
+  const result = task(want, { kind: 'in-place', mount: !owned.at.volume.mounted, resize }, owned);
+  return withLimitProblem(result, limitProblem);
 }
 
 function reclaim(want: WantedVolume, at: Copy, releasedTo?: NodeName): Classified {
-  const resize = at.volume.limitBytes !== want.limitBytes;
-  return (
-    tooSmall(want, at) ?? task(want, { kind: 'reclaim', resize, ...(releasedTo === undefined ? {} : { releasedTo }) })
-  );
+  const limitProblem = tooSmall(want, at);
+  const resize = limitProblem === undefined && !hasLimit(want, at.volume);
+  const work = { kind: 'reclaim', resize, ...(releasedTo === undefined ? {} : { releasedTo }) } as const;
+  return withLimitProblem(task(want, work), limitProblem);
+}
+
+/** A limit never keeps an application down, or from going on: the rest is done, and the limit is blocked. */
+function withLimitProblem(classified: Classified, limitProblem: VolumeProblem | undefined): Classified {
+  if (limitProblem === undefined || 'problem' in classified) return classified;
+  return { task: { ...classified.task, limitProblem } };
 }
 
 function leave(world: World, want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): Classified {
@@ -116,11 +112,14 @@ function leave(world: World, want: WantedVolume, owned: Extract<Standing, { kind
 function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], releasedTo?: NodeName): Classified {
   const target = copiesOf(world, want.id).find((copy) => copy.node === want.node);
   const source = at.volume;
-  // Released, and everything is there: what a snapshot job has taken on the new node since is in no way.
+  // Only where the file asks for less than before: a volume that is fuller than the limit it has can move.
+  const limitProblem = stage === 'sync' && source.role === 'owner' ? tooSmall(want, at) : undefined;
+  if (limitProblem !== undefined) return { problem: limitProblem };
+  // Released, and everything is there: a snapshot that a job has taken on the new node since is not in the way.
   const last = source.snapshots.at(-1)?.guid;
   const hasAll = stage === 'acquire' && target?.volume.snapshots.some(({ guid }) => guid === last) === true;
-  const problem = tooSmall(want, at) ?? unusableTarget(world, want, at, target, hasAll);
-  if (problem !== undefined) return problem;
+  const problem = unusableTarget(world, want, at, target, hasAll);
+  if (problem !== undefined) return { problem };
   return task(want, {
     kind: 'move',
     from: at.node,
@@ -129,76 +128,29 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], 
     ...(releasedTo === undefined ? {} : { releasedTo }),
     freeze: stage === 'sync' || (stage === 'final' && (source.writtenBytes > 0 || source.snapshots.length === 0)),
     send: !hasAll,
-    resizeSource: stage === 'sync' && source.limitBytes !== want.limitBytes,
+    resizeSource: stage === 'sync' && tooSmall(want, at) === undefined && !hasLimit(want, source),
     resizeTarget: want.limitBytes !== undefined || target?.volume.limitBytes !== undefined,
   });
 }
 
-function unusableTarget(
-  world: World,
-  want: WantedVolume,
-  at: Copy,
-  target: Copy | undefined,
-  hasAll: boolean,
-): Classified | undefined {
-  if (target === undefined) return undefined;
-  const cannot = `cannot move volume "${want.id}" from ${quote(at.node)} to ${quote(want.node)}`;
-  const { role } = target.volume;
-  if (!receives(target.volume, at.volume)) {
-    const reason = `${cannot}: ${quote(want.node)} has a copy with role ${role}: ${evidence(world, [at, target])}`;
-    const hint =
-      role === 'diverged'
-        ? asideHint(world, target)
-        : `look at "${target.volume.dataset}" on ${quote(want.node)}, then ${asideHint(world, target)}`;
-    return { problem: { node: want.node, reason, hint } };
-  }
-  if (hasAll) return undefined;
-  const diff = diffVolumes(at.volume, target.volume);
-  if (diff.kind !== 'conflict') return undefined;
-  const reason =
-    `${cannot}: ${quote(want.node)} has snapshots that ${quote(at.node)} lacks: ` +
-    `only on ${quote(at.node)}: ${list(diff.sourceOnly)}; only on ${quote(want.node)}: ${list(diff.targetOnly)}`;
-  return { problem: { node: want.node, reason, hint: inTheWayHint(world, at, target) } };
-}
+/** How far above its wanted limit a volume may be limited, where it holds more than the limit: ZFS overshoots. */
+const overshoot = (limitBytes: number): number => Math.max(limitBytes * 1.05, limitBytes + 64 * 1024 ** 2);
 
-/** Snapshots in the way of the next increment are enough to go, where what is below them is known to the source. */
-function inTheWayHint(world: World, { volume: source }: Copy, target: Copy): string {
-  const { dataset, snapshots } = target.volume;
-  const known = new Set([...source.snapshots, ...source.bookmarks].map(({ guid }) => guid));
-  const base = snapshots.findLastIndex(({ guid }) => known.has(guid));
-  const above = snapshots.slice(base + 1).map(({ name }) => name);
-  const areTheirs = above.every((name) => !isOurSnapshot(name) && !name.startsWith('user-'));
-  if (base >= 0 && areTheirs) {
-    const commands = above.map((name) => `zfs destroy ${dataset}@${name}`);
-    return `on ${quote(target.node)}: ${commands.join('; ')}, and let no snapshot job run on copies that receive`;
-  }
-  return asideHint(world, target);
+/** It has the wanted limit, or one that is as near to it as what it holds allows. */
+function hasLimit(want: WantedVolume, { limitBytes, referencedBytes }: Volume): boolean {
+  if (limitBytes === want.limitBytes) return true;
+  if (limitBytes === undefined || want.limitBytes === undefined) return false;
+  const isFull = referencedBytes > want.limitBytes && limitBytes > want.limitBytes;
+  return isFull && limitBytes <= overshoot(want.limitBytes);
 }
-
-/** Outside of drover's root nothing of drover's touches it, and the volume can come back to the node. */
-export function asideHint(world: World, { node, volume: { dataset, role, snapshots } }: Copy): string {
-  const prefix = role === 'diverged' ? 'diverged' : 'aside';
-  const aside = `${world.config.settings.pool}/${prefix}-${dataset.split('/').at(-1) ?? ''}`;
-  const personal = snapshots.flatMap(({ name }) => (isOurSnapshot(name) ? [] : [`@${name}`]));
-  const kept = personal.length === 0 ? '' : `, which keeps ${personal.join(', ')}`;
-  return `put the copy on ${quote(node)} aside${kept}: zfs rename ${dataset} ${aside}`;
-}
-
-/** Copies that nobody can have written to since they were received. */
-function receives(target: Volume, source: Volume): boolean {
-  if (target.role === 'incoming' || target.role === 'replica') return true;
-  return target.role === 'released' && target.epoch <= source.epoch;
-}
-
-const list = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '));
 
 /** ZFS refuses a refquota below what is referenced; better said before anything stops. */
-function tooSmall(want: WantedVolume, at: Copy): Classified | undefined {
-  const { referencedBytes, limitBytes } = at.volume;
-  if (want.limitBytes === undefined || want.limitBytes === limitBytes || want.limitBytes >= referencedBytes)
-    return undefined;
+function tooSmall(want: WantedVolume, at: Copy): VolumeProblem | undefined {
+  if (want.limitBytes === undefined || hasLimit(want, at.volume)) return undefined;
+  const { referencedBytes } = at.volume;
+  if (want.limitBytes >= referencedBytes) return undefined;
   const reason =
     `cannot limit volume "${want.id}" on ${quote(at.node)} to ${want.limitBytes} bytes: ` +
     `it holds ${referencedBytes} bytes`;
-  return { problem: { node: at.node, reason, hint: 'raise maximum_size, or remove data first' } };
+  return { node: at.node, reason, hint: 'raise maximum_size, or remove data first' };
 }

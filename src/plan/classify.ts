@@ -1,4 +1,4 @@
-import type { Container, PortKey } from '../model/cluster.ts';
+import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { Application, AppName, NodeName } from '../model/config.ts';
 import { printImage } from '../model/names.ts';
 import { findObstacles } from './blockers.ts';
@@ -7,7 +7,10 @@ import { classifyVolume, type VolumeTask } from './classify-volume.ts';
 import { settleConflicts } from './conflicts.ts';
 import { desiredSpec, differences } from './container-spec.ts';
 import type { ContainerStart, ContainerStop, Decision } from './decision.ts';
-import { problemBlocker, staleOwners } from './stale-owners.ts';
+import { checkImageVolumes } from './image-volumes.ts';
+import { checkNewVolumes } from './new-volumes.ts';
+import { blockWithoutRoom } from './room.ts';
+import { problemBlocker, warningsOf } from './stale-owners.ts';
 import {
   externalPorts,
   isActive,
@@ -29,11 +32,8 @@ export function decide(world: World): Decision[] {
     ...[...world.placement].map(([name, node]) => decideApplication(world, byApp.get(name) ?? [], name, node)),
     ...bareVolumes(world).map((volume) => decideVolume(world, volume)),
   ];
-  return settleConflicts(
-    world,
-    seen,
-    drafts.flatMap((draft) => draft ?? []),
-  );
+  const found = drafts.flatMap((draft) => draft ?? []);
+  return settleConflicts(world, seen, blockWithoutRoom(world, found));
 }
 
 function decideApplication(
@@ -50,6 +50,9 @@ function decideApplication(
   const tasks = volumes.flatMap((volume) => ('task' in volume ? [volume.task] : []));
   const problems = volumes.flatMap((volume) => ('problem' in volume ? [problemBlocker(volume.problem, name)] : []));
   const containers = world.reachable.has(node) ? decideContainers(world, app, node, own, tasks) : { stops: [] };
+  const checks = containers.start === undefined && owesCheck(own, node, tasks);
+  const fresh = checkNewVolumes(world, app, node, own, tasks);
+  const image = checkImageVolumes(world, app, node, own, containers.start !== undefined);
   const obstacles = findObstacles(world, app, node, containers.start !== undefined);
   return {
     group: name,
@@ -60,9 +63,14 @@ function decideApplication(
     stopFirst: [],
     startsFirst: false,
     ...decidePorts(world, app, node, own, tasks, containers.start !== undefined),
+    checks,
     // A node that cannot be reached explains whatever is unclear about its volumes.
-    blockers: obstacles.decisive ? obstacles.blockers : [...obstacles.blockers, ...problems],
-    warnings: tasks.flatMap((task) => staleOwners(world, task, name)),
+    blockers: obstacles.decisive
+      ? obstacles.blockers
+      : [...obstacles.blockers, ...problems, ...fresh.problems, ...image.problems],
+    warnings: tasks.flatMap((task) => warningsOf(world, task, name)),
+    notes: [...image.notes, ...newerImage(world, app, node, own)],
+    keeps: fresh.keeps,
     portsTaken: obstacles.portsTaken,
   };
 }
@@ -85,7 +93,7 @@ function decideContainers(
     return canReturn(other, tasks) ? { ...stop, unlessReleased: tasks.map(({ id }) => id) } : stop;
   });
   const image = world.reachable.get(node)?.images[printImage(app.image)];
-  const different = here === undefined ? [] : differences(spec, here, image);
+  const different = here === undefined ? [] : changesOf(spec, here, image);
   const changes = here === undefined ? [] : [...different, ...volumeReasons(tasks)];
   const reasons = here === undefined ? [arrival(app.name, node, away, tasks)] : [...changes, ...stateReasons(here)];
   if (here === undefined || reasons.length === 0) {
@@ -96,6 +104,31 @@ function decideContainers(
   const canJustStart = isDown && different.length === 0 && tasks.every(isSameData);
   if (!canJustStart) stops.push({ node, app: app.name, reason });
   return { stops, start: { spec, reason } };
+}
+
+/**
+ * What is not as wanted. That the image's name means another image by now counts only beside something else: a pull
+ * by hand restarts nothing.
+ */
+function changesOf(spec: ContainerSpec, here: Container, image: string | undefined): string[] {
+  return differences(spec, here).length === 0 ? [] : differences(spec, here, image);
+}
+
+function newerImage(world: World, app: Application, node: NodeName, own: readonly SeenContainer[]): string[] {
+  const name = printImage(app.image);
+  const here = own.find((seen) => seen.node === node)?.container;
+  const id = world.reachable.get(node)?.images[name];
+  if (here === undefined || id === undefined || here.spec.image !== name || here.imageId === id) return [];
+  return [
+    `${quote(name)} is another image on ${quote(node)} than ${quote(app.name)} runs with: a new container gets it`,
+  ];
+}
+
+/** A move that is not settled, or a health check that has not succeeded: it may never have answered in this place. */
+function owesCheck(own: readonly SeenContainer[], node: NodeName, tasks: readonly VolumeTask[]): boolean {
+  const here = own.find((seen) => seen.node === node)?.container;
+  if (here === undefined || !isActive(here)) return false;
+  return here.health === 'unhealthy' || here.health === 'starting' || tasks.some(({ settle }) => settle.length > 0);
 }
 
 /** Everything it uses is still this node's, and leaves it in this plan: until then it can be started again there. */
@@ -116,15 +149,15 @@ function isSameData(task: VolumeTask): boolean {
 function arrival(name: AppName, node: NodeName, away: readonly SeenContainer[], tasks: readonly VolumeTask[]): string {
   const moved = tasks.flatMap((task) => (task.work.kind === 'move' ? [task.work.from] : []));
   const from = moved[0] ?? away[0]?.node;
-  return from === undefined
-    ? `${quote(name)} is wanted on ${quote(node)}`
-    : `${quote(name)} moves from ${quote(from)} to ${quote(node)}`;
+  if (from !== undefined) return `${quote(name)} moves from ${quote(from)} to ${quote(node)}`;
+  const isFirst = tasks.length > 0 && tasks.every(({ work }) => work.kind === 'create');
+  return `${quote(name)} is wanted on ${quote(node)}${isFirst ? ', for the first time: it begins with no data' : ''}`;
 }
 
 /** A container must not run on while its volume is given its place, its mount or its limit. */
 function volumeReasons(tasks: readonly VolumeTask[]): string[] {
   return tasks.flatMap(({ id, work }) => {
-    if (work.kind === 'create') return [`volume "${id}" is new`];
+    if (work.kind === 'create') return [`volume "${id}" is new and empty`];
     if (work.kind === 'move') return [`volume "${id}" comes from ${quote(work.from)}`];
     if (work.kind === 'reclaim') return [`volume "${id}" comes back`];
     return [
@@ -158,7 +191,8 @@ function decidePorts(
   });
   const hold = starts && ports.length > 0 && (leaves || underWay);
   const changed = before.length > 0 && JSON.stringify(before) !== JSON.stringify(wanted);
-  return { ports, hold, switches: hold || (starts && changed) };
+  const owes = !starts && owesCheck(own, node, tasks);
+  return { ports, hold, switches: hold || (starts && changed) || (owes && ports.length > 0) };
 }
 
 function isWantedByOther(world: World, name: AppName, key: PortKey): boolean {

@@ -1,3 +1,4 @@
+import type { AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { Decision } from './decision.ts';
 import { externalPorts, isActive, quote, type SeenContainer, sharePort, type World } from './world.ts';
@@ -51,9 +52,15 @@ function withUsers(seen: readonly SeenContainer[], decision: Decision): Pick<Dec
 }
 
 function willStop(world: World, decisions: readonly Decision[], user: SeenContainer): boolean {
+  if (keptApps(decisions).has(user.app)) return false;
   if (!world.placement.has(user.app) || world.config.applications[user.app] === undefined) return true;
   const own = decisions.find((decision) => decision.app?.name === user.app);
   return own?.blockers.length === 0 && own.stops.some((stop) => stop.node === user.node);
+}
+
+/** Applications that are in no file any more and are not stopped. */
+export function keptApps(decisions: readonly Decision[]): ReadonlySet<AppName> {
+  return new Set(decisions.flatMap(({ keeps }) => keeps));
 }
 
 function heldBy(decision: Decision, user: SeenContainer): Blocker {

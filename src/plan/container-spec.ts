@@ -2,7 +2,7 @@ import type { Container, ContainerSpec } from '../model/cluster.ts';
 import type { Application, RestartPolicy } from '../model/config.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
-import { compareText, sorted } from './world.ts';
+import { sorted } from './world.ts';
 
 /**
  * The container an application should have on the node with this mesh address (link variables name that node);
@@ -46,7 +46,7 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   if (portSet(desired) !== portSet(now)) reasons.push('ports changed');
   reasons.push(...environmentDifferences(desired, observed));
   if (!sameCommandLine(desired, observed)) reasons.push('command changed');
-  if (mountSet(desired) !== mountSet(now)) reasons.push('volumes changed');
+  reasons.push(...mountDifferences(desired, now));
   if (desired.memoryLimitBytes !== now.memoryLimitBytes) reasons.push('memory limit changed');
   if (desired.cpuShares !== now.cpuShares) reasons.push('cpu shares changed');
   if (policyText(desired.restartPolicy) !== policyText(now.restartPolicy)) reasons.push('restart policy changed');
@@ -83,8 +83,21 @@ function portSet(spec: ContainerSpec): string {
   return sorted(spec.ports.map((port) => `${port.internal}/${port.protocol}>${port.external}`)).join(' ');
 }
 
-function mountSet(spec: ContainerSpec): string {
-  return JSON.stringify(spec.mounts.map((mount) => JSON.stringify([mount.volume, mount.mountpoint])).sort(compareText));
+/** What becomes of each volume: a removed one is said to be kept, since nobody may notice it otherwise. */
+function mountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
+  const placeOf = (spec: ContainerSpec, id: string) => spec.mounts.find(({ volume }) => volume === id)?.mountpoint;
+  const at = ({ mounts }: ContainerSpec, place: string) => mounts.some(({ mountpoint }) => mountpoint === place);
+  const before = now.mounts.flatMap(({ volume, mountpoint }): string[] => {
+    const next = placeOf(desired, volume);
+    if (next === mountpoint) return [];
+    if (next !== undefined) return [`mountpoint of its volume changes from ${mountpoint} to ${next}`];
+    const how = at(desired, mountpoint) ? 'replaced by another one' : 'removed from it';
+    return [`its volume at ${mountpoint} is ${how}, the data is kept`];
+  });
+  const added = desired.mounts.flatMap(({ volume, mountpoint }) =>
+    placeOf(now, volume) === undefined && !at(now, mountpoint) ? [`it gets a volume at ${mountpoint}`] : [],
+  );
+  return [...sorted(before), ...sorted(added)];
 }
 
 function policyText(policy: RestartPolicy): string {

@@ -25,10 +25,16 @@ export interface Decision {
   readonly hold: boolean;
   /** The tables change only after it answers in its new place. */
   readonly switches: boolean;
+  /** Its container is right and runs, and a check that it answers is still owed. */
+  readonly checks: boolean;
   /** If any, nothing is done. */
   readonly blockers: readonly Blocker[];
   /** Told, and in nobody's way. */
   readonly warnings: readonly Blocker[];
+  /** Worth a line, and no reason to call anything blocked. */
+  readonly notes: readonly string[];
+  /** Applications that no file names any more, and that go on running: their data may be what this one asks for. */
+  readonly keeps: readonly AppName[];
   /** Its ports are somebody else's on some node: no table may take them. */
   readonly portsTaken: boolean;
 }

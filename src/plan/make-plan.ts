@@ -3,6 +3,7 @@ import type { Config } from '../model/config.ts';
 import type { Blocker, Plan } from '../model/plan.ts';
 import { bootNotes, planBootRules } from './boot-rules.ts';
 import { decide } from './classify.ts';
+import { keptApps } from './conflicts.ts';
 import { settleVolume } from './plan-move.ts';
 import { planNetwork, type Switch } from './plan-network.ts';
 import { orderStarts, planPlacement, stopReplaced } from './plan-place.ts';
@@ -22,10 +23,11 @@ export function makePlan(config: Config, state: ClusterState): Plan {
   const builder = createStepBuilder();
   const decisions = decide(world);
 
-  planRemovals(builder, world);
+  const kept = keptApps(decisions);
+  planRemovals(builder, world, kept);
   const placed = decisions.map((decision) => ({ decision, after: planPlacement(builder, world, decision) }));
   orderStarts(builder, world, decisions);
-  const retirementBlockers = planRetirements(builder, world);
+  const retirementBlockers = planRetirements(builder, world, kept);
   const network = planNetwork(builder, world, decisions, placed.filter(isSwitch));
   planBootRules(builder, world);
   for (const { decision, after } of placed) {
@@ -40,7 +42,7 @@ export function makePlan(config: Config, state: ClusterState): Plan {
     revision: config.revision,
     steps: builder.build(),
     blocked: [...blocked, ...retirementBlockers].sort(compareBlockers),
-    notes: [...describeLeftovers(world), ...bootNotes(world)],
+    notes: [...describeLeftovers(world), ...bootNotes(world), ...decisions.flatMap(({ notes }) => notes)],
   };
 }
 

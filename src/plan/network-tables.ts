@@ -1,7 +1,9 @@
 import type { NetworkTable, NodeFacts, PortKey, Proxy } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import type { ActionOf } from '../model/plan.ts';
+import { keptApps } from './conflicts.ts';
 import type { Decision } from './decision.ts';
+import { isMissing } from './missing-nodes.ts';
 import {
   compareText,
   externalPorts,
@@ -23,6 +25,11 @@ export type Serving = ReadonlyMap<string, { readonly key: PortKey; readonly by: 
 /** Who answers when everything in the plan is done. What is blocked goes on where it runs. */
 export function servingAfter(world: World, decisions: readonly Decision[]): Serving {
   const serving = new Map<string, { key: PortKey; by: NodeName | 'observed' }>();
+  const kept = keptApps(decisions);
+  for (const { app, node, container } of managedContainers(world)) {
+    if (!kept.has(app) || !isActive(container)) continue;
+    for (const key of externalPorts(container.spec)) serving.set(portText(key), { key, by: node });
+  }
   const byBlocked = [...decisions].sort((a, b) => Number(b.blockers.length > 0) - Number(a.blockers.length > 0));
   for (const decision of byBlocked) {
     const { app } = decision;
@@ -47,7 +54,11 @@ function whereBlocked(world: World, decision: Decision): NodeName | 'observed' {
 export function servingBefore(world: World, after: Serving, switches: readonly Decision[]): Serving {
   const serving = new Map(after);
   const running = managedContainers(world).filter(({ container }) => isActive(container));
-  for (const key of switches.flatMap((decision) => decision.ports)) {
+  // Whether it answers there is not known: until then every node keeps what it has.
+  for (const key of switches.flatMap((decision) => (decision.checks ? decision.ports : []))) {
+    serving.set(portText(key), { key, by: 'observed' });
+  }
+  for (const key of switches.flatMap((decision) => (decision.checks ? [] : decision.ports))) {
     const now = running.find(({ container }) =>
       externalPorts(container.spec).some((own) => portText(own) === portText(key)),
     );
@@ -102,11 +113,16 @@ export function mergeNetwork(now: NetworkTable, action: NetworkAction): Entries 
   return { ...entries, peers: action.peers };
 }
 
-/** Mesh addresses of all other known nodes; where one has no known address, what the node has is kept as well. */
+/**
+ * Mesh addresses of all other known nodes. What the node has is kept as well where one of them has no known address,
+ * and the address of a node that is missing from the files: it is the only evidence that the node exists.
+ */
 export function peersFor(world: World, node: NodeName, facts: NodeFacts): string[] {
   const others = world.nodes.filter((other) => other !== node).map((other) => meshAddress(world, other));
   const known = others.flatMap((address) => address ?? []);
-  return sorted(known.length === others.length ? known : [...known, ...facts.network.peers]);
+  const isComplete = known.length === others.length;
+  const kept = facts.network.peers.filter((address) => !isComplete || isMissing(world, address));
+  return sorted([...known, ...kept]);
 }
 
 export function sameEntries(a: Entries, b: Entries): boolean {

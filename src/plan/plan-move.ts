@@ -15,7 +15,7 @@ interface VolumeSteps {
 export function prepareVolume(steps: VolumeSteps): StepId[] {
   const { work } = steps.task;
   if (work.kind === 'create') return [createVolume(steps)];
-  if (work.kind === 'in-place') return work.resize ? [resizeVolume(steps, steps.task.node, [], rank.early)] : [];
+  if (work.kind === 'in-place') return work.resize ? [resizeVolume(steps, steps.task.node, [])] : [];
   return work.kind === 'move' ? prepareMove(steps, work) : [];
 }
 
@@ -29,15 +29,20 @@ function createVolume({ builder, group, task }: VolumeSteps): StepId {
   });
 }
 
-function resizeVolume(steps: VolumeSteps, node: NodeName, after: readonly StepId[], early?: number): StepId {
+function resizeVolume(
+  steps: VolumeSteps,
+  node: NodeName,
+  after: readonly StepId[],
+  { beforeStart = false } = {},
+): StepId {
   const { builder, group, task } = steps;
   const limit = task.limitBytes === undefined ? {} : { limitBytes: task.limitBytes };
   return builder.add({
-    action: { kind: 'resize-volume', node, volume: task.id, ...limit },
+    action: { kind: 'resize-volume', node, volume: task.id, ...limit, ...(beforeStart ? { beforeStart } : {}) },
     after,
     reason: task.limitBytes === undefined ? 'no limit is wanted' : `limit is ${task.limitBytes} bytes`,
     group,
-    ...(early === undefined ? {} : { rank: early }),
+    ...(beforeStart ? {} : { rank: rank.early }),
   });
 }
 
@@ -49,7 +54,7 @@ function prepareMove(steps: VolumeSteps, work: Move): StepId[] {
     ...task.settle.filter((old) => old.from === to).map((old) => settle(steps, old, [], rank.early)),
     ...(work.reclaim ? [reclaim(steps, work.from, work.releasedTo, [], rank.early)] : []),
   ];
-  const resized = work.resizeSource ? [resizeVolume(steps, work.from, first, rank.early)] : [];
+  const resized = work.resizeSource ? [resizeVolume(steps, work.from, first)] : [];
   const reason = `moves from ${quote(work.from)} to ${quote(to)}`;
   const action = { kind: 'sync-volume', from: work.from, to, volume } as const;
   return [builder.add({ action, after: resized.length > 0 ? resized : first, reason, group })];
@@ -66,7 +71,7 @@ export function switchVolume(steps: VolumeSteps, gate: readonly StepId[]): StepI
   if (work.kind === 'move') return [moveOver(steps, work, gate)];
   if (work.kind === 'reclaim') {
     const back = reclaim(steps, node, work.releasedTo, gate);
-    return work.resize ? [resizeVolume(steps, node, [back])] : [back];
+    return work.resize ? [resizeVolume(steps, node, [back], { beforeStart: true })] : [back];
   }
   if (!work.mount) return [];
   return [builder.add({ action: { kind: 'mount-volume', node, volume }, after: gate, reason: 'not mounted', group })];
@@ -85,7 +90,7 @@ function moveOver(steps: VolumeSteps, work: Move, gate: readonly StepId[]): Step
   if (work.stage !== 'acquire') then({ kind: 'release-volume', from, to, volume }, `${quote(to)} has everything`);
   const released = `${quote(from)} has given it up`;
   then({ kind: 'acquire-volume', from, to, volume }, released);
-  if (work.resizeTarget) after = [resizeVolume(steps, to, after)];
+  if (work.resizeTarget) after = [resizeVolume(steps, to, after, { beforeStart: true })];
   return after[0] ?? '';
 }
 

@@ -13,7 +13,7 @@ import {
   servingBefore,
 } from './network-tables.ts';
 import type { StepBuilder } from './step-builder.ts';
-import { portText, quote, sorted, type World } from './world.ts';
+import { portText, quote, sharePort, sorted, type World } from './world.ts';
 
 /** One application changing its place, and the last step before its clients may follow. */
 export interface Switch {
@@ -48,7 +48,7 @@ export function planNetwork(
     switches.map((change) => change.decision),
   );
   const nodes = new Map<NodeName, NodeNetwork>();
-  const held = switches.flatMap(({ decision }) => (decision.hold ? decision.ports : []));
+  const held = switches.flatMap(({ decision }) => (decision.hold || decision.checks ? decision.ports : []));
   for (const [node, facts] of world.reachable) {
     const base = entriesFor(world, node, before);
     const peers = peersFor(world, node, facts);
@@ -117,13 +117,15 @@ function switchNode(
     node,
     ...overlay(base, ports, final),
     peers,
-    dropHolds: decision.hold ? ports : [],
+    dropHolds: decision.hold || decision.checks ? ports : [],
     ...(alone ? {} : { only: ports }),
   } as const;
   const reason = `${quote(group)} answers on ${quote(decision.node)}`;
   return [builder.add({ action, after: [...step, ...after], reason, group })];
 }
 
-function concerns(decision: Decision, { base, final }: NodeNetwork): boolean {
-  return decision.hold || !sameEntries(restrict(base, decision.ports), restrict(final, decision.ports));
+function concerns(decision: Decision, { facts, base, final }: NodeNetwork): boolean {
+  // Left by the run that did not see it answer: it ends with the switch.
+  const isHeld = decision.checks && sharePort(decision.ports, facts.network.holds) !== undefined;
+  return decision.hold || isHeld || !sameEntries(restrict(base, decision.ports), restrict(final, decision.ports));
 }

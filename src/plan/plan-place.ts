@@ -3,7 +3,7 @@ import type { StepId } from '../model/plan.ts';
 import type { Decision } from './decision.ts';
 import { prepareVolume, switchVolume } from './plan-move.ts';
 import { rank, type StepBuilder, stepId } from './step-builder.ts';
-import { compareText, externalPorts, quote, sharePort, sorted, type World } from './world.ts';
+import { compareText, externalPorts, managedContainers, quote, sharePort, sorted, type World } from './world.ts';
 
 /** Steps of one decision up to the working application; returns the last ones, for the network and for settling. */
 export function planPlacement(builder: StepBuilder, world: World, decision: Decision): StepId[] {
@@ -20,24 +20,68 @@ export function planPlacement(builder: StepBuilder, world: World, decision: Deci
   const quiet = [...(stopped.length > 0 ? stopped : calm), ...stopsOfOthers(decision)];
   const ready = tasks.flatMap((task) => switchVolume({ builder, group, task }, quiet));
   const last = [...(ready.length > 0 ? ready : quiet), ...(stopsHere(decision) ? [] : own)];
-  return decision.start === undefined ? last : startContainer(builder, decision, last);
+  if (decision.start !== undefined) return startContainer(builder, decision, last);
+  return decision.checks ? [checkAgain(builder, decision, last)] : last;
 }
 
-/** None where the node has the image; otherwise with a node it can be copied from, the old place first. */
+/** It runs and has not answered yet: nothing follows it to its place, and nothing is settled, before it has. */
+function checkAgain(builder: StepBuilder, { group, node, app }: Decision, after: readonly StepId[]): StepId {
+  const action = {
+    kind: 'check-container',
+    node,
+    app: group,
+    ports: app === undefined ? [] : externalPorts(app),
+  } as const;
+  return builder.add({ action, after, reason: 'it has not answered yet since it was started', group });
+}
+
+/**
+ * None where the node has the image; otherwise with a node it can be copied from, the old place first. Where the
+ * application runs elsewhere with this image it is that very image, by its id: a name may mean another one here.
+ */
 function pullImage(builder: StepBuilder, world: World, decision: Decision): StepId[] {
   const { app, node, group } = decision;
   if (app === undefined) return [];
   const name = printImage(app.image);
   const has = (candidate: string) => world.reachable.get(candidate)?.images[name] !== undefined;
-  if (has(node)) return [];
+  const runs = runningImage(world, decision);
+  const isOther = runs !== undefined && has(node) && world.reachable.get(node)?.images[name] !== runs.id;
+  if (has(node) && !isOther) return [];
   const places = [
     ...decision.stops.map((stop) => stop.node),
     ...decision.tasks.flatMap((task) => (task.work.kind === 'move' ? [task.work.from] : [])),
     ...world.reachable.keys(),
   ];
-  const from = places.find((place) => place !== node && has(place));
-  const action = { kind: 'pull-image', node, image: app.image, ...(from === undefined ? {} : { from }) } as const;
-  return [builder.add({ action, reason: `${quote(node)} does not have it`, group })];
+  const from = runs?.from ?? places.find((place) => place !== node && has(place));
+  const mountpoints = app.volumes.map(({ mountpoint }) => mountpoint);
+  const action = {
+    kind: 'pull-image',
+    node,
+    image: app.image,
+    ...(from === undefined ? {} : { from }),
+    ...(runs === undefined ? {} : { id: runs.id }),
+    ...(mountpoints.length === 0 ? {} : { mountpoints }),
+  } as const;
+  const reason = isOther
+    ? `${quote(name)} is another image on ${quote(node)} than the one that ${quote(group)} runs with`
+    : `${quote(node)} does not have it`;
+  return [builder.add({ action, reason, group })];
+}
+
+/** The image it runs with on another node of the same processor, where the file names the same one. */
+function runningImage(
+  world: World,
+  { app, node }: Decision,
+): { readonly id: string; readonly from: string } | undefined {
+  if (app === undefined || app.image.digest !== undefined) return undefined;
+  const arch = world.reachable.get(node)?.versions.arch;
+  const own = managedContainers(world).filter((seen) => seen.app === app.name);
+  if (own.some((seen) => seen.node === node)) return undefined;
+  const found = own.find(
+    (seen) =>
+      seen.container.spec.image === printImage(app.image) && world.reachable.get(seen.node)?.versions.arch === arch,
+  );
+  return found === undefined ? undefined : { id: found.container.imageId, from: found.node };
 }
 
 function holdPorts(builder: StepBuilder, world: World, decision: Decision, gate: readonly StepId[]): StepId[] {

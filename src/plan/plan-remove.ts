@@ -4,9 +4,13 @@ import { type StepBuilder, stepId } from './step-builder.ts';
 import { standingOf } from './volume-standing.ts';
 import { compareText, managedContainers, quote, type SeenContainer, type World } from './world.ts';
 
-/** Stops what nobody declares any more, on every node that can be reached; volumes are kept. */
-export function planRemovals(builder: StepBuilder, world: World): void {
+/**
+ * Stops what nobody declares any more, on every node that can be reached; volumes are kept. `kept`: not these, their
+ * data may be what another application is to have.
+ */
+export function planRemovals(builder: StepBuilder, world: World, kept: ReadonlySet<AppName>): void {
   for (const { node, app } of undeclared(world)) {
+    if (kept.has(app)) continue;
     const reason = `${quote(app)} is not in the deployment`;
     builder.add({ action: { kind: 'stop-container', node, app }, reason, group: app });
   }
@@ -21,12 +25,14 @@ function undeclared(world: World): SeenContainer[] {
 }
 
 /** Retires the volumes declared deleted; returns what cannot be retired now. */
-export function planRetirements(builder: StepBuilder, world: World): Blocker[] {
+export function planRetirements(builder: StepBuilder, world: World, kept: ReadonlySet<AppName>): Blocker[] {
   const datasets = world.config.datasets?.filter((dataset) => dataset.deleted === true) ?? [];
-  return [...datasets].sort((a, b) => compareText(a.id, b.id)).flatMap((dataset) => retire(builder, world, dataset));
+  return [...datasets]
+    .sort((a, b) => compareText(a.id, b.id))
+    .flatMap((dataset) => retire(builder, world, kept, dataset));
 }
 
-function retire(builder: StepBuilder, world: World, { id }: PlacedVolume): Blocker[] {
+function retire(builder: StepBuilder, world: World, kept: ReadonlySet<AppName>, { id }: PlacedVolume): Blocker[] {
   const user = declaredUser(world, id);
   const cannot = `cannot retire volume "${id}"`;
   if (user !== undefined) return [{ app: user, reason: `${cannot}: application ${quote(user)} is declared to use it` }];
@@ -34,7 +40,7 @@ function retire(builder: StepBuilder, world: World, { id }: PlacedVolume): Block
   if (standing.kind === 'absent') return [];
   if (standing.kind === 'owned' || standing.kind === 'frozen') {
     const { node } = standing.at;
-    const stops = stopsOfUsers(world, id);
+    const stops = stopsOfUsers(world, kept, id);
     if (stops === undefined) return [{ node, reason: `${cannot}: an application still uses it` }];
     const older = standing.kind === 'owned' ? standing.released : [];
     const settled = older.map((copy) =>
@@ -72,11 +78,11 @@ function declaredUser(world: World, id: string): AppName | undefined {
 }
 
 /** Undefined where a declared application's container still has it and is not simply stopped. */
-function stopsOfUsers(world: World, id: string): StepId[] | undefined {
+function stopsOfUsers(world: World, kept: ReadonlySet<AppName>, id: string): StepId[] | undefined {
   const users = managedContainers(world).filter(({ container }) =>
     container.spec.mounts.some((mount) => mount.volume === id),
   );
-  if (users.some(({ app }) => isDeclared(world, app))) return undefined;
+  if (users.some(({ app }) => isDeclared(world, app) || kept.has(app))) return undefined;
   return users.map(({ node, app }) => stepId({ kind: 'stop-container', node, app }, app));
 }
 

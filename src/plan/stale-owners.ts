@@ -1,6 +1,8 @@
 import type { AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
-import { asideHint, type VolumeProblem, type VolumeTask } from './classify-volume.ts';
+import type { VolumeTask } from './classify-volume.ts';
+import { asideHint } from './target-copy.ts';
+import type { VolumeProblem } from './volume-problem.ts';
 import { evidence } from './volume-standing.ts';
 import { quote, type World } from './world.ts';
 
@@ -9,11 +11,17 @@ export function problemBlocker(problem: VolumeProblem, app?: AppName): Blocker {
   return { ...problem, ...(app === undefined ? {} : { app }) };
 }
 
+/** What is told about a volume, and in nobody's way. */
+export function warningsOf(world: World, task: VolumeTask, app?: AppName): Blocker[] {
+  const limit = task.limitProblem === undefined ? [] : [problemBlocker(task.limitProblem, app)];
+  return [...limit, ...staleOwners(world, task, app)];
+}
+
 /**
  * One blocker for each former owner that came back: shown with the evidence, and never touched. Diverged: the node
  * found out by itself when it booted, and nothing starts there.
  */
-export function staleOwners(world: World, task: VolumeTask, app?: AppName): Blocker[] {
+function staleOwners(world: World, task: VolumeTask, app?: AppName): Blocker[] {
   return task.stale.map((copy) => {
     const isMarked = copy.volume.role === 'diverged';
     const why = isMarked

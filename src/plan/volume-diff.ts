@@ -26,6 +26,12 @@ export function diffVolumes(source: History, target: Pick<Volume, 'snapshots'> |
   };
 }
 
+/** The target's newest snapshot that the source knows, as a snapshot or a bookmark. */
+export function newestCommon(source: History, target: Pick<Volume, 'snapshots'>): Snapshot | undefined {
+  const known = new Set([...source.snapshots, ...source.bookmarks].map(({ guid }) => guid));
+  return target.snapshots.findLast(({ guid }) => known.has(guid));
+}
+
 function missingFrom(other: readonly Snapshot[], own: readonly Snapshot[]): string[] {
   const guids = new Set(other.map((snapshot) => snapshot.guid));
   return own.filter((snapshot) => !guids.has(snapshot.guid)).map((snapshot) => `@${snapshot.name}`);

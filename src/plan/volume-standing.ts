@@ -1,5 +1,6 @@
 import type { Volume } from '../model/cluster.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
+import { whyNotAbsent } from './missing-nodes.ts';
 import { compareText, nodeWithId, quote, quoteAll, type World } from './world.ts';
 
 /** One dataset of a volume, and the reachable node it lies on. */
@@ -30,7 +31,8 @@ export function divergedCopies(world: World, id: VolumeId): Copy[] {
 }
 
 const claims = ['owner', 'frozen', 'released'];
-const isClaim = (copy: Copy): boolean => claims.includes(copy.volume.role);
+/** True where this copy says that the data is its node's, or was given away by it. */
+export const isClaim = (copy: Copy): boolean => claims.includes(copy.volume.role);
 
 /** Where a volume stands. The highest epoch is right; whatever cannot be told safely is unclear. */
 export function standingOf(world: World, id: VolumeId): Standing {
@@ -73,6 +75,8 @@ function withoutClaim(world: World, id: VolumeId, copies: readonly Copy[]): Stan
         : `node ${quoteAll(away)} may hold it and cannot be reached`;
     return { kind: 'unclear', node: last[0] ?? away[0] ?? '', problem, hint: bringBack(world, id, best?.node) };
   }
+  const missing = whyNotAbsent(world);
+  if (missing !== undefined) return { kind: 'unclear', ...missing };
   if (copies.length === 0) return { kind: 'absent' };
   const problem = `no node owns it: ${evidence(world, copies)}`;
   const isDiverged = copies.some(({ volume }) => volume.role === 'diverged');

@@ -9,6 +9,8 @@ export interface World {
   readonly reachable: ReadonlyMap<NodeName, NodeFacts>;
   /** With what was last seen there, if anything. */
   readonly unreachable: ReadonlyMap<NodeName, NodeFacts | undefined>;
+  /** Seen earlier with containers or data, and in no file any more. */
+  readonly departed: ReadonlyMap<NodeName, NodeFacts>;
   readonly placement: ReadonlyMap<AppName, NodeName>;
 }
 
@@ -42,7 +44,13 @@ export function lookAt(config: Config, state: ClusterState): World {
   for (const node of sorted(Object.keys(config.deployment))) {
     for (const app of sorted(config.deployment[node] ?? [])) placement.set(app, node);
   }
-  return { config, nodes, reachable, unreachable, placement };
+  const departed = new Map(
+    sorted(Object.keys(state.departed ?? {})).flatMap((node) => {
+      const facts = nodes.includes(node) ? undefined : state.departed?.[node];
+      return facts === undefined ? [] : [[node, facts] as const];
+    }),
+  );
+  return { config, nodes, reachable, unreachable, departed, placement };
 }
 
 /** Address at which the others reach a node; undefined where it was never seen and is not configured. */

@@ -1,6 +1,7 @@
 import { type AppName, type NodeName, nodeOf } from '../model/config.ts';
 import { closest } from '../view/closest.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
+import { fitsOf } from '../view/move-fit.ts';
 import { namesOf } from '../view/wording.ts';
 import { type ActionId, infoOf } from './actions.ts';
 import { confirmRestart, confirmStart, confirmStop } from './app-actions.ts';
@@ -135,7 +136,8 @@ export const commands: readonly Command[] = [
       const node = target === undefined ? undefined : findNode(input.view, target);
       const reason = appsOf(input.view).includes(app) ? appReason(input, 'move', app) : undefined;
       if (reason !== undefined || node === undefined) return reason;
-      return isWantedOn(input.view, app, node) ? `"${app}" belongs there already` : unreachableReason(input, node);
+      if (isWantedOn(input.view, app, node)) return `"${app}" belongs there already`;
+      return unreachableReason(input, node) ?? noPlaceFor(input, app, node);
     },
     run: (input, [word = '', target]) =>
       withApp(input, word, (app) => {
@@ -265,5 +267,9 @@ export const commands: readonly Command[] = [
     run: () => ({ closes: true, opens: { kind: 'problems', index: 0 } }),
   },
 ];
+
+/** The rule of the page that `move` without a node opens. */
+const noPlaceFor = ({ view, now }: ScreenInput, app: string, node: string): string | undefined =>
+  appsOf(view).includes(app) ? fitsOf(view, [app], now).find((fit) => fit.node === node)?.against : undefined;
 
 const policies = ['on-save', 'ask'] as const;

@@ -3,9 +3,11 @@ import type { NodeFacts, Volume } from '../../model/cluster.ts';
 import type { Config, NodeName } from '../../model/config.ts';
 import { AppError, toReport } from '../../model/errors.ts';
 import type { SetupStep } from '../../model/host-setup.ts';
+import { findNode } from '../../view/doctor.ts';
 import { setupRows, standingOf } from '../../view/setup-lines.ts';
 import { listNames, nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
+import { forgetOnOthers, isAddress, type StillListed } from '../forget-peer.ts';
 import { withInterrupts } from '../interrupt.ts';
 import { type Invocation, requireNode } from '../invocation.ts';
 import {
@@ -24,28 +26,79 @@ import { printLines } from '../style.ts';
 /** `--purge`: also what drover put on the host. */
 export interface RemoveOptions {
   readonly purge: boolean;
+  /** The node is gone for good, with all its data: it is not asked. */
+  readonly lost: boolean;
 }
 
 const stays = 'what stays on it: packages, pool with all datasets, /etc/drover/node-id';
 
-/** Takes a node out of the files. Refuses while anything of drover is there, or may be there. */
-export async function nodeRemove(invocation: Invocation, word: string, { purge }: RemoveOptions): Promise<ExitCode> {
+/**
+ * Takes a node out of the files, and out of what the other nodes know of it. Refuses while anything of drover is there,
+ * or may be there. An address that no file names any more is accepted too: other nodes may still list it.
+ */
+export async function nodeRemove(invocation: Invocation, word: string, options: RemoveOptions): Promise<ExitCode> {
   const files = await readNodeFiles(invocation);
-  const node = requireNode(files.config, word);
+  const node = findNode(files.config, word) ?? (isAddress(word) ? word : requireNode(files.config, word));
   refusePlaced(files.config, node);
-  const steps = await withInterrupts(invocation.world, 'prompt', async ({ hard }) => {
-    const host = await openOrRefuse(invocation, files, node, hard);
-    try {
-      refuseUsed(files.config, node, await observeOrNothing(host, hard));
-      return purge ? await purgeHost(invocation, files, node, host, hard) : [];
-    } finally {
-      await host.close();
-    }
+  return await withInterrupts(invocation.world, 'prompt', async ({ hard }) => {
+    const seen = options.lost
+      ? { steps: [], addresses: await confirmLost(invocation, files.config, node) }
+      : await lookAndPurge(invocation, files, node, options.purge, hard);
+    const edits = await takeOut(invocation, files, node);
+    const listed = await forgetOnOthers(invocation, files.config, node, seen.addresses, hard);
+    const ok = listed.length === 0;
+    if (invocation.options.json) {
+      printJson(invocation.world, { ok, node, steps: seen.steps, files: edits, stillListed: listed });
+    } else if (!invocation.options.quiet) tellEnd(invocation, node, options, edits);
+    if (!ok) throw stillListed(node, listed, seen.addresses[0] ?? node);
+    return exitCode.done;
   });
-  const edits = await takeOut(invocation, files, node);
-  if (invocation.options.json) printJson(invocation.world, { ok: true, node, steps, files: edits });
-  else if (!invocation.options.quiet) tellEnd(invocation, node, purge, edits);
-  return exitCode.done;
+}
+
+/** What was done on the node itself, and the addresses under which the other nodes know it. */
+interface Left {
+  readonly steps: readonly SetupStep[];
+  readonly addresses: readonly string[];
+}
+
+async function lookAndPurge(
+  invocation: Invocation,
+  files: NodeFiles,
+  node: NodeName,
+  purge: boolean,
+  signal: AbortSignal,
+): Promise<Left> {
+  const host = await openOrRefuse(invocation, files, node, signal);
+  try {
+    const facts = await observeOrNothing(host, signal);
+    refuseUsed(files.config, node, facts);
+    const steps = purge ? await purgeHost(invocation, files, node, host, signal) : [];
+    return { steps, addresses: [...new Set([facts?.meshAddress ?? host.address, ...addressesOf(files.config, node)])] };
+  } finally {
+    await host.close();
+  }
+}
+
+/** What the files say about where it is, as far as it is an address. */
+function addressesOf(config: Config, node: NodeName): readonly string[] {
+  const { mesh, host } = config.nodes[node] ?? {};
+  return [mesh, node, host].filter((text) => text !== undefined && isAddress(text)).map(String);
+}
+
+async function confirmLost({ world, options }: Invocation, config: Config, node: NodeName): Promise<readonly string[]> {
+  const question = `Is ${nodeTitle(config, node)} gone for good, with all its data? Type ${node} to forget it: `;
+  const isSure = options.yes || (!options.json && (await world.terminal.ask?.(question))?.trim() === node);
+  if (isSure) return addressesOf(config, node);
+  throw new AppError('usage', `cannot forget "${node}": nobody confirmed that it is gone for good`, {
+    hint: `type "${node}" where it is asked for, or give --yes`,
+  });
+}
+
+function stillListed(node: NodeName, listed: readonly StillListed[], address: string): AppError {
+  const names = listNames(listed.map((one) => one.node));
+  return new AppError('connection-failed', `cannot make ${names} forget "${node}": ${listed[0]?.why ?? 'unknown'}`, {
+    hint: `until then no new volume is created; run this again: drover node remove ${address}`,
+  });
 }
 
 function refusePlaced(config: Config, node: NodeName): void {
@@ -75,7 +128,7 @@ async function openOrRefuse(
     if (signal.aborted) throw error;
     const { code, message } = toReport(error);
     throw new AppError(code, `cannot remove ${nodeTitle(config, node)}: what it has is unknown: ${message}`, {
-      hint: 'bring it back first; if it is gone for good with all its data, take its lines out of both files by hand',
+      hint: `bring it back first; only if it is gone for good, with all its data: drover node remove ${node} --lost`,
       cause: error,
     });
   }
@@ -169,11 +222,15 @@ function keysOf(config: Config, node: NodeName): readonly string[] {
   return [...new Set([node, name, host])].filter((key) => key !== undefined);
 }
 
-function tellEnd({ world, paint }: Invocation, node: NodeName, purge: boolean, edits: readonly FileEdit[]): void {
+function tellEnd(
+  { world, paint }: Invocation,
+  node: NodeName,
+  { purge, lost }: RemoveOptions,
+  edits: readonly FileEdit[],
+): void {
   const done = edits.length > 0 ? 'is out of the files' : 'was in no file that can be edited';
   const host = purge
     ? stays
     : `nothing was changed on it; \`drover node remove\` with --purge takes drover's own files off a node`;
-  const others = 'The others ask it at their boot until they are told: `drover apply`';
-  world.terminal.out(`${paint('✔', 'ok')} ${node} ${done}\n  ${host}\n  ${others}\n`);
+  world.terminal.out(`${paint('✔', 'ok')} ${node} ${done}\n${lost ? '' : `  ${host}\n`}`);
 }

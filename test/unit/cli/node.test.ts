@@ -36,6 +36,7 @@ interface Script {
 
 interface Seen {
   readonly calls: string[][];
+  readonly forgotten: string[][];
   accepted: number;
   opened: unknown[];
 }
@@ -67,6 +68,9 @@ function hostsOf(script: Script, seen: Seen): Hosts {
       if (script.observed instanceof Error) throw script.observed;
       return script.observed ?? facts;
     },
+    forgetPeers: async (addresses) => {
+      seen.forgotten.push([...addresses]);
+    },
     close: async () => undefined,
   };
   return {
@@ -94,9 +98,10 @@ function hostsOf(script: Script, seen: Seen): Hosts {
 }
 
 describe('drover node', () => {
-  const seen: Seen = { calls: [], accepted: 0, opened: [] };
+  const seen: Seen = { calls: [], forgotten: [], accepted: 0, opened: [] };
   const world = async (script: Script = {}, answer?: string): Promise<MadeWorld> => {
     seen.calls.length = 0;
+    seen.forgotten.length = 0;
     seen.accepted = 0;
     seen.opened = [];
     const changes: Partial<World> = { hosts: hostsOf(script, seen) };
@@ -320,6 +325,30 @@ describe('drover node', () => {
       const ran = await broken.drover('node', 'remove', n2);
       expect([ran.code, ran.err]).toEqual([1, expect.stringContaining('Docker is down')]);
       expect(await broken.read('deployment.yml')).toContain(n2);
+    });
+
+    it('makes the other nodes forget its address, also when no file names it any more', async () => {
+      const { drover } = await world();
+      expect((await drover('node', 'remove', n2)).code).toBe(0);
+      expect(seen.forgotten).toEqual([[fresh, n2]]);
+      expect((await drover('node', 'remove', '10.0.0.9')).code).toBe(0);
+      expect(seen.forgotten.at(-1)).toEqual([fresh, '10.0.0.9']);
+    });
+
+    it('forgets a node that cannot be asked only when its name is typed', async () => {
+      const no = await world({ unreachable: true }, 'yes');
+      expect((await no.drover('node', 'remove', n2, '--lost')).code).toBe(64);
+      expect(await no.read('deployment.yml')).toContain(n2);
+      const yes = await world({}, n2);
+      expect((await yes.drover('node', 'remove', n2, '--lost')).code).toBe(0);
+      expect([seen.opened.length, seen.forgotten]).toEqual([1, [[n2]]]);
+      expect(await yes.read('deployment.yml')).not.toContain(n2);
+    });
+
+    it('ends with a failure while a node still lists it, and names the command that goes on', async () => {
+      const { drover } = await world({ unreachable: true });
+      const ran = await drover('node', 'remove', n2, '--lost', '--yes');
+      expect([ran.code, ran.err]).toEqual([1, expect.stringContaining(`drover node remove ${n2}`)]);
     });
 
     it('lets a replica stay behind', async () => {

@@ -62,7 +62,7 @@ describe('the Compose form', () => {
       links: [{ alias: 'b', localPort: 80, remotePort: 81 }],
       environment: { A: '1', B: '$x', C: '' },
       volumes: [
-        { id: defaultVolumeId('a:/logs'), mountpoint: '/logs' },
+        { id: defaultVolumeId('a'), mountpoint: '/logs' },
         { id: defaultVolumeId('a:/data'), mountpoint: '/data' },
         { id: defaultVolumeId('a:/more'), mountpoint: '/more' },
       ],

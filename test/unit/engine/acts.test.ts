@@ -287,7 +287,7 @@ describe('rolling back', () => {
     scene.setConfig(pgOn('n2'));
     expect(await scene.engine.converge(signal)).toMatchObject({
       result: 'blocked',
-      blockers: [{ reason: expect.stringContaining('has snapshots that "n1" lacks') }],
+      blockers: [{ reason: expect.stringContaining('has no snapshot in common with "n1"') }],
     });
     expect(runningOn(scene.cluster)).toEqual(['n1']);
   });

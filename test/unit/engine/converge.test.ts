@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/model/errors.ts';
+import { aConfig } from '../../builders.ts';
 import { createScene, MiB, movingScene, pg, pgOn, runningOn, signal, threeNodes, volumeId } from '../../fakes/scene.ts';
 
 const problem = { file: 'deployment.yml', path: 'nodes', message: 'must be a mapping' };
@@ -44,6 +45,40 @@ describe('converge', () => {
     const seen = scene.engine.store.getSnapshot().nodes.n2;
     expect(seen).toMatchObject({ status: 'unreachable', error: { code: 'connection-failed' } });
     expect(seen?.status === 'unreachable' && seen.lastFacts?.nodeId).toBe('id-n2');
+  });
+
+  it('creates nothing while a node that it has seen with the data is in no file any more', async () => {
+    const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
+    await scene.engine.converge(signal);
+    for (const node of ['n2', 'n3']) {
+      const { network } = await scene.cluster.session().node(node, signal);
+      await network.replace({ proxies: [], open: [], peers: [] }, [], signal);
+    }
+    scene.setConfig(aConfig([pg], { n2: ['pg'], n3: [] }, { revision: 'without n1' }));
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'blocked' });
+    expect([runningOn(scene.cluster), scene.cluster.violations()]).toEqual([['n1'], []]);
+  });
+
+  it('fails before anything stops where a new image keeps its data below a mountpoint', async () => {
+    const registry = { 'acme/pg:1': {}, 'acme/pg:2': { volumes: ['/data/pg'] } };
+    const scene = createScene({ seed: { ...threeNodes, registry }, config: pgOn('n1') });
+    await scene.engine.converge(signal);
+    const next = { ...pg, image: { repository: 'acme/pg', tag: '2' } };
+    scene.setConfig(aConfig([next], { n1: ['pg'], n2: [], n3: [] }, { revision: 'new image' }));
+    const outcome = await scene.engine.converge(signal);
+    expect(outcome).toMatchObject({ result: 'failed', error: { hint: 'set the mountpoint to /data/pg' } });
+    expect([runningOn(scene.cluster), scene.cluster.calls('n1', 'containers.stop')]).toEqual([['n1'], 0]);
+  });
+
+  it('does not say converged while an application that was replaced in place does not answer', async () => {
+    const registry = { 'acme/pg:1': {}, 'acme/pg:2': { accepts: false } };
+    const scene = createScene({ seed: { ...threeNodes, registry }, config: pgOn('n1') });
+    await scene.engine.converge(signal);
+    const next = { ...pg, image: { repository: 'acme/pg', tag: '2' } };
+    scene.setConfig(aConfig([next], { n1: ['pg'], n2: [], n3: [] }, { revision: 'new image' }));
+    for (let apply = 1; apply <= 2; apply += 1) {
+      expect(await scene.engine.converge(signal)).toMatchObject({ result: 'failed', error: { code: 'unhealthy' } });
+    }
   });
 
   it('tries again what may be mended, with growing waits, and then gives up', async () => {

@@ -1,6 +1,7 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/model/errors.ts';
-import { createScene, MiB, movingScene, pgOn, runningOn, signal, threeNodes, volumeId } from '../../fakes/scene.ts';
+import { createScene, MiB, movingScene, pg, pgOn, runningOn, signal, threeNodes, volumeId } from '../../fakes/scene.ts';
 
 describe('a move', () => {
   it('creates, fills, starts and answers on the first apply', async () => {
@@ -30,6 +31,48 @@ describe('a move', () => {
     expect(old?.snapshots).toHaveLength(1);
     expect(scene.cluster.connect('n1', { port: 5432, protocol: 'tcp' })).toBe('accepted');
     expect(scene.cluster.violations()).toEqual([]);
+  });
+
+  it('runs the same image in the new place, whatever its name means there', async () => {
+    const scene = await movingScene();
+    const other = await scene.cluster.session().node('n2', signal);
+    const stale = JSON.stringify({ reference: 'acme/pg:1', id: 'sha256:old', image: {} });
+    await other.containers.importImage(Readable.from([stale]), signal);
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(scene.cluster.facts('n2').containers[0]?.imageId).toBe('sha256:acme/pg:1');
+    // Neither does a pull by hand restart it.
+    await other.containers.importImage(Readable.from([stale]), signal);
+    expect(await scene.engine.converge(signal)).toEqual({ result: 'converged', steps: 0 });
+    expect(scene.engine.store.getSnapshot().plan?.notes.join()).toContain('another image on "n2"');
+  });
+
+  it('is not over while the application does not answer: nothing is settled, and no apply says so', async () => {
+    for (const image of [{ accepts: false }, { health: { afterMs: 5000, result: 'unhealthy' } } as const]) {
+      const scene = await movingScene({ seed: { ...threeNodes, registry: { 'acme/pg:1': {}, 'acme/pg:2': image } } });
+      const config = pgOn('n2');
+      const app = { ...pg, image: { repository: 'acme/pg', tag: '2' } };
+      scene.setConfig({ ...config, revision: 'tag 2', applications: { pg: app } });
+      for (let apply = 1; apply <= 3; apply += 1) {
+        expect(await scene.engine.converge(signal)).toMatchObject({ result: 'failed', error: { code: 'unhealthy' } });
+      }
+      expect(scene.cluster.facts('n1').volumes[0]?.role).toBe('released');
+    }
+  });
+
+  it('is over once it answers, also after the time it had', async () => {
+    const scene = await movingScene({
+      seed: { ...threeNodes, registry: { 'acme/pg:1': { acceptsAfterMs: 50_000 } } },
+      config: pgOn('n1'),
+    });
+    const slow = { ...pgOn('n2'), settings: { ...pgOn('n2').settings } };
+    scene.setConfig({
+      ...slow,
+      settings: { ...slow.settings, timeouts: { ...slow.settings.timeouts, healthMs: 30_000 } },
+    });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'failed', error: { code: 'unhealthy' } });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(scene.cluster.connect('n3', { port: 5432, protocol: 'tcp' })).toBe('accepted');
+    expect(scene.cluster.facts('n1').volumes[0]?.role).toBe('replica');
   });
 
   it('is followed by nothing: a second apply writes nothing and takes no lock', async () => {

@@ -4,6 +4,7 @@ import { createClock } from '../../fakes/clock.ts';
 import {
   createScene,
   MiB,
+  pg,
   pgOn,
   runningOn,
   type Scene,
@@ -142,6 +143,20 @@ describe('watch', () => {
     await scene.clock.advance(20_000);
     expect(scene.outcomes().at(-1)).toBe('converged');
     expect(runningOn(scene.cluster)).toEqual(['n2']);
+    await scene.end();
+  });
+
+  it('goes on asking an application that needs longer to answer than it has, and lets it be reached then', async () => {
+    const registry = { 'acme/pg:1': {}, 'acme/pg:2': { acceptsAfterMs: 90_000 } };
+    const scene = await watching({ seed: { ...threeNodes, registry } });
+    const slow = { ...pg, image: { repository: 'acme/pg', tag: '2' } };
+    scene.setConfig({ ...pgOn('n2'), revision: 'slow', applications: { pg: slow } });
+    scene.save();
+    await scene.clock.advance(70_000);
+    expect(scene.outcomes()).toEqual(['converged', 'failed']);
+    await scene.clock.advance(120_000);
+    expect(scene.outcomes().slice(2)).toEqual(['converged']);
+    expect(scene.cluster.connect('n3', { port: 5432, protocol: 'tcp' })).toBe('accepted');
     await scene.end();
   });
 

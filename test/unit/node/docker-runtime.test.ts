@@ -84,6 +84,42 @@ describe('talking to a daemon', () => {
     expect((await runtime.list(signal)).map((container) => container.id)).toEqual(['theirs']);
   });
 
+  test('the volumes of a container that is removed stay', async () => {
+    answers['GET /v1.41/containers/drover-web/json'] = json({ Config: { Labels: { 'drover.managed': 'true' } } });
+    answers['DELETE /v1.41/containers/drover-web'] = json({}, 200);
+    await runtime.remove('web', signal);
+    expect(seen.at(-1)).toBe('DELETE /v1.41/containers/drover-web?');
+  });
+
+  test('a new container gets volumes with a name for what its image keeps, so that the next one has them again', async () => {
+    const created: string[] = [];
+    answers['GET /v1.41/images/x:1/json'] = json({
+      Id: 'sha256:x',
+      Config: { Volumes: { '/keep/': {}, '/data': {} } },
+    });
+    answers['POST /v1.41/containers/create'] = (request, response) => {
+      request.on('data', (chunk) => created.push(String(chunk)));
+      request.on('end', () => response.writeHead(201).end('{}'));
+    };
+    const spec = {
+      application: 'web',
+      image: 'x:1',
+      ports: [],
+      environment: {},
+      mounts: [],
+      restartPolicy: { name: 'never' },
+    } as const;
+    await runtime.create(spec, {}, signal);
+    await runtime.create(spec, {}, signal);
+    const mounts = created.map((text) => JSON.parse(text).HostConfig.Mounts);
+    expect(mounts[0]).toMatchObject([
+      { Type: 'volume', Source: 'drover-web-4caa7910', Target: '/data' },
+      { Type: 'volume', Target: '/keep' },
+    ]);
+    expect(mounts[1]).toEqual(mounts[0]);
+    expect(await runtime.imageVolumes(['x:1', 'none'], signal)).toEqual({ 'x:1': ['/data', '/keep'] });
+  });
+
   test("Docker's words and status are in the failure", async () => {
     const ours = { Config: { Labels: { 'drover.managed': 'true' } }, State: { Status: 'created' } };
     answers['GET /v1.41/containers/drover-web/json'] = json(ours);

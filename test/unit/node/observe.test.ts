@@ -91,6 +91,7 @@ describe('a node', () => {
       pool: 'drover',
       meshAddress: '10.0.0.1',
       listContainers: async () => [container],
+      imageVolumes: async () => ({}),
     }),
   });
 

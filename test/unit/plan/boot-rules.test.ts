@@ -50,9 +50,20 @@ describe('whom a node asks when it boots', () => {
       { node: 'a', peers: [peer('10.0.0.2'), { address: '10.0.0.3' }] },
       { node: 'c', peers: [{ address: '10.0.0.1' }, peer('10.0.0.2')] },
     ]);
-    // Whoever is in no file any more is forgotten once everybody's address is known.
-    const gone = aConfig([], { a: [], c: [] });
-    expect(rulesOf([a, c], gone)).toMatchObject([{ node: 'a', peers: [{ address: '10.0.0.3' }] }, { node: 'c' }]);
+  });
+
+  it('still includes a node that no file names any more: only its removal makes the others forget it', () => {
+    const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [peer('10.0.0.2'), peer('10.0.0.3', 'c')] } });
+    const c = onNode('c', { meshAddress: '10.0.0.3', boot: { peers: [peer('10.0.0.1', 'a')] } });
+    expect(rulesOf([a, c], aConfig([], { a: [], c: [] }))).toEqual([]);
+  });
+
+  it('forgets an address whose host keys belong to a known node with another address', () => {
+    const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [peer('10.0.0.2', 'c')] } });
+    const c = onNode('c', { meshAddress: '10.0.0.3', boot: { peers: [peer('10.0.0.1', 'a')] } });
+    expect(rulesOf([a, c], aConfig([], { a: [], c: [] }))).toMatchObject([
+      { node: 'a', peers: [peer('10.0.0.3', 'c')] },
+    ]);
   });
 
   it('is nobody for a node that is not set up for it, which the plan says', () => {

@@ -97,7 +97,7 @@ describe('differences', () => {
     ['ports changed', { ports: [tcp(80), tcp(53)] }],
     ['command changed', { command: ['other'] }],
     ['command changed', { entrypoint: ['/other'] }],
-    ['volumes changed', { volumes: [aMount('v1')] }],
+    ['it gets a volume at /v1', { volumes: [aMount('v1')] }],
     ['memory limit changed', { memoryLimitBytes: 1 }],
     ['cpu shares changed', { cpuShares: 2 }],
     ['restart policy changed', { restartPolicy: { name: 'always' } }],

@@ -75,7 +75,7 @@ describe('restarting in place', () => {
     expectPlan('restart-environment', aConfig([changed], { a: ['web'] }), restarted(aContainer(before, 'a')));
   });
 
-  it('notices a newer image behind the same tag', () => {
+  it('only notes another image behind the same tag: a pull by hand restarts nothing', () => {
     const state = restarted(aContainer(web, 'a', { imageId: imageIdOf('older') }));
     expectPlan('restart-newer-image', aConfig([web], { a: ['web'] }), state);
   });

@@ -91,6 +91,7 @@ export function sampleView(): ClusterView {
       ],
     }),
     onNode('beta', {
+      pool: { sizeBytes: 2000 * GiB, freeBytes: 1400 * GiB },
       containers: [
         up(mail, 'beta', 40 * day),
         up(app('registry', '2.8'), 'beta', 9 * day),

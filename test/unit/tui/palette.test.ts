@@ -57,6 +57,16 @@ describe('the command line', () => {
     expect(typed('move wiki').ui.overlays).toEqual([{ kind: 'move', apps: ['wiki'], cursor: 0 }]);
   });
 
+  it('moves nothing to a node without room, as the page does', () => {
+    const { beta } = aView.nodes;
+    if (beta?.status !== 'reachable') throw new Error('beta is reachable');
+    const pool = { ...beta.facts.pool, freeBytes: 1000 };
+    const view = { ...aView, nodes: { ...aView.nodes, beta: { ...beta, facts: { ...beta.facts, pool } } } };
+    const screen = opened();
+    const { effects, kinds } = typed('move wiki beta', ['enter'], { ...screen, input: { ...screen.input, view } });
+    expect([effects, kinds]).toEqual([[], ['palette']]);
+  });
+
   it('edits an application in its file, or one of the files', () => {
     const files = { application: 'application.yml', deployment: 'deployment.yml' };
     const at = (line: string) => typed(line, ['enter'], opened({ files }));

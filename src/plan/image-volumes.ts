@@ -1,0 +1,87 @@
+import type { Application, NodeName } from '../model/config.ts';
+import { printImage } from '../model/names.ts';
+import type { Blocker } from '../model/plan.ts';
+import { liesBelow } from './mountpoints.ts';
+import { quote, type SeenContainer, sorted, type World } from './world.ts';
+
+/** What an image's own volumes (its VOLUME lines) mean for an application. */
+export interface ImageVolumes {
+  readonly problems: readonly Blocker[];
+  readonly notes: readonly string[];
+}
+
+/**
+ * A directory that the image declares as a volume, and that is not a mountpoint of the file, lies in a volume of
+ * Docker's on one node: it is kept there, and never moves. Where it lies below a mountpoint the data would not be in the
+ * volume that moves, although the file looks as if it were.
+ */
+export function checkImageVolumes(
+  world: World,
+  app: Application,
+  node: NodeName,
+  own: readonly SeenContainer[],
+  starts: boolean,
+): ImageVolumes {
+  const { id, volumes } = volumesOf(world, app, node);
+  const mountpoints = app.volumes.map(({ mountpoint }) => mountpoint);
+  const here = own.find((seen) => seen.node === node);
+  const away = own.find((seen) => seen.node !== node);
+  const outside = volumes.filter((path) => !mountpoints.includes(path));
+  // What runs so already is only restarted: its data is in that volume of Docker's, and stays there.
+  const isSo = here !== undefined && away === undefined && here.container.imageId === id;
+  const problems: Blocker[] = [];
+  const notes: string[] = [];
+  for (const path of outside) {
+    const mountpoint = mountpoints.find((one) => liesBelow(path, one));
+    if (mountpoint !== undefined && starts && !isSo) problems.push(misplaced(app, node, path, mountpoint));
+    else if (mountpoint !== undefined || starts) notes.push(keptText(app, node, path, { here, away }));
+  }
+  if (starts && here !== undefined) notes.push(...leftBehind(app, here, volumes));
+  return { problems, notes };
+}
+
+/** Of the desired image, as far as any node has it. */
+function volumesOf(world: World, app: Application, node: NodeName) {
+  const name = printImage(app.image);
+  for (const facts of [world.reachable.get(node), ...world.reachable.values()]) {
+    const id = facts?.images[name];
+    if (facts !== undefined && id !== undefined) return { id, volumes: sorted(facts.imageVolumes?.[id] ?? []) };
+  }
+  return { id: undefined, volumes: [] };
+}
+
+function misplaced({ name, image }: Application, node: NodeName, path: string, mountpoint: string): Blocker {
+  return {
+    app: name,
+    node,
+    reason:
+      `cannot start ${quote(name)} on ${quote(node)}: its image ${quote(printImage(image))} keeps ${path} in a volume of Docker's, ` +
+      `below the mountpoint ${mountpoint}: that data would not be in the volume that moves`,
+    hint: `set the mountpoint to ${path}`,
+  };
+}
+
+function keptText(
+  { name }: Application,
+  node: NodeName,
+  path: string,
+  { here, away }: { readonly here: SeenContainer | undefined; readonly away: SeenContainer | undefined },
+): string {
+  const what = `${quote(name)} keeps ${path} in a volume of Docker's, as its image says`;
+  if (away !== undefined) return `${what}: it stays on ${quote(away.node)} and does not move to ${quote(node)}`;
+  if (here !== undefined) return `${what}: it stays on ${quote(node)}, and a new container there has it again`;
+  return `${what}: it does not move with the application; declare a volume at ${path} where it should`;
+}
+
+/** A volume is declared where the running container has its data in one of Docker's. */
+function leftBehind(app: Application, { node, container }: SeenContainer, volumes: readonly string[]): string[] {
+  const isNew = (path: string) =>
+    app.volumes.some(({ mountpoint }) => mountpoint === path) &&
+    !container.spec.mounts.some(({ mountpoint }) => mountpoint === path);
+  return volumes
+    .filter(isNew)
+    .map(
+      (path) =>
+        `what ${quote(app.name)} has at ${path} now lies in a volume of Docker's on ${quote(node)}: it is kept there, and not copied to the new volume`,
+    );
+}

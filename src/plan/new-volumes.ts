@@ -1,0 +1,132 @@
+import type { Application, AppName, NodeName, VolumeId } from '../model/config.ts';
+import type { Blocker } from '../model/plan.ts';
+import type { VolumeTask } from './classify-volume.ts';
+import { type Copy, isClaim } from './volume-standing.ts';
+import { externalPorts, managedContainers, quote, type SeenContainer, sharePort, type World } from './world.ts';
+
+/** Why an application does not get the new volumes its file asks for. */
+export interface NewVolumes {
+  readonly problems: readonly Blocker[];
+  /** Applications that no file names any more and whose data may be meant: they go on running. */
+  readonly keeps: readonly AppName[];
+}
+
+/**
+ * An application never starts on a new, empty volume where it may have data already: a volume of its own, or of an
+ * application like it that disappears in the same plan, which nothing would use any more, or another volume that it has at the
+ * same place now. The file was written differently, and only a person can say which data is meant.
+ */
+export function checkNewVolumes(
+  world: World,
+  app: Application,
+  node: NodeName,
+  own: readonly SeenContainer[],
+  tasks: readonly VolumeTask[],
+): NewVolumes {
+  const fresh = tasks.flatMap(({ id, work }) => (work.kind === 'create' ? [id] : []));
+  const problems: Blocker[] = [];
+  const keeps = new Set<AppName>();
+  for (const id of fresh) {
+    const mountpoint = app.volumes.find((volume) => volume.id === id)?.mountpoint ?? '';
+    const meant = mountedAt(world, own, id, mountpoint) ?? likeliest(unusedOf(world, app, own), mountpoint, own);
+    if (meant === undefined) continue;
+    const { copy, of } = meant;
+    if (of !== app.name) keeps.add(of);
+    const size = `${Math.ceil(copy.volume.referencedBytes / 2 ** 20)} MiB`;
+    const data = `${quote(copy.volume.dataset)} on ${quote(copy.node)} (role ${copy.volume.role}, ${size})`;
+    const why = meant.isUsed
+      ? `is what it has at ${mountpoint} now`
+      : `holds data of ${quote(of)} that nothing would use any more`;
+    problems.push({
+      app: app.name,
+      node,
+      reason: `cannot start ${quote(app.name)} on ${quote(node)} with a new, empty volume at ${mountpoint}: ${data} ${why}`,
+      hint: hintFor(world, app, mountpoint, meant),
+    });
+  }
+  return { problems, keeps: [...keeps] };
+}
+
+interface Meant {
+  readonly copy: Copy;
+  /** Whose data it is. */
+  readonly of: AppName;
+  /** The file names it, at another place. */
+  readonly isUsed: boolean;
+}
+
+/** The volume that its container has now where the new one would be. */
+function mountedAt(world: World, own: readonly SeenContainer[], id: VolumeId, mountpoint: string): Meant | undefined {
+  for (const { app, container } of own) {
+    const now = container.spec.mounts.find((mount) => mount.mountpoint === mountpoint && mount.volume !== id);
+    const copy = now === undefined ? undefined : claimOf(world, now.volume);
+    if (copy !== undefined) return { copy, of: app, isUsed: declaredIds(world).has(copy.volume.id) };
+  }
+  return undefined;
+}
+
+function claimOf(world: World, id: VolumeId): Copy | undefined {
+  return claimedCopies(world).find(({ volume }) => volume.id === id);
+}
+
+function claimedCopies(world: World): Copy[] {
+  return [...world.reachable].flatMap(([node, { volumes }]) =>
+    volumes.map((volume) => ({ node, volume })).filter(isClaim),
+  );
+}
+
+/** Every volume that some declared application or dataset names, placed or not. */
+function declaredIds(world: World): ReadonlySet<VolumeId> {
+  const apps = Object.values(world.config.applications).flatMap(({ volumes }) => volumes.map(({ id }) => id));
+  return new Set([...apps, ...(world.config.datasets ?? []).map(({ id }) => id)]);
+}
+
+/** An application that disappears may be this one under its old name: it has the same image, or one of its ports. */
+function isLike(app: Application, { container: { spec } }: SeenContainer): boolean {
+  const { repository } = app.image;
+  const isSameImage = spec.image.startsWith(`${repository}:`) || spec.image.startsWith(`${repository}@`);
+  return isSameImage || sharePort(externalPorts(app), externalPorts(spec)) !== undefined;
+}
+
+/** Its own volumes that nothing names any more, and those of applications that disappear now and are like it. */
+function unusedOf(world: World, app: Application, own: readonly SeenContainer[]): Meant[] {
+  const declared = declaredIds(world);
+  const mounted = (containers: readonly SeenContainer[], id: VolumeId) =>
+    containers.find(({ container }) => container.spec.mounts.some(({ volume }) => volume === id));
+  const gone = managedContainers(world).filter(
+    (seen) => !(world.placement.has(seen.app) && seen.app in world.config.applications) && isLike(app, seen),
+  );
+  return claimedCopies(world).flatMap((copy): Meant[] => {
+    const { id, application } = copy.volume;
+    if (declared.has(id)) return [];
+    const isOwn = application === app.name || mounted(own, id) !== undefined;
+    const former = mounted(gone, id) ?? gone.find((seen) => seen.app === application);
+    const of = isOwn ? app.name : former?.app;
+    return of === undefined ? [] : [{ copy, of, isUsed: false }];
+  });
+}
+
+/** The one that was mounted at the same place, else its own, else the first: a hint can name one only. */
+function likeliest(unused: readonly Meant[], mountpoint: string, own: readonly SeenContainer[]): Meant | undefined {
+  const wasThere = ({ copy }: Meant) =>
+    own.some(({ container }) =>
+      container.spec.mounts.some((mount) => mount.volume === copy.volume.id && mount.mountpoint === mountpoint),
+    );
+  return unused.find(wasThere) ?? unused[0];
+}
+
+/** The one line that keeps the data, and how to begin with an empty volume all the same. */
+function hintFor(world: World, app: Application, mountpoint: string, { copy, of, isUsed }: Meant): string {
+  const { id, dataset } = copy.volume;
+  const lines = {
+    flocker: `to keep this data write "dataset_id: ${id}" in the volume of ${quote(app.name)} at ${mountpoint}`,
+    compose: `to keep this data write "name: ${id}" for the volume at ${mountpoint} under the top-level "volumes"`,
+    fig: `to keep this data write ${quote(app.name)} in the native form, its volume with "dataset_id: ${id}"`,
+  } as const;
+  const empty = isUsed
+    ? ''
+    : of === app.name
+      ? `; to start empty, put it aside first: zfs set drover:role=retired ${dataset}`
+      : `; to start empty, remove ${quote(of)} in a save of its own first`;
+  return `${lines[world.config.format]}${empty}`;
+}

@@ -1,0 +1,42 @@
+import type { NodeName } from '../model/config.ts';
+import type { VolumeTask } from './classify-volume.ts';
+import type { Decision } from './decision.ts';
+import { copiesOf } from './volume-standing.ts';
+import { quote, type World } from './world.ts';
+
+/**
+ * Decisions whose volumes have no room on their new node are blocked: a receive that fills a pool takes the node's other
+ * applications with it. Those that come first by name get the room; what is down already goes on in any case.
+ */
+export function blockWithoutRoom(world: World, decisions: readonly Decision[]): Decision[] {
+  const left = new Map<NodeName, number>();
+  return decisions.map((decision) => {
+    const { node, blockers, group } = decision;
+    if (blockers.length > 0) return decision;
+    const needed = decision.tasks.reduce((sum, task) => sum + neededBytes(world, task), 0);
+    const free = left.get(node) ?? world.reachable.get(node)?.pool.freeBytes;
+    if (needed === 0 || free === undefined) return decision;
+    if (needed <= free) {
+      left.set(node, free - needed);
+      return decision;
+    }
+    const reason =
+      `cannot move ${quote(group)} to ${quote(node)}: it does not fit: ` +
+      `it needs ${mebibytes(needed)} and the pool has ${mebibytes(free)} free`;
+    const hint = 'make room there, or choose another node';
+    const app = decision.app === undefined ? {} : { app: decision.app.name };
+    return { ...decision, blockers: [{ ...app, node, reason, hint }] };
+  });
+}
+
+const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+
+/** At most what still has to arrive: a copy that is there saves what it has. */
+function neededBytes(world: World, { id, node, work }: VolumeTask): number {
+  if (work.kind !== 'move' || work.stage !== 'sync' || work.reclaim) return 0;
+  const copies = copiesOf(world, id);
+  const source = copies.find((copy) => copy.node === work.from)?.volume;
+  const target = copies.find((copy) => copy.node === node)?.volume;
+  const there = Math.max(target?.referencedBytes ?? 0, target?.resumeToken === undefined ? 0 : target.usedBytes);
+  return Math.max(0, (source?.referencedBytes ?? 0) - there);
+}

@@ -1,0 +1,88 @@
+import type { Volume } from '../model/cluster.ts';
+import type { NodeName } from '../model/config.ts';
+import { diffVolumes, newestCommon } from './volume-diff.ts';
+import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
+import { type Copy, evidence } from './volume-standing.ts';
+import { quote, type World } from './world.ts';
+
+/**
+ * Why the copy on the target cannot take the stream, as far as the observation shows it: found now, it costs nothing;
+ * found by the send, the application would have been stopped for it. `hasAll`: nothing is left to be sent.
+ */
+export function unusableTarget(
+  world: World,
+  want: WantedVolume,
+  at: Copy,
+  target: Copy | undefined,
+  hasAll: boolean,
+): VolumeProblem | undefined {
+  if (target === undefined) return undefined;
+  const cannot = `cannot move volume "${want.id}" from ${quote(at.node)} to ${quote(want.node)}`;
+  const problem = (why: string, hint: string): VolumeProblem => ({
+    node: want.node,
+    reason: `${cannot}: ${why}`,
+    hint,
+  });
+  const { role, dataset, resumeToken, snapshots, writtenBytes } = target.volume;
+  const on = quote(want.node);
+  if (!receives(target.volume, at.volume)) {
+    const why = `${on} has a copy with role ${role}: ${evidence(world, [at, target])}`;
+    return problem(why, asideHint(world, target));
+  }
+  if (snapshots.length === 0) {
+    // A first receive that was cut off goes on where it ended.
+    if (resumeToken !== undefined) return undefined;
+    return problem(`${on} has ${quote(dataset)}, a copy without any snapshot`, asideHint(world, target));
+  }
+  if (!hasAll && diffVolumes(at.volume, target.volume).kind === 'conflict')
+    return conflictProblem(world, at, target, problem);
+  if (writtenBytes === 0) return undefined;
+  const newest = `${dataset}@${snapshots.at(-1)?.name ?? ''}`;
+  return problem(
+    `the copy on ${on} was written to: ${writtenBytes} bytes after ${quote(newest)}`,
+    `look at what was written to ${quote(dataset)}; to drop just that, on ${nameOf(world, want.node)}: zfs rollback ${newest}`,
+  );
+}
+
+/** The copy has snapshots that the owner does not know: only those are in the way, where anything is common. */
+function conflictProblem(
+  world: World,
+  at: Copy,
+  target: Copy,
+  problem: (why: string, hint: string) => VolumeProblem,
+): VolumeProblem {
+  const { volume } = target;
+  const common = newestCommon(at.volume, volume);
+  const inTheWay = volume.snapshots.slice(common === undefined ? 0 : volume.snapshots.indexOf(common) + 1);
+  const names = inTheWay.map(({ name }) => `@${name}`).join(', ');
+  if (common === undefined) {
+    const why = `the copy on ${quote(target.node)} has no snapshot in common with ${quote(at.node)} any more; it has ${names}`;
+    return problem(why, asideHint(world, target));
+  }
+  const why = `${quote(target.node)} has snapshots that ${quote(at.node)} lacks, after the common @${common.name}: ${names}`;
+  const people = inTheWay.filter(({ name }) => name.startsWith('user-'));
+  // What a person has kept may be nowhere else: the whole copy is put aside, and a new one is sent.
+  if (people.length > 0) return problem(`${why}; ${peopleText(people.length)}`, asideHint(world, target));
+  const command = `zfs destroy ${volume.dataset}@${inTheWay.map(({ name }) => name).join(',')}`;
+  return problem(
+    why,
+    `only ${names} is in the way; where it is not needed, on ${nameOf(world, target.node)}: ${command}`,
+  );
+}
+
+const peopleText = (count: number): string =>
+  count === 1 ? 'one of them was made with drover snapshot' : `${count} of them were made with drover snapshot`;
+
+/** Outside of drover's root nothing of drover's touches it, and the volume can come back to the node. */
+export function asideHint(world: World, { node, volume: { dataset, role } }: Copy): string {
+  const aside = `${world.config.settings.pool}/${role === 'diverged' ? role : 'aside'}-${dataset.split('/').at(-1) ?? ''}`;
+  return `put the copy aside, which keeps all of it, on ${nameOf(world, node)}: zfs rename ${dataset} ${aside}`;
+}
+
+const nameOf = (world: World, node: NodeName): string => world.config.nodes[node]?.name ?? node;
+
+/** Copies that nobody can have written to since they were received. */
+function receives(target: Volume, source: Volume): boolean {
+  if (target.role === 'incoming' || target.role === 'replica') return true;
+  return target.role === 'released' && target.epoch <= source.epoch;
+}

@@ -1,0 +1,15 @@
+import type { NodeName, VolumeId } from '../model/config.ts';
+
+/** A volume somebody wants on a node. */
+export interface WantedVolume {
+  readonly id: VolumeId;
+  readonly node: NodeName;
+  readonly limitBytes?: number;
+}
+
+/** Why it cannot be, and what to do about it. */
+export interface VolumeProblem {
+  readonly node?: NodeName;
+  readonly reason: string;
+  readonly hint?: string;
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import type { Volume } from '../../../src/model/cluster.ts';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, snaps } from '../../builders.ts';
+
+const db = anApplication('db', { volumes: [aMount('v1')] });
+const dataset = 'drover/volumes/db-1';
+const config = aConfig([db], { a: [], b: ['db'] }, { nodes: { a: { name: 'one' }, b: { name: 'two' } } });
+
+/** `db` runs on a with the snapshots 1 and 2, and is wanted on b, which has this copy. */
+function planWith(copy: Partial<Volume>, owner: Partial<Volume> = {}) {
+  const source = aVolume('v1', { on: 'a', application: 'db', snapshots: snaps('a1 b2'), ...owner });
+  const target = aVolume('v1', { role: 'replica', owner: 'id-a', snapshots: snaps('a1'), dataset, ...copy });
+  return makePlan(
+    config,
+    aCluster(onNode('a', { containers: [aContainer(db, 'a')], volumes: [source] }), onNode('b', { volumes: [target] })),
+  );
+}
+const blockerOf = (copy: Partial<Volume>, owner: Partial<Volume> = {}) => {
+  const { steps, blocked } = planWith(copy, owner);
+  expect(steps.map(({ action }) => action.kind)).toEqual([]);
+  expect(blocked).toHaveLength(1);
+  return blocked[0];
+};
+
+describe('a copy that cannot take the stream', () => {
+  it('is found before anything stops where it was written to, and only that is to go', () => {
+    expect(blockerOf({ writtenBytes: 4096 })?.hint).toBe(
+      `look at what was written to "${dataset}"; to drop just that, on two: zfs rollback ${dataset}@a`,
+    );
+  });
+
+  it('is blocked for the one snapshot that is in the way, by its name', () => {
+    const blocker = blockerOf({ snapshots: snaps('a1 autosnap9') });
+    expect(blocker?.reason).toContain('after the common @a: @autosnap');
+    expect(blocker?.hint).toBe(
+      `only @autosnap is in the way; where it is not needed, on two: zfs destroy ${dataset}@autosnap`,
+    );
+  });
+
+  it('is put aside as a whole where a person has made a snapshot in it, or nothing is common any more', () => {
+    const own = [...snaps('a1'), { name: 'user-before', guid: '7', createTxg: '9' }];
+    const aside = `on two: zfs rename ${dataset} drover/aside-db-1`;
+    expect(blockerOf({ snapshots: own })).toMatchObject({
+      reason: expect.stringContaining('made with drover snapshot'),
+      hint: expect.stringContaining(aside),
+    });
+    expect(blockerOf({ snapshots: snaps('x9') })).toMatchObject({
+      reason: expect.stringContaining('no snapshot in common'),
+      hint: expect.stringContaining(aside),
+    });
+    expect(blockerOf({ snapshots: [] })?.hint).toContain(aside);
+  });
+
+  it('is none of those where its first receive was cut off: that goes on', () => {
+    expect(planWith({ snapshots: [], resumeToken: 't' }).blocked).toEqual([]);
+  });
+
+  it('has no room for what still has to come', () => {
+    const big = { referencedBytes: 20_000_000_000 };
+    expect(blockerOf({}, big)).toMatchObject({
+      reason: 'cannot move "db" to "b": it does not fit: it needs 19073 MiB and the pool has 8584 MiB free',
+    });
+    expect(planWith({ referencedBytes: 15_000_000_000 }, big).blocked).toEqual([]);
+  });
+});
