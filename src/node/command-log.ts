@@ -71,9 +71,10 @@ function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime
       say(line('docker', 'pull', printImage(image)));
       return runtime.pull(image, progress, signal);
     },
-    importImage: (tar, signal) => {
+    importImage: (tar, signal, named) => {
       say('docker load');
-      return runtime.importImage(tar, signal);
+      if (named !== undefined) say(line('docker', 'tag', named.id, printImage(named.image)));
+      return runtime.importImage(tar, signal, named);
     },
     create: (spec, directories, signal) => {
       say(describeCreate(spec, directories));

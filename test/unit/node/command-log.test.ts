@@ -48,6 +48,18 @@ describe('the command log', () => {
     );
   });
 
+  it('takes as many arguments as the node does, so that none is lost on the way', async () => {
+    const session = createMemoryCluster({ nodes: { n1: {} } });
+    const plain = await session.node('n1', signal);
+    const logged = await withCommandLog(session, () => undefined).node('n1', signal);
+    const parts = ['containers', 'volumes', 'network', 'deadMan'] as const;
+    const argumentsOf = (part: object): Record<string, number> =>
+      Object.fromEntries(
+        Object.entries(part).map(([name, method]) => [name, typeof method === 'function' ? method.length : 0]),
+      );
+    for (const part of parts) expect(argumentsOf(logged[part])).toEqual(argumentsOf(plain[part]));
+  });
+
   it('gives the same client for the same node, and reaches the view', async () => {
     const cluster = withCommandLog(createMemoryCluster({ nodes: { n1: {} } }), () => undefined);
     expect(await cluster.node('n1', signal)).toBe(await cluster.node('n1', signal));
