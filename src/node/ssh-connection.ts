@@ -154,8 +154,11 @@ function openUnixSocket(node: string, client: Client, path: string, closed: Abor
     closed.addEventListener('abort', leave, { once: true });
     client.openssh_forwardOutStreamLocal(path, (error, channel) => {
       closed.removeEventListener('abort', leave);
-      if (!error) resolve(channel);
-      else {
+      if (!error) {
+        // Attached at once: an error that comes before the caller listens would end the process.
+        channel.on('error', () => undefined);
+        resolve(channel);
+      } else {
         const message = `cannot open the socket "${path}" on "${node}": ${error.message}`;
         reject(new AppError('connection-failed', message, { details: { node, path }, cause: error }));
       }

@@ -69,9 +69,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
       throw closed.aborted ? lostConnection(node, closed.reason) : error;
     });
     try {
-      const channel = await openSession(client, remoteLine(argv, isRoot), closed, signal);
-      channel.once('close', give);
-      return attend(channel, closed, (pid) => terminate(client, pid, isRoot));
+      return await openSession(client, remoteLine(argv, isRoot), [closed, signal], (channel) => {
+        channel.once('close', give);
+        return attend(channel, closed, (pid) => terminate(client, pid, isRoot));
+      });
     } catch (error) {
       give();
       if (closed.aborted) throw lostConnection(node, closed.reason);
@@ -131,30 +132,35 @@ export function createExecutor(options: ExecutorOptions): Executor {
   return { run, spawn };
 }
 
-/** Opens a session; waits and tries again a few times where the server has too many, as other tools share it. */
+/**
+ * Opens a session and attaches what listens to it. Waits and tries again a few times where the server has too many, as
+ * other tools share it.
+ */
 async function openSession(
   client: Client,
   line: string,
-  closed: AbortSignal,
-  signal: AbortSignal,
-): Promise<ClientChannel> {
+  signals: readonly AbortSignal[],
+  attach: (channel: ClientChannel) => Running,
+): Promise<Running> {
+  const isAborted = (): boolean => signals.some(({ aborted }) => aborted);
   for (let attempt = 1; ; attempt += 1) {
-    signal.throwIfAborted();
+    for (const signal of signals) signal.throwIfAborted();
     try {
-      return await openOnce(client, line, closed, signal);
+      return await underEither(signals, (stopped) => openOnce(client, line, stopped, attach));
     } catch (error) {
       const refused = error instanceof Error && /open fail|administratively|resource shortage/i.test(error.message);
-      if (!refused || attempt === openAttempts || closed.aborted || signal.aborted) throw error;
+      if (!refused || attempt === openAttempts || isAborted()) throw error;
       await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** attempt));
     }
   }
 }
 
-function openOnce(client: Client, line: string, closed: AbortSignal, signal: AbortSignal): Promise<ClientChannel> {
-  return underEither([closed, signal], (stopped) => openUnless(client, line, stopped));
-}
-
-function openUnless(client: Client, line: string, stopped: AbortSignal): Promise<ClientChannel> {
+function openOnce(
+  client: Client,
+  line: string,
+  stopped: AbortSignal,
+  attach: (channel: ClientChannel) => Running,
+): Promise<Running> {
   return new Promise((resolve, reject) => {
     const leave = (): void => reject(stopped.reason);
     stopped.addEventListener('abort', leave, { once: true });
@@ -162,10 +168,14 @@ function openUnless(client: Client, line: string, stopped: AbortSignal): Promise
       stopped.removeEventListener('abort', leave);
       if (error) reject(error);
       else if (stopped.aborted) {
-        // It came too late for anybody; closing it ends the command at its next read or write.
+        // It came too late; closing it ends the command at its next read or write.
         channel.on('error', () => undefined);
         channel.close();
-      } else resolve(channel);
+      } else {
+        // Attached before this callback returns: the packets that say how the command ended may already be here, and
+        // ssh2 emits them in the same turn of the event loop, before any promise goes on.
+        resolve(attach(channel));
+      }
     });
     if (stopped.aborted) leave();
   });
