@@ -12,7 +12,7 @@ export interface EngineDeps {
   readonly load: () => Promise<LoadResult>;
   /** Opens (lazily) connections to the nodes of a configuration; `onCommand` hears what is changed on them. */
   readonly openCluster: (config: Config, onCommand: (node: NodeName, text: string) => void) => Cluster;
-  /** Calls back after every settled save of the files until aborted. Absent: `watch` is not available. */
+  /** Calls back when it begins, and after each settled save of the files, until aborted. Absent: no `watch`. */
   readonly watchFiles?: (changed: () => void, signal: AbortSignal) => Promise<void>;
   readonly now: () => number;
   readonly random: () => number;

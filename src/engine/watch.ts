@@ -156,7 +156,9 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
   });
 
   const handle = async (kinds: ReadonlySet<Mark>): Promise<void> => {
-    const isNew = kinds.has('files') || files.config() === undefined ? await files.read() : false;
+    // A person who asks for another try means the files as they are now.
+    const mustRead = kinds.has('files') || kinds.has('retry') || files.config() === undefined;
+    const isNew = mustRead ? await files.read() : false;
     const config = files.config();
     if (config === undefined) return;
     if (isNew) gate.forget();
