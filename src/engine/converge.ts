@@ -2,7 +2,7 @@ import type { ClusterState } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, type ErrorReport, isAbort, toReport } from '../model/errors.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
-import { type Blocker, nodesOf, type Plan, type StepId } from '../model/plan.ts';
+import { nodesOf, type Plan, type StepId } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
 import { type Execution, execute, findInterrupted, type RunSignals } from './execute.ts';
@@ -10,16 +10,14 @@ import { createRunLocks, type RunLocks } from './locks.ts';
 import { forecastAll, type LookInput, observeAll } from './look.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
 import { describeStanding, findStanding, planReturn, type Standing } from './recover.ts';
+import type { RunChecks } from './removal-guard.ts';
 import { createSemaphores, createTransferSlots } from './semaphore.ts';
 import { superseded } from './single-flight.ts';
 import type { RunContext } from './step-context.ts';
 import { watchSwitches } from './switch-probe.ts';
 
 /** What a run needs beside the dependencies. */
-export interface ConvergeInput extends LookInput {
-  /** Why this plan must not be done after all; asked before anything of it is, under the locks. */
-  readonly refuses?: (plan: Plan, state: ClusterState) => Blocker | undefined;
-}
+export interface ConvergeInput extends LookInput, RunChecks {}
 
 const maxPasses = 8;
 const maxRetries = 4;
@@ -87,6 +85,8 @@ async function runPasses(run: Run): Promise<RunOutcome> {
   for (let pass = 1; pass <= maxPasses; pass += 1) {
     let { state, plan } = await look(run);
     if (plan.steps.length === 0) return await finish(run, plan, state);
+    const doubt = run.down.size > 0 ? undefined : await run.confirms?.(plan, state);
+    if (doubt !== undefined) return { result: 'blocked', steps: run.steps, blockers: [doubt] };
     const missing = await takeLocks(run, plan, state);
     if (missing !== undefined) return missing;
     if (!isLocked) ({ state, plan } = await look(run));

@@ -5,6 +5,7 @@ import type { Examination, HereAnswer } from '../model/examination.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions, ZfsDataset } from './node-client.ts';
+import type { ConfirmRemoval } from './removal-guard.ts';
 
 /** Everything the engine needs from outside; tests and `demo` give other ones. */
 export interface EngineDeps {
@@ -25,8 +26,10 @@ export interface EngineDeps {
   readonly probe?: Probe;
   /** What `watch` does with a save and with drift; default `on-save`. */
   readonly policy?: ApplyPolicy;
-  /** Somebody is there to answer: `watch` asks before a plan that stops most of what runs. Default: nobody. */
+  /** A person can answer: `watch` asks before a plan that stops most of what runs. Default: such a plan is refused. */
   readonly asks?: boolean;
+  /** A plan that stops most of what runs is meant: it is neither asked for nor refused. */
+  readonly allowsRemoval?: boolean;
   /** The text of provision.sh, which knows what a node should have. Absent: `examine` does not ask it. */
   readonly provisionScript?: () => Promise<string>;
   /** Nothing is changed anywhere: runs and acts are refused, and `watch` only observes and plans. */
@@ -86,9 +89,10 @@ export interface Engine {
   plan(signal: AbortSignal): Promise<PlanResult>;
   /**
    * Lock, observe, plan, execute, until the plan is empty. `soft` stops after the atomic steps that are under way
-   * (first Ctrl-C); `signal` stops at once (second).
+   * (first Ctrl-C); `signal` stops at once (second). `confirm` is asked before most of what runs is stopped; without
+   * it such a plan is blocked.
    */
-  converge(signal: AbortSignal, soft?: AbortSignal): Promise<RunOutcome>;
+  converge(signal: AbortSignal, soft?: AbortSignal, confirm?: ConfirmRemoval): Promise<RunOutcome>;
   /** Converges now and after every change of the files or drift of the nodes, newest wins, until aborted. */
   watch(signal: AbortSignal, soft?: AbortSignal): Promise<void>;
   logs(app: AppName, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine & { readonly node: NodeName }>;

@@ -20,7 +20,7 @@ export interface WatchInput {
   readonly emit: (event: EngineEventBody) => void;
   readonly comebacks: Pick<Comebacks, 'begin' | 'forget'>;
   /** One run to its outcome; never throws. */
-  readonly run: (config: Config, signals: RunSignals, refuses?: Admission['refuses']) => Promise<RunOutcome>;
+  readonly run: (config: Config, signals: RunSignals, refuses: Admission['refuses']) => Promise<RunOutcome>;
   /** Observes and plans; reads only. */
   readonly plan: (
     config: Config,
@@ -49,8 +49,8 @@ const eventsSettleMs = 500;
 
 /** Carries no content: every mark means that files are read and nodes observed anew. */
 export function createWatch(input: WatchInput): Watch {
-  const { policy = 'on-save', asks = false } = input.deps;
-  const gate = createApprovalGate({ policy, asks, emit: input.emit });
+  const { policy = 'on-save', asks = false, allowsRemoval = false } = input.deps;
+  const gate = createApprovalGate({ policy, asks, allowsRemoval, emit: input.emit });
   let mark: ((kind: Mark) => void) | undefined;
   const retry = (): boolean => {
     mark?.('retry');
@@ -121,21 +121,16 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
 
   const runOnce = async (config: Config, stop: AbortSignal, refuses: Admission['refuses']): Promise<void> => {
     let hasRefused = false;
-    const outcome = await input.run(
-      config,
-      { hard, soft: AbortSignal.any([soft, stop]) },
-      refuses === undefined
-        ? undefined
-        : (plan, state) => {
-            const reason = refuses(plan, state);
-            hasRefused ||= reason !== undefined;
-            return reason;
-          },
-    );
+    const outcome = await input.run(config, { hard, soft: AbortSignal.any([soft, stop]) }, (plan, state) => {
+      const reason = refuses(plan, state);
+      hasRefused ||= reason !== undefined;
+      return reason;
+    });
     phase = 'idle';
-    givenUp = needsPerson(outcome) ? await stepsOf(config) : undefined;
+    const mustAsk = hasRefused && gate.isOn();
+    givenUp = needsPerson(outcome) || hasRefused !== mustAsk ? await stepsOf(config) : undefined;
     // What happened on the nodes while it ran has not been looked at; what was refused has to be asked for.
-    if (outcome.result === 'converged' || hasRefused) marks.add('drift');
+    if (outcome.result === 'converged' || mustAsk) marks.add('drift');
   };
 
   const flight = createSingleFlight<Request>({
