@@ -209,6 +209,19 @@ describe('history and undo', () => {
     expect(await made.read('deployment.yml')).toBe(there);
   });
 
+  it('undo takes back an edit whose run was blocked, which is remembered once', async () => {
+    await running();
+    made.cluster.disconnect(n2);
+    await made.write('deployment.yml', movedTo2);
+    expect((await made.drover('apply')).code).toBe(4);
+    expect((await made.drover('apply')).code).toBe(4);
+    const { runs } = JSON.parse((await made.drover('history', '--json')).out);
+    expect(runs.map(({ result }: { result: string }) => result)).toEqual(['converged', 'blocked']);
+    const undone = await made.drover('undo');
+    expect(undone.out).toMatch(/deployment\.yml as before the run of 2/);
+    expect(await made.read('deployment.yml')).toBe(deployment);
+  });
+
   it('undo never takes an edit away that nobody has applied, but with --force', async () => {
     await running();
     expect((await made.drover('undo')).err).toContain('no recorded run changed the files');
