@@ -114,9 +114,6 @@ function createPerformer(
       case 'cancel-run':
         engine.send({ type: 'cancel' });
         return 'stopping at the next safe point';
-      case 'apply':
-        engine.send({ type: 'retry' });
-        return undefined;
       case 'refresh':
         engine.send({ type: 'refresh' });
         return undefined;

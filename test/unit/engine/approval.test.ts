@@ -5,6 +5,7 @@ import { aConfig, anApplication } from '../../builders.ts';
 import { createClock } from '../../fakes/clock.ts';
 import {
   createScene,
+  MiB,
   pg,
   pgOn,
   runningOn,
@@ -12,6 +13,7 @@ import {
   type SceneOptions,
   signal,
   threeNodes,
+  volumeId,
 } from '../../fakes/scene.ts';
 
 interface Watching extends Scene {
@@ -222,6 +224,42 @@ describe('with the policy to ask', () => {
     expect(scene.wanted()).toBe('policy');
     await scene.end();
     expect(scene.wanted()).toBeUndefined();
+  });
+});
+
+describe('an approval given where nothing waits for it', () => {
+  it('serves for the run it starts, after the run before was cancelled', async () => {
+    const scene = await watching({
+      seed: { ...threeNodes, bytesPerSecond: MiB },
+      deps: { policy: 'ask', asks: true },
+    });
+    await scene.approve();
+    scene.cluster.write('n1', volumeId, 60 * MiB);
+    await scene.save(pgOn('n2'));
+    scene.engine.send({ type: 'approve', revision: 'on-n2' });
+    await scene.clock.advance(5_000);
+    scene.engine.send({ type: 'cancel' });
+    await scene.clock.advance(20_000);
+    expect(scene.outcomes()).toEqual(['converged', 'cancelled']);
+    expect(scene.wanted()).toBeUndefined();
+    const asked = scene.events.filter(({ type }) => type === 'approval-wanted').length;
+    scene.engine.send({ type: 'approve', revision: 'on-n2' });
+    await scene.clock.advance(120_000);
+    expect(scene.outcomes()).toEqual(['converged', 'cancelled', 'converged']);
+    expect(runningOn(scene.cluster)).toEqual(['n2']);
+    expect(scene.events.filter(({ type }) => type === 'approval-wanted')).toHaveLength(asked);
+    await scene.end();
+  });
+
+  it('is not used for another plan: that one is asked for', async () => {
+    const scene = await asking();
+    await scene.approve();
+    scene.setConfig(pgOn('n2'));
+    scene.engine.send({ type: 'approve', revision: 'on-n1' });
+    await scene.clock.advance(20_000);
+    expect(scene.wanted()).toBe('policy');
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+    await scene.end();
   });
 });
 
