@@ -128,15 +128,16 @@ export interface Acts {
   /** Stays stopped until it is started, or the files change: `watch` does not undo it. */
   stop(app: AppName, signal: AbortSignal): Promise<void>;
   start(app: AppName, signal: AbortSignal): Promise<void>;
-  /** Of each of its volumes, by the owner; the name has the form `user-…`. */
+  /** Of all of its volumes at one moment, by the owner; the name has the form `user-…`. */
   snapshot(app: AppName, name: string | undefined, signal: AbortSignal): Promise<readonly SnapshotRef[]>;
   /** A new dataset with the snapshot's content, beside the volume, which is not touched. Returns its name. */
   cloneSnapshot(snapshot: SnapshotRef, signal: AbortSignal): Promise<string>;
   /**
    * The application continues with the snapshot's content: stop, keep the present data as a retired dataset, swap,
-   * start. Nothing is destroyed. Returns the name of the dataset that has the present data.
+   * start. All of its volumes go back together, each to its snapshot of that name and moment. Nothing is destroyed.
+   * Returns the names of the datasets that have the present data.
    */
-  rollBack(app: AppName, snapshot: SnapshotRef, signal: AbortSignal): Promise<string>;
+  rollBack(app: AppName, snapshot: SnapshotRef, signal: AbortSignal): Promise<readonly string[]>;
   /** Datasets, snapshots and holds below drover's root, with what the cheap observation leaves out. */
   zfs(node: NodeName, signal: AbortSignal): Promise<readonly ZfsDataset[]>;
   /** A program in the application's container, where it runs now, over Docker's exec stream. */

@@ -35,17 +35,22 @@ export function createZfsCopies(connection: NodeConnection, root: string, noRoot
         details: { node, said: result.stdout.trim() },
       });
     },
-    async swap(dataset, target, retiredAs, signal) {
-      checkProperty(properties.volume, retiredAs);
-      const result = await script(swapScript, [root, within(dataset), within(target), retiredAs], signal);
+    async swap(swaps, signal) {
+      const args = swaps.flatMap(({ dataset, target, retiredAs }) => {
+        checkProperty(properties.volume, retiredAs);
+        return [within(dataset), within(target), retiredAs];
+      });
+      const result = await script(swapScript, [root, ...args], signal);
       if (result.code === exits.noRoot) throw noRoot();
-      if (result.code === exits.conflict) throw notAsSaid(dataset, node, result);
+      if (result.code === exits.conflict) throw notAsSaid(node, result);
     },
   };
 }
 
-function notAsSaid(dataset: string, node: string, { stdout }: CommandResult): AppError {
-  const facts = stdout.trim().replaceAll('\t', ' ').replaceAll('\n', ', ');
+/** The first line names the dataset; what was found there follows. */
+function notAsSaid(node: string, { stdout }: CommandResult): AppError {
+  const [dataset = '', ...found] = stdout.trim().split('\n');
+  const facts = found.join(', ').replaceAll('\t', ' ');
   return new AppError('volume-conflict', `cannot swap dataset "${dataset}" on "${node}": ${facts}`, {
     details: { node, dataset },
   });

@@ -221,11 +221,13 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       const before = await get(id);
       await store.checkSwap(signal);
       await store.clone(dataset, 'user-good', `${dataset}-swap`, signal);
-      const early = await failure(store.swap(dataset, `${dataset}-swap`, `${id}-before`, signal));
+      const early = await failure(
+        store.swap([{ dataset, target: `${dataset}-swap`, retiredAs: `${id}-before` }], signal),
+      );
       expect([early.code, await get(id)]).toEqual(['volume-conflict', before]);
       await store.unmount(dataset, signal);
       await store.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
-      await store.swap(dataset, `${dataset}-swap`, `${id}-before`, signal);
+      await store.swap([{ dataset, target: `${dataset}-swap`, retiredAs: `${id}-before` }], signal);
       const now = await get(id);
       expect(now).toMatchObject({ dataset: `${dataset}-swap`, role: 'owner', owner, epoch: 2, mounted: false });
       expect(now).toMatchObject({ application: 'swaps', limitBytes: 64 * MiB });
@@ -238,8 +240,69 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       await subject.write(now.dataset, 1024);
       expect((await get(id)).referencedBytes).toBeLessThan(3 * MiB);
       expect(await store.directory(now.dataset, signal)).toMatch(/\/data$/);
-      const again = await failure(store.swap(dataset, `${dataset}-swap`, `${id}-again`, signal));
+      const again = await failure(
+        store.swap([{ dataset, target: `${dataset}-swap`, retiredAs: `${id}-again` }], signal),
+      );
       expect(again.code).toBe('volume-conflict');
+    });
+
+    it('takes one snapshot of several volumes at one moment, of all of them or of none', async () => {
+      const one = await made('together');
+      const two = await made('together');
+      await store.snapshot([one.dataset, two.dataset], 'user-both', signal);
+      const [first, second] = [await get(one.id), await get(two.id)];
+      expect([first, second].map(({ snapshots }) => snapshots.map(({ name }) => name))).toEqual([
+        ['user-both'],
+        ['user-both'],
+      ]);
+      expect(first.snapshots[0]?.createTxg).toBe(second.snapshots[0]?.createTxg);
+      await store.snapshot(two.dataset, 'user-later', signal);
+      await failure(store.snapshot([one.dataset, two.dataset], 'user-later', signal));
+      expect((await get(one.id)).snapshots.map(({ name }) => name)).toEqual(['user-both']);
+    });
+
+    it('swaps several volumes together, or none of them', async () => {
+      const volumes = [await made('pair', 64 * MiB), await made('pair')];
+      const datasets = volumes.map(({ dataset }) => dataset);
+      await store.snapshot(datasets, 'user-good', signal);
+      for (const { dataset } of volumes) {
+        await subject.write(dataset, MiB);
+        await store.clone(dataset, 'user-good', `${dataset}-swap`, signal);
+        await store.unmount(dataset, signal);
+      }
+      const swaps = volumes.map(({ id, dataset }) => ({
+        dataset,
+        target: `${dataset}-swap`,
+        retiredAs: `${id}-before`,
+      }));
+      const [first, second] = volumes.map(({ dataset }) => dataset);
+      if (first === undefined || second === undefined) return expect.fail('two volumes are needed');
+      await store.setProperties(first, { role: 'owner' }, { role: 'frozen' }, signal);
+      // The second is not frozen yet.
+      const before = await store.list(signal);
+      const refused = await failure(store.swap(swaps, signal));
+      expect([refused.code, refused.message.includes(second)]).toEqual(['volume-conflict', true]);
+      expect(await store.list(signal)).toEqual(before);
+      await store.setProperties(second, { role: 'owner' }, { role: 'frozen' }, signal);
+      // The second clone cannot be promoted: it would have two snapshots of one name.
+      await store.snapshot(`${second}-swap`, 'user-good', signal);
+      const half = await store.list(signal);
+      await failure(store.swap(swaps, signal));
+      expect(await store.list(signal)).toEqual(half);
+      const third = `${second}-swap2`;
+      await store.clone(second, 'user-good', third, signal);
+      await store.swap(
+        swaps.map((swap) => (swap.dataset === second ? { ...swap, target: third } : swap)),
+        signal,
+      );
+      const now = await Promise.all(volumes.map(({ id }) => get(id)));
+      expect(now.map(({ dataset, role, epoch, limitBytes }) => ({ dataset, role, epoch, limitBytes }))).toEqual([
+        { dataset: `${first}-swap`, role: 'owner', epoch: 2, limitBytes: 64 * MiB },
+        { dataset: third, role: 'owner', epoch: 2, limitBytes: undefined },
+      ]);
+      for (const { id, dataset } of volumes) {
+        expect(await get(`${id}-before`)).toMatchObject({ role: 'retired', dataset });
+      }
     });
 
     it('changes nothing at all where a swap cannot be made whole', async () => {
@@ -251,7 +314,7 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       await store.unmount(dataset, signal);
       await store.setProperties(dataset, { role: 'owner' }, { role: 'frozen' }, signal);
       const before = await store.list(signal);
-      await failure(store.swap(dataset, `${dataset}-swap`, `${id}-before`, signal));
+      await failure(store.swap([{ dataset, target: `${dataset}-swap`, retiredAs: `${id}-before` }], signal));
       expect(await store.list(signal)).toEqual(before);
       expect(before.find((one) => one.dataset === `${dataset}-swap`)).toBeUndefined();
     });

@@ -66,9 +66,11 @@ describe('swapping', () => {
   it('gives the evidence where the volume is not as it was to be', async () => {
     const { store } = storeOn({
       code: exits.conflict,
-      stdout: 'it is not frozen by this node\ndrover:role\towner\tlocal\n',
+      stdout: `${root}/web-1\nit is not frozen by this node\ndrover:role\towner\tlocal\n`,
     });
-    await expect(store.swap(`${root}/web-1`, `${root}/web-2`, 'v1-before', signal)).rejects.toMatchObject({
+    await expect(
+      store.swap([{ dataset: `${root}/web-1`, target: `${root}/web-2`, retiredAs: 'v1-before' }], signal),
+    ).rejects.toMatchObject({
       code: 'volume-conflict',
       message: `cannot swap dataset "${root}/web-1" on "node1": it is not frozen by this node, drover:role owner local`,
     });
@@ -77,15 +79,21 @@ describe('swapping', () => {
   it('and cloning touch nothing outside of the root, and no name a shell or zfs could misread', async () => {
     const { connection, store } = storeOn({});
     for (const bad of ['tank/web', `${root}/../x`, '-r', `${root}/a b`]) {
-      await expect(store.swap(`${root}/web-1`, bad, 'v', signal)).rejects.toMatchObject({ code: 'volume-conflict' });
-      await expect(store.swap(bad, `${root}/web-1`, 'v', signal)).rejects.toMatchObject({ code: 'volume-conflict' });
+      await expect(
+        store.swap([{ dataset: `${root}/web-1`, target: bad, retiredAs: 'v' }], signal),
+      ).rejects.toMatchObject({ code: 'volume-conflict' });
+      await expect(
+        store.swap([{ dataset: bad, target: `${root}/web-1`, retiredAs: 'v' }], signal),
+      ).rejects.toMatchObject({ code: 'volume-conflict' });
       await expect(store.clone(bad, 's', `${root}/x`, signal)).rejects.toMatchObject({ code: 'volume-conflict' });
       await expect(store.clone(`${root}/x`, 's', bad, signal)).rejects.toMatchObject({ code: 'volume-conflict' });
     }
     await expect(store.clone(`${root}/x`, 'a@b', `${root}/y`, signal)).rejects.toMatchObject({
       code: 'volume-conflict',
     });
-    await expect(store.swap(`${root}/a`, `${root}/b`, 'v\n', signal)).rejects.toMatchObject({
+    await expect(
+      store.swap([{ dataset: `${root}/a`, target: `${root}/b`, retiredAs: 'v\n' }], signal),
+    ).rejects.toMatchObject({
       code: 'volume-conflict',
     });
     expect(connection.sent).toEqual([]);
