@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { examples } from '../../../src/cli/examples.ts';
 import { createRunJournal, journalKey } from '../../../src/cli/run-journal.ts';
 import type { World } from '../../../src/cli/world.ts';
-import { deployment, type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
+import { application, deployment, type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
 
 const MiB = 1024 * 1024;
 let made: MadeWorld;
@@ -115,6 +115,22 @@ describe('snapshot, volumes, clone and rollback', () => {
     expect(asked[1]).toMatch(/"db" stops, and goes on with .*@user-good on 10\.0\.0\.1\.\n.*\nType its name/);
     expect(made.cluster.content(n1, volumeId())).toEqual(good);
     expect(container()).toMatchObject({ state: 'running' });
+  });
+
+  it('take a name for all volumes of the application', async () => {
+    made = await makeWorld();
+    const two = 'volumes: [{mountpoint: /data/db}, {mountpoint: /log}]';
+    await made.write('application.yml', application.replace('volume: {mountpoint: /data/db}', two));
+    expect((await made.drover('apply')).code).toBe(0);
+    await made.drover('snapshot', 'db', 'good');
+    const cloned = await made.drover('clone', 'db', 'good', '--json');
+    expect(JSON.parse(cloned.out).datasets).toHaveLength(2);
+    const datasets = made.cluster.facts(n1).volumes.flatMap(({ id, dataset }) => (id === '' ? [] : [dataset]));
+    const one = await made.drover('clone', 'db', `${datasets[0]}@user-good`);
+    expect([one.code, one.out.match(/✔/g)?.length]).toEqual([0, 1]);
+    const back = await made.drover('rollback', 'db', 'good', '--yes', '--json');
+    expect([back.code, JSON.parse(back.out).kept.toSorted()]).toEqual([0, datasets.toSorted()]);
+    expect((await made.drover('plan', '--detailed-exitcode')).code).toBe(0);
   });
 
   it('ask nobody with --yes, refuse where nobody can be asked, and name what was there', async () => {
