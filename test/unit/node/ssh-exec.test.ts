@@ -15,9 +15,7 @@ function createWire(): readonly [Duplex, Duplex] {
   const ends: Duplex[] = [];
   const end = (other: () => Duplex | undefined): Duplex => {
     let pieces: Buffer[] = [];
-    let timer: NodeJS.Timeout | undefined;
     const deliver = (): void => {
-      timer = undefined;
       const piece = Buffer.concat(pieces);
       pieces = [];
       other()?.push(piece);
@@ -25,8 +23,9 @@ function createWire(): readonly [Duplex, Duplex] {
     return new Duplex({
       read: () => undefined,
       write: (chunk: Buffer, _encoding, done) => {
+        // The first of them starts the wait.
+        if (pieces.length === 0) setTimeout(deliver, gatherMs);
         pieces.push(chunk);
-        timer ??= setTimeout(deliver, gatherMs);
         done();
       },
     });
