@@ -151,6 +151,7 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
     owner: `${userName()}@${hostname()} pid ${process.pid}`,
     history: createHistory(stateFolder),
     ...(options.asks === undefined ? {} : { asks: options.asks }),
+    ...(options.allowsRemoval === undefined ? {} : { allowsRemoval: options.allowsRemoval }),
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.isReadOnly === undefined ? {} : { isReadOnly: options.isReadOnly }),
     probe: (node, port, signal) => probeTcp(nodes[node]?.host ?? node, port, signal),

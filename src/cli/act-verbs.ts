@@ -12,6 +12,7 @@ import { volumes } from './commands/volumes.ts';
 import type { examples } from './examples.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Invocation } from './invocation.ts';
+import { addRemovalOption, allowing, type RemovalFlag } from './removal.ts';
 
 /** Hands the invocation to a verb, and its exit code to whoever started the program. */
 export type Run = (work: (invocation: Invocation) => Promise<ExitCode>) => Promise<void>;
@@ -26,11 +27,11 @@ export function addActs(verb: MakeVerb, run: Run): void {
   verb('history', 'earlier runs of these files: what each did, and how it ended')
     .argument('[run]', 'its id, the beginning of it, or "last"')
     .action((id: string | undefined) => run((invocation) => history(invocation, id)));
-  verb('undo', 'put the files back as before the last run that changed them, then apply')
+  addRemovalOption(verb('undo', 'put the files back as before the last run that changed them, then apply'))
     .option('--force', 'also where they were edited since: the edits are lost')
     .option('--no-apply', 'put the files back only')
-    .action(({ force = false, apply }: { force?: boolean; apply: boolean }) =>
-      run((invocation) => undo(invocation, { force, apply })),
+    .action(({ force = false, apply, ...flags }: { force?: boolean; apply: boolean } & RemovalFlag) =>
+      run((invocation) => undo(allowing(invocation, flags), { force, apply })),
     )
     .addHelpText(
       'after',

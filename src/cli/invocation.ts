@@ -9,7 +9,7 @@ import { type Stops, withInterrupts } from './interrupt.ts';
 import { createJsonRenderer, printJson } from './renderers/json.ts';
 import { createPlainRenderer, type Renderer } from './renderers/plain.ts';
 import type { Paint } from './style.ts';
-import type { FileChoice, World } from './world.ts';
+import type { EngineOptions, FileChoice, World } from './world.ts';
 
 /** The options every verb has. */
 export interface CommonOptions extends FileOptions {
@@ -23,16 +23,19 @@ export interface Invocation {
   readonly world: World;
   readonly options: CommonOptions;
   readonly paint: Paint;
+  /** `--allow-removal`: stopping most of what runs is meant. */
+  readonly allowsRemoval?: boolean;
 }
 
 /** Opens the engine on the chosen files and closes it again, whatever happens. */
 export async function withEngine<T>(
-  { world, options }: Invocation,
+  { world, options, allowsRemoval = false }: Invocation,
   manner: 'gentle' | 'prompt',
   work: (engine: Engine, files: FileChoice, stops: Stops) => Promise<T>,
+  engineOptions: EngineOptions = {},
 ): Promise<T> {
   const files = await chooseFiles(options, world);
-  const engine = await world.openEngine(files);
+  const engine = await world.openEngine(files, { ...engineOptions, allowsRemoval });
   const keep = world.journal?.listen(engine, files, world);
   try {
     return await withInterrupts(world, manner, (stops) => work(engine, files, stops));

@@ -17,6 +17,7 @@ import { examples, overviewExamples } from './examples.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
 import { addNodeVerbs } from './node-verbs.ts';
+import { addRemovalOption, allowing, type RemovalFlag } from './removal.ts';
 import { addScreenOptions, type ScreenFlags, screenFlagsOf } from './screen-options.ts';
 import { painter } from './style.ts';
 import type { World } from './world.ts';
@@ -115,20 +116,26 @@ function addReadingVerbs(program: Command, run: Run): void {
 }
 
 function addChangingVerbs(program: Command, run: Run): void {
-  verb(program, 'apply', 'make the nodes as the files say').action(() => run(apply));
-  verb(program, 'watch', 'apply now and after every save, until Ctrl-C').action(() => run(watch));
-  verb(program, 'move', 'place an application on another node: edits deployment.yml, then applies')
+  addRemovalOption(verb(program, 'apply', 'make the nodes as the files say')).action((flags: RemovalFlag) =>
+    run((invocation) => apply(allowing(invocation, flags))),
+  );
+  addRemovalOption(verb(program, 'watch', 'apply now and after every save, until Ctrl-C')).action(
+    (flags: RemovalFlag) => run((invocation) => watch(allowing(invocation, flags))),
+  );
+  addRemovalOption(verb(program, 'move', 'place an application on another node: edits deployment.yml, then applies'))
     .argument('<app>', 'application')
     .argument('<node>', 'name or address')
     .option('--no-apply', 'edit the file only')
-    .action((app: string, node: string, options: { apply: boolean }) =>
-      run((invocation) => move(invocation, app, node, options)),
+    .action((app: string, node: string, flags: { apply: boolean } & RemovalFlag) =>
+      run((invocation) => move(allowing(invocation, flags), app, node, flags)),
     );
-  verb(program, 'deploy', "apply with both files named, in flocker-deploy's order")
+  addRemovalOption(verb(program, 'deploy', "apply with both files named, in flocker-deploy's order"))
     .argument('<deployment>', 'deployment file')
     .argument('<application>', 'application file')
-    .action((deployment: string, application: string) =>
-      run((invocation) => apply({ ...invocation, options: { ...invocation.options, deployment, application } })),
+    .action((deployment: string, application: string, flags: RemovalFlag) =>
+      run((invocation) =>
+        apply(allowing({ ...invocation, options: { ...invocation.options, deployment, application } }, flags)),
+      ),
     );
   verb(program, 'trust', 'first contact: show the key of a node, and keep it once you say it is right')
     .argument('<node>', 'name or address')

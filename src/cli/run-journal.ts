@@ -17,7 +17,10 @@ const kept = 200;
 export interface RunJournal {
   /** Oldest first; only of the files with this key (`journalKey`) where one is given. */
   read(key?: string): Promise<readonly RunRecord[]>;
-  /** Writes a record for each run of this engine that does something; the returned function ends that. */
+  /**
+   * Writes a record for each run of this engine that does something, or that could not do what changed files ask for;
+   * the returned function ends that.
+   */
   listen(engine: Pick<Engine, 'onEvent'>, files: JournalFiles, world: JournalWorld): () => Promise<void>;
 }
 
@@ -48,6 +51,13 @@ export function createRunJournal(folder: string): RunJournal {
     // A history that cannot be written must not make a run a failure.
     writing = writing.then(() => write(folder, file, record)).catch(() => undefined);
   };
+  /** A run that did nothing is remembered for the change of the files that led to it, once. */
+  const isNew = async (record: Stored): Promise<boolean> => {
+    if (hasWorked(record.steps)) return true;
+    await writing;
+    const last = (await readAll(file)).findLast(({ key }) => key === record.key);
+    return last === undefined || !isSame(last.files, record.files);
+  };
   return {
     read: async (key) => {
       const all = await readAll(file);
@@ -61,7 +71,10 @@ export function createRunJournal(folder: string): RunJournal {
         const record = recorder(event);
         if (record === undefined) return;
         const gathered: Promise<void> = record
-          .then((done) => append({ ...done, key }))
+          .then(async (done) => {
+            const stored = { ...done, key };
+            if (await isNew(stored)) append(stored);
+          })
           .finally(() => gathering.delete(gathered));
         gathering.add(gathered);
       });
@@ -147,13 +160,20 @@ function createRecorder(
     if (event.type !== 'run-finished') return undefined;
     const ended = run;
     run = undefined;
-    return hasWorked(ended) ? toRecord(ended, event, config) : undefined;
+    return hasWorked([...ended.steps.values()]) || couldNot(event.outcome) ? toRecord(ended, event, config) : undefined;
   };
 }
 
 /** Steps that were cancelled before they began are in the record of a run that did something, and make none. */
-const hasWorked = ({ steps }: Run): boolean =>
-  [...steps.values()].some(({ result }) => result === 'succeeded' || result === 'failed');
+const hasWorked = (steps: RunRecord['steps']): boolean =>
+  steps.some(({ result }) => result === 'succeeded' || result === 'failed');
+
+/** Something is still to be done. */
+const couldNot = ({ result }: RunOutcome): boolean => result !== 'converged' && result !== 'superseded';
+
+/** Both files have the same text. */
+export const isSame = (one: RunRecord['files'], other: RunRecord['files'] | undefined): boolean =>
+  one.application === other?.application && one.deployment === other.deployment;
 
 function startRun(
   { run, at, revision }: Extract<EngineEvent, { type: 'run-started' }>,

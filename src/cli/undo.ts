@@ -1,6 +1,6 @@
 import { AppError } from '../model/errors.ts';
 import type { RunRecord } from '../model/history.ts';
-import { journalKey, type RunJournal } from './run-journal.ts';
+import { isSame, journalKey, type RunJournal } from './run-journal.ts';
 import type { FileChoice, World } from './world.ts';
 
 type Texts = RunRecord['files'];
@@ -40,9 +40,6 @@ export async function undoLast(
   const at = new Date(run.startedAt).toISOString().slice(0, 19).replace('T', ' ');
   return `${names || 'the files'} as before the run of ${at} UTC`;
 }
-
-const isSame = (one: Texts, other: Texts | undefined): boolean =>
-  one.application === other?.application && one.deployment === other.deployment;
 
 function cannot(why: string, [hint]: readonly string[] = []): AppError {
   return new AppError('usage', `cannot undo the last run: ${why}`, hint === undefined ? {} : { hint });

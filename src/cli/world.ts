@@ -117,6 +117,8 @@ export interface TuiOptions {
 export interface EngineOptions {
   /** Somebody is there to answer. */
   readonly asks?: boolean;
+  /** Stopping most of what runs is meant. */
+  readonly allowsRemoval?: boolean;
   readonly policy?: ApplyPolicy;
   readonly isReadOnly?: boolean;
   /** In place of standard error, which belongs to the screen. */

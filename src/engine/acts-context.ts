@@ -2,6 +2,7 @@ import type { ClusterState, Container, NodeFacts, Volume } from '../model/cluste
 import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import type { EngineEventBody } from '../model/events.ts';
+import { withNodeReason } from '../plan/node-reasons.ts';
 import { createRunLocks, lockLost, type RunLocks } from './locks.ts';
 import type { Cluster, NodeClient } from './node-client.ts';
 import { factsOf } from './step-context.ts';
@@ -95,6 +96,12 @@ export function cannot(
   return new AppError(code, `cannot ${what}: ${why}`, { retryable, ...(hint === undefined ? {} : { hint }) });
 }
 
+/** With the node's own reason and hint. */
+function cannotReach(context: ActContext, node: NodeName, why: string): AppError {
+  const { reason, hint } = withNodeReason(context.state, { node, reason: why });
+  return cannot(context, reason, hint, 'connection-failed');
+}
+
 const active = new Set(['running', 'restarting', 'paused']);
 /** True while the container's processes exist, or come back by themselves. */
 export const isActive = ({ state }: Container): boolean => active.has(state);
@@ -110,7 +117,7 @@ export function findSeat(context: ActContext, app: AppName): Seat {
   const away = awayWith(context, app);
   const seat = running[0] ?? (away === undefined ? seats[0] : undefined);
   if (seat !== undefined) return seat;
-  if (away !== undefined) throw cannot(context, `node "${away}" cannot be reached`, undefined, 'connection-failed');
+  if (away !== undefined) throw cannotReach(context, away, `node "${away}" cannot be reached`);
   throw cannot(context, 'it has no container', 'run `drover apply`, which creates it');
 }
 
@@ -156,7 +163,7 @@ export function findOwned(context: ActContext, id: VolumeId): OwnedVolume {
   const away = nodes.flatMap(([node, { status }]) => (status === 'unreachable' ? [node] : []));
   if (away[0] !== undefined) {
     const why = `no node that can be reached owns volume "${id}", and "${away[0]}" cannot be reached`;
-    throw cannot(context, why, undefined, 'connection-failed');
+    throw cannotReach(context, away[0], why);
   }
   throw cannot(context, `no node owns volume "${id}"`, 'run `drover apply`', 'volume-conflict');
 }

@@ -14,71 +14,113 @@ import type { SnapshotRef } from './types.ts';
 const keptMark = '-before-';
 
 /**
- * The application goes on with the snapshot's content. Up to the swap everything old is in force, after it everything
- * new, and the swap is one transaction: whatever ends this, the next apply brings the application up on one of them.
- * The container goes before the swap: an old one would be bound to the old dataset's directory.
+ * The application goes on with the snapshot's content, in all of its volumes together. Up to the swap everything old is
+ * in force, after it everything new, and the swap is one transaction: whatever ends this, the next apply brings the
+ * application up on one of them. The container goes before the swap: an old one would be bound to the old dataset's
+ * directory. Returns the datasets that have the present data.
  */
 export async function rollBack(
   context: ActContext,
   app: AppName,
   ref: SnapshotRef,
   signal: AbortSignal,
-): Promise<string> {
-  const { node, volume } = findPresent(context, app, ref);
+): Promise<readonly string[]> {
+  const { node } = ref;
+  const volumes = findPresent(context, app, ref);
   const { client, guarded } = await lockNode(context, node, signal);
   const mark = timeMark(context.input.deps.now());
-  const target = `${client.volumes.datasetName(volume.id, volume.application)}-${mark}`;
+  const swaps = volumes.map(({ volume }) => ({
+    seen: { ...volume, role: 'frozen' as const },
+    target: `${client.volumes.datasetName(volume.id, volume.application)}-${mark}`,
+    retiredAs: `${volume.id}${keptMark}${mark}`,
+  }));
   try {
     await client.volumes.checkSwap(guarded);
-    await client.volumes.clone(ref.dataset, ref.snapshot, target, guarded);
+    for (const [index, { from }] of volumes.entries()) {
+      const target = swaps[index]?.target ?? '';
+      await client.volumes.clone(from.dataset, ref.snapshot, target, guarded);
+    }
   } catch (error) {
     throw signal.aborted ? error : explainLost(context, node, error);
   }
+  const ids = volumes.map(({ volume }) => volume.id);
   try {
-    await run(context, stopPlan(app, node, volume.id), context.state, signal);
-    // The very volume that was seen: a swap that arrives after another run has taken the volume over is refused.
-    await client.volumes.swap({ ...volume, role: 'frozen' }, target, `${volume.id}${keptMark}${mark}`, guarded);
+    await run(context, stopPlan(app, node, ids), context.state, signal);
+    // The very volumes that were seen: a swap that arrives after another run has taken one over is refused.
+    await client.volumes.swap(swaps, guarded);
   } catch (error) {
     throw signal.aborted || isAbort(error) ? error : await afterFailure(context, app, node, error, signal);
   }
   await comeBack(context, app, node, signal);
-  await retireOthers(context, node, volume.id, mark, signal);
-  return volume.dataset;
+  for (const id of ids) await retireOthers(context, node, id, mark, signal);
+  return volumes.map(({ volume }) => volume.dataset);
 }
 
-/** The volume that is in force; throws where the snapshot is not one of its own, or of what it was before. */
-function findPresent(context: ActContext, app: AppName, ref: SnapshotRef): { node: NodeName; volume: Volume } {
+/** A volume that is in force, and the dataset whose snapshot takes its place. */
+interface Present {
+  readonly volume: Volume;
+  readonly from: Volume;
+}
+
+/**
+ * Every volume of the application with its snapshot of that name; throws where the snapshot is not one of its own, or
+ * of what they were before, and where the volumes do not have it from one moment.
+ */
+function findPresent(context: ActContext, app: AppName, ref: SnapshotRef): readonly Present[] {
   if (context.config.applications[app] === undefined) {
     throw cannot(context, 'the files do not have it', 'see `drover status`', 'usage');
   }
-  const id = ref.volume.split(keptMark)[0] ?? ref.volume;
-  if (!volumesOf(context, app).includes(id)) {
+  const own = volumesOf(context, app);
+  const asked = ref.volume.split(keptMark)[0] ?? ref.volume;
+  if (!own.includes(asked)) {
     throw cannot(context, `volume "${ref.volume}" is not one of its volumes`, `see \`drover volumes ${app}\``, 'usage');
   }
-  const present = findOwned(context, id);
-  if (present.node !== ref.node) {
-    const hint = `move it there first: drover move ${app} ${ref.node}`;
-    throw cannot(context, `the snapshot is on "${ref.node}", its data on "${present.node}"`, hint, 'usage');
-  }
-  const seen = context.state.nodes[ref.node];
-  const copies = seen?.status === 'reachable' ? seen.facts.volumes : [];
-  const from = copies.find(({ dataset, id: own }) => dataset === ref.dataset && own === ref.volume);
-  if (from?.snapshots.some(({ name }) => name === ref.snapshot) === true) return present;
-  const what = `"${ref.dataset}@${ref.snapshot}" is not there`;
-  throw cannot(context, what, `see \`drover volumes ${app}\``, 'usage');
+  const generation = ref.volume.slice(asked.length);
+  const found = own.map((id) => ({ id, ...findFrom(context, app, id, `${id}${generation}`, ref) }));
+  const moment = found.find(({ id }) => id === asked)?.snapshot.createTxg;
+  const other = found.find(({ snapshot }) => snapshot.createTxg !== moment);
+  if (other === undefined) return found;
+  const why = `"${other.from.dataset}@${ref.snapshot}" is of another moment than "${ref.dataset}@${ref.snapshot}"`;
+  throw cannot(context, why, cloneHint(app, ref), 'usage');
 }
 
-function stopPlan(app: AppName, node: NodeName, volume: VolumeId): Plan {
-  const step = (action: Action, after: readonly string[]): Step => ({
-    id: `${action.kind}:${app}:${node}`,
+function findFrom(context: ActContext, app: AppName, id: VolumeId, version: VolumeId, ref: SnapshotRef) {
+  const { node, volume } = findOwned(context, id);
+  if (node !== ref.node) {
+    const hint = `move it there first: drover move ${app} ${ref.node}`;
+    throw cannot(context, `the snapshot is on "${ref.node}", its data on "${node}"`, hint, 'usage');
+  }
+  const seen = context.state.nodes[node];
+  const copies = seen?.status === 'reachable' ? seen.facts.volumes : [];
+  const isMeant = (copy: Volume): boolean =>
+    copy.id === version && (version !== ref.volume || copy.dataset === ref.dataset);
+  const from = copies.find(isMeant);
+  const snapshot = from?.snapshots.find(({ name }) => name === ref.snapshot);
+  if (from !== undefined && snapshot !== undefined) return { volume, from, snapshot };
+  if (version === ref.volume) {
+    const what = `"${ref.dataset}@${ref.snapshot}" is not there`;
+    throw cannot(context, what, `see \`drover volumes ${app}\``, 'usage');
+  }
+  const what = `its volume "${volume.dataset}" has no snapshot "${ref.snapshot}", and volumes go back together`;
+  throw cannot(context, what, cloneHint(app, ref), 'usage');
+}
+
+const cloneHint = (app: AppName, { dataset, snapshot }: SnapshotRef): string =>
+  `\`drover clone ${app} ${dataset}@${snapshot}\` gives its content beside the volume`;
+
+function stopPlan(app: AppName, node: NodeName, volumes: readonly VolumeId[]): Plan {
+  const step = (id: string, action: Action, after: readonly string[]): Step => ({
+    id,
     action,
     after,
     reason: 'it is rolled back',
     group: app,
   });
-  const stop = step({ kind: 'stop-container', node, app }, []);
-  const freeze = step({ kind: 'freeze-volume', node, volume }, [stop.id]);
-  return { revision: '', steps: [stop, freeze], blocked: [], notes: [] };
+  const stop = step(`stop-container:${app}:${node}`, { kind: 'stop-container', node, app }, []);
+  const freezes = volumes.map((volume) =>
+    step(`freeze-volume:${volume}:${node}`, { kind: 'freeze-volume', node, volume }, [stop.id]),
+  );
+  return { revision: '', steps: [stop, ...freezes], blocked: [], notes: [] };
 }
 
 /** Steps of a plan without its events: they belong to no run. */

@@ -16,7 +16,7 @@ export function snapshotNameOf(given: string | undefined, at: number): string {
   });
 }
 
-/** Of each volume of the application, by its owner, under one name. */
+/** Of all volumes of the application at one moment, under one name. */
 export async function snapshotVolumes(
   context: ActContext,
   app: AppName,
@@ -31,13 +31,17 @@ export async function snapshotVolumes(
   if (taken !== undefined) {
     throw cannot(context, `"${taken.volume.dataset}@${snapshot}" exists already`, 'choose another name', 'usage');
   }
-  const refs: SnapshotRef[] = [];
-  for (const { node, volume } of owned) {
-    const { client, guarded } = await lockNode(context, node, signal);
-    await client.volumes.snapshot(volume.dataset, snapshot, guarded);
-    refs.push({ node, volume: volume.id, dataset: volume.dataset, snapshot });
+  const [first] = owned;
+  const other = owned.find(({ node }) => node !== first?.node);
+  if (first === undefined) return [];
+  if (other !== undefined) {
+    const why = `its volumes are on "${first.node}" and "${other.node}", and a snapshot is of one moment`;
+    throw cannot(context, why, 'run `drover apply`, which brings them together', 'usage');
   }
-  return refs;
+  const { client, guarded } = await lockNode(context, first.node, signal);
+  const datasets = owned.map(({ volume }) => volume.dataset);
+  await client.volumes.snapshot(datasets, snapshot, guarded);
+  return owned.map(({ node, volume }) => ({ node, volume: volume.id, dataset: volume.dataset, snapshot }));
 }
 
 /** A dataset beside the volume with the snapshot's content; nothing takes it for a volume. */

@@ -2,17 +2,18 @@ import type { ClusterState } from '../model/cluster.ts';
 import type { AppName } from '../model/config.ts';
 import type { ApplyPolicy, Approval, EngineEventBody } from '../model/events.ts';
 import type { Blocker, Plan, StepId } from '../model/plan.ts';
+import { largeRemoval, type Removal, removalBlocker, stoppedForGood } from '../plan/removal.ts';
 
 /** Why a plan is about to be run: the files changed, a person wants it, or the nodes are not as they should be. */
 export type Occasion = 'save' | 'person' | 'drift';
 
 /** The plan may run; `refuses` is asked again under the locks, where the plan may have become another one. */
 export interface Admission {
-  readonly refuses?: (plan: Plan, state: ClusterState) => Blocker | undefined;
+  readonly refuses: (plan: Plan, state: ClusterState) => Blocker | undefined;
 }
 
 export interface ApprovalGate {
-  /** False: everything may run, nobody is asked. */
+  /** False: no person is asked; what would need an answer is refused. */
   isOn(): boolean;
   /** For a plan that nobody has to look at. */
   unasked(): Admission;
@@ -20,8 +21,8 @@ export interface ApprovalGate {
   isPending(): boolean;
   /** Undefined: it waits for an answer now, or was declined. An approval serves for one run. */
   admit(plan: Plan, state: ClusterState, occasion: Occasion): Admission | undefined;
-  /** What is shown is approved. */
-  approve(shown: Plan): void;
+  /** What is shown is approved; `seen` is what the nodes were like. */
+  approve(shown: Plan, seen: Pick<ClusterState, 'nodes'>): void;
   decline(): void;
   /** True where a plan waited only for the sake of the policy before. */
   setPolicy(policy: ApplyPolicy): boolean;
@@ -32,18 +33,20 @@ export interface ApprovalGate {
 interface Options {
   readonly policy: ApplyPolicy;
   readonly asks: boolean;
+  /** Large removals need no answer. */
+  readonly allowsRemoval: boolean;
   readonly emit: (event: EngineEventBody) => void;
 }
 
 const keyOf = (plan: Plan): string => [plan.revision, ...plan.steps.map(({ id }) => id)].join('\n');
 
 /** Decides what runs at once and what waits for a person. */
-export function createApprovalGate({ policy: first, asks, emit }: Options): ApprovalGate {
+export function createApprovalGate({ policy: first, asks, allowsRemoval, emit }: Options): ApprovalGate {
   let policy = first;
   let pending: { readonly approval: Approval; readonly key: string } | undefined;
   let approved: Plan | undefined;
-  /** Of these files somebody has accepted that much is stopped. */
-  let accepted: string | undefined;
+  /** Applications that a person has agreed to stop, as long as the files stay as they are. */
+  let accepted: ReadonlySet<AppName> = new Set();
   let declined: string | undefined;
 
   const settle = (): void => {
@@ -64,24 +67,29 @@ export function createApprovalGate({ policy: first, asks, emit }: Options): Appr
     if (granted?.revision !== plan.revision || !isWithin(plan, granted)) return undefined;
     return { refuses: onlyWhatWas(granted) };
   };
-  const removalOf = (plan: Plan, state: ClusterState): string | undefined =>
-    asks && accepted !== plan.revision ? describeRemoval(plan, state) : undefined;
+  const isOn = (): boolean => asks || policy === 'ask';
+  const removalOf = (plan: Plan, state: ClusterState): Removal | undefined => {
+    const removal = allowsRemoval ? undefined : largeRemoval(plan, state);
+    return removal?.apps.every((app) => accepted.has(app)) === true ? undefined : removal;
+  };
 
   const unasked = (): Admission => {
     let isFirst = true;
     return {
       refuses: (plan, state) => {
+        const removal = removalOf(plan, state);
         // Told to ask just before it began; what has begun is brought to its end.
-        const mustAsk = (isFirst && policy === 'ask') || removalOf(plan, state) !== undefined;
+        const mustAsk = (isFirst && policy === 'ask') || (removal !== undefined && isOn());
         isFirst = false;
-        return mustAsk ? hasChanged : undefined;
+        if (mustAsk) return hasChanged;
+        return removal === undefined ? undefined : removalBlocker(removal);
       },
     };
   };
 
   return {
     unasked,
-    isOn: () => asks || policy === 'ask',
+    isOn,
     policy: () => policy,
     isPending: () => pending !== undefined,
     admit: (plan, state, occasion) => {
@@ -93,7 +101,7 @@ export function createApprovalGate({ policy: first, asks, emit }: Options): Appr
         if (occasion === 'drift') return undefined;
       } else if (declined === keyOf(plan)) return undefined;
       const removal = removalOf(plan, state);
-      if (removal !== undefined) return ask(plan, 'removal', removal);
+      if (removal !== undefined) return ask(plan, 'removal', removal.reason);
       if (policy === 'ask') {
         if (plan.steps.length > 0) return ask(plan, 'policy', describeSteps(plan));
         return { refuses: onlyWhatWas(plan) };
@@ -101,9 +109,9 @@ export function createApprovalGate({ policy: first, asks, emit }: Options): Appr
       settle();
       return unasked();
     },
-    approve: (shown) => {
+    approve: (shown, seen) => {
       approved = shown;
-      accepted = shown.revision;
+      accepted = new Set([...accepted, ...stoppedForGood(shown, seen)]);
       settle();
     },
     decline: () => {
@@ -120,6 +128,7 @@ export function createApprovalGate({ policy: first, asks, emit }: Options): Appr
     forget: () => {
       approved = undefined;
       declined = undefined;
+      accepted = new Set();
       settle();
     },
   };
@@ -139,7 +148,7 @@ const isWithin = (plan: Plan, granted: Plan): boolean => {
  * The first plan must be the approved one, or what is left of it. Later passes finish what was begun (after a failure
  * with other steps), for the same applications and for the forwards that follow them.
  */
-function onlyWhatWas(granted: Plan): NonNullable<Admission['refuses']> {
+function onlyWhatWas(granted: Plan): Admission['refuses'] {
   const groups = new Set([...granted.steps.map(({ group }) => group), 'network']);
   let isFirst = true;
   return (plan) => {
@@ -153,36 +162,3 @@ const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' 
 
 const describeSteps = (plan: Plan): string =>
   `${plural(plan.steps.length, 'step')} to do; nothing is done before it is approved`;
-
-/** More than half of what runs, and at least two, would be stopped and not started again: a person should look. */
-function describeRemoval(plan: Plan, state: ClusterState): string | undefined {
-  const running = runningApps(state);
-  const started = new Set<AppName>();
-  const stopped = new Set<AppName>();
-  for (const { action } of plan.steps) {
-    if (action.kind === 'start-container') started.add(action.spec.application);
-    if (action.kind === 'stop-container' && running.has(action.app)) stopped.add(action.app);
-  }
-  const gone = [...stopped].filter((app) => !started.has(app)).toSorted();
-  if (gone.length < 2 || gone.length * 2 <= running.size) return undefined;
-  return `this would stop ${gone.length} of the ${plural(running.size, 'application')} that run: ${listSome(gone)}`;
-}
-
-function runningApps(state: ClusterState): ReadonlySet<AppName> {
-  const apps = Object.values(state.nodes).flatMap((seen) =>
-    seen.status !== 'reachable'
-      ? []
-      : seen.facts.containers.flatMap((one) =>
-          one.managed && one.application !== undefined && one.state === 'running' ? [one.application] : [],
-        ),
-  );
-  return new Set(apps);
-}
-
-const named = 5;
-
-function listSome(apps: readonly AppName[]): string {
-  const rest = apps.length - named;
-  const names = apps.slice(0, rest > 0 ? named : apps.length).map((app) => `"${app}"`);
-  return `${names.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
-}

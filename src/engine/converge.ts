@@ -2,7 +2,7 @@ import type { ClusterState } from '../model/cluster.ts';
 import type { AppName, NodeName } from '../model/config.ts';
 import { AppError, type ErrorReport, isAbort, toReport } from '../model/errors.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
-import type { Blocker, Plan, StepId } from '../model/plan.ts';
+import type { Plan, StepId } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
 import { findUnanswered } from './answers.ts';
@@ -11,16 +11,14 @@ import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
 import { forecastAll, type LookInput, observeAll } from './look.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
 import { describeStanding, findStanding, planReturn, type Standing } from './recover.ts';
+import type { RunChecks } from './removal-guard.ts';
 import { createSemaphores, createTransferSlots } from './semaphore.ts';
 import { superseded } from './single-flight.ts';
 import type { RunContext } from './step-context.ts';
 import { watchSwitches } from './switch-probe.ts';
 
 /** What a run needs beside the dependencies. */
-export interface ConvergeInput extends LookInput {
-  /** Why this plan must not be done after all; asked before anything of it is, under the locks. */
-  readonly refuses?: (plan: Plan, state: ClusterState) => Blocker | undefined;
-}
+export interface ConvergeInput extends LookInput, RunChecks {}
 
 const maxPasses = 8;
 const maxRetries = 4;
@@ -47,6 +45,8 @@ interface Run extends ConvergeInput {
   readonly receipts: ReceiptBook;
   /** Applications a switch of this run has stopped and not brought up. */
   readonly down: Map<AppName, Interrupted>;
+  /** A person has been asked whether the plan may be run. */
+  isAsked: boolean;
   steps: number;
   retries: number;
   failure?: { readonly failed: readonly StepId[]; readonly error: ErrorReport };
@@ -78,6 +78,7 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
     context,
     receipts,
     down: new Map(),
+    isAsked: false,
     steps: 0,
     retries: 0,
   };
@@ -104,10 +105,16 @@ async function runPasses(run: Run): Promise<RunOutcome> {
   return await fail(run, [], toReport(error));
 }
 
-/** Looks again whenever it had to take a lock: what was seen before may have changed. */
+/**
+ * Looks again whenever it had to take a lock: what was seen before may have changed. A person is asked once for each run,
+ * before it has any lock.
+ */
 async function lookLocked(run: Run): Promise<Look | RunOutcome> {
   for (;;) {
     const seen = await look(run);
+    const doubt = run.isAsked ? undefined : await run.confirms?.(seen.plan, seen.state);
+    if (doubt !== undefined) return { result: 'blocked', steps: run.steps, blockers: [doubt] };
+    run.isAsked = true;
     const taken = await takeLocks(run, seen);
     if (typeof taken !== 'boolean') return taken;
     if (!taken) return seen;

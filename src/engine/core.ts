@@ -5,10 +5,11 @@ import type { Plan } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { createClusterCache } from './cluster-cache.ts';
 import { createComebacks } from './comebacks.ts';
-import { type ConvergeInput, converge } from './converge.ts';
+import { converge } from './converge.ts';
 import type { RunSignals } from './execute.ts';
 import { leaveOut } from './leave-out.ts';
 import { forecastAll, type LookInput, observeAll } from './look.ts';
+import { type ConfirmRemoval, guardRemovals, type RunChecks } from './removal-guard.ts';
 import { createStore } from './store.ts';
 import type { EngineDeps } from './types.ts';
 
@@ -62,23 +63,23 @@ export function createCore(deps: EngineDeps) {
     config: Config,
     run: number,
     signals: RunSignals,
-    refuses?: ConvergeInput['refuses'],
+    checks: RunChecks,
   ): Promise<RunOutcome> => {
     const cancel = new AbortController();
     cancelRun = () => cancel.abort();
     const emit = emitIn(run);
     emit({ type: 'run-started', revision: config.revision });
     const soft = AbortSignal.any([signals.soft, cancel.signal]);
-    const input = { ...inputFor(config, run), ...(refuses === undefined ? {} : { refuses }) };
-    const outcome = await converge(input, { ...signals, soft });
+    const outcome = await converge({ ...inputFor(config, run), ...checks }, { ...signals, soft });
     emit({ type: 'run-finished', outcome });
     cancelRun = () => {};
     return outcome;
   };
-  const convergeNow = async (signals: RunSignals): Promise<RunOutcome> => {
+  const convergeNow = async (signals: RunSignals, confirm?: ConfirmRemoval): Promise<RunOutcome> => {
     const run = nextRun();
     const loaded = await load(run);
-    if (loaded.ok) return await runConfig(loaded.config, run, signals);
+    const checks = deps.allowsRemoval === true ? {} : guardRemovals(confirm);
+    if (loaded.ok) return await runConfig(loaded.config, run, signals, checks);
     const outcome: RunOutcome = { result: 'rejected', problems: loaded.problems };
     emitIn(run)({ type: 'run-finished', outcome });
     return outcome;

@@ -24,7 +24,7 @@ export function createEngine(deps: EngineDeps): Engine {
     comebacks: core.comebacks,
     run: async (config, signals, refuses) => {
       await core.actsOver();
-      return await core.runConfig(config, core.nextRun(), signals, refuses);
+      return await core.runConfig(config, core.nextRun(), signals, { refuses });
     },
     plan: async (config, signal) => {
       await core.actsOver();
@@ -51,9 +51,9 @@ export function createEngine(deps: EngineDeps): Engine {
       const loaded = await load(0);
       return loaded.ok ? { ok: true, ...(await planConfig(loaded.config, signal)) } : loaded;
     },
-    converge: async (hard, soft = never) => {
+    converge: async (hard, soft = never, confirm) => {
       checkWritable(deps);
-      return await core.convergeNow({ hard, soft });
+      return await core.convergeNow({ hard, soft }, confirm);
     },
     watch: (signal, soft = never) => watch.start(signal, soft),
     monitor: monitor.run,
@@ -112,9 +112,9 @@ function createBackground(core: Core, watch: Watch, monitor: Monitor) {
     if (!monitor.look() && config !== undefined) start(() => core.planConfig(config, closing.signal));
   };
   const approve = (revision: string): void => {
-    const { plan } = core.store.getSnapshot();
+    const { plan, nodes } = core.store.getSnapshot();
     // Approved is what was shown: a plan of another revision has not been seen by anybody.
-    if (plan?.revision === revision && !watch.approve(plan)) run();
+    if (plan?.revision === revision && !watch.approve(plan, { nodes })) run();
   };
   const send = (command: EngineCommand): void => {
     if (command.type === 'cancel') core.cancel();

@@ -219,7 +219,8 @@ export interface VolumeStore {
   mount(dataset: string, signal: AbortSignal): Promise<void>;
   /** Throws `volume-busy` naming the processes that hold it. No-op where it is not mounted. Never forced. */
   unmount(dataset: string, signal: AbortSignal): Promise<void>;
-  snapshot(dataset: string, name: string, signal: AbortSignal): Promise<void>;
+  /** Of one dataset, or of several at one moment: all of them or none; they then have the same `createTxg`. */
+  snapshot(dataset: string | readonly string[], name: string, signal: AbortSignal): Promise<void>;
   /** Only snapshots named `drover-…`; others are refused. No error where it is gone, or stays because a clone needs it. */
   destroySnapshot(dataset: string, name: string, signal: AbortSignal): Promise<void>;
   hold(dataset: string, snapshot: string, tag: string, signal: AbortSignal): Promise<void>;
@@ -247,11 +248,18 @@ export interface VolumeStore {
   /** Throws `command-failed` where this node's zfs cannot do a `swap`; changes nothing. */
   checkSwap(signal: AbortSignal): Promise<void>;
   /**
-   * In one transaction group: `target` (a clone) becomes the volume, role owner, the next epoch, with the snapshots up
-   * to its origin; the dataset that was seen (frozen, not mounted) becomes a retired dataset with the volume id
-   * `retiredAs`. Both or neither happen. Throws as `setProperties` does.
+   * In one transaction group, for all of them together: `target` (a clone) becomes the volume, role owner, the next
+   * epoch, with the snapshots up to its origin; the dataset that was seen (frozen, not mounted) becomes a retired
+   * dataset with the volume id `retiredAs`. Everything happens, or nothing. Throws as `setProperties` does.
    */
-  swap(seen: SeenVolume, target: string, retiredAs: VolumeId, signal: AbortSignal): Promise<void>;
+  swap(swaps: readonly VolumeSwap[], signal: AbortSignal): Promise<void>;
+}
+
+/** A volume as the caller saw it, and the clone that takes its place. */
+export interface VolumeSwap {
+  readonly seen: SeenVolume;
+  readonly target: string;
+  readonly retiredAs: VolumeId;
 }
 
 export interface NetworkControl {

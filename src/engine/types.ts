@@ -5,6 +5,7 @@ import type { Examination, HereAnswer } from '../model/examination.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions, ZfsDataset } from './node-client.ts';
+import type { ConfirmRemoval } from './removal-guard.ts';
 
 /** Everything the engine needs from outside; tests and `demo` give other ones. */
 export interface EngineDeps {
@@ -12,7 +13,7 @@ export interface EngineDeps {
   readonly load: () => Promise<LoadResult>;
   /** Opens (lazily) connections to the nodes of a configuration; `onCommand` hears what is changed on them. */
   readonly openCluster: (config: Config, onCommand: (node: NodeName, text: string) => void) => Cluster;
-  /** Calls back after every settled save of the files until aborted. Absent: `watch` is not available. */
+  /** Calls back when it begins, and after each settled save of the files, until aborted. Absent: no `watch`. */
   readonly watchFiles?: (changed: () => void, signal: AbortSignal) => Promise<void>;
   readonly now: () => number;
   readonly random: () => number;
@@ -25,8 +26,10 @@ export interface EngineDeps {
   readonly probe?: Probe;
   /** What `watch` does with a save and with drift; default `on-save`. */
   readonly policy?: ApplyPolicy;
-  /** Somebody is there to answer: `watch` asks before a plan that stops most of what runs. Default: nobody. */
+  /** A person can answer: `watch` asks before a plan that stops most of what runs. Default: such a plan is refused. */
   readonly asks?: boolean;
+  /** A plan that stops most of what runs is meant: it is neither asked for nor refused. */
+  readonly allowsRemoval?: boolean;
   /** The text of provision.sh, which knows what a node should have. Absent: `examine` does not ask it. */
   readonly provisionScript?: () => Promise<string>;
   /** Nothing is changed anywhere: runs and acts are refused, and `watch` only observes and plans. */
@@ -86,9 +89,10 @@ export interface Engine {
   plan(signal: AbortSignal): Promise<PlanResult>;
   /**
    * Lock, observe, plan, execute, until the plan is empty. `soft` stops after the atomic steps that are under way
-   * (first Ctrl-C); `signal` stops at once (second).
+   * (first Ctrl-C); `signal` stops at once (second). `confirm` is asked before most of what runs is stopped; without
+   * it such a plan is blocked.
    */
-  converge(signal: AbortSignal, soft?: AbortSignal): Promise<RunOutcome>;
+  converge(signal: AbortSignal, soft?: AbortSignal, confirm?: ConfirmRemoval): Promise<RunOutcome>;
   /** Converges now and after every change of the files or drift of the nodes, newest wins, until aborted. */
   watch(signal: AbortSignal, soft?: AbortSignal): Promise<void>;
   logs(app: AppName, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine & { readonly node: NodeName }>;
@@ -124,15 +128,16 @@ export interface Acts {
   /** Stays stopped until it is started, or the files change: `watch` does not undo it. */
   stop(app: AppName, signal: AbortSignal): Promise<void>;
   start(app: AppName, signal: AbortSignal): Promise<void>;
-  /** Of each of its volumes, by the owner; the name has the form `user-…`. */
+  /** Of all of its volumes at one moment, by the owner; the name has the form `user-…`. */
   snapshot(app: AppName, name: string | undefined, signal: AbortSignal): Promise<readonly SnapshotRef[]>;
   /** A new dataset with the snapshot's content, beside the volume, which is not touched. Returns its name. */
   cloneSnapshot(snapshot: SnapshotRef, signal: AbortSignal): Promise<string>;
   /**
    * The application continues with the snapshot's content: stop, keep the present data as a retired dataset, swap,
-   * start. Nothing is destroyed. Returns the name of the dataset that has the present data.
+   * start. All of its volumes go back together, each to its snapshot of that name and moment. Nothing is destroyed.
+   * Returns the names of the datasets that have the present data.
    */
-  rollBack(app: AppName, snapshot: SnapshotRef, signal: AbortSignal): Promise<string>;
+  rollBack(app: AppName, snapshot: SnapshotRef, signal: AbortSignal): Promise<readonly string[]>;
   /**
    * The copies of the application's volumes on this node become the owner's, because the node that owned them is lost.
    * Throws `volume-conflict` where a node that can be reached owns one of them or may have newer data. Starts nothing.

@@ -20,7 +20,7 @@ export interface WatchInput {
   readonly emit: (event: EngineEventBody) => void;
   readonly comebacks: Pick<Comebacks, 'begin' | 'forget'>;
   /** One run to its outcome; never throws. */
-  readonly run: (config: Config, signals: RunSignals, refuses?: Admission['refuses']) => Promise<RunOutcome>;
+  readonly run: (config: Config, signals: RunSignals, refuses: Admission['refuses']) => Promise<RunOutcome>;
   /** Observes and plans; reads only. */
   readonly plan: (
     config: Config,
@@ -37,7 +37,7 @@ export interface Watch {
   /** Reads the files anew. */
   reread(): void;
   /** Runs the plan that is shown, if it is still the one that has to be done; false where nothing is watched. */
-  approve(shown: Plan): boolean;
+  approve(shown: Plan, seen: Pick<ClusterState, 'nodes'>): boolean;
   decline(): void;
   setPolicy(policy: ApplyPolicy): void;
 }
@@ -49,8 +49,8 @@ const eventsSettleMs = 500;
 
 /** Carries no content: every mark means that files are read and nodes observed anew. */
 export function createWatch(input: WatchInput): Watch {
-  const { policy = 'on-save', asks = false } = input.deps;
-  const gate = createApprovalGate({ policy, asks, emit: input.emit });
+  const { policy = 'on-save', asks = false, allowsRemoval = false } = input.deps;
+  const gate = createApprovalGate({ policy, asks, allowsRemoval, emit: input.emit });
   let mark: ((kind: Mark) => void) | undefined;
   const retry = (): boolean => {
     mark?.('retry');
@@ -60,8 +60,8 @@ export function createWatch(input: WatchInput): Watch {
     retry,
     drift: () => mark?.('drift'),
     reread: () => mark?.('files'),
-    approve: (shown) => {
-      if (mark !== undefined && gate.isOn()) gate.approve(shown);
+    approve: (shown, seen) => {
+      if (mark !== undefined && gate.isOn()) gate.approve(shown, seen);
       return retry();
     },
     decline: gate.decline,
@@ -129,22 +129,18 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
 
   const runOnce = async (config: Config, stop: AbortSignal, refuses: Admission['refuses']): Promise<void> => {
     let hasRefused = false;
-    const outcome = await input.run(
-      config,
-      { hard, soft: AbortSignal.any([soft, stop]) },
-      refuses === undefined
-        ? undefined
-        : (plan, state) => {
-            const reason = refuses(plan, state);
-            hasRefused ||= reason !== undefined;
-            return reason;
-          },
-    );
+    const outcome = await input.run(config, { hard, soft: AbortSignal.any([soft, stop]) }, (plan, state) => {
+      const reason = refuses(plan, state);
+      hasRefused ||= reason !== undefined;
+      return reason;
+    });
     phase = 'idle';
     isUnanswered = outcome.result === 'failed' && outcome.error.code === 'unhealthy';
-    givenUp = needsPerson(outcome) ? await leftOver(config, isUnanswered) : undefined;
+    const mustAsk = hasRefused && gate.isOn();
+    const isOver = needsPerson(outcome) || hasRefused !== mustAsk;
+    givenUp = isOver ? await leftOver(config, isUnanswered) : undefined;
     // What happened on the nodes while it ran has not been looked at; what was refused has to be asked for.
-    if (outcome.result === 'converged' || hasRefused) marks.add('drift');
+    if (outcome.result === 'converged' || mustAsk) marks.add('drift');
   };
 
   const flight = createSingleFlight<Request>({
@@ -165,7 +161,9 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
   });
 
   const handle = async (kinds: ReadonlySet<Mark>): Promise<void> => {
-    const isNew = kinds.has('files') || files.config() === undefined ? await files.read() : false;
+    // A person who asks for another try means the files as they are now.
+    const mustRead = kinds.has('files') || kinds.has('retry') || files.config() === undefined;
+    const isNew = mustRead ? await files.read() : false;
     const config = files.config();
     if (config === undefined) return;
     if (isNew) gate.forget();

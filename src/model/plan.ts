@@ -108,6 +108,8 @@ export interface Blocker {
   readonly node?: NodeName;
   readonly reason: string;
   readonly hint?: string;
+  /** The plan removes so much that a person has to say so; absent: anything else. */
+  readonly because?: 'removal';
 }
 
 export interface Plan {

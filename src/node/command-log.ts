@@ -142,7 +142,7 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
       return store.unmount(dataset, signal);
     },
     snapshot: (dataset, name, signal) => {
-      zfs('snapshot', mark(dataset, name));
+      zfs('snapshot', ...[dataset].flat().map((one) => mark(one, name)));
       return store.snapshot(dataset, name, signal);
     },
     destroySnapshot: (dataset, name, signal) => {
@@ -173,9 +173,10 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
       zfs('clone', '-o', 'readonly=on', '-o', 'canmount=noauto', mark(dataset, snapshot), target);
       return store.clone(dataset, snapshot, target, signal);
     },
-    swap: (seen, target, retiredAs, signal) => {
-      say(`zfs program: ${line(target)} takes the place of ${line(seen.dataset)}`);
-      return store.swap(seen, target, retiredAs, signal);
+    swap: (swaps, signal) => {
+      const pairs = swaps.map(({ seen, target }) => `${line(target)} takes the place of ${line(seen.dataset)}`);
+      say(`zfs program: ${pairs.join(', ')}`);
+      return store.swap(swaps, signal);
     },
   };
 }

@@ -1,5 +1,5 @@
-import type { SeenVolume, VolumeStore, ZfsDataset } from '../engine/node-client.ts';
-import type { NodeName, VolumeId } from '../model/config.ts';
+import type { VolumeStore, VolumeSwap, ZfsDataset } from '../engine/node-client.ts';
+import type { NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { getDataset, getSnapshot, newDataset, usedBytes } from './memory-datasets.ts';
 import type { MemoryDataset, MemoryMachine } from './memory-types.ts';
@@ -20,10 +20,10 @@ export function createMemoryCopies(world: MemoryWorld, node: NodeName, fence: Me
     clone: (dataset, snapshot, target, signal) =>
       write('clone', signal, (machine) => clone(world, machine, dataset, snapshot, target)),
     checkSwap: (signal) => read('checkSwap', signal, () => undefined),
-    swap: (seen, target, retiredAs, signal) =>
+    swap: (swaps, signal) =>
       write('swap', signal, (machine) => {
         fence(machine);
-        swap(machine, seen, target, retiredAs);
+        swapAll(machine, swaps);
       }),
   };
 }
@@ -66,32 +66,40 @@ function clone(world: MemoryWorld, machine: MemoryMachine, name: string, snapsho
   });
 }
 
-function swap(machine: MemoryMachine, seen: SeenVolume, target: string, retiredAs: VolumeId): void {
+/** Every change is checked before the first one is made. */
+function swapAll(machine: MemoryMachine, swaps: readonly VolumeSwap[]): void {
+  for (const one of swaps) checkSwap(machine, one);
+  for (const { seen, target, retiredAs } of swaps) {
+    const dataset = getDataset(machine, seen.dataset);
+    const next = getDataset(machine, target);
+    const { epoch = 0 } = dataset.properties;
+    promote(machine, next);
+    next.limitBytes = dataset.limitBytes;
+    next.readonly = false;
+    next.properties = { ...dataset.properties, role: 'owner', owner: machine.nodeId, epoch: epoch + 1 };
+    dataset.properties = { ...dataset.properties, role: 'retired', volume: retiredAs };
+  }
+}
+
+function checkSwap(machine: MemoryMachine, { seen, target }: VolumeSwap): void {
   const name = seen.dataset;
   const dataset = getDataset(machine, name);
   const next = getDataset(machine, target);
-  const { role, owner, epoch = 0 } = dataset.properties;
+  const { role, owner, epoch = 0, volume } = dataset.properties;
   const refuse = (why: string) =>
     new AppError('volume-conflict', `cannot swap dataset "${name}" on "${machine.name}": ${why}`);
   if (role !== 'frozen' || owner !== machine.nodeId) throw refuse('it is not frozen by this node');
-  if (epoch !== seen.epoch) throw refuse(`it is not the one that was seen, with epoch ${seen.epoch}`);
+  if (volume !== seen.id || epoch !== seen.epoch) {
+    throw refuse(`it is not volume "${seen.id}" with epoch ${seen.epoch}, which was seen`);
+  }
   if (dataset.mounted || next.mounted) throw refuse('it is mounted');
   if (next.properties.volume !== undefined) throw refuse('the clone is a volume already');
-  promote(machine, next);
-  next.limitBytes = dataset.limitBytes;
-  next.readonly = false;
-  next.properties = { ...dataset.properties, role: 'owner', owner: machine.nodeId, epoch: epoch + 1 };
-  dataset.properties = { ...dataset.properties, role: 'retired', volume: retiredAs };
+  findPromoted(machine, next);
 }
 
 /** `zfs promote`: the snapshots up to the origin change their dataset, and what was cloned becomes the clone. */
 function promote(machine: MemoryMachine, clone: MemoryDataset): void {
-  if (clone.origin === undefined) throw refused('promote', clone.name, machine.name, 'not a cloned filesystem');
-  const parent = getDataset(machine, clone.origin.dataset);
-  const last = getSnapshot(machine, parent, clone.origin.snapshot);
-  const moved = parent.snapshots.filter((one) => one.createTxg <= last.createTxg);
-  const twice = moved.find(({ name }) => clone.snapshots.some((own) => own.name === name));
-  if (twice !== undefined) throw refused('promote', clone.name, machine.name, `it has a snapshot @${twice.name} too`);
+  const { parent, last, moved } = findPromoted(machine, clone);
   parent.snapshots = parent.snapshots.filter((one) => !moved.includes(one));
   clone.snapshots = [...moved, ...clone.snapshots];
   const above = parent.origin;
@@ -103,4 +111,15 @@ function promote(machine: MemoryMachine, clone: MemoryDataset): void {
   }
   clone.origin = above;
   parent.origin = { dataset: clone.name, snapshot: last.name };
+}
+
+/** What a promotion moves; throws where it is refused. */
+function findPromoted(machine: MemoryMachine, clone: MemoryDataset) {
+  if (clone.origin === undefined) throw refused('promote', clone.name, machine.name, 'not a cloned filesystem');
+  const parent = getDataset(machine, clone.origin.dataset);
+  const last = getSnapshot(machine, parent, clone.origin.snapshot);
+  const moved = parent.snapshots.filter((one) => one.createTxg <= last.createTxg);
+  const twice = moved.find(({ name }) => clone.snapshots.some((own) => own.name === name));
+  if (twice !== undefined) throw refused('promote', clone.name, machine.name, `it has a snapshot @${twice.name} too`);
+  return { parent, last, moved };
 }

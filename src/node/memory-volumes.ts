@@ -94,7 +94,10 @@ export function createMemoryVolumes(
       }),
     unmount: (dataset, signal) => write('unmount', signal, (machine) => unmount(machine, getDataset(machine, dataset))),
     snapshot: (dataset, name, signal) =>
-      write('snapshot', signal, (machine) => takeSnapshot(world, machine, getDataset(machine, dataset), name)),
+      write('snapshot', signal, (machine) => {
+        const datasets = [dataset].flat().map((one) => getDataset(machine, one));
+        takeSnapshots(world, machine, datasets, name);
+      }),
     destroySnapshot: (dataset, name, signal) =>
       write('destroySnapshot', signal, (machine) => destroySnapshot(machine, getDataset(machine, dataset), name)),
     hold: (dataset, snapshot, tag, signal) =>
@@ -193,19 +196,28 @@ function unmount(machine: MemoryMachine, dataset: MemoryDataset): void {
   dataset.mounted = false;
 }
 
-function takeSnapshot(world: MemoryWorld, machine: MemoryMachine, dataset: MemoryDataset, name: string): void {
-  if (findSnapshot(dataset, name) !== undefined) {
-    throw refused('snapshot', `${dataset.name}@${bare(name)}`, machine.name, 'dataset already exists');
+/** All of them in one transaction group, or none. */
+function takeSnapshots(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  datasets: readonly MemoryDataset[],
+  name: string,
+): void {
+  const taken = datasets.find((dataset) => findSnapshot(dataset, name) !== undefined);
+  if (taken !== undefined) {
+    throw refused('snapshot', `${taken.name}@${bare(name)}`, machine.name, 'dataset already exists');
   }
   machine.txg += 1;
-  dataset.snapshots.push({
-    name: bare(name),
-    guid: newGuid(world),
-    createTxg: machine.txg,
-    content: dataset.content,
-    createdAtMs: world.clock.now(),
-    holds: new Set(),
-  });
+  for (const dataset of datasets) {
+    dataset.snapshots.push({
+      name: bare(name),
+      guid: newGuid(world),
+      createTxg: machine.txg,
+      content: dataset.content,
+      createdAtMs: world.clock.now(),
+      holds: new Set(),
+    });
+  }
 }
 
 function destroySnapshot(machine: MemoryMachine, dataset: MemoryDataset, name: string): void {

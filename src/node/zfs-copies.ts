@@ -1,4 +1,4 @@
-import type { VolumeStore } from '../engine/node-client.ts';
+import type { VolumeStore, VolumeSwap } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
 import type { CommandResult } from './command.ts';
@@ -41,16 +41,21 @@ export function createZfsCopies(
         details: { node, said: result.stdout.trim() },
       });
     },
-    async swap({ dataset, epoch }, target, retiredAs, signal) {
-      checkProperty(properties.volume, retiredAs);
-      const args = [fence.token, root, within(dataset), within(target), retiredAs, String(epoch)];
-      const result = await script(swapScript, args, signal);
-      if (result.code === exits.late) throw tooLate(`swap dataset "${dataset}"`, node);
+    async swap(swaps, signal) {
+      const args = swaps.flatMap(({ seen, target, retiredAs }) => {
+        checkProperty(properties.volume, retiredAs);
+        return [within(seen.dataset), within(target), retiredAs, seen.id, String(seen.epoch)];
+      });
+      const result = await script(swapScript, [fence.token, root, ...args], signal);
+      if (result.code === exits.late) throw tooLate(`swap ${listSeen(swaps)}`, node);
       if (result.code === exits.noRoot) throw noRoot();
-      if (result.code === exits.conflict) throw notAsSaid(dataset, node, result);
+      if (result.code === exits.conflict) throw notAsSaid(node, result);
     },
   };
 }
+
+const listSeen = (swaps: readonly VolumeSwap[]): string =>
+  `dataset${swaps.length === 1 ? '' : 's'} ${swaps.map(({ seen }) => `"${seen.dataset}"`).join(', ')}`;
 
 /** A command that arrived after its run had lost the lock of the node. */
 export function tooLate(what: string, node: string): AppError {
@@ -60,8 +65,10 @@ export function tooLate(what: string, node: string): AppError {
   });
 }
 
-function notAsSaid(dataset: string, node: string, { stdout }: CommandResult): AppError {
-  const facts = stdout.trim().replaceAll('\t', ' ').replaceAll('\n', ', ');
+/** The first line names the dataset; what was found there follows. */
+function notAsSaid(node: string, { stdout }: CommandResult): AppError {
+  const [dataset = '', ...found] = stdout.trim().split('\n');
+  const facts = found.join(', ').replaceAll('\t', ' ');
   return new AppError('volume-conflict', `cannot swap dataset "${dataset}" on "${node}": ${facts}`, {
     details: { node, dataset },
   });

@@ -19,60 +19,85 @@ zfs clone -o canmount=noauto -o readonly=on "$1" "$2"
 `;
 
 /**
- * FENCE ROOT DATASET TARGET RETIRED EPOCH: the clone becomes the volume, the dataset a retired one. It must be frozen
- * by this node with the epoch that was seen. All facts are compared again inside of the transaction, every change is checked before the first one is made, and the promotion takes along the
- * snapshots that other nodes' copies build on. Should zfs refuse a change it has approved, the order of them leaves a
- * volume that no plan touches, and never one that seems to be nowhere.
+ * FENCE ROOT, then DATASET TARGET RETIRED VOLUME EPOCH for each volume: the clone becomes the volume, the dataset a
+ * retired one, for all of them in one transaction. Each must be frozen by this node, with the volume and the epoch that
+ * were seen. All facts are compared again inside of the transaction, every change is checked before the first one is
+ * made, and the promotion takes along the snapshots that other nodes' copies build on. Should zfs refuse a change it has
+ * approved, the order of them leaves a volume that no plan touches, and never one that seems to be nowhere.
  */
 export const swapScript = `${prelude}
-fence=$1 root=$2 ds=$3 target=$4 retired=$5 seen=$6
+fence=$1 root=$2
+shift 2
 ${guard}node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) && [ -n "$node" ] || exit ${exits.noRoot}
-facts=$(zfs get -Hp -o property,value,source refquota,drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:flags "$ds") || exit 1
-limit=none volume= role= owner= epoch= app= flags=
-while IFS=$'\\t' read -r name value source; do
-  case $name:$source in
-    refquota:*) [ "$value" = 0 ] || limit=$value ;;
-    drover:vol:local) volume=$value ;;
-    drover:role:local) role=$value ;;
-    drover:owner:local) owner=$value ;;
-    drover:epoch:local) epoch=$value ;;
-    drover:app:local) app=$value ;;
-    drover:flags:local) flags=$value ;;
-  esac
-done <<<"$facts"
-refuse() { printf '%s\\n' "$1" "$facts"; exit ${exits.conflict}; }
-[ "$role" = frozen ] && [ "$owner" = "$node" ] && [ -n "$volume" ] && [ -n "$epoch" ] || refuse 'it is not frozen by this node'
-[ "$epoch" = "$seen" ] || refuse "it is not the one that was seen, with epoch $seen"
-! grep -qsF -e " - zfs $ds " -e " - zfs $target " /proc/[0-9]*/mountinfo || refuse 'it is mounted'
-[ -z "$(zfs get -H -s local -o value drover:vol,drover:role "$target")" ] || refuse 'the clone is a volume already'
-zfs set readonly=off refquota="$limit" "$target" || exit 1
-said=$(zfs program -- "\${root%%/*}" - "$ds" "$target" "$retired" "$node" "$volume" "$epoch" "$((epoch + 1))" "$app" "$flags" 2>&1 <<'LUA'
+refuse() { printf '%s\\n' "$ds" "$1" "$facts"; exit ${exits.conflict}; }
+argv=() targets=() limits=()
+while [ $# -ge 5 ]; do
+  ds=$1 target=$2 retired=$3 id=$4 seen=$5
+  shift 5
+  facts=$(zfs get -Hp -o property,value,source refquota,drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:flags "$ds") || exit 1
+  limit=none volume= role= owner= epoch= app= flags=
+  while IFS=$'\\t' read -r name value source; do
+    case $name:$source in
+      refquota:*) [ "$value" = 0 ] || limit=$value ;;
+      drover:vol:local) volume=$value ;;
+      drover:role:local) role=$value ;;
+      drover:owner:local) owner=$value ;;
+      drover:epoch:local) epoch=$value ;;
+      drover:app:local) app=$value ;;
+      drover:flags:local) flags=$value ;;
+    esac
+  done <<<"$facts"
+  [ "$role" = frozen ] && [ "$owner" = "$node" ] && [ -n "$volume" ] && [ -n "$epoch" ] || refuse 'it is not frozen by this node'
+  [ "$volume" = "$id" ] && [ "$epoch" = "$seen" ] || refuse "it is not volume \\"$id\\" with epoch $seen, which was seen"
+  ! grep -qsF -e " - zfs $ds " -e " - zfs $target " /proc/[0-9]*/mountinfo || refuse 'it is mounted'
+  [ -z "$(zfs get -H -s local -o value drover:vol,drover:role "$target")" ] || refuse 'the clone is a volume already'
+  argv+=("$ds" "$target" "$retired" "$id" "$seen" "$((seen + 1))" "$app" "$flags")
+  targets+=("$target") limits+=("$limit")
+done
+for i in "\${!targets[@]}"; do
+  zfs set readonly=off refquota="\${limits[$i]}" "\${targets[$i]}" || exit 1
+done
+said=$(zfs program -- "\${root%%/*}" - "$node" "\${argv[@]}" 2>&1 <<'LUA'
 args = ...
-local ds, target, retired, node, volume, epoch, following, app, flags = table.unpack(args["argv"])
+local argv = args["argv"]
+local node = argv[1]
 local function value_of(dataset, property)
   local value, source = zfs.get_prop(dataset, property)
   if source ~= dataset then return nil end
   return value
 end
-local expected = { ["drover:vol"] = volume, ["drover:role"] = "frozen", ["drover:owner"] = node, ["drover:epoch"] = epoch }
-for property, value in pairs(expected) do
-  if value_of(ds, property) ~= value then error(property .. " has changed") end
+local targets = {}
+local changes = {}
+for first = 2, #argv, 8 do
+  local ds, target, retired, volume, epoch, following, app, flags = table.unpack(argv, first, first + 7)
+  local expected = { ["drover:vol"] = volume, ["drover:role"] = "frozen", ["drover:owner"] = node, ["drover:epoch"] = epoch }
+  for property, value in pairs(expected) do
+    if value_of(ds, property) ~= value then error(property .. " of " .. ds .. " has changed") end
+  end
+  if value_of(target, "drover:vol") ~= nil then error("the clone is a volume already") end
+  targets[#targets + 1] = target
+  changes[#changes + 1] = { ds, "drover:role", "retired" }
+  changes[#changes + 1] = { target, "drover:owner", node }
+  changes[#changes + 1] = { target, "drover:epoch", following }
+  if app ~= "" then changes[#changes + 1] = { target, "drover:app", app } end
+  if flags ~= "" then changes[#changes + 1] = { target, "drover:flags", flags } end
+  changes[#changes + 1] = { target, "drover:role", "owner" }
+  changes[#changes + 1] = { target, "drover:vol", volume }
+  changes[#changes + 1] = { ds, "drover:vol", retired }
 end
-if value_of(target, "drover:vol") ~= nil then error("the clone is a volume already") end
-local changes = { { ds, "drover:role", "retired" }, { target, "drover:owner", node }, { target, "drover:epoch", following } }
-if app ~= "" then changes[#changes + 1] = { target, "drover:app", app } end
-if flags ~= "" then changes[#changes + 1] = { target, "drover:flags", flags } end
-changes[#changes + 1] = { target, "drover:role", "owner" }
-changes[#changes + 1] = { target, "drover:vol", volume }
-changes[#changes + 1] = { ds, "drover:vol", retired }
-local failed = zfs.check.promote(target)
-if failed ~= 0 then error("the clone cannot be promoted: " .. failed) end
+local failed
+for _, target in ipairs(targets) do
+  failed = zfs.check.promote(target)
+  if failed ~= 0 then error("the clone cannot be promoted: " .. failed) end
+end
 for _, change in ipairs(changes) do
   failed = zfs.check.set_prop(change[1], change[2], change[3])
   if failed ~= 0 then error(change[2] .. " cannot be set: " .. failed) end
 end
-failed = zfs.sync.promote(target)
-if failed ~= 0 then error("the clone cannot be promoted: " .. failed) end
+for _, target in ipairs(targets) do
+  failed = zfs.sync.promote(target)
+  if failed ~= 0 then error("the clone cannot be promoted: " .. failed) end
+end
 for _, change in ipairs(changes) do
   failed = zfs.sync.set_prop(change[1], change[2], change[3])
   if failed ~= 0 then error(change[2] .. " cannot be set: " .. failed) end

@@ -105,7 +105,7 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
       if (result.code === exits.busy) throw busy(dataset, node, result);
     },
     async snapshot(dataset, name, signal) {
-      await zfs(connection, ['snapshot', copy(dataset, name)], signal);
+      await zfs(connection, ['snapshot', ...[dataset].flat().map((one) => copy(one, name))], signal);
     },
     destroySnapshot: (dataset, name, signal) => destroyCopy(dataset, name, '@', signal),
     async hold(dataset, snapshot, tag, signal) {

@@ -2,6 +2,7 @@ import type { NodeFacts, PortKey } from '../model/cluster.ts';
 import type { Application, NodeName } from '../model/config.ts';
 import { containerName } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
+import { bringNodeBack } from './node-reasons.ts';
 import { compareText, externalPorts, isActive, quote, sharePort, type World } from './world.ts';
 
 /** What keeps an application from being placed, apart from its volumes. */
@@ -18,7 +19,7 @@ export function findObstacles(world: World, app: Application, node: NodeName, st
   const cannot = `cannot place application ${quote(app.name)} on ${quote(node)}`;
   const ports = takenPorts(world, app, cannot);
   const others = [
-    ...(away ? [{ node, reason: `${cannot}: the node cannot be reached`, hint: 'bring the node back' }] : []),
+    ...(away ? [{ node, reason: `${cannot}: the node cannot be reached`, hint: bringNodeBack }] : []),
     ...(starts && !away ? outOfSight(world, app, cannot) : []),
     ...foreignNames(world, app, cannot),
   ];
@@ -35,7 +36,7 @@ function outOfSight(world: World, app: Application, cannot: string): Found[] {
     facts?.containers.some((container) => container.application === app.name && isActive(container)) === true;
   const away = [...world.unreachable].flatMap(([node, facts]) => {
     const reason = `${cannot}: it ran on ${quote(node)} when last seen, and that node cannot be reached`;
-    return runsIn(facts) ? [{ node, reason, hint: 'bring the node back' }] : [];
+    return runsIn(facts) ? [{ node, reason, hint: bringNodeBack }] : [];
   });
   const departed = [...world.departed].flatMap(([node, facts]) => {
     const reason = `${cannot}: it ran on ${quote(node)} when last seen, and that node is missing from the files`;

@@ -4,6 +4,7 @@ import type { Blocker, Plan } from '../model/plan.ts';
 import { bootNotes, planBootRules } from './boot-rules.ts';
 import { decide } from './classify.ts';
 import { keptApps } from './conflicts.ts';
+import { withNodeReason } from './node-reasons.ts';
 import { settleVolume } from './plan-move.ts';
 import { planNetwork, type Switch } from './plan-network.ts';
 import { orderStarts, planPlacement, stopReplaced } from './plan-place.ts';
@@ -41,7 +42,7 @@ export function makePlan(config: Config, state: ClusterState): Plan {
   return {
     revision: config.revision,
     steps: builder.build(),
-    blocked: [...blocked, ...retirementBlockers].sort(compareBlockers),
+    blocked: [...blocked, ...retirementBlockers].map((blocker) => withNodeReason(state, blocker)).sort(compareBlockers),
     notes: [...describeLeftovers(world), ...bootNotes(world), ...decisions.flatMap(({ notes }) => notes)],
   };
 }

@@ -1,6 +1,7 @@
 import type { Volume } from '../model/cluster.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
 import { whyNotAbsent } from './missing-nodes.ts';
+import { bringNodeBack } from './node-reasons.ts';
 import { compareText, nodeWithId, quote, quoteAll, type World } from './world.ts';
 
 /** One dataset of a volume, and the reachable node it lies on. */
@@ -104,9 +105,7 @@ function reclaimCommand(world: World, id: VolumeId, node: NodeName): string | un
 
 function bringBack(world: World, id: VolumeId, node: NodeName | undefined): string {
   const reclaim = node === undefined ? undefined : reclaimCommand(world, id, node);
-  return reclaim === undefined
-    ? 'bring the node back'
-    : `bring the node back; only where it is lost for good: ${reclaim}`;
+  return reclaim === undefined ? bringNodeBack : `${bringNodeBack}; only where it is lost for good: ${reclaim}`;
 }
 
 function twiceOnOneNode(copies: readonly Copy[]): Standing | undefined {
@@ -199,7 +198,7 @@ function releasedTo(world: World, id: VolumeId, at: Copy): Standing {
       kind: 'unclear',
       node: to,
       problem: `${from} released it to ${quote(to)}, which cannot be reached`,
-      hint: `bring the node back: it may have taken the volume over already${lost}`,
+      hint: `${bringNodeBack}: it may have taken the volume over already${lost}`,
     };
   }
   return { kind: 'released', at, to };

@@ -114,9 +114,6 @@ function createPerformer(
       case 'cancel-run':
         engine.send({ type: 'cancel' });
         return 'stopping at the next safe point';
-      case 'apply':
-        engine.send({ type: 'retry' });
-        return undefined;
       case 'refresh':
         engine.send({ type: 'refresh' });
         return undefined;
@@ -148,7 +145,7 @@ function createPerformer(
       case 'roll-back': {
         const { app, snapshot } = effect;
         const kept = await busy(`roll back "${app}"`, () => acts.rollBack(app, snapshot, signal));
-        return `"${app}" goes on from ${snapshot.snapshot}; what it had is kept in ${kept}`;
+        return `"${app}" goes on from ${snapshot.snapshot}; what it had is kept in ${listNames(kept)}`;
       }
       case 'undo':
         return await deps.undo();

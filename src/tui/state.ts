@@ -209,7 +209,6 @@ export type Effect =
   | { readonly type: 'approve'; readonly revision: string }
   | { readonly type: 'decline' }
   | { readonly type: 'cancel-run' }
-  | { readonly type: 'apply' }
   | { readonly type: 'refresh' }
   | { readonly type: 'set-policy'; readonly policy: 'on-save' | 'ask' }
   | { readonly type: 'move'; readonly apps: readonly AppName[]; readonly node: NodeName }

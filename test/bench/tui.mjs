@@ -156,7 +156,7 @@ async function saves(folder) {
     const times = await measureSaves(flags.quick ? 2 : 6);
     const call = statistics(times.map(({ firstCallMs }) => firstCallMs));
     const change = statistics(times.map(({ firstChangeMs }) => firstChangeMs));
-    const note = ({ min, runs: n }) => `min ${min.toFixed(0)} of ${n}; of it 400 ms for the save to settle`;
+    const note = ({ min, runs: n }) => `min ${min.toFixed(0)} of ${n}; of it 300 ms for the save to settle`;
     tell('save to the first call of a node', call.median, 'ms', { note: note(call) });
     tell('save to the first change on a node', change.median, 'ms', { note: note(change) });
   } finally {

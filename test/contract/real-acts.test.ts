@@ -86,7 +86,7 @@ describe.skipIf(first === undefined || second === undefined)('acts on real nodes
 
     const good: SnapshotRef = ref ?? expect.fail('no snapshot');
     const kept = await engine.acts.rollBack(name, good, signal);
-    expect(kept).toBe(good.dataset);
+    expect(kept).toEqual([good.dataset]);
     expect(await inContainer('cat /data/file; ls /data; echo new >>/data/file; cat /data/file')).toBe(
       'good\nfile\ngood\nnew\n',
     );
@@ -105,7 +105,7 @@ describe.skipIf(first === undefined || second === undefined)('acts on real nodes
     const [connection] = connections;
     await connection?.script(
       'for s in $(zfs list -H -r -t snapshot -o name "$1"); do zfs holds -H "$s" | while read -r _ t _; do zfs release "$t" "$s"; done; done; zfs destroy -r "$1"',
-      [kept],
+      kept,
     );
     expect(await volumesOn(first)).toEqual([`${volume} replica`]);
   });

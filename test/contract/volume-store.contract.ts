@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VolumeStore } from '../../src/engine/node-client.ts';
 import type { Volume } from '../../src/model/cluster.ts';
+import type { VolumeId } from '../../src/model/config.ts';
 import { AppError } from '../../src/model/errors.ts';
 
 /** A node's store, and the means to be a program on that node. */
@@ -228,14 +229,20 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       const before = await get(id);
       await store.checkSwap(signal);
       await store.clone(dataset, 'user-good', `${dataset}-swap`, signal);
-      const early = await failure(store.swap(before, `${dataset}-swap`, `${id}-before`, signal));
+      const swapOf = (seen: Volume, retiredAs: string) => [{ seen, target: `${dataset}-swap`, retiredAs }];
+      const early = await failure(store.swap(swapOf(before, `${id}-before`), signal));
       expect([early.code, await get(id)]).toEqual(['volume-conflict', before]);
       await store.unmount(dataset, signal);
       await store.setProperties(before, { role: 'frozen' }, signal);
       const seen = await get(id);
-      const late = await failure(store.swap({ ...seen, epoch: 7 }, `${dataset}-swap`, `${id}-before`, signal));
-      expect([late.code, await get(id)]).toEqual(['volume-conflict', seen]);
-      await store.swap(seen, `${dataset}-swap`, `${id}-before`, signal);
+      for (const other of [
+        { ...seen, epoch: 7 },
+        { ...seen, id: `${id}-other` },
+      ]) {
+        const late = await failure(store.swap(swapOf(other, `${id}-before`), signal));
+        expect([late.code, await get(id)]).toEqual(['volume-conflict', seen]);
+      }
+      await store.swap(swapOf(seen, `${id}-before`), signal);
       const now = await get(id);
       expect(now).toMatchObject({ dataset: `${dataset}-swap`, role: 'owner', owner, epoch: 2, mounted: false });
       expect(now).toMatchObject({ application: 'swaps', limitBytes: 64 * MiB });
@@ -248,8 +255,77 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       await subject.write(now.dataset, 1024);
       expect((await get(id)).referencedBytes).toBeLessThan(3 * MiB);
       expect(await store.directory(now.dataset, signal)).toMatch(/\/data$/);
-      const again = await failure(store.swap(seen, `${dataset}-swap`, `${id}-again`, signal));
+      const again = await failure(store.swap(swapOf(seen, `${id}-again`), signal));
       expect(again.code).toBe('volume-conflict');
+    });
+
+    it('takes one snapshot of several volumes at one moment, of all of them or of none', async () => {
+      const one = await made('together');
+      const two = await made('together');
+      await store.snapshot([one.dataset, two.dataset], 'user-both', signal);
+      const [first, second] = [await get(one.id), await get(two.id)];
+      expect([first, second].map(({ snapshots }) => snapshots.map(({ name }) => name))).toEqual([
+        ['user-both'],
+        ['user-both'],
+      ]);
+      expect(first.snapshots[0]?.createTxg).toBe(second.snapshots[0]?.createTxg);
+      await store.snapshot(two.dataset, 'user-later', signal);
+      await failure(store.snapshot([one.dataset, two.dataset], 'user-later', signal));
+      expect((await get(one.id)).snapshots.map(({ name }) => name)).toEqual(['user-both']);
+    });
+
+    it('swaps several volumes together, or none of them', async () => {
+      const volumes = [await made('pair', 64 * MiB), await made('pair')];
+      const datasets = volumes.map(({ dataset }) => dataset);
+      await store.snapshot(datasets, 'user-good', signal);
+      for (const { dataset } of volumes) {
+        await subject.write(dataset, MiB);
+        await store.clone(dataset, 'user-good', `${dataset}-swap`, signal);
+        await store.unmount(dataset, signal);
+      }
+      const [first, second] = volumes.map(({ dataset }) => dataset);
+      if (first === undefined || second === undefined) return expect.fail('two volumes are needed');
+      const swapsNow = async () => {
+        const seen = await Promise.all(volumes.map(({ id }) => get(id)));
+        return seen.map((one) => ({ seen: one, target: `${one.dataset}-swap`, retiredAs: `${one.id}-before` }));
+      };
+      const freeze = async (volume: VolumeId | undefined): Promise<void> =>
+        await store.setProperties(await get(volume ?? ''), { role: 'frozen' }, signal);
+      await freeze(volumes[0]?.id);
+      // The second is not frozen yet.
+      const before = await store.list(signal);
+      const refused = await failure(store.swap(await swapsNow(), signal));
+      expect([refused.code, refused.message.includes(second)]).toEqual(['volume-conflict', true]);
+      expect(await store.list(signal)).toEqual(before);
+      await freeze(volumes[1]?.id);
+      const swaps = await swapsNow();
+      // The second was seen with another epoch.
+      const frozen = await store.list(signal);
+      const late = swaps.map((swap) =>
+        swap.seen.dataset === second ? { ...swap, seen: { ...swap.seen, epoch: 7 } } : swap,
+      );
+      const overtaken = await failure(store.swap(late, signal));
+      expect([overtaken.code, overtaken.message.includes(second)]).toEqual(['volume-conflict', true]);
+      expect(await store.list(signal)).toEqual(frozen);
+      // The second clone cannot be promoted: it would have two snapshots of one name.
+      await store.snapshot(`${second}-swap`, 'user-good', signal);
+      const half = await store.list(signal);
+      await failure(store.swap(swaps, signal));
+      expect(await store.list(signal)).toEqual(half);
+      const third = `${second}-swap2`;
+      await store.clone(second, 'user-good', third, signal);
+      await store.swap(
+        swaps.map((swap) => (swap.seen.dataset === second ? { ...swap, target: third } : swap)),
+        signal,
+      );
+      const now = await Promise.all(volumes.map(({ id }) => get(id)));
+      expect(now.map(({ dataset, role, epoch, limitBytes }) => ({ dataset, role, epoch, limitBytes }))).toEqual([
+        { dataset: `${first}-swap`, role: 'owner', epoch: 2, limitBytes: 64 * MiB },
+        { dataset: third, role: 'owner', epoch: 2, limitBytes: undefined },
+      ]);
+      for (const { id, dataset } of volumes) {
+        expect(await get(`${id}-before`)).toMatchObject({ role: 'retired', dataset });
+      }
     });
 
     it('changes nothing at all where a swap cannot be made whole', async () => {
@@ -261,7 +337,8 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       await store.unmount(dataset, signal);
       await store.setProperties(await get(id), { role: 'frozen' }, signal);
       const before = await store.list(signal);
-      await failure(store.swap(await get(id), `${dataset}-swap`, `${id}-before`, signal));
+      const swap = { seen: await get(id), target: `${dataset}-swap`, retiredAs: `${id}-before` };
+      await failure(store.swap([swap], signal));
       expect(await store.list(signal)).toEqual(before);
       expect(before.find((one) => one.dataset === `${dataset}-swap`)).toBeUndefined();
     });

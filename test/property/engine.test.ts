@@ -30,6 +30,10 @@ const anyConfig: fc.Arbitrary<Config> = fc
     return aConfig(placed, deployment, { revision: JSON.stringify([placed, deployment]) });
   });
 
+const seed = { nodes: { n1: {}, n2: {}, n3: {} } };
+/** What is removed is meant. */
+const deps = { allowsRemoval: true };
+
 describe('any series of configurations', () => {
   it('is reached each time; then nothing is left to do, nothing was lost, nobody had two owners', {
     timeout: 60_000,
@@ -38,7 +42,7 @@ describe('any series of configurations', () => {
       fc.asyncProperty(fc.array(anyConfig, { minLength: 1, maxLength: 4 }), async (configs) => {
         const [first] = configs;
         if (first === undefined) return;
-        const scene = createScene({ seed: { nodes: { n1: {}, n2: {}, n3: {} } }, config: first });
+        const scene = createScene({ seed, config: first, deps });
         const written = new Map<string, string>();
         for (const config of configs) {
           scene.setConfig(config);
@@ -67,7 +71,7 @@ describe('any series of configurations', () => {
   it('ends in one place also when the controller dies in the middle of each', { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(anyConfig, anyConfig, fc.integer({ min: 1, max: 60 }), async (from, to, k) => {
-        const scene = createScene({ seed: { nodes: { n1: {}, n2: {}, n3: {} } }, config: from });
+        const scene = createScene({ seed, config: from, deps });
         await scene.engine.converge(signal);
         const until = scene.cluster.writes() + k;
         const stop = new AbortController();

@@ -3,6 +3,8 @@ import type { RunOutcome } from '../../model/events.ts';
 import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
 import type { Stops } from '../interrupt.ts';
 import { createRenderer, type Invocation, withEngine } from '../invocation.ts';
+import { answerApprovals, canAsk, isRefusedRemoval, removalQuestion } from '../removal.ts';
+import type { FileChoice } from '../world.ts';
 
 /** Makes the nodes as the files say. */
 export const apply = (invocation: Invocation): Promise<ExitCode> =>
@@ -19,7 +21,7 @@ export async function converge(invocation: Invocation, engine: Engine, { hard, s
     renderer.onEvent(event);
   });
   try {
-    const outcome = await engine.converge(hard, soft);
+    const outcome = await engine.converge(hard, soft, removalQuestion(invocation, soft));
     if (!ended) renderer.onEvent({ at: invocation.world.now(), run: 0, type: 'run-finished', outcome });
     return outcome;
   } finally {
@@ -28,20 +30,33 @@ export async function converge(invocation: Invocation, engine: Engine, { hard, s
   }
 }
 
-/** Applies now and after each save or drift, until Ctrl-C. */
+/** Applies now and after each save or drift, until Ctrl-C, or until a large removal is refused with nobody to ask. */
 export const watch = (invocation: Invocation): Promise<ExitCode> =>
-  withEngine(invocation, 'gentle', async (engine, files, { hard, soft }) => {
-    const renderer = createRenderer(invocation, true);
-    const forget = engine.onEvent(renderer.onEvent);
-    const { options, world } = invocation;
-    if (!options.json && !options.quiet) {
-      world.terminal.out(`watching ${files.application} and ${files.deployment}; Ctrl-C ends it\n`);
-    }
-    try {
-      await engine.watch(hard, soft);
-      return exitCode.cancelled;
-    } finally {
-      forget();
-      renderer.close();
-    }
+  withEngine(invocation, 'gentle', (...given) => watchUntil(invocation, ...given), { asks: canAsk(invocation) });
+
+async function watchUntil(
+  invocation: Invocation,
+  engine: Engine,
+  files: FileChoice,
+  { hard, soft }: Stops,
+): Promise<ExitCode> {
+  const { options, world } = invocation;
+  const renderer = createRenderer(invocation, true);
+  const refused = new AbortController();
+  const forgetAnswers = answerApprovals(invocation, engine);
+  const forget = engine.onEvent((event) => {
+    renderer.onEvent(event);
+    if (event.type === 'run-finished' && isRefusedRemoval(event.outcome)) refused.abort();
   });
+  if (!options.json && !options.quiet) {
+    world.terminal.out(`watching ${files.application} and ${files.deployment}; Ctrl-C ends it\n`);
+  }
+  try {
+    await engine.watch(hard, AbortSignal.any([soft, refused.signal]));
+    return refused.signal.aborted ? exitCode.blocked : exitCode.cancelled;
+  } finally {
+    forget();
+    forgetAnswers();
+    renderer.close();
+  }
+}

@@ -1,11 +1,15 @@
-import type { Config } from '../../model/config.ts';
+import type { Engine } from '../../engine/types.ts';
+import type { AppName, Config, NodeName } from '../../model/config.ts';
 import { nodeOf } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import type { MoveReceipt, RunOutcome } from '../../model/events.ts';
+import type { Blocker } from '../../model/plan.ts';
 import { diffLines } from '../../view/diff.ts';
+import { plainText } from '../../view/lines.ts';
 import { nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
+import type { Stops } from '../interrupt.ts';
 import { type Invocation, reportProblems, requireApplication, requireNode, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printLines } from '../style.ts';
@@ -35,14 +39,55 @@ export async function move(
   const files = await chooseFiles(options, world);
   const read = await world.readConfig(files);
   if (!read.ok) return reportProblems(invocation, read.problems);
-  const app = requireApplication(read.config, appWord);
-  const edit = await editFile(invocation, files.deployment, read.config, app, requireNode(read.config, nodeWord));
+  const { config } = read;
+  const app = requireApplication(config, appWord);
+  const to = requireNode(config, nodeWord);
+  const write = (): Promise<Edit> => editFile(invocation, files.deployment, config, app, to);
   if (!apply) {
+    const edit = await write();
     if (options.json) printJson(world, { ok: true, ...edit, applied: false });
     return exitCode.done;
   }
-  const { outcome, receipts } = await run(invocation);
-  if (options.json) printJson(world, { ok: outcome.result === 'converged', ...edit, applied: true, outcome, receipts });
+  return withEngine(invocation, 'gentle', async (engine, _files, stops) => {
+    const blocker = nodeOf(config, app) === to ? undefined : await findAway(engine, config, app, to, stops.hard);
+    if (blocker !== undefined) return refuse(invocation, blocker, { app, from: nodeOf(config, app) ?? null, to });
+    const edit = await write();
+    const { outcome, receipts } = await run(invocation, engine, stops);
+    const ok = outcome.result === 'converged';
+    if (options.json) printJson(world, { ok, ...edit, applied: true, outcome, receipts });
+    return exitCodeOf(outcome);
+  });
+}
+
+/** A file is not changed for a node that cannot be reached: nothing would follow, and the next run would be blocked. */
+async function findAway(
+  engine: Engine,
+  config: Config,
+  app: AppName,
+  node: NodeName,
+  signal: AbortSignal,
+): Promise<Blocker | undefined> {
+  const seen = await engine.observe(signal);
+  const state = seen.ok ? seen.state.nodes[node] : undefined;
+  if (state?.status !== 'unreachable') return undefined;
+  const { message, hint } = state.error;
+  return {
+    app,
+    node,
+    reason: `cannot move "${app}" to ${nodeTitle(config, node)}: ${message}`,
+    hint: hint ?? `see \`drover doctor ${node}\`; the file is as it was, \`--no-apply\` edits it all the same`,
+  };
+}
+
+function refuse(
+  { world, options }: Invocation,
+  blocker: Blocker,
+  { app, from, to }: Pick<Edit, 'app' | 'from' | 'to'>,
+): ExitCode {
+  const outcome: RunOutcome = { result: 'blocked', steps: 0, blockers: [blocker] };
+  if (options.json) printJson(world, { ok: false, app, from, to, applied: false, outcome });
+  world.terminal.err(`drover: ${plainText(blocker.reason)}\n`);
+  if (blocker.hint !== undefined) world.terminal.err(`  hint: ${plainText(blocker.hint)}\n`);
   return exitCodeOf(outcome);
 }
 
@@ -77,19 +122,21 @@ export async function editFile(
 }
 
 /** With --json there is one document at the end, and no line for each event. */
-function run(invocation: Invocation): Promise<{ outcome: RunOutcome; receipts: readonly MoveReceipt[] }> {
-  return withEngine(invocation, 'gentle', async (engine, _files, stops) => {
-    const receipts: MoveReceipt[] = [];
-    const forget = engine.onEvent((event) => {
-      if (event.type === 'move-finished') receipts.push(event.receipt);
-    });
-    try {
-      const outcome = invocation.options.json
-        ? await engine.converge(stops.hard, stops.soft)
-        : await converge(invocation, engine, stops);
-      return { outcome, receipts };
-    } finally {
-      forget();
-    }
+async function run(
+  invocation: Invocation,
+  engine: Engine,
+  stops: Stops,
+): Promise<{ outcome: RunOutcome; receipts: readonly MoveReceipt[] }> {
+  const receipts: MoveReceipt[] = [];
+  const forget = engine.onEvent((event) => {
+    if (event.type === 'move-finished') receipts.push(event.receipt);
   });
+  try {
+    const outcome = invocation.options.json
+      ? await engine.converge(stops.hard, stops.soft)
+      : await converge(invocation, engine, stops);
+    return { outcome, receipts };
+  } finally {
+    forget();
+  }
 }

@@ -245,11 +245,11 @@ function decide({ view, about }: ScreenInput, state: ReviewState): Step<ReviewSt
     const fresh = revision === undefined ? {} : { state: { ...state, revision, offset: 0 } };
     return { ...fresh, notice: { text: off, tone: 'warn' } };
   }
-  const { approval } = view;
   return {
     closes: true,
     // Whoever said yes wants to see it happen.
     opens: { kind: 'run', cursor: 0, showsOutput: false, after: view.run },
-    effects: [approval === undefined ? { type: 'apply' } : { type: 'approve', revision: approval.revision }],
+    // Also where the plan does not wait for it: what was shown here is not asked for again.
+    effects: [{ type: 'approve', revision: state.revision }],
   };
 }

@@ -86,7 +86,9 @@ function titleRow({ view }: ScreenInput, run: RunView): Row {
   if (run.totalSteps === 0) return [span('run', 'title')];
   const steps = ` · ${run.doneSteps} of ${count(run.totalSteps, 'step')}`;
   const elapsed = run.elapsedMs === undefined ? '' : ` ${formatDuration(run.elapsedMs)}`;
-  const state = run.running ? ' · running' : view.outcome === undefined ? ' · begins' : ` · ${view.outcome.result}`;
+  const idle =
+    view.outcome?.result ?? (view.approval === undefined ? 'begins' : 'waits for approval: the plan changed');
+  const state = ` · ${run.running ? 'running' : idle}`;
   return [span(`run ${view.run}`, 'title'), said(`${steps}${state}${elapsed}`)];
 }
 

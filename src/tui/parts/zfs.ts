@@ -170,7 +170,7 @@ export function confirmRollBack(
         : [`${count(newer, 'newer snapshot')} ${newer === 1 ? 'stays' : 'stay'} with the data that are put aside`]),
       ...(others <= 0
         ? []
-        : [`its other ${count(others, 'volume')} ${others === 1 ? 'stays' : 'stay'} as now: only this one goes back`]),
+        : [`its other ${count(others, 'volume')} ${others === 1 ? 'goes' : 'go'} back with it, to the same moment`]),
     ],
     'roll back',
     { type: 'roll-back', app, snapshot: ref },

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { examples } from '../../../src/cli/examples.ts';
 import { createRunJournal, journalKey } from '../../../src/cli/run-journal.ts';
 import type { World } from '../../../src/cli/world.ts';
-import { deployment, type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
+import { application, deployment, type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
 
 const MiB = 1024 * 1024;
 let made: MadeWorld;
@@ -44,7 +44,8 @@ describe('restart, stop and start', () => {
     expect([unknown.code, unknown.err]).toEqual([64, expect.stringContaining('did you mean "db"?')]);
     made.cluster.disconnect(n1);
     const away = await made.drover('restart', 'db');
-    expect([away.code, away.err]).toEqual([1, `drover: cannot restart "db": node "${n1}" cannot be reached\n`]);
+    const why = `drover: cannot restart "db": node "${n1}" cannot be reached: `;
+    expect([away.code, away.err]).toEqual([1, expect.stringMatching(new RegExp(`^${why}\\S`))]);
   });
 
   it('wait for nobody: a lock that is held ends with 3', async () => {
@@ -114,6 +115,20 @@ describe('snapshot, volumes, clone and rollback', () => {
     expect(asked[1]).toMatch(/"db" stops, and goes on with .*@user-good on 10\.0\.0\.1\.\n.*\nType its name/);
     expect(made.cluster.content(n1, volumeId())).toEqual(good);
     expect(container()).toMatchObject({ state: 'running' });
+  });
+
+  it('take a name for all volumes of the application', async () => {
+    made = await makeWorld();
+    const two = 'volumes: [{mountpoint: /data/db}, {mountpoint: /log}]';
+    await made.write('application.yml', application.replace('volume: {mountpoint: /data/db}', two));
+    expect((await made.drover('apply')).code).toBe(0);
+    await made.drover('snapshot', 'db', 'good');
+    const cloned = await made.drover('clone', 'db', 'good', '--json');
+    expect(JSON.parse(cloned.out).datasets).toHaveLength(2);
+    const datasets = made.cluster.facts(n1).volumes.flatMap(({ id, dataset }) => (id === '' ? [] : [dataset]));
+    const back = await made.drover('rollback', 'db', 'good', '--yes', '--json');
+    expect([back.code, JSON.parse(back.out).kept.toSorted()]).toEqual([0, datasets.toSorted()]);
+    expect((await made.drover('plan', '--detailed-exitcode')).code).toBe(0);
   });
 
   it('ask nobody with --yes, refuse where nobody can be asked, and name what was there', async () => {
@@ -207,6 +222,19 @@ describe('history and undo', () => {
     expect(container()).toMatchObject({ state: 'running' });
     expect((await made.drover('undo')).code).toBe(0);
     expect(await made.read('deployment.yml')).toBe(there);
+  });
+
+  it('undo takes back an edit whose run was blocked, which is remembered once', async () => {
+    await running();
+    made.cluster.disconnect(n2);
+    await made.write('deployment.yml', movedTo2);
+    expect((await made.drover('apply')).code).toBe(4);
+    expect((await made.drover('apply')).code).toBe(4);
+    const { runs } = JSON.parse((await made.drover('history', '--json')).out);
+    expect(runs.map(({ result }: { result: string }) => result)).toEqual(['converged', 'blocked']);
+    const undone = await made.drover('undo');
+    expect(undone.out).toMatch(/deployment\.yml as before the run of 2/);
+    expect(await made.read('deployment.yml')).toBe(deployment);
   });
 
   it('undo never takes an edit away that nobody has applied, but with --force', async () => {

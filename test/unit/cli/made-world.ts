@@ -129,8 +129,10 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
     labInventory: () => Promise.resolve(undefined),
     readConfig: load,
     printProblems,
-    openEngine: async (files) =>
+    openEngine: async (files, { asks = false, allowsRemoval = false } = {}) =>
       createEngine({
+        asks,
+        allowsRemoval,
         load: () => load(files),
         openCluster: () => cluster.session(),
         watchFiles: (changed, signal) => watchFiles([files.application, files.deployment], changed, signal),

@@ -178,6 +178,24 @@ describe('apply', () => {
 });
 
 describe('move', () => {
+  it('changes no file for a node that cannot be reached, and gives the reason of the node', async () => {
+    made = await makeWorld();
+    await made.drover('apply');
+    made.cluster.disconnect(n2);
+    const { code, out, err } = await made.drover('move', 'db', n2);
+    expect([code, out]).toEqual([4, '']);
+    expect(err).toMatch(/^drover: cannot move "db" to 10\.0\.0\.2: \S.*\n {2}hint: \S/);
+    expect(await made.read('deployment.yml')).toBe(deployment);
+    const json = await made.drover('move', 'db', n2, '--json');
+    expect([json.code, JSON.parse(json.out)]).toEqual([
+      4,
+      expect.objectContaining({ ok: false, applied: false, outcome: expect.objectContaining({ result: 'blocked' }) }),
+    ]);
+    expect(await made.read('deployment.yml')).toBe(deployment);
+    expect((await made.drover('move', 'db', n2, '--no-apply')).code).toBe(0);
+    expect(await made.read('deployment.yml')).not.toBe(deployment);
+  });
+
   it('edits the file, shows the difference, moves the data and says what it cost', async () => {
     made = await makeWorld();
     await made.drover('apply');

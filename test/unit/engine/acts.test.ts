@@ -201,6 +201,82 @@ describe('snapshots', () => {
   });
 });
 
+describe('an application with two volumes', () => {
+  const both = anApplication('pg', {
+    ...pg,
+    volumes: [aMount('data', undefined, '/data'), aMount('log', undefined, '/log')],
+  });
+  const twoVolumes = async (): Promise<Scene> => {
+    const config = aConfig([both], { n1: ['pg'], n2: [], n3: [] });
+    const scene = createScene({ seed: threeNodes, config });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    for (const id of ['data', 'log']) scene.cluster.write('n1', id, MiB);
+    return scene;
+  };
+  const contents = (scene: Scene) => ['data', 'log'].map((id) => scene.cluster.content('n1', id));
+
+  it('has one snapshot of one moment, or none', async () => {
+    const scene = await twoVolumes();
+    const refs = await acts(scene).snapshot('pg', 'good', signal);
+    expect(refs.map(({ volume, snapshot }) => [volume, snapshot])).toEqual([
+      ['data', 'user-good'],
+      ['log', 'user-good'],
+    ]);
+    expect(scene.cluster.calls('n1', 'volumes.snapshot')).toBe(1);
+    const snapshots = scene.cluster.facts('n1').volumes.map((one) => one.snapshots.at(-1));
+    expect(new Set(snapshots.map((one) => one?.createTxg)).size).toBe(1);
+    scene.cluster.fail('n1', 'volumes.snapshot', new AppError('command-failed', 'no space'), 1);
+    await failure(acts(scene).snapshot('pg', 'half', signal));
+    const names = scene.cluster.facts('n1').volumes.flatMap((one) => one.snapshots.map(({ name }) => name));
+    expect(names).not.toContain('user-half');
+  });
+
+  it('goes back in both together, whichever snapshot was named, and forward again', async () => {
+    const scene = await twoVolumes();
+    const refs = await acts(scene).snapshot('pg', 'good', signal);
+    const [, ofLog] = refs;
+    const good = contents(scene);
+    for (const id of ['data', 'log']) scene.cluster.write('n1', id, 2 * MiB);
+    const present = contents(scene);
+    const kept = await acts(scene).rollBack('pg', ofLog ?? expect.fail('no snapshot'), signal);
+    expect(kept).toEqual(refs.map(({ dataset }) => dataset));
+    expect(contents(scene)).toEqual(good);
+    expect(scene.cluster.calls('n1', 'volumes.swap')).toBe(1);
+    const retired = scene.cluster.facts('n1').volumes.filter(({ role }) => role === 'retired');
+    expect(retired.map(({ id }) => scene.cluster.content('n1', id))).toEqual(present);
+    expect(await scene.engine.converge(signal)).toEqual({ result: 'converged', steps: 0 });
+    expect(scene.cluster.violations()).toEqual([]);
+  });
+
+  it('stays as it is, in both, where the swap fails', async () => {
+    const scene = await twoVolumes();
+    const [ref = expect.fail('no snapshot')] = await acts(scene).snapshot('pg', 'good', signal);
+    for (const id of ['data', 'log']) scene.cluster.write('n1', id, 2 * MiB);
+    const present = contents(scene);
+    scene.cluster.fail('n1', 'volumes.swap', new AppError('command-failed', 'cannot swap: no space'), 1);
+    expect((await failure(acts(scene).rollBack('pg', ref, signal))).message).toContain('cannot swap: no space');
+    expect(contents(scene)).toEqual(present);
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+    expect(await scene.engine.converge(signal)).toEqual({ result: 'converged', steps: 0 });
+  });
+
+  it('does not go back where only one volume has the snapshot, or has it of another moment', async () => {
+    const scene = await twoVolumes();
+    const dataset = (id: string): string =>
+      scene.cluster.facts('n1').volumes.find((one) => one.id === id)?.dataset ?? expect.fail('no volume');
+    const { volumes } = await scene.cluster.node('n1', signal);
+    const ref: SnapshotRef = { node: 'n1', volume: 'data', dataset: dataset('data'), snapshot: 'user-one' };
+    await volumes.snapshot(dataset('data'), 'user-one', signal);
+    const lacking = await failure(acts(scene).rollBack('pg', ref, signal));
+    expect(lacking.message).toContain('has no snapshot "user-one", and volumes go back together');
+    expect(lacking.hint).toContain('drover clone pg ');
+    await volumes.snapshot(dataset('log'), 'user-one', signal);
+    const apart = await failure(acts(scene).rollBack('pg', ref, signal));
+    expect(apart.message).toContain('is of another moment than');
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+  });
+});
+
 describe('rolling back', () => {
   it('goes on with the content of the snapshot, and keeps what was there', async () => {
     const scene = await runningScene();
@@ -210,7 +286,7 @@ describe('rolling back', () => {
     const present = scene.cluster.content('n1', volumeId);
     scene.events.length = 0;
     const kept = await acts(scene).rollBack('pg', ref, signal);
-    expect(kept).toBe(ref.dataset);
+    expect(kept).toEqual([ref.dataset]);
     expect(runningOn(scene.cluster)).toEqual(['n1']);
     expect(scene.cluster.content('n1', volumeId)).toEqual(good);
     expect(volumesOn(scene, 'n1')).toEqual([

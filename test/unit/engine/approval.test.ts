@@ -5,6 +5,7 @@ import { aConfig, anApplication } from '../../builders.ts';
 import { createClock } from '../../fakes/clock.ts';
 import {
   createScene,
+  MiB,
   pg,
   pgOn,
   runningOn,
@@ -12,6 +13,7 @@ import {
   type SceneOptions,
   signal,
   threeNodes,
+  volumeId,
 } from '../../fakes/scene.ts';
 
 interface Watching extends Scene {
@@ -225,6 +227,42 @@ describe('with the policy to ask', () => {
   });
 });
 
+describe('an approval given where nothing waits for it', () => {
+  it('serves for the run it starts, after the run before was cancelled', async () => {
+    const scene = await watching({
+      seed: { ...threeNodes, bytesPerSecond: MiB },
+      deps: { policy: 'ask', asks: true },
+    });
+    await scene.approve();
+    scene.cluster.write('n1', volumeId, 60 * MiB);
+    await scene.save(pgOn('n2'));
+    scene.engine.send({ type: 'approve', revision: 'on-n2' });
+    await scene.clock.advance(5_000);
+    scene.engine.send({ type: 'cancel' });
+    await scene.clock.advance(20_000);
+    expect(scene.outcomes()).toEqual(['converged', 'cancelled']);
+    expect(scene.wanted()).toBeUndefined();
+    const asked = scene.events.filter(({ type }) => type === 'approval-wanted').length;
+    scene.engine.send({ type: 'approve', revision: 'on-n2' });
+    await scene.clock.advance(120_000);
+    expect(scene.outcomes()).toEqual(['converged', 'cancelled', 'converged']);
+    expect(runningOn(scene.cluster)).toEqual(['n2']);
+    expect(scene.events.filter(({ type }) => type === 'approval-wanted')).toHaveLength(asked);
+    await scene.end();
+  });
+
+  it('is not used for another plan: that one is asked for', async () => {
+    const scene = await asking();
+    await scene.approve();
+    scene.setConfig(pgOn('n2'));
+    scene.engine.send({ type: 'approve', revision: 'on-n1' });
+    await scene.clock.advance(20_000);
+    expect(scene.wanted()).toBe('policy');
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+    await scene.end();
+  });
+});
+
 describe('the guard', () => {
   const guarded = (): Promise<Watching> =>
     watching({ config: placed(['a', 'b', 'c', 'd'], 'all'), deps: { asks: true } });
@@ -263,17 +301,73 @@ describe('the guard', () => {
     await scene.end();
   });
 
-  it('asks nobody where everything only moves, and nobody where there is nobody to ask', async () => {
+  it('does not ask where everything only moves', async () => {
     const scene = await guarded();
     const moved = aConfig(apps, { n1: [], n2: ['a', 'b', 'c', 'd'], n3: [] }, { revision: 'moved' });
     await scene.save(moved);
     expect(scene.outcomes()).toEqual(['converged', 'converged']);
     await scene.end();
-    const script = await watching({ config: placed(['a', 'b', 'c', 'd'], 'all') });
-    await script.save(placed([], 'none'));
-    expect(script.running()).toEqual([]);
-    expect(script.outcomes()).toEqual(['converged', 'converged']);
-    await script.end();
+  });
+
+  it('refuses once where no person can be asked, until the removal is allowed or taken back', async () => {
+    const scene = await watching({ config: placed(['a', 'b', 'c', 'd'], 'all') });
+    await scene.save(placed([], 'none'));
+    await scene.clock.advance(100_000);
+    expect(scene.outcomes()).toEqual(['converged', 'blocked']);
+    expect(scene.events.findLast(({ type }) => type === 'run-finished')).toMatchObject({
+      outcome: { blockers: [{ because: 'removal', reason: expect.stringContaining('stop 4 of the 4 applications') }] },
+    });
+    expect(scene.running()).toHaveLength(4);
+    await scene.save(placed(['a', 'b', 'c'], 'three'));
+    expect(scene.running()).toEqual(['a n1', 'b n1', 'c n1']);
+    await scene.end();
+    const allowed = await watching({ config: placed(['a', 'b', 'c', 'd'], 'all'), deps: { allowsRemoval: true } });
+    await allowed.save(placed([], 'none'));
+    expect(allowed.running()).toEqual([]);
+    await allowed.end();
+  });
+
+  it('holds for a single run as well, which asks before it takes any lock', async () => {
+    const scene = createScene({ seed: threeNodes, config: placed(['a', 'b', 'c', 'd'], 'all') });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    scene.setConfig(placed(['a'], 'one'));
+    const blocked = { result: 'blocked', blockers: [{ because: 'removal' }] };
+    expect(await scene.engine.converge(signal)).toMatchObject(blocked);
+    expect(await scene.engine.converge(signal, signal, async () => false)).toMatchObject(blocked);
+    const before = scene.cluster.calls('n1', 'mutex.acquire');
+    const asked: string[] = [];
+    const confirm = async (reason: string): Promise<boolean> => {
+      asked.push(`${reason}; locks taken: ${scene.cluster.calls('n1', 'mutex.acquire') - before}`);
+      return true;
+    };
+    expect(await scene.engine.converge(signal, signal, confirm)).toMatchObject({ result: 'converged' });
+    expect(asked).toEqual(['this would stop 3 of the 4 applications that run: "b", "c", "d"; locks taken: 0']);
+  });
+
+  it('takes a yes for what was shown only: what starts to run meanwhile is not part of it', async () => {
+    const scene = createScene({ seed: threeNodes, config: placed(['a', 'b', 'c', 'd'], 'all') });
+    await scene.engine.converge(signal);
+    scene.cluster.crash('n1', 'd', { code: 1, oomKilled: false });
+    scene.setConfig(placed(['a'], 'one'));
+    const outcome = await scene.engine.converge(signal, signal, async (reason) => {
+      expect(reason).toContain('stop 2 of the 3 applications');
+      await (await scene.cluster.node('n1', signal)).containers.start('d', signal);
+      return true;
+    });
+    expect(outcome).toMatchObject({ result: 'blocked', blockers: [{ because: 'removal' }] });
+  });
+
+  it('asks again after the files were changed and changed back', async () => {
+    const scene = await guarded();
+    await scene.save(placed(['a'], 'one'));
+    await scene.approve();
+    expect(scene.running()).toEqual(['a n1']);
+    await scene.save(placed(['a', 'b', 'c', 'd'], 'all'));
+    expect(scene.running()).toHaveLength(4);
+    await scene.save(placed(['a'], 'one'));
+    expect(scene.wanted()).toBe('removal');
+    expect(scene.running()).toHaveLength(4);
+    await scene.end();
   });
 });
 

@@ -160,6 +160,18 @@ describe('watch', () => {
     await scene.end();
   });
 
+  it('reads the files again when a person asks for another try, also where no save was reported', async () => {
+    const scene = await watching();
+    scene.setConfig(pgOn('n2'));
+    await scene.clock.advance(120_000);
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+    scene.engine.send({ type: 'retry' });
+    await scene.clock.advance(20_000);
+    expect(scene.engine.store.getSnapshot().config?.revision).toBe('on-n2');
+    expect(runningOn(scene.cluster)).toEqual(['n2']);
+    await scene.end();
+  });
+
   it('says that it cannot watch where nothing tells of saves', async () => {
     const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
     await expect(scene.engine.watch(new AbortController().signal)).rejects.toMatchObject({ code: 'usage' });

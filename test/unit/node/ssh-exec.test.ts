@@ -15,9 +15,7 @@ function createWire(): readonly [Duplex, Duplex] {
   const ends: Duplex[] = [];
   const end = (other: () => Duplex | undefined): Duplex => {
     let pieces: Buffer[] = [];
-    let isWaiting = false;
     const deliver = (): void => {
-      isWaiting = false;
       const piece = Buffer.concat(pieces);
       pieces = [];
       other()?.push(piece);
@@ -25,9 +23,9 @@ function createWire(): readonly [Duplex, Duplex] {
     return new Duplex({
       read: () => undefined,
       write: (chunk: Buffer, _encoding, done) => {
+        // The first of them starts the wait.
+        if (pieces.length === 0) setTimeout(deliver, gatherMs);
         pieces.push(chunk);
-        if (!isWaiting) setTimeout(deliver, gatherMs);
-        isWaiting = true;
         done();
       },
     });

@@ -8,6 +8,7 @@ import { scriptedConnection } from '../../fakes/scripted-connection.ts';
 const root = 'drover/volumes';
 const signal = new AbortController().signal;
 const seen = (dataset: string) => ({ id: 'v1', dataset, role: 'frozen', owner: 'n1', epoch: 3 }) as const;
+const swapOf = (dataset: string, target: string) => ({ seen: seen(dataset), target, retiredAs: 'v1-before' });
 const storeOn = (answer: Partial<CommandResult>) => {
   const connection = scriptedConnection(() => answer);
   return { connection, store: createZfsStore(connection, { pool: 'drover', datasetRoot: 'volumes' }) };
@@ -67,9 +68,9 @@ describe('swapping', () => {
   it('gives the evidence where the volume is not as it was to be', async () => {
     const { store } = storeOn({
       code: exits.conflict,
-      stdout: 'it is not frozen by this node\ndrover:role\towner\tlocal\n',
+      stdout: `${root}/web-1\nit is not frozen by this node\ndrover:role\towner\tlocal\n`,
     });
-    await expect(store.swap(seen(`${root}/web-1`), `${root}/web-2`, 'v1-before', signal)).rejects.toMatchObject({
+    await expect(store.swap([swapOf(`${root}/web-1`, `${root}/web-2`)], signal)).rejects.toMatchObject({
       code: 'volume-conflict',
       message: `cannot swap dataset "${root}/web-1" on "node1": it is not frozen by this node, drover:role owner local`,
     });
@@ -78,21 +79,21 @@ describe('swapping', () => {
   it('and cloning touch nothing outside of the root, and no name a shell or zfs could misread', async () => {
     const { connection, store } = storeOn({});
     for (const bad of ['tank/web', `${root}/../x`, '-r', `${root}/a b`]) {
-      await expect(store.swap(seen(`${root}/web-1`), bad, 'v', signal)).rejects.toMatchObject({
-        code: 'volume-conflict',
-      });
-      await expect(store.swap(seen(bad), `${root}/web-1`, 'v', signal)).rejects.toMatchObject({
-        code: 'volume-conflict',
-      });
+      const good = swapOf(`${root}/a`, `${root}/b`);
+      for (const one of [swapOf(`${root}/web-1`, bad), swapOf(bad, `${root}/web-1`)]) {
+        await expect(store.swap([good, one], signal)).rejects.toMatchObject({ code: 'volume-conflict' });
+      }
       await expect(store.clone(bad, 's', `${root}/x`, signal)).rejects.toMatchObject({ code: 'volume-conflict' });
       await expect(store.clone(`${root}/x`, 's', bad, signal)).rejects.toMatchObject({ code: 'volume-conflict' });
     }
     await expect(store.clone(`${root}/x`, 'a@b', `${root}/y`, signal)).rejects.toMatchObject({
       code: 'volume-conflict',
     });
-    await expect(store.swap(seen(`${root}/a`), `${root}/b`, 'v\n', signal)).rejects.toMatchObject({
-      code: 'volume-conflict',
-    });
+    await expect(store.swap([{ ...swapOf(`${root}/a`, `${root}/b`), retiredAs: 'v\n' }], signal)).rejects.toMatchObject(
+      {
+        code: 'volume-conflict',
+      },
+    );
     expect(connection.sent).toEqual([]);
   });
 });

@@ -270,7 +270,9 @@ describe('the store', () => {
     const store = createZfsStore(connection, place, { token: 'the-lock' });
     const lost = { code: 'connection-failed', retryable: true, message: expect.stringContaining('lock of the node') };
     await expect(store.setProperties(seen, { role: 'frozen' }, signal)).rejects.toMatchObject(lost);
-    await expect(store.swap(seen, `${dataset}-swap`, 'v-before', signal)).rejects.toMatchObject(lost);
+    await expect(
+      store.swap([{ seen, target: `${dataset}-swap`, retiredAs: 'v-before' }], signal),
+    ).rejects.toMatchObject(lost);
     const changes = connection.sent.map(({ words: [text = '', token] }) => [text.includes('flock 8'), token]);
     expect(changes).toEqual([
       [true, 'the-lock'],

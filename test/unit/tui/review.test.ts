@@ -54,9 +54,9 @@ describe('the answer to a review', () => {
     expect(step).toMatchObject({ closes: true, effects: [{ type: 'approve', revision: 'r1' }] });
   });
 
-  it('applies where nothing waits for approval', () => {
+  it('approves what is shown also where nothing waits for approval, so that it is not asked for again', () => {
     const asked = play(reviewPart, paneInput(aView()), yes, ['open']);
-    expect(asked.effects).toEqual([{ type: 'apply' }]);
+    expect(asked.effects).toEqual([{ type: 'approve', revision: 'r1' }]);
   });
 
   it('is no by default and with escape, and leaves the plan waiting', () => {

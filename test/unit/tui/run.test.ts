@@ -56,6 +56,8 @@ describe('the run view', () => {
     expect(titleOf(before)).toMatch(/ · 0 of \d+ steps · begins$/);
     expect(lines(before, { ...follows, after: 3 }).join('\n')).not.toContain('converged');
     expect(titleOf({ ...view, run: 4 })).toContain('running');
+    const approval = { revision: 'r1', because: 'policy', reason: '4 steps to do' } as const;
+    expect(titleOf({ ...before, approval })).toMatch(/ · waits for approval: the plan changed$/);
     expect(lines({ ...before, run: 4 }, { ...follows, after: 3 }).join('\n')).toContain('converged');
   });
 

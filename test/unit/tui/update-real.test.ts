@@ -96,7 +96,7 @@ describe('the parts of the screen together', () => {
   });
 
   it('goes through the review to the apply', () => {
-    expect(pressed('a enter').effects).toEqual([{ type: 'apply' }]);
+    expect(pressed('a enter').effects).toEqual([{ type: 'approve', revision: 'r2' }]);
     expect(pressed('a escape').effects).toEqual([]);
   });
 

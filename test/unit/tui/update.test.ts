@@ -389,7 +389,7 @@ describe('a read-only screen', () => {
     const { ui, effects } = play(
       anInput({}, aView, readOnly),
       registry,
-      { type: 'effect', effect: { type: 'apply' } },
+      { type: 'effect', effect: { type: 'approve', revision: 'r1' } },
       { type: 'effect', effect: { type: 'copy', text: 'a' } },
     );
     expect(effects).toEqual([{ type: 'copy', text: 'a' }]);

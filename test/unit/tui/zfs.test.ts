@@ -180,10 +180,10 @@ describe('what can be done with datasets and snapshots', () => {
     ]);
   });
 
-  it('says that other volumes do not go back', () => {
+  it('says that the other volumes go back as well', () => {
     const ref = { node: 'node2', volume: 'v-db', dataset: `${root}/db-11`, snapshot: 'user-a' };
     const { lines } = confirmRollBack(input, 'db', ref, { createdAt: noon - minute }, { role: 'owner', snapshots: [] });
-    expect(lines.at(-1)).toBe('its other 1 volume stays as now: only this one goes back');
+    expect(lines.at(-1)).toBe('its other 1 volume goes back with it, to the same moment');
   });
 
   it('going back is refused for datasets, replicas, clones, and during a run; not for what was put aside', () => {

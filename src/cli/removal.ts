@@ -1,0 +1,67 @@
+import type { Command } from 'commander';
+import type { ConfirmRemoval } from '../engine/removal-guard.ts';
+import type { Engine } from '../engine/types.ts';
+import type { RunOutcome } from '../model/events.ts';
+import type { Invocation } from './invocation.ts';
+
+/** What commander makes of `--allow-removal`. */
+export interface RemovalFlag {
+  readonly allowRemoval?: boolean;
+}
+
+/** For verbs whose run may stop applications for good. */
+export const addRemovalOption = (verb: Command): Command =>
+  verb.option('--allow-removal', 'also where this stops more than half of the applications that run');
+
+export const allowing = (invocation: Invocation, { allowRemoval = false }: RemovalFlag): Invocation => ({
+  ...invocation,
+  allowsRemoval: allowRemoval,
+});
+
+/** A run that was blocked because it would have stopped most of what runs. */
+export const isRefusedRemoval = (outcome: RunOutcome): boolean =>
+  outcome.result === 'blocked' && outcome.blockers.some(({ because }) => because === 'removal');
+
+/** Whether there is a person who can be asked. */
+export const canAsk = ({ world, options }: Invocation): boolean => world.terminal.ask !== undefined && !options.json;
+
+/** Asks on the terminal; undefined where no person is there, and the run is blocked. */
+export function removalQuestion(invocation: Invocation, signal: AbortSignal): ConfirmRemoval | undefined {
+  const { ask } = invocation.world.terminal;
+  if (ask === undefined || !canAsk(invocation)) return undefined;
+  return async (reason) => {
+    if (invocation.options.yes) return true;
+    try {
+      return isYes(await ask(`${reason}\nStop them? (yes/no) `, signal));
+    } catch {
+      // Ctrl-C at the question is no.
+      return false;
+    }
+  };
+}
+
+/** `watch` goes on while it asks: the question ends by itself when the plan is another one. Returns what ends that. */
+export function answerApprovals(invocation: Invocation, engine: Engine): () => void {
+  let question = new AbortController();
+  const forget = engine.onEvent((event) => {
+    if (event.type === 'approval-over') question.abort();
+    if (event.type !== 'approval-wanted') return;
+    question.abort();
+    question = new AbortController();
+    const { signal } = question;
+    const { revision, reason } = event.approval;
+    removalQuestion(
+      invocation,
+      signal,
+    )?.(reason).then((isMeant) => {
+      if (signal.aborted) return;
+      engine.send(isMeant ? { type: 'approve', revision } : { type: 'decline' });
+    });
+  });
+  return () => {
+    forget();
+    question.abort();
+  };
+}
+
+const isYes = (answer: string): boolean => /^y(es)?$/i.test(answer.trim());

@@ -1,0 +1,63 @@
+import type { ClusterState } from '../model/cluster.ts';
+import type { AppName, NodeName } from '../model/config.ts';
+import type { Blocker, Plan } from '../model/plan.ts';
+
+/** A plan that stops so much that a person should look. */
+export interface Removal {
+  /** Sorted; they run now. */
+  readonly apps: readonly AppName[];
+  /** `this would stop 7 of the 9 applications that run: …`. */
+  readonly reason: string;
+}
+
+/** What was observed of the nodes. */
+type Seen = Pick<ClusterState, 'nodes'>;
+
+/** More than half of what runs, and at least two applications, would be stopped and not started again. */
+export function largeRemoval(plan: Plan, seen: Seen): Removal | undefined {
+  const running = placesOfRunning(seen).size;
+  const apps = stoppedForGood(plan, seen);
+  if (apps.length < 2 || apps.length * 2 <= running) return undefined;
+  const of = `${running} application${running === 1 ? '' : 's'}`;
+  return { apps, reason: `this would stop ${apps.length} of the ${of} that run: ${listSome(apps)}` };
+}
+
+/**
+ * Applications that run now and, once the plan is done, nowhere any more, sorted. The stop of a container that is only
+ * kept, or of one that runs a second time, takes nothing away.
+ */
+export function stoppedForGood(plan: Plan, seen: Seen): readonly AppName[] {
+  const running = placesOfRunning(seen);
+  const started = new Set<AppName>();
+  for (const { action } of plan.steps) {
+    if (action.kind === 'start-container') started.add(action.spec.application);
+    if (action.kind === 'stop-container') running.get(action.app)?.delete(action.node);
+  }
+  return [...running].flatMap(([app, left]) => (left.size === 0 && !started.has(app) ? [app] : [])).toSorted();
+}
+
+/** Why a run stops nothing where no person can be asked. */
+export const removalBlocker = ({ reason }: Removal): Blocker => ({
+  because: 'removal',
+  reason: `cannot remove so much without being told to: ${reason}`,
+  hint: 'see `drover plan`; where the files are right, give --allow-removal',
+});
+
+function placesOfRunning({ nodes }: Seen): ReadonlyMap<AppName, Set<NodeName>> {
+  const places = new Map<AppName, Set<NodeName>>();
+  for (const [node, seen] of Object.entries(nodes)) {
+    for (const one of seen.status === 'reachable' ? seen.facts.containers : []) {
+      if (!one.managed || one.application === undefined || one.state !== 'running') continue;
+      places.set(one.application, (places.get(one.application) ?? new Set()).add(node));
+    }
+  }
+  return places;
+}
+
+const named = 5;
+
+function listSome(apps: readonly AppName[]): string {
+  const rest = apps.length - named;
+  const names = apps.slice(0, rest > 0 ? named : apps.length).map((app) => `"${app}"`);
+  return `${names.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
