@@ -27,7 +27,9 @@ export interface ExecutorOptions {
 const maximumSessions = 8;
 const maximumOutputBytes = 64 * 1024 * 1024;
 const graceMs = 5_000;
-const openAttempts = 5;
+/** How long a server without a free session is asked again: others' sessions on a busy machine take seconds to end. */
+const openLimitMs = 20_000;
+const openPauseMs = 2_000;
 const pidPrefix = 'drover-pid:';
 
 /**
@@ -133,8 +135,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
 }
 
 /**
- * Opens a session and attaches what listens to it. Waits and tries again a few times where the server has too many, as
- * other tools share it.
+ * Opens a session and attaches what listens to it. Waits and tries again where the server has too many, as other tools
+ * share it; the pauses differ, so that several that wait do not all come back at once.
  */
 async function openSession(
   client: Client,
@@ -143,14 +145,16 @@ async function openSession(
   attach: (channel: ClientChannel) => Running,
 ): Promise<Running> {
   const isAborted = (): boolean => signals.some(({ aborted }) => aborted);
+  const until = performance.now() + openLimitMs;
   for (let attempt = 1; ; attempt += 1) {
     for (const signal of signals) signal.throwIfAborted();
     try {
       return await underEither(signals, (stopped) => openOnce(client, line, stopped, attach));
     } catch (error) {
       const refused = error instanceof Error && /open fail|administratively|resource shortage/i.test(error.message);
-      if (!refused || attempt === openAttempts || isAborted()) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** attempt));
+      if (!refused || performance.now() > until || isAborted()) throw error;
+      const longestMs = Math.min(openPauseMs, 100 * 2 ** attempt);
+      await new Promise((resolve) => setTimeout(resolve, longestMs * (0.5 + Math.random() / 2)));
     }
   }
 }
