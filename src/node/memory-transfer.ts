@@ -38,6 +38,7 @@ export async function memoryTransfer(
   const stream = openStream(machineOf(world, request.from), machineOf(world, request.to), request);
   const target = openReceive(machineOf(world, request.to), request, stream, world.clock.now());
   await pump(world, request, stream, target, progress, signal);
+  checkLimit(request, target, stream);
   finishReceive(machineOf(world, request.to), world, target, stream);
   checkInvariants(world);
   world.intercept?.({ ...options, phase: 'after' });
@@ -108,6 +109,7 @@ function openReceive(to: MemoryMachine, request: TransferRequest, stream: Stream
       snapshot: stream.snapshot,
       guid: stream.guid,
       content: stream.content,
+      baseGuid: stream.baseGuid,
       totalBytes: stream.totalBytes,
       doneBytes: 0,
     };
@@ -189,6 +191,18 @@ function cutError(request: TransferRequest): AppError {
     `cannot send "${request.dataset}" from "${request.from}" to "${request.to}": the connection was cut`,
     { retryable: true },
   );
+}
+
+/** How far beyond the limit of a copy OpenZFS lets an increment go (dsl_dataset_clone_swap_check_impl). */
+const receiveOvershootBytes = 1.5 * 2 ** 30;
+
+/** The end of an increment is refused where the copy would hold more than its own limit; what came stays, as a partial receive. */
+function checkLimit(request: TransferRequest, target: MemoryDataset, stream: Stream): void {
+  const { limitBytes, partial, snapshots } = target;
+  if (limitBytes === undefined || snapshots.length === 0) return;
+  if (stream.content.bytes <= limitBytes + receiveOvershootBytes) return;
+  interruptReceive(request.source, target, partial?.totalBytes ?? stream.totalBytes);
+  throw refused('receive into', target.name, request.to, 'destination space quota exceeded');
 }
 
 function finishReceive(to: MemoryMachine, world: MemoryWorld, target: MemoryDataset, stream: Stream): void {
