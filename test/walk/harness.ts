@@ -96,7 +96,10 @@ export function createController(cluster: MemoryCluster, clock: FakeClock, who: 
       close: () => inner.close(),
     };
   };
+  // Where nothing is placed any more, that is what the case is about.
+  const isRemoval = Object.values(config.deployment).every((apps) => apps.length === 0);
   const engine = createEngine({
+    ...{ allowsRemoval: isRemoval },
     load: async () => ({ ok: true, config: controller.config }),
     openCluster: open,
     now: clock.now,

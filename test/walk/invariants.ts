@@ -227,7 +227,9 @@ function canWrite(machine: MemoryMachine, dataset: MemoryDataset): boolean {
 /** What is not so although a run has said that it has converged. */
 export function notConverged(cluster: MemoryCluster, config: Config): string[] {
   const wrong: string[] = [];
-  const facts = new Map(Object.keys(config.nodes).map((node) => [node, cluster.facts(node)]));
+  // Nothing can be changed on a node that is away, and nothing is said about it.
+  const present = Object.keys(config.nodes).filter((node) => cluster.machine(node).connected);
+  const facts = new Map(present.map((node) => [node, cluster.facts(node)]));
   for (const [node, apps] of Object.entries(config.deployment)) {
     for (const app of apps) {
       const places = [...facts].filter(([, { containers }]) =>
@@ -241,8 +243,6 @@ export function notConverged(cluster: MemoryCluster, config: Config): string[] {
       }
       for (const { external, protocol } of config.applications[app]?.ports ?? []) {
         for (const from of facts.keys()) {
-          // Nothing can be changed on a node that is away, and nothing is said about it.
-          if (!cluster.machine(from).connected) continue;
           const answer = cluster.connect(from, { port: external, protocol });
           if (answer !== 'accepted') wrong.push(`port ${external} is ${answer} on ${from}`);
         }
