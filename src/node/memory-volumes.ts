@@ -94,7 +94,10 @@ export function createMemoryVolumes(
       }),
     unmount: (dataset, signal) => write('unmount', signal, (machine) => unmount(machine, getDataset(machine, dataset))),
     snapshot: (dataset, name, signal) =>
-      write('snapshot', signal, (machine) => takeSnapshot(world, machine, getDataset(machine, dataset), name)),
+      write('snapshot', signal, (machine) => {
+        fence(machine);
+        takeSnapshot(world, machine, getDataset(machine, dataset), name);
+      }),
     destroySnapshot: (dataset, name, signal) =>
       write('destroySnapshot', signal, (machine) => destroySnapshot(machine, getDataset(machine, dataset), name)),
     hold: (dataset, snapshot, tag, signal) =>

@@ -72,6 +72,12 @@ shift
 zfs set "$@" "$ds"
 `;
 
+/** FENCE SNAPSHOT: a late one would be on a copy that is no owner any more, which could take no increment after it. */
+export const snapshotScript = `${prelude}
+fence=$1
+${guard}zfs snapshot "$2"
+`;
+
 export const mountScript = `${prelude}
 [ "$(zfs get -H -o value mounted "$1")" = yes ] || zfs mount "$1"
 `;

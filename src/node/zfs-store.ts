@@ -105,7 +105,9 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
       if (result.code === exits.busy) throw busy(dataset, node, result);
     },
     async snapshot(dataset, name, signal) {
-      await zfs(connection, ['snapshot', copy(dataset, name)], signal);
+      const args = [fence.token, copy(dataset, name)];
+      const result = await script(scripts.snapshotScript, args, signal, [exits.late]);
+      if (result.code === exits.late) throw tooLate(`take snapshot "${copy(dataset, name)}"`, node);
     },
     destroySnapshot: (dataset, name, signal) => destroyCopy(dataset, name, '@', signal),
     async hold(dataset, snapshot, tag, signal) {
