@@ -25,6 +25,7 @@ export default defineConfig({
           include: [
             'unit/**/*.test.{ts,tsx}',
             'property/**/*.test.ts',
+            'walk/**/*.test.ts',
             'pty/**/*.test.ts',
             'contract/memory.test.ts',
             '*.test.ts',

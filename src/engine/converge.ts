@@ -10,7 +10,7 @@ import { type Execution, execute, findInterrupted, type Interrupted, type RunSig
 import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
 import { forecastAll, type LookInput, observeAll } from './look.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
-import { describeStanding, findStanding, planReturn, type Standing } from './recover.ts';
+import { describeStanding, findStanding, planAsBefore, planReturn, type Standing } from './recover.ts';
 import type { RunChecks } from './removal-guard.ts';
 import { createSemaphores, createTransferSlots } from './semaphore.ts';
 import { superseded } from './single-flight.ts';
@@ -153,7 +153,7 @@ async function runPass(run: Run, plan: Plan, state: ClusterState): Promise<RunOu
   const execution = await execute(plan, context, { ...run.signals, lost: run.locks.lost });
   await probing.end(run.receipts.refused);
   await keepReceipts(run);
-  noteDown(run, plan, execution);
+  noteDown(run, plan, execution, state);
   run.steps += [...execution.outcomes.values()].filter(({ result }) => result === 'succeeded').length;
   if (run.signals.hard.aborted) return stopped(run.signals);
   const failures = failuresOf(plan, execution);
@@ -176,14 +176,15 @@ function failuresOf(plan: Plan, { outcomes }: Execution): { step: StepId; error:
 }
 
 /** Applications that are down now because of this run, and no longer those that came up. */
-function noteDown(run: Run, plan: Plan, execution: Execution): void {
+function noteDown(run: Run, plan: Plan, execution: Execution, state: ClusterState): void {
   for (const { id, action } of plan.steps) {
     if (action.kind !== 'start-container' || execution.outcomes.get(id)?.result !== 'succeeded') continue;
     run.down.delete(action.spec.application);
   }
-  for (const [app, interrupted] of findInterrupted(plan, execution)) {
-    // Stopped again by a retry: the first stop knows where it ran.
-    run.down.set(app, { ...interrupted, from: run.down.get(app)?.from ?? interrupted.from });
+  for (const [app, interrupted] of findInterrupted(plan, execution, state)) {
+    // Stopped again by a retry: the first stop knows where it ran, and how.
+    const { from, was } = run.down.get(app) ?? interrupted;
+    run.down.set(app, { ...interrupted, from, ...(was === undefined ? {} : { was }) });
   }
 }
 
@@ -249,17 +250,16 @@ async function fail(run: Run, failed: readonly StepId[], error: ErrorReport): Pr
 async function recover(run: Run): Promise<Standing[]> {
   const { hard } = run.signals;
   try {
-    const state = await observeAll(run, hard);
-    const standings = standingsOf(run, state);
-    const back = new Map(standings.flatMap((one) => (one.kind === 'stopped' ? [[one.app, one.node] as const] : [])));
-    if (back.size > 0) {
-      const plan = planReturn(run.config, state, back);
-      const context = { ...run.context, state };
-      run.emit({ type: 'plan-made', plan, forecasts: [] });
-      await run.locks.take(nodesToLock(plan, state), hard);
-      const signals = { hard, soft: new AbortController().signal, lost: run.locks.lost };
-      await execute(plan, context, signals);
-    }
+    let state = await observeAll(run, hard);
+    if (await bringBack(run, planAsBefore(run.config.revision, run.down, state), state))
+      state = await observeAll(run, hard);
+    const back = new Map(
+      standingsOf(run, state).flatMap((one) => {
+        const node = one.kind === 'stopped' ? one.node : one.kind === 'released' ? one.to : undefined;
+        return node === undefined ? [] : [[one.app, node] as const];
+      }),
+    );
+    if (back.size > 0) await bringBack(run, planReturn(run.config, state, back), state);
     await dropHolds(run, state, hard);
     return standingsOf(run, await observeAll(run, hard));
   } catch (error) {
@@ -267,6 +267,16 @@ async function recover(run: Run): Promise<Standing[]> {
     // The failure that led here is the one to tell; this one only means that nobody knows where they stand.
     return [...run.down.keys()].map((app) => ({ app, kind: 'unknown' }));
   }
+}
+
+/** True where there was something to do. */
+async function bringBack(run: Run, plan: Plan, state: ClusterState): Promise<boolean> {
+  if (plan.steps.length === 0) return false;
+  const { hard } = run.signals;
+  run.emit({ type: 'plan-made', plan, forecasts: [] });
+  await run.locks.take(nodesToLock(plan, state), hard);
+  await execute(plan, { ...run.context, state }, { hard, soft: new AbortController().signal, lost: run.locks.lost });
+  return true;
 }
 
 function standingsOf(run: Run, state: ClusterState): Standing[] {

@@ -1,3 +1,4 @@
+import type { ClusterState, ContainerSpec } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, isAbort, toReport } from '../model/errors.ts';
 import type { StepOutcome } from '../model/events.ts';
@@ -6,7 +7,7 @@ import { type Action, nodesOf, type Plan, type Step, type StepId } from '../mode
 import { lockLost } from './locks.ts';
 import { perform } from './perform.ts';
 import { createSemaphores, type Semaphore } from './semaphore.ts';
-import type { RunContext } from './step-context.ts';
+import { factsOf, type RunContext } from './step-context.ts';
 
 /** `hard` ends everything at once; after `soft` only what keeps an application from being down is still done. */
 export interface RunSignals {
@@ -185,10 +186,12 @@ export interface Interrupted {
   /** Where it ran. */
   readonly from: NodeName;
   readonly volumes: readonly VolumeId[];
+  /** The container that ran there. */
+  readonly was?: ContainerSpec;
 }
 
 /** Applications that a started stop has taken down and nothing has brought up again. */
-export function findInterrupted(plan: Plan, execution: Execution): Map<AppName, Interrupted> {
+export function findInterrupted(plan: Plan, execution: Execution, state: ClusterState): Map<AppName, Interrupted> {
   const interrupted = new Map<AppName, Interrupted>();
   for (const { id, action } of plan.steps) {
     if (action.kind !== 'stop-container' || !execution.started.includes(id)) continue;
@@ -198,7 +201,10 @@ export function findInterrupted(plan: Plan, execution: Execution): Map<AppName, 
     if (start?.action.kind !== 'start-container') continue;
     if (execution.outcomes.get(start.id)?.result === 'succeeded') continue;
     const volumes = start.action.spec.mounts.map(({ volume }) => volume);
-    interrupted.set(action.app, { from: action.node, volumes });
+    const ran = factsOf(state, action.node)?.containers.find(
+      (one) => one.managed && one.application === action.app && one.state === 'running',
+    );
+    interrupted.set(action.app, { from: action.node, volumes, ...(ran === undefined ? {} : { was: ran.spec }) });
   }
   return interrupted;
 }

@@ -4,7 +4,7 @@ import { AppError } from '../model/errors.ts';
 import { holdTag, parseSnapshotName, properties } from '../model/names.ts';
 import type { NodeClient, SendSource } from './node-client.ts';
 import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
-import { compareTxg, describeSnapshots, droppable, findCommonBase } from './volume-base.ts';
+import { basesFor, compareTxg, describeSnapshots, droppable, findCommonBase } from './volume-base.ts';
 
 /** Both ends of a move, connected. */
 export interface Pair {
@@ -114,17 +114,16 @@ export async function sendUpTo(
   const { source } = ends;
   const last = source.snapshots.find(({ name }) => name === snapshot);
   if (last === undefined) throw conflict('send', pair.volume, pair.from, `its snapshot @${snapshot} is gone`);
-  const needed = neededGuids(context, pair.volume, [pair.from, pair.to]);
-  const stops = source.snapshots.filter((one) => one === last || (isNeeded(one, needed) && compareTxg(one, last) < 0));
+  const others = thirdCopies(context, pair);
+  const bases = basesFor(others.copies, source);
+  // A node that does not answer may have a copy that ends with any snapshot of drover's.
+  const isNeeded = ({ guid, name }: Snapshot) =>
+    bases.has(guid) || (!others.areAllSeen && parseSnapshotName(name) !== undefined);
+  const stops = source.snapshots.filter((one) => one === last || (isNeeded(one) && compareTxg(one, last) < 0));
   for (const stop of stops) {
     const now = stop === stops[0] ? ends : await readEnds(pair, signal);
     await sendOne(pair, now, context, stop, options, signal);
   }
-}
-
-/** A node that was never seen may have a copy that ends with any snapshot of drover's. */
-function isNeeded({ guid, name }: Snapshot, needed: ReturnType<typeof neededGuids>): boolean {
-  return needed.guids.has(guid) || (!needed.complete && parseSnapshotName(name) !== undefined);
 }
 
 async function sendOne(
@@ -251,11 +250,11 @@ async function confirm(pair: Pair, context: StepContext, guid: string, signal: A
  * node builds on them.
  */
 export async function dropOlder(pair: Pair, context: StepContext, guid: string, signal: AbortSignal): Promise<void> {
-  const needed = neededGuids(context, pair.volume, [pair.from, pair.to]);
+  const { copies, areAllSeen } = thirdCopies(context, pair);
   // A node that cannot be asked may hold a copy whose base is any of them.
-  if (!needed.complete) return;
-  await dropOn(context, pair.source, pair.volume, guid, needed.guids, signal);
-  await dropOn(context, pair.target, pair.volume, guid, needed.guids, signal);
+  if (!areAllSeen) return;
+  await dropOn(context, pair.source, pair.volume, guid, copies, signal);
+  await dropOn(context, pair.target, pair.volume, guid, copies, signal);
 }
 
 async function dropOn(
@@ -263,12 +262,13 @@ async function dropOn(
   client: NodeClient,
   volume: VolumeId,
   guid: string,
-  needed: ReadonlySet<string>,
+  others: readonly Volume[],
   signal: AbortSignal,
 ): Promise<void> {
   const copy = await findVolume(client, volume, signal);
   const keep = copy?.snapshots.find((one) => one.guid === guid);
   if (copy === undefined || keep === undefined) return;
+  const needed = basesFor(others, copy);
   for (const { name } of droppable(copy.snapshots, keep, needed)) {
     await tidyUp(context, signal, async () => {
       await client.volumes.releaseHold(copy.dataset, name, holdTag, signal);
@@ -280,17 +280,12 @@ async function dropOn(
   }
 }
 
-/** Newest snapshots of the copies on third nodes: as long as they stay, those copies can be brought up to date. */
-function neededGuids(context: StepContext, volume: VolumeId, ends: readonly NodeName[]) {
-  const guids = new Set<string>();
-  let complete = true;
-  for (const node of Object.keys(context.config.nodes).filter((one) => !ends.includes(one))) {
-    const facts = factsOf(context.state, node);
-    if (facts === undefined) complete = false;
-    const newest = facts?.volumes.find((copy) => copy.id === volume)?.snapshots.at(-1);
-    if (newest !== undefined) guids.add(newest.guid);
-  }
-  return { guids, complete };
+/** The volume's copies on third nodes; what was seen of a node that is away may have changed there since. */
+function thirdCopies({ config, state }: StepContext, { volume, from, to }: Pair) {
+  const others = Object.keys(config.nodes).filter((node) => node !== from && node !== to);
+  const areAllSeen = others.every((node) => state.nodes[node]?.status === 'reachable');
+  const copies = others.flatMap((node) => factsOf(state, node)?.volumes.filter(({ id }) => id === volume) ?? []);
+  return { copies, areAllSeen };
 }
 
 /** Both lists, since only a person can decide which one is right. */

@@ -77,6 +77,15 @@ export function droppable(
   );
 }
 
+/**
+ * Snapshots that these copies can be brought up to date from: of each copy the newest one that this end knows too.
+ * Newer ones of the copy alone are another program's, and gone when that program has removed them.
+ */
+export function basesFor(copies: readonly Volume[], { snapshots, bookmarks }: Volume): Set<string> {
+  const known = new Set([...snapshots, ...bookmarks].map(({ guid }) => guid));
+  return new Set(copies.flatMap((copy) => copy.snapshots.findLast(({ guid }) => known.has(guid))?.guid ?? []));
+}
+
 /** Both snapshot lists, for the message of a conflict. */
 export function describeSnapshots(volume: Volume | undefined): string {
   const names = volume?.snapshots.map(({ name, guid }) => `@${name} (${guid})`) ?? [];

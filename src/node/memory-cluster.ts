@@ -2,6 +2,7 @@ import type { Cluster, NodeClient, NodeMutex } from '../engine/node-client.ts';
 import type { NodeFacts, PortKey } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { runBootGate, startIfPossible, startsAtBoot } from './memory-boot.ts';
 import { createMemoryContainers, listContainers, volumesOf } from './memory-containers.ts';
 import { createMemoryCopies } from './memory-copies.ts';
 import { createMemoryDeadMan, fireDeadMen } from './memory-dead-man.ts';
@@ -11,9 +12,18 @@ import { connectTo, createMemoryNetwork, readTable } from './memory-network.ts';
 import { seedMachine } from './memory-seed.ts';
 import { ours, tell } from './memory-streams.ts';
 import { memoryTransfer } from './memory-transfer.ts';
-import type { MemoryCall, MemoryContent, MemoryMachine, MemorySeed } from './memory-types.ts';
+import type { MemoryCall, MemoryContainer, MemoryContent, MemoryMachine, MemorySeed } from './memory-types.ts';
 import { createMemoryVolumes, listVolumes, type MemoryFence } from './memory-volumes.ts';
-import { call, checkAborted, datasetOf, type MemoryWorld, machineOf, realClock, writeInto } from './memory-world.ts';
+import {
+  call,
+  checkAborted,
+  checkInvariants,
+  datasetOf,
+  type MemoryWorld,
+  machineOf,
+  realClock,
+  writeInto,
+} from './memory-world.ts';
 
 /** N nodes in memory. As a `Cluster` it is one controller's session; the rest is for whoever plays the world. */
 export interface MemoryCluster extends Cluster {
@@ -25,6 +35,8 @@ export interface MemoryCluster extends Cluster {
   reconnect(node: NodeName): void;
   /** Power off and on: containers stopped, datasets unmounted, holds gone, locks lost. */
   reboot(node: NodeName): void;
+  /** One round of what a node does when it boots; false while it waits for a peer, or for the lock. */
+  bootGate(node: NodeName): boolean;
   /** The time of whatever the node was to start again by itself is over. */
   elapse(node: NodeName): void;
   /** The node gives its lock up, and whoever had it has not heard of it yet. */
@@ -49,6 +61,10 @@ export interface MemoryCluster extends Cluster {
   connect(node: NodeName, port: PortKey): 'accepted' | 'refused' | 'held';
   /** Everything a node shows, without a call. */
   facts(node: NodeName): NodeFacts;
+  /** A node's whole state, for tests that play other programs on it. */
+  machine(node: NodeName): MemoryMachine;
+  /** Checks now what must never be; every write does so by itself. */
+  check(): void;
 }
 
 /** A cluster in memory, for tests and `drover demo`. */
@@ -83,11 +99,12 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
       machine(node).connected = true;
     },
     reboot: (node) => reboot(world, machine(node)),
+    bootGate: (node) => runBootGate(world, machine(node)),
     elapse: (node) => elapse(world, machine(node)),
     stealLock: (node) => {
       machine(node).lock = undefined;
     },
-    crash: (node, app, exit) => crash(machine(node), app, exit),
+    crash: (node, app, exit) => crash(world, machine(node), app, exit),
     tell: (node, action, app) => tell(machine(node), action, app),
     cutTransfer: (afterBytes) => {
       world.cuts.push(afterBytes);
@@ -106,6 +123,8 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
     },
     content: (node, volume) => datasetOf(machine(node), volume)?.content,
     connect: (node, port) => connectTo(world, machine(node), port),
+    machine,
+    check: () => checkInvariants(world),
     facts: (node) => {
       world.passTime();
       return factsOf(world, machine(node));
@@ -195,6 +214,7 @@ function disconnect(machine: MemoryMachine): void {
 }
 
 function crash(
+  world: MemoryWorld,
   machine: MemoryMachine,
   app: AppName,
   exit: { readonly code: number; readonly oomKilled: boolean },
@@ -205,19 +225,27 @@ function crash(
   container.exit = exit;
   if (exit.oomKilled) tell(machine, 'oom', app);
   tell(machine, 'die', app);
+  if (restartsByItself(container, exit.code)) startIfPossible(world, machine, container);
 }
+
+/** Docker starts it again at once, by its policy; how often is not counted. */
+const restartsByItself = ({ spec }: MemoryContainer, code: number): boolean =>
+  spec.restartPolicy.name === 'on-failure' ? code !== 0 : spec.restartPolicy.name !== 'never';
 
 function reboot(world: MemoryWorld, machine: MemoryMachine): void {
   disconnect(machine);
+  machine.wanted.clear();
   for (const container of machine.containers.values()) {
+    if (startsAtBoot(container)) machine.wanted.add(container.name);
     if (container.state !== 'running') continue;
     container.state = 'exited';
     container.exit = { code: 255, oomKilled: false };
   }
   for (const dataset of machine.datasets.values()) dataset.mounted = false;
   machine.holds.clear();
-  // Their timers are gone: what is on record is done as soon as the node is up.
+  // Their timers are gone: what is on record is done as soon as the node is up, and its peers have answered.
   elapse(world, machine);
+  for (const [app, armed] of machine.armed) machine.armed.set(app, { ...armed, asksFirst: true });
   machine.connected = true;
 }
 

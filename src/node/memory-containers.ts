@@ -10,6 +10,7 @@ import { noContainer, ours, readEvents, readLogs, tell } from './memory-streams.
 import type { MemoryContainer, MemoryImage, MemoryMachine } from './memory-types.ts';
 import {
   append,
+  boundDataset,
   call,
   datasetOf,
   type MemoryWorld,
@@ -228,7 +229,9 @@ export function start(world: MemoryWorld, machine: MemoryMachine, container: Mem
       `cannot start "${container.name}" on "${machine.name}": its port is already allocated to "${taken.name}"`,
     );
   }
-  const missing = container.spec.mounts.find(({ volume }) => datasetOf(machine, volume)?.mounted === false);
+  const missing = container.spec.mounts.find(
+    ({ volume }) => boundDataset(machine, container.bound, volume)?.mounted !== true,
+  );
   if (missing !== undefined) {
     const why = `bind source path does not exist: the directory of volume "${missing.volume}"`;
     throw new AppError('docker-failed', `cannot start "${container.name}" on "${machine.name}": ${why}`);

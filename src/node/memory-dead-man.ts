@@ -1,5 +1,6 @@
 import type { DeadMan } from '../engine/node-client.ts';
 import type { AppName, NodeName } from '../model/config.ts';
+import { askPeers } from './memory-boot.ts';
 import { start } from './memory-containers.ts';
 import { ours } from './memory-streams.ts';
 import type { MemoryArmed, MemoryMachine } from './memory-types.ts';
@@ -27,12 +28,20 @@ export function fireDeadMen(world: MemoryWorld): void {
   for (const machine of world.machines.values()) {
     for (const [app, armed] of machine.armed) {
       if (machine.lock !== undefined || world.clock.now() < armed.dueMs) continue;
+      const answers = armed.asksFirst === true ? askAll(world, machine, armed) : [];
+      if (answers.includes('wait')) continue;
       machine.armed.delete(app);
-      bringBack(world, machine, app, armed);
+      if (!answers.includes('taken over')) bringBack(world, machine, app, armed);
       checkInvariants(world);
     }
   }
 }
+
+const askAll = (world: MemoryWorld, machine: MemoryMachine, { volumes }: MemoryArmed) =>
+  volumes.flatMap((seen) => {
+    const dataset = machine.datasets.get(seen.dataset);
+    return dataset === undefined ? [] : [askPeers(world, machine, dataset)];
+  });
 
 function bringBack(world: MemoryWorld, machine: MemoryMachine, app: AppName, armed: MemoryArmed): void {
   const container = ours(machine, app);
@@ -58,5 +67,9 @@ function bringBack(world: MemoryWorld, machine: MemoryMachine, app: AppName, arm
     dataset.readonly = false;
     dataset.mounted = true;
   }
-  start(world, machine, container);
+  try {
+    start(world, machine, container);
+  } catch {
+    // Docker refuses, for a port that is taken for example; nobody waits for the answer.
+  }
 }

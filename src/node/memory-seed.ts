@@ -35,6 +35,8 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     holds: new Map(),
     lock: undefined,
     armed: new Map(),
+    foreignMounts: new Map(),
+    wanted: new Set(),
     listenersOfEvents: new Set(),
   };
   for (const volume of seed.volumes ?? []) seedVolume(world, machine, volume);

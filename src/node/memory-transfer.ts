@@ -108,6 +108,7 @@ function openReceive(to: MemoryMachine, request: TransferRequest, stream: Stream
       snapshot: stream.snapshot,
       guid: stream.guid,
       content: stream.content,
+      baseGuid: stream.baseGuid,
       totalBytes: stream.totalBytes,
       doneBytes: 0,
     };

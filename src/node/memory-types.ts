@@ -141,6 +141,8 @@ export interface MemoryReceive {
   readonly snapshot: string;
   readonly guid: string;
   readonly content: MemoryContent;
+  /** The snapshot it builds on, which stays as long as this does. */
+  readonly baseGuid: string | undefined;
   readonly totalBytes: number;
   doneBytes: number;
 }
@@ -197,6 +199,8 @@ export interface MemoryArmed {
   readonly starts: number;
   readonly volumes: readonly { readonly dataset: string; readonly epoch: number }[];
   readonly dueMs: number;
+  /** The node was off since: its peers are asked first. */
+  readonly asksFirst?: true;
 }
 
 /** One node's whole state. */
@@ -204,7 +208,7 @@ export interface MemoryMachine {
   readonly name: NodeName;
   readonly nodeId: string;
   readonly meshAddress: string;
-  readonly poolBytes: number;
+  poolBytes: number;
   readonly capabilities: ZfsCapabilities;
   readonly ailments: MemoryAilments;
   readonly listeners: readonly Listener[];
@@ -218,5 +222,9 @@ export interface MemoryMachine {
   readonly holds: Map<string, { readonly port: PortKey; readonly untilMs: number }>;
   lock: { readonly owner: string; readonly sinceMs: number; readonly lose: () => void } | undefined;
   readonly armed: Map<AppName, MemoryArmed>;
+  /** Mounts of datasets that others keep: who has one, by the dataset's name. */
+  readonly foreignMounts: Map<string, string>;
+  /** Containers that Docker wanted to start at boot and could not before the node knew what it may start. */
+  readonly wanted: Set<string>;
   readonly listenersOfEvents: Set<(event: ContainerEvent) => void>;
 }

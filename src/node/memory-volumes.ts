@@ -5,7 +5,7 @@ import { AppError } from '../model/errors.ts';
 import { datasetLeaf, isOurSnapshot } from '../model/names.ts';
 import { bare, deltaBytes, findSnapshot, getDataset, getSnapshot, newDataset, usedBytes } from './memory-datasets.ts';
 import type { MemoryDataset, MemoryMachine } from './memory-types.ts';
-import { call, datasetOf, hasClones, isWritableRole, type MemoryWorld, newGuid, refused } from './memory-world.ts';
+import { boundDataset, call, hasClones, isWritableRole, type MemoryWorld, newGuid, refused } from './memory-world.ts';
 
 /** What a stream costs beyond its data; OpenZFS sends some hundred bytes for an empty increment. */
 export const streamOverheadBytes = 624;
@@ -95,6 +95,7 @@ export function createMemoryVolumes(
     unmount: (dataset, signal) => write('unmount', signal, (machine) => unmount(machine, getDataset(machine, dataset))),
     snapshot: (dataset, name, signal) =>
       write('snapshot', signal, (machine) => {
+        fence(machine);
         const datasets = [dataset].flat().map((one) => getDataset(machine, one));
         takeSnapshots(world, machine, datasets, name);
       }),
@@ -179,19 +180,14 @@ function setProperties(dataset: MemoryDataset, node: NodeName, seen: SeenVolume,
 
 function unmount(machine: MemoryMachine, dataset: MemoryDataset): void {
   if (!dataset.mounted) return;
-  const user = [...machine.containers.values()].find(
-    (container) =>
-      container.state === 'running' &&
-      container.spec.mounts.some((mount) => datasetOf(machine, mount.volume) === dataset),
+  const container = [...machine.containers.values()].find(
+    ({ state, bound, spec }) =>
+      state === 'running' && spec.mounts.some(({ volume }) => boundDataset(machine, bound, volume) === dataset),
   );
+  const user = container?.name ?? machine.foreignMounts.get(dataset.name);
   if (user !== undefined) {
-    throw new AppError(
-      'volume-busy',
-      `cannot unmount "${dataset.name}" on "${machine.name}": "${user.name}" is using it`,
-      {
-        details: { processes: user.name },
-      },
-    );
+    const message = `cannot unmount "${dataset.name}" on "${machine.name}": "${user}" is using it`;
+    throw new AppError('volume-busy', message, { details: { processes: user } });
   }
   dataset.mounted = false;
 }
@@ -226,6 +222,9 @@ function destroySnapshot(machine: MemoryMachine, dataset: MemoryDataset, name: s
   const snapshot = findSnapshot(dataset, name);
   if (snapshot === undefined) return;
   if (hasClones(machine, dataset, snapshot)) return;
+  if (dataset.partial?.baseGuid === snapshot.guid) {
+    throw refused('destroy', full, machine.name, 'dataset is busy: a partial receive builds on it');
+  }
   if (snapshot.holds.size > 0) throw refused('destroy', full, machine.name, 'dataset is busy: it has holds');
   dataset.snapshots = dataset.snapshots.filter((one) => one !== snapshot);
 }

@@ -131,6 +131,16 @@ export function datasetOf(machine: MemoryMachine, volume: VolumeId): MemoryDatas
   return [...machine.datasets.values()].find((dataset) => dataset.properties.volume === volume);
 }
 
+/** The dataset whose directory a container has for a volume; a seeded container has the volume's own. */
+export function boundDataset(
+  machine: MemoryMachine,
+  bound: Readonly<Record<VolumeId, string>>,
+  volume: VolumeId,
+): MemoryDataset | undefined {
+  const name = bound[volume];
+  return name === undefined ? datasetOf(machine, volume) : machine.datasets.get(name);
+}
+
 /** ZFS said no. */
 export function refused(what: string, thing: string, node: NodeName, why: string): AppError {
   return new AppError('command-failed', `cannot ${what} "${thing}" on "${node}": ${why}`);
@@ -167,11 +177,19 @@ export function writeInto(machine: MemoryMachine, dataset: MemoryDataset, bytes:
       `cannot write to "${dataset.name}" on "${machine.name}": read-only file system`,
     );
   }
-  if (dataset.limitBytes !== undefined && dataset.content.bytes + bytes > dataset.limitBytes) {
+  if (isOverLimit(dataset, bytes)) {
     throw new AppError('command-failed', `cannot write to "${dataset.name}" on "${machine.name}": disk quota exceeded`);
   }
   dataset.content = append(dataset.content, bytes);
 }
+
+/** OpenZFS counts a limit when it writes to disk: what is already on its way may go a little beyond it. */
+function isOverLimit({ limitBytes, content }: MemoryDataset, bytes: number): boolean {
+  if (limitBytes === undefined) return false;
+  return content.bytes >= limitBytes || content.bytes + bytes > limitBytes + limitOvershootBytes;
+}
+
+const limitOvershootBytes = 512 * 1024;
 
 function accountWriters(world: MemoryWorld, machine: MemoryMachine): void {
   const now = world.clock.now();

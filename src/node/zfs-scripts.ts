@@ -72,6 +72,13 @@ shift
 zfs set "$@" "$ds"
 `;
 
+/** FENCE SNAPSHOT…: all at once; a late one would be on a copy that is no owner any more, which could take no increment after it. */
+export const snapshotScript = `${prelude}
+fence=$1
+shift
+${guard}zfs snapshot "$@"
+`;
+
 export const mountScript = `${prelude}
 [ "$(zfs get -H -o value mounted "$1")" = yes ] || zfs mount "$1"
 `;

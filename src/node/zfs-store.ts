@@ -105,7 +105,9 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
       if (result.code === exits.busy) throw busy(dataset, node, result);
     },
     async snapshot(dataset, name, signal) {
-      await zfs(connection, ['snapshot', ...[dataset].flat().map((one) => copy(one, name))], signal);
+      const names = [dataset].flat().map((one) => copy(one, name));
+      const result = await script(scripts.snapshotScript, [fence.token, ...names], signal, [exits.late]);
+      if (result.code === exits.late) throw tooLate(`take snapshot "${names.join('", "')}"`, node);
     },
     destroySnapshot: (dataset, name, signal) => destroyCopy(dataset, name, '@', signal),
     async hold(dataset, snapshot, tag, signal) {

@@ -35,11 +35,14 @@ export function fenceContract(name: string, make: () => Promise<FenceUnderTest>)
       const before = await copies();
       const setLate = () => under.one.volumes.setProperties(copy, { role: 'frozen' }, signal);
       const createLate = () => under.one.volumes.create(`${volume}-2`, undefined, undefined, signal);
+      const snapshotLate = () => under.one.volumes.snapshot(copy.dataset, 'drover-e1-1', signal);
       await expect(setLate()).rejects.toMatchObject(late);
       await expect(createLate()).rejects.toMatchObject(late);
+      await expect(snapshotLate()).rejects.toMatchObject(late);
       await lock.release();
       await expect(setLate()).rejects.toMatchObject(late);
       await expect(createLate()).rejects.toMatchObject(late);
+      await expect(snapshotLate()).rejects.toMatchObject(late);
       expect(await copies()).toEqual(before);
     });
 
@@ -48,8 +51,9 @@ export function fenceContract(name: string, make: () => Promise<FenceUnderTest>)
       await (await under.one.mutex.acquire('anna', signal)).release();
       const lock = await under.one.mutex.acquire('anna', signal);
       await under.one.volumes.setProperties(copy, { role: 'frozen' }, signal);
+      await under.one.volumes.snapshot(copy.dataset, 'drover-e1-1', signal);
       await lock.release();
-      expect(await copies()).toMatchObject([{ role: 'frozen' }]);
+      expect(await copies()).toMatchObject([{ role: 'frozen', snapshots: [{ name: 'drover-e1-1' }] }]);
     });
   });
 }

@@ -154,6 +154,24 @@ export function transferContract(name: string, make: () => Promise<TransferSubje
       expect(await guids(subject.target, volume.id)).toEqual(await guids(subject.source, volume.id));
     });
 
+    it('keeps the snapshot that a partial receive builds on', async () => {
+      const volume = await made('builds-on');
+      await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
+      await send(volume, snapshot(volume.dataset, 'drover-e1-1'));
+      await subject.write(volume.dataset, subject.cutBytes);
+      await subject.source.snapshot(volume.dataset, 'drover-e1-2', signal);
+      const cut = new AbortController();
+      const stop = (bytes: number): void => (bytes > subject.cutBytes / 3 ? cut.abort() : undefined);
+      await failure(send(volume, snapshot(volume.dataset, 'drover-e1-2', '@drover-e1-1'), stop, cut.signal));
+      const token = (await find(subject.target, volume.id))?.resumeToken;
+      if (token === undefined) expect.fail('nothing to go on from');
+      // OpenZFS keeps it, whether it says so or not.
+      await subject.target.destroySnapshot(volume.dataset, 'drover-e1-1', signal).catch(() => undefined);
+      expect((await guids(subject.target, volume.id))?.map(([name]) => name)).toEqual(['drover-e1-1']);
+      await send(volume, { kind: 'resume', token });
+      expect(await guids(subject.target, volume.id)).toEqual(await guids(subject.source, volume.id));
+    });
+
     it('never overwrites: a first send to a volume that is there is a conflict', async () => {
       const volume = await made('exists');
       await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);

@@ -77,6 +77,22 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       expect((await get(id)).limitBytes).toBeUndefined();
     });
 
+    it('refuses to write to a full volume, and a limit below what it holds', async () => {
+      const { id, dataset } = await made('full', 16 * MiB);
+      // A limit counts when data reaches the disk: a little more than it may be written.
+      let isFull = false;
+      for (let tries = 0; tries < 100 && !isFull; tries += 1) {
+        isFull = await subject.write(dataset, MiB / 2).then(
+          () => false,
+          () => true,
+        );
+      }
+      expect(isFull).toBe(true);
+      expect((await get(id)).referencedBytes).toBeGreaterThan(14 * MiB);
+      await failure(store.setLimit(dataset, 8 * MiB, signal));
+      expect((await get(id)).limitBytes).toBe(16 * MiB);
+    });
+
     it('changes role, owner and epoch together, and only from what was expected', async () => {
       const { id, dataset, owner } = await made('roles');
       if (owner === undefined) expect.fail('no owner');

@@ -14,7 +14,8 @@ interface Sleeper {
 /** Everything that waits for microtasks or the event loop's next turn gets its turn first. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-export function createClock(mode: 'auto' | 'manual' = 'auto'): FakeClock {
+/** `isHeld`: time does not pass while it says so. */
+export function createClock(mode: 'auto' | 'manual' = 'auto', isHeld: () => boolean = () => false): FakeClock {
   let now = 1_000_000;
   let sleepers: Sleeper[] = [];
   let isTurning = false;
@@ -31,7 +32,7 @@ export function createClock(mode: 'auto' | 'manual' = 'auto'): FakeClock {
     for (let next = earliest(); next !== undefined; next = earliest()) {
       await settle();
       const still = earliest();
-      if (still !== undefined) wake(still);
+      if (still !== undefined && !isHeld()) wake(still);
     }
     isTurning = false;
   };

@@ -1,0 +1,265 @@
+import type { Config } from '../../src/model/config.ts';
+import type { RunOutcome } from '../../src/model/events.ts';
+import type { Walk } from './event-kit.ts';
+import { events } from './events.ts';
+import { type Controller, createController, describeCall, never } from './harness.ts';
+import { notConverged } from './invariants.ts';
+import { createRandom } from './random.ts';
+import { deleted, elsewhere, nodes, removed, type Scenario, scenarios } from './scenarios.ts';
+import { createWorld, type World } from './world.ts';
+
+/** One case; the same case always goes the same way. */
+export interface Case {
+  readonly scenario: string;
+  readonly event: string;
+  /** At which write of the first run. */
+  readonly k: number;
+  /** At which call of the second run. */
+  readonly m: number;
+  /** Which files the second run has. */
+  readonly follow: Follow;
+  readonly seed: number;
+}
+
+export const follows = ['same', 'back', 'elsewhere', 'removed', 'deleted'] as const;
+export type Follow = (typeof follows)[number];
+
+export interface CaseReport {
+  readonly violations: readonly string[];
+  /** Outcomes of the runs, and what they said, in order. */
+  readonly story: readonly string[];
+}
+
+/** A case as text: what a failure prints, and what repeats it. */
+export const printCase = (one: Case): string => [one.scenario, one.event, one.k, one.m, one.follow, one.seed].join(' ');
+
+/** Inverse of `printCase`. */
+export function parseCase(text: string): Case {
+  const [scenario = '', event = '', k = '', m = '', follow = '', seed = ''] = text.trim().split(/\s+/);
+  const known = follows.find((one) => one === follow);
+  if (known === undefined || events[event] === undefined) throw new Error(`not a case: ${text}`);
+  return { scenario, event, k: Number(k), m: Number(m), follow: known, seed: Number(seed) };
+}
+
+const applies = 4;
+
+/** What the first run of a scenario does when nothing goes wrong. */
+export interface Course {
+  /** For each write, what it is, and the kinds of the steps that were running. */
+  readonly writes: readonly (readonly string[])[];
+  readonly calls: number;
+  readonly outcome: string;
+}
+
+/** Follows the first run of a scenario, for the choice of cases. */
+export async function followCourse(scenario: Scenario): Promise<Course> {
+  const stage = await prepare(scenario);
+  const controller = createController(stage.world.cluster, stage.world.clock, 'A', scenario.goal);
+  const writes: string[][] = [];
+  let calls = 0;
+  controller.gate = (call, go) => {
+    calls += 1;
+    const kinds = new Set([...controller.running].map((step) => step.replace(/:.*/, '')));
+    if (call.isWrite) writes.push([describeCall(call).replace(/@.*/, ''), ...kinds]);
+    return go();
+  };
+  await run(stage, controller);
+  await controller.close();
+  stage.world.cluster.intercept(undefined);
+  return { writes, calls, outcome: stage.story.at(-1) ?? '' };
+}
+
+/** Plays one case to its end; never throws for what drover does. The story has every write where it is `told in full`. */
+export async function playCase(one: Case, isInFull = false): Promise<CaseReport> {
+  const scenario = scenarios.find(({ name }) => name === one.scenario);
+  const event = events[one.event];
+  if (scenario === undefined || event === undefined) throw new Error(`not a case: ${printCase(one)}`);
+  const stage = await prepare(scenario);
+  if (isInFull) tellWrites(stage);
+  const heals: (() => void | Promise<void>)[] = [];
+  const walk: Walk = {
+    world: stage.world,
+    first: createController(stage.world.cluster, stage.world.clock, 'A', scenario.goal),
+    second: createController(stage.world.cluster, stage.world.clock, 'B', followOf(scenario, one.follow)),
+    k: one.k,
+    m: one.m,
+    random: createRandom(printCase(one)),
+    run: async (controller) => void (await run(stage, controller)),
+    disturb: () => {
+      stage.disturbances += 1;
+    },
+    breakDown: () => {
+      stage.isBroken = true;
+    },
+    healLater: (heal) => heals.push(heal),
+  };
+  try {
+    await event(walk);
+    stage.world.watcher.endAllowance();
+    for (const heal of heals) await heal();
+    stage.isBroken = false;
+    await endWell(stage, one, walk);
+  } catch (error) {
+    stage.world.watcher.report(`it throws: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  }
+  stage.world.watcher.look();
+  stage.world.cluster.intercept(undefined);
+  return { violations: [...stage.world.watcher.violations], story: stage.story };
+}
+
+/** Every write that takes effect, and every violation at its moment, becomes a line of the story. */
+function tellWrites({ world, story }: Stage): void {
+  let told = 0;
+  world.watcher.onWrite((node, operation) => {
+    story.push(`    ${node} ${operation}`);
+    for (const text of world.watcher.violations.slice(told)) story.push(`  ! ${text}`);
+    told = world.watcher.violations.length;
+  });
+}
+
+interface Stage {
+  readonly scenario: Scenario;
+  readonly world: World;
+  readonly story: string[];
+  disturbances: number;
+  isBroken: boolean;
+  /** Rolls back instead of applying, once. */
+  rollBack: ((controller: Controller) => Promise<unknown>) | undefined;
+}
+
+/** The scenario's beginning: everything runs, and has written. */
+async function prepare(scenario: Scenario): Promise<Stage> {
+  const world = createWorld(scenario);
+  const stage: Stage = { scenario, world, story: [], disturbances: 0, isBroken: false, rollBack: undefined };
+  for (const config of scenario.before) {
+    const controller = createController(world.cluster, world.clock, 'setup', config);
+    const outcome = await controller.engine.converge(never);
+    if (outcome.result !== 'converged') throw new Error(`cannot set the scene: ${printOutcome(outcome)}`);
+    await controller.close();
+  }
+  scenario.prepare?.(world.cluster);
+  world.watcher.acknowledge();
+  if (scenario.rollsBack !== undefined) await prepareRollBack(stage, scenario.rollsBack);
+  return stage;
+}
+
+async function prepareRollBack(stage: Stage, app: string): Promise<void> {
+  const { world, scenario } = stage;
+  const controller = createController(world.cluster, world.clock, 'setup', scenario.goal);
+  const refs = await controller.engine.acts.snapshot(app, 'good', never);
+  await controller.close();
+  for (const { node, dataset, volume, snapshot } of refs) {
+    const good = world.cluster
+      .machine(node)
+      .datasets.get(dataset)
+      ?.snapshots.find(({ name }) => name === snapshot);
+    if (good !== undefined) world.watcher.allow(volume, good.content);
+  }
+  stage.rollBack = async ({ engine, signal }) => {
+    const [ref] = refs;
+    if (ref !== undefined) await engine.acts.rollBack(app, ref, signal);
+  };
+}
+
+/** The files of the second run. */
+function followOf(scenario: Scenario, follow: Follow): Config {
+  if (follow === 'back') return scenario.before.at(-1) ?? scenario.goal;
+  if (follow === 'elsewhere') return elsewhere(scenario);
+  if (follow === 'removed') return removed(scenario);
+  return follow === 'deleted' ? deleted(scenario) : scenario.goal;
+}
+
+/** One controller does its work; what it says at its end must be true. */
+async function run(stage: Stage, controller: Controller): Promise<RunOutcome | undefined> {
+  const { world, rollBack } = stage;
+  if (controller.isDead()) return undefined;
+  const before = stage.disturbances;
+  if (rollBack !== undefined) {
+    stage.rollBack = undefined;
+    const ended = await rollBack(controller).then(
+      () => 'rolled back',
+      (error: Error) => error.message,
+    );
+    stage.story.push(`${controller.who}: ${ended}`);
+    return undefined;
+  }
+  const ran = runningApps(world);
+  const outcome = await controller.engine.converge(controller.signal);
+  stage.story.push(`${controller.who}: ${printOutcome(outcome)}`);
+  world.watcher.look();
+  if (controller.isDead() || stage.disturbances !== before) return outcome;
+  if (outcome.result !== 'converged') {
+    // Where another run holds a lock, what is down is that run's affair.
+    if (!stage.isBroken && outcome.result !== 'locked') checkNotLeftDown(world, controller.config, ran);
+    return outcome;
+  }
+  for (const wrong of notConverged(world.cluster, controller.config)) {
+    world.watcher.report(`"converged", and ${wrong}`);
+  }
+  return outcome;
+}
+
+const runningApps = ({ cluster }: World): string[] =>
+  nodes.flatMap((node) =>
+    [...cluster.machine(node).containers.values()].flatMap(({ state, spec }) =>
+      state === 'running' ? [spec.application] : [],
+    ),
+  );
+
+/** A run that cannot do what the files want leaves running what ran before and is wanted. */
+function checkNotLeftDown(world: World, config: Config, ran: readonly string[]): void {
+  const wanted = Object.values(config.deployment).flat();
+  const runs = runningApps(world);
+  for (const app of ran) {
+    if (wanted.includes(app) && !runs.includes(app)) world.watcher.report(`a run that failed leaves ${app} down`);
+  }
+}
+
+/** All is well again: a few runs converge, the next one has nothing to do, and everything is where it should be. */
+async function endWell(stage: Stage, one: Case, walk: Walk): Promise<void> {
+  const { scenario, world } = stage;
+  const end = scenario.end ?? scenario.goal;
+  await world.spend(1_000);
+  if (walk.random.oneIn(2)) await world.spend(180_000);
+  for (const node of Object.keys(end.nodes)) world.cluster.bootGate(node);
+  // A volume that was declared deleted stays so until a person decides.
+  const mayBlock = one.follow === 'deleted' || (scenario.mayRefuse && scenario.end === undefined);
+  const isGood = await converges(stage, end, mayBlock === true);
+  const last = scenario.before.at(-1);
+  // And one more move: what has happened must not stand in the way of the next one.
+  if (isGood && last !== undefined && walk.random.oneIn(2)) await converges(stage, last, mayBlock === true);
+}
+
+/** A few applies of these files, each by a new process; true where one of them has converged. */
+async function converges(stage: Stage, config: Config, mayBlock: boolean): Promise<boolean> {
+  const { world } = stage;
+  let outcome: RunOutcome | undefined;
+  for (let times = 0; times < applies; times += 1) {
+    const controller = createController(world.cluster, world.clock, 'C', config);
+    await world.spend(1_000);
+    outcome = await run(stage, controller);
+    const isGood = outcome?.result === 'converged';
+    if (isGood) await checkNothingLeft(stage, controller);
+    await controller.close();
+    if (isGood) return true;
+  }
+  if (mayBlock && outcome?.result === 'blocked') return false;
+  world.watcher.report(`never converges: ${outcome === undefined ? 'no run' : printOutcome(outcome)}`);
+  return false;
+}
+
+/** The same files once more have nothing to do. */
+async function checkNothingLeft({ world }: Stage, controller: Controller): Promise<void> {
+  const writes = world.cluster.writes();
+  const outcome = await controller.engine.converge(controller.signal);
+  if (outcome.result === 'converged' && outcome.steps === 0 && world.cluster.writes() === writes) return;
+  world.watcher.report(`a second run has something to do: ${printOutcome(outcome)}`);
+}
+
+function printOutcome(outcome: RunOutcome): string {
+  if (outcome.result === 'blocked') {
+    return ['blocked', ...outcome.blockers.map(({ reason, hint }) => `${reason} (${hint ?? 'no hint'})`)].join('; ');
+  }
+  if (outcome.result === 'failed' || outcome.result === 'locked') return `${outcome.result}: ${outcome.error.message}`;
+  return outcome.result === 'converged' ? `converged in ${outcome.steps} steps` : outcome.result;
+}

@@ -1,0 +1,73 @@
+import type { NodeName } from '../../src/model/config.ts';
+import { createMemoryCluster, type MemoryCluster } from '../../src/node/memory-cluster.ts';
+import type { MemoryImage } from '../../src/node/memory-types.ts';
+import { createClock, type FakeClock } from '../fakes/clock.ts';
+import { never } from './harness.ts';
+import { createWatcher, type Watcher } from './invariants.ts';
+import { nodes, type Scenario } from './scenarios.ts';
+
+/** Three nodes in memory, their time, and what is watched on them. */
+export interface World {
+  readonly cluster: MemoryCluster;
+  readonly clock: FakeClock;
+  readonly watcher: Watcher;
+  /** What is started from now on, on these nodes, never answers. Returns what ends it. */
+  breakImages(where: readonly NodeName[], kind: 'ports' | 'health'): () => void;
+  /** Lets time pass, and with it what nodes do by themselves. */
+  spend(ms: number): Promise<void>;
+  /** Time stands still as long as this says so; returns what ends it. */
+  holdTime(isHeld: () => boolean): () => void;
+}
+
+type Changeable<T> = { -readonly [K in keyof T]: T[K] };
+
+const references = ['pg:1', 'pg:2', 'worker:1', 'es:1', 'web:1', 'page:1', 'a:1', 'b:1', 'db:1', 'pg2:1', 'store:1'];
+
+/** A new world for one case. */
+export function createWorld({ oldNames }: Scenario): World {
+  let isHeld: (() => boolean) | undefined;
+  const clock = createClock('auto', () => isHeld?.() ?? false);
+  const registry: Record<string, MemoryImage> = Object.fromEntries(references.map((name) => [`acme/${name}`, {}]));
+  const cluster = createMemoryCluster({
+    clock,
+    nodes: Object.fromEntries(nodes.map((node) => [node, { boot: {} }])),
+    registry,
+  });
+  return {
+    cluster,
+    clock,
+    watcher: createWatcher(cluster, nodes, oldNames),
+    breakImages: (where, kind) => {
+      const broken: Changeable<MemoryImage>[] = [];
+      const breakOne = (image: MemoryImage): MemoryImage => {
+        const copy: Changeable<MemoryImage> = { ...image, accepts: false };
+        if (kind === 'health') copy.health = { afterMs: 2_000, result: 'unhealthy' };
+        broken.push(copy);
+        return copy;
+      };
+      for (const node of where) {
+        const { images } = cluster.machine(node);
+        for (const [reference, { id, image }] of images) images.set(reference, { id, image: breakOne(image) });
+      }
+      if (where.length === nodes.length) {
+        for (const [reference, image] of Object.entries(registry)) registry[reference] = breakOne(image);
+      }
+      return () => {
+        for (const image of broken) {
+          image.accepts = true;
+          delete image.health;
+        }
+      };
+    },
+    spend: async (ms) => {
+      await clock.sleep(ms, never);
+      for (const node of nodes) cluster.facts(node);
+    },
+    holdTime: (held) => {
+      isHeld = held;
+      return () => {
+        isHeld = undefined;
+      };
+    },
+  };
+}
