@@ -456,10 +456,10 @@ decide() {
   [ $failed = 0 ] && [ ! -s $run/waiting ]
 }
 
-# NAME|APPLICATION|STATE|AFTER|EXTERNAL/INTERNAL/PROTOCOL…|DIRECTORIES|ERROR
+# NAME|APPLICATION|STATE|AFTER|EXTERNAL/INTERNAL/PROTOCOL…|DIRECTORIES|RESTART|ERROR
 format='{{.Name}}|{{index .Config.Labels "drover.application"}}|{{.State.Status}}|{{index .Config.Labels "drover.after"}}|'\
 '{{range $p, $b := .HostConfig.PortBindings}}{{range $b}}{{.HostPort}}/{{end}}{{$p}} {{end}}|'\
-'{{range .Mounts}}{{if eq .Type "bind"}}{{.Source}} {{end}}{{end}}|{{json .State.Error}}'
+'{{range .Mounts}}{{if eq .Type "bind"}}{{.Source}} {{end}}{{end}}|{{.HostConfig.RestartPolicy.Name}}|{{json .State.Error}}'
 all_mounted() {
   local directory
   for directory in "$@"; do
@@ -486,13 +486,13 @@ undecided() {
 # Starts what Docker wanted to start and could not, because there was no gate: what others need goes first, and what
 # needs one whose volume waits does so as well.
 start_wanted() {
-  local ids name app state after ports directories error port other next first undecided more=yes
+  local ids name app state after ports directories restart error port other next first undecided more=yes
   declare -A serves=() needs=() todo=() opens=() held=()
   undecided=$(owned) || return 1
   ids=$(docker ps -aq --no-trunc --filter label=drover.managed=true) || return 1
   mkdir -p -m 0755 $run/gate || return 1
   [ -n "$ids" ] || return 0
-  while IFS='|' read -r name app state after ports directories error; do
+  while IFS='|' read -r name app state after ports directories restart error; do
     name=${name#/} serves[${app:--}]=$name needs[$name]=$after opens[$name]=''
     for port in $ports; do
       for other in $(tr / ' ' <<<"${port%/*/*}"); do
@@ -501,6 +501,8 @@ start_wanted() {
       done
     done
     case $state:$error in
+      # Docker keeps a start on disk some seconds later: after a power cut within them it knows of none.
+      'created:""') case $restart in always | unless-stopped | on-failure) ;; *) continue ;; esac ;;
       exited:*$run/gate* | created:*$run/gate* | exited:*/var/lib/drover/volumes/* | created:*/var/lib/drover/volumes/*) ;;
       *) continue ;;
     esac

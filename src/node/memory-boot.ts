@@ -5,10 +5,14 @@ import { checkInvariants, type MemoryWorld, newGuid } from './memory-world.ts';
 /** What the peers' answers mean for a volume of a node that has booted (boot-gate in lab/provision.sh). */
 type Answer = 'taken over' | 'wait' | 'free';
 
-/** Containers that Docker starts by itself when it starts; a stopped one of policy `always` is among them. */
+/**
+ * Containers that start when the node does: by Docker, a stopped one of policy `always` among them, and by the boot gate,
+ * those that were made and, as far as Docker remembers, never started.
+ */
 export function startsAtBoot({ state, spec }: MemoryContainer): boolean {
   const { name } = spec.restartPolicy;
-  return (state === 'running' && name !== 'never') || (state === 'exited' && name === 'always');
+  const wasWanted = (state === 'running' || state === 'created') && name !== 'never';
+  return wasWanted || (state === 'exited' && name === 'always');
 }
 
 /**

@@ -27,7 +27,7 @@ const programs = {
   esac`,
   ssh: `cat "$at/peer.\${@: -2:1}" 2>/dev/null`,
   docker: `case $1 in ps) cut -d '|' -f 1 "$at/containers" ;; inspect) cat "$at/containers" ;;
-    start) echo "start $2" >>"$at/did"; sed -i "s#^\\(/$2|.*\\)|exited|#\\1|running|#" "$at/containers" ;; esac`,
+    start) echo "start $2" >>"$at/did"; sed -i "s#^\\(/$2|.*\\)|exited|#\\1|running|#; s#^\\(/$2|.*\\)|created|#\\1|running|#" "$at/containers" ;; esac`,
   mountpoint: `true`,
   ip: `true`,
   // Where it would wait for the next round.
@@ -194,18 +194,30 @@ describe('at boot', { timeout: 30_000 }, () => {
     const gate = join(at, 'run/gate');
     const missing = `"error mounting ${gate}: no such file"`;
     const rows = [
-      `/drover-api|api|exited|5432/tcp cache||${gate} |${missing}`,
-      `/drover-cache|cache|exited|8080/tcp||${gate} |${missing}`,
-      `/drover-db|db|exited||5432/5432/tcp |${at}/volumes/db/data ${gate} |${missing}`,
-      `/drover-far|far|exited|||${at}/volumes/far/data ${gate} |${missing}`,
-      `/drover-stopped|stopped|exited|||${gate} |""`,
-      `/drover-web|web|exited|api|8080/80/tcp |${gate} |${missing}`,
+      `/drover-api|api|exited|5432/tcp cache||${gate} |always|${missing}`,
+      `/drover-cache|cache|exited|8080/tcp||${gate} |always|${missing}`,
+      `/drover-db|db|exited||5432/5432/tcp |${at}/volumes/db/data ${gate} |always|${missing}`,
+      `/drover-far|far|exited|||${at}/volumes/far/data ${gate} |always|${missing}`,
+      `/drover-stopped|stopped|exited|||${gate} |always|""`,
+      `/drover-web|web|exited|api|8080/80/tcp |${gate} |always|${missing}`,
     ];
     file('containers', `${rows.join('\n')}\n`);
     // api, cache and web need each other in a circle: somebody has to be first.
     const order = ['db', 'api', 'web', 'cache'];
     expect(round('start').did).toEqual(order.map((name) => `start drover-${name}`));
     expect(existsSync(gate)).toBe(true);
+  });
+
+  it('a container whose start Docker forgot in a power cut starts, not one that is never to be restarted', () => {
+    file('facts', '');
+    const gate = join(at, 'run/gate');
+    const rows = [
+      `/drover-fresh|fresh|created|||${at}/volumes/db/data ${gate} |unless-stopped|""`,
+      `/drover-once|once|created|||${gate} |no|""`,
+      `/drover-far|far|created|||${at}/volumes/far/data ${gate} |always|""`,
+    ];
+    file('containers', `${rows.join('\n')}\n`);
+    expect(round('start').did).toEqual(['start drover-fresh']);
   });
 
   it('what needs one whose volume waits does so as well, however far away; the others start', () => {
@@ -215,10 +227,10 @@ describe('at boot', { timeout: 30_000 }, () => {
     const gate = join(at, 'run/gate');
     const missing = `"error mounting ${gate}: no such file"`;
     const rows = [
-      `/drover-api|api|exited|5432/tcp||${gate} |${missing}`,
-      `/drover-db|db|exited||5432/5432/tcp |${at}/volumes/db/data ${gate} |${missing}`,
-      `/drover-other|other|exited|||${gate} |${missing}`,
-      `/drover-web|web|exited|api||${gate} |${missing}`,
+      `/drover-api|api|exited|5432/tcp||${gate} |always|${missing}`,
+      `/drover-db|db|exited||5432/5432/tcp |${at}/volumes/db/data ${gate} |always|${missing}`,
+      `/drover-other|other|exited|||${gate} |always|${missing}`,
+      `/drover-web|web|exited|api||${gate} |always|${missing}`,
     ];
     file('containers', `${rows.join('\n')}\n`);
     expect(round('start')).toEqual({ did: ['start drover-other'], waiting: 'v1\tsilent\t10.0.0.3\n' });
