@@ -122,7 +122,7 @@ export async function chooseAccel({ wanted, rebuild = false, rootless = false, w
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
     const why = `no KVM: ${noKvm}; no User-Mode Linux: ${error.message}`;
-    progress.note(`  the nodes will be emulated, which is ten to twenty times slower: ${why}`);
+    progress.note(`  the nodes will be emulated, which is much slower: ${why}`);
     await ensureQemu(options);
     return withQemu('tcg', why);
   }

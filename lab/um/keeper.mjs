@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Keeps one User-Mode Linux machine: starts it, writes all that its console says to console.log, and joins whoever
- * connects to console.sock with it, one at a time. Works in its working folder; ends with the machine, and the machine
+ * Keeps one User-Mode Linux machine: starts it, writes all that its console says to console.log, and joins the program
+ * that connects to console.sock with it, one at a time. Works in its working folder; ends with the machine, and the machine
  * with it.
  *
  *   node keeper.mjs NAME PROGRAM ARGS…      NAME only marks the process
@@ -26,7 +26,7 @@ for (const stream of [machine.stdout, machine.stderr]) {
     if (visitor && visitor.writableLength < MOST_WAITING_BYTES) visitor.write(bytes);
   });
 }
-machine.stdin.on('error', () => {}); // the machine has ended, which is told below
+machine.stdin.on('error', () => {}); // the machine has ended, which is reported below
 machine.once('error', (error) => {
   console.error(error.message);
   process.exitCode = 1;

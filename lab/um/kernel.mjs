@@ -26,7 +26,7 @@ const TMP_PREFIX = 'tmp-';
 const BUILD_MS = 400_000;
 const OBJECTS = 1250;
 const PROBE_LIMIT_S = 60;
-/** A build that failed is not tried again for this long, unless somebody asks for it. */
+/** A build that failed is not tried again for this long, unless `--rebuild` asks for it. */
 const AGAIN_MS = 24 * 3_600_000;
 /** Sources of devices and machines that this kernel cannot have; their Kconfig files have to be there. */
 const LEAVE_OUT = [

@@ -35,7 +35,7 @@ const KERNEL_LINE = [
 ];
 
 export const POOL_DISK = '/dev/ubdb';
-/** Who logs in at the console: it is no serial line here. */
+/** The systemd unit that logs in at the console, which is not a serial line here. */
 export const CONSOLE_UNIT = 'console-getty.service';
 /** Nothing keeps the memory of a machine that is off. */
 export const canSleep = false;
@@ -75,7 +75,7 @@ export async function stateOf(lab, index) {
 
 /** Copies without the holes, over what was there. */
 const copy = (files, to) => $({ quiet: true })`cp --sparse=always --reflink=auto --remove-destination ${files} ${to}/`;
-/** The same file under a second name where that is possible: for files that nobody writes to any more. */
+/** The same file under a second name where that is possible: for files that no process writes to any more. */
 const link = (files, to) =>
   $({ quiet: true, nothrow: true })`cp --link --force ${files} ${to}/`.then((done) =>
     done.exitCode === 0 ? done : copy(files, to),

@@ -6,7 +6,7 @@ import type { ActionOf } from '../model/plan.ts';
 import { differences } from '../plan/container-spec.ts';
 import { liesBelow } from '../plan/mountpoints.ts';
 import type { NodeClient } from './node-client.ts';
-import { conflict, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
+import { conflict, emitProgress, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
 
 const pollMs = 250;
 const shownLogLines = 5;
@@ -89,13 +89,7 @@ async function fetchImage(
 }
 
 const progressOf = (context: StepContext) => (what: string, doneBytes: number, totalBytes?: number) =>
-  context.emit({
-    type: 'step-progress',
-    step: context.step,
-    doneBytes,
-    ...(totalBytes === undefined ? {} : { totalBytes }),
-    what,
-  });
+  emitProgress(context, what, doneBytes, totalBytes);
 
 async function copyImage(
   what: ImageRef | ({ readonly image: ImageRef } & ImageId),

@@ -7,7 +7,7 @@ import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext } 
 import { newestOwn, writtenSince } from './volume-base.ts';
 
 // A node becomes the owner of a volume that exists here and nowhere else. Every take-over raises the epoch, so that
-// whoever still counts on the copy as it was is refused.
+// a run that still relies on the copy as it was is refused.
 
 /** Takes what was released to this node; works without the source where its release is known from before. */
 export async function acquireVolume(

@@ -3,7 +3,16 @@ import type { NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { holdTag, parseSnapshotName, properties } from '../model/names.ts';
 import type { NodeClient, SendSource } from './node-client.ts';
-import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
+import {
+  conflict,
+  emitProgress,
+  factsOf,
+  findVolume,
+  getVolume,
+  nodeIdOf,
+  type StepContext,
+  tidyUp,
+} from './step-context.ts';
 import { basesFor, compareTxg, describeSnapshots, droppable, findCommonBase } from './volume-base.ts';
 
 /** Both ends of a move, connected. */
@@ -190,14 +199,7 @@ async function transfer(
   signal: AbortSignal,
   given: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const progress = (doneBytes: number) =>
-    context.emit({
-      type: 'step-progress',
-      step: context.step,
-      doneBytes,
-      ...(totalBytes === undefined ? {} : { totalBytes }),
-      what,
-    });
+  const progress = (doneBytes: number) => emitProgress(context, what, doneBytes, totalBytes);
   const request = {
     from: pair.from,
     to: pair.to,

@@ -95,3 +95,9 @@ export function conflict(what: string, volume: VolumeId, node: NodeName, why: st
     ...(hint === undefined ? {} : { hint }),
   });
 }
+
+/** Says how far a step is; `totalBytes` where it is known. */
+export function emitProgress(context: StepContext, what: string, doneBytes: number, totalBytes?: number): void {
+  const total = totalBytes === undefined ? {} : { totalBytes };
+  context.emit({ type: 'step-progress', step: context.step, doneBytes, ...total, what });
+}

@@ -39,7 +39,7 @@ export function isWhole(copy: Volume): boolean {
   return newest !== undefined && newest === newestOwn(copy) && copy.writtenBytes === 0;
 }
 
-/** Bytes written to this copy since that snapshot, whoever has taken others after it. */
+/** Bytes written to this copy since that snapshot, also where other programs have taken snapshots after it. */
 export async function writtenSince(
   client: NodeClient,
   copy: Volume,

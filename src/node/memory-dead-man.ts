@@ -70,6 +70,6 @@ function bringBack(world: MemoryWorld, machine: MemoryMachine, app: AppName, arm
   try {
     start(world, machine, container);
   } catch {
-    // Docker refuses, for a port that is taken for example; nobody waits for the answer.
+    // Docker refuses, for a port that is taken for example; no caller waits for the answer.
   }
 }

@@ -22,7 +22,7 @@ export function planBootRules(builder: StepBuilder, world: World): void {
 
 /**
  * A peer that cannot be seen now keeps the keys it had: who is forgotten is not asked, and what it asks is not
- * answered. Where nobody knows the address of one, it may be any of those that the node has. A node that is missing
+ * answered. Where the address of one is unknown, it may be any of those that the node has. A node that is missing
  * from the files is kept as well, until it is removed on purpose.
  */
 function rulesFor(world: World, node: NodeName, now: BootRules): BootRules {

@@ -12,7 +12,7 @@ export interface VolumeTask extends WantedVolume {
   readonly settle: readonly { readonly from: NodeName; readonly to: NodeName }[];
   /** Former owners that came back: never touched, shown to a person. */
   readonly stale: readonly Copy[];
-  /** Why its limit cannot be set: told, and in nobody's way. */
+  /** Why its limit cannot be set: reported, and stops nothing. */
   readonly limitProblem?: VolumeProblem;
 }
 
@@ -64,7 +64,7 @@ function classify(world: World, want: WantedVolume): Classified {
   }
 }
 
-/** Not where a reclaim was cut off, which has told the new node to refuse, nor where the old node has written since. */
+/** Not where a reclaim was cut off, which has made the new node refuse, nor where the old node has written since. */
 function canBeAcquired(world: World, want: WantedVolume, { at, to }: Extract<Standing, { kind: 'released' }>): boolean {
   const copies = copiesOf(world, want.id).filter(({ node }) => node === to);
   return (

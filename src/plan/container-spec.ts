@@ -83,7 +83,7 @@ function portSet(spec: ContainerSpec): string {
   return sorted(spec.ports.map((port) => `${port.internal}/${port.protocol}>${port.external}`)).join(' ');
 }
 
-/** What becomes of each volume: a removed one is said to be kept, since nobody may notice it otherwise. */
+/** What becomes of each volume: a removed one is said to be kept, since it is easy to miss otherwise. */
 function mountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
   const placeOf = (spec: ContainerSpec, id: string) => spec.mounts.find(({ volume }) => volume === id)?.mountpoint;
   const at = ({ mounts }: ContainerSpec, place: string) => mounts.some(({ mountpoint }) => mountpoint === place);

@@ -3,7 +3,7 @@ import type { Blocker } from '../model/plan.ts';
 import { quote, quoteAll, type World } from './world.ts';
 
 /**
- * Nodes that say they are the same one. Who owns a volume is told by these ids, and a run would wait for its own lock,
+ * Nodes that say they are the same one. These ids say who owns a volume, and a run would wait for its own lock,
  * so nothing is planned before it is clear.
  */
 export function sameMachines(world: World): Blocker[] {

@@ -11,7 +11,7 @@ export function problemBlocker(problem: VolumeProblem, app?: AppName): Blocker {
   return { ...problem, ...(app === undefined ? {} : { app }) };
 }
 
-/** What is told about a volume, and in nobody's way. */
+/** What is reported about a volume, and stops nothing. */
 export function warningsOf(world: World, task: VolumeTask, app?: AppName): Blocker[] {
   const limit = task.limitProblem === undefined ? [] : [problemBlocker(task.limitProblem, app)];
   return [...limit, ...staleOwners(world, task, app)];

@@ -81,7 +81,7 @@ export function asideHint(world: World, { node, volume: { dataset, role } }: Cop
 
 const nameOf = (world: World, node: NodeName): string => world.config.nodes[node]?.name ?? node;
 
-/** Copies that nobody can have written to since they were received. */
+/** Copies that no application can have written to since they were received. */
 function receives(target: Volume, source: Volume): boolean {
   if (target.role === 'incoming' || target.role === 'replica') return true;
   return target.role === 'released' && target.epoch <= source.epoch;

@@ -1,6 +1,6 @@
 import type { NodeName, VolumeId } from '../model/config.ts';
 
-/** A volume somebody wants on a node. */
+/** A volume that the files want on a node. */
 export interface WantedVolume {
   readonly id: VolumeId;
   readonly node: NodeName;

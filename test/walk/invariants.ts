@@ -8,7 +8,7 @@ export interface Watcher {
   /** What must never be, and was; each only once. */
   readonly violations: readonly string[];
   report(text: string): void;
-  /** The newest data that an application was told is on disk. */
+  /** The newest data whose write to disk was acknowledged to the application. */
   newest(volume: VolumeId): MemoryContent | undefined;
   /** From now on the volume may also start on this content: its application is being rolled back. */
   allow(volume: VolumeId, content: MemoryContent): void;
@@ -200,7 +200,7 @@ function checkKept(memory: Memory, machines: readonly MemoryMachine[]): void {
   for (const dataset of datasets) memory.datasets.add(dataset);
 }
 
-/** What a running program has written and been told is on disk. */
+/** What a running program has written, with the write to disk acknowledged. */
 function writeAll(memory: Memory, machines: readonly MemoryMachine[]): void {
   for (const machine of machines) {
     for (const container of machine.containers.values()) {

@@ -30,7 +30,7 @@ export async function converge(invocation: Invocation, engine: Engine, { hard, s
   }
 }
 
-/** Applies now and after each save or drift, until Ctrl-C, or until a large removal is refused with nobody to ask. */
+/** Applies now and after each save or drift, until Ctrl-C, or until a large removal is refused without a terminal to ask in. */
 export const watch = (invocation: Invocation): Promise<ExitCode> =>
   withEngine(invocation, 'gentle', (...given) => watchUntil(invocation, ...given), { asks: canAsk(invocation) });
 

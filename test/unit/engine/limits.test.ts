@@ -43,7 +43,7 @@ describe('the limit of a volume', () => {
     expect(scene.cluster.facts('n1').volumes[0]).toMatchObject({ role: 'owner', limitBytes: 50 * GiB });
   });
 
-  it('that cannot be set does not keep an application down, and is told until it can be', async () => {
+  it('that cannot be set does not keep an application down, and is reported until it can be', async () => {
     const scene = sceneWith(100 * MiB, 50 * MiB);
     scene.setConfig(pgWith(10 * MiB, 'n1'));
     const reason = expect.stringContaining('cannot limit volume');

@@ -118,7 +118,7 @@ describe('at boot', { timeout: 30_000 }, () => {
     expect(round('start')).toEqual({ did, waiting: '' });
   });
 
-  it('volumes are told apart by their names, also where these look like the same number', () => {
+  it('volumes are distinguished by their names, also where these look like the same number', () => {
     owned(2, '10');
     answer(2, '1e1\towner\t9\tthem\n0010\towner\t9\tthem\nend\n');
     answer(3, 'end\n');

@@ -88,7 +88,7 @@ describe.skipIf(process.platform !== 'linux')('the keeper of a machine', () => {
     const { child, log } = keep('echo $$; sleep 600');
     const pid = await until('the process', () => /\d+/.exec(log())?.[0]);
     child.kill('SIGKILL');
-    // A zombie that nobody waits for has ended too.
+    // A zombie whose parent does not wait for it has ended too.
     await until('its end', () => {
       const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '';
       return !/\) [^Z]/.test(stat);

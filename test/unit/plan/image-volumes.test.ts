@@ -40,7 +40,7 @@ describe('what an image keeps in a volume of its own', () => {
     ]);
   });
 
-  it('is only told where it runs so already, and blocks its move', () => {
+  it('is only reported where it runs so already, and blocks its move', () => {
     const app = dbAt('/var/lib/db');
     const running = { containers: [aContainer(app, 'a')], volumes: [v1] };
     const plan = planOf(app, withVolumes('a', ['/var/lib/db/data'], running));
@@ -56,7 +56,7 @@ describe('what an image keeps in a volume of its own', () => {
     expect([plan.blocked, plan.notes]).toEqual([[], []]);
   });
 
-  it('is told at a first start, at a new container in place, and at a move', () => {
+  it('is reported at a first start, at a new container in place, and at a move', () => {
     const old = {
       containers: [{ ...aContainer(dbAt(), 'a'), spec: { ...aContainer(dbAt(), 'a').spec, cpuShares: 2 } }],
     };
@@ -69,7 +69,7 @@ describe('what an image keeps in a volume of its own', () => {
     expect(moved.notes.join()).toContain('it stays on "b" and does not move to "a"');
   });
 
-  it('is told not to be copied to a volume that the file gets at its place', () => {
+  it('is reported as not copied to a volume that the file gets at its place', () => {
     const plan = planOf(dbAt('/data'), withVolumes('a', ['/data'], { containers: [aContainer(dbAt(), 'a')] }));
     expect(plan.notes.join()).toContain('and not copied to the new volume');
   });
