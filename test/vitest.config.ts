@@ -19,8 +19,8 @@ export default defineConfig({
           name: 'fast',
           root,
           // Only what hangs takes as long, also on a busy machine.
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           globalSetup: ['support/bring-sshd.ts'],
           include: [
             'unit/**/*.test.{ts,tsx}',

@@ -68,7 +68,7 @@ function observeRuns(scene: Scene, approved: () => ReadonlySet<StepId>): Told {
   return { unapproved };
 }
 
-describe('any story of saves, answers, policies and drift', { timeout: 60_000 }, () => {
+describe('any story of saves, answers, policies and drift', () => {
   it('runs nothing under `ask` that was not approved, and ends with the newest configuration once all is approved', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -98,9 +98,7 @@ async function expectHealed(scene: Scene, last: MemoryContent | undefined, note:
 
 describe('a move that is cut off anywhere', () => {
   for (const phase of ['before', 'after'] as const) {
-    it(`is finished by the next run when the controller dies just ${phase} any write`, {
-      timeout: 60_000,
-    }, async () => {
+    it(`is finished by the next run when the controller dies just ${phase} any write`, async () => {
       const total = await countWrites(() => movingScene());
       expect(total).toBeGreaterThan(20);
       for (let k = 1; k <= total; k += 1) {
@@ -112,9 +110,7 @@ describe('a move that is cut off anywhere', () => {
   }
 
   for (const phase of ['before', 'after'] as const) {
-    it(`brings the application up by itself when the controller is gone for good ${phase} any write`, {
-      timeout: 60_000,
-    }, async () => {
+    it(`brings the application up by itself when the controller is gone for good ${phase} any write`, async () => {
       const total = await countWrites(() => movingScene());
       let firings = 0;
       for (let k = 1; k <= total; k += 1) {
@@ -136,7 +132,7 @@ describe('a move that is cut off anywhere', () => {
     });
   }
 
-  it('is not disturbed by a dead-man whose time is over while the run goes on', { timeout: 60_000 }, async () => {
+  it('is not disturbed by a dead-man whose time is over while the run goes on', async () => {
     const total = await countWrites(() => movingScene());
     for (let k = 1; k <= total; k += 1) {
       const scene = await movingScene();
@@ -155,9 +151,7 @@ describe('a move that is cut off anywhere', () => {
     }
   });
 
-  it('a run that wakes up after the dead-man has acted changes nothing of what it did', {
-    timeout: 60_000,
-  }, async () => {
+  it('a run that wakes up after the dead-man has acted changes nothing of what it did', async () => {
     const total = await countWrites(() => movingScene());
     for (let k = 1; k <= total; k += 1) {
       const note = `asleep before write ${k} of ${total}`;
@@ -181,7 +175,7 @@ describe('a move that is cut off anywhere', () => {
   });
 
   for (const node of ['n1', 'n2'] as const) {
-    it(`ends well when ${node} restarts after any write`, { timeout: 60_000 }, async () => {
+    it(`ends well when ${node} restarts after any write`, async () => {
       const total = await countWrites(() => movingScene());
       for (let k = 1; k <= total; k += 1) {
         const scene = await movingScene();
@@ -190,9 +184,7 @@ describe('a move that is cut off anywhere', () => {
       }
     });
 
-    it(`ends well when ${node} cannot be reached for good after any write, and comes back later`, {
-      timeout: 60_000,
-    }, async () => {
+    it(`ends well when ${node} cannot be reached for good after any write, and comes back later`, async () => {
       const total = await countWrites(() => movingScene());
       for (let k = 1; k <= total; k += 1) {
         const scene = await movingScene();
@@ -204,7 +196,7 @@ describe('a move that is cut off anywhere', () => {
     });
   }
 
-  it('goes on when the transfer is cut at any of many places, more than once', { timeout: 60_000 }, async () => {
+  it('goes on when the transfer is cut at any of many places, more than once', async () => {
     for (let mebibytes = 1; mebibytes <= 40; mebibytes += 3) {
       const scene = await movingScene();
       scene.cluster.cutTransfer(mebibytes * MiB);
@@ -214,9 +206,7 @@ describe('a move that is cut off anywhere', () => {
     }
   });
 
-  it('stays where it is or gets where it should when every operation of every node fails once', {
-    timeout: 60_000,
-  }, async () => {
+  it('stays where it is or gets where it should when every operation of every node fails once', async () => {
     const names = new Set<string>();
     const scout = await movingScene();
     scout.cluster.intercept(({ node, operation }) => names.add(`${node} ${operation}`));
@@ -240,7 +230,7 @@ describe('a move that is cut off anywhere', () => {
 });
 
 describe('a first deployment that is cut off anywhere', () => {
-  it('is finished by the next run', { timeout: 60_000 }, async () => {
+  it('is finished by the next run', async () => {
     const make = () => createScene({ seed: threeNodes, config: pgOn('n2') });
     const scout = make();
     await scout.engine.converge(signal);

@@ -35,9 +35,7 @@ const seed = { nodes: { n1: {}, n2: {}, n3: {} } };
 const deps = { allowsRemoval: true };
 
 describe('any series of configurations', () => {
-  it('is reached each time; then nothing is left to do, nothing was lost, nobody had two owners', {
-    timeout: 60_000,
-  }, async () => {
+  it('is reached each time; then nothing is left to do, nothing was lost, nobody had two owners', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyConfig, { minLength: 1, maxLength: 4 }), async (configs) => {
         const [first] = configs;
@@ -68,7 +66,7 @@ describe('any series of configurations', () => {
     );
   });
 
-  it('ends in one place also when the controller dies in the middle of each', { timeout: 60_000 }, async () => {
+  it('ends in one place also when the controller dies in the middle of each', async () => {
     await fc.assert(
       fc.asyncProperty(anyConfig, anyConfig, fc.integer({ min: 1, max: 60 }), async (from, to, k) => {
         const scene = createScene({ seed, config: from, deps });

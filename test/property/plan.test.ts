@@ -240,7 +240,6 @@ function expectAsConfigured(wanted: Config, state: ClusterState): void {
 }
 
 const carriedOut = { numRuns: 150 };
-const timeoutMs = 60_000;
 
 describe('a plan carried out', () => {
   const property = fc.property(config, soundCluster, picks, (wanted, state, order) => {
@@ -250,11 +249,8 @@ describe('a plan carried out', () => {
     expectAsConfigured(wanted, end);
     expect(printPlan({ ...makePlan(wanted, end), notes: [] })).toBe('nothing to do\n');
   });
-  it(
-    'in any order that its edges allow makes the cluster as configured, never with two owners of a volume',
-    () => fc.assert(property, carriedOut),
-    timeoutMs,
-  );
+  it('in any order that its edges allow makes the cluster as configured, never with two owners of a volume', () =>
+    fc.assert(property, carriedOut));
 
   const crash = fc.property(config, soundCluster, picks, fc.nat({ max: 40 }), (wanted, state, order, stopAfter) => {
     const plan = makePlan(wanted, state);
@@ -262,7 +258,7 @@ describe('a plan carried out', () => {
     const end = finish(wanted, left);
     if (plan.blocked.length === 0) expectAsConfigured(wanted, end);
   });
-  it('and cut off behind any step is finished by the next', () => fc.assert(crash, carriedOut), timeoutMs);
+  it('and cut off behind any step is finished by the next', () => fc.assert(crash, carriedOut));
 
   const change = fc.property(config, config, soundCluster, picks, fc.nat({ max: 40 }), (...parts) => {
     const [first, second, state, order, stopAfter] = parts;
@@ -271,5 +267,5 @@ describe('a plan carried out', () => {
     const end = finish(second, left);
     if (!blocked) expectAsConfigured(second, end);
   });
-  it('and cut off follows a change of mind', () => fc.assert(change, carriedOut), timeoutMs);
+  it('and cut off follows a change of mind', () => fc.assert(change, carriedOut));
 });

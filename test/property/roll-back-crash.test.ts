@@ -84,7 +84,7 @@ async function expectHealed({ scene, good }: Begun, last: MemoryContent | undefi
   expect(scene.cluster.violations(), note).toEqual([]);
 }
 
-describe('a roll-back that is cut off anywhere', { timeout: 60_000 }, () => {
+describe('a roll-back that is cut off anywhere', () => {
   for (const phase of ['before', 'after'] as const) {
     it(`leaves the old or the new data when the controller dies just ${phase} any write`, async () => {
       const total = await countWrites();

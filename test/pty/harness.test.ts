@@ -8,7 +8,7 @@ const sh = (script: string, columns = 40, rows = 8): PtyProgram => {
   return program;
 };
 
-describe.skipIf(ptyMissing !== undefined)(`the pseudo-terminal ${ptyMissing ?? ''}`, { timeout: 20_000 }, () => {
+describe.skipIf(ptyMissing !== undefined)(`the pseudo-terminal ${ptyMissing ?? ''}`, () => {
   afterEach(async () => {
     await program?.close();
     program = undefined;

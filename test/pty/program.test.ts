@@ -9,7 +9,7 @@ const program = fileURLToPath(new URL('../../dist/drover.js', import.meta.url));
 const slowMachineMs = 30_000;
 
 /** The bundle itself, in a terminal, on the simulated cluster. */
-describe.skipIf(ptyMissing !== undefined)('the whole program in a terminal', { timeout: 90_000 }, () => {
+describe.skipIf(ptyMissing !== undefined)('the whole program in a terminal', () => {
   let open: PtyProgram[] = [];
   const folder = mkdtempSync(join(tmpdir(), 'drover-program-'));
   const start = (args: readonly string[], size: { columns?: number; rows?: number } = {}, env = {}): PtyProgram => {

@@ -30,7 +30,7 @@ function expectRestored(program: PtyProgram): void {
   expect(program.output().slice(last - 40, last)).toContain('\u001b[?7h\u001b[?25h');
 }
 
-describe.skipIf(ptyMissing !== undefined)(`a terminal ${ptyMissing ?? ''}`, { timeout: 30_000 }, () => {
+describe.skipIf(ptyMissing !== undefined)(`a terminal ${ptyMissing ?? ''}`, () => {
   beforeAll(async () => {
     fixture = await bundleFixture('screen.ts');
   });
@@ -89,7 +89,7 @@ describe.skipIf(ptyMissing !== undefined)(`a terminal ${ptyMissing ?? ''}`, { ti
     await program.waitFor('ready');
     const pid = program.pid();
     program.hangUp();
-    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), { timeout: 5000 });
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), { timeout: 60_000 });
     expect(readFileSync(errors, 'utf8')).toBe('');
     rmSync(folder, { recursive: true });
   });

@@ -92,7 +92,7 @@ describe('demo', () => {
     const made = await makeWorld();
     for (const moment of ['application.yml', '▸ fetch image "mongo:7" on node1']) {
       const { said, ended } = made.start('demo');
-      await vi.waitFor(() => expect(said.out).toContain(moment), { timeout: 10_000, interval: 5 });
+      await vi.waitFor(() => expect(said.out).toContain(moment), { timeout: 60_000, interval: 5 });
       made.interrupt();
       expect(await ended).toBe(130);
       expect(linesOf(said.out).at(-1)).toMatch(/^SIMULATION: /);
@@ -100,7 +100,7 @@ describe('demo', () => {
   });
 });
 
-describe('demo of the built program', { timeout: 60_000 }, () => {
+describe('demo of the built program', () => {
   let folder = '';
   beforeAll(async () => {
     execFileSync(process.execPath, [join(root, 'lab', 'build.mjs')]);

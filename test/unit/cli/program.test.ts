@@ -37,11 +37,11 @@ beforeAll(async () => {
   await writeFile(join(folder, 'application.yml'), application);
   await writeFile(join(folder, 'deployment.yml'), 'version: 1\nnodes:\n  127.0.0.1: [web]\n');
   await writeFile(join(folder, 'drover.yml'), inventory);
-}, 60_000);
+});
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 // Each test starts several processes, on machines that may be busy.
-describe('the built program', { timeout: 60_000 }, () => {
+describe('the built program', () => {
   it('prints its version and its help, and loads nothing heavy for that', async () => {
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
     expect(await drover(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });

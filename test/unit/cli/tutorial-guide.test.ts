@@ -92,35 +92,35 @@ async function opened() {
   return { guide, engine, place, deployment: paths.deployment, folder };
 }
 
-describe('a tutorial that is followed', { timeout: 60_000 }, () => {
+describe('a tutorial that is followed', () => {
   it('ticks a step when the nodes show it, by an edit from outside or done for the reader', async () => {
     const { guide, place, deployment } = await opened();
     const at = () => [guide.getSnapshot().step.id, guide.getSnapshot().over];
     expect(deployment).toContain('drover-tutorial-mongodb/1-move-an-application/deployment.yml');
-    await expect.poll(at, { timeout: 20_000 }).toEqual(['1.2', undefined]);
+    await expect.poll(at, { timeout: 60_000 }).toEqual(['1.2', undefined]);
     await expect.poll(async () => (await place.readProgress()).done).toEqual(['1.1']);
     const before = await readFile(deployment, 'utf8');
     const moved = moveApplication(before, 'mongodb-example', node2);
     if (!('text' in moved)) throw new Error(moved.problem);
     await writeFile(deployment, moved.text);
-    await expect.poll(at, { timeout: 20_000 }).toEqual(['1.2', 'part']);
+    await expect.poll(at, { timeout: 60_000 }).toEqual(['1.2', 'part']);
     // Back: the file is as the step expects it, and the nodes follow it before the step can count again.
     expect(await guide.wish({ kind: 'go', id: '1.2' })).toBe('step 1.2: it moves to node2');
     expect(await readFile(deployment, 'utf8')).toBe(before);
     await expect
-      .poll(() => guide.getSnapshot().verdicts.map(({ holds }) => holds), { timeout: 20_000 })
+      .poll(() => guide.getSnapshot().verdicts.map(({ holds }) => holds), { timeout: 60_000 })
       .toEqual([false, false, true]);
     // What was done for the reader belongs to its step: the next one begins with what to do, and tells of it below.
     await guide.wish({ kind: 'go', id: '1.1' });
     await guide.wish({ kind: 'do' });
-    await expect.poll(at, { timeout: 20_000 }).toEqual(['1.2', undefined]);
+    await expect.poll(at, { timeout: 60_000 }).toEqual(['1.2', undefined]);
     expect(guide.getSnapshot().doing).toEqual([]);
     expect(guide.getSnapshot().before).toMatchObject({
       title: 'an application runs on node1',
       doing: [{ lines: ['applied'] }, { state: 'done' }, { state: 'done' }],
     });
     await guide.wish({ kind: 'do' });
-    await expect.poll(at, { timeout: 20_000 }).toEqual(['1.2', 'part']);
+    await expect.poll(at, { timeout: 60_000 }).toEqual(['1.2', 'part']);
     expect(guide.getSnapshot().doing.map(({ state }) => state)).toEqual(['done', 'done', 'done']);
     expect(await readFile(deployment, 'utf8')).toBe(moved.text);
     await expect.poll(async () => (await place.readProgress()).done).toEqual(['1.1', '1.2']);
@@ -133,7 +133,7 @@ describe('a tutorial that is followed', { timeout: 60_000 }, () => {
 
   it('stops doing a step whose run is cancelled, and says so', async () => {
     const { guide, engine } = await opened();
-    await expect.poll(() => guide.getSnapshot().step.id, { timeout: 20_000 }).toBe('1.2');
+    await expect.poll(() => guide.getSnapshot().step.id, { timeout: 60_000 }).toBe('1.2');
     const forget = engine.store.subscribe(() => {
       if (engine.store.getSnapshot().running) engine.send({ type: 'cancel' });
     });

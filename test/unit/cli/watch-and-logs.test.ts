@@ -3,9 +3,9 @@ import { deployment, type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
 
 let made: MadeWorld;
 
-const until = { timeout: 20_000, interval: 20 };
+const until = { timeout: 60_000, interval: 20 };
 
-describe('watch', { timeout: 60_000 }, () => {
+describe('watch', () => {
   it('applies now and after a save; a wrong save is shown and changes nothing; Ctrl-C ends it', async () => {
     made = await makeWorld();
     const { said, ended } = made.start('watch');

@@ -80,7 +80,7 @@ describe('the simulated cluster of the screen', () => {
     const before = await simulation.readFile('deployment.yml');
     await simulation.move(['wiki'], 'node2');
     expect(await simulation.readFile('deployment.yml')).toContain('node2: [mail, proxy, registry, wiki]');
-    await vi.waitFor(() => expect(nodeOfWiki()).toBe('node2'), { timeout: 5000 });
+    await vi.waitFor(() => expect(nodeOfWiki()).toBe('node2'), { timeout: 60_000 });
     await vi.waitFor(async () => expect((await simulation.readHistory()).at(-1)?.receipts.length).toBe(1));
     expect((await simulation.readHistory()).at(-1)?.receipts[0]).toMatchObject({
       app: 'wiki',
@@ -89,7 +89,7 @@ describe('the simulated cluster of the screen', () => {
     });
     await simulation.undo();
     expect(await simulation.readFile('deployment.yml')).toBe(before);
-    await vi.waitFor(() => expect(nodeOfWiki()).toBe('node1'), { timeout: 5000 });
+    await vi.waitFor(() => expect(nodeOfWiki()).toBe('node1'), { timeout: 60_000 });
   });
 
   it('sends a copy to an editor, and takes what the editor leaves', async () => {

@@ -79,7 +79,7 @@ describe('watching files', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('calls once when it begins, for what was saved before', { timeout: 15_000 }, async () => {
+  it('calls once when it begins, for what was saved before', async () => {
     const count = (): void => {
       calls += 1;
     };
@@ -89,7 +89,7 @@ describe('watching files', () => {
     expect(calls).toBe(1);
   });
 
-  it('calls once for a save in several writes', { timeout: 15_000 }, async () => {
+  it('calls once for a save in several writes', async () => {
     await begin(eventsOnly);
     for (const part of ['a', 'b', 'c']) await appendFile(file, part);
     await expectKnown('zeroabc');
@@ -97,7 +97,7 @@ describe('watching files', () => {
     expect(calls).toBe(1);
   });
 
-  it('waits for the text of a file that was emptied first', { timeout: 15_000 }, async () => {
+  it('waits for the text of a file that was emptied first', async () => {
     await begin(eventsOnly);
     const handle = await open(file, 'w');
     await pause(250);
@@ -107,7 +107,7 @@ describe('watching files', () => {
     expect(calls).toBe(1);
   });
 
-  it('does not call for other files of the folder', { timeout: 15_000 }, async () => {
+  it('does not call for other files of the folder', async () => {
     await begin(eventsOnly);
     await writeFile(join(folder, 'log'), 'x');
     await appendFile(join(folder, 'log'), 'y');
@@ -115,7 +115,7 @@ describe('watching files', () => {
     expect(calls).toBe(0);
   });
 
-  it('calls no more after it was stopped', { timeout: 15_000 }, async () => {
+  it('calls no more after it was stopped', async () => {
     await begin(withPoll);
     stop.abort();
     await done;
@@ -138,7 +138,7 @@ describe('watching files', () => {
       'edited by sed -i': (text) => `sed -i s/.*/${text}/ deployment.yml`,
     };
     for (const [way, command] of Object.entries(ways)) {
-      it(way, { timeout: 30_000 }, async () => {
+      it(way, async () => {
         await begin(eventsOnly);
         for (const text of ['one', 'two', 'three', 'four']) {
           await inFolder(command(text));
@@ -150,7 +150,7 @@ describe('watching files', () => {
       });
     }
 
-    it('of the same size and time as before', { timeout: 15_000 }, async () => {
+    it('of the same size and time as before', async () => {
       const then = new Date('2026-01-01T00:00:00Z');
       await utimes(file, then, then);
       await begin(eventsOnly);
@@ -160,7 +160,7 @@ describe('watching files', () => {
       await expectKnown('ZERO');
     });
 
-    it('brought by git: checkout, stash, pull, reset', { timeout: 40_000 }, async () => {
+    it('brought by git: checkout, stash, pull, reset', async () => {
       const git = 'git -c user.name=t -c user.email=t@example.org -c init.defaultBranch=main';
       await inFolder(`${git} init -q .; ${git} add deployment.yml; ${git} commit -qm zero`);
       for (const text of ['one', 'two', 'three']) {
@@ -195,7 +195,7 @@ describe('watching files', () => {
       await symlink('versions/a.yml', file);
     });
 
-    it('is pointed at another file, which then changes', { timeout: 20_000 }, async () => {
+    it('is pointed at another file, which then changes', async () => {
       await begin(eventsOnly);
       await inFolder('ln -sfn versions/b.yml deployment.yml');
       await expectKnown('two');
@@ -205,7 +205,7 @@ describe('watching files', () => {
       await expectKnown('one');
     });
 
-    it('becomes a file, and a link again', { timeout: 20_000 }, async () => {
+    it('becomes a file, and a link again', async () => {
       await begin(eventsOnly);
       await inFolder('rm deployment.yml; printf plain > deployment.yml');
       await expectKnown('plain');
@@ -213,7 +213,7 @@ describe('watching files', () => {
       await expectKnown('two');
     });
 
-    it('stays, while the file behind it is replaced', { timeout: 20_000 }, async () => {
+    it('stays, while the file behind it is replaced', async () => {
       await begin(eventsOnly);
       for (const text of ['x', 'y']) {
         await inFolder(`printf ${text} > versions/new; mv versions/new versions/a.yml`);
@@ -225,7 +225,7 @@ describe('watching files', () => {
   describe('sees by its poll', () => {
     const inner = (): string => join(folder, 'current', 'deployment.yml');
 
-    it('a folder that a link swaps, and what is saved in the new one', { timeout: 20_000 }, async () => {
+    it('a folder that a link swaps, and what is saved in the new one', async () => {
       await mkdir(join(folder, '1'));
       await mkdir(join(folder, '2'));
       await writeFile(join(folder, '1', 'deployment.yml'), 'one');
@@ -238,7 +238,7 @@ describe('watching files', () => {
       await expectKnown('three');
     });
 
-    it('a folder that another one replaces under the same name', { timeout: 20_000 }, async () => {
+    it('a folder that another one replaces under the same name', async () => {
       await mkdir(join(folder, 'current'));
       await writeFile(inner(), 'one');
       await begin(withPoll, inner());
@@ -250,7 +250,7 @@ describe('watching files', () => {
       await expectKnown('three');
     });
 
-    it('a folder that is away for a while', { timeout: 20_000 }, async () => {
+    it('a folder that is away for a while', async () => {
       await mkdir(join(folder, 'current'));
       await writeFile(inner(), 'one');
       await begin(withPoll, inner());

@@ -88,7 +88,7 @@ function round(verb: 'mount' | 'start'): { did: string[]; waiting: string } {
   };
 }
 
-describe('at boot', { timeout: 30_000 }, () => {
+describe('at boot', () => {
   it('what never had a copy elsewhere is mounted before Docker, and asks nobody', () => {
     owned(1);
     expect(round('mount').did).toEqual(['mount p/v/db']);

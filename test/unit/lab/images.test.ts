@@ -15,7 +15,7 @@ function runProgram(...words: readonly string[]): Promise<{ code: number; stdout
 }
 
 // A Node.js is started for each, and npm test runs many at once.
-describe('the images of a tutorial', { timeout: 30_000 }, () => {
+describe('the images of a tutorial', () => {
   it('are listed beside those that are always there', async () => {
     const { code, stdout } = await runProgram('lab.mjs', 'images');
     expect(code).toBe(0);

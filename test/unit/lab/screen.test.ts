@@ -73,7 +73,7 @@ async function startWith(lab: string, screen: 'waits' | 'leaves' | 'fails', inte
   });
 }
 
-describe('npm start on a screen', { timeout: 30_000 }, () => {
+describe('npm start on a screen', () => {
   it('shows the stages of the lab, and the cluster when it is up', async () => {
     const ran = await startWith(`progress.stage('booting', { expectedMs: 9000 }).done();`, 'waits');
     expect([ran.code, ran.err]).toEqual([0, '']);
@@ -107,7 +107,7 @@ describe('npm start on a screen', { timeout: 30_000 }, () => {
   });
 });
 
-describe('npm start, left before the lab is up', { timeout: 30_000 }, () => {
+describe('npm start, left before the lab is up', () => {
   it('says with its status that the screen could not be shown', async () => {
     const ran = await startWith(`progress.stage('booting');\nsetInterval(() => {}, 1000);`, 'fails');
     expect(ran.code).toBe(2);

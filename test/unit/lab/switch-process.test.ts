@@ -92,4 +92,4 @@ it('carries frames, obeys its control, takes a machine that comes back, and ends
   child.kill('SIGTERM');
   await soon(() => child.exitCode !== null);
   expect(readdirSync(at)).toEqual([]);
-}, 60_000);
+});

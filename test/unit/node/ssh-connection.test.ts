@@ -118,7 +118,7 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       await gone('sleep 7272');
     });
 
-    test('thirty at once are done, never more than eight at a time', { timeout: 60_000 }, async () => {
+    test('thirty at once are done, never more than eight at a time', async () => {
       const connection = await open();
       const counter = write('counter', '');
       const one = `echo + >> ${counter}; sleep 1; echo - >> ${counter}`;
@@ -153,7 +153,7 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       expect(await output).toBe('ready\ncleaned\n');
     });
 
-    test('a command that ignores TERM is left after five seconds', { timeout: 10_000 }, async () => {
+    test('a command that ignores TERM is left after five seconds', async () => {
       const controller = new AbortController();
       const connection = await open();
       const command = await connection.spawn(['sh', '-c', 'trap "" TERM; sleep 8; true'], controller.signal);
