@@ -16,6 +16,13 @@ export function findProcess(pidFile, word) {
   }
 }
 
+/** Waits until that process is gone; resolves to false where it is still there after `limitMs`. */
+export async function isGoneWithin(pidFile, word, limitMs) {
+  const until = Date.now() + limitMs;
+  while (findProcess(pidFile, word) !== undefined && Date.now() < until) await sleep(ASK_EVERY_MS);
+  return findProcess(pidFile, word) === undefined;
+}
+
 /**
  * Starts it, and waits until `answers()` is true; what that throws counts as no answer yet. Resolves to undefined, and
  * where it ends before or `limitMs` are over, to the last line it wrote: the caller ends what may still be there.

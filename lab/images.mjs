@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
-import { onNode } from './nodes.mjs';
+import { onNode, quote } from './nodes.mjs';
 import { cacheRoot, hashOf, LAB_DIR } from './paths.mjs';
 import { progress } from './progress.mjs';
 import { asRoot } from './tools.mjs';
@@ -100,8 +100,6 @@ export async function listRecipes() {
     return name === '' ? [] : [{ name, ref, standsFor: official.split(',').filter(Boolean), set: set || undefined }];
   });
 }
-
-const quote = (word) => `'${word.replaceAll("'", `'\\''`)}'`;
 
 export async function importImages(lab, index, images, onImage = () => {}) {
   for (const image of images) {

@@ -16,6 +16,9 @@ const ANSWER_LIMIT_S = 3;
 /** The gateway of a lab without root asks whomever this machine asks. */
 const GATEWAY_NAMES = `nameserver ${SUBNET}.3\n`;
 
+/** A word as a node's shell takes it, whatever is in it. */
+export const quote = (word) => `'${word.replaceAll("'", `'\\''`)}'`;
+
 export const indexesOf = (lab) => Array.from({ length: lab.nodes }, (_, at) => at + 1);
 export const sshConfig = (lab) => join(runDir(lab.name), 'ssh_config');
 

@@ -33,6 +33,9 @@ export function checkLabName(name) {
 
 export const runDir = (name) => join(stateRoot(), name);
 export const nodeDir = (name, index) => join(runDir(name), `node${index}`);
+/** What tells a node's machine from every other process, and the file with its process id. */
+export const machineName = (lab, index) => `drover-${lab.name}-node${index}`;
+export const machinePidFile = (lab, index) => join(nodeDir(lab.name, index), 'pid');
 
 /** node1 -> 172.16.255.250, as in the tutorials. */
 export const addressOf = (index) => `${SUBNET}.${249 + index}`;

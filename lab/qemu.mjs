@@ -2,12 +2,11 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { $ } from 'zx';
-import { findProcess, startProcess } from './background.mjs';
+import { findProcess, isGoneWithin, startProcess } from './background.mjs';
 import { LabError } from './errors.mjs';
 import { netdevWords, netPrefix } from './network.mjs';
-import { macOf, nodeDir, POOL_SIZE } from './paths.mjs';
+import { machineName, machinePidFile, macOf, nodeDir, POOL_SIZE } from './paths.mjs';
 import { withQmp } from './qmp.mjs';
 
 const START_LIMIT_MS = 15_000;
@@ -35,12 +34,8 @@ export const machineFacts = (lab) => [
   ...(lab.rootless ? ['stream'] : []),
 ];
 
-const pidFile = (lab, index) => join(nodeDir(lab.name, index), 'pid');
-
 /** The process id of a node's machine, or undefined when it is off. */
-export const pidOf = (lab, index) => findProcess(pidFile(lab, index), machineName(lab, index));
-
-const machineName = (lab, index) => `drover-${lab.name}-node${index}`;
+export const pidOf = (lab, index) => findProcess(machinePidFile(lab, index), machineName(lab, index));
 
 /** Through /proc, because a socket's path may have 107 characters and a home folder knows nothing of that. */
 const socketPath = (lab, index, name) => `/proc/${pidOf(lab, index)}/cwd/${name}`;
@@ -133,7 +128,7 @@ export async function startMachine(lab, index, base, { snapshot } = {}) {
   const why = await startProcess(words, {
     cwd: dir,
     log: join(dir, 'machine.log'),
-    pidFile: pidFile(lab, index),
+    pidFile: machinePidFile(lab, index),
     limitMs: START_LIMIT_MS,
     answers: async () =>
       existsSync(join(dir, 'qmp.sock')) &&
@@ -145,20 +140,16 @@ export async function startMachine(lab, index, base, { snapshot } = {}) {
   throw new LabError(`The machine of node${index} did not start: ${why}`);
 }
 
-async function gone(lab, index, limit) {
-  const until = Date.now() + limit;
-  while (pidOf(lab, index) !== undefined && Date.now() < until) await sleep(50);
-  return pidOf(lab, index) === undefined;
-}
+const isGone = (lab, index) => isGoneWithin(machinePidFile(lab, index), machineName(lab, index), END_LIMIT_MS);
 
 /** Power loss: nothing is written back, nobody is told. */
 export async function killMachine(lab, index) {
   const pid = pidOf(lab, index);
   if (pid !== undefined) {
     process.kill(pid, 'SIGKILL');
-    await gone(lab, index, END_LIMIT_MS);
+    await isGone(lab, index);
   }
-  await rm(pidFile(lab, index), { force: true });
+  await rm(machinePidFile(lab, index), { force: true });
   return pid;
 }
 
@@ -166,8 +157,8 @@ export async function killMachine(lab, index) {
 export async function quitMachine(lab, index) {
   if (pidOf(lab, index) === undefined) return;
   await withMachine(lab, index, (qmp) => qmp.execute('quit')).catch(() => {});
-  if (!(await gone(lab, index, END_LIMIT_MS))) await killMachine(lab, index);
-  await rm(pidFile(lab, index), { force: true });
+  if (!(await isGone(lab, index))) await killMachine(lab, index);
+  await rm(machinePidFile(lab, index), { force: true });
 }
 
 const everyNode = (indexes, each) => Promise.all(indexes.map(each));

@@ -6,14 +6,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { $ } from 'zx';
-import { findProcess, startProcess } from '../background.mjs';
+import { findProcess, isGoneWithin, startProcess } from '../background.mjs';
 import { LabError } from '../errors.mjs';
 import { netPrefix, umWire } from '../network.mjs';
 import { onNode } from '../nodes.mjs';
-import { nodeDir, POOL_SIZE } from '../paths.mjs';
+import { machineName, machinePidFile, nodeDir, POOL_SIZE } from '../paths.mjs';
 import { kernelOf } from './kernel.mjs';
 
 const KEEPER = fileURLToPath(new URL('keeper.mjs', import.meta.url));
@@ -43,12 +42,10 @@ export const canSleep = false;
 /** What, when changed, makes a saved state unusable. */
 export const machineFacts = (lab) => ['um', lab.kernel, KERNEL_LINE, POOL_SIZE, 1];
 
-const pidFile = (lab, index) => join(nodeDir(lab.name, index), 'pid');
-const machineName = (lab, index) => `drover-${lab.name}-node${index}`;
 const savedDir = (lab, index, tag) => join(nodeDir(lab.name, index), 'saved', tag);
 
 /** The process id of the machine's keeper, which leads its process group; undefined when the machine is off. */
-export const pidOf = (lab, index) => findProcess(pidFile(lab, index), machineName(lab, index));
+export const pidOf = (lab, index) => findProcess(machinePidFile(lab, index), machineName(lab, index));
 
 /** The kernel's own process: the keeper's child. */
 function kernelPid(lab, index) {
@@ -166,7 +163,7 @@ export async function startMachine(lab, index, base, { snapshot } = {}) {
   const why = await startProcess(words, {
     cwd: dir,
     log: join(dir, 'machine.log'),
-    pidFile: pidFile(lab, index),
+    pidFile: machinePidFile(lab, index),
     limitMs: START_LIMIT_MS,
     answers: () => existsSync(join(dir, 'console.sock')) && kernelPid(lab, index) !== undefined,
   });
@@ -175,20 +172,16 @@ export async function startMachine(lab, index, base, { snapshot } = {}) {
   throw new LabError(`The machine of node${index} did not start: ${why}`);
 }
 
-async function gone(lab, index, limitMs) {
-  const until = Date.now() + limitMs;
-  while (pidOf(lab, index) !== undefined && Date.now() < until) await sleep(50);
-  return pidOf(lab, index) === undefined;
-}
+const isGone = (lab, index, limitMs) => isGoneWithin(machinePidFile(lab, index), machineName(lab, index), limitMs);
 
 /** Power loss: the node is not asked, and writes nothing back. */
 export async function killMachine(lab, index) {
   const pid = pidOf(lab, index);
   if (pid !== undefined) {
     process.kill(-pid, 'SIGKILL');
-    await gone(lab, index, END_LIMIT_MS);
+    await isGone(lab, index, END_LIMIT_MS);
   }
-  await rm(pidFile(lab, index), { force: true });
+  await rm(machinePidFile(lab, index), { force: true });
   return pid;
 }
 
@@ -198,7 +191,7 @@ export const quitMachine = killMachine;
 /** Switches the node off in order. */
 async function shutDown(lab, index) {
   await onNode(lab, index, 'systemctl poweroff', { nothrow: true, limit: 20_000 });
-  await gone(lab, index, SHUTDOWN_LIMIT_MS);
+  await isGone(lab, index, SHUTDOWN_LIMIT_MS);
   await killMachine(lab, index);
 }
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../errors.mjs';
 import { pidOf } from '../machine.mjs';
-import { onNode, sshWords } from '../nodes.mjs';
+import { onNode, quote, sshWords } from '../nodes.mjs';
 import { nodeDir } from '../paths.mjs';
 import { labName, requireLab } from '../store.mjs';
 import { nodeIndex } from './ssh.mjs';
@@ -17,8 +17,6 @@ const FILES = [
   ['machine.log', "the machine's own messages"],
   ['console.log', 'the console'],
 ];
-
-const quote = (word) => `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** The command that shows the journal; pure, for the test. */
 export function journalCommand({ unit, follow, lines = LINES }) {
