@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
-import type { NodeSettings } from '../../src/model/config.ts';
+import { defaultSettings, type NodeSettings, type Settings } from '../../src/model/config.ts';
 import { connect, type NodeConnection } from '../../src/node/ssh-connection.ts';
 
 /** A node of the lab as its drover.yml says how to reach it. */
@@ -24,10 +24,18 @@ export function readLab(): readonly LabNode[] {
   return Object.entries(inventory.nodes).map(([name, settings]) => ({ name, settings }));
 }
 
+/** No test fails because a machine is slow: only what hangs takes as long. */
+const hangsMs = 300_000;
+export const patientSettings: Settings = {
+  ...defaultSettings,
+  timeouts: { ...defaultSettings.timeouts, connectMs: hangsMs, commandMs: hangsMs },
+};
+
 /** As root, or as another login of the same node. */
 export function connectTo(node: LabNode, user?: string): Promise<NodeConnection> {
   const settings = user === undefined ? node.settings : { ...node.settings, user };
-  return connect(node.name, settings, { env: process.env }, AbortSignal.timeout(60_000));
+  const { connectMs, commandMs } = patientSettings.timeouts;
+  return connect(node.name, settings, { env: process.env, connectMs, commandMs }, AbortSignal.timeout(2 * hangsMs));
 }
 
 /** A parent of volumes that belongs to one test run. */

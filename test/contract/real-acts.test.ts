@@ -4,11 +4,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEngine } from '../../src/engine/engine.ts';
 import type { Engine, SnapshotRef } from '../../src/engine/types.ts';
-import { type Config, defaultSettings } from '../../src/model/config.ts';
+import type { Config } from '../../src/model/config.ts';
 import { createCluster } from '../../src/node/connect.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
 import { aConfig, anApplication } from '../builders.ts';
-import { closePlayground, connectTo, type LabNode, newPlayground, openPlayground, readLab } from './lab.ts';
+import {
+  closePlayground,
+  connectTo,
+  type LabNode,
+  newPlayground,
+  openPlayground,
+  patientSettings,
+  readLab,
+} from './lab.ts';
 
 const [first, second] = readLab();
 const signal = AbortSignal.timeout(3_600_000);
@@ -34,7 +42,7 @@ describe.skipIf(first === undefined || second === undefined)('acts on real nodes
     return aConfig([app], deployment, {
       revision: `on ${node.name}`,
       nodes: Object.fromEntries(nodes.map((one) => [one.name, one.settings])),
-      settings: { ...defaultSettings, ...playground },
+      settings: { ...patientSettings, ...playground },
     });
   };
   const inContainer = async (command: string): Promise<string> => {

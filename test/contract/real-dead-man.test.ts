@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NodeClient } from '../../src/engine/node-client.ts';
-import { defaultSettings, type RestartPolicy } from '../../src/model/config.ts';
+import type { RestartPolicy } from '../../src/model/config.ts';
 import { createNodeClient } from '../../src/node/connect.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
 import { type DeadManUnderTest, deadManContract } from './dead-man.contract.ts';
 import { fenceContract } from './fence.contract.ts';
-import { closePlayground, connectTo, newPlayground, openPlayground, readLab } from './lab.ts';
+import { closePlayground, connectTo, newPlayground, openPlayground, patientSettings, readLab } from './lab.ts';
 
 const lab = readLab()[0];
 const signal = new AbortController().signal;
@@ -26,7 +26,7 @@ async function openNode(): Promise<{ client: NodeClient; connection: NodeConnect
   const playground = newPlayground();
   await openPlayground(connection, playground);
   return {
-    client: createNodeClient(connection, { ...defaultSettings, ...playground }, connection.remote.address),
+    client: createNodeClient(connection, { ...patientSettings, ...playground }, connection.remote.address),
     connection,
     async close() {
       await closePlayground(connection, playground);
@@ -42,7 +42,7 @@ async function openDeadMan(): Promise<DeadManUnderTest> {
   const { stdout } = await node.connection.run(['cat', '/etc/drover/node-id']);
   return {
     client: node.client,
-    other: createNodeClient(second, defaultSettings, second.remote.address),
+    other: createNodeClient(second, patientSettings, second.remote.address),
     nodeId: stdout.trim(),
     program: polite,
     slackMs: 5_000,

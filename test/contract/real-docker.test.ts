@@ -2,14 +2,13 @@ import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerRuntime, LogLine } from '../../src/engine/node-client.ts';
 import type { ContainerSpec } from '../../src/model/cluster.ts';
-import { defaultSettings } from '../../src/model/config.ts';
 import { createNodeClient } from '../../src/node/connect.ts';
 import { createDockerRuntime } from '../../src/node/docker-runtime.ts';
 import { createNodeMutex } from '../../src/node/node-mutex.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
 import { containerRuntimeContract, type RuntimeUnderTest } from './container-runtime.contract.ts';
 import { type FiguresUnderTest, figuresContract } from './figures.contract.ts';
-import { connectTo, readLab } from './lab.ts';
+import { connectTo, patientSettings, readLab } from './lab.ts';
 import { nodeMutexContract } from './node-mutex.contract.ts';
 
 /** The first node of the lab; reading it says why where there is none. */
@@ -54,7 +53,7 @@ async function makeRuntime(user?: string): Promise<RuntimeUnderTest> {
 async function makeClient(user?: string): Promise<FiguresUnderTest> {
   const connection = await open(user);
   return {
-    client: createNodeClient(connection, defaultSettings, connection.remote.address),
+    client: createNodeClient(connection, patientSettings, connection.remote.address),
     program: shell('trap "exit 0" TERM; sleep 3600 & wait'),
     close: () => connection.close(),
   };

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { type Config, defaultSettings } from '../../src/model/config.ts';
+import type { Config } from '../../src/model/config.ts';
 import { createCluster, createNodeClient } from '../../src/node/connect.ts';
 import { noTable } from '../../src/node/proxy-rules.ts';
 import { createNetworkControl } from '../../src/node/proxy-table.ts';
@@ -9,7 +9,16 @@ import { createTransfer, type TransferEnd } from '../../src/node/transfer.ts';
 import { createZfsStore } from '../../src/node/zfs-store.ts';
 import { isEmulated } from '../support/lab-record.ts';
 import { doctorContract } from './doctor.contract.ts';
-import { closePlayground, connectTo, type LabNode, newPlayground, openPlayground, readLab, writeTo } from './lab.ts';
+import {
+  closePlayground,
+  connectTo,
+  type LabNode,
+  newPlayground,
+  openPlayground,
+  patientSettings,
+  readLab,
+  writeTo,
+} from './lab.ts';
 import { networkControlContract } from './network-table.contract.ts';
 import { type TransferSubject, transferContract } from './transfer.contract.ts';
 import { type VolumeStoreSubject, volumeStoreContract } from './volume-store.contract.ts';
@@ -58,7 +67,7 @@ async function openStore(node: LabNode, user?: string): Promise<VolumeStoreSubje
 /** On the node's own root, which provision.sh knows; what the suite makes there is taken away again. */
 async function openDoctor(node: LabNode, user?: string) {
   const connection = await connectTo(node, user);
-  const client = createNodeClient(connection, defaultSettings, connection.remote.address);
+  const client = createNodeClient(connection, patientSettings, connection.remote.address);
   return {
     client,
     provision: await readFile(new URL('../../lab/provision.sh', import.meta.url), 'utf8'),
@@ -219,7 +228,7 @@ function proveCluster(node: LabNode): void {
       applications: {},
       deployment: {},
       nodes: { [node.name]: node.settings },
-      settings: defaultSettings,
+      settings: patientSettings,
     };
     const cluster = createCluster(config, { env: process.env });
     const client = await cluster.node(node.name, signal);
