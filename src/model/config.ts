@@ -178,7 +178,14 @@ export const defaultSettings: Settings = {
   boot: { alone: 'wait' },
 };
 
+const nodesByApp = new WeakMap<Config['deployment'], ReadonlyMap<AppName, NodeName>>();
+
 /** The node an application is placed on, if any; validation guarantees there is at most one. */
-export function nodeOf(config: Config, app: AppName): NodeName | undefined {
-  return Object.keys(config.deployment).find((node) => config.deployment[node]?.includes(app));
+export function nodeOf({ deployment }: Config, app: AppName): NodeName | undefined {
+  let byApp = nodesByApp.get(deployment);
+  if (byApp === undefined) {
+    byApp = new Map(Object.entries(deployment).flatMap(([node, apps]) => apps.map((name) => [name, node] as const)));
+    nodesByApp.set(deployment, byApp);
+  }
+  return byApp.get(app);
 }

@@ -3,7 +3,7 @@ import type { Application, NodeName } from '../model/config.ts';
 import { containerName } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import { bringNodeBack } from './node-reasons.ts';
-import { compareText, externalPorts, isActive, quote, sharePort, type World } from './world.ts';
+import { addTo, externalPorts, isActive, perWorld, portText, quote, type World } from './world.ts';
 
 /** What keeps an application from being placed, apart from its volumes. */
 export interface Obstacles {
@@ -54,21 +54,16 @@ function foreignNames(world: World, app: Application, cannot: string): Found[] {
   }));
 }
 
-const foreignPlacesOf = new WeakMap<World, ReadonlyMap<string, readonly NodeName[]>>();
-
-/** Nodes with a foreign container of each name; asked for every application, so made once for a world. */
-function foreignPlaces(world: World): ReadonlyMap<string, readonly NodeName[]> {
-  const known = foreignPlacesOf.get(world);
-  if (known !== undefined) return known;
+/** Nodes with a foreign container of each name. */
+const foreignPlaces = perWorld((world) => {
   const places = new Map<string, NodeName[]>();
   for (const [node, { containers }] of world.reachable) {
     for (const name of new Set(containers.flatMap(({ managed, name: own }) => (managed ? [] : [own])))) {
-      places.set(name, [...(places.get(name) ?? []), node]);
+      addTo(places, name, node);
     }
   }
-  foreignPlacesOf.set(world, places);
   return places;
-}
+});
 
 function takenPorts(world: World, app: Application, cannot: string): Found[] {
   return externalPorts(app).flatMap((key) => {
@@ -77,11 +72,9 @@ function takenPorts(world: World, app: Application, cannot: string): Found[] {
     if (kept !== undefined) {
       return [{ reason: `${cannot}: ${what} is kept for ${kept}`, hint: 'choose another external port' }];
     }
-    return [...world.reachable].flatMap(([node, facts]) => {
-      const holder = holderOf(facts, key);
-      if (holder === undefined) return [];
+    return (holders(world).get(portText(key)) ?? []).map(({ node, holder }) => {
       const hint = `free the port on ${quote(node)}, or choose another external port`;
-      return [{ node, reason: `${cannot}: ${what} on ${quote(node)} is held by ${holder}`, hint }];
+      return { node, reason: `${cannot}: ${what} on ${quote(node)} is held by ${holder}`, hint };
     });
   });
 }
@@ -90,17 +83,33 @@ function takenPorts(world: World, app: Application, cannot: string): Found[] {
 function keptFor(world: World, key: PortKey): string | undefined {
   if (key.protocol !== 'tcp') return undefined;
   if (key.port === 2375 || key.port === 2376) return "Docker's own API";
-  const nodes = Object.keys(world.config.nodes).sort(compareText);
-  const ssh = nodes.find((node) => world.config.nodes[node]?.port === key.port);
-  return key.port === 22 || ssh !== undefined ? 'ssh' : undefined;
+  return sshPorts(world).has(key.port) ? 'ssh' : undefined;
 }
 
-function holderOf(facts: NodeFacts, key: PortKey): string | undefined {
-  const listener = facts.listeners.find((found) => sharePort([key], [found]) !== undefined);
-  const container = facts.containers.find(
-    (found) => !found.managed && isActive(found) && sharePort([key], externalPorts(found.spec)) !== undefined,
-  );
-  if (container !== undefined) return `container ${quote(container.name)}, which is not drover's`;
-  if (listener === undefined) return undefined;
-  return listener.process === undefined ? `a process that cannot be named` : quote(listener.process);
+const sshPorts = perWorld(
+  ({ config }) => new Set([22, ...Object.values(config.nodes).flatMap(({ port = 22 }) => port)]),
+);
+
+/** Who has each port that is not drover's, by node. */
+const holders = perWorld((world) => {
+  const byPort = new Map<string, { readonly node: NodeName; readonly holder: string }[]>();
+  for (const [node, facts] of world.reachable)
+    for (const [key, holder] of holdersOn(facts)) addTo(byPort, key, { node, holder });
+  return byPort;
+});
+
+/** A container explains a port better than the process that Docker listens with. */
+function holdersOn({ listeners, containers }: NodeFacts): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  const note = (key: PortKey, holder: string): void => {
+    if (!found.has(portText(key))) found.set(portText(key), holder);
+  };
+  for (const { managed, name, spec, state } of containers) {
+    if (managed || !isActive({ state })) continue;
+    for (const key of externalPorts(spec)) note(key, `container ${quote(name)}, which is not drover's`);
+  }
+  for (const listener of listeners) {
+    note(listener, listener.process === undefined ? 'a process that cannot be named' : quote(listener.process));
+  }
+  return found;
 }

@@ -1,8 +1,19 @@
-import type { BootPeer, BootRules, NodeFacts } from '../model/cluster.ts';
+import type { BootFacts, BootPeer, BootRules, NodeFacts } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
-import { isMissing } from './missing-nodes.ts';
+import { isMissing, missingNodes } from './missing-nodes.ts';
 import type { StepBuilder } from './step-builder.ts';
-import { compareText, meshAddress, quote, quoteAll, sorted, type World } from './world.ts';
+import {
+  compareText,
+  isMeshAddress,
+  meshAddress,
+  otherAddresses,
+  perWorld,
+  quote,
+  quoteAll,
+  sameTexts,
+  sorted,
+  type World,
+} from './world.ts';
 
 /** One step for each node that would ask somebody else, or with other keys, when it boots. */
 export function planBootRules(builder: StepBuilder, world: World): void {
@@ -11,7 +22,9 @@ export function planBootRules(builder: StepBuilder, world: World): void {
     const rules = rulesFor(world, node, facts.boot);
     const { alone, peers } = facts.boot;
     const reasons = [
-      ...(JSON.stringify(rules.peers) === JSON.stringify(inOrder(peers)) ? [] : ['its peers or their keys differ']),
+      ...(samePeers(rules.peers, peers) || samePeers(rules.peers, inOrder(peers))
+        ? []
+        : ['its peers or their keys differ']),
       ...(rules.alone === alone ? [] : [`it is to ${rules.alone} where a peer does not answer`]),
     ];
     if (reasons.length === 0) continue;
@@ -20,31 +33,60 @@ export function planBootRules(builder: StepBuilder, world: World): void {
   }
 }
 
+const bootPeer = (address: string, { sshPorts, hostKeys }: BootFacts): BootPeer => ({
+  address,
+  ports: sshPorts,
+  keys: sorted(hostKeys),
+});
+
+/** What each known node tells the others when they boot; undefined where it was never seen. One list for all nodes. */
+const bootPeers = perWorld((world) =>
+  world.nodes
+    .flatMap((node) => {
+      const address = meshAddress(world, node);
+      const seen = world.reachable.get(node)?.boot ?? world.unreachable.get(node)?.boot;
+      const peer = seen === undefined || address === undefined ? undefined : bootPeer(address, seen);
+      return address === undefined ? [] : [{ node, address, peer }];
+    })
+    .sort((a, b) => compareText(a.address, b.address)),
+);
+
 /**
  * A peer that cannot be seen now keeps the keys it had: who is forgotten is not asked, and what it asks is not
  * answered. Where the address of one is unknown, it may be any of those that the node has. A node that is missing
  * from the files is kept as well, until it is removed on purpose.
  */
 function rulesFor(world: World, node: NodeName, now: BootRules): BootRules {
-  const others = world.nodes.filter((other) => other !== node);
-  const addresses = others.map((other) => meshAddress(world, other));
-  const peers = others.flatMap((other, at): BootPeer[] => {
-    const address = addresses[at];
-    if (address === undefined) return [];
-    const seen = world.reachable.get(other)?.boot ?? world.unreachable.get(other)?.boot;
-    if (seen !== undefined) return [{ address, ports: seen.sshPorts, keys: sorted(seen.hostKeys) }];
-    return world.reachable.has(other) ? [] : now.peers.filter((peer) => peer.address === address);
-  });
-  const unknown = now.peers.filter(
-    ({ address }) => !addresses.includes(address) && (addresses.includes(undefined) || isMissing(world, address)),
+  const peers: BootPeer[] = [];
+  for (const { node: other, address, peer } of bootPeers(world)) {
+    if (other === node) continue;
+    if (peer !== undefined) peers.push(peer);
+    else if (!world.reachable.has(other)) peers.push(...now.peers.filter((known) => known.address === address));
+  }
+  const unknown = unknownPeers(world, node, now);
+  const { alone } = world.config.settings.boot;
+  return { alone, peers: unknown.length === 0 ? peers : inOrder([...peers, ...unknown]) };
+}
+
+function unknownPeers(world: World, node: NodeName, { peers }: BootRules): readonly BootPeer[] {
+  const { isComplete } = otherAddresses(world, node);
+  if (isComplete && missingNodes(world).length === 0) return [];
+  const own = meshAddress(world, node);
+  return peers.filter(
+    ({ address }) => (address === own || !isMeshAddress(world, address)) && (!isComplete || isMissing(world, address)),
   );
-  return { alone: world.config.settings.boot.alone, peers: inOrder([...peers, ...unknown]) };
 }
 
 const inOrder = (peers: readonly BootPeer[]): BootPeer[] =>
   peers
     .map(({ address, ports, keys }) => ({ address, ports, keys: sorted(keys) }))
     .sort((a, b) => compareText(a.address, b.address));
+
+const samePeers = (a: readonly BootPeer[], b: readonly BootPeer[]): boolean =>
+  a.length === b.length && a.every((peer, at) => samePeer(peer, b[at]));
+
+const samePeer = (a: BootPeer, b: BootPeer | undefined): boolean =>
+  a.address === b?.address && a.ports.join() === b.ports.join() && sameTexts(a.keys, b.keys);
 
 /** A line for each volume that waits since its node has booted, and for nodes that cannot be asked. */
 export function bootNotes(world: World): string[] {

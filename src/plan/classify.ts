@@ -12,10 +12,12 @@ import { checkNewVolumes } from './new-volumes.ts';
 import { blockWithoutRoom } from './room.ts';
 import { problemBlocker, warningsOf } from './stale-owners.ts';
 import {
+  addTo,
+  containersOf,
   externalPorts,
   isActive,
-  managedContainers,
   meshAddress,
+  perWorld,
   portText,
   quote,
   type SeenContainer,
@@ -25,15 +27,12 @@ import {
 
 /** One decision for each placed application and each bare volume, by name. */
 export function decide(world: World): Decision[] {
-  const seen = managedContainers(world);
-  const byApp = new Map<AppName, SeenContainer[]>();
-  for (const container of seen) byApp.set(container.app, [...(byApp.get(container.app) ?? []), container]);
   const drafts = [
-    ...[...world.placement].map(([name, node]) => decideApplication(world, byApp.get(name) ?? [], name, node)),
+    ...[...world.placement].map(([name, node]) => decideApplication(world, containersOf(world, name), name, node)),
     ...bareVolumes(world).map((volume) => decideVolume(world, volume)),
   ];
   const found = drafts.flatMap((draft) => draft ?? []);
-  return settleConflicts(world, seen, blockWithoutRoom(world, found));
+  return settleConflicts(world, blockWithoutRoom(world, found));
 }
 
 function decideApplication(
@@ -203,18 +202,12 @@ function isWantedByOther(world: World, name: AppName, key: PortKey): boolean {
   );
 }
 
-const wantedPortsOf = new WeakMap<World, ReadonlyMap<string, readonly AppName[]>>();
-
-/** Who is placed and wants each port; asked for every application, so made once for a world. */
-function wantedPorts(world: World): ReadonlyMap<string, readonly AppName[]> {
-  const known = wantedPortsOf.get(world);
-  if (known !== undefined) return known;
+/** Who is placed and wants each port. */
+const wantedPorts = perWorld((world) => {
   const wanted = new Map<string, AppName[]>();
   for (const name of world.placement.keys()) {
     const app = world.config.applications[name];
-    if (app === undefined) continue;
-    for (const key of externalPorts(app)) wanted.set(portText(key), [...(wanted.get(portText(key)) ?? []), name]);
+    for (const key of app === undefined ? [] : externalPorts(app)) addTo(wanted, portText(key), name);
   }
-  wantedPortsOf.set(world, wanted);
   return wanted;
-}
+});

@@ -1,16 +1,25 @@
 import type { AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { Decision } from './decision.ts';
-import { externalPorts, isActive, quote, type SeenContainer, sharePort, type World } from './world.ts';
+import {
+  compareText,
+  externalPorts,
+  isActive,
+  quote,
+  type SeenContainer,
+  sharePort,
+  usersOfPort,
+  usersOfVolume,
+  type World,
+} from './world.ts';
 
 /** What has a decision's ports or volumes now must stop and go first; where that will not happen, the decision waits. */
-export function settleConflicts(world: World, seen: readonly SeenContainer[], drafts: readonly Decision[]): Decision[] {
-  let decisions = drafts.map((decision) => ({ ...decision, ...withUsers(seen, decision) }));
+export function settleConflicts(world: World, drafts: readonly Decision[]): Decision[] {
+  let decisions = drafts.map((decision) => ({ ...decision, ...withUsers(world, decision) }));
   for (;;) {
+    const willStop = stopping(world, decisions);
     const next = decisions.map((decision) => {
-      const holder = decision.stopFirst.find(
-        (user) => decision.blockers.length === 0 && !willStop(world, decisions, user),
-      );
+      const holder = decision.stopFirst.find((user) => decision.blockers.length === 0 && !willStop(user));
       return holder === undefined ? decision : { ...decision, blockers: [heldBy(decision, holder)] };
     });
     if (next.every((decision, index) => decision === decisions[index])) return next.map(inOrder(next));
@@ -35,27 +44,31 @@ function inOrder(all: readonly Decision[]): (decision: Decision) => Decision {
   };
 }
 
-function withUsers(seen: readonly SeenContainer[], decision: Decision): Pick<Decision, 'stopFirst' | 'switches'> {
+function withUsers(world: World, decision: Decision): Pick<Decision, 'stopFirst' | 'switches'> {
   const volumes = new Set(
     decision.tasks.filter((task) => task.work.kind !== 'in-place' || decision.start).map((task) => task.id),
   );
   const wanted = decision.start === undefined ? [] : externalPorts(decision.start.spec);
-  // Nothing new is wanted: the usual case, and with thousands of containers the search below is not for nothing.
-  if (wanted.length === 0 && volumes.size === 0) return { stopFirst: [], switches: decision.switches };
-  const others = seen.filter(({ app }) => app !== decision.app?.name);
-  const passes = others.filter(
-    ({ container }) => isActive(container) && sharePort(wanted, externalPorts(container.spec)) !== undefined,
-  );
+  const others = (users: readonly SeenContainer[]) =>
+    [...new Set(users)]
+      .filter(({ app }) => app !== decision.app?.name)
+      .sort((a, b) => compareText(a.node, b.node) || compareText(a.app, b.app));
+  const passes = others(wanted.flatMap((key) => usersOfPort(world, key)));
   // A container that is stopped has to go too: its node may start it again by itself.
-  const shares = others.filter(({ container }) => container.spec.mounts.some((mount) => volumes.has(mount.volume)));
+  const shares = others([...volumes].flatMap((id) => usersOfVolume(world, id)));
   return { stopFirst: [...new Set([...passes, ...shares])], switches: decision.switches || passes.length > 0 };
 }
 
-function willStop(world: World, decisions: readonly Decision[], user: SeenContainer): boolean {
-  if (keptApps(decisions).has(user.app)) return false;
-  if (!world.placement.has(user.app) || world.config.applications[user.app] === undefined) return true;
-  const own = decisions.find((decision) => decision.app?.name === user.app);
-  return own?.blockers.length === 0 && own.stops.some((stop) => stop.node === user.node);
+/** Which containers stop where these decisions are carried out. */
+function stopping(world: World, decisions: readonly Decision[]): (user: SeenContainer) => boolean {
+  const kept = keptApps(decisions);
+  const byApp = new Map(decisions.map((decision) => [decision.app?.name, decision]));
+  return (user) => {
+    if (kept.has(user.app)) return false;
+    if (!world.placement.has(user.app) || world.config.applications[user.app] === undefined) return true;
+    const own = byApp.get(user.app);
+    return own?.blockers.length === 0 && own.stops.some((stop) => stop.node === user.node);
+  };
 }
 
 /** Applications that are in no file any more and are not stopped. */

@@ -1,8 +1,9 @@
+import type { NodeFacts } from '../model/cluster.ts';
 import type { Application, NodeName } from '../model/config.ts';
 import { printImage } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import { liesBelow } from './mountpoints.ts';
-import { quote, type SeenContainer, sorted, type World } from './world.ts';
+import { perWorld, quote, type SeenContainer, sorted, type World } from './world.ts';
 
 /** What an image's own volumes (its VOLUME lines) mean for an application. */
 export interface ImageVolumes {
@@ -40,14 +41,21 @@ export function checkImageVolumes(
   return { problems, notes };
 }
 
+/** The first node that has each image. */
+const firstWithImage = perWorld((world) => {
+  const first = new Map<string, NodeFacts>();
+  for (const facts of world.reachable.values())
+    for (const name of Object.keys(facts.images)) if (!first.has(name)) first.set(name, facts);
+  return first;
+});
+
 /** Of the desired image, as far as any node has it. */
 function volumesOf(world: World, app: Application, node: NodeName) {
   const name = printImage(app.image);
-  for (const facts of [world.reachable.get(node), ...world.reachable.values()]) {
-    const id = facts?.images[name];
-    if (facts !== undefined && id !== undefined) return { id, volumes: sorted(facts.imageVolumes?.[id] ?? []) };
-  }
-  return { id: undefined, volumes: [] };
+  const own = world.reachable.get(node);
+  const facts = own?.images[name] === undefined ? firstWithImage(world).get(name) : own;
+  const id = facts?.images[name];
+  return { id, volumes: id === undefined ? [] : sorted(facts?.imageVolumes?.[id] ?? []) };
 }
 
 function misplaced({ name, image }: Application, node: NodeName, path: string, mountpoint: string): Blocker {

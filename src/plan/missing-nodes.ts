@@ -1,6 +1,17 @@
-import type { BootPeer } from '../model/cluster.ts';
+import type { BootPeer, NodeFacts } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
-import { compareText, meshAddress, quote, quoteAll, sorted, type World } from './world.ts';
+import {
+  compareText,
+  hasAllAddresses,
+  isMeshAddress,
+  otherAddresses,
+  perWorld,
+  quote,
+  quoteAll,
+  sameTexts,
+  sorted,
+  type World,
+} from './world.ts';
 
 /** A node that the cluster knows, and that no file names. */
 export interface MissingNode {
@@ -11,33 +22,17 @@ export interface MissingNode {
   readonly knownBy: readonly NodeName[];
 }
 
-const missingOf = new WeakMap<World, readonly MissingNode[]>();
-
 /**
  * Nodes that other nodes list as their peers, or that this process has seen with containers or data, and that no file
  * names. Such a node may hold any volume: its line was left out, or its name leads to another host now.
  */
-export function missingNodes(world: World): readonly MissingNode[] {
-  const known = missingOf.get(world);
-  if (known !== undefined) return known;
-  const missing = findMissing(world);
-  missingOf.set(world, missing);
-  return missing;
-}
-
-/** True where this address belongs to a missing node: no table and no boot rule forgets it. */
-export const isMissing = (world: World, address: string): boolean =>
-  missingNodes(world).some((node) => node.address === address);
-
-function findMissing(world: World): MissingNode[] {
-  const addresses = world.nodes.map((node) => meshAddress(world, node));
+export const missingNodes = perWorld((world): readonly MissingNode[] => {
   const byAddress = new Map<string, { name?: NodeName; knownBy: NodeName[] }>();
   for (const [name, facts] of world.departed) byAddress.set(facts.meshAddress, { name, knownBy: [] });
   // Where the address of a node is not known, any listed peer may be that node.
-  const isComplete = !addresses.includes(undefined);
-  for (const [node, { network, boot }] of isComplete ? world.reachable : []) {
-    for (const address of sorted([...network.peers, ...(boot?.peers ?? []).map((peer) => peer.address)])) {
-      if (addresses.includes(address) || hasNewAddress(world, node, address)) continue;
+  for (const [node, facts] of hasAllAddresses(world) ? world.reachable : []) {
+    for (const address of strangersOf(world, node, facts)) {
+      if (hasNewAddress(world, node, address)) continue;
       const found = byAddress.get(address) ?? { knownBy: [] };
       byAddress.set(address, { ...found, knownBy: [...found.knownBy, node] });
     }
@@ -45,7 +40,21 @@ function findMissing(world: World): MissingNode[] {
   return [...byAddress]
     .map(([address, rest]) => ({ address, ...rest }))
     .sort((a, b) => compareText(a.address, b.address));
+});
+
+/** Addresses that a node lists as peers and that no known node has; usually its lists are the known ones. */
+function strangersOf(world: World, node: NodeName, { network, boot }: NodeFacts): string[] {
+  const { addresses } = otherAddresses(world, node);
+  const lists = [network.peers, boot?.peers.map((peer) => peer.address) ?? []];
+  return sorted(lists.flatMap((list) => (sameTexts(list, addresses) ? [] : list))).filter(
+    (address) => !isMeshAddress(world, address),
+  );
 }
+
+const missingAddresses = perWorld((world) => new Set(missingNodes(world).map(({ address }) => address)));
+
+/** True where this address belongs to a missing node: no table and no boot rule forgets it. */
+export const isMissing = (world: World, address: string): boolean => missingAddresses(world).has(address);
 
 /** A known node has the host keys of this peer: it has only changed its address. Not where two peers share a key. */
 function hasNewAddress(world: World, lister: NodeName, address: string): boolean {

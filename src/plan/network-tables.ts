@@ -3,28 +3,53 @@ import type { NodeName } from '../model/config.ts';
 import type { ActionOf } from '../model/plan.ts';
 import { keptApps } from './conflicts.ts';
 import type { Decision } from './decision.ts';
-import { isMissing } from './missing-nodes.ts';
+import { isMissing, missingNodes } from './missing-nodes.ts';
 import {
+  comparePorts,
   compareText,
+  containersOf,
   externalPorts,
   isActive,
   managedContainers,
   meshAddress,
+  otherAddresses,
   portText,
   sorted,
   uniquePorts,
+  usersOfPort,
   type World,
 } from './world.ts';
 
 export type NetworkAction = ActionOf<'replace-network'>;
 export type Entries = Pick<NetworkTable, 'proxies' | 'open'>;
 
-/** Who answers on each port; `observed`: not for us to say now, every node keeps what it has. */
-export type Serving = ReadonlyMap<string, { readonly key: PortKey; readonly by: NodeName | 'observed' }>;
+/** Who answers on a port; `observed`: not for us to say now, every node keeps what it has. */
+interface Served {
+  readonly key: PortKey;
+  readonly by: NodeName | 'observed';
+  /** What every other node sends there; all tables share it. Absent where that node's address is not known. */
+  readonly proxy?: Proxy;
+}
+
+/** By port, in order of port and protocol. */
+export type Serving = ReadonlyMap<string, Served>;
+
+type ByPort = Map<string, Pick<Served, 'key' | 'by'>>;
+
+function servingOf(world: World, byPort: ByPort): Serving {
+  const inPortOrder = [...byPort].sort(([, a], [, b]) => comparePorts(a.key, b.key));
+  return new Map(
+    inPortOrder.map(([text, { key, by }]) => {
+      const address = by === 'observed' ? undefined : meshAddress(world, by);
+      const proxy = address === undefined ? {} : { proxy: { port: key.port, protocol: key.protocol, address } };
+      return [text, { key, by, ...proxy }];
+    }),
+  );
+}
 
 /** Who answers when everything in the plan is done. What is blocked goes on where it runs. */
 export function servingAfter(world: World, decisions: readonly Decision[]): Serving {
-  const serving = new Map<string, { key: PortKey; by: NodeName | 'observed' }>();
+  const serving: ByPort = new Map();
   const kept = keptApps(decisions);
   for (const { app, node, container } of managedContainers(world)) {
     if (!kept.has(app) || !isActive(container)) continue;
@@ -38,12 +63,12 @@ export function servingAfter(world: World, decisions: readonly Decision[]): Serv
     const ports = decision.blockers.length === 0 ? externalPorts(app) : decision.ports;
     for (const key of ports) serving.set(portText(key), { key, by });
   }
-  return serving;
+  return servingOf(world, serving);
 }
 
 function whereBlocked(world: World, decision: Decision): NodeName | 'observed' {
   if (decision.portsTaken) return 'observed';
-  const runs = managedContainers(world).find(({ app, container }) => app === decision.app?.name && isActive(container));
+  const runs = containersOf(world, decision.app?.name ?? '').find(({ container }) => isActive(container));
   if (runs !== undefined) return runs.node;
   return world.unreachable.has(decision.node) && meshAddress(world, decision.node) !== undefined
     ? decision.node
@@ -52,37 +77,35 @@ function whereBlocked(world: World, decision: Decision): NodeName | 'observed' {
 
 /** The same until the switches have happened: their ports stay with whoever runs there now. */
 export function servingBefore(world: World, after: Serving, switches: readonly Decision[]): Serving {
-  const serving = new Map(after);
-  const running = managedContainers(world).filter(({ container }) => isActive(container));
+  const serving: ByPort = new Map(after);
   // Whether it answers there is not known: until then every node keeps what it has.
   for (const key of switches.flatMap((decision) => (decision.checks ? decision.ports : []))) {
     serving.set(portText(key), { key, by: 'observed' });
   }
   for (const key of switches.flatMap((decision) => (decision.checks ? [] : decision.ports))) {
-    const now = running.find(({ container }) =>
-      externalPorts(container.spec).some((own) => portText(own) === portText(key)),
-    );
-    serving.set(portText(key), { key, by: now?.node ?? 'observed' });
+    serving.set(portText(key), { key, by: usersOfPort(world, key)[0]?.node ?? 'observed' });
   }
-  return serving;
+  return servingOf(world, serving);
 }
 
-/** Entries of one node: open where it serves, a proxy to whoever does, nothing for ports nobody wants. */
-export function entriesFor(world: World, node: NodeName, serving: Serving): Entries {
-  const observed = world.reachable.get(node)?.network;
+/**
+ * Entries of one node, for all ports or for these: open where it serves, a proxy to whoever does, nothing for ports
+ * nobody wants.
+ */
+export function entriesFor(world: World, node: NodeName, serving: Serving, ports?: readonly PortKey[]): Entries {
   const proxies: Proxy[] = [];
   const open: PortKey[] = [];
-  for (const { key, by } of serving.values()) {
-    const address = by === 'observed' || by === node ? undefined : meshAddress(world, by);
+  const asObserved: PortKey[] = [];
+  const wanted = ports?.flatMap((key) => serving.get(portText(key)) ?? []) ?? serving.values();
+  for (const { key, by, proxy } of wanted) {
     if (by === node) open.push(key);
-    else if (address !== undefined) proxies.push({ port: key.port, protocol: key.protocol, address });
-    else if (observed !== undefined) {
-      const kept = restrict(observed, [key]);
-      proxies.push(...kept.proxies);
-      open.push(...kept.open);
-    }
+    else if (proxy !== undefined) proxies.push(proxy);
+    else asObserved.push(key);
   }
-  return inOrder({ proxies, open });
+  const observed = world.reachable.get(node)?.network;
+  if (asObserved.length === 0 || observed === undefined) return { proxies, open };
+  const kept = restrict(observed, asObserved);
+  return inOrder({ proxies: [...proxies, ...kept.proxies], open: [...open, ...kept.open] });
 }
 
 /** Only the entries for these ports. */
@@ -117,23 +140,40 @@ export function mergeNetwork(now: NetworkTable, action: NetworkAction): Entries 
  * Mesh addresses of all other known nodes. What the node has is kept as well where one of them has no known address,
  * and the address of a node that is missing from the files: it is the only evidence that the node exists.
  */
-export function peersFor(world: World, node: NodeName, facts: NodeFacts): string[] {
-  const others = world.nodes.filter((other) => other !== node).map((other) => meshAddress(world, other));
-  const known = others.flatMap((address) => address ?? []);
-  const isComplete = known.length === others.length;
+export function peersFor(world: World, node: NodeName, facts: NodeFacts): readonly string[] {
+  const { addresses, isComplete } = otherAddresses(world, node);
+  if (isComplete && missingNodes(world).length === 0) return addresses;
   const kept = facts.network.peers.filter((address) => !isComplete || isMissing(world, address));
-  return sorted([...known, ...kept]);
+  return kept.length === 0 ? addresses : sorted([...addresses, ...kept]);
 }
 
+/** Both say the same; `b` is in order, as `entriesFor` makes it. */
 export function sameEntries(a: Entries, b: Entries): boolean {
-  return JSON.stringify(inOrder(a)) === JSON.stringify(inOrder(b));
+  return sameLists(a, b) || (!isInOrder(a) && sameLists(inOrder(a), b));
+}
+
+const sameLists = (a: Entries, b: Entries): boolean =>
+  a.proxies.length === b.proxies.length &&
+  a.open.length === b.open.length &&
+  a.proxies.every((proxy, at) => samePort(proxy, b.proxies[at]) && proxy.address === b.proxies[at]?.address) &&
+  a.open.every((key, at) => samePort(key, b.open[at]));
+
+const samePort = (a: PortKey, b: PortKey | undefined): boolean => a.port === b?.port && a.protocol === b.protocol;
+
+const compareProxies = (a: Proxy, b: Proxy | undefined): number =>
+  b === undefined ? 1 : comparePorts(a, b) || compareText(a.address, b.address);
+
+/** Tables that drover has written are in order when they are read back. */
+function isInOrder({ proxies, open }: Entries): boolean {
+  return (
+    proxies.every((proxy, at) => at === 0 || compareProxies(proxy, proxies[at - 1]) > 0) &&
+    open.every((key, at) => at === 0 || comparePorts(key, open[at - 1] ?? key) > 0)
+  );
 }
 
 function inOrder({ proxies, open }: Entries): Entries {
   return {
-    proxies: [...proxies]
-      .map(({ port, protocol, address }) => ({ port, protocol, address }))
-      .sort((a, b) => a.port - b.port || compareText(a.protocol, b.protocol) || compareText(a.address, b.address)),
+    proxies: proxies.map(({ port, protocol, address }) => ({ port, protocol, address })).sort(compareProxies),
     open: uniquePorts(open),
   };
 }

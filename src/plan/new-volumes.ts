@@ -1,8 +1,16 @@
 import type { Application, AppName, NodeName, VolumeId } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { VolumeTask } from './classify-volume.ts';
-import { type Copy, isClaim } from './volume-standing.ts';
-import { externalPorts, managedContainers, quote, type SeenContainer, sharePort, type World } from './world.ts';
+import { type Copy, copiesOf, isClaim } from './volume-standing.ts';
+import {
+  externalPorts,
+  managedContainers,
+  perWorld,
+  quote,
+  type SeenContainer,
+  sharePort,
+  type World,
+} from './world.ts';
 
 /** Why an application does not get the new volumes its file asks for. */
 export interface NewVolumes {
@@ -66,20 +74,28 @@ function mountedAt(world: World, own: readonly SeenContainer[], id: VolumeId, mo
 }
 
 function claimOf(world: World, id: VolumeId): Copy | undefined {
-  return claimedCopies(world).find(({ volume }) => volume.id === id);
+  return copiesOf(world, id).find(isClaim);
 }
 
-function claimedCopies(world: World): Copy[] {
-  return [...world.reachable].flatMap(([node, { volumes }]) =>
-    volumes.map((volume) => ({ node, volume })).filter(isClaim),
-  );
-}
+const claimedCopies = perWorld((world): readonly Copy[] =>
+  [...world.reachable].flatMap(([node, { volumes }]) => volumes.map((volume) => ({ node, volume })).filter(isClaim)),
+);
+
+/** Those that no application and no dataset of the files names any more. */
+const undeclaredCopies = perWorld((world) =>
+  claimedCopies(world).filter(({ volume }) => !declaredIds(world).has(volume.id)),
+);
+
+/** Containers of applications that are in no file any more, or on no node. */
+const goneContainers = perWorld((world) =>
+  managedContainers(world).filter(({ app }) => !(world.placement.has(app) && app in world.config.applications)),
+);
 
 /** Every volume that some declared application or dataset names, placed or not. */
-function declaredIds(world: World): ReadonlySet<VolumeId> {
+const declaredIds = perWorld((world): ReadonlySet<VolumeId> => {
   const apps = Object.values(world.config.applications).flatMap(({ volumes }) => volumes.map(({ id }) => id));
   return new Set([...apps, ...(world.config.datasets ?? []).map(({ id }) => id)]);
-}
+});
 
 /** An application that disappears may be this one under its old name: it has the same image, or one of its ports. */
 function isLike(app: Application, { container: { spec } }: SeenContainer): boolean {
@@ -90,15 +106,11 @@ function isLike(app: Application, { container: { spec } }: SeenContainer): boole
 
 /** Its own volumes that nothing names any more, and those of applications that disappear now and are like it. */
 function unusedOf(world: World, app: Application, own: readonly SeenContainer[]): Meant[] {
-  const declared = declaredIds(world);
   const mounted = (containers: readonly SeenContainer[], id: VolumeId) =>
     containers.find(({ container }) => container.spec.mounts.some(({ volume }) => volume === id));
-  const gone = managedContainers(world).filter(
-    (seen) => !(world.placement.has(seen.app) && seen.app in world.config.applications) && isLike(app, seen),
-  );
-  return claimedCopies(world).flatMap((copy): Meant[] => {
+  const gone = goneContainers(world).filter((seen) => isLike(app, seen));
+  return undeclaredCopies(world).flatMap((copy): Meant[] => {
     const { id, application } = copy.volume;
-    if (declared.has(id)) return [];
     const isOwn = application === app.name || mounted(own, id) !== undefined;
     const former = mounted(gone, id) ?? gone.find((seen) => seen.app === application);
     const of = isOwn ? app.name : former?.app;

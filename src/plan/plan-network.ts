@@ -7,13 +7,13 @@ import {
   entriesFor,
   overlay,
   peersFor,
-  restrict,
+  type Serving,
   sameEntries,
   servingAfter,
   servingBefore,
 } from './network-tables.ts';
 import type { StepBuilder } from './step-builder.ts';
-import { portText, quote, sharePort, sorted, type World } from './world.ts';
+import { portText, quote, sameTexts, sharePort, sorted, type World } from './world.ts';
 
 /** One application changing its place, and the last step before its clients may follow. */
 export interface Switch {
@@ -26,9 +26,10 @@ interface NodeNetwork {
   readonly peers: readonly string[];
   /** Valid at once, and until the switches have happened. */
   readonly base: Entries;
-  readonly final: Entries;
   /** The step that loads `base`, where one is needed. */
   readonly step: readonly StepId[];
+  /** Several switches change its table, each only the entries of its own ports. */
+  readonly isShared: boolean;
 }
 
 /**
@@ -48,14 +49,23 @@ export function planNetwork(
     switches.map((change) => change.decision),
   );
   const nodes = new Map<NodeName, NodeNetwork>();
+  const look: Look = { world, before, after };
   const held = switches.flatMap(({ decision }) => (decision.hold || decision.checks ? decision.ports : []));
   for (const [node, facts] of world.reachable) {
     const base = entriesFor(world, node, before);
     const peers = peersFor(world, node, facts);
     const step = loadBase(builder, node, facts, { ...base, peers }, held);
-    nodes.set(node, { facts, peers, base, final: entriesFor(world, node, after), step });
+    const concerned = switches.filter(({ decision }) => concerns(look, decision, node, facts)).length;
+    nodes.set(node, { facts, peers, base, step, isShared: concerned > 1 });
   }
-  return new Map(switches.map((change) => [change.decision.group, planSwitch(builder, nodes, switches, change)]));
+  return new Map(switches.map((change) => [change.decision.group, planSwitch(builder, look, nodes, change)]));
+}
+
+/** Who answers until the switches have happened, and then. */
+interface Look {
+  readonly world: World;
+  readonly before: Serving;
+  readonly after: Serving;
 }
 
 function loadBase(
@@ -71,7 +81,7 @@ function loadBase(
   const reasons = [
     ...(network.present ? [] : ['the table is missing']),
     ...(sameEntries(network, table) ? [] : ['entries differ']),
-    ...(JSON.stringify(sorted(network.peers)) === JSON.stringify(table.peers) ? [] : ['peers differ']),
+    ...(sameTexts(network.peers, table.peers) || sameTexts(sorted(network.peers), table.peers) ? [] : ['peers differ']),
     ...(dropHolds.length === 0 ? [] : ['a hold is left over']),
   ];
   if (reasons.length === 0) return [];
@@ -85,47 +95,48 @@ function loadBase(
  */
 function planSwitch(
   builder: StepBuilder,
+  look: Look,
   nodes: ReadonlyMap<NodeName, NodeNetwork>,
-  switches: readonly Switch[],
   change: Switch,
 ): StepId[] {
   const { decision } = change;
   const target = nodes.get(decision.node);
-  const first = target === undefined ? [] : switchNode(builder, switches, change, decision.node, target, change.after);
+  const first = target === undefined ? [] : switchNode(builder, look, change, decision.node, target, change.after);
   const others = [...nodes].flatMap(([node, network]) =>
     node === decision.node
       ? []
-      : switchNode(builder, switches, change, node, network, first.length > 0 && !decision.hold ? first : change.after),
+      : switchNode(builder, look, change, node, network, first.length > 0 && !decision.hold ? first : change.after),
   );
   return [...first, ...others];
 }
 
 function switchNode(
   builder: StepBuilder,
-  switches: readonly Switch[],
+  look: Look,
   { decision }: Switch,
   node: NodeName,
-  network: NodeNetwork,
+  { facts, peers, base, step, isShared }: NodeNetwork,
   after: readonly StepId[],
 ): StepId[] {
-  if (!concerns(decision, network)) return [];
-  const { peers, base, final, step } = network;
+  if (!concerns(look, decision, node, facts)) return [];
   const { group, ports } = decision;
-  const alone = switches.filter((other) => concerns(other.decision, network)).length === 1;
+  const own = entriesFor(look.world, node, look.after, ports);
   const action = {
     kind: 'replace-network',
     node,
-    ...overlay(base, ports, final),
+    ...(isShared ? own : overlay(base, ports, own)),
     peers,
     dropHolds: decision.hold || decision.checks ? ports : [],
-    ...(alone ? {} : { only: ports }),
+    ...(isShared ? { only: ports } : {}),
   } as const;
   const reason = `${quote(group)} answers on ${quote(decision.node)}`;
   return [builder.add({ action, after: [...step, ...after], reason, group })];
 }
 
-function concerns(decision: Decision, { facts, base, final }: NodeNetwork): boolean {
+function concerns({ world, before, after }: Look, decision: Decision, node: NodeName, { network }: NodeFacts): boolean {
   // Left by the run that did not see it answer: it ends with the switch.
-  const isHeld = decision.checks && sharePort(decision.ports, facts.network.holds) !== undefined;
-  return decision.hold || isHeld || !sameEntries(restrict(base, decision.ports), restrict(final, decision.ports));
+  const isHeld = decision.checks && sharePort(decision.ports, network.holds) !== undefined;
+  if (decision.hold || isHeld) return true;
+  const [now, then] = [before, after].map((serving) => entriesFor(world, node, serving, decision.ports));
+  return now !== undefined && then !== undefined && !sameEntries(now, then);
 }

@@ -3,7 +3,7 @@ import type { StepId } from '../model/plan.ts';
 import type { Decision } from './decision.ts';
 import { prepareVolume, switchVolume } from './plan-move.ts';
 import { rank, type StepBuilder, stepId } from './step-builder.ts';
-import { compareText, externalPorts, managedContainers, quote, sharePort, sorted, type World } from './world.ts';
+import { compareText, containersOf, externalPorts, quote, sharePort, sorted, type World } from './world.ts';
 
 /** Steps of one decision up to the working application; returns the last ones, for the network and for settling. */
 export function planPlacement(builder: StepBuilder, world: World, decision: Decision): StepId[] {
@@ -75,7 +75,7 @@ function runningImage(
 ): { readonly id: string; readonly from: string } | undefined {
   if (app === undefined || app.image.digest !== undefined) return undefined;
   const arch = world.reachable.get(node)?.versions.arch;
-  const own = managedContainers(world).filter((seen) => seen.app === app.name);
+  const own = containersOf(world, app.name);
   if (own.some((seen) => seen.node === node)) return undefined;
   const found = own.find(
     (seen) =>
@@ -173,6 +173,7 @@ function declaredBefore(world: World, name: string): string[] {
 
 function linkTargets(world: World, name: string): string[] {
   const links = world.config.applications[name]?.links ?? [];
+  if (links.length === 0) return [];
   const remote = links.map((link) => ({ port: link.remotePort, protocol: 'tcp' as const }));
   return [...world.placement.keys()].filter((other) => {
     const app = other === name ? undefined : world.config.applications[other];

@@ -3,7 +3,7 @@ import type { Blocker } from '../model/plan.ts';
 import type { VolumeTask } from './classify-volume.ts';
 import { asideHint } from './target-copy.ts';
 import type { VolumeProblem } from './volume-problem.ts';
-import { evidence } from './volume-standing.ts';
+import { copiesOf, evidence } from './volume-standing.ts';
 import { quote, type World } from './world.ts';
 
 /** A volume's problem as a blocker of its application, if it has one. */
@@ -41,10 +41,8 @@ function staleOwners(world: World, task: VolumeTask, app?: AppName): Blocker[] {
 }
 
 function copiesWith(world: World, task: VolumeTask, stale: VolumeTask['stale'][number]) {
-  const owner = [...world.reachable].flatMap(([node, facts]) =>
-    facts.volumes
-      .filter((volume) => volume.id === task.id && volume.role === 'owner' && volume.epoch > stale.volume.epoch)
-      .map((volume) => ({ node, volume })),
+  const owner = copiesOf(world, task.id).filter(
+    ({ volume }) => volume.role === 'owner' && volume.epoch > stale.volume.epoch,
   );
   return [stale, ...owner];
 }

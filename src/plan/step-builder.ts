@@ -1,3 +1,4 @@
+import TinyQueue from 'tinyqueue';
 import { printImage } from '../model/names.ts';
 import type { Action, Step, StepId } from '../model/plan.ts';
 import { assertNever } from '../model/plan.ts';
@@ -99,14 +100,28 @@ function inOrder(drafts: ReadonlyMap<StepId, StepDraft>): Step[] {
   waiting.sort(
     (a, b) => a.rank - b.rank || compareText(a.step.group, b.step.group) || compareText(a.step.id, b.step.id),
   );
-  const done = new Set<StepId>();
+  return takeInOrder(waiting.map(({ step }) => step));
+}
+
+/** Again and again the first of the steps whose predecessors have all been taken. */
+function takeInOrder(waiting: readonly Step[]): Step[] {
+  const place = new Map(waiting.map(({ id }, at) => [id, at]));
+  const followers = waiting.map((): number[] => []);
+  const missing = waiting.map(({ after }) => after.length);
+  for (const [at, { after }] of waiting.entries()) for (const id of after) followers[place.get(id) ?? -1]?.push(at);
+  const free = missing.flatMap((count, at) => (count === 0 ? [at] : []));
+  const ready = new TinyQueue(free, (a, b) => a - b);
   const steps: Step[] = [];
-  while (waiting.length > 0) {
-    const next = waiting.findIndex(({ step }) => step.after.every((id) => done.has(id)));
-    const [ready] = next === -1 ? [] : waiting.splice(next, 1);
-    if (ready === undefined) throw new Error(`plan has a cycle or a missing step: ${waiting.map((w) => w.step.id)}`);
-    done.add(ready.step.id);
-    steps.push(ready.step);
+  for (let at = ready.pop(); at !== undefined; at = ready.pop()) {
+    const step = waiting[at];
+    if (step !== undefined) steps.push(step);
+    for (const next of followers[at] ?? []) {
+      const left = (missing[next] ?? 0) - 1;
+      missing[next] = left;
+      if (left === 0) ready.push(next);
+    }
   }
-  return steps;
+  if (steps.length === waiting.length) return steps;
+  const left = waiting.filter((_, at) => (missing[at] ?? 0) > 0).map(({ id }) => id);
+  throw new Error(`plan has a cycle or a missing step: ${left}`);
 }

@@ -2,7 +2,7 @@ import type { Volume } from '../model/cluster.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
 import { whyNotAbsent } from './missing-nodes.ts';
 import { bringNodeBack } from './node-reasons.ts';
-import { compareText, nodeWithId, quote, quoteAll, type World } from './world.ts';
+import { addTo, compareText, nodeWithId, perWorld, quote, quoteAll, type World } from './world.ts';
 
 /** One dataset of a volume, and the reachable node it lies on. */
 export interface Copy {
@@ -19,12 +19,25 @@ export type Standing =
   /** Nothing may be done to it; `problem` continues "…: why". */
   | { readonly kind: 'unclear'; readonly problem: string; readonly node?: NodeName; readonly hint?: string };
 
+const copiesById = perWorld((world) => {
+  const byId = new Map<VolumeId, Copy[]>();
+  for (const [node, { volumes }] of world.reachable)
+    for (const volume of volumes) addTo(byId, volume.id, { node, volume });
+  return byId;
+});
+
 /** All datasets of a volume on reachable nodes, by node. */
-export function copiesOf(world: World, id: VolumeId): Copy[] {
-  return [...world.reachable].flatMap(([node, facts]) =>
-    facts.volumes.filter((volume) => volume.id === id).map((volume) => ({ node, volume })),
-  );
-}
+export const copiesOf = (world: World, id: VolumeId): readonly Copy[] => copiesById(world).get(id) ?? [];
+
+const lastSeenById = perWorld((world) => {
+  const byId = new Map<VolumeId, Copy[]>();
+  for (const [node, facts] of world.unreachable)
+    for (const volume of facts?.volumes ?? []) addTo(byId, volume.id, { node, volume });
+  return byId;
+});
+
+/** The datasets of a volume that were last seen on nodes that cannot be reached now, by node. */
+const lastSeenOf = (world: World, id: VolumeId): readonly Copy[] => lastSeenById(world).get(id) ?? [];
 
 /** Former owners that found out, when they came back, that another node had taken over. */
 export function divergedCopies(world: World, id: VolumeId): Copy[] {
@@ -69,7 +82,7 @@ function withoutClaim(world: World, id: VolumeId, copies: readonly Copy[]): Stan
   const best = newestCopy(copies);
   const away = [...world.unreachable.keys()];
   if (away.length > 0) {
-    const last = away.filter((node) => world.unreachable.get(node)?.volumes.some((volume) => volume.id === id));
+    const last = [...new Set(lastSeenOf(world, id).map(({ node }) => node))];
     const problem =
       last.length > 0
         ? `node ${quoteAll(last)} had it when last seen and cannot be reached`
@@ -146,16 +159,15 @@ function higherElsewhere(world: World, id: VolumeId, copies: readonly Copy[], ep
     return { kind: 'unclear', node: later.node, problem };
   }
   const owned = copies.some((copy) => copy.volume.role === 'owner' && copy.volume.epoch === epoch);
-  for (const [node, facts] of world.unreachable) {
-    const last = facts?.volumes.filter((volume) => volume.id === id && claims.includes(volume.role)) ?? [];
-    const rival = last.find(
-      (volume) => volume.epoch > epoch || (owned && volume.epoch === epoch && volume.role === 'owner'),
-    );
-    if (rival === undefined) continue;
-    const seen = evidence(world, [...copies, { node, volume: rival }]);
-    return { kind: 'unclear', node, problem: `node ${quote(node)} cannot be reached and had a later claim: ${seen}` };
-  }
-  return undefined;
+  const rival = lastSeenOf(world, id).find(
+    (copy) =>
+      isClaim(copy) &&
+      (copy.volume.epoch > epoch || (owned && copy.volume.epoch === epoch && copy.volume.role === 'owner')),
+  );
+  if (rival === undefined) return undefined;
+  const { node } = rival;
+  const seen = evidence(world, [...copies, rival]);
+  return { kind: 'unclear', node, problem: `node ${quote(node)} cannot be reached and had a later claim: ${seen}` };
 }
 
 function ownedOrUnderWay(world: World, id: VolumeId, claimed: readonly Copy[], top: readonly Copy[]): Standing {

@@ -1,5 +1,5 @@
 import type { ClusterState, Container, NodeFacts, PortKey } from '../model/cluster.ts';
-import type { Application, AppName, Config, NodeName } from '../model/config.ts';
+import type { Application, AppName, Config, NodeName, VolumeId } from '../model/config.ts';
 
 /** Everything the rules look at, indexed once; every map is in sorted order. */
 export interface World {
@@ -19,6 +19,26 @@ export interface SeenContainer {
   readonly node: NodeName;
   readonly app: AppName;
   readonly container: Container;
+}
+
+/**
+ * A function of a world that is worked out once for it: what each of thousands of applications asks for is not made
+ * anew each time.
+ */
+export function perWorld<T>(make: (world: World) => T): (world: World) => T {
+  const known = new WeakMap<World, { readonly value: T }>();
+  return (world) => {
+    const found = known.get(world) ?? { value: make(world) };
+    known.set(world, found);
+    return found.value;
+  };
+}
+
+/** Adds to the list of a key, in place. */
+export function addTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
 }
 
 /** Order by code units: the same on every machine and in every locale. */
@@ -44,9 +64,10 @@ export function lookAt(config: Config, state: ClusterState): World {
   for (const node of sorted(Object.keys(config.deployment))) {
     for (const app of sorted(config.deployment[node] ?? [])) placement.set(app, node);
   }
+  const listed = new Set(nodes);
   const departed = new Map(
     sorted(Object.keys(state.departed ?? {})).flatMap((node) => {
-      const facts = nodes.includes(node) ? undefined : state.departed?.[node];
+      const facts = listed.has(node) ? undefined : state.departed?.[node];
       return facts === undefined ? [] : [[node, facts] as const];
     }),
   );
@@ -59,13 +80,56 @@ export function meshAddress(world: World, node: NodeName): string | undefined {
   return facts?.meshAddress ?? world.config.nodes[node]?.mesh;
 }
 
+const nodesById = perWorld((world) => {
+  const byId = new Map<string, NodeName>();
+  for (const node of world.nodes) {
+    const id = (world.reachable.get(node) ?? world.unreachable.get(node))?.nodeId;
+    if (id !== undefined && !byId.has(id)) byId.set(id, node);
+  }
+  return byId;
+});
+
 /** Which node has this id, also among those that cannot be reached now. */
-export function nodeWithId(world: World, id: string): NodeName | undefined {
-  return world.nodes.find((node) => (world.reachable.get(node) ?? world.unreachable.get(node))?.nodeId === id);
+export const nodeWithId = (world: World, id: string): NodeName | undefined => nodesById(world).get(id);
+
+/** Mesh addresses of all known nodes, sorted; how many nodes have each, and how many nodes have none. */
+const meshAddresses = perWorld((world) => {
+  const known = world.nodes.map((node) => meshAddress(world, node));
+  const counts = new Map<string, number>();
+  for (const address of known) if (address !== undefined) counts.set(address, (counts.get(address) ?? 0) + 1);
+  return { all: sorted(counts.keys()), counts, unknown: known.filter((address) => address === undefined).length };
+});
+
+interface OtherAddresses {
+  readonly addresses: readonly string[];
+  /** None of the other nodes is without one. */
+  readonly isComplete: boolean;
 }
 
+const othersByNode = perWorld((_world) => new Map<NodeName, OtherAddresses>());
+
+/** Mesh addresses of all other known nodes, sorted. */
+export function otherAddresses(world: World, node: NodeName): OtherAddresses {
+  const known = othersByNode(world).get(node);
+  if (known !== undefined) return known;
+  const { all, counts, unknown } = meshAddresses(world);
+  const own = meshAddress(world, node);
+  const isAlone = own !== undefined && counts.get(own) === 1;
+  const found = {
+    addresses: isAlone ? all.filter((address) => address !== own) : all,
+    isComplete: unknown === (own === undefined ? 1 : 0),
+  };
+  othersByNode(world).set(node, found);
+  return found;
+}
+
+/** True where a known node has this mesh address. */
+export const isMeshAddress = (world: World, address: string): boolean => meshAddresses(world).counts.has(address);
+/** False where a node has never been seen and no address of it is configured. */
+export const hasAllAddresses = (world: World): boolean => meshAddresses(world).unknown === 0;
+
 /** Our containers on all reachable nodes, by node and application. */
-export function managedContainers(world: World): SeenContainer[] {
+export const managedContainers = perWorld((world): readonly SeenContainer[] => {
   const seen: SeenContainer[] = [];
   for (const [node, facts] of world.reachable) {
     const ours = facts.containers.flatMap((container) =>
@@ -74,21 +138,52 @@ export function managedContainers(world: World): SeenContainer[] {
     seen.push(...ours.sort((a, b) => compareText(a.app, b.app)));
   }
   return seen;
-}
+});
+
+const containersByApp = perWorld((world) => {
+  const byApp = new Map<AppName, SeenContainer[]>();
+  for (const container of managedContainers(world)) addTo(byApp, container.app, container);
+  return byApp;
+});
+
+/** The containers of an application on all reachable nodes, by node. */
+export const containersOf = (world: World, app: AppName): readonly SeenContainer[] =>
+  containersByApp(world).get(app) ?? [];
+
+/** Our containers that have each external port now, and those that have each volume, running or not. */
+const usersOf = perWorld((world) => {
+  const ofPort = new Map<string, SeenContainer[]>();
+  const ofVolume = new Map<VolumeId, SeenContainer[]>();
+  for (const seen of managedContainers(world)) {
+    const { spec } = seen.container;
+    for (const key of isActive(seen.container) ? externalPorts(spec) : []) addTo(ofPort, portText(key), seen);
+    for (const volume of new Set(spec.mounts.map((mount) => mount.volume))) addTo(ofVolume, volume, seen);
+  }
+  return { ofPort, ofVolume };
+});
+
+export const usersOfPort = (world: World, key: PortKey): readonly SeenContainer[] =>
+  usersOf(world).ofPort.get(portText(key)) ?? [];
+export const usersOfVolume = (world: World, id: VolumeId): readonly SeenContainer[] =>
+  usersOf(world).ofVolume.get(id) ?? [];
 
 /** True while the container's processes exist, or come back by themselves: it writes, and holds its ports. */
-export function isActive(container: Container): boolean {
-  return ['running', 'restarting', 'paused'].includes(container.state);
+export function isActive({ state }: Pick<Container, 'state'>): boolean {
+  return ['running', 'restarting', 'paused'].includes(state);
 }
 
 export function portText(key: PortKey): string {
   return `${key.port}/${key.protocol}`;
 }
 
+/** Order by port, then protocol. */
+export const comparePorts = (a: PortKey, b: PortKey): number => a.port - b.port || compareText(a.protocol, b.protocol);
+
 /** Sorted by port, then protocol, each once. */
 export function uniquePorts(keys: readonly PortKey[]): PortKey[] {
+  if (keys.length < 2) return keys.map(({ port, protocol }) => ({ port, protocol }));
   const byText = new Map(keys.map((key) => [portText(key), { port: key.port, protocol: key.protocol }]));
-  return [...byText.values()].sort((a, b) => a.port - b.port || compareText(a.protocol, b.protocol));
+  return [...byText.values()].sort(comparePorts);
 }
 
 /** External ports of an application or of a container's spec. */
@@ -100,6 +195,10 @@ export function sharePort(a: readonly PortKey[], b: readonly PortKey[]): PortKey
   const others = new Set(b.map(portText));
   return a.find((key) => others.has(portText(key)));
 }
+
+/** The same texts in the same order. */
+export const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((text, at) => text === b[at]);
 
 export const quote = (text: string): string => `"${text}"`;
 export const quoteAll = (texts: readonly string[]): string => texts.map(quote).join(', ');

@@ -1,0 +1,59 @@
+import type { BootPeer, ClusterState } from '../../src/model/cluster.ts';
+import type { Application, Config, NodeName } from '../../src/model/config.ts';
+import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, snaps, tcp } from '../builders.ts';
+
+const appsPerNode = 10;
+/** Every so many applications one has a port, and one a volume. */
+const [portEvery, volumeEvery] = [10, 4];
+
+/** A cluster of `nodes` nodes with ten applications each, all as configured. */
+export function aLargeCluster(nodes: number): { readonly config: Config; readonly state: ClusterState } {
+  const names = Array.from({ length: nodes }, (_, at): NodeName => `node${at}`);
+  const apps = Array.from({ length: nodes * appsPerNode }, (_, at): Application => {
+    const ports = at % portEvery === 0 ? [tcp(10_000 + at / portEvery)] : [];
+    const volumes = at % volumeEvery === 0 ? [aMount(`v${at}`)] : [];
+    return anApplication(`app${at}`, { ports, volumes });
+  });
+  const onNodeAt = (node: number) => apps.slice(node * appsPerNode, (node + 1) * appsPerNode);
+  const peers = names.map((address): BootPeer => ({ address, ports: [22], keys: [`ssh-ed25519 ${address}`] }));
+  peers.sort((a, b) => (a.address < b.address ? -1 : 1));
+  const config = aConfig(
+    apps,
+    Object.fromEntries(names.map((name, at) => [name, onNodeAt(at).map((app) => app.name)])),
+  );
+  const state = inOrder(
+    aCluster(
+      ...names.map((name, at) =>
+        onNode(name, {
+          containers: onNodeAt(at).map((app) => {
+            const container = aContainer(app, name);
+            return { ...container, spec: { ...container.spec, after: [] } };
+          }),
+          volumes: onNodeAt(at).flatMap(({ name: application, volumes }) =>
+            volumes.map(({ id }) => aVolume(id, { on: name, application, snapshots: snaps('a1 b2') })),
+          ),
+          boot: { peers: peers.filter(({ address }) => address !== name) },
+        }),
+      ),
+    ),
+  );
+  return { config, state };
+}
+
+/** Peers in the order in which they are read from a node. */
+const inOrder = ({ nodes }: ClusterState): ClusterState => ({
+  nodes: Object.fromEntries(
+    Object.entries(nodes).map(([name, seen]) => {
+      if (seen.status !== 'reachable') return [name, seen];
+      const network = { ...seen.facts.network, peers: seen.facts.network.peers.toSorted() };
+      return [name, { ...seen, facts: { ...seen.facts, network } }];
+    }),
+  ),
+});
+
+/** The same files, with everything of the first node placed on the second. */
+export function drained(config: Config): Config {
+  const [first = '', second = ''] = Object.keys(config.deployment);
+  const both = [...(config.deployment[second] ?? []), ...(config.deployment[first] ?? [])];
+  return { ...config, revision: 'drained', deployment: { ...config.deployment, [first]: [], [second]: both } };
+}
