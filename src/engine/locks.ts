@@ -6,24 +6,34 @@ import type { Cluster, LockHandle } from './node-client.ts';
 
 /** The locks one run holds; more are taken when a later pass needs other nodes. */
 export interface RunLocks {
-  /** Takes the missing ones in sorted order, true where there were any; throws `lock-held` where another run has one. */
+  /** Takes the missing ones, true where there were any; throws `lock-held` where another run has one. */
   take(nodes: readonly NodeName[], signal: AbortSignal): Promise<boolean>;
   /** Aborts when the node's lock is lost with its connection; undefined where none is held. */
   readonly lost: (node: NodeName) => AbortSignal | undefined;
   release(): Promise<void>;
 }
 
-/** No locks yet. A lock that was lost with its connection is taken again when it is asked for. */
+/**
+ * No locks yet. A lock that was lost with its connection is taken again when it is asked for. The first node by name
+ * comes before all others, which follow at once: of two runs of the same files one gets all locks, and not each some.
+ */
 export function createRunLocks(cluster: Cluster, owner: string): RunLocks {
   const held = new Map<NodeName, LockHandle>();
+  const takeOne = async (node: NodeName, signal: AbortSignal): Promise<void> => {
+    const client = await cluster.node(node, signal);
+    held.set(node, await client.mutex.acquire(owner, signal));
+  };
   return {
     take: async (nodes, signal) => {
       const missing = [...new Set(nodes)].toSorted().filter((node) => held.get(node)?.lost.aborted !== false);
-      for (const node of missing) {
-        const client = await cluster.node(node, signal);
-        held.set(node, await client.mutex.acquire(owner, signal));
-      }
-      return missing.length > 0;
+      const [first, ...others] = missing;
+      if (first === undefined) return false;
+      await takeOne(first, signal);
+      // All of them, also where one is refused: what is taken has to be known, or nobody would give it back.
+      const taken = await Promise.allSettled(others.map((node) => takeOne(node, signal)));
+      const refused = taken.find((one) => one.status === 'rejected');
+      if (refused !== undefined) throw refused.reason;
+      return true;
     },
     lost: (node) => held.get(node)?.lost,
     release: async () => {
