@@ -1,4 +1,3 @@
-import TinyQueue from 'tinyqueue';
 import { printImage } from '../model/names.ts';
 import type { Action, Step, StepId } from '../model/plan.ts';
 import { assertNever } from '../model/plan.ts';
@@ -109,8 +108,8 @@ function takeInOrder(waiting: readonly Step[]): Step[] {
   const followers = waiting.map((): number[] => []);
   const missing = waiting.map(({ after }) => after.length);
   for (const [at, { after }] of waiting.entries()) for (const id of after) followers[place.get(id) ?? -1]?.push(at);
-  const free = missing.flatMap((count, at) => (count === 0 ? [at] : []));
-  const ready = new TinyQueue(free, (a, b) => a - b);
+  // The first one stands last, where it is taken from.
+  const ready = missing.flatMap((count, at) => (count === 0 ? [at] : [])).reverse();
   const steps: Step[] = [];
   for (let at = ready.pop(); at !== undefined; at = ready.pop()) {
     const step = waiting[at];
@@ -118,10 +117,20 @@ function takeInOrder(waiting: readonly Step[]): Step[] {
     for (const next of followers[at] ?? []) {
       const left = (missing[next] ?? 0) - 1;
       missing[next] = left;
-      if (left === 0) ready.push(next);
+      if (left === 0) insertDescending(ready, next);
     }
   }
   if (steps.length === waiting.length) return steps;
   const left = waiting.filter((_, at) => (missing[at] ?? 0) > 0).map(({ id }) => id);
   throw new Error(`plan has a cycle or a missing step: ${left}`);
+}
+
+function insertDescending(list: number[], value: number): void {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] ?? 0) > value) low = middle + 1;
+    else high = middle;
+  }
+  list.splice(low, 0, value);
 }
