@@ -19,7 +19,7 @@ import {
   type PortMapping,
   type VolumeMount,
 } from '../src/model/config.ts';
-import { containerName, datasetLeaf } from '../src/model/names.ts';
+import { containerName, datasetLeaf, defaultDeployment } from '../src/model/names.ts';
 import { desiredSpec } from '../src/plan/container-spec.ts';
 
 /** Node ids of built nodes: what `drover:owner` of a built volume refers to. */
@@ -55,6 +55,7 @@ export function aConfig(
 ): Config {
   return {
     revision: 'r1',
+    name: defaultDeployment,
     format: 'flocker',
     applications: Object.fromEntries(applications.map((app) => [app.name, app])),
     deployment,
@@ -81,6 +82,7 @@ export function aVolume(id: string, overrides: Partial<Volume> & { readonly on?:
   const { on, ...rest } = overrides;
   return {
     id,
+    deployment: defaultDeployment,
     dataset: `drover/volumes/${datasetLeaf(id, undefined)}`,
     role: 'owner',
     ...(on === undefined ? {} : { owner: nodeId(on) }),
@@ -97,12 +99,13 @@ export function aVolume(id: string, overrides: Partial<Volume> & { readonly on?:
 
 /** Running just as declared, on a node with this mesh address; the image id is that of `imageIdOf`. */
 export function aContainer(app: Application, address: string, overrides: Partial<Container> = {}): Container {
-  const spec = desiredSpec(app, address);
+  const spec = desiredSpec(app, address, false, defaultDeployment);
   return {
     id: `container-${app.name}`,
     name: containerName(app.name),
     application: app.name,
     managed: true,
+    deployment: defaultDeployment,
     state: 'running',
     spec,
     imageId: imageIdOf(spec.image),
@@ -115,7 +118,7 @@ export const imageIdOf = (image: string): string => `sha256:${image}`;
 
 /** A foreign container: no label, no application. */
 export function aForeignContainer(name: string, ports: readonly PortMapping[] = []): Container {
-  const { application: _none, ...container } = aContainer(anApplication(name, { ports }), 'anywhere');
+  const { application: _none, deployment: _no, ...container } = aContainer(anApplication(name, { ports }), 'anywhere');
   return { ...container, id: `foreign-${name}`, name, managed: false };
 }
 
@@ -140,6 +143,16 @@ const noBoot = (node: NodeName): BootFacts => ({
   hostKeys: [`ssh-ed25519 ${node}`],
 });
 
+/** Entries are those of the default deployment, unless they say otherwise. */
+function withDeployment(table: NetworkTable): NetworkTable {
+  const own = { deployment: defaultDeployment };
+  return {
+    ...table,
+    proxies: table.proxies.map((entry) => ({ ...own, ...entry })),
+    open: table.open.map((entry) => ({ ...own, ...entry })),
+  };
+}
+
 /** Facts of a node whose mesh address is its name. */
 export function someFacts(node: NodeName, parts: NodeParts = {}): NodeFacts {
   const containers = parts.containers ?? [];
@@ -149,7 +162,7 @@ export function someFacts(node: NodeName, parts: NodeParts = {}): NodeFacts {
     meshAddress: parts.meshAddress ?? node,
     containers,
     volumes: parts.volumes ?? [],
-    network: { present: true, proxies: [], open: [], peers: [], holds: [], ...parts.network },
+    network: withDeployment({ present: true, proxies: [], open: [], peers: [], holds: [], ...parts.network }),
     listeners: parts.listeners ?? [],
     images: Object.fromEntries(images.map((image) => [image, imageIdOf(image)])),
     pool: { name: 'drover', health: 'ONLINE', sizeBytes: 10_000_000_000, freeBytes: 9_000_000_000, ...parts.pool },
@@ -195,7 +208,7 @@ function wired(name: NodeName, state: NodeState, nodes: readonly BuiltNode[]): N
   const entries = empty ? { proxies, open: published(facts) } : {};
   const peers =
     facts.network.peers.length === 0 ? others.flatMap((other) => other?.meshAddress ?? []) : facts.network.peers;
-  return { ...state, facts: { ...facts, network: { ...facts.network, ...entries, peers } } };
+  return { ...state, facts: { ...facts, network: withDeployment({ ...facts.network, ...entries, peers }) } };
 }
 
 function factsOf(state: NodeState): NodeFacts | undefined {

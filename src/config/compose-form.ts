@@ -2,6 +2,7 @@ import type { RestartPolicy } from '../model/config.ts';
 import { readPorts } from './compose-ports.ts';
 import { substituteVariables } from './compose-variables.ts';
 import { checkNamedVolumes, readTopVolumes, readVolumes, type VolumeNames } from './compose-volumes.ts';
+import { readDeploymentName } from './deployment-name.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
 import {
   complain,
@@ -77,7 +78,8 @@ export function readComposeForm(root: Fields): Drafts {
   const drafts = resolveLinks(services, names);
   checkNamedVolumes(fields);
   checkDependencies(drafts, names);
-  return { format: 'compose', names, drafts };
+  const name = readDeploymentName(root.entries.get('name'));
+  return { format: 'compose', names, drafts, ...given('deploymentName', name) };
 }
 
 function refuseKey(key: string, place: Place, allowed: readonly string[], taken?: Set<string>): void {

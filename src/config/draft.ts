@@ -24,6 +24,8 @@ export interface Draft {
 export interface Drafts {
   readonly format: 'flocker' | 'fig' | 'compose';
   readonly names: ReadonlySet<string>;
+  /** What the file calls the deployment. */
+  readonly deploymentName?: string;
   readonly drafts: readonly Draft[];
 }
 

@@ -1,4 +1,5 @@
 import type { ImageRef, NodeSettings, Settings } from '../model/config.ts';
+import { readDeploymentName } from './deployment-name.ts';
 import { given } from './draft.ts';
 import {
   complain,
@@ -28,6 +29,8 @@ export interface InventoryNode {
 
 /** One drover.yml, with only what it says itself. */
 export interface DroverFile {
+  /** What it calls the deployment. */
+  readonly name?: string;
   readonly nodes: readonly InventoryNode[];
   readonly pool?: string;
   readonly datasetRoot?: string;
@@ -52,6 +55,7 @@ export interface PathBase {
 
 const settingKeys = [
   'version',
+  'name',
   'nodes',
   'pool',
   'datasetRoot',
@@ -84,6 +88,7 @@ export function readDroverFile(root: Place, base: PathBase): DroverFile {
   checkVersion(at('version'));
   const transfer = at('transfer');
   return {
+    ...given('name', readDeploymentName(at('name'))),
     nodes: readNodes(at('nodes'), base),
     ...given('pool', readPool(at('pool'))),
     ...given('datasetRoot', readDatasetRoot(at('datasetRoot'))),

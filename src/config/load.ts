@@ -2,7 +2,8 @@ import type { Application, AppName, Config, ConfigProblem, LoadResult } from '..
 import { readApplicationFile } from './application-file.ts';
 import { crossCheck } from './cross-check.ts';
 import { type DeployedNode, nothingRemoved, readDeploymentFile } from './deployment-file.ts';
-import { type Draft, given } from './draft.ts';
+import { nameOfFolder } from './deployment-name.ts';
+import { type Draft, type Drafts, given } from './draft.ts';
 import { type DroverFile, nothingSaid, readDroverFile } from './drover-file.ts';
 import { type Place, rootPlace } from './fields.ts';
 import { parseYaml } from './parse-yaml.ts';
@@ -30,6 +31,8 @@ export interface SourceFiles {
 export interface LoadOptions {
   /** What `~` stands for in drover.yml. */
   readonly home?: string;
+  /** The folder of the application file, in full: it names a deployment that no file names. */
+  readonly folder?: string;
 }
 
 /** Both files (and settings) as one configuration, or every problem in them, sorted by file and place. Pure. */
@@ -48,7 +51,10 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   crossCheck(drafts?.drafts ?? [], deployed);
   const problems = [application, deployment, ...drover].flatMap(({ file }) => file.problems());
   if (problems.length > 0 || drafts === undefined) return { ok: false, problems: orUnknown(problems) };
-  return { ok: true, config: assemble(drafts.format, drafts.drafts, deployed, nodes, settings) };
+  const name = settings.find((file) => file.name !== undefined)?.name ?? drafts.deploymentName;
+  const identity =
+    name === undefined ? { name: nameOfFolder(options.folder ?? ''), isNamedByFolder: true as const } : { name };
+  return { ok: true, config: assemble(identity, drafts, deployed, nodes, settings) };
 }
 
 /** No configuration without a problem would be a bug here; it must not look like success. */
@@ -99,13 +105,14 @@ function directoryOf(path: string): string {
 }
 
 function assemble(
-  format: Config['format'],
-  drafts: readonly Draft[],
+  identity: Pick<Config, 'name' | 'isNamedByFolder'>,
+  { format, drafts }: Drafts,
   deployed: readonly DeployedNode[],
   nodes: readonly (readonly [string, Config['nodes'][string]])[],
   files: readonly DroverFile[],
 ): Config {
   const content = {
+    ...identity,
     format,
     applications: Object.fromEntries(drafts.map((draft) => [draft.name, toApplication(draft, files)])),
     deployment: Object.fromEntries(deployed.map(({ name, applications }) => [name, namesOf(applications)])),

@@ -1,4 +1,5 @@
 import type { Link, PortMapping, RestartPolicy, VolumeMount } from '../model/config.ts';
+import { readDeploymentName } from './deployment-name.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
 import {
   complain,
@@ -46,7 +47,8 @@ export function readNativeForm(root: Fields): Drafts {
     const draft = readApplication(name, application);
     if (named && draft !== undefined) drafts.push(draft);
   }
-  return { format: 'flocker', names: new Set(fields?.entries.keys()), drafts };
+  const name = readDeploymentName(root.entries.get('name'));
+  return { format: 'flocker', names: new Set(fields?.entries.keys()), drafts, ...given('deploymentName', name) };
 }
 
 /** Only 1 is known. */

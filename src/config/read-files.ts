@@ -1,6 +1,6 @@
 import { open, readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { ConfigProblem, LoadResult } from '../model/config.ts';
 import { type LoadOptions, loadConfig, type SourceFile } from './load.ts';
 import { quote } from './yaml-node.ts';
@@ -33,7 +33,8 @@ export async function readConfig(
     ...(paths.drover ?? []).map(readSource),
   ]);
   signal?.throwIfAborted();
-  return loadConfig({ application, deployment, drover }, { home: options.home ?? homedir() });
+  const folder = options.folder ?? dirname(resolve(paths.application));
+  return loadConfig({ application, deployment, drover }, { home: options.home ?? homedir(), folder });
 }
 
 /** drover.yml alone (or only the defaults), as a configuration without applications. */

@@ -2,7 +2,9 @@ import type { ClusterState, Container, NodeFacts, Volume } from '../model/cluste
 import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import type { EngineEventBody } from '../model/events.ts';
+import { notOurs } from '../plan/deployments.ts';
 import { withNodeReason } from '../plan/node-reasons.ts';
+import { volumesOfOthers } from '../plan/own-view.ts';
 import { createRunLocks, lockLost, type RunLocks } from './locks.ts';
 import type { Cluster, NodeClient } from './node-client.ts';
 import { factsOf } from './step-context.ts';
@@ -146,8 +148,17 @@ export interface OwnedVolume {
   readonly volume: Volume;
 }
 
+/** Throws where another deployment has the volume. */
+export function refuseOthers(context: ActContext, id: VolumeId): void {
+  const other = volumesOfOthers(context.config, context.state).get(id);
+  if (other === undefined) return;
+  const { problem, hint } = notOurs(context.config, other);
+  throw cannot(context, `volume "${id}": ${problem}`, hint, 'volume-conflict');
+}
+
 /** The owner's dataset; throws where no node, or more than one, can be it. */
 export function findOwned(context: ActContext, id: VolumeId): OwnedVolume {
+  refuseOthers(context, id);
   const nodes = Object.entries(context.state.nodes);
   const owned = nodes.flatMap(([node, seen]) =>
     seen.status === 'unreachable'

@@ -3,7 +3,7 @@ import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { judgeReclaim } from '../plan/judge-reclaim.ts';
 import type { Copy } from '../plan/volume-standing.ts';
 import { lookAt } from '../plan/world.ts';
-import { type ActContext, cannot, lockNode, volumesOf } from './acts-context.ts';
+import { type ActContext, cannot, lockNode, refuseOthers, volumesOf } from './acts-context.ts';
 import type { NodeClient } from './node-client.ts';
 import { factsOf } from './step-context.ts';
 import type { ReclaimedVolume } from './types.ts';
@@ -26,6 +26,7 @@ export async function reclaimVolumes(
 ): Promise<ReclaimedVolume[]> {
   const volumes = volumesOf(context, app);
   if (volumes.length === 0) throw cannot(context, 'it has no volumes', undefined, 'usage');
+  for (const id of volumes) refuseOthers(context, id);
   const facts = context.state.nodes[node];
   if (facts?.status !== 'reachable')
     throw cannot(context, `node "${node}" cannot be reached`, undefined, 'connection-failed');
@@ -37,7 +38,8 @@ export async function reclaimVolumes(
   for (const { copy, epoch } of judged) {
     if (epoch === undefined) continue;
     if (copy.resumeToken !== undefined) await here.client.volumes.abortReceive(copy.dataset, here.guarded);
-    const next = { role: 'owner', owner: facts.facts.nodeId, epoch } as const;
+    const { name: deployment } = context.config;
+    const next = { role: 'owner', owner: facts.facts.nodeId, epoch, deployment } as const;
     await here.client.volumes.setProperties(copy, next, here.guarded);
   }
   return judged.map(({ id, copy }) => {

@@ -149,7 +149,7 @@ const isWithin = (plan: Plan, granted: Plan): boolean => {
  * with other steps), for the same applications and for the forwards that follow them.
  */
 function onlyWhatWas(granted: Plan): Admission['refuses'] {
-  const groups = new Set([...granted.steps.map(({ group }) => group), 'network']);
+  const groups = new Set([...granted.steps.map(({ group }) => group), 'network', 'deployment']);
   let isFirst = true;
   return (plan) => {
     const isFine = isFirst ? isWithin(plan, granted) : plan.steps.every(({ group }) => groups.has(group));

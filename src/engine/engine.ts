@@ -1,3 +1,4 @@
+import type { LoadResult } from '../model/config.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
 import { createActs } from './acts.ts';
 import { configInForce } from './acts-context.ts';
@@ -14,7 +15,8 @@ import { createWatch, type Watch } from './watch.ts';
 const never = new AbortController().signal;
 
 /** The only door for both faces. */
-export function createEngine(deps: EngineDeps): Engine {
+export function createEngine(given: EngineDeps): Engine {
+  const deps = withCall(given);
   const core = createCore(deps);
   const { store, clusters, load, inputFor, planConfig } = core;
   const watch = createWatch({
@@ -65,6 +67,20 @@ export function createEngine(deps: EngineDeps): Engine {
       await clusters.close();
     },
   };
+}
+
+/** What a person says with one call goes with the configuration that it is about. */
+function withCall(deps: EngineDeps): EngineDeps {
+  const { allowsRemoval, takesOver } = deps;
+  const told = {
+    ...(allowsRemoval === true ? { removesUnmarked: true as const } : {}),
+    ...(takesOver === undefined ? {} : { takesOver }),
+  };
+  const load = async (): Promise<LoadResult> => {
+    const loaded = await deps.load();
+    return loaded.ok ? { ...loaded, config: { ...loaded.config, ...told } } : loaded;
+  };
+  return Object.keys(told).length === 0 ? deps : { ...deps, load };
 }
 
 const actsOf = ({ deps, store, clusters, inputFor, emitIn, pauseApp, resumeApp }: Core): Acts =>

@@ -19,6 +19,8 @@ export interface NodeMonitorInput {
   /** Names of the containers whose use is measured. */
   readonly measured: () => readonly string[];
   readonly isRunning: () => boolean;
+  /** What was observed, as the deployment of the files may see it. */
+  readonly asOwn: (state: NodeState) => NodeState;
   /** Something was seen that a plan depends on. */
   readonly changed: () => void;
 }
@@ -185,7 +187,7 @@ async function observeLoop(input: NodeMonitorInput, link: Link, due: Due, signal
     const options = { now: deps.now, ...(before === undefined ? {} : { before }) };
     try {
       return await inTime(deps, `observe node "${node}"`, observeLimitMs, inner, (limited) =>
-        observeNode(node, cluster, options, limited),
+        observeNode(node, cluster, options, limited).then(input.asOwn),
       );
     } catch {
       // Slow, or gone: which of the two its figures find out.
@@ -196,18 +198,19 @@ async function observeLoop(input: NodeMonitorInput, link: Link, due: Due, signal
 }
 
 async function eventLoop(input: NodeMonitorInput, link: Link, due: Due, signal: AbortSignal): Promise<void> {
-  const { node, deps, cluster, emit, isRunning } = input;
+  const { node, deps, cluster, emit, isRunning, memory } = input;
   while (!signal.aborted) {
     try {
       if (link.isUp()) {
         const client = await cluster.node(node, signal);
         for await (const { action, container, application, exitCode } of client.containers.events(signal)) {
           if (!changesContainer(action)) continue;
+          const isOwn = application !== undefined && !isOfOther(memory.nodeState(node), container);
           emit({
             type: 'container-event',
             node,
             container: container ?? application ?? '',
-            ...(application === undefined ? {} : { application }),
+            ...(isOwn ? { application } : {}),
             action,
             ...(exitCode === undefined ? {} : { exitCode }),
           });
@@ -221,6 +224,12 @@ async function eventLoop(input: NodeMonitorInput, link: Link, due: Due, signal: 
     }
     await pause(deps, againMs, signal);
   }
+}
+
+/** An event names the application by its label alone: it may be that of another deployment. */
+function isOfOther(seen: NodeState | undefined, container: string | undefined): boolean {
+  if (seen?.status !== 'reachable') return false;
+  return seen.facts.containers.some((one) => one.name === container && one.otherApplication !== undefined);
 }
 
 const pause = (deps: Pick<EngineDeps, 'sleep'>, ms: number, signal: AbortSignal): Promise<void> =>

@@ -9,7 +9,7 @@ import type { Core } from './core.ts';
 import { inTime } from './in-time.ts';
 import { forecastAll } from './look.ts';
 import { monitorNode, type NodeMonitor } from './monitor-node.ts';
-import { observedNodes } from './observe.ts';
+import { observedNodes, ownState } from './observe.ts';
 
 export interface Monitor {
   run(signal: AbortSignal): Promise<void>;
@@ -43,7 +43,17 @@ export function createMonitor(core: Core, drifted: () => void): Monitor {
     const { deps, memory, isRunning } = core;
     return observedNodes(config).map((node) =>
       monitorNode(
-        { node, deps, cluster, emit: core.emitOutside, memory, measured: measuredOn(node), isRunning, changed },
+        {
+          node,
+          deps,
+          cluster,
+          emit: core.emitOutside,
+          memory,
+          measured: measuredOn(node),
+          isRunning,
+          asOwn: (state) => ownState(core.store.getSnapshot().config ?? config, node, state),
+          changed,
+        },
         signal,
       ),
     );

@@ -7,11 +7,10 @@ import type {
   NodeFacts,
   NodeFigures,
   PortKey,
-  Proxy,
   Volume,
   VolumeRole,
 } from '../model/cluster.ts';
-import type { AppName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, DeploymentName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
 
 /** What the engine asks of the world. `src/node` implements it twice: over SSH, and in memory. */
@@ -116,6 +115,11 @@ export interface ContainerRuntime {
     graceMs: number,
     signal: AbortSignal,
   ): Promise<{ readonly code: number; readonly killed: boolean } | undefined>;
+  /**
+   * These containers of the node, by id, belong to the deployment from now on: `observe` says so, whatever their labels
+   * say. Nothing is restarted. Throws `connection-failed` where the node's lock was taken and has been lost since.
+   */
+  adopt(ids: readonly string[], deployment: DeploymentName, signal: AbortSignal): Promise<void>;
   /** Removes a container of ours that is not running, never its volumes; no error where there is none. */
   remove(app: AppName, signal: AbortSignal): Promise<void>;
   logs(app: AppName, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
@@ -184,15 +188,23 @@ export interface LogLine {
 }
 
 /** A copy of a volume as the caller saw it: a change of ownership counts only for what is still so. */
-export type SeenVolume = Pick<Volume, 'id' | 'dataset' | 'role' | 'owner' | 'epoch'>;
+export type SeenVolume = Pick<Volume, 'id' | 'dataset' | 'role' | 'owner' | 'epoch' | 'deployment'>;
 
 export interface VolumeProperties {
   readonly role?: VolumeRole;
   readonly owner?: string;
   readonly epoch?: number;
   readonly application?: AppName;
+  readonly deployment?: DeploymentName;
   /** Only to be set: what a retired dataset is called from then on. */
   readonly volume?: VolumeId;
+}
+
+/** What a new volume begins with, beside its id. */
+export interface NewVolume {
+  readonly application?: AppName;
+  readonly deployment?: DeploymentName;
+  readonly limitBytes?: number;
 }
 
 /** OpenZFS. Datasets are named in full; only those below our root are ever written to. */
@@ -201,18 +213,13 @@ export interface VolumeStore {
   /** Full name a new copy of this volume has on this node: the same below the root everywhere. */
   datasetName(volume: VolumeId, app: AppName | undefined): string;
   /** New dataset with its `data` directory, canmount=noauto, mounted, role owner of this node, epoch 1. */
-  create(
-    volume: VolumeId,
-    app: AppName | undefined,
-    limitBytes: number | undefined,
-    signal: AbortSignal,
-  ): Promise<void>;
+  create(volume: VolumeId, wanted: NewVolume, signal: AbortSignal): Promise<void>;
   /** The directory that is bound into the container (`<mountpoint>/data`); throws where the dataset is not mounted. */
   directory(dataset: string, signal: AbortSignal): Promise<string>;
   setLimit(dataset: string, limitBytes: number | undefined, signal: AbortSignal): Promise<void>;
   /**
    * One `zfs set` for all given properties (and readonly: off for owner, on for everything else), after re-reading:
-   * throws `volume-conflict` where volume, role, owner or epoch are not as seen any more, and `connection-failed` where
+   * throws `volume-conflict` where volume, role, owner, epoch or deployment are not as seen any more, and `connection-failed` where
    * the node's lock was taken and has been lost since.
    */
   setProperties(seen: SeenVolume, next: VolumeProperties, signal: AbortSignal): Promise<void>;
@@ -266,7 +273,7 @@ export interface NetworkControl {
   read(signal: AbortSignal): Promise<NetworkTable>;
   /** One atomic load, kept over reboots; holds that are not in `dropHolds` stay. */
   replace(
-    table: { readonly proxies: readonly Proxy[]; readonly open: readonly PortKey[]; readonly peers: readonly string[] },
+    table: Pick<NetworkTable, 'proxies' | 'open' | 'peers'>,
     dropHolds: readonly PortKey[],
     signal: AbortSignal,
   ): Promise<void>;

@@ -1,6 +1,7 @@
 import type { ClusterState, NodeFacts, NodeState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
+import { ownView } from '../plan/own-view.ts';
 import type { Cluster } from './node-client.ts';
 import { factsOf } from './step-context.ts';
 
@@ -16,7 +17,7 @@ export function observedNodes(config: Config): readonly NodeName[] {
   return [...new Set([...Object.keys(config.nodes), ...Object.keys(config.deployment)])].toSorted();
 }
 
-/** All nodes of the configuration at once. What goes wrong on one is its state; only an abort is thrown. */
+/** All nodes of the configuration at once, as its deployment may see them. What goes wrong on one is its state; only an abort is thrown. */
 export async function observe(
   config: Config,
   cluster: Cluster,
@@ -26,7 +27,7 @@ export async function observe(
   const names = observedNodes(config);
   const states = await Promise.all(
     names.map(async (node) => {
-      const state = await observeNode(node, cluster, options, signal);
+      const state = ownState(config, node, await observeNode(node, cluster, options, signal));
       options.observed?.(node, state);
       return [node, state] as const;
     }),
@@ -47,9 +48,14 @@ function departedNodes(names: readonly NodeName[], before: ClusterState | undefi
 /** Has what a node must not have when it is removed: containers of drover's, or data that no other node has. */
 function isUsed({ containers, volumes }: NodeFacts): boolean {
   return (
-    containers.some(({ managed }) => managed) ||
+    containers.some(({ managed, otherApplication }) => managed || otherApplication !== undefined) ||
     volumes.some(({ role }) => role !== 'replica' && role !== 'retired' && role !== 'incoming')
   );
+}
+
+/** What is observed of a node, as the deployment of the configuration may see it. */
+export function ownState(config: Config, node: NodeName, state: NodeState): NodeState {
+  return ownView(config, { nodes: { [node]: state } }).nodes[node] ?? state;
 }
 
 /** One node; what goes wrong on it is its state, only an abort is thrown. */

@@ -21,7 +21,9 @@ export async function acquireVolume(
   if (copy.role !== 'owner') {
     const release = await readRelease(action, context, signal);
     await checkAcquirable(action, client, copy, self, release, signal);
-    await client.volumes.setProperties(copy, { role: 'owner', owner: self, epoch: release.epoch }, signal);
+    const { name: deployment } = context.config;
+    const next = { role: 'owner', owner: self, epoch: release.epoch, deployment } as const;
+    await client.volumes.setProperties(copy, next, signal);
   } else if (copy.owner !== self) {
     throw conflict('acquire', action.volume, action.to, `its copy belongs to node id "${copy.owner ?? 'none'}"`);
   }

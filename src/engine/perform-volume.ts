@@ -13,13 +13,22 @@ export async function createVolume(
   const client = await context.cluster.node(node, signal);
   const own = await findVolume(client, volume, signal);
   if (own !== undefined && own.role === 'owner') {
+    if (own.deployment !== undefined && own.deployment !== context.config.name) {
+      throw conflict('create', volume, node, `it belongs to the deployment "${own.deployment}"`);
+    }
     if (!own.mounted) await client.volumes.mount(own.dataset, signal);
     return;
   }
   if (own !== undefined) throw conflict('create', volume, node, `there is one already, in role ${own.role}`);
   const holder = await findElsewhere(volume, node, context, signal);
   if (holder !== undefined) throw conflict('create', volume, node, `"${holder}" has it`);
-  await client.volumes.create(volume, action.app, action.limitBytes, signal);
+  const { app: application, limitBytes } = action;
+  const wanted = {
+    deployment: context.config.name,
+    ...(application === undefined ? {} : { application }),
+    ...(limitBytes === undefined ? {} : { limitBytes }),
+  };
+  await client.volumes.create(volume, wanted, signal);
 }
 
 /** Another reachable node with a copy of this volume. */

@@ -1,6 +1,7 @@
 import type { Action, ActionKind, ActionOf } from '../model/plan.ts';
 import { mergeNetwork } from '../plan/network-tables.ts';
 import { checkContainer, pullImage, startContainer, stopContainer } from './perform-container.ts';
+import { setDeployment } from './perform-deployment.ts';
 import { freezeVolume, releaseVolume, sendFinal, settleVolume, syncVolume } from './perform-move.ts';
 import { acquireVolume, reclaimVolume } from './perform-take-over.ts';
 import { createVolume, mountVolume, resizeVolume, retireVolume } from './perform-volume.ts';
@@ -34,6 +35,7 @@ export const performers: { readonly [K in ActionKind]: Performer<K> } = {
   'start-container': startContainer,
   'check-container': checkContainer,
   'replace-network': replaceNetwork,
+  'set-deployment': setDeployment,
   'set-boot-rules': async ({ node, rules }, context, signal) => {
     const client = await context.cluster.node(node, signal);
     await client.network.setBootRules(rules, signal);

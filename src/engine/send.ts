@@ -216,6 +216,7 @@ function receiveProperties(pair: Pair, context: StepContext, source: Volume): Re
   return {
     [properties.volume]: pair.volume,
     ...(source.application === undefined ? {} : { [properties.application]: source.application }),
+    [properties.deployment]: context.config.name,
     [properties.role]: 'incoming',
     [properties.owner]: nodeIdOf(context, pair.from),
     // A released source has the epoch of its next owner already; a copy of it is one of the epoch before.

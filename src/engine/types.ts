@@ -1,5 +1,13 @@
 import type { ClusterState } from '../model/cluster.ts';
-import type { AppName, Config, ConfigProblem, LoadResult, NodeName, VolumeId } from '../model/config.ts';
+import type {
+  AppName,
+  Config,
+  ConfigProblem,
+  DeploymentName,
+  LoadResult,
+  NodeName,
+  VolumeId,
+} from '../model/config.ts';
 import type { ApplyPolicy, EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
 import type { Examination, HereAnswer } from '../model/examination.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
@@ -30,6 +38,8 @@ export interface EngineDeps {
   readonly asks?: boolean;
   /** A plan that stops most of what runs is meant: it is neither asked for nor refused. */
   readonly allowsRemoval?: boolean;
+  /** What the files describe is taken over from this deployment; a person has confirmed it. */
+  readonly takesOver?: DeploymentName;
   /** The text of provision.sh, which knows what a node should have. Absent: `examine` does not ask it. */
   readonly provisionScript?: () => Promise<string>;
   /** Nothing is changed anywhere: runs and acts are refused, and `watch` only observes and plans. */

@@ -1,4 +1,4 @@
-import type { AppName, NodeName, PortMapping, Protocol, RestartPolicy, VolumeId } from './config.ts';
+import type { AppName, DeploymentName, NodeName, PortMapping, Protocol, RestartPolicy, VolumeId } from './config.ts';
 import type { ErrorReport } from './errors.ts';
 
 /** One observation of every known node. An unreachable node is never an empty node. */
@@ -122,6 +122,16 @@ export interface Container {
   readonly application?: AppName;
   /** Carries our label. Everything else is foreign and untouchable. */
   readonly managed: boolean;
+  /**
+   * The deployment it belongs to: the node's own record, or else its label. Absent: foreign, or made by a version of
+   * drover that had no deployments, and adopted by none since.
+   */
+  readonly deployment?: DeploymentName;
+  /**
+   * The application it runs, where drover made it for another deployment, or where it carries none and no file
+   * describes it. Never set by a node: `ownView` in src/plan/own-view.ts does, and it counts as foreign.
+   */
+  readonly otherApplication?: AppName;
   readonly state: 'created' | 'running' | 'restarting' | 'paused' | 'exited' | 'dead' | 'removing';
   readonly health?: 'starting' | 'healthy' | 'unhealthy';
   readonly exit?: { readonly code: number; readonly oomKilled: boolean };
@@ -145,6 +155,8 @@ export interface ImageDefaults {
 /** What decides how a container runs: made from the configuration, or read back. Both in the same form. */
 export interface ContainerSpec {
   readonly application: AppName;
+  /** The deployment it is made for; becomes a label, and makes no difference to a container that is there. */
+  readonly deployment?: DeploymentName;
   /** `repository:tag` or `repository@digest`. */
   readonly image: string;
   readonly ports: readonly PortMapping[];
@@ -179,6 +191,8 @@ export interface Volume {
   readonly id: VolumeId;
   /** The application that last declared it. */
   readonly application?: AppName;
+  /** The deployment it belongs to; absent: an earlier version made it, and no deployment has adopted it since. */
+  readonly deployment?: DeploymentName;
   /** Full ZFS name on this node. */
   readonly dataset: string;
   readonly role: VolumeRole;
@@ -214,7 +228,7 @@ export interface NetworkTable {
   readonly present: boolean;
   readonly proxies: readonly Proxy[];
   /** Ports that applications on this node publish: served here, never forwarded. */
-  readonly open: readonly PortKey[];
+  readonly open: readonly ServedPort[];
   /** Mesh addresses of the other nodes that may be forwarded to. */
   readonly peers: readonly string[];
   /** Ports whose new connections are held during a switch. */
@@ -226,8 +240,13 @@ export interface PortKey {
   readonly protocol: Protocol;
 }
 
+/** A port that the deployment serves on every node. Absent: an earlier version of drover made the entry. */
+export interface ServedPort extends PortKey {
+  readonly deployment?: DeploymentName;
+}
+
 /** Traffic to `port` on this node goes to the same port at `address`, the mesh address of another node. */
-export interface Proxy extends PortKey {
+export interface Proxy extends ServedPort {
   readonly address: string;
 }
 

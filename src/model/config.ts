@@ -1,6 +1,8 @@
 /** Key of a node in deployment.yml: an address or a name. One word for one node everywhere in the program. */
 export type NodeName = string;
 export type AppName = string;
+/** Names the deployment that a pair of files describes; what it has on the nodes carries this name. */
+export type DeploymentName = string;
 /** Identity of a volume across nodes (Flocker's `dataset_id`); kept in the ZFS property `drover:vol`. */
 export type VolumeId = string;
 
@@ -117,6 +119,13 @@ export interface Settings {
 export interface Config {
   /** Hash of everything below: equal revisions need no new run. */
   readonly revision: string;
+  readonly name: DeploymentName;
+  /** No file gives the name: it is that of the folder, and another folder may have the same one. */
+  readonly isNamedByFolder?: true;
+  /** For this call only: what the files describe is taken over from this deployment. */
+  readonly takesOver?: DeploymentName;
+  /** For this call only: what carries no deployment and no file describes is removed. */
+  readonly removesUnmarked?: true;
   readonly format: 'flocker' | 'fig' | 'compose';
   readonly applications: Readonly<Record<AppName, Application>>;
   /** Every node of deployment.yml, also those with an empty list. Application names sorted. */

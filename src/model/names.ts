@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { AppName, ImageRef, VolumeId } from './config.ts';
+import type { AppName, DeploymentName, ImageRef, VolumeId } from './config.ts';
+
+/** The deployment of a folder without a name of its own, and of what a simulated cluster begins with. */
+export const defaultDeployment: DeploymentName = 'default';
 
 /** Prefix of every container we make; a one-letter application still gets a name Docker accepts. */
 export const containerName = (app: AppName): string => `drover-${app}`;
@@ -7,6 +10,7 @@ export const containerName = (app: AppName): string => `drover-${app}`;
 export const labels = {
   managed: 'drover.managed',
   application: 'drover.application',
+  deployment: 'drover.deployment',
   /** Words of `ContainerSpec.after`, separated by blanks; read at boot by the node itself. */
   after: 'drover.after',
 } as const;
@@ -42,6 +46,7 @@ export function datasetLeaf(volume: VolumeId, app: AppName | undefined): string 
 export const properties = {
   volume: 'drover:vol',
   application: 'drover:app',
+  deployment: 'drover:deployment',
   role: 'drover:role',
   owner: 'drover:owner',
   epoch: 'drover:epoch',

@@ -1,5 +1,5 @@
-import type { BootRules, ContainerSpec, PortKey, Proxy } from './cluster.ts';
-import type { AppName, ImageRef, NodeName, VolumeId } from './config.ts';
+import type { BootRules, ContainerSpec, PortKey, Proxy, ServedPort } from './cluster.ts';
+import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from './config.ts';
 
 /**
  * Every effect drover can have on a node. Each is idempotent ("make it so") and decided again from what is observed
@@ -76,10 +76,20 @@ export interface ActionArgs {
   'replace-network': {
     readonly node: NodeName;
     readonly proxies: readonly Proxy[];
-    readonly open: readonly PortKey[];
+    readonly open: readonly ServedPort[];
     readonly peers: readonly string[];
     readonly dropHolds: readonly PortKey[];
     readonly only?: readonly PortKey[];
+  };
+  /**
+   * The node's containers of these applications and its copies of these volumes belong to the deployment from now on.
+   * Nothing is restarted: a container gets its label when it is made again, and until then the node keeps a record.
+   */
+  'set-deployment': {
+    readonly node: NodeName;
+    readonly deployment: DeploymentName;
+    readonly apps: readonly AppName[];
+    readonly volumes: readonly VolumeId[];
   };
   /** Whom the node asks when it boots, with their keys, and what it does without an answer. */
   'set-boot-rules': { readonly node: NodeName; readonly rules: BootRules };
@@ -119,6 +129,8 @@ export interface Plan {
   readonly blocked: readonly Blocker[];
   /** Seen, left alone, worth a line: foreign containers in the way, replicas of undeclared applications. */
   readonly notes: readonly string[];
+  /** Why these may be the wrong files for what runs: a person is asked before all of it is stopped. */
+  readonly doubt?: string;
 }
 
 /** One application (or bare volume) changing its node. */

@@ -92,6 +92,10 @@ function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime
       say(line('docker', 'rm', '-v', containerName(app)));
       return runtime.remove(app, signal);
     },
+    adopt: (ids, deployment, signal) => {
+      say(line('record', deployment, ...ids.map((id) => id.slice(0, 12))));
+      return runtime.adopt(ids, deployment, signal);
+    },
     exec: (app, options, signal) => {
       // What somebody types into a program is nobody else's business; that it was started is.
       say(line('docker', 'exec', options.tty ? '-it' : '-i', containerName(app), options.command?.[0] ?? 'sh'));
@@ -120,10 +124,11 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
     ...store,
     // Methods of the store call each other.
     datasetName: (volume, app) => store.datasetName(volume, app),
-    create: (volume, app, limitBytes, signal) => {
+    create: (volume, wanted, signal) => {
+      const { application, limitBytes } = wanted;
       const limit = limitBytes === undefined ? [] : ['-o', `refquota=${limitBytes}`];
-      zfs('create', '-o', 'canmount=noauto', ...limit, store.datasetName(volume, app));
-      return store.create(volume, app, limitBytes, signal);
+      zfs('create', '-o', 'canmount=noauto', ...limit, store.datasetName(volume, application));
+      return store.create(volume, wanted, signal);
     },
     setLimit: (dataset, limitBytes, signal) => {
       zfs('set', `refquota=${limitBytes ?? 'none'}`, dataset);
@@ -190,6 +195,7 @@ function assignments(next: VolumeProperties): readonly string[] {
     [properties.owner, next.owner],
     [properties.epoch, next.epoch],
     [properties.application, next.application],
+    [properties.deployment, next.deployment],
   ] as const;
   return named.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
 }

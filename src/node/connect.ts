@@ -64,7 +64,7 @@ export function createCluster(config: Config, options: ConnectOptions): Cluster 
 export function createNodeClient(connection: NodeConnection, settings: Settings, meshAddress: string): NodeClient {
   const fence: Fence = { token: '' };
   const volumes = createZfsStore(connection, settings, fence);
-  const containers = createDockerRuntime(connection);
+  const containers = createDockerRuntime(connection, fence);
   const ids = new Map<string, string>();
   const list = async (signal: AbortSignal): Promise<readonly Container[]> => {
     const listed = await containers.list(signal);

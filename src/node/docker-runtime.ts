@@ -3,6 +3,7 @@ import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.t
 import type { AppName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../model/names.ts';
+import { adoptContainers } from './deployment-record.ts';
 import { createDockerApi, type DockerApi, type DockerRequest, statusOf } from './docker-api.ts';
 import { execInContainer } from './docker-exec.ts';
 import { fillNewVolumes } from './docker-fill.ts';
@@ -17,6 +18,7 @@ import {
   readImageDefaults,
 } from './docker-spec.ts';
 import { readJsonLines, readLogLines } from './docker-streams.ts';
+import type { Fence } from './fence.ts';
 import { at, textAt } from './json.ts';
 import { createSlots } from './slots.ts';
 import type { NodeConnection } from './ssh-connection.ts';
@@ -25,13 +27,15 @@ import type { NodeConnection } from './ssh-connection.ts';
 const killedCode = 137;
 
 /** Docker on the other end of a connection, through its socket there; all of it fails when the connection does. */
-export function createDockerRuntime(connection: NodeConnection): ContainerRuntime {
+export function createDockerRuntime(connection: NodeConnection, fence: Fence = { token: '' }): ContainerRuntime {
   const { node } = connection;
   const api = createDockerApi(connection);
   return {
     ...createDockerImages(connection, api),
     list: (signal) => listContainers(api, signal),
     create: (spec, directories, signal) => create(connection, api, spec, directories, signal),
+
+    adopt: (ids, deployment, signal) => adoptContainers(connection, fence, ids, deployment, signal),
 
     async start(app, signal) {
       if ((await inspectOurs(node, api, app, signal)) === undefined) throw noContainer(node, 'start', app);

@@ -3,6 +3,7 @@ import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '..
 import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../model/names.ts';
+import { parseDeployment } from './deployment-record.ts';
 import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from './json.ts';
 
 /** JSON `{mountpoint: volume id}`: Docker knows directories only. */
@@ -37,6 +38,7 @@ export function createBody(
     Labels: {
       [labels.managed]: 'true',
       [labels.application]: spec.application,
+      ...(spec.deployment === undefined ? {} : { [labels.deployment]: spec.deployment }),
       [volumesLabel]: JSON.stringify(volumes),
       ...(spec.after === undefined ? {} : { [labels.after]: spec.after.join(' ') }),
     },
@@ -111,6 +113,7 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
     name: (textAt(inspected, 'Name') ?? '').replace(/^\//, ''),
     application,
     managed: true,
+    ...deploymentOf(inspected),
     state,
     ...(health === undefined ? {} : { health }),
     ...(state === 'exited' || state === 'dead' ? { exit: exitOf(inspected) } : {}),
@@ -121,6 +124,11 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
     imageId: textAt(inspected, 'Image') ?? '',
     imageDefaults,
   };
+}
+
+function deploymentOf(inspected: unknown): Pick<ContainerSpec, 'deployment'> {
+  const deployment = parseDeployment(textAt(inspected, 'Config', 'Labels', labels.deployment));
+  return deployment === undefined ? {} : { deployment };
 }
 
 /** How a container ended. */
@@ -138,6 +146,7 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
   const shares = numberAt(inspected, 'HostConfig', 'CpuShares') ?? 0;
   return {
     application,
+    ...deploymentOf(inspected),
     image: textAt(inspected, 'Config', 'Image') ?? '',
     ports: readPorts(inspected),
     environment: readEnvironment(inspected),

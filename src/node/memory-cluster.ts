@@ -3,7 +3,7 @@ import type { NodeFacts, PortKey } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { runBootGate, startIfPossible, startsAtBoot } from './memory-boot.ts';
-import { createMemoryContainers, listContainers, volumesOf } from './memory-containers.ts';
+import { createMemoryContainers, observedContainers, volumesOf } from './memory-containers.ts';
 import { createMemoryCopies } from './memory-copies.ts';
 import { createMemoryDeadMan, fireDeadMen } from './memory-dead-man.ts';
 import { createMemoryDoctor } from './memory-doctor.ts';
@@ -169,7 +169,7 @@ function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): 
     figures: createMemoryFigures(world, node),
     observe: (signal) =>
       call(world, { node, operation: 'observe', write: false }, signal, (machine) => factsOf(world, machine)),
-    containers: createMemoryContainers(world, node),
+    containers: createMemoryContainers(world, node, fence),
     volumes: { ...createMemoryVolumes(world, node, fence), ...createMemoryCopies(world, node, fence) },
     network: createMemoryNetwork(world, node),
     mutex: createMutex(world, node, locks),
@@ -257,7 +257,7 @@ function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
   return {
     nodeId: machine.nodeId,
     meshAddress: machine.meshAddress,
-    containers: listContainers(world, machine),
+    containers: observedContainers(world, machine),
     volumes: listVolumes(machine),
     network: readTable(world, machine),
     listeners: machine.listeners,

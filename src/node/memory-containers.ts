@@ -57,6 +57,14 @@ export function newContainer(
   };
 }
 
+/** As an observation shows them: the node's record goes before the labels. */
+export function observedContainers(world: MemoryWorld, machine: MemoryMachine): Container[] {
+  return listContainers(world, machine).map((container) => {
+    const deployment = container.managed ? machine.adopted.get(container.id) : undefined;
+    return deployment === undefined ? container : { ...container, deployment };
+  });
+}
+
 /** Containers of a machine as `docker inspect` shows them. */
 export function listContainers(world: MemoryWorld, machine: MemoryMachine): Container[] {
   return [...machine.containers.values()].map((container) => {
@@ -67,6 +75,9 @@ export function listContainers(world: MemoryWorld, machine: MemoryMachine): Cont
       name: container.name,
       ...(container.managed ? { application: container.spec.application } : {}),
       managed: container.managed,
+      ...(container.managed && container.spec.deployment !== undefined
+        ? { deployment: container.spec.deployment }
+        : {}),
       state: container.state,
       ...(health === undefined ? {} : { health }),
       ...(container.exit === undefined ? {} : { exit: container.exit }),
@@ -90,7 +101,11 @@ export function isServed(world: MemoryWorld, machine: MemoryMachine, port: numbe
 }
 
 /** A node's containers behind the engine's interface. */
-export function createMemoryContainers(world: MemoryWorld, node: NodeName): ContainerRuntime {
+export function createMemoryContainers(
+  world: MemoryWorld,
+  node: NodeName,
+  fence: (machine: MemoryMachine) => void,
+): ContainerRuntime {
   const read = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
     call(world, { node, operation: `containers.${operation}`, write: false }, signal, effect);
   const write = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
@@ -117,6 +132,13 @@ export function createMemoryContainers(world: MemoryWorld, node: NodeName): Cont
     },
     create: (spec, directories, signal) =>
       write('create', signal, (machine) => create(world, machine, spec, directories)),
+    adopt: (ids, deployment, signal) =>
+      write('adopt', signal, (machine) => {
+        fence(machine);
+        const there = new Set([...machine.containers.values()].map(({ id }) => id));
+        for (const id of machine.adopted.keys()) if (!there.has(id)) machine.adopted.delete(id);
+        for (const id of ids) machine.adopted.set(id, deployment);
+      }),
     start: (app, signal) =>
       write('start', signal, (machine) => {
         const container = ours(machine, app);

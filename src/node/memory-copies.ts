@@ -85,13 +85,14 @@ function checkSwap(machine: MemoryMachine, { seen, target }: VolumeSwap): void {
   const name = seen.dataset;
   const dataset = getDataset(machine, name);
   const next = getDataset(machine, target);
-  const { role, owner, epoch = 0, volume } = dataset.properties;
+  const { role, owner, epoch = 0, volume, deployment } = dataset.properties;
   const refuse = (why: string) =>
     new AppError('volume-conflict', `cannot swap dataset "${name}" on "${machine.name}": ${why}`);
   if (role !== 'frozen' || owner !== machine.nodeId) throw refuse('it is not frozen by this node');
   if (volume !== seen.id || epoch !== seen.epoch) {
     throw refuse(`it is not volume "${seen.id}" with epoch ${seen.epoch}, which was seen`);
   }
+  if (deployment !== seen.deployment) throw refuse(`it is of the deployment "${deployment ?? ''}"`);
   if (dataset.mounted || next.mounted) throw refuse('it is mounted');
   if (next.properties.volume !== undefined) throw refuse('the clone is a volume already');
   findPromoted(machine, next);

@@ -1,4 +1,6 @@
+import type { ContainerSpec } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
+import { defaultDeployment } from '../model/names.ts';
 import { imageIdOf, newContainer, registryImage } from './memory-containers.ts';
 import { newDataset } from './memory-datasets.ts';
 import type { MemoryContainerSeed, MemoryMachine, MemoryNodeSeed, MemoryVolumeSeed } from './memory-types.ts';
@@ -36,6 +38,7 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     lock: undefined,
     armed: new Map(),
     foreignMounts: new Map(),
+    adopted: new Map(),
     wanted: new Set(),
     listenersOfEvents: new Set(),
   };
@@ -44,7 +47,8 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
   for (const container of seed.containers ?? []) {
     seedImage(world, machine, container.spec.image);
     const image = machine.images.get(container.spec.image)?.image ?? {};
-    const made = newContainer(machine, container.spec, image, world.clock.now());
+    const spec = ownSpec(container);
+    const made = newContainer(machine, spec, image, world.clock.now());
     const state = container.state ?? 'running';
     machine.containers.set(container.name ?? made.name, {
       ...made,
@@ -59,6 +63,11 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     });
   }
   return machine;
+}
+
+function ownSpec({ spec, deployment = spec.deployment ?? defaultDeployment }: MemoryContainerSeed): ContainerSpec {
+  const { deployment: _label, ...rest } = spec;
+  return deployment === null ? rest : { ...rest, deployment };
 }
 
 const startedAt = ({ startedAt }: MemoryContainerSeed): number | undefined =>
@@ -77,11 +86,13 @@ function seedVolume(world: MemoryWorld, machine: MemoryMachine, seed: MemoryVolu
   const name = memoryDatasetName(world, seed.id, seed.application);
   const createdAtMs = seed.createdAtMs ?? world.clock.now();
   const dataset = { ...newDataset(name), createdAtMs };
+  const { deployment = defaultDeployment } = seed;
   const role = seed.role ?? 'owner';
   const owner = seed.owner ?? (role === 'owner' ? machine.name : undefined);
   dataset.properties = {
     volume: seed.id,
     ...(seed.application === undefined ? {} : { application: seed.application }),
+    ...(deployment === null ? {} : { deployment }),
     role,
     ...(owner === undefined ? {} : { owner: nodeIdOf(world, owner) }),
     epoch: seed.epoch ?? 1,
@@ -110,5 +121,10 @@ function seedVolume(world: MemoryWorld, machine: MemoryMachine, seed: MemoryVolu
 function withoutHolds(table: MemoryNodeSeed['network']): Partial<MemoryMachine['table']> {
   if (table === undefined) return {};
   const { holds: _holds, ...rest } = table;
-  return rest;
+  const own = { deployment: defaultDeployment };
+  return {
+    ...rest,
+    ...(rest.proxies === undefined ? {} : { proxies: rest.proxies.map((entry) => ({ ...own, ...entry })) }),
+    ...(rest.open === undefined ? {} : { open: rest.open.map((entry) => ({ ...own, ...entry })) }),
+  };
 }

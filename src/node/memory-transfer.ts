@@ -219,6 +219,7 @@ function readProperties(given: Readonly<Record<string, string>>): MemoryDataset[
   const picked = {
     volume: given[properties.volume],
     application: given[properties.application],
+    deployment: given[properties.deployment],
     // A role in a request is one of ours: the engine writes it from the same type.
     role: given[properties.role] as VolumeRole | undefined,
     owner: given[properties.owner],

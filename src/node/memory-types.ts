@@ -9,7 +9,7 @@ import type {
   VolumeRole,
   ZfsCapabilities,
 } from '../model/cluster.ts';
-import type { AppName, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
 import type { ProvisionStep, SystemReading } from '../model/examination.ts';
 
 /** Time for the memory cluster; tests give one that only moves when everybody sleeps. */
@@ -52,6 +52,8 @@ export interface MemorySnapshotSeed {
 export interface MemoryVolumeSeed {
   readonly id: VolumeId;
   readonly application?: AppName;
+  /** Default: the default deployment; null: none, as an earlier version made it. */
+  readonly deployment?: DeploymentName | null;
   readonly role?: VolumeRole;
   /** A node's name; default: this node for an owner, nobody for others. */
   readonly owner?: NodeName;
@@ -66,7 +68,10 @@ export interface MemoryVolumeSeed {
 
 /** A container to begin with: `spec` and `managed` decide, the rest has defaults. */
 export type MemoryContainerSeed = Pick<Container, 'spec'> &
-  Partial<Pick<Container, 'name' | 'managed' | 'state' | 'imageId' | 'imageDefaults' | 'exit' | 'startedAt'>>;
+  Partial<Pick<Container, 'name' | 'managed' | 'state' | 'imageId' | 'imageDefaults' | 'exit' | 'startedAt'>> & {
+    /** Default: that of the spec, or else the default deployment; null: none, as an earlier version made it. */
+    readonly deployment?: DeploymentName | null;
+  };
 
 export interface MemoryNodeSeed {
   readonly nodeId?: string;
@@ -152,6 +157,7 @@ export interface MemoryDataset {
   properties: {
     volume?: VolumeId;
     application?: AppName;
+    deployment?: DeploymentName;
     role?: VolumeRole;
     owner?: string;
     epoch?: number;
@@ -219,6 +225,8 @@ export interface MemoryMachine {
   readonly images: Map<string, { readonly id: string; readonly image: MemoryImage }>;
   table: Omit<NetworkTable, 'holds'>;
   boot: BootFacts | undefined;
+  /** Deployments of containers by id, whatever their labels say. */
+  readonly adopted: Map<string, DeploymentName>;
   readonly holds: Map<string, { readonly port: PortKey; readonly untilMs: number }>;
   lock: { readonly owner: string; readonly sinceMs: number; readonly lose: () => void } | undefined;
   readonly armed: Map<AppName, MemoryArmed>;

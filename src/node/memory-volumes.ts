@@ -1,4 +1,4 @@
-import type { SeenVolume, VolumeProperties, VolumeStore } from '../engine/node-client.ts';
+import type { NewVolume, SeenVolume, VolumeProperties, VolumeStore } from '../engine/node-client.ts';
 import type { Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
@@ -18,13 +18,14 @@ export function memoryDatasetName(world: MemoryWorld, volume: VolumeId, app: App
 /** Datasets of a machine as `zfs list` shows them. */
 export function listVolumes(machine: MemoryMachine): Volume[] {
   return [...machine.datasets.values()].flatMap((dataset) => {
-    const { volume, application, role, owner, epoch, flags } = dataset.properties;
+    const { volume, application, deployment, role, owner, epoch, flags } = dataset.properties;
     if (volume === undefined) return [];
     const base = dataset.snapshots.at(-1)?.content;
     return [
       {
         id: volume,
         ...(application === undefined ? {} : { application }),
+        ...(deployment === undefined ? {} : { deployment }),
         dataset: dataset.name,
         role: role ?? 'incoming',
         ...(owner === undefined ? {} : { owner }),
@@ -60,10 +61,10 @@ export function createMemoryVolumes(
   return {
     list: (signal) => read('list', signal, listVolumes),
     datasetName: (volume, app) => memoryDatasetName(world, volume, app),
-    create: (volume, app, limitBytes, signal) =>
+    create: (volume, wanted, signal) =>
       write('create', signal, (machine) => {
         fence(machine);
-        createVolume(world, machine, volume, app, limitBytes);
+        createVolume(world, machine, volume, wanted);
       }),
     directory: (dataset, signal) =>
       read('directory', signal, (machine) => {
@@ -143,8 +144,7 @@ function createVolume(
   world: MemoryWorld,
   machine: MemoryMachine,
   volume: VolumeId,
-  application: AppName | undefined,
-  limitBytes: number | undefined,
+  { application, deployment, limitBytes }: NewVolume,
 ): void {
   const name = memoryDatasetName(world, volume, application);
   if (machine.datasets.has(name)) throw refused('create', name, machine.name, 'dataset already exists');
@@ -154,6 +154,7 @@ function createVolume(
     properties: {
       volume,
       ...(application === undefined ? {} : { application }),
+      ...(deployment === undefined ? {} : { deployment }),
       role: 'owner',
       owner: machine.nodeId,
       epoch: 1,
@@ -166,8 +167,9 @@ function createVolume(
 
 function setProperties(dataset: MemoryDataset, node: NodeName, seen: SeenVolume, next: VolumeProperties): void {
   const now = dataset.properties;
-  const expected = { volume: seen.id, role: seen.role, owner: seen.owner, epoch: seen.epoch };
-  for (const key of ['volume', 'role', 'owner', 'epoch'] as const) {
+  const { id: volume, role, owner, epoch, deployment } = seen;
+  const expected = { volume, role, owner, epoch, deployment };
+  for (const key of ['volume', 'role', 'owner', 'epoch', 'deployment'] as const) {
     if (expected[key] === now[key]) continue;
     throw new AppError(
       'volume-conflict',

@@ -4,6 +4,7 @@ import type { BootFacts, Container, Listener, NodeFacts, PortKey } from '../mode
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
 import { parseBoot } from './boot-rules.ts';
+import { withRecord } from './deployment-record.ts';
 import { listAt, parseJson, textAt, textsAt } from './json.ts';
 import { observeScript, sections } from './observe-script.ts';
 import { readTable } from './proxy-table.ts';
@@ -82,7 +83,7 @@ function toFacts(
   return {
     nodeId,
     meshAddress: deps.meshAddress,
-    containers,
+    containers: withRecord(containers, texts.deployments),
     volumes: parseVolumes(texts.datasets, texts.copies),
     network: readTable(texts.network),
     listeners: foreignListeners(parseListeners(texts.sockets), containers),

@@ -1,4 +1,5 @@
 import { readBootCommand } from './boot-rules.ts';
+import { readRecordCommand } from './deployment-record.ts';
 import { readTableCommand } from './proxy-scripts.ts';
 import { listCommands, prelude } from './zfs-scripts.ts';
 
@@ -21,6 +22,7 @@ export const sections = [
   'sockets',
   'system',
   'boot',
+  'deployments',
   'docker',
   'images',
 ] as const;
@@ -37,6 +39,7 @@ next; { ${readTableCommand}; } || exit 1
 next; ss -Hltnup || exit 1
 next; uname -r; uname -m; cat /sys/module/zfs/version
 next; ${readBootCommand}
+next; ${readRecordCommand} || exit 1
 next; docker /version || exit 1
 next; docker /images/json
 `;

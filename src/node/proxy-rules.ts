@@ -1,12 +1,13 @@
-import type { NetworkTable, PortKey, Proxy } from '../model/cluster.ts';
+import type { NetworkTable, PortKey, Proxy, ServedPort } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
+import { parseDeployment } from './deployment-record.ts';
 import { at, listAt, parseJson, textAt } from './json.ts';
 
 /** What a node's table is made from; `mesh` are the node's own addresses that serve the others' ports. */
 export interface MeshRules {
   readonly mesh: readonly string[];
   readonly proxies: readonly Proxy[];
-  readonly open: readonly PortKey[];
+  readonly open: readonly ServedPort[];
   readonly peers: readonly string[];
 }
 
@@ -37,7 +38,7 @@ export function renderRules(rules: MeshRules): string {
   return `table ${table}
 delete table ${table}
 table ${table} {
-${forwards('tcp4', rules.proxies)}${forwards('udp4', rules.proxies)}${forwards('tcp6', rules.proxies)}${forwards('udp6', rules.proxies)}${set('mesh4', 'ipv4_addr', mesh.v4)}${set('mesh6', 'ipv6_addr', mesh.v6)}${set('peer4', 'ipv4_addr', peers.v4)}${set('peer6', 'ipv6_addr', peers.v6)}${set('open', 'inet_proto . inet_service', ports(rules.open))}	set hold {
+${forwards('tcp4', rules.proxies)}${forwards('udp4', rules.proxies)}${forwards('tcp6', rules.proxies)}${forwards('udp6', rules.proxies)}${set('mesh4', 'ipv4_addr', mesh.v4)}${set('mesh6', 'ipv6_addr', mesh.v6)}${set('peer4', 'ipv4_addr', peers.v4)}${set('peer6', 'ipv6_addr', peers.v6)}${set('open', 'inet_proto . inet_service', openPorts(rules.open))}	set hold {
 		type inet_proto . inet_service
 		flags timeout
 	}
@@ -81,7 +82,7 @@ function forwards(name: 'tcp4' | 'udp4' | 'tcp6' | 'udp6', proxies: readonly Pro
     .map((proxy) => ({ ...proxy, port: checkPort(proxy.port), address: canonicalAddress(proxy.address) }))
     .filter((proxy) => `${proxy.protocol}${isIPv6(proxy.address) ? '6' : '4'}` === name)
     .toSorted(byPort)
-    .map((proxy) => `${proxy.port} : ${proxy.address} . ${proxy.port}`);
+    .map((proxy) => `${proxy.port}${comment(proxy)} : ${proxy.address} . ${proxy.port}`);
   const type = `inet_service : ipv${name.slice(3)}_addr . inet_service`;
   return block('map', name, type, elements);
 }
@@ -92,6 +93,16 @@ const set = (name: string, type: string, elements: readonly string[]): string =>
 function block(kind: 'map' | 'set', name: string, type: string, elements: readonly string[]): string {
   const content = elements.length === 0 ? '' : `\t\telements = { ${[...new Set(elements)].join(', ')} }\n`;
   return `\t${kind} ${name} {\n\t\ttype ${type}\n${content}\t}\n`;
+}
+
+function openPorts(entries: readonly ServedPort[]): readonly string[] {
+  return entries.toSorted(byPort).map((entry) => `${entry.protocol} . ${checkPort(entry.port)}${comment(entry)}`);
+}
+
+/** The deployment of an entry; a word that is not a name would not be one for nft either. */
+function comment({ deployment }: ServedPort): string {
+  const name = parseDeployment(deployment);
+  return name === undefined ? '' : ` comment "${name}"`;
 }
 
 function ports(keys: readonly PortKey[]): readonly string[] {
@@ -144,7 +155,7 @@ export function parseRules(json: string): NetworkTable {
     proxies: maps
       .flatMap((name) => (elements.get(name) ?? []).flatMap((element) => toProxy(name.startsWith('udp'), element)))
       .toSorted(byPort),
-    open: (elements.get('open') ?? []).flatMap(toPort).toSorted(byPort),
+    open: (elements.get('open') ?? []).flatMap(toServed).toSorted(byPort),
     peers: ['peer4', 'peer6']
       .flatMap((name) => (elements.get(name) ?? []).filter(isText).map(canonicalAddress))
       .toSorted(),
@@ -164,13 +175,23 @@ function readListing(json: string): ReadonlyMap<string, readonly unknown[]> {
   return elements;
 }
 
-/** `[7000, {"concat": ["10.0.0.1", 7000]}]`. */
+/** `[7000, {"concat": ["10.0.0.1", 7000]}]`; the key inside `{"elem": {"val": …, "comment": …}}` where it has one. */
 function toProxy(udp: boolean, element: unknown): readonly Proxy[] {
-  const [port, target] = Array.isArray(element) ? element : [];
+  const [key, target] = Array.isArray(element) ? element : [];
+  const port = at(key, 'elem', 'val') ?? key;
   const [address] = listAt(target, 'concat');
   return typeof port === 'number' && isText(address)
-    ? [{ port, protocol: udp ? 'udp' : 'tcp', address: canonicalAddress(address) }]
+    ? [{ port, protocol: udp ? 'udp' : 'tcp', address: canonicalAddress(address), ...deploymentOf(key) }]
     : [];
+}
+
+function toServed(element: unknown): readonly ServedPort[] {
+  return toPort(element).map((key) => ({ ...key, ...deploymentOf(element) }));
+}
+
+function deploymentOf(element: unknown): Pick<ServedPort, 'deployment'> {
+  const deployment = parseDeployment(textAt(at(element, 'elem'), 'comment'));
+  return deployment === undefined ? {} : { deployment };
 }
 
 /** `{"concat": ["tcp", 80]}`, inside `{"elem": {"val": …, "expires": …}}` where the element has a timeout. */

@@ -13,7 +13,7 @@ const remainingHolds = `tr ',{}' '\\n\\n\\n' <<<"$before" |
   sed -nE 's/^.*(tcp|udp) \\. ([0-9]+) timeout [0-9a-z]+ expires ([1-9][0-9a-z]*).*$/\\1 \\2 \\3/p'`;
 
 /** `port target` of each UDP port of a table in nft's text on stdin; its own form and ours are the same. */
-const udpTargets = `{ text=$(cat)
+const udpTargets = `{ text=$(sed 's/ comment "[^"]*"//')
   sed -n '/^\\tmap udp[46] {/,/^\\t}/p' <<<"$text" | grep -oE '[0-9]+ : [0-9a-f.:]+ \\. [0-9]+' | sed -E 's/^([0-9]+) : ([^ ]+) .*/\\1 \\2/'
   sed -n '/^\\tset open {/,/^\\t}/p' <<<"$text" | grep -oE 'udp \\. [0-9]+' | sed -E 's/udp \\. ([0-9]+)/\\1 here/'; }`;
 

@@ -44,7 +44,7 @@ export function createZfsCopies(
     async swap(swaps, signal) {
       const args = swaps.flatMap(({ seen, target, retiredAs }) => {
         checkProperty(properties.volume, retiredAs);
-        return [within(seen.dataset), within(target), retiredAs, seen.id, String(seen.epoch)];
+        return [within(seen.dataset), within(target), retiredAs, seen.id, String(seen.epoch), seen.deployment ?? ''];
       });
       const result = await script(swapScript, [fence.token, root, ...args], signal);
       if (result.code === exits.late) throw tooLate(`swap ${listSeen(swaps)}`, node);

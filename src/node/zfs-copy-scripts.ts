@@ -19,9 +19,9 @@ zfs clone -o canmount=noauto -o readonly=on "$1" "$2"
 `;
 
 /**
- * FENCE ROOT, then DATASET TARGET RETIRED VOLUME EPOCH for each volume: the clone becomes the volume, the dataset a
- * retired one, for all of them in one transaction. Each must be frozen by this node, with the volume and the epoch that
- * were seen. All facts are compared again inside of the transaction, every change is checked before the first one is
+ * FENCE ROOT, then DATASET TARGET RETIRED VOLUME EPOCH DEPLOYMENT for each volume: the clone becomes the volume, the dataset a
+ * retired one, for all of them in one transaction. Each must be frozen by this node, with the volume, the epoch and the
+ * deployment that were seen. All facts are compared again inside of the transaction, every change is checked before the first one is
  * made, and the promotion takes along the snapshots that other nodes' copies build on. Should zfs refuse a change it has
  * approved, the order of them leaves a volume that no plan touches, and never one that seems to be nowhere.
  */
@@ -31,11 +31,11 @@ shift 2
 ${guard}node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) && [ -n "$node" ] || exit ${exits.noRoot}
 refuse() { printf '%s\\n' "$ds" "$1" "$facts"; exit ${exits.conflict}; }
 argv=() targets=() limits=()
-while [ $# -ge 5 ]; do
-  ds=$1 target=$2 retired=$3 id=$4 seen=$5
-  shift 5
-  facts=$(zfs get -Hp -o property,value,source refquota,drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:flags "$ds") || exit 1
-  limit=none volume= role= owner= epoch= app= flags=
+while [ $# -ge 6 ]; do
+  ds=$1 target=$2 retired=$3 id=$4 seen=$5 whose=$6
+  shift 6
+  facts=$(zfs get -Hp -o property,value,source refquota,drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:flags,drover:deployment "$ds") || exit 1
+  limit=none volume= role= owner= epoch= app= flags= deployment=
   while IFS=$'\\t' read -r name value source; do
     case $name:$source in
       refquota:*) [ "$value" = 0 ] || limit=$value ;;
@@ -45,13 +45,15 @@ while [ $# -ge 5 ]; do
       drover:epoch:local) epoch=$value ;;
       drover:app:local) app=$value ;;
       drover:flags:local) flags=$value ;;
+      drover:deployment:local) deployment=$value ;;
     esac
   done <<<"$facts"
   [ "$role" = frozen ] && [ "$owner" = "$node" ] && [ -n "$volume" ] && [ -n "$epoch" ] || refuse 'it is not frozen by this node'
   [ "$volume" = "$id" ] && [ "$epoch" = "$seen" ] || refuse "it is not volume \\"$id\\" with epoch $seen, which was seen"
+  [ "$deployment" = "$whose" ] || refuse "it is of the deployment \\"$deployment\\", not \\"$whose\\", which was seen"
   ! grep -qsF -e " - zfs $ds " -e " - zfs $target " /proc/[0-9]*/mountinfo || refuse 'it is mounted'
   [ -z "$(zfs get -H -s local -o value drover:vol,drover:role "$target")" ] || refuse 'the clone is a volume already'
-  argv+=("$ds" "$target" "$retired" "$id" "$seen" "$((seen + 1))" "$app" "$flags")
+  argv+=("$ds" "$target" "$retired" "$id" "$seen" "$((seen + 1))" "$app" "$flags" "$deployment")
   targets+=("$target") limits+=("$limit")
 done
 for i in "\${!targets[@]}"; do
@@ -68,12 +70,13 @@ local function value_of(dataset, property)
 end
 local targets = {}
 local changes = {}
-for first = 2, #argv, 8 do
-  local ds, target, retired, volume, epoch, following, app, flags = table.unpack(argv, first, first + 7)
+for first = 2, #argv, 9 do
+  local ds, target, retired, volume, epoch, following, app, flags, deployment = table.unpack(argv, first, first + 8)
   local expected = { ["drover:vol"] = volume, ["drover:role"] = "frozen", ["drover:owner"] = node, ["drover:epoch"] = epoch }
   for property, value in pairs(expected) do
     if value_of(ds, property) ~= value then error(property .. " of " .. ds .. " has changed") end
   end
+  if (value_of(ds, "drover:deployment") or "") ~= deployment then error("the deployment of " .. ds .. " has changed") end
   if value_of(target, "drover:vol") ~= nil then error("the clone is a volume already") end
   targets[#targets + 1] = target
   changes[#changes + 1] = { ds, "drover:role", "retired" }
@@ -81,6 +84,7 @@ for first = 2, #argv, 8 do
   changes[#changes + 1] = { target, "drover:epoch", following }
   if app ~= "" then changes[#changes + 1] = { target, "drover:app", app } end
   if flags ~= "" then changes[#changes + 1] = { target, "drover:flags", flags } end
+  if deployment ~= "" then changes[#changes + 1] = { target, "drover:deployment", deployment } end
   changes[#changes + 1] = { target, "drover:role", "owner" }
   changes[#changes + 1] = { target, "drover:vol", volume }
   changes[#changes + 1] = { ds, "drover:vol", retired }

@@ -1,5 +1,6 @@
 import type { PoolFacts, Snapshot, Volume, VolumeRole, ZfsCapabilities } from '../model/cluster.ts';
 import { properties } from '../model/names.ts';
+import { parseDeployment } from './deployment-record.ts';
 
 /** Asked of every dataset below the root, in one `zfs get`. */
 export const volumeColumns = [
@@ -11,6 +12,7 @@ export const volumeColumns = [
   'receive_resume_token',
   properties.volume,
   properties.application,
+  properties.deployment,
   properties.role,
   properties.owner,
   properties.epoch,
@@ -71,6 +73,7 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
   if (id === undefined || role === undefined) return undefined;
   const limit = number(facts.get('refquota'));
   const application = facts.get(properties.application);
+  const deployment = parseDeployment(facts.get(properties.deployment));
   const owner = facts.get(properties.owner);
   const token = facts.get('receive_resume_token');
   const flags = facts.get(properties.flags);
@@ -86,6 +89,7 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
     snapshots: ordered(copies, '@'),
     bookmarks: ordered(copies, '#'),
     ...(application === undefined ? {} : { application }),
+    ...(deployment === undefined ? {} : { deployment }),
     ...(owner === undefined ? {} : { owner }),
     ...(limit === 0 ? {} : { limitBytes: limit }),
     ...(token === undefined ? {} : { resumeToken: token }),

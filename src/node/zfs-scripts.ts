@@ -36,19 +36,19 @@ cat /sys/module/zfs/version 2>/dev/null || zfs version
 `;
 
 /**
- * FENCE ROOT DATASET VOLUME APP LIMIT FLAGS: make it so. An owner of the same volume that is already there is completed;
+ * FENCE ROOT DATASET VOLUME APP LIMIT FLAGS DEPLOYMENT: make it so. An owner of the same volume that is already there is completed;
  * anything else under that name is a conflict. Everything that decides about the volume is set in the create itself.
  */
 export const createScript = `${prelude}
-fence=$1 root=$2 ds=$3 volume=$4 app=$5 limit=$6 flags=$7
+fence=$1 root=$2 ds=$3 volume=$4 app=$5 limit=$6 flags=$7 deployment=$8
 ${guard}node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) || exit ${exits.noRoot}
 [ -n "$node" ] || exit ${exits.noRoot}
-if found=$(zfs get -H -s local -o property,value drover:vol,drover:role,drover:owner "$ds" 2>/dev/null); then
-  wanted=$(printf 'drover:vol\\t%s\\ndrover:role\\towner\\ndrover:owner\\t%s' "$volume" "$node")
+if found=$(zfs get -H -s local -o property,value drover:vol,drover:role,drover:owner,drover:deployment "$ds" 2>/dev/null); then
+  wanted=$(printf 'drover:vol\\t%s\\ndrover:role\\towner\\ndrover:owner\\t%s' "$volume" "$node")\${deployment:+$'\\n'$(printf 'drover:deployment\\t%s' "$deployment")}
   [ "$found" = "$wanted" ] || { printf '%s\\n' "$found"; exit ${exits.conflict}; }
 else
   [ "$(zfs get -H -o value encryption "$root")" = off ] || flags="$flags -w" # raw from birth: mixing breaks later streams
-  zfs create -o canmount=noauto -o readonly=off -o refquota="$limit" -o drover:vol="$volume" \${app:+-o "drover:app=$app"} \\
+  zfs create -o canmount=noauto -o readonly=off -o refquota="$limit" -o drover:vol="$volume" \${app:+-o "drover:app=$app"} \${deployment:+-o "drover:deployment=$deployment"} \\
     -o drover:role=owner -o drover:owner="$node" -o drover:epoch=1 -o drover:flags="$flags" "$ds" || exit 1
 fi
 [ "$(zfs get -H -o value mounted "$ds")" = yes ] || zfs mount "$ds" || exit 1
@@ -60,7 +60,7 @@ grep -qF " - zfs $ds " /proc/self/mountinfo
 /** FENCE DATASET EXPECTED… -- ASSIGNMENTS…: both as name=value, an empty expected value meaning unset. */
 export const setScript = `${prelude}
 fence=$1 ds=$2; shift 2
-${guard}facts=$(zfs get -H -o property,value,source drover:vol,drover:role,drover:owner,drover:epoch,drover:app "$ds") || exit 1
+${guard}facts=$(zfs get -H -o property,value,source drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:deployment "$ds") || exit 1
 declare -A now
 while IFS=$'\\t' read -r name value source; do [ "$source" = local ] && now[$name]=$value; done <<<"$facts"
 while [ "$1" != -- ]; do

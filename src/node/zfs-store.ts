@@ -71,11 +71,12 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
       return readVolumes(result.stdout);
     },
     datasetName: (volume, app) => `${root}/${datasetLeaf(volume, app)}`,
-    async create(volume, app, limitBytes, signal) {
-      const dataset = within(this.datasetName(volume, app));
+    async create(volume, { application = '', deployment = '', limitBytes }, signal) {
+      const dataset = within(this.datasetName(volume, application === '' ? undefined : application));
       checkProperty(properties.volume, volume);
+      checkProperty(properties.deployment, deployment);
       const flags = flagsAtBirth(await capabilities(signal));
-      const args = [fence.token, root, dataset, volume, app ?? '', limitText(limitBytes), flags];
+      const args = [fence.token, root, dataset, volume, application, limitText(limitBytes), flags, deployment];
       const result = await script(scripts.createScript, args, signal, [exits.noRoot, exits.conflict, exits.late]);
       if (result.code === exits.noRoot) throw notProvisioned(node, root);
       if (result.code === exits.late) throw tooLate(`create dataset "${dataset}"`, node);
@@ -179,8 +180,8 @@ function limitText(bytes: number | undefined): string {
 }
 
 /** Everything that says whose the volume is; an owner that was not there must still not be. */
-function expectations({ id, role, owner = '', epoch }: SeenVolume): readonly string[] {
-  return pairs({ volume: id, role, owner, epoch }).map(([name, value]) => checkProperty(name, value));
+function expectations({ id, role, owner = '', epoch, deployment = '' }: SeenVolume): readonly string[] {
+  return pairs({ volume: id, role, owner, epoch, deployment }).map(([name, value]) => checkProperty(name, value));
 }
 
 /** Only an owner is writable, whatever else is said about the dataset. */
@@ -196,6 +197,7 @@ function pairs(values: VolumeProperties): readonly (readonly [string, string])[]
     [properties.owner, values.owner],
     [properties.epoch, values.epoch?.toString()],
     [properties.application, values.application],
+    [properties.deployment, values.deployment],
   ] as const;
   return all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
 }
@@ -219,8 +221,14 @@ function taken(dataset: string, node: string, found: CommandResult): AppError {
   );
 }
 
-function changed({ dataset, role, owner, epoch }: SeenVolume, node: string, found: CommandResult): AppError {
-  const wanted = pairs({ role, owner: owner ?? 'none', epoch }).map(([name, value]) => `${name} ${value}`);
+function changed(
+  { dataset, role, owner, epoch, deployment }: SeenVolume,
+  node: string,
+  found: CommandResult,
+): AppError {
+  const wanted = pairs({ role, owner: owner ?? 'none', epoch, deployment: deployment ?? 'none' }).map(
+    ([name, value]) => `${name} ${value}`,
+  );
   const facts = oneLine(found.stdout.replace(/\tlocal$/gm, ''));
   const message = `cannot change dataset "${dataset}" on "${node}": it was to have ${wanted.join(', ')}, but has ${facts}`;
   return new AppError('volume-conflict', message, { details: { node, dataset } });

@@ -1,7 +1,8 @@
-import type { NodeFacts, PortKey } from '../model/cluster.ts';
+import type { Container, NodeFacts, PortKey } from '../model/cluster.ts';
 import type { Application, NodeName } from '../model/config.ts';
 import { containerName } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
+import { hintFor, isOfOther } from './deployments.ts';
 import { bringNodeBack } from './node-reasons.ts';
 import { addTo, externalPorts, isActive, perWorld, portText, quote, type World } from './world.ts';
 
@@ -47,20 +48,25 @@ function outOfSight(world: World, app: Application, cannot: string): Found[] {
 
 function foreignNames(world: World, app: Application, cannot: string): Found[] {
   const name = containerName(app.name);
-  return (foreignPlaces(world).get(name) ?? []).map((node) => ({
-    node,
-    reason: `${cannot}: a container named ${quote(name)} on ${quote(node)} is not drover's`,
-    hint: `rename or remove ${quote(name)} on ${quote(node)}`,
-  }));
+  return (foreignPlaces(world).get(name) ?? []).map(({ node, container }) => {
+    const { deployment, otherApplication } = container;
+    if (deployment !== undefined && otherApplication !== undefined) {
+      const of = `${quote(otherApplication)} there belongs to the deployment ${quote(deployment)}`;
+      return { node, reason: `${cannot}: ${of}`, hint: hintFor(world.config, deployment) };
+    }
+    return {
+      node,
+      reason: `${cannot}: a container named ${quote(name)} on ${quote(node)} is not drover's`,
+      hint: `rename or remove ${quote(name)} on ${quote(node)}`,
+    };
+  });
 }
 
-/** Nodes with a foreign container of each name. */
+/** Foreign containers of each name, each with its node. */
 const foreignPlaces = perWorld((world) => {
-  const places = new Map<string, NodeName[]>();
+  const places = new Map<string, { readonly node: NodeName; readonly container: Container }[]>();
   for (const [node, { containers }] of world.reachable) {
-    for (const name of new Set(containers.flatMap(({ managed, name: own }) => (managed ? [] : [own])))) {
-      addTo(places, name, node);
-    }
+    for (const container of containers) if (!container.managed) addTo(places, container.name, { node, container });
   }
   return places;
 });
@@ -72,10 +78,11 @@ function takenPorts(world: World, app: Application, cannot: string): Found[] {
     if (kept !== undefined) {
       return [{ reason: `${cannot}: ${what} is kept for ${kept}`, hint: 'choose another external port' }];
     }
-    return (holders(world).get(portText(key)) ?? []).map(({ node, holder }) => {
-      const hint = `free the port on ${quote(node)}, or choose another external port`;
-      return { node, reason: `${cannot}: ${what} on ${quote(node)} is held by ${holder}`, hint };
-    });
+    return (holders(world).get(portText(key)) ?? []).map(({ node, holder, hint }) => ({
+      node,
+      reason: `${cannot}: ${what} on ${quote(node)} is held by ${holder}`,
+      hint: hint ?? `free the port on ${quote(node)}, or choose another external port`,
+    }));
   });
 }
 
@@ -90,26 +97,51 @@ const sshPorts = perWorld(
   ({ config }) => new Set([22, ...Object.values(config.nodes).flatMap(({ port = 22 }) => port)]),
 );
 
-/** Who has each port that is not drover's, by node. */
+interface Holder {
+  readonly holder: string;
+  readonly hint?: string;
+}
+
+/** Who has each port that is not this deployment's, by node. */
 const holders = perWorld((world) => {
-  const byPort = new Map<string, { readonly node: NodeName; readonly holder: string }[]>();
+  const byPort = new Map<string, ({ readonly node: NodeName } & Holder)[]>();
   for (const [node, facts] of world.reachable)
-    for (const [key, holder] of holdersOn(facts)) addTo(byPort, key, { node, holder });
+    for (const [key, holder] of holdersOn(world, facts)) addTo(byPort, key, { node, ...holder });
   return byPort;
 });
 
-/** A container explains a port better than the process that Docker listens with. */
-function holdersOn({ listeners, containers }: NodeFacts): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  const note = (key: PortKey, holder: string): void => {
+/**
+ * A container explains a port better than an entry of the table, and that better than the process that Docker listens
+ * with. What another deployment serves is taken also while its container is stopped.
+ */
+function holdersOn(world: World, { listeners, containers, network }: NodeFacts): ReadonlyMap<string, Holder> {
+  const found = new Map<string, Holder>();
+  const note = (key: PortKey, holder: Holder): void => {
     if (!found.has(portText(key))) found.set(portText(key), holder);
   };
-  for (const { managed, name, spec, state } of containers) {
-    if (managed || !isActive({ state })) continue;
-    for (const key of externalPorts(spec)) note(key, `container ${quote(name)}, which is not drover's`);
+  for (const container of containers) {
+    const { managed, spec, otherApplication } = container;
+    if (managed || (otherApplication === undefined && !isActive(container))) continue;
+    for (const key of externalPorts(spec)) note(key, holderOf(container));
+  }
+  for (const entry of [...network.open, ...network.proxies]) {
+    if (!isOfOther(world, entry)) continue;
+    note(entry, { holder: `the deployment ${quote(entry.deployment ?? '')}`, hint: 'choose another external port' });
   }
   for (const listener of listeners) {
-    note(listener, listener.process === undefined ? 'a process that cannot be named' : quote(listener.process));
+    const { process } = listener;
+    note(listener, { holder: process === undefined ? 'a process that cannot be named' : quote(process) });
   }
   return found;
+}
+
+function holderOf({ name, otherApplication, deployment }: Container): Holder {
+  if (otherApplication === undefined) return { holder: `container ${quote(name)}, which is not drover's` };
+  const app = quote(otherApplication);
+  const hint = 'choose another external port';
+  if (deployment !== undefined) return { holder: `${app} of the deployment ${quote(deployment)}`, hint };
+  return {
+    holder: `${app}, which belongs to no deployment`,
+    hint: `${hint}; where ${app} is to go, give --allow-removal`,
+  };
 }

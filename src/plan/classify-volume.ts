@@ -1,5 +1,6 @@
 import type { Volume } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
+import { notOurs } from './deployments.ts';
 import { unusableTarget } from './target-copy.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
 import { type Copy, copiesOf, divergedCopies, type Standing, standingOf } from './volume-standing.ts';
@@ -48,6 +49,13 @@ export function classifyVolume(world: World, want: WantedVolume): Classified {
 }
 
 function classify(world: World, want: WantedVolume): Classified {
+  const other = world.others.get(want.id);
+  if (other !== undefined) {
+    const { problem, hint } = notOurs(world.config, other);
+    const node = [...world.reachable].find(([, { volumes }]) => volumes.some(({ id }) => id === want.id))?.[0];
+    const reason = `cannot use volume "${want.id}" on ${quote(want.node)}: ${problem}`;
+    return { problem: { reason, hint, ...(node === undefined ? {} : { node }) } };
+  }
   const standing = standingOf(world, want.id);
   switch (standing.kind) {
     case 'absent':

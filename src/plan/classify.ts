@@ -83,7 +83,7 @@ function decideContainers(
   tasks: readonly VolumeTask[],
 ): { readonly stops: ContainerStop[]; readonly start?: ContainerStart } {
   const ordered = world.reachable.get(node)?.boot !== undefined;
-  const spec = desiredSpec(app, meshAddress(world, node) ?? node, ordered);
+  const spec = desiredSpec(app, meshAddress(world, node) ?? node, ordered, world.config.name);
   const here = own.find((container) => container.node === node)?.container;
   const away = own.filter((container) => container.node !== node);
   const stops = away.map((other): ContainerStop => {

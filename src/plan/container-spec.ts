@@ -1,5 +1,5 @@
 import type { Container, ContainerSpec } from '../model/cluster.ts';
-import type { Application, RestartPolicy } from '../model/config.ts';
+import type { Application, DeploymentName, RestartPolicy } from '../model/config.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { sorted } from './world.ts';
@@ -8,9 +8,15 @@ import { sorted } from './world.ts';
  * The container an application should have on the node with this mesh address (link variables name that node);
  * `ordered` where the node starts containers in their order when it boots.
  */
-export function desiredSpec(app: Application, meshAddress: string, ordered = false): ContainerSpec {
+export function desiredSpec(
+  app: Application,
+  meshAddress: string,
+  ordered = false,
+  deployment?: DeploymentName,
+): ContainerSpec {
   return {
     application: app.name,
+    ...(deployment === undefined ? {} : { deployment }),
     image: printImage(app.image),
     ports: app.ports,
     environment: containerEnvironment(app, meshAddress),

@@ -4,6 +4,7 @@ import type { Blocker, Plan } from '../model/plan.ts';
 import { bootNotes, planBootRules } from './boot-rules.ts';
 import { decide } from './classify.ts';
 import { keptApps } from './conflicts.ts';
+import { describeOthers, doubtFiles, planMarks } from './deployments.ts';
 import { withNodeReason } from './node-reasons.ts';
 import { settleVolume } from './plan-move.ts';
 import { planNetwork, type Switch } from './plan-network.ts';
@@ -24,6 +25,7 @@ export function makePlan(config: Config, state: ClusterState): Plan {
   const builder = createStepBuilder();
   const decisions = decide(world);
 
+  planMarks(builder, world);
   const kept = keptApps(decisions);
   planRemovals(builder, world, kept);
   const placed = decisions.map((decision) => ({ decision, after: planPlacement(builder, world, decision) }));
@@ -38,12 +40,19 @@ export function makePlan(config: Config, state: ClusterState): Plan {
     for (const task of decision.tasks) settleVolume({ builder, group: decision.group, task }, last);
   }
 
+  const doubt = doubtFiles(world);
   const blocked = decisions.flatMap(({ blockers, warnings }) => [...blockers, ...warnings]);
   return {
     revision: config.revision,
     steps: builder.build(),
     blocked: [...blocked, ...retirementBlockers].map((blocker) => withNodeReason(state, blocker)).sort(compareBlockers),
-    notes: [...describeLeftovers(world), ...bootNotes(world), ...decisions.flatMap(({ notes }) => notes)],
+    notes: [
+      ...describeLeftovers(world),
+      ...describeOthers(world),
+      ...bootNotes(world),
+      ...decisions.flatMap(({ notes }) => notes),
+    ],
+    ...(doubt === undefined ? {} : { doubt }),
   };
 }
 

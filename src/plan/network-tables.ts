@@ -1,8 +1,9 @@
-import type { NetworkTable, NodeFacts, PortKey, Proxy } from '../model/cluster.ts';
+import type { NetworkTable, NodeFacts, PortKey, Proxy, ServedPort } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import type { ActionOf } from '../model/plan.ts';
 import { keptApps } from './conflicts.ts';
 import type { Decision } from './decision.ts';
+import { isOfOther } from './deployments.ts';
 import { isMissing, missingNodes } from './missing-nodes.ts';
 import {
   comparePorts,
@@ -13,9 +14,9 @@ import {
   managedContainers,
   meshAddress,
   otherAddresses,
+  perWorld,
   portText,
   sorted,
-  uniquePorts,
   usersOfPort,
   type World,
 } from './world.ts';
@@ -41,7 +42,9 @@ function servingOf(world: World, byPort: ByPort): Serving {
   return new Map(
     inPortOrder.map(([text, { key, by }]) => {
       const address = by === 'observed' ? undefined : meshAddress(world, by);
-      const proxy = address === undefined ? {} : { proxy: { port: key.port, protocol: key.protocol, address } };
+      const { name: deployment } = world.config;
+      const proxy =
+        address === undefined ? {} : { proxy: { port: key.port, protocol: key.protocol, address, deployment } };
       return [text, { key, by, ...proxy }];
     }),
   );
@@ -90,23 +93,49 @@ export function servingBefore(world: World, after: Serving, switches: readonly D
 
 /**
  * Entries of one node, for all ports or for these: open where it serves, a proxy to whoever does, nothing for ports
- * nobody wants.
+ * nobody wants. In the whole table, what the node has for another deployment stays as it is.
  */
 export function entriesFor(world: World, node: NodeName, serving: Serving, ports?: readonly PortKey[]): Entries {
   const proxies: Proxy[] = [];
-  const open: PortKey[] = [];
+  const open: ServedPort[] = [];
   const asObserved: PortKey[] = [];
   const wanted = ports?.flatMap((key) => serving.get(portText(key)) ?? []) ?? serving.values();
   for (const { key, by, proxy } of wanted) {
-    if (by === node) open.push(key);
+    if (by === node) open.push({ ...key, deployment: world.config.name });
     else if (proxy !== undefined) proxies.push(proxy);
     else asObserved.push(key);
   }
   const observed = world.reachable.get(node)?.network;
-  if (asObserved.length === 0 || observed === undefined) return { proxies, open };
+  const others = ports === undefined ? keptFor(world, node) : nothing;
+  const hasOthers = others.proxies.length + others.open.length > 0;
+  if ((asObserved.length === 0 && !hasOthers) || observed === undefined) return { proxies, open };
   const kept = restrict(observed, asObserved);
-  return inOrder({ proxies: [...proxies, ...kept.proxies], open: [...open, ...kept.open] });
+  return inOrder({
+    proxies: [...proxies, ...others.proxies, ...kept.proxies],
+    open: [...open, ...others.open, ...kept.open],
+  });
 }
+
+const nothing: Entries = { proxies: [], open: [] };
+
+/** What a node's table has for other deployments, or for a container that is left alone. */
+function keptFor(world: World, node: NodeName): Entries {
+  const network = world.reachable.get(node)?.network ?? nothing;
+  const isKept = (entry: ServedPort) =>
+    isOfOther(world, entry) || (entry.deployment === undefined && portsLeftAlone(world).has(portText(entry)));
+  return { proxies: network.proxies.filter(isKept), open: network.open.filter(isKept) };
+}
+
+/** Ports of containers that belong to no deployment and are in no file. */
+const portsLeftAlone = perWorld((world): ReadonlySet<string> => {
+  const seen = [...world.reachable.values(), ...world.unreachable.values()];
+  const ports = seen
+    .flatMap((facts) => facts?.containers ?? [])
+    .flatMap(({ otherApplication, deployment, spec }) =>
+      otherApplication !== undefined && deployment === undefined ? externalPorts(spec).map(portText) : [],
+    );
+  return new Set(ports);
+});
 
 /** Only the entries for these ports. */
 export function restrict(table: Entries, ports: readonly PortKey[]): Entries {
@@ -155,10 +184,11 @@ export function sameEntries(a: Entries, b: Entries): boolean {
 const sameLists = (a: Entries, b: Entries): boolean =>
   a.proxies.length === b.proxies.length &&
   a.open.length === b.open.length &&
-  a.proxies.every((proxy, at) => samePort(proxy, b.proxies[at]) && proxy.address === b.proxies[at]?.address) &&
-  a.open.every((key, at) => samePort(key, b.open[at]));
+  a.proxies.every((proxy, at) => sameEntry(proxy, b.proxies[at]) && proxy.address === b.proxies[at]?.address) &&
+  a.open.every((key, at) => sameEntry(key, b.open[at]));
 
-const samePort = (a: PortKey, b: PortKey | undefined): boolean => a.port === b?.port && a.protocol === b.protocol;
+const sameEntry = (a: ServedPort, b: ServedPort | undefined): boolean =>
+  a.port === b?.port && a.protocol === b.protocol && a.deployment === b.deployment;
 
 const compareProxies = (a: Proxy, b: Proxy | undefined): number =>
   b === undefined ? 1 : comparePorts(a, b) || compareText(a.address, b.address);
@@ -171,9 +201,14 @@ function isInOrder({ proxies, open }: Entries): boolean {
   );
 }
 
+/** Each entry once: one that is kept may also be among those that are left as they are. */
 function inOrder({ proxies, open }: Entries): Entries {
+  const sorted = proxies.map((proxy) => ({ ...bareEntry(proxy), address: proxy.address })).sort(compareProxies);
   return {
-    proxies: proxies.map(({ port, protocol, address }) => ({ port, protocol, address })).sort(compareProxies),
-    open: uniquePorts(open),
+    proxies: sorted.filter((proxy, at) => at === 0 || compareProxies(proxy, sorted[at - 1]) !== 0),
+    open: [...new Map(open.map((entry) => [portText(entry), bareEntry(entry)])).values()].sort(comparePorts),
   };
 }
+
+const bareEntry = ({ port, protocol, deployment }: ServedPort): ServedPort =>
+  deployment === undefined ? { port, protocol } : { port, protocol, deployment };

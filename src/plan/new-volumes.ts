@@ -1,6 +1,7 @@
 import type { Application, AppName, NodeName, VolumeId } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { VolumeTask } from './classify-volume.ts';
+import { describedVolumes } from './own-view.ts';
 import { type Copy, copiesOf, isClaim } from './volume-standing.ts';
 import {
   externalPorts,
@@ -81,9 +82,9 @@ const claimedCopies = perWorld((world): readonly Copy[] =>
   [...world.reachable].flatMap(([node, { volumes }]) => volumes.map((volume) => ({ node, volume })).filter(isClaim)),
 );
 
-/** Those that no application and no dataset of the files names any more. */
+/** Those of this deployment that no application and no dataset of the files names any more. */
 const undeclaredCopies = perWorld((world) =>
-  claimedCopies(world).filter(({ volume }) => !declaredIds(world).has(volume.id)),
+  claimedCopies(world).filter(({ volume: { id } }) => !declaredIds(world).has(id) && !world.others.has(id)),
 );
 
 /** Containers of applications that are in no file any more, or on no node. */
@@ -92,10 +93,7 @@ const goneContainers = perWorld((world) =>
 );
 
 /** Every volume that some declared application or dataset names, placed or not. */
-const declaredIds = perWorld((world): ReadonlySet<VolumeId> => {
-  const apps = Object.values(world.config.applications).flatMap(({ volumes }) => volumes.map(({ id }) => id));
-  return new Set([...apps, ...(world.config.datasets ?? []).map(({ id }) => id)]);
-});
+const declaredIds = perWorld(({ config }) => describedVolumes(config));
 
 /** An application that disappears may be this one under its old name: it has the same image, or one of its ports. */
 function isLike(app: Application, { container: { spec } }: SeenContainer): boolean {

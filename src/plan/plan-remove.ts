@@ -1,5 +1,6 @@
 import type { AppName, PlacedVolume } from '../model/config.ts';
 import type { Blocker, StepId } from '../model/plan.ts';
+import { notOurs } from './deployments.ts';
 import { type StepBuilder, stepId } from './step-builder.ts';
 import { standingOf } from './volume-standing.ts';
 import { compareText, managedContainers, quote, type SeenContainer, type World } from './world.ts';
@@ -36,6 +37,11 @@ function retire(builder: StepBuilder, world: World, kept: ReadonlySet<AppName>, 
   const user = declaredUser(world, id);
   const cannot = `cannot retire volume "${id}"`;
   if (user !== undefined) return [{ app: user, reason: `${cannot}: application ${quote(user)} is declared to use it` }];
+  const other = world.others.get(id);
+  if (other !== undefined) {
+    const { problem, hint } = notOurs(world.config, other);
+    return [{ reason: `${cannot}: ${problem}`, hint }];
+  }
   const standing = standingOf(world, id);
   if (standing.kind === 'absent') return [];
   if (standing.kind === 'owned' || standing.kind === 'frozen') {
@@ -96,7 +102,7 @@ export function describeLeftovers(world: World): string[] {
   ]);
   return [...world.reachable].flatMap(([node, facts]) => {
     const volumes = facts.volumes
-      .filter((volume) => !wanted.has(volume.id) && volume.role !== 'retired')
+      .filter(({ id, role }) => !wanted.has(id) && !world.others.has(id) && role !== 'retired')
       .map((volume) => {
         const of = volume.application === undefined ? '' : ` of ${quote(volume.application)}`;
         return `volume "${volume.id}"${of} is kept on ${quote(node)} with role ${volume.role}: nothing declared uses it`;

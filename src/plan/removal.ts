@@ -13,10 +13,16 @@ export interface Removal {
 /** What was observed of the nodes. */
 type Seen = Pick<ClusterState, 'nodes'>;
 
-/** More than half of what runs, and at least two applications, would be stopped and not started again. */
+/**
+ * More than half of what runs, and at least two applications, would be stopped and not started again; or everything,
+ * where the plan itself doubts that these are the right files. `seen` is the deployment's own view.
+ */
 export function largeRemoval(plan: Plan, seen: Seen): Removal | undefined {
   const running = placesOfRunning(seen).size;
   const apps = stoppedForGood(plan, seen);
+  if (plan.doubt !== undefined && apps.length > 0 && apps.length === running) {
+    return { apps, reason: `this would stop everything that runs: ${listSome(apps)}; ${plan.doubt}` };
+  }
   if (apps.length < 2 || apps.length * 2 <= running) return undefined;
   const of = `${running} application${running === 1 ? '' : 's'}`;
   return { apps, reason: `this would stop ${apps.length} of the ${of} that run: ${listSome(apps)}` };

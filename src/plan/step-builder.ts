@@ -16,12 +16,15 @@ export interface StepDraft {
 export interface StepBuilder {
   /** Adds a step and returns its id; the same step twice is one step that waits for both. */
   add(draft: StepDraft): StepId;
+  /** Every step with such an action, also one that is added later, waits for this one. */
+  precede(id: StepId, isAfter: (action: Action) => boolean): void;
   /** Topological order. Throws an ordinary Error (a bug) for a cycle or an edge to nowhere. */
   build(): Step[];
 }
 
 /** Printed order where the edges leave a choice; Flocker's phases, with the network last. */
 const ranks: Readonly<Record<Action['kind'], number>> = {
+  'set-deployment': 0,
   'pull-image': 1,
   'sync-volume': 4,
   'hold-ports': 5,
@@ -47,6 +50,7 @@ export const rank = { early: 2, restart: 12 } as const;
 
 export function createStepBuilder(): StepBuilder {
   const drafts = new Map<StepId, StepDraft>();
+  const firsts: { readonly id: StepId; readonly isAfter: (action: Action) => boolean }[] = [];
   return {
     add(draft) {
       const id = stepId(draft.action, draft.group);
@@ -55,7 +59,14 @@ export function createStepBuilder(): StepBuilder {
       drafts.set(id, { ...(earlier ?? draft), after });
       return id;
     },
-    build: () => inOrder(drafts),
+    precede: (id, isAfter) => void firsts.push({ id, isAfter }),
+    build: () => {
+      for (const [own, draft] of firsts.length === 0 ? [] : drafts) {
+        const before = firsts.flatMap(({ id, isAfter }) => (isAfter(draft.action) ? [id] : []));
+        drafts.set(own, { ...draft, after: [...(draft.after ?? []), ...before] });
+      }
+      return inOrder(drafts);
+    },
   };
 }
 
@@ -72,6 +83,7 @@ export function stepId(action: Action, group: string): StepId {
     case 'hold-ports':
     case 'replace-network':
     case 'set-boot-rules':
+    case 'set-deployment':
       return `${action.kind}:${group}:${action.node}`;
     case 'sync-volume':
     case 'send-final':

@@ -1,5 +1,6 @@
 import type { ClusterState, Container, NodeFacts, PortKey } from '../model/cluster.ts';
-import type { Application, AppName, Config, NodeName, VolumeId } from '../model/config.ts';
+import type { Application, AppName, Config, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
+import { ownView, volumesOfOthers } from './own-view.ts';
 
 /** Everything the rules look at, indexed once; every map is in sorted order. */
 export interface World {
@@ -12,6 +13,8 @@ export interface World {
   /** Seen earlier with containers or data, and in no file any more. */
   readonly departed: ReadonlyMap<NodeName, NodeFacts>;
   readonly placement: ReadonlyMap<AppName, NodeName>;
+  /** The other deployment of each volume that has one. */
+  readonly others: ReadonlyMap<VolumeId, DeploymentName>;
 }
 
 /** A container of ours and the reachable node it was seen on. */
@@ -51,7 +54,8 @@ export function sorted(texts: Iterable<string>): string[] {
 }
 
 /** Indexes both inputs; a node that is known but was not observed counts as unreachable. */
-export function lookAt(config: Config, state: ClusterState): World {
+export function lookAt(config: Config, observed: ClusterState): World {
+  const state = ownView(config, observed);
   const nodes = sorted([...Object.keys(config.nodes), ...Object.keys(config.deployment), ...Object.keys(state.nodes)]);
   const reachable = new Map<NodeName, NodeFacts>();
   const unreachable = new Map<NodeName, NodeFacts | undefined>();
@@ -71,7 +75,7 @@ export function lookAt(config: Config, state: ClusterState): World {
       return facts === undefined ? [] : [[node, facts] as const];
     }),
   );
-  return { config, nodes, reachable, unreachable, departed, placement };
+  return { config, nodes, reachable, unreachable, departed, placement, others: volumesOfOthers(config, state) };
 }
 
 /** Address at which the others reach a node; undefined where it was never seen and is not configured. */

@@ -102,6 +102,7 @@ export const afterColon = (message: string): string => {
 };
 
 const doing: Readonly<Record<ActionKind, string>> = {
+  'set-deployment': 'naming the deployment',
   'pull-image': 'fetching image',
   'create-volume': 'creating volume',
   'resize-volume': 'setting limit',

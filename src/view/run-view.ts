@@ -162,6 +162,7 @@ function lastReceipts({ receipts, runStartedAt }: ClusterView): readonly MoveRec
 }
 
 const activities: Readonly<Record<ActionKind, string>> = {
+  'set-deployment': 'naming the deployment',
   'pull-image': 'fetching the image',
   'create-volume': 'creating the volume',
   'resize-volume': 'setting the limit',

@@ -148,6 +148,11 @@ export function describeAction(action: Action, names: Names): string {
       return `wait until "${action.app}" answers on ${node(action.node)}`;
     case 'replace-network':
       return `set the forwards of ${node(action.node)}${forwards(action.proxies, node)}`;
+    case 'set-deployment': {
+      const apps = action.apps.map((app) => `"${app}"`);
+      const whats = [...apps, ...action.volumes.map((id) => volume(id))];
+      return `note that ${whats.join(', ')} on ${node(action.node)} belong${whats.length === 1 ? 's' : ''} to the deployment "${action.deployment}"`;
+    }
     case 'set-boot-rules':
       return `tell ${node(action.node)} whom to ask when it boots`;
     default:

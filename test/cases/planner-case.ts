@@ -7,6 +7,7 @@ import {
   type NodeName,
   type RestartPolicy,
 } from '../../src/model/config.ts';
+import { defaultDeployment } from '../../src/model/names.ts';
 import type { Action, Plan } from '../../src/model/plan.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import { mergeNetwork } from '../../src/plan/network-tables.ts';
@@ -99,6 +100,7 @@ function configOf({ current, desired }: PlannerCase): Config {
   const apps = nodes.flatMap(([, { apps = [] }]) => apps.map((app) => [app.name, applicationOf(app)] as const));
   return {
     revision: 'case',
+    name: defaultDeployment,
     format: 'flocker',
     applications: Object.fromEntries(apps),
     deployment: Object.fromEntries(nodes.map(([node, { apps = [] }]) => [node, apps.map((app) => app.name)])),

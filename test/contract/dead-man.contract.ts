@@ -33,7 +33,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
     beforeEach(async () => {
       under = await make();
       client = under.client;
-      await client.volumes.create(volume, app, undefined, signal);
+      await client.volumes.create(volume, { application: app }, signal);
       dataset = client.volumes.datasetName(volume, app);
       const spec = {
         application: app,

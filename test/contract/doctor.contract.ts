@@ -55,7 +55,7 @@ export function doctorContract(name: string, make: () => Promise<DoctorUnderTest
     test('sees a dataset with its role, its snapshots and holds', async () => {
       const { volumes, doctor } = under.client;
       const volume = `examined-${Date.now()}`;
-      await volumes.create(volume, undefined, undefined, signal);
+      await volumes.create(volume, {}, signal);
       const name = volumes.datasetName(volume, undefined);
       await volumes.snapshot(name, 'drover-e1-1', signal);
       await volumes.hold(name, 'drover-e1-1', 'drover', signal);

@@ -21,7 +21,7 @@ export function fenceContract(name: string, make: () => Promise<FenceUnderTest>)
     const volume = 'contract-fence';
     const copies = async () => (await under.one.volumes.list(signal)).filter(({ id }) => id.startsWith(volume));
     const made = async () => {
-      await under.one.volumes.create(volume, undefined, undefined, signal);
+      await under.one.volumes.create(volume, {}, signal);
       const [copy] = await copies();
       if (copy === undefined) throw new Error('no volume');
       return copy;
@@ -34,7 +34,7 @@ export function fenceContract(name: string, make: () => Promise<FenceUnderTest>)
       const lock = await under.other.mutex.acquire('bert', signal);
       const before = await copies();
       const setLate = () => under.one.volumes.setProperties(copy, { role: 'frozen' }, signal);
-      const createLate = () => under.one.volumes.create(`${volume}-2`, undefined, undefined, signal);
+      const createLate = () => under.one.volumes.create(`${volume}-2`, {}, signal);
       const snapshotLate = () => under.one.volumes.snapshot(copy.dataset, 'drover-e1-1', signal);
       await expect(setLate()).rejects.toMatchObject(late);
       await expect(createLate()).rejects.toMatchObject(late);

@@ -131,7 +131,7 @@ containerRuntimeContract('in memory', async () => {
     polite: { image: 'polite:1' },
     stubborn: { image: 'stubborn:1' },
     makeDirectory: async (volume) => {
-      await client.volumes.create(volume, undefined, undefined, signal);
+      await client.volumes.create(volume, {}, signal);
       return client.volumes.directory(client.volumes.datasetName(volume, undefined), signal);
     },
     close: () => cluster.close(),

@@ -85,7 +85,7 @@ describe.skipIf(lab === undefined)('on a real node', () => {
     const started = async (app: string, restartPolicy: RestartPolicy, command: readonly string[]) => {
       const { volumes, containers } = node.client;
       apps.push(app);
-      await volumes.create(app, app, undefined, signal);
+      await volumes.create(app, { application: app }, signal);
       const directory = await volumes.directory(volumes.datasetName(app, app), signal);
       const fixed = { ports: [], environment: {}, mounts: [{ volume: app, mountpoint: '/data' }] };
       const spec = { application: app, image: polite.image, command, restartPolicy, ...fixed };

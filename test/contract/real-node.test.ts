@@ -107,7 +107,7 @@ function proveUnmount(node: LabNode): void {
     const subject = await openStore(node);
     const connection = await connectTo(node);
     try {
-      await subject.store.create('hidden', 'hidden', undefined, signal);
+      await subject.store.create('hidden', { application: 'hidden' }, signal);
       const dataset = subject.store.datasetName('hidden', 'hidden');
       const own = "exec unshare --mount --propagation private sh -c 'cd / && echo ready && exec sleep 600'";
       const user = await occupy(connection, dataset, own);
@@ -128,7 +128,7 @@ function proveUnmount(node: LabNode): void {
   it('says what to run where the parent of all volumes is missing', async () => {
     const connection = await connectTo(node);
     const store = createZfsStore(connection, { pool: 'drover', datasetRoot: 'nothing-here' });
-    for (const call of [store.list(signal), store.create('v', 'a', undefined, signal)]) {
+    for (const call of [store.list(signal), store.create('v', { application: 'a' }, signal)]) {
       await expect(call).rejects.toMatchObject({ hint: expect.stringContaining('provision.sh') });
     }
     await connection.close();
@@ -224,6 +224,7 @@ function proveCluster(node: LabNode): void {
   it('observes everything the planner needs', async () => {
     const config: Config = {
       revision: 'r',
+      name: 'contract',
       format: 'flocker',
       applications: {},
       deployment: {},

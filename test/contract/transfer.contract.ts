@@ -41,7 +41,7 @@ export function transferContract(name: string, make: () => Promise<TransferSubje
       (await store.list(signal)).find((volume) => volume.id === id);
     const made = async (app: string): Promise<{ readonly id: string; readonly dataset: string }> => {
       const id = randomUUID();
-      await subject.source.create(id, app, undefined, signal);
+      await subject.source.create(id, { application: app }, signal);
       return { id, dataset: subject.source.datasetName(id, app) };
     };
     const send = (

@@ -40,7 +40,8 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
     };
     const made = async (app: string, limitBytes?: number): Promise<Volume> => {
       const id = randomUUID();
-      await store.create(id, app, limitBytes, signal);
+      const limit = limitBytes === undefined ? {} : { limitBytes };
+      await store.create(id, { application: app, deployment: 'contract', ...limit }, signal);
       return get(id);
     };
     const failure = (promise: Promise<unknown>): Promise<AppError> =>
@@ -61,11 +62,24 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       expect(await store.directory(volume.dataset, signal)).toMatch(/\/data$/);
     });
 
+    it('gives a volume its deployment, and sees a change that was made for another one', async () => {
+      const volume = await made('owned');
+      expect(volume.deployment).toBe('contract');
+      await store.setProperties(volume, { deployment: 'other' }, signal);
+      expect(await get(volume.id)).toMatchObject({ deployment: 'other', role: 'owner', epoch: 1 });
+      const error = await failure(store.setProperties(volume, { role: 'frozen' }, signal));
+      expect(error.code).toBe('volume-conflict');
+      const { deployment: _none, ...unmarked } = volume;
+      expect((await failure(store.setProperties(unmarked, { role: 'frozen' }, signal))).code).toBe('volume-conflict');
+      expect(await get(volume.id)).toMatchObject({ role: 'owner' });
+    });
+
     it('creates a volume without an application and without a limit', async () => {
       const id = randomUUID();
-      await store.create(id, undefined, undefined, signal);
+      await store.create(id, {}, signal);
       const volume = await get(id);
       expect(volume.application).toBeUndefined();
+      expect(volume.deployment).toBeUndefined();
       expect(volume.limitBytes).toBeUndefined();
     });
 

@@ -39,6 +39,15 @@ export function applyAction(state: ClusterState, action: Action): ClusterState {
       return startContainer(state, action.node, action.spec);
     case 'check-container':
       return state;
+    case 'set-deployment':
+      return change(state, action.node, (facts) => ({
+        containers: facts.containers.map((c) =>
+          c.managed && action.apps.includes(c.application ?? '') ? { ...c, deployment: action.deployment } : c,
+        ),
+        volumes: facts.volumes.map((v) =>
+          action.volumes.includes(v.id) && v.role !== 'incoming' ? { ...v, deployment: action.deployment } : v,
+        ),
+      }));
     case 'set-boot-rules':
       return change(state, action.node, ({ boot }) =>
         boot === undefined ? {} : { boot: { ...boot, ...action.rules } },
@@ -167,6 +176,7 @@ function startContainer(state: ClusterState, node: NodeName, spec: Container['sp
     name: containerName(spec.application),
     application: spec.application,
     managed: true,
+    ...(spec.deployment === undefined ? {} : { deployment: spec.deployment }),
     state: 'running',
     spec,
     imageId: factsOf(state, node).images[spec.image] ?? 'missing',

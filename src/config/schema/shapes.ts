@@ -72,9 +72,15 @@ const nativeApplication = z.strictObject({
   entrypoint: words.optional().describe("Program in place of the image's own."),
 });
 
+const deploymentName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
+  .describe('Name of the deployment: what it has on the nodes carries it. Default: the name of the folder.');
+
 const native = z
   .looseObject({
     version: z.literal(1),
+    name: deploymentName.optional(),
     applications: z.record(applicationName(), nativeApplication).describe('Every application by its name.'),
   })
   .describe('The native form, the same as Flocker\'s.');
@@ -142,7 +148,7 @@ const composeService = z.object({
 const compose = z
   .object({
     version: z.unknown().optional(),
-    name: z.unknown().optional(),
+    name: deploymentName.optional(),
     services: z.record(applicationName(), composeService),
     volumes: z.record(z.string(), z.union([z.null(), z.looseObject({})])).nullable().optional(),
   })
@@ -184,6 +190,7 @@ const timeoutsShape = {
 
 const droverShape = {
   version: z.literal(1),
+  name: deploymentName,
   nodes: z
     .record(z.string().min(1), bothSpellings(nodeShape).nullable())
     .nullable()

@@ -20,7 +20,7 @@ async function running(restart: 'never' | 'always' = 'never'): Promise<MemoryClu
     nodes: { n1: { images: ['db:1'], ...boot('10.99.0.12') }, n2: boot('10.99.0.11') },
   });
   const { volumes, containers } = await cluster.node('n1', signal);
-  await volumes.create('v', 'db', undefined, signal);
+  await volumes.create('v', { application: 'db' }, signal);
   await containers.create(spec(restart), { v: await volumes.directory(dataset(cluster), signal) }, signal);
   await containers.start('db', signal);
   return cluster;

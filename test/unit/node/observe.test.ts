@@ -71,6 +71,7 @@ describe('a node', () => {
     pool: 'drover\tONLINE\t100\t50\n',
     network: '',
     boot: '',
+    deployments: '',
     sockets,
     system: '6.12.0\nx86_64\n2.3.9-1\n',
     docker: '{"Version":"26.1.5","ApiVersion":"1.45"}\n',

@@ -209,7 +209,7 @@ describe('the store', () => {
     const connection = scriptedConnection();
     const store = createZfsStore(connection, place);
     await store.list(signal);
-    await store.create('v', 'web', 1, signal);
+    await store.create('v', { application: 'web', limitBytes: 1 }, signal);
     await store.setLimit(dataset, undefined, signal);
     await store.setProperties(seen, { role: 'frozen' }, signal);
     await store.mount(dataset, signal);

@@ -19,6 +19,7 @@ import { aConfig, anApplication } from '../../builders.ts';
 
 const config: Config = {
   revision: 'r1',
+  name: 'default',
   format: 'flocker',
   applications: {
     db: {

@@ -1,0 +1,23 @@
+import { defaultDeployment } from '../model/names.ts';
+import { complain, type Place, readName } from './fields.ts';
+import { quote } from './yaml-node.ts';
+
+const valid = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
+/** The name of a deployment in a file, in the form that Compose has for the name of a project. */
+export function readDeploymentName(place: Place | undefined): string | undefined {
+  const text = place === undefined ? undefined : readName(place, '"name"');
+  if (place === undefined || text === undefined || valid.test(text)) return text;
+  return complain(
+    place,
+    `"name": ${quote(text)} is not the name of a deployment`,
+    'write up to 63 small letters, digits, "-" and "_", a letter or digit first',
+  );
+}
+
+/** What a deployment is called that no file names: its folder, with the characters left out that a name cannot have. */
+export function nameOfFolder(path: string): string {
+  const folder = path.split('/').findLast((part) => part !== '') ?? '';
+  const name = folder.toLowerCase().replace(/[^a-z0-9_-]/g, '');
+  return name.replace(/^[_-]+/, '').slice(0, 63) || defaultDeployment;
+}

@@ -1,0 +1,71 @@
+import type { Container } from '../model/cluster.ts';
+import type { DeploymentName } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
+import { type Fence, guard } from './fence.ts';
+import type { NodeConnection } from './ssh-connection.ts';
+import { tooLate } from './zfs-copies.ts';
+import { exits, prelude } from './zfs-scripts.ts';
+
+/** Which deployment a container belongs to whose label does not say so: `ID NAME` lines, the last one of an id counts. */
+const recordFile = '/var/lib/drover/deployments';
+const longestRecord = 262_144;
+
+/** Prints the record; nothing where there is none. */
+export const readRecordCommand = `{ [ ! -f ${recordFile} ] || tail -c ${longestRecord} ${recordFile}; }`;
+
+/** FENCE NAME ID…: a container that is gone has no line any more, and of old lines the last thousand are enough. */
+const adoptScript = `${prelude}
+umask 077
+fence=$1 name=$2; shift 2
+${guard}mkdir -p ${recordFile.replace(/\/[^/]*$/, '')} || exit 1
+[ ! -L ${recordFile} ] || { echo '${recordFile} is a symbolic link' >&2; exit 1; }
+there=$(docker ps -aq --no-trunc) || exit 1
+new=$(mktemp ${recordFile}.XXXXXX) || exit 1
+{
+  [ ! -f ${recordFile} ] || while read -r id kept; do
+    case $'\n'$there$'\n' in *$'\n'"$id"$'\n'*) printf '%s %s\n' "$id" "$kept" ;; esac
+  done <${recordFile} | tail -n 1000
+  for id; do printf '%s %s\n' "$id" "$name"; done
+} >"$new" && sync "$new" && mv "$new" ${recordFile}
+`;
+
+const idPattern = /^[0-9a-f]{64}$/;
+const namePattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
+/** The containers belong to the deployment from now on; see `ContainerRuntime.adopt`. */
+export async function adoptContainers(
+  connection: NodeConnection,
+  fence: Fence,
+  ids: readonly string[],
+  deployment: DeploymentName,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node } = connection;
+  const what = `note the deployment of containers`;
+  if (!namePattern.test(deployment) || !ids.every((id) => idPattern.test(id))) {
+    throw new AppError('docker-failed', `cannot ${what} on "${node}": a name or an id is not valid`);
+  }
+  if (ids.length === 0) return;
+  const args = [fence.token, deployment, ...ids];
+  const { code } = await connection.script(adoptScript, args, { signal, okCodes: [0, exits.late] });
+  if (code === exits.late) throw tooLate(what, node);
+}
+
+/** What a label or a record of a node says; a word that is not a name counts as none. */
+export function parseDeployment(text: string | undefined): DeploymentName | undefined {
+  return text !== undefined && namePattern.test(text) ? text : undefined;
+}
+
+/** The containers with the deployments that the node's record gives them. */
+export function withRecord(containers: readonly Container[], record: string): readonly Container[] {
+  const names = new Map<string, DeploymentName>();
+  for (const line of record.split('\n')) {
+    const [id = '', word] = line.split(' ');
+    const name = parseDeployment(word);
+    if (name !== undefined) names.set(id, name);
+  }
+  return containers.map((container) => {
+    const deployment = container.managed ? names.get(container.id) : undefined;
+    return deployment === undefined ? container : { ...container, deployment };
+  });
+}

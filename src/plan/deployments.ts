@@ -1,0 +1,105 @@
+import type { ServedPort } from '../model/cluster.ts';
+import type { AppName, Config, DeploymentName, NodeName } from '../model/config.ts';
+import { nodesOf } from '../model/plan.ts';
+import { describedVolumes, isDescribedApp } from './own-view.ts';
+import type { StepBuilder } from './step-builder.ts';
+import { compareText, managedContainers, quote, quoteAll, sorted, type World } from './world.ts';
+
+/** True where this entry of a node's table is for an application of another deployment, which keeps it. */
+export function isOfOther({ config }: Pick<World, 'config'>, { deployment }: ServedPort): boolean {
+  return deployment !== undefined && deployment !== config.name && deployment !== config.takesOver;
+}
+
+/**
+ * One step for each node that has something of this deployment's without its name. It goes before everything else
+ * there: a step that changes a volume names the deployment that it saw.
+ */
+export function planMarks(builder: StepBuilder, world: World): void {
+  const { config, others } = world;
+  const described = describedVolumes(config);
+  for (const [node, facts] of world.reachable) {
+    const apps = facts.containers.flatMap(({ managed, application, deployment }) =>
+      managed && application !== undefined && isDescribedApp(config, application) && deployment !== config.name
+        ? [application]
+        : [],
+    );
+    const volumes = facts.volumes.flatMap(({ id, role, deployment }) =>
+      // What is being received gets the name with the receive, or when it is acquired.
+      described.has(id) && role !== 'incoming' && deployment !== config.name && !others.has(id) ? [id] : [],
+    );
+    if (apps.length === 0 && volumes.length === 0) continue;
+    const what = { node, deployment: config.name, apps: sorted(apps), volumes: sorted(volumes) };
+    const from = config.takesOver === undefined ? '' : `, and is taken over from ${quote(config.takesOver)}`;
+    const id = builder.add({
+      action: { kind: 'set-deployment', ...what },
+      reason: `${quote(config.name)} describes it${from}`,
+      group: 'deployment',
+    });
+    builder.precede(id, (action) => action.kind !== 'set-deployment' && nodesOf(action).includes(node));
+  }
+}
+
+/** Why a volume of another deployment is not touched. */
+export function notOurs(config: Config, other: DeploymentName): { readonly problem: string; readonly hint: string } {
+  return {
+    problem: `it belongs to the deployment ${quote(other)}, and these files describe ${quote(config.name)}`,
+    hint: hintFor(config, other),
+  };
+}
+
+/** How a person goes on where something belongs to another deployment. */
+export function hintFor(config: Config, other: DeploymentName): string {
+  const isGuess = config.isNamedByFolder === true;
+  const rename = isGuess ? `if these files describe ${quote(other)}, write "name: ${other}" in drover.yml; ` : '';
+  return `${rename}to take it over from ${quote(other)}: drover apply --take-over ${other}`;
+}
+
+/** Two folders may have one name: where the files describe nothing of what runs under it, another one may have made it. */
+export function doubtFiles(world: World): string | undefined {
+  const { config, placement } = world;
+  if (config.isNamedByFolder !== true || placement.size === 0) return undefined;
+  const apps = managedContainers(world).map(({ app }) => app);
+  if (apps.length === 0 || apps.some((app) => isDescribedApp(config, app))) return undefined;
+  return `the files describe none of it, and their deployment is ${quote(config.name)} only because their folder is`;
+}
+
+/** Seen and left alone: a line for each other deployment, and for each container that an earlier version has left. */
+export function describeOthers(world: World): string[] {
+  const seen = new Map<DeploymentName, Parts>();
+  const unmarked: string[] = [];
+  for (const [node, { containers, volumes }] of world.reachable) {
+    for (const { deployment, otherApplication: app } of containers) {
+      if (app === undefined) continue;
+      if (deployment === undefined) unmarked.push(`${quote(app)} on ${quote(node)}`);
+      else partsOf(seen, deployment, node).apps.add(app);
+    }
+    for (const { id } of volumes) {
+      const deployment = world.others.get(id);
+      if (deployment !== undefined) partsOf(seen, deployment, node);
+    }
+  }
+  const others = [...seen].sort(([a], [b]) => compareText(a, b));
+  return [
+    ...others.map(([deployment, { apps, nodes }]) => {
+      const what = apps.size === 0 ? 'volumes' : quoteAll(sorted(apps));
+      return `the deployment ${quote(deployment)} has ${what} on ${quoteAll(sorted(nodes))}: left alone`;
+    }),
+    ...unmarked
+      .sort(compareText)
+      .map(
+        (what) => `${what} belongs to no deployment, and no file describes it: left alone; --allow-removal removes it`,
+      ),
+  ];
+}
+
+interface Parts {
+  readonly apps: Set<AppName>;
+  readonly nodes: Set<NodeName>;
+}
+
+function partsOf(seen: Map<DeploymentName, Parts>, deployment: DeploymentName, node: NodeName): Parts {
+  const parts = seen.get(deployment) ?? { apps: new Set(), nodes: new Set() };
+  seen.set(deployment, parts);
+  parts.nodes.add(node);
+  return parts;
+}

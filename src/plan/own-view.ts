@@ -1,0 +1,89 @@
+import type { ClusterState, Container, NodeFacts, NodeState, Volume } from '../model/cluster.ts';
+import type { AppName, Config, DeploymentName, VolumeId } from '../model/config.ts';
+
+/**
+ * What is observed as the deployment of this configuration may see it: containers of other deployments count as
+ * foreign, so that no rule touches them. A container without a deployment is its own where the files describe the
+ * application, or where the call says that leftovers go; otherwise it is foreign as well.
+ */
+export function ownView(config: Config, state: ClusterState): ClusterState {
+  const nodes = Object.entries(state.nodes).map(([node, seen]) => [node, ownNode(config, seen)] as const);
+  const departed = Object.entries(state.departed ?? {}).map(
+    ([node, facts]) => [node, ownFacts(config, facts)] as const,
+  );
+  return {
+    nodes: Object.fromEntries(nodes),
+    ...(state.departed === undefined ? {} : { departed: Object.fromEntries(departed) }),
+  };
+}
+
+function ownNode(config: Config, seen: NodeState): NodeState {
+  if (seen.status === 'reachable') return { ...seen, facts: ownFacts(config, seen.facts) };
+  return seen.lastFacts === undefined ? seen : { ...seen, lastFacts: ownFacts(config, seen.lastFacts) };
+}
+
+function ownFacts(config: Config, facts: NodeFacts): NodeFacts {
+  return { ...facts, containers: facts.containers.map((container) => ownContainer(config, container)) };
+}
+
+function ownContainer(config: Config, seen: Container): Container {
+  const container = asTheNodeSaid(seen);
+  if (!container.managed || isOwn(config, container)) return container;
+  const { application, ...rest } = container;
+  return { ...rest, managed: false, otherApplication: application ?? container.name };
+}
+
+/** What was seen may have been kept from before the files named another deployment. */
+function asTheNodeSaid(container: Container): Container {
+  const { otherApplication, ...rest } = container;
+  return otherApplication === undefined ? container : { ...rest, managed: true, application: otherApplication };
+}
+
+function isOwn(config: Config, { application, deployment }: Container): boolean {
+  if (deployment === config.name) return true;
+  const isDescribed = application !== undefined && isDescribedApp(config, application);
+  if (deployment === undefined) return isDescribed || application === undefined || config.removesUnmarked === true;
+  return isDescribed && deployment === config.takesOver;
+}
+
+/** The application file has it. */
+export const isDescribedApp = (config: Config, app: AppName): boolean => Object.hasOwn(config.applications, app);
+
+/** Volumes that applications or datasets of the files use. */
+export function describedVolumes(config: Config): ReadonlySet<VolumeId> {
+  return new Set([
+    ...Object.values(config.applications).flatMap(({ volumes }) => volumes.map(({ id }) => id)),
+    ...(config.datasets ?? []).map(({ id }) => id),
+  ]);
+}
+
+/** The other deployment of each volume that has one, by the volume's id. */
+export function volumesOfOthers(config: Config, state: ClusterState): ReadonlyMap<VolumeId, DeploymentName> {
+  const copies = new Map<VolumeId, Volume[]>();
+  for (const seen of Object.values(state.nodes)) {
+    const facts = seen.status === 'reachable' ? seen.facts : seen.lastFacts;
+    for (const volume of facts?.volumes ?? []) {
+      const found = copies.get(volume.id);
+      if (found === undefined) copies.set(volume.id, [volume]);
+      else found.push(volume);
+    }
+  }
+  const described = describedVolumes(config);
+  return new Map(
+    [...copies].flatMap(([id, all]) => {
+      const other = otherDeployment(config, all);
+      return other === undefined || (other === config.takesOver && described.has(id)) ? [] : [[id, other] as const];
+    }),
+  );
+}
+
+/**
+ * The copies with the highest epoch say whose a volume is: a take-over that was cut off, or that a node was away for,
+ * leaves older copies with the name from before.
+ */
+function otherDeployment(config: Config, copies: readonly Volume[]): DeploymentName | undefined {
+  const marked = copies.filter(({ deployment }) => deployment !== undefined);
+  const highest = Math.max(...marked.map(({ epoch }) => epoch));
+  const names = marked.flatMap(({ epoch, deployment }) => (epoch === highest ? (deployment ?? []) : []));
+  return names.includes(config.name) ? undefined : names.toSorted()[0];
+}
