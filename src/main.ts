@@ -152,6 +152,7 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
     history: createHistory(stateFolder),
     ...(options.asks === undefined ? {} : { asks: options.asks }),
     ...(options.allowsRemoval === undefined ? {} : { allowsRemoval: options.allowsRemoval }),
+    ...(options.takesOver === undefined ? {} : { takesOver: options.takesOver }),
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.isReadOnly === undefined ? {} : { isReadOnly: options.isReadOnly }),
     probe: (node, port, signal) => probeTcp(nodes[node]?.host ?? node, port, signal),

@@ -5,7 +5,7 @@ export const examples = {
   status: ['status', 'status --json'],
   logs: ['logs web', 'logs web --tail 100 -f', 'logs db -t'],
   doctor: ['doctor', 'doctor node2', 'doctor --quick', 'doctor --json'],
-  apply: ['apply', 'apply -C tutorials/mongodb/3-data-moves', 'apply --json'],
+  apply: ['apply', 'apply -C tutorials/mongodb/3-data-moves', 'apply --take-over shop', 'apply --json'],
   watch: ['watch', 'watch -C tutorials/mongodb/3-data-moves'],
   move: ['move db node2', 'move db 172.16.255.251', 'move db node2 --no-apply'],
   deploy: ['deploy deployment.yml application.yml'],

@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/types.ts';
-import type { Config, ConfigProblem } from '../model/config.ts';
+import type { Config, ConfigProblem, DeploymentName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { closest } from '../view/closest.ts';
 import { findNode, knownNodes } from '../view/doctor.ts';
@@ -25,17 +25,23 @@ export interface Invocation {
   readonly paint: Paint;
   /** `--allow-removal`: stopping most of what runs is meant. */
   readonly allowsRemoval?: boolean;
+  /** `--take-over`: what the files describe is taken over from this deployment. */
+  readonly takesOver?: DeploymentName;
 }
 
 /** Opens the engine on the chosen files and closes it again, whatever happens. */
 export async function withEngine<T>(
-  { world, options, allowsRemoval = false }: Invocation,
+  { world, options, allowsRemoval = false, takesOver }: Invocation,
   manner: 'gentle' | 'prompt',
   work: (engine: Engine, files: FileChoice, stops: Stops) => Promise<T>,
   engineOptions: EngineOptions = {},
 ): Promise<T> {
   const files = await chooseFiles(options, world);
-  const engine = await world.openEngine(files, { ...engineOptions, allowsRemoval });
+  const engine = await world.openEngine(files, {
+    ...engineOptions,
+    allowsRemoval,
+    ...(takesOver === undefined ? {} : { takesOver }),
+  });
   const keep = world.journal?.listen(engine, files, world);
   try {
     return await withInterrupts(world, manner, (stops) => work(engine, files, stops));

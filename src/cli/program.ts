@@ -20,6 +20,7 @@ import { addNodeVerbs } from './node-verbs.ts';
 import { addRemovalOption, allowing, type RemovalFlag } from './removal.ts';
 import { addScreenOptions, type ScreenFlags, screenFlagsOf } from './screen-options.ts';
 import { painter } from './style.ts';
+import { addTakeOverOption, confirmTakeOver, type TakeOverFlag, takingOver } from './take-over.ts';
 import type { World } from './world.ts';
 
 /** The words of the command line; `done` gets the exit code of the verb that ran. */
@@ -93,10 +94,10 @@ function addReadingVerbs(program: Command, run: Run): void {
   verb(program, 'validate', 'say what is wrong with the files, each problem at its place')
     .option('--fix', 'write what is certain to be meant into the files, and show it')
     .action(({ fix = false }: { fix?: boolean }) => run((invocation) => validate(invocation, { fix })));
-  verb(program, 'plan', 'say what apply would do, and why')
+  addTakeOverOption(verb(program, 'plan', 'say what apply would do, and why'))
     .option('--detailed-exitcode', 'exit with 2 where there is something to do')
-    .action(({ detailedExitcode = false }: { detailedExitcode?: boolean }) =>
-      run((invocation) => plan(invocation, { detailedExitcode })),
+    .action(({ detailedExitcode = false, ...flags }: { detailedExitcode?: boolean } & TakeOverFlag) =>
+      run((invocation) => plan(takingOver(invocation, flags), { detailedExitcode })),
     );
   verb(program, 'status', 'show nodes, applications and volumes as they are').action(() => run(status));
   verb(program, 'logs', 'print what an application wrote')
@@ -116,8 +117,9 @@ function addReadingVerbs(program: Command, run: Run): void {
 }
 
 function addChangingVerbs(program: Command, run: Run): void {
-  addRemovalOption(verb(program, 'apply', 'make the nodes as the files say')).action((flags: RemovalFlag) =>
-    run((invocation) => apply(allowing(invocation, flags))),
+  addTakeOverOption(addRemovalOption(verb(program, 'apply', 'make the nodes as the files say'))).action(
+    (flags: RemovalFlag & TakeOverFlag) =>
+      run(async (invocation) => apply(await confirmTakeOver(allowing(invocation, flags), flags))),
   );
   addRemovalOption(verb(program, 'watch', 'apply now and after every save, until Ctrl-C')).action(
     (flags: RemovalFlag) => run((invocation) => watch(allowing(invocation, flags))),

@@ -4,6 +4,7 @@ import type { Engine } from '../engine/types.ts';
 import type {
   AppName,
   ConfigProblem,
+  DeploymentName,
   LoadResult,
   NodeName,
   NodeSettings,
@@ -119,6 +120,8 @@ export interface EngineOptions {
   readonly asks?: boolean;
   /** Stopping most of what runs is meant. */
   readonly allowsRemoval?: boolean;
+  /** The deployment that is taken over from. */
+  readonly takesOver?: DeploymentName;
   readonly policy?: ApplyPolicy;
   readonly isReadOnly?: boolean;
   /** In place of standard error, which belongs to the screen. */

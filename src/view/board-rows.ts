@@ -192,7 +192,7 @@ function arrivalNote(scene: NodeScene, group: string, at: readonly NodeName[]): 
 }
 
 function foreignRow(scene: NodeScene, container: Container): BoardRow {
-  const text = container.managed ? 'has no application label' : 'not in the files';
+  const text = foreignText(container);
   return {
     kind: 'foreign',
     node: scene.node,
@@ -204,6 +204,12 @@ function foreignRow(scene: NodeScene, container: Container): BoardRow {
     image: clean(container.spec.image),
     volumes: [],
   };
+}
+
+function foreignText({ managed, otherApplication, deployment }: Container): string {
+  if (deployment !== undefined && otherApplication !== undefined) return `of the deployment ${clean(deployment)}`;
+  if (otherApplication !== undefined) return 'of no deployment';
+  return managed ? 'has no application label' : 'not in the files';
 }
 
 function dataOf(scene: NodeScene, app: AppName): Pick<BoardRow, 'volumes' | 'dataBytes'> {

@@ -21,6 +21,7 @@ export function statusLines(status: Status, config: Config, nowMs: number): read
       'APPLICATION  STATE  NODE  SINCE  PORTS  IMAGE',
       status.applications.map((each) => applicationRow(each, names, nowMs)),
     ),
+    ...otherLines(status, names),
     ...(status.volumes.length === 0 ? [] : [line('')]),
     ...section(
       'VOLUME  NODE  ROLE  DATA  LIMIT  EPOCH  NEWEST SNAPSHOT',
@@ -67,6 +68,17 @@ function nodeErrors({ error }: NodeStatus): readonly Line[] {
     line(`  ${plainText(error.message)}`, 'fault'),
     ...(error.hint === undefined ? [] : [line(`  hint: ${plainText(error.hint)}`)]),
   ];
+}
+
+function otherLines({ others }: Status, names: Names): readonly StatusLine[] {
+  if (others.length === 0) return [];
+  const rows = others.map(({ application, deployment, node, state }) => [
+    cell(application),
+    cell(deployment ?? '– (none)', deployment === undefined ? 'warning' : undefined),
+    cell(names.node(node)),
+    cell(state),
+  ]);
+  return [line(''), ...section('OF OTHERS  DEPLOYMENT  NODE  STATE', rows)];
 }
 
 const signs: Readonly<Record<Verdict, readonly [sign: string, tone: Tone]>> = {

@@ -1,5 +1,5 @@
 import type { ClusterState, Container, NodeFacts, NodeState, Volume, WaitingVolume } from '../model/cluster.ts';
-import { type AppName, type Config, type NodeName, nodeOf } from '../model/config.ts';
+import { type AppName, type Config, type DeploymentName, type NodeName, nodeOf } from '../model/config.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import { printImage } from '../model/names.ts';
 import type { Blocker, Plan } from '../model/plan.ts';
@@ -9,11 +9,23 @@ export interface Status {
   readonly nodes: readonly NodeStatus[];
   readonly applications: readonly ApplicationStatus[];
   readonly volumes: readonly VolumeStatus[];
+  /** The deployment that the files describe. */
+  readonly deployment: DeploymentName;
+  /** Applications of other deployments, or of none: left alone. */
+  readonly others: readonly OtherApplication[];
   /** Containers that are not ours; drover never touches them. */
   readonly foreign: readonly { readonly node: NodeName; readonly container: string }[];
   readonly changes: number;
   readonly blocked: readonly Blocker[];
   readonly notes: readonly string[];
+}
+
+export interface OtherApplication {
+  readonly application: AppName;
+  /** Absent: an earlier version made it, and no deployment has adopted it. */
+  readonly deployment?: DeploymentName;
+  readonly node: NodeName;
+  readonly state: Container['state'];
 }
 
 export interface NodeStatus {
@@ -69,6 +81,7 @@ export interface FoundContainer {
 export interface VolumeStatus {
   readonly volume: string;
   readonly application?: AppName;
+  readonly deployment?: DeploymentName;
   readonly node: NodeName;
   readonly role: Volume['role'];
   readonly epoch: number;
@@ -87,9 +100,11 @@ export function statusOf(config: Config, state: ClusterState, plan?: Plan): Stat
     nodes: nodes.map(([node, each]) => nodeStatus(config, node, each)),
     applications: applicationStatuses(config, nodes),
     volumes: nodes.flatMap(([node, each]) => volumeStatuses(node, each, state)).toSorted(byApplication),
+    deployment: config.name,
+    others: nodes.flatMap(([node, each]) => othersOn(node, each)).toSorted(byDeployment),
     foreign: nodes.flatMap(([node, each]) =>
       factsOf(each).flatMap(({ containers }) =>
-        containers.filter((c) => !c.managed).map((c) => ({ node, container: c.name })),
+        containers.filter(isForeign).map((c) => ({ node, container: c.name })),
       ),
     ),
     changes: plan?.steps.length ?? 0,
@@ -97,6 +112,23 @@ export function statusOf(config: Config, state: ClusterState, plan?: Plan): Stat
     notes: plan?.notes ?? [],
   };
 }
+
+const isForeign = ({ managed, otherApplication }: Container): boolean => !managed && otherApplication === undefined;
+
+function othersOn(node: NodeName, state: NodeState): OtherApplication[] {
+  return factsOf(state).flatMap(({ containers }) =>
+    containers.flatMap(({ otherApplication: application, deployment, state: now }) =>
+      application === undefined
+        ? []
+        : [{ application, ...(deployment === undefined ? {} : { deployment }), node, state: now }],
+    ),
+  );
+}
+
+const byDeployment = (a: OtherApplication, b: OtherApplication): number =>
+  compare(a.deployment ?? '', b.deployment ?? '') ||
+  compare(a.application, b.application) ||
+  compare(a.node, b.node);
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -184,6 +216,7 @@ function volumeStatuses(node: NodeName, state: NodeState, all: ClusterState): Vo
       return {
         volume: volume.id,
         ...(volume.application === undefined ? {} : { application: volume.application }),
+        ...(volume.deployment === undefined ? {} : { deployment: volume.deployment }),
         node,
         role: volume.role,
         epoch: volume.epoch,
