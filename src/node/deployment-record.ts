@@ -1,6 +1,6 @@
-import type { Container } from '../model/cluster.ts';
 import type { DeploymentName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { parseDeployment } from './deployment-mark.ts';
 import { type Fence, guard } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { tooLate } from './zfs-copies.ts';
@@ -30,7 +30,6 @@ new=$(mktemp ${recordFile}.XXXXXX) || exit 1
 `;
 
 const idPattern = /^[0-9a-f]{64}$/;
-const namePattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 /** The containers belong to the deployment from now on; see `ContainerRuntime.adopt`. */
 export async function adoptContainers(
@@ -42,30 +41,11 @@ export async function adoptContainers(
 ): Promise<void> {
   const { node } = connection;
   const what = `note the deployment of containers`;
-  if (!namePattern.test(deployment) || !ids.every((id) => idPattern.test(id))) {
+  if (parseDeployment(deployment) === undefined || !ids.every((id) => idPattern.test(id))) {
     throw new AppError('docker-failed', `cannot ${what} on "${node}": a name or an id is not valid`);
   }
   if (ids.length === 0) return;
   const args = [fence.token, deployment, ...ids];
   const { code } = await connection.script(adoptScript, args, { signal, okCodes: [0, exits.late] });
   if (code === exits.late) throw tooLate(what, node);
-}
-
-/** What a label or a record of a node says; a word that is not a name counts as none. */
-export function parseDeployment(text: string | undefined): DeploymentName | undefined {
-  return text !== undefined && namePattern.test(text) ? text : undefined;
-}
-
-/** The containers with the deployments that the node's record gives them. */
-export function withRecord(containers: readonly Container[], record: string): readonly Container[] {
-  const names = new Map<string, DeploymentName>();
-  for (const line of record.split('\n')) {
-    const [id = '', word] = line.split(' ');
-    const name = parseDeployment(word);
-    if (name !== undefined) names.set(id, name);
-  }
-  return containers.map((container) => {
-    const deployment = container.managed ? names.get(container.id) : undefined;
-    return deployment === undefined ? container : { ...container, deployment };
-  });
 }

@@ -3,7 +3,7 @@ import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '..
 import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../model/names.ts';
-import { parseDeployment } from './deployment-record.ts';
+import { parseDeployment } from './deployment-mark.ts';
 import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from './json.ts';
 
 /** JSON `{mountpoint: volume id}`: Docker knows directories only. */

@@ -4,7 +4,7 @@ import type { BootFacts, Container, Listener, NodeFacts, PortKey } from '../mode
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
 import { parseBoot } from './boot-rules.ts';
-import { withRecord } from './deployment-record.ts';
+import { withRecord } from './deployment-mark.ts';
 import { listAt, parseJson, textAt, textsAt } from './json.ts';
 import { observeScript, sections } from './observe-script.ts';
 import { readTable } from './proxy-table.ts';

@@ -1,6 +1,6 @@
 import type { NetworkTable, PortKey, Proxy, ServedPort } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
-import { parseDeployment } from './deployment-record.ts';
+import { parseDeployment } from './deployment-mark.ts';
 import { at, listAt, parseJson, textAt } from './json.ts';
 
 /** What a node's table is made from; `mesh` are the node's own addresses that serve the others' ports. */

@@ -1,6 +1,6 @@
 import type { PoolFacts, Snapshot, Volume, VolumeRole, ZfsCapabilities } from '../model/cluster.ts';
 import { properties } from '../model/names.ts';
-import { parseDeployment } from './deployment-record.ts';
+import { parseDeployment } from './deployment-mark.ts';
 
 /** Asked of every dataset below the root, in one `zfs get`. */
 export const volumeColumns = [
