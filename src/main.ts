@@ -153,6 +153,7 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
     ...(options.asks === undefined ? {} : { asks: options.asks }),
     ...(options.allowsRemoval === undefined ? {} : { allowsRemoval: options.allowsRemoval }),
     ...(options.takesOver === undefined ? {} : { takesOver: options.takesOver }),
+    ...(options.verb === undefined ? {} : { verb: options.verb }),
     ...(options.policy === undefined ? {} : { policy: options.policy }),
     ...(options.isReadOnly === undefined ? {} : { isReadOnly: options.isReadOnly }),
     probe: (node, port, signal) => probeTcp(nodes[node]?.host ?? node, port, signal),

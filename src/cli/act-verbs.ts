@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { exec } from './commands/exec.ts';
-import { history } from './commands/history.ts';
+import { history, nodeHistory } from './commands/history.ts';
 import { reclaim } from './commands/reclaim.ts';
 import { restart } from './commands/restart.ts';
 import { clone, rollback } from './commands/rollback.ts';
@@ -26,7 +26,10 @@ export function addActs(verb: MakeVerb, run: Run): void {
   addSnapshotActs(verb, run);
   verb('history', 'earlier runs of these files: what each did, and how it ended')
     .argument('[run]', 'its id, the beginning of it, or "last"')
-    .action((id: string | undefined) => run((invocation) => history(invocation, id)));
+    .option('--node <node>', 'what this node has kept of every run that locked it, whoever ran it')
+    .action((id: string | undefined, { node }: { node?: string }) =>
+      run((invocation) => (node === undefined ? history(invocation, id) : nodeHistory(invocation, node, id))),
+    );
   addRemovalOption(verb('undo', 'put the files back as before the last run that changed them, then apply'))
     .option('--force', 'also where they were edited since: the edits are lost')
     .option('--no-apply', 'put the files back only')

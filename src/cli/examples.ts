@@ -20,7 +20,7 @@ export const examples = {
   reclaim: ['reclaim db --on node2', 'reclaim db --on node2 --yes'],
   clone: ['clone db before-upgrade'],
   exec: ['exec db', 'exec db cat /etc/hostname', 'exec db -- ls -l /data', 'exec db tar c /data >data.tar'],
-  history: ['history', 'history last', 'history 20250131-0945', 'history --json'],
+  history: ['history', 'history last', 'history 20250131-0945', 'history --node node1', 'history --json'],
   undo: ['undo', 'undo --no-apply', 'undo --force'],
   node: ['node add 192.0.2.10 --check', 'node list', 'node remove node3'],
   'node add': [

@@ -27,11 +27,13 @@ export interface Invocation {
   readonly allowsRemoval?: boolean;
   /** `--take-over`: what the files describe is taken over from this deployment. */
   readonly takesOver?: DeploymentName;
+  /** As it was typed, for the lines that nodes keep. */
+  readonly verb?: string;
 }
 
 /** Opens the engine on the chosen files and closes it again, whatever happens. */
 export async function withEngine<T>(
-  { world, options, allowsRemoval = false, takesOver }: Invocation,
+  { world, options, allowsRemoval = false, takesOver, verb }: Invocation,
   manner: 'gentle' | 'prompt',
   work: (engine: Engine, files: FileChoice, stops: Stops) => Promise<T>,
   engineOptions: EngineOptions = {},
@@ -41,6 +43,7 @@ export async function withEngine<T>(
     ...engineOptions,
     allowsRemoval,
     ...(takesOver === undefined ? {} : { takesOver }),
+    ...(verb === undefined ? {} : { verb }),
   });
   const keep = world.journal?.listen(engine, files, world);
   try {

@@ -85,6 +85,7 @@ function invocationOf(program: Command, world: World, files: Partial<CommonOptio
   const { color, ...options } = given;
   return {
     world,
+    verb: program.args[0] ?? 'screen',
     options: { ...options, json: given.json ?? false, quiet: given.quiet ?? false, yes: given.yes ?? false, ...files },
     paint: painter(world.terminal.colour && color),
   };

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Engine } from '../engine/types.ts';
 import type { Config } from '../model/config.ts';
 import type { EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
-import type { RunRecord } from '../model/history.ts';
+import { type RunRecord, runIdOf } from '../model/history.ts';
 import type { StepId } from '../model/plan.ts';
 import { describeAction, describeOutcome, namesOf } from '../view/wording.ts';
 
@@ -194,7 +194,7 @@ async function toRecord(
   config: Config | undefined,
 ): Promise<RunRecord> {
   return {
-    id: new Date(run.startedAt).toISOString().replaceAll(/[-:Z]/g, '').replace('T', '-').replace('.', '-'),
+    id: runIdOf(run.startedAt),
     startedAt: run.startedAt,
     endedAt: at,
     revision: run.revision,

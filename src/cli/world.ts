@@ -122,6 +122,8 @@ export interface EngineOptions {
   readonly allowsRemoval?: boolean;
   /** The deployment that is taken over from. */
   readonly takesOver?: DeploymentName;
+  /** As it was typed. */
+  readonly verb?: string;
   readonly policy?: ApplyPolicy;
   readonly isReadOnly?: boolean;
   /** In place of standard error, which belongs to the screen. */

@@ -2,6 +2,7 @@ import type { ClusterState, Container, NodeFacts, Volume } from '../model/cluste
 import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import type { EngineEventBody } from '../model/events.ts';
+import { runIdOf } from '../model/history.ts';
 import { notOurs } from '../plan/deployments.ts';
 import { withNodeReason } from '../plan/node-reasons.ts';
 import { volumesOfOthers } from '../plan/own-view.ts';
@@ -55,11 +56,15 @@ export async function withContext<T>(
   const config = await input.config();
   const cluster = input.clusterOf(config);
   const state = await input.observe(config, signal);
-  const locks = createRunLocks(cluster, input.deps.owner);
+  const note = { run: runIdOf(input.deps.now()), deployment: config.name, verb: what };
+  const locks = createRunLocks(cluster, input.deps.owner, note);
+  let result = 'failed';
   try {
-    return await work({ input, config, cluster, state, locks, what });
+    const done = await work({ input, config, cluster, state, locks, what });
+    result = 'done';
+    return done;
   } finally {
-    await locks.release();
+    await locks.release(result);
   }
 }
 

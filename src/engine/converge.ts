@@ -2,6 +2,7 @@ import type { ClusterState } from '../model/cluster.ts';
 import type { AppName, NodeName } from '../model/config.ts';
 import { AppError, type ErrorReport, isAbort, toReport } from '../model/errors.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
+import type { RunNote } from '../model/history.ts';
 import type { Plan, StepId } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
@@ -18,7 +19,10 @@ import type { RunContext } from './step-context.ts';
 import { watchSwitches } from './switch-probe.ts';
 
 /** What a run needs beside the dependencies. */
-export interface ConvergeInput extends LookInput, RunChecks {}
+export interface ConvergeInput extends LookInput, RunChecks {
+  /** What every node that is locked keeps of this run. */
+  readonly note?: RunNote;
+}
 
 const maxPasses = 8;
 const maxRetries = 4;
@@ -28,14 +32,12 @@ const longestRetryMs = 15_000;
 /** Observe, plan, lock, observe again, plan, execute, until the plan is empty or nothing more can be done. */
 export async function converge(input: ConvergeInput, signals: RunSignals): Promise<RunOutcome> {
   const run = createRun(input, signals);
-  try {
-    return await runPasses(run);
-  } catch (error) {
+  const outcome = await runPasses(run).catch((error: unknown): RunOutcome => {
     if (signals.hard.aborted || isAbort(error)) return stopped(signals);
     return { result: 'failed', failed: [], error: toReport(error) };
-  } finally {
-    await run.locks.release();
-  }
+  });
+  await run.locks.release(outcome.result);
+  return outcome;
 }
 
 interface Run extends ConvergeInput {
@@ -74,7 +76,7 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
     ...input,
     emit,
     signals,
-    locks: createRunLocks(cluster, deps.owner),
+    locks: createRunLocks(cluster, deps.owner, input.note),
     context,
     receipts,
     down: new Map(),

@@ -1,6 +1,7 @@
 import type { ClusterState, NodeState } from '../model/cluster.ts';
 import type { AppName, Config, LoadResult, NodeName } from '../model/config.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
+import { runIdOf } from '../model/history.ts';
 import type { Plan } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { createClusterCache } from './cluster-cache.ts';
@@ -27,13 +28,13 @@ export function createCore(deps: EngineDeps) {
   let cancelRun = () => {};
   const acts = new Set<Promise<unknown>>();
 
-  const emitIn = (run: number) => (event: EngineEventBody) => {
+  const emitIn = (run: number, at?: number) => (event: EngineEventBody) => {
     if (event.type === 'config-loaded') {
       if (event.config.revision !== revision) paused.clear();
       revision = event.config.revision;
     }
     if (event.type === 'plan-made') lastPlan = event.plan;
-    store.accept({ at: deps.now(), run, ...event });
+    store.accept({ at: at ?? deps.now(), run, ...event });
   };
   const currentRun = (): number => (store.getSnapshot().running ? store.getSnapshot().run : 0);
   const clusters = createClusterCache(deps, (node, text) => emitIn(currentRun())({ type: 'command', node, text }));
@@ -68,9 +69,11 @@ export function createCore(deps: EngineDeps) {
     const cancel = new AbortController();
     cancelRun = () => cancel.abort();
     const emit = emitIn(run);
-    emit({ type: 'run-started', revision: config.revision });
+    const startedAt = deps.now();
+    emitIn(run, startedAt)({ type: 'run-started', revision: config.revision });
+    const note = { run: runIdOf(startedAt), deployment: config.name, verb: deps.verb ?? 'apply' };
     const soft = AbortSignal.any([signals.soft, cancel.signal]);
-    const outcome = await converge({ ...inputFor(config, run), ...checks }, { ...signals, soft });
+    const outcome = await converge({ ...inputFor(config, run), ...checks, note }, { ...signals, soft });
     emit({ type: 'run-finished', outcome });
     cancelRun = () => {};
     return outcome;

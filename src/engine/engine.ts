@@ -61,6 +61,10 @@ export function createEngine(given: EngineDeps): Engine {
     monitor: monitor.run,
     logs: (app, options, signal) => readLogs(app, options, { load: deps.load, clusterOf: clusters.get }, signal),
     acts: readingActs(deps, apart(core, actsOf(core))),
+    audit: async (node, signal) => {
+      const config = await configInForce(deps.load, () => store.getSnapshot().config);
+      return (await clusters.get(config).node(node, signal)).mutex.audit(signal);
+    },
     send: background.send,
     close: async () => {
       await background.close();

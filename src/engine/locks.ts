@@ -1,6 +1,7 @@
 import type { ClusterState } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import type { RunNote } from '../model/history.ts';
 import { nodesOf, type Plan } from '../model/plan.ts';
 import type { Cluster, LockHandle } from './node-client.ts';
 
@@ -10,18 +11,19 @@ export interface RunLocks {
   take(nodes: readonly NodeName[], signal: AbortSignal): Promise<boolean>;
   /** Aborts when the node's lock is lost with its connection; undefined where none is held. */
   readonly lost: (node: NodeName) => AbortSignal | undefined;
-  release(): Promise<void>;
+  /** `result`: how the run has ended, for the nodes to keep. */
+  release(result?: string): Promise<void>;
 }
 
 /**
  * No locks yet. A lock that was lost with its connection is taken again when it is asked for. The first node by name
  * comes before all others, which follow at once: of two runs of the same files one gets all locks, and not each some.
  */
-export function createRunLocks(cluster: Cluster, owner: string): RunLocks {
+export function createRunLocks(cluster: Cluster, owner: string, note?: RunNote): RunLocks {
   const held = new Map<NodeName, LockHandle>();
   const takeOne = async (node: NodeName, signal: AbortSignal): Promise<void> => {
     const client = await cluster.node(node, signal);
-    held.set(node, await client.mutex.acquire(owner, signal));
+    held.set(node, await client.mutex.acquire(owner, signal, note));
   };
   return {
     take: async (nodes, signal) => {
@@ -36,11 +38,11 @@ export function createRunLocks(cluster: Cluster, owner: string): RunLocks {
       return true;
     },
     lost: (node) => held.get(node)?.lost,
-    release: async () => {
+    release: async (result) => {
       const handles = [...held.values()];
       held.clear();
       // A node that is gone has let go of its lock already.
-      await Promise.all(handles.map((handle) => handle.release().catch(() => undefined)));
+      await Promise.all(handles.map((handle) => handle.release(result).catch(() => undefined)));
     },
   };
 }

@@ -12,6 +12,7 @@ import type {
 } from '../model/cluster.ts';
 import type { AppName, DeploymentName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
+import type { AuditLine, RunNote } from '../model/history.ts';
 
 /** What the engine asks of the world. `src/node` implements it twice: over SSH, and in memory. */
 export interface Cluster {
@@ -307,10 +308,14 @@ export interface DeadMan {
 
 export interface NodeMutex {
   /** Throws `lock-held` with owner and since. The lock ends with the handle or with the connection, whichever is first. */
-  acquire(owner: string, signal: AbortSignal): Promise<LockHandle>;
+  /** With `note`, the node keeps a line of it when the lock begins, and one when it ends. */
+  acquire(owner: string, signal: AbortSignal, note?: RunNote): Promise<LockHandle>;
+  /** The lines that the node has kept, the newest last; at most some thousand. */
+  audit(signal: AbortSignal): Promise<readonly AuditLine[]>;
 }
 export interface LockHandle {
   /** Aborts when the lock is lost (connection gone). */
   readonly lost: AbortSignal;
-  release(): Promise<void>;
+  /** `result`: how what was done under the lock has ended. */
+  release(result?: string): Promise<void>;
 }

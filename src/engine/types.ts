@@ -10,6 +10,7 @@ import type {
 } from '../model/config.ts';
 import type { ApplyPolicy, EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
 import type { Examination, HereAnswer } from '../model/examination.ts';
+import type { AuditLine } from '../model/history.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions, ZfsDataset } from './node-client.ts';
@@ -28,6 +29,8 @@ export interface EngineDeps {
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Who holds the lock, shown to others: `anna@laptop pid 4711`. */
   readonly owner: string;
+  /** The verb of the command line, for the lines that nodes keep. Default: apply. */
+  readonly verb?: string;
   /** Receipts of earlier moves, for forecasts; newest last. */
   readonly history?: MoveHistory;
   /** Connects to a port of a node as a client would; counts refused connections during a switch. Absent: not counted. */
@@ -112,6 +115,8 @@ export interface Engine {
    */
   monitor(signal: AbortSignal): Promise<void>;
   readonly acts: Acts;
+  /** What this node has kept of the runs that locked it, whoever ran them; the newest last. */
+  audit(node: NodeName, signal: AbortSignal): Promise<readonly AuditLine[]>;
   send(command: EngineCommand): void;
   close(): Promise<void>;
 }

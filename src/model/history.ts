@@ -1,5 +1,34 @@
-import type { AppName, NodeName } from './config.ts';
+import type { AppName, DeploymentName, NodeName } from './config.ts';
 import type { MoveReceipt, RunOutcome } from './events.ts';
+
+/** Id of a run that began at this time, milliseconds since 1970: unique, and sorts by time. */
+export function runIdOf(startedAt: number): string {
+  return new Date(startedAt).toISOString().replaceAll(/[-:Z]/g, '').replace('T', '-').replace('.', '-');
+}
+
+/** What a node is told of a run that locks it, and keeps. */
+export interface RunNote {
+  readonly run: string;
+  readonly deployment: DeploymentName;
+  /** The verb, or what a person does on the screen: `apply`, `restart "db"`. */
+  readonly verb: string;
+}
+
+/** One line that a node keeps of a run; texts hold letters, digits and `._:@+-` only. */
+export interface AuditLine {
+  /** RFC 3339, by the node's clock. */
+  readonly at: string;
+  readonly event: 'began' | 'ended';
+  readonly run: string;
+  readonly deployment: string;
+  readonly verb: string;
+  /** `user@host` of the controlling machine, as it says itself. */
+  readonly by: string;
+  /** The address that the node's sshd saw, or `unknown`. */
+  readonly from: string;
+  /** `converged`, `failed`…; `lost`: the controlling machine was gone. Only where it ended. */
+  readonly result?: string;
+}
 
 /** One finished run, as it is kept in the state folder; newest last. */
 export interface RunRecord {

@@ -47,7 +47,8 @@ async function forgetPeers(client: NodeClient, addresses: readonly string[], sig
     if (error instanceof AppError && error.details?.dataset !== undefined) return;
     throw error;
   }
-  const lock = await client.mutex.acquire('drover node remove', signal);
+  const note = { run: runIdOf(Date.now()), deployment: '-', verb: 'node remove' };
+  const lock = await client.mutex.acquire('drover node remove', signal, note);
   try {
     const table = await client.network.read(signal);
     const peers = table.peers.filter((address) => !addresses.includes(address));
@@ -58,7 +59,7 @@ async function forgetPeers(client: NodeClient, addresses: readonly string[], sig
       await client.network.setBootRules({ alone: boot.alone, peers: rest }, signal);
     }
   } finally {
-    await lock.release();
+    await lock.release('done');
   }
 }
 

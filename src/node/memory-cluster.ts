@@ -1,4 +1,4 @@
-import type { Cluster, NodeClient, NodeMutex } from '../engine/node-client.ts';
+import type { Cluster, NodeClient } from '../engine/node-client.ts';
 import type { NodeFacts, PortKey } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
@@ -8,6 +8,7 @@ import { createMemoryCopies } from './memory-copies.ts';
 import { createMemoryDeadMan, fireDeadMen } from './memory-dead-man.ts';
 import { createMemoryDoctor } from './memory-doctor.ts';
 import { createMemoryFigures, poolOf } from './memory-figures.ts';
+import { createMemoryMutex, type SessionLocks } from './memory-mutex.ts';
 import { connectTo, createMemoryNetwork, readTable } from './memory-network.ts';
 import { seedMachine } from './memory-seed.ts';
 import { ours, tell } from './memory-streams.ts';
@@ -132,12 +133,6 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
   };
 }
 
-/** What a session holds: locks that end with it, and the one that it took last on each node, also when it is lost. */
-interface SessionLocks {
-  readonly held: Set<() => void>;
-  readonly last: Map<NodeName, MemoryMachine['lock']>;
-}
-
 /** One controller: its connections, and the locks that end with them. */
 function createSession(world: MemoryWorld): Cluster {
   const locks: SessionLocks = { held: new Set(), last: new Map() };
@@ -172,38 +167,11 @@ function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): 
     containers: createMemoryContainers(world, node, fence),
     volumes: { ...createMemoryVolumes(world, node, fence), ...createMemoryCopies(world, node, fence) },
     network: createMemoryNetwork(world, node),
-    mutex: createMutex(world, node, locks),
+    mutex: createMemoryMutex(world, node, locks),
     deadMan: createMemoryDeadMan(world, node),
     doctor: createMemoryDoctor(world, node),
     close: async () => {},
   };
-}
-
-function createMutex(world: MemoryWorld, node: NodeName, locks: SessionLocks): NodeMutex {
-  return {
-    acquire: (owner, signal) =>
-      call(world, { node, operation: 'mutex.acquire', write: false }, signal, (machine) => {
-        if (machine.lock !== undefined) throw lockHeld(node, machine.lock);
-        const lost = new AbortController();
-        const lock = { owner, sinceMs: world.clock.now(), lose: () => lost.abort() };
-        const release = () => {
-          locks.held.delete(release);
-          if (machine.lock === lock) machine.lock = undefined;
-        };
-        machine.lock = lock;
-        locks.held.add(release);
-        locks.last.set(node, lock);
-        return { lost: lost.signal, release: async () => release() };
-      }),
-  };
-}
-
-function lockHeld(node: NodeName, lock: { readonly owner: string; readonly sinceMs: number }): AppError {
-  const since = new Date(lock.sinceMs).toISOString();
-  return new AppError('lock-held', `cannot lock node "${node}": ${lock.owner} holds it since ${since}`, {
-    hint: 'wait until that run is over, or end it',
-    details: { node, owner: lock.owner, since },
-  });
 }
 
 function disconnect(machine: MemoryMachine): void {

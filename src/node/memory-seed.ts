@@ -36,6 +36,7 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     },
     holds: new Map(),
     lock: undefined,
+    audit: [],
     armed: new Map(),
     foreignMounts: new Map(),
     adopted: new Map(),

@@ -11,6 +11,7 @@ import type {
 } from '../model/cluster.ts';
 import type { AppName, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
 import type { ProvisionStep, SystemReading } from '../model/examination.ts';
+import type { AuditLine } from '../model/history.ts';
 
 /** Time for the memory cluster; tests give one that only moves when everybody sleeps. */
 export interface MemoryClock {
@@ -229,6 +230,8 @@ export interface MemoryMachine {
   readonly adopted: Map<string, DeploymentName>;
   readonly holds: Map<string, { readonly port: PortKey; readonly untilMs: number }>;
   lock: { readonly owner: string; readonly sinceMs: number; readonly lose: () => void } | undefined;
+  /** What it has kept of the runs that locked it. */
+  readonly audit: AuditLine[];
   readonly armed: Map<AppName, MemoryArmed>;
   /** Mounts of datasets that others keep: who has one, by the dataset's name. */
   readonly foreignMounts: Map<string, string>;

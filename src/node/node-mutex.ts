@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LockHandle, NodeMutex } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
+import { auditFile, auditFunctions, parseAudit, printNote, readAuditScript } from './audit.ts';
 import type { SpawnedCommand } from './command.ts';
 import { type Fence, lockFile, setLockFile } from './fence.ts';
 import { isRecord, parseJson, textAt } from './json.ts';
@@ -13,26 +14,33 @@ const beatMs = 5_000;
  * Takes the lock, writes who has it, says so, and keeps it until its stdin ends or is silent for 30 s: a controller
  * that lost its power closes nothing. The directory is open to everybody, so a link there is not followed.
  * What was sent under an earlier lock has ended, or is refused, once the text is written under the second lock.
- * $1 file, $2 what to write into it, $3 the second lock.
+ * What stdin says at its end is how the run has ended. $1 file, $2 what to write into it, $3 the second lock, $4 what
+ * to keep of the run, or nothing, $5 where.
  */
-const holder = `[ -L "$1" ] && { echo "$1 is a symbolic link" >&2; exit 1; }
+const holder = `note=$4 log=$5 from=
+${auditFunctions}[ -L "$1" ] && { echo "$1 is a symbolic link" >&2; exit 1; }
 mkdir -p -- "\${1%/*}" "\${3%/*}" && exec 9<>"$1" 8>"$3" || exit 1
 if ! flock -n 9; then cat -- "$1"; exit ${heldCode}; fi
 if ! flock -w 30 8; then echo "another command of drover has been running for 30 s" >&2; exit 1; fi
 printf '%s\\n' "$2" >"$1"
 exec 8>&-
+if [ -n "$note" ]; then seen_from; fi
+keep_line began
 echo locked
 while IFS= read -r -t 30 beat && [ "$beat" = beat ]; do :; done
-: >"$1"`;
+: >"$1"
+case \${beat-} in 'end '*) result=\${beat#end } result=\${result//[^a-z-]/} ;; *) result=lost ;; esac
+keep_line ended "\${result:0:40}"`;
 
 /** A `flock` on the node, held by an open channel: it ends with the handle, the connection or this process. */
 export function createNodeMutex(
   connection: NodeConnection,
   fence: Fence = { token: '' },
-  files = { lock: lockFile, set: setLockFile },
+  files: { readonly lock: string; readonly set: string; readonly audit?: string } = { lock: lockFile, set: setLockFile },
 ): NodeMutex {
+  const log = files.audit ?? auditFile;
   return {
-    async acquire(owner, signal) {
+    async acquire(owner, signal, note) {
       const since = new Date().toISOString();
       // Only until the lock is there: afterwards it is given back by `release`.
       const starting = new AbortController();
@@ -41,7 +49,8 @@ export function createNodeMutex(
       signal.addEventListener('abort', stop, { once: true });
       try {
         const token = randomUUID();
-        const args = [files.lock, JSON.stringify({ owner, since, token }), files.set];
+        const kept = note === undefined ? '' : printNote(note, owner);
+        const args = [files.lock, JSON.stringify({ owner, since, token }), files.set, kept, log];
         const command = await connection.spawn(['bash', '-c', holder, 'drover-lock', ...args], starting.signal);
         await untilLocked(connection.node, command);
         fence.token = token;
@@ -49,6 +58,9 @@ export function createNodeMutex(
       } finally {
         signal.removeEventListener('abort', stop);
       }
+    },
+    async audit(signal) {
+      return parseAudit((await connection.script(readAuditScript, [log], { signal })).stdout);
     },
   };
 }
@@ -100,10 +112,10 @@ function hold(command: SpawnedCommand): LockHandle {
   });
   return {
     lost: lost.signal,
-    async release() {
+    async release(result) {
       released = true;
       clearInterval(beat);
-      command.stdin.end();
+      command.stdin.end(result === undefined ? undefined : `end ${result}\n`);
       await over;
     },
   };

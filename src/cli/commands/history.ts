@@ -1,11 +1,12 @@
 import { AppError } from '../../model/errors.ts';
-import type { RunRecord } from '../../model/history.ts';
+import type { AuditLine, RunRecord } from '../../model/history.ts';
 import { alignRows, cell, type Line, line, numberCell, plainText, type Row } from '../../view/lines.ts';
 import { receiptLines } from '../../view/receipt-lines.ts';
 import { count, formatDuration, namesOf } from '../../view/wording.ts';
+import { withConfig } from '../act-on.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
-import type { Invocation } from '../invocation.ts';
+import { type Invocation, requireNode, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { journalKey } from '../run-journal.ts';
 import { printLines } from '../style.ts';
@@ -21,6 +22,35 @@ export async function history(invocation: Invocation, word: string | undefined):
   else world.terminal.out(printLines(one === undefined ? listLines(records) : runLines(one), paint));
   return exitCode.done;
 }
+
+/** What a node has kept: also runs of other people and other files. Newest last; of one run only, where one is named. */
+export async function nodeHistory(invocation: Invocation, word: string, run: string | undefined): Promise<ExitCode> {
+  const { world, options, paint } = invocation;
+  return await withConfig(invocation, async (config) => {
+    const node = requireNode(config, word);
+    const all = await withEngine(invocation, 'prompt', (engine, _files, { hard }) => engine.audit(node, hard));
+    const lines = run === undefined ? all : all.filter((one) => one.run.startsWith(run));
+    if (options.json) printJson(world, { ok: true, node, lines });
+    else world.terminal.out(printLines(auditLines(lines), paint));
+    return exitCode.done;
+  });
+}
+
+function auditLines(lines: readonly AuditLine[]): readonly (Line | Row)[] {
+  if (lines.length === 0) return [line('the node has kept no run')];
+  return alignRows(
+    lines.map(({ at, event, run, deployment, verb, by, from, result }) => [
+      cell(plainText(at)),
+      cell(plainText(result ?? event), isGood(result) ? 'ok' : 'fault'),
+      cell(plainText(deployment), 'strong'),
+      cell(plainText(verb)),
+      cell(plainText(`${by} from ${from}`)),
+      cell(plainText(run), 'faint'),
+    ]),
+  );
+}
+
+const isGood = (result: string | undefined): boolean => [undefined, 'converged', 'done'].includes(result);
 
 const withoutTexts = ({ files: _files, ...rest }: RunRecord): Omit<RunRecord, 'files'> => rest;
 

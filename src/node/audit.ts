@@ -1,0 +1,63 @@
+import type { AuditLine, RunNote } from '../model/history.ts';
+import { prelude } from './zfs-scripts.ts';
+
+/** Root's alone, and at most a megabyte: the newer half is kept. The same lines go to syslog, with the tag `drover`. */
+export const auditFile = '/var/lib/drover/audit.log';
+const longestLog = 1_048_576;
+const read = 262_144;
+
+/**
+ * Shell functions for the script that holds the lock; $note is the run's part of a line, or nothing. The address is the
+ * one that sshd gave to the session: sudo hides it, and then a parent process has it. A line that cannot be written is
+ * no reason to fail, and no descriptor of the lock is handed on.
+ */
+export const auditFunctions = `seen_from() {
+  from=\${SSH_CONNECTION-} pid=$$ name= rest= next=
+  while [ -z "$from" ] && [ "\${pid:-0}" -gt 1 ]; do
+    while IFS= read -r -d '' rest; do case $rest in SSH_CONNECTION=*) from=\${rest#*=} ;; esac; done <"/proc/$pid/environ"
+    next=0
+    while read -r name rest; do [ "$name" != PPid: ] || next=$rest; done <"/proc/$pid/status"
+    pid=$next
+  done 2>/dev/null
+  from=\${from%% *}; from=\${from//[^0-9A-Za-z.:%]/_}; from=\${from:0:64}
+}
+keep_line() {
+  [ -n "$note" ] || return 0
+  line="audit at=$(date -u +%FT%TZ) event=$1 $note from=\${from:-unknown}\${2:+ result=$2}"
+  command -v logger >/dev/null && timeout 5 logger -t drover -- "$line"
+  [ ! -L "$log" ] && mkdir -p -- "\${log%/*}" && (umask 077; printf '%s\n' "$line" >>"$log") || return 0
+  if [ "$(stat -c %s -- "$log")" -gt ${longestLog} ]; then
+    (umask 077; tail -c ${longestLog / 2} -- "$log" >"$log.new") && mv -- "$log.new" "$log"
+  fi
+  return 0
+} >/dev/null 2>&1 8>&- 9>&-
+`;
+
+/** FILE: its newest lines. */
+export const readAuditScript = `${prelude}
+[ ! -f "$1" ] || tail -c ${read} -- "$1"
+`;
+
+/** The run's part of a line: what comes from files and users is reduced to harmless characters. */
+export function printNote({ run, deployment, verb }: RunNote, owner: string): string {
+  const [by = ''] = owner.split(' ');
+  const words = [`run=${clean(run)}`, `deployment=${clean(deployment)}`, `verb=${clean(verb)}`, `by=${clean(by)}`];
+  return words.join(' ');
+}
+
+const clean = (text: string): string => text.replace(/[^A-Za-z0-9._:@+-]+/g, '_').replace(/^_|_$/g, '').slice(0, 100) || '-';
+
+const pattern = /^audit at=(\S+) event=(began|ended) run=(\S+) deployment=(\S+) verb=(\S+) by=(\S+) from=(\S+)(?: result=(\S+))?$/;
+
+/** The lines of a node's file; what is no such line, or was cut at its beginning, is left out. */
+export function parseAudit(text: string): readonly AuditLine[] {
+  return text.split('\n').flatMap((line): AuditLine[] => {
+    const match = line.length > 1000 ? null : pattern.exec(line);
+    if (match === null) return [];
+    const [, at = '', event, run = '', deployment = '', verb = '', by = '', from = '', result] = match.map(
+      (part) => part?.replace(/[^\x21-\x7e]/g, '?') as string | undefined,
+    );
+    const kind = event === 'ended' ? 'ended' : 'began';
+    return [{ at, event: kind, run, deployment, verb, by, from, ...(result === undefined ? {} : { result }) }];
+  });
+}
