@@ -5,6 +5,7 @@ import type { Host } from '../engine/host.ts';
 import type { NodeClient } from '../engine/node-client.ts';
 import type { NodeName, NodeSettings, Settings } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
+import { runIdOf } from '../model/history.ts';
 import { createNodeClient, meshAddressOf } from './connect.ts';
 import { findEmptyDisks } from './empty-disks.ts';
 import { type ConnectOptions, connect, type NodeConnection } from './ssh-connection.ts';
