@@ -49,12 +49,19 @@ export function bundledPackages(metafile, root) {
 function readPackage(folder) {
   const { name, version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const files = readdirSync(folder).sort();
-  const read = (pattern) => files.filter((file) => pattern.test(file)).map((file) => readFileSync(join(folder, file), 'utf8').trim());
+  const read = (pattern) =>
+    files.filter((file) => pattern.test(file)).map((file) => readFileSync(join(folder, file), 'utf8').trim());
   const licenses = read(licenseFile);
   const known = elsewhere[name]?.license === license ? [elsewhere[name].text] : [];
   const texts = licenses.length > 0 ? licenses : [...fromReadme(folder, files), ...known];
   const who = typeof author === 'string' ? author : author?.name;
-  return { name, version, license: nameOf(license), ...(who === undefined ? {} : { author: who }), texts: texts.length === 0 ? [] : [...texts, ...read(noticeFile)] };
+  return {
+    name,
+    version,
+    license: nameOf(license),
+    ...(who === undefined ? {} : { author: who }),
+    texts: texts.length === 0 ? [] : [...texts, ...read(noticeFile)],
+  };
 }
 
 const nameOf = (license) => (typeof license === 'string' ? license : (license?.type ?? 'see below'));
@@ -73,7 +80,14 @@ const rule = '-'.repeat(80);
 export function printLicenses(packages) {
   const head = `dist/drover.js and the files in dist/drover-chunks contain these packages, each under its own licence.\n`;
   const parts = packages.map(({ name, version, license, author, texts }) =>
-    [rule, `${name} ${version}`, `Licence: ${license}${author === undefined ? '' : `\nAuthor: ${author}`}`, '', ...texts, ''].join('\n'),
+    [
+      rule,
+      `${name} ${version}`,
+      `Licence: ${license}${author === undefined ? '' : `\nAuthor: ${author}`}`,
+      '',
+      ...texts,
+      '',
+    ].join('\n'),
   );
   return [head, ...parts].join('\n');
 }

@@ -11,7 +11,10 @@ export interface RemovalFlag {
 
 /** For verbs whose run may stop applications for good. */
 export const addRemovalOption = (verb: Command): Command =>
-  verb.option('--allow-removal', 'also where this stops more than half of the applications that run, or removes one that belongs to no deployment');
+  verb.option(
+    '--allow-removal',
+    'also where this stops more than half of the applications that run, or removes one that belongs to no deployment',
+  );
 
 export const allowing = (invocation: Invocation, { allowRemoval = false }: RemovalFlag): Invocation => ({
   ...invocation,

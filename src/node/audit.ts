@@ -45,9 +45,14 @@ export function printNote({ run, deployment, verb }: RunNote, owner: string): st
   return words.join(' ');
 }
 
-const clean = (text: string): string => text.replace(/[^A-Za-z0-9._:@+-]+/g, '_').replace(/^_|_$/g, '').slice(0, 100) || '-';
+const clean = (text: string): string =>
+  text
+    .replace(/[^A-Za-z0-9._:@+-]+/g, '_')
+    .replace(/^_|_$/g, '')
+    .slice(0, 100) || '-';
 
-const pattern = /^audit at=(\S+) event=(began|ended) run=(\S+) deployment=(\S+) verb=(\S+) by=(\S+) from=(\S+)(?: result=(\S+))?$/;
+const pattern =
+  /^audit at=(\S+) event=(began|ended) run=(\S+) deployment=(\S+) verb=(\S+) by=(\S+) from=(\S+)(?: result=(\S+))?$/;
 
 /** The lines of a node's file; what is no such line, or was cut at its beginning, is left out. */
 export function parseAudit(text: string): readonly AuditLine[] {

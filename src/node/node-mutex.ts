@@ -36,7 +36,10 @@ keep_line ended "\${result:0:40}"`;
 export function createNodeMutex(
   connection: NodeConnection,
   fence: Fence = { token: '' },
-  files: { readonly lock: string; readonly set: string; readonly audit?: string } = { lock: lockFile, set: setLockFile },
+  files: { readonly lock: string; readonly set: string; readonly audit?: string } = {
+    lock: lockFile,
+    set: setLockFile,
+  },
 ): NodeMutex {
   const log = files.audit ?? auditFile;
   return {

@@ -103,9 +103,7 @@ export function statusOf(config: Config, state: ClusterState, plan?: Plan): Stat
     deployment: config.name,
     others: nodes.flatMap(([node, each]) => othersOn(node, each)).toSorted(byDeployment),
     foreign: nodes.flatMap(([node, each]) =>
-      factsOf(each).flatMap(({ containers }) =>
-        containers.filter(isForeign).map((c) => ({ node, container: c.name })),
-      ),
+      factsOf(each).flatMap(({ containers }) => containers.filter(isForeign).map((c) => ({ node, container: c.name }))),
     ),
     changes: plan?.steps.length ?? 0,
     blocked: plan?.blocked ?? [],
@@ -126,9 +124,7 @@ function othersOn(node: NodeName, state: NodeState): OtherApplication[] {
 }
 
 const byDeployment = (a: OtherApplication, b: OtherApplication): number =>
-  compare(a.deployment ?? '', b.deployment ?? '') ||
-  compare(a.application, b.application) ||
-  compare(a.node, b.node);
+  compare(a.deployment ?? '', b.deployment ?? '') || compare(a.application, b.application) || compare(a.node, b.node);
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

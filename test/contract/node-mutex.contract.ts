@@ -62,6 +62,37 @@ export function nodeMutexContract(name: string, makeMutex: () => Promise<MutexUn
       await second.release();
     });
 
+    test('the node keeps who ran what, from where, and how it ended, in words that cannot be anything else', async () => {
+      const before = (await under.one.audit(signal)).length;
+      const note = { run: '20250131-094512-000', deployment: 'shop', verb: 'restart "db"; rm \u001b[2J\n' };
+      const first = await under.one.acquire('anna@laptop pid 4711', signal, note);
+      await first.release('converged');
+      const second = await under.other.acquire('b\u202eert@\nx $(id) pid 1', signal, { ...note, verb: 'apply' });
+      await second.release('failed; x=1\n');
+      await (await under.one.acquire('nobody is noted', signal)).release('done');
+      const lines = (await under.one.audit(signal)).slice(before);
+      const common = { run: note.run, deployment: 'shop', at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:]+Z$/) };
+      expect(lines).toMatchObject([
+        { ...common, event: 'began', verb: 'restart_db_rm_2J', by: 'anna@laptop' },
+        { ...common, event: 'ended', verb: 'restart_db_rm_2J', by: 'anna@laptop', result: 'converged' },
+        { ...common, event: 'began', verb: 'apply', by: 'b_ert@_x' },
+        { ...common, event: 'ended', verb: 'apply', result: expect.stringMatching(/^failed/) },
+      ]);
+      for (const line of lines) for (const text of Object.values(line)) expect(text).toMatch(/^[A-Za-z0-9._:@+%-]+$/);
+    });
+
+    test('a run whose controller is gone has ended as lost', async () => {
+      const before = (await under.other.audit(signal)).length;
+      await under.one.acquire('anna', signal, { run: 'r1', deployment: 'shop', verb: 'apply' });
+      await under.loseOne();
+      await (await acquireSoon()).release();
+      for (let i = 0; i < 600 && (await under.other.audit(signal)).length < before + 2; i += 1) await pause(100);
+      expect((await under.other.audit(signal)).slice(before)).toMatchObject([
+        { event: 'began', run: 'r1' },
+        { event: 'ended', run: 'r1', result: 'lost' },
+      ]);
+    });
+
     test('a lost connection ends the lock on both sides', async () => {
       const handle = await under.one.acquire('anna', signal);
       await under.loseOne();

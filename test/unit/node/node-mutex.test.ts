@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -20,7 +20,7 @@ describe.skipIf(noLock !== undefined)('over a private sshd', () => {
   let sshd: PrivateSshd;
   let scratch = '';
   let file = '';
-  const files = () => ({ lock: file, set: `${file}.set` });
+  const files = () => ({ lock: file, set: `${file}.set`, audit: `${file}.audit` });
   const mutexOn = (connection: NodeConnection) => createNodeMutex(connection, undefined, files());
   const open = (): Promise<NodeConnection> => connect('node1', sshd.settings, { env: sshd.env }, signal);
 
@@ -79,6 +79,35 @@ console.log('locked');
     }
     expect(handle?.lost.aborted).toBe(false);
     await handle?.release();
+    await connection.close();
+  });
+
+  test('the file of runs is root’s alone, is bounded, and names the address that sshd saw', async () => {
+    const connection = await open();
+    const audit = join(dirname(file), 'bounded.log');
+    const mutex = createNodeMutex(connection, undefined, { ...files(), audit });
+    const note = { run: 'r1', deployment: 'shop', verb: 'apply' };
+    writeFileSync(audit, `${'x'.repeat(99)}\n`.repeat(11_000));
+    await (await mutex.acquire('anna@laptop', signal, note)).release('converged');
+    expect(statSync(audit).size).toBeLessThan(600_000);
+    expect((await mutex.audit(signal)).map(({ from, event }) => [from, event])).toEqual([
+      ['127.0.0.1', 'began'],
+      ['127.0.0.1', 'ended'],
+    ]);
+    rmSync(audit);
+    await (await mutex.acquire('anna@laptop', signal, note)).release('converged');
+    expect(statSync(audit).mode & 0o777).toBe(0o600);
+    await connection.close();
+  });
+
+  test('a file of runs that is a link is not written to, and the lock is there all the same', async () => {
+    const connection = await open();
+    const audit = join(dirname(file), 'linked.log');
+    writeFileSync(`${audit}.target`, 'precious');
+    symlinkSync(`${audit}.target`, audit);
+    const mutex = createNodeMutex(connection, undefined, { ...files(), audit });
+    await (await mutex.acquire('anna', signal, { run: 'r', deployment: 'd', verb: 'v' })).release('done');
+    expect(readFileSync(`${audit}.target`, 'utf8')).toBe('precious');
     await connection.close();
   });
 
