@@ -21,9 +21,10 @@ export interface RunLocks {
  */
 export function createRunLocks(cluster: Cluster, owner: string, note?: RunNote): RunLocks {
   const held = new Map<NodeName, LockHandle>();
+  const holder = { owner, ...(note === undefined ? {} : { note }) };
   const takeOne = async (node: NodeName, signal: AbortSignal): Promise<void> => {
     const client = await cluster.node(node, signal);
-    held.set(node, await client.mutex.acquire(owner, signal, note));
+    held.set(node, await client.mutex.acquire(holder, signal));
   };
   return {
     take: async (nodes, signal) => {

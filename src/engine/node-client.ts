@@ -308,11 +308,16 @@ export interface DeadMan {
 
 export interface NodeMutex {
   /** Throws `lock-held` with owner and since. The lock ends with the handle or with the connection, whichever is first. */
-  /** With `note`, the node keeps a line of it when the lock begins, and one when it ends. */
-  acquire(owner: string, signal: AbortSignal, note?: RunNote): Promise<LockHandle>;
+  acquire(holder: string | LockHolder, signal: AbortSignal): Promise<LockHandle>;
   /** The lines that the node has kept, the newest last; at most some thousand. */
   audit(signal: AbortSignal): Promise<readonly AuditLine[]>;
 }
+/** Who takes a lock; with `note`, the node keeps a line of it when the lock begins, and one when it ends. */
+export interface LockHolder {
+  readonly owner: string;
+  readonly note?: RunNote;
+}
+
 export interface LockHandle {
   /** Aborts when the lock is lost (connection gone). */
   readonly lost: AbortSignal;

@@ -49,7 +49,7 @@ async function forgetPeers(client: NodeClient, addresses: readonly string[], sig
     throw error;
   }
   const note = { run: runIdOf(Date.now()), deployment: '-', verb: 'node remove' };
-  const lock = await client.mutex.acquire('drover node remove', signal, note);
+  const lock = await client.mutex.acquire({ owner: 'drover node remove', note }, signal);
   try {
     const table = await client.network.read(signal);
     const peers = table.peers.filter((address) => !addresses.includes(address));

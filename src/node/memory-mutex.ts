@@ -15,17 +15,26 @@ export interface SessionLocks {
 /** A node's lock behind the engine's interface. */
 export function createMemoryMutex(world: MemoryWorld, node: NodeName, locks: SessionLocks): NodeMutex {
   return {
-    acquire: (owner, signal, note) =>
+    acquire: (holder, signal) =>
       call(world, { node, operation: 'mutex.acquire', write: false }, signal, (machine) => {
+        const { owner, note } = typeof holder === 'string' ? { owner: holder, note: undefined } : holder;
         if (machine.lock !== undefined) throw lockHeld(node, machine.lock);
         const lost = new AbortController();
-        const lock = { owner, sinceMs: world.clock.now(), lose: () => lost.abort() };
         let isKept = note === undefined;
+        const keepEnd = (result: string): void => {
+          if (!isKept)
+            machine.audit.push(...lineOf(world, owner, note, 'ended', ` result=${result.replace(/[^a-z-]/g, '')}`));
+          isKept = true;
+        };
+        const lose = (): void => {
+          keepEnd('lost');
+          lost.abort();
+        };
+        const lock = { owner, sinceMs: world.clock.now(), lose };
         const release = (result = 'lost') => {
           locks.held.delete(release);
           if (machine.lock === lock) machine.lock = undefined;
-          if (!isKept) machine.audit.push(...lineOf(world, owner, note, 'ended', ` result=${result}`));
-          isKept = true;
+          keepEnd(result);
         };
         machine.lock = lock;
         locks.held.add(release);

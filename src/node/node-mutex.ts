@@ -43,7 +43,8 @@ export function createNodeMutex(
 ): NodeMutex {
   const log = files.audit ?? auditFile;
   return {
-    async acquire(owner, signal, note) {
+    async acquire(holding, signal) {
+      const { owner, note } = typeof holding === 'string' ? { owner: holding, note: undefined } : holding;
       const since = new Date().toISOString();
       // Only until the lock is there: afterwards it is given back by `release`.
       const starting = new AbortController();

@@ -65,9 +65,12 @@ export function nodeMutexContract(name: string, makeMutex: () => Promise<MutexUn
     test('the node keeps who ran what, from where, and how it ended, in words that cannot be anything else', async () => {
       const before = (await under.one.audit(signal)).length;
       const note = { run: '20250131-094512-000', deployment: 'shop', verb: 'restart "db"; rm \u001b[2J\n' };
-      const first = await under.one.acquire('anna@laptop pid 4711', signal, note);
+      const first = await under.one.acquire({ owner: 'anna@laptop pid 4711', note: note }, signal);
       await first.release('converged');
-      const second = await under.other.acquire('b\u202eert@\nx $(id) pid 1', signal, { ...note, verb: 'apply' });
+      const second = await under.other.acquire(
+        { owner: 'b\u202eert@\nx $(id) pid 1', note: { ...note, verb: 'apply' } },
+        signal,
+      );
       await second.release('failed; x=1\n');
       await (await under.one.acquire('nobody is noted', signal)).release('done');
       const lines = (await under.one.audit(signal)).slice(before);
@@ -83,7 +86,7 @@ export function nodeMutexContract(name: string, makeMutex: () => Promise<MutexUn
 
     test('a run whose controller is gone has ended as lost', async () => {
       const before = (await under.other.audit(signal)).length;
-      await under.one.acquire('anna', signal, { run: 'r1', deployment: 'shop', verb: 'apply' });
+      await under.one.acquire({ owner: 'anna', note: { run: 'r1', deployment: 'shop', verb: 'apply' } }, signal);
       await under.loseOne();
       await (await acquireSoon()).release();
       for (let i = 0; i < 600 && (await under.other.audit(signal)).length < before + 2; i += 1) await pause(100);

@@ -110,7 +110,8 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
     it('changes role, owner and epoch together, and only from what was expected', async () => {
       const { id, dataset, owner } = await made('roles');
       if (owner === undefined) expect.fail('no owner');
-      const asMade = { id, dataset, role: 'owner', owner, epoch: 1 } as const;
+      const deployment = 'contract';
+      const asMade = { id, dataset, role: 'owner', owner, epoch: 1, deployment } as const;
       await store.setProperties(asMade, { role: 'frozen' }, signal);
       const next = { role: 'released', owner: 'another-node', epoch: 2 } as const;
       await store.setProperties({ ...asMade, role: 'frozen' }, next, signal);
@@ -118,7 +119,7 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       const conflict = await failure(store.setProperties(asMade, { role: 'frozen' }, signal));
       expect(conflict.code).toBe('volume-conflict');
       expect(conflict.message).toContain('released');
-      const asSeen = { id, dataset, ...next };
+      const asSeen = { id, dataset, deployment, ...next };
       for (const wrong of [{ id: 'another' }, { role: 'frozen' }, { owner }, { epoch: 1 }] as const) {
         const refused = await failure(store.setProperties({ ...asSeen, ...wrong }, { epoch: 9 }, signal));
         expect(refused.code).toBe('volume-conflict');

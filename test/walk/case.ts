@@ -131,7 +131,8 @@ interface Stage {
 async function prepare(scenario: Scenario): Promise<Stage> {
   const world = createWorld(scenario);
   const stage: Stage = { scenario, world, story: [], disturbances: 0, isBroken: false, rollBack: undefined };
-  for (const config of scenario.before) {
+  const beside = scenario.beside === undefined ? [] : [scenario.beside];
+  for (const config of [...beside, ...scenario.before]) {
     const controller = createController(world.cluster, world.clock, 'setup', config);
     const outcome = await controller.engine.converge(never);
     if (outcome.result !== 'converged') throw new Error(`cannot set the scene: ${printOutcome(outcome)}`);
@@ -188,6 +189,7 @@ async function run(stage: Stage, controller: Controller): Promise<RunOutcome | u
   stage.story.push(`${controller.who}: ${printOutcome(outcome)}`);
   world.watcher.look();
   if (controller.isDead() || stage.disturbances !== before) return outcome;
+  checkBesideRuns(stage, controller.config, ran);
   if (outcome.result !== 'converged') {
     // Where another run holds a lock, what is down is that run's affair.
     if (!stage.isBroken && outcome.result !== 'locked') checkNotLeftDown(world, controller.config, ran);
@@ -205,6 +207,18 @@ const runningApps = ({ cluster }: World): string[] =>
       state === 'running' ? [spec.application] : [],
     ),
   );
+
+/** No run stops what another deployment has. */
+function checkBesideRuns({ world, scenario: { beside } }: Stage, config: Config, ran: readonly string[]): void {
+  if (beside === undefined || beside === config) return;
+  const runs = runningApps(world);
+  for (const app of Object.values(beside.deployment).flat()) {
+    // The same application may be in both files, each with its own.
+    const [before, now] = [ran, runs].map((all) => all.filter((one) => one === app).length);
+    if ((now ?? 0) < (before ?? 0) && config.applications[app] === undefined)
+      world.watcher.report(`a run has stopped ${app} of another deployment`);
+  }
+}
 
 /** A run that cannot do what the files want leaves running what ran before and is wanted. */
 function checkNotLeftDown(world: World, config: Config, ran: readonly string[]): void {
@@ -225,9 +239,21 @@ async function endWell(stage: Stage, one: Case, walk: Walk): Promise<void> {
   // A volume that was declared deleted stays so until a person decides.
   const mayBlock = one.follow === 'deleted' || (scenario.mayRefuse && scenario.end === undefined);
   const isGood = await converges(stage, end, mayBlock === true);
-  const last = scenario.before.at(-1);
+  // What the other deployment has is there as its files want it, or comes back by itself; and it changes nothing here.
+  if (scenario.beside !== undefined) {
+    await converges(stage, scenario.beside, false);
+    if (isGood) await checkStillGood(stage, end);
+  }
+  const last = scenario.next ?? scenario.before.at(-1);
   // And one more move: what has happened must not stand in the way of the next one.
   if (isGood && last !== undefined && walk.random.oneIn(2)) await converges(stage, last, mayBlock === true);
+}
+
+/** Another deployment's run has left everything as it was. */
+async function checkStillGood(stage: Stage, config: Config): Promise<void> {
+  const controller = createController(stage.world.cluster, stage.world.clock, 'C', config);
+  await checkNothingLeft(stage, controller);
+  await controller.close();
 }
 
 /** A few applies of these files, each by a new process; true where one of them has converged. */

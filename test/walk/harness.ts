@@ -56,6 +56,7 @@ const reads = new Set([
   'network.readBootRules',
   'network.accepts',
   'mutex.acquire',
+  'mutex.audit',
 ]);
 /** What does not go to the node at once, or not at all. */
 const notCalls = new Set(['datasetName', 'logs', 'events', 'exec']);

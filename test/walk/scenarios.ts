@@ -21,6 +21,10 @@ export interface Scenario {
   readonly mayRefuse?: true;
   /** New name of an application, and the old one. */
   readonly oldNames?: Readonly<Record<AppName, AppName>>;
+  /** Another deployment on the same nodes, applied before `before`: what it has is never touched. */
+  readonly beside?: Config;
+  /** The files of the move after the end; default: the last of `before`. */
+  readonly next?: Config;
   /** Something about the nodes that differs from the usual, done when everything in `before` has been applied. */
   readonly prepare?: (cluster: MemoryCluster) => void;
 }
@@ -144,6 +148,24 @@ function oldPull(cluster: MemoryCluster): void {
   cluster.machine('n2').images.set('acme/pg:1', { id: 'sha256:an-older-pull', image });
 }
 
+/** Everything as a version of drover has left it that had no deployments. */
+function withoutDeployments(cluster: MemoryCluster): void {
+  for (const node of nodes) {
+    const machine = cluster.machine(node);
+    for (const dataset of machine.datasets.values()) delete dataset.properties.deployment;
+    for (const [name, container] of machine.containers) {
+      const { deployment: _label, ...spec } = container.spec;
+      machine.containers.set(name, { ...container, spec });
+    }
+    const bare = <T extends { readonly deployment?: string }>({ deployment: _none, ...entry }: T) => entry;
+    const { table } = machine;
+    machine.table = { ...table, proxies: table.proxies.map(bare), open: table.open.map(bare) };
+  }
+}
+
+const named = (name: string, config: Config): Config => ({ ...config, name, revision: `${config.revision} ${name}` });
+const takenOver = (config: Config): Config => ({ ...config, takesOver: 'other' });
+
 const linked = [pg, web];
 const three = [pg, worker, es];
 
@@ -249,6 +271,22 @@ export const scenarios: readonly Scenario[] = [
     before: [files([], {}, { datasets: [{ id: 'ds-bare', node: 'n1' }] })],
     goal: files([], {}, { datasets: [{ id: 'ds-bare', node: 'n2' }] }),
   },
+  {
+    name: 'beside-another',
+    beside: named('other', files([worker, page], { n1: ['worker'], n2: ['page'] })),
+    before: [onN1],
+    goal: onN2,
+  },
+  {
+    name: 'beside-another-swap',
+    beside: named('other', files([es, page], { n1: ['es'], n2: ['page'] })),
+    before: [files(both, { n1: ['pg'], n2: ['worker'] })],
+    goal: files(both, { n1: ['worker'], n2: ['pg'] }),
+  },
+  { name: 'take-over', before: [named('other', onN1)], goal: takenOver(onN1), next: takenOver(onN2) },
+  { name: 'take-over-and-move', before: [named('other', onN1)], goal: takenOver(onN2), next: takenOver(onN1) },
+  { name: 'adopt', before: [onN2, onN1], goal: onN1, prepare: withoutDeployments },
+  { name: 'adopt-and-move', before: [onN2, onN1], goal: onN2, prepare: withoutDeployments },
   { name: 'node-left-out', before: [onN1], goal: withoutNode(onN2, 'n1'), end: onN2, mayRefuse: true },
   { name: 'volume-as-list', before: [one], goal: listed, mayRefuse: true },
   { name: 'other-mountpoint', before: [oneListed], goal: otherPath, end: oneListed, mayRefuse: true },

@@ -88,14 +88,14 @@ console.log('locked');
     const mutex = createNodeMutex(connection, undefined, { ...files(), audit });
     const note = { run: 'r1', deployment: 'shop', verb: 'apply' };
     writeFileSync(audit, `${'x'.repeat(99)}\n`.repeat(11_000));
-    await (await mutex.acquire('anna@laptop', signal, note)).release('converged');
+    await (await mutex.acquire({ owner: 'anna@laptop', note: note }, signal)).release('converged');
     expect(statSync(audit).size).toBeLessThan(600_000);
     expect((await mutex.audit(signal)).map(({ from, event }) => [from, event])).toEqual([
       ['127.0.0.1', 'began'],
       ['127.0.0.1', 'ended'],
     ]);
     rmSync(audit);
-    await (await mutex.acquire('anna@laptop', signal, note)).release('converged');
+    await (await mutex.acquire({ owner: 'anna@laptop', note: note }, signal)).release('converged');
     expect(statSync(audit).mode & 0o777).toBe(0o600);
     await connection.close();
   });
@@ -106,7 +106,9 @@ console.log('locked');
     writeFileSync(`${audit}.target`, 'precious');
     symlinkSync(`${audit}.target`, audit);
     const mutex = createNodeMutex(connection, undefined, { ...files(), audit });
-    await (await mutex.acquire('anna', signal, { run: 'r', deployment: 'd', verb: 'v' })).release('done');
+    await (await mutex.acquire({ owner: 'anna', note: { run: 'r', deployment: 'd', verb: 'v' } }, signal)).release(
+      'done',
+    );
     expect(readFileSync(`${audit}.target`, 'utf8')).toBe('precious');
     await connection.close();
   });
