@@ -1,5 +1,5 @@
 import type { Host } from '../../engine/host.ts';
-import type { NodeFacts, Volume } from '../../model/cluster.ts';
+import type { Container, NodeFacts, Volume } from '../../model/cluster.ts';
 import type { Config, NodeName } from '../../model/config.ts';
 import { AppError, toReport } from '../../model/errors.ts';
 import type { SetupStep } from '../../model/host-setup.ts';
@@ -162,7 +162,7 @@ function refuseUsed(config: Config, node: NodeName, facts: NodeFacts | undefined
       'usage',
       `cannot remove ${title}: drover's containers are there: ${listNames(containers.map(({ name }) => name))}`,
       {
-        hint: 'run `drover apply`, which stops and removes what no file places there any more',
+        hint: removalHint(config, containers),
       },
     );
   }
@@ -176,6 +176,15 @@ function refuseUsed(config: Config, node: NodeName, facts: NodeFacts | undefined
         ? 'move it to another node first; drover never destroys a dataset'
         : `move it first: place "${first.application}" on another node, and run \`drover apply\``,
   });
+}
+
+function removalHint(config: Config, containers: readonly Container[]): string {
+  const others = containers.flatMap(({ deployment }) =>
+    deployment === undefined || deployment === config.name ? [] : [deployment],
+  );
+  const [other] = others;
+  if (other === undefined) return 'run `drover apply`, which stops and removes what no file places there any more';
+  return `they belong to the deployment "${other}": place them on another node in its own files, and apply those`;
 }
 
 /** A replica is a copy of what another node owns, and a retired one is given up; everything else may be the only one. */
