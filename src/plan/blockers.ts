@@ -1,8 +1,8 @@
-import type { Container, NodeFacts, PortKey } from '../model/cluster.ts';
+import type { Container, NetworkTable, NodeFacts, PortKey } from '../model/cluster.ts';
 import type { Application, NodeName } from '../model/config.ts';
 import { containerName } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
-import { hintFor, isOfOther } from './deployments.ts';
+import { entriesOfOthers, hintFor } from './deployments.ts';
 import { bringNodeBack } from './node-reasons.ts';
 import { addTo, externalPorts, isActive, perWorld, portText, quote, type World } from './world.ts';
 
@@ -106,7 +106,7 @@ interface Holder {
 const holders = perWorld((world) => {
   const byPort = new Map<string, ({ readonly node: NodeName } & Holder)[]>();
   for (const [node, facts] of world.reachable)
-    for (const [key, holder] of holdersOn(world, facts)) addTo(byPort, key, { node, ...holder });
+    for (const [key, holder] of holdersOn(facts, entriesOfOthers(world).get(node))) addTo(byPort, key, { node, ...holder });
   return byPort;
 });
 
@@ -114,7 +114,10 @@ const holders = perWorld((world) => {
  * A container explains a port better than an entry of the table, and that better than the process that Docker listens
  * with. What another deployment serves is taken also while its container is stopped.
  */
-function holdersOn(world: World, { listeners, containers, network }: NodeFacts): ReadonlyMap<string, Holder> {
+function holdersOn(
+  { listeners, containers }: NodeFacts,
+  others: Pick<NetworkTable, 'proxies' | 'open'> | undefined,
+): ReadonlyMap<string, Holder> {
   const found = new Map<string, Holder>();
   const note = (key: PortKey, holder: Holder): void => {
     if (!found.has(portText(key))) found.set(portText(key), holder);
@@ -124,8 +127,7 @@ function holdersOn(world: World, { listeners, containers, network }: NodeFacts):
     if (managed || (otherApplication === undefined && !isActive(container))) continue;
     for (const key of externalPorts(spec)) note(key, holderOf(container));
   }
-  for (const entry of [...network.open, ...network.proxies]) {
-    if (!isOfOther(world, entry)) continue;
+  for (const entry of others === undefined ? [] : [...others.open, ...others.proxies]) {
     note(entry, { holder: `the deployment ${quote(entry.deployment ?? '')}`, hint: 'choose another external port' });
   }
   for (const listener of listeners) {

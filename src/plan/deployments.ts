@@ -1,14 +1,25 @@
-import type { ServedPort } from '../model/cluster.ts';
+import type { NetworkTable, ServedPort } from '../model/cluster.ts';
 import type { AppName, Config, DeploymentName, NodeName } from '../model/config.ts';
 import { nodesOf } from '../model/plan.ts';
 import { describedVolumes, isDescribedApp } from './own-view.ts';
 import type { StepBuilder } from './step-builder.ts';
-import { compareText, managedContainers, quote, quoteAll, sorted, type World } from './world.ts';
+import { compareText, managedContainers, perWorld, quote, quoteAll, sorted, type World } from './world.ts';
 
 /** True where this entry of a node's table is for an application of another deployment, which keeps it. */
-export function isOfOther({ config }: Pick<World, 'config'>, { deployment }: ServedPort): boolean {
+function isOfOther({ config }: Pick<World, 'config'>, { deployment }: ServedPort): boolean {
   return deployment !== undefined && deployment !== config.name && deployment !== config.takesOver;
 }
+
+/** What each node's table has for other deployments, of the nodes where there is any; every table is searched once. */
+export const entriesOfOthers = perWorld((world): ReadonlyMap<NodeName, Pick<NetworkTable, 'proxies' | 'open'>> => {
+  const found = new Map<NodeName, Pick<NetworkTable, 'proxies' | 'open'>>();
+  const isOther = (entry: ServedPort): boolean => isOfOther(world, entry);
+  for (const [node, { network }] of world.reachable) {
+    if (!network.proxies.some(isOther) && !network.open.some(isOther)) continue;
+    found.set(node, { proxies: network.proxies.filter(isOther), open: network.open.filter(isOther) });
+  }
+  return found;
+});
 
 /**
  * One step for each node that has something of this deployment's without its name. It goes before everything else

@@ -3,7 +3,7 @@ import type { NodeName } from '../model/config.ts';
 import type { ActionOf } from '../model/plan.ts';
 import { keptApps } from './conflicts.ts';
 import type { Decision } from './decision.ts';
-import { isOfOther } from './deployments.ts';
+import { entriesOfOthers } from './deployments.ts';
 import { isMissing, missingNodes } from './missing-nodes.ts';
 import {
   comparePorts,
@@ -120,10 +120,15 @@ const nothing: Entries = { proxies: [], open: [] };
 
 /** What a node's table has for other deployments, or for a container that is left alone. */
 function keptFor(world: World, node: NodeName): Entries {
-  const network = world.reachable.get(node)?.network ?? nothing;
-  const isKept = (entry: ServedPort) =>
-    isOfOther(world, entry) || (entry.deployment === undefined && portsLeftAlone(world).has(portText(entry)));
-  return { proxies: network.proxies.filter(isKept), open: network.open.filter(isKept) };
+  const others = entriesOfOthers(world).get(node) ?? nothing;
+  const ports = portsLeftAlone(world);
+  const network = world.reachable.get(node)?.network;
+  if (ports.size === 0 || network === undefined) return others;
+  const isLeft = (entry: ServedPort) => entry.deployment === undefined && ports.has(portText(entry));
+  return {
+    proxies: [...others.proxies, ...network.proxies.filter(isLeft)],
+    open: [...others.open, ...network.open.filter(isLeft)],
+  };
 }
 
 /** Ports of containers that belong to no deployment and are in no file. */

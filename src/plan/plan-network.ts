@@ -2,7 +2,7 @@ import type { NodeFacts, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import type { StepId } from '../model/plan.ts';
 import type { Decision } from './decision.ts';
-import { isOfOther } from './deployments.ts';
+import { entriesOfOthers } from './deployments.ts';
 import {
   type Entries,
   entriesFor,
@@ -55,7 +55,7 @@ export function planNetwork(
   for (const [node, facts] of world.reachable) {
     const base = entriesFor(world, node, before);
     const peers = peersFor(world, node, facts);
-    const step = loadBase(builder, node, facts, { ...base, peers }, [...held, ...portsOfOthers(world, facts)]);
+    const step = loadBase(builder, node, facts, { ...base, peers }, [...held, ...portsOfOthers(world, node)]);
     const concerned = switches.filter(({ decision }) => concerns(look, decision, node, facts)).length;
     nodes.set(node, { facts, peers, base, step, isShared: concerned > 1 });
   }
@@ -70,8 +70,9 @@ interface Look {
 }
 
 /** A hold of another deployment's port ends with its own run, or by itself. */
-function portsOfOthers(world: World, { network }: NodeFacts): PortKey[] {
-  return [...network.open, ...network.proxies].filter((entry) => isOfOther(world, entry));
+function portsOfOthers(world: World, node: NodeName): readonly PortKey[] {
+  const others = entriesOfOthers(world).get(node);
+  return others === undefined ? [] : [...others.open, ...others.proxies];
 }
 
 function loadBase(

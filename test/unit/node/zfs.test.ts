@@ -241,6 +241,7 @@ describe('the store', () => {
       'drover:role=released',
       `drover:owner=${owner}`,
       'drover:epoch=3',
+      'drover:deployment=',
       '--',
     ];
     const next = ['drover:role=owner', 'drover:owner=n1', 'drover:epoch=4', 'readonly=off'];
@@ -260,7 +261,7 @@ describe('the store', () => {
     await expect(store.setProperties(seen, { role: 'frozen' }, signal)).rejects.toMatchObject({
       code: 'volume-conflict',
       message: expect.stringMatching(
-        /to have drover:role released, drover:owner n1, drover:epoch 3, but has drover:role frozen, drover:epoch 7/,
+        /to have drover:role released, drover:owner n1, drover:epoch 3, drover:deployment none, but has drover:role frozen, drover:epoch 7/,
       ),
     });
   });
