@@ -106,7 +106,8 @@ interface Holder {
 const holders = perWorld((world) => {
   const byPort = new Map<string, ({ readonly node: NodeName } & Holder)[]>();
   for (const [node, facts] of world.reachable)
-    for (const [key, holder] of holdersOn(facts, entriesOfOthers(world).get(node))) addTo(byPort, key, { node, ...holder });
+    for (const [key, holder] of holdersOn(facts, entriesOfOthers(world).get(node)))
+      addTo(byPort, key, { node, ...holder });
   return byPort;
 });
 
