@@ -124,9 +124,11 @@ async function readConfig(choice: FileChoice): Promise<LoadResult> {
   const { application, deployment, inventory, labInventory, vagrantInventory: lab = labInventory } = choice;
   const files = await import('./config/read-files.ts');
   const drover = inventory === undefined ? [] : [inventory];
-  const own = await files.readConfig({ application, deployment, drover });
+  const own = await files.readConfig({ application, deployment, drover }, undefined, { environment: env });
   if (lab === undefined) return own;
-  return withLabNodes(own, await files.readConfig({ application, deployment, drover: [...drover, lab] }));
+  const { sources } = own;
+  const withLab = withLabNodes(own, await files.readConfig({ application, deployment, drover: [...drover, lab] }, undefined, { environment: env }));
+  return sources === undefined ? withLab : { ...withLab, sources };
 }
 
 async function openEngine(files: FileChoice, options: EngineOptions = {}): Promise<Engine> {
@@ -138,13 +140,18 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
   ]);
   const paths = [files.application, files.deployment, ...(files.inventory === undefined ? [] : [files.inventory])];
   let nodes: Config['nodes'] = {};
+  let sources: readonly string[] = [];
   return createEngine({
-    load: () => readConfig(files),
+    load: async () => {
+      const result = await readConfig(files);
+      sources = result.sources ?? [];
+      return result;
+    },
     openCluster: (config, onCommand) => {
       nodes = config.nodes;
       return createCluster(config, { env, onNote: options.onNote ?? note, onCommand });
     },
-    watchFiles: (changed, signal) => watchFiles(paths, changed, signal),
+    watchFiles: (changed, signal) => watchFiles(paths, changed, signal, { more: () => sources }),
     now: Date.now,
     random: Math.random,
     sleep: (ms, signal) => sleep(ms, undefined, { signal }),

@@ -1,3 +1,4 @@
+import type { ContainerFile } from '../model/cluster.ts';
 import type { ImageRef, Link, PortMapping, RestartPolicy, VolumeMount } from '../model/config.ts';
 import type { Place, Placed } from './fields.ts';
 
@@ -18,6 +19,8 @@ export interface Draft {
   readonly restartPolicy: RestartPolicy;
   readonly staysDown?: true;
   readonly dependsOn?: readonly Placed<string>[];
+  readonly files?: readonly Placed<ContainerFile>[];
+  readonly hidesCommand?: true;
 }
 
 /** Every application of a file, readable or not: an unreadable one is still a known name. */

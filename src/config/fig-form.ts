@@ -1,5 +1,7 @@
 import type { Link, PortMapping, VolumeMount } from '../model/config.ts';
+import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
+import { plainEnvironment } from './env-files.ts';
 import {
   complain,
   complainAtKey,
@@ -25,6 +27,7 @@ import {
   readMountpoint,
 } from './read-parts.ts';
 import { didYouMean, suggest } from './suggest.ts';
+import type { Surroundings } from './surroundings.ts';
 import { quote } from './yaml-node.ts';
 
 /** A link as Fig and Compose write it; which ports it stands for is known when all services are read. */
@@ -39,7 +42,7 @@ export interface Service {
   readonly links: readonly Placed<ServiceLink>[];
 }
 
-const keys = ['image', 'environment', 'ports', 'links', 'volumes', 'mem_limit'];
+const keys = ['image', 'environment', 'ports', 'links', 'volumes', 'mem_limit', ...fileKeys];
 
 /** Fig's other keys, which Flocker named as not supported. */
 const knownKeys = [
@@ -56,19 +59,23 @@ const knownKeys = [
   'command',
 ];
 
-/** Fig's form: every top-level entry is a service. */
-export function readFigForm(root: Fields): Drafts {
+/** Fig's form: every top-level entry is a service, except `secrets` and `configs` where they are none. */
+export function readFigForm(root: Fields, surroundings: Surroundings): Drafts {
+  const isFiles = ([name, place]: readonly [string, Place]): boolean =>
+    (name === 'secrets' || name === 'configs') && !['image', 'build'].some((key) => entriesOf(place).has(key));
+  const top = readTopFiles(new Map([...root.entries].filter(isFiles)), surroundings);
+  const entries = new Map([...root.entries].filter((entry) => !isFiles(entry)));
   const services: Service[] = [];
-  for (const [name, place] of root.entries) {
+  for (const [name, place] of entries) {
     const named = checkApplicationName(name, place);
-    const service = readService(name, place);
+    const service = readService(name, place, top);
     if (named && service !== undefined) services.push(service);
   }
-  const names = new Set(root.entries.keys());
+  const names = new Set(entries.keys());
   return { format: 'fig', names, drafts: resolveLinks(services, names) };
 }
 
-function readService(name: string, place: Place): Service | undefined {
+function readService(name: string, place: Place, top: TopFiles): Service | undefined {
   const fields = readFields(place, `the service ${quote(name)}`);
   if (fields === undefined) return undefined;
   const image = requireImage(fields);
@@ -84,14 +91,17 @@ function readService(name: string, place: Place): Service | undefined {
   const environment = fields.entries.get('environment');
   const volumes = fields.entries.get('volumes');
   const memory = fields.entries.get('mem_limit');
+  const mounts = volumes === undefined ? [] : readVolumes(volumes, name);
+  const own = plainEnvironment(environment === undefined ? [] : readEnvironment(environment));
+  const mountpoints = mounts.map(({ value }) => value.mountpoint);
   const draft: Draft = {
     name,
     place,
     ...given('image', image),
     ports: ports === undefined ? [] : readPorts(ports),
     links: [],
-    environment: environment === undefined ? [] : readEnvironment(environment),
-    volumes: volumes === undefined ? [] : readVolumes(volumes, name),
+    ...readAppFiles(fields.entries, top, own, mountpoints),
+    volumes: mounts,
     ...given('memoryLimitBytes', memory === undefined ? undefined : readBytes(memory, '"mem_limit"', memoryHint)),
     restartPolicy: { name: 'never' },
   };

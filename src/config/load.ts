@@ -5,10 +5,12 @@ import { type DeployedNode, nothingRemoved, readDeploymentFile } from './deploym
 import { type Draft, given } from './draft.ts';
 import { type DroverFile, nothingSaid, readDroverFile } from './drover-file.ts';
 import { type Place, rootPlace } from './fields.ts';
+import { createOutsideFiles, type OutsideFiles } from './outside-files.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { createFileReport, type FileReport } from './problems.ts';
 import { knownNodeNames, mergeInventories, mergeSettings, resolveNodes, substituteFor } from './resolve-nodes.ts';
-import { revisionOf } from './revision.ts';
+import { configRevision } from './revision.ts';
+import { createSurroundings } from './surroundings.ts';
 
 /** A file as read, or the reason it could not be. */
 export interface SourceFile {
@@ -30,6 +32,10 @@ export interface SourceFiles {
 export interface LoadOptions {
   /** What `~` stands for in drover.yml. */
   readonly home?: string;
+  /** Variables of this process, for Compose files. Default: none. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Files that the application file names. Default: none of them exists. */
+  readonly outside?: OutsideFiles;
 }
 
 /** Both files (and settings) as one configuration, or every problem in them, sorted by file and place. Pure. */
@@ -37,7 +43,14 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   const application = openFile(files.application);
   const deployment = openFile(files.deployment, nothingRemoved);
   const drover = (files.drover ?? []).map((file) => ({ ...openFile(file), directory: directoryOf(file.path) }));
-  const drafts = application.root === undefined ? undefined : readApplicationFile(application.root);
+  const outside = options.outside ?? createOutsideFiles(new Map());
+  const surroundings = createSurroundings({
+    directory: directoryOf(files.application.path),
+    home: options.home,
+    environment: options.environment ?? {},
+    outside,
+  });
+  const drafts = application.root === undefined ? undefined : readApplicationFile(application.root, surroundings);
   const settings = drover.map(({ root, directory }) =>
     root === undefined ? nothingSaid : readDroverFile(root, { directory, ...given('home', options.home) }),
   );
@@ -46,9 +59,15 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   const deployed = deployment.root === undefined ? [] : readDeploymentFile(deployment.root, drafts?.names, names);
   const nodes = resolveNodes(deployed, inventory);
   crossCheck(drafts?.drafts ?? [], deployed);
-  const problems = [application, deployment, ...drover].flatMap(({ file }) => file.problems());
-  if (problems.length > 0 || drafts === undefined) return { ok: false, problems: orUnknown(problems) };
-  return { ok: true, config: assemble(drafts.format, drafts.drafts, deployed, nodes, settings) };
+  const read = [application, deployment, ...drover].map(({ file }) => file);
+  const all = [...read.slice(0, 1), ...surroundings.reports(), ...read.slice(1)];
+  const problems = all.flatMap((file) => file.problems());
+  const paths = [...new Set(outside.asked().map(({ path }) => path))];
+  const sources = paths.length === 0 ? {} : { sources: paths };
+  if (problems.length > 0 || drafts === undefined) return { ok: false, problems: orUnknown(problems), ...sources };
+  const config = assemble(drafts.format, drafts.drafts, deployed, nodes, settings);
+  const notes = all.flatMap((file) => file.notes());
+  return { ok: true, config: notes.length === 0 ? config : { ...config, notes }, ...sources };
 }
 
 /** No configuration without a problem would be a bug here; it must not look like success. */
@@ -112,7 +131,7 @@ function assemble(
     nodes: Object.fromEntries(nodes),
     settings: mergeSettings(files),
   };
-  return { revision: revisionOf(content), ...content };
+  return { revision: configRevision(content), ...content };
 }
 
 const namesOf = (applications: DeployedNode['applications']): AppName[] =>
@@ -141,5 +160,10 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
       'dependsOn',
       draft.dependsOn?.map(({ value }) => value),
     ),
+    ...given(
+      'files',
+      draft.files?.map(({ value }) => value),
+    ),
+    ...given('hidesCommand', draft.hidesCommand),
   };
 }

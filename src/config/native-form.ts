@@ -1,5 +1,7 @@
 import type { Link, PortMapping, RestartPolicy, VolumeMount } from '../model/config.ts';
+import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
+import { plainEnvironment } from './env-files.ts';
 import {
   complain,
   complainAtKey,
@@ -32,18 +34,20 @@ import {
   readMountpoint,
   readWords,
 } from './read-parts.ts';
+import type { Surroundings } from './surroundings.ts';
 import { parseSize } from './values.ts';
 import { quote } from './yaml-node.ts';
 
 /** Flocker's own form: `version: 1` and `applications`. Unknown keys at the top level are ignored, as there. */
-export function readNativeForm(root: Fields): Drafts {
+export function readNativeForm(root: Fields, surroundings: Surroundings): Drafts {
   checkVersion(required(root, 'version', 'write "version: 1" at the top of the file'));
   const place = required(root, 'applications');
   const fields = place === undefined ? undefined : readFields(place, '"applications"');
+  const top = readTopFiles(root.entries, surroundings);
   const drafts: Draft[] = [];
   for (const [name, application] of fields?.entries ?? []) {
     const named = checkApplicationName(name, application);
-    const draft = readApplication(name, application);
+    const draft = readApplication(name, application, top);
     if (named && draft !== undefined) drafts.push(draft);
   }
   return { format: 'flocker', names: new Set(fields?.entries.keys()), drafts };
@@ -69,6 +73,7 @@ const keys = [
   'restart_policy',
   'command',
   'entrypoint',
+  ...fileKeys,
 ];
 
 const nearKeys: ReadonlyMap<string, string> = new Map([
@@ -77,7 +82,7 @@ const nearKeys: ReadonlyMap<string, string> = new Map([
   ['build', 'build the image elsewhere, push it, and give its name as "image"'],
 ]);
 
-function readApplication(name: string, place: Place): Draft | undefined {
+function readApplication(name: string, place: Place, top: TopFiles): Draft | undefined {
   const fields = readFields(place, `the application ${quote(name)}`);
   if (fields === undefined) return undefined;
   refuseOthers(fields, keys, 'unknown key', nearKeys);
@@ -87,6 +92,12 @@ function readApplication(name: string, place: Place): Draft | undefined {
   };
   const restartPolicy = read('restart_policy', readRestartPolicy);
   const volume = read('volume', (entry) => readVolumeFields(entry, name, '"volume"', true));
+  const volumes = [
+    ...(volume ?? []),
+    ...(read('volumes', (entry) => readVolumes(entry, name, volume === undefined)) ?? []),
+  ];
+  const environment = plainEnvironment(read('environment', readEnvironment) ?? []);
+  const mountpoints = volumes.map(({ value }) => value.mountpoint);
   const wordsHint = 'write a list of strings, such as ["sh", "-c", "exec run.sh"]';
   return {
     name,
@@ -94,8 +105,8 @@ function readApplication(name: string, place: Place): Draft | undefined {
     ...given('image', readImage(required(fields, 'image'))),
     ports: read('ports', readPorts) ?? [],
     links: read('links', readLinks) ?? [],
-    environment: read('environment', readEnvironment) ?? [],
-    volumes: [...(volume ?? []), ...(read('volumes', (entry) => readVolumes(entry, name, volume === undefined)) ?? [])],
+    ...readAppFiles(fields.entries, top, environment, mountpoints),
+    volumes,
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
     restartPolicy: restartPolicy ?? { name: 'never' },

@@ -9,6 +9,8 @@ export interface Finding {
   readonly path: string;
   readonly message: string;
   readonly hint?: Hint;
+  /** Worth knowing, and no problem: the file is used all the same. */
+  readonly isNote?: true;
 }
 
 /** What to do about it, and the text that does it where it is certain. */
@@ -27,6 +29,13 @@ export interface FileReport {
   readonly report: Report;
   /** In the order of the file, with lines, columns and frames. */
   problems(): ConfigProblem[];
+  /** What is no problem; without frames. */
+  notes(): ConfigProblem[];
+}
+
+export interface ReportOptions {
+  /** The file holds secrets: no line of it is shown. */
+  readonly hidesText?: true;
 }
 
 /** More than this for one file helps nobody; the rest is counted. */
@@ -34,7 +43,7 @@ const maxShown = 100;
 const maxKept = 10_000;
 
 /** A collector for the file called `file` (as shown to people) with this text. */
-export function createFileReport(file: string, text: string): FileReport {
+export function createFileReport(file: string, text: string, options: ReportOptions = {}): FileReport {
   const findings = new Map<string, Finding>();
   let dropped = 0;
   const report: Report = (finding) => {
@@ -44,10 +53,16 @@ export function createFileReport(file: string, text: string): FileReport {
     if (findings.size < maxKept) findings.set(key, finding);
     else dropped += 1;
   };
-  return { report, problems: () => finish(file, text, [...findings.values()], dropped) };
+  const all = (isNote: boolean): Finding[] =>
+    [...findings.values()].filter((finding) => (finding.isNote === true) === isNote);
+  return {
+    report,
+    problems: () => finish(file, text, all(false), dropped, options.hidesText !== true),
+    notes: () => finish(file, text, all(true), 0, false),
+  };
 }
 
-function finish(file: string, text: string, findings: Finding[], dropped: number): ConfigProblem[] {
+function finish(file: string, text: string, findings: Finding[], dropped: number, isFramed: boolean): ConfigProblem[] {
   if (findings.length === 0) return [];
   const index = indexText(text);
   const sorted = findings.sort((a, b) => (a.offset ?? -1) - (b.offset ?? -1) || compareText(a.path, b.path));
@@ -60,7 +75,7 @@ function finish(file: string, text: string, findings: Finding[], dropped: number
       path: finding.path,
       message: finding.message,
       ...(hint === undefined ? {} : { hint }),
-      ...(finding.offset === undefined || text === '' ? {} : { frame: index.frame(finding.offset) }),
+      ...(finding.offset === undefined || text === '' || !isFramed ? {} : { frame: index.frame(finding.offset) }),
       ...(fix === undefined ? {} : { fix }),
     };
   });

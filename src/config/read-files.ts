@@ -1,8 +1,17 @@
-import { open, readdir } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ConfigProblem, LoadResult } from '../model/config.ts';
 import { type LoadOptions, loadConfig, type SourceFile } from './load.ts';
+import {
+  createOutsideFiles,
+  maxOutsideBytes,
+  type OutsideFiles,
+  type OutsideRequest,
+  type Reading,
+  requestKey,
+} from './outside-files.ts';
 import { quote } from './yaml-node.ts';
 
 /** Where the files are; the names are shown to people as given here. */
@@ -33,7 +42,39 @@ export async function readConfig(
     ...(paths.drover ?? []).map(readSource),
   ]);
   signal?.throwIfAborted();
-  return loadConfig({ application, deployment, drover }, { home: options.home ?? homedir() });
+  const load = (outside: OutsideFiles) =>
+    loadConfig({ application, deployment, drover }, { ...options, home: options.home ?? homedir(), outside });
+  const known = new Map<string, Reading>();
+  // What one file says can name another one: each round reads what the one before has asked for.
+  for (;;) {
+    const outside = createOutsideFiles(known);
+    const result = load(outside);
+    const missing = outside.missing();
+    if (missing.length === 0) return result;
+    for (const request of missing) known.set(requestKey(request), await readOutside(request));
+    signal?.throwIfAborted();
+  }
+}
+
+/** A regular file, also behind links, of at most the size for its kind. Anything else could block, or never end. */
+async function readOutside({ path, kind }: OutsideRequest): Promise<Reading> {
+  const limit = maxOutsideBytes[kind];
+  try {
+    // Looked at first, because opening a device can already do something.
+    if (!(await stat(path)).isFile()) return { kind: 'unreadable', why: 'it is not a regular file' };
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      if (!(await file.stat()).isFile()) return { kind: 'unreadable', why: 'it is not a regular file' };
+      const bytes = await readLimited(file, limit);
+      if (bytes.length > limit) return { kind: 'unreadable', why: `it is larger than ${limit / 1024} KiB` };
+      return { kind: 'bytes', bytes };
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return { kind: 'absent' };
+    return { kind: 'unreadable', why: reasonOf(error) };
+  }
 }
 
 /** drover.yml alone (or only the defaults), as a configuration without applications. */
@@ -62,10 +103,10 @@ async function readSource(path: string): Promise<SourceFile> {
 }
 
 /** At most one byte more than allowed: a pipe or a file that grows has no size to trust. */
-async function readLimited(file: Awaited<ReturnType<typeof open>>): Promise<Buffer> {
+async function readLimited(file: Awaited<ReturnType<typeof open>>, limit = maxFileBytes): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let total = 0;
-  for await (const chunk of file.createReadStream({ autoClose: false, end: maxFileBytes })) {
+  for await (const chunk of file.createReadStream({ autoClose: false, end: limit })) {
     chunks.push(chunk);
     total += chunk.length;
   }

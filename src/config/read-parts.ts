@@ -9,6 +9,7 @@ import {
   readInteger,
   readItems,
   readText,
+  typed,
 } from './fields.ts';
 import { applicationNameComplaint, type Parsed, parseImage, parseMountpoint } from './values.ts';
 import { quote } from './yaml-node.ts';
@@ -65,8 +66,9 @@ export function checkVolumeId(place: Place, id: string, what: string): string | 
 
 /** Bytes as a positive integer; `hint` says what else the form takes. */
 export function readBytes(place: Place, what: string, hint: string): number | undefined {
-  if (place.node.kind === 'scalar' && place.node.type === 'text') {
-    return complain(place, `${what} must be an integer, not the text ${quote(place.node.value)}`, hint);
+  const node = typed(place.node);
+  if (node.kind === 'scalar' && node.type === 'text') {
+    return complain(place, `${what} must be an integer, not the text ${quote(node.value)}`, hint);
   }
   return readInteger(place, what, 1, Number.MAX_SAFE_INTEGER);
 }

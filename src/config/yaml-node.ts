@@ -6,6 +6,8 @@ export type YamlScalar = ScalarValue & {
   readonly kind: 'scalar';
   readonly source: string;
   readonly offset: number;
+  /** Variables were replaced in it: where their values are from. Their values belong into no message. */
+  readonly from?: readonly string[];
 };
 
 /** YAML 1.2 core schema; an integer written `1.0` is a decimal. */

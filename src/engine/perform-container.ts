@@ -1,8 +1,9 @@
 import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
-import type { AppName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, Config, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { printImage } from '../model/names.ts';
 import type { ActionOf } from '../model/plan.ts';
+import { SealedContent } from '../model/sealed-content.ts';
 import { differences } from '../plan/container-spec.ts';
 import { liesBelow } from '../plan/mountpoints.ts';
 import type { NodeClient } from './node-client.ts';
@@ -169,8 +170,21 @@ export async function startContainer(
     throw new AppError('docker-failed', `${what}: another container of it is ${existing.state}`);
   }
   if (existing !== undefined && !isRight) await client.containers.remove(spec.application, signal);
-  if (!isRight) await client.containers.create(spec, directories, signal);
+  if (!isRight) await client.containers.create(withContents(spec, context.config), directories, signal);
   await client.containers.start(spec.application, signal);
+}
+
+/** Read back from a node, a file has only a hash of its content: the content is in the files, if they still have it. */
+function withContents(spec: ContainerSpec, config: Config): ContainerSpec {
+  if (spec.files === undefined) return spec;
+  const known = config.applications[spec.application]?.files ?? [];
+  const files = spec.files.map((file) => {
+    if (file.content instanceof SealedContent) return file;
+    const { content: hash, target } = file;
+    const found = known.find((one) => one.target === target && one.content.equals(hash));
+    return found === undefined ? file : { ...file, content: found.content };
+  });
+  return { ...spec, files };
 }
 
 /** Who owns the data is not enough: another container of this node may still write to it. */

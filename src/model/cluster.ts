@@ -1,5 +1,6 @@
 import type { AppName, NodeName, PortMapping, Protocol, RestartPolicy, VolumeId } from './config.ts';
 import type { ErrorReport } from './errors.ts';
+import type { ContentHash, SealedContent } from './sealed-content.ts';
 
 /** One observation of every known node. An unreachable node is never an empty node. */
 export interface ClusterState {
@@ -161,11 +162,31 @@ export interface ContainerSpec {
    * whoever publishes that port. Absent: the node has no order, and Docker starts the container by itself.
    */
   readonly after?: readonly string[];
+  /** Secrets and configs; absent for none. */
+  readonly files?: readonly ContainerFile<SealedContent | ContentHash>[];
+  /** Its command line holds values of variables: it is shown nowhere. */
+  readonly hidesCommand?: true;
 }
 
 export interface ContainerMount {
   readonly volume: VolumeId;
   readonly mountpoint: string;
+}
+
+export type FileKind = 'secret' | 'config';
+
+/** A file that is put into a container before it starts. Read back from a node, its content is a hash. */
+export interface ContainerFile<Content = SealedContent> {
+  readonly kind: FileKind;
+  /** In the top-level `secrets` or `configs` of the application file. */
+  readonly name: string;
+  /** Absolute path inside the container. */
+  readonly target: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly content: Content;
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { ContainerFile } from './cluster.ts';
+
 /** Key of a node in deployment.yml: an address or a name. One word for one node everywhere in the program. */
 export type NodeName = string;
 export type AppName = string;
@@ -66,6 +68,10 @@ export interface Application {
   readonly staysDown?: true;
   /** Compose `depends_on`: order of starting on one node, nothing more. */
   readonly dependsOn?: readonly AppName[];
+  /** Secrets and configs, with their contents; absent for none. */
+  readonly files?: readonly ContainerFile[];
+  /** The command line holds values of variables: it is shown nowhere. */
+  readonly hidesCommand?: true;
 }
 
 /** How to reach a node, and what it is called. Everything optional comes from ~/.ssh/config or its default. */
@@ -126,6 +132,8 @@ export interface Config {
   /** Every node of deployment.yml and drover.yml, under the key used in deployment.yml where it has one. */
   readonly nodes: Readonly<Record<NodeName, NodeSettings>>;
   readonly settings: Settings;
+  /** Worth knowing, and no problem: variables that are not set. Absent for none; no part of the revision. */
+  readonly notes?: readonly ConfigProblem[];
 }
 
 export interface PlacedVolume {
@@ -165,9 +173,13 @@ export interface ProblemFix {
   readonly label: string;
 }
 
-export type LoadResult =
+export type LoadResult = (
   | { readonly ok: true; readonly config: Config }
-  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
+) & {
+  /** Files beside the usual ones that decide the result, also those that do not exist: .env, env files, secrets, configs. */
+  readonly sources?: readonly string[];
+};
 
 export const defaultSettings: Settings = {
   pool: 'drover',

@@ -10,7 +10,7 @@ import { cancelled, lostConnection } from './ssh-errors.ts';
 /** One request; `what` completes "cannot … on NODE". */
 export interface DockerRequest {
   readonly what: string;
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, unknown>>;
   readonly body?: Readonly<Record<string, unknown>>;

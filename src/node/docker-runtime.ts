@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { ContainerEvent, ContainerRuntime, LogOptions } from '../engine/node-client.ts';
 import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { AppName, VolumeId } from '../model/config.ts';
@@ -5,6 +6,7 @@ import { AppError } from '../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../model/names.ts';
 import { createDockerApi, type DockerApi, type DockerRequest, statusOf } from './docker-api.ts';
 import { execInContainer } from './docker-exec.ts';
+import { checkFiles, putFiles } from './docker-files.ts';
 import { fillNewVolumes } from './docker-fill.ts';
 import { createDockerImages, inspectImage, volumesOfImage } from './docker-images.ts';
 import {
@@ -143,7 +145,9 @@ async function create(
     const message = `cannot create "${name}" on "${connection.node}": the node does not have the image "${spec.image}"`;
     throw new AppError('image-missing', message, { details: { node: connection.node, image: spec.image } });
   }
-  const body = createBody(spec, directories, volumesOfImage(image));
+  const imageVolumes = volumesOfImage(image);
+  const files = checkFiles(spec, imageVolumes, connection.node);
+  const body = createBody(spec, directories, imageVolumes, randomBytes(16).toString('base64url'));
   await fillNewVolumes(connection, api, spec, directories, signal);
   const request = {
     what: `create "${name}"`,
@@ -153,6 +157,14 @@ async function create(
     body,
   } as const;
   await throughGate(connection, () => api.json(request, signal), signal);
+  try {
+    await putFiles(api, name, files, signal);
+  } catch (error) {
+    // Without its files it must not start. One that is left over after all counts as having none.
+    const removal = { ...on('remove', spec.application, ''), method: 'DELETE', okStatus: [404] } as const;
+    await api.json(removal, AbortSignal.timeout(30_000)).catch(() => undefined);
+    throw error;
+  }
 }
 
 /**

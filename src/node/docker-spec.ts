@@ -3,6 +3,7 @@ import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '..
 import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../model/names.ts';
+import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './docker-files.ts';
 import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from './json.ts';
 
 /** JSON `{mountpoint: volume id}`: Docker knows directories only. */
@@ -15,12 +16,14 @@ type Json = Readonly<Record<string, unknown>>;
 /**
  * The body of `POST /containers/create`. `directories`: where each volume lies on this node. `imageVolumes`: what the
  * image keeps in volumes of its own. Docker would make one without a name for each container; with a name that follows
- * from the application and the path, a container that takes the place of another has the same data.
+ * from the application and the path, a container that takes the place of another has the same data. `salt`: random, for
+ * the hashes of the files' contents.
  */
 export function createBody(
   spec: ContainerSpec,
   directories: Readonly<Record<VolumeId, string>>,
   imageVolumes: readonly string[] = [],
+  salt = '',
 ): Json {
   const bindings: Record<string, { HostPort: string }[]> = {};
   for (const port of spec.ports) {
@@ -39,6 +42,8 @@ export function createBody(
       [labels.application]: spec.application,
       [volumesLabel]: JSON.stringify(volumes),
       ...(spec.after === undefined ? {} : { [labels.after]: spec.after.join(' ') }),
+      ...(spec.files === undefined ? {} : { [filesLabel]: filesToLabel(spec.files, salt) }),
+      ...(spec.hidesCommand === true ? { [hidesLabel]: 'command' } : {}),
     },
     HostConfig: {
       Init: false,
@@ -149,7 +154,16 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
     ...(shares === 0 ? {} : { cpuShares: shares }),
     restartPolicy: readRestartPolicy(inspected),
     ...readAfter(inspected),
+    ...readFiles(inspected),
+    ...(textAt(inspected, 'Config', 'Labels', hidesLabel) === 'command' ? { hidesCommand: true as const } : {}),
   };
+}
+
+/** One that has never started may lack its files: whoever made it may have been cut off before they came. */
+function readFiles(inspected: unknown): Pick<ContainerSpec, 'files'> {
+  if (textAt(inspected, 'State', 'Status') === 'created') return {};
+  const files = labelToFiles(textAt(inspected, 'Config', 'Labels', filesLabel));
+  return files.length === 0 ? {} : { files };
 }
 
 /** Only with the label and the gate: either alone would not keep the order. */

@@ -5,6 +5,8 @@ import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.t
 import type { AppName, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, printImage } from '../model/names.ts';
+import { SealedContent } from '../model/sealed-content.ts';
+import { checkFiles } from './docker-files.ts';
 import { execInMemory } from './memory-exec.ts';
 import { noContainer, ours, readEvents, readLogs, tell } from './memory-streams.ts';
 import type { MemoryContainer, MemoryImage, MemoryMachine } from './memory-types.ts';
@@ -71,11 +73,22 @@ export function listContainers(world: MemoryWorld, machine: MemoryMachine): Cont
       ...(health === undefined ? {} : { health }),
       ...(container.exit === undefined ? {} : { exit: container.exit }),
       ...(container.startedAtMs === undefined ? {} : { startedAt: new Date(container.startedAtMs).toISOString() }),
-      spec: container.spec,
+      spec: readBack(container),
       imageId: container.imageId,
       imageDefaults: container.imageDefaults,
     };
   });
+}
+
+/** As from Docker: contents only as hashes, and none of a container that has never started. */
+function readBack({ id, state, spec }: MemoryContainer): ContainerSpec {
+  const { files, ...rest } = spec;
+  if (files === undefined || state === 'created') return rest;
+  const hashed = files.map(({ content, ...file }) => ({
+    ...file,
+    content: content instanceof SealedContent ? content.hash(id) : content,
+  }));
+  return { ...rest, files: hashed };
 }
 
 /** True where the port is served by a running container that accepts by now. */
@@ -194,6 +207,7 @@ function create(
   }
   const present = machine.images.get(spec.image);
   if (present === undefined) throw noImage(spec.image, machine.name);
+  checkFiles(spec, present.image.volumes ?? [], machine.name);
   for (const mount of spec.mounts) {
     const dataset = datasetOf(machine, mount.volume);
     if (dataset === undefined || !dataset.mounted || directories[mount.volume] !== `/${dataset.name}/data`) {

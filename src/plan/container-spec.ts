@@ -2,6 +2,7 @@ import type { Container, ContainerSpec } from '../model/cluster.ts';
 import type { Application, RestartPolicy } from '../model/config.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
+import { SealedContent } from '../model/sealed-content.ts';
 import { sorted } from './world.ts';
 
 /**
@@ -21,6 +22,8 @@ export function desiredSpec(app: Application, meshAddress: string, ordered = fal
     ...(app.cpuShares === undefined ? {} : { cpuShares: app.cpuShares }),
     restartPolicy: app.restartPolicy,
     ...(ordered ? { after: startsAfter(app) } : {}),
+    ...(app.files === undefined ? {} : { files: app.files }),
+    ...(app.hidesCommand === undefined ? {} : { hidesCommand: app.hidesCommand }),
   };
 }
 
@@ -47,6 +50,7 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   reasons.push(...environmentDifferences(desired, observed));
   if (!sameCommandLine(desired, observed)) reasons.push('command changed');
   reasons.push(...mountDifferences(desired, now));
+  reasons.push(...fileDifferences(desired, now));
   if (desired.memoryLimitBytes !== now.memoryLimitBytes) reasons.push('memory limit changed');
   if (desired.cpuShares !== now.cpuShares) reasons.push('cpu shares changed');
   if (policyText(desired.restartPolicy) !== policyText(now.restartPolicy)) reasons.push('restart policy changed');
@@ -98,6 +102,29 @@ function mountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] 
     placeOf(now, volume) === undefined && !at(now, mountpoint) ? [`it gets a volume at ${mountpoint}`] : [],
   );
   return [...sorted(before), ...sorted(added)];
+}
+
+type File = NonNullable<ContainerSpec['files']>[number];
+
+/** Never a content: that it changed is all there is to say. */
+function fileDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
+  const name = ({ kind, name: of }: File): string => `${kind} "${of}"`;
+  const before = new Map((now.files ?? []).map((file) => [file.target, file]));
+  const after = new Map((desired.files ?? []).map((file) => [file.target, file]));
+  return sorted([...before.keys(), ...after.keys()]).flatMap((target): string[] => {
+    const [old, fresh] = [before.get(target), after.get(target)];
+    if (fresh === undefined) return old === undefined ? [] : [`it loses the ${name(old)} at ${target}`];
+    if (old === undefined) return [`it gets the ${name(fresh)} at ${target}`];
+    if (!isSameContent(old, fresh)) return [`${name(fresh)} changed`];
+    const same = (['uid', 'gid', 'mode'] as const).every((key) => old[key] === fresh[key]);
+    return same ? [] : [`owner or mode of the ${name(fresh)} changed`];
+  });
+}
+
+function isSameContent(one: File, other: File): boolean {
+  if (one.content instanceof SealedContent) return one.content.equals(other.content);
+  if (other.content instanceof SealedContent) return other.content.equals(one.content);
+  return one.content.salt === other.content.salt && one.content.hash === other.content.hash;
 }
 
 function policyText(policy: RestartPolicy): string {

@@ -98,8 +98,15 @@ function changeOf(app: AppName, before: Config, after: Config): string | undefin
     return `"${app}" ${node(from ?? '')} → ${node(to ?? '')}`;
   }
   if (to === undefined) return undefined;
-  const isSame = JSON.stringify(before.applications[app]) === JSON.stringify(after.applications[app]);
+  const isSame =
+    JSON.stringify(before.applications[app]) === JSON.stringify(after.applications[app]) && hasSameFiles(app, before, after);
   return isSame ? undefined : `"${app}" changed`;
+}
+
+/** Contents do not show in JSON. */
+function hasSameFiles(app: AppName, before: Config, after: Config): boolean {
+  const [old, fresh] = [before.applications[app]?.files ?? [], after.applications[app]?.files ?? []];
+  return old.every(({ content }, index) => fresh[index]?.content.equals(content) === true);
 }
 
 function rejected({ problems }: EventOf<'config-rejected'>): readonly Said[] {
