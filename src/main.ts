@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { withLabNodes } from './cli/lab-nodes.ts';
 import { runCli } from './cli/run.ts';
-import { createRunJournal } from './cli/run-journal.ts';
+import { createRunJournal, type SecretTexts } from './cli/run-journal.ts';
 import { createHistory, logBug, replaceText } from './cli/state-files.ts';
 import type {
   EngineOptions,
@@ -127,7 +127,10 @@ async function readConfig(choice: FileChoice): Promise<LoadResult> {
   const own = await files.readConfig({ application, deployment, drover }, undefined, { environment: env });
   if (lab === undefined) return own;
   const { sources } = own;
-  const withLab = withLabNodes(own, await files.readConfig({ application, deployment, drover: [...drover, lab] }, undefined, { environment: env }));
+  const withLab = withLabNodes(
+    own,
+    await files.readConfig({ application, deployment, drover: [...drover, lab] }, undefined, { environment: env }),
+  );
   return sources === undefined ? withLab : { ...withLab, sources };
 }
 
@@ -263,6 +266,11 @@ function resolvePath(...parts: readonly string[]): string {
 
 const terminal = createTerminal();
 
+const secretTexts: SecretTexts = {
+  hide: async (text) => (await import('./config/hide-text.ts')).hideSecrets(text),
+  fill: async (hidden, current) => (await import('./config/hide-text.ts')).fillSecrets(hidden, current),
+};
+
 const world: World = {
   version,
   cwd,
@@ -270,7 +278,7 @@ const world: World = {
   terminal,
   streams: process,
   now: Date.now,
-  journal: createRunJournal(stateFolder),
+  journal: createRunJournal(stateFolder, secretTexts),
   onInterrupt: (listener) => {
     interrupts.add(listener);
     return () => interrupts.delete(listener);

@@ -9,6 +9,7 @@ import { createStageFeed } from './cli/stage-feed.ts';
 import { undoLast } from './cli/undo.ts';
 import type { FileChoice, TuiDemoRequest, TuiEnd, TuiRequest, World } from './cli/world.ts';
 import { applyFix } from './config/fix.ts';
+import { fillSecrets, hideSecrets } from './config/hide-text.ts';
 import { placeOfApplication } from './config/place.ts';
 import { readSettings } from './config/settings-file.ts';
 import { splitShellWords } from './config/shell-words.ts';
@@ -44,7 +45,7 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
     isReadOnly: settings.isReadOnly,
     onNote: (text) => notes.push(text),
   });
-  const journal = createRunJournal(outside.stateFolder);
+  const journal = createRunJournal(outside.stateFolder, { hide: hideSecrets, fill: fillSecrets });
   const forget = files === undefined || stages !== undefined ? undefined : journal.listen(engine, files, world);
   const feed = stages === undefined ? undefined : createStageFeed(stages);
   const guide = follow?.(engine);

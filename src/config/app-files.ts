@@ -1,4 +1,4 @@
-import type { ContainerFile, FileKind } from '../model/cluster.ts';
+import type { ContainerFile, FileKind } from '../model/container-file.ts';
 import { SealedContent } from '../model/sealed-content.ts';
 import type { Draft } from './draft.ts';
 import { type ComposeEnvironment, mergeEnvironment, readEnvFiles, readPath } from './env-files.ts';
@@ -115,9 +115,14 @@ function readSource(place: Place, name: string, kind: FileKind): Source | undefi
   }
   const given = entries.filter(([key]) => known.includes(key));
   const [first, second] = given;
-  if (first === undefined) return complainAtKey(place, `the ${kind} ${quote(name)} has no ${known.map(quote).join(' or ')}`);
+  if (first === undefined)
+    return complainAtKey(place, `the ${kind} ${quote(name)} has no ${known.map(quote).join(' or ')}`);
   if (second !== undefined) {
-    return complainAtKey(second[1], `${quote(first[0])} and ${quote(second[0])} exclude each other`, 'keep one of the two');
+    return complainAtKey(
+      second[1],
+      `${quote(first[0])} and ${quote(second[0])} exclude each other`,
+      'keep one of the two',
+    );
   }
   const [key, entry] = first;
   const text = key === 'content' ? readText(entry, '"content"') : readPath(entry, quote(key));
@@ -129,7 +134,11 @@ function isFalse({ node }: Place): boolean {
   return value.kind === 'scalar' && value.type === 'boolean' && !value.value;
 }
 
-function readContent({ key, place, text }: Source, kind: FileKind, surroundings: Surroundings): SealedContent | undefined {
+function readContent(
+  { key, place, text }: Source,
+  kind: FileKind,
+  surroundings: Surroundings,
+): SealedContent | undefined {
   if (key === 'file') return readFromFile(place, text, kind, surroundings);
   const value = key === 'content' ? text : surroundings.lookup(text);
   if (value === undefined) {
@@ -140,11 +149,17 @@ function readContent({ key, place, text }: Source, kind: FileKind, surroundings:
   return new SealedContent(bytes);
 }
 
-function readFromFile(place: Place, name: string, kind: FileKind, surroundings: Surroundings): SealedContent | undefined {
+function readFromFile(
+  place: Place,
+  name: string,
+  kind: FileKind,
+  surroundings: Surroundings,
+): SealedContent | undefined {
   const reading = surroundings.read(name, kind);
   if (reading.kind === 'bytes') return new SealedContent(reading.bytes);
   const file = `the file ${quote(reading.path)}`;
-  if (reading.kind === 'absent') return complain(place, `${file} does not exist`, 'create it; its path begins at the folder of this file');
+  if (reading.kind === 'absent')
+    return complain(place, `${file} does not exist`, 'create it; its path begins at the folder of this file');
   return complain(place, `${file} cannot be read: ${reading.why}`);
 }
 
@@ -263,8 +278,13 @@ function checkFileTargets(files: readonly Placed<ContainerFile>[], mountpoints: 
     const volume = mountpoints.find((mountpoint) => isAtOrBelow(target, mountpoint) || isAtOrBelow(mountpoint, target));
     const other = seen.find((one) => isAtOrBelow(target, one) || isAtOrBelow(one, target));
     if (volume !== undefined) {
-      complain(place, `the ${value.kind} at ${target} lies in the volume at ${volume}`, 'choose a "target" outside of the volume');
-    } else if (other !== undefined) complain(place, `the target ${target} is used already, at ${other}`, 'choose another "target"');
+      complain(
+        place,
+        `the ${value.kind} at ${target} lies in the volume at ${volume}`,
+        'choose a "target" outside of the volume',
+      );
+    } else if (other !== undefined)
+      complain(place, `the target ${target} is used already, at ${other}`, 'choose another "target"');
     seen.push(target);
   }
 }

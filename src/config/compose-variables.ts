@@ -12,7 +12,10 @@ const maxAdded = 10 * 1024 * 1024;
  * that is not set is the empty text, with a note.
  */
 export function substituteVariables(root: Place, surroundings: Pick<Surroundings, 'lookup'>): Place {
-  return { ...root, node: substitute({ root, lookup: surroundings.lookup, added: 0, noted: new Set() }, root.node, root.path) };
+  return {
+    ...root,
+    node: substitute({ root, lookup: surroundings.lookup, added: 0, noted: new Set() }, root.node, root.path),
+  };
 }
 
 interface Work {

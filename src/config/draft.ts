@@ -1,5 +1,5 @@
-import type { ContainerFile } from '../model/cluster.ts';
 import type { ImageRef, Link, PortMapping, RestartPolicy, VolumeMount } from '../model/config.ts';
+import type { ContainerFile } from '../model/container-file.ts';
 import type { Place, Placed } from './fields.ts';
 
 /** An application as far as its file could be read, with the places that later checks point at. */

@@ -110,12 +110,20 @@ class EnvReader {
     this.#at = end + 1;
     const behind = this.#skip(/[^\n]*/y);
     if (!/^\s*(?:#|$)/.test(behind)) {
-      this.#report({ offset, message: `something follows the closing quote of "${name}"`, hint: 'write a quote inside as \\" or \\\'' });
+      this.#report({
+        offset,
+        message: `something follows the closing quote of "${name}"`,
+        hint: 'write a quote inside as \\" or \\\'',
+      });
       return undefined;
     }
     const inner = this.#text.slice(begin, end);
     if (quote === "'") return inner.replaceAll("\\'", "'");
-    return this.#replace(inner.replace(/\\(["nrtabfv\\$])/g, (_whole, escaped: string) => escapes[escaped] ?? escaped), name, offset);
+    return this.#replace(
+      inner.replace(/\\(["nrtabfv\\$])/g, (_whole, escaped: string) => escapes[escaped] ?? escaped),
+      name,
+      offset,
+    );
   }
 
   #replace(text: string, name: string, offset: number): string | undefined {

@@ -85,7 +85,8 @@ function readEnvFile(
 ): (readonly [string, string])[] {
   const reading = surroundings.read(path, 'env');
   if (reading.kind === 'absent') {
-    if (isRequired) complain(place, `there is no env file ${quote(reading.path)}`, 'create it, or say "required: false"');
+    if (isRequired)
+      complain(place, `there is no env file ${quote(reading.path)}`, 'create it, or say "required: false"');
     return [];
   }
   const text = reading.kind === 'bytes' ? decodeText(reading.bytes) : undefined;

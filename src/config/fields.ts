@@ -43,7 +43,7 @@ export function complainAtKey(place: Place, message: string, hint?: Hint): undef
 
 function reportAt(place: Place, offset: number, message: string, hint: Hint | undefined): undefined {
   const finding = { offset, path: place.path, message, ...(hint === undefined ? {} : { hint }) };
-  place.report(withoutValues(place, finding));
+  place.report(withoutValues(place.node, finding));
   return undefined;
 }
 

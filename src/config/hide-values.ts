@@ -1,4 +1,3 @@
-import type { Place } from './fields.ts';
 import type { Advice, Finding, Hint } from './problems.ts';
 import type { YamlNode, YamlScalar } from './yaml-node.ts';
 
@@ -7,14 +6,14 @@ import type { YamlNode, YamlScalar } from './yaml-node.ts';
  * that value or a part of it: all that it quotes goes, except names of the path; the variables are named instead. What
  * would write a value into the file is left out.
  */
-export function withoutValues(place: Place, finding: Finding): Finding {
-  const scalars = replacedScalars(place.node);
+export function withoutValues(node: YamlNode, finding: Finding): Finding {
+  const scalars = replacedScalars(node);
   if (scalars.length === 0) return finding;
   const values = scalars.map(({ source }) => source);
   const hide = (text: string): string => hideIn(text, values, new Set(finding.path.split('/')));
   const origins = [...new Set(scalars.flatMap(({ from }) => from ?? []))];
   const from = origins.length === 0 ? '' : ` (with ${origins.join(', ')})`;
-  const hint = hideInHint(finding.hint, hide);
+  const hint = hideInHint(finding.hint, values);
   const { hint: _hint, ...rest } = finding;
   return { ...rest, message: `${hide(finding.message)}${from}`, ...(hint === undefined ? {} : { hint }) };
 }
@@ -39,8 +38,11 @@ function hideIn(text: string, values: readonly string[], names: ReadonlySet<stri
 }
 
 /** A hint that is worked out late is about the value: what it could be instead. */
-function hideInHint(hint: Hint | undefined, hide: (text: string) => string): Hint | undefined {
+function hideInHint(hint: Hint | undefined, values: readonly string[]): Hint | undefined {
   if (typeof hint === 'function' || hint === undefined) return undefined;
   const { hint: text }: Advice = typeof hint === 'string' ? { hint } : hint;
-  return hide(text);
+  return text.replace(/"((?:[^"\\]|\\.)*)"/g, (token: string, quoted: string) => {
+    const isOfValue = values.some((value) => value.includes(quoted) || (value !== '' && quoted.includes(value)));
+    return isOfValue ? '"…"' : token;
+  });
 }

@@ -103,7 +103,7 @@ function closingBrace(text: string, dollar: number): number {
       at += 1;
     }
   }
-  throw new Malformed('a "${" is not closed', `close it with "}", or ${escapeHint}`);
+  throw new Malformed('the brace behind a "$" is not closed', `close it with "}", or ${escapeHint}`);
 }
 
 /** The empty text where it is not set, which is noted. */
@@ -119,7 +119,7 @@ function replaceBraced(inner: string, context: Context, depth: number): string {
   const name = nameAt(inner, 0);
   const operator = /^:?[-?+]|^$/.exec(inner.slice(name.length))?.[0];
   if (name === '' || operator === undefined) {
-    throw new Malformed('a "${" is not followed by the name of a variable and "}"', escapeHint);
+    throw new Malformed('a "$" and its braces do not hold the name of a variable', escapeHint);
   }
   if (operator === '') return valueOf(name, context, true);
   if (depth >= maxDepth) throw new Malformed(`variables are nested more than ${maxDepth} deep`, 'use fewer defaults');

@@ -16,12 +16,23 @@ export function configRevision(content: { readonly applications: Readonly<Record
   const parts = Object.entries(applications).map(([name, application]) => {
     const { environment, files = [], command, entrypoint, hidesCommand, ...open } = application;
     const line = { command, entrypoint };
-    const shown = { ...open, variables: Object.keys(environment).sort(), files, ...(hidesCommand === true ? {} : line) };
+    const shown = {
+      ...open,
+      variables: Object.keys(environment).sort(),
+      files,
+      ...(hidesCommand === true ? {} : line),
+    };
     const contents = files.map(({ content: sealed }) => secretText(sealed));
     const hasSecrets = Object.keys(environment).length > 0 || contents.length > 0 || hidesCommand === true;
-    return { name, shown, secrets: hasSecrets ? [environment, contents, hidesCommand === true ? line : {}] : undefined };
+    return {
+      name,
+      shown,
+      secrets: hasSecrets ? [environment, contents, hidesCommand === true ? line : {}] : undefined,
+    };
   });
-  const secrets = Object.fromEntries(parts.flatMap(({ name, secrets: own }) => (own === undefined ? [] : [[name, own]])));
+  const secrets = Object.fromEntries(
+    parts.flatMap(({ name, secrets: own }) => (own === undefined ? [] : [[name, own]])),
+  );
   const shown = Object.fromEntries(parts.map((part) => [part.name, part.shown]));
   return revisionOf({ ...rest, applications: shown, secrets: slowHash(canonicalJson(secrets), Object.keys(shown)) });
 }

@@ -1,4 +1,5 @@
 import type { AppName, NodeName, PortMapping, Protocol, RestartPolicy, VolumeId } from './config.ts';
+import type { ContainerFile } from './container-file.ts';
 import type { ErrorReport } from './errors.ts';
 import type { ContentHash, SealedContent } from './sealed-content.ts';
 
@@ -171,22 +172,6 @@ export interface ContainerSpec {
 export interface ContainerMount {
   readonly volume: VolumeId;
   readonly mountpoint: string;
-}
-
-export type FileKind = 'secret' | 'config';
-
-/** A file that is put into a container before it starts. Read back from a node, its content is a hash. */
-export interface ContainerFile<Content = SealedContent> {
-  readonly kind: FileKind;
-  /** In the top-level `secrets` or `configs` of the application file. */
-  readonly name: string;
-  /** Absolute path inside the container. */
-  readonly target: string;
-  readonly uid: number;
-  readonly gid: number;
-  /** Permission bits. */
-  readonly mode: number;
-  readonly content: Content;
 }
 
 /**

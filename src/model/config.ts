@@ -1,4 +1,4 @@
-import type { ContainerFile } from './cluster.ts';
+import type { ContainerFile } from './container-file.ts';
 
 /** Key of a node in deployment.yml: an address or a name. One word for one node everywhere in the program. */
 export type NodeName = string;

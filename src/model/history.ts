@@ -1,5 +1,6 @@
 import type { AppName, NodeName } from './config.ts';
 import type { MoveReceipt, RunOutcome } from './events.ts';
+import type { ContentHash } from './sealed-content.ts';
 
 /** One finished run, as it is kept in the state folder; newest last. */
 export interface RunRecord {
@@ -16,5 +17,15 @@ export interface RunRecord {
   readonly receipts: readonly MoveReceipt[];
   /** Where each application was wanted. */
   readonly deployment: Readonly<Record<NodeName, readonly AppName[]>>;
-  readonly files: { readonly application: string; readonly deployment: string };
+  readonly files: RecordedFiles;
+}
+
+/** Texts of the two files, with a mark in place of every secret value. */
+export interface RecordedFiles {
+  readonly application: string;
+  readonly deployment: string;
+  /** Tells whether the values were others, and not which: a slow, salted hash of all of them. Absent for none. */
+  readonly secrets?: ContentHash;
+  /** Absent in records of older versions, whose texts are as they were written. */
+  readonly isHidden?: true;
 }

@@ -78,7 +78,8 @@ function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime
     },
     create: (spec, directories, signal) => {
       say(describeCreate(spec, directories));
-      for (const { target } of spec.files ?? []) say(line('docker', 'cp', '-', `${containerName(spec.application)}:${target}`));
+      for (const { target } of spec.files ?? [])
+        say(line('docker', 'cp', '-', `${containerName(spec.application)}:${target}`));
       return runtime.create(spec, directories, signal);
     },
     start: (app, signal) => {

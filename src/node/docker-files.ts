@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import type { ContainerFile, ContainerSpec, FileKind } from '../model/cluster.ts';
+import type { ContainerSpec } from '../model/cluster.ts';
+import type { ContainerFile, FileKind } from '../model/container-file.ts';
 import { AppError } from '../model/errors.ts';
 import { type ContentHash, SealedContent } from '../model/sealed-content.ts';
 import type { DockerApi } from './docker-api.ts';
@@ -49,7 +50,11 @@ export function labelToFiles(text: string | undefined): readonly ContainerFile<C
  * The files that are to be put into the container. Throws `docker-failed` where one would be written into a volume of
  * the image's own, and stay there, or where its content is not known: a node keeps hashes only.
  */
-export function checkFiles(spec: ContainerSpec, imageVolumes: readonly string[], node: string): readonly ContainerFile[] {
+export function checkFiles(
+  spec: ContainerSpec,
+  imageVolumes: readonly string[],
+  node: string,
+): readonly ContainerFile[] {
   return (spec.files ?? []).map(({ content, ...file }) => {
     const { kind, name, target } = file;
     const what = `cannot put the ${kind} "${name}" into "${spec.application}" on "${node}"`;
@@ -94,7 +99,10 @@ export function tarOf(files: readonly ContainerFile[]): Buffer {
     const bytes = content.bytes();
     const path = target.replace(/^\/+/, '');
     // Paths longer than 100 characters and large numbers have their place in an extended header.
-    const records = Buffer.from([record('path', path), record('uid', `${uid}`), record('gid', `${gid}`)].join(''), 'utf8');
+    const records = Buffer.from(
+      [record('path', path), record('uid', `${uid}`), record('gid', `${gid}`)].join(''),
+      'utf8',
+    );
     return [
       header({ name: 'drover', type: 'x', size: records.length, mode: 0o600, uid: 0, gid: 0 }),
       padded(records),
@@ -125,7 +133,13 @@ interface Entry {
 function header({ name, type, size, mode, uid, gid }: Entry): Buffer {
   const block = Buffer.alloc(blockBytes);
   const octal = (value: number, at: number, digits: number): void =>
-    void block.write(`${Math.min(value, 8 ** digits - 1).toString(8).padStart(digits, '0')}\0`, at, 'latin1');
+    void block.write(
+      `${Math.min(value, 8 ** digits - 1)
+        .toString(8)
+        .padStart(digits, '0')}\0`,
+      at,
+      'latin1',
+    );
   block.write(name, 0, 100, 'utf8');
   octal(mode, 100, 7);
   octal(uid, 108, 7);

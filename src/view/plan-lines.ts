@@ -1,6 +1,6 @@
 import type { Config } from '../model/config.ts';
 import type { MoveForecast, Plan, Step } from '../model/plan.ts';
-import { type Line, line } from './lines.ts';
+import { type Line, line, plainText } from './lines.ts';
 import {
   count,
   describeAction,
@@ -8,6 +8,7 @@ import {
   formatDuration,
   type Names,
   namesOf,
+  noteSentences,
   substituteSentences,
 } from './wording.ts';
 
@@ -25,7 +26,9 @@ export function planLines(config: Config, plan: Plan, forecasts: readonly MoveFo
     ),
     ...plan.steps.filter((step) => step.group === group).flatMap((step) => stepLines(step, numbers, names)),
   ]);
-  const substitutes = substituteSentences(config).map((text) => line(text, 'warning'));
+  const substitutes = [...noteSentences(config), ...substituteSentences(config)].map((text) =>
+    line(plainText(text), 'warning'),
+  );
   return [
     line(planSummary(plan), 'strong'),
     ...substitutes,

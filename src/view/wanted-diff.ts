@@ -169,7 +169,8 @@ type File = NonNullable<ContainerSpec['files']>[number];
 function fileFact(file: File, found: readonly File[] | undefined): Fact {
   const { kind, name, target, uid, gid, mode, content } = file;
   const there = found?.find((one) => one.target === target)?.content;
-  const isSame = there === content || (content instanceof SealedContent && there !== undefined && content.equals(there));
+  const isSame =
+    there === content || (content instanceof SealedContent && there !== undefined && content.equals(there));
   const text = `${kind} ${name} at ${target}, ${uid}:${gid} ${mode.toString(8).padStart(4, '0')} ${hiddenText}`;
   return { key: `file ${target}`, text, value: `${text} ${isSame}` };
 }

@@ -210,6 +210,12 @@ export function tellBlockers([first, ...others]: readonly Blocker[]): string {
   return `${first?.reason ?? ''}${more}`;
 }
 
+/** What is worth knowing about the files, and no problem, at its place. */
+export const noteSentences = ({ notes = [] }: Config): readonly string[] =>
+  notes.map(
+    ({ file, line, column, message }) => `${[file, line, column].filter((part) => part).join(':')}: ${message}`,
+  );
+
 /** What runs in place of what the files ask for, one sentence an application; said at every load. */
 export function substituteSentences(config: Config): readonly string[] {
   return Object.values(config.applications).flatMap(({ name, image, insteadOf }) =>

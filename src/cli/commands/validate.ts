@@ -1,7 +1,8 @@
 import type { Config, ConfigProblem, LoadResult } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { diffLines } from '../../view/diff.ts';
-import { count } from '../../view/wording.ts';
+import { plainText } from '../../view/lines.ts';
+import { count, noteSentences } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import { type Invocation, reportProblems } from '../invocation.ts';
@@ -68,7 +69,11 @@ function report(
   const changes = fixed === undefined ? {} : { fixed };
   if (result.ok) {
     if (options.json) printJson(world, { ok: true, ...summaryOf(result.config, files), ...changes });
-    else if (!options.quiet) world.terminal.out(`${paint('✔ both files are good', 'ok')}: ${sizeOf(result.config)}\n`);
+    else if (!options.quiet) {
+      for (const text of noteSentences(result.config))
+        world.terminal.err(`${paint(`note: ${plainText(text)}`, 'warning')}\n`);
+      world.terminal.out(`${paint('✔ both files are good', 'ok')}: ${sizeOf(result.config)}\n`);
+    }
     return exitCode.done;
   }
   if (options.json) {
@@ -83,12 +88,13 @@ function report(
   return code;
 }
 
-const summaryOf = ({ applications, deployment, format, revision }: Config, files: FileChoice) => ({
+const summaryOf = ({ applications, deployment, format, revision, notes }: Config, files: FileChoice) => ({
   files,
   format,
   revision,
   applications: Object.keys(applications).toSorted(),
   deployment,
+  ...(notes === undefined ? {} : { notes }),
 });
 
 const sizeOf = ({ applications, deployment }: Config): string =>

@@ -11,6 +11,7 @@ import {
   formatDuration,
   namesOf,
   nodeTitle,
+  noteSentences,
   substituteSentences,
 } from '../../view/wording.ts';
 import { type Paint, printLines } from '../style.ts';
@@ -84,7 +85,9 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'printPr
   switch (event.type) {
     case 'config-loaded':
       memory.config = event.config;
-      return substituteSentences(event.config).map((text) => line(text, 'warning'));
+      return [...noteSentences(event.config), ...substituteSentences(event.config)].map((text) =>
+        line(plainText(text), 'warning'),
+      );
     case 'config-rejected':
       return [
         ...world

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables in files look so
 import { describe, expect, it } from 'vitest';
 import { splitShellWords } from '../../../src/config/shell-words.ts';
 import { defaultVolumeId } from '../../../src/model/names.ts';
@@ -60,7 +61,7 @@ describe('the Compose form', () => {
         { internal: 80, external: 8080, protocol: 'tcp' },
       ],
       links: [{ alias: 'b', localPort: 80, remotePort: 81 }],
-      environment: { A: '1', B: '$x', C: '' },
+      environment: { A: '1', B: '$x' },
       volumes: [
         { id: defaultVolumeId('a'), mountpoint: '/logs' },
         { id: defaultVolumeId('a:/data'), mountpoint: '/data' },
@@ -107,7 +108,7 @@ describe('the Compose form', () => {
     ['command: ""', 'must not be empty'],
     ['environment: {A: true}', 'must be a string, not the truth value'],
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a Compose variable
-    ['environment: {A: "${B}"}', 'variables are not replaced'],
+    ['environment: {A: "${B:?needed}"}', 'a variable it needs is not set: B: needed'],
     ['build: .', '"image" and "build" exclude each other'],
   ])('refuses %s', (fields, message) => {
     expect(complaints(compose(fields)).join('\n')).toContain(message);
