@@ -10,7 +10,7 @@ export interface ContentHash {
   readonly hash: string;
 }
 
-const cost = { N: 16_384, r: 8, p: 1, maxmem: 64 * 1024 * 1024 };
+const cost = { N: 8192, r: 8, p: 1 };
 
 /** Contents are compared with few containers; a node that changes its labels all the time must not fill memory. */
 const maxRemembered = 16;
@@ -40,7 +40,7 @@ export class SealedContent {
 
   /**
    * Labels can be read by monitoring programs, and a short password is soon found by trying: so the hash is slow
-   * (scrypt, about 40 ms) and salted. Remembered, because every plan asks for it.
+   * (scrypt, about 25 ms) and salted. Remembered, because every plan asks for it.
    */
   hash(salt: string): ContentHash {
     let hash = this.#hashes.get(salt);

@@ -31,6 +31,66 @@ const volumeFields = {
     .describe('Identity of the data across nodes and renames. Default: made from the names.'),
 };
 
+const outsideFile = z.string().min(1).describe('A path; it begins at the folder of this file.');
+const octal = z
+  .union([z.string().regex(/^(0o?)?[0-7]{1,4}$/), z.int().min(0)])
+  .describe('Permissions in octal, such as 0440. Default: 0444.');
+const owner = z.union([z.int().min(0), z.string().regex(/^[0-9]+$/)]).describe('A number. Default: 0.');
+const fileUse = (target: string) =>
+  z
+    .array(
+      z.union([
+        z.string().min(1),
+        z.strictObject({
+          source: z.string().min(1),
+          target: z.string().min(1).optional().describe(target),
+          uid: owner.optional(),
+          gid: owner.optional(),
+          mode: octal.optional(),
+        }),
+      ]),
+    )
+    .nullable()
+    .optional();
+/** The same in every form: keys of an application that name files. */
+const fileKeys = {
+  env_file: z
+    .union([
+      outsideFile,
+      z.array(
+        z.union([
+          outsideFile,
+          z.strictObject({
+            path: outsideFile,
+            required: z.union([z.boolean(), z.string()]).optional().describe('false: it need not exist.'),
+            format: z.literal('raw').optional().describe('Values as they are: no quotes, no variables.'),
+          }),
+        ]),
+      ),
+    ])
+    .optional()
+    .describe('Files of NAME=value; "environment" goes before them.'),
+  secrets: fileUse('A name below /run/secrets, or an absolute path.').describe(
+    'Names of the top-level "secrets": files in /run/secrets.',
+  ),
+  configs: fileUse('An absolute path. Default: /NAME.').describe('Names of the top-level "configs": files in the container.'),
+};
+const fromFile = {
+  file: outsideFile.optional(),
+  environment: z.string().min(1).optional().describe('The variable that has the content.'),
+  name: z.unknown().optional(),
+  labels: z.unknown().optional(),
+  external: z.literal(false).optional(),
+};
+const topFiles = {
+  secrets: z.record(z.string(), z.strictObject(fromFile)).nullable().optional().describe('Secret files, 500 KiB each at most.'),
+  configs: z
+    .record(z.string(), z.strictObject({ ...fromFile, content: z.string().optional() }))
+    .nullable()
+    .optional()
+    .describe('Files for applications, 1 MiB each at most.'),
+};
+
 const nativeApplication = z.strictObject({
   image,
   ports: z
@@ -70,12 +130,14 @@ const nativeApplication = z.strictObject({
     .describe('What Docker does when the container ends. Default: never.'),
   command: words.optional().describe("Arguments in place of the image's own."),
   entrypoint: words.optional().describe("Program in place of the image's own."),
+  ...fileKeys,
 });
 
 const native = z
   .looseObject({
     version: z.literal(1),
     applications: z.record(applicationName(), nativeApplication).describe('Every application by its name.'),
+    ...topFiles,
   })
   .describe('The native form, the same as Flocker\'s.');
 
@@ -86,17 +148,20 @@ function applicationName() {
 const assignments = z.array(z.string()).describe('Each NAME=value.');
 const serviceLinks = z.array(z.string().regex(/^[^:]+(:[^:]+)?$/)).describe('Each "service" or "service:alias".');
 
+const figFiles = z.record(z.string(), z.strictObject({ ...fromFile, content: z.string().optional() }));
+
 const fig = z
   .record(
     applicationName(),
-    z.strictObject({
+    z.union([z.strictObject({
       image,
       environment: z.union([variables, assignments]).optional(),
       ports: z.array(z.string().regex(/^[0-9]+:[0-9]+$/)).optional().describe('Each "host:container".'),
       links: serviceLinks.optional(),
       volumes: z.array(path).length(1).optional().describe('One path inside the container.'),
       mem_limit: bytes.optional().describe('Memory limit in bytes.'),
-    }),
+      ...fileKeys,
+    }), figFiles]),
   )
   .describe('Fig\'s form: every top-level key is a service.');
 
@@ -137,6 +202,7 @@ const composeService = z.object({
     .optional(),
   command: z.union([z.string().min(1), words]).nullable().optional(),
   entrypoint: z.union([z.string().min(1), words]).nullable().optional(),
+  ...fileKeys,
 });
 
 const compose = z
@@ -145,6 +211,7 @@ const compose = z
     name: z.unknown().optional(),
     services: z.record(applicationName(), composeService),
     volumes: z.record(z.string(), z.union([z.null(), z.looseObject({})])).nullable().optional(),
+    ...topFiles,
   })
   .describe('The part of Compose that has a meaning here.');
 

@@ -10,6 +10,7 @@ import { replaceText } from '../../../src/cli/state-files.ts';
 import type { World } from '../../../src/cli/world.ts';
 import { moveApplication } from '../../../src/config/edit.ts';
 import { applyFixes } from '../../../src/config/fix.ts';
+import { fillSecrets, hideSecrets } from '../../../src/config/hide-text.ts';
 import { printProblems } from '../../../src/config/problems.ts';
 import { findConfigFiles, readConfig } from '../../../src/config/read-files.ts';
 import { createSimulation } from '../../../src/demo.ts';
@@ -112,7 +113,7 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
     },
     streams: { stdin: new PassThrough(), stdout: sink(said, 'out'), stderr: sink(said, 'err') },
     now: Date.now,
-    journal: createRunJournal(join(folder, 'state')),
+    journal: createRunJournal(join(folder, 'state'), { hide: hideSecrets, fill: fillSecrets }),
     onInterrupt: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

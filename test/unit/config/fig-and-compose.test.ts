@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables in files look so
 import { describe, expect, it } from 'vitest';
 import { splitShellWords } from '../../../src/config/shell-words.ts';
 import { defaultVolumeId } from '../../../src/model/names.ts';
