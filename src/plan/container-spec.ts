@@ -49,6 +49,9 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   if (portSet(desired) !== portSet(now)) reasons.push('ports changed');
   reasons.push(...environmentDifferences(desired, observed));
   if (!sameCommandLine(desired, observed)) reasons.push('command changed');
+  if (desired.hidesCommand === true && now.hidesCommand !== true) {
+    reasons.push('its command has values of variables now, and is to be hidden');
+  }
   reasons.push(...mountDifferences(desired, now));
   reasons.push(...fileDifferences(desired, now));
   if (desired.memoryLimitBytes !== now.memoryLimitBytes) reasons.push('memory limit changed');
