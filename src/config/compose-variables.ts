@@ -53,7 +53,11 @@ function substituteText(work: Work, node: YamlScalar, text: string, path: string
   for (const unset of result.unset) note(work, place, unset);
   const replaced = { ...node, type: 'text', value: result.text, source: result.text } as const;
   const isReplaced = result.used.length + result.unset.length > 0;
-  return isReplaced ? { ...replaced, from: result.used.map((name) => `\${${name}}`) } : replaced;
+  const from = [
+    ...result.used.map((name) => `\${${name}}`),
+    ...result.unset.filter(({ isBraced }) => isBraced).map(({ name }) => `\${${name}}, which is not set`),
+  ];
+  return isReplaced ? { ...replaced, from } : replaced;
 }
 
 const messageOf = ({ message, said }: Extract<Interpolated, { ok: false }>): string =>

@@ -138,6 +138,11 @@ describe('variables in a Compose file', () => {
     for (const part of parts.filter((one) => one !== 'data' && one !== 'env')) expect(outside).not.toContain(part);
   });
 
+  it('that are not set are named where the file is wrong without them', () => {
+    const said = problems('services: {web: {image: "acme/web:${TAG}"}}\n');
+    expect(said).toContain('has an empty tag (with ${TAG}, which is not set)');
+  });
+
   it('are left alone in the native and in the Fig form', () => {
     const beside = { environment: { A: 'x' } };
     expect(app(native('environment: {B: "${A} $$"}'), beside).environment).toEqual({ B: '${A} $$' });
