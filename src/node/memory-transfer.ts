@@ -15,6 +15,7 @@ import {
   startCall,
   wait,
 } from './memory-world.ts';
+import { tuningOf } from './zfs-tuning.ts';
 
 interface Stream {
   readonly dataset: string;
@@ -103,6 +104,7 @@ function openReceive(to: MemoryMachine, request: TransferRequest, stream: Stream
   to.datasets.set(request.dataset, dataset);
   dataset.properties = { ...dataset.properties, ...readProperties(request.properties) };
   dataset.readonly = true;
+  dataset.tuning = { ...dataset.tuning, ...tuningOf(Object.entries(request.properties)) };
   if (!isResume) {
     dataset.partial = {
       token: '',

@@ -99,6 +99,25 @@ export function transferContract(name: string, make: () => Promise<TransferSubje
       expect(copy?.resumeToken).toBeUndefined();
     });
 
+    it('gives a new copy the properties of the request', async () => {
+      const volume = await made('tuned');
+      await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
+      const tuning = {
+        recordsize: '8192',
+        compression: 'lz4',
+        logbias: 'throughput',
+        acltype: 'posix',
+        xattr: 'sa',
+        atime: 'off',
+        primarycache: 'metadata',
+      };
+      const { from, to } = subject;
+      const properties = { 'drover:vol': volume.id, 'drover:role': 'incoming', 'drover:epoch': '1', ...tuning };
+      const source = snapshot(volume.dataset, 'drover-e1-1');
+      await subject.transfer({ from, to, source, dataset: volume.dataset, properties }, () => undefined, signal);
+      expect((await find(subject.target, volume.id))?.tuning).toEqual(tuning);
+    });
+
     it('goes on from a bookmark when the snapshot it marked is gone', async () => {
       const volume = await made('marks');
       await subject.write(volume.dataset, MiB);
