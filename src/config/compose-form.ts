@@ -25,6 +25,7 @@ import {
   readAssignments,
   readBytes,
   readCpuShares,
+  readStopGrace,
   readWords,
 } from './read-parts.ts';
 import { splitShellWords } from './shell-words.ts';
@@ -41,6 +42,7 @@ const keys = [
   'depends_on',
   'mem_limit',
   'cpu_shares',
+  'stop_grace_period',
   'restart',
   'command',
   'entrypoint',
@@ -111,6 +113,7 @@ function readService(name: string, place: Place, volumeNames: VolumeNames): Serv
     volumes: read('volumes', (entry) => readVolumes(entry, name, volumeNames)) ?? [],
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
+    ...given('stopGraceMs', read('stop_grace_period', readStopGrace)),
     restartPolicy: restartPolicy ?? { name: 'never' },
     ...(restartPolicy?.name === 'never' ? { staysDown: true } : {}),
     ...given(

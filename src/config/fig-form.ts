@@ -23,6 +23,7 @@ import {
   readBytes,
   readImage,
   readMountpoint,
+  readStopGrace,
 } from './read-parts.ts';
 import { didYouMean, suggest } from './suggest.ts';
 import { quote } from './yaml-node.ts';
@@ -39,7 +40,7 @@ export interface Service {
   readonly links: readonly Placed<ServiceLink>[];
 }
 
-const keys = ['image', 'environment', 'ports', 'links', 'volumes', 'mem_limit'];
+const keys = ['image', 'environment', 'ports', 'links', 'volumes', 'mem_limit', 'stop_grace_period'];
 
 /** Fig's other keys, which Flocker named as not supported. */
 const knownKeys = [
@@ -84,6 +85,7 @@ function readService(name: string, place: Place): Service | undefined {
   const environment = fields.entries.get('environment');
   const volumes = fields.entries.get('volumes');
   const memory = fields.entries.get('mem_limit');
+  const grace = fields.entries.get('stop_grace_period');
   const draft: Draft = {
     name,
     place,
@@ -93,6 +95,7 @@ function readService(name: string, place: Place): Service | undefined {
     environment: environment === undefined ? [] : readEnvironment(environment),
     volumes: volumes === undefined ? [] : readVolumes(volumes, name),
     ...given('memoryLimitBytes', memory === undefined ? undefined : readBytes(memory, '"mem_limit"', memoryHint)),
+    ...given('stopGraceMs', grace === undefined ? undefined : readStopGrace(grace)),
     restartPolicy: { name: 'never' },
   };
   return { draft, links: links === undefined ? [] : readLinks(links) };

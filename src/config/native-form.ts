@@ -30,6 +30,7 @@ import {
   readCpuShares,
   readImage,
   readMountpoint,
+  readStopGrace,
   readWords,
 } from './read-parts.ts';
 import { parseSize } from './values.ts';
@@ -66,6 +67,7 @@ const keys = [
   'volumes',
   'mem_limit',
   'cpu_shares',
+  'stop_grace_period',
   'restart_policy',
   'command',
   'entrypoint',
@@ -74,6 +76,7 @@ const keys = [
 const nearKeys: ReadonlyMap<string, string> = new Map([
   ['restart', 'write "restart_policy: {name: …}"'],
   ['env', 'write "environment"'],
+  ['stop_timeout', 'write "stop_grace_period: 30s"'],
   ['build', 'build the image elsewhere, push it, and give its name as "image"'],
 ]);
 
@@ -98,6 +101,7 @@ function readApplication(name: string, place: Place): Draft | undefined {
     volumes: [...(volume ?? []), ...(read('volumes', (entry) => readVolumes(entry, name, volume === undefined)) ?? [])],
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
+    ...given('stopGraceMs', read('stop_grace_period', readStopGrace)),
     restartPolicy: restartPolicy ?? { name: 'never' },
     ...(restartPolicy?.name === 'never' ? { staysDown: true } : {}),
     ...given(
