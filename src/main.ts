@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { withLabNodes } from './cli/lab-nodes.ts';
 import { runCli } from './cli/run.ts';
 import { createRunJournal, type SecretTexts } from './cli/run-journal.ts';
-import { createHistory, logBug, replaceText } from './cli/state-files.ts';
+import { createHistory, createPlaces, logBug, replaceText } from './cli/state-files.ts';
 import type {
   EngineOptions,
   FileChoice,
@@ -160,6 +160,7 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
     sleep: (ms, signal) => sleep(ms, undefined, { signal }),
     owner: `${userName()}@${hostname()} pid ${process.pid}`,
     history: createHistory(stateFolder),
+    places: placesOf(files.application),
     ...(options.asks === undefined ? {} : { asks: options.asks }),
     ...(options.allowsRemoval === undefined ? {} : { allowsRemoval: options.allowsRemoval }),
     ...(options.policy === undefined ? {} : { policy: options.policy }),
@@ -168,6 +169,8 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
     provisionScript: () => readFile(provisionScript, 'utf8'),
   });
 }
+
+const placesOf = (applicationFile: string) => createPlaces(stateFolder, resolve(applicationFile));
 
 const note = (text: string): void => terminal.err(`drover: ${text}\n`);
 
@@ -279,6 +282,7 @@ const world: World = {
   streams: process,
   now: Date.now,
   journal: createRunJournal(stateFolder, secretTexts),
+  places: placesOf,
   onInterrupt: (listener) => {
     interrupts.add(listener);
     return () => interrupts.delete(listener);

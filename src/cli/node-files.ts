@@ -11,6 +11,8 @@ export interface NodeFiles {
   readonly config: Config;
   /** deployment.yml, where there is one. */
   readonly deployment?: string;
+  /** application.yml, where there is one. */
+  readonly application?: string;
   /** drover.yml; it may not be there yet. */
   readonly inventory: string;
   readonly hasInventory: boolean;
@@ -54,6 +56,7 @@ export async function readNodeFiles(invocation: Invocation): Promise<NodeFiles> 
   return {
     config: read.config,
     ...(deployment === undefined ? {} : { deployment }),
+    ...(application === undefined ? {} : { application }),
     inventory: known ?? world.resolvePath(folder, 'drover.yml'),
     hasInventory: known !== undefined,
   };

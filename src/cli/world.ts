@@ -14,6 +14,7 @@ import type { ApplyPolicy } from '../model/events.ts';
 import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { RunJournal } from './run-journal.ts';
+import type { PlacesFile } from './state-files.ts';
 import type { TutorialWorld } from './tutorial-world.ts';
 
 /** The files of one deployment, as they are read and shown. */
@@ -169,6 +170,8 @@ export interface World {
   readonly now: () => number;
   /** Absent where nothing is to be remembered: in the simulation. */
   readonly journal?: RunJournal | undefined;
+  /** Where volumes of this application file were seen; absent where nothing is to be remembered. */
+  readonly places?: ((applicationFile: string) => PlacesFile) | undefined;
   /** Calls back at each Ctrl-C and SIGTERM until the returned function is called. */
   readonly onInterrupt: (listener: () => void) => () => void;
   readonly readText: (path: string) => Promise<string>;

@@ -26,6 +26,7 @@ import {
   readAssignments,
   readBytes,
   readCpuShares,
+  readStopGrace,
   readWords,
 } from './read-parts.ts';
 import { splitShellWords } from './shell-words.ts';
@@ -43,6 +44,7 @@ const keys = [
   'depends_on',
   'mem_limit',
   'cpu_shares',
+  'stop_grace_period',
   'restart',
   'command',
   'entrypoint',
@@ -118,6 +120,7 @@ function readService(name: string, place: Place, volumeNames: VolumeNames, files
     volumes,
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
+    ...given('stopGraceMs', read('stop_grace_period', readStopGrace)),
     restartPolicy: restartPolicy ?? { name: 'never' },
     ...(restartPolicy?.name === 'never' ? { staysDown: true } : {}),
     ...given(

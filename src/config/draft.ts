@@ -16,6 +16,7 @@ export interface Draft {
   readonly entrypoint?: readonly string[];
   readonly memoryLimitBytes?: number;
   readonly cpuShares?: number;
+  readonly stopGraceMs?: number;
   readonly restartPolicy: RestartPolicy;
   readonly staysDown?: true;
   readonly dependsOn?: readonly Placed<string>[];

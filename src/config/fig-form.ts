@@ -25,6 +25,7 @@ import {
   readBytes,
   readImage,
   readMountpoint,
+  readStopGrace,
 } from './read-parts.ts';
 import { didYouMean, suggest } from './suggest.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -42,7 +43,7 @@ export interface Service {
   readonly links: readonly Placed<ServiceLink>[];
 }
 
-const keys = ['image', 'environment', 'ports', 'links', 'volumes', 'mem_limit', ...fileKeys];
+const keys = ['image', 'environment', 'ports', 'links', 'volumes', 'mem_limit', 'stop_grace_period', ...fileKeys];
 
 /** Fig's other keys, which Flocker named as not supported. */
 const knownKeys = [
@@ -94,6 +95,7 @@ function readService(name: string, place: Place, top: TopFiles): Service | undef
   const mounts = volumes === undefined ? [] : readVolumes(volumes, name);
   const own = plainEnvironment(environment === undefined ? [] : readEnvironment(environment));
   const mountpoints = mounts.map(({ value }) => value.mountpoint);
+  const grace = fields.entries.get('stop_grace_period');
   const draft: Draft = {
     name,
     place,
@@ -103,6 +105,7 @@ function readService(name: string, place: Place, top: TopFiles): Service | undef
     ...readAppFiles(fields.entries, top, own, mountpoints),
     volumes: mounts,
     ...given('memoryLimitBytes', memory === undefined ? undefined : readBytes(memory, '"mem_limit"', memoryHint)),
+    ...given('stopGraceMs', grace === undefined ? undefined : readStopGrace(grace)),
     restartPolicy: { name: 'never' },
   };
   return { draft, links: links === undefined ? [] : readLinks(links) };

@@ -154,6 +154,7 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
     ...given('entrypoint', draft.entrypoint),
     ...given('memoryLimitBytes', draft.memoryLimitBytes),
     ...given('cpuShares', draft.cpuShares),
+    ...given('stopGraceMs', draft.stopGraceMs),
     restartPolicy: draft.restartPolicy,
     ...given('staysDown', draft.staysDown),
     ...given(

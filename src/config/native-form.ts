@@ -32,6 +32,7 @@ import {
   readCpuShares,
   readImage,
   readMountpoint,
+  readStopGrace,
   readWords,
 } from './read-parts.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -70,6 +71,7 @@ const keys = [
   'volumes',
   'mem_limit',
   'cpu_shares',
+  'stop_grace_period',
   'restart_policy',
   'command',
   'entrypoint',
@@ -79,6 +81,7 @@ const keys = [
 const nearKeys: ReadonlyMap<string, string> = new Map([
   ['restart', 'write "restart_policy: {name: …}"'],
   ['env', 'write "environment"'],
+  ['stop_timeout', 'write "stop_grace_period: 30s"'],
   ['build', 'build the image elsewhere, push it, and give its name as "image"'],
 ]);
 
@@ -109,6 +112,7 @@ function readApplication(name: string, place: Place, top: TopFiles): Draft | und
     volumes,
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
+    ...given('stopGraceMs', read('stop_grace_period', readStopGrace)),
     restartPolicy: restartPolicy ?? { name: 'never' },
     ...(restartPolicy?.name === 'never' ? { staysDown: true } : {}),
     ...given(

@@ -40,6 +40,19 @@ export function parseDuration(text: string): Parsed<number> {
   return good(ms);
 }
 
+/** The same, also Compose's form of several parts: `1m30s`. */
+export function parseGrace(text: string): Parsed<number> {
+  const parts = text.match(/[0-9.]+[a-z]+/g) ?? [];
+  if (parts.length < 2 || parts.join('') !== text) return parseDuration(text);
+  let ms = 0;
+  for (const part of parts) {
+    const parsed = parseDuration(part);
+    if (!parsed.ok) return parsed;
+    ms += parsed.value;
+  }
+  return ms > 86_400_000 ? bad(`${quote(text)} is not between 1ms and 24h`) : good(ms);
+}
+
 const hostPart =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?$/;
 const bracketedHost = /^\[[0-9a-fA-F:]+\](?::[0-9]+)?$/;

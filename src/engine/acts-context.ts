@@ -178,3 +178,13 @@ export function volumesOf(context: ActContext, app: AppName): readonly VolumeId[
 export function timeMark(at: number): string {
   return new Date(at).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
 }
+
+/** The mark of this second, with a number where a dataset of the node has it already. */
+export async function unusedMark(client: NodeClient, at: number, signal: AbortSignal): Promise<string> {
+  const names = (await client.volumes.details(signal)).flatMap(({ name, volume = '' }) => [name, volume]);
+  const mark = timeMark(at);
+  const isUsed = (one: string): boolean => names.some((name) => name.endsWith(`-${one}`));
+  let next = mark;
+  for (let number = 2; isUsed(next); number += 1) next = `${mark}-${number}`;
+  return next;
+}

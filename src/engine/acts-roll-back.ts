@@ -2,7 +2,7 @@ import type { ClusterState, Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, isAbort } from '../model/errors.ts';
 import type { Action, Plan, Step } from '../model/plan.ts';
-import { type ActContext, cannot, explainLost, findOwned, lockNode, timeMark, volumesOf } from './acts-context.ts';
+import { type ActContext, cannot, explainLost, findOwned, lockNode, unusedMark, volumesOf } from './acts-context.ts';
 import { execute } from './execute.ts';
 import { nodesToLock } from './locks.ts';
 import type { NodeClient } from './node-client.ts';
@@ -28,7 +28,7 @@ export async function rollBack(
   const { node } = ref;
   const volumes = findPresent(context, app, ref);
   const { client, guarded } = await lockNode(context, node, signal);
-  const mark = timeMark(context.input.deps.now());
+  const mark = await unusedMark(client, context.input.deps.now(), guarded);
   const swaps = volumes.map(({ volume }) => ({
     seen: { ...volume, role: 'frozen' as const },
     target: `${client.volumes.datasetName(volume.id, volume.application)}-${mark}`,
@@ -81,7 +81,19 @@ function findPresent(context: ActContext, app: AppName, ref: SnapshotRef): reado
   const other = found.find(({ snapshot }) => snapshot.createTxg !== moment);
   if (other === undefined) return found;
   const why = `"${other.from.dataset}@${ref.snapshot}" is of another moment than "${ref.dataset}@${ref.snapshot}"`;
-  throw cannot(context, why, cloneHint(app, ref), 'usage');
+  throw cannot(context, why, togetherHint(found, app, ref), 'usage');
+}
+
+/** Moves take a snapshot of each volume at a moment of its own; what a person takes is of all volumes at one moment. */
+function togetherHint(found: readonly Present[], app: AppName, ref: SnapshotRef): string {
+  const [first, ...others] = found;
+  const whole = (first?.from.snapshots ?? []).filter((one) =>
+    others.every(({ from }) =>
+      from.snapshots.some(({ name, createTxg }) => name === one.name && createTxg === one.createTxg),
+    ),
+  );
+  if (whole.length === 0) return cloneHint(app, ref);
+  return `all of its volumes have from one moment: ${whole.map(({ name }) => `@${name}`).join(', ')}; ${cloneHint(app, ref)}`;
 }
 
 function findFrom(context: ActContext, app: AppName, id: VolumeId, version: VolumeId, ref: SnapshotRef) {

@@ -7,7 +7,15 @@ import { SealedContent } from '../model/sealed-content.ts';
 import { differences } from '../plan/container-spec.ts';
 import { liesBelow } from '../plan/mountpoints.ts';
 import type { NodeClient } from './node-client.ts';
-import { conflict, emitProgress, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
+import {
+  conflict,
+  emitProgress,
+  factsOf,
+  getVolume,
+  nodeIdOf,
+  type RunContext,
+  type StepContext,
+} from './step-context.ts';
 
 const pollMs = 250;
 const shownLogLines = 5;
@@ -111,8 +119,21 @@ async function copyImage(
   await client.containers.importImage(tar, signal, 'id' in what ? what : undefined);
 }
 
+/** The file's own word for this application; else what its container was made with, where no file has it any more. */
+export function stopGraceMs(
+  { config, state }: Pick<RunContext, 'config' | 'state'>,
+  { app, node }: { readonly app: AppName; readonly node: NodeName },
+): number {
+  const declared = config.applications[app];
+  const made = factsOf(state, node)?.containers.find(
+    ({ managed, application }) => managed && application === app,
+  )?.spec;
+  const own = declared === undefined ? made?.stopGraceMs : declared.stopGraceMs;
+  return own ?? config.settings.timeouts.stopMs;
+}
+
 /** What a stop may take beyond its grace before the container counts as running on. */
-const stopSlackMs = 5_000;
+export const stopSlackMs = 5_000;
 
 /** Stops our container with its grace; removes it, or keeps it for the node to start again. */
 export async function stopContainer(
@@ -121,16 +142,19 @@ export async function stopContainer(
   signal: AbortSignal,
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
-  const { stopMs, switchMs } = context.config.settings.timeouts;
+  const graceMs = stopGraceMs(context, action);
+  const { switchMs } = context.config.settings.timeouts;
   const { unlessReleased } = action;
   if (unlessReleased !== undefined) {
     const volumes = (await client.volumes.list(signal)).filter(({ id }) => unlessReleased.includes(id));
-    await client.deadMan.arm(action.app, volumes, Math.max(switchMs, stopMs + stopSlackMs), signal);
+    await client.deadMan.arm(action.app, volumes, Math.max(switchMs, graceMs + stopSlackMs), signal);
   }
-  const end = await client.containers.stop(action.app, stopMs, signal);
+  const end = await client.containers.stop(action.app, graceMs, signal);
   if (end !== undefined) {
-    const how = end.killed ? 'was killed after its grace' : `exited with code ${end.code}`;
-    context.emit({ type: 'step-output', step: context.step, line: `"${action.app}" ${how}` });
+    const how = end.killed ? `did not stop within ${graceMs / 1000} s and was killed` : `exited with code ${end.code}`;
+    const line = `"${action.app}" ${how}`;
+    context.emit({ type: 'step-output', step: context.step, line });
+    if (end.killed) context.warn?.({ app: action.app, text: `${line}: give it a longer stop_grace_period` });
   }
   if (unlessReleased !== undefined) return;
   // Stopped before already, perhaps by a move that was cut off: the node must not start it again by itself.
@@ -163,12 +187,13 @@ export async function startContainer(
   ]);
   const existing = containers.find(({ managed, application }) => managed && application === spec.application);
   checkUnused(containers, spec, node);
-  const isRight = existing !== undefined && differences(spec, existing).length === 0;
+  const isWanted = existing !== undefined && differences(spec, existing).length === 0;
   if (isActive(existing)) {
-    if (isRight) return;
+    if (isWanted) return;
     const what = `cannot start "${spec.application}" on "${node}"`;
     throw new AppError('docker-failed', `${what}: another container of it is ${existing.state}`);
   }
+  const isRight = isWanted && bindsAll(existing, directories);
   if (existing !== undefined && !isRight) await client.containers.remove(spec.application, signal);
   if (!isRight) await client.containers.create(withContents(spec, context.config), directories, signal);
   await client.containers.start(spec.application, signal);
@@ -185,6 +210,12 @@ function withContents(spec: ContainerSpec, config: Config): ContainerSpec {
     return found === undefined ? file : { ...file, content: found.content };
   });
   return { ...spec, files };
+}
+
+/** False where a dataset has been renamed since the container was made: Docker would look for its old directory. */
+export function bindsAll(container: Container, directories: Readonly<Record<VolumeId, string>>): boolean {
+  const { directories: bound = {} } = container;
+  return Object.entries(directories).every(([volume, directory]) => (bound[volume] ?? directory) === directory);
 }
 
 /** Who owns the data is not enough: another container of this node may still write to it. */

@@ -160,13 +160,7 @@ async function sendOne(
   ]);
   await liftLimit(pair, ends.target, signal);
   const dataset = ends.target?.dataset ?? (await nameNewCopy(pair, ends.source, signal));
-  await transfer(
-    pair,
-    context,
-    { source, dataset, totalBytes, what },
-    signal,
-    receiveProperties(pair, context, ends.source),
-  );
+  await transfer(pair, context, { source, dataset, totalBytes, what }, signal, receiveProperties(pair, context, ends));
   await confirm(pair, context, snapshot.guid, signal);
   // Settling does it otherwise, when the application runs again.
   if (!isDown) await dropOlder(pair, context, snapshot.guid, signal);
@@ -212,8 +206,10 @@ async function transfer(
   context.sent({ ...result, volume: pair.volume, to: pair.to });
 }
 
-function receiveProperties(pair: Pair, context: StepContext, source: Volume): Record<string, string> {
+function receiveProperties(pair: Pair, context: StepContext, { source, target }: Ends): Record<string, string> {
   return {
+    // A copy that is there already keeps what it has.
+    ...(target === undefined ? tuningFor(pair, context, source) : {}),
     [properties.volume]: pair.volume,
     ...(source.application === undefined ? {} : { [properties.application]: source.application }),
     [properties.role]: 'incoming',
@@ -222,6 +218,14 @@ function receiveProperties(pair: Pair, context: StepContext, source: Volume): Re
     [properties.epoch]: `${source.role === 'released' ? source.epoch - 1 : source.epoch}`,
     ...(source.flags === undefined ? {} : { [properties.flags]: source.flags }),
   };
+}
+
+/** A stream carries no properties. Larger records than 128 KiB are for pools that know them. */
+function tuningFor({ to }: Pair, context: StepContext, { tuning = {} }: Volume): Readonly<Record<string, string>> {
+  const { recordsize, ...rest } = tuning;
+  const isUsual = recordsize !== undefined && Number(recordsize) <= 128 * 1024;
+  const mayBeLarge = factsOf(context.state, to)?.capabilities.largeBlocks === true;
+  return recordsize === undefined || !(isUsual || mayBeLarge) ? rest : tuning;
 }
 
 /**

@@ -8,6 +8,18 @@ export interface ClusterState {
   readonly nodes: Readonly<Record<NodeName, NodeState>>;
   /** Nodes that this process has seen with containers or data of drover's, and that no file names any more. */
   readonly departed?: Readonly<Record<NodeName, NodeFacts>>;
+  /** Where earlier runs on this machine saw the data of each volume. */
+  readonly remembered?: readonly DataPlace[];
+}
+
+/** The node that had the data of a volume when it was last seen from this machine. */
+export interface DataPlace {
+  readonly volume: VolumeId;
+  readonly application?: AppName;
+  readonly node: NodeName;
+  readonly nodeId: string;
+  /** Mesh address of the node. */
+  readonly address: string;
 }
 
 export type NodeState =
@@ -133,6 +145,8 @@ export interface Container {
   readonly startedAt?: string;
   /** As the container really is, read back from the daemon. */
   readonly spec: ContainerSpec;
+  /** What is bound for each volume; a dataset that was renamed since lies elsewhere. */
+  readonly directories?: Readonly<Record<VolumeId, string>>;
   /** Id of the image the container was made from, and what that image itself sets. */
   readonly imageId: string;
   readonly imageDefaults: ImageDefaults;
@@ -157,6 +171,8 @@ export interface ContainerSpec {
   readonly mounts: readonly ContainerMount[];
   readonly memoryLimitBytes?: number;
   readonly cpuShares?: number;
+  /** Whole seconds, in milliseconds; Docker goes by it as well when the node shuts down. Absent: the settings' own. */
+  readonly stopGraceMs?: number;
   readonly restartPolicy: RestartPolicy;
   /**
    * What goes first when the node boots, as far as it is on that node: names of applications, and `8000/tcp` for
@@ -205,6 +221,10 @@ export interface Volume {
   readonly resumeToken?: string;
   /** Send flags fixed when the volume was made. */
   readonly flags?: string;
+  /** Properties of ZFS that were set on this dataset itself, such as `recordsize`; absent: none. */
+  readonly tuning?: Readonly<Record<string, string>>;
+  /** Datasets below it, which no move takes along; absent: none. */
+  readonly children?: readonly string[];
 }
 
 /** guid and createTxg are 64-bit and stay strings. */

@@ -63,6 +63,8 @@ export interface Application {
   readonly entrypoint?: readonly string[];
   readonly memoryLimitBytes?: number;
   readonly cpuShares?: number;
+  /** Between TERM and KILL; absent: `timeouts.stop`. */
+  readonly stopGraceMs?: number;
   readonly restartPolicy: RestartPolicy;
   /** The file itself says never: what has ended is not brought back, unlike where it says nothing. */
   readonly staysDown?: true;

@@ -111,6 +111,7 @@ function describeCreate(spec: ContainerSpec, directories: Readonly<Record<string
     ...spec.mounts.flatMap(({ volume, mountpoint }) => ['-v', `${directories[volume] ?? volume}:${mountpoint}`]),
     ...(spec.memoryLimitBytes === undefined ? [] : ['--memory', String(spec.memoryLimitBytes)]),
     ...(spec.cpuShares === undefined ? [] : ['--cpu-shares', String(spec.cpuShares)]),
+    ...(spec.stopGraceMs === undefined ? [] : ['--stop-timeout', String(Math.ceil(spec.stopGraceMs / 1000))]),
     ...['--restart', restart.name === 'never' ? 'no' : `${restart.name}${retries}`],
     spec.image,
   );

@@ -36,6 +36,7 @@ export function createBody(
     Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
     ...(spec.command === undefined ? {} : { Cmd: spec.command }),
     ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
+    ...(spec.stopGraceMs === undefined ? {} : { StopTimeout: Math.ceil(spec.stopGraceMs / 1000) }),
     ExposedPorts: Object.fromEntries(Object.keys(bindings).map((key) => [key, {}])),
     Labels: {
       [labels.managed]: 'true',
@@ -123,6 +124,7 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
     // Docker writes year 1 for "never".
     ...(startedAt === undefined || startedAt.startsWith('0001-') ? {} : { startedAt }),
     spec: readSpec(inspected, application, imageDefaults),
+    directories: readDirectories(inspected),
     imageId: textAt(inspected, 'Image') ?? '',
     imageDefaults,
   };
@@ -140,6 +142,7 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
   const command = textsAt(inspected, 'Config', 'Cmd');
   const entrypoint = textsAt(inspected, 'Config', 'Entrypoint');
   const memory = numberAt(inspected, 'HostConfig', 'Memory') ?? 0;
+  const stopSeconds = numberAt(inspected, 'Config', 'StopTimeout');
   const shares = numberAt(inspected, 'HostConfig', 'CpuShares') ?? 0;
   return {
     application,
@@ -152,6 +155,7 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
     mounts: readMounts(inspected),
     ...(memory === 0 ? {} : { memoryLimitBytes: memory }),
     ...(shares === 0 ? {} : { cpuShares: shares }),
+    ...(stopSeconds === undefined ? {} : { stopGraceMs: stopSeconds * 1000 }),
     restartPolicy: readRestartPolicy(inspected),
     ...readAfter(inspected),
     ...readFiles(inspected),
@@ -203,14 +207,27 @@ function readEnvironment(config: unknown): Readonly<Record<string, string>> {
  * so that it shows as a difference; volumes Docker made for the image's own VOLUME lines are not ours.
  */
 function readMounts(inspected: unknown): ContainerMount[] {
-  const label = parseJson(textAt(inspected, 'Config', 'Labels', volumesLabel) ?? '{}');
+  const label = volumesIn(inspected);
+  return readBinds(inspected)
+    .map(({ volume, mountpoint }) => ({ volume, mountpoint }))
+    .toSorted((a, b) => position(label, a.mountpoint) - position(label, b.mountpoint));
+}
+
+const readDirectories = (inspected: unknown): Readonly<Record<VolumeId, string>> =>
+  Object.fromEntries(readBinds(inspected).map(({ volume, source }) => [volume, source]));
+
+const volumesIn = (inspected: unknown): unknown =>
+  parseJson(textAt(inspected, 'Config', 'Labels', volumesLabel) ?? '{}');
+
+function readBinds(inspected: unknown): (ContainerMount & { readonly source: string })[] {
+  const label = volumesIn(inspected);
   return listAt(inspected, 'Mounts')
     .filter((mount) => textAt(mount, 'Type') === 'bind' && !isGate(mount))
     .map((mount) => {
       const mountpoint = textAt(mount, 'Destination') ?? '';
-      return { volume: textAt(label, mountpoint) ?? textAt(mount, 'Source') ?? '', mountpoint };
-    })
-    .toSorted((a, b) => position(label, a.mountpoint) - position(label, b.mountpoint));
+      const source = textAt(mount, 'Source') ?? '';
+      return { volume: textAt(label, mountpoint) ?? source, mountpoint, source };
+    });
 }
 
 /** The label keeps the order of the configuration; Docker gives none. */

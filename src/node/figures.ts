@@ -134,8 +134,8 @@ export function parseSample(lines: readonly string[], node: string): Sample {
   };
   const number = (word: string, column = 0): number => Number(rowOf(word)[column] ?? 0);
   const listed = lines.find((line) => line.startsWith('pool\t'))?.slice('pool\t'.length) ?? '';
-  const pool = listed.split('\t').length === 4 ? parsePool(listed) : undefined;
-  if (pool === undefined) throw cannotMeasure(node, listed || 'its pool is not listed');
+  const pool = listed.split('\t').length >= 4 ? parsePool(listed) : undefined;
+  if (pool === undefined) throw cannotMeasure(node, listed.trimEnd() || 'its pool is not listed');
   const containers = lines.flatMap((line) => {
     const [, id, cpu, memory] = /^container (\S+) (\d+) (\d+)$/.exec(line) ?? [];
     return id === undefined ? [] : [[id, { cpuNs: Number(cpu), memoryBytes: Number(memory) }] as const];

@@ -150,7 +150,8 @@ function createSession(world: MemoryWorld): Cluster {
       clients.set(name, client);
       return client;
     },
-    transfer: (request, progress, signal) => memoryTransfer(world, request, progress, signal),
+    transfer: (request, progress, signal) =>
+      memoryTransfer(world, (node) => createFence(node, locks), request, progress, signal),
     close: async () => {
       for (const release of [...locks.held]) release();
     },
@@ -158,12 +159,7 @@ function createSession(world: MemoryWorld): Cluster {
 }
 
 function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): NodeClient {
-  const fence: MemoryFence = (machine) => {
-    const taken = locks.last.get(node);
-    if (taken === undefined || machine.lock === taken) return;
-    const message = `cannot change a dataset on "${node}": the lock of the node was lost`;
-    throw new AppError('connection-failed', message, { retryable: true });
-  };
+  const fence = createFence(node, locks);
   return {
     node,
     figures: createMemoryFigures(world, node),
@@ -176,6 +172,16 @@ function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): 
     deadMan: createMemoryDeadMan(world, node),
     doctor: createMemoryDoctor(world, node),
     close: async () => {},
+  };
+}
+
+/** Refuses what a session sends to a node whose lock it has taken, and does not have any more. */
+function createFence(node: NodeName, { last }: SessionLocks): MemoryFence {
+  return (machine) => {
+    const taken = last.get(node);
+    if (taken === undefined || machine.lock === taken) return;
+    const message = `cannot change a dataset on "${node}": the lock of the node was lost`;
+    throw new AppError('connection-failed', message, { retryable: true });
   };
 }
 

@@ -74,6 +74,9 @@ export function listContainers(world: MemoryWorld, machine: MemoryMachine): Cont
       ...(container.exit === undefined ? {} : { exit: container.exit }),
       ...(container.startedAtMs === undefined ? {} : { startedAt: new Date(container.startedAtMs).toISOString() }),
       spec: readBack(container),
+      directories: Object.fromEntries(
+        Object.entries(container.bound).map(([volume, dataset]) => [volume, `/${dataset}/data`]),
+      ),
       imageId: container.imageId,
       imageDefaults: container.imageDefaults,
     };

@@ -159,6 +159,8 @@ export interface MemoryDataset {
   };
   mounted: boolean;
   readonly: boolean;
+  /** What a person has set with `zfs set`. */
+  tuning: Readonly<Record<string, string>>;
   limitBytes: number | undefined;
   content: MemoryContent;
   snapshots: MemorySnapshot[];

@@ -31,7 +31,7 @@ root=$1 columns=$2 separator=$3 pool=$4
 next() { printf '%s\\n' "$separator"; }
 docker() { perl -e '${dockerGet}' "$1"; }
 ${listCommands}
-next; zpool list -Hp -o name,health,size,free "$pool" || exit 1
+next; zpool list -Hp -o name,health,size,free "$pool" && zfs list -Hp -o avail "$pool" || exit 1
 next; { ${readTableCommand}; } || exit 1
 # -H no header, listening sockets of tcp and udp, numbers, with their processes
 next; ss -Hltnup || exit 1

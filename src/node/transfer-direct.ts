@@ -1,11 +1,11 @@
 import { createInterface } from 'node:readline';
 import type { SpawnedCommand } from './command.ts';
 import { printCommand, tailOf } from './command.ts';
+import { type Fence, lateCode } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import type { SendResult } from './transfer-relay.ts';
 import * as scripts from './transfer-scripts.ts';
 import { parseFlags } from './zfs-names.ts';
-import { zfsArgv } from './zfs-store.ts';
 
 /** How the source reaches the target's sshd, as found by `probeRoute`. */
 export interface Route {
@@ -34,6 +34,8 @@ export interface DirectSend {
   readonly operation: string;
   readonly source: NodeConnection;
   readonly target: NodeConnection;
+  /** What the controller knows of the locks of both nodes. */
+  readonly fences: { readonly source: Fence; readonly target: Fence };
   readonly route: Route;
   /** Whose flags the stream has; undefined for a resumed one, which has those of its token. */
   readonly dataset: string | undefined;
@@ -47,16 +49,17 @@ export async function sendDirect(
   progress: (doneBytes: number) => void,
   signal: AbortSignal,
 ): Promise<SendResult> {
-  const { operation, source, target, route } = send;
+  const { operation, source, target, fences, route } = send;
   const { user, hostKeys } = target.remote;
   try {
     const prepared = await source.script(scripts.prepareScript, [operation, send.dataset ?? '', ...hostKeys], {
       signal,
     });
     const [key = '', flags] = prepared.stdout.split('\n');
-    const allowed = [user, operation, key, route.source, forcedCommand(send.receiveArgs, target.remote.isRoot)];
+    const command = forcedCommand(fences.target, send.receiveArgs, target.remote.isRoot);
+    const allowed = [user, operation, key, route.source, command];
     await target.script(scripts.authorizeScript, allowed, { signal });
-    const words = [`/run/drover/send-${operation}`, String(route.port), user, route.address];
+    const words = [fences.source.token, `/run/drover/send-${operation}`, String(route.port), user, route.address];
     const argv = ['bash', '-c', scripts.directScript, 'drover', ...words, ...send.sendArgs(parseFlags(flags))] as const;
     return await attend(await source.spawn(argv, signal), progress);
   } finally {
@@ -70,8 +73,8 @@ export async function sendDirect(
 }
 
 /** The line sshd runs whatever the client asks for; a double quote is the only character its file wants escaped. */
-export function forcedCommand(receiveArgs: readonly string[], isRoot: boolean): string {
-  const command = zfsArgv(receiveArgs);
+export function forcedCommand(fence: Fence, receiveArgs: readonly string[], isRoot: boolean): string {
+  const command = scripts.fencedZfs(fence, receiveArgs);
   return `exec ${printCommand(isRoot ? command : ['sudo', '-n', '--', ...command])}`.replaceAll('"', '\\"');
 }
 
@@ -88,14 +91,13 @@ async function attend(pipe: SpawnedCommand, progress: (doneBytes: number) => voi
     } else if (word === 'status') codes = rest.split(' ').map(Number);
     else said.push(line);
   }
-  const lost = await pipe.done.then(
-    () => false,
-    (error: unknown) => said.push(String(error)) > 0,
-  );
+  const end = await pipe.done.catch((error: unknown) => void said.push(String(error)));
+  const lost = end === undefined;
   return {
     bytes,
     ok: !lost && codes.length === 3 && codes.every((code) => code === 0),
     lost: lost || codes[2] === 255,
+    late: end?.code === lateCode ? 'source' : codes[2] === lateCode ? 'target' : undefined,
     said: tailOf(said.join('\n')),
   };
 }

@@ -1,4 +1,21 @@
+import type { Argv } from './command.ts';
+import { type Fence, guard } from './fence.ts';
 import { prelude } from './zfs-scripts.ts';
+
+/** FENCE ZFS-ARGS…: one zfs command. A single line, because a key's line in authorized_keys cannot hold more. */
+const fencedScript = `${prelude}fence=$1; shift
+${guard}exec 8>&-
+exec zfs "$@"`
+  .split('\n')
+  .join('; ');
+
+/**
+ * One zfs command as words, refused with the exit code `lateCode` where the lock it was sent under was lost. The lock
+ * is compared only when the command starts: a transfer takes longer than another run may be made to wait.
+ */
+export function fencedZfs({ token }: Fence, args: readonly string[]): Argv {
+  return ['bash', '-c', fencedScript, 'drover-zfs', token, ...args];
+}
 
 /**
  * Copies stdin to stdout and says how much on stderr, twice a second and at the end: our own count, which does not
@@ -25,11 +42,12 @@ report();
 `;
 
 /**
- * DIRECTORY PORT LOGIN ADDRESS SEND-ARGS…: the whole pipe, on the source. Our key and the target's pinned host key
- * only, whatever ssh_config says. Ends the process group on TERM, since under sudo only this shell gets the signal.
+ * FENCE DIRECTORY PORT LOGIN ADDRESS SEND-ARGS…: the whole pipe, on the source. Our key and the target's pinned host
+ * key only, whatever ssh_config says. Ends the process group on TERM, since under sudo only this shell gets the signal.
  */
 export const directScript = `${prelude}
-dir=$1 port=$2 login=$3 address=$4; shift 4
+fence=$1 dir=$2 port=$3 login=$4 address=$5; shift 5
+${guard}exec 8>&-
 trap 'trap - TERM; kill -TERM 0' TERM HUP INT
 {
   zfs send "$@" </dev/null | perl -e '${counter}' | ssh -F none -T -p "$port" -l "$login" -i "$dir/key" \\

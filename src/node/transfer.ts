@@ -4,16 +4,18 @@ import type { SendSource, TransferRequest, TransferResult } from '../engine/node
 import type { NodeName, Settings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
+import type { Fence } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { probeRoute, type Route, sendDirect } from './transfer-direct.ts';
 import { type SendResult, sendThroughHere } from './transfer-relay.ts';
-import { targetStateScript } from './transfer-scripts.ts';
+import { fencedZfs, targetStateScript } from './transfer-scripts.ts';
 import { checkBase, checkDataset, checkName, checkProperty, parseFlags } from './zfs-names.ts';
 import { checkToken, zfs } from './zfs-store.ts';
 
-/** One end of a transfer: its connection, and the address other nodes reach it at. */
+/** One end of a transfer: its connection, the lock that was taken there, and the address other nodes reach it at. */
 export interface TransferEnd {
   readonly connection: NodeConnection;
+  readonly fence: Fence;
   readonly meshAddress: string;
 }
 
@@ -32,8 +34,8 @@ export type Transfer = (
 
 /**
  * Transfers of one cluster; remembers which nodes reach each other. Throws `volume-conflict` where the target is not
- * what the stream continues from, `command-failed` otherwise (retryable, with details.resumable, where the target
- * kept a resume token).
+ * what the stream continues from, `connection-failed` where the lock of a node was lost before it began there,
+ * `command-failed` otherwise (retryable, with details.resumable, where the target kept a resume token).
  */
 export function createTransfer(deps: TransferDeps): Transfer {
   const routes = new Map<string, Route | 'relay'>();
@@ -118,8 +120,9 @@ async function relay(
   signal: AbortSignal,
 ): Promise<SendResult> {
   const flags = await flagsOf(source.connection, job, signal);
-  const send = ['send', ...job.sendArgs(flags)];
-  return sendThroughHere(source.connection, target.connection, send, job.receiveArgs, progress, signal);
+  const send = fencedZfs(source.fence, ['send', ...job.sendArgs(flags)]);
+  const receive = fencedZfs(target.fence, job.receiveArgs);
+  return sendThroughHere(source.connection, target.connection, send, receive, progress, signal);
 }
 
 function direct(
@@ -131,8 +134,9 @@ function direct(
   signal: AbortSignal,
 ): Promise<SendResult> {
   const operation = randomUUID();
+  const fences = { source: source.fence, target: target.fence };
   return sendDirect(
-    { operation, source: source.connection, target: target.connection, route, ...job },
+    { operation, source: source.connection, target: target.connection, fences, route, ...job },
     progress,
     signal,
   );
@@ -179,6 +183,11 @@ async function explain(
 ): Promise<AppError> {
   const what = `cannot send ${nameOf(request)} from "${request.from}" to "${request.to}"`;
   if (signal.aborted) return new AppError('cancelled', `${what}: cancelled`, { cause: signal.reason });
+  if (result.late !== undefined) {
+    const node = result.late === 'source' ? request.from : request.to;
+    const message = `${what}: the lock of "${node}" was lost before it began there`;
+    return new AppError('connection-failed', message, { retryable: true, details: { node } });
+  }
   const found = await readTarget(target, request.dataset).catch(() => undefined);
   const resumable = found?.token !== undefined;
   const details = { bytes: result.bytes, resumable, node: request.to, dataset: request.dataset };

@@ -1,5 +1,6 @@
 import type { PoolFacts, Snapshot, Volume, VolumeRole, ZfsCapabilities } from '../model/cluster.ts';
 import { properties } from '../model/names.ts';
+import { tuningColumns, tuningOf } from './zfs-tuning.ts';
 
 /** Asked of every dataset below the root, in one `zfs get`. */
 export const volumeColumns = [
@@ -15,6 +16,7 @@ export const volumeColumns = [
   properties.owner,
   properties.epoch,
   properties.flags,
+  ...tuningColumns,
 ].join(',');
 
 type Facts = ReadonlyMap<string, string>;
@@ -27,9 +29,12 @@ type Facts = ReadonlyMap<string, string>;
 export function parseVolumes(getText: string, listText: string): readonly Volume[] {
   const copies = parseCopies(listText);
   const volumes: Volume[] = [];
-  for (const [dataset, facts] of parseGet(getText)) {
+  const datasets = parseGet(getText);
+  for (const [dataset, facts] of datasets) {
     const volume = toVolume(dataset, facts, copies.get(dataset) ?? []);
-    if (volume !== undefined) volumes.push(volume);
+    if (volume === undefined) continue;
+    const children = [...datasets.keys()].filter((name) => name.startsWith(`${dataset}/`) && !name.includes('%'));
+    volumes.push(children.length === 0 ? volume : { ...volume, children });
   }
   return volumes.toSorted((a, b) => (a.dataset < b.dataset ? -1 : 1));
 }
@@ -41,7 +46,8 @@ function parseGet(text: string): ReadonlyMap<string, Facts> {
     const facts = datasets.get(name) ?? new Map<string, string>();
     datasets.set(name, facts);
     const unset = value === '-' || value === '';
-    const foreign = property.startsWith('drover:') && source !== 'local';
+    const mustBeOwn = property.startsWith('drover:') || tuningColumns.includes(property);
+    const foreign = mustBeOwn && source !== 'local';
     if (!unset && !foreign) facts.set(property, value);
   }
   return datasets;
@@ -74,6 +80,7 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
   const owner = facts.get(properties.owner);
   const token = facts.get('receive_resume_token');
   const flags = facts.get(properties.flags);
+  const tuning = tuningOf(facts);
   return {
     id,
     dataset,
@@ -90,6 +97,7 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
     ...(limit === 0 ? {} : { limitBytes: limit }),
     ...(token === undefined ? {} : { resumeToken: token }),
     ...(flags === undefined ? {} : { flags }),
+    ...(Object.keys(tuning).length === 0 ? {} : { tuning }),
   };
 }
 
@@ -177,11 +185,15 @@ export function flagsAtBirth(capabilities: ZfsCapabilities): string {
   return flags.length === 0 ? 'none' : flags.join(' ');
 }
 
-/** `zpool list -Hp -o name,health,size,free`. */
+/**
+ * `zpool list -Hp -o name,health,size,free`, and behind it, after a tab or on a line of its own, `zfs list -Hp -o avail`
+ * of the pool: ZFS keeps some of what is free for itself, 1/32 of a small pool and at least 128 MiB.
+ */
 export function parsePool(text: string): PoolFacts | undefined {
-  const [name, health, size, free] = rows(text)[0] ?? [];
+  const [name, health, size, free, ...rest] = rows(text).flat();
   if (name === undefined || health === undefined) return undefined;
-  return { name, health, sizeBytes: number(size), freeBytes: number(free) };
+  const available = /^\d+$/.test(rest[0] ?? '') ? number(rest[0]) : Number.POSITIVE_INFINITY;
+  return { name, health, sizeBytes: number(size), freeBytes: Math.min(number(free), available) };
 }
 
 function rows(text: string): readonly (readonly string[])[] {

@@ -20,12 +20,16 @@ export function desiredSpec(app: Application, meshAddress: string, ordered = fal
     mounts: app.volumes.map((volume) => ({ volume: volume.id, mountpoint: volume.mountpoint })),
     ...(app.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: app.memoryLimitBytes }),
     ...(app.cpuShares === undefined ? {} : { cpuShares: app.cpuShares }),
+    ...(app.stopGraceMs === undefined ? {} : { stopGraceMs: wholeSeconds(app.stopGraceMs) }),
     restartPolicy: app.restartPolicy,
     ...(ordered ? { after: startsAfter(app) } : {}),
     ...(app.files === undefined ? {} : { files: app.files }),
     ...(app.hidesCommand === undefined ? {} : { hidesCommand: app.hidesCommand }),
   };
 }
+
+/** Docker counts in them. */
+const wholeSeconds = (ms: number): number => Math.ceil(ms / 1000) * 1000;
 
 /**
  * What the application itself declares, wherever the others are now: the node looks at boot which of them it has. So no
@@ -56,6 +60,7 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   reasons.push(...fileDifferences(desired, now));
   if (desired.memoryLimitBytes !== now.memoryLimitBytes) reasons.push('memory limit changed');
   if (desired.cpuShares !== now.cpuShares) reasons.push('cpu shares changed');
+  if (desired.stopGraceMs !== now.stopGraceMs) reasons.push('stop grace period changed');
   if (policyText(desired.restartPolicy) !== policyText(now.restartPolicy)) reasons.push('restart policy changed');
   if (desired.after === undefined && now.after !== undefined)
     reasons.push('the node has no order of starting any more');

@@ -1,4 +1,4 @@
-import type { ClusterState, Container, NodeFacts, PortKey } from '../model/cluster.ts';
+import type { ClusterState, Container, DataPlace, NodeFacts, PortKey, Volume } from '../model/cluster.ts';
 import type { Application, AppName, Config, NodeName, VolumeId } from '../model/config.ts';
 
 /** Everything the rules look at, indexed once; every map is in sorted order. */
@@ -11,6 +11,8 @@ export interface World {
   readonly unreachable: ReadonlyMap<NodeName, NodeFacts | undefined>;
   /** Seen earlier with containers or data, and in no file any more. */
   readonly departed: ReadonlyMap<NodeName, NodeFacts>;
+  /** Where earlier runs saw the data of each volume. */
+  readonly remembered: readonly DataPlace[];
   readonly placement: ReadonlyMap<AppName, NodeName>;
 }
 
@@ -71,7 +73,7 @@ export function lookAt(config: Config, state: ClusterState): World {
       return facts === undefined ? [] : [[node, facts] as const];
     }),
   );
-  return { config, nodes, reachable, unreachable, departed, placement };
+  return { config, nodes, reachable, unreachable, departed, remembered: state.remembered ?? [], placement };
 }
 
 /** Address at which the others reach a node; undefined where it was never seen and is not configured. */
@@ -199,6 +201,11 @@ export function sharePort(a: readonly PortKey[], b: readonly PortKey[]): PortKey
 /** The same texts in the same order. */
 export const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((text, at) => text === b[at]);
+
+/** A volume for people: its dataset and its application, where it has one; ids made from a hash say nothing. */
+export function titleOf({ id, application, dataset }: Volume): string {
+  return application === undefined ? `volume ${quote(id)}` : `volume ${quote(dataset)} of ${quote(application)}`;
+}
 
 export const quote = (text: string): string => `"${text}"`;
 export const quoteAll = (texts: readonly string[]): string => texts.map(quote).join(', ');

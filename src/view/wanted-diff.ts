@@ -87,6 +87,7 @@ function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: C
     ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
     ...(app.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: app.memoryLimitBytes }),
     ...(app.cpuShares === undefined ? {} : { cpuShares: app.cpuShares }),
+    ...(app.stopGraceMs === undefined ? {} : { stopGraceMs: app.stopGraceMs }),
     restartPolicy: app.restartPolicy,
     ...(app.hidesCommand === undefined ? {} : { hidesCommand: app.hidesCommand }),
   };
@@ -138,7 +139,7 @@ type Comparable = Omit<ContainerSpec, 'application' | 'mounts' | 'command' | 'en
 };
 
 function specFacts(spec: Comparable): readonly Fact[] {
-  const { memoryLimitBytes, cpuShares, command, entrypoint } = spec;
+  const { memoryLimitBytes, cpuShares, stopGraceMs, command, entrypoint } = spec;
   return [
     { key: 'image', text: `image ${spec.image}` },
     ...spec.ports.map(({ external, internal, protocol }) => ({
@@ -154,6 +155,9 @@ function specFacts(spec: Comparable): readonly Fact[] {
       ? []
       : [{ key: 'memory', text: `memory limit ${formatBytes(memoryLimitBytes)}`, value: `${memoryLimitBytes}` }]),
     ...(cpuShares === undefined ? [] : [{ key: 'cpu', text: `cpu shares ${cpuShares}` }]),
+    ...(stopGraceMs === undefined
+      ? []
+      : [{ key: 'stop', text: `stop grace period ${Math.ceil(stopGraceMs / 1000)} s` }]),
     { key: 'restart', text: `restart ${restartText(spec.restartPolicy)}` },
   ];
 }

@@ -178,7 +178,7 @@ export function describeOutcome(outcome: RunOutcome, elapsedMs: number): string 
     case 'converged':
       return outcome.steps === 0
         ? `converged: nothing to do (${took})`
-        : `converged: ${count(outcome.steps, 'step')} in ${took}`;
+        : [`converged: ${count(outcome.steps, 'step')} in ${took}`, ...(outcome.warnings ?? [])].join('; ');
     case 'blocked': {
       const did = outcome.steps === 0 ? '' : `${count(outcome.steps, 'step')} done in ${took}, but `;
       return `${did}${count(outcome.blockers.length, 'change')} cannot be made now`;

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Config } from '../../src/model/config.ts';
 import { createCluster, createNodeClient } from '../../src/node/connect.ts';
+import { createNodeMutex } from '../../src/node/node-mutex.ts';
 import { noTable } from '../../src/node/proxy-rules.ts';
 import { createNetworkControl } from '../../src/node/proxy-table.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
@@ -262,9 +263,10 @@ async function openTransfer(
   if (source === undefined || target === undefined) throw new Error('two nodes are needed');
   const playground = newPlayground();
   await Promise.all(connections.map((connection) => openPlayground(connection, playground)));
+  const fences = { from: { token: '' }, to: { token: '' } };
   const end = async (name: string): Promise<TransferEnd> => {
-    const connection = name === from.name ? source : target;
-    return { connection, meshAddress: connection.remote.address };
+    const [connection, fence] = name === from.name ? [source, fences.from] : [target, fences.to];
+    return { connection, fence, meshAddress: connection.remote.address };
   };
   return {
     transfer: createTransfer({ end, mode, root: playground.root }),
@@ -272,6 +274,8 @@ async function openTransfer(
     to: to.name,
     source: createZfsStore(source, playground),
     target: createZfsStore(target, playground),
+    locks: { from: createNodeMutex(source, fences.from), to: createNodeMutex(target, fences.to) },
+    otherLocks: { from: createNodeMutex(source), to: createNodeMutex(target) },
     mode,
     // More than is sent until a cut has reached the sender.
     cutBytes: (isEmulated() ? 24 : 128) * MiB,

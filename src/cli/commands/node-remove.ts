@@ -45,6 +45,9 @@ export async function nodeRemove(invocation: Invocation, word: string, options: 
       ? { steps: [], addresses: await confirmLost(invocation, files.config, node) }
       : await lookAndPurge(invocation, files, node, options.purge, hard);
     const edits = await takeOut(invocation, files, node);
+    const { name, host } = files.config.nodes[node] ?? {};
+    const words = [node, name, host, ...seen.addresses].filter((word) => word !== undefined);
+    if (files.application !== undefined) await invocation.world.places?.(files.application).forget(words);
     const listed = await forgetOnOthers(invocation, files.config, node, seen.addresses, hard);
     const ok = listed.length === 0;
     if (invocation.options.json) {

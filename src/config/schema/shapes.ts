@@ -20,6 +20,12 @@ const image = z
 const words = z.array(z.string()).min(1);
 const cpuShares = z.int().min(0).max(262_144).describe('Relative CPU weight; Docker\'s default is 1024.');
 
+const stopGrace = z
+  .string()
+  .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/)
+  .optional()
+  .describe('How long it may take to stop before it is killed, such as "30s" or "1m30s". Default: timeouts.stop.');
+
 const volumeFields = {
   mountpoint: path,
   maximum_size: size.optional(),
@@ -121,6 +127,7 @@ const nativeApplication = z.strictObject({
     .optional()
     .describe('Memory limit: bytes, or digits with a capital unit such as "512M".'),
   cpu_shares: cpuShares.optional(),
+  stop_grace_period: stopGrace,
   restart_policy: z
     .union([
       z.strictObject({ name: z.enum(['never', 'always', 'unless-stopped']) }),
@@ -160,6 +167,7 @@ const fig = z
       links: serviceLinks.optional(),
       volumes: z.array(path).length(1).optional().describe('One path inside the container.'),
       mem_limit: bytes.optional().describe('Memory limit in bytes.'),
+      stop_grace_period: stopGrace,
       ...fileKeys,
     }), figFiles]),
   )
@@ -197,6 +205,7 @@ const composeService = z.object({
     .describe('Order of starting on one node.'),
   mem_limit: z.union([bytes, z.string().regex(/^[0-9]+(\.[0-9]+)?\s*[bkmgtBKMGT]?[bB]?$/)]).optional(),
   cpu_shares: cpuShares.optional(),
+  stop_grace_period: stopGrace,
   restart: z
     .union([z.string().regex(/^(no|always|unless-stopped|on-failure(:[1-9][0-9]*)?)$/), z.literal(false)])
     .optional(),

@@ -47,7 +47,7 @@ describe('the Compose form', () => {
       compose(
         'environment: {A: 1, B: "$$x", C: }, ports: ["8080:80", {target: 53, published: "54", protocol: udp}], ' +
           'volumes: [/logs, "data:/data", {type: volume, source: more, target: /more}], links: [b], ' +
-          'depends_on: {b: {condition: service_started}}, mem_limit: 1.5g, cpu_shares: 100, ' +
+          'depends_on: {b: {condition: service_started}}, mem_limit: 1.5g, cpu_shares: 100, stop_grace_period: 1m30s, ' +
           'restart: "on-failure:3", command: sh -c "exec \'a b\'", entrypoint: ["/init"], x-note: anything',
         'version: "3"\nname: shop\nvolumes: {data: , more: {}}\nx-more: [1]\n',
       ),
@@ -70,6 +70,7 @@ describe('the Compose form', () => {
       entrypoint: ['/init'],
       memoryLimitBytes: 1_610_612_736,
       cpuShares: 100,
+      stopGraceMs: 90_000,
       restartPolicy: { name: 'on-failure', maximumRetryCount: 3 },
       dependsOn: ['b'],
     });

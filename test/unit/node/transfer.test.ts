@@ -2,11 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { TransferRequest } from '../../../src/engine/node-client.ts';
+import { lateCode } from '../../../src/node/fence.ts';
 import { createTransfer, receiveArgs, sendArgs } from '../../../src/node/transfer.ts';
 import { forcedCommand } from '../../../src/node/transfer-direct.ts';
-import { authorizeScript, directScript, forbidScript } from '../../../src/node/transfer-scripts.ts';
+import { authorizeScript, directScript, fencedZfs, forbidScript } from '../../../src/node/transfer-scripts.ts';
 import { scriptedConnection } from '../../fakes/scripted-connection.ts';
 
 const root = 'drover/volumes';
@@ -47,12 +48,32 @@ describe('the two commands of a transfer', () => {
 
   it('survive sshd’s quoting and the login shell as the same words', () => {
     const odd = { ...request, properties: { 'drover:app': `a "b" 'c' $(id) \\d` } };
-    const line = forcedCommand(receiveArgs(odd, root), true)
-      .replaceAll('\\"', '"')
-      .replace('exec env', 'printf "%s\\0"');
+    const command = forcedCommand({ token: 'one' }, receiveArgs(odd, root), true);
+    // What sshd reads from the file, and then gives to the login shell.
+    expect(command).not.toContain('\n');
+    const line = command.replaceAll('\\"', '"').replace('exec bash', 'printf "%s\\0"');
     const { stdout } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
-    expect(stdout.split('\0').slice(3, -1)).toEqual(receiveArgs(odd, root));
-    expect(forcedCommand(receiveArgs(request, root), false)).toMatch(/^exec sudo -n -- env /);
+    expect(stdout.split('\0').slice(0, -1)).toEqual(fencedZfs({ token: 'one' }, receiveArgs(odd, root)).slice(1));
+    expect(forcedCommand({ token: '' }, receiveArgs(request, root), false)).toMatch(/^exec sudo -n -- bash -c /);
+  });
+});
+
+describe('one command of a transfer', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'drover-fenced-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it.each([
+    ['one', 'said receive -s x\n', 0],
+    ['', 'said receive -s x\n', 0],
+    ['two', '', lateCode],
+  ])('with the token "%s" prints "%s" and ends with %i', (token, said, code) => {
+    writeFileSync(join(folder, 'drover.lock'), '{"owner":"anna","token":"one"}');
+    writeFileSync(join(folder, 'zfs'), '#!/bin/sh\n[ -e /proc/self/fd/8 ] || echo said "$@"\n', { mode: 0o755 });
+    const [program, ...words] = fencedZfs({ token }, ['receive', '-s', 'x']).map((word) =>
+      word.replace('PATH=', `PATH=${folder}:`).replaceAll('/run/lock', folder).replaceAll('/run/drover', folder),
+    );
+    const { stdout, status } = spawnSync(program ?? '', words, { encoding: 'utf8' });
+    expect([stdout, status]).toEqual([said, code]);
   });
 });
 
@@ -132,7 +153,7 @@ describe.skipIf(!mayEdit)('lines in authorized_keys', () => {
 describe('choosing the way', () => {
   it('asks for a direct way once, and says so when there must be one and is none', async () => {
     const connection = scriptedConnection();
-    const end = async () => ({ connection, meshAddress: '10.0.0.2' });
+    const end = async () => ({ connection, fence: { token: '' }, meshAddress: '10.0.0.2' });
     const transfer = createTransfer({ end, mode: 'direct', root });
     const attempt = () => transfer(request, () => undefined, new AbortController().signal);
     await expect(attempt()).rejects.toMatchObject({
@@ -145,7 +166,7 @@ describe('choosing the way', () => {
 
   it('refuses bad names before it asks any node', async () => {
     const connection = scriptedConnection();
-    const end = async () => ({ connection, meshAddress: '10.0.0.2' });
+    const end = async () => ({ connection, fence: { token: '' }, meshAddress: '10.0.0.2' });
     const transfer = createTransfer({ end, mode: 'auto', root });
     const bad: TransferRequest = { ...request, dataset: 'tank/other' };
     await expect(transfer(bad, () => undefined, new AbortController().signal)).rejects.toThrow('is not below');

@@ -51,6 +51,7 @@ describe('volumes from what zfs prints', () => {
           { name: 'drover-e3-2', guid: '4035757236273932252', createTxg: '372' },
         ],
         bookmarks: [{ name: 'drover-base', guid: '2225141662570209849', createTxg: '371' }],
+        children: ['drover/volumes/web-fixture/child'],
       },
     ]);
   });
@@ -62,6 +63,20 @@ describe('volumes from what zfs prints', () => {
       { name: 'a', guid: '9007199254740993', createTxg: '999' },
       { name: 'b', guid: '18446744073709551615', createTxg: '1000' },
     ]);
+  });
+
+  it('have what was set on the dataset itself, and only what can be given to a copy', () => {
+    const name = 'drover/volumes/web-fixture';
+    const more = [
+      ['recordsize', '8192', 'local'],
+      ['compression', 'zstd-3', 'local'],
+      ['atime', 'off', 'inherited from drover'],
+      ['xattr', 'sa', 'default'],
+      ['acltype', 'posix; reboot', 'local'],
+      ['logbias', '--help', 'local'],
+      ['setuid', 'on', 'local'],
+    ].map((row) => `${[name, ...row].join('\t')}\n`);
+    expect(parseVolumes(get + more.join(''), list)[0]?.tuning).toEqual({ recordsize: '8192', compression: 'zstd-3' });
   });
 
   it('carry a resume token, and have no limit where refquota is 0', () => {
@@ -310,5 +325,11 @@ describe('the store', () => {
 it('reads the pool, and nothing from nothing', () => {
   const pool = { name: 'drover', health: 'ONLINE', sizeBytes: 4_026_531_840, freeBytes: 4_025_180_160 };
   expect(parsePool('drover\tONLINE\t4026531840\t4025180160\n')).toEqual(pool);
+  // What ZFS keeps for itself is free in the pool, and cannot be used.
+  for (const separator of ['\n', '\t']) {
+    const text = `drover\tONLINE\t4026531840\t4025180160${separator}3890962432\n`;
+    expect(parsePool(text)).toEqual({ ...pool, freeBytes: 3890962432 });
+    expect(parsePool(text.replace('3890962432', ''))).toEqual(pool);
+  }
   expect(parsePool('')).toBeUndefined();
 });
