@@ -9,7 +9,6 @@ export function crashCases(title: string, cases: readonly CrashCase[]): void {
   describe.skipIf(!labIsThere)(title, () => {
     let folder: Folder;
     let stage: ReturnType<typeof createStage>;
-    const lines: string[] = [];
 
     beforeAll(async () => {
       await resetLab();
@@ -20,7 +19,6 @@ export function crashCases(title: string, cases: readonly CrashCase[]): void {
     afterAll(async () => {
       stage?.stop();
       await folder?.remove();
-      console.log(lines.join('\n'));
     });
 
     it.each(cases.map((one) => ({ name: printCase(one), one })))('$name', async ({ name, one }) => {
@@ -28,9 +26,9 @@ export function crashCases(title: string, cases: readonly CrashCase[]): void {
       const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1).padStart(5);
       try {
         const what = await stage.play(one);
-        lines.push(`${seconds()} s  good    ${name} | ${what}`);
+        console.log(`${seconds()} s  good    ${name} | ${what}`);
       } catch (error) {
-        lines.push(`${seconds()} s  FAILED  ${name} | ${String(error).slice(0, 300)}`);
+        console.log(`${seconds()} s  FAILED  ${name} | ${String(error).slice(0, 300)}`);
         throw error;
       }
     });

@@ -125,6 +125,54 @@ function proveUnmount(node: LabNode): void {
     }
   });
 
+  it('lets nothing be made in the place of a volume that is not mounted, and the volume go on as before', async () => {
+    const subject = await openStore(node);
+    const connection = await connectTo(node);
+    try {
+      await subject.store.create('sealed', 'sealed', undefined, signal);
+      const dataset = subject.store.datasetName('sealed', 'sealed');
+      const directory = await subject.store.directory(dataset, signal);
+      const foreign = (words: readonly string[]) =>
+        connection.run(['docker', 'run', '--rm', '-v', `${directory}:/x`, 'drover/busybox:1', ...words], {
+          okCodes: [0, 125, 126, 127],
+        });
+      await subject.write(dataset, 1024);
+      await subject.store.unmount(dataset, signal);
+      expect(await foreign(['touch', '/x/made'])).toMatchObject({ code: 125 });
+      await expect(connection.run(['mkdir', '-p', directory])).rejects.toThrow(/not permitted/);
+      await subject.store.mount(dataset, signal);
+      expect((await foreign(['ls', '/x'])).stdout).toBe('file\n');
+      // Unmounted by hand, it is as well guarded; and zfs itself has its way with it.
+      await connection.run(['zfs', 'unmount', dataset]);
+      await expect(connection.run(['mkdir', '-p', directory])).rejects.toThrow(/not permitted/);
+      await connection.run(['zfs', 'rename', dataset, `${dataset}-aside`]);
+      await connection.run(['zfs', 'mount', `${dataset}-aside`]);
+      await connection.run(['zfs', 'destroy', `${dataset}-aside`]);
+      await subject.store.create('sealed', 'sealed', undefined, signal);
+      expect(await subject.store.directory(dataset, signal)).toBe(directory);
+    } finally {
+      await connection.close();
+      await subject.close();
+    }
+  });
+
+  it('keeps what a program has left in the place of a volume, under another name', async () => {
+    const subject = await openStore(node);
+    const connection = await connectTo(node);
+    try {
+      const dataset = subject.store.datasetName('late', 'late');
+      const place = `/var/lib/drover/${dataset.split('/').slice(1).join('/')}`;
+      await connection.script('set -e; mkdir -p "$1/data"; echo backup >"$1/data/file"', [place]);
+      await subject.store.create('late', 'late', undefined, signal);
+      await subject.store.unmount(dataset, signal);
+      const { stdout } = await connection.script('cd "$1" && ls && cat found-*/file', [place]);
+      expect(stdout).toMatch(/^found-\d+\nbackup\n$/);
+    } finally {
+      await connection.close();
+      await subject.close();
+    }
+  });
+
   it('says what to run where the parent of all volumes is missing', async () => {
     const connection = await connectTo(node);
     const store = createZfsStore(connection, { pool: 'drover', datasetRoot: 'nothing-here' });
