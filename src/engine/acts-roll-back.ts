@@ -1,8 +1,8 @@
 import type { ClusterState, Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, isAbort } from '../model/errors.ts';
+import { mountedElsewhere } from '../model/foreign-mounts.ts';
 import type { Action, Plan, Step } from '../model/plan.ts';
-import { mountedElsewhere } from '../plan/foreign-mounts.ts';
 import { type ActContext, cannot, explainLost, findOwned, lockNode, timeMark, volumesOf } from './acts-context.ts';
 import { execute } from './execute.ts';
 import { nodesToLock } from './locks.ts';

@@ -80,8 +80,8 @@ export interface WaitingVolume {
 }
 
 /**
- * A dataset that is mounted in another mount namespace, which does not hear of an unmount on the node. A container that
- * got the node's whole file system is the usual one (`-v /:/rootfs:ro`).
+ * A dataset that is mounted in another mount namespace, which an unmount on the node does not reach: in a container that
+ * was given a directory above it (`-v /var/lib/drover:/volumes:ro`) or was started by a program other than Docker.
  */
 export interface ForeignMount {
   readonly dataset: string;

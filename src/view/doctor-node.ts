@@ -1,6 +1,6 @@
 import type { NodeFacts, NodeState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
-import { mountedElsewhere } from '../plan/foreign-mounts.ts';
+import { mountedElsewhere } from '../model/foreign-mounts.ts';
 import { type Finding, type Patient, shellOf } from './doctor-finding.ts';
 import { plainText } from './lines.ts';
 import { formatBytes, formatDuration } from './wording.ts';

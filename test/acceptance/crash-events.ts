@@ -8,10 +8,11 @@ import {
   lab,
   labName,
   letGo,
+  onNode,
   takeLocksAway,
   untilUp,
 } from './crash-nodes.ts';
-import { node1, node2, onNode, pause, type startDrover } from './lab.ts';
+import { node1, node2, pause, type startDrover } from './lab.ts';
 
 export type Event =
   /** drover dies when the step is reported as begun or as done. */

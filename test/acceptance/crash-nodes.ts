@@ -1,6 +1,14 @@
 import { connect } from 'node:net';
-import { join } from 'node:path';
-import { hangsMs, node1, node2, onNode, pause, project, run } from './lab.ts';
+import { dirname, join } from 'node:path';
+import { hangsMs, node1, node2, pause, project, run } from './lab.ts';
+
+/** As in `lab.ts`, by ssh itself: a case asks the nodes many times. */
+export async function onNode(node: string, command: string, input = ''): Promise<string> {
+  const config = join(dirname(process.env.DROVER_LAB_INVENTORY ?? ''), 'ssh_config');
+  const ran = await run('ssh', ['-F', config, node, command], { input });
+  if (ran.code !== 0) throw new Error(`${node}: ${command}: exit ${ran.code}: ${ran.stderr}`);
+  return ran.stdout;
+}
 
 /** What one node has, read past drover. */
 export interface Seen {

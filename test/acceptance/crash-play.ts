@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { ActionKind } from '../../src/model/plan.ts';
 import { type Event, printEvent, strike } from './crash-events.ts';
-import { startWitness, wrongNow } from './crash-nodes.ts';
-import { type Folder, node1, node2, onNode, startDrover } from './lab.ts';
+import { onNode, startWitness, wrongNow } from './crash-nodes.ts';
+import { type Folder, node1, node2, startDrover } from './lab.ts';
 
 /** The two files of the user. */
 export interface Files {
@@ -126,7 +126,7 @@ export function createStage(folder: Folder, writers: Writers, without: string) {
     const start = (onEvent: Parameters<typeof startDrover>[2]) =>
       startDrover(scenario.act ?? ['apply', '--allow-removal'], folder.path, onEvent);
     story.push(await strike(event, start, second));
-    await check('after all of it');
+    if ('arrives' in event ? event.arrives === 'late' : event.kind !== 'killed') await check('after what came late');
     await converge(scenario.goal);
     await check('in the end');
     if (scenario.goesBack !== undefined) witness.forget(writers[scenario.goesBack] ?? 0);

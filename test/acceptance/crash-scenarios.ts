@@ -1,5 +1,6 @@
+import { onNode } from './crash-nodes.ts';
 import type { Files, Scenario } from './crash-play.ts';
-import { node1, node2, onNode } from './lab.ts';
+import { node1, node2 } from './lab.ts';
 
 /** The line protocol's port of each application that writes. */
 export const writers = { writer: 8001, pair: 8101, a: 8201, b: 8301, fresh: 8401, later: 8501 } as const;

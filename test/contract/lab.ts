@@ -70,7 +70,7 @@ zfs list -H -r -t snapshot -o name "$1" | while read -r snapshot; do
 done
 zfs destroy -r "$1"
 # The mountpoints are immutable where nothing is mounted.
-perl -e 'use Fcntl; for (@ARGV) { my $f = pack "L!", 0; sysopen(my $d, $_, O_RDONLY) && ioctl($d, 0x80086601, $f)
+perl -e 'use Fcntl; for (@ARGV) { my ($f, $d) = (pack "L!", 0); sysopen($d, $_, O_RDONLY) && ioctl($d, 0x80086601, $f)
   && ioctl($d, 0x40086602, pack "L!", unpack("L!", $f) & ~0x10) }' "/var/lib/drover/$2"/*
 rm -rf --one-file-system "/var/lib/drover/$2"`,
     [root, datasetRoot],

@@ -52,11 +52,25 @@ async function openStore(node: LabNode, user?: string): Promise<VolumeStoreSubje
   const playground = newPlayground();
   await openPlayground(connection, playground);
   const store = createZfsStore(connection, playground);
+  const client = createNodeClient(connection, { ...defaultSettings, ...playground }, connection.remote.address);
   return {
     store,
     strictNames: true,
     write: (dataset, bytes) => writeTo(connection, dataset, bytes),
     occupy: (dataset) => occupy(connection, dataset, 'cd "$1" && echo ready && exec sleep 600'),
+    async monitor(mount) {
+      const name = `contract-monitor-${user ?? 'root'}`;
+      // As the documentation of cAdvisor has it; Docker makes that follow the node by itself.
+      const place = mount === 'own' ? '/var/lib/drover:/volumes:ro' : '/:/rootfs:ro';
+      await connection.run(['docker', 'run', '-d', '--name', name, '-v', place, 'drover/busybox:1', 'sleep', '3600']);
+      return {
+        name,
+        async leave() {
+          await connection.run(['docker', 'rm', '-f', name]);
+        },
+      };
+    },
+    foreignMounts: async () => (await client.observe(signal)).foreignMounts ?? [],
     async close() {
       await closePlayground(connection, playground);
       await connection.close();
