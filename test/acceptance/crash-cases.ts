@@ -21,7 +21,7 @@ export function crashCases(title: string, cases: readonly CrashCase[]): void {
       await folder?.remove();
     });
 
-    it.each(cases.map((one) => ({ name: printCase(one), one })))('$name', async ({ name, one }) => {
+    it.each(cases.map((one) => [printCase(one), one] as const))('%s', async (name, one) => {
       const began = performance.now();
       const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1).padStart(5);
       try {
