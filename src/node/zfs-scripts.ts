@@ -52,9 +52,8 @@ else
   zfs create -o canmount=noauto -o readonly=off -o refquota="$limit" -o drover:vol="$volume" \${app:+-o "drover:app=$app"} \\
     -o drover:role=owner -o drover:owner="$node" -o drover:epoch=1 -o drover:flags="$flags" "$ds" || exit 1
 fi
-directory=$(zfs get -H -o value mountpoint "$ds")
-[ "$(zfs get -H -o value mounted "$ds")" = yes ] || { seal "$directory"; zfs mount "$ds"; } || exit 1
-directory=$directory/data
+[ "$(zfs get -H -o value mounted "$ds")" = yes ] || { seal "$ds"; zfs mount "$ds"; } || exit 1
+directory=$(zfs get -H -o value mountpoint "$ds")/data
 [ -d "$directory" ] || mkdir -m 0755 "$directory" || exit 1
 grep -qF " - zfs $ds " /proc/self/mountinfo
 `;
@@ -82,7 +81,7 @@ ${guard}zfs snapshot "$@"
 `;
 
 export const mountScript = `${prelude}
-${seal}[ "$(zfs get -H -o value mounted "$1")" = yes ] || { seal "$(zfs get -H -o value mountpoint "$1")"; zfs mount "$1"; }
+${seal}[ "$(zfs get -H -o value mounted "$1")" = yes ] || { seal "$1"; zfs mount "$1"; }
 `;
 
 /** DATASET: the mountpoint; conflict where it is not mounted, gone where its directory is missing. */
@@ -134,7 +133,7 @@ here() { grep -qF " - zfs $ds " /proc/self/mountinfo; }
 zfs list -H -o name "$ds" >/dev/null || exit 1
 for try in 1 2 3 4 5 6 7; do
   if here; then was=yes; said=$(zfs unmount "$ds" 2>&1); fi
-  grep -qsF " - zfs $ds " /proc/[0-9]*/mountinfo || { seal "$(zfs get -H -o value mountpoint "$ds")"; exit 0; }
+  grep -qsF " - zfs $ds " /proc/[0-9]*/mountinfo || { seal "$ds"; exit 0; }
   [ $try = 7 ] || sleep 0.5
 done
 perl -e '${holdersProgram}' "$ds"
