@@ -3,7 +3,7 @@ import type { Files, Scenario } from './crash-play.ts';
 import { node1, node2 } from './lab.ts';
 
 /** The line protocol's port of each application that writes. */
-export const writers = { writer: 8001, pair: 8101, a: 8201, b: 8301, fresh: 8401, later: 8501 } as const;
+export const writers = { writer: 8001, pair: 8101, a: 8201, b: 8301, fresh: 8401 } as const;
 /** Has no volume. */
 export const stateless = 'drover-page';
 
@@ -32,7 +32,7 @@ function application(variant: Variant = {}): string {
   const [a, b] = variant.isExchanged === true ? ['vol-b', 'vol-a'] : ['vol-a', 'vol-b'];
   return `version: 1
 applications:
-${writer('writer', `volume: {mountpoint: /data${size}}`, variant)}${writer('pair', 'volumes: [{mountpoint: /data}, {mountpoint: /more}]')}${writer('a', `volume: {mountpoint: /data, dataset_id: ${a}}`)}${writer('b', `volume: {mountpoint: /data, dataset_id: ${b}}`)}${writer('fresh', 'volume: {mountpoint: /data}')}${writer('later', 'volume: {mountpoint: /data}')}  page:
+${writer('writer', `volume: {mountpoint: /data${size}}`, variant)}${writer('pair', 'volumes: [{mountpoint: /data}, {mountpoint: /more}]')}${writer('a', `volume: {mountpoint: /data, dataset_id: ${a}}`)}${writer('b', `volume: {mountpoint: /data, dataset_id: ${b}}`)}${writer('fresh', 'volume: {mountpoint: /data}')}  page:
     image: drover/busybox:1
     ports: [{internal: 80, external: 8080}]
     command: [sh, -c, "mkdir -p /www; echo page >/www/index.html; exec httpd -f -p 80 -h /www"]
@@ -85,11 +85,6 @@ export const newEnvironment: Scenario = {
   before: files(['writer'], []),
   goal: files(['writer'], [], { mode: 'y' }),
 };
-export const oldEnvironment: Scenario = {
-  name: 'old environment',
-  before: newEnvironment.goal,
-  goal: newEnvironment.before,
-};
 export const resize: Scenario = {
   name: 'resize',
   before: files(['writer'], []),
@@ -101,15 +96,9 @@ export const resizeAndMove: Scenario = {
   goal: files([], ['writer'], { size: '128M' }),
 };
 export const removal: Scenario = { name: 'removal', before: files(['writer'], []), goal: files([], []) };
-export const returning: Scenario = { name: 'placed again', before: files([], []), goal: files(['writer'], []) };
 export const page: Scenario = { name: 'stateless', before: files(['page'], []), goal: files([], ['page']) };
 export const pageBack: Scenario = { name: 'stateless back', before: page.goal, goal: page.before };
 export const firstStart: Scenario = { name: 'first start', before: files([], []), goal: files(['fresh'], []) };
-export const laterStart: Scenario = {
-  name: 'first start of another',
-  before: files(['fresh'], []),
-  goal: files(['fresh'], ['later']),
-};
 export const mounting: Scenario = {
   name: 'stopped and unmounted by hand',
   before: files(['fresh'], []),
