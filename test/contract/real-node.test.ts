@@ -52,7 +52,7 @@ async function openStore(node: LabNode, user?: string): Promise<VolumeStoreSubje
   const playground = newPlayground();
   await openPlayground(connection, playground);
   const store = createZfsStore(connection, playground);
-  const client = createNodeClient(connection, { ...defaultSettings, ...playground }, connection.remote.address);
+  const client = createNodeClient(connection, { ...patientSettings, ...playground }, connection.remote.address);
   return {
     store,
     strictNames: true,
