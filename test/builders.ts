@@ -124,6 +124,7 @@ export interface NodeParts {
   readonly volumes?: readonly Volume[];
   readonly network?: Partial<NetworkTable>;
   readonly listeners?: NodeFacts['listeners'];
+  readonly foreignMounts?: NodeFacts['foreignMounts'];
   /** Images the node has beside those of its containers, as `repository:tag`. */
   readonly images?: readonly string[];
   readonly meshAddress?: string;
@@ -151,6 +152,7 @@ export function someFacts(node: NodeName, parts: NodeParts = {}): NodeFacts {
     volumes: parts.volumes ?? [],
     network: { present: true, proxies: [], open: [], peers: [], holds: [], ...parts.network },
     listeners: parts.listeners ?? [],
+    ...(parts.foreignMounts && { foreignMounts: parts.foreignMounts }),
     images: Object.fromEntries(images.map((image) => [image, imageIdOf(image)])),
     pool: { name: 'drover', health: 'ONLINE', sizeBytes: 10_000_000_000, freeBytes: 9_000_000_000, ...parts.pool },
     versions: { docker: '28.0.0', dockerApi: '1.48', zfs: '2.2.2', kernel: '6.8.0', arch: 'x86_64' },

@@ -90,7 +90,7 @@ export function cannot(
   { what }: Pick<ActContext, 'what'>,
   why: string,
   hint?: string,
-  code: 'usage' | 'connection-failed' | 'docker-failed' | 'volume-conflict' = 'docker-failed',
+  code: 'usage' | 'connection-failed' | 'docker-failed' | 'volume-conflict' | 'volume-busy' = 'docker-failed',
 ): AppError {
   const retryable = code === 'connection-failed';
   return new AppError(code, `cannot ${what}: ${why}`, { retryable, ...(hint === undefined ? {} : { hint }) });

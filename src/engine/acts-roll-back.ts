@@ -1,6 +1,7 @@
 import type { ClusterState, Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, isAbort } from '../model/errors.ts';
+import { mountedElsewhere } from '../model/foreign-mounts.ts';
 import type { Action, Plan, Step } from '../model/plan.ts';
 import { type ActContext, cannot, explainLost, findOwned, lockNode, unusedMark, volumesOf } from './acts-context.ts';
 import { execute } from './execute.ts';
@@ -27,6 +28,7 @@ export async function rollBack(
 ): Promise<readonly string[]> {
   const { node } = ref;
   const volumes = findPresent(context, app, ref);
+  checkUnmountable(context, node, volumes);
   const { client, guarded } = await lockNode(context, node, signal);
   const mark = await unusedMark(client, context.input.deps.now(), guarded);
   const swaps = volumes.map(({ volume }) => ({
@@ -60,6 +62,16 @@ export async function rollBack(
 interface Present {
   readonly volume: Volume;
   readonly from: Volume;
+}
+
+/** Found by the freeze, the application would have been stopped for it. */
+function checkUnmountable(context: ActContext, node: NodeName, volumes: readonly Present[]): void {
+  const seen = context.state.nodes[node];
+  for (const { volume } of volumes) {
+    const held = mountedElsewhere(seen?.status === 'reachable' ? seen.facts : undefined, volume.dataset);
+    if (held === undefined) continue;
+    throw cannot(context, `${held.who} keeps "${volume.dataset}" mounted on "${node}"`, held.hint, 'volume-busy');
+  }
 }
 
 /**

@@ -39,6 +39,8 @@ export interface NodeFacts {
   readonly containers: readonly Container[];
   readonly volumes: readonly Volume[];
   readonly network: NetworkTable;
+  /** Mounts of volumes that outlive an unmount on the node: by programs in mount namespaces of their own. */
+  readonly foreignMounts?: readonly ForeignMount[];
   /** Listening sockets that are not ours (sshd, other people's containers): a port drover must not take. */
   readonly listeners: readonly Listener[];
   /** Image id by `repository:tag` for every image the node has. */
@@ -89,6 +91,19 @@ export interface WaitingVolume {
   readonly why: 'silent' | 'rival';
   /** Addresses. */
   readonly peers: readonly string[];
+}
+
+/**
+ * A dataset that is mounted in another mount namespace, which an unmount on the node does not reach: in a container that
+ * was given a directory above it (`-v /var/lib/drover:/volumes:ro`) or was started by a program other than Docker.
+ */
+export interface ForeignMount {
+  readonly dataset: string;
+  /** Name of the container it is in; absent for any other process. */
+  readonly container?: string;
+  /** One process of that namespace, and the name of its command. */
+  readonly pid: number;
+  readonly process: string;
 }
 
 export interface PoolFacts {

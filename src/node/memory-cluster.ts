@@ -259,12 +259,24 @@ function elapse(world: MemoryWorld, machine: MemoryMachine): void {
   for (const [app, armed] of machine.armed) machine.armed.set(app, { ...armed, dueMs: world.clock.now() });
 }
 
+function foreignMountsOf({ foreignMounts }: MemoryMachine): Pick<NodeFacts, 'foreignMounts'> {
+  if (foreignMounts.size === 0) return {};
+  const found = [...foreignMounts].map(([dataset, container]) => ({
+    dataset,
+    container,
+    pid: 4711,
+    process: container,
+  }));
+  return { foreignMounts: found };
+}
+
 function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
   return {
     nodeId: machine.nodeId,
     meshAddress: machine.meshAddress,
     containers: listContainers(world, machine),
     volumes: listVolumes(machine),
+    ...foreignMountsOf(machine),
     network: readTable(world, machine),
     listeners: machine.listeners,
     images: Object.fromEntries([...machine.images].map(([reference, { id }]) => [reference, id])),

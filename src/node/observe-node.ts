@@ -4,6 +4,7 @@ import type { BootFacts, Container, Listener, NodeFacts, PortKey } from '../mode
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
 import { parseBoot } from './boot-rules.ts';
+import { parseForeignMounts } from './foreign-mounts.ts';
 import { listAt, parseJson, textAt, textsAt } from './json.ts';
 import { observeScript, sections } from './observe-script.ts';
 import { readTable } from './proxy-table.ts';
@@ -79,11 +80,13 @@ function toFacts(
   if (nodeId === undefined || pool === undefined) throw notProvisioned(node, deps.store.root);
   const [kernel = '', arch = '', zfs = ''] = texts.system.split('\n');
   const boot = bootFacts(deps.connection, texts.boot);
+  const foreignMounts = parseForeignMounts(texts.mounts, containers);
   return {
     nodeId,
     meshAddress: deps.meshAddress,
     containers,
     volumes: parseVolumes(texts.datasets, texts.copies),
+    ...(foreignMounts.length === 0 ? {} : { foreignMounts }),
     network: readTable(texts.network),
     listeners: foreignListeners(parseListeners(texts.sockets), containers),
     images: parseImages(texts.images, node),

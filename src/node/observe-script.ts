@@ -1,4 +1,5 @@
 import { readBootCommand } from './boot-rules.ts';
+import { foreignMountsProgram } from './foreign-mounts.ts';
 import { readTableCommand } from './proxy-scripts.ts';
 import { listCommands, prelude } from './zfs-scripts.ts';
 
@@ -16,6 +17,7 @@ print $body, "\\n";
 export const sections = [
   'datasets',
   'copies',
+  'mounts',
   'pool',
   'network',
   'sockets',
@@ -31,6 +33,8 @@ root=$1 columns=$2 separator=$3 pool=$4
 next() { printf '%s\\n' "$separator"; }
 docker() { perl -e '${dockerGet}' "$1"; }
 ${listCommands}
+# What cannot be told here is found by the unmount.
+next; perl -e '${foreignMountsProgram}' "$root" || true
 next; zpool list -Hp -o name,health,size,free "$pool" && zfs list -Hp -o avail "$pool" || exit 1
 next; { ${readTableCommand}; } || exit 1
 # -H no header, listening sockets of tcp and udp, numbers, with their processes

@@ -1,5 +1,6 @@
 import type { Volume } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
+import { heldOnSource } from './foreign-mounts.ts';
 import { unusableTarget } from './target-copy.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
 import { type Copy, copiesOf, divergedCopies, type Standing, standingOf } from './volume-standing.ts';
@@ -120,7 +121,9 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], 
   // Released, and everything is there: a snapshot that a job has taken on the new node since is not in the way.
   const last = source.snapshots.at(-1)?.guid;
   const hasAll = stage === 'acquire' && target?.volume.snapshots.some(({ guid }) => guid === last) === true;
-  const problem = unusableTarget(world, want, at, target, hasAll);
+  const freeze = stage === 'sync' || (stage === 'final' && (source.writtenBytes > 0 || source.snapshots.length === 0));
+  const held = freeze ? heldOnSource(world, want, at) : undefined;
+  const problem = held ?? unusableTarget(world, want, at, target, hasAll);
   if (problem !== undefined) return { problem };
   return task(want, {
     kind: 'move',
@@ -128,7 +131,7 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], 
     stage,
     reclaim: stage === 'sync' && source.role === 'released',
     ...(releasedTo === undefined ? {} : { releasedTo }),
-    freeze: stage === 'sync' || (stage === 'final' && (source.writtenBytes > 0 || source.snapshots.length === 0)),
+    freeze,
     send: !hasAll,
     resizeSource: stage === 'sync' && tooSmall(want, at) === undefined && !hasLimit(want, source),
     resizeTarget: want.limitBytes !== undefined || target?.volume.limitBytes !== undefined,

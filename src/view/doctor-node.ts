@@ -1,5 +1,6 @@
 import type { NodeFacts, NodeState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
+import { mountedElsewhere } from '../model/foreign-mounts.ts';
 import { type Finding, type Patient, shellOf } from './doctor-finding.ts';
 import { plainText } from './lines.ts';
 import { formatBytes, formatDuration } from './wording.ts';
@@ -16,6 +17,7 @@ export function observedFindings({ node, shell }: Patient, config: Config, facts
     ...capabilities(node, facts, ssh),
     ...tables(config, node, facts),
     ...volumes(node, facts, ssh),
+    ...mounts({ node, shell }, facts),
     ...portsTaken(config, node, facts, ssh),
   ];
 }
@@ -103,6 +105,19 @@ function volumes(node: NodeName, facts: NodeFacts, ssh: string): readonly Findin
     }
     if (volume.resumeToken === undefined) return [];
     return [{ ...base, text: `a transfer of ${what} was interrupted and can go on`, command: 'drover apply' }];
+  });
+}
+
+/** What is mounted in another mount namespace too cannot leave the node. */
+function mounts({ node, shell }: Pick<Patient, 'node' | 'shell'>, facts: NodeFacts): readonly Finding[] {
+  return facts.volumes.flatMap(({ id, application, dataset }): readonly Finding[] => {
+    const held = mountedElsewhere(facts, dataset);
+    const [user] = facts.foreignMounts?.filter((one) => one.dataset === dataset) ?? [];
+    if (held === undefined || user === undefined) return [];
+    const what = `volume "${application ?? id}"`;
+    const text = `${what} cannot be moved: ${plainText(held.who)} keeps it mounted (${plainText(held.hint)})`;
+    const words = user.container === undefined ? `ps -fp ${user.pid}` : `docker stop ${plainText(user.container)}`;
+    return [{ node, check: 'mounts', result: 'warning', text, command: shell.run(words) }];
   });
 }
 

@@ -53,6 +53,16 @@ volumeStoreContract('in memory', async () => {
         },
       };
     },
+    monitor: async (mount) => {
+      const { datasets, foreignMounts } = cluster.machine('n1');
+      const held = [...datasets.values()].filter(({ mounted }) => mounted && mount === 'own');
+      for (const { name } of held) foreignMounts.set(name, 'monitor');
+      return {
+        name: 'monitor',
+        leave: async () => foreignMounts.clear(),
+      };
+    },
+    foreignMounts: async () => (await client.observe(signal)).foreignMounts ?? [],
     strictNames: false,
     close: () => cluster.close(),
   };

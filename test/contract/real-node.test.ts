@@ -53,11 +53,25 @@ async function openStore(node: LabNode, user?: string): Promise<VolumeStoreSubje
   const playground = newPlayground();
   await openPlayground(connection, playground);
   const store = createZfsStore(connection, playground);
+  const client = createNodeClient(connection, { ...patientSettings, ...playground }, connection.remote.address);
   return {
     store,
     strictNames: true,
     write: (dataset, bytes) => writeTo(connection, dataset, bytes),
     occupy: (dataset) => occupy(connection, dataset, 'cd "$1" && echo ready && exec sleep 600'),
+    async monitor(mount) {
+      const name = `contract-monitor-${user ?? 'root'}`;
+      // As the documentation of cAdvisor has it; Docker makes that follow the node by itself.
+      const place = mount === 'own' ? '/var/lib/drover:/volumes:ro' : '/:/rootfs:ro';
+      await connection.run(['docker', 'run', '-d', '--name', name, '-v', place, 'drover/busybox:1', 'sleep', '3600']);
+      return {
+        name,
+        async leave() {
+          await connection.run(['docker', 'rm', '-f', name]);
+        },
+      };
+    },
+    foreignMounts: async () => (await client.observe(signal)).foreignMounts ?? [],
     async close() {
       await closePlayground(connection, playground);
       await connection.close();
@@ -120,6 +134,54 @@ function proveUnmount(node: LabNode): void {
       setTimeout(() => user.leave(), 1_000);
       await subject.store.unmount(dataset, signal);
       expect((await subject.store.list(signal))[0]?.mounted).toBe(false);
+    } finally {
+      await connection.close();
+      await subject.close();
+    }
+  });
+
+  it('lets nothing be made in the place of a volume that is not mounted, and the volume go on as before', async () => {
+    const subject = await openStore(node);
+    const connection = await connectTo(node);
+    try {
+      await subject.store.create('sealed', 'sealed', undefined, signal);
+      const dataset = subject.store.datasetName('sealed', 'sealed');
+      const directory = await subject.store.directory(dataset, signal);
+      const foreign = (words: readonly string[]) =>
+        connection.run(['docker', 'run', '--rm', '-v', `${directory}:/x`, 'drover/busybox:1', ...words], {
+          okCodes: [0, 125, 126, 127],
+        });
+      await subject.write(dataset, 1024);
+      await subject.store.unmount(dataset, signal);
+      expect(await foreign(['touch', '/x/made'])).toMatchObject({ code: 125 });
+      await expect(connection.run(['mkdir', '-p', directory])).rejects.toThrow(/not permitted/);
+      await subject.store.mount(dataset, signal);
+      expect((await foreign(['ls', '/x'])).stdout).toBe('file\n');
+      // Unmounted by hand, it is as well guarded; and zfs itself has its way with it.
+      await connection.run(['zfs', 'unmount', dataset]);
+      await expect(connection.run(['mkdir', '-p', directory])).rejects.toThrow(/not permitted/);
+      await connection.run(['zfs', 'rename', dataset, `${dataset}-aside`]);
+      await connection.run(['zfs', 'mount', `${dataset}-aside`]);
+      await connection.run(['zfs', 'destroy', `${dataset}-aside`]);
+      await subject.store.create('sealed', 'sealed', undefined, signal);
+      expect(await subject.store.directory(dataset, signal)).toBe(directory);
+    } finally {
+      await connection.close();
+      await subject.close();
+    }
+  });
+
+  it('keeps what a program has left in the place of a volume, under another name', async () => {
+    const subject = await openStore(node);
+    const connection = await connectTo(node);
+    try {
+      const dataset = subject.store.datasetName('late', 'late');
+      const place = `/var/lib/drover/${dataset.split('/').slice(1).join('/')}`;
+      await connection.script('set -e; mkdir -p "$1/data"; echo backup >"$1/data/file"', [place]);
+      await subject.store.create('late', 'late', undefined, signal);
+      await subject.store.unmount(dataset, signal);
+      const { stdout } = await connection.script('cd "$1" && ls && cat found-*/file', [place]);
+      expect(stdout).toMatch(/^found-\d+\nbackup\n$/);
     } finally {
       await connection.close();
       await subject.close();

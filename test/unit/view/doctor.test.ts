@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { ForeignMount } from '../../../src/model/cluster.ts';
 import type { ConnectAnswer, Examination, FirewallDrop, SystemReading } from '../../../src/model/examination.ts';
 import { judge } from '../../../src/view/doctor.ts';
 import type { Examined, Finding } from '../../../src/view/doctor-finding.ts';
-import { aCluster, aConfig, aContainer, anApplication, onNode, tcp, unreachable } from '../../builders.ts';
+import { aCluster, aConfig, aContainer, anApplication, aVolume, onNode, tcp, unreachable } from '../../builders.ts';
 
 const [n1, n2] = ['10.0.0.1', '10.0.0.2'] as const;
 const web = anApplication('web', { ports: [tcp(8000)] });
@@ -167,6 +168,22 @@ describe('doctor judges', () => {
       result: 'fault',
       command: `ssh ${n2} systemctl start docker`,
     });
+  });
+
+  it('a volume that another program keeps mounted', () => {
+    const user = { dataset: dataset.name, container: 'backup', pid: 12, process: 'sleep' };
+    const volume = aVolume('v1', { on: n2, application: 'web', dataset: dataset.name });
+    const state = (foreignMounts: readonly ForeignMount[]) =>
+      aCluster(onNode(n1, { containers: [aContainer(web, n1)] }), onNode(n2, { volumes: [volume], foreignMounts }));
+    expect(onlyFinding(examined({}, { state: state([user]) }))).toMatchObject({
+      node: n2,
+      check: 'mounts',
+      result: 'warning',
+      text: expect.stringMatching(/volume "web" cannot be moved: container "backup" keeps it mounted/),
+      command: `ssh ${n2} docker stop backup`,
+    });
+    const { container: _container, ...process } = user;
+    expect(onlyFinding(examined({}, { state: state([process]) })).command).toBe(`ssh ${n2} ps -fp 12`);
   });
 
   it('what provision.sh would do, with the same script as the remedy', () => {
