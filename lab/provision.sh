@@ -372,12 +372,13 @@ ask() {
   local port answer identities=()
   for port in /etc/ssh/ssh_host_*_key; do [ -f "$port" ] && identities+=(-i "$port"); done
   for port in $(awk -v address="$1" '$1 == "peer" && $2 == address {gsub(",", " ", $3); print $3; exit}' $etc/boot-peers); do
+    # 4 MiB is the answer of a peer with 40,000 volumes; one that is longer is no answer (pipefail).
     # This node's host key is who it is, as for everybody who connects to it; the peer's is pinned.
     answer=$(timeout 60 ssh -F none -T -p "$port" -l drover-peer "${identities[@]}" \
       -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \
       -o StrictHostKeyChecking=yes -o HostKeyAlias="$1" -o UserKnownHostsFile=$answers/.known-hosts \
       -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no -o ConnectTimeout=10 -o LogLevel=ERROR \
-      -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -- "$1" epochs </dev/null) || continue
+      -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -- "$1" epochs </dev/null | head -c 4194304) || continue
     [ "${answer##*$'\n'}" = end ] && { printf '%s\n' "$answer"; return 0; }
   done
   return 1

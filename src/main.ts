@@ -24,8 +24,10 @@ import type {
 } from './cli/world.ts';
 import { printProblems } from './config/problems.ts';
 import type { Engine } from './engine/types.ts';
+import { readTextBounded } from './files/read-bounded.ts';
 import type { Config, LoadResult, NodeName } from './model/config.ts';
 import { AppError } from './model/errors.ts';
+import { configFileBytes } from './model/limits.ts';
 import type { TuiProcess } from './tui-main.ts';
 
 /** Put in by the bundler, from package.json. */
@@ -72,11 +74,31 @@ function createTerminal(): Terminal {
   return {
     out: (text) => void (broken || stdout.write(text)),
     err: (text) => void stderr.write(text),
+    taken: async (signal) => {
+      for (const stream of [stdout, stderr]) {
+        // A pager that is not scrolled reads nothing: what it has not taken must not pile up here.
+        while (stream.writableNeedDrain && !stream.destroyed && !broken && !signal.aborted)
+          await drained(stream, signal);
+      }
+    },
     moving,
     colour: moving && (env.NO_COLOR ?? '') === '',
     columns: () => stdout.columns ?? 80,
     ask: people ? ask : undefined,
   };
+}
+
+function drained(stream: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
+  const events = ['drain', 'error', 'close'] as const;
+  return new Promise((resolve) => {
+    const end = (): void => {
+      for (const event of events) stream.off(event, end);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    for (const event of events) stream.on(event, end);
+    signal.addEventListener('abort', end, { once: true });
+  });
 }
 
 async function ask(question: string, signal?: AbortSignal): Promise<string> {
@@ -287,7 +309,7 @@ const world: World = {
     interrupts.add(listener);
     return () => interrupts.delete(listener);
   },
-  readText: (path) => readFile(path, 'utf8'),
+  readText: (path) => readTextBounded(path, configFileBytes),
   replaceText: (path, text) => replaceText(path, text, randomBytes(6).toString('hex')),
   findFiles,
   labInventory,

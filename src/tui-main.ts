@@ -13,8 +13,10 @@ import { fillSecrets, hideSecrets } from './config/hide-text.ts';
 import { placeOfApplication } from './config/place.ts';
 import { readSettings } from './config/settings-file.ts';
 import { splitShellWords } from './config/shell-words.ts';
+import { readTextBounded } from './files/read-bounded.ts';
 import type { AppName, ConfigProblem, NodeName } from './model/config.ts';
 import { AppError } from './model/errors.ts';
+import { configFileBytes } from './model/limits.ts';
 import type { TuiDeps, TuiSettings } from './tui/deps.ts';
 import { checkKeys } from './tui/keymap.ts';
 import { registry } from './tui/parts.ts';
@@ -178,7 +180,7 @@ async function readUserSettings(
     });
   }
   const path = join(world.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'drover', 'config.yml');
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = await readTextBounded(path, configFileBytes).catch(() => undefined);
   if (text === undefined) return { settings: mergeSettings(undefined, world.env, options), problems: [] };
   const read = readSettings(text, path);
   const keys = checkKeys(read.settings.keys, registry).map(

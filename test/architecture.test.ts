@@ -47,13 +47,14 @@ const packageOf = (of: string): string =>
 /** Which folders each folder may import; `types` only as types. */
 const allowed: Readonly<Record<string, { readonly values: readonly string[]; readonly types: readonly string[] }>> = {
   model: { values: [], types: [] },
-  config: { values: ['model'], types: [] },
+  files: { values: ['model'], types: [] },
+  config: { values: ['model', 'files'], types: [] },
   plan: { values: ['model'], types: [] },
   view: { values: ['model'], types: [] },
   tutorial: { values: ['model', 'config', 'view'], types: [] },
   engine: { values: ['model', 'config', 'plan', 'view'], types: [] },
-  node: { values: ['model'], types: ['engine'] },
-  cli: { values: ['model', 'view', 'tutorial'], types: ['engine'] },
+  node: { values: ['model', 'files'], types: ['engine'] },
+  cli: { values: ['model', 'files', 'view', 'tutorial'], types: ['engine'] },
   tui: { values: ['model', 'view'], types: ['engine', 'tutorial'] },
 };
 

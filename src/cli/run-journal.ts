@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Engine } from '../engine/types.ts';
+import { readTail } from '../files/read-bounded.ts';
 import type { Config } from '../model/config.ts';
 import type { EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
 import type { RecordedFiles, RunRecord } from '../model/history.ts';
+import { stateFileBytes } from '../model/limits.ts';
 import type { StepId } from '../model/plan.ts';
 import { SealedContent } from '../model/sealed-content.ts';
 import { describeAction, describeOutcome, namesOf } from '../view/wording.ts';
@@ -128,7 +130,7 @@ export function createRunJournal(folder: string, texts: SecretTexts = asTheyAre)
 }
 
 async function readAll(file: string): Promise<readonly Stored[]> {
-  const text = await readFile(file, 'utf8').catch(() => '');
+  const { text } = await readTail(file, stateFileBytes).catch(() => ({ text: '' }));
   return text.split('\n').flatMap(parseRecord).slice(-kept);
 }
 
@@ -150,11 +152,13 @@ async function write(folder: string, file: string, record: Stored, texts: Secret
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // On a line of its own, also after one that a power cut left without its end.
   await appendFile(file, `\n${JSON.stringify(record)}\n`, { mode: 0o600 });
-  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+  const { text, isWhole } = await readTail(file, stateFileBytes);
+  const lines = text.split('\n').filter((line) => line !== '');
   // Seldom, and not at every run: what is cut off is read by nobody meanwhile.
-  const old = lines.flatMap(parseRecord).filter(({ files }) => files.isHidden !== true);
-  if (lines.length < kept * 1.5 && old.length === 0) return;
-  const fit = old.length === 0 ? lines.slice(-kept) : await cleaned(lines.flatMap(parseRecord).slice(-kept), texts);
+  const whole = isWhole ? lines : lines.slice(1);
+  const old = whole.flatMap(parseRecord).filter(({ files }) => files.isHidden !== true);
+  if (isWhole && lines.length < kept * 1.5 && old.length === 0) return;
+  const fit = old.length === 0 ? whole.slice(-kept) : await cleaned(whole.flatMap(parseRecord).slice(-kept), texts);
   const fresh = `${file}.${record.id}.tmp`;
   try {
     const handle = await open(fresh, 'wx', 0o600);

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { appendFile, chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DataPlaces, MoveHistory } from '../engine/types.ts';
+import { readTail, readTextBounded } from '../files/read-bounded.ts';
 import type { DataPlace } from '../model/cluster.ts';
 import type { MoveReceipt } from '../model/events.ts';
+import { stateFileBytes } from '../model/limits.ts';
 
 /** Forecasts look at the newest moves only. */
 const RECEIPTS_READ = 500;
@@ -13,7 +15,7 @@ export function createHistory(folder: string): MoveHistory {
   const file = join(folder, 'history.jsonl');
   return {
     async read() {
-      const text = await readFile(file, 'utf8').catch(() => '');
+      const { text } = await readTail(file, stateFileBytes).catch(() => ({ text: '' }));
       return text
         .split('\n')
         .slice(-RECEIPTS_READ - 1)
@@ -39,7 +41,7 @@ export interface PlacesFile extends DataPlaces {
 export function createPlaces(folder: string, applicationFile: string): PlacesFile {
   const file = join(folder, 'places.json');
   const readAll = async (): Promise<Record<string, readonly DataPlace[]>> => {
-    const text = await readFile(file, 'utf8').catch(() => '{}');
+    const text = await readTextBounded(file, stateFileBytes).catch(() => '{}');
     try {
       // We wrote it, and it is replaced as a whole.
       return JSON.parse(text) as Record<string, readonly DataPlace[]>;

@@ -45,6 +45,8 @@ export interface Terminal {
   readonly out: (text: string) => void;
   /** Everything that is no result: failures, progress, questions. */
   readonly err: (text: string) => void;
+  /** Resolves when what was written has been taken, or the signal aborts; without it, writing waits for nothing. */
+  readonly taken?: (signal: AbortSignal) => Promise<void>;
   /** Whether standard output is a terminal that can move its cursor. */
   readonly moving: boolean;
   readonly colour: boolean;

@@ -1,8 +1,9 @@
-import { constants } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { readBounded, UnreadableFile } from '../files/read-bounded.ts';
 import type { ConfigProblem, LoadResult } from '../model/config.ts';
+import { configFileBytes } from '../model/limits.ts';
 import { type LoadOptions, loadConfig, type SourceFile } from './load.ts';
 import {
   createOutsideFiles,
@@ -25,9 +26,6 @@ export interface ConfigPaths {
 export type FoundFiles =
   | { readonly ok: true; readonly paths: ConfigPaths }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
-
-/** Larger files are refused unread. */
-export const maxFileBytes = 10 * 1024 * 1024;
 
 /** Reads all files anew and loads them; only an abort is thrown. `~` defaults to the user's home. */
 export async function readConfig(
@@ -62,17 +60,12 @@ async function readOutside({ path, kind }: OutsideRequest): Promise<Reading> {
   try {
     // Looked at first, because opening a device can already do something.
     if (!(await stat(path)).isFile()) return { kind: 'unreadable', why: 'it is not a regular file' };
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      if (!(await file.stat()).isFile()) return { kind: 'unreadable', why: 'it is not a regular file' };
-      const bytes = await readLimited(file, limit);
-      if (bytes.length > limit) return { kind: 'unreadable', why: `it is larger than ${limit / 1024} KiB` };
-      return { kind: 'bytes', bytes };
-    } finally {
-      await file.close();
-    }
+    return { kind: 'bytes', bytes: await readBounded(path, limit) };
   } catch (error) {
     if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return { kind: 'absent' };
+    if (error instanceof UnreadableFile && error.isTooLarge) {
+      return { kind: 'unreadable', why: `it is larger than ${limit / 1024} KiB` };
+    }
     return { kind: 'unreadable', why: reasonOf(error) };
   }
 }
@@ -90,31 +83,17 @@ export async function readInventory(path: string | undefined, options: LoadOptio
 
 async function readSource(path: string): Promise<SourceFile> {
   try {
-    const file = await open(path, 'r');
-    try {
-      return decode(path, await readLimited(file));
-    } finally {
-      await file.close();
-    }
+    return decode(path, await readBounded(path, configFileBytes));
   } catch (error) {
     if (isCode(error, 'ENOENT')) return { path, text: undefined };
+    if (error instanceof UnreadableFile && error.isTooLarge) {
+      return refuse(path, error.message.replace(/^it/, 'the file'), 'is this the right file?');
+    }
     return refuse(path, `the file cannot be read: ${reasonOf(error)}`);
   }
 }
 
-/** At most one byte more than allowed: a pipe or a file that grows has no size to trust. */
-async function readLimited(file: Awaited<ReturnType<typeof open>>, limit = maxFileBytes): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let total = 0;
-  for await (const chunk of file.createReadStream({ autoClose: false, end: limit })) {
-    chunks.push(chunk);
-    total += chunk.length;
-  }
-  return Buffer.concat(chunks, total);
-}
-
 function decode(path: string, bytes: Buffer): SourceFile {
-  if (bytes.length > maxFileBytes) return refuse(path, `the file is larger than ${maxFileBytes / 1024 / 1024} MB`);
   try {
     return { path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {
@@ -132,7 +111,6 @@ const isCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code;
 
 function reasonOf(error: unknown): string {
-  if (isCode(error, 'EISDIR')) return 'it is a folder';
   if (isCode(error, 'EACCES')) return 'permission denied';
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { AppName, Config, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { shownLineCharacters } from '../model/limits.ts';
 import { printImage } from '../model/names.ts';
 import type { ActionOf } from '../model/plan.ts';
 import { SealedContent } from '../model/sealed-content.ts';
@@ -317,12 +318,13 @@ async function unhealthy(client: NodeClient, app: AppName, why: string, signal: 
   const lines: string[] = [];
   try {
     for await (const line of client.containers.logs(app, { follow: false, tail: shownLogLines }, signal)) {
-      lines.push(line.text);
+      lines.push(line.text.slice(0, shownLineCharacters));
+      if (lines.length === shownLogLines) break;
     }
   } catch {
     // The verdict stands without its log lines.
   }
-  const tail = lines.slice(-shownLogLines).join('\n');
+  const tail = lines.join('\n');
   return new AppError('unhealthy', `cannot bring up "${app}" on "${client.node}": ${why}`, {
     hint: `read its log: drover logs ${app}`,
     ...(tail === '' ? {} : { details: { log: tail } }),

@@ -45,7 +45,7 @@ export function commandFailed(node: string, argv: readonly string[], code: numbe
 }
 
 /** Scripts can be long; a message names only the beginning. */
-function shorten(line: string): string {
+export function shorten(line: string): string {
   const first = line.split('\n', 1)[0] ?? '';
   return first.length === line.length && line.length <= 200 ? line : `${first.slice(0, 200)}…`;
 }

@@ -72,7 +72,7 @@ export function createNodeClient(
   fence: Fence = { token: '' },
 ): NodeClient {
   const volumes = createZfsStore(connection, settings, fence);
-  const containers = createDockerRuntime(connection);
+  const containers = createDockerRuntime(connection, settings.timeouts.commandMs);
   const ids = new Map<string, string>();
   const list = async (signal: AbortSignal): Promise<readonly Container[]> => {
     const listed = await containers.list(signal);

@@ -2,7 +2,9 @@ import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ContainerRuntime } from '../engine/node-client.ts';
 import { AppError, isAbort } from '../model/errors.ts';
+import { imageLayers } from '../model/limits.ts';
 import { printImage } from '../model/names.ts';
+import type { ByteBudget } from './docker-answer.ts';
 import { type DockerApi, statusOf } from './docker-api.ts';
 import { readJsonLines } from './docker-streams.ts';
 import { entriesAt, numberAt, textAt } from './json.ts';
@@ -88,9 +90,14 @@ export function volumesOfImage(inspected: unknown): readonly string[] {
 }
 
 /** `GET /images/NAME/json`; undefined where the node does not have it. */
-export async function inspectImage(api: DockerApi, name: string, signal: AbortSignal): Promise<unknown> {
+export async function inspectImage(
+  api: DockerApi,
+  name: string,
+  signal: AbortSignal,
+  budget?: ByteBudget,
+): Promise<unknown> {
   const request = { what: `inspect the image "${name}"`, method: 'GET', path: `/images/${name}/json` } as const;
-  return api.json(request, signal).catch((error: unknown) => {
+  return api.json(budget === undefined ? request : { ...request, budget }, signal).catch((error: unknown) => {
     if (statusOf(error) === 404) return undefined;
     throw error;
   });
@@ -149,6 +156,7 @@ export function pullProgress(progress: Progress): (message: unknown) => void {
     const status = textAt(message, 'status') ?? '';
     if (id === undefined || !layerStates.test(status)) return;
     const layer = layers.get(id) ?? { done: 0, complete: false };
+    if (!layers.has(id) && layers.size >= imageLayers) return;
     const total = numberAt(message, 'progressDetail', 'total');
     if (status === 'Downloading') {
       layer.done = numberAt(message, 'progressDetail', 'current') ?? layer.done;

@@ -3,7 +3,9 @@ import type { ContainerEvent, ContainerRuntime, LogOptions } from '../engine/nod
 import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { AppName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { containersPerNode, dockerListBytes, dockerListingBytes, eventsPerSecond } from '../model/limits.ts';
 import { containerName, gateDirectory, labels } from '../model/names.ts';
+import { createBudget, UnusableAnswer, unusable } from './docker-answer.ts';
 import { createDockerApi, type DockerApi, type DockerRequest, statusOf } from './docker-api.ts';
 import { execInContainer } from './docker-exec.ts';
 import { checkFiles, putFiles } from './docker-files.ts';
@@ -18,7 +20,7 @@ import {
   readForeign,
   readImageDefaults,
 } from './docker-spec.ts';
-import { readJsonLines, readLogLines } from './docker-streams.ts';
+import { atPace, readJsonLines, readLogLines } from './docker-streams.ts';
 import { at, textAt } from './json.ts';
 import { createSlots } from './slots.ts';
 import type { NodeConnection } from './ssh-connection.ts';
@@ -26,13 +28,19 @@ import type { NodeConnection } from './ssh-connection.ts';
 /** SIGKILL, as an exit code: 128 + 9. */
 const killedCode = 137;
 
-/** Docker on the other end of a connection, through its socket there; all of it fails when the connection does. */
-export function createDockerRuntime(connection: NodeConnection): ContainerRuntime {
+/** Milliseconds until Docker begins a stream of logs or events, which it does at once. */
+const streamBeginMs = 60_000;
+
+/**
+ * Docker on the other end of a connection, through its socket there; all of it fails when the connection does. `readMs`:
+ * until an answer that only reads is complete.
+ */
+export function createDockerRuntime(connection: NodeConnection, readMs?: number): ContainerRuntime {
   const { node } = connection;
-  const api = createDockerApi(connection);
+  const api = createDockerApi(connection, readMs);
   return {
     ...createDockerImages(connection, api),
-    list: (signal) => listContainers(api, signal),
+    list: (signal) => listContainers(node, api, signal),
     create: (spec, directories, signal) => create(connection, api, spec, directories, signal),
 
     async start(app, signal) {
@@ -103,13 +111,23 @@ async function inspectOurs(node: string, api: DockerApi, app: AppName, signal: A
 }
 
 /** Managed containers in full, foreign ones with their ports; what goes away meanwhile is left out. */
-async function listContainers(api: DockerApi, signal: AbortSignal): Promise<readonly Container[]> {
+async function listContainers(node: string, api: DockerApi, signal: AbortSignal): Promise<readonly Container[]> {
   const what = 'list the containers';
-  const listed = await api.json({ what, method: 'GET', path: '/containers/json', query: { all: true } }, signal);
+  const budget = createBudget(dockerListingBytes);
+  const query = { all: true };
+  const listed = await api.json(
+    { what, method: 'GET', path: '/containers/json', query, budget, limitBytes: dockerListBytes },
+    signal,
+  );
+  // Anything but a list is no answer: a node that is not understood is unknown, not empty.
+  if (!Array.isArray(listed)) throw unusable(what, node, new UnusableAnswer('it answered without a list'));
+  if (listed.length > containersPerNode) {
+    throw unusable(what, node, new UnusableAnswer(`it has more than ${containersPerNode} containers`));
+  }
   const slots = createSlots(6);
   const images = new Map<string, Promise<ImageDefaults>>();
   const defaultsOf = (id: string): Promise<ImageDefaults> => {
-    const found = images.get(id) ?? inspectImage(api, id, signal).then(readImageDefaults);
+    const found = images.get(id) ?? inspectImage(api, id, signal, budget).then(readImageDefaults);
     images.set(id, found);
     return found;
   };
@@ -120,7 +138,7 @@ async function listContainers(api: DockerApi, signal: AbortSignal): Promise<read
     const give = await slots.take(signal);
     try {
       const request = { what: `inspect the container ${id}`, method: 'GET', path: `/containers/${id}/json` } as const;
-      const inspected = await api.json(request, signal);
+      const inspected = await api.json({ ...request, budget }, signal);
       return [readContainer(inspected, await defaultsOf(textAt(inspected, 'Image') ?? ''))];
     } catch (error) {
       if (statusOf(error) === 404) return [];
@@ -129,7 +147,7 @@ async function listContainers(api: DockerApi, signal: AbortSignal): Promise<read
       give();
     }
   };
-  return (await Promise.all((Array.isArray(listed) ? listed : []).map(read))).flat();
+  return (await Promise.all(listed.map(read))).flat();
 }
 
 async function create(
@@ -191,7 +209,7 @@ async function* readLogs(node: string, api: DockerApi, app: AppName, options: Lo
     timestamps: options.timestamps ?? false,
     tail: options.tail === undefined ? 'all' : String(options.tail),
   };
-  const request = { ...on('read the log of', app, '/logs'), method: 'GET', query } as const;
+  const request = { ...on('read the log of', app, '/logs'), method: 'GET', query, beginMs: streamBeginMs } as const;
   const body = await api.stream(request, signal);
   try {
     yield* readLogLines(body, at(inspected, 'Config', 'Tty') === true);
@@ -204,14 +222,20 @@ async function* readLogs(node: string, api: DockerApi, app: AppName, options: Lo
 
 async function* readEvents(connection: NodeConnection, api: DockerApi, signal: AbortSignal) {
   const query = { filters: { type: ['container'] } };
-  const request = { what: 'watch the containers', method: 'GET', path: '/events', query } as const;
+  const request = {
+    what: 'watch the containers',
+    method: 'GET',
+    path: '/events',
+    query,
+    beginMs: streamBeginMs,
+  } as const;
   const body = await api.stream(request, signal).catch((error: unknown) => {
     if (signal.aborted || connection.closed.aborted) return undefined;
     throw error;
   });
   if (body === undefined) return;
   try {
-    for await (const event of readJsonLines(body)) {
+    for await (const event of atPace(readJsonLines(body), eventsPerSecond, signal)) {
       if (textAt(event, 'Actor', 'Attributes', fillLabel) !== undefined) continue;
       const told = readEvent(event);
       if (told !== undefined) yield told;

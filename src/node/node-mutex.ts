@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LockHandle, NodeMutex } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
+import { lockAnswerBytes, lockAnswerMs, lockReleaseMs, printLimit } from '../model/limits.ts';
 import type { SpawnedCommand } from './command.ts';
 import { type Fence, lockFile, setLockFile } from './fence.ts';
 import { isRecord, parseJson, textAt } from './json.ts';
@@ -43,9 +44,13 @@ export function createNodeMutex(
         const token = randomUUID();
         const args = [files.lock, JSON.stringify({ owner, since, token }), files.set];
         const command = await connection.spawn(['bash', '-c', holder, 'drover-lock', ...args], starting.signal);
-        await untilLocked(connection.node, command);
+        await untilLocked(connection.node, command, stop).catch((error: unknown) => {
+          // Whatever still runs there must not come to hold the lock.
+          starting.abort(error);
+          throw error;
+        });
         fence.token = token;
-        return hold(command);
+        return hold(command, stop);
       } finally {
         signal.removeEventListener('abort', stop);
       }
@@ -53,19 +58,32 @@ export function createNodeMutex(
   };
 }
 
-async function untilLocked(node: string, command: SpawnedCommand): Promise<void> {
+/**
+ * Waits for the one line of the script. A channel that says more than a holder's name takes is not read any further, and
+ * `stop` ends it, also when the lock is there already.
+ */
+async function untilLocked(node: string, command: SpawnedCommand, stop: () => void): Promise<void> {
+  const cannot = (why: string): AppError =>
+    new AppError('command-failed', `cannot take the lock on "${node}": ${why}`, { details: { node } });
   let text = '';
-  const locked = new Promise<true>((resolve) => {
-    command.stdout.on('data', (chunk: Buffer) => {
+  let timer: NodeJS.Timeout | undefined;
+  const locked = new Promise<true>((resolve, reject) => {
+    timer = setTimeout(() => reject(cannot(`no answer within ${lockAnswerMs / 1000} s`)), lockAnswerMs);
+    const read = (chunk: Buffer): void => {
       text += chunk.toString('utf8');
       if (text === 'locked\n') resolve(true);
-    });
+      if (text.length <= lockAnswerBytes) return;
+      command.stdout.off('data', read).pause();
+      text = '';
+      stop();
+      reject(cannot(`it answered with more than ${printLimit(lockAnswerBytes)}`));
+    };
+    command.stdout.on('data', read);
   });
-  const first = await Promise.race([locked, command.done]);
+  const first = await Promise.race([locked, command.done]).finally(() => clearTimeout(timer));
   if (first === true) return;
   if (first.code === heldCode) throw lockHeld(node, text);
-  const why = first.stderrTail || `exit status ${first.code}`;
-  throw new AppError('command-failed', `cannot take the lock on "${node}": ${why}`, { details: { node } });
+  throw cannot(first.stderrTail || `exit status ${first.code}`);
 }
 
 function lockHeld(node: string, text: string): AppError {
@@ -83,7 +101,8 @@ function lockHeld(node: string, text: string): AppError {
   );
 }
 
-function hold(command: SpawnedCommand): LockHandle {
+/** `stop` ends the command where the node does not say that it has ended. */
+function hold(command: SpawnedCommand, stop: () => void): LockHandle {
   const lost = new AbortController();
   let released = false;
   const beat = setInterval(() => command.stdin.write('beat\n'), beatMs);
@@ -104,7 +123,8 @@ function hold(command: SpawnedCommand): LockHandle {
       released = true;
       clearInterval(beat);
       command.stdin.end();
-      await over;
+      const timer = setTimeout(stop, lockReleaseMs);
+      await over.finally(() => clearTimeout(timer));
     },
   };
 }

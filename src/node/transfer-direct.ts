@@ -1,6 +1,7 @@
-import { createInterface } from 'node:readline';
+import { stderrTailBytes, transferLineBytes, transferProgressMs } from '../model/limits.ts';
 import type { SpawnedCommand } from './command.ts';
 import { printCommand, tailOf } from './command.ts';
+import { createLineReader } from './docker-streams.ts';
 import { type Fence, lateCode } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import type { SendResult } from './transfer-relay.ts';
@@ -81,23 +82,32 @@ export function forcedCommand(fence: Fence, receiveArgs: readonly string[], isRo
 async function attend(pipe: SpawnedCommand, progress: (doneBytes: number) => void): Promise<SendResult> {
   let bytes = 0;
   let codes: readonly number[] = [];
-  const said: string[] = [];
+  let said = '';
+  let reportedAt = 0;
+  const say = (line: string): void => {
+    said = `${said}${line}\n`.slice(-stderrTailBytes);
+  };
   pipe.stdout.resume();
-  for await (const line of createInterface({ input: pipe.stderr })) {
-    const [, word, rest = ''] = /^drover-(bytes|status) (.*)$/.exec(line) ?? [];
+  const read = (line: string): void => {
+    const [, word, rest = ''] = /^drover-(bytes|status) ([\d ]{1,40})$/.exec(line) ?? [];
     if (word === 'bytes') {
       bytes = Number(rest);
+      if (performance.now() - reportedAt < transferProgressMs) return;
+      reportedAt = performance.now();
       progress(bytes);
     } else if (word === 'status') codes = rest.split(' ').map(Number);
-    else said.push(line);
-  }
-  const end = await pipe.done.catch((error: unknown) => void said.push(String(error)));
+    else say(line);
+  };
+  const reader = createLineReader(transferLineBytes);
+  for await (const chunk of pipe.stderr) reader.push(chunk).forEach(read);
+  reader.end().forEach(read);
+  const end = await pipe.done.catch((error: unknown) => void say(String(error)));
   const lost = end === undefined;
   return {
     bytes,
     ok: !lost && codes.length === 3 && codes.every((code) => code === 0),
     lost: lost || codes[2] === 255,
     late: end?.code === lateCode ? 'source' : codes[2] === lateCode ? 'target' : undefined,
-    said: tailOf(said.join('\n')),
+    said: tailOf(said),
   };
 }

@@ -13,7 +13,10 @@ export async function logs(invocation: Invocation, word: string, options: LogOpt
   const app = requireApplication(read.config, word);
   return withEngine(invocation, 'prompt', async (engine, _files, { hard }) => {
     try {
-      for await (const line of engine.logs(app, options, hard)) print(invocation, line);
+      for await (const line of engine.logs(app, options, hard)) {
+        print(invocation, line);
+        await world.terminal.taken?.(hard);
+      }
     } catch (error) {
       if (!hard.aborted || !isAbort(error)) throw error;
     }

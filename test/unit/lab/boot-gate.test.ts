@@ -118,6 +118,13 @@ describe('at boot', () => {
     expect(round('start')).toEqual({ did, waiting: '' });
   });
 
+  it('an answer that is longer than any peer has to give counts as none', () => {
+    owned(2);
+    answer(2, 'end\n');
+    answer(3, `${'x\towner\t1\tthem\n'.repeat(400_000)}end\n`);
+    expect(round('start')).toEqual({ did: [], waiting: 'v1\tsilent\t10.0.0.3\n' });
+  });
+
   it('volumes are distinguished by their names, also where these look like the same number', () => {
     owned(2, '10');
     answer(2, '1e1\towner\t9\tthem\n0010\towner\t9\tthem\nend\n');

@@ -25,6 +25,7 @@ describe('talking to a daemon', () => {
   let daemon: Server;
   let runtime: ContainerRuntime;
   let closed: AbortController;
+  let connection: NodeConnection;
   let answers: Record<string, Answer>;
   let seen: string[];
 
@@ -43,7 +44,7 @@ describe('talking to a daemon', () => {
     const refuse = (): never => {
       throw new Error('the test has a socket only');
     };
-    const connection: NodeConnection = {
+    connection = {
       node: 'node1',
       run: refuse,
       script: refuse,
@@ -72,6 +73,31 @@ describe('talking to a daemon', () => {
       'GET /v1.41/containers/json',
       'GET /v1.41/containers/json',
     ]);
+  });
+
+  test('what is not a list of containers is no answer: the node is unknown, not empty', async () => {
+    for (const body of ['{}', 'oops', '']) {
+      answers['GET /v1.41/containers/json'] = (_request, response) => void response.writeHead(200).end(body);
+      await expect(runtime.list(signal)).rejects.toMatchObject({ code: 'docker-failed' });
+    }
+  });
+
+  test('an answer that never ends is given up at its size, and one that drips at its time', async () => {
+    answers['GET /v1.41/containers/json'] = (_request, response) => {
+      const chunk = Buffer.alloc(1 << 20, ' ');
+      const go = (): void => {
+        while (!response.destroyed && response.write(chunk));
+        if (!response.destroyed) response.once('drain', go);
+      };
+      go();
+    };
+    await expect(runtime.list(signal)).rejects.toThrow('answered with more than 16 MiB');
+    answers['GET /v1.41/containers/json'] = (_request, response) => {
+      const timer = setInterval(() => response.write(' '), 50);
+      response.on('close', () => clearInterval(timer));
+    };
+    runtime = createDockerRuntime(connection, 500);
+    await expect(runtime.list(signal)).rejects.toMatchObject({ code: 'timeout', retryable: true });
   });
 
   test('a container that is removed while the list is read is left out', async () => {
