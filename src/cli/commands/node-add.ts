@@ -113,7 +113,7 @@ async function meet(
 ): Promise<void> {
   const answer = await requireHosts(invocation).askKey(node, settings, signal);
   if (answer.known) return;
-  await decideTrust(invocation, answer, node, { fingerprint, yes: false });
+  await decideTrust(invocation, answer, node, fingerprint);
   const file = await answer.accept();
   say(invocation, `${node} is trusted now; its key ${answer.fingerprint} is in ${file}\n`);
 }

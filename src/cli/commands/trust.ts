@@ -29,7 +29,7 @@ export async function trust(invocation: Invocation, word: string, { fingerprint 
     if (options.json) printJson(world, { ok: true, node, known: true });
     return exitCode.done;
   }
-  await decideTrust(invocation, answer, title, { fingerprint, yes: options.yes });
+  await decideTrust(invocation, answer, title, fingerprint);
   const file = await answer.accept();
   say(`${title} is trusted now; its key is in ${file}\n`);
   if (options.json) {
@@ -38,12 +38,15 @@ export async function trust(invocation: Invocation, word: string, { fingerprint 
   return exitCode.done;
 }
 
-/** Shows the key and asks, unless `yes` has answered. Throws `host-key-unknown` unless somebody accepted it. */
+/**
+ * Compares the key with the expected fingerprint, or shows it and asks; --yes does not answer for a key that nobody has
+ * looked at. Throws `host-key-unknown` where the key is not accepted.
+ */
 export async function decideTrust(
   { world: { terminal }, options }: Invocation,
   { type, fingerprint: shown }: HostKeyAnswer & { known: false },
   title: string,
-  { fingerprint: expected, yes }: { readonly fingerprint: string | undefined; readonly yes: boolean },
+  expected: string | undefined,
 ): Promise<void> {
   if (expected !== undefined) {
     if (expected === shown) return;
@@ -51,7 +54,6 @@ export async function decideTrust(
       hint: 'do not go on before you know why: something else may answer in its place',
     });
   }
-  if (yes) return;
   const refusal = new AppError('host-key-unknown', `cannot trust ${title}: nobody accepted its key, ${type} ${shown}`, {
     hint: 'compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the node, then give `--fingerprint SHA256:…`',
   });

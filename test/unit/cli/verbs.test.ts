@@ -427,6 +427,10 @@ describe('trust', () => {
     const other = await made.drover('trust', n1, '--fingerprint', 'SHA256:xyz', '--yes');
     expect([other.code, other.err]).toEqual([1, expect.stringContaining('it shows SHA256:abc, not SHA256:xyz')]);
     expect((await made.drover('trust', n1)).code).toBe(1);
+    // --yes is no look at a key.
+    const unseen = await made.drover('trust', n1, '--yes');
+    expect(unseen.code).toBe(1);
+    expect(unseen.err).toContain('--fingerprint SHA256:');
     expect(accepted).toEqual([]);
   });
 });
