@@ -1,11 +1,11 @@
 import type { NetworkControl } from '../engine/node-client.ts';
-import type { NetworkTable, Proxy } from '../model/cluster.ts';
+import type { NetworkTable } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { readBootRules, setBootRules } from './boot-rules.ts';
 import type { CommandResult } from './command.ts';
+import { netUp } from './net-up.ts';
 import {
   canonicalAddress,
-  isIPv6,
   noTable,
   parseRules,
   renderHolds,
@@ -25,7 +25,7 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
   /** The table goes through stdin: one argument is limited to 128 KiB. */
   const feed = (text: string, args: readonly string[], input: string, signal: AbortSignal) =>
     failAs(`change the port map of "${node}"`, () =>
-      connection.run(['bash', '-c', text, 'drover', ...args], { signal, input, okCodes: [0, exits.conflict] }),
+      connection.run(['bash', '-c', text, 'drover', ...args], { signal, input }),
     );
   const empty = (): string => renderRules({ mesh, proxies: [], open: [], peers: [] });
 
@@ -40,9 +40,7 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
       const rules = renderRules({ mesh, ...table });
       const dropped = dropHolds.map((key) => `${key.protocol}.${key.port},`).join('');
       const peers = table.peers.map(canonicalAddress);
-      const args = [yes(forwards(table.proxies, false)), yes(forwards(table.proxies, true)), dropped, ...peers];
-      const { code } = await feed(scripts.replaceScript, args, rules, signal);
-      if (code === exits.conflict) throw notForwarding(node);
+      await feed(scripts.replaceScript, [netUp.trimEnd(), dropped, ...peers], rules, signal);
     },
     async hold(ports, timeoutMs, signal) {
       if (ports.length > 0) await feed(scripts.holdScript, [renderHolds(ports, timeoutMs)], empty(), signal);
@@ -65,10 +63,6 @@ export function readTable(stdout: string): NetworkTable {
   return stdout.trim() === '' ? noTable : parseRules(stdout);
 }
 
-const forwards = (proxies: readonly Proxy[], v6: boolean): boolean =>
-  proxies.some((proxy) => isIPv6(proxy.address) === v6);
-const yes = (value: boolean): string => (value ? 'yes' : 'no');
-
 async function failAs(what: string, effect: () => Promise<CommandResult>): Promise<CommandResult> {
   try {
     return await effect();
@@ -77,11 +71,4 @@ async function failAs(what: string, effect: () => Promise<CommandResult>): Promi
     const why = cause.details?.stderr ?? cause.message;
     throw new AppError('network-failed', `cannot ${what}: ${why}`, { cause });
   }
-}
-
-function notForwarding(node: string): AppError {
-  return new AppError('network-failed', `cannot forward ports on "${node}": its kernel does not forward packets`, {
-    hint: 'run lab/provision.sh on the node, which sets net.ipv4.ip_forward=1',
-    details: { node },
-  });
 }
