@@ -1,4 +1,5 @@
 import { readBootCommand } from './boot-rules.ts';
+import { netUpMark, netUpPath } from './net-up.ts';
 import { readTableCommand } from './proxy-scripts.ts';
 import { listCommands, prelude } from './zfs-scripts.ts';
 
@@ -22,6 +23,7 @@ export const sections = [
   'system',
   'boot',
   'docker',
+  'addresses',
   'images',
 ] as const;
 
@@ -38,5 +40,6 @@ next; ss -Hltnup || exit 1
 next; uname -r; uname -m; cat /sys/module/zfs/version
 next; ${readBootCommand}
 next; docker /version || exit 1
+next; ip -o addr show; grep -qx '${netUpMark}' ${netUpPath} || echo outdated
 next; docker /images/json
 `;

@@ -66,19 +66,30 @@ nft -f - <<<"$1"
 `;
 
 /**
- * PORT OWN-ADDRESSES…: does the container behind a published port accept? Not asked at the mesh address, where a hold
- * or a forward that is still the old one would answer; and not at 127.0.0.1, where Docker's proxy accepts for a
- * container that does not. Any other address of this node leads to the container itself. Only where there is none:
- * loopback, and the connection must stay open for a moment.
+ * PORT OWN-ADDRESSES…: does the container behind a published port accept? Asked where Docker sends the port to, whatever
+ * address it is published at. Where Docker has no such rule: not at the mesh address, where a hold or a forward that is
+ * still the old one would answer; and not at 127.0.0.1, where Docker's proxy accepts for a container that does not. Any
+ * other address of this node leads to the container itself. Only where there is none: where Docker's proxy listens, and
+ * the connection must stay open for a moment.
  */
 export const acceptsScript = `${prelude}
 port=$1; shift
-connect() { timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$port" 2>/dev/null; }
-mesh=" $* "
-for address in $({ ip -4 -o addr show dev docker0; ip -4 -o addr show scope global; } 2>/dev/null | awk '{sub("/.*", "", $4); print $4}'); do
-  case $mesh in *" $address "*) continue ;; esac
-  connect "$address" && exit 0
+connect() { timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null; }
+target=$(iptables -w 5 -t nat -S DOCKER 2>/dev/null | sed -nE "s/^.* -p tcp .*--dport $port -j DNAT --to-destination ([0-9.]+):([0-9]+)$/\\1 \\2/p" | head -n 1)
+if [ -n "$target" ]; then
+  connect $target && exit 0
   exit ${exits.conflict}
-done
-timeout 4 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1; read -r -n 1 -t 0.5 -u 3; [ $? -ne 1 ]' "$port" 2>/dev/null || exit ${exits.conflict}
+fi
+at=$(ss -Hltn "sport = :$port" | awk '{sub(/:[0-9]+$/, "", $4); gsub(/[][]/, "", $4); print $4; exit}')
+case $at in
+  '' | 0.0.0.0 | '*' | ::)
+    mesh=" $* " at=127.0.0.1
+    for address in $({ ip -4 -o addr show dev docker0; ip -4 -o addr show scope global; } 2>/dev/null | awk '{sub("/.*", "", $4); print $4}'); do
+      case $mesh in *" $address "*) continue ;; esac
+      connect "$address" "$port" && exit 0
+      exit ${exits.conflict}
+    done
+    ;;
+esac
+timeout 4 bash -c 'exec 3<>"/dev/tcp/$1/$0" || exit 1; read -r -n 1 -t 0.5 -u 3; [ $? -ne 1 ]' "$port" "$at" 2>/dev/null || exit ${exits.conflict}
 `;

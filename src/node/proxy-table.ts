@@ -8,6 +8,7 @@ import {
   canonicalAddress,
   noTable,
   parseRules,
+  parseServing,
   renderHolds,
   renderHoldsEnd,
   renderRules,
@@ -18,7 +19,7 @@ import { exits } from './zfs-scripts.ts';
 
 /**
  * The node's port map, one round trip for each operation. `mesh` are the node's own addresses at which the ports of
- * other nodes are served. Throws `network-failed`.
+ * other nodes are served where the table says nothing else. Throws `network-failed`.
  */
 export function createNetworkControl(connection: NodeConnection, mesh: readonly string[]): NetworkControl {
   const { node } = connection;
@@ -34,10 +35,10 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
       const { stdout } = await failAs(`read the port map of "${node}"`, () =>
         connection.script(scripts.readScript, [], { signal }),
       );
-      return readTable(stdout);
+      return readTable(stdout, mesh);
     },
     async replace(table, dropHolds, signal) {
-      const rules = renderRules({ mesh, ...table });
+      const rules = renderRules({ mesh: table.listen ?? mesh, ...table });
       const dropped = dropHolds.map((key) => `${key.protocol}.${key.port},`).join('');
       const peers = table.peers.map(canonicalAddress);
       await feed(scripts.replaceScript, [netUp.trimEnd(), dropped, ...peers], rules, signal);
@@ -58,9 +59,11 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
   };
 }
 
-/** Output of `readTableCommand`: nothing means that there is no table. */
-export function readTable(stdout: string): NetworkTable {
-  return stdout.trim() === '' ? noTable : parseRules(stdout);
+/** Output of `readTableCommand` on a node with these mesh addresses: nothing means that there is no table. */
+export function readTable(stdout: string, mesh: readonly string[]): NetworkTable {
+  if (stdout.trim() === '') return noTable;
+  const [table, listen] = [parseRules(stdout), parseServing(stdout)];
+  return listen.join() === mesh.map(canonicalAddress).toSorted().join() ? table : { ...table, listen };
 }
 
 async function failAs(what: string, effect: () => Promise<CommandResult>): Promise<CommandResult> {
