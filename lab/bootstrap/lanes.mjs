@@ -26,6 +26,7 @@ const MINUTES = {
   'real-acts': 7,
   killed: 22,
   boot: 19,
+  ports: 8,
   'mongodb-tutorial': 12,
   'elk-tutorial': 12,
   tui: 11,
