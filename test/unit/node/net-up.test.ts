@@ -53,11 +53,11 @@ policies; net_up forward; policies; net_up check; ls /etc/sysctl.d`);
   });
 
   it('stays as it is on a router, and is not touched without Docker and without nodes', () => {
-    expect(inNamespace('echo 1 >/proc/sys/net/ipv4/ip_forward; net_up check; net_up forward; policies')).toMatch(
+    expect(inNamespace('echo 1 >/proc/sys/net/ipv4/ip_forward; net_up forward; net_up check; policies')).toMatch(
       /^-P FORWARD ACCEPT\n/,
     );
     const router = `docker; echo ' net.ipv4.ip_forward = 1' >/etc/sysctl.d/99-router.conf
-echo 1 >/proc/sys/net/ipv4/ip_forward; net_up check; net_up forward; policies`;
+echo 1 >/proc/sys/net/ipv4/ip_forward; net_up forward; net_up check; policies`;
     expect(inNamespace(router)).toMatch(/^-P FORWARD ACCEPT\n/);
   });
 
