@@ -291,24 +291,100 @@ owner_set() {
 step 'dataset belongs here' owner_ready owner_set
 
 # --- network ------------------------------------------------------------------------------------
-sysctl_text='net.ipv4.ip_forward=1
-net.ipv6.conf.all.forwarding=1'
-sysctl_ready() { same /etc/sysctl.d/90-drover.conf "$sysctl_text" && [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ]; }
-sysctl_set() { printf '%s\n' "$sysctl_text" | put /etc/sysctl.d/90-drover.conf 0644; sysctl -q -p /etc/sysctl.d/90-drover.conf; }
-step forwarding sysctl_ready sysctl_set
-
 lib=/usr/local/lib/drover
-net_up='#!/bin/sh
-# Loads the port map of this node and lets forwarded traffic past Docker'"'"'s own rules.
+net_up=$(cat <<'END'
+#!/bin/sh
+# net-up           at boot: loads the port map of this node, then sets up forwarding
+# net-up forward   forwarding alone
+# net-up check     changes nothing; exit status 0 where forwarding is set up
+# The kernel forwards what Docker publishes, what its containers send, and the ports of the other nodes, nothing else:
+# a host that forwards is a router for all its neighbours unless it drops the rest.
+# net-up 2
 set -u
-[ -f /etc/drover/mesh.nft ] && { nft -f /etc/drover/mesh.nft || exit 1; }
-[ -f /etc/drover/peers ] || exit 0
-while read -r peer; do
-  case $peer in ""|"#"*) continue ;; *:*) tables=ip6tables ;; *) tables=iptables ;; esac
-  set -- DOCKER-USER -m conntrack --ctstate DNAT --ctreplsrc "$peer" -m comment --comment drover -j ACCEPT
-  $tables -w 10 -n -L DOCKER-USER >/dev/null 2>&1 || continue
-  $tables -w 10 -C "$@" 2>/dev/null || $tables -w 10 -I "$@" || exit 1
-done </etc/drover/peers'
+export LC_ALL=C
+before=/etc/sysctl.d/90-drover.conf # of an earlier version: it switched forwarding on before Docker could close it
+family_is() {
+  case $1 in
+    4) tool=iptables switch=/proc/sys/net/ipv4/ip_forward names='ipv4[./](ip_forward|conf[./]all[./]forwarding)' ;;
+    6) tool=ip6tables switch=/proc/sys/net/ipv6/conf/all/forwarding names='ipv6[./]conf[./]all[./]forwarding' ;;
+  esac
+  peers=''
+  [ -f /etc/drover/peers ] || return 0
+  while read -r peer; do
+    case $1:$peer in *:|*:'#'*|4:*:*|6:*.*) ;; *) peers="$peers $peer" ;; esac
+  done </etc/drover/peers
+}
+in_file() { grep -Eqs "^[[:space:]]*-?net[./]$names[[:space:]]*=[[:space:]]*1" "$@"; }
+# The operator has made this host a router: what it forwards is not for drover to say.
+is_router() {
+  for file in /etc/sysctl.conf /etc/ufw/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf; do
+    if [ "$file" != $before ] && in_file "$file"; then return 0; fi
+  done
+  return 1
+}
+is_on() { [ "$(cat $switch 2>/dev/null)" = 1 ]; }
+has_docker() { $tool -w 10 -n -L DOCKER >/dev/null 2>&1; }
+# Where somebody else has switched forwarding on, and not for Docker's rules, closing it would cut him off.
+must_close() { ! is_router && { [ -n "$peers" ] || ! is_on || has_docker || in_file $before; }; }
+is_closed() { [ "$($tool -w 10 -S FORWARD 2>/dev/null | head -n 1)" = '-P FORWARD DROP' ]; }
+# Docker's bridges and their ports never listen to routers; and who listens to none does not begin to.
+learning() {
+  for file in /proc/sys/net/ipv6/conf/*/accept_ra; do
+    case $file in */all/*|*/default/*|*/lo/*|*/docker0/*|*/br-*/*|*/veth*/*) continue ;; esac
+    if [ "$(cat "$file" 2>/dev/null)" = 1 ]; then echo "$file"; fi
+  done
+}
+# What an earlier version let through before the operator's own rules.
+old_rules() { $tool -w 10 -S DOCKER-USER 2>/dev/null | grep -- '--ctreplsrc .*--comment drover '; }
+rules() { for peer in $peers; do echo "-A DROVER-FORWARD -m conntrack --ctstate DNAT --ctreplsrc $peer -j ACCEPT"; done; }
+rules_now() { $tool -w 10 -S DROVER-FORWARD 2>/dev/null | sed -n 's,\(--ctreplsrc [^ /]*\)/[0-9]* ,\1 ,;/^-A/p'; }
+is_last() { [ "$($tool -w 10 -S FORWARD 2>/dev/null | tail -n 1)" = '-A FORWARD -j DROVER-FORWARD' ]; }
+# The operator's rules come first, those in DOCKER-USER and those in FORWARD.
+let_peers() {
+  old_rules | sed 's/^-A/-D/' | while read -r rule; do $tool -w 10 $rule; done
+  if [ -n "$peers" ]; then
+    { printf '*filter\n:DROVER-FORWARD - [0:0]\n'; rules; echo COMMIT; } | $tool-restore -w 10 --noflush || return 1
+    is_last && return
+    while $tool -w 10 -D FORWARD -j DROVER-FORWARD 2>/dev/null; do :; done
+    $tool -w 10 -A FORWARD -j DROVER-FORWARD
+  elif $tool -w 10 -n -L DROVER-FORWARD >/dev/null 2>&1; then
+    while $tool -w 10 -D FORWARD -j DROVER-FORWARD 2>/dev/null; do :; done
+    $tool -w 10 -F DROVER-FORWARD && $tool -w 10 -X DROVER-FORWARD
+  fi
+}
+# First closed, then switched on. With forwarding on, an interface keeps its routes from router advertisements only
+# where accept_ra is 2.
+forward() {
+  if must_close && ! is_closed; then $tool -w 10 -P FORWARD DROP || return 1; fi
+  if [ $1 = 6 ] && { [ -n "$peers" ] || is_on; }; then for file in $(learning); do echo 2 >"$file" || return 1; done; fi
+  if [ -n "$peers" ] && ! is_on; then
+    echo 1 >$switch && is_on || { echo "the kernel does not forward packets: $switch stays 0" >&2; return 1; }
+  fi
+  let_peers
+}
+is_set() {
+  if must_close && ! is_closed; then return 1; fi
+  if [ $1 = 6 ] && is_on && [ -n "$(learning)" ]; then return 1; fi
+  if [ -n "$peers" ]; then is_on && is_last || return 1; fi
+  [ "$(rules)" = "$(rules_now)" ] && [ -z "$(old_rules)" ]
+}
+case $#:$* in
+  0:) [ ! -f /etc/drover/mesh.nft ] || nft -f /etc/drover/mesh.nft || exit 1 ;;
+  1:forward) ;;
+  1:check)
+    for family in 4 6; do family_is $family; is_set $family || exit 1; done
+    [ ! -e $before ]
+    exit ;;
+  *) exit 64 ;;
+esac
+for family in 4 6; do
+  family_is $family
+  command -v $tool >/dev/null || continue
+  forward $family || exit 1
+done
+rm -f $before
+END
+)
 epochs=$(cat <<'END'
 #!/bin/sh
 # What this node says of each volume: VOLUME ROLE EPOCH OWNER, "-" for what is not set, and `end` after the last one.
@@ -560,7 +636,7 @@ esac
 END
 )
 net_unit='[Unit]
-Description=drover: port map of this node
+Description=drover: port map of this node, and what it forwards
 After=nftables.service network-online.target docker.service
 Wants=network-online.target
 PartOf=nftables.service firewalld.service
@@ -720,12 +796,14 @@ enabled="$enabled drover-start.service drover-dead-man.service"
 # --remove: everything of the list but what says which pool is whose; then it is over.
 units_gone() { local unit; for unit in $enabled; do ! systemctl -q is-enabled "$unit" || return 1; done; }
 units_remove() { systemctl -q disable --now $enabled; }
-map_gone() { ! nft list table inet drover && ! { iptables -w 10 -S DOCKER-USER; ip6tables -w 10 -S DOCKER-USER; } | grep -q 'comment drover'; }
+map_gone() { ! nft list table inet drover && ! { iptables -w 10 -S; ip6tables -w 10 -S; } | grep -Eq 'DROVER-FORWARD|comment drover'; }
 map_remove() {
   local tables rule
   nft delete table inet drover 2>/dev/null
   for tables in iptables ip6tables; do
     $tables -w 10 -S DOCKER-USER 2>/dev/null | sed -n '/comment drover/s/^-A/-D/p' | while read -r rule; do $tables -w 10 $rule; done
+    $tables -w 10 -D FORWARD -j DROVER-FORWARD
+    $tables -w 10 -F DROVER-FORWARD && $tables -w 10 -X DROVER-FORWARD
   done
 }
 removable() { printf '%s\n' "${paths[@]}" /etc/drover/{mesh.nft,peers,boot-peers} /etc/sysctl.d/90-drover.conf | grep -vx /etc/drover/root-dataset; }
@@ -780,5 +858,10 @@ step docker docker_ready docker_start
 services_active() { each_unit is-active "$enabled"; }
 services_start() { systemctl start $enabled; }
 step 'services started' services_active services_start
+
+# Docker switches forwarding on, and closes it for everybody else; after it this looks after the rest.
+forwards_well() { sh -c "$net_up" net-up check; }
+forwards_set() { $lib/net-up forward; }
+step forwarding forwards_well forwards_set
 
 finish

@@ -128,6 +128,7 @@ export interface NodeParts {
   /** Images the node has beside those of its containers, as `repository:tag`. */
   readonly images?: readonly string[];
   readonly meshAddress?: string;
+  readonly addresses?: NodeFacts['addresses'];
   readonly pool?: Partial<NodeFacts['pool']>;
   /** Absent: the node is not set up for starting by itself. */
   readonly boot?: Partial<BootFacts>;
@@ -148,6 +149,7 @@ export function someFacts(node: NodeName, parts: NodeParts = {}): NodeFacts {
   return {
     nodeId: nodeId(node),
     meshAddress: parts.meshAddress ?? node,
+    ...(parts.addresses && { addresses: parts.addresses }),
     containers,
     volumes: parts.volumes ?? [],
     network: { present: true, proxies: [], open: [], peers: [], holds: [], ...parts.network },

@@ -28,6 +28,7 @@ const MINUTES = {
   'crash-other': 45,
   killed: 22,
   boot: 19,
+  ports: 8,
   'mongodb-tutorial': 12,
   'elk-tutorial': 12,
   tui: 11,

@@ -137,6 +137,17 @@ function assemble(
 const namesOf = (applications: DeployedNode['applications']): AppName[] =>
   applications.map(({ value }) => value).sort();
 
+/** Sorted, with all the addresses of a port in one mapping. */
+function portsOf({ ports }: Draft): Application['ports'] {
+  const byKey = new Map<string, Application['ports'][number]>();
+  for (const { value } of ports) {
+    const key = `${value.external}/${value.protocol}`;
+    const addresses = [...(byKey.get(key)?.addresses ?? []), ...(value.addresses ?? [])];
+    byKey.set(key, addresses.length === 0 ? value : { ...value, addresses: [...new Set(addresses)].sort() });
+  }
+  return [...byKey.values()].sort((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1));
+}
+
 function toApplication(draft: Draft, files: readonly DroverFile[]): Application {
   if (draft.image === undefined) throw new Error(`the application "${draft.name}" has no image and no problem`);
   const substitute = substituteFor(draft.image, files);
@@ -144,9 +155,7 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
     name: draft.name,
     image: substitute ?? draft.image,
     ...given('insteadOf', substitute === undefined ? undefined : draft.image),
-    ports: draft.ports
-      .map(({ value }) => value)
-      .sort((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1)),
+    ports: portsOf(draft),
     links: draft.links.map(({ value }) => value),
     environment: Object.fromEntries(draft.environment),
     volumes: draft.volumes.map(({ value }) => value),

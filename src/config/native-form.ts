@@ -24,6 +24,7 @@ import {
 import {
   accept,
   checkApplicationName,
+  checkPublishAddress,
   checkVariable,
   checkVolumeId,
   idOfVolume,
@@ -132,14 +133,25 @@ function readPorts(place: Place): Placed<PortMapping>[] {
   return items.flatMap((item) => {
     const fields = readFields(item, 'a port', hint);
     if (fields === undefined) return [];
-    refuseOthers(fields, ['internal', 'external', 'protocol']);
+    refuseOthers(fields, ['internal', 'external', 'protocol', 'address']);
     const internal = requiredPort(fields, 'internal');
     const external = requiredPort(fields, 'external');
     const entry = fields.entries.get('protocol');
     const protocol = entry === undefined ? 'tcp' : readWord(entry, '"protocol"', ['tcp', 'udp']);
+    const at = fields.entries.get('address');
+    const address = at === undefined ? undefined : readPortAddress(at);
+    if (at !== undefined && address === undefined) return [];
     if (internal === undefined || external === undefined || protocol === undefined) return [];
-    return placed({ internal, external, protocol }, fields.entries.get('external') ?? item);
+    return placed(
+      { internal, external, protocol, ...given('addresses', address === undefined ? undefined : [address]) },
+      fields.entries.get('external') ?? item,
+    );
   });
+}
+
+function readPortAddress(place: Place): string | undefined {
+  const text = readName(place, '"address"');
+  return text === undefined ? undefined : checkPublishAddress(place, text);
 }
 
 function requiredPort(fields: Fields, name: string): number | undefined {

@@ -11,7 +11,14 @@ import {
   readText,
   typed,
 } from './fields.ts';
-import { applicationNameComplaint, type Parsed, parseGrace, parseImage, parseMountpoint } from './values.ts';
+import {
+  applicationNameComplaint,
+  type Parsed,
+  parseAddress,
+  parseGrace,
+  parseImage,
+  parseMountpoint,
+} from './values.ts';
 import { quote } from './yaml-node.ts';
 
 /** What the three forms of the application file read in the same way. */
@@ -20,6 +27,15 @@ import { quote } from './yaml-node.ts';
 export function accept<T>(place: Place, parsed: Parsed<T>, prefix = ''): T | undefined {
   return parsed.ok ? parsed.value : complain(place, `${prefix}${parsed.message}`, parsed.hint);
 }
+
+/** The address of a node at which a port is published, in its short form. */
+export function checkPublishAddress(place: Place, text: string): string | undefined {
+  const address = parseAddress(text);
+  if (address !== undefined) return address;
+  return complain(place, `${quote(text)} is not an IP address at which a port can be published`, addressHint);
+}
+
+const addressHint = 'write an address of the node, such as 127.0.0.1; for an interface use "listen" in drover.yml';
 
 /** Names of applications are strings that fit into names of containers and datasets. */
 export function checkApplicationName(name: string, place: Place): boolean {

@@ -7,7 +7,6 @@ import type {
   NodeFacts,
   NodeFigures,
   PortKey,
-  Proxy,
   Volume,
   VolumeRole,
 } from '../model/cluster.ts';
@@ -266,7 +265,7 @@ export interface NetworkControl {
   read(signal: AbortSignal): Promise<NetworkTable>;
   /** One atomic load, kept over reboots; holds that are not in `dropHolds` stay. */
   replace(
-    table: { readonly proxies: readonly Proxy[]; readonly open: readonly PortKey[]; readonly peers: readonly string[] },
+    table: Pick<NetworkTable, 'proxies' | 'open' | 'peers' | 'listen'>,
     dropHolds: readonly PortKey[],
     signal: AbortSignal,
   ): Promise<void>;

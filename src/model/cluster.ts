@@ -36,6 +36,8 @@ export interface NodeFacts {
   readonly nodeId: string;
   /** Address the others use for it; decides link variables and forwards. */
   readonly meshAddress: string;
+  /** Its own addresses; absent where they were not read. */
+  readonly addresses?: readonly NodeAddress[];
   readonly containers: readonly Container[];
   readonly volumes: readonly Volume[];
   readonly network: NetworkTable;
@@ -59,6 +61,14 @@ export interface NodeFacts {
   readonly roundTripMs: number;
   /** Absent where the node is not set up for it: there Docker starts containers at boot in no order. */
   readonly boot?: BootFacts;
+}
+
+/** An address of a node on one of its interfaces. */
+export interface NodeAddress {
+  readonly interface: string;
+  readonly address: string;
+  /** The kernel made it for a while (IPv6's privacy addresses), or it is about to go. */
+  readonly temporary?: true;
 }
 
 /** What a node knows for the time when it boots and no drover runs. */
@@ -260,6 +270,10 @@ export interface NetworkTable {
   readonly peers: readonly string[];
   /** Ports whose new connections are held during a switch. */
   readonly holds: readonly PortKey[];
+  /** Its own addresses at which it forwards the others' ports, sorted; absent: its mesh address alone. */
+  readonly listen?: readonly string[];
+  /** The node was set up by a version that lets it forward for everybody after a boot. */
+  readonly isOutdated?: true;
 }
 
 export interface PortKey {

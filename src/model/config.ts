@@ -26,6 +26,8 @@ export interface PortMapping {
   /** Port on every node; unique in a deployment for each protocol. */
   readonly external: number;
   readonly protocol: Protocol;
+  /** Addresses of its node at which it is published, sorted; absent: those that `listen` selects, else all. */
+  readonly addresses?: readonly string[];
 }
 
 /** Reaches another application's external port through the linking container's own node. TCP, as in Flocker. */
@@ -92,6 +94,8 @@ export interface NodeSettings {
   readonly jump?: string;
   /** Address at which the other nodes and links reach this node; default: the node's address. */
   readonly mesh?: string;
+  /** As in the settings, for this node alone. */
+  readonly listen?: readonly string[];
 }
 
 /** What neither file says, with its defaults (drover.yml overrides). */
@@ -116,6 +120,11 @@ export interface Settings {
     readonly maxRounds: number;
   };
   readonly transfer: 'auto' | 'direct' | 'relay';
+  /**
+   * Where ports are published and forwarded: addresses, networks (`10.0.0.0/24`), interfaces, and `mesh`. Absent: they are
+   * published at all addresses of their node, and the others forward them at their mesh address.
+   */
+  readonly listen?: readonly string[];
   readonly boot: {
     /** What a node does with a volume that a node it cannot reach may have taken over while it was off. */
     readonly alone: 'wait' | 'start';

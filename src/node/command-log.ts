@@ -8,6 +8,7 @@ import type {
   VolumeProperties,
   VolumeStore,
 } from '../engine/node-client.ts';
+import { publishedTexts } from '../model/addresses.ts';
 import type { ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import { containerName, printImage, properties } from '../model/names.ts';
@@ -107,7 +108,9 @@ function describeCreate(spec: ContainerSpec, directories: Readonly<Record<string
   const retries = restart.name === 'on-failure' ? `:${restart.maximumRetryCount ?? 0}` : '';
   return line(
     ...['docker', 'create', '--name', containerName(spec.application)],
-    ...spec.ports.flatMap(({ external, internal, protocol }) => ['-p', `${external}:${internal}/${protocol}`]),
+    ...spec.ports.flatMap((port) =>
+      publishedTexts(port).flatMap((place) => ['-p', `${place}:${port.internal}/${port.protocol}`]),
+    ),
     ...spec.mounts.flatMap(({ volume, mountpoint }) => ['-v', `${directories[volume] ?? volume}:${mountpoint}`]),
     ...(spec.memoryLimitBytes === undefined ? [] : ['--memory', String(spec.memoryLimitBytes)]),
     ...(spec.cpuShares === undefined ? [] : ['--cpu-shares', String(spec.cpuShares)]),

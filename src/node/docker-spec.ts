@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { plainAddress } from '../model/addresses.ts';
 import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
@@ -25,10 +26,12 @@ export function createBody(
   imageVolumes: readonly string[] = [],
   salt = '',
 ): Json {
-  const bindings: Record<string, { HostPort: string }[]> = {};
+  const bindings: Record<string, { HostIp?: string; HostPort: string }[]> = {};
   for (const port of spec.ports) {
     const key = `${port.internal}/${port.protocol}`;
-    bindings[key] = [...(bindings[key] ?? []), { HostPort: String(port.external) }];
+    const HostPort = String(port.external);
+    const places = port.addresses?.map((HostIp) => ({ HostIp, HostPort })) ?? [{ HostPort }];
+    bindings[key] = [...(bindings[key] ?? []), ...places];
   }
   const volumes = Object.fromEntries(spec.mounts.map((mount) => [mount.mountpoint, mount.volume]));
   return {
@@ -181,17 +184,20 @@ const isGate = (mount: unknown): boolean =>
   textAt(mount, 'Source') === gateDirectory && textAt(mount, 'Destination') === gateDirectory;
 
 function readPorts(inspected: unknown): PortMapping[] {
-  const ports = entriesAt(inspected, 'HostConfig', 'PortBindings').flatMap(([key, bindings]) => {
-    const [internal, protocol] = key.split('/');
-    return (Array.isArray(bindings) ? bindings : []).map(
-      (binding): PortMapping => ({
-        internal: Number(internal),
-        external: Number(textAt(binding, 'HostPort') ?? 0),
-        protocol: protocol === 'udp' ? 'udp' : 'tcp',
-      }),
-    );
-  });
-  return ports.toSorted((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1));
+  const ports = new Map<string, PortMapping>();
+  for (const [key, bindings] of entriesAt(inspected, 'HostConfig', 'PortBindings')) {
+    const [internal, word] = key.split('/');
+    const protocol = word === 'udp' ? 'udp' : 'tcp';
+    for (const binding of Array.isArray(bindings) ? bindings : []) {
+      const external = Number(textAt(binding, 'HostPort') ?? 0);
+      const address = textAt(binding, 'HostIp') ?? '';
+      const name = `${key} ${external}`;
+      const addresses = address === '' ? [] : [...(ports.get(name)?.addresses ?? []), plainAddress(address) ?? address];
+      const at = addresses.length === 0 ? {} : { addresses: addresses.toSorted() };
+      ports.set(name, { internal: Number(internal), external, protocol, ...at });
+    }
+  }
+  return [...ports.values()].toSorted((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1));
 }
 
 function readEnvironment(config: unknown): Readonly<Record<string, string>> {

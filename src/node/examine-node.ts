@@ -78,6 +78,12 @@ function readSystem(node: string, texts: readonly string[]): SystemReading {
   const { timeKeepers, firewalls, units } = parseUnits(part('units'));
   const [ipv4 = '', ipv6 = ''] = part('forwards').split('\n');
   const accepted = parseAccepted(part('dockerUser'));
+  const [policy4, policy6] = part('policies').split('\n');
+  const isOpen = '-P FORWARD ACCEPT';
+  const open = [
+    ...(ipv4 === '1' && policy4 === isOpen ? (['IPv4'] as const) : []),
+    ...(ipv6 === '1' && policy6 === isOpen ? (['IPv6'] as const) : []),
+  ];
   return {
     nowMs: Number(part('now')) * 1000,
     forwards: { ipv4: ipv4 === '1', ipv6: ipv6 === '1' },
@@ -85,6 +91,7 @@ function readSystem(node: string, texts: readonly string[]): SystemReading {
       services: firewalls,
       drops: parseDrops(part('ruleset')),
       ...(accepted === undefined ? {} : { accepted }),
+      ...(open.length === 0 ? {} : { open }),
     },
     zfs: parseZfsVersions(part('zfsVersion')),
     ...readDocker(part('dockerVersion')),

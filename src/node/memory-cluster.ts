@@ -57,8 +57,8 @@ export interface MemoryCluster extends Cluster {
   /** Appends as a program on the node would: throws where the dataset is not mounted or read-only. */
   write(node: NodeName, volume: VolumeId, bytes: number): void;
   content(node: NodeName, volume: VolumeId): MemoryContent | undefined;
-  /** A client's view of a port on a node. */
-  connect(node: NodeName, port: PortKey): 'accepted' | 'refused' | 'held';
+  /** A client's view of a port on a node, at its mesh address or another one. */
+  connect(node: NodeName, port: PortKey, address?: string): 'accepted' | 'refused' | 'held';
   /** Everything a node shows, without a call. */
   facts(node: NodeName): NodeFacts;
   /** A node's whole state, for tests that play other programs on it. */
@@ -122,7 +122,7 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
       writeInto(machine(node), dataset, bytes);
     },
     content: (node, volume) => datasetOf(machine(node), volume)?.content,
-    connect: (node, port) => connectTo(world, machine(node), port),
+    connect: (node, port, address) => connectTo(world, machine(node), port, address),
     machine,
     check: () => checkInvariants(world),
     facts: (node) => {
@@ -274,6 +274,7 @@ function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
   return {
     nodeId: machine.nodeId,
     meshAddress: machine.meshAddress,
+    addresses: machine.addresses,
     containers: listContainers(world, machine),
     volumes: listVolumes(machine),
     ...foreignMountsOf(machine),

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import type { ContainerRuntime } from '../engine/node-client.ts';
+import { isLoopback, isPublishedAt, isWildcard } from '../model/addresses.ts';
 import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { AppName, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
@@ -94,14 +95,23 @@ function readBack({ id, state, spec }: MemoryContainer): ContainerSpec {
   return { ...rest, files: hashed };
 }
 
-/** True where the port is served by a running container that accepts by now. */
-export function isServed(world: MemoryWorld, machine: MemoryMachine, port: number, protocol: string): boolean {
+/** True where the port is served, at this address if one is given, by a running container that accepts by now. */
+export function isServed(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  port: number,
+  protocol: string,
+  address?: string,
+): boolean {
   return [...machine.containers.values()].some((container) => {
     settleContainer(world, container);
     if (container.state !== 'running' || container.startedAtMs === undefined) return false;
     if (container.image.accepts === false) return false;
     if (world.clock.now() < container.startedAtMs + (container.image.acceptsAfterMs ?? 0)) return false;
-    return container.spec.ports.some((one) => one.external === port && one.protocol === protocol);
+    return container.spec.ports.some(
+      (one) =>
+        one.external === port && one.protocol === protocol && (address === undefined || isPublishedAt(one, address)),
+    );
   });
 }
 
@@ -230,6 +240,9 @@ function create(
   tell(machine, 'create', spec.application);
 }
 
+const hasAddress = ({ addresses }: MemoryMachine, address: string): boolean =>
+  addresses.some((one) => one.address === address);
+
 /** Lets a container run from now on. */
 export function start(world: MemoryWorld, machine: MemoryMachine, container: MemoryContainer): void {
   const taken = [...machine.containers.values()].find(
@@ -245,6 +258,13 @@ export function start(world: MemoryWorld, machine: MemoryMachine, container: Mem
       'docker-failed',
       `cannot start "${container.name}" on "${machine.name}": its port is already allocated to "${taken.name}"`,
     );
+  }
+  const unknown = container.spec.ports
+    .flatMap(({ external, addresses = [] }) => addresses.map((address) => ({ external, address })))
+    .find(({ address }) => !isWildcard(address) && !isLoopback(address) && !hasAddress(machine, address));
+  if (unknown !== undefined) {
+    const why = `bind ${unknown.address}:${unknown.external}: cannot assign requested address`;
+    throw new AppError('docker-failed', `cannot start "${container.name}" on "${machine.name}": ${why}`);
   }
   const missing = container.spec.mounts.find(
     ({ volume }) => boundDataset(machine, container.bound, volume)?.mounted !== true,

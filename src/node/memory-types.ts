@@ -5,6 +5,7 @@ import type {
   ImageDefaults,
   Listener,
   NetworkTable,
+  NodeAddress,
   PortKey,
   VolumeRole,
   ZfsCapabilities,
@@ -71,6 +72,8 @@ export type MemoryContainerSeed = Pick<Container, 'spec'> &
 export interface MemoryNodeSeed {
   readonly nodeId?: string;
   readonly meshAddress?: string;
+  /** Beside its mesh address at eth0 and loopback. */
+  readonly addresses?: readonly NodeAddress[];
   readonly containers?: readonly MemoryContainerSeed[];
   readonly volumes?: readonly MemoryVolumeSeed[];
   /** References (`repository:tag`) already on the node. */
@@ -210,6 +213,7 @@ export interface MemoryMachine {
   readonly name: NodeName;
   readonly nodeId: string;
   readonly meshAddress: string;
+  addresses: readonly NodeAddress[];
   poolBytes: number;
   readonly capabilities: ZfsCapabilities;
   readonly ailments: MemoryAilments;

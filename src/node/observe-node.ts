@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ContainerRuntime } from '../engine/node-client.ts';
-import type { BootFacts, Container, Listener, NodeFacts, PortKey } from '../model/cluster.ts';
+import { plainAddress } from '../model/addresses.ts';
+import type { BootFacts, Container, Listener, NodeAddress, NodeFacts, PortKey } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
 import { parseBoot } from './boot-rules.ts';
@@ -81,13 +82,19 @@ function toFacts(
   const [kernel = '', arch = '', zfs = ''] = texts.system.split('\n');
   const boot = bootFacts(deps.connection, texts.boot);
   const foreignMounts = parseForeignMounts(texts.mounts, containers);
+  const addresses = parseAddresses(texts.addresses);
+  const isOutdated = texts.addresses.endsWith('outdated\n');
   return {
     nodeId,
     meshAddress: deps.meshAddress,
+    ...(addresses.length === 0 ? {} : { addresses }),
     containers,
     volumes: parseVolumes(texts.datasets, texts.copies),
     ...(foreignMounts.length === 0 ? {} : { foreignMounts }),
-    network: readTable(texts.network),
+    network: {
+      ...readTable(texts.network, [deps.meshAddress]),
+      ...(isOutdated ? { isOutdated } : {}),
+    },
     listeners: foreignListeners(parseListeners(texts.sockets), containers),
     images: parseImages(texts.images, node),
     pool,
@@ -118,6 +125,17 @@ export function parseListeners(text: string): readonly Listener[] {
     const process = /users:\(\("([^"]*)"/.exec(rest)?.[1];
     const plain = address.replace(/^\[(.*)\]/, '$1').replace(/%.*$/, '');
     return [{ port: Number(port), protocol, address: plain, ...(process === undefined ? {} : { process }) }];
+  });
+}
+
+/** Addresses from `ip -o addr show`; a line in another form is left out. */
+export function parseAddresses(text: string): readonly NodeAddress[] {
+  return text.split('\n').flatMap((line) => {
+    const [, name, address = '', rest = ''] = /^\d+: (\S+)\s+inet6? ([0-9A-Fa-f.:]+)(.*)$/.exec(line) ?? [];
+    const plain = plainAddress(address);
+    if (name === undefined || plain === undefined) return [];
+    const temporary = /\b(?:temporary|deprecated|tentative|dadfailed)\b/.test(rest);
+    return [{ interface: name.replace(/@.*$/, ''), address: plain, ...(temporary ? { temporary } : {}) }];
   });
 }
 

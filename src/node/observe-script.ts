@@ -1,5 +1,6 @@
 import { readBootCommand } from './boot-rules.ts';
 import { foreignMountsProgram } from './foreign-mounts.ts';
+import { netUpMark, netUpPath } from './net-up.ts';
 import { readTableCommand } from './proxy-scripts.ts';
 import { listCommands, prelude } from './zfs-scripts.ts';
 
@@ -24,6 +25,7 @@ export const sections = [
   'system',
   'boot',
   'docker',
+  'addresses',
   'images',
 ] as const;
 
@@ -42,5 +44,6 @@ next; ss -Hltnup || exit 1
 next; uname -r; uname -m; cat /sys/module/zfs/version
 next; ${readBootCommand}
 next; docker /version || exit 1
+next; ip -o addr show; grep -qx '${netUpMark}' ${netUpPath} || echo outdated
 next; docker /images/json
 `;

@@ -16,6 +16,7 @@ import {
   containersOf,
   externalPorts,
   isActive,
+  listenOf,
   meshAddress,
   perWorld,
   portText,
@@ -83,7 +84,7 @@ function decideContainers(
   tasks: readonly VolumeTask[],
 ): { readonly stops: ContainerStop[]; readonly start?: ContainerStart } {
   const ordered = world.reachable.get(node)?.boot !== undefined;
-  const spec = desiredSpec(app, meshAddress(world, node) ?? node, ordered);
+  const spec = desiredSpec(app, meshAddress(world, node) ?? node, ordered, listenOf(world, node));
   const here = own.find((container) => container.node === node)?.container;
   const away = own.filter((container) => container.node !== node);
   const stops = away.map((other): ContainerStop => {

@@ -1,19 +1,25 @@
-import type { Container, ContainerSpec } from '../model/cluster.ts';
-import type { Application, RestartPolicy } from '../model/config.ts';
+import { portsAt } from '../model/addresses.ts';
+import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
+import type { Application, PortMapping, RestartPolicy } from '../model/config.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { SealedContent } from '../model/sealed-content.ts';
-import { sorted } from './world.ts';
+import { portText, sorted } from './world.ts';
 
 /**
  * The container an application should have on the node with this mesh address (link variables name that node);
- * `ordered` where the node starts containers in their order when it boots.
+ * `ordered` where the node starts containers in their order when it boots, `listen` as `listenAddresses` gives it.
  */
-export function desiredSpec(app: Application, meshAddress: string, ordered = false): ContainerSpec {
+export function desiredSpec(
+  app: Application,
+  meshAddress: string,
+  ordered = false,
+  listen?: readonly string[],
+): ContainerSpec {
   return {
     application: app.name,
     image: printImage(app.image),
-    ports: app.ports,
+    ports: portsAt(app.ports, listen),
     environment: containerEnvironment(app, meshAddress),
     ...(app.command === undefined ? {} : { command: app.command }),
     ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
@@ -50,7 +56,7 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   else if (imageId !== undefined && imageId !== observed.imageId) {
     reasons.push(`image "${desired.image}" is newer on the node`);
   }
-  if (portSet(desired) !== portSet(now)) reasons.push('ports changed');
+  reasons.push(...portDifferences(desired, now));
   reasons.push(...environmentDifferences(desired, observed));
   if (!sameCommandLine(desired, observed)) reasons.push('command changed');
   if (desired.hidesCommand === true && now.hidesCommand !== true) {
@@ -91,9 +97,21 @@ function sameCommandLine(desired: ContainerSpec, observed: Container): boolean {
 
 const sameList = (a: readonly string[], b: readonly string[]): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-function portSet(spec: ContainerSpec): string {
-  return sorted(spec.ports.map((port) => `${port.internal}/${port.protocol}>${port.external}`)).join(' ');
+function portDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
+  const set = ({ ports }: ContainerSpec) =>
+    sorted(ports.map((port) => `${port.internal}/${port.protocol}>${port.external}`)).join(' ');
+  if (set(desired) !== set(now)) return ['ports changed'];
+  return desired.ports.flatMap((port) => {
+    const before = now.ports.find((one) => portText(keyOf(one)) === portText(keyOf(port)));
+    const [from, to] = [addressText(before), addressText(port)];
+    return from === to ? [] : [`port ${port.external} is published at ${to} in place of ${from}`];
+  });
 }
+
+const keyOf = ({ external: port, protocol }: PortMapping): PortKey => ({ port, protocol });
+const addressText = (port: PortMapping | undefined): string =>
+  port?.addresses === undefined ? 'all addresses' : listWords(port.addresses);
+const listWords = (words: readonly string[]): string => (words.length === 0 ? 'none' : words.join(', '));
 
 /** What becomes of each volume: a removed one is said to be kept, since it is easy to miss otherwise. */
 function mountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {

@@ -1,3 +1,4 @@
+import { listenAddresses } from '../model/addresses.ts';
 import type { ClusterState, Container, DataPlace, NodeFacts, PortKey, Volume } from '../model/cluster.ts';
 import type { Application, AppName, Config, NodeName, VolumeId } from '../model/config.ts';
 
@@ -90,6 +91,12 @@ const nodesById = perWorld((world) => {
   }
   return byId;
 });
+
+/** Addresses at which a reachable node publishes and forwards; undefined where no file says. */
+export function listenOf(world: World, node: NodeName): readonly string[] | undefined {
+  const facts = world.reachable.get(node);
+  return facts === undefined ? undefined : listenAddresses(world.config, node, facts);
+}
 
 /** Which node has this id, also among those that cannot be reached now. */
 export const nodeWithId = (world: World, id: string): NodeName | undefined => nodesById(world).get(id);

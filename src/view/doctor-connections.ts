@@ -3,7 +3,7 @@ import { type NodeName, nodeOf } from '../model/config.ts';
 import type { ConnectAnswer, ConnectResult } from '../model/examination.ts';
 import { type Examined, type Finding, type Patient, some } from './doctor-finding.ts';
 import { causeOf } from './doctor-firewall.ts';
-import { type ServedPort, servedPorts } from './served-ports.ts';
+import { isReachedThrough, type ServedPort, servedPorts } from './served-ports.ts';
 import { count } from './wording.ts';
 
 /** One port of one node, and what each who tried it got; `local` is the node itself. */
@@ -24,7 +24,7 @@ function portFindings(patient: Patient, examined: Examined, facts: NodeFacts): r
   const { node } = patient;
   const held = new Set(facts.network.holds.map(({ port }) => port));
   const doors = servedPorts(examined.state)
-    .filter(({ port }) => !held.has(port))
+    .filter((served) => !held.has(served.port) && isReachedThrough(examined.state, served, node))
     .map((served) => doorOf(examined, node, facts, served));
   const tried = doors.flatMap(({ others, local }) => [...others, ...(local === undefined ? [] : [local])]);
   if (tried.length === 0) return [];

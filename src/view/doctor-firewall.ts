@@ -1,3 +1,4 @@
+import { isIPv6, plainAddress } from '../model/addresses.ts';
 import type { NodeFacts } from '../model/cluster.ts';
 import type { FirewallDrop, SystemReading } from '../model/examination.ts';
 import type { Examined, Finding, Patient } from './doctor-finding.ts';
@@ -18,15 +19,31 @@ export function forwardingFindings(patient: Patient, system: SystemReading, fact
   const { node, shell } = patient;
   const check = 'forwarding';
   if (!isOn(system, facts)) return [{ node, check, result: 'fault', ...forwardingOff(patient, facts) }];
+  const open = openFinding(patient, system, facts);
+  if (open !== undefined) return [open];
   const lacking = lackingPeers(system, facts);
   if (lacking.length > 0) {
-    const text = `Docker's chain DOCKER-USER does not let ${some(lacking)} through`;
+    const text = `the chain FORWARD does not let ${some(lacking)} through`;
     const drops = forwardDrops(system).some(({ handle }) => handle === undefined);
     return [{ node, check, result: drops ? 'fault' : 'warning', text, command: shell.run(reload) }];
   }
   const policy = forwardDrops(system).find(({ handle }) => handle === undefined);
   const text = policy === undefined ? 'packets are let through' : 'packets of the other nodes are let through';
   return [{ node, check, result: 'ok', text }];
+}
+
+/** Whoever routes through such a node reaches every port of its containers, published or not. */
+function openFinding(
+  { node, shell }: Patient,
+  { firewall }: SystemReading,
+  facts: NodeFacts | undefined,
+): Finding | undefined {
+  const { open = [] } = firewall;
+  if (open.length === 0) return undefined;
+  const text = `its neighbours reach every port of its containers: the policy of the chain FORWARD is ACCEPT (${open.join(', ')})`;
+  const close = open.map((family) => `${family === 'IPv4' ? 'iptables' : 'ip6tables'} -P FORWARD DROP`);
+  const command = facts?.network.isOutdated === true ? 'drover apply' : shell.script(close.join(' && '));
+  return { node, check: 'forwarding', result: 'fault', text, command };
 }
 
 const isSix = (facts: NodeFacts | undefined): boolean => facts?.meshAddress.includes(':') ?? false;
@@ -68,11 +85,11 @@ export function causeOf(
   const drop = suspect(system.firewall.drops, served.port);
   const lacking = lackingPeers(system, facts);
   if (lacking.length > 0 && (drop === undefined || drop.handle === undefined)) {
-    return { cause: `DOCKER-USER does not let ${some(lacking)} through`, command: shell.run(reload) };
+    return { cause: `FORWARD does not let ${some(lacking)} through`, command: shell.run(reload) };
   }
   return drop === undefined
     ? { cause: 'no rule of its firewall tells why; perhaps one between the machines', command: look }
-    : causedBy(patient, examined, served, drop, system.firewall.services);
+    : causedBy(patient, examined, facts, served, drop, system.firewall.services);
 }
 
 /** A rule that names the port, else one that names none, else a policy: rules are met before it. */
@@ -90,12 +107,14 @@ function suspect(drops: readonly FirewallDrop[], port: number): FirewallDrop | u
 }
 
 function causedBy(
-  { shell }: Patient,
+  { node, shell }: Patient,
   { state }: Examined,
+  facts: NodeFacts,
   served: ServedPort,
-  { table, chain, handle, rule }: FirewallDrop,
+  drop: FirewallDrop,
   services: readonly string[],
 ): Cause {
+  const { table, chain, handle, rule } = drop;
   const owner = state.nodes[served.node];
   const to = owner?.status === 'reachable' ? owner.facts.meshAddress : 'any';
   const where = `${plainText(table)} ${plainText(chain)}`;
@@ -103,10 +122,39 @@ function causedBy(
   if (services.includes('ufw') && (chain.startsWith('ufw') || handle === undefined)) {
     return { cause: `${cause} (ufw)`, command: shell.run(`ufw route allow proto tcp to ${to} port ${served.port}`) };
   }
-  if (services.includes('firewalld') && table.endsWith('firewalld')) {
-    const text = 'firewall-cmd --add-forward && firewall-cmd --runtime-to-permanent';
-    return { cause: `${cause} (firewalld)`, command: shell.script(text) };
+  const by = services.includes('firewalld') && table.endsWith('firewalld') ? ' (firewalld)' : '';
+  const isOwner = served.node === node;
+  const command = shell.run(
+    acceptRule(drop, isOwner ? facts.meshAddress : to, served.port, isOwner) ?? 'nft list ruleset',
+  );
+  return { cause: `${cause}${by}`, command };
+}
+
+/** A name that no shell and no nft takes for anything else; what a node says is not trusted. */
+const isPlain = (name: string): boolean => /^[A-Za-z0-9_-]+$/.test(name);
+
+/**
+ * The one rule that lets the connections of this port through, before the one that drops them: those to the address
+ * itself on the node where the application runs, else those that are forwarded to the address. Undefined where a name
+ * is not plain.
+ */
+function acceptRule(
+  { table, chain, handle, hook }: FirewallDrop,
+  address: string,
+  port: number,
+  isOwner: boolean,
+): string | undefined {
+  if (!table.split(' ').every(isPlain) || !isPlain(chain) || plainAddress(address) === undefined) return undefined;
+  const family = isIPv6(address) ? 'ip6' : 'ip';
+  const tool = { 'ip filter': 'iptables', 'ip6 filter': 'ip6tables' }[table];
+  if (tool !== undefined && hook === 'forward') {
+    const end = isOwner ? `--ctorigdst ${address}` : `--ctreplsrc ${address}`;
+    const at = handle === undefined ? 'DOCKER-USER' : chain;
+    return `${tool} -I ${at} -p tcp -m conntrack --ctstate DNAT ${end} --ctorigdstport ${port} -j ACCEPT`;
   }
-  if (handle !== undefined) return { cause, command: shell.run(`nft delete rule ${where} handle ${handle}`) };
-  return { cause, command: shell.script(`nft 'add chain ${where} { policy accept; }'`) };
+  const rule = `nft insert rule ${table} ${chain}`;
+  // Nothing has been translated yet: the packets still go to the node's own address.
+  if (hook === 'prerouting') return `${rule} tcp dport ${port} accept`;
+  const end = isOwner ? `ct original ${family} daddr ${address}` : `ct reply ${family} saddr ${address}`;
+  return `${rule} ct status dnat ${end} ct original proto-dst ${port} meta l4proto tcp accept`;
 }

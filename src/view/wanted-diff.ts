@@ -1,5 +1,13 @@
+import { listenAddresses, portsAt } from '../model/addresses.ts';
 import type { Container, ContainerSpec, NodeState, Volume } from '../model/cluster.ts';
-import { type Application, type AppName, type NodeName, nodeOf, type RestartPolicy } from '../model/config.ts';
+import {
+  type Application,
+  type AppName,
+  type NodeName,
+  nodeOf,
+  type PortMapping,
+  type RestartPolicy,
+} from '../model/config.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { hiddenText, SealedContent } from '../model/sealed-content.ts';
@@ -81,7 +89,10 @@ function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: C
   const environment = { ...now?.imageDefaults.environment, ...containerEnvironment(app, address) };
   const wanted: Omit<ContainerSpec, 'application' | 'mounts'> = {
     image: printImage(app.image),
-    ports: app.ports,
+    ports:
+      state?.status === 'reachable' && view.config
+        ? portsAt(app.ports, listenAddresses(view.config, node, state.facts))
+        : app.ports,
     environment,
     ...(app.command === undefined ? {} : { command: app.command }),
     ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
@@ -142,9 +153,9 @@ function specFacts(spec: Comparable): readonly Fact[] {
   const { memoryLimitBytes, cpuShares, stopGraceMs, command, entrypoint } = spec;
   return [
     { key: 'image', text: `image ${spec.image}` },
-    ...spec.ports.map(({ external, internal, protocol }) => ({
-      key: `port ${external}/${protocol}`,
-      text: `port ${external} to ${internal}${protocol === 'tcp' ? '' : `/${protocol}`}`,
+    ...spec.ports.map((port) => ({
+      key: `port ${port.external}/${port.protocol}`,
+      text: `port ${port.external} to ${port.internal}${port.protocol === 'tcp' ? '' : `/${port.protocol}`}${addressesText(port)}`,
     })),
     ...Object.entries(spec.environment)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
@@ -178,6 +189,9 @@ function fileFact(file: File, found: readonly File[] | undefined): Fact {
   const text = `${kind} ${name} at ${target}, ${uid}:${gid} ${mode.toString(8).padStart(4, '0')} ${hiddenText}`;
   return { key: `file ${target}`, text, value: `${text} ${isSame}` };
 }
+
+const addressesText = ({ addresses }: PortMapping): string =>
+  addresses === undefined ? '' : ` at ${addresses.join(', ')}`;
 
 /** As in the files: `on-failure, at most 3 times`. */
 export function restartText(policy: RestartPolicy): string {

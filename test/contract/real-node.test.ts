@@ -220,15 +220,15 @@ function proveNetwork(node: LabNode): void {
   });
   afterAll(() => connection?.close());
   const peerRules = async (): Promise<readonly string[]> => {
-    const { stdout } = await connection.script('iptables -S DOCKER-USER; ip6tables -S DOCKER-USER', [], {
+    const { stdout } = await connection.script('iptables -S DROVER-FORWARD; ip6tables -S DROVER-FORWARD', [], {
       okCodes: [0, 1],
     });
-    return [...stdout.matchAll(/--ctreplsrc (\S+) .*--comment drover/g)]
+    return [...stdout.matchAll(/--ctreplsrc (\S+) .*ACCEPT/g)]
       .map((match) => (match[1] ?? '').replace(/\/32$/, ''))
       .toSorted();
   };
 
-  it('lets each peer through Docker’s own chain once, IPv4 and IPv6, and takes back the ones that left', async () => {
+  it('lets each peer through once, after the rules of the operator, IPv4 and IPv6, and takes back the ones that left', async () => {
     const { network, close } = await openNetwork(node);
     onTestFinished(close);
     const tables = [['192.0.2.11', '2001:db8::1'], ['192.0.2.11', '2001:db8::1'], ['192.0.2.12']] as const;

@@ -105,6 +105,11 @@ const nativeApplication = z.strictObject({
         internal: port.describe('Port inside the container.'),
         external: port.describe('Port on every node; used by one application of the deployment only.'),
         protocol: z.enum(['tcp', 'udp']).optional().describe('Default: tcp.'),
+        address: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('Address of the node at which alone the port is published; the other nodes forward it only where that is the mesh address.'),
       }),
     )
     .optional()
@@ -174,11 +179,12 @@ const fig = z
   .describe('Fig\'s form: every top-level key is a service.');
 
 const composePort = z.union([
-  z.string().regex(/^[0-9]+:[0-9]+(\/(tcp|udp))?$/),
+  z.string().regex(/^((\[[^\]]+\]|[^:/[\]]+):)?[0-9]+:[0-9]+(\/(tcp|udp))?$/),
   z.strictObject({
     target: port,
     published: z.union([port, z.string().regex(/^[0-9]+$/)]),
     protocol: z.enum(['tcp', 'udp']).optional(),
+    host_ip: z.string().min(1).optional().describe('Address of the node at which alone the port is published.'),
   }),
 ]);
 
@@ -193,7 +199,7 @@ const composeService = z.object({
     .union([z.record(z.string(), z.union([z.string(), z.number(), z.null()])), assignments])
     .nullable()
     .optional(),
-  ports: z.array(composePort).optional().describe('Each "8080:80", "8080:80/udp" or {target, published}.'),
+  ports: z.array(composePort).optional().describe('Each "8080:80", "8080:80/udp", "127.0.0.1:8080:80" or {target, published}.'),
   volumes: z.array(composeVolume).optional().describe('Each "/data" or "name:/data"; paths of the host do not move.'),
   links: serviceLinks.optional(),
   depends_on: z
@@ -238,6 +244,11 @@ const duration = z
 const host = z.string().min(1);
 const file = z.string().min(1).describe('A path; ~ is the home folder, and others start at the folder of this file.');
 
+const listen = z
+  .array(z.string().min(1))
+  .min(1)
+  .describe('Where ports are published and forwarded: addresses, networks such as "10.0.0.0/24", interfaces such as "eth1", and mesh, the address at which the other nodes reach the node. Default: published at all addresses, forwarded at the mesh address.');
+
 const nodeShape = {
   name: host.describe('Shown beside the address; deployment.yml may use it as the key.'),
   host: host.describe('Address or host alias given to SSH. Default: the key.'),
@@ -248,6 +259,7 @@ const nodeShape = {
   sshConfigFile: file.describe('ssh_config to read in place of ~/.ssh/config.'),
   jump: z.string().min(1).describe('[user@]host[:port] to go through, as ssh\'s ProxyJump.'),
   mesh: host.describe('Address at which the other nodes reach this one. Default: its address.'),
+  listen,
 };
 
 const timeoutsShape = {
@@ -272,6 +284,7 @@ const droverShape = {
     maxRounds: z.int().min(0).max(100).describe('At most so many rounds. Default: 5.'),
   }).nullable(),
   transfer: z.enum(['auto', 'direct', 'relay']).describe('Node to node, or through this machine. Default: auto.'),
+  listen,
   boot: bothSpellings({
     alone: z
       .enum(['wait', 'start'])

