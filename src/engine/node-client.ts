@@ -48,6 +48,16 @@ export type SendSource =
     }
   | { readonly kind: 'resume'; readonly token: string };
 
+/** What a resume token, which the target of a transfer has made, asks of the source. */
+export interface ResumeToken {
+  readonly toGuid: string;
+  /** `dataset@snapshot`. */
+  readonly toName: string;
+  /** Encrypted data leaves the source as it lies there. */
+  readonly isRaw?: true;
+  readonly remainingBytes?: number;
+}
+
 export interface TransferResult {
   /** Counted in our own pipe. */
   readonly bytes: number;
@@ -237,10 +247,7 @@ export interface VolumeStore {
   /** `zfs receive -A`: give the partial receive up. */
   abortReceive(dataset: string, signal: AbortSignal): Promise<void>;
   /** What the token stands for (`zfs send -nvt`), or undefined where its snapshot is gone. */
-  readToken(
-    token: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly toGuid: string; readonly toName: string; readonly remainingBytes?: number } | undefined>;
+  readToken(token: string, signal: AbortSignal): Promise<ResumeToken | undefined>;
   /** Everything below the root in detail; slower than `list`, asked when somebody looks. */
   details(signal: AbortSignal): Promise<readonly ZfsDataset[]>;
   /** `zfs clone` to a dataset below the root, read-only, not mounted, without a role. Throws where it exists. */

@@ -33,3 +33,22 @@ const longestKey = 4_096;
 /** `type base64`: nothing that sshd, ssh or a shell could take for an option, a second line or a second key. */
 export const isHostKey = (text: unknown): text is string =>
   typeof text === 'string' && text.length <= longestKey && /^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,3}$/.test(text);
+
+/** A node's own id, which other nodes keep as the owner of a volume; drover's provisioning writes a UUID. */
+export const isNodeId = (text: unknown): text is string =>
+  typeof text === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
+
+/** An application's name, as the files may have it: part of names of containers, datasets and units. */
+export const isApplicationName = (text: unknown): text is string =>
+  typeof text === 'string' && text.length <= 100 && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text);
+
+/** A 64-bit number of ZFS as text: a guid or a transaction group. */
+export const isZfsNumber = (text: unknown): text is string => typeof text === 'string' && /^\d{1,20}$/.test(text);
+
+/** Flags of `zfs send` that a volume may have for life, as kept in `drover:flags`; everything else in it is ignored. */
+export const sendFlags = (text: string | undefined): readonly string[] =>
+  (text ?? '').split(' ').filter((flag) => flag === '-L' || flag === '-c' || flag === '-w');
+
+/** An image's id: the digest of its configuration (or, in containerd's store, of its manifest). */
+export const isImageId = (text: unknown): text is string =>
+  typeof text === 'string' && /^sha256:[0-9a-f]{64}$/.test(text);

@@ -3,6 +3,7 @@ import type { ContainerRuntime } from '../engine/node-client.ts';
 import type { BootFacts, Container, Listener, NodeFacts, PortKey } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
+import { isNodeId } from '../model/untrusted.ts';
 import { parseBoot } from './boot-rules.ts';
 import { listAt, parseJson, textAt, textsAt } from './json.ts';
 import { observeScript, sections } from './observe-script.ts';
@@ -103,7 +104,8 @@ function bootFacts({ remote }: NodeConnection, text: string): BootFacts | undefi
 export function parseNodeId(getText: string, root: string): string | undefined {
   const line = getText.split('\n').find((row) => row.startsWith(`${root}\t${properties.node}\t`));
   const [, , value, source] = line?.split('\t') ?? [];
-  return source === 'local' && value !== '-' ? value : undefined;
+  // Other nodes keep it as the owner of what is released to this one.
+  return source === 'local' && isNodeId(value) ? value : undefined;
 }
 
 /** Listening sockets from `ss -Hltnup`; a line in another form is left out. */

@@ -6,8 +6,8 @@ import { printCommand, tailOf } from './command.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import type { SendResult } from './transfer-relay.ts';
 import * as scripts from './transfer-scripts.ts';
+import { receiveArgv } from './transfer-stream.ts';
 import { parseFlags } from './zfs-names.ts';
-import { zfsArgv } from './zfs-store.ts';
 
 /** How the source reaches the target's sshd, as found by `probeRoute`. */
 export interface Route {
@@ -90,7 +90,7 @@ export async function sendDirect(
 
 /** The line sshd runs whatever the client asks for; a double quote is the only character its file wants escaped. */
 export function forcedCommand(receiveArgs: readonly string[], isRoot: boolean): string {
-  const command = zfsArgv(receiveArgs);
+  const command = receiveArgv(receiveArgs);
   return `exec ${printCommand(isRoot ? command : ['sudo', '-n', '--', ...command])}`.replaceAll('"', '\\"');
 }
 

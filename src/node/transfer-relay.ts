@@ -2,6 +2,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { SpawnedCommand } from './command.ts';
 import type { NodeConnection } from './ssh-connection.ts';
+import { receiveArgv } from './transfer-stream.ts';
 import { zfsArgv } from './zfs-store.ts';
 
 /** How a pipe ended: its own count, whether every part of it succeeded, and what they printed. */
@@ -35,7 +36,7 @@ export async function sendThroughHere(
   };
   signal.addEventListener('abort', abort, { once: true });
   try {
-    const receiver = await target.spawn(zfsArgv(receiveArgs), stopReceive.signal);
+    const receiver = await target.spawn(receiveArgv(receiveArgs), stopReceive.signal);
     // Nothing may wait for a sender that never came.
     const sender = await source.spawn(zfsArgv(sendArgs), stopSend.signal).catch((error: unknown) => {
       receiver.stdin.end();

@@ -8,6 +8,7 @@ import type { NodeConnection } from './ssh-connection.ts';
 import { probeRoute, type Route, sendDirect } from './transfer-direct.ts';
 import { type SendResult, sendThroughHere } from './transfer-relay.ts';
 import { targetStateScript } from './transfer-scripts.ts';
+import { harmless, notFromStreams } from './transfer-stream.ts';
 import { checkBase, checkDataset, checkName, checkProperty, parseFlags } from './zfs-names.ts';
 import { checkToken, zfs } from './zfs-store.ts';
 
@@ -101,13 +102,15 @@ export function sendArgs(source: SendSource): (flags: readonly string[]) => read
 }
 
 /**
- * `-s`: an interrupted receive can go on. `-u`: never mounted. `-x mountpoint`: a stream cannot choose where it
- * appears. No `-F`: what the target has is never rolled back.
+ * `-s`: an interrupted receive can go on. `-u`: never mounted. `-x`: nothing that a stream says of itself counts. No
+ * `-F`: what the target has is never rolled back. A setuid program or a device that a source puts into its volume works
+ * nowhere else; programs do, since applications keep some in their volumes.
  */
 export function receiveArgs(request: TransferRequest, root: string): readonly string[] {
   const given = Object.entries(request.properties).flatMap(([name, value]) => ['-o', checkProperty(name, value)]);
-  const fixed = ['-s', '-u', '-x', 'mountpoint', '-o', 'readonly=on', '-o', 'canmount=noauto'];
-  return ['receive', ...fixed, ...given, checkDataset(request.dataset, root)];
+  const excluded = notFromStreams.flatMap((name) => ['-x', name]);
+  const fixed = ['readonly=on', 'canmount=noauto', ...harmless].flatMap((one) => ['-o', one]);
+  return ['receive', '-s', '-u', ...excluded, ...fixed, ...given, checkDataset(request.dataset, root)];
 }
 
 async function relay(

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { TransferRequest } from '../../../src/engine/node-client.ts';
 import { createTransfer, receiveArgs, sendArgs } from '../../../src/node/transfer.ts';
 import { forcedCommand, probeRoute, sendDirect } from '../../../src/node/transfer-direct.ts';
+import { receiveArgv } from '../../../src/node/transfer-stream.ts';
 import { authorizeScript, directScript, forbidScript } from '../../../src/node/transfer-scripts.ts';
 import { scriptedConnection } from '../../fakes/scripted-connection.ts';
 
@@ -38,8 +39,20 @@ describe('the two commands of a transfer', () => {
 
   it('receive resumably, unmounted, read-only, never with force', () => {
     const args = receiveArgs(request, root);
-    const fixed = ['receive', '-s', '-u', '-x', 'mountpoint', '-o', 'readonly=on', '-o', 'canmount=noauto'];
-    expect(args).toEqual([...fixed, '-o', 'drover:vol=v', '-o', 'drover:role=incoming', dataset]);
+    expect(args.slice(0, 3)).toEqual(['receive', '-s', '-u']);
+    const options = args.slice(3, -1);
+    const words = (mark: string) => options.filter((_, at) => at % 2 === 1 && options[at - 1] === mark);
+    expect(words('-o')).toEqual([
+      'readonly=on',
+      'canmount=noauto',
+      'setuid=off',
+      'devices=off',
+      'drover:vol=v',
+      'drover:role=incoming',
+    ]);
+    expect(words('-x')).toEqual(expect.arrayContaining(['mountpoint', 'sharenfs', 'sharesmb', 'refquota', 'zoned']));
+    expect(words('-o').length + words('-x').length).toBe(options.length / 2);
+    expect(args.at(-1)).toBe(dataset);
     expect(args).not.toContain('-F');
     expect(() => receiveArgs({ ...request, dataset: 'drover' }, root)).toThrow('is not below');
     expect(() => receiveArgs({ ...request, properties: { '-F': 'x' } }, root)).toThrow('not valid');
@@ -51,8 +64,60 @@ describe('the two commands of a transfer', () => {
       .replaceAll('\\"', '"')
       .replace('exec env', 'printf "%s\\0"');
     const { stdout } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
-    expect(stdout.split('\0').slice(3, -1)).toEqual(receiveArgs(odd, root));
+    expect(['env', ...stdout.split('\0').slice(0, -1)]).toEqual(receiveArgv(receiveArgs(odd, root)));
+    expect(line).not.toMatch(/[\u0000-\u001f]/);
     expect(forcedCommand(receiveArgs(request, root), false)).toMatch(/^exec sudo -n -- env /);
+  });
+});
+
+describe('what a target receives', () => {
+  /** The first record of a stream; kind 1 is a single one, 2 a package; 2 is a filesystem, 3 a block device. */
+  const stream = ({ kind = 1, of = 2, magic = 0x2f5bacbacn, record = 0, more = 100_000 } = {}): Buffer => {
+    const head = Buffer.alloc(312);
+    head.writeUInt32LE(record, 0);
+    head.writeBigUInt64LE(magic, 8);
+    // Some features, as every stream has.
+    head.writeBigUInt64LE(0x1410004n | BigInt(kind), 16);
+    head.writeUInt32LE(of, 32);
+    return Buffer.concat([head, Buffer.alloc(more, 'x')]);
+  };
+  const receive = (input: Buffer) => {
+    const bin = mkdtempSync(join(tmpdir(), 'drover-receive-'));
+    const zfs = '#!/bin/sh\n[ "$1" = receive ] || exit 9\ncat >"$2"; [ -s "$2" ] || { echo "cannot receive: failed to read from stream" >&2; exit 1; }\n';
+    writeFileSync(join(bin, 'zfs'), zfs, { mode: 0o755 });
+    const words = receiveArgv(['receive', join(bin, 'got')]).map((word) => word.replace('PATH=', `PATH=${bin}:`));
+    const { status, stderr } = spawnSync(words[0] ?? '', words.slice(1), { input, encoding: 'utf8' });
+    const got = readFileSync(join(bin, 'got'));
+    rmSync(bin, { recursive: true });
+    return { status, stderr, got };
+  };
+
+  it('is the stream of one snapshot, as it is', () => {
+    for (const input of [stream(), stream({ more: 0 }), stream({ more: 3_000_001 })]) {
+      const { status, stderr, got } = receive(input);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(got.equals(input)).toBe(true);
+    }
+  });
+
+  it.each([
+    ['a package, which carries properties and children', { kind: 2 }],
+    ['a header of no kind', { kind: 0 }],
+    ['a header of both kinds', { kind: 3 }],
+    ['a block device', { of: 3 }],
+    ['another byte order', { magic: BigInt.asUintN(64, 0xacbb5b2fn << 32n) }],
+    ['something else', { magic: 0x1f8bn }],
+    ['a record that no stream begins with', { record: 1 }],
+  ])('is not %s', (_, of) => {
+    const { status, stderr, got } = receive(stream(of));
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('refused: this is not the stream of one snapshot');
+    expect(got).toHaveLength(0);
+  });
+
+  it('is told to zfs where it is cut off before it begins', () => {
+    expect(receive(Buffer.alloc(0))).toMatchObject({ status: 1, stderr: 'cannot receive: failed to read from stream\n' });
+    expect(receive(Buffer.alloc(311, 'x')).got).toHaveLength(311);
   });
 });
 

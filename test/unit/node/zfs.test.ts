@@ -100,6 +100,7 @@ describe('estimates and tokens', () => {
       toName: 'drover/volumes/a@s1',
       remainingBytes: 5_553_480,
     });
+    expect(parseToken(`${text}\trawok = 1\n`)).toMatchObject({ isRaw: true });
     expect(parseToken('cannot resume send')).toBeUndefined();
   });
 
