@@ -69,6 +69,7 @@ const homes: Readonly<Record<string, string>> = {
   dockerode: 'node',
   'docker-modem': 'node',
   ssh2: 'node',
+  'tar-stream': 'node',
   'js-yaml': 'config',
   zod: 'config',
   chokidar: 'engine',

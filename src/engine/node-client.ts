@@ -111,8 +111,11 @@ export interface ContainerRuntime {
   ): Promise<void>;
   /** `docker save` as a stream, for copying node to node where there is no registry. */
   exportImage(image: ImageRef | ImageId, signal: AbortSignal): Promise<Readable>;
-  /** `named`: what arrives has this id, and gets this name on the node, whatever had it before. */
-  importImage(tar: Readable, signal: AbortSignal, named?: { readonly image: ImageRef } & ImageId): Promise<void>;
+  /**
+   * What arrives must be one image without a name, as exported by its id, and have this id as the node itself finds it;
+   * it gets this name then, whatever had it before. Throws `docker-failed` or `image-missing` otherwise.
+   */
+  importImage(tar: Readable, signal: AbortSignal, wanted: { readonly image: ImageRef } & ImageId): Promise<void>;
   /**
    * Create; `directories` says where each volume lies on this node. A new (empty) volume is first filled with the
    * image's content and ownership at that path, as Docker does for named volumes. What the image keeps in volumes of

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
 /** One line of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
@@ -66,6 +66,13 @@ export function matchesHost(entry: KnownHost, name: string): boolean {
     } else if (matchesPattern(pattern, name)) matched = true;
   }
   return matched;
+}
+
+/** The name as ssh writes it where `HashKnownHosts` is set: found again by who knows it, read by nobody. */
+export function hashHostName(name: string): string {
+  const salt = randomBytes(20);
+  const hash = createHmac('sha1', salt).update(name).digest('base64');
+  return `|1|${salt.toString('base64')}|${hash}`;
 }
 
 function matchesHashed(hosts: string, name: string): boolean {

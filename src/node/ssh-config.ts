@@ -25,6 +25,8 @@ export interface SshTarget {
   readonly knownHostsFiles: readonly string[];
   /** Name to look up instead of host and port. */
   readonly hostKeyAlias?: string;
+  /** New lines of known_hosts do not show the host's name. */
+  readonly hashKnownHosts?: true;
   /** `[user@]host[:port]`, first hop first. */
   readonly jump: readonly string[];
   /** With its % tokens expanded. */
@@ -124,6 +126,7 @@ export function makeTarget(alias: string, settings: NodeSettings, options: Optio
     ...(agent === undefined ? {} : { agent }),
     knownHostsFiles: knownHostsFiles(settings, options, env, path),
     ...(hostKeyAlias === undefined ? {} : { hostKeyAlias }),
+    ...(one('hashknownhosts') === 'yes' ? { hashKnownHosts: true } : {}),
     jump: (settings.jump ?? one('proxyjump') ?? '').split(',').filter((hop) => hop !== '' && hop !== 'none'),
     ...(proxyCommand === undefined ? {} : { proxyCommand: expandTokens(proxyCommand, tokens) }),
   };

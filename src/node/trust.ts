@@ -2,7 +2,7 @@ import { appendFile, chmod, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { fingerprint, type HostKeyVerdict, keyType, knownHostName } from './known-hosts.ts';
+import { fingerprint, type HostKeyVerdict, hashHostName, keyType, knownHostName } from './known-hosts.ts';
 import type { SshTarget } from './ssh-config.ts';
 import type { ConnectOptions } from './ssh-connection.ts';
 import { dial } from './ssh-dial.ts';
@@ -87,7 +87,8 @@ async function append(target: SshTarget, key: Buffer): Promise<string> {
       hint: 'set "knownHostsFile" of the node',
     });
   }
-  const name = target.hostKeyAlias ?? knownHostName(target.host, target.port);
+  const plain = target.hostKeyAlias ?? knownHostName(target.host, target.port);
+  const name = target.hashKnownHosts === true ? hashHostName(plain) : plain;
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const before = await readFile(file, 'utf8').catch(() => undefined);
   const start = before === undefined || before === '' || before.endsWith('\n') ? '' : '\n';

@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import {
   fingerprint,
+  hashHostName,
   hostKeyAlgorithms,
   judgeHostKey,
   keyType,
@@ -130,5 +131,15 @@ describe.skipIf(!existsSync('/usr/bin/ssh-keygen'))('beside ssh-keygen', () => {
     expect(judgeHostKey(entries, 'node1', key()).status).toBe('known');
     expect(judgeHostKey(entries, '[node2]:2222', key()).status).toBe('known');
     expect(judgeHostKey(entries, 'node2', key()).status).toBe('unknown');
+  });
+});
+
+describe('a hashed name', () => {
+  it('is found by the name, and shows nothing of it', () => {
+    const line = `${hashHostName('[node1]:2222')} ssh-ed25519 ${Buffer.alloc(51, 'x').toString('base64')}\n`;
+    expect(line).not.toContain('node1');
+    const [entry] = parseKnownHosts(line, 'f');
+    expect(entry && matchesHost(entry, '[node1]:2222')).toBe(true);
+    expect(entry && matchesHost(entry, 'node1')).toBe(false);
   });
 });
