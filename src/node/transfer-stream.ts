@@ -4,21 +4,10 @@ import type { Argv } from './command.ts';
 export const harmless: readonly string[] = ['setuid=off', 'devices=off'];
 
 /**
- * Properties that decide what other machines, users and programs may do with a dataset, or how much of the pool it may
- * take. A stream that has any of them is refused as a whole; should one get through all the same, these do not count.
+ * Inherited on the target whatever a stream says. A stream that has any property is refused as a whole; should one get
+ * through all the same, these do not count. Only inheritable ones can be excluded: zfs tries to inherit the others too.
  */
-export const notFromStreams: readonly string[] = [
-  'mountpoint',
-  'sharenfs',
-  'sharesmb',
-  'exec',
-  'overlay',
-  'zoned',
-  'quota',
-  'refquota',
-  'reservation',
-  'refreservation',
-];
+export const notFromStreams: readonly string[] = ['mountpoint', 'sharenfs', 'sharesmb', 'exec'];
 
 /**
  * Passes its input on where that begins like the stream of one snapshot of one filesystem, or is too short for any

@@ -130,9 +130,7 @@ export function parseEstimate(text: string): number | undefined {
 }
 
 /** What `zfs send -nvP -t TOKEN` says about the token; undefined where it printed no contents. */
-export function parseToken(
-  text: string,
-): ResumeToken | undefined {
+export function parseToken(text: string): ResumeToken | undefined {
   const guid = /^\s*toguid = (0x[0-9a-f]{1,16}|\d{1,20})\s*$/m.exec(text)?.[1];
   const toName = /^\s*toname = (\S+)\s*$/m.exec(text)?.[1];
   if (guid === undefined || toName === undefined) return undefined;

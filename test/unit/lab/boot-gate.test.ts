@@ -190,13 +190,16 @@ describe('at boot', () => {
     }
   });
 
-  it.each(['99999999999', '1003', '1e1', '0x7', '$(id)'])('an epoch of %s in an answer is told, and changes nothing', (epoch) => {
-    owned(2);
-    answer(2, 'end\n');
-    answer(3, `v1\towner\t${epoch}\tthem\nend\n`);
-    expect(round('start')).toEqual({ did: [], waiting: 'v1\trival\t10.0.0.3\n' });
-    expect(spawnSync(join(at, 'bin/boot-gate'), ['free', 'p/v/db']).status).toBe(1);
-  });
+  it.each(['99999999999', '1003', '1e1', '0x7', '$(id)'])(
+    'an epoch of %s in an answer is told, and changes nothing',
+    (epoch) => {
+      owned(2);
+      answer(2, 'end\n');
+      answer(3, `v1\towner\t${epoch}\tthem\nend\n`);
+      expect(round('start')).toEqual({ did: [], waiting: 'v1\trival\t10.0.0.3\n' });
+      expect(spawnSync(join(at, 'bin/boot-gate'), ['free', 'p/v/db']).status).toBe(1);
+    },
+  );
 
   it('what never left the node is mounted, whatever a peer says of it', () => {
     owned(1);

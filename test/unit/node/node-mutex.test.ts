@@ -20,8 +20,8 @@ import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createNodeMutex } from '../../../src/node/node-mutex.ts';
 import { connect, type NodeConnection } from '../../../src/node/ssh-connection.ts';
-import { scriptedConnection } from '../../fakes/scripted-connection.ts';
 import { nodeMutexContract } from '../../contract/node-mutex.contract.ts';
+import { scriptedConnection } from '../../fakes/scripted-connection.ts';
 import { noSshd, type PrivateSshd, startSshd } from '../../support/private-sshd.ts';
 
 const noLock = noSshd ?? (existsSync('/usr/bin/flock') ? undefined : 'no /usr/bin/flock');
@@ -103,7 +103,10 @@ console.log('locked');
   /** Holds the lock file of earlier versions, as the login with this number, until it is killed. */
   const holdOld = async (uid: number): Promise<() => Promise<void>> => {
     const script = `setpriv --reuid=${uid} --clear-groups flock "$0" sh -c 'echo held; exec sleep 1000'`;
-    const holder = spawn('sh', ['-c', `exec ${script}`, files().old], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+    const holder = spawn('sh', ['-c', `exec ${script}`, files().old], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await new Promise((resolve) => holder.stdout.once('data', resolve));
     return async () => {
       const ended = new Promise((resolve) => holder.once('close', resolve));

@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest';
 import type { TransferRequest } from '../../../src/engine/node-client.ts';
 import { createTransfer, receiveArgs, sendArgs } from '../../../src/node/transfer.ts';
 import { forcedCommand, probeRoute, sendDirect } from '../../../src/node/transfer-direct.ts';
-import { receiveArgv } from '../../../src/node/transfer-stream.ts';
 import { authorizeScript, directScript, forbidScript } from '../../../src/node/transfer-scripts.ts';
+import { receiveArgv } from '../../../src/node/transfer-stream.ts';
 import { scriptedConnection } from '../../fakes/scripted-connection.ts';
 
 const root = 'drover/volumes';
@@ -50,7 +50,7 @@ describe('the two commands of a transfer', () => {
       'drover:vol=v',
       'drover:role=incoming',
     ]);
-    expect(words('-x')).toEqual(expect.arrayContaining(['mountpoint', 'sharenfs', 'sharesmb', 'refquota', 'zoned']));
+    expect(words('-x')).toEqual(['mountpoint', 'sharenfs', 'sharesmb', 'exec']);
     expect(words('-o').length + words('-x').length).toBe(options.length / 2);
     expect(args.at(-1)).toBe(dataset);
     expect(args).not.toContain('-F');
@@ -83,7 +83,8 @@ describe('what a target receives', () => {
   };
   const receive = (input: Buffer) => {
     const bin = mkdtempSync(join(tmpdir(), 'drover-receive-'));
-    const zfs = '#!/bin/sh\n[ "$1" = receive ] || exit 9\ncat >"$2"; [ -s "$2" ] || { echo "cannot receive: failed to read from stream" >&2; exit 1; }\n';
+    const zfs =
+      '#!/bin/sh\n[ "$1" = receive ] || exit 9\ncat >"$2"; [ -s "$2" ] || { echo "cannot receive: failed to read from stream" >&2; exit 1; }\n';
     writeFileSync(join(bin, 'zfs'), zfs, { mode: 0o755 });
     const words = receiveArgv(['receive', join(bin, 'got')]).map((word) => word.replace('PATH=', `PATH=${bin}:`));
     const { status, stderr } = spawnSync(words[0] ?? '', words.slice(1), { input, encoding: 'utf8' });
@@ -116,7 +117,10 @@ describe('what a target receives', () => {
   });
 
   it('is told to zfs where it is cut off before it begins', () => {
-    expect(receive(Buffer.alloc(0))).toMatchObject({ status: 1, stderr: 'cannot receive: failed to read from stream\n' });
+    expect(receive(Buffer.alloc(0))).toMatchObject({
+      status: 1,
+      stderr: 'cannot receive: failed to read from stream\n',
+    });
     expect(receive(Buffer.alloc(311, 'x')).got).toHaveLength(311);
   });
 });
