@@ -28,7 +28,7 @@ flock -w 60 8 || { echo 'another command of drover has been running for 60 s' >&
  * Shell function, the same in lab/provision.sh. Where another login made the file, or has taken the lock while the file
  * was open to it, a new file takes its place: only what root itself runs is drover.
  */
-export const oldLock = String.raw`# FILE: takes it as 7, the lock of earlier versions; fails while one of them has it.
+export const oldLock = `# FILE: takes it as 7, the lock of earlier versions; fails while one of them has it.
 old_lock() {
   local pid real
   for _ in 1 2 3; do
