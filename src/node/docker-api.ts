@@ -15,6 +15,8 @@ export interface DockerRequest {
   readonly query?: Readonly<Record<string, unknown>>;
   readonly body?: Readonly<Record<string, unknown>>;
   readonly upload?: Readable;
+  /** For the registry; in no message. */
+  readonly auth?: Readonly<Record<string, string>>;
   /** Statuses that are an answer besides 200, 201 and 204. */
   readonly okStatus?: readonly number[];
   /** For `json` only; default 120 000. */
@@ -119,6 +121,10 @@ function compareVersions(a: string, b: string): number {
   return aMajor - bMajor || aMinor - bMinor;
 }
 
+/** Base64 for URLs, as Docker's API wants it. */
+const encodeAuth = (auth: Readonly<Record<string, string>>): string =>
+  Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+
 function send(modem: DockerModem, request: DockerRequest, form: Form, signal: AbortSignal): Promise<unknown> {
   const statusCodes: Record<number, true> = { 200: true, 201: true, 204: true };
   for (const status of request.okStatus ?? []) statusCodes[status] = true;
@@ -130,6 +136,7 @@ function send(modem: DockerModem, request: DockerRequest, form: Form, signal: Ab
         method: request.method,
         options: { _query: request.query ?? {}, _body: request.body ?? {} },
         ...(request.upload === undefined ? {} : { file: request.upload }),
+        ...(request.auth === undefined ? {} : { authconfig: { base64: encodeAuth(request.auth) } }),
         isStream: form !== 'plain',
         hijack: form === 'hijack',
         statusCodes,

@@ -8,6 +8,7 @@ import { type DockerApi, statusOf } from './docker-api.ts';
 import { readJsonLines } from './docker-streams.ts';
 import { onlyOneUnnamedImage } from './image-archive.ts';
 import { entriesAt, numberAt, textAt } from './json.ts';
+import { readRegistryAuth } from './registry-auth.ts';
 import { createSlots } from './slots.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { cancelled, lostConnection } from './ssh-errors.ts';
@@ -28,8 +29,11 @@ export function createDockerImages(connection: NodeConnection, api: DockerApi): 
       const name = printImage(image);
       const what = `pull "${name}"`;
       const query = { fromImage: image.repository, tag: image.digest ?? image.tag };
+      // A node whose login cannot be read pulls without one, and the registry says what is missing.
+      const auth = await readRegistryAuth(connection, image.repository, signal).catch(() => undefined);
       try {
-        const body = await api.stream({ what, method: 'POST', path: '/images/create', query }, signal);
+        const request = { what, method: 'POST', path: '/images/create', query, ...(auth && { auth }) } as const;
+        const body = await api.stream(request, signal);
         await follow(connection, what, body, pullProgress(progress), signal);
       } catch (error) {
         throw missing(node, name, error);
@@ -153,7 +157,7 @@ function missing(node: string, name: string, error: unknown): unknown {
   return new AppError('image-missing', `cannot pull "${name}" on "${node}": ${reason}`, {
     hint: name.startsWith(labImages)
       ? `an image of the lab: "npm run -s lab -- images" lists how to have them`
-      : `check the name, log the node in with "docker login", or load it there with "docker load"`,
+      : `check the name, log in as root on the node with "docker login", or load it there with "docker load"`,
     retryable: /timeout|lookup|refused|EOF|unreachable|reset|too many|50\d /i.test(String(reason)),
     details: { node, image: name },
     cause: error,

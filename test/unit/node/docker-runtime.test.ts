@@ -5,6 +5,7 @@ import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ContainerRuntime } from '../../../src/engine/node-client.ts';
 import { chooseVersion } from '../../../src/node/docker-api.ts';
@@ -28,6 +29,7 @@ describe('talking to a daemon', () => {
   let closed: AbortController;
   let answers: Record<string, Answer>;
   let seen: string[];
+  let script: NodeConnection['script'];
 
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'drover-daemon-'));
@@ -44,10 +46,11 @@ describe('talking to a daemon', () => {
     const refuse = (): never => {
       throw new Error('the test has a socket only');
     };
+    script = refuse;
     const connection: NodeConnection = {
       node: 'node1',
       run: refuse,
-      script: refuse,
+      script: (text, args, options) => script(text, args, options),
       spawn: refuse,
       countSessions: async (asked: number) => asked,
       openUnixSocket: async () => connectSocket(join(dir, 'sock')),
@@ -147,6 +150,26 @@ describe('talking to a daemon', () => {
       retryable: false,
     });
     expect(seen.at(-1)).toContain('fromImage=reg%3A5000%2Fx&tag=2');
+  });
+
+  test('a pull carries the login that the node itself has, and no failure tells it', async () => {
+    let header: unknown;
+    answers['POST /v1.41/images/create'] = (request, response) => {
+      header = request.headers['x-registry-auth'];
+      response.writeHead(500).end('{"message":"denied"}');
+    };
+    const config = { auths: { 'reg:5000': { auth: Buffer.from('anna:top-secret?>').toString('base64') } } };
+    script = async () => ({ stdout: JSON.stringify(config), stderr: '', code: 0 });
+    const failure = await runtime
+      .pull({ repository: 'reg:5000/x', tag: '2' }, () => undefined, signal)
+      .catch((error: unknown) => error);
+    expect(JSON.parse(Buffer.from(String(header), 'base64url').toString())).toMatchObject({
+      username: 'anna',
+      password: 'top-secret?>',
+      serveraddress: 'reg:5000',
+    });
+    expect(failure).toMatchObject({ code: 'image-missing' });
+    expect(inspect(failure, { depth: 10 })).not.toMatch(/top-secret|YW5uYTp0b3Atc2VjcmV0/);
   });
 
   const id = `sha256:${'a'.repeat(64)}`;
