@@ -414,11 +414,29 @@ boot_gate=$(cat <<'END'
 # boot-gate free DATASET…   for the dead-man: 0 where every peer has answered and none has more, 2 where one has, 1 else.
 set -uo pipefail
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-etc=/etc/drover run=/run/drover answers=/run/drover/answers-${1-} lock=/run/lock/drover.lock
+etc=/etc/drover run=/run/drover answers=/run/drover/answers-${1-} lock=/run/drover/lock
+umask 077
 patience=180 pause=15 # seconds: with `alone start`, and between two rounds of questions
 # Since the boot: bash's own SECONDS follow the clock, which a machine without a battery sets by hours at its boot.
 seconds() { local up; read -r up _ </proc/uptime && echo "${up%.*}"; }
 me=$(cat $etc/node-id) && [ -f $etc/root-dataset ] || exit 0
+
+# FILE: takes it as 7, the lock of earlier versions; fails while one of them has it.
+old_lock() {
+  local pid real
+  for _ in 1 2 3; do
+    [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%u %h' -- "$1")" = "$(id -u) 1" ] || rm -rf --one-file-system -- "$1"
+    (umask 077; : >>"$1") && exec 7<>"$1" && chmod 0600 -- "$1" || return 1
+    if flock -n 7; then return 0; fi
+    for pid in $(find /proc/[0-9]*/fd -lname "$1" 7<&- 2>/dev/null | cut -d / -f 3 | sort -u); do
+      [ "$pid" != $$ ] && real=$(awk '$1 == "Uid:" { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue
+      if [ "$real" = "$(id -u)" ]; then return 1; fi
+    done
+    exec 7<&-
+    rm -f -- "$1"
+  done
+  return 1
+}
 
 # VOLUME EPOCH DATASET of each volume that this node owns and that is not mounted; fails where it cannot be told yet.
 owned() {
@@ -481,25 +499,30 @@ peers_with() {
   # As texts: awk takes two that look like numbers, as 10 and 1e1, for numbers.
   volume=$1 epoch=$2 awk -F '\t' "(\$1 \"\") == (ENVIRON[\"volume\"] \"\") { e = ENVIRON[\"epoch\"] + 0; if ($3) { sub(\".*/\", \"\", FILENAME); print FILENAME, \$2, \$3 } }" "${@:4}"
 }
-above_of() { peers_with "$1" "$2" '$3 + 0 > e'; }
+# So many more take-overs while this node was off cannot have been: a peer that says so is not believed, but told of.
+plausible=1000
+above_of() { peers_with "$1" "$2" '$3 ~ /^[0-9]+$/ && $3 + 0 > e && $3 + 0 <= e + '$plausible; }
+absurd_of() { peers_with "$1" "$2" '$3 !~ /^([0-9]+|-)$/ || $3 + 0 > e + '$plausible | awk '{print $1}' | paste -sd ,; }
 rivals_of() { peers_with "$1" "$2" '$3 + 0 == e && ($2 == "owner" || $2 == "frozen")' | awk '{print $1}' | paste -sd ,; }
 waits_for_silent() { [ -n "$silent" ] && ! { grep -qx 'alone start' $etc/boot-peers && [ $(($(seconds) - began)) -ge $patience ]; }; }
 free() {
   local volume role epoch owner dataset
   began=0 # it is asked again and again
-  exec 8>$run/free.lock && flock 8 && ask_all || return 1
+  exec 8>$run/free.lock && flock -w 600 8 && ask_all || return 1
   while IFS=$'\t' read -r volume role epoch owner dataset; do
     case " $* " in *" $dataset "*) ;; *) continue ;; esac
     [ -z "$(above_of "$volume" "$epoch")" ] || return 2
-    [ -z "$(rivals_of "$volume" "$epoch")" ] || return 1
+    [ -z "$(rivals_of "$volume" "$epoch")$(absurd_of "$volume" "$epoch")" ] || return 1
   done < <(/usr/local/lib/drover/epochs datasets)
   ! waits_for_silent
 }
 # VOLUME EPOCH DATASET: mounts it, marks it, or adds it to the file of those that wait. A subshell, which ends the lock.
 judge() (
-  above=$(above_of "$1" "$2") rivals=$(rivals_of "$1" "$2")
+  above=$(above_of "$1" "$2") rivals=$(rivals_of "$1" "$2") absurd=$(absurd_of "$1" "$2")
+  # What never left this node is nobody else's, whatever a peer says.
+  if never_copied "$2" "$3"; then above='' rivals='' absurd=''; fi
   # No change of a volume by drover comes between looking and setting.
-  exec 8>$run/set.lock && flock 8 || exit 1
+  exec 8>$run/set.lock && flock -w 60 8 || exit 1
   now=$(zfs get -H -s local -o property,value drover:role,drover:owner,drover:epoch "$3") || exit 1
   [ "$now" = "$(printf 'drover:role\towner\ndrover:owner\t%s\ndrover:epoch\t%s' "$me" "$2")" ] || exit 1
   if [ -n "$above" ]; then
@@ -507,8 +530,9 @@ judge() (
     # Not one of the names that drover itself destroys.
     zfs list -H -t snapshot "$3@diverged-e$2" >/dev/null 2>&1 || zfs snapshot "$3@diverged-e$2" || exit 1
     zfs set drover:role=diverged readonly=on "$3"
-  elif [ -n "$rivals" ]; then
-    printf '%s\trival\t%s\n' "$1" "$rivals" >>$run/waiting.new
+  elif [ -n "$rivals$absurd" ]; then
+    [ -z "$absurd" ] || echo "volume $1 has epoch $2 here, and $absurd tells of one that cannot be: it waits, nothing is changed"
+    printf '%s\trival\t%s\n' "$1" "${rivals:-$absurd}" >>$run/waiting.new
   elif waits_for_silent; then
     printf '%s\tsilent\t%s\n' "$1" "$silent" >>$run/waiting.new
   else
@@ -521,13 +545,13 @@ decide() {
   list=$(owned) || return 1
   if [ -z "$list" ]; then rm -f $run/waiting; return 0; fi
   ask_all || return 1
-  [ ! -L $lock ] && exec 9<>$lock || return 1
-  if ! flock -n 9; then exec 9>&-; return 1; fi # drover is at work here
+  exec 9<>$lock || return 1
+  if ! { flock -n 9 && old_lock /run/lock/drover.lock; }; then exec 9>&- 7>&-; return 1; fi # drover is at work here
   printf '{"owner":"the boot of this node","since":"%s"}\n' "$(date -u +%FT%TZ)" >$lock
   : >$run/waiting.new
   while IFS=$'\t' read -r volume epoch dataset; do judge "$volume" "$epoch" "$dataset" || failed=1; done < <(owned)
   : >$lock
-  exec 9>&-
+  exec 9>&- 7>&-
   cmp -s $run/waiting.new $run/waiting || sed 's/^/waits: /' $run/waiting.new
   mv $run/waiting.new $run/waiting
   [ $failed = 0 ] && [ ! -s $run/waiting ]
@@ -619,7 +643,7 @@ start_wanted() {
   done
 }
 
-mkdir -p -m 0755 $run
+mkdir -p -m 0700 $run && chmod 0700 $run
 case ${1-} in
   mount) mount_own ;;
   free) free "${@:2}" ;;
@@ -688,7 +712,24 @@ if [ "$app" = --boot ]; then
   done
   exit 0
 fi
-record=$records/$app lock=/run/lock/drover.lock
+record=$records/$app lock=/run/drover/lock
+umask 077
+# FILE: takes it as 7, the lock of earlier versions; fails while one of them has it.
+old_lock() {
+  local pid real
+  for _ in 1 2 3; do
+    [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%u %h' -- "$1")" = "$(id -u) 1" ] || rm -rf --one-file-system -- "$1"
+    (umask 077; : >>"$1") && exec 7<>"$1" && chmod 0600 -- "$1" || return 1
+    if flock -n 7; then return 0; fi
+    for pid in $(find /proc/[0-9]*/fd -lname "$1" 7<&- 2>/dev/null | cut -d / -f 3 | sort -u); do
+      [ "$pid" != $$ ] && real=$(awk '$1 == "Uid:" { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue
+      if [ "$real" = "$(id -u)" ]; then return 1; fi
+    done
+    exec 7<&-
+    rm -f -- "$1"
+  done
+  return 1
+}
 over() { echo "$1"; rm -f "$record"; exit 0; }
 [ -f "$record" ] || exit 0
 mapfile -t facts <"$record"
@@ -704,7 +745,9 @@ if [ "$boot" != "$(cat /proc/sys/kernel/random/boot_id)" ]; then
   done
 fi
 # A run of drover that is alive holds the lock of the node; one that died gives it up within 30 s.
-[ ! -L "$lock" ] && exec 9<>"$lock" && flock 9 || exit 1
+# It is started anew where it leaves; an earlier drover has a lock of its own.
+mkdir -p -m 0700 /run/drover && chmod 0700 /run/drover && exec 9<>"$lock" && flock -w 600 9 || exit 1
+old_lock /run/lock/drover.lock || exit 1
 [ -f "$record" ] || exit 0
 trap ': >$lock' EXIT
 printf '{"owner":"the dead-man of %s, which starts it again","since":"%s"}\n' "$app" "$(date -u +%FT%TZ)" >$lock
@@ -722,7 +765,7 @@ for dataset in "${datasets[@]}"; do
   done <<<"$used"
 done
 # No change of a volume by drover comes between looking and setting.
-mkdir -p /run/drover && exec 8>/run/drover/set.lock && flock 8 || exit 1
+exec 8>/run/drover/set.lock && flock -w 60 8 || exit 1
 for at in "${!datasets[@]}"; do
   role='' owner='' epoch=''
   while IFS=$'\t' read -r name value; do
@@ -775,6 +818,9 @@ RemainAfterExit=yes
 ExecStart=/usr/local/lib/drover/dead-man --boot
 [Install]
 WantedBy=multi-user.target'
+# Before anybody can log in: the folder of the locks, and the lock of earlier versions, which no other login can open.
+run_files='d /run/drover 0700 root root
+f /run/lock/drover.lock 0600 root root'
 # Every file that makes a node: PATH MODE TEXT. Written where one differs; the services are enabled then.
 paths=() modes=() texts=()
 want() { paths+=("$1") modes+=("$2") texts+=("$3"); }
@@ -790,6 +836,7 @@ want $units/docker.service.d/drover.conf 644 "$docker_dropin"
 want $lib/dead-man 755 "$dead_man"
 want $units/drover-dead-man@.service 644 "$dead_man_unit"
 want $units/drover-dead-man.service 644 "$dead_man_boot_unit"
+want /etc/tmpfiles.d/drover.conf 644 "$run_files"
 enabled='drover-net.service drover-boot.service'
 enabled="$enabled drover-start.service drover-dead-man.service"
 

@@ -70,6 +70,7 @@ const homes: Readonly<Record<string, string>> = {
   dockerode: 'node',
   'docker-modem': 'node',
   ssh2: 'node',
+  'tar-stream': 'node',
   'js-yaml': 'config',
   zod: 'config',
   chokidar: 'engine',

@@ -84,7 +84,9 @@ export async function logBug(folder: string, version: string, at: Date, error: u
 }
 
 async function privateFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+  // An earlier version, or another program, may have made it open to all.
+  if (made === undefined) await chmod(folder, 0o700).catch(() => undefined);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
-import type { AppName, Config, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, Config, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { shownLineCharacters } from '../model/limits.ts';
 import { printImage } from '../model/names.ts';
@@ -47,7 +47,7 @@ async function bringSameImage(
   const name = printImage(image);
   const line = `"${name}" is another image on "${node}": copying the one that runs on "${from}"`;
   context.emit({ type: 'step-output', step: context.step, line });
-  await copyImage({ image, id }, from, client, context, signal);
+  await copyImage(image, id, from, client, context, signal);
   const now = await client.containers.imageId(image, signal);
   if (now === id) return;
   throw new AppError(
@@ -88,9 +88,11 @@ async function fetchImage(
   } catch (error) {
     const isMissing = error instanceof AppError && error.code === 'image-missing';
     if (!isMissing || action.from === undefined) throw error;
+    // Only a registry's manifest has that digest: what a node says of its image proves nothing.
+    if (action.image.digest !== undefined) throw error;
     const line = `${error.message}; copying it from "${action.from}"`;
     context.emit({ type: 'step-output', step: context.step, line });
-    await copyImage(action.image, action.from, client, context, signal);
+    await copyImage(action.image, action.id, action.from, client, context, signal);
     if ((await client.containers.imageId(action.image, signal)) === undefined) {
       const what = `cannot copy image "${printImage(action.image)}" from "${action.from}" to "${action.node}"`;
       throw new AppError('image-missing', `${what}: the node does not have it afterwards`, { cause: error });
@@ -101,15 +103,21 @@ async function fetchImage(
 const progressOf = (context: StepContext) => (what: string, doneBytes: number, totalBytes?: number) =>
   emitProgress(context, what, doneBytes, totalBytes);
 
+/** By its id, so that nothing but this image arrives and no other name changes its meaning. */
 async function copyImage(
-  what: ImageRef | ({ readonly image: ImageRef } & ImageId),
+  image: ImageRef,
+  seen: string | undefined,
   from: NodeName,
   client: NodeClient,
   context: StepContext,
   signal: AbortSignal,
 ): Promise<void> {
   const source = await context.cluster.node(from, signal);
-  const tar = await source.containers.exportImage(what, signal);
+  const id = seen ?? (await source.containers.imageId(image, signal));
+  if (id === undefined) {
+    throw new AppError('image-missing', `cannot copy image "${printImage(image)}" from "${from}": it is not there`);
+  }
+  const tar = await source.containers.exportImage({ id }, signal);
   const progress = progressOf(context);
   let doneBytes = 0;
   tar.on('data', (chunk: Buffer | string) => {
@@ -117,7 +125,9 @@ async function copyImage(
     progress(`copying from ${from}`, doneBytes);
   });
   tar.pause();
-  await client.containers.importImage(tar, signal, 'id' in what ? what : undefined);
+  await client.containers.importImage(tar, signal, { image, id });
+  const line = `"${printImage(image)}" on "${client.node}" is the image ${id} of "${from}"`;
+  context.emit({ type: 'step-output', step: context.step, line });
 }
 
 /** The file's own word for this application; else what its container was made with, where no file has it any more. */

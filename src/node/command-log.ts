@@ -72,10 +72,10 @@ function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime
       say(line('docker', 'pull', printImage(image)));
       return runtime.pull(image, progress, signal);
     },
-    importImage: (tar, signal, named) => {
+    importImage: (tar, signal, wanted) => {
       say('docker load');
-      if (named !== undefined) say(line('docker', 'tag', named.id, printImage(named.image)));
-      return runtime.importImage(tar, signal, named);
+      say(line('docker', 'tag', wanted.id, printImage(wanted.image)));
+      return runtime.importImage(tar, signal, wanted);
     },
     create: (spec, directories, signal) => {
       say(describeCreate(spec, directories));

@@ -25,6 +25,8 @@ export interface DockerRequest {
   readonly query?: Readonly<Record<string, unknown>>;
   readonly body?: Readonly<Record<string, unknown>>;
   readonly upload?: Readable;
+  /** For the registry; in no message. */
+  readonly auth?: Readonly<Record<string, string>>;
   /** Statuses that are an answer besides 200, 201 and 204. */
   readonly okStatus?: readonly number[];
   /** For `json`, until the whole answer is there: default 120 000, and `readMs` of the API for GET. */
@@ -172,6 +174,10 @@ function compareVersions(a: string, b: string): number {
   return aMajor - bMajor || aMinor - bMinor;
 }
 
+/** Base64 for URLs, as Docker's API wants it. */
+const encodeAuth = (auth: Readonly<Record<string, string>>): string =>
+  Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+
 type Dialled = DockerRequest & { readonly hijack?: true };
 
 /** The answer, whose body is not read yet. Throws `RefusedByDocker` for a status that is not an answer. */
@@ -196,6 +202,7 @@ function dial(modem: DockerModem, request: Dialled, signal: AbortSignal): Promis
         method: request.method,
         options: { _query: request.query ?? {}, _body: request.body ?? {} },
         ...(request.upload === undefined ? {} : { file: request.upload }),
+        ...(request.auth === undefined ? {} : { authconfig: { base64: encodeAuth(request.auth) } }),
         isStream: true,
         hijack: request.hijack === true,
         statusCodes: everyStatus,

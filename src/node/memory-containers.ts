@@ -134,11 +134,12 @@ export function createMemoryContainers(world: MemoryWorld, node: NodeName): Cont
         if (present === undefined) throw noImage(reference, node);
         return Readable.from([JSON.stringify({ reference, ...present })]);
       }),
-    importImage: async (tar, signal, named) => {
+    importImage: async (tar, signal, wanted) => {
       const text = await readText(tar);
       await write('importImage', signal, (machine) => {
-        const { reference, id, image } = readExport(text, node);
-        machine.images.set(named === undefined ? reference : printImage(named.image), { id, image });
+        const { id, image } = readExport(text, node);
+        if (id !== wanted.id) throw noImage(wanted.id, node);
+        machine.images.set(printImage(wanted.image), { id, image });
       });
     },
     create: (spec, directories, signal) =>

@@ -3,7 +3,7 @@ import type { LockHandle, NodeMutex } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
 import { lockAnswerBytes, lockAnswerMs, lockReleaseMs, printLimit } from '../model/limits.ts';
 import type { SpawnedCommand } from './command.ts';
-import { type Fence, lockFile, setLockFile } from './fence.ts';
+import { type Fence, lockFile, oldLock, oldLockFile, setLockFile } from './fence.ts';
 import { isRecord, parseJson, textAt } from './json.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 
@@ -12,25 +12,27 @@ const beatMs = 5_000;
 
 /**
  * Takes the lock, writes who has it, says so, and keeps it until its stdin ends or is silent for 30 s: a controller
- * that lost its power closes nothing. The directory is open to everybody, so a link there is not followed.
- * What was sent under an earlier lock has ended, or is refused, once the text is written under the second lock.
- * $1 file, $2 what to write into it, $3 the second lock.
+ * that lost its power closes nothing. What was sent under an earlier lock has ended, or is refused, once the text is
+ * written under the second lock. $1 file, $2 what to write into it, $3 the second lock, $4 the lock of earlier versions.
  */
-const holder = `[ -L "$1" ] && { echo "$1 is a symbolic link" >&2; exit 1; }
-mkdir -p -- "\${1%/*}" "\${3%/*}" && exec 9<>"$1" 8>"$3" || exit 1
-if ! flock -n 9; then cat -- "$1"; exit ${heldCode}; fi
+const holder = `${oldLock}umask 077
+[ -L "$1" ] && { echo "$1 is a symbolic link" >&2; exit 1; }
+mkdir -p -- "\${1%/*}" "\${3%/*}" && chmod 0700 -- "\${1%/*}" "\${3%/*}" && exec 9<>"$1" 8>"$3" || exit 1
+chmod 0600 -- "$1" "$3" || exit 1
+if ! flock -n 9; then head -c ${lockAnswerBytes / 2} -- "$1"; exit ${heldCode}; fi
+if ! old_lock "$4"; then head -c ${lockAnswerBytes / 2} -- "$4"; exit ${heldCode}; fi
 if ! flock -w 30 8; then echo "another command of drover has been running for 30 s" >&2; exit 1; fi
-printf '%s\\n' "$2" >"$1"
+printf '%s\\n' "$2" | tee -- "$1" >"$4"
 exec 8>&-
 echo locked
 while IFS= read -r -t 30 beat && [ "$beat" = beat ]; do :; done
-: >"$1"`;
+: >"$1"; : >"$4"`;
 
 /** A `flock` on the node, held by an open channel: it ends with the handle, the connection or this process. */
 export function createNodeMutex(
   connection: NodeConnection,
   fence: Fence = { token: '' },
-  files = { lock: lockFile, set: setLockFile },
+  files = { lock: lockFile, set: setLockFile, old: oldLockFile },
 ): NodeMutex {
   return {
     async acquire(owner, signal) {
@@ -42,7 +44,7 @@ export function createNodeMutex(
       signal.addEventListener('abort', stop, { once: true });
       try {
         const token = randomUUID();
-        const args = [files.lock, JSON.stringify({ owner, since, token }), files.set];
+        const args = [files.lock, JSON.stringify({ owner, since, token }), files.set, files.old];
         const command = await connection.spawn(['bash', '-c', holder, 'drover-lock', ...args], starting.signal);
         await untilLocked(connection.node, command, stop).catch((error: unknown) => {
           // Whatever still runs there must not come to hold the lock.

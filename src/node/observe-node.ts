@@ -4,6 +4,7 @@ import { plainAddress } from '../model/addresses.ts';
 import type { BootFacts, Container, Listener, NodeAddress, NodeFacts, PortKey } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
+import { isNodeId } from '../model/untrusted.ts';
 import { parseBoot } from './boot-rules.ts';
 import { parseForeignMounts } from './foreign-mounts.ts';
 import { listAt, parseJson, textAt, textsAt } from './json.ts';
@@ -113,7 +114,8 @@ function bootFacts({ remote }: NodeConnection, text: string): BootFacts | undefi
 export function parseNodeId(getText: string, root: string): string | undefined {
   const line = getText.split('\n').find((row) => row.startsWith(`${root}\t${properties.node}\t`));
   const [, , value, source] = line?.split('\t') ?? [];
-  return source === 'local' && value !== '-' ? value : undefined;
+  // Other nodes keep it as the owner of what is released to this one.
+  return source === 'local' && isNodeId(value) ? value : undefined;
 }
 
 /** Listening sockets from `ss -Hltnup`; a line in another form is left out. */

@@ -1,4 +1,6 @@
+import { AppError } from '../model/errors.ts';
 import { stderrTailBytes, transferLineBytes, transferProgressMs } from '../model/limits.ts';
+import { isAddress, isHostKey, isTransferKey } from '../model/untrusted.ts';
 import type { SpawnedCommand } from './command.ts';
 import { printCommand, tailOf } from './command.ts';
 import { createLineReader } from './docker-streams.ts';
@@ -16,7 +18,10 @@ export interface Route {
   readonly source: string;
 }
 
-/** The first of these places that the source can open a connection to. */
+/**
+ * The first of these places that the source can open a connection to. The source's answer goes into a file of the
+ * target: it must name one of the places it was asked about, and an address. Throws `command-failed` for anything else.
+ */
 export async function probeRoute(
   source: NodeConnection,
   places: readonly { readonly address: string; readonly port: number }[],
@@ -25,9 +30,20 @@ export async function probeRoute(
   if (places.length === 0) return undefined;
   const args = places.flatMap(({ address, port }) => [address, String(port)]);
   const { stdout } = await source.script(scripts.probeScript, args, { signal, okCodes: [0, 1] });
-  const [address, port, from] = stdout.trim().split(' ');
-  if (address === undefined || port === undefined || from === undefined) return undefined;
-  return { address, port: Number(port), source: from };
+  if (stdout === '') return undefined;
+  const [, answer = '', from = ''] = /^(\S+ \S+) (\S+)\n$/.exec(stdout) ?? [];
+  const place = places.find(({ address, port }) => answer === `${address} ${port}`);
+  if (place === undefined || !isAddress(from)) throw badAnswer(source.node, 'how it reaches the other node', stdout);
+  return { ...place, source: from };
+}
+
+/** For a node that answers in a form that its program never prints; what it said is shown without control characters. */
+function badAnswer(node: string, about: string, said: string): AppError {
+  const shown = JSON.stringify(said.length > 200 ? `${said.slice(0, 200)}…` : said);
+  return new AppError('command-failed', `cannot use what "${node}" says about ${about}: ${shown}`, {
+    hint: `find out what runs on "${node}": no program of drover answers like this`,
+    details: { node },
+  });
 }
 
 /** One operation: its name is in the key's line and directory, so that both can be found and removed. */
@@ -52,11 +68,14 @@ export async function sendDirect(
 ): Promise<SendResult> {
   const { operation, source, target, fences, route } = send;
   const { user, hostKeys } = target.remote;
+  const wrong = hostKeys.find((key) => !isHostKey(key));
+  if (wrong !== undefined) throw badAnswer(target.node, 'its host key', wrong);
   try {
     const prepared = await source.script(scripts.prepareScript, [operation, send.dataset ?? '', ...hostKeys], {
       signal,
     });
     const [key = '', flags] = prepared.stdout.split('\n');
+    if (!isTransferKey(key)) throw badAnswer(source.node, 'the key of the transfer', key);
     const command = forcedCommand(fences.target, send.receiveArgs, target.remote.isRoot);
     const allowed = [user, operation, key, route.source, command];
     await target.script(scripts.authorizeScript, allowed, { signal });
@@ -75,7 +94,7 @@ export async function sendDirect(
 
 /** The line sshd runs whatever the client asks for; a double quote is the only character its file wants escaped. */
 export function forcedCommand(fence: Fence, receiveArgs: readonly string[], isRoot: boolean): string {
-  const command = scripts.fencedZfs(fence, receiveArgs);
+  const command = scripts.fencedReceive(fence, receiveArgs);
   return `exec ${printCommand(isRoot ? command : ['sudo', '-n', '--', ...command])}`.replaceAll('"', '\\"');
 }
 

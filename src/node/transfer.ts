@@ -8,7 +8,8 @@ import type { Fence } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { probeRoute, type Route, sendDirect } from './transfer-direct.ts';
 import { type SendResult, sendThroughHere } from './transfer-relay.ts';
-import { fencedZfs, targetStateScript } from './transfer-scripts.ts';
+import { fencedReceive, fencedSend, targetStateScript } from './transfer-scripts.ts';
+import { harmless, notFromStreams } from './transfer-stream.ts';
 import { checkBase, checkDataset, checkName, checkProperty, parseFlags } from './zfs-names.ts';
 import { checkToken, zfs } from './zfs-store.ts';
 
@@ -103,13 +104,15 @@ export function sendArgs(source: SendSource): (flags: readonly string[]) => read
 }
 
 /**
- * `-s`: an interrupted receive can go on. `-u`: never mounted. `-x mountpoint`: a stream cannot choose where it
- * appears. No `-F`: what the target has is never rolled back.
+ * `-s`: an interrupted receive can go on. `-u`: never mounted. `-x`: nothing that a stream says of itself counts. No
+ * `-F`: what the target has is never rolled back. A setuid program or a device that a source puts into its volume works
+ * nowhere else; programs do, since applications keep some in their volumes.
  */
 export function receiveArgs(request: TransferRequest, root: string): readonly string[] {
   const given = Object.entries(request.properties).flatMap(([name, value]) => ['-o', checkProperty(name, value)]);
-  const fixed = ['-s', '-u', '-x', 'mountpoint', '-o', 'readonly=on', '-o', 'canmount=noauto'];
-  return ['receive', ...fixed, ...given, checkDataset(request.dataset, root)];
+  const excluded = notFromStreams.flatMap((name) => ['-x', name]);
+  const fixed = ['readonly=on', 'canmount=noauto', ...harmless].flatMap((one) => ['-o', one]);
+  return ['receive', '-s', '-u', ...excluded, ...fixed, ...given, checkDataset(request.dataset, root)];
 }
 
 async function relay(
@@ -120,8 +123,8 @@ async function relay(
   signal: AbortSignal,
 ): Promise<SendResult> {
   const flags = await flagsOf(source.connection, job, signal);
-  const send = fencedZfs(source.fence, ['send', ...job.sendArgs(flags)]);
-  const receive = fencedZfs(target.fence, job.receiveArgs);
+  const send = fencedSend(source.fence, ['send', ...job.sendArgs(flags)]);
+  const receive = fencedReceive(target.fence, job.receiveArgs);
   return sendThroughHere(source.connection, target.connection, send, receive, progress, signal);
 }
 

@@ -3,8 +3,10 @@ import { dirname } from 'node:path';
 import { readTextBounded } from '../files/read-bounded.ts';
 import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+
 import { knownHostsBytes } from '../model/limits.ts';
 import { fingerprint, type HostKeyVerdict, keyType, knownHostName, printKnownHost } from './known-hosts.ts';
+
 import type { SshTarget } from './ssh-config.ts';
 import type { ConnectOptions } from './ssh-connection.ts';
 import { dial } from './ssh-dial.ts';

@@ -16,7 +16,7 @@ case $said in *true*) ;; *) printf '%s\\n' "$said"; exit ${exits.conflict} ;; es
 
 /** SNAPSHOT TARGET: a clone that nobody takes for a volume: read-only, not mounted, without any of our properties. */
 export const cloneScript = `${prelude}
-zfs clone -o canmount=noauto -o readonly=on "$1" "$2"
+zfs clone -o canmount=noauto -o readonly=on -o setuid=off -o devices=off "$1" "$2"
 `;
 
 /**

@@ -1,5 +1,9 @@
+import type { ResumeToken } from '../engine/node-client.ts';
 import type { PoolFacts, Snapshot, Volume, VolumeRole, ZfsCapabilities } from '../model/cluster.ts';
 import { properties } from '../model/names.ts';
+
+import { isZfsNumber } from '../model/untrusted.ts';
+
 import { tuningColumns, tuningOf } from './zfs-tuning.ts';
 
 /** Asked of every dataset below the root, in one `zfs get`. */
@@ -63,7 +67,7 @@ function parseCopies(text: string): ReadonlyMap<string, readonly Copy[]> {
     const match = /^([^@#]+)([@#])(.+)$/.exec(full ?? '');
     const [, dataset, mark, name] = match ?? [];
     if (dataset === undefined || mark === undefined || name === undefined) continue;
-    if (guid === undefined || createTxg === undefined || !/^\d+$/.test(guid) || !/^\d+$/.test(createTxg)) continue;
+    if (guid === undefined || createTxg === undefined || !isZfsNumber(guid) || !isZfsNumber(createTxg)) continue;
     const list = copies.get(dataset) ?? [];
     copies.set(dataset, list);
     list.push({ mark, name, guid, createTxg });
@@ -136,14 +140,17 @@ export function parseEstimate(text: string): number | undefined {
 }
 
 /** What `zfs send -nvP -t TOKEN` says about the token; undefined where it printed no contents. */
-export function parseToken(
-  text: string,
-): { readonly toGuid: string; readonly toName: string; readonly remainingBytes?: number } | undefined {
-  const guid = /^\s*toguid = (0x[0-9a-f]+|\d+)\s*$/m.exec(text)?.[1];
+export function parseToken(text: string): ResumeToken | undefined {
+  const guid = /^\s*toguid = (0x[0-9a-f]{1,16}|\d{1,20})\s*$/m.exec(text)?.[1];
   const toName = /^\s*toname = (\S+)\s*$/m.exec(text)?.[1];
   if (guid === undefined || toName === undefined) return undefined;
   const remainingBytes = parseEstimate(text);
-  return { toGuid: BigInt(guid).toString(), toName, ...(remainingBytes === undefined ? {} : { remainingBytes }) };
+  return {
+    toGuid: BigInt(guid).toString(),
+    toName,
+    ...(/^\s*rawok = 1\s*$/m.test(text) ? { isRaw: true } : {}),
+    ...(remainingBytes === undefined ? {} : { remainingBytes }),
+  };
 }
 
 /** Usage texts of `zfs send` and `zfs receive`, `zpool get -Hp -o property,value` and the module's version. */
@@ -203,7 +210,8 @@ function rows(text: string): readonly (readonly string[])[] {
     .map((line) => line.split('\t'));
 }
 
-/** Sizes and epochs are far below 2^53; anything that is no number counts as 0. */
+/** Sizes and epochs are far below 2^53; anything that is no such number counts as 0. */
 function number(text: string | undefined): number {
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+  const value = text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+  return Number.isSafeInteger(value) ? value : 0;
 }

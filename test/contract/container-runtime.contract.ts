@@ -213,7 +213,8 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
 
     test('an exported image can be imported', async () => {
       const id = await runtime.imageId(under.image, signal);
-      await runtime.importImage(await runtime.exportImage(under.image, signal), signal);
+      if (id === undefined) throw new Error('the image of the test is not there');
+      await runtime.importImage(await runtime.exportImage({ id }, signal), signal, { image: under.image, id });
       expect(await runtime.imageId(under.image, signal)).toBe(id);
     });
 

@@ -6,7 +6,8 @@ import { createNodeMutex } from '../../src/node/node-mutex.ts';
 import { noTable } from '../../src/node/proxy-rules.ts';
 import { createNetworkControl } from '../../src/node/proxy-table.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
-import { createTransfer, type TransferEnd } from '../../src/node/transfer.ts';
+import { createTransfer, receiveArgs, type TransferEnd } from '../../src/node/transfer.ts';
+import { sendThroughHere } from '../../src/node/transfer-relay.ts';
 import { createZfsStore } from '../../src/node/zfs-store.ts';
 import { isEmulated } from '../support/lab-record.ts';
 import { doctorContract } from './doctor.contract.ts';
@@ -38,6 +39,7 @@ describe.skipIf(first === undefined)('on a real node', () => {
   describe('the proof that nobody writes', () => proveUnmount(first));
   describe('beside the port map', () => proveNetwork(first));
   describe('through the cluster', () => proveCluster(first));
+  describe('what a stream brings', () => proveStreams(first));
 });
 
 describe.skipIf(first === undefined || second === undefined)('between real nodes', () => {
@@ -311,6 +313,43 @@ function proveCluster(node: LabNode): void {
     );
     await cluster.close();
     await expect(cluster.node(node.name, signal)).rejects.toMatchObject({ code: 'cancelled' });
+  });
+}
+
+function proveStreams(node: LabNode): void {
+  it('is one snapshot: packages with properties or children are refused, and nothing of them arrives', async () => {
+    const connection = await connectTo(node);
+    const playground = newPlayground();
+    await openPlayground(connection, playground);
+    const [from, to] = [`${playground.root}/from`, `${playground.root}/to`];
+    const make =
+      'set -e; zfs create -o sharenfs=on -o setuid=on "$1"; zfs create "$1/child"; zfs snapshot -r "$1@drover-e1-1"';
+    await connection.script(make, [from]);
+    const send = (...flags: string[]) => {
+      const source = { kind: 'snapshot', dataset: from, snapshot: 'drover-e1-1' } as const;
+      const request = { from: node.name, to: node.name, source, dataset: to, properties: { 'drover:vol': 'v' } };
+      const args = ['send', ...flags, `${from}@drover-e1-1`];
+      return sendThroughHere(connection, connection, args, receiveArgs(request, playground.root), () => {}, signal);
+    };
+    const facts = 'zfs get -H -r -o name,property,value sharenfs,setuid,devices,exec,canmount "$1"';
+    for (const flags of [['-p'], ['-R'], ['-R', '-w'], ['-p', '-L', '-c']]) {
+      expect(await send(...flags)).toMatchObject({ ok: false, said: expect.stringContaining('refused: this is not') });
+      expect((await connection.script(facts, [to], { okCodes: [1] })).stdout).toBe('');
+    }
+    for (const flags of [[], ['-L', '-c'], ['-w']]) {
+      expect(await send(...flags)).toMatchObject({ ok: true });
+      const { stdout } = await connection.script(facts, [to]);
+      expect(stdout.trim().split('\n')).toEqual([
+        `${to}\tsharenfs\toff`,
+        `${to}\tsetuid\toff`,
+        `${to}\tdevices\toff`,
+        `${to}\texec\ton`,
+        `${to}\tcanmount\tnoauto`,
+      ]);
+      await connection.script('set -e; zfs destroy -r "$1"', [to]);
+    }
+    await closePlayground(connection, playground);
+    await connection.close();
   });
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Cluster, VolumeStore } from '../../../src/engine/node-client.ts';
 import { AppError } from '../../../src/model/errors.ts';
 import { aConfig } from '../../builders.ts';
 import { createScene, MiB, movingScene, pg, pgOn, runningOn, signal, threeNodes, volumeId } from '../../fakes/scene.ts';
@@ -236,6 +237,34 @@ describe('converge', () => {
     await scene.restart();
     expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
     expect(scene.receipts.at(-1)?.bytes[0]).toBeLessThan(31 * MiB);
+  });
+
+  it.each([
+    ['a snapshot of another volume', { toName: 'drover/volumes/secret@drover-e1-1' }],
+    ['another snapshot under the same name', { toGuid: '4711' }],
+    ['one below the volume', { toName: 'drover/volumes/pg/child@drover-e1-1' }],
+  ])('gives up a partial receive whose token, which the target has made, is for %s', async (_, lie) => {
+    const scene = await movingScene({ seed: { ...threeNodes, bytesPerSecond: MiB } });
+    const soft = new AbortController();
+    scene.engine.onEvent((event) => event.type === 'step-progress' && event.doneBytes > 10 * MiB && soft.abort());
+    await scene.engine.converge(signal, soft.signal);
+    const openCluster = (): Cluster => {
+      const session = scene.cluster.session();
+      const node: Cluster['node'] = async (name, nodeSignal) => {
+        const client = await session.node(name, nodeSignal);
+        const readToken: VolumeStore['readToken'] = async (token, asked) => {
+          const contents = await client.volumes.readToken(token, asked);
+          return contents && { ...contents, ...lie };
+        };
+        return { ...client, volumes: { ...client.volumes, readToken } };
+      };
+      return { ...session, node };
+    };
+    await scene.restart({ openCluster });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    const lines = scene.events.flatMap((event) => (event.type === 'step-output' ? [event.line] : []));
+    expect(lines.join('\n')).toContain('its token is for another snapshot than one of');
+    expect(scene.receipts.at(-1)?.bytes[0]).toBeGreaterThan(31 * MiB);
   });
 
   it('finishes the switch before it stops softly', async () => {

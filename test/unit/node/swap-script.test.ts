@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -30,13 +30,14 @@ describe('the script that swaps volumes', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'drover-swap-'));
     changes = join(folder, 'changes');
-    writeFileSync(join(folder, 'drover.lock'), '{"owner":"anna","since":"now","token":"mine"}');
+    mkdirSync(join(folder, 'set'), { recursive: true });
+    writeFileSync(join(folder, 'set', 'lock'), '{"owner":"anna","since":"now","token":"mine"}');
   });
   beforeEach(() => writeFileSync(changes, ''));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   const swap = (token: string, ...places: readonly string[][]) => {
-    const here = swapScript.replaceAll('/run/lock', folder).replaceAll('/run/drover', `${folder}/set`);
+    const here = swapScript.replaceAll('/run/drover', `${folder}/set`);
     const args = [token, 'tank/v', ...places.flat()];
     const { status, stdout, stderr } = spawnSync('bash', ['-s', '--', ...args], {
       input: `changes=${changes}\n${standIn}${here}`,

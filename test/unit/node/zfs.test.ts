@@ -115,6 +115,7 @@ describe('estimates and tokens', () => {
       toName: 'drover/volumes/a@s1',
       remainingBytes: 5_553_480,
     });
+    expect(parseToken(`${text}\trawok = 1\n`)).toMatchObject({ isRaw: true });
     expect(parseToken('cannot resume send')).toBeUndefined();
   });
 
@@ -288,7 +289,7 @@ describe('the store', () => {
     await expect(
       store.swap([{ seen, target: `${dataset}-swap`, retiredAs: 'v-before' }], signal),
     ).rejects.toMatchObject(lost);
-    const changes = connection.sent.map(({ words: [text = '', token] }) => [text.includes('flock 8'), token]);
+    const changes = connection.sent.map(({ words: [text = '', token] }) => [/flock -w \d+ 8/.test(text), token]);
     expect(changes).toEqual([
       [true, 'the-lock'],
       [true, 'the-lock'],
