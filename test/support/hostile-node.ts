@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import ssh2, { type ServerChannel } from 'ssh2';
+import { observeScript, sections } from '../../src/node/observe-script.ts';
 
 /** What a node says in place of its answer, without an end unless it says so. */
 export type Flood =
@@ -151,19 +152,17 @@ function playLock(channel: ServerChannel, mode: Flood): void {
 
 /** What the scripts of drover print on a node without volumes. */
 function answerScript(script: string, args: readonly string[], id: string): string {
-  if (script.includes('zpool list -Hp -o name,health,size,free') && script.includes('ss -Hltnup')) {
+  if (script.includes(observeScript)) {
     const [root = '', , separator = '', pool = ''] = args;
-    return [
-      `${root}\tdrover:node\t${id}\tlocal\n`,
-      '',
-      `${pool}\tONLINE\t100000000000\t50000000000\n`,
-      '',
-      '',
-      '6.1.0\nx86_64\n2.2.7\n',
-      'ready\nalone wait\n',
-      '{"Version":"26.1","ApiVersion":"1.45","MinAPIVersion":"1.24"}\n',
-      '[{"Id":"sha256:abc","RepoTags":["web:1"]}]\n',
-    ].join(`${separator}\n`);
+    const texts: Partial<Record<(typeof sections)[number], string>> = {
+      datasets: `${root}\tdrover:node\t${id}\tlocal\n`,
+      pool: `${pool}\tONLINE\t100000000000\t50000000000\n50000000000\n`,
+      system: '6.1.0\nx86_64\n2.2.7\n',
+      boot: 'ready\nalone wait\n',
+      docker: '{"Version":"26.1","ApiVersion":"1.45","MinAPIVersion":"1.24"}\n',
+      images: '[{"Id":"sha256:abc","RepoTags":["web:1"]}]\n',
+    };
+    return sections.map((name) => texts[name] ?? '').join(`${separator}\n`);
   }
   if (script.includes('zfs send 2>&1')) {
     const [send, receive] = [
