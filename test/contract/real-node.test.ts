@@ -8,6 +8,7 @@ import { createNetworkControl } from '../../src/node/proxy-table.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
 import { createTransfer, receiveArgs, type TransferEnd } from '../../src/node/transfer.ts';
 import { sendThroughHere } from '../../src/node/transfer-relay.ts';
+import { fencedReceive, fencedSend } from '../../src/node/transfer-scripts.ts';
 import { createZfsStore } from '../../src/node/zfs-store.ts';
 import { isEmulated } from '../support/lab-record.ts';
 import { doctorContract } from './doctor.contract.ts';
@@ -328,8 +329,9 @@ function proveStreams(node: LabNode): void {
     const send = (...flags: string[]) => {
       const source = { kind: 'snapshot', dataset: from, snapshot: 'drover-e1-1' } as const;
       const request = { from: node.name, to: node.name, source, dataset: to, properties: { 'drover:vol': 'v' } };
-      const args = ['send', ...flags, `${from}@drover-e1-1`];
-      return sendThroughHere(connection, connection, args, receiveArgs(request, playground.root), () => {}, signal);
+      const sent = fencedSend({ token: '' }, ['send', ...flags, `${from}@drover-e1-1`]);
+      const received = fencedReceive({ token: '' }, receiveArgs(request, playground.root));
+      return sendThroughHere(connection, connection, sent, received, () => {}, signal);
     };
     const facts = 'zfs get -H -r -o name,property,value sharenfs,setuid,devices,exec,canmount "$1"';
     for (const flags of [['-p'], ['-R'], ['-R', '-w'], ['-p', '-L', '-c']]) {

@@ -62,6 +62,7 @@ describe.skipIf(noSpace !== undefined)('the source of a transfer is compromised'
     createTransfer({
       end: async (node) => ({
         connection: connections[node] ?? expect.fail(node),
+        fence: { token: '' },
         // An address of documentation: nobody answers there, and the source says something else.
         meshAddress: node === 'node1' ? '192.0.2.1' : '192.0.2.2',
       }),
@@ -119,6 +120,7 @@ describe.skipIf(noSpace !== undefined)('the source of a transfer is compromised'
     const result = await sendDirect(
       {
         operation: 'honest',
+        fences: { source: { token: '' }, target: { token: '' } },
         source: from,
         target: to,
         route: { address: '127.0.0.1', port: target.port, source: '127.0.0.1' },

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -147,7 +148,7 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       const script = 'trap "echo cleaned; exit 9" TERM; echo ready; while :; do sleep 0.1; done';
       const command = await (await open()).spawn(['sh', '-c', script], controller.signal);
       const output = text(command.stdout);
-      await pause(300);
+      await once(command.stdout, 'data');
       controller.abort();
       expect(await command.done).toMatchObject({ code: 9 });
       expect(await output).toBe('ready\ncleaned\n');
@@ -156,9 +157,8 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
     test('a command that ignores TERM is left after five seconds', async () => {
       const controller = new AbortController();
       const connection = await open();
-      const command = await connection.spawn(['sh', '-c', 'trap "" TERM; sleep 8; true'], controller.signal);
-      command.stdout.resume();
-      await pause(200);
+      const command = await connection.spawn(['sh', '-c', 'trap "" TERM; echo; sleep 8; true'], controller.signal);
+      await once(command.stdout, 'data');
       const started = Date.now();
       controller.abort();
       await expect(command.done).rejects.toMatchObject({ code: 'cancelled' });

@@ -260,6 +260,7 @@ describe.skipIf(!mayEdit)('lines in authorized_keys', () => {
 
   it('take a command with quotes, backslashes and letters of any language as it is', () => {
     const odd = forcedCommand(
+      { token: 'one' },
       receiveArgs({ ...request, properties: { 'drover:app': `a "b" 'ü' \\" \\` } }, root),
       true,
     );
