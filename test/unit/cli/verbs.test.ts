@@ -348,7 +348,9 @@ describe('doctor', () => {
       [n2, 'connections'],
       [undefined, 'clocks'],
     ]);
-    expect(faults[3].command).toBe(`ssh ${n2} nft delete rule inet foreign fwd handle 4`);
+    expect(faults[3].command).toBe(
+      `ssh ${n2} nft insert rule inet foreign fwd ct status dnat ct reply ip saddr ${n1} ct original proto-dst 27017 meta l4proto tcp accept`,
+    );
     const lines = await made.drover('doctor');
     expect(lines.out).toContain('5 faults');
     expect(lines.out).toContain(
