@@ -1,5 +1,6 @@
 import type { ConfigProblem, NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { printed } from './style.ts';
 import type { FileChoice, World } from './world.ts';
 
 export interface FileOptions {
@@ -57,7 +58,7 @@ async function findMachines(
       folder,
       required: vagrant,
       undescribed: () => undescribedNodes(files, world),
-      onNote: (text) => quiet || world.terminal.err(`drover: ${text}\n`),
+      onNote: (text) => quiet || world.terminal.err(printed`drover: ${text}\n`),
     });
     if (vagrantInventory !== undefined) return { vagrantInventory };
   }

@@ -52,7 +52,7 @@ export function createRenderer({ world, options, paint }: Invocation, clock: boo
 /** The files are wrong: every problem, at its place. */
 export function reportProblems({ world, options }: Invocation, problems: readonly ConfigProblem[]): ExitCode {
   if (options.json) printJson(world, { ok: false, problems });
-  else world.terminal.err(`${world.printProblems(problems).trimEnd()}\n`);
+  else world.terminal.err(world.printProblems(problems));
   return exitCode.filesWrong;
 }
 

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../model/config.ts';
+import { type Printed, plainText, visibleText } from '../model/plain-text.ts';
 import { type Mend, mendText } from './mend.ts';
 import { indexText, type TextIndex } from './text-position.ts';
 
@@ -93,30 +94,28 @@ function fixOf(text: string, index: TextIndex, mend: Mend): ConfigProblem['fix']
   const change = mendText(text, mend);
   if (change === undefined) return undefined;
   const { offset, was, replacement } = change;
-  const label = `write ${clean(replacement)} in place of ${clean(was)}`;
+  const label = `write ${visibleText(replacement)} in place of ${visibleText(was)}`;
   return { ...index.position(offset), length: was.length, was, replacement, label };
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** `deployment.yml:7:16 nodes/172.16.255.250/0: message`, the frame, the hint; with a blank line between problems. */
-export function printProblems(problems: readonly ConfigProblem[], options: { readonly color?: boolean } = {}): string {
-  const paint = options.color === true ? paintAnsi : (_code: string, text: string) => text;
-  return problems.map((problem) => printProblem(problem, paint)).join('\n\n');
+export function printProblems(problems: readonly ConfigProblem[], options: { readonly color?: boolean } = {}): Printed {
+  const paint = options.color === true ? paintAnsi : (_code: string, text: string) => plainText(text);
+  // Each piece of it is cleaned before it is painted.
+  return problems.map((problem) => printProblem(problem, paint)).join('\n\n') as Printed;
 }
 
 function printProblem(problem: ConfigProblem, paint: (code: string, text: string) => string): string {
   const place = problem.line === undefined ? problem.file : `${problem.file}:${problem.line}:${problem.column ?? 1}`;
-  const path = problem.path === '' ? '' : ` ${clean(problem.path)}`;
-  const lines = [`${paint('1', `${place}${path}`)}: ${paint('31', problem.message)}`];
+  const path = problem.path === '' ? '' : ` ${visibleText(problem.path)}`;
+  const lines = [`${paint('1', `${place}${path}`)}: ${paint('31', visibleText(problem.message))}`];
   if (problem.frame !== undefined) {
     lines.push(...problem.frame.split('\n').map((line) => `  ${paint(line.startsWith('>') ? '0' : '2', line)}`));
   }
-  if (problem.hint !== undefined) lines.push(`${paint('36', 'hint')}: ${problem.hint}`);
+  if (problem.hint !== undefined) lines.push(`${paint('36', 'hint')}: ${plainText(problem.hint)}`);
   return lines.join('\n');
 }
 
-const paintAnsi = (code: string, text: string): string => `\u001b[${code}m${text}\u001b[0m`;
-
-/** Names from a file go to a terminal: no control characters. */
-const clean = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '?');
+const paintAnsi = (code: string, text: string): string => `\u001b[${code}m${plainText(text)}\u001b[0m`;

@@ -1,3 +1,5 @@
+import { visibleText } from '../model/plain-text.ts';
+
 /** Turns offsets into lines and columns (both from 1, columns in UTF-16 units as editors count them). */
 export interface TextIndex {
   position(offset: number): { readonly line: number; readonly column: number };
@@ -81,7 +83,5 @@ function drawFrame(
   return rows.join('\n');
 }
 
-/** One cell for each unit, so that the caret stays below its place and no control sequence reaches a terminal. */
-function printable(text: string): string {
-  return text.replace(/\t/g, ' ').replace(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g, '?');
-}
+/** One cell for each unit, so that the caret stays below its place. */
+const printable = (text: string): string => visibleText(text).replace(/\t/g, ' ');

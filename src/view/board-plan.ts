@@ -1,8 +1,8 @@
 import type { AppName, Config, NodeName } from '../model/config.ts';
+import { plainText } from '../model/plain-text.ts';
 import { type ActionKind, type Blocker, nodesOf, type Plan, type PlannedMove, type Step } from '../model/plan.ts';
 import type { BoardNote } from './board-types.ts';
 import type { ClusterView, StepView } from './cluster-view.ts';
-import { plainText } from './lines.ts';
 import { formatBytes } from './wording.ts';
 
 /** Text from a node or a file in one line: no control characters, tabs, or marks that turn the direction of writing. */

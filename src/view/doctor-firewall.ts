@@ -1,8 +1,8 @@
 import type { NodeFacts } from '../model/cluster.ts';
 import type { FirewallDrop, SystemReading } from '../model/examination.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { Examined, Finding, Patient } from './doctor-finding.ts';
 import { some } from './doctor-finding.ts';
-import { plainText } from './lines.ts';
 import type { ServedPort } from './served-ports.ts';
 
 export interface Cause {

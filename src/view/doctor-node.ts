@@ -1,7 +1,7 @@
 import type { NodeFacts, NodeState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
+import { plainText } from '../model/plain-text.ts';
 import { type Finding, type Patient, shellOf } from './doctor-finding.ts';
-import { plainText } from './lines.ts';
 import { formatBytes, formatDuration } from './wording.ts';
 
 const SLOW_ROUND_TRIP_MS = 300;

@@ -1,7 +1,7 @@
 import type { DatasetReading, SnapshotReading, SnapshotTool, SystemReading } from '../model/examination.ts';
 import { holdTag, isOurSnapshot } from '../model/names.ts';
+import { plainText } from '../model/plain-text.ts';
 import { type Finding, type Patient, some } from './doctor-finding.ts';
-import { plainText } from './lines.ts';
 import { count, formatDuration } from './wording.ts';
 
 const FRAGMENTED_PERCENT = 70;

@@ -1,7 +1,7 @@
 import type { Examination, ProvisionStep, SystemReading } from '../model/examination.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { Finding, Patient } from './doctor-finding.ts';
 import { some } from './doctor-finding.ts';
-import { plainText } from './lines.ts';
 import { formatDuration } from './wording.ts';
 
 const CLOCK_WARNING_MS = 1_000;

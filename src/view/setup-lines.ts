@@ -1,5 +1,6 @@
 import type { EmptyDisk, SetupEvent, SetupState, SetupStep } from '../model/host-setup.ts';
-import { alignRows, cell, type Line, line, plainText, type Row, type Tone } from './lines.ts';
+import { plainText } from '../model/plain-text.ts';
+import { alignRows, cell, type Line, line, type Row, type Tone } from './lines.ts';
 import { formatBytes } from './wording.ts';
 
 const states: readonly SetupState[] = ['done', 'would do', 'did', 'cannot'];

@@ -1,4 +1,5 @@
-import { type Line, plainText, type Tone } from '../../view/lines.ts';
+import { plainText } from '../../model/plain-text.ts';
+import type { Line, Tone } from '../../view/lines.ts';
 import type { ActionId } from '../actions.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { type Row, type Span, span, type Token } from '../rows.ts';

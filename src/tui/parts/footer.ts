@@ -1,4 +1,4 @@
-import { plainText } from '../../view/lines.ts';
+import { plainText } from '../../model/plain-text.ts';
 import { type ActionId, infoOf } from '../actions.ts';
 import { footerRowsOf } from '../layout.ts';
 import { isFirstPage } from '../routing.ts';

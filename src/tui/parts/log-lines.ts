@@ -1,4 +1,4 @@
-import { plainText } from '../../view/lines.ts';
+import { plainText } from '../../model/plain-text.ts';
 import type { LogEntry, LogsState } from '../state.ts';
 import { cut, widthOf } from '../text/fit.ts';
 
