@@ -1,4 +1,5 @@
 import type { ConfigProblem, NodeName } from '../model/config.ts';
+import { printCommand } from '../model/command-line.ts';
 import { AppError } from '../model/errors.ts';
 import { printed } from './style.ts';
 import type { FileChoice, World } from './world.ts';
@@ -91,7 +92,7 @@ async function refuseSwapped(files: { deployment: string; application: string },
   throw new AppError(
     'usage',
     `cannot use "${files.deployment}" as the deployment: it describes applications, and "${files.application}" the deployment`,
-    { hint: `swap them: \`drover deploy ${files.application} ${files.deployment}\`` },
+    { hint: `swap them: \`${printCommand(['drover', 'deploy', files.application, files.deployment])}\`` },
   );
 }
 

@@ -1,11 +1,10 @@
 import { CommanderError } from 'commander';
 import { type ErrorReport, toReport } from '../model/errors.ts';
-import { line } from '../view/lines.ts';
 import { type ExitCode, exitCode, exitCodeOfError } from './exit-code.ts';
 import { FilesWrong } from './files.ts';
 import { createProgram } from './program.ts';
 import { printJson } from './renderers/json.ts';
-import { painter, printed, printLines } from './style.ts';
+import { printed, printText } from './style.ts';
 import type { World } from './world.ts';
 
 /** Runs one command line (without node and program) to its exit code; never throws. */
@@ -37,10 +36,8 @@ async function fail(error: unknown, args: readonly string[], world: World): Prom
   if (report.hint !== undefined) world.terminal.err(printed`  hint: ${report.hint}\n`);
   if (world.env.DROVER_DEBUG === '1' && error instanceof Error)
     world.terminal.err(
-      printLines(
-        `${error.stack ?? error.message}`.split('\n').map((text) => line(text)),
-        painter(false),
-      ),
+      printText(`${error.stack ?? error.message}
+`),
     );
   return exitCodeOfError(report);
 }

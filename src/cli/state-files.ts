@@ -2,6 +2,7 @@ import { appendFile, chmod, mkdir, open, readFile, rename, rm, stat } from 'node
 import { dirname, join } from 'node:path';
 import type { MoveHistory } from '../engine/types.ts';
 import type { MoveReceipt } from '../model/events.ts';
+import { plainJson, plainLines } from '../model/plain-text.ts';
 
 /** Forecasts look at the newest moves only. */
 const RECEIPTS_READ = 500;
@@ -19,7 +20,7 @@ export function createHistory(folder: string): MoveHistory {
     },
     async append(receipt) {
       await privateFolder(folder);
-      await appendFile(file, `${JSON.stringify(receipt)}\n`, { mode: 0o600 });
+      await appendFile(file, `${plainJson(receipt)}\n`, { mode: 0o600 });
     },
   };
 }
@@ -39,7 +40,7 @@ export async function logBug(folder: string, version: string, at: Date, error: u
   const file = join(folder, 'drover.log');
   await privateFolder(folder);
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  await appendFile(file, `${at.toISOString()} drover ${version}\n${text}\n\n`, { mode: 0o600 });
+  await appendFile(file, `${at.toISOString()} drover ${version}\n${plainLines(text)}\n\n`, { mode: 0o600 });
   return file;
 }
 

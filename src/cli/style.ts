@@ -1,4 +1,4 @@
-import { type Printed, plainText } from '../model/plain-text.ts';
+import { type Printed, plainLines, plainText } from '../model/plain-text.ts';
 import type { Cell, Line, Row, Tone } from '../view/lines.ts';
 
 const codes: Readonly<Record<Tone, string>> = {
@@ -49,6 +49,9 @@ export const printer =
 
 /** The same without tones. */
 export const printed = printer(painter(false));
+
+/** Text of several lines without tones: commander's, and stacks. */
+export const printText = (text: string): Printed => plainLines(text) as Printed;
 
 /** Several texts that are ready, as one. */
 export const joined = (...texts: readonly Printed[]): Printed => texts.join('') as Printed;

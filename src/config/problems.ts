@@ -69,12 +69,13 @@ function finish(file: string, text: string, findings: Finding[], dropped: number
   const sorted = findings.sort((a, b) => (a.offset ?? -1) - (b.offset ?? -1) || compareText(a.path, b.path));
   const problems = sorted.slice(0, maxShown).map((finding): ConfigProblem => {
     const { hint, mend } = adviceOf(finding);
-    const fix = mend === undefined ? undefined : fixOf(text, index, mend);
+    const isSecret = finding.offset !== undefined && index.isSecret(finding.offset);
+    const fix = mend === undefined ? undefined : fixOf(text, index, mend, isSecret);
     return {
       file,
       ...(finding.offset === undefined ? {} : index.position(finding.offset)),
       path: finding.path,
-      message: finding.message,
+      message: isSecret ? withoutValue(finding.message) : finding.message,
       ...(hint === undefined ? {} : { hint }),
       ...(finding.offset === undefined || text === '' || !isFramed ? {} : { frame: index.frame(finding.offset) }),
       ...(fix === undefined ? {} : { fix }),
@@ -90,12 +91,16 @@ function adviceOf({ hint }: Finding): Partial<Advice> {
   return typeof advice === 'string' ? { hint: advice } : (advice ?? {});
 }
 
-function fixOf(text: string, index: TextIndex, mend: Mend): ConfigProblem['fix'] {
+/** `not the text "…"`, `not the number …`: what is wrong is said without the value, which may be a password. */
+const withoutValue = (message: string): string =>
+  message.replace(/\bthe (text|number) (?:"(?:[^"\\]|\\.)*"|\S+)/g, 'a $1');
+
+function fixOf(text: string, index: TextIndex, mend: Mend, isSecret: boolean): ConfigProblem['fix'] {
   const change = mendText(text, mend);
   if (change === undefined) return undefined;
   const { offset, was, replacement } = change;
-  const label = `write ${visibleText(replacement)} in place of ${visibleText(was)}`;
-  return { ...index.position(offset), length: was.length, was, replacement, label };
+  const label = isSecret ? 'write it in quotes' : `write ${visibleText(replacement)} in place of ${visibleText(was)}`;
+  return { ...index.position(offset), length: was.length, was, replacement, label, ...(isSecret ? { isSecret: true as const } : {}) };
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,10 +1,13 @@
 import { visibleText } from '../model/plain-text.ts';
+import { secretStarts, withoutSecret } from '../model/secrets.ts';
 
 /** Turns offsets into lines and columns (both from 1, columns in UTF-16 units as editors count them). */
 export interface TextIndex {
   position(offset: number): { readonly line: number; readonly column: number };
-  /** The line and its neighbours with a caret under the column. */
+  /** The line and its neighbours with a caret under the column; what may be a secret is left out. */
   frame(offset: number): string;
+  /** Whether the text there may be a secret. */
+  isSecret(offset: number): boolean;
 }
 
 const frameWidth = 100;
@@ -34,11 +37,23 @@ export function indexText(text: string): TextIndex {
     const raw = text.slice(start, Math.min(starts[line] ?? text.length, start + longestLine));
     return raw.replace(/[\r\n]+$/, '');
   };
+  // Looked for when the first problem is shown, in the whole file: an environment may begin far above.
+  let secrets: readonly (number | undefined)[] | undefined;
+  const secretIn = (line: number): number | undefined => {
+    secrets ??= secretStarts(text.split(/\r\n|\n|\r/));
+    return secrets[line - 1];
+  };
+  const shownText = (line: number): string => withoutSecret(lineText(line), secretIn(line));
   return {
     position,
     frame: (offset) => {
       const at = position(offset);
-      return drawFrame(at, starts.length, lineText);
+      const column = Math.min(at.column, (secretIn(at.line) ?? Number.POSITIVE_INFINITY) + 1);
+      return drawFrame({ line: at.line, column }, starts.length, shownText);
+    },
+    isSecret: (offset) => {
+      const { line, column } = position(offset);
+      return column > (secretIn(line) ?? Number.POSITIVE_INFINITY);
     },
   };
 }

@@ -27,19 +27,19 @@ function cleaned(text: string): string {
     .replace(stringSequence, '')
     .replace(controlSequence, '')
     .replace(escape, '')
-    .replace(lastLineEnds, '')
-    .replace(lineEnds, ' ')
+    .replace(lineEnds, (found, at: number, whole: string) => (at + found.length === whole.length ? '' : ' '))
     .replace(controls, '')
     .replace(invisible, '')
     .replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
+// Each expression takes time in proportion to the text, whatever a node puts into it.
+
 /** OSC, DCS, APC, PM and SOS up to their end. One that has no end loses its beginning only: what follows stays seen. */
 const stringSequence =
-  /(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)/g;
+  /(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u0090\u0098\u009c-\u009f]*(?:\u0007|\u001b\\|\u009c)/g;
 const controlSequence = /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]/g;
 const escape = /\u001b[ -/]*[0-Z\\^-~]/g;
-const lastLineEnds = /[\n\v\f\r\u0085\u2028\u2029]+$/;
 const lineEnds = /[\n\v\f\r\u0085\u2028\u2029]+/g;
 const controls = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g;
 /**

@@ -1,4 +1,5 @@
 import type { BootPeer, NodeFacts } from '../model/cluster.ts';
+import { isName } from '../model/command-line.ts';
 import type { NodeName } from '../model/config.ts';
 import {
   compareText,
@@ -81,6 +82,8 @@ export function whyNotAbsent(world: World): { readonly problem: string; readonly
   const line = `"${first.name ?? first.address}: []"`;
   return {
     problem: `${title}, ${evidence}, is missing from the files and may hold it`,
-    hint: `put ${line} back into deployment.yml; to take the node out for good: drover node remove ${first.address}`,
+    hint: isName(first.address)
+      ? `put ${line} back into deployment.yml; to take the node out for good: drover node remove ${first.address}`
+      : 'put its line back into deployment.yml',
   };
 }

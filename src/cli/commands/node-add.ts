@@ -143,7 +143,7 @@ async function confirm(
 }
 
 /** The same command again, for the hints. */
-function commandOf({ word, options }: Adding): string {
+function commandOf({ word, options }: Adding): readonly string[] {
   const flags = Object.entries({
     user: options.user,
     port: options.port,
@@ -151,8 +151,8 @@ function commandOf({ word, options }: Adding): string {
     jump: options.jump,
     name: options.name,
     'known-hosts': options.knownHosts,
-  }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]));
-  return ['drover node add', word, ...flags].join(' ');
+  }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, `${value}`]));
+  return ['drover', 'node', 'add', word, ...flags];
 }
 
 async function tellCannot(adding: Adding, steps: readonly SetupStep[]): Promise<ExitCode> {

@@ -64,7 +64,7 @@ function noticeRow({ ui, now, glyphs }: ScreenInput): Row | undefined {
   return [span(`${sign} `, token), span(oneLine(notice), token)];
 }
 
-const oneLine = ({ text }: Notice): string => plainText(text.replace(/[\t\r\n]+/g, ' '));
+const oneLine = ({ text }: Notice): string => plainText(text);
 
 /** As many as fit; the ways to all others are always there. */
 function keysRow(input: ScreenInput, keys: FooterKeys, columns: number, which: 'first' | 'any' = 'any'): Row {

@@ -298,7 +298,7 @@ describe('doctor judges', () => {
       firewall: { ...wellSystem.firewall, ...changes },
     });
 
-    it('that a rule drops, with the rule and its removal', () => {
+    it('that a rule drops, with the rule and one that lets the port through before it', () => {
       expect(onlyFinding(cut(firewall({ drops: [drop] })))).toMatchObject({
         node: n2,
         check: 'connections',
@@ -306,15 +306,15 @@ describe('doctor judges', () => {
         text: expect.stringMatching(
           /port 8000 of "web".*10\.0\.0\.1, this machine: probably "counter drop".*inet foreign fwd/,
         ),
-        command: `ssh ${n2} nft delete rule inet foreign fwd handle 4`,
+        command: `ssh ${n2} nft insert rule inet foreign fwd meta l4proto tcp ct original proto-dst 8000 accept`,
       });
-      expect(onlyFinding(cut(firewall({ drops: [drop] }), 'refused')).command).toContain('handle 4');
+      expect(onlyFinding(cut(firewall({ drops: [drop] }), 'refused')).command).toContain('proto-dst 8000 accept');
     });
 
     it('prefer the rule that names the port', () => {
       const other = { ...drop, handle: 5, rule: 'tcp dport 22 drop' };
       const named = { ...drop, handle: 6, rule: 'tcp dport { 80, 8000 } drop' };
-      expect(onlyFinding(cut(firewall({ drops: [other, drop, named] }))).command).toContain('handle 6');
+      expect(onlyFinding(cut(firewall({ drops: [other, drop, named] }))).text).toContain('tcp dport { 80, 8000');
       expect(onlyFinding(cut(firewall({ drops: [other] }))).command).toBe(`ssh ${n2} nft list ruleset`);
     });
 
@@ -323,11 +323,13 @@ describe('doctor judges', () => {
       expect(onlyFinding(cut(firewall({ services: ['ufw'], drops: [policy] }))).command).toBe(
         `ssh ${n2} ufw route allow proto tcp to ${n1} port 8000`,
       );
-      expect(onlyFinding(cut(firewall({ drops: [policy] }))).command).toContain('policy accept');
+      expect(onlyFinding(cut(firewall({ drops: [policy] }))).command).toBe(
+        `ssh ${n2} iptables -t filter -I FORWARD -p tcp -m conntrack --ctorigdstport 8000 -j ACCEPT`,
+      );
       const { accepted: _none, ...bare } = wellSystem.firewall;
       const firewalld = { ...drop, table: 'inet firewalld', rule: 'reject with icmpx admin-prohibited' };
       const it = cut({ firewall: { ...bare, services: ['firewalld'], drops: [firewalld] } });
-      expect(onlyFinding(it).command).toContain('firewall-cmd --add-forward');
+      expect(onlyFinding(it).command).toContain('--policy drover-8000 --add-port 8000/tcp');
     });
 
     it('that Docker drops for want of its rule, and that the kernel does not forward', () => {
