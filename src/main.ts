@@ -9,7 +9,7 @@ import { withLabNodes } from './cli/lab-nodes.ts';
 import { runCli } from './cli/run.ts';
 import { createRunJournal, type SecretTexts } from './cli/run-journal.ts';
 import { createHistory, logBug, replaceText } from './cli/state-files.ts';
-import { joined, printed } from './cli/style.ts';
+import { printed } from './cli/style.ts';
 import type {
   EngineOptions,
   FileChoice,
@@ -290,7 +290,7 @@ const world: World = {
   labInventory,
   vagrantInventory: findVagrantMachines,
   readConfig,
-  printProblems: (problems) => joined(printProblems(problems, { color: terminal.colour }), printed`\n`),
+  printProblems: (problems) => printProblems(problems, { color: terminal.colour }),
   openEngine,
   applyFixes: async (text, fixes) => (await import('./config/fix.ts')).applyFixes(text, fixes),
   moveApplication: async (text, app, node) => (await import('./config/edit.ts')).moveApplication(text, app, node),

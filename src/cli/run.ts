@@ -4,7 +4,7 @@ import { type ExitCode, exitCode, exitCodeOfError } from './exit-code.ts';
 import { FilesWrong } from './files.ts';
 import { createProgram } from './program.ts';
 import { printJson } from './renderers/json.ts';
-import { printed, printText } from './style.ts';
+import { joined, printed, printText } from './style.ts';
 import type { World } from './world.ts';
 
 /** Runs one command line (without node and program) to its exit code; never throws. */
@@ -25,7 +25,7 @@ export async function runCli(args: readonly string[], world: World): Promise<Exi
 
 function failFiles({ problems }: FilesWrong, args: readonly string[], world: World): ExitCode {
   if (args.includes('--json')) printJson(world, { ok: false, problems });
-  else world.terminal.err(world.printProblems(problems));
+  else world.terminal.err(joined(world.printProblems(problems), printed`\n`));
   return exitCode.filesWrong;
 }
 
@@ -36,8 +36,7 @@ async function fail(error: unknown, args: readonly string[], world: World): Prom
   if (report.hint !== undefined) world.terminal.err(printed`  hint: ${report.hint}\n`);
   if (world.env.DROVER_DEBUG === '1' && error instanceof Error)
     world.terminal.err(
-      printText(`${error.stack ?? error.message}
-`),
+      printText(`${error.stack ?? error.message}\n`),
     );
   return exitCodeOfError(report);
 }

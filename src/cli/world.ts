@@ -182,7 +182,7 @@ export interface World {
   /** A drover.yml for Vagrant's machines, where there are some; absent where nobody looks for them. */
   readonly vagrantInventory?: ((request: VagrantRequest) => Promise<string | undefined>) | undefined;
   readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
-  /** For people, with a line end. */
+  /** For people; without a line end. */
   readonly printProblems: (problems: readonly ConfigProblem[]) => Printed;
   readonly openEngine: (files: FileChoice, options?: EngineOptions) => Promise<Engine>;
   /** All of these fixes of one file. */

@@ -3,6 +3,7 @@ import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { refuseUnknownPrograms } from './allowed-files.ts';
 
 /** This process's environment, as far as it decides how a host is reached. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -60,7 +61,8 @@ export function parseHop(text: string): { readonly host: string; readonly user?:
 
 /**
  * Asks the ssh program of this machine (`ssh -G`, which connects to nothing) and applies the node's settings. Without
- * an ssh program: the settings and ssh's defaults, with a note. Throws `usage` where ssh refuses the configuration.
+ * an ssh program: the settings and ssh's defaults, with a note. Throws `usage` where ssh refuses the configuration, or where
+ * it came with a folder and can start programs that nobody allowed.
  */
 export async function resolveTarget(
   alias: string,
@@ -68,6 +70,7 @@ export async function resolveTarget(
   env: Environment,
   note: (text: string) => void,
 ): Promise<SshTarget> {
+  if (settings.sshConfigFile !== undefined) await refuseUnknownPrograms(expandHome(settings.sshConfigFile, env), env);
   const text = await askSsh(alias, settings, env);
   if (text === undefined) {
     note(`no "ssh" program on this machine: "${alias}" is reached without the user's ssh configuration`);
