@@ -1,5 +1,5 @@
-import type { ConfigProblem, NodeName } from '../model/config.ts';
 import { printCommand } from '../model/command-line.ts';
+import type { ConfigProblem, NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { printed } from './style.ts';
 import type { FileChoice, World } from './world.ts';

@@ -35,9 +35,7 @@ async function fail(error: unknown, args: readonly string[], world: World): Prom
   world.terminal.err(printed`drover: ${report.message}\n`);
   if (report.hint !== undefined) world.terminal.err(printed`  hint: ${report.hint}\n`);
   if (world.env.DROVER_DEBUG === '1' && error instanceof Error)
-    world.terminal.err(
-      printText(`${error.stack ?? error.message}\n`),
-    );
+    world.terminal.err(printText(`${error.stack ?? error.message}\n`));
   return exitCodeOfError(report);
 }
 

@@ -100,7 +100,14 @@ function fixOf(text: string, index: TextIndex, mend: Mend, isSecret: boolean): C
   if (change === undefined) return undefined;
   const { offset, was, replacement } = change;
   const label = isSecret ? 'write it in quotes' : `write ${visibleText(replacement)} in place of ${visibleText(was)}`;
-  return { ...index.position(offset), length: was.length, was, replacement, label, ...(isSecret ? { isSecret: true as const } : {}) };
+  return {
+    ...index.position(offset),
+    length: was.length,
+    was,
+    replacement,
+    label,
+    ...(isSecret ? { isSecret: true as const } : {}),
+  };
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

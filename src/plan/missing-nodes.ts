@@ -1,5 +1,6 @@
 import type { BootPeer, NodeFacts } from '../model/cluster.ts';
 import { isName } from '../model/command-line.ts';
+import { isName } from '../model/command-line.ts';
 import type { NodeName } from '../model/config.ts';
 import {
   compareText,

@@ -1,5 +1,5 @@
-import { isName, printCommand } from '../model/command-line.ts';
 import type { Volume } from '../model/cluster.ts';
+import { isName, printCommand } from '../model/command-line.ts';
 import type { NodeName } from '../model/config.ts';
 import { diffVolumes, newestCommon } from './volume-diff.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
@@ -66,7 +66,8 @@ function conflictProblem(
   if (people.length > 0) return problem(`${why}; ${peopleText(people.length)}`, asideHint(world, target));
   const snapshots = `${volume.dataset}@${inTheWay.map(({ name }) => name).join(',')}`;
   // Names as they must be, or no command: a person would run it as root.
-  if (![volume.dataset, ...inTheWay.map(({ name }) => name)].every(isName)) return problem(why, asideHint(world, target));
+  if (![volume.dataset, ...inTheWay.map(({ name }) => name)].every(isName))
+    return problem(why, asideHint(world, target));
   const command = printCommand(['zfs', 'destroy', snapshots]);
   return problem(
     why,

@@ -1,7 +1,14 @@
-import { plainText } from '../model/plain-text.ts';
 import type { Container, NodeFacts, Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
-import { type Activity, afterColon, compareNames, type GroupPlan, type indexConfig, type indexPlan } from './board-plan.ts';
+import { plainText } from '../model/plain-text.ts';
+import {
+  type Activity,
+  afterColon,
+  compareNames,
+  type GroupPlan,
+  type indexConfig,
+  type indexPlan,
+} from './board-plan.ts';
 import type { BoardNote, BoardRow, BoardVolume, RowState } from './board-types.ts';
 import type { FiguresView } from './cluster-view.ts';
 import { waitingNote } from './waiting-note.ts';

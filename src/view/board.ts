@@ -1,6 +1,6 @@
-import { plainText } from '../model/plain-text.ts';
 import type { NodeFacts, NodeState } from '../model/cluster.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { Plan } from '../model/plan.ts';
 import { type Activity, activitiesOf, indexConfig, indexPlan } from './board-plan.ts';
 import { rowsOf } from './board-rows.ts';

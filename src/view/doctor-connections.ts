@@ -1,7 +1,7 @@
 import type { NodeFacts } from '../model/cluster.ts';
+import { isName, printCommand } from '../model/command-line.ts';
 import { type NodeName, nodeOf } from '../model/config.ts';
 import type { ConnectAnswer, ConnectResult } from '../model/examination.ts';
-import { isName, printCommand } from '../model/command-line.ts';
 import { type Examined, type Finding, type Patient, some } from './doctor-finding.ts';
 import { causeOf } from './doctor-firewall.ts';
 import { type ServedPort, servedPorts } from './served-ports.ts';
@@ -64,7 +64,15 @@ function judge(patient: Patient, examined: Examined, facts: NodeFacts, door: Doo
   const isOwner = served.node === node;
   if (isOwner && local !== undefined && local !== 'accepted') {
     const text = `"${served.app}" does not accept on its port ${served.port}, not even on its own node`;
-    return [{ node, check: 'answers', result: 'fault', text, command: isName(served.app) ? printCommand(['drover', 'logs', served.app, '--tail', '50']) : 'drover status' }];
+    return [
+      {
+        node,
+        check: 'answers',
+        result: 'fault',
+        text,
+        command: isName(served.app) ? printCommand(['drover', 'logs', served.app, '--tail', '50']) : 'drover status',
+      },
+    ];
   }
   if (failed.length === 0 && (local === undefined || local === 'accepted')) return [];
   // Who cannot even get to the application's own node cannot be helped here; that node has a finding of its own.

@@ -1,5 +1,5 @@
-import { printCommand, printRemote, quote } from '../model/command-line.ts';
 import type { ClusterState } from '../model/cluster.ts';
+import { printCommand, printRemote, quote } from '../model/command-line.ts';
 import type { Config, NodeName, NodeSettings } from '../model/config.ts';
 import type { Examination, HereAnswer } from '../model/examination.ts';
 

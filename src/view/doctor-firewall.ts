@@ -125,7 +125,12 @@ function policyFor(port: number): string {
  * by the time they are forwarded. Tables of iptables are changed with iptables, which cannot read rules of nft's own.
  * Undefined where the names are none that nft gives.
  */
-function acceptIn(hook: FirewallDrop['hook'], table: string, chain: string, port: number): readonly string[] | undefined {
+function acceptIn(
+  hook: FirewallDrop['hook'],
+  table: string,
+  chain: string,
+  port: number,
+): readonly string[] | undefined {
   const [, family = '', name = ''] = /^(ip6?|inet|bridge|netdev) ([A-Za-z_][\w.-]*)$/.exec(table) ?? [];
   if (name === '' || !/^[A-Za-z_][\w.-]*$/.test(chain)) return undefined;
   const isIptables = family.startsWith('ip') && ['filter', 'raw', 'mangle', 'nat', 'security'].includes(name);

@@ -1,7 +1,7 @@
 import type { NodeFacts, NodeState } from '../model/cluster.ts';
+import { isName, printCommand } from '../model/command-line.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import { plainText } from '../model/plain-text.ts';
-import { isName, printCommand } from '../model/command-line.ts';
 import { type Finding, type Patient, poolOf, shellOf } from './doctor-finding.ts';
 import { formatBytes, formatDuration } from './wording.ts';
 
@@ -30,7 +30,9 @@ export function unreachable(config: Config, node: NodeName, state: NodeState & {
     return { node, check: 'docker', result: 'fault', text, command: shell.run('systemctl', 'start', 'docker') };
   }
   const command =
-    code === 'host-key-unknown' ? printCommand(['drover', 'trust', node]) : `${shell.ssh.replace(/^ssh /, 'ssh -v ')} true`;
+    code === 'host-key-unknown'
+      ? printCommand(['drover', 'trust', node])
+      : `${shell.ssh.replace(/^ssh /, 'ssh -v ')} true`;
   return { node, check: 'connection', result: 'fault', text, command };
 }
 
@@ -100,7 +102,14 @@ function volumes({ node, shell, root }: Patient, facts: NodeFacts): readonly Fin
     }
     if (volume.role === 'diverged') {
       const text = `${what} was written here after another node took over; nothing starts from this copy`;
-      return [{ ...base, result: 'fault', text, command: shell.run('zfs', 'list', '-t', 'all', '-r', isName(volume.dataset) ? volume.dataset : root) }];
+      return [
+        {
+          ...base,
+          result: 'fault',
+          text,
+          command: shell.run('zfs', 'list', '-t', 'all', '-r', isName(volume.dataset) ? volume.dataset : root),
+        },
+      ];
     }
     if (volume.resumeToken === undefined) return [];
     return [{ ...base, text: `a transfer of ${what} was interrupted and can go on`, command: 'drover apply' }];
@@ -117,7 +126,13 @@ function portsTaken({ node, shell }: Patient, config: Config, facts: NodeFacts):
       .map(({ name }): Finding => {
         const by = process === undefined ? 'another program' : `"${plainText(process)}"`;
         const text = `port ${port}/${protocol} of "${name}" is taken by ${by}`;
-        return { node, check: 'ports', result: 'fault', text, command: shell.run('ss', '-lnp', 'sport', '=', `:${port}`) };
+        return {
+          node,
+          check: 'ports',
+          result: 'fault',
+          text,
+          command: shell.run('ss', '-lnp', 'sport', '=', `:${port}`),
+        };
       }),
   );
 }

@@ -1,6 +1,6 @@
+import { isName } from '../model/command-line.ts';
 import type { DatasetReading, SnapshotReading, SnapshotTool, SystemReading } from '../model/examination.ts';
 import { holdTag, isOurSnapshot } from '../model/names.ts';
-import { isName } from '../model/command-line.ts';
 import { type Finding, type Patient, poolOf, some } from './doctor-finding.ts';
 import { count, formatDuration } from './wording.ts';
 

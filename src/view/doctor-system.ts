@@ -140,7 +140,13 @@ function docker({ node, shell }: Patient, system: SystemReading): readonly Findi
   const check = 'docker';
   if (system.docker === undefined) {
     return [
-      { node, check, result: 'fault', text: 'Docker does not answer', command: shell.run('systemctl', 'start', 'docker') },
+      {
+        node,
+        check,
+        result: 'fault',
+        text: 'Docker does not answer',
+        command: shell.run('systemctl', 'start', 'docker'),
+      },
     ];
   }
   const { api, minApi, fit } = system.docker;
@@ -158,7 +164,7 @@ function docker({ node, shell }: Patient, system: SystemReading): readonly Findi
 function provisioning(patient: Patient, steps: readonly ProvisionStep[], path?: string): readonly Finding[] {
   const { node, shell, root } = patient;
   const check = 'provision';
-    const command = `${shell.run('bash', '-s', '--', '--pool-name', poolOf(root), '--root', root)} < ${printCommand([path ?? 'lab/provision.sh'])}`;
+  const command = `${shell.run('bash', '-s', '--', '--pool-name', poolOf(root), '--root', root)} < ${printCommand([path ?? 'lab/provision.sh'])}`;
   const open = steps.filter(({ state }) => state !== 'done');
   if (steps.length === 0) {
     return [{ node, check, result: 'warning', text: 'not known: provision.sh --check said nothing', command }];

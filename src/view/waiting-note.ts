@@ -1,6 +1,6 @@
-import { plainText } from '../model/plain-text.ts';
 import type { NodeFacts } from '../model/cluster.ts';
 import type { AppName, NodeName } from '../model/config.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { BoardNote } from './board-types.ts';
 import { waitingOf } from './status.ts';
 import { waitingReason } from './status-lines.ts';

@@ -8,58 +8,9 @@ import type { Terminal, World } from '../../../src/cli/world.ts';
 import { createEngine } from '../../../src/engine/engine.ts';
 import type { Host } from '../../../src/engine/host.ts';
 import { AppError } from '../../../src/model/errors.ts';
-import { createMemoryCluster, type MemoryCluster } from '../../../src/node/memory-cluster.ts';
+import { aBusyCluster } from '../../support/busy-cluster.ts';
 import { offeredCommands, Poisoner, poison, wrongBytes } from '../../support/hostile.ts';
 import { type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
-
-/** Nodes on which everything is to be seen that a node can have: the more, the more texts. */
-function aBusyCluster(): MemoryCluster {
-  const spec = { ports: [], environment: { A: 'b' }, mounts: [], restartPolicy: { name: 'never' } } as const;
-  const rule = { hook: 'forward', table: 'inet foreign', chain: 'fwd', rule: 'counter drop' } as const;
-  const datasets = ['db', 'x'].map((name) => ({
-    name: `drover/volumes/${name}`,
-    role: 'replica',
-    application: 'db',
-    readonly: false,
-    mounted: true,
-    canmount: 'on',
-    mountpoint: { value: '/srv', source: 'local' },
-    autoSnapshot: 'true',
-    hasResumeToken: true,
-    createdAt: 0,
-    bookmarks: 99,
-  }));
-  const cluster = createMemoryCluster({
-    nodes: {
-      [n1]: {
-        containers: [
-          { name: 'drover-old', spec: { ...spec, application: 'old', image: 'old:1', ports: [{ internal: 1, external: 1, protocol: 'tcp' }] } },
-          { name: 'other', managed: false, spec: { ...spec, application: 'other', image: 'other:1' } },
-        ],
-        volumes: [
-          { id: 'lost', application: 'lost', role: 'diverged', bytes: 10, snapshots: [{ name: 'drover-e1-1' }] },
-          { id: 'mine', role: 'owner', mounted: false, bytes: 10, snapshots: [{ name: 'user-x' }] },
-        ],
-        listeners: [{ address: '0.0.0.0', port: 27017, protocol: 'tcp', process: 'mongod' }],
-        network: { present: true, peers: ['10.99.0.12', '10.99.0.77'] },
-        boot: { peers: [{ address: '10.99.0.77', ports: [22], keys: ['ssh-ed25519 AAAA'] }] },
-        ailments: {
-          provision: [{ state: 'would do', step: 'packages', detail: 'nftables' }],
-          system: {
-            firewall: { services: [], accepted: ['10.99.0.12'], drops: [{ ...rule, handle: 4 }] },
-            snapshotters: [{ tool: 'sanoid', startedBy: 'sanoid.timer' }],
-            pool: { health: 'ONLINE', capacity: 10, errors: '1 data errors', scan: 'scrub with 3 errors' },
-            timeKeepers: ['chrony'],
-            datasets,
-            snapshots: [{ dataset: 'drover/volumes/db', name: 'drover-e1-1', createdAt: 0, holds: ['foreign'] }],
-          },
-        },
-      },
-      [n2]: {},
-    },
-  } as Parameters<typeof createMemoryCluster>[0]);
-  return cluster;
-}
 
 type Mode = 'plain' | 'json' | 'terminal' | 'no colour';
 const modes: readonly Mode[] = ['plain', 'json', 'terminal', 'no colour'];
@@ -123,7 +74,8 @@ async function stage(): Promise<Stage> {
       onLine(poisoner.text(`${bad}\tpool drover\tno pool`, 'host.setUp.line'));
       return { code: 1, stderr: poisoner.text('bad', 'host.setUp.stderr') };
     },
-    emptyDisks: async () => poisoner.value([{ path: '/dev/sdb', sizeBytes: 2 ** 33, model: 'QEMU' }], ['host', 'disks']),
+    emptyDisks: async () =>
+      poisoner.value([{ path: '/dev/sdb', sizeBytes: 2 ** 33, model: 'QEMU' }], ['host', 'disks']),
     observe: async () => poisoner.value(cluster.facts(n1), ['host', 'observe']),
     forgetPeers: async () => {
       throw new AppError('command-failed', poisoner.text('cannot forget', 'host.forget.error'));
@@ -189,13 +141,13 @@ function check(printed: string, args: readonly string[], mode: Mode, place: stri
   const where = `drover ${args.join(' ')} (${mode}), poisoned: ${place}`;
   expect(wrongBytes(printed, mode === 'terminal' || mode === 'no colour'), where).toEqual([]);
   if (mode === 'no colour') expect(printed.replaceAll('\r\u001b[2K', ''), where).not.toContain('\u001b');
-  if (mode === 'json') for (const document of documentsOf(printed)) expect(() => JSON.parse(document), where).not.toThrow();
+  if (mode === 'json')
+    for (const document of documentsOf(printed)) expect(() => JSON.parse(document), where).not.toThrow();
   else for (const command of offeredCommands(printed)) commands.add(command);
 }
 
 /** What went to standard output is one document, or one a line; failures are told in plain lines as well. */
-const documentsOf = (printed: string): readonly string[] =>
-  printed.split('\n').filter((line) => /^\{.*\}$/.test(line));
+const documentsOf = (printed: string): readonly string[] => printed.split('\n').filter((line) => /^\{.*\}$/.test(line));
 
 describe('nodes that lie', () => {
   it('put nothing into what a verb prints but words on its lines: each place by itself', async () => {
@@ -250,8 +202,33 @@ describe('nodes that lie', () => {
       chmodSync(join(folder, name), 0o755);
     };
     const words = 'for word in "$@"; do printf "[%s]" "$word"; done; echo';
-    for (const name of ['drover', 'zfs', 'zpool', 'docker', 'nft', 'iptables', 'systemctl', 'ss', 'date', 'sed', 'apt-get']) stub(name, words);
-    for (const name of ['uptime', 'sysctl', 'modprobe', 'chmod', 'ls', 'ufw', 'firewall-cmd', 'sleep', 'npm', 'timedatectl']) stub(name, words);
+    for (const name of [
+      'drover',
+      'zfs',
+      'zpool',
+      'docker',
+      'nft',
+      'iptables',
+      'systemctl',
+      'ss',
+      'date',
+      'sed',
+      'apt-get',
+    ])
+      stub(name, words);
+    for (const name of [
+      'uptime',
+      'sysctl',
+      'modprobe',
+      'chmod',
+      'ls',
+      'ufw',
+      'firewall-cmd',
+      'sleep',
+      'npm',
+      'timedatectl',
+    ])
+      stub(name, words);
     stub('bash', words);
     stub('sudo', 'exec "$@"');
     stub('touch', `: > ${join(folder, 'PWNED')}`);
@@ -259,7 +236,12 @@ describe('nodes that lie', () => {
     stub('ssh', 'while [ "${1#-}" != "$1" ]; do [ "$1" = -v ] || shift; shift; done; shift; exec /bin/sh -c "$*"');
     const told: string[] = [];
     for (const command of commands) {
-      const { stderr } = spawnSync('/bin/sh', ['-c', command], { cwd: folder, env: { PATH: folder }, encoding: 'utf8', input: '' });
+      const { stderr } = spawnSync('/bin/sh', ['-c', command], {
+        cwd: folder,
+        env: { PATH: folder },
+        encoding: 'utf8',
+        input: '',
+      });
       if (/[Ss]yntax error|Unterminated|not found/.test(stderr)) told.push(`${command}: ${stderr}`);
       if (command.includes('touch')) told.push(`${command}: has the code`);
     }
@@ -273,5 +255,7 @@ describe('nodes that lie', () => {
     expect(wrongBytes('\u001b[95mX', true)).toHaveLength(1);
   });
 
-  afterAll(() => console.log(`${combinations} combinations of verbs, forms and places; ${commands.size} commands given to a shell`));
+  afterAll(() =>
+    console.log(`${combinations} combinations of verbs, forms and places; ${commands.size} commands given to a shell`),
+  );
 });

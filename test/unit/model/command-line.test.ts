@@ -5,7 +5,9 @@ import { isName, printCommand, printRemote } from '../../../src/model/command-li
 
 const print = 'for word in "$@"; do printf "%s\\0" "$word"; done';
 const wordsOf = (line: string): readonly string[] =>
-  execFileSync('sh', ['-c', `show() { ${print}; }; show ${line}`], { encoding: 'utf8' }).split('\0').slice(0, -1);
+  execFileSync('sh', ['-c', `show() { ${print}; }; show ${line}`], { encoding: 'utf8' })
+    .split('\0')
+    .slice(0, -1);
 /** As ssh does: its words are joined, and a shell takes them apart. */
 const remotely = (line: string): readonly string[] => wordsOf(wordsOf(line).join(' '));
 
@@ -28,11 +30,26 @@ describe('a printed command', () => {
 });
 
 describe('a name from a node', () => {
-  it.each(['drover/volumes/db-1a2b', 'sanoid.timer', 'tank/x@drover-e1-2', 'db_1', '10.0.0.2', 'fd00:1::2'])('%j', (name) =>
-    expect(isName(name)).toBe(true),
+  it.each(['drover/volumes/db-1a2b', 'sanoid.timer', 'tank/x@drover-e1-2', 'db_1', '10.0.0.2', 'fd00:1::2'])(
+    '%j',
+    (name) => expect(isName(name)).toBe(true),
   );
-  it.each(['', '-rf', 'a b', 'a;b', '$(x)', '`x`', "a'b", 'a\nb', '../x', 'a/../b', 'a%b', 'a,b', 'a\u202eb', '~', '*', 'a'.repeat(256)])(
-    'not %j',
-    (name) => expect(isName(name)).toBe(false),
-  );
+  it.each([
+    '',
+    '-rf',
+    'a b',
+    'a;b',
+    '$(x)',
+    '`x`',
+    "a'b",
+    'a\nb',
+    '../x',
+    'a/../b',
+    'a%b',
+    'a,b',
+    'a\u202eb',
+    '~',
+    '*',
+    'a'.repeat(256),
+  ])('not %j', (name) => expect(isName(name)).toBe(false));
 });

@@ -2,12 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plainJson, plainLines, plainText, visibleText } from '../../../src/model/plain-text.ts';
 
-const bad = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Surrogate}|[\u{e0000}-\u{e007f}]/u;
+const bad =
+  /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Surrogate}|[\u{e0000}-\u{e007f}]/u;
 
 describe('plainText', () => {
   it.each([
     ['colours and cursor movements', '\u001b[31mred\u001b[0m\u001b[2J\u001b[H', 'red'],
-    ['titles and the clipboard, ended either way', 'a\u001b]0;t\u0007b\u001b]52;c;WA==\u001b\\c\u009d0;t\u009cd', 'abcd'],
+    [
+      'titles and the clipboard, ended either way',
+      'a\u001b]0;t\u0007b\u001b]52;c;WA==\u001b\\c\u009d0;t\u009cd',
+      'abcd',
+    ],
     ['DCS, APC, PM and SOS', 'a\u001bPq\u001b\\b\u001b_G\u001b\\c\u001b^x\u001b\\d\u0098y\u009ce', 'abcde'],
     ['an end that is missing: nothing is hidden', 'a\u001b]0;and more', 'a]0;and more'],
     ['eight-bit sequences', 'a\u009b31mb\u0085c', 'ab c'],
@@ -25,7 +30,9 @@ describe('plainText', () => {
   });
 
   it('leaves nothing for a terminal to obey, and no second line, of any text', () => {
-    const piece = fc.constantFrom(...'\u001b[];0mPX^_\\(B#8c\u0007\u0018\u007f\u0080\u0085\u0090\u009b\u009c\u009d\u2028\u202e\u200b\u200d\ufeff\ud83d\udc69\u{e0001}ab \n\r\t');
+    const piece = fc.constantFrom(
+      ...'\u001b[];0mPX^_\\(B#8c\u0007\u0018\u007f\u0080\u0085\u0090\u009b\u009c\u009d\u2028\u202e\u200b\u200d\ufeff\ud83d\udc69\u{e0001}ab \n\r\t',
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
         const plain = plainText(pieces.join(''));
@@ -38,7 +45,19 @@ describe('plainText', () => {
 
   it('takes time in proportion to the text', () => {
     const began = performance.now();
-    for (const piece of ['\u001b]', '\u001b[', '\u001b[0', '\u0090', '\u009d', '\u009b', '\n', '\u200d', '👩', '👩\u200d', '\u001b '])
+    for (const piece of [
+      '\u001b]',
+      '\u001b[',
+      '\u001b[0',
+      '\u0090',
+      '\u009d',
+      '\u009b',
+      '\n',
+      '\u200d',
+      '👩',
+      '👩\u200d',
+      '\u001b ',
+    ])
       plainText(`${piece.repeat(200_000)}x`);
     expect(performance.now() - began).toBeLessThan(60_000);
   });

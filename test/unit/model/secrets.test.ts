@@ -20,7 +20,8 @@ const forms: Readonly<Record<string, string>> = {
   'a flow map': 'services: {web: {image: nginx, environment: {A: S3CRET, B: "S3CRET"}}}\n',
   'a flow map over lines': 'web:\n  environment: {\n  A: S3CRET,\n"B": "S3CRET"\n  }\n  image: nginx\n',
   JSON: '{\n  "web": {\n    "environment": {\n      "A": "S3CRET",\n      "B": "S3CRET"\n    },\n    "image": "nginx"\n  }\n}\n',
-  'a block scalar': 'web:\n  environment:\n    KEY: |\n      S3CRET\n      -----S3CRET\n    B: >-\n      S3CRET\n  image: x\n',
+  'a block scalar':
+    'web:\n  environment:\n    KEY: |\n      S3CRET\n      -----S3CRET\n    B: >-\n      S3CRET\n  image: x\n',
   'a scalar in quotes over lines': 'web:\n  environment:\n    KEY: "S3CRET\n      S3CRET"\n  image: x\n',
   'a quote that is never closed': 'web:\n  environment:\n    KEY: "S3CRET\n    B: S3CRET\n',
   'a misspelled key': 'web:\n  enviroment:\n    lower: S3CRET\n',
@@ -31,7 +32,8 @@ const forms: Readonly<Record<string, string>> = {
   'an alias': 'x-env: &env\n  lower: S3CRET\nweb:\n  environment: *env\n',
   'a merge': 'x-env: &env\n  lower: S3CRET\nweb:\n  environment:\n    <<: *env\n    a: S3CRET\n',
   'an explicit key': 'web:\n  ? environment\n  : a: S3CRET\n    b: S3CRET\n',
-  'a URL and words of a command': 'web:\n  command: run --url redis://me:S3CRET@db --password=S3CRET\n  x: [env, A=S3CRET]\n',
+  'a URL and words of a command':
+    'web:\n  command: run --url redis://me:S3CRET@db --password=S3CRET\n  x: [env, A=S3CRET]\n',
   'tabs in place of spaces': 'web:\n\tenvironment:\n\t\tA: S3CRET\n',
 };
 
@@ -42,9 +44,12 @@ describe('what may be a secret', () => {
   });
 
   it('leaves everything else as it is', () => {
-    const text = 'version: 1\napplications:\n  db:\n    image: "postgres:16"\n    ports: [{internal: 80, external: 80}]\n';
+    const text =
+      'version: 1\napplications:\n  db:\n    image: "postgres:16"\n    ports: [{internal: 80, external: 80}]\n';
     expect(shown(text)).toBe(text);
-    expect(shown('web:\n  environment:\n    A: x\n  image: nginx\n')).toBe('web:\n  environment:\n    A: (hidden)\n  image: nginx\n');
+    expect(shown('web:\n  environment:\n    A: x\n  image: nginx\n')).toBe(
+      'web:\n  environment:\n    A: (hidden)\n  image: nginx\n',
+    );
   });
 
   it.each(Object.entries(forms))('is in no frame of a problem in %s, at any place', (_name, text) => {

@@ -29,14 +29,20 @@ describe('an ssh_config that came with a folder', () => {
     const { folder, resolve, ran } = folders();
     const path = join(folder, 'ssh_config');
     writeFileSync(path, text(ran));
-    await expect(resolve(path)).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining('start programs') });
+    await expect(resolve(path)).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('start programs'),
+    });
     expect(existsSync(ran)).toBe(false);
   });
 
   it('is used where it only names things', async () => {
     const { folder, resolve } = folders();
     const path = join(folder, 'ssh_config');
-    writeFileSync(path, '# ours\nHost web\n  HostName 10.0.0.5\n  Port 2222\n  User admin\nMatch host web user admin\n  Compression yes\n');
+    writeFileSync(
+      path,
+      '# ours\nHost web\n  HostName 10.0.0.5\n  Port 2222\n  User admin\nMatch host web user admin\n  Compression yes\n',
+    );
     expect(await resolve(path)).toMatchObject({ host: '10.0.0.5', port: 2222, user: 'admin' });
   });
 
@@ -66,8 +72,12 @@ describe('an ssh_config that came with a folder', () => {
   it.each(['Match all', 'Match host a,b user c', 'IdentityFile ~/.ssh/x', ''])('knows %j as harmless', (text) =>
     expect(programIn(text)).toBeUndefined(),
   );
-  it.each(['Match host a exec x', 'Match "exec" x', 'LocalCommand x', 'KnownHostsCommand x', 'Frobnicate x', 'SecurityKeyProvider x'])(
-    'and %j as not',
-    (text) => expect(programIn(text)).toBeDefined(),
-  );
+  it.each([
+    'Match host a exec x',
+    'Match "exec" x',
+    'LocalCommand x',
+    'KnownHostsCommand x',
+    'Frobnicate x',
+    'SecurityKeyProvider x',
+  ])('and %j as not', (text) => expect(programIn(text)).toBeDefined());
 });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { plainText } from '../../../src/model/plain-text.ts';
 import { closest } from '../../../src/view/closest.ts';
 import { diffLines } from '../../../src/view/diff.ts';
-import { plainText } from '../../../src/model/plain-text.ts';
 import { alignRows, cell, numberCell } from '../../../src/view/lines.ts';
 import { redact } from '../../../src/view/redact.ts';
 
