@@ -70,7 +70,10 @@ async function visitAll(target: Poisoner['target']): Promise<{ bytes: string; sa
       hint: poisoner.text('wait', 'act.hint'),
     });
   };
-  let stop = (): void => undefined;
+  const stops = new Set<() => void>();
+  const stop = (): void => {
+    for (const each of stops) each();
+  };
   const ended = runTui({
     engine,
     version: '0.0.0',
@@ -121,8 +124,9 @@ async function visitAll(target: Poisoner['target']): Promise<{ bytes: string; sa
     readFile: async () => application,
     logBug: async () => 'drover.log',
     onSignal: (listener) => {
-      stop = () => listener('SIGTERM');
-      return () => undefined;
+      const told = (): void => listener('SIGTERM');
+      stops.add(told);
+      return () => stops.delete(told);
     },
     suspend: () => undefined,
   });
@@ -130,12 +134,12 @@ async function visitAll(target: Poisoner['target']): Promise<{ bytes: string; sa
   for (const key of keys) {
     for (const each of ['j', key, 'j', '\r']) {
       stdin.write(keyBytes[each] ?? each);
-      await sleep(15);
+      await sleep(8);
     }
     await sleep(40);
     for (const each of ['\u001b', '\u001b', '\u001b']) {
       stdin.write(each);
-      await sleep(60);
+      await sleep(30);
     }
   }
   stop();
