@@ -233,7 +233,10 @@ describe('nodes that lie', () => {
     stub('sudo', 'exec "$@"');
     stub('touch', `: > ${join(folder, 'PWNED')}`);
     // As ssh does: options, the target, and the rest joined for the shell of the other machine.
-    stub('ssh', 'while case $1 in -*) true;; *) false;; esac; do [ "$1" = -v ] || shift; shift; done; shift; exec /bin/sh -c "$*"');
+    stub(
+      'ssh',
+      'while case $1 in -*) true;; *) false;; esac; do [ "$1" = -v ] || shift; shift; done; shift; exec /bin/sh -c "$*"',
+    );
     const told: string[] = [];
     for (const command of commands) {
       const { stderr } = spawnSync('/bin/sh', ['-c', command], {
