@@ -1,6 +1,5 @@
 import type { BootPeer, NodeFacts } from '../model/cluster.ts';
 import { isName } from '../model/command-line.ts';
-import { isName } from '../model/command-line.ts';
 import type { NodeName } from '../model/config.ts';
 import {
   compareText,

@@ -86,7 +86,7 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'printPr
     case 'config-loaded':
       memory.config = event.config;
       return [...noteSentences(event.config), ...substituteSentences(event.config)].map((text) =>
-        line(plainText(text), 'warning'),
+        line(text, 'warning'),
       );
     case 'config-rejected':
       return [
