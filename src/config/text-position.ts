@@ -1,5 +1,5 @@
 import { visibleText } from '../model/plain-text.ts';
-import { secretStarts, withoutSecret } from '../model/secrets.ts';
+import { secretStarts, valueStart, withoutSecret } from '../model/secrets.ts';
 
 /** Turns offsets into lines and columns (both from 1, columns in UTF-16 units as editors count them). */
 export interface TextIndex {
@@ -40,6 +40,8 @@ export function indexText(text: string): TextIndex {
   // Looked for when the first problem is shown, in the whole file: an environment may begin far above.
   let secrets: readonly (number | undefined)[] | undefined;
   const secretIn = (line: number): number | undefined => {
+    // No file that a person writes is so long; of one that is, no values are shown at all.
+    if (text.length > longestSearched) return valueStart(lineText(line));
     secrets ??= secretStarts(text.split(/\r\n|\n|\r/));
     return secrets[line - 1];
   };
@@ -58,6 +60,8 @@ export function indexText(text: string): TextIndex {
   };
 }
 
+/** Longer texts are not searched for secrets. */
+const longestSearched = 300_000;
 /** More of one line is never looked at. */
 const longestLine = 1_000_000;
 

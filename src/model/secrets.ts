@@ -22,7 +22,7 @@ const namesIn = (text: string, pattern: RegExp): readonly string[] =>
   [...text.matchAll(pattern)].map(([, name = '']) => name);
 
 /** More of a line is not looked at; what is beyond is hidden with the rest where anything is hidden. */
-const longest = 4000;
+const longest = 1000;
 
 /** Everything that is hidden until something ends it. */
 interface Open {
@@ -55,6 +55,12 @@ function scan(lines: readonly string[], aliases: ReadonlySet<string>): readonly 
 const goesOn = ({ indent: outer, depth, quote }: Open, text: string, indent: number): boolean =>
   depth > 0 || quote !== undefined || indent > outer || (indent === outer && /^\s*(?:-(?:\s|$)|:\s|[}\]])/.test(text));
 
+/** Where the value of a line begins, whatever it is. */
+export function valueStart(line: string): number {
+  const text = line.slice(0, longest);
+  return valueIn(text, text.length - text.trimStart().length);
+}
+
 /** Below an environment: the names stay, the values go. */
 function valueIn(text: string, indent: number): number {
   const name = /^\s*(?:-\s+)?["']?[A-Za-z_][\w.-]*["']?(?::(?=\s|$)|=)/.exec(text)?.[0];
@@ -81,11 +87,11 @@ interface Secret {
   readonly indent: number;
 }
 
-const keys = /(?:^|[\s{,?])(?:-\s+)*["']?([A-Za-z_][\w.-]*)["']?\s*:(?=[\s"'{[]|$)\s*/g;
+const keys = /(?:^|[\s{,?])(?:-\s{1,8}){0,4}["']?([A-Za-z_][\w.-]*)["']?\s*:(?=[\s"'{[]|$)\s*/g;
 const explicitKey = /^\s*\?\s+["']?([\w.-]+)["']?\s*$/;
 const values: readonly RegExp[] = [
   // A URL's password, `NAME=value` as an item or a word, `--password value`.
-  /[a-z][a-z0-9+.-]*:\/\/[^\s/@:]*:(?=[^\s/@]+@)/i,
+  /\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s/@:]*:(?=[^\s/@]+@)/i,
   /(?:^\s*-\s+|[\s"'[,])["']?[A-Z_][A-Z0-9_]*=(?=\S)/,
   /^\s*-\s+["']?[A-Za-z_]\w*=(?=\S)/,
   /(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key)["']?[=: ,]+["']?(?=\S)/i,

@@ -84,3 +84,22 @@ describe('what may be a secret', () => {
     expect(lines.map(({ text }) => text)).toEqual(['    3 -     PIN: (hidden)', '    3 +     PIN: (hidden)']);
   });
 });
+
+describe('a long file', () => {
+  it('shows no values around its mistakes, and is not searched', () => {
+    const text = `web:\n  image: nginx\n  environment:\n    lower: S3CRET\n${'# x\n'.repeat(100_000)}`;
+    const { report, problems } = createFileReport('application.yml', text);
+    report({ offset: text.indexOf('lower'), path: '', message: 'is wrong' });
+    const printed = printProblems(problems());
+    expect(printed).toContain('lower: (hidden)');
+    expect(printed).not.toContain('S3CRET');
+  });
+
+  it('takes time in proportion to it', () => {
+    const began = process.cpuUsage();
+    for (const piece of ['- ', 'a: ', '://', 'a', ' ', '"', '{', 'pass=', 'token: ', ': ', '\n- &a ', 'environment:\n'])
+      secretStarts(piece.repeat(100_000).slice(0, 300_000).split('\n'));
+    const { user, system } = process.cpuUsage(began);
+    expect((user + system) / 1e6).toBeLessThan(60);
+  });
+});
