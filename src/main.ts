@@ -9,6 +9,7 @@ import { withLabNodes } from './cli/lab-nodes.ts';
 import { runCli } from './cli/run.ts';
 import { createRunJournal, type SecretTexts } from './cli/run-journal.ts';
 import { createHistory, createPlaces, logBug, replaceText } from './cli/state-files.ts';
+import { printed } from './cli/style.ts';
 import type {
   EngineOptions,
   FileChoice,
@@ -194,7 +195,7 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
 
 const placesOf = (applicationFile: string) => createPlaces(stateFolder, resolve(applicationFile));
 
-const note = (text: string): void => terminal.err(`drover: ${text}\n`);
+const note = (text: string): void => terminal.err(printed`drover: ${text}\n`);
 
 /** Some containers have a user without a name. */
 function userName(): string {

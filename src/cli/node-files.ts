@@ -1,6 +1,7 @@
 import type { Config, NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { diffLines } from '../view/diff.ts';
+import { line } from '../view/lines.ts';
 import { FilesWrong } from './files.ts';
 import type { Invocation } from './invocation.ts';
 import { printLines } from './style.ts';
@@ -81,7 +82,7 @@ export async function editFile(
   await world.replaceText(file, edited.text);
   const diff = before === undefined ? addedLines(edited.text) : diffLines(before, edited.text);
   if (!options.json && !options.quiet) {
-    world.terminal.out(`${paint(before === undefined ? `${file} (new)` : file, 'strong')}\n${printLines(diff, paint)}`);
+    world.terminal.out(printLines([line(before === undefined ? `${file} (new)` : file, 'strong'), ...diff], paint));
   }
   return { file, diff: diff.map(({ text }) => text) };
 }

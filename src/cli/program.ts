@@ -19,7 +19,7 @@ import type { CommonOptions, Invocation } from './invocation.ts';
 import { addNodeVerbs } from './node-verbs.ts';
 import { addRemovalOption, allowing, type RemovalFlag } from './removal.ts';
 import { addScreenOptions, type ScreenFlags, screenFlagsOf } from './screen-options.ts';
-import { painter } from './style.ts';
+import { painter, printText } from './style.ts';
 import type { World } from './world.ts';
 
 /** The words of the command line; `done` gets the exit code of the verb that ran. */
@@ -32,8 +32,8 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf, visibleGlobalOptions: globalOptions })
     .configureOutput({
-      writeOut: world.terminal.out,
-      writeErr: world.terminal.err,
+      writeOut: (text) => world.terminal.out(printText(text)),
+      writeErr: (text) => world.terminal.err(printText(text)),
       getOutHelpWidth: world.terminal.columns,
       getErrHelpWidth: world.terminal.columns,
       getOutHasColors: () => world.terminal.colour,

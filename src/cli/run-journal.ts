@@ -7,6 +7,7 @@ import type { Config } from '../model/config.ts';
 import type { EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
 import type { RecordedFiles, RunRecord } from '../model/history.ts';
 import { stateFileBytes } from '../model/limits.ts';
+import { plainJson } from '../model/plain-text.ts';
 import type { StepId } from '../model/plan.ts';
 import { SealedContent } from '../model/sealed-content.ts';
 import { describeAction, describeOutcome, namesOf } from '../view/wording.ts';
@@ -151,7 +152,7 @@ const hideAlso = async (files: RecordedFiles, like: RecordedFiles, texts: Secret
 async function write(folder: string, file: string, record: Stored, texts: SecretTexts): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // On a line of its own, also after one that a power cut left without its end.
-  await appendFile(file, `\n${JSON.stringify(record)}\n`, { mode: 0o600 });
+  await appendFile(file, `\n${plainJson(record)}\n`, { mode: 0o600 });
   const { text, isWhole } = await readTail(file, stateFileBytes);
   const lines = text.split('\n').filter((line) => line !== '');
   // Seldom, and not at every run: what is cut off is read by nobody meanwhile.

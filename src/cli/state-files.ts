@@ -6,6 +6,7 @@ import { readTail, readTextBounded } from '../files/read-bounded.ts';
 import type { DataPlace } from '../model/cluster.ts';
 import type { MoveReceipt } from '../model/events.ts';
 import { stateFileBytes } from '../model/limits.ts';
+import { plainJson, plainLines } from '../model/plain-text.ts';
 
 /** Forecasts look at the newest moves only. */
 const RECEIPTS_READ = 500;
@@ -23,7 +24,7 @@ export function createHistory(folder: string): MoveHistory {
     },
     async append(receipt) {
       await privateFolder(folder);
-      await appendFile(file, `${JSON.stringify(receipt)}\n`, { mode: 0o600 });
+      await appendFile(file, `${plainJson(receipt)}\n`, { mode: 0o600 });
     },
   };
 }
@@ -79,7 +80,7 @@ export async function logBug(folder: string, version: string, at: Date, error: u
   const file = join(folder, 'drover.log');
   await privateFolder(folder);
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  await appendFile(file, `${at.toISOString()} drover ${version}\n${text}\n\n`, { mode: 0o600 });
+  await appendFile(file, `${at.toISOString()} drover ${version}\n${plainLines(text)}\n\n`, { mode: 0o600 });
   return file;
 }
 

@@ -11,6 +11,7 @@ import type {
   Settings,
 } from '../model/config.ts';
 import type { ApplyPolicy } from '../model/events.ts';
+import type { Printed } from '../model/plain-text.ts';
 import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { RunJournal } from './run-journal.ts';
@@ -42,9 +43,9 @@ export interface VagrantRequest {
 
 export interface Terminal {
   /** Results. Each call is written at once. */
-  readonly out: (text: string) => void;
+  readonly out: (text: Printed) => void;
   /** Everything that is no result: failures, progress, questions. */
-  readonly err: (text: string) => void;
+  readonly err: (text: Printed) => void;
   /** Resolves when what was written has been taken, or the signal aborts; without it, writing waits for nothing. */
   readonly taken?: (signal: AbortSignal) => Promise<void>;
   /** Whether standard output is a terminal that can move its cursor. */
@@ -52,7 +53,7 @@ export interface Terminal {
   readonly colour: boolean;
   readonly columns: () => number;
   /** Asks on the terminal, until the signal aborts; rejects at Ctrl-C. Undefined where there is nobody to ask. */
-  readonly ask: ((question: string, signal?: AbortSignal) => Promise<string>) | undefined;
+  readonly ask: ((question: Printed, signal?: AbortSignal) => Promise<string>) | undefined;
 }
 
 export type EditResult = { readonly text: string } | { readonly problem: string };
@@ -186,7 +187,8 @@ export interface World {
   /** A drover.yml for Vagrant's machines, where there are some; absent where nobody looks for them. */
   readonly vagrantInventory?: ((request: VagrantRequest) => Promise<string | undefined>) | undefined;
   readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
-  readonly printProblems: (problems: readonly ConfigProblem[]) => string;
+  /** For people; without a line end. */
+  readonly printProblems: (problems: readonly ConfigProblem[]) => Printed;
   readonly openEngine: (files: FileChoice, options?: EngineOptions) => Promise<Engine>;
   /** All of these fixes of one file. */
   readonly applyFixes: (text: string, fixes: readonly ProblemFix[]) => Promise<EditResult>;

@@ -182,6 +182,8 @@ export interface ProblemFix {
   readonly replacement: string;
   /** For a person: `write mongodb in place of mongdb`. */
   readonly label: string;
+  /** What stands there may be a password, and is not shown. */
+  readonly isSecret?: true;
 }
 
 export type LoadResult = (

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { programOutputBytes } from '../model/limits.ts';
+import { refuseUnknownPrograms } from './allowed-files.ts';
 import type { AskedAlgorithms } from './ssh-algorithms.ts';
 
 /** This process's environment, as far as it decides how a host is reached. */
@@ -77,8 +78,9 @@ export function parseHop(text: string): { readonly host: string; readonly user?:
 
 /**
  * Asks the ssh program of this machine (`ssh -G`, which connects to nothing) and applies the node's settings. Without
- * an ssh program: the settings and ssh's defaults, with a note. Throws `usage` where ssh refuses the configuration, and
- * where the configuration asks for what drover cannot do.
+ * an ssh program: the settings and ssh's defaults, with a note. Throws `usage` where ssh refuses the configuration, where
+ * the configuration asks for what drover cannot do, and where it came with a folder and can start programs that nobody
+ * allowed.
  */
 export async function resolveTarget(
   alias: string,
@@ -86,6 +88,7 @@ export async function resolveTarget(
   env: Environment,
   note: (text: string) => void,
 ): Promise<SshTarget> {
+  if (settings.sshConfigFile !== undefined) await refuseUnknownPrograms(expandHome(settings.sshConfigFile, env), env);
   const [text, defaults] = await Promise.all([askSsh(alias, settings, env), askDefaults(env)]);
   if (text === undefined) {
     note(`no "ssh" program on this machine: "${alias}" is reached without the user's ssh configuration`);

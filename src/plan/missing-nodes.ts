@@ -1,4 +1,5 @@
 import type { BootPeer, DataPlace, NodeFacts } from '../model/cluster.ts';
+import { isName } from '../model/command-line.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
 import {
   compareText,
@@ -84,7 +85,9 @@ export function whyNotAbsent(
   const line = `"${first.name ?? first.address}: []"`;
   return {
     problem: `${title}, ${evidence}, is missing from the files and may hold it`,
-    hint: `put ${line} back into deployment.yml; to take the node out for good: drover node remove ${first.address}`,
+    hint: isName(first.address)
+      ? `put ${line} back into deployment.yml; to take the node out for good: drover node remove ${first.address}`
+      : 'put its line back into deployment.yml',
   };
 }
 
@@ -110,10 +113,11 @@ function whyRemembered(world: World, id: VolumeId): { readonly problem: string; 
   const title = node === address ? `node ${quote(node)}` : `node ${quote(node)} at ${address}`;
   const what = place.volume === id ? 'it' : `volume ${quote(place.volume)} of ${quote(app ?? '')}`;
   const isNamed = world.nodes.includes(node);
+  const back = isNamed ? 'name the old machine in the files again' : `put "${node}: []" back into deployment.yml`;
   return {
     problem: isNamed
       ? `${what} was last seen on ${title}, and ${quote(node)} is another machine now`
       : `${what} was last seen on ${title}, which is missing from the files`,
-    hint: `${isNamed ? `name the old machine in the files again` : `put "${node}: []" back into deployment.yml`}; to take the node out for good: drover node remove ${address}`,
+    hint: isName(address) ? `${back}; to take the node out for good: drover node remove ${address}` : back,
   };
 }

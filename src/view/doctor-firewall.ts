@@ -3,7 +3,6 @@ import type { NodeFacts } from '../model/cluster.ts';
 import type { FirewallDrop, SystemReading } from '../model/examination.ts';
 import type { Examined, Finding, Patient } from './doctor-finding.ts';
 import { some } from './doctor-finding.ts';
-import { plainText } from './lines.ts';
 import type { ServedPort } from './served-ports.ts';
 
 export interface Cause {
@@ -12,7 +11,7 @@ export interface Cause {
 }
 
 /** Loads the port map again and lets the peers through Docker's chain; provision.sh made the unit. */
-const reload = 'systemctl restart drover-net';
+const reload = ['systemctl', 'restart', 'drover-net'] as const;
 
 /** What holds of a node's forwarding whether or not something is forwarded now. */
 export function forwardingFindings(patient: Patient, system: SystemReading, facts?: NodeFacts): readonly Finding[] {
@@ -25,7 +24,7 @@ export function forwardingFindings(patient: Patient, system: SystemReading, fact
   if (lacking.length > 0) {
     const text = `the chain FORWARD does not let ${some(lacking)} through`;
     const drops = forwardDrops(system).some(({ handle }) => handle === undefined);
-    return [{ node, check, result: drops ? 'fault' : 'warning', text, command: shell.run(reload) }];
+    return [{ node, check, result: drops ? 'fault' : 'warning', text, command: shell.run(...reload) }];
   }
   const policy = forwardDrops(system).find(({ handle }) => handle === undefined);
   const text = policy === undefined ? 'packets are let through' : 'packets of the other nodes are let through';
@@ -59,7 +58,7 @@ function lackingPeers({ firewall }: SystemReading, facts: NodeFacts | undefined)
 
 function forwardingOff({ shell }: Patient, facts: NodeFacts | undefined): { readonly text: string; command: string } {
   const key = isSix(facts) ? 'net.ipv6.conf.all.forwarding' : 'net.ipv4.ip_forward';
-  return { text: `${key} is 0: the kernel forwards nothing`, command: shell.run(`sysctl -w ${key}=1`) };
+  return { text: `${key} is 0: the kernel forwards nothing`, command: shell.run('sysctl', '-w', `${key}=1`) };
 }
 
 /** Why a connection did not come through, as far as it can be told, and what mends that. */
@@ -75,7 +74,7 @@ export function causeOf(
   const forwards = facts.network.proxies.some(({ port, protocol }) => port === served.port && protocol === 'tcp');
   if (!isOwner && !forwards) return { cause: 'its table has no such forward', command: 'drover apply' };
   const system = examined.examinations[node]?.system;
-  const look = shell.run('nft list ruleset');
+  const look = shell.run('nft', 'list', 'ruleset');
   if (system === undefined) return { cause: 'its firewall could not be read', command: look };
   if (!isOn(system, facts)) {
     const { text, command } = forwardingOff(patient, facts);
@@ -85,7 +84,7 @@ export function causeOf(
   const drop = suspect(system.firewall.drops, served.port);
   const lacking = lackingPeers(system, facts);
   if (lacking.length > 0 && (drop === undefined || drop.handle === undefined)) {
-    return { cause: `FORWARD does not let ${some(lacking)} through`, command: shell.run(reload) };
+    return { cause: `FORWARD does not let ${some(lacking)} through`, command: shell.run(...reload) };
   }
   return drop === undefined
     ? { cause: 'no rule of its firewall tells why; perhaps one between the machines', command: look }
@@ -106,6 +105,7 @@ function suspect(drops: readonly FirewallDrop[], port: number): FirewallDrop | u
   );
 }
 
+/** Every remedy lets one port through, and nothing else: a chain or a policy stays as its owner made it. */
 function causedBy(
   { node, shell }: Patient,
   { state }: Examined,
@@ -116,17 +116,17 @@ function causedBy(
 ): Cause {
   const { table, chain, handle, rule } = drop;
   const owner = state.nodes[served.node];
-  const to = owner?.status === 'reachable' ? owner.facts.meshAddress : 'any';
-  const where = `${plainText(table)} ${plainText(chain)}`;
-  const cause = `probably "${plainText(rule)}" in nft's chain ${where}`;
-  if (services.includes('ufw') && (chain.startsWith('ufw') || handle === undefined)) {
-    return { cause: `${cause} (ufw)`, command: shell.run(`ufw route allow proto tcp to ${to} port ${served.port}`) };
+  const to = owner?.status === 'reachable' ? owner.facts.meshAddress : '';
+  const { port } = served;
+  const cause = `probably "${rule}" in nft's chain ${table} ${chain}`;
+  if (services.includes('ufw') && (chain.startsWith('ufw') || handle === undefined) && plainAddress(to) !== undefined) {
+    const rules = ['route', 'allow', 'proto', 'tcp', 'to', to, 'port', `${port}`];
+    return { cause: `${cause} (ufw)`, command: shell.run('ufw', ...rules) };
   }
   const by = services.includes('firewalld') && table.endsWith('firewalld') ? ' (firewalld)' : '';
   const isOwner = served.node === node;
-  const command = shell.run(
-    acceptRule(drop, isOwner ? facts.meshAddress : to, served.port, isOwner) ?? 'nft list ruleset',
-  );
+  const remedy = acceptRule(drop, isOwner ? facts.meshAddress : to, port, isOwner);
+  const command = shell.run(...(remedy ?? ['nft', 'list', 'ruleset']));
   return { cause: `${cause}${by}`, command };
 }
 
@@ -143,18 +143,20 @@ function acceptRule(
   address: string,
   port: number,
   isOwner: boolean,
-): string | undefined {
+): readonly string[] | undefined {
   if (!table.split(' ').every(isPlain) || !isPlain(chain) || plainAddress(address) === undefined) return undefined;
   const family = isIPv6(address) ? 'ip6' : 'ip';
   const tool = { 'ip filter': 'iptables', 'ip6 filter': 'ip6tables' }[table];
   if (tool !== undefined && hook === 'forward') {
     const end = isOwner ? `--ctorigdst ${address}` : `--ctreplsrc ${address}`;
     const at = handle === undefined ? 'DOCKER-USER' : chain;
-    return `${tool} -I ${at} -p tcp -m conntrack --ctstate DNAT ${end} --ctorigdstport ${port} -j ACCEPT`;
+    return words(`${tool} -I ${at} -p tcp -m conntrack --ctstate DNAT ${end} --ctorigdstport ${port} -j ACCEPT`);
   }
   const rule = `nft insert rule ${table} ${chain}`;
   // Nothing has been translated yet: the packets still go to the node's own address.
-  if (hook === 'prerouting') return `${rule} tcp dport ${port} accept`;
+  if (hook === 'prerouting') return words(`${rule} tcp dport ${port} accept`);
   const end = isOwner ? `ct original ${family} daddr ${address}` : `ct reply ${family} saddr ${address}`;
-  return `${rule} ct status dnat ${end} ct original proto-dst ${port} meta l4proto tcp accept`;
+  return words(`${rule} ct status dnat ${end} ct original proto-dst ${port} meta l4proto tcp accept`);
 }
+
+const words = (text: string): readonly string[] => text.split(' ');

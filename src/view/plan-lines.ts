@@ -1,6 +1,6 @@
 import type { Config } from '../model/config.ts';
 import type { MoveForecast, Plan, Step } from '../model/plan.ts';
-import { type Line, line, plainText } from './lines.ts';
+import { type Line, line } from './lines.ts';
 import {
   count,
   describeAction,
@@ -26,9 +26,7 @@ export function planLines(config: Config, plan: Plan, forecasts: readonly MoveFo
     ),
     ...plan.steps.filter((step) => step.group === group).flatMap((step) => stepLines(step, numbers, names)),
   ]);
-  const substitutes = [...noteSentences(config), ...substituteSentences(config)].map((text) =>
-    line(plainText(text), 'warning'),
-  );
+  const substitutes = [...noteSentences(config), ...substituteSentences(config)].map((text) => line(text, 'warning'));
   return [
     line(planSummary(plan), 'strong'),
     ...substitutes,

@@ -1,8 +1,9 @@
 import type { NodeFacts, NodeState } from '../model/cluster.ts';
 import { type AppName, type Config, nodeOf } from '../model/config.ts';
 import type { EngineEvent, EngineEventBody, RunOutcome } from '../model/events.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { ClusterView, TrailEntry } from './cluster-view.ts';
-import { plainText, type Tone } from './lines.ts';
+import type { Tone } from './lines.ts';
 import { planSummary } from './plan-lines.ts';
 import {
   count,

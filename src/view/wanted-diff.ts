@@ -10,9 +10,10 @@ import {
 } from '../model/config.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
+import { plainText } from '../model/plain-text.ts';
 import { hiddenText, SealedContent } from '../model/sealed-content.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { type Line, line, plainText } from './lines.ts';
+import { type Line, line } from './lines.ts';
 import { formatBytes, namesOf } from './wording.ts';
 
 /** One application, wanted against found: what goes with a minus, what comes with a plus. */

@@ -1,6 +1,6 @@
 import { AppError } from '../../model/errors.ts';
 import type { RunRecord } from '../../model/history.ts';
-import { alignRows, cell, type Line, line, numberCell, plainText, type Row } from '../../view/lines.ts';
+import { alignRows, cell, type Line, line, numberCell, type Row } from '../../view/lines.ts';
 import { receiptLines } from '../../view/receipt-lines.ts';
 import { count, formatDuration, namesOf } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
@@ -39,7 +39,7 @@ function listLines(records: readonly RunRecord[]): readonly (Line | Row)[] {
     records.map(({ id, steps, result, summary }) => [
       cell(id, 'strong'),
       numberCell(count(steps.length, 'step')),
-      cell(plainText(summary), result === 'converged' ? 'ok' : 'fault'),
+      cell(summary, result === 'converged' ? 'ok' : 'fault'),
     ]),
   );
 }
@@ -48,12 +48,12 @@ function runLines({ id, startedAt, endedAt, summary, result, steps, receipts }: 
   const took = formatDuration(endedAt - startedAt);
   return [
     line(`${id}  ${new Date(startedAt).toISOString()}, ${took}`, 'strong'),
-    line(plainText(summary), result === 'converged' ? 'ok' : 'fault'),
+    line(summary, result === 'converged' ? 'ok' : 'fault'),
     ...alignRows(
       steps.map((step) => [
         cell(`  ${step.result}`, step.result === 'succeeded' ? 'ok' : 'fault'),
         numberCell(step.durationMs === undefined ? '' : formatDuration(step.durationMs)),
-        cell(plainText(step.text)),
+        cell(step.text),
       ]),
     ),
     ...receipts.flatMap((receipt) => receiptLines(receipt, namesOf(undefined))),

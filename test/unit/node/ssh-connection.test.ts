@@ -296,9 +296,11 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
         'relay.mjs',
         `import { connect } from 'node:net'; const s = connect(${sshd.port}, '127.0.0.1'); process.stdin.pipe(s); s.pipe(process.stdout); s.on('close', () => process.exit());`,
       );
-      const config = write('config-proxy', `Host *\n  ProxyCommand ${process.execPath} ${relay}\n`);
+      mkdirSync(file('home/.ssh'), { recursive: true });
+      // In the user's own folder: elsewhere it would have to be allowed first.
+      const config = write('home/.ssh/config-proxy', `Host *\n  ProxyCommand ${process.execPath} ${relay}\n`);
       expect((await (await open({ sshConfigFile: config })).run(['echo', 'through'])).stdout).toBe('through\n');
-      const broken = write('config-broken', 'Host *\n  ProxyCommand sh -c "echo no way >&2; exit 5"\n');
+      const broken = write('home/.ssh/config-broken', 'Host *\n  ProxyCommand sh -c "echo no way >&2; exit 5"\n');
       await expect(open({ sshConfigFile: broken })).rejects.toMatchObject({
         code: 'connection-failed',
         message: expect.stringContaining('no way'),
