@@ -127,7 +127,10 @@ export function createStage(folder: Folder, writers: Writers, without: string) {
     };
     const start = (onEvent: Parameters<typeof startDrover>[2]) =>
       startDrover(scenario.act ?? ['apply', '--allow-removal'], folder.path, onEvent);
-    story.push(await strike(event, start, second));
+    const how = await strike(event, start, second);
+    story.push(how);
+    // A run that has slept and says that all is done must be right.
+    if (how === 'exit 0') expect((await apply(scenario.goal)).steps, how).toEqual([]);
     const isOver = event.kind === 'on-its-way' ? event.arrives !== 'late' : event.kind === 'killed';
     if (!isOver) await check('after what came late');
     // Where nothing happened since, the next run may have been the last one.
