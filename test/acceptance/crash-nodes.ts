@@ -5,7 +5,9 @@ import { hangsMs, node1, node2, pause, project, run } from './lab.ts';
 /** As in `lab.ts`, by ssh itself: a case asks the nodes many times. */
 export async function onNode(node: string, command: string, input = ''): Promise<string> {
   const config = join(dirname(process.env.DROVER_LAB_INVENTORY ?? ''), 'ssh_config');
-  const ran = await run('ssh', ['-F', config, node, command], { input });
+  // A busy node takes its time, and is not gone.
+  const patience = `ConnectTimeout=${hangsMs / 1_000}`;
+  const ran = await run('ssh', ['-F', config, '-o', patience, node, command], { input });
   if (ran.code !== 0) throw new Error(`${node}: ${command}: exit ${ran.code}: ${ran.stderr}`);
   return ran.stdout;
 }
