@@ -9,6 +9,9 @@ declare const printed: unique symbol;
  */
 export const plainText = (text: string): string => (isPlain.test(text) ? text : cleaned(text));
 
+/** The same for a cell of a table or of the screen, whose width counts: a tab is one blank. */
+export const plainCell = (text: string): string => plainText(text).replaceAll('\t', ' ');
+
 /** The same for text of several lines: each is cleaned, the line feeds between them stay. */
 export const plainLines = (text: string): string => text.split(/\r?\n/).map(plainText).join('\n');
 

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join, sep } from 'node:path';
 import { printCommand } from '../model/command-line.ts';
 import { AppError } from '../model/errors.ts';
-import type { Environment } from './ssh-config.ts';
+import type { Environment } from './environment.ts';
 
 /**
  * Keywords of ssh_config that name and choose things, and start no program. Anything else in a file that came with

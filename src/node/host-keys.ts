@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { readBounded } from '../files/read-bounded.ts';
 import { AppError } from '../model/errors.ts';
 import { knownHostsBytes, programOutputBytes } from '../model/limits.ts';
+import type { Environment } from './environment.ts';
 import { fetchHostCertificate } from './host-certificate.ts';
 import {
   authoritiesOf,
@@ -20,7 +21,7 @@ import {
   readKnownHosts,
 } from './known-hosts.ts';
 import { defaultAuthorityAlgorithms, refuseHostCertificate } from './ssh-certificate.ts';
-import { type Environment, expandTokens, type SshTarget } from './ssh-config.ts';
+import { expandTokens, type SshTarget } from './ssh-config.ts';
 
 /** What is known of one host's key before it shows one, and the judgement once it has. */
 export interface HostKeys {

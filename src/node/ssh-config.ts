@@ -6,10 +6,8 @@ import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { programOutputBytes } from '../model/limits.ts';
 import { refuseUnknownPrograms } from './allowed-files.ts';
+import type { Environment } from './environment.ts';
 import type { AskedAlgorithms } from './ssh-algorithms.ts';
-
-/** This process's environment, as far as it decides how a host is reached. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How to reach one host: what ssh_config says, overridden by the node's settings. */
 export interface SshTarget {

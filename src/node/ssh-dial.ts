@@ -7,11 +7,12 @@ import type { Algorithms, AnyAuthMethod, Client } from 'ssh2';
 import ssh2 from 'ssh2';
 import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import type { Environment } from './environment.ts';
 import { readHostKeys } from './host-keys.ts';
 import { type HostKeyVerdict, keyType } from './known-hosts.ts';
 import { chooseAlgorithms } from './ssh-algorithms.ts';
 import { gatherCredentials } from './ssh-auth.ts';
-import { type Environment, parseHop, resolveTarget, type SshTarget } from './ssh-config.ts';
+import { parseHop, resolveTarget, type SshTarget } from './ssh-config.ts';
 import { connectError, foreignServer, hostKeyError, wantsMore } from './ssh-errors.ts';
 import { extendAuthentication } from './ssh2-authentication.ts';
 
