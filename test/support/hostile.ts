@@ -20,7 +20,7 @@ export type Place = string;
 export class Poisoner {
   readonly places = new Set<Place>();
   /** Which places are poisoned now; `all`: every one. Nothing: the nodes answer as they are, and are only looked at. */
-  target: Place | 'all' | undefined;
+  target: ReadonlySet<Place> | 'all' | undefined;
 
   /** The same cluster with poisoned answers, errors and streams. */
   wrap(cluster: Cluster): Cluster {
@@ -33,7 +33,8 @@ export class Poisoner {
 
   text(value: string, place: Place): string {
     this.places.add(place);
-    return this.target === place || this.target === 'all' ? value + poison : value;
+    const isPoisoned = this.target === 'all' || this.target?.has(place) === true;
+    return isPoisoned ? value + poison : value;
   }
 
   value<T>(value: T, path: readonly string[]): T {
