@@ -39,7 +39,8 @@ const keys = actions
   .flatMap((each) => each.keys.slice(0, 1))
   .filter((key) => !leaving.has(key) && (key.length === 1 || keyBytes[key] !== undefined));
 
-const sequence = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\]2;[^\u0007\u001b]*\u0007|[()][0-9A-B]|[=>78M])/g;
+// At the end comes one that ends whatever string was cut off, before the resets.
+const sequence = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\]2;[^\u0007\u001b]*\u0007|[()][0-9A-B]|[=>78M]|\\(?=\u001b\[0m))/g;
 const shapesOf = (bytes: string): readonly string[] => [
   ...new Set([...bytes.matchAll(sequence)].map(([each]) => each.replace(/\]2;.*/, ']2').replace(/[\d;]+/g, 'N'))),
 ];
