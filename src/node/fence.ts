@@ -19,7 +19,7 @@ export const lateCode = 14;
  * has the lock, such a command is refused: the token is written and compared under the same lock, so no command is
  * between its look and its change when the next run begins to look.
  */
-export const guard = `mkdir -p -m 0700 ${setLockFile.replace(/\/[^/]*$/, '')} && exec 8>${setLockFile} || exit 1
+export const guard = `mkdir -p -m 0700 ${setLockFile.replace(/\/[^/]*$/, '')} && (umask 077; : >>${setLockFile}) && exec 8>${setLockFile} || exit 1
 flock -w 60 8 || { echo 'another command of drover has been running for 60 s' >&2; exit 1; }
 [ -z "$fence" ] || grep -qsF -- "\\"token\\":\\"$fence\\"" ${lockFile} || exit ${lateCode}
 `;

@@ -324,7 +324,7 @@ function proveStreams(node: LabNode): void {
     await openPlayground(connection, playground);
     const [from, to] = [`${playground.root}/from`, `${playground.root}/to`];
     const make =
-      'set -e; zfs create -o sharenfs=on -o setuid=on "$1"; zfs create "$1/child"; zfs snapshot -r "$1@drover-e1-1"';
+      'set -e; zfs create -o exec=off -o setuid=on "$1"; zfs create "$1/child"; zfs snapshot -r "$1@drover-e1-1"';
     await connection.script(make, [from]);
     const send = (...flags: string[]) => {
       const source = { kind: 'snapshot', dataset: from, snapshot: 'drover-e1-1' } as const;
@@ -333,7 +333,7 @@ function proveStreams(node: LabNode): void {
       const received = fencedReceive({ token: '' }, receiveArgs(request, playground.root));
       return sendThroughHere(connection, connection, sent, received, () => {}, signal);
     };
-    const facts = 'zfs get -H -r -o name,property,value sharenfs,setuid,devices,exec,canmount "$1"';
+    const facts = 'zfs get -H -r -t filesystem -o name,property,value sharenfs,setuid,devices,exec,canmount "$1"';
     for (const flags of [['-p'], ['-R'], ['-R', '-w'], ['-p', '-L', '-c']]) {
       expect(await send(...flags)).toMatchObject({ ok: false, said: expect.stringContaining('refused: this is not') });
       expect((await connection.script(facts, [to], { okCodes: [1] })).stdout).toBe('');
