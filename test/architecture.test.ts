@@ -152,6 +152,15 @@ describe('the architecture', () => {
     expect(readers.map(({ path }) => path)).toEqual([]);
   });
 
+  it('cleans text for a terminal in one place, and makes it ready where it is painted', () => {
+    const makers = files.filter(({ text }) => /\bas Printed\b/.test(text)).map(({ path }) => path);
+    expect(makers).toEqual(['cli/style.ts', 'config/problems.ts', 'model/plain-text.ts']);
+    const cleaners = files.filter(({ text }) => /\.replace\(\/[^\n]*\\(?:x1f|u001f|u001b|u202[a-e])/.test(text));
+    expect(cleaners.map(({ path }) => path).filter((path) => !/^tui\/(?:terminal|text|picture)/.test(path))).toEqual(
+      [],
+    );
+  });
+
   it('has no default exports and no barrels', () => {
     const wrong = files.filter(
       ({ path, text }) => /^export\s+default\b/m.test(text) || /^export\s+\*/m.test(text) || path.endsWith('/index.ts'),

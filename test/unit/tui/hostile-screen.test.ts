@@ -95,7 +95,7 @@ async function visitAll(
       arrangement: 'auto',
       asksFirst: true,
       isReadOnly: false,
-      notifies: true,
+      notifies: false,
       glyphs: 'unicode',
       noColour: false,
       keys: {},
