@@ -21,15 +21,26 @@ import {
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { bundledPackages, printLicenses } from './licenses.mjs';
+
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
-const FORMAT = 3;
+const FORMAT = 4;
 
 /** Packages that stay outside of the bundle: those with native parts. */
 const EXTERNAL = ['ssh2', 'cpu-features'];
 /** Packages that are named by others and never used; `alias`, not external: an external import would be loaded. */
-const UNUSED = ['react-devtools-core', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'];
+const UNUSED = ['react-devtools-core', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'split-ca'];
 const empty = join(root, 'lab', 'empty.cjs');
+
+/** Ink's connection to React's developer tools, which brings a WebSocket client along; Ink loads it on request only. */
+const withoutDevtools = {
+  name: 'without-devtools',
+  setup: (build) =>
+    build.onResolve({ filter: /^\.\/devtools\.js$/ }, ({ importer }) =>
+      /\/node_modules\/ink\//.test(importer) ? { path: empty } : undefined,
+    ),
+};
 
 /**
  * What the packages in CommonJS need inside of a module. The program's first line makes it a program; chunks are no
@@ -64,6 +75,7 @@ function sourcesOf(entry) {
     join(root, 'package.json'),
     join(root, 'package-lock.json'),
     fileURLToPath(import.meta.url),
+    join(root, 'lab', 'licenses.mjs'),
     empty,
   ];
 }
@@ -99,6 +111,7 @@ export async function buildBundle({ entry, name, force = false }) {
     target: 'node20',
     external: EXTERNAL,
     alias: Object.fromEntries(UNUSED.map((each) => [each, empty])),
+    plugins: [withoutDevtools],
     jsx: 'automatic',
     sourcemap: true,
     chunkNames: `${name}-chunks/[name]-[hash]`,
@@ -116,8 +129,10 @@ export async function buildBundle({ entry, name, force = false }) {
     // The banner is for the program alone.
     if (file.includes('-chunks') && file.endsWith('.js')) stripBanner(file);
   }
+  const licenses = printLicenses(bundledPackages(metafile, root));
   writeFileSync(join(dist, `.${name}-packages.json`), `${JSON.stringify(packagesIn(metafile), undefined, 1)}\n`);
   install(fresh, name);
+  if (name === 'drover') writeFileSync(join(dist, 'THIRD-PARTY-LICENSES'), licenses);
   chmodSync(target, 0o755);
   writeFileSync(stamp, wanted);
   return true;
@@ -153,7 +168,7 @@ function install(fresh, name) {
   rmSync(fresh, { recursive: true, force: true });
 }
 
-/** drover.js and the schemas beside it. */
+/** drover.js, the licences of what is in it, and the schemas beside it. */
 export async function build({ force = false } = {}) {
   mkdirSync(dist, { recursive: true });
   const built = await buildBundle({ entry: 'src/main.ts', name: 'drover', force });
