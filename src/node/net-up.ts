@@ -93,7 +93,12 @@ case $#:$* in
 esac
 for family in 4 6; do
   family_is $family
-  command -v $tool >/dev/null || continue
+  # Without the program nothing can be closed, so nothing is switched on.
+  if ! command -v $tool >/dev/null; then
+    if [ -z "$peers" ] || is_on; then continue; fi
+    echo "the kernel does not forward packets, and there is no $tool to close what it would forward" >&2
+    exit 1
+  fi
   forward $family || exit 1
 done
 rm -f $before
