@@ -83,7 +83,7 @@ umask 077
 operation_is "$1"
 for key in "\${@:3}"; do is 'a host key' "$key" '[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,3}'; done
 dir=/run/drover/send-$1 ds=$2; shift 2
-mkdir -p /run/drover || exit 1
+mkdir -p -m 0700 /run/drover || exit 1
 find /run/drover -maxdepth 1 -name 'send-*' -mmin +1440 -exec rm -rf {} + # of a controller that died
 mkdir "$dir" && ssh-keygen -q -t ed25519 -N '' -C drover -f "$dir/key" || exit 1
 for key; do printf 'drover-target %s\\n' "$key"; done >"$dir/known_hosts"

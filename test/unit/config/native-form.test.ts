@@ -109,7 +109,7 @@ describe('the native form', () => {
       'links: [{local_port: 1, remote_port: 2, alias: a-b}, {local_port: 1, remote_port: 3, alias: A_B}]',
       'A_B_PORT_1_TCP',
     ],
-    ['environment: {A: 1}', 'must be a string, not the number 1'],
+    ['environment: {A: 1}', 'must be a string, not a number'],
     ['environment: {"": a}', 'must not be empty'],
     ['environment: {A: "\\0"}', 'holds a NUL'],
     ['restart_policy: {name: sometimes}', 'must be one of never, always, unless-stopped, on-failure'],

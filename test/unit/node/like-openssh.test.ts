@@ -36,14 +36,14 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       'GlobalKnownHostsFile none',
       `IdentityFile ${file('user')}`,
     ];
-    write('ssh_config', `Host n1\n${[...lines, ...basics, ...files].map((line) => `  ${line}\n`).join('')}`);
+    write('home/.ssh/ssh_config', `Host n1\n${[...lines, ...basics, ...files].map((line) => `  ${line}\n`).join('')}`);
   };
   let notes: string[] = [];
   const reach = async (settings: NodeSettings = {}, env: Record<string, string> = {}): Promise<string> => {
     notes = [];
     const connection = await connect(
       'n1',
-      { sshConfigFile: file('ssh_config'), ...settings },
+      { sshConfigFile: file('home/.ssh/ssh_config'), ...settings },
       { env: { ...sshd.env, ...env }, onNote: (text) => notes.push(text) },
       never,
     );
@@ -52,7 +52,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
     return stdout.trim();
   };
   const ssh = (env: Record<string, string> = {}): string =>
-    execFileSync('ssh', ['-F', file('ssh_config'), '-o', 'BatchMode=yes', 'n1', 'echo in'], {
+    execFileSync('ssh', ['-F', file('home/.ssh/ssh_config'), '-o', 'BatchMode=yes', 'n1', 'echo in'], {
       env: { ...sshd.env, ...env },
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -102,8 +102,8 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       config(`IdentityFile ${file('none')}`, 'IdentitiesOnly no');
       rmSync(file('nobody'), { force: true });
       writeFileSync(
-        file('ssh_config'),
-        readFileSync(file('ssh_config'), 'utf8').replace(`  IdentityFile ${file('user')}\n`, ''),
+        file('home/.ssh/ssh_config'),
+        readFileSync(file('home/.ssh/ssh_config'), 'utf8').replace(`  IdentityFile ${file('user')}\n`, ''),
       );
       await expect(reach({}, env)).rejects.toMatchObject({ hint: expect.stringContaining('IdentitiesOnly yes') });
     });
@@ -116,7 +116,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
         message: expect.stringContaining('can be read by other users'),
         hint: `run "chmod 600 ${file('open')}"`,
       });
-      writeFileSync(file('ssh_config'), readFileSync(file('ssh_config'), 'utf8').replace(file('user'), file('open')));
+      writeFileSync(file('home/.ssh/ssh_config'), readFileSync(file('home/.ssh/ssh_config'), 'utf8').replace(file('user'), file('open')));
       expect(() => ssh()).toThrow();
       await expect(reach()).rejects.toMatchObject({ code: 'connection-failed' });
       expect(notes.join()).toContain(`run "chmod 600 ${file('open')}"`);
@@ -148,8 +148,8 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
         const name = makeKey(`certified-${type}`, type);
         config(`IdentityFile ${name}`);
         writeFileSync(
-          file('ssh_config'),
-          readFileSync(file('ssh_config'), 'utf8').replace(`  IdentityFile ${file('user')}\n`, ''),
+          file('home/.ssh/ssh_config'),
+          readFileSync(file('home/.ssh/ssh_config'), 'utf8').replace(`  IdentityFile ${file('user')}\n`, ''),
         );
         await expect(reach()).rejects.toMatchObject({ message: expect.stringContaining('no key is accepted') });
         keygen('-s', file(authority), '-I', 'someone', '-n', 'root', `${name}.pub`);
@@ -204,7 +204,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       const print = fingerprint(Buffer.from(sshd.hostKeys.ed25519.split(' ')[1] ?? '', 'base64'));
       const accepted = await acceptHostKey(
         'n1',
-        { sshConfigFile: file('ssh_config') },
+        { sshConfigFile: file('home/.ssh/ssh_config') },
         print,
         { env: sshd.env },
         never,
@@ -217,7 +217,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       config('HashKnownHosts yes');
       writeFileSync(file('known_hosts'), '');
       const print = fingerprint(Buffer.from(sshd.hostKeys.ed25519.split(' ')[1] ?? '', 'base64'));
-      await acceptHostKey('n1', { sshConfigFile: file('ssh_config') }, print, { env: sshd.env }, never);
+      await acceptHostKey('n1', { sshConfigFile: file('home/.ssh/ssh_config') }, print, { env: sshd.env }, never);
       expect(readFileSync(file('known_hosts'), 'utf8')).toMatch(/^\|1\|[^|]+\|[^ ]+ ssh-ed25519 \S+\n$/);
       expect(ssh()).toBe('in');
       expect(await reach()).toBe('in');
@@ -227,12 +227,12 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       config('UserKnownHostsFile /dev/null');
       const print = fingerprint(Buffer.from(sshd.hostKeys.ed25519.split(' ')[1] ?? '', 'base64'));
       await expect(
-        acceptHostKey('n1', { sshConfigFile: file('ssh_config') }, print, { env: sshd.env }, never),
+        acceptHostKey('n1', { sshConfigFile: file('home/.ssh/ssh_config') }, print, { env: sshd.env }, never),
       ).rejects.toMatchObject({ message: expect.stringContaining('"/dev/null" is not a regular file') });
     });
 
     test('several lines that ssh says of a wrong configuration stay apart', async () => {
-      write('ssh_config', 'Host n1\n  BadOption yes\n');
+      write('home/.ssh/ssh_config', 'Host n1\n  BadOption yes\n');
       await expect(reach()).rejects.toMatchObject({
         message: expect.stringMatching(/badoption; \S*ssh_config: terminating/i),
       });
