@@ -70,7 +70,7 @@ async function untilLocked(node: string, command: SpawnedCommand, stop: () => vo
   let text = '';
   let timer: NodeJS.Timeout | undefined;
   const locked = new Promise<true>((resolve, reject) => {
-    timer = setTimeout(() => reject(cannot(`no answer within ${lockAnswerMs / 1000} s`)), lockAnswerMs);
+    timer = setTimeout(() => reject(tooSlow(node)), lockAnswerMs);
     const read = (chunk: Buffer): void => {
       text += chunk.toString('utf8');
       if (text === 'locked\n') resolve(true);
@@ -87,6 +87,12 @@ async function untilLocked(node: string, command: SpawnedCommand, stop: () => vo
   if (first.code === heldCode) throw lockHeld(node, text);
   throw cannot(first.stderrTail || `exit status ${first.code}`);
 }
+
+const tooSlow = (node: string): AppError =>
+  new AppError('timeout', `cannot take the lock on "${node}": no answer within ${lockAnswerMs / 1000} s`, {
+    retryable: true,
+    details: { node },
+  });
 
 function lockHeld(node: string, text: string): AppError {
   const written = parseJson(text);
@@ -125,8 +131,15 @@ function hold(command: SpawnedCommand, stop: () => void): LockHandle {
       released = true;
       clearInterval(beat);
       command.stdin.end();
-      const timer = setTimeout(stop, lockReleaseMs);
-      await over.finally(() => clearTimeout(timer));
+      // A node that keeps the channel open keeps nobody here.
+      let timer: NodeJS.Timeout | undefined;
+      const tooLong = new Promise<void>((resolve) => {
+        timer = setTimeout(() => {
+          stop();
+          resolve();
+        }, lockReleaseMs);
+      });
+      await Promise.race([over, tooLong]).finally(() => clearTimeout(timer));
     },
   };
 }

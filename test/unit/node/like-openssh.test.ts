@@ -116,7 +116,10 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
         message: expect.stringContaining('can be read by other users'),
         hint: `run "chmod 600 ${file('open')}"`,
       });
-      writeFileSync(file('home/.ssh/ssh_config'), readFileSync(file('home/.ssh/ssh_config'), 'utf8').replace(file('user'), file('open')));
+      writeFileSync(
+        file('home/.ssh/ssh_config'),
+        readFileSync(file('home/.ssh/ssh_config'), 'utf8').replace(file('user'), file('open')),
+      );
       expect(() => ssh()).toThrow();
       await expect(reach()).rejects.toMatchObject({ code: 'connection-failed' });
       expect(notes.join()).toContain(`run "chmod 600 ${file('open')}"`);
