@@ -1,4 +1,4 @@
 import { crashCases } from './crash-cases.ts';
-import { moves } from './crash-tables.ts';
+import { movesInBrief } from './crash-tables.ts';
 
-crashCases('a move in which something goes wrong', moves);
+crashCases('a move in which something goes wrong', movesInBrief);

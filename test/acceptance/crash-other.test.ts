@@ -1,4 +1,4 @@
 import { crashCases } from './crash-cases.ts';
-import { others } from './crash-tables.ts';
+import { othersInBrief } from './crash-tables.ts';
 
-crashCases('another change in which something goes wrong', others);
+crashCases('another change in which something goes wrong', othersInBrief);

@@ -24,11 +24,14 @@ export const moves: readonly CrashCase[] = [
   { scenario: move, event: late('acquire-volume', node2, 'flock', '*-- *drover:role=owner*'), follow: 'same' },
   { scenario: moveBack, event: late('acquire-volume', node1, 'flock', '*-- *drover:role=owner*'), follow: 'old' },
   { scenario: move, event: late('settle-volume', node1, 'flock', '*-- *drover:role=replica*'), follow: 'old' },
-  { scenario: moveBack, event: late('sync-volume', node2, 'flock', '*@drover-*flock 8'), follow: 'same' },
+  { scenario: moveBack, event: late('sync-volume', node2, 'flock', '*@drover-*flock -w 60 8'), follow: 'same' },
   { scenario: move, event: late('sync-volume', node2, 'zfs', '*zfs receive*'), follow: 'same' },
   { scenario: moveBack, event: late('freeze-volume', node2, 'zfs', '*zfs unmount*'), follow: 'old' },
   { scenario: move, event: late('replace-network', node1, 'nft', '*nft -f -'), follow: 'old' },
 ];
+
+/** Killed at a step of each kind: what `npm test` plays. The nightly plays all of them. */
+export const movesInBrief = moves.slice(0, 10);
 
 /**
  * Something else than a move of one volume, a node that is gone, or drover asleep. Each case begins where the one before
@@ -37,17 +40,17 @@ export const moves: readonly CrashCase[] = [
 export const others: readonly CrashCase[] = [
   {
     scenario: of.firstStart,
-    event: late('create-volume', node1, 'flock', '*drover/volumes/fresh-*flock 8'),
+    event: late('create-volume', node1, 'flock', '*drover/volumes/fresh-*flock -w 60 8'),
     follow: 'old',
   },
   { scenario: of.mounting, event: killed('begun', 'mount-volume'), follow: 'same' },
   { scenario: of.bootRules, event: killed('begun', 'set-boot-rules'), follow: 'same' },
   {
     scenario: of.rollBack('one'),
-    event: onItsWay('never', 'swap', node1, 'flock', '*-before-*flock 8'),
+    event: onItsWay('never', 'swap', node1, 'flock', '*-before-*flock -w 60 8'),
     follow: 'same',
   },
-  { scenario: of.rollBack('two'), event: late('swap', node1, 'flock', '*-before-*flock 8'), follow: 'same' },
+  { scenario: of.rollBack('two'), event: late('swap', node1, 'flock', '*-before-*flock -w 60 8'), follow: 'same' },
   { scenario: of.page, event: killed('done', 'start-container'), follow: 'same' },
   { scenario: of.pageBack, event: lateDocker('stop-container', node2, 'start drover-page'), follow: 'removed' },
   { scenario: of.twoVolumes, event: killed('done', 'freeze-volume'), follow: 'same' },
@@ -69,3 +72,6 @@ export const others: readonly CrashCase[] = [
   { scenario: of.moveBack, event: broken('cable', 'release-volume', node1, true, false), follow: 'same' },
   { scenario: of.move, event: broken('cable', 'send-final', node2, false, true), follow: 'same' },
 ];
+
+const briefly = [of.mounting, of.bootRules, of.page, of.pageBack, of.twoVolumes, of.twoBack, of.swap];
+export const othersInBrief = others.filter(({ scenario }) => briefly.includes(scenario));
