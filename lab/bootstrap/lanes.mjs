@@ -28,7 +28,6 @@ const MINUTES = {
   'crash-other': 20,
   killed: 22,
   boot: 19,
-  ports: 8,
   'mongodb-tutorial': 12,
   'elk-tutorial': 12,
   tui: 11,

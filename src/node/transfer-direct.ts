@@ -120,6 +120,8 @@ async function attend(pipe: SpawnedCommand, progress: (doneBytes: number) => voi
   const reader = createLineReader(transferLineBytes);
   for await (const chunk of pipe.stderr) reader.push(chunk).forEach(read);
   reader.end().forEach(read);
+  // The last count, which may have come too soon after the one before.
+  if (bytes > 0) progress(bytes);
   const end = await pipe.done.catch((error: unknown) => void say(String(error)));
   const lost = end === undefined;
   return {

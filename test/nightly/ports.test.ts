@@ -14,7 +14,7 @@ import {
   project,
   run,
   runningOnNode1,
-} from './lab.ts';
+} from '../acceptance/lab.ts';
 
 /** Two servers in one container; only the first is published. */
 const application = `version: 1
@@ -149,7 +149,8 @@ describe.skipIf(!labIsThere)('what a neighbour on the network of the nodes reach
     expect(plan.stdout).toContain('port 8080 is published at 127.0.0.1 in place of all addresses');
     await apply();
     expect(await look('listen: [127.0.0.1]')).toEqual({ unpublished: false, 'node1:8080': false, 'node2:8080': false });
-    expect(await onNode(node1, 'wget -qO- http://127.0.0.1:8080/ || curl -s http://127.0.0.1:8080/')).toBe('hello\n');
+    const get = 'exec 3<>/dev/tcp/127.0.0.1/8080; echo GET / >&3; cat <&3';
+    expect(await onNode(node1, get)).toContain('hello');
     await writeFile(join(folder.path, 'drover.yml'), 'listen: [mesh]\n');
     await apply();
     container = await addressOf();
