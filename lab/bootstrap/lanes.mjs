@@ -25,7 +25,6 @@ const MINUTES = {
   'real-docker': 9,
   'real-acts': 7,
   'crash-moves': 20,
-  'crash-other': 20,
   killed: 22,
   boot: 19,
   'mongodb-tutorial': 12,

@@ -72,6 +72,3 @@ export const others: readonly CrashCase[] = [
   { scenario: of.moveBack, event: broken('cable', 'release-volume', node1, true, false), follow: 'same' },
   { scenario: of.move, event: broken('cable', 'send-final', node2, false, true), follow: 'same' },
 ];
-
-const briefly = [of.mounting, of.bootRules, of.page, of.pageBack, of.twoVolumes, of.twoBack, of.swap];
-export const othersInBrief = others.filter(({ scenario }) => briefly.includes(scenario));
