@@ -11,7 +11,7 @@ const identity = (path) => statSync(path, { throwIfNoEntry: false })?.ino;
  * removed the file; then the lock that was waited for is nobody's, and the new file is locked.
  */
 export async function withLock(path, work, { onWait = () => {} } = {}) {
-  // State and caches are for one user: drover itself makes these folders so, and whoever is first decides.
+  // State and caches are for one user: drover itself makes these folders with this mode, and the first of the two creates them.
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const waiting = setTimeout(onWait, 700);
   try {

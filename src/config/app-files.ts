@@ -50,6 +50,8 @@ export function readAppFiles(
   environment: ComposeEnvironment,
   mountpoints: readonly string[],
 ): Pick<Draft, 'environment' | 'files'> {
+  // The usual case, and a file can have many thousands of applications.
+  if (!fileKeys.some((key) => entries.has(key))) return { environment: mergeEnvironment([], environment) };
   const envFile = entries.get('env_file');
   const fromFiles = envFile === undefined ? [] : readEnvFiles(envFile, surroundings, environment.set);
   const files = [secrets, configs].flatMap((definitions) => {
@@ -201,7 +203,7 @@ interface Use {
   readonly mode: number;
 }
 
-/** Compose's: everybody in the container may read it, nobody may write. */
+/** Compose's: every process in the container can read it, none can write. */
 const defaultMode = 0o444;
 
 function readShortUse(place: Place, kind: FileKind): Use | undefined {

@@ -113,7 +113,7 @@ function readEnvFile(
  * also where an env file has it.
  */
 export interface ComposeEnvironment {
-  readonly set: (readonly [string, string])[];
+  readonly set: readonly (readonly [string, string])[];
   readonly unset: ReadonlySet<string>;
 }
 
@@ -132,6 +132,7 @@ export function mergeEnvironment(
   files: readonly (readonly [string, string])[],
   { set, unset }: ComposeEnvironment,
 ): (readonly [string, string])[] {
+  if (files.length === 0) return [...set];
   const own = new Set(set.map(([name]) => name));
   const merged = new Map(files.filter(([name]) => !own.has(name) && !unset.has(name)));
   return [...merged, ...set];
@@ -139,6 +140,8 @@ export function mergeEnvironment(
 
 /** Without Compose's bare names: in the other forms every variable has a value. */
 export const plainEnvironment = (set: readonly (readonly [string, string])[]): ComposeEnvironment => ({
-  set: [...set],
-  unset: new Set(),
+  set,
+  unset: noNames,
 });
+
+const noNames: ReadonlySet<string> = new Set();

@@ -62,10 +62,14 @@ const knownKeys = [
 
 /** Fig's form: every top-level entry is a service, except `secrets` and `configs` where they are none. */
 export function readFigForm(root: Fields, surroundings: Surroundings): Drafts {
-  const isFiles = ([name, place]: readonly [string, Place]): boolean =>
-    (name === 'secrets' || name === 'configs') && !['image', 'build'].some((key) => entriesOf(place).has(key));
-  const top = readTopFiles(new Map([...root.entries].filter(isFiles)), surroundings);
-  const entries = new Map([...root.entries].filter((entry) => !isFiles(entry)));
+  const files = new Map<string, Place>();
+  for (const name of ['secrets', 'configs']) {
+    const place = root.entries.get(name);
+    const isService = place !== undefined && ['image', 'build'].some((key) => entriesOf(place).has(key));
+    if (place !== undefined && !isService) files.set(name, place);
+  }
+  const top = readTopFiles(files, surroundings);
+  const entries = files.size === 0 ? root.entries : new Map([...root.entries].filter(([name]) => !files.has(name)));
   const services: Service[] = [];
   for (const [name, place] of entries) {
     const named = checkApplicationName(name, place);
@@ -203,10 +207,11 @@ export function readLinks(place: Place): Placed<ServiceLink>[] {
 /** One link for each TCP port of the target: variables speak of TCP only, and a target without ports gives none. */
 export function resolveLinks(services: readonly Service[], names: ReadonlySet<string>): Draft[] {
   const byName = new Map(services.map((service) => [service.draft.name, service.draft]));
-  return services.map(({ draft, links }) => ({
-    ...draft,
-    links: links.flatMap(({ value, place }) => resolveLink(value, place, byName.get(value.target), names)),
-  }));
+  return services.map(({ draft, links }) => {
+    if (links.length === 0) return draft;
+    const resolved = links.flatMap(({ value, place }) => resolveLink(value, place, byName.get(value.target), names));
+    return { ...draft, links: resolved };
+  });
 }
 
 function resolveLink(

@@ -1,5 +1,3 @@
-import { plainText } from './plain-text.ts';
-
 const plain = /^[A-Za-z0-9_\-+,./:=@]+$/;
 
 /**
@@ -27,6 +25,3 @@ export function printRemote(argv: readonly string[]): string {
  */
 export const isName = (word: string): boolean =>
   word.length <= 255 && /^[A-Za-z0-9_][A-Za-z0-9_.:@/-]*$/.test(word) && !word.split('/').includes('..');
-
-/** Whether the word can be printed as it is: what is shown must be what a shell is given. */
-export const isPrintable = (word: string): boolean => plainText(word) === word && !word.includes('\t');

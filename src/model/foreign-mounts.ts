@@ -1,4 +1,5 @@
 import type { ForeignMount, NodeFacts } from './cluster.ts';
+import { isName } from './command-line.ts';
 
 /** Who keeps the dataset mounted when it is unmounted on its node, and what to do about it; undefined for no program. */
 export function mountedElsewhere(
@@ -18,5 +19,6 @@ const nameOf = ({ container, process, pid }: ForeignMount): string =>
 /** A container that is only restarted gets the mount again. */
 function hintOf({ container, pid }: ForeignMount): string {
   if (container === undefined) return `end process ${pid}, or what started it, until the volume has left the node`;
-  return `stop it until the volume has left the node: docker stop ${container}; with rslave (-v DIRECTORY:DIRECTORY:ro,rslave) it would not keep it`;
+  const command = isName(container) ? `: docker stop ${container}` : '';
+  return `stop it until the volume has left the node${command}; with rslave (-v DIRECTORY:DIRECTORY:ro,rslave) it would not keep it`;
 }

@@ -8,7 +8,7 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 
 /**
- * Bytes of stdout and stderr that are held of all commands under way on one node. A snapshot takes about 90 bytes of an
+ * Bytes of stdout and stderr that are held for all commands that run on one node. A snapshot takes about 90 bytes of an
  * observation: 100,000 of them are 9 MiB.
  */
 export const commandOutputBytes = 24 * MiB;

@@ -19,10 +19,6 @@ export function isAddress(text: unknown): text is string {
 export const isPort = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65_536;
 
-/** A port as text, in its one usual form. */
-export const isPortText = (text: unknown): text is string =>
-  typeof text === 'string' && /^[1-9]\d{0,4}$/.test(text) && Number(text) < 65_536;
-
 /** The public key of one transfer, as `ssh-keygen -t ed25519` prints it, without its comment: type and 51 bytes. */
 export const isTransferKey = (text: unknown): text is string =>
   typeof text === 'string' && /^ssh-ed25519 [A-Za-z0-9+/]{68}$/.test(text);

@@ -8,7 +8,7 @@ import type { Environment } from './environment.ts';
 
 /**
  * Keywords of ssh_config that name and choose things, and start no program. Anything else in a file that came with
- * somebody's folder has to be allowed first, also what a newer ssh may bring.
+ * another person's folder has to be allowed first, also what a newer ssh may bring.
  */
 const harmless = new Set(
   `host hostname user port identityfile identitiesonly identityagent certificatefile addkeystoagent userknownhostsfile
@@ -33,7 +33,7 @@ export function programIn(text: string): { readonly line: number; readonly keywo
   return undefined;
 }
 
-/** Where this user's own files are: nothing in them came with a folder of somebody's. */
+/** Where this user's own files are: nothing in them came with another person's folder. */
 const ownFolders = (env: Environment): readonly string[] => [
   join(env.HOME || homedir(), '.ssh'),
   '/etc/ssh',

@@ -55,3 +55,9 @@ export interface SpawnedCommand {
   /** Never rejects for an exit code; rejects with `connection-failed` when the connection is lost. */
   readonly done: Promise<{ readonly code: number; readonly stderrTail: string }>;
 }
+
+/** What a program of this machine printed before it failed, as one line; its own error where it printed nothing. */
+export function programFailure(error: Error, stderr: string): Error {
+  const lines = stderr.trim().split(/\s*[\r\n]+\s*/);
+  return new Error(lines.join('; ') || error.message, { cause: error });
+}

@@ -62,7 +62,7 @@ export async function readRefusal(response: IncomingMessage): Promise<RefusedByD
 /** An answer that is there, and of no use; trying again would give the same. */
 export class UnusableAnswer extends Error {}
 
-/** One that is longer than it may be; whoever sends it has not stopped. */
+/** An answer that is longer than the limit; the sender has not stopped. */
 export class EndlessAnswer extends UnusableAnswer {}
 
 async function readText(response: IncomingMessage, ...budgets: readonly (ByteBudget | undefined)[]): Promise<string> {

@@ -166,7 +166,7 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
   };
 }
 
-/** One that has never started may lack its files: whoever made it may have been cut off before they came. */
+/** A container that has never started may lack its files: drover may have been interrupted between creating it and copying them. */
 function readFiles(inspected: unknown): Pick<ContainerSpec, 'files'> {
   if (textAt(inspected, 'State', 'Status') === 'created') return {};
   const files = labelToFiles(textAt(inspected, 'Config', 'Labels', filesLabel));

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { readBounded } from '../files/read-bounded.ts';
 import { AppError } from '../model/errors.ts';
 import { knownHostsBytes, programOutputBytes } from '../model/limits.ts';
+import { programFailure } from './command.ts';
 import type { Environment } from './environment.ts';
 import { fetchHostCertificate } from './host-certificate.ts';
 import {
@@ -173,16 +174,7 @@ function run(file: string, args: readonly string[], { env, signal, okCodes = [0]
     const limits = { env: { ...env }, signal, timeout: 10_000, maxBuffer: programOutputBytes };
     execFile(file, [...args], limits, (error, stdout, stderr) => {
       if (error === null || okCodes.includes(Number(error.code))) resolve(stdout);
-      else
-        reject(
-          new Error(
-            stderr
-              .trim()
-              .split(/\s*[\r\n]+\s*/)
-              .join('; ') || error.message,
-            { cause: error },
-          ),
-        );
+      else reject(programFailure(error, stderr));
     });
   });
 }

@@ -85,7 +85,7 @@ export function onlyOneUnnamedImage(tar: Readable, from: string): Readable {
         if (failure !== undefined || error) done(failure ?? refused(String(error)));
         else done(null, chunk);
       });
-      // A parser that has failed calls nobody back.
+      // A parser that has failed does not call back.
       parser.on('error', settle);
       parser.write(chunk, settle);
     },

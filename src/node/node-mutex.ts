@@ -131,7 +131,7 @@ function hold(command: SpawnedCommand, stop: () => void): LockHandle {
       released = true;
       clearInterval(beat);
       command.stdin.end();
-      // A node that keeps the channel open keeps nobody here.
+      // A node that keeps the channel open does not delay the release.
       let timer: NodeJS.Timeout | undefined;
       const tooLong = new Promise<void>((resolve) => {
         timer = setTimeout(() => {

@@ -35,7 +35,7 @@ root=$1 columns=$2 separator=$3 pool=$4
 next() { printf '%s\\n' "$separator"; }
 docker() { perl -e '${dockerGet}' "$1"; }
 ${listCommands}
-# What cannot be told here is found by the unmount.
+# A mount that this does not find is found by the unmount.
 next; perl -e '${foreignMountsProgram}' "$root" || true
 next; zpool list -Hp -o name,health,size,free "$pool" && zfs list -Hp -o avail "$pool" || exit 1
 next; { ${readTableCommand}; } || exit 1

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import type { AnyAuthMethod, IdentityCallback, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2';
 import ssh2 from 'ssh2';
 import { readBounded } from '../files/read-bounded.ts';
+import { printCommand } from '../model/command-line.ts';
 import { AppError } from '../model/errors.ts';
 import { keyFileBytes } from '../model/limits.ts';
 import { type Certificate, parseCertificate } from './ssh-certificate.ts';
@@ -63,12 +64,13 @@ async function readKey(path: string, first: boolean, target: SshTarget, note: No
   if (!(key instanceof Error) && !key.isPrivateKey()) return [{ path, publicKey: key, locked: false, ...beside }];
   if (await isOpenToOthers(path)) {
     const why = `"${path}" can be read by other users`;
+    const chmod = printCommand(['chmod', '600', path]);
     if (own) {
       throw new AppError('connection-failed', `cannot log in to "${target.alias}": its identity file ${why}`, {
-        hint: `run "chmod 600 ${path}"`,
+        hint: `run "${chmod}"`,
       });
     }
-    note(`the key ${why}, and is not used: run "chmod 600 ${path}"`);
+    note(`the key ${why}, and is not used: run "${chmod}"`);
     // The agent may have it all the same.
     return publicHalf === undefined ? [] : [{ path, locked: false, ...half, ...beside }];
   }

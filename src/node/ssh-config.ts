@@ -6,6 +6,7 @@ import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { programOutputBytes } from '../model/limits.ts';
 import { refuseUnknownPrograms } from './allowed-files.ts';
+import { programFailure } from './command.ts';
 import type { Environment } from './environment.ts';
 import type { AskedAlgorithms } from './ssh-algorithms.ts';
 
@@ -169,16 +170,7 @@ function runSsh(args: readonly string[], env: Environment): Promise<string | und
     execFile('ssh', args, limits, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else if (error.code === 'ENOENT') resolve(undefined);
-      else
-        reject(
-          new Error(
-            stderr
-              .trim()
-              .split(/\s*[\r\n]+\s*/)
-              .join('; ') || error.message,
-            { cause: error },
-          ),
-        );
+      else reject(programFailure(error, stderr));
     });
   });
 }
@@ -238,7 +230,7 @@ export function makeTarget(
   };
 }
 
-/** Only what somebody has chosen: ssh's own order is not ours, and its defaults still have SHA-1. */
+/** Only what the configuration sets: ssh's own order is not ours, and its defaults still have SHA-1. */
 function askedAlgorithms(options: Options, defaults: Options): AskedAlgorithms {
   const asked = (name: string): readonly string[] | undefined => {
     const value = options.get(name)?.[0];

@@ -43,7 +43,7 @@ export interface NodeConnection {
   readonly remote: RemoteSide;
   /** Aborts when the connection is gone. */
   readonly closed: AbortSignal;
-  /** `reason`: why nothing more is taken from the node; at once, and everything under way fails with it. */
+  /** `reason`: why nothing more is taken from the node; at once, and every running command fails with it. */
   close(reason?: AppError): Promise<void>;
 }
 

@@ -66,7 +66,7 @@ interface Running {
 export function createExecutor(options: ExecutorOptions): Executor {
   const { node, client, closed, isRoot } = options;
   const slots = createSlots(maximumSessions);
-  /** Bytes of output that commands under way have printed. */
+  /** Bytes of output that running commands have printed. */
   const held = { bytes: 0 };
 
   const begin = async (argv: Argv, signal: AbortSignal): Promise<Running> => {

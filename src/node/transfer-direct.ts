@@ -1,6 +1,6 @@
 import { AppError } from '../model/errors.ts';
 import { stderrTailBytes, transferLineBytes, transferProgressMs } from '../model/limits.ts';
-import { isAddress, isHostKey, isTransferKey } from '../model/untrusted.ts';
+import { isAddress, isHostKey, isTransferKey, sendFlags } from '../model/untrusted.ts';
 import type { SpawnedCommand } from './command.ts';
 import { printCommand, tailOf } from './command.ts';
 import { createLineReader } from './docker-streams.ts';
@@ -8,7 +8,6 @@ import { type Fence, lateCode } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import type { SendResult } from './transfer-relay.ts';
 import * as scripts from './transfer-scripts.ts';
-import { parseFlags } from './zfs-names.ts';
 
 /** How the source reaches the target's sshd, as found by `probeRoute`. */
 export interface Route {
@@ -80,7 +79,7 @@ export async function sendDirect(
     const allowed = [user, operation, key, route.source, command];
     await target.script(scripts.authorizeScript, allowed, { signal });
     const words = [fences.source.token, `/run/drover/send-${operation}`, String(route.port), user, route.address];
-    const argv = ['bash', '-c', scripts.directScript, 'drover', ...words, ...send.sendArgs(parseFlags(flags))] as const;
+    const argv = ['bash', '-c', scripts.directScript, 'drover', ...words, ...send.sendArgs(sendFlags(flags))] as const;
     return await attend(await source.spawn(argv, signal), progress);
   } finally {
     // Without the caller's signal: an aborted transfer leaves no key either. What cannot be reached expires.

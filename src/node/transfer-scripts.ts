@@ -98,7 +98,7 @@ rm -rf "/run/drover/send-$1"
 `;
 
 /**
- * `replace` writes the file anew with what `edit` prints, or leaves it as it is. Synced before it takes its place: after
+ * `replace` replaces the file with what `edit` prints, or leaves it as it is. Synced before it takes its place: after
  * a power cut there is the old file or the new one, never an empty one. Other programs know nothing of our lock: where
  * one has changed the file since it was read, everything begins again with what is there now.
  */

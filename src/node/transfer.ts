@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { isIP } from 'node:net';
 import type { SendSource, TransferRequest, TransferResult } from '../engine/node-client.ts';
 import type { NodeName, Settings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
+import { sendFlags } from '../model/untrusted.ts';
 import type { Fence } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
+import { sshPlaces } from './ssh-places.ts';
 import { probeRoute, type Route, sendDirect } from './transfer-direct.ts';
 import { type SendResult, sendThroughHere } from './transfer-relay.ts';
 import { fencedReceive, fencedSend, targetStateScript } from './transfer-scripts.ts';
 import { harmless, notFromStreams } from './transfer-stream.ts';
-import { checkBase, checkDataset, checkName, checkProperty, parseFlags } from './zfs-names.ts';
+import { checkBase, checkDataset, checkName, checkProperty } from './zfs-names.ts';
 import { checkToken, zfs } from './zfs-store.ts';
 
 /** One end of a transfer: its connection, the lock that was taken there, and the address other nodes reach it at. */
@@ -151,30 +152,16 @@ async function flagsOf(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   if (dataset === undefined) return [];
-  if (flags !== undefined) return parseFlags(flags);
+  if (flags !== undefined) return sendFlags(flags);
   const { stdout } = await zfs(source, ['get', '-H', '-s', 'local', '-o', 'value', 'drover:flags', dataset], signal);
-  return parseFlags(stdout.trim());
+  return sendFlags(stdout.trim());
 }
 
-/**
- * Where the target's sshd may be, seen from another node: its mesh address, with the port the controller uses or the
- * usual one (a forwarded port, as Vagrant's, leads nowhere there), then the controller's address. The pinned host key
- * makes sure that it is the same machine.
- */
+/** The pinned host key makes sure that what answers at one of these places is the target. */
 async function findRoute(source: TransferEnd, target: TransferEnd, signal: AbortSignal): Promise<Route | 'relay'> {
-  const { address, port } = target.connection.remote;
-  const places = [
-    { address: target.meshAddress, port },
-    { address: target.meshAddress, port: 22 },
-    { address, port },
-  ].filter((place) => isIP(place.address) !== 0 && !isLoopback(place.address));
-  const distinct = places.filter(
-    (place, at) => places.findIndex((other) => other.address === place.address && other.port === place.port) === at,
-  );
-  return (await probeRoute(source.connection, distinct, signal)) ?? 'relay';
+  const places = sshPlaces(target.connection.remote, target.meshAddress);
+  return (await probeRoute(source.connection, places, signal)) ?? 'relay';
 }
-
-const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
 
 async function explain(
   request: TransferRequest,

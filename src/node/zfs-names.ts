@@ -1,7 +1,5 @@
 import { AppError } from '../model/errors.ts';
 
-export { sendFlags as parseFlags } from '../model/untrusted.ts';
-
 /** One part of a name: no `@ # %`, no blank, never starting with `-` (it would be an option) or `.`. */
 const component = /^[A-Za-z0-9_:][A-Za-z0-9_.:-]*$/;
 const longestName = 255;

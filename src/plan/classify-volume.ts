@@ -1,4 +1,5 @@
 import type { Volume } from '../model/cluster.ts';
+import { isName, printCommand } from '../model/command-line.ts';
 import type { NodeName } from '../model/config.ts';
 import { heldOnSource } from './foreign-mounts.ts';
 import { unusableTarget } from './target-copy.ts';
@@ -145,10 +146,12 @@ function hasChildren(want: WantedVolume, at: Copy): VolumeProblem | undefined {
   if (first === undefined) return undefined;
   const what = children.length === 1 ? 'a dataset below it does not' : 'datasets below it do not';
   const free = dataset.split('/').slice(0, -1).join('/');
+  const aside = printCommand(['zfs', 'rename', first, `${free}/${first.split('/').slice(-2).join('-')}`]);
+  const command = isName(first) ? `, then on ${at.node}: ${aside}` : '';
   return {
     node: at.node,
     reason: `cannot move volume "${want.id}" from ${quote(at.node)} to ${quote(want.node)}: ${what} move: ${children.map(quote).join(', ')}`,
-    hint: `put what is needed into the volume itself, then on ${at.node}: zfs rename ${first} ${free}/${first.split('/').slice(-2).join('-')}`,
+    hint: `put what is needed into the volume itself${command}`,
   };
 }
 

@@ -116,7 +116,7 @@ export function servingBefore(world: World, after: Serving, switches: readonly D
 
 /**
  * Entries of one node, for all ports or for these: open where it serves, a proxy to whoever does, nothing for ports
- * nobody wants.
+ * that no application has.
  */
 export function entriesFor(world: World, node: NodeName, serving: Serving, ports?: readonly PortKey[]): Entries {
   const proxies: Proxy[] = [];

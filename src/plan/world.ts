@@ -26,7 +26,7 @@ export interface SeenContainer {
 
 /**
  * A function of a world that is worked out once for it: what each of thousands of applications asks for is not made
- * anew each time.
+ * again each time.
  */
 export function perWorld<T>(make: (world: World) => T): (world: World) => T {
   const known = new WeakMap<World, { readonly value: T }>();

