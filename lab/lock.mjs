@@ -11,7 +11,8 @@ const identity = (path) => statSync(path, { throwIfNoEntry: false })?.ino;
  * removed the file; then the lock that was waited for is nobody's, and the new file is locked.
  */
 export async function withLock(path, work, { onWait = () => {} } = {}) {
-  mkdirSync(dirname(path), { recursive: true });
+  // State and caches are for one user: drover itself makes these folders with this mode, and the first of the two creates them.
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const waiting = setTimeout(onWait, 700);
   try {
     for (;;) {

@@ -291,24 +291,105 @@ owner_set() {
 step 'dataset belongs here' owner_ready owner_set
 
 # --- network ------------------------------------------------------------------------------------
-sysctl_text='net.ipv4.ip_forward=1
-net.ipv6.conf.all.forwarding=1'
-sysctl_ready() { same /etc/sysctl.d/90-drover.conf "$sysctl_text" && [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ]; }
-sysctl_set() { printf '%s\n' "$sysctl_text" | put /etc/sysctl.d/90-drover.conf 0644; sysctl -q -p /etc/sysctl.d/90-drover.conf; }
-step forwarding sysctl_ready sysctl_set
-
 lib=/usr/local/lib/drover
-net_up='#!/bin/sh
-# Loads the port map of this node and lets forwarded traffic past Docker'"'"'s own rules.
+net_up=$(cat <<'END'
+#!/bin/sh
+# net-up           at boot: loads the port map of this node, then sets up forwarding
+# net-up forward   forwarding alone
+# net-up check     changes nothing; exit status 0 where forwarding is set up
+# The kernel forwards what Docker publishes, what its containers send, and the ports of the other nodes, nothing else:
+# a host that forwards is a router for all its neighbours unless it drops the rest.
+# net-up 2
 set -u
-[ -f /etc/drover/mesh.nft ] && { nft -f /etc/drover/mesh.nft || exit 1; }
-[ -f /etc/drover/peers ] || exit 0
-while read -r peer; do
-  case $peer in ""|"#"*) continue ;; *:*) tables=ip6tables ;; *) tables=iptables ;; esac
-  set -- DOCKER-USER -m conntrack --ctstate DNAT --ctreplsrc "$peer" -m comment --comment drover -j ACCEPT
-  $tables -w 10 -n -L DOCKER-USER >/dev/null 2>&1 || continue
-  $tables -w 10 -C "$@" 2>/dev/null || $tables -w 10 -I "$@" || exit 1
-done </etc/drover/peers'
+export LC_ALL=C
+before=/etc/sysctl.d/90-drover.conf # of an earlier version: it switched forwarding on before Docker could close it
+family_is() {
+  case $1 in
+    4) tool=iptables switch=/proc/sys/net/ipv4/ip_forward names='ipv4[./](ip_forward|conf[./]all[./]forwarding)' ;;
+    6) tool=ip6tables switch=/proc/sys/net/ipv6/conf/all/forwarding names='ipv6[./]conf[./]all[./]forwarding' ;;
+  esac
+  peers=''
+  [ -f /etc/drover/peers ] || return 0
+  while read -r peer; do
+    case $1:$peer in *:|*:'#'*|4:*:*|6:*.*) ;; *) peers="$peers $peer" ;; esac
+  done </etc/drover/peers
+}
+in_file() { grep -Eqs "^[[:space:]]*-?net[./]$names[[:space:]]*=[[:space:]]*1" "$@"; }
+# The operator has made this host a router: what it forwards is not for drover to say.
+is_router() {
+  for file in /etc/sysctl.conf /etc/ufw/sysctl.conf /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf; do
+    if [ "$file" != $before ] && in_file "$file"; then return 0; fi
+  done
+  return 1
+}
+is_on() { [ "$(cat $switch 2>/dev/null)" = 1 ]; }
+has_docker() { $tool -w 10 -n -L DOCKER >/dev/null 2>&1; }
+# Where somebody else has switched forwarding on, and not for Docker's rules, closing it would cut him off.
+must_close() { ! is_router && { [ -n "$peers" ] || ! is_on || has_docker || in_file $before; }; }
+is_closed() { [ "$($tool -w 10 -S FORWARD 2>/dev/null | head -n 1)" = '-P FORWARD DROP' ]; }
+# Docker's bridges and their ports never listen to routers; and who listens to none does not begin to.
+learning() {
+  for file in /proc/sys/net/ipv6/conf/*/accept_ra; do
+    case $file in */all/*|*/default/*|*/lo/*|*/docker0/*|*/br-*/*|*/veth*/*) continue ;; esac
+    if [ "$(cat "$file" 2>/dev/null)" = 1 ]; then echo "$file"; fi
+  done
+}
+# What an earlier version let through before the operator's own rules.
+old_rules() { $tool -w 10 -S DOCKER-USER 2>/dev/null | grep -- '--ctreplsrc .*--comment drover '; }
+rules() { for peer in $peers; do echo "-A DROVER-FORWARD -m conntrack --ctstate DNAT --ctreplsrc $peer -j ACCEPT"; done; }
+rules_now() { $tool -w 10 -S DROVER-FORWARD 2>/dev/null | sed -n 's,\(--ctreplsrc [^ /]*\)/[0-9]* ,\1 ,;/^-A/p'; }
+is_last() { [ "$($tool -w 10 -S FORWARD 2>/dev/null | tail -n 1)" = '-A FORWARD -j DROVER-FORWARD' ]; }
+# The operator's rules come first, those in DOCKER-USER and those in FORWARD.
+let_peers() {
+  old_rules | sed 's/^-A/-D/' | while read -r rule; do $tool -w 10 $rule; done
+  if [ -n "$peers" ]; then
+    { printf '*filter\n:DROVER-FORWARD - [0:0]\n'; rules; echo COMMIT; } | $tool-restore -w 10 --noflush || return 1
+    is_last && return
+    while $tool -w 10 -D FORWARD -j DROVER-FORWARD 2>/dev/null; do :; done
+    $tool -w 10 -A FORWARD -j DROVER-FORWARD
+  elif $tool -w 10 -n -L DROVER-FORWARD >/dev/null 2>&1; then
+    while $tool -w 10 -D FORWARD -j DROVER-FORWARD 2>/dev/null; do :; done
+    $tool -w 10 -F DROVER-FORWARD && $tool -w 10 -X DROVER-FORWARD
+  fi
+}
+# First closed, then switched on. With forwarding on, an interface keeps its routes from router advertisements only
+# where accept_ra is 2.
+forward() {
+  if must_close && ! is_closed; then $tool -w 10 -P FORWARD DROP || return 1; fi
+  if [ $1 = 6 ] && { [ -n "$peers" ] || is_on; }; then for file in $(learning); do echo 2 >"$file" || return 1; done; fi
+  if [ -n "$peers" ] && ! is_on; then
+    echo 1 >$switch && is_on || { echo "the kernel does not forward packets: $switch stays 0" >&2; return 1; }
+  fi
+  let_peers
+}
+is_set() {
+  if must_close && ! is_closed; then return 1; fi
+  if [ $1 = 6 ] && is_on && [ -n "$(learning)" ]; then return 1; fi
+  if [ -n "$peers" ]; then is_on && is_last || return 1; fi
+  [ "$(rules)" = "$(rules_now)" ] && [ -z "$(old_rules)" ]
+}
+case $#:$* in
+  0:) [ ! -f /etc/drover/mesh.nft ] || nft -f /etc/drover/mesh.nft || exit 1 ;;
+  1:forward) ;;
+  1:check)
+    for family in 4 6; do family_is $family; is_set $family || exit 1; done
+    [ ! -e $before ]
+    exit ;;
+  *) exit 64 ;;
+esac
+for family in 4 6; do
+  family_is $family
+  # Without the program nothing can be closed, so nothing is switched on.
+  if ! command -v $tool >/dev/null; then
+    if [ -z "$peers" ] || is_on; then continue; fi
+    echo "the kernel does not forward packets, and there is no $tool to close what it would forward" >&2
+    exit 1
+  fi
+  forward $family || exit 1
+done
+rm -f $before
+END
+)
 epochs=$(cat <<'END'
 #!/bin/sh
 # What this node says of each volume: VOLUME ROLE EPOCH OWNER, "-" for what is not set, and `end` after the last one.
@@ -338,11 +419,29 @@ boot_gate=$(cat <<'END'
 # boot-gate free DATASET…   for the dead-man: 0 where every peer has answered and none has more, 2 where one has, 1 else.
 set -uo pipefail
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-etc=/etc/drover run=/run/drover answers=/run/drover/answers-${1-} lock=/run/lock/drover.lock
+etc=/etc/drover run=/run/drover answers=/run/drover/answers-${1-} lock=/run/drover/lock
+umask 077
 patience=180 pause=15 # seconds: with `alone start`, and between two rounds of questions
 # Since the boot: bash's own SECONDS follow the clock, which a machine without a battery sets by hours at its boot.
 seconds() { local up; read -r up _ </proc/uptime && echo "${up%.*}"; }
 me=$(cat $etc/node-id) && [ -f $etc/root-dataset ] || exit 0
+
+# FILE: takes it as 7, the lock of earlier versions; fails while one of them has it.
+old_lock() {
+  local pid real
+  for _ in 1 2 3; do
+    [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%u %h' -- "$1")" = "$(id -u) 1" ] || rm -rf --one-file-system -- "$1"
+    (umask 077; : >>"$1") && exec 7<>"$1" && chmod 0600 -- "$1" || return 1
+    if flock -n 7; then return 0; fi
+    for pid in $(find /proc/[0-9]*/fd -lname "$1" 7<&- 2>/dev/null | cut -d / -f 3 | sort -u); do
+      [ "$pid" != $$ ] && real=$(awk '$1 == "Uid:" { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue
+      if [ "$real" = "$(id -u)" ]; then return 1; fi
+    done
+    exec 7<&-
+    rm -f -- "$1"
+  done
+  return 1
+}
 
 # VOLUME EPOCH DATASET of each volume that this node owns and that is not mounted; fails where it cannot be told yet.
 owned() {
@@ -372,12 +471,13 @@ ask() {
   local port answer identities=()
   for port in /etc/ssh/ssh_host_*_key; do [ -f "$port" ] && identities+=(-i "$port"); done
   for port in $(awk -v address="$1" '$1 == "peer" && $2 == address {gsub(",", " ", $3); print $3; exit}' $etc/boot-peers); do
+    # 4 MiB is the answer of a peer with 40,000 volumes; one that is longer is no answer (pipefail).
     # This node's host key is who it is, as for everybody who connects to it; the peer's is pinned.
     answer=$(timeout 60 ssh -F none -T -p "$port" -l drover-peer "${identities[@]}" \
       -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \
       -o StrictHostKeyChecking=yes -o HostKeyAlias="$1" -o UserKnownHostsFile=$answers/.known-hosts \
       -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no -o ConnectTimeout=10 -o LogLevel=ERROR \
-      -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -- "$1" epochs </dev/null) || continue
+      -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -- "$1" epochs </dev/null | head -c 4194304) || continue
     [ "${answer##*$'\n'}" = end ] && { printf '%s\n' "$answer"; return 0; }
   done
   return 1
@@ -404,25 +504,30 @@ peers_with() {
   # As texts: awk takes two that look like numbers, as 10 and 1e1, for numbers.
   volume=$1 epoch=$2 awk -F '\t' "(\$1 \"\") == (ENVIRON[\"volume\"] \"\") { e = ENVIRON[\"epoch\"] + 0; if ($3) { sub(\".*/\", \"\", FILENAME); print FILENAME, \$2, \$3 } }" "${@:4}"
 }
-above_of() { peers_with "$1" "$2" '$3 + 0 > e'; }
+# So many more take-overs while this node was off cannot have been: a peer that says so is not believed, but told of.
+plausible=1000
+above_of() { peers_with "$1" "$2" '$3 ~ /^[0-9]+$/ && $3 + 0 > e && $3 + 0 <= e + '$plausible; }
+absurd_of() { peers_with "$1" "$2" '$3 !~ /^([0-9]+|-)$/ || $3 + 0 > e + '$plausible | awk '{print $1}' | paste -sd ,; }
 rivals_of() { peers_with "$1" "$2" '$3 + 0 == e && ($2 == "owner" || $2 == "frozen")' | awk '{print $1}' | paste -sd ,; }
 waits_for_silent() { [ -n "$silent" ] && ! { grep -qx 'alone start' $etc/boot-peers && [ $(($(seconds) - began)) -ge $patience ]; }; }
 free() {
   local volume role epoch owner dataset
   began=0 # it is asked again and again
-  exec 8>$run/free.lock && flock 8 && ask_all || return 1
+  exec 8>$run/free.lock && flock -w 600 8 && ask_all || return 1
   while IFS=$'\t' read -r volume role epoch owner dataset; do
     case " $* " in *" $dataset "*) ;; *) continue ;; esac
     [ -z "$(above_of "$volume" "$epoch")" ] || return 2
-    [ -z "$(rivals_of "$volume" "$epoch")" ] || return 1
+    [ -z "$(rivals_of "$volume" "$epoch")$(absurd_of "$volume" "$epoch")" ] || return 1
   done < <(/usr/local/lib/drover/epochs datasets)
   ! waits_for_silent
 }
 # VOLUME EPOCH DATASET: mounts it, marks it, or adds it to the file of those that wait. A subshell, which ends the lock.
 judge() (
-  above=$(above_of "$1" "$2") rivals=$(rivals_of "$1" "$2")
+  above=$(above_of "$1" "$2") rivals=$(rivals_of "$1" "$2") absurd=$(absurd_of "$1" "$2")
+  # What never left this node is nobody else's, whatever a peer says.
+  if never_copied "$2" "$3"; then above='' rivals='' absurd=''; fi
   # No change of a volume by drover comes between looking and setting.
-  exec 8>$run/set.lock && flock 8 || exit 1
+  exec 8>$run/set.lock && flock -w 60 8 || exit 1
   now=$(zfs get -H -s local -o property,value drover:role,drover:owner,drover:epoch "$3") || exit 1
   [ "$now" = "$(printf 'drover:role\towner\ndrover:owner\t%s\ndrover:epoch\t%s' "$me" "$2")" ] || exit 1
   if [ -n "$above" ]; then
@@ -430,8 +535,9 @@ judge() (
     # Not one of the names that drover itself destroys.
     zfs list -H -t snapshot "$3@diverged-e$2" >/dev/null 2>&1 || zfs snapshot "$3@diverged-e$2" || exit 1
     zfs set drover:role=diverged readonly=on "$3"
-  elif [ -n "$rivals" ]; then
-    printf '%s\trival\t%s\n' "$1" "$rivals" >>$run/waiting.new
+  elif [ -n "$rivals$absurd" ]; then
+    [ -z "$absurd" ] || echo "volume $1 has epoch $2 here, and $absurd tells of one that cannot be: it waits, nothing is changed"
+    printf '%s\trival\t%s\n' "$1" "${rivals:-$absurd}" >>$run/waiting.new
   elif waits_for_silent; then
     printf '%s\tsilent\t%s\n' "$1" "$silent" >>$run/waiting.new
   else
@@ -444,13 +550,13 @@ decide() {
   list=$(owned) || return 1
   if [ -z "$list" ]; then rm -f $run/waiting; return 0; fi
   ask_all || return 1
-  [ ! -L $lock ] && exec 9<>$lock || return 1
-  if ! flock -n 9; then exec 9>&-; return 1; fi # drover is at work here
+  exec 9<>$lock || return 1
+  if ! { flock -n 9 && old_lock /run/lock/drover.lock; }; then exec 9>&- 7>&-; return 1; fi # drover is at work here
   printf '{"owner":"the boot of this node","since":"%s"}\n' "$(date -u +%FT%TZ)" >$lock
   : >$run/waiting.new
   while IFS=$'\t' read -r volume epoch dataset; do judge "$volume" "$epoch" "$dataset" || failed=1; done < <(owned)
   : >$lock
-  exec 9>&-
+  exec 9>&- 7>&-
   cmp -s $run/waiting.new $run/waiting || sed 's/^/waits: /' $run/waiting.new
   mv $run/waiting.new $run/waiting
   [ $failed = 0 ] && [ ! -s $run/waiting ]
@@ -542,7 +648,7 @@ start_wanted() {
   done
 }
 
-mkdir -p -m 0755 $run
+mkdir -p -m 0700 $run && chmod 0700 $run
 case ${1-} in
   mount) mount_own ;;
   free) free "${@:2}" ;;
@@ -559,7 +665,7 @@ esac
 END
 )
 net_unit='[Unit]
-Description=drover: port map of this node
+Description=drover: port map of this node, and what it forwards
 After=nftables.service network-online.target docker.service
 Wants=network-online.target
 PartOf=nftables.service firewalld.service
@@ -611,7 +717,24 @@ if [ "$app" = --boot ]; then
   done
   exit 0
 fi
-record=$records/$app lock=/run/lock/drover.lock
+record=$records/$app lock=/run/drover/lock
+umask 077
+# FILE: takes it as 7, the lock of earlier versions; fails while one of them has it.
+old_lock() {
+  local pid real
+  for _ in 1 2 3; do
+    [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%u %h' -- "$1")" = "$(id -u) 1" ] || rm -rf --one-file-system -- "$1"
+    (umask 077; : >>"$1") && exec 7<>"$1" && chmod 0600 -- "$1" || return 1
+    if flock -n 7; then return 0; fi
+    for pid in $(find /proc/[0-9]*/fd -lname "$1" 7<&- 2>/dev/null | cut -d / -f 3 | sort -u); do
+      [ "$pid" != $$ ] && real=$(awk '$1 == "Uid:" { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue
+      if [ "$real" = "$(id -u)" ]; then return 1; fi
+    done
+    exec 7<&-
+    rm -f -- "$1"
+  done
+  return 1
+}
 over() { echo "$1"; rm -f "$record"; exit 0; }
 [ -f "$record" ] || exit 0
 mapfile -t facts <"$record"
@@ -627,7 +750,9 @@ if [ "$boot" != "$(cat /proc/sys/kernel/random/boot_id)" ]; then
   done
 fi
 # A run of drover that is alive holds the lock of the node; one that died gives it up within 30 s.
-[ ! -L "$lock" ] && exec 9<>"$lock" && flock 9 || exit 1
+# It is started anew where it leaves; an earlier drover has a lock of its own.
+mkdir -p -m 0700 /run/drover && chmod 0700 /run/drover && exec 9<>"$lock" && flock -w 600 9 || exit 1
+old_lock /run/lock/drover.lock || exit 1
 [ -f "$record" ] || exit 0
 trap ': >$lock' EXIT
 printf '{"owner":"the dead-man of %s, which starts it again","since":"%s"}\n' "$app" "$(date -u +%FT%TZ)" >$lock
@@ -645,7 +770,7 @@ for dataset in "${datasets[@]}"; do
   done <<<"$used"
 done
 # No change of a volume by drover comes between looking and setting.
-mkdir -p /run/drover && exec 8>/run/drover/set.lock && flock 8 || exit 1
+exec 8>/run/drover/set.lock && flock -w 60 8 || exit 1
 for at in "${!datasets[@]}"; do
   role='' owner='' epoch=''
   while IFS=$'\t' read -r name value; do
@@ -698,6 +823,9 @@ RemainAfterExit=yes
 ExecStart=/usr/local/lib/drover/dead-man --boot
 [Install]
 WantedBy=multi-user.target'
+# Before anybody can log in: the folder of the locks, and the lock of earlier versions, which no other login can open.
+run_files='d /run/drover 0700 root root
+f /run/lock/drover.lock 0600 root root'
 # Every file that makes a node: PATH MODE TEXT. Written where one differs; the services are enabled then.
 paths=() modes=() texts=()
 want() { paths+=("$1") modes+=("$2") texts+=("$3"); }
@@ -713,18 +841,21 @@ want $units/docker.service.d/drover.conf 644 "$docker_dropin"
 want $lib/dead-man 755 "$dead_man"
 want $units/drover-dead-man@.service 644 "$dead_man_unit"
 want $units/drover-dead-man.service 644 "$dead_man_boot_unit"
+want /etc/tmpfiles.d/drover.conf 644 "$run_files"
 enabled='drover-net.service drover-boot.service'
 enabled="$enabled drover-start.service drover-dead-man.service"
 
 # --remove: everything of the list but what says which pool is whose; then it is over.
 units_gone() { local unit; for unit in $enabled; do ! systemctl -q is-enabled "$unit" || return 1; done; }
 units_remove() { systemctl -q disable --now $enabled; }
-map_gone() { ! nft list table inet drover && ! { iptables -w 10 -S DOCKER-USER; ip6tables -w 10 -S DOCKER-USER; } | grep -q 'comment drover'; }
+map_gone() { ! nft list table inet drover && ! { iptables -w 10 -S; ip6tables -w 10 -S; } | grep -Eq 'DROVER-FORWARD|comment drover'; }
 map_remove() {
   local tables rule
   nft delete table inet drover 2>/dev/null
   for tables in iptables ip6tables; do
     $tables -w 10 -S DOCKER-USER 2>/dev/null | sed -n '/comment drover/s/^-A/-D/p' | while read -r rule; do $tables -w 10 $rule; done
+    $tables -w 10 -D FORWARD -j DROVER-FORWARD
+    $tables -w 10 -F DROVER-FORWARD && $tables -w 10 -X DROVER-FORWARD
   done
 }
 removable() { printf '%s\n' "${paths[@]}" /etc/drover/{mesh.nft,peers,boot-peers} /etc/sysctl.d/90-drover.conf | grep -vx /etc/drover/root-dataset; }
@@ -779,5 +910,10 @@ step docker docker_ready docker_start
 services_active() { each_unit is-active "$enabled"; }
 services_start() { systemctl start $enabled; }
 step 'services started' services_active services_start
+
+# Docker switches forwarding on, and closes it for everybody else; after it this looks after the rest.
+forwards_well() { sh -c "$net_up" net-up check; }
+forwards_set() { $lib/net-up forward; }
+step forwarding forwards_well forwards_set
 
 finish

@@ -72,6 +72,7 @@ export function createSimulation(outside: World, fast: boolean): Simulation {
   const world: World = {
     ...outside,
     journal: undefined,
+    places: undefined,
     env: {},
     readText: async (path) => texts.get(path) ?? '',
     replaceText: async (path, text) => void texts.set(path, text),

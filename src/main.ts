@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { withLabNodes } from './cli/lab-nodes.ts';
 import { runCli } from './cli/run.ts';
-import { createRunJournal } from './cli/run-journal.ts';
-import { createHistory, logBug, replaceText } from './cli/state-files.ts';
+import { createRunJournal, type SecretTexts } from './cli/run-journal.ts';
+import { createHistory, createPlaces, logBug, replaceText } from './cli/state-files.ts';
+import { printed } from './cli/style.ts';
 import type {
   EngineOptions,
   FileChoice,
@@ -24,8 +25,10 @@ import type {
 } from './cli/world.ts';
 import { printProblems } from './config/problems.ts';
 import type { Engine } from './engine/types.ts';
+import { readTextBounded } from './files/read-bounded.ts';
 import type { Config, LoadResult, NodeName } from './model/config.ts';
 import { AppError } from './model/errors.ts';
+import { configFileBytes } from './model/limits.ts';
 import type { TuiProcess } from './tui-main.ts';
 
 /** Put in by the bundler, from package.json. */
@@ -72,11 +75,31 @@ function createTerminal(): Terminal {
   return {
     out: (text) => void (broken || stdout.write(text)),
     err: (text) => void stderr.write(text),
+    taken: async (signal) => {
+      for (const stream of [stdout, stderr]) {
+        // A pager that is not scrolled reads nothing: what it has not taken must not pile up here.
+        while (stream.writableNeedDrain && !stream.destroyed && !broken && !signal.aborted)
+          await drained(stream, signal);
+      }
+    },
     moving,
     colour: moving && (env.NO_COLOR ?? '') === '',
     columns: () => stdout.columns ?? 80,
     ask: people ? ask : undefined,
   };
+}
+
+function drained(stream: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
+  const events = ['drain', 'error', 'close'] as const;
+  return new Promise((resolve) => {
+    const end = (): void => {
+      for (const event of events) stream.off(event, end);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    for (const event of events) stream.on(event, end);
+    signal.addEventListener('abort', end, { once: true });
+  });
 }
 
 async function ask(question: string, signal?: AbortSignal): Promise<string> {
@@ -124,9 +147,14 @@ async function readConfig(choice: FileChoice): Promise<LoadResult> {
   const { application, deployment, inventory, labInventory, vagrantInventory: lab = labInventory } = choice;
   const files = await import('./config/read-files.ts');
   const drover = inventory === undefined ? [] : [inventory];
-  const own = await files.readConfig({ application, deployment, drover });
+  const own = await files.readConfig({ application, deployment, drover }, undefined, { environment: env });
   if (lab === undefined) return own;
-  return withLabNodes(own, await files.readConfig({ application, deployment, drover: [...drover, lab] }));
+  const { sources } = own;
+  const withLab = withLabNodes(
+    own,
+    await files.readConfig({ application, deployment, drover: [...drover, lab] }, undefined, { environment: env }),
+  );
+  return sources === undefined ? withLab : { ...withLab, sources };
 }
 
 async function openEngine(files: FileChoice, options: EngineOptions = {}): Promise<Engine> {
@@ -138,18 +166,24 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
   ]);
   const paths = [files.application, files.deployment, ...(files.inventory === undefined ? [] : [files.inventory])];
   let nodes: Config['nodes'] = {};
+  let sources: readonly string[] = [];
   return createEngine({
-    load: () => readConfig(files),
+    load: async () => {
+      const result = await readConfig(files);
+      sources = result.sources ?? [];
+      return result;
+    },
     openCluster: (config, onCommand) => {
       nodes = config.nodes;
       return createCluster(config, { env, onNote: options.onNote ?? note, onCommand });
     },
-    watchFiles: (changed, signal) => watchFiles(paths, changed, signal),
+    watchFiles: (changed, signal) => watchFiles(paths, changed, signal, { more: () => sources }),
     now: Date.now,
     random: Math.random,
     sleep: (ms, signal) => sleep(ms, undefined, { signal }),
     owner: `${userName()}@${hostname()} pid ${process.pid}`,
     history: createHistory(stateFolder),
+    places: placesOf(files.application),
     ...(options.asks === undefined ? {} : { asks: options.asks }),
     ...(options.allowsRemoval === undefined ? {} : { allowsRemoval: options.allowsRemoval }),
     ...(options.takesOver === undefined ? {} : { takesOver: options.takesOver }),
@@ -161,7 +195,9 @@ async function openEngine(files: FileChoice, options: EngineOptions = {}): Promi
   });
 }
 
-const note = (text: string): void => terminal.err(`drover: ${text}\n`);
+const placesOf = (applicationFile: string) => createPlaces(stateFolder, resolve(applicationFile));
+
+const note = (text: string): void => terminal.err(printed`drover: ${text}\n`);
 
 /** Some containers have a user without a name. */
 function userName(): string {
@@ -258,6 +294,11 @@ function resolvePath(...parts: readonly string[]): string {
 
 const terminal = createTerminal();
 
+const secretTexts: SecretTexts = {
+  hide: async (text) => (await import('./config/hide-text.ts')).hideSecrets(text),
+  fill: async (hidden, current) => (await import('./config/hide-text.ts')).fillSecrets(hidden, current),
+};
+
 const world: World = {
   version,
   cwd,
@@ -265,12 +306,13 @@ const world: World = {
   terminal,
   streams: process,
   now: Date.now,
-  journal: createRunJournal(stateFolder),
+  journal: createRunJournal(stateFolder, secretTexts),
+  places: placesOf,
   onInterrupt: (listener) => {
     interrupts.add(listener);
     return () => interrupts.delete(listener);
   },
-  readText: (path) => readFile(path, 'utf8'),
+  readText: (path) => readTextBounded(path, configFileBytes),
   replaceText: (path, text) => replaceText(path, text, randomBytes(6).toString('hex')),
   findFiles,
   labInventory,

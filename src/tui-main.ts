@@ -9,11 +9,14 @@ import { createStageFeed } from './cli/stage-feed.ts';
 import { undoLast } from './cli/undo.ts';
 import type { FileChoice, TuiDemoRequest, TuiEnd, TuiRequest, World } from './cli/world.ts';
 import { applyFix } from './config/fix.ts';
+import { fillSecrets, hideSecrets } from './config/hide-text.ts';
 import { placeOfApplication } from './config/place.ts';
 import { readSettings } from './config/settings-file.ts';
 import { splitShellWords } from './config/shell-words.ts';
+import { readTextBounded } from './files/read-bounded.ts';
 import type { AppName, ConfigProblem, NodeName } from './model/config.ts';
 import { AppError } from './model/errors.ts';
+import { configFileBytes } from './model/limits.ts';
 import type { TuiDeps, TuiSettings } from './tui/deps.ts';
 import { checkKeys } from './tui/keymap.ts';
 import { registry } from './tui/parts.ts';
@@ -44,7 +47,7 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
     isReadOnly: settings.isReadOnly,
     onNote: (text) => notes.push(text),
   });
-  const journal = createRunJournal(outside.stateFolder);
+  const journal = createRunJournal(outside.stateFolder, { hide: hideSecrets, fill: fillSecrets });
   const forget = files === undefined || stages !== undefined ? undefined : journal.listen(engine, files, world);
   const feed = stages === undefined ? undefined : createStageFeed(stages);
   const guide = follow?.(engine);
@@ -177,7 +180,7 @@ async function readUserSettings(
     });
   }
   const path = join(world.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'drover', 'config.yml');
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = await readTextBounded(path, configFileBytes).catch(() => undefined);
   if (text === undefined) return { settings: mergeSettings(undefined, world.env, options), problems: [] };
   const read = readSettings(text, path);
   const keys = checkKeys(read.settings.keys, registry).map(

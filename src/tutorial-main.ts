@@ -87,7 +87,7 @@ async function readAll(folder: string, shorten: (path: string) => string) {
 
 /** Readers see the old text or the new one. */
 async function writeWhole(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const fresh = `${path}.${process.pid}.tmp`;
   await writeFile(fresh, text);
   await rename(fresh, path);

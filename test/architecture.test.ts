@@ -47,13 +47,14 @@ const packageOf = (of: string): string =>
 /** Which folders each folder may import; `types` only as types. */
 const allowed: Readonly<Record<string, { readonly values: readonly string[]; readonly types: readonly string[] }>> = {
   model: { values: [], types: [] },
-  config: { values: ['model'], types: [] },
+  files: { values: ['model'], types: [] },
+  config: { values: ['model', 'files'], types: [] },
   plan: { values: ['model'], types: [] },
   view: { values: ['model'], types: [] },
   tutorial: { values: ['model', 'config', 'view'], types: [] },
   engine: { values: ['model', 'config', 'plan', 'view'], types: [] },
-  node: { values: ['model'], types: ['engine'] },
-  cli: { values: ['model', 'view', 'tutorial'], types: ['engine'] },
+  node: { values: ['model', 'files'], types: ['engine'] },
+  cli: { values: ['model', 'files', 'view', 'tutorial'], types: ['engine'] },
   tui: { values: ['model', 'view'], types: ['engine', 'tutorial'] },
 };
 
@@ -69,6 +70,7 @@ const homes: Readonly<Record<string, string>> = {
   dockerode: 'node',
   'docker-modem': 'node',
   ssh2: 'node',
+  'tar-stream': 'node',
   'js-yaml': 'config',
   zod: 'config',
   chokidar: 'engine',
@@ -148,6 +150,15 @@ describe('the architecture', () => {
   it('reads process in main.ts only', () => {
     const readers = files.filter(({ path, text }) => path !== 'main.ts' && /\bprocess\.\w/.test(withoutComments(text)));
     expect(readers.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('cleans text for a terminal in one place, and makes it ready where it is painted', () => {
+    const makers = files.filter(({ text }) => /\bas Printed\b/.test(text)).map(({ path }) => path);
+    expect(makers).toEqual(['cli/style.ts', 'config/problems.ts', 'model/plain-text.ts']);
+    const cleaners = files.filter(({ text }) => /\.replace\(\/[^\n]*\\(?:x1f|u001f|u001b|u202[a-e])/.test(text));
+    expect(cleaners.map(({ path }) => path).filter((path) => !/^tui\/(?:terminal|text|picture)/.test(path))).toEqual(
+      [],
+    );
   });
 
   it('has no default exports and no barrels', () => {

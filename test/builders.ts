@@ -99,7 +99,7 @@ export function aVolume(id: string, overrides: Partial<Volume> & { readonly on?:
 
 /** Running just as declared, on a node with this mesh address; the image id is that of `imageIdOf`. */
 export function aContainer(app: Application, address: string, overrides: Partial<Container> = {}): Container {
-  const spec = desiredSpec(app, address, false, defaultDeployment);
+  const spec = desiredSpec(app, address, { deployment: defaultDeployment });
   return {
     id: `container-${app.name}`,
     name: containerName(app.name),
@@ -127,9 +127,11 @@ export interface NodeParts {
   readonly volumes?: readonly Volume[];
   readonly network?: Partial<NetworkTable>;
   readonly listeners?: NodeFacts['listeners'];
+  readonly foreignMounts?: NodeFacts['foreignMounts'];
   /** Images the node has beside those of its containers, as `repository:tag`. */
   readonly images?: readonly string[];
   readonly meshAddress?: string;
+  readonly addresses?: NodeFacts['addresses'];
   readonly pool?: Partial<NodeFacts['pool']>;
   /** Absent: the node is not set up for starting by itself. */
   readonly boot?: Partial<BootFacts>;
@@ -160,10 +162,12 @@ export function someFacts(node: NodeName, parts: NodeParts = {}): NodeFacts {
   return {
     nodeId: nodeId(node),
     meshAddress: parts.meshAddress ?? node,
+    ...(parts.addresses && { addresses: parts.addresses }),
     containers,
     volumes: parts.volumes ?? [],
     network: withDeployment({ present: true, proxies: [], open: [], peers: [], holds: [], ...parts.network }),
     listeners: parts.listeners ?? [],
+    ...(parts.foreignMounts && { foreignMounts: parts.foreignMounts }),
     images: Object.fromEntries(images.map((image) => [image, imageIdOf(image)])),
     pool: { name: 'drover', health: 'ONLINE', sizeBytes: 10_000_000_000, freeBytes: 9_000_000_000, ...parts.pool },
     versions: { docker: '28.0.0', dockerApi: '1.48', zfs: '2.2.2', kernel: '6.8.0', arch: 'x86_64' },

@@ -24,6 +24,7 @@ const MINUTES = {
   'real-dead-man': 13,
   'real-docker': 9,
   'real-acts': 7,
+  'crash-moves': 20,
   killed: 22,
   boot: 19,
   'mongodb-tutorial': 12,

@@ -4,6 +4,7 @@ import { type ExitCode, exitCode } from './exit-code.ts';
 import { chooseFiles } from './files.ts';
 import { type Invocation, reportProblems, requireApplication, withEngine } from './invocation.ts';
 import { printJson } from './renderers/json.ts';
+import { printed } from './style.ts';
 import type { World } from './world.ts';
 
 /** What an act has to tell: a sentence for people, and the same as data. */
@@ -42,5 +43,5 @@ export function tell(
   told: Told,
 ): void {
   if (options.json) printJson(world, { ok: true, ...told.data });
-  else if (!options.quiet) world.terminal.out(`${told.text}\n`);
+  else if (!options.quiet) world.terminal.out(printed`${told.text}\n`);
 }

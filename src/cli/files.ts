@@ -1,5 +1,7 @@
+import { printCommand } from '../model/command-line.ts';
 import type { ConfigProblem, NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { printed } from './style.ts';
 import type { FileChoice, World } from './world.ts';
 
 export interface FileOptions {
@@ -57,7 +59,7 @@ async function findMachines(
       folder,
       required: vagrant,
       undescribed: () => undescribedNodes(files, world),
-      onNote: (text) => quiet || world.terminal.err(`drover: ${text}\n`),
+      onNote: (text) => quiet || world.terminal.err(printed`drover: ${text}\n`),
     });
     if (vagrantInventory !== undefined) return { vagrantInventory };
   }
@@ -90,7 +92,7 @@ async function refuseSwapped(files: { deployment: string; application: string },
   throw new AppError(
     'usage',
     `cannot use "${files.deployment}" as the deployment: it describes applications, and "${files.application}" the deployment`,
-    { hint: `swap them: \`drover deploy ${files.application} ${files.deployment}\`` },
+    { hint: `swap them: \`${printCommand(['drover', 'deploy', files.application, files.deployment])}\`` },
   );
 }
 

@@ -1,4 +1,5 @@
 import { allowManyListeners } from '../model/many-listeners.ts';
+import { printed } from './style.ts';
 import type { World } from './world.ts';
 
 export interface Stops {
@@ -22,7 +23,7 @@ export async function withInterrupts<T>(
   for (const { signal } of [hard, soft]) allowManyListeners(signal);
   const forget = world.onInterrupt(() => {
     if (manner === 'gentle' && !soft.signal.aborted) {
-      world.terminal.err('finishing the steps under way … (Ctrl-C again to stop now)\n');
+      world.terminal.err(printed`finishing the steps under way … (Ctrl-C again to stop now)\n`);
     } else {
       hard.abort();
     }

@@ -8,7 +8,7 @@ import { chooseFiles, type FileOptions } from './files.ts';
 import { type Stops, withInterrupts } from './interrupt.ts';
 import { createJsonRenderer, printJson } from './renderers/json.ts';
 import { createPlainRenderer, type Renderer } from './renderers/plain.ts';
-import type { Paint } from './style.ts';
+import { joined, type Paint, printed } from './style.ts';
 import type { EngineOptions, FileChoice, World } from './world.ts';
 
 /** The options every verb has. */
@@ -61,7 +61,7 @@ export function createRenderer({ world, options, paint }: Invocation, clock: boo
 /** The files are wrong: every problem, at its place. */
 export function reportProblems({ world, options }: Invocation, problems: readonly ConfigProblem[]): ExitCode {
   if (options.json) printJson(world, { ok: false, problems });
-  else world.terminal.err(`${world.printProblems(problems).trimEnd()}\n`);
+  else world.terminal.err(joined(world.printProblems(problems), printed`\n`));
   return exitCode.filesWrong;
 }
 

@@ -61,7 +61,7 @@ async function entryOf(
     const full = path.startsWith('/') ? path : `${world.cwd}/${path}`;
     return home !== undefined && home !== '/' && full.startsWith(`${home}/`) ? `~${full.slice(home.length)}` : full;
   };
-  const entry: { readonly [K in keyof NodeSettings]: NodeSettings[K] | undefined } = {
+  const entry: { readonly [K in keyof Omit<NodeSettings, 'listen'>]: NodeSettings[K] | undefined } = {
     name,
     user,
     port,

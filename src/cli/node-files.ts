@@ -1,6 +1,7 @@
 import type { Config, NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { diffLines } from '../view/diff.ts';
+import { line } from '../view/lines.ts';
 import { FilesWrong } from './files.ts';
 import type { Invocation } from './invocation.ts';
 import { printLines } from './style.ts';
@@ -11,6 +12,8 @@ export interface NodeFiles {
   readonly config: Config;
   /** deployment.yml, where there is one. */
   readonly deployment?: string;
+  /** application.yml, where there is one. */
+  readonly application?: string;
   /** drover.yml; it may not be there yet. */
   readonly inventory: string;
   readonly hasInventory: boolean;
@@ -54,6 +57,7 @@ export async function readNodeFiles(invocation: Invocation): Promise<NodeFiles> 
   return {
     config: read.config,
     ...(deployment === undefined ? {} : { deployment }),
+    ...(application === undefined ? {} : { application }),
     inventory: known ?? world.resolvePath(folder, 'drover.yml'),
     hasInventory: known !== undefined,
   };
@@ -78,7 +82,7 @@ export async function editFile(
   await world.replaceText(file, edited.text);
   const diff = before === undefined ? addedLines(edited.text) : diffLines(before, edited.text);
   if (!options.json && !options.quiet) {
-    world.terminal.out(`${paint(before === undefined ? `${file} (new)` : file, 'strong')}\n${printLines(diff, paint)}`);
+    world.terminal.out(printLines([line(before === undefined ? `${file} (new)` : file, 'strong'), ...diff], paint));
   }
   return { file, diff: diff.map(({ text }) => text) };
 }

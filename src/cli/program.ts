@@ -19,7 +19,7 @@ import type { CommonOptions, Invocation } from './invocation.ts';
 import { addNodeVerbs } from './node-verbs.ts';
 import { addRemovalOption, allowing, type RemovalFlag } from './removal.ts';
 import { addScreenOptions, type ScreenFlags, screenFlagsOf } from './screen-options.ts';
-import { painter } from './style.ts';
+import { painter, printText } from './style.ts';
 import { addTakeOverOption, confirmTakeOver, type TakeOverFlag, takingOver } from './take-over.ts';
 import type { World } from './world.ts';
 
@@ -33,8 +33,8 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf, visibleGlobalOptions: globalOptions })
     .configureOutput({
-      writeOut: world.terminal.out,
-      writeErr: world.terminal.err,
+      writeOut: (text) => world.terminal.out(printText(text)),
+      writeErr: (text) => world.terminal.err(printText(text)),
       getOutHelpWidth: world.terminal.columns,
       getErrHelpWidth: world.terminal.columns,
       getOutHasColors: () => world.terminal.colour,

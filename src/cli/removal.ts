@@ -3,6 +3,7 @@ import type { ConfirmRemoval } from '../engine/removal-guard.ts';
 import type { Engine } from '../engine/types.ts';
 import type { RunOutcome } from '../model/events.ts';
 import type { Invocation } from './invocation.ts';
+import { printed } from './style.ts';
 
 /** What commander makes of `--allow-removal`. */
 export interface RemovalFlag {
@@ -35,7 +36,7 @@ export function removalQuestion(invocation: Invocation, signal: AbortSignal): Co
   return async (reason) => {
     if (invocation.options.yes) return true;
     try {
-      return isYes(await ask(`${reason}\nStop them? (yes/no) `, signal));
+      return isYes(await ask(printed`${reason}\nStop them? (yes/no) `, signal));
     } catch {
       // Ctrl-C at the question is no.
       return false;

@@ -1,18 +1,23 @@
-import { appendFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { appendFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Engine } from '../engine/types.ts';
+import { readTail } from '../files/read-bounded.ts';
 import type { Config } from '../model/config.ts';
 import type { EngineEvent, MoveReceipt, RunOutcome } from '../model/events.ts';
-import { type RunRecord, runIdOf } from '../model/history.ts';
+import { type RecordedFiles, type RunRecord, runIdOf } from '../model/history.ts';
+import { stateFileBytes } from '../model/limits.ts';
+import { plainJson } from '../model/plain-text.ts';
 import type { StepId } from '../model/plan.ts';
+import { SealedContent } from '../model/sealed-content.ts';
 import { describeAction, describeOutcome, namesOf } from '../view/wording.ts';
 
 /** The newest runs are kept, of all deployments together. */
 const kept = 200;
 
 /**
- * What earlier runs did, with the texts of the files they went by. Environments may hold passwords, therefore only the
- * user may read it (mode 0600, in a folder of mode 0700).
+ * What earlier runs did, with the texts of the files they went by, from which secret values are taken out. Only the user
+ * may read it all the same (mode 0600, in a folder of mode 0700).
  */
 export interface RunJournal {
   /** Oldest first; only of the files with this key (`journalKey`) where one is given. */
@@ -22,7 +27,39 @@ export interface RunJournal {
    * the returned function ends that.
    */
   listen(engine: Pick<Engine, 'onEvent'>, files: JournalFiles, world: JournalWorld): () => Promise<void>;
+  readonly texts: SecretTexts;
 }
+
+/** Takes secret values out of an application file, and puts those of another version of it in. */
+export interface SecretTexts {
+  /** Undefined where the text cannot be read. */
+  hide(text: string): HiddenText | undefined | Promise<HiddenText | undefined>;
+  fill(hidden: string, current: string): FilledText | Promise<FilledText>;
+}
+
+interface HiddenText {
+  readonly text: string;
+  readonly values: readonly (readonly [path: string, value: string])[];
+}
+
+/** `missing`: places of values that the other version does not have. */
+type FilledText = { readonly text: string } | { readonly missing: readonly string[] };
+
+/** For files without secrets. */
+const asTheyAre: SecretTexts = { hide: (text) => ({ text, values: [] }), fill: (text) => ({ text }) };
+
+/** Texts as they are kept. A text that cannot be read is not kept: it could hold a secret anywhere. */
+export async function hideTexts(texts: SecretTexts, files: RecordedFiles, salt: string): Promise<RecordedFiles> {
+  const hidden = await texts.hide(files.application);
+  const { text = '', values = [] } = hidden ?? {};
+  const secrets = values.length === 0 ? {} : { secrets: SealedContent.ofText(JSON.stringify(values)).hash(salt) };
+  return { application: text, deployment: files.deployment, ...secrets, isHidden: true };
+}
+
+/** One for all records of the same files: otherwise two of them could not be compared. */
+export const saltOf = (records: readonly Pick<RunRecord, 'files'>[]): string =>
+  records.findLast(({ files }) => files.secrets !== undefined)?.files.secrets?.salt ??
+  randomBytes(16).toString('base64url');
 
 /** The two files of a deployment. */
 export interface JournalFiles {
@@ -44,21 +81,27 @@ export function journalKey(files: JournalFiles, { cwd }: Pick<JournalWorld, 'cwd
 type Stored = RunRecord & { readonly key: string };
 
 /** JSON lines below the folder for state. */
-export function createRunJournal(folder: string): RunJournal {
+export function createRunJournal(folder: string, texts: SecretTexts = asTheyAre): RunJournal {
   const file = join(folder, 'runs.jsonl');
   let writing = Promise.resolve();
   const append = (record: Stored): void => {
     // A history that cannot be written must not make a run a failure.
-    writing = writing.then(() => write(folder, file, record)).catch(() => undefined);
+    writing = writing.then(() => write(folder, file, record, texts)).catch(() => undefined);
+  };
+  const hide = async (record: Stored): Promise<Stored> => {
+    await writing;
+    const same = (await readAll(file)).filter(({ key }) => key === record.key);
+    return { ...record, files: await hideTexts(texts, record.files, saltOf(same)) };
   };
   /** A run that did nothing is remembered for the change of the files that led to it, once. */
   const isNew = async (record: Stored): Promise<boolean> => {
     if (hasWorked(record.steps)) return true;
     await writing;
     const last = (await readAll(file)).findLast(({ key }) => key === record.key);
-    return last === undefined || !isSame(last.files, record.files);
+    return last === undefined || !isSame(await hideAlso(last.files, record.files, texts), record.files);
   };
   return {
+    texts,
     read: async (key) => {
       const all = await readAll(file);
       return all.filter((one) => key === undefined || one.key === key).map(({ key: _key, ...record }) => record);
@@ -72,7 +115,7 @@ export function createRunJournal(folder: string): RunJournal {
         if (record === undefined) return;
         const gathered: Promise<void> = record
           .then(async (done) => {
-            const stored = { ...done, key };
+            const stored = await hide({ ...done, key });
             if (await isNew(stored)) append(stored);
           })
           .finally(() => gathering.delete(gathered));
@@ -88,7 +131,7 @@ export function createRunJournal(folder: string): RunJournal {
 }
 
 async function readAll(file: string): Promise<readonly Stored[]> {
-  const text = await readFile(file, 'utf8').catch(() => '');
+  const { text } = await readTail(file, stateFileBytes).catch(() => ({ text: '' }));
   return text.split('\n').flatMap(parseRecord).slice(-kept);
 }
 
@@ -102,18 +145,26 @@ function parseRecord(text: string): Stored[] {
   }
 }
 
-async function write(folder: string, file: string, record: Stored): Promise<void> {
+/** A record of an older version, so that it can be compared. */
+const hideAlso = async (files: RecordedFiles, like: RecordedFiles, texts: SecretTexts): Promise<RecordedFiles> =>
+  files.isHidden === true ? files : hideTexts(texts, files, like.secrets?.salt ?? saltOf([]));
+
+async function write(folder: string, file: string, record: Stored, texts: SecretTexts): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // On a line of its own, also after one that a power cut left without its end.
-  await appendFile(file, `\n${JSON.stringify(record)}\n`, { mode: 0o600 });
-  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+  await appendFile(file, `\n${plainJson(record)}\n`, { mode: 0o600 });
+  const { text, isWhole } = await readTail(file, stateFileBytes);
+  const lines = text.split('\n').filter((line) => line !== '');
   // Seldom, and not at every run: what is cut off is read by nobody meanwhile.
-  if (lines.length < kept * 1.5) return;
+  const whole = isWhole ? lines : lines.slice(1);
+  const old = whole.flatMap(parseRecord).filter(({ files }) => files.isHidden !== true);
+  if (isWhole && lines.length < kept * 1.5 && old.length === 0) return;
+  const fit = old.length === 0 ? whole.slice(-kept) : await cleaned(whole.flatMap(parseRecord).slice(-kept), texts);
   const fresh = `${file}.${record.id}.tmp`;
   try {
     const handle = await open(fresh, 'wx', 0o600);
     try {
-      await handle.writeFile(`${lines.slice(-kept).join('\n')}\n`);
+      await handle.writeFile(`${fit.join('\n')}\n`);
       await handle.sync();
     } finally {
       await handle.close();
@@ -122,6 +173,20 @@ async function write(folder: string, file: string, record: Stored): Promise<void
   } finally {
     await rm(fresh, { force: true });
   }
+}
+
+/** Older versions kept the texts as they were written. */
+async function cleaned(records: readonly Stored[], texts: SecretTexts): Promise<readonly string[]> {
+  const salts = new Map<string, string>();
+  const lines: string[] = [];
+  for (const record of records) {
+    const { key, files } = record;
+    const salt = salts.get(key) ?? saltOf(records.filter((one) => one.key === key));
+    salts.set(key, salt);
+    const hidden = files.isHidden === true ? files : await hideTexts(texts, files, salt);
+    lines.push(JSON.stringify({ ...record, files: hidden }));
+  }
+  return lines;
 }
 
 async function readTexts(files: JournalFiles, { readText }: JournalWorld): Promise<RunRecord['files']> {
@@ -171,9 +236,11 @@ const hasWorked = (steps: RunRecord['steps']): boolean =>
 /** Something is still to be done. */
 const couldNot = ({ result }: RunOutcome): boolean => result !== 'converged' && result !== 'superseded';
 
-/** Both files have the same text. */
+/** Both files have the same text, secret values included. */
 export const isSame = (one: RunRecord['files'], other: RunRecord['files'] | undefined): boolean =>
-  one.application === other?.application && one.deployment === other.deployment;
+  one.application === other?.application &&
+  one.deployment === other.deployment &&
+  one.secrets?.hash === other.secrets?.hash;
 
 function startRun(
   { run, at, revision }: Extract<EngineEvent, { type: 'run-started' }>,

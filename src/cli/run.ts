@@ -1,10 +1,10 @@
 import { CommanderError } from 'commander';
 import { type ErrorReport, toReport } from '../model/errors.ts';
-import { plainText } from '../view/lines.ts';
 import { type ExitCode, exitCode, exitCodeOfError } from './exit-code.ts';
 import { FilesWrong } from './files.ts';
 import { createProgram } from './program.ts';
 import { printJson } from './renderers/json.ts';
+import { joined, printed, printText } from './style.ts';
 import type { World } from './world.ts';
 
 /** Runs one command line (without node and program) to its exit code; never throws. */
@@ -25,16 +25,17 @@ export async function runCli(args: readonly string[], world: World): Promise<Exi
 
 function failFiles({ problems }: FilesWrong, args: readonly string[], world: World): ExitCode {
   if (args.includes('--json')) printJson(world, { ok: false, problems });
-  else world.terminal.err(`${world.printProblems(problems).trimEnd()}\n`);
+  else world.terminal.err(joined(world.printProblems(problems), printed`\n`));
   return exitCode.filesWrong;
 }
 
 async function fail(error: unknown, args: readonly string[], world: World): Promise<ExitCode> {
   const report = await withLog(error, world);
   if (args.includes('--json')) printJson(world, { ok: false, error: report });
-  world.terminal.err(`drover: ${plainText(report.message)}\n`);
-  if (report.hint !== undefined) world.terminal.err(`  hint: ${plainText(report.hint)}\n`);
-  if (world.env.DROVER_DEBUG === '1' && error instanceof Error) world.terminal.err(`${error.stack ?? error.message}\n`);
+  world.terminal.err(printed`drover: ${report.message}\n`);
+  if (report.hint !== undefined) world.terminal.err(printed`  hint: ${report.hint}\n`);
+  if (world.env.DROVER_DEBUG === '1' && error instanceof Error)
+    world.terminal.err(printText(`${error.stack ?? error.message}\n`));
   return exitCodeOfError(report);
 }
 

@@ -2,10 +2,12 @@ import type { Host } from '../engine/host.ts';
 import type { NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { type SetupEvent, type SetupStep, setupAnswers } from '../model/host-setup.ts';
+import { plainText } from '../model/plain-text.ts';
+import { cell } from '../view/lines.ts';
 import { parseSetupLine, setupRows } from '../view/setup-lines.ts';
 import { formatDuration } from '../view/wording.ts';
 import type { Invocation } from './invocation.ts';
-import { printLines } from './style.ts';
+import { clearLine, printed, printLines } from './style.ts';
 
 /** Where there is no terminal, a long step says so often how far it is. */
 const PLAIN_EVERY_MS = 15_000;
@@ -104,14 +106,14 @@ function createDisplay({ world: { terminal, now }, options, paint }: Invocation)
   let said = 0;
   let moving = false;
   const clear = (): void => {
-    if (moving) terminal.out('\r\u001b[2K');
+    if (moving) terminal.out(clearLine);
     moving = false;
   };
   const tell = (text: string): void => {
     said = now();
     clear();
-    const fits = [...text].slice(0, terminal.columns() - 1).join('');
-    terminal.out(terminal.moving ? fits : `${text}\n`);
+    const fits = [...plainText(text)].slice(0, terminal.columns() - 1).join('');
+    terminal.out(terminal.moving ? printed`${fits}` : printed`${text}\n`);
     moving = terminal.moving;
   };
   const looking = (node: NodeName, seen?: string): void => {
@@ -128,9 +130,9 @@ function createDisplay({ world: { terminal, now }, options, paint }: Invocation)
       tell(`  … ${event.name}  ${event.percent} %  ${event.text}`);
     } else if (event.state !== 'done') {
       clear();
-      const took = began === 0 ? '' : `  (${formatDuration(now() - began)})`;
+      const took = began === 0 ? [] : [cell(`(${formatDuration(now() - began)})`)];
       const [row = []] = setupRows([toStep(event)]);
-      terminal.out(printLines([row], paint).replace(/\n$/, `${took}\n`));
+      terminal.out(printLines([[...row, ...took]], paint));
       began = 0;
     }
   };

@@ -1,11 +1,11 @@
 import { AppError, toReport } from '../model/errors.ts';
+import { plainText } from '../model/plain-text.ts';
 import { type Doing, isBeingDone } from '../tutorial/guide-view.ts';
 import { keyOf } from '../tutorial/judge.ts';
 import { isDone } from '../tutorial/progress.ts';
 import { shownCommand, wordsOf } from '../tutorial/reader-place.ts';
 import type { TutorialCommand } from '../tutorial/types.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
-import { plainText } from '../view/lines.ts';
 import type { Following } from './tutorial-following.ts';
 
 const linesKept = 200;

@@ -1,15 +1,18 @@
 import type { Engine } from '../engine/types.ts';
 import { isAbort } from '../model/errors.ts';
+import { plainText } from '../model/plain-text.ts';
 import { isShown, verdictsOf } from '../tutorial/guide-view.ts';
 import { placementAt } from '../tutorial/placement.ts';
 import { goTo, isDone, isOver, nextOf, type Progress, stepAt, tick } from '../tutorial/progress.ts';
 import { shownCommand, wordsOf } from '../tutorial/reader-place.ts';
 import type { Tutorial, TutorialStep } from '../tutorial/types.ts';
-import { plainText } from '../view/lines.ts';
+import { line } from '../view/lines.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { chooseFiles } from './files.ts';
 import { type Stops, withInterrupts } from './interrupt.ts';
 import type { Invocation } from './invocation.ts';
+import { printJsonLine } from './renderers/json.ts';
+import { printed, printLines } from './style.ts';
 import { beginOrGoOn, type TutorialPlace } from './tutorial-place.ts';
 import { askOutside, asksOutside, noAnswers } from './tutorial-questions.ts';
 import type { TutorialWorld } from './tutorial-world.ts';
@@ -199,7 +202,7 @@ function createPrompt(ask: NonNullable<Terminal['ask']>, over: AbortSignal) {
   let asking: Promise<void> | undefined;
   return {
     answered: (): Promise<void> => {
-      asking ??= ask('  Enter does it for you, s leaves it out, Ctrl-C leaves > ', over).then(
+      asking ??= ask(printed`  Enter does it for you, s leaves it out, Ctrl-C leaves > `, over).then(
         (text) => {
           given = text.trim().toLowerCase() === 's' ? 'left out' : 'do';
           asking = undefined;
@@ -244,6 +247,6 @@ type Tone = 'ok' | 'strong' | 'faint' | 'warning' | 'fault';
 
 function tell({ invocation }: Lines, event: object, texts: readonly string[], tone?: Tone): void {
   const { world, options, paint } = invocation;
-  if (options.json) world.terminal.out(`${JSON.stringify({ at: world.now(), ...event })}\n`);
-  else for (const text of texts) world.terminal.out(`${paint(text, tone)}\n`);
+  if (options.json) printJsonLine(world, { at: world.now(), ...event });
+  else for (const text of texts) world.terminal.out(printLines([line(text, tone)], paint));
 }

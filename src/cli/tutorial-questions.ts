@@ -1,8 +1,8 @@
+import { plainText } from '../model/plain-text.ts';
 import { matchesPage } from '../tutorial/console-blocks.ts';
 import { type Findings, type Printed, portKey } from '../tutorial/judge.ts';
 import { type ReaderPlace, wordsOf } from '../tutorial/reader-place.ts';
 import type { Check, Tutorial, TutorialStep } from '../tutorial/types.ts';
-import { plainText } from '../view/lines.ts';
 import type { TutorialWorld } from './tutorial-world.ts';
 
 /** What the cluster is asked from outside: by clients, as a reader would. */

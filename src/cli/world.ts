@@ -12,9 +12,11 @@ import type {
   Settings,
 } from '../model/config.ts';
 import type { ApplyPolicy } from '../model/events.ts';
+import type { Printed } from '../model/plain-text.ts';
 import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { RunJournal } from './run-journal.ts';
+import type { PlacesFile } from './state-files.ts';
 import type { TutorialWorld } from './tutorial-world.ts';
 
 /** The files of one deployment, as they are read and shown. */
@@ -42,15 +44,17 @@ export interface VagrantRequest {
 
 export interface Terminal {
   /** Results. Each call is written at once. */
-  readonly out: (text: string) => void;
+  readonly out: (text: Printed) => void;
   /** Everything that is no result: failures, progress, questions. */
-  readonly err: (text: string) => void;
+  readonly err: (text: Printed) => void;
+  /** Resolves when what was written has been taken, or the signal aborts; without it, writing waits for nothing. */
+  readonly taken?: (signal: AbortSignal) => Promise<void>;
   /** Whether standard output is a terminal that can move its cursor. */
   readonly moving: boolean;
   readonly colour: boolean;
   readonly columns: () => number;
   /** Asks on the terminal, until the signal aborts; rejects at Ctrl-C. Undefined where there is nobody to ask. */
-  readonly ask: ((question: string, signal?: AbortSignal) => Promise<string>) | undefined;
+  readonly ask: ((question: Printed, signal?: AbortSignal) => Promise<string>) | undefined;
 }
 
 export type EditResult = { readonly text: string } | { readonly problem: string };
@@ -174,6 +178,8 @@ export interface World {
   readonly now: () => number;
   /** Absent where nothing is to be remembered: in the simulation. */
   readonly journal?: RunJournal | undefined;
+  /** Where volumes of this application file were seen; absent where nothing is to be remembered. */
+  readonly places?: ((applicationFile: string) => PlacesFile) | undefined;
   /** Calls back at each Ctrl-C and SIGTERM until the returned function is called. */
   readonly onInterrupt: (listener: () => void) => () => void;
   readonly readText: (path: string) => Promise<string>;
@@ -186,7 +192,8 @@ export interface World {
   /** A drover.yml for Vagrant's machines, where there are some; absent where nobody looks for them. */
   readonly vagrantInventory?: ((request: VagrantRequest) => Promise<string | undefined>) | undefined;
   readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
-  readonly printProblems: (problems: readonly ConfigProblem[]) => string;
+  /** For people; without a line end. */
+  readonly printProblems: (problems: readonly ConfigProblem[]) => Printed;
   readonly openEngine: (files: FileChoice, options?: EngineOptions) => Promise<Engine>;
   /** All of these fixes of one file. */
   readonly applyFixes: (text: string, fixes: readonly ProblemFix[]) => Promise<EditResult>;

@@ -4,15 +4,16 @@ import { complain, complainAtKey, entriesOf, type Fields, keysOfMaps, type Place
 import { readFigForm } from './fig-form.ts';
 import { readNativeForm } from './native-form.ts';
 import { renameTo } from './suggest.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** The application file in whichever of its three forms; undefined after reporting that it has none. */
-export function readApplicationFile(root: Place): Drafts | undefined {
+export function readApplicationFile(root: Place, surroundings: Surroundings): Drafts | undefined {
   const fields = readFields(root, 'the application configuration');
   if (fields === undefined) return undefined;
   const { entries } = fields;
-  if (isSection(entries.get('applications'))) return readNativeForm(fields);
-  if (isSection(entries.get('services'))) return readComposeForm(fields);
-  if ([...entries.values()].some(isService)) return readFigForm(fields);
+  if (isSection(entries.get('applications'))) return readNativeForm(fields, surroundings);
+  if (isSection(entries.get('services'))) return readComposeForm(root, surroundings);
+  if ([...entries.values()].some(isService)) return readFigForm(fields, surroundings);
   return entries.has('version') ? missingApplications(fields) : noForm(fields);
 }
 

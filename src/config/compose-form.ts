@@ -1,14 +1,15 @@
 import type { RestartPolicy } from '../model/config.ts';
+import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
 import { readPorts } from './compose-ports.ts';
 import { substituteVariables } from './compose-variables.ts';
 import { checkNamedVolumes, readTopVolumes, readVolumes, type VolumeNames } from './compose-volumes.ts';
 import { readDeploymentName } from './deployment-name.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
+import { type ComposeEnvironment, takeFromEnvironment } from './env-files.ts';
 import {
   complain,
   complainAtKey,
   entriesOf,
-  type Fields,
   mustBe,
   type Place,
   type Placed,
@@ -26,10 +27,12 @@ import {
   readAssignments,
   readBytes,
   readCpuShares,
+  readStopGrace,
   readWords,
 } from './read-parts.ts';
 import { splitShellWords } from './shell-words.ts';
 import { suggest } from './suggest.ts';
+import type { Surroundings } from './surroundings.ts';
 import { parseSize } from './values.ts';
 import { quote } from './yaml-node.ts';
 
@@ -42,9 +45,11 @@ const keys = [
   'depends_on',
   'mem_limit',
   'cpu_shares',
+  'stop_grace_period',
   'restart',
   'command',
   'entrypoint',
+  ...fileKeys,
 ];
 
 const hints: ReadonlyMap<string, string> = new Map(
@@ -53,25 +58,26 @@ const hints: ReadonlyMap<string, string> = new Map(
     networks: 'every published port is reachable on every node: use "links"',
     expose: 'publish the port with "ports" and use "links"',
     deploy: 'use "mem_limit", "cpu_shares" and "restart"; deployment.yml says where an application runs',
-    env_file: 'write the variables under "environment"',
     container_name: 'the container is named after the service',
   }),
 );
 
 /** The part of Compose that has a meaning here; every other key is refused at its line. */
-export function readComposeForm(root: Fields): Drafts {
+export function readComposeForm(written: Place, surroundings: Surroundings): Drafts {
+  const root = { entries: entriesOf(substituteVariables(written, surroundings)) };
   for (const [key, place] of root.entries) {
-    if (!['version', 'name', 'services', 'volumes'].includes(key) && !key.startsWith('x-'))
+    if (!['version', 'name', 'services', 'volumes', 'secrets', 'configs'].includes(key) && !key.startsWith('x-'))
       refuseKey(key, place, ['services']);
   }
   const found = root.entries.get('services');
-  const fields = found === undefined ? undefined : readFields(substituteVariables(found), '"services"');
+  const fields = found === undefined ? undefined : readFields(found, '"services"');
+  const files = readTopFiles(root.entries, surroundings);
   const top = root.entries.get('volumes');
   const volumeNames = top === undefined ? new Map() : readTopVolumes(top, (key, entry) => refuseKey(key, entry, []));
   const services: Service[] = [];
   for (const [name, place] of fields?.entries ?? []) {
     const named = checkApplicationName(name, place);
-    const service = readService(name, place, volumeNames);
+    const service = readService(name, place, volumeNames, files);
     if (named && service !== undefined) services.push(service);
   }
   const names = new Set(fields?.entries.keys());
@@ -90,7 +96,7 @@ function refuseKey(key: string, place: Place, allowed: readonly string[], taken?
   );
 }
 
-function readService(name: string, place: Place, volumeNames: VolumeNames): Service | undefined {
+function readService(name: string, place: Place, volumeNames: VolumeNames, files: TopFiles): Service | undefined {
   const fields = readFields(place, `the service ${quote(name)}`);
   if (fields === undefined) return undefined;
   const image = requireImage(fields);
@@ -103,16 +109,20 @@ function readService(name: string, place: Place, volumeNames: VolumeNames): Serv
     return entry === undefined ? undefined : reader(entry);
   };
   const restartPolicy = read('restart', readRestart);
+  const volumes = read('volumes', (entry) => readVolumes(entry, name, volumeNames)) ?? [];
+  const environment = read('environment', (entry) => readEnvironment(entry, files.surroundings));
+  const mountpoints = volumes.map(({ value }) => value.mountpoint);
   const draft: Draft = {
     name,
     place,
     ...given('image', image),
     ports: read('ports', readPorts) ?? [],
     links: [],
-    environment: read('environment', readEnvironment) ?? [],
-    volumes: read('volumes', (entry) => readVolumes(entry, name, volumeNames)) ?? [],
+    ...readAppFiles(fields.entries, files, environment ?? noEnvironment, mountpoints),
+    volumes,
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
+    ...given('stopGraceMs', read('stop_grace_period', readStopGrace)),
     restartPolicy: restartPolicy ?? { name: 'never' },
     ...(restartPolicy?.name === 'never' ? { staysDown: true } : {}),
     ...given(
@@ -124,28 +134,58 @@ function readService(name: string, place: Place, volumeNames: VolumeNames): Serv
       read('entrypoint', (entry) => readCommand(entry, '"entrypoint"')),
     ),
     ...given('dependsOn', read('depends_on', readDependsOn)),
+    ...(['command', 'entrypoint'].some((key) => hasVariables(fields.entries.get(key))) ? { hidesCommand: true } : {}),
   };
   return { draft, links: read('links', readLinks) ?? [] };
 }
 
-function readEnvironment(place: Place): (readonly [string, string])[] {
-  const { node } = place;
-  if (node.kind === 'scalar' && node.type === 'null') return [];
-  if (node.kind === 'list') return readAssignments(readItems(place, '"environment"') ?? []);
-  if (node.kind !== 'map') {
-    mustBe(place, '"environment"', 'a mapping or a list', 'write each variable as NAME: "value"');
-    return [];
-  }
-  return [...entriesOf(place)].flatMap(([name, entry]) => {
-    const value = readValue(entry, name);
-    return value !== undefined && checkVariable(entry, name, value) ? [[name, value] as const] : [];
-  });
+const noEnvironment: ComposeEnvironment = { set: [], unset: new Set() };
+
+/** Words or one text with the value of a variable in it. */
+function hasVariables(place: Place | undefined): boolean {
+  const node = place?.node;
+  if (node?.kind === 'list') return node.items.some((item) => item.kind === 'scalar' && item.from !== undefined);
+  return node?.kind === 'scalar' && node.from !== undefined;
 }
 
-/** Compose turns numbers into text as written and refuses truth values; nothing is the empty text, as in Fig. */
+function readEnvironment(place: Place, surroundings: Surroundings): ComposeEnvironment {
+  const { node } = place;
+  if (node.kind === 'scalar' && node.type === 'null') return noEnvironment;
+  if (node.kind !== 'map' && node.kind !== 'list') {
+    mustBe(place, '"environment"', 'a mapping or a list', 'write each variable as NAME: "value"');
+    return noEnvironment;
+  }
+  const set: (readonly [string, string])[] = [];
+  const unset = new Set<string>();
+  const take = (name: string, entry: Place): void => {
+    const taken = takeFromEnvironment(name, entry, surroundings);
+    if (taken === undefined) return;
+    if (taken.value === undefined) unset.add(name);
+    else set.push([name, taken.value]);
+  };
+  if (node.kind === 'list') {
+    for (const item of readItems(place, '"environment"') ?? []) {
+      const { node: text } = item;
+      if (text.kind === 'scalar' && text.type === 'text' && !text.value.includes('=')) take(text.value, item);
+      else set.push(...readAssignments([item]));
+    }
+  } else {
+    for (const [name, entry] of entriesOf(place)) {
+      if (entry.node.kind === 'scalar' && entry.node.type === 'null') {
+        take(name, entry);
+        continue;
+      }
+      const value = readValue(entry, name);
+      if (value !== undefined && checkVariable(entry, name, value)) set.push([name, value]);
+    }
+  }
+  return { set, unset };
+}
+
+/** Compose turns numbers into text as written and refuses truth values. */
 function readValue(place: Place, name: string): string | undefined {
   const { node } = place;
-  if (node.kind === 'scalar' && node.type !== 'boolean') return node.source === '' ? '' : node.source;
+  if (node.kind === 'scalar' && node.type !== 'boolean') return node.source;
   return readText(place, `the value of the environment variable ${quote(name)}`);
 }
 

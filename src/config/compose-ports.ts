@@ -1,4 +1,5 @@
 import type { PortMapping, Protocol } from '../model/config.ts';
+import { given } from './draft.ts';
 import {
   complain,
   type Fields,
@@ -7,16 +8,17 @@ import {
   type Placed,
   readFields,
   readItems,
+  readName,
   readPort,
   readWord,
   refuseOthers,
   required,
 } from './fields.ts';
 import { portNumber } from './fig-form.ts';
-import { placed } from './read-parts.ts';
+import { checkPublishAddress, placed } from './read-parts.ts';
 import { quote } from './yaml-node.ts';
 
-const hint = 'write "8080:80", "8080:80/udp" or {target: 80, published: 8080}';
+const hint = 'write "8080:80", "8080:80/udp", "127.0.0.1:8080:80" or {target: 80, published: 8080}';
 
 /** Compose's short and long ports; an external port must be given, since every node forwards it. */
 export function readPorts(place: Place): Placed<PortMapping>[] {
@@ -33,34 +35,42 @@ export function readPorts(place: Place): Placed<PortMapping>[] {
 }
 
 function readShortPort(place: Place, text: string): PortMapping | undefined {
-  const match = /^([0-9]+):([0-9]+)(?:\/(tcp|udp))?$/.exec(text);
+  const match = /^(?:(\[[^\]]*\]|[^:/[\]]+):)?([0-9]+):([0-9]+)(?:\/(tcp|udp))?$/.exec(text);
   if (match === null) return complain(place, `the port ${quote(text)} ${shortComplaint(text)}`, hint);
-  const external = portNumber(place, match[1]);
-  const internal = portNumber(place, match[2]);
-  if (external === undefined || internal === undefined) return undefined;
-  return { internal, external, protocol: match[3] === 'udp' ? 'udp' : 'tcp' };
+  const [, at, outside, inside, protocol] = match;
+  const address = at === undefined ? undefined : checkPublishAddress(place, at.replace(/^\[(.*)\]$/, '$1'));
+  const external = portNumber(place, outside);
+  const internal = portNumber(place, inside);
+  if (external === undefined || internal === undefined || (at !== undefined && address === undefined)) return undefined;
+  return { internal, external, protocol: protocol === 'udp' ? 'udp' : 'tcp', ...publishedAt(address) };
 }
+
+const publishedAt = (address: string | undefined) => given('addresses', address === undefined ? undefined : [address]);
 
 function shortComplaint(text: string): string {
   if (/^[0-9]+(?:\/\w+)?$/.test(text)) return 'has no external port';
   if (/^[0-9]+(?:-[0-9]+)?:[0-9]+(?:-[0-9]+)?(?:\/\w+)?$/.test(text) && text.includes('-')) {
     return 'is a range, which is not supported';
   }
-  if (/:[0-9]*:[0-9]+/.test(text)) return 'has a host address, which is not supported: it is open on every node';
+  if (/::[0-9]+/.test(text)) return 'has no external port';
   return 'is not of the form host:container';
 }
 
 function readLongPort(place: Place): Placed<PortMapping>[] {
   const fields = readFields(place, 'a port', hint);
   if (fields === undefined) return [];
-  refuseOthers(fields, ['target', 'published', 'protocol'], 'unsupported key');
+  refuseOthers(fields, ['target', 'published', 'protocol', 'host_ip'], 'unsupported key');
   const target = required(fields, 'target');
   const internal = target === undefined ? undefined : readPort(target, '"target"');
   const external = readPublished(fields);
   const entry = fields.entries.get('protocol');
   const protocol: Protocol | undefined = entry === undefined ? 'tcp' : readWord(entry, '"protocol"', ['tcp', 'udp']);
+  const at = fields.entries.get('host_ip');
+  const text = at === undefined ? undefined : readName(at, '"host_ip"');
+  const address = at === undefined || text === undefined ? undefined : checkPublishAddress(at, text);
+  if (at !== undefined && address === undefined) return [];
   if (internal === undefined || external === undefined || protocol === undefined) return [];
-  return placed({ internal, external, protocol }, place);
+  return placed({ internal, external, protocol, ...publishedAt(address) }, place);
 }
 
 /** Compose takes it with and without quotes. */

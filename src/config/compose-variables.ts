@@ -1,33 +1,80 @@
 import { complain, type Place } from './fields.ts';
-import type { YamlNode } from './yaml-node.ts';
+import { type Interpolated, interpolate, type Unset } from './interpolate.ts';
+import { isSecretPath } from './secret-places.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { YamlNode, YamlScalar } from './yaml-node.ts';
+
+/** All that variables may add to one file, in characters. */
+const maxAdded = 10 * 1024 * 1024;
 
 /**
- * Compose replaces `$NAME` and `${NAME}` from the shell it runs in. Here the two files alone decide, so they are
- * refused; `$$` stands for one `$`, as there.
+ * The file with its variables replaced, as Compose does before it reads it: in every value, never in a key. A variable
+ * that is not set is the empty text, with a note.
  */
-export function substituteVariables(place: Place): Place {
-  return { ...place, node: substitute(place, place.node, place.path) };
+export function substituteVariables(root: Place, surroundings: Pick<Surroundings, 'lookup'>): Place {
+  return {
+    ...root,
+    node: substitute({ root, lookup: surroundings.lookup, added: 0, noted: new Set() }, root.node, root.path),
+  };
 }
 
-function substitute(place: Place, node: YamlNode, path: string): YamlNode {
+interface Work {
+  readonly root: Place;
+  readonly lookup: Surroundings['lookup'];
+  /** Variables that were noted: one note for each is enough. */
+  readonly noted: Set<string>;
+  added: number;
+}
+
+function substitute(work: Work, node: YamlNode, path: string): YamlNode {
+  const below = (name: string | number): string => (path === '' ? String(name) : `${path}/${name}`);
   if (node.kind === 'list') {
-    return { ...node, items: node.items.map((item, index) => substitute(place, item, `${path}/${index}`)) };
+    return { ...node, items: node.items.map((item, index) => substitute(work, item, below(index))) };
   }
   if (node.kind === 'map') {
-    const entries = node.entries.map(({ key, value }) => ({
-      key,
-      value: substitute(place, value, `${path}/${key.source}`),
-    }));
+    const entries = node.entries.map(({ key, value }) => ({ key, value: substitute(work, value, below(key.source)) }));
     return { ...node, entries };
   }
-  if (node.type !== 'text' || !node.value.includes('$')) return node;
-  if (/(?:^|[^$])(?:\$\$)*\$[A-Za-z_{]/.test(node.value)) {
-    complain(
-      { ...place, node, path },
-      'variables are not replaced',
-      'write the value itself, and "$$" for a single "$"',
-    );
+  return node.type === 'text' && node.value.includes('$') ? substituteText(work, node, node.value, path) : node;
+}
+
+function substituteText(work: Work, node: YamlScalar, text: string, path: string): YamlNode {
+  const place: Place = { ...work.root, node, path };
+  const result = interpolate(text, work.lookup);
+  if (!result.ok) {
+    complain(place, messageOf(result), result.hint);
+    return { ...node, type: 'text', value: '', source: '' };
   }
-  const value = node.value.replaceAll('$$', '$');
-  return { ...node, value, source: value };
+  work.added += result.text.length;
+  if (work.added > maxAdded) {
+    complain(place, 'the values of variables are longer than 10 MiB together', 'use files instead');
+    return { ...node, type: 'text', value: '', source: '' };
+  }
+  for (const unset of result.unset) note(work, place, unset);
+  const replaced = { ...node, type: 'text', value: result.text, source: result.text } as const;
+  const isReplaced = result.used.length + result.unset.length > 0;
+  const from = [
+    ...result.used.map((name) => `\${${name}}`),
+    ...result.unset.filter(({ isBraced }) => isBraced).map(({ name }) => `\${${name}}, which is not set`),
+  ];
+  return isReplaced ? { ...replaced, from } : replaced;
+}
+
+const messageOf = ({ message, said }: Extract<Interpolated, { ok: false }>): string =>
+  said === undefined ? message : `${message}: ${said}`;
+
+/** `$word` in a password is most likely no variable, and must not be shown. */
+function note({ root, noted }: Work, place: Place, { name, isBraced }: Unset): void {
+  const isNamed = isBraced || !isSecretPath(place.path);
+  const key = isNamed ? name : place.path;
+  if (noted.has(key)) return;
+  noted.add(key);
+  const what = isNamed ? `the variable "${name}" is` : 'a variable in it is';
+  root.report({
+    offset: place.node.offset,
+    path: place.path,
+    message: `${what} not set; the empty text stands for it`,
+    hint: 'set it in .env or in the environment; write "$$" for a single "$"',
+    isNote: true,
+  });
 }

@@ -19,19 +19,24 @@ export function crossCheck(drafts: readonly Draft[], deployed: readonly Deployed
 const portText = ({ external, protocol }: PortMapping): string => `external port ${external}/${protocol}`;
 
 function checkPortsOnce(draft: Draft): void {
-  const seen = new Map<string, Place>();
-  for (const { value, place } of draft.ports) {
+  const seen = new Map<string, Placed<PortMapping>>();
+  for (const port of draft.ports) {
+    const { value, place } = port;
     const key = `${value.external}/${value.protocol}`;
     const earlier = seen.get(key);
-    if (earlier === undefined) seen.set(key, place);
-    else
+    if (earlier === undefined) seen.set(key, port);
+    else if (!isFurtherAddress(value, earlier.value))
       complain(
         place,
-        `the ${portText(value)} is used twice: already at ${earlier.path}`,
+        `the ${portText(value)} is used twice: already at ${earlier.place.path}`,
         'choose another external port',
       );
   }
 }
+
+/** The same port of the container at another address of the node. */
+const isFurtherAddress = (port: PortMapping, earlier: PortMapping): boolean =>
+  port.internal === earlier.internal && port.addresses !== undefined && earlier.addresses !== undefined;
 
 /** Every external port is reachable on every node, so it belongs to one application. */
 function checkPortsAcross(drafts: readonly Draft[]): void {

@@ -1,13 +1,12 @@
 import { defaultDeployment } from '../model/names.ts';
+import { isDeploymentName } from '../model/untrusted.ts';
 import { complain, type Place, readName } from './fields.ts';
 import { quote } from './yaml-node.ts';
 
-const valid = /^[a-z0-9][a-z0-9_-]{0,62}$/;
-
-/** The name of a deployment in a file, in the form that Compose has for the name of a project. */
+/** The name of a deployment in a file. */
 export function readDeploymentName(place: Place | undefined): string | undefined {
   const text = place === undefined ? undefined : readName(place, '"name"');
-  if (place === undefined || text === undefined || valid.test(text)) return text;
+  if (place === undefined || text === undefined || isDeploymentName(text)) return text;
   return complain(
     place,
     `"name": ${quote(text)} is not the name of a deployment`,

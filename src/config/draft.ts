@@ -1,4 +1,5 @@
 import type { ImageRef, Link, PortMapping, RestartPolicy, VolumeMount } from '../model/config.ts';
+import type { ContainerFile } from '../model/container-file.ts';
 import type { Place, Placed } from './fields.ts';
 
 /** An application as far as its file could be read, with the places that later checks point at. */
@@ -15,9 +16,12 @@ export interface Draft {
   readonly entrypoint?: readonly string[];
   readonly memoryLimitBytes?: number;
   readonly cpuShares?: number;
+  readonly stopGraceMs?: number;
   readonly restartPolicy: RestartPolicy;
   readonly staysDown?: true;
   readonly dependsOn?: readonly Placed<string>[];
+  readonly files?: readonly Placed<ContainerFile>[];
+  readonly hidesCommand?: true;
 }
 
 /** Every application of a file, readable or not: an unreadable one is still a known name. */

@@ -9,6 +9,7 @@ import {
   type Place,
   readFields,
   readInteger,
+  readItems,
   readName,
   readPort,
   readText,
@@ -17,7 +18,7 @@ import {
 } from './fields.ts';
 import { checkVersion } from './native-form.ts';
 import { accept, readImage } from './read-parts.ts';
-import { hostComplaint, parseDuration, parseImage, parseSize } from './values.ts';
+import { hostComplaint, listenComplaint, parseDuration, parseImage, parseSize } from './values.ts';
 import { quote } from './yaml-node.ts';
 
 /** A node of drover.yml under its key there. */
@@ -37,6 +38,7 @@ export interface DroverFile {
   readonly timeouts: Partial<Settings['timeouts']>;
   readonly switch: Partial<Settings['switch']>;
   readonly transfer?: Settings['transfer'];
+  readonly listen?: readonly string[];
   readonly boot: Partial<Settings['boot']>;
   /** Images to run in place of others, by repository or by repository and tag. */
   readonly images: ReadonlyMap<string, ImageRef>;
@@ -62,6 +64,7 @@ const settingKeys = [
   'timeouts',
   'switch',
   'transfer',
+  'listen',
   'boot',
   'images',
 ] as const;
@@ -75,6 +78,7 @@ const nodeKeys = [
   'sshConfigFile',
   'jump',
   'mesh',
+  'listen',
 ] as const;
 
 const transfers = ['auto', 'direct', 'relay'] as const;
@@ -96,6 +100,7 @@ export function readDroverFile(root: Place, base: PathBase): DroverFile {
     switch: readSwitch(at('switch')),
     boot: readBoot(at('boot')),
     images: readImages(at('images')),
+    ...given('listen', readListen(at('listen'))),
     ...given('transfer', transfer === undefined ? undefined : readWord(transfer, '"transfer"', transfers)),
   };
 }
@@ -152,6 +157,7 @@ function readNode(place: Place, base: PathBase): NodeSettings {
     ...given('sshConfigFile', read('sshConfigFile', path)),
     ...given('jump', read('jump', readJump)),
     ...given('mesh', read('mesh', readHost)),
+    ...given('listen', readListen(fields?.entries.get('listen'))),
   };
 }
 
@@ -180,6 +186,25 @@ function readJump(place: Place, what: string): string | undefined {
   const port = match?.[2] === undefined ? 22 : Number(match[2]);
   if (host !== undefined && hostComplaint(host) === undefined && port >= 1 && port <= 65_535) return text;
   return complain(place, `${what}: ${quote(text)} is not of the form [user@]host[:port]`);
+}
+
+const listenHint = 'write a list of addresses, networks, interfaces or "mesh", such as [mesh, 10.0.0.0/24]';
+
+function readListen(place: Place | undefined): readonly string[] | undefined {
+  if (place === undefined) return undefined;
+  const items = readItems(place, '"listen"', 'a list', listenHint);
+  if (items?.length === 0) {
+    return complain(place, '"listen" must not be empty', 'remove "ports" from an application that nobody may reach');
+  }
+  return items?.flatMap((item) => {
+    const text = readName(item, 'an entry of "listen"');
+    if (text === undefined) return [];
+    const complaint = listenComplaint(text);
+    if (complaint === undefined) return [text];
+    const isDefault = complaint.endsWith('the default');
+    complain(item, `"listen": ${complaint}`, isDefault ? 'remove "listen"' : listenHint);
+    return [];
+  });
 }
 
 function readPath(place: Place, what: string, base: PathBase): string | undefined {

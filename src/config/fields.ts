@@ -1,6 +1,8 @@
+import { withoutValues } from './hide-values.ts';
 import type { Advice, Hint, Report } from './problems.ts';
 import { nearest, suggest } from './suggest.ts';
 import { describeNode, quote, type YamlNode, type YamlScalar } from './yaml-node.ts';
+import { resolvePlain } from './yaml-scalar.ts';
 
 /** A value in a file, its path there, and where problems with it go. */
 export interface Place {
@@ -31,13 +33,17 @@ export function rootPlace(node: YamlNode, report: Report): Place {
 
 /** Reports something about the value at this place. */
 export function complain(place: Place, message: string, hint?: Hint): undefined {
-  place.report({ offset: place.node.offset, path: place.path, message, ...(hint === undefined ? {} : { hint }) });
-  return undefined;
+  return reportAt(place, place.node.offset, message, hint);
 }
 
 /** Reports something about the key that holds this place. */
 export function complainAtKey(place: Place, message: string, hint?: Hint): undefined {
-  place.report({ offset: place.keyOffset, path: place.path, message, ...(hint === undefined ? {} : { hint }) });
+  return reportAt(place, place.keyOffset, message, hint);
+}
+
+function reportAt(place: Place, offset: number, message: string, hint: Hint | undefined): undefined {
+  const finding = { offset, path: place.path, message, ...(hint === undefined ? {} : { hint }) };
+  place.report(withoutValues(place.node, finding));
   return undefined;
 }
 
@@ -124,7 +130,7 @@ export function readName(place: Place, what: string): string | undefined {
 
 /** A whole number within bounds; texts, truth values and fractions are refused, never converted. */
 export function readInteger(place: Place, what: string, min: number, max: number): number | undefined {
-  const { node } = place;
+  const node = typed(place.node);
   if (node.kind !== 'scalar' || node.type !== 'integer') {
     const quoted = node.kind === 'scalar' && node.type === 'text' && /^\d+$/.test(node.value);
     return mustBe(place, what, 'an integer', quoted ? withoutQuotes(node, min, max) : undefined);
@@ -140,6 +146,12 @@ function withoutQuotes(node: YamlScalar, min: number, max: number): Advice {
   const value = Number(node.source);
   const isFine = value >= min && value <= max && String(value) === node.source;
   return isFine ? { hint, mend: { node, value: node.source, style: 'plain' } } : { hint };
+}
+
+/** A variable's value is text; where another type is wanted, it is read as if it stood there without quotes. */
+export function typed(node: YamlNode): YamlNode {
+  if (node.kind !== 'scalar' || node.from === undefined) return node;
+  return { ...node, ...resolvePlain(node.source) };
 }
 
 /** A TCP or UDP port, 1 to 65535. */

@@ -1,5 +1,7 @@
 import type { Link, PortMapping, VolumeMount } from '../model/config.ts';
+import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
+import { plainEnvironment } from './env-files.ts';
 import {
   complain,
   complainAtKey,
@@ -23,8 +25,10 @@ import {
   readBytes,
   readImage,
   readMountpoint,
+  readStopGrace,
 } from './read-parts.ts';
 import { didYouMean, suggest } from './suggest.ts';
+import type { Surroundings } from './surroundings.ts';
 import { quote } from './yaml-node.ts';
 
 /** A link as Fig and Compose write it; which ports it stands for is known when all services are read. */
@@ -39,7 +43,7 @@ export interface Service {
   readonly links: readonly Placed<ServiceLink>[];
 }
 
-const keys = ['image', 'environment', 'ports', 'links', 'volumes', 'mem_limit'];
+const keys = ['image', 'environment', 'ports', 'links', 'volumes', 'mem_limit', 'stop_grace_period', ...fileKeys];
 
 /** Fig's other keys, which Flocker named as not supported. */
 const knownKeys = [
@@ -56,19 +60,27 @@ const knownKeys = [
   'command',
 ];
 
-/** Fig's form: every top-level entry is a service. */
-export function readFigForm(root: Fields): Drafts {
+/** Fig's form: every top-level entry is a service, except `secrets` and `configs` where they are none. */
+export function readFigForm(root: Fields, surroundings: Surroundings): Drafts {
+  const files = new Map<string, Place>();
+  for (const name of ['secrets', 'configs']) {
+    const place = root.entries.get(name);
+    const isService = place !== undefined && ['image', 'build'].some((key) => entriesOf(place).has(key));
+    if (place !== undefined && !isService) files.set(name, place);
+  }
+  const top = readTopFiles(files, surroundings);
+  const entries = files.size === 0 ? root.entries : new Map([...root.entries].filter(([name]) => !files.has(name)));
   const services: Service[] = [];
-  for (const [name, place] of root.entries) {
+  for (const [name, place] of entries) {
     const named = checkApplicationName(name, place);
-    const service = readService(name, place);
+    const service = readService(name, place, top);
     if (named && service !== undefined) services.push(service);
   }
-  const names = new Set(root.entries.keys());
+  const names = new Set(entries.keys());
   return { format: 'fig', names, drafts: resolveLinks(services, names) };
 }
 
-function readService(name: string, place: Place): Service | undefined {
+function readService(name: string, place: Place, top: TopFiles): Service | undefined {
   const fields = readFields(place, `the service ${quote(name)}`);
   if (fields === undefined) return undefined;
   const image = requireImage(fields);
@@ -84,15 +96,20 @@ function readService(name: string, place: Place): Service | undefined {
   const environment = fields.entries.get('environment');
   const volumes = fields.entries.get('volumes');
   const memory = fields.entries.get('mem_limit');
+  const mounts = volumes === undefined ? [] : readVolumes(volumes, name);
+  const own = plainEnvironment(environment === undefined ? [] : readEnvironment(environment));
+  const mountpoints = mounts.map(({ value }) => value.mountpoint);
+  const grace = fields.entries.get('stop_grace_period');
   const draft: Draft = {
     name,
     place,
     ...given('image', image),
     ports: ports === undefined ? [] : readPorts(ports),
     links: [],
-    environment: environment === undefined ? [] : readEnvironment(environment),
-    volumes: volumes === undefined ? [] : readVolumes(volumes, name),
+    ...readAppFiles(fields.entries, top, own, mountpoints),
+    volumes: mounts,
     ...given('memoryLimitBytes', memory === undefined ? undefined : readBytes(memory, '"mem_limit"', memoryHint)),
+    ...given('stopGraceMs', grace === undefined ? undefined : readStopGrace(grace)),
     restartPolicy: { name: 'never' },
   };
   return { draft, links: links === undefined ? [] : readLinks(links) };
@@ -190,10 +207,11 @@ export function readLinks(place: Place): Placed<ServiceLink>[] {
 /** One link for each TCP port of the target: variables speak of TCP only, and a target without ports gives none. */
 export function resolveLinks(services: readonly Service[], names: ReadonlySet<string>): Draft[] {
   const byName = new Map(services.map((service) => [service.draft.name, service.draft]));
-  return services.map(({ draft, links }) => ({
-    ...draft,
-    links: links.flatMap(({ value, place }) => resolveLink(value, place, byName.get(value.target), names)),
-  }));
+  return services.map(({ draft, links }) => {
+    if (links.length === 0) return draft;
+    const resolved = links.flatMap(({ value, place }) => resolveLink(value, place, byName.get(value.target), names));
+    return { ...draft, links: resolved };
+  });
 }
 
 function resolveLink(

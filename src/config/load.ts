@@ -6,10 +6,12 @@ import { nameOfFolder } from './deployment-name.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
 import { type DroverFile, nothingSaid, readDroverFile } from './drover-file.ts';
 import { type Place, rootPlace } from './fields.ts';
+import { createOutsideFiles, type OutsideFiles } from './outside-files.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { createFileReport, type FileReport } from './problems.ts';
 import { knownNodeNames, mergeInventories, mergeSettings, resolveNodes, substituteFor } from './resolve-nodes.ts';
-import { revisionOf } from './revision.ts';
+import { configRevision } from './revision.ts';
+import { createSurroundings } from './surroundings.ts';
 
 /** A file as read, or the reason it could not be. */
 export interface SourceFile {
@@ -33,6 +35,10 @@ export interface LoadOptions {
   readonly home?: string;
   /** The folder of the application file, in full: it names a deployment that no file names. */
   readonly folder?: string;
+  /** Variables of this process, for Compose files. Default: none. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Files that the application file names. Default: none of them exists. */
+  readonly outside?: OutsideFiles;
 }
 
 /** Both files (and settings) as one configuration, or every problem in them, sorted by file and place. Pure. */
@@ -40,7 +46,14 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   const application = openFile(files.application);
   const deployment = openFile(files.deployment, nothingRemoved);
   const drover = (files.drover ?? []).map((file) => ({ ...openFile(file), directory: directoryOf(file.path) }));
-  const drafts = application.root === undefined ? undefined : readApplicationFile(application.root);
+  const outside = options.outside ?? createOutsideFiles(new Map());
+  const surroundings = createSurroundings({
+    directory: directoryOf(files.application.path),
+    home: options.home,
+    environment: options.environment ?? {},
+    outside,
+  });
+  const drafts = application.root === undefined ? undefined : readApplicationFile(application.root, surroundings);
   const settings = drover.map(({ root, directory }) =>
     root === undefined ? nothingSaid : readDroverFile(root, { directory, ...given('home', options.home) }),
   );
@@ -49,12 +62,18 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   const deployed = deployment.root === undefined ? [] : readDeploymentFile(deployment.root, drafts?.names, names);
   const nodes = resolveNodes(deployed, inventory);
   crossCheck(drafts?.drafts ?? [], deployed);
-  const problems = [application, deployment, ...drover].flatMap(({ file }) => file.problems());
-  if (problems.length > 0 || drafts === undefined) return { ok: false, problems: orUnknown(problems) };
+  const read = [application, deployment, ...drover].map(({ file }) => file);
+  const all = [...read.slice(0, 1), ...surroundings.reports(), ...read.slice(1)];
+  const problems = all.flatMap((file) => file.problems());
+  const paths = [...new Set(outside.asked().map(({ path }) => path))];
+  const sources = paths.length === 0 ? {} : { sources: paths };
+  if (problems.length > 0 || drafts === undefined) return { ok: false, problems: orUnknown(problems), ...sources };
   const name = settings.find((file) => file.name !== undefined)?.name ?? drafts.deploymentName;
   const identity =
     name === undefined ? { name: nameOfFolder(options.folder ?? ''), isNamedByFolder: true as const } : { name };
-  return { ok: true, config: assemble(identity, drafts, deployed, nodes, settings) };
+  const config = assemble(identity, drafts, deployed, nodes, settings);
+  const notes = all.flatMap((file) => file.notes());
+  return { ok: true, config: notes.length === 0 ? config : { ...config, notes }, ...sources };
 }
 
 /** No configuration without a problem would be a bug here; it must not look like success. */
@@ -119,11 +138,22 @@ function assemble(
     nodes: Object.fromEntries(nodes),
     settings: mergeSettings(files),
   };
-  return { revision: revisionOf(content), ...content };
+  return { revision: configRevision(content), ...content };
 }
 
 const namesOf = (applications: DeployedNode['applications']): AppName[] =>
   applications.map(({ value }) => value).sort();
+
+/** Sorted, with all the addresses of a port in one mapping. */
+function portsOf({ ports }: Draft): Application['ports'] {
+  const byKey = new Map<string, Application['ports'][number]>();
+  for (const { value } of ports) {
+    const key = `${value.external}/${value.protocol}`;
+    const addresses = [...(byKey.get(key)?.addresses ?? []), ...(value.addresses ?? [])];
+    byKey.set(key, addresses.length === 0 ? value : { ...value, addresses: [...new Set(addresses)].sort() });
+  }
+  return [...byKey.values()].sort((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1));
+}
 
 function toApplication(draft: Draft, files: readonly DroverFile[]): Application {
   if (draft.image === undefined) throw new Error(`the application "${draft.name}" has no image and no problem`);
@@ -132,9 +162,7 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
     name: draft.name,
     image: substitute ?? draft.image,
     ...given('insteadOf', substitute === undefined ? undefined : draft.image),
-    ports: draft.ports
-      .map(({ value }) => value)
-      .sort((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1)),
+    ports: portsOf(draft),
     links: draft.links.map(({ value }) => value),
     environment: Object.fromEntries(draft.environment),
     volumes: draft.volumes.map(({ value }) => value),
@@ -142,11 +170,17 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
     ...given('entrypoint', draft.entrypoint),
     ...given('memoryLimitBytes', draft.memoryLimitBytes),
     ...given('cpuShares', draft.cpuShares),
+    ...given('stopGraceMs', draft.stopGraceMs),
     restartPolicy: draft.restartPolicy,
     ...given('staysDown', draft.staysDown),
     ...given(
       'dependsOn',
       draft.dependsOn?.map(({ value }) => value),
     ),
+    ...given(
+      'files',
+      draft.files?.map(({ value }) => value),
+    ),
+    ...given('hidesCommand', draft.hidesCommand),
   };
 }

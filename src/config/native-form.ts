@@ -1,6 +1,8 @@
 import type { Link, PortMapping, RestartPolicy, VolumeMount } from '../model/config.ts';
+import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
 import { readDeploymentName } from './deployment-name.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
+import { plainEnvironment } from './env-files.ts';
 import {
   complain,
   complainAtKey,
@@ -23,6 +25,7 @@ import {
 import {
   accept,
   checkApplicationName,
+  checkPublishAddress,
   checkVariable,
   checkVolumeId,
   idOfVolume,
@@ -31,20 +34,23 @@ import {
   readCpuShares,
   readImage,
   readMountpoint,
+  readStopGrace,
   readWords,
 } from './read-parts.ts';
+import type { Surroundings } from './surroundings.ts';
 import { parseSize } from './values.ts';
 import { quote } from './yaml-node.ts';
 
 /** Flocker's own form: `version: 1` and `applications`. Unknown keys at the top level are ignored, as there. */
-export function readNativeForm(root: Fields): Drafts {
+export function readNativeForm(root: Fields, surroundings: Surroundings): Drafts {
   checkVersion(required(root, 'version', 'write "version: 1" at the top of the file'));
   const place = required(root, 'applications');
   const fields = place === undefined ? undefined : readFields(place, '"applications"');
+  const top = readTopFiles(root.entries, surroundings);
   const drafts: Draft[] = [];
   for (const [name, application] of fields?.entries ?? []) {
     const named = checkApplicationName(name, application);
-    const draft = readApplication(name, application);
+    const draft = readApplication(name, application, top);
     if (named && draft !== undefined) drafts.push(draft);
   }
   const name = readDeploymentName(root.entries.get('name'));
@@ -68,18 +74,21 @@ const keys = [
   'volumes',
   'mem_limit',
   'cpu_shares',
+  'stop_grace_period',
   'restart_policy',
   'command',
   'entrypoint',
+  ...fileKeys,
 ];
 
 const nearKeys: ReadonlyMap<string, string> = new Map([
   ['restart', 'write "restart_policy: {name: …}"'],
   ['env', 'write "environment"'],
+  ['stop_timeout', 'write "stop_grace_period: 30s"'],
   ['build', 'build the image elsewhere, push it, and give its name as "image"'],
 ]);
 
-function readApplication(name: string, place: Place): Draft | undefined {
+function readApplication(name: string, place: Place, top: TopFiles): Draft | undefined {
   const fields = readFields(place, `the application ${quote(name)}`);
   if (fields === undefined) return undefined;
   refuseOthers(fields, keys, 'unknown key', nearKeys);
@@ -89,6 +98,12 @@ function readApplication(name: string, place: Place): Draft | undefined {
   };
   const restartPolicy = read('restart_policy', readRestartPolicy);
   const volume = read('volume', (entry) => readVolumeFields(entry, name, '"volume"', true));
+  const volumes = [
+    ...(volume ?? []),
+    ...(read('volumes', (entry) => readVolumes(entry, name, volume === undefined)) ?? []),
+  ];
+  const environment = plainEnvironment(read('environment', readEnvironment) ?? []);
+  const mountpoints = volumes.map(({ value }) => value.mountpoint);
   const wordsHint = 'write a list of strings, such as ["sh", "-c", "exec run.sh"]';
   return {
     name,
@@ -96,10 +111,11 @@ function readApplication(name: string, place: Place): Draft | undefined {
     ...given('image', readImage(required(fields, 'image'))),
     ports: read('ports', readPorts) ?? [],
     links: read('links', readLinks) ?? [],
-    environment: read('environment', readEnvironment) ?? [],
-    volumes: [...(volume ?? []), ...(read('volumes', (entry) => readVolumes(entry, name, volume === undefined)) ?? [])],
+    ...readAppFiles(fields.entries, top, environment, mountpoints),
+    volumes,
     ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
     ...given('cpuShares', read('cpu_shares', readCpuShares)),
+    ...given('stopGraceMs', read('stop_grace_period', readStopGrace)),
     restartPolicy: restartPolicy ?? { name: 'never' },
     ...(restartPolicy?.name === 'never' ? { staysDown: true } : {}),
     ...given(
@@ -119,14 +135,25 @@ function readPorts(place: Place): Placed<PortMapping>[] {
   return items.flatMap((item) => {
     const fields = readFields(item, 'a port', hint);
     if (fields === undefined) return [];
-    refuseOthers(fields, ['internal', 'external', 'protocol']);
+    refuseOthers(fields, ['internal', 'external', 'protocol', 'address']);
     const internal = requiredPort(fields, 'internal');
     const external = requiredPort(fields, 'external');
     const entry = fields.entries.get('protocol');
     const protocol = entry === undefined ? 'tcp' : readWord(entry, '"protocol"', ['tcp', 'udp']);
+    const at = fields.entries.get('address');
+    const address = at === undefined ? undefined : readPortAddress(at);
+    if (at !== undefined && address === undefined) return [];
     if (internal === undefined || external === undefined || protocol === undefined) return [];
-    return placed({ internal, external, protocol }, fields.entries.get('external') ?? item);
+    return placed(
+      { internal, external, protocol, ...given('addresses', address === undefined ? undefined : [address]) },
+      fields.entries.get('external') ?? item,
+    );
   });
+}
+
+function readPortAddress(place: Place): string | undefined {
+  const text = readName(place, '"address"');
+  return text === undefined ? undefined : checkPublishAddress(place, text);
 }
 
 function requiredPort(fields: Fields, name: string): number | undefined {

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../model/config.ts';
+import { type Printed, plainText, visibleText } from '../model/plain-text.ts';
 import { type Mend, mendText } from './mend.ts';
 import { indexText, type TextIndex } from './text-position.ts';
 
@@ -9,6 +10,8 @@ export interface Finding {
   readonly path: string;
   readonly message: string;
   readonly hint?: Hint;
+  /** Worth knowing, and no problem: the file is used all the same. */
+  readonly isNote?: true;
 }
 
 /** What to do about it, and the text that does it where it is certain. */
@@ -27,6 +30,13 @@ export interface FileReport {
   readonly report: Report;
   /** In the order of the file, with lines, columns and frames. */
   problems(): ConfigProblem[];
+  /** What is no problem; without frames. */
+  notes(): ConfigProblem[];
+}
+
+export interface ReportOptions {
+  /** The file holds secrets: no line of it is shown. */
+  readonly hidesText?: true;
 }
 
 /** More than this for one file helps nobody; the rest is counted. */
@@ -34,7 +44,7 @@ const maxShown = 100;
 const maxKept = 10_000;
 
 /** A collector for the file called `file` (as shown to people) with this text. */
-export function createFileReport(file: string, text: string): FileReport {
+export function createFileReport(file: string, text: string, options: ReportOptions = {}): FileReport {
   const findings = new Map<string, Finding>();
   let dropped = 0;
   const report: Report = (finding) => {
@@ -44,23 +54,30 @@ export function createFileReport(file: string, text: string): FileReport {
     if (findings.size < maxKept) findings.set(key, finding);
     else dropped += 1;
   };
-  return { report, problems: () => finish(file, text, [...findings.values()], dropped) };
+  const all = (isNote: boolean): Finding[] =>
+    [...findings.values()].filter((finding) => (finding.isNote === true) === isNote);
+  return {
+    report,
+    problems: () => finish(file, text, all(false), dropped, options.hidesText !== true),
+    notes: () => finish(file, text, all(true), 0, false),
+  };
 }
 
-function finish(file: string, text: string, findings: Finding[], dropped: number): ConfigProblem[] {
+function finish(file: string, text: string, findings: Finding[], dropped: number, isFramed: boolean): ConfigProblem[] {
   if (findings.length === 0) return [];
   const index = indexText(text);
   const sorted = findings.sort((a, b) => (a.offset ?? -1) - (b.offset ?? -1) || compareText(a.path, b.path));
   const problems = sorted.slice(0, maxShown).map((finding): ConfigProblem => {
     const { hint, mend } = adviceOf(finding);
-    const fix = mend === undefined ? undefined : fixOf(text, index, mend);
+    const isSecret = finding.offset !== undefined && index.isSecret(finding.offset);
+    const fix = mend === undefined ? undefined : fixOf(text, index, mend, isSecret);
     return {
       file,
       ...(finding.offset === undefined ? {} : index.position(finding.offset)),
       path: finding.path,
-      message: finding.message,
+      message: isSecret ? withoutValue(finding.message) : finding.message,
       ...(hint === undefined ? {} : { hint }),
-      ...(finding.offset === undefined || text === '' ? {} : { frame: index.frame(finding.offset) }),
+      ...(finding.offset === undefined || text === '' || !isFramed ? {} : { frame: index.frame(finding.offset) }),
       ...(fix === undefined ? {} : { fix }),
     };
   });
@@ -74,34 +91,43 @@ function adviceOf({ hint }: Finding): Partial<Advice> {
   return typeof advice === 'string' ? { hint: advice } : (advice ?? {});
 }
 
-function fixOf(text: string, index: TextIndex, mend: Mend): ConfigProblem['fix'] {
+/** `not the text "…"`, `not the number …`: what is wrong is said without the value, which may be a password. */
+const withoutValue = (message: string): string =>
+  message.replace(/\bthe (text|number) (?:"(?:[^"\\]|\\.)*"|\S+)/g, 'a $1');
+
+function fixOf(text: string, index: TextIndex, mend: Mend, isSecret: boolean): ConfigProblem['fix'] {
   const change = mendText(text, mend);
   if (change === undefined) return undefined;
   const { offset, was, replacement } = change;
-  const label = `write ${clean(replacement)} in place of ${clean(was)}`;
-  return { ...index.position(offset), length: was.length, was, replacement, label };
+  const label = isSecret ? 'write it in quotes' : `write ${visibleText(replacement)} in place of ${visibleText(was)}`;
+  return {
+    ...index.position(offset),
+    length: was.length,
+    was,
+    replacement,
+    label,
+    ...(isSecret ? { isSecret: true as const } : {}),
+  };
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** `deployment.yml:7:16 nodes/172.16.255.250/0: message`, the frame, the hint; with a blank line between problems. */
-export function printProblems(problems: readonly ConfigProblem[], options: { readonly color?: boolean } = {}): string {
-  const paint = options.color === true ? paintAnsi : (_code: string, text: string) => text;
-  return problems.map((problem) => printProblem(problem, paint)).join('\n\n');
+export function printProblems(problems: readonly ConfigProblem[], options: { readonly color?: boolean } = {}): Printed {
+  const paint = options.color === true ? paintAnsi : (_code: string, text: string) => plainText(text);
+  // Each piece of it is cleaned before it is painted.
+  return problems.map((problem) => printProblem(problem, paint)).join('\n\n') as Printed;
 }
 
 function printProblem(problem: ConfigProblem, paint: (code: string, text: string) => string): string {
   const place = problem.line === undefined ? problem.file : `${problem.file}:${problem.line}:${problem.column ?? 1}`;
-  const path = problem.path === '' ? '' : ` ${clean(problem.path)}`;
-  const lines = [`${paint('1', `${place}${path}`)}: ${paint('31', problem.message)}`];
+  const path = problem.path === '' ? '' : ` ${visibleText(problem.path)}`;
+  const lines = [`${paint('1', `${place}${path}`)}: ${paint('31', visibleText(problem.message))}`];
   if (problem.frame !== undefined) {
     lines.push(...problem.frame.split('\n').map((line) => `  ${paint(line.startsWith('>') ? '0' : '2', line)}`));
   }
-  if (problem.hint !== undefined) lines.push(`${paint('36', 'hint')}: ${problem.hint}`);
+  if (problem.hint !== undefined) lines.push(`${paint('36', 'hint')}: ${plainText(problem.hint)}`);
   return lines.join('\n');
 }
 
-const paintAnsi = (code: string, text: string): string => `\u001b[${code}m${text}\u001b[0m`;
-
-/** Names from a file go to a terminal: no control characters. */
-const clean = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '?');
+const paintAnsi = (code: string, text: string): string => `\u001b[${code}m${plainText(text)}\u001b[0m`;

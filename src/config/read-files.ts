@@ -1,8 +1,18 @@
-import { open, readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { readBounded, UnreadableFile } from '../files/read-bounded.ts';
 import type { ConfigProblem, LoadResult } from '../model/config.ts';
+import { configFileBytes } from '../model/limits.ts';
 import { type LoadOptions, loadConfig, type SourceFile } from './load.ts';
+import {
+  createOutsideFiles,
+  maxOutsideBytes,
+  type OutsideFiles,
+  type OutsideRequest,
+  type Reading,
+  requestKey,
+} from './outside-files.ts';
 import { quote } from './yaml-node.ts';
 
 /** Where the files are; the names are shown to people as given here. */
@@ -17,9 +27,6 @@ export type FoundFiles =
   | { readonly ok: true; readonly paths: ConfigPaths }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-/** Larger files are refused unread. */
-export const maxFileBytes = 10 * 1024 * 1024;
-
 /** Reads all files anew and loads them; only an abort is thrown. `~` defaults to the user's home. */
 export async function readConfig(
   paths: ConfigPaths,
@@ -33,8 +40,36 @@ export async function readConfig(
     ...(paths.drover ?? []).map(readSource),
   ]);
   signal?.throwIfAborted();
+  const home = options.home ?? homedir();
   const folder = options.folder ?? dirname(resolve(paths.application));
-  return loadConfig({ application, deployment, drover }, { home: options.home ?? homedir(), folder });
+  const load = (outside: OutsideFiles) =>
+    loadConfig({ application, deployment, drover }, { ...options, home, folder, outside });
+  const known = new Map<string, Reading>();
+  // What one file says can name another one: each round reads what the one before has asked for.
+  for (;;) {
+    const outside = createOutsideFiles(known);
+    const result = load(outside);
+    const missing = outside.missing();
+    if (missing.length === 0) return result;
+    for (const request of missing) known.set(requestKey(request), await readOutside(request));
+    signal?.throwIfAborted();
+  }
+}
+
+/** A regular file, also behind links, of at most the size for its kind. Anything else could block, or never end. */
+async function readOutside({ path, kind }: OutsideRequest): Promise<Reading> {
+  const limit = maxOutsideBytes[kind];
+  try {
+    // Looked at first, because opening a device can already do something.
+    if (!(await stat(path)).isFile()) return { kind: 'unreadable', why: 'it is not a regular file' };
+    return { kind: 'bytes', bytes: await readBounded(path, limit) };
+  } catch (error) {
+    if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return { kind: 'absent' };
+    if (error instanceof UnreadableFile && error.isTooLarge) {
+      return { kind: 'unreadable', why: `it is larger than ${limit / 1024} KiB` };
+    }
+    return { kind: 'unreadable', why: reasonOf(error) };
+  }
 }
 
 /** drover.yml alone (or only the defaults), as a configuration without applications. */
@@ -50,31 +85,17 @@ export async function readInventory(path: string | undefined, options: LoadOptio
 
 async function readSource(path: string): Promise<SourceFile> {
   try {
-    const file = await open(path, 'r');
-    try {
-      return decode(path, await readLimited(file));
-    } finally {
-      await file.close();
-    }
+    return decode(path, await readBounded(path, configFileBytes));
   } catch (error) {
     if (isCode(error, 'ENOENT')) return { path, text: undefined };
+    if (error instanceof UnreadableFile && error.isTooLarge) {
+      return refuse(path, error.message.replace(/^it/, 'the file'), 'is this the right file?');
+    }
     return refuse(path, `the file cannot be read: ${reasonOf(error)}`);
   }
 }
 
-/** At most one byte more than allowed: a pipe or a file that grows has no size to trust. */
-async function readLimited(file: Awaited<ReturnType<typeof open>>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let total = 0;
-  for await (const chunk of file.createReadStream({ autoClose: false, end: maxFileBytes })) {
-    chunks.push(chunk);
-    total += chunk.length;
-  }
-  return Buffer.concat(chunks, total);
-}
-
 function decode(path: string, bytes: Buffer): SourceFile {
-  if (bytes.length > maxFileBytes) return refuse(path, `the file is larger than ${maxFileBytes / 1024 / 1024} MB`);
   try {
     return { path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {
@@ -92,7 +113,6 @@ const isCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code;
 
 function reasonOf(error: unknown): string {
-  if (isCode(error, 'EISDIR')) return 'it is a folder';
   if (isCode(error, 'EACCES')) return 'permission denied';
   return error instanceof Error ? error.message : String(error);
 }

@@ -9,8 +9,16 @@ import {
   readInteger,
   readItems,
   readText,
+  typed,
 } from './fields.ts';
-import { applicationNameComplaint, type Parsed, parseImage, parseMountpoint } from './values.ts';
+import {
+  applicationNameComplaint,
+  type Parsed,
+  parseAddress,
+  parseGrace,
+  parseImage,
+  parseMountpoint,
+} from './values.ts';
 import { quote } from './yaml-node.ts';
 
 /** What the three forms of the application file read in the same way. */
@@ -19,6 +27,15 @@ import { quote } from './yaml-node.ts';
 export function accept<T>(place: Place, parsed: Parsed<T>, prefix = ''): T | undefined {
   return parsed.ok ? parsed.value : complain(place, `${prefix}${parsed.message}`, parsed.hint);
 }
+
+/** The address of a node at which a port is published, in its short form. */
+export function checkPublishAddress(place: Place, text: string): string | undefined {
+  const address = parseAddress(text);
+  if (address !== undefined) return address;
+  return complain(place, `${quote(text)} is not an IP address at which a port can be published`, addressHint);
+}
+
+const addressHint = 'write an address of the node, such as 127.0.0.1; for an interface use "listen" in drover.yml';
 
 /** Names of applications are strings that fit into names of containers and datasets. */
 export function checkApplicationName(name: string, place: Place): boolean {
@@ -65,8 +82,9 @@ export function checkVolumeId(place: Place, id: string, what: string): string | 
 
 /** Bytes as a positive integer; `hint` says what else the form takes. */
 export function readBytes(place: Place, what: string, hint: string): number | undefined {
-  if (place.node.kind === 'scalar' && place.node.type === 'text') {
-    return complain(place, `${what} must be an integer, not the text ${quote(place.node.value)}`, hint);
+  const node = typed(place.node);
+  if (node.kind === 'scalar' && node.type === 'text') {
+    return complain(place, `${what} must be an integer, not the text ${quote(node.value)}`, hint);
   }
   return readInteger(place, what, 1, Number.MAX_SAFE_INTEGER);
 }
@@ -75,6 +93,12 @@ export function readBytes(place: Place, what: string, hint: string): number | un
 export function readCpuShares(place: Place): number | undefined {
   const shares = readInteger(place, 'cpu_shares', 0, 262_144);
   return shares === 0 ? undefined : shares;
+}
+
+/** How long the application may take to stop, in milliseconds. */
+export function readStopGrace(place: Place): number | undefined {
+  const text = readText(place, '"stop_grace_period"');
+  return text === undefined ? undefined : accept(place, parseGrace(text), '"stop_grace_period": ');
 }
 
 /** A list of strings with at least one entry; `hint` helps those who wrote one string. */

@@ -1,8 +1,13 @@
+import { visibleText } from '../model/plain-text.ts';
+import { secretStarts, valueStart, withoutSecret } from '../model/secrets.ts';
+
 /** Turns offsets into lines and columns (both from 1, columns in UTF-16 units as editors count them). */
 export interface TextIndex {
   position(offset: number): { readonly line: number; readonly column: number };
-  /** The line and its neighbours with a caret under the column. */
+  /** The line and its neighbours with a caret under the column; what may be a secret is left out. */
   frame(offset: number): string;
+  /** Whether the text there may be a secret. */
+  isSecret(offset: number): boolean;
 }
 
 const frameWidth = 100;
@@ -32,15 +37,31 @@ export function indexText(text: string): TextIndex {
     const raw = text.slice(start, Math.min(starts[line] ?? text.length, start + longestLine));
     return raw.replace(/[\r\n]+$/, '');
   };
+  // Looked for when the first problem is shown, in the whole file: an environment may begin far above.
+  let secrets: readonly (number | undefined)[] | undefined;
+  const secretIn = (line: number): number | undefined => {
+    // No file that a person writes is so long; of one that is, no values are shown at all.
+    if (text.length > longestSearched) return valueStart(lineText(line));
+    secrets ??= secretStarts(text.split(/\r\n|\n|\r/));
+    return secrets[line - 1];
+  };
+  const shownText = (line: number): string => withoutSecret(lineText(line), secretIn(line));
   return {
     position,
     frame: (offset) => {
       const at = position(offset);
-      return drawFrame(at, starts.length, lineText);
+      const column = Math.min(at.column, (secretIn(at.line) ?? Number.POSITIVE_INFINITY) + 1);
+      return drawFrame({ line: at.line, column }, starts.length, shownText);
+    },
+    isSecret: (offset) => {
+      const { line, column } = position(offset);
+      return column > (secretIn(line) ?? Number.POSITIVE_INFINITY);
     },
   };
 }
 
+/** Longer texts are not searched for secrets. */
+const longestSearched = 300_000;
 /** More of one line is never looked at. */
 const longestLine = 1_000_000;
 
@@ -81,7 +102,5 @@ function drawFrame(
   return rows.join('\n');
 }
 
-/** One cell for each unit, so that the caret stays below its place and no control sequence reaches a terminal. */
-function printable(text: string): string {
-  return text.replace(/\t/g, ' ').replace(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g, '?');
-}
+/** One cell for each unit, so that the caret stays below its place. */
+const printable = (text: string): string => visibleText(text).replace(/\t/g, ' ');

@@ -1,3 +1,4 @@
+import { plainAddress } from '../model/addresses.ts';
 import type { ImageRef } from '../model/config.ts';
 import { quote } from './yaml-node.ts';
 
@@ -38,6 +39,19 @@ export function parseDuration(text: string): Parsed<number> {
   const ms = Math.round(Number(match[1]) * (durationUnits[match[2] ?? ''] ?? 1));
   if (ms < 1 || ms > 86_400_000) return bad(`${quote(text)} is not between 1ms and 24h`);
   return good(ms);
+}
+
+/** The same, also Compose's form of several parts: `1m30s`. */
+export function parseGrace(text: string): Parsed<number> {
+  const parts = text.match(/[0-9.]+[a-z]+/g) ?? [];
+  if (parts.length < 2 || parts.join('') !== text) return parseDuration(text);
+  let ms = 0;
+  for (const part of parts) {
+    const parsed = parseDuration(part);
+    if (!parsed.ok) return parsed;
+    ms += parsed.value;
+  }
+  return ms > 86_400_000 ? bad(`${quote(text)} is not between 1ms and 24h`) : good(ms);
 }
 
 const hostPart =
@@ -117,6 +131,30 @@ export function hostComplaint(text: string): string | undefined {
     text.length <= 253 && labels.every((label) => /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/.test(label));
   return fits ? undefined : `${quote(text)} is neither a host name nor an address`;
 }
+
+/** The reason a word of `listen` is not one, or undefined where it is: an address, a network, an interface, `mesh`. */
+export function listenComplaint(text: string): string | undefined {
+  const [base = '', length, ...rest] = text.split('/');
+  const isSix = isIpv6(base) && !base.includes('%');
+  const isAddress = isIpv4(base) || isSix;
+  if (length !== undefined) {
+    const fits = isAddress && rest.length === 0 && /^[0-9]{1,3}$/.test(length) && Number(length) <= (isSix ? 128 : 32);
+    return fits ? undefined : `${quote(text)} is not a network`;
+  }
+  if (isAddress) {
+    return isEveryAddress(base) ? `${quote(text)} stands for every address, which is the default` : undefined;
+  }
+  // The kernel's own rule for names of interfaces, without what is odd in a file.
+  const isInterface =
+    /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,14}$/.test(text) && !/^[0-9.]+$/.test(text) && text !== 'localhost';
+  return isInterface ? undefined : `${quote(text)} is neither an address nor a network nor an interface`;
+}
+
+const isEveryAddress = (address: string): boolean => /^[0:.]+$/.test(address);
+
+/** The short form of the address at which a port is published; undefined where it is none. */
+export const parseAddress = (text: string): string | undefined =>
+  isIpv4(text) || (isIpv6(text) && !text.includes('%')) ? plainAddress(text) : undefined;
 
 /** Dotted decimal without leading zeros. */
 export function isIpv4(text: string): boolean {

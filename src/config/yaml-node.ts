@@ -1,3 +1,4 @@
+import { visibleText } from '../model/plain-text.ts';
 /** A value of a YAML file together with where it stands; offsets count UTF-16 units from the start of the text. */
 export type YamlNode = YamlScalar | YamlList | YamlMap;
 
@@ -6,6 +7,8 @@ export type YamlScalar = ScalarValue & {
   readonly kind: 'scalar';
   readonly source: string;
   readonly offset: number;
+  /** Variables were replaced in it: where their values are from. Their values belong into no message. */
+  readonly from?: readonly string[];
 };
 
 /** YAML 1.2 core schema; an integer written `1.0` is a decimal. */
@@ -38,7 +41,7 @@ const pathLength = 60;
 /** Text in quotes for a message: one line, no control characters, at most 60 characters. */
 export function quote(text: string): string {
   const short = text.length > pathLength ? `${text.slice(0, pathLength)}…` : text;
-  return JSON.stringify(short).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?');
+  return visibleText(JSON.stringify(short));
 }
 
 /** What a node is, for "must be …, not …". */

@@ -108,7 +108,18 @@ function wantedTables(config: Config, seed: MemorySeed, now: number): Tables {
   );
   const tables = makePlan(config, { nodes }).steps.flatMap(({ action }): [NodeName, Partial<NetworkTable>][] =>
     action.kind === 'replace-network'
-      ? [[action.node, { present: true, proxies: action.proxies, open: action.open, peers: action.peers }]]
+      ? [
+          [
+            action.node,
+            {
+              present: true,
+              proxies: action.proxies,
+              open: action.open,
+              peers: action.peers,
+              ...(action.listen === undefined ? {} : { listen: action.listen }),
+            },
+          ],
+        ]
       : [],
   );
   return Object.fromEntries(tables);

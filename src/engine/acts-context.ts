@@ -97,7 +97,7 @@ export function cannot(
   { what }: Pick<ActContext, 'what'>,
   why: string,
   hint?: string,
-  code: 'usage' | 'connection-failed' | 'docker-failed' | 'volume-conflict' = 'docker-failed',
+  code: 'usage' | 'connection-failed' | 'docker-failed' | 'volume-conflict' | 'volume-busy' = 'docker-failed',
 ): AppError {
   const retryable = code === 'connection-failed';
   return new AppError(code, `cannot ${what}: ${why}`, { retryable, ...(hint === undefined ? {} : { hint }) });
@@ -193,4 +193,14 @@ export function volumesOf(context: ActContext, app: AppName): readonly VolumeId[
 /** `20250131-094512`, UTC: for names that sort by time. */
 export function timeMark(at: number): string {
   return new Date(at).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+}
+
+/** The mark of this second, with a number where a dataset of the node has it already. */
+export async function unusedMark(client: NodeClient, at: number, signal: AbortSignal): Promise<string> {
+  const names = (await client.volumes.details(signal)).flatMap(({ name, volume = '' }) => [name, volume]);
+  const mark = timeMark(at);
+  const isUsed = (one: string): boolean => names.some((name) => name.endsWith(`-${one}`));
+  let next = mark;
+  for (let number = 2; isUsed(next); number += 1) next = `${mark}-${number}`;
+  return next;
 }

@@ -1,8 +1,9 @@
 import type { ClusterState, Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, isAbort } from '../model/errors.ts';
+import { mountedElsewhere } from '../model/foreign-mounts.ts';
 import type { Action, Plan, Step } from '../model/plan.ts';
-import { type ActContext, cannot, explainLost, findOwned, lockNode, timeMark, volumesOf } from './acts-context.ts';
+import { type ActContext, cannot, explainLost, findOwned, lockNode, unusedMark, volumesOf } from './acts-context.ts';
 import { execute } from './execute.ts';
 import { nodesToLock } from './locks.ts';
 import type { NodeClient } from './node-client.ts';
@@ -27,8 +28,9 @@ export async function rollBack(
 ): Promise<readonly string[]> {
   const { node } = ref;
   const volumes = findPresent(context, app, ref);
+  checkUnmountable(context, node, volumes);
   const { client, guarded } = await lockNode(context, node, signal);
-  const mark = timeMark(context.input.deps.now());
+  const mark = await unusedMark(client, context.input.deps.now(), guarded);
   const swaps = volumes.map(({ volume }) => ({
     seen: { ...volume, role: 'frozen' as const },
     target: `${client.volumes.datasetName(volume.id, volume.application)}-${mark}`,
@@ -62,6 +64,16 @@ interface Present {
   readonly from: Volume;
 }
 
+/** Found by the freeze, the application would have been stopped for it. */
+function checkUnmountable(context: ActContext, node: NodeName, volumes: readonly Present[]): void {
+  const seen = context.state.nodes[node];
+  for (const { volume } of volumes) {
+    const held = mountedElsewhere(seen?.status === 'reachable' ? seen.facts : undefined, volume.dataset);
+    if (held === undefined) continue;
+    throw cannot(context, `${held.who} keeps "${volume.dataset}" mounted on "${node}"`, held.hint, 'volume-busy');
+  }
+}
+
 /**
  * Every volume of the application with its snapshot of that name; throws where the snapshot is not one of its own, or
  * of what they were before, and where the volumes do not have it from one moment.
@@ -81,7 +93,19 @@ function findPresent(context: ActContext, app: AppName, ref: SnapshotRef): reado
   const other = found.find(({ snapshot }) => snapshot.createTxg !== moment);
   if (other === undefined) return found;
   const why = `"${other.from.dataset}@${ref.snapshot}" is of another moment than "${ref.dataset}@${ref.snapshot}"`;
-  throw cannot(context, why, cloneHint(app, ref), 'usage');
+  throw cannot(context, why, togetherHint(found, app, ref), 'usage');
+}
+
+/** Moves take a snapshot of each volume at a moment of its own; what a person takes is of all volumes at one moment. */
+function togetherHint(found: readonly Present[], app: AppName, ref: SnapshotRef): string {
+  const [first, ...others] = found;
+  const whole = (first?.from.snapshots ?? []).filter((one) =>
+    others.every(({ from }) =>
+      from.snapshots.some(({ name, createTxg }) => name === one.name && createTxg === one.createTxg),
+    ),
+  );
+  if (whole.length === 0) return cloneHint(app, ref);
+  return `all of its volumes have from one moment: ${whole.map(({ name }) => `@${name}`).join(', ')}; ${cloneHint(app, ref)}`;
 }
 
 function findFrom(context: ActContext, app: AppName, id: VolumeId, version: VolumeId, ref: SnapshotRef) {

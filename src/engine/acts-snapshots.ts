@@ -1,6 +1,7 @@
+import type { Volume } from '../model/cluster.ts';
 import type { AppName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { type ActContext, cannot, findOwned, lockNode, timeMark, volumesOf } from './acts-context.ts';
+import { type ActContext, cannot, findOwned, lockNode, timeMark, unusedMark, volumesOf } from './acts-context.ts';
 import type { SnapshotRef } from './types.ts';
 
 /** Snapshots of people: drover never destroys them, and moves leave them where they are. */
@@ -23,10 +24,10 @@ export async function snapshotVolumes(
   given: string | undefined,
   signal: AbortSignal,
 ): Promise<readonly SnapshotRef[]> {
-  const snapshot = snapshotNameOf(given, context.input.deps.now());
   const ids = volumesOf(context, app);
   if (ids.length === 0) throw cannot(context, 'it has no volume', undefined, 'usage');
   const owned = ids.map((id) => findOwned(context, id));
+  const snapshot = unusedName(snapshotNameOf(given, context.input.deps.now()), given === undefined ? owned : []);
   const taken = owned.find(({ volume }) => volume.snapshots.some(({ name }) => name === snapshot));
   if (taken !== undefined) {
     throw cannot(context, `"${taken.volume.dataset}@${snapshot}" exists already`, 'choose another name', 'usage');
@@ -44,10 +45,18 @@ export async function snapshotVolumes(
   return owned.map(({ node, volume }) => ({ node, volume: volume.id, dataset: volume.dataset, snapshot }));
 }
 
+/** Two that are named by their time may be of one second. */
+function unusedName(name: string, owned: readonly { readonly volume: Volume }[]): string {
+  const used = new Set(owned.flatMap(({ volume }) => volume.snapshots.map((one) => one.name)));
+  let next = name;
+  for (let number = 2; used.has(next); number += 1) next = `${name}-${number}`;
+  return next;
+}
+
 /** A dataset beside the volume with the snapshot's content; nothing takes it for a volume. */
 export async function cloneSnapshot(context: ActContext, ref: SnapshotRef, signal: AbortSignal): Promise<string> {
   const { client, guarded } = await lockNode(context, ref.node, signal);
-  const target = `${ref.dataset}-clone-${timeMark(context.input.deps.now())}`;
+  const target = `${ref.dataset}-clone-${await unusedMark(client, context.input.deps.now(), guarded)}`;
   await client.volumes.clone(ref.dataset, ref.snapshot, target, guarded);
   return target;
 }

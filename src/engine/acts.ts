@@ -15,7 +15,7 @@ import { reclaimVolumes } from './acts-reclaim.ts';
 import { rollBack } from './acts-roll-back.ts';
 import { cloneSnapshot, snapshotVolumes } from './acts-snapshots.ts';
 import type { ExecOptions, ExecSession, NodeClient } from './node-client.ts';
-import { checkUnused } from './perform-container.ts';
+import { bindsAll, checkUnused, stopGraceMs } from './perform-container.ts';
 import type { Acts } from './types.ts';
 
 /** What a person does to an application outside of the plan. */
@@ -38,7 +38,7 @@ export function createActs(input: ActsInput): Acts {
       act(`restart "${app}"`, signal, async (context) => {
         await onSeat(context, app, signal, async (client, seat, guarded) => {
           await checkVolumes(context, client, seat, guarded);
-          await client.containers.stop(app, context.config.settings.timeouts.stopMs, guarded);
+          await client.containers.stop(app, stopGraceMs(context, { app, node: client.node }), guarded);
           await client.containers.start(app, guarded);
         });
         input.resumeApp(app);
@@ -49,7 +49,7 @@ export function createActs(input: ActsInput): Acts {
           // Before the daemon tells that it died: whoever watches must know by then.
           input.pauseApp(app);
           try {
-            await client.containers.stop(app, context.config.settings.timeouts.stopMs, guarded);
+            await client.containers.stop(app, stopGraceMs(context, { app, node: client.node }), guarded);
           } catch (error) {
             input.resumeApp(app);
             throw error;
@@ -124,7 +124,10 @@ async function checkVolumes(
   checkUnused(containers, container.spec, client.node);
   for (const { volume: id } of container.spec.mounts) {
     const copy = volumes.find((one) => one.id === id && one.role === 'owner' && one.owner === facts.nodeId);
-    if (copy?.mounted === true) continue;
+    if (copy?.mounted === true) {
+      if (bindsAll(container, { [id]: await client.volumes.directory(copy.dataset, signal) })) continue;
+      throw cannot(context, `dataset "${copy.dataset}" has been renamed`, 'run `drover apply`', 'volume-conflict');
+    }
     const why = copy === undefined ? `"${client.node}" does not own volume "${id}"` : `volume "${id}" is not mounted`;
     throw cannot(context, why, 'run `drover apply`', 'volume-conflict');
   }

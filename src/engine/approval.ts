@@ -139,6 +139,12 @@ const hasChanged: Blocker = {
   hint: 'look at the new plan and approve it',
 };
 
+/** Nothing was to be done when it was looked at, so nothing was approved. */
+const notSeen: Blocker = {
+  reason: 'cannot go on: there is something to do now, and it has not been approved',
+  hint: 'look at the plan and approve it',
+};
+
 const isWithin = (plan: Plan, granted: Plan): boolean => {
   const ids = new Set<StepId>(granted.steps.map(({ id }) => id));
   return plan.steps.every(({ id }) => ids.has(id));
@@ -154,7 +160,8 @@ function onlyWhatWas(granted: Plan): Admission['refuses'] {
   return (plan) => {
     const isFine = isFirst ? isWithin(plan, granted) : plan.steps.every(({ group }) => groups.has(group));
     isFirst = false;
-    return plan.revision === granted.revision && isFine ? undefined : hasChanged;
+    if (plan.revision === granted.revision && isFine) return undefined;
+    return granted.steps.length === 0 ? notSeen : hasChanged;
   };
 }
 

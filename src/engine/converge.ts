@@ -45,6 +45,7 @@ interface Run extends ConvergeInput {
   readonly locks: RunLocks;
   readonly context: Omit<RunContext, 'state'>;
   readonly receipts: ReceiptBook;
+  readonly warnings: readonly string[];
   /** Applications a switch of this run has stopped and not brought up. */
   readonly down: Map<AppName, Interrupted>;
   /** A person has been asked whether the plan may be run. */
@@ -57,6 +58,7 @@ interface Run extends ConvergeInput {
 function createRun(input: ConvergeInput, signals: RunSignals): Run {
   const { deps, config, cluster } = input;
   const receipts = createReceiptBook();
+  const warnings: string[] = [];
   const emit = (event: EngineEventBody): void => {
     receipts.see(event, deps.now());
     input.emit(event);
@@ -71,6 +73,10 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
     tables: createSemaphores(1),
     released: new Map(),
     sent: receipts.sent,
+    warn: ({ app, text }) => {
+      warnings.push(text);
+      receipts.killed(app);
+    },
   };
   return {
     ...input,
@@ -79,6 +85,7 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
     locks: createRunLocks(cluster, deps.owner, input.note),
     context,
     receipts,
+    warnings,
     down: new Map(),
     isAsked: false,
     steps: 0,
@@ -161,13 +168,25 @@ async function runPass(run: Run, plan: Plan, state: ClusterState): Promise<RunOu
   const failures = failuresOf(plan, execution);
   const [first] = failures;
   if (first !== undefined) {
+    const error = withWayBack(plan, first);
     const failed = failures.map(({ step }) => step);
     const isWorthIt = failures.every(({ error }) => error.retryable);
-    return await retry(run, failed, first.error, isWorthIt);
+    return await retry(run, failed, error, isWorthIt);
   }
   if (run.signals.soft.aborted) return await stopSoftly(run);
   run.retries = 0;
   return 'again';
+}
+
+/** What has moved and does not come up stays where its newest data is: that is where a person goes on from. */
+function withWayBack(plan: Plan, { step, error }: { readonly step: StepId; readonly error: ErrorReport }): ErrorReport {
+  const failed = plan.steps.find(({ id }) => id === step);
+  const kind = failed?.action.kind;
+  if (kind !== 'start-container' && kind !== 'check-container') return error;
+  const move = plannedMoves(plan).find(({ app }) => app === failed?.group);
+  if (move?.app === undefined) return error;
+  const back = `to go back: drover move ${move.app} ${move.from}`;
+  return { ...error, hint: error.hint === undefined ? back : `${error.hint}; ${back}` };
 }
 
 function failuresOf(plan: Plan, { outcomes }: Execution): { step: StepId; error: ErrorReport }[] {
@@ -222,7 +241,8 @@ async function retry(
 async function finish(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome> {
   if (plan.blocked.length === 0) {
     const unanswered = await findUnanswered({ ...run.context, state }, state, run.signals.hard);
-    if (unanswered === undefined) return { result: 'converged', steps: run.steps };
+    const { steps, warnings } = run;
+    if (unanswered === undefined) return { result: 'converged', steps, ...(warnings.length === 0 ? {} : { warnings }) };
     return await fail(run, [unanswered.step], unanswered.error);
   }
   const isDown = [...run.down].some(([app, down]) => findStanding(app, down, state).kind !== 'runs');
@@ -241,7 +261,7 @@ function stopped(signals: RunSignals): RunOutcome {
 
 async function fail(run: Run, failed: readonly StepId[], error: ErrorReport): Promise<RunOutcome> {
   const standings = run.down.size === 0 ? [] : await recover(run);
-  const message = [error.message, ...standings.map(describeStanding)].join('; ');
+  const message = [error.message, ...run.warnings, ...standings.map(describeStanding)].join('; ');
   return { result: 'failed', failed, error: { ...error, message } };
 }
 

@@ -142,6 +142,7 @@ export type NodeMemory = ReturnType<typeof createNodeMemory>;
 /** What was seen last of every node, whoever looked. */
 function createNodeMemory() {
   let state: ClusterState | undefined;
+  let absent: Omit<ClusterState, 'nodes'> = {};
   const stamps = new Map<NodeName, number>();
   const keep = (nodes: ClusterState['nodes']): void => {
     for (const node of Object.keys(nodes)) stamps.set(node, (stamps.get(node) ?? 0) + 1);
@@ -150,7 +151,12 @@ function createNodeMemory() {
   return {
     state: () => state,
     nodeState: (node: NodeName): NodeState | undefined => state?.nodes[node],
-    keepAll: (seen: ClusterState): void => keep(seen.nodes),
+    /** What the last observation knew of nodes that it did not ask. */
+    absent: () => absent,
+    keepAll: ({ nodes, ...rest }: ClusterState): void => {
+      keep(nodes);
+      absent = rest;
+    },
     keepNode: (node: NodeName, seen: NodeState): void => keep({ [node]: seen }),
     /** Grows with each observation: whoever finds another one than at his beginning has old news. */
     stamp: (node: NodeName): number => stamps.get(node) ?? 0,

@@ -6,6 +6,7 @@ import { allowManyListeners } from '../model/many-listeners.ts';
 import { type Action, nodesOf, type Plan, type Step, type StepId } from '../model/plan.ts';
 import { lockLost } from './locks.ts';
 import { perform } from './perform.ts';
+import { stopGraceMs, stopSlackMs } from './perform-container.ts';
 import { createSemaphores, type Semaphore } from './semaphore.ts';
 import { factsOf, type RunContext } from './step-context.ts';
 
@@ -52,6 +53,7 @@ export async function execute(plan: Plan, context: RunContext, signals: RunSigna
     started: [],
     behindSwitch: findSwitches(plan),
     stoppedAt: new Map(),
+    graces: new Map(),
   };
   const outcomes = new Map<StepId, Promise<StepOutcome>>();
   for (const step of plan.steps) {
@@ -75,6 +77,8 @@ interface Run {
   readonly behindSwitch: ReadonlyMap<StepId, ReadonlySet<StepId>>;
   /** When each stop began: the time for a switch counts from there. */
   readonly stoppedAt: Map<StepId, number>;
+  /** How long each of them may take. */
+  readonly graces: Map<StepId, number>;
 }
 
 interface Dependency {
@@ -107,7 +111,10 @@ async function attempt(run: Run, step: Step): Promise<StepOutcome> {
       if (signal.aborted || !mayStart(run, step)) throw new AppError('cancelled', 'cancelled');
       startedAt = context.now();
       run.started.push(step.id);
-      if (step.action.kind === 'stop-container') run.stoppedAt.set(step.id, startedAt);
+      if (step.action.kind === 'stop-container') {
+        run.stoppedAt.set(step.id, startedAt);
+        run.graces.set(step.id, stopGraceMs(context, step.action));
+      }
       context.emit({ type: 'step-started', step: step.id });
       await performInTime(run, step, signal);
     });
@@ -148,7 +155,7 @@ async function performInTime(run: Run, step: Step, signal: AbortSignal): Promise
   const inStep = { ...context, step: step.id };
   const begun = [...(run.behindSwitch.get(step.id) ?? [])].flatMap((id) => run.stoppedAt.get(id) ?? []);
   if (!abortable.has(action.kind) || begun.length === 0) return perform(action, inStep, signal);
-  const { switchMs } = context.config.settings.timeouts;
+  const switchMs = Math.max(context.config.settings.timeouts.switchMs, longestStopMs(run, step) + stopSlackMs);
   const leftMs = Math.max(0, Math.min(...begun) + switchMs - context.now());
   const over = new AbortController();
   const done = new AbortController();
@@ -169,6 +176,12 @@ async function performInTime(run: Run, step: Step, signal: AbortSignal): Promise
     done.abort();
     await timer;
   }
+}
+
+/** An application may take longer to stop than a switch usually may. */
+function longestStopMs(run: Run, step: Step): number {
+  const before = [...(run.behindSwitch.get(step.id) ?? [])];
+  return Math.max(0, ...before.map((id) => run.graces.get(id) ?? 0));
 }
 
 function findSwitches(plan: Plan): Map<StepId, ReadonlySet<StepId>> {

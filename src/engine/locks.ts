@@ -32,7 +32,7 @@ export function createRunLocks(cluster: Cluster, owner: string, note?: RunNote):
       const [first, ...others] = missing;
       if (first === undefined) return false;
       await takeOne(first, signal);
-      // All of them, also where one is refused: what is taken has to be known, or nobody would give it back.
+      // Wait for all of them, also where one is refused: a lock that is not recorded here is never released.
       const taken = await Promise.allSettled(others.map((node) => takeOne(node, signal)));
       const refused = taken.find((one) => one.status === 'rejected');
       if (refused !== undefined) throw refused.reason;

@@ -1,12 +1,13 @@
-import type { ClusterState } from '../model/cluster.ts';
+import type { ClusterState, DataPlace } from '../model/cluster.ts';
 import type { Config } from '../model/config.ts';
 import type { EngineEventBody, MoveReceipt } from '../model/events.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
+import { placesAfter } from './data-places.ts';
 import { forecastMoves } from './forecast.ts';
 import type { Cluster } from './node-client.ts';
 import { observe } from './observe.ts';
-import type { EngineDeps } from './types.ts';
+import type { DataPlaces, EngineDeps } from './types.ts';
 
 /** What looking at the nodes and planning needs. */
 export interface LookInput {
@@ -35,8 +36,19 @@ export async function observeAll(input: LookInput, signal: AbortSignal): Promise
     },
     signal,
   );
-  keepState(state);
-  return state;
+  const remembered = await rememberPlaces(deps.places, state);
+  const known = remembered.length === 0 ? state : { ...state, remembered };
+  keepState(known);
+  return known;
+}
+
+/** Where earlier observations saw each volume; what this one has seen is kept for later runs. */
+async function rememberPlaces(places: DataPlaces | undefined, state: ClusterState): Promise<readonly DataPlace[]> {
+  // Without it the run knows less; that is no reason to fail.
+  const before = (await places?.read().catch(() => undefined)) ?? [];
+  const now = placesAfter(before, state);
+  if (JSON.stringify(now) !== JSON.stringify(before)) await places?.keep(now).catch(() => undefined);
+  return now;
 }
 
 /** Forecasts of a plan's moves; a history that cannot be read only makes them worse. */

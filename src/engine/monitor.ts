@@ -174,7 +174,9 @@ function knownState({ memory }: Core, config: Config): ClusterState | undefined 
     const state = memory.nodeState(node);
     return state === undefined ? [] : [[node, state] as const];
   });
-  return seen.length === observedNodes(config).length ? { nodes: Object.fromEntries(seen) } : undefined;
+  return seen.length === observedNodes(config).length
+    ? { ...memory.absent(), nodes: Object.fromEntries(seen) }
+    : undefined;
 }
 
 async function forecastsOf(

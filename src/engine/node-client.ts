@@ -48,6 +48,16 @@ export type SendSource =
     }
   | { readonly kind: 'resume'; readonly token: string };
 
+/** What a resume token, which the target of a transfer has made, asks of the source. */
+export interface ResumeToken {
+  readonly toGuid: string;
+  /** `dataset@snapshot`. */
+  readonly toName: string;
+  /** Encrypted data leaves the source as it lies there. */
+  readonly isRaw?: true;
+  readonly remainingBytes?: number;
+}
+
 export interface TransferResult {
   /** Counted in our own pipe. */
   readonly bytes: number;
@@ -101,8 +111,11 @@ export interface ContainerRuntime {
   ): Promise<void>;
   /** `docker save` as a stream, for copying node to node where there is no registry. */
   exportImage(image: ImageRef | ImageId, signal: AbortSignal): Promise<Readable>;
-  /** `named`: what arrives has this id, and gets this name on the node, whatever had it before. */
-  importImage(tar: Readable, signal: AbortSignal, named?: { readonly image: ImageRef } & ImageId): Promise<void>;
+  /**
+   * What arrives must be one image without a name, as exported by its id, and have this id as the node itself finds it;
+   * it gets this name then, whatever had it before. Throws `docker-failed` or `image-missing` otherwise.
+   */
+  importImage(tar: Readable, signal: AbortSignal, wanted: { readonly image: ImageRef } & ImageId): Promise<void>;
   /**
    * Create; `directories` says where each volume lies on this node. A new (empty) volume is first filled with the
    * image's content and ownership at that path, as Docker does for named volumes. What the image keeps in volumes of
@@ -245,10 +258,7 @@ export interface VolumeStore {
   /** `zfs receive -A`: give the partial receive up. */
   abortReceive(dataset: string, signal: AbortSignal): Promise<void>;
   /** What the token stands for (`zfs send -nvt`), or undefined where its snapshot is gone. */
-  readToken(
-    token: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly toGuid: string; readonly toName: string; readonly remainingBytes?: number } | undefined>;
+  readToken(token: string, signal: AbortSignal): Promise<ResumeToken | undefined>;
   /** Everything below the root in detail; slower than `list`, asked when somebody looks. */
   details(signal: AbortSignal): Promise<readonly ZfsDataset[]>;
   /** `zfs clone` to a dataset below the root, read-only, not mounted, without a role. Throws where it exists. */
@@ -274,7 +284,7 @@ export interface NetworkControl {
   read(signal: AbortSignal): Promise<NetworkTable>;
   /** One atomic load, kept over reboots; holds that are not in `dropHolds` stay. */
   replace(
-    table: Pick<NetworkTable, 'proxies' | 'open' | 'peers'>,
+    table: Pick<NetworkTable, 'proxies' | 'open' | 'peers' | 'listen'>,
     dropHolds: readonly PortKey[],
     signal: AbortSignal,
   ): Promise<void>;

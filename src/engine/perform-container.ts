@@ -1,12 +1,22 @@
 import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
-import type { AppName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, Config, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { shownLineCharacters } from '../model/limits.ts';
 import { printImage } from '../model/names.ts';
 import type { ActionOf } from '../model/plan.ts';
+import { SealedContent } from '../model/sealed-content.ts';
 import { differences } from '../plan/container-spec.ts';
 import { liesBelow } from '../plan/mountpoints.ts';
 import type { NodeClient } from './node-client.ts';
-import { conflict, emitProgress, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
+import {
+  conflict,
+  emitProgress,
+  factsOf,
+  getVolume,
+  nodeIdOf,
+  type RunContext,
+  type StepContext,
+} from './step-context.ts';
 
 const pollMs = 250;
 const shownLogLines = 5;
@@ -37,7 +47,7 @@ async function bringSameImage(
   const name = printImage(image);
   const line = `"${name}" is another image on "${node}": copying the one that runs on "${from}"`;
   context.emit({ type: 'step-output', step: context.step, line });
-  await copyImage({ image, id }, from, client, context, signal);
+  await copyImage(image, id, from, client, context, signal);
   const now = await client.containers.imageId(image, signal);
   if (now === id) return;
   throw new AppError(
@@ -78,9 +88,11 @@ async function fetchImage(
   } catch (error) {
     const isMissing = error instanceof AppError && error.code === 'image-missing';
     if (!isMissing || action.from === undefined) throw error;
+    // Only a registry's manifest has that digest: what a node says of its image proves nothing.
+    if (action.image.digest !== undefined) throw error;
     const line = `${error.message}; copying it from "${action.from}"`;
     context.emit({ type: 'step-output', step: context.step, line });
-    await copyImage(action.image, action.from, client, context, signal);
+    await copyImage(action.image, action.id, action.from, client, context, signal);
     if ((await client.containers.imageId(action.image, signal)) === undefined) {
       const what = `cannot copy image "${printImage(action.image)}" from "${action.from}" to "${action.node}"`;
       throw new AppError('image-missing', `${what}: the node does not have it afterwards`, { cause: error });
@@ -91,15 +103,21 @@ async function fetchImage(
 const progressOf = (context: StepContext) => (what: string, doneBytes: number, totalBytes?: number) =>
   emitProgress(context, what, doneBytes, totalBytes);
 
+/** By its id, so that nothing but this image arrives and no other name changes its meaning. */
 async function copyImage(
-  what: ImageRef | ({ readonly image: ImageRef } & ImageId),
+  image: ImageRef,
+  seen: string | undefined,
   from: NodeName,
   client: NodeClient,
   context: StepContext,
   signal: AbortSignal,
 ): Promise<void> {
   const source = await context.cluster.node(from, signal);
-  const tar = await source.containers.exportImage(what, signal);
+  const id = seen ?? (await source.containers.imageId(image, signal));
+  if (id === undefined) {
+    throw new AppError('image-missing', `cannot copy image "${printImage(image)}" from "${from}": it is not there`);
+  }
+  const tar = await source.containers.exportImage({ id }, signal);
   const progress = progressOf(context);
   let doneBytes = 0;
   tar.on('data', (chunk: Buffer | string) => {
@@ -107,11 +125,26 @@ async function copyImage(
     progress(`copying from ${from}`, doneBytes);
   });
   tar.pause();
-  await client.containers.importImage(tar, signal, 'id' in what ? what : undefined);
+  await client.containers.importImage(tar, signal, { image, id });
+  const line = `"${printImage(image)}" on "${client.node}" is the image ${id} of "${from}"`;
+  context.emit({ type: 'step-output', step: context.step, line });
+}
+
+/** The file's own word for this application; else what its container was made with, where no file has it any more. */
+export function stopGraceMs(
+  { config, state }: Pick<RunContext, 'config' | 'state'>,
+  { app, node }: { readonly app: AppName; readonly node: NodeName },
+): number {
+  const declared = config.applications[app];
+  const made = factsOf(state, node)?.containers.find(
+    ({ managed, application }) => managed && application === app,
+  )?.spec;
+  const own = declared === undefined ? made?.stopGraceMs : declared.stopGraceMs;
+  return own ?? config.settings.timeouts.stopMs;
 }
 
 /** What a stop may take beyond its grace before the container counts as running on. */
-const stopSlackMs = 5_000;
+export const stopSlackMs = 5_000;
 
 /** Stops our container with its grace; removes it, or keeps it for the node to start again. */
 export async function stopContainer(
@@ -120,16 +153,19 @@ export async function stopContainer(
   signal: AbortSignal,
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
-  const { stopMs, switchMs } = context.config.settings.timeouts;
+  const graceMs = stopGraceMs(context, action);
+  const { switchMs } = context.config.settings.timeouts;
   const { unlessReleased } = action;
   if (unlessReleased !== undefined) {
     const volumes = (await client.volumes.list(signal)).filter(({ id }) => unlessReleased.includes(id));
-    await client.deadMan.arm(action.app, volumes, Math.max(switchMs, stopMs + stopSlackMs), signal);
+    await client.deadMan.arm(action.app, volumes, Math.max(switchMs, graceMs + stopSlackMs), signal);
   }
-  const end = await client.containers.stop(action.app, stopMs, signal);
+  const end = await client.containers.stop(action.app, graceMs, signal);
   if (end !== undefined) {
-    const how = end.killed ? 'was killed after its grace' : `exited with code ${end.code}`;
-    context.emit({ type: 'step-output', step: context.step, line: `"${action.app}" ${how}` });
+    const how = end.killed ? `did not stop within ${graceMs / 1000} s and was killed` : `exited with code ${end.code}`;
+    const line = `"${action.app}" ${how}`;
+    context.emit({ type: 'step-output', step: context.step, line });
+    if (end.killed) context.warn?.({ app: action.app, text: `${line}: give it a longer stop_grace_period` });
   }
   if (unlessReleased !== undefined) return;
   // Stopped before already, perhaps by a move that was cut off: the node must not start it again by itself.
@@ -162,15 +198,35 @@ export async function startContainer(
   ]);
   const existing = containers.find(({ managed, application }) => managed && application === spec.application);
   checkUnused(containers, spec, node);
-  const isRight = existing !== undefined && differences(spec, existing).length === 0;
+  const isWanted = existing !== undefined && differences(spec, existing).length === 0;
   if (isActive(existing)) {
-    if (isRight) return;
+    if (isWanted) return;
     const what = `cannot start "${spec.application}" on "${node}"`;
     throw new AppError('docker-failed', `${what}: another container of it is ${existing.state}`);
   }
+  const isRight = isWanted && bindsAll(existing, directories);
   if (existing !== undefined && !isRight) await client.containers.remove(spec.application, signal);
-  if (!isRight) await client.containers.create(spec, directories, signal);
+  if (!isRight) await client.containers.create(withContents(spec, context.config), directories, signal);
   await client.containers.start(spec.application, signal);
+}
+
+/** Read back from a node, a file has only a hash of its content: the content is in the files, if they still have it. */
+function withContents(spec: ContainerSpec, config: Config): ContainerSpec {
+  if (spec.files === undefined) return spec;
+  const known = config.applications[spec.application]?.files ?? [];
+  const files = spec.files.map((file) => {
+    if (file.content instanceof SealedContent) return file;
+    const { content: hash, target } = file;
+    const found = known.find((one) => one.target === target && one.content.equals(hash));
+    return found === undefined ? file : { ...file, content: found.content };
+  });
+  return { ...spec, files };
+}
+
+/** False where a dataset has been renamed since the container was made: Docker would look for its old directory. */
+export function bindsAll(container: Container, directories: Readonly<Record<VolumeId, string>>): boolean {
+  const { directories: bound = {} } = container;
+  return Object.entries(directories).every(([volume, directory]) => (bound[volume] ?? directory) === directory);
 }
 
 /** Who owns the data is not enough: another container of this node may still write to it. */
@@ -272,12 +328,13 @@ async function unhealthy(client: NodeClient, app: AppName, why: string, signal: 
   const lines: string[] = [];
   try {
     for await (const line of client.containers.logs(app, { follow: false, tail: shownLogLines }, signal)) {
-      lines.push(line.text);
+      lines.push(line.text.slice(0, shownLineCharacters));
+      if (lines.length === shownLogLines) break;
     }
   } catch {
     // The verdict stands without its log lines.
   }
-  const tail = lines.slice(-shownLogLines).join('\n');
+  const tail = lines.join('\n');
   return new AppError('unhealthy', `cannot bring up "${app}" on "${client.node}": ${why}`, {
     hint: `read its log: drover logs ${app}`,
     ...(tail === '' ? {} : { details: { log: tail } }),

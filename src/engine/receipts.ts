@@ -11,6 +11,8 @@ export interface ReceiptBook {
   /** Follows the steps; `refused` counts what the probe saw for an application up to now. */
   see(event: EngineEventBody, at: number): void;
   refused(app: AppName, count: number): void;
+  /** It did not stop by itself in its time. */
+  killed(app: AppName): void;
   /** Receipts of moves that have come to their end since the last call. */
   take(at: number): MoveReceipt[];
 }
@@ -23,6 +25,7 @@ interface Entry {
   stoppedAt?: number;
   answeredAt?: number;
   acquired: boolean;
+  isKilled?: true;
 }
 
 /** A book with no moves in it. */
@@ -66,6 +69,9 @@ export function createReceiptBook(): ReceiptBook {
     refused: (app, count) => {
       refusals.set(app, (refusals.get(app) ?? 0) + count);
     },
+    killed: (app) => {
+      for (const entry of open.values()) if (entry.move.app === app) entry.isKilled = true;
+    },
     take: (at) => {
       const finished = [...open.values()].filter(
         (entry) => entry.acquired && (entry.move.app === undefined || entry.answeredAt !== undefined),
@@ -77,7 +83,7 @@ export function createReceiptBook(): ReceiptBook {
 }
 
 function toReceipt(entry: Entry, refusals: ReadonlyMap<AppName, number>, at: number): MoveReceipt {
-  const { move, startedAt, bytes, mode, stoppedAt, answeredAt } = entry;
+  const { move, startedAt, bytes, mode, stoppedAt, answeredAt, isKilled } = entry;
   const refused = move.app === undefined ? undefined : refusals.get(move.app);
   const isDown = stoppedAt !== undefined && answeredAt !== undefined;
   return {
@@ -89,5 +95,6 @@ function toReceipt(entry: Entry, refusals: ReadonlyMap<AppName, number>, at: num
     totalMs: at - startedAt,
     ...(isDown ? { downtimeMs: answeredAt - stoppedAt } : {}),
     ...(refused === undefined ? {} : { refused }),
+    ...(isKilled === undefined ? {} : { killed: isKilled }),
   };
 }

@@ -2,7 +2,8 @@ import type { Snapshot, Volume } from '../model/cluster.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { holdTag, parseSnapshotName, properties } from '../model/names.ts';
-import type { NodeClient, SendSource } from './node-client.ts';
+import { isApplicationName, sendFlags } from '../model/untrusted.ts';
+import type { NodeClient, ResumeToken, SendSource } from './node-client.ts';
 import {
   conflict,
   emitProgress,
@@ -71,11 +72,12 @@ function checkReceivable(pair: Pair, source: Volume, target: Volume): void {
  * line that says why) where not. True where something was received.
  */
 export async function finishPartial(pair: Pair, context: StepContext, signal: AbortSignal): Promise<boolean> {
-  const { target } = await readEnds(pair, signal);
+  const { source: sender, target } = await readEnds(pair, signal);
   if (target?.resumeToken === undefined) return false;
   const token = await pair.source.volumes.readToken(target.resumeToken, signal);
-  if (token === undefined) {
-    const line = `giving up the partial receive of "${target.dataset}" on "${pair.to}": its snapshot is gone on "${pair.from}"`;
+  const why = token === undefined ? `its snapshot is gone on "${pair.from}"` : notOurs(token, sender);
+  if (token === undefined || why !== undefined) {
+    const line = `giving up the partial receive of "${target.dataset}" on "${pair.to}": ${why}`;
     context.emit({ type: 'step-output', step: context.step, line });
     await pair.target.volumes.abortReceive(target.dataset, signal);
     return false;
@@ -90,6 +92,19 @@ export async function finishPartial(pair: Pair, context: StepContext, signal: Ab
   );
   await confirm(pair, context, token.toGuid, signal);
   return true;
+}
+
+/**
+ * The target has made the token, and the source sends as root what it names: that must be a snapshot of this volume and
+ * of no other, encrypted where the volume is sent so. Undefined where it is.
+ */
+function notOurs({ toGuid, toName, isRaw }: ResumeToken, source: Volume): string | undefined {
+  const snapshot = source.snapshots.find(({ guid }) => guid === toGuid);
+  if (snapshot === undefined || toName !== `${source.dataset}@${snapshot.name}`) {
+    return `its token is for another snapshot than one of "${source.dataset}"`;
+  }
+  const mustBeRaw = sendFlags(source.flags).includes('-w');
+  return mustBeRaw && isRaw !== true ? 'its token asks for the content without its encryption' : undefined;
 }
 
 /**
@@ -160,13 +175,7 @@ async function sendOne(
   ]);
   await liftLimit(pair, ends.target, signal);
   const dataset = ends.target?.dataset ?? (await nameNewCopy(pair, ends.source, signal));
-  await transfer(
-    pair,
-    context,
-    { source, dataset, totalBytes, what },
-    signal,
-    receiveProperties(pair, context, ends.source),
-  );
+  await transfer(pair, context, { source, dataset, totalBytes, what }, signal, receiveProperties(pair, context, ends));
   await confirm(pair, context, snapshot.guid, signal);
   // Settling does it otherwise, when the application runs again.
   if (!isDown) await dropOlder(pair, context, snapshot.guid, signal);
@@ -212,17 +221,27 @@ async function transfer(
   context.sent({ ...result, volume: pair.volume, to: pair.to });
 }
 
-function receiveProperties(pair: Pair, context: StepContext, source: Volume): Record<string, string> {
+function receiveProperties(pair: Pair, context: StepContext, { source, target }: Ends): Record<string, string> {
   return {
+    // A copy that is there already keeps what it has.
+    ...(target === undefined ? tuningFor(pair, context, source) : {}),
     [properties.volume]: pair.volume,
-    ...(source.application === undefined ? {} : { [properties.application]: source.application }),
+    ...(isApplicationName(source.application) ? { [properties.application]: source.application } : {}),
     [properties.deployment]: context.config.name,
     [properties.role]: 'incoming',
     [properties.owner]: nodeIdOf(context, pair.from),
     // A released source has the epoch of its next owner already; a copy of it is one of the epoch before.
     [properties.epoch]: `${source.role === 'released' ? source.epoch - 1 : source.epoch}`,
-    ...(source.flags === undefined ? {} : { [properties.flags]: source.flags }),
+    ...(source.flags === undefined ? {} : { [properties.flags]: sendFlags(source.flags).join(' ') || 'none' }),
   };
+}
+
+/** A stream carries no properties. Larger records than 128 KiB are for pools that know them. */
+function tuningFor({ to }: Pair, context: StepContext, { tuning = {} }: Volume): Readonly<Record<string, string>> {
+  const { recordsize, ...rest } = tuning;
+  const isUsual = recordsize !== undefined && Number(recordsize) <= 128 * 1024;
+  const mayBeLarge = factsOf(context.state, to)?.capabilities.largeBlocks === true;
+  return recordsize === undefined || !(isUsual || mayBeLarge) ? rest : tuning;
 }
 
 /**

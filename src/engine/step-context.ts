@@ -1,5 +1,5 @@
 import type { ClusterState, NodeFacts, Volume } from '../model/cluster.ts';
-import type { Config, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, isAbort } from '../model/errors.ts';
 import type { EngineEventBody } from '../model/events.ts';
 import type { StepId } from '../model/plan.ts';
@@ -21,6 +21,8 @@ export interface RunContext {
   /** Releases of this run: what an acquire may go by when the source has become unreachable. */
   readonly released: Map<VolumeId, ReleasedVolume>;
   readonly sent: (sent: SentStream) => void;
+  /** What a person has to know although the run goes on: it is repeated at the end. */
+  readonly warn?: (warning: Warning) => void;
 }
 
 export interface StepContext extends RunContext {
@@ -32,6 +34,11 @@ export interface ReleasedVolume {
   readonly epoch: number;
   /** The newest snapshot the source had when it let go. */
   readonly guid: string;
+}
+
+export interface Warning {
+  readonly app: AppName;
+  readonly text: string;
 }
 
 export interface SentStream extends TransferResult {

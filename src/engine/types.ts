@@ -1,4 +1,4 @@
-import type { ClusterState } from '../model/cluster.ts';
+import type { ClusterState, DataPlace } from '../model/cluster.ts';
 import type {
   AppName,
   Config,
@@ -33,6 +33,8 @@ export interface EngineDeps {
   readonly verb?: string;
   /** Receipts of earlier moves, for forecasts; newest last. */
   readonly history?: MoveHistory;
+  /** Where earlier runs saw the data of each volume. Absent: nothing is remembered from run to run. */
+  readonly places?: DataPlaces;
   /** Connects to a port of a node as a client would; counts refused connections during a switch. Absent: not counted. */
   readonly probe?: Probe;
   /** What `watch` does with a save and with drift; default `on-save`. */
@@ -55,6 +57,11 @@ export type Probe = (node: NodeName, port: number, signal: AbortSignal) => Promi
 export interface MoveHistory {
   read(): Promise<readonly MoveReceipt[]>;
   append(receipt: MoveReceipt): Promise<void>;
+}
+
+export interface DataPlaces {
+  read(): Promise<readonly DataPlace[]>;
+  keep(places: readonly DataPlace[]): Promise<void>;
 }
 
 export type PlanResult =

@@ -14,6 +14,11 @@ export interface WatchTimes {
 }
 
 const usualTimes: WatchTimes = { pollMs: 2_000, settleMs: 250, absentMs: 1_000 };
+
+export interface WatchOptions extends Partial<WatchTimes> {
+  /** Further files, which need not exist: another list after each reading of the files. */
+  readonly more?: () => readonly string[];
+}
 const stepMs = 50;
 
 /**
@@ -28,12 +33,15 @@ export async function watchFiles(
   paths: readonly string[],
   changed: () => void,
   signal: AbortSignal,
-  times: WatchTimes = usualTimes,
+  options: WatchOptions = {},
 ): Promise<void> {
   if (signal.aborted) return;
+  const { more = () => [], ...given } = options;
+  const times = { ...usualTimes, ...given };
+  const look = (before?: Look): Promise<Look> => lookAt(paths, more(), before);
   const bell = createBell();
   signal.addEventListener('abort', bell.ring, { once: true });
-  let known = await lookAt(paths);
+  let known = await look();
   let close = watchFolders(known, bell.ring);
   // The caller may have read the files before this moment.
   let isDue = true;
@@ -41,8 +49,8 @@ export async function watchFiles(
     while (!signal.aborted) {
       const hasRung = isDue || (await bell.wait(times.pollMs));
       isDue = false;
-      if (!hasRung && (await lookAt(paths)).key === known.key) continue;
-      const next = await settle(paths, bell, times, signal);
+      if (!hasRung && (await look()).key === known.key) continue;
+      const next = await settle(() => look(known), bell, times, signal);
       if (signal.aborted) return;
       if (next.places !== known.places) {
         await close();
@@ -61,8 +69,10 @@ export async function watchFiles(
 interface Look {
   /** Another one after every save. */
   readonly key: string;
-  /** Each file exists and has content. */
+  /** Each file exists and has content; of the further ones those that had some before. */
   readonly isWhole: boolean;
+  /** The further files that have content. */
+  readonly filled: ReadonlySet<string>;
   /** The folders of the names, and of the files that links lead to. */
   readonly folders: ReadonlySet<string>;
   /** How the files are called there. */
@@ -71,17 +81,20 @@ interface Look {
   readonly places: string;
 }
 
-async function lookAt(paths: readonly string[]): Promise<Look> {
-  const named = paths.map((path) => resolve(path));
+async function lookAt(paths: readonly string[], more: readonly string[], before: Look | undefined): Promise<Look> {
+  const named = [...paths, ...more].map((path) => resolve(path));
   const real = await Promise.all(named.map((path) => realpath(path).catch(() => path)));
   const all = [...named, ...real];
   const files = await Promise.all(real.map(identify));
   const seen = await Promise.all([...new Set(all.map((path) => dirname(path)))].map(identify));
   const folders = seen.filter(({ exists }) => exists);
   const names = new Set(all.map((path) => basename(path)));
+  const filled = new Set(named.slice(paths.length).filter((_, index) => (files[paths.length + index]?.size ?? 0n) > 0));
+  const isFilled = [...(before?.filled ?? [])].every((path) => filled.has(path) || !named.includes(path));
   return {
     key: files.map(({ path, version }) => `${path} ${version}`).join('\n'),
-    isWhole: files.every(({ size }) => size > 0),
+    isWhole: files.slice(0, paths.length).every(({ size }) => size > 0) && isFilled,
+    filled,
     folders: new Set(folders.map(({ path }) => path)),
     names,
     places: [...names, ...folders.map(({ path, place }) => `${path} ${place}`)].join('\n'),
@@ -100,18 +113,18 @@ async function identify(path: string) {
 
 /** Waits until nothing has changed for a while. */
 async function settle(
-  paths: readonly string[],
+  lookAgain: () => Promise<Look>,
   bell: Bell,
   { settleMs, absentMs }: WatchTimes,
   signal: AbortSignal,
 ): Promise<Look> {
-  let look = await lookAt(paths);
+  let look = await lookAgain();
   let quietMs = 0;
   while (!signal.aborted && quietMs < (look.isWhole ? settleMs : absentMs)) {
     const hasRung = await bell.wait(stepMs);
     // Several events report one change.
     if (hasRung) await pause(stepMs);
-    const next = await lookAt(paths);
+    const next = await lookAgain();
     quietMs = hasRung || next.key !== look.key ? 0 : quietMs + stepMs;
     look = next;
   }

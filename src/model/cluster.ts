@@ -1,11 +1,25 @@
 import type { AppName, DeploymentName, NodeName, PortMapping, Protocol, RestartPolicy, VolumeId } from './config.ts';
+import type { ContainerFile } from './container-file.ts';
 import type { ErrorReport } from './errors.ts';
+import type { ContentHash, SealedContent } from './sealed-content.ts';
 
 /** One observation of every known node. An unreachable node is never an empty node. */
 export interface ClusterState {
   readonly nodes: Readonly<Record<NodeName, NodeState>>;
   /** Nodes that this process has seen with containers or data of drover's, and that no file names any more. */
   readonly departed?: Readonly<Record<NodeName, NodeFacts>>;
+  /** Where earlier runs on this machine saw the data of each volume. */
+  readonly remembered?: readonly DataPlace[];
+}
+
+/** The node that had the data of a volume when it was last seen from this machine. */
+export interface DataPlace {
+  readonly volume: VolumeId;
+  readonly application?: AppName;
+  readonly node: NodeName;
+  readonly nodeId: string;
+  /** Mesh address of the node. */
+  readonly address: string;
 }
 
 export type NodeState =
@@ -22,9 +36,13 @@ export interface NodeFacts {
   readonly nodeId: string;
   /** Address the others use for it; decides link variables and forwards. */
   readonly meshAddress: string;
+  /** Its own addresses; absent where they were not read. */
+  readonly addresses?: readonly NodeAddress[];
   readonly containers: readonly Container[];
   readonly volumes: readonly Volume[];
   readonly network: NetworkTable;
+  /** Mounts of volumes that outlive an unmount on the node: by programs in mount namespaces of their own. */
+  readonly foreignMounts?: readonly ForeignMount[];
   /** Listening sockets that are not ours (sshd, other people's containers): a port drover must not take. */
   readonly listeners: readonly Listener[];
   /** Image id by `repository:tag` for every image the node has. */
@@ -43,6 +61,14 @@ export interface NodeFacts {
   readonly roundTripMs: number;
   /** Absent where the node is not set up for it: there Docker starts containers at boot in no order. */
   readonly boot?: BootFacts;
+}
+
+/** An address of a node on one of its interfaces. */
+export interface NodeAddress {
+  readonly interface: string;
+  readonly address: string;
+  /** The kernel made it for a while (IPv6's privacy addresses), or it is about to go. */
+  readonly temporary?: true;
 }
 
 /** What a node knows for the time when it boots and no drover runs. */
@@ -75,6 +101,19 @@ export interface WaitingVolume {
   readonly why: 'silent' | 'rival';
   /** Addresses. */
   readonly peers: readonly string[];
+}
+
+/**
+ * A dataset that is mounted in another mount namespace, which an unmount on the node does not reach: in a container that
+ * was given a directory above it (`-v /var/lib/drover:/volumes:ro`) or was started by a program other than Docker.
+ */
+export interface ForeignMount {
+  readonly dataset: string;
+  /** Name of the container it is in; absent for any other process. */
+  readonly container?: string;
+  /** One process of that namespace, and the name of its command. */
+  readonly pid: number;
+  readonly process: string;
 }
 
 export interface PoolFacts {
@@ -141,6 +180,8 @@ export interface Container {
   readonly startedAt?: string;
   /** As the container really is, read back from the daemon. */
   readonly spec: ContainerSpec;
+  /** What is bound for each volume; a dataset that was renamed since lies elsewhere. */
+  readonly directories?: Readonly<Record<VolumeId, string>>;
   /** Id of the image the container was made from, and what that image itself sets. */
   readonly imageId: string;
   readonly imageDefaults: ImageDefaults;
@@ -167,12 +208,18 @@ export interface ContainerSpec {
   readonly mounts: readonly ContainerMount[];
   readonly memoryLimitBytes?: number;
   readonly cpuShares?: number;
+  /** Whole seconds, in milliseconds; Docker goes by it as well when the node shuts down. Absent: the settings' own. */
+  readonly stopGraceMs?: number;
   readonly restartPolicy: RestartPolicy;
   /**
    * What goes first when the node boots, as far as it is on that node: names of applications, and `8000/tcp` for
    * whoever publishes that port. Absent: the node has no order, and Docker starts the container by itself.
    */
   readonly after?: readonly string[];
+  /** Secrets and configs; absent for none. */
+  readonly files?: readonly ContainerFile<SealedContent | ContentHash>[];
+  /** Its command line holds values of variables: it is shown nowhere. */
+  readonly hidesCommand?: true;
 }
 
 export interface ContainerMount {
@@ -213,6 +260,10 @@ export interface Volume {
   readonly resumeToken?: string;
   /** Send flags fixed when the volume was made. */
   readonly flags?: string;
+  /** Properties of ZFS that were set on this dataset itself, such as `recordsize`; absent: none. */
+  readonly tuning?: Readonly<Record<string, string>>;
+  /** Datasets below it, which no move takes along; absent: none. */
+  readonly children?: readonly string[];
 }
 
 /** guid and createTxg are 64-bit and stay strings. */
@@ -233,6 +284,10 @@ export interface NetworkTable {
   readonly peers: readonly string[];
   /** Ports whose new connections are held during a switch. */
   readonly holds: readonly PortKey[];
+  /** Its own addresses at which it forwards the others' ports, sorted; absent: its mesh address alone. */
+  readonly listen?: readonly string[];
+  /** The node was set up by a version that lets it forward for everybody after a boot. */
+  readonly isOutdated?: true;
 }
 
 export interface PortKey {

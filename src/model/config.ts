@@ -1,3 +1,5 @@
+import type { ContainerFile } from './container-file.ts';
+
 /** Key of a node in deployment.yml: an address or a name. One word for one node everywhere in the program. */
 export type NodeName = string;
 export type AppName = string;
@@ -26,6 +28,8 @@ export interface PortMapping {
   /** Port on every node; unique in a deployment for each protocol. */
   readonly external: number;
   readonly protocol: Protocol;
+  /** Addresses of its node at which it is published, sorted; absent: those that `listen` selects, else all. */
+  readonly addresses?: readonly string[];
 }
 
 /** Reaches another application's external port through the linking container's own node. TCP, as in Flocker. */
@@ -63,11 +67,17 @@ export interface Application {
   readonly entrypoint?: readonly string[];
   readonly memoryLimitBytes?: number;
   readonly cpuShares?: number;
+  /** Between TERM and KILL; absent: `timeouts.stop`. */
+  readonly stopGraceMs?: number;
   readonly restartPolicy: RestartPolicy;
   /** The file itself says never: what has ended is not brought back, unlike where it says nothing. */
   readonly staysDown?: true;
   /** Compose `depends_on`: order of starting on one node, nothing more. */
   readonly dependsOn?: readonly AppName[];
+  /** Secrets and configs, with their contents; absent for none. */
+  readonly files?: readonly ContainerFile[];
+  /** The command line holds values of variables: it is shown nowhere. */
+  readonly hidesCommand?: true;
 }
 
 /** How to reach a node, and what it is called. Everything optional comes from ~/.ssh/config or its default. */
@@ -86,6 +96,8 @@ export interface NodeSettings {
   readonly jump?: string;
   /** Address at which the other nodes and links reach this node; default: the node's address. */
   readonly mesh?: string;
+  /** As in the settings, for this node alone. */
+  readonly listen?: readonly string[];
 }
 
 /** What neither file says, with its defaults (drover.yml overrides). */
@@ -110,6 +122,11 @@ export interface Settings {
     readonly maxRounds: number;
   };
   readonly transfer: 'auto' | 'direct' | 'relay';
+  /**
+   * Where ports are published and forwarded: addresses, networks (`10.0.0.0/24`), interfaces, and `mesh`. Absent: they are
+   * published at all addresses of their node, and the others forward them at their mesh address.
+   */
+  readonly listen?: readonly string[];
   readonly boot: {
     /** What a node does with a volume that a node it cannot reach may have taken over while it was off. */
     readonly alone: 'wait' | 'start';
@@ -135,6 +152,8 @@ export interface Config {
   /** Every node of deployment.yml and drover.yml, under the key used in deployment.yml where it has one. */
   readonly nodes: Readonly<Record<NodeName, NodeSettings>>;
   readonly settings: Settings;
+  /** Worth knowing, and no problem: variables that are not set. Absent for none; no part of the revision. */
+  readonly notes?: readonly ConfigProblem[];
 }
 
 export interface PlacedVolume {
@@ -172,11 +191,17 @@ export interface ProblemFix {
   readonly replacement: string;
   /** For a person: `write mongodb in place of mongdb`. */
   readonly label: string;
+  /** What stands there may be a password, and is not shown. */
+  readonly isSecret?: true;
 }
 
-export type LoadResult =
+export type LoadResult = (
   | { readonly ok: true; readonly config: Config }
-  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
+) & {
+  /** Files beside the usual ones that decide the result, also those that do not exist: .env, env files, secrets, configs. */
+  readonly sources?: readonly string[];
+};
 
 export const defaultSettings: Settings = {
   pool: 'drover',

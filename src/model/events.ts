@@ -10,7 +10,7 @@ export type StepOutcome =
   | { readonly result: 'cancelled' };
 
 export type RunOutcome =
-  | { readonly result: 'converged'; readonly steps: number }
+  | { readonly result: 'converged'; readonly steps: number; readonly warnings?: readonly string[] }
   | { readonly result: 'blocked'; readonly steps: number; readonly blockers: readonly Blocker[] }
   | { readonly result: 'failed'; readonly failed: readonly StepId[]; readonly error: ErrorReport }
   | { readonly result: 'locked'; readonly error: ErrorReport }
@@ -34,6 +34,8 @@ export interface MoveReceipt {
   readonly downtimeMs?: number;
   /** Connections refused during the switch as counted by drover's own probe of the held ports on every node. */
   readonly refused?: number;
+  /** The application was killed: it did not stop in its time. */
+  readonly killed?: true;
 }
 
 /** Every event is JSON; `run` numbers the pass it belongs to (0: outside a run). */

@@ -69,8 +69,10 @@ export interface SystemReading {
 export interface FirewallReading {
   /** Firewalls that run as services: ufw, firewalld. */
   readonly services: readonly string[];
-  /** Peers that DOCKER-USER lets through in both directions; absent where Docker made no such chain. */
+  /** Peers whose forwards are let through in both directions; absent where Docker made no such chain. */
   readonly accepted?: readonly string[];
+  /** Families whose packets the kernel forwards for everybody: the policy of the chain FORWARD is ACCEPT. */
+  readonly open?: readonly ('IPv4' | 'IPv6')[];
   /** What may stop a packet on its way through, in the order in which it is met. */
   readonly drops: readonly FirewallDrop[];
 }

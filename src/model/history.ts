@@ -1,5 +1,6 @@
 import type { AppName, DeploymentName, NodeName } from './config.ts';
 import type { MoveReceipt, RunOutcome } from './events.ts';
+import type { ContentHash } from './sealed-content.ts';
 
 /** Id of a run that began at this time, milliseconds since 1970: unique, and sorts by time. */
 export function runIdOf(startedAt: number): string {
@@ -45,5 +46,15 @@ export interface RunRecord {
   readonly receipts: readonly MoveReceipt[];
   /** Where each application was wanted. */
   readonly deployment: Readonly<Record<NodeName, readonly AppName[]>>;
-  readonly files: { readonly application: string; readonly deployment: string };
+  readonly files: RecordedFiles;
+}
+
+/** Texts of the two files, with a mark in place of every secret value. */
+export interface RecordedFiles {
+  readonly application: string;
+  readonly deployment: string;
+  /** Tells whether the values were others, and not which: a slow, salted hash of all of them. Absent for none. */
+  readonly secrets?: ContentHash;
+  /** Absent in records of older versions, whose texts are as they were written. */
+  readonly isHidden?: true;
 }

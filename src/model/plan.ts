@@ -78,6 +78,8 @@ export interface ActionArgs {
     readonly proxies: readonly Proxy[];
     readonly open: readonly ServedPort[];
     readonly peers: readonly string[];
+    /** As in `NetworkTable`. */
+    readonly listen?: readonly string[];
     readonly dropHolds: readonly PortKey[];
     readonly only?: readonly PortKey[];
   };

@@ -1,10 +1,10 @@
 import type { AuditLine, RunNote } from '../model/history.ts';
+import { auditBytes } from '../model/limits.ts';
 import { prelude } from './zfs-scripts.ts';
 
 /** Root's alone, and at most a megabyte: the newer half is kept. The same lines go to syslog, with the tag `drover`. */
 export const auditFile = '/var/lib/drover/audit.log';
 const longestLog = 1_048_576;
-const read = 262_144;
 
 /**
  * Shell functions for the script that holds the lock; $note is the run's part of a line, or nothing. The address is the
@@ -24,18 +24,19 @@ export const auditFunctions = `seen_from() {
 keep_line() {
   [ -n "$note" ] || return 0
   line="audit at=$(date -u +%FT%TZ) event=$1 $note from=\${from:-unknown}\${2:+ result=$2}"
-  command -v logger >/dev/null && timeout 5 logger -t drover -- "$line"
-  [ ! -L "$log" ] && mkdir -p -- "\${log%/*}" && (umask 077; printf '%s\n' "$line" >>"$log") || return 0
-  if [ "$(stat -c %s -- "$log")" -gt ${longestLog} ]; then
+  if [ ! -L "$log" ] && mkdir -p -- "\${log%/*}" && (umask 077; printf '%s\n' "$line" >>"$log") &&
+    [ "$(stat -c %s -- "$log")" -gt ${longestLog} ]; then
     (umask 077; tail -c ${longestLog / 2} -- "$log" >"$log.new") && mv -- "$log.new" "$log"
   fi
+  # A syslog that hangs must not outlast the release of the lock.
+  command -v logger >/dev/null && timeout 2 logger -t drover -- "$line"
   return 0
-} >/dev/null 2>&1 8>&- 9>&-
+} >/dev/null 2>&1 7>&- 8>&- 9>&-
 `;
 
 /** FILE: its newest lines. */
 export const readAuditScript = `${prelude}
-[ ! -f "$1" ] || tail -c ${read} -- "$1"
+[ ! -f "$1" ] || tail -c ${auditBytes} -- "$1"
 `;
 
 /** The run's part of a line: what comes from files and users is reduced to harmless characters. */
@@ -56,13 +57,16 @@ const pattern =
 
 /** The lines of a node's file; what is no such line, or was cut at its beginning, is left out. */
 export function parseAudit(text: string): readonly AuditLine[] {
-  return text.split('\n').flatMap((line): AuditLine[] => {
-    const match = line.length > 1000 ? null : pattern.exec(line);
-    if (match === null) return [];
-    const [, at = '', event, run = '', deployment = '', verb = '', by = '', from = '', result] = match.map(
-      (part) => part?.replace(/[^\x21-\x7e]/g, '?') as string | undefined,
-    );
-    const kind = event === 'ended' ? 'ended' : 'began';
-    return [{ at, event: kind, run, deployment, verb, by, from, ...(result === undefined ? {} : { result }) }];
-  });
+  return text
+    .slice(-auditBytes)
+    .split('\n')
+    .flatMap((line): AuditLine[] => {
+      const match = line.length > 1000 ? null : pattern.exec(line);
+      if (match === null) return [];
+      const [, at = '', event, run = '', deployment = '', verb = '', by = '', from = '', result] = match.map(
+        (part) => part?.replace(/[^\x21-\x7e]/g, '?') as string | undefined,
+      );
+      const kind = event === 'ended' ? 'ended' : 'began';
+      return [{ at, event: kind, run, deployment, verb, by, from, ...(result === undefined ? {} : { result }) }];
+    });
 }

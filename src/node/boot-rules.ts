@@ -1,5 +1,6 @@
 import type { BootFacts, BootPeer, BootRules, WaitingVolume } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
+import { isAddress, isHostKey, isPort } from '../model/untrusted.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { exits, prelude } from './zfs-scripts.ts';
 
@@ -77,18 +78,17 @@ export async function readBootRules(connection: NodeConnection, signal: AbortSig
 }
 
 function checkAddress(address: string): string {
-  if (/^[0-9A-Fa-f:.]+$/.test(address)) return address;
+  if (isAddress(address)) return address;
   throw refused('address', address);
 }
 
 function checkPort(port: number): number {
-  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  if (isPort(port)) return port;
   throw refused('port', String(port));
 }
 
-/** `type base64`: nothing that sshd or a shell could take for an option, a second line or a second key. */
 function checkKey(key: string): string {
-  if (/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,3}$/.test(key)) return key;
+  if (isHostKey(key)) return key;
   throw refused('host key', key);
 }
 

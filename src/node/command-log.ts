@@ -8,6 +8,7 @@ import type {
   VolumeProperties,
   VolumeStore,
 } from '../engine/node-client.ts';
+import { publishedTexts } from '../model/addresses.ts';
 import type { ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import { containerName, printImage, properties } from '../model/names.ts';
@@ -71,13 +72,15 @@ function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime
       say(line('docker', 'pull', printImage(image)));
       return runtime.pull(image, progress, signal);
     },
-    importImage: (tar, signal, named) => {
+    importImage: (tar, signal, wanted) => {
       say('docker load');
-      if (named !== undefined) say(line('docker', 'tag', named.id, printImage(named.image)));
-      return runtime.importImage(tar, signal, named);
+      say(line('docker', 'tag', wanted.id, printImage(wanted.image)));
+      return runtime.importImage(tar, signal, wanted);
     },
     create: (spec, directories, signal) => {
       say(describeCreate(spec, directories));
+      for (const { target } of spec.files ?? [])
+        say(line('docker', 'cp', '-', `${containerName(spec.application)}:${target}`));
       return runtime.create(spec, directories, signal);
     },
     start: (app, signal) => {
@@ -109,10 +112,13 @@ function describeCreate(spec: ContainerSpec, directories: Readonly<Record<string
   const retries = restart.name === 'on-failure' ? `:${restart.maximumRetryCount ?? 0}` : '';
   return line(
     ...['docker', 'create', '--name', containerName(spec.application)],
-    ...spec.ports.flatMap(({ external, internal, protocol }) => ['-p', `${external}:${internal}/${protocol}`]),
+    ...spec.ports.flatMap((port) =>
+      publishedTexts(port).flatMap((place) => ['-p', `${place}:${port.internal}/${port.protocol}`]),
+    ),
     ...spec.mounts.flatMap(({ volume, mountpoint }) => ['-v', `${directories[volume] ?? volume}:${mountpoint}`]),
     ...(spec.memoryLimitBytes === undefined ? [] : ['--memory', String(spec.memoryLimitBytes)]),
     ...(spec.cpuShares === undefined ? [] : ['--cpu-shares', String(spec.cpuShares)]),
+    ...(spec.stopGraceMs === undefined ? [] : ['--stop-timeout', String(Math.ceil(spec.stopGraceMs / 1000))]),
     ...['--restart', restart.name === 'never' ? 'no' : `${restart.name}${retries}`],
     spec.image,
   );

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { printCommand, quote } from '../model/command-line.ts';
 import { AppError } from '../model/errors.ts';
 
 /** A command and its arguments; never a line for a shell. */
@@ -11,21 +12,7 @@ export interface CommandResult {
   readonly code: number;
 }
 
-const plain = /^[A-Za-z0-9_\-+,./:=@]+$/;
-
-/**
- * One argument as a word of a POSIX shell: single quotes, in which nothing is special but the quote itself.
- * Throws on NUL, which no argument can hold.
- */
-export function quote(argument: string): string {
-  if (argument.includes('\0')) throw new Error('an argument cannot contain a NUL byte');
-  return `'${argument.replaceAll("'", "'\\''")}'`;
-}
-
-/** The command as a line that a shell takes apart into the same arguments; plain words stay unquoted. */
-export function printCommand(argv: readonly string[]): string {
-  return argv.map((argument) => (plain.test(argument) ? argument : quote(argument))).join(' ');
-}
+export { printCommand, quote };
 
 const tailLength = 2000;
 
@@ -45,7 +32,7 @@ export function commandFailed(node: string, argv: readonly string[], code: numbe
 }
 
 /** Scripts can be long; a message names only the beginning. */
-function shorten(line: string): string {
+export function shorten(line: string): string {
   const first = line.split('\n', 1)[0] ?? '';
   return first.length === line.length && line.length <= 200 ? line : `${first.slice(0, 200)}…`;
 }
@@ -67,4 +54,10 @@ export interface SpawnedCommand {
   readonly stderr: Readable;
   /** Never rejects for an exit code; rejects with `connection-failed` when the connection is lost. */
   readonly done: Promise<{ readonly code: number; readonly stderrTail: string }>;
+}
+
+/** What a program of this machine printed before it failed, as one line; its own error where it printed nothing. */
+export function programFailure(error: Error, stderr: string): Error {
+  const lines = stderr.trim().split(/\s*[\r\n]+\s*/);
+  return new Error(lines.join('; ') || error.message, { cause: error });
 }

@@ -26,6 +26,8 @@ import { createZfsStore } from './zfs-store.ts';
 export function createCluster(config: Config, options: ConnectOptions): Cluster {
   const sources = new Map<NodeName, ConnectionSource>();
   const clients = new WeakMap<NodeConnection, NodeClient>();
+  // Of the node, not of its connection: what is sent over the next connection is late as well.
+  const fences = new Map<NodeName, Fence>();
   const { settings } = config;
 
   const connectionTo = (name: NodeName, signal: AbortSignal): Promise<NodeConnection> => {
@@ -42,13 +44,15 @@ export function createCluster(config: Config, options: ConnectOptions): Cluster 
   };
   const end = async (name: NodeName, signal: AbortSignal): Promise<TransferEnd> => {
     const connection = await connectionTo(name, signal);
-    return { connection, meshAddress: meshAddressOf(name, settingsOf(config, name), connection) };
+    const fence = fences.get(name) ?? { token: '' };
+    fences.set(name, fence);
+    return { connection, fence, meshAddress: meshAddressOf(name, settingsOf(config, name), connection) };
   };
 
   const cluster: Cluster = {
     async node(name, signal) {
-      const { connection, meshAddress } = await end(name, signal);
-      const client = clients.get(connection) ?? createNodeClient(connection, settings, meshAddress);
+      const { connection, fence, meshAddress } = await end(name, signal);
+      const client = clients.get(connection) ?? createNodeClient(connection, settings, meshAddress, fence);
       clients.set(connection, client);
       return client;
     },
@@ -60,11 +64,15 @@ export function createCluster(config: Config, options: ConnectOptions): Cluster 
   return options.onCommand === undefined ? cluster : withCommandLog(cluster, options.onCommand);
 }
 
-/** One node behind the engine's interface, on a connection that is there. */
-export function createNodeClient(connection: NodeConnection, settings: Settings, meshAddress: string): NodeClient {
-  const fence: Fence = { token: '' };
+/** One node behind the engine's interface, on a connection that is there; `fence` is what is known of its lock. */
+export function createNodeClient(
+  connection: NodeConnection,
+  settings: Settings,
+  meshAddress: string,
+  fence: Fence = { token: '' },
+): NodeClient {
   const volumes = createZfsStore(connection, settings, fence);
-  const containers = createDockerRuntime(connection, fence);
+  const containers = createDockerRuntime(connection, settings.timeouts.commandMs, fence);
   const ids = new Map<string, string>();
   const list = async (signal: AbortSignal): Promise<readonly Container[]> => {
     const listed = await containers.list(signal);

@@ -1,11 +1,10 @@
 import type { Container } from '../model/cluster.ts';
 import type { DeploymentName } from '../model/config.ts';
-
-const namePattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+import { isDeploymentName } from '../model/untrusted.ts';
 
 /** What a label or a record of a node says; a word that is not a name counts as none. */
 export function parseDeployment(text: string | undefined): DeploymentName | undefined {
-  return text !== undefined && namePattern.test(text) ? text : undefined;
+  return isDeploymentName(text) ? text : undefined;
 }
 
 /** The containers with the deployments that the node's record gives them. */

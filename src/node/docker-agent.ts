@@ -1,6 +1,8 @@
 import { Agent, type ClientRequestArgs } from 'node:http';
 import { Duplex } from 'node:stream';
+import { inspect } from 'node:util';
 import { AppError } from '../model/errors.ts';
+import { greetingBytes } from '../model/limits.ts';
 import type { Argv } from './command.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 
@@ -79,7 +81,7 @@ async function openPipe(connection: NodeConnection, argv: Argv): Promise<Duplex>
   return stream;
 }
 
-/** Reads the line "connected" and nothing more. */
+/** Reads the line "connected" and nothing more. Throws where something else is said. */
 async function greeting(stream: Duplex): Promise<void> {
   let text = Buffer.alloc(0);
   while (true) {
@@ -90,6 +92,7 @@ async function greeting(stream: Duplex): Promise<void> {
     }
     text = Buffer.concat([text, chunk]);
     const end = text.indexOf('\n');
+    if (end < 0 && text.length > greetingBytes) throw new Error('it does not say that it is connected');
     if (end < 0) continue;
     if (end + 1 < text.length) stream.unshift(text.subarray(end + 1));
     return;
@@ -114,6 +117,12 @@ export class StreamAgent extends Agent {
   constructor(dial: () => Promise<Duplex>) {
     super({ keepAlive: true, maxFreeSockets: 4 });
     this.dial = dial;
+  }
+
+  // docker-modem prints every request with all that hangs on it for its debug log, also where there is none: seconds
+  // of work, once the buffers of other requests hang on the agent.
+  [inspect.custom](): string {
+    return 'StreamAgent';
   }
 
   // Called by node:http; its types do not list it.

@@ -1,29 +1,50 @@
+import { IncomingMessage } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import type DockerModem from 'docker-modem';
 import Docker from 'dockerode';
 import { AppError } from '../model/errors.ts';
 import { createDockerDialler, StreamAgent } from './docker-agent.ts';
-import { isRecord, textAt } from './json.ts';
+import {
+  type ByteBudget,
+  EndlessAnswer,
+  RefusedByDocker,
+  readAnswer,
+  readRefusal,
+  UnusableAnswer,
+  unusable,
+} from './docker-answer.ts';
+import { textAt } from './json.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { cancelled, lostConnection } from './ssh-errors.ts';
 
 /** One request; `what` completes "cannot … on NODE". */
 export interface DockerRequest {
   readonly what: string;
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, unknown>>;
   readonly body?: Readonly<Record<string, unknown>>;
   readonly upload?: Readable;
+  /** For the registry; in no message. */
+  readonly auth?: Readonly<Record<string, string>>;
   /** Statuses that are an answer besides 200, 201 and 204. */
   readonly okStatus?: readonly number[];
-  /** For `json` only; default 120 000. */
+  /** For `json`, until the whole answer is there: default 120 000, and `readMs` of the API for GET. */
   readonly timeoutMs?: number;
+  /** For `stream`, until the answer begins; without it, there is no limit. */
+  readonly beginMs?: number;
+  /** For `json`: bytes that the answer may have; default `dockerAnswerBytes`. */
+  readonly limitBytes?: number;
+  /** For `json`: bytes that this answer shares with others. */
+  readonly budget?: ByteBudget;
 }
 
 /** Docker's API on one node, with a version both sides speak. Throws `docker-failed` with `status` in the details. */
 export interface DockerApi {
-  /** The answer as JSON; undefined where there is none. */
+  /**
+   * The answer as JSON; undefined where there is none. Throws `timeout` where it is not complete in time, and
+   * `docker-failed` where it is longer than an answer may be (`dockerAnswerBytes`).
+   */
   json(request: DockerRequest, signal: AbortSignal): Promise<unknown>;
   /** The answer's body; destroyed when the signal aborts. */
   stream(request: DockerRequest, signal: AbortSignal): Promise<Readable>;
@@ -31,15 +52,16 @@ export interface DockerApi {
   hijack(request: DockerRequest, signal: AbortSignal): Promise<Duplex>;
 }
 
-/** `plain`: the answer as JSON; `stream`: its body; `hijack`: the channel under it. */
-type Form = 'plain' | 'stream' | 'hijack';
-
 /** The newest version this program was written for, and the oldest it needs (Docker 20.10). */
 const ourVersion = '1.47';
 const oldestVersion = '1.41';
 
-/** Every request is a request on its own; nothing is kept but some open channels. */
-export function createDockerApi(connection: NodeConnection): DockerApi {
+/** Milliseconds for an answer that only reads, where the caller does not say. */
+const defaultReadMs = 60_000;
+const changeMs = 120_000;
+
+/** Every request is a request on its own; nothing is kept but some open channels. `readMs`: for the answer to a GET. */
+export function createDockerApi(connection: NodeConnection, readMs = defaultReadMs): DockerApi {
   const agent = new StreamAgent(createDockerDialler(connection));
   connection.closed.addEventListener('abort', () => agent.destroy(), { once: true });
   const modemFor = (version?: string): DockerModem => {
@@ -52,47 +74,80 @@ export function createDockerApi(connection: NodeConnection): DockerApi {
   const negotiate = async (): Promise<DockerModem> => {
     const what = 'ask Docker for its version';
     const request: DockerRequest = { what, method: 'GET', path: '/version' };
-    const answer = await send(modemFor(), request, 'plain', AbortSignal.timeout(30_000));
+    const limit = AbortSignal.timeout(readMs);
+    const answer = await readAnswer(asResponse(await send(modemFor(), request, limit)));
     return modemFor(
       `v${chooseVersion(connection.node, textAt(answer, 'ApiVersion'), textAt(answer, 'MinAPIVersion'))}`,
     );
   };
-  const call = async (request: DockerRequest, form: Form, signal: AbortSignal): Promise<unknown> => {
+  const call = async <T>(
+    request: Dialled,
+    signal: AbortSignal,
+    take: (answer: IncomingMessage | Duplex) => Promise<T>,
+  ): Promise<T> => {
     try {
       signal.throwIfAborted();
       negotiated ??= negotiate().catch((error: unknown) => {
         negotiated = undefined;
         throw error;
       });
-      return await send(await negotiated, request, form, signal);
+      return await take(await send(await negotiated, request, signal));
     } catch (error) {
-      throw explain(connection, request.what, error, signal);
+      const explained = explain(connection, request.what, error, signal);
+      // A channel closes only when the other side agrees, and this one goes on sending.
+      if (error instanceof EndlessAnswer) await connection.close(explained);
+      throw explained;
     }
   };
 
   return {
     async json(request, signal) {
-      const limitMs = request.timeoutMs ?? 120_000;
+      const limitMs = request.timeoutMs ?? (request.method === 'GET' ? readMs : changeMs);
       const limit = AbortSignal.timeout(limitMs);
       try {
-        return await call(request, 'plain', AbortSignal.any([signal, limit]));
+        return await call(request, AbortSignal.any([signal, limit]), (answer) =>
+          readAnswer(asResponse(answer), request.limitBytes, request.budget),
+        );
       } catch (error) {
         if (!limit.aborted || signal.aborted) throw error;
-        const message = `cannot ${request.what} on "${connection.node}": Docker gives no answer within ${limitMs} ms`;
-        throw new AppError('timeout', message, { retryable: true, cause: error });
+        throw late(connection, request.what, limitMs, error);
       }
     },
     async stream(request, signal) {
-      const body = await call(request, 'stream', signal);
-      // dial gives the response itself when asked for a stream.
-      return body as Readable;
+      const { beginMs } = request;
+      if (beginMs === undefined) return call(request, signal, async (answer) => asResponse(answer));
+      const waiting = new AbortController();
+      const timer = setTimeout(() => waiting.abort(), beginMs);
+      try {
+        return await call(request, AbortSignal.any([signal, waiting.signal]), async (answer) => asResponse(answer));
+      } catch (error) {
+        if (!waiting.signal.aborted || signal.aborted) throw error;
+        throw late(connection, request.what, beginMs, error);
+      } finally {
+        clearTimeout(timer);
+      }
     },
-    async hijack(request, signal) {
-      const channel = await call(request, 'hijack', signal);
-      // dial gives the socket after the upgrade, which is a stream that our agent has opened.
-      return channel as Duplex;
-    },
+    hijack: (request, signal) =>
+      call({ ...request, hijack: true }, signal, async (answer) => {
+        if (answer instanceof IncomingMessage) {
+          answer.destroy();
+          throw new UnusableAnswer('it does not hand over the connection');
+        }
+        // After the upgrade there is the stream that our agent has opened.
+        return answer;
+      }),
   };
+}
+
+function asResponse(answer: IncomingMessage | Duplex): IncomingMessage {
+  if (answer instanceof IncomingMessage) return answer;
+  answer.destroy();
+  throw new UnusableAnswer('it hands over the connection unasked');
+}
+
+function late(connection: NodeConnection, what: string, limitMs: number, cause: unknown): AppError {
+  const message = `cannot ${what} on "${connection.node}": Docker gives no complete answer within ${limitMs} ms`;
+  return new AppError('timeout', message, { retryable: true, cause });
 }
 
 /** The newest version both speak. Throws `docker-failed` where there is none. */
@@ -119,9 +174,26 @@ function compareVersions(a: string, b: string): number {
   return aMajor - bMajor || aMinor - bMinor;
 }
 
-function send(modem: DockerModem, request: DockerRequest, form: Form, signal: AbortSignal): Promise<unknown> {
-  const statusCodes: Record<number, true> = { 200: true, 201: true, 204: true };
-  for (const status of request.okStatus ?? []) statusCodes[status] = true;
+/** Base64 for URLs, as Docker's API wants it. */
+const encodeAuth = (auth: Readonly<Record<string, string>>): string =>
+  Buffer.from(JSON.stringify(auth)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+
+type Dialled = DockerRequest & { readonly hijack?: true };
+
+/** The answer, whose body is not read yet. Throws `RefusedByDocker` for a status that is not an answer. */
+async function send(modem: DockerModem, request: Dialled, signal: AbortSignal): Promise<IncomingMessage | Duplex> {
+  const answer = await dial(modem, request, signal);
+  if (!(answer instanceof IncomingMessage)) return answer;
+  if ([200, 201, 204, ...(request.okStatus ?? [])].includes(answer.statusCode ?? 0)) return answer;
+  throw await readRefusal(answer);
+}
+
+/** docker-modem reads a refusal's body, and an answer as JSON, without any limit: to it, every status is a stream. */
+const everyStatus: Readonly<Record<number, true>> = Object.fromEntries(
+  Array.from({ length: 900 }, (_, status) => [status + 100, true] as const),
+);
+
+function dial(modem: DockerModem, request: Dialled, signal: AbortSignal): Promise<IncomingMessage | Duplex> {
   return new Promise((resolve, reject) => {
     modem.dial(
       {
@@ -130,14 +202,16 @@ function send(modem: DockerModem, request: DockerRequest, form: Form, signal: Ab
         method: request.method,
         options: { _query: request.query ?? {}, _body: request.body ?? {} },
         ...(request.upload === undefined ? {} : { file: request.upload }),
-        isStream: form !== 'plain',
-        hijack: form === 'hijack',
-        statusCodes,
+        ...(request.auth === undefined ? {} : { authconfig: { base64: encodeAuth(request.auth) } }),
+        isStream: true,
+        hijack: request.hijack === true,
+        statusCodes: everyStatus,
         abortSignal: signal,
       },
       (error, answer) => {
         if (error) reject(error);
-        else resolve(Buffer.isBuffer(answer) && answer.length === 0 ? undefined : answer);
+        // The response itself when asked for a stream, the socket after an upgrade.
+        else resolve(answer as IncomingMessage | Duplex);
       },
     );
   });
@@ -146,11 +220,11 @@ function send(modem: DockerModem, request: DockerRequest, form: Form, signal: Ab
 function explain(connection: NodeConnection, what: string, error: unknown, signal: AbortSignal): AppError {
   if (error instanceof AppError) return error;
   const { node } = connection;
+  if (error instanceof UnusableAnswer) return unusable(what, node, error);
   if (connection.closed.aborted) return lostConnection(node, connection.closed.reason);
   if (signal.aborted) return cancelled(what, node, signal.reason);
-  const status = isRecord(error) && typeof error.statusCode === 'number' ? error.statusCode : undefined;
-  const said = isRecord(error) ? textAt(error.json, 'message') : undefined;
-  const reason = said ?? (error instanceof Error ? error.message.trim() : String(error));
+  const status = error instanceof RefusedByDocker ? error.status : undefined;
+  const reason = error instanceof Error ? error.message.trim() : String(error);
   return new AppError('docker-failed', `cannot ${what} on "${node}": ${reason}`, {
     details: { node, reason, ...(status === undefined ? {} : { status }) },
     // No status: the daemon went away in the middle, as in a restart.

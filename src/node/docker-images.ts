@@ -2,10 +2,15 @@ import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ContainerRuntime } from '../engine/node-client.ts';
 import { AppError, isAbort } from '../model/errors.ts';
+import { imageLayers } from '../model/limits.ts';
 import { printImage } from '../model/names.ts';
+import { isImageId } from '../model/untrusted.ts';
+import type { ByteBudget } from './docker-answer.ts';
 import { type DockerApi, statusOf } from './docker-api.ts';
 import { readJsonLines } from './docker-streams.ts';
+import { onlyOneUnnamedImage } from './image-archive.ts';
 import { entriesAt, numberAt, textAt } from './json.ts';
+import { readRegistryAuth } from './registry-auth.ts';
 import { createSlots } from './slots.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { cancelled, lostConnection } from './ssh-errors.ts';
@@ -26,33 +31,47 @@ export function createDockerImages(connection: NodeConnection, api: DockerApi): 
       const name = printImage(image);
       const what = `pull "${name}"`;
       const query = { fromImage: image.repository, tag: image.digest ?? image.tag };
+      // A node whose login cannot be read pulls without one, and the registry says what is missing.
+      const auth = await readRegistryAuth(connection, image.repository, signal).catch(() => undefined);
       try {
-        const body = await api.stream({ what, method: 'POST', path: '/images/create', query }, signal);
+        const request = { what, method: 'POST', path: '/images/create', query, ...(auth && { auth }) } as const;
+        const body = await api.stream(request, signal);
         await follow(connection, what, body, pullProgress(progress), signal);
       } catch (error) {
         throw missing(node, name, error);
       }
     },
 
-    exportImage(image, signal) {
+    async exportImage(image, signal) {
       const name = 'id' in image ? image.id : printImage(image);
+      if ('id' in image && !isImageId(name)) throw notThat(node, name, name);
       return api.stream({ what: `export "${name}"`, method: 'GET', path: `/images/${name}/get` }, signal);
     },
 
-    async importImage(tar, signal, named) {
-      const what = 'import an image';
+    async importImage(tar, signal, { id, image }) {
+      const name = printImage(image);
+      const what = `import the image "${name}"`;
+      if (!isImageId(id)) throw notThat(node, name, id);
       const query = { quiet: 1 };
+      const upload = onlyOneUnnamedImage(tar, `the image "${name}" on "${node}"`);
+      let refusal: unknown;
+      upload.once('error', (error) => {
+        refusal = error;
+      });
       try {
-        const body = await api.stream({ what, method: 'POST', path: '/images/load', query, upload: tar }, signal);
+        const body = await api.stream({ what, method: 'POST', path: '/images/load', query, upload }, signal);
         await follow(connection, what, body, () => undefined, signal);
+      } catch (error) {
+        throw refusal instanceof AppError ? refusal : error;
       } finally {
+        upload.destroy();
         tar.destroy();
       }
-      if (named === undefined) return;
-      const { id, image } = named;
-      const name = { repo: image.repository, tag: image.tag };
+      // Docker has made the id from what it has loaded: the sender's word does not count. Only now it gets the name.
+      if (textAt(await inspectImage(api, id, signal), 'Id') !== id) throw notThat(node, name, id);
+      const named = { repo: image.repository, tag: image.tag };
       await api.json(
-        { what: `name the image "${id}"`, method: 'POST', path: `/images/${id}/tag`, query: name },
+        { what: `name the image "${id}"`, method: 'POST', path: `/images/${id}/tag`, query: named },
         signal,
       );
     },
@@ -88,9 +107,14 @@ export function volumesOfImage(inspected: unknown): readonly string[] {
 }
 
 /** `GET /images/NAME/json`; undefined where the node does not have it. */
-export async function inspectImage(api: DockerApi, name: string, signal: AbortSignal): Promise<unknown> {
+export async function inspectImage(
+  api: DockerApi,
+  name: string,
+  signal: AbortSignal,
+  budget?: ByteBudget,
+): Promise<unknown> {
   const request = { what: `inspect the image "${name}"`, method: 'GET', path: `/images/${name}/json` } as const;
-  return api.json(request, signal).catch((error: unknown) => {
+  return api.json(budget === undefined ? request : { ...request, budget }, signal).catch((error: unknown) => {
     if (statusOf(error) === 404) return undefined;
     throw error;
   });
@@ -122,6 +146,14 @@ async function follow(
   }
 }
 
+function notThat(node: string, name: string, id: string): AppError {
+  const message = `cannot use the copy of image "${name}" on "${node}": it is not the image ${JSON.stringify(id)}`;
+  return new AppError('image-missing', message, {
+    hint: 'have the image in a registry, or load it there with "docker load"',
+    details: { node, image: name },
+  });
+}
+
 /** No registry has these: the lab makes them, some of them on demand. */
 const labImages = 'drover/';
 
@@ -132,7 +164,7 @@ function missing(node: string, name: string, error: unknown): unknown {
   return new AppError('image-missing', `cannot pull "${name}" on "${node}": ${reason}`, {
     hint: name.startsWith(labImages)
       ? `an image of the lab: "npm run -s lab -- images" lists how to have them`
-      : `check the name, log the node in with "docker login", or load it there with "docker load"`,
+      : `check the name, log in as root on the node with "docker login", or load it there with "docker load"`,
     retryable: /timeout|lookup|refused|EOF|unreachable|reset|too many|50\d /i.test(String(reason)),
     details: { node, image: name },
     cause: error,
@@ -149,6 +181,7 @@ export function pullProgress(progress: Progress): (message: unknown) => void {
     const status = textAt(message, 'status') ?? '';
     if (id === undefined || !layerStates.test(status)) return;
     const layer = layers.get(id) ?? { done: 0, complete: false };
+    if (!layers.has(id) && layers.size >= imageLayers) return;
     const total = numberAt(message, 'progressDetail', 'total');
     if (status === 'Downloading') {
       layer.done = numberAt(message, 'progressDetail', 'current') ?? layer.done;

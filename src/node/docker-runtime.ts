@@ -1,11 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import type { ContainerEvent, ContainerRuntime, LogOptions } from '../engine/node-client.ts';
 import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { AppName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { containersPerNode, dockerListBytes, dockerListingBytes, eventsPerSecond } from '../model/limits.ts';
 import { containerName, gateDirectory, labels } from '../model/names.ts';
 import { adoptContainers } from './deployment-record.ts';
+import { createBudget, UnusableAnswer, unusable } from './docker-answer.ts';
 import { createDockerApi, type DockerApi, type DockerRequest, statusOf } from './docker-api.ts';
 import { execInContainer } from './docker-exec.ts';
+import { checkFiles, putFiles } from './docker-files.ts';
 import { fillNewVolumes } from './docker-fill.ts';
 import { createDockerImages, inspectImage, volumesOfImage } from './docker-images.ts';
 import {
@@ -17,7 +21,7 @@ import {
   readForeign,
   readImageDefaults,
 } from './docker-spec.ts';
-import { readJsonLines, readLogLines } from './docker-streams.ts';
+import { atPace, readJsonLines, readLogLines } from './docker-streams.ts';
 import type { Fence } from './fence.ts';
 import { at, textAt } from './json.ts';
 import { createSlots } from './slots.ts';
@@ -26,13 +30,23 @@ import type { NodeConnection } from './ssh-connection.ts';
 /** SIGKILL, as an exit code: 128 + 9. */
 const killedCode = 137;
 
-/** Docker on the other end of a connection, through its socket there; all of it fails when the connection does. */
-export function createDockerRuntime(connection: NodeConnection, fence: Fence = { token: '' }): ContainerRuntime {
+/** Milliseconds until Docker begins a stream of logs or events, which it does at once. */
+const streamBeginMs = 60_000;
+
+/**
+ * Docker on the other end of a connection, through its socket there; all of it fails when the connection does. `readMs`:
+ * until an answer that only reads is complete.
+ */
+export function createDockerRuntime(
+  connection: NodeConnection,
+  readMs?: number,
+  fence: Fence = { token: '' },
+): ContainerRuntime {
   const { node } = connection;
-  const api = createDockerApi(connection);
+  const api = createDockerApi(connection, readMs);
   return {
     ...createDockerImages(connection, api),
-    list: (signal) => listContainers(api, signal),
+    list: (signal) => listContainers(node, api, signal),
     create: (spec, directories, signal) => create(connection, api, spec, directories, signal),
 
     adopt: (ids, deployment, signal) => adoptContainers(connection, fence, ids, deployment, signal),
@@ -105,13 +119,23 @@ async function inspectOurs(node: string, api: DockerApi, app: AppName, signal: A
 }
 
 /** Managed containers in full, foreign ones with their ports; what goes away meanwhile is left out. */
-async function listContainers(api: DockerApi, signal: AbortSignal): Promise<readonly Container[]> {
+async function listContainers(node: string, api: DockerApi, signal: AbortSignal): Promise<readonly Container[]> {
   const what = 'list the containers';
-  const listed = await api.json({ what, method: 'GET', path: '/containers/json', query: { all: true } }, signal);
+  const budget = createBudget(dockerListingBytes);
+  const query = { all: true };
+  const listed = await api.json(
+    { what, method: 'GET', path: '/containers/json', query, budget, limitBytes: dockerListBytes },
+    signal,
+  );
+  // Anything but a list is no answer: a node that is not understood is unknown, not empty.
+  if (!Array.isArray(listed)) throw unusable(what, node, new UnusableAnswer('it answered without a list'));
+  if (listed.length > containersPerNode) {
+    throw unusable(what, node, new UnusableAnswer(`it has more than ${containersPerNode} containers`));
+  }
   const slots = createSlots(6);
   const images = new Map<string, Promise<ImageDefaults>>();
   const defaultsOf = (id: string): Promise<ImageDefaults> => {
-    const found = images.get(id) ?? inspectImage(api, id, signal).then(readImageDefaults);
+    const found = images.get(id) ?? inspectImage(api, id, signal, budget).then(readImageDefaults);
     images.set(id, found);
     return found;
   };
@@ -122,7 +146,7 @@ async function listContainers(api: DockerApi, signal: AbortSignal): Promise<read
     const give = await slots.take(signal);
     try {
       const request = { what: `inspect the container ${id}`, method: 'GET', path: `/containers/${id}/json` } as const;
-      const inspected = await api.json(request, signal);
+      const inspected = await api.json({ ...request, budget }, signal);
       return [readContainer(inspected, await defaultsOf(textAt(inspected, 'Image') ?? ''))];
     } catch (error) {
       if (statusOf(error) === 404) return [];
@@ -131,7 +155,7 @@ async function listContainers(api: DockerApi, signal: AbortSignal): Promise<read
       give();
     }
   };
-  return (await Promise.all((Array.isArray(listed) ? listed : []).map(read))).flat();
+  return (await Promise.all(listed.map(read))).flat();
 }
 
 async function create(
@@ -147,7 +171,9 @@ async function create(
     const message = `cannot create "${name}" on "${connection.node}": the node does not have the image "${spec.image}"`;
     throw new AppError('image-missing', message, { details: { node: connection.node, image: spec.image } });
   }
-  const body = createBody(spec, directories, volumesOfImage(image));
+  const imageVolumes = volumesOfImage(image);
+  const files = checkFiles(spec, imageVolumes, connection.node);
+  const body = createBody(spec, directories, imageVolumes, randomBytes(16).toString('base64url'));
   await fillNewVolumes(connection, api, spec, directories, signal);
   const request = {
     what: `create "${name}"`,
@@ -157,6 +183,14 @@ async function create(
     body,
   } as const;
   await throughGate(connection, () => api.json(request, signal), signal);
+  try {
+    await putFiles(api, name, files, signal);
+  } catch (error) {
+    // Without its files it must not start. One that is left over after all counts as having none.
+    const removal = { ...on('remove', spec.application, ''), method: 'DELETE', okStatus: [404] } as const;
+    await api.json(removal, AbortSignal.timeout(30_000)).catch(() => undefined);
+    throw error;
+  }
 }
 
 /**
@@ -183,7 +217,7 @@ async function* readLogs(node: string, api: DockerApi, app: AppName, options: Lo
     timestamps: options.timestamps ?? false,
     tail: options.tail === undefined ? 'all' : String(options.tail),
   };
-  const request = { ...on('read the log of', app, '/logs'), method: 'GET', query } as const;
+  const request = { ...on('read the log of', app, '/logs'), method: 'GET', query, beginMs: streamBeginMs } as const;
   const body = await api.stream(request, signal);
   try {
     yield* readLogLines(body, at(inspected, 'Config', 'Tty') === true);
@@ -196,14 +230,20 @@ async function* readLogs(node: string, api: DockerApi, app: AppName, options: Lo
 
 async function* readEvents(connection: NodeConnection, api: DockerApi, signal: AbortSignal) {
   const query = { filters: { type: ['container'] } };
-  const request = { what: 'watch the containers', method: 'GET', path: '/events', query } as const;
+  const request = {
+    what: 'watch the containers',
+    method: 'GET',
+    path: '/events',
+    query,
+    beginMs: streamBeginMs,
+  } as const;
   const body = await api.stream(request, signal).catch((error: unknown) => {
     if (signal.aborted || connection.closed.aborted) return undefined;
     throw error;
   });
   if (body === undefined) return;
   try {
-    for await (const event of readJsonLines(body)) {
+    for await (const event of atPace(readJsonLines(body), eventsPerSecond, signal)) {
       if (textAt(event, 'Actor', 'Attributes', fillLabel) !== undefined) continue;
       const told = readEvent(event);
       if (told !== undefined) yield told;

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { plainAddress } from '../model/addresses.ts';
 import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../model/names.ts';
 import { parseDeployment } from './deployment-mark.ts';
+import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './docker-files.ts';
 import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from './json.ts';
 
 /** JSON `{mountpoint: volume id}`: Docker knows directories only. */
@@ -16,17 +18,21 @@ type Json = Readonly<Record<string, unknown>>;
 /**
  * The body of `POST /containers/create`. `directories`: where each volume lies on this node. `imageVolumes`: what the
  * image keeps in volumes of its own. Docker would make one without a name for each container; with a name that follows
- * from the application and the path, a container that takes the place of another has the same data.
+ * from the application and the path, a container that takes the place of another has the same data. `salt`: random, for
+ * the hashes of the files' contents.
  */
 export function createBody(
   spec: ContainerSpec,
   directories: Readonly<Record<VolumeId, string>>,
   imageVolumes: readonly string[] = [],
+  salt = '',
 ): Json {
-  const bindings: Record<string, { HostPort: string }[]> = {};
+  const bindings: Record<string, { HostIp?: string; HostPort: string }[]> = {};
   for (const port of spec.ports) {
     const key = `${port.internal}/${port.protocol}`;
-    bindings[key] = [...(bindings[key] ?? []), { HostPort: String(port.external) }];
+    const HostPort = String(port.external);
+    const places = port.addresses?.map((HostIp) => ({ HostIp, HostPort })) ?? [{ HostPort }];
+    bindings[key] = [...(bindings[key] ?? []), ...places];
   }
   const volumes = Object.fromEntries(spec.mounts.map((mount) => [mount.mountpoint, mount.volume]));
   return {
@@ -34,6 +40,7 @@ export function createBody(
     Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
     ...(spec.command === undefined ? {} : { Cmd: spec.command }),
     ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
+    ...(spec.stopGraceMs === undefined ? {} : { StopTimeout: Math.ceil(spec.stopGraceMs / 1000) }),
     ExposedPorts: Object.fromEntries(Object.keys(bindings).map((key) => [key, {}])),
     Labels: {
       [labels.managed]: 'true',
@@ -41,6 +48,8 @@ export function createBody(
       ...(spec.deployment === undefined ? {} : { [labels.deployment]: spec.deployment }),
       [volumesLabel]: JSON.stringify(volumes),
       ...(spec.after === undefined ? {} : { [labels.after]: spec.after.join(' ') }),
+      ...(spec.files === undefined ? {} : { [filesLabel]: filesToLabel(spec.files, salt) }),
+      ...(spec.hidesCommand === true ? { [hidesLabel]: 'command' } : {}),
     },
     HostConfig: {
       Init: false,
@@ -121,6 +130,7 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
     // Docker writes year 1 for "never".
     ...(startedAt === undefined || startedAt.startsWith('0001-') ? {} : { startedAt }),
     spec: readSpec(inspected, application, imageDefaults),
+    directories: readDirectories(inspected),
     imageId: textAt(inspected, 'Image') ?? '',
     imageDefaults,
   };
@@ -143,6 +153,7 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
   const command = textsAt(inspected, 'Config', 'Cmd');
   const entrypoint = textsAt(inspected, 'Config', 'Entrypoint');
   const memory = numberAt(inspected, 'HostConfig', 'Memory') ?? 0;
+  const stopSeconds = numberAt(inspected, 'Config', 'StopTimeout');
   const shares = numberAt(inspected, 'HostConfig', 'CpuShares') ?? 0;
   return {
     application,
@@ -156,9 +167,19 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
     mounts: readMounts(inspected),
     ...(memory === 0 ? {} : { memoryLimitBytes: memory }),
     ...(shares === 0 ? {} : { cpuShares: shares }),
+    ...(stopSeconds === undefined ? {} : { stopGraceMs: stopSeconds * 1000 }),
     restartPolicy: readRestartPolicy(inspected),
     ...readAfter(inspected),
+    ...readFiles(inspected),
+    ...(textAt(inspected, 'Config', 'Labels', hidesLabel) === 'command' ? { hidesCommand: true as const } : {}),
   };
+}
+
+/** A container that has never started may lack its files: drover may have been interrupted between creating it and copying them. */
+function readFiles(inspected: unknown): Pick<ContainerSpec, 'files'> {
+  if (textAt(inspected, 'State', 'Status') === 'created') return {};
+  const files = labelToFiles(textAt(inspected, 'Config', 'Labels', filesLabel));
+  return files.length === 0 ? {} : { files };
 }
 
 /** Only with the label and the gate: either alone would not keep the order. */
@@ -172,17 +193,20 @@ const isGate = (mount: unknown): boolean =>
   textAt(mount, 'Source') === gateDirectory && textAt(mount, 'Destination') === gateDirectory;
 
 function readPorts(inspected: unknown): PortMapping[] {
-  const ports = entriesAt(inspected, 'HostConfig', 'PortBindings').flatMap(([key, bindings]) => {
-    const [internal, protocol] = key.split('/');
-    return (Array.isArray(bindings) ? bindings : []).map(
-      (binding): PortMapping => ({
-        internal: Number(internal),
-        external: Number(textAt(binding, 'HostPort') ?? 0),
-        protocol: protocol === 'udp' ? 'udp' : 'tcp',
-      }),
-    );
-  });
-  return ports.toSorted((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1));
+  const ports = new Map<string, PortMapping>();
+  for (const [key, bindings] of entriesAt(inspected, 'HostConfig', 'PortBindings')) {
+    const [internal, word] = key.split('/');
+    const protocol = word === 'udp' ? 'udp' : 'tcp';
+    for (const binding of Array.isArray(bindings) ? bindings : []) {
+      const external = Number(textAt(binding, 'HostPort') ?? 0);
+      const address = textAt(binding, 'HostIp') ?? '';
+      const name = `${key} ${external}`;
+      const addresses = address === '' ? [] : [...(ports.get(name)?.addresses ?? []), plainAddress(address) ?? address];
+      const at = addresses.length === 0 ? {} : { addresses: addresses.toSorted() };
+      ports.set(name, { internal: Number(internal), external, protocol, ...at });
+    }
+  }
+  return [...ports.values()].toSorted((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1));
 }
 
 function readEnvironment(config: unknown): Readonly<Record<string, string>> {
@@ -198,14 +222,27 @@ function readEnvironment(config: unknown): Readonly<Record<string, string>> {
  * so that it shows as a difference; volumes Docker made for the image's own VOLUME lines are not ours.
  */
 function readMounts(inspected: unknown): ContainerMount[] {
-  const label = parseJson(textAt(inspected, 'Config', 'Labels', volumesLabel) ?? '{}');
+  const label = volumesIn(inspected);
+  return readBinds(inspected)
+    .map(({ volume, mountpoint }) => ({ volume, mountpoint }))
+    .toSorted((a, b) => position(label, a.mountpoint) - position(label, b.mountpoint));
+}
+
+const readDirectories = (inspected: unknown): Readonly<Record<VolumeId, string>> =>
+  Object.fromEntries(readBinds(inspected).map(({ volume, source }) => [volume, source]));
+
+const volumesIn = (inspected: unknown): unknown =>
+  parseJson(textAt(inspected, 'Config', 'Labels', volumesLabel) ?? '{}');
+
+function readBinds(inspected: unknown): (ContainerMount & { readonly source: string })[] {
+  const label = volumesIn(inspected);
   return listAt(inspected, 'Mounts')
     .filter((mount) => textAt(mount, 'Type') === 'bind' && !isGate(mount))
     .map((mount) => {
       const mountpoint = textAt(mount, 'Destination') ?? '';
-      return { volume: textAt(label, mountpoint) ?? textAt(mount, 'Source') ?? '', mountpoint };
-    })
-    .toSorted((a, b) => position(label, a.mountpoint) - position(label, b.mountpoint));
+      const source = textAt(mount, 'Source') ?? '';
+      return { volume: textAt(label, mountpoint) ?? source, mountpoint, source };
+    });
 }
 
 /** The label keeps the order of the configuration; Docker gives none. */

@@ -1,21 +1,21 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { LogLine } from '../engine/node-client.ts';
+import { lineCharacters } from '../model/limits.ts';
 import { parseJson } from './json.ts';
 
 const headerBytes = 8;
-/** A line longer than this is given in parts: a container must not fill our memory. */
-const longestLine = 1024 * 1024;
 
-/** Lines of text in pieces that come anyhow; the rest at the end is a line too. */
-export function createLineReader(): { push(chunk: Buffer): string[]; end(): string[] } {
+/** Lines of text in pieces that come anyhow; the rest at the end is a line too, and so is each part of a long one. */
+export function createLineReader(longest = lineCharacters): { push(chunk: Buffer): string[]; end(): string[] } {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   return {
     push(chunk) {
       const lines = (rest + decoder.write(chunk)).split('\n');
       rest = lines.pop() ?? '';
-      if (rest.length > longestLine) {
+      if (rest.length > longest) {
         lines.push(rest);
         rest = '';
       }
@@ -77,4 +77,20 @@ export async function* readJsonLines(body: Readable): AsyncGenerator<unknown> {
 
 function isPresent(value: unknown): boolean {
   return value !== undefined;
+}
+
+/** The same values, at most so many in a second: the rest waits in the stream, and so with its sender. */
+export async function* atPace<T>(values: AsyncIterable<T>, perSecond: number, signal: AbortSignal): AsyncGenerator<T> {
+  let since = performance.now();
+  let count = 0;
+  for await (const value of values) {
+    const passedMs = performance.now() - since;
+    if (passedMs >= 1_000) [since, count] = [performance.now(), 0];
+    else if (count >= perSecond) {
+      await pause(1_000 - passedMs, undefined, { signal });
+      [since, count] = [performance.now(), 0];
+    }
+    count += 1;
+    yield value;
+  }
 }

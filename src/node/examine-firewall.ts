@@ -10,7 +10,7 @@ interface Chain {
 
 /** Ours, and what Docker made for its own networks: they let through what they are asked to. */
 const ownTable = 'inet drover';
-const dockers = /^DOCKER(?!-USER)|^(?:raw-|filter-)?(?:nat|forward|prerouting)-docker/;
+const dockers = /^DOCKER(?!-USER)|^DROVER-FORWARD$|^(?:raw-|filter-)?(?:nat|forward|prerouting)-docker/;
 /** Docker's guard before its containers' addresses: only packets past the published port. */
 const dockersGuard = /[io]ifname != "(?:docker0|br-[0-9a-f]{12})"/;
 
@@ -78,11 +78,14 @@ function readLine(chains: (Chain & { rules: { text: string; handle: number }[] }
   if (text !== undefined) current.rules.push({ text, handle: Number(handle) });
 }
 
-/** Peers that DOCKER-USER accepts, from `iptables -S` and `ip6tables -S`; undefined where there is no such chain. */
+/**
+ * Peers whose forwards are accepted, from `iptables -S` and `ip6tables -S` of DOCKER-USER and of drover's own chain;
+ * undefined where there is neither.
+ */
 export function parseAccepted(text: string): readonly string[] | undefined {
-  if (!text.includes('-N DOCKER-USER')) return undefined;
+  if (!/-N (?:DOCKER-USER|DROVER-FORWARD)/.test(text)) return undefined;
   return text
     .split('\n')
-    .filter((line) => line.includes('--ctstate DNAT') && line.endsWith('-j ACCEPT'))
+    .filter((line) => line.includes('--ctstate DNAT') && !line.includes('dstport') && line.endsWith('-j ACCEPT'))
     .flatMap((line) => /--ctreplsrc (\S+)/.exec(line)?.[1]?.replace(/\/(?:32|128)$/, '') ?? []);
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { isIP } from 'node:net';
 import type { NodeDoctor } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
 import type { ConnectAnswer, ConnectTarget, SystemReading } from '../model/examination.ts';
@@ -18,6 +17,7 @@ import {
 import { connectScript, systemScript, systemSections } from './examine-scripts.ts';
 import { parseJson, textAt } from './json.ts';
 import type { NodeConnection } from './ssh-connection.ts';
+import { sshPlaces } from './ssh-places.ts';
 
 /** What examining one node needs. */
 export interface DoctorDeps {
@@ -32,17 +32,9 @@ const connectSeconds = 4;
 
 /** The examination of a node over SSH; nothing here changes it. */
 export function createNodeDoctor({ connection, pool, root, meshAddress }: DoctorDeps): NodeDoctor {
-  const { address, port } = connection.remote;
-  const places = [
-    { address: meshAddress, port },
-    { address: meshAddress, port: 22 },
-    { address, port },
-  ].filter((place) => isIP(place.address) !== 0 && !place.address.startsWith('127.') && place.address !== '::1');
   return {
     isRoot: connection.remote.isRoot,
-    sshPlaces: places.filter(
-      (place, at) => places.findIndex((one) => one.address === place.address && one.port === place.port) === at,
-    ),
+    sshPlaces: sshPlaces(connection.remote, meshAddress),
     sessions: (asked, signal) => connection.countSessions(asked, signal),
     async clock(signal) {
       // GNU date: nanoseconds; of a busybox only the seconds remain.
@@ -78,6 +70,12 @@ function readSystem(node: string, texts: readonly string[]): SystemReading {
   const { timeKeepers, firewalls, units } = parseUnits(part('units'));
   const [ipv4 = '', ipv6 = ''] = part('forwards').split('\n');
   const accepted = parseAccepted(part('dockerUser'));
+  const [policy4, policy6] = part('policies').split('\n');
+  const isOpen = '-P FORWARD ACCEPT';
+  const open = [
+    ...(ipv4 === '1' && policy4 === isOpen ? (['IPv4'] as const) : []),
+    ...(ipv6 === '1' && policy6 === isOpen ? (['IPv6'] as const) : []),
+  ];
   return {
     nowMs: Number(part('now')) * 1000,
     forwards: { ipv4: ipv4 === '1', ipv6: ipv6 === '1' },
@@ -85,6 +83,7 @@ function readSystem(node: string, texts: readonly string[]): SystemReading {
       services: firewalls,
       drops: parseDrops(part('ruleset')),
       ...(accepted === undefined ? {} : { accepted }),
+      ...(open.length === 0 ? {} : { open }),
     },
     zfs: parseZfsVersions(part('zfsVersion')),
     ...readDocker(part('dockerVersion')),

@@ -7,6 +7,7 @@ export const systemSections = [
   'forwards',
   'ruleset',
   'dockerUser',
+  'policies',
   'zfsVersion',
   'dockerVersion',
   'units',
@@ -30,7 +31,8 @@ date +%s
 next; cat /proc/sys/net/ipv4/ip_forward; cat /proc/sys/net/ipv6/conf/all/forwarding 2>/dev/null
 # -a with handles: a rule can be named
 next; try nft -a list ruleset
-next; try iptables -w 5 -S DOCKER-USER; try ip6tables -w 5 -S DOCKER-USER
+next; for chain in DOCKER-USER DROVER-FORWARD; do try iptables -w 5 -S $chain; try ip6tables -w 5 -S $chain; done
+next; for tool in iptables ip6tables; do policy=$(try $tool -w 5 -S FORWARD | head -n 1); echo "\${policy:-none}"; done
 next; try zfs version; printf 'module %s\\n' "$(cat /sys/module/zfs/version 2>/dev/null)"
 next; try perl -e '${dockerGet}' /version
 next; try systemctl list-units --plain --no-legend --type=service,timer --state=active

@@ -1,7 +1,9 @@
-/** The lock that a run of drover holds on a node. */
-export const lockFile = '/run/lock/drover.lock';
+/** The lock that a run of drover holds on a node. In a folder of root's: no other login can open it, or stand in its way. */
+export const lockFile = '/run/drover/lock';
 /** Held for an instant, by every program on the node that looks who owns a volume and then changes it. */
 export const setLockFile = '/run/drover/set.lock';
+/** The lock of drover 0.1, and of nodes that it has set up, in a folder where every login may write: taken besides. */
+export const oldLockFile = '/run/lock/drover.lock';
 
 /** What a client knows of the lock that it took last on its node: a word that the lock file has as long as it holds. */
 export interface Fence {
@@ -17,6 +19,29 @@ export const lateCode = 14;
  * has the lock, such a command is refused: the token is written and compared under the same lock, so no command is
  * between its look and its change when the next run begins to look.
  */
-export const guard = `mkdir -p ${setLockFile.replace(/\/[^/]*$/, '')} && exec 8>${setLockFile} && flock 8 || exit 1
+export const guard = `mkdir -p -m 0700 ${setLockFile.replace(/\/[^/]*$/, '')} && (umask 077; : >>${setLockFile}) && exec 8>${setLockFile} || exit 1
+flock -w 60 8 || { echo 'another command of drover has been running for 60 s' >&2; exit 1; }
 [ -z "$fence" ] || grep -qsF -- "\\"token\\":\\"$fence\\"" ${lockFile} || exit ${lateCode}
+`;
+
+/**
+ * Shell function, the same in lab/provision.sh. Where another login made the file, or has taken the lock while the file
+ * was open to it, a new file takes its place: only what root itself runs is drover.
+ */
+export const oldLock = `# FILE: takes it as 7, the lock of earlier versions; fails while one of them has it.
+old_lock() {
+  local pid real
+  for _ in 1 2 3; do
+    [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%u %h' -- "$1")" = "$(id -u) 1" ] || rm -rf --one-file-system -- "$1"
+    (umask 077; : >>"$1") && exec 7<>"$1" && chmod 0600 -- "$1" || return 1
+    if flock -n 7; then return 0; fi
+    for pid in $(find /proc/[0-9]*/fd -lname "$1" 7<&- 2>/dev/null | cut -d / -f 3 | sort -u); do
+      [ "$pid" != $$ ] && real=$(awk '$1 == "Uid:" { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue
+      if [ "$real" = "$(id -u)" ]; then return 1; fi
+    done
+    exec 7<&-
+    rm -f -- "$1"
+  done
+  return 1
+}
 `;

@@ -46,7 +46,7 @@ while IFS= read -r ids; do
   printf 'up %s\\nload %s\\n' "$up" "$load"
   value /proc/meminfo MemTotal: && total=$found
   value /proc/meminfo MemAvailable: && printf 'memory %s %s\\n' "$total" "$found"
-  printf 'pool\\t%s\\n' "$(zpool list -Hp -o name,health,size,free "$pool" 2>&1)"
+  printf 'pool\\t%s\\t%s\\n' "$(zpool list -Hp -o name,health,size,free "$pool" 2>&1)" "$(zfs list -Hp -o avail "$pool" 2>/dev/null)"
   for id in $ids; do container "$id"; done
   printf '%s\\n' "$separator"
 done

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ContainerFigures, NodeFigures, PoolFacts } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
+import { printLimit, sampleBytes } from '../model/limits.ts';
 import type { SpawnedCommand } from './command.ts';
 import { createLineReader } from './docker-streams.ts';
 import { figuresScript } from './figures-script.ts';
@@ -89,31 +90,45 @@ async function openShell({ connection, pool }: FiguresDeps): Promise<Shell> {
     | { readonly resolve: (lines: readonly string[]) => void; readonly reject: (error: unknown) => void }
     | undefined;
   let lines: string[] = [];
+  let bytes = 0;
   const reader = createLineReader();
   command.stderr.resume();
   command.stdin.on('error', () => undefined);
   command.stdout.on('data', (chunk: Buffer) => {
+    if (over.signal.aborted) return;
+    bytes += chunk.length;
+    if (bytes > sampleBytes)
+      return stop(cannotMeasure(connection.node, `it answered with more than ${printLimit(sampleBytes)}`));
     for (const line of reader.push(chunk)) {
       if (line !== separator) lines.push(line);
       else {
         waiting?.resolve(lines);
         waiting = undefined;
         lines = [];
+        bytes = 0;
       }
     }
   });
-  watchEnd(connection.node, command, (error) => waiting?.reject(error));
+  let broken: { readonly error: unknown } | undefined;
+  const fail = (error: unknown): void => {
+    broken ??= { error };
+    waiting?.reject(error);
+  };
+  const stop = (error: unknown): void => {
+    fail(error);
+    lines = [];
+    over.abort();
+  };
+  watchEnd(connection.node, command, fail);
   return {
     ask: (ids) =>
       new Promise((resolve, reject) => {
+        if (broken !== undefined) return reject(broken.error);
         if (waiting !== undefined) return reject(new Error('a sample is asked for while another one is taken'));
         waiting = { resolve, reject };
         command.stdin.write(`${ids}\n`);
       }),
-    stop: () => {
-      waiting?.reject(over.signal.reason);
-      over.abort();
-    },
+    stop: () => stop(over.signal.reason),
   };
 }
 
@@ -134,8 +149,8 @@ export function parseSample(lines: readonly string[], node: string): Sample {
   };
   const number = (word: string, column = 0): number => Number(rowOf(word)[column] ?? 0);
   const listed = lines.find((line) => line.startsWith('pool\t'))?.slice('pool\t'.length) ?? '';
-  const pool = listed.split('\t').length === 4 ? parsePool(listed) : undefined;
-  if (pool === undefined) throw cannotMeasure(node, listed || 'its pool is not listed');
+  const pool = listed.split('\t').length >= 4 ? parsePool(listed) : undefined;
+  if (pool === undefined) throw cannotMeasure(node, listed.trimEnd() || 'its pool is not listed');
   const containers = lines.flatMap((line) => {
     const [, id, cpu, memory] = /^container (\S+) (\d+) (\d+)$/.exec(line) ?? [];
     return id === undefined ? [] : [[id, { cpuNs: Number(cpu), memoryBytes: Number(memory) }] as const];

@@ -1,12 +1,13 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import type { Host } from '../engine/host.ts';
 import type { NodeClient } from '../engine/node-client.ts';
 import type { NodeName, NodeSettings, Settings } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
 import { runIdOf } from '../model/history.ts';
+import { setUpLineBytes, setUpLines } from '../model/limits.ts';
 import { createNodeClient, meshAddressOf } from './connect.ts';
+import { createLineReader } from './docker-streams.ts';
 import { findEmptyDisks } from './empty-disks.ts';
 import { type ConnectOptions, connect, type NodeConnection } from './ssh-connection.ts';
 import { acceptHostKey } from './trust.ts';
@@ -81,12 +82,13 @@ async function runScript(
   signal.addEventListener('abort', leave, { once: true });
   try {
     if (signal.aborted) leave();
-    const lines = createInterface({ input: command.stdout });
-    lines.on('line', onLine);
+    const printed = readLines(connection.node, command.stdout, onLine);
+    // Where it fails, the command still runs; that it failed is said below.
+    printed.catch(() => undefined);
     command.stderr.resume();
     // In a function, so that a script cut short by a lost connection runs not at all, and cannot eat itself as input.
     command.stdin.end(`drover() {\n${script}\n}\ndrover "$@" </dev/null\n`);
-    const [{ code, stderrTail }] = await Promise.all([command.done, once(lines, 'close', { signal })]);
+    const [{ code, stderrTail }] = await Promise.all([command.done, until(printed, signal)]);
     return { code, stderr: stderrTail };
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -97,6 +99,32 @@ async function runScript(
   } finally {
     signal.removeEventListener('abort', leave);
   }
+}
+
+/** Hands over each line as it comes. Throws `command-failed` where there are more, or longer ones, than a script prints. */
+async function readLines(node: string, output: Readable, onLine: (line: string) => void): Promise<void> {
+  const reader = createLineReader(setUpLineBytes);
+  let count = 0;
+  const take = (lines: readonly string[]): void => {
+    count += lines.length;
+    if (count > setUpLines) {
+      output.destroy();
+      throw new AppError('command-failed', `cannot set up "${node}": it printed more than ${setUpLines} lines`);
+    }
+    lines.forEach((line) => void onLine(line));
+  };
+  for await (const chunk of output) take(reader.push(chunk));
+  take(reader.end());
+}
+
+/** The promise, or the signal's reason as soon as it aborts. */
+function until<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(signal.reason);
+    if (signal.aborted) return leave();
+    signal.addEventListener('abort', leave, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+  });
 }
 
 /** First contact: connecting tells whether the key is known; if it is not, the failure brings the key along. */

@@ -1,3 +1,5 @@
+import { jsonValues } from '../model/limits.ts';
+
 /** Readers of JSON from a node, which may hold anything: what is not of the kind asked for is absent. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -35,11 +37,26 @@ export function entriesAt(value: unknown, ...keys: readonly string[]): readonly 
   return isRecord(found) ? Object.entries(found) : [];
 }
 
-/** The value, or undefined where the text is no JSON. */
+/** The value; undefined where the text is not JSON, or has more values than a node may send (`jsonValues`). */
 export function parseJson(text: string): unknown {
+  if (mayHaveMoreValues(text, jsonValues)) return undefined;
   try {
     return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+/** Whether there are so many commas and brackets; those in strings count too, so the answer may be true too early. */
+function mayHaveMoreValues(text: string, limit: number): boolean {
+  // Each value takes two characters at least.
+  if (text.length < 2 * limit) return false;
+  let count = 0;
+  for (const sign of [',', '[', '{']) {
+    for (let at = text.indexOf(sign); at >= 0; at = text.indexOf(sign, at + 1)) {
+      count += 1;
+      if (count > limit) return true;
+    }
+  }
+  return false;
 }

@@ -1,5 +1,6 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { readTextBounded } from '../files/read-bounded.ts';
+import { knownHostsBytes } from '../model/limits.ts';
 
 /** One line of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
 export interface KnownHost {
@@ -15,9 +16,15 @@ export interface KnownHost {
 /** What the files say about a key that a host presented. */
 export type HostKeyVerdict =
   | { readonly status: 'known' }
-  | { readonly status: 'unknown' }
-  | { readonly status: 'changed'; readonly entry: KnownHost }
-  | { readonly status: 'revoked'; readonly entry: KnownHost };
+  | { readonly status: 'unknown'; readonly authority?: UnprovenAuthority }
+  | { readonly status: 'changed'; readonly entry: KnownHost; readonly authority?: UnprovenAuthority }
+  | { readonly status: 'revoked'; readonly entry: Pick<KnownHost, 'file' | 'line'> };
+
+/** A certificate authority that the files name for a host, and why it does not vouch for the key that was presented. */
+export interface UnprovenAuthority {
+  readonly entry: Pick<KnownHost, 'file' | 'line'>;
+  readonly why: string;
+}
 
 /** The usable lines of a file; comments, empty and unreadable lines are left out, as ssh does. */
 export function parseKnownHosts(text: string, file: string): KnownHost[] {
@@ -41,7 +48,7 @@ function parseLine(text: string, file: string, line: number): KnownHost[] {
 export async function readKnownHosts(files: readonly string[]): Promise<KnownHost[]> {
   const read = async (file: string): Promise<KnownHost[]> => {
     try {
-      return parseKnownHosts(await readFile(file, 'utf8'), file);
+      return parseKnownHosts(await readTextBounded(file, knownHostsBytes), file);
     } catch (error) {
       if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
       throw error;
@@ -99,6 +106,26 @@ export function judgeHostKey(entries: readonly KnownHost[], name: string, key: B
   return other === undefined ? { status: 'unknown' } : { status: 'changed', entry: other };
 }
 
+/** The authorities that may vouch for a host: not one that is revoked there. */
+export function authoritiesOf(entries: readonly KnownHost[], name: string): readonly KnownHost[] {
+  const mine = entries.filter((entry) => matchesHost(entry, name));
+  const revoked = mine.filter((entry) => entry.marker === '@revoked');
+  return mine.filter(
+    (entry) => entry.marker === '@cert-authority' && !revoked.some((bad) => bad.key.equals(entry.key)),
+  );
+}
+
+/** A new line for a host, its name hashed where the user's configuration asks for that (HashKnownHosts). */
+export function printKnownHost(name: string, key: Buffer, isHashed: boolean): string {
+  return `${isHashed ? hashName(name) : name} ${keyType(key)} ${key.toString('base64')}`;
+}
+
+function hashName(name: string): string {
+  const salt = randomBytes(20);
+  const hash = createHmac('sha1', salt).update(name).digest('base64');
+  return `|1|${salt.toString('base64')}|${hash}`;
+}
+
 /** The pinned keys of a host as `type base64`, each once. */
 export function pinnedKeys(entries: readonly KnownHost[], name: string): string[] {
   const revoked = entries.filter((entry) => entry.marker === '@revoked' && matchesHost(entry, name));
@@ -109,7 +136,8 @@ export function pinnedKeys(entries: readonly KnownHost[], name: string): string[
   return [...new Set(lines)];
 }
 
-const algorithms = [
+/** What drover accepts as proof of a host key where nothing else is asked for. */
+export const defaultHostKeyAlgorithms = [
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
   'ecdsa-sha2-nistp384',
@@ -117,15 +145,16 @@ const algorithms = [
   'rsa-sha2-512',
   'rsa-sha2-256',
 ] as const;
-/** What a client may ask of a server as proof of its host key. */
-export type HostKeyAlgorithm = (typeof algorithms)[number];
 
-/** All algorithms, those of pinned key types first, so that the server presents a key that is known. */
-export function hostKeyAlgorithms(pinned: readonly string[]): HostKeyAlgorithm[] {
+/** All of these algorithms, those of pinned key types first, so that the server presents a key that is known. */
+export function hostKeyAlgorithms(
+  pinned: readonly string[],
+  among: readonly string[] = defaultHostKeyAlgorithms,
+): string[] {
   const types = new Set(pinned.map((line) => line.split(' ', 1)[0]));
   // An ssh-rsa key is proven with a SHA-2 signature (RFC 8332).
   const isPinned = (name: string): boolean => types.has(name.startsWith('rsa-sha2-') ? 'ssh-rsa' : name);
-  return [...algorithms.filter(isPinned), ...algorithms.filter((name) => !isPinned(name))];
+  return [...among.filter(isPinned), ...among.filter((name) => !isPinned(name))];
 }
 
 /** The type written in a public key blob (RFC 4253, 6.6); `unknown` where there is none. */

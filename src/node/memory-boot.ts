@@ -43,6 +43,9 @@ export function runBootGate(world: MemoryWorld, machine: MemoryMachine): boolean
   return isDone;
 }
 
+/** So many take-overs while a node was off can have been (boot-gate in lab/provision.sh). */
+const plausibleEpochs = 1_000;
+
 /** What the peers say about a dataset's volume; a peer that does not answer may have taken it over. */
 export function askPeers(world: MemoryWorld, machine: MemoryMachine, { properties }: MemoryDataset): Answer {
   if (machine.boot === undefined) return 'free';
@@ -53,7 +56,9 @@ export function askPeers(world: MemoryWorld, machine: MemoryMachine, { propertie
   const copies = asked
     .filter(({ connected }) => connected)
     .flatMap(({ datasets }) => [...datasets.values()].filter((one) => one.properties.volume === volume));
-  if (copies.some((copy) => (copy.properties.epoch ?? 0) > epoch)) return 'taken over';
+  const ahead = copies.map((copy) => (copy.properties.epoch ?? 0) - epoch);
+  if (ahead.some((by) => by > 0 && by <= plausibleEpochs)) return 'taken over';
+  if (ahead.some((by) => by > plausibleEpochs)) return 'wait';
   const isRival = ({ properties: { role, epoch: other } }: MemoryDataset) =>
     other === epoch && (role === 'owner' || role === 'frozen');
   if (copies.some(isRival)) return 'wait';

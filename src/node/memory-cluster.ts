@@ -58,8 +58,8 @@ export interface MemoryCluster extends Cluster {
   /** Appends as a program on the node would: throws where the dataset is not mounted or read-only. */
   write(node: NodeName, volume: VolumeId, bytes: number): void;
   content(node: NodeName, volume: VolumeId): MemoryContent | undefined;
-  /** A client's view of a port on a node. */
-  connect(node: NodeName, port: PortKey): 'accepted' | 'refused' | 'held';
+  /** A client's view of a port on a node, at its mesh address or another one. */
+  connect(node: NodeName, port: PortKey, address?: string): 'accepted' | 'refused' | 'held';
   /** Everything a node shows, without a call. */
   facts(node: NodeName): NodeFacts;
   /** A node's whole state, for tests that play other programs on it. */
@@ -123,7 +123,7 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
       writeInto(machine(node), dataset, bytes);
     },
     content: (node, volume) => datasetOf(machine(node), volume)?.content,
-    connect: (node, port) => connectTo(world, machine(node), port),
+    connect: (node, port, address) => connectTo(world, machine(node), port, address),
     machine,
     check: () => checkInvariants(world),
     facts: (node) => {
@@ -145,7 +145,8 @@ function createSession(world: MemoryWorld): Cluster {
       clients.set(name, client);
       return client;
     },
-    transfer: (request, progress, signal) => memoryTransfer(world, request, progress, signal),
+    transfer: (request, progress, signal) =>
+      memoryTransfer(world, (node) => createFence(node, locks), request, progress, signal),
     close: async () => {
       for (const release of [...locks.held]) release();
     },
@@ -153,12 +154,7 @@ function createSession(world: MemoryWorld): Cluster {
 }
 
 function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): NodeClient {
-  const fence: MemoryFence = (machine) => {
-    const taken = locks.last.get(node);
-    if (taken === undefined || machine.lock === taken) return;
-    const message = `cannot change a dataset on "${node}": the lock of the node was lost`;
-    throw new AppError('connection-failed', message, { retryable: true });
-  };
+  const fence = createFence(node, locks);
   return {
     node,
     figures: createMemoryFigures(world, node),
@@ -171,6 +167,16 @@ function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): 
     deadMan: createMemoryDeadMan(world, node),
     doctor: createMemoryDoctor(world, node),
     close: async () => {},
+  };
+}
+
+/** Refuses what a session sends to a node whose lock it has taken, and does not have any more. */
+function createFence(node: NodeName, { last }: SessionLocks): MemoryFence {
+  return (machine) => {
+    const taken = last.get(node);
+    if (taken === undefined || machine.lock === taken) return;
+    const message = `cannot change a dataset on "${node}": the lock of the node was lost`;
+    throw new AppError('connection-failed', message, { retryable: true });
   };
 }
 
@@ -221,12 +227,25 @@ function elapse(world: MemoryWorld, machine: MemoryMachine): void {
   for (const [app, armed] of machine.armed) machine.armed.set(app, { ...armed, dueMs: world.clock.now() });
 }
 
+function foreignMountsOf({ foreignMounts }: MemoryMachine): Pick<NodeFacts, 'foreignMounts'> {
+  if (foreignMounts.size === 0) return {};
+  const found = [...foreignMounts].map(([dataset, container]) => ({
+    dataset,
+    container,
+    pid: 4711,
+    process: container,
+  }));
+  return { foreignMounts: found };
+}
+
 function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
   return {
     nodeId: machine.nodeId,
     meshAddress: machine.meshAddress,
+    addresses: machine.addresses,
     containers: observedContainers(world, machine),
     volumes: listVolumes(machine),
+    ...foreignMountsOf(machine),
     network: readTable(world, machine),
     listeners: machine.listeners,
     images: Object.fromEntries([...machine.images].map(([reference, { id }]) => [reference, id])),

@@ -1,10 +1,13 @@
 import { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import type { ContainerRuntime } from '../engine/node-client.ts';
+import { isLoopback, isPublishedAt, isWildcard } from '../model/addresses.ts';
 import type { Container, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { AppName, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, printImage } from '../model/names.ts';
+import { SealedContent } from '../model/sealed-content.ts';
+import { checkFiles } from './docker-files.ts';
 import { execInMemory } from './memory-exec.ts';
 import { noContainer, ours, readEvents, readLogs, tell } from './memory-streams.ts';
 import type { MemoryContainer, MemoryImage, MemoryMachine } from './memory-types.ts';
@@ -82,21 +85,44 @@ export function listContainers(world: MemoryWorld, machine: MemoryMachine): Cont
       ...(health === undefined ? {} : { health }),
       ...(container.exit === undefined ? {} : { exit: container.exit }),
       ...(container.startedAtMs === undefined ? {} : { startedAt: new Date(container.startedAtMs).toISOString() }),
-      spec: container.spec,
+      spec: readBack(container),
+      directories: Object.fromEntries(
+        Object.entries(container.bound).map(([volume, dataset]) => [volume, `/${dataset}/data`]),
+      ),
       imageId: container.imageId,
       imageDefaults: container.imageDefaults,
     };
   });
 }
 
-/** True where the port is served by a running container that accepts by now. */
-export function isServed(world: MemoryWorld, machine: MemoryMachine, port: number, protocol: string): boolean {
+/** As from Docker: contents only as hashes, and none of a container that has never started. */
+function readBack({ id, state, spec }: MemoryContainer): ContainerSpec {
+  const { files, ...rest } = spec;
+  if (files === undefined || state === 'created') return rest;
+  const hashed = files.map(({ content, ...file }) => ({
+    ...file,
+    content: content instanceof SealedContent ? content.hash(id) : content,
+  }));
+  return { ...rest, files: hashed };
+}
+
+/** True where the port is served, at this address if one is given, by a running container that accepts by now. */
+export function isServed(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  port: number,
+  protocol: string,
+  address?: string,
+): boolean {
   return [...machine.containers.values()].some((container) => {
     settleContainer(world, container);
     if (container.state !== 'running' || container.startedAtMs === undefined) return false;
     if (container.image.accepts === false) return false;
     if (world.clock.now() < container.startedAtMs + (container.image.acceptsAfterMs ?? 0)) return false;
-    return container.spec.ports.some((one) => one.external === port && one.protocol === protocol);
+    return container.spec.ports.some(
+      (one) =>
+        one.external === port && one.protocol === protocol && (address === undefined || isPublishedAt(one, address)),
+    );
   });
 }
 
@@ -123,11 +149,12 @@ export function createMemoryContainers(
         if (present === undefined) throw noImage(reference, node);
         return Readable.from([JSON.stringify({ reference, ...present })]);
       }),
-    importImage: async (tar, signal, named) => {
+    importImage: async (tar, signal, wanted) => {
       const text = await readText(tar);
       await write('importImage', signal, (machine) => {
-        const { reference, id, image } = readExport(text, node);
-        machine.images.set(named === undefined ? reference : printImage(named.image), { id, image });
+        const { id, image } = readExport(text, node);
+        if (id !== wanted.id) throw noImage(wanted.id, node);
+        machine.images.set(printImage(wanted.image), { id, image });
       });
     },
     create: (spec, directories, signal) =>
@@ -216,6 +243,7 @@ function create(
   }
   const present = machine.images.get(spec.image);
   if (present === undefined) throw noImage(spec.image, machine.name);
+  checkFiles(spec, present.image.volumes ?? [], machine.name);
   for (const mount of spec.mounts) {
     const dataset = datasetOf(machine, mount.volume);
     if (dataset === undefined || !dataset.mounted || directories[mount.volume] !== `/${dataset.name}/data`) {
@@ -235,6 +263,9 @@ function create(
   tell(machine, 'create', spec.application);
 }
 
+const hasAddress = ({ addresses }: MemoryMachine, address: string): boolean =>
+  addresses.some((one) => one.address === address);
+
 /** Lets a container run from now on. */
 export function start(world: MemoryWorld, machine: MemoryMachine, container: MemoryContainer): void {
   const taken = [...machine.containers.values()].find(
@@ -250,6 +281,13 @@ export function start(world: MemoryWorld, machine: MemoryMachine, container: Mem
       'docker-failed',
       `cannot start "${container.name}" on "${machine.name}": its port is already allocated to "${taken.name}"`,
     );
+  }
+  const unknown = container.spec.ports
+    .flatMap(({ external, addresses = [] }) => addresses.map((address) => ({ external, address })))
+    .find(({ address }) => !isWildcard(address) && !isLoopback(address) && !hasAddress(machine, address));
+  if (unknown !== undefined) {
+    const why = `bind ${unknown.address}:${unknown.external}: cannot assign requested address`;
+    throw new AppError('docker-failed', `cannot start "${container.name}" on "${machine.name}": ${why}`);
   }
   const missing = container.spec.mounts.find(
     ({ volume }) => boundDataset(machine, container.bound, volume)?.mounted !== true,

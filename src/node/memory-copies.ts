@@ -76,6 +76,7 @@ function swapAll(machine: MemoryMachine, swaps: readonly VolumeSwap[]): void {
     promote(machine, next);
     next.limitBytes = dataset.limitBytes;
     next.readonly = false;
+    next.tuning = dataset.tuning;
     next.properties = { ...dataset.properties, role: 'owner', owner: machine.nodeId, epoch: epoch + 1 };
     dataset.properties = { ...dataset.properties, role: 'retired', volume: retiredAs };
   }

@@ -8,6 +8,7 @@ export function newDataset(name: string): MemoryDataset {
     properties: {},
     mounted: false,
     readonly: true,
+    tuning: {},
     limitBytes: undefined,
     content: noContent,
     snapshots: [],

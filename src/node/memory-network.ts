@@ -5,6 +5,7 @@ import { AppError } from '../model/errors.ts';
 import { isServed } from './memory-containers.ts';
 import type { MemoryMachine } from './memory-types.ts';
 import { call, type MemoryWorld } from './memory-world.ts';
+import { canonicalAddress, renderRules } from './proxy-rules.ts';
 
 const keyOf = (port: PortKey): string => `${port.protocol}/${port.port}`;
 
@@ -23,9 +24,13 @@ export function createMemoryNetwork(world: MemoryWorld, node: NodeName): Network
   };
   return {
     read: (signal) => call(world, options('read', false), signal, (machine) => readTable(world, machine)),
-    replace: ({ proxies, open, peers }, dropHolds, signal) =>
+    replace: ({ proxies, open, peers, listen }, dropHolds, signal) =>
       call(world, options('replace', true), signal, (machine) => {
-        machine.table = { present: true, proxies, open, peers };
+        const at = listen?.map(canonicalAddress).toSorted();
+        // Refuses what nft would refuse.
+        renderRules({ mesh: at ?? [machine.meshAddress], proxies, open, peers });
+        const isMesh = at === undefined || at.join() === machine.meshAddress;
+        machine.table = { present: true, proxies, open, peers, ...(isMesh ? {} : { listen: at }) };
         drop(machine, dropHolds);
       }),
     hold: (ports, timeoutMs, signal) =>
@@ -50,18 +55,21 @@ export function createMemoryNetwork(world: MemoryWorld, node: NodeName): Network
   };
 }
 
-/** What a client that connects to `port` on `node` sees now: held connections neither open nor fail. */
+/** What a client that connects to `port` at an address of the node sees now: held connections neither open nor fail. */
 export function connectTo(
   world: MemoryWorld,
   machine: MemoryMachine,
   port: PortKey,
+  address = machine.meshAddress,
   hops = 0,
 ): 'accepted' | 'refused' | 'held' {
   const table = readTable(world, machine);
-  if (table.holds.some((held) => keyOf(held) === keyOf(port))) return 'held';
-  if (isServed(world, machine, port.port, port.protocol)) return 'accepted';
+  const isForwarded = (table.listen ?? [machine.meshAddress]).includes(address);
+  if (isForwarded && table.holds.some((held) => keyOf(held) === keyOf(port))) return 'held';
+  if (isServed(world, machine, port.port, port.protocol, address)) return 'accepted';
+  if (!isForwarded) return 'refused';
   const proxy = table.proxies.find((one) => keyOf(one) === keyOf(port));
   const next = [...world.machines.values()].find((one) => one.meshAddress === proxy?.address);
   if (next === undefined || hops > 2) return 'refused';
-  return connectTo(world, next, port, hops + 1);
+  return connectTo(world, next, port, next.meshAddress, hops + 1);
 }

@@ -12,10 +12,16 @@ const defaultPoolBytes = 2 ** 40;
 /** A node as the seed describes it; no invariant is checked, so that broken states can be seeded too. */
 export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNodeSeed): MemoryMachine {
   const index = Object.keys(world.seed.nodes).indexOf(name);
+  const meshAddress = seed.meshAddress ?? `10.99.0.${11 + index}`;
   const machine: MemoryMachine = {
     name,
     nodeId: nodeIdOf(world, name),
-    meshAddress: seed.meshAddress ?? `10.99.0.${11 + index}`,
+    meshAddress,
+    addresses: [
+      { interface: 'lo', address: '127.0.0.1' },
+      { interface: 'eth0', address: meshAddress },
+      ...(seed.addresses ?? []),
+    ],
     poolBytes: seed.poolBytes ?? defaultPoolBytes,
     capabilities: { resume: true, bookmarks: true, compressed: true, largeBlocks: true, ...seed.capabilities },
     ailments: seed.ailments ?? {},

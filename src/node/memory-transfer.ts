@@ -1,10 +1,11 @@
 import type { SendSource, TransferRequest, TransferResult } from '../engine/node-client.ts';
 import type { VolumeRole } from '../model/cluster.ts';
+import type { NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
 import { getSnapshot, newDataset, usedBytes } from './memory-datasets.ts';
 import type { MemoryContent, MemoryDataset, MemoryMachine } from './memory-types.ts';
-import { findBase, streamOverheadBytes } from './memory-volumes.ts';
+import { findBase, type MemoryFence, streamOverheadBytes } from './memory-volumes.ts';
 import {
   checkAborted,
   checkInvariants,
@@ -14,6 +15,7 @@ import {
   startCall,
   wait,
 } from './memory-world.ts';
+import { tuningOf } from './zfs-tuning.ts';
 
 interface Stream {
   readonly dataset: string;
@@ -26,15 +28,17 @@ interface Stream {
   readonly doneBytes: number;
 }
 
-/** `zfs send` into `zfs receive -s`, without `-F`; a cut leaves a resume token. */
+/** `zfs send` into `zfs receive -s`, without `-F`; a cut leaves a resume token. `fenceOf` a node refuses a late start. */
 export async function memoryTransfer(
   world: MemoryWorld,
+  fenceOf: (node: NodeName) => MemoryFence,
   request: TransferRequest,
   progress: (doneBytes: number) => void,
   signal: AbortSignal,
 ): Promise<TransferResult> {
   const options = { node: request.to, operation: 'transfer', write: true };
   await startCall(world, options, signal);
+  for (const node of [request.from, request.to]) fenceOf(node)(machineOf(world, node));
   const stream = openStream(machineOf(world, request.from), machineOf(world, request.to), request);
   const target = openReceive(machineOf(world, request.to), request, stream, world.clock.now());
   await pump(world, request, stream, target, progress, signal);
@@ -100,6 +104,7 @@ function openReceive(to: MemoryMachine, request: TransferRequest, stream: Stream
   to.datasets.set(request.dataset, dataset);
   dataset.properties = { ...dataset.properties, ...readProperties(request.properties) };
   dataset.readonly = true;
+  dataset.tuning = { ...dataset.tuning, ...tuningOf(Object.entries(request.properties)) };
   if (!isResume) {
     dataset.partial = {
       token: '',

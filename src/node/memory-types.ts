@@ -5,6 +5,7 @@ import type {
   ImageDefaults,
   Listener,
   NetworkTable,
+  NodeAddress,
   PortKey,
   VolumeRole,
   ZfsCapabilities,
@@ -77,6 +78,8 @@ export type MemoryContainerSeed = Pick<Container, 'spec'> &
 export interface MemoryNodeSeed {
   readonly nodeId?: string;
   readonly meshAddress?: string;
+  /** Beside its mesh address at eth0 and loopback. */
+  readonly addresses?: readonly NodeAddress[];
   readonly containers?: readonly MemoryContainerSeed[];
   readonly volumes?: readonly MemoryVolumeSeed[];
   /** References (`repository:tag`) already on the node. */
@@ -166,6 +169,8 @@ export interface MemoryDataset {
   };
   mounted: boolean;
   readonly: boolean;
+  /** What a person has set with `zfs set`. */
+  tuning: Readonly<Record<string, string>>;
   limitBytes: number | undefined;
   content: MemoryContent;
   snapshots: MemorySnapshot[];
@@ -215,6 +220,7 @@ export interface MemoryMachine {
   readonly name: NodeName;
   readonly nodeId: string;
   readonly meshAddress: string;
+  addresses: readonly NodeAddress[];
   poolBytes: number;
   readonly capabilities: ZfsCapabilities;
   readonly ailments: MemoryAilments;

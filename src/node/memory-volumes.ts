@@ -6,6 +6,7 @@ import { datasetLeaf, isOurSnapshot } from '../model/names.ts';
 import { bare, deltaBytes, findSnapshot, getDataset, getSnapshot, newDataset, usedBytes } from './memory-datasets.ts';
 import type { MemoryDataset, MemoryMachine } from './memory-types.ts';
 import { boundDataset, call, hasClones, isWritableRole, type MemoryWorld, newGuid, refused } from './memory-world.ts';
+import { tuningOf } from './zfs-tuning.ts';
 
 /** What a stream costs beyond its data; OpenZFS sends some hundred bytes for an empty increment. */
 export const streamOverheadBytes = 624;
@@ -21,6 +22,7 @@ export function listVolumes(machine: MemoryMachine): Volume[] {
     const { volume, application, deployment, role, owner, epoch, flags } = dataset.properties;
     if (volume === undefined) return [];
     const base = dataset.snapshots.at(-1)?.content;
+    const children = [...machine.datasets.keys()].filter((name) => name.startsWith(`${dataset.name}/`));
     return [
       {
         id: volume,
@@ -39,6 +41,8 @@ export function listVolumes(machine: MemoryMachine): Volume[] {
         bookmarks: dataset.bookmarks.map(({ name, guid, createTxg }) => ({ name, guid, createTxg: `${createTxg}` })),
         ...(dataset.partial === undefined ? {} : { resumeToken: dataset.partial.token }),
         ...(flags === undefined ? {} : { flags }),
+        ...(Object.keys(dataset.tuning).length === 0 ? {} : { tuning: tuningOf(Object.entries(dataset.tuning)) }),
+        ...(children.length === 0 ? {} : { children }),
       },
     ];
   });

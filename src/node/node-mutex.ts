@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { LockHandle, NodeMutex } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
+import { lockAnswerBytes, lockAnswerMs, lockReleaseMs, printLimit } from '../model/limits.ts';
 import { auditFile, auditFunctions, parseAudit, printNote, readAuditScript } from './audit.ts';
 import type { SpawnedCommand } from './command.ts';
-import { type Fence, lockFile, setLockFile } from './fence.ts';
+import { type Fence, lockFile, oldLock, oldLockFile, setLockFile } from './fence.ts';
 import { isRecord, parseJson, textAt } from './json.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 
@@ -12,34 +13,42 @@ const beatMs = 5_000;
 
 /**
  * Takes the lock, writes who has it, says so, and keeps it until its stdin ends or is silent for 30 s: a controller
- * that lost its power closes nothing. The directory is open to everybody, so a link there is not followed.
- * What was sent under an earlier lock has ended, or is refused, once the text is written under the second lock.
- * What stdin says at its end is how the run has ended. $1 file, $2 what to write into it, $3 the second lock, $4 what
- * to keep of the run, or nothing, $5 where.
+ * that lost its power closes nothing. What was sent under an earlier lock has ended, or is refused, once the text is
+ * written under the second lock. What stdin says at its end is how the run has ended.
+ * $1 file, $2 what to write into it, $3 the second lock, $4 the lock of earlier versions, $5 what to keep of the run, or
+ * nothing, $6 where.
  */
-const holder = `note=$4 log=$5 from=
-${auditFunctions}[ -L "$1" ] && { echo "$1 is a symbolic link" >&2; exit 1; }
-mkdir -p -- "\${1%/*}" "\${3%/*}" && exec 9<>"$1" 8>"$3" || exit 1
-if ! flock -n 9; then cat -- "$1"; exit ${heldCode}; fi
+const holder = `note=$5 log=$6 from=
+${auditFunctions}${oldLock}umask 077
+[ -L "$1" ] && { echo "$1 is a symbolic link" >&2; exit 1; }
+mkdir -p -- "\${1%/*}" "\${3%/*}" && chmod 0700 -- "\${1%/*}" "\${3%/*}" && exec 9<>"$1" 8>"$3" || exit 1
+chmod 0600 -- "$1" "$3" || exit 1
+if ! flock -n 9; then head -c ${lockAnswerBytes / 2} -- "$1"; exit ${heldCode}; fi
+if ! old_lock "$4"; then head -c ${lockAnswerBytes / 2} -- "$4"; exit ${heldCode}; fi
 if ! flock -w 30 8; then echo "another command of drover has been running for 30 s" >&2; exit 1; fi
-printf '%s\\n' "$2" >"$1"
+printf '%s\\n' "$2" | tee -- "$1" >"$4"
 exec 8>&-
 if [ -n "$note" ]; then seen_from; fi
 keep_line began
 echo locked
 while IFS= read -r -t 30 beat && [ "$beat" = beat ]; do :; done
-: >"$1"
+: >"$1"; : >"$4"
 case \${beat-} in 'end '*) result=\${beat#end } result=\${result//[^a-z-]/} ;; *) result=lost ;; esac
 keep_line ended "\${result:0:40}"`;
+
+/** Files of the node; `audit` is where it keeps the runs. */
+export interface LockFiles {
+  readonly lock: string;
+  readonly set: string;
+  readonly old: string;
+  readonly audit?: string;
+}
 
 /** A `flock` on the node, held by an open channel: it ends with the handle, the connection or this process. */
 export function createNodeMutex(
   connection: NodeConnection,
   fence: Fence = { token: '' },
-  files: { readonly lock: string; readonly set: string; readonly audit?: string } = {
-    lock: lockFile,
-    set: setLockFile,
-  },
+  files: LockFiles = { lock: lockFile, set: setLockFile, old: oldLockFile },
 ): NodeMutex {
   const log = files.audit ?? auditFile;
   return {
@@ -54,11 +63,15 @@ export function createNodeMutex(
       try {
         const token = randomUUID();
         const kept = note === undefined ? '' : printNote(note, owner);
-        const args = [files.lock, JSON.stringify({ owner, since, token }), files.set, kept, log];
+        const args = [files.lock, JSON.stringify({ owner, since, token }), files.set, files.old, kept, log];
         const command = await connection.spawn(['bash', '-c', holder, 'drover-lock', ...args], starting.signal);
-        await untilLocked(connection.node, command);
+        await untilLocked(connection.node, command, stop).catch((error: unknown) => {
+          // Whatever still runs there must not come to hold the lock.
+          starting.abort(error);
+          throw error;
+        });
         fence.token = token;
-        return hold(command);
+        return hold(command, stop);
       } finally {
         signal.removeEventListener('abort', stop);
       }
@@ -69,20 +82,39 @@ export function createNodeMutex(
   };
 }
 
-async function untilLocked(node: string, command: SpawnedCommand): Promise<void> {
+/**
+ * Waits for the one line of the script. A channel that says more than a holder's name takes is not read any further, and
+ * `stop` ends it, also when the lock is there already.
+ */
+async function untilLocked(node: string, command: SpawnedCommand, stop: () => void): Promise<void> {
+  const cannot = (why: string): AppError =>
+    new AppError('command-failed', `cannot take the lock on "${node}": ${why}`, { details: { node } });
   let text = '';
-  const locked = new Promise<true>((resolve) => {
-    command.stdout.on('data', (chunk: Buffer) => {
+  let timer: NodeJS.Timeout | undefined;
+  const locked = new Promise<true>((resolve, reject) => {
+    timer = setTimeout(() => reject(tooSlow(node)), lockAnswerMs);
+    const read = (chunk: Buffer): void => {
       text += chunk.toString('utf8');
       if (text === 'locked\n') resolve(true);
-    });
+      if (text.length <= lockAnswerBytes) return;
+      command.stdout.off('data', read).pause();
+      text = '';
+      stop();
+      reject(cannot(`it answered with more than ${printLimit(lockAnswerBytes)}`));
+    };
+    command.stdout.on('data', read);
   });
-  const first = await Promise.race([locked, command.done]);
+  const first = await Promise.race([locked, command.done]).finally(() => clearTimeout(timer));
   if (first === true) return;
   if (first.code === heldCode) throw lockHeld(node, text);
-  const why = first.stderrTail || `exit status ${first.code}`;
-  throw new AppError('command-failed', `cannot take the lock on "${node}": ${why}`, { details: { node } });
+  throw cannot(first.stderrTail || `exit status ${first.code}`);
 }
+
+const tooSlow = (node: string): AppError =>
+  new AppError('timeout', `cannot take the lock on "${node}": no answer within ${lockAnswerMs / 1000} s`, {
+    retryable: true,
+    details: { node },
+  });
 
 function lockHeld(node: string, text: string): AppError {
   const written = parseJson(text);
@@ -99,7 +131,8 @@ function lockHeld(node: string, text: string): AppError {
   );
 }
 
-function hold(command: SpawnedCommand): LockHandle {
+/** `stop` ends the command where the node does not say that it has ended. */
+function hold(command: SpawnedCommand, stop: () => void): LockHandle {
   const lost = new AbortController();
   let released = false;
   const beat = setInterval(() => command.stdin.write('beat\n'), beatMs);
@@ -120,7 +153,15 @@ function hold(command: SpawnedCommand): LockHandle {
       released = true;
       clearInterval(beat);
       command.stdin.end(result === undefined ? undefined : `end ${result}\n`);
-      await over;
+      // A node that keeps the channel open does not delay the release.
+      let timer: NodeJS.Timeout | undefined;
+      const tooLong = new Promise<void>((resolve) => {
+        timer = setTimeout(() => {
+          stop();
+          resolve();
+        }, lockReleaseMs);
+      });
+      await Promise.race([over, tooLong]).finally(() => clearTimeout(timer));
     },
   };
 }

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { ContainerRuntime } from '../engine/node-client.ts';
-import type { BootFacts, Container, Listener, NodeFacts, PortKey } from '../model/cluster.ts';
+import { plainAddress } from '../model/addresses.ts';
+import type { BootFacts, Container, Listener, NodeAddress, NodeFacts, PortKey } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
+import { isNodeId } from '../model/untrusted.ts';
 import { parseBoot } from './boot-rules.ts';
 import { withRecord } from './deployment-mark.ts';
+import { parseForeignMounts } from './foreign-mounts.ts';
 import { listAt, parseJson, textAt, textsAt } from './json.ts';
 import { observeScript, sections } from './observe-script.ts';
 import { readTable } from './proxy-table.ts';
@@ -80,12 +83,20 @@ function toFacts(
   if (nodeId === undefined || pool === undefined) throw notProvisioned(node, deps.store.root);
   const [kernel = '', arch = '', zfs = ''] = texts.system.split('\n');
   const boot = bootFacts(deps.connection, texts.boot);
+  const foreignMounts = parseForeignMounts(texts.mounts, containers);
+  const addresses = parseAddresses(texts.addresses);
+  const isOutdated = texts.addresses.endsWith('outdated\n');
   return {
     nodeId,
     meshAddress: deps.meshAddress,
+    ...(addresses.length === 0 ? {} : { addresses }),
     containers: withRecord(containers, texts.deployments),
     volumes: parseVolumes(texts.datasets, texts.copies),
-    network: readTable(texts.network),
+    ...(foreignMounts.length === 0 ? {} : { foreignMounts }),
+    network: {
+      ...readTable(texts.network, [deps.meshAddress]),
+      ...(isOutdated ? { isOutdated } : {}),
+    },
     listeners: foreignListeners(parseListeners(texts.sockets), containers),
     images: parseImages(texts.images, node),
     pool,
@@ -104,7 +115,8 @@ function bootFacts({ remote }: NodeConnection, text: string): BootFacts | undefi
 export function parseNodeId(getText: string, root: string): string | undefined {
   const line = getText.split('\n').find((row) => row.startsWith(`${root}\t${properties.node}\t`));
   const [, , value, source] = line?.split('\t') ?? [];
-  return source === 'local' && value !== '-' ? value : undefined;
+  // Other nodes keep it as the owner of what is released to this one.
+  return source === 'local' && isNodeId(value) ? value : undefined;
 }
 
 /** Listening sockets from `ss -Hltnup`; a line in another form is left out. */
@@ -116,6 +128,17 @@ export function parseListeners(text: string): readonly Listener[] {
     const process = /users:\(\("([^"]*)"/.exec(rest)?.[1];
     const plain = address.replace(/^\[(.*)\]/, '$1').replace(/%.*$/, '');
     return [{ port: Number(port), protocol, address: plain, ...(process === undefined ? {} : { process }) }];
+  });
+}
+
+/** Addresses from `ip -o addr show`; a line in another form is left out. */
+export function parseAddresses(text: string): readonly NodeAddress[] {
+  return text.split('\n').flatMap((line) => {
+    const [, name, address = '', rest = ''] = /^\d+: (\S+)\s+inet6? ([0-9A-Fa-f.:]+)(.*)$/.exec(line) ?? [];
+    const plain = plainAddress(address);
+    if (name === undefined || plain === undefined) return [];
+    const temporary = /\b(?:temporary|deprecated|tentative|dadfailed)\b/.test(rest);
+    return [{ interface: name.replace(/@.*$/, ''), address: plain, ...(temporary ? { temporary } : {}) }];
   });
 }
 

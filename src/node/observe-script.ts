@@ -1,5 +1,7 @@
 import { readBootCommand } from './boot-rules.ts';
 import { readRecordCommand } from './deployment-record.ts';
+import { foreignMountsProgram } from './foreign-mounts.ts';
+import { netUpMark, netUpPath } from './net-up.ts';
 import { readTableCommand } from './proxy-scripts.ts';
 import { listCommands, prelude } from './zfs-scripts.ts';
 
@@ -17,6 +19,7 @@ print $body, "\\n";
 export const sections = [
   'datasets',
   'copies',
+  'mounts',
   'pool',
   'network',
   'sockets',
@@ -24,6 +27,7 @@ export const sections = [
   'boot',
   'deployments',
   'docker',
+  'addresses',
   'images',
 ] as const;
 
@@ -33,7 +37,9 @@ root=$1 columns=$2 separator=$3 pool=$4
 next() { printf '%s\\n' "$separator"; }
 docker() { perl -e '${dockerGet}' "$1"; }
 ${listCommands}
-next; zpool list -Hp -o name,health,size,free "$pool" || exit 1
+# A mount that this does not find is found by the unmount.
+next; perl -e '${foreignMountsProgram}' "$root" || true
+next; zpool list -Hp -o name,health,size,free "$pool" && zfs list -Hp -o avail "$pool" || exit 1
 next; { ${readTableCommand}; } || exit 1
 # -H no header, listening sockets of tcp and udp, numbers, with their processes
 next; ss -Hltnup || exit 1
@@ -41,5 +47,6 @@ next; uname -r; uname -m; cat /sys/module/zfs/version
 next; ${readBootCommand}
 next; ${readRecordCommand} || exit 1
 next; docker /version || exit 1
+next; ip -o addr show; grep -qx '${netUpMark}' ${netUpPath} || echo outdated
 next; docker /images/json
 `;

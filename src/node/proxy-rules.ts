@@ -1,3 +1,4 @@
+import { isIPv6, plainAddress } from '../model/addresses.ts';
 import type { NetworkTable, PortKey, Proxy, ServedPort } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { parseDeployment } from './deployment-mark.ts';
@@ -15,17 +16,12 @@ export const table = 'inet drover';
 
 /** The one way to write an address, so that equal ones compare equal; throws `network-failed` for anything else. */
 export function canonicalAddress(text: string): string {
-  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((part) => Number(part) <= 255)) return text;
-  if (/^[0-9A-Fa-f:.]+$/.test(text) && text.includes(':')) {
-    // The URL parser knows RFC 5952's short form.
-    if (URL.canParse(`http://[${text}]`)) return new URL(`http://[${text}]`).hostname.slice(1, -1);
-  }
+  const plain = plainAddress(text);
+  if (plain !== undefined) return plain;
   throw new AppError('network-failed', `cannot forward to ${JSON.stringify(text)}: it is not an IP address`, {
     hint: 'give the node an IP address as "mesh"',
   });
 }
-
-export const isIPv6 = (address: string): boolean => address.includes(':');
 
 /**
  * The whole table as nft loads it: created, deleted, created again, which replaces it in one transaction.
@@ -161,6 +157,14 @@ export function parseRules(json: string): NetworkTable {
       .toSorted(),
     holds: (elements.get('hold') ?? []).flatMap(toPort).toSorted(byPort),
   };
+}
+
+/** The node's own addresses at which such a listing serves the others' ports. */
+export function parseServing(json: string): readonly string[] {
+  const elements = readListing(json);
+  return ['mesh4', 'mesh6']
+    .flatMap((name) => (elements.get(name) ?? []).filter(isText).map(canonicalAddress))
+    .toSorted();
 }
 
 function readListing(json: string): ReadonlyMap<string, readonly unknown[]> {

@@ -1,3 +1,4 @@
+import { netUpPath } from './net-up.ts';
 import { table } from './proxy-rules.ts';
 import { exits, prelude } from './zfs-scripts.ts';
 
@@ -18,13 +19,14 @@ const udpTargets = `{ text=$(sed 's/ comment "[^"]*"//')
   sed -n '/^\\tset open {/,/^\\t}/p' <<<"$text" | grep -oE 'udp \\. [0-9]+' | sed -E 's/udp \\. ([0-9]+)/\\1 here/'; }`;
 
 /**
- * FORWARD4 FORWARD6 DROPPED PEER…, the table on stdin. Check, one atomic load, then the files that bring it back after
- * a boot. Holds that are not in DROPPED (`tcp.7000,udp.53,`) go on with the time they have left. Docker drops forwarded
- * packets in a chain of its own, where only a rule in DOCKER-USER helps: one for each peer, both directions.
+ * NET-UP DROPPED PEER…, the table on stdin. Check, one atomic load, then the files that bring it back after a boot, and
+ * the program that loads them and lets the peers through (NET-UP is its text). Holds that are not in DROPPED
+ * (`tcp.7000,udp.53,`) go on with the time they have left. Forwarding is closed for everybody else before a forward is
+ * loaded.
  */
 export const replaceScript = `${prelude}
 umask 022
-forward4=$1 forward6=$2 dropped=$3; shift 3
+net_up=$1 dropped=$2; shift 2
 rules=$(cat)
 before=$(nft list table ${table} 2>/dev/null)
 while read -r protocol port left; do
@@ -32,35 +34,12 @@ while read -r protocol port left; do
   held="\${held:+$held, }$protocol . $port timeout $left"
 done < <(${remainingHolds})
 text=$rules$'\\n'\${held:+"add element ${table} hold { $held }"$'\\n'}
-[ "$forward4" = no ] || [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || exit ${exits.conflict}
-[ "$forward6" = no ] || [ "$(cat /proc/sys/net/ipv6/conf/all/forwarding)" = 1 ] || exit ${exits.conflict}
-nft -c -f - <<<"$text" && nft -f - <<<"$text" || exit 1
-save() { cat >"$1.new" && sync "$1.new" && mv "$1.new" "$1"; }
-mkdir -p /etc/drover && save /etc/drover/mesh.nft <<<"$rules" && { [ $# = 0 ] || printf '%s\\n' "$@"; } | save /etc/drover/peers || exit 1
-
-for tool in iptables ip6tables; do
-  command -v $tool >/dev/null || continue
-  have=$($tool -w 10 -S DOCKER-USER 2>/dev/null) || continue # no Docker, or one without this chain
-  wanted=' '
-  for peer; do
-    case $tool:$peer in iptables:*:* | ip6tables:*.*) ;; iptables:* | ip6tables:*) wanted="$wanted$peer " ;; esac
-  done
-  there=' '
-  while read -r verb chain rest; do
-    case $rest in *'--ctreplsrc '*'--comment drover '*) ;; *) continue ;; esac
-    peer=\${rest#*--ctreplsrc }; peer=\${peer%% *}; peer=\${peer%/32}; peer=\${peer%/128}
-    case "$wanted:$there" in
-      *:*" $peer "*) $tool -w 10 -D DOCKER-USER $rest || exit 1 ;; # twice
-      *" $peer "*:*) there="$there$peer " ;;
-      *) $tool -w 10 -D DOCKER-USER $rest || exit 1 ;;
-    esac
-  done <<<"$have"
-  for peer in $wanted; do
-    case $there in *" $peer "*) continue ;; esac
-    set -- DOCKER-USER -m conntrack --ctstate DNAT --ctreplsrc "$peer" -m comment --comment drover -j ACCEPT
-    $tool -w 10 -C "$@" 2>/dev/null || $tool -w 10 -I "$@" || exit 1
-  done
-done
+nft -c -f - <<<"$text" || exit 1
+save() { cat >"$1.new" && chmod "$2" "$1.new" && sync "$1.new" && mv "$1.new" "$1"; }
+mkdir -p /etc/drover /usr/local/lib/drover
+cmp -s ${netUpPath} <<<"$net_up" || save ${netUpPath} 755 <<<"$net_up" || exit 1
+{ [ $# = 0 ] || printf '%s\\n' "$@"; } | save /etc/drover/peers 644 && ${netUpPath} forward || exit 1
+nft -f - <<<"$text" && save /etc/drover/mesh.nft 644 <<<"$rules" || exit 1
 
 # A UDP flow stays with the target it began with until its entry goes (minutes, while packets come).
 if command -v conntrack >/dev/null; then
@@ -87,19 +66,30 @@ nft -f - <<<"$1"
 `;
 
 /**
- * PORT OWN-ADDRESSES…: does the container behind a published port accept? Not asked at the mesh address, where a hold
- * or a forward that is still the old one would answer; and not at 127.0.0.1, where Docker's proxy accepts for a
- * container that does not. Any other address of this node leads to the container itself. Only where there is none:
- * loopback, and the connection must stay open for a moment.
+ * PORT OWN-ADDRESSES…: does the container behind a published port accept? Asked where Docker sends the port to, whatever
+ * address it is published at. Where Docker has no such rule: not at the mesh address, where a hold or a forward that is
+ * still the old one would answer; and not at 127.0.0.1, where Docker's proxy accepts for a container that does not. Any
+ * other address of this node leads to the container itself. Only where there is none: where Docker's proxy listens, and
+ * the connection must stay open for a moment.
  */
 export const acceptsScript = `${prelude}
 port=$1; shift
-connect() { timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$port" 2>/dev/null; }
-mesh=" $* "
-for address in $({ ip -4 -o addr show dev docker0; ip -4 -o addr show scope global; } 2>/dev/null | awk '{sub("/.*", "", $4); print $4}'); do
-  case $mesh in *" $address "*) continue ;; esac
-  connect "$address" && exit 0
+connect() { timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null; }
+target=$(iptables -w 5 -t nat -S DOCKER 2>/dev/null | sed -nE "s/^.* -p tcp .*--dport $port -j DNAT --to-destination ([0-9.]+):([0-9]+)$/\\1 \\2/p" | head -n 1)
+if [ -n "$target" ]; then
+  connect $target && exit 0
   exit ${exits.conflict}
-done
-timeout 4 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" || exit 1; read -r -n 1 -t 0.5 -u 3; [ $? -ne 1 ]' "$port" 2>/dev/null || exit ${exits.conflict}
+fi
+at=$(ss -Hltn "sport = :$port" | awk '{sub(/:[0-9]+$/, "", $4); gsub(/[][]/, "", $4); print $4; exit}')
+case $at in
+  '' | 0.0.0.0 | '*' | ::)
+    mesh=" $* " at=127.0.0.1
+    for address in $({ ip -4 -o addr show dev docker0; ip -4 -o addr show scope global; } 2>/dev/null | awk '{sub("/.*", "", $4); print $4}'); do
+      case $mesh in *" $address "*) continue ;; esac
+      connect "$address" "$port" && exit 0
+      exit ${exits.conflict}
+    done
+    ;;
+esac
+timeout 4 bash -c 'exec 3<>"/dev/tcp/$1/$0" || exit 1; read -r -n 1 -t 0.5 -u 3; [ $? -ne 1 ]' "$port" "$at" 2>/dev/null || exit ${exits.conflict}
 `;

@@ -1,13 +1,14 @@
 import type { NetworkControl } from '../engine/node-client.ts';
-import type { NetworkTable, Proxy } from '../model/cluster.ts';
+import type { NetworkTable } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { readBootRules, setBootRules } from './boot-rules.ts';
 import type { CommandResult } from './command.ts';
+import { netUp } from './net-up.ts';
 import {
   canonicalAddress,
-  isIPv6,
   noTable,
   parseRules,
+  parseServing,
   renderHolds,
   renderHoldsEnd,
   renderRules,
@@ -18,14 +19,14 @@ import { exits } from './zfs-scripts.ts';
 
 /**
  * The node's port map, one round trip for each operation. `mesh` are the node's own addresses at which the ports of
- * other nodes are served. Throws `network-failed`.
+ * other nodes are served where the table says nothing else. Throws `network-failed`.
  */
 export function createNetworkControl(connection: NodeConnection, mesh: readonly string[]): NetworkControl {
   const { node } = connection;
   /** The table goes through stdin: one argument is limited to 128 KiB. */
   const feed = (text: string, args: readonly string[], input: string, signal: AbortSignal) =>
     failAs(`change the port map of "${node}"`, () =>
-      connection.run(['bash', '-c', text, 'drover', ...args], { signal, input, okCodes: [0, exits.conflict] }),
+      connection.run(['bash', '-c', text, 'drover', ...args], { signal, input }),
     );
   const empty = (): string => renderRules({ mesh, proxies: [], open: [], peers: [] });
 
@@ -34,15 +35,13 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
       const { stdout } = await failAs(`read the port map of "${node}"`, () =>
         connection.script(scripts.readScript, [], { signal }),
       );
-      return readTable(stdout);
+      return readTable(stdout, mesh);
     },
     async replace(table, dropHolds, signal) {
-      const rules = renderRules({ mesh, ...table });
+      const rules = renderRules({ mesh: table.listen ?? mesh, ...table });
       const dropped = dropHolds.map((key) => `${key.protocol}.${key.port},`).join('');
       const peers = table.peers.map(canonicalAddress);
-      const args = [yes(forwards(table.proxies, false)), yes(forwards(table.proxies, true)), dropped, ...peers];
-      const { code } = await feed(scripts.replaceScript, args, rules, signal);
-      if (code === exits.conflict) throw notForwarding(node);
+      await feed(scripts.replaceScript, [netUp.trimEnd(), dropped, ...peers], rules, signal);
     },
     async hold(ports, timeoutMs, signal) {
       if (ports.length > 0) await feed(scripts.holdScript, [renderHolds(ports, timeoutMs)], empty(), signal);
@@ -60,14 +59,12 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
   };
 }
 
-/** Output of `readTableCommand`: nothing means that there is no table. */
-export function readTable(stdout: string): NetworkTable {
-  return stdout.trim() === '' ? noTable : parseRules(stdout);
+/** Output of `readTableCommand` on a node with these mesh addresses: nothing means that there is no table. */
+export function readTable(stdout: string, mesh: readonly string[]): NetworkTable {
+  if (stdout.trim() === '') return noTable;
+  const [table, listen] = [parseRules(stdout), parseServing(stdout)];
+  return listen.join() === mesh.map(canonicalAddress).toSorted().join() ? table : { ...table, listen };
 }
-
-const forwards = (proxies: readonly Proxy[], v6: boolean): boolean =>
-  proxies.some((proxy) => isIPv6(proxy.address) === v6);
-const yes = (value: boolean): string => (value ? 'yes' : 'no');
 
 async function failAs(what: string, effect: () => Promise<CommandResult>): Promise<CommandResult> {
   try {
@@ -77,11 +74,4 @@ async function failAs(what: string, effect: () => Promise<CommandResult>): Promi
     const why = cause.details?.stderr ?? cause.message;
     throw new AppError('network-failed', `cannot ${what}: ${why}`, { cause });
   }
-}
-
-function notForwarding(node: string): AppError {
-  return new AppError('network-failed', `cannot forward ports on "${node}": its kernel does not forward packets`, {
-    hint: 'run lab/provision.sh on the node, which sets net.ipv4.ip_forward=1',
-    details: { node },
-  });
 }

@@ -4,6 +4,7 @@ import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
 import type { Argv, CommandResult, RunOptions, SpawnedCommand } from './command.ts';
+import { boundUnread } from './ssh-channel.ts';
 import { type Dialled, dial } from './ssh-dial.ts';
 import { lostConnection } from './ssh-errors.ts';
 import { createExecutor, type Executor } from './ssh-exec.ts';
@@ -42,7 +43,8 @@ export interface NodeConnection {
   readonly remote: RemoteSide;
   /** Aborts when the connection is gone. */
   readonly closed: AbortSignal;
-  close(): Promise<void>;
+  /** `reason`: why nothing more is taken from the node; at once, and every running command fails with it. */
+  close(reason?: AppError): Promise<void>;
 }
 
 /** Limits of a connection, in milliseconds, and who hears what it notices. */
@@ -124,7 +126,11 @@ async function assemble(
         hostKeys: dialled.hostKeys,
       },
       closed,
-      close: () => end(client, closed),
+      close: async (reason) => {
+        if (reason === undefined) return end(client, closed);
+        cause = reason;
+        client.destroy();
+      },
     };
   } catch (error) {
     client.destroy();
@@ -157,6 +163,7 @@ function openUnixSocket(node: string, client: Client, path: string, closed: Abor
       if (!error) {
         // Attached at once: an error that comes before the caller listens would end the process.
         channel.on('error', () => undefined);
+        boundUnread(channel);
         resolve(channel);
       } else {
         const message = `cannot open the socket "${path}" on "${node}": ${error.message}`;

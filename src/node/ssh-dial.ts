@@ -3,22 +3,18 @@ import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { AnyAuthMethod, Client } from 'ssh2';
+import type { Algorithms, AnyAuthMethod, Client } from 'ssh2';
 import ssh2 from 'ssh2';
 import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import {
-  type HostKeyVerdict,
-  hostKeyAlgorithms,
-  judgeHostKey,
-  keyType,
-  knownHostName,
-  pinnedKeys,
-  readKnownHosts,
-} from './known-hosts.ts';
+import type { Environment } from './environment.ts';
+import { readHostKeys } from './host-keys.ts';
+import { type HostKeyVerdict, keyType } from './known-hosts.ts';
+import { chooseAlgorithms } from './ssh-algorithms.ts';
 import { gatherCredentials } from './ssh-auth.ts';
-import { type Environment, parseHop, resolveTarget, type SshTarget } from './ssh-config.ts';
-import { connectError, hostKeyError } from './ssh-errors.ts';
+import { parseHop, resolveTarget, type SshTarget } from './ssh-config.ts';
+import { connectError, foreignServer, hostKeyError, wantsMore } from './ssh-errors.ts';
+import { extendAuthentication } from './ssh2-authentication.ts';
 
 /** What every connection of one `connect` shares. */
 export interface DialContext {
@@ -51,8 +47,8 @@ export async function dial(
 ): Promise<Dialled> {
   if (depth > maximumHops) throw new AppError('usage', `cannot connect to "${context.node}": more than 8 jump hosts`);
   const target = await resolveTarget(alias, settings, context.env, context.note);
-  const socket = await openSocket(target, settings, context, signal, depth);
-  return logIn(target, socket, context, signal);
+  const open = (): Promise<OpenSocket> => openSocket(target, settings, context, signal, depth);
+  return logIn(target, await open(), context, signal, async () => (await open()).stream);
 }
 
 interface OpenSocket {
@@ -75,7 +71,9 @@ async function openSocket(
   try {
     if (target.jump.length > 0) return await openThroughJump(target, settings, context, signal, depth);
     if (target.proxyCommand !== undefined) return openThroughCommand(target, target.proxyCommand, context);
-    const socket = connectSocket({ host: target.host, port: target.port, noDelay: true });
+    const { host, port, family, localAddress } = target;
+    const from = localAddress === undefined ? {} : { localAddress };
+    const socket = connectSocket({ host, port, noDelay: true, ...(family === undefined ? {} : { family }), ...from });
     const destroy = (): void => void socket.destroy();
     signal.addEventListener('abort', destroy, { once: true });
     try {
@@ -155,21 +153,21 @@ async function logIn(
   socket: OpenSocket,
   context: DialContext,
   signal: AbortSignal,
+  connectAgain: () => Promise<Duplex>,
 ): Promise<Dialled> {
   let locked: readonly string[] = [];
   try {
-    const entries = await readKnownHosts(target.knownHostsFiles);
-    const name = (target.hostKeyAlias ?? knownHostName(target.host, target.port)).toLowerCase();
-    const pinned = pinnedKeys(entries, name);
+    const known = await readHostKeys(target, { env: context.env, signal, connectAgain });
+    const { pinned } = known;
     const credentials = await gatherCredentials(target, context.note);
     locked = credentials.locked;
     const { client, key } = await handshake({
       socket: socket.stream,
       methods: credentials.methods,
       username: target.user,
-      algorithms: hostKeyAlgorithms(pinned),
-      judge: (presented) => {
-        const verdict = judgeHostKey(entries, name, presented);
+      algorithms: chooseAlgorithms(target.algorithms, pinned, target.alias),
+      judge: async (presented) => {
+        const verdict = await known.judge(presented);
         if (verdict.status === 'known') return undefined;
         context.onUntrusted?.(target, presented, verdict);
         return hostKeyError(context.node, target, presented, verdict);
@@ -192,9 +190,9 @@ interface Handshake {
   readonly socket: Duplex;
   readonly methods: readonly AnyAuthMethod[];
   readonly username: string;
-  readonly algorithms: ReturnType<typeof hostKeyAlgorithms>;
-  /** Undefined where the key is fine. */
-  readonly judge: (key: Buffer) => AppError | undefined;
+  readonly algorithms: Algorithms;
+  /** Undefined where the key is fine. Rejects where that cannot be found out, which refuses it too. */
+  readonly judge: (key: Buffer) => Promise<AppError | undefined>;
   readonly note: (text: string) => void;
   readonly signal: AbortSignal;
 }
@@ -205,10 +203,12 @@ function handshake(options: Handshake): Promise<{ client: Client; key: Buffer }>
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
     let key: Buffer = Buffer.alloc(0);
-    let distrust: AppError | undefined;
+    let distrust: unknown;
+    let partial: readonly string[] | undefined;
+    let first: Buffer | undefined;
     const fail = (error: unknown): void => {
       signal.removeEventListener('abort', abort);
-      reject(distrust ?? error);
+      reject(distrust ?? (partial === undefined ? foreignServer(first) : wantsMore(partial)) ?? error);
       client.destroy();
     };
     const abort = (): void => fail(signal.reason);
@@ -233,11 +233,19 @@ function handshake(options: Handshake): Promise<{ client: Client; key: Buffer }>
       readyTimeout: 0,
       keepaliveInterval: 10_000,
       keepaliveCountMax: 3,
-      algorithms: { serverHostKey: options.algorithms },
-      hostVerifier: (presented: Buffer) => {
+      algorithms: options.algorithms,
+      hostVerifier: (presented: Buffer, accept: (isTrusted: boolean) => void) => {
         key = presented;
-        distrust = options.judge(presented);
-        return distrust === undefined;
+        options.judge(presented).then(
+          (error) => {
+            distrust = error;
+            accept(error === undefined);
+          },
+          (error: unknown) => {
+            distrust = error;
+            accept(false);
+          },
+        );
       },
       authHandler: (left, _partial, next) => {
         // `left` is null before the server has said what it takes.
@@ -246,6 +254,12 @@ function handshake(options: Handshake): Promise<{ client: Client; key: Buffer }>
         // ssh2 takes `false` for "no more"; its types do not say so.
         next((method ?? false) as AnyAuthMethod);
       },
+    });
+    options.socket.once('data', (chunk: Buffer) => {
+      first = chunk;
+    });
+    extendAuthentication(client, (methods) => {
+      partial = methods;
     });
   });
 }

@@ -4,7 +4,8 @@ import type { SshTarget } from './ssh-config.ts';
 
 /** The connection went away under whoever used it; worth another try. */
 export function lostConnection(node: string, cause?: unknown): AppError {
-  if (cause instanceof AppError && cause.code === 'connection-failed') return cause;
+  // It was this side that ended it, and says why.
+  if (cause instanceof AppError) return cause;
   const why = cause instanceof Error ? `: ${cause.message}` : '';
   return new AppError('connection-failed', `lost the connection to "${node}"${why}`, {
     retryable: true,
@@ -25,10 +26,19 @@ export function hostKeyError(node: string, target: SshTarget, key: Buffer, verdi
   const at = target.alias === node ? '' : ` at "${target.alias}"`;
   const details = { node, host: target.host, port: target.port, keyType: type, fingerprint: print };
   if (verdict.status === 'unknown' || verdict.status === 'known') {
-    return new AppError('host-key-unknown', `cannot trust "${node}"${at}: its ${type} key ${print} is not known`, {
-      hint: `compare it with "ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub" on the node, then run "drover trust ${node} --fingerprint ${print}"`,
-      details,
-    });
+    const authority = verdict.status === 'unknown' ? verdict.authority : undefined;
+    const besides =
+      authority === undefined
+        ? ''
+        : `, and the authority in ${authority.entry.file}:${authority.entry.line} does not vouch for it: ${authority.why}`;
+    return new AppError(
+      'host-key-unknown',
+      `cannot trust "${node}"${at}: its ${type} key ${print} is not known${besides}`,
+      {
+        hint: `compare it with "ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub" on the node, then run "drover trust ${node} --fingerprint ${print}"`,
+        details,
+      },
+    );
   }
   const place = `${verdict.entry.file}:${verdict.entry.line}`;
   const name = target.hostKeyAlias ?? knownHostName(target.host, target.port);
@@ -51,17 +61,55 @@ export function connectError(node: string, target: SshTarget, error: unknown, lo
   if (error instanceof Error && 'level' in error && error.level === 'client-authentication') {
     return refusedLogin(where, details, error, locked);
   }
+  if (error instanceof WantsMore) {
+    return new AppError('connection-failed', `cannot log in to ${where}: ${why}`, {
+      hint: 'drover has nobody to answer: let sshd take a key alone for this login (AuthenticationMethods publickey)',
+      details,
+      cause: error,
+    });
+  }
   if (isAbort(error)) return new AppError('cancelled', `cannot connect to ${where}: cancelled`, { cause: error });
   // A server that closes before it has said its version is overloaded (MaxStartups) or punishing this address.
+  const tooMany = /too many authentication failures/i.test(why);
   const early = /before handshake|ECONNRESET|socket hang up/i.test(why);
   return new AppError('connection-failed', `cannot connect to ${where}: ${why}`, {
+    ...(tooMany
+      ? {
+          hint: `name the key in the ssh configuration of "${target.alias}" (IdentityFile, with IdentitiesOnly yes), or as "identityFile" of the node`,
+        }
+      : {}),
     ...(early
       ? { hint: 'wait a minute: OpenSSH 9.8 and newer refuse an address for a while after failed logins' }
       : {}),
-    retryable: !/no matching|unsupported/i.test(why),
+    retryable: !tooMany && !/no matching|unsupported|does not speak SSH/i.test(why),
     details,
     cause: error,
   });
+}
+
+/** Login errors of the server that no other key would change. */
+class WantsMore extends Error {
+  readonly methods: readonly string[];
+  constructor(methods: readonly string[]) {
+    super(`its key is accepted, and ${methods.join(' or ')} is wanted as well`);
+    this.methods = methods;
+  }
+}
+
+/** The server accepted the key and asks for another method besides (AuthenticationMethods). */
+export function wantsMore(methods: readonly string[]): Error {
+  return new WantsMore(methods);
+}
+
+/** What answers is no SSH server; undefined where it is one, or has said nothing. `first`: its first bytes. */
+export function foreignServer(first: Buffer | undefined): Error | undefined {
+  const said = first?.toString('latin1', 0, 1024);
+  if (said === undefined || /^SSH-/m.test(said)) return undefined;
+  const line = said
+    .split(/[\r\n]/, 1)[0]
+    ?.replace(/[^ -~]/g, '')
+    .slice(0, 80);
+  return new Error(`what answers there does not speak SSH: it says "${line}"`);
 }
 
 function refusedLogin(

@@ -3,9 +3,11 @@ import { PassThrough } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { underEither } from '../model/either-signal.ts';
 import { AppError, isAbort } from '../model/errors.ts';
+import { commandOutputBytes, commandOutputLines, printLimit, stderrTailBytes } from '../model/limits.ts';
 import type { RunOptions, SpawnedCommand } from './command.ts';
-import { type Argv, type CommandResult, commandFailed, printCommand, tailOf } from './command.ts';
+import { type Argv, type CommandResult, commandFailed, printCommand, shorten, tailOf } from './command.ts';
 import { createSlots } from './slots.ts';
+import { boundUnread } from './ssh-channel.ts';
 import { cancelled, lostConnection } from './ssh-errors.ts';
 
 /** Commands on one client; nothing here knows how it was connected. */
@@ -25,7 +27,6 @@ export interface ExecutorOptions {
 
 /** sshd's MaxSessions is 10 by default; two stay free for signals and other tools on the connection. */
 const maximumSessions = 8;
-const maximumOutputBytes = 64 * 1024 * 1024;
 const graceMs = 5_000;
 /** How long a server without a free session is asked again: others' sessions on a busy machine take seconds to end. */
 const openLimitMs = 20_000;
@@ -65,6 +66,8 @@ interface Running {
 export function createExecutor(options: ExecutorOptions): Executor {
   const { node, client, closed, isRoot } = options;
   const slots = createSlots(maximumSessions);
+  /** Bytes of output that running commands have printed. */
+  const held = { bytes: 0 };
 
   const begin = async (argv: Argv, signal: AbortSignal): Promise<Running> => {
     const give = await underEither([signal, closed], slots.take).catch((error: unknown) => {
@@ -73,6 +76,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     try {
       return await openSession(client, remoteLine(argv, isRoot), [closed, signal], (channel) => {
         channel.once('close', give);
+        boundUnread(channel);
         return attend(channel, closed, (pid) => terminate(client, pid, isRoot));
       });
     } catch (error) {
@@ -100,7 +104,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
           });
     try {
       const running = await begin(argv, signal);
-      const result = await collect(running, runOptions.input, signal);
+      // A node that does not stop gets no more of this process: a channel closes only when the other side agrees.
+      const dismiss = (tooMuch: string): void => {
+        client.emit('error', answeredTooMuch(node, argv, tooMuch));
+        client.destroy();
+      };
+      const result = await collect(running, runOptions.input, signal, { held, dismiss });
       if (result.code === undefined) throw lostConnection(node, closed.reason);
       if (!(runOptions.okCodes ?? [0]).includes(result.code))
         throw commandFailed(node, argv, result.code, result.stderr);
@@ -227,7 +236,7 @@ function attend(channel: ClientChannel, closed: AbortSignal, kill: (pid: string)
   let finish: () => void = () => undefined;
 
   const emit = (chunk: Buffer): void => {
-    tail = (tail + chunk.toString('utf8')).slice(-8_000);
+    tail = (tail + chunk.toString('utf8')).slice(-stderrTailBytes);
     if (stderr.readableLength < 64 * 1024) stderr.write(chunk);
   };
   const take = takePid(emit, (found) => {
@@ -264,23 +273,46 @@ function attend(channel: ClientChannel, closed: AbortSignal, kill: (pid: string)
   return { channel, stderr, ended, stop };
 }
 
+function answeredTooMuch(node: string, argv: Argv, tooMuch: string): AppError {
+  return new AppError(
+    'command-failed',
+    `cannot run "${shorten(printCommand(argv))}" on "${node}": it answered with more than ${tooMuch}`,
+    {
+      hint: 'log in to the node and find out what it prints',
+      details: { node },
+    },
+  );
+}
+
+function countLines(chunk: Buffer): number {
+  let count = 0;
+  for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) count += 1;
+  return count;
+}
+
 async function collect(
   running: Running,
   input: string | Buffer | undefined,
   signal: AbortSignal,
+  { held, dismiss }: { readonly held: { bytes: number }; readonly dismiss: (tooMuch: string) => void },
 ): Promise<{ stdout: string; stderr: string; code: number | undefined }> {
   const { channel, stderr } = running;
   const out: Buffer[] = [];
   const err: Buffer[] = [];
-  let size = 0;
-  let tooMuch = false;
+  let [bytes, lines] = [0, 0];
+  let tooMuch: string | undefined;
   const keep = (list: Buffer[]) => (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= maximumOutputBytes) list.push(chunk);
-    else if (!tooMuch) {
-      tooMuch = true;
-      running.stop();
-    }
+    if (tooMuch !== undefined) return;
+    bytes += chunk.length;
+    held.bytes += chunk.length;
+    lines += countLines(chunk);
+    if (held.bytes > commandOutputBytes) tooMuch = printLimit(commandOutputBytes);
+    else if (lines > commandOutputLines) tooMuch = `${commandOutputLines} lines`;
+    else list.push(chunk);
+    if (tooMuch === undefined) return;
+    out.length = 0;
+    err.length = 0;
+    dismiss(tooMuch);
   };
   channel.on('data', keep(out));
   stderr.on('data', keep(err));
@@ -289,9 +321,8 @@ async function collect(
   if (signal.aborted) stop();
   channel.end(input);
   const { code } = await running.ended;
+  held.bytes -= bytes;
   signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
-  if (tooMuch)
-    throw new AppError('command-failed', `cannot read a command's output: more than ${maximumOutputBytes} bytes`);
   return { stdout: Buffer.concat(out).toString('utf8'), stderr: Buffer.concat(err).toString('utf8'), code };
 }

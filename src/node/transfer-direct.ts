@@ -1,11 +1,13 @@
-import { createInterface } from 'node:readline';
+import { AppError } from '../model/errors.ts';
+import { stderrTailBytes, transferLineBytes, transferProgressMs } from '../model/limits.ts';
+import { isAddress, isHostKey, isTransferKey, sendFlags } from '../model/untrusted.ts';
 import type { SpawnedCommand } from './command.ts';
 import { printCommand, tailOf } from './command.ts';
+import { createLineReader } from './docker-streams.ts';
+import { type Fence, lateCode } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import type { SendResult } from './transfer-relay.ts';
 import * as scripts from './transfer-scripts.ts';
-import { parseFlags } from './zfs-names.ts';
-import { zfsArgv } from './zfs-store.ts';
 
 /** How the source reaches the target's sshd, as found by `probeRoute`. */
 export interface Route {
@@ -15,7 +17,10 @@ export interface Route {
   readonly source: string;
 }
 
-/** The first of these places that the source can open a connection to. */
+/**
+ * The first of these places that the source can open a connection to. The source's answer goes into a file of the
+ * target: it must name one of the places it was asked about, and an address. Throws `command-failed` for anything else.
+ */
 export async function probeRoute(
   source: NodeConnection,
   places: readonly { readonly address: string; readonly port: number }[],
@@ -24,9 +29,20 @@ export async function probeRoute(
   if (places.length === 0) return undefined;
   const args = places.flatMap(({ address, port }) => [address, String(port)]);
   const { stdout } = await source.script(scripts.probeScript, args, { signal, okCodes: [0, 1] });
-  const [address, port, from] = stdout.trim().split(' ');
-  if (address === undefined || port === undefined || from === undefined) return undefined;
-  return { address, port: Number(port), source: from };
+  if (stdout === '') return undefined;
+  const [, answer = '', from = ''] = /^(\S+ \S+) (\S+)\n$/.exec(stdout) ?? [];
+  const place = places.find(({ address, port }) => answer === `${address} ${port}`);
+  if (place === undefined || !isAddress(from)) throw badAnswer(source.node, 'how it reaches the other node', stdout);
+  return { ...place, source: from };
+}
+
+/** For a node that answers in a form that its program never prints; what it said is shown without control characters. */
+function badAnswer(node: string, about: string, said: string): AppError {
+  const shown = JSON.stringify(said.length > 200 ? `${said.slice(0, 200)}…` : said);
+  return new AppError('command-failed', `cannot use what "${node}" says about ${about}: ${shown}`, {
+    hint: `find out what runs on "${node}": no program of drover answers like this`,
+    details: { node },
+  });
 }
 
 /** One operation: its name is in the key's line and directory, so that both can be found and removed. */
@@ -34,6 +50,8 @@ export interface DirectSend {
   readonly operation: string;
   readonly source: NodeConnection;
   readonly target: NodeConnection;
+  /** What the controller knows of the locks of both nodes. */
+  readonly fences: { readonly source: Fence; readonly target: Fence };
   readonly route: Route;
   /** Whose flags the stream has; undefined for a resumed one, which has those of its token. */
   readonly dataset: string | undefined;
@@ -47,17 +65,21 @@ export async function sendDirect(
   progress: (doneBytes: number) => void,
   signal: AbortSignal,
 ): Promise<SendResult> {
-  const { operation, source, target, route } = send;
+  const { operation, source, target, fences, route } = send;
   const { user, hostKeys } = target.remote;
+  const wrong = hostKeys.find((key) => !isHostKey(key));
+  if (wrong !== undefined) throw badAnswer(target.node, 'its host key', wrong);
   try {
     const prepared = await source.script(scripts.prepareScript, [operation, send.dataset ?? '', ...hostKeys], {
       signal,
     });
     const [key = '', flags] = prepared.stdout.split('\n');
-    const allowed = [user, operation, key, route.source, forcedCommand(send.receiveArgs, target.remote.isRoot)];
+    if (!isTransferKey(key)) throw badAnswer(source.node, 'the key of the transfer', key);
+    const command = forcedCommand(fences.target, send.receiveArgs, target.remote.isRoot);
+    const allowed = [user, operation, key, route.source, command];
     await target.script(scripts.authorizeScript, allowed, { signal });
-    const words = [`/run/drover/send-${operation}`, String(route.port), user, route.address];
-    const argv = ['bash', '-c', scripts.directScript, 'drover', ...words, ...send.sendArgs(parseFlags(flags))] as const;
+    const words = [fences.source.token, `/run/drover/send-${operation}`, String(route.port), user, route.address];
+    const argv = ['bash', '-c', scripts.directScript, 'drover', ...words, ...send.sendArgs(sendFlags(flags))] as const;
     return await attend(await source.spawn(argv, signal), progress);
   } finally {
     // Without the caller's signal: an aborted transfer leaves no key either. What cannot be reached expires.
@@ -70,32 +92,42 @@ export async function sendDirect(
 }
 
 /** The line sshd runs whatever the client asks for; a double quote is the only character its file wants escaped. */
-export function forcedCommand(receiveArgs: readonly string[], isRoot: boolean): string {
-  const command = zfsArgv(receiveArgs);
+export function forcedCommand(fence: Fence, receiveArgs: readonly string[], isRoot: boolean): string {
+  const command = scripts.fencedReceive(fence, receiveArgs);
   return `exec ${printCommand(isRoot ? command : ['sudo', '-n', '--', ...command])}`.replaceAll('"', '\\"');
 }
 
 async function attend(pipe: SpawnedCommand, progress: (doneBytes: number) => void): Promise<SendResult> {
   let bytes = 0;
   let codes: readonly number[] = [];
-  const said: string[] = [];
+  let said = '';
+  let reportedAt = 0;
+  const say = (line: string): void => {
+    said = `${said}${line}\n`.slice(-stderrTailBytes);
+  };
   pipe.stdout.resume();
-  for await (const line of createInterface({ input: pipe.stderr })) {
-    const [, word, rest = ''] = /^drover-(bytes|status) (.*)$/.exec(line) ?? [];
+  const read = (line: string): void => {
+    const [, word, rest = ''] = /^drover-(bytes|status) ([\d ]{1,40})$/.exec(line) ?? [];
     if (word === 'bytes') {
       bytes = Number(rest);
+      if (performance.now() - reportedAt < transferProgressMs) return;
+      reportedAt = performance.now();
       progress(bytes);
     } else if (word === 'status') codes = rest.split(' ').map(Number);
-    else said.push(line);
-  }
-  const lost = await pipe.done.then(
-    () => false,
-    (error: unknown) => said.push(String(error)) > 0,
-  );
+    else say(line);
+  };
+  const reader = createLineReader(transferLineBytes);
+  for await (const chunk of pipe.stderr) reader.push(chunk).forEach(read);
+  reader.end().forEach(read);
+  // The last count, which may have come too soon after the one before.
+  if (bytes > 0) progress(bytes);
+  const end = await pipe.done.catch((error: unknown) => void say(String(error)));
+  const lost = end === undefined;
   return {
     bytes,
     ok: !lost && codes.length === 3 && codes.every((code) => code === 0),
     lost: lost || codes[2] === 255,
-    said: tailOf(said.join('\n')),
+    late: end?.code === lateCode ? 'source' : codes[2] === lateCode ? 'target' : undefined,
+    said: tailOf(said),
   };
 }

@@ -1,8 +1,8 @@
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { SpawnedCommand } from './command.ts';
+import type { Argv, SpawnedCommand } from './command.ts';
+import { lateCode } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
-import { zfsArgv } from './zfs-store.ts';
 
 /** How a pipe ended: its own count, whether every part of it succeeded, and what they printed. */
 export interface SendResult {
@@ -10,6 +10,8 @@ export interface SendResult {
   readonly ok: boolean;
   /** The connection broke; trying again is worth it. */
   readonly lost: boolean;
+  /** The end that refused its command, because the lock it was sent under was lost. */
+  readonly late: 'source' | 'target' | undefined;
   readonly said: string;
 }
 
@@ -22,8 +24,8 @@ const graceMs = 5_000;
 export async function sendThroughHere(
   source: NodeConnection,
   target: NodeConnection,
-  sendArgs: readonly string[],
-  receiveArgs: readonly string[],
+  send: Argv,
+  receive: Argv,
   progress: (doneBytes: number) => void,
   signal: AbortSignal,
 ): Promise<SendResult> {
@@ -35,9 +37,9 @@ export async function sendThroughHere(
   };
   signal.addEventListener('abort', abort, { once: true });
   try {
-    const receiver = await target.spawn(zfsArgv(receiveArgs), stopReceive.signal);
+    const receiver = await target.spawn(receive, stopReceive.signal);
     // Nothing may wait for a sender that never came.
-    const sender = await source.spawn(zfsArgv(sendArgs), stopSend.signal).catch((error: unknown) => {
+    const sender = await source.spawn(send, stopSend.signal).catch((error: unknown) => {
       receiver.stdin.end();
       throw error;
     });
@@ -85,6 +87,7 @@ async function pump(
     bytes,
     ok: codes.every((code) => code === 0),
     lost: sent.status === 'rejected' || received.status === 'rejected',
+    late: codes[0] === lateCode ? 'source' : codes[1] === lateCode ? 'target' : undefined,
     said: stderr.filter((text) => text !== '').join('\n'),
   };
 }

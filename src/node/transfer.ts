@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { isIP } from 'node:net';
 import type { SendSource, TransferRequest, TransferResult } from '../engine/node-client.ts';
 import type { NodeName, Settings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
+import { sendFlags } from '../model/untrusted.ts';
+import type { Fence } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
+import { sshPlaces } from './ssh-places.ts';
 import { probeRoute, type Route, sendDirect } from './transfer-direct.ts';
 import { type SendResult, sendThroughHere } from './transfer-relay.ts';
-import { targetStateScript } from './transfer-scripts.ts';
-import { checkBase, checkDataset, checkName, checkProperty, parseFlags } from './zfs-names.ts';
+import { fencedReceive, fencedSend, targetStateScript } from './transfer-scripts.ts';
+import { harmless, notFromStreams } from './transfer-stream.ts';
+import { checkBase, checkDataset, checkName, checkProperty } from './zfs-names.ts';
 import { checkToken, zfs } from './zfs-store.ts';
 
-/** One end of a transfer: its connection, and the address other nodes reach it at. */
+/** One end of a transfer: its connection, the lock that was taken there, and the address other nodes reach it at. */
 export interface TransferEnd {
   readonly connection: NodeConnection;
+  readonly fence: Fence;
   readonly meshAddress: string;
 }
 
@@ -32,8 +36,8 @@ export type Transfer = (
 
 /**
  * Transfers of one cluster; remembers which nodes reach each other. Throws `volume-conflict` where the target is not
- * what the stream continues from, `command-failed` otherwise (retryable, with details.resumable, where the target
- * kept a resume token).
+ * what the stream continues from, `connection-failed` where the lock of a node was lost before it began there,
+ * `command-failed` otherwise (retryable, with details.resumable, where the target kept a resume token).
  */
 export function createTransfer(deps: TransferDeps): Transfer {
   const routes = new Map<string, Route | 'relay'>();
@@ -101,13 +105,15 @@ export function sendArgs(source: SendSource): (flags: readonly string[]) => read
 }
 
 /**
- * `-s`: an interrupted receive can go on. `-u`: never mounted. `-x mountpoint`: a stream cannot choose where it
- * appears. No `-F`: what the target has is never rolled back.
+ * `-s`: an interrupted receive can go on. `-u`: never mounted. `-x`: nothing that a stream says of itself counts. No
+ * `-F`: what the target has is never rolled back. A setuid program or a device that a source puts into its volume works
+ * nowhere else; programs do, since applications keep some in their volumes.
  */
 export function receiveArgs(request: TransferRequest, root: string): readonly string[] {
   const given = Object.entries(request.properties).flatMap(([name, value]) => ['-o', checkProperty(name, value)]);
-  const fixed = ['-s', '-u', '-x', 'mountpoint', '-o', 'readonly=on', '-o', 'canmount=noauto'];
-  return ['receive', ...fixed, ...given, checkDataset(request.dataset, root)];
+  const excluded = notFromStreams.flatMap((name) => ['-x', name]);
+  const fixed = ['readonly=on', 'canmount=noauto', ...harmless].flatMap((one) => ['-o', one]);
+  return ['receive', '-s', '-u', ...excluded, ...fixed, ...given, checkDataset(request.dataset, root)];
 }
 
 async function relay(
@@ -118,8 +124,9 @@ async function relay(
   signal: AbortSignal,
 ): Promise<SendResult> {
   const flags = await flagsOf(source.connection, job, signal);
-  const send = ['send', ...job.sendArgs(flags)];
-  return sendThroughHere(source.connection, target.connection, send, job.receiveArgs, progress, signal);
+  const send = fencedSend(source.fence, ['send', ...job.sendArgs(flags)]);
+  const receive = fencedReceive(target.fence, job.receiveArgs);
+  return sendThroughHere(source.connection, target.connection, send, receive, progress, signal);
 }
 
 function direct(
@@ -131,8 +138,9 @@ function direct(
   signal: AbortSignal,
 ): Promise<SendResult> {
   const operation = randomUUID();
+  const fences = { source: source.fence, target: target.fence };
   return sendDirect(
-    { operation, source: source.connection, target: target.connection, route, ...job },
+    { operation, source: source.connection, target: target.connection, fences, route, ...job },
     progress,
     signal,
   );
@@ -144,30 +152,16 @@ async function flagsOf(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   if (dataset === undefined) return [];
-  if (flags !== undefined) return parseFlags(flags);
+  if (flags !== undefined) return sendFlags(flags);
   const { stdout } = await zfs(source, ['get', '-H', '-s', 'local', '-o', 'value', 'drover:flags', dataset], signal);
-  return parseFlags(stdout.trim());
+  return sendFlags(stdout.trim());
 }
 
-/**
- * Where the target's sshd may be, seen from another node: its mesh address, with the port the controller uses or the
- * usual one (a forwarded port, as Vagrant's, leads nowhere there), then the controller's address. The pinned host key
- * makes sure that it is the same machine.
- */
+/** The pinned host key makes sure that what answers at one of these places is the target. */
 async function findRoute(source: TransferEnd, target: TransferEnd, signal: AbortSignal): Promise<Route | 'relay'> {
-  const { address, port } = target.connection.remote;
-  const places = [
-    { address: target.meshAddress, port },
-    { address: target.meshAddress, port: 22 },
-    { address, port },
-  ].filter((place) => isIP(place.address) !== 0 && !isLoopback(place.address));
-  const distinct = places.filter(
-    (place, at) => places.findIndex((other) => other.address === place.address && other.port === place.port) === at,
-  );
-  return (await probeRoute(source.connection, distinct, signal)) ?? 'relay';
+  const places = sshPlaces(target.connection.remote, target.meshAddress);
+  return (await probeRoute(source.connection, places, signal)) ?? 'relay';
 }
-
-const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
 
 async function explain(
   request: TransferRequest,
@@ -179,6 +173,11 @@ async function explain(
 ): Promise<AppError> {
   const what = `cannot send ${nameOf(request)} from "${request.from}" to "${request.to}"`;
   if (signal.aborted) return new AppError('cancelled', `${what}: cancelled`, { cause: signal.reason });
+  if (result.late !== undefined) {
+    const node = result.late === 'source' ? request.from : request.to;
+    const message = `${what}: the lock of "${node}" was lost before it began there`;
+    return new AppError('connection-failed', message, { retryable: true, details: { node } });
+  }
   const found = await readTarget(target, request.dataset).catch(() => undefined);
   const resumable = found?.token !== undefined;
   const details = { bytes: result.bytes, resumable, node: request.to, dataset: request.dataset };

@@ -1,8 +1,12 @@
-import { appendFile, chmod, mkdir, readFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { readTextBounded } from '../files/read-bounded.ts';
 import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { fingerprint, type HostKeyVerdict, keyType, knownHostName } from './known-hosts.ts';
+
+import { knownHostsBytes } from '../model/limits.ts';
+import { fingerprint, type HostKeyVerdict, keyType, knownHostName, printKnownHost } from './known-hosts.ts';
+
 import type { SshTarget } from './ssh-config.ts';
 import type { ConnectOptions } from './ssh-connection.ts';
 import { dial } from './ssh-dial.ts';
@@ -89,9 +93,26 @@ async function append(target: SshTarget, key: Buffer): Promise<string> {
   }
   const name = target.hostKeyAlias ?? knownHostName(target.host, target.port);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const before = await readFile(file, 'utf8').catch(() => undefined);
+  const before = await readKnown(file, target.alias);
   const start = before === undefined || before === '' || before.endsWith('\n') ? '' : '\n';
-  await appendFile(file, `${start}${name} ${keyType(key)} ${key.toString('base64')}\n`);
+  await appendFile(file, `${start}${printKnownHost(name, key, target.hashKnownHosts)}\n`);
   if (before === undefined) await chmod(file, 0o600);
   return file;
+}
+
+/** The file's text; undefined where there is none yet. Throws `usage` for what keeps nothing, such as /dev/null. */
+async function readKnown(file: string, alias: string): Promise<string | undefined> {
+  const found = await stat(file).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found === undefined) return undefined;
+  if (found.isFile()) return readTextBounded(file, knownHostsBytes);
+  throw new AppError(
+    'usage',
+    `cannot write down the key of "${alias}": its known_hosts file "${file}" is not a regular file`,
+    {
+      hint: 'set "knownHostsFile" of the node, or UserKnownHostsFile in the ssh configuration',
+    },
+  );
 }

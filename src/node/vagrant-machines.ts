@@ -1,5 +1,5 @@
 import { AppError } from '../model/errors.ts';
-import type { Environment } from './ssh-config.ts';
+import type { Environment } from './environment.ts';
 import { findVagrant, vagrantInventory } from './vagrant.ts';
 import { isOurAddress } from './vagrant-output.ts';
 

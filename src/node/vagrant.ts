@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { readTextBounded } from '../files/read-bounded.ts';
 import { AppError } from '../model/errors.ts';
-import type { Environment } from './ssh-config.ts';
+import { keyFileBytes, stateFileBytes } from '../model/limits.ts';
+import type { Environment } from './environment.ts';
 import {
   type CreatedMachine,
   describeMachines,
@@ -59,9 +61,9 @@ const isFile = (path: string): Promise<boolean> =>
   );
 
 const readIndex = (env: Environment): Promise<string> =>
-  readFile(
+  readTextBounded(
     join(env.VAGRANT_HOME || join(env.HOME || homedir(), '.vagrant.d'), 'data', 'machine-index', 'index'),
-    'utf8',
+    stateFileBytes,
   ).catch(() => '');
 
 interface Kept {
@@ -108,7 +110,7 @@ export async function vagrantInventory(environment: VagrantEnvironment, context:
 async function stampOf({ name, provider, dataPath }: CreatedMachine): Promise<string> {
   const path = join(dataPath, 'machines', name, provider, 'id');
   const [id, { mtimeMs }] = await Promise.all([
-    readFile(path, 'utf8').catch(() => ''),
+    readTextBounded(path, keyFileBytes).catch(() => ''),
     stat(path).catch(() => ({ mtimeMs: 0 })),
   ]);
   return `${provider} ${id.trim()} ${mtimeMs}`;
@@ -117,7 +119,7 @@ async function stampOf({ name, provider, dataPath }: CreatedMachine): Promise<st
 async function readKept(file: string): Promise<readonly Kept[]> {
   try {
     // Written by drover itself, in a folder of this user alone.
-    const kept: readonly Kept[] = JSON.parse(await readFile(file, 'utf8'));
+    const kept: readonly Kept[] = JSON.parse(await readTextBounded(file, stateFileBytes));
     return Array.isArray(kept) ? kept : [];
   } catch {
     return [];

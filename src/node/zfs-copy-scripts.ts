@@ -1,5 +1,6 @@
 import { guard } from './fence.ts';
 import { exits, prelude } from './zfs-scripts.ts';
+import { tuningColumns } from './zfs-tuning.ts';
 
 // Like zfs-scripts.ts: fixed texts, data only through arguments. `zfs program` runs Lua inside of the kernel, in one
 // transaction group; only user properties can be set there, so everything else is set on the clone before.
@@ -15,7 +16,7 @@ case $said in *true*) ;; *) printf '%s\\n' "$said"; exit ${exits.conflict} ;; es
 
 /** SNAPSHOT TARGET: a clone that nobody takes for a volume: read-only, not mounted, without any of our properties. */
 export const cloneScript = `${prelude}
-zfs clone -o canmount=noauto -o readonly=on "$1" "$2"
+zfs clone -o canmount=noauto -o readonly=on -o setuid=off -o devices=off "$1" "$2"
 `;
 
 /**
@@ -30,12 +31,12 @@ fence=$1 root=$2
 shift 2
 ${guard}node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) && [ -n "$node" ] || exit ${exits.noRoot}
 refuse() { printf '%s\\n' "$ds" "$1" "$facts"; exit ${exits.conflict}; }
-argv=() targets=() limits=()
+argv=() targets=() limits=() tunings=()
 while [ $# -ge 6 ]; do
   ds=$1 target=$2 retired=$3 id=$4 seen=$5 whose=$6
   shift 6
-  facts=$(zfs get -Hp -o property,value,source refquota,drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:flags,drover:deployment "$ds") || exit 1
-  limit=none volume= role= owner= epoch= app= flags= deployment=
+  facts=$(zfs get -Hp -o property,value,source refquota,drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:flags,drover:deployment,${tuningColumns.join(',')} "$ds") || exit 1
+  tuned= limit=none volume= role= owner= epoch= app= flags= deployment=
   while IFS=$'\\t' read -r name value source; do
     case $name:$source in
       refquota:*) [ "$value" = 0 ] || limit=$value ;;
@@ -46,6 +47,7 @@ while [ $# -ge 6 ]; do
       drover:app:local) app=$value ;;
       drover:flags:local) flags=$value ;;
       drover:deployment:local) deployment=$value ;;
+      ${tuningColumns.map((name) => `${name}:local`).join(' | ')}) tuned="$tuned $name=$value" ;;
     esac
   done <<<"$facts"
   [ "$role" = frozen ] && [ "$owner" = "$node" ] && [ -n "$volume" ] && [ -n "$epoch" ] || refuse 'it is not frozen by this node'
@@ -54,10 +56,11 @@ while [ $# -ge 6 ]; do
   ! grep -qsF -e " - zfs $ds " -e " - zfs $target " /proc/[0-9]*/mountinfo || refuse 'it is mounted'
   [ -z "$(zfs get -H -s local -o value drover:vol,drover:role "$target")" ] || refuse 'the clone is a volume already'
   argv+=("$ds" "$target" "$retired" "$id" "$seen" "$((seen + 1))" "$app" "$flags" "$deployment")
-  targets+=("$target") limits+=("$limit")
+  targets+=("$target") limits+=("$limit") tunings+=("$tuned")
 done
 for i in "\${!targets[@]}"; do
-  zfs set readonly=off refquota="\${limits[$i]}" "\${targets[$i]}" || exit 1
+  # Unquoted: words of zfs itself, without blanks. A clone has none of what was set on its origin.
+  zfs set readonly=off refquota="\${limits[$i]}" \${tunings[$i]} "\${targets[$i]}" || exit 1
 done
 said=$(zfs program -- "\${root%%/*}" - "$node" "\${argv[@]}" 2>&1 <<'LUA'
 args = ...

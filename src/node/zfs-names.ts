@@ -45,8 +45,3 @@ export function checkProperty(name: string, value: string): string {
   if (property.test(name) && !/[\u0000-\u001f\u007f]/.test(value) && value.length <= 1024) return `${name}=${value}`;
   throw new AppError('volume-conflict', `cannot set property ${JSON.stringify(name)}: name or value is not valid`);
 }
-
-/** Flags a stream may be sent with, as kept in `drover:flags`; everything else in the property is ignored. */
-export function parseFlags(text: string | undefined): readonly string[] {
-  return (text ?? '').split(' ').filter((flag) => flag === '-L' || flag === '-c' || flag === '-w');
-}

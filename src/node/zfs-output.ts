@@ -1,6 +1,10 @@
+import type { ResumeToken } from '../engine/node-client.ts';
 import type { PoolFacts, Snapshot, Volume, VolumeRole, ZfsCapabilities } from '../model/cluster.ts';
 import { properties } from '../model/names.ts';
+import { isZfsNumber } from '../model/untrusted.ts';
 import { parseDeployment } from './deployment-mark.ts';
+
+import { tuningColumns, tuningOf } from './zfs-tuning.ts';
 
 /** Asked of every dataset below the root, in one `zfs get`. */
 export const volumeColumns = [
@@ -17,6 +21,7 @@ export const volumeColumns = [
   properties.owner,
   properties.epoch,
   properties.flags,
+  ...tuningColumns,
 ].join(',');
 
 type Facts = ReadonlyMap<string, string>;
@@ -29,9 +34,12 @@ type Facts = ReadonlyMap<string, string>;
 export function parseVolumes(getText: string, listText: string): readonly Volume[] {
   const copies = parseCopies(listText);
   const volumes: Volume[] = [];
-  for (const [dataset, facts] of parseGet(getText)) {
+  const datasets = parseGet(getText);
+  for (const [dataset, facts] of datasets) {
     const volume = toVolume(dataset, facts, copies.get(dataset) ?? []);
-    if (volume !== undefined) volumes.push(volume);
+    if (volume === undefined) continue;
+    const children = [...datasets.keys()].filter((name) => name.startsWith(`${dataset}/`) && !name.includes('%'));
+    volumes.push(children.length === 0 ? volume : { ...volume, children });
   }
   return volumes.toSorted((a, b) => (a.dataset < b.dataset ? -1 : 1));
 }
@@ -43,7 +51,8 @@ function parseGet(text: string): ReadonlyMap<string, Facts> {
     const facts = datasets.get(name) ?? new Map<string, string>();
     datasets.set(name, facts);
     const unset = value === '-' || value === '';
-    const foreign = property.startsWith('drover:') && source !== 'local';
+    const mustBeOwn = property.startsWith('drover:') || tuningColumns.includes(property);
+    const foreign = mustBeOwn && source !== 'local';
     if (!unset && !foreign) facts.set(property, value);
   }
   return datasets;
@@ -59,7 +68,7 @@ function parseCopies(text: string): ReadonlyMap<string, readonly Copy[]> {
     const match = /^([^@#]+)([@#])(.+)$/.exec(full ?? '');
     const [, dataset, mark, name] = match ?? [];
     if (dataset === undefined || mark === undefined || name === undefined) continue;
-    if (guid === undefined || createTxg === undefined || !/^\d+$/.test(guid) || !/^\d+$/.test(createTxg)) continue;
+    if (guid === undefined || createTxg === undefined || !isZfsNumber(guid) || !isZfsNumber(createTxg)) continue;
     const list = copies.get(dataset) ?? [];
     copies.set(dataset, list);
     list.push({ mark, name, guid, createTxg });
@@ -77,6 +86,7 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
   const owner = facts.get(properties.owner);
   const token = facts.get('receive_resume_token');
   const flags = facts.get(properties.flags);
+  const tuning = tuningOf(facts);
   return {
     id,
     dataset,
@@ -94,6 +104,7 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
     ...(limit === 0 ? {} : { limitBytes: limit }),
     ...(token === undefined ? {} : { resumeToken: token }),
     ...(flags === undefined ? {} : { flags }),
+    ...(Object.keys(tuning).length === 0 ? {} : { tuning }),
   };
 }
 
@@ -132,14 +143,17 @@ export function parseEstimate(text: string): number | undefined {
 }
 
 /** What `zfs send -nvP -t TOKEN` says about the token; undefined where it printed no contents. */
-export function parseToken(
-  text: string,
-): { readonly toGuid: string; readonly toName: string; readonly remainingBytes?: number } | undefined {
-  const guid = /^\s*toguid = (0x[0-9a-f]+|\d+)\s*$/m.exec(text)?.[1];
+export function parseToken(text: string): ResumeToken | undefined {
+  const guid = /^\s*toguid = (0x[0-9a-f]{1,16}|\d{1,20})\s*$/m.exec(text)?.[1];
   const toName = /^\s*toname = (\S+)\s*$/m.exec(text)?.[1];
   if (guid === undefined || toName === undefined) return undefined;
   const remainingBytes = parseEstimate(text);
-  return { toGuid: BigInt(guid).toString(), toName, ...(remainingBytes === undefined ? {} : { remainingBytes }) };
+  return {
+    toGuid: BigInt(guid).toString(),
+    toName,
+    ...(/^\s*rawok = 1\s*$/m.test(text) ? { isRaw: true } : {}),
+    ...(remainingBytes === undefined ? {} : { remainingBytes }),
+  };
 }
 
 /** Usage texts of `zfs send` and `zfs receive`, `zpool get -Hp -o property,value` and the module's version. */
@@ -181,11 +195,15 @@ export function flagsAtBirth(capabilities: ZfsCapabilities): string {
   return flags.length === 0 ? 'none' : flags.join(' ');
 }
 
-/** `zpool list -Hp -o name,health,size,free`. */
+/**
+ * `zpool list -Hp -o name,health,size,free`, and behind it, after a tab or on a line of its own, `zfs list -Hp -o avail`
+ * of the pool: ZFS keeps some of what is free for itself, 1/32 of a small pool and at least 128 MiB.
+ */
 export function parsePool(text: string): PoolFacts | undefined {
-  const [name, health, size, free] = rows(text)[0] ?? [];
+  const [name, health, size, free, ...rest] = rows(text).flat();
   if (name === undefined || health === undefined) return undefined;
-  return { name, health, sizeBytes: number(size), freeBytes: number(free) };
+  const available = /^\d+$/.test(rest[0] ?? '') ? number(rest[0]) : Number.POSITIVE_INFINITY;
+  return { name, health, sizeBytes: number(size), freeBytes: Math.min(number(free), available) };
 }
 
 function rows(text: string): readonly (readonly string[])[] {
@@ -195,7 +213,8 @@ function rows(text: string): readonly (readonly string[])[] {
     .map((line) => line.split('\t'));
 }
 
-/** Sizes and epochs are far below 2^53; anything that is no number counts as 0. */
+/** Sizes and epochs are far below 2^53; anything that is no such number counts as 0. */
 function number(text: string | undefined): number {
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+  const value = text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+  return Number.isSafeInteger(value) ? value : 0;
 }

@@ -1,4 +1,5 @@
 import { guard, lateCode } from './fence.ts';
+import { seal } from './seal.ts';
 
 /**
  * Fixed texts for `bash -s -- ARGS` on a node. Data comes only through arguments. A script that finds the world other
@@ -41,17 +42,17 @@ cat /sys/module/zfs/version 2>/dev/null || zfs version
  */
 export const createScript = `${prelude}
 fence=$1 root=$2 ds=$3 volume=$4 app=$5 limit=$6 flags=$7 deployment=$8
-${guard}node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) || exit ${exits.noRoot}
+${seal}${guard}node=$(zfs get -H -s local -o value drover:node "$root" 2>/dev/null) || exit ${exits.noRoot}
 [ -n "$node" ] || exit ${exits.noRoot}
 if found=$(zfs get -H -s local -o property,value drover:vol,drover:role,drover:owner,drover:deployment "$ds" 2>/dev/null); then
   wanted=$(printf 'drover:vol\\t%s\\ndrover:role\\towner\\ndrover:owner\\t%s' "$volume" "$node")\${deployment:+$'\\n'$(printf 'drover:deployment\\t%s' "$deployment")}
   [ "$found" = "$wanted" ] || { printf '%s\\n' "$found"; exit ${exits.conflict}; }
 else
   [ "$(zfs get -H -o value encryption "$root")" = off ] || flags="$flags -w" # raw from birth: mixing breaks later streams
-  zfs create -o canmount=noauto -o readonly=off -o refquota="$limit" -o drover:vol="$volume" \${app:+-o "drover:app=$app"} \${deployment:+-o "drover:deployment=$deployment"} \\
+  zfs create -o canmount=noauto -o readonly=off -o setuid=off -o devices=off -o refquota="$limit" -o drover:vol="$volume" \${app:+-o "drover:app=$app"} \${deployment:+-o "drover:deployment=$deployment"} \\
     -o drover:role=owner -o drover:owner="$node" -o drover:epoch=1 -o drover:flags="$flags" "$ds" || exit 1
 fi
-[ "$(zfs get -H -o value mounted "$ds")" = yes ] || zfs mount "$ds" || exit 1
+[ "$(zfs get -H -o value mounted "$ds")" = yes ] || { seal "$ds"; zfs mount "$ds"; } || exit 1
 directory=$(zfs get -H -o value mountpoint "$ds")/data
 [ -d "$directory" ] || mkdir -m 0755 "$directory" || exit 1
 grep -qF " - zfs $ds " /proc/self/mountinfo
@@ -80,7 +81,7 @@ ${guard}zfs snapshot "$@"
 `;
 
 export const mountScript = `${prelude}
-[ "$(zfs get -H -o value mounted "$1")" = yes ] || zfs mount "$1"
+${seal}[ "$(zfs get -H -o value mounted "$1")" = yes ] || { seal "$1"; zfs mount "$1"; }
 `;
 
 /** DATASET: the mountpoint; conflict where it is not mounted, gone where its directory is missing. */
@@ -127,12 +128,12 @@ row($_, "a mount of its own") for $rows ? () : values %foreign;
  * moment, hence the tries over 3 s. What stays in use is mounted again: nothing has changed then.
  */
 export const unmountScript = `${prelude}
-ds=$1 was=no
+${seal}ds=$1 was=no
 here() { grep -qF " - zfs $ds " /proc/self/mountinfo; }
 zfs list -H -o name "$ds" >/dev/null || exit 1
 for try in 1 2 3 4 5 6 7; do
   if here; then was=yes; said=$(zfs unmount "$ds" 2>&1); fi
-  grep -qsF " - zfs $ds " /proc/[0-9]*/mountinfo || exit 0
+  grep -qsF " - zfs $ds " /proc/[0-9]*/mountinfo || { seal "$ds"; exit 0; }
   [ $try = 7 ] || sleep 0.5
 done
 perl -e '${holdersProgram}' "$ds"

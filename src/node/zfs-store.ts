@@ -153,7 +153,7 @@ export function zfs(
 }
 
 /** The same as words. */
-export function zfsArgv(args: readonly string[]): Argv {
+function zfsArgv(args: readonly string[]): Argv {
   return ['env', 'LC_ALL=C', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'zfs', ...args];
 }
 

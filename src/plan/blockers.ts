@@ -1,10 +1,11 @@
+import { isLoopback, isWildcard } from '../model/addresses.ts';
 import type { Container, NetworkTable, NodeFacts, PortKey } from '../model/cluster.ts';
 import type { Application, NodeName } from '../model/config.ts';
 import { containerName } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import { entriesOfOthers, hintFor } from './deployments.ts';
 import { bringNodeBack } from './node-reasons.ts';
-import { addTo, externalPorts, isActive, perWorld, portText, quote, type World } from './world.ts';
+import { addTo, externalPorts, isActive, listenOf, perWorld, portText, quote, sorted, type World } from './world.ts';
 
 /** What keeps an application from being placed, apart from its volumes. */
 export interface Obstacles {
@@ -23,6 +24,7 @@ export function findObstacles(world: World, app: Application, node: NodeName, st
     ...(away ? [{ node, reason: `${cannot}: the node cannot be reached`, hint: bringNodeBack }] : []),
     ...(starts && !away ? outOfSight(world, app, cannot) : []),
     ...foreignNames(world, app, cannot),
+    ...missingAddresses(world, app, node, cannot),
   ];
   const blockers = [...others, ...ports].map((found) => ({ app: app.name, ...found }));
   return { blockers, decisive: away, portsTaken: ports.length > 0 };
@@ -70,6 +72,34 @@ const foreignPlaces = perWorld((world) => {
   }
   return places;
 });
+
+/** A port is never published at more addresses than the files say, and Docker refuses one that the node does not have. */
+function missingAddresses(world: World, app: Application, node: NodeName, cannot: string): Found[] {
+  const facts = world.reachable.get(node);
+  if (facts === undefined || app.ports.length === 0) return [];
+  const listen = listenOf(world, node);
+  const nowhere = listen?.length === 0 && app.ports.some(({ addresses }) => addresses === undefined);
+  const own = new Set(facts.addresses?.map(({ address }) => address));
+  const unknown = (facts.addresses === undefined ? [] : app.ports).flatMap(({ addresses = [] }) =>
+    addresses.filter((address) => !own.has(address) && !isWildcard(address) && !isLoopback(address)),
+  );
+  return [
+    ...(nowhere
+      ? [
+          {
+            node,
+            reason: `${cannot}: "listen" selects none of its addresses`,
+            hint: 'correct "listen" in drover.yml',
+          },
+        ]
+      : []),
+    ...sorted(unknown).map((address) => ({
+      node,
+      reason: `${cannot}: the node does not have the address ${address}`,
+      hint: 'correct the address of the port, or remove it',
+    })),
+  ];
+}
 
 function takenPorts(world: World, app: Application, cannot: string): Found[] {
   return externalPorts(app).flatMap((key) => {

@@ -12,6 +12,7 @@ import {
   quoteAll,
   sameTexts,
   sorted,
+  titleOf,
   type World,
 } from './world.ts';
 
@@ -104,13 +105,12 @@ function waitingNotes(world: World, node: NodeName, facts: NodeFacts): string[] 
     const volume = facts.volumes.find((copy) => copy.id === id);
     // Decided since, by whoever.
     if (volume === undefined || volume.role !== 'owner' || volume.mounted) return [];
-    const of = volume.application === undefined ? '' : ` of ${quote(volume.application)}`;
     const names = quoteAll(peers.map((address) => nodeAt(world, address)));
     const because =
       why === 'rival'
         ? `${names} claims it with the same epoch`
         : `${names} does not answer and may have taken it over`;
-    return [`volume "${id}"${of} on ${quote(node)} waits since the node booted: ${because}; \`drover apply\` decides`];
+    return [`${titleOf(volume)} on ${quote(node)} waits since the node booted: ${because}; \`drover apply\` decides`];
   });
 }
 

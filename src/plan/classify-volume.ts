@@ -1,6 +1,8 @@
 import type { Volume } from '../model/cluster.ts';
+import { isName, printCommand } from '../model/command-line.ts';
 import type { NodeName } from '../model/config.ts';
 import { notOurs } from './deployments.ts';
+import { heldOnSource } from './foreign-mounts.ts';
 import { unusableTarget } from './target-copy.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
 import { type Copy, copiesOf, divergedCopies, type Standing, standingOf } from './volume-standing.ts';
@@ -123,10 +125,14 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], 
   // Only where the file asks for less than before: a volume that is fuller than the limit it has can move.
   const limitProblem = stage === 'sync' && source.role === 'owner' ? tooSmall(want, at) : undefined;
   if (limitProblem !== undefined) return { problem: limitProblem };
+  const children = stage === 'sync' && source.role === 'owner' ? hasChildren(want, at) : undefined;
+  if (children !== undefined) return { problem: children };
   // Released, and everything is there: a snapshot that a job has taken on the new node since is not in the way.
   const last = source.snapshots.at(-1)?.guid;
   const hasAll = stage === 'acquire' && target?.volume.snapshots.some(({ guid }) => guid === last) === true;
-  const problem = unusableTarget(world, want, at, target, hasAll);
+  const freeze = stage === 'sync' || (stage === 'final' && (source.writtenBytes > 0 || source.snapshots.length === 0));
+  const held = freeze ? heldOnSource(world, want, at) : undefined;
+  const problem = held ?? unusableTarget(world, want, at, target, hasAll);
   if (problem !== undefined) return { problem };
   return task(want, {
     kind: 'move',
@@ -134,11 +140,27 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], 
     stage,
     reclaim: stage === 'sync' && source.role === 'released',
     ...(releasedTo === undefined ? {} : { releasedTo }),
-    freeze: stage === 'sync' || (stage === 'final' && (source.writtenBytes > 0 || source.snapshots.length === 0)),
+    freeze,
     send: !hasAll,
     resizeSource: stage === 'sync' && tooSmall(want, at) === undefined && !hasLimit(want, source),
     resizeTarget: want.limitBytes !== undefined || target?.volume.limitBytes !== undefined,
   });
+}
+
+/** A stream is of one dataset: what lies in others below it would stay behind without a word. */
+function hasChildren(want: WantedVolume, at: Copy): VolumeProblem | undefined {
+  const { children = [], dataset } = at.volume;
+  const [first] = children;
+  if (first === undefined) return undefined;
+  const what = children.length === 1 ? 'a dataset below it does not' : 'datasets below it do not';
+  const free = dataset.split('/').slice(0, -1).join('/');
+  const aside = printCommand(['zfs', 'rename', first, `${free}/${first.split('/').slice(-2).join('-')}`]);
+  const command = isName(first) ? `, then on ${at.node}: ${aside}` : '';
+  return {
+    node: at.node,
+    reason: `cannot move volume "${want.id}" from ${quote(at.node)} to ${quote(want.node)}: ${what} move: ${children.map(quote).join(', ')}`,
+    hint: `put what is needed into the volume itself${command}`,
+  };
 }
 
 /** How far above its wanted limit a volume may be limited, where it holds more than the limit: ZFS overshoots. */

@@ -16,6 +16,7 @@ import {
   containersOf,
   externalPorts,
   isActive,
+  listenOf,
   meshAddress,
   perWorld,
   portText,
@@ -82,8 +83,11 @@ function decideContainers(
   own: readonly SeenContainer[],
   tasks: readonly VolumeTask[],
 ): { readonly stops: ContainerStop[]; readonly start?: ContainerStart } {
-  const ordered = world.reachable.get(node)?.boot !== undefined;
-  const spec = desiredSpec(app, meshAddress(world, node) ?? node, ordered, world.config.name);
+  const spec = desiredSpec(app, meshAddress(world, node) ?? node, {
+    ordered: world.reachable.get(node)?.boot !== undefined,
+    listen: listenOf(world, node),
+    deployment: world.config.name,
+  });
   const here = own.find((container) => container.node === node)?.container;
   const away = own.filter((container) => container.node !== node);
   const stops = away.map((other): ContainerStop => {
@@ -123,11 +127,16 @@ function newerImage(world: World, app: Application, node: NodeName, own: readonl
   ];
 }
 
-/** A move that is not settled, or a health check that has not succeeded: it may never have answered in this place. */
+/**
+ * A move that is not settled, a health check that has not succeeded, or another container of it that still runs in its
+ * old place: it may never have answered here.
+ */
 function owesCheck(own: readonly SeenContainer[], node: NodeName, tasks: readonly VolumeTask[]): boolean {
   const here = own.find((seen) => seen.node === node)?.container;
   if (here === undefined || !isActive(here)) return false;
-  return here.health === 'unhealthy' || here.health === 'starting' || tasks.some(({ settle }) => settle.length > 0);
+  const runsElsewhere = own.some((seen) => seen.node !== node && isActive(seen.container));
+  const hasUnsettled = tasks.some(({ settle }) => settle.length > 0);
+  return here.health === 'unhealthy' || here.health === 'starting' || runsElsewhere || hasUnsettled;
 }
 
 /** Everything it uses is still this node's, and leaves it in this plan: until then it can be started again there. */

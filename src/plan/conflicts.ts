@@ -35,11 +35,11 @@ export function settleConflicts(world: World, drafts: readonly Decision[]): Deci
 function inOrder(all: readonly Decision[]): (decision: Decision) => Decision {
   const awaited = new Set(all.flatMap(({ stopFirst }) => stopFirst.map(({ app }) => app)));
   return (decision) => {
-    const { app, tasks, start, stops, stopFirst, node } = decision;
+    const { app, tasks, start, checks, stops, stopFirst, node } = decision;
     if (app === undefined || tasks.length > 0 || externalPorts(app).length === 0) return decision;
     const isFree = stopFirst.length === 0 && !awaited.has(app.name);
     const leaves = stops.length > 0 && stops.every((stop) => stop.node !== node);
-    if (!isFree || !leaves || start === undefined) return decision;
+    if (!isFree || !leaves || (start === undefined && !checks)) return decision;
     return { ...decision, startsFirst: true, hold: false, switches: decision.hold || decision.switches };
   };
 }

@@ -1,34 +1,47 @@
-import type { Container, ContainerSpec } from '../model/cluster.ts';
-import type { Application, DeploymentName, RestartPolicy } from '../model/config.ts';
+import { portsAt } from '../model/addresses.ts';
+import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
+import type { Application, DeploymentName, PortMapping, RestartPolicy } from '../model/config.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
-import { sorted } from './world.ts';
+import { SealedContent } from '../model/sealed-content.ts';
+import { portText, sorted } from './world.ts';
 
-/**
- * The container an application should have on the node with this mesh address (link variables name that node);
- * `ordered` where the node starts containers in their order when it boots.
- */
+/** What decides about a container beside its application. */
+export interface SpecPlace {
+  /** The node starts containers in their order when it boots. */
+  readonly ordered?: boolean;
+  /** As `listenAddresses` gives it. */
+  readonly listen?: readonly string[] | undefined;
+  readonly deployment?: DeploymentName;
+}
+
+/** The container an application should have on the node with this mesh address: link variables name that node. */
 export function desiredSpec(
   app: Application,
   meshAddress: string,
-  ordered = false,
-  deployment?: DeploymentName,
+  { ordered = false, listen, deployment }: SpecPlace = {},
 ): ContainerSpec {
   return {
     application: app.name,
     ...(deployment === undefined ? {} : { deployment }),
     image: printImage(app.image),
-    ports: app.ports,
+    ports: portsAt(app.ports, listen),
     environment: containerEnvironment(app, meshAddress),
     ...(app.command === undefined ? {} : { command: app.command }),
     ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
     mounts: app.volumes.map((volume) => ({ volume: volume.id, mountpoint: volume.mountpoint })),
     ...(app.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: app.memoryLimitBytes }),
     ...(app.cpuShares === undefined ? {} : { cpuShares: app.cpuShares }),
+    ...(app.stopGraceMs === undefined ? {} : { stopGraceMs: wholeSeconds(app.stopGraceMs) }),
     restartPolicy: app.restartPolicy,
     ...(ordered ? { after: startsAfter(app) } : {}),
+    ...(app.files === undefined ? {} : { files: app.files }),
+    ...(app.hidesCommand === undefined ? {} : { hidesCommand: app.hidesCommand }),
   };
 }
+
+/** Docker counts in them. */
+const wholeSeconds = (ms: number): number => Math.ceil(ms / 1000) * 1000;
 
 /**
  * What the application itself declares, wherever the others are now: the node looks at boot which of them it has. So no
@@ -49,12 +62,17 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   else if (imageId !== undefined && imageId !== observed.imageId) {
     reasons.push(`image "${desired.image}" is newer on the node`);
   }
-  if (portSet(desired) !== portSet(now)) reasons.push('ports changed');
+  reasons.push(...portDifferences(desired, now));
   reasons.push(...environmentDifferences(desired, observed));
   if (!sameCommandLine(desired, observed)) reasons.push('command changed');
+  if (desired.hidesCommand === true && now.hidesCommand !== true) {
+    reasons.push('its command has values of variables now, and is to be hidden');
+  }
   reasons.push(...mountDifferences(desired, now));
+  reasons.push(...fileDifferences(desired, now));
   if (desired.memoryLimitBytes !== now.memoryLimitBytes) reasons.push('memory limit changed');
   if (desired.cpuShares !== now.cpuShares) reasons.push('cpu shares changed');
+  if (desired.stopGraceMs !== now.stopGraceMs) reasons.push('stop grace period changed');
   if (policyText(desired.restartPolicy) !== policyText(now.restartPolicy)) reasons.push('restart policy changed');
   if (desired.after === undefined && now.after !== undefined)
     reasons.push('the node has no order of starting any more');
@@ -85,9 +103,21 @@ function sameCommandLine(desired: ContainerSpec, observed: Container): boolean {
 
 const sameList = (a: readonly string[], b: readonly string[]): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-function portSet(spec: ContainerSpec): string {
-  return sorted(spec.ports.map((port) => `${port.internal}/${port.protocol}>${port.external}`)).join(' ');
+function portDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
+  const set = ({ ports }: ContainerSpec) =>
+    sorted(ports.map((port) => `${port.internal}/${port.protocol}>${port.external}`)).join(' ');
+  if (set(desired) !== set(now)) return ['ports changed'];
+  return desired.ports.flatMap((port) => {
+    const before = now.ports.find((one) => portText(keyOf(one)) === portText(keyOf(port)));
+    const [from, to] = [addressText(before), addressText(port)];
+    return from === to ? [] : [`port ${port.external} is published at ${to} in place of ${from}`];
+  });
 }
+
+const keyOf = ({ external: port, protocol }: PortMapping): PortKey => ({ port, protocol });
+const addressText = (port: PortMapping | undefined): string =>
+  port?.addresses === undefined ? 'all addresses' : listWords(port.addresses);
+const listWords = (words: readonly string[]): string => (words.length === 0 ? 'none' : words.join(', '));
 
 /** What becomes of each volume: a removed one is said to be kept, since it is easy to miss otherwise. */
 function mountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
@@ -104,6 +134,29 @@ function mountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] 
     placeOf(now, volume) === undefined && !at(now, mountpoint) ? [`it gets a volume at ${mountpoint}`] : [],
   );
   return [...sorted(before), ...sorted(added)];
+}
+
+type File = NonNullable<ContainerSpec['files']>[number];
+
+/** Never a content: that it changed is all there is to say. */
+function fileDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
+  const name = ({ kind, name: of }: File): string => `${kind} "${of}"`;
+  const before = new Map((now.files ?? []).map((file) => [file.target, file]));
+  const after = new Map((desired.files ?? []).map((file) => [file.target, file]));
+  return sorted([...before.keys(), ...after.keys()]).flatMap((target): string[] => {
+    const [old, fresh] = [before.get(target), after.get(target)];
+    if (fresh === undefined) return old === undefined ? [] : [`it loses the ${name(old)} at ${target}`];
+    if (old === undefined) return [`it gets the ${name(fresh)} at ${target}`];
+    if (!isSameContent(old, fresh)) return [`${name(fresh)} changed`];
+    const same = (['uid', 'gid', 'mode'] as const).every((key) => old[key] === fresh[key]);
+    return same ? [] : [`owner or mode of the ${name(fresh)} changed`];
+  });
+}
+
+function isSameContent(one: File, other: File): boolean {
+  if (one.content instanceof SealedContent) return one.content.equals(other.content);
+  if (other.content instanceof SealedContent) return other.content.equals(one.content);
+  return one.content.salt === other.content.salt && one.content.hash === other.content.hash;
 }
 
 function policyText(policy: RestartPolicy): string {

@@ -1,5 +1,6 @@
-import type { BootPeer, NodeFacts } from '../model/cluster.ts';
-import type { NodeName } from '../model/config.ts';
+import type { BootPeer, DataPlace, NodeFacts } from '../model/cluster.ts';
+import { isName } from '../model/command-line.ts';
+import type { NodeName, VolumeId } from '../model/config.ts';
 import {
   compareText,
   hasAllAddresses,
@@ -70,9 +71,12 @@ function hasNewAddress(world: World, lister: NodeName, address: string): boolean
 }
 
 /** Why a volume that no seen node has may still exist, and the way on; undefined where no node is missing. */
-export function whyNotAbsent(world: World): { readonly problem: string; readonly hint: string } | undefined {
+export function whyNotAbsent(
+  world: World,
+  id: VolumeId,
+): { readonly problem: string; readonly hint: string } | undefined {
   const [first] = missingNodes(world);
-  if (first === undefined) return undefined;
+  if (first === undefined) return whyRemembered(world, id);
   const title = first.name === undefined ? `the node at ${first.address}` : `node ${quote(first.name)}`;
   const evidence =
     first.knownBy.length > 0
@@ -81,6 +85,39 @@ export function whyNotAbsent(world: World): { readonly problem: string; readonly
   const line = `"${first.name ?? first.address}: []"`;
   return {
     problem: `${title}, ${evidence}, is missing from the files and may hold it`,
-    hint: `put ${line} back into deployment.yml; to take the node out for good: drover node remove ${first.address}`,
+    hint: isName(first.address)
+      ? `put ${line} back into deployment.yml; to take the node out for good: drover node remove ${first.address}`
+      : 'put its line back into deployment.yml',
+  };
+}
+
+/** Where earlier runs saw volumes, on nodes that are none of those seen now. */
+const missingPlaces = perWorld((world): readonly DataPlace[] => {
+  const known = [...world.reachable.values()];
+  const ids = new Set(known.map(({ nodeId }) => nodeId));
+  const addresses = new Set(known.map(({ meshAddress }) => meshAddress));
+  return world.remembered.filter(({ nodeId, address }) => !ids.has(nodeId) && !addresses.has(address));
+});
+
+/** An earlier run saw the volume, or another one of its application, on such a node. */
+function whyRemembered(world: World, id: VolumeId): { readonly problem: string; readonly hint: string } | undefined {
+  const places = missingPlaces(world);
+  if (places.length === 0) return undefined;
+  const apps = Object.values(world.config.applications);
+  const app = apps.find(({ volumes }) => volumes.some((volume) => volume.id === id))?.name;
+  const place =
+    places.find(({ volume }) => volume === id) ??
+    places.find(({ application }) => application !== undefined && application === app);
+  if (place === undefined) return undefined;
+  const { node, address } = place;
+  const title = node === address ? `node ${quote(node)}` : `node ${quote(node)} at ${address}`;
+  const what = place.volume === id ? 'it' : `volume ${quote(place.volume)} of ${quote(app ?? '')}`;
+  const isNamed = world.nodes.includes(node);
+  const back = isNamed ? 'name the old machine in the files again' : `put "${node}: []" back into deployment.yml`;
+  return {
+    problem: isNamed
+      ? `${what} was last seen on ${title}, and ${quote(node)} is another machine now`
+      : `${what} was last seen on ${title}, which is missing from the files`,
+    hint: isName(address) ? `${back}; to take the node out for good: drover node remove ${address}` : back,
   };
 }

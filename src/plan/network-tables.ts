@@ -1,5 +1,6 @@
+import { isLoopback, isPublishedAt, portsAt } from '../model/addresses.ts';
 import type { NetworkTable, NodeFacts, PortKey, Proxy, ServedPort } from '../model/cluster.ts';
-import type { NodeName } from '../model/config.ts';
+import type { NodeName, PortMapping } from '../model/config.ts';
 import type { ActionOf } from '../model/plan.ts';
 import { keptApps } from './conflicts.ts';
 import type { Decision } from './decision.ts';
@@ -11,6 +12,7 @@ import {
   containersOf,
   externalPorts,
   isActive,
+  listenOf,
   managedContainers,
   meshAddress,
   otherAddresses,
@@ -28,6 +30,8 @@ export type Entries = Pick<NetworkTable, 'proxies' | 'open'>;
 interface Served {
   readonly key: PortKey;
   readonly by: NodeName | 'observed';
+  /** Not published at that node's mesh address, where the others would send it to. */
+  readonly isHidden?: boolean;
   /** What every other node sends there; all tables share it. Absent where that node's address is not known. */
   readonly proxy?: Proxy;
 }
@@ -35,17 +39,16 @@ interface Served {
 /** By port, in order of port and protocol. */
 export type Serving = ReadonlyMap<string, Served>;
 
-type ByPort = Map<string, Pick<Served, 'key' | 'by'>>;
+type ByPort = Map<string, Omit<Served, 'proxy'>>;
 
 function servingOf(world: World, byPort: ByPort): Serving {
   const inPortOrder = [...byPort].sort(([, a], [, b]) => comparePorts(a.key, b.key));
   return new Map(
-    inPortOrder.map(([text, { key, by }]) => {
-      const address = by === 'observed' ? undefined : meshAddress(world, by);
-      const { name: deployment } = world.config;
-      const proxy =
-        address === undefined ? {} : { proxy: { port: key.port, protocol: key.protocol, address, deployment } };
-      return [text, { key, by, ...proxy }];
+    inPortOrder.map(([text, { key, by, isHidden: hidden = false }]) => {
+      const address = by === 'observed' || hidden ? undefined : meshAddress(world, by);
+      const { port, protocol } = key;
+      const proxy = address === undefined ? {} : { proxy: { port, protocol, address, deployment: world.config.name } };
+      return [text, { key, by, isHidden: hidden, ...proxy }];
     }),
   );
 }
@@ -56,7 +59,9 @@ export function servingAfter(world: World, decisions: readonly Decision[]): Serv
   const kept = keptApps(decisions);
   for (const { app, node, container } of managedContainers(world)) {
     if (!kept.has(app) || !isActive(container)) continue;
-    for (const key of externalPorts(container.spec)) serving.set(portText(key), { key, by: node });
+    for (const key of externalPorts(container.spec)) {
+      serving.set(portText(key), { key, by: node, isHidden: isHidden(world, node, container.spec.ports, key) });
+    }
   }
   const byBlocked = [...decisions].sort((a, b) => Number(b.blockers.length > 0) - Number(a.blockers.length > 0));
   for (const decision of byBlocked) {
@@ -64,9 +69,27 @@ export function servingAfter(world: World, decisions: readonly Decision[]): Serv
     if (app === undefined) continue;
     const by = decision.blockers.length === 0 ? decision.node : whereBlocked(world, decision);
     const ports = decision.blockers.length === 0 ? externalPorts(app) : decision.ports;
-    for (const key of ports) serving.set(portText(key), { key, by });
+    for (const key of ports) {
+      const mappings = by === 'observed' ? [] : portsOf(world, decision, by);
+      serving.set(portText(key), { key, by, isHidden: by !== 'observed' && isHidden(world, by, mappings, key) });
+    }
   }
   return servingOf(world, serving);
+}
+
+/** As the decision's application publishes them on this node when the plan is done. */
+function portsOf(world: World, { app, blockers }: Decision, node: NodeName): readonly PortMapping[] {
+  if (app === undefined) return [];
+  if (blockers.length === 0) return portsAt(app.ports, listenOf(world, node));
+  const facts = world.reachable.get(node) ?? world.unreachable.get(node);
+  const runs = facts?.containers.find((one) => one.managed && one.application === app.name);
+  return runs?.spec.ports ?? app.ports;
+}
+
+function isHidden(world: World, node: NodeName, ports: readonly PortMapping[], key: PortKey): boolean {
+  const mesh = meshAddress(world, node);
+  const own = ports.find(({ external, protocol }) => external === key.port && protocol === key.protocol);
+  return own !== undefined && mesh !== undefined && !isPublishedAt(own, mesh);
 }
 
 function whereBlocked(world: World, decision: Decision): NodeName | 'observed' {
@@ -86,24 +109,26 @@ export function servingBefore(world: World, after: Serving, switches: readonly D
     serving.set(portText(key), { key, by: 'observed' });
   }
   for (const key of switches.flatMap((decision) => (decision.checks ? [] : decision.ports))) {
-    serving.set(portText(key), { key, by: usersOfPort(world, key)[0]?.node ?? 'observed' });
+    const now = usersOfPort(world, key)[0];
+    const hidden = now !== undefined && isHidden(world, now.node, now.container.spec.ports, key);
+    serving.set(portText(key), { key, by: now?.node ?? 'observed', isHidden: hidden });
   }
   return servingOf(world, serving);
 }
 
 /**
  * Entries of one node, for all ports or for these: open where it serves, a proxy to whoever does, nothing for ports
- * nobody wants. In the whole table, what the node has for another deployment stays as it is.
+ * that no application has. In the whole table, what the node has for another deployment stays as it is.
  */
 export function entriesFor(world: World, node: NodeName, serving: Serving, ports?: readonly PortKey[]): Entries {
   const proxies: Proxy[] = [];
   const open: ServedPort[] = [];
   const asObserved: PortKey[] = [];
   const wanted = ports?.flatMap((key) => serving.get(portText(key)) ?? []) ?? serving.values();
-  for (const { key, by, proxy } of wanted) {
+  for (const { key, by, isHidden: hidden, proxy } of wanted) {
     if (by === node) open.push({ ...key, deployment: world.config.name });
     else if (proxy !== undefined) proxies.push(proxy);
-    else asObserved.push(key);
+    else if (hidden !== true) asObserved.push(key);
   }
   const observed = world.reachable.get(node)?.network;
   const others = ports === undefined ? keptFor(world, node) : nothing;
@@ -165,9 +190,24 @@ export function overlay(table: Entries, ports: readonly PortKey[], other: Entrie
  * What to load for a replace-network step: its own table, or with `only` the table read from the node just now with
  * the step's entries for those ports. Nothing else may change the node's table between the reading and the loading.
  */
-export function mergeNetwork(now: NetworkTable, action: NetworkAction): Entries & Pick<NetworkTable, 'peers'> {
+export function mergeNetwork(
+  now: NetworkTable,
+  action: NetworkAction,
+): Entries & Pick<NetworkTable, 'peers' | 'listen'> {
   const entries = action.only === undefined ? inOrder(action) : overlay(now, action.only, action);
-  return { ...entries, peers: action.peers };
+  return { ...entries, peers: action.peers, ...(action.listen === undefined ? {} : { listen: action.listen }) };
+}
+
+/**
+ * The addresses at which a node forwards, where that is not its mesh address alone. They are the node's: what another
+ * deployment has set stays where these files say nothing.
+ */
+export function servingAt(world: World, node: NodeName, facts: NodeFacts): Pick<NetworkTable, 'listen'> {
+  const listen = listenOf(world, node)?.filter((address) => !isLoopback(address));
+  if (listen === undefined && facts.network.listen !== undefined && entriesOfOthers(world).has(node)) {
+    return { listen: facts.network.listen };
+  }
+  return listen === undefined || listen.join() === facts.meshAddress ? {} : { listen };
 }
 
 /**

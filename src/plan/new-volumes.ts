@@ -1,3 +1,4 @@
+import { isName, printCommand } from '../model/command-line.ts';
 import type { Application, AppName, NodeName, VolumeId } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { VolumeTask } from './classify-volume.ts';
@@ -128,6 +129,7 @@ function likeliest(unused: readonly Meant[], mountpoint: string, own: readonly S
 /** The one line that keeps the data, and how to begin with an empty volume all the same. */
 function hintFor(world: World, app: Application, mountpoint: string, { copy, of, isUsed }: Meant): string {
   const { id, dataset } = copy.volume;
+  if (!isName(id) || !isName(dataset)) return `see which copy is meant: drover volumes ${app.name}`;
   const lines = {
     flocker: `to keep this data write "dataset_id: ${id}" in the volume of ${quote(app.name)} at ${mountpoint}`,
     compose: `to keep this data write "name: ${id}" for the volume at ${mountpoint} under the top-level "volumes"`,
@@ -136,7 +138,7 @@ function hintFor(world: World, app: Application, mountpoint: string, { copy, of,
   const empty = isUsed
     ? ''
     : of === app.name
-      ? `; to start empty, put it aside first: zfs set drover:role=retired ${dataset}`
+      ? `; to start empty, put it aside first: ${printCommand(['zfs', 'set', 'drover:role=retired', dataset])}`
       : `; to start empty, remove ${quote(of)} in a save of its own first`;
   return `${lines[world.config.format]}${empty}`;
 }

@@ -12,6 +12,7 @@ export function ownView(config: Config, state: ClusterState): ClusterState {
     ([node, facts]) => [node, ownFacts(config, facts)] as const,
   );
   return {
+    ...state,
     nodes: Object.fromEntries(nodes),
     ...(state.departed === undefined ? {} : { departed: Object.fromEntries(departed) }),
   };

@@ -1,4 +1,4 @@
-import type { NodeFacts, PortKey } from '../model/cluster.ts';
+import type { NetworkTable, NodeFacts, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import type { StepId } from '../model/plan.ts';
 import type { Decision } from './decision.ts';
@@ -11,6 +11,7 @@ import {
   type Serving,
   sameEntries,
   servingAfter,
+  servingAt,
   servingBefore,
 } from './network-tables.ts';
 import type { StepBuilder } from './step-builder.ts';
@@ -25,6 +26,7 @@ export interface Switch {
 interface NodeNetwork {
   readonly facts: NodeFacts;
   readonly peers: readonly string[];
+  readonly serving: Pick<NetworkTable, 'listen'>;
   /** Valid at once, and until the switches have happened. */
   readonly base: Entries;
   /** The step that loads `base`, where one is needed. */
@@ -55,9 +57,11 @@ export function planNetwork(
   for (const [node, facts] of world.reachable) {
     const base = entriesFor(world, node, before);
     const peers = peersFor(world, node, facts);
-    const step = loadBase(builder, node, facts, { ...base, peers }, [...held, ...portsOfOthers(world, node)]);
+    const serving = servingAt(world, node, facts);
+    const kept = [...held, ...portsOfOthers(world, node)];
+    const step = loadBase(builder, node, facts, { ...base, peers, ...serving }, kept);
     const concerned = switches.filter(({ decision }) => concerns(look, decision, node, facts)).length;
-    nodes.set(node, { facts, peers, base, step, isShared: concerned > 1 });
+    nodes.set(node, { facts, peers, serving, base, step, isShared: concerned > 1 });
   }
   return new Map(switches.map((change) => [change.decision.group, planSwitch(builder, look, nodes, change)]));
 }
@@ -79,7 +83,7 @@ function loadBase(
   builder: StepBuilder,
   node: NodeName,
   facts: NodeFacts,
-  table: Entries & { readonly peers: readonly string[] },
+  table: Entries & Pick<NetworkTable, 'peers' | 'listen'>,
   held: readonly PortKey[],
 ): StepId[] {
   const { network } = facts;
@@ -89,12 +93,19 @@ function loadBase(
     ...(network.present ? [] : ['the table is missing']),
     ...(sameEntries(network, table) ? [] : ['entries differ']),
     ...(sameTexts(network.peers, table.peers) || sameTexts(sorted(network.peers), table.peers) ? [] : ['peers differ']),
+    ...(sameAddresses(network, table) ? [] : [`it forwards at ${addressesText(table)} from now on`]),
+    ...(network.isOutdated === true ? ['it forwards for everybody after a boot'] : []),
     ...(dropHolds.length === 0 ? [] : ['a hold is left over']),
   ];
   if (reasons.length === 0) return [];
   const action = { kind: 'replace-network', node, ...table, dropHolds } as const;
   return [builder.add({ action, reason: reasons.join(', '), group: 'network' })];
 }
+
+const sameAddresses = (a: Pick<NetworkTable, 'listen'>, b: Pick<NetworkTable, 'listen'>): boolean =>
+  a.listen?.join() === b.listen?.join();
+const addressesText = ({ listen }: Pick<NetworkTable, 'listen'>): string =>
+  listen === undefined ? 'its mesh address' : listen.length === 0 ? 'no address' : listen.join(', ');
 
 /**
  * The new place first: it must not forward away what it serves itself. Where the ports are held there as well, the
@@ -122,7 +133,7 @@ function switchNode(
   look: Look,
   { decision }: Switch,
   node: NodeName,
-  { facts, peers, base, step, isShared }: NodeNetwork,
+  { facts, peers, serving, base, step, isShared }: NodeNetwork,
   after: readonly StepId[],
 ): StepId[] {
   if (!concerns(look, decision, node, facts)) return [];
@@ -133,6 +144,7 @@ function switchNode(
     node,
     ...(isShared ? own : overlay(base, ports, own)),
     peers,
+    ...serving,
     dropHolds: decision.hold || decision.checks ? ports : [],
     ...(isShared ? { only: ports } : {}),
   } as const;

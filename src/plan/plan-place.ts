@@ -106,7 +106,7 @@ function stopContainers(
 ): StepId[] {
   return decision.stops.map(({ node, app, reason, unlessReleased }) => {
     const restart = node === decision.node;
-    const needsGate = decision.start !== undefined;
+    const needsGate = decision.start !== undefined || decision.startsFirst;
     const after = [...(needsGate ? gate : []), ...(restart ? needed : [])];
     const keep = unlessReleased === undefined ? {} : { unlessReleased };
     const action = { kind: 'stop-container', node, app, ...keep } as const;

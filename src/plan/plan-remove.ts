@@ -3,7 +3,7 @@ import type { Blocker, StepId } from '../model/plan.ts';
 import { notOurs } from './deployments.ts';
 import { type StepBuilder, stepId } from './step-builder.ts';
 import { standingOf } from './volume-standing.ts';
-import { compareText, managedContainers, quote, type SeenContainer, type World } from './world.ts';
+import { compareText, managedContainers, quote, type SeenContainer, titleOf, type World } from './world.ts';
 
 /**
  * Stops what nobody declares any more, on every node that can be reached; volumes are kept. `kept`: not these, their
@@ -104,8 +104,7 @@ export function describeLeftovers(world: World): string[] {
     const volumes = facts.volumes
       .filter(({ id, role }) => !wanted.has(id) && !world.others.has(id) && role !== 'retired')
       .map((volume) => {
-        const of = volume.application === undefined ? '' : ` of ${quote(volume.application)}`;
-        return `volume "${volume.id}"${of} is kept on ${quote(node)} with role ${volume.role}: nothing declared uses it`;
+        return `${titleOf(volume)} is kept on ${quote(node)} with role ${volume.role}: nothing declared uses it`;
       });
     const nameless = facts.containers
       .filter((container) => container.managed && container.application === undefined)

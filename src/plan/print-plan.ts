@@ -30,6 +30,7 @@ function printTable(action: NetworkAction): string {
     ['proxies', proxies],
     ['open', texts(action.open)],
     ['peers', action.peers],
+    ['at', action.listen ?? []],
     ['drop holds', texts(action.dropHolds)],
     ['only', texts(action.only ?? [])],
   ];

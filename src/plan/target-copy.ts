@@ -1,4 +1,5 @@
 import type { Volume } from '../model/cluster.ts';
+import { isName, printCommand } from '../model/command-line.ts';
 import type { NodeName } from '../model/config.ts';
 import { diffVolumes, newestCommon } from './volume-diff.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
@@ -63,7 +64,11 @@ function conflictProblem(
   const people = inTheWay.filter(({ name }) => name.startsWith('user-'));
   // What a person has kept may be nowhere else: the whole copy is put aside, and a new one is sent.
   if (people.length > 0) return problem(`${why}; ${peopleText(people.length)}`, asideHint(world, target));
-  const command = `zfs destroy ${volume.dataset}@${inTheWay.map(({ name }) => name).join(',')}`;
+  const snapshots = `${volume.dataset}@${inTheWay.map(({ name }) => name).join(',')}`;
+  // Names as they must be, or no command: a person would run it as root.
+  if (![volume.dataset, ...inTheWay.map(({ name }) => name)].every(isName))
+    return problem(why, asideHint(world, target));
+  const command = printCommand(['zfs', 'destroy', snapshots]);
   return problem(
     why,
     `only ${names} is in the way; where it is not needed, on ${nameOf(world, target.node)}: ${command}`,
@@ -76,7 +81,8 @@ const peopleText = (count: number): string =>
 /** Outside of drover's root nothing of drover's touches it, and the volume can come back to the node. */
 export function asideHint(world: World, { node, volume: { dataset, role } }: Copy): string {
   const aside = `${world.config.settings.pool}/${role === 'diverged' ? role : 'aside'}-${dataset.split('/').at(-1) ?? ''}`;
-  return `put the copy aside, which keeps all of it, on ${nameOf(world, node)}: zfs rename ${dataset} ${aside}`;
+  const what = `put the copy aside, which keeps all of it, on ${nameOf(world, node)}`;
+  return isName(dataset) ? `${what}: ${printCommand(['zfs', 'rename', dataset, aside])}` : what;
 }
 
 const nameOf = (world: World, node: NodeName): string => world.config.nodes[node]?.name ?? node;

@@ -89,7 +89,7 @@ function withoutClaim(world: World, id: VolumeId, copies: readonly Copy[]): Stan
         : `node ${quoteAll(away)} may hold it and cannot be reached`;
     return { kind: 'unclear', node: last[0] ?? away[0] ?? '', problem, hint: bringBack(world, id, best?.node) };
   }
-  const missing = whyNotAbsent(world);
+  const missing = whyNotAbsent(world, id);
   if (missing !== undefined) return { kind: 'unclear', ...missing };
   if (copies.length === 0) return { kind: 'absent' };
   const problem = `no node owns it: ${evidence(world, copies)}`;
@@ -201,7 +201,7 @@ function releasedTo(world: World, id: VolumeId, at: Copy): Standing {
     const which =
       unknown.length === 0
         ? 'which is not in the files'
-        : `which is ${quoteAll(unknown)}, where no answer comes from, or not in the files`;
+        : `which may be ${quoteAll(unknown)}, where no answer comes from, or a node that is not in the files`;
     const problem = `${from} released it to ${ownerText(world, at.volume.owner)}, ${which}`;
     return { kind: 'unclear', node: at.node, problem, hint: `bring that node back, with its line in the files${lost}` };
   }

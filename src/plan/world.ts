@@ -1,4 +1,5 @@
-import type { ClusterState, Container, NodeFacts, PortKey } from '../model/cluster.ts';
+import { listenAddresses } from '../model/addresses.ts';
+import type { ClusterState, Container, DataPlace, NodeFacts, PortKey, Volume } from '../model/cluster.ts';
 import type { Application, AppName, Config, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
 import { ownView, volumesOfOthers } from './own-view.ts';
 
@@ -12,6 +13,8 @@ export interface World {
   readonly unreachable: ReadonlyMap<NodeName, NodeFacts | undefined>;
   /** Seen earlier with containers or data, and in no file any more. */
   readonly departed: ReadonlyMap<NodeName, NodeFacts>;
+  /** Where earlier runs saw the data of each volume. */
+  readonly remembered: readonly DataPlace[];
   readonly placement: ReadonlyMap<AppName, NodeName>;
   /** The other deployment of each volume that has one. */
   readonly others: ReadonlyMap<VolumeId, DeploymentName>;
@@ -26,7 +29,7 @@ export interface SeenContainer {
 
 /**
  * A function of a world that is worked out once for it: what each of thousands of applications asks for is not made
- * anew each time.
+ * again each time.
  */
 export function perWorld<T>(make: (world: World) => T): (world: World) => T {
   const known = new WeakMap<World, { readonly value: T }>();
@@ -75,7 +78,16 @@ export function lookAt(config: Config, observed: ClusterState): World {
       return facts === undefined ? [] : [[node, facts] as const];
     }),
   );
-  return { config, nodes, reachable, unreachable, departed, placement, others: volumesOfOthers(config, state) };
+  return {
+    config,
+    nodes,
+    reachable,
+    unreachable,
+    departed,
+    remembered: state.remembered ?? [],
+    placement,
+    others: volumesOfOthers(config, state),
+  };
 }
 
 /** Address at which the others reach a node; undefined where it was never seen and is not configured. */
@@ -92,6 +104,12 @@ const nodesById = perWorld((world) => {
   }
   return byId;
 });
+
+/** Addresses at which a reachable node publishes and forwards; undefined where no file says. */
+export function listenOf(world: World, node: NodeName): readonly string[] | undefined {
+  const facts = world.reachable.get(node);
+  return facts === undefined ? undefined : listenAddresses(world.config, node, facts);
+}
 
 /** Which node has this id, also among those that cannot be reached now. */
 export const nodeWithId = (world: World, id: string): NodeName | undefined => nodesById(world).get(id);
@@ -203,6 +221,11 @@ export function sharePort(a: readonly PortKey[], b: readonly PortKey[]): PortKey
 /** The same texts in the same order. */
 export const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((text, at) => text === b[at]);
+
+/** A volume for people: its dataset and its application, where it has one; ids made from a hash say nothing. */
+export function titleOf({ id, application, dataset }: Volume): string {
+  return application === undefined ? `volume ${quote(id)}` : `volume ${quote(dataset)} of ${quote(application)}`;
+}
 
 export const quote = (text: string): string => `"${text}"`;
 export const quoteAll = (texts: readonly string[]): string => texts.map(quote).join(', ');

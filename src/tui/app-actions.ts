@@ -1,6 +1,6 @@
 import type { AppName, NodeName } from '../model/config.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
-import { plainText } from '../view/lines.ts';
 import { formatDuration, namesOf } from '../view/wording.ts';
 import type { ActionId } from './actions.ts';
 import { confirmOverlay, logsOverlay, moveOverlay, zfsOverlay } from './overlays.ts';

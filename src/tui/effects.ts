@@ -1,7 +1,7 @@
 import type { AppName } from '../model/config.ts';
 import { AppError, isAbort, toReport } from '../model/errors.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
-import { plainText } from '../view/lines.ts';
+import { plainText } from '../model/plain-text.ts';
 import { listNames } from '../view/wording.ts';
 import type { TuiDeps } from './deps.ts';
 import { createLogReader } from './log-reader.ts';

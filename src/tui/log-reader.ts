@@ -1,6 +1,7 @@
 import type { Engine } from '../engine/types.ts';
 import type { AppName } from '../model/config.ts';
 import { isAbort, toReport } from '../model/errors.ts';
+import { shownLineCharacters, waitingLogLines } from '../model/limits.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
 import type { Message } from './screen.ts';
 import type { LogEntry } from './state.ts';
@@ -12,10 +13,14 @@ const tail = 200;
 export function createLogReader(engine: Engine, send: (message: Message) => void) {
   let over: AbortController | undefined;
 
-  const follow = async (app: AppName, signal: AbortSignal, add: (entry: LogEntry) => void): Promise<void> => {
+  const follow = async (
+    app: AppName,
+    signal: AbortSignal,
+    add: (entry: LogEntry) => Promise<void> | undefined,
+  ): Promise<void> => {
     try {
       for await (const { node, stream, text } of engine.logs(app, { follow: true, tail }, signal)) {
-        add({ app, node, stream, text });
+        await add({ app, node, stream, text: short(text) });
       }
     } catch (error) {
       if (!signal.aborted && !isAbort(error)) send({ type: 'logs-failed', error: toReport(error) });
@@ -40,15 +45,26 @@ export function createLogReader(engine: Engine, send: (message: Message) => void
   };
 }
 
-function gather(pass: (lines: readonly LogEntry[]) => void): (entry: LogEntry) => void {
+/** A copy, not a part: a part would keep the whole of a long line in memory. */
+function short(text: string): string {
+  return text.length <= shownLineCharacters ? text : Buffer.from(text.slice(0, shownLineCharacters)).toString();
+}
+
+/** What the returned function gives is awaited where it is a promise: so many lines wait for the screen already. */
+function gather(pass: (lines: readonly LogEntry[]) => void): (entry: LogEntry) => Promise<void> | undefined {
   let waiting: LogEntry[] = [];
+  let passed: Promise<void> | undefined;
   return (entry) => {
     waiting.push(entry);
-    if (waiting.length > 1) return;
-    setTimeout(() => {
-      const lines = waiting;
-      waiting = [];
-      pass(lines);
-    }, gatherMs);
+    passed ??= new Promise((resolve) => {
+      setTimeout(() => {
+        const lines = waiting;
+        waiting = [];
+        passed = undefined;
+        pass(lines);
+        resolve();
+      }, gatherMs);
+    });
+    return waiting.length < waitingLogLines ? undefined : passed;
   };
 }

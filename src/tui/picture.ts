@@ -1,3 +1,4 @@
+import { plainText } from '../model/plain-text.ts';
 import type { AnsiStyle } from './text/ansi.ts';
 import { parseAnsi, stripAnsi } from './text/ansi.ts';
 import { ansiColour, darkColours, lightColours } from './text/ansi-colours.ts';
@@ -25,7 +26,8 @@ export const frameText = (rows: readonly string[]): string =>
 export const frameAnsi = (rows: readonly string[]): string => rows.map((row) => `${row}\u001b[0m\n`).join('');
 
 /** A frame as a picture that needs nothing but itself; its text can be selected. */
-export function frameSvg(rows: readonly string[], { title, columns, isLight = false }: PictureOptions): string {
+export function frameSvg(rows: readonly string[], { title: said, columns, isLight = false }: PictureOptions): string {
+  const title = plainText(said);
   const colours = isLight ? lightColours : darkColours;
   const across = columns ?? Math.max(1, ...rows.map((row) => widthOf(stripAnsi(row))));
   const width = across * cell.width + 2 * margin;

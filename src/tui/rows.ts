@@ -1,3 +1,5 @@
+import { plainText } from '../model/plain-text.ts';
+
 /** What a piece of text means; the theme turns it into colours, and nothing depends on the colour alone. */
 export type Token =
   | 'plain'
@@ -33,4 +35,8 @@ export interface Rect extends Size {
   readonly y: number;
 }
 
-export const span = (text: string, token?: Token): Span => (token === undefined ? { text } : { text, token });
+/** Cleans its text, which may come from a node or a file: nothing in it moves the cursor, and its width is known. */
+export function span(text: string, token?: Token): Span {
+  const clean = plainText(text).replaceAll('\t', '  ');
+  return token === undefined ? { text: clean } : { text: clean, token };
+}

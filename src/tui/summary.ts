@@ -1,6 +1,6 @@
 import type { EngineEvent, RunOutcome } from '../model/events.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
-import { plainText } from '../view/lines.ts';
 import { receiptLines } from '../view/receipt-lines.ts';
 import { namesOf, tellOutcome } from '../view/wording.ts';
 

@@ -1,3 +1,4 @@
+import { plainText } from '../model/plain-text.ts';
 import type { Row, Span, Token } from './rows.ts';
 import type { ThemeName } from './state.ts';
 import { asciiSigns } from './text/ascii.ts';
@@ -208,7 +209,9 @@ export function paintRow(row: Row, theme: Theme): string {
     if (span.text === '') continue;
     const style = styleOf(span, theme);
     if (style !== before) painted += before === '' ? style : `${reset}${style}`;
-    painted += theme.isAscii ? asciiSigns(span.text) : span.text;
+    // Spans are clean when they are made; whatever was put into one since goes no further than here.
+    const text = plainText(span.text);
+    painted += theme.isAscii ? asciiSigns(text) : text;
     before = style;
   }
   return before === '' ? painted : painted + reset;

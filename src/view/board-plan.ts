@@ -1,17 +1,9 @@
 import type { AppName, Config, NodeName } from '../model/config.ts';
+import { plainText } from '../model/plain-text.ts';
 import { type ActionKind, type Blocker, nodesOf, type Plan, type PlannedMove, type Step } from '../model/plan.ts';
 import type { BoardNote } from './board-types.ts';
 import type { ClusterView, StepView } from './cluster-view.ts';
-import { plainText } from './lines.ts';
 import { formatBytes } from './wording.ts';
-
-/** Text from a node or a file in one line: no control characters, tabs, or marks that turn the direction of writing. */
-export const clean = (text: string): string => (isPlain.test(text) ? text : cleaned(text));
-
-// Nearly all names are plain, and there are thousands of them.
-const isPlain = /^[\x20-\x7e]*$/;
-const cleaned = (text: string): string =>
-  plainText(text.replace(/[\t\n\r\u2028\u2029]+/g, ' ')).replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
 
 /** `app-2` before `app-10`. */
 export const compareNames: (a: string, b: string) => number = new Intl.Collator('en', { numeric: true }).compare;
@@ -39,7 +31,7 @@ export function indexPlan(plan: Plan | undefined): PlanIndex {
   const blockedNodes = new Map<NodeName, string[]>();
   for (const { app, node, reason } of plan.blocked) {
     if (app === undefined && node !== undefined)
-      blockedNodes.set(node, [...(blockedNodes.get(node) ?? []), clean(reason)]);
+      blockedNodes.set(node, [...(blockedNodes.get(node) ?? []), plainText(reason)]);
   }
   const index = { groups: groupsOf(plan), blockedApps: blockedApps(plan), blockedNodes };
   plans.set(plan, index);
@@ -89,7 +81,7 @@ export function activitiesOf({ plan, steps }: ClusterView): ReadonlyMap<string, 
 
 function activityNote(kind: ActionKind, view: StepView): BoardNote {
   if (view.outcome?.result === 'failed') {
-    const full = clean(view.outcome.error.message);
+    const full = plainText(view.outcome.error.message);
     return { kind: 'failed', text: afterColon(full), full };
   }
   return { kind: 'working', text: `${doing[kind]}${progressOf(kind, view)}` };

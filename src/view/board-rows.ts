@@ -1,9 +1,9 @@
 import type { Container, NodeFacts, Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
+import { plainCell } from '../model/plain-text.ts';
 import {
   type Activity,
   afterColon,
-  clean,
   compareNames,
   type GroupPlan,
   type indexConfig,
@@ -66,12 +66,12 @@ function appRow(scene: NodeScene, container: Container, app: AppName): BoardRow 
     kind: 'app',
     node,
     app,
-    name: clean(app),
+    name: plainCell(app),
     ...containerState(scene, container, app),
     isStale: isStaleIn(scene),
     ...(note === undefined ? {} : { note }),
     ...(wanted === undefined ? {} : { wanted }),
-    image: clean(container.spec.image),
+    image: plainCell(container.spec.image),
     ...(use === undefined ? {} : { cpuPercent: use.cpuPercent, memoryBytes: use.memoryBytes }),
     ...(use === undefined || now !== undefined ? {} : { isUseOld: true }),
     ...dataOf(scene, app),
@@ -135,8 +135,8 @@ function groupNote(scene: NodeScene, group: string): BoardNote | undefined {
   if (activity !== undefined) return activity.note;
   const blocker = scene.plan.blockedApps.get(group);
   if (blocker === undefined) return undefined;
-  const full = clean(blocker.hint === undefined ? blocker.reason : `${blocker.reason} (${blocker.hint})`);
-  return { kind: 'blocked', text: clean(afterColon(blocker.reason)), full };
+  const full = plainCell(blocker.hint === undefined ? blocker.reason : `${blocker.reason} (${blocker.hint})`);
+  return { kind: 'blocked', text: plainCell(afterColon(blocker.reason)), full };
 }
 
 function changeNote(scene: NodeScene, group: GroupPlan | undefined, container: Container): BoardNote | undefined {
@@ -144,15 +144,15 @@ function changeNote(scene: NodeScene, group: GroupPlan | undefined, container: C
   const start = steps.find(({ action }) => action.kind === 'start-container' && action.node === scene.node);
   if (start?.action.kind !== 'start-container') {
     const other = steps.find(({ action }) => 'node' in action && action.node === scene.node);
-    return other === undefined ? undefined : { kind: 'change', text: clean(other.reason) };
+    return other === undefined ? undefined : { kind: 'change', text: plainCell(other.reason) };
   }
-  const full = clean(start.reason);
+  const full = plainCell(start.reason);
   // Nothing is wrong with what it is made from: it only has to run.
   if (!steps.some(({ action }) => action.kind === 'stop-container'))
     return { kind: 'add', text: 'to be started', full };
   const [from, to] = shortImages(container.spec.image, start.action.spec.image);
   if (from === to) return { kind: 'change', text: full };
-  return { kind: 'change', text: 'image', from: clean(from), to: clean(to), full };
+  return { kind: 'change', text: 'image', from: plainCell(from), to: plainCell(to), full };
 }
 
 /** Only the tags where only those differ. */
@@ -169,7 +169,7 @@ function ghostRow(scene: NodeScene, app: AppName): BoardRow {
     kind: 'ghost',
     node: scene.node,
     app,
-    name: clean(app),
+    name: plainCell(app),
     ...absence(scene, note),
     note,
     wanted: scene.node,
@@ -197,17 +197,17 @@ function foreignRow(scene: NodeScene, container: Container): BoardRow {
     kind: 'foreign',
     node: scene.node,
     foreign: container.name,
-    name: clean(container.name),
+    name: plainCell(container.name),
     ...containerState(scene, container, undefined),
     isStale: isStaleIn(scene),
     note: { kind: 'foreign', text },
-    image: clean(container.spec.image),
+    image: plainCell(container.spec.image),
     volumes: [],
   };
 }
 
 function foreignText({ managed, otherApplication, deployment }: Container): string {
-  if (deployment !== undefined && otherApplication !== undefined) return `of the deployment ${clean(deployment)}`;
+  if (deployment !== undefined && otherApplication !== undefined) return `of the deployment ${plainCell(deployment)}`;
   if (otherApplication !== undefined) return 'of no deployment';
   return managed ? 'has no application label' : 'not in the files';
 }
@@ -231,7 +231,7 @@ function boardVolume({ id, role, mounted, referencedBytes, limitBytes, snapshots
     referencedBytes,
     ...(limitBytes === undefined ? {} : { limitBytes }),
     snapshots: snapshots.length,
-    ...(newest === undefined ? {} : { newestSnapshot: clean(newest) }),
+    ...(newest === undefined ? {} : { newestSnapshot: plainCell(newest) }),
     ...(at === undefined ? {} : { newestSnapshotAt: at }),
   };
 }
@@ -257,7 +257,7 @@ function volumeRow(scene: NodeScene, volume: Volume): BoardRow {
     node: scene.node,
     ...(app === undefined ? {} : { app }),
     volume: volume.id,
-    name: clean(app ?? volume.id),
+    name: plainCell(app ?? volume.id),
     state: isStaleIn(scene) ? 'unknown' : volumeState(volume, note),
     text: isStaleIn(scene) ? `last seen as ${volume.role}` : volume.role,
     isStale: isStaleIn(scene),
@@ -297,7 +297,7 @@ function ghostVolumeRow(scene: NodeScene, volume: VolumeId): BoardRow {
     kind: 'ghost',
     node,
     volume,
-    name: clean(volume),
+    name: plainCell(volume),
     ...absence(scene, note),
     note: said,
     wanted: node,

@@ -1,7 +1,8 @@
 import type { NodeFacts, NodeState } from '../model/cluster.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { Plan } from '../model/plan.ts';
-import { type Activity, activitiesOf, clean, indexConfig, indexPlan } from './board-plan.ts';
+import { type Activity, activitiesOf, indexConfig, indexPlan } from './board-plan.ts';
 import { rowsOf } from './board-rows.ts';
 import type { Board, BoardNode, BoardPool } from './board-types.ts';
 import type { ClusterView, FiguresView } from './cluster-view.ts';
@@ -180,19 +181,19 @@ function wantedVolumes(config: Config | undefined, node: NodeName): readonly Vol
 
 function titles(config: Config | undefined, node: NodeName): { readonly title: string; readonly address?: string } {
   const { name, host } = config?.nodes[node] ?? {};
-  const title = clean(name ?? node);
-  const address = clean(name === undefined || name === node ? (host ?? node) : node);
+  const title = plainText(name ?? node);
+  const address = plainText(name === undefined || name === node ? (host ?? node) : node);
   return address === title ? { title } : { title, address };
 }
 
 function troubleOf(state: NodeState | undefined): Pick<BoardNode, 'problem' | 'hint' | 'since'> {
   if (state?.status !== 'unreachable') return {};
   const { message, hint } = state.error;
-  return { problem: clean(message), ...(hint === undefined ? {} : { hint: clean(hint) }), since: state.since };
+  return { problem: plainText(message), ...(hint === undefined ? {} : { hint: plainText(hint) }), since: state.since };
 }
 
 function poolOf({ name, health, sizeBytes, freeBytes }: NodeFacts['pool']): BoardPool {
   const usedBytes = Math.max(0, sizeBytes - freeBytes);
   const usedPercent = sizeBytes <= 0 ? 0 : Math.round((100 * usedBytes) / sizeBytes);
-  return { name: clean(name), health: clean(health), sizeBytes, usedBytes, usedPercent };
+  return { name: plainText(name), health: plainText(health), sizeBytes, usedBytes, usedPercent };
 }

@@ -1,18 +1,25 @@
+import { secretStarts, withoutSecret } from '../model/secrets.ts';
 import { type Line, line } from './lines.ts';
 
-/** Lines taken away and added, with their numbers; the lines that stayed are left out. */
+/** Lines taken away and added, with their numbers; the lines that stayed are left out, and so are values that may be secrets. */
 export function diffLines(before: string, after: string): readonly Line[] {
   const [old, fresh] = [before.split(/\r?\n/), after.split(/\r?\n/)];
   const kept = keptLines(old, fresh);
   const keptOld = new Set(kept.map(([i]) => i));
   const keptFresh = new Set(kept.map(([, j]) => j));
+  const [shownOld, shownFresh] = [shown(old), shown(fresh)];
   const edits = [
-    ...old.flatMap((text, i) => (keptOld.has(i) ? [] : [{ at: i, sign: '-', text, tone: 'fault' as const }])),
-    ...fresh.flatMap((text, j) => (keptFresh.has(j) ? [] : [{ at: j, sign: '+', text, tone: 'ok' as const }])),
+    ...shownOld.flatMap((text, i) => (keptOld.has(i) ? [] : [{ at: i, sign: '-', text, tone: 'fault' as const }])),
+    ...shownFresh.flatMap((text, j) => (keptFresh.has(j) ? [] : [{ at: j, sign: '+', text, tone: 'ok' as const }])),
   ];
   return edits
     .toSorted((a, b) => a.at - b.at || (a.sign === '-' ? -1 : 1))
     .map(({ at, sign, text, tone }) => line(`${String(at + 1).padStart(5)} ${sign} ${text}`, tone));
+}
+
+function shown(lines: readonly string[]): readonly string[] {
+  const secrets = secretStarts(lines);
+  return lines.map((each, i) => withoutSecret(each, secrets[i]));
 }
 
 /** Pairs of a longest common subsequence; the files are short, so the table is small. */

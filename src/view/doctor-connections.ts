@@ -1,9 +1,10 @@
 import type { NodeFacts } from '../model/cluster.ts';
+import { isName, printCommand } from '../model/command-line.ts';
 import { type NodeName, nodeOf } from '../model/config.ts';
 import type { ConnectAnswer, ConnectResult } from '../model/examination.ts';
 import { type Examined, type Finding, type Patient, some } from './doctor-finding.ts';
 import { causeOf } from './doctor-firewall.ts';
-import { type ServedPort, servedPorts } from './served-ports.ts';
+import { isReachedThrough, type ServedPort, servedPorts } from './served-ports.ts';
 import { count } from './wording.ts';
 
 /** One port of one node, and what each who tried it got; `local` is the node itself. */
@@ -24,7 +25,7 @@ function portFindings(patient: Patient, examined: Examined, facts: NodeFacts): r
   const { node } = patient;
   const held = new Set(facts.network.holds.map(({ port }) => port));
   const doors = servedPorts(examined.state)
-    .filter(({ port }) => !held.has(port))
+    .filter((served) => !held.has(served.port) && isReachedThrough(examined.state, served, node))
     .map((served) => doorOf(examined, node, facts, served));
   const tried = doors.flatMap(({ others, local }) => [...others, ...(local === undefined ? [] : [local])]);
   if (tried.length === 0) return [];
@@ -63,7 +64,15 @@ function judge(patient: Patient, examined: Examined, facts: NodeFacts, door: Doo
   const isOwner = served.node === node;
   if (isOwner && local !== undefined && local !== 'accepted') {
     const text = `"${served.app}" does not accept on its port ${served.port}, not even on its own node`;
-    return [{ node, check: 'answers', result: 'fault', text, command: `drover logs ${served.app} --tail 50` }];
+    return [
+      {
+        node,
+        check: 'answers',
+        result: 'fault',
+        text,
+        command: isName(served.app) ? printCommand(['drover', 'logs', served.app, '--tail', '50']) : 'drover status',
+      },
+    ];
   }
   if (failed.length === 0 && (local === undefined || local === 'accepted')) return [];
   // Who cannot even get to the application's own node cannot be helped here; that node has a finding of its own.
@@ -99,7 +108,7 @@ function sshFindings(patient: Patient, examined: Examined, facts: NodeFacts): re
   const found: Finding[] = [];
   if (cut.length > 0) {
     const text = `${some(cut)} cannot reach its sshd at ${facts.meshAddress}: data goes through this machine, slower`;
-    const command = shell.run('ss -Hltnp sport = :ssh');
+    const command = shell.run('ss', '-Hltnp', 'sport', '=', ':ssh');
     found.push({ node, check, result: transfer === 'direct' ? 'fault' : 'warning', text, command });
   }
   const few = tried.filter(({ banners, asked }) => banners > 0 && banners < asked);
@@ -145,6 +154,6 @@ export function imageFindings({ node, shell }: Patient, { config, state }: Exami
         image.digest === undefined ? `${image.repository}:${image.tag}` : `${image.repository}@${image.digest}`;
       if (there.has(reference)) return [];
       const text = `image ${reference} of "${name}" is on no node: it must come from its registry`;
-      return [{ node, check: 'images', result: 'warning', text, command: shell.run(`docker pull ${reference}`) }];
+      return [{ node, check: 'images', result: 'warning', text, command: shell.run('docker', 'pull', reference) }];
     });
 }

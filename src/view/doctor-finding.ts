@@ -1,4 +1,5 @@
 import type { ClusterState } from '../model/cluster.ts';
+import { printCommand, printRemote, quote } from '../model/command-line.ts';
 import type { Config, NodeName, NodeSettings } from '../model/config.ts';
 import type { Examination, HereAnswer } from '../model/examination.ts';
 
@@ -34,24 +35,21 @@ export interface Patient {
 export interface NodeShell {
   /** `ssh`, its options and the target. */
   readonly ssh: string;
-  /** Plain words: no character that a shell would take for its own. */
-  readonly run: (words: string) => string;
+  /** A command and its arguments, each quoted for both shells. Names that a node gave go through `isName` first. */
+  readonly run: (...argv: readonly string[]) => string;
   /** Any text for the node's shell. */
   readonly script: (text: string) => string;
 }
-
-const plain = /^[A-Za-z0-9_\-+,./:=@~]+$/;
-const quoted = (text: string): string => (plain.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** The node's shell as its settings say how to reach it. */
 export function shellOf(config: Config, node: NodeName, isRoot?: boolean): NodeShell {
   const settings = config.nodes[node] ?? {};
   const ssh = `ssh ${sshTarget(node, settings)}`;
-  const sudo = (isRoot ?? (settings.user === undefined || settings.user === 'root')) ? '' : 'sudo ';
+  const sudo = (isRoot ?? (settings.user === undefined || settings.user === 'root')) ? [] : ['sudo'];
   return {
     ssh,
-    run: (words) => `${ssh} ${sudo}${words}`,
-    script: (text) => `${ssh} ${quoted(sudo === '' ? text : `sudo sh -c ${quoted(text)}`)}`,
+    run: (...argv) => `${ssh} ${printRemote([...sudo, ...argv])}`,
+    script: (text) => `${ssh} ${quote(sudo.length === 0 ? text : printCommand(['sudo', 'sh', '-c', text]))}`,
   };
 }
 
@@ -59,14 +57,21 @@ export function shellOf(config: Config, node: NodeName, isRoot?: boolean): NodeS
 export function sshTarget(node: NodeName, settings: NodeSettings): string {
   const { host = node, user, port, identityFile, knownHostsFile, sshConfigFile, jump } = settings;
   const options = [
-    ...(sshConfigFile === undefined ? [] : ['-F', quoted(sshConfigFile)]),
-    ...(identityFile === undefined ? [] : ['-i', quoted(identityFile)]),
-    ...(knownHostsFile === undefined ? [] : ['-o', quoted(`UserKnownHostsFile=${knownHostsFile}`)]),
-    ...(jump === undefined ? [] : ['-J', quoted(jump)]),
+    ...(sshConfigFile === undefined ? [] : ['-F', sshConfigFile]),
+    ...(identityFile === undefined ? [] : ['-i', identityFile]),
+    ...(knownHostsFile === undefined ? [] : ['-o', `UserKnownHostsFile=${knownHostsFile}`]),
+    ...(jump === undefined ? [] : ['-J', jump]),
     ...(port === undefined ? [] : ['-p', String(port)]),
   ];
-  return [...options, `${user === undefined ? '' : `${user}@`}${host}`].join(' ');
+  // The person's shell must still see `~` of a path as its own home.
+  return [...options, `${user === undefined ? '' : `${user}@`}${host}`].map(withHome).join(' ');
 }
+
+const withHome = (word: string): string =>
+  word.startsWith('~/') ? `~/${printCommand([word.slice(2)])}` : printCommand([word]);
+
+/** The pool of drover's root, as the settings name it: what a node says of itself is for reading only. */
+export const poolOf = (root: string): string => root.split('/')[0] ?? root;
 
 /** `a, b and 3 more`, at most four. */
 export function some(names: readonly string[]): string {

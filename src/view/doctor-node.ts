@@ -1,22 +1,25 @@
 import type { NodeFacts, NodeState } from '../model/cluster.ts';
+import { isName, printCommand } from '../model/command-line.ts';
 import type { Config, NodeName } from '../model/config.ts';
-import { type Finding, type Patient, shellOf } from './doctor-finding.ts';
-import { plainText } from './lines.ts';
+import { mountedElsewhere } from '../model/foreign-mounts.ts';
+import { plainText } from '../model/plain-text.ts';
+import { type Finding, type Patient, poolOf, shellOf } from './doctor-finding.ts';
 import { formatBytes, formatDuration } from './wording.ts';
 
 const SLOW_ROUND_TRIP_MS = 300;
 
 /** What an observation of a node tells. */
-export function observedFindings({ node, shell }: Patient, config: Config, facts: NodeFacts): readonly Finding[] {
-  const ssh = shell.run('').trimEnd();
+export function observedFindings(patient: Patient, config: Config, facts: NodeFacts): readonly Finding[] {
+  const { node } = patient;
   return [
-    roundTrip(node, facts, ssh),
+    roundTrip(patient, facts),
     { node, check: 'versions', result: 'ok', text: versionsOf(facts) },
-    ...poolFindings(node, facts, ssh),
-    ...capabilities(node, facts, ssh),
+    ...poolFindings(patient, facts),
+    ...capabilities(patient, facts),
     ...tables(config, node, facts),
-    ...volumes(node, facts, ssh),
-    ...portsTaken(config, node, facts, ssh),
+    ...volumes(patient, facts),
+    ...mounts(patient, facts),
+    ...portsTaken(patient, config, facts),
   ];
 }
 
@@ -26,18 +29,20 @@ export function unreachable(config: Config, node: NodeName, state: NodeState & {
   const shell = shellOf(config, node);
   const text = `${plainText(message)}${hint === undefined ? '' : ` (${plainText(hint)})`}`;
   if (/\bDocker\b/.test(message) && code !== 'connection-failed') {
-    return { node, check: 'docker', result: 'fault', text, command: shell.run('systemctl start docker') };
+    return { node, check: 'docker', result: 'fault', text, command: shell.run('systemctl', 'start', 'docker') };
   }
   const command =
-    code === 'host-key-unknown' ? `drover trust ${node}` : `${shell.ssh.replace(/^ssh /, 'ssh -v ')} true`;
+    code === 'host-key-unknown'
+      ? printCommand(['drover', 'trust', node])
+      : `${shell.ssh.replace(/^ssh /, 'ssh -v ')} true`;
   return { node, check: 'connection', result: 'fault', text, command };
 }
 
-function roundTrip(node: NodeName, { roundTripMs }: NodeFacts, ssh: string): Finding {
+function roundTrip({ node, shell }: Patient, { roundTripMs }: NodeFacts): Finding {
   const text = `answers in ${formatDuration(roundTripMs)}`;
   if (roundTripMs <= SLOW_ROUND_TRIP_MS) return { node, check: 'connection', result: 'ok', text };
   const slow = `${text}: moves take longer, because each of their steps waits for it`;
-  return { node, check: 'connection', result: 'warning', text: slow, command: `${ssh} uptime` };
+  return { node, check: 'connection', result: 'warning', text: slow, command: shell.run('uptime') };
 }
 
 const versionsOf = ({ versions }: NodeFacts): string =>
@@ -45,7 +50,7 @@ const versionsOf = ({ versions }: NodeFacts): string =>
     `docker ${versions.docker} (API ${versions.dockerApi}), zfs ${versions.zfs}, ${versions.kernel} ${versions.arch}`,
   );
 
-function poolFindings(node: NodeName, { pool }: NodeFacts, ssh: string): readonly Finding[] {
+function poolFindings({ node, shell, root }: Patient, { pool }: NodeFacts): readonly Finding[] {
   const used = pool.sizeBytes === 0 ? 0 : Math.round(100 * (1 - pool.freeBytes / pool.sizeBytes));
   const healthy = pool.health === 'ONLINE';
   const health: Finding = {
@@ -53,16 +58,16 @@ function poolFindings(node: NodeName, { pool }: NodeFacts, ssh: string): readonl
     check: 'pool',
     result: healthy ? 'ok' : 'fault',
     text: `pool "${pool.name}" is ${pool.health}`,
-    ...(healthy ? {} : { command: `${ssh} zpool status -v ${pool.name}` }),
+    ...(healthy ? {} : { command: shell.run('zpool', 'status', '-v', poolOf(root)) }),
   };
   const space = `${formatBytes(pool.freeBytes)} of ${formatBytes(pool.sizeBytes)} free (${used}% used)`;
   if (used < 80) return [health, { node, check: 'space', result: 'ok', text: space }];
-  const command = `${ssh} zfs list -r -o space -s used ${pool.name}`;
+  const command = shell.run('zfs', 'list', '-r', '-o', 'space', '-s', 'used', poolOf(root));
   return [health, { node, check: 'space', result: used >= 90 ? 'fault' : 'warning', text: space, command }];
 }
 
-function capabilities(node: NodeName, { capabilities: can, pool }: NodeFacts, ssh: string): readonly Finding[] {
-  const upgrade = `${ssh} zpool upgrade ${pool.name}`;
+function capabilities({ node, shell, root }: Patient, { capabilities: can }: NodeFacts): readonly Finding[] {
+  const upgrade = shell.run('zpool', 'upgrade', poolOf(root));
   const check = 'zfs features';
   return [
     ...(can.resume
@@ -90,7 +95,7 @@ function tables(config: Config, node: NodeName, { network }: NodeFacts): readonl
   return [{ node, check, result: 'warning', text: 'the table of forwards is missing', command: 'drover apply' }];
 }
 
-function volumes(node: NodeName, facts: NodeFacts, ssh: string): readonly Finding[] {
+function volumes({ node, shell, root }: Patient, facts: NodeFacts): readonly Finding[] {
   return facts.volumes.flatMap((volume): readonly Finding[] => {
     const what = `volume "${volume.application ?? volume.id}"`;
     const base = { node, check: 'volumes', result: 'warning' } as const;
@@ -99,14 +104,36 @@ function volumes(node: NodeName, facts: NodeFacts, ssh: string): readonly Findin
     }
     if (volume.role === 'diverged') {
       const text = `${what} was written here after another node took over; nothing starts from this copy`;
-      return [{ ...base, result: 'fault', text, command: `${ssh} zfs list -t all -r ${volume.dataset}` }];
+      return [
+        {
+          ...base,
+          result: 'fault',
+          text,
+          command: shell.run('zfs', 'list', '-t', 'all', '-r', isName(volume.dataset) ? volume.dataset : root),
+        },
+      ];
     }
     if (volume.resumeToken === undefined) return [];
     return [{ ...base, text: `a transfer of ${what} was interrupted and can go on`, command: 'drover apply' }];
   });
 }
 
-function portsTaken(config: Config, node: NodeName, facts: NodeFacts, ssh: string): readonly Finding[] {
+/** What is mounted in another mount namespace too cannot leave the node. */
+function mounts({ node, shell }: Pick<Patient, 'node' | 'shell'>, facts: NodeFacts): readonly Finding[] {
+  return facts.volumes.flatMap(({ id, application, dataset }): readonly Finding[] => {
+    const held = mountedElsewhere(facts, dataset);
+    const [user] = facts.foreignMounts?.filter((one) => one.dataset === dataset) ?? [];
+    if (held === undefined || user === undefined) return [];
+    const what = `volume "${application ?? id}"`;
+    const text = `${what} cannot be moved: ${plainText(held.who)} keeps it mounted (${plainText(held.hint)})`;
+    const { container, pid } = user;
+    const words =
+      container !== undefined && isName(container) ? ['docker', 'stop', container] : ['ps', '-fp', `${pid}`];
+    return [{ node, check: 'mounts', result: 'warning', text, command: shell.run(...words) }];
+  });
+}
+
+function portsTaken({ node, shell }: Patient, config: Config, facts: NodeFacts): readonly Finding[] {
   const wanted = Object.values(config.applications).flatMap(({ name, ports }) =>
     ports.map((port) => ({ name, ...port })),
   );
@@ -116,7 +143,13 @@ function portsTaken(config: Config, node: NodeName, facts: NodeFacts, ssh: strin
       .map(({ name }): Finding => {
         const by = process === undefined ? 'another program' : `"${plainText(process)}"`;
         const text = `port ${port}/${protocol} of "${name}" is taken by ${by}`;
-        return { node, check: 'ports', result: 'fault', text, command: `${ssh} ss -lnp 'sport = :${port}'` };
+        return {
+          node,
+          check: 'ports',
+          result: 'fault',
+          text,
+          command: shell.run('ss', '-lnp', 'sport', '=', `:${port}`),
+        };
       }),
   );
 }

@@ -1,7 +1,7 @@
+import { isName } from '../model/command-line.ts';
 import type { DatasetReading, SnapshotReading, SnapshotTool, SystemReading } from '../model/examination.ts';
 import { holdTag, isOurSnapshot } from '../model/names.ts';
-import { type Finding, type Patient, some } from './doctor-finding.ts';
-import { plainText } from './lines.ts';
+import { type Finding, type Patient, poolOf, some } from './doctor-finding.ts';
 import { count, formatDuration } from './wording.ts';
 
 const FRAGMENTED_PERCENT = 70;
@@ -30,25 +30,25 @@ export function storageFindings(patient: Patient, system: SystemReading): readon
 }
 
 function pool({ node, shell, root }: Patient, { pool: it }: SystemReading): readonly Finding[] {
-  const name = root.split('/')[0] ?? root;
+  const name = poolOf(root);
   const check = 'scrub';
   const found: Finding[] = [];
   if (it.health === 'SUSPENDED') {
     const text = `pool "${name}" is suspended: nothing is written, commands hang`;
-    return [{ node, check: 'pool', result: 'fault', text, command: shell.run(`zpool clear ${name}`) }];
+    return [{ node, check: 'pool', result: 'fault', text, command: shell.run('zpool', 'clear', name) }];
   }
   if (it.errors !== undefined && it.errors !== 'No known data errors') {
-    const command = shell.run(`zpool status -v ${name}`);
-    found.push({ node, check, result: 'fault', text: `pool "${name}" has ${plainText(it.errors)}`, command });
+    const command = shell.run('zpool', 'status', '-v', name);
+    found.push({ node, check, result: 'fault', text: `pool "${name}" has ${it.errors}`, command });
   }
   const bad = /with ([1-9]\d*) errors/.exec(it.scan ?? '')?.[1];
   if (bad !== undefined) {
     const text = `the last scrub of "${name}" found ${bad} errors`;
-    found.push({ node, check, result: 'fault', text, command: shell.run(`zpool status -v ${name}`) });
+    found.push({ node, check, result: 'fault', text, command: shell.run('zpool', 'status', '-v', name) });
   }
   if ((it.fragmentation ?? 0) >= FRAGMENTED_PERCENT) {
     const text = `the free space of "${name}" is in pieces (${it.fragmentation}%): writing and receiving are slow`;
-    const command = shell.run(`zfs list -r -t snapshot -o name,used -s used ${name}`);
+    const command = shell.run('zfs', 'list', '-r', '-t', 'snapshot', '-o', 'name,used', '-s', 'used', name);
     found.push({ node, check: 'space', result: 'warning', text, command });
   }
   return found.length > 0 ? found : [{ node, check, result: 'ok', text: `pool "${name}" has no known errors` }];
@@ -58,14 +58,14 @@ function datasets({ node, shell, root }: Patient, system: SystemReading): readon
   const check = 'datasets';
   const ours = system.datasets.filter(({ name, role }) => name !== root && role !== undefined);
   const wrong = ours.flatMap((dataset) => {
-    const name = plainText(dataset.name);
+    const name = dataset.name;
     return assignmentsOf(dataset).map(
       ({ is, command }): Finding => ({
         node,
         check,
         result: 'warning',
         text: `${name} (${dataset.role}) ${is}`,
-        command: shell.run(`${command} ${name}`),
+        command: isOurs(root, name) ? shell.run(...command.split(' '), name) : shell.run('zfs', 'list', '-r', root),
       }),
     );
   });
@@ -95,7 +95,7 @@ function assignmentsOf(it: DatasetReading): readonly { readonly is: string; read
           },
         ]),
     ...(it.mountpoint.source === 'local' || it.mountpoint.source === 'received'
-      ? [{ is: `has a mountpoint of its own, ${plainText(it.mountpoint.value)}`, command: 'zfs inherit mountpoint' }]
+      ? [{ is: `has a mountpoint of its own, ${it.mountpoint.value}`, command: 'zfs inherit mountpoint' }]
       : []),
     ...(it.role !== 'owner' && it.role !== 'diverged' && it.mounted
       ? [{ is: 'is mounted, though it is not the owner', command: 'zfs unmount' }]
@@ -104,10 +104,12 @@ function assignmentsOf(it: DatasetReading): readonly { readonly is: string; read
 }
 
 /** A foreign snapshot that is newer than ours ends the next increment; #1059 and #17555 of OpenZFS are of that kind. */
-function snapshotters({ node, shell, root }: Patient, system: SystemReading): readonly Finding[] {
+function snapshotters(patient: Patient, system: SystemReading): readonly Finding[] {
+  const { node, shell, root } = patient;
   const check = 'snapshotters';
   const tools = [...new Set(system.snapshotters.map(({ tool }) => tool))];
   const exposed = system.datasets.filter(({ autoSnapshot }) => autoSnapshot !== 'false').map(({ name }) => name);
+  const named = exposed.filter((name) => name === root || isOurs(root, name));
   const found = tools.flatMap((tool): readonly Finding[] => {
     const theirs = system.snapshots.filter(({ name }) => marks[tool].test(name));
     const newest = Math.max(...theirs.map(({ createdAt }) => createdAt));
@@ -117,13 +119,11 @@ function snapshotters({ node, shell, root }: Patient, system: SystemReading): re
     const startedBy = system.snapshotters.find((one) => one.tool === tool)?.startedBy ?? tool;
     const command = heeds
       ? // A value of its own on a dataset outdoes the root's, so each is named.
-        shell.run(`zfs set com.sun:auto-snapshot=false ${exposed.map(plainText).join(' ')}`)
-      : startedBy.startsWith('/')
-        ? shell.run(`chmod -x ${plainText(startedBy)}`)
-        : shell.run(`systemctl disable --now ${plainText(startedBy)}`);
+        shell.run('zfs', 'set', 'com.sun:auto-snapshot=false', ...(named.length === 0 ? [root] : named))
+      : stopOf(patient, startedBy);
     const took = theirs.length === 0 ? 'may take' : `took ${count(theirs.length, 'snapshot')},`;
-    const where = theirs.length === 0 ? root : some([...new Set(theirs.map(({ dataset }) => plainText(dataset)))]);
-    const text = `${tool} (${plainText(startedBy)}) ${theirs.length === 0 ? `${took} snapshots` : took} of ${where}: that breaks transfers under way`;
+    const where = theirs.length === 0 ? root : some([...new Set(theirs.map(({ dataset }) => dataset))]);
+    const text = `${tool} (${startedBy}) ${theirs.length === 0 ? `${took} snapshots` : took} of ${where}: that breaks transfers under way`;
     return [{ node, check, result: theirs.length > 0 ? 'fault' : 'warning', text, command }];
   });
   if (found.length > 0) return found;
@@ -131,16 +131,29 @@ function snapshotters({ node, shell, root }: Patient, system: SystemReading): re
   return [{ node, check, result: 'ok', text }];
 }
 
+/** What ends a program of a node's: its unit, or its file of cron. A name that is neither is only looked for. */
+function stopOf({ shell }: Patient, startedBy: string): string {
+  if (!startedBy.startsWith('/') && isName(startedBy)) return shell.run('systemctl', 'disable', '--now', startedBy);
+  const isCron = startedBy.startsWith('/etc/cron') && isName(startedBy.slice(1));
+  return isCron ? shell.run('chmod', '-x', startedBy) : shell.run('systemctl', 'list-timers');
+}
+
+/** A dataset below drover's root, whose name may stand in a command. */
+const isOurs = (root: string, name: string): boolean => name.startsWith(`${root}/`) && isName(name);
+
 function leftovers(patient: Patient, system: SystemReading): readonly Finding[] {
-  const { node, shell } = patient;
+  const { node, shell, root } = patient;
   return [
     ...system.datasets.flatMap((dataset) => oldToken(patient, dataset, system)),
     ...system.snapshots.flatMap((snapshot) => foreignHolds(patient, snapshot)),
     ...system.datasets.flatMap(({ name, bookmarks }): readonly Finding[] => {
       const held = system.snapshots.filter((one) => one.dataset === name && one.holds.includes(holdTag)).length;
       if (held <= MOST_COPIES && bookmarks <= MOST_COPIES) return [];
-      const text = `${plainText(name)} has ${count(held, 'held snapshot')} and ${count(bookmarks, 'bookmark')} of earlier moves`;
-      const command = shell.run(`zfs list -r -t snapshot,bookmark -o name,used,userrefs,creation ${plainText(name)}`);
+      const text = `${name} has ${count(held, 'held snapshot')} and ${count(bookmarks, 'bookmark')} of earlier moves`;
+      const command = shell.run(
+        ...['zfs', 'list', '-r', '-t', 'snapshot,bookmark', '-o', 'name,used,userrefs,creation'],
+        isOurs(root, name) ? name : root,
+      );
       return [{ node, check: 'leftovers', result: 'warning', text, command }];
     }),
   ];
@@ -151,26 +164,26 @@ function oldToken({ node }: Patient, dataset: DatasetReading, system: SystemRead
   const times = system.snapshots.filter((one) => one.dataset === dataset.name).map(({ createdAt }) => createdAt);
   const age = system.nowMs - Math.max(dataset.createdAt, ...times);
   if (age < OLD_TOKEN_MS) return [];
-  const name = plainText(dataset.name);
+  const name = dataset.name;
   // Going on keeps what came; `zfs receive -A` would throw it away, which is not for a remedy to offer.
   const text = `a transfer into ${name} was interrupted, and nothing has come for ${formatDuration(age)}`;
   return [{ node, check: 'tokens', result: 'warning', text, command: 'drover apply' }];
 }
 
 /** On our own snapshots only, and only shown: who put a hold there may still need it. */
-function foreignHolds({ node, shell }: Patient, { dataset, name, holds }: SnapshotReading): readonly Finding[] {
+function foreignHolds({ node, shell, root }: Patient, { dataset, name, holds }: SnapshotReading): readonly Finding[] {
   if (!isOurSnapshot(name)) return [];
   return holds
     .filter((tag) => tag !== holdTag)
     .map((tag) => {
-      const full = plainText(`${dataset}@${name}`);
-      const text = `${full} is held by "${plainText(tag)}", and cannot be cleaned up`;
+      const full = `${dataset}@${name}`;
+      const text = `${full} is held by "${tag}", and cannot be cleaned up`;
       return {
         node,
         check: 'holds',
         result: 'warning',
         text,
-        command: shell.run(`zfs holds ${full}`),
+        command: isOurs(root, full) ? shell.run('zfs', 'holds', full) : shell.run('zfs', 'holds', '-r', root),
       };
     });
 }

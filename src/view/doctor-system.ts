@@ -1,7 +1,8 @@
+import { printCommand } from '../model/command-line.ts';
 import type { Examination, ProvisionStep, SystemReading } from '../model/examination.ts';
 import type { Finding, Patient } from './doctor-finding.ts';
-import { some } from './doctor-finding.ts';
-import { plainText } from './lines.ts';
+import { poolOf, some } from './doctor-finding.ts';
+
 import { formatDuration } from './wording.ts';
 
 const CLOCK_WARNING_MS = 1_000;
@@ -30,7 +31,7 @@ function failures({ node, shell }: Patient, { failures: failed }: Examination): 
       node,
       check: 'examination',
       result: 'warning',
-      text: `not known: ${plainText(error.message)}`,
+      text: `not known: ${error.message}`,
       command: shell.run('uptime'),
     }));
 }
@@ -116,7 +117,7 @@ function zfsVersion({ node, shell }: Patient, { zfs }: SystemReading): readonly 
       check,
       result: 'fault',
       text: 'the zfs module is not loaded',
-      command: shell.run('modprobe zfs'),
+      command: shell.run('modprobe', 'zfs'),
     });
   } else if (number === 20_200 || number === 20_201) {
     const text = `OpenZFS ${module} can corrupt files that are copied (block cloning, openzfs #15526)`;
@@ -127,7 +128,7 @@ function zfsVersion({ node, shell }: Patient, { zfs }: SystemReading): readonly 
   }
   if (module !== undefined && userland !== undefined && bare(userland) !== bare(module)) {
     const text = `the module is ${module} and the tools are ${userland}: restart after an upgrade`;
-    found.push({ node, check, result: 'warning', text, command: shell.run('systemctl reboot') });
+    found.push({ node, check, result: 'warning', text, command: shell.run('systemctl', 'reboot') });
   }
   return found.length > 0 ? found : [{ node, check, result: 'ok', text: `OpenZFS ${module}, module and tools alike` }];
 }
@@ -139,7 +140,13 @@ function docker({ node, shell }: Patient, system: SystemReading): readonly Findi
   const check = 'docker';
   if (system.docker === undefined) {
     return [
-      { node, check, result: 'fault', text: 'Docker does not answer', command: shell.run('systemctl start docker') },
+      {
+        node,
+        check,
+        result: 'fault',
+        text: 'Docker does not answer',
+        command: shell.run('systemctl', 'start', 'docker'),
+      },
     ];
   }
   const { api, minApi, fit } = system.docker;
@@ -157,20 +164,19 @@ function docker({ node, shell }: Patient, system: SystemReading): readonly Findi
 function provisioning(patient: Patient, steps: readonly ProvisionStep[], path?: string): readonly Finding[] {
   const { node, shell, root } = patient;
   const check = 'provision';
-  const words = `bash -s -- --pool-name ${root.split('/')[0]} --root ${root}`;
-  const command = `${shell.run(words)} < ${path ?? 'lab/provision.sh'}`;
+  const command = `${shell.run('bash', '-s', '--', '--pool-name', poolOf(root), '--root', root)} < ${printCommand([path ?? 'lab/provision.sh'])}`;
   const open = steps.filter(({ state }) => state !== 'done');
   if (steps.length === 0) {
     return [{ node, check, result: 'warning', text: 'not known: provision.sh --check said nothing', command }];
   }
   const cannot = open.find(({ state }) => state === 'cannot');
   if (cannot !== undefined) {
-    const text = `cannot say what is missing: ${plainText(`${cannot.step} ${cannot.detail ?? ''}`).trim()}`;
+    const text = `cannot say what is missing: ${`${cannot.step} ${cannot.detail ?? ''}`.trim()}`;
     return [{ node, check, result: 'warning', text, command }];
   }
   if (open.length === 0) {
     return [{ node, check, result: 'ok', text: `all ${steps.length} steps of provision.sh are done` }];
   }
-  const missing = some(open.map(({ step }) => plainText(step)));
+  const missing = some(open.map(({ step }) => step));
   return [{ node, check, result: 'fault', text: `not as provision.sh makes a node: ${missing}`, command }];
 }

@@ -1,3 +1,5 @@
+import { plainText } from '../model/plain-text.ts';
+
 /** What a piece of text means; the faces turn it into colours, and nothing depends on the colour alone. */
 export type Tone = 'ok' | 'working' | 'warning' | 'fault' | 'faint' | 'strong';
 
@@ -6,7 +8,9 @@ export interface Line {
   readonly tone?: Tone;
 }
 
-export const line = (text: string, tone?: Tone): Line => (tone === undefined ? { text } : { text, tone });
+/** Lines and cells clean their text: whatever it comes from, it is one line, and has the width that it seems to have. */
+export const line = (text: string, tone?: Tone): Line =>
+  tone === undefined ? { text: plainText(text) } : { text: plainText(text), tone };
 
 export interface Cell {
   readonly text: string;
@@ -17,7 +21,7 @@ export interface Cell {
 /** A row may end with fewer cells than the widest one. */
 export type Row = readonly Cell[];
 
-export const cell = (text: string, tone?: Tone): Cell => (tone === undefined ? { text } : { text, tone });
+export const cell: (text: string, tone?: Tone) => Cell = line;
 export const numberCell = (text: string, tone?: Tone): Cell => ({ ...cell(text, tone), align: 'right' });
 
 /** Pads every cell to its column's width; the last cell of a row is never padded, so that no line ends in spaces. */
@@ -33,15 +37,4 @@ function pad({ text, align }: Cell, width: number, last: boolean): string {
   const missing = ' '.repeat(Math.max(0, width - [...text].length));
   if (align === 'right') return missing + text;
   return last ? text : text + missing;
-}
-
-/**
- * Text that came from a node, made safe for a terminal: no escape sequences, no control characters but the tab
- * (a node must not be able to move the cursor or to rename the window).
- */
-export function plainText(text: string): string {
-  return text
-    .replace(/\u001b\[[0-?]*[ -/]*[@-~]/g, '')
-    .replace(/\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?/g, '')
-    .replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '');
 }

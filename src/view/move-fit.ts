@@ -1,8 +1,8 @@
 import type { NodeFacts, NodeState, Volume } from '../model/cluster.ts';
 import { type AppName, type NodeName, nodeOf } from '../model/config.ts';
+import { plainText } from '../model/plain-text.ts';
 import { poolOf } from './capacity.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { plainText } from './lines.ts';
 import { formatBytes, formatDuration, listNames } from './wording.ts';
 
 /** How well some applications would be on a node. */

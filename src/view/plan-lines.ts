@@ -8,6 +8,7 @@ import {
   formatDuration,
   type Names,
   namesOf,
+  noteSentences,
   substituteSentences,
 } from './wording.ts';
 
@@ -25,7 +26,7 @@ export function planLines(config: Config, plan: Plan, forecasts: readonly MoveFo
     ),
     ...plan.steps.filter((step) => step.group === group).flatMap((step) => stepLines(step, numbers, names)),
   ]);
-  const substitutes = substituteSentences(config).map((text) => line(text, 'warning'));
+  const substitutes = [...noteSentences(config), ...substituteSentences(config)].map((text) => line(text, 'warning'));
   return [
     line(planSummary(plan), 'strong'),
     ...substitutes,

@@ -1,9 +1,9 @@
 import type { Config } from '../model/config.ts';
 import type { EngineEvent } from '../model/events.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { Plan, StepId } from '../model/plan.ts';
 import { addFigures } from './add-figures.ts';
 import type { ClusterView, StepView } from './cluster-view.ts';
-import { plainText } from './lines.ts';
 import { trailOf } from './trail.ts';
 
 /** Before anything has happened. */

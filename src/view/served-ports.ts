@@ -1,3 +1,4 @@
+import { isPublishedAt } from '../model/addresses.ts';
 import type { ClusterState } from '../model/cluster.ts';
 import type { AppName, NodeName } from '../model/config.ts';
 
@@ -6,6 +7,19 @@ export interface ServedPort {
   readonly app: AppName;
   readonly node: NodeName;
   readonly port: number;
+}
+
+/** Whether clients of this node's mesh address reach the port: there, or forwarded from there. */
+export function isReachedThrough(state: ClusterState, { node: owner, port }: ServedPort, node: NodeName): boolean {
+  const [own, door] = [owner, node].map((name) => state.nodes[name]);
+  if (own?.status !== 'reachable' || door?.status !== 'reachable') return false;
+  const { containers, meshAddress } = own.facts;
+  const mapping = containers
+    .flatMap(({ managed, spec }) => (managed ? spec.ports : []))
+    .find(({ external, protocol }) => external === port && protocol === 'tcp');
+  if (mapping !== undefined && !isPublishedAt(mapping, meshAddress)) return false;
+  const { listen } = door.facts.network;
+  return node === owner || listen === undefined || listen.includes(door.facts.meshAddress);
 }
 
 /** Ports of running applications, each once. UDP has no connections that could be tried. */

@@ -1,5 +1,7 @@
+import { isName, printCommand } from '../model/command-line.ts';
 import type { EmptyDisk, SetupEvent, SetupState, SetupStep } from '../model/host-setup.ts';
-import { alignRows, cell, type Line, line, plainText, type Row, type Tone } from './lines.ts';
+import { plainText } from '../model/plain-text.ts';
+import { alignRows, cell, type Line, line, type Row, type Tone } from './lines.ts';
 import { formatBytes } from './wording.ts';
 
 const states: readonly SetupState[] = ['done', 'would do', 'did', 'cannot'];
@@ -45,8 +47,8 @@ export function setupRows(steps: readonly SetupStep[]): readonly Row[] {
 }
 
 /** The disks of a host that has no pool, each with the command that takes it; a file where there is none. */
-export function diskLines(command: string, disks: readonly EmptyDisk[]): readonly Line[] {
-  const file = `${command} --pool /var/lib/drover-pool.img:20G`;
+export function diskLines(argv: readonly string[], disks: readonly EmptyDisk[]): readonly Line[] {
+  const file = printCommand([...argv, '--pool', '/var/lib/drover-pool.img:20G']);
   if (disks.length === 0) {
     return [line('  it has no empty disk; a file of fixed size can be the pool:'), line(`    ${file}`, 'working')];
   }
@@ -54,7 +56,9 @@ export function diskLines(command: string, disks: readonly EmptyDisk[]): readonl
     line(`  ${disks.length === 1 ? 'one disk of it is' : 'these disks of it are'} empty:`),
     ...disks.flatMap(({ path, sizeBytes, model }) => [
       line(`    ${path}  ${formatBytes(sizeBytes)}${model === undefined ? '' : `  ${plainText(model)}`}`),
-      line(`      ${command} --pool ${path}`, 'working'),
+      ...(path.startsWith('/dev/') && isName(path.slice(1))
+        ? [line(`      ${printCommand([...argv, '--pool', path])}`, 'working')]
+        : []),
     ]),
     line(`  or a file of fixed size: ${file}`),
   ];

@@ -1,4 +1,4 @@
-import { plainText } from './lines.ts';
+import { plainText } from '../model/plain-text.ts';
 
 /** A part of something that is prepared before there are nodes; times in milliseconds since 1970. */
 export interface Stage {

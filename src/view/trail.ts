@@ -1,10 +1,19 @@
 import type { NodeFacts, NodeState } from '../model/cluster.ts';
 import { type AppName, type Config, nodeOf } from '../model/config.ts';
 import type { EngineEvent, EngineEventBody, RunOutcome } from '../model/events.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { ClusterView, TrailEntry } from './cluster-view.ts';
-import { plainText, type Tone } from './lines.ts';
+import type { Tone } from './lines.ts';
 import { planSummary } from './plan-lines.ts';
-import { count, describeAction, describeOutcome, formatBytes, formatDuration, namesOf } from './wording.ts';
+import {
+  count,
+  describeAction,
+  describeOutcome,
+  formatBytes,
+  formatDuration,
+  namesOf,
+  noteSentences,
+} from './wording.ts';
 
 type EventOf<T extends EngineEventBody['type']> = Extract<EngineEvent, { type: T }>;
 type Said = Omit<TrailEntry, 'at'>;
@@ -71,11 +80,14 @@ function loaded(view: ClusterView, config: Config): readonly Said[] {
   if (before === undefined) {
     const placed = Object.values(config.deployment).flat().length;
     const nodes = count(Object.keys(config.deployment).length, 'node');
-    return [say('file', `the files are read: ${count(placed, 'application')} on ${nodes}`)];
+    return [say('file', `the files are read: ${count(placed, 'application')} on ${nodes}`), ...noted(config)];
   }
-  if (before.revision !== config.revision) return [say('file', `saved: ${describeChanges(before, config)}`)];
+  if (before.revision !== config.revision)
+    return [say('file', `saved: ${describeChanges(before, config)}`), ...noted(config)];
   return view.problems.length === 0 ? [] : [say('file', 'the files are right again, and as they were before', 'ok')];
 }
+
+const noted = (config: Config): readonly Said[] => noteSentences(config).map((text) => say('file', text, 'warning'));
 
 /** Longer lists are cut: the plan has them all. */
 const changesTold = 4;
@@ -98,8 +110,16 @@ function changeOf(app: AppName, before: Config, after: Config): string | undefin
     return `"${app}" ${node(from ?? '')} → ${node(to ?? '')}`;
   }
   if (to === undefined) return undefined;
-  const isSame = JSON.stringify(before.applications[app]) === JSON.stringify(after.applications[app]);
+  const isSame =
+    JSON.stringify(before.applications[app]) === JSON.stringify(after.applications[app]) &&
+    hasSameFiles(app, before, after);
   return isSame ? undefined : `"${app}" changed`;
+}
+
+/** Contents do not show in JSON. */
+function hasSameFiles(app: AppName, before: Config, after: Config): boolean {
+  const [old, fresh] = [before.applications[app]?.files ?? [], after.applications[app]?.files ?? []];
+  return old.every(({ content }, index) => fresh[index]?.content.equals(content) === true);
 }
 
 function rejected({ problems }: EventOf<'config-rejected'>): readonly Said[] {

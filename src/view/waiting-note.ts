@@ -1,6 +1,6 @@
 import type { NodeFacts } from '../model/cluster.ts';
 import type { AppName, NodeName } from '../model/config.ts';
-import { clean } from './board-plan.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { BoardNote } from './board-types.ts';
 import { waitingOf } from './status.ts';
 import { waitingReason } from './status-lines.ts';
@@ -16,7 +16,7 @@ export function waitingNote(
     if (waits === undefined) continue;
     const names = waits.peers.map(titleOf);
     const full = `its volume waits since the node booted: ${waitingReason(waits.why, names)} (apply decides)`;
-    return { kind: 'blocked', text: clean(`waits for ${names.join(', ')}`), full: clean(full) };
+    return { kind: 'blocked', text: plainText(`waits for ${names.join(', ')}`), full: plainText(full) };
   }
   return undefined;
 }

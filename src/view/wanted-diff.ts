@@ -1,9 +1,19 @@
+import { listenAddresses, portsAt } from '../model/addresses.ts';
 import type { Container, ContainerSpec, NodeState, Volume } from '../model/cluster.ts';
-import { type Application, type AppName, type NodeName, nodeOf, type RestartPolicy } from '../model/config.ts';
+import {
+  type Application,
+  type AppName,
+  type NodeName,
+  nodeOf,
+  type PortMapping,
+  type RestartPolicy,
+} from '../model/config.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
+import { plainText } from '../model/plain-text.ts';
+import { hiddenText, SealedContent } from '../model/sealed-content.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { type Line, line, plainText } from './lines.ts';
+import { type Line, line } from './lines.ts';
 import { formatBytes, namesOf } from './wording.ts';
 
 /** One application, wanted against found: what goes with a minus, what comes with a plus. */
@@ -80,17 +90,23 @@ function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: C
   const environment = { ...now?.imageDefaults.environment, ...containerEnvironment(app, address) };
   const wanted: Omit<ContainerSpec, 'application' | 'mounts'> = {
     image: printImage(app.image),
-    ports: app.ports,
+    ports:
+      state?.status === 'reachable' && view.config
+        ? portsAt(app.ports, listenAddresses(view.config, node, state.facts))
+        : app.ports,
     environment,
     ...(app.command === undefined ? {} : { command: app.command }),
     ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
     ...(app.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: app.memoryLimitBytes }),
     ...(app.cpuShares === undefined ? {} : { cpuShares: app.cpuShares }),
+    ...(app.stopGraceMs === undefined ? {} : { stopGraceMs: app.stopGraceMs }),
     restartPolicy: app.restartPolicy,
+    ...(app.hidesCommand === undefined ? {} : { hidesCommand: app.hidesCommand }),
   };
   return [
     ...placeFacts(view, node, 'running'),
     ...specFacts(wanted),
+    ...(app.files ?? []).map((file) => fileFact(file, now?.spec.files)),
     ...app.volumes.flatMap(({ mountpoint, maximumSizeBytes }) => volumeFacts(mountpoint, maximumSizeBytes)),
   ];
 }
@@ -110,6 +126,7 @@ function foundFacts(view: ClusterView, { node, container }: Placed): readonly Fa
   return [
     ...placeFacts(view, node, container.state),
     ...specFacts(own),
+    ...(spec.files ?? []).map((file) => fileFact(file, spec.files)),
     ...spec.mounts.flatMap(({ volume, mountpoint }) => volumeFacts(mountpoint, limits.get(volume))),
   ];
 }
@@ -134,25 +151,48 @@ type Comparable = Omit<ContainerSpec, 'application' | 'mounts' | 'command' | 'en
 };
 
 function specFacts(spec: Comparable): readonly Fact[] {
-  const { memoryLimitBytes, cpuShares, command, entrypoint } = spec;
+  const { memoryLimitBytes, cpuShares, stopGraceMs, command, entrypoint } = spec;
   return [
     { key: 'image', text: `image ${spec.image}` },
-    ...spec.ports.map(({ external, internal, protocol }) => ({
-      key: `port ${external}/${protocol}`,
-      text: `port ${external} to ${internal}${protocol === 'tcp' ? '' : `/${protocol}`}`,
+    ...spec.ports.map((port) => ({
+      key: `port ${port.external}/${port.protocol}`,
+      text: `port ${port.external} to ${port.internal}${port.protocol === 'tcp' ? '' : `/${port.protocol}`}${addressesText(port)}`,
     })),
     ...Object.entries(spec.environment)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, value]) => ({ key: `environment ${name}`, text: `environment ${name} (hidden)`, value })),
-    ...(entrypoint === undefined ? [] : [{ key: 'entrypoint', text: `entrypoint ${entrypoint.join(' ')}` }]),
-    ...(command === undefined ? [] : [{ key: 'command', text: `command ${command.join(' ')}` }]),
+    ...lineFact('entrypoint', entrypoint, spec.hidesCommand),
+    ...lineFact('command', command, spec.hidesCommand),
     ...(memoryLimitBytes === undefined
       ? []
       : [{ key: 'memory', text: `memory limit ${formatBytes(memoryLimitBytes)}`, value: `${memoryLimitBytes}` }]),
     ...(cpuShares === undefined ? [] : [{ key: 'cpu', text: `cpu shares ${cpuShares}` }]),
+    ...(stopGraceMs === undefined
+      ? []
+      : [{ key: 'stop', text: `stop grace period ${Math.ceil(stopGraceMs / 1000)} s` }]),
     { key: 'restart', text: `restart ${restartText(spec.restartPolicy)}` },
   ];
 }
+
+function lineFact(key: string, words: readonly string[] | undefined, isHidden: true | undefined): readonly Fact[] {
+  if (words === undefined) return [];
+  return [{ key, text: `${key} ${isHidden === true ? hiddenText : words.join(' ')}`, value: words.join(' ') }];
+}
+
+type File = NonNullable<ContainerSpec['files']>[number];
+
+/** `found`: the files that the container has. A content is never in a text; whether it is the same is the value. */
+function fileFact(file: File, found: readonly File[] | undefined): Fact {
+  const { kind, name, target, uid, gid, mode, content } = file;
+  const there = found?.find((one) => one.target === target)?.content;
+  const isSame =
+    there === content || (content instanceof SealedContent && there !== undefined && content.equals(there));
+  const text = `${kind} ${name} at ${target}, ${uid}:${gid} ${mode.toString(8).padStart(4, '0')} ${hiddenText}`;
+  return { key: `file ${target}`, text, value: `${text} ${isSame}` };
+}
+
+const addressesText = ({ addresses }: PortMapping): string =>
+  addresses === undefined ? '' : ` at ${addresses.join(', ')}`;
 
 /** As in the files: `on-failure, at most 3 times`. */
 export function restartText(policy: RestartPolicy): string {

@@ -183,7 +183,7 @@ export function describeOutcome(outcome: RunOutcome, elapsedMs: number): string 
     case 'converged':
       return outcome.steps === 0
         ? `converged: nothing to do (${took})`
-        : `converged: ${count(outcome.steps, 'step')} in ${took}`;
+        : [`converged: ${count(outcome.steps, 'step')} in ${took}`, ...(outcome.warnings ?? [])].join('; ');
     case 'blocked': {
       const did = outcome.steps === 0 ? '' : `${count(outcome.steps, 'step')} done in ${took}, but `;
       return `${did}${count(outcome.blockers.length, 'change')} cannot be made now`;
@@ -214,6 +214,12 @@ export function tellBlockers([first, ...others]: readonly Blocker[]): string {
   const more = others.length === 0 ? '' : ` (and ${count(others.length, 'other')})`;
   return `${first?.reason ?? ''}${more}`;
 }
+
+/** What is worth knowing about the files, and no problem, at its place. */
+export const noteSentences = ({ notes = [] }: Config): readonly string[] =>
+  notes.map(
+    ({ file, line, column, message }) => `${[file, line, column].filter((part) => part).join(':')}: ${message}`,
+  );
 
 /** What runs in place of what the files ask for, one sentence an application; said at every load. */
 export function substituteSentences(config: Config): readonly string[] {

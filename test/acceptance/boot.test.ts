@@ -106,7 +106,7 @@ describe.skipIf(!labIsThere)('a node that comes back from a power cut, with no d
     expect(await onNode(node1, 'docker exec drover-writer /writer -verify /data/log')).toMatch(
       /lost=0 doubled=0 bad=0/,
     );
-    const table = await onNode(node1, 'nft list table inet drover && iptables -S DOCKER-USER');
+    const table = await onNode(node1, 'nft list table inet drover && iptables -S DROVER-FORWARD');
     expect(table).toContain(`--ctreplsrc ${node2}`);
     const status = await drover(['status'], folder.path);
     console.log(status.stdout);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerRuntime } from '../../src/engine/node-client.ts';
 import type { Container, ContainerSpec } from '../../src/model/cluster.ts';
 import type { AppName, ImageRef, VolumeId } from '../../src/model/config.ts';
+import { SealedContent } from '../../src/model/sealed-content.ts';
 
 /** A process in an image, as far as a specification says it. */
 export type Program = Pick<ContainerSpec, 'image' | 'command' | 'entrypoint'>;
@@ -97,6 +98,37 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
       expect(container).not.toHaveProperty('exit');
     });
 
+    test('secrets and configs are told back as hashes, and only of a container that has started', async () => {
+      const content = SealedContent.ofText(`secret ${run}`);
+      const file = {
+        kind: 'secret',
+        name: 'pw',
+        target: '/run/secrets/pw',
+        uid: 70,
+        gid: 71,
+        mode: 0o440,
+        content,
+      } as const;
+      const spec = aSpec({ files: [file], hidesCommand: true });
+      await runtime.create(spec, {}, signal);
+      expect((await find(spec.application))?.spec.files).toBeUndefined();
+      await runtime.start(spec.application, signal);
+      const seen = await find(spec.application);
+      expect(seen?.spec).toMatchObject({
+        files: [{ ...file, content: { hash: expect.any(String), salt: expect.any(String) } }],
+        hidesCommand: true,
+      });
+      expect(JSON.stringify(seen)).not.toContain(`secret ${run}`);
+      const [found] = seen?.spec.files ?? [];
+      expect(found !== undefined && content.equals(found.content)).toBe(true);
+      expect(found !== undefined && SealedContent.ofText('other').equals(found.content)).toBe(false);
+      // What a node tells is no content that a container could be made with.
+      await runtime.stop(spec.application, 0, signal);
+      await runtime.remove(spec.application, signal);
+      await expect(runtime.create({ ...spec, files: seen?.spec.files ?? [] }, {}, signal)).rejects.toThrow(/content/);
+      expect(await find(spec.application)).toBeUndefined();
+    });
+
     test('starting is idempotent, and a running container says since when', async () => {
       const app = await started();
       await runtime.start(app, signal);
@@ -181,7 +213,8 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
 
     test('an exported image can be imported', async () => {
       const id = await runtime.imageId(under.image, signal);
-      await runtime.importImage(await runtime.exportImage(under.image, signal), signal);
+      if (id === undefined) throw new Error('the image of the test is not there');
+      await runtime.importImage(await runtime.exportImage({ id }, signal), signal, { image: under.image, id });
       expect(await runtime.imageId(under.image, signal)).toBe(id);
     });
 

@@ -68,7 +68,11 @@ export async function closePlayground(connection: NodeConnection, { root, datase
 zfs list -H -r -t snapshot -o name "$1" | while read -r snapshot; do
   zfs holds -H "$snapshot" | while IFS=$'\\t' read -r _ tag _; do zfs release "$tag" "$snapshot"; done
 done
-zfs destroy -r "$1"; rm -rf --one-file-system "/var/lib/drover/$2"`,
+zfs destroy -r "$1"
+# The mountpoints are immutable where nothing is mounted.
+perl -e 'use Fcntl; for (@ARGV) { my ($f, $d) = (pack "L!", 0); sysopen($d, $_, O_RDONLY) && ioctl($d, 0x80086601, $f)
+  && ioctl($d, 0x40086602, pack "L!", unpack("L!", $f) & ~0x10) }' "/var/lib/drover/$2"/*
+rm -rf --one-file-system "/var/lib/drover/$2"`,
     [root, datasetRoot],
   );
 }

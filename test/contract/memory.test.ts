@@ -53,6 +53,16 @@ volumeStoreContract('in memory', async () => {
         },
       };
     },
+    monitor: async (mount) => {
+      const { datasets, foreignMounts } = cluster.machine('n1');
+      const held = [...datasets.values()].filter(({ mounted }) => mounted && mount === 'own');
+      for (const { name } of held) foreignMounts.set(name, 'monitor');
+      return {
+        name: 'monitor',
+        leave: async () => foreignMounts.clear(),
+      };
+    },
+    foreignMounts: async () => (await client.observe(signal)).foreignMounts ?? [],
     strictNames: false,
     close: () => cluster.close(),
   };
@@ -61,6 +71,7 @@ volumeStoreContract('in memory', async () => {
 transferContract('in memory', async () => {
   const cluster = createMemoryCluster({ nodes: { n1: {}, n2: {} } });
   const [source, target] = [await cluster.node('n1', signal), await cluster.node('n2', signal)];
+  const other = cluster.session();
   const spoil = writer(cluster, 'n2');
   return {
     transfer: cluster.transfer,
@@ -68,6 +79,8 @@ transferContract('in memory', async () => {
     to: 'n2',
     source: source.volumes,
     target: target.volumes,
+    locks: { from: source.mutex, to: target.mutex },
+    otherLocks: { from: (await other.node('n1', signal)).mutex, to: (await other.node('n2', signal)).mutex },
     write: writer(cluster, 'n1'),
     spoil: async (dataset) => {
       const seen = cluster.facts('n2').volumes.find((one) => one.dataset === dataset);
@@ -80,7 +93,10 @@ transferContract('in memory', async () => {
     },
     mode: 'direct',
     cutBytes: 12 * MiB,
-    close: () => cluster.close(),
+    close: async () => {
+      await cluster.close();
+      await other.close();
+    },
   };
 });
 

@@ -2,6 +2,7 @@ import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerRuntime, LogLine } from '../../src/engine/node-client.ts';
 import type { ContainerSpec } from '../../src/model/cluster.ts';
+import { SealedContent } from '../../src/model/sealed-content.ts';
 import { createNodeClient } from '../../src/node/connect.ts';
 import { createDockerRuntime } from '../../src/node/docker-runtime.ts';
 import { createNodeMutex } from '../../src/node/node-mutex.ts';
@@ -135,6 +136,66 @@ rm -rf "$dir"`;
           [],
         )
       ).stdout;
+
+    const sealed = (text: string) => SealedContent.ofText(text);
+    const filesOf = (text: string) =>
+      [
+        { kind: 'secret', name: 'pw', target: '/run/secrets/pw', uid: 70, gid: 71, mode: 0o440, content: sealed(text) },
+        { kind: 'config', name: 'c', target: '/etc/new/deep/c', uid: 0, gid: 0, mode: 0o444, content: sealed('x=1') },
+      ] as const;
+    const inContainer = async (app: string, script: string): Promise<string> =>
+      (await connection.run(['docker', 'exec', `drover-${app}`, 'sh', '-c', script])).stdout;
+    const sleeper = { ...fixed, image: busybox, command: ['sh', '-c', 'trap "exit 0" TERM; sleep 3600 & wait'] };
+
+    test('secrets and configs are in the container as asked, in nothing that Docker tells, and survive a restart', async () => {
+      const app = 'contract-secret';
+      await remove(app);
+      const secret = `hunter2 ${Date.now()}`;
+      await runtime.create({ ...sleeper, application: app, files: filesOf(secret) }, {}, signal);
+      await runtime.start(app, signal);
+      const look =
+        'cat /run/secrets/pw; stat -c " %u:%g %a" /run/secrets/pw /etc/new/deep/c; stat -c "%u %a" /run/secrets /etc/new';
+      const wanted = `${secret} 70:71 440\n 0:0 444\n0 755\n0 755\n`;
+      expect(await inContainer(app, look)).toBe(wanted);
+      await connection.run(['docker', 'restart', '-t', '1', `drover-${app}`]);
+      expect(await inContainer(app, look)).toBe(wanted);
+      await connection.run(['docker', 'stop', '-t', '1', `drover-${app}`]);
+      // As after a reboot: Docker itself starts anew, and the container with it.
+      await connection.run(['systemctl', 'restart', 'docker']);
+      await connection.run(['docker', 'start', `drover-${app}`]);
+      expect(await inContainer(app, look)).toBe(wanted);
+      const told = await connection.script(
+        'docker inspect "$1"; docker ps -a --no-trunc --format "{{json .}}"; docker image history busybox 2>&1; docker events --since 10m --until 0s',
+        [`drover-${app}`],
+        { okCodes: [0, 1] },
+      );
+      expect(told.stdout).not.toContain('hunter2');
+      const outside = await connection.script(
+        'runuser -u nobody -- find /var/lib/docker -name pw 2>/dev/null; ls -ld /var/lib/docker',
+        [],
+        { okCodes: [0, 1] },
+      );
+      expect(outside.stdout).toMatch(/^drwx--[-x]--[-x] /);
+      await remove(app);
+      const left = await connection.script('find /var/lib/docker -path "*run/secrets/pw"', []);
+      expect(left.stdout).toBe('');
+    });
+
+    test('no process of the node shows a secret while its container is made', async () => {
+      const app = 'contract-secret-ps';
+      await remove(app);
+      const over = '/tmp/drover-contract-ps';
+      const watching = connection.script(
+        'rm -f "$1.done"; while [ ! -e "$1.done" ]; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n" | grep "hunter[3]"; done; true',
+        [over],
+        { okCodes: [0, 1] },
+      );
+      await runtime.create({ ...sleeper, application: app, files: filesOf('hunter3') }, {}, signal);
+      await runtime.start(app, signal);
+      await connection.run(['touch', `${over}.done`]);
+      expect((await watching).stdout).toBe('');
+      await remove(app);
+    });
 
     test('a new volume gets the content, owner and mode of the image, and nothing is left over', async () => {
       const directory = await makeDirectory(connection, 'filled');

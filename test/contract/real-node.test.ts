@@ -2,10 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Config } from '../../src/model/config.ts';
 import { createCluster, createNodeClient } from '../../src/node/connect.ts';
+import { createNodeMutex } from '../../src/node/node-mutex.ts';
 import { noTable } from '../../src/node/proxy-rules.ts';
 import { createNetworkControl } from '../../src/node/proxy-table.ts';
 import type { NodeConnection } from '../../src/node/ssh-connection.ts';
-import { createTransfer, type TransferEnd } from '../../src/node/transfer.ts';
+import { createTransfer, receiveArgs, type TransferEnd } from '../../src/node/transfer.ts';
+import { sendThroughHere } from '../../src/node/transfer-relay.ts';
+import { fencedReceive, fencedSend } from '../../src/node/transfer-scripts.ts';
 import { createZfsStore } from '../../src/node/zfs-store.ts';
 import { isEmulated } from '../support/lab-record.ts';
 import { doctorContract } from './doctor.contract.ts';
@@ -37,6 +40,7 @@ describe.skipIf(first === undefined)('on a real node', () => {
   describe('the proof that nobody writes', () => proveUnmount(first));
   describe('beside the port map', () => proveNetwork(first));
   describe('through the cluster', () => proveCluster(first));
+  describe('what a stream brings', () => proveStreams(first));
 });
 
 describe.skipIf(first === undefined || second === undefined)('between real nodes', () => {
@@ -52,11 +56,25 @@ async function openStore(node: LabNode, user?: string): Promise<VolumeStoreSubje
   const playground = newPlayground();
   await openPlayground(connection, playground);
   const store = createZfsStore(connection, playground);
+  const client = createNodeClient(connection, { ...patientSettings, ...playground }, connection.remote.address);
   return {
     store,
     strictNames: true,
     write: (dataset, bytes) => writeTo(connection, dataset, bytes),
     occupy: (dataset) => occupy(connection, dataset, 'cd "$1" && echo ready && exec sleep 600'),
+    async monitor(mount) {
+      const name = `contract-monitor-${user ?? 'root'}`;
+      // As the documentation of cAdvisor has it; Docker makes that follow the node by itself.
+      const place = mount === 'own' ? '/var/lib/drover:/volumes:ro' : '/:/rootfs:ro';
+      await connection.run(['docker', 'run', '-d', '--name', name, '-v', place, 'drover/busybox:1', 'sleep', '3600']);
+      return {
+        name,
+        async leave() {
+          await connection.run(['docker', 'rm', '-f', name]);
+        },
+      };
+    },
+    foreignMounts: async () => (await client.observe(signal)).foreignMounts ?? [],
     async close() {
       await closePlayground(connection, playground);
       await connection.close();
@@ -125,6 +143,54 @@ function proveUnmount(node: LabNode): void {
     }
   });
 
+  it('lets nothing be made in the place of a volume that is not mounted, and the volume go on as before', async () => {
+    const subject = await openStore(node);
+    const connection = await connectTo(node);
+    try {
+      await subject.store.create('sealed', { application: 'sealed' }, signal);
+      const dataset = subject.store.datasetName('sealed', 'sealed');
+      const directory = await subject.store.directory(dataset, signal);
+      const foreign = (words: readonly string[]) =>
+        connection.run(['docker', 'run', '--rm', '-v', `${directory}:/x`, 'drover/busybox:1', ...words], {
+          okCodes: [0, 125, 126, 127],
+        });
+      await subject.write(dataset, 1024);
+      await subject.store.unmount(dataset, signal);
+      expect(await foreign(['touch', '/x/made'])).toMatchObject({ code: 125 });
+      await expect(connection.run(['mkdir', '-p', directory])).rejects.toThrow(/not permitted/);
+      await subject.store.mount(dataset, signal);
+      expect((await foreign(['ls', '/x'])).stdout).toBe('file\n');
+      // Unmounted by hand, it is as well guarded; and zfs itself has its way with it.
+      await connection.run(['zfs', 'unmount', dataset]);
+      await expect(connection.run(['mkdir', '-p', directory])).rejects.toThrow(/not permitted/);
+      await connection.run(['zfs', 'rename', dataset, `${dataset}-aside`]);
+      await connection.run(['zfs', 'mount', `${dataset}-aside`]);
+      await connection.run(['zfs', 'destroy', `${dataset}-aside`]);
+      await subject.store.create('sealed', { application: 'sealed' }, signal);
+      expect(await subject.store.directory(dataset, signal)).toBe(directory);
+    } finally {
+      await connection.close();
+      await subject.close();
+    }
+  });
+
+  it('keeps what a program has left in the place of a volume, under another name', async () => {
+    const subject = await openStore(node);
+    const connection = await connectTo(node);
+    try {
+      const dataset = subject.store.datasetName('late', 'late');
+      const place = `/var/lib/drover/${dataset.split('/').slice(1).join('/')}`;
+      await connection.script('set -e; mkdir -p "$1/data"; echo backup >"$1/data/file"', [place]);
+      await subject.store.create('late', { application: 'late' }, signal);
+      await subject.store.unmount(dataset, signal);
+      const { stdout } = await connection.script('cd "$1" && ls && cat found-*/file', [place]);
+      expect(stdout).toMatch(/^found-\d+\nbackup\n$/);
+    } finally {
+      await connection.close();
+      await subject.close();
+    }
+  });
+
   it('says what to run where the parent of all volumes is missing', async () => {
     const connection = await connectTo(node);
     const store = createZfsStore(connection, { pool: 'drover', datasetRoot: 'nothing-here' });
@@ -157,15 +223,15 @@ function proveNetwork(node: LabNode): void {
   });
   afterAll(() => connection?.close());
   const peerRules = async (): Promise<readonly string[]> => {
-    const { stdout } = await connection.script('iptables -S DOCKER-USER; ip6tables -S DOCKER-USER', [], {
+    const { stdout } = await connection.script('iptables -S DROVER-FORWARD; ip6tables -S DROVER-FORWARD', [], {
       okCodes: [0, 1],
     });
-    return [...stdout.matchAll(/--ctreplsrc (\S+) .*--comment drover/g)]
+    return [...stdout.matchAll(/--ctreplsrc (\S+) .*ACCEPT/g)]
       .map((match) => (match[1] ?? '').replace(/\/32$/, ''))
       .toSorted();
   };
 
-  it('lets each peer through Docker’s own chain once, IPv4 and IPv6, and takes back the ones that left', async () => {
+  it('lets each peer through once, after the rules of the operator, IPv4 and IPv6, and takes back the ones that left', async () => {
     const { network, close } = await openNetwork(node);
     onTestFinished(close);
     const tables = [['192.0.2.11', '2001:db8::1'], ['192.0.2.11', '2001:db8::1'], ['192.0.2.12']] as const;
@@ -252,6 +318,44 @@ function proveCluster(node: LabNode): void {
   });
 }
 
+function proveStreams(node: LabNode): void {
+  it('is one snapshot: packages with properties or children are refused, and nothing of them arrives', async () => {
+    const connection = await connectTo(node);
+    const playground = newPlayground();
+    await openPlayground(connection, playground);
+    const [from, to] = [`${playground.root}/from`, `${playground.root}/to`];
+    const make =
+      'set -e; zfs create -o exec=off -o setuid=on "$1"; zfs create "$1/child"; zfs snapshot -r "$1@drover-e1-1"';
+    await connection.script(make, [from]);
+    const send = (...flags: string[]) => {
+      const source = { kind: 'snapshot', dataset: from, snapshot: 'drover-e1-1' } as const;
+      const request = { from: node.name, to: node.name, source, dataset: to, properties: { 'drover:vol': 'v' } };
+      const sent = fencedSend({ token: '' }, ['send', ...flags, `${from}@drover-e1-1`]);
+      const received = fencedReceive({ token: '' }, receiveArgs(request, playground.root));
+      return sendThroughHere(connection, connection, sent, received, () => {}, signal);
+    };
+    const facts = 'zfs get -H -r -t filesystem -o name,property,value sharenfs,setuid,devices,exec,canmount "$1"';
+    for (const flags of [['-p'], ['-R'], ['-R', '-w'], ['-p', '-L', '-c']]) {
+      expect(await send(...flags)).toMatchObject({ ok: false, said: expect.stringContaining('refused: this is not') });
+      expect((await connection.script(facts, [to], { okCodes: [1] })).stdout).toBe('');
+    }
+    for (const flags of [[], ['-L', '-c'], ['-w']]) {
+      expect(await send(...flags)).toMatchObject({ ok: true });
+      const { stdout } = await connection.script(facts, [to]);
+      expect(stdout.trim().split('\n')).toEqual([
+        `${to}\tsharenfs\toff`,
+        `${to}\tsetuid\toff`,
+        `${to}\tdevices\toff`,
+        `${to}\texec\ton`,
+        `${to}\tcanmount\tnoauto`,
+      ]);
+      await connection.script('set -e; zfs destroy -r "$1"', [to]);
+    }
+    await closePlayground(connection, playground);
+    await connection.close();
+  });
+}
+
 async function openTransfer(
   from: LabNode,
   to: LabNode,
@@ -263,9 +367,10 @@ async function openTransfer(
   if (source === undefined || target === undefined) throw new Error('two nodes are needed');
   const playground = newPlayground();
   await Promise.all(connections.map((connection) => openPlayground(connection, playground)));
+  const fences = { from: { token: '' }, to: { token: '' } };
   const end = async (name: string): Promise<TransferEnd> => {
-    const connection = name === from.name ? source : target;
-    return { connection, meshAddress: connection.remote.address };
+    const [connection, fence] = name === from.name ? [source, fences.from] : [target, fences.to];
+    return { connection, fence, meshAddress: connection.remote.address };
   };
   return {
     transfer: createTransfer({ end, mode, root: playground.root }),
@@ -273,6 +378,8 @@ async function openTransfer(
     to: to.name,
     source: createZfsStore(source, playground),
     target: createZfsStore(target, playground),
+    locks: { from: createNodeMutex(source, fences.from), to: createNodeMutex(target, fences.to) },
+    otherLocks: { from: createNodeMutex(source), to: createNodeMutex(target) },
     mode,
     // More than is sent until a cut has reached the sender.
     cutBytes: (isEmulated() ? 24 : 128) * MiB,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Cluster, SendSource, TransferResult, VolumeStore } from '../../src/engine/node-client.ts';
+import type { Cluster, NodeMutex, SendSource, TransferResult, VolumeStore } from '../../src/engine/node-client.ts';
 import type { Volume } from '../../src/model/cluster.ts';
 import { AppError } from '../../src/model/errors.ts';
 
@@ -11,6 +11,10 @@ export interface TransferSubject {
   readonly to: string;
   readonly source: VolumeStore;
   readonly target: VolumeStore;
+  /** The locks of both nodes, as the controller that transfers takes them. */
+  readonly locks: { readonly from: NodeMutex; readonly to: NodeMutex };
+  /** The same locks, as another controller takes them. */
+  readonly otherLocks: { readonly from: NodeMutex; readonly to: NodeMutex };
   write(dataset: string, bytes: number): Promise<void>;
   /** Writes into the copy on the target, as a careless person would; absent where nobody can. */
   spoil?(dataset: string): Promise<void>;
@@ -93,6 +97,25 @@ export function transferContract(name: string, make: () => Promise<TransferSubje
       expect(copy).toMatchObject({ role: 'incoming', mounted: false, writtenBytes: 0, dataset: volume.dataset });
       expect(await guids(subject.target, volume.id)).toEqual(await guids(subject.source, volume.id));
       expect(copy?.resumeToken).toBeUndefined();
+    });
+
+    it('gives a new copy the properties of the request', async () => {
+      const volume = await made('tuned');
+      await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
+      // Not xattr: what "sa" is called changes from one OpenZFS to the next.
+      const tuning = {
+        recordsize: '8192',
+        compression: 'lz4',
+        logbias: 'throughput',
+        acltype: 'posix',
+        atime: 'off',
+        primarycache: 'metadata',
+      };
+      const { from, to } = subject;
+      const properties = { 'drover:vol': volume.id, 'drover:role': 'incoming', 'drover:epoch': '1', ...tuning };
+      const source = snapshot(volume.dataset, 'drover-e1-1');
+      await subject.transfer({ from, to, source, dataset: volume.dataset, properties }, () => undefined, signal);
+      expect((await find(subject.target, volume.id))?.tuning).toEqual(tuning);
     });
 
     it('goes on from a bookmark when the snapshot it marked is gone', async () => {
@@ -197,6 +220,25 @@ export function transferContract(name: string, make: () => Promise<TransferSubje
       const diverged = await failure(send(volume, snapshot(volume.dataset, 'drover-e1-2', '@drover-e1-1')));
       expect(diverged.code).toBe('volume-conflict');
       expect(await guids(subject.target, volume.id)).toEqual(before);
+    });
+
+    it('refuses to begin after the lock of the source or of the target was lost', async () => {
+      const volume = await made('late');
+      await subject.write(volume.dataset, MiB);
+      await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
+      const refused = { code: 'connection-failed', retryable: true };
+      for (const end of ['from', 'to'] as const) {
+        await (await subject.locks[end].acquire('anna', signal)).release();
+        const other = await subject.otherLocks[end].acquire('bert', signal);
+        expect(await failure(send(volume, snapshot(volume.dataset, 'drover-e1-1')))).toMatchObject(refused);
+        await other.release();
+        expect(await failure(send(volume, snapshot(volume.dataset, 'drover-e1-1')))).toMatchObject(refused);
+        expect(await find(subject.target, volume.id)).toBeUndefined();
+        // From here on it has the lock again.
+        await subject.locks[end].acquire('anna', signal);
+      }
+      await send(volume, snapshot(volume.dataset, 'drover-e1-1'));
+      expect(await guids(subject.target, volume.id)).toHaveLength(1);
     });
 
     it('leaves no key and no file behind, not even of the ones that were cut', async (context) => {

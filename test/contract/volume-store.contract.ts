@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VolumeStore } from '../../src/engine/node-client.ts';
-import type { Volume } from '../../src/model/cluster.ts';
+import type { ForeignMount, Volume } from '../../src/model/cluster.ts';
 import type { VolumeId } from '../../src/model/config.ts';
 import { AppError } from '../../src/model/errors.ts';
 
@@ -12,6 +12,12 @@ export interface VolumeStoreSubject {
   write(dataset: string, bytes: number): Promise<void>;
   /** Something that uses the volume until told to leave; absent where nothing can. */
   occupy?(dataset: string): Promise<{ readonly name: string; leave(): Promise<void> }>;
+  /**
+   * A container that is started while the volume is mounted and was given a directory above it, with a mount that is
+   * its own, or that follows the node; and what an observation says of mounts in other mount namespaces.
+   */
+  monitor?(mount: 'own' | 'following'): Promise<{ readonly name: string; leave(): Promise<void> }>;
+  foreignMounts?(): Promise<readonly ForeignMount[]>;
   /** Calls with a name no dataset of ours has fail; false for a store that trusts its caller. */
   readonly strictNames: boolean;
   close(): Promise<void>;
@@ -127,6 +133,23 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       const { owner: _owner, ...ownerless } = asSeen;
       expect((await failure(store.setProperties(ownerless, { epoch: 9 }, signal))).code).toBe('volume-conflict');
       expect(await get(id)).toMatchObject(next);
+    });
+
+    it('shows who keeps a volume mounted in a mount namespace that does not follow the node', async ({ skip }) => {
+      if (subject.monitor === undefined || subject.foreignMounts === undefined) skip();
+      const { id, dataset } = await made('watched');
+      const others = async () => (await subject.foreignMounts?.())?.filter((one) => one.dataset === dataset);
+      expect(await others()).toEqual([]);
+      const holder = await subject.monitor?.('own');
+      expect(await others()).toEqual([expect.objectContaining({ dataset, container: holder?.name })]);
+      expect((await failure(store.unmount(dataset, signal))).code).toBe('volume-busy');
+      expect((await get(id)).mounted).toBe(true);
+      await holder?.leave();
+      expect(await others()).toEqual([]);
+      const follower = await subject.monitor?.('following');
+      expect(await others()).toEqual([]);
+      await store.unmount(dataset, signal);
+      await follower?.leave();
     });
 
     it('unmounts, mounts again, and has nothing to do the second time', async () => {

@@ -29,9 +29,18 @@ export interface PrivateSshd {
   close(): void;
 }
 
-/** Starts it; `extra` is added to its configuration. */
-export async function startSshd(extra: readonly string[] = []): Promise<PrivateSshd> {
+/** A machine of its own as far as files go: sshd and all that it starts see these instead of the machine's. */
+export interface PrivateFiles {
+  /** Directory that is root's home there; its .ssh/authorized_keys counts too. */
+  readonly home: string;
+  /** Directory of programs that are found before all others. */
+  readonly programs: string;
+}
+
+/** Starts it; `extra` is added to its configuration. With `files` also /run is its own. */
+export async function startSshd(extra: readonly string[] = [], files?: PrivateFiles): Promise<PrivateSshd> {
   const dir = mkdtempSync(join(tmpdir(), 'drover-sshd-'));
+  const tree = unpacked !== undefined && files !== undefined ? elsewhere : unpacked;
   const makeKey = (name: string, type: string, passphrase = ''): void => {
     execFileSync('ssh-keygen', ['-q', '-t', type, '-N', passphrase, '-C', name, '-f', join(dir, name)]);
   };
@@ -56,13 +65,13 @@ export async function startSshd(extra: readonly string[] = []): Promise<PrivateS
       `ListenAddress 127.0.0.1:${port}`,
       `HostKey ${join(dir, 'host-ed25519')}`,
       `HostKey ${join(dir, 'host-ecdsa')}`,
-      `AuthorizedKeysFile ${join(dir, 'authorized_keys')}`,
+      `AuthorizedKeysFile ${join(dir, 'authorized_keys')}${files === undefined ? '' : ' /root/.ssh/authorized_keys'}`,
       'PidFile none',
       'UsePAM no',
       'StrictModes no',
       'PermitRootLogin yes',
       'PasswordAuthentication no',
-      ...helpersOf(unpacked),
+      ...helpersOf(unpacked, tree),
       ...extra,
       '',
     ].join('\n'),
@@ -70,7 +79,7 @@ export async function startSshd(extra: readonly string[] = []): Promise<PrivateS
   let daemon: ChildProcess | undefined;
   const start = async (): Promise<void> => {
     // -D keeps it the leader of its own group: killing the group ends the connections too.
-    const [file = '', ...words] = [...sshdIn(unpacked), '-D', '-e', '-f', join(dir, 'sshd_config')];
+    const [file = '', ...words] = [...inFiles(files), ...sshdIn(tree), '-D', '-e', '-f', join(dir, 'sshd_config')];
     daemon = spawn(file, words, { detached: true, stdio: 'ignore' });
     await answers(port);
   };
@@ -102,6 +111,17 @@ export async function startSshd(extra: readonly string[] = []): Promise<PrivateS
   };
 }
 
+function inFiles(files: PrivateFiles | undefined): readonly string[] {
+  if (files === undefined) return [];
+  const script = `mount --make-rprivate /; [ -z "$3" ] || mount --bind "$3" ${elsewhere}
+mount --bind "$1" /root; mount --bind "$2" /usr/local/sbin
+mount -t tmpfs -o mode=755 tmpfs /run; mkdir -m 755 /run/sshd; shift 3; exec "$@"`;
+  return ['unshare', '--mount', 'sh', '-ec', script, 'sh', files.home, files.programs, unpacked ?? ''];
+}
+
+/** Where the unpacked package is seen, since it lies below the home that they do not see. */
+const elsewhere = '/mnt';
+
 /** The words that run sshd. What is unpacked finds its libraries and its account in the tree, by the same process. */
 function sshdIn(tree: string | undefined): readonly string[] {
   if (tree === undefined) return ['/usr/sbin/sshd'];
@@ -110,15 +130,16 @@ function sshdIn(tree: string | undefined): readonly string[] {
   return ['unshare', '--mount', 'sh', '-ec', script, 'sh', tree, join(tree, 'usr/sbin/sshd')];
 }
 
-/** OpenSSH 9.8 and later start programs whose places are compiled in. */
-function helpersOf(tree = ''): readonly string[] {
+/** OpenSSH 9.8 and later start programs whose places are compiled in; those of `tree`, seen at `place`. */
+function helpersOf(tree: string | undefined, place = ''): readonly string[] {
+  if (tree === undefined) return [];
   return [
     ['SshdSessionPath', 'sshd-session'],
     ['SshdAuthPath', 'sshd-auth'],
   ]
-    .map(([option, name]) => [option, join(tree, 'usr/lib/openssh', name ?? '')] as const)
-    .filter(([, path]) => tree !== '' && existsSync(path))
-    .map(([option, path]) => `${option} ${path}`);
+    .map(([option, name = '']) => [option, join('usr/lib/openssh', name)] as const)
+    .filter(([, path]) => existsSync(join(tree, path)))
+    .map(([option, path]) => `${option} ${join(place, path)}`);
 }
 
 /** A port of 127.0.0.1 that nobody listens on. */

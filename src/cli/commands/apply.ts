@@ -4,6 +4,7 @@ import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
 import type { Stops } from '../interrupt.ts';
 import { createRenderer, type Invocation, withEngine } from '../invocation.ts';
 import { answerApprovals, canAsk, isRefusedRemoval, removalQuestion } from '../removal.ts';
+import { printed } from '../style.ts';
 import type { FileChoice } from '../world.ts';
 
 /** Makes the nodes as the files say. */
@@ -49,7 +50,7 @@ async function watchUntil(
     if (event.type === 'run-finished' && isRefusedRemoval(event.outcome)) refused.abort();
   });
   if (!options.json && !options.quiet) {
-    world.terminal.out(`watching ${files.application} and ${files.deployment}; Ctrl-C ends it\n`);
+    world.terminal.out(printed`watching ${files.application} and ${files.deployment}; Ctrl-C ends it\n`);
   }
   try {
     await engine.watch(hard, AbortSignal.any([soft, refused.signal]));

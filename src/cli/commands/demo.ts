@@ -1,13 +1,16 @@
 import type { Engine, PlanResult } from '../../engine/types.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
+import type { Printed } from '../../model/plain-text.ts';
+import { type Line, line } from '../../view/lines.ts';
 import { statusOf } from '../../view/status.ts';
 import { statusLines } from '../../view/status-lines.ts';
 import { formatBytes, nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
 import type { Stops } from '../interrupt.ts';
 import { createRenderer, type Invocation, withEngine } from '../invocation.ts';
+import { printJsonLine } from '../renderers/json.ts';
 import type { ScreenFlags } from '../screen-options.ts';
-import { printLines } from '../style.ts';
+import { printed, printLines } from '../style.ts';
 import type { FileChoice, Simulation, World } from '../world.ts';
 import { converge } from './apply.ts';
 import { editFile } from './move.ts';
@@ -19,7 +22,6 @@ export interface DemoOptions extends ScreenFlags {
 }
 
 const first = 'SIMULATION: two nodes in memory; no machine, no Docker and no ZFS is touched.';
-const explanation = 'Planner, engine and output are the real ones; times and sizes are made up.\n';
 const last = 'SIMULATION: nothing of this was real. For real nodes: `npm start` (Linux, root) or `vagrant up`.';
 
 const readMs = 900;
@@ -32,7 +34,7 @@ export async function demo(invocation: Invocation, { fast, ...flags }: DemoOptio
   }
   const simulation = await invocation.world.openSimulation(fast);
   label(invocation, first);
-  say(invocation, explanation);
+  say(invocation, printed`Planner, engine and output are the real ones; times and sizes are made up.\n`);
   try {
     const { json, quiet, yes } = invocation.options;
     // Whatever files are named: here there are only those of the simulation.
@@ -55,14 +57,20 @@ async function demoOnScreen(
     options: screenOptions(invocation, options),
     ...(scale === undefined ? {} : { scale: { nodes, containers, eventsPerSecond } }),
   });
-  for (const each of lines) invocation.world.terminal.out(`${each}\n`);
+  invocation.world.terminal.out(
+    printLines(
+      lines.map((text) => line(text)),
+      invocation.paint,
+    ),
+  );
   return code;
 }
 
 /** Also with --quiet and as JSON: nobody may take the rest for a real cluster's. */
 function label({ world, options, paint }: Invocation, text: string): void {
   const event = { at: world.now(), run: 0, type: 'simulation', text };
-  world.terminal.out(options.json ? `${JSON.stringify(event)}\n` : `${paint(text, 'warning')}\n`);
+  if (options.json) printJsonLine(world, event);
+  else world.terminal.out(printLines([line(text, 'warning')], paint));
 }
 
 interface Stage {
@@ -95,19 +103,26 @@ async function play(stage: Stage): Promise<ExitCode> {
 
 /** What one would type to see the same on real nodes. */
 async function typed({ invocation, simulation, stops }: Stage, command: string): Promise<void> {
-  say(invocation, `\n${invocation.paint(`$ drover ${command}`, 'strong')}\n`);
+  say(invocation, printLines([line(''), line(`$ drover ${command}`, 'strong')], invocation.paint));
   await simulation.pause(readMs / 2, stops.soft);
 }
 
-function say({ world, options }: Invocation, text: string): void {
+function say({ world, options }: Invocation, text: Printed): void {
   if (!options.json && !options.quiet) world.terminal.out(text);
 }
+
+/** A file's text, indented. */
+const linesOf = (text: string): readonly Line[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((each) => line(each === '' ? '' : `  ${each}`));
 
 const applyOnce: Scene = async (stage) => {
   const { invocation, files, simulation, stops } = stage;
   for (const file of [files.application, files.deployment]) {
     const text = await invocation.world.readText(file);
-    say(invocation, `\n${invocation.paint(file, 'strong')}\n${text.replace(/^(?=.)/gm, '  ')}`);
+    say(invocation, printLines([line(''), line(file, 'strong'), ...linesOf(text)], invocation.paint));
   }
   await simulation.pause(readMs, stops.soft);
   await typed(stage, 'apply');
@@ -125,7 +140,7 @@ const run = async ({ invocation, engine, stops }: Stage): Promise<ExitCode> =>
 const writeData: Scene = async ({ invocation, simulation }) => {
   const { application, write, writtenBytes } = simulation;
   write(writtenBytes);
-  say(invocation, `\n"${application}" now writes ${formatBytes(writtenBytes)} into its volume.\n`);
+  say(invocation, printed`\n"${application}" now writes ${formatBytes(writtenBytes)} into its volume.\n`);
   return exitCode.done;
 };
 
@@ -149,7 +164,7 @@ const showStatus: Scene = async (stage) => {
     const lines = statusLines(statusOf(config, state, plan), config, simulation.world.now());
     invocation.world.terminal.out(printLines(lines, invocation.paint));
   }
-  say(invocation, '\n');
+  say(invocation, printed`\n`);
   return exitCode.done;
 };
 

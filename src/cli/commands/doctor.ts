@@ -5,7 +5,7 @@ import { count, namesOf } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { type Invocation, reportProblems, requireNode, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
-import { printLines } from '../style.ts';
+import { printed, printer, printLines } from '../style.ts';
 
 export interface DoctorOptions {
   /** Looks only: no connections are tried, nothing runs on the nodes but an observation. */
@@ -21,7 +21,7 @@ export async function doctor(
   const { world, options, paint } = invocation;
   // Only for somebody who waits at a terminal.
   const told = world.terminal.moving && !options.quiet && !options.json;
-  const onStage = (text: string): void => world.terminal.err(`  ${paint('examining', 'faint')} ${text}\n`);
+  const onStage = (text: string): void => world.terminal.err(printer(paint)`  ${cell('examining', 'faint')} ${text}\n`);
   const result = await withEngine(invocation, 'prompt', async (engine, files, { hard }) => {
     const loaded = word === undefined ? undefined : await world.readConfig(files);
     const only = word !== undefined && loaded?.ok === true ? requireNode(loaded.config, word) : undefined;
@@ -40,7 +40,7 @@ export async function doctor(
     const shown = options.quiet ? findings.filter(({ result: is }) => is !== 'ok') : findings;
     const names = namesOf(config);
     world.terminal.out(printLines(findingRows(shown, names.node), paint));
-    if (!options.quiet) world.terminal.out(`${summary(findings, faults)}\n`);
+    if (!options.quiet) world.terminal.out(printed`${summary(findings, faults)}\n`);
   }
   return faults === 0 ? exitCode.done : exitCode.failed;
 }

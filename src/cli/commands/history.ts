@@ -1,6 +1,6 @@
 import { AppError } from '../../model/errors.ts';
 import type { AuditLine, RunRecord } from '../../model/history.ts';
-import { alignRows, cell, type Line, line, numberCell, plainText, type Row } from '../../view/lines.ts';
+import { alignRows, cell, type Line, line, numberCell, type Row } from '../../view/lines.ts';
 import { receiptLines } from '../../view/receipt-lines.ts';
 import { count, formatDuration, namesOf } from '../../view/wording.ts';
 import { withConfig } from '../act-on.ts';
@@ -40,12 +40,12 @@ function auditLines(lines: readonly AuditLine[]): readonly (Line | Row)[] {
   if (lines.length === 0) return [line('the node has kept no run')];
   return alignRows(
     lines.map(({ at, event, run, deployment, verb, by, from, result }) => [
-      cell(plainText(at)),
-      cell(plainText(result ?? event), isGood(result) ? 'ok' : 'fault'),
-      cell(plainText(deployment), 'strong'),
-      cell(plainText(verb)),
-      cell(plainText(`${by} from ${from}`)),
-      cell(plainText(run), 'faint'),
+      cell(at),
+      cell(result ?? event, isGood(result) ? 'ok' : 'fault'),
+      cell(deployment, 'strong'),
+      cell(verb),
+      cell(`${by} from ${from}`),
+      cell(run, 'faint'),
     ]),
   );
 }
@@ -69,7 +69,7 @@ function listLines(records: readonly RunRecord[]): readonly (Line | Row)[] {
     records.map(({ id, steps, result, summary }) => [
       cell(id, 'strong'),
       numberCell(count(steps.length, 'step')),
-      cell(plainText(summary), result === 'converged' ? 'ok' : 'fault'),
+      cell(summary, result === 'converged' ? 'ok' : 'fault'),
     ]),
   );
 }
@@ -78,12 +78,12 @@ function runLines({ id, startedAt, endedAt, summary, result, steps, receipts }: 
   const took = formatDuration(endedAt - startedAt);
   return [
     line(`${id}  ${new Date(startedAt).toISOString()}, ${took}`, 'strong'),
-    line(plainText(summary), result === 'converged' ? 'ok' : 'fault'),
+    line(summary, result === 'converged' ? 'ok' : 'fault'),
     ...alignRows(
       steps.map((step) => [
         cell(`  ${step.result}`, step.result === 'succeeded' ? 'ok' : 'fault'),
         numberCell(step.durationMs === undefined ? '' : formatDuration(step.durationMs)),
-        cell(plainText(step.text)),
+        cell(step.text),
       ]),
     ),
     ...receipts.flatMap((receipt) => receiptLines(receipt, namesOf(undefined))),

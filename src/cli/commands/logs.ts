@@ -1,9 +1,10 @@
 import type { LogOptions } from '../../engine/node-client.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
-import { plainText } from '../../view/lines.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import { type Invocation, reportProblems, requireApplication, withEngine } from '../invocation.ts';
+import { printJsonLine } from '../renderers/json.ts';
+import { printed } from '../style.ts';
 
 /** What the application wrote, wherever it runs; its two streams go to ours. */
 export async function logs(invocation: Invocation, word: string, options: LogOptions): Promise<ExitCode> {
@@ -13,7 +14,10 @@ export async function logs(invocation: Invocation, word: string, options: LogOpt
   const app = requireApplication(read.config, word);
   return withEngine(invocation, 'prompt', async (engine, _files, { hard }) => {
     try {
-      for await (const line of engine.logs(app, options, hard)) print(invocation, line);
+      for await (const line of engine.logs(app, options, hard)) {
+        print(invocation, line);
+        await world.terminal.taken?.(hard);
+      }
     } catch (error) {
       if (!hard.aborted || !isAbort(error)) throw error;
     }
@@ -26,12 +30,11 @@ function print(
   line: { stream: 'stdout' | 'stderr'; text: string; node: string },
 ): void {
   if (options.json) {
-    terminal.out(`${JSON.stringify(line)}\n`);
+    printJsonLine({ terminal }, line);
     return;
   }
-  // On a terminal an application must not move the cursor; a file gets what was written.
-  const text = terminal.moving ? plainText(line.text) : line.text;
-  (line.stream === 'stdout' ? terminal.out : terminal.err)(`${text}\n`);
+  // Also into a file or a pipe, which end on a terminal sooner or later; --json has what was written.
+  (line.stream === 'stdout' ? terminal.out : terminal.err)(printed`${line.text}\n`);
 }
 
 /** `--tail N` and the like: a whole number from 0 on; throws `usage`. */

@@ -3,16 +3,17 @@ import type { AppName, Config, NodeName } from '../../model/config.ts';
 import { nodeOf } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import type { MoveReceipt, RunOutcome } from '../../model/events.ts';
+import type { Printed } from '../../model/plain-text.ts';
 import type { Blocker } from '../../model/plan.ts';
 import { diffLines } from '../../view/diff.ts';
-import { plainText } from '../../view/lines.ts';
+import { line } from '../../view/lines.ts';
 import { nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import type { Stops } from '../interrupt.ts';
 import { type Invocation, reportProblems, requireApplication, requireNode, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
-import { printLines } from '../style.ts';
+import { printed, printLines } from '../style.ts';
 import { converge } from './apply.ts';
 
 export interface MoveOptions {
@@ -86,8 +87,8 @@ function refuse(
 ): ExitCode {
   const outcome: RunOutcome = { result: 'blocked', steps: 0, blockers: [blocker] };
   if (options.json) printJson(world, { ok: false, app, from, to, applied: false, outcome });
-  world.terminal.err(`drover: ${plainText(blocker.reason)}\n`);
-  if (blocker.hint !== undefined) world.terminal.err(`  hint: ${plainText(blocker.hint)}\n`);
+  world.terminal.err(printed`drover: ${blocker.reason}\n`);
+  if (blocker.hint !== undefined) world.terminal.err(printed`  hint: ${blocker.hint}\n`);
   return exitCodeOf(outcome);
 }
 
@@ -101,11 +102,11 @@ export async function editFile(
 ): Promise<Edit> {
   const { world, options, paint } = invocation;
   const from = nodeOf(config, app);
-  const say = (text: string): void => {
+  const say = (text: Printed): void => {
     if (!options.json && !options.quiet) world.terminal.out(text);
   };
   if (from === to) {
-    say(`"${app}" is on ${nodeTitle(config, to)} in ${file} already\n`);
+    say(printed`"${app}" is on ${nodeTitle(config, to)} in ${file} already\n`);
     return { app, from, to, file, diff: [] };
   }
   const before = await world.readText(file);
@@ -117,7 +118,7 @@ export async function editFile(
   }
   await world.replaceText(file, edited.text);
   const diff = diffLines(before, edited.text);
-  say(`${paint(file, 'strong')}\n${printLines(diff, paint)}`);
+  say(printLines([line(file, 'strong'), ...diff], paint));
   return { app, from: from ?? null, to, file, diff: diff.map(({ text }) => text) };
 }
 

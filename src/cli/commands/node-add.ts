@@ -3,7 +3,9 @@ import type { NodeFacts } from '../../model/cluster.ts';
 import type { Config, NodeName } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import type { EmptyDisk, SetupStep } from '../../model/host-setup.ts';
+import type { Printed } from '../../model/plain-text.ts';
 import { findNode } from '../../view/doctor.ts';
+import { cell, line } from '../../view/lines.ts';
 import { diskLines, setupRows, standingOf } from '../../view/setup-lines.ts';
 import { count, formatBytes } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
@@ -13,7 +15,7 @@ import { type AddTarget, recordNode } from '../node-entries.ts';
 import { type FileEdit, type NodeFiles, placeArguments, readNodeFiles, requireHosts } from '../node-files.ts';
 import { printJson } from '../renderers/json.ts';
 import { checkSetUp, performSetUp } from '../set-up.ts';
-import { printLines } from '../style.ts';
+import { printed, printer, printLines } from '../style.ts';
 import { decideTrust } from './trust.ts';
 
 /** The options of `node add`, as commander hands them over. */
@@ -113,12 +115,12 @@ async function meet(
 ): Promise<void> {
   const answer = await requireHosts(invocation).askKey(node, settings, signal);
   if (answer.known) return;
-  await decideTrust(invocation, answer, node, { fingerprint, yes: false });
+  await decideTrust(invocation, answer, node, fingerprint);
   const file = await answer.accept();
-  say(invocation, `${node} is trusted now; its key ${answer.fingerprint} is in ${file}\n`);
+  say(invocation, printed`${node} is trusted now; its key ${answer.fingerprint} is in ${file}\n`);
 }
 
-function say({ world, options }: Invocation, text: string): void {
+function say({ world, options }: Invocation, text: Printed): void {
   if (!options.json && !options.quiet) world.terminal.out(text);
 }
 
@@ -137,11 +139,11 @@ async function confirm(
     hint: 'answer "yes", or give --yes; --check shows the steps without a question',
   });
   if (terminal.ask === undefined || options.json) throw refusal;
-  if (!/^y(es)?$/i.test((await terminal.ask(`Do these ${todo} on ${node}? (yes/no) `)).trim())) throw refusal;
+  if (!/^y(es)?$/i.test((await terminal.ask(printed`Do these ${todo} on ${node}? (yes/no) `)).trim())) throw refusal;
 }
 
 /** The same command again, for the hints. */
-function commandOf({ word, options }: Adding): string {
+function commandOf({ word, options }: Adding): readonly string[] {
   const flags = Object.entries({
     user: options.user,
     port: options.port,
@@ -149,8 +151,8 @@ function commandOf({ word, options }: Adding): string {
     jump: options.jump,
     name: options.name,
     'known-hosts': options.knownHosts,
-  }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]));
-  return ['drover node add', word, ...flags].join(' ');
+  }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, `${value}`]));
+  return ['drover', 'node', 'add', word, ...flags];
 }
 
 async function tellCannot(adding: Adding, steps: readonly SetupStep[]): Promise<ExitCode> {
@@ -165,7 +167,7 @@ async function tellCannot(adding: Adding, steps: readonly SetupStep[]): Promise<
   world.terminal.out(printLines(setupRows(steps), paint));
   if (needsDisk) world.terminal.out(printLines(diskLines(commandOf(adding), disks), paint));
   const verdict = options.check === true ? 'cannot be made a node as it is' : 'was not changed';
-  world.terminal.out(`${paint(`${target.node} ${verdict}`, 'fault')}\n`);
+  world.terminal.out(printLines([line(`${target.node} ${verdict}`, 'fault')], paint));
   return exitCode.failed;
 }
 
@@ -177,7 +179,7 @@ function tellCheck({ invocation, target }: Adding, steps: readonly SetupStep[]):
     show(invocation, steps);
     const verdict =
       standing === 'done' ? 'is a node; there is nothing to do' : `would be a node after ${count(todo, 'step')}`;
-    say(invocation, `${target.node} ${verdict}\n`);
+    say(invocation, printed`${target.node} ${verdict}\n`);
   }
   return standing === 'done' ? exitCode.done : exitCode.changesPending;
 }
@@ -195,15 +197,15 @@ function tellDone(
     return;
   }
   const what = changed === 0 ? 'is a node already; nothing was done there' : 'is a node now';
-  say(invocation, `${invocation.paint('✔', 'ok')} ${target.node} ${what}\n`);
+  say(invocation, printer(invocation.paint)`${cell('✔', 'ok')} ${target.node} ${what}\n`);
   say(
     invocation,
-    `  OpenZFS ${versions.zfs}, Docker ${versions.docker}; pool "${pool.name}" with ${formatBytes(pool.freeBytes)} free\n`,
+    printed`  OpenZFS ${versions.zfs}, Docker ${versions.docker}; pool "${pool.name}" with ${formatBytes(pool.freeBytes)} free\n`,
   );
   say(
     invocation,
     files.deployment === undefined
-      ? `  go on: write application.yml, and deployment.yml with "nodes: {${target.node}: [APP]}"; then \`drover apply\`\n`
-      : `  go on: \`drover apply\`, then \`drover move APP ${target.node}\`\n`,
+      ? printed`  go on: write application.yml, and deployment.yml with "nodes: {${target.node}: [APP]}"; then \`drover apply\`\n`
+      : printed`  go on: \`drover apply\`, then \`drover move APP ${target.node}\`\n`,
   );
 }

@@ -1,14 +1,14 @@
 import type { NodeFacts } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
 import { type ErrorReport, isAbort, toReport } from '../../model/errors.ts';
-import { alignRows, cell, plainText, type Row } from '../../view/lines.ts';
+import { alignRows, cell, type Row } from '../../view/lines.ts';
 import { formatBytes } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { withInterrupts } from '../interrupt.ts';
 import type { Invocation } from '../invocation.ts';
 import { type NodeFiles, placedOn, readNodeFiles, requireHosts } from '../node-files.ts';
 import { printJson } from '../renderers/json.ts';
-import { printLines } from '../style.ts';
+import { printed, printLines } from '../style.ts';
 
 /** How far a host is: no connection, a host without drover's parts, a node. */
 type Looked =
@@ -25,7 +25,7 @@ export async function nodeList(invocation: Invocation): Promise<ExitCode> {
     Promise.all(nodes.map(async (node) => [node, await look(invocation, files, node, hard)] as const)),
   );
   if (options.json) printJson(world, { ok: true, nodes: looked.map(([node, each]) => toData(files, node, each)) });
-  else if (looked.length === 0) world.terminal.out('no file names a node; `drover node add HOST` makes one\n');
+  else if (looked.length === 0) world.terminal.out(printed`no file names a node; \`drover node add HOST\` makes one\n`);
   else
     world.terminal.out(
       printLines(alignRows([heads, ...looked.map(([node, each]) => toRow(files, node, each))]), paint),
@@ -64,8 +64,7 @@ function toRow({ config }: NodeFiles, node: NodeName, looked: Looked): Row {
   const placed = cell(placedOn(config, node).join(', ') || '-');
   const head = [cell(node, 'strong'), cell(name), cell(user)];
   if (looked.status !== 'node') {
-    const next =
-      looked.status === 'unreachable' ? plainText(looked.error.message) : `see \`drover node add ${node} --check\``;
+    const next = looked.status === 'unreachable' ? looked.error.message : `see \`drover node add ${node} --check\``;
     return [...head, cell(looked.status, 'fault'), cell('-'), cell('-'), cell('-'), placed, cell(next, 'faint')];
   }
   const { versions, pool } = looked.facts;

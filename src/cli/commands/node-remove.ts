@@ -4,6 +4,7 @@ import type { Config, NodeName } from '../../model/config.ts';
 import { AppError, toReport } from '../../model/errors.ts';
 import type { SetupStep } from '../../model/host-setup.ts';
 import { findNode } from '../../view/doctor.ts';
+import { cell } from '../../view/lines.ts';
 import { setupRows, standingOf } from '../../view/setup-lines.ts';
 import { listNames, nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
@@ -21,7 +22,7 @@ import {
 } from '../node-files.ts';
 import { printJson } from '../renderers/json.ts';
 import { checkSetUp, performSetUp } from '../set-up.ts';
-import { printLines } from '../style.ts';
+import { printed, printer, printLines } from '../style.ts';
 
 /** `--purge`: also what drover put on the host. */
 export interface RemoveOptions {
@@ -45,6 +46,9 @@ export async function nodeRemove(invocation: Invocation, word: string, options: 
       ? { steps: [], addresses: await confirmLost(invocation, files.config, node) }
       : await lookAndPurge(invocation, files, node, options.purge, hard);
     const edits = await takeOut(invocation, files, node);
+    const { name, host } = files.config.nodes[node] ?? {};
+    const words = [node, name, host, ...seen.addresses].filter((word) => word !== undefined);
+    if (files.application !== undefined) await invocation.world.places?.(files.application).forget(words);
     const listed = await forgetOnOthers(invocation, files.config, node, seen.addresses, hard);
     const ok = listed.length === 0;
     if (invocation.options.json) {
@@ -86,7 +90,7 @@ function addressesOf(config: Config, node: NodeName): readonly string[] {
 }
 
 async function confirmLost({ world, options }: Invocation, config: Config, node: NodeName): Promise<readonly string[]> {
-  const question = `Is ${nodeTitle(config, node)} gone for good, with all its data? Type ${node} to forget it: `;
+  const question = printed`Is ${nodeTitle(config, node)} gone for good, with all its data? Type ${node} to forget it: `;
   const isSure = options.yes || (!options.json && (await world.terminal.ask?.(question))?.trim() === node);
   if (isSure) return addressesOf(config, node);
   throw new AppError('usage', `cannot forget "${node}": nobody confirmed that it is gone for good`, {
@@ -207,7 +211,8 @@ async function purgeHost(
   if (!options.yes) {
     if (world.terminal.ask === undefined || options.json) throw refusal;
     world.terminal.out(printLines(setupRows(steps), paint));
-    if (!/^y(es)?$/i.test((await world.terminal.ask(`Do this on ${node}? ${stays}. (yes/no) `)).trim())) throw refusal;
+    if (!/^y(es)?$/i.test((await world.terminal.ask(printed`Do this on ${node}? ${stays}. (yes/no) `)).trim()))
+      throw refusal;
   }
   return performSetUp(invocation, node, host, args, signal);
 }
@@ -241,5 +246,6 @@ function tellEnd(
   const host = purge
     ? stays
     : `nothing was changed on it; \`drover node remove\` with --purge takes drover's own files off a node`;
-  world.terminal.out(`${paint('✔', 'ok')} ${node} ${done}\n${lost ? '' : `  ${host}\n`}`);
+  world.terminal.out(printer(paint)`${cell('✔', 'ok')} ${node} ${done}\n`);
+  if (!lost) world.terminal.out(printed`  ${host}\n`);
 }

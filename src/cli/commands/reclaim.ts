@@ -4,6 +4,7 @@ import { nodeTitle } from '../../view/wording.ts';
 import { tell, withConfig } from '../act-on.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { type Invocation, requireApplication, requireNode, withEngine } from '../invocation.ts';
+import { printed } from '../style.ts';
 
 /** A node's copies of an application's volumes become the owner's; asks for the application's name first. */
 export const reclaim = (invocation: Invocation, word: string, on: string): Promise<ExitCode> =>
@@ -39,7 +40,7 @@ async function confirm(
     },
   );
   if (terminal.ask === undefined || options.json) throw refusal;
-  const question = `"${app}" goes on with the copies of its volumes on ${nodeTitle(config, node)}. What another node has written since these
+  const question = printed`"${app}" goes on with the copies of its volumes on ${nodeTitle(config, node)}. What another node has written since these
 were made is lost to it. Go on only where the node that has the volumes now is lost for good, or is off and stays off.
 Type the name of the application to go on: `;
   if ((await terminal.ask(question)).trim() !== app) throw refusal;

@@ -5,6 +5,7 @@ import { listNames, nodeTitle } from '../../view/wording.ts';
 import { actOn, tell, withConfig } from '../act-on.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { type Invocation, requireApplication, withEngine } from '../invocation.ts';
+import { printed } from '../style.ts';
 
 /** The application goes on with a snapshot's content, in all of its volumes; asks for its name first. */
 export const rollback = (invocation: Invocation, word: string, name: string): Promise<ExitCode> =>
@@ -56,7 +57,7 @@ async function confirm(
   });
   if (terminal.ask === undefined || options.json) throw refusal;
   const others = (config.applications[app]?.volumes.length ?? 1) > 1 ? ', in all of its volumes,' : '';
-  const question = `"${app}" stops, and goes on with ${nameOf(refs)}${others} on ${nodeTitle(config, refs[0].node)}.
+  const question = printed`"${app}" stops, and goes on with ${nameOf(refs)}${others} on ${nodeTitle(config, refs[0].node)}.
 What it has written since is kept in a dataset beside it, and not used any more.
 Type its name to go on: `;
   if ((await terminal.ask(question)).trim() !== app) throw refusal;

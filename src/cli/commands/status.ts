@@ -5,7 +5,7 @@ import { statusLines } from '../../view/status-lines.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { type Invocation, reportProblems, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
-import { printLines } from '../style.ts';
+import { printed, printLines } from '../style.ts';
 import type { FileChoice } from '../world.ts';
 
 /** The cluster as it is, beside what the files want. */
@@ -39,7 +39,7 @@ const isLab = ({ inventory, labInventory }: FileChoice): boolean =>
 const isVagrant = ({ inventory, vagrantInventory }: FileChoice): boolean =>
   inventory === undefined && vagrantInventory !== undefined;
 
-const beginning = `drover makes several Docker hosts be as two files say, and moves ZFS volumes along.
+const beginning = printed`drover makes several Docker hosts be as two files say, and moves ZFS volumes along.
 
 Here is no application.yml with a deployment.yml beside it. Either
   go to a folder that has both, or name it:   drover -C DIR
@@ -47,7 +47,7 @@ Here is no application.yml with a deployment.yml beside it. Either
   or watch it work on a simulated cluster:    drover demo
 `;
 
-const goingOn = `
+const goingOn = printed`
 drover plan      what would change          drover move APP NODE   move an application with its data
 drover apply     change it                  drover --help          every verb
 `;

@@ -1,10 +1,12 @@
 import { AppError } from '../../model/errors.ts';
+import type { Printed } from '../../model/plain-text.ts';
 import { nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import { withInterrupts } from '../interrupt.ts';
 import { type Invocation, reportProblems, requireNode } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
+import { printed } from '../style.ts';
 import type { HostKeyAnswer } from '../world.ts';
 
 export interface TrustOptions {
@@ -21,29 +23,32 @@ export async function trust(invocation: Invocation, word: string, { fingerprint 
   const node = requireNode(read.config, word);
   const title = nodeTitle(read.config, node);
   const answer = await withInterrupts(world, 'prompt', ({ hard }) => world.askHostKey(files, node, hard));
-  const say = (text: string): void => {
+  const say = (text: Printed): void => {
     if (!options.json && !options.quiet) world.terminal.out(text);
   };
   if (answer.known) {
-    say(`${title} is known already; there is nothing to accept\n`);
+    say(printed`${title} is known already; there is nothing to accept\n`);
     if (options.json) printJson(world, { ok: true, node, known: true });
     return exitCode.done;
   }
-  await decideTrust(invocation, answer, title, { fingerprint, yes: options.yes });
+  await decideTrust(invocation, answer, title, fingerprint);
   const file = await answer.accept();
-  say(`${title} is trusted now; its key is in ${file}\n`);
+  say(printed`${title} is trusted now; its key is in ${file}\n`);
   if (options.json) {
     printJson(world, { ok: true, node, known: false, type: answer.type, fingerprint: answer.fingerprint, file });
   }
   return exitCode.done;
 }
 
-/** Shows the key and asks, unless `yes` has answered. Throws `host-key-unknown` unless somebody accepted it. */
+/**
+ * Compares the key with the expected fingerprint, or shows it and asks; --yes does not answer for a key that nobody has
+ * looked at. Throws `host-key-unknown` where the key is not accepted.
+ */
 export async function decideTrust(
   { world: { terminal }, options }: Invocation,
   { type, fingerprint: shown }: HostKeyAnswer & { known: false },
   title: string,
-  { fingerprint: expected, yes }: { readonly fingerprint: string | undefined; readonly yes: boolean },
+  expected: string | undefined,
 ): Promise<void> {
   if (expected !== undefined) {
     if (expected === shown) return;
@@ -51,11 +56,10 @@ export async function decideTrust(
       hint: 'do not go on before you know why: something else may answer in its place',
     });
   }
-  if (yes) return;
   const refusal = new AppError('host-key-unknown', `cannot trust ${title}: nobody accepted its key, ${type} ${shown}`, {
     hint: 'compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the node, then give `--fingerprint SHA256:…`',
   });
   if (terminal.ask === undefined || options.json) throw refusal;
-  const question = `${title} shows this key: ${type} ${shown}\nIs that the node's key? (yes/no) `;
+  const question = printed`${title} shows this key: ${type} ${shown}\nIs that the node's key? (yes/no) `;
   if ((await terminal.ask(question)).trim().toLowerCase() !== 'yes') throw refusal;
 }

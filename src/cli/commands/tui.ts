@@ -1,7 +1,9 @@
+import { line } from '../../view/lines.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import type { Invocation } from '../invocation.ts';
 import type { ScreenFlags } from '../screen-options.ts';
+import { printLines } from '../style.ts';
 import type { FileChoice, TuiOptions } from '../world.ts';
 import { watch } from './apply.ts';
 import { overview } from './status.ts';
@@ -32,7 +34,12 @@ export async function tui(
       ...(notice === undefined ? {} : { notice }),
       options: screenOptions(invocation, options),
     });
-    for (const each of lines) world.terminal.out(`${each}\n`);
+    world.terminal.out(
+      printLines(
+        lines.map((text) => line(text)),
+        invocation.paint,
+      ),
+    );
     if (again !== true) return code;
     notice = 'written: :edit deployment puts in your own nodes';
   }

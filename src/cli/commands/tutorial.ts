@@ -2,14 +2,14 @@ import { AppError } from '../../model/errors.ts';
 import { fitted, isOver, type Progress, stepAt } from '../../tutorial/progress.ts';
 import type { Tutorial } from '../../tutorial/types.ts';
 import { closest } from '../../view/closest.ts';
-import { alignRows, cell } from '../../view/lines.ts';
+import { alignRows, cell, line } from '../../view/lines.ts';
 import { count } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles, FilesWrong } from '../files.ts';
 import type { Invocation } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import type { ScreenFlags } from '../screen-options.ts';
-import { printLines } from '../style.ts';
+import { printed, printLines } from '../style.ts';
 import { createGuide } from '../tutorial-guide.ts';
 import { followInLines } from '../tutorial-lines.ts';
 import { beginOrGoOn, openPlace, type TutorialPlace } from '../tutorial-place.ts';
@@ -41,8 +41,9 @@ export async function tutorial(
     await openPlace(found, shelf, world, options.directory);
     if (!options.json && !options.quiet)
       world.terminal.out(
-        `begins anew; as the page gives them: ${written.join(', ')}\n` +
-          'What an earlier try has written is still on its volumes; `npm run -s lab -- reset` makes the nodes of the lab as new.\n',
+        printed`begins anew; as the page gives them: ${written.join(', ')}
+What an earlier try has written is still on its volumes; \`npm run -s lab -- reset\` makes the nodes of the lab as new.
+`,
       );
   }
   await requireNodes(found, shelf, world, options.inventory);
@@ -95,7 +96,7 @@ async function list(
   ]);
   world.terminal.out(printLines(alignRows(rows), paint));
   if (!options.quiet)
-    world.terminal.out('\n`drover tutorial NAME` opens one, on real nodes: those of the lab, or your own.\n');
+    world.terminal.out(printed`\n\`drover tutorial NAME\` opens one, on real nodes: those of the lab, or your own.\n`);
   return exitCode.done;
 }
 
@@ -162,10 +163,17 @@ async function followOnScreen(
       guide: (engine) => createGuide(engine, { tutorial: found, place, tutorials: shelf, world, progress }),
       options: screenOptions(invocation, options),
     });
-    for (const each of lines) world.terminal.out(`${each}\n`);
+    world.terminal.out(
+      printLines(
+        lines.map((text) => line(text)),
+        invocation.paint,
+      ),
+    );
     if (again === true) continue;
     const { done } = await place.readProgress();
-    world.terminal.out(`${done.length} of ${found.steps.length} steps done; again: drover tutorial ${found.name}\n`);
+    world.terminal.out(
+      printed`${done.length} of ${found.steps.length} steps done; again: drover tutorial ${found.name}\n`,
+    );
     return code;
   }
 }

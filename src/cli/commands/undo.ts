@@ -3,6 +3,7 @@ import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import type { Invocation } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
+import { printed } from '../style.ts';
 import { undoLast } from '../undo.ts';
 import { apply } from './apply.ts';
 
@@ -20,10 +21,10 @@ export async function undo(invocation: Invocation, { force, apply: applies }: Un
   if (world.journal === undefined) throw new AppError('usage', 'cannot undo the last run: no runs are recorded here');
   const told = await undoLast(world.journal, files, world, { force });
   if (applies) {
-    if (!options.json && !options.quiet) world.terminal.out(`${told}\n`);
+    if (!options.json && !options.quiet) world.terminal.out(printed`${told}\n`);
     return await apply(invocation);
   }
   if (options.json) printJson(world, { ok: true, told, applied: false });
-  else if (!options.quiet) world.terminal.out(`${told}\n`);
+  else if (!options.quiet) world.terminal.out(printed`${told}\n`);
   return exitCode.done;
 }

@@ -1,12 +1,13 @@
 import type { Config, ConfigProblem, LoadResult } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { diffLines } from '../../view/diff.ts';
-import { count } from '../../view/wording.ts';
+import { line } from '../../view/lines.ts';
+import { count, noteSentences } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import { type Invocation, reportProblems } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
-import { printLines } from '../style.ts';
+import { printed, printer, printLines } from '../style.ts';
 import type { FileChoice } from '../world.ts';
 
 export interface ValidateOptions {
@@ -52,7 +53,7 @@ async function writeFixes(invocation: Invocation, problems: readonly ConfigProbl
     }
     await world.replaceText(file, edited.text);
     const diff = diffLines(before, edited.text);
-    if (!options.json && !options.quiet) world.terminal.out(`${paint(file, 'strong')}\n${printLines(diff, paint)}`);
+    if (!options.json && !options.quiet) world.terminal.out(printLines([line(file, 'strong'), ...diff], paint));
     fixed.push({ file, diff: diff.map(({ text }) => text) });
   }
   return fixed;
@@ -68,7 +69,11 @@ function report(
   const changes = fixed === undefined ? {} : { fixed };
   if (result.ok) {
     if (options.json) printJson(world, { ok: true, ...summaryOf(result.config, files), ...changes });
-    else if (!options.quiet) world.terminal.out(`${paint('✔ both files are good', 'ok')}: ${sizeOf(result.config)}\n`);
+    else if (!options.quiet) {
+      const notes = noteSentences(result.config).map((text) => line(`note: ${text}`, 'warning'));
+      world.terminal.err(printLines(notes, paint));
+      world.terminal.out(printer(paint)`${line('✔ both files are good', 'ok')}: ${sizeOf(result.config)}\n`);
+    }
     return exitCode.done;
   }
   if (options.json) {
@@ -78,17 +83,20 @@ function report(
   const code = reportProblems(invocation, result.problems);
   const fixable = result.problems.filter(hasFix).length;
   if (fixed === undefined && fixable > 0) {
-    world.terminal.err(`\n\`drover validate --fix\` mends ${fixable} of ${count(result.problems.length, 'problem')}\n`);
+    world.terminal.err(
+      printed`\n\`drover validate --fix\` mends ${fixable} of ${count(result.problems.length, 'problem')}\n`,
+    );
   }
   return code;
 }
 
-const summaryOf = ({ applications, deployment, format, revision }: Config, files: FileChoice) => ({
+const summaryOf = ({ applications, deployment, format, revision, notes }: Config, files: FileChoice) => ({
   files,
   format,
   revision,
   applications: Object.keys(applications).toSorted(),
   deployment,
+  ...(notes === undefined ? {} : { notes }),
 });
 
 const sizeOf = ({ applications, deployment }: Config): string =>

@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/types.ts';
 import type { AppName, Config, NodeName } from '../../model/config.ts';
 import { type ErrorReport, toReport } from '../../model/errors.ts';
 import { findNode } from '../../view/doctor.ts';
-import { alignRows, cell, type Line, line, numberCell, plainText, type Row } from '../../view/lines.ts';
+import { alignRows, cell, type Line, line, numberCell, type Row } from '../../view/lines.ts';
 import { formatBytes, formatDuration, nodeTitle } from '../../view/wording.ts';
 import { withConfig } from '../act-on.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
@@ -61,7 +61,7 @@ function linesOf(seen: readonly Seen[], config: Config, now: number): readonly (
   return seen.flatMap(({ node, datasets, error }, index) => [
     ...(index === 0 ? [] : [line('')]),
     line(nodeTitle(config, node), 'strong'),
-    ...(error === undefined ? [] : [line(`  ${plainText(error.message)}`, 'fault')]),
+    ...(error === undefined ? [] : [line(`  ${error.message}`, 'fault')]),
     ...(datasets?.length === 0 ? [line('  nothing', 'faint')] : []),
     ...alignRows((datasets ?? []).flatMap((dataset) => rowsOf(dataset, now))),
   ]);
@@ -71,20 +71,20 @@ function rowsOf(dataset: ZfsDataset, now: number): Row[] {
   const whose = dataset.application ?? (dataset.volume === undefined ? 'not a volume' : 'no application');
   return [
     [
-      cell(`  ${plainText(dataset.name)}`),
+      cell(`  ${dataset.name}`),
       numberCell(formatBytes(dataset.usedBytes)),
       cell(ageOf(dataset.createdAt, now), 'faint'),
       cell(dataset.role ?? '-', dataset.role === 'owner' ? 'ok' : 'faint'),
-      cell(plainText(whose)),
+      cell(whose),
     ],
     ...dataset.snapshots.map((each) => snapshotRow(each, now)),
   ];
 }
 
 function snapshotRow({ name, usedBytes, createdAt, holds }: ZfsSnapshot, now: number): Row {
-  const held = holds.length === 0 ? [] : [cell(`held by ${plainText(holds.join(', '))}`, 'faint')];
+  const held = holds.length === 0 ? [] : [cell(`held by ${holds.join(', ')}`, 'faint')];
   return [
-    cell(`    @${plainText(name)}`, 'faint'),
+    cell(`    @${name}`, 'faint'),
     numberCell(formatBytes(usedBytes)),
     cell(ageOf(createdAt, now), 'faint'),
     ...held,

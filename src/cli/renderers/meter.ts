@@ -1,8 +1,8 @@
 import type { EngineEvent } from '../../model/events.ts';
+import { type Printed, plainText } from '../../model/plain-text.ts';
 import type { StepId } from '../../model/plan.ts';
-import { plainText } from '../../view/lines.ts';
 import { formatBytes, formatDuration } from '../../view/wording.ts';
-import type { Paint } from '../style.ts';
+import { clearLine, joined, type Paint, printed } from '../style.ts';
 import type { World } from '../world.ts';
 
 /** Bytes under way: one moving line on a terminal, now and then a line elsewhere. */
@@ -32,7 +32,7 @@ export function createMeter(world: Pick<World, 'terminal' | 'now'>, paint: Paint
   const tracks = new Map<StepId, Track>();
   let shown = false;
   const clear = (): void => {
-    if (shown) terminal.out('\r\u001b[2K');
+    if (shown) terminal.out(clearLine);
     shown = false;
   };
   return {
@@ -47,10 +47,10 @@ export function createMeter(world: Pick<World, 'terminal' | 'now'>, paint: Paint
       if (event.at - track.printedAt < every) return;
       track.printedAt = event.at;
       if (!terminal.moving) {
-        terminal.out(`          ${title}: ${numbers(event, track)}\n`);
+        terminal.out(printed`          ${title}: ${numbers(event, track)}\n`);
         return;
       }
-      terminal.out(`\r\u001b[2K${movingLine(event, track, title, terminal.columns(), paint)}`);
+      terminal.out(joined(clearLine, movingLine(event, track, title, terminal.columns(), paint)));
       shown = true;
     },
   };
@@ -62,12 +62,13 @@ function trackOf(event: Progress, earlier: Track | undefined): Track {
 }
 
 /** Never longer than the terminal is wide: a line that wraps cannot be taken back. */
-function movingLine(event: Progress, track: Track, title: string, columns: number, paint: Paint): string {
+function movingLine(event: Progress, track: Track, title: string, columns: number, paint: Paint): Printed {
   const facts = numbers(event, track);
   const gauge = event.totalBytes === undefined ? '' : `${bar(event.doneBytes / event.totalBytes)} `;
   const room = columns - 1 - gauge.length - facts.length - 2;
-  const name = room < 8 ? '' : `  ${[...title].slice(0, room).join('')}`;
-  return `${paint(gauge, 'working')}${[...facts].slice(0, Math.max(0, columns - 1 - gauge.length)).join('')}${paint(name, 'faint')}`;
+  const name = room < 8 ? '' : `  ${[...plainText(title)].slice(0, room).join('')}`;
+  const fits = [...facts].slice(0, Math.max(0, columns - 1 - gauge.length)).join('');
+  return joined(paint(gauge, 'working'), paint(fits), paint(name, 'faint'));
 }
 
 export function bar(share: number): string {

@@ -1,7 +1,7 @@
 import type { Config } from '../../model/config.ts';
 import type { EngineEvent, MoveReceipt, StepOutcome } from '../../model/events.ts';
 import type { Plan, Step, StepId } from '../../model/plan.ts';
-import { type Line, line, plainText } from '../../view/lines.ts';
+import { type Line, line } from '../../view/lines.ts';
 import { blockedLines, planSummary } from '../../view/plan-lines.ts';
 import { receiptLines } from '../../view/receipt-lines.ts';
 import {
@@ -11,9 +11,10 @@ import {
   formatDuration,
   namesOf,
   nodeTitle,
+  noteSentences,
   substituteSentences,
 } from '../../view/wording.ts';
-import { type Paint, printLines } from '../style.ts';
+import { joined, type Paint, printed, printLines, withHead } from '../style.ts';
 import type { World } from '../world.ts';
 import { createMeter, type Meter } from './meter.ts';
 
@@ -60,8 +61,8 @@ export function createPlainRenderer(
     if (lines.length === 0) return;
     before.clear();
     // The end stands at the left edge: it is what one looks for.
-    const head = event.type === 'run-finished' ? '' : `${paint(stamp(event.at), 'faint')}  `;
-    world.terminal.out(printLines(lines, paint).replace(/^(?=.)/gm, head));
+    const head = event.type === 'run-finished' ? printed`` : joined(paint(stamp(event.at), 'faint'), printed`  `);
+    world.terminal.out(withHead(printLines(lines, paint), head));
   }
 }
 
@@ -84,7 +85,9 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'printPr
   switch (event.type) {
     case 'config-loaded':
       memory.config = event.config;
-      return substituteSentences(event.config).map((text) => line(text, 'warning'));
+      return [...noteSentences(event.config), ...substituteSentences(event.config)].map((text) =>
+        line(text, 'warning'),
+      );
     case 'config-rejected':
       return [
         ...world
@@ -108,12 +111,12 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'printPr
     case 'step-finished':
       return outcomeLines(titleOf(memory, event.step), event.outcome, memory);
     case 'step-output':
-      return [line(`  │ ${plainText(event.line)}`, 'faint')];
+      return [line(`  │ ${event.line}`, 'faint')];
     case 'move-finished':
       memory.receipts.push(event.receipt);
       return [];
     case 'retrying':
-      return [line(`again in ${formatDuration(event.inMs)}: ${plainText(event.error.message)}`, 'warning')];
+      return [line(`again in ${formatDuration(event.inMs)}: ${event.error.message}`, 'warning')];
     case 'run-finished':
       memory.told = '';
       return endLines(event, memory, world);
@@ -143,7 +146,7 @@ function nodeLines({ node, state }: EngineEvent & { type: 'node-observed' }, mem
   memory.nodes.set(node, state.status);
   const title = nodeTitle(memory.config, node);
   if (state.status === 'reachable') return [line(`● ${title} answers in ${formatDuration(state.facts.roundTripMs)}`)];
-  const [message, hint] = describeError(state.error).map(plainText);
+  const [message, hint] = describeError(state.error);
   return [line(`✘ ${title}: ${message}`, 'fault'), ...(hint === undefined ? [] : [line(`  ${hint}`)])];
 }
 
@@ -152,7 +155,7 @@ function outcomeLines(title: string, outcome: StepOutcome, memory: Memory): read
     case 'succeeded':
       return [line(`✔ ${title} (${formatDuration(outcome.durationMs)})`, 'ok')];
     case 'failed': {
-      const [message, hint] = describeError(outcome.error).map(plainText);
+      const [message, hint] = describeError(outcome.error);
       return [line(`✘ ${title}: ${message}`, 'fault'), ...(hint === undefined ? [] : [line(`  ${hint}`)])];
     }
     case 'skipped':
@@ -178,9 +181,8 @@ function endLines(
           .split('\n')
           .map((text) => line(text))
       : [];
-  const hint =
-    'error' in outcome && outcome.error.hint !== undefined ? [line(`hint: ${plainText(outcome.error.hint)}`)] : [];
+  const hint = 'error' in outcome && outcome.error.hint !== undefined ? [line(`hint: ${outcome.error.hint}`)] : [];
   const tone = outcome.result === 'converged' ? 'ok' : outcome.result === 'superseded' ? 'faint' : 'fault';
-  const end = line(plainText(describeOutcome(outcome, at - memory.runStartedAt)), tone);
+  const end = line(describeOutcome(outcome, at - memory.runStartedAt), tone);
   return [...receipts, ...blocked, ...problems, end, ...hint];
 }

@@ -20,6 +20,12 @@ const image = z
 const words = z.array(z.string()).min(1);
 const cpuShares = z.int().min(0).max(262_144).describe('Relative CPU weight; Docker\'s default is 1024.');
 
+const stopGrace = z
+  .string()
+  .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/)
+  .optional()
+  .describe('How long it may take to stop before it is killed, such as "30s" or "1m30s". Default: timeouts.stop.');
+
 const volumeFields = {
   mountpoint: path,
   maximum_size: size.optional(),
@@ -31,6 +37,66 @@ const volumeFields = {
     .describe('Identity of the data across nodes and renames. Default: made from the names.'),
 };
 
+const outsideFile = z.string().min(1).describe('A path; it begins at the folder of this file.');
+const octal = z
+  .union([z.string().regex(/^(0o?)?[0-7]{1,4}$/), z.int().min(0)])
+  .describe('Permissions in octal, such as 0440. Default: 0444.');
+const owner = z.union([z.int().min(0), z.string().regex(/^[0-9]+$/)]).describe('A number. Default: 0.');
+const fileUse = (target: string) =>
+  z
+    .array(
+      z.union([
+        z.string().min(1),
+        z.strictObject({
+          source: z.string().min(1),
+          target: z.string().min(1).optional().describe(target),
+          uid: owner.optional(),
+          gid: owner.optional(),
+          mode: octal.optional(),
+        }),
+      ]),
+    )
+    .nullable()
+    .optional();
+/** The same in every form: keys of an application that name files. */
+const fileKeys = {
+  env_file: z
+    .union([
+      outsideFile,
+      z.array(
+        z.union([
+          outsideFile,
+          z.strictObject({
+            path: outsideFile,
+            required: z.union([z.boolean(), z.string()]).optional().describe('false: it need not exist.'),
+            format: z.literal('raw').optional().describe('Values as they are: no quotes, no variables.'),
+          }),
+        ]),
+      ),
+    ])
+    .optional()
+    .describe('Files of NAME=value; "environment" goes before them.'),
+  secrets: fileUse('A name below /run/secrets, or an absolute path.').describe(
+    'Names of the top-level "secrets": files in /run/secrets.',
+  ),
+  configs: fileUse('An absolute path. Default: /NAME.').describe('Names of the top-level "configs": files in the container.'),
+};
+const fromFile = {
+  file: outsideFile.optional(),
+  environment: z.string().min(1).optional().describe('The variable that has the content.'),
+  name: z.unknown().optional(),
+  labels: z.unknown().optional(),
+  external: z.literal(false).optional(),
+};
+const topFiles = {
+  secrets: z.record(z.string(), z.strictObject(fromFile)).nullable().optional().describe('Secret files, 500 KiB each at most.'),
+  configs: z
+    .record(z.string(), z.strictObject({ ...fromFile, content: z.string().optional() }))
+    .nullable()
+    .optional()
+    .describe('Files for applications, 1 MiB each at most.'),
+};
+
 const nativeApplication = z.strictObject({
   image,
   ports: z
@@ -39,6 +105,11 @@ const nativeApplication = z.strictObject({
         internal: port.describe('Port inside the container.'),
         external: port.describe('Port on every node; used by one application of the deployment only.'),
         protocol: z.enum(['tcp', 'udp']).optional().describe('Default: tcp.'),
+        address: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('Address of the node at which alone the port is published; the other nodes forward it only where that is the mesh address.'),
       }),
     )
     .optional()
@@ -61,6 +132,7 @@ const nativeApplication = z.strictObject({
     .optional()
     .describe('Memory limit: bytes, or digits with a capital unit such as "512M".'),
   cpu_shares: cpuShares.optional(),
+  stop_grace_period: stopGrace,
   restart_policy: z
     .union([
       z.strictObject({ name: z.enum(['never', 'always', 'unless-stopped']) }),
@@ -70,6 +142,7 @@ const nativeApplication = z.strictObject({
     .describe('What Docker does when the container ends. Default: never.'),
   command: words.optional().describe("Arguments in place of the image's own."),
   entrypoint: words.optional().describe("Program in place of the image's own."),
+  ...fileKeys,
 });
 
 const deploymentName = z
@@ -82,6 +155,7 @@ const native = z
     version: z.literal(1),
     name: deploymentName.optional(),
     applications: z.record(applicationName(), nativeApplication).describe('Every application by its name.'),
+    ...topFiles,
   })
   .describe('The native form, the same as Flocker\'s.');
 
@@ -92,26 +166,31 @@ function applicationName() {
 const assignments = z.array(z.string()).describe('Each NAME=value.');
 const serviceLinks = z.array(z.string().regex(/^[^:]+(:[^:]+)?$/)).describe('Each "service" or "service:alias".');
 
+const figFiles = z.record(z.string(), z.strictObject({ ...fromFile, content: z.string().optional() }));
+
 const fig = z
   .record(
     applicationName(),
-    z.strictObject({
+    z.union([z.strictObject({
       image,
       environment: z.union([variables, assignments]).optional(),
       ports: z.array(z.string().regex(/^[0-9]+:[0-9]+$/)).optional().describe('Each "host:container".'),
       links: serviceLinks.optional(),
       volumes: z.array(path).length(1).optional().describe('One path inside the container.'),
       mem_limit: bytes.optional().describe('Memory limit in bytes.'),
-    }),
+      stop_grace_period: stopGrace,
+      ...fileKeys,
+    }), figFiles]),
   )
   .describe('Fig\'s form: every top-level key is a service.');
 
 const composePort = z.union([
-  z.string().regex(/^[0-9]+:[0-9]+(\/(tcp|udp))?$/),
+  z.string().regex(/^((\[[^\]]+\]|[^:/[\]]+):)?[0-9]+:[0-9]+(\/(tcp|udp))?$/),
   z.strictObject({
     target: port,
     published: z.union([port, z.string().regex(/^[0-9]+$/)]),
     protocol: z.enum(['tcp', 'udp']).optional(),
+    host_ip: z.string().min(1).optional().describe('Address of the node at which alone the port is published.'),
   }),
 ]);
 
@@ -126,7 +205,7 @@ const composeService = z.object({
     .union([z.record(z.string(), z.union([z.string(), z.number(), z.null()])), assignments])
     .nullable()
     .optional(),
-  ports: z.array(composePort).optional().describe('Each "8080:80", "8080:80/udp" or {target, published}.'),
+  ports: z.array(composePort).optional().describe('Each "8080:80", "8080:80/udp", "127.0.0.1:8080:80" or {target, published}.'),
   volumes: z.array(composeVolume).optional().describe('Each "/data" or "name:/data"; paths of the host do not move.'),
   links: serviceLinks.optional(),
   depends_on: z
@@ -138,11 +217,13 @@ const composeService = z.object({
     .describe('Order of starting on one node.'),
   mem_limit: z.union([bytes, z.string().regex(/^[0-9]+(\.[0-9]+)?\s*[bkmgtBKMGT]?[bB]?$/)]).optional(),
   cpu_shares: cpuShares.optional(),
+  stop_grace_period: stopGrace,
   restart: z
     .union([z.string().regex(/^(no|always|unless-stopped|on-failure(:[1-9][0-9]*)?)$/), z.literal(false)])
     .optional(),
   command: z.union([z.string().min(1), words]).nullable().optional(),
   entrypoint: z.union([z.string().min(1), words]).nullable().optional(),
+  ...fileKeys,
 });
 
 const compose = z
@@ -151,6 +232,7 @@ const compose = z
     name: deploymentName.optional(),
     services: z.record(applicationName(), composeService),
     volumes: z.record(z.string(), z.union([z.null(), z.looseObject({})])).nullable().optional(),
+    ...topFiles,
   })
   .describe('The part of Compose that has a meaning here.');
 
@@ -168,6 +250,11 @@ const duration = z
 const host = z.string().min(1);
 const file = z.string().min(1).describe('A path; ~ is the home folder, and others start at the folder of this file.');
 
+const listen = z
+  .array(z.string().min(1))
+  .min(1)
+  .describe('Where ports are published and forwarded: addresses, networks such as "10.0.0.0/24", interfaces such as "eth1", and mesh, the address at which the other nodes reach the node. Default: published at all addresses, forwarded at the mesh address.');
+
 const nodeShape = {
   name: host.describe('Shown beside the address; deployment.yml may use it as the key.'),
   host: host.describe('Address or host alias given to SSH. Default: the key.'),
@@ -178,6 +265,7 @@ const nodeShape = {
   sshConfigFile: file.describe('ssh_config to read in place of ~/.ssh/config.'),
   jump: z.string().min(1).describe('[user@]host[:port] to go through, as ssh\'s ProxyJump.'),
   mesh: host.describe('Address at which the other nodes reach this one. Default: its address.'),
+  listen,
 };
 
 const timeoutsShape = {
@@ -203,6 +291,7 @@ const droverShape = {
     maxRounds: z.int().min(0).max(100).describe('At most so many rounds. Default: 5.'),
   }).nullable(),
   transfer: z.enum(['auto', 'direct', 'relay']).describe('Node to node, or through this machine. Default: auto.'),
+  listen,
   boot: bothSpellings({
     alone: z
       .enum(['wait', 'start'])

@@ -1,4 +1,4 @@
-import { plainText } from '../../view/lines.ts';
+import { plainText } from '../../model/plain-text.ts';
 import { type Row, type Size, type Span, span } from '../rows.ts';
 import type { Drawn, EditKey, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { ConfirmState } from '../state.ts';

@@ -1,6 +1,7 @@
 import type { PortKey } from '../../model/cluster.ts';
 import { type Application, type AppName, type NodeName, nodeOf } from '../../model/config.ts';
 import { printImage } from '../../model/names.ts';
+import { hiddenText } from '../../model/sealed-content.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
 import { receiptLines } from '../../view/receipt-lines.ts';
 import { standingOf } from '../../view/standing-sentence.ts';
@@ -107,6 +108,10 @@ function consumptionRows(
   return [...now, ...limits].length === 0 ? [] : fact('uses', [...now, ...limits].join(', '), width);
 }
 
+/** Words of a command line, where they are not those of variables. */
+const shownLine = ({ hidesCommand }: Application, words: readonly string[]): string =>
+  hidesCommand === true ? hiddenText : words.join(' ');
+
 function declaredRows(input: ScreenInput, app: Application, width: number): readonly Row[] {
   const variables = Object.keys(app.environment).toSorted();
   const texts = app.links.map(({ alias, localPort, remotePort }) => {
@@ -115,8 +120,8 @@ function declaredRows(input: ScreenInput, app: Application, width: number): read
   });
   return [
     ...fact('restart', restartText(app.restartPolicy), width),
-    ...(app.command === undefined ? [] : fact('command', app.command.join(' '), width)),
-    ...(app.entrypoint === undefined ? [] : fact('entrypoint', app.entrypoint.join(' '), width)),
+    ...(app.command === undefined ? [] : fact('command', shownLine(app, app.command), width)),
+    ...(app.entrypoint === undefined ? [] : fact('entrypoint', shownLine(app, app.entrypoint), width)),
     ...facts(
       'ports',
       app.ports.map((port) => portText(input, port)),
@@ -124,6 +129,11 @@ function declaredRows(input: ScreenInput, app: Application, width: number): read
     ),
     ...facts('links', texts, width),
     ...(variables.length === 0 ? [] : fact('variables', `${listed(variables)} (values hidden)`, width)),
+    ...facts(
+      'files',
+      (app.files ?? []).map(({ kind, name, target }) => `${kind} ${name} at ${target}`),
+      width,
+    ),
     ...(app.dependsOn === undefined || app.dependsOn.length === 0 ? [] : fact('after', listed(app.dependsOn), width)),
   ];
 }

@@ -1,8 +1,8 @@
 import type { Container, NodeFacts, Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName } from '../../model/config.ts';
+import { plainText } from '../../model/plain-text.ts';
 import type { Blocker } from '../../model/plan.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
-import { plainText } from '../../view/lines.ts';
 import { formatBytes, formatDuration } from '../../view/wording.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { type Row, span, type Token } from '../rows.ts';

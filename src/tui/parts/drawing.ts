@@ -1,11 +1,11 @@
-import { type Line, plainText, type Tone } from '../../view/lines.ts';
+import type { Line, Tone } from '../../view/lines.ts';
 import type { ActionId } from '../actions.ts';
 import type { Glyphs } from '../glyphs.ts';
 import { type Row, type Span, span, type Token } from '../rows.ts';
 import { cut, fitText, widthOf, widthOfRow } from '../text/fit.ts';
 
-/** Text from a node or a file, fit to be drawn: nothing in it moves the cursor, and no character has no width. */
-export const said = (text: string, token?: Token): Span => span(plainText(text.replaceAll('\t', '  ')), token);
+/** Text that was said by a node, a file or drover itself. */
+export const said = span;
 
 const tokens: Readonly<Record<Tone, Token>> = {
   ok: 'ok',

@@ -1,4 +1,4 @@
-import { plainText } from '../../view/lines.ts';
+import { plainText } from '../../model/plain-text.ts';
 import { type ActionId, infoOf } from '../actions.ts';
 import { footerRowsOf } from '../layout.ts';
 import { isFirstPage } from '../routing.ts';
@@ -64,7 +64,7 @@ function noticeRow({ ui, now, glyphs }: ScreenInput): Row | undefined {
   return [span(`${sign} `, token), span(oneLine(notice), token)];
 }
 
-const oneLine = ({ text }: Notice): string => plainText(text.replace(/[\t\r\n]+/g, ' '));
+const oneLine = ({ text }: Notice): string => plainText(text);
 
 /** As many as fit; the ways to all others are always there. */
 function keysRow(input: ScreenInput, keys: FooterKeys, columns: number, which: 'first' | 'any' = 'any'): Row {

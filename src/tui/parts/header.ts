@@ -1,5 +1,5 @@
+import { plainText } from '../../model/plain-text.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
-import { plainText } from '../../view/lines.ts';
 import { count, formatClock, formatDuration } from '../../view/wording.ts';
 import { type Row, type Span, span } from '../rows.ts';
 import type { ScreenInput } from '../screen.ts';

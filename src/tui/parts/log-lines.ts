@@ -1,4 +1,4 @@
-import { plainText } from '../../view/lines.ts';
+import { plainText } from '../../model/plain-text.ts';
 import type { LogEntry, LogsState } from '../state.ts';
 import { cut, widthOf } from '../text/fit.ts';
 
@@ -72,9 +72,7 @@ export function cleanLine(raw: string): string {
   const isLong = raw.length > maxLineLength;
   const text = (isLong ? raw.slice(0, maxLineLength).replace(/[\ud800-\udbff]$/, '') : raw).replace(/[\r\n]+$/, '');
   const last = text.slice(text.lastIndexOf('\r') + 1);
-  // Marks of writing direction would turn the rest of the row around.
-  const plain = plainText(last).replace(/[\u202a-\u202e\u2066-\u2069]/g, '');
-  return `${withoutTabs(plain)}${isLong ? ' [cut]' : ''}`;
+  return `${withoutTabs(plainText(last))}${isLong ? ' [cut]' : ''}`;
 }
 
 function withoutTabs(text: string): string {

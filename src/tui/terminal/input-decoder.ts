@@ -1,4 +1,4 @@
-import { plainText } from '../../view/lines.ts';
+import { plainText } from '../../model/plain-text.ts';
 import type { InputEvent } from './input-event.ts';
 import { mouseEventOf } from './input-event.ts';
 import type { KeyPress } from './keys.ts';

@@ -1,4 +1,4 @@
-import { plainText } from '../../view/lines.ts';
+import { plainText } from '../../model/plain-text.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,3 +1,4 @@
+import { plainText } from '../../model/plain-text.ts';
 import type { Row, Token } from '../rows.ts';
 import type { EditKey } from '../screen.ts';
 import type { Field } from '../state.ts';
@@ -13,7 +14,7 @@ const maxLength = 1000;
 
 /** The field after typing or pasting: lines are joined, control characters left out. */
 export function insertText(field: Field, text: string): Field {
-  const clean = text.replace(/[\r\n]+/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '');
+  const clean = plainText(text).replaceAll('\t', ' ');
   const characters = [...field.text];
   const added = [...clean].slice(0, Math.max(0, maxLength - characters.length));
   if (added.length === 0) return field;

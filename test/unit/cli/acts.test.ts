@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { appendFile, readFile, stat } from 'node:fs/promises';
+import { appendFile, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
@@ -204,11 +204,60 @@ describe('history and undo', () => {
     expect((await made.drover('history', '1999')).code).toBe(64);
   });
 
-  it('keep the texts of the files where only their owner can read them', async () => {
+  it('keep the texts of the files without secret values, where only their owner can read them', async () => {
     await running();
     const file = join(made.folder, 'state', 'runs.jsonl');
     expect([(await stat(file)).mode & 0o777, (await stat(dirname(file))).mode & 0o777]).toEqual([0o600, 0o700]);
+    const text = await readFile(file, 'utf8');
+    expect(text).not.toContain('hunter2');
+    expect(text).toContain('mongo:7');
+  });
+
+  it('undo an application file around its secret values, and say where it was values that changed', async () => {
+    await running();
+    const before = await made.read('application.yml');
+    expect(before).toContain('hunter2');
+    const after = before.replace('version: 1', 'version: 1 # now');
+    await made.write('application.yml', after);
+    await made.drover('move', 'db', n2);
+    expect((await made.drover('undo')).out).toMatch(/application\.yml and .*deployment\.yml as before/);
+    expect(await made.read('application.yml')).toBe(before);
+
+    await made.write('application.yml', before.replace('hunter2', 'hunter3'));
+    expect((await made.drover('apply')).code).toBe(0);
+    const refused = await made.drover('undo');
+    expect([refused.code, refused.err]).toEqual([64, expect.stringMatching(/values .* the history does not keep/)]);
+    expect(await made.read('application.yml')).toContain('hunter3');
+    expect(await readFile(join(made.folder, 'state', 'runs.jsonl'), 'utf8')).not.toMatch(/hunter[23]/);
+  });
+
+  it('undo never takes away a secret value that was edited since the last run', async () => {
+    await running();
+    await made.drover('move', 'db', n2);
+    const edited = (await made.read('application.yml')).replace('hunter2', 'hunter3');
+    await made.write('application.yml', edited);
+    const refused = await made.drover('undo');
+    expect([refused.code, refused.err]).toEqual([64, expect.stringMatching(/application\.yml" was edited since/)]);
+    expect((await made.drover('undo', '--force', '--no-apply')).code).toBe(0);
+    expect(await made.read('deployment.yml')).toBe(deployment);
+    expect(await made.read('application.yml')).toBe(edited);
+  });
+
+  it('clean what older versions wrote, and undo it all the same', async () => {
+    await running();
+    const file = join(made.folder, 'state', 'runs.jsonl');
+    const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+    const old = lines.map((line) => {
+      const record = JSON.parse(line);
+      return JSON.stringify({ ...record, files: { application, deployment } });
+    });
+    await writeFile(file, `${old.join('\n')}\n`);
     expect(await readFile(file, 'utf8')).toContain('hunter2');
+    await made.drover('move', 'db', n2);
+    expect(await readFile(file, 'utf8')).not.toContain('hunter2');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await made.drover('undo')).code).toBe(0);
+    expect([await made.read('deployment.yml'), await made.read('application.yml')]).toEqual([deployment, application]);
   });
 
   it('undo puts the files back and applies; done twice, it takes itself back', async () => {

@@ -6,10 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { runCli } from '../../../src/cli/run.ts';
 import { createRunJournal } from '../../../src/cli/run-journal.ts';
-import { replaceText } from '../../../src/cli/state-files.ts';
+import { createPlaces, replaceText } from '../../../src/cli/state-files.ts';
 import type { World } from '../../../src/cli/world.ts';
 import { moveApplication } from '../../../src/config/edit.ts';
 import { applyFixes } from '../../../src/config/fix.ts';
+import { fillSecrets, hideSecrets } from '../../../src/config/hide-text.ts';
 import { printProblems } from '../../../src/config/problems.ts';
 import { findConfigFiles, readConfig } from '../../../src/config/read-files.ts';
 import { createSimulation } from '../../../src/demo.ts';
@@ -112,7 +113,8 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
     },
     streams: { stdin: new PassThrough(), stdout: sink(said, 'out'), stderr: sink(said, 'err') },
     now: Date.now,
-    journal: createRunJournal(join(folder, 'state')),
+    journal: createRunJournal(join(folder, 'state'), { hide: hideSecrets, fill: fillSecrets }),
+    places: (applicationFile) => createPlaces(join(folder, 'state'), applicationFile),
     onInterrupt: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -140,6 +142,7 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
         random: Math.random,
         sleep: (ms, signal) => sleep(ms, undefined, { signal }),
         owner: 'test',
+        places: createPlaces(join(folder, 'state'), files.application),
         probe: async (node, port) => cluster.connect(node, { port, protocol: 'tcp' }),
         provisionScript: async () => '# provision.sh',
       }),

@@ -335,6 +335,16 @@ describe('drover node', () => {
       expect(seen.forgotten.at(-1)).toEqual([fresh, '10.0.0.9']);
     });
 
+    it('of a node that only an earlier run knew forgets which volumes it had', async () => {
+      const made = await world();
+      await made.write('deployment.yml', `version: 1\nnodes:\n  ${n1}: [db]\n`);
+      expect((await made.drover('apply')).code).toBe(0);
+      await made.write('deployment.yml', `version: 1\nnodes:\n  ${n2}: [db]\n`);
+      expect((await made.drover('apply')).code).toBe(4);
+      expect((await made.drover('node', 'remove', '10.99.0.11')).code).toBe(0);
+      expect((await made.drover('apply')).code).toBe(0);
+    });
+
     it('forgets a node that cannot be asked only when its name is typed', async () => {
       const no = await world({ unreachable: true }, 'yes');
       expect((await no.drover('node', 'remove', n2, '--lost')).code).toBe(64);

@@ -348,7 +348,9 @@ describe('doctor', () => {
       [n2, 'connections'],
       [undefined, 'clocks'],
     ]);
-    expect(faults[3].command).toBe(`ssh ${n2} nft delete rule inet foreign fwd handle 4`);
+    expect(faults[3].command).toBe(
+      `ssh ${n2} nft insert rule inet foreign fwd ct status dnat ct reply ip saddr ${n1} ct original proto-dst 27017 meta l4proto tcp accept`,
+    );
     const lines = await made.drover('doctor');
     expect(lines.out).toContain('5 faults');
     expect(lines.out).toContain(
@@ -427,6 +429,10 @@ describe('trust', () => {
     const other = await made.drover('trust', n1, '--fingerprint', 'SHA256:xyz', '--yes');
     expect([other.code, other.err]).toEqual([1, expect.stringContaining('it shows SHA256:abc, not SHA256:xyz')]);
     expect((await made.drover('trust', n1)).code).toBe(1);
+    // --yes is no look at a key.
+    const unseen = await made.drover('trust', n1, '--yes');
+    expect(unseen.code).toBe(1);
+    expect(unseen.err).toContain('--fingerprint SHA256:');
     expect(accepted).toEqual([]);
   });
 });

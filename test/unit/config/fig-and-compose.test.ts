@@ -47,7 +47,7 @@ describe('the Compose form', () => {
       compose(
         'environment: {A: 1, B: "$$x", C: }, ports: ["8080:80", {target: 53, published: "54", protocol: udp}], ' +
           'volumes: [/logs, "data:/data", {type: volume, source: more, target: /more}], links: [b], ' +
-          'depends_on: {b: {condition: service_started}}, mem_limit: 1.5g, cpu_shares: 100, ' +
+          'depends_on: {b: {condition: service_started}}, mem_limit: 1.5g, cpu_shares: 100, stop_grace_period: 1m30s, ' +
           'restart: "on-failure:3", command: sh -c "exec \'a b\'", entrypoint: ["/init"], x-note: anything',
         'version: "3"\nname: shop\nvolumes: {data: , more: {}}\nx-more: [1]\n',
       ),
@@ -60,7 +60,7 @@ describe('the Compose form', () => {
         { internal: 80, external: 8080, protocol: 'tcp' },
       ],
       links: [{ alias: 'b', localPort: 80, remotePort: 81 }],
-      environment: { A: '1', B: '$x', C: '' },
+      environment: { A: '1', B: '$x' },
       volumes: [
         { id: defaultVolumeId('a'), mountpoint: '/logs' },
         { id: defaultVolumeId('a:/data'), mountpoint: '/data' },
@@ -70,6 +70,7 @@ describe('the Compose form', () => {
       entrypoint: ['/init'],
       memoryLimitBytes: 1_610_612_736,
       cpuShares: 100,
+      stopGraceMs: 90_000,
       restartPolicy: { name: 'on-failure', maximumRetryCount: 3 },
       dependsOn: ['b'],
     });
@@ -96,7 +97,11 @@ describe('the Compose form', () => {
     ['ports: ["80"]', 'has no external port'],
     ['ports: [80]', 'has no external port'],
     ['ports: ["3000-3005:3000-3005"]', 'is a range'],
-    ['ports: ["127.0.0.1:80:80"]', 'has a host address'],
+    ['ports: ["127.0.0.1::80"]', 'has no external port'],
+    ['ports: ["10.0.0.256:80:80"]', '"10.0.0.256" is not an IP address'],
+    ['ports: ["eth0:80:80"]', '"eth0" is not an IP address'],
+    ['ports: [{target: 80, published: 80, host_ip: db}]', '"db" is not an IP address'],
+    ['ports: ["80:80", "127.0.0.1:80:80"]', 'is used twice'],
     ['ports: [{target: 80}]', '"published" is missing'],
     ['restart: sometimes', 'is not a restart policy'],
     ['mem_limit: lots', 'is not a size'],
@@ -107,7 +112,7 @@ describe('the Compose form', () => {
     ['command: ""', 'must not be empty'],
     ['environment: {A: true}', 'must be a string, not the truth value'],
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a Compose variable
-    ['environment: {A: "${B}"}', 'variables are not replaced'],
+    ['environment: {A: "${B:?needed}"}', 'a variable it needs is not set: B: needed'],
     ['build: .', '"image" and "build" exclude each other'],
   ])('refuses %s', (fields, message) => {
     expect(complaints(compose(fields)).join('\n')).toContain(message);

@@ -55,6 +55,19 @@ describe('the native form', () => {
   });
 
   it.each([
+    ['10s', 10_000],
+    ['1m30s', 90_000],
+    ['1.5m', 90_000],
+  ])('takes stop_grace_period %s', (text, wanted) => {
+    expect(appOf(nativeWith(`stop_grace_period: ${text}`)).stopGraceMs).toBe(wanted);
+  });
+
+  it.each([
+    ['stop_grace_period: 30', '"stop_grace_period" must be'],
+    ['stop_grace_period: 30 s', '"stop_grace_period": "30 s" is not a duration'],
+    ['stop_grace_period: 1m30', '"stop_grace_period": "1m30" is not a duration'],
+    ['stop_grace_period: 23h90m', 'is not between 1ms and 24h'],
+    ['stop_timeout: 30', 'unknown key "stop_timeout"'],
     ['mem_limit: "512m"', 'mem_limit" must be an integer'],
     ['mem_limit: "512"', 'mem_limit" must be an integer'],
     ['mem_limit: null', 'mem_limit" must be an integer'],
@@ -96,7 +109,7 @@ describe('the native form', () => {
       'links: [{local_port: 1, remote_port: 2, alias: a-b}, {local_port: 1, remote_port: 3, alias: A_B}]',
       'A_B_PORT_1_TCP',
     ],
-    ['environment: {A: 1}', 'must be a string, not the number 1'],
+    ['environment: {A: 1}', 'must be a string, not a number'],
     ['environment: {"": a}', 'must not be empty'],
     ['environment: {A: "\\0"}', 'holds a NUL'],
     ['restart_policy: {name: sometimes}', 'must be one of never, always, unless-stopped, on-failure'],

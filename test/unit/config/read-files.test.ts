@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findConfigFiles, maxFileBytes, readConfig } from '../../../src/config/read-files.ts';
+import { findConfigFiles, readConfig } from '../../../src/config/read-files.ts';
+import { configFileBytes } from '../../../src/model/limits.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -65,8 +66,8 @@ describe('reading the files', () => {
     await mkdir(paths().deployment);
     expect((await messages())[0]).toContain('it is a folder');
     await rm(paths().deployment, { recursive: true });
-    await write('deployment.yml', Buffer.alloc(maxFileBytes + 1, 0x20));
-    expect((await messages())[0]).toContain('larger than 10 MB');
+    await write('deployment.yml', Buffer.alloc(configFileBytes + 1, 0x20));
+    expect((await messages())[0]).toContain('the file is larger than 10 MiB');
   });
 
   it('throws only the abort', async () => {

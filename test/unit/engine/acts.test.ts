@@ -201,6 +201,24 @@ describe('snapshots', () => {
   });
 });
 
+describe('within one second', () => {
+  it('two snapshots without a name, two clones and two roll-backs do not collide', async () => {
+    const scene = await runningScene();
+    const refs: SnapshotRef[] = [];
+    for (const _ of [1, 2]) refs.push(...(await acts(scene).snapshot('pg', undefined, signal)));
+    expect(refs[1]?.snapshot).toBe(`${refs[0]?.snapshot}-2`);
+    const [ref = expect.fail('no snapshot')] = refs;
+    const clones = [await acts(scene).cloneSnapshot(ref, signal), await acts(scene).cloneSnapshot(ref, signal)];
+    expect(clones[1]).toBe(`${clones[0]}-2`);
+    await acts(scene).rollBack('pg', ref, signal);
+    const again = scene.cluster.facts('n1').volumes.find(({ id }) => id === volumeId) ?? expect.fail('no volume');
+    await acts(scene).rollBack('pg', { ...ref, dataset: again.dataset }, signal);
+    expect(new Set(scene.cluster.facts('n1').volumes.map(({ id }) => id)).size).toBe(3);
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+    expect(await scene.engine.converge(signal)).toEqual({ result: 'converged', steps: 0 });
+  });
+});
+
 describe('an application with two volumes', () => {
   const both = anApplication('pg', {
     ...pg,
@@ -273,6 +291,10 @@ describe('an application with two volumes', () => {
     await volumes.snapshot(dataset('log'), 'user-one', signal);
     const apart = await failure(acts(scene).rollBack('pg', ref, signal));
     expect(apart.message).toContain('is of another moment than');
+    expect(apart.hint).not.toContain('from one moment');
+    await acts(scene).snapshot('pg', 'both', signal);
+    const advised = await failure(acts(scene).rollBack('pg', ref, signal));
+    expect(advised.hint).toContain('all of its volumes have from one moment: @user-both');
     expect(runningOn(scene.cluster)).toEqual(['n1']);
   });
 });

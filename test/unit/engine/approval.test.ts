@@ -99,6 +99,29 @@ describe('with the policy to ask', () => {
     await scene.end();
   });
 
+  it('asks where a save with nothing to do finds something to do by the time it is run', async () => {
+    const scene = await asking();
+    await scene.approve();
+    let looks = 0;
+    scene.cluster.intercept(({ operation, node, phase }) => {
+      if (operation !== 'observe' || node !== 'n1' || phase !== 'after') return;
+      looks += 1;
+      // Between the look that decides and the one of the run.
+      if (looks === 1) scene.cluster.crash('n1', 'pg', { code: 1, oomKilled: false });
+    });
+    await scene.save(pgOn('n1', { revision: 'the same in other words' }));
+    const blocked = scene.events.flatMap((event) =>
+      event.type === 'run-finished' && event.outcome.result === 'blocked' ? event.outcome.blockers : [],
+    );
+    expect(blocked.map(({ reason }) => reason)).toEqual([
+      'cannot go on: there is something to do now, and it has not been approved',
+    ]);
+    expect([scene.wanted(), scene.running()]).toEqual(['policy', []]);
+    await scene.approve();
+    expect(scene.running()).toEqual(['pg n1']);
+    await scene.end();
+  });
+
   it('takes no approval of a revision that is not shown', async () => {
     const scene = await asking();
     scene.engine.send({ type: 'approve', revision: 'another' });

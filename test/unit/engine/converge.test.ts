@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Cluster, VolumeStore } from '../../../src/engine/node-client.ts';
 import { AppError } from '../../../src/model/errors.ts';
 import { aConfig } from '../../builders.ts';
 import { createScene, MiB, movingScene, pg, pgOn, runningOn, signal, threeNodes, volumeId } from '../../fakes/scene.ts';
@@ -81,6 +82,108 @@ describe('converge', () => {
     }
   });
 
+  it('leaves the clients of an application without volumes in its old place until the new one answers, on every run', async () => {
+    const broken = { ...pg, image: { repository: 'acme/pg', tag: '2' }, volumes: [] };
+    const registry = { 'acme/pg:1': {}, 'acme/pg:2': { accepts: false } };
+    const old = aConfig([{ ...pg, volumes: [] }], { n1: ['pg'], n2: [], n3: [] });
+    const scene = createScene({ seed: { ...threeNodes, registry }, config: old });
+    await scene.engine.converge(signal);
+    scene.setConfig(aConfig([broken], { n1: [], n2: ['pg'], n3: [] }, { revision: 'new image, new place' }));
+    for (let apply = 1; apply <= 3; apply += 1) {
+      expect(await scene.engine.converge(signal)).toMatchObject({ result: 'failed', error: { code: 'unhealthy' } });
+      for (const node of ['n1', 'n3']) {
+        expect(scene.cluster.connect(node, { port: 5432, protocol: 'tcp' }), `${node} at apply ${apply}`).toBe(
+          'accepted',
+        );
+      }
+      await scene.restart();
+    }
+    scene.setConfig(old);
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+  });
+
+  it('makes the container again where its dataset was renamed by hand', async () => {
+    const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
+    await scene.engine.converge(signal);
+    scene.cluster.write('n1', volumeId, MiB);
+    const { datasets } = scene.cluster.machine('n1');
+    const [found = expect.fail('no dataset')] = datasets.values();
+    datasets.delete(found.name);
+    datasets.set('drover/volumes/renamed', { ...found, name: 'drover/volumes/renamed' });
+    const refused = scene.engine.acts.restart('pg', signal);
+    await expect(refused).rejects.toThrow('dataset "drover/volumes/renamed" has been renamed');
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+    scene.cluster.crash('n1', 'pg', { code: 1, oomKilled: false });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+    expect(await scene.engine.converge(signal)).toEqual({ result: 'converged', steps: 0 });
+  });
+
+  it('says that an application was killed, in the receipt and at the end, unless it has the time it needs', async () => {
+    const registry = { 'acme/pg:1': { stopsAfterMs: 40_000 } };
+    const slow = (stopGraceMs?: number) => ({ ...pg, ...(stopGraceMs === undefined ? {} : { stopGraceMs }) });
+    const on = (node: string, app = slow()) =>
+      aConfig([app], { n1: [], n2: [], n3: [], [node]: ['pg'] }, { revision: `${node} ${app.stopGraceMs}` });
+    const scene = createScene({ seed: { ...threeNodes, registry }, config: on('n1') });
+    await scene.engine.converge(signal);
+    scene.setConfig(on('n2'));
+    const text = expect.stringContaining('"pg" did not stop within 10 s and was killed');
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged', warnings: [text] });
+    expect(scene.receipts).toMatchObject([{ killed: true }]);
+    scene.setConfig(on('n2', slow(45_000)));
+    await scene.engine.converge(signal);
+    scene.setConfig(on('n1', slow(45_000)));
+    expect(await scene.engine.converge(signal)).not.toHaveProperty('warnings');
+    expect(scene.receipts.at(-1)).not.toHaveProperty('killed');
+    expect(scene.cluster.facts('n1').containers[0]?.spec.stopGraceMs).toBe(45_000);
+  });
+
+  it('gives a new copy what was set on the dataset by hand, and nothing that is not on the list', async () => {
+    const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
+    await scene.engine.converge(signal);
+    const datasetOn = (node: string) => [...scene.cluster.machine(node).datasets.values()][0] ?? expect.fail('none');
+    const set = { recordsize: '8192', acltype: 'posix', xattr: 'sa' };
+    datasetOn('n1').tuning = { ...set, compression: 'lz4; reboot', mountpoint: '/', setuid: 'on' };
+    scene.setConfig(pgOn('n2'));
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(datasetOn('n2').tuning).toEqual(set);
+    datasetOn('n2').tuning = { ...set, recordsize: '16384' };
+    const [ref = expect.fail('no snapshot')] = await scene.engine.acts.snapshot('pg', 'good', signal);
+    await scene.engine.acts.rollBack('pg', ref, signal);
+    const present = scene.cluster.facts('n2').volumes.find(({ id }) => id === volumeId);
+    expect(present?.tuning).toEqual({ ...set, recordsize: '16384' });
+  });
+
+  it('does not move a volume with datasets below it, and names them', async () => {
+    const scene = await movingScene();
+    const { datasets } = scene.cluster.machine('n1');
+    const [found = expect.fail('no dataset')] = datasets.values();
+    datasets.set(`${found.name}/log`, { ...found, name: `${found.name}/log`, properties: {}, mounted: false });
+    const outcome = await scene.engine.converge(signal);
+    expect(outcome).toMatchObject({
+      blockers: [
+        {
+          reason: expect.stringContaining(`a dataset below it does not move: "${found.name}/log"`),
+          hint: expect.stringContaining(`zfs rename ${found.name}/log drover/volumes/`),
+        },
+      ],
+    });
+    expect(runningOn(scene.cluster)).toEqual(['n1']);
+    datasets.delete(`${found.name}/log`);
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+  });
+
+  it('says how to go back where a moved application does not come up', async () => {
+    const registry = { 'acme/pg:1': {}, 'acme/pg:2': { accepts: false } };
+    const scene = createScene({ seed: { ...threeNodes, registry }, config: pgOn('n1') });
+    await scene.engine.converge(signal);
+    const next = { ...pg, image: { repository: 'acme/pg', tag: '2' } };
+    scene.setConfig(aConfig([next], { n1: [], n2: ['pg'], n3: [] }, { revision: 'new image, new place' }));
+    const hint = 'read its log: drover logs pg; to go back: drover move pg n1';
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'failed', error: { hint } });
+  });
+
   it('tries again what may be mended, with growing waits, and then gives up', async () => {
     const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
     const error = new AppError('network-failed', 'cannot load the table', { retryable: true });
@@ -134,6 +237,34 @@ describe('converge', () => {
     await scene.restart();
     expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
     expect(scene.receipts.at(-1)?.bytes[0]).toBeLessThan(31 * MiB);
+  });
+
+  it.each([
+    ['a snapshot of another volume', { toName: 'drover/volumes/secret@drover-e1-1' }],
+    ['another snapshot under the same name', { toGuid: '4711' }],
+    ['one below the volume', { toName: 'drover/volumes/pg/child@drover-e1-1' }],
+  ])('gives up a partial receive whose token, which the target has made, is for %s', async (_, lie) => {
+    const scene = await movingScene({ seed: { ...threeNodes, bytesPerSecond: MiB } });
+    const soft = new AbortController();
+    scene.engine.onEvent((event) => event.type === 'step-progress' && event.doneBytes > 10 * MiB && soft.abort());
+    await scene.engine.converge(signal, soft.signal);
+    const openCluster = (): Cluster => {
+      const session = scene.cluster.session();
+      const node: Cluster['node'] = async (name, nodeSignal) => {
+        const client = await session.node(name, nodeSignal);
+        const readToken: VolumeStore['readToken'] = async (token, asked) => {
+          const contents = await client.volumes.readToken(token, asked);
+          return contents && { ...contents, ...lie };
+        };
+        return { ...client, volumes: { ...client.volumes, readToken } };
+      };
+      return { ...session, node };
+    };
+    await scene.restart({ openCluster });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    const lines = scene.events.flatMap((event) => (event.type === 'step-output' ? [event.line] : []));
+    expect(lines.join('\n')).toContain('its token is for another snapshot than one of');
+    expect(scene.receipts.at(-1)?.bytes[0]).toBeGreaterThan(31 * MiB);
   });
 
   it('finishes the switch before it stops softly', async () => {

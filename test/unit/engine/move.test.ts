@@ -37,11 +37,12 @@ describe('a move', () => {
     const scene = await movingScene();
     const other = await scene.cluster.session().node('n2', signal);
     const stale = JSON.stringify({ reference: 'acme/pg:1', id: 'sha256:old', image: {} });
-    await other.containers.importImage(Readable.from([stale]), signal);
+    const stalePg = { image: { repository: 'acme/pg', tag: '1' }, id: 'sha256:old' };
+    await other.containers.importImage(Readable.from([stale]), signal, stalePg);
     expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
     expect(scene.cluster.facts('n2').containers[0]?.imageId).toBe('sha256:acme/pg:1');
     // Neither does a pull by hand restart it.
-    await other.containers.importImage(Readable.from([stale]), signal);
+    await other.containers.importImage(Readable.from([stale]), signal, stalePg);
     expect(await scene.engine.converge(signal)).toEqual({ result: 'converged', steps: 0 });
     expect(scene.engine.store.getSnapshot().plan?.notes.join()).toContain('another image on "n2"');
   });

@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { AppError } from '../../../src/model/errors.ts';
-import { MiB, movingScene, pgOn, runningOn, type Scene, signal, volumeId } from '../../fakes/scene.ts';
+import { aConfig, aMount, anApplication } from '../../builders.ts';
+import {
+  createScene,
+  MiB,
+  movingScene,
+  pg,
+  pgOn,
+  runningOn,
+  type Scene,
+  signal,
+  threeNodes,
+  volumeId,
+} from '../../fakes/scene.ts';
 
 const failure = (promise: Promise<unknown>): Promise<AppError> =>
   promise.then(
@@ -72,6 +84,38 @@ describe('reclaim', () => {
     expect(before).toBeGreaterThan(0);
     await scene.engine.acts.reclaim('pg', 'n2', signal);
     expect(scene.cluster.facts('n2').volumes[0]).toMatchObject({ role: 'owner', owner: 'id-n2' });
+  });
+
+  it('killed at any moment, the next one goes on, and the next apply starts the application', async () => {
+    const both = anApplication('pg', { ...pg, volumes: [aMount('data'), aMount('log', undefined, '/log')] });
+    const on = (node: string) =>
+      aConfig([both], { n1: [], n2: [], n3: [], [node]: ['pg'] }, { revision: `both-on-${node}` });
+    for (const killedAt of [1, 2]) {
+      const scene = createScene({ seed: threeNodes, config: on('n1') });
+      await scene.engine.converge(signal);
+      for (const id of ['data', 'log']) scene.cluster.write('n1', id, MiB);
+      scene.setConfig(on('n2'));
+      await scene.engine.converge(signal);
+      scene.cluster.disconnect('n2');
+      await scene.restart();
+      scene.setConfig(on('n1'));
+      let sets = 0;
+      scene.cluster.intercept(({ operation, phase }) => {
+        if (operation !== 'volumes.setProperties' || phase !== 'after') return;
+        sets += 1;
+        if (sets === killedAt) throw new Error('killed');
+      });
+      await failure(scene.engine.acts.reclaim('pg', 'n1', signal));
+      scene.cluster.intercept(undefined);
+      await scene.restart();
+      if (killedAt === 1) {
+        expect(await hintOf(scene)).toContain('drover reclaim pg --on n1');
+        await scene.engine.acts.reclaim('pg', 'n1', signal);
+        await scene.restart();
+      }
+      await scene.engine.converge(signal);
+      expect(runningOn(scene.cluster, ['n1'])).toEqual(['n1']);
+    }
   });
 
   it('has nothing to do where the node owns the volumes already', async () => {

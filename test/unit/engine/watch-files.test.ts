@@ -107,6 +107,27 @@ describe('watching files', () => {
     expect(calls).toBe(1);
   });
 
+  it('calls for further files as well, from when they are named, also for one that is made and removed', async () => {
+    let more: readonly string[] = [];
+    const count = (): void => {
+      calls += 1;
+      more = [join(folder, '.env'), join(folder, 'secret.txt')];
+    };
+    await writeFile(join(folder, 'secret.txt'), 'one');
+    done = watchFiles([file], count, stop.signal, { ...eventsOnly, pollMs: 100, more: () => more });
+    const next = async (change: () => Promise<unknown>): Promise<void> => {
+      await pause(700);
+      calls = 0;
+      await change();
+      await until(() => calls > 0, 60_000);
+      expect(calls).toBeGreaterThan(0);
+    };
+    await until(() => calls > 0, 60_000);
+    await next(() => writeFile(join(folder, 'secret.txt'), 'other'));
+    await next(() => writeFile(join(folder, '.env'), 'A=1'));
+    await next(() => rm(join(folder, '.env')));
+  });
+
   it('does not call for other files of the folder', async () => {
     await begin(eventsOnly);
     await writeFile(join(folder, 'log'), 'x');

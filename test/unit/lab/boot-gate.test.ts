@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { oldLock } from '../../../src/node/fence.ts';
 
 /**
  * The decisions of boot-gate on answers that a lab cannot be made to give quickly: its own text from provision.sh, with
@@ -118,6 +119,13 @@ describe('at boot', () => {
     expect(round('start')).toEqual({ did, waiting: '' });
   });
 
+  it('an answer that is longer than any peer has to give counts as none', () => {
+    owned(2);
+    answer(2, 'end\n');
+    answer(3, `${'x\towner\t1\tthem\n'.repeat(400_000)}end\n`);
+    expect(round('start')).toEqual({ did: [], waiting: 'v1\tsilent\t10.0.0.3\n' });
+  });
+
   it('volumes are distinguished by their names, also where these look like the same number', () => {
     owned(2, '10');
     answer(2, '1e1\towner\t9\tthem\n0010\towner\t9\tthem\nend\n');
@@ -129,7 +137,7 @@ describe('at boot', () => {
     owned(2);
     answer(2, 'end\n');
     answer(3, 'v1\towner\t3\tthem\nend\n');
-    const takesOver = `[ "$1" != 8 ] || sed -i 's#epoch\t2#epoch\t4#' ${at}/facts`;
+    const takesOver = `[ "\${!#}" != 8 ] || sed -i 's#epoch\t2#epoch\t4#' ${at}/facts`;
     writeFileSync(join(at, 'bin/flock'), `#!/bin/bash\n${takesOver}\nexec /usr/bin/flock "$@"\n`);
     chmodSync(join(at, 'bin/flock'), 0o755);
     expect(round('start').did).toEqual([]);
@@ -165,9 +173,46 @@ describe('at boot', () => {
     owned(2);
     answer(2, 'end\n');
     answer(3, 'end\n');
-    const held = spawnSync('flock', [join(at, 'lock'), join(at, 'bin/boot-gate'), 'start']);
+    const held = spawnSync('flock', [join(at, 'run/lock'), join(at, 'bin/boot-gate'), 'start']);
     expect(held.error).toBeUndefined();
     expect(readFileSync(join(at, 'did'), 'utf8')).toBe('');
+  });
+
+  it('nothing is decided while an earlier version of drover is at work, which has another lock', () => {
+    owned(2);
+    answer(2, 'end\n');
+    answer(3, 'end\n');
+    spawnSync('flock', [join(at, 'lock'), join(at, 'bin/boot-gate'), 'start']);
+    expect(readFileSync(join(at, 'did'), 'utf8')).toBe('');
+    expect(round('start').did).toEqual(['mount p/v/db']);
+  });
+
+  it('locks, answers and what waits are for root alone', () => {
+    owned(2);
+    answer(2, 'end\n');
+    round('start');
+    expect(statSync(join(at, 'run')).mode & 0o777).toBe(0o700);
+    for (const name of ['run/lock', 'run/set.lock', 'run/waiting', 'lock']) {
+      expect(statSync(join(at, name)).mode & 0o777, name).toBe(0o600);
+    }
+  });
+
+  it.each(['99999999999', '1003', '1e1', '0x7', '$(id)'])(
+    'an epoch of %s in an answer is told, and changes nothing',
+    (epoch) => {
+      owned(2);
+      answer(2, 'end\n');
+      answer(3, `v1\towner\t${epoch}\tthem\nend\n`);
+      expect(round('start')).toEqual({ did: [], waiting: 'v1\trival\t10.0.0.3\n' });
+      expect(spawnSync(join(at, 'bin/boot-gate'), ['free', 'p/v/db']).status).toBe(1);
+    },
+  );
+
+  it('what never left the node is mounted, whatever a peer says of it', () => {
+    owned(1);
+    answer(2, 'v1\towner\t7\tthem\nend\n');
+    answer(3, 'v1\towner\t1\tthem\nend\n');
+    expect(round('start')).toEqual({ did: ['mount p/v/db'], waiting: '' });
   });
 
   it('the dead-man is told whether somebody has taken over what it would start, and touches nothing', () => {
@@ -238,6 +283,10 @@ describe('at boot', () => {
 });
 
 describe('the scripts in provision.sh', () => {
+  it.each(['boot_gate', 'dead_man'])('%s takes the lock of earlier versions as every run of drover does', (name) => {
+    expect(embedded(name)).toContain(oldLock);
+  });
+
   it.each(['epochs', 'boot_gate', 'dead_man'])('%s is one that bash can read', (name) => {
     expect(embedded(name)).toMatch(/^#!\/bin\/(ba)?sh\n/);
     execFileSync('bash', ['-n'], { input: embedded(name) });

@@ -1,10 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ContainerRuntime } from '../../../src/engine/node-client.ts';
 import { chooseVersion } from '../../../src/node/docker-api.ts';
 import { pullProgress } from '../../../src/node/docker-images.ts';
@@ -25,8 +27,10 @@ describe('talking to a daemon', () => {
   let daemon: Server;
   let runtime: ContainerRuntime;
   let closed: AbortController;
+  let connection: NodeConnection;
   let answers: Record<string, Answer>;
   let seen: string[];
+  let script: NodeConnection['script'];
 
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'drover-daemon-'));
@@ -43,10 +47,11 @@ describe('talking to a daemon', () => {
     const refuse = (): never => {
       throw new Error('the test has a socket only');
     };
-    const connection: NodeConnection = {
+    script = refuse;
+    connection = {
       node: 'node1',
       run: refuse,
-      script: refuse,
+      script: (text, args, options) => script(text, args, options),
       spawn: refuse,
       countSessions: async (asked: number) => asked,
       openUnixSocket: async () => connectSocket(join(dir, 'sock')),
@@ -72,6 +77,31 @@ describe('talking to a daemon', () => {
       'GET /v1.41/containers/json',
       'GET /v1.41/containers/json',
     ]);
+  });
+
+  test('what is not a list of containers is no answer: the node is unknown, not empty', async () => {
+    for (const body of ['{}', 'oops', '']) {
+      answers['GET /v1.41/containers/json'] = (_request, response) => void response.writeHead(200).end(body);
+      await expect(runtime.list(signal)).rejects.toMatchObject({ code: 'docker-failed' });
+    }
+  });
+
+  test('an answer that never ends is given up at its size, and one that drips at its time', async () => {
+    answers['GET /v1.41/containers/json'] = (_request, response) => {
+      const chunk = Buffer.alloc(1 << 20, ' ');
+      const go = (): void => {
+        while (!response.destroyed && response.write(chunk));
+        if (!response.destroyed) response.once('drain', go);
+      };
+      go();
+    };
+    await expect(runtime.list(signal)).rejects.toThrow('answered with more than 16 MiB');
+    answers['GET /v1.41/containers/json'] = (_request, response) => {
+      const timer = setInterval(() => response.write(' '), 50);
+      response.on('close', () => clearInterval(timer));
+    };
+    runtime = createDockerRuntime(connection, 500);
+    await expect(runtime.list(signal)).rejects.toMatchObject({ code: 'timeout', retryable: true });
   });
 
   test('a container that is removed while the list is read is left out', async () => {
@@ -147,6 +177,94 @@ describe('talking to a daemon', () => {
     });
     expect(seen.at(-1)).toContain('fromImage=reg%3A5000%2Fx&tag=2');
   });
+
+  test('a pull carries the login that the node itself has, and no failure tells it', async () => {
+    let header: unknown;
+    answers['POST /v1.41/images/create'] = (request, response) => {
+      header = request.headers['x-registry-auth'];
+      response.writeHead(500).end('{"message":"denied"}');
+    };
+    const config = { auths: { 'reg:5000': { auth: Buffer.from('anna:top-secret?>').toString('base64') } } };
+    script = async () => ({ stdout: JSON.stringify(config), stderr: '', code: 0 });
+    const failure = await runtime
+      .pull({ repository: 'reg:5000/x', tag: '2' }, () => undefined, signal)
+      .catch((error: unknown) => error);
+    expect(JSON.parse(Buffer.from(String(header), 'base64url').toString())).toMatchObject({
+      username: 'anna',
+      password: 'top-secret?>',
+      serveraddress: 'reg:5000',
+    });
+    expect(failure).toMatchObject({ code: 'image-missing' });
+    expect(inspect(failure, { depth: 10 })).not.toMatch(/top-secret|YW5uYTp0b3Atc2VjcmV0/);
+  });
+
+  const id = `sha256:${'a'.repeat(64)}`;
+  const wanted = { image: { repository: 'web', tag: '1' }, id };
+  /** An archive with nothing but this description. */
+  const archive = (description: unknown): Readable => {
+    const script = 'cd "$(mktemp -d)"; printf %s "$1" >manifest.json; tar -cf - manifest.json';
+    return Readable.from([spawnSync('bash', ['-c', script, 'bash', JSON.stringify(description)]).stdout]);
+  };
+  const loads = (): { readonly bodies: boolean[] } => {
+    const bodies: boolean[] = [];
+    answers['POST /v1.41/images/load'] = (request, response) => {
+      request.on('error', () => undefined);
+      request.on('close', () => bodies.push(request.complete));
+      request.resume();
+      request.on('end', () => response.writeHead(200).end('{"stream":"Loaded"}'));
+    };
+    return { bodies };
+  };
+
+  test('a copied image gets its name when the node has found its id', async () => {
+    const { bodies } = loads();
+    answers[`GET /v1.41/images/${id}/json`] = json({ Id: id });
+    answers[`POST /v1.41/images/${id}/tag`] = json({}, 201);
+    await runtime.importImage(archive([{ RepoTags: null }]), signal, wanted);
+    expect(bodies).toEqual([true]);
+    expect(seen.slice(-2).map((line) => line.split('?')[0])).toEqual([
+      `GET /v1.41/images/${id}/json`,
+      `POST /v1.41/images/${id}/tag`,
+    ]);
+  });
+
+  test('what is another image than the one wanted gets no name', async () => {
+    loads();
+    answers[`GET /v1.41/images/${id}/json`] = json({ message: 'no such image' }, 404);
+    await expect(runtime.importImage(archive([{ RepoTags: null }]), signal, wanted)).rejects.toMatchObject({
+      code: 'image-missing',
+    });
+    answers[`GET /v1.41/images/${id}/json`] = json({ Id: `sha256:${'b'.repeat(64)}` });
+    await expect(runtime.importImage(archive([{ RepoTags: null }]), signal, wanted)).rejects.toMatchObject({
+      code: 'image-missing',
+    });
+    expect(seen.filter((line) => line.includes('/tag'))).toEqual([]);
+  });
+
+  test('an archive that names an image of its own choice is never given to Docker as a whole', async () => {
+    const { bodies } = loads();
+    const bad = runtime.importImage(archive([{ RepoTags: ['postgres:16'] }]), signal, wanted);
+    await expect(bad).rejects.toMatchObject({
+      code: 'docker-failed',
+      message: expect.stringContaining('it gives a name to an image'),
+    });
+    await vi.waitFor(() => expect(bodies.every((isWhole) => !isWhole)).toBe(true), { timeout: 60_000 });
+    expect(seen.filter((line) => line.includes('/tag'))).toEqual([]);
+  });
+
+  test.each(['x/push?', '../containers/drover-db/kill', 'sha256:AA', `${id}\n`])(
+    'an id such as %j is none, and no path of a request',
+    async (bad) => {
+      seen.length = 0;
+      await expect(runtime.importImage(archive([]), signal, { ...wanted, id: bad })).rejects.toMatchObject({
+        code: 'image-missing',
+      });
+      await expect((async () => runtime.exportImage({ id: bad }, signal))()).rejects.toMatchObject({
+        code: 'image-missing',
+      });
+      expect(seen).toEqual([]);
+    },
+  );
 
   test('a daemon that hangs up is worth another try', async () => {
     answers['GET /v1.41/containers/json'] = (request) => void request.socket.destroy();

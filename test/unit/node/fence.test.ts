@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ describe('the text at the top of every script that changes an owner', () => {
   let folder = '';
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'drover-fence-'));
+    mkdirSync(join(folder, 'set'));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -19,8 +20,8 @@ describe('the text at the top of every script that changes an owner', () => {
     ['one', '', lateCode],
     ['', '{"owner":"anna","since":"now","token":"one"}', 0],
   ])('with the token "%s", where the lock file has %s, ends with %i', (token, text, code) => {
-    writeFileSync(join(folder, 'drover.lock'), text);
-    const here = guard.replaceAll('/run/lock', folder).replaceAll('/run/drover', `${folder}/set`);
+    writeFileSync(join(folder, 'set', 'lock'), text);
+    const here = guard.replaceAll('/run/drover', `${folder}/set`);
     expect(spawnSync('bash', ['-c', `fence=$1\n${here}`, 'bash', token]).status).toBe(code);
   });
 });

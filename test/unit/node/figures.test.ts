@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { SpawnedCommand } from '../../../src/node/command.ts';
 import { compare, createFigures, parseSample, type Sample } from '../../../src/node/figures.ts';
@@ -100,4 +101,27 @@ describe.skipIf(process.platform !== 'linux')('the shell on the node', () => {
       message: 'cannot measure "here": cannot open drover: no such pool',
     });
   });
+});
+
+it('a sample without an end is given up, and so is its shell', async () => {
+  const stdout = new PassThrough();
+  const stopped = new AbortController();
+  const connection = {
+    node: 'n1',
+    spawn: async (_argv: unknown, signal: AbortSignal): Promise<SpawnedCommand> => {
+      signal.addEventListener('abort', () => stopped.abort());
+      return {
+        stdin: new PassThrough().resume(),
+        stdout,
+        stderr: new PassThrough(),
+        done: new Promise(() => undefined),
+      };
+    },
+  };
+  const figures = createFigures({ connection, pool: 'drover', idOf: () => undefined, now: () => 0 });
+  const asked = figures([], new AbortController().signal);
+  const chunk = Buffer.from('x\n'.repeat(1 << 15));
+  for (let sent = 0; sent <= 32; sent += 1) stdout.write(chunk);
+  await expect(asked).rejects.toThrow('cannot measure "n1": it answered with more than 1 MiB');
+  expect(stopped.signal.aborted).toBe(true);
 });

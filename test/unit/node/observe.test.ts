@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Container } from '../../../src/model/cluster.ts';
+import { parseForeignMounts } from '../../../src/node/foreign-mounts.ts';
 import {
   createObserver,
   foreignListeners,
@@ -8,6 +9,7 @@ import {
   parseListeners,
   parseNodeId,
 } from '../../../src/node/observe-node.ts';
+
 import { sections } from '../../../src/node/observe-script.ts';
 import { exits } from '../../../src/node/zfs-scripts.ts';
 import { createZfsStore } from '../../../src/node/zfs-store.ts';
@@ -68,6 +70,7 @@ describe('a node', () => {
   const texts: Record<(typeof sections)[number], string> = {
     datasets: get,
     copies: list,
+    mounts: '',
     pool: 'drover\tONLINE\t100\t50\n',
     network: '',
     boot: '',
@@ -75,6 +78,7 @@ describe('a node', () => {
     sockets,
     system: '6.12.0\nx86_64\n2.3.9-1\n',
     docker: '{"Version":"26.1.5","ApiVersion":"1.45"}\n',
+    addresses: '',
     images:
       '[{"Id":"sha256:1","RepoTags":["web:1","web:2"],"RepoDigests":["web@sha256:9"]},{"Id":"x","RepoTags":["<none>:<none>"]}]\n',
   };
@@ -94,6 +98,25 @@ describe('a node', () => {
       listContainers: async () => [container],
       imageVolumes: async () => ({}),
     }),
+  });
+
+  it('shows mounts of volumes in namespaces of others, not those of its own containers', async () => {
+    const [own, theirs, unknown] = ['a', 'b', 'c'].map((digit) => digit.repeat(64));
+    const lines = [
+      `drover/volumes/web-1\t11\t${own}\tweb`,
+      `drover/volumes/web-1\t12\t${theirs}\tmonitor\tof all`,
+      `drover/volumes/web-1\t13\t${unknown}\tsh`,
+      'drover/volumes/web-1\t14\t-\tbackup',
+      'nonsense',
+    ];
+    const foreign = { ...container, id: theirs ?? '', name: 'cadvisor', managed: false };
+    expect(parseForeignMounts(lines.join('\n'), [{ ...container, id: own ?? '' }, foreign])).toEqual([
+      { dataset: 'drover/volumes/web-1', pid: 12, process: 'monitor\tof all', container: 'cadvisor' },
+      { dataset: 'drover/volumes/web-1', pid: 13, process: 'sh', container: 'cccccccccccc' },
+      { dataset: 'drover/volumes/web-1', pid: 14, process: 'backup' },
+    ]);
+    const { observe } = observerOf(scriptedConnection((sent) => answer(sent, { ...texts, mounts: `${lines[3]}\n` })));
+    expect((await observe(signal)).foreignMounts).toEqual([expect.objectContaining({ pid: 14 })]);
   });
 
   it('is put together from one script and the containers', async () => {

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -147,7 +148,7 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       const script = 'trap "echo cleaned; exit 9" TERM; echo ready; while :; do sleep 0.1; done';
       const command = await (await open()).spawn(['sh', '-c', script], controller.signal);
       const output = text(command.stdout);
-      await pause(300);
+      await once(command.stdout, 'data');
       controller.abort();
       expect(await command.done).toMatchObject({ code: 9 });
       expect(await output).toBe('ready\ncleaned\n');
@@ -156,9 +157,8 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
     test('a command that ignores TERM is left after five seconds', async () => {
       const controller = new AbortController();
       const connection = await open();
-      const command = await connection.spawn(['sh', '-c', 'trap "" TERM; sleep 8; true'], controller.signal);
-      command.stdout.resume();
-      await pause(200);
+      const command = await connection.spawn(['sh', '-c', 'trap "" TERM; echo; sleep 8; true'], controller.signal);
+      await once(command.stdout, 'data');
       const started = Date.now();
       controller.abort();
       await expect(command.done).rejects.toMatchObject({ code: 'cancelled' });
@@ -296,9 +296,11 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
         'relay.mjs',
         `import { connect } from 'node:net'; const s = connect(${sshd.port}, '127.0.0.1'); process.stdin.pipe(s); s.pipe(process.stdout); s.on('close', () => process.exit());`,
       );
-      const config = write('config-proxy', `Host *\n  ProxyCommand ${process.execPath} ${relay}\n`);
+      mkdirSync(file('home/.ssh'), { recursive: true });
+      // In the user's own folder: elsewhere it would have to be allowed first.
+      const config = write('home/.ssh/config-proxy', `Host *\n  ProxyCommand ${process.execPath} ${relay}\n`);
       expect((await (await open({ sshConfigFile: config })).run(['echo', 'through'])).stdout).toBe('through\n');
-      const broken = write('config-broken', 'Host *\n  ProxyCommand sh -c "echo no way >&2; exit 5"\n');
+      const broken = write('home/.ssh/config-broken', 'Host *\n  ProxyCommand sh -c "echo no way >&2; exit 5"\n');
       await expect(open({ sshConfigFile: broken })).rejects.toMatchObject({
         code: 'connection-failed',
         message: expect.stringContaining('no way'),

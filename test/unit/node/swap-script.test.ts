@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -17,6 +17,7 @@ const standIn = `zfs() {
       [ "$last" = tank/v/one ] || { epoch=5; id=v2; }
       printf '%s\\t%s\\t%s\\n' refquota 64 local drover:vol "$id" local drover:role frozen local drover:owner n1 local
       printf '%s\\t%s\\t%s\\n' drover:epoch "$epoch" local drover:app 'a b' local drover:flags - -
+      printf '%s\\t%s\\t%s\\n' recordsize 8192 local atime off inherited
       ;;
     *) printf '%s|' "$@" >>"$changes"; echo >>"$changes" ;;
   esac
@@ -29,13 +30,14 @@ describe('the script that swaps volumes', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'drover-swap-'));
     changes = join(folder, 'changes');
-    writeFileSync(join(folder, 'drover.lock'), '{"owner":"anna","since":"now","token":"mine"}');
+    mkdirSync(join(folder, 'set'), { recursive: true });
+    writeFileSync(join(folder, 'set', 'lock'), '{"owner":"anna","since":"now","token":"mine"}');
   });
   beforeEach(() => writeFileSync(changes, ''));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   const swap = (token: string, ...places: readonly string[][]) => {
-    const here = swapScript.replaceAll('/run/lock', folder).replaceAll('/run/drover', `${folder}/set`);
+    const here = swapScript.replaceAll('/run/drover', `${folder}/set`);
     const args = [token, 'tank/v', ...places.flat()];
     const { status, stdout, stderr } = spawnSync('bash', ['-s', '--', ...args], {
       input: `changes=${changes}\n${standIn}${here}`,
@@ -52,8 +54,8 @@ describe('the script that swaps volumes', () => {
       stdout: '',
       stderr: '',
       changed: [
-        'set|readonly=off|refquota=64|tank/v/one-swap|',
-        'set|readonly=off|refquota=64|tank/v/two-swap|',
+        'set|readonly=off|refquota=64|recordsize=8192|tank/v/one-swap|',
+        'set|readonly=off|refquota=64|recordsize=8192|tank/v/two-swap|',
         `program|--|tank|-|n1|${[
           'tank/v/one|tank/v/one-swap|v1-before|v1|3|4|a b||',
           'tank/v/two|tank/v/two-swap|v2-before|v2|5|6|a b||',

@@ -44,8 +44,8 @@ it('passes nothing on after it was cancelled, however much the sender still send
   const running = sendThroughHere(
     connectionWith(command({ stdout, done: sent })),
     connectionWith(command({ stdin, done })),
-    ['send'],
-    ['receive'],
+    ['zfs', 'send'],
+    ['zfs', 'receive'],
     () => cut.abort(),
     cut.signal,
   );

@@ -2,14 +2,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/model/errors.ts';
-import {
-  checkBase,
-  checkDataset,
-  checkName,
-  checkProperty,
-  checkRoot,
-  parseFlags,
-} from '../../../src/node/zfs-names.ts';
+import { sendFlags } from '../../../src/model/untrusted.ts';
+import { checkBase, checkDataset, checkName, checkProperty, checkRoot } from '../../../src/node/zfs-names.ts';
 import {
   flagsAtBirth,
   parseCapabilities,
@@ -51,6 +45,7 @@ describe('volumes from what zfs prints', () => {
           { name: 'drover-e3-2', guid: '4035757236273932252', createTxg: '372' },
         ],
         bookmarks: [{ name: 'drover-base', guid: '2225141662570209849', createTxg: '371' }],
+        children: ['drover/volumes/web-fixture/child'],
       },
     ]);
   });
@@ -62,6 +57,20 @@ describe('volumes from what zfs prints', () => {
       { name: 'a', guid: '9007199254740993', createTxg: '999' },
       { name: 'b', guid: '18446744073709551615', createTxg: '1000' },
     ]);
+  });
+
+  it('have what was set on the dataset itself, and only what can be given to a copy', () => {
+    const name = 'drover/volumes/web-fixture';
+    const more = [
+      ['recordsize', '8192', 'local'],
+      ['compression', 'zstd-3', 'local'],
+      ['atime', 'off', 'inherited from drover'],
+      ['xattr', 'sa', 'default'],
+      ['acltype', 'posix; reboot', 'local'],
+      ['logbias', '--help', 'local'],
+      ['setuid', 'on', 'local'],
+    ].map((row) => `${[name, ...row].join('\t')}\n`);
+    expect(parseVolumes(get + more.join(''), list)[0]?.tuning).toEqual({ recordsize: '8192', compression: 'zstd-3' });
   });
 
   it('carry a resume token, and have no limit where refquota is 0', () => {
@@ -100,6 +109,7 @@ describe('estimates and tokens', () => {
       toName: 'drover/volumes/a@s1',
       remainingBytes: 5_553_480,
     });
+    expect(parseToken(`${text}\trawok = 1\n`)).toMatchObject({ isRaw: true });
     expect(parseToken('cannot resume send')).toBeUndefined();
   });
 
@@ -148,10 +158,10 @@ describe('what zfs can do', () => {
   });
 
   it('decides the flags of a volume, and only known flags are ever used', () => {
-    expect(parseFlags(flagsAtBirth(parseCapabilities(texts)))).toEqual(['-L', '-c']);
-    expect(parseFlags('none')).toEqual([]);
-    expect(parseFlags('-R -F -c;reboot -w')).toEqual(['-w']);
-    expect(parseFlags(undefined)).toEqual([]);
+    expect(sendFlags(flagsAtBirth(parseCapabilities(texts)))).toEqual(['-L', '-c']);
+    expect(sendFlags('none')).toEqual([]);
+    expect(sendFlags('-R -F -c;reboot -w')).toEqual(['-w']);
+    expect(sendFlags(undefined)).toEqual([]);
   });
 
   it('is asked once for a connection, and again after a failure', async () => {
@@ -274,7 +284,7 @@ describe('the store', () => {
     await expect(
       store.swap([{ seen, target: `${dataset}-swap`, retiredAs: 'v-before' }], signal),
     ).rejects.toMatchObject(lost);
-    const changes = connection.sent.map(({ words: [text = '', token] }) => [text.includes('flock 8'), token]);
+    const changes = connection.sent.map(({ words: [text = '', token] }) => [/flock -w \d+ 8/.test(text), token]);
     expect(changes).toEqual([
       [true, 'the-lock'],
       [true, 'the-lock'],
@@ -311,5 +321,11 @@ describe('the store', () => {
 it('reads the pool, and nothing from nothing', () => {
   const pool = { name: 'drover', health: 'ONLINE', sizeBytes: 4_026_531_840, freeBytes: 4_025_180_160 };
   expect(parsePool('drover\tONLINE\t4026531840\t4025180160\n')).toEqual(pool);
+  // What ZFS keeps for itself is free in the pool, and cannot be used.
+  for (const separator of ['\n', '\t']) {
+    const text = `drover\tONLINE\t4026531840\t4025180160${separator}3890962432\n`;
+    expect(parsePool(text)).toEqual({ ...pool, freeBytes: 3890962432 });
+    expect(parsePool(text.replace('3890962432', ''))).toEqual(pool);
+  }
   expect(parsePool('')).toBeUndefined();
 });

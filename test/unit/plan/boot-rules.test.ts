@@ -122,7 +122,7 @@ describe('a volume that waits since its node booted', () => {
   it('is told with the peer, and decided by the next apply', () => {
     const plan = noteOn('silent', false);
     expect(plan.notes).toEqual([
-      'volume "v1" of "db" on "a" waits since the node booted: "b" does not answer and may have taken it over; `drover apply` decides',
+      'volume "drover/volumes/volume-6654c734" of "db" on "a" waits since the node booted: "b" does not answer and may have taken it over; `drover apply` decides',
     ]);
     expect(plan.steps.map(({ id }) => id)).toContain('mount-volume:v1:a');
     expect(noteOn('rival', false).notes[0]).toContain('"b" claims it with the same epoch');

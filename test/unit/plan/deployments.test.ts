@@ -50,6 +50,19 @@ describe('what another deployment has', () => {
     }
   });
 
+  it('keeps the addresses at which its node forwards, where these files name none', () => {
+    const { n1 } = cluster.nodes;
+    if (n1?.status !== 'reachable') throw new Error('n1 is reachable');
+    const network = { ...n1.facts.network, listen: ['192.0.2.1'] };
+    const listening: ClusterState = { nodes: { ...cluster.nodes, n1: { ...n1, facts: { ...n1.facts, network } } } };
+    expect(kinds(shop(), listening)).toEqual([]);
+    const own = { ...network, open: network.open.filter(({ deployment }) => deployment === 'shop') };
+    const alone: ClusterState = {
+      nodes: { ...cluster.nodes, n1: { ...n1, facts: { ...n1.facts, containers: [], network: own } } },
+    };
+    expect(kinds(shop(), alone)).toContain('replace-network');
+  });
+
   it('blocks who wants its port, its container’s name or its volume, and says whose it is', () => {
     const port = anApplication('mail', { ports: [tcp(5432)] });
     const text = printPlan(makePlan(shop({}, [port], ['mail']), cluster));
@@ -167,6 +180,13 @@ describe('a deployment that has its name from its folder', () => {
 });
 
 describe('the view of a deployment', () => {
+  it('keeps what earlier runs have seen of volumes', () => {
+    const place = { volume: 'ds-db', node: 'n9', nodeId: 'id-n9', address: '10.0.0.9' };
+    const seen = { ...aCluster(onNode('n1'), onNode('n2')), remembered: [place] };
+    expect(ownView(shop(), seen).remembered).toEqual([place]);
+    expect(kinds(shop({}, [db], ['db']), seen)).not.toContain('create-volume');
+  });
+
   it('is the same when it is made twice, and is made again when the name changes', () => {
     const seen = aCluster(onNode('n1', { containers: [of('blog', aContainer(db, 'n1'))] }));
     const once = ownView(shop(), seen);

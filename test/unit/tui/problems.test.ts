@@ -170,7 +170,7 @@ describe('the problems of a save', () => {
 
   it('show the caret of a long line on a narrow screen', () => {
     const problems = problemsOf(
-      `version: 1\napplications: {web: {image: acme/web, environment: {ABCDEFGHIJ: "xxxxxxxxxxxxxxxxx", B: 5}}}\n`,
+      `version: 1\napplications: {web: {image: acme/web, restart_policy: {name: never}, cpu_shares: 100000, ports: 5}}\n`,
       'version: 1\nnodes: {n: []}\n',
     );
     const lines = linesOf(problemsPart, inputOf({ problems }), first, 60, 16);

@@ -96,7 +96,7 @@ describe('the input router', () => {
 describe('what is told to the terminal’s window', () => {
   it('has no control characters of the text in it', () => {
     expect(titleSequence('a\u0007b\u001b]0;x\u0007')).toBe('\u001b]2;ab\u0007');
-    expect(notificationSequence('a;b', 'c\nd', {})).toBe('\u001b]9;a,b: cd\u0007');
+    expect(notificationSequence('a;b', 'c\nd', {})).toBe('\u001b]9;a,b: c d\u0007');
   });
 
   it('is told once, in the form that the terminal knows', () => {

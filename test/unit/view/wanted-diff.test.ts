@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SealedContent } from '../../../src/model/sealed-content.ts';
 import { wantedDiff, wantedDiffs } from '../../../src/view/wanted-diff.ts';
 import { aCluster, aConfig, aContainer, anApplication, onNode, tcp, unreachable } from '../../builders.ts';
 import { aView } from './move-view.ts';
@@ -43,6 +44,28 @@ describe('wanted against found', () => {
       '- environment TOKEN (hidden)',
       '+ environment TOKEN (hidden)',
       '+ environment MODE (hidden)',
+    ]);
+  });
+
+  it('shows of secrets and of command lines with values of variables only that they differ', () => {
+    const file = (text: string) =>
+      ({
+        kind: 'secret',
+        name: 'pw',
+        target: '/run/secrets/pw',
+        uid: 0,
+        gid: 0,
+        mode: 0o444,
+        content: SealedContent.ofText(text),
+      }) as const;
+    const secret = (text: string) => ({ files: [file(text)], command: ['run', text], hidesCommand: true }) as const;
+    const wanted = anApplication('web', { ...app, ...secret('secret-1') });
+    expect(linesOf(secret('secret-1'), wanted)).toEqual([]);
+    expect(linesOf(secret('secret-2'), wanted)).toEqual([
+      '- command (hidden)',
+      '+ command (hidden)',
+      '- secret pw at /run/secrets/pw, 0:0 0444 (hidden)',
+      '+ secret pw at /run/secrets/pw, 0:0 0444 (hidden)',
     ]);
   });
 

@@ -1,0 +1,54 @@
+/** What a file is read for; each kind has its largest size in bytes. */
+export type OutsideKind = 'env' | 'secret' | 'config';
+
+/** Docker's own limit for a secret, and the size that a Compose project's files may have elsewhere. */
+export const maxOutsideBytes: Readonly<Record<OutsideKind, number>> = {
+  env: 1024 * 1024,
+  secret: 500 * 1024,
+  config: 1024 * 1024,
+};
+
+/** Files beside the application file, all together. */
+export const maxOutsideFiles = 500;
+
+export type Reading =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unreadable'; readonly why: string };
+
+export interface OutsideRequest {
+  readonly path: string;
+  readonly kind: OutsideKind;
+}
+
+/**
+ * Files that the application file names: env files, secrets and configs. Reading the configuration is pure, so that it
+ * only asks: what was not read yet is absent, the edge reads it, and everything is read again.
+ */
+export interface OutsideFiles {
+  read(path: string, kind: OutsideKind): Reading;
+  /** All that was asked for, in order. */
+  asked(): readonly OutsideRequest[];
+  /** What was asked for and is not known; the result is of no use while there is any. */
+  missing(): readonly OutsideRequest[];
+}
+
+export const requestKey = ({ path, kind }: OutsideRequest): string => `${kind} ${path}`;
+
+/** `known`: readings by `requestKey`. */
+export function createOutsideFiles(known: ReadonlyMap<string, Reading>): OutsideFiles {
+  const asked = new Map<string, OutsideRequest>();
+  return {
+    read(path, kind) {
+      const request = { path, kind };
+      const key = requestKey(request);
+      if (asked.size >= maxOutsideFiles && !asked.has(key)) {
+        return { kind: 'unreadable', why: `more than ${maxOutsideFiles} files are named` };
+      }
+      asked.set(key, request);
+      return known.get(key) ?? { kind: 'absent' };
+    },
+    asked: () => [...asked.values()],
+    missing: () => [...asked].flatMap(([key, request]) => (known.has(key) ? [] : [request])),
+  };
+}

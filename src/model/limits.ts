@@ -1,0 +1,107 @@
+/**
+ * How much drover reads from anything it does not control: a node, a folder, another program. A node may be broken or
+ * hostile, and one of them must not take the controller's memory from the others. Each limit is far above what a working
+ * node sends, and all of them together keep the process below 300 MiB.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/**
+ * Bytes of stdout and stderr that are held for all commands that run on one node. A snapshot takes about 90 bytes of an
+ * observation: 100,000 of them are 9 MiB.
+ */
+export const commandOutputBytes = 24 * MiB;
+
+/** Lines of one command's output: a short line costs far more memory than its bytes. */
+export const commandOutputLines = 500_000;
+
+/** Bytes of stderr that are kept of a command that streams, for the message when it fails. */
+export const stderrTailBytes = 8 * KiB;
+
+/** Bytes that wait unread on one channel of SSH. OpenSSH sends at most the window, 2 MiB; only a hostile server sends more. */
+export const unreadChannelBytes = 8 * MiB;
+
+/** Bytes of one answer of Docker's API; the facts about a container or an image take about 10 KiB. Six are read at once. */
+export const dockerAnswerBytes = 4 * MiB;
+
+/** Bytes of Docker's list of containers. With 5,000 of them it takes about 10 MiB. */
+export const dockerListBytes = 16 * MiB;
+
+/** Bytes of Docker's answers for one list of containers, with everything that is asked about each of them. */
+export const dockerListingBytes = 48 * MiB;
+
+/** Containers of one node, drover's and others. Docker itself becomes slow long before. */
+export const containersPerNode = 10_000;
+
+/** Values (members and items) in one JSON text from a node: `[0,0,…]` takes ten times its bytes once it is parsed. */
+export const jsonValues = 500_000;
+
+/** Bytes of an error message of Docker's API. */
+export const dockerErrorBytes = 64 * KiB;
+
+/** Bytes until the line "connected" of the command that stands in for Docker's socket. */
+export const greetingBytes = KiB;
+
+/** Events of Docker that are read in a second; the rest waits on the node. A restart of 100 containers makes about 600. */
+export const eventsPerSecond = 500;
+
+/** Layers of one image whose progress is added up. Docker allows 127. */
+export const imageLayers = 1_000;
+
+/** Characters of a line in a container's log, or of JSON in a stream; a longer one comes in parts. */
+export const lineCharacters = 256 * KiB;
+
+/** Lines of a log that wait for the screen; reading goes on once they are drawn. */
+export const waitingLogLines = 2_000;
+
+/** Characters of a log line that the screen and a failure's report keep. */
+export const shownLineCharacters = 8 * KiB;
+
+/** Bytes that the lock's channel may say: one line of JSON with the name of its holder. */
+export const lockAnswerBytes = 4 * KiB;
+
+/** Milliseconds until the lock has answered; the script on the node itself waits at most 30 s. */
+export const lockAnswerMs = 60_000;
+
+/** Milliseconds until the node has said that the lock is given back; then its channel is closed. */
+export const lockReleaseMs = 5_000;
+
+/** Bytes of what a node has kept of its runs that are read: about 1,000 runs. */
+export const auditBytes = 256 * KiB;
+
+/** Bytes of one sample of a node's figures: about 70 for each container. */
+export const sampleBytes = MiB;
+
+/** Bytes of one line, and the number of lines, that setting up a host may print. */
+export const setUpLineBytes = 16 * KiB;
+export const setUpLines = 20_000;
+
+/** Bytes of one line that `zfs send` and `ssh` print on stderr during a transfer. */
+export const transferLineBytes = 8 * KiB;
+
+/** Milliseconds between two reports of a transfer's progress. */
+export const transferProgressMs = 100;
+
+/** Bytes of a configuration file: application.yml, deployment.yml, drover.yml, settings. */
+export const configFileBytes = 10 * MiB;
+
+/** Bytes of the files that drover keeps itself, in the folder for state. */
+export const stateFileBytes = 32 * MiB;
+
+/** Bytes of a private key, a public key or a certificate; the largest RSA key takes 13 KiB. */
+export const keyFileBytes = 64 * KiB;
+
+/** Bytes of a known_hosts or RevokedHostKeys file. One with 50,000 hosts takes about 10 MiB. */
+export const knownHostsBytes = 32 * MiB;
+
+/** Bytes that a program of this machine (`ssh -G`, KnownHostsCommand) may print. */
+export const programOutputBytes = MiB;
+
+/** Bytes that a server may send in clear text while its host certificate is fetched. */
+export const hostCertificateBytes = 256 * KiB;
+
+/** `64 KiB`, `10 MiB`: every limit of bytes is a whole number of either. */
+export function printLimit(bytes: number): string {
+  return bytes % MiB === 0 ? `${bytes / MiB} MiB` : `${bytes / KiB} KiB`;
+}

@@ -1,0 +1,34 @@
+/** What every volume has: no program in it gets another user's rights, and no device in it is one. */
+export const harmless: readonly string[] = ['setuid=off', 'devices=off'];
+
+/**
+ * Inherited on the target whatever a stream says. A stream that has any property is refused as a whole; should one get
+ * through all the same, these do not count. Only inheritable ones can be excluded: zfs tries to inherit the others too.
+ */
+export const notFromStreams: readonly string[] = ['mountpoint', 'sharenfs', 'sharesmb', 'exec'];
+
+/**
+ * Passes its input on where that begins like the stream of one snapshot of one filesystem, or is too short for any
+ * stream (zfs says then what is wrong). Refused are the packages of `zfs send -p` and `-R`, which carry properties and
+ * child datasets: a source that makes one wants more than to send its volume. The numbers are those of OpenZFS's
+ * dmu_replay_record: type 0, its magic, the kind of the header in the lowest two bits, and 2 for a filesystem.
+ */
+const onlyOneSnapshot = [
+  'my $h = "";',
+  'while (length $h < 312) {',
+  'my $r = sysread STDIN, $h, 312 - length $h, length $h;',
+  'if (!defined $r) { next if $! == 4; exit 1 }',
+  'last if $r == 0 }',
+  'if (length $h == 312) {',
+  'my ($type, $magic, $info, $kind) = unpack "V x4 Q< Q< x8 V", $h;',
+  'if ($type != 0 || $magic != 0x2F5BACBAC || ($info & 3) != 1 || $kind != 2) {',
+  'print STDERR "refused: this is not the stream of one snapshot of a filesystem\\n"; exit 1 } }',
+  'for (my $o = 0; $o < length $h;) {',
+  'my $w = syswrite STDOUT, $h, length($h) - $o, $o;',
+  'if (!defined $w) { next if $! == 4; exit 1 }',
+  '$o += $w }',
+  'exec "cat";',
+].join(' ');
+
+/** Shell text, one line, since it stands in authorized_keys; zfs takes the place of the shell, so that signals reach it. */
+export const receiveOnlyOneSnapshot = `exec zfs "$@" < <(exec perl -e '${onlyOneSnapshot}')`;

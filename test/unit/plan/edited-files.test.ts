@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/config/load.ts';
+import type { Config } from '../../../src/model/config.ts';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import { aCluster, aContainer, aVolume, onNode } from '../../builders.ts';
+
+const deployment = { path: 'deployment.yml', text: 'version: 1\nnodes:\n  10.0.0.1: [db]\n' };
+
+function read(text: string): Config {
+  const result = loadConfig({ application: { path: 'application.yml', text }, deployment });
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result.config;
+}
+
+/** The steps from these files to those, as `kind: reason`, where the application runs as the first ones say. */
+function edit(before: string, after: string): readonly string[] {
+  const { applications } = read(before);
+  const { db } = applications;
+  if (db === undefined) throw new Error('no "db"');
+  const volumes = db.volumes.map(({ id }) => aVolume(id, { on: '10.0.0.1', application: 'db' }));
+  const node = onNode('10.0.0.1', { containers: [aContainer(db, '10.0.0.1')], volumes });
+  const { steps, blocked } = makePlan(read(after), aCluster(node));
+  expect(blocked).toEqual([]);
+  return steps.map(({ action, reason }) => `${action.kind}: ${reason}`);
+}
+
+const postgres = (tag: string, place: string): string => `services:
+  db:
+    image: postgres:${tag}
+    ports: ["5432:5432"]
+    volumes: ["pgdata:${place}"]
+volumes:
+  pgdata:
+`;
+const native = (volumes: string): string => `version: 1
+applications:
+  db:
+    image: example/db:1
+    ports: [{internal: 5432, external: 5432}]
+    ${volumes}
+`;
+
+describe('an edit of the application file', () => {
+  it('that mounts a named volume in another place keeps its data, as PostgreSQL 18 asks for', () => {
+    const steps = edit(postgres('17', '/var/lib/postgresql/data'), postgres('18', '/var/lib/postgresql'));
+    const reason =
+      'image changes from "postgres:17" to "postgres:18"; ' +
+      'mountpoint of its volume changes from /var/lib/postgresql/data to /var/lib/postgresql';
+    expect(steps).toEqual([
+      'pull-image: "10.0.0.1" does not have it',
+      `stop-container: ${reason}`,
+      `start-container: ${reason}`,
+      'check-container: it must answer before anybody is sent there',
+    ]);
+  });
+
+  it('that adds a second volume keeps the data of the first one', () => {
+    const steps = edit(
+      native('volume: {mountpoint: /data}'),
+      native('volumes:\n      - {mountpoint: /data}\n      - {mountpoint: /config}'),
+    );
+    expect(steps.filter((step) => step.startsWith('create-volume'))).toHaveLength(1);
+    expect(steps.find((step) => step.startsWith('start-container'))).toMatch(
+      /it gets a volume at \/config; volume "[^"]+" is new and empty$/,
+    );
+  });
+});
