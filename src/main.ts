@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import { homedir, hostname, userInfo } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -210,12 +210,17 @@ function userName(): string {
 
 async function askHostKey(files: FileChoice, node: NodeName, signal: AbortSignal): Promise<HostKeyAnswer> {
   const [settings, { askKey }] = await Promise.all([settingsOf(files, node), import('./node/hosts.ts')]);
-  return askKey(node, settings, { env, onNote: note }, signal);
+  const named = [files.inventory, files.labInventory, files.vagrantInventory, files.deployment];
+  const keyFolders = named.flatMap((path) => (path === undefined ? [] : [dirname(resolve(path))]));
+  return askKey(node, settings, { env, onNote: note, keyFolders }, signal);
 }
 
 const hosts: Hosts = {
-  askKey: async (node, settings, signal) =>
-    (await import('./node/hosts.ts')).askKey(node, settings, { env, onNote: note }, signal),
+  askKey: async (node, settings, signal, folders) => {
+    const { askKey } = await import('./node/hosts.ts');
+    const keyFolders = folders === undefined ? {} : { keyFolders: folders };
+    return askKey(node, settings, { env, onNote: note, ...keyFolders }, signal);
+  },
   open: async (node, nodeSettings, settings, signal) => {
     const { openHost } = await import('./node/hosts.ts');
     return openHost(node, nodeSettings, settings, provisionScript, { env, onNote: note }, signal);

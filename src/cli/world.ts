@@ -81,7 +81,13 @@ export type HostKeyAnswer =
 
 /** What `drover node` needs: hosts that no file may know yet, and the files edited. */
 export interface Hosts {
-  readonly askKey: (node: NodeName, settings: NodeSettings, signal: AbortSignal) => Promise<HostKeyAnswer>;
+  /** `folders`: those of the files that name the known_hosts file; absent where a person named it. */
+  readonly askKey: (
+    node: NodeName,
+    settings: NodeSettings,
+    signal: AbortSignal,
+    folders?: readonly string[],
+  ) => Promise<HostKeyAnswer>;
   readonly open: (node: NodeName, nodeSettings: NodeSettings, settings: Settings, signal: AbortSignal) => Promise<Host>;
   /** drover.yml alone, for a folder without the two files; without a path the defaults. */
   readonly readInventory: (path: string | undefined) => Promise<LoadResult>;

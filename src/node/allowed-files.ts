@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { printCommand } from '../model/command-line.ts';
 import { AppError } from '../model/errors.ts';
 import type { Environment } from './environment.ts';
@@ -42,6 +42,37 @@ const ownFolders = (env: Environment): readonly string[] => [
 
 const stateFolder = (env: Environment): string =>
   join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'drover');
+
+/**
+ * Refuses to write a host key into a file that files of these folders name and that is neither in one of them nor a
+ * known_hosts file of this user's: a folder of another person's must not write elsewhere. Throws `usage`; `line` is what
+ * would be written.
+ */
+export async function refuseForeignKeyFile(
+  path: string,
+  line: string,
+  folders: readonly string[],
+  env: Environment,
+): Promise<void> {
+  const real = await realPath(path);
+  const isIn = (folder: string): boolean => real.startsWith(folder + sep);
+  const own = await Promise.all(ownFolders(env).map(realPath));
+  if (own.some(isIn) && /known[-_]?hosts/.test(basename(real))) return;
+  if ((await Promise.all(folders.map(realPath))).some((folder) => isIn(folder) && !own.some(isIn))) return;
+  throw new AppError(
+    'usage',
+    `cannot write the key into "${path}": the files of the nodes name it, and it is outside their folder and no known_hosts file of yours`,
+    { hint: `if it is what you want: echo ${printCommand([line])} >> ${printCommand([path])}` },
+  );
+}
+
+/** Behind all links; of what is not there, its folder's. */
+async function realPath(path: string): Promise<string> {
+  return await realpath(path).catch(async () => {
+    const folder = dirname(path);
+    return folder === path ? path : join(await realPath(folder), basename(path));
+  });
+}
 
 /** Fingerprints of files, one a line, which this user has read and allowed. */
 export const allowedFile = (env: Environment): string => join(stateFolder(env), 'allowed-files');

@@ -57,6 +57,11 @@ export interface ConnectOptions {
   readonly onNote?: (text: string) => void;
   /** Each change of a node before it is made, as a line without secrets; `createCluster` tells it. */
   readonly onCommand?: (node: string, text: string) => void;
+  /**
+   * Folders of the files that describe the nodes: an accepted key is written only there, or into the user's own files.
+   * Absent: a person named the file.
+   */
+  readonly keyFolders?: readonly string[];
   /** Environment of this process: HOME, USER, SSH_AUTH_SOCK, PATH. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }

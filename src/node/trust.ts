@@ -3,10 +3,10 @@ import { dirname } from 'node:path';
 import { readTextBounded } from '../files/read-bounded.ts';
 import type { NodeSettings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-
 import { knownHostsBytes } from '../model/limits.ts';
+import { refuseForeignKeyFile } from './allowed-files.ts';
+import type { Environment } from './environment.ts';
 import { fingerprint, type HostKeyVerdict, keyType, knownHostName, printKnownHost } from './known-hosts.ts';
-
 import type { SshTarget } from './ssh-config.ts';
 import type { ConnectOptions } from './ssh-connection.ts';
 import { dial } from './ssh-dial.ts';
@@ -58,7 +58,9 @@ export async function acceptHostKey(
     const shown = seen[0];
     if (shown === undefined || shown.verdict.status !== 'unknown') throw error;
     if (fingerprint(shown.key) !== normalise(expected)) throw error;
-    return { ...describe(shown.target, shown.key), file: await append(shown.target, shown.key) };
+    const isNamedByFiles = settings.knownHostsFile !== undefined || settings.sshConfigFile !== undefined;
+    const folders = isNamedByFiles ? options.keyFolders : undefined;
+    return { ...describe(shown.target, shown.key), file: await append(shown.target, shown.key, env, folders) };
   }
 }
 
@@ -84,7 +86,12 @@ function normalise(text: string): string {
     .replace(/=+$/, '')}`;
 }
 
-async function append(target: SshTarget, key: Buffer): Promise<string> {
+async function append(
+  target: SshTarget,
+  key: Buffer,
+  env: Environment,
+  folders: readonly string[] | undefined,
+): Promise<string> {
   const file = target.knownHostsFiles[0];
   if (file === undefined) {
     throw new AppError('usage', `cannot write down the key of "${target.alias}": there is no known_hosts file`, {
@@ -92,10 +99,12 @@ async function append(target: SshTarget, key: Buffer): Promise<string> {
     });
   }
   const name = target.hostKeyAlias ?? knownHostName(target.host, target.port);
+  const line = printKnownHost(name, key, target.hashKnownHosts);
+  if (folders !== undefined) await refuseForeignKeyFile(file, line, folders, env);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const before = await readKnown(file, target.alias);
   const start = before === undefined || before === '' || before.endsWith('\n') ? '' : '\n';
-  await appendFile(file, `${start}${printKnownHost(name, key, target.hashKnownHosts)}\n`);
+  await appendFile(file, `${start}${line}\n`);
   if (before === undefined) await chmod(file, 0o600);
   return file;
 }

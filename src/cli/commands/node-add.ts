@@ -38,7 +38,8 @@ export async function nodeAdd(invocation: Invocation, word: string, options: Add
   const files = await readNodeFiles(invocation);
   const target = targetOf(invocation, files.config, word, options);
   return withInterrupts(invocation.world, 'prompt', async ({ hard }) => {
-    await meet(invocation, target, options.fingerprint, hard);
+    const folders = [invocation.world.resolvePath(files.inventory, '..')];
+    await meet(invocation, target, options, folders, hard);
     const hosts = requireHosts(invocation);
     const host = await hosts.open(target.node, target.settings, files.config.settings, hard);
     try {
@@ -110,10 +111,12 @@ function targetOf({ world }: Invocation, config: Config, word: string, options: 
 async function meet(
   invocation: Invocation,
   { node, settings }: AddTarget,
-  fingerprint: string | undefined,
+  { fingerprint, knownHosts }: AddOptions,
+  folders: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const answer = await requireHosts(invocation).askKey(node, settings, signal);
+  const named = knownHosts === undefined ? folders : undefined;
+  const answer = await requireHosts(invocation).askKey(node, settings, signal, named);
   if (answer.known) return;
   await decideTrust(invocation, answer, node, fingerprint);
   const file = await answer.accept();

@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -215,6 +224,54 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       expect(await accept(print)).not.toHaveProperty('file');
       expect(readFileSync(known, 'utf8')).toBe(content);
       expect((await open({ knownHostsFile: known })).remote.isRoot).toBe(true);
+    });
+
+    test('a key is written only into the folder that names the file, and into known_hosts files of this user', async () => {
+      const print = fingerprint(Buffer.from(sshd.hostKeys.ed25519.split(' ')[1] ?? '', 'base64'));
+      const folder = file('a-folder');
+      const ssh = join(sshd.env.HOME ?? '', '.ssh');
+      for (const path of [folder, ssh]) mkdirSync(path, { recursive: true });
+      const accept = (knownHostsFile: string, keyFolders: readonly string[] | undefined = [folder]) =>
+        acceptHostKey(
+          'node1',
+          { ...sshd.settings, knownHostsFile },
+          print,
+          { env: sshd.env, ...(keyFolders === undefined ? {} : { keyFolders }) },
+          never,
+        );
+      const elsewhere = write('not-a-folder', 'precious\n');
+      const link = join(folder, 'link');
+      symlinkSync(elsewhere, link);
+      const refused = [elsewhere, link, file('new-elsewhere'), join(ssh, 'authorized_keys'), join(folder, '..', 'up')];
+      for (const path of refused) {
+        await expect(accept(path)).rejects.toMatchObject({
+          code: 'usage',
+          hint: expect.stringContaining(sshd.hostKeys.ed25519),
+        });
+      }
+      expect(readFileSync(elsewhere, 'utf8')).toBe('precious\n');
+      expect(refused.map((path) => existsSync(path))).toEqual([true, true, false, false, false]);
+      for (const path of [join(folder, 'known_hosts'), join(folder, 'keys', 'hosts'), join(ssh, 'known_hosts.test')]) {
+        expect(await accept(path)).toMatchObject({ file: path });
+        rmSync(path);
+      }
+      await expect(
+        acceptHostKey(
+          'node1',
+          {
+            ...sshd.settings,
+            knownHostsFile: undefined,
+            sshConfigFile: write('c', `Host *\n UserKnownHostsFile ${file('kh2')}\n`),
+          } as NodeSettings,
+          print,
+          { env: sshd.env, keyFolders: [folder] },
+          never,
+        ),
+      ).rejects.toMatchObject({ code: 'usage' });
+      const named = file('named-by-a-person');
+      expect(
+        await acceptHostKey('node1', { ...sshd.settings, knownHostsFile: named }, print, { env: sshd.env }, never),
+      ).toMatchObject({ file: named });
     });
 
     test('a changed key is never accepted over the old one', async () => {
