@@ -14,7 +14,7 @@ const standIn = `zfs() {
     get*-swap) ;;
     get*:tank/v/one | get*:tank/v/two)
       local epoch=3 id=v1
-      [ "$last" = tank/v/one ] || { epoch=5; id=v2; }
+      [ "$last" = tank/v/one ] && printf '%s\\t%s\\t%s\\n' drover:deployment shop local || { epoch=5; id=v2; }
       printf '%s\\t%s\\t%s\\n' refquota 64 local drover:vol "$id" local drover:role frozen local drover:owner n1 local
       printf '%s\\t%s\\t%s\\n' drover:epoch "$epoch" local drover:app 'a b' local drover:flags - -
       printf '%s\\t%s\\t%s\\n' recordsize 8192 local atime off inherited
@@ -45,8 +45,10 @@ describe('the script that swaps volumes', () => {
     });
     return { status, stdout, stderr, changed: readFileSync(changes, 'utf8').split('\n').slice(0, -1) };
   };
-  const one = (epoch = '3', id = 'v1') => ['tank/v/one', 'tank/v/one-swap', 'v1-before', id, epoch];
-  const two = (epoch = '5', id = 'v2') => ['tank/v/two', 'tank/v/two-swap', 'v2-before', id, epoch];
+  const one = () => ['tank/v/one', 'tank/v/one-swap', 'v1-before', 'v1', '3', 'shop'];
+  const two = (epoch = '5', id = 'v2', deployment = '') => [
+    ...['tank/v/two', 'tank/v/two-swap', 'v2-before', id, epoch, deployment],
+  ];
 
   it('gives all of them to one channel program, each with the epoch that was seen and the next one', () => {
     expect(swap('mine', one(), two())).toEqual({
@@ -57,8 +59,8 @@ describe('the script that swaps volumes', () => {
         'set|readonly=off|refquota=64|recordsize=8192|tank/v/one-swap|',
         'set|readonly=off|refquota=64|recordsize=8192|tank/v/two-swap|',
         `program|--|tank|-|n1|${[
-          'tank/v/one|tank/v/one-swap|v1-before|v1|3|4|a b||',
-          'tank/v/two|tank/v/two-swap|v2-before|v2|5|6|a b||',
+          'tank/v/one|tank/v/one-swap|v1-before|v1|3|4|a b||shop|',
+          'tank/v/two|tank/v/two-swap|v2-before|v2|5|6|a b|||',
         ].join('')}`,
       ],
     });
@@ -67,6 +69,7 @@ describe('the script that swaps volumes', () => {
   it.each([
     ['another epoch', two('4'), 'it is not volume "v2" with epoch 4, which was seen'],
     ['another volume', two('5', 'v3'), 'it is not volume "v3" with epoch 5, which was seen'],
+    ['another deployment', two('5', 'v2', 'blog'), 'it is of the deployment "", not "blog", which was seen'],
   ])('changes nothing where one has %s than was seen, and names it', (_, other, why) => {
     const { status, stdout, changed } = swap('mine', one(), other);
     expect([status, changed, stdout.split('\n').slice(0, 2)]).toEqual([exits.conflict, [], ['tank/v/two', why]]);
