@@ -255,19 +255,16 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
         expect(await accept(path)).toMatchObject({ file: path });
         rmSync(path);
       }
-      await expect(
-        acceptHostKey(
-          'node1',
-          {
-            ...sshd.settings,
-            knownHostsFile: undefined,
-            sshConfigFile: write('c', `Host *\n UserKnownHostsFile ${file('kh2')}\n`),
-          } as NodeSettings,
-          print,
-          { env: sshd.env, keyFolders: [folder] },
-          never,
-        ),
-      ).rejects.toMatchObject({ code: 'usage' });
+      const { knownHostsFile: _own, ...rest } = sshd.settings;
+      const sshConfigFile = write('names-a-file', `Host *\n  UserKnownHostsFile ${file('kh2')}\n`);
+      const byConfig = acceptHostKey(
+        'node1',
+        { ...rest, sshConfigFile },
+        print,
+        { env: sshd.env, keyFolders: [] },
+        never,
+      );
+      await expect(byConfig).rejects.toMatchObject({ code: 'usage' });
       const named = file('named-by-a-person');
       expect(
         await acceptHostKey('node1', { ...sshd.settings, knownHostsFile: named }, print, { env: sshd.env }, never),
