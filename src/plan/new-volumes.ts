@@ -1,5 +1,6 @@
 import { isName, printCommand } from '../model/command-line.ts';
-import type { Application, AppName, NodeName, VolumeId } from '../model/config.ts';
+import type { Application, AppName, NodeName, VolumeId, VolumeMount } from '../model/config.ts';
+import { defaultVolumeId } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { VolumeTask } from './classify-volume.ts';
 import { type Copy, copiesOf, isClaim } from './volume-standing.ts';
@@ -23,7 +24,8 @@ export interface NewVolumes {
 /**
  * An application never starts on a new, empty volume where it may have data already: a volume of its own, or of an
  * application like it that disappears in the same plan, which nothing would use any more, or another volume that it has at the
- * same place now. The file was written differently, and only a person can say which data is meant.
+ * same place now. The file was written differently, and only a person can say which data is meant. Nor does it where a
+ * container has the volume and no node does: the dataset was renamed, or its pool is another one now.
  */
 export function checkNewVolumes(
   world: World,
@@ -33,10 +35,16 @@ export function checkNewVolumes(
   tasks: readonly VolumeTask[],
 ): NewVolumes {
   const fresh = tasks.flatMap(({ id, work }) => (work.kind === 'create' ? [id] : []));
-  const problems: Blocker[] = [];
+  const problems: Blocker[] = [...shifted(world, app, node, own)];
   const keeps = new Set<AppName>();
   for (const id of fresh) {
     const mountpoint = app.volumes.find((volume) => volume.id === id)?.mountpoint ?? '';
+    const user = usersOf(world).get(id);
+    if (user !== undefined) {
+      problems.push(vanished(app, node, { id, mountpoint }, user));
+      if (isGone(world, user)) keeps.add(user.app);
+      continue;
+    }
     const meant = mountedAt(world, own, id, mountpoint) ?? likeliest(unusedOf(world, app, own), mountpoint, own);
     if (meant === undefined) continue;
     const { copy, of } = meant;
@@ -54,6 +62,54 @@ export function checkNewVolumes(
     });
   }
   return { problems, keeps: [...keeps] };
+}
+
+/** A container for each volume that one has, whether it runs or not. */
+const usersOf = perWorld((world): ReadonlyMap<VolumeId, SeenContainer> => {
+  const all = managedContainers(world);
+  return new Map(all.flatMap((seen) => seen.container.spec.mounts.map(({ volume }) => [volume, seen] as const)));
+});
+
+function vanished(app: Application, node: NodeName, { id, mountpoint }: VolumeMount, user: SeenContainer): Blocker {
+  const on = quote(user.node);
+  return {
+    app: app.name,
+    node,
+    reason:
+      `cannot start ${quote(app.name)} on ${quote(node)} with a new, empty volume at ${mountpoint}: ` +
+      `the container of ${quote(user.app)} on ${on} has volume ${quote(id)}, and no node has its dataset any more`,
+    hint:
+      `look for it on ${on}, where it was renamed or its pool is another one now: zfs list -r -o name,drover:vol; ` +
+      `to start empty, remove ${quote(user.app)} in a save of its own first`,
+  };
+}
+
+/**
+ * The first volume of an application is known by the application alone, so where the first entry of a list is removed
+ * the next one would have its data, and the data that is at that place now would be used by nothing.
+ */
+function shifted(world: World, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
+  return app.volumes.flatMap(({ id, mountpoint }) => {
+    if (id !== defaultVolumeId(app.name)) return [];
+    const further = defaultVolumeId(`${app.name}:${mountpoint}`);
+    const there = own.flatMap(({ container }) => container.spec.mounts.filter((one) => one.mountpoint === mountpoint));
+    const copy = [...there.map(({ volume }) => volume), further]
+      .filter((volume) => volume !== id && !declaredIds(world).has(volume))
+      .map((volume) => claimOf(world, volume))
+      .find((found) => found !== undefined);
+    if (copy === undefined) return [];
+    const { dataset } = copy.volume;
+    return [
+      {
+        app: app.name,
+        node,
+        reason:
+          `cannot start ${quote(app.name)} on ${quote(node)} with its first volume at ${mountpoint}: ` +
+          `what it has at ${mountpoint} is ${quote(dataset)} on ${quote(copy.node)}, which nothing would use any more`,
+        hint: hintFor(world, app, mountpoint, { copy, of: app.name, isUsed: false }),
+      },
+    ];
+  });
 }
 
 interface Meant {
@@ -88,9 +144,10 @@ const undeclaredCopies = perWorld((world) =>
 );
 
 /** Containers of applications that are in no file any more, or on no node. */
-const goneContainers = perWorld((world) =>
-  managedContainers(world).filter(({ app }) => !(world.placement.has(app) && app in world.config.applications)),
-);
+const goneContainers = perWorld((world) => managedContainers(world).filter((seen) => isGone(world, seen)));
+
+const isGone = (world: World, { app }: SeenContainer): boolean =>
+  !(world.placement.has(app) && app in world.config.applications);
 
 /** Every volume that some declared application or dataset names, placed or not. */
 const declaredIds = perWorld((world): ReadonlySet<VolumeId> => {
