@@ -188,6 +188,8 @@ function likeliest(unused: readonly Meant[], mountpoint: string, own: readonly S
 /** The one line that keeps the data, and how to begin with an empty volume all the same. */
 function hintFor(world: World, app: Application, mountpoint: string, { copy, of, isUsed }: Meant): string {
   const { id, dataset } = copy.volume;
+  // The first of the list has it, and another one is listed first now.
+  if (isUsed && id === defaultVolumeId(app.name)) return `to keep this data list the volume at ${mountpoint} first`;
   if (!isName(id) || !isName(dataset)) return `see which copy is meant: drover volumes ${app.name}`;
   const lines = {
     flocker: `to keep this data write "dataset_id: ${id}" in the volume of ${quote(app.name)} at ${mountpoint}`,

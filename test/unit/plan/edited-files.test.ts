@@ -91,6 +91,18 @@ describe('an edit of the application file', () => {
     );
   });
 
+  it('that lists the volumes in another order is blocked with the order that keeps the data', () => {
+    const before = native('volumes: [{mountpoint: /data}, {mountpoint: /wal}]');
+    const { steps, blocked } = planOf(before, native('volumes: [{mountpoint: /wal}, {mountpoint: /data}]'));
+    expect(steps).toEqual([]);
+    expect(blocked[0]?.hint).toBe('to keep this data list the volume at /data first');
+    const added = planOf(
+      native('volume: {mountpoint: /data}'),
+      native('volumes: [{mountpoint: /log}, {mountpoint: /data}]'),
+    );
+    expect(added.blocked.map(({ hint }) => hint)).toEqual(['to keep this data list the volume at /data first']);
+  });
+
   it('that removes the last of two volumes goes on with the first one', () => {
     const steps = edit(
       native('volumes:\n      - {mountpoint: /data}\n      - {mountpoint: /wal}'),
