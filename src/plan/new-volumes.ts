@@ -35,14 +35,14 @@ export function checkNewVolumes(
   tasks: readonly VolumeTask[],
 ): NewVolumes {
   const fresh = tasks.flatMap(({ id, work }) => (work.kind === 'create' ? [id] : []));
-  const problems: Blocker[] = [...shifted(world, app, node, own)];
+  const problems: Blocker[] = [...shifted(world, app, node, own), ...takenAway(world, app, node, own)];
   const keeps = new Set<AppName>();
   for (const id of fresh) {
     const mountpoint = app.volumes.find((volume) => volume.id === id)?.mountpoint ?? '';
-    const user = usersOf(world).get(id);
-    if (user !== undefined) {
-      problems.push(vanished(app, node, { id, mountpoint }, user));
-      if (isGone(world, user)) keeps.add(user.app);
+    const lost = lostUse(world, app, own, id, mountpoint);
+    if (lost !== undefined) {
+      problems.push(vanished(app, node, `with a new, empty volume at ${mountpoint}`, lost));
+      if (isGone(world, lost.user)) keeps.add(lost.user.app);
       continue;
     }
     const meant = mountedAt(world, own, id, mountpoint) ?? likeliest(unusedOf(world, app, own), mountpoint, own);
@@ -64,19 +64,51 @@ export function checkNewVolumes(
   return { problems, keeps: [...keeps] };
 }
 
-/** A container for each volume that one has, whether it runs or not. */
-const usersOf = perWorld((world): ReadonlyMap<VolumeId, SeenContainer> => {
-  const all = managedContainers(world);
-  return new Map(all.flatMap((seen) => seen.container.spec.mounts.map(({ volume }) => [volume, seen] as const)));
-});
+/** A container, running or not, with a volume that no node has any more. */
+interface LostUse {
+  readonly user: SeenContainer;
+  readonly mount: Pick<VolumeMount, 'id' | 'mountpoint'>;
+}
 
-function vanished(app: Application, node: NodeName, { id, mountpoint }: VolumeMount, user: SeenContainer): Blocker {
+const lostUses = perWorld((world): readonly LostUse[] =>
+  managedContainers(world).flatMap((user) =>
+    user.container.spec.mounts
+      .filter(({ volume }) => copiesOf(world, volume).length === 0)
+      .map(({ volume: id, mountpoint }) => ({ user, mount: { id, mountpoint } })),
+  ),
+);
+
+/** One of this volume, of what the application has in its place, or of an application like it that disappears. */
+function lostUse(
+  world: World,
+  app: Application,
+  own: readonly SeenContainer[],
+  id: VolumeId,
+  mountpoint: string,
+): LostUse | undefined {
+  return lostUses(world).find(({ user, mount }) => {
+    if (mount.id === id) return true;
+    if (declaredIds(world).has(mount.id)) return false;
+    return own.includes(user) ? mount.mountpoint === mountpoint : isGone(world, user) && isLike(app, user);
+  });
+}
+
+/** A volume of its own that is to pass to another application and that no node has: its container alone shows it. */
+function takenAway(world: World, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
+  if (world.unreachable.size > 0) return [];
+  const isOwn = (id: VolumeId) => app.volumes.some((volume) => volume.id === id);
+  return lostUses(world)
+    .filter(({ user, mount: { id } }) => own.includes(user) && !isOwn(id) && declaredIds(world).has(id))
+    .map((lost) => vanished(app, node, `without its volume at ${lost.mount.mountpoint}`, lost));
+}
+
+function vanished(app: Application, node: NodeName, how: string, { user, mount: { id } }: LostUse): Blocker {
   const on = quote(user.node);
   return {
     app: app.name,
     node,
     reason:
-      `cannot start ${quote(app.name)} on ${quote(node)} with a new, empty volume at ${mountpoint}: ` +
+      `cannot start ${quote(app.name)} on ${quote(node)} ${how}: ` +
       `the container of ${quote(user.app)} on ${on} has volume ${quote(id)}, and no node has its dataset any more`,
     hint:
       `look for it on ${on}, where it was renamed or its pool is another one now: zfs list -r -o name,drover:vol; ` +

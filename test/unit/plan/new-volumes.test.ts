@@ -74,6 +74,19 @@ describe('an application with data', () => {
     expect(kinds(removed)).toContain('create-volume');
   });
 
+  it('does not begin again under another name, nor on the lost volume of another application, where that one’s is lost', () => {
+    const lost = aCluster(onNode('a', { containers: [aContainer(before, 'a')] }));
+    const renamed = makePlan(aConfig([withVolumes('database', ['new', '/data'])], { a: ['database'] }), lost);
+    expect([kinds(renamed), renamed.blocked.length]).toEqual([[], 1]);
+    const other = anApplication('other', { volumes: [aMount('old', undefined, '/x')] });
+    const passed = makePlan(aConfig([withVolumes('db'), other], { a: ['db', 'other'] }), lost);
+    expect(kinds(passed)).toEqual([]);
+    expect(passed.blocked.map(({ reason }) => reason)).toMatchObject([
+      expect.stringContaining('cannot start "db" on "a" without its volume at /data'),
+      expect.stringContaining('cannot start "other" on "a" with a new, empty volume at /x'),
+    ]);
+  });
+
   it('does get a further volume, and another mountpoint for the one it has', () => {
     const plan = planFor(withVolumes('db', ['old', '/data'], ['new', '/backup']));
     expect([plan.blocked, kinds(plan).includes('create-volume')]).toEqual([[], true]);
