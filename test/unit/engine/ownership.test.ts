@@ -113,14 +113,24 @@ describe('what was released', () => {
       const target = await cluster.session().node('n2', signal);
       await target.volumes.snapshot(cluster.facts('n2').volumes[0]?.dataset ?? '', 'autosnap_1', signal);
     },
+    'the copy on the target is gone': async (cluster: Controller['cluster']) => cluster.machine('n2').datasets.clear(),
+    'the pool of the target was rewound by some seconds': async (cluster: Controller['cluster']) => {
+      for (const copy of cluster.machine('n2').datasets.values()) {
+        expect(copy.snapshots.length).toBeGreaterThan(1);
+        copy.snapshots = copy.snapshots.slice(0, -1);
+        copy.content = copy.snapshots.at(-1)?.content ?? copy.content;
+      }
+    },
   };
   it.each(Object.entries(loseCopy))('is acquired by the next run although %s', async (_, happens) => {
     const { cluster, controller, a } = await moving();
     await killedAfterRelease(a);
+    const data = cluster.content('n1', volumeId);
     await happens(cluster);
     const c = controller(pgOn('n2'));
     expect(await c.engine.converge(signal)).toMatchObject({ result: 'converged' });
     expect(runningOn(cluster)).toEqual(['n2']);
+    expect(cluster.content('n2', volumeId)).toEqual(data);
     expect(await c.engine.converge(signal)).toMatchObject({ result: 'converged', steps: 0 });
   });
 
@@ -217,6 +227,27 @@ describe('two applications on one node', () => {
       .containers.flatMap(({ state, spec }) => (state === 'running' ? spec.mounts.map(({ volume }) => volume) : []));
     expect(new Set(used).size).toBe(used.length);
     expect(await a.engine.converge(signal)).toMatchObject({ result: 'converged' });
+  });
+
+  it('do not run on one volume: a start looks who uses it at the last moment', async () => {
+    const { cluster, controller } = createControllers(threeNodes);
+    const place = { n1: ['other', 'pg'], n2: [], n3: [] };
+    const a = controller(aConfig([app('other', 1, ['o'])], { ...place, n1: ['other'] }));
+    expect(await a.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    a.setConfig(aConfig([app('other', 1, ['o']), app('pg', 2, [volumeId])], place, { revision: 'r2' }));
+    a.hook = async (call, go) => {
+      const result = await go();
+      const other = [...cluster.machine('n1').containers.values()].find(({ spec }) => spec.application === 'other');
+      if (call.operation === 'volumes.create' && other !== undefined) {
+        other.spec = { ...other.spec, mounts: [{ volume: volumeId, mountpoint: '/o' }] };
+      }
+      return result;
+    };
+    expect(await a.engine.converge(signal)).toMatchObject({
+      result: 'failed',
+      error: { message: expect.stringContaining('container "drover-other" runs on it') },
+    });
+    expect(runningOn(cluster)).toEqual([]);
   });
 
   it('do not run on one volume: a start waits until the stopped container of the other is gone', async () => {
