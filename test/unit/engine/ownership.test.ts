@@ -157,6 +157,14 @@ describe('what was released', () => {
     expect(runningOn(cluster)).toEqual(['n2']);
   });
 
+  it('and what was frozen has a higher epoch once it was taken back: no late command fits it any more', async () => {
+    const { cluster, controller, a } = await moving();
+    await cutOffAt(a, (call) => roleIn(call) === 'released');
+    expect(cluster.facts('n1').volumes[0]).toMatchObject({ role: 'frozen', epoch: 1 });
+    expect(await controller(pgOn('n1')).engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(cluster.facts('n1').volumes[0]).toMatchObject({ role: 'owner', epoch: 2 });
+  });
+
   it('goes on as a move of what was taken back, where taking back was cut off after its first half', async () => {
     const { cluster, controller, a } = await moving();
     await killedAfterRelease(a);
