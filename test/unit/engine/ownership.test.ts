@@ -157,6 +157,27 @@ describe('what was released', () => {
     expect(runningOn(cluster)).toEqual(['n2']);
   });
 
+  it.each(['frozen', 'released'] as const)(
+    'is not taken back where its new node had it and is %s again',
+    async (role) => {
+      const { cluster, controller, a } = await moving();
+      await killedAfterRelease(a);
+      const b = controller(pgOn('n1'));
+      b.hook = async (call, go) => {
+        if (call.node === 'n2' && call.operation === 'volumes.list') {
+          const [copy] = cluster.machine('n2').datasets.values();
+          if (copy !== undefined) copy.properties = { ...copy.properties, role, owner: 'id-n2', epoch: 2 };
+        }
+        return go();
+      };
+      expect(await b.engine.converge(signal)).toMatchObject({
+        result: 'failed',
+        error: { message: expect.stringContaining(`"n2" has it with role ${role}, epoch 2`) },
+      });
+      expect(cluster.facts('n1').volumes[0]).toMatchObject({ role: 'released' });
+    },
+  );
+
   it('and what was frozen has a higher epoch once it was taken back: no late command fits it any more', async () => {
     const { cluster, controller, a } = await moving();
     await cutOffAt(a, (call) => roleIn(call) === 'released');
