@@ -198,15 +198,25 @@ describe('what was released', () => {
 });
 
 describe('a snapshot job', () => {
-  it('that fires between the final send and the release is in no way of the move', async () => {
+  const moments: Readonly<Record<string, (call: OnItsWay, cluster: Controller['cluster']) => boolean>> = {
+    'after the final send': ({ operation }, cluster) =>
+      operation === 'volumes.bookmark' && cluster.facts('n1').volumes[0]?.role === 'frozen',
+    'while the volume is released': (call) => roleIn(call) === 'released',
+    'between the freeze and the final send': (call) => roleIn(call) === 'frozen',
+  };
+  it.each(Object.entries(moments))('that fires %s is in no way of the move', async (_, isNow) => {
     const { cluster, a } = await moving();
+    let fired = 0;
     a.hook = async (call, go) => {
-      if (roleIn(call) !== 'released') return go();
+      if (call.operation === 'deadMan.arm') cluster.write('n1', volumeId, 4096);
+      if (!isNow(call, cluster)) return go();
       const other = await cluster.session().node('n1', signal);
-      await other.volumes.snapshot(cluster.facts('n1').volumes[0]?.dataset ?? '', 'autosnap_1', signal);
+      fired += 1;
+      await other.volumes.snapshot(cluster.facts('n1').volumes[0]?.dataset ?? '', `autosnap_${fired}`, signal);
       return go();
     };
     expect(await a.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(fired).toBeGreaterThan(0);
     expect(a.events.filter((event) => event.type === 'step-started' && event.step.startsWith('stop-'))).toHaveLength(1);
   });
 
