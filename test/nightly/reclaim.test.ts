@@ -22,7 +22,7 @@ applications:
     restart_policy: {name: always}
 `;
 
-describe.skipIf(!labIsThere)('a node is lost, and the data goes on from the copy that is left', () => {
+describe.skipIf(!labIsThere)('data goes on from the copy that is left', () => {
   let folder: Folder;
 
   beforeAll(async () => {
@@ -111,6 +111,20 @@ describe.skipIf(!labIsThere)('a node is lost, and the data goes on from the copy
     await onNode(node1, `docker rm -f drover-keep; zfs set drover:node=new-${id} ${root}`);
     await reclaims(node1);
     expect(await marks(node1)).toEqual(['first']);
+    await applied(node2);
+    expect(await marks(node2)).toEqual(['first']);
+  });
+
+  it('and never begins anew where its dataset was renamed', async () => {
+    const list = 'zfs list -H -o name -r drover/volumes | grep /keep-';
+    const dataset = (await onNode(node1, list)).trim();
+    await onNode(node1, `docker stop -t 1 drover-keep && zfs rename ${dataset} drover/elsewhere`);
+    for (const node of [node1, node2]) {
+      await place(node);
+      const ran = await say('apply');
+      expect([ran.code, `${ran.stdout}${ran.stderr}`]).toEqual([4, expect.stringContaining('no node has its dataset')]);
+    }
+    await onNode(node1, `zfs rename drover/elsewhere ${dataset}`);
     await applied(node2);
     expect(await marks(node2)).toEqual(['first']);
   });
