@@ -276,9 +276,11 @@ describe('two applications on one node', () => {
     a.setConfig(aConfig([app('other', 1, ['o']), app('pg', 2, [volumeId])], place, { revision: 'r2' }));
     a.hook = async (call, go) => {
       const result = await go();
-      const other = [...cluster.machine('n1').containers.values()].find(({ spec }) => spec.application === 'other');
+      const { containers } = cluster.machine('n1');
+      const other = containers.get('drover-other');
       if (call.operation === 'volumes.create' && other !== undefined) {
-        other.spec = { ...other.spec, mounts: [{ volume: volumeId, mountpoint: '/o' }] };
+        const mounts = [{ volume: volumeId, mountpoint: '/o' }];
+        containers.set('drover-other', { ...other, spec: { ...other.spec, mounts } });
       }
       return result;
     };
