@@ -220,6 +220,26 @@ describe('a snapshot job', () => {
     expect(a.events.filter((event) => event.type === 'step-started' && event.step.startsWith('stop-'))).toHaveLength(1);
   });
 
+  it('whose snapshot both copies have is no base: it removes that again, and the way back stays short', async () => {
+    const { cluster, a } = await moving();
+    const copies = () => ['n1', 'n2'].flatMap((node) => [...cluster.machine(node).datasets.values()]);
+    a.hook = async (call, go) => {
+      if (call.node !== 'n2' || call.operation !== 'containers.start') return go();
+      for (const copy of copies()) {
+        const newest = copy.snapshots.at(-1);
+        if (newest === undefined) expect.fail('no snapshot');
+        const createTxg = newest.createTxg + 1;
+        copy.snapshots.push({ ...newest, name: 'autosnap', guid: 'foreign', createTxg, holds: new Set() });
+      }
+      return go();
+    };
+    expect(await a.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    for (const copy of copies()) copy.snapshots = copy.snapshots.filter(({ guid }) => guid !== 'foreign');
+    a.hook = undefined;
+    a.setConfig(pgOn('n1'));
+    expect(await a.engine.converge(signal)).toMatchObject({ result: 'converged' });
+  });
+
   it('whose hold keeps a snapshot of drover’s fails no move: the failure is a line', async () => {
     const { cluster, a } = await moving();
     expect(await a.engine.converge(signal)).toMatchObject({ result: 'converged' });
