@@ -32,15 +32,23 @@ export async function observe(
       return [node, state] as const;
     }),
   );
-  const departed = departedNodes(names, options.before);
+  const departed = departedNodes(states, options.before);
   return { nodes: Object.fromEntries(states), ...(departed === undefined ? {} : { departed }) };
 }
 
-/** What was seen earlier on nodes that are not asked any more, where it is more than an empty node. */
-function departedNodes(names: readonly NodeName[], before: ClusterState | undefined): ClusterState['departed'] {
+/**
+ * What was seen earlier on nodes that are not asked any more, where it is more than an empty node. One that answers under
+ * another name now was renamed in the files.
+ */
+function departedNodes(
+  states: readonly (readonly [NodeName, NodeState])[],
+  before: ClusterState | undefined,
+): ClusterState['departed'] {
+  const names = states.map(([node]) => node);
+  const ids = new Set(states.flatMap(([, state]) => (state.status === 'reachable' ? [state.facts.nodeId] : [])));
   const seen = Object.keys(before?.nodes ?? {}).flatMap((node) => {
     const facts = before === undefined || names.includes(node) ? undefined : factsOf(before, node);
-    return facts === undefined || !isUsed(facts) ? [] : [[node, facts] as const];
+    return facts === undefined || !isUsed(facts) || ids.has(facts.nodeId) ? [] : [[node, facts] as const];
   });
   return seen.length === 0 ? undefined : Object.fromEntries(seen);
 }

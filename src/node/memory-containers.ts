@@ -256,6 +256,8 @@ function create(
     dataset.filled = true;
   }
   const container = newContainer(machine, spec, present.image, world.clock.now());
+  // As Docker does: whatever the name means on this node.
+  container.imageId = present.id;
   container.bound = Object.fromEntries(
     spec.mounts.map(({ volume }) => [volume, datasetOf(machine, volume)?.name ?? '']),
   );

@@ -189,7 +189,7 @@ export interface MemoryContainer {
   readonly managed: boolean;
   readonly spec: Container['spec'];
   readonly image: MemoryImage;
-  readonly imageId: string;
+  imageId: string;
   readonly imageDefaults: ImageDefaults;
   state: Container['state'];
   startedAtMs: number | undefined;

@@ -1,5 +1,6 @@
 import { isName, printCommand } from '../model/command-line.ts';
-import type { Application, AppName, NodeName, VolumeId } from '../model/config.ts';
+import type { Application, AppName, NodeName, VolumeId, VolumeMount } from '../model/config.ts';
+import { defaultVolumeId } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { VolumeTask } from './classify-volume.ts';
 import { describedVolumes } from './own-view.ts';
@@ -24,7 +25,8 @@ export interface NewVolumes {
 /**
  * An application never starts on a new, empty volume where it may have data already: a volume of its own, or of an
  * application like it that disappears in the same plan, which nothing would use any more, or another volume that it has at the
- * same place now. The file was written differently, and only a person can say which data is meant.
+ * same place now. The file was written differently, and only a person can say which data is meant. Nor does it where a
+ * container has the volume and no node does: the dataset was renamed, or its pool is another one now.
  */
 export function checkNewVolumes(
   world: World,
@@ -34,10 +36,16 @@ export function checkNewVolumes(
   tasks: readonly VolumeTask[],
 ): NewVolumes {
   const fresh = tasks.flatMap(({ id, work }) => (work.kind === 'create' ? [id] : []));
-  const problems: Blocker[] = [];
+  const problems: Blocker[] = [...shifted(world, app, node, own), ...takenAway(world, app, node, own)];
   const keeps = new Set<AppName>();
   for (const id of fresh) {
     const mountpoint = app.volumes.find((volume) => volume.id === id)?.mountpoint ?? '';
+    const lost = lostUse(world, app, own, id, mountpoint);
+    if (lost !== undefined) {
+      problems.push(vanished(app, node, `with a new, empty volume at ${mountpoint}`, lost));
+      if (isGone(world, lost.user)) keeps.add(lost.user.app);
+      continue;
+    }
     const meant = mountedAt(world, own, id, mountpoint) ?? likeliest(unusedOf(world, app, own), mountpoint, own);
     if (meant === undefined) continue;
     const { copy, of } = meant;
@@ -55,6 +63,86 @@ export function checkNewVolumes(
     });
   }
   return { problems, keeps: [...keeps] };
+}
+
+/** A container, running or not, with a volume that no node has any more. */
+interface LostUse {
+  readonly user: SeenContainer;
+  readonly mount: Pick<VolumeMount, 'id' | 'mountpoint'>;
+}
+
+const lostUses = perWorld((world): readonly LostUse[] =>
+  managedContainers(world).flatMap((user) =>
+    user.container.spec.mounts
+      .filter(({ volume }) => copiesOf(world, volume).length === 0)
+      .map(({ volume: id, mountpoint }) => ({ user, mount: { id, mountpoint } })),
+  ),
+);
+
+/** One of this volume, of what the application has in its place, or of an application like it that disappears. */
+function lostUse(
+  world: World,
+  app: Application,
+  own: readonly SeenContainer[],
+  id: VolumeId,
+  mountpoint: string,
+): LostUse | undefined {
+  return lostUses(world).find(({ user, mount }) => {
+    if (mount.id === id) return true;
+    if (declaredIds(world).has(mount.id)) return false;
+    return own.includes(user) ? mount.mountpoint === mountpoint : isGone(world, user) && isLike(app, user);
+  });
+}
+
+/** A volume of its own that is to pass to another application and that no node has: its container alone shows it. */
+function takenAway(world: World, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
+  if (world.unreachable.size > 0) return [];
+  const isOwn = (id: VolumeId) => app.volumes.some((volume) => volume.id === id);
+  return lostUses(world)
+    .filter(({ user, mount: { id } }) => own.includes(user) && !isOwn(id) && declaredIds(world).has(id))
+    .map((lost) => vanished(app, node, `without its volume at ${lost.mount.mountpoint}`, lost));
+}
+
+function vanished(app: Application, node: NodeName, how: string, { user, mount: { id } }: LostUse): Blocker {
+  const on = quote(user.node);
+  return {
+    app: app.name,
+    node,
+    reason:
+      `cannot start ${quote(app.name)} on ${quote(node)} ${how}: ` +
+      `the container of ${quote(user.app)} on ${on} has volume ${quote(id)}, and no node has its dataset any more`,
+    hint:
+      `look for it on ${on}, where it was renamed or its pool is another one now: zfs list -r -o name,drover:vol; ` +
+      `to start empty, remove ${quote(user.app)} in a save of its own first`,
+  };
+}
+
+/**
+ * The first volume of an application is known by the application alone, so where the first entry of a list is removed
+ * the next one would have its data, and the data that is at that place now would be used by nothing.
+ */
+function shifted(world: World, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
+  return app.volumes.flatMap(({ id, mountpoint }) => {
+    if (id !== defaultVolumeId(app.name)) return [];
+    const further = defaultVolumeId(`${app.name}:${mountpoint}`);
+    const there = own.flatMap(({ container }) => container.spec.mounts.filter((one) => one.mountpoint === mountpoint));
+    const copy = [...there.map(({ volume }) => volume), further]
+      .filter((volume) => volume !== id && !declaredIds(world).has(volume))
+      .map((volume) => claimOf(world, volume))
+      .find((found) => found !== undefined);
+    if (copy === undefined) return [];
+    const { dataset } = copy.volume;
+    return [
+      {
+        app: app.name,
+        node,
+        reason:
+          `cannot start ${quote(app.name)} on ${quote(node)} with its first volume at ${mountpoint}: ` +
+          `what it has at ${mountpoint} is ${quote(dataset)} on ${quote(copy.node)}, which nothing would use any more`,
+        hint: hintFor(world, app, mountpoint, { copy, of: app.name, isUsed: false }),
+      },
+    ];
+  });
 }
 
 interface Meant {
@@ -89,9 +177,10 @@ const undeclaredCopies = perWorld((world) =>
 );
 
 /** Containers of applications that are in no file any more, or on no node. */
-const goneContainers = perWorld((world) =>
-  managedContainers(world).filter(({ app }) => !(world.placement.has(app) && app in world.config.applications)),
-);
+const goneContainers = perWorld((world) => managedContainers(world).filter((seen) => isGone(world, seen)));
+
+const isGone = (world: World, { app }: SeenContainer): boolean =>
+  !(world.placement.has(app) && app in world.config.applications);
 
 /** Every volume that some declared application or dataset names, placed or not. */
 const declaredIds = perWorld(({ config }) => describedVolumes(config));
@@ -129,6 +218,8 @@ function likeliest(unused: readonly Meant[], mountpoint: string, own: readonly S
 /** The one line that keeps the data, and how to begin with an empty volume all the same. */
 function hintFor(world: World, app: Application, mountpoint: string, { copy, of, isUsed }: Meant): string {
   const { id, dataset } = copy.volume;
+  // The first of the list has it, and another one is listed first now.
+  if (isUsed && id === defaultVolumeId(app.name)) return `to keep this data list the volume at ${mountpoint} first`;
   if (!isName(id) || !isName(dataset)) return `see which copy is meant: drover volumes ${app.name}`;
   const lines = {
     flocker: `to keep this data write "dataset_id: ${id}" in the volume of ${quote(app.name)} at ${mountpoint}`,

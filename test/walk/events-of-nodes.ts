@@ -141,6 +141,54 @@ export function busy(walk: Walk): Promise<void> {
   });
 }
 
+/**
+ * The run is killed at its k-th write. A person stops what uses one volume and renames its datasets, and drover sees none
+ * of it, as where the pool is another one for a while.
+ */
+export async function renamed(walk: Walk): Promise<void> {
+  walk.first.gate = atWrite(walk.k, async () => {
+    walk.first.kill();
+    throw killed();
+  });
+  await walk.run(walk.first);
+  await walk.first.close();
+  const machines = nodes.map((node) => walk.world.cluster.machine(node));
+  const used = machines.flatMap(({ containers }) =>
+    [...containers.values()].flatMap(({ spec }) => spec.mounts.map(({ volume }) => volume)),
+  );
+  const id = used.length === 0 ? undefined : walk.random.pick(used);
+  walk.disturb();
+  walk.breakDown();
+  for (const machine of machines) {
+    for (const { name, properties } of [...machine.datasets.values()]) {
+      if (properties.volume === id) putAside(walk, machine, name);
+    }
+  }
+  await maybeWait(walk);
+  await walk.run(walk.second);
+  await walk.second.close();
+}
+
+function putAside(walk: Walk, machine: MemoryMachine, name: string): void {
+  const dataset = machine.datasets.get(name);
+  const { volume } = dataset?.properties ?? {};
+  if (dataset === undefined || volume === undefined) return;
+  for (const container of machine.containers.values()) {
+    const isUser = container.spec.mounts.some((mount) => mount.volume === volume);
+    if (!isUser || container.state !== 'running') continue;
+    container.state = 'exited';
+    container.exit = { code: 0, oomKilled: false };
+  }
+  const rename = (from: string, to: string, properties: MemoryDataset['properties']): void => {
+    machine.datasets.delete(from);
+    machine.datasets.set(to, Object.assign(dataset, { name: to, properties }));
+  };
+  const { properties } = dataset;
+  walk.world.watcher.forget(`${machine.name} ${name}`);
+  rename(name, `${name}-aside`, {});
+  walk.healLater(() => rename(`${name}-aside`, name, properties));
+}
+
 /** What is started from the k-th write on never answers. */
 export function unhealthy(walk: Walk): Promise<void> {
   const { world, random } = walk;

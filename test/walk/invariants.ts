@@ -16,8 +16,8 @@ export interface Watcher {
   endAllowance(): void;
   /** What running applications have now counts as acknowledged, however it was written. */
   acknowledge(): void;
-  /** Snapshots that a person or another program has removed are not missed. */
-  forget(guid: string): void;
+  /** What a person or another program has removed is not missed: a snapshot by its guid, a dataset as `node name`. */
+  forget(what: string): void;
   /** Calls back behind every write that took effect. */
   onWrite(listener: (node: NodeName, operation: string) => void): void;
   /** Checks now, for what happens without a call. */
@@ -70,8 +70,9 @@ export function createWatcher(
         }
       }
     },
-    forget: (guid) => {
-      memory.kept.delete(guid);
+    forget: (what) => {
+      memory.kept.delete(what);
+      memory.datasets.delete(what);
     },
     onWrite: (next) => {
       listener = next;

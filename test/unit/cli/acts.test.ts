@@ -117,6 +117,33 @@ describe('snapshot, volumes, clone and rollback', () => {
     expect(container()).toMatchObject({ state: 'running' });
   });
 
+  it('reclaim once the name of the application was typed, and tell what to do then', async () => {
+    let answer = 'y';
+    const asked: string[] = [];
+    const terminal: World['terminal'] = {
+      out: (text) => asked.push(text),
+      err: (text) => asked.push(text),
+      moving: false,
+      colour: false,
+      columns: () => 80,
+      ask: async (question) => {
+        asked.push(question);
+        return answer;
+      },
+    };
+    await running({ terminal });
+    expect((await made.drover('move', 'db', n2)).code).toBe(0);
+    made.cluster.disconnect(n2);
+    expect((await made.drover('reclaim', 'db', '--on', n1)).code).toBe(64);
+    expect(made.cluster.facts(n1).volumes[0]).toMatchObject({ role: 'replica' });
+    answer = 'db';
+    expect((await made.drover('reclaim', 'db', '--on', n1)).code).toBe(0);
+    expect(made.cluster.facts(n1).volumes[0]).toMatchObject({ role: 'owner', epoch: 1002 });
+    const said = asked.join('');
+    expect(said).toContain(`"db" goes on with the copies of its volumes on ${n1}`);
+    expect(said).toContain('place "db" on that node in deployment.yml, then run `drover apply`');
+  });
+
   it('take a name for all volumes of the application', async () => {
     made = await makeWorld();
     const two = 'volumes: [{mountpoint: /data/db}, {mountpoint: /log}]';

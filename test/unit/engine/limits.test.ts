@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AppError } from '../../../src/model/errors.ts';
 import { aConfig, aMount } from '../../builders.ts';
 import { createScene, MiB, pg, runningOn, signal, volumeId } from '../../fakes/scene.ts';
 
@@ -52,5 +53,16 @@ describe('the limit of a volume', () => {
     scene.setConfig(pgWith(10 * MiB, 'n2'));
     expect(await scene.engine.converge(signal)).toMatchObject({ result: 'blocked', blockers: [{ reason }] });
     expect(runningOn(scene.cluster, ['n1', 'n2'])).toEqual(['n1']);
+  });
+
+  it('that the new place refuses keeps no application down after the release: it starts without the limit', async () => {
+    const scene = sceneWith(100 * MiB, 50 * MiB);
+    scene.setConfig(pgWith(100 * MiB, 'n2'));
+    // The same data takes more room on another pool, and ZFS refuses a limit below it.
+    scene.cluster.fail('n2', 'volumes.setLimit', new AppError('command-failed', 'cannot set the limit'), 99);
+    await scene.engine.converge(signal);
+    expect(runningOn(scene.cluster, ['n1', 'n2'])).toEqual(['n2']);
+    const lines = scene.events.flatMap((event) => (event.type === 'step-output' ? [event.line] : []));
+    expect(lines).toContain('cannot set the limit; it starts without that limit');
   });
 });

@@ -113,14 +113,24 @@ describe('what was released', () => {
       const target = await cluster.session().node('n2', signal);
       await target.volumes.snapshot(cluster.facts('n2').volumes[0]?.dataset ?? '', 'autosnap_1', signal);
     },
+    'the copy on the target is gone': async (cluster: Controller['cluster']) => cluster.machine('n2').datasets.clear(),
+    'the pool of the target was rewound by some seconds': async (cluster: Controller['cluster']) => {
+      for (const copy of cluster.machine('n2').datasets.values()) {
+        expect(copy.snapshots.length).toBeGreaterThan(1);
+        copy.snapshots = copy.snapshots.slice(0, -1);
+        copy.content = copy.snapshots.at(-1)?.content ?? copy.content;
+      }
+    },
   };
   it.each(Object.entries(loseCopy))('is acquired by the next run although %s', async (_, happens) => {
     const { cluster, controller, a } = await moving();
     await killedAfterRelease(a);
+    const data = cluster.content('n1', volumeId);
     await happens(cluster);
     const c = controller(pgOn('n2'));
     expect(await c.engine.converge(signal)).toMatchObject({ result: 'converged' });
     expect(runningOn(cluster)).toEqual(['n2']);
+    expect(cluster.content('n2', volumeId)).toEqual(data);
     expect(await c.engine.converge(signal)).toMatchObject({ result: 'converged', steps: 0 });
   });
 
@@ -147,6 +157,35 @@ describe('what was released', () => {
     expect(runningOn(cluster)).toEqual(['n2']);
   });
 
+  it.each(['frozen', 'released'] as const)(
+    'is not taken back where its new node had it and is %s again',
+    async (role) => {
+      const { cluster, controller, a } = await moving();
+      await killedAfterRelease(a);
+      const b = controller(pgOn('n1'));
+      b.hook = async (call, go) => {
+        if (call.node === 'n2' && call.operation === 'volumes.list') {
+          const [copy] = cluster.machine('n2').datasets.values();
+          if (copy !== undefined) copy.properties = { ...copy.properties, role, owner: 'id-n2', epoch: 2 };
+        }
+        return go();
+      };
+      expect(await b.engine.converge(signal)).toMatchObject({
+        result: 'failed',
+        error: { message: expect.stringContaining(`"n2" has it with role ${role}, epoch 2`) },
+      });
+      expect(cluster.facts('n1').volumes[0]).toMatchObject({ role: 'released' });
+    },
+  );
+
+  it('and what was frozen has a higher epoch once it was taken back: no late command fits it any more', async () => {
+    const { cluster, controller, a } = await moving();
+    await cutOffAt(a, (call) => roleIn(call) === 'released');
+    expect(cluster.facts('n1').volumes[0]).toMatchObject({ role: 'frozen', epoch: 1 });
+    expect(await controller(pgOn('n1')).engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(cluster.facts('n1').volumes[0]).toMatchObject({ role: 'owner', epoch: 2 });
+  });
+
   it('goes on as a move of what was taken back, where taking back was cut off after its first half', async () => {
     const { cluster, controller, a } = await moving();
     await killedAfterRelease(a);
@@ -159,16 +198,46 @@ describe('what was released', () => {
 });
 
 describe('a snapshot job', () => {
-  it('that fires between the final send and the release is in no way of the move', async () => {
+  const moments: Readonly<Record<string, (call: OnItsWay, cluster: Controller['cluster']) => boolean>> = {
+    'after the final send': ({ operation }, cluster) =>
+      operation === 'volumes.bookmark' && cluster.facts('n1').volumes[0]?.role === 'frozen',
+    'while the volume is released': (call) => roleIn(call) === 'released',
+    'between the freeze and the final send': (call) => roleIn(call) === 'frozen',
+  };
+  it.each(Object.entries(moments))('that fires %s is in no way of the move', async (_, isNow) => {
     const { cluster, a } = await moving();
+    let fired = 0;
     a.hook = async (call, go) => {
-      if (roleIn(call) !== 'released') return go();
+      if (call.operation === 'deadMan.arm') cluster.write('n1', volumeId, 4096);
+      if (!isNow(call, cluster)) return go();
       const other = await cluster.session().node('n1', signal);
-      await other.volumes.snapshot(cluster.facts('n1').volumes[0]?.dataset ?? '', 'autosnap_1', signal);
+      fired += 1;
+      await other.volumes.snapshot(cluster.facts('n1').volumes[0]?.dataset ?? '', `autosnap_${fired}`, signal);
       return go();
     };
     expect(await a.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(fired).toBeGreaterThan(0);
     expect(a.events.filter((event) => event.type === 'step-started' && event.step.startsWith('stop-'))).toHaveLength(1);
+  });
+
+  it('whose snapshot both copies have is no base: it removes that again, and the way back stays short', async () => {
+    const { cluster, a } = await moving();
+    const copies = () => ['n1', 'n2'].flatMap((node) => [...cluster.machine(node).datasets.values()]);
+    a.hook = async (call, go) => {
+      if (call.node !== 'n2' || call.operation !== 'containers.start') return go();
+      for (const copy of copies()) {
+        const newest = copy.snapshots.at(-1);
+        if (newest === undefined) expect.fail('no snapshot');
+        const createTxg = newest.createTxg + 1;
+        copy.snapshots.push({ ...newest, name: 'autosnap', guid: 'foreign', createTxg, holds: new Set() });
+      }
+      return go();
+    };
+    expect(await a.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    for (const copy of copies()) copy.snapshots = copy.snapshots.filter(({ guid }) => guid !== 'foreign');
+    a.hook = undefined;
+    a.setConfig(pgOn('n1'));
+    expect(await a.engine.converge(signal)).toMatchObject({ result: 'converged' });
   });
 
   it('whose hold keeps a snapshot of drover’s fails no move: the failure is a line', async () => {
@@ -217,6 +286,29 @@ describe('two applications on one node', () => {
       .containers.flatMap(({ state, spec }) => (state === 'running' ? spec.mounts.map(({ volume }) => volume) : []));
     expect(new Set(used).size).toBe(used.length);
     expect(await a.engine.converge(signal)).toMatchObject({ result: 'converged' });
+  });
+
+  it('do not run on one volume: a start looks who uses it at the last moment', async () => {
+    const { cluster, controller } = createControllers(threeNodes);
+    const place = { n1: ['other', 'pg'], n2: [], n3: [] };
+    const a = controller(aConfig([app('other', 1, ['o'])], { ...place, n1: ['other'] }));
+    expect(await a.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    a.setConfig(aConfig([app('other', 1, ['o']), app('pg', 2, [volumeId])], place, { revision: 'r2' }));
+    a.hook = async (call, go) => {
+      const result = await go();
+      const { containers } = cluster.machine('n1');
+      const other = containers.get('drover-other');
+      if (call.operation === 'volumes.create' && other !== undefined) {
+        const mounts = [{ volume: volumeId, mountpoint: '/o' }];
+        containers.set('drover-other', { ...other, spec: { ...other.spec, mounts } });
+      }
+      return result;
+    };
+    expect(await a.engine.converge(signal)).toMatchObject({
+      result: 'failed',
+      error: { message: expect.stringContaining('container "drover-other" runs on it') },
+    });
+    expect(runningOn(cluster)).toEqual([]);
   });
 
   it('do not run on one volume: a start waits until the stopped container of the other is gone', async () => {

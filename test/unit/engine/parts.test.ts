@@ -4,7 +4,7 @@ import { startProbing } from '../../../src/engine/probe.ts';
 import { createSemaphore, createTransferSlots } from '../../../src/engine/semaphore.ts';
 import { droppable, findCommonBase, nextSnapshotName } from '../../../src/engine/volume-base.ts';
 import { createMemoryCluster } from '../../../src/node/memory-cluster.ts';
-import { aVolume, snaps } from '../../builders.ts';
+import { aCluster, aVolume, onNode, snaps } from '../../builders.ts';
 import { createClock } from '../../fakes/clock.ts';
 import { pgOn, signal } from '../../fakes/scene.ts';
 
@@ -51,6 +51,19 @@ describe('observing', () => {
     const third = await observe(pgOn('n1'), cluster, { ...options, before: second }, signal);
     expect(third.nodes.n1).toMatchObject({ status: 'reachable', observedAt: 300 });
     expect(third.nodes.n2).toMatchObject({ status: 'unreachable', since: 200, lastFacts: { nodeId: 'id-n2' } });
+  });
+
+  it('remembers a used node that no file names any more, unless it only has another name now', async () => {
+    const cluster = createMemoryCluster({ nodes: { n1: {}, n2: {}, n3: {} } });
+    const volumes = [aVolume('v', { on: 'old' })];
+    const { old } = aCluster(onNode('old', { volumes })).nodes;
+    const look = async (nodeId: string) => {
+      if (old?.status !== 'reachable') expect.fail('not reachable');
+      const seen = { nodes: { old: { ...old, facts: { ...old.facts, nodeId } } } };
+      return (await observe(pgOn('n1'), cluster, { now: () => 0, before: seen }, signal)).departed;
+    };
+    expect(Object.keys((await look('id-lost')) ?? {})).toEqual(['old']);
+    expect(await look('id-n2')).toBeUndefined();
   });
 
   it('is cancelled as a whole', async () => {

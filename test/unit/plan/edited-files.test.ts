@@ -14,14 +14,18 @@ function read(text: string): Config {
 
 /** The steps from these files to those, as `kind: reason`, where the application runs as the first ones say. */
 function edit(before: string, after: string): readonly string[] {
+  const { steps, blocked } = planOf(before, after);
+  expect(blocked).toEqual([]);
+  return steps.map(({ action, reason }) => `${action.kind}: ${reason}`);
+}
+
+function planOf(before: string, after: string, isPlaced = true): ReturnType<typeof makePlan> {
   const { applications } = read(before);
   const { db } = applications;
   if (db === undefined) throw new Error('no "db"');
   const volumes = db.volumes.map(({ id }) => aVolume(id, { on: '10.0.0.1', application: 'db' }));
-  const node = onNode('10.0.0.1', { containers: [aContainer(db, '10.0.0.1')], volumes });
-  const { steps, blocked } = makePlan(read(after), aCluster(node));
-  expect(blocked).toEqual([]);
-  return steps.map(({ action, reason }) => `${action.kind}: ${reason}`);
+  const node = onNode('10.0.0.1', { containers: isPlaced ? [aContainer(db, '10.0.0.1')] : [], volumes });
+  return makePlan(read(after), aCluster(node));
 }
 
 const postgres = (tag: string, place: string): string => `services:
@@ -62,6 +66,50 @@ describe('an edit of the application file', () => {
     expect(steps.filter((step) => step.startsWith('create-volume'))).toHaveLength(1);
     expect(steps.find((step) => step.startsWith('start-container'))).toMatch(
       /it gets a volume at \/config; volume "[^"]+" is new and empty$/,
+    );
+  });
+
+  it('that removes the first of two volumes does not put its data in the place of the second one', () => {
+    const entries = ['- {mountpoint: /data}', '- {mountpoint: /wal}'];
+    const list = (items: readonly string[]) => native(['volumes:', ...items].join('\n      '));
+    for (const isPlaced of [true, false]) {
+      const { steps, blocked } = planOf(list(entries), list(entries.slice(1)), isPlaced);
+      expect(steps.map(({ action }) => action.kind)).not.toContain('start-container');
+      expect(blocked).toMatchObject([
+        {
+          reason: expect.stringContaining('cannot start "db" on "10.0.0.1" with its first volume at /wal'),
+          hint: expect.stringMatching(/to keep this data write "dataset_id: [^"]+" in the volume of "db" at \/wal/),
+        },
+      ]);
+    }
+    const second = planOf(list(entries), list(entries)).steps;
+    expect(second.map(({ action }) => action.kind)).not.toContain('start-container');
+    const id = read(list(entries)).applications.db?.volumes[1]?.id ?? '';
+    const kept = edit(list(entries), list([`- {mountpoint: /wal, dataset_id: "${id}"}`]));
+    expect(kept.find((step) => step.startsWith('start-container'))).toContain(
+      'its volume at /data is removed from it, the data is kept',
+    );
+  });
+
+  it('that lists the volumes in another order is blocked with the order that keeps the data', () => {
+    const before = native('volumes: [{mountpoint: /data}, {mountpoint: /wal}]');
+    const { steps, blocked } = planOf(before, native('volumes: [{mountpoint: /wal}, {mountpoint: /data}]'));
+    expect(steps).toEqual([]);
+    expect(blocked[0]?.hint).toBe('to keep this data list the volume at /data first');
+    const added = planOf(
+      native('volume: {mountpoint: /data}'),
+      native('volumes: [{mountpoint: /log}, {mountpoint: /data}]'),
+    );
+    expect(added.blocked.map(({ hint }) => hint)).toEqual(['to keep this data list the volume at /data first']);
+  });
+
+  it('that removes the last of two volumes goes on with the first one', () => {
+    const steps = edit(
+      native('volumes:\n      - {mountpoint: /data}\n      - {mountpoint: /wal}'),
+      native('volume: {mountpoint: /data}'),
+    );
+    expect(steps.find((step) => step.startsWith('start-container'))).toContain(
+      'its volume at /wal is removed from it, the data is kept',
     );
   });
 });

@@ -56,6 +56,37 @@ describe('an application with data', () => {
     expect(plan.blocked[0]?.hint).toBe('to keep this data write "dataset_id: old" in the volume of "db" at /data');
   });
 
+  it('does not begin again where its dataset was renamed, or the pool is another one: its container says that it had one', () => {
+    for (const state of ['running', 'exited'] as const) {
+      const without = aCluster(onNode('a', { containers: [{ ...aContainer(before, 'a'), state }] }), onNode('b'));
+      for (const node of ['a', 'b']) {
+        const plan = makePlan(aConfig([before], { a: [], b: [], [node]: ['db'] }), without);
+        expect(kinds(plan)).toEqual([]);
+        expect(plan.blocked).toMatchObject([
+          {
+            reason: expect.stringContaining('on "a" has volume "old", and no node has its dataset any more'),
+            hint: expect.stringContaining('to start empty, remove "db" in a save of its own first'),
+          },
+        ]);
+      }
+    }
+    const removed = makePlan(aConfig([before], { a: ['db'], b: [] }), aCluster(onNode('a'), onNode('b')));
+    expect(kinds(removed)).toContain('create-volume');
+  });
+
+  it('does not begin again under another name, nor on the lost volume of another application, where that one’s is lost', () => {
+    const lost = aCluster(onNode('a', { containers: [aContainer(before, 'a')] }));
+    const renamed = makePlan(aConfig([withVolumes('database', ['new', '/data'])], { a: ['database'] }), lost);
+    expect([kinds(renamed), renamed.blocked.length]).toEqual([[], 1]);
+    const other = anApplication('other', { volumes: [aMount('old', undefined, '/x')] });
+    const passed = makePlan(aConfig([withVolumes('db'), other], { a: ['db', 'other'] }), lost);
+    expect(kinds(passed)).toEqual([]);
+    expect(passed.blocked.map(({ reason }) => reason)).toMatchObject([
+      expect.stringContaining('cannot start "db" on "a" without its volume at /data'),
+      expect.stringContaining('cannot start "other" on "a" with a new, empty volume at /x'),
+    ]);
+  });
+
   it('does get a further volume, and another mountpoint for the one it has', () => {
     const plan = planFor(withVolumes('db', ['old', '/data'], ['new', '/backup']));
     expect([plan.blocked, kinds(plan).includes('create-volume')]).toEqual([[], true]);

@@ -1,5 +1,6 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Container } from '../../../src/model/cluster.ts';
+import { makePlan } from '../../../src/plan/make-plan.ts';
 import {
   aCluster,
   aConfig,
@@ -178,6 +179,19 @@ describe('moving', () => {
       onNode('b', { images: ['acme/next:1'] }),
     );
     expectPlan('volume-passes-on', aConfig([next], { a: [], b: ['next'] }), state);
+  });
+
+  it('gives it away only after a container that is kept has gone too: its node may start it again', () => {
+    const next = anApplication('next', { volumes: [aMount('v1')] });
+    const kept = { ...aContainer(db, 'a'), state: 'exited' as const };
+    const { steps } = makePlan(
+      aConfig([next], { a: ['next'] }),
+      aCluster(onNode('a', { containers: [kept], volumes: [v1('a')], images: ['acme/next:1'] })),
+    );
+    const stop = steps.find(({ action }) => action.kind === 'stop-container');
+    const start = steps.find(({ action }) => action.kind === 'start-container');
+    expect([stop?.group, start?.group]).toEqual(['db', 'next']);
+    expect(start?.after).toContain(stop?.id);
   });
 });
 
