@@ -12,6 +12,7 @@ import type { MemoryImage, MemorySeed } from './node/memory-types.ts';
 
 /** tutorials/mongodb/3-data-moves/application.yml. */
 const application = `version: 1
+name: mongodb
 applications:
   mongodb-volume-example:
     image: mongo:7
