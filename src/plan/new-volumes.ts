@@ -6,6 +6,7 @@ import type { VolumeTask } from './classify-volume.ts';
 import { describedVolumes } from './own-view.ts';
 import { type Copy, copiesOf, isClaim } from './volume-standing.ts';
 import {
+  containersOfOthers,
   externalPorts,
   managedContainers,
   perWorld,
@@ -43,7 +44,7 @@ export function checkNewVolumes(
     const lost = lostUse(world, app, own, id, mountpoint);
     if (lost !== undefined) {
       problems.push(vanished(app, node, `with a new, empty volume at ${mountpoint}`, lost));
-      if (isGone(world, lost.user)) keeps.add(lost.user.app);
+      if (lost.user.container.managed && isGone(world, lost.user)) keeps.add(lost.user.app);
       continue;
     }
     const meant = mountedAt(world, own, id, mountpoint) ?? likeliest(unusedOf(world, app, own), mountpoint, own);
@@ -72,7 +73,7 @@ interface LostUse {
 }
 
 const lostUses = perWorld((world): readonly LostUse[] =>
-  managedContainers(world).flatMap((user) =>
+  [...managedContainers(world), ...containersOfOthers(world)].flatMap((user) =>
     user.container.spec.mounts
       .filter(({ volume }) => copiesOf(world, volume).length === 0)
       .map(({ volume: id, mountpoint }) => ({ user, mount: { id, mountpoint } })),
@@ -89,7 +90,7 @@ function lostUse(
 ): LostUse | undefined {
   return lostUses(world).find(({ user, mount }) => {
     if (mount.id === id) return true;
-    if (declaredIds(world).has(mount.id)) return false;
+    if (declaredIds(world).has(mount.id) || !user.container.managed) return false;
     return own.includes(user) ? mount.mountpoint === mountpoint : isGone(world, user) && isLike(app, user);
   });
 }
@@ -105,6 +106,7 @@ function takenAway(world: World, app: Application, node: NodeName, own: readonly
 
 function vanished(app: Application, node: NodeName, how: string, { user, mount: { id } }: LostUse): Blocker {
   const on = quote(user.node);
+  const files = user.container.managed ? 'in a save of its own first' : 'from its own files first';
   return {
     app: app.name,
     node,
@@ -113,7 +115,7 @@ function vanished(app: Application, node: NodeName, how: string, { user, mount: 
       `the container of ${quote(user.app)} on ${on} has volume ${quote(id)}, and no node has its dataset any more`,
     hint:
       `look for it on ${on}, where it was renamed or its pool is another one now: zfs list -r -o name,drover:vol; ` +
-      `to start empty, remove ${quote(user.app)} in a save of its own first`,
+      `to start empty, remove ${quote(user.app)} ${files}`,
   };
 }
 

@@ -162,6 +162,15 @@ export const managedContainers = perWorld((world): readonly SeenContainer[] => {
   return seen;
 });
 
+/** Containers of drover's that are not this deployment's, on all reachable nodes. */
+export const containersOfOthers = perWorld((world): readonly SeenContainer[] =>
+  [...world.reachable].flatMap(([node, { containers }]) =>
+    containers.flatMap((container) =>
+      container.otherApplication === undefined ? [] : [{ node, app: container.otherApplication, container }],
+    ),
+  ),
+);
+
 const containersByApp = perWorld((world) => {
   const byApp = new Map<AppName, SeenContainer[]>();
   for (const container of managedContainers(world)) addTo(byApp, container.app, container);

@@ -77,6 +77,15 @@ describe('what another deployment has', () => {
     expect(kinds(shop({}, [web, db], ['web', 'db']), cluster)).toEqual([]);
   });
 
+  it('blocks a new volume that a container of it has, where no node has the data any more', () => {
+    const lost = aCluster(onNode('n1', { containers: [other] }), onNode('n2'));
+    const mail = anApplication('mail', { volumes: [aMount('ds-db')] });
+    const plan = makePlan(shop({}, [mail], ['mail']), lost);
+    expect(plan.steps.map(({ action }) => action.kind)).not.toContain('create-volume');
+    expect(printPlan(plan)).toContain('the container of "db" on "n1" has volume "ds-db", and no node has its dataset');
+    expect(printPlan(plan)).toContain('remove "db" from its own files first');
+  });
+
   it('does not count for a large removal, and does not hide one', () => {
     const four = ['a', 'b', 'c', 'd'].map((name) => anApplication(name));
     const containers = [
