@@ -7,9 +7,9 @@ import { printJson } from './renderers/json.ts';
 import { printed } from './style.ts';
 import type { World } from './world.ts';
 
-/** What an act has to tell: a sentence for people, and the same as data. */
+/** What an act has to tell: a line for people, or several, and the same as data. */
 export interface Told {
-  readonly text: string;
+  readonly text: string | readonly string[];
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
@@ -43,5 +43,8 @@ export function tell(
   told: Told,
 ): void {
   if (options.json) printJson(world, { ok: true, ...told.data });
-  else if (!options.quiet) world.terminal.out(printed`${told.text}\n`);
+  else if (!options.quiet) {
+    // One by one: a name from a node must not begin a line.
+    for (const line of [told.text].flat()) world.terminal.out(printed`${line}\n`);
+  }
 }

@@ -220,18 +220,21 @@ function likeliest(unused: readonly Meant[], mountpoint: string, own: readonly S
 /** The one line that keeps the data, and how to begin with an empty volume all the same. */
 function hintFor(world: World, app: Application, mountpoint: string, { copy, of, isUsed }: Meant): string {
   const { id, dataset } = copy.volume;
+  const isOwn = app.volumes.some((volume) => volume.id === id);
   // The first of the list has it, and another one is listed first now.
-  if (isUsed && id === defaultVolumeId(app.name)) return `to keep this data list the volume at ${mountpoint} first`;
+  if (isOwn && id === defaultVolumeId(app.name)) return `to keep this data list the volume at ${mountpoint} first`;
   if (!isName(id) || !isName(dataset)) return `see which copy is meant: drover volumes ${app.name}`;
   const lines = {
     flocker: `to keep this data write "dataset_id: ${id}" in the volume of ${quote(app.name)} at ${mountpoint}`,
     compose: `to keep this data write "name: ${id}" for the volume at ${mountpoint} under the top-level "volumes"`,
     fig: `to keep this data write ${quote(app.name)} in the native form, its volume with "dataset_id: ${id}"`,
   } as const;
-  const empty = isUsed
-    ? ''
-    : of === app.name
+  const byRemoval = `; to start empty, remove ${quote(of)} in a save of its own first`;
+  // Another application is to have it: only one of them can.
+  if (isUsed) return isOwn ? lines[world.config.format] : `${lines[world.config.format]}${byRemoval}`;
+  const empty =
+    of === app.name
       ? `; to start empty, put it aside first: ${printCommand(['zfs', 'set', 'drover:role=retired', dataset])}`
-      : `; to start empty, remove ${quote(of)} in a save of its own first`;
+      : byRemoval;
   return `${lines[world.config.format]}${empty}`;
 }

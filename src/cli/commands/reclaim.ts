@@ -18,7 +18,7 @@ export const reclaim = (invocation: Invocation, word: string, on: string): Promi
         const end = snapshot === undefined ? '' : `, which ends with @${snapshot}`;
         return `✔ ${nodeTitle(config, node)} owns ${dataset}${end}`;
       });
-      const text = [...lines, `  place "${app}" on that node in deployment.yml, then run \`drover apply\``].join('\n');
+      const text = [...lines, `  place "${app}" on that node in deployment.yml, then run \`drover apply\``];
       return { text, data: { app, node, volumes } };
     });
     tell(invocation, told);

@@ -17,7 +17,10 @@ export const rollback = (invocation: Invocation, word: string, name: string): Pr
       await confirm(invocation, config, app, refs);
       const kept = await engine.acts.rollBack(app, ref, hard);
       const where = nodeTitle(config, ref.node);
-      const text = `✔ "${app}" goes on with ${nameOf(refs)}\n  what was there is kept as ${kept.join(', ')} on ${where}`;
+      const text = [
+        `✔ "${app}" goes on with ${nameOf(refs)}`,
+        `  what was there is kept as ${kept.join(', ')} on ${where}`,
+      ];
       return { text, data: { app, snapshot: ref, kept } };
     });
     tell(invocation, told);
@@ -38,7 +41,7 @@ export const clone = (invocation: Invocation, word: string, name: string): Promi
         datasets.push(dataset);
       }
       const [snapshot] = refs;
-      return { text: texts.join('\n'), data: { snapshot, dataset: datasets[0], datasets } };
+      return { text: texts, data: { snapshot, dataset: datasets[0], datasets } };
     }),
   );
 

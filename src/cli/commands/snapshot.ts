@@ -7,5 +7,5 @@ export const snapshot = (invocation: Invocation, word: string, name: string | un
   actOn(invocation, word, async ({ acts }, app, signal) => {
     const snapshots = await acts.snapshot(app, name, signal);
     const lines = snapshots.map((one) => `✔ ${one.dataset}@${one.snapshot} on ${one.node}`);
-    return { text: lines.join('\n'), data: { snapshots } };
+    return { text: lines, data: { snapshots } };
   });

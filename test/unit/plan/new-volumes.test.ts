@@ -87,6 +87,21 @@ describe('an application with data', () => {
     ]);
   });
 
+  it('is told the way on where its volume goes to another application, and it is to begin with a new one', () => {
+    const other = anApplication('other', { volumes: [aMount('old', undefined, '/x')] });
+    const apps = [withVolumes('db', ['new', '/data']), other];
+    const plan = makePlan(aConfig(apps, { a: ['db', 'other'], b: [] }), running);
+    expect(plan.blocked.find(({ app }) => app === 'db')?.hint).toBe(
+      'to keep this data write "dataset_id: old" in the volume of "db" at /data; ' +
+        'to start empty, remove "db" in a save of its own first',
+    );
+    const removed = makePlan(
+      aConfig(apps, { a: ['db', 'other'], b: [] }),
+      aCluster(onNode('a', { volumes: [old] }), onNode('b')),
+    );
+    expect(removed.blocked).toEqual([]);
+  });
+
   it('does get a further volume, and another mountpoint for the one it has', () => {
     const plan = planFor(withVolumes('db', ['old', '/data'], ['new', '/backup']));
     expect([plan.blocked, kinds(plan).includes('create-volume')]).toEqual([[], true]);
