@@ -185,19 +185,19 @@ function readItems(builder: Builder, fallback: number): YamlNode[] {
 function readMap(builder: Builder, offset: number): YamlMap {
   const entries: YamlEntry[] = [];
   const names = new Set<string>();
-  let merged: YamlEntry[] | undefined;
+  const merged: YamlEntry[] = [];
   while (builder.events[builder.next]?.type !== EVENT_ID.POP) {
     const event = builder.events[builder.next];
     const plainKey = event?.type === EVENT_ID.SCALAR && event.style === SCALAR_STYLE.PLAIN && event.tagStart < 0;
     const key = readNode(builder, offset);
     const value = readNode(builder, key.offset);
     if (plainKey && key.kind === 'scalar' && key.source === '<<')
-      (merged ??= []).push(...mergedEntries(builder, key, value));
+      merged.push(...mergedEntries(builder, key, value));
     else if (key.kind === 'scalar') addEntry(builder, entries, names, { key, value });
     else builder.problems.push({ offset: key.offset, message: 'a key must be plain text, not a list or a mapping' });
   }
   builder.next += 1;
-  for (const entry of merged ?? []) {
+  for (const entry of merged) {
     if (names.has(entry.key.source)) continue;
     names.add(entry.key.source);
     entries.push(entry);
