@@ -191,8 +191,7 @@ function readMap(builder: Builder, offset: number): YamlMap {
     const plainKey = event?.type === EVENT_ID.SCALAR && event.style === SCALAR_STYLE.PLAIN && event.tagStart < 0;
     const key = readNode(builder, offset);
     const value = readNode(builder, key.offset);
-    if (plainKey && key.kind === 'scalar' && key.source === '<<')
-      merged.push(...mergedEntries(builder, key, value));
+    if (plainKey && key.kind === 'scalar' && key.source === '<<') merged.push(...mergedEntries(builder, key, value));
     else if (key.kind === 'scalar') addEntry(builder, entries, names, { key, value });
     else builder.problems.push({ offset: key.offset, message: 'a key must be plain text, not a list or a mapping' });
   }
