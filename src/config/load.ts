@@ -8,7 +8,7 @@ import { type DroverFile, nothingSaid, readDroverFile } from './drover-file.ts';
 import { type Place, rootPlace } from './fields.ts';
 import { createOutsideFiles, type OutsideFiles } from './outside-files.ts';
 import { parseYaml } from './parse-yaml.ts';
-import { createFileReport, type FileReport } from './problems.ts';
+import { createFileReport, type FileReport, type Report } from './problems.ts';
 import { knownNodeNames, mergeInventories, mergeSettings, resolveNodes, substituteFor } from './resolve-nodes.ts';
 import { configRevision } from './revision.ts';
 import { createSurroundings } from './surroundings.ts';
@@ -53,21 +53,26 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
     environment: options.environment ?? {},
     outside,
   });
-  const drafts = application.root === undefined ? undefined : readApplicationFile(application.root, surroundings);
-  const settings = drover.map(({ root, directory }) =>
-    root === undefined ? nothingSaid : readDroverFile(root, { directory, ...given('home', options.home) }),
-  );
-  const inventory = mergeInventories(settings);
-  const names = knownNodeNames(inventory);
-  const deployed = deployment.root === undefined ? [] : readDeploymentFile(deployment.root, drafts?.names, names);
-  const nodes = resolveNodes(deployed, inventory);
-  crossCheck(drafts?.drafts ?? [], deployed);
+  const content = unlessTooMany(() => {
+    const drafts = application.root === undefined ? undefined : readApplicationFile(application.root, surroundings);
+    const settings = drover.map(({ root, directory }) =>
+      root === undefined ? nothingSaid : readDroverFile(root, { directory, ...given('home', options.home) }),
+    );
+    const inventory = mergeInventories(settings);
+    const names = knownNodeNames(inventory);
+    const deployed = deployment.root === undefined ? [] : readDeploymentFile(deployment.root, drafts?.names, names);
+    const nodes = resolveNodes(deployed, inventory);
+    crossCheck(drafts?.drafts ?? [], deployed);
+    return { drafts, deployed, nodes, settings };
+  });
   const read = [application, deployment, ...drover].map(({ file }) => file);
   const all = [...read.slice(0, 1), ...surroundings.reports(), ...read.slice(1)];
   const problems = all.flatMap((file) => file.problems());
   const paths = [...new Set(outside.asked().map(({ path }) => path))];
   const sources = paths.length === 0 ? {} : { sources: paths };
-  if (problems.length > 0 || drafts === undefined) return { ok: false, problems: orUnknown(problems), ...sources };
+  if (problems.length > 0 || content?.drafts === undefined)
+    return { ok: false, problems: orUnknown(problems), ...sources };
+  const { drafts, deployed, nodes, settings } = content;
   const name = settings.find((file) => file.name !== undefined)?.name ?? drafts.deploymentName;
   const identity =
     name === undefined ? { name: nameOfFolder(options.folder ?? ''), isNamedByFolder: true as const } : { name };
@@ -109,7 +114,23 @@ function openFile(source: SourceFile, consequence?: string): OpenFile {
     if (problems.length === 0) reportEmpty(file, source.path, suffix);
     return { file };
   }
-  return { file, root: rootPlace(root, file.report) };
+  const report: Report = (finding) => {
+    file.report(finding);
+    if (file.isFull()) throw new TooManyProblems();
+  };
+  return { file, root: rootPlace(root, report) };
+}
+
+/** Ends the reading of all files: what comes of them is known, and garbage must not take its time. */
+class TooManyProblems extends Error {}
+
+function unlessTooMany<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof TooManyProblems) return undefined;
+    throw error;
+  }
 }
 
 function reportEmpty(file: FileReport, path: string, suffix: string): void {

@@ -129,10 +129,11 @@ function readNode(builder: Builder, fallback: number): YamlNode {
   if (event === undefined) throw new Error('the event stream ends too early');
   if (event.type === EVENT_ID.ALIAS) return readAlias(builder, event.anchorStart, event.anchorEnd);
   if (event.type === EVENT_ID.DOCUMENT || event.type === EVENT_ID.POP) throw new Error('unexpected YAML event');
-  const anchor: Anchor = { size: 0 };
-  if (event.anchorStart >= 0) builder.anchors.set(builder.text.slice(event.anchorStart, event.anchorEnd), anchor);
   const before = builder.count;
   builder.count += 1;
+  if (event.anchorStart < 0) return readContent(builder, event, fallback);
+  const anchor: Anchor = { size: 0 };
+  builder.anchors.set(builder.text.slice(event.anchorStart, event.anchorEnd), anchor);
   const node = readContent(builder, event, fallback);
   anchor.node = node;
   anchor.size = builder.count - before;
@@ -147,7 +148,10 @@ function readContent(builder: Builder, event: ContentEvent, fallback: number): Y
     const source = getScalarValue(builder.text, event);
     const offset = event.valueStart >= 0 ? quoteStart(builder.text, event.valueStart, event.style) : fallback;
     const plain = event.style === SCALAR_STYLE.PLAIN;
-    if (tag === undefined && plain) return { kind: 'scalar', source, offset, ...resolvePlain(source) };
+    if (tag === undefined && plain) {
+      const { type, value } = resolvePlain(source);
+      return { kind: 'scalar', source, offset, type, value } as YamlScalar;
+    }
     const tagged = tag === undefined ? undefined : resolveTagged(tag, source);
     if (tag !== undefined && tagged === undefined) refuseTag(builder, event.tagStart, tag);
     return { kind: 'scalar', source, offset, ...(tagged ?? { type: 'text', value: source }) };
@@ -179,7 +183,8 @@ function readItems(builder: Builder, fallback: number): YamlNode[] {
 }
 
 function readMap(builder: Builder, offset: number): YamlMap {
-  const entries = new Map<string, YamlEntry>();
+  const entries: YamlEntry[] = [];
+  const names = new Set<string>();
   const merged: YamlEntry[] = [];
   while (builder.events[builder.next]?.type !== EVENT_ID.POP) {
     const event = builder.events[builder.next];
@@ -187,23 +192,30 @@ function readMap(builder: Builder, offset: number): YamlMap {
     const key = readNode(builder, offset);
     const value = readNode(builder, key.offset);
     if (plainKey && key.kind === 'scalar' && key.source === '<<') merged.push(...mergedEntries(builder, key, value));
-    else if (key.kind === 'scalar') addEntry(builder, entries, { key, value });
+    else if (key.kind === 'scalar') addEntry(builder, entries, names, { key, value });
     else builder.problems.push({ offset: key.offset, message: 'a key must be plain text, not a list or a mapping' });
   }
   builder.next += 1;
-  for (const entry of merged) if (!entries.has(entry.key.source)) entries.set(entry.key.source, entry);
-  return { kind: 'map', entries: [...entries.values()], offset };
+  for (const entry of merged) {
+    if (names.has(entry.key.source)) continue;
+    names.add(entry.key.source);
+    entries.push(entry);
+  }
+  return { kind: 'map', entries, offset };
 }
 
-function addEntry(builder: Builder, entries: Map<string, YamlEntry>, entry: YamlEntry): void {
+function addEntry(builder: Builder, entries: YamlEntry[], names: Set<string>, entry: YamlEntry): void {
   const name = entry.key.source;
-  if (entries.has(name)) {
+  if (names.has(name)) {
     builder.problems.push({
       offset: entry.key.offset,
       message: `the key ${quote(name)} stands twice in one mapping`,
       hint: 'keep one of the two',
     });
-  } else entries.set(name, entry);
+    return;
+  }
+  names.add(name);
+  entries.push(entry);
 }
 
 /** Keys written in the mapping itself win; of several merged mappings the first wins (YAML 1.1 merge type). */

@@ -28,6 +28,8 @@ export type Report = (finding: Finding) => void;
 /** Collects the findings of one file. */
 export interface FileReport {
   readonly report: Report;
+  /** So many problems that nothing more is learned from the file. */
+  isFull(): boolean;
   /** In the order of the file, with lines, columns and frames. */
   problems(): ConfigProblem[];
   /** What is no problem; without frames. */
@@ -41,29 +43,28 @@ export interface ReportOptions {
 
 /** More than this for one file helps nobody; the rest is counted. */
 const maxShown = 100;
+/** A file with so many problems, or notes, is read no further. */
 const maxKept = 10_000;
 
 /** A collector for the file called `file` (as shown to people) with this text. */
 export function createFileReport(file: string, text: string, options: ReportOptions = {}): FileReport {
-  const findings = new Map<string, Finding>();
-  let dropped = 0;
+  // Apart from each other: however many notes there are, a problem is always kept.
+  const problems = new Map<string, Finding>();
+  const notes = new Map<string, Finding>();
   const report: Report = (finding) => {
+    const kept = finding.isNote === true ? notes : problems;
     // One place reached through several aliases is one problem.
-    const key = `${finding.offset ?? ''} ${finding.message}`;
-    if (findings.has(key)) return;
-    if (findings.size < maxKept) findings.set(key, finding);
-    else dropped += 1;
+    if (kept.size < maxKept) kept.set(`${finding.offset ?? ''} ${finding.message}`, finding);
   };
-  const all = (isNote: boolean): Finding[] =>
-    [...findings.values()].filter((finding) => (finding.isNote === true) === isNote);
   return {
     report,
-    problems: () => finish(file, text, all(false), dropped, options.hidesText !== true),
-    notes: () => finish(file, text, all(true), 0, false),
+    isFull: () => problems.size >= maxKept,
+    problems: () => finish(file, text, [...problems.values()], options.hidesText !== true),
+    notes: () => finish(file, text, [...notes.values()], false),
   };
 }
 
-function finish(file: string, text: string, findings: Finding[], dropped: number, isFramed: boolean): ConfigProblem[] {
+function finish(file: string, text: string, findings: Finding[], isFramed: boolean): ConfigProblem[] {
   if (findings.length === 0) return [];
   const index = indexText(text);
   const sorted = findings.sort((a, b) => (a.offset ?? -1) - (b.offset ?? -1) || compareText(a.path, b.path));
@@ -81,8 +82,9 @@ function finish(file: string, text: string, findings: Finding[], dropped: number
       ...(fix === undefined ? {} : { fix }),
     };
   });
-  const more = sorted.length - problems.length + dropped;
-  if (more > 0) problems.push({ file, path: '', message: `has ${more} more problems` });
+  const more = sorted.length - problems.length;
+  const atLeast = sorted.length >= maxKept ? 'at least ' : '';
+  if (more > 0) problems.push({ file, path: '', message: `has ${atLeast}${more} more problems` });
   return problems;
 }
 

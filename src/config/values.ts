@@ -1,5 +1,6 @@
 import { plainAddress } from '../model/addresses.ts';
 import type { ImageRef } from '../model/config.ts';
+import { isBuiltIn } from '../model/untrusted.ts';
 import { quote } from './yaml-node.ts';
 
 /** Either the value a text stands for, or what is wrong with the text. */
@@ -118,6 +119,7 @@ export function parseMountpoint(text: string): Parsed<string> {
 /** What Docker and ZFS accept behind our prefix. */
 export function applicationNameComplaint(name: string): string | undefined {
   if (name.length > 100) return `the application name ${quote(name)} is longer than 100 characters`;
+  if (isBuiltIn(name)) return `the application name ${quote(name)} is reserved`;
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) return undefined;
   return `the application name ${quote(name)} must start with a letter or digit and hold only letters, digits, "_", "." and "-"`;
 }

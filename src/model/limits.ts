@@ -34,6 +34,12 @@ export const dockerListingBytes = 48 * MiB;
 /** Containers of one node, drover's and others. Docker itself becomes slow long before. */
 export const containersPerNode = 10_000;
 
+/** Datasets below the root of one node, volumes and others. */
+export const datasetsPerNode = 10_000;
+
+/** Characters of a property's value; ZFS allows 8,192 bytes. */
+export const longestProperty = 8 * KiB;
+
 /** Values (members and items) in one JSON text from a node: `[0,0,…]` takes ten times its bytes once it is parsed. */
 export const jsonValues = 500_000;
 
@@ -42,6 +48,19 @@ export const dockerErrorBytes = 64 * KiB;
 
 /** Bytes until the line "connected" of the command that stands in for Docker's socket. */
 export const greetingBytes = KiB;
+
+/** Milliseconds until that line. */
+export const greetingMs = 30_000;
+
+/** Milliseconds without a word from Docker while an image is fetched, copied or unpacked; then it is given up. */
+export const imageSilenceMs = 30 * 60_000;
+
+/**
+ * Looking at a node takes at most so many times what one command may take, however many answers it is made of, and as
+ * many milliseconds more: a command that does not end is given 5 s to be ended.
+ */
+export const observeTimes = 3;
+export const observeExtraMs = 10_000;
 
 /** Events of Docker that are read in a second; the rest waits on the node. A restart of 100 containers makes about 600. */
 export const eventsPerSecond = 500;

@@ -19,7 +19,9 @@ export const plainLines = (text: string): string => text.split(/\r?\n/).map(plai
 export const visibleText = (text: string): string =>
   isPlain.test(text)
     ? text
-    : text.replace(/[^\t\x20-\x7e]/gu, (each) => (plainText(each) === each ? each : '?'.repeat(each.length)));
+    : text
+        .replace(stacked, (found, kept: string) => kept + '?'.repeat(found.length - kept.length))
+        .replace(/[^\t\x20-\x7e]/gu, (each) => (plainText(each) === each ? each : '?'.repeat(each.length)));
 
 // Nearly all text is plain, and a screen has thousands of pieces of it: ASCII, Latin letters, punctuation, arrows,
 // boxes and signs.
@@ -33,6 +35,7 @@ function cleaned(text: string): string {
     .replace(lineEnds, (found, at: number, whole: string) => (at + found.length === whole.length ? '' : ' '))
     .replace(controls, '')
     .replace(invisible, '')
+    .replace(stacked, '$1')
     .replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
@@ -51,6 +54,9 @@ const controls = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g;
  */
 const invisible =
   /(?<!\p{Extended_Pictographic}[\ufe0f\u{1f3fb}-\u{1f3ff}]?)\u200d|\u200d(?!\p{Extended_Pictographic})|(?![\u200d\ufe0e\ufe0f])\p{Default_Ignorable_Code_Point}|[\ufff9-\ufffb]/gu;
+
+/** Marks that stand above or below a letter, each on top of the one before: so many reach no other line. */
+const stacked = /([\p{Mn}\p{Me}]{6})[\p{Mn}\p{Me}]+/gu;
 
 /**
  * A value as JSON in which nothing is left for a terminal to obey: control characters, marks of direction and invisible

@@ -36,7 +36,14 @@ export const isNodeId = (text: unknown): text is string =>
 
 /** An application's name, as the files may have it: part of names of containers, datasets and units. */
 export const isApplicationName = (text: unknown): text is string =>
-  typeof text === 'string' && text.length <= 100 && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text);
+  typeof text === 'string' && text.length <= 100 && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text) && !isBuiltIn(text);
+
+/** What every object of JavaScript has (`constructor`, `toString`): a name like this is found where nothing has it. */
+export const isBuiltIn = (text: string): boolean => text in Object.prototype;
+
+/** A volume's id, as drover writes it: every form of the files admits less. */
+export const isVolumeId = (text: unknown): text is string =>
+  typeof text === 'string' && text !== '' && text.length <= 200;
 
 /** Names a deployment, in the form that Compose has for the name of a project. */
 export const isDeploymentName = (text: unknown): text is string =>

@@ -45,12 +45,13 @@ export function renderAuthorized({ peers }: BootRules): string {
 export function parseBoot(text: string): Pick<BootFacts, 'alone' | 'peers' | 'waiting'> | undefined {
   const lines = text.split('\n');
   if (lines[0] !== 'ready') return undefined;
-  const peers = new Map<string, BootPeer>();
+  const peers = new Map<string, BootPeer & { readonly keys: string[] }>();
   const waiting: WaitingVolume[] = [];
   for (const line of lines) {
     const [, address, ports = '', key = ''] = /^peer (\S+) ([\d,]+) (\S+ \S+)$/.exec(line) ?? [];
     if (address !== undefined) {
-      const keys = [...(peers.get(address)?.keys ?? []), key];
+      const keys = peers.get(address)?.keys ?? [];
+      keys.push(key);
       peers.set(address, { address, ports: ports.split(',').map(Number), keys });
     }
     const [, volume, why, silent = ''] = /^waiting\t([^\t]+)\t(silent|rival)\t([^\t]*)$/.exec(line) ?? [];

@@ -4,6 +4,7 @@ import type { Cluster, NodeClient } from '../engine/node-client.ts';
 import type { Container } from '../model/cluster.ts';
 import type { Config, NodeName, NodeSettings, Settings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { observeExtraMs, observeTimes } from '../model/limits.ts';
 import { withCommandLog } from './command-log.ts';
 import { createDeadMan } from './dead-man.ts';
 import { createDockerRuntime } from './docker-runtime.ts';
@@ -90,6 +91,7 @@ export function createNodeClient(
       meshAddress,
       listContainers: list,
       imageVolumes: containers.imageVolumes,
+      limitMs: observeTimes * settings.timeouts.commandMs + observeExtraMs,
     }),
     containers,
     volumes,

@@ -2,7 +2,7 @@ import { Agent, type ClientRequestArgs } from 'node:http';
 import { Duplex } from 'node:stream';
 import { inspect } from 'node:util';
 import { AppError } from '../model/errors.ts';
-import { greetingBytes } from '../model/limits.ts';
+import { greetingBytes, greetingMs } from '../model/limits.ts';
 import type { Argv } from './command.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 
@@ -61,7 +61,27 @@ export function createDockerDialler(connection: NodeConnection): () => Promise<D
 }
 
 async function openPipe(connection: NodeConnection, argv: Argv): Promise<Duplex> {
-  const command = await connection.spawn(argv, new AbortController().signal);
+  const opening = new AbortController();
+  const limit = setTimeout(() => opening.abort(), greetingMs);
+  const silent = new Promise<never>((_, reject) => {
+    opening.signal.addEventListener('abort', () => reject(saysNothing(connection.node)), { once: true });
+  });
+  // It counts only until the connection is there.
+  silent.catch(() => undefined);
+  try {
+    return await Promise.race([silent, openPipeUntil(connection, argv, opening.signal)]);
+  } finally {
+    clearTimeout(limit);
+  }
+}
+
+const saysNothing = (node: string): AppError =>
+  new AppError('docker-failed', `cannot reach Docker on "${node}": no connection within ${greetingMs / 1000} s`, {
+    retryable: true,
+  });
+
+async function openPipeUntil(connection: NodeConnection, argv: Argv, signal: AbortSignal): Promise<Duplex> {
+  const command = await connection.spawn(argv, signal);
   const stream = command.stdout;
   if (!(stream instanceof Duplex)) throw new Error('a command has one stream for both directions');
   const ended = command.done.then(({ code, stderrTail }) => {

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import type { ContainerRuntime } from '../engine/node-client.ts';
 import { AppError, isAbort } from '../model/errors.ts';
-import { imageLayers } from '../model/limits.ts';
+import { imageLayers, imageSilenceMs } from '../model/limits.ts';
 import { printImage } from '../model/names.ts';
 import { isImageId } from '../model/untrusted.ts';
 import type { ByteBudget } from './docker-answer.ts';
@@ -11,6 +11,7 @@ import { readJsonLines } from './docker-streams.ts';
 import { onlyOneUnnamedImage } from './image-archive.ts';
 import { entriesAt, numberAt, textAt } from './json.ts';
 import { readRegistryAuth } from './registry-auth.ts';
+import { createFlowGuard, createSilence } from './silence.ts';
 import { createSlots } from './slots.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { cancelled, lostConnection } from './ssh-errors.ts';
@@ -18,7 +19,11 @@ import { cancelled, lostConnection } from './ssh-errors.ts';
 type Images = Pick<ContainerRuntime, 'imageId' | 'imageVolumes' | 'pull' | 'exportImage' | 'importImage'>;
 
 /** The part of the runtime that is about images. */
-export function createDockerImages(connection: NodeConnection, api: DockerApi): Images {
+export function createDockerImages(
+  connection: NodeConnection,
+  api: DockerApi,
+  silenceMs: number = imageSilenceMs,
+): Images {
   const { node } = connection;
   return {
     async imageId(image, signal) {
@@ -33,19 +38,38 @@ export function createDockerImages(connection: NodeConnection, api: DockerApi): 
       const query = { fromImage: image.repository, tag: image.digest ?? image.tag };
       // A node whose login cannot be read pulls without one, and the registry says what is missing.
       const auth = await readRegistryAuth(connection, image.repository, signal).catch(() => undefined);
+      const silence = createSilence(node, what, silenceMs, signal);
+      const report = pullProgress(progress);
+      const see = (message: unknown): void => {
+        silence.heard();
+        report(message);
+      };
       try {
         const request = { what, method: 'POST', path: '/images/create', query, ...(auth && { auth }) } as const;
-        const body = await api.stream(request, signal);
-        await follow(connection, what, body, pullProgress(progress), signal);
+        const body = await api.stream(request, silence.signal);
+        await follow(connection, what, body, see, silence.signal);
       } catch (error) {
-        throw missing(node, name, error);
+        throw missing(node, name, silence.causeOf(error));
+      } finally {
+        silence.end();
       }
     },
 
     async exportImage(image, signal) {
       const name = 'id' in image ? image.id : printImage(image);
       if ('id' in image && !isImageId(name)) throw notThat(node, name, name);
-      return api.stream({ what: `export "${name}"`, method: 'GET', path: `/images/${name}/get` }, signal);
+      const what = `export "${name}"`;
+      const silence = createSilence(node, what, silenceMs, signal);
+      const request = { what, method: 'GET', path: `/images/${name}/get` } as const;
+      const body = await api
+        .stream(request, silence.signal)
+        .catch((error: unknown) => {
+          throw silence.causeOf(error);
+        })
+        .finally(silence.end);
+      const guard = createFlowGuard(node, what, silenceMs);
+      // Whoever reads it sees the failure; before that, nobody listens.
+      return pipeline(body, guard, () => undefined);
     },
 
     async importImage(tar, signal, { id, image }) {
@@ -54,16 +78,21 @@ export function createDockerImages(connection: NodeConnection, api: DockerApi): 
       if (!isImageId(id)) throw notThat(node, name, id);
       const query = { quiet: 1 };
       const upload = onlyOneUnnamedImage(tar, `the image "${name}" on "${node}"`);
+      // While it comes, its sender is watched; what Docker makes of it takes as long again.
+      const silence = createSilence(node, what, silenceMs, signal);
+      upload.on('data', silence.heard).pause();
       let refusal: unknown;
       upload.once('error', (error) => {
         refusal = error;
       });
       try {
-        const body = await api.stream({ what, method: 'POST', path: '/images/load', query, upload }, signal);
-        await follow(connection, what, body, () => undefined, signal);
+        const request = { what, method: 'POST', path: '/images/load', query, upload } as const;
+        const body = await api.stream(request, silence.signal);
+        await follow(connection, what, body, silence.heard, silence.signal);
       } catch (error) {
-        throw refusal instanceof AppError ? refusal : error;
+        throw refusal instanceof AppError ? refusal : silence.causeOf(error);
       } finally {
+        silence.end();
         upload.destroy();
         tar.destroy();
       }

@@ -4,9 +4,10 @@ import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '..
 import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../model/names.ts';
+import { isApplicationName, isPort } from '../model/untrusted.ts';
 import { parseDeployment } from './deployment-mark.ts';
 import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './docker-files.ts';
-import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from './json.ts';
+import { at, entriesAt, listAt, numberAt, parseJson, textAt, textsAt } from './json.ts';
 
 /** JSON `{mountpoint: volume id}`: Docker knows directories only. */
 export const volumesLabel = 'drover.volumes';
@@ -105,9 +106,10 @@ function restartBody(policy: RestartPolicy): Json {
   return { Name: 'on-failure', MaximumRetryCount: policy.maximumRetryCount ?? 0 };
 }
 
-/** Ours, as far as the daemon says. */
+/** Ours, as far as the daemon says: drover makes none for what cannot be an application's name. */
 export function isManaged(labelsOf: unknown): boolean {
-  return textAt(labelsOf, labels.managed) === 'true';
+  const application = textAt(labelsOf, labels.application);
+  return textAt(labelsOf, labels.managed) === 'true' && (application === undefined || isApplicationName(application));
 }
 
 /** A container of ours, from `GET /containers/ID/json` and what its image sets. */
@@ -192,21 +194,27 @@ function readAfter(inspected: unknown): Pick<ContainerSpec, 'after'> {
 const isGate = (mount: unknown): boolean =>
   textAt(mount, 'Source') === gateDirectory && textAt(mount, 'Destination') === gateDirectory;
 
+/** 0 where it is no port: Docker itself writes that for one it has not chosen yet. */
+const portIn = (text: string | undefined): number => (text !== undefined && isPort(Number(text)) ? Number(text) : 0);
+
 function readPorts(inspected: unknown): PortMapping[] {
-  const ports = new Map<string, PortMapping>();
+  const ports = new Map<string, { readonly port: PortMapping; readonly addresses: string[] }>();
   for (const [key, bindings] of entriesAt(inspected, 'HostConfig', 'PortBindings')) {
     const [internal, word] = key.split('/');
     const protocol = word === 'udp' ? 'udp' : 'tcp';
     for (const binding of Array.isArray(bindings) ? bindings : []) {
-      const external = Number(textAt(binding, 'HostPort') ?? 0);
+      const external = portIn(textAt(binding, 'HostPort'));
       const address = textAt(binding, 'HostIp') ?? '';
       const name = `${key} ${external}`;
-      const addresses = address === '' ? [] : [...(ports.get(name)?.addresses ?? []), plainAddress(address) ?? address];
-      const at = addresses.length === 0 ? {} : { addresses: addresses.toSorted() };
-      ports.set(name, { internal: Number(internal), external, protocol, ...at });
+      const found = ports.get(name) ?? { port: { internal: portIn(internal), external, protocol }, addresses: [] };
+      ports.set(name, found);
+      if (address !== '') found.addresses.push(plainAddress(address) ?? address);
     }
   }
-  return [...ports.values()].toSorted((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1));
+  const all = [...ports.values()].map(({ port, addresses }) =>
+    addresses.length === 0 ? port : { ...port, addresses: addresses.toSorted() },
+  );
+  return all.toSorted((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1));
 }
 
 function readEnvironment(config: unknown): Readonly<Record<string, string>> {
@@ -222,10 +230,12 @@ function readEnvironment(config: unknown): Readonly<Record<string, string>> {
  * so that it shows as a difference; volumes Docker made for the image's own VOLUME lines are not ours.
  */
 function readMounts(inspected: unknown): ContainerMount[] {
-  const label = volumesIn(inspected);
+  // The label keeps the order of the configuration; Docker gives none.
+  const order = new Map(entriesAt(volumesIn(inspected)).map(([mountpoint], index) => [mountpoint, index]));
+  const position = (mount: ContainerMount): number => order.get(mount.mountpoint) ?? Number.MAX_SAFE_INTEGER;
   return readBinds(inspected)
     .map(({ volume, mountpoint }) => ({ volume, mountpoint }))
-    .toSorted((a, b) => position(label, a.mountpoint) - position(label, b.mountpoint));
+    .toSorted((a, b) => position(a) - position(b));
 }
 
 const readDirectories = (inspected: unknown): Readonly<Record<VolumeId, string>> =>
@@ -243,12 +253,6 @@ function readBinds(inspected: unknown): (ContainerMount & { readonly source: str
       const source = textAt(mount, 'Source') ?? '';
       return { volume: textAt(label, mountpoint) ?? source, mountpoint, source };
     });
-}
-
-/** The label keeps the order of the configuration; Docker gives none. */
-function position(label: unknown, mountpoint: string): number {
-  const index = isRecord(label) ? Object.keys(label).indexOf(mountpoint) : -1;
-  return index < 0 ? Number.MAX_SAFE_INTEGER : index;
 }
 
 function readRestartPolicy(inspected: unknown): RestartPolicy {

@@ -30,17 +30,21 @@ export function parseDrops(ruleset: string): readonly FirewallDrop[] {
   });
 }
 
+/** The kernel lets chains lead to each other 16 deep (NFT_JUMP_STACK_SIZE). */
+const deepest = 16;
+
 function walk(
   chain: Chain,
   byName: ReadonlyMap<string, Chain>,
   seen: Set<Chain>,
+  depth = 0,
 ): readonly Omit<FirewallDrop, 'hook'>[] {
-  if (seen.has(chain) || dockers.test(chain.name)) return [];
+  if (depth > deepest || seen.has(chain) || dockers.test(chain.name)) return [];
   seen.add(chain);
   return chain.rules.flatMap(({ text, handle }) => {
     const to = /\b(?:jump|goto) ([\w-]+)/.exec(text)?.[1];
     const next = to === undefined ? undefined : byName.get(`${chain.table} ${to}`);
-    if (next !== undefined) return walk(next, byName, seen);
+    if (next !== undefined) return walk(next, byName, seen, depth + 1);
     const said = text.replace(/(?:comment|prefix) "[^"]*"/g, '');
     const stops = /\b(?:drop|reject)\b|xt target "(?:DROP|REJECT)"/.test(said);
     if (!stops || /\binvalid\b/.test(said) || dockersGuard.test(said)) return [];

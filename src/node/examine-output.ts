@@ -7,6 +7,7 @@ import type {
   Snapshotter,
 } from '../model/examination.ts';
 import { properties } from '../model/names.ts';
+import { parseHolds } from './zfs-details.ts';
 
 const rows = (text: string): readonly (readonly string[])[] =>
   text
@@ -90,7 +91,11 @@ export function parseDatasets(getText: string, copiesText: string): readonly Dat
     const facts = found.get(name) ?? new Map<string, readonly [string, string]>();
     found.set(name, facts.set(property, [value, source]));
   }
-  const bookmarks = rows(copiesText).flatMap(([name = '']) => (name.includes('#') ? [name.split('#')[0]] : []));
+  const bookmarks = new Map<string, number>();
+  for (const [full = ''] of rows(copiesText)) {
+    const [dataset = '', bookmark] = full.split('#', 2);
+    if (bookmark !== undefined) bookmarks.set(dataset, (bookmarks.get(dataset) ?? 0) + 1);
+  }
   return [...found].map(([name, facts]) => {
     const value = (property: string): string => facts.get(property)?.[0] ?? '-';
     const own = (property: string): string | undefined =>
@@ -109,18 +114,17 @@ export function parseDatasets(getText: string, copiesText: string): readonly Dat
       ...(autoSnapshot === '-' ? {} : { autoSnapshot }),
       hasResumeToken: value('receive_resume_token') !== '-',
       createdAt: Number(value('creation')) * 1000 || 0,
-      bookmarks: bookmarks.filter((dataset) => dataset === name).length,
+      bookmarks: bookmarks.get(name) ?? 0,
     };
   });
 }
 
 /** Snapshots from `zfs list -o name,creation,userrefs`, tags from `zfs holds -H`. */
 export function parseSnapshots(copiesText: string, holdsText: string): readonly SnapshotReading[] {
-  const holds = rows(holdsText);
+  const holds = parseHolds(holdsText);
   return rows(copiesText).flatMap(([full = '', creation]): readonly SnapshotReading[] => {
     const [dataset = '', name] = full.split('@');
     if (name === undefined) return [];
-    const tags = holds.flatMap(([held, tag]) => (held === full && tag !== undefined ? [tag] : []));
-    return [{ dataset, name, createdAt: Number(creation) * 1000 || 0, holds: tags }];
+    return [{ dataset, name, createdAt: Number(creation) * 1000 || 0, holds: holds.get(full) ?? [] }];
   });
 }

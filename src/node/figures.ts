@@ -147,12 +147,15 @@ export function parseSample(lines: readonly string[], node: string): Sample {
     if (line === undefined) throw cannotMeasure(node, `it says nothing about "${word}"`);
     return line.split(' ').slice(1);
   };
-  const number = (word: string, column = 0): number => Number(rowOf(word)[column] ?? 0);
+  const number = (word: string, column = 0): number => {
+    const text = rowOf(word)[column] ?? '';
+    return /^\d{1,18}(?:\.\d+)?$/.test(text) ? Number(text) : 0;
+  };
   const listed = lines.find((line) => line.startsWith('pool\t'))?.slice('pool\t'.length) ?? '';
   const pool = listed.split('\t').length >= 4 ? parsePool(listed) : undefined;
   if (pool === undefined) throw cannotMeasure(node, listed.trimEnd() || 'its pool is not listed');
   const containers = lines.flatMap((line) => {
-    const [, id, cpu, memory] = /^container (\S+) (\d+) (\d+)$/.exec(line) ?? [];
+    const [, id, cpu, memory] = /^container ([0-9a-f]{1,64}) (\d{1,18}) (\d{1,18})$/.exec(line) ?? [];
     return id === undefined ? [] : [[id, { cpuNs: Number(cpu), memoryBytes: Number(memory) }] as const];
   });
   const [total, available] = [number('memory') * 1024, number('memory', 1) * 1024];

@@ -30,10 +30,11 @@ for my $p (glob "/proc/[0-9]*") {
  * go when it stops. Lines in another form are left out.
  */
 export function parseForeignMounts(text: string, containers: readonly Container[]): readonly ForeignMount[] {
+  const byId = new Map(containers.map((one) => [one.id, one]));
   return text.split('\n').flatMap((line) => {
     const [, dataset = '', pid, id = '', process = ''] = /^(\S+)\t(\d+)\t(-|[0-9a-f]{64})\t(.*)$/.exec(line) ?? [];
     if (pid === undefined) return [];
-    const container = containers.find((one) => one.id === id);
+    const container = byId.get(id);
     if (container?.managed === true) return [];
     const name = container?.name ?? (id === '-' ? undefined : id.slice(0, 12));
     return [{ dataset, pid: Number(pid), process, ...(name === undefined ? {} : { container: name }) }];

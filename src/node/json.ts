@@ -20,7 +20,8 @@ export function textAt(value: unknown, ...keys: readonly string[]): string | und
 
 export function numberAt(value: unknown, ...keys: readonly string[]): number | undefined {
   const found = at(value, ...keys);
-  return typeof found === 'number' ? found : undefined;
+  // 1e999 is infinite.
+  return typeof found === 'number' && Number.isFinite(found) ? found : undefined;
 }
 
 export function listAt(value: unknown, ...keys: readonly string[]): readonly unknown[] {

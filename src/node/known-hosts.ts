@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readTextBounded } from '../files/read-bounded.ts';
 import { knownHostsBytes } from '../model/limits.ts';
+import { fitsPattern } from './host-pattern.ts';
 
 /** One line of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
 export interface KnownHost {
@@ -69,8 +70,8 @@ export function matchesHost(entry: KnownHost, name: string): boolean {
   let matched = false;
   for (const pattern of entry.hosts.toLowerCase().split(',')) {
     if (pattern.startsWith('!')) {
-      if (matchesPattern(pattern.slice(1), name)) return false;
-    } else if (matchesPattern(pattern, name)) matched = true;
+      if (fitsPattern(pattern.slice(1), name)) return false;
+    } else if (fitsPattern(pattern, name)) matched = true;
   }
   return matched;
 }
@@ -81,14 +82,6 @@ function matchesHashed(hosts: string, name: string): boolean {
   const expected = Buffer.from(hash, 'base64');
   const actual = createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest();
   return expected.length === actual.length && timingSafeEqual(actual, expected);
-}
-
-function matchesPattern(pattern: string, name: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`).test(name);
 }
 
 /**

@@ -24,15 +24,20 @@ export interface ObserveDeps {
   readonly meshAddress: string;
   readonly listContainers: (signal: AbortSignal) => Promise<readonly Container[]>;
   readonly imageVolumes: ContainerRuntime['imageVolumes'];
+  /** Milliseconds for all of it, 3 min by default: a node that answers each of many questions late would hold up every run. */
+  readonly limitMs?: number;
 }
+
+const defaultLimitMs = 180_000;
 
 /**
  * Reads a node: one script for ZFS, network and versions, and the containers at the same time. What never changes
  * while a connection lasts (round trip, what zfs can do) is asked once.
  */
 export function createObserver(deps: ObserveDeps): (signal: AbortSignal) => Promise<NodeFacts> {
+  const { limitMs = defaultLimitMs } = deps;
   let roundTrip: Promise<number> | undefined;
-  return async (signal) => {
+  const observe = async (signal: AbortSignal): Promise<NodeFacts> => {
     roundTrip ??= measureRoundTrip(deps.connection, signal);
     roundTrip.catch(() => {
       roundTrip = undefined;
@@ -46,6 +51,16 @@ export function createObserver(deps: ObserveDeps): (signal: AbortSignal) => Prom
     const facts = toFacts(deps, texts, containers);
     const imageVolumes = await deps.imageVolumes(Object.values(facts.images), signal);
     return { ...facts, imageVolumes, capabilities, roundTripMs };
+  };
+  return async (signal) => {
+    const limit = AbortSignal.timeout(limitMs);
+    try {
+      return await observe(AbortSignal.any([signal, limit]));
+    } catch (error) {
+      if (!limit.aborted || signal.aborted) throw error;
+      const message = `cannot observe "${deps.connection.node}": it has not answered all within ${limitMs} ms`;
+      throw new AppError('timeout', message, { retryable: true, cause: error });
+    }
   };
 }
 

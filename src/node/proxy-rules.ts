@@ -1,6 +1,7 @@
 import { isIPv6, plainAddress } from '../model/addresses.ts';
 import type { NetworkTable, PortKey, Proxy, ServedPort } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
+import { isPort } from '../model/untrusted.ts';
 import { parseDeployment } from './deployment-mark.ts';
 import { at, listAt, parseJson, textAt } from './json.ts';
 
@@ -184,7 +185,7 @@ function toProxy(udp: boolean, element: unknown): readonly Proxy[] {
   const [key, target] = Array.isArray(element) ? element : [];
   const port = at(key, 'elem', 'val') ?? key;
   const [address] = listAt(target, 'concat');
-  return typeof port === 'number' && isText(address)
+  return isPort(port) && isText(address)
     ? [{ port, protocol: udp ? 'udp' : 'tcp', address: canonicalAddress(address), ...deploymentOf(key) }]
     : [];
 }
@@ -202,7 +203,7 @@ function deploymentOf(element: unknown): Pick<ServedPort, 'deployment'> {
 function toPort(element: unknown): readonly PortKey[] {
   const [protocol, port] = listAt(at(element, 'elem', 'val') ?? element, 'concat');
   const known = protocol === 'tcp' || protocol === 'udp';
-  return known && typeof port === 'number' ? [{ port, protocol }] : [];
+  return known && isPort(port) ? [{ port, protocol }] : [];
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string';

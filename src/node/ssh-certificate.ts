@@ -1,5 +1,6 @@
 import { createPublicKey, verify as verifySignature } from 'node:crypto';
 import ssh2 from 'ssh2';
+import { fitsPattern } from './host-pattern.ts';
 import { keyType } from './known-hosts.ts';
 
 /** A certificate of OpenSSH (its PROTOCOL.certkeys): an authority's word about a public key. */
@@ -132,20 +133,10 @@ export function refuseHostCertificate(certificate: Certificate, claim: HostClaim
   if (certificate.criticalOptions.length > 0) return 'its certificate has options that drover does not know';
   if (now < validAfter) return 'its certificate is not valid yet';
   if (now >= validBefore) return 'its certificate has expired';
-  if (principals.length > 0 && !principals.some((pattern) => matches(pattern, claim.host))) {
+  if (principals.length > 0 && !principals.some((pattern) => fitsPattern(pattern.toLowerCase(), claim.host))) {
     return `its certificate is for ${principals.join(', ')}`;
   }
   return undefined;
-}
-
-/** A principal of a host may have `*` and `?`. */
-function matches(pattern: string, host: string): boolean {
-  const source = pattern
-    .toLowerCase()
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`).test(host);
 }
 
 /** Signature algorithms without SHA-1, as ssh's own default (CASignatureAlgorithms). */

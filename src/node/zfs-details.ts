@@ -41,9 +41,14 @@ function parseOwn(text: string): ReadonlyMap<string, Own> {
   return found;
 }
 
-function parseHolds(text: string): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, readonly string[]>();
-  for (const [name = '', tag = ''] of rows(text)) found.set(name, [...(found.get(name) ?? []), tag]);
+/** The tags of each held snapshot, from `zfs holds -H`. */
+export function parseHolds(text: string): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const [name = '', tag] of rows(text)) {
+    const tags = found.get(name) ?? [];
+    found.set(name, tags);
+    if (tag !== undefined) tags.push(tag);
+  }
   return found;
 }
 

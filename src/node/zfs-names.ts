@@ -2,7 +2,7 @@ import { AppError } from '../model/errors.ts';
 
 /** One part of a name: no `@ # %`, no blank, never starting with `-` (it would be an option) or `.`. */
 const component = /^[A-Za-z0-9_:][A-Za-z0-9_.:-]*$/;
-const longestName = 255;
+export const longestName = 255;
 
 /** Refuses anything but a plain name strictly below our root dataset; every command with a dataset goes through it. */
 export function checkDataset(dataset: string, root: string): string {

@@ -1,9 +1,11 @@
 import type { ResumeToken } from '../engine/node-client.ts';
 import type { PoolFacts, Snapshot, Volume, VolumeRole, ZfsCapabilities } from '../model/cluster.ts';
+import { AppError } from '../model/errors.ts';
+import { datasetsPerNode, longestProperty } from '../model/limits.ts';
 import { properties } from '../model/names.ts';
-import { isZfsNumber } from '../model/untrusted.ts';
+import { isApplicationName, isVolumeId, isZfsNumber } from '../model/untrusted.ts';
 import { parseDeployment } from './deployment-mark.ts';
-
+import { longestName } from './zfs-names.ts';
 import { tuningColumns, tuningOf } from './zfs-tuning.ts';
 
 /** Asked of every dataset below the root, in one `zfs get`. */
@@ -35,21 +37,41 @@ export function parseVolumes(getText: string, listText: string): readonly Volume
   const copies = parseCopies(listText);
   const volumes: Volume[] = [];
   const datasets = parseGet(getText);
+  const below = childrenOf(datasets.keys());
   for (const [dataset, facts] of datasets) {
     const volume = toVolume(dataset, facts, copies.get(dataset) ?? []);
     if (volume === undefined) continue;
-    const children = [...datasets.keys()].filter((name) => name.startsWith(`${dataset}/`) && !name.includes('%'));
-    volumes.push(children.length === 0 ? volume : { ...volume, children });
+    const children = below.get(dataset);
+    volumes.push(children === undefined ? volume : { ...volume, children });
   }
   return volumes.toSorted((a, b) => (a.dataset < b.dataset ? -1 : 1));
+}
+
+/** The datasets below each dataset, at any depth, without the temporary ones of `zfs receive`. */
+function childrenOf(names: Iterable<string>): ReadonlyMap<string, readonly string[]> {
+  const children = new Map<string, string[]>();
+  for (const name of names) {
+    if (name.includes('%')) continue;
+    for (let cut = name.lastIndexOf('/'); cut > 0; cut = name.lastIndexOf('/', cut - 1)) {
+      const above = name.slice(0, cut);
+      const found = children.get(above);
+      if (found === undefined) children.set(above, [name]);
+      else found.push(name);
+    }
+  }
+  return children;
 }
 
 function parseGet(text: string): ReadonlyMap<string, Facts> {
   const datasets = new Map<string, Map<string, string>>();
   for (const [name, property, value, source] of rows(text)) {
     if (name === undefined || property === undefined || value === undefined) continue;
+    if (name.length > longestName || value.length > longestProperty) {
+      throw unreadable('it has a name or a value that is longer than ZFS allows');
+    }
     const facts = datasets.get(name) ?? new Map<string, string>();
     datasets.set(name, facts);
+    if (datasets.size > datasetsPerNode) throw unreadable(`it has more than ${datasetsPerNode} datasets`);
     const unset = value === '-' || value === '';
     const mustBeOwn = property.startsWith('drover:') || tuningColumns.includes(property);
     const foreign = mustBeOwn && source !== 'local';
@@ -57,6 +79,10 @@ function parseGet(text: string): ReadonlyMap<string, Facts> {
   }
   return datasets;
 }
+
+/** A node that is not understood is unknown, not empty. */
+const unreadable = (why: string): AppError =>
+  new AppError('command-failed', `cannot read the list of datasets: ${why}`);
 
 interface Copy extends Snapshot {
   readonly mark: string;
@@ -79,7 +105,7 @@ function parseCopies(text: string): ReadonlyMap<string, readonly Copy[]> {
 function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volume | undefined {
   const id = facts.get(properties.volume);
   const role = parseRole(facts.get(properties.role));
-  if (id === undefined || role === undefined) return undefined;
+  if (!isVolumeId(id) || role === undefined) return undefined;
   const limit = number(facts.get('refquota'));
   const application = facts.get(properties.application);
   const deployment = parseDeployment(facts.get(properties.deployment));
@@ -98,7 +124,7 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
     writtenBytes: number(facts.get('written')),
     snapshots: ordered(copies, '@'),
     bookmarks: ordered(copies, '#'),
-    ...(application === undefined ? {} : { application }),
+    ...(isApplicationName(application) ? { application } : {}),
     ...(deployment === undefined ? {} : { deployment }),
     ...(owner === undefined ? {} : { owner }),
     ...(limit === 0 ? {} : { limitBytes: limit }),

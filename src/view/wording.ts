@@ -6,8 +6,12 @@ import { type Action, assertNever, type Blocker } from '../model/plan.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
+/** What is more, or no number at all, no working node says. */
+const largest = 2 ** 60;
+
 /** Binary units with three significant digits: `14.2 MiB`, `512 B`. */
 export function formatBytes(bytes: number): string {
+  if (!(bytes < largest)) return '?';
   let value = Math.max(0, bytes);
   let unit = 0;
   while (value >= 1023.5 && unit < UNITS.length - 1) {
@@ -20,6 +24,7 @@ export function formatBytes(bytes: number): string {
 
 /** `85 ms`, `4.2 s`, `1 min 12 s`, `2 h 05 min`, `3 d 4 h`. */
 export function formatDuration(ms: number): string {
+  if (!(ms < largest)) return '?';
   if (ms < 99.5) return `${Math.max(0, Math.round(ms))} ms`;
   if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
@@ -38,6 +43,7 @@ export const shortBytes = (bytes: number): string => formatBytes(bytes).replace(
 
 /** The largest unit of `formatDuration`, for columns: `3d`, `14m`, `8s`; less than a second is `0s`. */
 export function shortDuration(ms: number): string {
+  if (!(ms < largest)) return '?';
   const seconds = Math.floor(Math.max(0, ms) / 1000);
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;

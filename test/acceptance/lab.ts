@@ -43,7 +43,8 @@ export function run(
         resolve({ code, stdout, stderr });
       },
     );
-    child.stdin?.end(options.input ?? '');
+    // A program that reads nothing may be gone before this.
+    child.stdin?.on('error', () => undefined).end(options.input ?? '');
   });
 }
 

@@ -37,6 +37,18 @@ for tool in iptables ip6tables; do
 done
 iptables -I DOCKER-USER -m conntrack --ctstate DNAT --ctreplsrc PEER -m comment --comment drover -j ACCEPT`;
 
+/** As an operator does it who wants a rule after each boot: only node2 may come to the port of the application. */
+const ownRule = `cat >/etc/systemd/system/own-rule.service <<END
+[Unit]
+After=docker.service
+[Service]
+Type=oneshot
+ExecStart=/usr/sbin/iptables -I DOCKER-USER -p tcp --dport 80 ! -s ${node2} -d 172.17.0.0/16 -j DROP
+[Install]
+WantedBy=multi-user.target
+END
+systemctl enable --quiet --now own-rule.service`;
+
 describe.skipIf(!labIsThere)('what a neighbour on the network of the nodes reaches', () => {
   let folder: Folder;
   let container = '';
@@ -90,6 +102,24 @@ describe.skipIf(!labIsThere)('what a neighbour on the network of the nodes reach
     expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
     return ran.stdout;
   }
+  /** Cuts the power of node1, switches it on, and waits until its application runs and all of drover's units are done. */
+  async function boot(): Promise<void> {
+    const fault = async (...words: readonly string[]) => {
+      const ran = await run(process.execPath, [join(project, 'lab', 'lab.mjs'), 'break', 'node1', 'power', ...words]);
+      expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
+    };
+    await fault();
+    await fault('--undo');
+    await route();
+    const isReady = `systemctl is-active -q multi-user.target &&
+ip=$(docker inspect -f '{{.NetworkSettings.IPAddress}}' drover-web) &&
+timeout 5 bash -c "exec 3<>/dev/tcp/$ip/${unpublished}" && echo ready`;
+    for (const end = Date.now() + hangsMs; !(await onNode(node1, isReady).catch(String)).includes('ready\n'); ) {
+      if (Date.now() > end) throw new Error('web does not run after the boot');
+      await pause(1_000);
+    }
+    container = await addressOf();
+  }
   const all = { unpublished: true, 'node1:8080': true, 'node2:8080': true };
   const onlyPublished = { ...all, unpublished: false };
 
@@ -115,17 +145,7 @@ describe.skipIf(!labIsThere)('what a neighbour on the network of the nodes reach
   });
 
   it('is the same after a boot', async () => {
-    const fault = async (...words: readonly string[]) => {
-      const ran = await run(process.execPath, [join(project, 'lab', 'lab.mjs'), 'break', 'node1', 'power', ...words]);
-      expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 });
-    };
-    await fault();
-    await fault('--undo');
-    await route();
-    for (const end = Date.now() + hangsMs; !(await reaches(node2, published)); await pause(1_000)) {
-      if (Date.now() > end) throw new Error('web does not answer through node2');
-    }
-    container = await addressOf();
+    await boot();
     expect(await look('after a boot of node1')).toEqual(onlyPublished);
     expect(await onNode(node1, 'iptables -S FORWARD; cat /proc/sys/net/ipv6/conf/all/forwarding')).toMatch(
       /^-P FORWARD DROP[\s\S]*-A FORWARD -j DROVER-FORWARD\n0\n$/,
@@ -143,13 +163,27 @@ describe.skipIf(!labIsThere)('what a neighbour on the network of the nodes reach
     expect(await look('with the rule that doctor names')).toEqual(onlyPublished);
   });
 
+  it('is less where a rule in DOCKER-USER of its own node says so, also after a boot', async () => {
+    const onlyThroughNode2 = { ...onlyPublished, 'node1:8080': false };
+    await onNode(node1, ownRule);
+    expect(await look('node1 lets node2 alone through, in DOCKER-USER')).toEqual(onlyThroughNode2);
+    await boot();
+    expect(await look('the same after a boot of node1')).toEqual(onlyThroughNode2);
+    await onNode(node1, 'systemctl disable --quiet own-rule.service; iptables -F DOCKER-USER');
+    expect(await look('without the rule')).toEqual(onlyPublished);
+  });
+
   it('is what "listen" says', async () => {
     await writeFile(join(folder.path, 'drover.yml'), 'listen: [127.0.0.1]\n');
     const plan = await drover(['plan'], folder.path);
     expect(plan.stdout).toContain('port 8080 is published at 127.0.0.1 in place of all addresses');
     await apply();
     expect(await look('listen: [127.0.0.1]')).toEqual({ unpublished: false, 'node1:8080': false, 'node2:8080': false });
-    const get = 'exec 3<>/dev/tcp/127.0.0.1/8080; echo GET / >&3; cat <&3';
+    const get = "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
+    expect(await onNode(node1, get)).toContain('hello');
+    await boot();
+    const onlyNode1 = { unpublished: false, 'node1:8080': false, 'node2:8080': false };
+    expect(await look('listen: [127.0.0.1], after a boot of node1')).toEqual(onlyNode1);
     expect(await onNode(node1, get)).toContain('hello');
     await writeFile(join(folder.path, 'drover.yml'), 'listen: [mesh]\n');
     await apply();

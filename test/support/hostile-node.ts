@@ -14,6 +14,8 @@ export type Flood =
   | 'values'
   | 'headers'
   | 'drip'
+  /** Many containers, about each of which it answers late. */
+  | 'late'
   /** Docker's answer about one container, its refusals, its events, a container's log. */
   | 'inspect'
   | 'refusal'
@@ -230,10 +232,17 @@ function answerFlood(mode: Flood, path: string, response: ServerResponse): boole
     json();
     const timer = setInterval(() => response.write(' '), 200);
     response.on('close', () => clearInterval(timer));
-  } else if (mode === 'inspect' && isList) {
+  } else if (mode === 'late' && path.startsWith('/containers/') && !isList) {
+    const timer = setTimeout(() => response.writeHead(200).end('{"Id":"c"}'), 1_500);
+    response.on('close', () => clearTimeout(timer));
+  } else if ((mode === 'inspect' || mode === 'late') && isList) {
     json();
     const labels = { 'drover.managed': 'true', 'drover.application': 'x' };
-    response.end(JSON.stringify(Array.from({ length: 100 }, (_, at) => ({ Id: `c${at}`, Labels: labels }))));
+    response.end(
+      JSON.stringify(
+        Array.from({ length: mode === 'late' ? 1_000 : 100 }, (_, at) => ({ Id: `c${at}`, Labels: labels })),
+      ),
+    );
   } else if (mode === 'inspect' && path.startsWith('/containers/')) {
     json();
     response.write('{"Id":"');

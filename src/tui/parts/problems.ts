@@ -50,7 +50,7 @@ export function worstFirst(problems: readonly ConfigProblem[]): readonly Shown[]
 }
 
 function rankOf({ path, line, message }: ConfigProblem): number {
-  if (/^has \d+ more problems$/.test(message)) return 3;
+  if (/^has (?:at least )?\d+ more problems$/.test(message)) return 3;
   if (path !== '') return 2;
   return line === undefined ? 0 : 1;
 }

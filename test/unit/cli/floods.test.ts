@@ -17,7 +17,7 @@ const limitMiB = 300;
 const floodMs = 3_000;
 
 /** Ended by the limit of time alone. */
-const isSlow = (flood: Flood): boolean => flood === 'drip' || flood === 'silent';
+const isSlow = (flood: Flood): boolean => flood === 'drip' || flood === 'late' || flood === 'silent';
 
 async function untilTrue(isTrue: () => boolean): Promise<void> {
   for (let round = 0; round < 1_200 && !isTrue(); round += 1) await pause(100);
@@ -122,6 +122,7 @@ describe('a node that floods', () => {
     ['values', /too many values/],
     ['headers', /hostile/],
     ['drip', /no complete answer within 2000 ms/],
+    ['late', /not answered all within 16000 ms/],
     ['inspect', /answered with more than 4 MiB/],
     ['refusal', /hostile/],
     ['stdout', /answered with more than 24 MiB/],

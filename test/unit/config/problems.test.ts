@@ -63,6 +63,22 @@ nodes:
     expect(text).toContain('has 50 more problems');
   });
 
+  it('reads no further after ten thousand', () => {
+    const apps = Array.from({ length: 20_000 }, (_, n) => `  a${n}: {image: 5}`).join('\n');
+    const text = printed(`version: 1\napplications:\n${apps}\n`, 'version: 1\nnodes: {n1: [nothing]}');
+    expect(text).toContain('has at least 9900 more problems');
+    expect(text).not.toContain('deployment.yml');
+  });
+
+  it('keeps a problem beside any number of notes', () => {
+    const unset = Array.from({ length: 10_001 }, (_, n) => `      V${n}: $V${n}`).join('\n');
+    const text = printed(
+      `services:\n  a:\n    image: b\n    environment:\n${unset}\n    restart: 5\n`,
+      'version: 1\nnodes: {}',
+    );
+    expect(text).toMatch(/services\/a\/restart/);
+  });
+
   it('colours only on demand', () => {
     const problem = { file: 'a.yml', line: 1, column: 2, path: 'x', message: 'm', hint: 'h' };
     expect(printProblems([problem])).toBe('a.yml:1:2 x: m\nhint: h');
