@@ -206,7 +206,7 @@ function wired(name: NodeName, state: NodeState, nodes: readonly BuiltNode[]): N
   const { facts } = state;
   const others = nodes.filter(([other]) => other !== name).map(([, other]) => factsOf(other));
   const proxies = others.flatMap((other) =>
-    published(other).map((key) => ({ ...key, address: other?.meshAddress ?? '' })),
+    published(other).map(({ port, protocol }) => ({ port, protocol, address: other?.meshAddress ?? '' })),
   );
   const empty = facts.network.proxies.length === 0 && facts.network.open.length === 0 && facts.network.present;
   const entries = empty ? { proxies, open: published(facts) } : {};

@@ -18,7 +18,7 @@ function cpuMs(work: () => unknown): number {
  * Ten times the size costs at most so many times the time: what every node says about every port is ten times ten, and
  * cheap; a search for each application among all of them would cost a hundred times.
  */
-const most = 25;
+const most = 12;
 /** A run of less than this is too short to be compared. */
 const shortestMs = 3;
 
