@@ -123,7 +123,7 @@ export interface PoolFacts {
   readonly freeBytes: number;
 }
 
-/** What the node's zfs can do (probed from its usage texts and feature flags, never from its version alone). */
+/** What the node's zfs can do: from the version of its module and the features that the pool has enabled. */
 export interface ZfsCapabilities {
   readonly resume: boolean;
   readonly bookmarks: boolean;

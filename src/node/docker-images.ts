@@ -1,15 +1,17 @@
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ContainerRuntime } from '../engine/node-client.ts';
+import type { ImageDefaults } from '../model/cluster.ts';
 import { AppError, isAbort } from '../model/errors.ts';
-import { imageLayers } from '../model/limits.ts';
+import { dockerListBytes, imageLayers } from '../model/limits.ts';
 import { printImage } from '../model/names.ts';
 import { isImageId } from '../model/untrusted.ts';
-import type { ByteBudget } from './docker-answer.ts';
+import { type ByteBudget, UnusableAnswer, unusable } from './docker-answer.ts';
 import { type DockerApi, statusOf } from './docker-api.ts';
+import { readImageDefaults } from './docker-spec.ts';
 import { readJsonLines } from './docker-streams.ts';
 import { onlyOneUnnamedImage } from './image-archive.ts';
-import { entriesAt, numberAt, textAt } from './json.ts';
+import { entriesAt, numberAt, textAt, textsAt } from './json.ts';
 import { readRegistryAuth } from './registry-auth.ts';
 import { createSlots } from './slots.ts';
 import type { NodeConnection } from './ssh-connection.ts';
@@ -18,14 +20,14 @@ import { cancelled, lostConnection } from './ssh-errors.ts';
 type Images = Pick<ContainerRuntime, 'imageId' | 'imageVolumes' | 'pull' | 'exportImage' | 'importImage'>;
 
 /** The part of the runtime that is about images. */
-export function createDockerImages(connection: NodeConnection, api: DockerApi): Images {
+export function createDockerImages(connection: NodeConnection, api: DockerApi, images: ImageReader): Images {
   const { node } = connection;
   return {
     async imageId(image, signal) {
       return textAt(await inspectImage(api, printImage(image), signal), 'Id');
     },
 
-    imageVolumes: createVolumeReader(api),
+    imageVolumes: images.volumes,
 
     async pull(image, progress, signal) {
       const name = printImage(image);
@@ -78,27 +80,68 @@ export function createDockerImages(connection: NodeConnection, api: DockerApi): 
   };
 }
 
-/** Asked at every observation: what an id stands for never changes, so each is inspected once in a connection. */
-function createVolumeReader(api: DockerApi): ContainerRuntime['imageVolumes'] {
-  const known = new Map<string, readonly string[]>();
-  return async (images, signal) => {
-    const slots = createSlots(6);
-    const read = async (image: string): Promise<readonly [string, readonly string[]]> => {
-      const found = known.get(image);
-      if (found !== undefined) return [image, found];
-      const give = await slots.take(signal);
-      try {
-        const inspected = await inspectImage(api, image, signal);
-        const paths = volumesOfImage(inspected);
-        if (inspected !== undefined && image.startsWith('sha256:')) known.set(image, paths);
-        return [image, paths];
-      } finally {
-        give();
-      }
-    };
-    const all = await Promise.all([...new Set(images)].map(read));
-    return Object.fromEntries(all.filter(([, paths]) => paths.length > 0));
+/** What an image says, as far as drover looks at it. */
+interface ImageFacts {
+  readonly defaults: ImageDefaults;
+  readonly volumes: readonly string[];
+}
+
+/** Images as every observation needs them. */
+export interface ImageReader {
+  /** Id by each tag and digest of the images that the node has. */
+  list(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+  readonly volumes: ContainerRuntime['imageVolumes'];
+  /** What an image sets by itself; nothing where the node does not have it. */
+  defaults(id: string, signal: AbortSignal, budget: ByteBudget): Promise<ImageDefaults>;
+}
+
+/** What an id stands for never changes: each is inspected once in a connection. */
+export function createImageReader(node: string, api: DockerApi): ImageReader {
+  const known = new Map<string, ImageFacts>();
+  const read = async (image: string, signal: AbortSignal, budget?: ByteBudget): Promise<ImageFacts> => {
+    const found = known.get(image);
+    if (found !== undefined) return found;
+    const inspected = await inspectImage(api, image, signal, budget);
+    const facts = { defaults: readImageDefaults(inspected), volumes: volumesOfImage(inspected) };
+    if (inspected !== undefined && image.startsWith('sha256:')) known.set(image, facts);
+    return facts;
   };
+  return {
+    async list(signal) {
+      const what = 'list the images';
+      const request = { what, method: 'GET', path: '/images/json', limitBytes: dockerListBytes } as const;
+      const listed = await api.json(request, signal);
+      if (!Array.isArray(listed)) throw unusable(what, node, new UnusableAnswer('it answered without a list'));
+      return readImageList(listed);
+    },
+    async volumes(images, signal) {
+      const slots = createSlots(6);
+      const all = await Promise.all(
+        [...new Set(images)].map(async (image) => {
+          const give = await slots.take(signal);
+          try {
+            return [image, (await read(image, signal)).volumes] as const;
+          } finally {
+            give();
+          }
+        }),
+      );
+      return Object.fromEntries(all.filter(([, paths]) => paths.length > 0));
+    },
+    defaults: async (id, signal, budget) => (await read(id, signal, budget)).defaults,
+  };
+}
+
+/** Docker's `/images/json`: id by each tag and digest the image has. */
+export function readImageList(listed: readonly unknown[]): Readonly<Record<string, string>> {
+  const images: Record<string, string> = {};
+  for (const image of listed) {
+    const id = textAt(image, 'Id');
+    for (const name of [...textsAt(image, 'RepoTags'), ...textsAt(image, 'RepoDigests')]) {
+      if (id !== undefined && !name.startsWith('<none>')) images[name] = id;
+    }
+  }
+  return images;
 }
 
 /** Directories of an image's VOLUME lines, as Docker cleans them, sorted. */
