@@ -61,5 +61,5 @@ export async function forecastAll(
   const moves = plannedMoves(plan);
   if (moves.length === 0) return [];
   const history = await Promise.resolve(deps.history?.read() ?? []).catch((): readonly MoveReceipt[] => []);
-  return forecastMoves({ moves, state, cluster, history, belowBytes: config.settings.switch.belowBytes }, signal);
+  return forecastMoves({ plan, moves, state, cluster, history, belowBytes: config.settings.switch.belowBytes }, signal);
 }

@@ -28,10 +28,13 @@ export interface ObserveDeps {
 /** Reads a node: one script for ZFS, network and system, and what Docker has, over its own channel, at the same time. */
 export function createObserver(deps: ObserveDeps): (signal: AbortSignal) => Promise<NodeFacts> {
   return async (signal) => {
-    const [{ texts, roundTripMs }, docker] = await Promise.all([readSections(deps, signal), readDocker(deps, signal)]);
+    const [{ texts, roundTripMs, scriptMs }, docker] = await Promise.all([
+      readSections(deps, signal),
+      readDocker(deps, signal),
+    ]);
     const capabilities = parseCapabilities(texts.pool, texts.system);
     deps.store.keepCapabilities(capabilities);
-    return { ...toFacts(deps, texts, docker), capabilities, roundTripMs };
+    return { ...toFacts(deps, texts, docker), capabilities, roundTripMs, scriptMs };
   };
 }
 
@@ -57,7 +60,7 @@ type Sections = Readonly<Record<(typeof sections)[number], string>>;
 async function readSections(
   deps: ObserveDeps,
   signal: AbortSignal,
-): Promise<{ readonly texts: Sections; readonly roundTripMs: number }> {
+): Promise<{ readonly texts: Sections; readonly roundTripMs: number; readonly scriptMs: number }> {
   const { connection, store } = deps;
   const begin = performance.now();
   // Nothing on the node can know this line in advance, so nothing can print it by chance.
@@ -72,7 +75,9 @@ async function readSections(
   const tookMs = performance.now() - begin;
   // Every name gets its text: the lengths were compared.
   const named = Object.fromEntries(sections.map((name, at) => [name, texts[at]])) as Sections;
-  return { texts: named, roundTripMs: Math.round(Math.max(0, tookMs - parseSpan(named.times))) };
+  // By the node's own clock, which may say anything.
+  const scriptMs = Math.round(Math.min(tookMs, parseSpan(named.times)));
+  return { texts: named, scriptMs, roundTripMs: Math.max(0, Math.round(tookMs) - scriptMs) };
 }
 
 /** Milliseconds between two lines with the node's time in seconds; 0 where they are anything else. */

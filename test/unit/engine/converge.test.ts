@@ -304,11 +304,12 @@ describe('converge', () => {
     const scene = await movingScene({ seed: { ...threeNodes, roundTripMs: 10 } });
     const writes = scene.cluster.writes();
     const result = await scene.engine.plan(signal);
-    expect(result).toMatchObject({ ok: true, forecasts: [{ app: 'pg', from: 'n1', to: 'n2', basis: 'unknown rate' }] });
+    expect(result).toMatchObject({ ok: true, forecasts: [{ app: 'pg', from: 'n1', to: 'n2', basis: 'round trips' }] });
     const [forecast] = result.ok ? result.forecasts : [];
     expect(forecast?.totalBytes).toBeGreaterThanOrEqual(40 * MiB);
     expect(forecast?.finalBytes).toBe(4 * MiB);
-    expect(forecast?.downtimeMs).toBe(1_620);
+    expect(forecast?.downtimeMs).toBe(1_500 + 33 * 10);
+    expect(forecast?.rangeMs).toEqual([915, 4_660]);
     expect(scene.cluster.writes()).toBe(writes);
     await scene.engine.converge(signal);
     scene.setConfig(pgOn('n1'));
