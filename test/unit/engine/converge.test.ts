@@ -287,6 +287,21 @@ describe('converge', () => {
     expect(runningOn(scene.cluster)).toEqual(['n1']);
   });
 
+  it('looks once before it has the locks, also where somebody else has just looked', async () => {
+    const scene = await movingScene();
+    const looksOf = async (work: () => Promise<unknown>): Promise<number> => {
+      const before = scene.cluster.calls('n1', 'observe');
+      await work();
+      return scene.cluster.calls('n1', 'observe') - before;
+    };
+    await scene.engine.observe(signal);
+    // Under the locks, and at the end.
+    expect(await looksOf(() => scene.engine.converge(signal))).toBe(2);
+    expect(runningOn(scene.cluster)).toEqual(['n2']);
+    // That there is nothing to do is never said without a look.
+    expect(await looksOf(() => scene.engine.converge(signal))).toBe(1);
+  });
+
   it('carries out what was approved, and nothing else', async () => {
     const scene = await movingScene();
     await scene.engine.plan(signal);
