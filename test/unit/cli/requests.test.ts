@@ -12,13 +12,14 @@ const [mesh, otherMesh] = ['10.9.9.1', '10.9.9.2'];
 
 /** A table in which the first node serves port 8080 and the other one sends it there, as nft lists it. */
 function tableOf(own: string, other: string, serves: boolean): string {
-  const port = { concat: ['tcp', 8080] };
+  const comment = 'requests';
+  const port = { elem: { val: { concat: ['tcp', 8080] }, comment } };
   const holders = [
     { set: { name: 'peer4', elem: [other] } },
     { set: { name: 'mesh4', elem: [own] } },
     serves
       ? { set: { name: 'open', elem: [port] } }
-      : { map: { name: 'tcp4', elem: [[8080, { concat: [other, 8080] }]] } },
+      : { map: { name: 'tcp4', elem: [[{ elem: { val: 8080, comment } }, { concat: [other, 8080] }]] } },
   ];
   return JSON.stringify({ nftables: holders });
 }
@@ -68,7 +69,7 @@ describe('where nothing has to be done, a node is asked', () => {
       `  ${name}: { host: 127.0.0.1, port: ${port}, user: root, mesh: ${address}, identityFile: ${folder}/key, knownHostsFile: ${folder}/known_hosts, sshConfigFile: ${folder}/ssh_config }\n`;
     write(
       'drover.yml',
-      `version: 1\nnodes:\n${node('one', nodes[0]?.port, mesh)}${node('two', nodes[1]?.port, otherMesh)}`,
+      `version: 1\nname: requests\nnodes:\n${node('one', nodes[0]?.port, mesh)}${node('two', nodes[1]?.port, otherMesh)}`,
     );
     const first = await run('apply');
     expect(first.code, first.output).toBe(0);
