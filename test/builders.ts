@@ -147,11 +147,16 @@ const noBoot = (node: NodeName): BootFacts => ({
 
 /** Entries are those of the default deployment, unless they say otherwise. */
 function withDeployment(table: NetworkTable): NetworkTable {
-  const own = { deployment: defaultDeployment };
+  // Written out: objects that are made by spreading another one first are slow to compare by the million.
   return {
     ...table,
-    proxies: table.proxies.map((entry) => ({ ...own, ...entry })),
-    open: table.open.map((entry) => ({ ...own, ...entry })),
+    proxies: table.proxies.map(({ port, protocol, address, deployment = defaultDeployment }) => ({
+      port,
+      protocol,
+      address,
+      deployment,
+    })),
+    open: table.open.map(({ port, protocol, deployment = defaultDeployment }) => ({ port, protocol, deployment })),
   };
 }
 
@@ -206,7 +211,7 @@ function wired(name: NodeName, state: NodeState, nodes: readonly BuiltNode[]): N
   const { facts } = state;
   const others = nodes.filter(([other]) => other !== name).map(([, other]) => factsOf(other));
   const proxies = others.flatMap((other) =>
-    published(other).map((key) => ({ ...key, address: other?.meshAddress ?? '' })),
+    published(other).map(({ port, protocol }) => ({ port, protocol, address: other?.meshAddress ?? '' })),
   );
   const empty = facts.network.proxies.length === 0 && facts.network.open.length === 0 && facts.network.present;
   const entries = empty ? { proxies, open: published(facts) } : {};

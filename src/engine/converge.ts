@@ -6,6 +6,7 @@ import type { RunNote } from '../model/history.ts';
 import type { Plan, StepId } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
+import { largeRemoval } from '../plan/removal.ts';
 import { findUnanswered } from './answers.ts';
 import { type Execution, execute, findInterrupted, type Interrupted, type RunSignals } from './execute.ts';
 import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
@@ -115,19 +116,34 @@ async function runPasses(run: Run): Promise<RunOutcome> {
 }
 
 /**
- * Looks again whenever it had to take a lock: what was seen before may have changed. A person is asked once for each run,
- * before it has any lock.
+ * Looks again whenever it had to take a lock: what was seen before may have changed. So the first look only finds out
+ * which locks are needed, and one that was made a moment ago does. A person is asked once for each run, before it has any
+ * lock.
  */
 async function lookLocked(run: Run): Promise<Look | RunOutcome> {
+  let earlier = run.isAsked ? undefined : lookBack(run);
   for (;;) {
-    const seen = await look(run);
+    const seen = earlier ?? (await look(run));
     const doubt = run.isAsked ? undefined : await run.confirms?.(seen.plan, seen.state);
     if (doubt !== undefined) return { result: 'blocked', steps: run.steps, blockers: [doubt] };
     run.isAsked = true;
     const taken = await takeLocks(run, seen);
-    if (typeof taken !== 'boolean') return taken;
-    if (!taken) return seen;
+    const isFresh = earlier === undefined;
+    earlier = undefined;
+    // What could not be had for a plan from an earlier look may not be needed at all.
+    if (typeof taken !== 'boolean' && isFresh) return taken;
+    if (taken === false && isFresh) return seen;
   }
+}
+
+/** A plan from what was seen a moment ago, if that has steps: that there is nothing to do is never said without a look. */
+function lookBack(run: Run): Look | undefined {
+  const state = run.recentState();
+  if (state === undefined) return undefined;
+  const plan = run.refine(makePlan(run.config, state), state);
+  // Nor is a person asked about what was.
+  const asks = run.confirms !== undefined && largeRemoval(plan, state) !== undefined;
+  return plan.steps.length === 0 || asks ? undefined : { state, plan };
 }
 
 interface Look {

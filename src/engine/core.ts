@@ -10,9 +10,13 @@ import { converge } from './converge.ts';
 import type { RunSignals } from './execute.ts';
 import { leaveOut } from './leave-out.ts';
 import { forecastAll, type LookInput, observeAll } from './look.ts';
+import { observedNodes } from './observe.ts';
 import { type ConfirmRemoval, guardRemovals, type RunChecks } from './removal-guard.ts';
 import { createStore } from './store.ts';
 import type { EngineDeps } from './types.ts';
+
+/** A look that is no older says well enough which nodes a run will have to lock. */
+const recentMs = 10_000;
 
 export type Core = ReturnType<typeof createCore>;
 
@@ -51,6 +55,7 @@ export function createCore(deps: EngineDeps) {
     cluster: clusters.get(config),
     emit: emitIn(run),
     lastState: memory.state,
+    recentState: () => memory.recent(observedNodes(config), deps.now() - recentMs),
     keepState: memory.keepAll,
     refine: (plan, state) => refine(config, plan, state),
   });
@@ -151,6 +156,12 @@ function createNodeMemory() {
   return {
     state: () => state,
     nodeState: (node: NodeName): NodeState | undefined => state?.nodes[node],
+    /** All of these nodes as they were seen at this time or later; undefined where one was not, or did not answer. */
+    recent: (nodes: readonly NodeName[], from: number): ClusterState | undefined => {
+      const seen = nodes.map((node) => [node, state?.nodes[node]] as const);
+      const isRecent = seen.every(([, one]) => one?.status === 'reachable' && one.observedAt >= from);
+      return isRecent ? { nodes: Object.fromEntries(seen) as ClusterState['nodes'], ...absent } : undefined;
+    },
     /** What the last observation knew of nodes that it did not ask. */
     absent: () => absent,
     keepAll: ({ nodes, ...rest }: ClusterState): void => {

@@ -1,11 +1,12 @@
 import type { ClusterState, Volume } from '../model/cluster.ts';
 import type { MoveReceipt } from '../model/events.ts';
-import type { MoveForecast, PlannedMove } from '../model/plan.ts';
+import type { Action, MoveForecast, Plan, PlannedMove } from '../model/plan.ts';
 import type { Cluster } from './node-client.ts';
 import { factsOf } from './step-context.ts';
 import { findCommonBase } from './volume-base.ts';
 
 export interface ForecastInput {
+  readonly plan: Plan;
   readonly moves: readonly PlannedMove[];
   readonly state: ClusterState;
   readonly cluster: Cluster;
@@ -14,10 +15,31 @@ export interface ForecastInput {
   readonly belowBytes: number;
 }
 
-/** Commands one after the other between the stop and the check: stop, unmount, set, snapshot, send, set, set, mount, create, start, accept. */
-const commandsInSwitch = 12;
-/** What Docker and ZFS themselves need for one stop, one unmount and one start on ordinary hardware. */
-const workInSwitchMs = 1500;
+/** Commands and requests to Docker that a step sends one after the other while the application is down. */
+const commandsOf: Partial<Record<Action['kind'], number>> = {
+  'stop-container': 5,
+  'freeze-volume': 5,
+  'send-final': 5,
+  'release-volume': 3,
+  'acquire-volume': 4,
+  'reclaim-volume': 3,
+  'resize-volume': 1,
+  'start-container': 7,
+  'check-container': 4,
+};
+/** Programs that an observation runs on a node: its time by this is what a command takes there. */
+const programsOfObservation = 9;
+/** What Docker itself needs for a stop and a start: so many times an observation, and on ordinary hardware this. */
+const dockerTimesObservation = 10;
+const dockerMs = 1500;
+/** Of the moves measured, the last ones count: what was slow once may have been mended. */
+const lastMoves = 5;
+
+/** Bytes a second of a wire that nearly every one is faster than. */
+const slowWire = 4 * 2 ** 20;
+
+/** How far the truth may lie from the middle, downwards and upwards, by what it comes from. */
+const spreads = { own: [0.8, 1.25], others: [0.67, 1.5], counted: [0.5, 2] } as const;
 
 /** What each move will cost; a move whose nodes cannot be asked is left out. */
 export async function forecastMoves(input: ForecastInput, signal: AbortSignal): Promise<MoveForecast[]> {
@@ -58,28 +80,68 @@ async function estimatePending(
 }
 
 /**
- * The median downtime of earlier moves of the same application, else of any application: a switch is dominated by how
- * long the program takes to stop and to answer again, which nobody knows better than its last moves. Without any, the
- * round trips of the commands between stop and check are added up; the rate of the wire is then unknown, so that the
- * final delta counts only if it is small enough not to matter.
+ * The downtime of earlier moves of the same application, else of any application of this cluster: a switch is dominated
+ * by how long the program takes to stop and to answer again, which nobody knows better than its last moves. Without any,
+ * the commands that this plan sends between stop and check are counted, and take what they take on these nodes now. The
+ * rate of the wire is then unknown: a small final delta makes the range longer, with a large one nothing is known.
  */
 function forecastDowntime(
   move: PlannedMove,
   finalBytes: number,
-  { history, state }: ForecastInput,
-): Pick<MoveForecast, 'downtimeMs' | 'basis'> {
+  { history, state, plan }: ForecastInput,
+): Pick<MoveForecast, 'downtimeMs' | 'rangeMs' | 'basis'> {
   if (move.app === undefined) return { downtimeMs: 0, basis: 'round trips' };
-  const measured = history.filter((receipt) => receipt.downtimeMs !== undefined);
-  const own = measured.filter((receipt) => receipt.app === move.app);
-  const earlier = median((own.length > 0 ? own : measured).map((receipt) => receipt.downtimeMs ?? 0));
-  if (earlier !== undefined) return { downtimeMs: earlier, basis: 'earlier moves' };
-  const trips = [move.from, move.to].map((node) => factsOf(state, node)?.roundTripMs ?? 0);
-  const downtimeMs = Math.round(commandsInSwitch * Math.max(...trips) + workInSwitchMs);
-  return { downtimeMs, basis: finalBytes < 2 ** 20 ? 'round trips' : 'unknown rate' };
+  const here = history.filter(({ from, to }) => state.nodes[from] !== undefined && state.nodes[to] !== undefined);
+  const own = measured(here.filter(({ app }) => app === move.app));
+  // What was killed took its whole grace period: that says something about this application alone.
+  const others = measured(here.filter(({ killed }) => killed !== true));
+  const earlier = own.length > 0 ? own : others;
+  const middle = earlier[Math.floor(earlier.length / 2)];
+  if (middle !== undefined) {
+    const spread = own.length > 0 ? spreads.own : spreads.others;
+    const ends = [earlier[0] ?? middle, earlier.at(-1) ?? middle] as const;
+    return { downtimeMs: middle, rangeMs: widen(ends, spread), basis: 'earlier moves' };
+  }
+  const downtimeMs = Math.round(countedMs(move, move.app, plan, state));
+  const wireMs = (finalBytes / slowWire) * 1000;
+  if (wireMs > downtimeMs) return { downtimeMs, basis: 'unknown rate' };
+  const [least, most] = widen([downtimeMs, downtimeMs], spreads.counted);
+  return { downtimeMs, rangeMs: [least, Math.round(most + wireMs)], basis: 'round trips' };
 }
 
-function median(values: readonly number[]): number | undefined {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+/** Downtimes of the last moves, the shortest first. */
+const measured = (history: readonly MoveReceipt[]): readonly number[] =>
+  history
+    .flatMap(({ downtimeMs }) => downtimeMs ?? [])
+    .slice(-lastMoves)
+    .toSorted((a, b) => a - b);
+
+const widen = (ends: readonly [number, number], [down, up]: readonly [number, number]): [number, number] => [
+  Math.round(ends[0] * down),
+  Math.round(ends[1] * up),
+];
+
+function countedMs({ from, to }: PlannedMove, app: string, plan: Plan, state: ClusterState): number {
+  const nodes = [from, to].map((node) => factsOf(state, node));
+  const scriptMs = Math.max(...nodes.map((facts) => facts?.scriptMs ?? 0));
+  const commandMs = Math.max(...nodes.map((facts) => facts?.roundTripMs ?? 0)) + scriptMs / programsOfObservation;
+  const ownMs = scriptMs === 0 ? dockerMs : dockerTimesObservation * scriptMs;
+  return commandsWhileDown(plan, app) * commandMs + ownMs;
+}
+
+/** Commands one after the other from the application's stop to its check: the longest way along the plan's edges. */
+export function commandsWhileDown({ steps }: Plan, app: string): number {
+  const reached = new Map<string, number>();
+  let most = 0;
+  for (const { id, action, after, group } of steps) {
+    if (group !== app) continue;
+    const before = after.flatMap((one) => reached.get(one) ?? []);
+    if (before.length === 0 && action.kind !== 'stop-container') continue;
+    const sum = Math.max(0, ...before) + (commandsOf[action.kind] ?? 0);
+    reached.set(id, sum);
+    if (action.kind === 'check-container') most = Math.max(most, sum);
+  }
+  return most;
 }
 
 function copyOf(state: ClusterState, node: string, volume: string): Volume | undefined {

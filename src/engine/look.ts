@@ -17,6 +17,8 @@ export interface LookInput {
   readonly emit: (event: EngineEventBody) => void;
   /** What was seen last, by whomever. */
   readonly lastState: () => ClusterState | undefined;
+  /** What was seen of all nodes a moment ago, by whomever; undefined where that is not so. */
+  readonly recentState: () => ClusterState | undefined;
   readonly keepState: (state: ClusterState) => void;
   /** Leaves out of a plan what is not to be done now. */
   readonly refine: (plan: Plan, state: ClusterState) => Plan;
@@ -61,5 +63,5 @@ export async function forecastAll(
   const moves = plannedMoves(plan);
   if (moves.length === 0) return [];
   const history = await Promise.resolve(deps.history?.read() ?? []).catch((): readonly MoveReceipt[] => []);
-  return forecastMoves({ moves, state, cluster, history, belowBytes: config.settings.switch.belowBytes }, signal);
+  return forecastMoves({ plan, moves, state, cluster, history, belowBytes: config.settings.switch.belowBytes }, signal);
 }

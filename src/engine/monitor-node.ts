@@ -241,6 +241,7 @@ const volatile = new Set([
   'referencedBytes',
   'writtenBytes',
   'roundTripMs',
+  'scriptMs',
   'pool',
   'observedAt',
   'since',

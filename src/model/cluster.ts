@@ -58,7 +58,10 @@ export interface NodeFacts {
     readonly arch: string;
   };
   readonly capabilities: ZfsCapabilities;
+  /** What a command takes besides its own work: sending it, a session, the way back. */
   readonly roundTripMs: number;
+  /** What the commands of this observation took on the node itself, as it says. */
+  readonly scriptMs?: number;
   /** Absent where the node is not set up for it: there Docker starts containers at boot in no order. */
   readonly boot?: BootFacts;
 }
@@ -123,7 +126,7 @@ export interface PoolFacts {
   readonly freeBytes: number;
 }
 
-/** What the node's zfs can do (probed from its usage texts and feature flags, never from its version alone). */
+/** What the node's zfs can do: from the version of its module and the features that the pool has enabled. */
 export interface ZfsCapabilities {
   readonly resume: boolean;
   readonly bookmarks: boolean;

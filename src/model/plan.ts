@@ -150,6 +150,8 @@ export interface MoveForecast extends PlannedMove {
   /** What is sent while the application is stopped. */
   readonly finalBytes: number;
   readonly downtimeMs: number;
+  /** Between which it will be, where anything is known. */
+  readonly rangeMs?: readonly [number, number];
   readonly basis: 'earlier moves' | 'round trips' | 'unknown rate';
 }
 

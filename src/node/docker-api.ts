@@ -41,6 +41,8 @@ export interface DockerRequest {
 
 /** Docker's API on one node, with a version both sides speak. Throws `docker-failed` with `status` in the details. */
 export interface DockerApi {
+  /** What Docker said of itself when this connection first asked. */
+  version(signal: AbortSignal): Promise<DockerVersion>;
   /**
    * The answer as JSON; undefined where there is none. Throws `timeout` where it is not complete in time, and
    * `docker-failed` where it is longer than an answer may be (`dockerAnswerBytes`).
@@ -50,6 +52,18 @@ export interface DockerApi {
   stream(request: DockerRequest, signal: AbortSignal): Promise<Readable>;
   /** The channel itself, both ways, once Docker has answered; whoever asked has to destroy it. */
   hijack(request: DockerRequest, signal: AbortSignal): Promise<Duplex>;
+}
+
+/** Docker's own version, and the newest of its API that it speaks; empty where it does not say. */
+export interface DockerVersion {
+  readonly docker: string;
+  readonly dockerApi: string;
+}
+
+/** What both sides agreed on. */
+interface Negotiated {
+  readonly modem: DockerModem;
+  readonly version: DockerVersion;
 }
 
 /** The newest version this program was written for, and the oldest it needs (Docker 20.10). */
@@ -69,16 +83,23 @@ export function createDockerApi(connection: NodeConnection, readMs = defaultRead
     const options = { protocol: 'http' as const, host: 'docker', port: 80, agent };
     return new Docker(version === undefined ? options : { ...options, version }).modem;
   };
-  let negotiated: Promise<DockerModem> | undefined;
+  let negotiated: Promise<Negotiated> | undefined;
 
-  const negotiate = async (): Promise<DockerModem> => {
+  const negotiate = async (): Promise<Negotiated> => {
     const what = 'ask Docker for its version';
     const request: DockerRequest = { what, method: 'GET', path: '/version' };
     const limit = AbortSignal.timeout(readMs);
     const answer = await readAnswer(asResponse(await send(modemFor(), request, limit)));
-    return modemFor(
-      `v${chooseVersion(connection.node, textAt(answer, 'ApiVersion'), textAt(answer, 'MinAPIVersion'))}`,
-    );
+    const theirs = textAt(answer, 'ApiVersion');
+    const modem = modemFor(`v${chooseVersion(connection.node, theirs, textAt(answer, 'MinAPIVersion'))}`);
+    return { modem, version: { docker: textAt(answer, 'Version') ?? '', dockerApi: theirs ?? '' } };
+  };
+  const agreed = (): Promise<Negotiated> => {
+    negotiated ??= negotiate().catch((error: unknown) => {
+      negotiated = undefined;
+      throw error;
+    });
+    return negotiated;
   };
   const call = async <T>(
     request: Dialled,
@@ -87,11 +108,7 @@ export function createDockerApi(connection: NodeConnection, readMs = defaultRead
   ): Promise<T> => {
     try {
       signal.throwIfAborted();
-      negotiated ??= negotiate().catch((error: unknown) => {
-        negotiated = undefined;
-        throw error;
-      });
-      return await take(await send(await negotiated, request, signal));
+      return await take(await send((await agreed()).modem, request, signal));
     } catch (error) {
       const explained = explain(connection, request.what, error, signal);
       // A channel closes only when the other side agrees, and this one goes on sending.
@@ -101,6 +118,14 @@ export function createDockerApi(connection: NodeConnection, readMs = defaultRead
   };
 
   return {
+    async version(signal) {
+      try {
+        signal.throwIfAborted();
+        return (await agreed()).version;
+      } catch (error) {
+        throw explain(connection, 'ask Docker for its version', error, signal);
+      }
+    },
     async json(request, signal) {
       const limitMs = request.timeoutMs ?? (request.method === 'GET' ? readMs : changeMs);
       const limit = AbortSignal.timeout(limitMs);

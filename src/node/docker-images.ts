@@ -1,15 +1,17 @@
 import { posix } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import type { ContainerRuntime } from '../engine/node-client.ts';
+import type { ImageDefaults } from '../model/cluster.ts';
 import { AppError, isAbort } from '../model/errors.ts';
-import { imageLayers, imageSilenceMs } from '../model/limits.ts';
+import { dockerListBytes, dockerListingBytes, imageLayers, imageSilenceMs } from '../model/limits.ts';
 import { printImage } from '../model/names.ts';
 import { isImageId } from '../model/untrusted.ts';
-import type { ByteBudget } from './docker-answer.ts';
+import { type ByteBudget, createBudget, UnusableAnswer, unusable } from './docker-answer.ts';
 import { type DockerApi, statusOf } from './docker-api.ts';
+import { readImageDefaults } from './docker-spec.ts';
 import { readJsonLines } from './docker-streams.ts';
 import { onlyOneUnnamedImage } from './image-archive.ts';
-import { entriesAt, numberAt, textAt } from './json.ts';
+import { entriesAt, numberAt, textAt, textsAt } from './json.ts';
 import { readRegistryAuth } from './registry-auth.ts';
 import { createFlowGuard, createSilence } from './silence.ts';
 import { createSlots } from './slots.ts';
@@ -22,6 +24,7 @@ type Images = Pick<ContainerRuntime, 'imageId' | 'imageVolumes' | 'pull' | 'expo
 export function createDockerImages(
   connection: NodeConnection,
   api: DockerApi,
+  images: ImageReader,
   silenceMs: number = imageSilenceMs,
 ): Images {
   const { node } = connection;
@@ -30,7 +33,7 @@ export function createDockerImages(
       return textAt(await inspectImage(api, printImage(image), signal), 'Id');
     },
 
-    imageVolumes: createVolumeReader(api),
+    imageVolumes: images.volumes,
 
     async pull(image, progress, signal) {
       const name = printImage(image);
@@ -107,27 +110,74 @@ export function createDockerImages(
   };
 }
 
-/** Asked at every observation: what an id stands for never changes, so each is inspected once in a connection. */
-function createVolumeReader(api: DockerApi): ContainerRuntime['imageVolumes'] {
-  const known = new Map<string, readonly string[]>();
-  return async (images, signal) => {
-    const slots = createSlots(6);
-    const read = async (image: string): Promise<readonly [string, readonly string[]]> => {
-      const found = known.get(image);
-      if (found !== undefined) return [image, found];
-      const give = await slots.take(signal);
-      try {
-        const inspected = await inspectImage(api, image, signal);
-        const paths = volumesOfImage(inspected);
-        if (inspected !== undefined && image.startsWith('sha256:')) known.set(image, paths);
-        return [image, paths];
-      } finally {
-        give();
-      }
-    };
-    const all = await Promise.all([...new Set(images)].map(read));
-    return Object.fromEntries(all.filter(([, paths]) => paths.length > 0));
+/** What an image says, as far as drover looks at it. */
+interface ImageFacts {
+  readonly defaults: ImageDefaults;
+  readonly volumes: readonly string[];
+}
+
+/** Images as every observation needs them. */
+export interface ImageReader {
+  /** Id by each tag and digest of the images that the node has. */
+  list(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+  readonly volumes: ContainerRuntime['imageVolumes'];
+  /** What an image sets by itself; nothing where the node does not have it. */
+  defaults(id: string, signal: AbortSignal, budget: ByteBudget): Promise<ImageDefaults>;
+}
+
+/**
+ * What an id stands for never changes, so an image is not inspected again while observations ask for it. What the last
+ * two did not ask for is forgotten: a node that invents new ids must not fill this process.
+ */
+export function createImageReader(node: string, api: DockerApi): ImageReader {
+  let earlier = new Map<string, ImageFacts>();
+  let latest = new Map<string, ImageFacts>();
+  const read = async (image: string, signal: AbortSignal, budget: ByteBudget): Promise<ImageFacts> => {
+    const found = latest.get(image) ?? earlier.get(image);
+    const inspected = found === undefined ? await inspectImage(api, image, signal, budget) : undefined;
+    const facts = found ?? { defaults: readImageDefaults(inspected), volumes: volumesOfImage(inspected) };
+    if (isImageId(image) && (found !== undefined || inspected !== undefined)) latest.set(image, facts);
+    return facts;
   };
+  return {
+    async list(signal) {
+      earlier = latest;
+      latest = new Map();
+      const what = 'list the images';
+      const request = { what, method: 'GET', path: '/images/json', limitBytes: dockerListBytes } as const;
+      const listed = await api.json(request, signal);
+      if (!Array.isArray(listed)) throw unusable(what, node, new UnusableAnswer('it answered without a list'));
+      return readImageList(listed);
+    },
+    async volumes(images, signal) {
+      const slots = createSlots(6);
+      const budget = createBudget(dockerListingBytes);
+      const all = await Promise.all(
+        [...new Set(images)].map(async (image) => {
+          const give = await slots.take(signal);
+          try {
+            return [image, (await read(image, signal, budget)).volumes] as const;
+          } finally {
+            give();
+          }
+        }),
+      );
+      return Object.fromEntries(all.filter(([, paths]) => paths.length > 0));
+    },
+    defaults: async (id, signal, budget) => (await read(id, signal, budget)).defaults,
+  };
+}
+
+/** Docker's `/images/json`: id by each tag and digest the image has. */
+export function readImageList(listed: readonly unknown[]): Readonly<Record<string, string>> {
+  const images: Record<string, string> = {};
+  for (const image of listed) {
+    const id = textAt(image, 'Id');
+    for (const name of [...textsAt(image, 'RepoTags'), ...textsAt(image, 'RepoDigests')]) {
+      if (id !== undefined && !name.startsWith('<none>')) images[name] = id;
+    }
+  }
+  return images;
 }
 
 /** Directories of an image's VOLUME lines, as Docker cleans them, sorted. */

@@ -7,20 +7,18 @@ import { containersPerNode, dockerListBytes, dockerListingBytes, eventsPerSecond
 import { containerName, gateDirectory, labels } from '../model/names.ts';
 import { adoptContainers } from './deployment-record.ts';
 import { createBudget, UnusableAnswer, unusable } from './docker-answer.ts';
-import { createDockerApi, type DockerApi, type DockerRequest, statusOf } from './docker-api.ts';
+import { createDockerApi, type DockerApi, type DockerRequest, type DockerVersion, statusOf } from './docker-api.ts';
 import { execInContainer } from './docker-exec.ts';
 import { checkFiles, putFiles } from './docker-files.ts';
 import { fillNewVolumes } from './docker-fill.ts';
-import { createDockerImages, inspectImage, volumesOfImage } from './docker-images.ts';
 import {
-  createBody,
-  exitOf,
-  fillLabel,
-  isManaged,
-  readContainer,
-  readForeign,
-  readImageDefaults,
-} from './docker-spec.ts';
+  createDockerImages,
+  createImageReader,
+  type ImageReader,
+  inspectImage,
+  volumesOfImage,
+} from './docker-images.ts';
+import { createBody, exitOf, fillLabel, isManaged, readContainer, readForeign } from './docker-spec.ts';
 import { atPace, readJsonLines, readLogLines } from './docker-streams.ts';
 import type { Fence } from './fence.ts';
 import { at, textAt } from './json.ts';
@@ -33,6 +31,13 @@ const killedCode = 137;
 /** Milliseconds until Docker begins a stream of logs or events, which it does at once. */
 const streamBeginMs = 60_000;
 
+/** ContainerRuntime plus what only observing a node needs. */
+export interface DockerRuntime extends ContainerRuntime {
+  /** Id by each tag and digest of the images that the node has. */
+  images(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+  version(signal: AbortSignal): Promise<DockerVersion>;
+}
+
 /**
  * Docker on the other end of a connection, through its socket there; all of it fails when the connection does. `readMs`:
  * until an answer that only reads is complete.
@@ -41,12 +46,15 @@ export function createDockerRuntime(
   connection: NodeConnection,
   readMs?: number,
   fence: Fence = { token: '' },
-): ContainerRuntime {
+): DockerRuntime {
   const { node } = connection;
   const api = createDockerApi(connection, readMs);
+  const images = createImageReader(node, api);
   return {
-    ...createDockerImages(connection, api),
-    list: (signal) => listContainers(node, api, signal),
+    ...createDockerImages(connection, api, images),
+    list: (signal) => listContainers(node, api, images, signal),
+    images: (signal) => images.list(signal),
+    version: (signal) => api.version(signal),
     create: (spec, directories, signal) => create(connection, api, spec, directories, signal),
 
     adopt: (ids, deployment, signal) => adoptContainers(connection, fence, ids, deployment, signal),
@@ -119,7 +127,12 @@ async function inspectOurs(node: string, api: DockerApi, app: AppName, signal: A
 }
 
 /** Managed containers in full, foreign ones with their ports; what goes away meanwhile is left out. */
-async function listContainers(node: string, api: DockerApi, signal: AbortSignal): Promise<readonly Container[]> {
+async function listContainers(
+  node: string,
+  api: DockerApi,
+  images: ImageReader,
+  signal: AbortSignal,
+): Promise<readonly Container[]> {
   const what = 'list the containers';
   const budget = createBudget(dockerListingBytes);
   const query = { all: true };
@@ -133,10 +146,10 @@ async function listContainers(node: string, api: DockerApi, signal: AbortSignal)
     throw unusable(what, node, new UnusableAnswer(`it has more than ${containersPerNode} containers`));
   }
   const slots = createSlots(6);
-  const images = new Map<string, Promise<ImageDefaults>>();
+  const asked = new Map<string, Promise<ImageDefaults>>();
   const defaultsOf = (id: string): Promise<ImageDefaults> => {
-    const found = images.get(id) ?? inspectImage(api, id, signal, budget).then(readImageDefaults);
-    images.set(id, found);
+    const found = asked.get(id) ?? images.defaults(id, signal, budget);
+    asked.set(id, found);
     return found;
   };
   const read = async (entry: unknown): Promise<Container[]> => {

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { ContainerRuntime } from '../engine/node-client.ts';
 import { plainAddress } from '../model/addresses.ts';
 import type { BootFacts, Container, Listener, NodeAddress, NodeFacts, PortKey } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
@@ -7,12 +6,13 @@ import { properties } from '../model/names.ts';
 import { isNodeId } from '../model/untrusted.ts';
 import { parseBoot } from './boot-rules.ts';
 import { withRecord } from './deployment-mark.ts';
+import type { DockerVersion } from './docker-api.ts';
+import type { DockerRuntime } from './docker-runtime.ts';
 import { parseForeignMounts } from './foreign-mounts.ts';
-import { listAt, parseJson, textAt, textsAt } from './json.ts';
 import { observeScript, sections } from './observe-script.ts';
 import { readTable } from './proxy-table.ts';
 import type { NodeConnection } from './ssh-connection.ts';
-import { parsePool, parseVolumes, volumeColumns } from './zfs-output.ts';
+import { parseCapabilities, parsePool, parseVolumes, volumeColumns } from './zfs-output.ts';
 import { exits } from './zfs-scripts.ts';
 import { notProvisioned, type ZfsStore } from './zfs-store.ts';
 
@@ -22,35 +22,24 @@ export interface ObserveDeps {
   readonly store: ZfsStore;
   readonly pool: string;
   readonly meshAddress: string;
-  readonly listContainers: (signal: AbortSignal) => Promise<readonly Container[]>;
-  readonly imageVolumes: ContainerRuntime['imageVolumes'];
+  readonly docker: Pick<DockerRuntime, 'list' | 'images' | 'imageVolumes' | 'version'>;
   /** Milliseconds for all of it, 3 min by default: a node that answers each of many questions late would hold up every run. */
   readonly limitMs?: number;
 }
 
 const defaultLimitMs = 180_000;
 
-/**
- * Reads a node: one script for ZFS, network and versions, and the containers at the same time. What never changes
- * while a connection lasts (round trip, what zfs can do) is asked once.
- */
+/** Reads a node: one script for ZFS, network and system, and what Docker has, over its own channel, at the same time. */
 export function createObserver(deps: ObserveDeps): (signal: AbortSignal) => Promise<NodeFacts> {
   const { limitMs = defaultLimitMs } = deps;
-  let roundTrip: Promise<number> | undefined;
   const observe = async (signal: AbortSignal): Promise<NodeFacts> => {
-    roundTrip ??= measureRoundTrip(deps.connection, signal);
-    roundTrip.catch(() => {
-      roundTrip = undefined;
-    });
-    const roundTripMs = await roundTrip;
-    const [texts, containers, capabilities] = await Promise.all([
+    const [{ texts, roundTripMs, scriptMs }, docker] = await Promise.all([
       readSections(deps, signal),
-      deps.listContainers(signal),
-      deps.store.capabilities(signal),
+      readDocker(deps, signal),
     ]);
-    const facts = toFacts(deps, texts, containers);
-    const imageVolumes = await deps.imageVolumes(Object.values(facts.images), signal);
-    return { ...facts, imageVolumes, capabilities, roundTripMs };
+    const capabilities = parseCapabilities(texts.pool, texts.system);
+    deps.store.keepCapabilities(capabilities);
+    return { ...toFacts(deps, texts, docker), capabilities, roundTripMs, scriptMs };
   };
   return async (signal) => {
     const limit = AbortSignal.timeout(limitMs);
@@ -64,16 +53,31 @@ export function createObserver(deps: ObserveDeps): (signal: AbortSignal) => Prom
   };
 }
 
-async function measureRoundTrip(connection: NodeConnection, signal: AbortSignal): Promise<number> {
-  const begin = performance.now();
-  await connection.run(['true'], { signal });
-  return Math.round(performance.now() - begin);
+interface DockerFacts {
+  readonly containers: readonly Container[];
+  readonly images: Readonly<Record<string, string>>;
+  readonly imageVolumes: NonNullable<NodeFacts['imageVolumes']>;
+  readonly version: DockerVersion;
+}
+
+async function readDocker({ docker }: ObserveDeps, signal: AbortSignal): Promise<DockerFacts> {
+  const [containers, images, version] = await Promise.all([
+    docker.list(signal),
+    docker.images(signal),
+    docker.version(signal),
+  ]);
+  return { containers, images, version, imageVolumes: await docker.imageVolumes(Object.values(images), signal) };
 }
 
 type Sections = Readonly<Record<(typeof sections)[number], string>>;
 
-async function readSections(deps: ObserveDeps, signal: AbortSignal): Promise<Sections> {
+/** What the script prints, and what running it took besides its own work: sending it, a session, the way back. */
+async function readSections(
+  deps: ObserveDeps,
+  signal: AbortSignal,
+): Promise<{ readonly texts: Sections; readonly roundTripMs: number; readonly scriptMs: number }> {
   const { connection, store } = deps;
+  const begin = performance.now();
   // Nothing on the node can know this line in advance, so nothing can print it by chance.
   const separator = `\x1e${randomUUID()}`;
   const args = [store.root, [volumeColumns, properties.node].join(','), separator, deps.pool];
@@ -83,20 +87,31 @@ async function readSections(deps: ObserveDeps, signal: AbortSignal): Promise<Sec
   if (texts.length !== sections.length) {
     throw new AppError('command-failed', `cannot observe "${connection.node}": it printed ${texts.length} sections`);
   }
+  const tookMs = performance.now() - begin;
   // Every name gets its text: the lengths were compared.
-  return Object.fromEntries(sections.map((name, at) => [name, texts[at]])) as Sections;
+  const named = Object.fromEntries(sections.map((name, at) => [name, texts[at]])) as Sections;
+  // By the node's own clock, which may say anything.
+  const scriptMs = Math.round(Math.min(tookMs, parseSpan(named.times)));
+  return { texts: named, scriptMs, roundTripMs: Math.max(0, Math.round(tookMs) - scriptMs) };
+}
+
+/** Milliseconds between two lines with the node's time in seconds; 0 where they are anything else. */
+export function parseSpan(text: string): number {
+  const [begin = Number.NaN, end = Number.NaN] = text.split('\n').map(Number);
+  const ms = (end - begin) * 1000;
+  return ms >= 0 ? ms : 0;
 }
 
 function toFacts(
   deps: ObserveDeps,
   texts: Sections,
-  containers: readonly Container[],
+  { containers, images, imageVolumes, version }: DockerFacts,
 ): Omit<NodeFacts, 'capabilities' | 'roundTripMs'> {
   const { node } = deps.connection;
   const nodeId = parseNodeId(texts.datasets, deps.store.root);
   const pool = parsePool(texts.pool);
   if (nodeId === undefined || pool === undefined) throw notProvisioned(node, deps.store.root);
-  const [kernel = '', arch = '', zfs = ''] = texts.system.split('\n');
+  const [zfs = '', kernel = '', arch = ''] = texts.system.trim().split(/\s+/);
   const boot = bootFacts(deps.connection, texts.boot);
   const foreignMounts = parseForeignMounts(texts.mounts, containers);
   const addresses = parseAddresses(texts.addresses);
@@ -113,9 +128,10 @@ function toFacts(
       ...(isOutdated ? { isOutdated } : {}),
     },
     listeners: foreignListeners(parseListeners(texts.sockets), containers),
-    images: parseImages(texts.images, node),
+    images,
+    imageVolumes,
     pool,
-    versions: { ...parseDockerVersion(texts.docker, node), zfs, kernel, arch },
+    versions: { ...version, zfs, kernel, arch },
     ...(boot === undefined ? {} : { boot }),
   };
 }
@@ -169,26 +185,3 @@ export function foreignListeners(
 const key = ({ port, protocol }: PortKey): string => `${protocol}/${port}`;
 const published = ({ external, protocol }: { readonly external: number; readonly protocol: PortKey['protocol'] }) =>
   key({ port: external, protocol });
-
-/** Docker's `/images/json`: id by each tag and digest the image has. */
-export function parseImages(json: string, node: string): Readonly<Record<string, string>> {
-  const images: Record<string, string> = {};
-  for (const image of listAt(readJson(json, node))) {
-    const id = textAt(image, 'Id');
-    for (const name of [...textsAt(image, 'RepoTags'), ...textsAt(image, 'RepoDigests')]) {
-      if (id !== undefined && !name.startsWith('<none>')) images[name] = id;
-    }
-  }
-  return images;
-}
-
-function parseDockerVersion(json: string, node: string): { readonly docker: string; readonly dockerApi: string } {
-  const version = readJson(json, node);
-  return { docker: textAt(version, 'Version') ?? '', dockerApi: textAt(version, 'ApiVersion') ?? '' };
-}
-
-function readJson(text: string, node: string): unknown {
-  const value = parseJson(text);
-  if (value !== undefined) return value;
-  throw new AppError('docker-failed', `cannot read what Docker on "${node}" says: it is no JSON`);
-}

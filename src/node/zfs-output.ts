@@ -182,30 +182,24 @@ export function parseToken(text: string): ResumeToken | undefined {
   };
 }
 
-/** Usage texts of `zfs send` and `zfs receive`, `zpool get -Hp -o property,value` and the module's version. */
-export interface CapabilityTexts {
-  readonly send: string;
-  readonly receive: string;
-  readonly features: string;
-  readonly version: string;
-}
-
 /** First release whose compressed streams arrive intact between pools of different ashift (openzfs #12762). */
 const soundCompressed = [2, 1, 2] as const;
+/** First release with resumable streams, and with -L and -c of `zfs send`. */
+const modern = [0, 7, 0] as const;
 
-/** What zfs can do on a node. A missing usage text means an old zfs: nothing is assumed. */
-export function parseCapabilities(texts: CapabilityTexts): ZfsCapabilities {
-  const enabled = new Set<string>();
-  for (const [name, value] of rows(texts.features)) {
-    if (name !== undefined && (value === 'enabled' || value === 'active')) enabled.add(name);
-  }
-  const send = /send \[-([A-Za-z]+)\] \[-i snapshot/.exec(texts.send)?.[1] ?? '';
-  const receive = /receive \[-([A-Za-z]+)\]/.exec(texts.receive)?.[1] ?? '';
+/**
+ * What zfs can do on a node, from the outputs of `poolCommand` and `systemCommand`. A version that cannot be read means
+ * an old zfs: nothing is assumed.
+ */
+export function parseCapabilities(pool: string, system: string): ZfsCapabilities {
+  const [, , , , bookmarks, largeBlocks] = rows(pool)[0] ?? [];
+  const [version = ''] = system.split('\n');
+  const isOn = (value: string | undefined): boolean => value === 'enabled' || value === 'active';
   return {
-    resume: receive.includes('s') && /-t <receive_resume_token>/.test(texts.send),
-    bookmarks: enabled.has('feature@bookmarks'),
-    compressed: send.includes('c') && atLeast(texts.version, soundCompressed),
-    largeBlocks: send.includes('L') && enabled.has('feature@large_blocks'),
+    resume: atLeast(version, modern),
+    bookmarks: isOn(bookmarks),
+    compressed: atLeast(version, soundCompressed),
+    largeBlocks: isOn(largeBlocks) && atLeast(version, modern),
   };
 }
 
@@ -222,13 +216,14 @@ export function flagsAtBirth(capabilities: ZfsCapabilities): string {
 }
 
 /**
- * `zpool list -Hp -o name,health,size,free`, and behind it, after a tab or on a line of its own, `zfs list -Hp -o avail`
- * of the pool: ZFS keeps some of what is free for itself, 1/32 of a small pool and at least 128 MiB.
+ * `zpool list -Hp -o name,health,size,free`, and behind it, after a tab or (`poolCommand`, with features behind `free`)
+ * on a line of its own, `zfs list -Hp -o avail` of the pool: ZFS keeps some of what is free for itself, 1/32 of a small pool and at least 128 MiB.
  */
 export function parsePool(text: string): PoolFacts | undefined {
-  const [name, health, size, free, ...rest] = rows(text).flat();
+  const [[name, health, size, free, ...rest] = [], below] = rows(text);
   if (name === undefined || health === undefined) return undefined;
-  const available = /^\d+$/.test(rest[0] ?? '') ? number(rest[0]) : Number.POSITIVE_INFINITY;
+  const avail = below?.[0] ?? (rest.length === 1 ? rest[0] : undefined) ?? '';
+  const available = /^\d+$/.test(avail) ? number(avail) : Number.POSITIVE_INFINITY;
   return { name, health, sizeBytes: number(size), freeBytes: Math.min(number(free), available) };
 }
 

@@ -28,12 +28,18 @@ root=$1 columns=$2 separator=$3
 ${listCommands}
 `;
 
-/** POOL: usage texts, feature flags and version, separated by lines with \x1e. */
+/** What `parsePool` and `parseCapabilities` read, of $pool. */
+export const poolCommand = `zpool list -Hp -o name,health,size,free,feature@bookmarks,feature@large_blocks "$pool" && zfs list -Hp -o avail "$pool" || exit 1`;
+
+/** Versions of the zfs module and of the kernel, and the processor. */
+export const systemCommand = `{ IFS= read -r version </sys/module/zfs/version || version=-; printf '%s\\n' "$version"; uname -rm; } 2>/dev/null`;
+
+/** POOL: what a node can do, without observing the rest of it. */
 export const capabilitiesScript = `${prelude}
-zfs send 2>&1; printf '\\036\\n'
-zfs receive 2>&1; printf '\\036\\n'
-zpool get -Hp -o property,value feature@bookmarks,feature@large_blocks "$1"; printf '\\036\\n'
-cat /sys/module/zfs/version 2>/dev/null || zfs version
+pool=$1
+${poolCommand}
+printf '\\036\\n'
+${systemCommand}
 `;
 
 /**

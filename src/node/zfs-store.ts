@@ -30,8 +30,10 @@ export interface ZfsPlace {
 /** VolumeStore plus what only this folder needs. */
 export interface ZfsStore extends VolumeStore {
   readonly root: string;
-  /** Asked of the node once for each connection. */
+  /** Asked of the node where no observation has brought them yet, once for each connection. */
   capabilities(signal: AbortSignal): Promise<ZfsCapabilities>;
+  /** What an observation has found. */
+  keepCapabilities(found: ZfsCapabilities): void;
 }
 
 /**
@@ -65,6 +67,9 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
     ...createZfsCopies(connection, root, fence, () => notProvisioned(node, root)),
     root,
     capabilities,
+    keepCapabilities(found) {
+      probed = Promise.resolve(found);
+    },
     async list(signal) {
       const result = await script(scripts.listScript, [root, volumeColumns, '\x1e'], signal, [exits.noRoot]);
       if (result.code === exits.noRoot) throw notProvisioned(node, root);
@@ -163,8 +168,8 @@ function readVolumes(stdout: string): readonly Volume[] {
 }
 
 function readCapabilities(result: CommandResult): ZfsCapabilities {
-  const [send = '', receive = '', features = '', version = ''] = result.stdout.split('\x1e\n');
-  return parseCapabilities({ send, receive, features, version });
+  const [pool = '', system = ''] = result.stdout.split('\x1e\n');
+  return parseCapabilities(pool, system);
 }
 
 /** Resume tokens are `version-checksum-length-hex`; they come from another node, so they are checked. */

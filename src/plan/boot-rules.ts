@@ -4,13 +4,14 @@ import { isMissing, missingNodes } from './missing-nodes.ts';
 import type { StepBuilder } from './step-builder.ts';
 import {
   compareText,
+  hasAllAddresses,
   isMeshAddress,
   meshAddress,
   otherAddresses,
   perWorld,
   quote,
   quoteAll,
-  sameTexts,
+  sameItems,
   sorted,
   titleOf,
   type World,
@@ -20,8 +21,9 @@ import {
 export function planBootRules(builder: StepBuilder, world: World): void {
   for (const [node, facts] of world.reachable) {
     if (facts.boot === undefined) continue;
-    const rules = rulesFor(world, node, facts.boot);
     const { alone, peers } = facts.boot;
+    if (alone === world.config.settings.boot.alone && hasAllOthers(world, node, facts.boot)) continue;
+    const rules = rulesFor(world, node, facts.boot);
     const reasons = [
       ...(samePeers(rules.peers, peers) || samePeers(rules.peers, inOrder(peers))
         ? []
@@ -69,6 +71,21 @@ function rulesFor(world: World, node: NodeName, now: BootRules): BootRules {
   return { alone, peers: unknown.length === 0 ? peers : inOrder([...peers, ...unknown]) };
 }
 
+/** The usual case, found without making the list for every node: all others are seen, and it has exactly those. */
+function hasAllOthers(world: World, node: NodeName, { peers }: BootRules): boolean {
+  if (!hasAllAddresses(world) || missingNodes(world).length > 0) return false;
+  const all = bootPeers(world);
+  let seen = 0;
+  // Of every node with every other one, hence the plain loop.
+  for (let at = 0; at < all.length; at += 1) {
+    const one = all[at];
+    if (one === undefined || one.node === node) continue;
+    if (one.peer === undefined || !samePeer(one.peer, peers[seen])) return false;
+    seen += 1;
+  }
+  return seen === peers.length;
+}
+
 function unknownPeers(world: World, node: NodeName, { peers }: BootRules): readonly BootPeer[] {
   const { isComplete } = otherAddresses(world, node);
   if (isComplete && missingNodes(world).length === 0) return [];
@@ -86,8 +103,13 @@ const inOrder = (peers: readonly BootPeer[]): BootPeer[] =>
 const samePeers = (a: readonly BootPeer[], b: readonly BootPeer[]): boolean =>
   a.length === b.length && a.every((peer, at) => samePeer(peer, b[at]));
 
-const samePeer = (a: BootPeer, b: BootPeer | undefined): boolean =>
-  a.address === b?.address && a.ports.join() === b.ports.join() && sameTexts(a.keys, b.keys);
+const samePeer = (a: BootPeer | undefined, b: BootPeer | undefined): boolean =>
+  a === b ||
+  (a !== undefined &&
+    b !== undefined &&
+    a.address === b.address &&
+    sameItems(a.ports, b.ports) &&
+    sameItems(a.keys, b.keys));
 
 /** A line for each volume that waits since its node has booted, and for nodes that cannot be asked. */
 export function bootNotes(world: World): string[] {

@@ -12,17 +12,17 @@ import { checkNewVolumes } from './new-volumes.ts';
 import { blockWithoutRoom } from './room.ts';
 import { problemBlocker, warningsOf } from './stale-owners.ts';
 import {
-  addTo,
   containersOf,
   externalPorts,
   isActive,
   listenOf,
   meshAddress,
-  perWorld,
   portText,
   quote,
   type SeenContainer,
+  sameItems,
   uniquePorts,
+  usersOfWantedPort,
   type World,
 } from './world.ts';
 
@@ -198,25 +198,10 @@ function decidePorts(
     return settle.length > 0 || work.kind === 'reclaim' || (work.kind === 'move' && work.stage !== 'sync');
   });
   const hold = starts && ports.length > 0 && (leaves || underWay);
-  const changed = before.length > 0 && JSON.stringify(before) !== JSON.stringify(wanted);
+  const changed = before.length > 0 && !sameItems(before.map(portText), wanted.map(portText));
   const owes = !starts && owesCheck(own, node, tasks);
   return { ports, hold, switches: hold || (starts && changed) || (owes && ports.length > 0) };
 }
 
-function isWantedByOther(world: World, name: AppName, key: PortKey): boolean {
-  return (
-    wantedPorts(world)
-      .get(portText(key))
-      ?.some((other) => other !== name) ?? false
-  );
-}
-
-/** Who is placed and wants each port. */
-const wantedPorts = perWorld((world) => {
-  const wanted = new Map<string, AppName[]>();
-  for (const name of world.placement.keys()) {
-    const app = world.config.applications[name];
-    for (const key of app === undefined ? [] : externalPorts(app)) addTo(wanted, portText(key), name);
-  }
-  return wanted;
-});
+const isWantedByOther = (world: World, name: AppName, key: PortKey): boolean =>
+  usersOfWantedPort(world, key).some((other) => other !== name);

@@ -4,7 +4,7 @@ import type { Application, DeploymentName, PortMapping, RestartPolicy } from '..
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { SealedContent } from '../model/sealed-content.ts';
-import { portText, sorted } from './world.ts';
+import { portText, sameItems, sorted } from './world.ts';
 
 /** What decides about a container beside its application. */
 export interface SpecPlace {
@@ -82,28 +82,30 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
 }
 
 function environmentDifferences(desired: ContainerSpec, observed: Container): string[] {
-  const wanted = { ...observed.imageDefaults.environment, ...desired.environment };
-  const now = { ...observed.imageDefaults.environment, ...observed.spec.environment };
-  return sorted([...Object.keys(wanted), ...Object.keys(now)])
-    .filter((name) => wanted[name] !== now[name])
-    .map((name) => `environment variable ${name} changed`);
+  const { environment: fallback } = observed.imageDefaults;
+  const [wanted, now] = [desired.environment, observed.spec.environment];
+  const valueIn = (own: ContainerSpec['environment'], name: string) =>
+    Object.hasOwn(own, name) ? own[name] : fallback[name];
+  const changed = [...Object.keys(wanted), ...Object.keys(now)].filter(
+    (name) => valueIn(wanted, name) !== valueIn(now, name),
+  );
+  return sorted(changed).map((name) => `environment variable ${name} changed`);
 }
 
 /** Docker drops the image's command where an entrypoint is given. */
 function sameCommandLine(desired: ContainerSpec, observed: Container): boolean {
   const { entrypoint, command } = observed.imageDefaults;
   const now = observed.spec;
-  if (!sameList(desired.entrypoint ?? entrypoint, now.entrypoint ?? entrypoint)) return false;
+  if (!sameItems(desired.entrypoint ?? entrypoint, now.entrypoint ?? entrypoint)) return false;
   const overridden = desired.entrypoint !== undefined && desired.entrypoint.length > 0;
   const wanted = desired.command ?? (overridden ? [] : command);
-  if (now.command !== undefined) return sameList(wanted, now.command);
+  if (now.command !== undefined) return sameItems(wanted, now.command);
   // Read back without a command: the image's own, or none at all beside an entrypoint of its own.
-  return sameList(wanted, command) || (now.entrypoint !== undefined && wanted.length === 0);
+  return sameItems(wanted, command) || (now.entrypoint !== undefined && wanted.length === 0);
 }
 
-const sameList = (a: readonly string[], b: readonly string[]): boolean => JSON.stringify(a) === JSON.stringify(b);
-
 function portDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
+  if (desired.ports.length === 0 && now.ports.length === 0) return [];
   const set = ({ ports }: ContainerSpec) =>
     sorted(ports.map((port) => `${port.internal}/${port.protocol}>${port.external}`)).join(' ');
   if (set(desired) !== set(now)) return ['ports changed'];
@@ -121,6 +123,7 @@ const listWords = (words: readonly string[]): string => (words.length === 0 ? 'n
 
 /** What becomes of each volume: a removed one is said to be kept, since it is easy to miss otherwise. */
 function mountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
+  if (desired.mounts.length === 0 && now.mounts.length === 0) return [];
   const placeOf = (spec: ContainerSpec, id: string) => spec.mounts.find(({ volume }) => volume === id)?.mountpoint;
   const at = ({ mounts }: ContainerSpec, place: string) => mounts.some(({ mountpoint }) => mountpoint === place);
   const before = now.mounts.flatMap(({ volume, mountpoint }): string[] => {
@@ -140,6 +143,7 @@ type File = NonNullable<ContainerSpec['files']>[number];
 
 /** Never a content: that it changed is all there is to say. */
 function fileDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
+  if (desired.files === undefined && now.files === undefined) return [];
   const name = ({ kind, name: of }: File): string => `${kind} "${of}"`;
   const before = new Map((now.files ?? []).map((file) => [file.target, file]));
   const after = new Map((desired.files ?? []).map((file) => [file.target, file]));

@@ -1,9 +1,8 @@
-import type { NodeFacts } from '../model/cluster.ts';
 import type { Application, NodeName } from '../model/config.ts';
 import { printImage } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import { liesBelow } from './mountpoints.ts';
-import { perWorld, quote, type SeenContainer, sorted, type World } from './world.ts';
+import { addTo, perWorld, quote, type SeenContainer, sorted, type World } from './world.ts';
 
 /** What an image's own volumes (its VOLUME lines) mean for an application. */
 export interface ImageVolumes {
@@ -41,19 +40,20 @@ export function checkImageVolumes(
   return { problems, notes };
 }
 
-/** The first node that has each image. */
-const firstWithImage = perWorld((world) => {
-  const first = new Map<string, NodeFacts>();
-  for (const facts of world.reachable.values())
-    for (const name of Object.keys(facts.images)) if (!first.has(name)) first.set(name, facts);
-  return first;
+const nodesByImage = perWorld((world) => {
+  const nodes = new Map<string, NodeName[]>();
+  for (const [node, { images }] of world.reachable) for (const image of Object.keys(images)) addTo(nodes, image, node);
+  return nodes;
 });
+
+/** The reachable nodes that have an image of this name. */
+export const nodesWithImage = (world: World, name: string): readonly NodeName[] => nodesByImage(world).get(name) ?? [];
 
 /** Of the desired image, as far as any node has it. */
 function volumesOf(world: World, app: Application, node: NodeName) {
   const name = printImage(app.image);
   const own = world.reachable.get(node);
-  const facts = own?.images[name] === undefined ? firstWithImage(world).get(name) : own;
+  const facts = own?.images[name] === undefined ? world.reachable.get(nodesWithImage(world, name)[0] ?? '') : own;
   const id = facts?.images[name];
   return { id, volumes: id === undefined ? [] : sorted(facts?.imageVolumes?.[id] ?? []) };
 }

@@ -5,11 +5,10 @@ import {
   compareText,
   hasAllAddresses,
   isMeshAddress,
-  otherAddresses,
+  isOthers,
   perWorld,
   quote,
   quoteAll,
-  sameTexts,
   sorted,
   type World,
 } from './world.ts';
@@ -45,11 +44,17 @@ export const missingNodes = perWorld((world): readonly MissingNode[] => {
 
 /** Addresses that a node lists as peers and that no known node has; usually its lists are the known ones. */
 function strangersOf(world: World, node: NodeName, { network, boot }: NodeFacts): string[] {
-  const { addresses } = otherAddresses(world, node);
-  const lists = [network.peers, boot?.peers.map((peer) => peer.address) ?? []];
-  return sorted(lists.flatMap((list) => (sameTexts(list, addresses) ? [] : list))).filter(
-    (address) => !isMeshAddress(world, address),
-  );
+  const addresses = isOthers(world, node, network.peers) ? [] : [...network.peers];
+  const peers = boot?.peers ?? [];
+  // Nearly always the same list: what is in it is not looked at twice.
+  if (!haveAddresses(peers, network.peers)) addresses.push(...peers.map(({ address }) => address));
+  return sorted(addresses).filter((address) => !isMeshAddress(world, address));
+}
+
+function haveAddresses(peers: readonly BootPeer[], addresses: readonly string[]): boolean {
+  if (peers.length !== addresses.length) return false;
+  for (let at = 0; at < peers.length; at += 1) if (peers[at]?.address !== addresses[at]) return false;
+  return true;
 }
 
 const missingAddresses = perWorld((world) => new Set(missingNodes(world).map(({ address }) => address)));

@@ -12,6 +12,7 @@ import {
   containersOf,
   externalPorts,
   isActive,
+  isOthers,
   listenOf,
   managedContainers,
   meshAddress,
@@ -39,12 +40,21 @@ interface Served {
 /** By port, in order of port and protocol. */
 export type Serving = ReadonlyMap<string, Served>;
 
+/** The same as a list: every node's table is made from it. */
+function inPortOrder(serving: Serving): readonly Served[] {
+  const known = lists.get(serving) ?? [...serving.values()];
+  lists.set(serving, known);
+  return known;
+}
+
+const lists = new WeakMap<Serving, readonly Served[]>();
+
 type ByPort = Map<string, Omit<Served, 'proxy'>>;
 
 function servingOf(world: World, byPort: ByPort): Serving {
-  const inPortOrder = [...byPort].sort(([, a], [, b]) => comparePorts(a.key, b.key));
+  const sortedPorts = [...byPort].sort(([, a], [, b]) => comparePorts(a.key, b.key));
   return new Map(
-    inPortOrder.map(([text, { key, by, isHidden: hidden = false }]) => {
+    sortedPorts.map(([text, { key, by, isHidden: hidden = false }]) => {
       const address = by === 'observed' || hidden ? undefined : meshAddress(world, by);
       const { port, protocol } = key;
       const proxy = address === undefined ? {} : { proxy: { port, protocol, address, deployment: world.config.name } };
@@ -124,7 +134,7 @@ export function entriesFor(world: World, node: NodeName, serving: Serving, ports
   const proxies: Proxy[] = [];
   const open: ServedPort[] = [];
   const asObserved: PortKey[] = [];
-  const wanted = ports?.flatMap((key) => serving.get(portText(key)) ?? []) ?? serving.values();
+  const wanted = ports?.flatMap((key) => serving.get(portText(key)) ?? []) ?? inPortOrder(serving);
   for (const { key, by, isHidden: hidden, proxy } of wanted) {
     if (by === node) open.push({ ...key, deployment: world.config.name });
     else if (proxy !== undefined) proxies.push(proxy);
@@ -166,6 +176,25 @@ const portsLeftAlone = perWorld((world): ReadonlySet<string> => {
     );
   return new Set(ports);
 });
+
+/** The usual case, found without making a table for every node: it has exactly what `entriesFor` would give. */
+export function isAsServed(world: World, node: NodeName, serving: Serving): boolean {
+  const now = world.reachable.get(node)?.network;
+  if (now === undefined) return false;
+  let [proxies, open] = [0, 0];
+  for (const { key, by, isHidden: hidden, proxy } of inPortOrder(serving)) {
+    if (by === node) {
+      const entry = now.open[open];
+      if (entry?.port !== key.port || entry.protocol !== key.protocol || entry.deployment !== world.config.name)
+        return false;
+      open += 1;
+    } else if (proxy !== undefined) {
+      if (!sameProxy(now.proxies[proxies], proxy)) return false;
+      proxies += 1;
+    } else if (hidden !== true) return false;
+  }
+  return proxies === now.proxies.length && open === now.open.length;
+}
 
 /** Only the entries for these ports. */
 export function restrict(table: Entries, ports: readonly PortKey[]): Entries {
@@ -210,6 +239,11 @@ export function servingAt(world: World, node: NodeName, facts: NodeFacts): Pick<
   return listen === undefined || listen.join() === facts.meshAddress ? {} : { listen };
 }
 
+/** It knows the addresses of all other nodes, and no more; found without a list for every node. */
+export function hasAllPeers(world: World, node: NodeName, facts: NodeFacts): boolean {
+  return missingNodes(world).length === 0 && isOthers(world, node, facts.network.peers);
+}
+
 /**
  * Mesh addresses of all other known nodes. What the node has is kept as well where one of them has no known address,
  * and the address of a node that is missing from the files: it is the only evidence that the node exists.
@@ -226,14 +260,20 @@ export function sameEntries(a: Entries, b: Entries): boolean {
   return sameLists(a, b) || (!isInOrder(a) && sameLists(inOrder(a), b));
 }
 
-const sameLists = (a: Entries, b: Entries): boolean =>
-  a.proxies.length === b.proxies.length &&
-  a.open.length === b.open.length &&
-  a.proxies.every((proxy, at) => sameEntry(proxy, b.proxies[at]) && proxy.address === b.proxies[at]?.address) &&
-  a.open.every((key, at) => sameEntry(key, b.open[at]));
+/** A million comparisons in a cluster of a thousand nodes and ports, hence the plain loop. */
+function sameLists(a: Entries, b: Entries): boolean {
+  if (a.proxies.length !== b.proxies.length || a.open.length !== b.open.length) return false;
+  for (let at = 0; at < a.proxies.length; at += 1) {
+    if (!sameProxy(a.proxies[at], b.proxies[at])) return false;
+  }
+  return a.open.every((key, at) => sameEntry(key, b.open[at]));
+}
 
-const sameEntry = (a: ServedPort, b: ServedPort | undefined): boolean =>
-  a.port === b?.port && a.protocol === b.protocol && a.deployment === b.deployment;
+const sameEntry = (a: ServedPort | undefined, b: ServedPort | undefined): boolean =>
+  a?.port === b?.port && a?.protocol === b?.protocol && a?.deployment === b?.deployment;
+
+const sameProxy = (a: Proxy | undefined, b: Proxy | undefined): boolean =>
+  a === b || (sameEntry(a, b) && a?.address === b?.address);
 
 const compareProxies = (a: Proxy, b: Proxy | undefined): number =>
   b === undefined ? 1 : comparePorts(a, b) || compareText(a.address, b.address);
@@ -246,9 +286,9 @@ function isInOrder({ proxies, open }: Entries): boolean {
   );
 }
 
-/** Each entry once: one that is kept may also be among those that are left as they are. */
+/** Each entry once: one that is kept may also be among those that are left as they are. A plan has a table for every node, hence no copies. */
 function inOrder({ proxies, open }: Entries): Entries {
-  const sorted = proxies.map((proxy) => ({ ...bareEntry(proxy), address: proxy.address })).sort(compareProxies);
+  const sorted = proxies.toSorted(compareProxies);
   return {
     proxies: sorted.filter((proxy, at) => at === 0 || compareProxies(proxy, sorted[at - 1]) !== 0),
     open: [...new Map(open.map((entry) => [portText(entry), bareEntry(entry)])).values()].sort(comparePorts),

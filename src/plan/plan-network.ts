@@ -6,6 +6,8 @@ import { entriesOfOthers } from './deployments.ts';
 import {
   type Entries,
   entriesFor,
+  hasAllPeers,
+  isAsServed,
   overlay,
   peersFor,
   type Serving,
@@ -15,7 +17,7 @@ import {
   servingBefore,
 } from './network-tables.ts';
 import type { StepBuilder } from './step-builder.ts';
-import { portText, quote, sameTexts, sharePort, sorted, type World } from './world.ts';
+import { portText, quote, sameItems, sharePort, sorted, type World } from './world.ts';
 
 /** One application changing its place, and the last step before its clients may follow. */
 export interface Switch {
@@ -25,10 +27,11 @@ export interface Switch {
 
 interface NodeNetwork {
   readonly facts: NodeFacts;
-  readonly peers: readonly string[];
+  /** The others that it is to know. */
+  readonly peers: () => readonly string[];
   readonly serving: Pick<NetworkTable, 'listen'>;
   /** Valid at once, and until the switches have happened. */
-  readonly base: Entries;
+  readonly base: () => Entries;
   /** The step that loads `base`, where one is needed. */
   readonly step: readonly StepId[];
   /** Several switches change its table, each only the entries of its own ports. */
@@ -53,17 +56,27 @@ export function planNetwork(
   );
   const nodes = new Map<NodeName, NodeNetwork>();
   const look: Look = { world, before, after };
-  const held = switches.flatMap(({ decision }) => (decision.hold || decision.checks ? decision.ports : []));
+  const held = new Set(
+    switches.flatMap(({ decision }) => (decision.hold || decision.checks ? decision.ports.map(portText) : [])),
+  );
   for (const [node, facts] of world.reachable) {
-    const base = entriesFor(world, node, before);
-    const peers = peersFor(world, node, facts);
+    // Made only for the nodes where something changes.
+    const base = once(() => entriesFor(world, node, before));
+    const peers = once(() => peersFor(world, node, facts));
     const serving = servingAt(world, node, facts);
-    const kept = [...held, ...portsOfOthers(world, node)];
-    const step = loadBase(builder, node, facts, { ...base, peers, ...serving }, kept);
+    const step = loadBase(builder, look, node, { facts, base, peers, serving }, held);
     const concerned = switches.filter(({ decision }) => concerns(look, decision, node, facts)).length;
     nodes.set(node, { facts, peers, serving, base, step, isShared: concerned > 1 });
   }
   return new Map(switches.map((change) => [change.decision.group, planSwitch(builder, look, nodes, change)]));
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** Who answers until the switches have happened, and then. */
@@ -81,24 +94,24 @@ function portsOfOthers(world: World, node: NodeName): readonly PortKey[] {
 
 function loadBase(
   builder: StepBuilder,
+  { world, before }: Look,
   node: NodeName,
-  facts: NodeFacts,
-  table: Entries & Pick<NetworkTable, 'peers' | 'listen'>,
-  held: readonly PortKey[],
+  { facts, base, peers, serving }: Pick<NodeNetwork, 'facts' | 'base' | 'peers' | 'serving'>,
+  held: ReadonlySet<string>,
 ): StepId[] {
   const { network } = facts;
-  const keep = new Set(held.map(portText));
-  const dropHolds = network.holds.filter((key) => !keep.has(portText(key)));
+  const kept = network.holds.length === 0 ? held : new Set([...held, ...portsOfOthers(world, node).map(portText)]);
+  const dropHolds = network.holds.filter((key) => !kept.has(portText(key)));
   const reasons = [
     ...(network.present ? [] : ['the table is missing']),
-    ...(sameEntries(network, table) ? [] : ['entries differ']),
-    ...(sameTexts(network.peers, table.peers) || sameTexts(sorted(network.peers), table.peers) ? [] : ['peers differ']),
-    ...(sameAddresses(network, table) ? [] : [`it forwards at ${addressesText(table)} from now on`]),
+    ...(isAsServed(world, node, before) || sameEntries(network, base()) ? [] : ['entries differ']),
+    ...(hasAllPeers(world, node, facts) || sameItems(sorted(network.peers), peers()) ? [] : ['peers differ']),
+    ...(sameAddresses(network, serving) ? [] : [`it forwards at ${addressesText(serving)} from now on`]),
     ...(network.isOutdated === true ? ['it forwards for everybody after a boot'] : []),
     ...(dropHolds.length === 0 ? [] : ['a hold is left over']),
   ];
   if (reasons.length === 0) return [];
-  const action = { kind: 'replace-network', node, ...table, dropHolds } as const;
+  const action = { kind: 'replace-network', node, ...base(), peers: peers(), ...serving, dropHolds } as const;
   return [builder.add({ action, reason: reasons.join(', '), group: 'network' })];
 }
 
@@ -142,8 +155,8 @@ function switchNode(
   const action = {
     kind: 'replace-network',
     node,
-    ...(isShared ? own : overlay(base, ports, own)),
-    peers,
+    ...(isShared ? own : overlay(base(), ports, own)),
+    peers: peers(),
     ...serving,
     dropHolds: decision.hold || decision.checks ? ports : [],
     ...(isShared ? { only: ports } : {}),

@@ -1,9 +1,10 @@
 import { printImage } from '../model/names.ts';
 import type { StepId } from '../model/plan.ts';
 import type { Decision } from './decision.ts';
+import { nodesWithImage } from './image-volumes.ts';
 import { prepareVolume, switchVolume } from './plan-move.ts';
 import { rank, type StepBuilder, stepId } from './step-builder.ts';
-import { compareText, containersOf, externalPorts, quote, sharePort, sorted, type World } from './world.ts';
+import { compareText, containersOf, externalPorts, quote, sorted, usersOfWantedPort, type World } from './world.ts';
 
 /** Steps of one decision up to the working application; returns the last ones, for the network and for settling. */
 export function planPlacement(builder: StepBuilder, world: World, decision: Decision): StepId[] {
@@ -50,7 +51,7 @@ function pullImage(builder: StepBuilder, world: World, decision: Decision): Step
   const places = [
     ...decision.stops.map((stop) => stop.node),
     ...decision.tasks.flatMap((task) => (task.work.kind === 'move' ? [task.work.from] : [])),
-    ...world.reachable.keys(),
+    ...nodesWithImage(world, name),
   ];
   const from = runs?.from ?? places.find((place) => place !== node && has(place));
   const mountpoints = app.volumes.map(({ mountpoint }) => mountpoint);
@@ -175,8 +176,5 @@ function linkTargets(world: World, name: string): string[] {
   const links = world.config.applications[name]?.links ?? [];
   if (links.length === 0) return [];
   const remote = links.map((link) => ({ port: link.remotePort, protocol: 'tcp' as const }));
-  return [...world.placement.keys()].filter((other) => {
-    const app = other === name ? undefined : world.config.applications[other];
-    return app !== undefined && sharePort(remote, externalPorts(app)) !== undefined;
-  });
+  return sorted(remote.flatMap((key) => usersOfWantedPort(world, key))).filter((other) => other !== name);
 }

@@ -1,9 +1,18 @@
-import type { AppName, PlacedVolume } from '../model/config.ts';
+import type { AppName, PlacedVolume, VolumeId } from '../model/config.ts';
 import type { Blocker, StepId } from '../model/plan.ts';
 import { notOurs } from './deployments.ts';
 import { type StepBuilder, stepId } from './step-builder.ts';
-import { standingOf } from './volume-standing.ts';
-import { compareText, managedContainers, quote, type SeenContainer, titleOf, type World } from './world.ts';
+import { copiesOf, standingOf } from './volume-standing.ts';
+import {
+  compareText,
+  managedContainers,
+  perWorld,
+  quote,
+  type SeenContainer,
+  titleOf,
+  usersOfVolume,
+  type World,
+} from './world.ts';
 
 /**
  * Stops what nobody declares any more, on every node that can be reached; volumes are kept. `kept`: not these, their
@@ -73,21 +82,25 @@ function retire(builder: StepBuilder, world: World, kept: ReadonlySet<AppName>, 
 
 /** Retired already where its last owner can be seen: a node that is away does not change that. */
 function isRetired(world: World, id: string): boolean {
-  const copies = [...world.reachable.values()].flatMap((facts) => facts.volumes.filter((volume) => volume.id === id));
-  return copies.some((copy) => copy.role === 'retired') && !copies.some((copy) => copy.role === 'owner');
-}
-
-function declaredUser(world: World, id: string): AppName | undefined {
-  return [...world.placement.keys()].find((name) =>
-    world.config.applications[name]?.volumes.some((volume) => volume.id === id),
+  const copies = copiesOf(world, id);
+  return (
+    copies.some(({ volume }) => volume.role === 'retired') && !copies.some(({ volume }) => volume.role === 'owner')
   );
 }
+
+/** The first placed application that declares each volume. */
+const declaredUsers = perWorld((world) => {
+  const users = new Map<VolumeId, AppName>();
+  for (const name of world.placement.keys())
+    for (const { id } of world.config.applications[name]?.volumes ?? []) if (!users.has(id)) users.set(id, name);
+  return users;
+});
+
+const declaredUser = (world: World, id: VolumeId): AppName | undefined => declaredUsers(world).get(id);
 
 /** Undefined where a declared application's container still has it and is not simply stopped. */
 function stopsOfUsers(world: World, kept: ReadonlySet<AppName>, id: string): StepId[] | undefined {
-  const users = managedContainers(world).filter(({ container }) =>
-    container.spec.mounts.some((mount) => mount.volume === id),
-  );
+  const users = usersOfVolume(world, id);
   if (users.some(({ app }) => isDeclared(world, app) || kept.has(app))) return undefined;
   return users.map(({ node, app }) => stepId({ kind: 'stop-container', node, app }, app));
 }

@@ -122,6 +122,20 @@ const meshAddresses = perWorld((world) => {
   return { all: sorted(counts.keys()), counts, unknown: known.filter((address) => address === undefined).length };
 });
 
+/** True where this is the list of all other nodes' addresses, none unknown. Of every node with every other one, hence the plain loop. */
+export function isOthers(world: World, node: NodeName, list: readonly string[]): boolean {
+  const { all, counts, unknown } = meshAddresses(world);
+  const own = meshAddress(world, node);
+  if (own === undefined || unknown > 0 || counts.get(own) !== 1) return false;
+  let seen = 0;
+  for (let at = 0; at < all.length; at += 1) {
+    if (all[at] === own) continue;
+    if (all[at] !== list[seen]) return false;
+    seen += 1;
+  }
+  return seen === list.length;
+}
+
 interface OtherAddresses {
   readonly addresses: readonly string[];
   /** None of the other nodes is without one. */
@@ -198,6 +212,19 @@ export const usersOfPort = (world: World, key: PortKey): readonly SeenContainer[
 export const usersOfVolume = (world: World, id: VolumeId): readonly SeenContainer[] =>
   usersOf(world).ofVolume.get(id) ?? [];
 
+const wantedPorts = perWorld((world) => {
+  const wanted = new Map<string, AppName[]>();
+  for (const name of world.placement.keys()) {
+    const app = world.config.applications[name];
+    for (const key of app === undefined ? [] : externalPorts(app)) addTo(wanted, portText(key), name);
+  }
+  return wanted;
+});
+
+/** The placed applications that ask for this external port. */
+export const usersOfWantedPort = (world: World, key: PortKey): readonly AppName[] =>
+  wantedPorts(world).get(portText(key)) ?? [];
+
 /** True while the container's processes exist, or come back by themselves: it writes, and holds its ports. */
 export function isActive({ state }: Pick<Container, 'state'>): boolean {
   return ['running', 'restarting', 'paused'].includes(state);
@@ -227,9 +254,13 @@ export function sharePort(a: readonly PortKey[], b: readonly PortKey[]): PortKey
   return a.find((key) => others.has(portText(key)));
 }
 
-/** The same texts in the same order. */
-export const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((text, at) => text === b[at]);
+/** The same texts or numbers in the same order. Lists that every node has of all others are compared here, hence the plain loop. */
+export function sameItems<T extends string | number>(a: readonly T[], b: readonly T[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false;
+  return true;
+}
 
 /** A volume for people: its dataset and its application, where it has one; ids made from a hash say nothing. */
 export function titleOf({ id, application, dataset }: Volume): string {

@@ -56,10 +56,11 @@ function forecastLines(moves: readonly MoveForecast[], names: Names): readonly L
   });
 }
 
-function downtime({ basis, downtimeMs }: MoveForecast): string {
+function downtime({ basis, downtimeMs, rangeMs }: MoveForecast): string {
   if (basis === 'unknown rate') return 'downtime not known yet';
-  const from = basis === 'earlier moves' ? 'as earlier moves took' : 'by the round trips alone';
-  return `about ${formatDuration(downtimeMs)} of downtime (${from})`;
+  const from = basis === 'earlier moves' ? 'as earlier moves took' : 'by the commands it takes';
+  const range = rangeMs === undefined ? '' : `, ${formatDuration(rangeMs[0])} to ${formatDuration(rangeMs[1])}`;
+  return `about ${formatDuration(downtimeMs)} of downtime${range} (${from})`;
 }
 
 /** Why each blocked change is blocked, with what to do about it. */

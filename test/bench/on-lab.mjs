@@ -23,7 +23,7 @@ export function run(words, { env = process.env, cwd = root } = {}) {
 /**
  * Brings a lab up, and removes it when `use` has ended. `use` gets: `lab(…)`, `onNode(name, command)`,
  * `timed(name, command)` in seconds as the node's own clock has it, `drover(folder, …)`, `ssh(…)` and `start(program, …)`,
- * all of them inside of the lab's network.
+ * all of them inside of the lab's network; `env` and `inside` are what puts another program there.
  */
 export async function withLab({ name, accel, keep }, use) {
   execFileSync(process.execPath, [join(root, 'lab', 'build.mjs')], { stdio: 'ignore' });
@@ -44,7 +44,7 @@ export async function withLab({ name, accel, keep }, use) {
     spawn(inside[0], [...inside.slice(1), ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     await lab('up', ...(accel === undefined ? [] : ['--accel', accel]));
-    return await use({ lab, onNode, timed, drover, ssh, start });
+    return await use({ lab, onNode, timed, drover, ssh, start, env, inside });
   } finally {
     if (!keep) execFileSync(process.execPath, [LAB, 'destroy', '--netns', name], { stdio: 'ignore' });
   }
@@ -68,7 +68,4 @@ export async function conditions(onNode) {
 export const seconds = (value) =>
   value === undefined ? '–' : value < 1 ? `${value.toFixed(2)} s` : `${value.toFixed(1)} s`;
 
-/** A table of Markdown: the first row is its head. */
-export function table([head, ...rows]) {
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
+export { table } from './results.mjs';

@@ -39,6 +39,8 @@ export interface PlayedNode {
   play(flood: Flood): void;
   /** Names of the applications whose containers run there. */
   running(): readonly string[];
+  /** Commands and requests to Docker since the last time: the command's line, `GET /path`. */
+  takeAsked(): readonly string[];
   /** Forgets its containers. */
   reset(): void;
   close(): void;
@@ -65,12 +67,16 @@ function flood(to: Writable, chunk: Buffer = mebibyte, most = Number.POSITIVE_IN
   go();
 }
 
-/** Starts it on a loopback port. `id` is the node's own, a UUID. */
-export async function playNode(id: string): Promise<PlayedNode> {
+/** Starts it on a loopback port. `id` is the node's own, a UUID; `network` is its table, as nft lists it in JSON. */
+export async function playNode(id: string, network = ''): Promise<PlayedNode> {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const hostKey = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
   let mode: Flood = 'none';
-  const docker = playDocker(() => mode);
+  const asked: string[] = [];
+  const docker = playDocker(
+    () => mode,
+    (request) => asked.push(request),
+  );
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
     client.on('error', () => undefined);
     client.on('authentication', (context) => {
@@ -84,7 +90,8 @@ export async function playNode(id: string): Promise<PlayedNode> {
         channel.on('error', () => undefined);
         channel.stderr.on('error', () => undefined);
         channel.stderr.write('drover-pid:4242\n');
-        attend(channel, command, id, mode);
+        asked.push(command);
+        attend(channel, command, { id, network }, mode);
       });
     });
   });
@@ -99,6 +106,7 @@ export async function playNode(id: string): Promise<PlayedNode> {
       mode = next;
     },
     running: () => [...docker.containers.values()].filter((one) => one.started).map((one) => one.application),
+    takeAsked: () => asked.splice(0),
     reset: () => docker.containers.clear(),
     close: () => {
       server.close();
@@ -107,13 +115,18 @@ export async function playNode(id: string): Promise<PlayedNode> {
   };
 }
 
+interface PlayedFacts {
+  readonly id: string;
+  readonly network: string;
+}
+
 /** The words of a command that drover has quoted. */
 const wordsOf = (command: string): readonly string[] =>
   [...command.matchAll(/'((?:[^']|'\\'')*)'|(\S+)/g)].map(
     ([, quoted, plain]) => quoted?.replaceAll("'\\''", "'") ?? plain ?? '',
   );
 
-function attend(channel: ServerChannel, command: string, id: string, mode: Flood): void {
+function attend(channel: ServerChannel, command: string, facts: PlayedFacts, mode: Flood): void {
   const say = (text: string): void => {
     channel.write(text, () => {
       channel.exit(0);
@@ -138,7 +151,7 @@ function attend(channel: ServerChannel, command: string, id: string, mode: Flood
     if (mode === 'stdout') flood(channel);
     else if (mode === 'lines') flood(channel, Buffer.alloc(1 << 20, '\n'));
     else if (mode === 'stderr') flood(channel.stderr);
-    else if (mode !== 'silent') say(answerScript(script, words.slice(words.indexOf('-s') + 2), id));
+    else if (mode !== 'silent') say(answerScript(script, words.slice(words.indexOf('-s') + 2), facts));
   });
 }
 
@@ -153,25 +166,17 @@ function playLock(channel: ServerChannel, mode: Flood): void {
 }
 
 /** What the scripts of drover print on a node without volumes. */
-function answerScript(script: string, args: readonly string[], id: string): string {
+function answerScript(script: string, args: readonly string[], { id, network }: PlayedFacts): string {
   if (script.includes(observeScript)) {
     const [root = '', , separator = '', pool = ''] = args;
     const texts: Partial<Record<(typeof sections)[number], string>> = {
       datasets: `${root}\tdrover:node\t${id}\tlocal\n`,
-      pool: `${pool}\tONLINE\t100000000000\t50000000000\n50000000000\n`,
-      system: '6.1.0\nx86_64\n2.2.7\n',
-      boot: 'ready\nalone wait\n',
-      docker: '{"Version":"26.1","ApiVersion":"1.45","MinAPIVersion":"1.24"}\n',
-      images: '[{"Id":"sha256:abc","RepoTags":["web:1"]}]\n',
+      pool: `${pool}\tONLINE\t100000000000\t50000000000\tenabled\tdisabled\n50000000000\n`,
+      system: '2.2.7\n6.1.0 x86_64\n',
+      boot: network === '' ? 'ready\nalone wait\n' : '',
+      network,
     };
     return sections.map((name) => texts[name] ?? '').join(`${separator}\n`);
-  }
-  if (script.includes('zfs send 2>&1')) {
-    const [send, receive] = [
-      'usage: zfs send [-DLPbcehnpsVvw] [-i s]\n send -t <receive_resume_token>\n',
-      'receive [-vMnsFhu]\n',
-    ];
-    return [send, receive, 'feature@bookmarks\tenabled\n', '2.2.7\n'].join('\x1e\n');
   }
   return '';
 }
@@ -182,10 +187,11 @@ interface PlayedContainer {
   started: boolean;
 }
 
-function playDocker(mode: () => Flood) {
+function playDocker(mode: () => Flood, note: (request: string) => void) {
   const containers = new Map<string, PlayedContainer>();
   const server = createServer((request, response) => {
     let body = '';
+    note(`${request.method} ${pathOf(request)}`);
     request.on('data', (chunk: Buffer) => {
       body += chunk.toString();
     });
@@ -281,6 +287,7 @@ function answerDocker(
   const [, id = '', rest = ''] = /^\/containers\/([^/]+)\/?(.*)$/.exec(path) ?? [];
   const found = containers.get(id);
   if (path === '/version') json({ Version: '26.1', ApiVersion: '1.45', MinAPIVersion: '1.24' });
+  else if (path === '/images/json') json([{ Id: 'sha256:abc', RepoTags: ['web:1'] }]);
   else if (path === '/events') response.writeHead(200).flushHeaders();
   else if (path.startsWith('/images/')) json({ Id: 'sha256:abc', Config: { Env: [], Cmd: ['web'], Entrypoint: [] } });
   else if (path === '/containers/json') {

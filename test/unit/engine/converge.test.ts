@@ -287,6 +287,21 @@ describe('converge', () => {
     expect(runningOn(scene.cluster)).toEqual(['n1']);
   });
 
+  it('looks once before it has the locks, also where somebody else has just looked', async () => {
+    const scene = await movingScene();
+    const looksOf = async (work: () => Promise<unknown>): Promise<number> => {
+      const before = scene.cluster.calls('n1', 'observe');
+      await work();
+      return scene.cluster.calls('n1', 'observe') - before;
+    };
+    await scene.engine.observe(signal);
+    // Under the locks, and at the end.
+    expect(await looksOf(() => scene.engine.converge(signal))).toBe(2);
+    expect(runningOn(scene.cluster)).toEqual(['n2']);
+    // That there is nothing to do is never said without a look.
+    expect(await looksOf(() => scene.engine.converge(signal))).toBe(1);
+  });
+
   it('carries out what was approved, and nothing else', async () => {
     const scene = await movingScene();
     await scene.engine.plan(signal);
@@ -304,11 +319,12 @@ describe('converge', () => {
     const scene = await movingScene({ seed: { ...threeNodes, roundTripMs: 10 } });
     const writes = scene.cluster.writes();
     const result = await scene.engine.plan(signal);
-    expect(result).toMatchObject({ ok: true, forecasts: [{ app: 'pg', from: 'n1', to: 'n2', basis: 'unknown rate' }] });
+    expect(result).toMatchObject({ ok: true, forecasts: [{ app: 'pg', from: 'n1', to: 'n2', basis: 'round trips' }] });
     const [forecast] = result.ok ? result.forecasts : [];
     expect(forecast?.totalBytes).toBeGreaterThanOrEqual(40 * MiB);
     expect(forecast?.finalBytes).toBe(4 * MiB);
-    expect(forecast?.downtimeMs).toBe(1_620);
+    expect(forecast?.downtimeMs).toBe(1_500 + 33 * 10);
+    expect(forecast?.rangeMs).toEqual([915, 4_660]);
     expect(scene.cluster.writes()).toBe(writes);
     await scene.engine.converge(signal);
     scene.setConfig(pgOn('n1'));

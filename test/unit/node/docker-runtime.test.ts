@@ -7,10 +7,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { ContainerRuntime } from '../../../src/engine/node-client.ts';
 import { chooseVersion } from '../../../src/node/docker-api.ts';
 import { pullProgress } from '../../../src/node/docker-images.ts';
-import { createDockerRuntime } from '../../../src/node/docker-runtime.ts';
+import { createDockerRuntime, type DockerRuntime } from '../../../src/node/docker-runtime.ts';
 import { readJsonLines, readLogLines } from '../../../src/node/docker-streams.ts';
 import type { NodeConnection } from '../../../src/node/ssh-connection.ts';
 
@@ -25,7 +24,7 @@ const json =
 describe('talking to a daemon', () => {
   let dir = '';
   let daemon: Server;
-  let runtime: ContainerRuntime;
+  let runtime: DockerRuntime;
   let closed: AbortController;
   let connection: NodeConnection;
   let answers: Record<string, Answer>;
@@ -77,6 +76,38 @@ describe('talking to a daemon', () => {
       'GET /v1.41/containers/json',
       'GET /v1.41/containers/json',
     ]);
+  });
+
+  test('the images by their names, an image that has none left out; what is no list is no answer', async () => {
+    answers['GET /v1.41/images/json'] = json([
+      { Id: 'sha256:1', RepoTags: ['web:1', 'web:2'], RepoDigests: ['web@sha256:9'] },
+      { Id: 'x', RepoTags: ['<none>:<none>'] },
+    ]);
+    const images = { 'web:1': 'sha256:1', 'web:2': 'sha256:1', 'web@sha256:9': 'sha256:1' };
+    expect(await runtime.images(signal)).toEqual(images);
+    for (const body of ['{}', '<html>', '']) {
+      answers['GET /v1.41/images/json'] = (_request, response) => void response.writeHead(200).end(body);
+      await expect(runtime.images(signal)).rejects.toMatchObject({ code: 'docker-failed' });
+    }
+  });
+
+  test('an image is inspected once, whoever asks, until two observations no longer ask for it', async () => {
+    const id = `sha256:${'1'.repeat(64)}`;
+    const labels = { 'drover.managed': 'true', 'drover.application': 'web' };
+    answers['GET /v1.41/containers/json'] = json([{ Id: 'c1', Labels: labels }]);
+    answers['GET /v1.41/containers/c1/json'] = json({ Id: 'c1', Image: id, Config: { Labels: labels } });
+    answers[`GET /v1.41/images/${id}/json`] = json({ Id: id, Config: { Volumes: { '/keep': {} } } });
+    answers['GET /v1.41/images/json'] = json([]);
+    const inspections = () => seen.filter((line) => line.includes(`/images/${id}/json`)).length;
+    await runtime.list(signal);
+    expect(await runtime.imageVolumes([id], signal)).toEqual({ [id]: ['/keep'] });
+    await runtime.images(signal);
+    await runtime.list(signal);
+    expect(inspections()).toBe(1);
+    expect(await runtime.version(signal)).toMatchObject({ dockerApi: '1.41' });
+    for (let observation = 0; observation < 2; observation += 1) await runtime.images(signal);
+    await runtime.list(signal);
+    expect(inspections()).toBe(2);
   });
 
   test('what is not a list of containers is no answer: the node is unknown, not empty', async () => {

@@ -5,7 +5,7 @@ import { commandOutputBytes, commandOutputLines, dockerAnswerBytes } from '../..
 import { plainText, visibleText } from '../../../src/model/plain-text.ts';
 import { parseBoot } from '../../../src/node/boot-rules.ts';
 import type { DockerApi } from '../../../src/node/docker-api.ts';
-import { createDockerImages } from '../../../src/node/docker-images.ts';
+import { createDockerImages, createImageReader, readImageList } from '../../../src/node/docker-images.ts';
 import { isManaged, readContainer } from '../../../src/node/docker-spec.ts';
 import { parseDrops } from '../../../src/node/examine-firewall.ts';
 import { parseDatasets, parseProvision, parseSnapshots, parseUnits } from '../../../src/node/examine-output.ts';
@@ -13,7 +13,7 @@ import { parseSample } from '../../../src/node/figures.ts';
 import { parseForeignMounts } from '../../../src/node/foreign-mounts.ts';
 import { fitsPattern } from '../../../src/node/host-pattern.ts';
 import { numberAt, parseJson } from '../../../src/node/json.ts';
-import { parseAddresses, parseImages, parseListeners } from '../../../src/node/observe-node.ts';
+import { parseAddresses, parseListeners } from '../../../src/node/observe-node.ts';
 import { readTable } from '../../../src/node/proxy-table.ts';
 import type { NodeConnection } from '../../../src/node/ssh-connection.ts';
 import { parseDetails } from '../../../src/node/zfs-details.ts';
@@ -111,7 +111,7 @@ const answers: Record<string, () => () => unknown> = {
   },
   images: () => {
     const text = JSON.stringify(Array.from({ length: 100_000 }, (_, n) => ({ Id: `i${n}`, RepoTags: [`a:${n}`] })));
-    return () => parseImages(text, 'n');
+    return () => readImageList(JSON.parse(text));
   },
   'mounts of a container': () => {
     const value = inspected(({ Mounts, volumes }, n) => {
@@ -180,8 +180,9 @@ describe('names that every object of JavaScript knows', () => {
 describe('an image that comes and does not come', () => {
   const signal = new AbortController().signal;
   const connection = { node: 'n', closed: signal } as unknown as NodeConnection;
+  const reader = createImageReader('n', {} as unknown as DockerApi);
   const images = (stream: () => Promise<Readable>) =>
-    createDockerImages(connection, { stream, json: async () => undefined } as unknown as DockerApi, 50);
+    createDockerImages(connection, { stream, json: async () => undefined } as unknown as DockerApi, reader, 50);
   const never = (): Readable => new Readable({ read: () => undefined });
 
   it('is given up where Docker says nothing any more', async () => {

@@ -125,40 +125,39 @@ describe('estimates and tokens', () => {
 });
 
 describe('what zfs can do', () => {
-  const texts = {
-    send: golden('send-usage-2.3.9.txt'),
-    receive: golden('receive-usage-2.3.9.txt'),
-    features: 'feature@bookmarks\tenabled\nfeature@large_blocks\tactive\n',
-    version: '2.3.9-0+deb13u1\n',
-  };
+  const pool = 'drover\tONLINE\t100\t50\tenabled\tactive\n40\n';
+  const system = '2.3.9-0+deb13u1\n6.12.0 x86_64\n';
 
-  it('is read from its usage and the pool’s features', () => {
-    expect(parseCapabilities(texts)).toEqual({ resume: true, bookmarks: true, compressed: true, largeBlocks: true });
+  it('is read from its version and the pool’s features', () => {
+    const all = { resume: true, bookmarks: true, compressed: true, largeBlocks: true };
+    expect(parseCapabilities(pool, system)).toEqual(all);
   });
 
   it('leaves large blocks and bookmarks out where the pool has them disabled', () => {
-    const features = 'feature@bookmarks\tdisabled\nfeature@large_blocks\tdisabled\n';
-    expect(parseCapabilities({ ...texts, features })).toMatchObject({ bookmarks: false, largeBlocks: false });
+    const disabled = pool.replace('enabled\tactive', 'disabled\tdisabled');
+    expect(parseCapabilities(disabled, system)).toMatchObject({ bookmarks: false, largeBlocks: false });
   });
 
   it.each([
-    ['zfs-2.1.1-1', false],
-    ['2.1.2', true],
-    ['2.2.0', true],
-    ['0.8.6', false],
-    ['', false],
-  ])('sends compressed with version %j: %s', (version, compressed) => {
-    expect(parseCapabilities({ ...texts, version }).compressed).toBe(compressed);
+    ['zfs-2.1.1-1', false, true],
+    ['2.1.2', true, true],
+    ['2.2.0', true, true],
+    ['0.8.6', false, true],
+    ['0.6.5', false, false],
+    ['', false, false],
+    ['-', false, false],
+  ])('with version %j: compressed %s, resumable %s', (version, compressed, resume) => {
+    expect(parseCapabilities(pool, `${version}\n6.12.0 x86_64\n`)).toMatchObject({ compressed, resume });
   });
 
-  it('is nothing where zfs prints no usage we know', () => {
-    const old = { send: 'usage: zfs send snapshot', receive: '', features: '', version: '' };
-    expect(Object.values(parseCapabilities(old))).toEqual([false, false, false, false]);
-    expect(flagsAtBirth(parseCapabilities(old))).toBe('none');
+  it('is nothing where nothing can be read', () => {
+    const none = parseCapabilities('', '');
+    expect(Object.values(none)).toEqual([false, false, false, false]);
+    expect(flagsAtBirth(none)).toBe('none');
   });
 
   it('decides the flags of a volume, and only known flags are ever used', () => {
-    expect(sendFlags(flagsAtBirth(parseCapabilities(texts)))).toEqual(['-L', '-c']);
+    expect(sendFlags(flagsAtBirth(parseCapabilities(pool, system)))).toEqual(['-L', '-c']);
     expect(sendFlags('none')).toEqual([]);
     expect(sendFlags('-R -F -c;reboot -w')).toEqual(['-w']);
     expect(sendFlags(undefined)).toEqual([]);
@@ -173,6 +172,14 @@ describe('what zfs can do', () => {
     await store.capabilities(signal);
     await store.capabilities(signal);
     expect(connection.sent).toHaveLength(2);
+  });
+
+  it('is not asked where an observation has brought it', async () => {
+    const connection = scriptedConnection();
+    const store = createZfsStore(connection, place);
+    store.keepCapabilities(parseCapabilities(pool, system));
+    expect(await store.capabilities(signal)).toMatchObject({ largeBlocks: true });
+    expect(connection.sent).toEqual([]);
   });
 });
 

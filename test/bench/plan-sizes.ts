@@ -1,0 +1,80 @@
+import { loadConfig } from '../../src/config/load.ts';
+import type { Config } from '../../src/model/config.ts';
+import { makePlan } from '../../src/plan/make-plan.ts';
+import { statusOf } from '../../src/view/status.ts';
+import { aLargeCluster, drained } from '../support/scale.ts';
+
+/** What `measureWork` can measure. */
+export const works = ['validate', 'nothing', 'status', 'drain'] as const;
+export type Work = (typeof works)[number];
+
+/** Processor time in milliseconds, and bytes of memory. */
+export interface WorkFigures {
+  readonly firstMs: number;
+  readonly bestMs: number;
+  /** What the result keeps, after a collection. */
+  readonly keptBytes: number;
+  /** The largest size of the process above what it had before. */
+  readonly peakBytes: number;
+  readonly steps?: number;
+}
+
+/** Measures one kind of work on a cluster of so many nodes, ten applications each. For a process of its own. */
+export function measureWork(work: Work, nodes: number, runs: number): WorkFigures {
+  const act = prepare(work, nodes);
+  globalThis.gc?.();
+  const before = process.memoryUsage();
+  const times: number[] = [];
+  let result: unknown;
+  for (let run = 0; run < runs; run += 1) {
+    result = undefined;
+    const began = process.cpuUsage();
+    result = act();
+    const { user, system } = process.cpuUsage(began);
+    times.push((user + system) / 1000);
+  }
+  const peak = process.resourceUsage().maxRSS * 1024;
+  globalThis.gc?.();
+  const kept = process.memoryUsage().heapUsed - before.heapUsed;
+  const steps = (result as { readonly steps?: readonly unknown[] }).steps?.length;
+  return {
+    firstMs: times[0] ?? 0,
+    bestMs: Math.min(...times),
+    keptBytes: kept,
+    peakBytes: peak - before.rss,
+    ...(steps === undefined ? {} : { steps }),
+  };
+}
+
+function prepare(work: Work, nodes: number): () => unknown {
+  const { config, state } = aLargeCluster(nodes);
+  if (work === 'validate') {
+    const files = filesOf(config);
+    return () => {
+      const loaded = loadConfig(files);
+      if (!loaded.ok) throw new Error(loaded.problems.map(({ message }) => message).join('; '));
+      return loaded.config;
+    };
+  }
+  if (work === 'status') return () => statusOf(config, state);
+  const wanted = work === 'drain' ? drained(config) : config;
+  return () => makePlan(wanted, state);
+}
+
+/** The files of such a configuration, as a person writes them. */
+function filesOf({ applications, deployment }: Config) {
+  const names = Object.keys(deployment);
+  const address = new Map(names.map((name, at) => [name, `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}`]));
+  const application = Object.values(applications).map(({ name, image, ports, volumes }) => {
+    const lines = [`  ${name}:`, `    image: ${image.repository}:${image.tag}`];
+    for (const { internal, external } of ports)
+      lines.push(`    ports: [{internal: ${internal}, external: ${external}}]`);
+    for (const { mountpoint } of volumes) lines.push(`    volume: {mountpoint: ${mountpoint}}`);
+    return lines.join('\n');
+  });
+  const placed = names.map((name) => `  ${address.get(name)}: [${(deployment[name] ?? []).join(', ')}]`);
+  return {
+    application: { path: 'application.yml', text: `version: 1\napplications:\n${application.join('\n')}\n` },
+    deployment: { path: 'deployment.yml', text: `version: 1\nnodes:\n${placed.join('\n')}\n` },
+  };
+}

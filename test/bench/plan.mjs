@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+/**
+ * What planning costs with the size of a cluster: processor time of validating the files, of a plan with nothing to do,
+ * of a status and of draining one node, and the memory of each. Every figure comes from a process of its own.
+ *
+ *   npm run bench:plan [-- --sizes 10,100,1000] [--runs 5] [--no-save]
+ */
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { root } from './on-lab.mjs';
+import { keep, machine, table } from './results.mjs';
+
+const HELP = 'Usage: npm run bench:plan [-- --sizes NODES,…] [--runs N] [--no-save]\n';
+const MB = 1e6;
+/** Upper bounds at 1,000 nodes, in milliseconds. */
+const goals = { validate: 400, nothing: 150, drain: 500 };
+const titles = {
+  validate: 'read and validate the files',
+  nothing: 'plan, nothing to do',
+  status: 'status',
+  drain: 'plan, one node drained',
+};
+
+/** Bundles the sources with what measures them; `use` gets the file. */
+async function withBundle(use) {
+  const { build } = await import('esbuild');
+  // Inside of the project, so that packages are found.
+  const made = join(root, 'dist', `.bench-plan-${process.pid}.mjs`);
+  try {
+    await build({
+      entryPoints: [join(root, 'test', 'bench', 'plan-sizes.ts')],
+      outfile: made,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      packages: 'external',
+    });
+    return use(pathToFileURL(made).href);
+  } finally {
+    rmSync(made, { force: true });
+  }
+}
+
+function measure(file, work, nodes, runs) {
+  const code = `import { measureWork } from '${file}'; console.log(JSON.stringify(measureWork('${work}', ${nodes}, ${runs})));`;
+  const out = execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', code], { encoding: 'utf8' });
+  return JSON.parse(out);
+}
+
+async function main() {
+  const options = {
+    sizes: { type: 'string', default: '10,100,1000' },
+    runs: { type: 'string', default: '5' },
+    'no-save': { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  };
+  const { values } = parseArgs({ options });
+  if (values.help) return void process.stdout.write(HELP);
+  const sizes = values.sizes.split(',').map(Number);
+  const rows = await withBundle((file) =>
+    Object.keys(titles).flatMap((work) =>
+      sizes.map((nodes) => ({ work, nodes, ...measure(file, work, nodes, Number(values.runs)) })),
+    ),
+  );
+  const head = ['', 'nodes / applications', 'first', 'best', 'times the size before', 'goal', 'steps', 'kept', 'peak'];
+  const lines = rows.map((row, at) => {
+    const before = rows[at - 1];
+    const grows = before?.work === row.work ? `${(row.bestMs / before.bestMs).toFixed(1)} x` : '';
+    const goal = row.nodes === 1000 && goals[row.work] !== undefined ? `${goals[row.work]} ms` : '';
+    return [
+      titles[row.work],
+      `${row.nodes} / ${row.nodes * 10}`,
+      `${row.firstMs.toFixed(0)} ms`,
+      `${row.bestMs.toFixed(0)} ms`,
+      grows,
+      goal,
+      row.steps ?? '',
+      `${(row.keptBytes / MB).toFixed(0)} MB`,
+      `${(row.peakBytes / MB).toFixed(0)} MB`,
+    ];
+  });
+  const text = `Processor time; "best" of ${values.runs}. "kept": what the result holds; "peak": what the process grew by.\n\n${table([head, ...lines])}\n`;
+  process.stdout.write(text);
+  if (!values['no-save']) keep('plan', { conditions: machine(), rows }, `# Planning against size\n\n${text}`);
+}
+
+await main();
