@@ -136,7 +136,7 @@ export function createImageReader(node: string, api: DockerApi): ImageReader {
     const found = latest.get(image) ?? earlier.get(image);
     const inspected = found === undefined ? await inspectImage(api, image, signal, budget) : undefined;
     const facts = found ?? { defaults: readImageDefaults(inspected), volumes: volumesOfImage(inspected) };
-    if (isImageId(image) && (found !== undefined || inspected !== undefined)) latest.set(image, facts);
+    if (image.startsWith('sha256:') && (found !== undefined || inspected !== undefined)) latest.set(image, facts);
     return facts;
   };
   return {
