@@ -7,6 +7,9 @@ export function revisionOf(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value), 'utf8').digest('hex');
 }
 
+/** Parts of an application that go into its revision by the slow hash, or in a form of their own. */
+const mayBeSecret: ReadonlySet<string> = new Set(['environment', 'files', 'command', 'entrypoint', 'hidesCommand']);
+
 /**
  * The revision of a configuration, whose applications may hold secrets. Revisions are printed and kept in the history:
  * from a plain hash a short password could be found by trying, so that secrets go into it by a slow one.
@@ -14,14 +17,11 @@ export function revisionOf(value: unknown): string {
 export function configRevision(content: { readonly applications: Readonly<Record<string, Application>> }): string {
   const { applications, ...rest } = content;
   const parts = Object.entries(applications).map(([name, application]) => {
-    const { environment, files = [], command, entrypoint, hidesCommand, ...open } = application;
+    const { environment, files = [], command, entrypoint, hidesCommand } = application;
     const line = { command, entrypoint };
-    const shown = {
-      ...open,
-      variables: Object.keys(environment).sort(),
-      files,
-      ...(hidesCommand === true ? {} : line),
-    };
+    const shown: Record<string, unknown> = { variables: Object.keys(environment).sort(), files };
+    for (const [key, value] of Object.entries(application)) if (!mayBeSecret.has(key)) shown[key] = value;
+    if (hidesCommand !== true) Object.assign(shown, line);
     const contents = files.map(({ content: sealed }) => secretText(sealed));
     const hasSecrets = Object.keys(environment).length > 0 || contents.length > 0 || hidesCommand === true;
     return {
@@ -51,11 +51,20 @@ function slowHash(text: string, salt: readonly string[]): string {
   return last.hash;
 }
 
+/** Of large configurations as well: plain loops, and no work on the many texts that are quoted as they are. */
 function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value === 'string') return quoteJson(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  if (Array.isArray(value)) return value.length === 0 ? '[]' : `[${value.map(canonicalJson).join(',')}]`;
   if (value instanceof SealedContent) return JSON.stringify(value);
-  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+  let text = '';
+  // Without a function, sort is by code units.
+  for (const key of Object.keys(value).sort()) {
+    const item: unknown = Reflect.get(value, key);
+    if (item !== undefined) text += `${text === '' ? '' : ','}${quoteJson(key)}:${canonicalJson(item)}`;
+  }
+  return `{${text}}`;
 }
+
+const plainText = /^[ !#-[\]-~]*$/;
+const quoteJson = (text: string): string => (plainText.test(text) ? `"${text}"` : JSON.stringify(text));

@@ -28,8 +28,11 @@ root=$1 columns=$2 separator=$3
 ${listCommands}
 `;
 
-/** What `parsePool` and `parseCapabilities` read, of $pool. */
-export const poolCommand = `zpool list -Hp -o name,health,size,free,feature@bookmarks,feature@large_blocks "$pool" && zfs list -Hp -o avail "$pool" || exit 1`;
+/** What `parsePool` and `parseCapabilities` read, of $pool; without the features where zpool does not list them. */
+export const poolCommand = `{
+  zpool list -Hp -o name,health,size,free,feature@bookmarks,feature@large_blocks "$pool" 2>/dev/null ||
+    zpool list -Hp -o name,health,size,free "$pool"
+} && zfs list -Hp -o avail "$pool" || exit 1`;
 
 /** Versions of the zfs module and of the kernel, and the processor. */
 export const systemCommand = `{ IFS= read -r version </sys/module/zfs/version || version=-; printf '%s\\n' "$version"; uname -rm; } 2>/dev/null`;
