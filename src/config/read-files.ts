@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { readBounded, UnreadableFile } from '../files/read-bounded.ts';
@@ -56,12 +56,14 @@ export async function readConfig(
   }
 }
 
-/** A regular file, also behind links, of at most the size for its kind. Anything else could block, or never end. */
+/** A regular file, also behind links, of at most the size for its kind. Anything else could block, never end, or (in /proc) be something else. */
 async function readOutside({ path, kind }: OutsideRequest): Promise<Reading> {
   const limit = maxOutsideBytes[kind];
   try {
     // Looked at first, because opening a device can already do something.
-    if (!(await stat(path)).isFile()) return { kind: 'unreadable', why: 'it is not a regular file' };
+    if (!(await stat(path)).isFile() || /^\/(?:proc|sys|dev)\//.test(await realpath(path))) {
+      return { kind: 'unreadable', why: 'it is not a regular file' };
+    }
     return { kind: 'bytes', bytes: await readBounded(path, limit) };
   } catch (error) {
     if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return { kind: 'absent' };

@@ -15,12 +15,13 @@ export class UnreadableFile extends Error {
 }
 
 /** Shells hand over the output of another program under such a name, as in `-f <(make-config)`. */
-const isHandedOver = (path: string): boolean => /^\/(dev|proc)\//.test(path);
+const isHandedOver = (path: string): boolean =>
+  /^\/dev\/(?:fd\/\d+|stdin|null|zero)$|^\/proc\/(?:self|\d+)\/fd\/\d+$/.test(path);
 
 /**
  * The bytes of a regular file, at most `limitBytes`. Throws `UnreadableFile` for a longer one and for what is not a
- * file: opening a named pipe waits for its writer, and a device may have no end. A name below /dev is read all the
- * same, up to the limit. Throws the system's error where the file cannot be opened.
+ * file: opening a named pipe waits for its writer, and a device may have no end. What a shell hands over
+ * (`/dev/fd/63`) is read all the same, up to the limit. Throws the system's error where the file cannot be opened.
  */
 export async function readBounded(path: string, limitBytes: number): Promise<Buffer> {
   // Without O_NONBLOCK, opening a named pipe that nothing writes to never returns.

@@ -111,6 +111,9 @@ export const stateFileBytes = 32 * MiB;
 /** Bytes of a private key, a public key or a certificate; the largest RSA key takes 13 KiB. */
 export const keyFileBytes = 64 * KiB;
 
+/** Bytes of an ssh_config that came with a folder. */
+export const sshConfigBytes = MiB;
+
 /** Bytes of a known_hosts or RevokedHostKeys file. One with 50,000 hosts takes about 10 MiB. */
 export const knownHostsBytes = 32 * MiB;
 

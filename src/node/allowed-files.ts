@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join, sep } from 'node:path';
+import { readTextBounded, UnreadableFile } from '../files/read-bounded.ts';
 import { printCommand } from '../model/command-line.ts';
 import { AppError } from '../model/errors.ts';
+import { sshConfigBytes } from '../model/limits.ts';
 import type { Environment } from './environment.ts';
 
 /**
@@ -89,15 +91,27 @@ export const allowCommand = (text: string, env: Environment): string =>
 
 const fingerprintOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
+/** A pipe would say one thing here and another one to ssh, or nothing at all. */
+async function readConfigOf(path: string, real: string): Promise<string> {
+  try {
+    if ((await stat(real)).isFile() && !/^\/(?:proc|sys|dev)\//.test(real))
+      return await readTextBounded(real, sshConfigBytes);
+    throw new UnreadableFile('it is not a regular file');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new AppError('usage', `cannot use "${path}": ${why}`, { cause: error });
+  }
+}
+
 /**
  * Refuses an ssh_config that came with a folder and can start programs (`ProxyCommand`, `Match exec`, `Include` and the
  * like), unless this user has allowed it as it is. Throws `usage`.
  */
 export async function refuseUnknownPrograms(path: string, env: Environment): Promise<void> {
-  const [real, text] = await Promise.all([realpath(path), readFile(path, 'utf8')]).catch(() => [path, undefined]);
-  // What cannot be read is ssh's to complain about.
-  if (text === undefined || real === undefined) return;
-  if (ownFolders(env).some((folder) => real.startsWith(folder + sep))) return;
+  const real = await realpath(path).catch(() => undefined);
+  // What is not there is ssh's to complain about.
+  if (real === undefined || ownFolders(env).some((folder) => real.startsWith(folder + sep))) return;
+  const text = await readConfigOf(path, real);
   const found = programIn(text);
   if (found === undefined || (await isAllowed(text, env))) return;
   throw new AppError(

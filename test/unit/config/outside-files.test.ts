@@ -51,6 +51,12 @@ describe('files that the application file names', () => {
     ['a FIFO', async () => void execFileSync('mkfifo', [join(folder, 's.txt')]), /not a regular file/],
     ['a folder', () => mkdir(join(folder, 's.txt')), /not a regular file/],
     ['a device', () => symlink('/dev/zero', join(folder, 's.txt')), /not a regular file/],
+    ['a file of the kernel', () => symlink('/proc/kmsg', join(folder, 's.txt')), /not a regular file/],
+    [
+      'the environment of this process',
+      () => symlink('/proc/self/environ', join(folder, 's.txt')),
+      /not a regular file/,
+    ],
     ['nothing', async () => undefined, /does not exist/],
     ['a link into nothing', () => symlink('none', join(folder, 's.txt')), /does not exist/],
     ['a link to itself', () => symlink('s.txt', join(folder, 's.txt')), /cannot be read/],

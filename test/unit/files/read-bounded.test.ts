@@ -28,6 +28,8 @@ describe('a file that drover reads', () => {
     await expect(readBounded(at('pipe'), 10)).rejects.toThrow('it is not a regular file');
     await expect(readBounded(folder, 10)).rejects.toThrow('it is a folder');
     await expect(readBounded('/dev/zero', 1024)).rejects.toMatchObject({ isTooLarge: true });
+    // Opening such a thing can do something, and reading it takes what is typed.
+    await expect(readBounded('/dev/ptmx', 1024)).rejects.toThrow('not a regular file');
     expect((await readBounded('/dev/null', 10)).length).toBe(0);
     await expect(readTail(at('pipe'), 10)).rejects.toThrow('it is not a regular file');
   });

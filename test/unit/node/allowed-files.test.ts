@@ -36,6 +36,21 @@ describe('an ssh_config that came with a folder', () => {
     expect(existsSync(ran)).toBe(false);
   });
 
+  it.each<readonly [string, (path: string) => void]>([
+    ['a pipe, which says one thing to drover and another one to ssh', (path) => void execFileSync('mkfifo', [path])],
+    ['a device', (path) => symlinkSync('/dev/zero', path)],
+    ['a file of the kernel', (path) => symlinkSync('/proc/kmsg', path)],
+    ['a file without an end', (path) => void execFileSync('truncate', ['-s', '4G', path])],
+  ])('is refused, without waiting, where it is %s', async (_what, make) => {
+    const { folder, resolve } = folders();
+    const path = join(folder, 'ssh_config');
+    make(path);
+    await expect(resolve(path)).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('cannot use'),
+    });
+  });
+
   it('is used where it only names things', async () => {
     const { folder, resolve } = folders();
     const path = join(folder, 'ssh_config');
