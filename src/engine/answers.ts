@@ -2,7 +2,8 @@ import type { ClusterState } from '../model/cluster.ts';
 import { nodeOf } from '../model/config.ts';
 import { type ErrorReport, toReport } from '../model/errors.ts';
 import type { StepId } from '../model/plan.ts';
-import { checkContainer } from './perform-container.ts';
+import { checkContainer } from './check-container.ts';
+import { createKnown } from './known.ts';
 import { factsOf, type RunContext } from './step-context.ts';
 
 /** An application that runs where it is wanted and does not answer there. */
@@ -38,7 +39,11 @@ export async function findUnanswered(
   for (const action of (await Promise.all(checks)).flat()) {
     const step = `check-container:${action.app}:${action.node}`;
     try {
-      await checkContainer({ kind: 'check-container', ...action }, { ...context, step }, signal);
+      await checkContainer(
+        { kind: 'check-container', ...action },
+        { ...context, step, known: createKnown(context.now) },
+        signal,
+      );
     } catch (error) {
       if (signal.aborted) throw error;
       return { step, error: toReport(error) };

@@ -74,6 +74,7 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
     tables: createSemaphores(1),
     released: new Map(),
     sent: receipts.sent,
+    waited: receipts.waited,
     warn: ({ app, text }) => {
       warnings.push(text);
       receipts.killed(app);

@@ -4,9 +4,11 @@ import { AppError, isAbort, toReport } from '../model/errors.ts';
 import type { StepOutcome } from '../model/events.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
 import { type Action, nodesOf, type Plan, type Step, type StepId } from '../model/plan.ts';
+import { createKnown, type Known } from './known.ts';
 import { lockLost } from './locks.ts';
 import { perform } from './perform.ts';
 import { stopGraceMs, stopSlackMs } from './perform-container.ts';
+import { prepareSwitch } from './prepare-switch.ts';
 import { createSemaphores, type Semaphore } from './semaphore.ts';
 import { factsOf, type RunContext } from './step-context.ts';
 
@@ -54,6 +56,9 @@ export async function execute(plan: Plan, context: RunContext, signals: RunSigna
     behindSwitch: findSwitches(plan),
     stoppedAt: new Map(),
     graces: new Map(),
+    plan,
+    known: createKnown(context.now),
+    prepared: new Map(),
   };
   const outcomes = new Map<StepId, Promise<StepOutcome>>();
   for (const step of plan.steps) {
@@ -79,6 +84,10 @@ interface Run {
   readonly stoppedAt: Map<StepId, number>;
   /** How long each of them may take. */
   readonly graces: Map<StepId, number>;
+  readonly plan: Plan;
+  readonly known: Known;
+  /** What is made ready before an application is stopped, once for each. */
+  readonly prepared: Map<string, { readonly at: number; readonly end: Promise<void> }>;
 }
 
 interface Dependency {
@@ -109,6 +118,7 @@ async function attempt(run: Run, step: Step): Promise<StepOutcome> {
   try {
     await withPlaces(run, step, signal, async () => {
       if (signal.aborted || !mayStart(run, step)) throw new AppError('cancelled', 'cancelled');
+      await makeReady(run, step, signal);
       startedAt = context.now();
       run.started.push(step.id);
       if (step.action.kind === 'stop-container') {
@@ -126,6 +136,20 @@ async function attempt(run: Run, step: Step): Promise<StepOutcome> {
     if (signal.aborted || isAbort(error)) return { result: 'cancelled' };
     return { result: 'failed', durationMs, error: toReport(error) };
   }
+}
+
+/** Before new connections wait: what needs them to wait is as short as can be. */
+async function makeReady(run: Run, { id, action, group }: Step, signal: AbortSignal): Promise<void> {
+  if (action.kind !== 'hold-ports' && action.kind !== 'stop-container') return;
+  const { plan, known, started } = run;
+  const context = { ...run.context, known, step: id };
+  const prepared = run.prepared.get(group) ?? {
+    at: context.now(),
+    end: prepareSwitch(plan, group, (step) => started.includes(step), context, signal),
+  };
+  run.prepared.set(group, prepared);
+  known.readyAt.set(id, prepared.at);
+  await prepared.end;
 }
 
 /** Nodes whose locks a step relies on. An acquire needs only its own: what was released stays released. */
@@ -152,7 +176,7 @@ async function withPlaces(run: Run, step: Step, signal: AbortSignal, task: () =>
 async function performInTime(run: Run, step: Step, signal: AbortSignal): Promise<void> {
   const { context } = run;
   const action = step.action;
-  const inStep = { ...context, step: step.id };
+  const inStep = { ...context, known: run.known, step: step.id };
   const begun = [...(run.behindSwitch.get(step.id) ?? [])].flatMap((id) => run.stoppedAt.get(id) ?? []);
   if (!abortable.has(action.kind) || begun.length === 0) return perform(action, inStep, signal);
   const switchMs = Math.max(context.config.settings.timeouts.switchMs, longestStopMs(run, step) + stopSlackMs);

@@ -15,17 +15,20 @@ export interface ForecastInput {
   readonly belowBytes: number;
 }
 
-/** Commands and requests to Docker that a step sends one after the other while the application is down. */
+/**
+ * What a step takes while the application is down, in programs on a node: each command or request to Docker starts
+ * about one of its own, and those of freeze, release and acquire run some one after the other.
+ */
 const commandsOf: Partial<Record<Action['kind'], number>> = {
-  'stop-container': 5,
-  'freeze-volume': 5,
-  'send-final': 5,
+  'stop-container': 1,
+  'freeze-volume': 6,
+  'send-final': 3,
   'release-volume': 3,
-  'acquire-volume': 4,
+  'acquire-volume': 5,
   'reclaim-volume': 3,
   'resize-volume': 1,
-  'start-container': 7,
-  'check-container': 4,
+  'start-container': 2,
+  'check-container': 2,
 };
 /** Programs that an observation runs on a node: its time by this is what a command takes there. */
 const programsOfObservation = 9;

@@ -37,6 +37,8 @@ export interface TransferRequest {
   readonly expectedBytes?: number;
   /** Properties given with `-o` on receive, beyond the fixed readonly, canmount and mountpoint ones. */
   readonly properties: Readonly<Record<string, string>>;
+  /** What arrives is held with this tag as soon as it is there. Nothing where the rest of a stream is sent. */
+  readonly tag?: string;
 }
 
 export type SendSource =
@@ -62,6 +64,8 @@ export interface TransferResult {
   /** Counted in our own pipe. */
   readonly bytes: number;
   readonly mode: 'direct' | 'relay';
+  /** Guid of the snapshot that was sent, as the target has it; only where it was to be held. */
+  readonly guid?: string;
 }
 
 export interface NodeClient {
@@ -122,6 +126,16 @@ export interface ContainerRuntime {
    * its own gets one of Docker's with a name, so that the next container here has it again. Never starts anything.
    */
   create(spec: ContainerSpec, directories: Readonly<Record<VolumeId, string>>, signal: AbortSignal): Promise<void>;
+  /** As `create` on directories that are known to have content: none of them is looked into, and nothing is filled. */
+  createOnData(
+    spec: ContainerSpec,
+    directories: Readonly<Record<VolumeId, string>>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Asks now what the next create of this application has to know. Throws `image-missing`. */
+  prepare(spec: ContainerSpec, signal: AbortSignal): Promise<void>;
+  /** How the application's container is now; undefined where there is none. */
+  condition(app: AppName, signal: AbortSignal): Promise<ContainerCondition | undefined>;
   start(app: AppName, signal: AbortSignal): Promise<void>;
   /** Returns how it ended; undefined where there was nothing to stop. */
   stop(
@@ -142,6 +156,8 @@ export interface ContainerRuntime {
   /** Docker's exec with its hijacked stream; ends when the program does or the signal aborts. */
   exec(app: AppName, options: ExecOptions, signal: AbortSignal): Promise<ExecSession>;
 }
+
+export type ContainerCondition = Pick<Container, 'state' | 'health' | 'exit'>;
 
 export interface ContainerEvent {
   readonly action: string;
@@ -204,6 +220,25 @@ export interface LogLine {
 /** A copy of a volume as the caller saw it: a change of ownership counts only for what is still so. */
 export type SeenVolume = Pick<Volume, 'id' | 'dataset' | 'role' | 'owner' | 'epoch' | 'deployment'>;
 
+/** As it was seen, and with nothing that is not in its newest snapshot of drover's, which has this guid. */
+export interface SeenWhole extends SeenVolume {
+  readonly guid: string;
+}
+
+/** What a freeze has left. */
+export interface Frozen {
+  /** Not mounted, with the final snapshot as drover's newest. */
+  readonly copy: Volume;
+  /** What the final snapshot has more than the snapshot before it; 0 where none had to be taken. */
+  readonly finalBytes: number;
+}
+
+/** Where a volume is mounted, and whether there is anything in it. */
+export interface Mounted {
+  readonly directory: string;
+  readonly isEmpty: boolean;
+}
+
 export interface VolumeProperties {
   readonly role?: VolumeRole;
   readonly owner?: string;
@@ -233,10 +268,25 @@ export interface VolumeStore {
   setLimit(dataset: string, limitBytes: number | undefined, signal: AbortSignal): Promise<void>;
   /**
    * One `zfs set` for all given properties (and readonly: off for owner, on for everything else), after re-reading:
-   * throws `volume-conflict` where volume, role, owner, epoch or deployment are not as seen any more, and `connection-failed` where
-   * the node's lock was taken and has been lost since.
+   * throws `volume-conflict` where volume, role, owner, epoch or deployment are not as seen any more, and
+   * `connection-failed` where the node's lock was taken and has been lost since. Where a guid is given, also where
+   * drover's newest snapshot has another one, or something was written after it.
    */
-  setProperties(seen: SeenVolume, next: VolumeProperties, signal: AbortSignal): Promise<void>;
+  setProperties(seen: SeenVolume | SeenWhole, next: VolumeProperties, signal: AbortSignal): Promise<void>;
+  /** Throws as `setProperties` does where it is not as seen any more. Changes nothing. */
+  confirm(seen: SeenVolume, signal: AbortSignal): Promise<void>;
+  /**
+   * In one command: unmounts it (as `unmount` does: the proof that nobody writes), sets role frozen where it was owner,
+   * takes a final snapshot where the newest one is not drover's or something was written since, and holds it with the
+   * tag. Compares and throws as `setProperties` does, and leaves it mounted then.
+   */
+  freeze(seen: SeenVolume, tag: string, signal: AbortSignal): Promise<Frozen>;
+  /** In one command: `setProperties` to role owner, `mount`, and a look at its directory. */
+  acquire(
+    seen: SeenWhole,
+    next: { readonly owner: string; readonly epoch: number; readonly deployment?: DeploymentName },
+    signal: AbortSignal,
+  ): Promise<Mounted>;
   mount(dataset: string, signal: AbortSignal): Promise<void>;
   /** Throws `volume-busy` naming the processes that hold it. No-op where it is not mounted. Never forced. */
   unmount(dataset: string, signal: AbortSignal): Promise<void>;
@@ -282,12 +332,15 @@ export interface VolumeSwap {
 
 export interface NetworkControl {
   read(signal: AbortSignal): Promise<NetworkTable>;
-  /** One atomic load, kept over reboots; holds that are not in `dropHolds` stay. */
+  /**
+   * One atomic load, kept over reboots; holds that are not in `dropHolds` stay. Returns how many milliseconds ago it was
+   * loaded: what keeps it, and what closes the forwarding for others again, comes after it.
+   */
   replace(
     table: Pick<NetworkTable, 'proxies' | 'open' | 'peers' | 'listen'>,
     dropHolds: readonly PortKey[],
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<number>;
   /** New connections to these ports wait; the element expires by itself after `timeoutMs`. */
   hold(ports: readonly PortKey[], timeoutMs: number, signal: AbortSignal): Promise<void>;
   dropHolds(ports: readonly PortKey[], signal: AbortSignal): Promise<void>;
@@ -296,6 +349,8 @@ export interface NetworkControl {
   setBootRules(rules: BootRules, signal: AbortSignal): Promise<void>;
   /** True where a TCP connection to the port on this node's own container is accepted (asked on the node itself). */
   accepts(port: number, signal: AbortSignal): Promise<boolean>;
+  /** Asks as `accepts` does, again and again for so long; returns the ports that have not accepted by then. */
+  closedPorts(ports: readonly number[], waitMs: number, signal: AbortSignal): Promise<readonly number[]>;
 }
 
 /** What a node does by itself for an application that a move has stopped, when drover does not come back. */

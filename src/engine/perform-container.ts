@@ -1,7 +1,6 @@
-import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
+import type { Container, ContainerSpec, Volume } from '../model/cluster.ts';
 import type { AppName, Config, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { shownLineCharacters } from '../model/limits.ts';
 import { printImage } from '../model/names.ts';
 import type { ActionOf } from '../model/plan.ts';
 import { SealedContent } from '../model/sealed-content.ts';
@@ -17,9 +16,6 @@ import {
   type RunContext,
   type StepContext,
 } from './step-context.ts';
-
-const pollMs = 250;
-const shownLogLines = 5;
 
 /** Has the image on the node: there already, from the registry, or from a node that has it. */
 export async function pullImage(
@@ -154,12 +150,6 @@ export async function stopContainer(
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
   const graceMs = stopGraceMs(context, action);
-  const { switchMs } = context.config.settings.timeouts;
-  const { unlessReleased } = action;
-  if (unlessReleased !== undefined) {
-    const volumes = (await client.volumes.list(signal)).filter(({ id }) => unlessReleased.includes(id));
-    await client.deadMan.arm(action.app, volumes, Math.max(switchMs, graceMs + stopSlackMs), signal);
-  }
   const end = await client.containers.stop(action.app, graceMs, signal);
   if (end !== undefined) {
     const how = end.killed ? `did not stop within ${graceMs / 1000} s and was killed` : `exited with code ${end.code}`;
@@ -167,7 +157,8 @@ export async function stopContainer(
     context.emit({ type: 'step-output', step: context.step, line });
     if (end.killed) context.warn?.({ app: action.app, text: `${line}: give it a longer stop_grace_period` });
   }
-  if (unlessReleased !== undefined) return;
+  // The node was told before (prepare-switch.ts) to start it again by itself.
+  if (action.unlessReleased !== undefined) return;
   // Stopped before already, perhaps by a move that was cut off: the node must not start it again by itself.
   if (end === undefined) await client.deadMan.disarm(action.app, signal);
   await client.containers.remove(action.app, signal);
@@ -192,10 +183,11 @@ export async function startContainer(
 ): Promise<void> {
   const { node, spec } = action;
   const client = await context.cluster.node(node, signal);
-  const [containers, directories] = await Promise.all([
-    client.containers.list(signal),
-    findDirectories(client, spec, nodeIdOf(context, node), signal),
+  const [containers, places] = await Promise.all([
+    containersFor(client, spec, context, signal),
+    findPlaces(client, spec, context, signal),
   ]);
+  const { directories } = places;
   const existing = containers.find(({ managed, application }) => managed && application === spec.application);
   checkUnused(containers, spec, node);
   const isWanted = existing !== undefined && differences(spec, existing).length === 0;
@@ -206,8 +198,36 @@ export async function startContainer(
   }
   const isRight = isWanted && bindsAll(existing, directories);
   if (existing !== undefined && !isRight) await client.containers.remove(spec.application, signal);
-  if (!isRight) await client.containers.create(withContents(spec, context.config), directories, signal);
+  const whole = withContents(spec, context.config);
+  const confirmed = Promise.all(places.seen.map((seen) => client.volumes.confirm(seen, signal)));
+  // Waited for below.
+  confirmed.catch(() => undefined);
+  if (!isRight && places.areFilled) await client.containers.createOnData(whole, directories, signal);
+  else if (!isRight) await client.containers.create(whole, directories, signal);
+  try {
+    await confirmed;
+  } catch (error) {
+    if (!isRight) await client.containers.remove(spec.application, signal);
+    throw error;
+  }
   await client.containers.start(spec.application, signal);
+}
+
+/**
+ * The node's containers as they were before anything was stopped, where nothing of theirs is in the way: only drover
+ * starts a container on a volume of drover's, and it has the node's lock. Read now where anything is.
+ */
+async function containersFor(
+  client: NodeClient,
+  spec: ContainerSpec,
+  { known }: StepContext,
+  signal: AbortSignal,
+): Promise<readonly Container[]> {
+  const seen = known.containers.get(client.node);
+  const isUser = ({ managed, application, spec: other }: Container): boolean =>
+    (managed && application === spec.application) ||
+    other.mounts.some(({ volume }) => spec.mounts.some((mount) => mount.volume === volume));
+  return seen === undefined || seen.some(isUser) ? client.containers.list(signal) : seen;
 }
 
 /** Read back from a node, a file has only a hash of its content: the content is in the files, if they still have it. */
@@ -242,7 +262,38 @@ function isActive(container: Container | undefined): container is Container {
   return container !== undefined && ['running', 'restarting', 'paused'].includes(container.state);
 }
 
-/** Directories of the volumes, each re-read to be owned by this node: the last guard against a second writer. */
+interface Places {
+  readonly directories: Readonly<Record<VolumeId, string>>;
+  /** There is something in each of them. */
+  readonly areFilled: boolean;
+  /** Volumes that must still be as they are known to be before anything runs on them. */
+  readonly seen: readonly Volume[];
+}
+
+/** Directories of the volumes: as they were mounted a moment ago, else re-read to be owned by this node. */
+async function findPlaces(
+  client: NodeClient,
+  spec: ContainerSpec,
+  { known, ...context }: StepContext,
+  signal: AbortSignal,
+): Promise<Places> {
+  const fresh = spec.mounts.flatMap(({ volume }) => {
+    const [mounted, copy] = [known.mounted(client.node, volume), known.copy(client.node, volume)];
+    return mounted === undefined || copy === undefined ? [] : [{ ...mounted, volume, copy }];
+  });
+  if (fresh.length < spec.mounts.length) {
+    const directories = await findDirectories(client, spec, nodeIdOf(context, client.node), signal);
+    return { directories, areFilled: false, seen: [] };
+  }
+  return {
+    directories: Object.fromEntries(fresh.map(({ volume, directory }) => [volume, directory])),
+    areFilled: fresh.every(({ isEmpty }) => !isEmpty),
+    // Asked while the container is created: the last guard against a second writer.
+    seen: fresh.map(({ copy }) => copy),
+  };
+}
+
+/** Each volume re-read to be owned by this node: the last guard against a second writer. */
 async function findDirectories(
   client: NodeClient,
   spec: ContainerSpec,
@@ -258,85 +309,4 @@ async function findDirectories(
     directories[id] = await client.volumes.directory(volume.dataset, signal);
   }
   return directories;
-}
-
-async function findContainer(client: NodeClient, app: AppName, signal: AbortSignal): Promise<Container | undefined> {
-  const containers = await client.containers.list(signal);
-  return containers.find((container) => container.managed && container.application === app);
-}
-
-/** Waits for the image's health check, else for all published TCP ports; an exit ends the wait at once. */
-export async function checkContainer(
-  action: ActionOf<'check-container'>,
-  context: StepContext,
-  signal: AbortSignal,
-): Promise<void> {
-  const client = await context.cluster.node(action.node, signal);
-  const { healthMs } = context.config.settings.timeouts;
-  const begun = context.now();
-  const deadline = begun + healthMs;
-  const ports = action.ports.filter((port) => port.protocol === 'tcp');
-  let looks = 0;
-  while (true) {
-    const at = context.now();
-    const verdict = await look(client, action.app, ports, signal);
-    looks += 1;
-    if (verdict.kind === 'broken') throw await unhealthy(client, action.app, verdict.why, signal);
-    // Without a port or health check the only sign is that it is still there at a second look.
-    if (verdict.kind === 'good' && (verdict.sure || looks > 1)) return;
-    if (context.now() >= deadline) {
-      const why = verdict.kind === 'waiting' ? verdict.why : 'it did not stay up';
-      throw await unhealthy(client, action.app, `${why} after ${healthMs} ms`, signal);
-    }
-    await context.sleep(pauseMs(context.now() - at, at - begun), signal);
-  }
-}
-
-/** A look takes processor time, which an application that starts slowly on a slow node needs for itself. */
-const pauseMs = (lookMs: number, waitedMs: number): number => Math.max(pollMs, Math.min(2 * lookMs, waitedMs / 4));
-
-type Verdict =
-  | { readonly kind: 'good'; readonly sure: boolean }
-  | { readonly kind: 'waiting'; readonly why: string }
-  | { readonly kind: 'broken'; readonly why: string };
-
-async function look(
-  client: NodeClient,
-  app: AppName,
-  ports: readonly PortKey[],
-  signal: AbortSignal,
-): Promise<Verdict> {
-  const container = await findContainer(client, app, signal);
-  if (container === undefined) return { kind: 'broken', why: 'its container is gone' };
-  const { state, health, exit } = container;
-  if (state === 'exited' || state === 'dead') {
-    const memory = exit?.oomKilled === true ? ', out of memory' : '';
-    return { kind: 'broken', why: `it exited with code ${exit?.code ?? 'unknown'}${memory}` };
-  }
-  // Docker brings it back by its restart policy: many programs fail once or twice until another one answers.
-  if (state !== 'running') return { kind: 'waiting', why: `it is ${state}` };
-  if (health === 'unhealthy') return { kind: 'broken', why: 'its health check fails' };
-  if (health === 'starting') return { kind: 'waiting', why: 'its health check has not succeeded' };
-  if (health === 'healthy') return { kind: 'good', sure: true };
-  const answers = await Promise.all(ports.map(({ port }) => client.network.accepts(port, signal)));
-  const closed = ports.filter((_, index) => answers[index] !== true).map(({ port }) => port);
-  if (closed.length > 0) return { kind: 'waiting', why: `port ${closed.join(', ')} does not accept` };
-  return { kind: 'good', sure: ports.length > 0 };
-}
-
-async function unhealthy(client: NodeClient, app: AppName, why: string, signal: AbortSignal): Promise<AppError> {
-  const lines: string[] = [];
-  try {
-    for await (const line of client.containers.logs(app, { follow: false, tail: shownLogLines }, signal)) {
-      lines.push(line.text.slice(0, shownLineCharacters));
-      if (lines.length === shownLogLines) break;
-    }
-  } catch {
-    // The verdict stands without its log lines.
-  }
-  const tail = lines.join('\n');
-  return new AppError('unhealthy', `cannot bring up "${app}" on "${client.node}": ${why}`, {
-    hint: `read its log: drover logs ${app}`,
-    ...(tail === '' ? {} : { details: { log: tail } }),
-  });
 }

@@ -4,8 +4,8 @@ import type { ActionOf } from '../model/plan.ts';
 import type { NodeClient } from './node-client.ts';
 import { removeLeft } from './perform-container.ts';
 import { diverged, dropOlder, type Ends, finishPartial, openPair, type Pair, readEnds, sendUpTo } from './send.ts';
-import { conflict, findVolume, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
-import { findCommonBase, isWhole, newestOwn, nextSnapshotName, writtenSince } from './volume-base.ts';
+import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
+import { findCommonBase, isWhole, newestOwn, nextSnapshotName } from './volume-base.ts';
 
 /** Send rounds while the application runs, until little is left, nothing shrinks any more, or the rounds are used up. */
 export async function syncVolume(
@@ -23,11 +23,13 @@ export async function syncVolume(
       async () => {
         await finishPartial(pair, context, signal);
         const ends = await readEnds(pair, signal);
+        saw(context, pair, ends);
         // Frozen or released by an earlier run: nothing is written any more, the final send does the rest.
         if (ends.source.role !== 'owner') return false;
         const deltaBytes = await predictDelta(pair, ends, signal);
         if (deltaBytes !== undefined && (deltaBytes < belowBytes || deltaBytes >= previousBytes)) return false;
         previousBytes = deltaBytes ?? previousBytes;
+        forget(context, pair);
         const name = nextSnapshotName(ends.source.epoch, [ends.source, ends.target]);
         await pair.source.volumes.snapshot(ends.source.dataset, name, signal);
         await sendUpTo(pair, context, name, { what: `round ${round}` }, signal);
@@ -48,6 +50,22 @@ async function predictDelta(pair: Pair, ends: Ends, signal: AbortSignal): Promis
   return pair.source.volumes.estimate(ends.source.dataset, undefined, base.name, signal);
 }
 
+/** What the steps behind this one need not ask again. */
+function saw({ known }: StepContext, { from, to }: Pair, { source, target }: Ends): void {
+  known.saw(from, source);
+  if (target !== undefined) known.saw(to, target);
+}
+
+function forget({ known }: StepContext, { from, to, volume }: Pair): void {
+  for (const node of [from, to]) known.forget(node, volume);
+}
+
+/** Both copies as they are known since they were last read or changed; undefined where one has not been seen. */
+function knownEnds({ known }: StepContext, { from, to, volume }: Pair) {
+  const [source, target] = [known.copy(from, volume), known.copy(to, volume)];
+  return source === undefined || target === undefined ? undefined : { source, target };
+}
+
 /** Unmounting is the proof that nobody writes; only then the role changes and the final snapshot is taken. */
 export async function freezeVolume(
   action: ActionOf<'freeze-volume'>,
@@ -55,21 +73,19 @@ export async function freezeVolume(
   signal: AbortSignal,
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
-  const self = nodeIdOf(context, action.node);
-  const volume = await getVolume(client, action.volume, 'freeze', signal);
-  if ((volume.role !== 'owner' && volume.role !== 'frozen') || volume.owner !== self) {
-    throw conflict('freeze', action.volume, action.node, `this node does not own it (role ${volume.role})`);
-  }
-  await client.volumes.unmount(volume.dataset, signal);
-  if (volume.role === 'owner') await client.volumes.setProperties(volume, { role: 'frozen' }, signal);
-  await takeFinalSnapshot(client, await getVolume(client, volume.id, 'freeze', signal), signal);
+  const seen = context.known.copy(action.node, action.volume);
+  await freeze(client, seen ?? (await getVolume(client, action.volume, 'freeze', signal)), context, signal);
 }
 
-/** True where one was taken. That nothing is written after it is checked before the release: the point of no return. */
-async function takeFinalSnapshot(client: NodeClient, now: Volume, signal: AbortSignal): Promise<boolean> {
-  if (isWhole(now)) return false;
-  await client.volumes.snapshot(now.dataset, nextSnapshotName(now.epoch, [now]), signal);
-  return true;
+/** That nothing is written after the final snapshot is compared by the release: the point of no return. */
+async function freeze(client: NodeClient, seen: Volume, context: StepContext, signal: AbortSignal): Promise<Volume> {
+  if ((seen.role !== 'owner' && seen.role !== 'frozen') || seen.owner !== nodeIdOf(context, client.node)) {
+    throw conflict('freeze', seen.id, client.node, `this node does not own it (role ${seen.role})`);
+  }
+  const { copy, finalBytes } = await client.volumes.freeze(seen, holdTag, signal);
+  context.known.saw(client.node, copy);
+  context.known.finalBytes.set(copy.id, finalBytes);
+  return copy;
 }
 
 /**
@@ -82,7 +98,7 @@ export async function sendFinal(
   signal: AbortSignal,
 ): Promise<void> {
   const pair = await openPair(action, context, signal);
-  let before = await readEnds(pair, signal);
+  let before: Ends = knownEnds(context, pair) ?? (await readEnds(pair, signal));
   // Released, and the target lost the last delta: nothing can have been written since, so it is sent again.
   if (before.source.role !== 'frozen' && before.source.role !== 'released') {
     throw conflict(
@@ -93,8 +109,8 @@ export async function sendFinal(
     );
   }
   // A snapshot job may have come after the freeze: the last snapshot has to be one of drover's.
-  if (before.source.role === 'frozen' && (await takeFinalSnapshot(pair.source, before.source, signal))) {
-    before = await readEnds(pair, signal);
+  if (before.source.role === 'frozen' && !isWhole(before.source)) {
+    before = { ...before, source: await freeze(pair.source, before.source, context, signal) };
   }
   const isPartial = before.target?.resumeToken !== undefined;
   if (isPartial) await finishPartial(pair, context, signal);
@@ -111,18 +127,15 @@ export async function sendFinal(
   );
 }
 
-/** The target has the source's last snapshot of drover's, and nothing was written to the source since. */
-async function checkAllIsThere(pair: Pair, signal: AbortSignal): Promise<{ ends: Ends; guid: string }> {
-  const ends = await readEnds(pair, signal);
+/** The target has the source's last snapshot of drover's; that nothing was written since, the command itself compares. */
+function findFinal(pair: Pair, ends: Ends): Snapshot {
   const no = (why: string) => conflict('release', pair.volume, pair.from, why);
   const final = newestOwn(ends.source);
   if (final === undefined) throw no('it has no final snapshot');
   if (ends.target === undefined || newestOwn(ends.target)?.guid !== final.guid) {
     throw no(`the copy on "${pair.to}" does not end with its final snapshot @${final.name}`);
   }
-  const bytes = await writtenSince(pair.source, ends.source, final, signal);
-  if (bytes !== 0) throw no(`${bytes} bytes were written after its final snapshot @${final.name}`);
-  return { ends, guid: final.guid };
+  return final;
 }
 
 /** The point of no return: from here on only the target may become owner (or a reclaim with a higher epoch). */
@@ -133,16 +146,23 @@ export async function releaseVolume(
 ): Promise<void> {
   const pair = await openPair(action, context, signal);
   const targetId = nodeIdOf(context, action.to);
-  const now = await getVolume(pair.source, action.volume, 'release', signal);
-  if (now.role === 'released' && now.owner === targetId) return;
-  const { ends, guid } = await checkAllIsThere(pair, signal);
+  let ends: Ends | undefined = knownEnds(context, pair);
+  if (ends === undefined) {
+    const now = await getVolume(pair.source, action.volume, 'release', signal);
+    if (now.role === 'released' && now.owner === targetId) return;
+    ends = await readEnds(pair, signal);
+  }
+  const { guid } = findFinal(pair, ends);
   const { role, owner, epoch } = ends.source;
   if (role !== 'frozen' || owner !== nodeIdOf(context, action.from)) {
     throw conflict('release', action.volume, action.from, `this node has not frozen it (role ${role})`);
   }
   const next = { role: 'released', owner: targetId, epoch: epoch + 1 } as const;
-  await pair.source.volumes.setProperties(ends.source, next, signal);
-  context.released.set(action.volume, { targetId, epoch: epoch + 1, guid });
+  await pair.source.volumes.setProperties({ ...ends.source, guid }, next, signal);
+  const release = { targetId, epoch: epoch + 1, guid };
+  context.released.set(action.volume, release);
+  context.known.released.set(action.volume, release);
+  context.known.saw(action.from, { ...ends.source, ...next });
 }
 
 /** The old copy becomes a replica; both sides keep one common snapshot, so that a way back is short. */
@@ -167,6 +187,8 @@ export async function settleVolume(
   const base = old.snapshots.findLast((one) => isOurs(one) && owner.snapshots.some(({ guid }) => guid === one.guid));
   if (base === undefined) return;
   await tidyUp(context, signal, async () => {
+    const hasBookmarks = factsOf(context.state, action.from)?.capabilities.bookmarks !== false;
+    if (hasBookmarks) await pair.source.volumes.bookmark(old.dataset, base.name, base.name, signal);
     await dropOlder(pair, context, base.guid, signal);
     await releaseHolds(pair.source, action.volume, signal);
     await releaseHolds(pair.target, action.volume, signal);

@@ -1,6 +1,7 @@
 import type { Action, ActionKind, ActionOf } from '../model/plan.ts';
 import { mergeNetwork } from '../plan/network-tables.ts';
-import { checkContainer, pullImage, startContainer, stopContainer } from './perform-container.ts';
+import { checkContainer } from './check-container.ts';
+import { pullImage, startContainer, stopContainer } from './perform-container.ts';
 import { setDeployment } from './perform-deployment.ts';
 import { freezeVolume, releaseVolume, sendFinal, settleVolume, syncVolume } from './perform-move.ts';
 import { acquireVolume, reclaimVolume } from './perform-take-over.ts';
@@ -19,10 +20,7 @@ export const performers: { readonly [K in ActionKind]: Performer<K> } = {
   'create-volume': createVolume,
   'resize-volume': resizeVolume,
   'sync-volume': syncVolume,
-  'hold-ports': async ({ node, ports }, context, signal) => {
-    const client = await context.cluster.node(node, signal);
-    await client.network.hold(ports, context.config.settings.timeouts.switchMs, signal);
-  },
+  'hold-ports': holdPorts,
   'stop-container': stopContainer,
   'freeze-volume': freezeVolume,
   'send-final': sendFinal,
@@ -42,6 +40,19 @@ export const performers: { readonly [K in ActionKind]: Performer<K> } = {
   },
 };
 
+/** Ends by itself before the node starts the application again by itself: when that is back, nobody is held any more. */
+async function holdPorts(
+  { node, ports }: ActionOf<'hold-ports'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(node, signal);
+  const at = context.now();
+  const timeoutMs = context.config.settings.timeouts.switchMs - (at - (context.known.readyAt.get(context.step) ?? at));
+  context.waited?.(context.step, at);
+  await client.network.hold(ports, Math.max(1_000, timeoutMs), signal);
+}
+
 /** Reading and loading a node's table is one act: other switches of the same plan change it too. */
 async function replaceNetwork(
   action: ActionOf<'replace-network'>,
@@ -50,8 +61,10 @@ async function replaceNetwork(
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
   await context.tables(action.node).use(async () => {
-    const now = await client.network.read(signal);
-    await client.network.replace(mergeNetwork(now, action), action.dropHolds, signal);
+    // A whole table takes nothing from the one before.
+    const now = action.only === undefined ? undefined : await client.network.read(signal);
+    const agoMs = await client.network.replace(mergeNetwork(now, action), action.dropHolds, signal);
+    context.waited?.(context.step, context.now() - agoMs);
   }, signal);
 }
 

@@ -10,6 +10,8 @@ export interface ReceiptBook {
   sent(stream: SentStream): void;
   /** Follows the steps; `refused` counts what the probe saw for an application up to now. */
   see(event: EngineEventBody, at: number): void;
+  /** New connections begin to wait in a step that holds ports, and are let in by one that loads a table. */
+  waited(step: StepId, at: number): void;
   refused(app: AppName, count: number): void;
   /** It did not stop by itself in its time. */
   killed(app: AppName): void;
@@ -24,6 +26,8 @@ interface Entry {
   mode: MoveReceipt['mode'];
   stoppedAt?: number;
   answeredAt?: number;
+  heldAt?: number;
+  letInAt?: number;
   acquired: boolean;
   isKilled?: true;
 }
@@ -49,7 +53,17 @@ export function createReceiptBook(): ReceiptBook {
     }
   };
 
+  const waited = (id: StepId, at: number): void => {
+    const step = steps.get(id);
+    for (const entry of open.values()) {
+      if (step === undefined || entry.move.app !== step.group) continue;
+      if (step.action.kind === 'hold-ports') entry.heldAt ??= at;
+      if (step.action.kind === 'replace-network') entry.letInAt = Math.max(entry.letInAt ?? at, at);
+    }
+  };
+
   return {
+    waited,
     begin: (moves, plan, at) => {
       steps = new Map(plan.steps.map((step) => [step.id, step]));
       for (const move of moves) {
@@ -83,7 +97,7 @@ export function createReceiptBook(): ReceiptBook {
 }
 
 function toReceipt(entry: Entry, refusals: ReadonlyMap<AppName, number>, at: number): MoveReceipt {
-  const { move, startedAt, bytes, mode, stoppedAt, answeredAt, isKilled } = entry;
+  const { move, startedAt, bytes, mode, stoppedAt, answeredAt, heldAt, letInAt, isKilled } = entry;
   const refused = move.app === undefined ? undefined : refusals.get(move.app);
   const isDown = stoppedAt !== undefined && answeredAt !== undefined;
   return {
@@ -94,6 +108,7 @@ function toReceipt(entry: Entry, refusals: ReadonlyMap<AppName, number>, at: num
     mode,
     totalMs: at - startedAt,
     ...(isDown ? { downtimeMs: answeredAt - stoppedAt } : {}),
+    ...(heldAt === undefined || letInAt === undefined ? {} : { waitedMs: letInAt - heldAt }),
     ...(refused === undefined ? {} : { refused }),
     ...(isKilled === undefined ? {} : { killed: isKilled }),
   };

@@ -3,7 +3,7 @@ import type { NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { holdTag, parseSnapshotName, properties } from '../model/names.ts';
 import { isApplicationName, sendFlags } from '../model/untrusted.ts';
-import type { NodeClient, ResumeToken, SendSource } from './node-client.ts';
+import type { NodeClient, ResumeToken, SendSource, TransferResult } from './node-client.ts';
 import {
   conflict,
   emitProgress,
@@ -168,18 +168,80 @@ async function sendOne(
     snapshot: `@${snapshot.name}`,
     ...(baseName === undefined ? {} : { base: baseName }),
   };
-  // Also while the application is down: knowing that little is left saves a new connection between the nodes.
-  const [totalBytes] = await Promise.all([
-    pair.source.volumes.estimate(ends.source.dataset, snapshot.name, baseName, signal),
-    pair.source.volumes.hold(ends.source.dataset, snapshot.name, holdTag, signal),
-  ]);
   await liftLimit(pair, ends.target, signal);
-  const dataset = ends.target?.dataset ?? (await nameNewCopy(pair, ends.source, signal));
-  await transfer(pair, context, { source, dataset, totalBytes, what }, signal, receiveProperties(pair, context, ends));
-  await confirm(pair, context, snapshot.guid, signal);
-  // Settling does it otherwise, when the application runs again.
-  if (!isDown) await dropOlder(pair, context, snapshot.guid, signal);
+  const [totalBytes, dataset] = await Promise.all([
+    isDown
+      ? finalBytes(pair, ends, snapshot, context, signal)
+      : estimateAndHold(pair, ends, snapshot, baseName, signal),
+    ends.target?.dataset ?? nameNewCopy(pair, ends.source, signal),
+  ]);
+  const given = receiveProperties(pair, context, ends);
+  const { guid } = await transfer(pair, context, { source, dataset, totalBytes, what, tag: holdTag }, signal, given);
+  if (guid !== snapshot.guid) throw notArrived(pair, guid, snapshot.guid);
+  if (isDown) return sawArrived(pair, context, ends, dataset, snapshot);
+  // The new base is secured on both ends; older ones may go only after that, or a crash could leave no common base.
+  await bookmark(pair, context, ends.source, snapshot, signal);
+  await dropOlder(pair, context, snapshot.guid, signal);
 }
+
+/** So that no snapshot job takes it away while it is sent. A final snapshot is held by the freeze. */
+async function estimateAndHold(
+  { source }: Pair,
+  ends: Ends,
+  { name }: Snapshot,
+  base: string | undefined,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const { dataset } = ends.source;
+  const [bytes] = await Promise.all([
+    source.volumes.estimate(dataset, name, base, signal),
+    source.volumes.hold(dataset, name, holdTag, signal),
+  ]);
+  return bytes;
+}
+
+/**
+ * Known from the freeze where the target has everything before the final snapshot: that little is left saves a new
+ * connection between the nodes.
+ */
+async function finalBytes(
+  pair: Pair,
+  { source, target }: Ends,
+  snapshot: Snapshot,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const [before, last] = source.snapshots.slice(-2);
+  const bytes = context.known.finalBytes.get(pair.volume);
+  const isLast = last?.guid === snapshot.guid && before?.guid === target?.snapshots.at(-1)?.guid;
+  if (bytes !== undefined && isLast) return bytes;
+  const base = findCommonBase(source, target);
+  return estimateAndHold(pair, { source, target }, snapshot, base.kind === 'base' ? base.name : undefined, signal);
+}
+
+/** For the acquire, which compares on the node what is here only remembered. */
+function sawArrived(
+  { volume, from, to }: Pair,
+  context: StepContext,
+  ends: Ends,
+  dataset: string,
+  last: Snapshot,
+): void {
+  const { source, target } = ends;
+  context.known.saw(to, {
+    ...(target ?? { ...source, dataset, mounted: false, bookmarks: [], snapshots: [] }),
+    id: volume,
+    role: 'incoming',
+    owner: nodeIdOf(context, from),
+    epoch: epochOfCopy(source),
+    deployment: context.config.name,
+    writtenBytes: 0,
+    snapshots: [...(target?.snapshots ?? []), last],
+  });
+}
+
+/** A released source has the epoch of its next owner already; a copy of it is one of the epoch before. */
+const epochOfCopy = ({ role, epoch }: Volume): number => (role === 'released' ? epoch - 1 : epoch);
 
 /** The usual name, unless a copy of what was before a roll-back keeps it. */
 async function nameNewCopy({ target, volume, to }: Pair, source: Volume, signal: AbortSignal): Promise<string> {
@@ -199,15 +261,16 @@ interface Transfer {
   readonly dataset: string;
   readonly totalBytes: number | undefined;
   readonly what: string;
+  readonly tag?: string;
 }
 
 async function transfer(
   pair: Pair,
   context: StepContext,
-  { source, dataset, totalBytes, what }: Transfer,
+  { source, dataset, totalBytes, what, tag }: Transfer,
   signal: AbortSignal,
   given: Readonly<Record<string, string>> = {},
-): Promise<void> {
+): Promise<TransferResult> {
   const progress = (doneBytes: number) => emitProgress(context, what, doneBytes, totalBytes);
   const request = {
     from: pair.from,
@@ -216,9 +279,11 @@ async function transfer(
     dataset,
     properties: given,
     ...(totalBytes === undefined ? {} : { expectedBytes: totalBytes }),
+    ...(tag === undefined ? {} : { tag }),
   };
   const result = await context.cluster.transfer(request, progress, signal);
   context.sent({ ...result, volume: pair.volume, to: pair.to });
+  return result;
 }
 
 function receiveProperties(pair: Pair, context: StepContext, { source, target }: Ends): Record<string, string> {
@@ -230,8 +295,7 @@ function receiveProperties(pair: Pair, context: StepContext, { source, target }:
     [properties.deployment]: context.config.name,
     [properties.role]: 'incoming',
     [properties.owner]: nodeIdOf(context, pair.from),
-    // A released source has the epoch of its next owner already; a copy of it is one of the epoch before.
-    [properties.epoch]: `${source.role === 'released' ? source.epoch - 1 : source.epoch}`,
+    [properties.epoch]: `${epochOfCopy(source)}`,
     ...(source.flags === undefined ? {} : { [properties.flags]: sendFlags(source.flags).join(' ') || 'none' }),
   };
 }
@@ -244,27 +308,34 @@ function tuningFor({ to }: Pair, context: StepContext, { tuning = {} }: Volume):
   return recordsize === undefined || !(isUsual || mayBeLarge) ? rest : tuning;
 }
 
+function notArrived({ volume, to }: Pair, found: string | undefined, guid: string): AppError {
+  return conflict('receive', volume, to, `its newest snapshot has guid ${found ?? 'none'}, not ${guid}`);
+}
+
 /**
- * The target's newest snapshot must be the one that was sent. Then the new base is secured on both ends (hold and
- * bookmark); older ones may go only after that, or a crash could leave no common base.
+ * The rest of a stream that was cut: the target's newest snapshot must be the one that was sent. Then the new base is
+ * secured on both ends (hold and bookmark).
  */
 async function confirm(pair: Pair, context: StepContext, guid: string, signal: AbortSignal): Promise<void> {
   const { source, target } = await readEnds(pair, signal);
   const arrived = target?.snapshots.at(-1);
-  if (target === undefined || arrived?.guid !== guid) {
-    throw conflict(
-      'receive',
-      pair.volume,
-      pair.to,
-      `its newest snapshot has guid ${arrived?.guid ?? 'none'}, not ${guid}`,
-    );
-  }
-  const hasBookmarks = factsOf(context.state, pair.from)?.capabilities.bookmarks !== false;
-  const sent = hasBookmarks ? source.snapshots.find((one) => one.guid === guid) : undefined;
+  if (target === undefined || arrived?.guid !== guid) throw notArrived(pair, arrived?.guid, guid);
+  const sent = source.snapshots.find((one) => one.guid === guid);
   await Promise.all([
     pair.target.volumes.hold(target.dataset, arrived.name, holdTag, signal),
-    sent === undefined ? undefined : pair.source.volumes.bookmark(source.dataset, sent.name, sent.name, signal),
+    sent === undefined ? undefined : bookmark(pair, context, source, sent, signal),
   ]);
+}
+
+async function bookmark(
+  { source, from }: Pair,
+  context: StepContext,
+  { dataset }: Volume,
+  { name }: Snapshot,
+  signal: AbortSignal,
+): Promise<void> {
+  if (factsOf(context.state, from)?.capabilities.bookmarks === false) return;
+  await source.volumes.bookmark(dataset, name, name, signal);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { AppName, Config, NodeName, VolumeId } from '../model/config.ts';
 import { AppError, isAbort } from '../model/errors.ts';
 import type { EngineEventBody } from '../model/events.ts';
 import type { StepId } from '../model/plan.ts';
+import type { Known, ReleasedVolume } from './known.ts';
 import type { Cluster, NodeClient, TransferResult } from './node-client.ts';
 import type { Semaphore, TransferSlots } from './semaphore.ts';
 
@@ -21,19 +22,15 @@ export interface RunContext {
   /** Releases of this run: what an acquire may go by when the source has become unreachable. */
   readonly released: Map<VolumeId, ReleasedVolume>;
   readonly sent: (sent: SentStream) => void;
+  /** When new connections began to wait in this step, or were let in again. */
+  readonly waited?: (step: StepId, at: number) => void;
   /** What a person has to know although the run goes on: it is repeated at the end. */
   readonly warn?: (warning: Warning) => void;
 }
 
 export interface StepContext extends RunContext {
   readonly step: StepId;
-}
-
-export interface ReleasedVolume {
-  readonly targetId: string;
-  readonly epoch: number;
-  /** The newest snapshot the source had when it let go. */
-  readonly guid: string;
+  readonly known: Known;
 }
 
 export interface Warning {

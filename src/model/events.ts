@@ -30,8 +30,10 @@ export interface MoveReceipt {
   /** `both`: large parts node to node, small ones through the controlling machine. */
   readonly mode: 'direct' | 'relay' | 'both' | 'none';
   readonly totalMs: number;
-  /** From the stop to the new container answering; absent for bare volumes. */
+  /** The application was down: from the stop to the new container answering; absent for bare volumes. */
   readonly downtimeMs?: number;
+  /** New connections waited: from the first node that held them to the last one that let them in again. */
+  readonly waitedMs?: number;
   /** Connections refused during the switch as counted by drover's own probe of the held ports on every node. */
   readonly refused?: number;
   /** The application was killed: it did not stop in its time. */

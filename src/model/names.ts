@@ -55,7 +55,7 @@ export const properties = {
 } as const;
 
 /** Snapshots of one ownership period are numbered in it: `drover-e3-2`. */
-export const snapshotName = (epoch: number, n: number): string => `drover-e${epoch}-${n}`;
+export const snapshotName = (epoch: number, n: number | string): string => `drover-e${epoch}-${n}`;
 const snapshotPattern = /^drover-e(\d+)-(\d+)$/;
 
 /** Inverse of `snapshotName`; undefined for snapshots that are not ours. */

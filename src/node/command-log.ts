@@ -11,7 +11,7 @@ import type {
 import { publishedTexts } from '../model/addresses.ts';
 import type { ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
-import { containerName, printImage, properties } from '../model/names.ts';
+import { containerName, printImage, properties, snapshotName } from '../model/names.ts';
 import { printCommand } from './command.ts';
 
 /** Hears what is about to be changed on a node, as a line a person could type there. */
@@ -66,6 +66,11 @@ const line = (...words: readonly (string | undefined)[]): string =>
   printCommand(words.filter((word) => word !== undefined));
 
 function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime {
+  const sayCreate = (spec: ContainerSpec, directories: Readonly<Record<string, string>>): void => {
+    say(describeCreate(spec, directories));
+    for (const { target } of spec.files ?? [])
+      say(line('docker', 'cp', '-', `${containerName(spec.application)}:${target}`));
+  };
   return {
     ...runtime,
     pull: (image, progress, signal) => {
@@ -78,10 +83,12 @@ function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime
       return runtime.importImage(tar, signal, wanted);
     },
     create: (spec, directories, signal) => {
-      say(describeCreate(spec, directories));
-      for (const { target } of spec.files ?? [])
-        say(line('docker', 'cp', '-', `${containerName(spec.application)}:${target}`));
+      sayCreate(spec, directories);
       return runtime.create(spec, directories, signal);
+    },
+    createOnData: (spec, directories, signal) => {
+      sayCreate(spec, directories);
+      return runtime.createOnData(spec, directories, signal);
     },
     start: (app, signal) => {
       say(line('docker', 'start', containerName(app)));
@@ -143,6 +150,17 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
     setProperties: (seen, next, signal) => {
       zfs('set', ...assignments(next), seen.dataset);
       return store.setProperties(seen, next, signal);
+    },
+    freeze: (seen, tag, signal) => {
+      zfs('unmount', seen.dataset);
+      zfs('set', ...assignments({ role: 'frozen' }), seen.dataset);
+      zfs('snapshot', mark(seen.dataset, snapshotName(seen.epoch, 'N')));
+      return store.freeze(seen, tag, signal);
+    },
+    acquire: (seen, next, signal) => {
+      zfs('set', ...assignments({ role: 'owner', ...next }), seen.dataset);
+      zfs('mount', seen.dataset);
+      return store.acquire(seen, next, signal);
     },
     mount: (dataset, signal) => {
       zfs('mount', dataset);

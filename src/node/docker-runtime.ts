@@ -18,15 +18,18 @@ import {
   inspectImage,
   volumesOfImage,
 } from './docker-images.ts';
-import { createBody, exitOf, fillLabel, isManaged, readContainer, readForeign } from './docker-spec.ts';
+import { createBody, exitOf, fillLabel, isManaged, readCondition, readContainer, readForeign } from './docker-spec.ts';
 import { atPace, readJsonLines, readLogLines } from './docker-streams.ts';
 import type { Fence } from './fence.ts';
-import { at, textAt } from './json.ts';
+import { at, numberAt, textAt } from './json.ts';
 import { createSlots } from './slots.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 
 /** SIGKILL, as an exit code: 128 + 9. */
 const killedCode = 137;
+
+/** How long what was asked before a create counts, in milliseconds. */
+const preparedMs = 120_000;
 
 /** Milliseconds until Docker begins a stream of logs or events, which it does at once. */
 const streamBeginMs = 60_000;
@@ -49,35 +52,106 @@ export function createDockerRuntime(
 ): DockerRuntime {
   const { node } = connection;
   const api = createDockerApi(connection, readMs);
+  /** Containers of ours as they were last seen. A name may have become another container's since; an id never does. */
+  const ids = new Map<AppName, string>();
+  const idOf = async (app: AppName, signal: AbortSignal): Promise<string | undefined> => {
+    const inspected = await inspectOurs(node, api, app, signal);
+    return inspected === undefined ? undefined : (textAt(inspected, 'Id') ?? containerName(app));
+  };
+  /** Acts on the container that is known, and looks which one it is where that is none or has gone. */
+  const act = async <T>(
+    app: AppName,
+    effect: (id: string) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T | undefined> => {
+    const known = ids.get(app);
+    try {
+      if (known !== undefined) return await effect(known);
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error;
+    }
+    const id = await idOf(app, signal);
+    return id === undefined ? undefined : effect(id);
+  };
   const images = createImageReader(node, api);
+  const prepared = new Map<AppName, { readonly image: string; readonly at: number; readonly inspected: unknown }>();
+  const imageOf = async (spec: ContainerSpec, signal: AbortSignal): Promise<unknown> => {
+    const known = prepared.get(spec.application);
+    prepared.delete(spec.application);
+    const isGood = known?.image === spec.image && performance.now() - known.at < preparedMs;
+    return isGood ? known.inspected : readImage(node, api, spec, signal);
+  };
+  const make = async (
+    spec: ContainerSpec,
+    directories: Readonly<Record<VolumeId, string>>,
+    isFilled: boolean,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const place = { connection, api, image: await imageOf(spec, signal), isFilled };
+    ids.delete(spec.application);
+    const id = await create(place, spec, directories, signal);
+    if (id !== undefined) ids.set(spec.application, id);
+  };
   return {
     ...createDockerImages(connection, api, images),
-    list: (signal) => listContainers(node, api, images, signal),
     images: (signal) => images.list(signal),
     version: (signal) => api.version(signal),
-    create: (spec, directories, signal) => create(connection, api, spec, directories, signal),
+    async list(signal) {
+      const listed = await listContainers(node, api, images, signal);
+      ids.clear();
+      for (const { managed, application, name, id } of listed) {
+        if (managed && application !== undefined && name === containerName(application)) ids.set(application, id);
+      }
+      return listed;
+    },
+    create: (spec, directories, signal) => make(spec, directories, false, signal),
+    createOnData: (spec, directories, signal) => make(spec, directories, true, signal),
+    async prepare(spec, signal) {
+      const inspected = await readImage(node, api, spec, signal);
+      prepared.set(spec.application, { image: spec.image, at: performance.now(), inspected });
+    },
+    async condition(app, signal) {
+      const inspected = await inspectOurs(node, api, app, signal);
+      return inspected === undefined ? undefined : readCondition(inspected);
+    },
 
     adopt: (ids, deployment, signal) => adoptContainers(connection, fence, ids, deployment, signal),
 
     async start(app, signal) {
-      if ((await inspectOurs(node, api, app, signal)) === undefined) throw noContainer(node, 'start', app);
       // 304: it runs already.
-      await throughGate(connection, () => api.json({ ...on('start', app, '/start'), okStatus: [304] }, signal), signal);
+      const start = (id: string) => api.json({ ...on('start', app, '/start', id), okStatus: [304] }, signal);
+      const done = await act(app, (id) => throughGate(connection, () => start(id), signal).then(() => true), signal);
+      if (done === undefined) throw noContainer(node, 'start', app);
     },
 
     async stop(app, graceMs, signal) {
-      const before = await inspectOurs(node, api, app, signal);
-      if (before === undefined || !isUp(before)) return undefined;
-      const request = { ...on('stop', app, '/stop'), query: { t: Math.ceil(graceMs / 1000) }, okStatus: [304] };
-      await api.json({ ...request, timeoutMs: graceMs + 60_000 }, signal);
-      const after = await inspectOurs(node, api, app, signal);
-      if (after === undefined) return undefined;
-      const { code } = exitOf(after);
-      return { code, killed: code === killedCode };
+      const stop = async (id: string) => {
+        const timeoutMs = graceMs + 60_000;
+        // Asked at the same time, so that nobody has to ask afterwards.
+        const waiting = new AbortController();
+        const request = { ...on('wait for', app, '/wait', id), timeoutMs };
+        const ended = api.json(request, AbortSignal.any([signal, waiting.signal])).then(
+          (answer) => numberAt(answer, 'StatusCode'),
+          () => undefined,
+        );
+        try {
+          const query = { t: Math.ceil(graceMs / 1000) };
+          await api.json({ ...on('stop', app, '/stop', id), query, timeoutMs }, signal);
+          return (await ended) ?? exitOf(await inspectOurs(node, api, app, signal)).code;
+        } finally {
+          waiting.abort();
+        }
+      };
+      // 304: it does not run.
+      const code = await act(app, stop, signal).catch((error: unknown) => {
+        if (statusOf(error) !== 304) throw error;
+      });
+      return code === undefined ? undefined : { code, killed: code === killedCode };
     },
 
     async remove(app, signal) {
-      if ((await inspectOurs(node, api, app, signal)) === undefined) return;
+      ids.delete(app);
+      if ((await idOf(app, signal)) === undefined) return;
       // Without v: a volume that Docker has made for a VOLUME line of the image may hold data that is nowhere else.
       const request = { ...on('remove', app, ''), method: 'DELETE', okStatus: [404] } as const;
       await api.json(request, signal);
@@ -93,9 +167,8 @@ export function createDockerRuntime(
 }
 
 /** A request to the container of an application. */
-function on(verb: string, app: AppName, path: string): DockerRequest {
-  const name = containerName(app);
-  return { what: `${verb} "${name}"`, method: 'POST', path: `/containers/${name}${path}` };
+function on(verb: string, app: AppName, path: string, id = containerName(app)): DockerRequest {
+  return { what: `${verb} "${containerName(app)}"`, method: 'POST', path: `/containers/${id}${path}` };
 }
 
 function noContainer(node: string, verb: string, app: AppName): AppError {
@@ -103,11 +176,6 @@ function noContainer(node: string, verb: string, app: AppName): AppError {
   return new AppError('docker-failed', `cannot ${verb} "${containerName(app)}" on "${node}": ${reason}`, {
     details: { node, status: 404, reason },
   });
-}
-
-function isUp(inspected: unknown): boolean {
-  const state = textAt(inspected, 'State', 'Status');
-  return state === 'running' || state === 'restarting' || state === 'paused';
 }
 
 /** The application's container; undefined where there is none. Throws where somebody else's has its name. */
@@ -171,23 +239,36 @@ async function listContainers(
   return (await Promise.all(listed.map(read))).flat();
 }
 
+/** Throws `image-missing`. */
+async function readImage(node: string, api: DockerApi, spec: ContainerSpec, signal: AbortSignal): Promise<unknown> {
+  const image = await inspectImage(api, spec.image, signal);
+  if (image !== undefined) return image;
+  const name = containerName(spec.application);
+  const message = `cannot create "${name}" on "${node}": the node does not have the image "${spec.image}"`;
+  throw new AppError('image-missing', message, { details: { node, image: spec.image } });
+}
+
+interface CreatePlace {
+  readonly connection: NodeConnection;
+  readonly api: DockerApi;
+  /** Inspected. */
+  readonly image: unknown;
+  /** No directory is empty. */
+  readonly isFilled: boolean;
+}
+
+/** Returns the id of what was created. */
 async function create(
-  connection: NodeConnection,
-  api: DockerApi,
+  { connection, api, image, isFilled }: CreatePlace,
   spec: ContainerSpec,
   directories: Readonly<Record<VolumeId, string>>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   const name = containerName(spec.application);
-  const image = await inspectImage(api, spec.image, signal);
-  if (image === undefined) {
-    const message = `cannot create "${name}" on "${connection.node}": the node does not have the image "${spec.image}"`;
-    throw new AppError('image-missing', message, { details: { node: connection.node, image: spec.image } });
-  }
   const imageVolumes = volumesOfImage(image);
   const files = checkFiles(spec, imageVolumes, connection.node);
   const body = createBody(spec, directories, imageVolumes, randomBytes(16).toString('base64url'));
-  await fillNewVolumes(connection, api, spec, directories, signal);
+  if (!isFilled) await fillNewVolumes(connection, api, spec, directories, signal);
   const request = {
     what: `create "${name}"`,
     method: 'POST',
@@ -195,7 +276,7 @@ async function create(
     query: { name },
     body,
   } as const;
-  await throughGate(connection, () => api.json(request, signal), signal);
+  const created = await throughGate(connection, () => api.json(request, signal), signal);
   try {
     await putFiles(api, name, files, signal);
   } catch (error) {
@@ -204,6 +285,7 @@ async function create(
     await api.json(removal, AbortSignal.timeout(30_000)).catch(() => undefined);
     throw error;
   }
+  return textAt(created, 'Id');
 }
 
 /**

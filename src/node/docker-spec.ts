@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ContainerCondition } from '../engine/node-client.ts';
 import { plainAddress } from '../model/addresses.ts';
 import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '../model/cluster.ts';
 import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../model/config.ts';
@@ -115,8 +116,6 @@ export function isManaged(labelsOf: unknown): boolean {
 /** A container of ours, from `GET /containers/ID/json` and what its image sets. */
 export function readContainer(inspected: unknown, imageDefaults: ImageDefaults): Container {
   const application = textAt(inspected, 'Config', 'Labels', labels.application) ?? '';
-  const state = stateOf(textAt(inspected, 'State', 'Status'));
-  const health = healthOf(textAt(inspected, 'State', 'Health', 'Status'));
   const startedAt = textAt(inspected, 'State', 'StartedAt');
   const restarts = numberAt(inspected, 'RestartCount') ?? 0;
   return {
@@ -125,9 +124,7 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
     application,
     managed: true,
     ...deploymentOf(inspected),
-    state,
-    ...(health === undefined ? {} : { health }),
-    ...(state === 'exited' || state === 'dead' ? { exit: exitOf(inspected) } : {}),
+    ...readCondition(inspected),
     ...(restarts === 0 ? {} : { restarts }),
     // Docker writes year 1 for "never".
     ...(startedAt === undefined || startedAt.startsWith('0001-') ? {} : { startedAt }),
@@ -141,6 +138,17 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
 function deploymentOf(inspected: unknown): Pick<ContainerSpec, 'deployment'> {
   const deployment = parseDeployment(textAt(inspected, 'Config', 'Labels', labels.deployment));
   return deployment === undefined ? {} : { deployment };
+}
+
+/** Whether it runs, and how well. */
+export function readCondition(inspected: unknown): ContainerCondition {
+  const state = stateOf(textAt(inspected, 'State', 'Status'));
+  const health = healthOf(textAt(inspected, 'State', 'Health', 'Status'));
+  return {
+    state,
+    ...(health === undefined ? {} : { health }),
+    ...(state === 'exited' || state === 'dead' ? { exit: exitOf(inspected) } : {}),
+  };
 }
 
 /** How a container ended. */

@@ -13,6 +13,10 @@ export interface Fence {
 /** Exit code of a script that came after its lock was lost. */
 export const lateCode = 14;
 
+/** Shell text: leaves where the lock of $fence has been lost. Alone it only spares a late command some work. */
+export const leaveIfLate = `[ -z "$fence" ] || grep -qsF -- "\\"token\\":\\"$fence\\"" ${lockFile} || exit ${lateCode}
+`;
+
 /**
  * Shell text at the top of every script that changes who owns a volume; $fence is the token of the lock it was sent
  * under. A command may arrive long after its run has lost the lock, because TCP repeats it. From the moment another run
@@ -21,8 +25,7 @@ export const lateCode = 14;
  */
 export const guard = `mkdir -p -m 0700 ${setLockFile.replace(/\/[^/]*$/, '')} && (umask 077; : >>${setLockFile}) && exec 8>${setLockFile} || exit 1
 flock -w 60 8 || { echo 'another command of drover has been running for 60 s' >&2; exit 1; }
-[ -z "$fence" ] || grep -qsF -- "\\"token\\":\\"$fence\\"" ${lockFile} || exit ${lateCode}
-`;
+${leaveIfLate}`;
 
 /**
  * Shell function, the same in lab/provision.sh. Where another login made the file, or has taken the lock while the file

@@ -166,6 +166,19 @@ export function createMemoryContainers(
         for (const id of machine.adopted.keys()) if (!there.has(id)) machine.adopted.delete(id);
         for (const id of ids) machine.adopted.set(id, deployment);
       }),
+    createOnData: (spec, directories, signal) =>
+      write('createOnData', signal, (machine) => create(world, machine, spec, directories, true)),
+    prepare: (spec, signal) =>
+      read('prepare', signal, (machine) => {
+        if (!machine.images.has(spec.image)) throw noImage(spec.image, node);
+      }),
+    condition: (app, signal) =>
+      read('condition', signal, (machine) => {
+        const found = listContainers(world, machine).find((one) => one.managed && one.application === app);
+        if (found === undefined) return undefined;
+        const { state, health, exit } = found;
+        return { state, ...(health === undefined ? {} : { health }), ...(exit === undefined ? {} : { exit }) };
+      }),
     start: (app, signal) =>
       write('start', signal, (machine) => {
         const container = ours(machine, app);
@@ -236,6 +249,7 @@ function create(
   machine: MemoryMachine,
   spec: ContainerSpec,
   directories: Readonly<Record<VolumeId, string>>,
+  isFilled = false,
 ): void {
   const name = containerName(spec.application);
   if (machine.containers.has(name)) {
@@ -252,7 +266,8 @@ function create(
         `cannot create "${name}" on "${machine.name}": the directory of volume "${mount.volume}" does not exist`,
       );
     }
-    if (!dataset.filled) dataset.content = append(dataset.content, present.image.content?.[mount.mountpoint] ?? 0);
+    if (!dataset.filled && !isFilled)
+      dataset.content = append(dataset.content, present.image.content?.[mount.mountpoint] ?? 0);
     dataset.filled = true;
   }
   const container = newContainer(machine, spec, present.image, world.clock.now());

@@ -4,8 +4,11 @@ import type { NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { isServed } from './memory-containers.ts';
 import type { MemoryMachine } from './memory-types.ts';
-import { call, type MemoryWorld } from './memory-world.ts';
+import { call, type MemoryWorld, machineOf, startCall, wait } from './memory-world.ts';
 import { canonicalAddress, renderRules } from './proxy-rules.ts';
+
+/** A node asks its ports so often. */
+const lookEveryMs = 50;
 
 const keyOf = (port: PortKey): string => `${port.protocol}/${port.port}`;
 
@@ -32,6 +35,7 @@ export function createMemoryNetwork(world: MemoryWorld, node: NodeName): Network
         const isMesh = at === undefined || at.join() === machine.meshAddress;
         machine.table = { present: true, proxies, open, peers, ...(isMesh ? {} : { listen: at }) };
         drop(machine, dropHolds);
+        return 0;
       }),
     hold: (ports, timeoutMs, signal) =>
       call(world, options('hold', true), signal, (machine) => {
@@ -52,6 +56,17 @@ export function createMemoryNetwork(world: MemoryWorld, node: NodeName): Network
       }),
     accepts: (port, signal) =>
       call(world, options('accepts', false), signal, (machine) => isServed(world, machine, port, 'tcp')),
+    closedPorts: async (ports, waitMs, signal) => {
+      if (ports.length === 0) return [];
+      await startCall(world, options('closedPorts', false), signal);
+      const until = world.clock.now() + waitMs;
+      for (;;) {
+        const closed = ports.filter((port) => !isServed(world, machineOf(world, node), port, 'tcp'));
+        const leftMs = until - world.clock.now();
+        if (closed.length === 0 || leftMs <= 0) return closed;
+        await wait(world, Math.min(lookEveryMs, leftMs), signal);
+      }
+    },
   };
 }
 

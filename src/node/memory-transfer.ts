@@ -43,9 +43,12 @@ export async function memoryTransfer(
   const target = openReceive(machineOf(world, request.to), request, stream, world.clock.now());
   await pump(world, request, stream, target, progress, signal);
   finishReceive(machineOf(world, request.to), world, target, stream);
+  const isHeld = request.tag !== undefined && request.source.kind === 'snapshot';
+  if (isHeld) target.snapshots.at(-1)?.holds.add(request.tag);
   checkInvariants(world);
   world.intercept?.({ ...options, phase: 'after' });
-  return { bytes: stream.totalBytes - stream.doneBytes, mode: 'direct' };
+  const guid = isHeld ? { guid: stream.guid } : {};
+  return { bytes: stream.totalBytes - stream.doneBytes, mode: 'direct', ...guid };
 }
 
 function openStream(from: MemoryMachine, to: MemoryMachine, request: TransferRequest): Stream {

@@ -1,8 +1,8 @@
-import type { NewVolume, SeenVolume, VolumeProperties, VolumeStore } from '../engine/node-client.ts';
+import type { Frozen, NewVolume, SeenVolume, SeenWhole, VolumeProperties, VolumeStore } from '../engine/node-client.ts';
 import type { Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { datasetLeaf, isOurSnapshot } from '../model/names.ts';
+import { datasetLeaf, isOurSnapshot, parseSnapshotName, snapshotName } from '../model/names.ts';
 import { bare, deltaBytes, findSnapshot, getDataset, getSnapshot, newDataset, usedBytes } from './memory-datasets.ts';
 import type { MemoryDataset, MemoryMachine } from './memory-types.ts';
 import { boundDataset, call, hasClones, isWritableRole, type MemoryWorld, newGuid, refused } from './memory-world.ts';
@@ -89,14 +89,25 @@ export function createMemoryVolumes(
         fence(machine);
         setProperties(getDataset(machine, seen.dataset), node, seen, next);
       }),
-    mount: (dataset, signal) =>
-      write('mount', signal, (machine) => {
-        const target = getDataset(machine, dataset);
-        if (target.snapshots.length === 0 && target.partial !== undefined) {
-          throw refused('mount', dataset, node, 'it contains partially-complete state');
-        }
-        target.mounted = true;
+    confirm: (seen, signal) =>
+      read('confirm', signal, (machine) => {
+        fence(machine);
+        compare(getDataset(machine, seen.dataset), node, seen);
       }),
+    freeze: (seen, tag, signal) =>
+      write('freeze', signal, (machine) => {
+        fence(machine);
+        return freeze(world, machine, getDataset(machine, seen.dataset), seen, tag);
+      }),
+    acquire: (seen, next, signal) =>
+      write('acquire', signal, (machine) => {
+        fence(machine);
+        const dataset = getDataset(machine, seen.dataset);
+        setProperties(dataset, node, seen, { ...next, role: 'owner' });
+        mount(dataset, node);
+        return { directory: `/${dataset.name}/data`, isEmpty: dataset.content.bytes === 0 };
+      }),
+    mount: (dataset, signal) => write('mount', signal, (machine) => mount(getDataset(machine, dataset), node)),
     unmount: (dataset, signal) => write('unmount', signal, (machine) => unmount(machine, getDataset(machine, dataset))),
     snapshot: (dataset, name, signal) =>
       write('snapshot', signal, (machine) => {
@@ -169,19 +180,69 @@ function createVolume(
   });
 }
 
-function setProperties(dataset: MemoryDataset, node: NodeName, seen: SeenVolume, next: VolumeProperties): void {
+function mount(dataset: MemoryDataset, node: NodeName): void {
+  if (dataset.snapshots.length === 0 && dataset.partial !== undefined) {
+    throw refused('mount', dataset.name, node, 'it contains partially-complete state');
+  }
+  dataset.mounted = true;
+}
+
+/** Throws where the dataset is not as it was seen, or has another content where that is said. */
+function compare(dataset: MemoryDataset, node: NodeName, seen: SeenVolume | SeenWhole): void {
+  const no = (why: string) =>
+    new AppError('volume-conflict', `cannot set properties of "${dataset.name}" on "${node}": ${why}`);
   const now = dataset.properties;
   const { id: volume, role, owner, epoch, deployment } = seen;
   const expected = { volume, role, owner, epoch, deployment };
   for (const key of ['volume', 'role', 'owner', 'epoch', 'deployment'] as const) {
     if (expected[key] === now[key]) continue;
-    throw new AppError(
-      'volume-conflict',
-      `cannot set properties of "${dataset.name}" on "${node}": ${key} is ${now[key] ?? 'not set'}, expected ${expected[key] ?? 'none'}`,
-    );
+    throw no(`${key} is ${now[key] ?? 'not set'}, expected ${expected[key] ?? 'none'}`);
   }
-  dataset.properties = { ...now, ...next };
+  if (!('guid' in seen)) return;
+  const newest = newestOwn(dataset);
+  if (newest?.guid !== seen.guid) throw no(`its newest snapshot has guid ${newest?.guid ?? 'none'}`);
+  if (dataset.content.written !== newest.content.written) throw no('it was written to after its newest snapshot');
+}
+
+function setProperties(
+  dataset: MemoryDataset,
+  node: NodeName,
+  seen: SeenVolume | SeenWhole,
+  next: VolumeProperties,
+): void {
+  compare(dataset, node, seen);
+  dataset.properties = { ...dataset.properties, ...next };
   if (next.role !== undefined) dataset.readonly = !isWritableRole(next.role);
+}
+
+const newestOwn = ({ snapshots }: MemoryDataset) =>
+  snapshots.findLast(({ name }) => parseSnapshotName(name) !== undefined);
+
+/** Everything or nothing: what is compared comes before what is changed. */
+function freeze(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  dataset: MemoryDataset,
+  seen: SeenVolume,
+  tag: string,
+): Frozen {
+  compare(dataset, machine.name, seen);
+  unmount(machine, dataset);
+  dataset.properties = { ...dataset.properties, role: 'frozen' };
+  dataset.readonly = true;
+  const before = dataset.snapshots.at(-1);
+  const isWhole =
+    before !== undefined && before === newestOwn(dataset) && before.content.written === dataset.content.written;
+  const finalBytes = isWhole ? 0 : deltaBytes(before?.content, dataset.content);
+  if (!isWhole) {
+    const names = [...dataset.snapshots, ...dataset.bookmarks].flatMap(({ name }) => parseSnapshotName(name) ?? []);
+    const numbers = names.flatMap(({ epoch, n }) => (epoch === seen.epoch ? [n] : []));
+    takeSnapshots(world, machine, [dataset], snapshotName(seen.epoch, Math.max(0, ...numbers) + 1));
+  }
+  dataset.snapshots.at(-1)?.holds.add(tag);
+  const copy = listVolumes(machine).find((one) => one.dataset === dataset.name);
+  if (copy === undefined) throw refused('freeze', dataset.name, machine.name, 'it is no volume');
+  return { copy, finalBytes };
 }
 
 function unmount(machine: MemoryMachine, dataset: MemoryDataset): void {

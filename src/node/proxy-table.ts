@@ -15,7 +15,6 @@ import {
 } from './proxy-rules.ts';
 import * as scripts from './proxy-scripts.ts';
 import type { NodeConnection } from './ssh-connection.ts';
-import { exits } from './zfs-scripts.ts';
 
 /**
  * The node's port map, one round trip for each operation. `mesh` are the node's own addresses at which the ports of
@@ -30,6 +29,18 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
     );
   const empty = (): string => renderRules({ mesh, proxies: [], open: [], peers: [] });
 
+  const closedPorts = async (
+    ports: readonly number[],
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<readonly number[]> => {
+    if (ports.length === 0) return [];
+    const args = [String(Math.round(waitMs)), ports.join(','), ...mesh.map(canonicalAddress)];
+    const { stdout } = await connection.script(scripts.closedPortsScript, args, { signal });
+    const closed = new Set(stdout.trim().split('\n').map(Number));
+    return ports.filter((port) => closed.has(port));
+  };
+
   return {
     async read(signal) {
       const { stdout } = await failAs(`read the port map of "${node}"`, () =>
@@ -41,7 +52,8 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
       const rules = renderRules({ mesh: table.listen ?? mesh, ...table });
       const dropped = dropHolds.map((key) => `${key.protocol}.${key.port},`).join('');
       const peers = table.peers.map(canonicalAddress);
-      await feed(scripts.replaceScript, [netUp.trimEnd(), dropped, ...peers], rules, signal);
+      const { stdout } = await feed(scripts.replaceScript, [netUp.trimEnd(), dropped, ...peers], rules, signal);
+      return /^\d{1,7}\n$/.test(stdout) ? Number(stdout) : 0;
     },
     async hold(ports, timeoutMs, signal) {
       if (ports.length > 0) await feed(scripts.holdScript, [renderHolds(ports, timeoutMs)], empty(), signal);
@@ -51,11 +63,8 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
     },
     readBootRules: (signal) => readBootRules(connection, signal),
     setBootRules: (rules, signal) => setBootRules(connection, rules, signal),
-    async accepts(port, signal) {
-      const args = [String(port), ...mesh.map(canonicalAddress)];
-      const options = { signal, okCodes: [0, exits.conflict] };
-      return (await connection.script(scripts.acceptsScript, args, options)).code === 0;
-    },
+    accepts: async (port, signal) => (await closedPorts([port], 0, signal)).length === 0,
+    closedPorts,
   };
 }
 

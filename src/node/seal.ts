@@ -1,5 +1,6 @@
 /**
- * Shell text that defines `seal DATASET`: nothing can be made in the mountpoint of a dataset that is not mounted. Else
+ * Shell text that defines `seal DATASET [MOUNTPOINT OVERLAY]` (both as zfs says, where the caller knows them):
+ * nothing can be made in the mountpoint of a dataset that is not mounted. Else
  * `docker run -v …/data:…` makes a directory there, on the node's own file system, and Docker can start a container of
  * drover's on it, empty. The directory gets the attribute that `chattr +i` sets, which `zfs mount` does not mind. Where
  * the file system has no such attribute, a file takes the place of `data`, which Docker cannot bind to a directory; not
@@ -7,8 +8,9 @@
  * Never fails: it is one guard more, not a condition.
  */
 export const seal = `seal() {
-  local place overlay
-  read -r place overlay < <(zfs list -H -o mountpoint,overlay "$1") && [[ $place == /* ]] && mkdir -p -- "$place" || return 0
+  local place=\${2-} overlay=\${3-}
+  [ -n "$place" ] || read -r place overlay < <(zfs list -H -o mountpoint,overlay "$1")
+  [[ $place == /* ]] && mkdir -p -- "$place" || return 0
   ! mountpoint -q -- "$place" || return 0
   [ ! -d "$place/data" ] || rmdir -- "$place/data" 2>/dev/null || mv -T -- "$place/data" "$place/found-$(date +%s)" || true
   # FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_IMMUTABLE_FL: chattr may not be installed

@@ -13,9 +13,13 @@ export interface SendResult {
   /** The end that refused its command, because the lock it was sent under was lost. */
   readonly late: 'source' | 'target' | undefined;
   readonly said: string;
+  /** What the receiving command printed. */
+  readonly answer?: string;
 }
 
 const graceMs = 5_000;
+/** A guid and the end of its line. */
+const answerLength = 32;
 
 /**
  * Source to this process to target; a full receiver slows the sender down. On abort nothing more is passed on and the
@@ -37,14 +41,22 @@ export async function sendThroughHere(
   };
   signal.addEventListener('abort', abort, { once: true });
   try {
-    const receiver = await target.spawn(receive, stopReceive.signal);
-    // Nothing may wait for a sender that never came.
-    const sender = await source.spawn(send, stopSend.signal).catch((error: unknown) => {
-      receiver.stdin.end();
-      throw error;
-    });
+    // Both at once: what is sent before the receiver is there waits for it.
+    const [receiver, sender] = await Promise.allSettled([
+      target.spawn(receive, stopReceive.signal),
+      source.spawn(send, stopSend.signal),
+    ]);
+    // Nothing may wait for another end that never came.
+    if (receiver.status === 'rejected') {
+      stopSend.abort(receiver.reason);
+      throw receiver.reason;
+    }
+    if (sender.status === 'rejected') {
+      receiver.value.stdin.end();
+      throw sender.reason;
+    }
     if (signal.aborted) abort();
-    return await pump(sender, receiver, stopSend, progress);
+    return await pump(sender.value, receiver.value, stopSend, progress);
   } finally {
     signal.removeEventListener('abort', abort);
   }
@@ -57,7 +69,10 @@ async function pump(
   progress: (doneBytes: number) => void,
 ): Promise<SendResult> {
   let bytes = 0;
-  receiver.stdout.resume();
+  let answer = '';
+  receiver.stdout.on('data', (chunk: Buffer) => {
+    answer = (answer + chunk.toString('latin1')).slice(0, answerLength);
+  });
   sender.stderr.resume();
   receiver.stderr.resume();
   const counter = new Transform({
@@ -89,5 +104,6 @@ async function pump(
     lost: sent.status === 'rejected' || received.status === 'rejected',
     late: codes[0] === lateCode ? 'source' : codes[1] === lateCode ? 'target' : undefined,
     said: stderr.filter((text) => text !== '').join('\n'),
+    answer,
   };
 }

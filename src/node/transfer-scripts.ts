@@ -1,9 +1,9 @@
 import type { Argv } from './command.ts';
 import { type Fence, guard } from './fence.ts';
-import { receiveOnlyOneSnapshot } from './transfer-stream.ts';
+import { receiveAndHold, receiveOnlyOneSnapshot } from './transfer-stream.ts';
 import { prelude } from './zfs-scripts.ts';
 
-/** FENCE ZFS-ARGS…, as a single line, because a key's line in authorized_keys cannot hold more. */
+/** FENCE ARGS…, as a single line, because a key's line in authorized_keys cannot hold more. */
 const fenced = (command: string): string =>
   `${prelude}fence=$1; shift
 ${guard}exec 8>&-
@@ -23,6 +23,22 @@ export const fencedSend = ({ token }: Fence, args: readonly string[]): Argv => {
 export const fencedReceive = ({ token }: Fence, args: readonly string[]): Argv => {
   return ['bash', '-c', fenced(receiveOnlyOneSnapshot), 'drover-zfs', token, ...args];
 };
+
+/** `fencedReceive` that holds the snapshot with the tag when it is there, and prints its guid. */
+export const fencedReceiveAndHold = ({ token }: Fence, { full, tag }: Held, args: readonly string[]): Argv => {
+  return ['bash', '-c', fenced(receiveAndHold), 'drover-zfs', token, full, tag, ...args];
+};
+
+/** A snapshot by its full name, and what it is held with. */
+export interface Held {
+  readonly full: string;
+  readonly tag: string;
+}
+
+/** SNAPSHOT TAG: holds it, and prints its guid. */
+export const holdArrivedScript = `${prelude}
+zfs hold "$2" "$1" && zfs get -Hp -o value guid "$1"
+`;
 
 /**
  * Copies stdin to stdout and says how much on stderr, twice a second and at the end: our own count, which does not

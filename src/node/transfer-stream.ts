@@ -32,3 +32,9 @@ const onlyOneSnapshot = [
 
 /** Shell text, one line, since it stands in authorized_keys; zfs takes the place of the shell, so that signals reach it. */
 export const receiveOnlyOneSnapshot = `exec zfs "$@" < <(exec perl -e '${onlyOneSnapshot}')`;
+
+/** SNAPSHOT TAG ZFS-ARGS…: the same, then holds what has arrived and prints its guid. */
+export const receiveAndHold = `full=$1 tag=$2
+shift 2
+zfs "$@" < <(exec perl -e '${onlyOneSnapshot}') || exit
+zfs hold "$tag" "$full" && zfs get -Hp -o value guid "$full"`;

@@ -3,13 +3,20 @@ import type { SendSource, TransferRequest, TransferResult } from '../engine/node
 import type { NodeName, Settings } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
-import { sendFlags } from '../model/untrusted.ts';
+import { isZfsNumber, sendFlags } from '../model/untrusted.ts';
 import type { Fence } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { sshPlaces } from './ssh-places.ts';
 import { probeRoute, type Route, sendDirect } from './transfer-direct.ts';
 import { type SendResult, sendThroughHere } from './transfer-relay.ts';
-import { fencedReceive, fencedSend, targetStateScript } from './transfer-scripts.ts';
+import {
+  fencedReceive,
+  fencedReceiveAndHold,
+  fencedSend,
+  type Held,
+  holdArrivedScript,
+  targetStateScript,
+} from './transfer-scripts.ts';
 import { harmless, notFromStreams } from './transfer-stream.ts';
 import { checkBase, checkDataset, checkName, checkProperty } from './zfs-names.ts';
 import { checkToken, zfs } from './zfs-store.ts';
@@ -60,7 +67,10 @@ export function createTransfer(deps: TransferDeps): Transfer {
       routes.set(pair, 'relay');
       [mode, result] = ['relay', await relay(source, target, job, progress, signal)];
     }
-    if (result.ok) return { bytes: result.bytes, mode };
+    if (result.ok) {
+      const guid = await guidOf(request, job, target.connection, result, signal);
+      return { bytes: result.bytes, mode, ...(guid === undefined ? {} : { guid }) };
+    }
     throw await explain(request, job, source.connection, target.connection, result, signal);
   };
 }
@@ -75,8 +85,29 @@ const smallBytes = 1024 * 1024;
 const bufferedBytes = 512 * 1024;
 const neverBegan = (result: SendResult): boolean => result.lost && result.bytes <= bufferedBytes;
 
+/**
+ * What arrived, held by then. Asked of the target itself: through the pipe between the nodes it would be the source's
+ * word. Throws `command-failed` where the target says no guid.
+ */
+async function guidOf(
+  request: TransferRequest,
+  { held }: Job,
+  target: NodeConnection,
+  { answer }: SendResult,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (held === undefined) return undefined;
+  const told = answer ?? (await target.script(holdArrivedScript, [held.full, held.tag], { signal })).stdout;
+  const guid = told.trim();
+  if (isZfsNumber(guid)) return guid;
+  const what = `cannot use what "${request.to}" says about the guid of "${held.full}": ${JSON.stringify(guid)}`;
+  throw new AppError('command-failed', what, { details: { node: request.to } });
+}
+
 interface Job {
   readonly dataset: string | undefined;
+  /** What is held when it has arrived. */
+  readonly held: Held | undefined;
   /** The volume's send flags where the caller knows them; they never change. */
   readonly flags: string | undefined;
   readonly sendArgs: (flags: readonly string[]) => readonly string[];
@@ -87,10 +118,17 @@ function toJob(request: TransferRequest, root: string): Job {
   const { source } = request;
   return {
     dataset: source.kind === 'resume' ? undefined : checkDataset(source.dataset, root),
+    held: heldOf(request, root),
     flags: request.properties[properties.flags],
     sendArgs: sendArgs(source),
     receiveArgs: receiveArgs(request, root),
   };
+}
+
+function heldOf({ source, dataset, tag }: TransferRequest, root: string): Held | undefined {
+  if (source.kind === 'resume' || tag === undefined) return undefined;
+  const full = `${checkDataset(dataset, root)}@${checkName(source.snapshot.replace(/^@/, ''))}`;
+  return { full, tag: checkName(tag) };
 }
 
 /** Arguments of `zfs send`; a resumed stream carries its flags in the token. Throws `volume-conflict` for bad names. */
@@ -125,7 +163,9 @@ async function relay(
 ): Promise<SendResult> {
   const flags = await flagsOf(source.connection, job, signal);
   const send = fencedSend(source.fence, ['send', ...job.sendArgs(flags)]);
-  const receive = fencedReceive(target.fence, job.receiveArgs);
+  const { held, receiveArgs: args } = job;
+  const receive =
+    held === undefined ? fencedReceive(target.fence, args) : fencedReceiveAndHold(target.fence, held, args);
   return sendThroughHere(source.connection, target.connection, send, receive, progress, signal);
 }
 

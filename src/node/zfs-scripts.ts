@@ -67,19 +67,45 @@ directory=$(zfs get -H -o value mountpoint "$ds")/data
 grep -qF " - zfs $ds " /proc/self/mountinfo
 `;
 
-/** FENCE DATASET EXPECTED… -- ASSIGNMENTS…: both as name=value, an empty expected value meaning unset. */
-export const setScript = `${prelude}
-fence=$1 ds=$2; shift 2
-${guard}facts=$(zfs get -H -o property,value,source drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:deployment "$ds") || exit 1
-declare -A now
-while IFS=$'\\t' read -r name value source; do [ "$source" = local ] && now[$name]=$value; done <<<"$facts"
+/**
+ * Shell text: conflict where $ds is not as the arguments up to `--` say, as name=value, an empty value meaning unset;
+ * with guid=GUID among them drover's newest snapshot must have that one, with nothing written since. Takes the
+ * arguments; ${all[…]} is what `zfs get` says of $columns, which end with a comma.
+ */
+export const compare = `newest= found= guid=
+for name; do case $name in --) break ;; guid=*) guid=\${name#*=} ;; esac; done
+if [ -n "$guid" ]; then
+  copies=$(zfs list -Hp -d 1 -t snapshot -s createtxg -o name,guid "$ds") || exit 1
+  while IFS=$'\\t' read -r name value; do
+    if [[ \${name#*@} =~ ^drover-e[0-9]+-[0-9]+$ ]]; then newest=\${name#*@} found=$value; fi
+  done <<<"$copies"
+fi
+facts=$(zfs get -Hp -o property,value,source "$columns"drover:vol,drover:role,drover:owner,drover:epoch,drover:app,drover:deployment\${newest:+,written@$newest} "$ds") || exit 1
+declare -A now=() all=()
+while IFS=$'\\t' read -r name value source; do
+  all[$name]=$value
+  [ "$source" != local ] || now[$name]=$value
+done <<<"$facts"
+differs() {
+  grep -E '^(drover:|written@)' <<<"$facts"
+  [ -z "$guid" ] || printf 'the newest snapshot\\t%s (%s)\\n' "\${newest:-none}" "\${found:-none}"
+  exit ${exits.conflict}
+}
 while [ "$1" != -- ]; do
   name=\${1%%=*}
-  [ "\${now[$name]-}" = "\${1#*=}" ] || { printf '%s\\n' "$facts"; exit ${exits.conflict}; }
+  [ "$name" = guid ] || [ "\${now[$name]-}" = "\${1#*=}" ] || differs
   shift
 done
 shift
-zfs set "$@" "$ds"
+[ -z "$guid" ] || { [ "$found" = "$guid" ] && [ "\${all[written@$newest]}" = 0 ]; } || differs
+`;
+
+/** FENCE DATASET EXPECTED… -- ASSIGNMENTS…: both as name=value; without an assignment it only compares. */
+export const setScript = `${prelude}
+fence=$1 ds=$2 columns=
+shift 2
+${guard}${compare}
+[ $# = 0 ] || zfs set "$@" "$ds"
 `;
 
 /** FENCE SNAPSHOT…: all at once; a late one would be on a copy that is no owner any more, which could take no increment after it. */
@@ -132,23 +158,33 @@ row($_, "a mount of its own") for $rows ? () : values %foreign;
 `;
 
 /**
- * DATASET: unmounted in every mount namespace, or busy. umount succeeds on the host while a container's own mount
- * still writes, so the proof is that no process sees it mounted. A container's mounts may outlive its stop by a
- * moment, hence the tries over 3 s. What stays in use is mounted again: nothing has changed then.
+ * Shell text that defines `unmount`: $ds is unmounted in every mount namespace, or busy; $was says whether it was mounted.
+ * umount succeeds on the host while a container's own mount still writes, so the proof is that no process sees it
+ * mounted. A container's mounts may outlive its stop by a moment, hence the tries over 3 s. What stays in use is mounted
+ * again: nothing has changed then.
  */
-export const unmountScript = `${prelude}
-${seal}ds=$1 was=no
+export const unmountCommands = `was=no
 here() { grep -qF " - zfs $ds " /proc/self/mountinfo; }
+unmount() {
+  local try said=
+  for try in 1 2 3 4 5 6 7; do
+    if here; then was=yes; said=$(zfs unmount "$ds" 2>&1); fi
+    grep -qsF " - zfs $ds " /proc/[0-9]*/mountinfo || return 0
+    [ $try = 7 ] || sleep 0.5
+  done
+  perl -e '${holdersProgram}' "$ds"
+  [ $was = no ] || here || zfs mount "$ds"
+  printf '%s\\n' "$said" >&2
+  exit ${exits.busy}
+}`;
+
+/** DATASET. */
+export const unmountScript = `${prelude}
+${seal}ds=$1
 zfs list -H -o name "$ds" >/dev/null || exit 1
-for try in 1 2 3 4 5 6 7; do
-  if here; then was=yes; said=$(zfs unmount "$ds" 2>&1); fi
-  grep -qsF " - zfs $ds " /proc/[0-9]*/mountinfo || { seal "$ds"; exit 0; }
-  [ $try = 7 ] || sleep 0.5
-done
-perl -e '${holdersProgram}' "$ds"
-[ $was = no ] || here || zfs mount "$ds"
-printf '%s\\n' "\${said-}" >&2
-exit ${exits.busy}
+${unmountCommands}
+unmount
+seal "$ds"
 `;
 
 /** FULLNAME: nothing where it is gone already, or a clone needs it. The caller makes sure it is a snapshot or a bookmark. */

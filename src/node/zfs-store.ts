@@ -1,4 +1,4 @@
-import type { SeenVolume, VolumeProperties, VolumeStore } from '../engine/node-client.ts';
+import type { VolumeStore } from '../engine/node-client.ts';
 import type { Volume, ZfsCapabilities } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { datasetLeaf, isOurSnapshot, properties } from '../model/names.ts';
@@ -16,6 +16,7 @@ import {
   volumeColumns,
 } from './zfs-output.ts';
 import * as scripts from './zfs-scripts.ts';
+import { busy, createZfsSwitch, oneLine } from './zfs-switch.ts';
 
 const { exits } = scripts;
 /** zfs's own exit codes for "did not work"; scripts return them when the failure is an answer. */
@@ -65,6 +66,7 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
 
   return {
     ...createZfsCopies(connection, root, fence, () => notProvisioned(node, root)),
+    ...createZfsSwitch(connection, root, fence),
     root,
     capabilities,
     keepCapabilities(found) {
@@ -95,13 +97,6 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
     },
     async setLimit(dataset, limitBytes, signal) {
       await zfs(connection, ['set', `refquota=${limitText(limitBytes)}`, within(dataset)], signal);
-    },
-    async setProperties(seen, next, signal) {
-      const { dataset } = seen;
-      const args = [fence.token, within(dataset), ...expectations(seen), '--', ...assignments(next)];
-      const result = await script(scripts.setScript, args, signal, [exits.conflict, exits.late]);
-      if (result.code === exits.late) throw tooLate(`change dataset "${dataset}"`, node);
-      if (result.code === exits.conflict) throw changed(seen, node, result);
     },
     async mount(dataset, signal) {
       await script(scripts.mountScript, [within(dataset)], signal);
@@ -184,29 +179,6 @@ function limitText(bytes: number | undefined): string {
   throw new AppError('usage', `cannot limit a volume to ${bytes} bytes: it must be a whole number above 0`);
 }
 
-/** Everything that says whose the volume is; an owner that was not there must still not be. */
-function expectations({ id, role, owner = '', epoch, deployment = '' }: SeenVolume): readonly string[] {
-  return pairs({ volume: id, role, owner, epoch, deployment }).map(([name, value]) => checkProperty(name, value));
-}
-
-/** Only an owner is writable, whatever else is said about the dataset. */
-function assignments(next: VolumeProperties): readonly string[] {
-  const readonly = next.role === undefined ? [] : [`readonly=${next.role === 'owner' ? 'off' : 'on'}`];
-  return [...pairs(next).map(([name, value]) => checkProperty(name, value)), ...readonly];
-}
-
-function pairs(values: VolumeProperties): readonly (readonly [string, string])[] {
-  const all = [
-    [properties.volume, values.volume],
-    [properties.role, values.role],
-    [properties.owner, values.owner],
-    [properties.epoch, values.epoch?.toString()],
-    [properties.application, values.application],
-    [properties.deployment, values.deployment],
-  ] as const;
-  return all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-}
-
 export function notProvisioned(node: string, root: string): AppError {
   return new AppError('command-failed', `cannot use dataset "${root}" on "${node}": it is missing or not provisioned`, {
     hint: `run "drover node add ${node}", which runs lab/provision.sh there`,
@@ -226,32 +198,4 @@ function taken(dataset: string, node: string, found: CommandResult): AppError {
   );
 }
 
-function changed(
-  { dataset, role, owner, epoch, deployment }: SeenVolume,
-  node: string,
-  found: CommandResult,
-): AppError {
-  const wanted = pairs({ role, owner: owner ?? 'none', epoch, deployment: deployment ?? 'none' }).map(
-    ([name, value]) => `${name} ${value}`,
-  );
-  const facts = oneLine(found.stdout.replace(/\tlocal$/gm, ''));
-  const message = `cannot change dataset "${dataset}" on "${node}": it was to have ${wanted.join(', ')}, but has ${facts}`;
-  return new AppError('volume-conflict', message, { details: { node, dataset } });
-}
-
-function busy(dataset: string, node: string, found: CommandResult): AppError {
-  const holders = found.stdout
-    .split('\n')
-    .map((line) => line.split('\t'))
-    .filter((row) => row.length === 3)
-    .map(([pid, command, what]) => `${command} (pid ${pid}: ${what})`);
-  const who = holders.length === 0 ? found.stderr.trim() || 'something uses it' : `used by ${holders.join(', ')}`;
-  return new AppError('volume-busy', `cannot unmount dataset "${dataset}" on "${node}": ${who}`, {
-    hint: 'end what uses the volume',
-    retryable: true,
-    details: { node, dataset, holders: holders.join(', ') },
-  });
-}
-
 const bare = (name: string): string => name.replace(/^[@#]/, '');
-const oneLine = (text: string): string => text.trim().replaceAll('\t', ' ').replaceAll('\n', ', ');

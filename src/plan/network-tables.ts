@@ -220,10 +220,11 @@ export function overlay(table: Entries, ports: readonly PortKey[], other: Entrie
  * the step's entries for those ports. Nothing else may change the node's table between the reading and the loading.
  */
 export function mergeNetwork(
-  now: NetworkTable,
+  now: NetworkTable | undefined,
   action: NetworkAction,
 ): Entries & Pick<NetworkTable, 'peers' | 'listen'> {
-  const entries = action.only === undefined ? inOrder(action) : overlay(now, action.only, action);
+  const { only } = action;
+  const entries = only === undefined || now === undefined ? inOrder(action) : overlay(now, only, action);
   return { ...entries, peers: action.peers, ...(action.listen === undefined ? {} : { listen: action.listen }) };
 }
 

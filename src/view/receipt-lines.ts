@@ -27,9 +27,10 @@ function sent({ bytes, mode, rounds }: MoveReceipt): string {
   return `sent      ${formatBytes(total)} ${way} in ${count(rounds, 'round')}${bytes.length > 1 ? ` (${each})` : ''}`;
 }
 
-function cost({ downtimeMs, refused, killed }: MoveReceipt): readonly Line[] {
+function cost({ downtimeMs, waitedMs, refused, killed }: MoveReceipt): readonly Line[] {
   return [
     ...(downtimeMs === undefined ? [] : [line(`    downtime  ${formatDuration(downtimeMs)}`)]),
+    ...(waitedMs === undefined ? [] : [line(`    waited    ${formatDuration(waitedMs)} for new connections`)]),
     ...(killed === undefined ? [] : [line('    stopped   by force: it did not stop in its time', 'warning')]),
     ...(refused === undefined
       ? []

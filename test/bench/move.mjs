@@ -122,6 +122,7 @@ async function measureMove({ onNode, drover, start }, folder, to) {
     down: outside.downMs / 1000,
     byReceipt: receipt('downtime'),
     forecast,
+    waited: receipt('waited'),
     longestWait: outside.longestWaitMs / 1000,
     refused: outside.refused,
   };
@@ -189,6 +190,7 @@ function moveTable(rows) {
     'down by hand': ({ hand }) => seconds(hand?.down),
     'down / by hand': ({ down, hand }) => ratio(down, hand?.down),
     'down, by receipt': ({ byReceipt }) => seconds(byReceipt),
+    'new connections waited, by receipt': ({ waited }) => seconds(waited),
     forecast: ({ forecast }) => seconds(forecast),
     'longest wait': ({ longestWait }) => seconds(longestWait),
     refused: ({ refused }) => refused,

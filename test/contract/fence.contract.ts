@@ -36,14 +36,35 @@ export function fenceContract(name: string, make: () => Promise<FenceUnderTest>)
       const setLate = () => under.one.volumes.setProperties(copy, { role: 'frozen' }, signal);
       const createLate = () => under.one.volumes.create(`${volume}-2`, {}, signal);
       const snapshotLate = () => under.one.volumes.snapshot(copy.dataset, 'drover-e1-1', signal);
-      await expect(setLate()).rejects.toMatchObject(late);
-      await expect(createLate()).rejects.toMatchObject(late);
-      await expect(snapshotLate()).rejects.toMatchObject(late);
+      const freezeLate = () => under.one.volumes.freeze(copy, 'drover', signal);
+      const next = { owner: copy.owner ?? '', epoch: 2 };
+      const acquireLate = () => under.one.volumes.acquire({ ...copy, guid: '1' }, next, signal);
+      const confirmLate = () => under.one.volumes.confirm(copy, signal);
+      const all = [setLate, createLate, snapshotLate, freezeLate, acquireLate, confirmLate];
+      for (const each of all) await expect(each()).rejects.toMatchObject(late);
       await lock.release();
-      await expect(setLate()).rejects.toMatchObject(late);
-      await expect(createLate()).rejects.toMatchObject(late);
-      await expect(snapshotLate()).rejects.toMatchObject(late);
+      for (const each of all) await expect(each()).rejects.toMatchObject(late);
       expect(await copies()).toEqual(before);
+    });
+
+    test('repeated on their way, change a volume once', async () => {
+      const copy = await made();
+      const lock = await under.one.mutex.acquire('anna', signal);
+      const { copy: frozen } = await under.one.volumes.freeze(copy, 'drover', signal);
+      await expect(under.one.volumes.freeze(copy, 'drover', signal)).rejects.toMatchObject({ code: 'volume-conflict' });
+      const guid = frozen.snapshots.at(-1)?.guid ?? '';
+      const next = { role: 'released', owner: 'another-node', epoch: 2 } as const;
+      const release = () => under.one.volumes.setProperties({ ...frozen, guid }, next, signal);
+      await release();
+      await expect(release()).rejects.toMatchObject({ code: 'volume-conflict' });
+      const [released] = await copies();
+      if (released === undefined) throw new Error('no volume');
+      const take = () =>
+        under.one.volumes.acquire({ ...released, guid }, { owner: copy.owner ?? '', epoch: 3 }, signal);
+      await take();
+      await expect(take()).rejects.toMatchObject({ code: 'volume-conflict' });
+      await lock.release();
+      expect(await copies()).toMatchObject([{ role: 'owner', epoch: 3, mounted: true, snapshots: [{ guid }] }]);
     });
 
     test('count again with a lock that was taken again', async () => {

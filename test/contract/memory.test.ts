@@ -50,6 +50,7 @@ volumeStoreContract('in memory', async () => {
         name: application,
         leave: async () => {
           await client.containers.stop(application, 0, signal);
+          await client.containers.remove(application, signal);
         },
       };
     },

@@ -222,6 +222,28 @@ export function transferContract(name: string, make: () => Promise<TransferSubje
       expect(await guids(subject.target, volume.id)).toEqual(before);
     });
 
+    it('holds what has arrived, and says its guid', async () => {
+      const volume = await made('holds');
+      for (const [name, base] of [['drover-e1-1'], ['drover-e1-2', '@drover-e1-1']] as const) {
+        await subject.write(volume.dataset, MiB);
+        await subject.source.snapshot(volume.dataset, name, signal);
+        const source = snapshot(volume.dataset, name, base);
+        const { from, to } = subject;
+        const properties = {
+          'drover:vol': volume.id,
+          'drover:role': 'incoming',
+          'drover:owner': 'x',
+          'drover:epoch': '1',
+        };
+        const request = { from, to, source, dataset: volume.dataset, properties, tag: 'drover' };
+        const { guid } = await subject.transfer(request, () => undefined, signal);
+        expect(guid).toBe((await find(subject.source, volume.id))?.snapshots.at(-1)?.guid);
+        expect(await find(subject.target, volume.id)).toMatchObject({ role: 'incoming', owner: 'x', epoch: 1 });
+      }
+      const seen = (await subject.target.details(signal)).find(({ name }) => name === volume.dataset);
+      expect(seen?.snapshots.map(({ holds }) => holds)).toEqual([['drover'], ['drover']]);
+    });
+
     it('refuses to begin after the lock of the source or of the target was lost', async () => {
       const volume = await made('late');
       await subject.write(volume.dataset, MiB);

@@ -135,6 +135,110 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       expect(await get(id)).toMatchObject(next);
     });
 
+    it('confirms what it has, and nothing else', async () => {
+      const volume = await made('confirms');
+      await store.confirm(volume, signal);
+      for (const wrong of [{ id: 'another' }, { role: 'frozen' }, { owner: 'another-node' }, { epoch: 7 }] as const) {
+        expect((await failure(store.confirm({ ...volume, ...wrong }, signal))).code).toBe('volume-conflict');
+      }
+      expect(await get(volume.id)).toEqual(volume);
+    });
+
+    it('freezes in one command: not mounted, read-only, with a held final snapshot of everything', async () => {
+      const volume = await made('freezes');
+      await subject.write(volume.dataset, MiB);
+      await store.snapshot(volume.dataset, 'drover-e1-7', signal);
+      await store.bookmark(volume.dataset, 'drover-e1-7', 'drover-e1-8', signal);
+      await subject.write(volume.dataset, 2 * MiB);
+      await store.snapshot(volume.dataset, 'nightly', signal);
+      await subject.write(volume.dataset, MiB);
+      const { copy, finalBytes } = await store.freeze(await get(volume.id), 'drover', signal);
+      expect(copy).toMatchObject({ role: 'frozen', owner: volume.owner, epoch: 1, mounted: false, writtenBytes: 0 });
+      expect(copy.snapshots.map(({ name }) => name)).toEqual(['drover-e1-7', 'nightly', 'drover-e1-9']);
+      expect(finalBytes).toBeGreaterThanOrEqual(MiB);
+      expect(finalBytes).toBeLessThan(2 * MiB);
+      const { usedBytes: _used, ...now } = await get(volume.id);
+      const { usedBytes: _before, ...told } = copy;
+      expect(told).toEqual(now);
+      const held = (await store.details(signal)).find(({ name }) => name === volume.dataset)?.snapshots.at(-1);
+      expect(held).toMatchObject({ name: 'drover-e1-9', holds: ['drover'] });
+      await failure(subject.write(volume.dataset, 1));
+
+      // Once more: it is whole. With a snapshot of another program on top: it is not.
+      expect(await store.freeze(copy, 'drover', signal)).toMatchObject({
+        finalBytes: 0,
+        copy: { snapshots: copy.snapshots },
+      });
+      await store.snapshot(volume.dataset, 'hourly', signal);
+      const again = await store.freeze(copy, 'drover', signal);
+      expect(again.copy.snapshots.map(({ name }) => name).slice(-2)).toEqual(['hourly', 'drover-e1-10']);
+    });
+
+    it('takes no final snapshot where nothing was written since the last one', async () => {
+      const volume = await made('freezes-idle');
+      await store.snapshot(volume.dataset, 'drover-e1-1', signal);
+      const { copy, finalBytes } = await store.freeze(volume, 'drover', signal);
+      expect([copy.snapshots.map(({ name }) => name), finalBytes]).toEqual([['drover-e1-1'], 0]);
+    });
+
+    it('freezes nothing that is not as it was seen, or that is in use, and leaves it mounted', async (context) => {
+      const volume = await made('freezes-not');
+      for (const wrong of [{ id: 'another' }, { owner: 'another-node' }, { epoch: 7 }] as const) {
+        const refused = await failure(store.freeze({ ...volume, ...wrong }, 'drover', signal));
+        expect(refused.code).toBe('volume-conflict');
+      }
+      expect(await get(volume.id)).toEqual(volume);
+      const user = await subject.occupy?.(volume.dataset);
+      if (user === undefined) return context.skip('nothing can use a volume here');
+      const busy = await failure(store.freeze(volume, 'drover', signal));
+      expect([busy.code, busy.message.includes(user.name)]).toEqual(['volume-busy', true]);
+      expect(await get(volume.id)).toMatchObject({ role: 'owner', mounted: true, snapshots: [] });
+      await user.leave();
+    });
+
+    it('lets go only of what ends with the snapshot that was sent, and takes over nothing else', async () => {
+      const volume = await made('changes-hands');
+      await subject.write(volume.dataset, MiB);
+      const { copy } = await store.freeze(volume, 'drover', signal);
+      const guid = copy.snapshots.at(-1)?.guid ?? '';
+      const next = { role: 'released', owner: 'another-node', epoch: 2 } as const;
+      expect((await failure(store.setProperties({ ...copy, guid: '123' }, next, signal))).code).toBe('volume-conflict');
+      // What a snapshot job takes has nothing in it.
+      await store.snapshot(volume.dataset, 'hourly', signal);
+      await store.setProperties({ ...copy, guid }, next, signal);
+      const released = await get(volume.id);
+      expect(released).toMatchObject(next);
+
+      const owner = volume.owner ?? '';
+      const wrong = [{ guid: '123' }, { guid, role: 'incoming' }, { guid, epoch: 1 }, { guid, owner }] as const;
+      for (const each of wrong) {
+        const refused = await failure(store.acquire({ ...released, ...each }, { owner, epoch: 3 }, signal));
+        expect(refused.code).toBe('volume-conflict');
+      }
+      expect(await get(volume.id)).toEqual(released);
+      const mounted = await store.acquire({ ...released, guid }, { owner, epoch: 3 }, signal);
+      expect(mounted).toEqual({ directory: await store.directory(volume.dataset, signal), isEmpty: false });
+      expect(await get(volume.id)).toMatchObject({ role: 'owner', owner, epoch: 3, mounted: true });
+      // The same command again, repeated on its way.
+      expect((await failure(store.acquire({ ...released, guid }, { owner, epoch: 3 }, signal))).code).toBe(
+        'volume-conflict',
+      );
+
+      await subject.write(volume.dataset, MiB);
+      const written = await get(volume.id);
+      expect((await failure(store.setProperties({ ...written, guid }, next, signal))).code).toBe('volume-conflict');
+      expect(await get(volume.id)).toMatchObject({ role: 'owner', epoch: 3 });
+    });
+
+    it('says that there is nothing in a volume it takes over', async () => {
+      const volume = await made('changes-empty');
+      const { copy } = await store.freeze(volume, 'drover', signal);
+      const seen = { ...copy, guid: copy.snapshots.at(-1)?.guid ?? '' };
+      expect(await store.acquire(seen, { owner: volume.owner ?? '', epoch: 2 }, signal)).toMatchObject({
+        isEmpty: true,
+      });
+    });
+
     it('shows who keeps a volume mounted in a mount namespace that does not follow the node', async ({ skip }) => {
       if (subject.monitor === undefined || subject.foreignMounts === undefined) skip();
       const { id, dataset } = await made('watched');

@@ -323,8 +323,8 @@ describe('converge', () => {
     const [forecast] = result.ok ? result.forecasts : [];
     expect(forecast?.totalBytes).toBeGreaterThanOrEqual(40 * MiB);
     expect(forecast?.finalBytes).toBe(4 * MiB);
-    expect(forecast?.downtimeMs).toBe(1_500 + 33 * 10);
-    expect(forecast?.rangeMs).toEqual([915, 4_660]);
+    expect(forecast?.downtimeMs).toBe(1_500 + 22 * 10);
+    expect(forecast?.rangeMs).toEqual([860, 4_440]);
     expect(scene.cluster.writes()).toBe(writes);
     await scene.engine.converge(signal);
     scene.setConfig(pgOn('n1'));

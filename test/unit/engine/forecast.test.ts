@@ -58,15 +58,15 @@ const ofPg = async (history: readonly MoveReceipt[], facts: Partial<NodeFacts> =
 describe('the forecast of a downtime', () => {
   it('counts the commands of this plan: volumes of one application are switched at the same time', () => {
     const { plan } = scene();
-    expect(commandsWhileDown(plan, 'pg')).toBe(33);
-    expect(commandsWhileDown(plan, 'two')).toBe(33);
+    expect(commandsWhileDown(plan, 'pg')).toBe(22);
+    expect(commandsWhileDown(plan, 'two')).toBe(22);
     expect(commandsWhileDown(plan, 'none')).toBe(0);
   });
 
   it('takes them for as long as commands take on the slower node now, and says a range', async () => {
     expect(await ofPg([], { roundTripMs: 10, scriptMs: 90 })).toMatchObject({
-      downtimeMs: 33 * 20 + 900,
-      rangeMs: [780, 3120],
+      downtimeMs: 22 * 20 + 900,
+      rangeMs: [670, 2_680],
       basis: 'round trips',
     });
   });

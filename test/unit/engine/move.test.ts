@@ -174,7 +174,7 @@ describe('a move', () => {
 
   it('runs again where its data is when the volume cannot be unmounted, and says where', async () => {
     const scene = await movingScene();
-    scene.cluster.fail('n1', 'volumes.unmount', new AppError('volume-busy', 'cannot unmount: bash (77) uses it'));
+    scene.cluster.fail('n1', 'volumes.freeze', new AppError('volume-busy', 'cannot unmount: bash (77) uses it'));
     const outcome = await scene.engine.converge(signal);
     expect(outcome).toMatchObject({ result: 'failed', error: { code: 'volume-busy' } });
     expect(outcome.result === 'failed' && outcome.error.message).toContain('"pg" runs on "n1"');

@@ -5,8 +5,12 @@ import { type Controller, createControllers, type OnItsWay } from '../../fakes/d
 import { MiB, pgOn, runningOn, signal, threeNodes, volumeId } from '../../fakes/scene.ts';
 
 const nodes = ['n1', 'n2', 'n3'] as const;
-const roleIn = ({ operation, args }: OnItsWay): unknown =>
-  operation === 'volumes.setProperties' ? (args[1] as { role?: string }).role : undefined;
+/** The role that a call gives. */
+const roleIn = ({ operation, args }: OnItsWay): unknown => {
+  if (operation === 'volumes.freeze') return 'frozen';
+  if (operation === 'volumes.acquire') return 'owner';
+  return operation === 'volumes.setProperties' ? (args[1] as { role?: string }).role : undefined;
+};
 
 /** pg runs on n1 with data, and one more controller wants it on n2. */
 async function moving() {
@@ -198,9 +202,8 @@ describe('what was released', () => {
 });
 
 describe('a snapshot job', () => {
-  const moments: Readonly<Record<string, (call: OnItsWay, cluster: Controller['cluster']) => boolean>> = {
-    'after the final send': ({ operation }, cluster) =>
-      operation === 'volumes.bookmark' && cluster.facts('n1').volumes[0]?.role === 'frozen',
+  const moments: Readonly<Record<string, (call: OnItsWay) => boolean>> = {
+    'before the volume is acquired': (call) => roleIn(call) === 'owner',
     'while the volume is released': (call) => roleIn(call) === 'released',
     'between the freeze and the final send': (call) => roleIn(call) === 'frozen',
   };
@@ -209,7 +212,7 @@ describe('a snapshot job', () => {
     let fired = 0;
     a.hook = async (call, go) => {
       if (call.operation === 'deadMan.arm') cluster.write('n1', volumeId, 4096);
-      if (!isNow(call, cluster)) return go();
+      if (!isNow(call)) return go();
       const other = await cluster.session().node('n1', signal);
       fired += 1;
       await other.volumes.snapshot(cluster.facts('n1').volumes[0]?.dataset ?? '', `autosnap_${fired}`, signal);

@@ -19,7 +19,7 @@ describe('a run that fails', () => {
   it('finishes the switch where the volume has been released already', async () => {
     const scene = await movingScene();
     // The acquire is the only one that sets properties on n2.
-    scene.cluster.fail('n2', 'volumes.setProperties', broke());
+    scene.cluster.fail('n2', 'volumes.acquire', broke());
     const outcome = await scene.engine.converge(signal);
     expect(outcome).toMatchObject({
       result: 'failed',
@@ -32,7 +32,7 @@ describe('a run that fails', () => {
 
   it('says where the data is when the switch cannot be finished either', async () => {
     const scene = await movingScene();
-    scene.cluster.fail('n2', 'volumes.setProperties', broke(), 2);
+    scene.cluster.fail('n2', 'volumes.acquire', broke(), 2);
     const outcome = await scene.engine.converge(signal);
     const message = expect.stringContaining('its data has been released to its new node');
     expect(outcome).toMatchObject({ result: 'failed', error: { message } });
@@ -61,7 +61,7 @@ describe('a run that fails', () => {
     scene.setConfig(aConfig([app('a', 1, ['vb']), app('b', 2, ['va'])], place, { revision: 'r2' }));
     for (const node of ['n1', 'n2']) {
       scene.cluster.write(node, node === 'n1' ? 'va' : 'vb', MiB);
-      scene.cluster.fail(node, 'volumes.unmount', broke());
+      scene.cluster.fail(node, 'volumes.freeze', broke());
     }
     expect(await scene.engine.converge(signal)).toMatchObject({ result: 'failed' });
     expect([...running(scene.cluster, 'n1'), ...running(scene.cluster, 'n2')]).toEqual(['a: va', 'b: vb']);
@@ -103,7 +103,7 @@ describe('a move between two nodes keeps what the copy on a third one builds on'
     // The sync arrives on n1, and then the node is gone.
     a.setConfig(pgOn('n1'));
     a.hook = async (call, go) => {
-      if (call.operation === 'volumes.hold' && call.node === 'n1') cluster.disconnect('n1');
+      if (call.operation === 'volumes.bookmark' && call.node === 'n2') cluster.disconnect('n1');
       return go();
     };
     expect(await a.engine.converge(signal)).not.toMatchObject({ result: 'converged' });

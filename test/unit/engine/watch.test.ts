@@ -130,7 +130,7 @@ describe('watch', () => {
 
   it('does not stop and start an application again and again when a person is needed, until told to', async () => {
     const scene = await watching();
-    scene.cluster.fail('n1', 'volumes.unmount', new AppError('volume-busy', 'bash uses it'), 2);
+    scene.cluster.fail('n1', 'volumes.freeze', new AppError('volume-busy', 'bash uses it'), 2);
     scene.setConfig(pgOn('n2'));
     scene.save();
     await scene.clock.advance(120_000);

@@ -181,6 +181,58 @@ describe('talking to a daemon', () => {
     expect(await runtime.imageVolumes(['x:1', 'none'], signal)).toEqual({ 'x:1': ['/data', '/keep'] });
   });
 
+  test('a move asks only for what changes something, once it has looked', async () => {
+    const labels = { 'drover.managed': 'true', 'drover.application': 'web' };
+    const Image = 'sha256:x';
+    answers['GET /v1.41/containers/json'] = json([{ Id: 'old', Labels: labels }]);
+    answers['GET /v1.41/containers/old/json'] = json({
+      Id: 'old',
+      Name: '/drover-web',
+      Image,
+      Config: { Labels: labels },
+    });
+    answers[`GET /v1.41/images/${Image}/json`] = json({ Id: Image });
+    answers['GET /v1.41/images/x:1/json'] = json({ Id: Image });
+    answers['POST /v1.41/containers/old/wait'] = json({ StatusCode: 137 });
+    answers['POST /v1.41/containers/old/stop'] = json({}, 204);
+    answers['POST /v1.41/containers/create'] = json({ Id: 'new' }, 201);
+    answers['POST /v1.41/containers/new/start'] = json({}, 204);
+    const spec = {
+      application: 'web',
+      image: 'x:1',
+      ports: [],
+      environment: {},
+      mounts: [{ volume: 'v', mountpoint: '/data' }],
+      restartPolicy: { name: 'never' },
+    } as const;
+    await runtime.list(signal);
+    await runtime.prepare(spec, signal);
+    seen.length = 0;
+    expect(await runtime.stop('web', 5_000, signal)).toEqual({ code: 137, killed: true });
+    await runtime.createOnData(spec, { v: '/place/data' }, signal);
+    await runtime.start('web', signal);
+    expect(seen.map((line) => line.replace(/\?.*$/, ''))).toEqual([
+      'POST /v1.41/containers/old/wait',
+      'POST /v1.41/containers/old/stop',
+      'POST /v1.41/containers/create',
+      'POST /v1.41/containers/new/start',
+    ]);
+  });
+
+  test('a container that is known and has gone is looked for by its name', async () => {
+    const labels = { 'drover.managed': 'true', 'drover.application': 'web' };
+    answers['GET /v1.41/containers/json'] = json([{ Id: 'old', Labels: labels }]);
+    answers['GET /v1.41/containers/old/json'] = json({ Id: 'old', Name: '/drover-web', Config: { Labels: labels } });
+    answers['GET /v1.41/containers/drover-web/json'] = json({ Id: 'new', Config: { Labels: labels } });
+    answers['POST /v1.41/containers/new/start'] = json({}, 204);
+    answers['POST /v1.41/containers/new/stop'] = (_request, response) => response.writeHead(304).end();
+    await runtime.list(signal);
+    await runtime.start('web', signal);
+    expect(seen).toContain('POST /v1.41/containers/new/start?');
+    // It does not run, Docker says.
+    expect(await runtime.stop('web', 5_000, signal)).toBeUndefined();
+  });
+
   test("Docker's words and status are in the failure", async () => {
     const ours = { Config: { Labels: { 'drover.managed': 'true' } }, State: { Status: 'created' } };
     answers['GET /v1.41/containers/drover-web/json'] = json(ours);
