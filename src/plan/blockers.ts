@@ -1,6 +1,6 @@
 import { isLoopback, isWildcard } from '../model/addresses.ts';
 import type { Container, NetworkTable, NodeFacts, PortKey } from '../model/cluster.ts';
-import type { Application, NodeName } from '../model/config.ts';
+import type { Application, DeploymentName, NodeName } from '../model/config.ts';
 import { containerName } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import { entriesOfOthers, hintFor } from './deployments.ts';
@@ -19,7 +19,8 @@ export interface Obstacles {
 export function findObstacles(world: World, app: Application, node: NodeName, starts: boolean): Obstacles {
   const away = !world.reachable.has(node);
   const cannot = `cannot place application ${quote(app.name)} on ${quote(node)}`;
-  const ports = takenPorts(world, app, cannot);
+  const owners = new Set(foreignContainers(world, app).map(({ container }) => container.deployment));
+  const ports = takenPorts(world, app, cannot, owners);
   const others = [
     ...(away ? [{ node, reason: `${cannot}: the node cannot be reached`, hint: bringNodeBack }] : []),
     ...(starts && !away ? outOfSight(world, app, cannot) : []),
@@ -50,7 +51,7 @@ function outOfSight(world: World, app: Application, cannot: string): Found[] {
 
 function foreignNames(world: World, app: Application, cannot: string): Found[] {
   const name = containerName(app.name);
-  return (foreignPlaces(world).get(name) ?? []).map(({ node, container }) => {
+  return foreignContainers(world, app).map(({ node, container }) => {
     const { deployment, otherApplication } = container;
     if (deployment !== undefined && otherApplication !== undefined) {
       const of = `${quote(otherApplication)} there belongs to the deployment ${quote(deployment)}`;
@@ -63,6 +64,9 @@ function foreignNames(world: World, app: Application, cannot: string): Found[] {
     };
   });
 }
+
+/** Containers of others that have the name which the application's container needs. */
+const foreignContainers = (world: World, app: Application) => foreignPlaces(world).get(containerName(app.name)) ?? [];
 
 /** Foreign containers of each name, each with its node. */
 const foreignPlaces = perWorld((world) => {
@@ -101,14 +105,23 @@ function missingAddresses(world: World, app: Application, node: NodeName, cannot
   ];
 }
 
-function takenPorts(world: World, app: Application, cannot: string): Found[] {
+/** `owners`: deployments that have the application itself. Whoever takes it over from them takes its ports with it. */
+function takenPorts(
+  world: World,
+  app: Application,
+  cannot: string,
+  owners: ReadonlySet<DeploymentName | undefined>,
+): Found[] {
   return externalPorts(app).flatMap((key) => {
     const what = `port ${key.port} (${key.protocol})`;
     const kept = keptFor(world, key);
     if (kept !== undefined) {
       return [{ reason: `${cannot}: ${what} is kept for ${kept}`, hint: 'choose another external port' }];
     }
-    return (holders(world).get(portText(key)) ?? []).map(({ node, holder, hint }) => ({
+    const others = (holders(world).get(portText(key)) ?? []).filter(
+      ({ deployment }) => deployment === undefined || !owners.has(deployment),
+    );
+    return others.map(({ node, holder, hint }) => ({
       node,
       reason: `${cannot}: ${what} on ${quote(node)} is held by ${holder}`,
       hint: hint ?? `free the port on ${quote(node)}, or choose another external port`,
@@ -129,6 +142,7 @@ const sshPorts = perWorld(
 
 interface Holder {
   readonly holder: string;
+  readonly deployment?: DeploymentName;
   readonly hint?: string;
 }
 
@@ -159,7 +173,8 @@ function holdersOn(
     for (const key of externalPorts(spec)) note(key, holderOf(container));
   }
   for (const entry of others === undefined ? [] : [...others.open, ...others.proxies]) {
-    note(entry, { holder: `the deployment ${quote(entry.deployment ?? '')}`, hint: 'choose another external port' });
+    const { deployment = '' } = entry;
+    note(entry, { holder: `the deployment ${quote(deployment)}`, deployment, hint: 'choose another external port' });
   }
   for (const listener of listeners) {
     const { process } = listener;
@@ -172,7 +187,7 @@ function holderOf({ name, otherApplication, deployment }: Container): Holder {
   if (otherApplication === undefined) return { holder: `container ${quote(name)}, which is not drover's` };
   const app = quote(otherApplication);
   const hint = 'choose another external port';
-  if (deployment !== undefined) return { holder: `${app} of the deployment ${quote(deployment)}`, hint };
+  if (deployment !== undefined) return { holder: `${app} of the deployment ${quote(deployment)}`, deployment, hint };
   return {
     holder: `${app}, which belongs to no deployment`,
     hint: `${hint}; where ${app} is to go, give --allow-removal`,

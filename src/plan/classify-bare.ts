@@ -20,6 +20,7 @@ export function decideVolume(world: World, dataset: PlacedVolume): Decision {
   const { id, node, maximumSizeBytes } = dataset;
   const result = classifyVolume(world, {
     id,
+    title: `volume ${quote(id)}`,
     node,
     ...(maximumSizeBytes === undefined ? {} : { limitBytes: maximumSizeBytes }),
   });

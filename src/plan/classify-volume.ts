@@ -55,7 +55,7 @@ function classify(world: World, want: WantedVolume): Classified {
   if (other !== undefined) {
     const { problem, hint } = notOurs(world.config, other);
     const node = [...world.reachable].find(([, { volumes }]) => volumes.some(({ id }) => id === want.id))?.[0];
-    const reason = `cannot use volume "${want.id}" on ${quote(want.node)}: ${problem}`;
+    const reason = `cannot use ${want.title} on ${quote(want.node)}: ${problem}`;
     return { problem: { reason, hint, ...(node === undefined ? {} : { node }) } };
   }
   const standing = standingOf(world, want.id);
@@ -89,7 +89,7 @@ function task(want: WantedVolume, work: VolumeWork, owned?: Extract<Standing, { 
 
 function unclear(want: WantedVolume, standing: Extract<Standing, { kind: 'unclear' }>): Classified {
   const { problem, node, hint } = standing;
-  const reason = `cannot use volume "${want.id}" on ${quote(want.node)}: ${problem}`;
+  const reason = `cannot use ${want.title} on ${quote(want.node)}: ${problem}`;
   return { problem: { reason, ...(node === undefined ? {} : { node }), ...(hint === undefined ? {} : { hint }) } };
 }
 
@@ -158,7 +158,7 @@ function hasChildren(want: WantedVolume, at: Copy): VolumeProblem | undefined {
   const command = isName(first) ? `, then on ${at.node}: ${aside}` : '';
   return {
     node: at.node,
-    reason: `cannot move volume "${want.id}" from ${quote(at.node)} to ${quote(want.node)}: ${what} move: ${children.map(quote).join(', ')}`,
+    reason: `cannot move ${want.title} from ${quote(at.node)} to ${quote(want.node)}: ${what} move: ${children.map(quote).join(', ')}`,
     hint: `put what is needed into the volume itself${command}`,
   };
 }
@@ -180,7 +180,7 @@ function tooSmall(want: WantedVolume, at: Copy): VolumeProblem | undefined {
   const { referencedBytes } = at.volume;
   if (want.limitBytes >= referencedBytes) return undefined;
   const reason =
-    `cannot limit volume "${want.id}" on ${quote(at.node)} to ${want.limitBytes} bytes: ` +
+    `cannot limit ${want.title} on ${quote(at.node)} to ${want.limitBytes} bytes: ` +
     `it holds ${referencedBytes} bytes`;
   return { node: at.node, reason, hint: 'raise maximum_size, or remove data first' };
 }

@@ -44,9 +44,11 @@ function decideApplication(
 ): Decision | undefined {
   const app = world.config.applications[name];
   if (app === undefined) return undefined;
-  const volumes = app.volumes.map(({ id, maximumSizeBytes }) =>
-    classifyVolume(world, { id, node, ...(maximumSizeBytes === undefined ? {} : { limitBytes: maximumSizeBytes }) }),
-  );
+  const volumes = app.volumes.map(({ id, mountpoint, maximumSizeBytes: limitBytes }) => {
+    const title =
+      app.volumes.length === 1 ? `the volume of ${quote(name)}` : `volume ${quote(mountpoint)} of ${quote(name)}`;
+    return classifyVolume(world, { id, title, node, ...(limitBytes === undefined ? {} : { limitBytes }) });
+  });
   const tasks = volumes.flatMap((volume) => ('task' in volume ? [volume.task] : []));
   const problems = volumes.flatMap((volume) => ('problem' in volume ? [problemBlocker(volume.problem, name)] : []));
   const containers = world.reachable.has(node) ? decideContainers(world, app, node, own, tasks) : { stops: [] };

@@ -10,6 +10,6 @@ import { quote, type World } from './world.ts';
 export function heldOnSource(world: World, want: WantedVolume, at: Copy): VolumeProblem | undefined {
   const held = mountedElsewhere(world.reachable.get(at.node), at.volume.dataset);
   if (held === undefined) return undefined;
-  const cannot = `cannot move volume "${want.id}" from ${quote(at.node)} to ${quote(want.node)}`;
+  const cannot = `cannot move ${want.title} from ${quote(at.node)} to ${quote(want.node)}`;
   return { node: at.node, reason: `${cannot}: ${held.who} keeps it mounted there`, hint: held.hint };
 }

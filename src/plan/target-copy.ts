@@ -18,7 +18,7 @@ export function unusableTarget(
   hasAll: boolean,
 ): VolumeProblem | undefined {
   if (target === undefined) return undefined;
-  const cannot = `cannot move volume "${want.id}" from ${quote(at.node)} to ${quote(want.node)}`;
+  const cannot = `cannot move ${want.title} from ${quote(at.node)} to ${quote(want.node)}`;
   const problem = (why: string, hint: string): VolumeProblem => ({
     node: want.node,
     reason: `${cannot}: ${why}`,

@@ -71,9 +71,11 @@ describe('what another deployment has', () => {
     const same = printPlan(makePlan(shop({}, [web, db], ['web', 'db']), cluster));
     expect(same).toContain('"db" there belongs to the deployment "blog"');
     expect(same).toContain(
-      'cannot use volume "ds-db" on "n1": it belongs to the deployment "blog", and these files describe "shop"',
+      'cannot use the volume of "db" on "n1": it belongs to the deployment "blog", and these files describe "shop"',
     );
     expect(same).toContain('drover apply --take-over blog');
+    // Its own ports would come with it.
+    expect(same).not.toContain('choose another external port');
     expect(kinds(shop({}, [web, db], ['web', 'db']), cluster)).toEqual([]);
   });
 

@@ -19,7 +19,7 @@ describe('a node that the cluster knows and no file names', () => {
       {
         app: 'db',
         reason:
-          'cannot use volume "v1" on "b": the node at a, which "b" knows as a peer, is missing from the files and may hold it',
+          'cannot use the volume of "db" on "b": the node at a, which "b" knows as a peer, is missing from the files and may hold it',
         hint: 'put "a: []" back into deployment.yml; to take the node out for good: drover node remove a',
       },
     ]);

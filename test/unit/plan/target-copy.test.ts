@@ -83,7 +83,7 @@ describe('a volume that another program keeps mounted on the node it leaves', ()
       {
         app: 'db',
         node: 'a',
-        reason: 'cannot move volume "v1" from "a" to "b": container "backup" keeps it mounted there',
+        reason: 'cannot move the volume of "db" from "a" to "b": container "backup" keeps it mounted there',
         hint: expect.stringContaining('docker stop backup'),
       },
     ]);
