@@ -47,7 +47,7 @@ describe('the limit of a volume', () => {
   it('that cannot be set does not keep an application down, and is reported until it can be', async () => {
     const scene = sceneWith(100 * MiB, 50 * MiB);
     scene.setConfig(pgWith(10 * MiB, 'n1'));
-    const reason = expect.stringContaining('cannot limit volume');
+    const reason = expect.stringContaining('cannot limit the volume of "pg" on');
     expect(await scene.engine.converge(signal)).toMatchObject({ result: 'blocked', blockers: [{ reason }] });
     expect(runningOn(scene.cluster, ['n1', 'n2'])).toEqual(['n1']);
     scene.setConfig(pgWith(10 * MiB, 'n2'));
