@@ -157,7 +157,7 @@ export function describeAction(action: Action, names: Names): string {
     case 'set-deployment': {
       const apps = action.apps.map((app) => `"${app}"`);
       const whats = [...apps, ...action.volumes.map((id) => volume(id))];
-      return `note that ${whats.join(', ')} on ${node(action.node)} belong${whats.length === 1 ? 's' : ''} to the deployment "${action.deployment}"`;
+      return `record ${whats.join(', ')} on ${node(action.node)} as part of the deployment "${action.deployment}"`;
     }
     case 'set-boot-rules':
       return `tell ${node(action.node)} whom to ask when it boots`;
