@@ -1,6 +1,7 @@
 import type { BootFacts, BootPeer, BootRules, WaitingVolume } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { isAddress, isHostKey, isPort } from '../model/untrusted.ts';
+import { saveFunction } from './durable-file.ts';
 import type { NodeConnection } from './ssh-connection.ts';
 import { exits, prelude } from './zfs-scripts.ts';
 
@@ -23,8 +24,8 @@ export const setScript = `${prelude}
 umask 022
 home=/var/lib/drover/peer/.ssh
 [ -d "$home" ] || exit ${exits.noRoot}
-save() { printf '%s' "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1"; }
-save "$home/authorized_keys" "$1" && save /etc/drover/boot-peers "$2"
+${saveFunction}
+printf '%s' "$1" | save "$home/authorized_keys" 644 && printf '%s' "$2" | save /etc/drover/boot-peers 644
 `;
 
 /** Text of the rules as the node's own programs read it (lab/provision.sh, boot-gate): blanks between the words. */

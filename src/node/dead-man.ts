@@ -23,7 +23,7 @@ said=$(docker inspect -f '{{.Id}} {{.State.StartedAt}}' "$container" 2>&1) || {
 }
 mkdir -p "\${record%/*}" || exit 1
 new=$(mktemp "\${record%/*}/.new.XXXXXX") || exit 1
-{ printf '%s\\n' "\${said%% *}" "\${said#* }" "$(</proc/sys/kernel/random/boot_id)" && printf '%s %s\\n' "$@"; } >"$new" && sync "$new" && mv "$new" "$record" || exit 1
+{ printf '%s\\n' "\${said%% *}" "\${said#* }" "$(</proc/sys/kernel/random/boot_id)" && printf '%s %s\\n' "$@"; } >"$new" && sync "$new" && mv "$new" "$record" && sync "\${record%/*}" || exit 1
 end 2>/dev/null
 # AccuracySec: systemd puts timers together within a minute otherwise.
 systemd-run --quiet --on-active="$seconds" --timer-property=AccuracySec=1s --unit="$unit.service"

@@ -7,7 +7,8 @@ import { tooLate } from './zfs-copies.ts';
 import { exits, prelude } from './zfs-scripts.ts';
 
 /** Which deployment a container belongs to whose label does not say so: `ID NAME` lines, the last one of an id counts. */
-const recordFile = '/var/lib/drover/deployments';
+const recordFolder = '/var/lib/drover';
+const recordFile = `${recordFolder}/deployments`;
 const longestRecord = 262_144;
 
 /** Prints the record; nothing where there is none. */
@@ -17,7 +18,7 @@ export const readRecordCommand = `{ [ ! -f ${recordFile} ] || tail -c ${longestR
 const adoptScript = `${prelude}
 umask 077
 fence=$1 name=$2; shift 2
-${guard}mkdir -p ${recordFile.replace(/\/[^/]*$/, '')} || exit 1
+${guard}mkdir -p ${recordFolder} || exit 1
 [ ! -L ${recordFile} ] || { echo '${recordFile} is a symbolic link' >&2; exit 1; }
 there=$(docker ps -aq --no-trunc) || exit 1
 new=$(mktemp ${recordFile}.XXXXXX) || exit 1
@@ -26,7 +27,7 @@ new=$(mktemp ${recordFile}.XXXXXX) || exit 1
     case $'\n'$there$'\n' in *$'\n'"$id"$'\n'*) printf '%s %s\n' "$id" "$kept" ;; esac
   done <${recordFile} | tail -n 1000
   for id; do printf '%s %s\n' "$id" "$name"; done
-} >"$new" && sync "$new" && mv "$new" ${recordFile}
+} >"$new" && sync "$new" && mv "$new" ${recordFile} && sync ${recordFolder}
 `;
 
 const idPattern = /^[0-9a-f]{64}$/;

@@ -1,3 +1,4 @@
+import { saveFunction } from './durable-file.ts';
 import { netUpPath } from './net-up.ts';
 import { table } from './proxy-rules.ts';
 import { prelude } from './zfs-scripts.ts';
@@ -38,7 +39,7 @@ while read -r protocol port left; do
   held="\${held:+$held, }$protocol . $port timeout $left"
 done < <(${remainingHolds})
 text=$rules$'\\n'\${held:+"add element ${table} hold { $held }"$'\\n'}
-save() { cat >"$1.new" && chmod "$2" "$1.new" && sync "$1.new" && mv "$1.new" "$1"; }
+${saveFunction}
 close_forwarding() { rm -f ${closedFile} && ${netUpPath} forward && mkdir -p -m 0700 /run/drover && echo "$closed" >${closedFile}; }
 closed=$(printf '%s\\n' "$net_up" "$@" | sha256sum)
 if [ "$(cat ${closedFile} 2>/dev/null)" = "$closed" ]; then
