@@ -13,6 +13,7 @@ import type {
 import type { AppName, DeploymentName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
 import type { AuditLine, RunNote } from '../model/history.ts';
+import type { Leftovers } from './leftovers.ts';
 
 /** What the engine asks of the world. `src/node` implements it twice: over SSH, and in memory. */
 export interface Cluster {
@@ -292,12 +293,15 @@ export interface VolumeStore {
   unmount(dataset: string, signal: AbortSignal): Promise<void>;
   /** Of one dataset, or of several at one moment: all of them or none; they then have the same `createTxg`. */
   snapshot(dataset: string | readonly string[], name: string, signal: AbortSignal): Promise<void>;
-  /** Only snapshots named `drover-…`; others are refused. No error where it is gone, or stays because a clone needs it. */
-  destroySnapshot(dataset: string, name: string, signal: AbortSignal): Promise<void>;
   hold(dataset: string, snapshot: string, tag: string, signal: AbortSignal): Promise<void>;
-  releaseHold(dataset: string, snapshot: string, tag: string, signal: AbortSignal): Promise<void>;
   bookmark(dataset: string, snapshot: string, bookmark: string, signal: AbortSignal): Promise<void>;
-  destroyBookmark(dataset: string, bookmark: string, signal: AbortSignal): Promise<void>;
+  /**
+   * One command for up to 32 of them: marks the base, releases holds with this tag, destroys, in this order. Compares and
+   * throws as `setProperties` does, also where the base is gone, is to be destroyed, or a name does not begin with
+   * `drover-`. Otherwise it goes on: what is gone already, or stays because a clone needs it, is no error, and each that
+   * cannot be released or destroyed, or has another guid now, is named in the result, with the reason.
+   */
+  tidy(seen: SeenVolume, leftovers: Leftovers, tag: string, signal: AbortSignal): Promise<readonly string[]>;
   /** `zfs send -nvP`: bytes of the stream; undefined where this zfs gives none or an absurd value. */
   estimate(
     dataset: string,

@@ -1,10 +1,12 @@
 import type { Snapshot, Volume } from '../model/cluster.ts';
-import { holdTag, parseSnapshotName } from '../model/names.ts';
+import { holdTag } from '../model/names.ts';
 import type { ActionOf } from '../model/plan.ts';
 import type { NodeClient } from './node-client.ts';
+import { type Ends, openPair, type Pair, readEnds } from './pair.ts';
 import { removeLeft } from './perform-container.ts';
-import { diverged, dropOlder, type Ends, finishPartial, openPair, type Pair, readEnds, sendUpTo } from './send.ts';
-import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
+import { diverged, finishPartial, sendUpTo } from './send.ts';
+import { conflict, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
+import { tidyCopies } from './tidy-copies.ts';
 import { findCommonBase, isWhole, newestOwn, nextSnapshotName } from './volume-base.ts';
 
 /** Send rounds while the application runs, until little is left, nothing shrinks any more, or the rounds are used up. */
@@ -21,8 +23,7 @@ export async function syncVolume(
       action.from,
       action.to,
       async () => {
-        await finishPartial(pair, context, signal);
-        const ends = await readEnds(pair, signal);
+        const ends = await finishPartial(pair, context, signal);
         saw(context, pair, ends);
         // Frozen or released by an earlier run: nothing is written any more, the final send does the rest.
         if (ends.source.role !== 'owner') return false;
@@ -172,8 +173,10 @@ export async function settleVolume(
   signal: AbortSignal,
 ): Promise<void> {
   const pair = await openPair(action, context, signal);
-  const owner = await getVolume(pair.target, action.volume, 'settle', signal);
-  const old = await getVolume(pair.source, action.volume, 'settle', signal);
+  const [owner, old] = await Promise.all([
+    getVolume(pair.target, action.volume, 'settle', signal),
+    getVolume(pair.source, action.volume, 'settle', signal),
+  ]);
   if (owner.role !== 'owner')
     throw conflict('settle', action.volume, action.to, `its role is ${owner.role}, not owner`);
   if (old.role === 'released') {
@@ -182,22 +185,5 @@ export async function settleVolume(
     throw conflict('settle', action.volume, action.from, `its role is ${old.role}, not released`);
   }
   await tidyUp(context, signal, () => removeLeft(pair.source, action.volume, signal));
-  // One of drover's own: what a snapshot job has taken, it removes again.
-  const isOurs = ({ name }: Snapshot) => parseSnapshotName(name) !== undefined;
-  const base = old.snapshots.findLast((one) => isOurs(one) && owner.snapshots.some(({ guid }) => guid === one.guid));
-  if (base === undefined) return;
-  await tidyUp(context, signal, async () => {
-    const hasBookmarks = factsOf(context.state, action.from)?.capabilities.bookmarks !== false;
-    if (hasBookmarks) await pair.source.volumes.bookmark(old.dataset, base.name, base.name, signal);
-    await dropOlder(pair, context, base.guid, signal);
-    await releaseHolds(pair.source, action.volume, signal);
-    await releaseHolds(pair.target, action.volume, signal);
-  });
-}
-
-async function releaseHolds(client: NodeClient, id: string, signal: AbortSignal): Promise<void> {
-  const volume = await findVolume(client, id, signal);
-  for (const { name } of volume?.snapshots.filter((one) => parseSnapshotName(one.name) !== undefined) ?? []) {
-    await client.volumes.releaseHold(volume?.dataset ?? '', name, holdTag, signal);
-  }
+  await tidyCopies(pair, context, { source: { ...old, role: 'replica' }, target: owner }, signal);
 }

@@ -1,86 +1,28 @@
 import type { Snapshot, Volume } from '../model/cluster.ts';
-import type { NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { holdTag, parseSnapshotName, properties } from '../model/names.ts';
 import { isApplicationName, sendFlags } from '../model/untrusted.ts';
-import type { NodeClient, ResumeToken, SendSource, TransferResult } from './node-client.ts';
-import {
-  conflict,
-  emitProgress,
-  factsOf,
-  findVolume,
-  getVolume,
-  nodeIdOf,
-  type StepContext,
-  tidyUp,
-} from './step-context.ts';
-import { basesFor, compareTxg, describeSnapshots, droppable, findCommonBase } from './volume-base.ts';
-
-/** Both ends of a move, connected. */
-export interface Pair {
-  readonly volume: VolumeId;
-  readonly from: NodeName;
-  readonly to: NodeName;
-  readonly source: NodeClient;
-  readonly target: NodeClient;
-}
-
-/** Both copies as they are now. */
-export interface Ends {
-  readonly source: Volume;
-  readonly target: Volume | undefined;
-}
-
-/** Connects to both ends. */
-export async function openPair(
-  action: { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId },
-  context: StepContext,
-  signal: AbortSignal,
-): Promise<Pair> {
-  const [source, target] = await Promise.all([
-    context.cluster.node(action.from, signal),
-    context.cluster.node(action.to, signal),
-  ]);
-  return { volume: action.volume, from: action.from, to: action.to, source, target };
-}
-
-/** Reads both copies; throws `volume-conflict` where the target's is one that must not be received into. */
-export async function readEnds(pair: Pair, signal: AbortSignal): Promise<Ends> {
-  const [source, target] = await Promise.all([
-    getVolume(pair.source, pair.volume, 'send', signal),
-    findVolume(pair.target, pair.volume, signal),
-  ]);
-  if (target !== undefined) checkReceivable(pair, source, target);
-  return { source, target };
-}
-
-function checkReceivable(pair: Pair, source: Volume, target: Volume): void {
-  const isCopy = target.role === 'incoming' || target.role === 'replica' || target.role === 'released';
-  if (!isCopy) throw conflict('receive', pair.volume, pair.to, `its copy there is in role ${target.role}`);
-  if (target.epoch > source.epoch) {
-    throw conflict(
-      'send',
-      pair.volume,
-      pair.from,
-      `the copy on "${pair.to}" has epoch ${target.epoch}, this one ${source.epoch}`,
-    );
-  }
-}
+import type { ResumeToken, SendSource, TransferResult } from './node-client.ts';
+import { type Ends, type Pair, readEnds, thirdCopies } from './pair.ts';
+import { conflict, emitProgress, factsOf, nodeIdOf, type StepContext } from './step-context.ts';
+import { dropOlder } from './tidy-copies.ts';
+import { basesFor, compareTxg, describeSnapshots, findCommonBase } from './volume-base.ts';
 
 /**
- * Ends a receive that was interrupted: goes on at the byte where its snapshot is still there, gives it up (with a
- * line that says why) where not. True where something was received.
+ * Reads both copies, and ends a receive that was interrupted: goes on at the byte where its snapshot is still there, gives
+ * it up (with a line that says why) where not. Returns both copies as they are then.
  */
-export async function finishPartial(pair: Pair, context: StepContext, signal: AbortSignal): Promise<boolean> {
-  const { source: sender, target } = await readEnds(pair, signal);
-  if (target?.resumeToken === undefined) return false;
+export async function finishPartial(pair: Pair, context: StepContext, signal: AbortSignal): Promise<Ends> {
+  const ends = await readEnds(pair, signal);
+  const { source: sender, target } = ends;
+  if (target?.resumeToken === undefined) return ends;
   const token = await pair.source.volumes.readToken(target.resumeToken, signal);
   const why = token === undefined ? `its snapshot is gone on "${pair.from}"` : notOurs(token, sender);
   if (token === undefined || why !== undefined) {
     const line = `giving up the partial receive of "${target.dataset}" on "${pair.to}": ${why}`;
     context.emit({ type: 'step-output', step: context.step, line });
     await pair.target.volumes.abortReceive(target.dataset, signal);
-    return false;
+    return readEnds(pair, signal);
   }
   await liftLimit(pair, target, signal);
   const source = { kind: 'resume', token: target.resumeToken } as const;
@@ -91,7 +33,7 @@ export async function finishPartial(pair: Pair, context: StepContext, signal: Ab
     signal,
   );
   await confirm(pair, context, token.toGuid, signal);
-  return true;
+  return readEnds(pair, signal);
 }
 
 /**
@@ -336,49 +278,6 @@ async function bookmark(
 ): Promise<void> {
   if (factsOf(context.state, from)?.capabilities.bookmarks === false) return;
   await source.volumes.bookmark(dataset, name, name, signal);
-}
-
-/**
- * Destroys our own snapshots and bookmarks before the one with this guid on both ends, except where a copy on a third
- * node builds on them.
- */
-export async function dropOlder(pair: Pair, context: StepContext, guid: string, signal: AbortSignal): Promise<void> {
-  const { copies, areAllSeen } = thirdCopies(context, pair);
-  // A node that cannot be asked may hold a copy whose base is any of them.
-  if (!areAllSeen) return;
-  await dropOn(context, pair.source, pair.volume, guid, copies, signal);
-  await dropOn(context, pair.target, pair.volume, guid, copies, signal);
-}
-
-async function dropOn(
-  context: StepContext,
-  client: NodeClient,
-  volume: VolumeId,
-  guid: string,
-  others: readonly Volume[],
-  signal: AbortSignal,
-): Promise<void> {
-  const copy = await findVolume(client, volume, signal);
-  const keep = copy?.snapshots.find((one) => one.guid === guid);
-  if (copy === undefined || keep === undefined) return;
-  const needed = basesFor(others, copy);
-  for (const { name } of droppable(copy.snapshots, keep, needed)) {
-    await tidyUp(context, signal, async () => {
-      await client.volumes.releaseHold(copy.dataset, name, holdTag, signal);
-      await client.volumes.destroySnapshot(copy.dataset, name, signal);
-    });
-  }
-  for (const { name } of droppable(copy.bookmarks, keep, needed)) {
-    await tidyUp(context, signal, () => client.volumes.destroyBookmark(copy.dataset, name, signal));
-  }
-}
-
-/** The volume's copies on third nodes; what was seen of a node that is away may have changed there since. */
-function thirdCopies({ config, state }: StepContext, { volume, from, to }: Pair) {
-  const others = Object.keys(config.nodes).filter((node) => node !== from && node !== to);
-  const areAllSeen = others.every((node) => state.nodes[node]?.status === 'reachable');
-  const copies = others.flatMap((node) => factsOf(state, node)?.volumes.filter(({ id }) => id === volume) ?? []);
-  return { copies, areAllSeen };
 }
 
 /** Both lists, since only a person can decide which one is right. */

@@ -89,8 +89,13 @@ export async function tidyUp(context: StepContext, signal: AbortSignal, work: ()
   } catch (error) {
     if (signal.aborted || isAbort(error)) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    context.emit({ type: 'step-output', step: context.step, line: `left for a later move to tidy up: ${why}` });
+    leaveForLater(context, why);
   }
+}
+
+/** The line of something that could not be tidied up. */
+export function leaveForLater(context: StepContext, why: string): void {
+  context.emit({ type: 'step-output', step: context.step, line: `left for a later move to tidy up: ${why}` });
 }
 
 /** A fact a step relies on is no longer so. */

@@ -1,3 +1,4 @@
+import type { Mark } from '../engine/leftovers.ts';
 import type {
   Cluster,
   ContainerRuntime,
@@ -174,25 +175,21 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
       zfs('snapshot', ...[dataset].flat().map((one) => mark(one, name)));
       return store.snapshot(dataset, name, signal);
     },
-    destroySnapshot: (dataset, name, signal) => {
-      zfs('destroy', mark(dataset, name));
-      return store.destroySnapshot(dataset, name, signal);
-    },
     hold: (dataset, snapshot, tag, signal) => {
       zfs('hold', tag, mark(dataset, snapshot));
       return store.hold(dataset, snapshot, tag, signal);
-    },
-    releaseHold: (dataset, snapshot, tag, signal) => {
-      zfs('release', tag, mark(dataset, snapshot));
-      return store.releaseHold(dataset, snapshot, tag, signal);
     },
     bookmark: (dataset, snapshot, bookmark, signal) => {
       zfs('bookmark', mark(dataset, snapshot), mark(dataset, bookmark, '#'));
       return store.bookmark(dataset, snapshot, bookmark, signal);
     },
-    destroyBookmark: (dataset, bookmark, signal) => {
-      zfs('destroy', mark(dataset, bookmark, '#'));
-      return store.destroyBookmark(dataset, bookmark, signal);
+    tidy: (seen, leftovers, tag, signal) => {
+      const { base, isMarked, snapshots, bookmarks, released } = leftovers;
+      const of = (sign: string) => (one: Mark) => mark(seen.dataset, one.name, sign);
+      if (isMarked) zfs('bookmark', of('@')(base), of('#')(base));
+      for (const one of [...snapshots, ...released].map(of('@'))) zfs('release', tag, one);
+      for (const one of [...snapshots.map(of('@')), ...bookmarks.map(of('#'))]) zfs('destroy', one);
+      return store.tidy(seen, leftovers, tag, signal);
     },
     abortReceive: (dataset, signal) => {
       zfs('receive', '-A', dataset);

@@ -2,10 +2,11 @@ import type { Frozen, NewVolume, SeenVolume, SeenWhole, VolumeProperties, Volume
 import type { Volume } from '../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { datasetLeaf, isOurSnapshot, parseSnapshotName, snapshotName } from '../model/names.ts';
+import { datasetLeaf, parseSnapshotName, snapshotName } from '../model/names.ts';
 import { bare, deltaBytes, findSnapshot, getDataset, getSnapshot, newDataset, usedBytes } from './memory-datasets.ts';
+import { makeBookmark, tidyDataset } from './memory-tidy.ts';
 import type { MemoryDataset, MemoryMachine } from './memory-types.ts';
-import { boundDataset, call, hasClones, isWritableRole, type MemoryWorld, newGuid, refused } from './memory-world.ts';
+import { boundDataset, call, isWritableRole, type MemoryWorld, newGuid, refused } from './memory-world.ts';
 import { tuningOf } from './zfs-tuning.ts';
 
 /** What a stream costs beyond its data; OpenZFS sends some hundred bytes for an empty increment. */
@@ -115,22 +116,18 @@ export function createMemoryVolumes(
         const datasets = [dataset].flat().map((one) => getDataset(machine, one));
         takeSnapshots(world, machine, datasets, name);
       }),
-    destroySnapshot: (dataset, name, signal) =>
-      write('destroySnapshot', signal, (machine) => destroySnapshot(machine, getDataset(machine, dataset), name)),
     hold: (dataset, snapshot, tag, signal) =>
       write('hold', signal, (machine) => {
         getSnapshot(machine, getDataset(machine, dataset), snapshot).holds.add(tag);
       }),
-    releaseHold: (dataset, snapshot, tag, signal) =>
-      write('releaseHold', signal, (machine) => {
-        findSnapshot(getDataset(machine, dataset), snapshot)?.holds.delete(tag);
-      }),
     bookmark: (dataset, snapshot, bookmark, signal) =>
       write('bookmark', signal, (machine) => makeBookmark(machine, getDataset(machine, dataset), snapshot, bookmark)),
-    destroyBookmark: (dataset, bookmark, signal) =>
-      write('destroyBookmark', signal, (machine) => {
-        const target = getDataset(machine, dataset);
-        target.bookmarks = target.bookmarks.filter((one) => one.name !== bare(bookmark));
+    tidy: (seen, leftovers, tag, signal) =>
+      write('tidy', signal, (machine) => {
+        fence(machine);
+        const dataset = getDataset(machine, seen.dataset);
+        compare(dataset, node, seen);
+        return tidyDataset(machine, dataset, leftovers, tag);
       }),
     estimate: (dataset, snapshot, base, signal) =>
       read('estimate', signal, (machine) => estimate(machine, getDataset(machine, dataset), snapshot, base)),
@@ -281,29 +278,6 @@ function takeSnapshots(
       holds: new Set(),
     });
   }
-}
-
-function destroySnapshot(machine: MemoryMachine, dataset: MemoryDataset, name: string): void {
-  const full = `${dataset.name}@${bare(name)}`;
-  if (!isOurSnapshot(bare(name))) throw refused('destroy', full, machine.name, 'it is not a snapshot of drover');
-  const snapshot = findSnapshot(dataset, name);
-  if (snapshot === undefined) return;
-  if (hasClones(machine, dataset, snapshot)) return;
-  if (dataset.partial?.baseGuid === snapshot.guid) {
-    throw refused('destroy', full, machine.name, 'dataset is busy: a partial receive builds on it');
-  }
-  if (snapshot.holds.size > 0) throw refused('destroy', full, machine.name, 'dataset is busy: it has holds');
-  dataset.snapshots = dataset.snapshots.filter((one) => one !== snapshot);
-}
-
-function makeBookmark(machine: MemoryMachine, dataset: MemoryDataset, snapshot: string, bookmark: string): void {
-  const { guid, createTxg, content } = getSnapshot(machine, dataset, snapshot);
-  const existing = dataset.bookmarks.find((one) => one.name === bare(bookmark));
-  if (existing?.guid === guid) return;
-  if (existing !== undefined) {
-    throw refused('bookmark', `${dataset.name}#${bare(bookmark)}`, machine.name, 'bookmark exists');
-  }
-  dataset.bookmarks.push({ name: bare(bookmark), guid, createTxg, written: content.written });
 }
 
 function estimate(

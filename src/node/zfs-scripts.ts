@@ -187,21 +187,10 @@ unmount
 seal "$ds"
 `;
 
-/** FULLNAME: nothing where it is gone already, or a clone needs it. The caller makes sure it is a snapshot or a bookmark. */
-export const destroyCopyScript = `${prelude}
-case $1 in *[@#]drover-*) ;; *) echo 'not a copy of ours' >&2; exit 1 ;; esac
-said=$(zfs destroy "$1" 2>&1) && exit 0
-zfs list -H -t snapshot,bookmark -o name "$1" >/dev/null 2>&1 || exit 0
-case $(zfs get -H -o value clones "$1" 2>/dev/null) in '' | -) ;; *) exit 0 ;; esac
-printf '%s\\n' "$said" >&2; exit 1
-`;
-
-/** hold|release TAG SNAPSHOT: no error where it is so already. */
+/** TAG SNAPSHOT: no error where it is so already. */
 export const holdScript = `${prelude}
-said=$(zfs "$1" "$2" "$3" 2>&1) && exit 0
-holds=$(zfs holds -H "$3" 2>/dev/null) || { [ "$1" = release ] && exit 0; printf '%s\\n' "$said" >&2; exit 1; }
-there=no; while IFS=$'\\t' read -r _ tag _; do [ "$tag" = "$2" ] && there=yes; done <<<"$holds"
-case $1:$there in hold:yes | release:no) exit 0 ;; esac
+said=$(zfs hold "$1" "$2" 2>&1) && exit 0
+while IFS=$'\\t' read -r _ tag _; do [ "$tag" != "$1" ] || exit 0; done <<<"$(zfs holds -H "$2" 2>/dev/null)"
 printf '%s\\n' "$said" >&2; exit 1
 `;
 

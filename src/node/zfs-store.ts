@@ -1,7 +1,7 @@
 import type { VolumeStore } from '../engine/node-client.ts';
 import type { Volume, ZfsCapabilities } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
-import { datasetLeaf, isOurSnapshot, properties } from '../model/names.ts';
+import { datasetLeaf, properties } from '../model/names.ts';
 import type { Argv, CommandResult } from './command.ts';
 import type { Fence } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
@@ -49,11 +49,6 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
     `${within(dataset)}${mark}${checkName(bare(name))}`;
   const script = async (text: string, args: readonly string[], signal: AbortSignal, ok: readonly number[] = []) =>
     connection.script(text, args, { signal, okCodes: [0, ...ok] });
-  const destroyCopy = async (dataset: string, name: string, mark: '@' | '#', signal: AbortSignal): Promise<void> => {
-    const full = copy(dataset, name, mark);
-    if (!isOurSnapshot(bare(name))) throw notOurs(full, node);
-    await script(scripts.destroyCopyScript, [full], signal);
-  };
   let probed: Promise<ZfsCapabilities> | undefined;
   const capabilities = (signal: AbortSignal): Promise<ZfsCapabilities> => {
     probed ??= script(scripts.capabilitiesScript, [place.pool], signal).then(readCapabilities);
@@ -110,17 +105,12 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
       const result = await script(scripts.snapshotScript, [fence.token, ...names], signal, [exits.late]);
       if (result.code === exits.late) throw tooLate(`take snapshot "${names.join('", "')}"`, node);
     },
-    destroySnapshot: (dataset, name, signal) => destroyCopy(dataset, name, '@', signal),
     async hold(dataset, snapshot, tag, signal) {
-      await script(scripts.holdScript, ['hold', checkName(tag), copy(dataset, snapshot)], signal);
-    },
-    async releaseHold(dataset, snapshot, tag, signal) {
-      await script(scripts.holdScript, ['release', checkName(tag), copy(dataset, snapshot)], signal);
+      await script(scripts.holdScript, [checkName(tag), copy(dataset, snapshot)], signal);
     },
     async bookmark(dataset, snapshot, bookmark, signal) {
       await script(scripts.bookmarkScript, [copy(dataset, snapshot), copy(dataset, bookmark, '#')], signal);
     },
-    destroyBookmark: (dataset, bookmark, signal) => destroyCopy(dataset, bookmark, '#', signal),
     async estimate(dataset, snapshot, base, signal) {
       const name = snapshot === undefined ? '' : checkName(bare(snapshot));
       const from = base === undefined ? '' : checkBase(base);
@@ -184,10 +174,6 @@ export function notProvisioned(node: string, root: string): AppError {
     hint: `run "drover node add ${node}", which runs lab/provision.sh there`,
     details: { node, dataset: root },
   });
-}
-
-function notOurs(full: string, node: string): AppError {
-  return new AppError('volume-conflict', `cannot destroy "${full}" on "${node}": it is not one of drover's own`);
 }
 
 function taken(dataset: string, node: string, found: CommandResult): AppError {

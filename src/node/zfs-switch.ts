@@ -1,3 +1,4 @@
+import type { Mark } from '../engine/leftovers.ts';
 import type { SeenVolume, SeenWhole, VolumeProperties, VolumeStore } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
@@ -5,14 +6,16 @@ import { isZfsNumber } from '../model/untrusted.ts';
 import type { CommandResult } from './command.ts';
 import type { Fence } from './fence.ts';
 import type { NodeConnection } from './ssh-connection.ts';
+import { markWord, tidyWords } from './tidy-words.ts';
 import { tooLate } from './zfs-copies.ts';
 import { checkDataset, checkName, checkProperty } from './zfs-names.ts';
 import { parseVolumes, volumeColumns } from './zfs-output.ts';
 import { exits, setScript } from './zfs-scripts.ts';
 import { acquireScript, freezeScript } from './zfs-switch-scripts.ts';
+import { tidyScript } from './zfs-tidy-script.ts';
 
-/** What changes whose a volume is, each in one command that compares what was seen and acts, under the node's lock. */
-export type ZfsSwitch = Pick<VolumeStore, 'setProperties' | 'confirm' | 'freeze' | 'acquire'>;
+/** What a move changes, each in one command that compares what was seen and acts, under the node's lock. */
+export type ZfsSwitch = Pick<VolumeStore, 'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'tidy'>;
 
 /** The part of a store that deals with ownership; `fence` is what is known of the node's lock. */
 export function createZfsSwitch(connection: NodeConnection, root: string, fence: Fence): ZfsSwitch {
@@ -21,10 +24,10 @@ export function createZfsSwitch(connection: NodeConnection, root: string, fence:
     text: string,
     before: readonly string[],
     seen: SeenVolume | SeenWhole,
-    next: VolumeProperties,
+    words: readonly string[],
     signal: AbortSignal,
   ): Promise<CommandResult> => {
-    const args = [fence.token, ...before, ...expectations(seen), '--', ...assignments(next)];
+    const args = [fence.token, ...before, ...expectations(seen), '--', ...words];
     const okCodes = [0, exits.conflict, exits.late, exits.busy, exits.gone];
     const result = await connection.script(text, args, { signal, okCodes });
     if (result.code === exits.late) throw tooLate(`change dataset "${seen.dataset}"`, node);
@@ -33,26 +36,49 @@ export function createZfsSwitch(connection: NodeConnection, root: string, fence:
   };
   return {
     async setProperties(seen, next, signal) {
-      await act(setScript, [checkDataset(seen.dataset, root)], seen, next, signal);
+      await act(setScript, [checkDataset(seen.dataset, root)], seen, assignments(next), signal);
     },
     async confirm(seen, signal) {
-      await act(setScript, [checkDataset(seen.dataset, root)], seen, {}, signal);
+      await act(setScript, [checkDataset(seen.dataset, root)], seen, [], signal);
     },
     async freeze(seen, tag, signal) {
       const dataset = checkDataset(seen.dataset, root);
       const before = [dataset, checkName(tag), `${volumeColumns},mountpoint,overlay`];
-      const result = await act(freezeScript, before, seen, { role: 'frozen' }, signal);
+      const result = await act(freezeScript, before, seen, assignments({ role: 'frozen' }), signal);
       if (result.code === exits.busy) throw busy(dataset, node, result);
       return readFrozen(dataset, node, result);
     },
     async acquire(seen, next, signal) {
       const dataset = checkDataset(seen.dataset, root);
-      const result = await act(acquireScript, [dataset], seen, { ...next, role: 'owner' }, signal);
+      const result = await act(acquireScript, [dataset], seen, assignments({ ...next, role: 'owner' }), signal);
       const [state, directory = ''] = result.stdout.split('\n');
       if (result.code === 0) return { directory, isEmpty: state !== 'filled' };
       throw new AppError('volume-conflict', `cannot use dataset "${dataset}" on "${node}": it has no directory "data"`);
     },
+    async tidy(seen, leftovers, tag, signal) {
+      const dataset = checkDataset(seen.dataset, root);
+      const base = markWord(leftovers.base);
+      const stays: string[] = [];
+      for (const [index, words] of tidyWords(leftovers).entries()) {
+        const mark = index === 0 && leftovers.isMarked ? 'mark' : '';
+        const result = await act(tidyScript, [dataset, checkName(tag), base, mark], seen, words, signal);
+        if (result.code === exits.gone) throw noBase(dataset, node, leftovers.base);
+        stays.push(...readStays(node, result).slice(0, words.length));
+      }
+      return stays;
+    },
   };
+}
+
+const readStays = (node: string, { stdout }: CommandResult): readonly string[] =>
+  stdout
+    .split('\n')
+    .map((line) => line.split('\t'))
+    .flatMap(([full = '', why]) => (why === undefined ? [] : [`"${full}" on "${node}": ${why}`]));
+
+function noBase(dataset: string, node: string, { name, guid }: Mark): AppError {
+  const message = `cannot tidy up dataset "${dataset}" on "${node}": it has no snapshot @${name} with guid ${guid}`;
+  return new AppError('volume-conflict', message, { details: { node, dataset } });
 }
 
 function readFrozen(dataset: string, node: string, { stdout }: CommandResult) {

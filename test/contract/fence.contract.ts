@@ -29,7 +29,11 @@ export function fenceContract(name: string, make: () => Promise<FenceUnderTest>)
     const late = { code: 'connection-failed', retryable: true };
 
     test('are refused, also where the volume is as it was, whether another run has the lock or had it', async () => {
-      const copy = await made();
+      await under.one.volumes.snapshot((await made()).dataset, 'drover-e1-7', signal);
+      await under.one.volumes.snapshot((await copies())[0]?.dataset ?? '', 'drover-e1-8', signal);
+      const [copy] = await copies();
+      const [older, base] = copy?.snapshots ?? [];
+      if (copy === undefined || older === undefined || base === undefined) throw new Error('no snapshots');
       await (await under.one.mutex.acquire('anna', signal)).release();
       const lock = await under.other.mutex.acquire('bert', signal);
       const before = await copies();
@@ -40,7 +44,9 @@ export function fenceContract(name: string, make: () => Promise<FenceUnderTest>)
       const next = { owner: copy.owner ?? '', epoch: 2 };
       const acquireLate = () => under.one.volumes.acquire({ ...copy, guid: '1' }, next, signal);
       const confirmLate = () => under.one.volumes.confirm(copy, signal);
-      const all = [setLate, createLate, snapshotLate, freezeLate, acquireLate, confirmLate];
+      const leftovers = { base, isMarked: true, snapshots: [older], bookmarks: [], released: [] };
+      const tidyLate = () => under.one.volumes.tidy(copy, leftovers, 'drover', signal);
+      const all = [setLate, createLate, snapshotLate, freezeLate, acquireLate, confirmLate, tidyLate];
       for (const each of all) await expect(each()).rejects.toMatchObject(late);
       await lock.release();
       for (const each of all) await expect(each()).rejects.toMatchObject(late);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Leftovers, Mark } from '../../src/engine/leftovers.ts';
 import type { VolumeStore } from '../../src/engine/node-client.ts';
 import type { ForeignMount, Volume } from '../../src/model/cluster.ts';
 import type { VolumeId } from '../../src/model/config.ts';
@@ -295,35 +296,115 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       await failure(store.snapshot(dataset, 'drover-e1-2', signal));
     });
 
-    it('destroys only its own snapshots, never held ones, and forgives ones that are gone', async () => {
-      const { id, dataset } = await made('destroys');
-      for (const snapshot of ['drover-e1-1', 'drover-e1-2', 'nightly']) await store.snapshot(dataset, snapshot, signal);
+    /** These names as the volume has them now; the base is the newest of drover's that stays. */
+    const tidied = async (id: string, names: readonly string[], more: Partial<Leftovers> = {}) => {
+      const volume = await get(id);
+      const [base] = volume.snapshots
+        .filter(({ name }) => name.startsWith('drover-') && !names.includes(name))
+        .slice(-1);
+      if (base === undefined) expect.fail('no base');
+      const snapshots = volume.snapshots.filter(({ name }) => names.includes(name));
+      const leftovers = { base, isMarked: false, snapshots, bookmarks: [], released: [], ...more };
+      return { leftovers, act: (seen: Volume = volume) => store.tidy(seen, leftovers, 'drover', signal) };
+    };
+    const namesOf = (marks: readonly { readonly name: string }[]) => marks.map(({ name }) => name);
+    const holdsOf = async (dataset: string) =>
+      (await store.details(signal))
+        .find(({ name }) => name === dataset)
+        ?.snapshots.flatMap(({ name, holds }) => (holds.length === 0 ? [] : [[name, ...holds]]));
+    const withSnapshots = async (app: string, names: readonly string[]) => {
+      const volume = await made(app);
+      for (const name of names) await store.snapshot(volume.dataset, name, signal);
+      return volume;
+    };
+
+    it('tidies up in one command: bookmark, holds of its own, snapshots and bookmarks, and again without harm', async () => {
+      const names = ['drover-e1-1', 'drover-e1-2', 'nightly', 'drover-e1-3', 'drover-e1-4'];
+      const { id, dataset } = await withSnapshots('tidies', names);
+      for (const name of ['drover-e1-1', 'drover-e1-3', 'drover-e1-4']) {
+        for (const _ of [1, 2]) await store.hold(dataset, name, 'drover', signal);
+      }
+      await store.bookmark(dataset, 'drover-e1-1', 'drover-e1-1', signal);
+      const { bookmarks, snapshots } = await get(id);
+      const released = snapshots.filter(({ name }) => name === 'drover-e1-3' || name === 'drover-e1-4');
+      const once = await tidied(id, ['drover-e1-1', 'drover-e1-2'], { bookmarks, released, isMarked: true });
+      const first = await once.act();
+      const tidy = await get(id);
+      expect([first, namesOf(tidy.snapshots)]).toEqual([[], ['nightly', 'drover-e1-3', 'drover-e1-4']]);
+      expect(tidy.bookmarks).toMatchObject([{ name: 'drover-e1-4', guid: tidy.snapshots.at(-1)?.guid }]);
+      expect(await holdsOf(dataset)).toEqual([]);
+      expect(await once.act()).toEqual([]);
+      expect(await get(id)).toEqual(tidy);
+    });
+
+    it('leaves what others hold, and goes on with the rest', async () => {
+      const { id, dataset } = await withSnapshots('tidies-held', ['drover-e1-1', 'drover-e1-2', 'drover-e1-3']);
       await store.hold(dataset, 'drover-e1-1', 'drover', signal);
+      await store.hold(dataset, 'drover-e1-1', 'zrepl', signal);
+      const stays = await (await tidied(id, ['drover-e1-1', 'drover-e1-2'])).act();
+      expect(stays).toEqual([expect.stringContaining(`"${dataset}@drover-e1-1"`)]);
+      expect(namesOf((await get(id)).snapshots)).toEqual(['drover-e1-1', 'drover-e1-3']);
+      expect(await holdsOf(dataset)).toEqual([['drover-e1-1', 'zrepl']]);
+    });
+
+    it('destroys nothing that only has the name of what was seen', async () => {
+      const { id, dataset } = await withSnapshots('tidies-named', ['drover-e1-1', 'drover-e1-2', 'drover-e1-3']);
       await store.hold(dataset, 'drover-e1-1', 'drover', signal);
-      await failure(store.destroySnapshot(dataset, 'drover-e1-1', signal));
-      await failure(store.destroySnapshot(dataset, 'nightly', signal));
-      await store.destroySnapshot(dataset, 'drover-e1-2', signal);
-      await store.destroySnapshot(dataset, 'drover-e1-2', signal);
-      expect((await get(id)).snapshots.map((one) => one.name)).toEqual(['drover-e1-1', 'nightly']);
-      await store.releaseHold(dataset, 'drover-e1-1', 'drover', signal);
-      await store.releaseHold(dataset, 'drover-e1-1', 'drover', signal);
-      await store.destroySnapshot(dataset, 'drover-e1-1', signal);
-      expect((await get(id)).snapshots.map((one) => one.name)).toEqual(['nightly']);
+      await store.bookmark(dataset, 'drover-e1-1', 'drover-e1-1', signal);
+      const before = await get(id);
+      const wrong = (one: Mark): Mark => ({ ...one, guid: '4711' });
+      const { snapshots, bookmarks } = before;
+      const [first, second] = snapshots;
+      if (first === undefined || second === undefined) expect.fail('no snapshots');
+      const marks = { snapshots: [first, second].map(wrong), bookmarks: bookmarks.map(wrong) };
+      const stays = await (await tidied(id, [], marks)).act();
+      expect(stays).toHaveLength(3);
+      expect(stays.join('\n')).toContain('4711');
+      expect(await get(id)).toEqual(before);
+      expect(await holdsOf(dataset)).toEqual([['drover-e1-1', 'drover']]);
+    });
+
+    it('destroys nothing without what the copies have in common, and never that', async () => {
+      const { id, dataset } = await withSnapshots('tidies-base', ['drover-e1-1', 'drover-e1-2', 'nightly']);
+      await store.bookmark(dataset, 'drover-e1-2', 'drover-e1-2', signal);
+      const before = await get(id);
+      const { leftovers } = await tidied(id, ['drover-e1-1']);
+      const { base } = leftovers;
+      const nightly = before.snapshots.filter(({ name }) => name === 'nightly');
+      for (const wrong of [
+        { base: { ...base, guid: '4711' } },
+        { base: { ...base, name: 'drover-e1-7' } },
+        { snapshots: [base] },
+        { bookmarks: before.bookmarks },
+        { snapshots: nightly },
+        { released: nightly },
+      ]) {
+        const refused = await failure(store.tidy(before, { ...leftovers, ...wrong }, 'drover', signal));
+        expect(refused.code).toBe('volume-conflict');
+      }
+      for (const other of [{ id: 'another' }, { role: 'replica' }, { owner: 'another-node' }, { epoch: 7 }] as const) {
+        const refused = await failure(store.tidy({ ...before, ...other }, leftovers, 'drover', signal));
+        expect(refused.code).toBe('volume-conflict');
+      }
+      expect(await get(id)).toEqual(before);
+    });
+
+    it('tidies up more than one command has room for', async () => {
+      const names = Array.from({ length: 35 }, (_, index) => `drover-e1-${index + 1}`);
+      const { id } = await withSnapshots('tidies-many', names);
+      expect(await (await tidied(id, names.slice(0, -1))).act()).toEqual([]);
+      expect(namesOf((await get(id)).snapshots)).toEqual(names.slice(-1));
     });
 
     it('keeps a bookmark with its snapshot’s guid after the snapshot is gone', async () => {
-      const { id, dataset } = await made('bookmarks');
-      await store.snapshot(dataset, 'drover-e1-1', signal);
+      const { id, dataset } = await withSnapshots('bookmarks', ['drover-e1-1', 'drover-e1-2']);
       const guid = (await get(id)).snapshots[0]?.guid;
       await store.bookmark(dataset, 'drover-e1-1', 'drover-base', signal);
       await store.bookmark(dataset, 'drover-e1-1', 'drover-base', signal);
-      await store.destroySnapshot(dataset, 'drover-e1-1', signal);
+      await (await tidied(id, ['drover-e1-1'])).act();
       const volume = await get(id);
-      expect(volume.snapshots).toEqual([]);
+      expect(namesOf(volume.snapshots)).toEqual(['drover-e1-2']);
       expect(volume.bookmarks.map((one) => [one.name, one.guid])).toEqual([['drover-base', guid]]);
-      await store.destroyBookmark(dataset, 'drover-base', signal);
-      await store.destroyBookmark(dataset, 'drover-base', signal);
-      expect((await get(id)).bookmarks).toEqual([]);
     });
 
     it('estimates full streams, increments, and what is not in a snapshot yet', async () => {
@@ -364,8 +445,7 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
     });
 
     it('clones a snapshot to a dataset that is no volume, and keeps the snapshot for its sake', async () => {
-      const { id, dataset } = await made('clones');
-      await store.snapshot(dataset, 'drover-e1-1', signal);
+      const { id, dataset } = await withSnapshots('clones', ['drover-e1-1', 'drover-e1-2', 'drover-e1-3']);
       await store.clone(dataset, 'drover-e1-1', `${dataset}-clone`, signal);
       expect((await store.list(signal)).map((one) => one.dataset)).not.toContain(`${dataset}-clone`);
       const found = (await store.details(signal)).find(({ name }) => name === `${dataset}-clone`);
@@ -374,8 +454,8 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       expect(found).not.toHaveProperty('role');
       await failure(store.clone(dataset, 'drover-e1-1', `${dataset}-clone`, signal));
       await failure(store.clone(dataset, 'nowhere', `${dataset}-other`, signal));
-      await store.destroySnapshot(dataset, 'drover-e1-1', signal);
-      expect((await get(id)).snapshots.map(({ name }) => name)).toEqual(['drover-e1-1']);
+      expect(await (await tidied(id, ['drover-e1-1', 'drover-e1-2'])).act()).toEqual([]);
+      expect(namesOf((await get(id)).snapshots)).toEqual(['drover-e1-1', 'drover-e1-3']);
     });
 
     it('swaps a frozen volume for a clone at once: the clone is the volume, with the snapshots up to its own', async () => {
@@ -506,9 +586,10 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       for (const dataset of ['drover', 'tank/x', `${store.datasetName('v', 'a')}/../..`, '-r', 'drover/volumes']) {
         expect((await failure(store.mount(dataset, signal))).code).toBe('volume-conflict');
       }
-      const { dataset } = await made('names');
+      const { id } = await withSnapshots('names', ['drover-e1-1']);
       for (const bad of ['drover-a b', 'drover-%', 'drover-x@y', '-r', 'drover-x,drover-y', 'drover-$(id)']) {
-        expect((await failure(store.destroySnapshot(dataset, bad, signal))).code).toBe('volume-conflict');
+        const { act } = await tidied(id, [], { snapshots: [{ name: bad, guid: '1' }] });
+        expect((await failure(act())).code).toBe('volume-conflict');
       }
     });
   });

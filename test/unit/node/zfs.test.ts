@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Leftovers } from '../../../src/engine/leftovers.ts';
 import { AppError } from '../../../src/model/errors.ts';
 import { sendFlags } from '../../../src/model/untrusted.ts';
 import { checkBase, checkDataset, checkName, checkProperty, checkRoot } from '../../../src/node/zfs-names.ts';
@@ -220,6 +221,13 @@ describe('names', () => {
 
 describe('the store', () => {
   const seen = { id: 'v', dataset, role: 'released', owner: 'n1', epoch: 3 } as const;
+  const leftovers = {
+    base: { name: 'drover-e1-2', guid: '12' },
+    isMarked: true,
+    snapshots: [{ name: 'drover-e1-1', guid: '11' }],
+    bookmarks: [{ name: 'drover-base', guid: '10' }],
+    released: [{ name: 'drover-e1-2', guid: '12' }],
+  };
   const words = (sent: readonly Sent[]): readonly string[] => sent.flatMap((one) => one.words);
 
   it('never sends a command with -F, -R, -p, or one that could destroy a dataset', async () => {
@@ -231,17 +239,13 @@ describe('the store', () => {
     await store.setProperties(seen, { role: 'frozen' }, signal);
     await store.mount(dataset, signal);
     await store.unmount(dataset, signal);
-    await store.destroySnapshot(dataset, 'drover-e1-1', signal);
-    await store.destroyBookmark(dataset, 'drover-base', signal);
+    await store.tidy(seen, leftovers, 'drover', signal);
     await store.abortReceive(dataset, signal);
     await store.estimate(dataset, 'drover-e1-1', '@drover-e1-0', signal);
     const text = words(connection.sent).join('\n');
     expect(text).not.toMatch(/zfs (send|receive|create|destroy|unmount|mount|rollback)[^\n|]* -[A-Za-z]*[FRpfr]\b/);
-    expect([...text.matchAll(/zfs destroy.*/g)].map((match) => match[0])).toEqual([
-      expect.stringContaining('"$1"'),
-      expect.stringContaining('"$1"'),
-    ]);
-    expect(text.match(/case \$1 in \*\[@#\]drover-\*\)/g)).toHaveLength(2);
+    expect([...text.matchAll(/zfs destroy.{9}/g)].map((match) => match[0])).toEqual(['zfs destroy "$full" 2']);
+    expect(text).toContain('in @drover-*)');
   });
 
   it('sets all properties and readonly in one command, readonly being off for an owner only', async () => {
@@ -310,11 +314,26 @@ describe('the store', () => {
     });
   });
 
+  it('tidies up what is named with its guid, and passes on what stays', async () => {
+    const full = `${dataset}@drover-e1-1`;
+    const connection = scriptedConnection(() => ({ stdout: `${full}\tdataset is busy\n` }));
+    const store = createZfsStore(connection, place, { token: 'the-lock' });
+    expect(await store.tidy(seen, leftovers, 'drover', signal)).toEqual([`"${full}" on "n1": dataset is busy`]);
+    const [{ words: [, ...args] = [] } = {}] = connection.sent;
+    expect(args.slice(0, 5)).toEqual(['the-lock', dataset, 'drover', 'drover-e1-2=12', 'mark']);
+    const marks = ['-@drover-e1-1=11', '-#drover-base=10', '@drover-e1-2=12'];
+    expect(args.slice(args.indexOf('--'))).toEqual(['--', ...marks]);
+  });
+
   it('destroys no snapshot of somebody else, without asking the node', async () => {
     const connection = scriptedConnection();
     const store = createZfsStore(connection, place);
-    await expect(store.destroySnapshot(dataset, 'nightly', signal)).rejects.toThrow("not one of drover's own");
-    await expect(store.destroySnapshot('drover/volumes', 'drover-e1-1', signal)).rejects.toThrow('not below');
+    const tidy = (more: Partial<Leftovers>, at = dataset) =>
+      store.tidy({ ...seen, dataset: at }, { ...leftovers, ...more }, 'drover', signal);
+    await expect(tidy({ snapshots: [{ name: 'nightly', guid: '1' }] })).rejects.toThrow("not one of drover's own");
+    await expect(tidy({ bookmarks: [{ name: 'drover-a', guid: '1; x' }] })).rejects.toThrow('no number');
+    await expect(tidy({ snapshots: [leftovers.base] })).rejects.toThrow('in common');
+    await expect(tidy({}, 'drover/volumes')).rejects.toThrow('not below');
     expect(connection.sent).toEqual([]);
   });
 
