@@ -121,7 +121,20 @@ describe('what a move asks of the nodes', () => {
     expect(receipt?.downtimeMs).toBe(answered - (at('containers.stop')?.at ?? 0));
   });
 
+  it('is one look and one command to tidy up on each node once the new place is served', async () => {
+    const { calls } = await traced();
+    const loaded = calls.findLast(({ operation }) => operation === 'network.replace')?.end ?? 0;
+    const settling = calls.filter(({ at, operation }) => at >= loaded && operation.startsWith('volumes.'));
+    expect(settling.map(({ node, operation }) => `${operation} ${node}`)).toEqual([
+      'volumes.list n2',
+      'volumes.list n1',
+      'volumes.setProperties n1',
+      'volumes.tidy n1',
+      'volumes.tidy n2',
+    ]);
+  });
+
   it('is not more than it was', async () => {
-    expect((await traced()).calls.length).toBeLessThanOrEqual(76);
+    expect((await traced()).calls.length).toBeLessThanOrEqual(62);
   });
 });
