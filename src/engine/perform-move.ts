@@ -113,19 +113,11 @@ export async function sendFinal(
   if (before.source.role === 'frozen' && !isWhole(before.source)) {
     before = { ...before, source: await freeze(pair.source, before.source, context, signal) };
   }
-  const isPartial = before.target?.resumeToken !== undefined;
-  if (isPartial) await finishPartial(pair, context, signal);
+  if (before.target?.resumeToken !== undefined) before = await finishPartial(pair, context, signal);
   const final = newestOwn(before.source);
   if (final === undefined) throw conflict('send', action.volume, action.from, 'it has no final snapshot');
   // What arrived is compared again by the release, and by the acquire.
-  await sendUpTo(
-    pair,
-    context,
-    final.name,
-    { what: 'final delta', isDown: true },
-    signal,
-    isPartial ? undefined : before,
-  );
+  await sendUpTo(pair, context, final.name, { what: 'final delta', isDown: true }, signal, before);
 }
 
 /** The target has the source's last snapshot of drover's; that nothing was written since, the command itself compares. */
