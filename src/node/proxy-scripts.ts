@@ -27,7 +27,7 @@ const closedFile = '/run/drover/forwarding-closed';
  * that loads them and lets the peers through (NET-UP is its text). Holds that are not in DROPPED (`tcp.7000,udp.53,`) go
  * on with the time they have left. Prints how many ms ago the table was loaded: clients wait until then and no longer.
  * Forwarding is closed for everybody else before a forward is loaded: where that has been done since the node started,
- * with the same program and the same peers, it is made sure of afterwards.
+ * with the program and the peers that are still on the node, it is made sure of afterwards.
  */
 export const replaceScript = `${prelude}
 umask 022
@@ -42,7 +42,9 @@ text=$rules$'\\n'\${held:+"add element ${table} hold { $held }"$'\\n'}
 ${saveFunction}
 close_forwarding() { rm -f ${closedFile} && ${netUpPath} forward && mkdir -p -m 0700 /run/drover && echo "$closed" >${closedFile}; }
 closed=$(printf '%s\\n' "$net_up" "$@" | sha256sum)
-if [ "$(cat ${closedFile} 2>/dev/null)" = "$closed" ]; then
+is_as_closed() { [ "$(cat ${closedFile} 2>/dev/null)" = "$closed" ] && cmp -s ${netUpPath} <<<"$net_up" &&
+  [ "$(cat /etc/drover/peers)" = "$(printf '%s\\n' "$@")" ]; }
+if is_as_closed "$@"; then
   nft -f - <<<"$text" || exit 1
   at=$EPOCHREALTIME
 else

@@ -85,20 +85,29 @@ export function createStage(folder: Folder, writers: Writers, without: string) {
     current = JSON.stringify(files);
   }
 
-  /** Everything that a client was told is there, by the boot that told it. */
+  /**
+   * Everything that a client was told is there, by the boot that told it. An answer is looked for in the log that has its
+   * boot, whichever application answered: applications may have exchanged their volumes since.
+   */
   async function checkData(files: Files): Promise<string> {
+    const placed = Object.entries(files.placement).flatMap(([node, apps]) =>
+      apps.flatMap((app) => (writers[app] === undefined ? [] : [{ node, app, port: writers[app] }])),
+    );
+    const answers = new Set(placed.flatMap(({ port }) => witness.seen(port)));
     const found: string[] = [];
-    for (const [node, apps] of Object.entries(files.placement)) {
-      for (const app of apps) {
-        const port = writers[app];
-        if (port === undefined) continue;
-        const seen = witness.seen(port);
-        const command = `docker exec -i drover-${app} /writer -verify /data/log${seen.length > 0 ? ' -seen /proc/self/fd/0' : ''}`;
-        const verified = await onNode(node, command, seen.join(''));
-        expect(verified, app).toMatch(/^records=\d+ lost=0 doubled=0 bad=0/);
-        found.push(`${app}: ${/records=(\d+)/.exec(verified)?.[1]} records, ${seen.length} answers`);
-      }
+    for (const { node, app } of placed) {
+      const source = `docker inspect -f '{{range .Mounts}}{{if eq .Destination "/data"}}{{.Source}}{{end}}{{end}}'`;
+      const boots = await onNode(node, `cut -d ' ' -f 2 "$(${source} drover-${app})/log" | sort -u`);
+      const known = new Set(boots.split('\n'));
+      const seen = [...answers].filter((line) => known.has(/boot=(\S+)/.exec(line)?.[1] ?? ''));
+      for (const line of seen) answers.delete(line);
+      const command = `docker exec -i drover-${app} /writer -verify /data/log${seen.length > 0 ? ' -seen /proc/self/fd/0' : ''}`;
+      const verified = await onNode(node, command, seen.join(''));
+      expect(verified, app).toMatch(/^records=\d+ lost=0 doubled=0 bad=0/);
+      found.push(`${app}: ${/records=(\d+)/.exec(verified)?.[1]} records, ${seen.length} answers`);
     }
+    // What a boot has told and no log has is lost.
+    expect([...answers]).toEqual([]);
     return found.join('; ');
   }
 
