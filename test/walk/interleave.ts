@@ -29,14 +29,15 @@ export async function interleave(walk: Walk): Promise<void> {
       });
   first.gate = gateOf(first);
   second.gate = gateOf(second);
-  const release = world.holdTime(() => waiting.length > 0);
+  const calls = { isSlow: false };
+  const release = world.holdTime(() => waiting.length > 0 && !calls.isSlow);
   let left = 2;
   const done = () => {
     walk.disturb();
     left -= 1;
   };
   const runs = [walk.run(first).finally(done)];
-  for (let head = random.whole(60); head > 0 && left > 0; head -= 1) await step(waiting, random.whole);
+  for (let head = random.whole(60); head > 0 && left > 0; head -= 1) await step(waiting, calls, random.whole);
   runs.push(walk.run(second).finally(done));
   let stalled: Controller | undefined;
   let stalledFor = 0;
@@ -53,18 +54,31 @@ export async function interleave(walk: Walk): Promise<void> {
     }
     const ready = waiting.filter(({ controller }) => controller !== stalled || left < 2);
     if (ready.length === 0) stalledFor = Math.min(stalledFor, 1);
-    await step(waiting, random.whole, ready);
+    await step(waiting, calls, random.whole, ready);
   }
   await Promise.all(runs);
   release();
 }
 
-async function step(waiting: Waiting[], whole: (below: number) => number, ready = waiting): Promise<void> {
+/** Lets one of the calls happen. Time stands still meanwhile, unless the call itself waits for something: `isSlow`. */
+async function step(
+  waiting: Waiting[],
+  calls: { isSlow: boolean },
+  whole: (below: number) => number,
+  ready = waiting,
+): Promise<void> {
   if (ready === waiting) await settle();
   const next = ready[whole(Math.max(1, ready.length))];
   if (next === undefined) return;
   waiting.splice(waiting.indexOf(next), 1);
-  await next.go();
+  let isOver = false;
+  const call = next.go().finally(() => {
+    isOver = true;
+  });
+  for (let turns = 0; turns < 20 && !isOver; turns += 1) await settle();
+  calls.isSlow = !isOver;
+  await call;
+  calls.isSlow = false;
 }
 
 function loseLock({ world }: Walk, node: string, who: string): void {
