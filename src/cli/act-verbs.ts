@@ -26,7 +26,7 @@ export function addActs(verb: MakeVerb, run: Run): void {
   addSnapshotActs(verb, run);
   verb('history', 'earlier runs of these files: what each did, and how it ended')
     .argument('[run]', 'its id, the beginning of it, or "last"')
-    .option('--node <node>', 'what this node has kept of every run that locked it, whoever ran it')
+    .option('--node <node>', 'what this node has kept of every run that locked it, by any person')
     .action((id: string | undefined, { node }: { node?: string }) =>
       run((invocation) => (node === undefined ? history(invocation, id) : nodeHistory(invocation, node, id))),
     );

@@ -7,7 +7,7 @@ import type { ContainerCondition, NodeClient } from './node-client.ts';
 import type { StepContext } from './step-context.ts';
 
 const pollMs = 250;
-/** Before a node is told again to ask the ports, which it has done all the time until then. */
+/** Pause between two requests to ask the ports: the node has asked them all the time until then. */
 const shortMs = 50;
 const shownLogLines = 5;
 
@@ -28,7 +28,7 @@ export async function checkContainer(
     const waitMs = Math.min(lookMs(at - begun), Math.max(0, deadline - at));
     const verdict = await look(client, action.app, ports, waitMs, signal);
     looks += 1;
-    // Docker's verdict counts, and comes by itself.
+    // The health check decides; the ports are not asked any more.
     if (verdict.kind === 'waiting' && verdict.by === 'health') ports = [];
     if (verdict.kind === 'broken') throw await unhealthy(client, action.app, verdict.why, signal);
     // Without a port or health check the only sign is that it is still there at a second look.
@@ -45,7 +45,7 @@ export async function checkContainer(
 /** A look takes processor time, which an application that starts slowly on a slow node needs for itself. */
 const pauseMs = (lookMs: number, waitedMs: number): number => Math.max(pollMs, Math.min(2 * lookMs, waitedMs / 4));
 
-/** So long a node asks the ports by itself, every few milliseconds, before their container is looked at again. */
+/** How long one command on the node asks the ports, every few milliseconds, before their container is looked at again. */
 const lookMs = (waitedMs: number): number => Math.min(5_000, Math.max(1_000, waitedMs / 2));
 
 type Verdict =

@@ -73,18 +73,18 @@ export function createEngine(given: EngineDeps): Engine {
   };
 }
 
-/** What a person says with one call goes with the configuration that it is about. */
+/** Options of one call (`--allow-removal`, `--take-over`) are added to the configuration that it loads. */
 function withCall(deps: EngineDeps): EngineDeps {
   const { allowsRemoval, takesOver } = deps;
-  const told = {
+  const ofCall = {
     ...(allowsRemoval === true ? { removesUnmarked: true as const } : {}),
     ...(takesOver === undefined ? {} : { takesOver }),
   };
   const load = async (): Promise<LoadResult> => {
     const loaded = await deps.load();
-    return loaded.ok ? { ...loaded, config: { ...loaded.config, ...told } } : loaded;
+    return loaded.ok ? { ...loaded, config: { ...loaded.config, ...ofCall } } : loaded;
   };
-  return Object.keys(told).length === 0 ? deps : { ...deps, load };
+  return Object.keys(ofCall).length === 0 ? deps : { ...deps, load };
 }
 
 const actsOf = ({ deps, store, clusters, inputFor, emitIn, pauseApp, resumeApp }: Core): Acts =>

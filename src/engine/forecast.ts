@@ -35,7 +35,7 @@ const programsOfObservation = 9;
 /** What Docker itself needs for a stop and a start: so many times an observation, and on ordinary hardware this. */
 const dockerTimesObservation = 10;
 const dockerMs = 1500;
-/** Of the moves measured, the last ones count: what was slow once may have been mended. */
+/** Only the last moves count: the cause of an earlier slow one may have been fixed. */
 const lastMoves = 5;
 
 /** Bytes a second of a wire that nearly every one is faster than. */
@@ -84,7 +84,7 @@ async function estimatePending(
 
 /**
  * The downtime of earlier moves of the same application, else of any application of this cluster: a switch is dominated
- * by how long the program takes to stop and to answer again, which nobody knows better than its last moves. Without any,
+ * by how long the program takes to stop and to answer again, and its last moves are the best measure of that. Without any,
  * the commands that this plan sends between stop and check are counted, and take what they take on these nodes now. The
  * rate of the wire is then unknown: a small final delta makes the range longer, with a large one nothing is known.
  */

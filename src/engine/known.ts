@@ -8,7 +8,7 @@ import type { Mounted } from './node-client.ts';
  * again. It is never a proof: whatever changes an owner compares it on the node, under the node's lock.
  */
 export interface Known {
-  /** The node's copy of the volume as it was last seen or changed; undefined where nobody has looked. */
+  /** The node's copy of the volume as it was last seen or changed; undefined where this pass has not looked. */
   copy(node: NodeName, volume: VolumeId): Volume | undefined;
   saw(node: NodeName, copy: Volume): void;
   forget(node: NodeName, volume: VolumeId): void;
@@ -32,7 +32,7 @@ export interface ReleasedVolume {
   readonly guid: string;
 }
 
-/** A node gives up the lock of a run that has been silent for 30 s: for less than that nobody else can have changed anything. */
+/** A node gives up the lock of a run that has been silent for 30 s. Until then no other run can have changed anything. */
 const freshMs = 20_000;
 
 /** Nothing is known yet. */

@@ -277,7 +277,7 @@ export interface VolumeStore {
   /** Throws as `setProperties` does where it is not as seen any more. Changes nothing. */
   confirm(seen: SeenVolume, signal: AbortSignal): Promise<void>;
   /**
-   * In one command: unmounts it (as `unmount` does: the proof that nobody writes), sets role frozen where it was owner,
+   * In one command: unmounts it (as `unmount` does: the proof that no process writes), sets role frozen where it was owner,
    * takes a final snapshot where the newest one is not drover's or something was written since, and holds it with the
    * tag. Compares and throws as `setProperties` does, and leaves it mounted then.
    */

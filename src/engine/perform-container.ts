@@ -157,7 +157,7 @@ export async function stopContainer(
     context.emit({ type: 'step-output', step: context.step, line });
     if (end.killed) context.warn?.({ app: action.app, text: `${line}: give it a longer stop_grace_period` });
   }
-  // The node was told before (prepare-switch.ts) to start it again by itself.
+  // Its dead-man is armed (prepare-switch.ts): the node starts it again if drover does not come back.
   if (action.unlessReleased !== undefined) return;
   // Stopped before already, perhaps by a move that was cut off: the node must not start it again by itself.
   if (end === undefined) await client.deadMan.disarm(action.app, signal);

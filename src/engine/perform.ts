@@ -40,7 +40,7 @@ export const performers: { readonly [K in ActionKind]: Performer<K> } = {
   },
 };
 
-/** Ends by itself before the node starts the application again by itself: when that is back, nobody is held any more. */
+/** The hold expires before the dead-man starts the application again, so that its clients reach it then. */
 async function holdPorts(
   { node, ports }: ActionOf<'hold-ports'>,
   context: StepContext,

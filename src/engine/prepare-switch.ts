@@ -4,9 +4,9 @@ import { stopGraceMs, stopSlackMs } from './perform-container.ts';
 import { findVolume, type StepContext } from './step-context.ts';
 
 /**
- * What can be known and done before an application is stopped, and before anybody waits for it: its old node is told to
- * start it again by itself where drover does not come back, and its new node is asked what the start needs. `isDone`
- * says which steps have begun already.
+ * Does what can be done before an application stops and before its clients wait: arms the dead-man on the old node, which
+ * starts the application again if drover does not come back, and asks the new node what the start needs. `isDone` says
+ * which steps have begun already.
  */
 export async function prepareSwitch(
   plan: Plan,

@@ -122,7 +122,7 @@ export interface Engine {
    */
   monitor(signal: AbortSignal): Promise<void>;
   readonly acts: Acts;
-  /** What this node has kept of the runs that locked it, whoever ran them; the newest last. */
+  /** What this node has kept of the runs that locked it, by any person; the newest last. */
   audit(node: NodeName, signal: AbortSignal): Promise<readonly AuditLine[]>;
   send(command: EngineCommand): void;
   close(): Promise<void>;

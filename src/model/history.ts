@@ -7,7 +7,7 @@ export function runIdOf(startedAt: number): string {
   return new Date(startedAt).toISOString().replaceAll(/[-:Z]/g, '').replace('T', '-').replace('.', '-');
 }
 
-/** What a node is told of a run that locks it, and keeps. */
+/** What a node keeps of a run that locks it. */
 export interface RunNote {
   readonly run: string;
   readonly deployment: DeploymentName;

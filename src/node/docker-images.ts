@@ -71,7 +71,7 @@ export function createDockerImages(
         })
         .finally(silence.end);
       const guard = createFlowGuard(node, what, silenceMs);
-      // Whoever reads it sees the failure; before that, nobody listens.
+      // The reader sees the failure. Until there is one, the callback keeps Node from throwing it.
       return pipeline(body, guard, () => undefined);
     },
 
@@ -121,7 +121,7 @@ export interface ImageReader {
   /** Id by each tag and digest of the images that the node has. */
   list(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   readonly volumes: ContainerRuntime['imageVolumes'];
-  /** What an image sets by itself; nothing where the node does not have it. */
+  /** What the image itself sets; nothing where the node does not have it. */
   defaults(id: string, signal: AbortSignal, budget: ByteBudget): Promise<ImageDefaults>;
 }
 

@@ -127,7 +127,7 @@ export function createDockerRuntime(
     async stop(app, graceMs, signal) {
       const stop = async (id: string) => {
         const timeoutMs = graceMs + 60_000;
-        // Asked at the same time, so that nobody has to ask afterwards.
+        // Asked at the same time: a second request after the stop would make clients wait longer.
         const waiting = new AbortController();
         const request = { ...on('wait for', app, '/wait', id), timeoutMs };
         const ended = api.json(request, AbortSignal.any([signal, waiting.signal])).then(

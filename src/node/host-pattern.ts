@@ -1,6 +1,6 @@
 /**
  * Whether a name fits a pattern of ssh's, in which `*` stands for any text and `?` for one character. In time of their
- * lengths multiplied: a pattern may come from a file, or a certificate, of somebody else.
+ * lengths multiplied: a pattern may come from a file, or a certificate, of another person.
  */
 export function fitsPattern(pattern: string, name: string): boolean {
   let [at, from] = [0, 0];

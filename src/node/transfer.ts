@@ -97,8 +97,8 @@ async function guidOf(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (held === undefined) return undefined;
-  const told = answer ?? (await target.script(holdArrivedScript, [held.full, held.tag], { signal })).stdout;
-  const guid = told.trim();
+  const printed = answer ?? (await target.script(holdArrivedScript, [held.full, held.tag], { signal })).stdout;
+  const guid = printed.trim();
   if (isZfsNumber(guid)) return guid;
   const what = `cannot use what "${request.to}" says about the guid of "${held.full}": ${JSON.stringify(guid)}`;
   throw new AppError('command-failed', what, { details: { node: request.to } });

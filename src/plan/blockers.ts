@@ -105,7 +105,7 @@ function missingAddresses(world: World, app: Application, node: NodeName, cannot
   ];
 }
 
-/** `owners`: deployments that have the application itself. Whoever takes it over from them takes its ports with it. */
+/** `owners`: deployments that have the application itself. A take-over from them brings its ports with it. */
 function takenPorts(
   world: World,
   app: Application,

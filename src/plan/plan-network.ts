@@ -86,7 +86,7 @@ interface Look {
   readonly after: Serving;
 }
 
-/** A hold of another deployment's port ends with its own run, or by itself. */
+/** A hold of another deployment's port ends with its own run, or expires. */
 function portsOfOthers(world: World, node: NodeName): readonly PortKey[] {
   const others = entriesOfOthers(world).get(node);
   return others === undefined ? [] : [...others.open, ...others.proxies];

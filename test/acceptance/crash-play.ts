@@ -86,8 +86,8 @@ export function createStage(folder: Folder, writers: Writers, without: string) {
   }
 
   /**
-   * Everything that a client was told is there, by the boot that told it. An answer is looked for in the log that has its
-   * boot, whichever application answered: applications may have exchanged their volumes since.
+   * Every record that a client got an answer for is there, written by the boot that answered. The answer is looked up in
+   * the log that has this boot, whichever application gave it: applications may have exchanged their volumes since.
    */
   async function checkData(files: Files): Promise<string> {
     const placed = Object.entries(files.placement).flatMap(([node, apps]) =>
@@ -106,7 +106,7 @@ export function createStage(folder: Folder, writers: Writers, without: string) {
       expect(verified, app).toMatch(/^records=\d+ lost=0 doubled=0 bad=0/);
       found.push(`${app}: ${/records=(\d+)/.exec(verified)?.[1]} records, ${seen.length} answers`);
     }
-    // What a boot has told and no log has is lost.
+    // A record of a boot that is in no log is lost.
     expect([...answers]).toEqual([]);
     return found.join('; ');
   }

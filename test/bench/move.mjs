@@ -19,23 +19,13 @@ import { measureNothing, nothingTable } from './nothing.mjs';
 import { conditions, root, run, seconds, withLab } from './on-lab.mjs';
 import { findProgram, pathWithSsh } from './others.mjs';
 import { keep, machine, table } from './results.mjs';
+import { APPLICATION, addresses, deploymentOn } from './writer.mjs';
 
 const HELP = 'Usage: npm run bench:move [-- --sizes MB,…] [--repeats N] [--accel kvm|um|tcg] [--keep] [--no-save]\n';
 const LAB = 'bench-move';
-const addresses = { node1: '172.16.255.250', node2: '172.16.255.251' };
 const otherOf = { node1: 'node2', node2: 'node1' };
 const CONTAINER = 'drover-writer';
 const DATASET = "zfs list -H -o name -r drover/volumes | grep -m 1 '/writer-'";
-
-const APPLICATION = `version: 1
-applications:
-  writer:
-    image: drover/writer:1
-    ports: [{internal: 8001, external: 8001}]
-    volume: {mountpoint: /data}
-    environment: {RATE: "20"}
-`;
-const deployment = `version: 1\nnodes:\n  ${addresses.node1}: [writer]\n  ${addresses.node2}: []\n`;
 
 /** A login from each node to the other, as a person who copies by hand has one. */
 async function letNodesIn({ onNode }) {
@@ -223,7 +213,7 @@ async function main() {
   const folder = mkdtempSync(join(tmpdir(), 'drover-bench-'));
   try {
     writeFileSync(join(folder, 'application.yml'), APPLICATION);
-    writeFileSync(join(folder, 'deployment.yml'), deployment);
+    writeFileSync(join(folder, 'deployment.yml'), deploymentOn('node1'));
     await withLab({ name: LAB, accel: values.accel, keep: values.keep }, async (bench) => {
       await letNodesIn(bench);
       await bench.drover(folder, 'apply');

@@ -6,11 +6,8 @@
  *   npm run bench:plan [-- --sizes 10,100,1000] [--runs 5] [--no-save]
  */
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { root } from './on-lab.mjs';
+import { withBundle } from './bundle.mjs';
 import { keep, machine, table } from './results.mjs';
 
 const HELP = 'Usage: npm run bench:plan [-- --sizes NODES,…] [--runs N] [--no-save]\n';
@@ -23,27 +20,6 @@ const titles = {
   status: 'status',
   drain: 'plan, one node drained',
 };
-
-/** Bundles the sources with what measures them; `use` gets the file. */
-async function withBundle(use) {
-  const { build } = await import('esbuild');
-  // Inside of the project, so that packages are found.
-  const made = join(root, 'dist', `.bench-plan-${process.pid}.mjs`);
-  try {
-    await build({
-      entryPoints: [join(root, 'test', 'bench', 'plan-sizes.ts')],
-      outfile: made,
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-      target: 'node20',
-      packages: 'external',
-    });
-    return use(pathToFileURL(made).href);
-  } finally {
-    rmSync(made, { force: true });
-  }
-}
 
 function measure(file, work, nodes, runs) {
   const code = `import { measureWork } from '${file}'; console.log(JSON.stringify(measureWork('${work}', ${nodes}, ${runs})));`;
@@ -61,7 +37,7 @@ async function main() {
   const { values } = parseArgs({ options });
   if (values.help) return void process.stdout.write(HELP);
   const sizes = values.sizes.split(',').map(Number);
-  const rows = await withBundle((file) =>
+  const rows = await withBundle('plan-sizes.ts', (file) =>
     Object.keys(titles).flatMap((work) =>
       sizes.map((nodes) => ({ work, nodes, ...measure(file, work, nodes, Number(values.runs)) })),
     ),

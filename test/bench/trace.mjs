@@ -11,18 +11,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, withLab } from './on-lab.mjs';
-
-const addresses = ['172.16.255.250', '172.16.255.251'];
-const APPLICATION = `version: 1
-applications:
-  writer:
-    image: drover/writer:1
-    ports: [{internal: 8001, external: 8001}]
-    volume: {mountpoint: /data}
-    environment: {RATE: "20"}
-`;
-const deploymentOn = (at) =>
-  `version: 1\nnodes:\n${addresses.map((address, node) => `  ${address}: [${node === at ? 'writer' : ''}]\n`).join('')}`;
+import { APPLICATION, deploymentOn } from './writer.mjs';
 
 /** Runs the program with the hook; resolves to its events and to the lines of the trace. */
 function traced(bench, program, folder, ...args) {
@@ -118,14 +107,14 @@ const { values } = parseArgs({ options });
 const folder = mkdtempSync(join(tmpdir(), 'drover-trace-'));
 try {
   writeFileSync(join(folder, 'application.yml'), APPLICATION);
-  writeFileSync(join(folder, 'deployment.yml'), deploymentOn(0));
+  writeFileSync(join(folder, 'deployment.yml'), deploymentOn('node1'));
   await withLab({ name: values.lab, accel: values.accel, keep: values.keep }, async (bench) => {
     const program = resolve(values.program);
     await traced(bench, program, folder, 'apply', '--json');
     const fill = `cd /var/lib/drover/volumes/writer-*/data && head -c ${values.megabytes}M /dev/urandom >ballast && sync`;
     await bench.onNode('node1', fill);
     for (let move = 0; move < Number(values.moves); move += 1) {
-      writeFileSync(join(folder, 'deployment.yml'), deploymentOn((move + 1) % 2));
+      writeFileSync(join(folder, 'deployment.yml'), deploymentOn(move % 2 === 0 ? 'node2' : 'node1'));
       process.stdout.write(`move ${move + 1}\n`);
       report(await traced(bench, program, folder, 'apply', '--json'), values.long);
     }

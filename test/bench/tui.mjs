@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build, root } from '../../lab/build.mjs';
+import { withBundle } from './bundle.mjs';
 import { openOnTerminal, runProgram, slopePerMinute, statistics, timeInTurn, watchUse } from './measure.mjs';
 
 const MiB = 2 ** 20;
@@ -139,28 +140,17 @@ async function loaded(folder) {
 }
 
 async function saves(folder) {
-  const esbuild = await import('esbuild');
-  // Inside of the project, so that packages are found.
-  const made = join(root, 'dist', `.bench-save-${process.pid}.mjs`);
   try {
-    await esbuild.build({
-      entryPoints: [join(here, 'save.ts')],
-      outfile: made,
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-      target: 'node20',
-      packages: 'external',
+    const times = await withBundle('save.ts', async (url) => {
+      const { measureSaves } = await import(url);
+      return measureSaves(flags.quick ? 2 : 6);
     });
-    const { measureSaves } = await import(pathToFileURL(made).href);
-    const times = await measureSaves(flags.quick ? 2 : 6);
     const call = statistics(times.map(({ firstCallMs }) => firstCallMs));
     const change = statistics(times.map(({ firstChangeMs }) => firstChangeMs));
     const note = ({ min, runs: n }) => `min ${min.toFixed(0)} of ${n}; of it 300 ms for the save to settle`;
     tell('save to the first call of a node', call.median, 'ms', { note: note(call) });
     tell('save to the first change on a node', change.median, 'ms', { note: note(change) });
   } finally {
-    rmSync(made, { force: true });
     rmSync(folder, { recursive: true, force: true });
   }
 }

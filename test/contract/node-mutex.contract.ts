@@ -72,7 +72,7 @@ export function nodeMutexContract(name: string, makeMutex: () => Promise<MutexUn
         signal,
       );
       await second.release('failed; x=1\n');
-      await (await under.one.acquire('nobody is noted', signal)).release('done');
+      await (await under.one.acquire('without a note', signal)).release('done');
       const lines = (await under.one.audit(signal)).slice(before);
       const common = { run: note.run, deployment: 'shop', at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:]+Z$/) };
       expect(lines).toMatchObject([

@@ -159,8 +159,8 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       expect(finalBytes).toBeGreaterThanOrEqual(MiB);
       expect(finalBytes).toBeLessThan(2 * MiB);
       const { usedBytes: _used, ...now } = await get(volume.id);
-      const { usedBytes: _before, ...told } = copy;
-      expect(told).toEqual(now);
+      const { usedBytes: _before, ...returned } = copy;
+      expect(returned).toEqual(now);
       const held = (await store.details(signal)).find(({ name }) => name === volume.dataset)?.snapshots.at(-1);
       expect(held).toMatchObject({ name: 'drover-e1-9', holds: ['drover'] });
       await failure(subject.write(volume.dataset, 1));

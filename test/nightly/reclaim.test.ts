@@ -123,7 +123,7 @@ describe.skipIf(!labIsThere)('data goes on from the copy that is left', () => {
     expect(await marks(node2)).toEqual(['first']);
   });
 
-  it('and never begins anew where its dataset was renamed', async () => {
+  it('and never begins with a new volume where its dataset was renamed', async () => {
     const list = 'zfs list -H -o name -r drover/volumes | grep /keep-';
     const dataset = (await onNode(node1, list)).trim();
     await onNode(node1, `docker stop -t 1 drover-keep && zfs rename ${dataset} drover/elsewhere`);

@@ -239,7 +239,7 @@ async function endWell(stage: Stage, one: Case, walk: Walk): Promise<void> {
   // A volume that was declared deleted stays so until a person decides.
   const mayBlock = one.follow === 'deleted' || (scenario.mayRefuse && scenario.end === undefined);
   const isGood = await converges(stage, end, mayBlock === true);
-  // What the other deployment has is there as its files want it, or comes back by itself; and it changes nothing here.
+  // What the other deployment has is there as its files want it, or a run of its own brings it back; and that run changes nothing here.
   if (scenario.beside !== undefined) {
     await converges(stage, scenario.beside, false);
     if (isGood) await checkStillGood(stage, end);

@@ -60,7 +60,7 @@ export async function interleave(walk: Walk): Promise<void> {
   release();
 }
 
-/** Lets one of the calls happen. Time stands still meanwhile, unless the call itself waits for something: `isSlow`. */
+/** Lets one of the calls happen. Time stands still until it ends, unless the call itself waits for time to pass: `isSlow`. */
 async function step(
   waiting: Waiting[],
   calls: { isSlow: boolean },

@@ -21,6 +21,19 @@ const container = () => made.cluster.facts(n1).containers.find(({ application })
 const volume = () => made.cluster.facts(n1).volumes.find(({ role }) => role === 'owner');
 const volumeId = (): string => volume()?.id ?? '';
 
+/** A terminal that prints nothing, keeps the questions and gives the answer. */
+const terminalWith = (asked: string[], answer: () => string): World['terminal'] => ({
+  out: () => undefined,
+  err: () => undefined,
+  moving: false,
+  colour: false,
+  columns: () => 80,
+  ask: async (question) => {
+    asked.push(question);
+    return answer();
+  },
+});
+
 describe('restart, stop and start', () => {
   it('say what they did, and JSON says it as data', async () => {
     await running();
@@ -91,17 +104,7 @@ describe('snapshot, volumes, clone and rollback', () => {
   it('roll back once the name of the application was typed', async () => {
     const asked: string[] = [];
     let answer = 'yes';
-    const terminal: World['terminal'] = {
-      out: () => undefined,
-      err: () => undefined,
-      moving: false,
-      colour: false,
-      columns: () => 80,
-      ask: async (question) => {
-        asked.push(question);
-        return answer;
-      },
-    };
+    const terminal = terminalWith(asked, () => answer);
     await running({ terminal });
     made.cluster.write(n1, volumeId(), 2 * MiB);
     const good = made.cluster.content(n1, volumeId());
@@ -120,17 +123,8 @@ describe('snapshot, volumes, clone and rollback', () => {
   it('reclaim once the name of the application was typed, and tell what to do then', async () => {
     let answer = 'y';
     const asked: string[] = [];
-    const terminal: World['terminal'] = {
-      out: (text) => asked.push(text),
-      err: (text) => asked.push(text),
-      moving: false,
-      colour: false,
-      columns: () => 80,
-      ask: async (question) => {
-        asked.push(question);
-        return answer;
-      },
-    };
+    const note = (text: string): number => asked.push(text);
+    const terminal = { ...terminalWith(asked, () => answer), out: note, err: note };
     await running({ terminal });
     expect((await made.drover('move', 'db', n2)).code).toBe(0);
     made.cluster.disconnect(n2);

@@ -287,7 +287,7 @@ describe('converge', () => {
     expect(runningOn(scene.cluster)).toEqual(['n1']);
   });
 
-  it('looks once before it has the locks, also where somebody else has just looked', async () => {
+  it('looks once before it has the locks, also where another part of the engine has just looked', async () => {
     const scene = await movingScene();
     const looksOf = async (work: () => Promise<unknown>): Promise<number> => {
       const before = scene.cluster.calls('n1', 'observe');

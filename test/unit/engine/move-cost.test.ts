@@ -110,7 +110,7 @@ describe('what a move asks of the nodes', () => {
     expect(depthOf(window)).toBeLessThanOrEqual(10);
   });
 
-  it('is told apart: how long the application was down, and how long new connections waited', async () => {
+  it('is reported separately: how long the application was down, and how long new connections waited', async () => {
     const { scene, window } = await traced();
     const [receipt] = scene.receipts;
     const at = (operation: string) => window.find((call) => call.operation === operation);

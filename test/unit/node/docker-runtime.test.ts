@@ -91,7 +91,7 @@ describe('talking to a daemon', () => {
     }
   });
 
-  test('an image is inspected once, whoever asks, until two observations no longer ask for it', async () => {
+  test('an image is inspected once for all callers, until two observations no longer ask for it', async () => {
     const id = `sha256:${'1'.repeat(64)}`;
     const labels = { 'drover.managed': 'true', 'drover.application': 'web' };
     answers['GET /v1.41/containers/json'] = json([{ Id: 'c1', Labels: labels }]);

@@ -28,7 +28,7 @@ const facts = [
 ].map(([name, value]) => `${dataset}\t${name}\t${value}\tlocal\n`);
 const frozen = `${facts.join('')}\x1e\n${dataset}@drover-e3-1\t11\t7\t5\n\x1e\n${dataset}@drover-e3-2\t12\t9\t4096\n`;
 
-/** What a step of a move that somebody waits for sends to the node. */
+/** What a step of a move sends to the node while clients wait. */
 describe('one command', () => {
   const one = async (act: (connection: ScriptedConnection) => Promise<unknown>, stdout = ''): Promise<Sent> => {
     const connection = scriptedConnection(() => ({ stdout }));

@@ -87,7 +87,7 @@ describe('an application with data', () => {
     ]);
   });
 
-  it('is told the way on where its volume goes to another application, and it is to begin with a new one', () => {
+  it('is shown how to go on where its volume goes to another application and it is to begin with a new one', () => {
     const other = anApplication('other', { volumes: [aMount('old', undefined, '/x')] });
     const apps = [withVolumes('db', ['new', '/data']), other];
     const plan = makePlan(aConfig(apps, { a: ['db', 'other'], b: [] }), running);
