@@ -139,7 +139,7 @@ async function labInventory(): Promise<string | undefined> {
 }
 
 async function findVagrantMachines(request: VagrantRequest): Promise<string | undefined> {
-  const vagrant = await import('./node/vagrant-machines.ts');
+  const vagrant = await import('./node/vagrant/machines.ts');
   return vagrant.findVagrantMachines(request, { env, stateFolder, packageFolder });
 }
 
@@ -160,7 +160,7 @@ async function readConfig(choice: FileChoice): Promise<LoadResult> {
 async function openEngine(files: FileChoice, options: EngineOptions = {}): Promise<Engine> {
   const [{ createEngine }, { watchFiles }, { createCluster }, { probeTcp }] = await Promise.all([
     import('./engine/engine.ts'),
-    import('./engine/watch-files.ts'),
+    import('./engine/watch/watch-files.ts'),
     import('./node/connect.ts'),
     import('./node/tcp-probe.ts'),
   ]);
@@ -226,8 +226,8 @@ const hosts: Hosts = {
     return openHost(node, nodeSettings, settings, provisionScript, { env, onNote: note }, signal);
   },
   readInventory: async (path) => (await import('./config/read-files.ts')).readInventory(path),
-  addNode: async (...args) => (await import('./config/edit-nodes.ts')).addNode(...args),
-  removeNode: async (...args) => (await import('./config/edit-nodes.ts')).removeNode(...args),
+  addNode: async (...args) => (await import('./config/edit/edit-nodes.ts')).addNode(...args),
+  removeNode: async (...args) => (await import('./config/edit/edit-nodes.ts')).removeNode(...args),
 };
 
 /** Ink and React are loaded for the screen alone. */
@@ -325,9 +325,9 @@ const world: World = {
   readConfig,
   printProblems: (problems) => printProblems(problems, { color: terminal.colour }),
   openEngine,
-  applyFixes: async (text, fixes) => (await import('./config/fix.ts')).applyFixes(text, fixes),
-  moveApplication: async (text, app, node) => (await import('./config/edit.ts')).moveApplication(text, app, node),
-  openSimulation: async (fast) => (await import('./demo.ts')).createSimulation(world, fast),
+  applyFixes: async (text, fixes) => (await import('./config/edit/fix.ts')).applyFixes(text, fixes),
+  moveApplication: async (text, app, node) => (await import('./config/edit/edit.ts')).moveApplication(text, app, node),
+  openSimulation: async (fast) => (await import('./simulation/demo.ts')).createSimulation(world, fast),
   openTui,
   openTuiDemo,
   tutorials: async () => {

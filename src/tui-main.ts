@@ -8,9 +8,9 @@ import { sampleFiles } from './cli/samples.ts';
 import { createStageFeed } from './cli/stage-feed.ts';
 import { undoLast } from './cli/undo.ts';
 import type { FileChoice, TuiDemoRequest, TuiEnd, TuiRequest, World } from './cli/world.ts';
-import { applyFix } from './config/fix.ts';
+import { applyFix } from './config/edit/fix.ts';
+import { placeOfApplication } from './config/edit/place.ts';
 import { fillSecrets, hideSecrets } from './config/hide-text.ts';
-import { placeOfApplication } from './config/place.ts';
 import { readSettings } from './config/settings-file.ts';
 import { splitShellWords } from './config/shell-words.ts';
 import { readTextBounded } from './files/read-bounded.ts';
@@ -18,11 +18,11 @@ import type { AppName, ConfigProblem, NodeName } from './model/config.ts';
 import { AppError } from './model/errors.ts';
 import { configFileBytes } from './model/limits.ts';
 import type { TuiDeps, TuiSettings } from './tui/deps.ts';
+import { themeNames } from './tui/frame/theme.ts';
 import { checkKeys } from './tui/keymap.ts';
 import { registry } from './tui/parts.ts';
 import { runTui } from './tui/run-tui.ts';
 import { mergeSettings, themeOf } from './tui/settings.ts';
-import { themeNames } from './tui/theme.ts';
 
 // The screen on real nodes, or in front of a lab that is on its way: where its parts and the world are put together.
 
@@ -227,7 +227,7 @@ async function simulate(outside: TuiProcess): Promise<void> {
 
 /** The screen on nodes that are not there: nothing outside of this process is touched but the settings file, read. */
 export async function openTuiDemo(request: TuiDemoRequest, outside: TuiProcess): Promise<TuiEnd> {
-  const { createTuiSimulation } = await import('./demo/tui-simulation.ts');
+  const { createTuiSimulation } = await import('./simulation/tui-simulation.ts');
   const { settings, problems } = await readUserSettings(request, outside.world);
   const { scale } = request;
   // It waits by itself: what is wrong there can be looked at before it is mended.

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import type { TutorialWorld } from './cli/tutorial-world.ts';
+import type { TutorialWorld } from './cli/tutorial/world.ts';
 import type { ConfigProblem } from './model/config.ts';
 import { probeTcp } from './node/tcp-probe.ts';
 import { readPage } from './tutorial/read-page.ts';

@@ -35,7 +35,9 @@ function importsOf(text: string): readonly Import[] {
   ];
 }
 
-const folderOf = (path: string): string => (path.includes('/') ? (path.split('/')[0] ?? '') : path);
+/** The first folder; the cluster in memory has rules of its own inside the simulation that uses it. */
+const folderOf = (path: string): string =>
+  path.startsWith('simulation/memory/') ? 'simulation/memory' : path.includes('/') ? (path.split('/')[0] ?? '') : path;
 const isLocal = ({ of }: Import): boolean => of.startsWith('.');
 const target = (file: SourceFile, { of }: Import): string => relative(src, resolve(src, dirname(file.path), of));
 const packageOf = (of: string): string =>
@@ -56,14 +58,15 @@ const allowed: Readonly<Record<string, { readonly values: readonly string[]; rea
   node: { values: ['model', 'files'], types: ['engine'] },
   cli: { values: ['model', 'files', 'view', 'tutorial'], types: ['engine'] },
   tui: { values: ['model', 'view'], types: ['engine', 'tutorial'] },
+  'simulation/memory': { values: ['model', 'node'], types: ['engine'] },
 };
 
 /**
  * Where everything is put together, so that nothing else has to know everything: main.ts for the program, tui-main.ts
- * for its screen, tutorial-main.ts for tutorials, and demo.ts (with the folder demo) for simulated nodes; apart, because main.ts loads the others only
- * when they are asked for. They may import anything; only they may import each other.
+ * for its screen, tutorial-main.ts for tutorials, and the folder simulation for simulated nodes. They are separate files
+ * because main.ts loads the others only when they are needed. They may import anything; only they may import each other.
  */
-const compositions: readonly string[] = ['main.ts', 'tui-main.ts', 'tutorial-main.ts', 'demo.ts', 'demo'];
+const compositions: readonly string[] = ['main.ts', 'tui-main.ts', 'tutorial-main.ts', 'simulation'];
 
 /** The one folder that may know a package. */
 const homes: Readonly<Record<string, string>> = {
@@ -107,14 +110,15 @@ describe('the architecture', () => {
   });
 
   it('loads the simulation only when it is asked for, and only where things are put together', () => {
-    const isDemo = (path: string): boolean => ['demo.ts', 'demo'].includes(folderOf(path));
+    const isSimulation = (path: string): boolean => path.startsWith('simulation/');
     const importers = files.filter(
-      (file) => !isDemo(file.path) && file.imports.some((each) => isLocal(each) && isDemo(target(file, each))),
+      (file) =>
+        !isSimulation(file.path) && file.imports.some((each) => isLocal(each) && isSimulation(target(file, each))),
     );
     expect(importers.map(({ path }) => path)).toContain('main.ts');
     expect(importers.filter(({ path }) => !compositions.includes(path))).toEqual([]);
-    for (const { text } of importers) expect(text).not.toMatch(/^import\s(?!type\s)[^;]*from '\.\/demo/m);
-    expect(importers[0]?.text).toContain("(await import('./demo.ts'))");
+    for (const { text } of importers) expect(text).not.toMatch(/^import\s(?!type\s)[^;]*from '\.\/simulation/m);
+    expect(importers[0]?.text).toContain("(await import('./simulation/demo.ts'))");
   });
 
   it('notices a wrong import', () => {
@@ -156,9 +160,9 @@ describe('the architecture', () => {
     const makers = files.filter(({ text }) => /\bas Printed\b/.test(text)).map(({ path }) => path);
     expect(makers).toEqual(['cli/style.ts', 'config/problems.ts', 'model/plain-text.ts']);
     const cleaners = files.filter(({ text }) => /\.replace\(\/[^\n]*\\(?:x1f|u001f|u001b|u202[a-e])/.test(text));
-    expect(cleaners.map(({ path }) => path).filter((path) => !/^tui\/(?:terminal|text|picture)/.test(path))).toEqual(
-      [],
-    );
+    expect(
+      cleaners.map(({ path }) => path).filter((path) => !/^tui\/(?:terminal|text|frame\/picture)/.test(path)),
+    ).toEqual([]);
   });
 
   it('has no default exports and no barrels', () => {

@@ -2,7 +2,7 @@ import type { Engine } from '../engine/types.ts';
 import type { Config, ConfigProblem, DeploymentName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { closest } from '../view/closest.ts';
-import { findNode, knownNodes } from '../view/doctor.ts';
+import { findNode, knownNodes } from '../view/doctor/doctor.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { chooseFiles, type FileOptions } from './files.ts';
 import { type Stops, withInterrupts } from './interrupt.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ConfirmRemoval } from '../engine/removal-guard.ts';
+import type { ConfirmRemoval } from '../engine/run/removal-guard.ts';
 import type { Engine } from '../engine/types.ts';
 import type { RunOutcome } from '../model/events.ts';
 import type { Invocation } from './invocation.ts';

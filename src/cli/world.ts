@@ -17,7 +17,7 @@ import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { RunJournal } from './run-journal.ts';
 import type { PlacesFile } from './state-files.ts';
-import type { TutorialWorld } from './tutorial-world.ts';
+import type { TutorialWorld } from './tutorial/world.ts';
 
 /** The files of one deployment, as they are read and shown. */
 export interface FileChoice {

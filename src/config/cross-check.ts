@@ -2,7 +2,7 @@ import type { PortMapping, VolumeMount } from '../model/config.ts';
 import type { DeployedNode } from './deployment-file.ts';
 import type { Draft } from './draft.ts';
 import { complain, type Place, type Placed } from './fields.ts';
-import { quote } from './yaml-node.ts';
+import { quote } from './yaml/yaml-node.ts';
 
 /** What can only be judged with several values in view; each function reports where the second of two stands. */
 export function crossCheck(drafts: readonly Draft[], deployed: readonly DeployedNode[]): void {

@@ -12,10 +12,10 @@ import {
   required,
   scalarAt,
 } from './fields.ts';
-import { checkVersion } from './native-form.ts';
+import { checkVersion } from './forms/native-form.ts';
 import { renameTo, suggest } from './suggest.ts';
 import { hostComplaint } from './values.ts';
-import { quote } from './yaml-node.ts';
+import { quote } from './yaml/yaml-node.ts';
 
 /** One node of the deployment file. */
 export interface DeployedNode {

@@ -1,7 +1,7 @@
 import { defaultDeployment } from '../model/names.ts';
 import { isDeploymentName } from '../model/untrusted.ts';
 import { complain, type Place, readName } from './fields.ts';
-import { quote } from './yaml-node.ts';
+import { quote } from './yaml/yaml-node.ts';
 
 /** The name of a deployment in a file. */
 export function readDeploymentName(place: Place | undefined): string | undefined {

@@ -16,10 +16,10 @@ import {
   readWord,
   refuseOthers,
 } from './fields.ts';
-import { checkVersion } from './native-form.ts';
-import { accept, readImage } from './read-parts.ts';
+import { checkVersion } from './forms/native-form.ts';
+import { accept, readImage } from './forms/read-parts.ts';
 import { hostComplaint, listenComplaint, parseDuration, parseImage, parseSize } from './values.ts';
-import { quote } from './yaml-node.ts';
+import { quote } from './yaml/yaml-node.ts';
 
 /** A node of drover.yml under its key there. */
 export interface InventoryNode {

@@ -1,8 +1,8 @@
 import { withoutValues } from './hide-values.ts';
 import type { Advice, Hint, Report } from './problems.ts';
 import { nearest, suggest } from './suggest.ts';
-import { describeNode, quote, type YamlNode, type YamlScalar } from './yaml-node.ts';
-import { resolvePlain } from './yaml-scalar.ts';
+import { describeNode, quote, type YamlNode, type YamlScalar } from './yaml/yaml-node.ts';
+import { resolvePlain } from './yaml/yaml-scalar.ts';
 
 /** A value in a file, its path there, and where problems with it go. */
 export interface Place {

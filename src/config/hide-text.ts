@@ -1,8 +1,8 @@
 import { hiddenText } from '../model/sealed-content.ts';
-import { placesOf, type Place as TextPlace } from './edit-tree.ts';
-import { parseYaml } from './parse-yaml.ts';
+import { placesOf, type Place as TextPlace } from './edit/edit-tree.ts';
 import { isSecretPath } from './secret-places.ts';
-import type { YamlNode } from './yaml-node.ts';
+import { parseYaml } from './yaml/parse-yaml.ts';
+import type { YamlNode } from './yaml/yaml-node.ts';
 
 /** An application file without its secrets, and which values they are, in the order of the file. */
 export interface HiddenFile {

@@ -1,5 +1,5 @@
 import type { Advice, Finding, Hint } from './problems.ts';
-import type { YamlNode, YamlScalar } from './yaml-node.ts';
+import type { YamlNode, YamlScalar } from './yaml/yaml-node.ts';
 
 /**
  * A finding fit for printing. Where the value at its place, or below it, came from a variable, the message may quote

@@ -1,17 +1,17 @@
 import type { Application, AppName, Config, ConfigProblem, LoadResult } from '../model/config.ts';
-import { readApplicationFile } from './application-file.ts';
 import { crossCheck } from './cross-check.ts';
 import { type DeployedNode, nothingRemoved, readDeploymentFile } from './deployment-file.ts';
 import { nameOfFolder } from './deployment-name.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
 import { type DroverFile, nothingSaid, readDroverFile } from './drover-file.ts';
+import { createOutsideFiles, type OutsideFiles } from './env/outside-files.ts';
+import { createSurroundings } from './env/surroundings.ts';
 import { type Place, rootPlace } from './fields.ts';
-import { createOutsideFiles, type OutsideFiles } from './outside-files.ts';
-import { parseYaml } from './parse-yaml.ts';
+import { readApplicationFile } from './forms/application-file.ts';
 import { createFileReport, type FileReport, type Report } from './problems.ts';
 import { knownNodeNames, mergeInventories, mergeSettings, resolveNodes, substituteFor } from './resolve-nodes.ts';
 import { configRevision } from './revision.ts';
-import { createSurroundings } from './surroundings.ts';
+import { parseYaml } from './yaml/parse-yaml.ts';
 
 /** A file as read, or the reason it could not be. */
 export interface SourceFile {

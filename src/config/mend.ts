@@ -1,4 +1,4 @@
-import type { YamlScalar } from './yaml-node.ts';
+import type { YamlScalar } from './yaml/yaml-node.ts';
 
 /** Another value for one key or scalar of a file. */
 export interface Mend {

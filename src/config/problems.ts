@@ -1,7 +1,7 @@
 import type { ConfigProblem } from '../model/config.ts';
 import { type Printed, plainText, visibleText } from '../model/plain-text.ts';
 import { type Mend, mendText } from './mend.ts';
-import { indexText, type TextIndex } from './text-position.ts';
+import { indexText, type TextIndex } from './yaml/text-position.ts';
 
 /** One problem while a file is read. */
 export interface Finding {

@@ -4,7 +4,6 @@ import { dirname, join, resolve } from 'node:path';
 import { readBounded, UnreadableFile } from '../files/read-bounded.ts';
 import type { ConfigProblem, LoadResult } from '../model/config.ts';
 import { configFileBytes } from '../model/limits.ts';
-import { type LoadOptions, loadConfig, type SourceFile } from './load.ts';
 import {
   createOutsideFiles,
   maxOutsideBytes,
@@ -12,8 +11,9 @@ import {
   type OutsideRequest,
   type Reading,
   requestKey,
-} from './outside-files.ts';
-import { quote } from './yaml-node.ts';
+} from './env/outside-files.ts';
+import { type LoadOptions, loadConfig, type SourceFile } from './load.ts';
+import { quote } from './yaml/yaml-node.ts';
 
 /** Where the files are; the names are shown to people as given here. */
 export interface ConfigPaths {

@@ -4,7 +4,7 @@ import { given } from './draft.ts';
 import type { DroverFile, InventoryNode } from './drover-file.ts';
 import { complainAtKey } from './fields.ts';
 import { isIpv4 } from './values.ts';
-import { quote } from './yaml-node.ts';
+import { quote } from './yaml/yaml-node.ts';
 
 /** Nodes of several drover.yml files, the first file winning; two entries for one machine in one file are reported. */
 export function mergeInventories(files: readonly DroverFile[]): InventoryNode[] {

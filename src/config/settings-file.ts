@@ -2,9 +2,9 @@ import type { ConfigProblem } from '../model/config.ts';
 import { noScreenSettings, type ScreenSettings } from '../model/settings.ts';
 import { given } from './draft.ts';
 import { complain, mustBe, type Place, readFields, readWord, refuseOthers, rootPlace } from './fields.ts';
-import { parseYaml } from './parse-yaml.ts';
 import { createFileReport } from './problems.ts';
-import { indexText } from './text-position.ts';
+import { parseYaml } from './yaml/parse-yaml.ts';
+import { indexText } from './yaml/text-position.ts';
 
 /** What the settings file says, as far as it could be read, and everything that is wrong with it. */
 export interface SettingsRead {

@@ -1,5 +1,5 @@
 import type { Advice } from './problems.ts';
-import { quote, type YamlScalar } from './yaml-node.ts';
+import { quote, type YamlScalar } from './yaml/yaml-node.ts';
 
 const maxCandidates = 2000;
 const maxLength = 100;

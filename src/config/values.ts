@@ -1,7 +1,7 @@
 import { plainAddress } from '../model/addresses.ts';
 import type { ImageRef } from '../model/config.ts';
 import { isBuiltIn } from '../model/untrusted.ts';
-import { quote } from './yaml-node.ts';
+import { quote } from './yaml/yaml-node.ts';
 
 /** Either the value a text stands for, or what is wrong with the text. */
 export type Parsed<T> =

@@ -4,16 +4,16 @@ import type { EngineEventBody, RunOutcome } from '../model/events.ts';
 import { runIdOf } from '../model/history.ts';
 import type { Plan } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
-import { createClusterCache } from './cluster-cache.ts';
-import { createComebacks } from './comebacks.ts';
-import { converge } from './converge.ts';
-import type { RunSignals } from './execute.ts';
 import { leaveOut } from './leave-out.ts';
 import { forecastAll, type LookInput, observeAll } from './look.ts';
 import { observedNodes } from './observe.ts';
-import { type ConfirmRemoval, guardRemovals, type RunChecks } from './removal-guard.ts';
+import { converge } from './run/converge.ts';
+import type { RunSignals } from './run/execute.ts';
+import { type ConfirmRemoval, guardRemovals, type RunChecks } from './run/removal-guard.ts';
 import { createStore } from './store.ts';
 import type { EngineDeps } from './types.ts';
+import { createClusterCache } from './watch/cluster-cache.ts';
+import { createComebacks } from './watch/comebacks.ts';
 
 /** A look that is no older says well enough which nodes a run will have to lock. */
 const recentMs = 10_000;

@@ -1,15 +1,15 @@
 import type { LoadResult } from '../model/config.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
-import { createActs } from './acts.ts';
-import { configInForce } from './acts-context.ts';
+import { createActs } from './acts/acts.ts';
+import { configInForce } from './acts/context.ts';
 import { type Core, createCore } from './core.ts';
-import { examine } from './examine.ts';
+import { examine } from './doctor/examine.ts';
 import { observeAll } from './look.ts';
-import { createMonitor, type Monitor } from './monitor.ts';
 import { readLogs } from './read-logs.ts';
 import { checkWritable, readingActs } from './read-only.ts';
 import type { Acts, Engine, EngineCommand, EngineDeps } from './types.ts';
-import { createWatch, type Watch } from './watch.ts';
+import { createMonitor, type Monitor } from './watch/monitor.ts';
+import { createWatch, type Watch } from './watch/watch.ts';
 
 /** Never aborted: for callers that give no soft signal. */
 const never = new AbortController().signal;

@@ -3,10 +3,10 @@ import type { Config } from '../model/config.ts';
 import type { EngineEventBody, MoveReceipt } from '../model/events.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
-import { placesAfter } from './data-places.ts';
-import { forecastMoves } from './forecast.ts';
 import type { Cluster } from './node-client.ts';
 import { observe } from './observe.ts';
+import { placesAfter } from './run/data-places.ts';
+import { forecastMoves } from './run/forecast.ts';
 import type { DataPlaces, EngineDeps } from './types.ts';
 
 /** What looking at the nodes and planning needs. */

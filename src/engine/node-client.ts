@@ -13,7 +13,7 @@ import type {
 import type { AppName, DeploymentName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
 import type { AuditLine, RunNote } from '../model/history.ts';
-import type { Leftovers } from './leftovers.ts';
+import type { Leftovers } from './run/leftovers.ts';
 
 /** What the engine asks of the world. `src/node` implements it twice: over SSH, and in memory. */
 export interface Cluster {

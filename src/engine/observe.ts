@@ -3,7 +3,7 @@ import type { Config, NodeName } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
 import { ownView } from '../plan/own-view.ts';
 import type { Cluster } from './node-client.ts';
-import { factsOf } from './step-context.ts';
+import { factsOf } from './run/step-context.ts';
 
 export interface ObserveOptions {
   readonly now: () => number;

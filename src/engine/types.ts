@@ -14,7 +14,7 @@ import type { AuditLine } from '../model/history.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions, ZfsDataset } from './node-client.ts';
-import type { ConfirmRemoval } from './removal-guard.ts';
+import type { ConfirmRemoval } from './run/removal-guard.ts';
 
 /** Everything the engine needs from outside; tests and `demo` give other ones. */
 export interface EngineDeps {

@@ -1,6 +1,6 @@
 import type { AuditLine, RunNote } from '../model/history.ts';
 import { auditBytes } from '../model/limits.ts';
-import { prelude } from './zfs-scripts.ts';
+import { prelude } from './zfs/scripts.ts';
 
 /** Root's alone, and at most a megabyte: the newer half is kept. The same lines go to syslog, with the tag `drover`. */
 export const auditFile = '/var/lib/drover/audit.log';

@@ -2,8 +2,8 @@ import type { BootFacts, BootPeer, BootRules, WaitingVolume } from '../model/clu
 import { AppError } from '../model/errors.ts';
 import { isAddress, isHostKey, isPort } from '../model/untrusted.ts';
 import { saveFunction } from './durable-file.ts';
-import type { NodeConnection } from './ssh-connection.ts';
-import { exits, prelude } from './zfs-scripts.ts';
+import type { NodeConnection } from './ssh/connection.ts';
+import { exits, prelude } from './zfs/scripts.ts';
 
 /** What lab/provision.sh has put on the node, then its rules, then what waits; nothing where it is not set up for it. */
 export const readBootCommand = `{

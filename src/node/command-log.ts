@@ -1,4 +1,3 @@
-import type { Mark } from '../engine/leftovers.ts';
 import type {
   Cluster,
   ContainerRuntime,
@@ -9,6 +8,7 @@ import type {
   VolumeProperties,
   VolumeStore,
 } from '../engine/node-client.ts';
+import type { Mark } from '../engine/run/leftovers.ts';
 import { publishedTexts } from '../model/addresses.ts';
 import type { ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';

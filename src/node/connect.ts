@@ -7,18 +7,18 @@ import { AppError } from '../model/errors.ts';
 import { observeExtraMs, observeTimes } from '../model/limits.ts';
 import { withCommandLog } from './command-log.ts';
 import { createDeadMan } from './dead-man.ts';
-import { createDockerRuntime } from './docker-runtime.ts';
-import { createNodeDoctor } from './examine-node.ts';
+import { createDockerRuntime } from './docker/runtime.ts';
+import { createNodeDoctor } from './doctor/examine-node.ts';
 import type { Fence } from './fence.ts';
 import { createFigures } from './figures.ts';
+import { canonicalAddress } from './network/proxy-rules.ts';
+import { createNetworkControl } from './network/proxy-table.ts';
 import { createNodeMutex } from './node-mutex.ts';
 import { createObserver } from './observe-node.ts';
-import { canonicalAddress } from './proxy-rules.ts';
-import { createNetworkControl } from './proxy-table.ts';
 import { type ConnectionSource, createConnectionSource } from './reconnect.ts';
-import { type ConnectOptions, connect, type NodeConnection } from './ssh-connection.ts';
-import { createTransfer, type TransferEnd } from './transfer.ts';
-import { createZfsStore } from './zfs-store.ts';
+import { type ConnectOptions, connect, type NodeConnection } from './ssh/connection.ts';
+import { createZfsStore } from './zfs/store.ts';
+import { createTransfer, type TransferEnd } from './zfs/transfer.ts';
 
 /**
  * The nodes of a configuration over SSH: connected when first asked for, one connection and one client each, made

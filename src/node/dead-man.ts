@@ -1,8 +1,8 @@
 import type { DeadMan } from '../engine/node-client.ts';
 import { AppError } from '../model/errors.ts';
 import { containerName } from '../model/names.ts';
-import type { NodeConnection } from './ssh-connection.ts';
-import { prelude } from './zfs-scripts.ts';
+import type { NodeConnection } from './ssh/connection.ts';
+import { prelude } from './zfs/scripts.ts';
 
 const notSetUpCode = 12;
 

@@ -2,9 +2,9 @@ import type { DeploymentName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { parseDeployment } from './deployment-mark.ts';
 import { type Fence, guard } from './fence.ts';
-import type { NodeConnection } from './ssh-connection.ts';
-import { tooLate } from './zfs-copies.ts';
-import { exits, prelude } from './zfs-scripts.ts';
+import type { NodeConnection } from './ssh/connection.ts';
+import { tooLate } from './zfs/copies.ts';
+import { exits, prelude } from './zfs/scripts.ts';
 
 /** Which deployment a container belongs to whose label does not say so: `ID NAME` lines, the last one of an id counts. */
 const recordFolder = '/var/lib/drover';

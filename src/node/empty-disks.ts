@@ -1,6 +1,6 @@
 import type { EmptyDisk } from '../model/host-setup.ts';
 import { at, listAt, parseJson, textAt } from './json.ts';
-import type { NodeConnection } from './ssh-connection.ts';
+import type { NodeConnection } from './ssh/connection.ts';
 
 const columns = 'PATH,TYPE,SIZE,RO,FSTYPE,PTTYPE,MOUNTPOINT,MODEL';
 /** OpenZFS takes no smaller device (SPA_MINDEVSIZE). */

@@ -3,11 +3,11 @@ import type { ContainerFigures, NodeFigures, PoolFacts } from '../model/cluster.
 import { AppError } from '../model/errors.ts';
 import { printLimit, sampleBytes } from '../model/limits.ts';
 import type { SpawnedCommand } from './command.ts';
-import { createLineReader } from './docker-streams.ts';
+import { createLineReader } from './docker/streams.ts';
 import { figuresScript } from './figures-script.ts';
-import type { NodeConnection } from './ssh-connection.ts';
-import { cancelled } from './ssh-errors.ts';
-import { parsePool } from './zfs-output.ts';
+import type { NodeConnection } from './ssh/connection.ts';
+import { cancelled } from './ssh/errors.ts';
+import { parsePool } from './zfs/output.ts';
 
 export interface FiguresDeps {
   readonly connection: Pick<NodeConnection, 'node' | 'spawn'>;

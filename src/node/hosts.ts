@@ -7,10 +7,10 @@ import { AppError, toReport } from '../model/errors.ts';
 import { runIdOf } from '../model/history.ts';
 import { setUpLineBytes, setUpLines } from '../model/limits.ts';
 import { createNodeClient, meshAddressOf } from './connect.ts';
-import { createLineReader } from './docker-streams.ts';
+import { createLineReader } from './docker/streams.ts';
 import { findEmptyDisks } from './empty-disks.ts';
-import { type ConnectOptions, connect, type NodeConnection } from './ssh-connection.ts';
-import { acceptHostKey } from './trust.ts';
+import { type ConnectOptions, connect, type NodeConnection } from './ssh/connection.ts';
+import { acceptHostKey } from './ssh/trust.ts';
 
 /** Connects to a host, whether or not any file names it. Throws what `connect` throws. */
 export async function openHost(

@@ -6,7 +6,7 @@ import { auditFile, auditFunctions, parseAudit, printNote, readAuditScript } fro
 import type { SpawnedCommand } from './command.ts';
 import { type Fence, lockFile, oldLock, oldLockFile, setLockFile } from './fence.ts';
 import { isRecord, parseJson, textAt } from './json.ts';
-import type { NodeConnection } from './ssh-connection.ts';
+import type { NodeConnection } from './ssh/connection.ts';
 
 const heldCode = 75;
 const beatMs = 5_000;

@@ -6,15 +6,15 @@ import { properties } from '../model/names.ts';
 import { isNodeId } from '../model/untrusted.ts';
 import { parseBoot } from './boot-rules.ts';
 import { withRecord } from './deployment-mark.ts';
-import type { DockerVersion } from './docker-api.ts';
-import type { DockerRuntime } from './docker-runtime.ts';
+import type { DockerVersion } from './docker/api.ts';
+import type { DockerRuntime } from './docker/runtime.ts';
 import { parseForeignMounts } from './foreign-mounts.ts';
+import { readTable } from './network/proxy-table.ts';
 import { observeScript, sections } from './observe-script.ts';
-import { readTable } from './proxy-table.ts';
-import type { NodeConnection } from './ssh-connection.ts';
-import { parseCapabilities, parsePool, parseVolumes, volumeColumns } from './zfs-output.ts';
-import { exits } from './zfs-scripts.ts';
-import { notProvisioned, type ZfsStore } from './zfs-store.ts';
+import type { NodeConnection } from './ssh/connection.ts';
+import { parseCapabilities, parsePool, parseVolumes, volumeColumns } from './zfs/output.ts';
+import { exits } from './zfs/scripts.ts';
+import { notProvisioned, type ZfsStore } from './zfs/store.ts';
 
 /** What observing one node needs; kept for the life of its connection. */
 export interface ObserveDeps {

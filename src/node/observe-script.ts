@@ -1,9 +1,9 @@
 import { readBootCommand } from './boot-rules.ts';
 import { readRecordCommand } from './deployment-record.ts';
 import { foreignMountsProgram } from './foreign-mounts.ts';
-import { netUpMark, netUpPath } from './net-up.ts';
-import { readTableCommand } from './proxy-scripts.ts';
-import { listCommands, poolCommand, prelude, systemCommand } from './zfs-scripts.ts';
+import { netUpMark, netUpPath } from './network/net-up.ts';
+import { readTableCommand } from './network/proxy-scripts.ts';
+import { listCommands, poolCommand, prelude, systemCommand } from './zfs/scripts.ts';
 
 /** The order of the sections that `observeScript` prints. */
 export const sections = [

@@ -1,6 +1,6 @@
 import { AppError } from '../model/errors.ts';
-import type { NodeConnection } from './ssh-connection.ts';
-import { lostConnection } from './ssh-errors.ts';
+import type { NodeConnection } from './ssh/connection.ts';
+import { lostConnection } from './ssh/errors.ts';
 
 /** One connection to one node, made when first needed and made again after it was lost. */
 export interface ConnectionSource {

@@ -1,6 +1,6 @@
 import { Box, Transform } from 'ink';
 import { memo, type ReactNode, useSyncExternalStore } from 'react';
-import type { Frame, PlacedText } from './frame-of.ts';
+import type { Frame, PlacedText } from './frame/frame-of.ts';
 
 /** What of a frame is seen. */
 export type Screen = Pick<Frame, 'size' | 'texts'>;

@@ -4,7 +4,7 @@ import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import { type FrameSource, type Screen, screenAfter } from './app.tsx';
 import type { StageFeed } from './deps.ts';
-import { type Frame, type FrameInput, frameOf } from './frame-of.ts';
+import { type Frame, type FrameInput, frameOf } from './frame/frame-of.ts';
 import { averageCost, clockMs, distanceMs, isNews } from './pace.ts';
 import type { Message, ScreenInput } from './screen.ts';
 import type { Effect, UiState } from './state.ts';

@@ -4,7 +4,7 @@ import type { AppName, ConfigProblem, NodeName } from '../model/config.ts';
 import type { RunRecord } from '../model/history.ts';
 import type { GuideFeed } from '../tutorial/guide-view.ts';
 import type { EndedStages, Stage } from '../view/stages.ts';
-import type { ActionId } from './actions.ts';
+import type { ActionId } from './actions/actions.ts';
 import type { Arrangement, ThemeName } from './state.ts';
 
 /** What the TUI needs from outside; made in main.ts and demo.ts, and by tests. */

@@ -1,7 +1,7 @@
 import { type AppName, nodeOf } from '../model/config.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { TuiSettings } from './deps.ts';
-import type { Size } from './rows.ts';
+import type { Size } from './frame/rows.ts';
 import type { Item, UiState } from './state.ts';
 
 /** The screen as it opens: the cursor on the first application, or on the first node where there is none. */

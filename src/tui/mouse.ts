@@ -1,5 +1,5 @@
-import type { Frame } from './frame-of.ts';
-import type { Rect } from './rows.ts';
+import type { Frame } from './frame/frame-of.ts';
+import type { Rect } from './frame/rows.ts';
 import type { Message } from './screen.ts';
 import type { PaneId } from './state.ts';
 import type { InputEvent } from './terminal/input-event.ts';

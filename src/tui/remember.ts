@@ -1,6 +1,6 @@
+import { interruptMs } from './actions/screen-actions.ts';
 import { behindTop } from './routing.ts';
 import type { Message } from './screen.ts';
-import { interruptMs } from './screen-actions.ts';
 import type { Notice, Overlay, UiState } from './state.ts';
 
 /** Messages that only change what the screen remembers. */

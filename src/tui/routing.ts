@@ -1,5 +1,5 @@
-import type { ActionId } from './actions.ts';
-import type { Size } from './rows.ts';
+import type { ActionId } from './actions/actions.ts';
+import type { Size } from './frame/rows.ts';
 import type { OverlayPart, Part } from './screen.ts';
 import type { Overlay, PaneId, UiState } from './state.ts';
 

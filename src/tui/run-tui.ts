@@ -6,20 +6,20 @@ import { App } from './app.tsx';
 import { type Controller, createController } from './controller.ts';
 import type { TuiDeps } from './deps.ts';
 import { createEffects } from './effects.ts';
-import { asciiGlyphs, type Glyphs, unicodeGlyphs } from './glyphs.ts';
+import { asciiGlyphs, type Glyphs, unicodeGlyphs } from './frame/glyphs.ts';
+import { frameAnsi, frameSvg, frameText } from './frame/picture.ts';
+import type { Size } from './frame/rows.ts';
+import { colourDepth, createTheme, type Theme } from './frame/theme.ts';
 import { initialState } from './initial-state.ts';
 import { createKeyOf, type KeyMap, keyMapOf, messageForKey } from './keymap.ts';
 import { createMouse } from './mouse.ts';
 import { registry } from './parts.ts';
-import { frameAnsi, frameSvg, frameText } from './picture.ts';
 import { isTyping } from './routing.ts';
-import type { Size } from './rows.ts';
 import type { About, Message } from './screen.ts';
 import type { ThemeName, UiState } from './state.ts';
 import { createSummary } from './summary.ts';
 import type { InputEvent } from './terminal/input-event.ts';
 import { openTerminal, type TerminalSession } from './terminal/session.ts';
-import { colourDepth, createTheme, type Theme } from './theme.ts';
 import { createWork, type Work } from './work.ts';
 
 /** How the screen was left. */

@@ -5,9 +5,9 @@ import type { RunRecord } from '../model/history.ts';
 import type { GuideView } from '../tutorial/guide-view.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { Stage } from '../view/stages.ts';
-import type { ActionId } from './actions.ts';
-import type { Glyphs } from './glyphs.ts';
-import type { Rect, Row, Size } from './rows.ts';
+import type { ActionId } from './actions/actions.ts';
+import type { Glyphs } from './frame/glyphs.ts';
+import type { Rect, Row, Size } from './frame/rows.ts';
 import type { Effect, Item, LogEntry, Notice, Overlay, PaneId, UiState } from './state.ts';
 
 /** Everything a frame is made from. */

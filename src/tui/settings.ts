@@ -1,8 +1,8 @@
 import { noScreenSettings, type ScreenSettings } from '../model/settings.ts';
 import type { TuiSettings } from './deps.ts';
+import { themeNames } from './frame/theme.ts';
 import { knownKeys } from './keymap.ts';
 import type { ThemeName } from './state.ts';
-import { themeNames } from './theme.ts';
 
 /** What was said on the command line. */
 export interface SettingFlags {

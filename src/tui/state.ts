@@ -4,7 +4,7 @@ import type { AppName, NodeName, VolumeId } from '../model/config.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import type { RunRecord } from '../model/history.ts';
 import type { GuideWish } from '../tutorial/guide-view.ts';
-import type { Size } from './rows.ts';
+import type { Size } from './frame/rows.ts';
 
 export type Arrangement = 'auto' | 'board' | 'table' | 'matrix';
 export type PaneId = 'cluster' | 'plan' | 'detail' | 'events';

@@ -1,7 +1,7 @@
 import type { EngineEvent, RunOutcome } from '../model/events.ts';
 import { plainText } from '../model/plain-text.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
-import { receiptLines } from '../view/receipt-lines.ts';
+import { receiptLines } from '../view/run/receipt-lines.ts';
 import { namesOf, tellOutcome } from '../view/wording.ts';
 
 /** What was done while the screen was open, in its order, for the terminal that is left behind. */

@@ -1,10 +1,10 @@
-import { type ActionId, infoOf, nameOf } from './actions.ts';
-import { offBecause } from './off.ts';
+import { type ActionId, infoOf, nameOf } from './actions/actions.ts';
+import { offBecause } from './actions/off.ts';
+import { doOnScreen, focusOn } from './actions/screen-actions.ts';
 import { readingOf } from './readings.ts';
 import { push, remember, withNotice } from './remember.ts';
 import { isDialog, type PartSizes, paneIds, partOf, partTakes, type Registry, screenTakes, topOf } from './routing.ts';
 import type { EditKey, Message, Part, ScreenInput, Step } from './screen.ts';
-import { doOnScreen, focusOn } from './screen-actions.ts';
 import type { Effect, Overlay, PaneId, UiState } from './state.ts';
 import { editField, fieldOf, insertText } from './text/field.ts';
 import { followView } from './view-changes.ts';

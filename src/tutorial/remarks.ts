@@ -12,8 +12,8 @@ import {
   required,
   rootPlace,
 } from '../config/fields.ts';
-import { parseYaml } from '../config/parse-yaml.ts';
 import { createFileReport } from '../config/problems.ts';
+import { parseYaml } from '../config/yaml/parse-yaml.ts';
 import type { ConfigProblem } from '../model/config.ts';
 import type { Check, Tutorial } from './types.ts';
 

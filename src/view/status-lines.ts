@@ -1,7 +1,7 @@
 import type { Config } from '../model/config.ts';
 import { plainText } from '../model/plain-text.ts';
 import { alignRows, cell, type Line, line, numberCell, type Row, type Tone } from './lines.ts';
-import { blockedLines } from './plan-lines.ts';
+import { blockedLines } from './run/plan-lines.ts';
 import type { ApplicationStatus, NodeStatus, Status, Verdict, VolumeStatus } from './status.ts';
 import { count, formatBytes, formatDuration, type Names, namesOf, nodeTitle } from './wording.ts';
 

@@ -4,7 +4,7 @@ import type { EngineEvent, EngineEventBody, RunOutcome } from '../model/events.t
 import { plainText } from '../model/plain-text.ts';
 import type { ClusterView, TrailEntry } from './cluster-view.ts';
 import type { Tone } from './lines.ts';
-import { planSummary } from './plan-lines.ts';
+import { planSummary } from './run/plan-lines.ts';
 import {
   count,
   describeAction,

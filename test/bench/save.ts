@@ -2,13 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { moveApplication } from '../../src/config/edit.ts';
+import { moveApplication } from '../../src/config/edit/edit.ts';
 import { readConfig } from '../../src/config/read-files.ts';
-import { sampleScene } from '../../src/demo/sample.ts';
-import { seedOf } from '../../src/demo/seed.ts';
 import { createEngine } from '../../src/engine/engine.ts';
-import { watchFiles } from '../../src/engine/watch-files.ts';
-import { createMemoryCluster } from '../../src/node/memory-cluster.ts';
+import { watchFiles } from '../../src/engine/watch/watch-files.ts';
+import { createMemoryCluster } from '../../src/simulation/memory/cluster.ts';
+import { sampleScene } from '../../src/simulation/sample.ts';
+import { seedOf } from '../../src/simulation/seed.ts';
 
 export interface SaveTimes {
   /** Milliseconds from the write of the file to the first call of any node. */

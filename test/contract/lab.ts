@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { load } from 'js-yaml';
 import { defaultSettings, type NodeSettings, type Settings } from '../../src/model/config.ts';
-import { connect, type NodeConnection } from '../../src/node/ssh-connection.ts';
+import { connect, type NodeConnection } from '../../src/node/ssh/connection.ts';
 
 /** A node of the lab as its drover.yml says how to reach it. */
 export interface LabNode {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { createMemoryCluster } from '../../src/node/memory-cluster.ts';
+import { createMemoryCluster } from '../../src/simulation/memory/cluster.ts';
 import { containerRuntimeContract } from './container-runtime.contract.ts';
 import { deadManContract } from './dead-man.contract.ts';
 import { doctorContract } from './doctor.contract.ts';

@@ -6,7 +6,7 @@ import { createEngine } from '../../src/engine/engine.ts';
 import type { Engine, SnapshotRef } from '../../src/engine/types.ts';
 import type { Config } from '../../src/model/config.ts';
 import { createCluster } from '../../src/node/connect.ts';
-import type { NodeConnection } from '../../src/node/ssh-connection.ts';
+import type { NodeConnection } from '../../src/node/ssh/connection.ts';
 import { aConfig, anApplication } from '../builders.ts';
 import {
   closePlayground,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NodeClient } from '../../src/engine/node-client.ts';
 import type { RestartPolicy } from '../../src/model/config.ts';
 import { createNodeClient } from '../../src/node/connect.ts';
-import type { NodeConnection } from '../../src/node/ssh-connection.ts';
+import type { NodeConnection } from '../../src/node/ssh/connection.ts';
 import { type DeadManUnderTest, deadManContract } from './dead-man.contract.ts';
 import { fenceContract } from './fence.contract.ts';
 import { closePlayground, connectTo, newPlayground, openPlayground, patientSettings, readLab } from './lab.ts';

@@ -4,9 +4,9 @@ import type { ContainerRuntime, LogLine } from '../../src/engine/node-client.ts'
 import type { ContainerSpec } from '../../src/model/cluster.ts';
 import { SealedContent } from '../../src/model/sealed-content.ts';
 import { createNodeClient } from '../../src/node/connect.ts';
-import { createDockerRuntime } from '../../src/node/docker-runtime.ts';
+import { createDockerRuntime } from '../../src/node/docker/runtime.ts';
 import { createNodeMutex } from '../../src/node/node-mutex.ts';
-import type { NodeConnection } from '../../src/node/ssh-connection.ts';
+import type { NodeConnection } from '../../src/node/ssh/connection.ts';
 import { containerRuntimeContract, type RuntimeUnderTest } from './container-runtime.contract.ts';
 import { type FiguresUnderTest, figuresContract } from './figures.contract.ts';
 import { connectTo, patientSettings, readLab } from './lab.ts';

@@ -1,6 +1,6 @@
 import type { Cluster, NodeClient } from '../../src/engine/node-client.ts';
-import { createMemoryCluster, type MemoryCluster } from '../../src/node/memory-cluster.ts';
-import type { MemorySeed } from '../../src/node/memory-types.ts';
+import { createMemoryCluster, type MemoryCluster } from '../../src/simulation/memory/cluster.ts';
+import type { MemorySeed } from '../../src/simulation/memory/types.ts';
 import { createClock, type FakeClock } from './clock.ts';
 import { createScene, type Scene, type SceneOptions } from './scene.ts';
 

@@ -3,8 +3,8 @@ import type { Cluster } from '../../src/engine/node-client.ts';
 import type { Engine, EngineDeps } from '../../src/engine/types.ts';
 import type { Application, Config, LoadResult } from '../../src/model/config.ts';
 import type { EngineEvent, MoveReceipt } from '../../src/model/events.ts';
-import { createMemoryCluster, type MemoryCluster } from '../../src/node/memory-cluster.ts';
-import type { MemorySeed } from '../../src/node/memory-types.ts';
+import { createMemoryCluster, type MemoryCluster } from '../../src/simulation/memory/cluster.ts';
+import type { MemorySeed } from '../../src/simulation/memory/types.ts';
 import { aConfig, aMount, anApplication, tcp } from '../builders.ts';
 import { createClock, type FakeClock } from './clock.ts';
 

@@ -1,6 +1,6 @@
 import type { CommandResult } from '../../src/node/command.ts';
 import { commandFailed } from '../../src/node/command.ts';
-import type { NodeConnection } from '../../src/node/ssh-connection.ts';
+import type { NodeConnection } from '../../src/node/ssh/connection.ts';
 
 /** One command or script as it would have gone to the node. */
 export interface Sent {

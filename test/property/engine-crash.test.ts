@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultSettings } from '../../src/model/config.ts';
-import type { MemoryCall, MemoryContent } from '../../src/node/memory-types.ts';
+import type { MemoryCall, MemoryContent } from '../../src/simulation/memory/types.ts';
 import {
   createScene,
   MiB,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SnapshotRef } from '../../src/engine/types.ts';
-import type { MemoryCall, MemoryContent } from '../../src/node/memory-types.ts';
+import type { MemoryCall, MemoryContent } from '../../src/simulation/memory/types.ts';
 import { createScene, MiB, pgOn, runningOn, type Scene, signal, threeNodes, volumeId } from '../fakes/scene.ts';
 
 interface Begun {

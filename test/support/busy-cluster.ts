@@ -1,4 +1,4 @@
-import { createMemoryCluster, type MemoryCluster } from '../../src/node/memory-cluster.ts';
+import { createMemoryCluster, type MemoryCluster } from '../../src/simulation/memory/cluster.ts';
 
 /** Nodes on which everything is to be seen that a node can have: the more, the more texts. */
 export function aBusyCluster(): MemoryCluster {

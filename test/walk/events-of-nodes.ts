@@ -1,6 +1,6 @@
 import type { NodeName } from '../../src/model/config.ts';
 import { AppError } from '../../src/model/errors.ts';
-import type { MemoryDataset, MemoryMachine } from '../../src/node/memory-types.ts';
+import type { MemoryDataset, MemoryMachine } from '../../src/simulation/memory/types.ts';
 import { afterFirst, away, maybeWait, runBoth, type Walk } from './event-kit.ts';
 import { atWrite, beforeCall, type Gate, killed } from './harness.ts';
 import { nodes } from './scenarios.ts';

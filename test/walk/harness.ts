@@ -3,7 +3,7 @@ import type { Cluster, NodeClient } from '../../src/engine/node-client.ts';
 import type { Engine } from '../../src/engine/types.ts';
 import type { Config, NodeName } from '../../src/model/config.ts';
 import { AppError } from '../../src/model/errors.ts';
-import type { MemoryCluster } from '../../src/node/memory-cluster.ts';
+import type { MemoryCluster } from '../../src/simulation/memory/cluster.ts';
 import type { FakeClock } from '../fakes/clock.ts';
 
 export const never: AbortSignal = new AbortController().signal;

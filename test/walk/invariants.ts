@@ -1,7 +1,12 @@
 import type { AppName, Config, NodeName, VolumeId } from '../../src/model/config.ts';
-import type { MemoryCluster } from '../../src/node/memory-cluster.ts';
-import type { MemoryContainer, MemoryContent, MemoryDataset, MemoryMachine } from '../../src/node/memory-types.ts';
-import { writeInto } from '../../src/node/memory-world.ts';
+import type { MemoryCluster } from '../../src/simulation/memory/cluster.ts';
+import type {
+  MemoryContainer,
+  MemoryContent,
+  MemoryDataset,
+  MemoryMachine,
+} from '../../src/simulation/memory/types.ts';
+import { writeInto } from '../../src/simulation/memory/world.ts';
 
 /** Looks at the cluster around every call, and writes as every running container would. */
 export interface Watcher {

@@ -1,6 +1,6 @@
 import { loadConfig } from '../../src/config/load.ts';
 import type { Application, AppName, Config, NodeName, PlacedVolume } from '../../src/model/config.ts';
-import type { MemoryCluster } from '../../src/node/memory-cluster.ts';
+import type { MemoryCluster } from '../../src/simulation/memory/cluster.ts';
 import { aConfig, aMount, anApplication, tcp } from '../builders.ts';
 
 export const MiB = 1024 * 1024;

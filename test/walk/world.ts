@@ -1,6 +1,6 @@
 import type { NodeName } from '../../src/model/config.ts';
-import { createMemoryCluster, type MemoryCluster } from '../../src/node/memory-cluster.ts';
-import type { MemoryImage } from '../../src/node/memory-types.ts';
+import { createMemoryCluster, type MemoryCluster } from '../../src/simulation/memory/cluster.ts';
+import type { MemoryImage } from '../../src/simulation/memory/types.ts';
 import { createClock, type FakeClock } from '../fakes/clock.ts';
 import { never } from './harness.ts';
 import { createWatcher, type Watcher } from './invariants.ts';

@@ -1,5 +1,5 @@
-import { judge } from '../../view/doctor.ts';
-import type { Finding } from '../../view/doctor-finding.ts';
+import { judge } from '../../view/doctor/doctor.ts';
+import type { Finding } from '../../view/doctor/finding.ts';
 import { alignRows, cell, type Row, type Tone } from '../../view/lines.ts';
 import { count, namesOf } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';

@@ -1,7 +1,7 @@
 import { AppError } from '../../model/errors.ts';
 import type { AuditLine, RunRecord } from '../../model/history.ts';
 import { alignRows, cell, type Line, line, numberCell, type Row } from '../../view/lines.ts';
-import { receiptLines } from '../../view/receipt-lines.ts';
+import { receiptLines } from '../../view/run/receipt-lines.ts';
 import { count, formatDuration, namesOf } from '../../view/wording.ts';
 import { withConfig } from '../act-on.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';

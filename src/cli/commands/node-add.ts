@@ -4,7 +4,7 @@ import type { Config, NodeName } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import type { EmptyDisk, SetupStep } from '../../model/host-setup.ts';
 import type { Printed } from '../../model/plain-text.ts';
-import { findNode } from '../../view/doctor.ts';
+import { findNode } from '../../view/doctor/doctor.ts';
 import { cell, line } from '../../view/lines.ts';
 import { diskLines, setupRows, standingOf } from '../../view/setup-lines.ts';
 import { count, formatBytes } from '../../view/wording.ts';

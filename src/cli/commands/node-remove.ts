@@ -3,7 +3,7 @@ import type { Container, NodeFacts, Volume } from '../../model/cluster.ts';
 import type { Config, NodeName } from '../../model/config.ts';
 import { AppError, toReport } from '../../model/errors.ts';
 import type { SetupStep } from '../../model/host-setup.ts';
-import { findNode } from '../../view/doctor.ts';
+import { findNode } from '../../view/doctor/doctor.ts';
 import { cell } from '../../view/lines.ts';
 import { setupRows, standingOf } from '../../view/setup-lines.ts';
 import { listNames, nodeTitle } from '../../view/wording.ts';

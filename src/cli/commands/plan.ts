@@ -1,5 +1,5 @@
 import type { PlanResult } from '../../engine/types.ts';
-import { planLines } from '../../view/plan-lines.ts';
+import { planLines } from '../../view/run/plan-lines.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { type Invocation, reportProblems, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';

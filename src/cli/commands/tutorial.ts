@@ -10,10 +10,10 @@ import type { Invocation } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import type { ScreenFlags } from '../screen-options.ts';
 import { printed, printLines } from '../style.ts';
-import { createGuide } from '../tutorial-guide.ts';
-import { followInLines } from '../tutorial-lines.ts';
-import { beginOrGoOn, openPlace, type TutorialPlace } from '../tutorial-place.ts';
-import type { TutorialWorld } from '../tutorial-world.ts';
+import { createGuide } from '../tutorial/guide.ts';
+import { followInLines } from '../tutorial/lines.ts';
+import { beginOrGoOn, openPlace, type TutorialPlace } from '../tutorial/place.ts';
+import type { TutorialWorld } from '../tutorial/world.ts';
 import type { World } from '../world.ts';
 import { canDraw, screenOptions } from './tui.ts';
 

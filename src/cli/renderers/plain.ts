@@ -2,8 +2,8 @@ import type { Config } from '../../model/config.ts';
 import type { EngineEvent, MoveReceipt, StepOutcome } from '../../model/events.ts';
 import type { Plan, Step, StepId } from '../../model/plan.ts';
 import { type Line, line } from '../../view/lines.ts';
-import { blockedLines, planSummary } from '../../view/plan-lines.ts';
-import { receiptLines } from '../../view/receipt-lines.ts';
+import { blockedLines, planSummary } from '../../view/run/plan-lines.ts';
+import { receiptLines } from '../../view/run/receipt-lines.ts';
 import {
   describeAction,
   describeError,

@@ -1,5 +1,5 @@
 import { plainText } from '../../model/plain-text.ts';
-import { type Row, type Size, type Span, span } from '../rows.ts';
+import { type Row, type Size, type Span, span } from '../frame/rows.ts';
 import type { Drawn, EditKey, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { ConfirmState } from '../state.ts';
 import { drawField, editField, insertText } from '../text/field.ts';

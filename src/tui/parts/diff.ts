@@ -1,10 +1,10 @@
 import type { Config } from '../../model/config.ts';
 import type { Plan } from '../../model/plan.ts';
 import type { Line } from '../../view/lines.ts';
-import { planLines } from '../../view/plan-lines.ts';
+import { planLines } from '../../view/run/plan-lines.ts';
 import { wantedDiffs } from '../../view/wanted-diff.ts';
 import { count } from '../../view/wording.ts';
-import { type Row, type Size, span } from '../rows.ts';
+import { type Row, type Size, span } from '../frame/rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { DiffState } from '../state.ts';
 import { fitOffset, keepLatest, movingActions, rowsMoved, said, tokenOf, wrapRows } from './drawing.ts';

@@ -1,7 +1,7 @@
 import type { Line, Tone } from '../../view/lines.ts';
-import type { ActionId } from '../actions.ts';
-import type { Glyphs } from '../glyphs.ts';
-import { type Row, type Span, span, type Token } from '../rows.ts';
+import type { ActionId } from '../actions/actions.ts';
+import type { Glyphs } from '../frame/glyphs.ts';
+import { type Row, type Span, span, type Token } from '../frame/rows.ts';
 import { cut, fitText, widthOf, widthOfRow } from '../text/fit.ts';
 
 /** Text that was said by a node, a file or drover itself. */

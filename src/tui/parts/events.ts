@@ -1,7 +1,7 @@
 import type { NodeName } from '../../model/config.ts';
 import type { ClusterView, TrailEntry } from '../../view/cluster-view.ts';
 import { formatClock, namesOf } from '../../view/wording.ts';
-import { type Row, type Size, span } from '../rows.ts';
+import { type Row, type Size, span } from '../frame/rows.ts';
 import type { Drawn, Message, Part, ScreenInput, Step } from '../screen.ts';
 import type { UiState } from '../state.ts';
 import { columns, fitOffset, movingActions, rowsMoved, said, tokenOf } from './drawing.ts';

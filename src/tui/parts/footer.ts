@@ -1,8 +1,8 @@
 import { plainText } from '../../model/plain-text.ts';
-import { type ActionId, infoOf } from '../actions.ts';
-import { footerRowsOf } from '../layout.ts';
+import { type ActionId, infoOf } from '../actions/actions.ts';
+import { footerRowsOf } from '../frame/layout.ts';
+import { type Row, type Span, span } from '../frame/rows.ts';
 import { isFirstPage } from '../routing.ts';
-import { type Row, type Span, span } from '../rows.ts';
 import type { ScreenInput } from '../screen.ts';
 import type { Notice } from '../state.ts';
 import { fitRow, widthOfRow } from '../text/fit.ts';

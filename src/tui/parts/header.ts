@@ -1,9 +1,9 @@
 import { plainText } from '../../model/plain-text.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
 import { count, formatClock, formatDuration } from '../../view/wording.ts';
-import { type Row, type Span, span } from '../rows.ts';
+import { changesOf } from '../actions/subject.ts';
+import { type Row, type Span, span } from '../frame/rows.ts';
 import type { ScreenInput } from '../screen.ts';
-import { changesOf } from '../subject.ts';
 import { fitRow, widthOfRow } from '../text/fit.ts';
 
 /** Something the header says, in ever shorter forms; the last may be empty. */

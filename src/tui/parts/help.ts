@@ -1,8 +1,8 @@
-import { type ActionId, type ActionInfo, actions } from '../actions.ts';
-import type { Glyphs } from '../glyphs.ts';
-import { isTaken, offBecause } from '../off.ts';
+import { type ActionId, type ActionInfo, actions } from '../actions/actions.ts';
+import { isTaken, offBecause } from '../actions/off.ts';
+import type { Glyphs } from '../frame/glyphs.ts';
+import { type Row, type Size, span, type Token } from '../frame/rows.ts';
 import { behindTop, ownLabel, partTakes, type Registry, topOf } from '../routing.ts';
-import { type Row, type Size, span, type Token } from '../rows.ts';
 import type { Drawn, EditKey, HitArea, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { HelpState } from '../state.ts';
 import { drawField, editField, emptyField, insertText } from '../text/field.ts';

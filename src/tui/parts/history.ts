@@ -1,10 +1,10 @@
 import type { RunRecord } from '../../model/history.ts';
-import { receiptLines } from '../../view/receipt-lines.ts';
+import { receiptLines } from '../../view/run/receipt-lines.ts';
 import { count, formatClock, formatDuration, listNames, namesOf } from '../../view/wording.ts';
-import type { ActionId } from '../actions.ts';
-import type { Glyphs } from '../glyphs.ts';
+import type { ActionId } from '../actions/actions.ts';
+import type { Glyphs } from '../frame/glyphs.ts';
+import { type Row, type Size, type Span, span, type Token } from '../frame/rows.ts';
 import { confirmUndo } from '../overlays.ts';
-import { type Row, type Size, type Span, span, type Token } from '../rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { HistoryState } from '../state.ts';
 import {

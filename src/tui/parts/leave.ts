@@ -1,4 +1,4 @@
-import { type Row, type Size, span } from '../rows.ts';
+import { type Row, type Size, span } from '../frame/rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { LeaveState } from '../state.ts';
 import { clamp, rowsMoved, select, wrapRows } from './drawing.ts';

@@ -1,7 +1,7 @@
 import type { AppName, NodeName } from '../../model/config.ts';
 import { type Fit, fitsOf } from '../../view/move-fit.ts';
 import { formatBytes, listNames, nodeTitle, shortBytes } from '../../view/wording.ts';
-import { type Row, type Size, type Span, span } from '../rows.ts';
+import { type Row, type Size, type Span, span } from '../frame/rows.ts';
 import type { Drawn, HitArea, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { MoveState } from '../state.ts';
 import { clamp, columns, keepInSight, movingActions, rowsMoved, said, select, wrapRows } from './drawing.ts';

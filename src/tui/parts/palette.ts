@@ -1,9 +1,9 @@
-import { type ActionId, actions } from '../actions.ts';
-import { type Command, commands, type Outcome } from '../commands.ts';
+import { type ActionId, actions } from '../actions/actions.ts';
+import { type Command, commands, type Outcome } from '../actions/commands.ts';
+import { isTaken, offBecause } from '../actions/off.ts';
+import { type Row, type Size, span } from '../frame/rows.ts';
 import { ranked } from '../fuzzy.ts';
-import { isTaken, offBecause } from '../off.ts';
 import { behindTop, type Registry } from '../routing.ts';
-import { type Row, type Size, span } from '../rows.ts';
 import type { Drawn, EditKey, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { PaletteState } from '../state.ts';
 import { drawField, editField, fieldOf, insertText } from '../text/field.ts';

@@ -1,7 +1,7 @@
 import type { ConfigProblem } from '../../model/config.ts';
 import { count, formatClock } from '../../view/wording.ts';
-import type { ActionId } from '../actions.ts';
-import { type Row, type Size, span } from '../rows.ts';
+import type { ActionId } from '../actions/actions.ts';
+import { type Row, type Size, span } from '../frame/rows.ts';
 import type { About, Drawn, HitArea, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { ProblemsState } from '../state.ts';
 import { clamp, fitOffset, rowsMoved, said, wrapRows } from './drawing.ts';

@@ -1,8 +1,8 @@
 import type { Stage } from '../../view/stages.ts';
 import { formatDuration } from '../../view/wording.ts';
-import type { ActionId } from '../actions.ts';
-import type { Glyphs } from '../glyphs.ts';
-import { type Row, type Size, type Span, span, type Token } from '../rows.ts';
+import type { ActionId } from '../actions/actions.ts';
+import type { Glyphs } from '../frame/glyphs.ts';
+import { type Row, type Size, type Span, span, type Token } from '../frame/rows.ts';
 import type { About, HitArea, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { Effect, StagesState } from '../state.ts';
 import { fitText } from '../text/fit.ts';

@@ -1,5 +1,5 @@
-import type { ActionId } from '../actions.ts';
-import { type Row, type Size, span } from '../rows.ts';
+import type { ActionId } from '../actions/actions.ts';
+import { type Row, type Size, span } from '../frame/rows.ts';
 import type { About, Drawn, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import type { Effect, WelcomeState } from '../state.ts';
 import { fitText } from '../text/fit.ts';

@@ -3,7 +3,7 @@ import type { VolumeRole } from '../../model/cluster.ts';
 import { holdTag, isOurSnapshot } from '../../model/names.ts';
 import { poolOf } from '../../view/capacity.ts';
 import { count, formatBytes, listNames, nodeTitle, shortBytes, shortDuration } from '../../view/wording.ts';
-import { type Row, type Size, type Span, span, type Token } from '../rows.ts';
+import { type Row, type Size, type Span, span, type Token } from '../frame/rows.ts';
 import type { Drawn, HitArea, ScreenInput } from '../screen.ts';
 import type { ZfsState } from '../state.ts';
 import { fitText, widthOf } from '../text/fit.ts';

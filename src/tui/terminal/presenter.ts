@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { TtyOutput } from '../deps.ts';
-import type { Size } from '../rows.ts';
+import type { Size } from '../frame/rows.ts';
 import { stripAnsi } from '../text/ansi.ts';
 import { widthOf } from '../text/fit.ts';
 import { beginFrame, endFrame, enterScreen, leaveScreen, mouseOff, mouseOn } from './modes.ts';

@@ -1,5 +1,5 @@
 import { plainText } from '../../model/plain-text.ts';
-import type { Row, Token } from '../rows.ts';
+import type { Row, Token } from '../frame/rows.ts';
 import type { EditKey } from '../screen.ts';
 import type { Field } from '../state.ts';
 import { widthOf } from './fit.ts';

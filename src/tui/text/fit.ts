@@ -1,5 +1,5 @@
 import stringWidth from 'string-width';
-import type { Row, Span } from '../rows.ts';
+import type { Row, Span } from '../frame/rows.ts';
 
 /** One cell and one character each: ASCII, Latin letters, dashes, arrows, boxes, bars, dots, most signs of `Glyphs`. */
 const narrow = /^[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2190-\u21ff\u2500-\u25fc\u2714\u2716]*$/;

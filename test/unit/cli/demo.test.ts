@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { World } from '../../../src/cli/world.ts';
-import { createSimulation } from '../../../src/demo.ts';
+import { createSimulation } from '../../../src/simulation/demo.ts';
 import { loadedPackages } from '../../support/loaded-packages.ts';
 import { makeWorld } from './made-world.ts';
 

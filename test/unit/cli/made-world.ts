@@ -8,16 +8,16 @@ import { runCli } from '../../../src/cli/run.ts';
 import { createRunJournal } from '../../../src/cli/run-journal.ts';
 import { createPlaces, replaceText } from '../../../src/cli/state-files.ts';
 import type { World } from '../../../src/cli/world.ts';
-import { moveApplication } from '../../../src/config/edit.ts';
-import { applyFixes } from '../../../src/config/fix.ts';
+import { moveApplication } from '../../../src/config/edit/edit.ts';
+import { applyFixes } from '../../../src/config/edit/fix.ts';
 import { fillSecrets, hideSecrets } from '../../../src/config/hide-text.ts';
 import { printProblems } from '../../../src/config/problems.ts';
 import { findConfigFiles, readConfig } from '../../../src/config/read-files.ts';
-import { createSimulation } from '../../../src/demo.ts';
 import { createEngine } from '../../../src/engine/engine.ts';
-import { watchFiles } from '../../../src/engine/watch-files.ts';
-import { createMemoryCluster, type MemoryCluster } from '../../../src/node/memory-cluster.ts';
-import type { MemorySeed } from '../../../src/node/memory-types.ts';
+import { watchFiles } from '../../../src/engine/watch/watch-files.ts';
+import { createSimulation } from '../../../src/simulation/demo.ts';
+import { createMemoryCluster, type MemoryCluster } from '../../../src/simulation/memory/cluster.ts';
+import type { MemorySeed } from '../../../src/simulation/memory/types.ts';
 
 export const [n1, n2] = ['10.0.0.1', '10.0.0.2'] as const;
 

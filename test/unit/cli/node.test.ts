@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Hosts, Terminal, World } from '../../../src/cli/world.ts';
-import { addNode, removeNode } from '../../../src/config/edit-nodes.ts';
+import { addNode, removeNode } from '../../../src/config/edit/edit-nodes.ts';
 import { readInventory } from '../../../src/config/read-files.ts';
 import type { Host } from '../../../src/engine/host.ts';
 import type { NodeFacts } from '../../../src/model/cluster.ts';

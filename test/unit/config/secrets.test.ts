@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables in files look so
 import { describe, expect, it } from 'vitest';
+import { createOutsideFiles, type Reading } from '../../../src/config/env/outside-files.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { createOutsideFiles, type Reading } from '../../../src/config/outside-files.ts';
 import { printProblems } from '../../../src/config/problems.ts';
 import type { Application, LoadResult } from '../../../src/model/config.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseYaml } from '../../../src/config/parse-yaml.ts';
+import { parseYaml } from '../../../src/config/yaml/parse-yaml.ts';
 import { appOf, complaints, load } from './loading.ts';
 
 const firstMessage = (text: string) => parseYaml(text).problems[0]?.message;

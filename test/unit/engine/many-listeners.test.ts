@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createTuiSimulation } from '../../../src/demo/tui-simulation.ts';
-import { startProbing } from '../../../src/engine/probe.ts';
+import { startProbing } from '../../../src/engine/run/probe.ts';
 import type { Probe } from '../../../src/engine/types.ts';
 import { allowManyListeners } from '../../../src/model/many-listeners.ts';
+import { createTuiSimulation } from '../../../src/simulation/tui-simulation.ts';
 import { warningsDuring } from '../../fakes/warnings.ts';
 
 const listen = (signal: AbortSignal, times: number): void => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { observe } from '../../../src/engine/observe.ts';
-import { startProbing } from '../../../src/engine/probe.ts';
+import { startProbing } from '../../../src/engine/run/probe.ts';
+import { droppable, findCommonBase, nextSnapshotName } from '../../../src/engine/run/volume-base.ts';
 import { createSemaphore, createTransferSlots } from '../../../src/engine/semaphore.ts';
-import { droppable, findCommonBase, nextSnapshotName } from '../../../src/engine/volume-base.ts';
-import { createMemoryCluster } from '../../../src/node/memory-cluster.ts';
+import { createMemoryCluster } from '../../../src/simulation/memory/cluster.ts';
 import { aCluster, aVolume, onNode, snaps } from '../../builders.ts';
 import { createClock } from '../../fakes/clock.ts';
 import { pgOn, signal } from '../../fakes/scene.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BootRules } from '../../../src/model/cluster.ts';
 import { parseBoot, renderAuthorized, renderRules, setBootRules } from '../../../src/node/boot-rules.ts';
-import { exits } from '../../../src/node/zfs-scripts.ts';
+import { exits } from '../../../src/node/zfs/scripts.ts';
 import { scriptedConnection } from '../../fakes/scripted-connection.ts';
 
 const rules: BootRules = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { withCommandLog } from '../../../src/node/command-log.ts';
-import { createMemoryCluster } from '../../../src/node/memory-cluster.ts';
+import { createMemoryCluster } from '../../../src/simulation/memory/cluster.ts';
 import { aConfig, aMount, anApplication, tcp } from '../../builders.ts';
 import { createScene, movingScene, pgOn, signal, threeNodes } from '../../fakes/scene.ts';
 

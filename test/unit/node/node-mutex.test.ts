@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createNodeMutex } from '../../../src/node/node-mutex.ts';
-import { connect, type NodeConnection } from '../../../src/node/ssh-connection.ts';
+import { connect, type NodeConnection } from '../../../src/node/ssh/connection.ts';
 import { nodeMutexContract } from '../../contract/node-mutex.contract.ts';
 import { scriptedConnection } from '../../fakes/scripted-connection.ts';
 import { noSshd, type PrivateSshd, startSshd } from '../../support/private-sshd.ts';

@@ -11,8 +11,8 @@ import {
 } from '../../../src/node/observe-node.ts';
 
 import { sections } from '../../../src/node/observe-script.ts';
-import { exits } from '../../../src/node/zfs-scripts.ts';
-import { createZfsStore } from '../../../src/node/zfs-store.ts';
+import { exits } from '../../../src/node/zfs/scripts.ts';
+import { createZfsStore } from '../../../src/node/zfs/store.ts';
 import { type Sent, scriptedConnection } from '../../fakes/scripted-connection.ts';
 
 const get = readFileSync(new URL('../../golden/zfs/get-2.3.9.txt', import.meta.url), 'utf8');

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Volume } from '../../../src/model/cluster.ts';
 import { createDeadMan } from '../../../src/node/dead-man.ts';
-import { createNetworkControl } from '../../../src/node/proxy-table.ts';
-import { createZfsStore } from '../../../src/node/zfs-store.ts';
+import { createNetworkControl } from '../../../src/node/network/proxy-table.ts';
+import { createZfsStore } from '../../../src/node/zfs/store.ts';
 import { type ScriptedConnection, type Sent, scriptedConnection } from '../../fakes/scripted-connection.ts';
 
 const signal = new AbortController().signal;

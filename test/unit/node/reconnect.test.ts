@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../../src/model/errors.ts';
 import { type ConnectionSource, createConnectionSource, pauseMs } from '../../../src/node/reconnect.ts';
-import type { NodeConnection } from '../../../src/node/ssh-connection.ts';
+import type { NodeConnection } from '../../../src/node/ssh/connection.ts';
 
 const signal = new AbortController().signal;
 const refused = (): AppError => new AppError('connection-failed', 'refused', { retryable: true });

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { swapScript } from '../../../src/node/zfs-copy-scripts.ts';
-import { exits } from '../../../src/node/zfs-scripts.ts';
+import { swapScript } from '../../../src/node/zfs/copy-scripts.ts';
+import { exits } from '../../../src/node/zfs/scripts.ts';
 
 /** Two frozen volumes of node n1, `tank/v/one` with epoch 3 and `tank/v/two` with epoch 5; says what it was to change. */
 const standIn = `zfs() {

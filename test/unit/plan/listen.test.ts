@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/model/config.ts';
 import { defaultSettings } from '../../../src/model/config.ts';
-import { createMemoryCluster } from '../../../src/node/memory-cluster.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
+import { createMemoryCluster } from '../../../src/simulation/memory/cluster.ts';
 import { aCluster, aConfig, aContainer, anApplication, onNode, tcp } from '../../builders.ts';
 
 const addresses = [

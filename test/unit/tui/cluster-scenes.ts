@@ -1,9 +1,9 @@
 import type { Container, NodeFigures } from '../../../src/model/cluster.ts';
 import type { Application, Config, NodeName } from '../../../src/model/config.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
-import { actions } from '../../../src/tui/actions.ts';
-import { unicodeGlyphs } from '../../../src/tui/glyphs.ts';
-import type { Row, Size } from '../../../src/tui/rows.ts';
+import { actions } from '../../../src/tui/actions/actions.ts';
+import { unicodeGlyphs } from '../../../src/tui/frame/glyphs.ts';
+import type { Row, Size } from '../../../src/tui/frame/rows.ts';
 import type { ScreenInput } from '../../../src/tui/screen.ts';
 import type { UiState } from '../../../src/tui/state.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Controller, createController } from '../../../src/tui/controller.ts';
-import { unicodeGlyphs } from '../../../src/tui/glyphs.ts';
+import { unicodeGlyphs } from '../../../src/tui/frame/glyphs.ts';
+import { createTheme } from '../../../src/tui/frame/theme.ts';
 import { initialState } from '../../../src/tui/initial-state.ts';
 import { registry } from '../../../src/tui/parts.ts';
-import { createTheme } from '../../../src/tui/theme.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import { figuresOf } from './cluster-scenes.ts';
 import { anInput, aView, aViewWithWork, tenOClock } from './update-parts.ts';

@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { fill, framePane } from '../../../src/tui/frame.ts';
-import { insideOf, layoutOf, type PaneRect } from '../../../src/tui/layout.ts';
-import { clusterPart } from '../../../src/tui/parts/cluster.ts';
+import { fill, framePane } from '../../../src/tui/frame/frame.ts';
+import { insideOf, layoutOf, type PaneRect } from '../../../src/tui/frame/layout.ts';
+import { type Row, span } from '../../../src/tui/frame/rows.ts';
+import { clusterPart } from '../../../src/tui/parts/cluster/cluster.ts';
 import { drawFooter } from '../../../src/tui/parts/footer.ts';
 import { drawHeader } from '../../../src/tui/parts/header.ts';
-import { type Row, span } from '../../../src/tui/rows.ts';
 import type { Drawn, ScreenInput } from '../../../src/tui/screen.ts';
 import type { PaneId } from '../../../src/tui/state.ts';
-import { boardOf } from '../../../src/view/board.ts';
+import { boardOf } from '../../../src/view/board/board.ts';
 import { textOf } from './cluster-scenes.ts';
 
 /** The whole screen as lines of text; panes that are not the cluster's are empty. */

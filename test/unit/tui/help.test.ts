@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asciiGlyphs } from '../../../src/tui/glyphs.ts';
+import { asciiGlyphs } from '../../../src/tui/frame/glyphs.ts';
 import { createKeyOf } from '../../../src/tui/keymap.ts';
 import { helpOverlay, logsOverlay } from '../../../src/tui/overlays.ts';
 import { createHelpPart } from '../../../src/tui/parts/help.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { actions } from '../../../src/tui/actions.ts';
+import { actions } from '../../../src/tui/actions/actions.ts';
 import {
   checkKeys,
   createKeyOf,

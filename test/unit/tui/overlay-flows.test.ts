@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ZfsDataset } from '../../../src/engine/node-client.ts';
-import type { ActionId } from '../../../src/tui/actions.ts';
+import type { ActionId } from '../../../src/tui/actions/actions.ts';
 import { logsOverlay, moveOverlay, zfsOverlay } from '../../../src/tui/overlays.ts';
 import { registry } from '../../../src/tui/parts.ts';
 import type { Message, ScreenInput } from '../../../src/tui/screen.ts';

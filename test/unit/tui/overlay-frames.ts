@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { framePane } from '../../../src/tui/frame.ts';
-import { unicodeGlyphs } from '../../../src/tui/glyphs.ts';
+import { framePane } from '../../../src/tui/frame/frame.ts';
+import { unicodeGlyphs } from '../../../src/tui/frame/glyphs.ts';
+import type { Row, Size } from '../../../src/tui/frame/rows.ts';
 import { initialState } from '../../../src/tui/initial-state.ts';
-import type { Row, Size } from '../../../src/tui/rows.ts';
 import type { About, Message, Part, ScreenInput, Step } from '../../../src/tui/screen.ts';
 import { widthOfRow } from '../../../src/tui/text/fit.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { framePane } from '../../../src/tui/frame.ts';
-import { unicodeGlyphs } from '../../../src/tui/glyphs.ts';
+import { framePane } from '../../../src/tui/frame/frame.ts';
+import { unicodeGlyphs } from '../../../src/tui/frame/glyphs.ts';
+import type { Size } from '../../../src/tui/frame/rows.ts';
 import { initialState } from '../../../src/tui/initial-state.ts';
-import type { Size } from '../../../src/tui/rows.ts';
 import type { Part, ScreenInput } from '../../../src/tui/screen.ts';
 import type { UiState } from '../../../src/tui/state.ts';
 import { widthOfRow } from '../../../src/tui/text/fit.ts';

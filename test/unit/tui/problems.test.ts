@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { ConfigProblem } from '../../../src/model/config.ts';
-import { asciiGlyphs } from '../../../src/tui/glyphs.ts';
+import { asciiGlyphs } from '../../../src/tui/frame/glyphs.ts';
 import { problemsPart, worstFirst } from '../../../src/tui/parts/problems.ts';
 import type { ProblemsState } from '../../../src/tui/state.ts';
 import { aConfig, anApplication } from '../../builders.ts';

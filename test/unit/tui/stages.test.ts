@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { asciiGlyphs, unicodeGlyphs } from '../../../src/tui/glyphs.ts';
+import { asciiGlyphs, unicodeGlyphs } from '../../../src/tui/frame/glyphs.ts';
+import type { Row, Size } from '../../../src/tui/frame/rows.ts';
 import { stagesPart } from '../../../src/tui/parts/stages.ts';
-import type { Row, Size } from '../../../src/tui/rows.ts';
 import type { ScreenInput } from '../../../src/tui/screen.ts';
 import type { StagesState, UiState } from '../../../src/tui/state.ts';
 import { widthOfRow } from '../../../src/tui/text/fit.ts';

@@ -1,5 +1,5 @@
-import type { ActionId } from '../../../src/tui/actions.ts';
-import { unicodeGlyphs } from '../../../src/tui/glyphs.ts';
+import type { ActionId } from '../../../src/tui/actions/actions.ts';
+import { unicodeGlyphs } from '../../../src/tui/frame/glyphs.ts';
 import { initialState } from '../../../src/tui/initial-state.ts';
 import type { PartSizes, Registry } from '../../../src/tui/routing.ts';
 import type { Message, Part, ScreenInput, Step } from '../../../src/tui/screen.ts';

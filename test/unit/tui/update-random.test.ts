@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { actions } from '../../../src/tui/actions.ts';
+import { actions } from '../../../src/tui/actions/actions.ts';
 import { keyMapOf, messageForKey } from '../../../src/tui/keymap.ts';
 import { registry } from '../../../src/tui/parts.ts';
 import { partOf, topOf } from '../../../src/tui/routing.ts';

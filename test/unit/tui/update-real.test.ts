@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { actions } from '../../../src/tui/actions.ts';
+import { actions } from '../../../src/tui/actions/actions.ts';
 import { checkKeys, keyMapOf, messageForKey } from '../../../src/tui/keymap.ts';
 import { registry } from '../../../src/tui/parts.ts';
 import { besideGuide, isTyping, onPanes, partOf, screenTakes } from '../../../src/tui/routing.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ActionId } from '../../../src/tui/actions.ts';
+import type { ActionId } from '../../../src/tui/actions/actions.ts';
 import { logsOverlay, zfsOverlay } from '../../../src/tui/overlays.ts';
 import type { Message } from '../../../src/tui/screen.ts';
 import type { Overlay } from '../../../src/tui/state.ts';

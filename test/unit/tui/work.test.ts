@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createTuiSimulation } from '../../../src/demo/tui-simulation.ts';
+import { createTuiSimulation } from '../../../src/simulation/tui-simulation.ts';
 import { createWork } from '../../../src/tui/work.ts';
 
 describe('what goes on behind the screen', () => {

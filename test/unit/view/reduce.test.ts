@@ -4,7 +4,7 @@ import type { EngineEventBody } from '../../../src/model/events.ts';
 import type { Plan } from '../../../src/model/plan.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import { emptyView, reduce } from '../../../src/view/reduce.ts';
-import { shownRun } from '../../../src/view/run-view.ts';
+import { shownRun } from '../../../src/view/run/run-view.ts';
 import { aConfig, anApplication, onNode } from '../../builders.ts';
 
 const viewAfter = (bodies: readonly EngineEventBody[], view: ClusterView = emptyView, run = 1): ClusterView =>

@@ -1,0 +1,94 @@
+import { AppError, toReport } from '../../model/errors.ts';
+import { plainText } from '../../model/plain-text.ts';
+import { type Doing, isBeingDone } from '../../tutorial/guide-view.ts';
+import { keyOf } from '../../tutorial/judge.ts';
+import { isDone } from '../../tutorial/progress.ts';
+import { shownCommand, wordsOf } from '../../tutorial/reader-place.ts';
+import type { TutorialCommand } from '../../tutorial/types.ts';
+import type { ClusterView } from '../../view/cluster-view.ts';
+import type { Following } from './following.ts';
+
+const linesKept = 200;
+/** A step that is done for the reader may move data. */
+const longestMs = 15 * 60_000;
+/** What blocks may go away by itself, which the engine looks for every half a minute. */
+const blockedMs = 60_000;
+
+/** Does the present step for the reader, command by command; resolves to what there is to tell. Throws AppError. */
+export function createDo(following: Following, signal: AbortSignal): () => Promise<string | undefined> {
+  const { tutorial, tutorials, place, notes, step, tell } = following;
+
+  const begin = (command: string): void => {
+    notes.doing = [...notes.doing, { command, lines: [], state: 'running' }];
+    tell();
+  };
+  /** What the command that was begun last prints, and how it is. */
+  const output = (state: Doing['state'], line?: string): void => {
+    const last = notes.doing.at(-1);
+    if (last === undefined) return;
+    const lines = line === undefined ? last.lines : [...last.lines, plainText(line)].slice(-linesKept);
+    notes.doing = [...notes.doing.slice(0, -1), { ...last, lines, state }];
+    tell();
+  };
+  const runCommand = async (command: TutorialCommand): Promise<void> => {
+    const text = shownCommand(command.text, tutorial, place);
+    begin(text);
+    if (command.act.kind !== 'other') {
+      await doHere(following, command, signal);
+      return output('done', command.act.kind === 'move' ? 'deployment.yml is saved, and applied' : 'applied');
+    }
+    const words = wordsOf(command.text, tutorial, place) ?? [];
+    const { code } = await tutorials.run(words, (line) => output('running', line), signal);
+    if (code === 0) return output('done');
+    throw new AppError('command-failed', `cannot do this step: "${text}" ended with ${code}`);
+  };
+  return async () => {
+    if (isBeingDone(notes.doing)) throw new AppError('usage', `it is being done: ${notes.doing.at(-1)?.command}`);
+    if (isDone(notes.progress)) return 'this step is done';
+    notes.doing = [];
+    try {
+      for (const command of step().commands) await runCommand(command);
+    } catch (error) {
+      output('failed', toReport(error).message);
+      throw error;
+    } finally {
+      notes.askedAt = 0;
+    }
+    return undefined;
+  };
+}
+
+/** By the engine that watches the files already: a second drover would stand in front of its lock. */
+async function doHere(following: Following, { act }: TutorialCommand, signal: AbortSignal): Promise<void> {
+  const { engine, tutorial, place, world, nodesShow } = following;
+  const begunAt = world.now();
+  if (act.kind === 'move') {
+    const file = `${place.folderOf(act.folder)}/deployment.yml`;
+    const text = await world.readText(file);
+    const node = keyOf(engine.store.getSnapshot(), tutorial.nodes, act.to) ?? act.to;
+    const edited = await world.moveApplication(text, act.app, node);
+    if ('problem' in edited) throw new AppError('usage', `cannot move "${act.app}" in "${file}": ${edited.problem}`);
+    if (edited.text !== text) await world.replaceText(file, edited.text);
+  }
+  const { approval, plan, running } = engine.store.getSnapshot();
+  if (approval !== undefined) engine.send({ type: 'approve', revision: approval.revision });
+  else if (act.kind === 'apply' && !running && (plan?.steps.length ?? 0) > 0) engine.send({ type: 'retry' });
+  const within = AbortSignal.any([signal, AbortSignal.timeout(longestMs)]);
+  while (!nodesShow()) {
+    within.throwIfAborted();
+    refuseEnded(engine.store.getSnapshot(), { begunAt, now: world.now() });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/** Throws where a run has ended since after which nobody goes on: the others are begun again by the engine. */
+function refuseEnded(
+  { outcome, runEndedAt = 0, running }: ClusterView,
+  { begunAt, now }: { readonly begunAt: number; readonly now: number },
+): void {
+  if (outcome === undefined || running || runEndedAt < begunAt) return;
+  if (outcome.result === 'failed' && !outcome.error.retryable)
+    throw new AppError('command-failed', outcome.error.message);
+  if (outcome.result === 'cancelled' || (outcome.result === 'blocked' && now - begunAt > blockedMs))
+    throw new AppError('command-failed', `cannot do this step: the run was ${outcome.result}`);
+}

@@ -1,0 +1,154 @@
+import { AppError } from '../../model/errors.ts';
+import { type Placement, placementAt } from '../../tutorial/placement.ts';
+import { fitted, type Progress } from '../../tutorial/progress.ts';
+import type { ReaderPlace } from '../../tutorial/reader-place.ts';
+import type { Tutorial } from '../../tutorial/types.ts';
+import type { World } from '../world.ts';
+import type { TutorialWorld } from './world.ts';
+
+/** The reader's files of one tutorial, and how far the reader is. */
+export interface TutorialPlace extends ReaderPlace {
+  readonly readProgress: () => Promise<Progress>;
+  readonly writeProgress: (progress: Progress) => Promise<void>;
+  /** Both files as the page gives them, with the applications where they have to be. False: they were so already. */
+  readonly restore: (folder: string, placement: Placement) => Promise<boolean>;
+  /** All files as the page gives them, and nothing remembered. Returns the files it wrote. */
+  readonly reset: () => Promise<readonly string[]>;
+}
+
+type Outside = Pick<World, 'cwd' | 'resolvePath' | 'moveApplication'>;
+
+const names = ['application.yml', 'deployment.yml'] as const;
+
+/** Where the reader's files are, and what is kept of them. */
+async function pathsOf(tutorial: Tutorial, tutorials: TutorialWorld, world: Outside, named: string | undefined) {
+  const { packageFolder, stateFolder } = tutorials;
+  const isInPlace = named === undefined && (await tutorials.isClone());
+  const base = world.resolvePath(world.cwd, named ?? `drover-tutorial-${tutorial.name}`);
+  const own = `tutorials/${tutorial.name}/`;
+  const state = (...path: readonly string[]): string => [stateFolder, 'tutorials', tutorial.name, ...path].join('/');
+  return {
+    isInPlace,
+    progress: state('progress.json'),
+    /** There once the clone's files were looked at. */
+    opened: state('opened'),
+    folders: [...new Set(tutorial.parts.map(({ folder }) => folder))],
+    folderOf: (folder: string): string =>
+      isInPlace
+        ? world.resolvePath(packageFolder, folder)
+        : world.resolvePath(world.cwd, base, folder.slice(own.length)),
+    absolute: (path: string): string => (path.startsWith('/') ? path : `${world.cwd}/${path}`),
+    /** What the page gives is kept before the reader changes it, for a clone without git; a copy's original is the package. */
+    originalOf: (folder: string, name: string): string =>
+      isInPlace ? state('originals', folder.slice(own.length), name) : `${packageFolder}/${folder}/${name}`,
+  };
+}
+
+/**
+ * In a clone the page's own files are the reader's, as on the page. Otherwise, and where a folder is named, they are
+ * copied once: into `drover-tutorial-NAME`, beside whatever is there.
+ */
+export async function openPlace(
+  tutorial: Tutorial,
+  tutorials: TutorialWorld,
+  world: Outside,
+  named: string | undefined,
+): Promise<TutorialPlace> {
+  const { packageFolder, readIfThere, write, committed } = tutorials;
+  const paths = await pathsOf(tutorial, tutorials, world, named);
+  const { isInPlace, folders, folderOf, absolute, originalOf } = paths;
+  const read = async (path: string): Promise<string> => {
+    const text = await readIfThere(path);
+    if (text !== undefined) return text;
+    throw new AppError('usage', `cannot open the tutorial "${tutorial.name}": there is no "${path}"`);
+  };
+  const put = async (folder: string, name: string, text: string): Promise<boolean> => {
+    const path = absolute(`${folderOf(folder)}/${name}`);
+    if ((await readIfThere(path)) === text) return false;
+    await write(path, text);
+    return true;
+  };
+  /** Where the clone's own text is another one, the reader has edited it before: that is then what the page gives. */
+  const keep = async (folder: string, name: string, text: string): Promise<void> => {
+    if (text !== (await committed(`${folder}/${name}`))) await write(originalOf(folder, name), text);
+  };
+  const given = async (folder: string, name: string): Promise<string> => {
+    const original = originalOf(folder, name);
+    if (!isInPlace) return forElsewhere(await read(original), packageFolder);
+    return (await readIfThere(original)) ?? (await committed(`${folder}/${name}`)) ?? (await read(original));
+  };
+  const givenByPage = async (folder: string, name: string): Promise<string> =>
+    (isInPlace ? await committed(`${folder}/${name}`) : undefined) ?? (await given(folder, name));
+  // Later the difference is what the tutorial had the reader do.
+  const isFirst = isInPlace && (await readIfThere(paths.opened)) === undefined;
+  for (const folder of folders) {
+    for (const name of names) {
+      const now = await readIfThere(absolute(`${folderOf(folder)}/${name}`));
+      if (now === undefined) await put(folder, name, await given(folder, name));
+      else if (isFirst) await keep(folder, name, now);
+    }
+    await copySettings(absolute(`${folderOf(folder)}/drover.yml`), `${folder}/drover.yml`, tutorials);
+  }
+  if (isFirst) await write(paths.opened, '');
+
+  return {
+    isAtHome: isInPlace && world.resolvePath(packageFolder) === '.',
+    packageFolder: world.resolvePath(packageFolder),
+    folderOf,
+    starts: tutorials.starts,
+    readProgress: async () => fitted(parsed(await readIfThere(paths.progress)), tutorial),
+    writeProgress: (progress) => write(paths.progress, `${JSON.stringify(progress)}\n`),
+    restore: async (folder, placement) => {
+      let text = await given(folder, 'deployment.yml');
+      for (const [app, node] of Object.entries(placement)) {
+        const edited = await world.moveApplication(text, app, nodeKey(text, tutorial.nodes[node] ?? node, node));
+        if ('problem' in edited) throw new AppError('usage', `cannot place "${app}" on ${node}: ${edited.problem}`);
+        text = edited.text;
+      }
+      const isOther = await put(folder, 'application.yml', await given(folder, 'application.yml'));
+      return (await put(folder, 'deployment.yml', text)) || isOther;
+    },
+    reset: async () => {
+      for (const folder of folders) for (const name of names) await put(folder, name, await givenByPage(folder, name));
+      await tutorials.forget(tutorial.name);
+      return folders.map(folderOf);
+    },
+  };
+}
+
+/** How far the reader is. Who has done nothing yet gets the files as the first step wants them, whatever was tried before. */
+export async function beginOrGoOn(tutorial: Tutorial, place: TutorialPlace): Promise<Progress> {
+  const progress = await place.readProgress();
+  const [first] = tutorial.steps;
+  if (first !== undefined && progress.done.length === 0 && progress.at === first.id)
+    await place.restore(tutorial.parts[first.part]?.folder ?? '', placementAt(tutorial, first.id));
+  return progress;
+}
+
+/** The page's; a reader's own stay as they are. */
+async function copySettings(
+  theirs: string,
+  own: string,
+  { packageFolder, readIfThere, write }: TutorialWorld,
+): Promise<void> {
+  const settings = await readIfThere(`${packageFolder}/${own}`);
+  if (settings === undefined || (await readIfThere(theirs)) !== undefined) return;
+  await write(theirs, forElsewhere(settings, packageFolder));
+}
+
+/** As deployment.yml calls the node: by its address or by its name. */
+const nodeKey = (text: string, address: string, name: string): string =>
+  new RegExp(`^\\s+["']?${address.replaceAll('.', '\\.')}["']?:`, 'm').test(text) ? address : name;
+
+/** The schemas for editors are in the package. */
+const forElsewhere = (text: string, packageFolder: string): string =>
+  text.replace(/(?:\.\.\/)+src\/config\/schema/, `${packageFolder}/src/config/schema`.replace(/\/{2,}/g, '/'));
+
+function parsed(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    // What a power cut left half written is a tutorial that begins anew.
+    return undefined;
+  }
+}

@@ -1,0 +1,191 @@
+import { isDeepStrictEqual } from 'node:util';
+import { load } from 'js-yaml';
+import type { NodeName } from '../../model/config.ts';
+import { cut, type EditResult, newlineOf, printName } from './edit.ts';
+import {
+  type CollectionPlace,
+  commentsOf,
+  endOfLine,
+  type Place,
+  placesOf,
+  skipBlank,
+  startOfLine,
+} from './edit-tree.ts';
+
+/** What stands behind a node's key: its settings in drover.yml, or an empty list in deployment.yml. */
+export type NodeEntry = Readonly<Record<string, string | number>> | 'idle';
+
+class CannotEdit extends Error {}
+
+/**
+ * A file with a `nodes` mapping, with one more node in it; `text` undefined makes a drover.yml. A node that is there is
+ * left as it is. Comments and layout stay; what comes out is read again and given back only if it says what was meant.
+ */
+export function addNode(text: string | undefined, key: NodeName, entry: NodeEntry): EditResult {
+  const before = text ?? '# How drover reaches the nodes.\nversion: 1\n';
+  return attempt(before, () => {
+    const root = load(before);
+    const nodes = nodesIn(root);
+    if (Object.hasOwn(nodes, key)) return { after: before, wanted: root };
+    const value = entry === 'idle' ? [] : entry;
+    return {
+      after: insert(before, `${printName(key)}: ${print(value)}`),
+      wanted: withNodes(root, { ...nodes, [key]: value }),
+    };
+  });
+}
+
+/** The file without a node. A node with applications is not taken out: "problem" says so. */
+export function removeNode(text: string, key: NodeName): EditResult {
+  return attempt(text, () => {
+    const root = load(text);
+    const { [key]: gone, ...rest } = nodesIn(root);
+    if (gone === undefined) return { after: text, wanted: root };
+    if (Array.isArray(gone) && gone.length > 0) throw new CannotEdit(`${gone.map(String).join(', ')} is placed there`);
+    return { after: withoutNode(text, key), wanted: withNodes(root, rest), mayLose: true };
+  });
+}
+
+interface Edit {
+  readonly after: string;
+  readonly wanted: unknown;
+  /** The comments of the entry itself go with it. */
+  readonly mayLose?: true;
+}
+
+function attempt(before: string, edit: () => Edit): EditResult {
+  try {
+    const { after, wanted, mayLose } = edit();
+    if (!isDeepStrictEqual(load(after), wanted)) throw new CannotEdit('it is written in a way that is not known');
+    const [old, fresh] = [remarksOf(before), remarksOf(after)];
+    const lost = mayLose === true ? fresh.some((each) => !old.includes(each)) : !isDeepStrictEqual(old, fresh);
+    if (lost) throw new CannotEdit('a comment would get lost');
+    return { text: after };
+  } catch (error) {
+    return { problem: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error) };
+  }
+}
+
+const remarksOf = (text: string): readonly string[] =>
+  commentsOf(text)
+    .map((each) => each.text)
+    .toSorted();
+
+const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function nodesIn(root: unknown): Readonly<Record<string, unknown>> {
+  if (!isMap(root)) throw new CannotEdit('it is no mapping');
+  const nodes = root.nodes ?? {};
+  if (!isMap(nodes)) throw new CannotEdit('its "nodes" are no mapping');
+  return nodes;
+}
+
+const withNodes = (root: unknown, nodes: Readonly<Record<string, unknown>>): unknown =>
+  isMap(root) ? { ...root, nodes } : root;
+
+/** `[]` or `{name: node1, port: 22}`, names plain where they may be. */
+function print(value: Readonly<Record<string, string | number>> | readonly never[]): string {
+  if (Array.isArray(value)) return '[]';
+  const fields = Object.entries(value).map(
+    ([name, each]) => `${name}: ${typeof each === 'number' ? each : inFlow(each)}`,
+  );
+  return `{${fields.join(', ')}}`;
+}
+
+/** A path needs no quotes either; anything YAML could take for something else does. */
+function inFlow(text: string): string {
+  const plain = /^[A-Za-z0-9_~/][A-Za-z0-9_~/.@-]*$/.test(text) && text !== '~' && load(text) === text;
+  return plain ? text : JSON.stringify(text);
+}
+
+interface Found {
+  readonly key: Place;
+  readonly value: Place;
+}
+
+/** The pairs of a mapping. */
+const pairsOf = ({ children }: CollectionPlace): readonly Found[] =>
+  children.flatMap((key, i) => {
+    const value = children[i + 1];
+    return i % 2 === 1 || value === undefined ? [] : [{ key, value }];
+  });
+
+const textOf = (text: string, place: Place): string =>
+  place.kind === 'scalar' && place.start >= 0 ? String(load(text.slice(place.start, place.end))) : '';
+
+function nodesPair(text: string): Found | undefined {
+  const root = placesOf(text);
+  if (root?.kind !== 'map') throw new CannotEdit('it is no mapping');
+  return pairsOf(root).find(({ key }) => textOf(text, key) === 'nodes');
+}
+
+function insert(text: string, entry: string): string {
+  const newline = newlineOf(text);
+  const found = nodesPair(text);
+  if (found === undefined) {
+    const gap = text === '' || text.endsWith('\n') ? '' : newline;
+    return `${text}${gap}nodes:${newline}  ${entry}${newline}`;
+  }
+  const { key, value } = found;
+  if (value.kind !== 'map') return fill(text, key, value, entry);
+  const last = value.children.findLast(({ start }) => start >= 0);
+  if (value.flow) {
+    if (last === undefined) return cut(text, colonEnd(text, key), value.end, `${newline}  ${entry}`);
+    return cut(text, last.end, last.end, `, ${entry}`);
+  }
+  const indent = text.slice(startOfLine(text, value.start), value.start);
+  if (!/^\s*$/.test(indent)) throw new CannotEdit('its nodes are written in a way that is not known');
+  const at = endOfLine(text, endOfPair(text, value));
+  return cut(text, at, at, `${newline}${indent}${entry}`);
+}
+
+/** `nodes:` with nothing behind it, or with a written null. */
+function fill(text: string, key: Place, value: Place, entry: string): string {
+  const at = colonEnd(text, key);
+  const bare = value.start < 0 ? text : cut(text, at, value.end);
+  const end = endOfLine(bare, at);
+  return cut(bare, end, end, `${newlineOf(text)}  ${entry}`);
+}
+
+/** Where the last value of a mapping ends; behind the colon where there is none. */
+function endOfPair(text: string, map: CollectionPlace): number {
+  const last = pairsOf(map).at(-1);
+  if (last === undefined) return map.end;
+  return last.value.start < 0 ? colonEnd(text, last.key) : last.value.end;
+}
+
+function colonEnd(text: string, key: Place): number {
+  const colon = skipBlank(text, key.end);
+  if (text[colon] !== ':') throw new CannotEdit('a key is written in a way that is not known');
+  return colon + 1;
+}
+
+function withoutNode(text: string, name: NodeName): string {
+  const nodes = nodesPair(text)?.value;
+  if (nodes?.kind !== 'map') throw new CannotEdit('it has no "nodes" mapping');
+  const pairs = pairsOf(nodes);
+  const index = pairs.findIndex(({ key }) => textOf(text, key) === name);
+  const pair = pairs[index];
+  if (pair === undefined) throw new CannotEdit(`it has no ${JSON.stringify(name)}`);
+  const end = pair.value.start < 0 ? colonEnd(text, pair.key) : pair.value.end;
+  if (nodes.flow) return withoutFlowPair(text, pair.key.start, end, pairs[index + 1]?.key.start, pairs[index - 1]);
+  const start = startOfLine(text, pair.key.start);
+  if (text.slice(start, pair.key.start).trim() !== '') throw new CannotEdit('its line holds something else as well');
+  const next = text.indexOf('\n', end);
+  const shorter = next < 0 ? text.slice(0, start).replace(/\r?\n$/, '') : cut(text, start, next + 1);
+  if (pairs.length > 1) return shorter;
+  const at = colonEnd(shorter, nodesPair(shorter)?.key ?? pair.key);
+  return cut(shorter, at, at, ' {}');
+}
+
+function withoutFlowPair(
+  text: string,
+  start: number,
+  end: number,
+  next: number | undefined,
+  before: Found | undefined,
+): string {
+  if (next !== undefined) return cut(text, start, next);
+  return cut(text, before?.value.end ?? start, end);
+}

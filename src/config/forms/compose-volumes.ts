@@ -1,0 +1,124 @@
+import type { VolumeId, VolumeMount } from '../../model/config.ts';
+import {
+  complain,
+  entriesOf,
+  type Fields,
+  type Place,
+  type Placed,
+  readFields,
+  readItems,
+  readName,
+  readText,
+  refuseOthers,
+  required,
+} from '../fields.ts';
+import { parseMountpoint } from '../values.ts';
+import { quote } from '../yaml/yaml-node.ts';
+import { accept, checkVolumeId, idOfVolume, placed } from './read-parts.ts';
+
+const hint = 'write "/data" or "name:/data": a volume that moves with its application';
+const bindHint = 'paths of the host are not supported, since they do not move: use a volume such as "data:/data"';
+
+/** What the file calls its volumes: the `name` of each entry of the top-level `volumes` that has one, by its key. */
+export type VolumeNames = ReadonlyMap<string, VolumeId>;
+
+/** Compose's volumes; each is a volume of its own, with the identity that `names` gives it, if any. */
+export function readVolumes(place: Place, app: string, names: VolumeNames): Placed<VolumeMount>[] {
+  const items = readItems(place, '"volumes"', 'a list', hint) ?? [];
+  return items.flatMap((item, index) => {
+    const parts = item.node.kind === 'map' ? longVolume(item) : shortVolume(item);
+    if (parts === undefined) return [];
+    const mountpoint = accept(parts.place, parseMountpoint(parts.target));
+    if (mountpoint === undefined) return [];
+    const given = parts.name === undefined ? undefined : names.get(parts.name);
+    return placed({ id: given ?? idOfVolume(app, mountpoint, index === 0), mountpoint }, item);
+  });
+}
+
+/** The top-level `volumes`: an entry may have a `name`, which is the identity of its data, as `dataset_id` is. */
+export function readTopVolumes(place: Place, refuse: (key: string, entry: Place) => void): VolumeNames {
+  const names = new Map<string, VolumeId>();
+  if (place.node.kind === 'scalar' && place.node.type === 'null') return names;
+  for (const [key, volume] of readFields(place, '"volumes"')?.entries ?? []) {
+    const { node } = volume;
+    if (node.kind === 'scalar' && node.type === 'null') continue;
+    for (const [field, entry] of readFields(volume, `the volume ${quote(key)}`)?.entries ?? []) {
+      if (field !== 'name' && !field.startsWith('x-')) refuse(field, entry);
+      if (field !== 'name') continue;
+      const text = readName(entry, '"name"');
+      const id = text === undefined ? undefined : checkVolumeId(entry, text, '"name"');
+      if (id !== undefined) names.set(key, id);
+    }
+  }
+  return names;
+}
+
+interface VolumeParts {
+  readonly name?: string;
+  readonly target: string;
+  readonly place: Place;
+}
+
+function shortVolume(place: Place): VolumeParts | undefined {
+  const text = readText(place, 'a volume', hint);
+  if (text === undefined) return undefined;
+  const [first = '', second, mode, ...rest] = text.split(':');
+  if (second === undefined) return { target: first, place };
+  if (isHostPath(first)) return complain(place, `the volume ${quote(text)} binds a path of the host`, bindHint);
+  if (!isVolumeName(first)) return complain(place, `the volume name ${quote(first)} is malformed`, hint);
+  if (rest.length > 0 || (mode !== undefined && mode !== 'rw')) {
+    return complain(place, `the volume ${quote(text)} has options, which are not supported`, hint);
+  }
+  return { name: first, target: second, place };
+}
+
+function longVolume(place: Place): VolumeParts | undefined {
+  const fields = readFields(place, 'a volume', hint);
+  if (fields === undefined) return undefined;
+  const type = fields.entries.get('type');
+  const kind = type === undefined ? 'volume' : readText(type, '"type"');
+  if (type !== undefined && kind !== 'volume') {
+    return complain(type, '"type" must be volume', kind === 'bind' ? bindHint : hint);
+  }
+  refuseOthers(fields, ['type', 'source', 'target'], 'unsupported key');
+  const entry = required(fields, 'target');
+  const target = entry === undefined ? undefined : readText(entry, '"target"');
+  const source = fields.entries.get('source');
+  const name = source === undefined ? undefined : readText(source, '"source"');
+  if (source !== undefined && name !== undefined && !isVolumeName(name)) {
+    return complain(source, `the volume name ${quote(name)} is malformed`, isHostPath(name) ? bindHint : hint);
+  }
+  if (entry === undefined || target === undefined) return undefined;
+  return { ...(name === undefined ? {} : { name }), target, place: entry };
+}
+
+const isHostPath = (text: string): boolean => /^[/.~\\]/.test(text) || /^[A-Za-z]$/.test(text);
+const isVolumeName = (text: string): boolean => /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text);
+
+/** In Compose a name used twice is one volume; here a volume has one writer, so the second use is refused. */
+export function checkNamedVolumes(services: Fields | undefined): void {
+  const users = new Map<string, string>();
+  for (const service of services?.entries.values() ?? []) {
+    const volumes = entriesOf(service).get('volumes');
+    if (volumes?.node.kind !== 'list') continue;
+    for (const item of readItems(volumes, '"volumes"') ?? []) {
+      const name = volumeName(item);
+      const user = name === undefined ? undefined : users.get(name);
+      if (name !== undefined && user === undefined) users.set(name, item.path);
+      if (name === undefined || user === undefined) continue;
+      complain(
+        item,
+        `the volume ${quote(name)} is used already at ${user}`,
+        'give each its own volume: one cannot be shared',
+      );
+    }
+  }
+}
+
+function volumeName(place: Place): string | undefined {
+  const { node } = place;
+  const source = node.kind === 'map' ? entriesOf(place).get('source')?.node : node;
+  if (source?.kind !== 'scalar' || source.type !== 'text') return undefined;
+  const name = node.kind === 'map' ? source.value : source.value.includes(':') ? source.value.split(':')[0] : undefined;
+  return name !== undefined && !isHostPath(name) && isVolumeName(name) ? name : undefined;
+}

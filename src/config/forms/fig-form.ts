@@ -1,0 +1,243 @@
+import type { Link, PortMapping, VolumeMount } from '../../model/config.ts';
+import { type Draft, type Drafts, given } from '../draft.ts';
+import { plainEnvironment } from '../env/env-files.ts';
+import type { Surroundings } from '../env/surroundings.ts';
+import {
+  complain,
+  complainAtKey,
+  entriesOf,
+  type Fields,
+  mustBe,
+  type Place,
+  type Placed,
+  readFields,
+  readItems,
+  readText,
+  scalarAt,
+} from '../fields.ts';
+import { didYouMean, suggest } from '../suggest.ts';
+import { quote } from '../yaml/yaml-node.ts';
+import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
+import { checkAlias } from './native-form.ts';
+import {
+  checkApplicationName,
+  checkVariable,
+  idOfVolume,
+  placed,
+  readAssignments,
+  readBytes,
+  readImage,
+  readMountpoint,
+  readStopGrace,
+} from './read-parts.ts';
+
+/** A link as Fig and Compose write it; which ports it stands for is known when all services are read. */
+export interface ServiceLink {
+  readonly target: string;
+  readonly alias: string;
+}
+
+/** A service read so far, with its links still by name. */
+export interface Service {
+  readonly draft: Draft;
+  readonly links: readonly Placed<ServiceLink>[];
+}
+
+const keys = ['image', 'environment', 'ports', 'links', 'volumes', 'mem_limit', 'stop_grace_period', ...fileKeys];
+
+/** Fig's other keys, which Flocker named as not supported. */
+const knownKeys = [
+  'working_dir',
+  'entrypoint',
+  'user',
+  'hostname',
+  'domainname',
+  'privileged',
+  'dns',
+  'net',
+  'volumes_from',
+  'expose',
+  'command',
+];
+
+/** Fig's form: every top-level entry is a service, except `secrets` and `configs` where they are none. */
+export function readFigForm(root: Fields, surroundings: Surroundings): Drafts {
+  const files = new Map<string, Place>();
+  for (const name of ['secrets', 'configs']) {
+    const place = root.entries.get(name);
+    const isService = place !== undefined && ['image', 'build'].some((key) => entriesOf(place).has(key));
+    if (place !== undefined && !isService) files.set(name, place);
+  }
+  const top = readTopFiles(files, surroundings);
+  const entries = files.size === 0 ? root.entries : new Map([...root.entries].filter(([name]) => !files.has(name)));
+  const services: Service[] = [];
+  for (const [name, place] of entries) {
+    const named = checkApplicationName(name, place);
+    const service = readService(name, place, top);
+    if (named && service !== undefined) services.push(service);
+  }
+  const names = new Set(entries.keys());
+  return { format: 'fig', names, drafts: resolveLinks(services, names) };
+}
+
+function readService(name: string, place: Place, top: TopFiles): Service | undefined {
+  const fields = readFields(place, `the service ${quote(name)}`);
+  if (fields === undefined) return undefined;
+  const image = requireImage(fields);
+  const taken = new Set(fields.entries.keys());
+  for (const [key, entry] of fields.entries) {
+    if (key === 'build' || keys.includes(key)) continue;
+    if (knownKeys.includes(key)) {
+      complainAtKey(entry, `the key ${quote(key)} is not supported in Fig form`, formHint(key));
+    } else complainAtKey(entry, `unknown key ${quote(key)}`, () => suggest(entry.key, keys, taken) ?? formHint(key));
+  }
+  const ports = fields.entries.get('ports');
+  const links = fields.entries.get('links');
+  const environment = fields.entries.get('environment');
+  const volumes = fields.entries.get('volumes');
+  const memory = fields.entries.get('mem_limit');
+  const mounts = volumes === undefined ? [] : readVolumes(volumes, name);
+  const own = plainEnvironment(environment === undefined ? [] : readEnvironment(environment));
+  const mountpoints = mounts.map(({ value }) => value.mountpoint);
+  const grace = fields.entries.get('stop_grace_period');
+  const draft: Draft = {
+    name,
+    place,
+    ...given('image', image),
+    ports: ports === undefined ? [] : readPorts(ports),
+    links: [],
+    ...readAppFiles(fields.entries, top, own, mountpoints),
+    volumes: mounts,
+    ...given('memoryLimitBytes', memory === undefined ? undefined : readBytes(memory, '"mem_limit"', memoryHint)),
+    ...given('stopGraceMs', grace === undefined ? undefined : readStopGrace(grace)),
+    restartPolicy: { name: 'never' },
+  };
+  return { draft, links: links === undefined ? [] : readLinks(links) };
+}
+
+const memoryHint = 'Fig form takes bytes without quotes; the native form takes "512M"';
+
+const elsewhere: readonly string[] = ['command', 'entrypoint', 'cpu_shares', 'restart_policy'];
+
+const formHint = (key: string): string =>
+  elsewhere.includes(key) ? 'use the native form ("version: 1", "applications"), which has it' : 'remove it';
+
+/** `image`, with `build` refused in its own words. */
+export function requireImage(fields: Fields): ReturnType<typeof readImage> {
+  const image = fields.entries.get('image');
+  const build = fields.entries.get('build');
+  const hint = 'build the image elsewhere, push it, and give its name as "image"';
+  if (image !== undefined && build !== undefined) complainAtKey(build, '"image" and "build" exclude each other', hint);
+  else if (build !== undefined) complainAtKey(build, '"build" is not supported', hint);
+  else if (image === undefined) complainAtKey(fields.place, '"image" is missing');
+  return readImage(image);
+}
+
+function readPorts(place: Place): Placed<PortMapping>[] {
+  const hint = 'write each as "8080:80", host port first';
+  const items = readItems(place, '"ports"', 'a list of strings', hint) ?? [];
+  return items.flatMap((item) => {
+    const text = readText(item, 'a port', hint);
+    if (text === undefined) return [];
+    const match = /^([0-9]+):([0-9]+)$/.exec(text);
+    if (match === null) {
+      complain(item, `the port ${quote(text)} is not of the form host:container with two numbers`, hint);
+      return [];
+    }
+    const external = portNumber(item, match[1]);
+    const internal = portNumber(item, match[2]);
+    if (external === undefined || internal === undefined) return [];
+    return placed<PortMapping>({ internal, external, protocol: 'tcp' }, item);
+  });
+}
+
+/** A port within a longer text. */
+export function portNumber(place: Place, digits: string | undefined): number | undefined {
+  const port = Number(digits);
+  if (port >= 1 && port <= 65_535) return port;
+  return complain(place, `the port ${(digits ?? '').slice(0, 40)} is not from 1 to 65535`);
+}
+
+function readEnvironment(place: Place): (readonly [string, string])[] {
+  const { node } = place;
+  if (node.kind === 'list') return readAssignments(readItems(place, '"environment"') ?? []);
+  if (node.kind !== 'map') {
+    mustBe(place, '"environment"', 'a mapping or a list', 'write each variable as NAME: "value"');
+    return [];
+  }
+  return [...entriesOf(place)].flatMap(([name, entry]) => {
+    const value = readText(entry, `the value of the environment variable ${quote(name)}`);
+    return value !== undefined && checkVariable(entry, name, value) ? [[name, value] as const] : [];
+  });
+}
+
+function readVolumes(place: Place, app: string): Placed<VolumeMount>[] {
+  const items = readItems(place, '"volumes"', 'a list with one path', 'write ["/data"]');
+  if (items === undefined) return [];
+  const first = items[0];
+  if (first === undefined) {
+    complain(place, '"volumes" must not be empty', 'remove it where there is no volume');
+    return [];
+  }
+  for (const extra of items.slice(1)) {
+    complain(extra, 'only one volume is supported in Fig form', 'use the native form, which takes several "volumes"');
+  }
+  return items.flatMap((item) => {
+    const mountpoint = readMountpoint(item, 'a volume');
+    return mountpoint === undefined ? [] : placed({ id: idOfVolume(app, mountpoint, true), mountpoint }, item);
+  });
+}
+
+/** `service` or `service:alias`. */
+export function readLinks(place: Place): Placed<ServiceLink>[] {
+  const hint = 'write each as "service" or "service:alias"';
+  const items = readItems(place, '"links"', 'a list of strings', hint) ?? [];
+  return items.flatMap((item) => {
+    const text = readText(item, 'a link', hint);
+    if (text === undefined) return [];
+    const [target = '', alias, ...rest] = text.split(':');
+    if (rest.length > 0 || target === '' || alias === '') {
+      complain(item, `the link ${quote(text)} ${rest.length > 0 ? 'has too many parts' : 'has an empty part'}`, hint);
+      return [];
+    }
+    return placed({ target, alias: alias ?? target }, item);
+  });
+}
+
+/** One link for each TCP port of the target: variables speak of TCP only, and a target without ports gives none. */
+export function resolveLinks(services: readonly Service[], names: ReadonlySet<string>): Draft[] {
+  const byName = new Map(services.map((service) => [service.draft.name, service.draft]));
+  return services.map(({ draft, links }) => {
+    if (links.length === 0) return draft;
+    const resolved = links.flatMap(({ value, place }) => resolveLink(value, place, byName.get(value.target), names));
+    return { ...draft, links: resolved };
+  });
+}
+
+function resolveLink(
+  { target, alias }: ServiceLink,
+  place: Place,
+  found: Draft | undefined,
+  names: ReadonlySet<string>,
+): Placed<Link>[] {
+  if (!names.has(target)) {
+    complain(place, `the link goes to the unknown service ${quote(target)}`, () =>
+      // Where the alias stands beside it, the name is only a part of the value.
+      scalarAt(place)?.source === target ? suggest(scalarAt(place), names) : didYouMean(target, names),
+    );
+    return [];
+  }
+  const ports = (found?.ports ?? []).map((port) => port.value).filter((port) => port.protocol === 'tcp');
+  // The alias is only part of a name where there is a port to name.
+  if (ports.length === 0 || checkAlias(place, alias) === undefined) return [];
+  const byInternal = new Map<number, Placed<Link>>();
+  for (const port of [...ports].sort((a, b) => a.external - b.external)) {
+    // Two external ports for one internal port would give the same variables; both lead to the same place.
+    if (byInternal.has(port.internal)) continue;
+    byInternal.set(port.internal, {
+      value: { alias, localPort: port.internal, remotePort: port.external },
+      place,
+    });
+  }
+  return [...byInternal.values()];
+}

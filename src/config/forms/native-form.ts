@@ -1,0 +1,271 @@
+import type { Link, PortMapping, RestartPolicy, VolumeMount } from '../../model/config.ts';
+import { readDeploymentName } from '../deployment-name.ts';
+import { type Draft, type Drafts, given } from '../draft.ts';
+import { plainEnvironment } from '../env/env-files.ts';
+import type { Surroundings } from '../env/surroundings.ts';
+import {
+  complain,
+  complainAtKey,
+  entriesOf,
+  type Fields,
+  inQuotes,
+  mustBe,
+  type Place,
+  type Placed,
+  readFields,
+  readInteger,
+  readItems,
+  readName,
+  readPort,
+  readText,
+  readWord,
+  refuseOthers,
+  required,
+} from '../fields.ts';
+import { parseSize } from '../values.ts';
+import { quote } from '../yaml/yaml-node.ts';
+import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
+import {
+  accept,
+  checkApplicationName,
+  checkPublishAddress,
+  checkVariable,
+  checkVolumeId,
+  idOfVolume,
+  placed,
+  readBytes,
+  readCpuShares,
+  readImage,
+  readMountpoint,
+  readStopGrace,
+  readWords,
+} from './read-parts.ts';
+
+/** Flocker's own form: `version: 1` and `applications`. Unknown keys at the top level are ignored, as there. */
+export function readNativeForm(root: Fields, surroundings: Surroundings): Drafts {
+  checkVersion(required(root, 'version', 'write "version: 1" at the top of the file'));
+  const place = required(root, 'applications');
+  const fields = place === undefined ? undefined : readFields(place, '"applications"');
+  const top = readTopFiles(root.entries, surroundings);
+  const drafts: Draft[] = [];
+  for (const [name, application] of fields?.entries ?? []) {
+    const named = checkApplicationName(name, application);
+    const draft = readApplication(name, application, top);
+    if (named && draft !== undefined) drafts.push(draft);
+  }
+  const name = readDeploymentName(root.entries.get('name'));
+  return { format: 'flocker', names: new Set(fields?.entries.keys()), drafts, ...given('deploymentName', name) };
+}
+
+/** Only 1 is known. */
+export function checkVersion(place: Place | undefined): void {
+  if (place === undefined) return;
+  const { node } = place;
+  const known = node.kind === 'scalar' && (node.type === 'integer' || node.type === 'decimal') && node.value === 1;
+  if (!known) mustBe(place, '"version"', '1', 'write "version: 1"');
+}
+
+const keys = [
+  'image',
+  'ports',
+  'links',
+  'environment',
+  'volume',
+  'volumes',
+  'mem_limit',
+  'cpu_shares',
+  'stop_grace_period',
+  'restart_policy',
+  'command',
+  'entrypoint',
+  ...fileKeys,
+];
+
+const nearKeys: ReadonlyMap<string, string> = new Map([
+  ['restart', 'write "restart_policy: {name: …}"'],
+  ['env', 'write "environment"'],
+  ['stop_timeout', 'write "stop_grace_period: 30s"'],
+  ['build', 'build the image elsewhere, push it, and give its name as "image"'],
+]);
+
+function readApplication(name: string, place: Place, top: TopFiles): Draft | undefined {
+  const fields = readFields(place, `the application ${quote(name)}`);
+  if (fields === undefined) return undefined;
+  refuseOthers(fields, keys, 'unknown key', nearKeys);
+  const read = <T>(key: string, reader: (entry: Place) => T | undefined): T | undefined => {
+    const entry = fields.entries.get(key);
+    return entry === undefined ? undefined : reader(entry);
+  };
+  const restartPolicy = read('restart_policy', readRestartPolicy);
+  const volume = read('volume', (entry) => readVolumeFields(entry, name, '"volume"', true));
+  const volumes = [
+    ...(volume ?? []),
+    ...(read('volumes', (entry) => readVolumes(entry, name, volume === undefined)) ?? []),
+  ];
+  const environment = plainEnvironment(read('environment', readEnvironment) ?? []);
+  const mountpoints = volumes.map(({ value }) => value.mountpoint);
+  const wordsHint = 'write a list of strings, such as ["sh", "-c", "exec run.sh"]';
+  return {
+    name,
+    place,
+    ...given('image', readImage(required(fields, 'image'))),
+    ports: read('ports', readPorts) ?? [],
+    links: read('links', readLinks) ?? [],
+    ...readAppFiles(fields.entries, top, environment, mountpoints),
+    volumes,
+    ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
+    ...given('cpuShares', read('cpu_shares', readCpuShares)),
+    ...given('stopGraceMs', read('stop_grace_period', readStopGrace)),
+    restartPolicy: restartPolicy ?? { name: 'never' },
+    ...(restartPolicy?.name === 'never' ? { staysDown: true } : {}),
+    ...given(
+      'command',
+      read('command', (entry) => readWords(entry, '"command"', wordsHint)),
+    ),
+    ...given(
+      'entrypoint',
+      read('entrypoint', (entry) => readWords(entry, '"entrypoint"', wordsHint)),
+    ),
+  };
+}
+
+function readPorts(place: Place): Placed<PortMapping>[] {
+  const hint = 'write each as {internal: 80, external: 8080}';
+  const items = readItems(place, '"ports"', 'a list of mappings', hint) ?? [];
+  return items.flatMap((item) => {
+    const fields = readFields(item, 'a port', hint);
+    if (fields === undefined) return [];
+    refuseOthers(fields, ['internal', 'external', 'protocol', 'address']);
+    const internal = requiredPort(fields, 'internal');
+    const external = requiredPort(fields, 'external');
+    const entry = fields.entries.get('protocol');
+    const protocol = entry === undefined ? 'tcp' : readWord(entry, '"protocol"', ['tcp', 'udp']);
+    const at = fields.entries.get('address');
+    const address = at === undefined ? undefined : readPortAddress(at);
+    if (at !== undefined && address === undefined) return [];
+    if (internal === undefined || external === undefined || protocol === undefined) return [];
+    return placed(
+      { internal, external, protocol, ...given('addresses', address === undefined ? undefined : [address]) },
+      fields.entries.get('external') ?? item,
+    );
+  });
+}
+
+function readPortAddress(place: Place): string | undefined {
+  const text = readName(place, '"address"');
+  return text === undefined ? undefined : checkPublishAddress(place, text);
+}
+
+function requiredPort(fields: Fields, name: string): number | undefined {
+  const place = required(fields, name);
+  return place === undefined ? undefined : readPort(place, quote(name));
+}
+
+function readLinks(place: Place): Placed<Link>[] {
+  const hint = 'write each as {local_port: 5432, remote_port: 5432, alias: db}';
+  const items = readItems(place, '"links"', 'a list of mappings', hint) ?? [];
+  return items.flatMap((item) => {
+    const fields = readFields(item, 'a link', hint);
+    if (fields === undefined) return [];
+    refuseOthers(fields, ['local_port', 'remote_port', 'alias']);
+    const localPort = requiredPort(fields, 'local_port');
+    const remotePort = requiredPort(fields, 'remote_port');
+    const entry = required(fields, 'alias');
+    const alias = entry === undefined ? undefined : readAlias(entry);
+    if (localPort === undefined || remotePort === undefined || alias === undefined) return [];
+    return placed({ alias, localPort, remotePort }, item);
+  });
+}
+
+function readAlias(place: Place): string | undefined {
+  const alias = readText(place, 'the link alias');
+  return alias === undefined ? undefined : checkAlias(place, alias);
+}
+
+/** An alias becomes part of a variable's name. */
+export function checkAlias(place: Place, alias: string): string | undefined {
+  if (/^[A-Za-z0-9_-]+$/.test(alias)) return alias;
+  return complain(place, `the link alias ${quote(alias)} must hold only letters, digits, "_" and "-"`);
+}
+
+function readEnvironment(place: Place): (readonly [string, string])[] {
+  const { node } = place;
+  if (node.kind === 'scalar' && node.type === 'null') return [];
+  if (node.kind !== 'map') {
+    mustBe(place, '"environment"', 'a mapping', 'write each variable as NAME: "value"');
+    return [];
+  }
+  return [...entriesOf(place)].flatMap(([name, entry]) => {
+    if (entry.key?.type !== 'text') {
+      complainAtKey(
+        entry,
+        `the name of an environment variable must be a string, not ${name}`,
+        entry.key === undefined ? undefined : inQuotes(entry.key),
+      );
+      return [];
+    }
+    const value = readText(entry, `the value of the environment variable ${quote(name)}`);
+    return value !== undefined && checkVariable(entry, name, value) ? [[name, value] as const] : [];
+  });
+}
+
+/** `hasFirst`: the first of them is the application's first volume, as `volume` would be. */
+function readVolumes(place: Place, app: string, hasFirst: boolean): Placed<VolumeMount>[] {
+  const hint = 'write each as {mountpoint: /data}';
+  const items = readItems(place, '"volumes"', 'a list of mappings', hint) ?? [];
+  return items.flatMap((item, index) => readVolumeFields(item, app, 'a volume', hasFirst && index === 0));
+}
+
+function readVolumeFields(place: Place, app: string, what: string, isFirst: boolean): Placed<VolumeMount>[] {
+  const fields = readFields(place, what, 'write {mountpoint: /data}');
+  if (fields === undefined) return [];
+  refuseOthers(fields, ['mountpoint', 'maximum_size', 'dataset_id']);
+  const entry = required(fields, 'mountpoint');
+  const mountpoint = entry === undefined ? undefined : readMountpoint(entry, '"mountpoint"');
+  const size = fields.entries.get('maximum_size');
+  const maximumSizeBytes = size === undefined ? undefined : readMaximumSize(size);
+  const dataset = fields.entries.get('dataset_id');
+  const id = dataset === undefined ? undefined : readDatasetId(dataset);
+  if (mountpoint === undefined) return [];
+  const volume = { id: id ?? idOfVolume(app, mountpoint, isFirst), mountpoint };
+  return placed(maximumSizeBytes === undefined ? volume : { ...volume, maximumSizeBytes }, place);
+}
+
+function readMaximumSize(place: Place): number | undefined {
+  const text = readText(place, '"maximum_size"', 'put the size in quotes, with a unit: "500M"');
+  return text === undefined ? undefined : accept(place, parseSize(text), '"maximum_size": ');
+}
+
+function readDatasetId(place: Place): string | undefined {
+  const id = readName(place, '"dataset_id"');
+  return id === undefined ? undefined : checkVolumeId(place, id, '"dataset_id"');
+}
+
+function readMemoryLimit(place: Place): number | undefined {
+  const { node } = place;
+  if (node.kind === 'scalar' && node.type === 'text' && /^[0-9]+[KMGT]$/.test(node.value)) {
+    return accept(place, parseSize(node.value), '"mem_limit": ');
+  }
+  return readBytes(place, '"mem_limit"', 'write the bytes without quotes, or digits and a capital unit: "512M"');
+}
+
+const policies = ['never', 'always', 'unless-stopped', 'on-failure'] as const;
+
+function readRestartPolicy(place: Place): RestartPolicy | undefined {
+  const fields = readFields(place, '"restart_policy"', 'write {name: always}');
+  if (fields === undefined) return undefined;
+  const entry = required(fields, 'name', `write one of ${policies.join(', ')}`);
+  const name = entry === undefined ? undefined : readWord(entry, 'the name of "restart_policy"', policies);
+  const count = fields.entries.get('maximum_retry_count');
+  if (name !== undefined && name !== 'on-failure' && count !== undefined) {
+    complainAtKey(count, `"maximum_retry_count" is not allowed with ${quote(name)}`, 'remove it, or use "on-failure"');
+  }
+  refuseOthers(fields, ['name', 'maximum_retry_count']);
+  if (name === undefined || name !== 'on-failure') return name === undefined ? undefined : { name };
+  return { name, ...given('maximumRetryCount', count === undefined ? undefined : readRetryCount(count)) };
+}
+
+function readRetryCount(place: Place): number | undefined {
+  if (place.node.kind === 'scalar' && place.node.type === 'null') return undefined;
+  return readInteger(place, '"maximum_retry_count"', 1, Number.MAX_SAFE_INTEGER);
+}

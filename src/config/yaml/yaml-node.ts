@@ -1,0 +1,55 @@
+import { visibleText } from '../../model/plain-text.ts';
+/** A value of a YAML file together with where it stands; offsets count UTF-16 units from the start of the text. */
+export type YamlNode = YamlScalar | YamlList | YamlMap;
+
+/** `source` is the decoded text as written, whatever type it resolved to. */
+export type YamlScalar = ScalarValue & {
+  readonly kind: 'scalar';
+  readonly source: string;
+  readonly offset: number;
+  /** Variables were replaced in it: where their values are from. Their values belong into no message. */
+  readonly from?: readonly string[];
+};
+
+/** YAML 1.2 core schema; an integer written `1.0` is a decimal. */
+export type ScalarValue =
+  | { readonly type: 'text'; readonly value: string }
+  | { readonly type: 'integer' | 'decimal'; readonly value: number }
+  | { readonly type: 'boolean'; readonly value: boolean }
+  | { readonly type: 'null'; readonly value: null };
+
+export interface YamlList {
+  readonly kind: 'list';
+  readonly items: readonly YamlNode[];
+  readonly offset: number;
+}
+
+/** Keys are unique; merge keys (`<<`) are already resolved. */
+export interface YamlMap {
+  readonly kind: 'map';
+  readonly entries: readonly YamlEntry[];
+  readonly offset: number;
+}
+
+export interface YamlEntry {
+  readonly key: YamlScalar;
+  readonly value: YamlNode;
+}
+
+const pathLength = 60;
+
+/** Text in quotes for a message: one line, no control characters, at most 60 characters. */
+export function quote(text: string): string {
+  const short = text.length > pathLength ? `${text.slice(0, pathLength)}…` : text;
+  return visibleText(JSON.stringify(short));
+}
+
+/** What a node is, for "must be …, not …". */
+export function describeNode(node: YamlNode): string {
+  if (node.kind === 'list') return node.items.length === 0 ? 'an empty list' : 'a list';
+  if (node.kind === 'map') return node.entries.length === 0 ? 'an empty mapping' : 'a mapping';
+  if (node.type === 'null') return 'nothing';
+  if (node.type === 'boolean') return `the truth value ${node.value}`;
+  if (node.type === 'text') return `the text ${quote(node.value)}`;
+  return `the number ${node.source.slice(0, pathLength)}`;
+}

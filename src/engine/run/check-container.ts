@@ -1,0 +1,109 @@
+import type { PortKey } from '../../model/cluster.ts';
+import type { AppName } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import { shownLineCharacters } from '../../model/limits.ts';
+import type { ActionOf } from '../../model/plan.ts';
+import type { ContainerCondition, NodeClient } from '../node-client.ts';
+import type { StepContext } from './step-context.ts';
+
+const pollMs = 250;
+/** Pause between two requests to ask the ports: the node has asked them all the time until then. */
+const shortMs = 50;
+const shownLogLines = 5;
+
+/** Waits for the image's health check, else for all published TCP ports; an exit ends the wait at once. */
+export async function checkContainer(
+  action: ActionOf<'check-container'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(action.node, signal);
+  const { healthMs } = context.config.settings.timeouts;
+  const begun = context.now();
+  const deadline = begun + healthMs;
+  let ports = action.ports.filter((port) => port.protocol === 'tcp');
+  let looks = 0;
+  while (true) {
+    const at = context.now();
+    const waitMs = Math.min(lookMs(at - begun), Math.max(0, deadline - at));
+    const verdict = await look(client, action.app, ports, waitMs, signal);
+    looks += 1;
+    // The health check decides; the ports are not asked any more.
+    if (verdict.kind === 'waiting' && verdict.by === 'health') ports = [];
+    if (verdict.kind === 'broken') throw await unhealthy(client, action.app, verdict.why, signal);
+    // Without a port or health check the only sign is that it is still there at a second look.
+    if (verdict.kind === 'good' && (verdict.sure || looks > 1)) return;
+    if (context.now() >= deadline) {
+      const why = verdict.kind === 'waiting' ? verdict.why : 'it did not stay up';
+      throw await unhealthy(client, action.app, `${why} after ${healthMs} ms`, signal);
+    }
+    const isAsked = verdict.kind === 'waiting' && verdict.by === 'ports';
+    await context.sleep(isAsked ? shortMs : pauseMs(context.now() - at, at - begun), signal);
+  }
+}
+
+/** A look takes processor time, which an application that starts slowly on a slow node needs for itself. */
+const pauseMs = (lookMs: number, waitedMs: number): number => Math.max(pollMs, Math.min(2 * lookMs, waitedMs / 4));
+
+/** How long one command on the node asks the ports, every few milliseconds, before their container is looked at again. */
+const lookMs = (waitedMs: number): number => Math.min(5_000, Math.max(1_000, waitedMs / 2));
+
+type Verdict =
+  | { readonly kind: 'good'; readonly sure: boolean }
+  | { readonly kind: 'waiting'; readonly why: string; readonly by?: 'ports' | 'health' }
+  | { readonly kind: 'broken'; readonly why: string };
+
+/** Both at once: a port that accepts is a sign of a container that runs, and one that has ended needs no port. */
+async function look(
+  client: NodeClient,
+  app: AppName,
+  ports: readonly PortKey[],
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const over = new AbortController();
+  const numbers = ports.map(({ port }) => port);
+  const asked = client.network.closedPorts(numbers, waitMs, AbortSignal.any([signal, over.signal]));
+  asked.catch(() => undefined);
+  try {
+    const found = judge(await client.containers.condition(app, signal));
+    if (found !== undefined) return found;
+    const closed = await asked;
+    if (closed.length > 0) return { kind: 'waiting', why: `port ${closed.join(', ')} does not accept`, by: 'ports' };
+    return { kind: 'good', sure: ports.length > 0 };
+  } finally {
+    over.abort();
+  }
+}
+
+/** Undefined where its ports decide. */
+function judge(container: ContainerCondition | undefined): Verdict | undefined {
+  if (container === undefined) return { kind: 'broken', why: 'its container is gone' };
+  const { state, health, exit } = container;
+  if (state === 'exited' || state === 'dead') {
+    const memory = exit?.oomKilled === true ? ', out of memory' : '';
+    return { kind: 'broken', why: `it exited with code ${exit?.code ?? 'unknown'}${memory}` };
+  }
+  // Docker brings it back by its restart policy: many programs fail once or twice until another one answers.
+  if (state !== 'running') return { kind: 'waiting', why: `it is ${state}` };
+  if (health === 'unhealthy') return { kind: 'broken', why: 'its health check fails' };
+  if (health === 'starting') return { kind: 'waiting', why: 'its health check has not succeeded', by: 'health' };
+  return health === 'healthy' ? { kind: 'good', sure: true } : undefined;
+}
+
+async function unhealthy(client: NodeClient, app: AppName, why: string, signal: AbortSignal): Promise<AppError> {
+  const lines: string[] = [];
+  try {
+    for await (const line of client.containers.logs(app, { follow: false, tail: shownLogLines }, signal)) {
+      lines.push(line.text.slice(0, shownLineCharacters));
+      if (lines.length === shownLogLines) break;
+    }
+  } catch {
+    // The verdict stands without its log lines.
+  }
+  const tail = lines.join('\n');
+  return new AppError('unhealthy', `cannot bring up "${app}" on "${client.node}": ${why}`, {
+    hint: `read its log: drover logs ${app}`,
+    ...(tail === '' ? {} : { details: { log: tail } }),
+  });
+}

@@ -1,0 +1,336 @@
+import type { ClusterState } from '../../model/cluster.ts';
+import type { AppName, NodeName } from '../../model/config.ts';
+import { AppError, type ErrorReport, isAbort, toReport } from '../../model/errors.ts';
+import type { EngineEventBody, RunOutcome } from '../../model/events.ts';
+import type { RunNote } from '../../model/history.ts';
+import type { Plan, StepId } from '../../model/plan.ts';
+import { makePlan } from '../../plan/make-plan.ts';
+import { plannedMoves } from '../../plan/plan-move.ts';
+import { largeRemoval } from '../../plan/removal.ts';
+import { forecastAll, type LookInput, observeAll } from '../look.ts';
+import { createSemaphores, createTransferSlots } from '../semaphore.ts';
+import { superseded } from '../single-flight.ts';
+import { findUnanswered } from './answers.ts';
+import { type Execution, execute, findInterrupted, type Interrupted, type RunSignals } from './execute.ts';
+import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
+import { createReceiptBook, type ReceiptBook } from './receipts.ts';
+import { describeStanding, findStanding, planAsBefore, planReturn, type Standing } from './recover.ts';
+import type { RunChecks } from './removal-guard.ts';
+import type { RunContext } from './step-context.ts';
+import { watchSwitches } from './switch-probe.ts';
+
+/** What a run needs beside the dependencies. */
+export interface ConvergeInput extends LookInput, RunChecks {
+  /** What every node that is locked keeps of this run. */
+  readonly note?: RunNote;
+}
+
+const maxPasses = 8;
+const maxRetries = 4;
+const firstRetryMs = 500;
+const longestRetryMs = 15_000;
+
+/** Observe, plan, lock, observe again, plan, execute, until the plan is empty or nothing more can be done. */
+export async function converge(input: ConvergeInput, signals: RunSignals): Promise<RunOutcome> {
+  const run = createRun(input, signals);
+  const outcome = await runPasses(run).catch((error: unknown): RunOutcome => {
+    if (signals.hard.aborted || isAbort(error)) return stopped(signals);
+    return { result: 'failed', failed: [], error: toReport(error) };
+  });
+  await run.locks.release(outcome.result);
+  return outcome;
+}
+
+interface Run extends ConvergeInput {
+  readonly signals: RunSignals;
+  readonly locks: RunLocks;
+  readonly context: Omit<RunContext, 'state'>;
+  readonly receipts: ReceiptBook;
+  readonly warnings: readonly string[];
+  /** Applications a switch of this run has stopped and not brought up. */
+  readonly down: Map<AppName, Interrupted>;
+  /** A person has been asked whether the plan may be run. */
+  isAsked: boolean;
+  steps: number;
+  retries: number;
+  failure?: { readonly failed: readonly StepId[]; readonly error: ErrorReport };
+}
+
+function createRun(input: ConvergeInput, signals: RunSignals): Run {
+  const { deps, config, cluster } = input;
+  const receipts = createReceiptBook();
+  const warnings: string[] = [];
+  const emit = (event: EngineEventBody): void => {
+    receipts.see(event, deps.now());
+    input.emit(event);
+  };
+  const context: Run['context'] = {
+    config,
+    cluster,
+    now: deps.now,
+    sleep: deps.sleep,
+    emit,
+    transfers: createTransferSlots(),
+    tables: createSemaphores(1),
+    released: new Map(),
+    sent: receipts.sent,
+    waited: receipts.waited,
+    warn: ({ app, text }) => {
+      warnings.push(text);
+      receipts.killed(app);
+    },
+  };
+  return {
+    ...input,
+    emit,
+    signals,
+    locks: createRunLocks(cluster, deps.owner, input.note),
+    context,
+    receipts,
+    warnings,
+    down: new Map(),
+    isAsked: false,
+    steps: 0,
+    retries: 0,
+  };
+}
+
+async function runPasses(run: Run): Promise<RunOutcome> {
+  for (let pass = 1; pass <= maxPasses; pass += 1) {
+    const seen = await lookLocked(run);
+    if ('result' in seen) return seen;
+    const { state, plan } = seen;
+    if (plan.steps.length === 0) return await finish(run, plan, state);
+    if (run.signals.soft.aborted) return stopped(run.signals);
+    // What is down because of this run has to come up, whatever was approved.
+    const refusal = run.down.size > 0 ? undefined : run.refuses?.(plan, state);
+    if (refusal !== undefined) return { result: 'blocked', steps: run.steps, blockers: [refusal] };
+    const next = await runPass(run, plan, state);
+    if (next === 'retry') pass -= 1;
+    else if (next !== 'again') return next;
+  }
+  const error = new AppError(
+    'internal',
+    `cannot reach the wanted state: the plan is not empty after ${maxPasses} passes`,
+  );
+  return await fail(run, [], toReport(error));
+}
+
+/**
+ * Looks again whenever it had to take a lock: what was seen before may have changed. So the first look only finds out
+ * which locks are needed, and one that was made a moment ago does. A person is asked once for each run, before it has any
+ * lock.
+ */
+async function lookLocked(run: Run): Promise<Look | RunOutcome> {
+  let earlier = run.isAsked ? undefined : lookBack(run);
+  for (;;) {
+    const seen = earlier ?? (await look(run));
+    const doubt = run.isAsked ? undefined : await run.confirms?.(seen.plan, seen.state);
+    if (doubt !== undefined) return { result: 'blocked', steps: run.steps, blockers: [doubt] };
+    run.isAsked = true;
+    const taken = await takeLocks(run, seen);
+    const isFresh = earlier === undefined;
+    earlier = undefined;
+    // What could not be had for a plan from an earlier look may not be needed at all.
+    if (typeof taken !== 'boolean' && isFresh) return taken;
+    if (taken === false && isFresh) return seen;
+  }
+}
+
+/** A plan from what was seen a moment ago, if that has steps: that there is nothing to do is never said without a look. */
+function lookBack(run: Run): Look | undefined {
+  const state = run.recentState();
+  if (state === undefined) return undefined;
+  const plan = run.refine(makePlan(run.config, state), state);
+  // Nor is a person asked about what was.
+  const asks = run.confirms !== undefined && largeRemoval(plan, state) !== undefined;
+  return plan.steps.length === 0 || asks ? undefined : { state, plan };
+}
+
+interface Look {
+  readonly state: ClusterState;
+  readonly plan: Plan;
+}
+
+/** One observation with its plan. */
+async function look(run: Run): Promise<Look> {
+  const state = await observeAll(run, run.signals.hard);
+  const plan = run.refine(makePlan(run.config, state), state);
+  const forecasts = await forecastAll(run, plan, state, run.signals.hard);
+  run.emit({ type: 'plan-made', plan, forecasts });
+  return { state, plan };
+}
+
+/** True where a lock was missing and has been taken. */
+async function takeLocks(run: Run, { plan, state }: Look): Promise<RunOutcome | boolean> {
+  try {
+    return await run.locks.take(nodesToLock(plan, state), run.signals.hard);
+  } catch (error) {
+    if (run.signals.hard.aborted || isAbort(error)) throw error;
+    const report = toReport(error);
+    return report.code === 'lock-held' ? { result: 'locked', error: report } : await fail(run, [], report);
+  }
+}
+
+async function runPass(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome | 'again' | 'retry'> {
+  run.receipts.begin(plannedMoves(plan), plan, run.deps.now());
+  const probing = watchSwitches(run.deps, plan, state);
+  const context = { ...run.context, state, emit: probing.tap(run.context.emit) };
+  const execution = await execute(plan, context, { ...run.signals, lost: run.locks.lost });
+  await probing.end(run.receipts.refused);
+  await keepReceipts(run);
+  noteDown(run, plan, execution, state);
+  run.steps += [...execution.outcomes.values()].filter(({ result }) => result === 'succeeded').length;
+  if (run.signals.hard.aborted) return stopped(run.signals);
+  const failures = failuresOf(plan, execution);
+  const [first] = failures;
+  if (first !== undefined) {
+    const error = withWayBack(plan, first);
+    const failed = failures.map(({ step }) => step);
+    const isWorthIt = failures.every(({ error }) => error.retryable);
+    return await retry(run, failed, error, isWorthIt);
+  }
+  if (run.signals.soft.aborted) return await stopSoftly(run);
+  run.retries = 0;
+  return 'again';
+}
+
+/** What has moved and does not come up stays where its newest data is: that is where a person goes on from. */
+function withWayBack(plan: Plan, { step, error }: { readonly step: StepId; readonly error: ErrorReport }): ErrorReport {
+  const failed = plan.steps.find(({ id }) => id === step);
+  const kind = failed?.action.kind;
+  if (kind !== 'start-container' && kind !== 'check-container') return error;
+  const move = plannedMoves(plan).find(({ app }) => app === failed?.group);
+  if (move?.app === undefined) return error;
+  const back = `to go back: drover move ${move.app} ${move.from}`;
+  return { ...error, hint: error.hint === undefined ? back : `${error.hint}; ${back}` };
+}
+
+function failuresOf(plan: Plan, { outcomes }: Execution): { step: StepId; error: ErrorReport }[] {
+  return plan.steps.flatMap(({ id }) => {
+    const outcome = outcomes.get(id);
+    return outcome?.result === 'failed' ? [{ step: id, error: outcome.error }] : [];
+  });
+}
+
+/** Applications that are down now because of this run, and no longer those that came up. */
+function noteDown(run: Run, plan: Plan, execution: Execution, state: ClusterState): void {
+  for (const { id, action } of plan.steps) {
+    if (action.kind !== 'start-container' || execution.outcomes.get(id)?.result !== 'succeeded') continue;
+    run.down.delete(action.spec.application);
+  }
+  for (const [app, interrupted] of findInterrupted(plan, execution, state)) {
+    // Stopped again by a retry: the first stop knows where it ran, and how.
+    const { from, was } = run.down.get(app) ?? interrupted;
+    run.down.set(app, { ...interrupted, from, ...(was === undefined ? {} : { was }) });
+  }
+}
+
+async function keepReceipts(run: Run): Promise<void> {
+  for (const receipt of run.receipts.take(run.deps.now())) {
+    run.emit({ type: 'move-finished', receipt });
+    // The move is done; a history that cannot be written must not make it a failure.
+    await run.deps.history?.append(receipt).catch(() => undefined);
+  }
+}
+
+/** Waits and tries again what the world may have mended meanwhile; otherwise the end. */
+async function retry(
+  run: Run,
+  failed: readonly StepId[],
+  error: ErrorReport,
+  isWorthIt: boolean,
+): Promise<RunOutcome | 'retry'> {
+  run.failure ??= { failed, error };
+  if (!isWorthIt || run.retries >= maxRetries || run.signals.soft.aborted) return await fail(run, failed, error);
+  const fullMs = Math.min(longestRetryMs, firstRetryMs * 2 ** run.retries);
+  // Half of it by chance, so that several controllers do not come back together.
+  const inMs = Math.round(fullMs / 2 + (run.deps.random() * fullMs) / 2);
+  run.retries += 1;
+  run.emit({ type: 'retrying', inMs, error });
+  await run.deps.sleep(inMs, AbortSignal.any([run.signals.hard, run.signals.soft])).catch(() => undefined);
+  if (run.signals.hard.aborted) return stopped(run.signals);
+  if (run.signals.soft.aborted) return await fail(run, failed, error);
+  return 'retry';
+}
+
+/** Nothing is left to do; that is not the wanted end where a switch of this run left something down. */
+async function finish(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome> {
+  if (plan.blocked.length === 0) {
+    const unanswered = await findUnanswered({ ...run.context, state }, state, run.signals.hard);
+    const { steps, warnings } = run;
+    if (unanswered === undefined) return { result: 'converged', steps, ...(warnings.length === 0 ? {} : { warnings }) };
+    return await fail(run, [unanswered.step], unanswered.error);
+  }
+  const isDown = [...run.down].some(([app, down]) => findStanding(app, down, state).kind !== 'runs');
+  if (isDown && run.failure !== undefined) return await fail(run, run.failure.failed, run.failure.error);
+  return { result: 'blocked', steps: run.steps, blockers: plan.blocked };
+}
+
+async function stopSoftly(run: Run): Promise<RunOutcome> {
+  if (run.down.size > 0) await recover(run);
+  return stopped(run.signals);
+}
+
+function stopped(signals: RunSignals): RunOutcome {
+  return { result: signals.soft.aborted && signals.soft.reason === superseded ? 'superseded' : 'cancelled' };
+}
+
+async function fail(run: Run, failed: readonly StepId[], error: ErrorReport): Promise<RunOutcome> {
+  const standings = run.down.size === 0 ? [] : await recover(run);
+  const message = [error.message, ...run.warnings, ...standings.map(describeStanding)].join('; ');
+  return { result: 'failed', failed, error: { ...error, message } };
+}
+
+/**
+ * Brings every application that a switch has stopped up again where its data is, and ends the holds of its ports. Soft
+ * signals do not count here: the application is down.
+ */
+async function recover(run: Run): Promise<Standing[]> {
+  const { hard } = run.signals;
+  try {
+    let state = await observeAll(run, hard);
+    if (await bringBack(run, planAsBefore(run.config.revision, run.down, state), state))
+      state = await observeAll(run, hard);
+    const back = new Map(
+      standingsOf(run, state).flatMap((one) => {
+        const node = one.kind === 'stopped' ? one.node : one.kind === 'released' ? one.to : undefined;
+        return node === undefined ? [] : [[one.app, node] as const];
+      }),
+    );
+    if (back.size > 0) await bringBack(run, planReturn(run.config, state, back), state);
+    await dropHolds(run, state, hard);
+    return standingsOf(run, await observeAll(run, hard));
+  } catch (error) {
+    if (hard.aborted) throw error;
+    // The failure that led here is the one to tell; this one only means that nobody knows where they stand.
+    return [...run.down.keys()].map((app) => ({ app, kind: 'unknown' }));
+  }
+}
+
+/** True where there was something to do. */
+async function bringBack(run: Run, plan: Plan, state: ClusterState): Promise<boolean> {
+  if (plan.steps.length === 0) return false;
+  const { hard } = run.signals;
+  run.emit({ type: 'plan-made', plan, forecasts: [] });
+  await run.locks.take(nodesToLock(plan, state), hard);
+  await execute(plan, { ...run.context, state }, { hard, soft: new AbortController().signal, lost: run.locks.lost });
+  return true;
+}
+
+function standingsOf(run: Run, state: ClusterState): Standing[] {
+  return [...run.down].map(([app, down]) => findStanding(app, down, state));
+}
+
+async function dropHolds(run: Run, state: ClusterState, signal: AbortSignal): Promise<void> {
+  const ports = [...run.down.keys()].flatMap((app) => run.config.applications[app]?.ports ?? []);
+  const isOurs = (port: number, protocol: string) =>
+    ports.some((own) => own.external === port && own.protocol === protocol);
+  const ends = Object.entries(state.nodes).map(async ([node, seen]: [NodeName, (typeof state.nodes)[string]]) => {
+    if (seen.status !== 'reachable') return;
+    const held = seen.facts.network.holds.filter(({ port, protocol }) => isOurs(port, protocol));
+    if (held.length === 0) return;
+    await (await run.cluster.node(node, signal)).network.dropHolds(held, signal);
+  });
+  await Promise.all(ends);
+}

@@ -1,0 +1,247 @@
+import type { ClusterState, ContainerSpec } from '../../model/cluster.ts';
+import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
+import { AppError, isAbort, toReport } from '../../model/errors.ts';
+import type { StepOutcome } from '../../model/events.ts';
+import { allowManyListeners } from '../../model/many-listeners.ts';
+import { type Action, nodesOf, type Plan, type Step, type StepId } from '../../model/plan.ts';
+import { createSemaphores, type Semaphore } from '../semaphore.ts';
+import { createKnown, type Known } from './known.ts';
+import { lockLost } from './locks.ts';
+import { perform } from './perform.ts';
+import { stopGraceMs, stopSlackMs } from './perform-container.ts';
+import { prepareSwitch } from './prepare-switch.ts';
+import { factsOf, type RunContext } from './step-context.ts';
+
+/** `hard` ends everything at once; after `soft` only what keeps an application from being down is still done. */
+export interface RunSignals {
+  readonly hard: AbortSignal;
+  readonly soft: AbortSignal;
+  /** Aborts when this node's lock is lost: no step may go on there. Undefined for a node that is not locked. */
+  readonly lost?: (node: NodeName) => AbortSignal | undefined;
+}
+
+export interface Execution {
+  readonly outcomes: ReadonlyMap<StepId, StepOutcome>;
+  /** Steps whose effect may have begun, in the order they were started. */
+  readonly started: readonly StepId[];
+}
+
+/** Kinds that may be cut off at any byte without harm: the next run goes on where they ended. */
+const resumable = new Set(['sync-volume', 'pull-image']);
+/** Kinds that a soft stop never starts, whatever has begun before them. */
+const optional = new Set(['sync-volume', 'pull-image', 'stop-container', 'hold-ports', 'settle-volume']);
+/** Kinds that leave an application down until the steps behind them are done. */
+const switching = new Set([
+  'stop-container',
+  'freeze-volume',
+  'send-final',
+  'release-volume',
+  'acquire-volume',
+  'reclaim-volume',
+]);
+/** Kinds after which the application is still safely back at its old owner when the time is over. */
+const abortable = new Set(['freeze-volume', 'send-final']);
+/** Kinds that only wait, and kinds with places of their own. */
+const withoutPlace = new Set(['check-container', 'sync-volume', 'send-final']);
+
+const commandsPerNode = 4;
+
+/** Walks the plan's graph: independent branches go on after a failure, everything behind it is skipped. */
+export async function execute(plan: Plan, context: RunContext, signals: RunSignals): Promise<Execution> {
+  const run: Run = {
+    context,
+    signals,
+    places: createSemaphores(commandsPerNode),
+    started: [],
+    behindSwitch: findSwitches(plan),
+    stoppedAt: new Map(),
+    graces: new Map(),
+    plan,
+    known: createKnown(context.now),
+    prepared: new Map(),
+  };
+  const outcomes = new Map<StepId, Promise<StepOutcome>>();
+  for (const step of plan.steps) {
+    const before = step.after.map(async (id): Promise<Dependency> => {
+      const outcome = outcomes.get(id);
+      if (outcome === undefined) throw new Error(`step "${step.id}" comes before "${id}", which it needs`);
+      return { id, outcome: await outcome };
+    });
+    outcomes.set(step.id, runStep(run, step, before));
+  }
+  const settled = await Promise.all([...outcomes].map(async ([id, outcome]) => [id, await outcome] as const));
+  return { outcomes: new Map(settled), started: run.started };
+}
+
+interface Run {
+  readonly context: RunContext;
+  readonly signals: RunSignals;
+  readonly places: (node: NodeName) => Semaphore;
+  readonly started: StepId[];
+  /** For each step, the steps of a switch it depends on, directly or not. */
+  readonly behindSwitch: ReadonlyMap<StepId, ReadonlySet<StepId>>;
+  /** When each stop began: the time for a switch counts from there. */
+  readonly stoppedAt: Map<StepId, number>;
+  /** How long each of them may take. */
+  readonly graces: Map<StepId, number>;
+  readonly plan: Plan;
+  readonly known: Known;
+  /** What is made ready before an application is stopped, once for each. */
+  readonly prepared: Map<string, { readonly at: number; readonly end: Promise<void> }>;
+}
+
+interface Dependency {
+  readonly id: StepId;
+  readonly outcome: StepOutcome;
+}
+
+async function runStep(run: Run, step: Step, before: readonly Promise<Dependency>[]): Promise<StepOutcome> {
+  const dependencies = await Promise.all(before);
+  const outcome = skipped(dependencies) ?? (await attempt(run, step));
+  run.context.emit({ type: 'step-finished', step: step.id, outcome });
+  return outcome;
+}
+
+function skipped(dependencies: readonly Dependency[]): StepOutcome | undefined {
+  const missing = dependencies.find(({ outcome }) => outcome.result !== 'succeeded');
+  if (missing === undefined) return undefined;
+  return { result: 'skipped', because: missing.outcome.result === 'skipped' ? missing.outcome.because : missing.id };
+}
+
+async function attempt(run: Run, step: Step): Promise<StepOutcome> {
+  const { context, signals } = run;
+  const lost = AbortSignal.any(guardedNodes(step.action).flatMap((node) => signals.lost?.(node) ?? []));
+  const stops = resumable.has(step.action.kind) ? [signals.soft] : [];
+  // A new volume is looked for on every node at once.
+  const signal = allowManyListeners(AbortSignal.any([signals.hard, lost, ...stops]));
+  let startedAt = context.now();
+  try {
+    await withPlaces(run, step, signal, async () => {
+      if (signal.aborted || !mayStart(run, step)) throw new AppError('cancelled', 'cancelled');
+      await makeReady(run, step, signal);
+      startedAt = context.now();
+      run.started.push(step.id);
+      if (step.action.kind === 'stop-container') {
+        run.stoppedAt.set(step.id, startedAt);
+        run.graces.set(step.id, stopGraceMs(context, step.action));
+      }
+      context.emit({ type: 'step-started', step: step.id });
+      await performInTime(run, step, signal);
+    });
+    return { result: 'succeeded', durationMs: context.now() - startedAt };
+  } catch (error) {
+    const durationMs = context.now() - startedAt;
+    if (lost.aborted && !signals.hard.aborted)
+      return { result: 'failed', durationMs, error: toReport(lockLost(error)) };
+    if (signal.aborted || isAbort(error)) return { result: 'cancelled' };
+    return { result: 'failed', durationMs, error: toReport(error) };
+  }
+}
+
+/** Before new connections wait: what needs them to wait is as short as can be. */
+async function makeReady(run: Run, { id, action, group }: Step, signal: AbortSignal): Promise<void> {
+  if (action.kind !== 'hold-ports' && action.kind !== 'stop-container') return;
+  const { plan, known, started } = run;
+  const context = { ...run.context, known, step: id };
+  const prepared = run.prepared.get(group) ?? {
+    at: context.now(),
+    end: prepareSwitch(plan, group, (step) => started.includes(step), context, signal),
+  };
+  run.prepared.set(group, prepared);
+  known.readyAt.set(id, prepared.at);
+  await prepared.end;
+}
+
+/** Nodes whose locks a step relies on. An acquire needs only its own: what was released stays released. */
+function guardedNodes(action: Action): readonly NodeName[] {
+  return action.kind === 'acquire-volume' ? [action.to] : nodesOf(action);
+}
+
+/** Once a switch has begun its chain goes on to a safe point, also after a soft stop. */
+function mayStart(run: Run, step: Step): boolean {
+  if (!run.signals.soft.aborted) return true;
+  if (optional.has(step.action.kind)) return false;
+  return [...(run.behindSwitch.get(step.id) ?? [])].some((id) => run.started.includes(id));
+}
+
+async function withPlaces(run: Run, step: Step, signal: AbortSignal, task: () => Promise<void>): Promise<void> {
+  const nodes = withoutPlace.has(step.action.kind) ? [] : nodesOf(step.action).toSorted();
+  // Sorted, so that two steps on the same two nodes never wait for each other.
+  const take = ([node, ...rest]: readonly NodeName[]): Promise<void> =>
+    node === undefined ? task() : run.places(node).use(() => take(rest), signal);
+  await take(nodes);
+}
+
+/** Up to the release a switch that takes longer than `switchMs` is given up. */
+async function performInTime(run: Run, step: Step, signal: AbortSignal): Promise<void> {
+  const { context } = run;
+  const action = step.action;
+  const inStep = { ...context, known: run.known, step: step.id };
+  const begun = [...(run.behindSwitch.get(step.id) ?? [])].flatMap((id) => run.stoppedAt.get(id) ?? []);
+  if (!abortable.has(action.kind) || begun.length === 0) return perform(action, inStep, signal);
+  const switchMs = Math.max(context.config.settings.timeouts.switchMs, longestStopMs(run, step) + stopSlackMs);
+  const leftMs = Math.max(0, Math.min(...begun) + switchMs - context.now());
+  const over = new AbortController();
+  const done = new AbortController();
+  const timer = context.sleep(leftMs, done.signal).then(
+    () => over.abort(),
+    () => undefined,
+  );
+  try {
+    await perform(action, inStep, AbortSignal.any([signal, over.signal]));
+  } catch (error) {
+    if (!over.signal.aborted || signal.aborted) throw error;
+    const what = `cannot finish the switch of "${step.group}"`;
+    throw new AppError('timeout', `${what}: it takes longer than ${switchMs} ms`, {
+      hint: 'raise settings.timeouts.switch, or let a sync bring the copy closer first',
+      cause: error,
+    });
+  } finally {
+    done.abort();
+    await timer;
+  }
+}
+
+/** An application may take longer to stop than a switch usually may. */
+function longestStopMs(run: Run, step: Step): number {
+  const before = [...(run.behindSwitch.get(step.id) ?? [])];
+  return Math.max(0, ...before.map((id) => run.graces.get(id) ?? 0));
+}
+
+function findSwitches(plan: Plan): Map<StepId, ReadonlySet<StepId>> {
+  const behind = new Map<StepId, ReadonlySet<StepId>>();
+  const isSwitch = new Set(plan.steps.filter(({ action }) => switching.has(action.kind)).map(({ id }) => id));
+  for (const step of plan.steps) {
+    const before = step.after.flatMap((id) => [...(isSwitch.has(id) ? [id] : []), ...(behind.get(id) ?? [])]);
+    behind.set(step.id, new Set(before));
+  }
+  return behind;
+}
+
+/** An application that a switch has taken down. */
+export interface Interrupted {
+  /** Where it ran. */
+  readonly from: NodeName;
+  readonly volumes: readonly VolumeId[];
+  /** The container that ran there. */
+  readonly was?: ContainerSpec;
+}
+
+/** Applications that a started stop has taken down and nothing has brought up again. */
+export function findInterrupted(plan: Plan, execution: Execution, state: ClusterState): Map<AppName, Interrupted> {
+  const interrupted = new Map<AppName, Interrupted>();
+  for (const { id, action } of plan.steps) {
+    if (action.kind !== 'stop-container' || !execution.started.includes(id)) continue;
+    const start = plan.steps.find(
+      (other) => other.action.kind === 'start-container' && other.action.spec.application === action.app,
+    );
+    if (start?.action.kind !== 'start-container') continue;
+    if (execution.outcomes.get(start.id)?.result === 'succeeded') continue;
+    const volumes = start.action.spec.mounts.map(({ volume }) => volume);
+    const ran = factsOf(state, action.node)?.containers.find(
+      (one) => one.managed && one.application === action.app && one.state === 'running',
+    );
+    interrupted.set(action.app, { from: action.node, volumes, ...(ran === undefined ? {} : { was: ran.spec }) });
+  }
+  return interrupted;
+}

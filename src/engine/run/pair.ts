@@ -1,0 +1,63 @@
+import type { Volume } from '../../model/cluster.ts';
+import type { NodeName, VolumeId } from '../../model/config.ts';
+import type { NodeClient } from '../node-client.ts';
+import { conflict, factsOf, findVolume, getVolume, type StepContext } from './step-context.ts';
+
+/** Both ends of a move, connected. */
+export interface Pair {
+  readonly volume: VolumeId;
+  readonly from: NodeName;
+  readonly to: NodeName;
+  readonly source: NodeClient;
+  readonly target: NodeClient;
+}
+
+/** Both copies as they are now. */
+export interface Ends {
+  readonly source: Volume;
+  readonly target: Volume | undefined;
+}
+
+/** Connects to both ends. */
+export async function openPair(
+  action: { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId },
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<Pair> {
+  const [source, target] = await Promise.all([
+    context.cluster.node(action.from, signal),
+    context.cluster.node(action.to, signal),
+  ]);
+  return { volume: action.volume, from: action.from, to: action.to, source, target };
+}
+
+/** Reads both copies; throws `volume-conflict` where the target's is one that must not be received into. */
+export async function readEnds(pair: Pair, signal: AbortSignal): Promise<Ends> {
+  const [source, target] = await Promise.all([
+    getVolume(pair.source, pair.volume, 'send', signal),
+    findVolume(pair.target, pair.volume, signal),
+  ]);
+  if (target !== undefined) checkReceivable(pair, source, target);
+  return { source, target };
+}
+
+function checkReceivable(pair: Pair, source: Volume, target: Volume): void {
+  const isCopy = target.role === 'incoming' || target.role === 'replica' || target.role === 'released';
+  if (!isCopy) throw conflict('receive', pair.volume, pair.to, `its copy there is in role ${target.role}`);
+  if (target.epoch > source.epoch) {
+    throw conflict(
+      'send',
+      pair.volume,
+      pair.from,
+      `the copy on "${pair.to}" has epoch ${target.epoch}, this one ${source.epoch}`,
+    );
+  }
+}
+
+/** The volume's copies on third nodes; what was seen of a node that is away may have changed there since. */
+export function thirdCopies({ config, state }: StepContext, { volume, from, to }: Pair) {
+  const others = Object.keys(config.nodes).filter((node) => node !== from && node !== to);
+  const areAllSeen = others.every((node) => state.nodes[node]?.status === 'reachable');
+  const copies = others.flatMap((node) => factsOf(state, node)?.volumes.filter(({ id }) => id === volume) ?? []);
+  return { copies, areAllSeen };
+}

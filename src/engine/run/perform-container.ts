@@ -1,0 +1,312 @@
+import type { Container, ContainerSpec, Volume } from '../../model/cluster.ts';
+import type { AppName, Config, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import { printImage } from '../../model/names.ts';
+import type { ActionOf } from '../../model/plan.ts';
+import { SealedContent } from '../../model/sealed-content.ts';
+import { differences } from '../../plan/container-spec.ts';
+import { liesBelow } from '../../plan/mountpoints.ts';
+import type { NodeClient } from '../node-client.ts';
+import {
+  conflict,
+  emitProgress,
+  factsOf,
+  getVolume,
+  nodeIdOf,
+  type RunContext,
+  type StepContext,
+} from './step-context.ts';
+
+/** Has the image on the node: there already, from the registry, or from a node that has it. */
+export async function pullImage(
+  action: ActionOf<'pull-image'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(action.node, signal);
+  const has = await client.containers.imageId(action.image, signal);
+  if (has === undefined) await fetchImage(action, client, context, signal);
+  await bringSameImage(action, client, context, signal);
+  await checkMountpoints(action, client, signal);
+}
+
+/** The name may mean another image here or in the registry: the one the application runs with is copied. */
+async function bringSameImage(
+  action: ActionOf<'pull-image'>,
+  client: NodeClient,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { id, from, image, node } = action;
+  if (id === undefined || from === undefined) return;
+  if ((await client.containers.imageId(image, signal)) === id) return;
+  const name = printImage(image);
+  const line = `"${name}" is another image on "${node}": copying the one that runs on "${from}"`;
+  context.emit({ type: 'step-output', step: context.step, line });
+  await copyImage(image, id, from, client, context, signal);
+  const now = await client.containers.imageId(image, signal);
+  if (now === id) return;
+  throw new AppError(
+    'image-missing',
+    `cannot copy image "${name}" from "${from}" to "${node}": it is ${now ?? 'missing'} there afterwards`,
+    {
+      hint: 'name the image by its digest, or by a tag that means the same on every node',
+    },
+  );
+}
+
+/** What the image keeps in a volume of its own below a mountpoint would not be in the volume that moves. */
+async function checkMountpoints(
+  { node, image, mountpoints = [] }: ActionOf<'pull-image'>,
+  client: NodeClient,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = printImage(image);
+  const volumes = (await client.containers.imageVolumes([name], signal))[name] ?? [];
+  for (const path of volumes) {
+    const mountpoint = mountpoints.find((one) => liesBelow(path, one));
+    if (mountpoint === undefined) continue;
+    const what = `cannot use image "${name}" on "${node}" with the mountpoint ${mountpoint}`;
+    throw new AppError('docker-failed', `${what}: it keeps ${path} in a volume of Docker's, which does not move`, {
+      hint: `set the mountpoint to ${path}`,
+    });
+  }
+}
+
+async function fetchImage(
+  action: ActionOf<'pull-image'>,
+  client: NodeClient,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await client.containers.pull(action.image, progressOf(context), signal);
+  } catch (error) {
+    const isMissing = error instanceof AppError && error.code === 'image-missing';
+    if (!isMissing || action.from === undefined) throw error;
+    // Only a registry's manifest has that digest: what a node says of its image proves nothing.
+    if (action.image.digest !== undefined) throw error;
+    const line = `${error.message}; copying it from "${action.from}"`;
+    context.emit({ type: 'step-output', step: context.step, line });
+    await copyImage(action.image, action.id, action.from, client, context, signal);
+    if ((await client.containers.imageId(action.image, signal)) === undefined) {
+      const what = `cannot copy image "${printImage(action.image)}" from "${action.from}" to "${action.node}"`;
+      throw new AppError('image-missing', `${what}: the node does not have it afterwards`, { cause: error });
+    }
+  }
+}
+
+const progressOf = (context: StepContext) => (what: string, doneBytes: number, totalBytes?: number) =>
+  emitProgress(context, what, doneBytes, totalBytes);
+
+/** By its id, so that nothing but this image arrives and no other name changes its meaning. */
+async function copyImage(
+  image: ImageRef,
+  seen: string | undefined,
+  from: NodeName,
+  client: NodeClient,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const source = await context.cluster.node(from, signal);
+  const id = seen ?? (await source.containers.imageId(image, signal));
+  if (id === undefined) {
+    throw new AppError('image-missing', `cannot copy image "${printImage(image)}" from "${from}": it is not there`);
+  }
+  const tar = await source.containers.exportImage({ id }, signal);
+  const progress = progressOf(context);
+  let doneBytes = 0;
+  tar.on('data', (chunk: Buffer | string) => {
+    doneBytes += chunk.length;
+    progress(`copying from ${from}`, doneBytes);
+  });
+  tar.pause();
+  await client.containers.importImage(tar, signal, { image, id });
+  const line = `"${printImage(image)}" on "${client.node}" is the image ${id} of "${from}"`;
+  context.emit({ type: 'step-output', step: context.step, line });
+}
+
+/** The file's own word for this application; else what its container was made with, where no file has it any more. */
+export function stopGraceMs(
+  { config, state }: Pick<RunContext, 'config' | 'state'>,
+  { app, node }: { readonly app: AppName; readonly node: NodeName },
+): number {
+  const declared = config.applications[app];
+  const made = factsOf(state, node)?.containers.find(
+    ({ managed, application }) => managed && application === app,
+  )?.spec;
+  const own = declared === undefined ? made?.stopGraceMs : declared.stopGraceMs;
+  return own ?? config.settings.timeouts.stopMs;
+}
+
+/** What a stop may take beyond its grace before the container counts as running on. */
+export const stopSlackMs = 5_000;
+
+/** Stops our container with its grace; removes it, or keeps it for the node to start again. */
+export async function stopContainer(
+  action: ActionOf<'stop-container'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(action.node, signal);
+  const graceMs = stopGraceMs(context, action);
+  const end = await client.containers.stop(action.app, graceMs, signal);
+  if (end !== undefined) {
+    const how = end.killed ? `did not stop within ${graceMs / 1000} s and was killed` : `exited with code ${end.code}`;
+    const line = `"${action.app}" ${how}`;
+    context.emit({ type: 'step-output', step: context.step, line });
+    if (end.killed) context.warn?.({ app: action.app, text: `${line}: give it a longer stop_grace_period` });
+  }
+  // Its dead-man is armed (prepare-switch.ts): the node starts it again if drover does not come back.
+  if (action.unlessReleased !== undefined) return;
+  // Stopped before already, perhaps by a move that was cut off: the node must not start it again by itself.
+  if (end === undefined) await client.deadMan.disarm(action.app, signal);
+  await client.containers.remove(action.app, signal);
+}
+
+/** Removes the container that a move has stopped on its old node, after everything it could run on was released. */
+export async function removeLeft(client: NodeClient, volume: VolumeId, signal: AbortSignal): Promise<void> {
+  for (const container of await client.containers.list(signal)) {
+    const { managed, application, spec } = container;
+    const isUser = managed && spec.mounts.some((mount) => mount.volume === volume);
+    if (!isUser || application === undefined || isActive(container)) continue;
+    await client.deadMan.disarm(application, signal);
+    await client.containers.remove(application, signal);
+  }
+}
+
+/** Creates (or keeps, where it is as wanted) the container on volumes this node owns, and starts it. */
+export async function startContainer(
+  action: ActionOf<'start-container'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node, spec } = action;
+  const client = await context.cluster.node(node, signal);
+  const [containers, places] = await Promise.all([
+    containersFor(client, spec, context, signal),
+    findPlaces(client, spec, context, signal),
+  ]);
+  const { directories } = places;
+  const existing = containers.find(({ managed, application }) => managed && application === spec.application);
+  checkUnused(containers, spec, node);
+  const isWanted = existing !== undefined && differences(spec, existing).length === 0;
+  if (isActive(existing)) {
+    if (isWanted) return;
+    const what = `cannot start "${spec.application}" on "${node}"`;
+    throw new AppError('docker-failed', `${what}: another container of it is ${existing.state}`);
+  }
+  const isRight = isWanted && bindsAll(existing, directories);
+  if (existing !== undefined && !isRight) await client.containers.remove(spec.application, signal);
+  const whole = withContents(spec, context.config);
+  const confirmed = Promise.all(places.seen.map((seen) => client.volumes.confirm(seen, signal)));
+  // Waited for below.
+  confirmed.catch(() => undefined);
+  if (!isRight && places.areFilled) await client.containers.createOnData(whole, directories, signal);
+  else if (!isRight) await client.containers.create(whole, directories, signal);
+  try {
+    await confirmed;
+  } catch (error) {
+    if (!isRight) await client.containers.remove(spec.application, signal);
+    throw error;
+  }
+  await client.containers.start(spec.application, signal);
+}
+
+/**
+ * The node's containers as they were before anything was stopped, where nothing of theirs is in the way: only drover
+ * starts a container on a volume of drover's, and it has the node's lock. Read now where anything is.
+ */
+async function containersFor(
+  client: NodeClient,
+  spec: ContainerSpec,
+  { known }: StepContext,
+  signal: AbortSignal,
+): Promise<readonly Container[]> {
+  const seen = known.containers.get(client.node);
+  const isUser = ({ managed, application, spec: other }: Container): boolean =>
+    (managed && application === spec.application) ||
+    other.mounts.some(({ volume }) => spec.mounts.some((mount) => mount.volume === volume));
+  return seen === undefined || seen.some(isUser) ? client.containers.list(signal) : seen;
+}
+
+/** Read back from a node, a file has only a hash of its content: the content is in the files, if they still have it. */
+function withContents(spec: ContainerSpec, config: Config): ContainerSpec {
+  if (spec.files === undefined) return spec;
+  const known = config.applications[spec.application]?.files ?? [];
+  const files = spec.files.map((file) => {
+    if (file.content instanceof SealedContent) return file;
+    const { content: hash, target } = file;
+    const found = known.find((one) => one.target === target && one.content.equals(hash));
+    return found === undefined ? file : { ...file, content: found.content };
+  });
+  return { ...spec, files };
+}
+
+/** False where a dataset has been renamed since the container was made: Docker would look for its old directory. */
+export function bindsAll(container: Container, directories: Readonly<Record<VolumeId, string>>): boolean {
+  const { directories: bound = {} } = container;
+  return Object.entries(directories).every(([volume, directory]) => (bound[volume] ?? directory) === directory);
+}
+
+/** Who owns the data is not enough: another container of this node may still write to it. */
+export function checkUnused(containers: readonly Container[], spec: ContainerSpec, node: NodeName): void {
+  const others = containers.filter(({ managed, application }) => !managed || application !== spec.application);
+  for (const other of others.filter(isActive)) {
+    const shared = other.spec.mounts.find(({ volume }) => spec.mounts.some((mount) => mount.volume === volume));
+    if (shared !== undefined) throw conflict('use', shared.volume, node, `container "${other.name}" runs on it`);
+  }
+}
+
+function isActive(container: Container | undefined): container is Container {
+  return container !== undefined && ['running', 'restarting', 'paused'].includes(container.state);
+}
+
+interface Places {
+  readonly directories: Readonly<Record<VolumeId, string>>;
+  /** There is something in each of them. */
+  readonly areFilled: boolean;
+  /** Volumes that must still be as they are known to be before anything runs on them. */
+  readonly seen: readonly Volume[];
+}
+
+/** Directories of the volumes: as they were mounted a moment ago, else re-read to be owned by this node. */
+async function findPlaces(
+  client: NodeClient,
+  spec: ContainerSpec,
+  { known, ...context }: StepContext,
+  signal: AbortSignal,
+): Promise<Places> {
+  const fresh = spec.mounts.flatMap(({ volume }) => {
+    const [mounted, copy] = [known.mounted(client.node, volume), known.copy(client.node, volume)];
+    return mounted === undefined || copy === undefined ? [] : [{ ...mounted, volume, copy }];
+  });
+  if (fresh.length < spec.mounts.length) {
+    const directories = await findDirectories(client, spec, nodeIdOf(context, client.node), signal);
+    return { directories, areFilled: false, seen: [] };
+  }
+  return {
+    directories: Object.fromEntries(fresh.map(({ volume, directory }) => [volume, directory])),
+    areFilled: fresh.every(({ isEmpty }) => !isEmpty),
+    // Asked while the container is created: the last guard against a second writer.
+    seen: fresh.map(({ copy }) => copy),
+  };
+}
+
+/** Each volume re-read to be owned by this node: the last guard against a second writer. */
+async function findDirectories(
+  client: NodeClient,
+  spec: ContainerSpec,
+  self: string,
+  signal: AbortSignal,
+): Promise<Record<VolumeId, string>> {
+  const directories: Record<VolumeId, string> = {};
+  for (const { volume: id } of spec.mounts) {
+    const volume = await getVolume(client, id, 'use', signal);
+    if (volume.role !== 'owner' || volume.owner !== self) {
+      throw conflict('use', id, client.node, `this node does not own it (role ${volume.role})`);
+    }
+    directories[id] = await client.volumes.directory(volume.dataset, signal);
+  }
+  return directories;
+}

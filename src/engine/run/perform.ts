@@ -1,0 +1,83 @@
+import type { Action, ActionKind, ActionOf } from '../../model/plan.ts';
+import { mergeNetwork } from '../../plan/network-tables.ts';
+import { checkContainer } from './check-container.ts';
+import { pullImage, startContainer, stopContainer } from './perform-container.ts';
+import { setDeployment } from './perform-deployment.ts';
+import { freezeVolume, releaseVolume, sendFinal, settleVolume, syncVolume } from './perform-move.ts';
+import { acquireVolume, reclaimVolume } from './perform-take-over.ts';
+import { createVolume, mountVolume, resizeVolume, retireVolume } from './perform-volume.ts';
+import type { StepContext } from './step-context.ts';
+
+type Performer<K extends ActionKind> = (
+  action: ActionOf<K>,
+  context: StepContext,
+  signal: AbortSignal,
+) => Promise<void>;
+
+/** Every kind of action and its effect; each re-reads the facts it relies on and may be run again. */
+export const performers: { readonly [K in ActionKind]: Performer<K> } = {
+  'pull-image': pullImage,
+  'create-volume': createVolume,
+  'resize-volume': resizeVolume,
+  'sync-volume': syncVolume,
+  'hold-ports': holdPorts,
+  'stop-container': stopContainer,
+  'freeze-volume': freezeVolume,
+  'send-final': sendFinal,
+  'release-volume': releaseVolume,
+  'acquire-volume': acquireVolume,
+  'reclaim-volume': reclaimVolume,
+  'mount-volume': mountVolume,
+  'settle-volume': settleVolume,
+  'retire-volume': retireVolume,
+  'start-container': startContainer,
+  'check-container': checkContainer,
+  'replace-network': replaceNetwork,
+  'set-deployment': setDeployment,
+  'set-boot-rules': async ({ node, rules }, context, signal) => {
+    const client = await context.cluster.node(node, signal);
+    await client.network.setBootRules(rules, signal);
+  },
+};
+
+/** The hold expires before the dead-man starts the application again, so that its clients reach it then. */
+async function holdPorts(
+  { node, ports }: ActionOf<'hold-ports'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(node, signal);
+  const at = context.now();
+  const timeoutMs = context.config.settings.timeouts.switchMs - (at - (context.known.readyAt.get(context.step) ?? at));
+  context.waited?.(context.step, at);
+  await client.network.hold(ports, Math.max(1_000, timeoutMs), signal);
+}
+
+/** Reading and loading a node's table is one act: other switches of the same plan change it too. */
+async function replaceNetwork(
+  action: ActionOf<'replace-network'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(action.node, signal);
+  await context.tables(action.node).use(async () => {
+    // A whole table takes nothing from the one before.
+    const now = action.only === undefined ? undefined : await client.network.read(signal);
+    const agoMs = await client.network.replace(mergeNetwork(now, action), action.dropHolds, signal);
+    context.waited?.(context.step, context.now() - agoMs);
+  }, signal);
+}
+
+/** One action's effect. */
+export function perform(action: Action, context: StepContext, signal: AbortSignal): Promise<void> {
+  return performOne(action, context, signal);
+}
+
+function performOne<K extends ActionKind>(
+  action: ActionOf<K>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const performer: Performer<K> = performers[action.kind];
+  return performer(action, context, signal);
+}

@@ -1,0 +1,119 @@
+import type { ClusterState, ContainerSpec } from '../../model/cluster.ts';
+import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts';
+import type { Plan } from '../../model/plan.ts';
+import { makePlan } from '../../plan/make-plan.ts';
+import { keepGroups } from '../../plan/part-of-plan.ts';
+import { createStepBuilder, type StepBuilder } from '../../plan/step-builder.ts';
+import { externalPorts } from '../../plan/world.ts';
+import type { Interrupted } from './execute.ts';
+import { factsOf } from './step-context.ts';
+
+/** An application that a switch has stopped: where it runs now, or else where it can be started again. */
+export type Standing =
+  | { readonly app: AppName; readonly kind: 'runs'; readonly node: NodeName }
+  | { readonly app: AppName; readonly kind: 'stopped'; readonly node: NodeName; readonly hasData: boolean }
+  /** Given up to its new node, which is named where it answers and all volumes go there: there it can go on. */
+  | { readonly app: AppName; readonly kind: 'released'; readonly to?: NodeName }
+  | { readonly app: AppName; readonly kind: 'unknown' };
+
+/** Where an interrupted application stands, by what is observed. */
+export function findStanding(app: AppName, { volumes, from }: Interrupted, state: ClusterState): Standing {
+  const nodes = Object.keys(state.nodes).filter((node) => state.nodes[node]?.status === 'reachable');
+  const runs = nodes.find((node) =>
+    factsOf(state, node)?.containers.some((one) => one.managed && one.application === app && one.state === 'running'),
+  );
+  if (runs !== undefined) return { app, kind: 'runs', node: runs };
+  const latest = volumes.map((id) => latestClaim(id, nodes, state));
+  const holders = new Set(latest.flatMap((claim) => (claim?.isHeld === true ? [claim.node] : [])));
+  const [holder, another] = holders;
+  // Volumes on several nodes: the plan for its old place says how they come together there again.
+  const isBack = volumes.length === 0 ? nodes.includes(from) : holders.has(from);
+  const node = another === undefined && holder !== undefined ? holder : isBack ? from : undefined;
+  if (node !== undefined) return { app, kind: 'stopped', node, hasData: volumes.length > 0 };
+  if (!latest.some((claim) => claim?.isHeld === false)) return { app, kind: 'unknown' };
+  const owners = new Set(latest.map((claim) => claim?.owner));
+  const to = owners.size > 1 ? undefined : nodes.find((one) => owners.has(factsOf(state, one)?.nodeId));
+  return { app, kind: 'released', ...(to === undefined ? {} : { to }) };
+}
+
+/** The claim with the highest epoch: an owner of earlier that came back has no say. */
+function latestClaim(
+  id: VolumeId,
+  nodes: readonly NodeName[],
+  state: ClusterState,
+): { readonly node: NodeName; readonly isHeld: boolean; readonly owner?: string } | undefined {
+  const claims = nodes.flatMap((node) =>
+    (factsOf(state, node)?.volumes ?? []).flatMap(({ id: own, role, epoch, owner }) => {
+      const isHeld = role === 'owner' || role === 'frozen';
+      const by = owner === undefined ? {} : { owner };
+      return own === id && (isHeld || role === 'released') ? [{ node, isHeld, epoch, ...by }] : [];
+    }),
+  );
+  return claims.toSorted((a, b) => b.epoch - a.epoch || Number(b.isHeld) - Number(a.isHeld))[0];
+}
+
+/**
+ * What brings these applications back where their data is: the planner's own steps for a configuration that wants
+ * them there, and nothing for any other. What another application still uses is not started beside it.
+ */
+export function planReturn(config: Config, state: ClusterState, back: ReadonlyMap<AppName, NodeName>): Plan {
+  const deployment = Object.fromEntries(
+    Object.entries(config.deployment).map(([node, apps]) => {
+      const stay = apps.filter((app) => !back.has(app));
+      const come = [...back].filter(([, to]) => to === node).map(([app]) => app);
+      return [node, [...stay, ...come].toSorted()];
+    }),
+  );
+  const missing = [...new Set(back.values())].filter((node) => deployment[node] === undefined);
+  for (const node of missing) deployment[node] = [...back].filter(([, to]) => to === node).map(([app]) => app);
+  const plan = keepGroups(makePlan({ ...config, deployment }, state), (group) => back.has(group));
+  return { ...plan, blocked: plan.blocked.filter(({ app }) => app !== undefined && back.has(app)) };
+}
+
+/**
+ * Starts again, as they were, applications whose volumes were to change: what they were stopped for may not come, and
+ * what they had is still there. Where another one has taken a volume of theirs, nothing is done.
+ */
+export function planAsBefore(revision: string, down: ReadonlyMap<AppName, Interrupted>, state: ClusterState): Plan {
+  const builder = createStepBuilder();
+  for (const [app, interrupted] of down) {
+    const { from, volumes, was } = interrupted;
+    if (was === undefined || findStanding(app, interrupted, state).kind === 'runs') continue;
+    const had = was.mounts.map(({ volume }) => volume);
+    if (had.length === volumes.length && had.every((id) => volumes.includes(id))) continue;
+    addReturn(builder, app, from, was, state);
+  }
+  return { revision, steps: builder.build(), blocked: [], notes: [] };
+}
+
+function addReturn(builder: StepBuilder, app: AppName, node: NodeName, spec: ContainerSpec, state: ClusterState): void {
+  const facts = factsOf(state, node);
+  const nodes = Object.keys(state.nodes).filter((one) => state.nodes[one]?.status === 'reachable');
+  const claims = spec.mounts.map(({ volume }) => latestClaim(volume, nodes, state));
+  if (!claims.every((claim) => claim?.isHeld === true && claim.node === node && claim.owner === facts?.nodeId)) return;
+  const reason = 'what it was to change to did not come about: it goes on as it was';
+  const ready = spec.mounts.flatMap(({ volume }) => {
+    const copy = facts?.volumes.find(({ id }) => id === volume);
+    if (copy?.role === 'owner' && copy.mounted) return [];
+    const kind = copy?.role === 'frozen' ? 'reclaim-volume' : 'mount-volume';
+    return [builder.add({ action: { kind, node, volume }, reason, group: app })];
+  });
+  const start = builder.add({ action: { kind: 'start-container', node, spec }, after: ready, reason, group: app });
+  const check = { kind: 'check-container', node, app, ports: externalPorts(spec) } as const;
+  builder.add({ action: check, after: [start], reason, group: app });
+}
+
+/** What a person has to know about it after a failed run; nothing where the failure says it all. */
+export function describeStanding(standing: Standing): string {
+  const app = `"${standing.app}"`;
+  switch (standing.kind) {
+    case 'runs':
+      return `${app} runs on "${standing.node}"`;
+    case 'stopped':
+      return standing.hasData ? `${app} is stopped; its data is on "${standing.node}"` : `${app} is stopped`;
+    case 'released':
+      return `${app} is stopped; its data has been released to its new node`;
+    case 'unknown':
+      return `${app} is stopped`;
+  }
+}

@@ -1,0 +1,112 @@
+import type { ClusterState, NodeFacts, Volume } from '../../model/cluster.ts';
+import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts';
+import { AppError, isAbort } from '../../model/errors.ts';
+import type { EngineEventBody } from '../../model/events.ts';
+import type { StepId } from '../../model/plan.ts';
+import type { Cluster, NodeClient, TransferResult } from '../node-client.ts';
+import type { Semaphore, TransferSlots } from '../semaphore.ts';
+import type { Known, ReleasedVolume } from './known.ts';
+
+/** What every step of one pass shares. */
+export interface RunContext {
+  readonly config: Config;
+  /** As observed before the pass; steps re-read the facts they rely on. */
+  readonly state: ClusterState;
+  readonly cluster: Cluster;
+  readonly now: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly emit: (event: EngineEventBody) => void;
+  readonly transfers: TransferSlots;
+  /** One change of a node's network table at a time. */
+  readonly tables: (node: NodeName) => Semaphore;
+  /** Releases of this run: what an acquire may go by when the source has become unreachable. */
+  readonly released: Map<VolumeId, ReleasedVolume>;
+  readonly sent: (sent: SentStream) => void;
+  /** When new connections began to wait in this step, or were let in again. */
+  readonly waited?: (step: StepId, at: number) => void;
+  /** What a person has to know although the run goes on: it is repeated at the end. */
+  readonly warn?: (warning: Warning) => void;
+}
+
+export interface StepContext extends RunContext {
+  readonly step: StepId;
+  readonly known: Known;
+}
+
+export interface Warning {
+  readonly app: AppName;
+  readonly text: string;
+}
+
+export interface SentStream extends TransferResult {
+  readonly volume: VolumeId;
+  readonly to: NodeName;
+}
+
+/** The last known facts of a node, also of one that is unreachable now. */
+export function factsOf(state: ClusterState, node: NodeName): NodeFacts | undefined {
+  const seen = state.nodes[node];
+  if (seen === undefined) return undefined;
+  return seen.status === 'reachable' ? seen.facts : seen.lastFacts;
+}
+
+/** The id that `drover:owner` on any node uses for this one; throws where the node was never observed. */
+export function nodeIdOf(context: RunContext, node: NodeName): string {
+  const id = factsOf(context.state, node)?.nodeId;
+  if (id === undefined) {
+    throw new AppError('connection-failed', `cannot identify node "${node}": it has not been observed`, {
+      retryable: true,
+    });
+  }
+  return id;
+}
+
+/** This node's copy of the volume, read now. */
+export async function findVolume(
+  client: NodeClient,
+  volume: VolumeId,
+  signal: AbortSignal,
+): Promise<Volume | undefined> {
+  return (await client.volumes.list(signal)).find((one) => one.id === volume);
+}
+
+/** As `findVolume`; throws `volume-conflict` where the node has no copy. */
+export async function getVolume(
+  client: NodeClient,
+  volume: VolumeId,
+  what: string,
+  signal: AbortSignal,
+): Promise<Volume> {
+  const found = await findVolume(client, volume, signal);
+  if (found === undefined) throw conflict(what, volume, client.node, 'the node has no copy of it');
+  return found;
+}
+
+/** Work that only saves space, after everything that counts: where it fails the failure is a line, and the step goes on. */
+export async function tidyUp(context: StepContext, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (signal.aborted || isAbort(error)) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    leaveForLater(context, why);
+  }
+}
+
+/** The line of something that could not be tidied up. */
+export function leaveForLater(context: StepContext, why: string): void {
+  context.emit({ type: 'step-output', step: context.step, line: `left for a later move to tidy up: ${why}` });
+}
+
+/** A fact a step relies on is no longer so. */
+export function conflict(what: string, volume: VolumeId, node: NodeName, why: string, hint?: string): AppError {
+  return new AppError('volume-conflict', `cannot ${what} volume "${volume}" on "${node}": ${why}`, {
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** Says how far a step is; `totalBytes` where it is known. */
+export function emitProgress(context: StepContext, what: string, doneBytes: number, totalBytes?: number): void {
+  const total = totalBytes === undefined ? {} : { totalBytes };
+  context.emit({ type: 'step-progress', step: context.step, doneBytes, ...total, what });
+}

@@ -1,0 +1,54 @@
+import type { ClusterState } from '../../model/cluster.ts';
+import type { AppName } from '../../model/config.ts';
+import type { EngineEventBody } from '../../model/events.ts';
+import type { Plan, StepId } from '../../model/plan.ts';
+import type { EngineDeps } from '../types.ts';
+import { startProbing } from './probe.ts';
+
+/** Probes the ports of every application that moves in a pass, from its stop to the end of its last step. */
+export interface SwitchProbe {
+  /** The same emit, listened to. */
+  tap(emit: (event: EngineEventBody) => void): (event: EngineEventBody) => void;
+  /** Ends all probing and tells the counts. */
+  end(report: (app: AppName, refused: number) => void): Promise<void>;
+}
+
+/** Nothing is probed where nobody gave a probe. */
+export function watchSwitches({ probe, sleep }: EngineDeps, plan: Plan, state: ClusterState): SwitchProbe {
+  const running = new Map<AppName, () => Promise<number>>();
+  const counted: Promise<readonly [AppName, number]>[] = [];
+  const nodes = Object.keys(state.nodes).filter((node) => state.nodes[node]?.status === 'reachable');
+
+  const begin = (step: StepId): void => {
+    const stop = plan.steps.find(({ id }) => id === step)?.action;
+    if (probe === undefined || stop?.kind !== 'stop-container' || running.has(stop.app)) return;
+    const hold = plan.steps.find(({ action, group }) => action.kind === 'hold-ports' && group === stop.app)?.action;
+    if (hold?.kind !== 'hold-ports') return;
+    const ports = hold.ports.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port);
+    running.set(stop.app, startProbing({ probe, nodes, ports, sleep }));
+  };
+
+  const unfinished = new Map<AppName, Set<StepId>>();
+  for (const { id, group } of plan.steps) unfinished.set(group, (unfinished.get(group) ?? new Set()).add(id));
+
+  const finish = (step: StepId): void => {
+    const group = plan.steps.find(({ id }) => id === step)?.group ?? '';
+    unfinished.get(group)?.delete(step);
+    const stop = running.get(group);
+    if (stop === undefined || (unfinished.get(group)?.size ?? 0) > 0) return;
+    running.delete(group);
+    counted.push(stop().then((refused) => [group, refused] as const));
+  };
+
+  return {
+    tap: (emit) => (event) => {
+      if (event.type === 'step-started') begin(event.step);
+      emit(event);
+      if (event.type === 'step-finished') finish(event.step);
+    },
+    end: async (report) => {
+      for (const [app, stop] of running) counted.push(stop().then((refused) => [app, refused] as const));
+      for (const [app, refused] of await Promise.all(counted)) report(app, refused);
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import type { Config } from '../../model/config.ts';
+import type { Cluster } from '../node-client.ts';
+import type { EngineDeps } from '../types.ts';
+
+/** One set of connections, for as long as the ways to the nodes stay the same. */
+export function createClusterCache(
+  deps: Pick<EngineDeps, 'openCluster'>,
+  onCommand: Parameters<EngineDeps['openCluster']>[1],
+) {
+  let current: { readonly key: string; readonly cluster: Cluster } | undefined;
+  const closed: Promise<void>[] = [];
+  return {
+    get: (config: Config): Cluster => {
+      const key = JSON.stringify([config.nodes, config.settings]);
+      if (current?.key === key) return current.cluster;
+      if (current !== undefined) closed.push(current.cluster.close().catch(() => undefined));
+      current = { key, cluster: deps.openCluster(config, onCommand) };
+      return current.cluster;
+    },
+    close: async (): Promise<void> => {
+      await current?.cluster.close();
+      current = undefined;
+      await Promise.all(closed);
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import type { ClusterState } from '../../model/cluster.ts';
+import type { AppName, Config } from '../../model/config.ts';
+import type { Plan } from '../../model/plan.ts';
+import { type Ends, steadyMs } from '../../plan/comeback.ts';
+import { type Ended, findEnded, holdBack } from '../../plan/hold-back.ts';
+import type { EngineDeps } from '../types.ts';
+
+/** Decides, while somebody watches, when what has ended is started again; a run a person asks for starts everything. */
+export interface Comebacks {
+  /** From now on until `over`; `due` is called when a wait is over. */
+  begin(due: () => void, over: AbortSignal): void;
+  /** The files changed, or a person says so: nothing counts any more, and what has ended by now is started in any case. */
+  forget(): void;
+  refine(config: Config, plan: Plan, state: ClusterState): Plan;
+}
+
+/** Counts the ends of containers as they are seen; one end is known by the container and since when it had run. */
+export function createComebacks({ now, sleep }: Pick<EngineDeps, 'now' | 'sleep'>): Comebacks {
+  const ends = new Map<AppName, Ends & { readonly run: string }>();
+  const up = new Map<AppName, { readonly run: string; readonly since: number }>();
+  /** Ends that are no reason to wait. */
+  let forgiven = new Set<string>();
+  let forgives = true;
+  let watch: { readonly due: () => void; readonly over: AbortSignal } | undefined;
+  let wakesAt: number | undefined;
+
+  const seeUp = (config: Config, state: ClusterState): void => {
+    for (const [node, apps] of Object.entries(config.deployment)) {
+      const seen = state.nodes[node];
+      for (const container of seen?.status === 'reachable' ? seen.facts.containers : []) {
+        const { application: app, managed, startedAt } = container;
+        if (!managed || app === undefined || container.state !== 'running' || !apps.includes(app)) continue;
+        const run = `${container.id} ${startedAt}`;
+        if (up.get(app)?.run !== run) up.set(app, { run, since: now() });
+      }
+    }
+  };
+  const seeEnd = (one: Ended): void => {
+    const { name } = one.app;
+    const run = runOf(one);
+    const last = ends.get(name);
+    if (last?.run === run) return;
+    const seen = up.get(name);
+    const wasUp = seen?.run === run;
+    const isSteady = wasUp && now() - seen.since >= steadyMs;
+    ends.set(name, { run, count: isSteady ? 1 : (last?.count ?? 0) + 1, lastAt: now(), wasUp });
+  };
+  const wake = (atMs: number | undefined): void => {
+    if (atMs === undefined || watch === undefined || (wakesAt !== undefined && wakesAt <= atMs && wakesAt > now()))
+      return;
+    const { due, over } = watch;
+    wakesAt = atMs;
+    void sleep(Math.max(0, atMs - now()), over).then(due, () => undefined);
+  };
+
+  return {
+    begin: (due, over) => {
+      watch = { due, over };
+      forgives = true;
+      over.addEventListener('abort', () => {
+        watch = undefined;
+      });
+    },
+    forget: () => {
+      ends.clear();
+      forgives = true;
+    },
+    refine: (config, plan, state) => {
+      if (watch === undefined) return plan;
+      seeUp(config, state);
+      const all = findEnded(config, plan, state);
+      if (forgives) forgiven = new Set(all.map(runOf));
+      forgives = false;
+      const ended = all.filter((one) => !forgiven.has(runOf(one)));
+      for (const one of ended) seeEnd(one);
+      const none: Ends = { count: 0, lastAt: now(), wasUp: true };
+      const held = holdBack(plan, ended, (app) => ends.get(app) ?? none, now());
+      wake(held.nextMs);
+      return held.plan;
+    },
+  };
+}
+
+const runOf = ({ container }: Pick<Ended, 'container'>): string => `${container.id} ${container.startedAt}`;

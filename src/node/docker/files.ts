@@ -1,0 +1,161 @@
+import { Readable } from 'node:stream';
+import type { ContainerSpec } from '../../model/cluster.ts';
+import type { ContainerFile, FileKind } from '../../model/container-file.ts';
+import { AppError } from '../../model/errors.ts';
+import { type ContentHash, SealedContent } from '../../model/sealed-content.ts';
+import { isRecord, listAt, numberAt, parseJson, textAt } from '../json.ts';
+import type { DockerApi } from './api.ts';
+
+/**
+ * JSON `{salt, files}`: which secrets and configs were put into the container, with slow, salted hashes of their
+ * contents. The contents themselves are in the container's own layer, which only root can read on the node: there they
+ * survive a restart and a reboot, and they go with the container.
+ */
+export const filesLabel = 'drover.files';
+/** What is shown of this container nowhere: `command`. */
+export const hidesLabel = 'drover.hides';
+
+type SpecFile = NonNullable<ContainerSpec['files']>[number];
+
+/** The label of these files; `salt` is random for each container. */
+export function filesToLabel(files: readonly SpecFile[], salt: string): string {
+  const listed = files.map(({ content, ...rest }) => ({ ...rest, hash: hashOf(content, salt) }));
+  return JSON.stringify({ salt, files: listed });
+}
+
+const hashOf = (content: SpecFile['content'], salt: string): string =>
+  content instanceof SealedContent ? content.hash(salt).hash : content.hash;
+
+/** A label that is not ours gives no files, which is a difference. */
+export function labelToFiles(text: string | undefined): readonly ContainerFile<ContentHash>[] {
+  const label = parseJson(text ?? '{}');
+  const salt = textAt(label, 'salt') ?? '';
+  return listAt(label, 'files').flatMap((file) => {
+    const kind: FileKind = textAt(file, 'kind') === 'config' ? 'config' : 'secret';
+    if (!isRecord(file)) return [];
+    const content = { salt, hash: textAt(file, 'hash') ?? '' };
+    return {
+      kind,
+      name: textAt(file, 'name') ?? '',
+      target: textAt(file, 'target') ?? '',
+      uid: numberAt(file, 'uid') ?? 0,
+      gid: numberAt(file, 'gid') ?? 0,
+      mode: numberAt(file, 'mode') ?? 0,
+      content,
+    };
+  });
+}
+
+/**
+ * The files that are to be put into the container. Throws `docker-failed` where one would be written into a volume of
+ * the image's own, and stay there, or where its content is not known: a node keeps hashes only.
+ */
+export function checkFiles(
+  spec: ContainerSpec,
+  imageVolumes: readonly string[],
+  node: string,
+): readonly ContainerFile[] {
+  return (spec.files ?? []).map(({ content, ...file }) => {
+    const { kind, name, target } = file;
+    const what = `cannot put the ${kind} "${name}" into "${spec.application}" on "${node}"`;
+    const volume = imageVolumes.find((path) => target === path || target.startsWith(`${path}/`));
+    if (volume !== undefined) {
+      throw new AppError('docker-failed', `${what}: ${target} lies in the image's volume at ${volume}`, {
+        hint: 'choose a "target" outside of the volume',
+        details: { node },
+      });
+    }
+    if (content instanceof SealedContent) return { ...file, content };
+    throw new AppError('docker-failed', `${what}: its content is not in the files any more`, { details: { node } });
+  });
+}
+
+/** Puts the files into a container that has not started: over Docker's API, so that no process list shows them. */
+export async function putFiles(
+  api: DockerApi,
+  container: string,
+  files: readonly ContainerFile[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (files.length === 0) return;
+  await api.json(
+    {
+      what: `put secrets and configs into "${container}"`,
+      method: 'PUT',
+      path: `/containers/${container}/archive`,
+      // A file must not take the place of a folder of the image.
+      query: { path: '/', noOverwriteDirNonDir: true },
+      upload: Readable.from([tarOf(files)]),
+    },
+    signal,
+  );
+}
+
+const blockBytes = 512;
+
+/** A tar archive of these files; folders that the image does not have are made by Docker, owned by root. */
+export function tarOf(files: readonly ContainerFile[]): Buffer {
+  const parts = files.flatMap(({ target, uid, gid, mode, content }) => {
+    const bytes = content.bytes();
+    const path = target.replace(/^\/+/, '');
+    // Paths longer than 100 characters and large numbers have their place in an extended header.
+    const records = Buffer.from(
+      [record('path', path), record('uid', `${uid}`), record('gid', `${gid}`)].join(''),
+      'utf8',
+    );
+    return [
+      header({ name: 'drover', type: 'x', size: records.length, mode: 0o600, uid: 0, gid: 0 }),
+      padded(records),
+      header({ name: path.slice(-99), type: '0', size: bytes.length, mode, uid, gid }),
+      padded(bytes),
+    ];
+  });
+  return Buffer.concat([...parts, Buffer.alloc(2 * blockBytes)]);
+}
+
+/** `LENGTH key=value\n`, where the length counts itself. */
+function record(key: string, value: string): string {
+  const rest = Buffer.byteLength(` ${key}=${value}\n`);
+  let length = rest + String(rest).length;
+  if (rest + String(length).length > length) length += 1;
+  return `${length} ${key}=${value}\n`;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly type: 'x' | '0';
+  readonly size: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+function header({ name, type, size, mode, uid, gid }: Entry): Buffer {
+  const block = Buffer.alloc(blockBytes);
+  const octal = (value: number, at: number, digits: number): void =>
+    void block.write(
+      `${Math.min(value, 8 ** digits - 1)
+        .toString(8)
+        .padStart(digits, '0')}\0`,
+      at,
+      'latin1',
+    );
+  block.write(name, 0, 100, 'utf8');
+  octal(mode, 100, 7);
+  octal(uid, 108, 7);
+  octal(gid, 116, 7);
+  octal(size, 124, 11);
+  // The time would differ at each creation for nothing.
+  octal(0, 136, 11);
+  block.write('        ', 148, 'latin1');
+  block.write(type, 156, 'latin1');
+  block.write('ustar\x0000', 257, 'latin1');
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return block;
+}
+
+function padded(bytes: Uint8Array): Buffer {
+  const rest = bytes.length % blockBytes;
+  return rest === 0 ? Buffer.from(bytes) : Buffer.concat([bytes, Buffer.alloc(blockBytes - rest)]);
+}

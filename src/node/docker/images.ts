@@ -1,0 +1,289 @@
+import { posix } from 'node:path';
+import { pipeline, type Readable } from 'node:stream';
+import type { ContainerRuntime } from '../../engine/node-client.ts';
+import type { ImageDefaults } from '../../model/cluster.ts';
+import { AppError, isAbort } from '../../model/errors.ts';
+import { dockerListBytes, dockerListingBytes, imageLayers, imageSilenceMs } from '../../model/limits.ts';
+import { printImage } from '../../model/names.ts';
+import { isImageId } from '../../model/untrusted.ts';
+import { entriesAt, numberAt, textAt, textsAt } from '../json.ts';
+import { createFlowGuard, createSilence } from '../silence.ts';
+import { createSlots } from '../slots.ts';
+import type { NodeConnection } from '../ssh/connection.ts';
+import { cancelled, lostConnection } from '../ssh/errors.ts';
+import { type ByteBudget, createBudget, UnusableAnswer, unusable } from './answer.ts';
+import { type DockerApi, statusOf } from './api.ts';
+import { onlyOneUnnamedImage } from './image-archive.ts';
+import { readRegistryAuth } from './registry-auth.ts';
+import { readImageDefaults } from './spec.ts';
+import { readJsonLines } from './streams.ts';
+
+type Images = Pick<ContainerRuntime, 'imageId' | 'imageVolumes' | 'pull' | 'exportImage' | 'importImage'>;
+
+/** The part of the runtime that is about images. */
+export function createDockerImages(
+  connection: NodeConnection,
+  api: DockerApi,
+  images: ImageReader,
+  silenceMs: number = imageSilenceMs,
+): Images {
+  const { node } = connection;
+  return {
+    async imageId(image, signal) {
+      return textAt(await inspectImage(api, printImage(image), signal), 'Id');
+    },
+
+    imageVolumes: images.volumes,
+
+    async pull(image, progress, signal) {
+      const name = printImage(image);
+      const what = `pull "${name}"`;
+      const query = { fromImage: image.repository, tag: image.digest ?? image.tag };
+      // A node whose login cannot be read pulls without one, and the registry says what is missing.
+      const auth = await readRegistryAuth(connection, image.repository, signal).catch(() => undefined);
+      const silence = createSilence(node, what, silenceMs, signal);
+      const report = pullProgress(progress);
+      const see = (message: unknown): void => {
+        silence.heard();
+        report(message);
+      };
+      try {
+        const request = { what, method: 'POST', path: '/images/create', query, ...(auth && { auth }) } as const;
+        const body = await api.stream(request, silence.signal);
+        await follow(connection, what, body, see, silence.signal);
+      } catch (error) {
+        throw missing(node, name, silence.causeOf(error));
+      } finally {
+        silence.end();
+      }
+    },
+
+    async exportImage(image, signal) {
+      const name = 'id' in image ? image.id : printImage(image);
+      if ('id' in image && !isImageId(name)) throw notThat(node, name, name);
+      const what = `export "${name}"`;
+      const silence = createSilence(node, what, silenceMs, signal);
+      const request = { what, method: 'GET', path: `/images/${name}/get` } as const;
+      const body = await api
+        .stream(request, silence.signal)
+        .catch((error: unknown) => {
+          throw silence.causeOf(error);
+        })
+        .finally(silence.end);
+      const guard = createFlowGuard(node, what, silenceMs);
+      // The reader sees the failure. Until there is one, the callback keeps Node from throwing it.
+      return pipeline(body, guard, () => undefined);
+    },
+
+    async importImage(tar, signal, { id, image }) {
+      const name = printImage(image);
+      const what = `import the image "${name}"`;
+      if (!isImageId(id)) throw notThat(node, name, id);
+      const query = { quiet: 1 };
+      const upload = onlyOneUnnamedImage(tar, `the image "${name}" on "${node}"`);
+      // While it comes, its sender is watched; what Docker makes of it takes as long again.
+      const silence = createSilence(node, what, silenceMs, signal);
+      upload.on('data', silence.heard).pause();
+      let refusal: unknown;
+      upload.once('error', (error) => {
+        refusal = error;
+      });
+      try {
+        const request = { what, method: 'POST', path: '/images/load', query, upload } as const;
+        const body = await api.stream(request, silence.signal);
+        await follow(connection, what, body, silence.heard, silence.signal);
+      } catch (error) {
+        throw refusal instanceof AppError ? refusal : silence.causeOf(error);
+      } finally {
+        silence.end();
+        upload.destroy();
+        tar.destroy();
+      }
+      // Docker has made the id from what it has loaded: the sender's word does not count. Only now it gets the name.
+      if (textAt(await inspectImage(api, id, signal), 'Id') !== id) throw notThat(node, name, id);
+      const named = { repo: image.repository, tag: image.tag };
+      await api.json(
+        { what: `name the image "${id}"`, method: 'POST', path: `/images/${id}/tag`, query: named },
+        signal,
+      );
+    },
+  };
+}
+
+/** What an image says, as far as drover looks at it. */
+interface ImageFacts {
+  readonly defaults: ImageDefaults;
+  readonly volumes: readonly string[];
+}
+
+/** Images as every observation needs them. */
+export interface ImageReader {
+  /** Id by each tag and digest of the images that the node has. */
+  list(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+  readonly volumes: ContainerRuntime['imageVolumes'];
+  /** What the image itself sets; nothing where the node does not have it. */
+  defaults(id: string, signal: AbortSignal, budget: ByteBudget): Promise<ImageDefaults>;
+}
+
+/**
+ * What an id stands for never changes, so an image is not inspected again while observations ask for it. What the last
+ * two did not ask for is forgotten: a node that invents new ids must not fill this process.
+ */
+export function createImageReader(node: string, api: DockerApi): ImageReader {
+  let earlier = new Map<string, ImageFacts>();
+  let latest = new Map<string, ImageFacts>();
+  const read = async (image: string, signal: AbortSignal, budget: ByteBudget): Promise<ImageFacts> => {
+    const found = latest.get(image) ?? earlier.get(image);
+    const inspected = found === undefined ? await inspectImage(api, image, signal, budget) : undefined;
+    const facts = found ?? { defaults: readImageDefaults(inspected), volumes: volumesOfImage(inspected) };
+    if (image.startsWith('sha256:') && (found !== undefined || inspected !== undefined)) latest.set(image, facts);
+    return facts;
+  };
+  return {
+    async list(signal) {
+      earlier = latest;
+      latest = new Map();
+      const what = 'list the images';
+      const request = { what, method: 'GET', path: '/images/json', limitBytes: dockerListBytes } as const;
+      const listed = await api.json(request, signal);
+      if (!Array.isArray(listed)) throw unusable(what, node, new UnusableAnswer('it answered without a list'));
+      return readImageList(listed);
+    },
+    async volumes(images, signal) {
+      const slots = createSlots(6);
+      const budget = createBudget(dockerListingBytes);
+      const all = await Promise.all(
+        [...new Set(images)].map(async (image) => {
+          const give = await slots.take(signal);
+          try {
+            return [image, (await read(image, signal, budget)).volumes] as const;
+          } finally {
+            give();
+          }
+        }),
+      );
+      return Object.fromEntries(all.filter(([, paths]) => paths.length > 0));
+    },
+    defaults: async (id, signal, budget) => (await read(id, signal, budget)).defaults,
+  };
+}
+
+/** Docker's `/images/json`: id by each tag and digest the image has. */
+export function readImageList(listed: readonly unknown[]): Readonly<Record<string, string>> {
+  const images: Record<string, string> = {};
+  for (const image of listed) {
+    const id = textAt(image, 'Id');
+    for (const name of [...textsAt(image, 'RepoTags'), ...textsAt(image, 'RepoDigests')]) {
+      if (id !== undefined && !name.startsWith('<none>')) images[name] = id;
+    }
+  }
+  return images;
+}
+
+/** Directories of an image's VOLUME lines, as Docker cleans them, sorted. */
+export function volumesOfImage(inspected: unknown): readonly string[] {
+  return [...new Set(entriesAt(inspected, 'Config', 'Volumes').map(([path]) => posix.resolve('/', path)))].toSorted();
+}
+
+/** `GET /images/NAME/json`; undefined where the node does not have it. */
+export async function inspectImage(
+  api: DockerApi,
+  name: string,
+  signal: AbortSignal,
+  budget?: ByteBudget,
+): Promise<unknown> {
+  const request = { what: `inspect the image "${name}"`, method: 'GET', path: `/images/${name}/json` } as const;
+  return api.json(budget === undefined ? request : { ...request, budget }, signal).catch((error: unknown) => {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  });
+}
+
+/** Reads Docker's progress to its end; an error in it is the request's, since its status was sent long before. */
+async function follow(
+  connection: NodeConnection,
+  what: string,
+  body: Readable,
+  see: (message: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node } = connection;
+  try {
+    for await (const message of readJsonLines(body)) {
+      const reason = textAt(message, 'errorDetail', 'message') ?? textAt(message, 'error');
+      if (reason !== undefined) {
+        throw new AppError('docker-failed', `cannot ${what} on "${node}": ${reason}`, { details: { node, reason } });
+      }
+      see(message);
+    }
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    if (signal.aborted || isAbort(error)) throw cancelled(what, node, error);
+    if (connection.closed.aborted) throw lostConnection(node, connection.closed.reason);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new AppError('docker-failed', `cannot ${what} on "${node}": ${reason}`, { retryable: true, cause: error });
+  }
+}
+
+function notThat(node: string, name: string, id: string): AppError {
+  const message = `cannot use the copy of image "${name}" on "${node}": it is not the image ${JSON.stringify(id)}`;
+  return new AppError('image-missing', message, {
+    hint: 'have the image in a registry, or load it there with "docker load"',
+    details: { node, image: name },
+  });
+}
+
+/** No registry has these: the lab makes them, some of them on demand. */
+const labImages = 'drover/';
+
+/** Whatever Docker gives as reason, the image is not there; worth another try where the way to the registry failed. */
+function missing(node: string, name: string, error: unknown): unknown {
+  if (!(error instanceof AppError) || error.code !== 'docker-failed') return error;
+  const reason = error.details?.reason ?? error.message;
+  return new AppError('image-missing', `cannot pull "${name}" on "${node}": ${reason}`, {
+    hint: name.startsWith(labImages)
+      ? `an image of the lab: "npm run -s lab -- images" lists how to have them`
+      : `check the name, log in as root on the node with "docker login", or load it there with "docker load"`,
+    retryable: /timeout|lookup|refused|EOF|unreachable|reset|too many|50\d /i.test(String(reason)),
+    details: { node, image: name },
+    cause: error,
+  });
+}
+
+type Progress = Parameters<ContainerRuntime['pull']>[1];
+
+/** Adds up the layers: Docker tells about each of them apart. */
+export function pullProgress(progress: Progress): (message: unknown) => void {
+  const layers = new Map<string, { done: number; total?: number; complete: boolean }>();
+  return (message) => {
+    const id = textAt(message, 'id');
+    const status = textAt(message, 'status') ?? '';
+    if (id === undefined || !layerStates.test(status)) return;
+    const layer = layers.get(id) ?? { done: 0, complete: false };
+    if (!layers.has(id) && layers.size >= imageLayers) return;
+    const total = numberAt(message, 'progressDetail', 'total');
+    if (status === 'Downloading') {
+      layer.done = numberAt(message, 'progressDetail', 'current') ?? layer.done;
+      if (total !== undefined) layer.total = total;
+    } else if (status === 'Download complete' || status === 'Pull complete') layer.done = layer.total ?? layer.done;
+    layer.complete ||= status === 'Pull complete' || status === 'Already exists';
+    layers.set(id, layer);
+    const all = [...layers.values()];
+    const text = `layer ${all.filter((one) => one.complete).length} of ${all.length}`;
+    // Totals come layer by layer: before all are known the sum would only mislead.
+    const known = all.every((one) => one.complete || one.total !== undefined);
+    const sum = (pick: (one: { done: number; total?: number }) => number): number =>
+      all.reduce((bytes, one) => bytes + pick(one), 0);
+    const done = sum((one) => one.done);
+    if (known)
+      progress(
+        text,
+        done,
+        sum((one) => one.total ?? one.done),
+      );
+    else progress(text, done);
+  };
+}
+
+const layerStates =
+  /^(Pulling fs layer|Waiting|Downloading|Verifying Checksum|Download complete|Extracting|Pull complete|Already exists)$/;

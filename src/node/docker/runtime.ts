@@ -1,0 +1,359 @@
+import { randomBytes } from 'node:crypto';
+import type { ContainerEvent, ContainerRuntime, LogOptions } from '../../engine/node-client.ts';
+import type { Container, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
+import type { AppName, VolumeId } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import { containersPerNode, dockerListBytes, dockerListingBytes, eventsPerSecond } from '../../model/limits.ts';
+import { containerName, gateDirectory, labels } from '../../model/names.ts';
+import { adoptContainers } from '../deployment-record.ts';
+import type { Fence } from '../fence.ts';
+import { at, numberAt, textAt } from '../json.ts';
+import { createSlots } from '../slots.ts';
+import type { NodeConnection } from '../ssh/connection.ts';
+import { createBudget, UnusableAnswer, unusable } from './answer.ts';
+import { createDockerApi, type DockerApi, type DockerRequest, type DockerVersion, statusOf } from './api.ts';
+import { execInContainer } from './exec.ts';
+import { checkFiles, putFiles } from './files.ts';
+import { fillNewVolumes } from './fill.ts';
+import { createDockerImages, createImageReader, type ImageReader, inspectImage, volumesOfImage } from './images.ts';
+import { createBody, exitOf, fillLabel, isManaged, readCondition, readContainer, readForeign } from './spec.ts';
+import { atPace, readJsonLines, readLogLines } from './streams.ts';
+
+/** SIGKILL, as an exit code: 128 + 9. */
+const killedCode = 137;
+
+/** How long what was asked before a create counts, in milliseconds. */
+const preparedMs = 120_000;
+
+/** Milliseconds until Docker begins a stream of logs or events, which it does at once. */
+const streamBeginMs = 60_000;
+
+/** ContainerRuntime plus what only observing a node needs. */
+export interface DockerRuntime extends ContainerRuntime {
+  /** Id by each tag and digest of the images that the node has. */
+  images(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+  version(signal: AbortSignal): Promise<DockerVersion>;
+}
+
+/**
+ * Docker on the other end of a connection, through its socket there; all of it fails when the connection does. `readMs`:
+ * until an answer that only reads is complete.
+ */
+export function createDockerRuntime(
+  connection: NodeConnection,
+  readMs?: number,
+  fence: Fence = { token: '' },
+): DockerRuntime {
+  const { node } = connection;
+  const api = createDockerApi(connection, readMs);
+  /** Containers of ours as they were last seen. A name may have become another container's since; an id never does. */
+  const ids = new Map<AppName, string>();
+  const idOf = async (app: AppName, signal: AbortSignal): Promise<string | undefined> => {
+    const inspected = await inspectOurs(node, api, app, signal);
+    return inspected === undefined ? undefined : (textAt(inspected, 'Id') ?? containerName(app));
+  };
+  /** Acts on the container that is known, and looks which one it is where that is none or has gone. */
+  const act = async <T>(
+    app: AppName,
+    effect: (id: string) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T | undefined> => {
+    const known = ids.get(app);
+    try {
+      if (known !== undefined) return await effect(known);
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error;
+    }
+    const id = await idOf(app, signal);
+    return id === undefined ? undefined : effect(id);
+  };
+  const images = createImageReader(node, api);
+  const prepared = new Map<AppName, { readonly image: string; readonly at: number; readonly inspected: unknown }>();
+  const imageOf = async (spec: ContainerSpec, signal: AbortSignal): Promise<unknown> => {
+    const known = prepared.get(spec.application);
+    prepared.delete(spec.application);
+    const isGood = known?.image === spec.image && performance.now() - known.at < preparedMs;
+    return isGood ? known.inspected : readImage(node, api, spec, signal);
+  };
+  const make = async (
+    spec: ContainerSpec,
+    directories: Readonly<Record<VolumeId, string>>,
+    isFilled: boolean,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const place = { connection, api, image: await imageOf(spec, signal), isFilled };
+    ids.delete(spec.application);
+    const id = await create(place, spec, directories, signal);
+    if (id !== undefined) ids.set(spec.application, id);
+  };
+  return {
+    ...createDockerImages(connection, api, images),
+    images: (signal) => images.list(signal),
+    version: (signal) => api.version(signal),
+    async list(signal) {
+      const listed = await listContainers(node, api, images, signal);
+      ids.clear();
+      for (const { managed, application, name, id } of listed) {
+        if (managed && application !== undefined && name === containerName(application)) ids.set(application, id);
+      }
+      return listed;
+    },
+    create: (spec, directories, signal) => make(spec, directories, false, signal),
+    createOnData: (spec, directories, signal) => make(spec, directories, true, signal),
+    async prepare(spec, signal) {
+      const inspected = await readImage(node, api, spec, signal);
+      prepared.set(spec.application, { image: spec.image, at: performance.now(), inspected });
+    },
+    async condition(app, signal) {
+      const inspected = await inspectOurs(node, api, app, signal);
+      return inspected === undefined ? undefined : readCondition(inspected);
+    },
+
+    adopt: (ids, deployment, signal) => adoptContainers(connection, fence, ids, deployment, signal),
+
+    async start(app, signal) {
+      // 304: it runs already.
+      const start = (id: string) => api.json({ ...on('start', app, '/start', id), okStatus: [304] }, signal);
+      const done = await act(app, (id) => throughGate(connection, () => start(id), signal).then(() => true), signal);
+      if (done === undefined) throw noContainer(node, 'start', app);
+    },
+
+    async stop(app, graceMs, signal) {
+      const stop = async (id: string) => {
+        const timeoutMs = graceMs + 60_000;
+        // Asked at the same time: a second request after the stop would make clients wait longer.
+        const waiting = new AbortController();
+        const request = { ...on('wait for', app, '/wait', id), timeoutMs };
+        const ended = api.json(request, AbortSignal.any([signal, waiting.signal])).then(
+          (answer) => numberAt(answer, 'StatusCode'),
+          () => undefined,
+        );
+        try {
+          const query = { t: Math.ceil(graceMs / 1000) };
+          await api.json({ ...on('stop', app, '/stop', id), query, timeoutMs }, signal);
+          return (await ended) ?? exitOf(await inspectOurs(node, api, app, signal)).code;
+        } finally {
+          waiting.abort();
+        }
+      };
+      // 304: it does not run.
+      const code = await act(app, stop, signal).catch((error: unknown) => {
+        if (statusOf(error) !== 304) throw error;
+      });
+      return code === undefined ? undefined : { code, killed: code === killedCode };
+    },
+
+    async remove(app, signal) {
+      ids.delete(app);
+      if ((await idOf(app, signal)) === undefined) return;
+      // Without v: a volume that Docker has made for a VOLUME line of the image may hold data that is nowhere else.
+      const request = { ...on('remove', app, ''), method: 'DELETE', okStatus: [404] } as const;
+      await api.json(request, signal);
+    },
+
+    logs: (app, options, signal) => readLogs(node, api, app, options, signal),
+    events: (signal) => readEvents(connection, api, signal),
+    async exec(app, options, signal) {
+      if ((await inspectOurs(node, api, app, signal)) === undefined) throw noContainer(node, 'run a program in', app);
+      return execInContainer(api, node, app, options, signal);
+    },
+  };
+}
+
+/** A request to the container of an application. */
+function on(verb: string, app: AppName, path: string, id = containerName(app)): DockerRequest {
+  return { what: `${verb} "${containerName(app)}"`, method: 'POST', path: `/containers/${id}${path}` };
+}
+
+function noContainer(node: string, verb: string, app: AppName): AppError {
+  const reason = 'there is no such container';
+  return new AppError('docker-failed', `cannot ${verb} "${containerName(app)}" on "${node}": ${reason}`, {
+    details: { node, status: 404, reason },
+  });
+}
+
+/** The application's container; undefined where there is none. Throws where somebody else's has its name. */
+async function inspectOurs(node: string, api: DockerApi, app: AppName, signal: AbortSignal): Promise<unknown> {
+  const request: DockerRequest = { ...on('inspect', app, '/json'), method: 'GET' };
+  try {
+    const inspected = await api.json(request, signal);
+    if (isManaged(at(inspected, 'Config', 'Labels'))) return inspected;
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+  throw new AppError('docker-failed', `cannot touch "${containerName(app)}" on "${node}": it is not drover's`, {
+    hint: `rename or remove the container "${containerName(app)}"`,
+    details: { node },
+  });
+}
+
+/** Managed containers in full, foreign ones with their ports; what goes away meanwhile is left out. */
+async function listContainers(
+  node: string,
+  api: DockerApi,
+  images: ImageReader,
+  signal: AbortSignal,
+): Promise<readonly Container[]> {
+  const what = 'list the containers';
+  const budget = createBudget(dockerListingBytes);
+  const query = { all: true };
+  const listed = await api.json(
+    { what, method: 'GET', path: '/containers/json', query, budget, limitBytes: dockerListBytes },
+    signal,
+  );
+  // Anything but a list is no answer: a node that is not understood is unknown, not empty.
+  if (!Array.isArray(listed)) throw unusable(what, node, new UnusableAnswer('it answered without a list'));
+  if (listed.length > containersPerNode) {
+    throw unusable(what, node, new UnusableAnswer(`it has more than ${containersPerNode} containers`));
+  }
+  const slots = createSlots(6);
+  const asked = new Map<string, Promise<ImageDefaults>>();
+  const defaultsOf = (id: string): Promise<ImageDefaults> => {
+    const found = asked.get(id) ?? images.defaults(id, signal, budget);
+    asked.set(id, found);
+    return found;
+  };
+  const read = async (entry: unknown): Promise<Container[]> => {
+    const id = textAt(entry, 'Id') ?? '';
+    if (textAt(entry, 'Labels', fillLabel) !== undefined) return [];
+    if (!isManaged(at(entry, 'Labels'))) return [readForeign(entry)];
+    const give = await slots.take(signal);
+    try {
+      const request = { what: `inspect the container ${id}`, method: 'GET', path: `/containers/${id}/json` } as const;
+      const inspected = await api.json({ ...request, budget }, signal);
+      return [readContainer(inspected, await defaultsOf(textAt(inspected, 'Image') ?? ''))];
+    } catch (error) {
+      if (statusOf(error) === 404) return [];
+      throw error;
+    } finally {
+      give();
+    }
+  };
+  return (await Promise.all(listed.map(read))).flat();
+}
+
+/** Throws `image-missing`. */
+async function readImage(node: string, api: DockerApi, spec: ContainerSpec, signal: AbortSignal): Promise<unknown> {
+  const image = await inspectImage(api, spec.image, signal);
+  if (image !== undefined) return image;
+  const name = containerName(spec.application);
+  const message = `cannot create "${name}" on "${node}": the node does not have the image "${spec.image}"`;
+  throw new AppError('image-missing', message, { details: { node, image: spec.image } });
+}
+
+interface CreatePlace {
+  readonly connection: NodeConnection;
+  readonly api: DockerApi;
+  /** Inspected. */
+  readonly image: unknown;
+  /** No directory is empty. */
+  readonly isFilled: boolean;
+}
+
+/** Returns the id of what was created. */
+async function create(
+  { connection, api, image, isFilled }: CreatePlace,
+  spec: ContainerSpec,
+  directories: Readonly<Record<VolumeId, string>>,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const name = containerName(spec.application);
+  const imageVolumes = volumesOfImage(image);
+  const files = checkFiles(spec, imageVolumes, connection.node);
+  const body = createBody(spec, directories, imageVolumes, randomBytes(16).toString('base64url'));
+  if (!isFilled) await fillNewVolumes(connection, api, spec, directories, signal);
+  const request = {
+    what: `create "${name}"`,
+    method: 'POST',
+    path: '/containers/create',
+    query: { name },
+    body,
+  } as const;
+  const created = await throughGate(connection, () => api.json(request, signal), signal);
+  try {
+    await putFiles(api, name, files, signal);
+  } catch (error) {
+    // Without its files it must not start. One that is left over after all counts as having none.
+    const removal = { ...on('remove', spec.application, ''), method: 'DELETE', okStatus: [404] } as const;
+    await api.json(removal, AbortSignal.timeout(30_000)).catch(() => undefined);
+    throw error;
+  }
+  return textAt(created, 'Id');
+}
+
+/**
+ * Docker is there, so its own starting of containers at boot is over, and the gate may be made: by us, where the node's
+ * own program has not come to it yet.
+ */
+async function throughGate<T>(connection: NodeConnection, act: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof AppError) || !error.message.includes(gateDirectory)) throw error;
+    await connection.run(['mkdir', '-p', '-m', '0755', gateDirectory], { signal });
+    return act();
+  }
+}
+
+async function* readLogs(node: string, api: DockerApi, app: AppName, options: LogOptions, signal: AbortSignal) {
+  const inspected = await inspectOurs(node, api, app, signal);
+  if (inspected === undefined) throw noContainer(node, 'read the log of', app);
+  const query = {
+    stdout: true,
+    stderr: true,
+    follow: options.follow,
+    timestamps: options.timestamps ?? false,
+    tail: options.tail === undefined ? 'all' : String(options.tail),
+  };
+  const request = { ...on('read the log of', app, '/logs'), method: 'GET', query, beginMs: streamBeginMs } as const;
+  const body = await api.stream(request, signal);
+  try {
+    yield* readLogLines(body, at(inspected, 'Config', 'Tty') === true);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    body.destroy();
+  }
+}
+
+async function* readEvents(connection: NodeConnection, api: DockerApi, signal: AbortSignal) {
+  const query = { filters: { type: ['container'] } };
+  const request = {
+    what: 'watch the containers',
+    method: 'GET',
+    path: '/events',
+    query,
+    beginMs: streamBeginMs,
+  } as const;
+  const body = await api.stream(request, signal).catch((error: unknown) => {
+    if (signal.aborted || connection.closed.aborted) return undefined;
+    throw error;
+  });
+  if (body === undefined) return;
+  try {
+    for await (const event of atPace(readJsonLines(body), eventsPerSecond, signal)) {
+      if (textAt(event, 'Actor', 'Attributes', fillLabel) !== undefined) continue;
+      const told = readEvent(event);
+      if (told !== undefined) yield told;
+    }
+  } catch {
+    // The stream broke: aborted, or the connection or Docker went away. Whoever watches asks again.
+  } finally {
+    body.destroy();
+  }
+}
+
+/** One event of Docker's API; all attributes are text there. */
+export function readEvent(event: unknown): ContainerEvent | undefined {
+  const action = textAt(event, 'Action');
+  if (action === undefined) return undefined;
+  const attribute = (name: string): string | undefined => textAt(event, 'Actor', 'Attributes', name);
+  const [application, container, exitCode] = [attribute(labels.application), attribute('name'), attribute('exitCode')];
+  return {
+    action,
+    ...(container === undefined ? {} : { container }),
+    ...(application === undefined ? {} : { application }),
+    ...(exitCode === undefined || !/^\d+$/.test(exitCode) ? {} : { exitCode: Number(exitCode) }),
+  };
+}

@@ -1,0 +1,320 @@
+import { createHash } from 'node:crypto';
+import type { ContainerCondition } from '../../engine/node-client.ts';
+import { plainAddress } from '../../model/addresses.ts';
+import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
+import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import { containerName, gateDirectory, labels } from '../../model/names.ts';
+import { isApplicationName, isPort } from '../../model/untrusted.ts';
+import { parseDeployment } from '../deployment-mark.ts';
+import { at, entriesAt, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
+import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './files.ts';
+
+/** JSON `{mountpoint: volume id}`: Docker knows directories only. */
+export const volumesLabel = 'drover.volumes';
+/** Carried by the helpers that fill new volumes; never listed. */
+export const fillLabel = 'drover.fill';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * The body of `POST /containers/create`. `directories`: where each volume lies on this node. `imageVolumes`: what the
+ * image keeps in volumes of its own. Docker would make one without a name for each container; with a name that follows
+ * from the application and the path, a container that takes the place of another has the same data. `salt`: random, for
+ * the hashes of the files' contents.
+ */
+export function createBody(
+  spec: ContainerSpec,
+  directories: Readonly<Record<VolumeId, string>>,
+  imageVolumes: readonly string[] = [],
+  salt = '',
+): Json {
+  const bindings: Record<string, { HostIp?: string; HostPort: string }[]> = {};
+  for (const port of spec.ports) {
+    const key = `${port.internal}/${port.protocol}`;
+    const HostPort = String(port.external);
+    const places = port.addresses?.map((HostIp) => ({ HostIp, HostPort })) ?? [{ HostPort }];
+    bindings[key] = [...(bindings[key] ?? []), ...places];
+  }
+  const volumes = Object.fromEntries(spec.mounts.map((mount) => [mount.mountpoint, mount.volume]));
+  return {
+    Image: spec.image,
+    Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
+    ...(spec.command === undefined ? {} : { Cmd: spec.command }),
+    ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
+    ...(spec.stopGraceMs === undefined ? {} : { StopTimeout: Math.ceil(spec.stopGraceMs / 1000) }),
+    ExposedPorts: Object.fromEntries(Object.keys(bindings).map((key) => [key, {}])),
+    Labels: {
+      [labels.managed]: 'true',
+      [labels.application]: spec.application,
+      ...(spec.deployment === undefined ? {} : { [labels.deployment]: spec.deployment }),
+      [volumesLabel]: JSON.stringify(volumes),
+      ...(spec.after === undefined ? {} : { [labels.after]: spec.after.join(' ') }),
+      ...(spec.files === undefined ? {} : { [filesLabel]: filesToLabel(spec.files, salt) }),
+      ...(spec.hidesCommand === true ? { [hidesLabel]: 'command' } : {}),
+    },
+    HostConfig: {
+      Init: false,
+      // A bind through Mounts, unlike one through Binds, fails where the directory is missing.
+      Mounts: [
+        ...spec.mounts.map((mount) => ({
+          Type: 'bind',
+          Source: directoryOf(spec, mount, directories),
+          Target: mount.mountpoint,
+        })),
+        ...imageVolumes
+          .filter((path) => !spec.mounts.some(({ mountpoint }) => mountpoint === path))
+          .map((path) => ({
+            Type: 'volume',
+            Source: imageVolumeName(spec.application, path),
+            Target: path,
+            VolumeOptions: { Labels: { [labels.managed]: 'true', [labels.application]: spec.application } },
+          })),
+        ...(spec.after === undefined ? [] : [gate]),
+      ],
+      PortBindings: bindings,
+      RestartPolicy: restartBody(spec.restartPolicy),
+      ...(spec.memoryLimitBytes === undefined ? {} : { Memory: spec.memoryLimitBytes }),
+      ...(spec.cpuShares === undefined ? {} : { CpuShares: spec.cpuShares }),
+    },
+  };
+}
+
+/** Of the volume of Docker's that has what an image keeps at this path. */
+export const imageVolumeName = (app: AppName, path: string): string =>
+  `${containerName(app)}-${createHash('md5').update(path, 'utf8').digest('hex').slice(0, 8)}`;
+
+/** Without this directory Docker cannot start the container: at boot it is missing until the node has made it. */
+const gate = { Type: 'bind', Source: gateDirectory, Target: gateDirectory, ReadOnly: true } as const;
+
+/** The directory to bind; throws `docker-failed` where nobody said where the volume is. */
+export function directoryOf(
+  spec: ContainerSpec,
+  mount: ContainerMount,
+  directories: Readonly<Record<VolumeId, string>>,
+): string {
+  const directory = Object.hasOwn(directories, mount.volume) ? directories[mount.volume] : undefined;
+  if (directory !== undefined) return directory;
+  throw new AppError(
+    'docker-failed',
+    `cannot create "${containerName(spec.application)}": there is no directory for volume "${mount.volume}"`,
+  );
+}
+
+function restartBody(policy: RestartPolicy): Json {
+  if (policy.name === 'never') return { Name: 'no' };
+  if (policy.name !== 'on-failure') return { Name: policy.name };
+  return { Name: 'on-failure', MaximumRetryCount: policy.maximumRetryCount ?? 0 };
+}
+
+/** Ours, as far as the daemon says: drover makes none for what cannot be an application's name. */
+export function isManaged(labelsOf: unknown): boolean {
+  const application = textAt(labelsOf, labels.application);
+  return textAt(labelsOf, labels.managed) === 'true' && (application === undefined || isApplicationName(application));
+}
+
+/** A container of ours, from `GET /containers/ID/json` and what its image sets. */
+export function readContainer(inspected: unknown, imageDefaults: ImageDefaults): Container {
+  const application = textAt(inspected, 'Config', 'Labels', labels.application) ?? '';
+  const startedAt = textAt(inspected, 'State', 'StartedAt');
+  const restarts = numberAt(inspected, 'RestartCount') ?? 0;
+  return {
+    id: textAt(inspected, 'Id') ?? '',
+    name: (textAt(inspected, 'Name') ?? '').replace(/^\//, ''),
+    application,
+    managed: true,
+    ...deploymentOf(inspected),
+    ...readCondition(inspected),
+    ...(restarts === 0 ? {} : { restarts }),
+    // Docker writes year 1 for "never".
+    ...(startedAt === undefined || startedAt.startsWith('0001-') ? {} : { startedAt }),
+    spec: readSpec(inspected, application, imageDefaults),
+    directories: readDirectories(inspected),
+    imageId: textAt(inspected, 'Image') ?? '',
+    imageDefaults,
+  };
+}
+
+function deploymentOf(inspected: unknown): Pick<ContainerSpec, 'deployment'> {
+  const deployment = parseDeployment(textAt(inspected, 'Config', 'Labels', labels.deployment));
+  return deployment === undefined ? {} : { deployment };
+}
+
+/** Whether it runs, and how well. */
+export function readCondition(inspected: unknown): ContainerCondition {
+  const state = stateOf(textAt(inspected, 'State', 'Status'));
+  const health = healthOf(textAt(inspected, 'State', 'Health', 'Status'));
+  return {
+    state,
+    ...(health === undefined ? {} : { health }),
+    ...(state === 'exited' || state === 'dead' ? { exit: exitOf(inspected) } : {}),
+  };
+}
+
+/** How a container ended. */
+export function exitOf(inspected: unknown): { readonly code: number; readonly oomKilled: boolean } {
+  return {
+    code: numberAt(inspected, 'State', 'ExitCode') ?? 0,
+    oomKilled: at(inspected, 'State', 'OOMKilled') === true,
+  };
+}
+
+function readSpec(inspected: unknown, application: string, image: ImageDefaults): ContainerSpec {
+  const command = textsAt(inspected, 'Config', 'Cmd');
+  const entrypoint = textsAt(inspected, 'Config', 'Entrypoint');
+  const memory = numberAt(inspected, 'HostConfig', 'Memory') ?? 0;
+  const stopSeconds = numberAt(inspected, 'Config', 'StopTimeout');
+  const shares = numberAt(inspected, 'HostConfig', 'CpuShares') ?? 0;
+  return {
+    application,
+    ...deploymentOf(inspected),
+    image: textAt(inspected, 'Config', 'Image') ?? '',
+    ports: readPorts(inspected),
+    environment: readEnvironment(inspected),
+    ...(command.length === 0 ? {} : { command }),
+    // Empty although the image has one: it was set to nothing.
+    ...(entrypoint.length === 0 && image.entrypoint.length === 0 ? {} : { entrypoint }),
+    mounts: readMounts(inspected),
+    ...(memory === 0 ? {} : { memoryLimitBytes: memory }),
+    ...(shares === 0 ? {} : { cpuShares: shares }),
+    ...(stopSeconds === undefined ? {} : { stopGraceMs: stopSeconds * 1000 }),
+    restartPolicy: readRestartPolicy(inspected),
+    ...readAfter(inspected),
+    ...readFiles(inspected),
+    ...(textAt(inspected, 'Config', 'Labels', hidesLabel) === 'command' ? { hidesCommand: true as const } : {}),
+  };
+}
+
+/** A container that has never started may lack its files: drover may have been interrupted between creating it and copying them. */
+function readFiles(inspected: unknown): Pick<ContainerSpec, 'files'> {
+  if (textAt(inspected, 'State', 'Status') === 'created') return {};
+  const files = labelToFiles(textAt(inspected, 'Config', 'Labels', filesLabel));
+  return files.length === 0 ? {} : { files };
+}
+
+/** Only with the label and the gate: either alone would not keep the order. */
+function readAfter(inspected: unknown): Pick<ContainerSpec, 'after'> {
+  const words = textAt(inspected, 'Config', 'Labels', labels.after);
+  const isGated = listAt(inspected, 'Mounts').some(isGate);
+  return words === undefined || !isGated ? {} : { after: words.split(' ').filter((word) => word !== '') };
+}
+
+const isGate = (mount: unknown): boolean =>
+  textAt(mount, 'Source') === gateDirectory && textAt(mount, 'Destination') === gateDirectory;
+
+/** 0 where it is no port: Docker itself writes that for one it has not chosen yet. */
+const portIn = (text: string | undefined): number => (text !== undefined && isPort(Number(text)) ? Number(text) : 0);
+
+function readPorts(inspected: unknown): PortMapping[] {
+  const ports = new Map<string, { readonly port: PortMapping; readonly addresses: string[] }>();
+  for (const [key, bindings] of entriesAt(inspected, 'HostConfig', 'PortBindings')) {
+    const [internal, word] = key.split('/');
+    const protocol = word === 'udp' ? 'udp' : 'tcp';
+    for (const binding of Array.isArray(bindings) ? bindings : []) {
+      const external = portIn(textAt(binding, 'HostPort'));
+      const address = textAt(binding, 'HostIp') ?? '';
+      const name = `${key} ${external}`;
+      const found = ports.get(name) ?? { port: { internal: portIn(internal), external, protocol }, addresses: [] };
+      ports.set(name, found);
+      if (address !== '') found.addresses.push(plainAddress(address) ?? address);
+    }
+  }
+  const all = [...ports.values()].map(({ port, addresses }) =>
+    addresses.length === 0 ? port : { ...port, addresses: addresses.toSorted() },
+  );
+  return all.toSorted((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1));
+}
+
+function readEnvironment(config: unknown): Readonly<Record<string, string>> {
+  const pairs = textsAt(config, 'Config', 'Env').map((text): [string, string] => {
+    const equals = text.indexOf('=');
+    return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
+  });
+  return Object.fromEntries(pairs);
+}
+
+/**
+ * The label's volumes that really are binds at their places. A bind the label does not know gets its directory as id,
+ * so that it shows as a difference; volumes Docker made for the image's own VOLUME lines are not ours.
+ */
+function readMounts(inspected: unknown): ContainerMount[] {
+  // The label keeps the order of the configuration; Docker gives none.
+  const order = new Map(entriesAt(volumesIn(inspected)).map(([mountpoint], index) => [mountpoint, index]));
+  const position = (mount: ContainerMount): number => order.get(mount.mountpoint) ?? Number.MAX_SAFE_INTEGER;
+  return readBinds(inspected)
+    .map(({ volume, mountpoint }) => ({ volume, mountpoint }))
+    .toSorted((a, b) => position(a) - position(b));
+}
+
+const readDirectories = (inspected: unknown): Readonly<Record<VolumeId, string>> =>
+  Object.fromEntries(readBinds(inspected).map(({ volume, source }) => [volume, source]));
+
+const volumesIn = (inspected: unknown): unknown =>
+  parseJson(textAt(inspected, 'Config', 'Labels', volumesLabel) ?? '{}');
+
+function readBinds(inspected: unknown): (ContainerMount & { readonly source: string })[] {
+  const label = volumesIn(inspected);
+  return listAt(inspected, 'Mounts')
+    .filter((mount) => textAt(mount, 'Type') === 'bind' && !isGate(mount))
+    .map((mount) => {
+      const mountpoint = textAt(mount, 'Destination') ?? '';
+      const source = textAt(mount, 'Source') ?? '';
+      return { volume: textAt(label, mountpoint) ?? source, mountpoint, source };
+    });
+}
+
+function readRestartPolicy(inspected: unknown): RestartPolicy {
+  const name = textAt(inspected, 'HostConfig', 'RestartPolicy', 'Name');
+  if (name === 'always' || name === 'unless-stopped') return { name };
+  if (name !== 'on-failure') return { name: 'never' };
+  const count = numberAt(inspected, 'HostConfig', 'RestartPolicy', 'MaximumRetryCount') ?? 0;
+  return count === 0 ? { name } : { name, maximumRetryCount: count };
+}
+
+/** What an image sets by itself, from `GET /images/ID/json`. */
+export function readImageDefaults(image: unknown): ImageDefaults {
+  return {
+    environment: readEnvironment(image),
+    command: textsAt(image, 'Config', 'Cmd'),
+    entrypoint: textsAt(image, 'Config', 'Entrypoint'),
+  };
+}
+
+/** A container that is not ours, from the list: enough to see its name and the ports it takes. */
+export function readForeign(listed: unknown): Container {
+  const ports = new Map<string, PortMapping>();
+  for (const port of listAt(listed, 'Ports')) {
+    const external = numberAt(port, 'PublicPort');
+    if (external === undefined) continue;
+    const protocol = textAt(port, 'Type') === 'udp' ? 'udp' : 'tcp';
+    // Docker lists IPv4 and IPv6 apart.
+    ports.set(`${external}/${protocol}`, { internal: numberAt(port, 'PrivatePort') ?? 0, external, protocol });
+  }
+  const none: ImageDefaults = { environment: {}, command: [], entrypoint: [] };
+  return {
+    id: textAt(listed, 'Id') ?? '',
+    name: (textsAt(listed, 'Names')[0] ?? '').replace(/^\//, ''),
+    managed: false,
+    state: stateOf(textAt(listed, 'State')),
+    spec: {
+      application: '',
+      image: textAt(listed, 'Image') ?? '',
+      ports: [...ports.values()].toSorted((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1)),
+      environment: {},
+      mounts: [],
+      restartPolicy: { name: 'never' },
+    },
+    imageId: textAt(listed, 'ImageID') ?? '',
+    imageDefaults: none,
+  };
+}
+
+const states = ['created', 'running', 'restarting', 'paused', 'exited', 'dead', 'removing'] as const;
+
+function stateOf(text: string | undefined): Container['state'] {
+  return states.find((state) => state === text) ?? 'dead';
+}
+
+function healthOf(text: string | undefined): Container['health'] {
+  return text === 'starting' || text === 'healthy' || text === 'unhealthy' ? text : undefined;
+}

@@ -1,0 +1,209 @@
+import { isIPv6, plainAddress } from '../../model/addresses.ts';
+import type { NetworkTable, PortKey, Proxy, ServedPort } from '../../model/cluster.ts';
+import { AppError } from '../../model/errors.ts';
+import { isPort } from '../../model/untrusted.ts';
+import { parseDeployment } from '../deployment-mark.ts';
+import { at, listAt, parseJson, textAt } from '../json.ts';
+
+/** What a node's table is made from; `mesh` are the node's own addresses that serve the others' ports. */
+export interface MeshRules {
+  readonly mesh: readonly string[];
+  readonly proxies: readonly Proxy[];
+  readonly open: readonly ServedPort[];
+  readonly peers: readonly string[];
+}
+
+export const table = 'inet drover';
+
+/** The one way to write an address, so that equal ones compare equal; throws `network-failed` for anything else. */
+export function canonicalAddress(text: string): string {
+  const plain = plainAddress(text);
+  if (plain !== undefined) return plain;
+  throw new AppError('network-failed', `cannot forward to ${JSON.stringify(text)}: it is not an IP address`, {
+    hint: 'give the node an IP address as "mesh"',
+  });
+}
+
+/**
+ * The whole table as nft loads it: created, deleted, created again, which replaces it in one transaction.
+ * `open` is asked before the maps, so that a container on this node always wins over a stale forward.
+ * Numbers for priorities and a line end before each brace: nft 1.0.6 wants both.
+ */
+export function renderRules(rules: MeshRules): string {
+  const mesh = addresses(rules.mesh);
+  const peers = addresses(rules.peers);
+  return `table ${table}
+delete table ${table}
+table ${table} {
+${forwards('tcp4', rules.proxies)}${forwards('udp4', rules.proxies)}${forwards('tcp6', rules.proxies)}${forwards('udp6', rules.proxies)}${set('mesh4', 'ipv4_addr', mesh.v4)}${set('mesh6', 'ipv6_addr', mesh.v6)}${set('peer4', 'ipv4_addr', peers.v4)}${set('peer6', 'ipv6_addr', peers.v6)}${set('open', 'inet_proto . inet_service', openPorts(rules.open))}	set hold {
+		type inet_proto . inet_service
+		flags timeout
+	}
+	chain mesh {
+		meta l4proto . th dport @open return
+		meta nfproto ipv4 dnat ip to tcp dport map @tcp4
+		meta nfproto ipv4 dnat ip to udp dport map @udp4
+		meta nfproto ipv6 dnat ip6 to tcp dport map @tcp6
+		meta nfproto ipv6 dnat ip6 to udp dport map @udp6
+	}
+${holdChain('hold_in', 'prerouting')}${holdChain('hold_out', 'output')}${meshChain('pre', 'prerouting')}${meshChain('out', 'output')}	chain post {
+		type nat hook postrouting priority 95; policy accept;
+		ct status dnat ip daddr @peer4 masquerade
+		ct status dnat ip6 daddr @peer6 masquerade
+	}
+}
+`;
+}
+
+function holdChain(name: string, hook: string): string {
+  return `	chain ${name} {
+		type filter hook ${hook} priority -150; policy accept;
+		ip daddr @mesh4 ct state new meta l4proto . th dport @hold drop
+		ip6 daddr @mesh6 ct state new meta l4proto . th dport @hold drop
+	}
+`;
+}
+
+/** -105: just before Docker's own -100. */
+function meshChain(name: string, hook: string): string {
+  return `	chain ${name} {
+		type nat hook ${hook} priority -105; policy accept;
+		ip daddr @mesh4 jump mesh
+		ip6 daddr @mesh6 jump mesh
+	}
+`;
+}
+
+function forwards(name: 'tcp4' | 'udp4' | 'tcp6' | 'udp6', proxies: readonly Proxy[]): string {
+  const elements = proxies
+    .map((proxy) => ({ ...proxy, port: checkPort(proxy.port), address: canonicalAddress(proxy.address) }))
+    .filter((proxy) => `${proxy.protocol}${isIPv6(proxy.address) ? '6' : '4'}` === name)
+    .toSorted(byPort)
+    .map((proxy) => `${proxy.port}${comment(proxy)} : ${proxy.address} . ${proxy.port}`);
+  const type = `inet_service : ipv${name.slice(3)}_addr . inet_service`;
+  return block('map', name, type, elements);
+}
+
+const set = (name: string, type: string, elements: readonly string[]): string => block('set', name, type, elements);
+
+/** `elements = { }` is a syntax error, so an empty one has none. */
+function block(kind: 'map' | 'set', name: string, type: string, elements: readonly string[]): string {
+  const content = elements.length === 0 ? '' : `\t\telements = { ${[...new Set(elements)].join(', ')} }\n`;
+  return `\t${kind} ${name} {\n\t\ttype ${type}\n${content}\t}\n`;
+}
+
+function openPorts(entries: readonly ServedPort[]): readonly string[] {
+  return entries.toSorted(byPort).map((entry) => `${entry.protocol} . ${checkPort(entry.port)}${comment(entry)}`);
+}
+
+/** The deployment of an entry; a word that is not a name would not be one for nft either. */
+function comment({ deployment }: ServedPort): string {
+  const name = parseDeployment(deployment);
+  return name === undefined ? '' : ` comment "${name}"`;
+}
+
+function ports(keys: readonly PortKey[]): readonly string[] {
+  return keys.toSorted(byPort).map((key) => `${key.protocol} . ${checkPort(key.port)}`);
+}
+
+function addresses(list: readonly string[]): { readonly v4: readonly string[]; readonly v6: readonly string[] } {
+  const all = [...new Set(list.map(canonicalAddress))].toSorted();
+  return { v4: all.filter((address) => !isIPv6(address)), v6: all.filter(isIPv6) };
+}
+
+function checkPort(port: number): number {
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  throw new AppError('network-failed', `cannot forward port ${port}: it is not between 1 and 65535`);
+}
+
+/** By port, then protocol: the order of everything a table lists. */
+export function byPort(a: PortKey, b: PortKey): number {
+  return a.port - b.port || (a.protocol < b.protocol ? -1 : a.protocol > b.protocol ? 1 : 0);
+}
+
+/**
+ * nft commands that hold these ports for `timeoutMs` from now: add, delete, add, because adding an element that is
+ * there changes nothing and deleting one that is not fails the transaction.
+ */
+export function renderHolds(keys: readonly PortKey[], timeoutMs: number): string {
+  const elements = ports(keys);
+  if (elements.length === 0) return '';
+  const timed = elements.map((element) => `${element} timeout ${Math.max(1, Math.round(timeoutMs))}ms`);
+  return `${renderHoldsEnd(keys)}add element ${table} hold { ${timed.join(', ')} }\n`;
+}
+
+/** nft commands after which none of these ports is held, whether one was or not. */
+export function renderHoldsEnd(keys: readonly PortKey[]): string {
+  const elements = ports(keys);
+  if (elements.length === 0) return '';
+  const timed = elements.map((element) => `${element} timeout 1s`);
+  return `add element ${table} hold { ${timed.join(', ')} }\ndelete element ${table} hold { ${elements.join(', ')} }\n`;
+}
+
+/** Where the table is missing. */
+export const noTable: NetworkTable = { present: false, proxies: [], open: [], peers: [], holds: [] };
+
+/** `nft -j list table inet drover` as data; throws `network-failed` where it is no such listing. */
+export function parseRules(json: string): NetworkTable {
+  const elements = readListing(json);
+  const maps = ['tcp4', 'tcp6', 'udp4', 'udp6'] as const;
+  return {
+    present: true,
+    proxies: maps
+      .flatMap((name) => (elements.get(name) ?? []).flatMap((element) => toProxy(name.startsWith('udp'), element)))
+      .toSorted(byPort),
+    open: (elements.get('open') ?? []).flatMap(toServed).toSorted(byPort),
+    peers: ['peer4', 'peer6']
+      .flatMap((name) => (elements.get(name) ?? []).filter(isText).map(canonicalAddress))
+      .toSorted(),
+    holds: (elements.get('hold') ?? []).flatMap(toPort).toSorted(byPort),
+  };
+}
+
+/** The node's own addresses at which such a listing serves the others' ports. */
+export function parseServing(json: string): readonly string[] {
+  const elements = readListing(json);
+  return ['mesh4', 'mesh6']
+    .flatMap((name) => (elements.get(name) ?? []).filter(isText).map(canonicalAddress))
+    .toSorted();
+}
+
+function readListing(json: string): ReadonlyMap<string, readonly unknown[]> {
+  const listing = at(parseJson(json), 'nftables');
+  if (!Array.isArray(listing)) throw new AppError('network-failed', 'cannot read the port map: nft printed no listing');
+  const elements = new Map<string, readonly unknown[]>();
+  for (const item of listing) {
+    const holder = at(item, 'map') ?? at(item, 'set');
+    const name = textAt(holder, 'name');
+    if (name !== undefined) elements.set(name, listAt(holder, 'elem'));
+  }
+  return elements;
+}
+
+/** `[7000, {"concat": ["10.0.0.1", 7000]}]`; the key inside `{"elem": {"val": …, "comment": …}}` where it has one. */
+function toProxy(udp: boolean, element: unknown): readonly Proxy[] {
+  const [key, target] = Array.isArray(element) ? element : [];
+  const port = at(key, 'elem', 'val') ?? key;
+  const [address] = listAt(target, 'concat');
+  return isPort(port) && isText(address)
+    ? [{ port, protocol: udp ? 'udp' : 'tcp', address: canonicalAddress(address), ...deploymentOf(key) }]
+    : [];
+}
+
+function toServed(element: unknown): readonly ServedPort[] {
+  return toPort(element).map((key) => ({ ...key, ...deploymentOf(element) }));
+}
+
+function deploymentOf(element: unknown): Pick<ServedPort, 'deployment'> {
+  const deployment = parseDeployment(textAt(at(element, 'elem'), 'comment'));
+  return deployment === undefined ? {} : { deployment };
+}
+
+/** `{"concat": ["tcp", 80]}`, inside `{"elem": {"val": …, "expires": …}}` where the element has a timeout. */
+function toPort(element: unknown): readonly PortKey[] {
+  const [protocol, port] = listAt(at(element, 'elem', 'val') ?? element, 'concat');
+  const known = protocol === 'tcp' || protocol === 'udp';
+  return known && isPort(port) ? [{ port, protocol }] : [];
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';

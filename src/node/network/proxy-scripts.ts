@@ -1,0 +1,140 @@
+import { saveFunction } from '../durable-file.ts';
+import { prelude } from '../zfs/scripts.ts';
+import { netUpPath } from './net-up.ts';
+import { table } from './proxy-rules.ts';
+
+/** The listing as JSON; nothing where there is no such table (and nft itself works). */
+export const readTableCommand = `nft -j list table ${table} 2>/dev/null || nft list tables >/dev/null`;
+
+export const readScript = `${prelude}
+${readTableCommand}
+`;
+
+/** `proto port remaining` of each held port, from nft's text in $before; an expired element may still be shown. */
+const remainingHolds = `tr ',{}' '\\n\\n\\n' <<<"$before" |
+  sed -nE 's/^.*(tcp|udp) \\. ([0-9]+) timeout [0-9a-z]+ expires ([1-9][0-9a-z]*).*$/\\1 \\2 \\3/p'`;
+
+/** `port target` of each UDP port of a table in nft's text on stdin; its own form and ours are the same. */
+const udpTargets = `{ text=$(sed 's/ comment "[^"]*"//')
+  sed -n '/^\\tmap udp[46] {/,/^\\t}/p' <<<"$text" | grep -oE '[0-9]+ : [0-9a-f.:]+ \\. [0-9]+' | sed -E 's/^([0-9]+) : ([^ ]+) .*/\\1 \\2/'
+  sed -n '/^\\tset open {/,/^\\t}/p' <<<"$text" | grep -oE 'udp \\. [0-9]+' | sed -E 's/udp \\. ([0-9]+)/\\1 here/'; }`;
+
+/** With what program and peers forwarding has been closed since the node started. */
+const closedFile = '/run/drover/forwarding-closed';
+
+/**
+ * NET-UP DROPPED PEER…, the table on stdin: one atomic load, the files that bring it back after a boot, and the program
+ * that loads them and lets the peers through (NET-UP is its text). Holds that are not in DROPPED (`tcp.7000,udp.53,`) go
+ * on with the time they have left. Prints how many ms ago the table was loaded: clients wait until then and no longer.
+ * Forwarding is closed for everybody else before a forward is loaded: where that has been done since the node started,
+ * with the program and the peers that are still on the node, it is made sure of afterwards.
+ */
+export const replaceScript = `${prelude}
+umask 022
+net_up=$1 dropped=$2; shift 2
+rules=$(cat)
+before=$(nft list table ${table} 2>/dev/null)
+while read -r protocol port left; do
+  case ,$dropped in *",$protocol.$port,"*) continue ;; esac
+  held="\${held:+$held, }$protocol . $port timeout $left"
+done < <(${remainingHolds})
+text=$rules$'\\n'\${held:+"add element ${table} hold { $held }"$'\\n'}
+${saveFunction}
+close_forwarding() { rm -f ${closedFile} && ${netUpPath} forward && mkdir -p -m 0700 /run/drover && echo "$closed" >${closedFile}; }
+closed=$(printf '%s\\n' "$net_up" "$@" | sha256sum)
+is_as_closed() { [ "$(cat ${closedFile} 2>/dev/null)" = "$closed" ] && cmp -s ${netUpPath} <<<"$net_up" &&
+  [ "$(cat /etc/drover/peers)" = "$(printf '%s\\n' "$@")" ]; }
+if is_as_closed "$@"; then
+  nft -f - <<<"$text" || exit 1
+  at=$EPOCHREALTIME
+else
+  nft -c -f - <<<"$text" || exit 1
+  mkdir -p /etc/drover /usr/local/lib/drover
+  cmp -s ${netUpPath} <<<"$net_up" || save ${netUpPath} 755 <<<"$net_up" || exit 1
+  { [ $# = 0 ] || printf '%s\\n' "$@"; } | save /etc/drover/peers 644 && close_forwarding && nft -f - <<<"$text" || exit 1
+  at=$EPOCHREALTIME closed=
+fi
+
+# A UDP flow stays with the target it began with until its entry goes (minutes, while packets come).
+if command -v conntrack >/dev/null; then
+  for port in $(comm -3 <(${udpTargets} <<<"$before" | sort -u) <(${udpTargets} <<<"$rules" | sort -u) | awk '{print $1}' | sort -un); do
+    for family in ipv4 ipv6; do conntrack -D -f $family -p udp --orig-port-dst "$port" >/dev/null 2>&1; done
+  done
+fi
+[ -z "$closed" ] || close_forwarding || exit 1
+save /etc/drover/mesh.nft 644 <<<"$rules" || exit 1
+echo $(((\${EPOCHREALTIME/./} - \${at/./}) / 1000))
+`;
+
+/** ADDS, an empty table on stdin: holds, in a table that is loaded for them where there is none yet. */
+export const holdScript = `${prelude}
+empty=$(cat)
+if ! nft list table ${table} >/dev/null 2>&1; then
+  if [ -f /etc/drover/mesh.nft ]; then nft -f /etc/drover/mesh.nft; else nft -f - <<<"$empty"; fi || exit 1
+fi
+nft -f - <<<"$1"
+`;
+
+/** REMOVALS: nothing where there is no table. */
+export const dropHoldsScript = `${prelude}
+nft list table ${table} >/dev/null 2>&1 || exit 0
+nft -f - <<<"$1"
+`;
+
+/**
+ * Tries connections until all are accepted or the time is over; prints the ports that are left. MS, then
+ * `port address port-there kind` as one word each: `staying` ones must stay open for a moment.
+ */
+const knock = `
+use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6 AF_INET6); use Fcntl; use Errno; use POSIX ();
+my $ms = shift; my $tick = POSIX::sysconf(POSIX::_SC_CLK_TCK());
+my $now = sub { (POSIX::times())[0] * 1000 / $tick }; my $until = $now->() + $ms;
+sub opens {
+  my ($host, $port, $kind) = @_; my $six = $host =~ /:/; my $s;
+  socket($s, $six ? AF_INET6 : AF_INET, SOCK_STREAM, 0) && fcntl($s, F_SETFL, O_NONBLOCK) or return 0;
+  my $to = $six ? pack_sockaddr_in6($port, inet_pton(AF_INET6, $host)) : sockaddr_in($port, inet_aton($host));
+  my $bits = ""; vec($bits, fileno $s, 1) = 1;
+  if (!connect $s, $to) {
+    return 0 unless $!{EINPROGRESS} && select(undef, my $can = $bits, undef, 2);
+    return 0 if unpack "i", getsockopt $s, SOL_SOCKET, SO_ERROR;
+  }
+  return 1 if $kind ne "staying" || !select(my $has = $bits, undef, undef, 0.5);
+  return sysread $s, my $byte, 1;
+}
+my @left = map { [split / /] } @ARGV;
+while (1) {
+  @left = grep { !opens(@$_[1 .. 3]) } @left;
+  last if !@left || $now->() >= $until;
+  select undef, undef, undef, 0.05;
+}
+print "$$_[0]\\n" for @left;
+`;
+
+/**
+ * MS PORT,… OWN-ADDRESSES…: the ports whose containers do not accept, asked again and again for so long. Asked where
+ * Docker sends the port to, whatever address it is published at. Where Docker has no such rule: not at the mesh address,
+ * where a hold or a forward that is still the old one would answer; and not at 127.0.0.1, where Docker's proxy accepts
+ * for a container that does not. Any other address of this node leads to the container itself. Only where there is none:
+ * where Docker's proxy listens, and the connection must stay open for a moment.
+ */
+export const closedPortsScript = `${prelude}
+ms=$1 mesh=" \${*:3} " targets=()
+rules=$(iptables -w 5 -t nat -S DOCKER 2>/dev/null)
+for port in \${2//,/ }; do
+  target=$(sed -nE "s/^.* -p tcp .*--dport $port -j DNAT --to-destination ([0-9.]+):([0-9]+)$/\\1 \\2/p;T;q" <<<"$rules")
+  if [ -n "$target" ]; then targets+=("$port $target plain"); continue; fi
+  at=$(ss -Hltn "sport = :$port" | awk '{sub(/:[0-9]+$/, "", $4); gsub(/[][]/, "", $4); print $4; exit}') kind=staying
+  case $at in
+    '' | 0.0.0.0 | '*' | ::)
+      at=127.0.0.1
+      for address in $({ ip -4 -o addr show dev docker0; ip -4 -o addr show scope global; } 2>/dev/null | awk '{sub("/.*", "", $4); print $4}'); do
+        case $mesh in *" $address "*) continue ;; esac
+        at=$address kind=plain
+        break
+      done
+      ;;
+  esac
+  targets+=("$port \${at%%%*} $port $kind")
+done
+exec perl -e '${knock}' "$ms" "\${targets[@]}"
+`;

@@ -1,0 +1,126 @@
+import { AppError, isAbort } from '../../model/errors.ts';
+import type { SshTarget } from './config.ts';
+import { fingerprint, type HostKeyVerdict, keyType, knownHostName } from './known-hosts.ts';
+
+/** The connection went away under whoever used it; worth another try. */
+export function lostConnection(node: string, cause?: unknown): AppError {
+  // It was this side that ended it, and says why.
+  if (cause instanceof AppError) return cause;
+  const why = cause instanceof Error ? `: ${cause.message}` : '';
+  return new AppError('connection-failed', `lost the connection to "${node}"${why}`, {
+    retryable: true,
+    details: { node },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** `cancelled` for whatever a caller's signal stopped. */
+export function cancelled(what: string, node: string, cause?: unknown): AppError {
+  return new AppError('cancelled', `cannot ${what} on "${node}": cancelled`, { cause });
+}
+
+/** The host's key is not one that is pinned: `host-key-unknown` or `host-key-changed`. */
+export function hostKeyError(node: string, target: SshTarget, key: Buffer, verdict: HostKeyVerdict): AppError {
+  const print = fingerprint(key);
+  const type = keyType(key);
+  const at = target.alias === node ? '' : ` at "${target.alias}"`;
+  const details = { node, host: target.host, port: target.port, keyType: type, fingerprint: print };
+  if (verdict.status === 'unknown' || verdict.status === 'known') {
+    const authority = verdict.status === 'unknown' ? verdict.authority : undefined;
+    const besides =
+      authority === undefined
+        ? ''
+        : `, and the authority in ${authority.entry.file}:${authority.entry.line} does not vouch for it: ${authority.why}`;
+    return new AppError(
+      'host-key-unknown',
+      `cannot trust "${node}"${at}: its ${type} key ${print} is not known${besides}`,
+      {
+        hint: `compare it with "ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub" on the node, then run "drover trust ${node} --fingerprint ${print}"`,
+        details,
+      },
+    );
+  }
+  const place = `${verdict.entry.file}:${verdict.entry.line}`;
+  const name = target.hostKeyAlias ?? knownHostName(target.host, target.port);
+  const [what, hint] =
+    verdict.status === 'revoked'
+      ? [`its ${type} key ${print} is revoked in ${place}`, 'give the node a new host key']
+      : [
+          `its ${type} key ${print} is not the one in ${place}`,
+          `find out why it changed; if the node was installed anew, run "ssh-keygen -R '${name}' -f '${verdict.entry.file}'" and trust the new key`,
+        ];
+  return new AppError('host-key-changed', `cannot trust "${node}"${at}: ${what}`, { hint, details });
+}
+
+/** ssh2's and the socket's failures before the connection is ready, told apart by what may help. */
+export function connectError(node: string, target: SshTarget, error: unknown, locked: readonly string[]): AppError {
+  if (error instanceof AppError) return error;
+  const where = `"${node}" (${target.user}@${target.host}:${target.port})`;
+  const why = error instanceof Error ? error.message : String(error);
+  const details = { node, host: target.host, port: target.port, user: target.user };
+  if (error instanceof Error && 'level' in error && error.level === 'client-authentication') {
+    return refusedLogin(where, details, error, locked);
+  }
+  if (error instanceof WantsMore) {
+    return new AppError('connection-failed', `cannot log in to ${where}: ${why}`, {
+      hint: 'drover has nobody to answer: let sshd take a key alone for this login (AuthenticationMethods publickey)',
+      details,
+      cause: error,
+    });
+  }
+  if (isAbort(error)) return new AppError('cancelled', `cannot connect to ${where}: cancelled`, { cause: error });
+  // A server that closes before it has said its version is overloaded (MaxStartups) or punishing this address.
+  const tooMany = /too many authentication failures/i.test(why);
+  const early = /before handshake|ECONNRESET|socket hang up/i.test(why);
+  return new AppError('connection-failed', `cannot connect to ${where}: ${why}`, {
+    ...(tooMany
+      ? {
+          hint: `name the key in the ssh configuration of "${target.alias}" (IdentityFile, with IdentitiesOnly yes), or as "identityFile" of the node`,
+        }
+      : {}),
+    ...(early
+      ? { hint: 'wait a minute: OpenSSH 9.8 and newer refuse an address for a while after failed logins' }
+      : {}),
+    retryable: !tooMany && !/no matching|unsupported|does not speak SSH/i.test(why),
+    details,
+    cause: error,
+  });
+}
+
+/** Login errors of the server that no other key would change. */
+class WantsMore extends Error {
+  readonly methods: readonly string[];
+  constructor(methods: readonly string[]) {
+    super(`its key is accepted, and ${methods.join(' or ')} is wanted as well`);
+    this.methods = methods;
+  }
+}
+
+/** The server accepted the key and asks for another method besides (AuthenticationMethods). */
+export function wantsMore(methods: readonly string[]): Error {
+  return new WantsMore(methods);
+}
+
+/** What answers is no SSH server; undefined where it is one, or has said nothing. `first`: its first bytes. */
+export function foreignServer(first: Buffer | undefined): Error | undefined {
+  const said = first?.toString('latin1', 0, 1024);
+  if (said === undefined || /^SSH-/m.test(said)) return undefined;
+  const line = said
+    .split(/[\r\n]/, 1)[0]
+    ?.replace(/[^ -~]/g, '')
+    .slice(0, 80);
+  return new Error(`what answers there does not speak SSH: it says "${line}"`);
+}
+
+function refusedLogin(
+  where: string,
+  details: Readonly<Record<string, string | number>>,
+  cause: Error,
+  locked: readonly string[],
+): AppError {
+  const hint =
+    locked.length > 0
+      ? `run "ssh-add ${locked.join(' ')}": the key has a passphrase and is not in the agent`
+      : 'add a key the node accepts to the agent with "ssh-add", or name it as "identityFile" of the node';
+  return new AppError('connection-failed', `cannot log in to ${where}: no key is accepted`, { hint, details, cause });
+}

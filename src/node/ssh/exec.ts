@@ -1,0 +1,328 @@
+import { constants } from 'node:os';
+import { PassThrough } from 'node:stream';
+import type { Client, ClientChannel } from 'ssh2';
+import { underEither } from '../../model/either-signal.ts';
+import { AppError, isAbort } from '../../model/errors.ts';
+import { commandOutputBytes, commandOutputLines, printLimit, stderrTailBytes } from '../../model/limits.ts';
+import type { RunOptions, SpawnedCommand } from '../command.ts';
+import { type Argv, type CommandResult, commandFailed, printCommand, shorten, tailOf } from '../command.ts';
+import { createSlots } from '../slots.ts';
+import { boundUnread } from './channel.ts';
+import { cancelled, lostConnection } from './errors.ts';
+
+/** Commands on one client; nothing here knows how it was connected. */
+export interface Executor {
+  run(argv: Argv, options: RunOptions): Promise<CommandResult>;
+  spawn(argv: Argv, signal: AbortSignal): Promise<SpawnedCommand>;
+}
+
+export interface ExecutorOptions {
+  readonly node: string;
+  readonly client: Client;
+  /** Aborts when the connection is gone. */
+  readonly closed: AbortSignal;
+  readonly isRoot: boolean;
+  readonly commandMs: number;
+}
+
+/** sshd's MaxSessions is 10 by default; two stay free for signals and other tools on the connection. */
+const maximumSessions = 8;
+const graceMs = 5_000;
+/** How long a server without a free session is asked again: others' sessions on a busy machine take seconds to end. */
+const openLimitMs = 20_000;
+const openPauseMs = 2_000;
+const pidPrefix = 'drover-pid:';
+
+/**
+ * The command tells its process id first, on stderr, so that it can be signalled through a second session: signals of
+ * the SSH protocol reach nothing that sudo started, and ssh2 sends none once stdin has ended.
+ */
+const announced = `echo "${pidPrefix}$$" >&2; LC_ALL=C exec "$@"`;
+
+/** The line the login shell gets: constant words and quoted arguments only. */
+export function remoteLine(argv: Argv, isRoot: boolean): string {
+  // sshd made the login shell a process group of its own; below sudo, setsid makes one.
+  const prefix = isRoot ? [] : ['sudo', '-n', '--', 'setsid', '--wait'];
+  return `exec ${printCommand([...prefix, 'sh', '-c', announced, 'sh', ...argv])}`;
+}
+
+/** The exit code a shell gives for a process that a signal ended. */
+function codeOf(code: number | null | undefined, signalName: string | undefined): number | undefined {
+  if (typeof code === 'number') return code;
+  const numbers: Readonly<Record<string, number>> = constants.signals;
+  return signalName === undefined ? undefined : 128 + (numbers[`SIG${signalName.replace(/^SIG/, '')}`] ?? 0);
+}
+
+interface Running {
+  readonly channel: ClientChannel;
+  readonly stderr: PassThrough;
+  /** Undefined code: the connection went away before the command ended. */
+  readonly ended: Promise<{ readonly code: number | undefined; readonly stderrTail: string }>;
+  /** TERM, 5 s, then the channel is closed. */
+  stop(): void;
+}
+
+/** Runs commands with at most 8 sessions at once; further ones wait their turn. */
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { node, client, closed, isRoot } = options;
+  const slots = createSlots(maximumSessions);
+  /** Bytes of output that running commands have printed. */
+  const held = { bytes: 0 };
+
+  const begin = async (argv: Argv, signal: AbortSignal): Promise<Running> => {
+    const give = await underEither([signal, closed], slots.take).catch((error: unknown) => {
+      throw closed.aborted ? lostConnection(node, closed.reason) : error;
+    });
+    try {
+      return await openSession(client, remoteLine(argv, isRoot), [closed, signal], (channel) => {
+        channel.once('close', give);
+        boundUnread(channel);
+        return attend(channel, closed, (pid) => terminate(client, pid, isRoot));
+      });
+    } catch (error) {
+      give();
+      if (closed.aborted) throw lostConnection(node, closed.reason);
+      if (isAbort(error) || signal.aborted) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new AppError('connection-failed', `cannot open a session on "${node}": ${why}`, {
+        retryable: true,
+        cause: error,
+      });
+    }
+  };
+
+  const run = async (argv: Argv, runOptions: RunOptions): Promise<CommandResult> => {
+    const timeoutMs = runOptions.timeoutMs ?? options.commandMs;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = runOptions.signal === undefined ? timeout : AbortSignal.any([timeout, runOptions.signal]);
+    const giveUp = (cause: unknown): AppError =>
+      runOptions.signal?.aborted
+        ? cancelled(`run "${printCommand(argv)}"`, node, cause)
+        : new AppError('timeout', `cannot finish "${printCommand(argv)}" on "${node}": no end within ${timeoutMs} ms`, {
+            retryable: true,
+            cause,
+          });
+    try {
+      const running = await begin(argv, signal);
+      // A node that does not stop gets no more of this process: a channel closes only when the other side agrees.
+      const dismiss = (tooMuch: string): void => {
+        client.emit('error', answeredTooMuch(node, argv, tooMuch));
+        client.destroy();
+      };
+      const result = await collect(running, runOptions.input, signal, { held, dismiss });
+      if (result.code === undefined) throw lostConnection(node, closed.reason);
+      if (!(runOptions.okCodes ?? [0]).includes(result.code))
+        throw commandFailed(node, argv, result.code, result.stderr);
+      return { stdout: result.stdout, stderr: result.stderr, code: result.code };
+    } catch (error) {
+      throw signal.aborted && !(error instanceof AppError) ? giveUp(error) : error;
+    }
+  };
+
+  const spawn = async (argv: Argv, signal: AbortSignal): Promise<SpawnedCommand> => {
+    const running = await begin(argv, signal).catch((error: unknown) => {
+      throw signal.aborted && !(error instanceof AppError)
+        ? cancelled(`run "${printCommand(argv)}"`, node, error)
+        : error;
+    });
+    const stop = (): void => running.stop();
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const done = running.ended.then(({ code, stderrTail }) => {
+      signal.removeEventListener('abort', stop);
+      if (code !== undefined) return { code, stderrTail };
+      throw signal.aborted
+        ? cancelled(`finish "${printCommand(argv)}"`, node, signal.reason)
+        : lostConnection(node, closed.reason);
+    });
+    // Whoever spawns may look at the streams first; an early loss must not end the process.
+    done.catch(() => undefined);
+    return { stdin: running.channel, stdout: running.channel, stderr: running.stderr, done };
+  };
+
+  return { run, spawn };
+}
+
+/**
+ * Opens a session and attaches what listens to it. Waits and tries again where the server has too many, as other tools
+ * share it; the pauses differ, so that several that wait do not all come back at once.
+ */
+async function openSession(
+  client: Client,
+  line: string,
+  signals: readonly AbortSignal[],
+  attach: (channel: ClientChannel) => Running,
+): Promise<Running> {
+  const isAborted = (): boolean => signals.some(({ aborted }) => aborted);
+  const until = performance.now() + openLimitMs;
+  for (let attempt = 1; ; attempt += 1) {
+    for (const signal of signals) signal.throwIfAborted();
+    try {
+      return await underEither(signals, (stopped) => openOnce(client, line, stopped, attach));
+    } catch (error) {
+      const refused = error instanceof Error && /open fail|administratively|resource shortage/i.test(error.message);
+      if (!refused || performance.now() > until || isAborted()) throw error;
+      const longestMs = Math.min(openPauseMs, 100 * 2 ** attempt);
+      await new Promise((resolve) => setTimeout(resolve, longestMs * (0.5 + Math.random() / 2)));
+    }
+  }
+}
+
+function openOnce(
+  client: Client,
+  line: string,
+  stopped: AbortSignal,
+  attach: (channel: ClientChannel) => Running,
+): Promise<Running> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(stopped.reason);
+    stopped.addEventListener('abort', leave, { once: true });
+    client.exec(line, (error, channel) => {
+      stopped.removeEventListener('abort', leave);
+      if (error) reject(error);
+      else if (stopped.aborted) {
+        // It came too late; closing it ends the command at its next read or write.
+        channel.on('error', () => undefined);
+        channel.close();
+      } else {
+        // Attached before this callback returns: the packets that say how the command ended may already be here, and
+        // ssh2 emits them in the same turn of the event loop, before any promise goes on.
+        resolve(attach(channel));
+      }
+    });
+    if (stopped.aborted) leave();
+  });
+}
+
+/** TERM to the whole process group; to the process alone where it leads none. */
+function terminate(client: Client, pid: string, isRoot: boolean): void {
+  const kill = ['sh', '-c', 'kill -TERM "-$1" || kill -TERM "$1"', 'sh', pid];
+  client.exec(`exec ${printCommand(isRoot ? kill : ['sudo', '-n', '--', ...kill])}`, (error, channel) => {
+    if (error) return;
+    channel.on('error', () => undefined).resume();
+    channel.stderr.resume();
+  });
+}
+
+/** Takes the line with the process id off stderr; everything else goes to `emit`. */
+function takePid(emit: (chunk: Buffer) => void, found: (pid: string) => void): (chunk?: Buffer) => void {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  return (chunk) => {
+    if (head === undefined) {
+      if (chunk !== undefined) emit(chunk);
+      return;
+    }
+    if (chunk !== undefined) head = Buffer.concat([head, chunk]);
+    const text = head.toString('latin1');
+    const match = /^drover-pid:(\d+)\n/.exec(text);
+    const mayCome = chunk !== undefined && text.length < 64 && text.startsWith(pidPrefix.slice(0, text.length));
+    if (match === null && mayCome) return;
+    // No such line: sudo or the login shell failed before the command, and this is the message.
+    const rest = head.subarray(match?.[0].length ?? 0);
+    head = undefined;
+    if (match?.[1] !== undefined) found(match[1]);
+    if (rest.length > 0) emit(rest);
+  };
+}
+
+/** Reads stderr (its tail is kept, unread rest beyond 64 KiB dropped) and waits for the end. */
+function attend(channel: ClientChannel, closed: AbortSignal, kill: (pid: string) => void): Running {
+  const stderr = new PassThrough();
+  let tail = '';
+  let pid: string | undefined;
+  let code: number | undefined;
+  let stopping = false;
+  let timer: NodeJS.Timeout | undefined;
+  let finish: () => void = () => undefined;
+
+  const emit = (chunk: Buffer): void => {
+    tail = (tail + chunk.toString('utf8')).slice(-stderrTailBytes);
+    if (stderr.readableLength < 64 * 1024) stderr.write(chunk);
+  };
+  const take = takePid(emit, (found) => {
+    pid = found;
+    if (stopping) kill(found);
+  });
+  channel.stderr.on('data', (chunk: Buffer) => take(chunk));
+  channel.on('error', () => undefined);
+  channel.once('exit', (status: number | null, signalName?: string) => {
+    code = codeOf(status, signalName);
+  });
+  const ended = new Promise<{ code: number | undefined; stderrTail: string }>((resolve) => {
+    finish = () => {
+      clearTimeout(timer);
+      closed.removeEventListener('abort', finish);
+      take();
+      stderr.end();
+      resolve({ code, stderrTail: tailOf(tail) });
+    };
+    channel.once('close', finish);
+    // A channel nobody reads does not close by itself when the connection does.
+    closed.addEventListener('abort', finish, { once: true });
+  });
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    if (pid !== undefined) kill(pid);
+    timer = setTimeout(() => {
+      // sshd answers a close only when the process is gone; nobody waits for that.
+      channel.close();
+      finish();
+    }, graceMs);
+  };
+  return { channel, stderr, ended, stop };
+}
+
+function answeredTooMuch(node: string, argv: Argv, tooMuch: string): AppError {
+  return new AppError(
+    'command-failed',
+    `cannot run "${shorten(printCommand(argv))}" on "${node}": it answered with more than ${tooMuch}`,
+    {
+      hint: 'log in to the node and find out what it prints',
+      details: { node },
+    },
+  );
+}
+
+function countLines(chunk: Buffer): number {
+  let count = 0;
+  for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) count += 1;
+  return count;
+}
+
+async function collect(
+  running: Running,
+  input: string | Buffer | undefined,
+  signal: AbortSignal,
+  { held, dismiss }: { readonly held: { bytes: number }; readonly dismiss: (tooMuch: string) => void },
+): Promise<{ stdout: string; stderr: string; code: number | undefined }> {
+  const { channel, stderr } = running;
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  let [bytes, lines] = [0, 0];
+  let tooMuch: string | undefined;
+  const keep = (list: Buffer[]) => (chunk: Buffer) => {
+    if (tooMuch !== undefined) return;
+    bytes += chunk.length;
+    held.bytes += chunk.length;
+    lines += countLines(chunk);
+    if (held.bytes > commandOutputBytes) tooMuch = printLimit(commandOutputBytes);
+    else if (lines > commandOutputLines) tooMuch = `${commandOutputLines} lines`;
+    else list.push(chunk);
+    if (tooMuch === undefined) return;
+    out.length = 0;
+    err.length = 0;
+    dismiss(tooMuch);
+  };
+  channel.on('data', keep(out));
+  stderr.on('data', keep(err));
+  const stop = (): void => running.stop();
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  channel.end(input);
+  const { code } = await running.ended;
+  held.bytes -= bytes;
+  signal.removeEventListener('abort', stop);
+  signal.throwIfAborted();
+  return { stdout: Buffer.concat(out).toString('utf8'), stderr: Buffer.concat(err).toString('utf8'), code };
+}

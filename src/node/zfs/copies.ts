@@ -1,0 +1,75 @@
+import type { VolumeStore, VolumeSwap } from '../../engine/node-client.ts';
+import { AppError } from '../../model/errors.ts';
+import { properties } from '../../model/names.ts';
+import type { CommandResult } from '../command.ts';
+import type { Fence } from '../fence.ts';
+import type { NodeConnection } from '../ssh/connection.ts';
+import { checkSwapScript, cloneScript, detailsScript, swapScript } from './copy-scripts.ts';
+import { parseDetails } from './details.ts';
+import { checkDataset, checkName, checkProperty } from './names.ts';
+import { exits } from './scripts.ts';
+
+/** What a person does with snapshots: look at them, clone them, go on from one. Below `root` only. */
+export type ZfsCopies = Pick<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'>;
+
+/** The part of a store that deals with snapshots' content; `noRoot` is thrown where the root is missing. */
+export function createZfsCopies(
+  connection: NodeConnection,
+  root: string,
+  fence: Fence,
+  noRoot: () => AppError,
+): ZfsCopies {
+  const { node } = connection;
+  const within = (dataset: string): string => checkDataset(dataset, root);
+  const script = (text: string, args: readonly string[], signal: AbortSignal) =>
+    connection.script(text, args, { signal, okCodes: [0, exits.conflict, exits.noRoot, exits.late] });
+  return {
+    async details(signal) {
+      const result = await script(detailsScript, [root, '\x1e'], signal);
+      if (result.code === exits.noRoot) throw noRoot();
+      const [list = '', own = '', holds = ''] = result.stdout.split('\x1e\n');
+      return parseDetails(root, list, own, holds);
+    },
+    async clone(dataset, snapshot, target, signal) {
+      await script(cloneScript, [`${within(dataset)}@${checkName(snapshot)}`, within(target)], signal);
+    },
+    async checkSwap(signal) {
+      const result = await script(checkSwapScript, [root.split('/')[0] ?? root], signal);
+      if (result.code === 0) return;
+      throw new AppError('command-failed', `cannot swap datasets on "${node}": its zfs cannot set properties at once`, {
+        hint: 'install OpenZFS 2.2 or newer on the node, or clone the snapshot and copy what is needed by hand',
+        details: { node, said: result.stdout.trim() },
+      });
+    },
+    async swap(swaps, signal) {
+      const args = swaps.flatMap(({ seen, target, retiredAs }) => {
+        checkProperty(properties.volume, retiredAs);
+        return [within(seen.dataset), within(target), retiredAs, seen.id, String(seen.epoch), seen.deployment ?? ''];
+      });
+      const result = await script(swapScript, [fence.token, root, ...args], signal);
+      if (result.code === exits.late) throw tooLate(`swap ${listSeen(swaps)}`, node);
+      if (result.code === exits.noRoot) throw noRoot();
+      if (result.code === exits.conflict) throw notAsSaid(node, result);
+    },
+  };
+}
+
+const listSeen = (swaps: readonly VolumeSwap[]): string =>
+  `dataset${swaps.length === 1 ? '' : 's'} ${swaps.map(({ seen }) => `"${seen.dataset}"`).join(', ')}`;
+
+/** A command that arrived after its run had lost the lock of the node. */
+export function tooLate(what: string, node: string): AppError {
+  return new AppError('connection-failed', `cannot ${what} on "${node}": the lock of the node was lost`, {
+    retryable: true,
+    details: { node },
+  });
+}
+
+/** The first line names the dataset; what was found there follows. */
+function notAsSaid(node: string, { stdout }: CommandResult): AppError {
+  const [dataset = '', ...found] = stdout.trim().split('\n');
+  const facts = found.join(', ').replaceAll('\t', ' ');
+  return new AppError('volume-conflict', `cannot swap dataset "${dataset}" on "${node}": ${facts}`, {
+    details: { node, dataset },
+  });
+}

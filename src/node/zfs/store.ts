@@ -1,0 +1,180 @@
+import type { VolumeStore } from '../../engine/node-client.ts';
+import type { Volume, ZfsCapabilities } from '../../model/cluster.ts';
+import { AppError } from '../../model/errors.ts';
+import { datasetLeaf, properties } from '../../model/names.ts';
+import type { Argv, CommandResult } from '../command.ts';
+import type { Fence } from '../fence.ts';
+import type { NodeConnection } from '../ssh/connection.ts';
+import { createZfsCopies, tooLate } from './copies.ts';
+import { checkBase, checkDataset, checkName, checkProperty, checkRoot } from './names.ts';
+import { flagsAtBirth, parseCapabilities, parseEstimate, parseToken, parseVolumes, volumeColumns } from './output.ts';
+import * as scripts from './scripts.ts';
+import { busy, createZfsSwitch, oneLine } from './switch.ts';
+
+const { exits } = scripts;
+/** zfs's own exit codes for "did not work"; scripts return them when the failure is an answer. */
+const okOrRefused = [0, 1, 255] as const;
+
+/** What a store works on: `<pool>/<datasetRoot>`. */
+export interface ZfsPlace {
+  readonly pool: string;
+  readonly datasetRoot: string;
+}
+
+/** VolumeStore plus what only this folder needs. */
+export interface ZfsStore extends VolumeStore {
+  readonly root: string;
+  /** Asked of the node where no observation has brought them yet, once for each connection. */
+  capabilities(signal: AbortSignal): Promise<ZfsCapabilities>;
+  /** What an observation has found. */
+  keepCapabilities(found: ZfsCapabilities): void;
+}
+
+/**
+ * OpenZFS over a connection; what changes an owner is sent under the lock that `fence` knows of. Names are checked before they leave this process, everything stays below the root, and
+ * nothing here destroys a dataset.
+ */
+export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fence: Fence = { token: '' }): ZfsStore {
+  const root = checkRoot(`${place.pool}/${place.datasetRoot}`);
+  const { node } = connection;
+  const within = (dataset: string): string => checkDataset(dataset, root);
+  const copy = (dataset: string, name: string, mark = '@'): string =>
+    `${within(dataset)}${mark}${checkName(bare(name))}`;
+  const script = async (text: string, args: readonly string[], signal: AbortSignal, ok: readonly number[] = []) =>
+    connection.script(text, args, { signal, okCodes: [0, ...ok] });
+  let probed: Promise<ZfsCapabilities> | undefined;
+  const capabilities = (signal: AbortSignal): Promise<ZfsCapabilities> => {
+    probed ??= script(scripts.capabilitiesScript, [place.pool], signal).then(readCapabilities);
+    // A failed probe is no answer: the next caller asks again.
+    probed.catch(() => {
+      probed = undefined;
+    });
+    return probed;
+  };
+
+  return {
+    ...createZfsCopies(connection, root, fence, () => notProvisioned(node, root)),
+    ...createZfsSwitch(connection, root, fence),
+    root,
+    capabilities,
+    keepCapabilities(found) {
+      probed = Promise.resolve(found);
+    },
+    async list(signal) {
+      const result = await script(scripts.listScript, [root, volumeColumns, '\x1e'], signal, [exits.noRoot]);
+      if (result.code === exits.noRoot) throw notProvisioned(node, root);
+      return readVolumes(result.stdout);
+    },
+    datasetName: (volume, app) => `${root}/${datasetLeaf(volume, app)}`,
+    async create(volume, { application = '', deployment = '', limitBytes }, signal) {
+      const dataset = within(this.datasetName(volume, application === '' ? undefined : application));
+      checkProperty(properties.volume, volume);
+      checkProperty(properties.deployment, deployment);
+      const flags = flagsAtBirth(await capabilities(signal));
+      const args = [fence.token, root, dataset, volume, application, limitText(limitBytes), flags, deployment];
+      const result = await script(scripts.createScript, args, signal, [exits.noRoot, exits.conflict, exits.late]);
+      if (result.code === exits.noRoot) throw notProvisioned(node, root);
+      if (result.code === exits.late) throw tooLate(`create dataset "${dataset}"`, node);
+      if (result.code === exits.conflict) throw taken(dataset, node, result);
+    },
+    async directory(dataset, signal) {
+      const result = await script(scripts.directoryScript, [within(dataset)], signal, [exits.conflict, exits.gone]);
+      if (result.code === 0) return result.stdout;
+      const why = result.code === exits.gone ? 'it has no directory "data"' : 'it is not mounted';
+      throw new AppError('volume-conflict', `cannot use dataset "${dataset}" on "${node}": ${why}`);
+    },
+    async setLimit(dataset, limitBytes, signal) {
+      await zfs(connection, ['set', `refquota=${limitText(limitBytes)}`, within(dataset)], signal);
+    },
+    async mount(dataset, signal) {
+      await script(scripts.mountScript, [within(dataset)], signal);
+    },
+    async unmount(dataset, signal) {
+      const result = await script(scripts.unmountScript, [within(dataset)], signal, [exits.busy]);
+      if (result.code === exits.busy) throw busy(dataset, node, result);
+    },
+    async snapshot(dataset, name, signal) {
+      const names = [dataset].flat().map((one) => copy(one, name));
+      const result = await script(scripts.snapshotScript, [fence.token, ...names], signal, [exits.late]);
+      if (result.code === exits.late) throw tooLate(`take snapshot "${names.join('", "')}"`, node);
+    },
+    async hold(dataset, snapshot, tag, signal) {
+      await script(scripts.holdScript, [checkName(tag), copy(dataset, snapshot)], signal);
+    },
+    async bookmark(dataset, snapshot, bookmark, signal) {
+      await script(scripts.bookmarkScript, [copy(dataset, snapshot), copy(dataset, bookmark, '#')], signal);
+    },
+    async estimate(dataset, snapshot, base, signal) {
+      const name = snapshot === undefined ? '' : checkName(bare(snapshot));
+      const from = base === undefined ? '' : checkBase(base);
+      return parseEstimate((await script(scripts.estimateScript, [within(dataset), name, from], signal)).stdout);
+    },
+    async abortReceive(dataset, signal) {
+      await script(scripts.abortReceiveScript, [within(dataset)], signal);
+    },
+    async readToken(token, signal) {
+      const result = await zfs(connection, ['send', '-nvP', '-t', checkToken(token)], signal, okOrRefused);
+      const contents = parseToken(result.stdout);
+      // Contents and a failure: the token is whole, what it goes on from is not there any more.
+      if (result.code !== 0 && contents !== undefined) return undefined;
+      if (contents !== undefined) return contents;
+      throw new AppError('volume-conflict', `cannot read a resume token on "${node}": ${result.stderr.trim()}`, {
+        hint: 'give the partial copy up and send it again',
+      });
+    },
+  };
+}
+
+/** One zfs command with the locale and PATH that machine-readable output needs. */
+export function zfs(
+  connection: NodeConnection,
+  args: readonly string[],
+  signal: AbortSignal,
+  okCodes: readonly number[] = [0],
+): Promise<CommandResult> {
+  return connection.run(zfsArgv(args), { signal, okCodes });
+}
+
+/** The same as words. */
+function zfsArgv(args: readonly string[]): Argv {
+  return ['env', 'LC_ALL=C', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'zfs', ...args];
+}
+
+function readVolumes(stdout: string): readonly Volume[] {
+  const [datasets = '', copies = ''] = stdout.split('\x1e\n');
+  return parseVolumes(datasets, copies);
+}
+
+function readCapabilities(result: CommandResult): ZfsCapabilities {
+  const [pool = '', system = ''] = result.stdout.split('\x1e\n');
+  return parseCapabilities(pool, system);
+}
+
+/** Resume tokens are `version-checksum-length-hex`; they come from another node, so they are checked. */
+export function checkToken(token: string): string {
+  if (/^[0-9a-f]+(-[0-9a-f]+)+$/.test(token)) return token;
+  throw new AppError('volume-conflict', 'cannot resume: the token is not one of zfs');
+}
+
+function limitText(bytes: number | undefined): string {
+  if (bytes === undefined) return 'none';
+  if (Number.isSafeInteger(bytes) && bytes > 0) return String(bytes);
+  throw new AppError('usage', `cannot limit a volume to ${bytes} bytes: it must be a whole number above 0`);
+}
+
+export function notProvisioned(node: string, root: string): AppError {
+  return new AppError('command-failed', `cannot use dataset "${root}" on "${node}": it is missing or not provisioned`, {
+    hint: `run "drover node add ${node}", which runs lab/provision.sh there`,
+    details: { node, dataset: root },
+  });
+}
+
+function taken(dataset: string, node: string, found: CommandResult): AppError {
+  const facts = oneLine(found.stdout) || 'it is not a volume of drover';
+  return new AppError(
+    'volume-conflict',
+    `cannot create dataset "${dataset}" on "${node}": it exists already: ${facts}`,
+  );
+}
+
+const bare = (name: string): string => name.replace(/^[@#]/, '');

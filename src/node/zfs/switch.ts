@@ -1,0 +1,150 @@
+import type { SeenVolume, SeenWhole, VolumeProperties, VolumeStore } from '../../engine/node-client.ts';
+import type { Mark } from '../../engine/run/leftovers.ts';
+import { AppError } from '../../model/errors.ts';
+import { properties } from '../../model/names.ts';
+import { isZfsNumber } from '../../model/untrusted.ts';
+import type { CommandResult } from '../command.ts';
+import type { Fence } from '../fence.ts';
+import type { NodeConnection } from '../ssh/connection.ts';
+import { tooLate } from './copies.ts';
+import { checkDataset, checkName, checkProperty } from './names.ts';
+import { parseVolumes, volumeColumns } from './output.ts';
+import { exits, setScript } from './scripts.ts';
+import { acquireScript, freezeScript } from './switch-scripts.ts';
+import { tidyScript } from './tidy-script.ts';
+import { markWord, tidyWords } from './tidy-words.ts';
+
+/** What a move changes, each in one command that compares what was seen and acts, under the node's lock. */
+export type ZfsSwitch = Pick<VolumeStore, 'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'tidy'>;
+
+/** The part of a store that deals with ownership; `fence` is what is known of the node's lock. */
+export function createZfsSwitch(connection: NodeConnection, root: string, fence: Fence): ZfsSwitch {
+  const { node } = connection;
+  const act = async (
+    text: string,
+    before: readonly string[],
+    seen: SeenVolume | SeenWhole,
+    words: readonly string[],
+    signal: AbortSignal,
+  ): Promise<CommandResult> => {
+    const args = [fence.token, ...before, ...expectations(seen), '--', ...words];
+    const okCodes = [0, exits.conflict, exits.late, exits.busy, exits.gone];
+    const result = await connection.script(text, args, { signal, okCodes });
+    if (result.code === exits.late) throw tooLate(`change dataset "${seen.dataset}"`, node);
+    if (result.code === exits.conflict) throw changed(seen, node, result);
+    return result;
+  };
+  return {
+    async setProperties(seen, next, signal) {
+      await act(setScript, [checkDataset(seen.dataset, root)], seen, assignments(next), signal);
+    },
+    async confirm(seen, signal) {
+      await act(setScript, [checkDataset(seen.dataset, root)], seen, [], signal);
+    },
+    async freeze(seen, tag, signal) {
+      const dataset = checkDataset(seen.dataset, root);
+      const before = [dataset, checkName(tag), `${volumeColumns},mountpoint,overlay`];
+      const result = await act(freezeScript, before, seen, assignments({ role: 'frozen' }), signal);
+      if (result.code === exits.busy) throw busy(dataset, node, result);
+      return readFrozen(dataset, node, result);
+    },
+    async acquire(seen, next, signal) {
+      const dataset = checkDataset(seen.dataset, root);
+      const result = await act(acquireScript, [dataset], seen, assignments({ ...next, role: 'owner' }), signal);
+      const [state, directory = ''] = result.stdout.split('\n');
+      if (result.code === 0) return { directory, isEmpty: state !== 'filled' };
+      throw new AppError('volume-conflict', `cannot use dataset "${dataset}" on "${node}": it has no directory "data"`);
+    },
+    async tidy(seen, leftovers, tag, signal) {
+      const dataset = checkDataset(seen.dataset, root);
+      const base = markWord(leftovers.base);
+      const stays: string[] = [];
+      for (const [index, words] of tidyWords(leftovers).entries()) {
+        const mark = index === 0 && leftovers.isMarked ? 'mark' : '';
+        const result = await act(tidyScript, [dataset, checkName(tag), base, mark], seen, words, signal);
+        if (result.code === exits.gone) throw noBase(dataset, node, leftovers.base);
+        stays.push(...readStays(node, result).slice(0, words.length));
+      }
+      return stays;
+    },
+  };
+}
+
+const readStays = (node: string, { stdout }: CommandResult): readonly string[] =>
+  stdout
+    .split('\n')
+    .map((line) => line.split('\t'))
+    .flatMap(([full = '', why]) => (why === undefined ? [] : [`"${full}" on "${node}": ${why}`]));
+
+function noBase(dataset: string, node: string, { name, guid }: Mark): AppError {
+  const message = `cannot tidy up dataset "${dataset}" on "${node}": it has no snapshot @${name} with guid ${guid}`;
+  return new AppError('volume-conflict', message, { details: { node, dataset } });
+}
+
+function readFrozen(dataset: string, node: string, { stdout }: CommandResult) {
+  const [facts = '', copies = '', taken = ''] = stdout.split('\x1e\n');
+  const found = parseVolumes(facts, `${copies}${taken}`).find((one) => one.dataset === dataset);
+  if (found === undefined) {
+    throw new AppError('volume-conflict', `cannot freeze dataset "${dataset}" on "${node}": it is no volume of drover`);
+  }
+  const finalBytes = Number(taken.trim().split('\t')[3] ?? 0);
+  return {
+    // The facts are those from before the change.
+    copy: { ...found, role: 'frozen', mounted: false, writtenBytes: 0 } as const,
+    finalBytes: Number.isSafeInteger(finalBytes) ? finalBytes : Number.MAX_SAFE_INTEGER,
+  };
+}
+
+/** Everything that says whose the volume is, and what it ends with; an owner that was not there must still not be. */
+function expectations(seen: SeenVolume | SeenWhole): readonly string[] {
+  const { id, role, owner = '', epoch, deployment = '' } = seen;
+  const own = pairs({ volume: id, role, owner, epoch, deployment }).map(([name, value]) => checkProperty(name, value));
+  if (!('guid' in seen)) return own;
+  if (isZfsNumber(seen.guid)) return [...own, `guid=${seen.guid}`];
+  throw new AppError('volume-conflict', `cannot compare "${seen.dataset}" with a snapshot: its guid is no number`);
+}
+
+/** Only an owner is writable, whatever else is said about the dataset. */
+function assignments(next: VolumeProperties): readonly string[] {
+  const readonly = next.role === undefined ? [] : [`readonly=${next.role === 'owner' ? 'off' : 'on'}`];
+  return [...pairs(next).map(([name, value]) => checkProperty(name, value)), ...readonly];
+}
+
+function pairs(values: VolumeProperties): readonly (readonly [string, string])[] {
+  const all = [
+    [properties.volume, values.volume],
+    [properties.role, values.role],
+    [properties.owner, values.owner],
+    [properties.epoch, values.epoch?.toString()],
+    [properties.application, values.application],
+    [properties.deployment, values.deployment],
+  ] as const;
+  return all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+}
+
+function changed(seen: SeenVolume | SeenWhole, node: string, found: CommandResult): AppError {
+  const { dataset, role, owner = 'none', epoch, deployment = 'none' } = seen;
+  const wanted = pairs({ role, owner, epoch, deployment }).map(([name, value]) => `${name} ${value}`);
+  const content = 'guid' in seen ? [`nothing after the snapshot with guid ${seen.guid}`] : [];
+  const facts = oneLine(found.stdout.replace(/\tlocal$/gm, ''));
+  const message = `cannot change dataset "${dataset}" on "${node}": it was to have ${[...wanted, ...content].join(', ')}, but has ${facts}`;
+  return new AppError('volume-conflict', message, { details: { node, dataset } });
+}
+
+/** What keeps a volume mounted, from the rows that the script prints. */
+export function busy(dataset: string, node: string, found: CommandResult): AppError {
+  const holders = found.stdout
+    .split('\n')
+    .map((line) => line.split('\t'))
+    .filter((row) => row.length === 3)
+    .map(([pid, command, what]) => `${command} (pid ${pid}: ${what})`);
+  const who = holders.length === 0 ? found.stderr.trim() || 'something uses it' : `used by ${holders.join(', ')}`;
+  return new AppError('volume-busy', `cannot unmount dataset "${dataset}" on "${node}": ${who}`, {
+    hint: 'end what uses the volume',
+    retryable: true,
+    details: { node, dataset, holders: holders.join(', ') },
+  });
+}
+
+/** Rows of a node's answer for a message. */
+export const oneLine = (text: string): string => text.trim().replaceAll('\t', ' ').replaceAll('\n', ', ');

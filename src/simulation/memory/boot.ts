@@ -1,0 +1,94 @@
+import { start } from './containers.ts';
+import type { MemoryContainer, MemoryDataset, MemoryMachine } from './types.ts';
+import { checkInvariants, type MemoryWorld, newGuid } from './world.ts';
+
+/** What the peers' answers mean for a volume of a node that has booted (boot-gate in lab/provision.sh). */
+type Answer = 'taken over' | 'wait' | 'free';
+
+/**
+ * Containers that start when the node does: by Docker, a stopped one of policy `always` among them, and by the boot gate,
+ * those that were made and, as far as Docker remembers, never started.
+ */
+export function startsAtBoot({ state, spec }: MemoryContainer): boolean {
+  const { name } = spec.restartPolicy;
+  const wasWanted = (state === 'running' || state === 'created') && name !== 'never';
+  return wasWanted || (state === 'exited' && name === 'always');
+}
+
+/**
+ * One round of what a node does when it boots: it asks its peers, marks or mounts what it owns, and starts what Docker
+ * wanted to start and could not. False while something waits; nothing on a node that was not set up for it.
+ */
+export function runBootGate(world: MemoryWorld, machine: MemoryMachine): boolean {
+  if (machine.boot === undefined) return true;
+  // A run of drover is at work on the node.
+  if (machine.lock !== undefined) return false;
+  const owned = [...machine.datasets.values()].filter(
+    ({ properties, mounted }) => properties.role === 'owner' && properties.owner === machine.nodeId && !mounted,
+  );
+  let isDone = true;
+  for (const dataset of owned) {
+    const answer = wasNeverCopied(dataset) ? 'free' : askPeers(world, machine, dataset);
+    if (answer === 'wait') isDone = false;
+    else if (answer === 'free') dataset.mounted = true;
+    else markDiverged(world, machine, dataset);
+  }
+  for (const name of machine.wanted) {
+    const container = machine.containers.get(name);
+    if (container === undefined || container.state === 'running' || startIfPossible(world, machine, container)) {
+      machine.wanted.delete(name);
+    }
+  }
+  checkInvariants(world);
+  return isDone;
+}
+
+/** So many take-overs while a node was off can have been (boot-gate in lab/provision.sh). */
+const plausibleEpochs = 1_000;
+
+/** What the peers say about a dataset's volume; a peer that does not answer may have taken it over. */
+export function askPeers(world: MemoryWorld, machine: MemoryMachine, { properties }: MemoryDataset): Answer {
+  if (machine.boot === undefined) return 'free';
+  const { alone, peers } = machine.boot;
+  const { volume, epoch = 0 } = properties;
+  const addresses = new Set([...machine.table.peers, ...peers.map(({ address }) => address)]);
+  const asked = [...world.machines.values()].filter((one) => one !== machine && addresses.has(one.meshAddress));
+  const copies = asked
+    .filter(({ connected }) => connected)
+    .flatMap(({ datasets }) => [...datasets.values()].filter((one) => one.properties.volume === volume));
+  const ahead = copies.map((copy) => (copy.properties.epoch ?? 0) - epoch);
+  if (ahead.some((by) => by > 0 && by <= plausibleEpochs)) return 'taken over';
+  if (ahead.some((by) => by > plausibleEpochs)) return 'wait';
+  const isRival = ({ properties: { role, epoch: other } }: MemoryDataset) =>
+    other === epoch && (role === 'owner' || role === 'frozen');
+  if (copies.some(isRival)) return 'wait';
+  return alone === 'wait' && asked.some(({ connected }) => !connected) ? 'wait' : 'free';
+}
+
+function wasNeverCopied({ properties, snapshots, bookmarks }: MemoryDataset): boolean {
+  return properties.epoch === 1 && ![...snapshots, ...bookmarks].some(({ name }) => name.startsWith('drover-'));
+}
+
+function markDiverged(world: MemoryWorld, machine: MemoryMachine, dataset: MemoryDataset): void {
+  machine.txg += 1;
+  dataset.snapshots.push({
+    name: `diverged-e${dataset.properties.epoch ?? 0}`,
+    guid: newGuid(world),
+    createTxg: machine.txg,
+    content: dataset.content,
+    createdAtMs: world.clock.now(),
+    holds: new Set(),
+  });
+  dataset.properties = { ...dataset.properties, role: 'diverged' };
+  dataset.readonly = true;
+}
+
+/** Docker's own attempt to start a container; true where it runs then. */
+export function startIfPossible(world: MemoryWorld, machine: MemoryMachine, container: MemoryContainer): boolean {
+  try {
+    start(world, machine, container);
+    return true;
+  } catch {
+    return false;
+  }
+}

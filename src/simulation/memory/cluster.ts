@@ -1,0 +1,262 @@
+import type { Cluster, NodeClient } from '../../engine/node-client.ts';
+import type { NodeFacts, PortKey } from '../../model/cluster.ts';
+import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import { runBootGate, startIfPossible, startsAtBoot } from './boot.ts';
+import { createMemoryContainers, observedContainers, volumesOf } from './containers.ts';
+import { createMemoryCopies } from './copies.ts';
+import { createMemoryDeadMan, fireDeadMen } from './dead-man.ts';
+import { createMemoryDoctor } from './doctor.ts';
+import { createMemoryFigures, poolOf } from './figures.ts';
+import { createMemoryMutex, type SessionLocks } from './mutex.ts';
+import { connectTo, createMemoryNetwork, readTable } from './network.ts';
+import { seedMachine } from './seed.ts';
+import { ours, tell } from './streams.ts';
+import { memoryTransfer } from './transfer.ts';
+import type { MemoryCall, MemoryContainer, MemoryContent, MemoryMachine, MemorySeed } from './types.ts';
+import { createMemoryVolumes, listVolumes, type MemoryFence } from './volumes.ts';
+import {
+  call,
+  checkAborted,
+  checkInvariants,
+  datasetOf,
+  type MemoryWorld,
+  machineOf,
+  realClock,
+  writeInto,
+} from './world.ts';
+
+/** N nodes in memory. As a `Cluster` it is one controller's session; the rest is for whoever plays the world. */
+export interface MemoryCluster extends Cluster {
+  /** Another controller's connections to the same nodes. */
+  session(): Cluster;
+  /** The next `times` calls of this operation fail with this error, before any effect. */
+  fail(node: NodeName, operation: string, error: Error, times?: number): void;
+  disconnect(node: NodeName): void;
+  reconnect(node: NodeName): void;
+  /** Power off and on: containers stopped, datasets unmounted, holds gone, locks lost. */
+  reboot(node: NodeName): void;
+  /** One round of what a node does when it boots; false while it waits for a peer, or for the lock. */
+  bootGate(node: NodeName): boolean;
+  /** The time of whatever the node was to start again by itself is over. */
+  elapse(node: NodeName): void;
+  /** The node gives its lock up, and whoever had it has not heard of it yet. */
+  stealLock(node: NodeName): void;
+  /** The container ends by itself, as if it were killed for its memory where `oomKilled`. */
+  crash(node: NodeName, app: AppName, exit: { readonly code: number; readonly oomKilled: boolean }): void;
+  /** Docker tells this of the application's container; nothing else happens. */
+  tell(node: NodeName, action: string, app: AppName): void;
+  /** The next transfer breaks after so many bytes; called twice, also the one after. */
+  cutTransfer(afterBytes: number): void;
+  /** Sees every call before and after its effect; what it throws goes to the caller. */
+  intercept(observer: ((call: MemoryCall) => void) | undefined): void;
+  /** Calls that change a node, one node's or all. */
+  writes(node?: NodeName): number;
+  calls(node: NodeName, operation: string): number;
+  /** What must never be, and was. */
+  violations(): readonly string[];
+  /** Appends as a program on the node would: throws where the dataset is not mounted or read-only. */
+  write(node: NodeName, volume: VolumeId, bytes: number): void;
+  content(node: NodeName, volume: VolumeId): MemoryContent | undefined;
+  /** A client's view of a port on a node, at its mesh address or another one. */
+  connect(node: NodeName, port: PortKey, address?: string): 'accepted' | 'refused' | 'held';
+  /** Everything a node shows, without a call. */
+  facts(node: NodeName): NodeFacts;
+  /** A node's whole state, for tests that play other programs on it. */
+  machine(node: NodeName): MemoryMachine;
+  /** Checks now what must never be; every write does so by itself. */
+  check(): void;
+}
+
+/** A cluster in memory, for tests and `drover demo`. */
+export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
+  const world: MemoryWorld = {
+    seed,
+    clock: seed.clock ?? realClock,
+    machines: new Map(),
+    faults: [],
+    writes: new Map(),
+    calls: new Map(),
+    violations: [],
+    cuts: [],
+    counter: 0,
+    intercept: undefined,
+    passTime: () => fireDeadMen(world),
+  };
+  for (const [name, given] of Object.entries(seed.nodes)) world.machines.set(name, seedMachine(world, name, given));
+  const machine = (node: NodeName): MemoryMachine => {
+    const found = world.machines.get(node);
+    if (found === undefined) throw new Error(`no such memory node "${node}"`);
+    return found;
+  };
+  return {
+    ...createSession(world),
+    session: () => createSession(world),
+    fail: (node, operation, error, times = 1) => {
+      world.faults.push({ node, operation, error, left: times });
+    },
+    disconnect: (node) => disconnect(machine(node)),
+    reconnect: (node) => {
+      machine(node).connected = true;
+    },
+    reboot: (node) => reboot(world, machine(node)),
+    bootGate: (node) => runBootGate(world, machine(node)),
+    elapse: (node) => elapse(world, machine(node)),
+    stealLock: (node) => {
+      machine(node).lock = undefined;
+    },
+    crash: (node, app, exit) => crash(world, machine(node), app, exit),
+    tell: (node, action, app) => tell(machine(node), action, app),
+    cutTransfer: (afterBytes) => {
+      world.cuts.push(afterBytes);
+    },
+    intercept: (observer) => {
+      world.intercept = observer;
+    },
+    writes: (node) =>
+      node === undefined ? [...world.writes.values()].reduce((sum, n) => sum + n, 0) : (world.writes.get(node) ?? 0),
+    calls: (node, operation) => world.calls.get(`${node} ${operation}`) ?? 0,
+    violations: () => world.violations,
+    write: (node, volume, bytes) => {
+      const dataset = datasetOf(machine(node), volume);
+      if (dataset === undefined) throw new Error(`"${node}" has no volume "${volume}"`);
+      writeInto(machine(node), dataset, bytes);
+    },
+    content: (node, volume) => datasetOf(machine(node), volume)?.content,
+    connect: (node, port, address) => connectTo(world, machine(node), port, address),
+    machine,
+    check: () => checkInvariants(world),
+    facts: (node) => {
+      world.passTime();
+      return factsOf(world, machine(node));
+    },
+  };
+}
+
+/** One controller: its connections, and the locks that end with them. */
+function createSession(world: MemoryWorld): Cluster {
+  const locks: SessionLocks = { held: new Set(), last: new Map() };
+  const clients = new Map<NodeName, NodeClient>();
+  return {
+    node: async (name, signal) => {
+      checkAborted(signal);
+      machineOf(world, name);
+      const client = clients.get(name) ?? createClient(world, name, locks);
+      clients.set(name, client);
+      return client;
+    },
+    transfer: (request, progress, signal) =>
+      memoryTransfer(world, (node) => createFence(node, locks), request, progress, signal),
+    close: async () => {
+      for (const release of [...locks.held]) release();
+    },
+  };
+}
+
+function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): NodeClient {
+  const fence = createFence(node, locks);
+  return {
+    node,
+    figures: createMemoryFigures(world, node),
+    observe: (signal) =>
+      call(world, { node, operation: 'observe', write: false }, signal, (machine) => factsOf(world, machine)),
+    containers: createMemoryContainers(world, node, fence),
+    volumes: { ...createMemoryVolumes(world, node, fence), ...createMemoryCopies(world, node, fence) },
+    network: createMemoryNetwork(world, node),
+    mutex: createMemoryMutex(world, node, locks),
+    deadMan: createMemoryDeadMan(world, node),
+    doctor: createMemoryDoctor(world, node),
+    close: async () => {},
+  };
+}
+
+/** Refuses what a session sends to a node whose lock it has taken, and does not have any more. */
+function createFence(node: NodeName, { last }: SessionLocks): MemoryFence {
+  return (machine) => {
+    const taken = last.get(node);
+    if (taken === undefined || machine.lock === taken) return;
+    const message = `cannot change a dataset on "${node}": the lock of the node was lost`;
+    throw new AppError('connection-failed', message, { retryable: true });
+  };
+}
+
+function disconnect(machine: MemoryMachine): void {
+  machine.connected = false;
+  machine.lock?.lose();
+  machine.lock = undefined;
+  tell(machine, 'disconnect');
+}
+
+function crash(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  app: AppName,
+  exit: { readonly code: number; readonly oomKilled: boolean },
+): void {
+  const container = ours(machine, app);
+  if (container?.state !== 'running') return;
+  container.state = 'exited';
+  container.exit = exit;
+  if (exit.oomKilled) tell(machine, 'oom', app);
+  tell(machine, 'die', app);
+  if (restartsByItself(container, exit.code)) startIfPossible(world, machine, container);
+}
+
+/** Docker starts it again at once, by its policy; how often is not counted. */
+const restartsByItself = ({ spec }: MemoryContainer, code: number): boolean =>
+  spec.restartPolicy.name === 'on-failure' ? code !== 0 : spec.restartPolicy.name !== 'never';
+
+function reboot(world: MemoryWorld, machine: MemoryMachine): void {
+  disconnect(machine);
+  machine.wanted.clear();
+  for (const container of machine.containers.values()) {
+    if (startsAtBoot(container)) machine.wanted.add(container.name);
+    if (container.state !== 'running') continue;
+    container.state = 'exited';
+    container.exit = { code: 255, oomKilled: false };
+  }
+  for (const dataset of machine.datasets.values()) dataset.mounted = false;
+  machine.holds.clear();
+  // Their timers are gone: what is on record is done as soon as the node is up, and its peers have answered.
+  elapse(world, machine);
+  for (const [app, armed] of machine.armed) machine.armed.set(app, { ...armed, asksFirst: true });
+  machine.connected = true;
+}
+
+function elapse(world: MemoryWorld, machine: MemoryMachine): void {
+  for (const [app, armed] of machine.armed) machine.armed.set(app, { ...armed, dueMs: world.clock.now() });
+}
+
+function foreignMountsOf({ foreignMounts }: MemoryMachine): Pick<NodeFacts, 'foreignMounts'> {
+  if (foreignMounts.size === 0) return {};
+  const found = [...foreignMounts].map(([dataset, container]) => ({
+    dataset,
+    container,
+    pid: 4711,
+    process: container,
+  }));
+  return { foreignMounts: found };
+}
+
+function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
+  return {
+    nodeId: machine.nodeId,
+    meshAddress: machine.meshAddress,
+    addresses: machine.addresses,
+    containers: observedContainers(world, machine),
+    volumes: listVolumes(machine),
+    ...foreignMountsOf(machine),
+    network: readTable(world, machine),
+    listeners: machine.listeners,
+    images: Object.fromEntries([...machine.images].map(([reference, { id }]) => [reference, id])),
+    imageVolumes: volumesOf(
+      machine,
+      [...machine.images.values()].map(({ id }) => id),
+    ),
+    pool: poolOf(world, machine),
+    versions: { docker: '27.5.1', dockerApi: '1.47', zfs: '2.2.7', kernel: '6.12.0', arch: 'x86_64' },
+    capabilities: machine.capabilities,
+    ...(machine.boot === undefined ? {} : { boot: machine.boot }),
+    roundTripMs: world.seed.roundTripMs ?? 0,
+  };
+}

@@ -1,0 +1,368 @@
+import { Readable } from 'node:stream';
+import { text as readText } from 'node:stream/consumers';
+import type { ContainerRuntime } from '../../engine/node-client.ts';
+import { isLoopback, isPublishedAt, isWildcard } from '../../model/addresses.ts';
+import type { Container, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
+import type { AppName, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import { containerName, printImage } from '../../model/names.ts';
+import { SealedContent } from '../../model/sealed-content.ts';
+import { checkFiles } from '../../node/docker/files.ts';
+import { execInMemory } from './exec.ts';
+import { noContainer, ours, readEvents, readLogs, tell } from './streams.ts';
+import type { MemoryContainer, MemoryImage, MemoryMachine } from './types.ts';
+import {
+  append,
+  boundDataset,
+  call,
+  datasetOf,
+  type MemoryWorld,
+  machineOf,
+  settleContainer,
+  startCall,
+  wait,
+} from './world.ts';
+
+const noDefaults: ImageDefaults = { environment: {}, command: [], entrypoint: [] };
+
+/** What the registry has for a reference; undefined where it has nothing. */
+export function registryImage(world: MemoryWorld, reference: string): MemoryImage | undefined {
+  return world.seed.registry === undefined ? {} : world.seed.registry[reference];
+}
+
+/** Id of an image: its own, or made from its reference, so that it is the same on every node. */
+export const imageIdOf = (reference: string, image: MemoryImage): string => image.id ?? `sha256:${reference}`;
+
+/** A container in state created. */
+export function newContainer(
+  machine: MemoryMachine,
+  spec: ContainerSpec,
+  image: MemoryImage,
+  nowMs: number,
+): MemoryContainer {
+  machine.txg += 1;
+  return {
+    id: `${machine.name}-${machine.txg}`,
+    name: containerName(spec.application),
+    managed: true,
+    spec,
+    image,
+    imageId: imageIdOf(spec.image, image),
+    imageDefaults: image.defaults ?? noDefaults,
+    state: 'created',
+    startedAtMs: undefined,
+    starts: 0,
+    exit: undefined,
+    writtenUntilMs: nowMs,
+    lines: [],
+    chattered: 0,
+    bound: {},
+  };
+}
+
+/** As an observation shows them: the node's record goes before the labels. */
+export function observedContainers(world: MemoryWorld, machine: MemoryMachine): Container[] {
+  return listContainers(world, machine).map((container) => {
+    const deployment = container.managed ? machine.adopted.get(container.id) : undefined;
+    return deployment === undefined ? container : { ...container, deployment };
+  });
+}
+
+/** Containers of a machine as `docker inspect` shows them. */
+export function listContainers(world: MemoryWorld, machine: MemoryMachine): Container[] {
+  return [...machine.containers.values()].map((container) => {
+    settleContainer(world, container);
+    const health = healthOf(world, container);
+    return {
+      id: container.id,
+      name: container.name,
+      ...(container.managed ? { application: container.spec.application } : {}),
+      managed: container.managed,
+      ...(container.managed && container.spec.deployment !== undefined
+        ? { deployment: container.spec.deployment }
+        : {}),
+      state: container.state,
+      ...(health === undefined ? {} : { health }),
+      ...(container.exit === undefined ? {} : { exit: container.exit }),
+      ...(container.startedAtMs === undefined ? {} : { startedAt: new Date(container.startedAtMs).toISOString() }),
+      spec: readBack(container),
+      directories: Object.fromEntries(
+        Object.entries(container.bound).map(([volume, dataset]) => [volume, `/${dataset}/data`]),
+      ),
+      imageId: container.imageId,
+      imageDefaults: container.imageDefaults,
+    };
+  });
+}
+
+/** As from Docker: contents only as hashes, and none of a container that has never started. */
+function readBack({ id, state, spec }: MemoryContainer): ContainerSpec {
+  const { files, ...rest } = spec;
+  if (files === undefined || state === 'created') return rest;
+  const hashed = files.map(({ content, ...file }) => ({
+    ...file,
+    content: content instanceof SealedContent ? content.hash(id) : content,
+  }));
+  return { ...rest, files: hashed };
+}
+
+/** True where the port is served, at this address if one is given, by a running container that accepts by now. */
+export function isServed(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  port: number,
+  protocol: string,
+  address?: string,
+): boolean {
+  return [...machine.containers.values()].some((container) => {
+    settleContainer(world, container);
+    if (container.state !== 'running' || container.startedAtMs === undefined) return false;
+    if (container.image.accepts === false) return false;
+    if (world.clock.now() < container.startedAtMs + (container.image.acceptsAfterMs ?? 0)) return false;
+    return container.spec.ports.some(
+      (one) =>
+        one.external === port && one.protocol === protocol && (address === undefined || isPublishedAt(one, address)),
+    );
+  });
+}
+
+/** A node's containers behind the engine's interface. */
+export function createMemoryContainers(
+  world: MemoryWorld,
+  node: NodeName,
+  fence: (machine: MemoryMachine) => void,
+): ContainerRuntime {
+  const read = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
+    call(world, { node, operation: `containers.${operation}`, write: false }, signal, effect);
+  const write = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
+    call(world, { node, operation: `containers.${operation}`, write: true }, signal, effect);
+
+  return {
+    list: (signal) => read('list', signal, (machine) => listContainers(world, machine)),
+    imageId: (image, signal) => read('imageId', signal, (machine) => machine.images.get(printImage(image))?.id),
+    imageVolumes: (images, signal) => read('imageVolumes', signal, (machine) => volumesOf(machine, images)),
+    pull: (image, progress, signal) => pull(world, node, image, progress, signal),
+    exportImage: (image, signal) =>
+      read('exportImage', signal, (machine) => {
+        const reference = 'id' in image ? image.id : printImage(image);
+        const present = 'id' in image ? imageWithId(machine, image.id) : machine.images.get(reference);
+        if (present === undefined) throw noImage(reference, node);
+        return Readable.from([JSON.stringify({ reference, ...present })]);
+      }),
+    importImage: async (tar, signal, wanted) => {
+      const text = await readText(tar);
+      await write('importImage', signal, (machine) => {
+        const { id, image } = readExport(text, node);
+        if (id !== wanted.id) throw noImage(wanted.id, node);
+        machine.images.set(printImage(wanted.image), { id, image });
+      });
+    },
+    create: (spec, directories, signal) =>
+      write('create', signal, (machine) => create(world, machine, spec, directories)),
+    adopt: (ids, deployment, signal) =>
+      write('adopt', signal, (machine) => {
+        fence(machine);
+        const there = new Set([...machine.containers.values()].map(({ id }) => id));
+        for (const id of machine.adopted.keys()) if (!there.has(id)) machine.adopted.delete(id);
+        for (const id of ids) machine.adopted.set(id, deployment);
+      }),
+    createOnData: (spec, directories, signal) =>
+      write('createOnData', signal, (machine) => create(world, machine, spec, directories, true)),
+    prepare: (spec, signal) =>
+      read('prepare', signal, (machine) => {
+        if (!machine.images.has(spec.image)) throw noImage(spec.image, node);
+      }),
+    condition: (app, signal) =>
+      read('condition', signal, (machine) => {
+        const found = listContainers(world, machine).find((one) => one.managed && one.application === app);
+        if (found === undefined) return undefined;
+        const { state, health, exit } = found;
+        return { state, ...(health === undefined ? {} : { health }), ...(exit === undefined ? {} : { exit }) };
+      }),
+    start: (app, signal) =>
+      write('start', signal, (machine) => {
+        const container = ours(machine, app);
+        if (container === undefined) throw noContainer(app, node);
+        if (container.state === 'running') return;
+        start(world, machine, container);
+      }),
+    stop: (app, graceMs, signal) => stop(world, node, app, graceMs, signal),
+    remove: (app, signal) =>
+      write('remove', signal, (machine) => {
+        const container = ours(machine, app);
+        if (container === undefined) return;
+        if (container.state === 'running') {
+          throw new AppError('docker-failed', `cannot remove "${container.name}" on "${node}": it is running`);
+        }
+        machine.containers.delete(container.name);
+        tell(machine, 'destroy', app);
+      }),
+    logs: (app, options, signal) => readLogs(world, node, app, options, signal),
+    events: (signal) => readEvents(world, node, signal),
+    exec: (app, options, signal) => execInMemory(world, node, app, options, signal),
+  };
+}
+
+/** An image that lost its name stays as long as a container has it. */
+function imageWithId(machine: MemoryMachine, id: string): { id: string; image: MemoryImage } | undefined {
+  const container = [...machine.containers.values()].find((one) => one.imageId === id);
+  const named = [...machine.images.values()].find((one) => one.id === id);
+  return named ?? (container === undefined ? undefined : { id, image: container.image });
+}
+
+/** What images of the machine, by reference or id, keep in volumes of their own. */
+export function volumesOf(machine: MemoryMachine, images: readonly string[]): Record<string, readonly string[]> {
+  const all = [...machine.images].flatMap(([reference, { id, image }]) =>
+    [reference, id].filter((name) => images.includes(name)).map((name) => [name, image.volumes ?? []] as const),
+  );
+  return Object.fromEntries(all.filter(([, paths]) => paths.length > 0));
+}
+
+async function pull(
+  world: MemoryWorld,
+  node: NodeName,
+  image: ImageRef,
+  progress: (text: string, doneBytes: number, totalBytes?: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const reference = printImage(image);
+  const options = { node, operation: 'containers.pull', write: true };
+  await startCall(world, options, signal);
+  const found = registryImage(world, reference);
+  if (found === undefined) {
+    throw new AppError('image-missing', `cannot pull "${reference}" on "${node}": the registry does not have it`);
+  }
+  const totalBytes = found.sizeBytes ?? 0;
+  const rate = world.seed.bytesPerSecond;
+  for (let done = 0; rate !== undefined && done < totalBytes; ) {
+    const next = Math.min(Math.ceil(rate / 10), totalBytes - done);
+    await wait(world, (next / rate) * 1000, signal);
+    done += next;
+    progress('pulling', done, totalBytes);
+  }
+  machineOf(world, node).images.set(reference, { id: imageIdOf(reference, found), image: found });
+  world.intercept?.({ ...options, phase: 'after' });
+}
+
+function create(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  spec: ContainerSpec,
+  directories: Readonly<Record<VolumeId, string>>,
+  isFilled = false,
+): void {
+  const name = containerName(spec.application);
+  if (machine.containers.has(name)) {
+    throw new AppError('docker-failed', `cannot create "${name}" on "${machine.name}": the name is in use`);
+  }
+  const present = machine.images.get(spec.image);
+  if (present === undefined) throw noImage(spec.image, machine.name);
+  checkFiles(spec, present.image.volumes ?? [], machine.name);
+  for (const mount of spec.mounts) {
+    const dataset = datasetOf(machine, mount.volume);
+    if (dataset === undefined || !dataset.mounted || directories[mount.volume] !== `/${dataset.name}/data`) {
+      throw new AppError(
+        'docker-failed',
+        `cannot create "${name}" on "${machine.name}": the directory of volume "${mount.volume}" does not exist`,
+      );
+    }
+    if (!dataset.filled && !isFilled)
+      dataset.content = append(dataset.content, present.image.content?.[mount.mountpoint] ?? 0);
+    dataset.filled = true;
+  }
+  const container = newContainer(machine, spec, present.image, world.clock.now());
+  // As Docker does: whatever the name means on this node.
+  container.imageId = present.id;
+  container.bound = Object.fromEntries(
+    spec.mounts.map(({ volume }) => [volume, datasetOf(machine, volume)?.name ?? '']),
+  );
+  machine.containers.set(name, container);
+  tell(machine, 'create', spec.application);
+}
+
+const hasAddress = ({ addresses }: MemoryMachine, address: string): boolean =>
+  addresses.some((one) => one.address === address);
+
+/** Lets a container run from now on. */
+export function start(world: MemoryWorld, machine: MemoryMachine, container: MemoryContainer): void {
+  const taken = [...machine.containers.values()].find(
+    (other) =>
+      other !== container &&
+      other.state === 'running' &&
+      other.spec.ports.some((port) =>
+        container.spec.ports.some((own) => own.external === port.external && own.protocol === port.protocol),
+      ),
+  );
+  if (taken !== undefined) {
+    throw new AppError(
+      'docker-failed',
+      `cannot start "${container.name}" on "${machine.name}": its port is already allocated to "${taken.name}"`,
+    );
+  }
+  const unknown = container.spec.ports
+    .flatMap(({ external, addresses = [] }) => addresses.map((address) => ({ external, address })))
+    .find(({ address }) => !isWildcard(address) && !isLoopback(address) && !hasAddress(machine, address));
+  if (unknown !== undefined) {
+    const why = `bind ${unknown.address}:${unknown.external}: cannot assign requested address`;
+    throw new AppError('docker-failed', `cannot start "${container.name}" on "${machine.name}": ${why}`);
+  }
+  const missing = container.spec.mounts.find(
+    ({ volume }) => boundDataset(machine, container.bound, volume)?.mounted !== true,
+  );
+  if (missing !== undefined) {
+    const why = `bind source path does not exist: the directory of volume "${missing.volume}"`;
+    throw new AppError('docker-failed', `cannot start "${container.name}" on "${machine.name}": ${why}`);
+  }
+  container.state = 'running';
+  container.exit = undefined;
+  container.startedAtMs = world.clock.now();
+  container.starts += 1;
+  container.chattered = 0;
+  container.writtenUntilMs = world.clock.now();
+  container.lines.push(...(container.image.logs ?? []));
+  tell(machine, 'start', container.spec.application);
+}
+
+async function stop(world: MemoryWorld, node: NodeName, app: AppName, graceMs: number, signal: AbortSignal) {
+  const options = { node, operation: 'containers.stop', write: true };
+  await startCall(world, options, signal);
+  const running = ours(machineOf(world, node), app);
+  if (running === undefined || running.state !== 'running') return undefined;
+  const needsMs = running.image.stopsAfterMs ?? 0;
+  if (needsMs > 0) await wait(world, Math.min(needsMs, graceMs), signal);
+  const killed = needsMs > graceMs;
+  const result = await call(world, { ...options, operation: 'containers.stopped', write: false }, signal, (machine) => {
+    running.state = 'exited';
+    running.exit = { code: killed ? 137 : 0, oomKilled: false };
+    tell(machine, 'die', app);
+    return { code: running.exit.code, killed };
+  });
+  world.intercept?.({ ...options, phase: 'after' });
+  return result;
+}
+
+function healthOf(world: MemoryWorld, container: MemoryContainer): Container['health'] {
+  const { health } = container.image;
+  if (health === undefined || container.state !== 'running' || container.startedAtMs === undefined) return undefined;
+  return world.clock.now() < container.startedAtMs + health.afterMs ? 'starting' : health.result;
+}
+
+/** The content of an exported image is our own JSON; anything else is refused. */
+function readExport(text: string, node: NodeName): { reference: string; id: string; image: MemoryImage } {
+  const value: unknown = parseJson(text);
+  const isExport = typeof value === 'object' && value !== null && 'reference' in value && 'id' in value;
+  if (!isExport) throw new AppError('docker-failed', `cannot load an image on "${node}": invalid tar header`);
+  // Checked to have the fields that `exportImage` writes.
+  return value as { reference: string; id: string; image: MemoryImage };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const noImage = (reference: string, node: NodeName): AppError =>
+  new AppError('image-missing', `cannot find image "${reference}" on "${node}": it is not there`);

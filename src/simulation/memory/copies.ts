@@ -1,0 +1,127 @@
+import type { VolumeStore, VolumeSwap, ZfsDataset } from '../../engine/node-client.ts';
+import type { NodeName } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import { getDataset, getSnapshot, newDataset, usedBytes } from './datasets.ts';
+import type { MemoryDataset, MemoryMachine } from './types.ts';
+import type { MemoryFence } from './volumes.ts';
+import { call, type MemoryWorld, refused } from './world.ts';
+
+/** What a person does with snapshots: look at them, clone them, go on from one. */
+export type MemoryCopies = Pick<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'>;
+
+/** The part of a node's datasets that deals with snapshots' content, with ZFS's refusals. */
+export function createMemoryCopies(world: MemoryWorld, node: NodeName, fence: MemoryFence): MemoryCopies {
+  const read = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
+    call(world, { node, operation: `volumes.${operation}`, write: false }, signal, effect);
+  const write = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
+    call(world, { node, operation: `volumes.${operation}`, write: true }, signal, effect);
+  return {
+    details: (signal) => read('details', signal, listDetails),
+    clone: (dataset, snapshot, target, signal) =>
+      write('clone', signal, (machine) => clone(world, machine, dataset, snapshot, target)),
+    checkSwap: (signal) => read('checkSwap', signal, () => undefined),
+    swap: (swaps, signal) =>
+      write('swap', signal, (machine) => {
+        fence(machine);
+        swapAll(machine, swaps);
+      }),
+  };
+}
+
+function listDetails(machine: MemoryMachine): ZfsDataset[] {
+  return [...machine.datasets.values()]
+    .map((dataset): ZfsDataset => {
+      const { volume, application, role } = dataset.properties;
+      return {
+        name: dataset.name,
+        ...(volume === undefined ? {} : { volume }),
+        ...(application === undefined ? {} : { application }),
+        ...(role === undefined ? {} : { role }),
+        usedBytes: usedBytes(dataset),
+        referencedBytes: dataset.content.bytes,
+        compressRatio: 1,
+        createdAt: dataset.createdAtMs,
+        snapshots: dataset.snapshots.map(({ name, content, holds, createdAtMs }) => ({
+          name,
+          createdAt: createdAtMs,
+          usedBytes: 0,
+          referencedBytes: content.bytes,
+          holds: [...holds],
+        })),
+      };
+    })
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function clone(world: MemoryWorld, machine: MemoryMachine, name: string, snapshot: string, target: string): void {
+  const dataset = getDataset(machine, name);
+  const { content } = getSnapshot(machine, dataset, snapshot);
+  if (machine.datasets.has(target)) throw refused('create', target, machine.name, 'dataset already exists');
+  machine.datasets.set(target, {
+    ...newDataset(target),
+    createdAtMs: world.clock.now(),
+    content,
+    filled: dataset.filled,
+    origin: { dataset: name, snapshot },
+  });
+}
+
+/** Every change is checked before the first one is made. */
+function swapAll(machine: MemoryMachine, swaps: readonly VolumeSwap[]): void {
+  for (const one of swaps) checkSwap(machine, one);
+  for (const { seen, target, retiredAs } of swaps) {
+    const dataset = getDataset(machine, seen.dataset);
+    const next = getDataset(machine, target);
+    const { epoch = 0 } = dataset.properties;
+    promote(machine, next);
+    next.limitBytes = dataset.limitBytes;
+    next.readonly = false;
+    next.tuning = dataset.tuning;
+    next.properties = { ...dataset.properties, role: 'owner', owner: machine.nodeId, epoch: epoch + 1 };
+    dataset.properties = { ...dataset.properties, role: 'retired', volume: retiredAs };
+  }
+}
+
+function checkSwap(machine: MemoryMachine, { seen, target }: VolumeSwap): void {
+  const name = seen.dataset;
+  const dataset = getDataset(machine, name);
+  const next = getDataset(machine, target);
+  const { role, owner, epoch = 0, volume, deployment } = dataset.properties;
+  const refuse = (why: string) =>
+    new AppError('volume-conflict', `cannot swap dataset "${name}" on "${machine.name}": ${why}`);
+  if (role !== 'frozen' || owner !== machine.nodeId) throw refuse('it is not frozen by this node');
+  if (volume !== seen.id || epoch !== seen.epoch) {
+    throw refuse(`it is not volume "${seen.id}" with epoch ${seen.epoch}, which was seen`);
+  }
+  if (deployment !== seen.deployment) throw refuse(`it is of the deployment "${deployment ?? ''}"`);
+  if (dataset.mounted || next.mounted) throw refuse('it is mounted');
+  if (next.properties.volume !== undefined) throw refuse('the clone is a volume already');
+  findPromoted(machine, next);
+}
+
+/** `zfs promote`: the snapshots up to the origin change their dataset, and what was cloned becomes the clone. */
+function promote(machine: MemoryMachine, clone: MemoryDataset): void {
+  const { parent, last, moved } = findPromoted(machine, clone);
+  parent.snapshots = parent.snapshots.filter((one) => !moved.includes(one));
+  clone.snapshots = [...moved, ...clone.snapshots];
+  const above = parent.origin;
+  for (const other of machine.datasets.values()) {
+    const { origin } = other;
+    if (origin?.dataset === parent.name && moved.some(({ name }) => name === origin.snapshot)) {
+      other.origin = { ...origin, dataset: clone.name };
+    }
+  }
+  clone.origin = above;
+  parent.origin = { dataset: clone.name, snapshot: last.name };
+}
+
+/** What a promotion moves; throws where it is refused. */
+function findPromoted(machine: MemoryMachine, clone: MemoryDataset) {
+  if (clone.origin === undefined) throw refused('promote', clone.name, machine.name, 'not a cloned filesystem');
+  const parent = getDataset(machine, clone.origin.dataset);
+  const last = getSnapshot(machine, parent, clone.origin.snapshot);
+  const moved = parent.snapshots.filter((one) => one.createTxg <= last.createTxg);
+  const twice = moved.find(({ name }) => clone.snapshots.some((own) => own.name === name));
+  if (twice !== undefined) throw refused('promote', clone.name, machine.name, `it has a snapshot @${twice.name} too`);
+  return { parent, last, moved };
+}

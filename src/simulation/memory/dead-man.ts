@@ -1,0 +1,75 @@
+import type { DeadMan } from '../../engine/node-client.ts';
+import type { AppName, NodeName } from '../../model/config.ts';
+import { askPeers } from './boot.ts';
+import { start } from './containers.ts';
+import { ours } from './streams.ts';
+import type { MemoryArmed, MemoryMachine } from './types.ts';
+import { call, checkInvariants, type MemoryWorld } from './world.ts';
+
+/** A node's dead-man behind the engine's interface. */
+export function createMemoryDeadMan(world: MemoryWorld, node: NodeName): DeadMan {
+  return {
+    arm: (app, volumes, afterMs, signal) =>
+      call(world, { node, operation: 'deadMan.arm', write: true }, signal, (machine) => {
+        const container = ours(machine, app);
+        if (container === undefined) return;
+        const { id, starts } = container;
+        machine.armed.set(app, { id, starts, volumes, dueMs: world.clock.now() + afterMs });
+      }),
+    disarm: (app, signal) =>
+      call(world, { node, operation: 'deadMan.disarm', write: true }, signal, (machine) => {
+        machine.armed.delete(app);
+      }),
+  };
+}
+
+/** Whoever's time is over acts, on nodes that nobody has locked: found when somebody looks, as exits are. */
+export function fireDeadMen(world: MemoryWorld): void {
+  for (const machine of world.machines.values()) {
+    for (const [app, armed] of machine.armed) {
+      if (machine.lock !== undefined || world.clock.now() < armed.dueMs) continue;
+      const answers = armed.asksFirst === true ? askAll(world, machine, armed) : [];
+      if (answers.includes('wait')) continue;
+      machine.armed.delete(app);
+      if (!answers.includes('taken over')) bringBack(world, machine, app, armed);
+      checkInvariants(world);
+    }
+  }
+}
+
+const askAll = (world: MemoryWorld, machine: MemoryMachine, { volumes }: MemoryArmed) =>
+  volumes.flatMap((seen) => {
+    const dataset = machine.datasets.get(seen.dataset);
+    return dataset === undefined ? [] : [askPeers(world, machine, dataset)];
+  });
+
+function bringBack(world: MemoryWorld, machine: MemoryMachine, app: AppName, armed: MemoryArmed): void {
+  const container = ours(machine, app);
+  if (container?.id !== armed.id || container.starts !== armed.starts) return;
+  if (container.state !== 'exited') return;
+  const own = armed.volumes.flatMap((seen) => {
+    const dataset = machine.datasets.get(seen.dataset);
+    const { role, owner, epoch = 0 } = dataset?.properties ?? {};
+    const isOwn = owner === machine.nodeId && (role === 'owner' || role === 'frozen') && epoch === seen.epoch;
+    return dataset !== undefined && isOwn ? [dataset] : [];
+  });
+  if (own.length < armed.volumes.length) return;
+  const isUsed = [...machine.containers.values()].some(
+    (other) =>
+      other !== container &&
+      other.state === 'running' &&
+      other.spec.mounts.some(({ volume }) => own.some(({ properties }) => properties.volume === volume)),
+  );
+  if (isUsed) return;
+  for (const dataset of own) {
+    const { epoch = 0 } = dataset.properties;
+    dataset.properties = { ...dataset.properties, role: 'owner', epoch: epoch + 1 };
+    dataset.readonly = false;
+    dataset.mounted = true;
+  }
+  try {
+    start(world, machine, container);
+  } catch {
+    // Docker refuses, for a port that is taken for example; no caller waits for the answer.
+  }
+}

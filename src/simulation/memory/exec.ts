@@ -1,0 +1,94 @@
+import { PassThrough, type Readable } from 'node:stream';
+import type { ExecOptions, ExecSession } from '../../engine/node-client.ts';
+import type { AppName, NodeName } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import { noContainer, ours } from './streams.ts';
+import { call, type MemoryWorld } from './world.ts';
+
+/** A program in a container that is not there: `echo`, `cat`, `true`, `false`, `exit CODE`, and a shell of these. */
+export async function execInMemory(
+  world: MemoryWorld,
+  node: NodeName,
+  app: AppName,
+  { command, tty }: ExecOptions,
+  signal: AbortSignal,
+): Promise<ExecSession> {
+  await call(world, { node, operation: 'containers.exec', write: false }, signal, (machine) => {
+    const container = ours(machine, app);
+    if (container === undefined) throw noContainer(app, node);
+    if (container.state === 'running') return;
+    throw new AppError('docker-failed', `cannot run a program in "${container.name}" on "${node}": it is not running`);
+  });
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  const streams: Streams = { stdin, stdout, stderr: tty ? stdout : stderr, tty, prompt: `${app}$ ` };
+  const abort = () => stdin.destroy(new AppError('cancelled', 'cancelled'));
+  signal.addEventListener('abort', abort, { once: true });
+  const ended = run(command, streams).finally(() => {
+    signal.removeEventListener('abort', abort);
+    stdout.end();
+    stderr.end();
+  });
+  ended.catch(() => undefined);
+  return { stdin, stdout, ...(tty ? {} : { stderr }), resize: async () => undefined, ended };
+}
+
+interface Streams {
+  readonly stdin: Readable;
+  readonly stdout: PassThrough;
+  readonly stderr: PassThrough;
+  readonly tty: boolean;
+  readonly prompt: string;
+}
+
+async function run(command: readonly string[] | undefined, streams: Streams): Promise<number> {
+  if (command !== undefined && command[0] !== 'sh' && command[0] !== 'bash') return runOne(command, streams);
+  return runShell(streams);
+}
+
+/** Reads lines and runs them, with an echo where there is a terminal, until `exit` or the end of its input. */
+async function runShell({ stdin, stdout, stderr, tty, prompt }: Streams): Promise<number> {
+  const newline = tty ? '\r\n' : '\n';
+  const end = tty ? prompt : '';
+  stdout.write(end);
+  let line = '';
+  let code = 0;
+  for await (const chunk of stdin) {
+    for (const character of String(chunk)) {
+      if (tty && character === '\u0004') return code;
+      if (tty) stdout.write(character === '\r' ? newline : character);
+      if (character !== '\r' && character !== '\n') {
+        line += character;
+        continue;
+      }
+      const words = line.split(' ').filter((word) => word !== '');
+      line = '';
+      if (words[0] === 'exit') return Number(words[1] ?? code);
+      if (words.length > 0) code = await runOne(words, { stdin, stdout, stderr, tty, prompt });
+      stdout.write(end);
+    }
+  }
+  return code;
+}
+
+async function runOne([program = '', ...words]: readonly string[], streams: Streams): Promise<number> {
+  const { stdin, stdout, stderr, tty } = streams;
+  const newline = tty ? '\r\n' : '\n';
+  switch (program) {
+    case 'echo':
+      stdout.write(`${words.join(' ')}${newline}`);
+      return 0;
+    case 'cat':
+      for await (const chunk of stdin) stdout.write(chunk);
+      return 0;
+    case 'true':
+      return 0;
+    case 'false':
+      return 1;
+    case 'exit':
+      return Number(words[0] ?? 0);
+    default:
+      // 127 is what every shell says.
+      stderr.write(`${program}: not found: this container is simulated${newline}`);
+      return 127;
+  }
+}

@@ -1,0 +1,90 @@
+import type { NetworkControl } from '../../engine/node-client.ts';
+import type { NetworkTable, PortKey } from '../../model/cluster.ts';
+import type { NodeName } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import { canonicalAddress, renderRules } from '../../node/network/proxy-rules.ts';
+import { isServed } from './containers.ts';
+import type { MemoryMachine } from './types.ts';
+import { call, type MemoryWorld, machineOf, startCall, wait } from './world.ts';
+
+/** A node asks its ports so often. */
+const lookEveryMs = 50;
+
+const keyOf = (port: PortKey): string => `${port.protocol}/${port.port}`;
+
+/** The table with the holds that have not expired. */
+export function readTable(world: MemoryWorld, machine: MemoryMachine): NetworkTable {
+  for (const [key, { untilMs }] of machine.holds) if (untilMs <= world.clock.now()) machine.holds.delete(key);
+  const holds = [...machine.holds.values()].map(({ port }) => port);
+  return { ...machine.table, holds: holds.toSorted((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1)) };
+}
+
+/** A node's network table behind the engine's interface. */
+export function createMemoryNetwork(world: MemoryWorld, node: NodeName): NetworkControl {
+  const options = (operation: string, write: boolean) => ({ node, operation: `network.${operation}`, write });
+  const drop = (machine: MemoryMachine, ports: readonly PortKey[]) => {
+    for (const port of ports) machine.holds.delete(keyOf(port));
+  };
+  return {
+    read: (signal) => call(world, options('read', false), signal, (machine) => readTable(world, machine)),
+    replace: ({ proxies, open, peers, listen }, dropHolds, signal) =>
+      call(world, options('replace', true), signal, (machine) => {
+        const at = listen?.map(canonicalAddress).toSorted();
+        // Refuses what nft would refuse.
+        renderRules({ mesh: at ?? [machine.meshAddress], proxies, open, peers });
+        const isMesh = at === undefined || at.join() === machine.meshAddress;
+        machine.table = { present: true, proxies, open, peers, ...(isMesh ? {} : { listen: at }) };
+        drop(machine, dropHolds);
+        return 0;
+      }),
+    hold: (ports, timeoutMs, signal) =>
+      call(world, options('hold', true), signal, (machine) => {
+        const untilMs = world.clock.now() + timeoutMs;
+        for (const { port, protocol } of ports) {
+          machine.holds.set(keyOf({ port, protocol }), { port: { port, protocol }, untilMs });
+        }
+      }),
+    dropHolds: (ports, signal) => call(world, options('dropHolds', true), signal, (machine) => drop(machine, ports)),
+    readBootRules: (signal) =>
+      call(world, options('readBootRules', false), signal, ({ boot }) => {
+        return { alone: boot?.alone ?? 'wait', peers: boot?.peers ?? [] };
+      }),
+    setBootRules: ({ alone, peers }, signal) =>
+      call(world, options('setBootRules', true), signal, (machine) => {
+        if (machine.boot === undefined) throw new AppError('command-failed', `"${node}" is not set up for it`);
+        machine.boot = { ...machine.boot, alone, peers };
+      }),
+    accepts: (port, signal) =>
+      call(world, options('accepts', false), signal, (machine) => isServed(world, machine, port, 'tcp')),
+    closedPorts: async (ports, waitMs, signal) => {
+      if (ports.length === 0) return [];
+      await startCall(world, options('closedPorts', false), signal);
+      const until = world.clock.now() + waitMs;
+      for (;;) {
+        const closed = ports.filter((port) => !isServed(world, machineOf(world, node), port, 'tcp'));
+        const leftMs = until - world.clock.now();
+        if (closed.length === 0 || leftMs <= 0) return closed;
+        await wait(world, Math.min(lookEveryMs, leftMs), signal);
+      }
+    },
+  };
+}
+
+/** What a client that connects to `port` at an address of the node sees now: held connections neither open nor fail. */
+export function connectTo(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  port: PortKey,
+  address = machine.meshAddress,
+  hops = 0,
+): 'accepted' | 'refused' | 'held' {
+  const table = readTable(world, machine);
+  const isForwarded = (table.listen ?? [machine.meshAddress]).includes(address);
+  if (isForwarded && table.holds.some((held) => keyOf(held) === keyOf(port))) return 'held';
+  if (isServed(world, machine, port.port, port.protocol, address)) return 'accepted';
+  if (!isForwarded) return 'refused';
+  const proxy = table.proxies.find((one) => keyOf(one) === keyOf(port));
+  const next = [...world.machines.values()].find((one) => one.meshAddress === proxy?.address);
+  if (next === undefined || hops > 2) return 'refused';
+  return connectTo(world, next, port, next.meshAddress, hops + 1);
+}

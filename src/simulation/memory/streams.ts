@@ -1,0 +1,100 @@
+import type { ContainerEvent, LogLine, LogOptions } from '../../engine/node-client.ts';
+import type { AppName, NodeName } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import { containerName } from '../../model/names.ts';
+import type { MemoryContainer, MemoryMachine } from './types.ts';
+import { call, type MemoryWorld, machineOf, wait } from './world.ts';
+
+/** A container's lines, and with `follow` those that come. */
+export async function* readLogs(
+  world: MemoryWorld,
+  node: NodeName,
+  app: AppName,
+  options: LogOptions,
+  signal: AbortSignal,
+): AsyncIterable<LogLine> {
+  const container = await call(world, { node, operation: 'containers.logs', write: false }, signal, (machine) =>
+    ours(machine, app),
+  );
+  if (container === undefined) throw noContainer(app, node);
+  chatter(world, container);
+  let next = options.tail === undefined ? 0 : Math.max(0, container.lines.length - options.tail);
+  while (true) {
+    chatter(world, container);
+    for (; next < container.lines.length; next += 1) yield { stream: 'stdout', text: container.lines[next] ?? '' };
+    if (!options.follow || container.state !== 'running') return;
+    try {
+      await wait(world, 200, signal);
+    } catch {
+      return;
+    }
+  }
+}
+
+/** So many lines of the past are there when somebody begins to read. */
+const chatterKept = 200;
+
+/** Writes the lines that are due by now; nobody reads them before, so nobody misses them. */
+function chatter(world: MemoryWorld, container: MemoryContainer): void {
+  const { chatter: talk } = container.image;
+  if (talk === undefined || container.startedAtMs === undefined || container.state !== 'running') return;
+  const due = Math.floor((world.clock.now() - container.startedAtMs) / talk.everyMs);
+  container.chattered = Math.max(container.chattered, due - chatterKept);
+  for (; container.chattered < due; container.chattered += 1) {
+    const at = new Date(container.startedAtMs + (container.chattered + 1) * talk.everyMs);
+    const line = talk.lines[container.chattered % talk.lines.length] ?? '';
+    container.lines.push(
+      line.replaceAll('{time}', at.toISOString().slice(11, 23)).replaceAll('{n}', String(container.chattered + 1)),
+    );
+  }
+}
+
+/** What happens to a node's containers, until aborted or cut off. */
+export async function* readEvents(world: MemoryWorld, node: NodeName, signal: AbortSignal) {
+  const machine = machineOf(world, node);
+  const queue: ContainerEvent[] = [];
+  let wake = () => {};
+  const listener = (event: ContainerEvent) => {
+    queue.push(event);
+    wake();
+  };
+  const onAbort = () => wake();
+  machine.listenersOfEvents.add(listener);
+  signal.addEventListener('abort', onAbort);
+  try {
+    while (!signal.aborted && machine.connected) {
+      const event = queue.shift();
+      if (event !== undefined && event.action !== 'disconnect') yield event;
+      else if (event === undefined) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    machine.listenersOfEvents.delete(listener);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Tells everybody who listens to this machine's events. */
+export function tell(machine: MemoryMachine, action: string, application?: AppName): void {
+  const container = application === undefined ? undefined : machine.containers.get(containerName(application));
+  const exitCode = action === 'die' ? container?.exit?.code : undefined;
+  const event: ContainerEvent = {
+    action,
+    ...(application === undefined ? {} : { application, container: containerName(application) }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+  };
+  for (const listener of machine.listenersOfEvents) listener(event);
+}
+
+/** This application's container, if it is one of ours. */
+export function ours(machine: MemoryMachine, app: AppName): MemoryContainer | undefined {
+  const container = machine.containers.get(containerName(app));
+  return container?.managed === true ? container : undefined;
+}
+
+/** There is no such container. */
+export const noContainer = (app: AppName, node: NodeName): AppError =>
+  new AppError('docker-failed', `cannot find a container of "${app}" on "${node}": there is none`);

@@ -1,0 +1,243 @@
+import { createHash } from 'node:crypto';
+import type { VolumeRole } from '../../model/cluster.ts';
+import type { NodeName, VolumeId } from '../../model/config.ts';
+import { AppError } from '../../model/errors.ts';
+import type {
+  MemoryCall,
+  MemoryClock,
+  MemoryContainer,
+  MemoryContent,
+  MemoryDataset,
+  MemoryMachine,
+  MemorySeed,
+} from './types.ts';
+
+/** The state all sessions share, and the one way every call to a node goes through. */
+export interface MemoryWorld {
+  readonly seed: MemorySeed;
+  readonly clock: MemoryClock;
+  readonly machines: Map<NodeName, MemoryMachine>;
+  readonly faults: { readonly node: NodeName; readonly operation: string; readonly error: Error; left: number }[];
+  readonly writes: Map<NodeName, number>;
+  readonly calls: Map<string, number>;
+  readonly violations: string[];
+  cuts: number[];
+  counter: number;
+  intercept: ((call: MemoryCall) => void) | undefined;
+  /** What nodes do by themselves when its time has come. */
+  passTime: () => void;
+}
+
+/** Real time; the default of a memory cluster without a clock. */
+export const realClock: MemoryClock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const abort = () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      };
+      const timer = setTimeout(() => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      }, ms);
+      signal.addEventListener('abort', abort, { once: true });
+    }),
+};
+
+/** A 64-bit looking number as text, another one at every call. */
+export function newGuid(world: MemoryWorld): string {
+  world.counter += 1;
+  return createHash('md5').update(`guid ${world.counter}`).digest().readBigUInt64BE().toString();
+}
+
+/** The machine behind a reachable node; throws `connection-failed` for others. */
+export function machineOf(world: MemoryWorld, node: NodeName): MemoryMachine {
+  const machine = world.machines.get(node);
+  if (machine === undefined || !machine.connected) {
+    throw new AppError('connection-failed', `cannot reach node "${node}": no route to host`, { retryable: true });
+  }
+  return machine;
+}
+
+export interface CallOptions {
+  readonly node: NodeName;
+  readonly operation: string;
+  readonly write: boolean;
+}
+
+/** One command on a node: delay, connection, fault, effect, invariants. */
+export async function call<T>(
+  world: MemoryWorld,
+  options: CallOptions,
+  signal: AbortSignal,
+  effect: (machine: MemoryMachine) => T,
+): Promise<T> {
+  await startCall(world, options, signal);
+  const machine = machineOf(world, options.node);
+  accountWriters(world, machine);
+  const result = effect(machine);
+  // Reads break nothing, and looking at a hundred nodes for each of them would be most of what a simulation costs.
+  if (options.write) checkInvariants(world);
+  world.intercept?.({ ...options, phase: 'after' });
+  return result;
+}
+
+/** The part of a call before its effect, for effects that take time themselves. */
+export async function startCall(world: MemoryWorld, options: CallOptions, signal: AbortSignal): Promise<void> {
+  checkAborted(signal);
+  const delayMs = world.seed.roundTripMs ?? 0;
+  if (delayMs > 0) await wait(world, delayMs, signal);
+  machineOf(world, options.node);
+  world.passTime();
+  world.intercept?.({ ...options, phase: 'before' });
+  const key = `${options.node} ${options.operation}`;
+  world.calls.set(key, (world.calls.get(key) ?? 0) + 1);
+  const fault = world.faults.find(
+    (one) => one.left > 0 && one.node === options.node && one.operation === options.operation,
+  );
+  if (fault !== undefined) {
+    fault.left -= 1;
+    throw fault.error;
+  }
+  if (options.write) world.writes.set(options.node, (world.writes.get(options.node) ?? 0) + 1);
+}
+
+/** Throws `cancelled` where the signal is aborted. */
+export function checkAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new AppError('cancelled', 'cancelled', { cause: signal.reason });
+}
+
+/** Lets time pass; throws `cancelled` when the signal aborts meanwhile. */
+export async function wait(world: MemoryWorld, ms: number, signal: AbortSignal): Promise<void> {
+  await world.clock.sleep(ms, signal).catch((error: unknown) => {
+    checkAborted(signal);
+    throw error;
+  });
+}
+
+export const noContent: MemoryContent = { bytes: 0, written: 0, version: '' };
+
+/** More bytes at the end; the digest remembers every append in order. */
+export function append(content: MemoryContent, bytes: number): MemoryContent {
+  if (bytes === 0) return content;
+  const version = createHash('md5').update(`${content.version} ${bytes}`).digest('hex');
+  return { bytes: content.bytes + bytes, written: content.written + bytes, version };
+}
+
+/** The dataset of a volume on this machine, by its property and never by its name. */
+export function datasetOf(machine: MemoryMachine, volume: VolumeId): MemoryDataset | undefined {
+  return [...machine.datasets.values()].find((dataset) => dataset.properties.volume === volume);
+}
+
+/** The dataset whose directory a container has for a volume; a seeded container has the volume's own. */
+export function boundDataset(
+  machine: MemoryMachine,
+  bound: Readonly<Record<VolumeId, string>>,
+  volume: VolumeId,
+): MemoryDataset | undefined {
+  const name = bound[volume];
+  return name === undefined ? datasetOf(machine, volume) : machine.datasets.get(name);
+}
+
+/** ZFS said no. */
+export function refused(what: string, thing: string, node: NodeName, why: string): AppError {
+  return new AppError('command-failed', `cannot ${what} "${thing}" on "${node}": ${why}`);
+}
+
+/** True where the snapshot has to stay, because a clone was made from it. */
+export function hasClones(
+  machine: MemoryMachine,
+  dataset: MemoryDataset,
+  { name }: { readonly name: string },
+): boolean {
+  return [...machine.datasets.values()].some(
+    ({ origin }) => origin?.dataset === dataset.name && origin.snapshot === name,
+  );
+}
+
+/** A container's state as time has made it: exits on its own are found when somebody looks. */
+export function settleContainer(world: MemoryWorld, container: MemoryContainer): void {
+  const { exits } = container.image;
+  if (container.state !== 'running' || exits === undefined || container.startedAtMs === undefined) return;
+  if (world.clock.now() < container.startedAtMs + exits.afterMs) return;
+  container.state = 'exited';
+  container.exit = { code: exits.code, oomKilled: exits.oomKilled ?? false };
+}
+
+/** Writes to a volume as a program in its container would; throws what the program would see. */
+export function writeInto(machine: MemoryMachine, dataset: MemoryDataset, bytes: number): void {
+  if (!dataset.mounted) {
+    throw new AppError('command-failed', `cannot write to "${dataset.name}" on "${machine.name}": not mounted`);
+  }
+  if (dataset.readonly) {
+    throw new AppError(
+      'command-failed',
+      `cannot write to "${dataset.name}" on "${machine.name}": read-only file system`,
+    );
+  }
+  if (isOverLimit(dataset, bytes)) {
+    throw new AppError('command-failed', `cannot write to "${dataset.name}" on "${machine.name}": disk quota exceeded`);
+  }
+  dataset.content = append(dataset.content, bytes);
+}
+
+/** OpenZFS counts a limit when it writes to disk: what is already on its way may go a little beyond it. */
+function isOverLimit({ limitBytes, content }: MemoryDataset, bytes: number): boolean {
+  if (limitBytes === undefined) return false;
+  return content.bytes >= limitBytes || content.bytes + bytes > limitBytes + limitOvershootBytes;
+}
+
+const limitOvershootBytes = 512 * 1024;
+
+function accountWriters(world: MemoryWorld, machine: MemoryMachine): void {
+  const now = world.clock.now();
+  for (const container of machine.containers.values()) {
+    settleContainer(world, container);
+    const rate = container.image.writesBytesPerSecond;
+    if (container.state !== 'running' || rate === undefined) continue;
+    const bytes = Math.floor(((now - container.writtenUntilMs) * rate) / 1000);
+    if (bytes <= 0) continue;
+    container.writtenUntilMs = now;
+    for (const mount of container.spec.mounts) {
+      const dataset = datasetOf(machine, mount.volume);
+      if (dataset?.mounted === true && !dataset.readonly) dataset.content = append(dataset.content, bytes);
+    }
+  }
+}
+
+/** Records what must never be: two owners of a volume, two running containers on one volume, a container off its data. */
+export function checkInvariants(world: MemoryWorld): void {
+  const owners = new Map<VolumeId, NodeName[]>();
+  const users = new Map<VolumeId, NodeName[]>();
+  for (const machine of world.machines.values()) {
+    for (const dataset of machine.datasets.values()) {
+      const { volume, role } = dataset.properties;
+      if (volume !== undefined && role === 'owner') owners.set(volume, [...(owners.get(volume) ?? []), machine.name]);
+    }
+    for (const container of machine.containers.values()) {
+      if (container.state !== 'running' || !container.managed) continue;
+      for (const { volume } of container.spec.mounts) {
+        users.set(volume, [...(users.get(volume) ?? []), machine.name]);
+        const dataset = datasetOf(machine, volume);
+        if (dataset?.properties.role !== 'owner' || !dataset.mounted) {
+          violate(world, `"${container.name}" runs on ${machine.name} without owning and mounting ${volume}`);
+        }
+        const bound = container.bound[volume];
+        if (bound !== undefined && bound !== dataset?.name) {
+          violate(world, `"${container.name}" runs on ${machine.name} on ${bound}, which is not ${volume}`);
+        }
+      }
+    }
+  }
+  for (const [volume, nodes] of owners)
+    if (nodes.length > 1) violate(world, `${volume} has owners ${nodes.join(', ')}`);
+  for (const [volume, nodes] of users) if (nodes.length > 1) violate(world, `${volume} is used on ${nodes.join(', ')}`);
+}
+
+function violate(world: MemoryWorld, text: string): void {
+  if (!world.violations.includes(text)) world.violations.push(text);
+}
+
+export const isWritableRole = (role: VolumeRole | undefined): boolean => role === 'owner';

@@ -1,0 +1,275 @@
+import { type AppName, type NodeName, nodeOf } from '../../model/config.ts';
+import { closest } from '../../view/closest.ts';
+import type { ClusterView } from '../../view/cluster-view.ts';
+import { fitsOf } from '../../view/move-fit.ts';
+import { namesOf } from '../../view/wording.ts';
+import { themeNames } from '../frame/theme.ts';
+import { logsOverlay, moveOverlay, zfsOverlay } from '../overlays.ts';
+import type { ScreenInput, Step } from '../screen.ts';
+import type { PaletteState } from '../state.ts';
+import { type ActionId, infoOf } from './actions.ts';
+import { confirmRestart, confirmStart, confirmStop } from './app-actions.ts';
+import { arrangements, sorts } from './screen-actions.ts';
+import { appReason, unreachableReason, whereIs } from './subject.ts';
+
+/** What a command does, or the sentence that says why it cannot. */
+export type Outcome = Step<PaletteState> | string;
+
+/** A command of the palette with words behind it; without them, the action of the same name is meant. */
+export interface Command {
+  readonly word: string;
+  /** `app` in `move APP NODE`, for the list. */
+  readonly usage: string;
+  readonly label: string;
+  /** What it is without further words; absent: it needs some. */
+  readonly action?: ActionId;
+  /** What the word at this place may be; undefined where any text will do, or nothing more is taken. */
+  readonly words: (input: ScreenInput, place: number) => readonly string[] | undefined;
+  /** Changes something outside of the screen. */
+  readonly changes?: true;
+  /** Why it cannot be done with these words. */
+  readonly off?: (input: ScreenInput, words: readonly string[]) => string | undefined;
+  readonly run: (input: ScreenInput, words: readonly string[]) => Outcome;
+}
+
+const appsOf = ({ config, nodes }: ClusterView): readonly AppName[] => {
+  const found = Object.values(nodes).flatMap((state) => {
+    const facts = state.status === 'reachable' ? state.facts : state.lastFacts;
+    return facts?.containers.flatMap(({ managed, application }) => (managed && application ? [application] : [])) ?? [];
+  });
+  return [...new Set([...Object.keys(config?.applications ?? {}), ...found])].sort();
+};
+
+const nodeKeys = ({ config, nodes }: ClusterView): readonly NodeName[] => [
+  ...new Set([...Object.keys(config?.nodes ?? {}), ...Object.keys(nodes)]),
+];
+
+const nodeNames = (view: ClusterView): readonly string[] => nodeKeys(view).map(namesOf(view.config).node).sort();
+
+/** By the name that is shown, or the key of deployment.yml. */
+function findNode(view: ClusterView, word: string): NodeName | undefined {
+  const names = namesOf(view.config);
+  return nodeKeys(view).find((key) => key === word || names.node(key) === word);
+}
+
+const isWantedOn = ({ config }: ClusterView, app: AppName, node: NodeName): boolean =>
+  config !== undefined && nodeOf(config, app) === node;
+
+function unknown(what: string, word: string, known: readonly string[]): string {
+  if (word === '') return `which ${what}?`;
+  const near = closest(word, known);
+  return `there is no ${what} "${word}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
+}
+
+const withApp = (input: ScreenInput, word: string, then: (app: AppName) => Outcome): Outcome =>
+  appsOf(input.view).includes(word) ? then(word) : unknown('application', word, appsOf(input.view));
+
+function withNode(input: ScreenInput, word: string, then: (node: NodeName) => Outcome): Outcome {
+  const node = findNode(input.view, word);
+  return node === undefined ? unknown('node', word, nodeNames(input.view)) : then(node);
+}
+
+function withOneOf<W extends string>(what: string, word: string, all: readonly W[], then: (one: W) => Outcome) {
+  const one = all.find((each) => each === word);
+  return one === undefined ? unknown(what, word, all) : then(one);
+}
+
+const fileWords = ['application', 'deployment'] as const;
+
+const fileOf = ({ about }: ScreenInput, word: string): string | undefined =>
+  fileWords.flatMap((each) => (each === word ? (about.files?.[each] ?? []) : []))[0];
+
+/** A command for one application. */
+function onApp(word: string, action: ActionId, label: string, then: (input: ScreenInput, app: AppName) => Outcome) {
+  const changes = infoOf(action)?.changes;
+  return {
+    word,
+    usage: `${word} APP`,
+    label,
+    action,
+    ...(changes === undefined ? {} : { changes }),
+    words: ({ view }: ScreenInput, place: number) => (place === 0 ? appsOf(view) : undefined),
+    off: (input: ScreenInput, [app = '']: readonly string[]) =>
+      appsOf(input.view).includes(app) ? appReason(input, action, app) : undefined,
+    run: (input: ScreenInput, [app = '']: readonly string[]) => withApp(input, app, (found) => then(input, found)),
+  } satisfies Command;
+}
+
+const inOrder =
+  (...lists: readonly ((view: ClusterView) => readonly string[])[]): Command['words'] =>
+  ({ view }, place) =>
+    lists[place]?.(view);
+
+/** The command line. Everything else in the palette is an action of the table, by its name. */
+export const commands: readonly Command[] = [
+  {
+    word: 'app',
+    usage: 'app APP',
+    label: 'go to an application',
+    words: inOrder(appsOf),
+    run: (input, [word = '']) =>
+      withApp(input, word, (app) => {
+        const node = whereIs(input.view, app)?.node;
+        const item = { app, ...(node === undefined ? {} : { node }) };
+        return { closes: true, sends: [{ type: 'select', pane: 'cluster', item }] };
+      }),
+  },
+  {
+    word: 'node',
+    usage: 'node NODE',
+    label: 'go to a node',
+    words: inOrder(nodeNames),
+    run: (input, [word = '']) =>
+      withNode(input, word, (node) => ({
+        closes: true,
+        sends: [{ type: 'select', pane: 'cluster', item: { node } }],
+      })),
+  },
+  {
+    word: 'move',
+    usage: 'move APP NODE',
+    label: 'move an application to another node',
+    action: 'move',
+    changes: true,
+    words: inOrder(appsOf, nodeNames),
+    off: (input, [app = '', target]) => {
+      const node = target === undefined ? undefined : findNode(input.view, target);
+      const reason = appsOf(input.view).includes(app) ? appReason(input, 'move', app) : undefined;
+      if (reason !== undefined || node === undefined) return reason;
+      if (isWantedOn(input.view, app, node)) return `"${app}" belongs there already`;
+      return unreachableReason(input, node) ?? noPlaceFor(input, app, node);
+    },
+    run: (input, [word = '', target]) =>
+      withApp(input, word, (app) => {
+        if (target === undefined) return { closes: true, opens: moveOverlay([app]) };
+        return withNode(input, target, (node) => ({ closes: true, effects: [{ type: 'move', apps: [app], node }] }));
+      }),
+  },
+  {
+    word: 'logs',
+    usage: 'logs APP [TEXT]',
+    label: 'logs of an application, or its lines with a text',
+    action: 'logs',
+    words: inOrder(appsOf),
+    off: (input, [app = '']) => (appsOf(input.view).includes(app) ? appReason(input, 'logs', app) : undefined),
+    run: (input, [word = '', ...rest]) =>
+      withApp(input, word, (app) => ({ closes: true, opens: logsOverlay([app], rest.join(' ')) })),
+  },
+  onApp('restart', 'restart', 'restart an application', ({ view }, app) => ({
+    closes: true,
+    opens: confirmRestart(view, app),
+  })),
+  onApp('stop', 'stop-start', 'stop an application', ({ view }, app) => ({
+    closes: true,
+    opens: confirmStop(view, app),
+  })),
+  onApp('start', 'stop-start', 'start an application', ({ view }, app) => ({
+    closes: true,
+    opens: confirmStart(view, app),
+  })),
+  onApp('snapshot', 'snapshot', 'snapshot the volumes of an application', (_, app) => ({
+    closes: true,
+    effects: [{ type: 'snapshot', app }],
+  })),
+  onApp('shell', 'shell', 'shell in a container', (_, app) => ({ closes: true, effects: [{ type: 'shell', app }] })),
+  {
+    word: 'edit',
+    usage: 'edit APP',
+    label: 'edit an application, or a file',
+    action: 'edit',
+    changes: true,
+    words: inOrder((view) => [...appsOf(view), ...fileWords]),
+    off: (input, [word = '']) => {
+      if (fileOf(input, word) !== undefined || !appsOf(input.view).includes(word)) return undefined;
+      return appReason(input, 'edit', word);
+    },
+    run: (input, [word = '']) => {
+      // An application of that name has its place in the same file.
+      const file = appsOf(input.view).includes(word) ? undefined : fileOf(input, word);
+      if (file !== undefined) return { closes: true, effects: [{ type: 'edit', file }] };
+      if (fileWords.some((each) => each === word)) return 'this folder has no files';
+      return withApp(input, word, (app) => ({ closes: true, effects: [{ type: 'edit-app', app }] }));
+    },
+  },
+  {
+    word: 'zfs',
+    usage: 'zfs NODE',
+    label: 'datasets and snapshots of a node',
+    action: 'zfs',
+    words: inOrder(nodeNames),
+    off: (input, [word = '']) => {
+      const node = findNode(input.view, word);
+      return node === undefined ? undefined : unreachableReason(input, node);
+    },
+    run: (input, [word = '']) => withNode(input, word, (node) => ({ closes: true, opens: zfsOverlay(node) })),
+  },
+  {
+    word: 'filter',
+    usage: 'filter TEXT',
+    label: 'show what matches: wiki, !wiki, node:beta, state:failed',
+    action: 'filter',
+    words: () => undefined,
+    run: (_, words) => ({ closes: true, sends: [{ type: 'set', ui: { filter: words.join(' ') } }] }),
+  },
+  {
+    word: 'theme',
+    usage: 'theme NAME',
+    label: 'colours of the screen',
+    action: 'theme',
+    words: inOrder(() => themeNames),
+    run: (_, [word = '']) =>
+      withOneOf('theme', word, themeNames, (theme) => ({ closes: true, sends: [{ type: 'set', ui: { theme } }] })),
+  },
+  {
+    word: 'view',
+    usage: 'view NAME',
+    label: 'board, table or matrix',
+    action: 'arrange',
+    words: inOrder(() => arrangements),
+    run: (_, [word = '']) =>
+      withOneOf('view', word, arrangements, (arrangement) => ({
+        closes: true,
+        sends: [{ type: 'set', ui: { arrangement } }],
+      })),
+  },
+  {
+    word: 'sort',
+    usage: 'sort BY',
+    label: 'order of the applications',
+    action: 'sort',
+    words: inOrder(() => sorts),
+    run: (_, [word = '']) =>
+      withOneOf('order', word, sorts, (sort) => ({ closes: true, sends: [{ type: 'set', ui: { sort } }] })),
+  },
+  {
+    word: 'policy',
+    usage: 'policy NAME',
+    label: 'apply on save, or ask first',
+    action: 'policy',
+    changes: true,
+    words: inOrder(() => policies),
+    run: (_, [word = '']) =>
+      withOneOf('policy', word, policies, (policy) => ({ closes: true, effects: [{ type: 'set-policy', policy }] })),
+  },
+  {
+    word: 'run',
+    usage: 'run',
+    label: 'the run that is under way, or the last one',
+    words: () => undefined,
+    run: () => ({ closes: true, opens: { kind: 'run', cursor: 0, showsOutput: false } }),
+  },
+  {
+    word: 'problems',
+    usage: 'problems',
+    label: 'problems of the newest save',
+    words: () => undefined,
+    off: ({ view }) => (view.problems.length > 0 ? undefined : 'the files have none'),
+    run: () => ({ closes: true, opens: { kind: 'problems', index: 0 } }),
+  },
+];
+
+/** The rule of the page that `move` without a node opens. */
+const noPlaceFor = ({ view, now }: ScreenInput, app: string, node: string): string | undefined =>
+  appsOf(view).includes(app) ? fitsOf(view, [app], now).find((fit) => fit.node === node)?.against : undefined;
+
+const policies = ['on-save', 'ask'] as const;

@@ -1,0 +1,195 @@
+import type { ClusterView } from '../../view/cluster-view.ts';
+import { tellBlockers } from '../../view/wording.ts';
+import { themeNames } from '../frame/theme.ts';
+import { confirmUndo, guideOverlay, helpOverlay, historyOverlay, paletteOverlay, reviewOverlay } from '../overlays.ts';
+import { isFirstPage, type PartSizes, paneIds, subjectActions, topOf } from '../routing.ts';
+import type { ScreenInput, Step } from '../screen.ts';
+import type { Arrangement, PaneId, ThemeName, UiState } from '../state.ts';
+import type { ActionId } from './actions.ts';
+import { actOnApplications } from './app-actions.ts';
+
+/** In the order of the key that goes through them. */
+export const arrangements: readonly Arrangement[] = ['auto', 'board', 'table', 'matrix'];
+export const sorts: readonly UiState['sort'][] = ['node', 'name', 'state', 'data'];
+
+/** What the screen does where the part with the keys does nothing. */
+export function doOnScreen(input: ScreenInput, action: ActionId, sizes: PartSizes): Step<UiState> {
+  if (subjectActions.includes(action)) return actOnApplications(input, action);
+  return lookAround(input, action, sizes) ?? workOn(input, action) ?? runProgram(input, action) ?? {};
+}
+
+/** Panes, filter and order: nothing outside of the screen. */
+function lookAround(input: ScreenInput, action: ActionId, sizes: PartSizes): Step<UiState> | undefined {
+  const { ui } = input;
+  switch (action) {
+    case 'next-pane':
+      return focusOn(ui, neighbour(ui, sizes, 1), sizes);
+    case 'previous-pane':
+      return focusOn(ui, neighbour(ui, sizes, -1), sizes);
+    case 'pane-1':
+      return focusOn(ui, 'cluster', sizes);
+    case 'pane-2':
+    case 'focus-plan':
+      return focusOn(ui, 'plan', sizes);
+    case 'pane-3':
+      return focusOn(ui, 'detail', sizes);
+    case 'pane-4':
+      return focusOn(ui, 'events', sizes);
+    case 'zoom-in':
+      return { state: { ...ui, zoomed: true } };
+    case 'zoom-out':
+      return { state: { ...ui, zoomed: false } };
+    case 'open':
+      return open(input, sizes);
+    case 'back':
+      return goBack(ui);
+    case 'filter':
+      return { state: { ...ui, filtering: true, focus: ui.focus === 'events' ? 'events' : 'cluster' } };
+    case 'faults':
+      return { state: { ...ui, faultsOnly: !ui.faultsOnly } };
+    case 'sort':
+      return { state: { ...ui, sort: after(sorts, ui.sort) } };
+    case 'arrange':
+      return { state: { ...ui, arrangement: after(arrangements, ui.arrangement) } };
+    case 'theme':
+      return setTheme(ui, after(themeNames, ui.theme));
+    case 'mouse':
+      return { state: { ...ui, mouse: !ui.mouse }, notice: { text: mouseText(!ui.mouse), tone: 'plain' } };
+    case 'mark':
+      return mark(ui);
+    case 'clear-marks':
+      return { state: { ...ui, marks: new Set() } };
+    default:
+      return undefined;
+  }
+}
+
+const setTheme = (ui: UiState, theme: ThemeName): Step<UiState> => ({
+  state: { ...ui, theme },
+  notice: { text: `theme ${theme}`, tone: 'plain' },
+});
+
+const mouseText = (isOn: boolean): string =>
+  isOn ? 'mouse on: hold shift to select text' : 'mouse off: the terminal selects text';
+
+function after<T>(all: readonly T[], present: T): T {
+  return all[(all.indexOf(present) + 1) % all.length] ?? present;
+}
+
+/** A pane that has no room now is shown alone. Views that lie above it close. */
+export function focusOn(ui: UiState, focus: PaneId, sizes: PartSizes): Step<UiState> {
+  const zoomed = ui.zoomed || sizes.panes[focus] === undefined;
+  return { state: { ...ui, focus, zoomed, filtering: false, overlays: [] } };
+}
+
+function neighbour(ui: UiState, sizes: PartSizes, step: 1 | -1): PaneId {
+  const shown = ui.zoomed ? paneIds : paneIds.filter((pane) => sizes.panes[pane] !== undefined);
+  const at = shown.indexOf(ui.focus);
+  return shown[(at + step + shown.length) % shown.length] ?? ui.focus;
+}
+
+function open({ ui, view }: ScreenInput, sizes: PartSizes): Step<UiState> {
+  if (ui.focus === 'cluster') return focusOn(ui, 'detail', sizes);
+  if (ui.focus !== 'plan') return {};
+  if (view.running) return { opens: { kind: 'run', cursor: 0, showsOutput: false } };
+  return { opens: { kind: 'diff', form: 'steps', offset: 0 } };
+}
+
+/** One layer at a time, and never out of the program. */
+function goBack(ui: UiState): Step<UiState> {
+  const top = topOf(ui);
+  if (top !== undefined && isFirstPage(top)) return {};
+  if (top !== undefined) return { state: { ...ui, overlays: ui.overlays.slice(0, -1) } };
+  // Details were opened from the board, so that is where back leads.
+  if (ui.zoomed) return { state: { ...ui, zoomed: false, focus: ui.focus === 'detail' ? 'cluster' : ui.focus } };
+  if (ui.filter !== '' || ui.filtering) return { state: { ...ui, filter: '', filtering: false } };
+  if (ui.faultsOnly) return { state: { ...ui, faultsOnly: false } };
+  return ui.focus === 'cluster' ? {} : { state: { ...ui, focus: 'cluster' } };
+}
+
+function mark(ui: UiState): Step<UiState> {
+  const { app } = ui.cursor;
+  if (app === undefined) return { notice: { text: 'mark: there is no application under the cursor', tone: 'warn' } };
+  const marks = new Set(ui.marks);
+  if (!marks.delete(app)) marks.add(app);
+  return { state: { ...ui, marks } };
+}
+
+/** Plan, run and history. */
+function workOn(input: ScreenInput, action: ActionId): Step<UiState> | undefined {
+  const { view } = input;
+  switch (action) {
+    case 'apply':
+      return apply(view);
+    case 'diff':
+      return { opens: { kind: 'diff', form: 'files', offset: 0 } };
+    case 'policy':
+      return { effects: [{ type: 'set-policy', policy: view.policy === 'ask' ? 'on-save' : 'ask' }] };
+    case 'undo':
+      return { opens: confirmUndo(view, 'the last apply') };
+    case 'history':
+      return { opens: historyOverlay };
+    case 'cancel':
+      return { effects: [{ type: 'cancel-run' }] };
+    case 'refresh':
+      return { effects: [{ type: 'refresh' }], notice: { text: 'looking at the nodes', tone: 'plain' } };
+    default:
+      return undefined;
+  }
+}
+
+function apply(view: ClusterView): Step<UiState> {
+  if (view.running && view.approval === undefined) return { opens: { kind: 'run', cursor: 0, showsOutput: false } };
+  if (view.approval !== undefined || (view.plan?.steps.length ?? 0) > 0) return { opens: reviewOverlay(view, 'asked') };
+  if (view.problems.length > 0) return { opens: { kind: 'problems', index: 0 } };
+  const blocked = view.plan?.blocked ?? [];
+  if (blocked.length > 0) return { notice: { text: `not now: ${tellBlockers(blocked)}`, tone: 'warn' } };
+  if (view.plan === undefined) return { notice: { text: 'there is no plan yet', tone: 'warn' } };
+  return { notice: { text: 'nothing to do', tone: 'ok' } };
+}
+
+/** The program itself. */
+function runProgram(input: ScreenInput, action: ActionId): Step<UiState> | undefined {
+  switch (action) {
+    case 'palette':
+      return { opens: paletteOverlay() };
+    case 'help':
+      return { opens: helpOverlay };
+    case 'guide':
+      return { opens: guideOverlay };
+    case 'guide-do':
+      return { effects: [{ type: 'guide', wish: { kind: 'do' } }] };
+    case 'guide-next':
+      return { effects: [{ type: 'guide', wish: { kind: 'next' } }] };
+    case 'guide-back':
+      return { effects: [{ type: 'guide', wish: { kind: 'back' } }] };
+    case 'redraw':
+    case 'suspend':
+    case 'screenshot':
+      return { effects: [{ type: action }] };
+    case 'quit':
+      return quit(input);
+    case 'interrupt':
+      return interrupt(input);
+    default:
+      return undefined;
+  }
+}
+
+function quit({ view }: ScreenInput): Step<UiState> {
+  return view.running ? { opens: { kind: 'leave', cursor: 0 } } : { effects: [{ type: 'leave', how: 'now' }] };
+}
+
+/** A second one within this time ends the program at the next safe point, whatever is on the screen. */
+export const interruptMs = 2000;
+
+function interrupt(input: ScreenInput): Step<UiState> {
+  const { ui, now } = input;
+  if (ui.interruptedAt !== undefined && now - ui.interruptedAt <= interruptMs) {
+    return {
+      effects: [{ type: 'leave', how: 'after-safe-point' }],
+      notice: { text: 'leaving at the next safe point', tone: 'plain' },
+    };
+  }
+  return { ...quit(input), state: { ...ui, interruptedAt: now } };
+}

@@ -1,0 +1,107 @@
+import type { Container, NodeFacts, NodeState } from '../../model/cluster.ts';
+import { type AppName, type NodeName, nodeOf } from '../../model/config.ts';
+import type { ClusterView } from '../../view/cluster-view.ts';
+import { count, formatDuration, namesOf } from '../../view/wording.ts';
+import type { ScreenInput } from '../screen.ts';
+import type { ActionId } from './actions.ts';
+
+/** Where an application is: the node of its container, else of its data, else the one the files say. */
+export interface Whereabouts {
+  readonly node: NodeName;
+  readonly container?: Container;
+  readonly hasVolume: boolean;
+}
+
+/** What is known about the place of an application; undefined where nobody knows it. Last facts of lost nodes count. */
+export function whereIs(view: ClusterView, app: AppName): Whereabouts | undefined {
+  const found = Object.entries(view.nodes).map(([node, state]) => ({ node, ...partsOn(factsOf(state), app) }));
+  const hasVolume = found.some((each) => each.hasVolume);
+  const best =
+    found.find((each) => each.container?.state === 'running') ??
+    found.find((each) => each.container !== undefined) ??
+    found.find((each) => each.hasVolume);
+  const node = best?.node ?? (view.config === undefined ? undefined : nodeOf(view.config, app));
+  if (node === undefined) return undefined;
+  return { node, hasVolume, ...(best?.container === undefined ? {} : { container: best.container }) };
+}
+
+function partsOn(facts: NodeFacts | undefined, app: AppName) {
+  const container = facts?.containers.find((each) => each.managed && each.application === app);
+  const hasVolume = facts?.volumes.some((each) => each.application === app && each.role === 'owner') ?? false;
+  return { hasVolume, ...(container === undefined ? {} : { container }) };
+}
+
+const factsOf = (state: NodeState): NodeFacts | undefined =>
+  state.status === 'reachable' ? state.facts : state.lastFacts;
+
+/** True where its container is up, or about to be. */
+export const isUp = (where: Whereabouts | undefined): boolean =>
+  where?.container?.state === 'running' || where?.container?.state === 'restarting';
+
+/** The applications an action is for: the marked ones where it can have several, else the one under the cursor. */
+export function subjectsOf({ ui }: ScreenInput, action: ActionId): readonly AppName[] {
+  const several = action === 'move' || action === 'logs';
+  if (several && ui.marks.size > 0) return [...ui.marks].sort();
+  return ui.cursor.app === undefined ? [] : [ui.cursor.app];
+}
+
+/** `node2 is not reachable since 12 s`; undefined for a node that answers, or was never asked. */
+export function unreachableReason({ view, now }: ScreenInput, node: NodeName): string | undefined {
+  const state = view.nodes[node];
+  if (state?.status !== 'unreachable') return undefined;
+  return `${namesOf(view.config).node(node)} is not reachable since ${formatDuration(now - state.since)}`;
+}
+
+/** Why an action on applications cannot be done now; undefined where it can. */
+export function subjectReason(input: ScreenInput, action: ActionId): string | undefined {
+  const apps = subjectsOf(input, action);
+  const node = input.ui.cursor.node;
+  if (apps.length > 0) return apps.map((app) => appReason(input, action, app)).find((reason) => reason !== undefined);
+  if (action === 'zfs' && node !== undefined) return unreachableReason(input, node);
+  if (action === 'edit') return input.about.files === undefined ? 'this folder has no files' : undefined;
+  if (action === 'copy' && Object.keys(input.ui.cursor).length > 0) return undefined;
+  return 'there is no application under the cursor';
+}
+
+/** Why an action on this application cannot be done now. */
+export function appReason(input: ScreenInput, action: ActionId, app: AppName): string | undefined {
+  // The file of an application on a lost node is at hand all the same, and editing it may be the way out.
+  if (action === 'edit') return isDeclared(input, app) ? undefined : `"${app}" is not in the files`;
+  if (action === 'copy') return undefined;
+  const where = whereIs(input.view, app);
+  if (where === undefined) return `"${app}" is on no node`;
+  return unreachableReason(input, where.node) ?? partReason(input, action, app, where);
+}
+
+const isDeclared = ({ view }: ScreenInput, app: AppName): boolean => view.config?.applications[app] !== undefined;
+
+function partReason(input: ScreenInput, action: ActionId, app: AppName, where: Whereabouts): string | undefined {
+  switch (action) {
+    case 'move':
+      return isDeclared(input, app) ? undefined : `"${app}" is not in the files`;
+    case 'restart':
+    case 'stop-start':
+    case 'logs':
+    case 'shell':
+      if (where.container === undefined) return `"${app}" has no container: an apply makes it`;
+      return action === 'shell' && !isUp(where) ? `"${app}" does not run` : runReason(input, action);
+    case 'snapshot':
+    case 'roll-back':
+      return where.hasVolume ? runReason(input, action) : `"${app}" has no volume`;
+    default:
+      return undefined;
+  }
+}
+
+const waitsForRuns: readonly ActionId[] = ['restart', 'stop-start', 'roll-back'];
+
+function runReason({ view }: ScreenInput, action: ActionId): string | undefined {
+  return view.running && waitsForRuns.includes(action) ? 'a run is under way' : undefined;
+}
+
+/** `1 change`, `3 changes`: what the plan would do, by application. */
+export function changesOf(view: ClusterView): string {
+  // After a run its plan stays until something else is to be done.
+  const left = view.plan?.steps.filter(({ id }) => view.steps[id]?.state !== 'succeeded') ?? [];
+  return count(new Set(left.map(({ group }) => group)).size, 'change');
+}

@@ -1,0 +1,151 @@
+import type { AppName, Config, NodeName } from '../../model/config.ts';
+import { plainText } from '../../model/plain-text.ts';
+import { type ActionKind, type Blocker, nodesOf, type Plan, type PlannedMove, type Step } from '../../model/plan.ts';
+import type { ClusterView, StepView } from '../cluster-view.ts';
+import { formatBytes } from '../wording.ts';
+import type { BoardNote } from './types.ts';
+
+/** `app-2` before `app-10`. */
+export const compareNames: (a: string, b: string) => number = new Intl.Collator('en', { numeric: true }).compare;
+
+/** What a plan does with one application or bare volume. */
+export interface GroupPlan {
+  readonly steps: readonly Step[];
+  readonly moves: readonly PlannedMove[];
+}
+
+interface PlanIndex {
+  readonly groups: ReadonlyMap<string, GroupPlan>;
+  readonly blockedApps: ReadonlyMap<AppName, Blocker>;
+  readonly blockedNodes: ReadonlyMap<NodeName, readonly string[]>;
+}
+
+const noPlan: PlanIndex = { groups: new Map(), blockedApps: new Map(), blockedNodes: new Map() };
+const plans = new WeakMap<Plan, PlanIndex>();
+
+/** The plan by group; remembered for as long as the plan is. */
+export function indexPlan(plan: Plan | undefined): PlanIndex {
+  if (plan === undefined) return noPlan;
+  const known = plans.get(plan);
+  if (known !== undefined) return known;
+  const blockedNodes = new Map<NodeName, string[]>();
+  for (const { app, node, reason } of plan.blocked) {
+    if (app === undefined && node !== undefined)
+      blockedNodes.set(node, [...(blockedNodes.get(node) ?? []), plainText(reason)]);
+  }
+  const index = { groups: groupsOf(plan), blockedApps: blockedApps(plan), blockedNodes };
+  plans.set(plan, index);
+  return index;
+}
+
+function groupsOf(plan: Plan): ReadonlyMap<string, GroupPlan> {
+  const steps = new Map<string, Step[]>();
+  for (const step of plan.steps) {
+    const list = steps.get(step.group);
+    if (list === undefined) steps.set(step.group, [step]);
+    else list.push(step);
+  }
+  return new Map([...steps].map(([group, list]) => [group, { steps: list, moves: list.flatMap(moveOf) }]));
+}
+
+function moveOf({ action }: Step): readonly PlannedMove[] {
+  return action.kind === 'acquire-volume' ? [{ volume: action.volume, from: action.from, to: action.to }] : [];
+}
+
+/** The first reason of each application. */
+function blockedApps(plan: Plan): ReadonlyMap<AppName, Blocker> {
+  return new Map(plan.blocked.toReversed().flatMap((each) => (each.app === undefined ? [] : [[each.app, each]])));
+}
+
+/** What is done with a group now, or what went wrong with it. */
+export interface Activity {
+  readonly group: string;
+  readonly nodes: readonly NodeName[];
+  readonly kind: ActionKind;
+  readonly note: BoardNote;
+}
+
+/** Steps that run or have failed, by group; a failure is worth more than what still runs beside it. */
+export function activitiesOf({ plan, steps }: ClusterView): ReadonlyMap<string, readonly Activity[]> {
+  const activities = new Map<string, readonly Activity[]>();
+  for (const step of plan?.steps ?? []) {
+    const view = steps[step.id];
+    if (view === undefined || (view.state !== 'running' && view.state !== 'failed')) continue;
+    const { group, action } = step;
+    const activity = { group, nodes: nodesOf(action), kind: action.kind, note: activityNote(action.kind, view) };
+    const others = activities.get(group) ?? [];
+    activities.set(group, view.state === 'failed' ? [activity, ...others] : [...others, activity]);
+  }
+  return activities;
+}
+
+function activityNote(kind: ActionKind, view: StepView): BoardNote {
+  if (view.outcome?.result === 'failed') {
+    const full = plainText(view.outcome.error.message);
+    return { kind: 'failed', text: afterColon(full), full };
+  }
+  return { kind: 'working', text: `${doing[kind]}${progressOf(kind, view)}` };
+}
+
+/** `cannot place "a" on "b": no answer` -> `no answer`; the row says the rest. */
+export const afterColon = (message: string): string => {
+  const at = message.indexOf(': ');
+  return at < 0 ? message : message.slice(at + 2);
+};
+
+const doing: Readonly<Record<ActionKind, string>> = {
+  'set-deployment': 'naming the deployment',
+  'pull-image': 'fetching image',
+  'create-volume': 'creating volume',
+  'resize-volume': 'setting limit',
+  'sync-volume': 'copying',
+  'hold-ports': 'holding ports',
+  'stop-container': 'stopping',
+  'freeze-volume': 'freezing volume',
+  'send-final': 'sending last changes',
+  'release-volume': 'releasing volume',
+  'acquire-volume': 'acquiring volume',
+  'reclaim-volume': 'taking volume back',
+  'mount-volume': 'mounting volume',
+  'settle-volume': 'settling old copy',
+  'retire-volume': 'retiring volume',
+  'start-container': 'starting',
+  'check-container': 'waiting for answer',
+  'replace-network': 'setting forwards',
+  'set-boot-rules': 'telling it its peers',
+};
+
+function progressOf(kind: ActionKind, { doneBytes, totalBytes }: StepView): string {
+  if (kind !== 'sync-volume' && kind !== 'send-final' && kind !== 'pull-image') return '';
+  if (doneBytes === undefined || doneBytes === 0) return '';
+  if (totalBytes === undefined || totalBytes <= 0) return ` ${formatBytes(doneBytes)}`;
+  return ` ${Math.min(100, Math.floor((100 * doneBytes) / totalBytes))} %`;
+}
+
+interface ConfigIndex {
+  readonly placement: ReadonlyMap<AppName, NodeName>;
+  /** The application (undefined: a bare volume) a volume is declared for, and where it is wanted. */
+  readonly volumes: ReadonlyMap<string, { readonly app?: AppName; readonly wanted?: NodeName }>;
+}
+
+const noConfig: ConfigIndex = { placement: new Map(), volumes: new Map() };
+const configs = new WeakMap<Config, ConfigIndex>();
+
+/** Where everything is wanted; remembered for as long as the configuration is. */
+export function indexConfig(config: Config | undefined): ConfigIndex {
+  if (config === undefined) return noConfig;
+  const known = configs.get(config);
+  if (known !== undefined) return known;
+  const placement = new Map(
+    Object.entries(config.deployment).flatMap(([node, apps]) => apps.map((app) => [app, node] as const)),
+  );
+  const volumes = new Map<string, { readonly app?: AppName; readonly wanted?: NodeName }>();
+  for (const { id, node } of config.datasets ?? []) volumes.set(id, { wanted: node });
+  for (const app of Object.values(config.applications)) {
+    const wanted = placement.get(app.name);
+    for (const { id } of app.volumes) volumes.set(id, { app: app.name, ...(wanted === undefined ? {} : { wanted }) });
+  }
+  const index = { placement, volumes };
+  configs.set(config, index);
+  return index;
+}

@@ -1,0 +1,89 @@
+import type { ClusterState } from '../../model/cluster.ts';
+import type { Config, NodeName } from '../../model/config.ts';
+import { nodeTitle } from '../wording.ts';
+import { connectionFindings, imageFindings } from './connections.ts';
+import { type Examined, type Finding, type Patient, shellOf } from './finding.ts';
+import { forwardingFindings } from './firewall.ts';
+import { observedFindings, unreachable } from './node.ts';
+import { storageFindings } from './storage.ts';
+import { clockOfThisMachine, systemFindings } from './system.ts';
+
+/** Judges what was seen and tried; every finding that is not ok names a command. Only of `only` when it is given. */
+export function judge(examined: Examined, only?: NodeName): readonly Finding[] {
+  const { state, examinations } = examined;
+  const nodes = Object.keys(state.nodes).filter((node) => only === undefined || node === only);
+  return [
+    ...nodes.toSorted().flatMap((node) => judgeNode(examined, node)),
+    ...(only === undefined ? [...examineTogether(state), ...clockOfThisMachine(Object.values(examinations))] : []),
+  ];
+}
+
+function judgeNode(examined: Examined, node: NodeName): readonly Finding[] {
+  const { config, state, examinations } = examined;
+  const seen = state.nodes[node];
+  const it = examinations[node];
+  const { pool, datasetRoot } = config.settings;
+  const patient: Patient = {
+    node,
+    shell: shellOf(config, node, it?.isRoot),
+    root: `${pool}/${datasetRoot}`,
+  };
+  const facts = seen?.status === 'reachable' ? seen.facts : undefined;
+  const { system } = it ?? {};
+  // A node that was examined is there: what an observation could not do without Docker is Docker's finding.
+  const onlyDocker = system !== undefined && system.docker === undefined;
+  return [
+    ...(seen?.status === 'unreachable' && !onlyDocker ? [unreachable(config, node, seen)] : []),
+    ...(facts === undefined ? [] : observedFindings(patient, config, facts)),
+    ...(it === undefined ? [] : systemFindings(patient, it, examined.provisionPath)),
+    ...(system === undefined ? [] : forwardingFindings(patient, system, facts)),
+    ...(system === undefined ? [] : storageFindings(patient, system)),
+    ...(facts === undefined ? [] : connectionFindings(patient, examined, facts)),
+    ...(facts === undefined ? [] : imageFindings(patient, examined)),
+  ];
+}
+
+/** What only shows when nodes are compared. */
+function examineTogether(state: ClusterState): readonly Finding[] {
+  const facts = Object.values(state.nodes).flatMap((each) => (each.status === 'reachable' ? [each.facts] : []));
+  const archs = [...new Set(facts.map(({ versions }) => versions.arch))].toSorted();
+  const check = 'all nodes';
+  const ids = new Set(facts.map(({ nodeId }) => nodeId));
+  return [
+    ...(ids.size === facts.length
+      ? []
+      : [
+          {
+            check,
+            result: 'fault',
+            text: 'two nodes have the same id: one is a copy of the other',
+            command: 'drover status --json',
+          } as const,
+        ]),
+    ...(archs.length < 2
+      ? []
+      : [
+          {
+            check,
+            result: 'warning',
+            text: `different processors (${archs.join(', ')}): images must exist for each`,
+            command: 'drover plan',
+          } as const,
+        ]),
+  ];
+}
+
+/** The address and the name are both accepted wherever a node is named; undefined where neither is known. */
+export function findNode(config: Config, word: string): NodeName | undefined {
+  if (config.nodes[word] !== undefined) return word;
+  const matches = Object.entries(config.nodes).filter(([, { name, host }]) => name === word || host === word);
+  return matches.length === 1 ? matches[0]?.[0] : undefined;
+}
+
+/** `node1 (172.16.255.250), node2 (…)`, for messages about a node that is not there. */
+export function knownNodes(config: Config): string {
+  return Object.keys(config.nodes)
+    .toSorted()
+    .map((node) => nodeTitle(config, node))
+    .join(', ');
+}

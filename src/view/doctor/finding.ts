@@ -1,0 +1,79 @@
+import type { ClusterState } from '../../model/cluster.ts';
+import { printCommand, printRemote, quote } from '../../model/command-line.ts';
+import type { Config, NodeName, NodeSettings } from '../../model/config.ts';
+import type { Examination, HereAnswer } from '../../model/examination.ts';
+
+/** One thing examined: where, what (`check` stays the same over releases), how it is, and what to do. */
+export interface Finding {
+  readonly node?: NodeName;
+  readonly check: string;
+  readonly result: 'ok' | 'warning' | 'fault';
+  readonly text: string;
+  /** The one command that mends it, or shows more. */
+  readonly command?: string;
+}
+
+/** Everything that was seen and tried. */
+export interface Examined {
+  readonly config: Config;
+  readonly state: ClusterState;
+  readonly examinations: Readonly<Record<NodeName, Examination>>;
+  readonly here: readonly HereAnswer[];
+  /** Where provision.sh lies on this machine. */
+  readonly provisionPath?: string;
+}
+
+/** What the checks of one node share. */
+export interface Patient {
+  readonly node: NodeName;
+  readonly shell: NodeShell;
+  /** Full name of the dataset of all volumes. */
+  readonly root: string;
+}
+
+/** Lines for a person's own shell that do something on a node as root. */
+export interface NodeShell {
+  /** `ssh`, its options and the target. */
+  readonly ssh: string;
+  /** A command and its arguments, each quoted for both shells. Names that a node gave go through `isName` first. */
+  readonly run: (...argv: readonly string[]) => string;
+  /** Any text for the node's shell. */
+  readonly script: (text: string) => string;
+}
+
+/** The node's shell as its settings say how to reach it. */
+export function shellOf(config: Config, node: NodeName, isRoot?: boolean): NodeShell {
+  const settings = config.nodes[node] ?? {};
+  const ssh = `ssh ${sshTarget(node, settings)}`;
+  const sudo = (isRoot ?? (settings.user === undefined || settings.user === 'root')) ? [] : ['sudo'];
+  return {
+    ssh,
+    run: (...argv) => `${ssh} ${printRemote([...sudo, ...argv])}`,
+    script: (text) => `${ssh} ${quote(sudo.length === 0 ? text : printCommand(['sudo', 'sh', '-c', text]))}`,
+  };
+}
+
+/** Options and target for ssh, as drover itself connects. */
+export function sshTarget(node: NodeName, settings: NodeSettings): string {
+  const { host = node, user, port, identityFile, knownHostsFile, sshConfigFile, jump } = settings;
+  const options = [
+    ...(sshConfigFile === undefined ? [] : ['-F', sshConfigFile]),
+    ...(identityFile === undefined ? [] : ['-i', identityFile]),
+    ...(knownHostsFile === undefined ? [] : ['-o', `UserKnownHostsFile=${knownHostsFile}`]),
+    ...(jump === undefined ? [] : ['-J', jump]),
+    ...(port === undefined ? [] : ['-p', String(port)]),
+  ];
+  // The person's shell must still see `~` of a path as its own home.
+  return [...options, `${user === undefined ? '' : `${user}@`}${host}`].map(withHome).join(' ');
+}
+
+const withHome = (word: string): string =>
+  word.startsWith('~/') ? `~/${printCommand([word.slice(2)])}` : printCommand([word]);
+
+/** The pool of drover's root, as the settings name it: what a node says of itself is for reading only. */
+export const poolOf = (root: string): string => root.split('/')[0] ?? root;
+
+/** `a, b and 3 more`, at most four. */
+export function some(names: readonly string[]): string {
+  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
+}

@@ -1,0 +1,181 @@
+import { printCommand } from '../../model/command-line.ts';
+import type { Examination, ProvisionStep, SystemReading } from '../../model/examination.ts';
+import { formatDuration } from '../wording.ts';
+import type { Finding, Patient } from './finding.ts';
+import { poolOf, some } from './finding.ts';
+
+const CLOCK_WARNING_MS = 1_000;
+const CLOCK_FAULT_MS = 30_000;
+/** A move runs commands beside each other; below this some of them fail even after their tries. */
+const FEWEST_SESSIONS = 4;
+/** What drover opens at once (ssh-exec.ts); of the rest that was asked for, one that is just ending may have a place. */
+const ENOUGH_SESSIONS = 8;
+
+/** What trying out a node itself found: sessions, clock, versions, provisioning, and what could not be tried. */
+export function systemFindings(patient: Patient, it: Examination, provisionPath?: string): readonly Finding[] {
+  return [
+    ...failures(patient, it),
+    ...sessions(patient, it),
+    ...clock(patient, it),
+    ...(it.system === undefined ? [] : [...zfsVersion(patient, it.system), ...docker(patient, it.system)]),
+    ...(it.provision === undefined ? [] : provisioning(patient, it.provision, provisionPath)),
+  ];
+}
+
+/** A connection that failed is told by the observation; the rest is unknown here, and not well. */
+function failures({ node, shell }: Patient, { failures: failed }: Examination): readonly Finding[] {
+  return failed
+    .filter(({ part }) => part !== 'connection')
+    .map(({ error }) => ({
+      node,
+      check: 'examination',
+      result: 'warning',
+      text: `not known: ${error.message}`,
+      command: shell.run('uptime'),
+    }));
+}
+
+function sessions({ node, shell }: Patient, { sessions: tried }: Examination): readonly Finding[] {
+  if (tried === undefined) return [];
+  const { asked, granted } = tried;
+  const check = 'sessions';
+  if (granted >= Math.min(asked, ENOUGH_SESSIONS))
+    return [{ node, check, result: 'ok', text: `sshd grants ${granted} sessions at once` }];
+  // A value that nobody set is 10; so there is a line to change.
+  const files = '/etc/ssh/sshd_config $(ls /etc/ssh/sshd_config.d/*.conf 2>/dev/null)';
+  return [
+    {
+      node,
+      check,
+      result: granted < FEWEST_SESSIONS ? 'fault' : 'warning',
+      text: `sshd grants ${granted} of ${asked} sessions at once (MaxSessions): commands of a move wait, and may fail`,
+      command: shell.script(
+        `sed -i 's/^[[:space:]]*MaxSessions.*/MaxSessions 20/I' ${files} && systemctl reload ssh || systemctl reload sshd`,
+      ),
+    },
+  ];
+}
+
+function clock({ node, shell }: Patient, { clock: reading, system }: Examination): readonly Finding[] {
+  if (reading === undefined) return [];
+  const check = 'clock';
+  const { offsetMs, uncertaintyMs } = reading;
+  const certain = Math.abs(offsetMs) - uncertaintyMs;
+  const keepers = system?.timeKeepers ?? [];
+  const kept = keepers.length === 0 ? 'nothing sets it (no chrony, no systemd-timesyncd)' : `${keepers[0]} runs`;
+  if (certain <= CLOCK_WARNING_MS) {
+    const text = `within ${formatDuration(Math.abs(offsetMs) + uncertaintyMs)} of this machine's; ${kept}`;
+    return [{ node, check, result: 'ok', text }];
+  }
+  const where = offsetMs > 0 ? 'ahead of' : 'behind';
+  return [
+    {
+      node,
+      check,
+      result: certain > CLOCK_FAULT_MS ? 'fault' : 'warning',
+      text: `${formatDuration(Math.abs(offsetMs))} ${where} this machine's: logs, certificates and ages are wrong; ${kept}`,
+      // This machine's time is read after the login, which may take a while.
+      command: `(sleep 5; date +%s.%N) | ${shell.script('read -r t && date -u -s "@$t"')}`,
+    },
+  ];
+}
+
+/** Where the nodes agree with each other and this machine with none of them, it is this machine that is wrong. */
+export function clockOfThisMachine(examinations: readonly Examination[]): readonly Finding[] {
+  const clocks = examinations.flatMap(({ clock: reading }) => (reading === undefined ? [] : [reading]));
+  const offsets = clocks.map(({ offsetMs }) => offsetMs);
+  const [least, most] = [Math.min(...offsets), Math.max(...offsets)];
+  const exact = clocks.reduce((sum, { uncertaintyMs }) => sum + uncertaintyMs, CLOCK_WARNING_MS);
+  const check = 'clocks';
+  if (clocks.length < 2) return [];
+  if (most - least > exact) {
+    const text = `the nodes' clocks are ${formatDuration(most - least)} apart`;
+    const result = most - least > CLOCK_FAULT_MS ? 'fault' : 'warning';
+    return [{ check, result, text, command: 'drover doctor --json' }];
+  }
+  if (least <= exact && most >= -exact) {
+    return [
+      { check, result: 'ok', text: `the nodes' clocks are within ${formatDuration(most - least)} of each other` },
+    ];
+  }
+  const text = `the nodes agree, and this machine's clock is ${formatDuration(Math.abs(least))} ${least > 0 ? 'behind' : 'ahead of'} theirs`;
+  return [{ check, result: 'warning', text, command: 'sudo timedatectl set-ntp true' }];
+}
+
+/** 2.2.0 and 2.2.1: block cloning corrupts files (#15526); before 2.1.5 received streams could be garbled (#12762). */
+function zfsVersion({ node, shell }: Patient, { zfs }: SystemReading): readonly Finding[] {
+  const check = 'zfs';
+  const upgrade = shell.script('apt-get update && apt-get install -y zfsutils-linux');
+  const { userland, module } = zfs;
+  const found: Finding[] = [];
+  const [major = 0, minor = 0, patch = 0] = (module ?? '').split(/[.-]/).map(Number);
+  const number = major * 10_000 + minor * 100 + patch;
+  if (module === undefined) {
+    found.push({
+      node,
+      check,
+      result: 'fault',
+      text: 'the zfs module is not loaded',
+      command: shell.run('modprobe', 'zfs'),
+    });
+  } else if (number === 20_200 || number === 20_201) {
+    const text = `OpenZFS ${module} can corrupt files that are copied (block cloning, openzfs #15526)`;
+    found.push({ node, check, result: 'fault', text, command: upgrade });
+  } else if (number < 20_105) {
+    const text = `OpenZFS ${module} is older than 2.1.5: received streams could be garbled (openzfs #12762)`;
+    found.push({ node, check, result: 'warning', text, command: upgrade });
+  }
+  if (module !== undefined && userland !== undefined && bare(userland) !== bare(module)) {
+    const text = `the module is ${module} and the tools are ${userland}: restart after an upgrade`;
+    found.push({ node, check, result: 'warning', text, command: shell.run('systemctl', 'reboot') });
+  }
+  return found.length > 0 ? found : [{ node, check, result: 'ok', text: `OpenZFS ${module}, module and tools alike` }];
+}
+
+/** `2.2.7` of `2.2.7-1~bpo12+1`: packagers count their own changes of either. */
+const bare = (version: string): string => version.split('-')[0] ?? version;
+
+function docker({ node, shell }: Patient, system: SystemReading): readonly Finding[] {
+  const check = 'docker';
+  if (system.docker === undefined) {
+    return [
+      {
+        node,
+        check,
+        result: 'fault',
+        text: 'Docker does not answer',
+        command: shell.run('systemctl', 'start', 'docker'),
+      },
+    ];
+  }
+  const { api, minApi, fit } = system.docker;
+  if (fit === 'well') return [{ node, check, result: 'ok', text: `its API is ${api}` }];
+  const text =
+    fit === 'too old'
+      ? `its API is ${api}; drover needs 1.41 (Docker 20.10)`
+      : `its oldest API is ${minApi}, newer than what drover was written for`;
+  const command =
+    fit === 'too old' ? shell.script('apt-get update && apt-get install -y docker.io') : 'npm install -g drover@latest';
+  return [{ node, check, result: fit === 'too old' ? 'fault' : 'warning', text, command }];
+}
+
+/** What `provision.sh --check` would do is what the node lacks; the same script does it. */
+function provisioning(patient: Patient, steps: readonly ProvisionStep[], path?: string): readonly Finding[] {
+  const { node, shell, root } = patient;
+  const check = 'provision';
+  const command = `${shell.run('bash', '-s', '--', '--pool-name', poolOf(root), '--root', root)} < ${printCommand([path ?? 'lab/provision.sh'])}`;
+  const open = steps.filter(({ state }) => state !== 'done');
+  if (steps.length === 0) {
+    return [{ node, check, result: 'warning', text: 'not known: provision.sh --check said nothing', command }];
+  }
+  const cannot = open.find(({ state }) => state === 'cannot');
+  if (cannot !== undefined) {
+    const text = `cannot say what is missing: ${`${cannot.step} ${cannot.detail ?? ''}`.trim()}`;
+    return [{ node, check, result: 'warning', text, command }];
+  }
+  if (open.length === 0) {
+    return [{ node, check, result: 'ok', text: `all ${steps.length} steps of provision.sh are done` }];
+  }
+  const missing = some(open.map(({ step }) => step));
+  return [{ node, check, result: 'fault', text: `not as provision.sh makes a node: ${missing}`, command }];
+}
