@@ -1,4 +1,6 @@
-/** What stands below the help of each verb, after `drover`. */
+import type { Command } from 'commander';
+
+/** Example command lines in the help of each command, without `drover`; those of acts are in src/model/acts.ts. */
 export const examples = {
   validate: ['validate', 'validate -C tutorials/mongodb/3-data-moves', 'validate --fix', 'validate --json'],
   plan: ['plan', 'plan -d deployment-moved.yml -a application.yml', 'plan --detailed-exitcode'],
@@ -11,15 +13,6 @@ export const examples = {
   deploy: ['deploy deployment.yml application.yml'],
   demo: ['demo', 'demo --fast', 'demo --json --fast'],
   tutorial: ['tutorial', 'tutorial mongodb', 'tutorial mongodb --plain --yes', 'tutorial mongodb -C my-copy --reset'],
-  restart: ['restart web', 'restart web --json'],
-  stop: ['stop web', 'stop web && drover start web'],
-  start: ['start web'],
-  snapshot: ['snapshot db', 'snapshot db before-upgrade'],
-  volumes: ['volumes', 'volumes db', 'volumes node2 --json'],
-  rollback: ['rollback db before-upgrade', 'rollback db drover/volumes/db-1a2b3c4d@user-before-upgrade --yes'],
-  reclaim: ['reclaim db --on node2', 'reclaim db --on node2 --yes'],
-  clone: ['clone db before-upgrade'],
-  exec: ['exec db', 'exec db cat /etc/hostname', 'exec db -- ls -l /data', 'exec db tar c /data >data.tar'],
   history: ['history', 'history last', 'history 20250131-0945', 'history --node node1', 'history --json'],
   undo: ['undo', 'undo --no-apply', 'undo --force'],
   node: ['node add 192.0.2.10 --check', 'node list', 'node remove node3'],
@@ -36,13 +29,17 @@ export const examples = {
 
 export const overviewExamples = `
 Examples:
-  drover                     the status, in a folder that has both files
-  drover plan                what would change, and why
-  drover apply               change it
+  drover                     open the screen
+  drover plan                show what would change, and why
+  drover apply               make the changes
   drover move db node2       move an application with its data
-  drover demo                all of that on a simulated cluster: needs no nodes and no files
-  drover apply --help        every verb has examples of its own
+  drover demo                see it work on a simulated cluster, without nodes and files
+  drover apply --help        show the options and examples of a command
 
-Exit status: 0 as wanted, 1 failed, 2 changes pending (plan --detailed-exitcode, node add --check), 3 another drover is at it,
-4 blocked, 64 wrong usage, 65 wrong files, 130 cancelled.
+Exit status: 0 done, 1 failed, 2 changes pending (plan --detailed-exitcode, node add --check),
+3 another drover holds the lock, 4 blocked, 64 wrong usage, 65 problems in the files, 130 cancelled.
 `;
+
+/** Adds examples below the help of a command. */
+export const withExamples = (command: Command, lines: readonly string[]): Command =>
+  command.addHelpText('after', `\nExamples:\n${lines.map((each) => `  drover ${each}\n`).join('')}`);

@@ -1,26 +1,20 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { MakeVerb, Run } from './act-verbs.ts';
+import type { Run } from './act-verbs.ts';
 import { type AddOptions, nodeAdd } from './commands/node-add.ts';
 import { nodeList } from './commands/node-list.ts';
 import { nodeRemove } from './commands/node-remove.ts';
-import { examples } from './examples.ts';
+import { examples, withExamples } from './examples.ts';
 
-/** `drover node add|list|remove`: hosts become nodes, are looked at, and are left. */
-export function addNodeVerbs(makeVerb: MakeVerb, run: Run): void {
-  const node = makeVerb('node', 'make hosts nodes, list them, and take them out again');
-  const verb = (name: string, key: keyof typeof examples, description: string): Command =>
-    node
-      .command(name)
-      .description(description)
-      .addHelpText('after', `\nExamples:\n${examples[key].map((each) => `  drover ${each}\n`).join('')}`);
-  addAdd(verb('add', 'node add', 'make a Debian or Ubuntu host a node: shows every step first, asks, does it'), run);
-  verb('list', 'node list', 'every node of the files: whether it answers, what it is, what is placed there').action(
-    () => run(nodeList),
-  );
-  verb('remove', 'node remove', 'take a node out of the files, once nothing is there any more')
+/** `drover node add|list|remove`. */
+export function addNodeVerbs(node: Command, run: Run): void {
+  const verb = (name: 'add' | 'list' | 'remove', about: string): Command =>
+    withExamples(node.command(name).description(about), examples[`node ${name}`]);
+  addAdd(verb('add', 'set up a Debian or Ubuntu host as a node; shows every step and asks first'), run);
+  verb('list', 'list the nodes with their state, versions and applications').action(() => run(nodeList));
+  verb('remove', 'remove a node from the files; it must hold no containers and no data')
     .argument('<node>', 'name or address')
-    .option('--purge', 'also take drover’s services, files and port map off the host; pool and datasets stay')
-    .option('--lost', 'it is gone for good, with all its data: asked for once more, then forgotten by all')
+    .option('--purge', 'also remove drover’s services, files and port map from the host; keep its pool and datasets')
+    .option('--lost', 'the node and its data are lost for good: after a question, every node forgets it')
     .action((word: string, { purge = false, lost = false }: { purge?: boolean; lost?: boolean }) =>
       run((invocation) => nodeRemove(invocation, word, { purge, lost })),
     );
@@ -28,17 +22,17 @@ export function addNodeVerbs(makeVerb: MakeVerb, run: Run): void {
 
 function addAdd(verb: Command, run: Run): void {
   verb
-    .argument('<host>', 'address, or a name that DNS or ~/.ssh/config knows; also USER@HOST')
-    .option('--check', 'change nothing: exit status 0 a node already, 2 something to do, 1 cannot be one')
-    .option('--pool <disk>', 'an empty disk (/dev/sdb), or a file of fixed size (/var/lib/drover-pool.img:20G)')
-    .option('--name <name>', 'what the node is called (the host’s own name, where an address is given)')
-    .option('--user <user>', 'who logs in: root, or a user with passwordless sudo')
-    .option('--port <port>', 'port of its sshd', parsePort)
-    .option('--identity <file>', 'private key to log in with')
+    .argument('<host>', 'address, or a name from DNS or ~/.ssh/config; USER@HOST is allowed')
+    .option('--check', 'change nothing; exit with 0 if it is a node, 2 if there are steps to do, 1 if it cannot be one')
+    .option('--pool <disk>', 'an empty disk (/dev/sdb), or a file with its size (/var/lib/drover-pool.img:20G)')
+    .option('--name <name>', 'name of the node (default for an address: the host name of the host)')
+    .option('--user <user>', 'SSH user: root, or a user with passwordless sudo')
+    .option('--port <port>', 'SSH port', parsePort)
+    .option('--identity <file>', 'private key for the login')
     .option('--jump <hosts>', '[user@]host[:port] to go through, as ssh -J')
-    .option('--known-hosts <file>', 'file with the keys of hosts, in place of ~/.ssh/known_hosts')
-    .option('--fingerprint <sha256>', 'accept the host’s key if it has this fingerprint, SHA256:…')
-    .option('--no-files', 'leave drover.yml and deployment.yml as they are')
+    .option('--known-hosts <file>', 'file with host keys (default: ~/.ssh/known_hosts)')
+    .option('--fingerprint <sha256>', 'accept the host key if it has this fingerprint (SHA256:…)')
+    .option('--no-files', 'do not edit drover.yml and deployment.yml')
     .action((host: string, options: AddOptions) => run((invocation) => nodeAdd(invocation, host, options)));
 }
 

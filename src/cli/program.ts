@@ -5,6 +5,7 @@ import { addActs, type Run } from './act-verbs.ts';
 import { apply, watch } from './commands/apply.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
+import { history, nodeHistory } from './commands/history.ts';
 import { logs, parseCount } from './commands/logs.ts';
 import { move } from './commands/move.ts';
 import { plan } from './commands/plan.ts';
@@ -12,8 +13,9 @@ import { status } from './commands/status.ts';
 import { trust } from './commands/trust.ts';
 import { tui } from './commands/tui.ts';
 import { tutorial } from './commands/tutorial.ts';
+import { undo } from './commands/undo.ts';
 import { validate } from './commands/validate.ts';
-import { examples, overviewExamples } from './examples.ts';
+import { examples, overviewExamples, withExamples } from './examples.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
 import { addNodeVerbs } from './node-verbs.ts';
@@ -23,13 +25,15 @@ import { painter, printText } from './style.ts';
 import { addTakeOverOption, confirmTakeOver, type TakeOverFlag, takingOver } from './take-over.ts';
 import type { World } from './world.ts';
 
-/** The words of the command line; `done` gets the exit code of the verb that ran. */
+/** The command line. `done` receives the exit code of the verb that ran. */
 export function createProgram(world: World, done: (code: ExitCode) => void): Command {
   const program = new Command('drover')
-    .description('Makes several Docker hosts be as two files say; ZFS volumes move with their applications.')
-    .usage('[options] [verb]')
+    .description(
+      'Keeps several Docker hosts in the state that two YAML files describe.\nZFS volumes move with their applications.',
+    )
+    .usage('[options] [command]')
     .version(world.version, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print this text')
+    .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf, visibleGlobalOptions: globalOptions })
     .configureOutput({
@@ -42,26 +46,27 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
       outputError: (text, write) => write(text.replace(/^error: /, 'drover: ')),
     })
     .exitOverride()
-    .argument('[verb]')
+    .argument('[command]')
     .addHelpText('after', overviewExamples);
   addCommonOptions(program);
   addScreenOptions(program);
   const run = (work: (invocation: Invocation) => Promise<ExitCode>): Promise<void> =>
     work(invocationOf(program, world)).then(done);
-  program.action((verb: string | undefined, flags: ScreenFlags) => {
-    if (verb !== undefined) throw unknownVerb(verb, program);
+  program.action((word: string | undefined, flags: ScreenFlags) => {
+    if (word !== undefined) throw unknownCommand(word, program);
     return run((invocation) => tui(invocation, flags));
   });
   addReadingVerbs(program, run);
   addChangingVerbs(program, run);
-  addTutorial(program, run);
-  addActs((name, description) => verb(program, name, description), run);
-  addNodeVerbs((name, description) => verb(program, name, description), run);
+  addLearningVerbs(program, run);
+  addActs((name, about, lines) => withExamples(program.command(name).description(about), lines), run);
+  addHistoryVerbs(program, run);
+  addNodeVerbs(verb(program, 'node', 'add hosts as nodes, list nodes, and remove nodes'), run);
   hideVerbArgument(program);
   return program;
 }
 
-/** The screen's options are the program's own, and no other verb's. */
+/** The options of the screen belong to `drover` itself: the help of the other commands leaves them out. */
 function globalOptions(command: Command): Option[] {
   const screens = new Set(addScreenOptions(new Command()).options.map(({ flags }) => flags));
   return new Help().visibleGlobalOptions(command).filter(({ flags }) => !screens.has(flags));
@@ -69,70 +74,71 @@ function globalOptions(command: Command): Option[] {
 
 function addCommonOptions(program: Command): void {
   program
-    .option('-C, --directory <dir>', 'folder that has application.yml and deployment.yml (this one)')
+    .option('-C, --directory <dir>', 'folder of application.yml and deployment.yml (default: the current folder)')
     .option('-d, --deployment <file>', 'deployment file')
     .option('-a, --application <file>', 'application file')
-    .option('--inventory <file>', 'drover.yml: how to reach the nodes (beside the files, or $DROVER_INVENTORY)')
-    .option('--vagrant', "the nodes are the machines of the Vagrantfile at or above the folder (or drover's own)")
-    .option('--json', 'print JSON: one document, or one event a line for apply, deploy, watch and demo')
-    .option('-q, --quiet', 'print results and failures only')
-    .option('-y, --yes', 'ask nothing, the answer is yes')
-    .option('--no-color', 'print without colours (also with $NO_COLOR, and where the output is no terminal)');
+    .option('--inventory <file>', 'drover.yml (default: $DROVER_INVENTORY, or the one in the folder)')
+    .option('--vagrant', "use the machines of a Vagrantfile as nodes: in the folder, above it, or drover's own")
+    .option('--json', 'print JSON: one document; apply, deploy, watch and demo print one event per line')
+    .option('-q, --quiet', 'print only results and errors')
+    .option('-y, --yes', 'answer yes to every question')
+    .option('--no-color', 'print without colours (default: $NO_COLOR, or if the output is not a terminal)');
 }
 
-function invocationOf(program: Command, world: World, files: Partial<CommonOptions> = {}): Invocation {
+function invocationOf(program: Command, world: World): Invocation {
   const given = program.opts<Partial<CommonOptions> & { color: boolean }>();
   const { color, ...options } = given;
   return {
     world,
     verb: program.args[0] ?? 'screen',
-    options: { ...options, json: given.json ?? false, quiet: given.quiet ?? false, yes: given.yes ?? false, ...files },
+    options: { ...options, json: given.json ?? false, quiet: given.quiet ?? false, yes: given.yes ?? false },
     paint: painter(world.terminal.colour && color),
   };
 }
 
 function addReadingVerbs(program: Command, run: Run): void {
-  verb(program, 'validate', 'say what is wrong with the files, each problem at its place')
-    .option('--fix', 'write what is certain to be meant into the files, and show it')
+  verb(program, 'validate', 'check the files and list every problem with its line')
+    .option('--fix', 'write the fixes that are certain into the files, and print the changes')
     .action(({ fix = false }: { fix?: boolean }) => run((invocation) => validate(invocation, { fix })));
-  addTakeOverOption(verb(program, 'plan', 'say what apply would do, and why'))
-    .option('--detailed-exitcode', 'exit with 2 where there is something to do')
+  addTakeOverOption(verb(program, 'plan', 'show what apply would do, and why'))
+    .option('--detailed-exitcode', 'exit with 2 if there are changes')
     .action(({ detailedExitcode = false, ...flags }: { detailedExitcode?: boolean } & TakeOverFlag) =>
       run((invocation) => plan(takingOver(invocation, flags), { detailedExitcode })),
     );
-  verb(program, 'status', 'show nodes, applications and volumes as they are').action(() => run(status));
-  verb(program, 'logs', 'print what an application wrote')
+  verb(program, 'status', 'show the nodes, applications and volumes').action(() => run(status));
+  verb(program, 'logs', 'print the logs of an application')
     .argument('<app>', 'application')
-    .option('-f, --follow', 'go on with what it writes from now on')
-    .option('--tail <lines>', 'only so many of the last lines', parseCount)
-    .option('-t, --timestamps', 'the time before each line')
+    .option('-f, --follow', 'continue to print new lines')
+    .option('--tail <lines>', 'print only this many lines from the end', parseCount)
+    .option('-t, --timestamps', 'print the time before each line')
     .action((app: string, options: { follow?: boolean; tail?: number; timestamps?: boolean }) =>
       run((invocation) => logs(invocation, app, { ...options, follow: options.follow ?? false })),
     );
-  verb(program, 'doctor', 'try out on the nodes what could be in the way, and name the command that mends it')
+  verb(program, 'doctor', 'test the nodes for what could prevent a move, and print the command that fixes it')
     .argument('[node]', 'name or address')
-    .option('--quick', 'look only: try no connections, no sessions, no clocks')
+    .option('--quick', 'only observe: do not test connections, sessions and clocks')
     .action((node: string | undefined, { quick = false }: { quick?: boolean }) =>
       run((invocation) => doctor(invocation, node, { quick })),
     );
 }
 
 function addChangingVerbs(program: Command, run: Run): void {
-  addTakeOverOption(addRemovalOption(verb(program, 'apply', 'make the nodes as the files say'))).action(
-    (flags: RemovalFlag & TakeOverFlag) =>
-      run(async (invocation) => apply(await confirmTakeOver(allowing(invocation, flags), flags))),
+  addTakeOverOption(
+    addRemovalOption(verb(program, 'apply', 'bring the nodes into the state that the files describe')),
+  ).action((flags: RemovalFlag & TakeOverFlag) =>
+    run(async (invocation) => apply(await confirmTakeOver(allowing(invocation, flags), flags))),
   );
   addRemovalOption(verb(program, 'watch', 'apply now and after every save, until Ctrl-C')).action(
     (flags: RemovalFlag) => run((invocation) => watch(allowing(invocation, flags))),
   );
-  addRemovalOption(verb(program, 'move', 'place an application on another node: edits deployment.yml, then applies'))
+  addRemovalOption(verb(program, 'move', 'move an application to another node: edit deployment.yml, then apply'))
     .argument('<app>', 'application')
     .argument('<node>', 'name or address')
-    .option('--no-apply', 'edit the file only')
+    .option('--no-apply', 'only edit the file')
     .action((app: string, node: string, flags: { apply: boolean } & RemovalFlag) =>
       run((invocation) => move(allowing(invocation, flags), app, node, flags)),
     );
-  addRemovalOption(verb(program, 'deploy', "apply with both files named, in flocker-deploy's order"))
+  addRemovalOption(verb(program, 'deploy', 'apply two files, given in the order of flocker-deploy'))
     .argument('<deployment>', 'deployment file')
     .argument('<application>', 'application file')
     .action((deployment: string, application: string, flags: RemovalFlag) =>
@@ -140,38 +146,53 @@ function addChangingVerbs(program: Command, run: Run): void {
         apply(allowing({ ...invocation, options: { ...invocation.options, deployment, application } }, flags)),
       ),
     );
-  verb(program, 'trust', 'first contact: show the key of a node, and keep it once you say it is right')
+  verb(program, 'trust', 'show the host key of a new node, and store it after you confirm it')
     .argument('<node>', 'name or address')
-    .option('--fingerprint <sha256>', 'accept the key if it has this fingerprint, SHA256:…')
+    .option('--fingerprint <sha256>', 'accept the key if it has this fingerprint (SHA256:…)')
     .action((node: string, options: { fingerprint?: string }) => run((invocation) => trust(invocation, node, options)));
-  addScreenOptions(verb(program, 'demo', 'the screen on a SIMULATED cluster: no nodes, no files'))
-    .option('--fast', 'a move in lines, without the delays a person needs to follow')
-    .action(({ fast = false }: { fast?: boolean }, command: Command) =>
-      run((invocation) => demo(invocation, { fast, ...screenFlagsOf(command) })),
+}
+
+function addHistoryVerbs(program: Command, run: Run): void {
+  verb(program, 'history', 'list earlier runs of these files with their steps and results')
+    .argument('[run]', 'id of a run, the beginning of an id, or "last"')
+    .option('--node <node>', 'list every run that locked this node, from any machine')
+    .action((id: string | undefined, { node }: { node?: string }) =>
+      run((invocation) => (node === undefined ? history(invocation, id) : nodeHistory(invocation, node, id))),
+    );
+  addRemovalOption(verb(program, 'undo', 'restore the files from before the last run that changed them, then apply'))
+    .option('--force', 'restore the files even if they were edited since; the edits are lost')
+    .option('--no-apply', 'only restore the files')
+    .action(({ force = false, apply, ...flags }: { force?: boolean; apply: boolean } & RemovalFlag) =>
+      run((invocation) => undo(allowing(invocation, flags), { force, apply })),
+    )
+    .addHelpText(
+      'after',
+      'Each run stores the text of both files in the state folder. Only you can read it: environment variables may\ncontain passwords.\n',
     );
 }
 
-function addTutorial(program: Command, run: Run): void {
-  const added = verb(program, 'tutorial', 'learn on real nodes: lists the tutorials, or leads through one step by step')
+function addLearningVerbs(program: Command, run: Run): void {
+  addScreenOptions(verb(program, 'demo', 'open the screen on a SIMULATED cluster: needs no nodes and no files'))
+    .option('--fast', 'print a move as lines, without delays')
+    .action(({ fast = false }: { fast?: boolean }, command: Command) =>
+      run((invocation) => demo(invocation, { fast, ...screenFlagsOf(command) })),
+    );
+  addScreenOptions(verb(program, 'tutorial', 'learn on real nodes: list the tutorials, or follow one step by step'))
     .argument('[name]', 'tutorial')
-    .option('--reset', 'begin anew: the files as the page gives them, and no step done');
-  addScreenOptions(added).action((name: string | undefined, { reset = false }: { reset?: boolean }, command: Command) =>
-    run((invocation) => tutorial(invocation, name, { reset, ...screenFlagsOf(command) })),
-  );
-  added.addHelpText(
-    'after',
-    'A step is done when the nodes show it, whoever brought it there. In a clone the files of the page are worked on;\notherwise, and with -C, a copy of them (drover-tutorial-NAME). Without a terminal it goes on in lines.\n',
-  );
+    .option('--reset', 'start again: restore the files of the tutorial and clear its progress')
+    .action((name: string | undefined, { reset = false }: { reset?: boolean }, command: Command) =>
+      run((invocation) => tutorial(invocation, name, { reset, ...screenFlagsOf(command) })),
+    )
+    .addHelpText(
+      'after',
+      'A step is done when the nodes show it, whether you or drover did it. In a clone of the repository you edit the\nfiles of the tutorial; otherwise, and with -C, a copy of them (drover-tutorial-NAME). Without a terminal the\ntutorial runs as lines.\n',
+    );
 }
 
-function verb(program: Command, name: keyof typeof examples, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .addHelpText('after', `\nExamples:\n${examples[name].map((each) => `  drover ${each}\n`).join('')}`);
-}
+const verb = (parent: Command, name: keyof typeof examples, about: string): Command =>
+  withExamples(parent.command(name).description(about), examples[name]);
 
-/** The argument is only there to catch mistyped verbs; the help lists the verbs themselves. */
+/** The argument exists only to catch mistyped commands; the help lists the commands themselves. */
 function hideVerbArgument(program: Command): void {
   const visible = program.createHelp().visibleArguments;
   program.configureHelp({
@@ -180,17 +201,17 @@ function hideVerbArgument(program: Command): void {
   });
 }
 
-function unknownVerb(word: string, program: Command): AppError {
+function unknownCommand(word: string, program: Command): AppError {
   const near = closest(
     word,
     program.commands.map((command) => command.name()),
   );
-  return new AppError('usage', `cannot do "${word}": there is no such verb`, {
+  return new AppError('usage', `unknown command "${word}"`, {
     hint: near === undefined ? 'see `drover --help`' : `did you mean \`drover ${near}\`?`,
   });
 }
 
-/** `move <app> <node>`: the options are in the verb's own help. */
+/** `move <app> <node>`: the help of the command itself lists its options. */
 function termOf(command: Command): string {
   const words = command.registeredArguments.map((each) => (each.required ? `<${each.name()}>` : `[${each.name()}]`));
   return [command.name(), ...words].join(' ');

@@ -14,7 +14,7 @@ export interface RemovalFlag {
 export const addRemovalOption = (verb: Command): Command =>
   verb.option(
     '--allow-removal',
-    'also where this stops more than half of the applications that run, or removes one that belongs to no deployment',
+    'allow a run that stops more than half of the running applications or removes one that belongs to no deployment',
   );
 
 export const allowing = (invocation: Invocation, { allowRemoval = false }: RemovalFlag): Invocation => ({

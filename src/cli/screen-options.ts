@@ -1,16 +1,16 @@
 import { Command, Option } from 'commander';
 import type { TuiOptions } from './world.ts';
 
-/** The screen's own options, on `drover` alone and on `drover demo`. */
+/** The options of the screen, for `drover`, `drover demo` and `drover tutorial`. */
 export function addScreenOptions(command: Command): Command {
   return command
-    .option('--plain', 'lines in place of the screen')
-    .option('--confirm', 'show each change first and wait, in place of applying on save')
-    .option('--read-only', 'look at everything, change nothing')
+    .option('--plain', 'print lines instead of the screen')
+    .option('--confirm', 'show each plan and wait for approval, instead of applying on save')
+    .option('--read-only', 'change nothing')
     .option('--theme <name>', 'auto, dark, light, high-contrast, colour-blind or mono')
-    .option('--ascii', 'draw with ASCII signs only (also with $DROVER_ASCII)')
-    .option('--mouse', 'the mouse selects, also over ssh inside tmux')
-    .option('--no-mouse', 'leave the mouse to the terminal')
+    .option('--ascii', 'draw with ASCII only (default: $DROVER_ASCII)')
+    .option('--mouse', 'use the mouse, also over SSH inside tmux')
+    .option('--no-mouse', 'do not use the mouse')
     .addOption(new Option('--stages <file>').hideHelp())
     .addOption(new Option('--scale <nodes,containers,events>').hideHelp());
 }
@@ -22,8 +22,8 @@ export interface ScreenFlags extends TuiOptions {
 }
 
 /**
- * Those that were given, before the verb or after it: `drover` itself has them too, and commander gives it what stands
- * after the verb as well.
+ * The options that were given, before or after the command: `drover` itself has them too, and commander stores those
+ * after the command there as well.
  */
 export function screenFlagsOf(command: Command): ScreenFlags {
   const names = new Set(addScreenOptions(new Command()).options.map((option) => option.attributeName()));

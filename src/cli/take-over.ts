@@ -11,7 +11,7 @@ export interface TakeOverFlag {
 }
 
 export const addTakeOverOption = (verb: Command): Command =>
-  verb.option('--take-over <name>', 'take what the files describe over from this other deployment');
+  verb.option('--take-over <name>', 'take over what the files describe from this deployment');
 
 /** A plan may be looked at without a question. */
 export function takingOver(invocation: Invocation, { takeOver }: TakeOverFlag): Invocation {

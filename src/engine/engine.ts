@@ -6,7 +6,7 @@ import { type Core, createCore } from './core.ts';
 import { examine } from './doctor/examine.ts';
 import { observeAll } from './look.ts';
 import { readLogs } from './read-logs.ts';
-import { checkWritable, readingActs } from './read-only.ts';
+import { actsWith, checkWritable, readingActs } from './read-only.ts';
 import type { Acts, Engine, EngineCommand, EngineDeps } from './types.ts';
 import { createMonitor, type Monitor } from './watch/monitor.ts';
 import { createWatch, type Watch } from './watch/watch.ts';
@@ -98,16 +98,14 @@ const actsOf = ({ deps, store, clusters, inputFor, emitIn, pauseApp, resumeApp }
     resumeApp,
   });
 
-/** Runs wait for what stops and starts containers; what only reads, or takes a snapshot, is in nobody's way. */
+/** Runs and the acts that interrupt applications wait for each other. */
 function apart({ act }: Core, acts: Acts): Acts {
-  return {
-    ...acts,
-    restart: (app, signal) => act(() => acts.restart(app, signal)),
-    stop: (app, signal) => act(() => acts.stop(app, signal)),
-    start: (app, signal) => act(() => acts.start(app, signal)),
-    rollBack: (app, snapshot, signal) => act(() => acts.rollBack(app, snapshot, signal)),
-    reclaim: (app, node, signal) => act(() => acts.reclaim(app, node, signal)),
-  };
+  const waiting = actsWith('interrupts').map((name) => {
+    // Each method keeps its own arguments and result: only the time of the call changes.
+    const method = acts[name] as (...args: readonly unknown[]) => Promise<unknown>;
+    return [name, (...args: readonly unknown[]) => act(() => method(...args))];
+  });
+  return { ...acts, ...Object.fromEntries(waiting) };
 }
 
 /** What a command has started and nobody waits for. */

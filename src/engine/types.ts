@@ -142,7 +142,7 @@ export type EngineCommand =
   | { readonly type: 'visible'; readonly apps: readonly AppName[] };
 
 /**
- * What a person does to an application outside the plan. Each looks first, takes the nodes' locks where it changes
+ * What a person does to an application outside the plan, one row in src/model/acts.ts for each. Each looks first, takes the nodes' locks where it changes
  * something, says `act-finished`, and throws AppError.
  */
 export interface Acts {

@@ -439,7 +439,7 @@ describe('trust', () => {
 
 describe('usage', () => {
   it.each([
-    [['fly'], 'cannot do "fly": there is no such verb'],
+    [['fly'], 'unknown command "fly"'],
     [['aply'], 'did you mean `drover apply`?'],
     [['plan', '--bla'], "unknown option '--bla'"],
     [['move', 'db'], "missing required argument 'node'"],

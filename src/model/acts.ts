@@ -1,0 +1,157 @@
+/**
+ * What a person can do to an application outside of a plan, as plain data: one row for each method of `Acts`
+ * (src/engine/types.ts). The command line and its help, the keys and commands of the screen, and the refusals of
+ * --read-only come from this table.
+ */
+export interface Act {
+  readonly verb: string;
+  /** The help text of the verb. */
+  readonly about: string;
+  /** Words of the command line as commander writes them: `<app>`, `[name]`, each with its help text. */
+  readonly words: readonly (readonly [word: string, about: string])[];
+  /** An option that must be given. */
+  readonly option?: readonly [flags: string, about: string];
+  /** Command lines for the help, without `drover`. */
+  readonly examples: readonly string[];
+  /**
+   * reads: changes nothing, and is allowed with --read-only. adds: leaves what is there as it is, and never waits for a
+   * run. enters: the same for a program inside the container, which can change everything in it. interrupts: stops
+   * containers or changes owners, so that acts and runs wait for each other.
+   */
+  readonly effect: 'reads' | 'adds' | 'enters' | 'interrupts';
+  /** What the application must have. */
+  readonly needs: 'container' | 'running container' | 'volume' | 'nothing';
+  /** How a person confirms it; `page`: only the screen asks. */
+  readonly confirmation: 'none' | 'page' | 'name';
+  /** Completes `"db" …` when it is done; `APP` stands for the name. */
+  readonly done?: string;
+  /** Absent: the screen has no key for it. */
+  readonly screen?: ActOnScreen;
+}
+
+export interface ActOnScreen {
+  /** The action of the key map; two acts may share one. */
+  readonly action: string;
+  readonly keys: readonly string[];
+  /** In help, palette and footer; `…` where something is asked first. */
+  readonly label: string;
+  /** The command of the palette for one application, and its label. */
+  readonly command?: readonly [word: string, label: string];
+}
+
+const app = ['<app>', 'application'] as const;
+const snapshot = ['<snapshot>', 'snapshot name, or DATASET@NAME'] as const;
+const stopStart = { action: 'stop-start', keys: ['S'], label: 'stop, start…' } as const;
+
+export const acts = {
+  restart: {
+    verb: 'restart',
+    about: 'stop an application and start the same container again',
+    words: [app],
+    examples: ['restart web', 'restart web --json'],
+    effect: 'interrupts',
+    needs: 'container',
+    confirmation: 'page',
+    done: 'was restarted',
+    screen: { action: 'restart', keys: ['r'], label: 'restart…', command: ['restart', 'restart an application'] },
+  },
+  stop: {
+    verb: 'stop',
+    about: 'stop an application; the next apply or a running watch starts it again',
+    words: [app],
+    examples: ['stop web', 'stop web && drover start web'],
+    effect: 'interrupts',
+    needs: 'container',
+    confirmation: 'page',
+    done: 'was stopped; `drover start APP` or the next apply starts it',
+    screen: { ...stopStart, command: ['stop', 'stop an application'] },
+  },
+  start: {
+    verb: 'start',
+    about: 'start a stopped application',
+    words: [app],
+    examples: ['start web'],
+    effect: 'interrupts',
+    needs: 'container',
+    confirmation: 'page',
+    done: 'was started',
+    screen: { ...stopStart, command: ['start', 'start an application'] },
+  },
+  exec: {
+    verb: 'exec',
+    about: 'run a command, or a shell, in the container of an application; exits with its exit code',
+    words: [app, ['[command...]', 'command and its arguments; put -- before them if they contain options']],
+    examples: ['exec db', 'exec db cat /etc/hostname', 'exec db -- ls -l /data', 'exec db tar c /data >data.tar'],
+    effect: 'enters',
+    needs: 'running container',
+    confirmation: 'none',
+    screen: {
+      action: 'shell',
+      keys: ['s'],
+      label: 'shell in the container',
+      command: ['shell', 'shell in a container'],
+    },
+  },
+  snapshot: {
+    verb: 'snapshot',
+    about: 'take a snapshot of every volume of an application; drover never destroys it',
+    words: [app, ['[name]', 'the snapshot is called user-NAME (default: the time)']],
+    examples: ['snapshot db', 'snapshot db before-upgrade'],
+    effect: 'adds',
+    needs: 'volume',
+    confirmation: 'none',
+    screen: {
+      action: 'snapshot',
+      keys: ['Z'],
+      label: 'snapshot its volumes',
+      command: ['snapshot', 'snapshot the volumes of an application'],
+    },
+  },
+  zfs: {
+    verb: 'volumes',
+    about: 'list datasets with their snapshots and holds',
+    words: [['[app|node]', 'only those of this application, or on this node']],
+    examples: ['volumes', 'volumes db', 'volumes node2 --json'],
+    effect: 'reads',
+    needs: 'nothing',
+    confirmation: 'none',
+    screen: { action: 'zfs', keys: ['z'], label: 'datasets and snapshots' },
+  },
+  rollBack: {
+    verb: 'rollback',
+    about: 'roll an application back to a snapshot; its present data is kept in another dataset',
+    words: [app, snapshot],
+    examples: ['rollback db before-upgrade', 'rollback db drover/volumes/db-1a2b3c4d@user-before-upgrade --yes'],
+    effect: 'interrupts',
+    needs: 'volume',
+    confirmation: 'name',
+    screen: { action: 'roll-back', keys: ['B'], label: 'roll back to a snapshot…' },
+  },
+  reclaim: {
+    verb: 'reclaim',
+    about: 'continue with the copies on another node, after the node that owned the volumes of an application is lost',
+    words: [app],
+    option: ['--on <node>', 'name or address of the node that has the copies'],
+    examples: ['reclaim db --on node2', 'reclaim db --on node2 --yes'],
+    effect: 'interrupts',
+    needs: 'nothing',
+    confirmation: 'name',
+  },
+  cloneSnapshot: {
+    verb: 'clone',
+    about: 'create a dataset from a snapshot, next to the volume; the volume does not change',
+    words: [app, snapshot],
+    examples: ['clone db before-upgrade'],
+    effect: 'adds',
+    needs: 'nothing',
+    confirmation: 'none',
+  },
+} as const satisfies Readonly<Record<string, Act>>;
+
+export type ActName = keyof typeof acts;
+
+/** In the order of the help. */
+export const actNames = Object.keys(acts) as readonly ActName[];
+
+/** The row of an act with all columns of the table. */
+export const actOf = (name: ActName): Act => acts[name];
