@@ -160,17 +160,18 @@ row($_, "a mount of its own") for $rows ? () : values %foreign;
 /**
  * Shell text that defines `unmount`: $ds is unmounted in every mount namespace, or busy; $was says whether it was mounted.
  * umount succeeds on the host while a container's own mount still writes, so the proof is that no process sees it
- * mounted. A container's mounts may outlive its stop by a moment, hence the tries over 3 s. What stays in use is mounted
+ * mounted. A container's mounts may outlive its stop by a moment: tried again for
+ * 3 s, soon at first, because the application is down meanwhile. What stays in use is mounted
  * again: nothing has changed then.
  */
 export const unmountCommands = `was=no
 here() { grep -qF " - zfs $ds " /proc/self/mountinfo; }
 unmount() {
   local try said=
-  for try in 1 2 3 4 5 6 7; do
+  for try in 0.02 0.05 0.1 0.2 0.4 0.8 1.5 last; do
     if here; then was=yes; said=$(zfs unmount "$ds" 2>&1); fi
     grep -qsF " - zfs $ds " /proc/[0-9]*/mountinfo || return 0
-    [ $try = 7 ] || sleep 0.5
+    [ $try = last ] || sleep $try
   done
   perl -e '${holdersProgram}' "$ds"
   [ $was = no ] || here || zfs mount "$ds"
