@@ -49,7 +49,7 @@ export interface NodeConnection {
 
 /** Limits of a connection, in milliseconds, and who hears what it notices. */
 export interface ConnectOptions {
-  /** From the first packet to a working command; default 15 000. */
+  /** Until the login is accepted and its rights are known; default 15 000. */
   readonly connectMs?: number;
   /** For commands that name no own limit; default 60 000. */
   readonly commandMs?: number;
@@ -67,7 +67,7 @@ export interface ConnectOptions {
 }
 
 /**
- * Connects and finds out whether the login is root. Throws `connection-failed` (retryable where the network failed,
+ * Connects, and finds out whether the login is root: "root" is, without a command for it. Throws `connection-failed` (retryable where the network failed,
  * not where the login was refused), `host-key-unknown`, `host-key-changed`, `command-failed` where sudo wants a password.
  */
 export async function connect(
@@ -110,7 +110,7 @@ async function assemble(
   const closed = allowManyListeners(gone.signal);
   try {
     const asLogin = createExecutor({ node, client, closed, isRoot: true, commandMs });
-    const isRoot = (await asLogin.run(['id', '-u'], { signal })).stdout.trim().split('\n').at(-1) === '0';
+    const isRoot = target.user === 'root' || (await hasRootsId(asLogin, signal));
     if (!isRoot) await checkSudo(node, target.user, asLogin, signal);
     const { run, spawn } = isRoot ? asLogin : createExecutor({ node, client, closed, isRoot, commandMs });
     return {
@@ -141,6 +141,12 @@ async function assemble(
     client.destroy();
     throw error;
   }
+}
+
+/** The last line counts: the login's shell may print something first. */
+async function hasRootsId(executor: Executor, signal: AbortSignal): Promise<boolean> {
+  const { stdout } = await executor.run(['id', '-u'], { signal });
+  return stdout.trim().split('\n').at(-1) === '0';
 }
 
 async function checkSudo(node: string, user: string, executor: Executor, signal: AbortSignal): Promise<void> {
