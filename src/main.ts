@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import { homedir, hostname, userInfo } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -7,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { withLabNodes } from './cli/lab-nodes.ts';
 import { runCli } from './cli/run.ts';
-import { createRunJournal, type SecretTexts } from './cli/run-journal.ts';
+import { createRunJournal } from './cli/run-journal.ts';
 import { createHistory, createPlaces, logBug, replaceText } from './cli/state-files.ts';
 import { printed } from './cli/style.ts';
 import type {
@@ -23,7 +22,6 @@ import type {
   VagrantRequest,
   World,
 } from './cli/world.ts';
-import { printProblems } from './config/problems.ts';
 import type { Engine } from './engine/types.ts';
 import { readTextBounded } from './files/read-bounded.ts';
 import type { Config, LoadResult, NodeName } from './model/config.ts';
@@ -225,9 +223,6 @@ const hosts: Hosts = {
     const { openHost } = await import('./node/hosts.ts');
     return openHost(node, nodeSettings, settings, provisionScript, { env, onNote: note }, signal);
   },
-  readInventory: async (path) => (await import('./config/read-files.ts')).readInventory(path),
-  addNode: async (...args) => (await import('./config/edit/edit-nodes.ts')).addNode(...args),
-  removeNode: async (...args) => (await import('./config/edit/edit-nodes.ts')).removeNode(...args),
 };
 
 /** Ink and React are loaded for the screen alone. */
@@ -299,11 +294,6 @@ function resolvePath(...parts: readonly string[]): string {
 
 const terminal = createTerminal();
 
-const secretTexts: SecretTexts = {
-  hide: async (text) => (await import('./config/hide-text.ts')).hideSecrets(text),
-  fill: async (hidden, current) => (await import('./config/hide-text.ts')).fillSecrets(hidden, current),
-};
-
 const world: World = {
   version,
   cwd,
@@ -311,22 +301,19 @@ const world: World = {
   terminal,
   streams: process,
   now: Date.now,
-  journal: createRunJournal(stateFolder, secretTexts),
+  journal: createRunJournal(stateFolder),
   places: placesOf,
   onInterrupt: (listener) => {
     interrupts.add(listener);
     return () => interrupts.delete(listener);
   },
   readText: (path) => readTextBounded(path, configFileBytes),
-  replaceText: (path, text) => replaceText(path, text, randomBytes(6).toString('hex')),
+  replaceText,
   findFiles,
   labInventory,
   vagrantInventory: findVagrantMachines,
   readConfig,
-  printProblems: (problems) => printProblems(problems, { color: terminal.colour }),
   openEngine,
-  applyFixes: async (text, fixes) => (await import('./config/edit/fix.ts')).applyFixes(text, fixes),
-  moveApplication: async (text, app, node) => (await import('./config/edit/edit.ts')).moveApplication(text, app, node),
   openSimulation: async (fast) => (await import('./simulation/demo.ts')).createSimulation(world, fast),
   openTui,
   openTuiDemo,

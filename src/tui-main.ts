@@ -8,9 +8,11 @@ import { sampleFiles } from './cli/samples.ts';
 import { createStageFeed } from './cli/stage-feed.ts';
 import { undoLast } from './cli/undo.ts';
 import type { FileChoice, TuiDemoRequest, TuiEnd, TuiRequest, World } from './cli/world.ts';
+import { moveApplications } from './config/edit/edit.ts';
+import { editFile } from './config/edit/edit-file.ts';
 import { applyFix } from './config/edit/fix.ts';
 import { placeOfApplication } from './config/edit/place.ts';
-import { fillSecrets, hideSecrets } from './config/hide-text.ts';
+import { printProblems } from './config/problems.ts';
 import { readSettings } from './config/settings-file.ts';
 import { splitShellWords } from './config/shell-words.ts';
 import { readTextBounded } from './files/read-bounded.ts';
@@ -23,6 +25,7 @@ import { checkKeys } from './tui/keymap.ts';
 import { registry } from './tui/parts.ts';
 import { runTui } from './tui/run-tui.ts';
 import { mergeSettings, themeOf } from './tui/settings.ts';
+import { listNames } from './view/wording.ts';
 
 // The screen on real nodes, or in front of a lab that is on its way: where its parts and the world are put together.
 
@@ -47,7 +50,7 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
     isReadOnly: settings.isReadOnly,
     onNote: (text) => notes.push(text),
   });
-  const journal = createRunJournal(outside.stateFolder, { hide: hideSecrets, fill: fillSecrets });
+  const journal = createRunJournal(outside.stateFolder);
   const forget = files === undefined || stages !== undefined ? undefined : journal.listen(engine, files, world);
   const feed = stages === undefined ? undefined : createStageFeed(stages);
   const guide = follow?.(engine);
@@ -82,7 +85,7 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
 
 /** What is wrong with the settings, for the terminal that is left behind. */
 const problemLines = (problems: readonly ConfigProblem[], world: World): readonly string[] =>
-  problems.length === 0 ? [] : world.printProblems(problems).trimEnd().split('\n');
+  problems.length === 0 ? [] : printProblems(problems, { color: world.terminal.colour }).trimEnd().split('\n');
 
 /** Where the two files would be; nothing reads them before they are there. */
 const usualFiles = (folder: string): FileChoice => ({
@@ -137,9 +140,7 @@ function fileActs({ files }: Pick<TuiRequest, 'files'>, world: World) {
     fix: async (problem: ConfigProblem): Promise<string> => {
       const { fix, file } = problem;
       if (fix === undefined) throw new AppError('usage', `cannot fix it: nothing is known for sure in "${file}"`);
-      const edited = applyFix(await world.readText(file), fix);
-      if ('problem' in edited) throw new AppError('usage', `cannot fix "${file}": ${edited.problem}`);
-      await world.replaceText(file, edited.text);
+      await editFile(world, file, (text) => applyFix(text, fix), `fix "${file}"`);
       return `${file}:${fix.line}: ${fix.label}`;
     },
     placeOf: async (app: AppName) => {
@@ -150,19 +151,10 @@ function fileActs({ files }: Pick<TuiRequest, 'files'>, world: World) {
   };
 }
 
-/** One write for all of them: between two, the watcher would see a half-finished wish. */
+/** One write for all of them: between two writes, the watcher would see only a part of the move. */
 async function moveAll(file: string, apps: readonly AppName[], node: NodeName, world: World): Promise<void> {
-  let text = await world.readText(file);
-  for (const app of apps) {
-    const edited = await world.moveApplication(text, app, node);
-    if ('problem' in edited) {
-      throw new AppError('usage', `cannot move "${app}" in "${file}": ${edited.problem}`, {
-        hint: 'change the file by hand: press e',
-      });
-    }
-    text = edited.text;
-  }
-  await world.replaceText(file, text);
+  const what = `move ${listNames(apps)} in "${file}"`;
+  await editFile(world, file, (text) => moveApplications(text, apps, node), what, 'press e and edit the file');
 }
 
 async function undoWith(journal: RunJournal, files: FileChoice | undefined, world: World): Promise<string> {

@@ -1,10 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { replaceText } from './cli/state-files.ts';
 import type { TutorialWorld } from './cli/tutorial/world.ts';
 import type { ConfigProblem } from './model/config.ts';
 import { probeTcp } from './node/tcp-probe.ts';
@@ -32,7 +33,10 @@ export function createTutorialWorld(outside: TutorialOutside): TutorialWorld {
     isClone: async () => (await can(join(packageFolder, '.git'), constants.F_OK)) && can(packageFolder, constants.W_OK),
     read: () => readAll(join(packageFolder, 'tutorials'), outside.shorten),
     readIfThere: (path) => readFile(path, 'utf8').catch(nothingIfMissing),
-    write: writeWhole,
+    write: async (path, text) => {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await replaceText(path, text);
+    },
     forget: (name) => rm(join(stateFolder, 'tutorials', name), { recursive: true, force: true }),
     starts: { drover: start, lab: [node, join(packageFolder, 'lab', 'bootstrap.mjs'), 'lab'], node: [node] },
     run: (words, onLine, signal) => run(words, { cwd, env, onLine, signal }),
@@ -83,14 +87,6 @@ async function readAll(folder: string, shorten: (path: string) => string) {
     else if (read !== undefined) problems.push(...read.problems);
   }
   return { tutorials, problems };
-}
-
-/** Readers see the old text or the new one. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const fresh = `${path}.${process.pid}.tmp`;
-  await writeFile(fresh, text);
-  await rename(fresh, path);
 }
 
 interface RunOptions extends Pick<TutorialOutside, 'cwd' | 'env'> {

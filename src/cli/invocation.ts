@@ -1,6 +1,8 @@
+import { printProblems } from '../config/problems.ts';
 import type { Engine } from '../engine/types.ts';
 import type { Config, ConfigProblem, DeploymentName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import type { Printed } from '../model/plain-text.ts';
 import { closest } from '../view/closest.ts';
 import { findNode, knownNodes } from '../view/doctor/doctor.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
@@ -58,11 +60,21 @@ export function createRenderer({ world, options, paint }: Invocation, clock: boo
   return options.json ? createJsonRenderer(world) : createPlainRenderer(world, { quiet: options.quiet, clock }, paint);
 }
 
-/** The files are wrong: every problem, at its place. */
+/** Prints text for people: not with --json or --quiet. */
+export function say({ world, options }: Pick<Invocation, 'world' | 'options'>, text: Printed): void {
+  if (!options.json && !options.quiet) world.terminal.out(text);
+}
+
+/** Prints the problems of the files, each with its place. */
 export function reportProblems({ world, options }: Invocation, problems: readonly ConfigProblem[]): ExitCode {
   if (options.json) printJson(world, { ok: false, problems });
-  else world.terminal.err(joined(world.printProblems(problems), printed`\n`));
+  else printProblemsTo(world, problems);
   return exitCode.filesWrong;
+}
+
+/** Prints problems of the files to standard error. */
+export function printProblemsTo({ terminal }: Pick<World, 'terminal'>, problems: readonly ConfigProblem[]): void {
+  terminal.err(joined(printProblems(problems, { color: terminal.colour }), printed`\n`));
 }
 
 /** Throws `usage` where no node has that name or address. */

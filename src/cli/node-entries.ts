@@ -1,8 +1,8 @@
+import type { NodeEntry } from '../config/edit/edit-nodes.ts';
 import type { Host } from '../engine/host.ts';
 import type { Config, NodeName, NodeSettings } from '../model/config.ts';
 import type { Invocation } from './invocation.ts';
-import { editFile, type FileEdit, type NodeFiles, requireHosts } from './node-files.ts';
-import type { NodeEntry } from './world.ts';
+import { editFile, type FileEdit, type NodeFiles } from './node-files.ts';
 
 /** A host under the key it has, or will have, in the files. */
 export interface AddTarget {
@@ -21,22 +21,18 @@ export async function recordNode(
   host: Host,
   signal: AbortSignal,
 ): Promise<readonly FileEdit[]> {
-  const hosts = requireHosts(invocation);
+  const { addNode } = await import('../config/edit/edit-nodes.ts');
   const edits: (FileEdit | undefined)[] = [];
   if (!target.isKnown) {
     const entry = await entryOf(invocation, files.config, target, host, signal);
     edits.push(
-      await editFile(invocation, files.inventory, `add "${target.node}"`, (text) =>
-        hosts.addNode(text, target.node, entry),
-      ),
+      await editFile(invocation, files.inventory, `add "${target.node}"`, (text) => addNode(text, target.node, entry)),
     );
   }
   const { deployment } = files;
   if (deployment !== undefined && !Object.hasOwn(files.config.deployment, target.node)) {
     edits.push(
-      await editFile(invocation, deployment, `add "${target.node}"`, (text) =>
-        hosts.addNode(text, target.node, 'idle'),
-      ),
+      await editFile(invocation, deployment, `add "${target.node}"`, (text) => addNode(text, target.node, 'idle')),
     );
   }
   return edits.filter((edit) => edit !== undefined);

@@ -1,11 +1,12 @@
+import type { EditResult } from '../config/edit/edit.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { diffLines } from '../view/diff.ts';
 import { line } from '../view/lines.ts';
 import { FilesWrong } from './files.ts';
-import type { Invocation } from './invocation.ts';
+import { type Invocation, say } from './invocation.ts';
 import { printLines } from './style.ts';
-import type { EditResult, Hosts } from './world.ts';
+import type { Hosts } from './world.ts';
 
 /** What `drover node` knows of a folder, which may have any of the files or none. */
 export interface NodeFiles {
@@ -46,7 +47,7 @@ export async function readNodeFiles(invocation: Invocation): Promise<NodeFiles> 
   const lab = await world.labInventory();
   const read =
     deployment === undefined || application === undefined
-      ? await requireHosts(invocation).readInventory(known)
+      ? await (await import('../config/read-files.ts')).readInventory(known)
       : await world.readConfig({
           deployment,
           application,
@@ -65,25 +66,22 @@ export async function readNodeFiles(invocation: Invocation): Promise<NodeFiles> 
 
 /** Edits a file, shows the difference and writes it; undefined where nothing had to be changed. */
 export async function editFile(
-  { world, options, paint }: Invocation,
+  invocation: Invocation,
   file: string,
   what: string,
-  edit: (text: string | undefined) => Promise<EditResult>,
+  edit: (text: string | undefined) => EditResult,
 ): Promise<FileEdit | undefined> {
+  const { world, paint } = invocation;
+  const { editedText } = await import('../config/edit/edit-file.ts');
   const before = await world.readText(file).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   });
-  const edited = await edit(before);
-  if ('problem' in edited) {
-    throw new AppError('usage', `cannot ${what} in "${file}": ${edited.problem}`, { hint: 'change the file by hand' });
-  }
-  if (edited.text === before) return undefined;
-  await world.replaceText(file, edited.text);
-  const diff = before === undefined ? addedLines(edited.text) : diffLines(before, edited.text);
-  if (!options.json && !options.quiet) {
-    world.terminal.out(printLines([line(before === undefined ? `${file} (new)` : file, 'strong'), ...diff], paint));
-  }
+  const after = editedText(edit(before), `${what} in "${file}"`, 'change the file by hand');
+  if (after === before) return undefined;
+  await world.replaceText(file, after);
+  const diff = before === undefined ? addedLines(after) : diffLines(before, after);
+  say(invocation, printLines([line(before === undefined ? `${file} (new)` : file, 'strong'), ...diff], paint));
   return { file, diff: diff.map(({ text }) => text) };
 }
 

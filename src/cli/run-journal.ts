@@ -27,31 +27,13 @@ export interface RunJournal {
    * the returned function ends that.
    */
   listen(engine: Pick<Engine, 'onEvent'>, files: JournalFiles, world: JournalWorld): () => Promise<void>;
-  readonly texts: SecretTexts;
 }
 
-/** Takes secret values out of an application file, and puts those of another version of it in. */
-export interface SecretTexts {
-  /** Undefined where the text cannot be read. */
-  hide(text: string): HiddenText | undefined | Promise<HiddenText | undefined>;
-  fill(hidden: string, current: string): FilledText | Promise<FilledText>;
-}
-
-interface HiddenText {
-  readonly text: string;
-  readonly values: readonly (readonly [path: string, value: string])[];
-}
-
-/** `missing`: places of values that the other version does not have. */
-type FilledText = { readonly text: string } | { readonly missing: readonly string[] };
-
-/** For files without secrets. */
-const asTheyAre: SecretTexts = { hide: (text) => ({ text, values: [] }), fill: (text) => ({ text }) };
-
-/** Texts as they are kept. A text that cannot be read is not kept: it could hold a secret anywhere. */
-export async function hideTexts(texts: SecretTexts, files: RecordedFiles, salt: string): Promise<RecordedFiles> {
-  const hidden = await texts.hide(files.application);
-  const { text = '', values = [] } = hidden ?? {};
+/** The texts without secret values. A text that cannot be parsed is left out: a secret could be anywhere in it. */
+export async function hideTexts(files: RecordedFiles, salt: string): Promise<RecordedFiles> {
+  // Loaded only now: most commands record nothing, and must not wait for the YAML parser.
+  const { hideSecrets } = await import('../config/hide-text.ts');
+  const { text = '', values = [] } = hideSecrets(files.application) ?? {};
   const secrets = values.length === 0 ? {} : { secrets: SealedContent.ofText(JSON.stringify(values)).hash(salt) };
   return { application: text, deployment: files.deployment, ...secrets, isHidden: true };
 }
@@ -81,27 +63,26 @@ export function journalKey(files: JournalFiles, { cwd }: Pick<JournalWorld, 'cwd
 type Stored = RunRecord & { readonly key: string };
 
 /** JSON lines below the folder for state. */
-export function createRunJournal(folder: string, texts: SecretTexts = asTheyAre): RunJournal {
+export function createRunJournal(folder: string): RunJournal {
   const file = join(folder, 'runs.jsonl');
   let writing = Promise.resolve();
   const append = (record: Stored): void => {
     // A history that cannot be written must not make a run a failure.
-    writing = writing.then(() => write(folder, file, record, texts)).catch(() => undefined);
+    writing = writing.then(() => write(folder, file, record)).catch(() => undefined);
   };
   const hide = async (record: Stored): Promise<Stored> => {
     await writing;
     const same = (await readAll(file)).filter(({ key }) => key === record.key);
-    return { ...record, files: await hideTexts(texts, record.files, saltOf(same)) };
+    return { ...record, files: await hideTexts(record.files, saltOf(same)) };
   };
   /** A run that did nothing is remembered for the change of the files that led to it, once. */
   const isNew = async (record: Stored): Promise<boolean> => {
     if (hasWorked(record.steps)) return true;
     await writing;
     const last = (await readAll(file)).findLast(({ key }) => key === record.key);
-    return last === undefined || !isSame(await hideAlso(last.files, record.files, texts), record.files);
+    return last === undefined || !isSame(await hideAlso(last.files, record.files), record.files);
   };
   return {
-    texts,
     read: async (key) => {
       const all = await readAll(file);
       return all.filter((one) => key === undefined || one.key === key).map(({ key: _key, ...record }) => record);
@@ -146,10 +127,10 @@ function parseRecord(text: string): Stored[] {
 }
 
 /** A record of an older version, so that it can be compared. */
-const hideAlso = async (files: RecordedFiles, like: RecordedFiles, texts: SecretTexts): Promise<RecordedFiles> =>
-  files.isHidden === true ? files : hideTexts(texts, files, like.secrets?.salt ?? saltOf([]));
+const hideAlso = async (files: RecordedFiles, like: RecordedFiles): Promise<RecordedFiles> =>
+  files.isHidden === true ? files : hideTexts(files, like.secrets?.salt ?? saltOf([]));
 
-async function write(folder: string, file: string, record: Stored, texts: SecretTexts): Promise<void> {
+async function write(folder: string, file: string, record: Stored): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // On a line of its own, also after one that a power cut left without its end.
   await appendFile(file, `\n${plainJson(record)}\n`, { mode: 0o600 });
@@ -159,7 +140,7 @@ async function write(folder: string, file: string, record: Stored, texts: Secret
   const whole = isWhole ? lines : lines.slice(1);
   const old = whole.flatMap(parseRecord).filter(({ files }) => files.isHidden !== true);
   if (isWhole && lines.length < kept * 1.5 && old.length === 0) return;
-  const fit = old.length === 0 ? whole.slice(-kept) : await cleaned(whole.flatMap(parseRecord).slice(-kept), texts);
+  const fit = old.length === 0 ? whole.slice(-kept) : await cleaned(whole.flatMap(parseRecord).slice(-kept));
   const fresh = `${file}.${record.id}.tmp`;
   try {
     const handle = await open(fresh, 'wx', 0o600);
@@ -176,14 +157,14 @@ async function write(folder: string, file: string, record: Stored, texts: Secret
 }
 
 /** Older versions kept the texts as they were written. */
-async function cleaned(records: readonly Stored[], texts: SecretTexts): Promise<readonly string[]> {
+async function cleaned(records: readonly Stored[]): Promise<readonly string[]> {
   const salts = new Map<string, string>();
   const lines: string[] = [];
   for (const record of records) {
     const { key, files } = record;
     const salt = salts.get(key) ?? saltOf(records.filter((one) => one.key === key));
     salts.set(key, salt);
-    const hidden = files.isHidden === true ? files : await hideTexts(texts, files, salt);
+    const hidden = files.isHidden === true ? files : await hideTexts(files, salt);
     lines.push(JSON.stringify({ ...record, files: hidden }));
   }
   return lines;

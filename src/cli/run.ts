@@ -2,9 +2,10 @@ import { CommanderError } from 'commander';
 import { type ErrorReport, toReport } from '../model/errors.ts';
 import { type ExitCode, exitCode, exitCodeOfError } from './exit-code.ts';
 import { FilesWrong } from './files.ts';
+import { printProblemsTo } from './invocation.ts';
 import { createProgram } from './program.ts';
 import { printJson } from './renderers/json.ts';
-import { joined, printed, printText } from './style.ts';
+import { printed, printText } from './style.ts';
 import type { World } from './world.ts';
 
 /** Runs one command line (without node and program) to its exit code; never throws. */
@@ -25,7 +26,7 @@ export async function runCli(args: readonly string[], world: World): Promise<Exi
 
 function failFiles({ problems }: FilesWrong, args: readonly string[], world: World): ExitCode {
   if (args.includes('--json')) printJson(world, { ok: false, problems });
-  else world.terminal.err(joined(world.printProblems(problems), printed`\n`));
+  else printProblemsTo(world, problems);
   return exitCode.filesWrong;
 }
 

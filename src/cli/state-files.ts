@@ -53,7 +53,7 @@ export function createPlaces(folder: string, applicationFile: string): PlacesFil
   const keep = async (places: readonly DataPlace[]): Promise<void> => {
     await privateFolder(folder);
     const all = { ...(await readAll()), [applicationFile]: places };
-    await replaceText(file, `${JSON.stringify(all)}\n`, `places-${randomUUID()}`, 0o600);
+    await replaceText(file, `${JSON.stringify(all)}\n`, 0o600);
   };
   const read = async () => (await readAll())[applicationFile] ?? [];
   return {
@@ -94,12 +94,12 @@ async function privateFolder(folder: string): Promise<void> {
  * Atomic: readers see the old text or the new one, also after a power cut. The old file's mode and owner's rights stay; a new one
  * is readable by everybody, or has `newMode`.
  */
-export async function replaceText(path: string, text: string, mark: string, newMode = 0o644): Promise<void> {
+export async function replaceText(path: string, text: string, newMode = 0o644): Promise<void> {
   const { mode } = await stat(path).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { mode: newMode };
     throw error;
   });
-  const fresh = join(dirname(path), `.drover-${mark}.tmp`);
+  const fresh = join(dirname(path), `.drover-${randomUUID()}.tmp`);
   try {
     const file = await open(fresh, 'wx', 0o600);
     try {

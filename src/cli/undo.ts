@@ -11,14 +11,14 @@ type Texts = RunRecord['files'];
  * there is no such run, a value is not in the files any more, or the files were edited since (unless `force`).
  */
 export async function undoLast(
-  journal: Pick<RunJournal, 'read' | 'texts'>,
+  journal: Pick<RunJournal, 'read'>,
   files: FileChoice,
   world: Pick<World, 'readText' | 'replaceText' | 'cwd'>,
   { force = false }: { readonly force?: boolean } = {},
 ): Promise<string> {
   const recorded = await journal.read(journalKey(files, world));
   const salt = saltOf(recorded);
-  const hide = (texts: Texts): Promise<Texts> => hideTexts(journal.texts, texts, salt);
+  const hide = (texts: Texts): Promise<Texts> => hideTexts(texts, salt);
   const records: RunRecord[] = [];
   for (const record of recorded) {
     records.push(record.files.isHidden === true ? record : { ...record, files: await hide(record.files) });
@@ -46,7 +46,7 @@ export async function undoLast(
   for (const kind of kinds) {
     const text = before.files[kind];
     if (text === '') throw cannot(`the text of "${files[kind]}" is not recorded`);
-    texts.set(files[kind], kind === 'application' ? await fill(journal, text, written.application, files) : text);
+    texts.set(files[kind], kind === 'application' ? await fill(text, written.application, files) : text);
   }
   for (const [path, text] of texts) await world.replaceText(path, text);
   const names = kinds.map((kind) => files[kind]).join(' and ');
@@ -70,13 +70,9 @@ function refuseEdited(now: Texts, last: Texts, files: FileChoice, force: boolean
 }
 
 /** The recorded text with the values that the file has now. */
-async function fill(
-  journal: Pick<RunJournal, 'texts'>,
-  text: string,
-  current: string,
-  files: FileChoice,
-): Promise<string> {
-  const filled = await journal.texts.fill(text, current);
+async function fill(text: string, current: string, files: FileChoice): Promise<string> {
+  const { fillSecrets } = await import('../config/hide-text.ts');
+  const filled = fillSecrets(text, current);
   if ('text' in filled) return filled.text;
   const shown = filled.missing.slice(0, 3).join(', ');
   throw cannot(`"${files.application}" has no value any more for ${shown}, and the history does not keep values`, [

@@ -8,7 +8,6 @@ import type {
   LoadResult,
   NodeName,
   NodeSettings,
-  ProblemFix,
   Settings,
 } from '../model/config.ts';
 import type { ApplyPolicy } from '../model/events.ts';
@@ -57,8 +56,6 @@ export interface Terminal {
   readonly ask: ((question: Printed, signal?: AbortSignal) => Promise<string>) | undefined;
 }
 
-export type EditResult = { readonly text: string } | { readonly problem: string };
-
 export interface FoundFiles {
   readonly deployment?: string;
   readonly application?: string;
@@ -79,7 +76,7 @@ export type HostKeyAnswer =
       readonly accept: () => Promise<string>;
     };
 
-/** What `drover node` needs: hosts that no file may know yet, and the files edited. */
+/** Hosts that the files may not name yet, for `drover node`. */
 export interface Hosts {
   /** `folders`: those of the files that name the known_hosts file; absent where a person named it. */
   readonly askKey: (
@@ -89,15 +86,7 @@ export interface Hosts {
     folders?: readonly string[],
   ) => Promise<HostKeyAnswer>;
   readonly open: (node: NodeName, nodeSettings: NodeSettings, settings: Settings, signal: AbortSignal) => Promise<Host>;
-  /** drover.yml alone, for a folder without the two files; without a path the defaults. */
-  readonly readInventory: (path: string | undefined) => Promise<LoadResult>;
-  /** `text` undefined: a new drover.yml. */
-  readonly addNode: (text: string | undefined, key: NodeName, value: NodeEntry) => Promise<EditResult>;
-  readonly removeNode: (text: string, key: NodeName) => Promise<EditResult>;
 }
-
-/** What stands behind a node's key: its settings in drover.yml, or nothing yet in deployment.yml. */
-export type NodeEntry = Readonly<Record<string, string | number>> | 'idle';
 
 /** A cluster in memory with files in memory, for `drover demo`: nothing outside of this process is touched. */
 export interface Simulation {
@@ -198,12 +187,7 @@ export interface World {
   /** A drover.yml for Vagrant's machines, where there are some; absent where nobody looks for them. */
   readonly vagrantInventory?: ((request: VagrantRequest) => Promise<string | undefined>) | undefined;
   readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
-  /** For people; without a line end. */
-  readonly printProblems: (problems: readonly ConfigProblem[]) => Printed;
   readonly openEngine: (files: FileChoice, options?: EngineOptions) => Promise<Engine>;
-  /** All of these fixes of one file. */
-  readonly applyFixes: (text: string, fixes: readonly ProblemFix[]) => Promise<EditResult>;
-  readonly moveApplication: (text: string, app: AppName, node: NodeName) => Promise<EditResult>;
   /** `fast`: without the delays a person needs to follow. */
   readonly openSimulation: (fast: boolean) => Promise<Simulation>;
   /** The interactive screen; absent where there is none (tests). */

@@ -2,15 +2,17 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { moveApplication } from '../config/edit/edit.ts';
+import { moveApplications } from '../config/edit/edit.ts';
+import { editFile, type TextFiles } from '../config/edit/edit-file.ts';
 import { applyFix } from '../config/edit/fix.ts';
 import { placeOfApplication } from '../config/edit/place.ts';
 import { createEngine } from '../engine/engine.ts';
 import type { Engine, MoveHistory } from '../engine/types.ts';
-import type { AppName, Config, NodeName } from '../model/config.ts';
+import type { Config } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import type { ApplyPolicy, MoveReceipt } from '../model/events.ts';
 import type { TuiDeps } from '../tui/deps.ts';
+import { listNames } from '../view/wording.ts';
 import { createMemoryFiles, fileNames, type MemoryFiles } from './files.ts';
 import { type Journal, keepJournal } from './journal.ts';
 import { manyScene } from './many.ts';
@@ -123,19 +125,22 @@ function receiptsInMemory(): MoveHistory {
 type Editing = Pick<TuiSimulation, 'move' | 'fix' | 'placeOf' | 'readFile' | 'writeFile' | 'openEditorWith'>;
 
 function editing(files: MemoryFiles): Editing {
+  const memory: TextFiles = {
+    readText: async (file) => files.read(file),
+    replaceText: async (file, text) => files.write(file, text),
+  };
   return {
-    readFile: async (file) => files.read(file),
+    readFile: memory.readText,
     writeFile: files.write,
     openEditorWith: (edit) => (file, line, column) => editCopy(files, file, (copy) => edit(copy, line, column)),
     move: async (apps, node) => {
-      const text = apps.reduce((before, app) => moved(before, app, node), files.read(fileNames.deployment));
-      files.write(fileNames.deployment, text);
+      const { deployment } = fileNames;
+      const what = `move ${listNames(apps)} to "${node}" in "${deployment}"`;
+      await editFile(memory, deployment, (text) => moveApplications(text, apps, node), what);
     },
     fix: async ({ file, fix }) => {
       if (fix === undefined) throw new AppError('usage', `cannot fix "${file}": nothing certain can be offered`);
-      const result = applyFix(files.read(file), fix);
-      if ('problem' in result) throw new AppError('usage', `cannot fix "${file}": ${result.problem}`);
-      files.write(file, result.text);
+      await editFile(memory, file, (text) => applyFix(text, fix), `fix "${file}"`);
       return fix.label;
     },
     placeOf: async (app) => {
@@ -156,12 +161,6 @@ async function editCopy(files: MemoryFiles, file: string, edit: (copy: string) =
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function moved(text: string, app: AppName, node: NodeName): string {
-  const result = moveApplication(text, app, node);
-  if ('text' in result) return result.text;
-  throw new AppError('usage', `cannot move "${app}" to "${node}" in "${fileNames.deployment}": ${result.problem}`);
 }
 
 function remembering(journal: Journal): Pick<TuiSimulation, 'readHistory' | 'undo'> {

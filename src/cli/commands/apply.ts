@@ -2,7 +2,7 @@ import type { Engine } from '../../engine/types.ts';
 import type { RunOutcome } from '../../model/events.ts';
 import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
 import type { Stops } from '../interrupt.ts';
-import { createRenderer, type Invocation, withEngine } from '../invocation.ts';
+import { createRenderer, type Invocation, say, withEngine } from '../invocation.ts';
 import { answerApprovals, canAsk, isRefusedRemoval, removalQuestion } from '../removal.ts';
 import { printed } from '../style.ts';
 import type { FileChoice } from '../world.ts';
@@ -41,7 +41,6 @@ async function watchUntil(
   files: FileChoice,
   { hard, soft }: Stops,
 ): Promise<ExitCode> {
-  const { options, world } = invocation;
   const renderer = createRenderer(invocation, true);
   const refused = new AbortController();
   const forgetAnswers = answerApprovals(invocation, engine);
@@ -49,9 +48,7 @@ async function watchUntil(
     renderer.onEvent(event);
     if (event.type === 'run-finished' && isRefusedRemoval(event.outcome)) refused.abort();
   });
-  if (!options.json && !options.quiet) {
-    world.terminal.out(printed`watching ${files.application} and ${files.deployment}; Ctrl-C ends it\n`);
-  }
+  say(invocation, printed`watching ${files.application} and ${files.deployment}; Ctrl-C ends it\n`);
   try {
     await engine.watch(hard, AbortSignal.any([soft, refused.signal]));
     return refused.signal.aborted ? exitCode.blocked : exitCode.cancelled;

@@ -1,19 +1,18 @@
 import type { Engine, PlanResult } from '../../engine/types.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
-import type { Printed } from '../../model/plain-text.ts';
 import { type Line, line } from '../../view/lines.ts';
 import { statusOf } from '../../view/status.ts';
 import { statusLines } from '../../view/status-lines.ts';
 import { formatBytes, nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
 import type { Stops } from '../interrupt.ts';
-import { createRenderer, type Invocation, withEngine } from '../invocation.ts';
+import { createRenderer, type Invocation, say, withEngine } from '../invocation.ts';
 import { printJsonLine } from '../renderers/json.ts';
 import type { ScreenFlags } from '../screen-options.ts';
 import { printed, printLines } from '../style.ts';
 import type { FileChoice, Simulation, World } from '../world.ts';
 import { converge } from './apply.ts';
-import { editFile } from './move.ts';
+import { editDeployment } from './move.ts';
 import { canDraw, screenOptions } from './tui.ts';
 
 export interface DemoOptions extends ScreenFlags {
@@ -107,10 +106,6 @@ async function typed({ invocation, simulation, stops }: Stage, command: string):
   await simulation.pause(readMs / 2, stops.soft);
 }
 
-function say({ world, options }: Invocation, text: Printed): void {
-  if (!options.json && !options.quiet) world.terminal.out(text);
-}
-
 /** A file's text, indented. */
 const linesOf = (text: string): readonly Line[] =>
   text
@@ -150,7 +145,7 @@ const moveAway: Scene = async (stage) => {
   const read = await invocation.world.readConfig(files);
   if (!read.ok) throw new AppError('internal', 'cannot read the files of the simulation');
   await typed(stage, `move ${application} ${read.config.nodes[moveTo]?.name ?? nodeTitle(read.config, moveTo)}`);
-  await editFile(invocation, files.deployment, read.config, application, moveTo);
+  await editDeployment(invocation, files.deployment, read.config, application, moveTo);
   return run(stage);
 };
 

@@ -1,9 +1,7 @@
 import type { Engine } from '../../engine/types.ts';
 import type { AppName, Config, NodeName } from '../../model/config.ts';
 import { nodeOf } from '../../model/config.ts';
-import { AppError } from '../../model/errors.ts';
 import type { MoveReceipt, RunOutcome } from '../../model/events.ts';
-import type { Printed } from '../../model/plain-text.ts';
 import type { Blocker } from '../../model/plan.ts';
 import { diffLines } from '../../view/diff.ts';
 import { line } from '../../view/lines.ts';
@@ -11,7 +9,7 @@ import { nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode, exitCodeOf } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import type { Stops } from '../interrupt.ts';
-import { type Invocation, reportProblems, requireApplication, requireNode, withEngine } from '../invocation.ts';
+import { type Invocation, reportProblems, requireApplication, requireNode, say, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed, printLines } from '../style.ts';
 import { converge } from './apply.ts';
@@ -43,7 +41,7 @@ export async function move(
   const { config } = read;
   const app = requireApplication(config, appWord);
   const to = requireNode(config, nodeWord);
-  const write = (): Promise<Edit> => editFile(invocation, files.deployment, config, app, to);
+  const write = (): Promise<Edit> => editDeployment(invocation, files.deployment, config, app, to);
   if (!apply) {
     const edit = await write();
     if (options.json) printJson(world, { ok: true, ...edit, applied: false });
@@ -93,32 +91,32 @@ function refuse(
 }
 
 /** Edits the deployment file and shows the change. Throws `usage` where the file is written in a way that is not known. */
-export async function editFile(
+export async function editDeployment(
   invocation: Invocation,
   file: string,
   config: Config,
   app: string,
   to: string,
 ): Promise<Edit> {
-  const { world, options, paint } = invocation;
+  const { world, paint } = invocation;
   const from = nodeOf(config, app);
-  const say = (text: Printed): void => {
-    if (!options.json && !options.quiet) world.terminal.out(text);
-  };
   if (from === to) {
-    say(printed`"${app}" is on ${nodeTitle(config, to)} in ${file} already\n`);
+    say(invocation, printed`"${app}" is on ${nodeTitle(config, to)} in ${file} already\n`);
     return { app, from, to, file, diff: [] };
   }
-  const before = await world.readText(file);
-  const edited = await world.moveApplication(before, app, to);
-  if ('problem' in edited) {
-    throw new AppError('usage', `cannot move "${app}" to ${nodeTitle(config, to)} in "${file}": ${edited.problem}`, {
-      hint: `change the file by hand, then run \`drover apply\``,
-    });
-  }
-  await world.replaceText(file, edited.text);
-  const diff = diffLines(before, edited.text);
-  say(printLines([line(file, 'strong'), ...diff], paint));
+  const [{ editFile }, { moveApplication }] = await Promise.all([
+    import('../../config/edit/edit-file.ts'),
+    import('../../config/edit/edit.ts'),
+  ]);
+  const { before, after } = await editFile(
+    world,
+    file,
+    (text) => moveApplication(text, app, to),
+    `move "${app}" to ${nodeTitle(config, to)} in "${file}"`,
+    'edit the file, then run `drover apply`',
+  );
+  const diff = diffLines(before, after);
+  say(invocation, printLines([line(file, 'strong'), ...diff], paint));
   return { app, from: from ?? null, to, file, diff: diff.map(({ text }) => text) };
 }
 

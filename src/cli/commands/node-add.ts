@@ -3,14 +3,13 @@ import type { NodeFacts } from '../../model/cluster.ts';
 import type { Config, NodeName } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import type { EmptyDisk, SetupStep } from '../../model/host-setup.ts';
-import type { Printed } from '../../model/plain-text.ts';
 import { findNode } from '../../view/doctor/doctor.ts';
 import { cell, line } from '../../view/lines.ts';
 import { diskLines, setupRows, standingOf } from '../../view/setup-lines.ts';
 import { count, formatBytes } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { withInterrupts } from '../interrupt.ts';
-import type { Invocation } from '../invocation.ts';
+import { type Invocation, say } from '../invocation.ts';
 import { type AddTarget, recordNode } from '../node-entries.ts';
 import { type FileEdit, type NodeFiles, placeArguments, readNodeFiles, requireHosts } from '../node-files.ts';
 import { printJson } from '../renderers/json.ts';
@@ -121,10 +120,6 @@ async function meet(
   await decideTrust(invocation, answer, node, fingerprint);
   const file = await answer.accept();
   say(invocation, printed`${node} is trusted now; its key ${answer.fingerprint} is in ${file}\n`);
-}
-
-function say({ world, options }: Invocation, text: Printed): void {
-  if (!options.json && !options.quiet) world.terminal.out(text);
 }
 
 function show(invocation: Invocation, steps: readonly SetupStep[]): void {

@@ -218,13 +218,13 @@ async function purgeHost(
 }
 
 async function takeOut(invocation: Invocation, files: NodeFiles, node: NodeName): Promise<readonly FileEdit[]> {
-  const hosts = requireHosts(invocation);
+  const { removeNode } = await import('../../config/edit/edit-nodes.ts');
   const keys = keysOf(files.config, node);
   const edits: (FileEdit | undefined)[] = [];
   for (const file of [files.deployment, files.hasInventory ? files.inventory : undefined]) {
     if (file === undefined) continue;
     for (const key of keys) {
-      edits.push(await editFile(invocation, file, `remove "${key}"`, (text) => hosts.removeNode(text ?? '', key)));
+      edits.push(await editFile(invocation, file, `remove "${key}"`, (text) => removeNode(text ?? '', key)));
     }
   }
   return edits.filter((edit) => edit !== undefined);

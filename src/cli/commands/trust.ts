@@ -1,10 +1,9 @@
 import { AppError } from '../../model/errors.ts';
-import type { Printed } from '../../model/plain-text.ts';
 import { nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import { withInterrupts } from '../interrupt.ts';
-import { type Invocation, reportProblems, requireNode } from '../invocation.ts';
+import { type Invocation, reportProblems, requireNode, say } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed } from '../style.ts';
 import type { HostKeyAnswer } from '../world.ts';
@@ -23,17 +22,14 @@ export async function trust(invocation: Invocation, word: string, { fingerprint 
   const node = requireNode(read.config, word);
   const title = nodeTitle(read.config, node);
   const answer = await withInterrupts(world, 'prompt', ({ hard }) => world.askHostKey(files, node, hard));
-  const say = (text: Printed): void => {
-    if (!options.json && !options.quiet) world.terminal.out(text);
-  };
   if (answer.known) {
-    say(printed`${title} is known already; there is nothing to accept\n`);
+    say(invocation, printed`${title} is known already; there is nothing to accept\n`);
     if (options.json) printJson(world, { ok: true, node, known: true });
     return exitCode.done;
   }
   await decideTrust(invocation, answer, title, fingerprint);
   const file = await answer.accept();
-  say(printed`${title} is trusted now; its key is in ${file}\n`);
+  say(invocation, printed`${title} is trusted now; its key is in ${file}\n`);
   if (options.json) {
     printJson(world, { ok: true, node, known: false, type: answer.type, fingerprint: answer.fingerprint, file });
   }

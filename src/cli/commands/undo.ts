@@ -1,7 +1,7 @@
 import { AppError } from '../../model/errors.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
-import type { Invocation } from '../invocation.ts';
+import { type Invocation, say } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed } from '../style.ts';
 import { undoLast } from '../undo.ts';
@@ -20,11 +20,8 @@ export async function undo(invocation: Invocation, { force, apply: applies }: Un
   const files = await chooseFiles(options, world);
   if (world.journal === undefined) throw new AppError('usage', 'cannot undo the last run: no runs are recorded here');
   const told = await undoLast(world.journal, files, world, { force });
-  if (applies) {
-    if (!options.json && !options.quiet) world.terminal.out(printed`${told}\n`);
-    return await apply(invocation);
-  }
+  say(invocation, printed`${told}\n`);
+  if (applies) return await apply(invocation);
   if (options.json) printJson(world, { ok: true, told, applied: false });
-  else if (!options.quiet) world.terminal.out(printed`${told}\n`);
   return exitCode.done;
 }

@@ -1,11 +1,10 @@
 import type { Config, ConfigProblem, LoadResult } from '../../model/config.ts';
-import { AppError } from '../../model/errors.ts';
 import { diffLines } from '../../view/diff.ts';
 import { line } from '../../view/lines.ts';
 import { count, noteSentences } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
-import { type Invocation, reportProblems } from '../invocation.ts';
+import { type Invocation, reportProblems, say } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed, printer, printLines } from '../style.ts';
 import type { FileChoice } from '../world.ts';
@@ -40,20 +39,20 @@ const hasFix = ({ fix }: ConfigProblem): boolean => fix !== undefined;
 
 /** Every file with fixes at once. Throws `usage` where a file was changed in between. */
 async function writeFixes(invocation: Invocation, problems: readonly ConfigProblem[]): Promise<readonly Fixed[]> {
-  const { world, options, paint } = invocation;
+  const { world, paint } = invocation;
+  const [{ editFile }, { applyFixes }] = await Promise.all([
+    import('../../config/edit/edit-file.ts'),
+    import('../../config/edit/fix.ts'),
+  ]);
   const fixed: Fixed[] = [];
   for (const file of new Set(problems.filter(hasFix).map((problem) => problem.file))) {
     const fixes = problems.flatMap((problem) =>
       problem.file === file && problem.fix !== undefined ? [problem.fix] : [],
     );
-    const before = await world.readText(file);
-    const edited = await world.applyFixes(before, fixes);
-    if ('problem' in edited) {
-      throw new AppError('usage', `cannot fix "${file}": ${edited.problem}`, { hint: 'run it again' });
-    }
-    await world.replaceText(file, edited.text);
-    const diff = diffLines(before, edited.text);
-    if (!options.json && !options.quiet) world.terminal.out(printLines([line(file, 'strong'), ...diff], paint));
+    const edited = (text: string) => applyFixes(text, fixes);
+    const { before, after } = await editFile(world, file, edited, `fix "${file}"`, 'run `drover validate --fix` again');
+    const diff = diffLines(before, after);
+    say(invocation, printLines([line(file, 'strong'), ...diff], paint));
     fixed.push({ file, diff: diff.map(({ text }) => text) });
   }
   return fixed;

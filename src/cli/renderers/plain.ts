@@ -1,4 +1,5 @@
-import type { Config } from '../../model/config.ts';
+import { printProblems } from '../../config/problems.ts';
+import type { Config, ConfigProblem } from '../../model/config.ts';
 import type { EngineEvent, MoveReceipt, StepOutcome } from '../../model/events.ts';
 import type { Plan, Step, StepId } from '../../model/plan.ts';
 import { type Line, line } from '../../view/lines.ts';
@@ -31,7 +32,7 @@ export interface Renderer {
 }
 
 export function createPlainRenderer(
-  world: Pick<World, 'terminal' | 'now' | 'printProblems'>,
+  world: Pick<World, 'terminal' | 'now'>,
   options: PlainOptions,
   paint: Paint,
 ): Renderer {
@@ -81,7 +82,7 @@ const titleOf = ({ steps, config }: Memory, id: StepId): string => {
   return step === undefined ? id : describeAction(step.action, namesOf(config));
 };
 
-function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'printProblems'>): readonly Line[] {
+function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'terminal'>): readonly Line[] {
   switch (event.type) {
     case 'config-loaded':
       memory.config = event.config;
@@ -90,11 +91,7 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'printPr
       );
     case 'config-rejected':
       return [
-        ...world
-          .printProblems(event.problems)
-          .trimEnd()
-          .split('\n')
-          .map((text) => line(text, 'fault')),
+        ...problemTexts(event.problems, world).map((text) => line(text, 'fault')),
         line('the last good files stay in force', 'warning'),
       ];
     case 'node-observed':
@@ -165,22 +162,18 @@ function outcomeLines(title: string, outcome: StepOutcome, memory: Memory): read
   }
 }
 
+const problemTexts = (problems: readonly ConfigProblem[], { terminal }: Pick<World, 'terminal'>): readonly string[] =>
+  printProblems(problems, { color: terminal.colour }).trimEnd().split('\n');
+
 function endLines(
   { at, outcome }: EngineEvent & { type: 'run-finished' },
   memory: Memory,
-  world: Pick<World, 'printProblems'>,
+  world: Pick<World, 'terminal'>,
 ): readonly Line[] {
   const names = namesOf(memory.config);
   const receipts = memory.receipts.flatMap((receipt) => receiptLines(receipt, names));
   const blocked = outcome.result === 'blocked' ? blockedLines({ blocked: outcome.blockers }, names).slice(1) : [];
-  const problems =
-    outcome.result === 'rejected'
-      ? world
-          .printProblems(outcome.problems)
-          .trimEnd()
-          .split('\n')
-          .map((text) => line(text))
-      : [];
+  const problems = outcome.result === 'rejected' ? problemTexts(outcome.problems, world).map((text) => line(text)) : [];
   const hint = 'error' in outcome && outcome.error.hint !== undefined ? [line(`hint: ${outcome.error.hint}`)] : [];
   const tone = outcome.result === 'converged' ? 'ok' : outcome.result === 'superseded' ? 'faint' : 'fault';
   const end = line(describeOutcome(outcome, at - memory.runStartedAt), tone);

@@ -64,11 +64,13 @@ async function doHere(following: Following, { act }: TutorialCommand, signal: Ab
   const begunAt = world.now();
   if (act.kind === 'move') {
     const file = `${place.folderOf(act.folder)}/deployment.yml`;
-    const text = await world.readText(file);
     const node = keyOf(engine.store.getSnapshot(), tutorial.nodes, act.to) ?? act.to;
-    const edited = await world.moveApplication(text, act.app, node);
-    if ('problem' in edited) throw new AppError('usage', `cannot move "${act.app}" in "${file}": ${edited.problem}`);
-    if (edited.text !== text) await world.replaceText(file, edited.text);
+    const [{ editFile }, { moveApplication }] = await Promise.all([
+      import('../../config/edit/edit-file.ts'),
+      import('../../config/edit/edit.ts'),
+    ]);
+    const moved = (text: string) => moveApplication(text, act.app, node);
+    await editFile(world, file, moved, `move "${act.app}" in "${file}"`);
   }
   const { approval, plan, running } = engine.store.getSnapshot();
   if (approval !== undefined) engine.send({ type: 'approve', revision: approval.revision });

@@ -18,7 +18,7 @@ export interface GuideParts {
   readonly tutorial: Tutorial;
   readonly place: TutorialPlace;
   readonly tutorials: TutorialWorld;
-  readonly world: Pick<World, 'now' | 'moveApplication' | 'readText' | 'replaceText' | 'logBug'>;
+  readonly world: Pick<World, 'now' | 'readText' | 'replaceText' | 'logBug'>;
   readonly progress: Progress;
 }
 

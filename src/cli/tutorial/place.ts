@@ -16,7 +16,7 @@ export interface TutorialPlace extends ReaderPlace {
   readonly reset: () => Promise<readonly string[]>;
 }
 
-type Outside = Pick<World, 'cwd' | 'resolvePath' | 'moveApplication'>;
+type Outside = Pick<World, 'cwd' | 'resolvePath'>;
 
 const names = ['application.yml', 'deployment.yml'] as const;
 
@@ -99,11 +99,14 @@ export async function openPlace(
     readProgress: async () => fitted(parsed(await readIfThere(paths.progress)), tutorial),
     writeProgress: (progress) => write(paths.progress, `${JSON.stringify(progress)}\n`),
     restore: async (folder, placement) => {
+      const [{ editedText }, { moveApplication }] = await Promise.all([
+        import('../../config/edit/edit-file.ts'),
+        import('../../config/edit/edit.ts'),
+      ]);
       let text = await given(folder, 'deployment.yml');
       for (const [app, node] of Object.entries(placement)) {
-        const edited = await world.moveApplication(text, app, nodeKey(text, tutorial.nodes[node] ?? node, node));
-        if ('problem' in edited) throw new AppError('usage', `cannot place "${app}" on ${node}: ${edited.problem}`);
-        text = edited.text;
+        const key = nodeKey(text, tutorial.nodes[node] ?? node, node);
+        text = editedText(moveApplication(text, app, key), `place "${app}" on ${node}`);
       }
       const isOther = await put(folder, 'application.yml', await given(folder, 'application.yml'));
       return (await put(folder, 'deployment.yml', text)) || isOther;

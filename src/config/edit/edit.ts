@@ -38,6 +38,10 @@ export function moveApplication(text: string, app: AppName, node: NodeName): Edi
   }
 }
 
+/** The same for several applications. */
+export const moveApplications = (text: string, apps: readonly AppName[], node: NodeName): EditResult =>
+  apps.reduce<EditResult>((so, app) => ('text' in so ? moveApplication(so.text, app, node) : so), { text });
+
 class CannotEdit extends Error {}
 
 const remarks = (text: string): readonly string[] =>

@@ -105,9 +105,6 @@ async function stage(): Promise<Stage> {
     hosts: {
       askKey: async () => ({ known: true }),
       open: async () => host,
-      readInventory: (await0) => import('../../../src/config/read-files.ts').then((it) => it.readInventory(await0)),
-      addNode: async (text) => ({ text: text ?? '' }),
-      removeNode: async (text) => ({ text }),
     },
     askHostKey: async () => ({
       known: false,

@@ -8,10 +8,6 @@ import { runCli } from '../../../src/cli/run.ts';
 import { createRunJournal } from '../../../src/cli/run-journal.ts';
 import { createPlaces, replaceText } from '../../../src/cli/state-files.ts';
 import type { World } from '../../../src/cli/world.ts';
-import { moveApplication } from '../../../src/config/edit/edit.ts';
-import { applyFixes } from '../../../src/config/edit/fix.ts';
-import { fillSecrets, hideSecrets } from '../../../src/config/hide-text.ts';
-import { printProblems } from '../../../src/config/problems.ts';
 import { findConfigFiles, readConfig } from '../../../src/config/read-files.ts';
 import { createEngine } from '../../../src/engine/engine.ts';
 import { watchFiles } from '../../../src/engine/watch/watch-files.ts';
@@ -113,14 +109,14 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
     },
     streams: { stdin: new PassThrough(), stdout: sink(said, 'out'), stderr: sink(said, 'err') },
     now: Date.now,
-    journal: createRunJournal(join(folder, 'state'), { hide: hideSecrets, fill: fillSecrets }),
+    journal: createRunJournal(join(folder, 'state')),
     places: (applicationFile) => createPlaces(join(folder, 'state'), applicationFile),
     onInterrupt: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     readText: (path) => readFile(path, 'utf8'),
-    replaceText: (path, text) => replaceText(path, text, 'test'),
+    replaceText: (path, text) => replaceText(path, text),
     findFiles: async (where) => {
       const found = await findConfigFiles(where);
       if (!found.ok) return { problems: found.problems };
@@ -130,7 +126,6 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
     },
     labInventory: () => Promise.resolve(undefined),
     readConfig: load,
-    printProblems,
     openEngine: async (files, { asks = false, allowsRemoval = false } = {}) =>
       createEngine({
         asks,
@@ -147,8 +142,6 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
         provisionScript: async () => '# provision.sh',
       }),
     provisionPath: 'lab/provision.sh',
-    applyFixes: async (text, fixes) => applyFixes(text, fixes),
-    moveApplication: async (text, app, node) => moveApplication(text, app, node),
     openSimulation: async (fast) => createSimulation(worldOf(folder, cluster, listeners, said), fast),
     askHostKey: () => Promise.resolve({ known: true }),
     logBug: () => Promise.resolve('/somewhere/drover.log'),

@@ -2,8 +2,6 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Hosts, Terminal, World } from '../../../src/cli/world.ts';
-import { addNode, removeNode } from '../../../src/config/edit/edit-nodes.ts';
-import { readInventory } from '../../../src/config/read-files.ts';
 import type { Host } from '../../../src/engine/host.ts';
 import type { NodeFacts } from '../../../src/model/cluster.ts';
 import { AppError } from '../../../src/model/errors.ts';
@@ -91,9 +89,6 @@ function hostsOf(script: Script, seen: Seen): Hosts {
       if (script.unreachable === true) throw new AppError('connection-failed', 'cannot connect to "x": no route');
       return host;
     },
-    readInventory,
-    addNode: async (...args) => addNode(...args),
-    removeNode: async (...args) => removeNode(...args),
   };
 }
 

@@ -42,18 +42,14 @@ async function reader(name: string) {
   if (tutorial === undefined) throw new Error('no tutorial');
   const resolvePath = (...parts: readonly string[]): string =>
     join(...parts.slice(parts.findLastIndex((each) => each.startsWith('/'))));
-  const outside = {
-    cwd: folder,
-    resolvePath,
-    moveApplication: async (...args: Parameters<typeof moveApplication>) => moveApplication(...args),
-  };
+  const outside = { cwd: folder, resolvePath };
   const place = await openPlace(tutorial, shelf, outside, undefined);
   return { folder, shelf, tutorial, outside, place };
 }
 
 /** The MongoDB tutorial on nodes in memory, with the engine that the screen would have. */
 async function opened() {
-  const { folder, shelf, tutorial, outside, place } = await reader('mongodb');
+  const { folder, shelf, tutorial, place } = await reader('mongodb');
   const files = place.folderOf(tutorial.parts[0]?.folder ?? '');
   const paths = { application: join(files, 'application.yml'), deployment: join(files, 'deployment.yml') };
   const cluster = createMemoryCluster({ nodes: { [node1]: {}, [node2]: {} } });
@@ -73,7 +69,6 @@ async function opened() {
     tutorials: shelf,
     world: {
       now: Date.now,
-      moveApplication: outside.moveApplication,
       readText: (path) => readFile(path, 'utf8'),
       replaceText: (path, text) => writeFile(path, text),
       logBug: async () => '',

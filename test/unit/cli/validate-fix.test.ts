@@ -70,7 +70,7 @@ describe('validate --fix', () => {
   });
 
   it('changes nothing where the file was saved again in between', async () => {
-    made = await makeWorld({}, { applyFixes: async () => ({ problem: 'line 4 is not what it was' }) });
+    made = await makeWorld({}, { readText: async () => wrong.replace('dbb', 'web') });
     await made.write('deployment.yml', wrong);
     const { code, err } = await made.drover('validate', '--fix');
     expect(code).toBe(64);
