@@ -1,49 +1,5 @@
 import type { NodeName } from '../model/config.ts';
-
-/** Bounded concurrency: `use` waits for a free place, first come, first served. */
-export interface Semaphore {
-  use<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T>;
-}
-
-/** A semaphore with so many places; a wait ends with the signal's reason. */
-export function createSemaphore(places: number): Semaphore {
-  let free = places;
-  const waiting: (() => void)[] = [];
-  const take = (signal: AbortSignal): Promise<void> => {
-    signal.throwIfAborted();
-    if (free > 0) {
-      free -= 1;
-      return Promise.resolve();
-    }
-    return new Promise((resolve, reject) => {
-      const onAbort = () => {
-        waiting.splice(waiting.indexOf(enter), 1);
-        reject(signal.reason);
-      };
-      const enter = () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      waiting.push(enter);
-    });
-  };
-  const give = () => {
-    const next = waiting.shift();
-    if (next === undefined) free += 1;
-    else next();
-  };
-  return {
-    use: async (task, signal) => {
-      await take(signal);
-      try {
-        return await task();
-      } finally {
-        give();
-      }
-    },
-  };
-}
+import { createSemaphore, type Semaphore } from '../model/semaphore.ts';
 
 /** One semaphore for each key, made when first asked for. */
 export function createSemaphores(places: number): (key: string) => Semaphore {

@@ -2,6 +2,9 @@ import type { Readable, Writable } from 'node:stream';
 import { printCommand, quote } from '../model/command-line.ts';
 import { AppError } from '../model/errors.ts';
 
+/** The environment of this process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** A command and its arguments; never a line for a shell. */
 export type Argv = readonly [string, ...string[]];
 

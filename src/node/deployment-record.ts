@@ -1,9 +1,9 @@
+import type { Container } from '../model/cluster.ts';
 import type { DeploymentName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { parseDeployment } from './deployment-mark.ts';
-import { type Fence, guard } from './fence.ts';
+import { isDeploymentName } from '../model/untrusted.ts';
+import { type Fence, guard, tooLate } from './fence.ts';
 import type { NodeConnection } from './ssh/connection.ts';
-import { tooLate } from './zfs/copies.ts';
 import { exits, prelude } from './zfs/scripts.ts';
 
 /** Which deployment a container belongs to whose label does not say so: `ID NAME` lines, the last one of an id counts. */
@@ -29,6 +29,25 @@ new=$(mktemp ${recordFile}.XXXXXX) || exit 1
   for id; do printf '%s %s\n' "$id" "$name"; done
 } >"$new" && sync "$new" && mv "$new" ${recordFile} && sync ${recordFolder}
 `;
+
+/** What a label or a record of a node says; a word that is not a name counts as none. */
+export function parseDeployment(text: string | undefined): DeploymentName | undefined {
+  return isDeploymentName(text) ? text : undefined;
+}
+
+/** The containers with the deployments that the node's record gives them. */
+export function withRecord(containers: readonly Container[], record: string): readonly Container[] {
+  const names = new Map<string, DeploymentName>();
+  for (const line of record.split('\n')) {
+    const [id = '', word] = line.split(' ');
+    const name = parseDeployment(word);
+    if (name !== undefined) names.set(id, name);
+  }
+  return containers.map((container) => {
+    const deployment = container.managed ? names.get(container.id) : undefined;
+    return deployment === undefined ? container : { ...container, deployment };
+  });
+}
 
 const idPattern = /^[0-9a-f]{64}$/;
 

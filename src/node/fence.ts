@@ -1,3 +1,5 @@
+import { AppError } from '../model/errors.ts';
+
 /** The lock that a run of drover holds on a node. In a folder of root's: no other login can open it, or stand in its way. */
 export const lockFile = '/run/drover/lock';
 /** Held for an instant, by every program on the node that looks who owns a volume and then changes it. */
@@ -12,6 +14,14 @@ export interface Fence {
 
 /** Exit code of a script that came after its lock was lost. */
 export const lateCode = 14;
+
+/** A command that arrived after its run had lost the lock of the node. */
+export function tooLate(what: string, node: string): AppError {
+  return new AppError('connection-failed', `cannot ${what} on "${node}": the lock of the node was lost`, {
+    retryable: true,
+    details: { node },
+  });
+}
 
 /** Shell text: leaves where the lock of $fence has been lost. Alone it only spares a late command some work. */
 export const leaveIfLate = `[ -z "$fence" ] || grep -qsF -- "\\"token\\":\\"$fence\\"" ${lockFile} || exit ${lateCode}

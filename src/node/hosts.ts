@@ -5,10 +5,11 @@ import type { NodeClient } from '../engine/node-client.ts';
 import type { NodeName, NodeSettings, Settings } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
 import { runIdOf } from '../model/history.ts';
+import type { EmptyDisk } from '../model/host-setup.ts';
 import { setUpLineBytes, setUpLines } from '../model/limits.ts';
 import { createNodeClient, meshAddressOf } from './connect.ts';
 import { createLineReader } from './docker/streams.ts';
-import { findEmptyDisks } from './empty-disks.ts';
+import { at, listAt, parseJson, textAt } from './json.ts';
 import { type ConnectOptions, connect, type NodeConnection } from './ssh/connection.ts';
 import { acceptHostKey } from './ssh/trust.ts';
 
@@ -152,4 +153,29 @@ export async function askKey(
     };
     return { known: false, fingerprint, type: String(details.keyType), accept };
   }
+}
+
+const diskColumns = 'PATH,TYPE,SIZE,RO,FSTYPE,PTTYPE,MOUNTPOINT,MODEL';
+/** OpenZFS takes no smaller device (SPA_MINDEVSIZE). */
+const smallestDiskBytes = 64 * 1024 * 1024;
+
+/** Disks that hold nothing at all; reads only. */
+async function findEmptyDisks(connection: NodeConnection, signal: AbortSignal): Promise<readonly EmptyDisk[]> {
+  // --tree: partitions stand below their disks, also where no column would ask for it.
+  const argv = ['lsblk', '--json', '--bytes', '--tree=PATH', '--output', diskColumns] as const;
+  return parseDisks((await connection.run(argv, { signal })).stdout);
+}
+
+/** From `lsblk --json --bytes --tree`: whole disks with no partition, no filesystem, no mount. */
+export function parseDisks(json: string): readonly EmptyDisk[] {
+  return listAt(parseJson(json), 'blockdevices').flatMap((device) => {
+    const path = textAt(device, 'path');
+    const sizeBytes = Number(at(device, 'size'));
+    const holds = ['fstype', 'pttype', 'mountpoint'].some((key) => (textAt(device, key) ?? '') !== '');
+    const isPart = textAt(device, 'type') !== 'disk' || [true, 1, '1'].some((yes) => at(device, 'ro') === yes);
+    if (path === undefined || isPart || holds || !(sizeBytes >= smallestDiskBytes)) return [];
+    if (listAt(device, 'children').length > 0) return [];
+    const model = textAt(device, 'model')?.trim() ?? '';
+    return [{ path, sizeBytes, ...(model === '' ? {} : { model }) }];
+  });
 }

@@ -4,17 +4,52 @@ import type { BootFacts, Container, Listener, NodeAddress, NodeFacts, PortKey } 
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
 import { isNodeId } from '../model/untrusted.ts';
-import { parseBoot } from './boot-rules.ts';
-import { withRecord } from './deployment-mark.ts';
+import { parseBoot, readBootCommand } from './boot-rules.ts';
+import { readRecordCommand, withRecord } from './deployment-record.ts';
 import type { DockerVersion } from './docker/api.ts';
 import type { DockerRuntime } from './docker/runtime.ts';
-import { parseForeignMounts } from './foreign-mounts.ts';
+import { foreignMountsProgram, parseForeignMounts } from './foreign-mounts.ts';
+import { netUpMark, netUpPath } from './network/net-up.ts';
+import { readTableCommand } from './network/proxy-scripts.ts';
 import { readTable } from './network/proxy-table.ts';
-import { observeScript, sections } from './observe-script.ts';
 import type { NodeConnection } from './ssh/connection.ts';
 import { parseCapabilities, parsePool, parseVolumes, volumeColumns } from './zfs/output.ts';
-import { exits } from './zfs/scripts.ts';
+import { exits, listCommands, poolCommand, prelude, systemCommand } from './zfs/scripts.ts';
 import { notProvisioned, type ZfsStore } from './zfs/store.ts';
+
+/** The order of the sections that `observeScript` prints. */
+export const sections = [
+  'datasets',
+  'copies',
+  'mounts',
+  'pool',
+  'network',
+  'sockets',
+  'system',
+  'boot',
+  'deployments',
+  'addresses',
+  'times',
+] as const;
+
+/** ROOT COLUMNS SEPARATOR POOL: everything about a node but what Docker says; reads only. */
+export const observeScript = `${prelude}
+began=\${EPOCHREALTIME-}
+root=$1 columns=$2 separator=$3 pool=$4
+next() { printf '%s\\n' "$separator"; }
+${listCommands}
+# A mount that this does not find is found by the unmount.
+next; perl -e '${foreignMountsProgram}' "$root" || true
+next; ${poolCommand}
+next; { ${readTableCommand}; } || exit 1
+# -H no header, listening sockets of tcp and udp, numbers, with their processes
+next; ss -Hltnup || exit 1
+next; ${systemCommand}
+next; ${readBootCommand}
+next; ${readRecordCommand} || exit 1
+next; ip -o addr show; [ -f ${netUpPath} ] && [[ $'\\n'$(<${netUpPath})$'\\n' == *$'\\n''${netUpMark}'$'\\n'* ]] || echo outdated
+next; printf '%s\\n' "$began" "\${EPOCHREALTIME-}"
+`;
 
 /** What observing one node needs; kept for the life of its connection. */
 export interface ObserveDeps {

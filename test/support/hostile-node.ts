@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import ssh2, { type ServerChannel } from 'ssh2';
-import { observeScript, sections } from '../../src/node/observe-script.ts';
+import { observeScript, sections } from '../../src/node/observe-node.ts';
 
 /** What a node says in place of its answer, without an end unless it says so. */
 export type Flood =

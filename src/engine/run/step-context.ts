@@ -3,8 +3,9 @@ import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts'
 import { AppError, isAbort } from '../../model/errors.ts';
 import type { EngineEventBody } from '../../model/events.ts';
 import type { StepId } from '../../model/plan.ts';
+import type { Semaphore } from '../../model/semaphore.ts';
 import type { Cluster, NodeClient, TransferResult } from '../node-client.ts';
-import type { Semaphore, TransferSlots } from '../semaphore.ts';
+import type { TransferSlots } from '../semaphore.ts';
 import type { Known, ReleasedVolume } from './known.ts';
 
 /** What every step of one pass shares. */

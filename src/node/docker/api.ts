@@ -70,6 +70,9 @@ interface Negotiated {
 const ourVersion = '1.47';
 const oldestVersion = '1.41';
 
+/** How many requests of one listing run at the same time. */
+export const concurrentRequests = 6;
+
 /** Milliseconds for an answer that only reads, where the caller does not say. */
 const defaultReadMs = 60_000;
 const changeMs = 120_000;

@@ -5,14 +5,14 @@ import type { ImageDefaults } from '../../model/cluster.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
 import { dockerListBytes, dockerListingBytes, imageLayers, imageSilenceMs } from '../../model/limits.ts';
 import { printImage } from '../../model/names.ts';
+import { createSemaphore } from '../../model/semaphore.ts';
 import { isImageId } from '../../model/untrusted.ts';
 import { entriesAt, numberAt, textAt, textsAt } from '../json.ts';
 import { createFlowGuard, createSilence } from '../silence.ts';
-import { createSlots } from '../slots.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
 import { cancelled, lostConnection } from '../ssh/errors.ts';
 import { type ByteBudget, createBudget, UnusableAnswer, unusable } from './answer.ts';
-import { type DockerApi, statusOf } from './api.ts';
+import { concurrentRequests, type DockerApi, statusOf } from './api.ts';
 import { onlyOneUnnamedImage } from './image-archive.ts';
 import { readRegistryAuth } from './registry-auth.ts';
 import { readImageDefaults } from './spec.ts';
@@ -150,17 +150,12 @@ export function createImageReader(node: string, api: DockerApi): ImageReader {
       return readImageList(listed);
     },
     async volumes(images, signal) {
-      const slots = createSlots(6);
+      const requests = createSemaphore(concurrentRequests);
       const budget = createBudget(dockerListingBytes);
       const all = await Promise.all(
-        [...new Set(images)].map(async (image) => {
-          const give = await slots.take(signal);
-          try {
-            return [image, (await read(image, signal, budget)).volumes] as const;
-          } finally {
-            give();
-          }
-        }),
+        [...new Set(images)].map((image) =>
+          requests.use(async () => [image, (await read(image, signal, budget)).volumes] as const, signal),
+        ),
       );
       return Object.fromEntries(all.filter(([, paths]) => paths.length > 0));
     },

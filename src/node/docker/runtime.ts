@@ -5,13 +5,20 @@ import type { AppName, VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { containersPerNode, dockerListBytes, dockerListingBytes, eventsPerSecond } from '../../model/limits.ts';
 import { containerName, gateDirectory, labels } from '../../model/names.ts';
+import { createSemaphore } from '../../model/semaphore.ts';
 import { adoptContainers } from '../deployment-record.ts';
 import type { Fence } from '../fence.ts';
 import { at, numberAt, textAt } from '../json.ts';
-import { createSlots } from '../slots.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
 import { createBudget, UnusableAnswer, unusable } from './answer.ts';
-import { createDockerApi, type DockerApi, type DockerRequest, type DockerVersion, statusOf } from './api.ts';
+import {
+  concurrentRequests,
+  createDockerApi,
+  type DockerApi,
+  type DockerRequest,
+  type DockerVersion,
+  statusOf,
+} from './api.ts';
 import { execInContainer } from './exec.ts';
 import { checkFiles, putFiles } from './files.ts';
 import { fillNewVolumes } from './fill.ts';
@@ -207,7 +214,7 @@ async function listContainers(
   if (listed.length > containersPerNode) {
     throw unusable(what, node, new UnusableAnswer(`it has more than ${containersPerNode} containers`));
   }
-  const slots = createSlots(6);
+  const requests = createSemaphore(concurrentRequests);
   const asked = new Map<string, Promise<ImageDefaults>>();
   const defaultsOf = (id: string): Promise<ImageDefaults> => {
     const found = asked.get(id) ?? images.defaults(id, signal, budget);
@@ -218,7 +225,6 @@ async function listContainers(
     const id = textAt(entry, 'Id') ?? '';
     if (textAt(entry, 'Labels', fillLabel) !== undefined) return [];
     if (!isManaged(at(entry, 'Labels'))) return [readForeign(entry)];
-    const give = await slots.take(signal);
     try {
       const request = { what: `inspect the container ${id}`, method: 'GET', path: `/containers/${id}/json` } as const;
       const inspected = await api.json({ ...request, budget }, signal);
@@ -226,11 +232,9 @@ async function listContainers(
     } catch (error) {
       if (statusOf(error) === 404) return [];
       throw error;
-    } finally {
-      give();
     }
   };
-  return (await Promise.all(listed.map(read))).flat();
+  return (await Promise.all(listed.map((entry) => requests.use(() => read(entry), signal)))).flat();
 }
 
 /** Throws `image-missing`. */

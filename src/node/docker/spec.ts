@@ -6,7 +6,7 @@ import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../../model/
 import { AppError } from '../../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../../model/names.ts';
 import { isApplicationName, isPort } from '../../model/untrusted.ts';
-import { parseDeployment } from '../deployment-mark.ts';
+import { parseDeployment } from '../deployment-record.ts';
 import { at, entriesAt, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
 import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './files.ts';
 

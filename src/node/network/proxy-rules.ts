@@ -2,7 +2,7 @@ import { isIPv6, plainAddress } from '../../model/addresses.ts';
 import type { NetworkTable, PortKey, Proxy, ServedPort } from '../../model/cluster.ts';
 import { AppError } from '../../model/errors.ts';
 import { isPort } from '../../model/untrusted.ts';
-import { parseDeployment } from '../deployment-mark.ts';
+import { parseDeployment } from '../deployment-record.ts';
 import { at, listAt, parseJson, textAt } from '../json.ts';
 
 /** What a node's table is made from; `mesh` are the node's own addresses that serve the others' ports. */

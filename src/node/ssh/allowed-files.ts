@@ -6,7 +6,7 @@ import { readTextBounded, UnreadableFile } from '../../files/read-bounded.ts';
 import { printCommand } from '../../model/command-line.ts';
 import { AppError } from '../../model/errors.ts';
 import { sshConfigBytes } from '../../model/limits.ts';
-import type { Environment } from '../environment.ts';
+import type { Environment } from '../command.ts';
 
 /**
  * Keywords of ssh_config that name and choose things, and start no program. Anything else in a file that came with

@@ -1,7 +1,6 @@
 import { createPublicKey, verify as verifySignature } from 'node:crypto';
 import ssh2 from 'ssh2';
-import { fitsPattern } from './host-pattern.ts';
-import { keyType } from './known-hosts.ts';
+import { fitsPattern, keyType } from './known-hosts.ts';
 
 /** A certificate of OpenSSH (its PROTOCOL.certkeys): an authority's word about a public key. */
 export interface Certificate {

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import type { NodeSettings } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { programOutputBytes } from '../../model/limits.ts';
-import { programFailure } from '../command.ts';
-import type { Environment } from '../environment.ts';
+import { type Environment, programFailure } from '../command.ts';
 import type { AskedAlgorithms } from './algorithms.ts';
 import { refuseUnknownPrograms } from './allowed-files.ts';
 

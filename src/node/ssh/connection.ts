@@ -3,11 +3,10 @@ import type { Client } from 'ssh2';
 import type { NodeSettings } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { allowManyListeners } from '../../model/many-listeners.ts';
-import type { Argv, CommandResult, RunOptions, SpawnedCommand } from '../command.ts';
-import { boundUnread } from './channel.ts';
+import type { Argv, CommandResult, Environment, RunOptions, SpawnedCommand } from '../command.ts';
 import { type Dialled, dial } from './dial.ts';
 import { lostConnection } from './errors.ts';
-import { createExecutor, type Executor } from './exec.ts';
+import { boundUnread, createExecutor, type Executor } from './exec.ts';
 import { countSessions } from './sessions.ts';
 
 /** The remote side as seen when the connection was made. */
@@ -63,7 +62,7 @@ export interface ConnectOptions {
    */
   readonly keyFolders?: readonly string[];
   /** Environment of this process: HOME, USER, SSH_AUTH_SOCK, PATH. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Algorithms, AnyAuthMethod, Client } from 'ssh2';
 import ssh2 from 'ssh2';
 import type { NodeSettings } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
-import type { Environment } from '../environment.ts';
+import type { Environment } from '../command.ts';
 import { chooseAlgorithms } from './algorithms.ts';
 import { gatherCredentials } from './auth.ts';
 import { parseHop, resolveTarget, type SshTarget } from './config.ts';

@@ -1,13 +1,18 @@
 import { constants } from 'node:os';
-import { PassThrough } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { underEither } from '../../model/either-signal.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
-import { commandOutputBytes, commandOutputLines, printLimit, stderrTailBytes } from '../../model/limits.ts';
+import {
+  commandOutputBytes,
+  commandOutputLines,
+  printLimit,
+  stderrTailBytes,
+  unreadChannelBytes,
+} from '../../model/limits.ts';
+import { createSemaphore } from '../../model/semaphore.ts';
 import type { RunOptions, SpawnedCommand } from '../command.ts';
 import { type Argv, type CommandResult, commandFailed, printCommand, shorten, tailOf } from '../command.ts';
-import { createSlots } from '../slots.ts';
-import { boundUnread } from './channel.ts';
 import { cancelled, lostConnection } from './errors.ts';
 
 /** Commands on one client; nothing here knows how it was connected. */
@@ -65,12 +70,12 @@ interface Running {
 /** Runs commands with at most 8 sessions at once; further ones wait their turn. */
 export function createExecutor(options: ExecutorOptions): Executor {
   const { node, client, closed, isRoot } = options;
-  const slots = createSlots(maximumSessions);
+  const sessions = createSemaphore(maximumSessions);
   /** Bytes of output that running commands have printed. */
   const held = { bytes: 0 };
 
   const begin = async (argv: Argv, signal: AbortSignal): Promise<Running> => {
-    const give = await underEither([signal, closed], slots.take).catch((error: unknown) => {
+    const give = await underEither([signal, closed], sessions.take).catch((error: unknown) => {
       throw closed.aborted ? lostConnection(node, closed.reason) : error;
     });
     try {
@@ -192,6 +197,21 @@ function openOnce(
     });
     if (stopped.aborted) leave();
   });
+}
+
+/**
+ * Closes a channel on which more waits unread than a server may send: ssh2 announces a window of 2 MiB and takes
+ * whatever comes all the same.
+ */
+export function boundUnread(channel: Readable): void {
+  const push = channel.push.bind(channel);
+  channel.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+    const isMore = push(chunk, encoding);
+    if (channel.readableLength > unreadChannelBytes) {
+      channel.destroy(new Error(`more than ${printLimit(unreadChannelBytes)} came that nothing had asked for`));
+    }
+    return isMore;
+  };
 }
 
 /** TERM to the whole process group; to the process alone where it leads none. */

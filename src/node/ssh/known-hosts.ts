@@ -1,7 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readTextBounded } from '../../files/read-bounded.ts';
 import { knownHostsBytes } from '../../model/limits.ts';
-import { fitsPattern } from './host-pattern.ts';
 
 /** One line of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
 export interface KnownHost {
@@ -74,6 +73,31 @@ export function matchesHost(entry: KnownHost, name: string): boolean {
     } else if (fitsPattern(pattern, name)) matched = true;
   }
   return matched;
+}
+
+/**
+ * Whether a name fits a pattern of ssh's, in which `*` stands for any text and `?` for one character. In time of their
+ * lengths multiplied: a pattern may come from a file, or a certificate, of another person.
+ */
+export function fitsPattern(pattern: string, name: string): boolean {
+  let [at, from] = [0, 0];
+  /** Where the last `*` stands, and how far it reaches so far. */
+  let star: { readonly at: number; reach: number } | undefined;
+  while (from < name.length) {
+    if (pattern[at] === '*') {
+      star = { at, reach: from };
+      at += 1;
+    } else if (at < pattern.length && (pattern[at] === '?' || pattern[at] === name[from])) {
+      at += 1;
+      from += 1;
+    } else if (star !== undefined) {
+      star.reach += 1;
+      at = star.at + 1;
+      from = star.reach;
+    } else return false;
+  }
+  while (pattern[at] === '*') at += 1;
+  return at === pattern.length;
 }
 
 function matchesHashed(hosts: string, name: string): boolean {

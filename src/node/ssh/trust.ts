@@ -4,7 +4,7 @@ import { readTextBounded } from '../../files/read-bounded.ts';
 import type { NodeSettings } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { knownHostsBytes } from '../../model/limits.ts';
-import type { Environment } from '../environment.ts';
+import type { Environment } from '../command.ts';
 import { refuseForeignKeyFile } from './allowed-files.ts';
 import type { SshTarget } from './config.ts';
 import type { ConnectOptions } from './connection.ts';

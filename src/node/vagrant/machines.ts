@@ -1,5 +1,5 @@
 import { AppError } from '../../model/errors.ts';
-import type { Environment } from '../environment.ts';
+import type { Environment } from '../command.ts';
 import { isOurAddress } from './output.ts';
 import { findVagrant, vagrantInventory } from './vagrant.ts';
 

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { readTextBounded } from '../../files/read-bounded.ts';
 import { AppError } from '../../model/errors.ts';
 import { keyFileBytes, stateFileBytes } from '../../model/limits.ts';
-import type { Environment } from '../environment.ts';
+import type { Environment } from '../command.ts';
 import {
   type CreatedMachine,
   describeMachines,

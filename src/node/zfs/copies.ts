@@ -2,7 +2,7 @@ import type { VolumeStore, VolumeSwap } from '../../engine/node-client.ts';
 import { AppError } from '../../model/errors.ts';
 import { properties } from '../../model/names.ts';
 import type { CommandResult } from '../command.ts';
-import type { Fence } from '../fence.ts';
+import { type Fence, tooLate } from '../fence.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
 import { checkSwapScript, cloneScript, detailsScript, swapScript } from './copy-scripts.ts';
 import { parseDetails } from './details.ts';
@@ -56,14 +56,6 @@ export function createZfsCopies(
 
 const listSeen = (swaps: readonly VolumeSwap[]): string =>
   `dataset${swaps.length === 1 ? '' : 's'} ${swaps.map(({ seen }) => `"${seen.dataset}"`).join(', ')}`;
-
-/** A command that arrived after its run had lost the lock of the node. */
-export function tooLate(what: string, node: string): AppError {
-  return new AppError('connection-failed', `cannot ${what} on "${node}": the lock of the node was lost`, {
-    retryable: true,
-    details: { node },
-  });
-}
 
 /** The first line names the dataset; what was found there follows. */
 function notAsSaid(node: string, { stdout }: CommandResult): AppError {

@@ -4,7 +4,7 @@ import { AppError } from '../../model/errors.ts';
 import { datasetsPerNode, longestProperty } from '../../model/limits.ts';
 import { properties } from '../../model/names.ts';
 import { isApplicationName, isVolumeId, isZfsNumber } from '../../model/untrusted.ts';
-import { parseDeployment } from '../deployment-mark.ts';
+import { parseDeployment } from '../deployment-record.ts';
 import { longestName } from './names.ts';
 import { tuningColumns, tuningOf } from './tuning.ts';
 

@@ -4,14 +4,12 @@ import { AppError } from '../../model/errors.ts';
 import { properties } from '../../model/names.ts';
 import { isZfsNumber } from '../../model/untrusted.ts';
 import type { CommandResult } from '../command.ts';
-import type { Fence } from '../fence.ts';
+import { type Fence, tooLate } from '../fence.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
-import { tooLate } from './copies.ts';
 import { checkDataset, checkName, checkProperty } from './names.ts';
 import { parseVolumes, volumeColumns } from './output.ts';
 import { exits, setScript } from './scripts.ts';
-import { acquireScript, freezeScript } from './switch-scripts.ts';
-import { tidyScript } from './tidy-script.ts';
+import { acquireScript, freezeScript, tidyScript } from './switch-scripts.ts';
 import { markWord, tidyWords } from './tidy-words.ts';
 
 /** What a move changes, each in one command that compares what was seen and acts, under the node's lock. */

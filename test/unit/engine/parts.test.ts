@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { observe } from '../../../src/engine/observe.ts';
 import { startProbing } from '../../../src/engine/run/probe.ts';
 import { droppable, findCommonBase, nextSnapshotName } from '../../../src/engine/run/volume-base.ts';
-import { createSemaphore, createTransferSlots } from '../../../src/engine/semaphore.ts';
+import { createTransferSlots } from '../../../src/engine/semaphore.ts';
 import { createMemoryCluster } from '../../../src/simulation/memory/cluster.ts';
 import { aCluster, aVolume, onNode, snaps } from '../../builders.ts';
 import { createClock } from '../../fakes/clock.ts';
@@ -74,22 +74,6 @@ describe('observing', () => {
 });
 
 describe('places', () => {
-  it('are given in order, and a wait that is cancelled takes none', async () => {
-    const semaphore = createSemaphore(1);
-    const order: string[] = [];
-    let finish = () => {};
-    const first = semaphore.use(() => new Promise<void>((resolve) => (finish = resolve)), signal);
-    const stop = new AbortController();
-    const second = semaphore.use(async () => order.push('second'), stop.signal);
-    const third = semaphore.use(async () => order.push('third'), signal);
-    stop.abort(new Error('enough'));
-    await expect(second).rejects.toThrow('enough');
-    finish();
-    await Promise.all([first, third]);
-    await semaphore.use(async () => order.push('fourth'), signal);
-    expect(order).toEqual(['third', 'fourth']);
-  });
-
   it('let one transfer out of a node and one into it, in a ring as well', async () => {
     const slots = createTransferSlots();
     const busy = new Set<string>();

@@ -15,7 +15,7 @@ import { numberAt, parseJson } from '../../../src/node/json.ts';
 import { readTable } from '../../../src/node/network/proxy-table.ts';
 import { parseAddresses, parseListeners } from '../../../src/node/observe-node.ts';
 import type { NodeConnection } from '../../../src/node/ssh/connection.ts';
-import { fitsPattern } from '../../../src/node/ssh/host-pattern.ts';
+import { fitsPattern } from '../../../src/node/ssh/known-hosts.ts';
 import { parseDetails } from '../../../src/node/zfs/details.ts';
 import { parseVolumes } from '../../../src/node/zfs/output.ts';
 import { formatBytes, formatDuration } from '../../../src/view/wording.ts';

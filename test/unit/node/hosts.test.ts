@@ -4,8 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Host } from '../../../src/engine/host.ts';
 import { defaultSettings } from '../../../src/model/config.ts';
-import { parseDisks } from '../../../src/node/empty-disks.ts';
-import { askKey, openHost } from '../../../src/node/hosts.ts';
+import { askKey, openHost, parseDisks } from '../../../src/node/hosts.ts';
 import { noSshd, type PrivateSshd, startSshd } from '../../support/private-sshd.ts';
 
 const never = new AbortController().signal;

@@ -8,9 +8,8 @@ import {
   parseListeners,
   parseNodeId,
   parseSpan,
+  sections,
 } from '../../../src/node/observe-node.ts';
-
-import { sections } from '../../../src/node/observe-script.ts';
 import { exits } from '../../../src/node/zfs/scripts.ts';
 import { createZfsStore } from '../../../src/node/zfs/store.ts';
 import { type Sent, scriptedConnection } from '../../fakes/scripted-connection.ts';

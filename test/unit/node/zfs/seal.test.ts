@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, sta
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { seal } from '../../../../src/node/zfs/seal.ts';
+import { seal } from '../../../../src/node/zfs/scripts.ts';
 
 /** With the real thing, on the nodes of the lab: test/contract/real-node.test.ts. */
 describe('the mountpoint of a dataset, where the file system has no attribute for it', () => {
