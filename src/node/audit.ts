@@ -2,14 +2,15 @@ import type { AuditLine, RunNote } from '../model/history.ts';
 import { auditBytes } from '../model/limits.ts';
 import { prelude } from './zfs/scripts.ts';
 
-/** Root's alone, and at most a megabyte: the newer half is kept. The same lines go to syslog, with the tag `drover`. */
+/** Only root can read it. At a megabyte, its older half is dropped. Each line also goes to syslog, with the tag `drover`. */
 export const auditFile = '/var/lib/drover/audit.log';
 const longestLog = 1_048_576;
 
 /**
- * Shell functions for the script that holds the lock; $note is the run's part of a line, or nothing. The address is the
- * one that sshd gave to the session: sudo hides it, and then a parent process has it. A line that cannot be written is
- * no reason to fail, and no descriptor of the lock is handed on.
+ * Shell functions for the script that holds the lock. `seen_from` finds the address that sshd recorded for the session;
+ * sudo removes it from the environment, so the parent processes are searched as well. `keep_line` writes a line about
+ * the run that $note describes, or nothing where $note is empty. It never fails, and the programs that it starts do not
+ * inherit the file descriptors of the lock.
  */
 export const auditFunctions = `seen_from() {
   from=\${SSH_CONNECTION-} pid=$$ name= rest= next=
@@ -34,12 +35,12 @@ keep_line() {
 } >/dev/null 2>&1 7>&- 8>&- 9>&-
 `;
 
-/** FILE: its newest lines. */
+/** FILE: prints its newest lines. */
 export const readAuditScript = `${prelude}
 [ ! -f "$1" ] || tail -c ${auditBytes} -- "$1"
 `;
 
-/** The run's part of a line: what comes from files and users is reduced to harmless characters. */
+/** The run's part of an audit line. Names come from files and users, so all but harmless characters become `_`. */
 export function printNote({ run, deployment, verb }: RunNote, owner: string): string {
   const [by = ''] = owner.split(' ');
   const words = [`run=${clean(run)}`, `deployment=${clean(deployment)}`, `verb=${clean(verb)}`, `by=${clean(by)}`];
@@ -55,7 +56,7 @@ const clean = (text: string): string =>
 const pattern =
   /^audit at=(\S+) event=(began|ended) run=(\S+) deployment=(\S+) verb=(\S+) by=(\S+) from=(\S+)(?: result=(\S+))?$/;
 
-/** The lines of a node's file; what is no such line, or was cut at its beginning, is left out. */
+/** The lines of a node's audit file. Lines in another form are left out, such as a first line that was cut. */
 export function parseAudit(text: string): readonly AuditLine[] {
   return text
     .slice(-auditBytes)

@@ -12,15 +12,17 @@ import type { Mark } from '../engine/run/leftovers.ts';
 import { publishedTexts } from '../model/addresses.ts';
 import type { ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
-import { containerName, printImage, properties, snapshotName } from '../model/names.ts';
+import { containerName, printImage, snapshotName } from '../model/names.ts';
 import { printCommand } from './command.ts';
+import { bareName } from './zfs/names.ts';
+import { pairs } from './zfs/switch.ts';
 
-/** Hears what is about to be changed on a node, as a line a person could type there. */
+/** Receives each change of a node before it is made, as a command line that could be typed there. */
 export type OnCommand = (node: NodeName, text: string) => void;
 
 /**
- * The same cluster, which tells each change before it is made. The lines are what the commands come to: some of them
- * run in a script that looks first, and Docker is asked through its API. Environments are left out.
+ * The same cluster, which reports each change before it makes it. A line shows the effect, not the literal command: some
+ * commands run in a script that checks first, and Docker is reached through its API. Environment variables are left out.
  */
 export function withCommandLog(cluster: Cluster, onCommand: OnCommand): Cluster {
   const clients = new WeakMap<NodeClient, NodeClient>();
@@ -108,7 +110,7 @@ function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime
       return runtime.adopt(ids, deployment, signal);
     },
     exec: (app, options, signal) => {
-      // What somebody types into a program is nobody else's business; that it was started is.
+      // Only the start is reported: what is typed into the program stays private.
       say(line('docker', 'exec', options.tty ? '-it' : '-i', containerName(app), options.command?.[0] ?? 'sh'));
       return runtime.exec(app, options, signal);
     },
@@ -136,8 +138,6 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
   const zfs = (...words: readonly (string | undefined)[]): void => say(line('zfs', ...words));
   return {
     ...store,
-    // Methods of the store call each other.
-    datasetName: (volume, app) => store.datasetName(volume, app),
     create: (volume, wanted, signal) => {
       const { application, limitBytes } = wanted;
       const limit = limitBytes === undefined ? [] : ['-o', `refquota=${limitBytes}`];
@@ -207,19 +207,10 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
   };
 }
 
-const mark = (dataset: string, name: string, sign = '@'): string => `${dataset}${sign}${name.replace(/^[@#]/, '')}`;
+const mark = (dataset: string, name: string, sign = '@'): string => `${dataset}${sign}${bareName(name)}`;
 
-function assignments(next: VolumeProperties): readonly string[] {
-  const named = [
-    [properties.volume, next.volume],
-    [properties.role, next.role],
-    [properties.owner, next.owner],
-    [properties.epoch, next.epoch],
-    [properties.application, next.application],
-    [properties.deployment, next.deployment],
-  ] as const;
-  return named.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
-}
+const assignments = (next: VolumeProperties): readonly string[] =>
+  pairs(next).map(([name, value]) => `${name}=${value}`);
 
 function loggedNetwork(network: NetworkControl, say: Say): NetworkControl {
   const ports = (keys: readonly PortKey[]): string => keys.map(({ port, protocol }) => `${port}/${protocol}`).join(' ');
@@ -251,7 +242,7 @@ function describeTransfer({ source, dataset, to }: TransferRequest): string {
   return `${describeSend(source)} | ssh ${line(to)} ${line('zfs', 'receive', '-s', '-u', dataset)}`;
 }
 
-/** A resume token is long and says nothing to anybody. */
+/** A resume token is left out: it is long and means nothing to a reader. */
 function describeSend(source: SendSource): string {
   if (source.kind === 'resume') return 'zfs send -t TOKEN';
   const base = source.base === undefined ? [] : ['-i', source.base];

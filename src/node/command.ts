@@ -8,7 +8,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** A command and its arguments; never a line for a shell. */
 export type Argv = readonly [string, ...string[]];
 
-/** What a finished command left behind. */
+/** The output and the exit code of a finished command. */
 export interface CommandResult {
   readonly stdout: string;
   readonly stderr: string;
@@ -16,6 +16,15 @@ export interface CommandResult {
 }
 
 export { printCommand, quote };
+
+/** Every exit code that a command can have. */
+export const anyExitCode: readonly number[] = Array.from({ length: 256 }, (_, code) => code);
+
+/**
+ * A script as text for the standard input of `bash -s`. It is a function, so that bash runs nothing of a script that a
+ * lost connection has cut short, and the script cannot read itself as input.
+ */
+export const scriptInput = (script: string): string => `drover() {\n${script}\n}\ndrover "$@" </dev/null\n`;
 
 const tailLength = 2000;
 
@@ -25,7 +34,7 @@ export function tailOf(text: string): string {
   return trimmed.length <= tailLength ? trimmed : `…${trimmed.slice(-tailLength)}`;
 }
 
-/** `command-failed` for a command that ended with a code nobody expected. */
+/** `command-failed` for a command that exited with an unexpected code. */
 export function commandFailed(node: string, argv: readonly string[], code: number, stderr: string): AppError {
   const tail = tailOf(stderr);
   const why = tail === '' ? `exit status ${code}` : tail;
@@ -34,7 +43,7 @@ export function commandFailed(node: string, argv: readonly string[], code: numbe
   });
 }
 
-/** Scripts can be long; a message names only the beginning. */
+/** The beginning of a command for a message: scripts can be long. */
 export function shorten(line: string): string {
   const first = line.split('\n', 1)[0] ?? '';
   return first.length === line.length && line.length <= 200 ? line : `${first.slice(0, 200)}…`;
@@ -43,7 +52,7 @@ export function shorten(line: string): string {
 /** How a single command is run; times in milliseconds. */
 export interface RunOptions {
   readonly input?: string | Buffer;
-  /** Exit codes that are an answer, not a failure; default [0]. */
+  /** Exit codes that do not count as failures; default [0]. */
   readonly okCodes?: readonly number[];
   /** Default: the connection's `commandMs`. */
   readonly timeoutMs?: number;
@@ -59,7 +68,7 @@ export interface SpawnedCommand {
   readonly done: Promise<{ readonly code: number; readonly stderrTail: string }>;
 }
 
-/** What a program of this machine printed before it failed, as one line; its own error where it printed nothing. */
+/** The error of a local program: what it printed, as one line, or the given error where it printed nothing. */
 export function programFailure(error: Error, stderr: string): Error {
   const lines = stderr.trim().split(/\s*[\r\n]+\s*/);
   return new Error(lines.join('; ') || error.message, { cause: error });

@@ -21,13 +21,14 @@ import { createZfsStore } from './zfs/store.ts';
 import { createTransfer, type TransferEnd } from './zfs/transfer.ts';
 
 /**
- * The nodes of a configuration over SSH: connected when first asked for, one connection and one client each, made
- * again after a loss. Throws what `connect` throws, and `usage` for a node the configuration does not have.
+ * The nodes of a configuration over SSH. Each node gets one connection and one client when it is first asked for, and
+ * new ones after the connection is lost. Throws what `connect` throws, and `usage` for a node that the configuration
+ * does not have.
  */
 export function createCluster(config: Config, options: ConnectOptions): Cluster {
   const sources = new Map<NodeName, ConnectionSource>();
   const clients = new WeakMap<NodeConnection, NodeClient>();
-  // Of the node, not of its connection: what is sent over the next connection is late as well.
+  // One for each node, not for each connection: a command that is sent over a new connection can be late as well.
   const fences = new Map<NodeName, Fence>();
   const { settings } = config;
 
@@ -65,7 +66,7 @@ export function createCluster(config: Config, options: ConnectOptions): Cluster 
   return options.onCommand === undefined ? cluster : withCommandLog(cluster, options.onCommand);
 }
 
-/** One node behind the engine's interface, on a connection that is there; `fence` is what is known of its lock. */
+/** The engine's interface to one node, over an open connection. */
 export function createNodeClient(
   connection: NodeConnection,
   settings: Settings,
@@ -103,8 +104,8 @@ export function createNodeClient(
 }
 
 /**
- * Address at which the others reach a node: what the configuration says, else the node's key or host where that is
- * an address, else the one SSH is connected to. Throws `network-failed` where that is a name.
+ * The address at which other nodes reach this one: `mesh` of its settings, else its key or `host` where that is an
+ * address, else the address of the SSH connection. Throws `network-failed` where that is a name.
  */
 export function meshAddressOf(name: NodeName, settings: NodeSettings, connection: NodeConnection): string {
   const literal = [name, settings.host].find((text) => text !== undefined && isIP(text) !== 0);

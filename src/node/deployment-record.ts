@@ -6,7 +6,7 @@ import { type Fence, guard, tooLate } from './fence.ts';
 import type { NodeConnection } from './ssh/connection.ts';
 import { exits, prelude } from './zfs/scripts.ts';
 
-/** Which deployment a container belongs to whose label does not say so: `ID NAME` lines, the last one of an id counts. */
+/** The deployments of containers whose labels lack them: lines of `ID NAME`; the last line of an id counts. */
 const recordFolder = '/var/lib/drover';
 const recordFile = `${recordFolder}/deployments`;
 const longestRecord = 262_144;
@@ -14,7 +14,7 @@ const longestRecord = 262_144;
 /** Prints the record; nothing where there is none. */
 export const readRecordCommand = `{ [ ! -f ${recordFile} ] || tail -c ${longestRecord} ${recordFile}; }`;
 
-/** FENCE NAME ID…: a container that is gone has no line any more, and of old lines the last thousand are enough. */
+/** FENCE NAME ID…: adds a line for each id. Of the older lines it keeps the last thousand whose containers still exist. */
 const adoptScript = `${prelude}
 umask 077
 fence=$1 name=$2; shift 2
@@ -30,7 +30,7 @@ new=$(mktemp ${recordFile}.XXXXXX) || exit 1
 } >"$new" && sync "$new" && mv "$new" ${recordFile} && sync ${recordFolder}
 `;
 
-/** What a label or a record of a node says; a word that is not a name counts as none. */
+/** The deployment's name in a label or record of a node; undefined for anything that is not a valid name. */
 export function parseDeployment(text: string | undefined): DeploymentName | undefined {
   return isDeploymentName(text) ? text : undefined;
 }
@@ -51,7 +51,7 @@ export function withRecord(containers: readonly Container[], record: string): re
 
 const idPattern = /^[0-9a-f]{64}$/;
 
-/** The containers belong to the deployment from now on; see `ContainerRuntime.adopt`. */
+/** Records that the containers belong to the deployment; see `ContainerRuntime.adopt`. */
 export async function adoptContainers(
   connection: NodeConnection,
   fence: Fence,
@@ -60,7 +60,7 @@ export async function adoptContainers(
   signal: AbortSignal,
 ): Promise<void> {
   const { node } = connection;
-  const what = `note the deployment of containers`;
+  const what = 'record the deployment of containers';
   if (parseDeployment(deployment) === undefined || !ids.every((id) => idPattern.test(id))) {
     throw new AppError('docker-failed', `cannot ${what} on "${node}": a name or an id is not valid`);
   }

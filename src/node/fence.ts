@@ -1,21 +1,21 @@
 import { AppError } from '../model/errors.ts';
 
-/** The lock that a run of drover holds on a node. In a folder of root's: no other login can open it, or stand in its way. */
+/** The lock that a run of drover holds on a node. Its folder belongs to root, so that no other login can open or block it. */
 export const lockFile = '/run/drover/lock';
-/** Held for an instant, by every program on the node that looks who owns a volume and then changes it. */
+/** Held for an instant by every program on the node that checks who owns a volume and then changes it. */
 export const setLockFile = '/run/drover/set.lock';
-/** The lock of drover 0.1, and of nodes that it has set up, in a folder where every login may write: taken besides. */
+/** The lock of drover 0.1 and of nodes that it provisioned. Every run takes it too. Every login may write to its folder. */
 export const oldLockFile = '/run/lock/drover.lock';
 
-/** What a client knows of the lock that it took last on its node: a word that the lock file has as long as it holds. */
+/** The lock that a client took last on its node; the node's lock file contains the token as long as the client holds it. */
 export interface Fence {
   token: string;
 }
 
-/** Exit code of a script that came after its lock was lost. */
+/** Exit code of a script that arrived after its run had lost the lock. */
 export const lateCode = 14;
 
-/** A command that arrived after its run had lost the lock of the node. */
+/** The error for a command that arrived after its run had lost the lock of the node. */
 export function tooLate(what: string, node: string): AppError {
   return new AppError('connection-failed', `cannot ${what} on "${node}": the lock of the node was lost`, {
     retryable: true,
@@ -23,23 +23,23 @@ export function tooLate(what: string, node: string): AppError {
   });
 }
 
-/** Shell text: leaves where the lock of $fence has been lost. Alone it only spares a late command some work. */
+/** Shell text: exits where the lock of $fence has been lost. Without the lock that `guard` takes, it only saves work. */
 export const leaveIfLate = `[ -z "$fence" ] || grep -qsF -- "\\"token\\":\\"$fence\\"" ${lockFile} || exit ${lateCode}
 `;
 
 /**
  * Shell text at the top of every script that changes who owns a volume; $fence is the token of the lock it was sent
  * under. A command may arrive long after its run has lost the lock, because TCP repeats it. From the moment another run
- * has the lock, such a command is refused: the token is written and compared under the same lock, so no command is
- * between its look and its change when the next run begins to look.
+ * has the lock, such a command is refused: the token is written and compared under the same lock, so no command can be
+ * between its check and its change when the next run begins to observe.
  */
 export const guard = `mkdir -p -m 0700 ${setLockFile.replace(/\/[^/]*$/, '')} && (umask 077; : >>${setLockFile}) && exec 8>${setLockFile} || exit 1
 flock -w 60 8 || { echo 'another command of drover has been running for 60 s' >&2; exit 1; }
 ${leaveIfLate}`;
 
 /**
- * Shell function, the same in lab/provision.sh. Where another login made the file, or has taken the lock while the file
- * was open to it, a new file takes its place: only what root itself runs is drover.
+ * Shell function, the same in lab/provision.sh. Only root's processes are drover: if another login made the file, or
+ * holds a lock on it, a new file takes its place.
  */
 export const oldLock = `# FILE: takes it as 7, the lock of earlier versions; fails while one of them has it.
 old_lock() {

@@ -1,11 +1,11 @@
 /**
- * POOL SEPARATOR: for each line of container ids on stdin prints what it finds, then the separator, until stdin ends.
- * One shell for the whole connection: a new session for each sample would cost a login shell. Everything but the pool
- * is read by the shell itself, so that a sample is one process.
+ * POOL SEPARATOR: for each line of container ids on stdin, prints a sample and then the separator, until stdin ends. One
+ * shell serves the whole connection, because a session for each sample would start a login shell. The shell starts
+ * other programs only to read the pool.
  *
  * Lines: `cpu BUSY TOTAL` (jiffies), `cores N`, `up SECONDS`, `load N`, `memory TOTAL AVAILABLE` (KiB), `pool` with
- * `zpool list -Hp` behind it, and for each container `container ID CPU-NANOSECONDS MEMORY-BYTES`: of cgroup v2 or v1, under the
- * systemd or the cgroupfs driver. What is missing is left out.
+ * `zpool list -Hp` behind it, and for each container `container ID CPU-NANOSECONDS MEMORY-BYTES`, from cgroup v2 or v1
+ * with the systemd or the cgroupfs driver. What is missing is left out.
  */
 export const figuresScript = `export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pool=$1 separator=$2 root=/sys/fs/cgroup

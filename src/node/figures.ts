@@ -12,12 +12,12 @@ import { parsePool } from './zfs/output.ts';
 export interface FiguresDeps {
   readonly connection: Pick<NodeConnection, 'node' | 'spawn'>;
   readonly pool: string;
-  /** Docker's full id of a container by its name, as far as known. */
+  /** Docker's full id of a container by its name; undefined where it is not known. */
   readonly idOf: (name: string) => string | undefined;
   readonly now: () => number;
 }
 
-/** One reading of a node: counters that only mean something beside an earlier one. */
+/** One reading of a node. Its counters mean something only in comparison with an earlier reading. */
 export interface Sample {
   /** Jiffies since the boot. */
   readonly busy: number;
@@ -33,9 +33,9 @@ export interface Sample {
 }
 
 /**
- * Asks one long-running shell on the node for a sample and compares it with the one before. Throws `command-failed`
- * where the node cannot say, and what the connection throws; a caller that gives up ends the shell, and the next gets
- * a new one.
+ * Asks one long-running shell on the node for samples, and compares each with the one before. Throws `command-failed`
+ * for an unusable sample, and what the connection throws. A caller that cancels ends the shell; the next call starts
+ * another one.
  */
 export function createFigures(
   deps: FiguresDeps,
@@ -124,7 +124,7 @@ async function openShell({ connection, pool }: FiguresDeps): Promise<Shell> {
     ask: (ids) =>
       new Promise((resolve, reject) => {
         if (broken !== undefined) return reject(broken.error);
-        if (waiting !== undefined) return reject(new Error('a sample is asked for while another one is taken'));
+        if (waiting !== undefined) return reject(new Error('cannot take two samples at the same time'));
         waiting = { resolve, reject };
         command.stdin.write(`${ids}\n`);
       }),
@@ -144,7 +144,7 @@ function watchEnd(node: string, { done }: SpawnedCommand, ended: (error: unknown
 export function parseSample(lines: readonly string[], node: string): Sample {
   const rowOf = (word: string): readonly string[] => {
     const line = lines.find((one) => one.startsWith(`${word} `));
-    if (line === undefined) throw cannotMeasure(node, `it says nothing about "${word}"`);
+    if (line === undefined) throw cannotMeasure(node, `it did not report "${word}"`);
     return line.split(' ').slice(1);
   };
   const number = (word: string, column = 0): number => {
@@ -179,7 +179,7 @@ type Compared = Omit<NodeFigures, 'at' | 'roundTripMs' | 'containers'> & {
   readonly containers: ReadonlyMap<string, ContainerFigures>;
 };
 
-/** What passed between two samples. Counters that went back are those of another boot or of another container. */
+/** The difference between two samples. A counter that went backwards is of another boot or container: not compared. */
 export function compare(before: Sample | undefined, sample: Sample): Compared {
   const { cores, load, memoryTotalBytes, memoryUsedBytes, pool } = sample;
   const total = before === undefined ? 0 : sample.total - before.total;

@@ -1,9 +1,9 @@
 import type { Container, ForeignMount } from '../model/cluster.ts';
 
 /**
- * ROOT: prints `dataset TAB pid TAB id of its container, or - TAB command` for each mount of a dataset below the root in
- * a mount namespace other than this one, where an unmount here does not reach it. It does where the mount above it is
- * shared with this namespace or follows it (the optional fields of mountinfo), as in the namespaces that systemd makes.
+ * ROOT: finds mounts of datasets below the root, in other mount namespaces, that an unmount in this one does not reach.
+ * It reaches a mount whose parent is shared with this namespace or follows it (the optional fields of mountinfo), as in
+ * the namespaces that systemd makes. Prints `DATASET TAB PID TAB CONTAINER-ID TAB COMMAND`, the id `-` without a container.
  */
 export const foreignMountsProgram = `
 my $root = shift; my (%seen, $own); $own = readlink "/proc/self/ns/mnt"; alarm 10;
@@ -26,8 +26,8 @@ for my $p (glob "/proc/[0-9]*") {
 `;
 
 /**
- * Output of `foreignMountsProgram`. The container of an application is not foreign to the volumes it uses: its mounts
- * go when it stops. Lines in another form are left out.
+ * Output of `foreignMountsProgram`. Mounts of drover's own containers are not foreign: they go when the container stops.
+ * Lines in another form are left out.
  */
 export function parseForeignMounts(text: string, containers: readonly Container[]): readonly ForeignMount[] {
   const byId = new Map(containers.map((one) => [one.id, one]));

@@ -7,6 +7,7 @@ import { AppError, toReport } from '../model/errors.ts';
 import { runIdOf } from '../model/history.ts';
 import type { EmptyDisk } from '../model/host-setup.ts';
 import { setUpLineBytes, setUpLines } from '../model/limits.ts';
+import { scriptInput } from './command.ts';
 import { createNodeClient, meshAddressOf } from './connect.ts';
 import { createLineReader } from './docker/streams.ts';
 import { at, listAt, parseJson, textAt } from './json.ts';
@@ -24,20 +25,16 @@ export async function openHost(
 ): Promise<Host> {
   const { connectMs, commandMs } = settings.timeouts;
   const connection = await connect(node, nodeSettings, { connectMs, commandMs, ...options }, signal);
+  const client = (): NodeClient =>
+    createNodeClient(connection, settings, meshAddressOf(node, nodeSettings, connection));
   return {
     address: connection.remote.address,
     user: connection.remote.user,
     hostname: async (stop) => (await connection.run(['uname', '-n'], { signal: stop })).stdout.trim(),
     setUp: async (args, onLine, stop) => runScript(connection, await readFile(scriptPath, 'utf8'), args, onLine, stop),
     emptyDisks: (stop) => findEmptyDisks(connection, stop),
-    observe: (stop) =>
-      createNodeClient(connection, settings, meshAddressOf(node, nodeSettings, connection)).observe(stop),
-    forgetPeers: (addresses, stop) =>
-      forgetPeers(
-        createNodeClient(connection, settings, meshAddressOf(node, nodeSettings, connection)),
-        addresses,
-        stop,
-      ),
+    observe: (stop) => client().observe(stop),
+    forgetPeers: (addresses, stop) => forgetPeers(client(), addresses, stop),
     close: () => connection.close(),
   };
 }
@@ -46,7 +43,7 @@ async function forgetPeers(client: NodeClient, addresses: readonly string[], sig
   try {
     await client.volumes.list(signal);
   } catch (error) {
-    // A host that never became a node knows no other.
+    // A host that never became a node has no peers to forget.
     if (error instanceof AppError && error.details?.dataset !== undefined) return;
     throw error;
   }
@@ -73,8 +70,8 @@ async function runScript(
   onLine: (line: string) => void,
   signal: AbortSignal,
 ): Promise<{ readonly code: number; readonly stderr: string }> {
-  // Not the caller's signal: it would end the script, and a package half installed is worse than one line more to wait
-  // for. Without a reader the script stops by itself where its step ends.
+  // Not the caller's signal: it would kill the script, and a half-installed package is worse than a short wait. A script
+  // whose output is no longer read ends after its current step.
   const command = await connection.spawn(
     ['bash', '--norc', '-s', '--', ...args, '--lines'],
     new AbortController().signal,
@@ -84,17 +81,16 @@ async function runScript(
   try {
     if (signal.aborted) leave();
     const printed = readLines(connection.node, command.stdout, onLine);
-    // Where it fails, the command still runs; that it failed is said below.
+    // Awaited below, after the command was given its input.
     printed.catch(() => undefined);
     command.stderr.resume();
-    // In a function, so that a script cut short by a lost connection runs not at all, and cannot eat itself as input.
-    command.stdin.end(`drover() {\n${script}\n}\ndrover "$@" </dev/null\n`);
+    command.stdin.end(scriptInput(script));
     const [{ code, stderrTail }] = await Promise.all([command.done, until(printed, signal)]);
     return { code, stderr: stderrTail };
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new AppError('cancelled', `cannot finish on "${connection.node}": cancelled`, {
-      hint: 'the step under way is finished there, and nothing after it; the same command goes on from where it is',
+      hint: 'the host finishes its current step and then stops; run the same command again to go on from there',
       cause: error,
     });
   } finally {
@@ -102,7 +98,7 @@ async function runScript(
   }
 }
 
-/** Hands over each line as it comes. Throws `command-failed` where there are more, or longer ones, than a script prints. */
+/** Passes each line on. Throws `command-failed` for more lines, or longer ones, than the script can print. */
 async function readLines(node: string, output: Readable, onLine: (line: string) => void): Promise<void> {
   const reader = createLineReader(setUpLineBytes);
   let count = 0;
@@ -128,7 +124,7 @@ function until<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** First contact: connecting tells whether the key is known; if it is not, the failure brings the key along. */
+/** First contact with a host: tries to connect. Where the key is unknown, the error has its fingerprint. */
 export async function askKey(
   node: NodeName,
   settings: NodeSettings,
@@ -148,7 +144,7 @@ export async function askKey(
     const accept = async (): Promise<string> => {
       const { file } = await acceptHostKey(node, settings, fingerprint, options, signal);
       if (file === undefined)
-        throw new AppError('host-key-changed', `cannot trust "${node}": it changed its key meanwhile`);
+        throw new AppError('host-key-changed', `cannot trust "${node}": its key changed in the meantime`);
       return file;
     };
     return { known: false, fingerprint, type: String(details.keyType), accept };
@@ -156,17 +152,17 @@ export async function askKey(
 }
 
 const diskColumns = 'PATH,TYPE,SIZE,RO,FSTYPE,PTTYPE,MOUNTPOINT,MODEL';
-/** OpenZFS takes no smaller device (SPA_MINDEVSIZE). */
+/** OpenZFS refuses smaller devices (SPA_MINDEVSIZE). */
 const smallestDiskBytes = 64 * 1024 * 1024;
 
-/** Disks that hold nothing at all; reads only. */
+/** Disks without any content. Changes nothing. */
 async function findEmptyDisks(connection: NodeConnection, signal: AbortSignal): Promise<readonly EmptyDisk[]> {
-  // --tree: partitions stand below their disks, also where no column would ask for it.
+  // --tree lists partitions below their disks, whatever the columns.
   const argv = ['lsblk', '--json', '--bytes', '--tree=PATH', '--output', diskColumns] as const;
   return parseDisks((await connection.run(argv, { signal })).stdout);
 }
 
-/** From `lsblk --json --bytes --tree`: whole disks with no partition, no filesystem, no mount. */
+/** Whole disks without partition, filesystem or mount, from `lsblk --json --bytes --tree`. */
 export function parseDisks(json: string): readonly EmptyDisk[] {
   return listAt(parseJson(json), 'blockdevices').flatMap((device) => {
     const path = textAt(device, 'path');

@@ -1,6 +1,8 @@
 import { jsonValues } from '../model/limits.ts';
 
-/** Readers of JSON from a node, which may hold anything: what is not of the kind asked for is absent. */
+// Readers for JSON from a node, which may contain anything: a value of another type than asked for counts as absent.
+
+/** True for an object that is not a list. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -20,7 +22,7 @@ export function textAt(value: unknown, ...keys: readonly string[]): string | und
 
 export function numberAt(value: unknown, ...keys: readonly string[]): number | undefined {
   const found = at(value, ...keys);
-  // 1e999 is infinite.
+  // JSON.parse reads 1e999 as infinity.
   return typeof found === 'number' && Number.isFinite(found) ? found : undefined;
 }
 
@@ -48,7 +50,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Whether there are so many commas and brackets; those in strings count too, so the answer may be true too early. */
+/** True for more commas and brackets than the limit. Those in strings count too, so fewer values may be refused as well. */
 function mayHaveMoreValues(text: string, limit: number): boolean {
   // Each value takes two characters at least.
   if (text.length < 2 * limit) return false;

@@ -12,11 +12,11 @@ const heldCode = 75;
 const beatMs = 5_000;
 
 /**
- * Takes the lock, writes who has it, says so, and keeps it until its stdin ends or is silent for 30 s: a controller
- * that lost its power closes nothing. What was sent under an earlier lock has ended, or is refused, once the text is
- * written under the second lock. What stdin says at its end is how the run has ended.
- * $1 file, $2 what to write into it, $3 the second lock, $4 the lock of earlier versions, $5 what to keep of the run, or
- * nothing, $6 where.
+ * Takes the lock, writes who holds it, prints `locked`, and keeps it until its stdin ends or is silent for 30 s: a
+ * controller that loses power closes no connection. The text is written under the second lock: from then on, a command
+ * that was sent under an earlier lock has ended or is refused. The last line of stdin is the result of the run.
+ * $1 the lock, $2 the text to write into it, $3 the second lock, $4 the lock of earlier versions, $5 the run's part of
+ * audit lines (empty: none are written), $6 the audit file.
  */
 const holder = `note=$5 log=$6 from=
 ${auditFunctions}${oldLock}umask 077
@@ -36,7 +36,7 @@ while IFS= read -r -t 30 beat && [ "$beat" = beat ]; do :; done
 case \${beat-} in 'end '*) result=\${beat#end } result=\${result//[^a-z-]/} ;; *) result=lost ;; esac
 keep_line ended "\${result:0:40}"`;
 
-/** Files of the node; `audit` is where it keeps the runs. */
+/** Paths on the node; `audit` is its record of runs. */
 export interface LockFiles {
   readonly lock: string;
   readonly set: string;
@@ -55,7 +55,7 @@ export function createNodeMutex(
     async acquire(holding, signal) {
       const { owner, note } = typeof holding === 'string' ? { owner: holding, note: undefined } : holding;
       const since = new Date().toISOString();
-      // Only until the lock is there: afterwards it is given back by `release`.
+      // Cancels only the wait for the lock; once it is taken, `release` gives it back.
       const starting = new AbortController();
       const stop = (): void => starting.abort(signal.reason);
       signal.throwIfAborted();
@@ -66,7 +66,7 @@ export function createNodeMutex(
         const args = [files.lock, JSON.stringify({ owner, since, token }), files.set, files.old, kept, log];
         const command = await connection.spawn(['bash', '-c', holder, 'drover-lock', ...args], starting.signal);
         await untilLocked(connection.node, command, stop).catch((error: unknown) => {
-          // Whatever still runs there must not come to hold the lock.
+          // A script that still runs there must not take the lock later.
           starting.abort(error);
           throw error;
         });
@@ -83,8 +83,8 @@ export function createNodeMutex(
 }
 
 /**
- * Waits for the one line of the script. A channel that says more than a holder's name takes is not read any further, and
- * `stop` ends it, also when the lock is there already.
+ * Waits for the script's one line. A channel that sends more than a holder's name takes is not read any further, and
+ * `stop` ends it, even after the lock was taken.
  */
 async function untilLocked(node: string, command: SpawnedCommand, stop: () => void): Promise<void> {
   const cannot = (why: string): AppError =>
@@ -118,29 +118,26 @@ const tooSlow = (node: string): AppError =>
 
 function lockHeld(node: string, text: string): AppError {
   const written = parseJson(text);
-  const owner = (isRecord(written) ? textAt(written, 'owner') : undefined) ?? 'somebody who has not written a name yet';
+  const owner = (isRecord(written) ? textAt(written, 'owner') : undefined) ?? 'a run that has not written its name yet';
   const since = isRecord(written) ? textAt(written, 'since') : undefined;
-  return new AppError(
-    'lock-held',
-    `cannot take the lock on "${node}": ${owner} has it${since ? ` since ${since}` : ''}`,
-    {
-      hint: 'wait until that run has ended',
-      retryable: true,
-      details: { node, owner, ...(since === undefined ? {} : { since }) },
-    },
-  );
+  const held = since === undefined ? 'holds it' : `has held it since ${since}`;
+  return new AppError('lock-held', `cannot take the lock on "${node}": ${owner} ${held}`, {
+    hint: 'wait until that run has ended',
+    retryable: true,
+    details: { node, owner, ...(since === undefined ? {} : { since }) },
+  });
 }
 
-/** `stop` ends the command where the node does not say that it has ended. */
+/** The handle of a lock that was taken. `stop` ends the command where the node does not report its end. */
 function hold(command: SpawnedCommand, stop: () => void): LockHandle {
   const lost = new AbortController();
   let released = false;
   const beat = setInterval(() => command.stdin.write('beat\n'), beatMs);
-  // The lock alone keeps no process alive.
+  // The lock alone does not keep this process alive.
   beat.unref();
   command.stdin.on('error', () => undefined);
   const ended = command.done.then(
-    () => new Error('the lock was given up on the node'),
+    () => new Error('the node gave the lock up'),
     (error: unknown) => error,
   );
   const over = ended.then((reason) => {

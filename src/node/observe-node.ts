@@ -32,7 +32,7 @@ export const sections = [
   'times',
 ] as const;
 
-/** ROOT COLUMNS SEPARATOR POOL: everything about a node but what Docker says; reads only. */
+/** ROOT COLUMNS SEPARATOR POOL: prints all about a node that Docker does not know. Changes nothing. */
 export const observeScript = `${prelude}
 began=\${EPOCHREALTIME-}
 root=$1 columns=$2 separator=$3 pool=$4
@@ -58,13 +58,13 @@ export interface ObserveDeps {
   readonly pool: string;
   readonly meshAddress: string;
   readonly docker: Pick<DockerRuntime, 'list' | 'images' | 'imageVolumes' | 'version'>;
-  /** Milliseconds for all of it, 3 min by default: a node that answers each of many questions late would hold up every run. */
+  /** For the whole observation, default 180 000: a node that answers many requests slowly must not hold up every run. */
   readonly limitMs?: number;
 }
 
 const defaultLimitMs = 180_000;
 
-/** Reads a node: one script for ZFS, network and system, and what Docker has, over its own channel, at the same time. */
+/** Observes a node: one script reads ZFS, network and system, while Docker is asked over its own channel. */
 export function createObserver(deps: ObserveDeps): (signal: AbortSignal) => Promise<NodeFacts> {
   const { limitMs = defaultLimitMs } = deps;
   const observe = async (signal: AbortSignal): Promise<NodeFacts> => {
@@ -82,7 +82,7 @@ export function createObserver(deps: ObserveDeps): (signal: AbortSignal) => Prom
       return await observe(AbortSignal.any([signal, limit]));
     } catch (error) {
       if (!limit.aborted || signal.aborted) throw error;
-      const message = `cannot observe "${deps.connection.node}": it has not answered all within ${limitMs} ms`;
+      const message = `cannot observe "${deps.connection.node}": no complete answer within ${limitMs} ms`;
       throw new AppError('timeout', message, { retryable: true, cause: error });
     }
   };
@@ -106,14 +106,14 @@ async function readDocker({ docker }: ObserveDeps, signal: AbortSignal): Promise
 
 type Sections = Readonly<Record<(typeof sections)[number], string>>;
 
-/** What the script prints, and what running it took besides its own work: sending it, a session, the way back. */
+/** What the script prints. `scriptMs`: its own work on the node; `roundTripMs`: sending it, the session, the way back. */
 async function readSections(
   deps: ObserveDeps,
   signal: AbortSignal,
 ): Promise<{ readonly texts: Sections; readonly roundTripMs: number; readonly scriptMs: number }> {
   const { connection, store } = deps;
   const begin = performance.now();
-  // Nothing on the node can know this line in advance, so nothing can print it by chance.
+  // No program on the node knows this line in advance, so none can print it by chance.
   const separator = `\x1e${randomUUID()}`;
   const args = [store.root, [volumeColumns, properties.node].join(','), separator, deps.pool];
   const { stdout, code } = await connection.script(observeScript, args, { signal, okCodes: [0, exits.noRoot] });
@@ -123,14 +123,14 @@ async function readSections(
     throw new AppError('command-failed', `cannot observe "${connection.node}": it printed ${texts.length} sections`);
   }
   const tookMs = performance.now() - begin;
-  // Every name gets its text: the lengths were compared.
+  // Every name has its text: the lengths were compared above.
   const named = Object.fromEntries(sections.map((name, at) => [name, texts[at]])) as Sections;
-  // By the node's own clock, which may say anything.
+  // The node's own clock may be wrong.
   const scriptMs = Math.round(Math.min(tookMs, parseSpan(named.times)));
   return { texts: named, scriptMs, roundTripMs: Math.max(0, Math.round(tookMs) - scriptMs) };
 }
 
-/** Milliseconds between two lines with the node's time in seconds; 0 where they are anything else. */
+/** Milliseconds between two lines that have the node's time in seconds; 0 for anything else. */
 export function parseSpan(text: string): number {
   const [begin = Number.NaN, end = Number.NaN] = text.split('\n').map(Number);
   const ms = (end - begin) * 1000;
@@ -171,7 +171,7 @@ function toFacts(
   };
 }
 
-/** Its sshd listens for the others where it does for us, or, behind a forwarded port, at the usual one. */
+/** Other nodes reach its sshd at the port that drover uses or, where that one is forwarded, at 22. */
 function bootFacts({ remote }: NodeConnection, text: string): BootFacts | undefined {
   const rules = parseBoot(text);
   return rules && { ...rules, sshPorts: [...new Set([remote.port, 22])], hostKeys: remote.hostKeys };
@@ -181,7 +181,7 @@ function bootFacts({ remote }: NodeConnection, text: string): BootFacts | undefi
 export function parseNodeId(getText: string, root: string): string | undefined {
   const line = getText.split('\n').find((row) => row.startsWith(`${root}\t${properties.node}\t`));
   const [, , value, source] = line?.split('\t') ?? [];
-  // Other nodes keep it as the owner of what is released to this one.
+  // Other nodes store it as the owner of volumes that they release to this one.
   return source === 'local' && isNodeId(value) ? value : undefined;
 }
 
@@ -208,7 +208,7 @@ export function parseAddresses(text: string): readonly NodeAddress[] {
   });
 }
 
-/** Docker's own proxy listens for every published port; those of our containers are not somebody else's. */
+/** Listeners that are not drover's: Docker's proxy listens on the ports of our containers, which are left out. */
 export function foreignListeners(
   listeners: readonly Listener[],
   containers: readonly Container[],

@@ -2,17 +2,17 @@ import { AppError } from '../model/errors.ts';
 import type { NodeConnection } from './ssh/connection.ts';
 import { lostConnection } from './ssh/errors.ts';
 
-/** One connection to one node, made when first needed and made again after it was lost. */
+/** One connection to one node, opened when it is first needed and again after it was lost. */
 export interface ConnectionSource {
   /**
    * The live connection, or a new one. After a failure the next attempt waits (0.5 s, doubling to 10 s, with jitter);
-   * each call makes one attempt at most. Whatever was under way on a lost connection has failed and is not repeated.
+   * each call makes one attempt at most. Commands that ran on a lost connection have failed and are not repeated.
    */
   get(signal: AbortSignal): Promise<NodeConnection>;
   close(): Promise<void>;
 }
 
-/** What the waiting needs from outside. */
+/** What reconnecting needs from outside. */
 export interface ReconnectDeps {
   readonly connect: (signal: AbortSignal) => Promise<NodeConnection>;
   readonly now: () => number;
@@ -25,15 +25,15 @@ export interface ReconnectDeps {
 const firstPauseMs = 500;
 const longestPauseMs = 10_000;
 
-/** Pause after so many failures in a row: exponential, capped, and between half and all of it. */
+/** Pause in ms after this many failures in a row: exponential and capped, of which `random` takes up to half. */
 export function pauseMs(failures: number, random: number): number {
   const full = Math.min(longestPauseMs, firstPauseMs * 2 ** (failures - 1));
   return Math.round(full * (0.5 + random / 2));
 }
 
 /**
- * Callers that ask at the same time share one attempt; it is given up when all of them have. A login or a host key
- * that was refused is spaced like any failure (OpenSSH 9.8 penalises the address) but never tried again by itself.
+ * Callers that ask at the same time share one attempt, which is cancelled when all of them have cancelled. A refused
+ * login or host key delays the next attempt like any failure, because OpenSSH 9.8 penalises the address.
  */
 export function createConnectionSource(node: string, deps: ReconnectDeps): ConnectionSource {
   let live: NodeConnection | undefined;
@@ -94,7 +94,7 @@ interface SharedAttempt {
   onAbandoned(listener: () => void): void;
 }
 
-/** One promise for several callers, each of whom may leave; the last one out stops it. */
+/** One promise for several callers. Each may cancel its own wait; the last one to do so cancels the attempt. */
 function shareAttempt(begin: (signal: AbortSignal) => Promise<NodeConnection>): SharedAttempt {
   const controller = new AbortController();
   const result = begin(controller.signal);

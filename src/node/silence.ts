@@ -1,18 +1,18 @@
 import { Transform } from 'node:stream';
 import { AppError } from '../model/errors.ts';
 
-/** Watches something that takes as long as it takes, but is never silent for long. */
+/** Watches a task that may take any time, but must not be silent for long. */
 export interface Silence {
-  /** Aborts with `timeout` where nothing was heard for too long, and as the signal it was made with. */
+  /** Aborts with `timeout` when the task has been silent for too long, and with the caller's signal. */
   readonly signal: AbortSignal;
   heard(): void;
-  /** The silence itself, where that is what the failure comes from. */
+  /** The `timeout` where the silence has caused this error, else the error itself. */
   causeOf(error: unknown): unknown;
-  /** What was waited for is over. */
+  /** Stops watching. */
   end(): void;
 }
 
-/** `what` completes "cannot … on NODE". Counts from now. */
+/** `what` completes "cannot … on NODE". The silence counts from now. */
 export function createSilence(node: string, what: string, limitMs: number, signal: AbortSignal): Silence {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(saidNothing(node, what, limitMs)), limitMs);
@@ -25,7 +25,7 @@ export function createSilence(node: string, what: string, limitMs: number, signa
   };
 }
 
-/** Passes bytes on; fails with `timeout` where none passes for too long, whichever end it is that waits. */
+/** Passes bytes on; fails with `timeout` where none passes for `limitMs`, whichever side is slow. */
 export function createFlowGuard(node: string, what: string, limitMs: number): Transform {
   const guard = new Transform({
     transform(chunk, _encoding, done) {
@@ -40,6 +40,6 @@ export function createFlowGuard(node: string, what: string, limitMs: number): Tr
 }
 
 const saidNothing = (node: string, what: string, limitMs: number): AppError =>
-  new AppError('timeout', `cannot ${what} on "${node}": nothing came for ${Math.round(limitMs / 1000)} s`, {
+  new AppError('timeout', `cannot ${what} on "${node}": no data for ${Math.round(limitMs / 1000)} s`, {
     retryable: true,
   });

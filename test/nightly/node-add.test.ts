@@ -132,7 +132,7 @@ describe('drover node add on plain machines', () => {
     child.kill('SIGINT');
     const code = await ended;
     console.log(`interrupted: exit ${code}\n${said}`);
-    expect([code, said]).toEqual([130, expect.stringContaining('the step under way is finished there')]);
+    expect([code, said]).toEqual([130, expect.stringContaining('the host finishes its current step')]);
     for (let waits = 0; waits < 900; waits += 1) {
       if ((await onHost(second, 'pgrep -c "^(apt-get|dpkg)" || true')).trim() === '0') break;
       await pause(2000);

@@ -8,7 +8,7 @@ import type { NodeConnection } from '../ssh/connection.ts';
 
 const socketPath = '/var/run/docker.sock';
 
-/** Copies between stdio and a unix socket, after a line that says it is connected. perl-base is essential on Debian. */
+/** Prints the line `connected` and copies between stdio and a unix socket. Every Debian has perl-base. */
 const pump = `use IO::Socket::UNIX; use IO::Select;
 my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$ARGV[0]: $!\\n";
 syswrite STDOUT, "connected\\n";
@@ -28,8 +28,8 @@ const ways: readonly Argv[] = [
 ];
 
 /**
- * Opens streams to the node's Docker socket: as forwarded channels, and where the login or sshd may not, as commands
- * run by root that copy to it. Throws `docker-failed` where nobody listens there.
+ * Opens streams to the node's Docker socket: as forwarded channels or, where the login or sshd does not allow them, as
+ * commands of root that copy to the socket. Throws `docker-failed` where nothing listens there.
  */
 export function createDockerDialler(connection: NodeConnection): () => Promise<Duplex> {
   let open: (() => Promise<Duplex>) | undefined;
@@ -64,9 +64,9 @@ async function openPipe(connection: NodeConnection, argv: Argv): Promise<Duplex>
   const opening = new AbortController();
   const limit = setTimeout(() => opening.abort(), greetingMs);
   const silent = new Promise<never>((_, reject) => {
-    opening.signal.addEventListener('abort', () => reject(saysNothing(connection.node)), { once: true });
+    opening.signal.addEventListener('abort', () => reject(notConnected(connection.node)), { once: true });
   });
-  // It counts only until the connection is there.
+  // Without a listener, a rejection after the race would end this process.
   silent.catch(() => undefined);
   try {
     return await Promise.race([silent, openPipeUntil(connection, argv, opening.signal)]);
@@ -75,7 +75,7 @@ async function openPipe(connection: NodeConnection, argv: Argv): Promise<Duplex>
   }
 }
 
-const saysNothing = (node: string): AppError =>
+const notConnected = (node: string): AppError =>
   new AppError('docker-failed', `cannot reach Docker on "${node}": no connection within ${greetingMs / 1000} s`, {
     retryable: true,
   });
@@ -101,7 +101,7 @@ async function openPipeUntil(connection: NodeConnection, argv: Argv, signal: Abo
   return stream;
 }
 
-/** Reads the line "connected" and nothing more. Throws where something else is said. */
+/** Reads the line "connected" and not a byte more. Throws for any other text. */
 async function greeting(stream: Duplex): Promise<void> {
   let text = Buffer.alloc(0);
   while (true) {
@@ -112,7 +112,7 @@ async function greeting(stream: Duplex): Promise<void> {
     }
     text = Buffer.concat([text, chunk]);
     const end = text.indexOf('\n');
-    if (end < 0 && text.length > greetingBytes) throw new Error('it does not say that it is connected');
+    if (end < 0 && text.length > greetingBytes) throw new Error('it did not print "connected"');
     if (end < 0) continue;
     if (end + 1 < text.length) stream.unshift(text.subarray(end + 1));
     return;
@@ -121,7 +121,7 @@ async function greeting(stream: Duplex): Promise<void> {
 
 const withoutEffect = ['setKeepAlive', 'setNoDelay', 'setTimeout', 'ref', 'unref'] as const;
 
-/** What node:http asks of a socket and a channel does not have. */
+/** Adds the methods of a socket that node:http calls and a channel does not have. */
 function asSocket(stream: Duplex): Duplex {
   const nothing = (): Duplex => stream;
   const missing = withoutEffect.filter((name) => !(name in stream));
@@ -130,7 +130,7 @@ function asSocket(stream: Duplex): Duplex {
   });
 }
 
-/** HTTP over streams that `dial` opens; a few stay open between requests. */
+/** An HTTP agent over the streams that `dial` opens; a few stay open between requests. */
 export class StreamAgent extends Agent {
   private readonly dial: () => Promise<Duplex>;
 
@@ -139,8 +139,8 @@ export class StreamAgent extends Agent {
     this.dial = dial;
   }
 
-  // docker-modem prints every request with all that hangs on it for its debug log, also where there is none: seconds
-  // of work, once the buffers of other requests hang on the agent.
+  // docker-modem formats every request for its debug log, even when that is off. Without this method, it would format
+  // the buffers of all other requests of the agent too, which takes seconds.
   [inspect.custom](): string {
     return 'StreamAgent';
   }
@@ -149,13 +149,13 @@ export class StreamAgent extends Agent {
   createConnection(_options: ClientRequestArgs, callback?: (error: Error | null, stream: Duplex) => void): undefined {
     this.dial().then(
       (stream) => {
-        // Without a listener an error of an idle channel would end the process.
+        // Without a listener, an error of an idle channel would end this process.
         stream.on('error', () => undefined);
-        // A channel stays half open when Docker ends its side, as in a restart: the next request would be sent into it.
+        // A channel stays half open when Docker ends its side, as in a restart; the next request would use it.
         stream.once('end', () => setImmediate(() => stream.destroy()));
         callback?.(null, asSocket(stream));
       },
-      // Node calls back with the error alone; its types ask for a stream too.
+      // Node passes the error alone; its types require a stream too.
       (error: unknown) => (callback as ((error: unknown) => void) | undefined)?.(error),
     );
     return undefined;

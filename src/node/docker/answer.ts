@@ -3,11 +3,11 @@ import { AppError } from '../../model/errors.ts';
 import { dockerAnswerBytes, dockerErrorBytes, printLimit } from '../../model/limits.ts';
 import { isRecord, parseJson, textAt } from '../json.ts';
 
-/** Bytes that several answers may have together. */
+/** The number of bytes that several answers may have together. */
 export interface ByteBudget {
-  /** Takes so many bytes; false once they are more than there were. */
+  /** Subtracts the bytes; false once the budget is exceeded. */
   take(bytes: number): boolean;
-  /** What it began with. */
+  /** The whole budget. */
   readonly bytes: number;
 }
 
@@ -22,7 +22,7 @@ export function createBudget(bytes: number): ByteBudget {
   };
 }
 
-/** Docker's own refusal, as the status and its message say it. */
+/** An error answer of Docker's, with its status and message. */
 export class RefusedByDocker extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -32,8 +32,8 @@ export class RefusedByDocker extends Error {
 }
 
 /**
- * The answer as JSON; undefined where it is empty. Throws `docker-failed` (without the node's name, which the caller
- * adds) where it is longer than the limit or than what is left of the budget, and where it is not JSON.
+ * The answer as JSON; undefined for an empty one. Throws `UnusableAnswer` where it is longer than the limit or the rest
+ * of the budget, and where it is not JSON.
  */
 export async function readAnswer(
   response: IncomingMessage,
@@ -47,7 +47,7 @@ export async function readAnswer(
   return value;
 }
 
-/** What Docker gave as reason for a status that is not an answer. */
+/** The error for a status that is not a success, with Docker's reason. */
 export async function readRefusal(response: IncomingMessage): Promise<RefusedByDocker> {
   const status = response.statusCode ?? 0;
   const text = await readText(response, createBudget(dockerErrorBytes)).catch((error: unknown) => {
@@ -59,10 +59,10 @@ export async function readRefusal(response: IncomingMessage): Promise<RefusedByD
   return new RefusedByDocker(status, said ?? (text.trim().slice(0, 500) || `HTTP status ${status}`));
 }
 
-/** An answer that is there, and of no use; trying again would give the same. */
+/** An answer that cannot be used; another attempt would get the same. */
 export class UnusableAnswer extends Error {}
 
-/** An answer that is longer than the limit; the sender has not stopped. */
+/** An answer longer than the limit, whose sender has not stopped. */
 export class EndlessAnswer extends UnusableAnswer {}
 
 async function readText(response: IncomingMessage, ...budgets: readonly (ByteBudget | undefined)[]): Promise<string> {
@@ -81,8 +81,12 @@ async function readText(response: IncomingMessage, ...budgets: readonly (ByteBud
 
 /** `docker-failed` for an answer that cannot be used. */
 export function unusable(what: string, node: string, error: UnusableAnswer): AppError {
-  return new AppError('docker-failed', `cannot ${what} on "${node}": Docker is not usable: ${error.message}`, {
-    hint: 'look at Docker on the node: docker info',
-    details: { node, reason: error.message },
-  });
+  return new AppError(
+    'docker-failed',
+    `cannot ${what} on "${node}": Docker's answer cannot be used: ${error.message}`,
+    {
+      hint: 'run "docker info" on the node',
+      details: { node, reason: error.message },
+    },
+  );
 }

@@ -25,36 +25,36 @@ export interface DockerRequest {
   readonly query?: Readonly<Record<string, unknown>>;
   readonly body?: Readonly<Record<string, unknown>>;
   readonly upload?: Readable;
-  /** For the registry; in no message. */
+  /** The registry's login; never part of a message. */
   readonly auth?: Readonly<Record<string, string>>;
-  /** Statuses that are an answer besides 200, 201 and 204. */
+  /** Statuses that count as success besides 200, 201 and 204. */
   readonly okStatus?: readonly number[];
-  /** For `json`, until the whole answer is there: default 120 000, and `readMs` of the API for GET. */
+  /** For `json`: ms until the answer is complete; default 120 000, for GET the `readMs` of the API. */
   readonly timeoutMs?: number;
-  /** For `stream`, until the answer begins; without it, there is no limit. */
+  /** For `stream`: ms until the answer begins; default: no limit. */
   readonly beginMs?: number;
-  /** For `json`: bytes that the answer may have; default `dockerAnswerBytes`. */
+  /** For `json`: the most bytes of the answer; default `dockerAnswerBytes`. */
   readonly limitBytes?: number;
-  /** For `json`: bytes that this answer shares with others. */
+  /** For `json`: a budget that this answer shares with others. */
   readonly budget?: ByteBudget;
 }
 
-/** Docker's API on one node, with a version both sides speak. Throws `docker-failed` with `status` in the details. */
+/** Docker's API on one node, in a version that both sides support. Throws `docker-failed` with `status` in the details. */
 export interface DockerApi {
-  /** What Docker said of itself when this connection first asked. */
+  /** Docker's versions, asked once for each connection. */
   version(signal: AbortSignal): Promise<DockerVersion>;
   /**
-   * The answer as JSON; undefined where there is none. Throws `timeout` where it is not complete in time, and
-   * `docker-failed` where it is longer than an answer may be (`dockerAnswerBytes`).
+   * The answer as JSON; undefined for an empty one. Throws `timeout` where it is not complete in time, and
+   * `docker-failed` where it is too long.
    */
   json(request: DockerRequest, signal: AbortSignal): Promise<unknown>;
   /** The answer's body; destroyed when the signal aborts. */
   stream(request: DockerRequest, signal: AbortSignal): Promise<Readable>;
-  /** The channel itself, both ways, once Docker has answered; whoever asked has to destroy it. */
+  /** The connection itself, in both directions, after Docker has agreed. The caller has to destroy it. */
   hijack(request: DockerRequest, signal: AbortSignal): Promise<Duplex>;
 }
 
-/** Docker's own version, and the newest of its API that it speaks; empty where it does not say. */
+/** Docker's version, and the newest API version that it supports; empty where Docker does not report them. */
 export interface DockerVersion {
   readonly docker: string;
   readonly dockerApi: string;
@@ -66,18 +66,18 @@ interface Negotiated {
   readonly version: DockerVersion;
 }
 
-/** The newest version this program was written for, and the oldest it needs (Docker 20.10). */
+/** The newest API version that drover was written for, and the oldest that it needs (Docker 20.10). */
 const ourVersion = '1.47';
 const oldestVersion = '1.41';
 
 /** How many requests of one listing run at the same time. */
 export const concurrentRequests = 6;
 
-/** Milliseconds for an answer that only reads, where the caller does not say. */
+/** Milliseconds for the answer to a GET, and to a request that changes something. */
 const defaultReadMs = 60_000;
 const changeMs = 120_000;
 
-/** Every request is a request on its own; nothing is kept but some open channels. `readMs`: for the answer to a GET. */
+/** Requests are independent of each other; a few channels stay open. `readMs`: until the answer to a GET is complete. */
 export function createDockerApi(connection: NodeConnection, readMs = defaultReadMs): DockerApi {
   const agent = new StreamAgent(createDockerDialler(connection));
   connection.closed.addEventListener('abort', () => agent.destroy(), { once: true });
@@ -114,7 +114,7 @@ export function createDockerApi(connection: NodeConnection, readMs = defaultRead
       return await take(await send((await agreed()).modem, request, signal));
     } catch (error) {
       const explained = explain(connection, request.what, error, signal);
-      // A channel closes only when the other side agrees, and this one goes on sending.
+      // The whole connection: a channel closes only when the other side agrees, and this one keeps sending.
       if (error instanceof EndlessAnswer) await connection.close(explained);
       throw explained;
     }
@@ -159,9 +159,9 @@ export function createDockerApi(connection: NodeConnection, readMs = defaultRead
       call({ ...request, hijack: true }, signal, async (answer) => {
         if (answer instanceof IncomingMessage) {
           answer.destroy();
-          throw new UnusableAnswer('it does not hand over the connection');
+          throw new UnusableAnswer('it did not switch protocols');
         }
-        // After the upgrade there is the stream that our agent has opened.
+        // After the upgrade, this is the stream that the agent has opened.
         return answer;
       }),
   };
@@ -170,15 +170,15 @@ export function createDockerApi(connection: NodeConnection, readMs = defaultRead
 function asResponse(answer: IncomingMessage | Duplex): IncomingMessage {
   if (answer instanceof IncomingMessage) return answer;
   answer.destroy();
-  throw new UnusableAnswer('it hands over the connection unasked');
+  throw new UnusableAnswer('it switched protocols unasked');
 }
 
 function late(connection: NodeConnection, what: string, limitMs: number, cause: unknown): AppError {
-  const message = `cannot ${what} on "${connection.node}": Docker gives no complete answer within ${limitMs} ms`;
+  const message = `cannot ${what} on "${connection.node}": Docker sent no complete answer within ${limitMs} ms`;
   return new AppError('timeout', message, { retryable: true, cause });
 }
 
-/** The newest version both speak. Throws `docker-failed` where there is none. */
+/** The newest API version that both support. Throws `docker-failed` where there is none. */
 export function chooseVersion(node: string, theirs = oldestVersion, theirOldest = oldestVersion): string {
   if (compareVersions(theirs, oldestVersion) < 0) {
     throw new AppError('docker-failed', `cannot use Docker on "${node}": its API is ${theirs}`, {
@@ -186,11 +186,11 @@ export function chooseVersion(node: string, theirs = oldestVersion, theirOldest 
     });
   }
   const ours = compareVersions(ourVersion, theirs) < 0 ? ourVersion : theirs;
-  // A Docker that no longer speaks ours gets its own oldest: additions are compatible, and it is the nearest.
+  // A Docker that no longer supports ours gets its oldest, which is nearest to ours: newer versions only add to it.
   return compareVersions(ours, theirOldest) < 0 ? theirOldest : ours;
 }
 
-/** How a daemon's API versions lie to those this program was written for. */
+/** How the API versions of a Docker fit those that drover was written for. */
 export function fitOf(theirs: string, theirOldest: string): 'well' | 'too old' | 'too new' {
   if (compareVersions(theirs, oldestVersion) < 0) return 'too old';
   return compareVersions(theirOldest, ourVersion) > 0 ? 'too new' : 'well';
@@ -208,7 +208,7 @@ const encodeAuth = (auth: Readonly<Record<string, string>>): string =>
 
 type Dialled = DockerRequest & { readonly hijack?: true };
 
-/** The answer, whose body is not read yet. Throws `RefusedByDocker` for a status that is not an answer. */
+/** The answer with its body unread. Throws `RefusedByDocker` for a status that is not a success. */
 async function send(modem: DockerModem, request: Dialled, signal: AbortSignal): Promise<IncomingMessage | Duplex> {
   const answer = await dial(modem, request, signal);
   if (!(answer instanceof IncomingMessage)) return answer;
@@ -216,7 +216,7 @@ async function send(modem: DockerModem, request: Dialled, signal: AbortSignal): 
   throw await readRefusal(answer);
 }
 
-/** docker-modem reads a refusal's body, and an answer as JSON, without any limit: to it, every status is a stream. */
+/** docker-modem reads error bodies and JSON without a limit. As every status counts as success, it leaves them unread. */
 const everyStatus: Readonly<Record<number, true>> = Object.fromEntries(
   Array.from({ length: 900 }, (_, status) => [status + 100, true] as const),
 );
@@ -225,7 +225,7 @@ function dial(modem: DockerModem, request: Dialled, signal: AbortSignal): Promis
   return new Promise((resolve, reject) => {
     modem.dial(
       {
-        // dial adds the query only to a path that has a question mark.
+        // docker-modem adds the query only to a path with a question mark.
         path: `${request.path}?`,
         method: request.method,
         options: { _query: request.query ?? {}, _body: request.body ?? {} },
@@ -238,7 +238,7 @@ function dial(modem: DockerModem, request: Dialled, signal: AbortSignal): Promis
       },
       (error, answer) => {
         if (error) reject(error);
-        // The response itself when asked for a stream, the socket after an upgrade.
+        // The response for a stream, the socket after an upgrade.
         else resolve(answer as IncomingMessage | Duplex);
       },
     );
@@ -255,13 +255,13 @@ function explain(connection: NodeConnection, what: string, error: unknown, signa
   const reason = error instanceof Error ? error.message.trim() : String(error);
   return new AppError('docker-failed', `cannot ${what} on "${node}": ${reason}`, {
     details: { node, reason, ...(status === undefined ? {} : { status }) },
-    // No status: the daemon went away in the middle, as in a restart.
+    // Without a status, Docker stopped during the request, as in a restart.
     retryable: status === undefined || status >= 502,
     cause: error,
   });
 }
 
-/** The HTTP status behind a failure of Docker's. */
+/** The HTTP status of an error that Docker answered with. */
 export function statusOf(error: unknown): number | undefined {
   const status = error instanceof AppError ? error.details?.status : undefined;
   return typeof status === 'number' ? status : undefined;

@@ -8,14 +8,14 @@ import { cancelled } from '../ssh/errors.ts';
 import type { DockerApi } from './api.ts';
 import { frames } from './streams.ts';
 
-/** bash where the container has one: it edits lines, and most people know it. */
+/** bash where the container has it, for its line editing; else sh. */
 const shell = ['/bin/sh', '-c', 'if command -v bash >/dev/null 2>&1; then exec bash; fi; exec sh'] as const;
 
-/** How often Docker is asked for the exit code of a program whose output has ended. */
-const looks = 50;
-const lookMs = 100;
+/** How often, and at what interval, Docker is asked for the exit code after the output has ended. */
+const attempts = 50;
+const intervalMs = 100;
 
-/** A program in the application's container. Without a terminal both outputs have to be read, or both stand still. */
+/** A program in the application's container. Without a terminal, the caller must read both outputs: either can block both. */
 export async function execInContainer(
   api: DockerApi,
   node: string,
@@ -68,12 +68,12 @@ export async function execInContainer(
       if (signal.aborted) throw cancelled(what, node, signal.reason);
       return readExitCode(api, path, what, node, signal);
     });
-  // Whoever only reads the output is not told twice.
+  // A caller that only reads the output does not listen; the rejection must not end this process.
   ended.catch(() => undefined);
   return { stdin: stream, ...outputs, resize, ended };
 }
 
-/** Docker before 23 takes no size here, and ignores it. */
+/** The terminal's size, which Docker before 23 ignores here. */
 function sizeOf({ tty, rows, columns }: ExecOptions): { readonly ConsoleSize?: readonly number[] } {
   return tty && rows !== undefined && columns !== undefined ? { ConsoleSize: [rows, columns] } : {};
 }
@@ -83,13 +83,13 @@ interface Outputs {
   readonly stderr?: PassThrough;
 }
 
-/** Hands everything out until the stream ends, however it ends. */
+/** Passes the output on until the stream ends or fails. */
 async function follow(stream: Duplex, { stdout, stderr }: Outputs): Promise<void> {
   try {
     if (stderr === undefined) for await (const chunk of stream) await give(stdout, chunk);
     else for await (const { stream: to, data } of frames(stream)) await give(to === 'stderr' ? stderr : stdout, data);
   } catch {
-    // Aborted, or the connection is gone: asking for the exit code tells which.
+    // Aborted, or the connection was lost: the request for the exit code reports which.
   } finally {
     stdout.end();
     stderr?.end();
@@ -117,14 +117,14 @@ async function readExitCode(
   node: string,
   signal: AbortSignal,
 ): Promise<number> {
-  for (let look = 1; look <= looks; look += 1) {
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
     const seen = await api.json({ what, method: 'GET', path: `${path}/json` }, signal);
     const code = numberAt(seen, 'ExitCode');
     if (at(seen, 'Running') !== true && code !== undefined) return code;
-    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    await new Promise((resolve) => setTimeout(resolve, intervalMs));
   }
   throw new AppError(
     'docker-failed',
-    `cannot ${what} on "${node}": its output ended, and Docker says that it still runs`,
+    `cannot ${what} on "${node}": its output ended, but Docker reports that it still runs`,
   );
 }

@@ -7,17 +7,17 @@ import { isRecord, listAt, numberAt, parseJson, textAt } from '../json.ts';
 import type { DockerApi } from './api.ts';
 
 /**
- * JSON `{salt, files}`: which secrets and configs were put into the container, with slow, salted hashes of their
- * contents. The contents themselves are in the container's own layer, which only root can read on the node: there they
- * survive a restart and a reboot, and they go with the container.
+ * JSON `{salt, files}`: the secrets and configs in the container, with slow, salted hashes of their contents. The contents
+ * are in the container's own layer, which only root can read on the node: they survive a restart and a reboot, and are
+ * removed with the container.
  */
 export const filesLabel = 'drover.files';
-/** What is shown of this container nowhere: `command`. */
+/** `command` where the container's command is a secret and must not be shown. */
 export const hidesLabel = 'drover.hides';
 
 type SpecFile = NonNullable<ContainerSpec['files']>[number];
 
-/** The label of these files; `salt` is random for each container. */
+/** The label's text; `salt` is random for each container. */
 export function filesToLabel(files: readonly SpecFile[], salt: string): string {
   const listed = files.map(({ content, ...rest }) => ({ ...rest, hash: hashOf(content, salt) }));
   return JSON.stringify({ salt, files: listed });
@@ -26,7 +26,7 @@ export function filesToLabel(files: readonly SpecFile[], salt: string): string {
 const hashOf = (content: SpecFile['content'], salt: string): string =>
   content instanceof SealedContent ? content.hash(salt).hash : content.hash;
 
-/** A label that is not ours gives no files, which is a difference. */
+/** The files in a label; none in a label of another form, which then counts as a difference. */
 export function labelToFiles(text: string | undefined): readonly ContainerFile<ContentHash>[] {
   const label = parseJson(text ?? '{}');
   const salt = textAt(label, 'salt') ?? '';
@@ -47,8 +47,8 @@ export function labelToFiles(text: string | undefined): readonly ContainerFile<C
 }
 
 /**
- * The files that are to be put into the container. Throws `docker-failed` where one would be written into a volume of
- * the image's own, and stay there, or where its content is not known: a node keeps hashes only.
+ * The files to put into the container. Throws `docker-failed` where one would be written into a volume of the image,
+ * where it would stay, or where its content is not known: nodes have only hashes.
  */
 export function checkFiles(
   spec: ContainerSpec,
@@ -70,7 +70,7 @@ export function checkFiles(
   });
 }
 
-/** Puts the files into a container that has not started: over Docker's API, so that no process list shows them. */
+/** Copies the files into a container that has not started. Over Docker's API, so that no process list shows them. */
 export async function putFiles(
   api: DockerApi,
   container: string,
@@ -83,7 +83,7 @@ export async function putFiles(
       what: `put secrets and configs into "${container}"`,
       method: 'PUT',
       path: `/containers/${container}/archive`,
-      // A file must not take the place of a folder of the image.
+      // A file must not replace a folder of the image.
       query: { path: '/', noOverwriteDirNonDir: true },
       upload: Readable.from([tarOf(files)]),
     },
@@ -93,12 +93,12 @@ export async function putFiles(
 
 const blockBytes = 512;
 
-/** A tar archive of these files; folders that the image does not have are made by Docker, owned by root. */
+/** A tar archive of the files. Docker creates missing folders, owned by root. */
 export function tarOf(files: readonly ContainerFile[]): Buffer {
   const parts = files.flatMap(({ target, uid, gid, mode, content }) => {
     const bytes = content.bytes();
     const path = target.replace(/^\/+/, '');
-    // Paths longer than 100 characters and large numbers have their place in an extended header.
+    // An extended header has room for paths of more than 100 characters and for large numbers.
     const records = Buffer.from(
       [record('path', path), record('uid', `${uid}`), record('gid', `${gid}`)].join(''),
       'utf8',
@@ -145,7 +145,7 @@ function header({ name, type, size, mode, uid, gid }: Entry): Buffer {
   octal(uid, 108, 7);
   octal(gid, 116, 7);
   octal(size, 124, 11);
-  // The time would differ at each creation for nothing.
+  // Time 0, so that equal files make equal archives.
   octal(0, 136, 11);
   block.write('        ', 148, 'latin1');
   block.write(type, 156, 'latin1');

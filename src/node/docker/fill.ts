@@ -4,7 +4,7 @@ import type { NodeConnection } from '../ssh/connection.ts';
 import { type DockerApi, statusOf } from './api.ts';
 import { directoryOf, fillLabel } from './spec.ts';
 
-/** For each empty directory: an empty `DIR.filling` beside it, and its number on stdout. */
+/** Creates an empty `DIR.filling` next to each empty directory, and prints the directory's number. */
 const prepare = `set -eu
 i=0
 for dir in "$@"; do
@@ -17,14 +17,14 @@ for dir in "$@"; do
   i=$((i + 1))
 done`;
 
-/** rename(2) onto an empty directory: there is never a volume that is filled by half. */
+/** rename(2) onto the empty directory, so that a volume is never half filled. */
 const finish = `set -eu
 for dir in "$@"; do mv -T -- "$dir.filling" "$dir"; done`;
 
 /**
- * Gives each mount whose directory is empty the image's content, ownership and mode at its mountpoint. Docker does that
- * for its own volumes only, when a container is created: so a volume of Docker's is laid over a directory beside, in a
- * container that never starts; both are removed again. Directories with any content stay as they are.
+ * Gives each mount with an empty directory the image's content, owner and mode at its mountpoint. Docker does that only
+ * for its own volumes, when it creates a container. So a Docker volume is bound to the directory `DIR.filling` and
+ * mounted into a container that never starts; then both are removed. Directories with any content are left alone.
  */
 export async function fillNewVolumes(
   connection: NodeConnection,
@@ -54,7 +54,7 @@ export async function fillNewVolumes(
 }
 
 interface Filling {
-  /** Of the helper container and of its volume; an application's container is never called so. */
+  /** Name of the helper container and its volume; no application's container has such a name. */
   readonly name: string;
   readonly spec: ContainerSpec;
   readonly directory: string;
@@ -68,7 +68,7 @@ async function fill(
 ): Promise<void> {
   const what = `fill the volume at "${mountpoint}" of "${spec.application}"`;
   const Labels = { [fillLabel]: spec.application };
-  // Of a run that was cut off.
+  // Left over from an interrupted run.
   await sweep(api, what, name, signal);
   try {
     await api.json(
@@ -88,7 +88,7 @@ async function fill(
         query: { name },
         body: {
           Image: spec.image,
-          // It is never started; but Docker creates nothing without a command.
+          // It never starts, but Docker requires a command.
           Cmd: ['drover'],
           Labels,
           NetworkDisabled: true,
@@ -98,7 +98,7 @@ async function fill(
       signal,
     );
   } finally {
-    // Also after a cancellation, else the directory would stay in use.
+    // Without the caller's signal: after a cancellation too, the directory must not stay in use.
     await sweep(api, what, name, AbortSignal.timeout(30_000));
   }
 }

@@ -4,22 +4,23 @@ import { extract } from 'tar-stream';
 import { AppError } from '../../model/errors.ts';
 import { at, entriesAt, isRecord, parseJson } from '../json.ts';
 
-/** Descriptions of an archive are a few KiB for each image. */
+/** The files that describe an archive have a few KiB for each image. */
 const longestDescription = 1024 * 1024;
 const longestName = 1_024;
 
-/** Says why an archive with this description is refused; undefined where it is fine. */
+/** The reason to refuse an archive with this description; undefined to accept it. */
 type Judge = (content: unknown) => string | undefined;
 
 const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 
-/** Files that tell `docker load` which images there are and which names they get, in the layouts since Docker 20.10. */
+/** The files from which `docker load` takes images and their names, in all layouts since Docker 20.10. */
 const descriptions: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   [
     'manifest.json',
     (content) => {
-      if (!Array.isArray(content) || content.length !== 1 || !isRecord(content[0])) return 'it does not hold one image';
+      if (!Array.isArray(content) || content.length !== 1 || !isRecord(content[0]))
+        return 'it does not contain exactly one image';
       return isEmpty(at(content[0], 'RepoTags')) ? undefined : 'it gives a name to an image';
     },
   ],
@@ -27,7 +28,7 @@ const descriptions: ReadonlyMap<string, Judge> = new Map<string, Judge>([
     'index.json',
     (content) => {
       const manifests = at(content, 'manifests');
-      if (!Array.isArray(manifests) || manifests.length === 0) return 'its index holds no image';
+      if (!Array.isArray(manifests) || manifests.length === 0) return 'its index has no image';
       const names = manifests.flatMap((one) => entriesAt(one, 'annotations')).map(([name]) => name);
       const isName = (name: string): boolean => /image\.name$|ref\.name$/.test(name);
       return names.some(isName) ? 'it gives a name to an image' : undefined;
@@ -42,32 +43,33 @@ const descriptions: ReadonlyMap<string, Judge> = new Map<string, Judge>([
 const plainTypes: ReadonlySet<string> = new Set(['file', 'directory', 'symlink', 'link']);
 
 /**
- * An archive of `docker save`, checked while it passes: it must hold one image, and give it no name. Docker does nothing
- * with an archive before it has all of it, and the end of one that is refused never comes. Which image it is decides
- * its id on the node that has loaded it, which follows from the content. Errors are `docker-failed`.
+ * An archive of `docker save`, checked while it is passed on: it must have one image, without a name. Docker does nothing
+ * before it has the whole archive, and never gets the end of a refused one. Whether it is the right image is checked
+ * later, by the id that the target computes from the content. Errors are `docker-failed`.
  */
 export function onlyOneUnnamedImage(tar: Readable, from: string): Readable {
   const parser = extract();
   const refused = (why: string): AppError =>
     new AppError('docker-failed', `cannot load ${from}: ${why}`, {
-      hint: 'load the image there with "docker load" where you know what it is',
+      hint: 'if you trust the archive, load it on the node with "docker load"',
     });
   let isDescribed = false;
   let failure: Error | undefined;
   parser.on('error', (error: Error) => {
-    failure ??= error instanceof AppError ? error : refused(`it is no archive of an image: ${error.message}`);
+    failure ??= error instanceof AppError ? error : refused(`it is not an image archive: ${error.message}`);
   });
   parser.on('entry', (header, content, next) => {
     const name = posix.join('/', header.name).slice(1).replace(/\/$/, '');
     const judge = descriptions.get(name);
-    if (!plainTypes.has(header.type) || header.name.length > longestName) return next(refused('it holds odd files'));
+    if (!plainTypes.has(header.type) || header.name.length > longestName)
+      return next(refused('it contains special files or very long names'));
     if (judge === undefined) {
       content.on('end', () => next());
       content.resume();
       return;
     }
     if (header.type !== 'file' || header.size > longestDescription)
-      return next(refused(`its ${name} is no plain file`));
+      return next(refused(`its ${name} is not a small regular file`));
     const chunks: Buffer[] = [];
     content.on('data', (chunk: Buffer) => chunks.push(chunk));
     content.on('end', () => {
@@ -85,7 +87,7 @@ export function onlyOneUnnamedImage(tar: Readable, from: string): Readable {
         if (failure !== undefined || error) done(failure ?? refused(String(error)));
         else done(null, chunk);
       });
-      // A parser that has failed does not call back.
+      // A failed parser never calls back.
       parser.on('error', settle);
       parser.write(chunk, settle);
     },

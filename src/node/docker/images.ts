@@ -39,7 +39,7 @@ export function createDockerImages(
       const name = printImage(image);
       const what = `pull "${name}"`;
       const query = { fromImage: image.repository, tag: image.digest ?? image.tag };
-      // A node whose login cannot be read pulls without one, and the registry says what is missing.
+      // If the node's login cannot be read, the pull goes on without it, and the registry reports what is missing.
       const auth = await readRegistryAuth(connection, image.repository, signal).catch(() => undefined);
       const silence = createSilence(node, what, silenceMs, signal);
       const report = pullProgress(progress);
@@ -60,7 +60,7 @@ export function createDockerImages(
 
     async exportImage(image, signal) {
       const name = 'id' in image ? image.id : printImage(image);
-      if ('id' in image && !isImageId(name)) throw notThat(node, name, name);
+      if ('id' in image && !isImageId(name)) throw wrongImage(node, name, name);
       const what = `export "${name}"`;
       const silence = createSilence(node, what, silenceMs, signal);
       const request = { what, method: 'GET', path: `/images/${name}/get` } as const;
@@ -71,17 +71,17 @@ export function createDockerImages(
         })
         .finally(silence.end);
       const guard = createFlowGuard(node, what, silenceMs);
-      // The reader sees the failure. Until there is one, the callback keeps Node from throwing it.
+      // The reader gets the error. The callback keeps Node from throwing it before there is a reader.
       return pipeline(body, guard, () => undefined);
     },
 
     async importImage(tar, signal, { id, image }) {
       const name = printImage(image);
       const what = `import the image "${name}"`;
-      if (!isImageId(id)) throw notThat(node, name, id);
+      if (!isImageId(id)) throw wrongImage(node, name, id);
       const query = { quiet: 1 };
       const upload = onlyOneUnnamedImage(tar, `the image "${name}" on "${node}"`);
-      // While it comes, its sender is watched; what Docker makes of it takes as long again.
+      // Data that arrives counts as a sign of life, and so do Docker's messages while it loads the image.
       const silence = createSilence(node, what, silenceMs, signal);
       upload.on('data', silence.heard).pause();
       let refusal: unknown;
@@ -99,8 +99,8 @@ export function createDockerImages(
         upload.destroy();
         tar.destroy();
       }
-      // Docker has made the id from what it has loaded: the sender's word does not count. Only now it gets the name.
-      if (textAt(await inspectImage(api, id, signal), 'Id') !== id) throw notThat(node, name, id);
+      // Docker computes the id from what it has loaded, so the sender is not trusted. Only now the image gets its name.
+      if (textAt(await inspectImage(api, id, signal), 'Id') !== id) throw wrongImage(node, name, id);
       const named = { repo: image.repository, tag: image.tag };
       await api.json(
         { what: `name the image "${id}"`, method: 'POST', path: `/images/${id}/tag`, query: named },
@@ -110,24 +110,24 @@ export function createDockerImages(
   };
 }
 
-/** What an image says, as far as drover looks at it. */
+/** What drover reads of an image. */
 interface ImageFacts {
   readonly defaults: ImageDefaults;
   readonly volumes: readonly string[];
 }
 
-/** Images as every observation needs them. */
+/** Reads images for observations. */
 export interface ImageReader {
-  /** Id by each tag and digest of the images that the node has. */
+  /** Ids of the node's images by tag and by digest. */
   list(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   readonly volumes: ContainerRuntime['imageVolumes'];
-  /** What the image itself sets; nothing where the node does not have it. */
+  /** The image's own settings; empty ones where the node does not have it. */
   defaults(id: string, signal: AbortSignal, budget: ByteBudget): Promise<ImageDefaults>;
 }
 
 /**
- * What an id stands for never changes, so an image is not inspected again while observations ask for it. What the last
- * two did not ask for is forgotten: a node that invents new ids must not fill this process.
+ * The content of an id never changes, so an image is inspected once as long as observations ask for it. What the last two
+ * observations did not ask for is dropped, so that a node that invents ids cannot fill this process's memory.
  */
 export function createImageReader(node: string, api: DockerApi): ImageReader {
   let earlier = new Map<string, ImageFacts>();
@@ -163,7 +163,7 @@ export function createImageReader(node: string, api: DockerApi): ImageReader {
   };
 }
 
-/** Docker's `/images/json`: id by each tag and digest the image has. */
+/** Ids by tag and digest, from Docker's `/images/json`. */
 export function readImageList(listed: readonly unknown[]): Readonly<Record<string, string>> {
   const images: Record<string, string> = {};
   for (const image of listed) {
@@ -175,7 +175,7 @@ export function readImageList(listed: readonly unknown[]): Readonly<Record<strin
   return images;
 }
 
-/** Directories of an image's VOLUME lines, as Docker cleans them, sorted. */
+/** Directories of an image's VOLUME lines, normalised as Docker does, sorted. */
 export function volumesOfImage(inspected: unknown): readonly string[] {
   return [...new Set(entriesAt(inspected, 'Config', 'Volumes').map(([path]) => posix.resolve('/', path)))].toSorted();
 }
@@ -194,7 +194,7 @@ export async function inspectImage(
   });
 }
 
-/** Reads Docker's progress to its end; an error in it is the request's, since its status was sent long before. */
+/** Reads Docker's progress messages to the end. An error among them fails the request, whose status was sent before. */
 async function follow(
   connection: NodeConnection,
   what: string,
@@ -220,18 +220,18 @@ async function follow(
   }
 }
 
-function notThat(node: string, name: string, id: string): AppError {
+function wrongImage(node: string, name: string, id: string): AppError {
   const message = `cannot use the copy of image "${name}" on "${node}": it is not the image ${JSON.stringify(id)}`;
   return new AppError('image-missing', message, {
-    hint: 'have the image in a registry, or load it there with "docker load"',
+    hint: 'push the image to a registry, or load it on the node with "docker load"',
     details: { node, image: name },
   });
 }
 
-/** No registry has these: the lab makes them, some of them on demand. */
+/** The lab builds these images; no registry has them. */
 const labImages = 'drover/';
 
-/** Whatever Docker gives as reason, the image is not there; worth another try where the way to the registry failed. */
+/** `image-missing` with Docker's reason; retryable for network errors. */
 function missing(node: string, name: string, error: unknown): unknown {
   if (!(error instanceof AppError) || error.code !== 'docker-failed') return error;
   const reason = error.details?.reason ?? error.message;
@@ -247,7 +247,7 @@ function missing(node: string, name: string, error: unknown): unknown {
 
 type Progress = Parameters<ContainerRuntime['pull']>[1];
 
-/** Adds up the layers: Docker tells about each of them apart. */
+/** Adds up the layers, which Docker reports one by one. */
 export function pullProgress(progress: Progress): (message: unknown) => void {
   const layers = new Map<string, { done: number; total?: number; complete: boolean }>();
   return (message) => {
@@ -265,7 +265,7 @@ export function pullProgress(progress: Progress): (message: unknown) => void {
     layers.set(id, layer);
     const all = [...layers.values()];
     const text = `layer ${all.filter((one) => one.complete).length} of ${all.length}`;
-    // Totals come layer by layer: before all are known the sum would only mislead.
+    // Totals come layer by layer, so a sum would be too small before all are known.
     const known = all.every((one) => one.complete || one.total !== undefined);
     const sum = (pick: (one: { done: number; total?: number }) => number): number =>
       all.reduce((bytes, one) => bytes + pick(one), 0);

@@ -1,20 +1,21 @@
+import { anyExitCode } from '../command.ts';
 import { entriesAt, parseJson, textAt } from '../json.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
 import { prelude } from '../zfs/scripts.ts';
 
-/** What Docker's API takes as `X-Registry-Auth`; lives as long as one pull, and is in no message and no log. */
+/** The `X-Registry-Auth` of Docker's API. Kept for one pull only, and never part of a message or log. */
 export type RegistryAuth = Readonly<Record<'username' | 'password' | 'identitytoken' | 'serveraddress', string>>;
 
 const hub = 'https://index.docker.io/v1/';
 const hubNames: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 
-/** What `docker login` has left for root on the node. */
+/** Prints what `docker login` has written for root on the node. */
 const readConfigScript = `${prelude}
 file=$(getent passwd 0 | cut -d : -f 6)/.docker/config.json
 [ ! -f "$file" ] || head -c 1048576 "$file"
 `;
 
-/** HELPER, as the configuration names it, and REGISTRY: what `docker pull` would ask it. */
+/** HELPER REGISTRY: asks the credential helper of that name, as `docker pull` does. */
 const askHelperScript = `${prelude}
 HOME=$(getent passwd 0 | cut -d : -f 6)
 export HOME
@@ -22,9 +23,9 @@ printf '%s' "$2" | timeout 20 "docker-credential-$1" get
 `;
 
 /**
- * How the node itself logs in at the registry of this repository, as its own `docker pull` would: from root's
- * configuration there or the credential helper that it names. Undefined where it does not. Docker's daemon knows none of
- * that, so it is read for each pull, given back to the same node and to no other, and kept nowhere.
+ * The node's own login for the registry of this repository, as `docker pull` finds it: in root's configuration there, or
+ * from the credential helper that it names. Undefined where there is none. The Docker daemon does not read these, so
+ * they are read for each pull, sent back to the same node only, and not kept.
  */
 export async function readRegistryAuth(
   connection: NodeConnection,
@@ -36,23 +37,21 @@ export async function readRegistryAuth(
   const registry = registryOf(repository);
   const helper = helperOf(config, registry);
   if (helper === undefined) return fromFile(config, registry);
-  const asked = await connection.script(askHelperScript, [helper, registry], { signal, okCodes: anyCode });
+  const asked = await connection.script(askHelperScript, [helper, registry], { signal, okCodes: anyExitCode });
   const answer = asked.code === 0 ? parseJson(asked.stdout) : undefined;
   const [username, secret] = [textAt(answer, 'Username'), textAt(answer, 'Secret')];
   if (username === undefined || secret === undefined) return undefined;
   return authOf(registry, username === '<token>' ? { identitytoken: secret } : { username, password: secret });
 }
 
-const anyCode: readonly number[] = Array.from({ length: 256 }, (_, code) => code);
-
-/** The registry's name as configurations have it; Docker Hub's is a URL of old. */
+/** The registry's name in Docker's configuration; Docker Hub has a URL there for historical reasons. */
 export function registryOf(repository: string): string {
   const first = repository.includes('/') ? (repository.split('/')[0] ?? '') : '';
   const isHost = first.includes('.') || first.includes(':') || first === 'localhost';
   return !isHost || hubNames.has(first) ? hub : first;
 }
 
-/** Without scheme and path: both are written or not, as older versions of Docker did. */
+/** The name without scheme and path, which some versions of Docker write. */
 const hostOf = (name: string): string => {
   const host = name.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
   return hubNames.has(host) ? hub : host;
@@ -61,7 +60,7 @@ const hostOf = (name: string): string => {
 function helperOf(config: unknown, registry: string): string | undefined {
   const own = entriesAt(config, 'credHelpers').find(([name]) => hostOf(name) === hostOf(registry))?.[1];
   const helper = typeof own === 'string' ? own : textAt(config, 'credsStore');
-  // Part of a program's name, and nothing else.
+  // It becomes part of a program's name.
   return helper !== undefined && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(helper) ? helper : undefined;
 }
 

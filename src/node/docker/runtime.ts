@@ -29,22 +29,22 @@ import { atPace, readJsonLines, readLogLines } from './streams.ts';
 /** SIGKILL, as an exit code: 128 + 9. */
 const killedCode = 137;
 
-/** How long what was asked before a create counts, in milliseconds. */
+/** How long the result of `prepare` can be used, in milliseconds. */
 const preparedMs = 120_000;
 
-/** Milliseconds until Docker begins a stream of logs or events, which it does at once. */
+/** Limit in milliseconds until Docker begins a stream of logs or events; normally it does so at once. */
 const streamBeginMs = 60_000;
 
-/** ContainerRuntime plus what only observing a node needs. */
+/** A ContainerRuntime, with more for observations. */
 export interface DockerRuntime extends ContainerRuntime {
-  /** Id by each tag and digest of the images that the node has. */
+  /** Ids of the node's images by tag and by digest. */
   images(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   version(signal: AbortSignal): Promise<DockerVersion>;
 }
 
 /**
- * Docker on the other end of a connection, through its socket there; all of it fails when the connection does. `readMs`:
- * until an answer that only reads is complete.
+ * Docker on a node, through its socket. Every call fails when the connection does. `readMs`: until the answer to a GET is
+ * complete.
  */
 export function createDockerRuntime(
   connection: NodeConnection,
@@ -53,13 +53,13 @@ export function createDockerRuntime(
 ): DockerRuntime {
   const { node } = connection;
   const api = createDockerApi(connection, readMs);
-  /** Containers of ours as they were last seen. A name may have become another container's since; an id never does. */
+  /** Ids of drover's containers at the last look. A name can pass to another container, an id cannot. */
   const ids = new Map<AppName, string>();
   const idOf = async (app: AppName, signal: AbortSignal): Promise<string | undefined> => {
     const inspected = await inspectOurs(node, api, app, signal);
     return inspected === undefined ? undefined : (textAt(inspected, 'Id') ?? containerName(app));
   };
-  /** Acts on the container that is known, and looks which one it is where that is none or has gone. */
+  /** Acts on the known container; looks up the id where none is known or that container has gone. */
   const act = async <T>(
     app: AppName,
     effect: (id: string) => Promise<T>,
@@ -119,7 +119,7 @@ export function createDockerRuntime(
     adopt: (ids, deployment, signal) => adoptContainers(connection, fence, ids, deployment, signal),
 
     async start(app, signal) {
-      // 304: it runs already.
+      // 304: it is already running.
       const start = (id: string) => api.json({ ...on('start', app, '/start', id), okStatus: [304] }, signal);
       const done = await act(app, (id) => throughGate(connection, () => start(id), signal).then(() => true), signal);
       if (done === undefined) throw noContainer(node, 'start', app);
@@ -128,7 +128,7 @@ export function createDockerRuntime(
     async stop(app, graceMs, signal) {
       const stop = async (id: string) => {
         const timeoutMs = graceMs + 60_000;
-        // Asked at the same time: a second request after the stop would make clients wait longer.
+        // Waits for the exit code while it stops: a request after the stop would make clients wait longer.
         const waiting = new AbortController();
         const request = { ...on('wait for', app, '/wait', id), timeoutMs };
         const ended = api.json(request, AbortSignal.any([signal, waiting.signal])).then(
@@ -143,7 +143,7 @@ export function createDockerRuntime(
           waiting.abort();
         }
       };
-      // 304: it does not run.
+      // 304: it is not running.
       const code = await act(app, stop, signal).catch((error: unknown) => {
         if (statusOf(error) !== 304) throw error;
       });
@@ -153,7 +153,7 @@ export function createDockerRuntime(
     async remove(app, signal) {
       ids.delete(app);
       if ((await idOf(app, signal)) === undefined) return;
-      // Without v: a volume that Docker has made for a VOLUME line of the image may hold data that is nowhere else.
+      // Without v: a volume that Docker made for a VOLUME line of the image may have the only copy of its data.
       const request = { ...on('remove', app, ''), method: 'DELETE', okStatus: [404] } as const;
       await api.json(request, signal);
     },
@@ -179,7 +179,7 @@ function noContainer(node: string, verb: string, app: AppName): AppError {
   });
 }
 
-/** The application's container; undefined where there is none. Throws where somebody else's has its name. */
+/** The application's container; undefined where there is none. Throws where a foreign container has its name. */
 async function inspectOurs(node: string, api: DockerApi, app: AppName, signal: AbortSignal): Promise<unknown> {
   const request: DockerRequest = { ...on('inspect', app, '/json'), method: 'GET' };
   try {
@@ -195,7 +195,7 @@ async function inspectOurs(node: string, api: DockerApi, app: AppName, signal: A
   });
 }
 
-/** Managed containers in full, foreign ones with their ports; what goes away meanwhile is left out. */
+/** Managed containers in full, foreign ones with their ports. A container that is removed in the meantime is left out. */
 async function listContainers(
   node: string,
   api: DockerApi,
@@ -209,7 +209,7 @@ async function listContainers(
     { what, method: 'GET', path: '/containers/json', query, budget, limitBytes: dockerListBytes },
     signal,
   );
-  // Anything but a list is no answer: a node that is not understood is unknown, not empty.
+  // A node whose answer is not a list is unknown, not empty.
   if (!Array.isArray(listed)) throw unusable(what, node, new UnusableAnswer('it answered without a list'));
   if (listed.length > containersPerNode) {
     throw unusable(what, node, new UnusableAnswer(`it has more than ${containersPerNode} containers`));
@@ -255,7 +255,7 @@ interface CreatePlace {
   readonly isFilled: boolean;
 }
 
-/** Returns the id of what was created. */
+/** Returns the container's id. */
 async function create(
   { connection, api, image, isFilled }: CreatePlace,
   spec: ContainerSpec,
@@ -278,7 +278,7 @@ async function create(
   try {
     await putFiles(api, name, files, signal);
   } catch (error) {
-    // Without its files it must not start. One that is left over after all counts as having none.
+    // Without its files it must not start. If the removal fails too, it counts as a container without files.
     const removal = { ...on('remove', spec.application, ''), method: 'DELETE', okStatus: [404] } as const;
     await api.json(removal, AbortSignal.timeout(30_000)).catch(() => undefined);
     throw error;
@@ -287,8 +287,8 @@ async function create(
 }
 
 /**
- * Docker is there, so its own starting of containers at boot is over, and the gate may be made: by us, where the node's
- * own program has not come to it yet.
+ * Runs the request, and again after creating the gate directory where Docker has missed it. Docker answers, so it has
+ * finished starting containers at boot, and the gate may open even if the node's boot-gate has not opened it yet.
  */
 async function throughGate<T>(connection: NodeConnection, act: () => Promise<T>, signal: AbortSignal): Promise<T> {
   try {
@@ -338,17 +338,17 @@ async function* readEvents(connection: NodeConnection, api: DockerApi, signal: A
   try {
     for await (const event of atPace(readJsonLines(body), eventsPerSecond, signal)) {
       if (textAt(event, 'Actor', 'Attributes', fillLabel) !== undefined) continue;
-      const told = readEvent(event);
-      if (told !== undefined) yield told;
+      const known = readEvent(event);
+      if (known !== undefined) yield known;
     }
   } catch {
-    // The stream broke: aborted, or the connection or Docker went away. Whoever watches asks again.
+    // Aborted, or the connection or Docker was lost: the caller subscribes again.
   } finally {
     body.destroy();
   }
 }
 
-/** One event of Docker's API; all attributes are text there. */
+/** An event of Docker's API, whose attributes are all text. */
 export function readEvent(event: unknown): ContainerEvent | undefined {
   const action = textAt(event, 'Action');
   if (action === undefined) return undefined;

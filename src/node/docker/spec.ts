@@ -10,18 +10,18 @@ import { parseDeployment } from '../deployment-record.ts';
 import { at, entriesAt, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
 import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './files.ts';
 
-/** JSON `{mountpoint: volume id}`: Docker knows directories only. */
+/** JSON `{mountpoint: volume id}`, because Docker knows only directories. */
 export const volumesLabel = 'drover.volumes';
-/** Carried by the helpers that fill new volumes; never listed. */
+/** Marks the helper containers that fill new volumes; they are never listed. */
 export const fillLabel = 'drover.fill';
 
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * The body of `POST /containers/create`. `directories`: where each volume lies on this node. `imageVolumes`: what the
- * image keeps in volumes of its own. Docker would make one without a name for each container; with a name that follows
- * from the application and the path, a container that takes the place of another has the same data. `salt`: random, for
- * the hashes of the files' contents.
+ * The body of `POST /containers/create`. `directories`: each volume's directory on this node. `imageVolumes`: paths of the
+ * image's own volumes. Docker would create an anonymous volume for each container; with a name that follows from the
+ * application and the path, a new container of the application gets the same data. `salt`: random, for the hashes of the
+ * files' contents.
  */
 export function createBody(
   spec: ContainerSpec,
@@ -80,14 +80,14 @@ export function createBody(
   };
 }
 
-/** Of the volume of Docker's that has what an image keeps at this path. */
+/** Name of the Docker volume for an image's own volume at this path. */
 export const imageVolumeName = (app: AppName, path: string): string =>
   `${containerName(app)}-${createHash('md5').update(path, 'utf8').digest('hex').slice(0, 8)}`;
 
-/** Without this directory Docker cannot start the container: at boot it is missing until the node has made it. */
+/** Docker cannot start the container without this directory, which is missing after a boot until the boot-gate makes it. */
 const gate = { Type: 'bind', Source: gateDirectory, Target: gateDirectory, ReadOnly: true } as const;
 
-/** The directory to bind; throws `docker-failed` where nobody said where the volume is. */
+/** The directory to bind. Throws `docker-failed` for a volume without a directory. */
 export function directoryOf(
   spec: ContainerSpec,
   mount: ContainerMount,
@@ -107,13 +107,13 @@ function restartBody(policy: RestartPolicy): Json {
   return { Name: 'on-failure', MaximumRetryCount: policy.maximumRetryCount ?? 0 };
 }
 
-/** Ours, as far as the daemon says: drover makes none for what cannot be an application's name. */
+/** True for labels of drover's containers. Its containers never have an invalid application name. */
 export function isManaged(labelsOf: unknown): boolean {
   const application = textAt(labelsOf, labels.application);
   return textAt(labelsOf, labels.managed) === 'true' && (application === undefined || isApplicationName(application));
 }
 
-/** A container of ours, from `GET /containers/ID/json` and what its image sets. */
+/** A container of drover's, from `GET /containers/ID/json` and the settings of its image. */
 export function readContainer(inspected: unknown, imageDefaults: ImageDefaults): Container {
   const application = textAt(inspected, 'Config', 'Labels', labels.application) ?? '';
   const startedAt = textAt(inspected, 'State', 'StartedAt');
@@ -140,7 +140,7 @@ function deploymentOf(inspected: unknown): Pick<ContainerSpec, 'deployment'> {
   return deployment === undefined ? {} : { deployment };
 }
 
-/** Whether it runs, and how well. */
+/** State, health and exit code. */
 export function readCondition(inspected: unknown): ContainerCondition {
   const state = stateOf(textAt(inspected, 'State', 'Status'));
   const health = healthOf(textAt(inspected, 'State', 'Health', 'Status'));
@@ -151,7 +151,7 @@ export function readCondition(inspected: unknown): ContainerCondition {
   };
 }
 
-/** How a container ended. */
+/** A container's exit code, and whether it ran out of memory. */
 export function exitOf(inspected: unknown): { readonly code: number; readonly oomKilled: boolean } {
   return {
     code: numberAt(inspected, 'State', 'ExitCode') ?? 0,
@@ -172,7 +172,7 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
     ports: readPorts(inspected),
     environment: readEnvironment(inspected),
     ...(command.length === 0 ? {} : { command }),
-    // Empty although the image has one: it was set to nothing.
+    // Empty although the image has one: the files have set it to nothing.
     ...(entrypoint.length === 0 && image.entrypoint.length === 0 ? {} : { entrypoint }),
     mounts: readMounts(inspected),
     ...(memory === 0 ? {} : { memoryLimitBytes: memory }),
@@ -185,14 +185,14 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
   };
 }
 
-/** A container that has never started may lack its files: drover may have been interrupted between creating it and copying them. */
+/** A container that never started counts as having no files: drover may have been interrupted before it copied them. */
 function readFiles(inspected: unknown): Pick<ContainerSpec, 'files'> {
   if (textAt(inspected, 'State', 'Status') === 'created') return {};
   const files = labelToFiles(textAt(inspected, 'Config', 'Labels', filesLabel));
   return files.length === 0 ? {} : { files };
 }
 
-/** Only with the label and the gate: either alone would not keep the order. */
+/** Only with both label and gate, since either alone would not keep the order. */
 function readAfter(inspected: unknown): Pick<ContainerSpec, 'after'> {
   const words = textAt(inspected, 'Config', 'Labels', labels.after);
   const isGated = listAt(inspected, 'Mounts').some(isGate);
@@ -202,7 +202,7 @@ function readAfter(inspected: unknown): Pick<ContainerSpec, 'after'> {
 const isGate = (mount: unknown): boolean =>
   textAt(mount, 'Source') === gateDirectory && textAt(mount, 'Destination') === gateDirectory;
 
-/** 0 where it is no port: Docker itself writes that for one it has not chosen yet. */
+/** 0 where it is not a port; Docker writes 0 for a port that it has not chosen yet. */
 const portIn = (text: string | undefined): number => (text !== undefined && isPort(Number(text)) ? Number(text) : 0);
 
 function readPorts(inspected: unknown): PortMapping[] {
@@ -234,11 +234,11 @@ function readEnvironment(config: unknown): Readonly<Record<string, string>> {
 }
 
 /**
- * The label's volumes that really are binds at their places. A bind the label does not know gets its directory as id,
- * so that it shows as a difference; volumes Docker made for the image's own VOLUME lines are not ours.
+ * The bind mounts, with the volume ids of the label. A bind that the label does not have gets its directory as id, so
+ * that it counts as a difference. Docker's volumes for the image's VOLUME lines are left out.
  */
 function readMounts(inspected: unknown): ContainerMount[] {
-  // The label keeps the order of the configuration; Docker gives none.
+  // The label has the order of the configuration; Docker keeps none.
   const order = new Map(entriesAt(volumesIn(inspected)).map(([mountpoint], index) => [mountpoint, index]));
   const position = (mount: ContainerMount): number => order.get(mount.mountpoint) ?? Number.MAX_SAFE_INTEGER;
   return readBinds(inspected)
@@ -271,7 +271,7 @@ function readRestartPolicy(inspected: unknown): RestartPolicy {
   return count === 0 ? { name } : { name, maximumRetryCount: count };
 }
 
-/** What an image sets by itself, from `GET /images/ID/json`. */
+/** The settings of an image, from `GET /images/ID/json`. */
 export function readImageDefaults(image: unknown): ImageDefaults {
   return {
     environment: readEnvironment(image),
@@ -280,14 +280,14 @@ export function readImageDefaults(image: unknown): ImageDefaults {
   };
 }
 
-/** A container that is not ours, from the list: enough to see its name and the ports it takes. */
+/** A foreign container, from the list: its name and published ports matter. */
 export function readForeign(listed: unknown): Container {
   const ports = new Map<string, PortMapping>();
   for (const port of listAt(listed, 'Ports')) {
     const external = numberAt(port, 'PublicPort');
     if (external === undefined) continue;
     const protocol = textAt(port, 'Type') === 'udp' ? 'udp' : 'tcp';
-    // Docker lists IPv4 and IPv6 apart.
+    // Docker lists IPv4 and IPv6 separately.
     ports.set(`${external}/${protocol}`, { internal: numberAt(port, 'PrivatePort') ?? 0, external, protocol });
   }
   const none: ImageDefaults = { environment: {}, command: [], entrypoint: [] };

@@ -7,7 +7,7 @@ import { parseJson } from '../json.ts';
 
 const headerBytes = 8;
 
-/** Lines of text in pieces that come anyhow; the rest at the end is a line too, and so is each part of a long one. */
+/** Splits chunks into lines. The rest at the end is a line, and so is each part of a line longer than `longest`. */
 export function createLineReader(longest = lineCharacters): { push(chunk: Buffer): string[]; end(): string[] } {
   const decoder = new StringDecoder('utf8');
   let rest = '';
@@ -29,7 +29,7 @@ export function createLineReader(longest = lineCharacters): { push(chunk: Buffer
   };
 }
 
-/** The lines of a container's log. Without a terminal each piece has a header: stream, 3 zeros, length (Docker API, attach). */
+/** The lines of a container's log. Without a terminal, each frame has a header: stream, 3 zeros, length (Docker API, attach). */
 export async function* readLogLines(body: Readable, hasTerminal: boolean): AsyncGenerator<LogLine> {
   const readers = { stdout: createLineReader(), stderr: createLineReader() };
   if (hasTerminal) {
@@ -45,7 +45,7 @@ function asLines(stream: LogLine['stream'], lines: readonly string[]): LogLine[]
   return lines.map((text) => ({ stream, text }));
 }
 
-/** Hands out the data of frames (stream, 3 zeros, length) as it comes, without waiting for the whole of a long one. */
+/** The data of frames (stream, 3 zeros, length) as it comes, without waiting for the end of a long frame. */
 export async function* frames(body: Readable): AsyncGenerator<{ stream: LogLine['stream']; data: Buffer }> {
   let buffer: Buffer = Buffer.alloc(0);
   let stream: LogLine['stream'] = 'stdout';
@@ -68,7 +68,7 @@ export async function* frames(body: Readable): AsyncGenerator<{ stream: LogLine[
   }
 }
 
-/** JSON values, one a line, as Docker sends progress and events; lines that are none are left out. */
+/** JSON values, one a line, as Docker sends progress and events. Other lines are left out. */
 export async function* readJsonLines(body: Readable): AsyncGenerator<unknown> {
   const reader = createLineReader();
   for await (const chunk of body) yield* reader.push(chunk).map(parseJson).filter(isPresent);
@@ -79,7 +79,7 @@ function isPresent(value: unknown): boolean {
   return value !== undefined;
 }
 
-/** The same values, at most so many in a second: the rest waits in the stream, and so with its sender. */
+/** The same values, at most `perSecond`: the rest waits in the stream, which slows its sender down. */
 export async function* atPace<T>(values: AsyncIterable<T>, perSecond: number, signal: AbortSignal): AsyncGenerator<T> {
   let since = performance.now();
   let count = 0;

@@ -8,15 +8,15 @@ interface Chain {
   readonly rules: readonly { readonly text: string; readonly handle: number }[];
 }
 
-/** Ours, and what Docker made for its own networks: they let through what they are asked to. */
+/** drover's own table, and the chains that Docker makes for its networks: neither blocks what drover publishes. */
 const ownTable = 'inet drover';
 const dockers = /^DOCKER(?!-USER)|^DROVER-FORWARD$|^(?:raw-|filter-)?(?:nat|forward|prerouting)-docker/;
-/** Docker's guard before its containers' addresses: only packets past the published port. */
+/** Docker's guard of its containers' addresses: it drops only packets that bypass the published port. */
 const dockersGuard = /[io]ifname != "(?:docker0|br-[0-9a-f]{12})"/;
 
 /**
  * What may stop a packet on its way to or through a node, from `nft -a list ruleset`: policies and rules that drop or
- * reject, in chains at the hooks and in those they jump to. Rules for invalid packets stop nobody who is well.
+ * reject, in chains at the hooks and in those they jump to. Rules about invalid packets do not count.
  */
 export function parseDrops(ruleset: string): readonly FirewallDrop[] {
   const chains = parseChains(ruleset);
@@ -30,7 +30,7 @@ export function parseDrops(ruleset: string): readonly FirewallDrop[] {
   });
 }
 
-/** The kernel lets chains lead to each other 16 deep (NFT_JUMP_STACK_SIZE). */
+/** The kernel allows 16 nested jumps (NFT_JUMP_STACK_SIZE). */
 const deepest = 16;
 
 function walk(

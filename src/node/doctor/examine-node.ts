@@ -30,14 +30,14 @@ export interface DoctorDeps {
 
 const connectSeconds = 4;
 
-/** The examination of a node over SSH; nothing here changes it. */
+/** Examines a node over SSH. Changes nothing. */
 export function createNodeDoctor({ connection, pool, root, meshAddress }: DoctorDeps): NodeDoctor {
   return {
     isRoot: connection.remote.isRoot,
     sshPlaces: sshPlaces(connection.remote, meshAddress),
     sessions: (asked, signal) => connection.countSessions(asked, signal),
     async clock(signal) {
-      // GNU date: nanoseconds; of a busybox only the seconds remain.
+      // GNU date prints nanoseconds; with busybox only the seconds remain.
       const { stdout } = await connection.run(['date', '+%s.%N'], { signal });
       const at = Number.parseFloat(stdout);
       if (Number.isFinite(at)) return at * 1000;
@@ -103,7 +103,7 @@ function readDocker(json: string): Pick<SystemReading, 'docker'> {
   return { docker: { api, minApi, fit: fitOf(api, minApi) } };
 }
 
-/** `index result said` for each target; one without an answer never came back. */
+/** Lines of `index result said`; a target without a line was silent. */
 function readAnswers(targets: readonly ConnectTarget[], text: string): readonly ConnectAnswer[] {
   const answers = new Map(text.split('\n').map((line) => [line.split('\t', 1)[0], line.split('\t')]));
   return targets.map((target, at): ConnectAnswer => {

@@ -8,19 +8,14 @@ import type {
 } from '../../model/examination.ts';
 import { properties } from '../../model/names.ts';
 import { parseHolds } from '../zfs/details.ts';
-
-const rows = (text: string): readonly (readonly string[])[] =>
-  text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => line.split('\t'));
+import { rows } from '../zfs/output.ts';
 
 /** `STATE  STEP  DETAIL` of `provision.sh`; other lines are left out. */
 export function parseProvision(text: string): readonly ProvisionStep[] {
   return text.split('\n').flatMap((line): readonly ProvisionStep[] => {
     const [, state, rest = ''] = /^(done|would do|did|cannot)\s+(\S.*)$/.exec(line) ?? [];
     if (state !== 'done' && state !== 'would do' && state !== 'did' && state !== 'cannot') return [];
-    // The step's column is 22 wide, so that a detail is apart from it by two blanks, or follows a long name by one.
+    // The column of the step has 22 characters: two blanks or more come before the detail, or one after a long name.
     const [step = '', detail = ''] = rest.trimEnd().split(/\s{2,}/, 2);
     return [{ state, step, ...(detail === '' ? {} : { detail }) }];
   });
@@ -51,7 +46,7 @@ export function parseUnits(text: string): {
   };
 }
 
-/** Programs that take snapshots by themselves, among active units and the files of cron. */
+/** Programs that take snapshots on a schedule, among active units and the files of cron. */
 export function findSnapshotters(units: readonly string[], cronText: string): readonly Snapshotter[] {
   const cron = cronText.split('\n').filter((path) => path !== '');
   const nameOf = (startedBy: string): string => startedBy.slice(startedBy.lastIndexOf('/') + 1);

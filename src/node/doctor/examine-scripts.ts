@@ -1,6 +1,6 @@
 import { prelude } from '../zfs/scripts.ts';
 
-/** Asks Docker's socket for a path and prints the body. HTTP/1.0, so that it comes in one piece and ends. */
+/** Asks Docker's socket for a path and prints the body. With HTTP/1.0 it comes in one piece and then ends. */
 const dockerGet = `
 use IO::Socket::UNIX; $/ = undef; alarm 20;
 my $s = IO::Socket::UNIX->new("/run/docker.sock") or die "cannot reach Docker: $!\\n";
@@ -29,8 +29,8 @@ export const systemSections = [
 ] as const;
 
 /**
- * ROOT SEPARATOR POOL: what an observation leaves out; reads only. A part that hangs or fails is empty: one broken
- * thing must not hide the others.
+ * ROOT SEPARATOR POOL: prints what an observation leaves out. Changes nothing. A section that hangs or fails is empty,
+ * so that it does not hide the others.
  */
 export const systemScript = `${prelude}
 root=$1 separator=$2 pool=$3
@@ -56,8 +56,8 @@ true
 `;
 
 /**
- * ADDRESS PORT BANNER… (banner: yes or no): connects to all of them at once and prints \`index result said\` for each.
- * Nonblocking sockets and one loop, because a shell for each of them takes a second on a small node.
+ * ADDRESS PORT BANNER… (banner: yes or no): connects to all of them at once and prints `index result said` for each.
+ * One loop over nonblocking sockets: a shell for each connection takes a second on a small node.
  */
 export const connectScript = `${prelude}
 perl -e '

@@ -1,10 +1,10 @@
 /**
- * The program of a node that loads the port map and decides what the kernel forwards. lab/provision.sh has the same
- * text (a test compares them); a changed map brings it along, so that nodes of an earlier version get it as well.
+ * The program on a node that loads the port map and decides what the kernel forwards. lab/provision.sh has the same
+ * text, and a test compares them. Each change of the map also sends it, so that nodes of an earlier version get it.
  */
 export const netUpPath = '/usr/local/lib/drover/net-up';
 
-/** A line of the program that an earlier version of it does not have. */
+/** A line that earlier versions of the program do not have. */
 export const netUpMark = '# net-up 2';
 
 export const netUp = String.raw`#!/bin/sh

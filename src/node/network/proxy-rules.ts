@@ -5,7 +5,7 @@ import { isPort } from '../../model/untrusted.ts';
 import { parseDeployment } from '../deployment-record.ts';
 import { at, listAt, parseJson, textAt } from '../json.ts';
 
-/** What a node's table is made from; `mesh` are the node's own addresses that serve the others' ports. */
+/** What a node's nft table is rendered from; `mesh` are the addresses at which it serves the ports of other nodes. */
 export interface MeshRules {
   readonly mesh: readonly string[];
   readonly proxies: readonly Proxy[];
@@ -15,7 +15,7 @@ export interface MeshRules {
 
 export const table = 'inet drover';
 
-/** The one way to write an address, so that equal ones compare equal; throws `network-failed` for anything else. */
+/** The canonical form of an address, so that equal ones compare equal. Throws `network-failed` for anything else. */
 export function canonicalAddress(text: string): string {
   const plain = plainAddress(text);
   if (plain !== undefined) return plain;
@@ -26,8 +26,8 @@ export function canonicalAddress(text: string): string {
 
 /**
  * The whole table as nft loads it: created, deleted, created again, which replaces it in one transaction.
- * `open` is asked before the maps, so that a container on this node always wins over a stale forward.
- * Numbers for priorities and a line end before each brace: nft 1.0.6 wants both.
+ * `open` is checked before the maps, so that a container on this node always wins over a stale forward.
+ * nft 1.0.6 needs numbers for priorities and a line end before each brace.
  */
 export function renderRules(rules: MeshRules): string {
   const mesh = addresses(rules.mesh);
@@ -86,7 +86,7 @@ function forwards(name: 'tcp4' | 'udp4' | 'tcp6' | 'udp6', proxies: readonly Pro
 
 const set = (name: string, type: string, elements: readonly string[]): string => block('set', name, type, elements);
 
-/** `elements = { }` is a syntax error, so an empty one has none. */
+/** nft does not accept `elements = { }`, so an empty map or set has no such line. */
 function block(kind: 'map' | 'set', name: string, type: string, elements: readonly string[]): string {
   const content = elements.length === 0 ? '' : `\t\telements = { ${[...new Set(elements)].join(', ')} }\n`;
   return `\t${kind} ${name} {\n\t\ttype ${type}\n${content}\t}\n`;
@@ -96,7 +96,7 @@ function openPorts(entries: readonly ServedPort[]): readonly string[] {
   return entries.toSorted(byPort).map((entry) => `${entry.protocol} . ${checkPort(entry.port)}${comment(entry)}`);
 }
 
-/** The deployment of an entry; a word that is not a name would not be one for nft either. */
+/** The deployment of an entry as a comment; left out where nft could misread it, which a valid name rules out. */
 function comment({ deployment }: ServedPort): string {
   const name = parseDeployment(deployment);
   return name === undefined ? '' : ` comment "${name}"`;
@@ -112,18 +112,18 @@ function addresses(list: readonly string[]): { readonly v4: readonly string[]; r
 }
 
 function checkPort(port: number): number {
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  if (isPort(port)) return port;
   throw new AppError('network-failed', `cannot forward port ${port}: it is not between 1 and 65535`);
 }
 
-/** By port, then protocol: the order of everything a table lists. */
+/** The order of every list in a table: by port, then protocol. */
 export function byPort(a: PortKey, b: PortKey): number {
   return a.port - b.port || (a.protocol < b.protocol ? -1 : a.protocol > b.protocol ? 1 : 0);
 }
 
 /**
- * nft commands that hold these ports for `timeoutMs` from now: add, delete, add, because adding an element that is
- * there changes nothing and deleting one that is not fails the transaction.
+ * nft commands that hold these ports for `timeoutMs` from now: add, delete, add. Adding an element that exists changes
+ * nothing, not even its timeout, and deleting one that does not exist fails the transaction.
  */
 export function renderHolds(keys: readonly PortKey[], timeoutMs: number): string {
   const elements = ports(keys);
@@ -132,7 +132,7 @@ export function renderHolds(keys: readonly PortKey[], timeoutMs: number): string
   return `${renderHoldsEnd(keys)}add element ${table} hold { ${timed.join(', ')} }\n`;
 }
 
-/** nft commands after which none of these ports is held, whether one was or not. */
+/** nft commands that end the holds of these ports, whether they are held or not. */
 export function renderHoldsEnd(keys: readonly PortKey[]): string {
   const elements = ports(keys);
   if (elements.length === 0) return '';
@@ -140,10 +140,10 @@ export function renderHoldsEnd(keys: readonly PortKey[]): string {
   return `add element ${table} hold { ${timed.join(', ')} }\ndelete element ${table} hold { ${elements.join(', ')} }\n`;
 }
 
-/** Where the table is missing. */
+/** A node without the table. */
 export const noTable: NetworkTable = { present: false, proxies: [], open: [], peers: [], holds: [] };
 
-/** `nft -j list table inet drover` as data; throws `network-failed` where it is no such listing. */
+/** The output of `nft -j list table inet drover` as data. Throws `network-failed` for anything else. */
 export function parseRules(json: string): NetworkTable {
   const elements = readListing(json);
   const maps = ['tcp4', 'tcp6', 'udp4', 'udp6'] as const;
@@ -160,7 +160,7 @@ export function parseRules(json: string): NetworkTable {
   };
 }
 
-/** The node's own addresses at which such a listing serves the others' ports. */
+/** The addresses at which a node with this listing serves the ports of other nodes. */
 export function parseServing(json: string): readonly string[] {
   const elements = readListing(json);
   return ['mesh4', 'mesh6']

@@ -3,7 +3,7 @@ import { prelude } from '../zfs/scripts.ts';
 import { netUpPath } from './net-up.ts';
 import { table } from './proxy-rules.ts';
 
-/** The listing as JSON; nothing where there is no such table (and nft itself works). */
+/** The table as JSON; nothing where there is no such table. Fails where nft itself does not work. */
 export const readTableCommand = `nft -j list table ${table} 2>/dev/null || nft list tables >/dev/null`;
 
 export const readScript = `${prelude}
@@ -14,20 +14,20 @@ ${readTableCommand}
 const remainingHolds = `tr ',{}' '\\n\\n\\n' <<<"$before" |
   sed -nE 's/^.*(tcp|udp) \\. ([0-9]+) timeout [0-9a-z]+ expires ([1-9][0-9a-z]*).*$/\\1 \\2 \\3/p'`;
 
-/** `port target` of each UDP port of a table in nft's text on stdin; its own form and ours are the same. */
+/** `port target` of each UDP port of a table on stdin, as nft prints it or as drover renders it. */
 const udpTargets = `{ text=$(sed 's/ comment "[^"]*"//')
   sed -n '/^\\tmap udp[46] {/,/^\\t}/p' <<<"$text" | grep -oE '[0-9]+ : [0-9a-f.:]+ \\. [0-9]+' | sed -E 's/^([0-9]+) : ([^ ]+) .*/\\1 \\2/'
   sed -n '/^\\tset open {/,/^\\t}/p' <<<"$text" | grep -oE 'udp \\. [0-9]+' | sed -E 's/udp \\. ([0-9]+)/\\1 here/'; }`;
 
-/** With what program and peers forwarding has been closed since the node started. */
+/** A checksum of the program and the peers with which forwarding was last closed since the node booted. */
 const closedFile = '/run/drover/forwarding-closed';
 
 /**
- * NET-UP DROPPED PEER…, the table on stdin: one atomic load, the files that bring it back after a boot, and the program
- * that loads them and lets the peers through (NET-UP is its text). Holds that are not in DROPPED (`tcp.7000,udp.53,`) go
- * on with the time they have left. Prints how many ms ago the table was loaded: clients wait until then and no longer.
- * Forwarding is closed for everybody else before a forward is loaded: where that has been done since the node started,
- * with the program and the peers that are still on the node, it is made sure of afterwards.
+ * NET-UP DROPPED PEER…, the table on stdin: loads the table atomically, and writes the files that bring it back after a
+ * boot and the program that loads them and admits the peers (NET-UP is its text). Holds that are not in DROPPED
+ * (`tcp.7000,udp.53,`) keep the time they have left. Prints how many ms ago the table was loaded: clients waited until
+ * then. Forwarding is closed for all other hosts before a forward is loaded. Where that was done since the node booted,
+ * with the same program and peers, it is done again only after the load, to be sure.
  */
 export const replaceScript = `${prelude}
 umask 022
@@ -66,7 +66,7 @@ save /etc/drover/mesh.nft 644 <<<"$rules" || exit 1
 echo $(((\${EPOCHREALTIME/./} - \${at/./}) / 1000))
 `;
 
-/** ADDS, an empty table on stdin: holds, in a table that is loaded for them where there is none yet. */
+/** ADDS, with an empty table on stdin: adds holds, and first loads a table where the node has none. */
 export const holdScript = `${prelude}
 empty=$(cat)
 if ! nft list table ${table} >/dev/null 2>&1; then
@@ -75,15 +75,15 @@ fi
 nft -f - <<<"$1"
 `;
 
-/** REMOVALS: nothing where there is no table. */
+/** REMOVALS: ends holds; does nothing where the node has no table. */
 export const dropHoldsScript = `${prelude}
 nft list table ${table} >/dev/null 2>&1 || exit 0
 nft -f - <<<"$1"
 `;
 
 /**
- * Tries connections until all are accepted or the time is over; prints the ports that are left. MS, then
- * `port address port-there kind` as one word each: `staying` ones must stay open for a moment.
+ * MS TARGET…: tries connections until every target accepts or the time is over, and prints the ports of those that do
+ * not. A target is the word `port address port-there kind`; a connection of kind `staying` must stay open for a moment.
  */
 const knock = `
 use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6 AF_INET6); use Fcntl; use Errno; use POSIX ();
@@ -111,11 +111,11 @@ print "$$_[0]\\n" for @left;
 `;
 
 /**
- * MS PORT,… OWN-ADDRESSES…: the ports whose containers do not accept, asked again and again for so long. Asked where
- * Docker sends the port to, whatever address it is published at. Where Docker has no such rule: not at the mesh address,
- * where a hold or a forward that is still the old one would answer; and not at 127.0.0.1, where Docker's proxy accepts
- * for a container that does not. Any other address of this node leads to the container itself. Only where there is none:
- * where Docker's proxy listens, and the connection must stay open for a moment.
+ * MS PORT,… OWN-ADDRESSES…: prints the ports whose containers have accepted no connection within the time. A port is
+ * tried at the container's own address, which Docker's DNAT rule has. Without such a rule, two addresses do not do: the
+ * mesh address, where a hold or an old forward would answer, and 127.0.0.1, where Docker's proxy accepts for a container
+ * that does not. Any other address of the node leads to the container itself. Without one, the port is tried where
+ * Docker's proxy listens, and the connection must stay open for a moment.
  */
 export const closedPortsScript = `${prelude}
 ms=$1 mesh=" \${*:3} " targets=()

@@ -17,12 +17,12 @@ import {
 import * as scripts from './proxy-scripts.ts';
 
 /**
- * The node's port map, one round trip for each operation. `mesh` are the node's own addresses at which the ports of
- * other nodes are served where the table says nothing else. Throws `network-failed`.
+ * The node's port map; each operation takes one round trip. `mesh` are the addresses at which the node serves the ports
+ * of other nodes unless the table has its own. Throws `network-failed`.
  */
 export function createNetworkControl(connection: NodeConnection, mesh: readonly string[]): NetworkControl {
   const { node } = connection;
-  /** The table goes through stdin: one argument is limited to 128 KiB. */
+  /** Sends the table through stdin: an argument may have 128 KiB at most. */
   const feed = (text: string, args: readonly string[], input: string, signal: AbortSignal) =>
     failAs(`change the port map of "${node}"`, () =>
       connection.run(['bash', '-c', text, 'drover', ...args], { signal, input }),
@@ -68,7 +68,7 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
   };
 }
 
-/** Output of `readTableCommand` on a node with these mesh addresses: nothing means that there is no table. */
+/** The table in the output of `readTableCommand` on a node with these mesh addresses; no output means no table. */
 export function readTable(stdout: string, mesh: readonly string[]): NetworkTable {
   if (stdout.trim() === '') return noTable;
   const [table, listen] = [parseRules(stdout), parseServing(stdout)];

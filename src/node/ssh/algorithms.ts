@@ -2,17 +2,17 @@ import type { Algorithms } from 'ssh2';
 import { AppError } from '../../model/errors.ts';
 import { defaultHostKeyAlgorithms, hostKeyAlgorithms } from './known-hosts.ts';
 
-/** What ssh_config asks for; absent where it is what ssh does by itself. */
+/** What ssh_config asks for; absent where it has ssh's own default. */
 export interface AskedAlgorithms {
   readonly ciphers?: readonly string[];
   readonly macs?: readonly string[];
   readonly kex?: readonly string[];
   readonly hostKey?: readonly string[];
-  /** Of keys to log in with, and of their certificates. */
+  /** For keys to log in with, and for their certificates. */
   readonly publicKey?: readonly string[];
 }
 
-/** Everything that ssh2 can do, the ones that are offered without being asked for first, in their order. */
+/** Every algorithm of ssh2. drover always offers `offered`, in this order, and `onDemand` only where ssh_config names it. */
 const known = {
   kex: {
     offered: [
@@ -46,7 +46,6 @@ const known = {
     onDemand: ['aes256-cbc', 'aes192-cbc', 'aes128-cbc', '3des-cbc'],
   },
   macs: {
-    // SHA-1 only for a host whose configuration names it.
     offered: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com', 'hmac-sha2-256', 'hmac-sha2-512'],
     onDemand: ['hmac-sha1-etm@openssh.com', 'hmac-sha1', 'hmac-sha1-96', 'hmac-md5', 'hmac-md5-96'],
   },
@@ -56,7 +55,7 @@ const known = {
   },
 } as const;
 
-/** Each option's name as it is written in ssh_config. */
+/** The option of ssh_config for each kind. */
 export const algorithmOptions = {
   kex: 'KexAlgorithms',
   ciphers: 'Ciphers',
@@ -67,8 +66,8 @@ export const algorithmOptions = {
 type Kind = keyof typeof algorithmOptions;
 
 /**
- * The algorithms to offer, as ssh_config orders them, the host's known key types first. Throws `usage` where ssh_config
- * allows none that drover has.
+ * The algorithms to offer, in the order of ssh_config, the types of the host's pinned keys first. Throws `usage` where
+ * ssh_config allows none that drover has.
  */
 export function chooseAlgorithms(asked: AskedAlgorithms, pinned: readonly string[], host: string): Algorithms {
   const choose = (kind: Kind): readonly string[] => {
@@ -83,12 +82,12 @@ export function chooseAlgorithms(asked: AskedAlgorithms, pinned: readonly string
       'usage',
       `cannot connect to "${host}": ${algorithmOptions[kind]} in its ssh configuration allows only ${value}`,
       {
-        hint: `add one that drover has to ${algorithmOptions[kind]} of this host: ${offered.join(', ')}`,
+        hint: `add one of these to ${algorithmOptions[kind]} of this host: ${offered.join(', ')}`,
         details: { option: algorithmOptions[kind], value },
       },
     );
   };
-  // The names are ssh2's own: `known` lists no other.
+  // The names are ssh2's own: `known` lists no others.
   return {
     kex: choose('kex'),
     cipher: choose('ciphers'),

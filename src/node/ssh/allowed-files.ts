@@ -9,8 +9,8 @@ import { sshConfigBytes } from '../../model/limits.ts';
 import type { Environment } from '../command.ts';
 
 /**
- * Keywords of ssh_config that name and choose things, and start no program. Anything else in a file that came with
- * another person's folder has to be allowed first, also what a newer ssh may bring.
+ * Keywords of ssh_config that start no program. A file that came with another person's folder needs the user's permission
+ * for any other keyword, including those of future versions of ssh.
  */
 const harmless = new Set(
   `host hostname user port identityfile identitiesonly identityagent certificatefile addkeystoagent userknownhostsfile
@@ -35,7 +35,7 @@ export function programIn(text: string): { readonly line: number; readonly keywo
   return undefined;
 }
 
-/** Where this user's own files are: nothing in them came with another person's folder. */
+/** Folders of this user's own files, which did not come with another person's folder. */
 const ownFolders = (env: Environment): readonly string[] => [
   join(env.HOME || homedir(), '.ssh'),
   '/etc/ssh',
@@ -46,9 +46,9 @@ const stateFolder = (env: Environment): string =>
   join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'drover');
 
 /**
- * Refuses to write a host key into a file that files of these folders name and that is neither in one of them nor a
- * known_hosts file of this user's: a folder of another person's must not write elsewhere. Throws `usage`; `line` is what
- * would be written.
+ * Refuses to write a host key into a file that is neither in one of these folders nor a known_hosts file of this user.
+ * The files in these folders have named it, and another person's folder must not make drover write elsewhere. Throws
+ * `usage`; `line` is what would be written.
  */
 export async function refuseForeignKeyFile(
   path: string,
@@ -63,12 +63,12 @@ export async function refuseForeignKeyFile(
   if ((await Promise.all(folders.map(realPath))).some((folder) => isIn(folder) && !own.some(isIn))) return;
   throw new AppError(
     'usage',
-    `cannot write the key into "${path}": the files of the nodes name it, and it is outside their folder and no known_hosts file of yours`,
-    { hint: `if it is what you want: echo ${printCommand([line])} >> ${printCommand([path])}` },
+    `cannot write the key into "${path}": the node files name it, but it is outside their folder and is not one of your known_hosts files`,
+    { hint: `to write it all the same: echo ${printCommand([line])} >> ${printCommand([path])}` },
   );
 }
 
-/** Behind all links; of what is not there, its folder's. */
+/** The path behind all links; for a missing file, below the real path of its folder. */
 async function realPath(path: string): Promise<string> {
   return await realpath(path).catch(async () => {
     const folder = dirname(path);
@@ -76,22 +76,22 @@ async function realPath(path: string): Promise<string> {
   });
 }
 
-/** Fingerprints of files, one a line, which this user has read and allowed. */
+/** The file with the fingerprints, one a line, of files that this user has allowed. */
 export const allowedFile = (env: Environment): string => join(stateFolder(env), 'allowed-files');
 
-/** Whether this user has allowed a file with just this text. */
+/** True where this user has allowed a file with exactly this text. */
 export async function isAllowed(text: string, env: Environment): Promise<boolean> {
   const lines = (await readFile(allowedFile(env), 'utf8').catch(() => '')).split('\n');
   return lines.some((line) => line.trim() === fingerprintOf(text));
 }
 
-/** What a person types to allow it. */
+/** The command that allows a file with this text. */
 export const allowCommand = (text: string, env: Environment): string =>
   `echo ${printCommand([fingerprintOf(text)])} >> ${printCommand([allowedFile(env)])}`;
 
 const fingerprintOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** A pipe would say one thing here and another one to ssh, or nothing at all. */
+/** Reads regular files only: a pipe could give drover one text and ssh another. */
 async function readConfigOf(path: string, real: string): Promise<string> {
   try {
     if ((await stat(real)).isFile() && !/^\/(?:proc|sys|dev)\//.test(real))
@@ -109,7 +109,7 @@ async function readConfigOf(path: string, real: string): Promise<string> {
  */
 export async function refuseUnknownPrograms(path: string, env: Environment): Promise<void> {
   const real = await realpath(path).catch(() => undefined);
-  // What is not there is ssh's to complain about.
+  // ssh itself reports a missing file.
   if (real === undefined || ownFolders(env).some((folder) => real.startsWith(folder + sep))) return;
   const text = await readConfigOf(path, real);
   const found = programIn(text);
@@ -117,6 +117,6 @@ export async function refuseUnknownPrograms(path: string, env: Environment): Pro
   throw new AppError(
     'usage',
     `cannot use "${path}": it can start programs on this machine ("${found.keyword}" in line ${found.line}), and you have not allowed it`,
-    { hint: `read it; if it is what you want: ${allowCommand(text, env)}` },
+    { hint: `read the file; if you trust it: ${allowCommand(text, env)}` },
   );
 }

@@ -10,17 +10,17 @@ import { type Certificate, parseCertificate } from './certificate.ts';
 import type { SshTarget } from './config.ts';
 import { certificateText, certifiedKey, isSameKey, signingOf } from './ssh2-authentication.ts';
 
-/** What can be tried to log in, in order, and why some keys cannot. */
+/** The login methods to try, in order, and the keys that cannot be used. */
 export interface Credentials {
   readonly methods: readonly AnyAuthMethod[];
-  /** Key files that need a passphrase and are not in the agent as far as is known. */
+  /** Key files that need a passphrase and do not seem to be in the agent. */
   readonly locked: readonly string[];
   readonly user: string;
 }
 
 interface KeyFile {
   readonly path: string;
-  /** The private key; absent where only the public half is known. */
+  /** The private key; absent where only the public half can be read. */
   readonly privateKey?: ParsedKey;
   readonly publicKey?: ParsedKey;
   readonly locked: boolean;
@@ -30,10 +30,9 @@ interface KeyFile {
 type Note = (text: string) => void;
 
 /**
- * The keys of the target in the order ssh tries them: a key named for this node, the agent's (those named by
- * IdentityFile first and in that order, only those with IdentitiesOnly), then key files that the agent does not have; a
- * certificate before the key it is for. Throws `connection-failed` where the node's own identity file cannot be read or
- * used.
+ * The keys of the target in the order in which ssh tries them: the node's own identity file; the agent's keys, those that
+ * IdentityFile names first (with IdentitiesOnly, only those); then key files that the agent does not have. A certificate
+ * comes before its key. Throws `connection-failed` where the node's own identity file cannot be read or used.
  */
 export async function gatherCredentials(target: SshTarget, note: Note): Promise<Credentials> {
   const files = (await Promise.all(target.identityFiles.map((path, i) => readKey(path, i === 0, target, note)))).flat();
@@ -57,11 +56,11 @@ async function readKey(path: string, first: boolean, target: SshTarget, note: No
     });
   });
   const [publicHalf, certificate] = await Promise.all([readPublic(`${path}.pub`), readCertificate(`${path}-cert.pub`)]);
-  const beside = certificate === undefined ? {} : { certificate };
+  const certified = certificate === undefined ? {} : { certificate };
   const half = publicHalf === undefined ? {} : { publicKey: publicHalf };
-  if (data === undefined) return publicHalf === undefined ? [] : [{ path, locked: false, ...half, ...beside }];
+  if (data === undefined) return publicHalf === undefined ? [] : [{ path, locked: false, ...half, ...certified }];
   const key = parse(data);
-  if (!(key instanceof Error) && !key.isPrivateKey()) return [{ path, publicKey: key, locked: false, ...beside }];
+  if (!(key instanceof Error) && !key.isPrivateKey()) return [{ path, publicKey: key, locked: false, ...certified }];
   if (await isOpenToOthers(path)) {
     const why = `"${path}" can be read by other users`;
     const chmod = printCommand(['chmod', '600', path]);
@@ -71,16 +70,16 @@ async function readKey(path: string, first: boolean, target: SshTarget, note: No
       });
     }
     note(`the key ${why}, and is not used: run "${chmod}"`);
-    // The agent may have it all the same.
-    return publicHalf === undefined ? [] : [{ path, locked: false, ...half, ...beside }];
+    // The agent may have the key.
+    return publicHalf === undefined ? [] : [{ path, locked: false, ...half, ...certified }];
   }
-  if (!(key instanceof Error)) return [{ path, publicKey: key, privateKey: key, locked: false, ...beside }];
+  if (!(key instanceof Error)) return [{ path, publicKey: key, privateKey: key, locked: false, ...certified }];
   const locked = /encrypted|passphrase/i.test(key.message);
   if (!locked) note(`the key "${path}" is not used: ${key.message}`);
-  return [{ path, locked, ...half, ...beside }];
+  return [{ path, locked, ...half, ...certified }];
 }
 
-/** As ssh judges it: only of files of this user. */
+/** The same rule as ssh's, which checks only files of this user. */
 async function isOpenToOthers(path: string): Promise<boolean> {
   const found = await stat(path);
   return found.isFile() && found.uid === userInfo().uid && (found.mode & 0o077) !== 0;
@@ -101,12 +100,12 @@ async function readCertificate(path: string): Promise<Certificate | undefined> {
 async function readNamed(path: string, note: Note): Promise<Certificate[]> {
   const certificate = await readCertificate(path);
   if (certificate !== undefined) return [certificate];
-  note(`the certificate "${path}" is not used: it cannot be read, or is of a kind that drover does not know`);
+  note(`the certificate "${path}" is not used: it cannot be read, or drover does not know its type`);
   return [];
 }
 
 function parse(data: Buffer): ParsedKey | Error {
-  // parseKey gives a list for files that can hold several keys; OpenSSH writes one.
+  // parseKey returns a list for files that can hold several keys; OpenSSH writes one.
   const parsed: ParsedKey | Error | (ParsedKey | Error)[] = ssh2.utils.parseKey(data);
   return Array.isArray(parsed) ? (parsed[0] ?? new Error('the file holds no key')) : parsed;
 }
@@ -119,13 +118,13 @@ interface Keys {
 }
 
 /**
- * All keys as one agent, so that each is offered once and in the right order: sshd counts tries (MaxAuthTries). Those of
- * the user's agent are signed with there, the others here.
+ * All keys as one agent, so that each is offered once and in the right order: sshd limits the attempts (MaxAuthTries).
+ * The user's agent signs with its own keys, drover with the others.
  */
 class OrderedAgent extends ssh2.BaseAgent<ParsedKey> {
   private readonly keys: Keys;
   private readonly agent: InstanceType<typeof ssh2.OpenSSHAgent> | undefined;
-  /** What signs for a key that is offered. */
+  /** The key that signs for an offered key, and whether drover has it (else the user's agent). */
   private readonly signers = new Map<ParsedKey, { readonly key: ParsedKey; readonly isHere: boolean }>();
 
   constructor(keys: Keys) {
@@ -140,7 +139,7 @@ class OrderedAgent extends ssh2.BaseAgent<ParsedKey> {
       return;
     }
     this.agent.getIdentities((error, found) => {
-      // The agent failing is not the end: key files may follow.
+      // Key files can still be tried without the agent.
       if (error) this.keys.note(`the ssh agent cannot be used: ${error.message}`);
       callback(undefined, this.inOrder((found ?? []).flatMap((key) => ('getPublicSSH' in key ? [key] : []))));
     });
@@ -164,12 +163,12 @@ class OrderedAgent extends ssh2.BaseAgent<ParsedKey> {
     ];
   }
 
-  /** The key, its certificates first; nothing where the configuration does not want its kind. */
+  /** The key after its certificates, without those that the configuration does not accept. */
   private offer(key: ParsedKey | undefined, isHere: boolean): ParsedKey[] {
     if (key === undefined) return [];
     const { target, files, certificates } = this.keys;
-    const beside = files.flatMap((file) => file.certificate ?? []);
-    const mine = [...certificates, ...beside].filter((one) => isSameKey(key, one.key));
+    const ofFiles = files.flatMap((file) => file.certificate ?? []);
+    const mine = [...certificates, ...ofFiles].filter((one) => isSameKey(key, one.key));
     const distinct = mine.filter((one, at) => mine.findIndex((other) => other.blob.equals(one.blob)) === at);
     const offered = [...distinct.map((certificate) => certifiedKey(key, certificate)), key];
     for (const one of offered) this.signers.set(one, { key, isHere });
@@ -185,7 +184,7 @@ class OrderedAgent extends ssh2.BaseAgent<ParsedKey> {
     else if (!signer.isHere && this.agent !== undefined) {
       this.agent.sign(signer.key, data, hash === undefined ? {} : { hash }, callback);
     } else {
-      // ssh2 returns an error here, and does not throw it; its types do not say so.
+      // ssh2 returns an error instead of throwing it; its types do not show that.
       const signature: Buffer | Error = signer.key.sign(data, hash);
       if (signature instanceof Error) callback?.(signature);
       else callback?.(undefined, signature);
@@ -193,7 +192,7 @@ class OrderedAgent extends ssh2.BaseAgent<ParsedKey> {
   }
 }
 
-/** Whether PubkeyAcceptedAlgorithms has the kind of a key; RSA keys sign in several ways. */
+/** True where PubkeyAcceptedAlgorithms accepts a type of key; an RSA key has several algorithms. */
 function isAccepted(type: string, accepted: readonly string[] | undefined): boolean {
   if (accepted === undefined || accepted.includes(type)) return true;
   if (!type.startsWith('ssh-rsa')) return false;

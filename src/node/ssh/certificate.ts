@@ -2,16 +2,16 @@ import { createPublicKey, verify as verifySignature } from 'node:crypto';
 import ssh2 from 'ssh2';
 import { fitsPattern, keyType } from './known-hosts.ts';
 
-/** A certificate of OpenSSH (its PROTOCOL.certkeys): an authority's word about a public key. */
+/** An OpenSSH certificate (PROTOCOL.certkeys): an authority's statement about a public key. */
 export interface Certificate {
   /** `ssh-ed25519-cert-v01@openssh.com` and the like. */
   readonly type: string;
   readonly blob: Buffer;
-  /** The public key that it is about, in the form it has without a certificate. */
+  /** The certified public key, in its form without a certificate. */
   readonly key: Buffer;
   readonly kind: 'user' | 'host' | 'unknown';
   readonly principals: readonly string[];
-  /** Seconds since 1970: valid from the first, and before the second. */
+  /** Seconds since 1970: valid from `validAfter` on, and before `validBefore`. */
   readonly validAfter: bigint;
   readonly validBefore: bigint;
   readonly criticalOptions: readonly string[];
@@ -23,7 +23,7 @@ export interface Certificate {
 
 const suffix = '-cert-v01@openssh.com';
 
-/** How many fields of the plain key follow the nonce, by its type. */
+/** The number of fields of the plain key after the nonce, by key type. */
 const keyFields: Readonly<Record<string, number>> = {
   'ssh-ed25519': 1,
   'ssh-rsa': 2,
@@ -32,7 +32,7 @@ const keyFields: Readonly<Record<string, number>> = {
   'ecdsa-sha2-nistp521': 2,
 };
 
-/** Reads fields of RFC 4251 one after the other. Throws RangeError at the end of the data. */
+/** Reads the fields of RFC 4251 one after the other. Throws RangeError at the end of the data. */
 export function createFieldReader(data: Buffer, start = 0) {
   let at = start;
   const take = (length: number): Buffer => {
@@ -51,7 +51,7 @@ export function createFieldReader(data: Buffer, start = 0) {
   };
 }
 
-/** A field of RFC 4251: its length, and its bytes. */
+/** A `string` field of RFC 4251: length and bytes. */
 export function stringField(value: Buffer | string): Buffer {
   const bytes = Buffer.from(value);
   const length = Buffer.alloc(4);
@@ -59,7 +59,7 @@ export function stringField(value: Buffer | string): Buffer {
   return Buffer.concat([length, bytes]);
 }
 
-/** Undefined where the bytes are no certificate for a kind of key that drover can use. */
+/** Undefined where the bytes are not a certificate for a type of key that drover can use. */
 export function parseCertificate(blob: Buffer): Certificate | undefined {
   try {
     const fields = createFieldReader(blob);
@@ -107,27 +107,27 @@ function listOf(data: Buffer): string[] {
   return list;
 }
 
-/** What a certificate is compared with. */
+/** What a host's certificate must match. */
 export interface HostClaim {
-  /** The name that was connected to, lower case, without a port. */
+  /** The name of the host in lower case, without a port. */
   readonly host: string;
-  /** The host's public key, which the connection has proven. */
+  /** The host's public key; the connection has proven that the host has it. */
   readonly key: Buffer;
-  /** Public keys of the authorities that may vouch for it. */
+  /** Public keys of the authorities that may certify it. */
   readonly authorities: readonly Buffer[];
-  /** Signature algorithms of authorities that count. */
+  /** Accepted signature algorithms. */
   readonly algorithms: readonly string[];
   readonly nowSeconds: number;
 }
 
-/** Why the certificate does not vouch for the host; undefined where it does. */
+/** Why the certificate does not prove the host's identity; undefined where it does. */
 export function refuseHostCertificate(certificate: Certificate, claim: HostClaim): string | undefined {
   const { authority, principals, validAfter, validBefore } = certificate;
   const now = BigInt(Math.floor(claim.nowSeconds));
   if (certificate.kind !== 'host') return 'its certificate is not one for a host';
   if (!certificate.key.equals(claim.key)) return 'its certificate is for another key';
   if (!claim.authorities.some((one) => one.equals(authority))) return 'its certificate is from another authority';
-  // Before anything else is believed of what it says.
+  // Checked before any other field is trusted.
   if (!isSigned(certificate, claim.algorithms)) return 'the signature in its certificate is wrong';
   if (certificate.criticalOptions.length > 0) return 'its certificate has options that drover does not know';
   if (now < validAfter) return 'its certificate is not valid yet';
@@ -177,12 +177,12 @@ function isSigned({ authority, signature, signed }: Certificate, allowed: readon
     if (size === undefined) return verifySignature(hash, signed, key, value);
     return verifySignature(hash, signed, { key, dsaEncoding: 'ieee-p1363' }, fixedCoordinates(value, size));
   } catch {
-    // Malformed: whatever it is, it is no signature.
+    // Malformed data is not a valid signature.
     return false;
   }
 }
 
-/** Both numbers of an ECDSA signature, each with so many bytes. */
+/** Both numbers of an ECDSA signature, each padded to `size` bytes. */
 function fixedCoordinates(value: Buffer, size: number): Buffer {
   const fields = createFieldReader(value);
   return Buffer.concat(

@@ -11,7 +11,7 @@ import { refuseUnknownPrograms } from './allowed-files.ts';
 
 /** How to reach one host: what ssh_config says, overridden by the node's settings. */
 export interface SshTarget {
-  /** As given by the user; shown in messages. */
+  /** As the user wrote it; shown in messages. */
   readonly alias: string;
   readonly host: string;
   readonly port: number;
@@ -23,23 +23,23 @@ export interface SshTarget {
   readonly identitiesOnly: boolean;
   /** Socket of the agent; absent where there is none. */
   readonly agent?: string;
-  /** Certificates for keys of the user that ssh_config names; the one beside a key file is found without. */
+  /** Certificates that ssh_config names for the user's keys; the one next to a key file is always found. */
   readonly certificateFiles: readonly string[];
-  /** Files of the user first; the first one is written to. */
+  /** The user's files first; new keys go into the first one. */
   readonly knownHostsFiles: readonly string[];
   /** A new key is written with the host's name hashed. */
   readonly hashKnownHosts: boolean;
-  /** A list of keys that no host may have; it must be readable. */
+  /** A file of keys that no host may have; it must be readable. */
   readonly revokedHostKeys?: string;
-  /** A program that prints more lines of known_hosts, with its arguments; tokens that depend on the key stay in it. */
+  /** A program, with its arguments, that prints more known_hosts lines; tokens that depend on the key are not expanded. */
   readonly knownHostsCommand?: readonly string[];
-  /** Signatures of certificate authorities that count (CASignatureAlgorithms); absent: ssh's defaults. */
+  /** Accepted signatures of certificate authorities (CASignatureAlgorithms); absent: ssh's defaults. */
   readonly authorityAlgorithms?: readonly string[];
   readonly algorithms: AskedAlgorithms;
-  /** 4 or 6 where only that family may be used (AddressFamily). */
+  /** The only address family to use (AddressFamily). */
   readonly family?: 4 | 6;
   readonly localAddress?: string;
-  /** Name to look up instead of host and port. */
+  /** The name in known_hosts files instead of host and port. */
   readonly hostKeyAlias?: string;
   /** `[user@]host[:port]`, first hop first. */
   readonly jump: readonly string[];
@@ -61,7 +61,7 @@ export function parseSshOptions(text: string): Options {
   return options;
 }
 
-/** `[user@]host[:port]` or `ssh://…`; addresses of IPv6 with a port are in brackets. */
+/** Parses `[user@]host[:port]` or `ssh://…`; an IPv6 address with a port is in brackets. */
 export function parseHop(text: string): { readonly host: string; readonly user?: string; readonly port?: number } {
   const bare = text.replace(/^ssh:\/\//, '').replace(/\/$/, '');
   const at = bare.lastIndexOf('@');
@@ -75,9 +75,9 @@ export function parseHop(text: string): { readonly host: string; readonly user?:
 }
 
 /**
- * Asks the ssh program of this machine (`ssh -G`, which connects to nothing) and applies the node's settings. Without
- * an ssh program: the settings and ssh's defaults, with a note. Throws `usage` where ssh refuses the configuration, where
- * the configuration asks for what drover cannot do, and where it came with a folder and can start programs that nobody
+ * Asks the local ssh program (`ssh -G`, which does not connect) and applies the node's settings. Without an ssh program,
+ * uses the settings and ssh's defaults, with a note. Throws `usage` where ssh refuses the configuration, where it asks
+ * for something that drover cannot do, and where it came with a folder and can start programs that the user has not
  * allowed.
  */
 export async function resolveTarget(
@@ -99,7 +99,7 @@ export async function resolveTarget(
   return makeTarget(alias, settings, options, env, parseSshOptions(defaults ?? ''));
 }
 
-/** Throws `usage` for what would change who is trusted or how the host is reached, and cannot be done. */
+/** Throws `usage` for options that change who is trusted or how the host is reached, and that drover does not have. */
 function refuseUnsupported(alias: string, options: Options): void {
   const value = (name: string): string | undefined => options.get(name.toLowerCase())?.[0];
   const refuse = (option: string, why: string, hint: string): never => {
@@ -136,7 +136,7 @@ function refuseUnsupported(alias: string, options: Options): void {
   }
 }
 
-/** What ssh does without any configuration file; asked once, because only another ssh program would say another thing. */
+/** ssh's options without a configuration file, by PATH: they depend on the ssh program alone. */
 const defaultsOf = new Map<string, Promise<string | undefined>>();
 
 function askDefaults(env: Environment): Promise<string | undefined> {
@@ -161,10 +161,10 @@ function askSsh(alias: string, settings: NodeSettings, env: Environment): Promis
   });
 }
 
-/** What ssh prints; undefined where there is no ssh. Rejects with its words, the lines of them joined. */
+/** The output of ssh; undefined without an ssh program. Rejects with its error output as one line. */
 function runSsh(args: readonly string[], env: Environment): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
-    // `Match exec` may run programs of the user's; they get 10 s.
+    // `Match exec` may run programs of the user, which get 10 s.
     const limits = { env: { ...env }, timeout: 10_000, maxBuffer: programOutputBytes };
     execFile('ssh', args, limits, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
@@ -175,8 +175,9 @@ function runSsh(args: readonly string[], env: Environment): Promise<string | und
 }
 
 /**
- * Settings over options over ssh's defaults; pure but for the names of the user, the home and this machine. `defaults`
- * is what ssh says without a configuration: what differs from it was asked for.
+ * The target from the node's settings, then ssh's options, then ssh's defaults. `defaults` are ssh's options without a
+ * configuration: an option that differs from them was set by the user. Pure, except that it reads the names of the user,
+ * the home and this machine.
  */
 export function makeTarget(
   alias: string,
@@ -229,7 +230,7 @@ export function makeTarget(
   };
 }
 
-/** Only what the configuration sets: ssh's own order is not ours, and its defaults still have SHA-1. */
+/** Only what the configuration sets: drover's defaults have another order than ssh's, and no SHA-1. */
 function askedAlgorithms(options: Options, defaults: Options): AskedAlgorithms {
   const asked = (name: string): readonly string[] | undefined => {
     const value = options.get(name)?.[0];
@@ -249,7 +250,7 @@ const defaultIdentities = ['~/.ssh/id_rsa', '~/.ssh/id_ecdsa', '~/.ssh/id_ed2551
 const defaultUserFiles = '~/.ssh/known_hosts ~/.ssh/known_hosts2';
 const defaultGlobalFiles = '/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2';
 
-/** The settings' file stands in for the user's own, as `-o UserKnownHostsFile` does; the machine's files stay. */
+/** `knownHostsFile` replaces the user's files, as `-o UserKnownHostsFile` does; the machine's files stay. */
 function knownHostsFiles(
   settings: NodeSettings,
   options: Options,
@@ -266,8 +267,8 @@ function knownHostsFiles(
 }
 
 /**
- * `ssh -G` prints several paths in one line and leaves their quotes out: a path begins at the start and at a blank
- * before what can begin one, so that a blank inside a path stays.
+ * `ssh -G` prints several paths in one line, without quotes. A blank separates two paths only before a character that
+ * can begin a path, so that blanks inside a path stay.
  */
 export function splitPaths(text: string): string[] {
   return text
@@ -277,7 +278,7 @@ export function splitPaths(text: string): string[] {
     .filter((part) => part !== '');
 }
 
-/** Words of a command as ssh takes them apart: blanks separate, quotes of both kinds and a backslash keep. */
+/** Splits a command into words as ssh does: at blanks outside of quotes and without a backslash before them. */
 export function splitWords(text: string): string[] {
   const words = text.match(/(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+/g) ?? [];
   return words.map((word) =>
@@ -341,7 +342,7 @@ function tokensOf(source: TokenSource): Readonly<Record<string, string>> {
   };
 }
 
-/** A token that is none of these stays: those of KnownHostsCommand that depend on the key are filled in later. */
+/** Unknown tokens stay: those of KnownHostsCommand that depend on the key are expanded later. */
 export function expandTokens(text: string, tokens: Readonly<Record<string, string>>): string {
   return text.replace(/%(.)/g, (whole, token: string) => tokens[token] ?? whole);
 }

@@ -3,17 +3,25 @@ import type { Client } from 'ssh2';
 import type { NodeSettings } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { allowManyListeners } from '../../model/many-listeners.ts';
-import type { Argv, CommandResult, Environment, RunOptions, SpawnedCommand } from '../command.ts';
+import {
+  type Argv,
+  anyExitCode,
+  type CommandResult,
+  type Environment,
+  type RunOptions,
+  type SpawnedCommand,
+  scriptInput,
+} from '../command.ts';
 import { type Dialled, dial } from './dial.ts';
 import { lostConnection } from './errors.ts';
 import { boundUnread, createExecutor, type Executor } from './exec.ts';
 import { countSessions } from './sessions.ts';
 
-/** The remote side as seen when the connection was made. */
+/** The remote side of a connection. */
 export interface RemoteSide {
   /** Name or address given to SSH. */
   readonly host: string;
-  /** Address the socket is connected to; the host's name behind a jump host. */
+  /** Address that the socket is connected to; behind a jump host, the host's name. */
   readonly address: string;
   readonly port: number;
   readonly user: string;
@@ -28,37 +36,37 @@ export interface NodeConnection {
   /**
    * Runs argv (never a shell line) as root (`sudo -n` where the login is not root). Rejects with `command-failed`
    * (node, argv, exit, tail of stderr) unless the exit code is in `okCodes`, `timeout`, `cancelled`, or
-   * `connection-failed` when the connection is lost meanwhile.
+   * `connection-failed` when the connection is lost before the command ends.
    */
   run(argv: Argv, options?: RunOptions): Promise<CommandResult>;
-  /** Feeds a fixed script to `bash -s -- ARGS` as root; data only through args. Throws as `run` does. */
+  /** Runs a fixed script with `bash -s -- ARGS` as root. Data goes into the arguments only. Throws as `run` does. */
   script(text: string, args: readonly string[], options?: Omit<RunOptions, 'input'>): Promise<CommandResult>;
-  /** A command with streams. Abort: TERM to the remote process, 5 s, then the channel is closed. */
+  /** A command with streams. An abort sends TERM to the remote process and closes the channel after 5 s. */
   spawn(argv: Argv, signal: AbortSignal): Promise<SpawnedCommand>;
-  /** Opens so many sessions at once, past the limit that commands keep to; returns how many sshd granted. */
+  /** Opens this many sessions at once, beyond the limit for commands; returns how many sshd granted. */
   countSessions(asked: number, signal: AbortSignal): Promise<number>;
   /** Channel to a unix socket on the node (direct-streamlocal), with the rights of the login. */
   openUnixSocket(path: string): Promise<Duplex>;
   readonly remote: RemoteSide;
   /** Aborts when the connection is gone. */
   readonly closed: AbortSignal;
-  /** `reason`: why nothing more is taken from the node; at once, and every running command fails with it. */
+  /** With a `reason`, closes at once, and every running command fails with it. */
   close(reason?: AppError): Promise<void>;
 }
 
-/** Limits of a connection, in milliseconds, and who hears what it notices. */
+/** Limits of a connection in milliseconds, and where its notes go. */
 export interface ConnectOptions {
   /** Until the login is accepted and its rights are known; default 15 000. */
   readonly connectMs?: number;
-  /** For commands that name no own limit; default 60 000. */
+  /** For commands without a limit of their own; default 60 000. */
   readonly commandMs?: number;
-  /** Things worth a line that are not failures: no ssh program on this machine, a key that cannot be read. */
+  /** Receives notes that are not errors: no local ssh program, a key that cannot be read. */
   readonly onNote?: (text: string) => void;
-  /** Each change of a node before it is made, as a line without secrets; `createCluster` tells it. */
+  /** Receives each change of a node before `createCluster`'s client makes it, as a line without secrets. */
   readonly onCommand?: (node: string, text: string) => void;
   /**
-   * Folders of the files that describe the nodes: an accepted key is written only there, or into the user's own files.
-   * Absent: a person named the file.
+   * Folders of the files that describe the nodes: an accepted key is written only there or into the user's own files.
+   * Absent where the user has named the known_hosts file.
    */
   readonly keyFolders?: readonly string[];
   /** Environment of this process: HOME, USER, SSH_AUTH_SOCK, PATH. */
@@ -66,8 +74,9 @@ export interface ConnectOptions {
 }
 
 /**
- * Connects, and finds out whether the login is root: "root" is, without a command for it. Throws `connection-failed` (retryable where the network failed,
- * not where the login was refused), `host-key-unknown`, `host-key-changed`, `command-failed` where sudo wants a password.
+ * Connects and finds out whether the login is root; a login named "root" needs no command for that. Throws
+ * `connection-failed` (retryable for a network error, not for a refused login), `host-key-unknown`, `host-key-changed`,
+ * and `command-failed` where sudo asks for a password.
  */
 export async function connect(
   node: string,
@@ -115,9 +124,8 @@ async function assemble(
     return {
       node,
       run: (argv, options = {}) => run(argv, options),
-      // In a function, so that a script cut short by a lost connection runs not at all, and cannot eat itself as input.
       script: (text, args, options = {}) =>
-        run(['bash', '-s', '--', ...args], { ...options, input: `drover() {\n${text}\n}\ndrover "$@" </dev/null\n` }),
+        run(['bash', '-s', '--', ...args], { ...options, input: scriptInput(text) }),
       spawn,
       countSessions: (asked, counting) => countSessions(client, asked, [closed, counting]),
       openUnixSocket: (path) => openUnixSocket(node, client, path, closed),
@@ -149,19 +157,17 @@ async function hasRootsId(executor: Executor, signal: AbortSignal): Promise<bool
 }
 
 async function checkSudo(node: string, user: string, executor: Executor, signal: AbortSignal): Promise<void> {
-  const { code, stderr } = await executor.run(['sudo', '-n', '--', 'true'], { signal, okCodes: anyCode });
+  const { code, stderr } = await executor.run(['sudo', '-n', '--', 'true'], { signal, okCodes: anyExitCode });
   if (code === 0) return;
   throw new AppError(
     'command-failed',
-    `cannot become root on "${node}" as "${user}": ${stderr.trim() || `sudo ends with ${code}`}`,
+    `cannot become root on "${node}" as "${user}": ${stderr.trim() || `sudo exits with ${code}`}`,
     {
       hint: `log in as root, or write "${user} ALL=(ALL) NOPASSWD: ALL" to /etc/sudoers.d/drover on the node`,
       details: { node, user, exit: code },
     },
   );
 }
-
-const anyCode: readonly number[] = Array.from({ length: 256 }, (_, code) => code);
 
 function openUnixSocket(node: string, client: Client, path: string, closed: AbortSignal): Promise<Duplex> {
   return new Promise((resolve, reject) => {
@@ -171,7 +177,7 @@ function openUnixSocket(node: string, client: Client, path: string, closed: Abor
     client.openssh_forwardOutStreamLocal(path, (error, channel) => {
       closed.removeEventListener('abort', leave);
       if (!error) {
-        // Attached at once: an error that comes before the caller listens would end the process.
+        // At once: an error before the caller listens would end this process.
         channel.on('error', () => undefined);
         boundUnread(channel);
         resolve(channel);

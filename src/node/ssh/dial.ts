@@ -18,15 +18,15 @@ import { extendAuthentication } from './ssh2-authentication.ts';
 
 /** What every connection of one `connect` shares. */
 export interface DialContext {
-  /** The node it is all for; named in errors, also in those of jump hosts. */
+  /** The node to reach; errors name it, including those of jump hosts. */
   readonly node: string;
   readonly env: Environment;
   readonly note: (text: string) => void;
-  /** Sees every presented key that is not pinned, before the connection is refused. */
+  /** Receives every key that is not pinned, before the connection is refused. */
   readonly onUntrusted?: (target: SshTarget, key: Buffer, verdict: HostKeyVerdict) => void;
 }
 
-/** A connection that has logged in, and how it got there. */
+/** A connection that has logged in. */
 export interface Dialled {
   readonly client: Client;
   readonly target: SshTarget;
@@ -37,7 +37,7 @@ export interface Dialled {
 
 const maximumHops = 8;
 
-/** Resolves, opens a socket (through jump hosts or a ProxyCommand) and logs in; every hop is strictly verified. */
+/** Resolves the target, opens a socket (through jump hosts or a ProxyCommand) and logs in. Verifies the key of every hop. */
 export async function dial(
   alias: string,
   settings: NodeSettings,
@@ -54,11 +54,11 @@ export async function dial(
 interface OpenSocket {
   readonly stream: Duplex;
   readonly address: string;
-  /** Why the way itself ended, once that is known; undefined where it is open, or ended well. */
+  /** Why the ProxyCommand has ended; undefined while it runs, or where it ended without an error. */
   readonly failure?: () => Promise<Error | undefined>;
 }
 
-/** A command that ends closes its pipes first; its status and last words follow at once. */
+/** A command closes its pipes before it exits; its exit code and last output come within this time. */
 const lastWordsMs = 1_000;
 
 async function openSocket(
@@ -109,8 +109,7 @@ async function openThroughJump(
   const stream = await new Promise<Duplex>((resolve, reject) => {
     client.once('close', () => reject(new Error(`lost the jump host "${hop.host}"`)));
     client.forwardOut('127.0.0.1', 0, target.host, target.port, (error, channel) => {
-      if (error)
-        reject(new Error(`the jump host "${hop.host}" gives no way to it: ${error.message}`, { cause: error }));
+      if (error) reject(new Error(`the jump host "${hop.host}" cannot reach it: ${error.message}`, { cause: error }));
       else resolve(channel);
     });
   }).catch((error: unknown) => {
@@ -129,7 +128,7 @@ function openThroughCommand(target: SshTarget, command: string, context: DialCon
     env: { ...context.env },
   });
   const stream = Duplex.from({ readable: child.stdout, writable: child.stdin });
-  // It may fail before anybody listens; the handshake looks at `errored`.
+  // The stream may fail before the handshake listens, which then reads `errored`.
   stream.on('error', () => undefined);
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => {
@@ -178,9 +177,9 @@ async function logIn(
     const shown = `${keyType(key)} ${key.toString('base64')}`;
     return { client, target, address: socket.address, hostKeys: [shown, ...pinned.filter((line) => line !== shown)] };
   } catch (error) {
-    // An error of ours says what is wrong already.
-    const isTold = error instanceof AppError || signal.aborted;
-    const failure = isTold ? undefined : await socket.failure?.();
+    // An AppError already has the cause.
+    const isExplained = error instanceof AppError || signal.aborted;
+    const failure = isExplained ? undefined : await socket.failure?.();
     socket.stream.destroy();
     throw connectError(context.node, target, failure ?? error, locked);
   }
@@ -191,7 +190,7 @@ interface Handshake {
   readonly methods: readonly AnyAuthMethod[];
   readonly username: string;
   readonly algorithms: Algorithms;
-  /** Undefined where the key is fine. Rejects where that cannot be found out, which refuses it too. */
+  /** Undefined for a trusted key. A rejection, where that cannot be found out, refuses the key as well. */
   readonly judge: (key: Buffer) => Promise<AppError | undefined>;
   readonly note: (text: string) => void;
   readonly signal: AbortSignal;
@@ -214,7 +213,7 @@ function handshake(options: Handshake): Promise<{ client: Client; key: Buffer }>
     const abort = (): void => fail(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     client.on('error', (error) => {
-      // The agent failing is not the end: key files may follow.
+      // Key files can still be tried without the agent.
       if (error.level === 'agent') options.note(`the ssh agent cannot be used: ${error.message}`);
       else fail(error);
     });
@@ -225,7 +224,8 @@ function handshake(options: Handshake): Promise<{ client: Client; key: Buffer }>
     });
     if (signal.aborted) return abort();
     options.socket.once('error', fail);
-    if (options.socket.destroyed) return fail(options.socket.errored ?? new Error('the way to it was closed'));
+    if (options.socket.destroyed)
+      return fail(options.socket.errored ?? new Error('the connection was closed before the handshake'));
     client.connect({
       sock: options.socket,
       username: options.username,
@@ -248,10 +248,10 @@ function handshake(options: Handshake): Promise<{ client: Client; key: Buffer }>
         );
       },
       authHandler: (left, _partial, next) => {
-        // `left` is null before the server has said what it takes.
+        // `left` is null until the server has listed its methods.
         const possible = (left as readonly string[] | null)?.includes('publickey') ?? true;
         const method = possible ? remaining.shift() : undefined;
-        // ssh2 takes `false` for "no more"; its types do not say so.
+        // ssh2 accepts `false` for "no more"; its types do not show that.
         next((method ?? false) as AnyAuthMethod);
       },
     });

@@ -2,9 +2,9 @@ import { AppError, isAbort } from '../../model/errors.ts';
 import type { SshTarget } from './config.ts';
 import { fingerprint, type HostKeyVerdict, keyType, knownHostName } from './known-hosts.ts';
 
-/** The connection went away under whoever used it; worth another try. */
+/** The connection was lost while it was in use; retryable. */
 export function lostConnection(node: string, cause?: unknown): AppError {
-  // It was this side that ended it, and says why.
+  // This side has closed it, with the reason.
   if (cause instanceof AppError) return cause;
   const why = cause instanceof Error ? `: ${cause.message}` : '';
   return new AppError('connection-failed', `lost the connection to "${node}"${why}`, {
@@ -14,12 +14,12 @@ export function lostConnection(node: string, cause?: unknown): AppError {
   });
 }
 
-/** `cancelled` for whatever a caller's signal stopped. */
+/** `cancelled` for an operation that the caller's signal stopped. */
 export function cancelled(what: string, node: string, cause?: unknown): AppError {
   return new AppError('cancelled', `cannot ${what} on "${node}": cancelled`, { cause });
 }
 
-/** The host's key is not one that is pinned: `host-key-unknown` or `host-key-changed`. */
+/** The host's key is not pinned: `host-key-unknown` or `host-key-changed`. */
 export function hostKeyError(node: string, target: SshTarget, key: Buffer, verdict: HostKeyVerdict): AppError {
   const print = fingerprint(key);
   const type = keyType(key);
@@ -30,7 +30,7 @@ export function hostKeyError(node: string, target: SshTarget, key: Buffer, verdi
     const besides =
       authority === undefined
         ? ''
-        : `, and the authority in ${authority.entry.file}:${authority.entry.line} does not vouch for it: ${authority.why}`;
+        : `, and the authority in ${authority.entry.file}:${authority.entry.line} does not certify it: ${authority.why}`;
     return new AppError(
       'host-key-unknown',
       `cannot trust "${node}"${at}: its ${type} key ${print} is not known${besides}`,
@@ -47,12 +47,12 @@ export function hostKeyError(node: string, target: SshTarget, key: Buffer, verdi
       ? [`its ${type} key ${print} is revoked in ${place}`, 'give the node a new host key']
       : [
           `its ${type} key ${print} is not the one in ${place}`,
-          `find out why it changed; if the node was installed anew, run "ssh-keygen -R '${name}' -f '${verdict.entry.file}'" and trust the new key`,
+          `find out why it changed; if the node was reinstalled, run "ssh-keygen -R '${name}' -f '${verdict.entry.file}'" and trust the new key`,
         ];
   return new AppError('host-key-changed', `cannot trust "${node}"${at}: ${what}`, { hint, details });
 }
 
-/** ssh2's and the socket's failures before the connection is ready, told apart by what may help. */
+/** The error for a failure of ssh2 or the socket before the connection is ready, with the hint that fits. */
 export function connectError(node: string, target: SshTarget, error: unknown, locked: readonly string[]): AppError {
   if (error instanceof AppError) return error;
   const where = `"${node}" (${target.user}@${target.host}:${target.port})`;
@@ -63,13 +63,13 @@ export function connectError(node: string, target: SshTarget, error: unknown, lo
   }
   if (error instanceof WantsMore) {
     return new AppError('connection-failed', `cannot log in to ${where}: ${why}`, {
-      hint: 'drover has nobody to answer: let sshd take a key alone for this login (AuthenticationMethods publickey)',
+      hint: 'drover can only use a key: set AuthenticationMethods to publickey for this login in sshd_config',
       details,
       cause: error,
     });
   }
   if (isAbort(error)) return new AppError('cancelled', `cannot connect to ${where}: cancelled`, { cause: error });
-  // A server that closes before it has said its version is overloaded (MaxStartups) or punishing this address.
+  // A server that closes before it sends its version is overloaded (MaxStartups) or penalises this address.
   const tooMany = /too many authentication failures/i.test(why);
   const early = /before handshake|ECONNRESET|socket hang up/i.test(why);
   return new AppError('connection-failed', `cannot connect to ${where}: ${why}`, {
@@ -87,21 +87,21 @@ export function connectError(node: string, target: SshTarget, error: unknown, lo
   });
 }
 
-/** Login errors of the server that no other key would change. */
+/** A login that another key would not change. */
 class WantsMore extends Error {
   readonly methods: readonly string[];
   constructor(methods: readonly string[]) {
-    super(`its key is accepted, and ${methods.join(' or ')} is wanted as well`);
+    super(`its key is accepted, but the server also requires ${methods.join(' or ')}`);
     this.methods = methods;
   }
 }
 
-/** The server accepted the key and asks for another method besides (AuthenticationMethods). */
+/** The server accepted the key and also requires one of these methods (AuthenticationMethods). */
 export function wantsMore(methods: readonly string[]): Error {
   return new WantsMore(methods);
 }
 
-/** What answers is no SSH server; undefined where it is one, or has said nothing. `first`: its first bytes. */
+/** The error for a server that does not speak SSH; undefined for an SSH server or a silent one. `first`: its first bytes. */
 export function foreignServer(first: Buffer | undefined): Error | undefined {
   const said = first?.toString('latin1', 0, 1024);
   if (said === undefined || /^SSH-/m.test(said)) return undefined;
@@ -109,7 +109,7 @@ export function foreignServer(first: Buffer | undefined): Error | undefined {
     .split(/[\r\n]/, 1)[0]
     ?.replace(/[^ -~]/g, '')
     .slice(0, 80);
-  return new Error(`what answers there does not speak SSH: it says "${line}"`);
+  return new Error(`the server does not speak SSH: it sent "${line}"`);
 }
 
 function refusedLogin(

@@ -15,7 +15,7 @@ import type { RunOptions, SpawnedCommand } from '../command.ts';
 import { type Argv, type CommandResult, commandFailed, printCommand, shorten, tailOf } from '../command.ts';
 import { cancelled, lostConnection } from './errors.ts';
 
-/** Commands on one client; nothing here knows how it was connected. */
+/** Runs commands on one client. */
 export interface Executor {
   run(argv: Argv, options: RunOptions): Promise<CommandResult>;
   spawn(argv: Argv, signal: AbortSignal): Promise<SpawnedCommand>;
@@ -30,28 +30,28 @@ export interface ExecutorOptions {
   readonly commandMs: number;
 }
 
-/** sshd's MaxSessions is 10 by default; two stay free for signals and other tools on the connection. */
+/** sshd's default MaxSessions is 10: two stay free for signals and other tools on the connection. */
 const maximumSessions = 8;
 const graceMs = 5_000;
-/** How long a server without a free session is asked again: others' sessions on a busy machine take seconds to end. */
+/** How long to retry while the server has no free session: on a busy machine, sessions take seconds to end. */
 const openLimitMs = 20_000;
 const openPauseMs = 2_000;
 const pidPrefix = 'drover-pid:';
 
 /**
- * The command tells its process id first, on stderr, so that it can be signalled through a second session: signals of
- * the SSH protocol reach nothing that sudo started, and ssh2 sends none once stdin has ended.
+ * The command first prints its process id on stderr, so that a second session can send it a signal: signals of the SSH
+ * protocol do not reach what sudo has started, and ssh2 sends none after stdin has ended.
  */
 const announced = `echo "${pidPrefix}$$" >&2; LC_ALL=C exec "$@"`;
 
-/** The line the login shell gets: constant words and quoted arguments only. */
+/** The line for the login shell: constant words and quoted arguments only. */
 export function remoteLine(argv: Argv, isRoot: boolean): string {
   // sshd made the login shell a process group of its own; below sudo, setsid makes one.
   const prefix = isRoot ? [] : ['sudo', '-n', '--', 'setsid', '--wait'];
   return `exec ${printCommand([...prefix, 'sh', '-c', announced, 'sh', ...argv])}`;
 }
 
-/** The exit code a shell gives for a process that a signal ended. */
+/** The exit code; for a process that a signal ended, the one that a shell would report. */
 function codeOf(code: number | null | undefined, signalName: string | undefined): number | undefined {
   if (typeof code === 'number') return code;
   const numbers: Readonly<Record<string, number>> = constants.signals;
@@ -61,9 +61,9 @@ function codeOf(code: number | null | undefined, signalName: string | undefined)
 interface Running {
   readonly channel: ClientChannel;
   readonly stderr: PassThrough;
-  /** Undefined code: the connection went away before the command ended. */
+  /** `code` is undefined where the connection was lost before the command ended. */
   readonly ended: Promise<{ readonly code: number | undefined; readonly stderrTail: string }>;
-  /** TERM, 5 s, then the channel is closed. */
+  /** Sends TERM and closes the channel after 5 s. */
   stop(): void;
 }
 
@@ -109,7 +109,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
           });
     try {
       const running = await begin(argv, signal);
-      // A node that does not stop gets no more of this process: a channel closes only when the other side agrees.
+      // The whole connection is closed: a channel closes only when the other side agrees, and this one keeps sending.
       const dismiss = (tooMuch: string): void => {
         client.emit('error', answeredTooMuch(node, argv, tooMuch));
         client.destroy();
@@ -140,7 +140,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
         ? cancelled(`finish "${printCommand(argv)}"`, node, signal.reason)
         : lostConnection(node, closed.reason);
     });
-    // Whoever spawns may look at the streams first; an early loss must not end the process.
+    // The caller may read the streams first; a rejection before it listens must not end this process.
     done.catch(() => undefined);
     return { stdin: running.channel, stdout: running.channel, stderr: running.stderr, done };
   };
@@ -149,8 +149,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
 }
 
 /**
- * Opens a session and attaches what listens to it. Waits and tries again where the server has too many, as other tools
- * share it; the pauses differ, so that several that wait do not all come back at once.
+ * Opens a session and attaches its listeners. Tries again while the server has too many sessions, since other tools
+ * share it. The pauses are random, so that waiting callers do not retry at the same time.
  */
 async function openSession(
   client: Client,
@@ -186,7 +186,7 @@ function openOnce(
       stopped.removeEventListener('abort', leave);
       if (error) reject(error);
       else if (stopped.aborted) {
-        // It came too late; closing it ends the command at its next read or write.
+        // Too late: closing the channel ends the command at its next read or write.
         channel.on('error', () => undefined);
         channel.close();
       } else {
@@ -200,21 +200,21 @@ function openOnce(
 }
 
 /**
- * Closes a channel on which more waits unread than a server may send: ssh2 announces a window of 2 MiB and takes
- * whatever comes all the same.
+ * Closes a channel that has more unread data than a server may send: ssh2 announces a window of 2 MiB, but accepts any
+ * amount.
  */
 export function boundUnread(channel: Readable): void {
   const push = channel.push.bind(channel);
   channel.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
     const isMore = push(chunk, encoding);
     if (channel.readableLength > unreadChannelBytes) {
-      channel.destroy(new Error(`more than ${printLimit(unreadChannelBytes)} came that nothing had asked for`));
+      channel.destroy(new Error(`it sent more than ${printLimit(unreadChannelBytes)} unasked`));
     }
     return isMore;
   };
 }
 
-/** TERM to the whole process group; to the process alone where it leads none. */
+/** Sends TERM to the process group, or to the process alone where it leads no group. */
 function terminate(client: Client, pid: string, isRoot: boolean): void {
   const kill = ['sh', '-c', 'kill -TERM "-$1" || kill -TERM "$1"', 'sh', pid];
   client.exec(`exec ${printCommand(isRoot ? kill : ['sudo', '-n', '--', ...kill])}`, (error, channel) => {
@@ -237,7 +237,7 @@ function takePid(emit: (chunk: Buffer) => void, found: (pid: string) => void): (
     const match = /^drover-pid:(\d+)\n/.exec(text);
     const mayCome = chunk !== undefined && text.length < 64 && text.startsWith(pidPrefix.slice(0, text.length));
     if (match === null && mayCome) return;
-    // No such line: sudo or the login shell failed before the command, and this is the message.
+    // Without that line, sudo or the login shell failed before the command, and this is its message.
     const rest = head.subarray(match?.[0].length ?? 0);
     head = undefined;
     if (match?.[1] !== undefined) found(match[1]);
@@ -245,7 +245,7 @@ function takePid(emit: (chunk: Buffer) => void, found: (pid: string) => void): (
   };
 }
 
-/** Reads stderr (its tail is kept, unread rest beyond 64 KiB dropped) and waits for the end. */
+/** Reads stderr (keeps its tail, drops unread data beyond 64 KiB) and waits for the end. */
 function attend(channel: ClientChannel, closed: AbortSignal, kill: (pid: string) => void): Running {
   const stderr = new PassThrough();
   let tail = '';
@@ -277,7 +277,7 @@ function attend(channel: ClientChannel, closed: AbortSignal, kill: (pid: string)
       resolve({ code, stderrTail: tailOf(tail) });
     };
     channel.once('close', finish);
-    // A channel nobody reads does not close by itself when the connection does.
+    // A channel that is not read does not close when its connection does.
     closed.addEventListener('abort', finish, { once: true });
   });
   const stop = (): void => {
@@ -285,7 +285,7 @@ function attend(channel: ClientChannel, closed: AbortSignal, kill: (pid: string)
     stopping = true;
     if (pid !== undefined) kill(pid);
     timer = setTimeout(() => {
-      // sshd answers a close only when the process is gone; nobody waits for that.
+      // sshd confirms a close only when the process is gone, which is not waited for.
       channel.close();
       finish();
     }, graceMs);

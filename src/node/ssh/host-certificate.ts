@@ -5,7 +5,7 @@ import { type Certificate, createFieldReader, parseCertificate, stringField } fr
 
 const message = { disconnect: 1, ignore: 2, unimplemented: 3, debug: 4, kexInit: 20, kexStart: 30, kexReply: 31 };
 
-/** Ways to begin a key exchange; the server shows its certificate in the answer to any of them (RFC 4253, 5656, 8731). */
+/** How to begin each key exchange. The server's answer to any of them has its certificate (RFC 4253, 5656, 8731). */
 const exchanges: Readonly<Record<string, () => Buffer>> = {
   'curve25519-sha256': x25519Share,
   'curve25519-sha256@libssh.org': x25519Share,
@@ -21,22 +21,22 @@ function x25519Share(): Buffer {
   return der.subarray(-32);
 }
 
-/** A number of RFC 4251 is signed. */
+/** Numbers of RFC 4251 are signed: a positive one must not begin with a 1 bit. */
 const positive = (number: Buffer): Buffer =>
   (number[0] ?? 0) < 128 ? number : Buffer.concat([Buffer.alloc(1), number]);
 
-/** What the certificate of a key of this type is asked for as. */
+/** The algorithm names that ask for the certificate of a key of this type. */
 function certificateAlgorithms(keyType: string): readonly string[] {
   const names = keyType === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [keyType];
   return names.map((name) => `${name}-cert-v01@openssh.com`);
 }
 
 /**
- * The certificate that a server has for its host key of this type: ssh2 asks for plain keys only, so it is fetched over
- * a connection of its own, which begins a key exchange and ends with the server's answer. Nothing on that connection is
- * trusted: the certificate carries its authority's signature, and the other connection proves that the server has the
- * key. Undefined where the server has no such certificate. Rejects with the reason of the signal, and where the server
- * does not speak SSH or the connection fails. Destroys the stream.
+ * The certificate of a server for its host key of this type. ssh2 asks for plain keys only, so this uses a connection of
+ * its own, which begins a key exchange and ends with the server's answer. Nothing on it needs to be trusted: the
+ * certificate has its authority's signature, and the other connection proves that the server has the key. Undefined
+ * where the server has no such certificate. Rejects with the signal's reason, and where the server does not speak SSH
+ * or the connection fails. Destroys the stream.
  */
 export async function fetchHostCertificate(
   stream: Duplex,
@@ -100,7 +100,7 @@ function namesOf(payload: Buffer): readonly [readonly string[], readonly string[
   return [list(), list()];
 }
 
-/** A packet before any key is agreed on: length, padding length, payload, padding (RFC 4253, 6). */
+/** An unencrypted packet: length, padding length, payload, padding (RFC 4253, 6). */
 function packet(payload: Buffer): Buffer {
   const padding = 8 - ((5 + payload.length) % 8);
   const length = padding < 4 ? padding + 8 : padding;
@@ -112,7 +112,7 @@ function packet(payload: Buffer): Buffer {
 
 type Input = ReturnType<typeof createInput>;
 
-/** The payload of the next packet of this kind; those that may come at any time are passed over. */
+/** The payload of the next packet of this kind; skips packets that may come at any time. */
 async function readPacket(input: Input, kind: number): Promise<Buffer> {
   for (;;) {
     const head = await input.bytes(5);
@@ -129,7 +129,7 @@ async function readPacket(input: Input, kind: number): Promise<Buffer> {
   }
 }
 
-/** Bytes as they are asked for, at most `hostCertificateBytes` in all. */
+/** Reads lines and bytes from the stream, at most `hostCertificateBytes` in all. */
 function createInput(stream: Duplex) {
   const chunks = stream[Symbol.asyncIterator]();
   let held: Buffer = Buffer.alloc(0);

@@ -23,22 +23,22 @@ import {
   readKnownHosts,
 } from './known-hosts.ts';
 
-/** What is known of one host's key before it shows one, and the judgement once it has. */
+/** The pinned keys of a host, and the verdict on the key that it presents. */
 export interface HostKeys {
   /** `type base64` of every key pinned for the host. */
   readonly pinned: readonly string[];
-  /** Throws `usage` where RevokedHostKeys or KnownHostsCommand of the configuration cannot be asked. */
+  /** Throws `usage` where RevokedHostKeys cannot be read or KnownHostsCommand fails. */
   judge(key: Buffer): Promise<HostKeyVerdict>;
 }
 
 export interface HostKeysContext {
   readonly env: Environment;
   readonly signal: AbortSignal;
-  /** One more connection to the same place, on which nothing is said yet. */
+  /** Another connection to the same server, on which nothing has been sent yet. */
   readonly connectAgain: () => Promise<Duplex>;
 }
 
-/** Reads what ssh reads about a host: known_hosts files, KnownHostsCommand, RevokedHostKeys, authorities. */
+/** Reads what ssh reads about a host: known_hosts files, KnownHostsCommand, RevokedHostKeys, certificate authorities. */
 export async function readHostKeys(target: SshTarget, context: HostKeysContext): Promise<HostKeys> {
   const name = (target.hostKeyAlias ?? knownHostName(target.host, target.port)).toLowerCase();
   const [files, ordered] = await Promise.all([
@@ -62,7 +62,7 @@ export async function readHostKeys(target: SshTarget, context: HostKeysContext):
   };
 }
 
-/** Why no certificate of the host vouches for its key; undefined where one does. */
+/** Why the host's certificate does not prove its key; undefined where it does. */
 async function askAuthority(
   target: SshTarget,
   key: Buffer,
@@ -85,7 +85,7 @@ async function askAuthority(
   }
 }
 
-/** The lines that KnownHostsCommand prints: before the host has shown a key, and about the key. */
+/** The lines of KnownHostsCommand, which runs once before the host presents a key (`key` undefined), and once after. */
 async function askCommand(
   target: SshTarget,
   name: string,
@@ -114,7 +114,7 @@ async function askCommand(
 
 const krlMagic = 'SSHKRL\n\0';
 
-/** Where RevokedHostKeys names the key. Like ssh, throws where the file cannot be read: then no host can be trusted. */
+/** Where RevokedHostKeys lists the key. Throws `usage` where the file cannot be read: like ssh, it then trusts no host. */
 async function findRevoked(
   { alias, revokedHostKeys: file }: SshTarget,
   key: Buffer,
@@ -138,7 +138,7 @@ async function findRevoked(
   return at < 0 ? undefined : { file, line: at + 1 };
 }
 
-/** A line with the key anywhere in it: there may be options before it. */
+/** True for a line with the key anywhere in it, since options may come first. */
 function holdsKey(line: string, key: Buffer): boolean {
   if (line.trimStart().startsWith('#')) return false;
   const words = line.trim().split(/\s+/);
@@ -146,7 +146,7 @@ function holdsKey(line: string, key: Buffer): boolean {
   return at >= 0 && Buffer.from(words[at + 1] ?? '', 'base64').equals(key);
 }
 
-/** A binary list is OpenSSH's own matter: `ssh-keygen -Q` reads it, and exits with 1 where the key is revoked. */
+/** Asks `ssh-keygen -Q` about a binary list; it exits with 1 where the key is revoked. */
 async function isInList(file: string, key: Buffer, context: HostKeysContext): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), 'drover-key-'));
   try {
@@ -155,7 +155,7 @@ async function isInList(file: string, key: Buffer, context: HostKeysContext): Pr
     const text = await run('ssh-keygen', ['-Q', '-f', file, path], { ...context, okCodes: [0, 1] });
     if (/:\s*REVOKED\s*$/m.test(text)) return true;
     if (/:\s*ok\s*$/m.test(text)) return false;
-    throw new Error(`ssh-keygen says "${text.trim()}"`);
+    throw new Error(`ssh-keygen printed "${text.trim()}"`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -167,7 +167,7 @@ interface RunLimits {
   readonly okCodes?: readonly number[];
 }
 
-/** What a program of this machine prints. Rejects with its words where it ends with another code. */
+/** The output of a local program. Rejects with its error output for any other exit code. */
 function run(file: string, args: readonly string[], { env, signal, okCodes = [0] }: RunLimits): Promise<string> {
   return new Promise((resolve, reject) => {
     const limits = { env: { ...env }, signal, timeout: 10_000, maxBuffer: programOutputBytes };

@@ -13,20 +13,20 @@ export interface KnownHost {
   readonly line: number;
 }
 
-/** What the files say about a key that a host presented. */
+/** The verdict of the known_hosts files on a key that a host presented. */
 export type HostKeyVerdict =
   | { readonly status: 'known' }
   | { readonly status: 'unknown'; readonly authority?: UnprovenAuthority }
   | { readonly status: 'changed'; readonly entry: KnownHost; readonly authority?: UnprovenAuthority }
   | { readonly status: 'revoked'; readonly entry: Pick<KnownHost, 'file' | 'line'> };
 
-/** A certificate authority that the files name for a host, and why it does not vouch for the key that was presented. */
+/** A certificate authority that the files name for a host, and why it does not certify the presented key. */
 export interface UnprovenAuthority {
   readonly entry: Pick<KnownHost, 'file' | 'line'>;
   readonly why: string;
 }
 
-/** The usable lines of a file; comments, empty and unreadable lines are left out, as ssh does. */
+/** The usable lines of a file; skips comments and empty or unreadable lines, as ssh does. */
 export function parseKnownHosts(text: string, file: string): KnownHost[] {
   return text.split(/\r?\n/).flatMap((line, index) => parseLine(line.trim(), file, index + 1));
 }
@@ -35,7 +35,7 @@ function parseLine(text: string, file: string, line: number): KnownHost[] {
   if (text === '' || text.startsWith('#')) return [];
   const fields = text.split(/\s+/);
   const marker = fields[0]?.startsWith('@') ? fields.shift() : undefined;
-  // A marker nobody knows makes the line unusable: it must not count as a plain key.
+  // A line with an unknown marker must not count as a plain key.
   if (marker !== undefined && marker !== '@revoked' && marker !== '@cert-authority') return [];
   const [hosts, type, base64] = fields;
   if (hosts === undefined || type === undefined || base64 === undefined) return [];
@@ -44,7 +44,7 @@ function parseLine(text: string, file: string, line: number): KnownHost[] {
   return [{ ...(marker === undefined ? {} : { marker }), hosts, type, key, file, line }];
 }
 
-/** All lines of all files, in the order given; a file that is not there is empty. */
+/** The lines of all files, in this order; a missing file has none. */
 export async function readKnownHosts(files: readonly string[]): Promise<KnownHost[]> {
   const read = async (file: string): Promise<KnownHost[]> => {
     try {
@@ -57,13 +57,13 @@ export async function readKnownHosts(files: readonly string[]): Promise<KnownHos
   return (await Promise.all(files.map(read))).flat();
 }
 
-/** The name a host has in the files: `host`, or `[host]:port` where the port is not 22. Lower case, as ssh does. */
+/** A host's name in the files: `host`, or `[host]:port` for a port other than 22. In lower case, as ssh writes it. */
 export function knownHostName(host: string, port: number): string {
   const name = host.toLowerCase();
   return port === 22 ? name : `[${name}]:${port}`;
 }
 
-/** True where the line is about this name: hashed, or a list of patterns in which a negated match refuses. */
+/** True for a line about this name: hashed, or a list of patterns; a match of a negated pattern excludes the name. */
 export function matchesHost(entry: KnownHost, name: string): boolean {
   if (entry.hosts.startsWith('|')) return matchesHashed(entry.hosts, name);
   let matched = false;
@@ -76,12 +76,12 @@ export function matchesHost(entry: KnownHost, name: string): boolean {
 }
 
 /**
- * Whether a name fits a pattern of ssh's, in which `*` stands for any text and `?` for one character. In time of their
- * lengths multiplied: a pattern may come from a file, or a certificate, of another person.
+ * True where a name matches a pattern of ssh, in which `*` stands for any text and `?` for one character. Takes at most
+ * the product of both lengths in steps, because a pattern may come from another person's file or certificate.
  */
 export function fitsPattern(pattern: string, name: string): boolean {
   let [at, from] = [0, 0];
-  /** Where the last `*` stands, and how far it reaches so far. */
+  /** Position of the last `*`, and how far its match reaches. */
   let star: { readonly at: number; reach: number } | undefined;
   while (from < name.length) {
     if (pattern[at] === '*') {
@@ -109,8 +109,8 @@ function matchesHashed(hosts: string, name: string): boolean {
 }
 
 /**
- * Whether the presented key is one pinned for the host. Revoked wins over everything; `changed` when other keys are
- * pinned, also of another type, because then the host was known and does not show what it should.
+ * The verdict on a presented key. A revocation wins over everything. `changed` where other keys are pinned, even of
+ * another type: the host is known and must present one of them.
  */
 export function judgeHostKey(entries: readonly KnownHost[], name: string, key: Buffer): HostKeyVerdict {
   const mine = entries.filter((entry) => matchesHost(entry, name));
@@ -123,7 +123,7 @@ export function judgeHostKey(entries: readonly KnownHost[], name: string, key: B
   return other === undefined ? { status: 'unknown' } : { status: 'changed', entry: other };
 }
 
-/** The authorities that may vouch for a host: not one that is revoked there. */
+/** The authorities that may certify a host; revoked ones are left out. */
 export function authoritiesOf(entries: readonly KnownHost[], name: string): readonly KnownHost[] {
   const mine = entries.filter((entry) => matchesHost(entry, name));
   const revoked = mine.filter((entry) => entry.marker === '@revoked');
@@ -132,7 +132,7 @@ export function authoritiesOf(entries: readonly KnownHost[], name: string): read
   );
 }
 
-/** A new line for a host, its name hashed where the user's configuration asks for that (HashKnownHosts). */
+/** A new line for a host; its name is hashed where the user's configuration asks for that (HashKnownHosts). */
 export function printKnownHost(name: string, key: Buffer, isHashed: boolean): string {
   return `${isHashed ? hashName(name) : name} ${keyType(key)} ${key.toString('base64')}`;
 }
@@ -153,7 +153,7 @@ export function pinnedKeys(entries: readonly KnownHost[], name: string): string[
   return [...new Set(lines)];
 }
 
-/** What drover accepts as proof of a host key where nothing else is asked for. */
+/** The signature algorithms that drover accepts for host keys by default. */
 export const defaultHostKeyAlgorithms = [
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
@@ -163,7 +163,7 @@ export const defaultHostKeyAlgorithms = [
   'rsa-sha2-256',
 ] as const;
 
-/** All of these algorithms, those of pinned key types first, so that the server presents a key that is known. */
+/** The algorithms, those of pinned key types first, so that the server presents a known key. */
 export function hostKeyAlgorithms(
   pinned: readonly string[],
   among: readonly string[] = defaultHostKeyAlgorithms,

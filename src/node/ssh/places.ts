@@ -8,8 +8,8 @@ export interface SshPlace {
 }
 
 /**
- * Where another node may find a node's sshd, each place once: at its mesh address, with the port that drover uses or
- * with 22 (a forwarded port, such as Vagrant's, leads nowhere there), then at the address that drover uses.
+ * Where another node may reach a node's sshd, each place once: at its mesh address with the port that drover uses, at its
+ * mesh address with 22 (a forwarded port, such as Vagrant's, does not work there), then at the address that drover uses.
  */
 export function sshPlaces({ address, port }: SshPlace, meshAddress: string): readonly SshPlace[] {
   const places = [

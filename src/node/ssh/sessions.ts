@@ -5,16 +5,15 @@ import { underEither } from '../../model/either-signal.ts';
 const closingMs = 10_000;
 
 /**
- * Opens so many sessions at the same time and keeps each until all were asked for; returns how many the server granted.
- * Afterwards all are closed; waits up to 10 s until the server says so.
- * Rejects with the reason of the first signal that aborts.
+ * Opens this many sessions at the same time, keeps them until all were asked for, and returns how many the server granted.
+ * Then closes all, and waits up to 10 s for the server to confirm. Rejects with the reason of the first aborted signal.
  */
 export async function countSessions(client: Client, asked: number, signals: readonly AbortSignal[]): Promise<number> {
   const channels: ClientChannel[] = [];
   const closings: Promise<void>[] = [];
   const open = (): Promise<void> =>
     new Promise((resolve) => {
-      // Waits for input that never comes, so that it is there as long as its channel.
+      // Waits for input that never comes, so that the command lives as long as its channel.
       client.exec('exec cat', (error, channel) => {
         if (!error) {
           channel.on('error', () => undefined).resume();

@@ -2,9 +2,9 @@ import type { Client, ParsedKey } from 'ssh2';
 import { type Certificate, stringField } from './certificate.ts';
 
 /**
- * Two things that ssh2 1.17 has no option for: logging in with a certificate, and hearing that a key was accepted and
- * something else is wanted as well. Both reach into a protocol object that is not part of its interface; the version is
- * pinned, and the tests log in to a real sshd.
+ * Two things for which ssh2 1.17 has no option: to log in with a certificate, and to notice that a key was accepted but
+ * the server requires another method as well. Both use a protocol object that is not part of ssh2's interface; the
+ * version is pinned, and the tests log in to a real sshd.
  */
 interface Protocol {
   authPK(username: string, key: ParsedKey, algorithm?: string, sign?: Sign): void;
@@ -27,9 +27,9 @@ type Sign = (data: Buffer, done: (signature: Buffer) => void) => void;
 
 const certificates = new WeakMap<object, Certificate>();
 
-/** A key that ssh2 offers with its certificate, on a client that `supportCertificates` has prepared. */
+/** A key that ssh2 offers with its certificate, on a client that `extendAuthentication` has prepared. */
 export function certifiedKey(key: ParsedKey, certificate: Certificate): ParsedKey {
-  // ssh2 knows its keys by a private mark, which is inherited.
+  // ssh2 recognises its keys by a private property, which is inherited.
   const certified: ParsedKey = Object.create(key, {
     type: { value: certificate.type },
     getPublicSSH: { value: () => certificate.blob },
@@ -38,7 +38,7 @@ export function certifiedKey(key: ParsedKey, certificate: Certificate): ParsedKe
   return certified;
 }
 
-/** `hash`: what the signature is made with, where the kind of key leaves a choice. */
+/** How a certified key signs; undefined for a plain key. `hash` is set where the type of key allows several. */
 export function signingOf(key: ParsedKey): { readonly algorithm: string; readonly hash?: 'sha512' } | undefined {
   const certificate = certificates.get(key);
   if (certificate === undefined) return undefined;
@@ -46,7 +46,7 @@ export function signingOf(key: ParsedKey): { readonly algorithm: string; readonl
   return plain === 'ssh-rsa' ? { algorithm: 'rsa-sha2-512', hash: 'sha512' } : { algorithm: plain };
 }
 
-/** To be called right after `connect`. `onPartial`: a key was accepted, and these methods are wanted besides. */
+/** Call it right after `connect`. `onPartial`: a key was accepted, and the server also requires one of these methods. */
 export function extendAuthentication(client: Client, onPartial: (methods: readonly string[]) => void): void {
   const protocol = (client as Client & { readonly _protocol?: Protocol })._protocol;
   if (protocol === undefined) return;
@@ -70,14 +70,14 @@ export function extendAuthentication(client: Client, onPartial: (methods: readon
 
 interface CertificateLogin {
   readonly username: string;
-  /** Of key and certificate; `algorithm` is the signature's own. */
+  /** The algorithm of key and certificate; `algorithm` is the signature's. */
   readonly name: string;
   readonly algorithm: string;
   readonly blob: Buffer;
   readonly sign: Sign;
 }
 
-/** SSH_MSG_USERAUTH_REQUEST with a signature (RFC 4252, 7): ssh2 would give the signature the certificate's name. */
+/** Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252, 7): ssh2 itself would label the signature with the certificate's name. */
 function authenticate(protocol: Protocol, { username, name, algorithm, blob, sign }: CertificateLogin): void {
   const request = Buffer.concat([
     Buffer.from([50]),
@@ -100,7 +100,7 @@ function authenticate(protocol: Protocol, { username, name, algorithm, blob, sig
   });
 }
 
-/** ECDSA's two numbers as SSH has them; OpenSSL gives DER, an agent what SSH wants. */
+/** The signature in SSH's form: OpenSSL returns the two numbers of ECDSA as DER, an agent as SSH needs them. */
 function sshSignature(made: Buffer, algorithm: string): Buffer {
   if (!algorithm.startsWith('ecdsa-') || made[0] !== 0x30) return made;
   const body = made.subarray((made[1] ?? 0) < 128 ? 2 : 3);
@@ -109,7 +109,7 @@ function sshSignature(made: Buffer, algorithm: string): Buffer {
   return Buffer.concat([stringField(first), stringField(rest.subarray(2, 2 + (rest[1] ?? 0)))]);
 }
 
-/** The public half of a key, the same for a private key and an agent's. */
+/** True where both have the same public half, be it a private key or one of an agent. */
 export function isSameKey(one: ParsedKey, publicKey: Buffer): boolean {
   return one.getPublicSSH().equals(publicKey);
 }

@@ -11,12 +11,12 @@ import type { ConnectOptions } from './connection.ts';
 import { dial } from './dial.ts';
 import { fingerprint, type HostKeyVerdict, keyType, knownHostName, printKnownHost } from './known-hosts.ts';
 
-/** Where an accepted key was written, or that it was there before. */
+/** An accepted key, and the file that it was written to. */
 export interface Acceptance {
   readonly host: string;
   readonly keyType: string;
   readonly fingerprint: string;
-  /** Absent where the node's key was known already. */
+  /** Absent where the key was known before. */
   readonly file?: string;
 }
 
@@ -27,9 +27,9 @@ interface Seen {
 }
 
 /**
- * Connects, compares the key that is shown (by the node, or by the first unknown jump host on the way) with the
- * fingerprint, and appends it to the node's known_hosts file. Throws `host-key-unknown` where it shows another one,
- * `host-key-changed` where another one is pinned: that line has to be removed by hand first.
+ * Connects, compares the presented key (the node's, or that of the first unknown jump host) with the fingerprint, and
+ * appends it to the node's known_hosts file. Throws `host-key-unknown` for another key, and `host-key-changed` where
+ * another key is pinned: that line must be removed by hand first.
  */
 export async function acceptHostKey(
   node: string,
@@ -70,7 +70,7 @@ function alreadyKnown(node: string, target: SshTarget, hostKeys: readonly string
   if (match !== undefined) return describe(target, match);
   const known = keys.map(fingerprint).join(', ');
   throw new AppError('host-key-changed', `cannot accept ${expected} for "${node}": its known key is ${known}`, {
-    hint: 'nothing has to be accepted; check where the other fingerprint comes from',
+    hint: 'check where the other fingerprint comes from; the node needs no new entry',
   });
 }
 
@@ -94,7 +94,7 @@ async function append(
 ): Promise<string> {
   const file = target.knownHostsFiles[0];
   if (file === undefined) {
-    throw new AppError('usage', `cannot write down the key of "${target.alias}": there is no known_hosts file`, {
+    throw new AppError('usage', `cannot save the key of "${target.alias}": there is no known_hosts file`, {
       hint: 'set "knownHostsFile" of the node',
     });
   }
@@ -109,7 +109,7 @@ async function append(
   return file;
 }
 
-/** The file's text; undefined where there is none yet. Throws `usage` for what keeps nothing, such as /dev/null. */
+/** The file's text; undefined for a missing file. Throws `usage` for anything but a regular file, such as /dev/null. */
 async function readKnown(file: string, alias: string): Promise<string | undefined> {
   const found = await stat(file).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
@@ -119,7 +119,7 @@ async function readKnown(file: string, alias: string): Promise<string | undefine
   if (found.isFile()) return readTextBounded(file, knownHostsBytes);
   throw new AppError(
     'usage',
-    `cannot write down the key of "${alias}": its known_hosts file "${file}" is not a regular file`,
+    `cannot save the key of "${alias}": its known_hosts file "${file}" is not a regular file`,
     {
       hint: 'set "knownHostsFile" of the node, or UserKnownHostsFile in the ssh configuration',
     },

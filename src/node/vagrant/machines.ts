@@ -3,17 +3,17 @@ import type { Environment } from '../command.ts';
 import { isOurAddress } from './output.ts';
 import { findVagrant, vagrantInventory } from './vagrant.ts';
 
-/** What is looked for, as the command line asks. */
+/** What the command line asks for. */
 export interface MachinesWanted {
   readonly folder: string;
-  /** What is missing is a failure; otherwise it is a note at most. */
+  /** True: missing machines are an error. False: at most a note. */
   readonly required: boolean;
-  /** Nodes that nothing describes. */
+  /** Nodes that no file describes. */
   readonly undescribed: () => Promise<readonly string[]>;
   readonly onNote: (text: string) => void;
 }
 
-/** Where this process is. */
+/** The surroundings of this process. */
 export interface Surroundings {
   readonly env: Environment;
   readonly stateFolder: string;
@@ -22,10 +22,10 @@ export interface Surroundings {
 }
 
 /**
- * A drover.yml for the machines of the Vagrantfile at or above the folder; `required` also looks at `VAGRANT_CWD` and at
- * drover's own. Otherwise Vagrant is asked only where it has made machines there and one of them may be a node that
- * nothing describes, because to ask it takes seconds and runs the Vagrantfile. Throws `usage` and `connection-failed`
- * where it is required.
+ * The path of a drover.yml for the machines of the Vagrantfile at or above the folder. With `required`, `VAGRANT_CWD`
+ * and drover's own Vagrantfile count too. Without it, Vagrant is asked only where it has created machines and one of
+ * them may be a node that no file describes, because asking takes seconds and runs the Vagrantfile. Throws `usage` and
+ * `connection-failed` with `required`.
  */
 export async function findVagrantMachines(
   { folder, required, undescribed, onNote }: MachinesWanted,

@@ -1,10 +1,12 @@
-/** A machine that Vagrant has created, as its index tells; the index is Vagrant's own, below `VAGRANT_HOME`. */
+import { entriesAt, parseJson, textAt } from '../json.ts';
+
+/** A machine that Vagrant has created, from its index, which Vagrant keeps below `VAGRANT_HOME`. */
 export interface CreatedMachine {
   readonly name: string;
   readonly provider: string;
   /** As Vagrant last saw it: `running`, `poweroff`, `shutoff`, … */
   readonly state: string;
-  /** Where Vagrant keeps what it knows of this machine: `.vagrant`, or `VAGRANT_DOTFILE_PATH`. */
+  /** The folder of Vagrant's data about this machine: `.vagrant`, or `VAGRANT_DOTFILE_PATH`. */
   readonly dataPath: string;
 }
 
@@ -16,7 +18,7 @@ export interface VagrantHost {
   readonly identityFile?: string;
 }
 
-/** What a machine says of itself over Vagrant's own connection. */
+/** What a machine reports about itself over Vagrant's own connection. */
 export interface MachineFacts {
   readonly addresses: readonly string[];
   /** `type base64`, without a comment. */
@@ -32,43 +34,30 @@ export interface VagrantMachine {
   readonly hostKeys: readonly string[];
 }
 
-/** Every folder the index names, as it is written there. */
+/** Every folder that the index names, as it is written there. */
 export function foldersOf(index: string): readonly string[] {
-  const folders = entriesOf(index).map(({ vagrantfile_path: folder }) => folder);
-  return [...new Set(folders)].filter((folder) => typeof folder === 'string');
+  return [...new Set(entriesOf(index).flatMap((entry) => textAt(entry, 'vagrantfile_path') ?? []))];
 }
 
 /**
- * The machines of one folder's Vagrantfile, by name, under all its spellings; none where the text is no index. Vagrant lists here what it has
- * itself created for this user, so a `.vagrant` folder that came along with someone's files is not believed.
+ * The machines of the Vagrantfile in one folder, sorted by name; `spellings` are the paths that lead to that folder.
+ * None where the text is not an index. The index has only what Vagrant has created for this user, so drover does not
+ * trust a `.vagrant` folder that came with another person's files.
  */
 export function machinesOf(index: string, spellings: readonly string[]): readonly CreatedMachine[] {
   return entriesOf(index)
-    .filter(({ vagrantfile_path: folder }) => typeof folder === 'string' && spellings.includes(folder))
-    .flatMap(({ name, provider, state, local_data_path: dataPath }) =>
-      typeof name === 'string' &&
-      typeof provider === 'string' &&
-      typeof state === 'string' &&
-      typeof dataPath === 'string'
-        ? [{ name, provider, state, dataPath }]
-        : [],
-    )
+    .filter((entry) => spellings.includes(textAt(entry, 'vagrantfile_path') ?? ''))
+    .flatMap((entry) => {
+      const [name, provider] = [textAt(entry, 'name'), textAt(entry, 'provider')];
+      const [state, dataPath] = [textAt(entry, 'state'), textAt(entry, 'local_data_path')];
+      if (name === undefined || provider === undefined || state === undefined || dataPath === undefined) return [];
+      return [{ name, provider, state, dataPath }];
+    })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-const entriesOf = (index: string): readonly Readonly<Record<string, unknown>>[] =>
-  Object.values(recordOf(recordOf(parseJson(index)).machines)).map(recordOf);
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null ? { ...value } : {};
+const entriesOf = (index: string): readonly unknown[] =>
+  entriesAt(parseJson(index), 'machines').map(([, entry]) => entry);
 
 /** The output of `vagrant ssh-config`; warnings of Vagrant around it are left out. */
 export function parseVagrantHosts(text: string): readonly VagrantHost[] {
@@ -87,10 +76,10 @@ export function parseVagrantHosts(text: string): readonly VagrantHost[] {
   });
 }
 
-/** Prints what `parseFacts` reads; `hostname -I` is on Debian and Ubuntu alike. */
+/** Prints what `parseFacts` reads; `hostname -I` works on Debian and Ubuntu. */
 export const factsScript = 'cat /etc/ssh/ssh_host_*_key.pub; hostname -I';
 
-/** Lines of public keys and of addresses, in any order, among whatever else is printed. */
+/** Lines of public keys and of addresses, in any order, among other output. */
 export function parseFacts(text: string): MachineFacts {
   const lines = text.split(/\r?\n/).map((line) => line.trim());
   const hostKeys = lines.flatMap(

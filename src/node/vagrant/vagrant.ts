@@ -20,7 +20,7 @@ import {
   type VagrantMachine,
 } from './output.ts';
 
-/** Vagrant alone takes seconds; the machine may be a slow one. */
+/** Vagrant takes seconds on a fast machine, and minutes on a slow one. */
 const limitMs = 180_000;
 
 /** A folder with a Vagrantfile and the machines made from it. */
@@ -29,10 +29,10 @@ export interface VagrantEnvironment {
   readonly machines: readonly CreatedMachine[];
 }
 
-/** What is needed to ask Vagrant, and where the answers are kept. */
+/** What asking Vagrant needs, and where the answers are kept. */
 export interface VagrantContext {
   readonly env: Environment;
-  /** drover's own state; the answers lie below, in `vagrant/`. */
+  /** drover's folder for state; the answers are kept in its subfolder `vagrant`. */
   readonly stateFolder: string;
   readonly onNote: (text: string) => void;
 }
@@ -46,7 +46,7 @@ export async function findVagrant(start: string, env: Environment): Promise<Vagr
   return undefined;
 }
 
-/** By the folder itself, not by its name: a package is often reached through a link. */
+/** Compares folders behind all links: a package is often reached through one. */
 async function machinesIn(folder: string, env: Environment): Promise<readonly CreatedMachine[]> {
   const index = await readIndex(env);
   const same = async (path: string): Promise<string[]> =>
@@ -67,16 +67,16 @@ const readIndex = (env: Environment): Promise<string> =>
   ).catch(() => '');
 
 interface Kept {
-  /** Identity of the machine as it was asked: `destroy` and `up` make another one. */
+  /** Identifies the machine that was asked: after `destroy` and `up` it is another one. */
   readonly stamp: string;
   readonly machine: VagrantMachine;
 }
 
 /**
- * The path of a drover.yml that describes the machines. Vagrant is asked only about those that it has made since it
- * was asked last; machines that are off are described as they were. The host keys come over Vagrant's own connection,
- * and drover's own connections check them strictly. Throws `usage` where there is nothing to describe, with the command
- * that changes it.
+ * The path of a drover.yml that describes the machines. Vagrant is asked only about machines that it has created since
+ * the last time; machines that are off keep their last description. The host keys come over Vagrant's own connection,
+ * and drover's own connections check them strictly. Throws `usage`, with the command that helps, where there is nothing
+ * to describe.
  */
 export async function vagrantInventory(environment: VagrantEnvironment, context: VagrantContext): Promise<string> {
   const { folder, machines } = environment;
@@ -106,7 +106,7 @@ export async function vagrantInventory(environment: VagrantEnvironment, context:
   return inventory;
 }
 
-/** The id file is written when the machine is made, and never again. */
+/** Vagrant writes the id file once, when it creates the machine. */
 async function stampOf({ name, provider, dataPath }: CreatedMachine): Promise<string> {
   const path = join(dataPath, 'machines', name, provider, 'id');
   const [id, { mtimeMs }] = await Promise.all([
@@ -127,9 +127,9 @@ async function readKept(file: string): Promise<readonly Kept[]> {
 }
 
 async function replace(path: string, text: string): Promise<void> {
-  const beside = `${path}.${createHash('sha256').update(text).digest('hex').slice(0, 8)}`;
-  await writeFile(beside, text, { mode: 0o600 });
-  await rename(beside, path);
+  const temporary = `${path}.${createHash('sha256').update(text).digest('hex').slice(0, 8)}`;
+  await writeFile(temporary, text, { mode: 0o600 });
+  await rename(temporary, path);
 }
 
 function nothingRuns({ folder, machines }: VagrantEnvironment): AppError {
@@ -148,7 +148,7 @@ async function ask(
   { env, onNote }: VagrantContext,
 ): Promise<readonly VagrantMachine[]> {
   const names = machines.map(({ name }) => name);
-  onNote(`asking Vagrant how to reach ${names.join(' and ')}; once for each machine it makes`);
+  onNote(`asking Vagrant how to reach ${names.join(' and ')}; this happens once for each new machine`);
   const hosts = parseVagrantHosts(await runVagrant(folder, ['ssh-config', ...names], env));
   return Promise.all(names.map((name) => askMachine(folder, name, hosts, env)));
 }
@@ -164,7 +164,7 @@ async function askMachine(
   const address = addresses.find(isOurAddress);
   const cannot = `cannot use the Vagrant machine "${name}" of "${folder}"`;
   if (host === undefined || hostKeys.length === 0) {
-    throw new AppError('connection-failed', `${cannot}: Vagrant does not tell how to reach it`, {
+    throw new AppError('connection-failed', `${cannot}: Vagrant does not print how to reach it`, {
       hint: `see whether \`vagrant ssh ${name}\` in ${folder} works`,
     });
   }
@@ -197,7 +197,7 @@ function runVagrant(folder: string, args: readonly string[], env: Environment): 
         const why = stderr.trim().replace(/\s*\n\s*/g, ' ') || error.message;
         reject(
           new AppError('connection-failed', `\`vagrant ${args.slice(0, 2).join(' ')}\` failed in "${folder}": ${why}`, {
-            hint: `see \`vagrant status\` there`,
+            hint: `run \`vagrant status\` in ${folder}`,
             cause: error,
           }),
         );

@@ -9,10 +9,10 @@ import { parseDetails } from './details.ts';
 import { checkDataset, checkName, checkProperty } from './names.ts';
 import { exits } from './scripts.ts';
 
-/** What a person does with snapshots: look at them, clone them, go on from one. Below `root` only. */
+/** What users do with snapshots: list them, clone them, go back to one. Below `root` only. */
 export type ZfsCopies = Pick<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'>;
 
-/** The part of a store that deals with snapshots' content; `noRoot` is thrown where the root is missing. */
+/** The part of a store that is about the content of snapshots. `noRoot` makes the error for a missing root. */
 export function createZfsCopies(
   connection: NodeConnection,
   root: string,
@@ -37,7 +37,7 @@ export function createZfsCopies(
       const result = await script(checkSwapScript, [root.split('/')[0] ?? root], signal);
       if (result.code === 0) return;
       throw new AppError('command-failed', `cannot swap datasets on "${node}": its zfs cannot set properties at once`, {
-        hint: 'install OpenZFS 2.2 or newer on the node, or clone the snapshot and copy what is needed by hand',
+        hint: 'install OpenZFS 2.2 or newer on the node, or clone the snapshot and copy the files by hand',
         details: { node, said: result.stdout.trim() },
       });
     },
@@ -49,7 +49,7 @@ export function createZfsCopies(
       const result = await script(swapScript, [fence.token, root, ...args], signal);
       if (result.code === exits.late) throw tooLate(`swap ${listSeen(swaps)}`, node);
       if (result.code === exits.noRoot) throw noRoot();
-      if (result.code === exits.conflict) throw notAsSaid(node, result);
+      if (result.code === exits.conflict) throw swapConflict(node, result);
     },
   };
 }
@@ -58,7 +58,7 @@ const listSeen = (swaps: readonly VolumeSwap[]): string =>
   `dataset${swaps.length === 1 ? '' : 's'} ${swaps.map(({ seen }) => `"${seen.dataset}"`).join(', ')}`;
 
 /** The first line names the dataset; what was found there follows. */
-function notAsSaid(node: string, { stdout }: CommandResult): AppError {
+function swapConflict(node: string, { stdout }: CommandResult): AppError {
   const [dataset = '', ...found] = stdout.trim().split('\n');
   const facts = found.join(', ').replaceAll('\t', ' ');
   return new AppError('volume-conflict', `cannot swap dataset "${dataset}" on "${node}": ${facts}`, {

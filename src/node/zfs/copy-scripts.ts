@@ -2,10 +2,10 @@ import { guard } from '../fence.ts';
 import { exits, prelude } from './scripts.ts';
 import { tuningColumns } from './tuning.ts';
 
-// Like zfs-scripts.ts: fixed texts, data only through arguments. `zfs program` runs Lua inside of the kernel, in one
-// transaction group; only user properties can be set there, so everything else is set on the clone before.
+// As in scripts.ts: fixed texts, data only through arguments. `zfs program` runs Lua in the kernel, in one transaction
+// group. It can set only user properties, so everything else is set on the clone before.
 
-/** POOL: whether channel programs can do what a swap needs; refused, with the reason on stdout, where not. */
+/** POOL: checks that channel programs can do what a swap needs; `conflict`, with the reason on stdout, where not. */
 export const checkSwapScript = `${prelude}
 said=$(zfs program -n "$1" - 2>&1 <<'LUA'
 return zfs.sync.set_prop ~= nil and zfs.sync.promote ~= nil
@@ -14,17 +14,17 @@ LUA
 case $said in *true*) ;; *) printf '%s\\n' "$said"; exit ${exits.conflict} ;; esac
 `;
 
-/** SNAPSHOT TARGET: a clone that nobody takes for a volume: read-only, not mounted, without any of our properties. */
+/** SNAPSHOT TARGET: makes a clone that is not a volume: read-only, not mounted, without drover's properties. */
 export const cloneScript = `${prelude}
 zfs clone -o canmount=noauto -o readonly=on -o setuid=off -o devices=off "$1" "$2"
 `;
 
 /**
- * FENCE ROOT, then DATASET TARGET RETIRED VOLUME EPOCH DEPLOYMENT for each volume: the clone becomes the volume, the dataset a
- * retired one, for all of them in one transaction. Each must be frozen by this node, with the volume, the epoch and the
- * deployment that were seen. All facts are compared again inside of the transaction, every change is checked before the first one is
- * made, and the promotion takes along the snapshots that other nodes' copies build on. Should zfs refuse a change it has
- * approved, the order of them leaves a volume that no plan touches, and never one that seems to be nowhere.
+ * FENCE ROOT, then DATASET TARGET RETIRED VOLUME EPOCH DEPLOYMENT for each volume: the clone becomes the volume and the
+ * dataset a retired one, for all of them in one transaction. Each dataset must be frozen by this node, with the volume,
+ * epoch and deployment that were seen. The transaction compares all facts again and checks every change before it makes
+ * the first one. The promotion moves the snapshots on which other nodes' copies are based to the clone. Should zfs refuse
+ * a change that it has approved, their order leaves a volume that no plan touches, and never one that seems not to exist.
  */
 export const swapScript = `${prelude}
 fence=$1 root=$2
@@ -114,7 +114,7 @@ LUA
 ) || { printf '%s\\n' "$said" >&2; exit 1; }
 `;
 
-/** ROOT SEPARATOR: sizes and times of datasets and snapshots, our own properties, and the holds. */
+/** ROOT SEPARATOR: prints sizes and times of datasets and snapshots, drover's own properties, and the holds. */
 export const detailsScript = `${prelude}
 zfs list -Hp -r -t filesystem,snapshot -o name,used,referenced,compressratio,creation,userrefs "$1" || {
   zfs list -H -o name "$1" >/dev/null 2>&1 && exit 1

@@ -1,10 +1,10 @@
 import type { ZfsDataset, ZfsSnapshot } from '../../engine/node-client.ts';
 import { properties } from '../../model/names.ts';
-import { parseRole } from './output.ts';
+import { number, parseRole, rows } from './output.ts';
 
 /**
- * What `detailsScript` prints: `zfs list` with name, used, referenced, compressratio, creation and userrefs; our own
- * properties where they are local; `zfs holds`. The root itself is left out.
+ * Output of `detailsScript`: `zfs list` with name, used, referenced, compressratio, creation and userrefs; drover's own
+ * local properties; `zfs holds`. The root itself is left out.
  */
 export function parseDetails(root: string, listText: string, getText: string, holdsText: string): ZfsDataset[] {
   const own = parseOwn(getText);
@@ -52,16 +52,8 @@ export function parseHolds(text: string): ReadonlyMap<string, readonly string[]>
   return found;
 }
 
-/** `1.25`, with an x behind it in older releases. */
+/** `1.25`, or `1.25x` in older releases. */
 function ratioOf(text: string | undefined): Pick<ZfsDataset, 'compressRatio'> {
   const ratio = Number.parseFloat(text ?? '');
   return Number.isFinite(ratio) ? { compressRatio: ratio } : {};
 }
-
-const rows = (text: string): readonly (readonly string[])[] =>
-  text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => line.split('\t'));
-
-const number = (text: string | undefined): number => (text !== undefined && /^\d+$/.test(text) ? Number(text) : 0);

@@ -1,10 +1,10 @@
 import { AppError } from '../../model/errors.ts';
 
-/** One part of a name: no `@ # %`, no blank, never starting with `-` (it would be an option) or `.`. */
+/** One part of a name: no `@`, `#`, `%` or blank, and no `-` (an option) or `.` at the beginning. */
 const component = /^[A-Za-z0-9_:][A-Za-z0-9_.:-]*$/;
 export const longestName = 255;
 
-/** Refuses anything but a plain name strictly below our root dataset; every command with a dataset goes through it. */
+/** Returns a plain name strictly below drover's root; throws `volume-conflict` for any other. Every command uses it. */
 export function checkDataset(dataset: string, root: string): string {
   const parts = dataset.split('/');
   const below = dataset.startsWith(`${root}/`);
@@ -14,7 +14,7 @@ export function checkDataset(dataset: string, root: string): string {
   return dataset;
 }
 
-/** Refuses a pool or parent whose name zfs or a shell could take for something else; throws `usage`. */
+/** Returns the root's name; throws `usage` for one that zfs or a shell could misread. */
 export function checkRoot(root: string): string {
   if (root.length <= longestName && root.split('/').every((part) => component.test(part))) return root;
   throw new AppError(
@@ -26,21 +26,23 @@ export function checkRoot(root: string): string {
   );
 }
 
-/** Refuses a snapshot, bookmark or hold name outside the allow-list. */
+/** Returns the name of a snapshot, bookmark or hold; throws `volume-conflict` for characters that are not allowed. */
 export function checkName(name: string): string {
   if (component.test(name) && name.length <= longestName) return name;
   throw new AppError('volume-conflict', `cannot use ${JSON.stringify(name)} as a snapshot's name: it is not valid`);
 }
 
+/** A name without its `@` or `#`. */
+export const bareName = (name: string): string => name.replace(/^[@#]/, '');
+
 /** `@name` or `#name`; a bare name means a snapshot. */
 export function checkBase(base: string): string {
-  const mark = base[0] === '#' ? '#' : '@';
-  return mark + checkName(base[0] === '#' || base[0] === '@' ? base.slice(1) : base);
+  return (base.startsWith('#') ? '#' : '@') + checkName(bareName(base));
 }
 
 const property = /^[a-z][a-z0-9_.:-]*$/;
 
-/** Refuses property names and values that cannot be meant; `name=value` for zfs otherwise. */
+/** `name=value` for zfs; throws `volume-conflict` for an invalid property name or value. */
 export function checkProperty(name: string, value: string): string {
   if (property.test(name) && !/[\u0000-\u001f\u007f]/.test(value) && value.length <= 1024) return `${name}=${value}`;
   throw new AppError('volume-conflict', `cannot set property ${JSON.stringify(name)}: name or value is not valid`);

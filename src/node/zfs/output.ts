@@ -8,7 +8,7 @@ import { parseDeployment } from '../deployment-record.ts';
 import { longestName } from './names.ts';
 import { tuningColumns, tuningOf } from './tuning.ts';
 
-/** Asked of every dataset below the root, in one `zfs get`. */
+/** The properties that one `zfs get` asks for all datasets below the root. */
 export const volumeColumns = [
   'used',
   'referenced',
@@ -30,8 +30,8 @@ type Facts = ReadonlyMap<string, string>;
 
 /**
  * Volumes from `zfs get -Hp -o name,property,value,source` (datasets) and `zfs list -Hp -o name,guid,createtxg`
- * (snapshots and bookmarks). Our properties count only where set on the dataset itself: inherited or received ones
- * would give a clone or a foreign child the identity of its parent.
+ * (snapshots and bookmarks). drover's properties count only where they are set on the dataset itself: inherited or
+ * received ones would give a clone or a foreign child the identity of its parent.
  */
 export function parseVolumes(getText: string, listText: string): readonly Volume[] {
   const copies = parseCopies(listText);
@@ -47,7 +47,7 @@ export function parseVolumes(getText: string, listText: string): readonly Volume
   return volumes.toSorted((a, b) => (a.dataset < b.dataset ? -1 : 1));
 }
 
-/** The datasets below each dataset, at any depth, without the temporary ones of `zfs receive`. */
+/** The datasets below each dataset, at any depth. Temporary ones of `zfs receive` are left out. */
 function childrenOf(names: Iterable<string>): ReadonlyMap<string, readonly string[]> {
   const children = new Map<string, string[]>();
   for (const name of names) {
@@ -80,7 +80,7 @@ function parseGet(text: string): ReadonlyMap<string, Facts> {
   return datasets;
 }
 
-/** A node that is not understood is unknown, not empty. */
+/** A node whose list cannot be read is unknown, not empty. */
 const unreadable = (why: string): AppError =>
   new AppError('command-failed', `cannot read the list of datasets: ${why}`);
 
@@ -134,7 +134,7 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
   };
 }
 
-/** createtxg orders exactly; creation times tie within a second and follow the clock. */
+/** Ordered by createtxg, which is exact: creation times are equal within a second and follow the clock. */
 function ordered(copies: readonly Copy[], mark: string): readonly Snapshot[] {
   return copies
     .filter((copy) => copy.mark === mark)
@@ -152,23 +152,23 @@ const roles: ReadonlySet<string> = new Set<VolumeRole>([
   'retired',
 ]);
 
-/** A role somebody else invented makes the dataset foreign. */
+/** The role; undefined for one that drover does not know, which makes the dataset foreign. */
 export function parseRole(text: string | undefined): VolumeRole | undefined {
   // The set holds exactly the members of the union.
   return text !== undefined && roles.has(text) ? (text as VolumeRole) : undefined;
 }
 
-/** Bytes above this are an underflow (openzfs #12265), not a size. */
+/** A larger size is an underflow in zfs (openzfs #12265). */
 const absurdBytes = 2 ** 60;
 
-/** The `size` line of `zfs send -nvP`; undefined where there is none or its value cannot be. */
+/** The `size` line of `zfs send -nvP`; undefined where it is missing or impossible. */
 export function parseEstimate(text: string): number | undefined {
   const sizes = [...text.matchAll(/^size\s+(\d+)\s*$/gm)].map((match) => Number(match[1]));
   const size = sizes.at(-1);
   return size === undefined || size > absurdBytes ? undefined : size;
 }
 
-/** What `zfs send -nvP -t TOKEN` says about the token; undefined where it printed no contents. */
+/** The token's contents from `zfs send -nvP -t TOKEN`; undefined where it printed none. */
 export function parseToken(text: string): ResumeToken | undefined {
   const guid = /^\s*toguid = (0x[0-9a-f]{1,16}|\d{1,20})\s*$/m.exec(text)?.[1];
   const toName = /^\s*toname = (\S+)\s*$/m.exec(text)?.[1];
@@ -188,8 +188,8 @@ const soundCompressed = [2, 1, 2] as const;
 const modern = [0, 7, 0] as const;
 
 /**
- * What zfs can do on a node, from the outputs of `poolCommand` and `systemCommand`. A version that cannot be read means
- * an old zfs: nothing is assumed.
+ * What zfs can do on a node, from the outputs of `poolCommand` and `systemCommand`. A version that cannot be read counts
+ * as an old one.
  */
 export function parseCapabilities(pool: string, system: string): ZfsCapabilities {
   const [, , , , bookmarks, largeBlocks] = rows(pool)[0] ?? [];
@@ -209,15 +209,16 @@ function atLeast(version: string, wanted: readonly number[]): boolean {
   return first === -1 || (found[first] ?? 0) > (wanted[first] ?? 0);
 }
 
-/** Send flags a new volume gets for life (changing -L between streams is refused or worse: openzfs #6224). */
+/** The send flags of a new volume. They never change: a change of -L between streams can lose data (openzfs #6224). */
 export function flagsAtBirth(capabilities: ZfsCapabilities): string {
   const flags = [...(capabilities.largeBlocks ? ['-L'] : []), ...(capabilities.compressed ? ['-c'] : [])];
   return flags.length === 0 ? 'none' : flags.join(' ');
 }
 
 /**
- * `zpool list -Hp -o name,health,size,free`, and behind it, after a tab or (`poolCommand`, with features behind `free`)
- * on a line of its own, `zfs list -Hp -o avail` of the pool: ZFS keeps some of what is free for itself, 1/32 of a small pool and at least 128 MiB.
+ * The pool, from `zpool list -Hp -o name,health,size,free` and `zfs list -Hp -o avail`. The latter follows after a tab or,
+ * in the output of `poolCommand`, which has features after `free`, on a line of its own. It is less than `free`, since
+ * ZFS reserves 1/32 of a small pool, and at least 128 MiB.
  */
 export function parsePool(text: string): PoolFacts | undefined {
   const [[name, health, size, free, ...rest] = [], below] = rows(text);
@@ -227,15 +228,16 @@ export function parsePool(text: string): PoolFacts | undefined {
   return { name, health, sizeBytes: number(size), freeBytes: Math.min(number(free), available) };
 }
 
-function rows(text: string): readonly (readonly string[])[] {
+/** Lines of tab-separated columns; empty lines are left out. */
+export function rows(text: string): readonly (readonly string[])[] {
   return text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => line.split('\t'));
 }
 
-/** Sizes and epochs are far below 2^53; anything that is no such number counts as 0. */
-function number(text: string | undefined): number {
+/** A number of ZFS, such as a size or an epoch, which is far below 2^53; 0 for anything else. */
+export function number(text: string | undefined): number {
   const value = text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
   return Number.isSafeInteger(value) ? value : 0;
 }

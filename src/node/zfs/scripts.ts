@@ -1,24 +1,23 @@
 import { guard, lateCode } from '../fence.ts';
 
 /**
- * Fixed texts for `bash -s -- ARGS` on a node. Data comes only through arguments. A script that finds the world other
- * than asked leaves with one of `exits` and its evidence on stdout; any other failure is zfs's own, on stderr.
+ * Exit codes of the fixed scripts for `bash -s -- ARGS` on a node, which get data only through arguments. A script that
+ * does not find what it expects exits with one of these, with the facts on stdout. Other failures are zfs's own, on stderr.
  */
 export const exits = { conflict: 10, busy: 11, noRoot: 12, gone: 13, late: lateCode } as const;
 
-/** Machine-readable output needs the C locale; zfs lives in sbin, which a login by key may not have in its PATH. */
+/** Machine-readable output needs the C locale. zfs is in sbin, which the PATH of an SSH session may not have. */
 export const prelude = `export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 set -u
 `;
 
 /**
- * Shell text that defines `seal DATASET [MOUNTPOINT OVERLAY]` (both as zfs says, where the caller knows them):
- * nothing can be made in the mountpoint of a dataset that is not mounted. Else
- * `docker run -v …/data:…` makes a directory there, on the node's own file system, and Docker can start a container of
- * drover's on it, empty. The directory gets the attribute that `chattr +i` sets, which `zfs mount` does not mind. Where
- * the file system has no such attribute, a file takes the place of `data`, which Docker cannot bind to a directory; not
- * where the dataset could then no longer be mounted. What another program has left there is kept under another name.
- * Never fails: it is one guard more, not a condition.
+ * Shell text that defines `seal DATASET [MOUNTPOINT OVERLAY]` (both properties, where the caller knows them). It keeps
+ * other programs from creating files in the mountpoint of an unmounted dataset. Otherwise `docker run -v …/data:…` would
+ * create a directory there, on the node's own file system, and Docker could start drover's container on it, empty. The
+ * directory gets the attribute of `chattr +i`, which does not prevent `zfs mount`. On a file system without it, a file
+ * takes the place of `data`, which Docker cannot bind as a directory, unless the file would prevent the mount. Files of
+ * other programs are kept under another name. Never fails, since it is only an additional guard.
  */
 export const seal = `seal() {
   local place=\${2-} overlay=\${3-}
@@ -33,7 +32,7 @@ export const seal = `seal() {
 }
 `;
 
-/** Datasets in $root with properties $columns, a line with $separator, snapshots and bookmarks. */
+/** Prints the datasets in $root with the properties $columns, $separator, and then snapshots and bookmarks. */
 export const listCommands = `# -r -t filesystem: one call for every dataset below the root
 zfs get -Hp -r -t filesystem -o name,property,value,source "$columns" "$root" || {
   zfs list -H -o name "$root" >/dev/null 2>&1 && exit 1
@@ -43,22 +42,22 @@ printf '%s\\n' "$separator"
 zfs list -Hp -r -t snapshot,bookmark -o name,guid,createtxg "$root" || exit 1
 `;
 
-/** ROOT COLUMNS SEPARATOR. */
+/** ROOT COLUMNS SEPARATOR: runs `listCommands`. */
 export const listScript = `${prelude}
 root=$1 columns=$2 separator=$3
 ${listCommands}
 `;
 
-/** What `parsePool` and `parseCapabilities` read, of $pool; without the features where zpool does not list them. */
+/** Prints what `parsePool` and `parseCapabilities` read of $pool; without features where zpool does not list them. */
 export const poolCommand = `{
   zpool list -Hp -o name,health,size,free,feature@bookmarks,feature@large_blocks "$pool" 2>/dev/null ||
     zpool list -Hp -o name,health,size,free "$pool"
 } && zfs list -Hp -o avail "$pool" || exit 1`;
 
-/** Versions of the zfs module and of the kernel, and the processor. */
+/** Prints the versions of the zfs module and the kernel, and the processor. */
 export const systemCommand = `{ IFS= read -r version </sys/module/zfs/version || version=-; printf '%s\\n' "$version"; uname -rm; } 2>/dev/null`;
 
-/** POOL: what a node can do, without observing the rest of it. */
+/** POOL: prints what `parseCapabilities` reads, without the rest of an observation. */
 export const capabilitiesScript = `${prelude}
 pool=$1
 ${poolCommand}
@@ -67,8 +66,9 @@ ${systemCommand}
 `;
 
 /**
- * FENCE ROOT DATASET VOLUME APP LIMIT FLAGS DEPLOYMENT: make it so. An owner of the same volume that is already there is completed;
- * anything else under that name is a conflict. Everything that decides about the volume is set in the create itself.
+ * FENCE ROOT DATASET VOLUME APP LIMIT FLAGS DEPLOYMENT: creates the volume, or completes an owner of the same volume that
+ * an earlier run has created. Any other dataset of that name is a conflict. `zfs create` itself sets all properties that
+ * make it a volume.
  */
 export const createScript = `${prelude}
 fence=$1 root=$2 ds=$3 volume=$4 app=$5 limit=$6 flags=$7 deployment=$8
@@ -89,9 +89,9 @@ grep -qF " - zfs $ds " /proc/self/mountinfo
 `;
 
 /**
- * Shell text: conflict where $ds is not as the arguments up to `--` say, as name=value, an empty value meaning unset;
- * with guid=GUID among them drover's newest snapshot must have that one, with nothing written since. Takes the
- * arguments; ${all[…]} is what `zfs get` says of $columns, which end with a comma.
+ * Shell text: exits with `conflict` unless $ds has the properties in the arguments before `--`, as NAME=VALUE; an empty
+ * value means unset. With guid=GUID among them, drover's newest snapshot must have that guid, and nothing may be written
+ * since. Removes these arguments. Afterwards ${all[…]} has the values of $columns, which ends with a comma.
  */
 export const compare = `newest= found= guid=
 for name; do case $name in --) break ;; guid=*) guid=\${name#*=} ;; esac; done
@@ -121,7 +121,7 @@ shift
 [ -z "$guid" ] || { [ "$found" = "$guid" ] && [ "\${all[written@$newest]}" = 0 ]; } || differs
 `;
 
-/** FENCE DATASET EXPECTED… -- ASSIGNMENTS…: both as name=value; without an assignment it only compares. */
+/** FENCE DATASET EXPECTED… -- ASSIGNMENTS…, both as NAME=VALUE: compares and sets; without assignments only compares. */
 export const setScript = `${prelude}
 fence=$1 ds=$2 columns=
 shift 2
@@ -129,7 +129,7 @@ ${guard}${compare}
 [ $# = 0 ] || zfs set "$@" "$ds"
 `;
 
-/** FENCE SNAPSHOT…: all at once; a late one would be on a copy that is no owner any more, which could take no increment after it. */
+/** FENCE SNAPSHOT…: takes all at once. A late one on a former owner would keep that copy from receiving increments. */
 export const snapshotScript = `${prelude}
 fence=$1
 shift
@@ -140,7 +140,7 @@ export const mountScript = `${prelude}
 ${seal}[ "$(zfs get -H -o value mounted "$1")" = yes ] || { seal "$1"; zfs mount "$1"; }
 `;
 
-/** DATASET: the mountpoint; conflict where it is not mounted, gone where its directory is missing. */
+/** DATASET: prints the volume's directory; `conflict` where it is not mounted, `gone` where the directory is missing. */
 export const directoryScript = `${prelude}
 facts=$(zfs get -H -o value mounted,mountpoint "$1") || exit 1
 [ "\${facts%%$'\\n'*}" = yes ] || exit ${exits.conflict}
@@ -150,8 +150,8 @@ printf '%s' "$directory"
 `;
 
 /**
- * Prints \`pid TAB command TAB what\` for up to 20 processes that use the dataset in $1. Devices are compared, not
- * paths: inside a container the same file has another path.
+ * DATASET: prints `PID TAB COMMAND TAB FILE` for up to 20 processes that use it. Compares devices and not paths, because
+ * a file has another path inside a container.
  */
 const holdersProgram = `
 my $ds = shift; my (%dev, %foreign); my $own = readlink "/proc/self/ns/mnt"; alarm 10;
@@ -179,11 +179,10 @@ row($_, "a mount of its own") for $rows ? () : values %foreign;
 `;
 
 /**
- * Shell text that defines `unmount`: $ds is unmounted in every mount namespace, or busy; $was says whether it was mounted.
- * umount succeeds on the host while a container's own mount still writes, so the proof is that no process sees it
- * mounted. A container's mounts may outlive its stop by a moment: tried again for
- * 3 s, soon at first, because the application is down meanwhile. What stays in use is mounted
- * again: nothing has changed then.
+ * Shell text that defines `unmount`: unmounts $ds in every mount namespace or exits with `busy`; $was is whether it was
+ * mounted. umount succeeds on the host while a container's own mount still writes, so the proof is that no process has
+ * it mounted. A container's mounts can remain for a moment after its stop, so it tries again for 3 s, soon at first,
+ * because the application is down. A dataset that stays in use is mounted again, so that nothing has changed.
  */
 export const unmountCommands = `was=no
 here() { grep -qF " - zfs $ds " /proc/self/mountinfo; }
@@ -200,7 +199,7 @@ unmount() {
   exit ${exits.busy}
 }`;
 
-/** DATASET. */
+/** DATASET: unmounts and seals it. */
 export const unmountScript = `${prelude}
 ${seal}ds=$1
 zfs list -H -o name "$ds" >/dev/null || exit 1
@@ -209,14 +208,14 @@ unmount
 seal "$ds"
 `;
 
-/** TAG SNAPSHOT: no error where it is so already. */
+/** TAG SNAPSHOT: holds it; no error where it has that hold. */
 export const holdScript = `${prelude}
 said=$(zfs hold "$1" "$2" 2>&1) && exit 0
 while IFS=$'\\t' read -r _ tag _; do [ "$tag" != "$1" ] || exit 0; done <<<"$(zfs holds -H "$2" 2>/dev/null)"
 printf '%s\\n' "$said" >&2; exit 1
 `;
 
-/** SNAPSHOT BOOKMARK: no error where the bookmark already marks that snapshot. */
+/** SNAPSHOT BOOKMARK: creates it; no error where the bookmark of that snapshot exists. */
 export const bookmarkScript = `${prelude}
 said=$(zfs bookmark "$1" "$2" 2>&1) && exit 0
 guid=$(zfs get -Hp -o value guid "$1" 2>/dev/null) && [ "$guid" = "$(zfs get -Hp -o value guid "$2" 2>/dev/null)" ] && exit 0
@@ -224,8 +223,8 @@ printf '%s\\n' "$said" >&2; exit 1
 `;
 
 /**
- * DATASET SNAPSHOT BASE: size of a stream, with the dataset's own flags. Without a snapshot the stream does not exist
- * yet (zfs refuses to estimate a mounted head), so what changed since the base stands for it.
+ * DATASET SNAPSHOT BASE: prints the size of a stream with the dataset's own flags. Without a snapshot, prints how much
+ * has changed since the base, because zfs refuses to estimate a mounted dataset.
  */
 export const estimateScript = `${prelude}
 ds=$1 snapshot=$2 base=$3

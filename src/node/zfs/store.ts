@@ -2,50 +2,50 @@ import type { VolumeStore } from '../../engine/node-client.ts';
 import type { Volume, ZfsCapabilities } from '../../model/cluster.ts';
 import { AppError } from '../../model/errors.ts';
 import { datasetLeaf, properties } from '../../model/names.ts';
-import type { Argv, CommandResult } from '../command.ts';
+import type { CommandResult } from '../command.ts';
 import { type Fence, tooLate } from '../fence.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
 import { createZfsCopies } from './copies.ts';
-import { checkBase, checkDataset, checkName, checkProperty, checkRoot } from './names.ts';
+import { bareName, checkBase, checkDataset, checkName, checkProperty, checkRoot } from './names.ts';
 import { flagsAtBirth, parseCapabilities, parseEstimate, parseToken, parseVolumes, volumeColumns } from './output.ts';
 import * as scripts from './scripts.ts';
 import { busy, createZfsSwitch, oneLine } from './switch.ts';
 
 const { exits } = scripts;
-/** zfs's own exit codes for "did not work"; scripts return them when the failure is an answer. */
+/** zfs's exit codes where a failure of it is an answer as well. */
 const okOrRefused = [0, 1, 255] as const;
 
-/** What a store works on: `<pool>/<datasetRoot>`. */
+/** The root of a store: `<pool>/<datasetRoot>`. */
 export interface ZfsPlace {
   readonly pool: string;
   readonly datasetRoot: string;
 }
 
-/** VolumeStore plus what only this folder needs. */
+/** A VolumeStore, with more for this folder. */
 export interface ZfsStore extends VolumeStore {
   readonly root: string;
-  /** Asked of the node where no observation has brought them yet, once for each connection. */
+  /** What zfs can do: from an observation, else asked once for each connection. */
   capabilities(signal: AbortSignal): Promise<ZfsCapabilities>;
-  /** What an observation has found. */
+  /** Keeps the result of an observation. */
   keepCapabilities(found: ZfsCapabilities): void;
 }
 
 /**
- * OpenZFS over a connection; what changes an owner is sent under the lock that `fence` knows of. Names are checked before they leave this process, everything stays below the root, and
- * nothing here destroys a dataset.
+ * OpenZFS over a connection. Changes of ownership are fenced by the lock in `fence`. Names are checked before they leave
+ * this process, everything stays below the root, and nothing here destroys a dataset.
  */
 export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fence: Fence = { token: '' }): ZfsStore {
   const root = checkRoot(`${place.pool}/${place.datasetRoot}`);
   const { node } = connection;
   const within = (dataset: string): string => checkDataset(dataset, root);
   const copy = (dataset: string, name: string, mark = '@'): string =>
-    `${within(dataset)}${mark}${checkName(bare(name))}`;
+    `${within(dataset)}${mark}${checkName(bareName(name))}`;
   const script = async (text: string, args: readonly string[], signal: AbortSignal, ok: readonly number[] = []) =>
     connection.script(text, args, { signal, okCodes: [0, ...ok] });
   let probed: Promise<ZfsCapabilities> | undefined;
   const capabilities = (signal: AbortSignal): Promise<ZfsCapabilities> => {
     probed ??= script(scripts.capabilitiesScript, [place.pool], signal).then(readCapabilities);
-    // A failed probe is no answer: the next caller asks again.
+    // After a failure, the next caller asks again.
     probed.catch(() => {
       probed = undefined;
     });
@@ -105,7 +105,7 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
       await script(scripts.bookmarkScript, [copy(dataset, snapshot), copy(dataset, bookmark, '#')], signal);
     },
     async estimate(dataset, snapshot, base, signal) {
-      const name = snapshot === undefined ? '' : checkName(bare(snapshot));
+      const name = snapshot === undefined ? '' : checkName(bareName(snapshot));
       const from = base === undefined ? '' : checkBase(base);
       return parseEstimate((await script(scripts.estimateScript, [within(dataset), name, from], signal)).stdout);
     },
@@ -115,29 +115,25 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
     async readToken(token, signal) {
       const result = await zfs(connection, ['send', '-nvP', '-t', checkToken(token)], signal, okOrRefused);
       const contents = parseToken(result.stdout);
-      // Contents and a failure: the token is whole, what it goes on from is not there any more.
+      // Contents and a failure: the token is valid, but its snapshot no longer exists.
       if (result.code !== 0 && contents !== undefined) return undefined;
       if (contents !== undefined) return contents;
       throw new AppError('volume-conflict', `cannot read a resume token on "${node}": ${result.stderr.trim()}`, {
-        hint: 'give the partial copy up and send it again',
+        hint: 'run again: the volume is sent from the beginning',
       });
     },
   };
 }
 
-/** One zfs command with the locale and PATH that machine-readable output needs. */
+/** Runs one zfs command, with the locale and PATH that machine-readable output needs. */
 export function zfs(
   connection: NodeConnection,
   args: readonly string[],
   signal: AbortSignal,
   okCodes: readonly number[] = [0],
 ): Promise<CommandResult> {
-  return connection.run(zfsArgv(args), { signal, okCodes });
-}
-
-/** The same as words. */
-function zfsArgv(args: readonly string[]): Argv {
-  return ['env', 'LC_ALL=C', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'zfs', ...args];
+  const argv = ['env', 'LC_ALL=C', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'zfs'] as const;
+  return connection.run([...argv, ...args], { signal, okCodes });
 }
 
 function readVolumes(stdout: string): readonly Volume[] {
@@ -150,10 +146,10 @@ function readCapabilities(result: CommandResult): ZfsCapabilities {
   return parseCapabilities(pool, system);
 }
 
-/** Resume tokens are `version-checksum-length-hex`; they come from another node, so they are checked. */
+/** Checks a resume token, `version-checksum-length-hex`, since it comes from another node. */
 export function checkToken(token: string): string {
   if (/^[0-9a-f]+(-[0-9a-f]+)+$/.test(token)) return token;
-  throw new AppError('volume-conflict', 'cannot resume: the token is not one of zfs');
+  throw new AppError('volume-conflict', 'cannot resume: the token is not a resume token of zfs');
 }
 
 function limitText(bytes: number | undefined): string {
@@ -176,5 +172,3 @@ function taken(dataset: string, node: string, found: CommandResult): AppError {
     `cannot create dataset "${dataset}" on "${node}": it exists already: ${facts}`,
   );
 }
-
-const bare = (name: string): string => name.replace(/^[@#]/, '');

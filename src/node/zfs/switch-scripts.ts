@@ -1,14 +1,14 @@
 import { guard, leaveIfLate } from '../fence.ts';
 import { compare, exits, prelude, seal, unmountCommands } from './scripts.ts';
 
-// What a move asks of a volume while its application is down: one script for each step, because each session costs
-// more than the commands in it. Fixed texts, data only through arguments, as in zfs-scripts.ts.
+// The steps of a move while the application is down: one script for each step, because a session takes longer than the
+// commands in it. Fixed texts, data only through arguments, as in scripts.ts.
 
 /**
- * FENCE DATASET TAG COLUMNS EXPECTED… -- ASSIGNMENTS…: prints the facts as \`zfs get\` has them, its snapshots and
- * bookmarks, and the final snapshot where one was taken, with lines with \x1e between. Unmounted before anything is
- * compared, since that may take seconds, for which no other command of drover is made to wait; what turns out to be
- * another volume than was seen is mounted again.
+ * FENCE DATASET TAG COLUMNS EXPECTED… -- ASSIGNMENTS…: unmounts the volume, sets it frozen, takes and holds the final
+ * snapshot. Prints the properties as `zfs get` does, then snapshots and bookmarks, then the final snapshot if one was
+ * taken, separated by lines of \x1e. Unmounts before it compares, because that can take seconds, for which other commands
+ * of drover should not wait. If the volume is not as it was seen, it is mounted again.
  */
 export const freezeScript = `${prelude}${seal}
 fence=$1 ds=$2 tag=$3 columns=$4
@@ -54,8 +54,8 @@ printf '%s\\n\\036\\n%s\\n\\036\\n%s\\n' "$facts" "$copies" "$taken"
 `;
 
 /**
- * FENCE DATASET EXPECTED… -- ASSIGNMENTS…: prints \`empty\` or \`filled\` and the directory; gone where that is
- * missing.
+ * FENCE DATASET EXPECTED… -- ASSIGNMENTS…: sets the properties of an owner and mounts it. Prints `empty` or `filled` and
+ * the directory; `gone` where that is missing.
  */
 export const acquireScript = `${prelude}${seal}
 fence=$1 ds=$2 columns=mounted,mountpoint,overlay,
@@ -74,9 +74,9 @@ printf '%s\\n%s' "$state" "$directory"
 `;
 
 /**
- * FENCE DATASET TAG BASE MARK EXPECTED… -- WORDS…, BASE being NAME=GUID, the words those of tidy-words.ts; MARK is not
- * empty where the base gets a bookmark first. Gone where the base is not there. Prints `NAME TAB why` of each that
- * stays although it should not. A name counts only with its guid: it may be another one's by now.
+ * FENCE DATASET TAG BASE MARK EXPECTED… -- WORDS…: destroys and releases what the words of tidy-words.ts list. BASE is
+ * NAME=GUID; `gone` where it does not exist. With a MARK, the base first gets a bookmark. Prints `NAME TAB WHY` for what
+ * could not be removed. Names count only with their guid, since a name may have been reused.
  */
 export const tidyScript = `${prelude}
 fence=$1 ds=$2 tag=$3 base=$4 mark=$5 columns= blanks=$'[\\t\\n]'

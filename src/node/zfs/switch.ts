@@ -12,10 +12,10 @@ import { exits, setScript } from './scripts.ts';
 import { acquireScript, freezeScript, tidyScript } from './switch-scripts.ts';
 import { markWord, tidyWords } from './tidy-words.ts';
 
-/** What a move changes, each in one command that compares what was seen and acts, under the node's lock. */
+/** Changes of a move. Each is one command that compares the volume with what was seen, and acts, under the node's lock. */
 export type ZfsSwitch = Pick<VolumeStore, 'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'tidy'>;
 
-/** The part of a store that deals with ownership; `fence` is what is known of the node's lock. */
+/** The part of a store that is about ownership. */
 export function createZfsSwitch(connection: NodeConnection, root: string, fence: Fence): ZfsSwitch {
   const { node } = connection;
   const act = async (
@@ -83,32 +83,36 @@ function readFrozen(dataset: string, node: string, { stdout }: CommandResult) {
   const [facts = '', copies = '', taken = ''] = stdout.split('\x1e\n');
   const found = parseVolumes(facts, `${copies}${taken}`).find((one) => one.dataset === dataset);
   if (found === undefined) {
-    throw new AppError('volume-conflict', `cannot freeze dataset "${dataset}" on "${node}": it is no volume of drover`);
+    throw new AppError(
+      'volume-conflict',
+      `cannot freeze dataset "${dataset}" on "${node}": it is not a volume of drover`,
+    );
   }
   const finalBytes = Number(taken.trim().split('\t')[3] ?? 0);
   return {
-    // The facts are those from before the change.
+    // The facts are from before the change.
     copy: { ...found, role: 'frozen', mounted: false, writtenBytes: 0 } as const,
     finalBytes: Number.isSafeInteger(finalBytes) ? finalBytes : Number.MAX_SAFE_INTEGER,
   };
 }
 
-/** Everything that says whose the volume is, and what it ends with; an owner that was not there must still not be. */
+/** The expected ownership and newest snapshot of a volume. A missing owner is compared too: it must still be missing. */
 function expectations(seen: SeenVolume | SeenWhole): readonly string[] {
   const { id, role, owner = '', epoch, deployment = '' } = seen;
   const own = pairs({ volume: id, role, owner, epoch, deployment }).map(([name, value]) => checkProperty(name, value));
   if (!('guid' in seen)) return own;
   if (isZfsNumber(seen.guid)) return [...own, `guid=${seen.guid}`];
-  throw new AppError('volume-conflict', `cannot compare "${seen.dataset}" with a snapshot: its guid is no number`);
+  throw new AppError('volume-conflict', `cannot compare "${seen.dataset}" with a snapshot: its guid is not a number`);
 }
 
-/** Only an owner is writable, whatever else is said about the dataset. */
+/** The properties to set. A change of role also sets `readonly`: only an owner is writable. */
 function assignments(next: VolumeProperties): readonly string[] {
   const readonly = next.role === undefined ? [] : [`readonly=${next.role === 'owner' ? 'off' : 'on'}`];
   return [...pairs(next).map(([name, value]) => checkProperty(name, value)), ...readonly];
 }
 
-function pairs(values: VolumeProperties): readonly (readonly [string, string])[] {
+/** The set properties as NAME and VALUE. */
+export function pairs(values: VolumeProperties): readonly (readonly [string, string])[] {
   const all = [
     [properties.volume, values.volume],
     [properties.role, values.role],
@@ -125,24 +129,24 @@ function changed(seen: SeenVolume | SeenWhole, node: string, found: CommandResul
   const wanted = pairs({ role, owner, epoch, deployment }).map(([name, value]) => `${name} ${value}`);
   const content = 'guid' in seen ? [`nothing after the snapshot with guid ${seen.guid}`] : [];
   const facts = oneLine(found.stdout.replace(/\tlocal$/gm, ''));
-  const message = `cannot change dataset "${dataset}" on "${node}": it was to have ${[...wanted, ...content].join(', ')}, but has ${facts}`;
+  const message = `cannot change dataset "${dataset}" on "${node}": expected ${[...wanted, ...content].join(', ')}, found ${facts}`;
   return new AppError('volume-conflict', message, { details: { node, dataset } });
 }
 
-/** What keeps a volume mounted, from the rows that the script prints. */
+/** The error for a volume that is in use, with the processes that the script has printed. */
 export function busy(dataset: string, node: string, found: CommandResult): AppError {
   const holders = found.stdout
     .split('\n')
     .map((line) => line.split('\t'))
     .filter((row) => row.length === 3)
     .map(([pid, command, what]) => `${command} (pid ${pid}: ${what})`);
-  const who = holders.length === 0 ? found.stderr.trim() || 'something uses it' : `used by ${holders.join(', ')}`;
+  const who = holders.length === 0 ? found.stderr.trim() || 'it is in use' : `used by ${holders.join(', ')}`;
   return new AppError('volume-busy', `cannot unmount dataset "${dataset}" on "${node}": ${who}`, {
-    hint: 'end what uses the volume',
+    hint: 'end the programs that use the volume',
     retryable: true,
     details: { node, dataset, holders: holders.join(', ') },
   });
 }
 
-/** Rows of a node's answer for a message. */
+/** Rows of a node's output as one line of a message. */
 export const oneLine = (text: string): string => text.trim().replaceAll('\t', ' ').replaceAll('\n', ', ');

@@ -1,6 +1,6 @@
 /**
- * Properties of a dataset that a person may have set for an application, with the values they can have (`zfs get -p`).
- * A stream does not carry them, so a new copy is given them; what a node says beyond this list is ignored.
+ * Properties that users may set on a dataset for an application, with their values (`zfs get -p`). Streams do not carry
+ * them, so drover sets them on a new copy. Other properties and values of a node are ignored.
  */
 const allowed: Readonly<Record<string, RegExp>> = {
   recordsize:
@@ -16,10 +16,10 @@ const allowed: Readonly<Record<string, RegExp>> = {
 
 export const tuningColumns: readonly string[] = Object.keys(allowed);
 
-/** True for a property that is carried to a new copy, with a value it can have. */
+/** True for a property that new copies get, with a valid value. */
 export const isTuning = (name: string, value: string): boolean =>
   Object.hasOwn(allowed, name) && allowed[name]?.test(value) === true;
 
-/** Only what is on the list. */
+/** The properties that new copies get. */
 export const tuningOf = (values: Iterable<readonly [string, string]>): Readonly<Record<string, string>> =>
   Object.fromEntries([...values].filter(([name, value]) => isTuning(name, value)));

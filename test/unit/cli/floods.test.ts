@@ -122,7 +122,7 @@ describe('a node that floods', () => {
     ['values', /too many values/],
     ['headers', /hostile/],
     ['drip', /no complete answer within 2000 ms/],
-    ['late', /not answered all within 16000 ms/],
+    ['late', /no complete answer within 16000 ms/],
     ['inspect', /answered with more than 4 MiB/],
     ['refusal', /hostile/],
     ['stdout', /answered with more than 24 MiB/],

@@ -25,7 +25,7 @@ describe('a sample', () => {
 
   it('is refused where something is missing, with what zpool says', () => {
     const without = lines.filter((line) => !line.startsWith('load'));
-    expect(() => parseSample(without, 'n1')).toThrow('cannot measure "n1": it says nothing about "load"');
+    expect(() => parseSample(without, 'n1')).toThrow('cannot measure "n1": it did not report "load"');
     const broken = lines.map((line) => (line.startsWith('pool') ? "pool\tcannot open 'drover': no such pool" : line));
     expect(() => parseSample(broken, 'n1')).toThrow(`cannot measure "n1": cannot open 'drover': no such pool`);
   });

@@ -187,7 +187,7 @@ describe('an image that comes and does not come', () => {
 
   it('is given up where Docker says nothing any more', async () => {
     const body = never();
-    const error = { code: 'timeout', message: 'cannot export "x:1" on "n": nothing came for 0 s' };
+    const error = { code: 'timeout', message: 'cannot export "x:1" on "n": no data for 0 s' };
     const export1 = await images(async () => body).exportImage({ repository: 'x', tag: '1' }, signal);
     await expect(export1.toArray()).rejects.toMatchObject(error);
     expect(body.destroyed).toBe(true);

@@ -13,7 +13,8 @@ import {
   renderRules,
 } from '../../../../src/node/network/proxy-rules.ts';
 
-const golden = (name: string): string => readFileSync(new URL(`../../golden/rules/${name}`, import.meta.url), 'utf8');
+const golden = (name: string): string =>
+  readFileSync(new URL(`../../../golden/rules/${name}`, import.meta.url), 'utf8');
 
 const everything: MeshRules = {
   mesh: ['10.99.0.12', 'FD00:0:0::12'],

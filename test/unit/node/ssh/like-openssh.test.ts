@@ -134,7 +134,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       try {
         config();
         await expect(reach()).rejects.toMatchObject({
-          message: expect.stringMatching(/its key is accepted, and keyboard-interactive is wanted as well/),
+          message: expect.stringMatching(/its key is accepted, but the server also requires keyboard-interactive/),
         });
       } finally {
         await back();
@@ -262,7 +262,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
         await expect(reach()).rejects.toMatchObject({
           code: 'host-key-unknown',
           message: expect.stringMatching(
-            /the authority in \S+known_hosts:1 does not vouch for it: .*another authority/,
+            /the authority in \S+known_hosts:1 does not certify it: .*another authority/,
           ),
         });
         authorised();
@@ -296,7 +296,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       config();
       authorised();
       await expect(reach()).rejects.toMatchObject({
-        message: expect.stringMatching(/known_hosts:1 does not vouch for it: it has no certificate/),
+        message: expect.stringMatching(/known_hosts:1 does not certify it: it has no certificate/),
       });
     });
 

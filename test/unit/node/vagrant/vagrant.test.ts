@@ -107,7 +107,7 @@ describe("Vagrant's machines", () => {
     });
     expect(read.config.nodes.node2).toMatchObject({ host: '172.16.255.251', user: 'vagrant' });
     expect(await readFile(known, 'utf8')).toBe('172.16.255.250 ssh-ed25519 AAAA\n172.16.255.251 ssh-ed25519 BBBB\n');
-    expect(notes).toEqual(['asking Vagrant how to reach node1 and node2; once for each machine it makes']);
+    expect(notes).toEqual(['asking Vagrant how to reach node1 and node2; this happens once for each new machine']);
   });
 
   it('are asked for once, in the folder of the Vagrantfile', async () => {

@@ -42,7 +42,7 @@ describe('the two commands of a transfer', () => {
 
   it('resume with the token alone, which carries the flags', () => {
     expect(sendArgs({ kind: 'resume', token: '1-ab-cd' })(['-L'])).toEqual(['-t', '1-ab-cd']);
-    expect(() => sendArgs({ kind: 'resume', token: '-R x' })).toThrow('not one of zfs');
+    expect(() => sendArgs({ kind: 'resume', token: '-R x' })).toThrow('not a resume token of zfs');
   });
 
   it('receive resumably, unmounted, read-only, never with force', () => {

@@ -17,7 +17,7 @@ import { exits } from '../../../../src/node/zfs/scripts.ts';
 import { createZfsStore } from '../../../../src/node/zfs/store.ts';
 import { type Sent, scriptedConnection } from '../../../fakes/scripted-connection.ts';
 
-const golden = (name: string): string => readFileSync(new URL(`../../golden/zfs/${name}`, import.meta.url), 'utf8');
+const golden = (name: string): string => readFileSync(new URL(`../../../golden/zfs/${name}`, import.meta.url), 'utf8');
 const signal = new AbortController().signal;
 const place = { pool: 'drover', datasetRoot: 'volumes' };
 const dataset = 'drover/volumes/web-1';
