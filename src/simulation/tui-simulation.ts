@@ -181,7 +181,7 @@ function keepHappening(cluster: MemoryCluster, { deployment }: Config, eventsPer
   const timer = setInterval(() => {
     const next = placed[(at * 37) % placed.length];
     at += 1;
-    if (next !== undefined) cluster.tell(next.node, 'health_status: healthy', next.app);
+    if (next !== undefined) cluster.emit(next.node, 'health_status: healthy', next.app);
   }, 1000 / eventsPerSecond);
   timer.unref();
   return () => clearInterval(timer);

@@ -6,8 +6,8 @@ import { checkInvariants, type MemoryWorld, newGuid } from './world.ts';
 type Answer = 'taken over' | 'wait' | 'free';
 
 /**
- * Containers that start when the node does: by Docker, a stopped one of policy `always` among them, and by the boot gate,
- * those that were made and, as far as Docker remembers, never started.
+ * True for a container that starts when the node boots: Docker starts those that ran, and stopped ones with the policy
+ * `always`; the boot gate starts those that were created and never started.
  */
 export function startsAtBoot({ state, spec }: MemoryContainer): boolean {
   const { name } = spec.restartPolicy;
@@ -16,12 +16,12 @@ export function startsAtBoot({ state, spec }: MemoryContainer): boolean {
 }
 
 /**
- * One round of what a node does when it boots: it asks its peers, marks or mounts what it owns, and starts what Docker
- * wanted to start and could not. False while something waits; nothing on a node that was not set up for it.
+ * One round of a node's boot gate: asks the peers, mounts each volume that the node owns or marks it diverged, and starts
+ * the containers that Docker could not start. False while something waits. A node without boot rules does nothing.
  */
 export function runBootGate(world: MemoryWorld, machine: MemoryMachine): boolean {
   if (machine.boot === undefined) return true;
-  // A run of drover is at work on the node.
+  // A run of drover holds the lock.
   if (machine.lock !== undefined) return false;
   const owned = [...machine.datasets.values()].filter(
     ({ properties, mounted }) => properties.role === 'owner' && properties.owner === machine.nodeId && !mounted,
@@ -43,10 +43,10 @@ export function runBootGate(world: MemoryWorld, machine: MemoryMachine): boolean
   return isDone;
 }
 
-/** So many take-overs while a node was off can have been (boot-gate in lab/provision.sh). */
+/** The most take-overs that are plausible while a node was off (boot-gate in lab/provision.sh). */
 const plausibleEpochs = 1_000;
 
-/** What the peers say about a dataset's volume; a peer that does not answer may have taken it over. */
+/** The peers' answer about a dataset's volume. A peer that does not answer may have taken it over. */
 export function askPeers(world: MemoryWorld, machine: MemoryMachine, { properties }: MemoryDataset): Answer {
   if (machine.boot === undefined) return 'free';
   const { alone, peers } = machine.boot;
@@ -83,7 +83,7 @@ function markDiverged(world: MemoryWorld, machine: MemoryMachine, dataset: Memor
   dataset.readonly = true;
 }
 
-/** Docker's own attempt to start a container; true where it runs then. */
+/** Docker's own attempt to start a container; true where it succeeds. */
 export function startIfPossible(world: MemoryWorld, machine: MemoryMachine, container: MemoryContainer): boolean {
   try {
     start(world, machine, container);

@@ -11,7 +11,7 @@ import { createMemoryFigures, poolOf } from './figures.ts';
 import { createMemoryMutex, type SessionLocks } from './mutex.ts';
 import { connectTo, createMemoryNetwork, readTable } from './network.ts';
 import { seedMachine } from './seed.ts';
-import { ours, tell } from './streams.ts';
+import { emit, ours } from './streams.ts';
 import { memoryTransfer } from './transfer.ts';
 import type { MemoryCall, MemoryContainer, MemoryContent, MemoryMachine, MemorySeed } from './types.ts';
 import { createMemoryVolumes, listVolumes, type MemoryFence } from './volumes.ts';
@@ -26,7 +26,7 @@ import {
   writeInto,
 } from './world.ts';
 
-/** N nodes in memory. As a `Cluster` it is one controller's session; the rest is for whoever plays the world. */
+/** Nodes in memory. As a `Cluster` it is the session of one controller; the other methods control the simulated world. */
 export interface MemoryCluster extends Cluster {
   /** Another controller's connections to the same nodes. */
   session(): Cluster;
@@ -36,35 +36,35 @@ export interface MemoryCluster extends Cluster {
   reconnect(node: NodeName): void;
   /** Power off and on: containers stopped, datasets unmounted, holds gone, locks lost. */
   reboot(node: NodeName): void;
-  /** One round of what a node does when it boots; false while it waits for a peer, or for the lock. */
+  /** One round of the node's boot gate; false while it waits for a peer or for the lock. */
   bootGate(node: NodeName): boolean;
-  /** The time of whatever the node was to start again by itself is over. */
+  /** The timers of the node's dead-man run out. */
   elapse(node: NodeName): void;
-  /** The node gives its lock up, and whoever had it has not heard of it yet. */
+  /** The node gives its lock up, and the holder does not know it yet. */
   stealLock(node: NodeName): void;
-  /** The container ends by itself, as if it were killed for its memory where `oomKilled`. */
+  /** The container exits; with `oomKilled`, because the kernel has killed it for its memory. */
   crash(node: NodeName, app: AppName, exit: { readonly code: number; readonly oomKilled: boolean }): void;
-  /** Docker tells this of the application's container; nothing else happens. */
-  tell(node: NodeName, action: string, app: AppName): void;
-  /** The next transfer breaks after so many bytes; called twice, also the one after. */
+  /** Docker reports this event of the application's container; nothing else happens. */
+  emit(node: NodeName, action: string, app: AppName): void;
+  /** The next transfer breaks after this many bytes. A second call is about the transfer after that. */
   cutTransfer(afterBytes: number): void;
   /** Sees every call before and after its effect; what it throws goes to the caller. */
   intercept(observer: ((call: MemoryCall) => void) | undefined): void;
-  /** Calls that change a node, one node's or all. */
+  /** Number of calls that change a node; without a node, of all nodes. */
   writes(node?: NodeName): number;
   calls(node: NodeName, operation: string): number;
-  /** What must never be, and was. */
+  /** The invariants that were broken. */
   violations(): readonly string[];
   /** Appends as a program on the node would: throws where the dataset is not mounted or read-only. */
   write(node: NodeName, volume: VolumeId, bytes: number): void;
   content(node: NodeName, volume: VolumeId): MemoryContent | undefined;
-  /** A client's view of a port on a node, at its mesh address or another one. */
+  /** What a client sees at a port of a node, at its mesh address or another one. */
   connect(node: NodeName, port: PortKey, address?: string): 'accepted' | 'refused' | 'held';
-  /** Everything a node shows, without a call. */
+  /** What an observation of the node would find. Not counted as a call. */
   facts(node: NodeName): NodeFacts;
-  /** A node's whole state, for tests that play other programs on it. */
+  /** A node's whole state, for tests that act as other programs on it. */
   machine(node: NodeName): MemoryMachine;
-  /** Checks now what must never be; every write does so by itself. */
+  /** Checks the invariants now; every write does that too. */
   check(): void;
 }
 
@@ -106,7 +106,7 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
       machine(node).lock = undefined;
     },
     crash: (node, app, exit) => crash(world, machine(node), app, exit),
-    tell: (node, action, app) => tell(machine(node), action, app),
+    emit: (node, action, app) => emit(machine(node), action, app),
     cutTransfer: (afterBytes) => {
       world.cuts.push(afterBytes);
     },
@@ -170,7 +170,7 @@ function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): 
   };
 }
 
-/** Refuses what a session sends to a node whose lock it has taken, and does not have any more. */
+/** Refuses commands of a session that has taken the node's lock and lost it. */
 function createFence(node: NodeName, { last }: SessionLocks): MemoryFence {
   return (machine) => {
     const taken = last.get(node);
@@ -184,7 +184,7 @@ function disconnect(machine: MemoryMachine): void {
   machine.connected = false;
   machine.lock?.lose();
   machine.lock = undefined;
-  tell(machine, 'disconnect');
+  emit(machine, 'disconnect');
 }
 
 function crash(
@@ -197,13 +197,13 @@ function crash(
   if (container?.state !== 'running') return;
   container.state = 'exited';
   container.exit = exit;
-  if (exit.oomKilled) tell(machine, 'oom', app);
-  tell(machine, 'die', app);
-  if (restartsByItself(container, exit.code)) startIfPossible(world, machine, container);
+  if (exit.oomKilled) emit(machine, 'oom', app);
+  emit(machine, 'die', app);
+  if (isRestarted(container, exit.code)) startIfPossible(world, machine, container);
 }
 
-/** Docker starts it again at once, by its policy; how often is not counted. */
-const restartsByItself = ({ spec }: MemoryContainer, code: number): boolean =>
+/** Docker restarts it at once if its policy says so. Attempts are not counted. */
+const isRestarted = ({ spec }: MemoryContainer, code: number): boolean =>
   spec.restartPolicy.name === 'on-failure' ? code !== 0 : spec.restartPolicy.name !== 'never';
 
 function reboot(world: MemoryWorld, machine: MemoryMachine): void {
@@ -217,7 +217,7 @@ function reboot(world: MemoryWorld, machine: MemoryMachine): void {
   }
   for (const dataset of machine.datasets.values()) dataset.mounted = false;
   machine.holds.clear();
-  // Their timers are gone: what is on record is done as soon as the node is up, and its peers have answered.
+  // The timers are gone: a recorded dead-man acts as soon as the node is up and its peers have answered.
   elapse(world, machine);
   for (const [app, armed] of machine.armed) machine.armed.set(app, { ...armed, asksFirst: true });
   machine.connected = true;

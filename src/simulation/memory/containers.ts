@@ -3,18 +3,20 @@ import { text as readText } from 'node:stream/consumers';
 import type { ContainerRuntime } from '../../engine/node-client.ts';
 import { isLoopback, isPublishedAt, isWildcard } from '../../model/addresses.ts';
 import type { Container, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
-import type { AppName, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
+import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { containerName, printImage } from '../../model/names.ts';
 import { SealedContent } from '../../model/sealed-content.ts';
 import { checkFiles } from '../../node/docker/files.ts';
+import { isRecord, parseJson } from '../../node/json.ts';
 import { execInMemory } from './exec.ts';
-import { noContainer, ours, readEvents, readLogs, tell } from './streams.ts';
+import { emit, noContainer, ours, readEvents, readLogs } from './streams.ts';
 import type { MemoryContainer, MemoryImage, MemoryMachine } from './types.ts';
 import {
   append,
   boundDataset,
   call,
+  callsOf,
   datasetOf,
   type MemoryWorld,
   machineOf,
@@ -25,12 +27,12 @@ import {
 
 const noDefaults: ImageDefaults = { environment: {}, command: [], entrypoint: [] };
 
-/** What the registry has for a reference; undefined where it has nothing. */
+/** The registry's image for a reference; undefined where it has none. */
 export function registryImage(world: MemoryWorld, reference: string): MemoryImage | undefined {
   return world.seed.registry === undefined ? {} : world.seed.registry[reference];
 }
 
-/** Id of an image: its own, or made from its reference, so that it is the same on every node. */
+/** Id of an image: its own, or one made from its reference, which is the same on every node. */
 export const imageIdOf = (reference: string, image: MemoryImage): string => image.id ?? `sha256:${reference}`;
 
 /** A container in state created. */
@@ -60,7 +62,7 @@ export function newContainer(
   };
 }
 
-/** As an observation shows them: the node's record goes before the labels. */
+/** As an observation finds them: the node's record overrides the labels. */
 export function observedContainers(world: MemoryWorld, machine: MemoryMachine): Container[] {
   return listContainers(world, machine).map((container) => {
     const deployment = container.managed ? machine.adopted.get(container.id) : undefined;
@@ -95,7 +97,7 @@ export function listContainers(world: MemoryWorld, machine: MemoryMachine): Cont
   });
 }
 
-/** As from Docker: contents only as hashes, and none of a container that has never started. */
+/** The spec as Docker reports it: contents as hashes only, and no files of a container that never started. */
 function readBack({ id, state, spec }: MemoryContainer): ContainerSpec {
   const { files, ...rest } = spec;
   if (files === undefined || state === 'created') return rest;
@@ -106,7 +108,7 @@ function readBack({ id, state, spec }: MemoryContainer): ContainerSpec {
   return { ...rest, files: hashed };
 }
 
-/** True where the port is served, at this address if one is given, by a running container that accepts by now. */
+/** True where a running container accepts connections at the port now, and at this address if one is given. */
 export function isServed(
   world: MemoryWorld,
   machine: MemoryMachine,
@@ -132,11 +134,7 @@ export function createMemoryContainers(
   node: NodeName,
   fence: (machine: MemoryMachine) => void,
 ): ContainerRuntime {
-  const read = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
-    call(world, { node, operation: `containers.${operation}`, write: false }, signal, effect);
-  const write = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
-    call(world, { node, operation: `containers.${operation}`, write: true }, signal, effect);
-
+  const { read, write } = callsOf(world, node, 'containers');
   return {
     list: (signal) => read('list', signal, (machine) => listContainers(world, machine)),
     imageId: (image, signal) => read('imageId', signal, (machine) => machine.images.get(printImage(image))?.id),
@@ -162,9 +160,7 @@ export function createMemoryContainers(
     adopt: (ids, deployment, signal) =>
       write('adopt', signal, (machine) => {
         fence(machine);
-        const there = new Set([...machine.containers.values()].map(({ id }) => id));
-        for (const id of machine.adopted.keys()) if (!there.has(id)) machine.adopted.delete(id);
-        for (const id of ids) machine.adopted.set(id, deployment);
+        adopt(machine, ids, deployment);
       }),
     createOnData: (spec, directories, signal) =>
       write('createOnData', signal, (machine) => create(world, machine, spec, directories, true)),
@@ -195,7 +191,7 @@ export function createMemoryContainers(
           throw new AppError('docker-failed', `cannot remove "${container.name}" on "${node}": it is running`);
         }
         machine.containers.delete(container.name);
-        tell(machine, 'destroy', app);
+        emit(machine, 'destroy', app);
       }),
     logs: (app, options, signal) => readLogs(world, node, app, options, signal),
     events: (signal) => readEvents(world, node, signal),
@@ -203,14 +199,14 @@ export function createMemoryContainers(
   };
 }
 
-/** An image that lost its name stays as long as a container has it. */
+/** An image without a name stays as long as a container uses it. */
 function imageWithId(machine: MemoryMachine, id: string): { id: string; image: MemoryImage } | undefined {
   const container = [...machine.containers.values()].find((one) => one.imageId === id);
   const named = [...machine.images.values()].find((one) => one.id === id);
   return named ?? (container === undefined ? undefined : { id, image: container.image });
 }
 
-/** What images of the machine, by reference or id, keep in volumes of their own. */
+/** The paths of the images' own volumes, by reference or id. */
 export function volumesOf(machine: MemoryMachine, images: readonly string[]): Record<string, readonly string[]> {
   const all = [...machine.images].flatMap(([reference, { id, image }]) =>
     [reference, id].filter((name) => images.includes(name)).map((name) => [name, image.volumes ?? []] as const),
@@ -244,6 +240,12 @@ async function pull(
   world.intercept?.({ ...options, phase: 'after' });
 }
 
+function adopt(machine: MemoryMachine, ids: readonly string[], deployment: DeploymentName): void {
+  const existing = new Set([...machine.containers.values()].map(({ id }) => id));
+  for (const id of machine.adopted.keys()) if (!existing.has(id)) machine.adopted.delete(id);
+  for (const id of ids) machine.adopted.set(id, deployment);
+}
+
 function create(
   world: MemoryWorld,
   machine: MemoryMachine,
@@ -271,19 +273,19 @@ function create(
     dataset.filled = true;
   }
   const container = newContainer(machine, spec, present.image, world.clock.now());
-  // As Docker does: whatever the name means on this node.
+  // As with Docker, the id is that of the node's own image of this name.
   container.imageId = present.id;
   container.bound = Object.fromEntries(
     spec.mounts.map(({ volume }) => [volume, datasetOf(machine, volume)?.name ?? '']),
   );
   machine.containers.set(name, container);
-  tell(machine, 'create', spec.application);
+  emit(machine, 'create', spec.application);
 }
 
 const hasAddress = ({ addresses }: MemoryMachine, address: string): boolean =>
   addresses.some((one) => one.address === address);
 
-/** Lets a container run from now on. */
+/** Starts a container, or throws as Docker does. */
 export function start(world: MemoryWorld, machine: MemoryMachine, container: MemoryContainer): void {
   const taken = [...machine.containers.values()].find(
     (other) =>
@@ -320,7 +322,7 @@ export function start(world: MemoryWorld, machine: MemoryMachine, container: Mem
   container.chattered = 0;
   container.writtenUntilMs = world.clock.now();
   container.lines.push(...(container.image.logs ?? []));
-  tell(machine, 'start', container.spec.application);
+  emit(machine, 'start', container.spec.application);
 }
 
 async function stop(world: MemoryWorld, node: NodeName, app: AppName, graceMs: number, signal: AbortSignal) {
@@ -334,7 +336,7 @@ async function stop(world: MemoryWorld, node: NodeName, app: AppName, graceMs: n
   const result = await call(world, { ...options, operation: 'containers.stopped', write: false }, signal, (machine) => {
     running.state = 'exited';
     running.exit = { code: killed ? 137 : 0, oomKilled: false };
-    tell(machine, 'die', app);
+    emit(machine, 'die', app);
     return { code: running.exit.code, killed };
   });
   world.intercept?.({ ...options, phase: 'after' });
@@ -347,21 +349,13 @@ function healthOf(world: MemoryWorld, container: MemoryContainer): Container['he
   return world.clock.now() < container.startedAtMs + health.afterMs ? 'starting' : health.result;
 }
 
-/** The content of an exported image is our own JSON; anything else is refused. */
+/** An exported image is JSON here; anything else is refused. */
 function readExport(text: string, node: NodeName): { reference: string; id: string; image: MemoryImage } {
-  const value: unknown = parseJson(text);
-  const isExport = typeof value === 'object' && value !== null && 'reference' in value && 'id' in value;
+  const value = parseJson(text);
+  const isExport = isRecord(value) && 'reference' in value && 'id' in value;
   if (!isExport) throw new AppError('docker-failed', `cannot load an image on "${node}": invalid tar header`);
   // Checked to have the fields that `exportImage` writes.
-  return value as { reference: string; id: string; image: MemoryImage };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return value as unknown as { reference: string; id: string; image: MemoryImage };
 }
 
 const noImage = (reference: string, node: NodeName): AppError =>

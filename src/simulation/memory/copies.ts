@@ -4,17 +4,14 @@ import { AppError } from '../../model/errors.ts';
 import { getDataset, getSnapshot, newDataset, usedBytes } from './datasets.ts';
 import type { MemoryDataset, MemoryMachine } from './types.ts';
 import type { MemoryFence } from './volumes.ts';
-import { call, type MemoryWorld, refused } from './world.ts';
+import { callsOf, type MemoryWorld, refused } from './world.ts';
 
-/** What a person does with snapshots: look at them, clone them, go on from one. */
+/** What users do with snapshots: list them, clone them, go back to one. */
 export type MemoryCopies = Pick<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'>;
 
-/** The part of a node's datasets that deals with snapshots' content, with ZFS's refusals. */
+/** The part of a node's store that is about the content of snapshots, with ZFS's errors. */
 export function createMemoryCopies(world: MemoryWorld, node: NodeName, fence: MemoryFence): MemoryCopies {
-  const read = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
-    call(world, { node, operation: `volumes.${operation}`, write: false }, signal, effect);
-  const write = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
-    call(world, { node, operation: `volumes.${operation}`, write: true }, signal, effect);
+  const { read, write } = callsOf(world, node, 'volumes');
   return {
     details: (signal) => read('details', signal, listDetails),
     clone: (dataset, snapshot, target, signal) =>
@@ -99,7 +96,7 @@ function checkSwap(machine: MemoryMachine, { seen, target }: VolumeSwap): void {
   findPromoted(machine, next);
 }
 
-/** `zfs promote`: the snapshots up to the origin change their dataset, and what was cloned becomes the clone. */
+/** `zfs promote`: the snapshots up to the origin move to the clone, and its parent becomes a clone of it. */
 function promote(machine: MemoryMachine, clone: MemoryDataset): void {
   const { parent, last, moved } = findPromoted(machine, clone);
   parent.snapshots = parent.snapshots.filter((one) => !moved.includes(one));
@@ -115,7 +112,7 @@ function promote(machine: MemoryMachine, clone: MemoryDataset): void {
   parent.origin = { dataset: clone.name, snapshot: last.name };
 }
 
-/** What a promotion moves; throws where it is refused. */
+/** What a promotion moves. Throws where ZFS refuses it. */
 function findPromoted(machine: MemoryMachine, clone: MemoryDataset) {
   if (clone.origin === undefined) throw refused('promote', clone.name, machine.name, 'not a cloned filesystem');
   const parent = getDataset(machine, clone.origin.dataset);

@@ -1,7 +1,8 @@
+import { bareName } from '../../node/zfs/names.ts';
 import type { MemoryContent, MemoryDataset, MemoryMachine, MemorySnapshot } from './types.ts';
 import { noContent, refused } from './world.ts';
 
-/** A new empty dataset, unmounted and read-only, in no role yet. */
+/** A new empty dataset: unmounted, read-only, without a role. */
 export function newDataset(name: string): MemoryDataset {
   return {
     name,
@@ -20,7 +21,7 @@ export function newDataset(name: string): MemoryDataset {
   };
 }
 
-/** Space a dataset takes with its snapshots and a partial receive. */
+/** The space of a dataset with a partial receive. */
 export function usedBytes(dataset: MemoryDataset): number {
   return dataset.content.bytes + (dataset.partial?.doneBytes ?? 0);
 }
@@ -39,17 +40,14 @@ export function getDataset(machine: MemoryMachine, name: string): MemoryDataset 
 
 /** The snapshot with this name, with or without its `@`. */
 export function findSnapshot(dataset: MemoryDataset, name: string): MemorySnapshot | undefined {
-  return dataset.snapshots.find((snapshot) => snapshot.name === bare(name));
+  return dataset.snapshots.find((snapshot) => snapshot.name === bareName(name));
 }
 
 /** As `findSnapshot`, throwing where there is none. */
 export function getSnapshot(machine: MemoryMachine, dataset: MemoryDataset, name: string): MemorySnapshot {
   const snapshot = findSnapshot(dataset, name);
   if (snapshot === undefined) {
-    throw refused('find', `${dataset.name}@${bare(name)}`, machine.name, 'dataset does not exist');
+    throw refused('find', `${dataset.name}@${bareName(name)}`, machine.name, 'dataset does not exist');
   }
   return snapshot;
 }
-
-/** A snapshot's or bookmark's name without its mark. */
-export const bare = (name: string): string => name.replace(/^[@#]/, '');

@@ -23,7 +23,7 @@ export function createMemoryDeadMan(world: MemoryWorld, node: NodeName): DeadMan
   };
 }
 
-/** Whoever's time is over acts, on nodes that nobody has locked: found when somebody looks, as exits are. */
+/** Dead-men whose time is over act, on nodes without a lock. Like exits, this happens at the next call. */
 export function fireDeadMen(world: MemoryWorld): void {
   for (const machine of world.machines.values()) {
     for (const [app, armed] of machine.armed) {
@@ -70,6 +70,6 @@ function bringBack(world: MemoryWorld, machine: MemoryMachine, app: AppName, arm
   try {
     start(world, machine, container);
   } catch {
-    // Docker refuses, for a port that is taken for example; no caller waits for the answer.
+    // Docker refuses, for example because a port is taken; no caller waits for the answer.
   }
 }

@@ -11,7 +11,7 @@ const wellProvisioned: readonly ProvisionStep[] = ['packages', 'files', 'boot se
 }));
 const mountpoint = '/var/lib/drover/volumes';
 
-/** A node's examination: well in everything but its seed's ailments and what really became of it. */
+/** A node's examination: healthy, except for the ailments of its seed and its current state. */
 export function createMemoryDoctor(world: MemoryWorld, node: NodeName): NodeDoctor {
   const ask = <T>(what: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T): Promise<T> =>
     call(world, { node, operation: `doctor.${what}`, write: false }, signal, effect);

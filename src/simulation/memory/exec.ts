@@ -5,7 +5,7 @@ import { AppError } from '../../model/errors.ts';
 import { noContainer, ours } from './streams.ts';
 import { call, type MemoryWorld } from './world.ts';
 
-/** A program in a container that is not there: `echo`, `cat`, `true`, `false`, `exit CODE`, and a shell of these. */
+/** A program in a simulated container: `echo`, `cat`, `true`, `false`, `exit CODE`, or a shell with these. */
 export async function execInMemory(
   world: MemoryWorld,
   node: NodeName,
@@ -45,7 +45,7 @@ async function run(command: readonly string[] | undefined, streams: Streams): Pr
   return runShell(streams);
 }
 
-/** Reads lines and runs them, with an echo where there is a terminal, until `exit` or the end of its input. */
+/** Reads lines and runs them until `exit` or the end of the input. With a terminal, echoes them. */
 async function runShell({ stdin, stdout, stderr, tty, prompt }: Streams): Promise<number> {
   const newline = tty ? '\r\n' : '\n';
   const end = tty ? prompt : '';
@@ -87,7 +87,7 @@ async function runOne([program = '', ...words]: readonly string[], streams: Stre
     case 'exit':
       return Number(words[0] ?? 0);
     default:
-      // 127 is what every shell says.
+      // As in every shell.
       stderr.write(`${program}: not found: this container is simulated${newline}`);
       return 127;
   }

@@ -6,12 +6,12 @@ import { call, type MemoryWorld } from './world.ts';
 
 const cores = 4;
 const memoryTotalBytes = 16 * 2 ** 30;
-/** What a node needs for itself. */
+/** What a node uses without containers. */
 const idlePercent = 2;
 const systemBytes = 900 * 2 ** 20;
 const wavePeriodMs = 90_000;
 
-/** A node's figures: made up, but always the same at the same time, and higher the more runs there. */
+/** Made-up figures of a node: the same at the same time, and higher the more containers run. */
 export function createMemoryFigures(world: MemoryWorld, node: NodeName) {
   let isFirst = true;
   return async (names: readonly string[], signal: AbortSignal): Promise<NodeFigures> => {
@@ -20,7 +20,7 @@ export function createMemoryFigures(world: MemoryWorld, node: NodeName) {
       figuresOf(world, machine, names),
     );
     const { cpuPercent, ...rest } = figures;
-    // As on a real node: the first sample has nothing to be compared with.
+    // As on a real node, the first sample cannot be compared with an earlier one.
     const first = isFirst;
     isFirst = false;
     const now = world.clock.now();
@@ -57,7 +57,7 @@ export function poolOf(world: MemoryWorld, machine: MemoryMachine): NodeFigures[
   };
 }
 
-/** A wave for each container, of a height that comes from its name. */
+/** A wave for each container; its height follows from the name. */
 function useOf(container: MemoryContainer, now: number): ContainerFigures {
   const seed = [...container.name].reduce((sum, character) => (sum * 31 + character.charCodeAt(0)) % 9973, 7);
   const wave = (1 + Math.sin((2 * Math.PI * now) / wavePeriodMs + seed)) / 2;

@@ -6,7 +6,7 @@ import { parseAudit, printNote } from '../../node/audit.ts';
 import type { MemoryMachine } from './types.ts';
 import { call, type MemoryWorld } from './world.ts';
 
-/** What a session holds: locks that end with it, and the one that it took last on each node, also when it is lost. */
+/** The locks of a session: those it holds, and the last one that it took on each node, even if it was lost. */
 export interface SessionLocks {
   readonly held: Set<() => void>;
   readonly last: Map<NodeName, MemoryMachine['lock']>;
@@ -46,7 +46,7 @@ export function createMemoryMutex(world: MemoryWorld, node: NodeName, locks: Ses
   };
 }
 
-/** Through the text that a real node keeps: the same characters are left out. */
+/** Made through a real node's text, so that the same characters are replaced. */
 function lineOf(
   world: MemoryWorld,
   owner: string,
@@ -61,8 +61,8 @@ function lineOf(
 
 function lockHeld(node: NodeName, lock: { readonly owner: string; readonly sinceMs: number }): AppError {
   const since = new Date(lock.sinceMs).toISOString();
-  return new AppError('lock-held', `cannot lock node "${node}": ${lock.owner} holds it since ${since}`, {
-    hint: 'wait until that run is over, or end it',
+  return new AppError('lock-held', `cannot take the lock on "${node}": ${lock.owner} has held it since ${since}`, {
+    hint: 'wait until that run has ended',
     details: { node, owner: lock.owner, since },
   });
 }

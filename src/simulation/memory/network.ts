@@ -7,8 +7,8 @@ import { isServed } from './containers.ts';
 import type { MemoryMachine } from './types.ts';
 import { call, type MemoryWorld, machineOf, startCall, wait } from './world.ts';
 
-/** A node asks its ports so often. */
-const lookEveryMs = 50;
+/** How often a node tries its ports. */
+const tryEveryMs = 50;
 
 const keyOf = (port: PortKey): string => `${port.protocol}/${port.port}`;
 
@@ -30,7 +30,7 @@ export function createMemoryNetwork(world: MemoryWorld, node: NodeName): Network
     replace: ({ proxies, open, peers, listen }, dropHolds, signal) =>
       call(world, options('replace', true), signal, (machine) => {
         const at = listen?.map(canonicalAddress).toSorted();
-        // Refuses what nft would refuse.
+        // Throws for what nft would refuse.
         renderRules({ mesh: at ?? [machine.meshAddress], proxies, open, peers });
         const isMesh = at === undefined || at.join() === machine.meshAddress;
         machine.table = { present: true, proxies, open, peers, ...(isMesh ? {} : { listen: at }) };
@@ -51,7 +51,8 @@ export function createMemoryNetwork(world: MemoryWorld, node: NodeName): Network
       }),
     setBootRules: ({ alone, peers }, signal) =>
       call(world, options('setBootRules', true), signal, (machine) => {
-        if (machine.boot === undefined) throw new AppError('command-failed', `"${node}" is not set up for it`);
+        if (machine.boot === undefined)
+          throw new AppError('command-failed', `cannot set the boot rules of "${node}": it has no user drover-peer`);
         machine.boot = { ...machine.boot, alone, peers };
       }),
     accepts: (port, signal) =>
@@ -64,13 +65,13 @@ export function createMemoryNetwork(world: MemoryWorld, node: NodeName): Network
         const closed = ports.filter((port) => !isServed(world, machineOf(world, node), port, 'tcp'));
         const leftMs = until - world.clock.now();
         if (closed.length === 0 || leftMs <= 0) return closed;
-        await wait(world, Math.min(lookEveryMs, leftMs), signal);
+        await wait(world, Math.min(tryEveryMs, leftMs), signal);
       }
     },
   };
 }
 
-/** What a client that connects to `port` at an address of the node sees now: held connections neither open nor fail. */
+/** What a client sees now at a port and address of the node. A held connection neither opens nor fails. */
 export function connectTo(
   world: MemoryWorld,
   machine: MemoryMachine,

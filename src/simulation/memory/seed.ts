@@ -9,7 +9,7 @@ import { append, type MemoryWorld, newGuid, noContent } from './world.ts';
 
 const defaultPoolBytes = 2 ** 40;
 
-/** A node as the seed describes it; no invariant is checked, so that broken states can be seeded too. */
+/** A node as the seed describes it. Invariants are not checked, so that broken states can be seeded too. */
 export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNodeSeed): MemoryMachine {
   const index = Object.keys(world.seed.nodes).indexOf(name);
   const meshAddress = seed.meshAddress ?? `10.99.0.${11 + index}`;

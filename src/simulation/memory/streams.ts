@@ -5,7 +5,7 @@ import { containerName } from '../../model/names.ts';
 import type { MemoryContainer, MemoryMachine } from './types.ts';
 import { call, type MemoryWorld, machineOf, wait } from './world.ts';
 
-/** A container's lines, and with `follow` those that come. */
+/** A container's log lines; with `follow`, also those to come. */
 export async function* readLogs(
   world: MemoryWorld,
   node: NodeName,
@@ -31,10 +31,10 @@ export async function* readLogs(
   }
 }
 
-/** So many lines of the past are there when somebody begins to read. */
+/** How many past lines a reader finds. */
 const chatterKept = 200;
 
-/** Writes the lines that are due by now; nobody reads them before, so nobody misses them. */
+/** Writes the lines that are due by now. They are made when they are read. */
 function chatter(world: MemoryWorld, container: MemoryContainer): void {
   const { chatter: talk } = container.image;
   if (talk === undefined || container.startedAtMs === undefined || container.state !== 'running') return;
@@ -77,8 +77,8 @@ export async function* readEvents(world: MemoryWorld, node: NodeName, signal: Ab
   }
 }
 
-/** Tells everybody who listens to this machine's events. */
-export function tell(machine: MemoryMachine, action: string, application?: AppName): void {
+/** Sends an event to all listeners of the machine. */
+export function emit(machine: MemoryMachine, action: string, application?: AppName): void {
   const container = application === undefined ? undefined : machine.containers.get(containerName(application));
   const exitCode = action === 'die' ? container?.exit?.code : undefined;
   const event: ContainerEvent = {
@@ -89,12 +89,12 @@ export function tell(machine: MemoryMachine, action: string, application?: AppNa
   for (const listener of machine.listenersOfEvents) listener(event);
 }
 
-/** This application's container, if it is one of ours. */
+/** The application's container, unless it is foreign. */
 export function ours(machine: MemoryMachine, app: AppName): MemoryContainer | undefined {
   const container = machine.containers.get(containerName(app));
   return container?.managed === true ? container : undefined;
 }
 
-/** There is no such container. */
+/** The error for a missing container. */
 export const noContainer = (app: AppName, node: NodeName): AppError =>
   new AppError('docker-failed', `cannot find a container of "${app}" on "${node}": there is none`);

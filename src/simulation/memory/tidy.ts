@@ -1,11 +1,12 @@
 import type { Leftovers } from '../../engine/run/leftovers.ts';
 import { AppError } from '../../model/errors.ts';
+import { bareName } from '../../node/zfs/names.ts';
 import { markWord, tidyWords } from '../../node/zfs/tidy-words.ts';
-import { bare, findSnapshot, getSnapshot } from './datasets.ts';
+import { findSnapshot, getSnapshot } from './datasets.ts';
 import type { MemoryDataset, MemoryMachine, MemorySnapshot } from './types.ts';
 import { hasClones, refused } from './world.ts';
 
-/** As the node's own command does it; the caller has compared what was seen. Returns what stays, with the reasons. */
+/** The effect of `tidyScript`, after the caller has compared the volume. Returns what stays, with the reasons. */
 export function tidyDataset(
   machine: MemoryMachine,
   dataset: MemoryDataset,
@@ -35,7 +36,7 @@ interface Leftover {
   readonly isDestroyed: boolean;
 }
 
-/** Why it stays, where it should not. */
+/** Why it stays although it should not. */
 function tidyOne(
   machine: MemoryMachine,
   dataset: MemoryDataset,
@@ -43,7 +44,7 @@ function tidyOne(
 ): string | undefined {
   const isSnapshot = name.startsWith('@');
   const marks = isSnapshot ? dataset.snapshots : dataset.bookmarks;
-  const found = marks.find((one) => one.name === bare(name));
+  const found = marks.find((one) => one.name === bareName(name));
   if (found === undefined) return undefined;
   if (found.guid !== guid) return `its guid is ${found.guid}, not ${guid}`;
   const snapshot = isSnapshot ? findSnapshot(dataset, name) : undefined;
@@ -64,13 +65,13 @@ function destroySnapshot(machine: MemoryMachine, dataset: MemoryDataset, snapsho
   return undefined;
 }
 
-/** Nothing where it is there already; refused where another snapshot has that bookmark. */
+/** Does nothing where the bookmark exists; throws where it is another snapshot's. */
 export function makeBookmark(machine: MemoryMachine, dataset: MemoryDataset, snapshot: string, bookmark: string): void {
   const { guid, createTxg, content } = getSnapshot(machine, dataset, snapshot);
-  const existing = dataset.bookmarks.find((one) => one.name === bare(bookmark));
+  const existing = dataset.bookmarks.find((one) => one.name === bareName(bookmark));
   if (existing?.guid === guid) return;
   if (existing !== undefined) {
-    throw refused('bookmark', `${dataset.name}#${bare(bookmark)}`, machine.name, 'bookmark exists');
+    throw refused('bookmark', `${dataset.name}#${bareName(bookmark)}`, machine.name, 'bookmark exists');
   }
-  dataset.bookmarks.push({ name: bare(bookmark), guid, createTxg, written: content.written });
+  dataset.bookmarks.push({ name: bareName(bookmark), guid, createTxg, written: content.written });
 }

@@ -16,11 +16,11 @@ interface Stream {
   readonly content: MemoryContent;
   readonly baseGuid: string | undefined;
   readonly totalBytes: number;
-  /** Where it starts: 0, or what the target already has. */
+  /** Where it starts: at 0, or at what the target has already. */
   readonly doneBytes: number;
 }
 
-/** `zfs send` into `zfs receive -s`, without `-F`; a cut leaves a resume token. `fenceOf` a node refuses a late start. */
+/** `zfs send` into `zfs receive -s`, without `-F`; a broken transfer leaves a resume token. `fenceOf` refuses a late start. */
 export async function memoryTransfer(
   world: MemoryWorld,
   fenceOf: (node: NodeName) => MemoryFence,
@@ -122,16 +122,17 @@ function checkReceivable(
   existing: MemoryDataset | undefined,
   stream: Stream,
 ): asserts existing is MemoryDataset | undefined {
-  const no = (why: string) => new AppError('volume-conflict', `cannot receive into "${name}" on "${to.name}": ${why}`);
+  const refusal = (why: string) =>
+    new AppError('volume-conflict', `cannot receive into "${name}" on "${to.name}": ${why}`);
   if (existing === undefined) {
-    if (stream.baseGuid !== undefined) throw no('destination does not exist, and the stream is incremental');
+    if (stream.baseGuid !== undefined) throw refusal('destination does not exist, and the stream is incremental');
     return;
   }
-  if (existing.partial !== undefined) throw no('destination contains partially-complete state');
-  if (stream.baseGuid === undefined) throw no('destination exists, must specify -F to overwrite it');
+  if (existing.partial !== undefined) throw refusal('destination contains partially-complete state');
+  if (stream.baseGuid === undefined) throw refusal('destination exists, must specify -F to overwrite it');
   const newest = existing.snapshots.at(-1);
-  if (newest?.guid !== stream.baseGuid) throw no('most recent snapshot does not match incremental source');
-  if (existing.content.written !== newest.content.written) throw no('it was written to since its newest snapshot');
+  if (newest?.guid !== stream.baseGuid) throw refusal('most recent snapshot does not match incremental source');
+  if (existing.content.written !== newest.content.written) throw refusal('it was written to since its newest snapshot');
 }
 
 function checkSpace(to: MemoryMachine, name: string, stream: Stream): void {
@@ -171,7 +172,7 @@ async function pump(
   }
 }
 
-/** What `receive -s` keeps: everything that came, and a token for the rest. */
+/** What `receive -s` keeps: all that arrived, and a token for the rest. */
 function interruptReceive(source: SendSource, target: MemoryDataset, doneBytes: number): void {
   const partial = target.partial;
   if (partial === undefined) return;
@@ -192,7 +193,7 @@ function cutError(request: TransferRequest): AppError {
   );
 }
 
-/** What one transaction may take beyond a refquota: OpenZFS accepts a receive that ends as much above it. */
+/** How far one transaction can exceed a refquota: OpenZFS accepts a receive that ends this much above it. */
 const refquotaSlackBytes = 1.5 * 1024 ** 3;
 
 function finishReceive(to: MemoryMachine, world: MemoryWorld, target: MemoryDataset, stream: Stream): void {
@@ -220,7 +221,7 @@ function readProperties(given: Readonly<Record<string, string>>): MemoryDataset[
     volume: given[properties.volume],
     application: given[properties.application],
     deployment: given[properties.deployment],
-    // A role in a request is one of ours: the engine writes it from the same type.
+    // The engine writes the role from the same type.
     role: given[properties.role] as VolumeRole | undefined,
     owner: given[properties.owner],
     epoch: epoch === undefined ? undefined : Number(epoch),

@@ -14,39 +14,39 @@ import type { AppName, DeploymentName, NodeName, VolumeId } from '../../model/co
 import type { ProvisionStep, SystemReading } from '../../model/examination.ts';
 import type { AuditLine } from '../../model/history.ts';
 
-/** Time for the memory cluster; tests give one that only moves when everybody sleeps. */
+/** The clock of the memory cluster. That of tests moves only when every task sleeps. */
 export interface MemoryClock {
   readonly now: () => number;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** What an image makes its container do; everything optional, times in ms after the start. */
+/** How containers of an image behave; times are in ms after the start. */
 export interface MemoryImage {
   readonly id?: string;
   readonly defaults?: ImageDefaults;
   readonly sizeBytes?: number;
-  /** Bytes the image itself has at a path: what a new volume is filled with. */
+  /** Bytes of the image at a path, which fill a new volume there. */
   readonly content?: Readonly<Record<string, number>>;
-  /** What it keeps in volumes of its own: its VOLUME lines. */
+  /** Paths of its VOLUME lines. */
   readonly volumes?: readonly string[];
   readonly acceptsAfterMs?: number;
-  /** False: never opens its ports. */
+  /** False: it never opens its ports. */
   readonly accepts?: boolean;
   readonly health?: { readonly afterMs: number; readonly result: 'healthy' | 'unhealthy' };
   readonly exits?: { readonly afterMs: number; readonly code: number; readonly oomKilled?: true };
-  /** Lines it writes when started. */
+  /** Log lines when it starts. */
   readonly logs?: readonly string[];
-  /** Lines it goes on with, one after the other and again; `{time}` and `{n}` stand for when, and for its number. */
+  /** Log lines afterwards, in turn and repeated; `{time}` and `{n}` stand for the line's time and number. */
   readonly chatter?: { readonly everyMs: number; readonly lines: readonly string[] };
   /** Appends to each of its volumes while it runs. */
   readonly writesBytesPerSecond?: number;
-  /** How long it takes to end after TERM; beyond the grace it is killed. */
+  /** How long it takes to exit after TERM; after the grace period it is killed. */
   readonly stopsAfterMs?: number;
 }
 
 export interface MemorySnapshotSeed {
   readonly name: string;
-  /** Absent: a new one. Give the same guid on two nodes for a common snapshot. */
+  /** Default: a new one. A snapshot with the same guid on two nodes is common to both. */
   readonly guid?: string;
   readonly bytes?: number;
 }
@@ -54,31 +54,31 @@ export interface MemorySnapshotSeed {
 export interface MemoryVolumeSeed {
   readonly id: VolumeId;
   readonly application?: AppName;
-  /** Default: the default deployment; null: none, as an earlier version made it. */
+  /** Default: the default deployment; null: none, as in an earlier version. */
   readonly deployment?: DeploymentName | null;
   readonly role?: VolumeRole;
-  /** A node's name; default: this node for an owner, nobody for others. */
+  /** A node's name; default: this node for an owner, none for other roles. */
   readonly owner?: NodeName;
   readonly epoch?: number;
   readonly mounted?: boolean;
   readonly bytes?: number;
   readonly limitBytes?: number;
   readonly snapshots?: readonly MemorySnapshotSeed[];
-  /** Of the dataset and its snapshots; default: now. */
+  /** Creation time of the dataset and its snapshots; default: now. */
   readonly createdAtMs?: number;
 }
 
 /** A container to begin with: `spec` and `managed` decide, the rest has defaults. */
 export type MemoryContainerSeed = Pick<Container, 'spec'> &
   Partial<Pick<Container, 'name' | 'managed' | 'state' | 'imageId' | 'imageDefaults' | 'exit' | 'startedAt'>> & {
-    /** Default: that of the spec, or else the default deployment; null: none, as an earlier version made it. */
+    /** Default: that of the spec, else the default deployment; null: none, as in an earlier version. */
     readonly deployment?: DeploymentName | null;
   };
 
 export interface MemoryNodeSeed {
   readonly nodeId?: string;
   readonly meshAddress?: string;
-  /** Beside its mesh address at eth0 and loopback. */
+  /** In addition to loopback and its mesh address at eth0. */
   readonly addresses?: readonly NodeAddress[];
   readonly containers?: readonly MemoryContainerSeed[];
   readonly volumes?: readonly MemoryVolumeSeed[];
@@ -86,22 +86,22 @@ export interface MemoryNodeSeed {
   readonly images?: readonly string[];
   readonly listeners?: readonly Listener[];
   readonly network?: Partial<NetworkTable>;
-  /** Set up for starting by itself when it boots: asks its peers, keeps an order. */
+  /** Boot rules; absent: the node has no boot gate. */
   readonly boot?: Partial<BootFacts>;
   readonly poolBytes?: number;
   readonly capabilities?: Partial<ZfsCapabilities>;
   readonly ailments?: MemoryAilments;
 }
 
-/** What an examination finds out of order; absent: nothing. */
+/** Faults that an examination finds. */
 export interface MemoryAilments {
-  /** How far the node's clock is ahead. */
+  /** How many ms the node's clock is ahead. */
   readonly clockOffsetMs?: number;
-  /** How many sessions its sshd grants; default: as many as are asked for. */
+  /** How many sessions its sshd grants; default: all. */
   readonly maximumSessions?: number;
   readonly provision?: readonly ProvisionStep[];
   readonly system?: Partial<SystemReading>;
-  /** Drops what comes from other nodes. */
+  /** Its firewall drops packets of other nodes. */
   readonly drops?: true;
 }
 
@@ -110,15 +110,15 @@ export interface MemorySeed {
   /** By `repository:tag`. Absent: every reference can be pulled and runs without incident. */
   readonly registry?: Readonly<Record<string, MemoryImage>>;
   readonly clock?: MemoryClock;
-  /** Of every call; default 0. */
+  /** Delay of every call; default 0. */
   readonly roundTripMs?: number;
-  /** Of a transfer or pull; default: at once. */
+  /** Rate of a transfer or pull; default: instantaneous. */
   readonly bytesPerSecond?: number;
   readonly pool?: string;
   readonly datasetRoot?: string;
 }
 
-/** One call to a node, as an observer of the calls sees it. Throwing from `after` loses the reply, not the effect. */
+/** One call to a node, for an observer. If the observer throws in phase `after`, the caller loses the reply, not the effect. */
 export interface MemoryCall {
   readonly node: NodeName;
   /** `volumes.mount`, `containers.start`, `network.replace`, `observe`, `transfer`, `mutex.acquire`… */
@@ -127,7 +127,7 @@ export interface MemoryCall {
   readonly phase: 'before' | 'after';
 }
 
-/** What lies in a dataset: bytes now, all bytes ever written, and a digest of the history that tells two apart. */
+/** The content of a dataset: its size, all bytes ever written, and a digest that distinguishes histories. */
 export interface MemoryContent {
   readonly bytes: number;
   readonly written: number;
@@ -150,7 +150,7 @@ export interface MemoryReceive {
   readonly snapshot: string;
   readonly guid: string;
   readonly content: MemoryContent;
-  /** The snapshot it builds on, which stays as long as this does. */
+  /** The snapshot that it is based on, which ZFS keeps as long as the partial receive. */
   readonly baseGuid: string | undefined;
   readonly totalBytes: number;
   doneBytes: number;
@@ -169,17 +169,17 @@ export interface MemoryDataset {
   };
   mounted: boolean;
   readonly: boolean;
-  /** What a person has set with `zfs set`. */
+  /** What a user has set with `zfs set`. */
   tuning: Readonly<Record<string, string>>;
   limitBytes: number | undefined;
   content: MemoryContent;
   snapshots: MemorySnapshot[];
   bookmarks: { readonly name: string; readonly guid: string; readonly createTxg: number; readonly written: number }[];
   partial: MemoryReceive | undefined;
-  /** False until a container was created on it: the image's content goes only into a new volume. */
+  /** False until a container was created on it: only a new volume gets the image's content. */
   filled: boolean;
   readonly createdAtMs: number;
-  /** Of a clone: the snapshot it was made from, which stays as long as it does. */
+  /** The snapshot from which a clone was made, which ZFS keeps as long as the clone. */
   origin: { readonly dataset: string; readonly snapshot: string } | undefined;
 }
 
@@ -193,25 +193,25 @@ export interface MemoryContainer {
   readonly imageDefaults: ImageDefaults;
   state: Container['state'];
   startedAtMs: number | undefined;
-  /** How often it was started: the clock may stand still between two. */
+  /** How often it was started; two starts may have the same time. */
   starts: number;
   exit: { readonly code: number; readonly oomKilled: boolean } | undefined;
-  /** Until when its writer has been accounted for. */
+  /** The time up to which its writes have been counted. */
   writtenUntilMs: number;
   readonly lines: string[];
-  /** How much of its chatter it has written since it was started. */
+  /** Number of chatter lines since it was started. */
   chattered: number;
-  /** Datasets whose directories were bound into it when it was created, by volume. */
+  /** The dataset that was bound for each volume when it was created. */
   bound: Readonly<Record<VolumeId, string>>;
 }
 
-/** What a node starts again by itself, unless somebody has started it since. */
+/** An armed dead-man: the container that the node starts again unless it was started since. */
 export interface MemoryArmed {
   readonly id: string;
   readonly starts: number;
   readonly volumes: readonly { readonly dataset: string; readonly epoch: number }[];
   readonly dueMs: number;
-  /** The node was off since: its peers are asked first. */
+  /** The node was off since, so it asks its peers first. */
   readonly asksFirst?: true;
 }
 
@@ -232,16 +232,16 @@ export interface MemoryMachine {
   readonly images: Map<string, { readonly id: string; readonly image: MemoryImage }>;
   table: Omit<NetworkTable, 'holds'>;
   boot: BootFacts | undefined;
-  /** Deployments of containers by id, whatever their labels say. */
+  /** Recorded deployments of containers by id; they override the labels. */
   readonly adopted: Map<string, DeploymentName>;
   readonly holds: Map<string, { readonly port: PortKey; readonly untilMs: number }>;
   lock: { readonly owner: string; readonly sinceMs: number; readonly lose: () => void } | undefined;
-  /** What it has kept of the runs that locked it. */
+  /** The record of runs that locked it. */
   readonly audit: AuditLine[];
   readonly armed: Map<AppName, MemoryArmed>;
-  /** Mounts of datasets that others keep: who has one, by the dataset's name. */
+  /** Foreign mounts: the program that has one, by dataset. */
   readonly foreignMounts: Map<string, string>;
-  /** Containers that Docker wanted to start at boot and could not before the node knew what it may start. */
+  /** Containers that Docker should have started at boot, and could not while the gate was closed. */
   readonly wanted: Set<string>;
   readonly listenersOfEvents: Set<(event: ContainerEvent) => void>;
 }

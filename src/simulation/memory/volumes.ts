@@ -10,13 +10,14 @@ import type { Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { datasetLeaf, parseSnapshotName, snapshotName } from '../../model/names.ts';
+import { bareName } from '../../node/zfs/names.ts';
 import { tuningOf } from '../../node/zfs/tuning.ts';
-import { bare, deltaBytes, findSnapshot, getDataset, getSnapshot, newDataset, usedBytes } from './datasets.ts';
+import { deltaBytes, findSnapshot, getDataset, getSnapshot, newDataset, usedBytes } from './datasets.ts';
 import { makeBookmark, tidyDataset } from './tidy.ts';
 import type { MemoryDataset, MemoryMachine } from './types.ts';
-import { boundDataset, call, isWritableRole, type MemoryWorld, newGuid, refused } from './world.ts';
+import { boundDataset, callsOf, isWritableRole, type MemoryWorld, newGuid, refused } from './world.ts';
 
-/** What a stream costs beyond its data; OpenZFS sends some hundred bytes for an empty increment. */
+/** Bytes of a stream in addition to its data: OpenZFS sends some hundred bytes for an empty increment. */
 export const streamOverheadBytes = 624;
 
 /** Full name of a volume's dataset, the same on every node. */
@@ -56,42 +57,17 @@ export function listVolumes(machine: MemoryMachine): Volume[] {
   });
 }
 
-/** Throws where the session has lost the lock that it took on the machine: its commands come too late. */
+/** Throws where the session has taken the machine's lock and lost it: its commands are late. */
 export type MemoryFence = (machine: MemoryMachine) => void;
 
-/** A node's datasets behind the engine's interface, with ZFS's refusals. */
-export function createMemoryVolumes(
+/** The calls that compare a volume with what was seen, and then change it, as in node/zfs/switch.ts. */
+function createMemorySwitch(
   world: MemoryWorld,
   node: NodeName,
   fence: MemoryFence,
-): Omit<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'> {
-  const read = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
-    call(world, { node, operation: `volumes.${operation}`, write: false }, signal, effect);
-  const write = <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T) =>
-    call(world, { node, operation: `volumes.${operation}`, write: true }, signal, effect);
-
+): Pick<VolumeStore, 'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'tidy'> {
+  const { read, write } = callsOf(world, node, 'volumes');
   return {
-    list: (signal) => read('list', signal, listVolumes),
-    datasetName: (volume, app) => memoryDatasetName(world, volume, app),
-    create: (volume, wanted, signal) =>
-      write('create', signal, (machine) => {
-        fence(machine);
-        createVolume(world, machine, volume, wanted);
-      }),
-    directory: (dataset, signal) =>
-      read('directory', signal, (machine) => {
-        if (!getDataset(machine, dataset).mounted)
-          throw refused('find the directory of', dataset, node, 'it is not mounted');
-        return `/${dataset}/data`;
-      }),
-    setLimit: (dataset, limitBytes, signal) =>
-      write('setLimit', signal, (machine) => {
-        const target = getDataset(machine, dataset);
-        if (limitBytes !== undefined && limitBytes < target.content.bytes) {
-          throw refused('set the limit of', dataset, node, 'size is less than current used or reserved space');
-        }
-        target.limitBytes = limitBytes;
-      }),
     setProperties: (seen, next, signal) =>
       write('setProperties', signal, (machine) => {
         fence(machine);
@@ -115,6 +91,46 @@ export function createMemoryVolumes(
         mount(dataset, node);
         return { directory: `/${dataset.name}/data`, isEmpty: dataset.content.bytes === 0 };
       }),
+    tidy: (seen, leftovers, tag, signal) =>
+      write('tidy', signal, (machine) => {
+        fence(machine);
+        const dataset = getDataset(machine, seen.dataset);
+        compare(dataset, node, seen);
+        return tidyDataset(machine, dataset, leftovers, tag);
+      }),
+  };
+}
+
+/** A node's datasets behind the engine's interface, with ZFS's errors. */
+export function createMemoryVolumes(
+  world: MemoryWorld,
+  node: NodeName,
+  fence: MemoryFence,
+): Omit<VolumeStore, 'details' | 'clone' | 'checkSwap' | 'swap'> {
+  const { read, write } = callsOf(world, node, 'volumes');
+  return {
+    ...createMemorySwitch(world, node, fence),
+    list: (signal) => read('list', signal, listVolumes),
+    datasetName: (volume, app) => memoryDatasetName(world, volume, app),
+    create: (volume, wanted, signal) =>
+      write('create', signal, (machine) => {
+        fence(machine);
+        createVolume(world, machine, volume, wanted);
+      }),
+    directory: (dataset, signal) =>
+      read('directory', signal, (machine) => {
+        if (!getDataset(machine, dataset).mounted)
+          throw refused('find the directory of', dataset, node, 'it is not mounted');
+        return `/${dataset}/data`;
+      }),
+    setLimit: (dataset, limitBytes, signal) =>
+      write('setLimit', signal, (machine) => {
+        const target = getDataset(machine, dataset);
+        if (limitBytes !== undefined && limitBytes < target.content.bytes) {
+          throw refused('set the limit of', dataset, node, 'size is less than current used or reserved space');
+        }
+        target.limitBytes = limitBytes;
+      }),
     mount: (dataset, signal) => write('mount', signal, (machine) => mount(getDataset(machine, dataset), node)),
     unmount: (dataset, signal) => write('unmount', signal, (machine) => unmount(machine, getDataset(machine, dataset))),
     snapshot: (dataset, name, signal) =>
@@ -129,13 +145,6 @@ export function createMemoryVolumes(
       }),
     bookmark: (dataset, snapshot, bookmark, signal) =>
       write('bookmark', signal, (machine) => makeBookmark(machine, getDataset(machine, dataset), snapshot, bookmark)),
-    tidy: (seen, leftovers, tag, signal) =>
-      write('tidy', signal, (machine) => {
-        fence(machine);
-        const dataset = getDataset(machine, seen.dataset);
-        compare(dataset, node, seen);
-        return tidyDataset(machine, dataset, leftovers, tag);
-      }),
     estimate: (dataset, snapshot, base, signal) =>
       read('estimate', signal, (machine) => estimate(machine, getDataset(machine, dataset), snapshot, base)),
     abortReceive: (dataset, signal) =>
@@ -143,14 +152,14 @@ export function createMemoryVolumes(
         const target = machine.datasets.get(dataset);
         if (target === undefined) return;
         target.partial = undefined;
-        // A first receive that is given up leaves nothing behind, as `zfs receive -A` does.
+        // `zfs receive -A` of a first receive removes the dataset.
         if (target.snapshots.length === 0) machine.datasets.delete(dataset);
       }),
     readToken: (token, signal) => read('readToken', signal, (machine) => readToken(machine, token)),
   };
 }
 
-/** `zfs send -nvt` runs where the token's snapshot should be: on the sending node. */
+/** `zfs send -nvt` on the sending node, which has the token's snapshot. */
 function readToken(machine: MemoryMachine, token: string) {
   const text = Buffer.from(token, 'base64url').toString();
   const [sourceDataset = '', snapshot = '', guid = '', remaining = ''] = text.split('\n');
@@ -191,21 +200,21 @@ function mount(dataset: MemoryDataset, node: NodeName): void {
   dataset.mounted = true;
 }
 
-/** Throws where the dataset is not as it was seen, or has another content where that is said. */
+/** Throws where the dataset is not as it was seen; with a guid, also where its content differs. */
 function compare(dataset: MemoryDataset, node: NodeName, seen: SeenVolume | SeenWhole): void {
-  const no = (why: string) =>
+  const conflict = (why: string) =>
     new AppError('volume-conflict', `cannot set properties of "${dataset.name}" on "${node}": ${why}`);
   const now = dataset.properties;
   const { id: volume, role, owner, epoch, deployment } = seen;
   const expected = { volume, role, owner, epoch, deployment };
   for (const key of ['volume', 'role', 'owner', 'epoch', 'deployment'] as const) {
     if (expected[key] === now[key]) continue;
-    throw no(`${key} is ${now[key] ?? 'not set'}, expected ${expected[key] ?? 'none'}`);
+    throw conflict(`${key} is ${now[key] ?? 'not set'}, expected ${expected[key] ?? 'none'}`);
   }
   if (!('guid' in seen)) return;
   const newest = newestOwn(dataset);
-  if (newest?.guid !== seen.guid) throw no(`its newest snapshot has guid ${newest?.guid ?? 'none'}`);
-  if (dataset.content.written !== newest.content.written) throw no('it was written to after its newest snapshot');
+  if (newest?.guid !== seen.guid) throw conflict(`its newest snapshot has guid ${newest?.guid ?? 'none'}`);
+  if (dataset.content.written !== newest.content.written) throw conflict('it was written to after its newest snapshot');
 }
 
 function setProperties(
@@ -222,7 +231,7 @@ function setProperties(
 const newestOwn = ({ snapshots }: MemoryDataset) =>
   snapshots.findLast(({ name }) => parseSnapshotName(name) !== undefined);
 
-/** Everything or nothing: what is compared comes before what is changed. */
+/** Everything or nothing: compares before it changes. */
 function freeze(
   world: MemoryWorld,
   machine: MemoryMachine,
@@ -245,7 +254,7 @@ function freeze(
   }
   dataset.snapshots.at(-1)?.holds.add(tag);
   const copy = listVolumes(machine).find((one) => one.dataset === dataset.name);
-  if (copy === undefined) throw refused('freeze', dataset.name, machine.name, 'it is no volume');
+  if (copy === undefined) throw refused('freeze', dataset.name, machine.name, 'it is not a volume');
   return { copy, finalBytes };
 }
 
@@ -263,7 +272,7 @@ function unmount(machine: MemoryMachine, dataset: MemoryDataset): void {
   dataset.mounted = false;
 }
 
-/** All of them in one transaction group, or none. */
+/** All snapshots in one transaction group, or none. */
 function takeSnapshots(
   world: MemoryWorld,
   machine: MemoryMachine,
@@ -272,12 +281,12 @@ function takeSnapshots(
 ): void {
   const taken = datasets.find((dataset) => findSnapshot(dataset, name) !== undefined);
   if (taken !== undefined) {
-    throw refused('snapshot', `${taken.name}@${bare(name)}`, machine.name, 'dataset already exists');
+    throw refused('snapshot', `${taken.name}@${bareName(name)}`, machine.name, 'dataset already exists');
   }
   machine.txg += 1;
   for (const dataset of datasets) {
     dataset.snapshots.push({
-      name: bare(name),
+      name: bareName(name),
       guid: newGuid(world),
       createTxg: machine.txg,
       content: dataset.content,
@@ -296,14 +305,14 @@ function estimate(
   const to = snapshot === undefined ? dataset.content : getSnapshot(machine, dataset, snapshot).content;
   const from = base === undefined ? undefined : findBase(machine, dataset, base);
   const bytes = from === undefined ? to.bytes : to.written - from.written;
-  // What is in no snapshot yet is counted, not sent.
+  // Without a snapshot, it is only a count of changes, not a stream.
   return snapshot === undefined ? bytes : bytes + streamOverheadBytes;
 }
 
-/** The snapshot (`@name` or `name`) or bookmark (`#name`) an increment starts from. */
+/** The snapshot (`@name` or `name`) or bookmark (`#name`) from which an increment starts. */
 export function findBase(machine: MemoryMachine, dataset: MemoryDataset, base: string) {
   if (base.startsWith('#')) {
-    const bookmark = dataset.bookmarks.find((one) => one.name === bare(base));
+    const bookmark = dataset.bookmarks.find((one) => one.name === bareName(base));
     if (bookmark === undefined) throw refused('find', `${dataset.name}${base}`, machine.name, 'no such bookmark');
     return { guid: bookmark.guid, createTxg: bookmark.createTxg, written: bookmark.written };
   }

@@ -12,7 +12,7 @@ import type {
   MemorySeed,
 } from './types.ts';
 
-/** The state all sessions share, and the one way every call to a node goes through. */
+/** The state that all sessions share. */
 export interface MemoryWorld {
   readonly seed: MemorySeed;
   readonly clock: MemoryClock;
@@ -24,7 +24,7 @@ export interface MemoryWorld {
   cuts: number[];
   counter: number;
   intercept: ((call: MemoryCall) => void) | undefined;
-  /** What nodes do by themselves when its time has come. */
+  /** Lets nodes do what has become due. */
   passTime: () => void;
 }
 
@@ -46,13 +46,13 @@ export const realClock: MemoryClock = {
     }),
 };
 
-/** A 64-bit looking number as text, another one at every call. */
+/** A new 64-bit number as text. */
 export function newGuid(world: MemoryWorld): string {
   world.counter += 1;
   return createHash('md5').update(`guid ${world.counter}`).digest().readBigUInt64BE().toString();
 }
 
-/** The machine behind a reachable node; throws `connection-failed` for others. */
+/** The machine of a reachable node; throws `connection-failed` for others. */
 export function machineOf(world: MemoryWorld, node: NodeName): MemoryMachine {
   const machine = world.machines.get(node);
   if (machine === undefined || !machine.connected) {
@@ -67,7 +67,7 @@ export interface CallOptions {
   readonly write: boolean;
 }
 
-/** One command on a node: delay, connection, fault, effect, invariants. */
+/** One call to a node: delay, connection, fault, effect, invariants. */
 export async function call<T>(
   world: MemoryWorld,
   options: CallOptions,
@@ -78,10 +78,19 @@ export async function call<T>(
   const machine = machineOf(world, options.node);
   accountWriters(world, machine);
   const result = effect(machine);
-  // Reads break nothing, and looking at a hundred nodes for each of them would be most of what a simulation costs.
+  // Reads break nothing, and checking a hundred nodes after each would take most of a simulation's time.
   if (options.write) checkInvariants(world);
   world.intercept?.({ ...options, phase: 'after' });
   return result;
+}
+
+/** The calls of one interface of a node, such as `volumes`: those that only read, and those that change something. */
+export function callsOf(world: MemoryWorld, node: NodeName, prefix: string) {
+  const callAs =
+    (write: boolean) =>
+    <T>(operation: string, signal: AbortSignal, effect: (machine: MemoryMachine) => T): Promise<T> =>
+      call(world, { node, operation: `${prefix}.${operation}`, write }, signal, effect);
+  return { read: callAs(false), write: callAs(true) };
 }
 
 /** The part of a call before its effect, for effects that take time themselves. */
@@ -109,7 +118,7 @@ export function checkAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new AppError('cancelled', 'cancelled', { cause: signal.reason });
 }
 
-/** Lets time pass; throws `cancelled` when the signal aborts meanwhile. */
+/** Lets time pass; throws `cancelled` when the signal aborts. */
 export async function wait(world: MemoryWorld, ms: number, signal: AbortSignal): Promise<void> {
   await world.clock.sleep(ms, signal).catch((error: unknown) => {
     checkAborted(signal);
@@ -119,19 +128,19 @@ export async function wait(world: MemoryWorld, ms: number, signal: AbortSignal):
 
 export const noContent: MemoryContent = { bytes: 0, written: 0, version: '' };
 
-/** More bytes at the end; the digest remembers every append in order. */
+/** Appends bytes; the digest depends on every append in order. */
 export function append(content: MemoryContent, bytes: number): MemoryContent {
   if (bytes === 0) return content;
   const version = createHash('md5').update(`${content.version} ${bytes}`).digest('hex');
   return { bytes: content.bytes + bytes, written: content.written + bytes, version };
 }
 
-/** The dataset of a volume on this machine, by its property and never by its name. */
+/** The dataset of a volume on this machine, found by its property, not by its name. */
 export function datasetOf(machine: MemoryMachine, volume: VolumeId): MemoryDataset | undefined {
   return [...machine.datasets.values()].find((dataset) => dataset.properties.volume === volume);
 }
 
-/** The dataset whose directory a container has for a volume; a seeded container has the volume's own. */
+/** The dataset that is bound into a container for a volume; for a seeded container, the volume's own. */
 export function boundDataset(
   machine: MemoryMachine,
   bound: Readonly<Record<VolumeId, string>>,
@@ -141,12 +150,12 @@ export function boundDataset(
   return name === undefined ? datasetOf(machine, volume) : machine.datasets.get(name);
 }
 
-/** ZFS said no. */
+/** The error for what ZFS refuses. */
 export function refused(what: string, thing: string, node: NodeName, why: string): AppError {
   return new AppError('command-failed', `cannot ${what} "${thing}" on "${node}": ${why}`);
 }
 
-/** True where the snapshot has to stay, because a clone was made from it. */
+/** True where ZFS keeps the snapshot because a clone was made from it. */
 export function hasClones(
   machine: MemoryMachine,
   dataset: MemoryDataset,
@@ -157,7 +166,7 @@ export function hasClones(
   );
 }
 
-/** A container's state as time has made it: exits on its own are found when somebody looks. */
+/** Brings a container's state up to date: an exit is noticed at the next look. */
 export function settleContainer(world: MemoryWorld, container: MemoryContainer): void {
   const { exits } = container.image;
   if (container.state !== 'running' || exits === undefined || container.startedAtMs === undefined) return;
@@ -166,7 +175,7 @@ export function settleContainer(world: MemoryWorld, container: MemoryContainer):
   container.exit = { code: exits.code, oomKilled: exits.oomKilled ?? false };
 }
 
-/** Writes to a volume as a program in its container would; throws what the program would see. */
+/** Writes to a volume as a program in its container does; throws the program's error. */
 export function writeInto(machine: MemoryMachine, dataset: MemoryDataset, bytes: number): void {
   if (!dataset.mounted) {
     throw new AppError('command-failed', `cannot write to "${dataset.name}" on "${machine.name}": not mounted`);
@@ -183,7 +192,7 @@ export function writeInto(machine: MemoryMachine, dataset: MemoryDataset, bytes:
   dataset.content = append(dataset.content, bytes);
 }
 
-/** OpenZFS counts a limit when it writes to disk: what is already on its way may go a little beyond it. */
+/** OpenZFS enforces a limit when it writes to disk, so that pending data may exceed it a little. */
 function isOverLimit({ limitBytes, content }: MemoryDataset, bytes: number): boolean {
   if (limitBytes === undefined) return false;
   return content.bytes >= limitBytes || content.bytes + bytes > limitBytes + limitOvershootBytes;
@@ -207,7 +216,7 @@ function accountWriters(world: MemoryWorld, machine: MemoryMachine): void {
   }
 }
 
-/** Records what must never be: two owners of a volume, two running containers on one volume, a container off its data. */
+/** Records broken invariants: two owners, two running containers on one volume, a container without its data. */
 export function checkInvariants(world: MemoryWorld): void {
   const owners = new Map<VolumeId, NodeName[]>();
   const users = new Map<VolumeId, NodeName[]>();

@@ -73,7 +73,7 @@ describe.skipIf(noLock !== undefined)('over a private sshd', () => {
     const entry = join(scratch, 'controller.ts');
     writeFileSync(
       entry,
-      `import { connect } from '${source}ssh-connection.ts';
+      `import { connect } from '${source}ssh/connection.ts';
 import { createNodeMutex } from '${source}node-mutex.ts';
 const signal = new AbortController().signal;
 const connection = await connect('node1', ${JSON.stringify(sshd.settings)}, { env: process.env }, signal);

@@ -188,7 +188,7 @@ describe('the monitor', () => {
     expect(scene.cluster.calls('n2', 'observe') - before).toBeLessThanOrEqual(6);
     expect(scene.cluster.calls('n2', 'observe') - before).toBeGreaterThanOrEqual(4);
     for (let n = 0; n < 20; n += 1) {
-      scene.cluster.tell('n1', 'start', 'pg');
+      scene.cluster.emit('n1', 'start', 'pg');
       await scene.clock.advance(70);
     }
     await scene.clock.advance(2_000);
@@ -235,7 +235,7 @@ describe('the monitor', () => {
     const scene = await monitoring();
     const before = scene.cluster.calls('n1', 'observe');
     for (const action of ['exec_create: /bin/check', 'exec_start: /bin/check', 'exec_die'])
-      scene.cluster.tell('n1', action, 'pg');
+      scene.cluster.emit('n1', action, 'pg');
     await scene.clock.advance(2_000);
     expect(scene.cluster.calls('n1', 'observe')).toBe(before);
     expect(scene.events.filter(({ type }) => type === 'container-event')).toEqual([]);

@@ -64,7 +64,11 @@ describe('an archive of an image', () => {
     ['names another image', manifest({ ...legacy, RepoTags: ['postgres:16'] }), 'it gives a name'],
     ['names itself', manifest({ ...legacy, RepoTags: ['web:1'] }), 'it gives a name'],
     ['names itself in another type', manifest({ ...legacy, RepoTags: 'web:1' }), 'it gives a name'],
-    ['brings a second image', manifest(legacy, { ...legacy, RepoTags: ['postgres:16'] }), 'it does not contain exactly one image'],
+    [
+      'brings a second image',
+      manifest(legacy, { ...legacy, RepoTags: ['postgres:16'] }),
+      'it does not contain exactly one image',
+    ],
     ['brings none', manifest(), 'it does not contain exactly one image'],
     ['is described by something else', { ...old, 'manifest.json': '{"a":1}' }, 'it does not contain exactly one image'],
     ['is described by no JSON', { ...old, 'manifest.json': 'RepoTags' }, 'is not JSON'],
@@ -79,7 +83,11 @@ describe('an archive of an image', () => {
       { ...recent, 'index.json': JSON.stringify(named('org.opencontainers.image.ref.name')) },
       'a name',
     ],
-    ['has a description without end', { ...old, 'manifest.json': `[${' '.repeat(2_000_000)}]` }, 'is not a small regular file'],
+    [
+      'has a description without end',
+      { ...old, 'manifest.json': `[${' '.repeat(2_000_000)}]` },
+      'is not a small regular file',
+    ],
     ['describes nothing', { 'x.json': '{}' }, 'it describes no image'],
   ])('that %s is refused, and never ends', async (_, files, why) => {
     await expect(pass(archive(files))).rejects.toMatchObject({

@@ -261,9 +261,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
         expect(() => ssh()).toThrow();
         await expect(reach()).rejects.toMatchObject({
           code: 'host-key-unknown',
-          message: expect.stringMatching(
-            /the authority in \S+known_hosts:1 does not certify it: .*another authority/,
-          ),
+          message: expect.stringMatching(/the authority in \S+known_hosts:1 does not certify it: .*another authority/),
         });
         authorised();
         writeFileSync(
@@ -390,7 +388,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
     config();
     const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
     await expect(reach({ port })).rejects.toMatchObject({
-      message: expect.stringContaining('does not speak SSH: it says "HTTP/1.1 400 Bad Request"'),
+      message: expect.stringContaining('does not speak SSH: it sent "HTTP/1.1 400 Bad Request"'),
       retryable: false,
     });
     web.close();

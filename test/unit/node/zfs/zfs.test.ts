@@ -120,7 +120,9 @@ describe('estimates and tokens', () => {
     expect(await createZfsStore(gone, place).readToken('1-ab-cd', signal)).toBeUndefined();
     const broken = scriptedConnection(() => ({ code: 255, stderr: 'resume token is corrupt' }));
     await expect(createZfsStore(broken, place).readToken('1-ab-cd', signal)).rejects.toThrow('token is corrupt');
-    await expect(createZfsStore(broken, place).readToken('1; reboot', signal)).rejects.toThrow('not one of zfs');
+    await expect(createZfsStore(broken, place).readToken('1; reboot', signal)).rejects.toThrow(
+      'not a resume token of zfs',
+    );
     expect(broken.sent).toHaveLength(1);
   });
 });
@@ -282,7 +284,7 @@ describe('the store', () => {
     await expect(store.setProperties(seen, { role: 'frozen' }, signal)).rejects.toMatchObject({
       code: 'volume-conflict',
       message: expect.stringMatching(
-        /to have drover:role released, drover:owner n1, drover:epoch 3, drover:deployment none, but has drover:role frozen, drover:epoch 7/,
+        /expected drover:role released, drover:owner n1, drover:epoch 3, drover:deployment none, found drover:role frozen, drover:epoch 7/,
       ),
     });
   });
@@ -331,7 +333,7 @@ describe('the store', () => {
     const tidy = (more: Partial<Leftovers>, at = dataset) =>
       store.tidy({ ...seen, dataset: at }, { ...leftovers, ...more }, 'drover', signal);
     await expect(tidy({ snapshots: [{ name: 'nightly', guid: '1' }] })).rejects.toThrow("not one of drover's own");
-    await expect(tidy({ bookmarks: [{ name: 'drover-a', guid: '1; x' }] })).rejects.toThrow('no number');
+    await expect(tidy({ bookmarks: [{ name: 'drover-a', guid: '1; x' }] })).rejects.toThrow('not a number');
     await expect(tidy({ snapshots: [leftovers.base] })).rejects.toThrow('in common');
     await expect(tidy({}, 'drover/volumes')).rejects.toThrow('not below');
     expect(connection.sent).toEqual([]);
