@@ -2,11 +2,14 @@ import { loadConfig } from '../config/load.ts';
 import type { LoadResult } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 
-/** The names the files of a simulation have. */
-export const fileNames = { application: 'application.yml', deployment: 'deployment.yml' } as const;
-const inventoryName = 'drover.yml';
+/** The names of a simulation's files. */
+export const fileNames = {
+  application: 'application.yml',
+  deployment: 'deployment.yml',
+  inventory: 'drover.yml',
+} as const;
 
-/** Files in memory, for whoever reads, edits and watches them. */
+/** The files of a simulation, in memory. */
 export interface MemoryFiles {
   /** Throws `usage` where there is no such file. */
   readonly read: (name: string) => string;
@@ -16,15 +19,11 @@ export interface MemoryFiles {
   readonly watch: (changed: () => void, signal: AbortSignal) => Promise<void>;
 }
 
-export function createMemoryFiles(given: {
-  readonly application: string;
-  readonly deployment: string;
-  readonly inventory: string;
-}): MemoryFiles {
-  const texts = new Map([
+export function createMemoryFiles(given: Readonly<Record<keyof typeof fileNames, string>>): MemoryFiles {
+  const texts = new Map<string, string>([
     [fileNames.application, given.application],
     [fileNames.deployment, given.deployment],
-    [inventoryName, given.inventory],
+    [fileNames.inventory, given.inventory],
   ]);
   const watchers = new Set<() => void>();
   const sourceOf = (path: string) => ({ path, text: texts.get(path) });
@@ -43,7 +42,7 @@ export function createMemoryFiles(given: {
       loadConfig({
         application: sourceOf(fileNames.application),
         deployment: sourceOf(fileNames.deployment),
-        drover: [sourceOf(inventoryName)],
+        drover: [sourceOf(fileNames.inventory)],
       }),
     watch: (changed, signal) =>
       new Promise((resolve) => {

@@ -4,14 +4,14 @@ import type { RunRecord } from '../model/history.ts';
 import { describeAction, describeOutcome, namesOf } from '../view/wording.ts';
 import { fileNames, type MemoryFiles } from './files.ts';
 
-/** What the simulation did, for the history and for undo; ends with the program. */
+/** The runs of a simulation, for the history and for undo; it is lost with the process. */
 export interface Journal {
   readonly records: () => readonly RunRecord[];
-  /** Puts the files back as they were before the newest run that did something; undefined where there is none. */
+  /** Restores the files from before the newest run that did something; undefined where there is none. */
   readonly undo: () => RunRecord | undefined;
 }
 
-/** Listens to the engine's runs from now on. */
+/** Records the engine's runs from now on. */
 export function keepJournal(engine: Engine, files: MemoryFiles): Journal {
   const records: RunRecord[] = [];
   let startedAt = 0;
@@ -50,11 +50,11 @@ const textsOf = (files: MemoryFiles): RunRecord['files'] => ({
 interface RunParts {
   readonly startedAt: number;
   readonly receipts: readonly MoveReceipt[];
-  /** As they were before the run. */
+  /** The files before the run. */
   readonly files: RunRecord['files'];
 }
 
-/** Undefined where nothing was done. */
+/** Undefined where the run did nothing. */
 function recordOf(
   engine: Engine,
   { at, run, outcome }: Extract<EngineEvent, { type: 'run-finished' }>,

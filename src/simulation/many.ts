@@ -3,10 +3,10 @@ import type { Scene, SceneApp, SceneNode } from './scene.ts';
 
 const GiB = 2 ** 30;
 const MiB = 2 ** 20;
-/** Every so many applications one has a port, and one a volume: most containers of a large cluster have neither. */
+/** One application in ten has a port, one in four a volume: most containers of a large cluster have neither. */
 const [portEvery, volumeEvery] = [10, 4];
 
-/** As many nodes and containers as wanted, spread evenly and all as declared: for measuring. */
+/** A cluster of any size, with evenly placed containers and nothing to do: for measurements. */
 export function manyScene(nodes: number, containers: number): Scene {
   const names = Array.from({ length: nodes }, (_, at): NodeName => `node${String(at + 1).padStart(3, '0')}`);
   const apps = Array.from({ length: containers }, (_, at) => ({

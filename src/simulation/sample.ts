@@ -80,7 +80,7 @@ const talk = (everyMs: number, ...lines: readonly string[]): NonNullable<MemoryI
   lines,
 });
 
-/** Sizes are of images as they are pulled; times are those of programs that start and stop in good order. */
+/** `sizeBytes` is what a pull transfers. */
 const images: Readonly<Record<string, MemoryImage>> = {
   'postgres:16': {
     sizeBytes: 152 * MiB,
@@ -153,7 +153,7 @@ const images: Readonly<Record<string, MemoryImage>> = {
     acceptsAfterMs: 80,
     chatter: talk(5300, '{time} * {n} changes in 60 seconds. Saving...'),
   },
-  // Comes up, works for a while, and is killed for its memory: a fault that comes back.
+  // Starts, works for a while, and runs out of memory again and again.
   'acme/reports:0.9': {
     sizeBytes: 190 * MiB,
     exits: { afterMs: 90_000, code: 137, oomKilled: true },
@@ -167,7 +167,7 @@ const images: Readonly<Record<string, MemoryImage>> = {
   'wordpress:5': { sizeBytes: 180 * MiB },
 };
 
-/** Three nodes and nine applications: one drifted, one out of memory, one container that is not drover's, a full pool. */
+/** Three nodes, nine applications: one has drifted, one is out of memory, one container is foreign, one pool is nearly full. */
 export const sampleScene: Scene = {
   application,
   deployment,

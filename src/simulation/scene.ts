@@ -1,34 +1,34 @@
 import type { AppName, NodeName } from '../model/config.ts';
 import type { MemoryImage } from './memory/types.ts';
 
-/** A simulated cluster as a person would describe it: the files, and how things stand beside what they say. */
+/** A simulated cluster: its files, and how its state differs from them. */
 export interface Scene {
   readonly application: string;
   readonly deployment: string;
   readonly inventory: string;
   readonly nodes: Readonly<Record<NodeName, SceneNode>>;
-  /** What runs and has data, beyond "as declared". */
+  /** What the files do not say: data, running times, faults. */
   readonly apps: Readonly<Record<AppName, SceneApp>>;
   readonly images: Readonly<Record<string, MemoryImage>>;
   readonly roundTripMs: number;
-  /** Of transfers and pulls. */
+  /** For transfers and pulls. */
   readonly bytesPerSecond: number;
 }
 
 export interface SceneNode {
   readonly address: string;
   readonly poolBytes: number;
-  /** Containers that are not drover's: name to image. */
+  /** Foreign containers: image by name. */
   readonly foreign?: Readonly<Record<string, string>>;
 }
 
 export interface SceneApp {
   readonly upMs?: number;
   readonly dataBytes?: number;
-  /** Nodes that keep an older copy of its data. */
+  /** Nodes with an older copy of its data. */
   readonly replicas?: readonly NodeName[];
-  /** Image it was started from, where that is not the declared one: drift. */
+  /** The image that it runs, if it has drifted from the declared one. */
   readonly image?: string;
-  /** It is not running, because it ended like this. */
+  /** It has exited like this. */
   readonly exit?: { readonly code: number; readonly oomKilled: boolean };
 }

@@ -7,10 +7,10 @@ import { createMemoryCluster } from './memory/cluster.ts';
 import type { MemoryContainerSeed, MemoryNodeSeed, MemorySeed, MemoryVolumeSeed } from './memory/types.ts';
 import type { Scene } from './scene.ts';
 
-/** Nodes on which everything is as the files say, but for what the scene says is otherwise. */
+/** Nodes in the state that the files describe, except where the scene differs. */
 export function seedOf(scene: Scene, config: Config, now: number): MemorySeed {
   const bare = seedWith(scene, config, now, {});
-  // Who forwards what follows from everything else, and the planner knows it best.
+  // The network tables follow from everything else; the planner computes them.
   return seedWith(scene, config, now, wantedTables(config, bare, now));
 }
 
@@ -71,7 +71,7 @@ function foreignContainer(name: string, image: string): MemoryContainerSeed {
   };
 }
 
-/** Owner and replica have a snapshot in common, from when the data moved last. */
+/** Owner and replica have a snapshot in common, from the last move. */
 function seedVolumes(
   scene: Scene,
   app: Application | undefined,
@@ -87,7 +87,7 @@ function seedVolumes(
     role,
     owner,
     epoch: replicas.length > 0 ? 2 : 1,
-    // It was started when its data had come.
+    // It was started when its data had arrived.
     createdAtMs: now - upMs,
     bytes: role === 'owner' ? dataBytes : commonBytes,
     ...(maximumSizeBytes === undefined ? {} : { limitBytes: maximumSizeBytes }),

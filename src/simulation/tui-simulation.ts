@@ -1,38 +1,33 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { moveApplications } from '../config/edit/edit.ts';
 import { editFile, type TextFiles } from '../config/edit/edit-file.ts';
 import { applyFix } from '../config/edit/fix.ts';
 import { placeOfApplication } from '../config/edit/place.ts';
-import { createEngine } from '../engine/engine.ts';
-import type { Engine, MoveHistory } from '../engine/types.ts';
 import type { Config } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import type { ApplyPolicy, MoveReceipt } from '../model/events.ts';
+import type { ApplyPolicy } from '../model/events.ts';
 import type { TuiDeps } from '../tui/deps.ts';
 import { listNames } from '../view/wording.ts';
-import { createMemoryFiles, fileNames, type MemoryFiles } from './files.ts';
+import { fileNames, type MemoryFiles } from './files.ts';
 import { type Journal, keepJournal } from './journal.ts';
 import { manyScene } from './many.ts';
-import { createMemoryCluster, type MemoryCluster } from './memory/cluster.ts';
-import type { MemoryImage } from './memory/types.ts';
+import type { MemoryCluster } from './memory/cluster.ts';
 import { sampleScene } from './sample.ts';
-import type { Scene } from './scene.ts';
-import { seedOf } from './seed.ts';
+import { simulate } from './simulate.ts';
 
 export interface SimulationOptions {
-  /** As many nodes and containers as wanted in place of the sample, and so much happening to them: for measuring. */
+  /** A cluster of this size instead of the sample, with this many events: for measurements. */
   readonly scale?: { readonly nodes: number; readonly containers: number; readonly eventsPerSecond: number };
-  /** Default `ask`: what is wrong can be looked at before it is mended. */
+  /** Default `ask`, so that the faults of the sample can be seen before they are fixed. */
   readonly policy?: ApplyPolicy;
   readonly isReadOnly?: boolean;
-  /** Without the time that calls and transfers take. */
+  /** Calls and transfers take no time. */
   readonly fast?: boolean;
 }
 
-/** Everything of `TuiDeps` that a simulated cluster has in place of the real one. */
+/** The parts of `TuiDeps` that a simulated cluster replaces. */
 export interface TuiSimulation
   extends Pick<
     TuiDeps,
@@ -40,85 +35,33 @@ export interface TuiSimulation
   > {
   readonly label: string;
   readonly files: { readonly application: string; readonly deployment: string };
-  /** In place of a save in an editor: the watcher notices. */
+  /** Replaces a file as a save in an editor does: the watcher notices it. */
   readonly writeFile: (file: string, text: string) => void;
-  /** `TuiDeps.openEditor` for these files: `edit` gets a copy on the disk, and what it leaves there is the file. */
+  /** `TuiDeps.openEditor` for these files: `edit` gets a copy on disk, which then replaces the file. */
   readonly openEditorWith: (edit: TuiDeps['openEditor']) => TuiDeps['openEditor'];
   readonly policy: ApplyPolicy;
-  /** For whoever plays the world: crashes, lost connections. */
+  /** Controls the simulated world: crashes, lost connections. */
   readonly cluster: MemoryCluster;
-  /** Ends what happens by itself; the engine is closed by whoever uses it. */
+  /** Stops the events. The caller closes the engine. */
   readonly end: () => void;
 }
 
-/** A cluster in memory that looks and moves like a real one; nothing outside of this process is touched. */
+/** A cluster in memory for the screen, which looks and moves like a real one. */
 export function createTuiSimulation(options: SimulationOptions = {}): TuiSimulation {
-  const { scale, policy = 'ask', isReadOnly = false } = options;
-  const scene = paceOf(scale === undefined ? sampleScene : manyScene(scale.nodes, scale.containers), options);
-  const files = createMemoryFiles(scene);
-  const config = loaded(files);
-  const cluster = createMemoryCluster(seedOf(scene, config, Date.now()));
-  const engine = openEngine(cluster, files, { policy, isReadOnly });
-  const journal = keepJournal(engine, files);
+  const { scale, policy = 'ask', isReadOnly = false, fast = false } = options;
+  const scene = scale === undefined ? sampleScene : manyScene(scale.nodes, scale.containers);
+  const { files, config, cluster, openEngine } = simulate(scene, fast);
+  const engine = openEngine({ policy, isReadOnly, asks: true });
   return {
     engine,
     label: 'SIMULATION',
     folder: 'simulation',
-    files: fileNames,
+    files: { application: fileNames.application, deployment: fileNames.deployment },
     policy,
     cluster,
     ...editing(files),
-    ...remembering(journal),
-    end: scale === undefined ? () => undefined : keepHappening(cluster, config, scale.eventsPerSecond),
-  };
-}
-
-function paceOf(scene: Scene, { fast = false }: SimulationOptions): Scene {
-  if (!fast) return scene;
-  const images = Object.entries(scene.images).map(([name, image]): [string, MemoryImage] => {
-    const { health, ...rest } = image;
-    const atOnce = health === undefined ? {} : { health: { ...health, afterMs: 0 } };
-    return [name, { ...rest, ...atOnce, acceptsAfterMs: 0, stopsAfterMs: 0 }];
-  });
-  return { ...scene, images: Object.fromEntries(images), roundTripMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY };
-}
-
-function loaded(files: MemoryFiles): Config {
-  const result = files.load();
-  if (result.ok) return result.config;
-  throw new Error(`the files of the simulation are wrong: ${result.problems.map(({ message }) => message).join('; ')}`);
-}
-
-function openEngine(
-  cluster: MemoryCluster,
-  files: MemoryFiles,
-  how: { readonly policy: ApplyPolicy; readonly isReadOnly: boolean },
-): Engine {
-  return createEngine({
-    load: async () => files.load(),
-    openCluster: (_config, onCommand) => {
-      cluster.intercept(({ node, operation, write, phase }) => {
-        if (write && phase === 'before') onCommand(node, `simulated: ${operation.replace('.', ' ')}`);
-      });
-      return cluster.session();
-    },
-    watchFiles: files.watch,
-    now: Date.now,
-    random: Math.random,
-    sleep: (ms, signal) => sleep(ms, undefined, { signal }),
-    owner: 'drover demo',
-    history: receiptsInMemory(),
-    probe: async (node, port) => cluster.connect(node, { port, protocol: 'tcp' }),
-    asks: true,
-    ...how,
-  });
-}
-
-function receiptsInMemory(): MoveHistory {
-  const receipts: MoveReceipt[] = [];
-  return {
-    read: async () => receipts,
-    append: async (receipt) => void receipts.push(receipt),
+    ...remembering(keepJournal(engine, files)),
+    end: scale === undefined ? () => undefined : keepEmitting(cluster, config, scale.eventsPerSecond),
   };
 }
 
@@ -139,7 +82,7 @@ function editing(files: MemoryFiles): Editing {
       await editFile(memory, deployment, (text) => moveApplications(text, apps, node), what);
     },
     fix: async ({ file, fix }) => {
-      if (fix === undefined) throw new AppError('usage', `cannot fix "${file}": nothing certain can be offered`);
+      if (fix === undefined) throw new AppError('usage', `cannot fix "${file}": drover has no fix for this problem`);
       await editFile(memory, file, (text) => applyFix(text, fix), `fix "${file}"`);
       return fix.label;
     },
@@ -174,8 +117,8 @@ function remembering(journal: Journal): Pick<TuiSimulation, 'readHistory' | 'und
   };
 }
 
-/** Docker on some node tells something so often; returns what ends that. */
-function keepHappening(cluster: MemoryCluster, { deployment }: Config, eventsPerSecond: number): () => void {
+/** Emits events of Docker at this rate; returns the function that stops them. */
+function keepEmitting(cluster: MemoryCluster, { deployment }: Config, eventsPerSecond: number): () => void {
   const placed = Object.entries(deployment).flatMap(([node, apps]) => apps.map((app) => ({ node, app })));
   let at = 0;
   const timer = setInterval(() => {

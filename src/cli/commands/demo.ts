@@ -20,12 +20,12 @@ export interface DemoOptions extends ScreenFlags {
   readonly fast: boolean;
 }
 
-const first = 'SIMULATION: two nodes in memory; no machine, no Docker and no ZFS is touched.';
+const first = 'SIMULATION: three nodes in memory; no machine, no Docker and no ZFS is touched.';
 const last = 'SIMULATION: nothing of this was real. For real nodes: `npm start` (Linux, root) or `vagrant up`.';
 
 const readMs = 900;
 
-/** The first tutorial on a simulated cluster: apply, apply again, data, move, status. Says so first and last. */
+/** A tour on a simulated cluster: apply, apply again, data, move, status. Its first and last line say that it is simulated. */
 export async function demo(invocation: Invocation, { fast, ...flags }: DemoOptions): Promise<ExitCode> {
   const { openTuiDemo } = invocation.world;
   if (openTuiDemo !== undefined && flags.plain !== true && !fast && canDraw(invocation)) {
@@ -115,10 +115,8 @@ const linesOf = (text: string): readonly Line[] =>
 
 const applyOnce: Scene = async (stage) => {
   const { invocation, files, simulation, stops } = stage;
-  for (const file of [files.application, files.deployment]) {
-    const text = await invocation.world.readText(file);
-    say(invocation, printLines([line(''), line(file, 'strong'), ...linesOf(text)], invocation.paint));
-  }
+  const text = await invocation.world.readText(files.deployment);
+  say(invocation, printLines([line(''), line(files.deployment, 'strong'), ...linesOf(text)], invocation.paint));
   await simulation.pause(readMs, stops.soft);
   await typed(stage, 'apply');
   return run(stage);

@@ -120,7 +120,7 @@ describe('an archive of an image', () => {
       '-c',
       'cd "$(mktemp -d)"; echo "[]" >x; ln -s x manifest.json; tar -cf - x manifest.json',
     ]);
-    await expect(pass(link.stdout)).rejects.toThrow('no plain file');
+    await expect(pass(link.stdout)).rejects.toThrow('not a small regular file');
   });
 
   it('that is none, or is cut off, is refused', async () => {
