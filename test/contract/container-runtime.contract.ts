@@ -98,7 +98,7 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
       expect(container).not.toHaveProperty('exit');
     });
 
-    test('secrets and configs are told back as hashes, and only of a container that has started', async () => {
+    test('secrets and configs are read back as hashes, and only of a container that has started', async () => {
       const content = SealedContent.ofText(`secret ${run}`);
       const file = {
         kind: 'secret',
@@ -122,7 +122,7 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
       const [found] = seen?.spec.files ?? [];
       expect(found !== undefined && content.equals(found.content)).toBe(true);
       expect(found !== undefined && SealedContent.ofText('other').equals(found.content)).toBe(false);
-      // What a node tells is no content that a container could be made with.
+      // What a node reports is not content for a container.
       await runtime.stop(spec.application, 0, signal);
       await runtime.remove(spec.application, signal);
       await expect(runtime.create({ ...spec, files: seen?.spec.files ?? [] }, {}, signal)).rejects.toThrow(/content/);
@@ -165,7 +165,7 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
       expect(await find(app)).not.toHaveProperty('exit');
     });
 
-    test('a running container is not removed, a stopped one is, and once more is no error', async () => {
+    test('a running container is not removed, a stopped one is, and a second removal is not an error', async () => {
       const app = await started();
       await expect(runtime.remove(app, signal)).rejects.toMatchObject({ code: 'docker-failed' });
       await runtime.stop(app, 20_000, signal);

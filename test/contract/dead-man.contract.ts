@@ -66,7 +66,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       await client.volumes.setProperties(seen(), { role: 'frozen' }, signal);
     };
     const arm = (afterMs = 1_000) => client.deadMan.arm(app, [seen()], afterMs, signal);
-    /** As in a run: whoever moves has the lock of the node, until he is gone. */
+    /** As in a run: the mover holds the lock of the node until it is gone. */
     const whileLocked = async (act: () => Promise<void>): Promise<void> => {
       const lock = await under.other.mutex.acquire('anna', signal);
       await act();
@@ -98,7 +98,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       const after = (await client.containers.list(signal)).find(({ application }) => application === app);
       expect(after?.id).toBe(before?.id);
       // Who still counts on the frozen volume is refused.
-      const release = { role: 'released', owner: 'somebody', epoch: 2 } as const;
+      const release = { role: 'released', owner: 'another-node', epoch: 2 } as const;
       await expect(client.volumes.setProperties(seen('frozen'), release, signal)).rejects.toMatchObject({
         code: 'volume-conflict',
       });
@@ -153,7 +153,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       await client.containers.remove(second.application, signal);
     });
 
-    test('as long as somebody has the lock of the node nothing happens; then it does', async () => {
+    test('while a run holds the lock of the node, nothing happens; afterwards it acts', async () => {
       await whileLocked(async () => {
         await arm();
         await freeze();
@@ -174,7 +174,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
       });
     });
 
-    test('what somebody has started and stopped since is left alone', async () => {
+    test('a container that was started and stopped since is left alone', async () => {
       await expectNothingAfter(async () => {
         await arm();
         await client.containers.stop(app, 5_000, signal);
@@ -190,7 +190,7 @@ export function deadManContract(name: string, make: () => Promise<DeadManUnderTe
         await arm();
       });
       await expectRunning();
-      await client.deadMan.arm('contract-nobody', [seen()], 1_000, signal);
+      await client.deadMan.arm('contract-missing', [seen()], 1_000, signal);
     });
   });
 }

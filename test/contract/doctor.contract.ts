@@ -81,7 +81,7 @@ export function doctorContract(name: string, make: () => Promise<DoctorUnderTest
       expect(steps.filter(({ state }) => state !== 'done')).toEqual([]);
     });
 
-    test('tells an open port from a closed one, and reads what sshd says first', async () => {
+    test('distinguishes an open port from a closed one, and reads the banner of sshd', async () => {
       const { doctor, observe } = { ...under.client };
       const { meshAddress } = await observe(signal);
       const [place] = doctor.sshPlaces;

@@ -32,7 +32,7 @@ export function figuresContract(name: string, make: () => Promise<FiguresUnderTe
       } as const;
       await under.client.containers.create(spec, {}, signal);
       await under.client.containers.start(application, signal);
-      // Whoever measures has observed before.
+      // An observation comes before every measurement.
       await under.client.observe(signal);
     });
     afterAll(async () => {
@@ -73,7 +73,7 @@ export function figuresContract(name: string, make: () => Promise<FiguresUnderTe
       expect((await figures()).containers).toEqual({});
     });
 
-    test('go on after somebody gave up', async () => {
+    test('go on after a caller has cancelled', async () => {
       const late = new AbortController();
       const given = under.client.figures([], late.signal);
       late.abort();

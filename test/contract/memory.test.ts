@@ -13,7 +13,7 @@ import { volumeStoreContract } from './volume-store.contract.ts';
 const signal = new AbortController().signal;
 const MiB = 1024 * 1024;
 
-/** The volume behind a dataset's name, for whoever writes into it. */
+/** The volume behind a dataset's name. */
 function writer(cluster: ReturnType<typeof createMemoryCluster>, node: string) {
   return async (dataset: string, bytes: number): Promise<void> => {
     const volume = cluster.facts(node).volumes.find((one) => one.dataset === dataset);

@@ -25,7 +25,7 @@ export function networkControlContract(name: string, make: () => Promise<Network
     });
     afterAll(() => subject?.close());
 
-    it('reads back what was put in, TCP and UDP apart', async () => {
+    it('reads back what was put in, TCP and UDP separately', async () => {
       const [first, second] = subject.peers;
       const table = {
         proxies: [

@@ -33,7 +33,7 @@ export function nodeMutexContract(name: string, makeMutex: () => Promise<MutexUn
       }
     };
 
-    test('the second one is told who has it and since when', async () => {
+    test('a second run learns who holds it and since when', async () => {
       const before = Date.now();
       const handle = await under.one.acquire('anna@laptop pid 4711', signal);
       const error = await under.other.acquire('bert', signal).catch((thrown: unknown) => thrown);
@@ -44,7 +44,7 @@ export function nodeMutexContract(name: string, makeMutex: () => Promise<MutexUn
       await handle.release();
     });
 
-    test('a released lock can be taken by anybody, and nothing was lost', async () => {
+    test('a released lock can be taken by any run, and was not lost', async () => {
       const handle = await under.one.acquire('anna', signal);
       await handle.release();
       expect(handle.lost.aborted).toBe(false);
@@ -53,7 +53,7 @@ export function nodeMutexContract(name: string, makeMutex: () => Promise<MutexUn
       await (await under.one.acquire('anna', signal)).release();
     });
 
-    test('releasing twice is no error and takes nobody else the lock', async () => {
+    test('releasing twice is not an error and does not release the lock of another run', async () => {
       const handle = await under.one.acquire('anna', signal);
       await handle.release();
       const second = await under.other.acquire('bert', signal);

@@ -46,7 +46,7 @@ async function openDeadMan(): Promise<DeadManUnderTest> {
     nodeId: stdout.trim(),
     program: polite,
     slackMs: 5_000,
-    // On the node itself: whoever asks again and again keeps an emulated one from anything else.
+    // Polls on the node itself, because many requests would keep an emulated node busy.
     over: async (application) => {
       const { code } = await node.connection.script(untilOver, [application], { timeoutMs: 900_000, okCodes: [0, 1] });
       expect(code, 'its dead-man is at work after two minutes').toBe(0);

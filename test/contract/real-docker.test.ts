@@ -147,7 +147,7 @@ rm -rf "$dir"`;
       (await connection.run(['docker', 'exec', `drover-${app}`, 'sh', '-c', script])).stdout;
     const sleeper = { ...fixed, image: busybox, command: ['sh', '-c', 'trap "exit 0" TERM; sleep 3600 & wait'] };
 
-    test('secrets and configs are in the container as asked, in nothing that Docker tells, and survive a restart', async () => {
+    test('secrets and configs are in the container as asked, in nothing that Docker reports, and survive a restart', async () => {
       const app = 'contract-secret';
       await remove(app);
       const secret = `hunter2 ${Date.now()}`;
@@ -160,16 +160,16 @@ rm -rf "$dir"`;
       await connection.run(['docker', 'restart', '-t', '1', `drover-${app}`]);
       expect(await inContainer(app, look)).toBe(wanted);
       await connection.run(['docker', 'stop', '-t', '1', `drover-${app}`]);
-      // As after a reboot: Docker itself starts anew, and the container with it.
+      // As after a reboot: Docker itself restarts, and the container with it.
       await connection.run(['systemctl', 'restart', 'docker']);
       await connection.run(['docker', 'start', `drover-${app}`]);
       expect(await inContainer(app, look)).toBe(wanted);
-      const told = await connection.script(
+      const reported = await connection.script(
         'docker inspect "$1"; docker ps -a --no-trunc --format "{{json .}}"; docker image history busybox 2>&1; docker events --since 10m --until 0s',
         [`drover-${app}`],
         { okCodes: [0, 1] },
       );
-      expect(told.stdout).not.toContain('hunter2');
+      expect(reported.stdout).not.toContain('hunter2');
       const outside = await connection.script(
         'runuser -u nobody -- find /var/lib/docker -name pw 2>/dev/null; ls -ld /var/lib/docker',
         [],
@@ -219,7 +219,7 @@ rm -rf "$dir"`;
       expect(await listing(directory)).toBe('0:0 755');
     });
 
-    test("what a run that was cut off left behind is in nobody's way", async () => {
+    test('leftovers of an interrupted run do no harm', async () => {
       const directory = await makeDirectory(connection, 'cut');
       await connection.script(
         'mkdir "$1.filling"; touch "$1.filling/half"; docker volume create --label drover.fill=contract-cut drover.fill.contract-cut.0',
@@ -230,7 +230,7 @@ rm -rf "$dir"`;
       expect(await leftovers()).toBe('');
     });
 
-    test('log lines come back apart, in order, and following ends with the container', async () => {
+    test('log lines come back separately, in order, and following ends with the container', async () => {
       const application = 'contract-logs';
       const script = 'echo one; sleep 0.3; echo two >&2; sleep 0.3; printf "three ä"; sleep 1';
       await runtime.create({ ...fixed, application, ...shell(script) }, {}, signal);
@@ -250,13 +250,13 @@ rm -rf "$dir"`;
       const application = 'contract-exec';
       await runtime.create({ ...fixed, application, ...shell('sleep 600') }, {}, signal);
       await runtime.start(application, signal);
-      const apart = await runtime.exec(
+      const plain = await runtime.exec(
         application,
         { command: ['sh', '-c', 'echo out; echo err >&2; exit 3'], tty: false },
         signal,
       );
-      const texts = [readText(apart.stdout), apart.stderr === undefined ? undefined : readText(apart.stderr)];
-      expect(await Promise.all([...texts, apart.ended])).toEqual(['out\n', 'err\n', 3]);
+      const texts = [readText(plain.stdout), plain.stderr === undefined ? undefined : readText(plain.stderr)];
+      expect(await Promise.all([...texts, plain.ended])).toEqual(['out\n', 'err\n', 3]);
       const sized = await runtime.exec(application, { command: ['sh'], tty: true, columns: 80, rows: 24 }, signal);
       await sized.resize(132, 43);
       sized.stdin.write('stty size; exit\r');
@@ -265,7 +265,7 @@ rm -rf "$dir"`;
       await remove(application);
     });
 
-    test("somebody else's container is listed with its ports, and never touched", async () => {
+    test("a foreign container is listed with its ports, and never touched", async () => {
       await connection.run([
         'docker',
         'run',

@@ -37,8 +37,8 @@ describe.skipIf(first === undefined)('on a real node', () => {
   networkControlContract('nftables over SSH', () => openNetwork(first));
   doctorContract('over SSH', () => openDoctor(first));
   doctorContract('over SSH, a login with sudo', () => openDoctor(first, 'drover'));
-  describe('the proof that nobody writes', () => proveUnmount(first));
-  describe('beside the port map', () => proveNetwork(first));
+  describe('the proof that no process writes', () => proveUnmount(first));
+  describe('with the port map', () => proveNetwork(first));
   describe('through the cluster', () => proveCluster(first));
   describe('what a stream brings', () => proveStreams(first));
 });

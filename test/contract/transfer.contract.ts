@@ -16,7 +16,7 @@ export interface TransferSubject {
   /** The same locks, as another controller takes them. */
   readonly otherLocks: { readonly from: NodeMutex; readonly to: NodeMutex };
   write(dataset: string, bytes: number): Promise<void>;
-  /** Writes into the copy on the target, as a careless person would; absent where nobody can. */
+  /** Writes into the copy on the target, as a careless user would; absent where that is impossible. */
   spoil?(dataset: string): Promise<void>;
   /** How its transfers travel. */
   readonly mode: 'direct' | 'relay';
@@ -170,7 +170,7 @@ export function transferContract(name: string, make: () => Promise<TransferSubje
       expect((await find(subject.target, volume.id))?.resumeToken).toBeUndefined();
     });
 
-    it('gives a partial receive up when told, and then starts over', async () => {
+    it('gives a partial receive up when asked, and then starts over', async () => {
       const volume = await made('gives-up');
       await subject.write(volume.dataset, subject.cutBytes);
       await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
@@ -217,7 +217,7 @@ export function transferContract(name: string, make: () => Promise<TransferSubje
     });
 
     it('refuses a target that was written to after the base, with and without a snapshot of that', async (context) => {
-      if (subject.spoil === undefined) return context.skip('nobody can write to a copy here');
+      if (subject.spoil === undefined) return context.skip('copies cannot be written to here');
       const volume = await made('spoiled');
       await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
       await send(volume, snapshot(volume.dataset, 'drover-e1-1'));

@@ -11,7 +11,7 @@ export interface VolumeStoreSubject {
   readonly store: VolumeStore;
   /** Appends random bytes to the volume's data. */
   write(dataset: string, bytes: number): Promise<void>;
-  /** Something that uses the volume until told to leave; absent where nothing can. */
+  /** Starts a program that uses the volume until it is stopped; absent where that is impossible. */
   occupy?(dataset: string): Promise<{ readonly name: string; leave(): Promise<void> }>;
   /**
    * A container that is started while the volume is mounted and was given a directory above it, with a mount that is
@@ -444,7 +444,7 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       expect(Math.abs((one?.createdAt ?? 0) - Date.now())).toBeLessThan(3_600_000);
     });
 
-    it('clones a snapshot to a dataset that is no volume, and keeps the snapshot for its sake', async () => {
+    it('clones a snapshot to a dataset that is not a volume, and keeps the snapshot for it', async () => {
       const { id, dataset } = await withSnapshots('clones', ['drover-e1-1', 'drover-e1-2', 'drover-e1-3']);
       await store.clone(dataset, 'drover-e1-1', `${dataset}-clone`, signal);
       expect((await store.list(signal)).map((one) => one.dataset)).not.toContain(`${dataset}-clone`);

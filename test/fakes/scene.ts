@@ -8,14 +8,14 @@ import type { MemorySeed } from '../../src/simulation/memory/types.ts';
 import { aConfig, aMount, anApplication, tcp } from '../builders.ts';
 import { createClock, type FakeClock } from './clock.ts';
 
-/** A memory cluster, an engine on it, and everything it said. */
+/** A memory cluster, an engine on it, and the engine's events. */
 export interface Scene {
   readonly clock: FakeClock;
   readonly cluster: MemoryCluster;
   readonly events: EngineEvent[];
   readonly receipts: MoveReceipt[];
   engine: Engine;
-  /** What the files say from now on. */
+  /** Changes what the files describe. */
   setConfig(config: Config): void;
   setLoad(result: LoadResult): void;
   /** A new engine with its own connections, as after the death of the old one. */
@@ -91,7 +91,7 @@ export const pg: Application = anApplication('pg', {
   volumes: [aMount(volumeId, undefined, '/data')],
 });
 
-/** `pg` placed on one of n1, n2 and n3; the revision tells where. */
+/** `pg` placed on one of n1, n2 and n3; the revision says where. */
 export function pgOn(node: 'n1' | 'n2' | 'n3', overrides: Partial<Config> = {}): Config {
   const deployment = { n1: [], n2: [], n3: [], [node]: ['pg'] };
   return aConfig([pg], deployment, { revision: `on-${node}`, ...overrides });

@@ -1,6 +1,6 @@
 import { PassThrough, Writable } from 'node:stream';
 
-/** A terminal's output that takes what is written only when it is told to. */
+/** A terminal's output that accepts what is written only when a test says so. */
 export interface FakeOutput extends Writable {
   columns: number;
   rows: number;
@@ -51,7 +51,7 @@ export function createFakeOutput(columns = 20, rows = 5): FakeOutput {
   return fake;
 }
 
-/** A terminal's input; `write` is what somebody types. */
+/** A terminal's input; `write` types text. */
 export interface FakeInput extends PassThrough {
   readonly isTTY: true;
   /** Every change of raw mode. */

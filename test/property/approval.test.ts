@@ -50,12 +50,12 @@ const anyMove: fc.Arbitrary<Move> = fc.oneof(
 const anyPause = fc.constantFrom(0, 20, 300, 700, 1_500, 40_000);
 const story = fc.array(fc.tuple(anyMove, anyPause), { minLength: 1, maxLength: 12 });
 
-interface Told {
+interface Observed {
   /** Steps begun in a run that began under `ask`, outside of what was approved for it. */
   readonly unapproved: string[];
 }
 
-function observeRuns(scene: Scene, approved: () => ReadonlySet<StepId>): Told {
+function observeRuns(scene: Scene, approved: () => ReadonlySet<StepId>): Observed {
   const unapproved: string[] = [];
   let allowed: ReadonlySet<StepId> | undefined;
   scene.engine.onEvent((event) => {
@@ -93,7 +93,7 @@ describe('any story of saves, answers, policies and drift', () => {
             },
           });
           let approved: ReadonlySet<StepId> = new Set();
-          const told = observeRuns(scene, () => approved);
+          const observed = observeRuns(scene, () => approved);
           const view = () => scene.engine.store.getSnapshot();
           const approve = (): void => {
             const { plan } = view();
@@ -119,7 +119,7 @@ describe('any story of saves, answers, policies and drift', () => {
             await clock.advance(pauseMs);
           }
           await clock.advance(60_000);
-          expect(told.unapproved).toEqual([]);
+          expect(observed.unapproved).toEqual([]);
 
           scene.engine.send({ type: 'retry' });
           await clock.advance(10_000);
@@ -139,7 +139,7 @@ describe('any story of saves, answers, policies and drift', () => {
             }),
           );
           expect(running).toEqual(newest.deployment);
-          expect(told.unapproved).toEqual([]);
+          expect(observed.unapproved).toEqual([]);
           expect(scene.cluster.violations()).toEqual([]);
           stop.abort();
           await clock.advance(100);

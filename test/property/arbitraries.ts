@@ -75,7 +75,7 @@ const anyCopy = (id: string): fc.Arbitrary<(node: NodeName) => Volume> =>
     .record({
       role: fc.constantFrom('owner', 'owner', 'frozen', 'released', 'incoming', 'replica', 'diverged', 'retired'),
       epoch: fc.integer({ min: 1, max: 3 }),
-      owner: fc.constantFrom('self', 'self', ...nodeNames, 'nobody'),
+      owner: fc.constantFrom('self', 'self', ...nodeNames, 'unknown'),
       snapshots: fc.constantFrom('', 'a1', 'a1 b2', 'a1 x9'),
       mounted: fc.boolean(),
       writtenBytes: fc.constantFrom(0, 4096),

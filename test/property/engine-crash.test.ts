@@ -163,7 +163,7 @@ describe('a move that is cut off anywhere', () => {
         if (!call.write || call.phase !== 'before') return;
         writes += 1;
         if (writes !== k) return;
-        // The node gives the lock of a silent run up; nobody tells the run, which is just about to write.
+        // The node gives up the lock of a silent run, which does not know it and is just about to write.
         scene.cluster.stealLock('n1');
         scene.cluster.elapse('n1');
         scene.cluster.facts('n1');

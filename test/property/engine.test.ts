@@ -35,7 +35,7 @@ const seed = { nodes: { n1: {}, n2: {}, n3: {} } };
 const deps = { allowsRemoval: true };
 
 describe('any series of configurations', () => {
-  it('is reached each time; then nothing is left to do, nothing was lost, nobody had two owners', async () => {
+  it('is reached each time; then nothing is left to do, nothing was lost, no volume had two owners', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyConfig, { minLength: 1, maxLength: 4 }), async (configs) => {
         const [first] = configs;

@@ -219,7 +219,7 @@ function expectOneOwner(state: ClusterState): void {
   expect(new Set(owned).size).toBe(owned.length);
 }
 
-/** What runs where, and who forwards to whom, told from the configuration alone. */
+/** What runs where, and which node forwards to which, from the configuration alone. */
 function expectAsConfigured(wanted: Config, state: ClusterState): void {
   const nodes = [...reachable(state)];
   const placed = Object.entries(wanted.deployment).flatMap(([node, apps]) => apps.map((app) => ({ node, app })));

@@ -9,7 +9,7 @@ const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
 
 /**
  * Brings an sshd for the tests of SSH where the machine has none: Debian's package is unpacked into the cache, not
- * installed, so no daemon starts and nothing else changes. What keeps it away is only told: those tests skip themselves.
+ * installed, so no daemon starts and nothing else changes. If it cannot be had, that is only reported, and the tests that need it are skipped.
  */
 export default async function bringSshd(): Promise<void> {
   if (existsSync('/usr/sbin/sshd') || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;

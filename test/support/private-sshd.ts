@@ -142,7 +142,7 @@ function helpersOf(tree: string | undefined, place = ''): readonly string[] {
     .map(([option, path]) => `${option} ${join(place, path)}`);
 }
 
-/** A port of 127.0.0.1 that nobody listens on. */
+/** A port of 127.0.0.1 without a listener. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -69,13 +69,13 @@ export async function followCourse(scenario: Scenario): Promise<Course> {
   return { writes, calls, outcome: stage.story.at(-1) ?? '' };
 }
 
-/** Plays one case to its end; never throws for what drover does. The story has every write where it is `told in full`. */
+/** Plays one case to its end; never throws for what drover does. The story has every write where `inFull` is set. */
 export async function playCase(one: Case, isInFull = false): Promise<CaseReport> {
   const scenario = scenarios.find(({ name }) => name === one.scenario);
   const event = events[one.event];
   if (scenario === undefined || event === undefined) throw new Error(`not a case: ${printCase(one)}`);
   const stage = await prepare(scenario);
-  if (isInFull) tellWrites(stage);
+  if (isInFull) recordWrites(stage);
   const heals: (() => void | Promise<void>)[] = [];
   const walk: Walk = {
     world: stage.world,
@@ -108,12 +108,12 @@ export async function playCase(one: Case, isInFull = false): Promise<CaseReport>
 }
 
 /** Every write that takes effect, and every violation at its moment, becomes a line of the story. */
-function tellWrites({ world, story }: Stage): void {
-  let told = 0;
+function recordWrites({ world, story }: Stage): void {
+  let reported = 0;
   world.watcher.onWrite((node, operation) => {
     story.push(`    ${node} ${operation}`);
-    for (const text of world.watcher.violations.slice(told)) story.push(`  ! ${text}`);
-    told = world.watcher.violations.length;
+    for (const text of world.watcher.violations.slice(reported)) story.push(`  ! ${text}`);
+    reported = world.watcher.violations.length;
   });
 }
 
@@ -131,8 +131,8 @@ interface Stage {
 async function prepare(scenario: Scenario): Promise<Stage> {
   const world = createWorld(scenario);
   const stage: Stage = { scenario, world, story: [], disturbances: 0, isBroken: false, rollBack: undefined };
-  const beside = scenario.beside === undefined ? [] : [scenario.beside];
-  for (const config of [...beside, ...scenario.before]) {
+  const neighbour = scenario.neighbour === undefined ? [] : [scenario.neighbour];
+  for (const config of [...neighbour, ...scenario.before]) {
     const controller = createController(world.cluster, world.clock, 'setup', config);
     const outcome = await controller.engine.converge(never);
     if (outcome.result !== 'converged') throw new Error(`cannot set the scene: ${printOutcome(outcome)}`);
@@ -189,7 +189,7 @@ async function run(stage: Stage, controller: Controller): Promise<RunOutcome | u
   stage.story.push(`${controller.who}: ${printOutcome(outcome)}`);
   world.watcher.look();
   if (controller.isDead() || stage.disturbances !== before) return outcome;
-  checkBesideRuns(stage, controller.config, ran);
+  checkNeighbourRuns(stage, controller.config, ran);
   if (outcome.result !== 'converged') {
     // Where another run holds a lock, what is down is that run's affair.
     if (!stage.isBroken && outcome.result !== 'locked') checkNotLeftDown(world, controller.config, ran);
@@ -209,10 +209,10 @@ const runningApps = ({ cluster }: World): string[] =>
   );
 
 /** No run stops what another deployment has. */
-function checkBesideRuns({ world, scenario: { beside } }: Stage, config: Config, ran: readonly string[]): void {
-  if (beside === undefined || beside === config) return;
+function checkNeighbourRuns({ world, scenario: { neighbour } }: Stage, config: Config, ran: readonly string[]): void {
+  if (neighbour === undefined || neighbour === config) return;
   const runs = runningApps(world);
-  for (const app of Object.values(beside.deployment).flat()) {
+  for (const app of Object.values(neighbour.deployment).flat()) {
     // The same application may be in both files, each with its own.
     const [before, now] = [ran, runs].map((all) => all.filter((one) => one === app).length);
     if ((now ?? 0) < (before ?? 0) && config.applications[app] === undefined)
@@ -240,8 +240,8 @@ async function endWell(stage: Stage, one: Case, walk: Walk): Promise<void> {
   const mayBlock = one.follow === 'deleted' || (scenario.mayRefuse && scenario.end === undefined);
   const isGood = await converges(stage, end, mayBlock === true);
   // What the other deployment has is there as its files want it, or a run of its own brings it back; and that run changes nothing here.
-  if (scenario.beside !== undefined) {
-    await converges(stage, scenario.beside, false);
+  if (scenario.neighbour !== undefined) {
+    await converges(stage, scenario.neighbour, false);
     if (isGood) await checkStillGood(stage, end);
   }
   const last = scenario.next ?? scenario.before.at(-1);

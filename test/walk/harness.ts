@@ -168,7 +168,7 @@ function wrapGroup<T extends object>(who: string, node: NodeName, prefix: string
   });
 }
 
-/** The part of a call that tells it from others of its kind: the role that is set, the command's name, the node. */
+/** The part of a call that distinguishes it from others of its kind: the role that is set, the command's name, the node. */
 export function describeCall({ node, operation, args }: Call): string {
   const next = operation === 'volumes.setProperties' ? args.at(-2) : undefined;
   const role = typeof next === 'object' && next !== null && 'role' in next ? `:${String(next.role)}` : '';

@@ -22,7 +22,7 @@ export interface Scenario {
   /** New name of an application, and the old one. */
   readonly oldNames?: Readonly<Record<AppName, AppName>>;
   /** Another deployment on the same nodes, applied before `before`: what it has is never touched. */
-  readonly beside?: Config;
+  readonly neighbour?: Config;
   /** The files of the move after the end; default: the last of `before`. */
   readonly next?: Config;
   /** Something about the nodes that differs from the usual, done when everything in `before` has been applied. */
@@ -273,13 +273,13 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'beside-another',
-    beside: named('other', files([worker, page], { n1: ['worker'], n2: ['page'] })),
+    neighbour: named('other', files([worker, page], { n1: ['worker'], n2: ['page'] })),
     before: [onN1],
     goal: onN2,
   },
   {
     name: 'beside-another-swap',
-    beside: named('other', files([es, page], { n1: ['es'], n2: ['page'] })),
+    neighbour: named('other', files([es, page], { n1: ['es'], n2: ['page'] })),
     before: [files(both, { n1: ['pg'], n2: ['worker'] })],
     goal: files(both, { n1: ['worker'], n2: ['pg'] }),
   },

@@ -50,8 +50,8 @@ export function printReport({ tried, findings, seconds }: WalkReport, seed: numb
     lines.push('', `${violation} (${all.length} ${all.length === 1 ? 'case' : 'cases'})`);
     for (const text of all.slice(0, shownCases)) lines.push(`  DROVER_WALK_ONLY='${text}' npm run walk`);
     const [newest] = story.slice(-1);
-    const told = story.filter((line, index) => line !== story[index - 1] && line !== newest);
-    lines.push(...[...told, newest ?? ''].map((line) => `    ${line.slice(0, shownCharacters)}`));
+    const shown = story.filter((line, index) => line !== story[index - 1] && line !== newest);
+    lines.push(...[...shown, newest ?? ''].map((line) => `    ${line.slice(0, shownCharacters)}`));
   }
   return lines.join('\n');
 }

@@ -5,14 +5,14 @@ import { aConfig, aMount, anApplication, tcp } from '../../builders.ts';
 import { createScene, movingScene, pgOn, signal, threeNodes } from '../../fakes/scene.ts';
 
 describe('the command log', () => {
-  it('tells each change of a move, as lines, in their order, and nothing that only reads', async () => {
-    const told: string[] = [];
+  it('reports each change of a move as a line, in order, and nothing that only reads', async () => {
+    const lines: string[] = [];
     const scene = await movingScene();
     const engine = await scene.restart({
-      openCluster: () => withCommandLog(scene.cluster.session(), (node, text) => void told.push(`${node}: ${text}`)),
+      openCluster: () => withCommandLog(scene.cluster.session(), (node, text) => void lines.push(`${node}: ${text}`)),
     });
     await engine.converge(signal);
-    const without = told.map((line) => line.replaceAll(/ds-pg|pg-[0-9a-f]{8}/g, 'PG'));
+    const without = lines.map((line) => line.replaceAll(/ds-pg|pg-[0-9a-f]{8}/g, 'PG'));
     expect(without).toContain('n1: docker stop --time 10 drover-pg');
     expect(without).toContain('n1: zfs unmount drover/volumes/PG');
     expect(without).toContain('n2: docker start drover-pg');
@@ -23,12 +23,12 @@ describe('the command log', () => {
     expect(without.indexOf('n1: docker stop --time 10 drover-pg')).toBeLessThan(
       without.indexOf('n1: zfs unmount drover/volumes/PG'),
     );
-    expect(told.filter((line) => /list|inspect|get /.test(line))).toEqual([]);
-    expect(told.length).toBeGreaterThanOrEqual(scene.cluster.writes() / 4);
+    expect(lines.filter((line) => /list|inspect|get /.test(line))).toEqual([]);
+    expect(lines.length).toBeGreaterThanOrEqual(scene.cluster.writes() / 4);
   });
 
   it('leaves the environment out', async () => {
-    const told: string[] = [];
+    const lines: string[] = [];
     const cluster = createMemoryCluster({ nodes: { n1: {} } });
     const app = anApplication('web', {
       environment: { PASSWORD: 'hunter2' },
@@ -39,11 +39,11 @@ describe('the command log', () => {
     const scene = createScene({
       seed: threeNodes,
       config,
-      deps: { openCluster: () => withCommandLog(cluster.session(), (_, text) => void told.push(text)) },
+      deps: { openCluster: () => withCommandLog(cluster.session(), (_, text) => void lines.push(text)) },
     });
     expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
-    expect(told.join('\n')).not.toContain('hunter2');
-    expect(told.find((text) => text.startsWith('docker create'))).toMatch(
+    expect(lines.join('\n')).not.toContain('hunter2');
+    expect(lines.find((text) => text.startsWith('docker create'))).toMatch(
       /^docker create --name drover-web -p 80:80\/tcp -v \S+:\/v --restart no acme\/web:1$/,
     );
   });

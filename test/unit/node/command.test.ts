@@ -5,7 +5,7 @@ import { commandFailed, printCommand, quote, tailOf } from '../../../src/node/co
 
 const shells = ['/bin/sh', '/bin/bash'];
 
-test('a shell takes a printed command apart into the same arguments', () => {
+test('a shell splits a printed command into the same arguments', () => {
   const argument = fc.string({ unit: 'binary', maxLength: 30 }).filter((text) => !text.includes('\0'));
   fc.assert(
     fc.property(fc.array(argument, { maxLength: 6 }), (argv) => {

@@ -30,7 +30,7 @@ describe('a sample', () => {
     expect(() => parseSample(broken, 'n1')).toThrow(`cannot measure "n1": cannot open 'drover': no such pool`);
   });
 
-  it('has loads beside the one before', () => {
+  it('has loads in comparison with the one before', () => {
     expect(compare(undefined, first)).not.toHaveProperty('cpuPercent');
     expect(compare(undefined, first).containers.size).toBe(0);
     const containers = new Map([['abc', { cpuNs: 4_000_000_000, memoryBytes: 8192 }]]);
@@ -40,14 +40,14 @@ describe('a sample', () => {
     expect(figures.containers.get('abc')).toEqual({ cpuPercent: 150, memoryBytes: 8192 });
   });
 
-  it('has none beside one of another boot, or of another container', () => {
+  it('has none in comparison with one of another boot or container', () => {
     expect(compare(first, later({ busy: 1, total: 10, up: 1 }))).not.toHaveProperty('cpuPercent');
     const again = new Map([['abc', { cpuNs: 5, memoryBytes: 8192 }]]);
     expect(compare(first, later({ containers: again })).containers.size).toBe(0);
   });
 });
 
-/** This machine's own shell in place of a node, with a zpool that says what it is told. */
+/** A shell of this machine instead of a node's, with a zpool that prints a given text. */
 function localShells(zpool: string) {
   const started: number[] = [];
   const connection = {
@@ -84,7 +84,7 @@ describe.skipIf(process.platform !== 'linux')('the shell on the node', () => {
     await expect(last).rejects.toMatchObject({ code: 'cancelled' });
   });
 
-  it('is another one after somebody gave up', async () => {
+  it('is another one after a caller has cancelled', async () => {
     const { measure, started } = localShells("printf 'drover\\tONLINE\\t100\\t40\\n'");
     const late = new AbortController();
     const given = measure([], late.signal);
@@ -94,7 +94,7 @@ describe.skipIf(process.platform !== 'linux')('the shell on the node', () => {
     expect(started).toHaveLength(2);
   });
 
-  it('tells what is wrong with the pool', async () => {
+  it('reports what is wrong with the pool', async () => {
     const { measure } = localShells('echo "cannot open drover: no such pool" >&2; return 1');
     await expect(measure([], signal)).rejects.toMatchObject({
       code: 'command-failed',

@@ -41,7 +41,7 @@ describe.skipIf(noSshd !== undefined)('a host that is set up over SSH', () => {
     expect(lines).toEqual(["begin\tpackages\t--pool /dev/it's $HOME --lines", 'late']);
   });
 
-  it('leaves the step under way to end when it is cancelled, and nothing after it', async () => {
+  it('lets the current step finish when it is cancelled, and runs nothing after it', async () => {
     const real = readFileSync(new URL('../../../lab/provision.sh', import.meta.url), 'utf8');
     const head = real.slice(0, real.indexOf('# --- the system'));
     const file = path('steps');
@@ -65,10 +65,10 @@ touch ${file}.after`);
     expect(['begun', 'one', 'two', 'after'].filter((name) => existsSync(`${file}.${name}`))).toEqual(['begun', 'one']);
   });
 
-  it('shows the key of a host nobody knows, and keeps it once it is accepted', async () => {
+  it('shows the key of an unknown host, and keeps it once it is accepted', async () => {
     const settings = { ...sshd.settings, knownHostsFile: path('fresh_known_hosts') };
     const answer = await askKey('web3', settings, { env: sshd.env }, never);
-    if (answer.known) throw new Error('nobody accepted it yet');
+    if (answer.known) throw new Error('it was not accepted yet');
     expect(answer).toMatchObject({ type: 'ssh-ed25519', fingerprint: expect.stringMatching(/^SHA256:/) });
     expect(await answer.accept()).toBe(path('fresh_known_hosts'));
     expect(await askKey('web3', settings, { env: sshd.env }, never)).toEqual({ known: true });

@@ -46,7 +46,7 @@ describe.skipIf(noLock !== undefined)('over a private sshd', () => {
 
   beforeAll(async () => {
     sshd = await startSshd();
-    // Beside the sources, so that the bundled controller finds its packages.
+    // Below the sources, so that the bundled controller finds its packages.
     scratch = mkdtempSync(join(source, '../../node_modules/.drover-mutex-'));
     file = join(mkdtempSync(join(tmpdir(), 'drover-lock-')), 'drover.lock');
     open777 = mkdtempSync(join(tmpdir(), 'drover-old-lock-'));
@@ -69,7 +69,7 @@ describe.skipIf(noLock !== undefined)('over a private sshd', () => {
     };
   });
 
-  test('a controller that is killed with -9 holds the lock no longer', async () => {
+  test('a controller that was killed with -9 no longer holds the lock', async () => {
     const entry = join(scratch, 'controller.ts');
     writeFileSync(
       entry,
@@ -105,7 +105,7 @@ console.log('locked');
     await connection.close();
   });
 
-  test('the file of runs is root’s alone, is bounded, and names the address that sshd saw', async () => {
+  test('only root can read the audit file, which is bounded and has the address that sshd saw', async () => {
     const connection = await open();
     const audit = join(dirname(file), 'bounded.log');
     const mutex = createNodeMutex(connection, undefined, { ...files(), audit });
@@ -123,7 +123,7 @@ console.log('locked');
     await connection.close();
   });
 
-  test('a file of runs that is a link is not written to, and the lock is there all the same', async () => {
+  test('an audit file that is a link is not written to, and the lock is taken all the same', async () => {
     const connection = await open();
     const audit = join(dirname(file), 'linked.log');
     writeFileSync(`${audit}.target`, 'precious');
@@ -160,7 +160,7 @@ console.log('locked');
     await connection.close();
   });
 
-  test('another login that holds the lock of earlier versions, open to all, keeps nobody from it', async () => {
+  test('another login that holds the lock of earlier versions, open to all, blocks no run', async () => {
     for (const make of [
       () => writeFileSync(files().old, '', { mode: 0o644 }),
       () => {
@@ -180,7 +180,7 @@ console.log('locked');
     }
   });
 
-  test.each(['a directory', 'a link', 'a pipe'])('%s in the place of the old lock is no obstacle', async (kind) => {
+  test.each(['a directory', 'a link', 'a pipe'])('%s in the place of the old lock is not an obstacle', async (kind) => {
     rmSync(files().old, { recursive: true, force: true });
     writeFileSync(join(open777, 'precious'), 'precious');
     if (kind === 'a directory') mkdirSync(files().old);
@@ -223,7 +223,7 @@ console.log('locked');
   });
 });
 
-describe('a node that does not do its part', () => {
+describe('a node that misbehaves', () => {
   afterEach(() => void vi.useRealTimers());
   /** A node whose command answers so, and ends only where it is stopped. */
   const stubborn = (answer?: string) => {
@@ -243,7 +243,7 @@ describe('a node that does not do its part', () => {
     return { mutex: createNodeMutex(connection), isStopped: () => stopped };
   };
 
-  test('and keeps the channel open holds no release up for longer than 5 s', async () => {
+  test('and keeps the channel open delays a release by 5 s at most', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
     const { mutex, isStopped } = stubborn('locked\n');
     const acquiring = mutex.acquire('anna', signal);
@@ -261,7 +261,7 @@ describe('a node that does not do its part', () => {
     expect(handle.lost.aborted).toBe(false);
   });
 
-  test('and says nothing is given up after a minute', async () => {
+  test('and is silent is given up after a minute', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
     const { mutex, isStopped } = stubborn();
     const failure = mutex.acquire('anna', signal).catch((error: unknown) => error);
@@ -270,7 +270,7 @@ describe('a node that does not do its part', () => {
     expect(isStopped()).toBe(true);
   });
 
-  test('and talks without end is given up at once', async () => {
+  test('and prints without end is given up at once', async () => {
     const { mutex, isStopped } = stubborn('a'.repeat(100_000));
     await expect(mutex.acquire('anna', signal)).rejects.toMatchObject({ code: 'command-failed' });
     expect(isStopped()).toBe(true);

@@ -55,7 +55,7 @@ describe('listening sockets', () => {
     ]);
   });
 
-  it('of Docker’s proxy for our own containers are not somebody else’s; those of foreign ones are', () => {
+  it('of Docker’s proxy for drover’s containers are not foreign; those for foreign containers are', () => {
     const ports = (containers: readonly Container[]) =>
       foreignListeners(parseListeners(sockets), containers).map((one) => one.port);
     expect(ports([container])).toEqual([36_063, 22, 546, 8000]);

@@ -67,7 +67,7 @@ describe('a source of connections', () => {
     expect(attempts).toBe(2);
   });
 
-  test('makes one attempt for everybody who asks at the same time', async () => {
+  test('makes one attempt for all callers that ask at the same time', async () => {
     const [one, two] = await Promise.all([source.get(signal), source.get(signal)]);
     expect(one).toBe(two);
     expect(attempts).toBe(1);
@@ -83,7 +83,7 @@ describe('a source of connections', () => {
     expect(pauses).toHaveLength(7);
   });
 
-  test('a caller who leaves does not stop the others; the last one does', async () => {
+  test('a caller that cancels does not stop the others; the last one does', async () => {
     let stopped = false;
     outcome = (attempt) =>
       new Promise((_, reject) => {
@@ -107,7 +107,7 @@ describe('a source of connections', () => {
     expect(pauses).toEqual([]);
   });
 
-  test('is of no more use when it was closed', async () => {
+  test('refuses to connect after it was closed', async () => {
     const connection = await source.get(signal);
     await source.close();
     expect(connection.closed.aborted).toBe(true);

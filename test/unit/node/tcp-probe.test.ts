@@ -14,7 +14,7 @@ function listen(): Promise<{ port: number; close: () => Promise<void> }> {
 }
 
 describe('probing a port', () => {
-  it('tells an open port from a refused one', async () => {
+  it('distinguishes an open port from a refused one', async () => {
     const server = await listen();
     const signal = AbortSignal.timeout(5_000);
     expect(await probeTcp('127.0.0.1', server.port, signal)).toBe('accepted');

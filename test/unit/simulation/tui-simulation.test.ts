@@ -55,7 +55,7 @@ describe('the simulated cluster of the screen', () => {
     });
   });
 
-  it('shows what is wrong and waits; approved, it mends that and is calm', async () => {
+  it('shows what is wrong and waits; once approved, it fixes that and has nothing left to do', async () => {
     const simulation = open();
     watch(simulation);
     const { store, send } = simulation.engine;
@@ -110,13 +110,13 @@ describe('the simulated cluster of the screen', () => {
     expect(await simulation.readFile('application.yml')).toBe(`${before}# seen\n`);
   });
 
-  it('mends a mistyped name as the problem offers, once', async () => {
+  it('fixes a mistyped name as the problem offers, once', async () => {
     const simulation = open();
     const text = await simulation.readFile('deployment.yml');
     simulation.writeFile('deployment.yml', text.replace('grafana', 'grafanna'));
     const read = await simulation.engine.plan(signal);
     const problem = read.ok ? undefined : read.problems[0];
-    if (problem === undefined) throw new Error('a wrong name is no problem');
+    if (problem === undefined) throw new Error('the wrong name was not reported');
     expect(await simulation.fix(problem)).toContain('grafana');
     expect(await simulation.readFile('deployment.yml')).toBe(text);
     await expect(simulation.fix(problem)).rejects.toThrow('cannot fix "deployment.yml"');

@@ -91,7 +91,7 @@ describe('secrets and configs of a container', () => {
     ['one less', [secret({ kind: 'config' })], [], ['it loses the config "pw" at /run/secrets/pw']],
   ])('%s', (_name, before, after, wanted) => {
     expect(differences(spec(after), readBack(spec(before)))).toEqual(wanted);
-    // A container as it was read back is no other than itself.
+    // A container that was read back equals itself.
     const seen = readBack(spec(before));
     expect(differences(seen.spec, seen)).toEqual([]);
   });

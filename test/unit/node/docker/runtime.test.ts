@@ -78,7 +78,7 @@ describe('talking to a daemon', () => {
     ]);
   });
 
-  test('the images by their names, an image that has none left out; what is no list is no answer', async () => {
+  test('the images by their names, images without a name left out; anything but a list is refused', async () => {
     answers['GET /v1.41/images/json'] = json([
       { Id: 'sha256:1', RepoTags: ['web:1', 'web:2'], RepoDigests: ['web@sha256:9'] },
       { Id: 'x', RepoTags: ['<none>:<none>'] },
@@ -110,7 +110,7 @@ describe('talking to a daemon', () => {
     expect(inspections()).toBe(2);
   });
 
-  test('what is not a list of containers is no answer: the node is unknown, not empty', async () => {
+  test('anything but a list of containers is refused: the node is unknown, not empty', async () => {
     for (const body of ['{}', 'oops', '']) {
       answers['GET /v1.41/containers/json'] = (_request, response) => void response.writeHead(200).end(body);
       await expect(runtime.list(signal)).rejects.toMatchObject({ code: 'docker-failed' });
@@ -261,7 +261,7 @@ describe('talking to a daemon', () => {
     expect(seen.at(-1)).toContain('fromImage=reg%3A5000%2Fx&tag=2');
   });
 
-  test('a pull carries the login that the node itself has, and no failure tells it', async () => {
+  test('a pull carries the login that the node itself has, and no error contains it', async () => {
     let header: unknown;
     answers['POST /v1.41/images/create'] = (request, response) => {
       header = request.headers['x-registry-auth'];
@@ -425,14 +425,14 @@ describe('streams', () => {
   });
 
   test('progress adds the layers up, and has no total before all are known', () => {
-    const told: unknown[][] = [];
-    const see = pullProgress((...args) => told.push(args));
+    const reported: unknown[][] = [];
+    const see = pullProgress((...args) => reported.push(args));
     see({ status: 'Pulling from library/x', id: 'latest' });
     see({ status: 'Pulling fs layer', id: 'a' });
     see({ status: 'Downloading', id: 'a', progressDetail: { current: 10, total: 100 } });
     see({ status: 'Already exists', id: 'b' });
     see({ status: 'Pull complete', id: 'a' });
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ['layer 0 of 1', 0],
       ['layer 0 of 1', 10, 100],
       ['layer 1 of 2', 10, 100],

@@ -44,7 +44,7 @@ describe('creating', () => {
     expect(readContainer(inspected(createBody(spec, directories)), none).spec).toEqual(spec);
   });
 
-  test('a container that starts in its order carries the gate, which is no volume of it', () => {
+  test('a container that starts in its order carries the gate, which is not one of its volumes', () => {
     const ordered = { ...spec, after: ['cache', '5432/tcp'] };
     const body = createBody(ordered, directories) as { HostConfig: { Mounts: object[] }; Labels: object };
     expect(body.HostConfig.Mounts[2]).toEqual({
@@ -60,7 +60,7 @@ describe('creating', () => {
     expect(readContainer({ ...inspected(body), Mounts: [] }, none).spec).not.toHaveProperty('after');
   });
 
-  test('several host ports of one container port are bound, each protocol apart', () => {
+  test('several host ports of one container port are bound, separately for each protocol', () => {
     expect(createBody(spec, directories)).toMatchObject({
       ExposedPorts: { '80/tcp': {}, '53/udp': {} },
       HostConfig: {
@@ -75,7 +75,7 @@ describe('creating', () => {
     expect(HostConfig).not.toHaveProperty('Binds');
   });
 
-  test('a volume nobody gave a directory for is refused', () => {
+  test('a volume without a directory is refused', () => {
     expect(() => createBody(spec, { 'vol-a': '/pool/a/data' })).toThrow('no directory for volume "vol-z"');
   });
 
@@ -103,12 +103,12 @@ describe('reading', () => {
     expect(read({ State })).toMatchObject({ exit: { code: 137, oomKilled: true }, startedAt: '2026-01-02T03:04:05Z' });
   });
 
-  test('health is told where the image has a check', () => {
+  test('health is read where the image has a check', () => {
     expect(read({ State: { Status: 'running', Health: { Status: 'unhealthy' } } }).health).toBe('unhealthy');
     expect(read({ State: { Status: 'running', Health: { Status: 'none' } } })).not.toHaveProperty('health');
   });
 
-  test('a label without its bind is no mount, and a bind without its label shows its directory', () => {
+  test('a label without its bind is not a mount, and a bind without its label shows its directory', () => {
     const Mounts = [
       { Type: 'bind', Source: '/elsewhere', Destination: '/other' },
       { Type: 'volume', Source: '/var/lib/docker/volumes/x', Destination: '/z' },
@@ -116,7 +116,7 @@ describe('reading', () => {
     expect(read({ Mounts }).spec.mounts).toEqual([{ volume: '/elsewhere', mountpoint: '/other' }]);
   });
 
-  test('an entrypoint set to nothing over the one of the image is told', () => {
+  test('an empty entrypoint that overrides the one of the image is read back', () => {
     const Config = { ...body, Entrypoint: null };
     expect(read({ Config }, { ...none, entrypoint: ['/init'] }).spec.entrypoint).toEqual([]);
     expect(read({ Config }).spec).not.toHaveProperty('entrypoint');

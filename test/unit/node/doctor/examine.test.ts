@@ -232,13 +232,13 @@ describe('the examination of a node', () => {
     expect(connection.sent[0]?.words).toEqual(['echo', '--check', '--pool-name', 'drover', '--root', 'drover/volumes']);
   });
 
-  it('refuses what is no clock and no reading', async () => {
+  it('refuses output that is not a clock or a reading', async () => {
     const doctor = createNodeDoctor({ connection: scriptedConnection(() => ({ stdout: 'what\n' })), ...place });
     await expect(doctor.clock(signal)).rejects.toMatchObject({ code: 'command-failed' });
     await expect(doctor.system(signal)).rejects.toMatchObject({ code: 'command-failed' });
   });
 
-  it('knows where the others find its sshd', () => {
+  it('knows where other nodes reach its sshd', () => {
     expect(createNodeDoctor({ connection: scriptedConnection(), ...place }).sshPlaces).toEqual([
       { address: '10.0.0.7', port: 22 },
       { address: '10.0.0.1', port: 22 },

@@ -69,7 +69,7 @@ describe('the port map as text', () => {
     },
   );
 
-  it('holds a port anew whether it is held or not, and ends a hold whether there is one or not', () => {
+  it('renews the hold of a port or begins it, and ends a hold whether there is one or not', () => {
     const keys: PortKey[] = [{ port: 7000, protocol: 'tcp' }];
     const end =
       'add element inet drover hold { tcp . 7000 timeout 1s }\ndelete element inet drover hold { tcp . 7000 }\n';

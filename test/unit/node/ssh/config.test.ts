@@ -73,7 +73,7 @@ describe('a jump host', () => {
     ['ssh://anna@bastion:22/', { host: 'bastion', user: 'anna', port: 22 }],
     ['[fe80::1]:2222', { host: 'fe80::1', port: 2222 }],
     ['fe80::1', { host: 'fe80::1' }],
-  ])('%s is taken apart', (text, expected) => {
+  ])('%s is parsed', (text, expected) => {
     expect(parseHop(text)).toEqual(expected);
   });
 
@@ -89,7 +89,7 @@ describe.skipIf(!existsSync('/usr/bin/ssh'))('the ssh program', () => {
   });
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-  test('is asked with the configuration file of the node', async () => {
+  test('is run with the configuration file of the node', async () => {
     const file = join(dir, 'config');
     writeFileSync(
       file,
@@ -105,7 +105,7 @@ describe.skipIf(!existsSync('/usr/bin/ssh'))('the ssh program', () => {
     });
   });
 
-  test('says what is wrong with a configuration file', async () => {
+  test('reports what is wrong with a configuration file', async () => {
     const file = join(dir, 'bad');
     writeFileSync(file, 'Host db\n  Nonsense yes\n');
     await expect(resolveTarget('db', { sshConfigFile: file }, env, () => undefined)).rejects.toMatchObject({

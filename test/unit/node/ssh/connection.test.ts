@@ -56,7 +56,7 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
   });
 
   describe('running commands', () => {
-    test('arguments arrive as they are, output and stderr come back apart', async () => {
+    test('arguments arrive as they are, output and stderr come back separately', async () => {
       const connection = await open();
       const result = await connection.run([
         'sh',
@@ -78,7 +78,7 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       expect((await (await open()).run(['wc', '-c'], { input: bytes })).stdout.trim()).toBe('300000');
     });
 
-    test('an exit code nobody expects is an error, an expected one an answer', async () => {
+    test('an unexpected exit code is an error, an expected one is not', async () => {
       const connection = await open();
       await expect(connection.run(['sh', '-c', 'echo no >&2; exit 3'])).rejects.toMatchObject({
         code: 'command-failed',
@@ -91,12 +91,12 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       expect((await (await open()).run(['sh', '-c', 'echo $LC_ALL'])).stdout).toBe('C\n');
     });
 
-    test('a script gets its arguments, and commands in it cannot eat it as their input', async () => {
+    test('a script gets its arguments, and commands in it cannot read it as their input', async () => {
       const result = await (await open()).script('cat; echo "$1/$2"', ["o'ne", '$2']);
       expect(result.stdout).toBe("o'ne/$2\n");
     });
 
-    test('many sockets and commands on one connection are no leak', async () => {
+    test('many sockets and commands on one connection do not leak', async () => {
       const connection = await open();
       const warnings = await warningsDuring(async () => {
         const commands = Array.from({ length: 12 }, () => connection.run(['sleep', '0.1']));
@@ -145,7 +145,7 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
   });
 
   describe('streams', () => {
-    test('a spawned command reads stdin, writes stdout, and tells code and stderr at the end', async () => {
+    test('a spawned command reads stdin, writes stdout, and reports code and stderr at the end', async () => {
       const command = await (await open()).spawn(['sh', '-c', 'tr a-z A-Z; echo last words >&2; exit 4'], never);
       command.stdin.end('hello');
       expect(await text(command.stdout)).toBe('HELLO');
@@ -211,7 +211,7 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       expect((await open({ knownHostsFile: known, sshConfigFile: config })).remote.isRoot).toBe(true);
     });
 
-    test('accepting a key writes it down once, and only the one with that fingerprint', async () => {
+    test('accepting a key saves it once, and only the one with that fingerprint', async () => {
       const known = write('kh-accept', 'other.example.org ssh-ed25519 AAAA');
       const settings = { ...sshd.settings, knownHostsFile: known };
       const accept = (print: string) => acceptHostKey('node1', settings, print, { env: sshd.env }, never);
@@ -283,7 +283,7 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
   });
 
   describe('logging in', () => {
-    test('a key nobody accepts is refused, not retryable', async () => {
+    test('a key that is not accepted is an error, not retryable', async () => {
       execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file('stranger')]);
       const error = await open({ identityFile: file('stranger') }).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code: 'connection-failed', retryable: false });
@@ -323,11 +323,11 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       });
     });
 
-    test('a port where nobody listens is worth another try', async () => {
+    test('a port without a listener is retryable', async () => {
       await expect(open({ port: 1 })).rejects.toMatchObject({ code: 'connection-failed', retryable: true });
     });
 
-    test('a server that says nothing is left after the limit', async () => {
+    test('a silent server is given up after the limit', async () => {
       const server = createServer(() => undefined);
       const port = await new Promise<number>((resolve) => {
         server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
@@ -345,7 +345,7 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
   });
 
   describe('ways through', () => {
-    test('a ProxyCommand is used, and its words are shown when it fails', async () => {
+    test('a ProxyCommand is used, and its output is shown when it fails', async () => {
       const relay = write(
         'relay.mjs',
         `import { connect } from 'node:net'; const s = connect(${sshd.port}, '127.0.0.1'); process.stdin.pipe(s); s.pipe(process.stdout); s.on('close', () => process.exit());`,
@@ -377,7 +377,7 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
 });
 
 describe.skipIf(noSshd !== undefined)('a connection that is lost', () => {
-  test('fails what is under way as worth another try, and says so to everybody', async () => {
+  test('fails all running commands as retryable', async () => {
     const sshd = await startSshd();
     try {
       const connection = await connect('node1', sshd.settings, { env: sshd.env }, never);
@@ -397,7 +397,7 @@ describe.skipIf(noSshd !== undefined)('a connection that is lost', () => {
     }
   });
 
-  test('and a server with few sessions is waited for', async () => {
+  test('and a server with few sessions is retried', async () => {
     const sshd = await startSshd(['MaxSessions 2']);
     try {
       const connection = await connect('node1', sshd.settings, { env: sshd.env }, never);

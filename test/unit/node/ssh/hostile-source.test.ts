@@ -20,7 +20,7 @@ const bytes = 3_000_000;
 
 /**
  * A source that lies: OpenSSH on both ends, and on the source a command that every login gets. It answers what the
- * files `way` and `key` say where a script asks for the way or for a key, and does what it is told otherwise.
+ * files `way` and `key` say where a script asks for the way or for a key, and otherwise does what it is asked to do.
  */
 const liar = `#!/bin/bash
 at=\${0%/*}
@@ -63,7 +63,7 @@ describe.skipIf(noSpace !== undefined)('the source of a transfer is compromised'
       end: async (node) => ({
         connection: connections[node] ?? expect.fail(node),
         fence: { token: '' },
-        // An address of documentation: nobody answers there, and the source says something else.
+        // An address for documentation: nothing answers there, and the source reports something else.
         meshAddress: node === 'node1' ? '192.0.2.1' : '192.0.2.2',
       }),
       mode,

@@ -107,7 +107,7 @@ test('a damaged key blob has no type', () => {
   expect(keyType(Buffer.from([0, 0, 0, 200, 1]))).toBe('unknown');
 });
 
-describe.skipIf(!existsSync('/usr/bin/ssh-keygen'))('beside ssh-keygen', () => {
+describe.skipIf(!existsSync('/usr/bin/ssh-keygen'))('compared with ssh-keygen', () => {
   let dir = '';
   const at = (name: string): string => join(dir, name);
   const keygen = (...args: string[]): string => execFileSync('ssh-keygen', args, { encoding: 'utf8', stdio: 'pipe' });

@@ -97,7 +97,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       expect(await reach({}, env)).toBe('in');
     });
 
-    test('too many keys are said to be that, with the way out', async () => {
+    test('too many keys are reported as such, with the remedy', async () => {
       const env = agentWith(...Array.from({ length: 4 }, (_, at) => makeKey(`more${at}`)));
       config(`IdentityFile ${file('none')}`, 'IdentitiesOnly no');
       rmSync(file('nobody'), { force: true });
@@ -108,7 +108,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       await expect(reach({}, env)).rejects.toMatchObject({ hint: expect.stringContaining('IdentitiesOnly yes') });
     });
 
-    test('a private key that others can read is refused, with the command that mends it', async () => {
+    test('a private key that others can read is refused, with the command that fixes it', async () => {
       copyFileSync(file('user'), file('open'));
       chmodSync(file('open'), 0o644);
       config();
@@ -125,7 +125,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       expect(notes.join()).toContain(`run "chmod 600 ${file('open')}"`);
     });
 
-    test('a second factor is named, and not the key blamed', async () => {
+    test('a required second factor is named, and the key is not blamed', async () => {
       const back = await withSshd(
         'AuthenticationMethods publickey,keyboard-interactive',
         'KbdInteractiveAuthentication yes',
@@ -234,7 +234,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       ).rejects.toMatchObject({ message: expect.stringContaining('"/dev/null" is not a regular file') });
     });
 
-    test('several lines that ssh says of a wrong configuration stay apart', async () => {
+    test('several error lines of ssh about a configuration stay separate', async () => {
       write('home/.ssh/ssh_config', 'Host n1\n  BadOption yes\n');
       await expect(reach()).rejects.toMatchObject({
         message: expect.stringMatching(/badoption; \S*ssh_config: terminating/i),
@@ -250,7 +250,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       return withSshd(`HostCertificate ${file('host-ed25519-cert.pub')}`);
     };
 
-    test('a certificate of an authority that known_hosts names vouches for it', async () => {
+    test('a certificate of an authority that known_hosts names proves it', async () => {
       const back = await certify('-n', '127.0.0.1');
       try {
         config();
@@ -290,7 +290,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
       }
     });
 
-    test('an authority alone says so where the host has no certificate', async () => {
+    test('an authority alone is reported where the host has no certificate', async () => {
       config();
       authorised();
       await expect(reach()).rejects.toMatchObject({
@@ -381,7 +381,7 @@ describe.skipIf(noSshd !== undefined)('an ssh configuration is followed as ssh f
     });
   });
 
-  test('what is not an SSH server is said to be none', async () => {
+  test('a server that does not speak SSH is reported as such', async () => {
     const web = createServer((socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')));
     await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
     const address = web.address();

@@ -57,8 +57,8 @@ Host node2
 
 const ed25519 = 'AAAAC3NzaC1lZDI1NTE5AAAAIO4Nm9Q3Jk8mFJm1dLq0nZ0yJq7uLxQG7o4n3vY2y1aB';
 
-describe("what Vagrant's index tells", () => {
-  it('is the machines of that folder alone, by name', () => {
+describe("Vagrant's index", () => {
+  it('has the machines of that folder, sorted by name', () => {
     expect(machinesOf(index, ['/p'])).toEqual([
       { name: 'node1', provider: 'libvirt', state: 'running', dataPath: '/p/.vagrant' },
       { name: 'node2', provider: 'libvirt', state: 'shutoff', dataPath: '/p/.vagrant' },
@@ -68,7 +68,7 @@ describe("what Vagrant's index tells", () => {
   });
 
   it.each(['', '{', '[]', 'null', '{"machines":{"a":null,"b":{"vagrantfile_path":"/p","name":7}}}'])(
-    'is nothing where it is no index: %s',
+    'has no machines where it is not an index: %s',
     (text) => expect(machinesOf(text, ['/p'])).toEqual([]),
   );
 });
@@ -88,7 +88,7 @@ describe('the output of vagrant ssh-config', () => {
   it('may be empty', () => expect(parseVagrantHosts('')).toEqual([]));
 });
 
-describe('what a machine says of itself', () => {
+describe('what a machine reports about itself', () => {
   it('is its host keys and its addresses', () => {
     const facts = parseFacts(`==> node1: a notice with 10.9.9.9 in it
 ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY= root@node1

@@ -121,7 +121,7 @@ describe("Vagrant's machines", () => {
     ]);
   });
 
-  it('are asked for anew, and only those, when they were destroyed and made again', async () => {
+  it('are asked for again, and only those, when they were destroyed and created again', async () => {
     await machines({ name: 'node1' }, { name: 'node2', address: '172.16.255.251' });
     await find();
     await machines({ name: 'node1' }, { name: 'node2', address: '172.16.255.251', id: 'another', key: 'CCCC' });
@@ -149,14 +149,14 @@ describe("Vagrant's machines", () => {
 });
 
 describe('Vagrant is left alone', () => {
-  it('where nothing it made could be one of the nodes', async () => {
+  it('where none of its machines can be one of the nodes', async () => {
     await machines({ name: 'web' });
     expect(await find({ nodes: ['10.0.0.7', 'db'] })).toBeUndefined();
     expect(await find({ nodes: [] })).toBeUndefined();
     expect(await asked()).toEqual([]);
   });
 
-  it('where it has made nothing in that folder for this user, whatever lies there', async () => {
+  it('where it has created nothing in that folder for this user, whatever files are there', async () => {
     await machines({ name: 'node1' });
     await writeFile(at('home/data/machine-index/index'), '{"version":1,"machines":{}}');
     expect(await find()).toBeUndefined();
@@ -166,7 +166,7 @@ describe('Vagrant is left alone', () => {
   });
 });
 
-describe('what is wrong is told with its remedy', () => {
+describe('an error names the remedy', () => {
   const refused = async (call: Call): Promise<string> =>
     find({ required: true, ...call }).then(
       (path) => `found ${path}`,
@@ -189,7 +189,7 @@ describe('what is wrong is told with its remedy', () => {
     await machines({ name: 'node1', state: 'poweroff' });
     const text = 'cannot use the Vagrant machines of "/project": "node1" is poweroff; run `vagrant up` in /project';
     expect(await refused({})).toBe(`usage: ${text}`);
-    // Nobody asked for them by name: a word, and on without them.
+    // They were not required: a note is enough.
     expect(await find()).toBeUndefined();
     expect(notes.map((note) => note.replaceAll(top, ''))).toEqual([text]);
   });
@@ -201,7 +201,7 @@ describe('what is wrong is told with its remedy', () => {
     );
   });
 
-  it('no address of ours', async () => {
+  it('no address in the private network', async () => {
     await machines({ name: 'node1', address: '192.168.56.4' });
     expect(await refused({})).toBe(
       'usage: cannot use the Vagrant machine "node1" of "/project": it has no address in 172.16.255.0/24, but 10.0.2.15, 192.168.56.4; if the Vagrantfile gives it one, run `vagrant reload node1`; otherwise describe the node in drover.yml',

@@ -32,7 +32,7 @@ it('passes nothing on after it was cancelled, however much the sender still send
       resolve(ended(0));
     });
   });
-  // What it was given is no whole stream, unless it was given all of it.
+  // A part of a stream is not a stream.
   const done = new Promise<Ended>((resolve) => stdin.on('end', () => resolve(ended(received === 10_000 ? 0 : 1))));
   const command = (more: Pick<SpawnedCommand, 'done'> & Partial<SpawnedCommand>): SpawnedCommand => ({
     stdout: new PassThrough(),

@@ -83,7 +83,7 @@ describe('volumes from what zfs prints', () => {
     expect(volume).not.toHaveProperty('limitBytes');
   });
 
-  it('do not include a dataset with a role nobody knows, or with received properties', () => {
+  it('do not include a dataset with an unknown role, or with received properties', () => {
     expect(parseVolumes(get.replace('drover:role\towner\tlocal', 'drover:role\tking\tlocal'), list)).toEqual([]);
     expect(parseVolumes(get.replace('fixture\tlocal', 'fixture\treceived'), list)).toEqual([]);
   });
@@ -114,7 +114,7 @@ describe('estimates and tokens', () => {
     expect(parseToken('cannot resume send')).toBeUndefined();
   });
 
-  it('tells a token whose snapshot is gone from one that is broken', async () => {
+  it('distinguishes a token whose snapshot is gone from a broken one', async () => {
     const contents = '\ttoguid = 0x1\n\ttoname = drover/volumes/a@s1\n';
     const gone = scriptedConnection(() => ({ code: 255, stdout: contents, stderr: 'cannot resume send' }));
     expect(await createZfsStore(gone, place).readToken('1-ab-cd', signal)).toBeUndefined();
@@ -327,7 +327,7 @@ describe('the store', () => {
     expect(args.slice(args.indexOf('--'))).toEqual(['--', ...marks]);
   });
 
-  it('destroys no snapshot of somebody else, without asking the node', async () => {
+  it('refuses to destroy a foreign snapshot without asking the node', async () => {
     const connection = scriptedConnection();
     const store = createZfsStore(connection, place);
     const tidy = (more: Partial<Leftovers>, at = dataset) =>
@@ -339,7 +339,7 @@ describe('the store', () => {
     expect(connection.sent).toEqual([]);
   });
 
-  it('refuses limits that are no sizes', async () => {
+  it('refuses limits that are not sizes', async () => {
     const store = createZfsStore(scriptedConnection(), place);
     for (const bad of [0, -1, 1.5, Number.NaN])
       await expect(store.setLimit(dataset, bad, signal)).rejects.toThrow('limit');

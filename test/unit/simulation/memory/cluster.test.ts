@@ -43,7 +43,7 @@ describe('the memory cluster', () => {
     ]);
   });
 
-  it('lets nobody write where it is unmounted, read-only or full', async () => {
+  it('refuses writes where it is unmounted, read-only or full', async () => {
     const cluster = createMemoryCluster({
       nodes: {
         n1: {
@@ -64,7 +64,7 @@ describe('the memory cluster', () => {
     expect(() => cluster.write('n1', 'full', 1)).toThrow('quota');
   });
 
-  it('tells two histories of the same length apart', () => {
+  it('distinguishes two histories of the same length', () => {
     const cluster = createMemoryCluster({ nodes: { n1: { volumes: [{ id: 'x' }, { id: 'y' }] } } });
     for (const bytes of [1, 2]) cluster.write('n1', 'x', bytes);
     for (const bytes of [2, 1]) cluster.write('n1', 'y', bytes);
