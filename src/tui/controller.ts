@@ -5,7 +5,7 @@ import type { ClusterView } from '../view/cluster-view.ts';
 import { type FrameSource, type Screen, screenAfter } from './app.tsx';
 import type { StageFeed } from './deps.ts';
 import { type Frame, type FrameInput, frameOf } from './frame/frame-of.ts';
-import { averageCost, clockMs, distanceMs, isNews } from './pace.ts';
+import { averageCost, clockMs, distanceMs, isNews } from './frame-rate.ts';
 import type { Message, ScreenInput } from './screen.ts';
 import type { Effect, UiState } from './state.ts';
 import { update } from './update.ts';

@@ -7,8 +7,8 @@ import type { TuiDeps } from './deps.ts';
 import { createLogReader } from './log-reader.ts';
 import type { Message } from './screen.ts';
 import type { Effect } from './state.ts';
-import type { TerminalSession } from './terminal/session.ts';
-import type { Leaving } from './work.ts';
+import type { TerminalSession } from './terminal/terminal.ts';
+import type { Leaving } from './session.ts';
 
 export interface EffectsInput {
   readonly deps: TuiDeps;

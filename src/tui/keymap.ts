@@ -1,6 +1,6 @@
 import { closest } from '../view/closest.ts';
 import { type ActionId, actions, infoOf } from './actions/actions.ts';
-import { firstTaken } from './actions/off.ts';
+import { firstTaken } from './actions/disabled-reason.ts';
 import { isTyping, onPanes, type Registry } from './routing.ts';
 import type { EditKey, Message } from './screen.ts';
 import type { UiState } from './state.ts';

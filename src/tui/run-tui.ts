@@ -19,8 +19,8 @@ import type { About, Message } from './screen.ts';
 import type { ThemeName, UiState } from './state.ts';
 import { createSummary } from './summary.ts';
 import type { InputEvent } from './terminal/input-event.ts';
-import { openTerminal, type TerminalSession } from './terminal/session.ts';
-import { createWork, type Work } from './work.ts';
+import { openTerminal, type TerminalSession } from './terminal/terminal.ts';
+import { createWork, type Work } from './session.ts';
 
 /** How the screen was left. */
 export interface TuiResult {

@@ -1,5 +1,5 @@
 import { type ActionId, infoOf, nameOf } from './actions/actions.ts';
-import { offBecause } from './actions/off.ts';
+import { offBecause } from './actions/disabled-reason.ts';
 import { doOnScreen, focusOn } from './actions/screen-actions.ts';
 import { readingOf } from './readings.ts';
 import { push, remember, withNotice } from './remember.ts';

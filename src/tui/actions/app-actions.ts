@@ -6,7 +6,7 @@ import { confirmOverlay, logsOverlay, moveOverlay, zfsOverlay } from '../overlay
 import type { ScreenInput, Step } from '../screen.ts';
 import type { ConfirmState, Item, UiState } from '../state.ts';
 import type { ActionId } from './actions.ts';
-import { isUp, subjectsOf, whereIs } from './subject.ts';
+import { isUp, subjectsOf, whereIs } from './selection.ts';
 
 /** Does what was asked to the application (or node) under the cursor, or to the marked ones. */
 export function actOnApplications(input: ScreenInput, action: ActionId): Step<UiState> {

@@ -10,7 +10,7 @@ import type { PaletteState } from '../state.ts';
 import { type ActionId, infoOf } from './actions.ts';
 import { confirmRestart, confirmStart, confirmStop } from './app-actions.ts';
 import { arrangements, sorts } from './screen-actions.ts';
-import { appReason, unreachableReason, whereIs } from './subject.ts';
+import { appReason, unreachableReason, whereIs } from './selection.ts';
 
 /** What a command does, or the sentence that says why it cannot. */
 export type Outcome = Step<PaletteState> | string;

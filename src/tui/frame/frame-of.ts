@@ -1,7 +1,7 @@
 import type { AppName } from '../../model/config.ts';
 import { count } from '../../view/wording.ts';
 import type { ActionId } from '../actions/actions.ts';
-import { offBecause } from '../actions/off.ts';
+import { offBecause } from '../actions/disabled-reason.ts';
 import { drawFooter } from '../parts/footer.ts';
 import { drawGuidePane } from '../parts/guide/pane.ts';
 import { drawHeader } from '../parts/header.ts';

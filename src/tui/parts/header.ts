@@ -1,7 +1,7 @@
 import { plainText } from '../../model/plain-text.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
 import { count, formatClock, formatDuration } from '../../view/wording.ts';
-import { changesOf } from '../actions/subject.ts';
+import { changesOf } from '../actions/selection.ts';
 import { type Row, type Span, span } from '../frame/rows.ts';
 import type { ScreenInput } from '../screen.ts';
 import { fitRow, widthOfRow } from '../text/fit.ts';

@@ -1,5 +1,5 @@
 import { type ActionId, type ActionInfo, actions } from '../actions/actions.ts';
-import { isTaken, offBecause } from '../actions/off.ts';
+import { isTaken, offBecause } from '../actions/disabled-reason.ts';
 import type { Glyphs } from '../frame/glyphs.ts';
 import { type Row, type Size, span, type Token } from '../frame/rows.ts';
 import { behindTop, ownLabel, partTakes, type Registry, topOf } from '../routing.ts';

@@ -1,6 +1,6 @@
 import { type ActionId, actions } from '../actions/actions.ts';
 import { type Command, commands, type Outcome } from '../actions/commands.ts';
-import { isTaken, offBecause } from '../actions/off.ts';
+import { isTaken, offBecause } from '../actions/disabled-reason.ts';
 import { type Row, type Size, span } from '../frame/rows.ts';
 import { ranked } from '../fuzzy.ts';
 import { behindTop, type Registry } from '../routing.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { offBecause } from '../../../src/tui/actions/off.ts';
+import { offBecause } from '../../../src/tui/actions/disabled-reason.ts';
 import { frameOf } from '../../../src/tui/frame/frame-of.ts';
 import type { Size } from '../../../src/tui/frame/rows.ts';
 import { createTheme } from '../../../src/tui/frame/theme.ts';

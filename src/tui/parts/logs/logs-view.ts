@@ -1,5 +1,5 @@
 import { listNames } from '../../../view/wording.ts';
-import { isUp, whereIs } from '../../actions/subject.ts';
+import { isUp, whereIs } from '../../actions/selection.ts';
 import { type Row, type Size, type Span, span, type Token } from '../../frame/rows.ts';
 import type { Drawn, ScreenInput } from '../../screen.ts';
 import type { LogEntry, LogsState } from '../../state.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { averageCost, clockMs, distanceMs, isNews } from '../../../src/tui/pace.ts';
+import { averageCost, clockMs, distanceMs, isNews } from '../../../src/tui/frame-rate.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import { aContainer, anApplication, aVolume, onNode, unreachable } from '../../builders.ts';
 import { figuresOf } from './cluster-scenes.ts';

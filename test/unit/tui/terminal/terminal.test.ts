@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { TerminalSession } from '../../../../src/tui/terminal/session.ts';
-import { openTerminal } from '../../../../src/tui/terminal/session.ts';
+import type { TerminalSession } from '../../../../src/tui/terminal/terminal.ts';
+import { openTerminal } from '../../../../src/tui/terminal/terminal.ts';
 import { createFakeInput, createFakeOutput } from '../../../fakes/tty.ts';
 
 function open(suspend: (session: TerminalSession) => void = () => undefined) {

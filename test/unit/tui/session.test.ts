@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createTuiSimulation } from '../../../src/simulation/tui-simulation.ts';
-import { createWork } from '../../../src/tui/work.ts';
+import { createWork } from '../../../src/tui/session.ts';
 
 describe('what goes on behind the screen', () => {
   it('is the watching of the files and the nodes, until somebody leaves', async () => {

@@ -1,7 +1,7 @@
 import { partOf, partTakes, type Registry, screenTakes, subjectActions, topOf } from '../routing.ts';
 import type { ScreenInput } from '../screen.ts';
 import { type ActionId, infoOf } from './actions.ts';
-import { subjectReason } from './subject.ts';
+import { subjectReason } from './selection.ts';
 
 /** True where the part with the keys, or the screen, takes it now. */
 export function isTaken({ ui }: ScreenInput, registry: Registry, action: ActionId): boolean {
