@@ -6,9 +6,9 @@ import { listNames } from '../view/wording.ts';
 import type { TuiDeps } from './deps.ts';
 import { createLogReader } from './log-reader.ts';
 import type { Message } from './screen.ts';
+import type { Leaving } from './session.ts';
 import type { Effect } from './state.ts';
 import type { TerminalSession } from './terminal/terminal.ts';
-import type { Leaving } from './session.ts';
 
 export interface EffectsInput {
   readonly deps: TuiDeps;

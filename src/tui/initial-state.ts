@@ -2,6 +2,7 @@ import { type AppName, nodeOf } from '../model/config.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { TuiSettings } from './deps.ts';
 import type { Size } from './frame/rows.ts';
+import { openProblems } from './parts/problems.ts';
 import type { Item, UiState } from './state.ts';
 
 /** The screen as it opens: the cursor on the first application, or on the first node where there is none. */
@@ -27,7 +28,7 @@ export function initialState(
     theme: settings.theme,
     mouse: settings.mouse,
     hasTerminalFocus: true,
-    overlays: view.problems.length === 0 ? [] : [{ kind: 'problems', index: 0 }],
+    overlays: view.problems.length === 0 ? [] : [openProblems()],
     busy: [],
   };
 }

@@ -2,8 +2,9 @@ import { closest } from '../view/closest.ts';
 import { type ActionId, actions, infoOf } from './actions/actions.ts';
 import { firstTaken } from './actions/disabled-reason.ts';
 import { isTyping, onPanes, type Registry } from './routing.ts';
-import type { EditKey, Message } from './screen.ts';
+import type { Message } from './screen.ts';
 import type { UiState } from './state.ts';
+import type { EditKey } from './text/field.ts';
 
 /** Keys of the user by action, in place of the action's own. */
 export type UserKeys = Readonly<Partial<Record<ActionId, readonly string[]>>>;

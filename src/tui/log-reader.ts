@@ -3,8 +3,8 @@ import type { AppName } from '../model/config.ts';
 import { isAbort, toReport } from '../model/errors.ts';
 import { shownLineCharacters, waitingLogLines } from '../model/limits.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
+import type { LogEntry } from './parts/logs/log-lines.ts';
 import type { Message } from './screen.ts';
-import type { LogEntry } from './state.ts';
 
 const gatherMs = 100;
 const tail = 200;

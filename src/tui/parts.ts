@@ -17,27 +17,31 @@ import { runPart } from './parts/run/run.ts';
 import { stagesPart } from './parts/stages.ts';
 import { welcomePart } from './parts/welcome.ts';
 import { zfsPart } from './parts/zfs.ts';
-import type { Registry } from './routing.ts';
+import { asPart, type Registry } from './routing.ts';
+import type { OverlayPart } from './screen.ts';
+import type { Overlay } from './state.ts';
+
+const overlays: readonly OverlayPart<Overlay>[] = [
+  // Both list the actions of every part in this table.
+  asPart(createHelpPart(() => registry)),
+  asPart(createPalettePart(() => registry)),
+  asPart(problemsPart),
+  asPart(reviewPart),
+  asPart(runPart),
+  asPart(diffPart),
+  asPart(movePart),
+  asPart(confirmPart),
+  asPart(logsPart),
+  asPart(zfsPart),
+  asPart(historyPart),
+  asPart(leavePart),
+  asPart(welcomePart),
+  asPart(stagesPart),
+  asPart(guidePart),
+];
 
 /** All parts of the screen. */
 export const registry: Registry = {
   panes: { cluster: clusterPart, plan: planPart, detail: detailPart, events: eventsPart },
-  overlays: {
-    // Both list what every part of this table takes.
-    help: createHelpPart(() => registry),
-    palette: createPalettePart(() => registry),
-    problems: problemsPart,
-    review: reviewPart,
-    run: runPart,
-    diff: diffPart,
-    move: movePart,
-    confirm: confirmPart,
-    logs: logsPart,
-    zfs: zfsPart,
-    history: historyPart,
-    leave: leavePart,
-    welcome: welcomePart,
-    stages: stagesPart,
-    guide: guidePart,
-  },
+  overlays: Object.fromEntries(overlays.map((part) => [part.kind, part])),
 };

@@ -6,7 +6,7 @@ import type { Overlay, PaneId, UiState } from './state.ts';
 /** Every part of the screen by where it is shown. */
 export interface Registry {
   readonly panes: Readonly<Record<PaneId, Part<UiState>>>;
-  readonly overlays: { readonly [K in Overlay['kind']]: OverlayPart<K> };
+  readonly overlays: Readonly<Record<Overlay['kind'], OverlayPart<Overlay>>>;
 }
 
 /** Insides of what the layout shows now; a pane that is not shown is left out. */
@@ -23,20 +23,22 @@ export const topOf = (ui: UiState): Overlay | undefined => ui.overlays.at(-1);
 /** The screen as it is without the overlay that has the keys. */
 export const behindTop = (ui: UiState): UiState => ({ ...ui, overlays: ui.overlays.slice(0, -1) });
 
+/** A part for the registry, which only ever gives it states of its own kind. TypeScript cannot follow that. */
+export const asPart = <S extends Overlay>(part: OverlayPart<S>) => part as unknown as OverlayPart<Overlay>;
+
 /** The part that draws an overlay and takes its keys. */
-export function partOf(registry: Registry, overlay: Overlay): Part<Overlay> {
-  // The registry pairs each kind with the part for that kind's state; TypeScript cannot follow the pair through a union.
-  return registry.overlays[overlay.kind] as unknown as Part<Overlay>;
+export function partOf(registry: Registry, { kind }: Overlay): OverlayPart<Overlay> {
+  const part = registry.overlays[kind];
+  if (part === undefined) throw new Error(`no part draws an overlay of kind "${kind}"`);
+  return part;
 }
 
-/** Questions: what is behind them gets no keys until they are answered. */
-const dialogs: readonly Overlay['kind'][] = ['confirm', 'leave', 'palette', 'move', 'review', 'welcome', 'help'];
+/** True for an overlay that asks a question; the others only show something. */
+export const isDialog = (registry: Registry, overlay: Overlay): boolean => partOf(registry, overlay).isDialog === true;
 
-/** True for an overlay that asks something; the others only show. */
-export const isDialog = (overlay: Overlay): boolean => dialogs.includes(overlay.kind);
-
-/** Pages with nothing behind them: there are no files yet, or no lab. */
-export const isFirstPage = ({ kind }: Overlay): boolean => kind === 'welcome' || kind === 'stages';
+/** True for a page with nothing behind it. */
+export const isFirstPage = (registry: Registry, overlay: Overlay): boolean =>
+  partOf(registry, overlay).isFirstPage === true;
 
 const overEverything: readonly ActionId[] = [
   'back',
@@ -70,7 +72,7 @@ const overViews: readonly ActionId[] = [
 ];
 
 /** Actions that need an application, a node or something else under the cursor. */
-export const subjectActions: readonly ActionId[] = [
+export const selectionActions: readonly ActionId[] = [
   'move',
   'restart',
   'stop-start',
@@ -97,16 +99,16 @@ export const onPanes: readonly ActionId[] = [
   'arrange',
   'mark',
   'clear-marks',
-  ...subjectActions,
+  ...selectionActions,
 ];
 
 /** What the screen does beside a tutorial, also over views. */
 export const besideGuide: readonly ActionId[] = ['guide', 'guide-do', 'guide-next', 'guide-back'];
 
 /** What the screen itself does when the part with the keys does not. */
-export function screenTakes(ui: UiState): readonly ActionId[] {
+export function screenTakes(ui: UiState, registry: Registry): readonly ActionId[] {
   const top = topOf(ui);
-  if (top !== undefined && isDialog(top)) return overEverything;
+  if (top !== undefined && isDialog(registry, top)) return overEverything;
   const own = top === undefined ? onPanes : overViews;
   return ui.isGuided === true ? [...own, ...besideGuide] : own;
 }

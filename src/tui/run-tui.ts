@@ -13,14 +13,16 @@ import { colourDepth, createTheme, type Theme } from './frame/theme.ts';
 import { initialState } from './initial-state.ts';
 import { createKeyOf, type KeyMap, keyMapOf, messageForKey } from './keymap.ts';
 import { createMouse } from './mouse.ts';
+import { openStages } from './parts/stages.ts';
+import { openWelcome } from './parts/welcome.ts';
 import { registry } from './parts.ts';
 import { isTyping } from './routing.ts';
 import type { About, Message } from './screen.ts';
+import { createWork, type Work } from './session.ts';
 import type { ThemeName, UiState } from './state.ts';
 import { createSummary } from './summary.ts';
 import type { InputEvent } from './terminal/input-event.ts';
 import { openTerminal, type TerminalSession } from './terminal/terminal.ts';
-import { createWork, type Work } from './session.ts';
 
 /** How the screen was left. */
 export interface TuiResult {
@@ -159,8 +161,8 @@ function openingState({ settings, engine, files, stages, guide, notice, now }: T
   const told = notice === undefined ? {} : { notice: { text: notice, tone: 'plain', at: now() } as const };
   const guided = guide === undefined ? {} : { isGuided: true as const };
   const state = { ...initialState(size, settings, engine.store.getSnapshot()), ...told, ...guided };
-  if (stages !== undefined) return { ...state, overlays: [{ kind: 'stages', offset: 0 }] };
-  return files === undefined ? { ...state, overlays: [{ kind: 'welcome', cursor: 0 }] } : state;
+  if (stages !== undefined) return { ...state, overlays: [openStages()] };
+  return files === undefined ? { ...state, overlays: [openWelcome()] } : state;
 }
 
 function aboutOf({ version, settings, label, files, folder }: TuiDeps): About {

@@ -8,7 +8,9 @@ import type { Stage } from '../view/stages.ts';
 import type { ActionId } from './actions/actions.ts';
 import type { Glyphs } from './frame/glyphs.ts';
 import type { Rect, Row, Size } from './frame/rows.ts';
-import type { Effect, Item, LogEntry, Notice, Overlay, PaneId, UiState } from './state.ts';
+import type { LogEntry } from './parts/logs/log-lines.ts';
+import type { Effect, Item, Notice, Overlay, PaneId, UiState } from './state.ts';
+import type { EditKey } from './text/field.ts';
 
 /** Everything a frame is made from. */
 export interface ScreenInput {
@@ -76,21 +78,6 @@ export type ChosenState = Pick<
   'theme' | 'filter' | 'arrangement' | 'sort' | 'detailTab' | 'faultsOnly' | 'mouse' | 'zoomed' | 'focus'
 >;
 
-export type EditKey =
-  | 'backspace'
-  | 'delete'
-  | 'left'
-  | 'right'
-  | 'home'
-  | 'end'
-  | 'word-back'
-  | 'clear'
-  | 'enter'
-  | 'escape'
-  | 'up'
-  | 'down'
-  | 'tab';
-
 /** The inside of a pane, without its border. Rows that are too long or too many are cut by whoever places them. */
 export interface Drawn {
   readonly rows: readonly Row[];
@@ -110,21 +97,42 @@ export interface HitArea extends Rect {
   readonly twice?: Message;
 }
 
-/** Pane and overlay alike: draws its state and answers keys; pure. `S` is UiState for panes. */
+/** A pane or an overlay: draws its state and answers keys; pure. `S` is UiState for panes. */
 export interface Part<S> {
-  /** Inside of the border. */
+  /** Draws the inside of the border. */
   readonly draw: (input: ScreenInput, state: S, size: Size) => Drawn;
-  /** Actions it takes, those worth a place in the footer first. Everything else goes to the screen behind. */
+  /** Actions it takes, those for the footer first. The screen behind gets all others. */
   readonly actions: readonly ActionId[];
   /** How many of `actions` the footer names. */
   readonly inFooter: number;
-  /** What an action does here, where its own label says less; an empty one is named with the next: `← → choose`. */
+  /** What an action does here, in place of its usual label; an empty one is named with the next: `← → choose`. */
   readonly labelOf?: (state: S, action: ActionId) => string | undefined;
-  /** Why an action is off now; undefined where it is on. */
-  readonly offBecause?: (input: ScreenInput, state: S, action: ActionId) => string | undefined;
+  /** Why an action is disabled now; undefined where it is enabled. */
+  readonly disabledReason?: (input: ScreenInput, state: S, action: ActionId) => string | undefined;
   /** Keys are text now, and come as `text` and `edit-key`. */
   readonly isTyping?: (state: S) => boolean;
   readonly update: (input: ScreenInput, state: S, message: Message, size: Size) => Step<S>;
+}
+
+/** The part of one kind of overlay. */
+export interface OverlayPart<S extends Overlay> extends Part<S> {
+  readonly kind: S['kind'];
+  /** It asks a question: the panes behind it get no keys until it is answered. */
+  readonly isDialog?: true;
+  /** There is nothing behind it: the folder has no files yet, or the lab is not up. */
+  readonly isFirstPage?: true;
+  /** Messages that it gets also while another overlay lies above it. */
+  readonly answers?: readonly Message['type'][];
+  /** What has to be read while it is open. */
+  readonly reads?: (state: S) => Reading;
+}
+
+export interface Reading {
+  /** Another key means that something else is to be read; compared by identity. */
+  readonly key: unknown;
+  readonly begin: Effect;
+  /** Absent: reading ends by itself. */
+  readonly end?: Effect;
 }
 
 /** What follows from a message: nothing at all where it is empty. */
@@ -138,5 +146,3 @@ export interface Step<S> {
   /** For whatever is behind, once the overlay has closed or opened others: help and palette run actions so. */
   readonly sends?: readonly Message[];
 }
-
-export type OverlayPart<K extends Overlay['kind']> = Part<Extract<Overlay, { readonly kind: K }>>;

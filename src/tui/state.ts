@@ -1,12 +1,14 @@
-import type { ZfsDataset } from '../engine/node-client.ts';
 import type { SnapshotRef } from '../engine/types.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
-import type { ErrorReport } from '../model/errors.ts';
-import type { RunRecord } from '../model/history.ts';
 import type { GuideWish } from '../tutorial/guide-view.ts';
 import type { Size } from './frame/rows.ts';
 
-export type Arrangement = 'auto' | 'board' | 'table' | 'matrix';
+/** In the order in which the key goes through them. */
+export const arrangements = ['auto', 'board', 'table', 'matrix'] as const;
+export const sorts = ['node', 'name', 'state', 'data'] as const;
+
+export type Arrangement = (typeof arrangements)[number];
+export type Sort = (typeof sorts)[number];
 export type PaneId = 'cluster' | 'plan' | 'detail' | 'events';
 export type DetailTab = 'summary' | 'files' | 'zfs' | 'history' | 'commands';
 export type ThemeName = 'auto' | 'dark' | 'light' | 'high-contrast' | 'colour-blind' | 'mono';
@@ -33,7 +35,7 @@ export interface UiState {
   /** The filter is being typed. */
   readonly filtering: boolean;
   readonly faultsOnly: boolean;
-  readonly sort: 'node' | 'name' | 'state' | 'data';
+  readonly sort: Sort;
   readonly detailTab: DetailTab;
   /** First row that is shown. */
   readonly offsets: Readonly<Record<PaneId, number>>;
@@ -59,149 +61,9 @@ export interface Notice {
   readonly at: number;
 }
 
-/** A line of text that is being typed. */
-export interface Field {
-  readonly text: string;
-  /** In characters (code points). */
-  readonly caret: number;
-}
-
-export type Overlay =
-  | HelpState
-  | PaletteState
-  | ProblemsState
-  | ReviewState
-  | RunState
-  | DiffState
-  | MoveState
-  | ConfirmState
-  | LogsState
-  | ZfsState
-  | HistoryState
-  | LeaveState
-  | WelcomeState
-  | StagesState
-  | GuideState;
-
-export interface HelpState {
-  readonly kind: 'help';
-  readonly query: Field;
-  readonly isTyping: boolean;
-  readonly cursor: number;
-}
-export interface PaletteState {
-  readonly kind: 'palette';
-  readonly field: Field;
-  readonly cursor: number;
-}
-/** Problems of the newest save, from the view. */
-export interface ProblemsState {
-  readonly kind: 'problems';
-  readonly index: number;
-}
-/** The plan that waits for approval; Enter approves what is shown. */
-export interface ReviewState {
-  readonly kind: 'review';
-  readonly revision: string;
-  readonly offset: number;
-  readonly choice: 'cancel' | 'apply';
-}
-/** The run that is under way, or the last one. */
-export interface RunState {
-  readonly kind: 'run';
-  readonly cursor: number;
-  readonly showsOutput: boolean;
-  /** Number of the run before the one that is waited for: that one was just asked for. */
-  readonly after?: number;
-}
-export interface DiffState {
-  readonly kind: 'diff';
-  readonly form: 'files' | 'steps';
-  readonly offset: number;
-}
-export interface MoveState {
-  readonly kind: 'move';
-  readonly apps: readonly AppName[];
-  readonly cursor: number;
-}
-export interface ConfirmState {
-  readonly kind: 'confirm';
-  readonly title: string;
-  readonly lines: readonly string[];
-  /** What the button says that is not Cancel. */
-  readonly verb: string;
-  /** Has to be typed where data could be meant wrongly. */
-  readonly word?: string;
-  readonly field: Field;
-  readonly choice: 'cancel' | 'go';
-  readonly effect: Effect;
-}
-export interface LogsState {
-  readonly kind: 'logs';
-  readonly apps: readonly AppName[];
-  readonly lines: readonly LogEntry[];
-  readonly isFollowing: boolean;
-  readonly wraps: boolean;
-  readonly search: Field;
-  /** `search` marks and jumps, `filter` hides what does not match. */
-  readonly searching: 'no' | 'search' | 'filter';
-  readonly filter: string;
-  readonly offset: number;
-  readonly left: number;
-  readonly error?: ErrorReport;
-}
-export interface LogEntry {
-  readonly app: AppName;
-  readonly node: NodeName;
-  readonly stream: 'stdout' | 'stderr';
-  readonly text: string;
-}
-export interface ZfsState {
-  readonly kind: 'zfs';
-  readonly node: NodeName;
-  /** Where the cursor goes as soon as the datasets are read: the application's data, or the newest snapshot of them. */
-  readonly seeks?: { readonly app: AppName; readonly what: 'dataset' | 'snapshot' };
-  /** Absent while they are read. */
-  readonly datasets?: readonly ZfsDataset[];
-  readonly error?: ErrorReport;
-  readonly cursor: number;
-}
-export interface HistoryState {
-  readonly kind: 'history';
-  readonly runs?: readonly RunRecord[];
-  /** From the newest run. */
-  readonly cursor: number;
-  /** The run under the cursor is shown with its steps. */
-  readonly isOpen: boolean;
-  /** First row of the open run that is shown; absent: the first. */
-  readonly offset?: number;
-}
-/** Asked when somebody leaves while a run goes on. */
-export interface LeaveState {
-  readonly kind: 'leave';
-  readonly cursor: number;
-}
-/** No files in this folder. */
-export interface WelcomeState {
-  readonly kind: 'welcome';
-  readonly cursor: number;
-}
-/** The lab on its way up. */
-export interface StagesState {
-  readonly kind: 'stages';
-  /** Rows scrolled back from the newest stage. */
-  readonly offset: number;
-  /** Which of the things to do meanwhile; absent: the first. */
-  readonly cursor?: number;
-}
-
-/** All of a tutorial: its steps, and the present one whole. */
-export interface GuideState {
-  readonly kind: 'guide';
-  /** Absent: the present step. */
-  readonly cursor?: number;
-  /** First row of what is shown of the step. */
-  readonly offset: number;
+/** A page or a question over the panes. What else it holds is the business of the part of the same kind. */
+export interface Overlay {
+  readonly kind: string;
 }
 
 /** What the screen asks of the world; done by effects.ts, and answered with messages. */

@@ -3,24 +3,27 @@ import type { Approval } from '../model/events.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import { count, tellOutcome } from '../view/wording.ts';
 import { firstItem } from './initial-state.ts';
-import { reviewOverlay } from './overlays.ts';
-import { isDialog } from './routing.ts';
+import { isProblems, openProblems } from './parts/problems.ts';
+import { isReview, openReview } from './parts/run/review.ts';
+import { isDialog, isFirstPage, type Registry } from './routing.ts';
 import type { ScreenInput, Step } from './screen.ts';
 import type { Overlay, UiState } from './state.ts';
 
-/** What the screen does by itself when the cluster changed: reviews and problems come and go, a run's end is told. */
-export function followView(input: ScreenInput, before: ClusterView): Step<UiState> {
+/** Follows a change of the cluster: reviews and problems open and close, the end of a run becomes a notice. */
+export function followView(input: ScreenInput, before: ClusterView, registry: Registry): Step<UiState> {
   const { ui, view } = input;
   let overlays = ui.overlays;
-  if (before.config === undefined && view.config !== undefined) overlays = without(overlays, 'welcome', 'stages');
+  if (before.config === undefined && view.config !== undefined) {
+    overlays = overlays.filter((each) => !isFirstPage(registry, each));
+  }
   if (before.running && !view.running) overlays = without(overlays, 'leave');
-  overlays = followProblems(overlays, view, before);
-  const review = followApproval({ ...input, ui: { ...ui, overlays } }, before);
+  overlays = followProblems(overlays, view, before, registry);
+  const review = followApproval({ ...input, ui: { ...ui, overlays } }, before, registry);
   const marks = keptMarks(ui, view, before);
   const notice = review.notice ?? noticeOfEnd(view, before);
   const cursor = Object.keys(ui.cursor).length === 0 ? firstItem(view) : ui.cursor;
   const isSame =
-    review.overlays === ui.overlays &&
+    isSameList(review.overlays, ui.overlays) &&
     marks === ui.marks &&
     Object.keys(cursor).length === Object.keys(ui.cursor).length;
   return {
@@ -29,33 +32,34 @@ export function followView(input: ScreenInput, before: ClusterView): Step<UiStat
   };
 }
 
-function without(overlays: readonly Overlay[], ...kinds: readonly Overlay['kind'][]): readonly Overlay[] {
-  return overlays.some(({ kind }) => kinds.includes(kind))
-    ? overlays.filter(({ kind }) => !kinds.includes(kind))
-    : overlays;
-}
+const isSameList = (a: readonly Overlay[], b: readonly Overlay[]): boolean =>
+  a.length === b.length && a.every((each, i) => each === b[i]);
 
-/** Below a question that is open: nothing may get between a person and the answer that is being given. */
-function slipIn(overlays: readonly Overlay[], added: Overlay): readonly Overlay[] {
-  const others = overlays.filter(({ kind }) => kind !== added.kind);
+const without = (overlays: readonly Overlay[], kind: Overlay['kind']): readonly Overlay[] =>
+  overlays.filter((each) => each.kind !== kind);
+
+/** Adds an overlay below a question that is open: nothing may come between a user and the answer being given. */
+function slipIn(overlays: readonly Overlay[], added: Overlay, registry: Registry): readonly Overlay[] {
+  const others = without(overlays, added.kind);
   const top = others.at(-1);
-  return top !== undefined && isDialog(top) ? [...others.slice(0, -1), added, top] : [...others, added];
+  return top !== undefined && isDialog(registry, top) ? [...others.slice(0, -1), added, top] : [...others, added];
 }
 
 function followProblems(
   overlays: readonly Overlay[],
   { problems }: ClusterView,
   before: ClusterView,
+  registry: Registry,
 ): readonly Overlay[] {
   if (problems === before.problems) return overlays;
   if (problems.length === 0) return without(overlays, 'problems');
-  // Without files there is a page that says so better.
-  if (overlays.some(({ kind }) => kind === 'welcome' || kind === 'stages')) return overlays;
-  const open = overlays.find((each) => each.kind === 'problems');
+  // In a folder without files, the first page explains that better.
+  if (overlays.some((each) => isFirstPage(registry, each))) return overlays;
   if (isSameSet(problems, before.problems)) return overlays;
-  if (open === undefined) return slipIn(overlays, { kind: 'problems', index: 0 });
+  const open = overlays.find(isProblems);
+  if (open === undefined) return slipIn(overlays, openProblems(), registry);
   const index = Math.min(open.index, problems.length - 1);
-  return overlays.map((each) => (each === open ? { ...open, index } : each));
+  return overlays.map((each) => (each === open ? openProblems(index) : each));
 }
 
 const isSameSet = (a: readonly ConfigProblem[], b: readonly ConfigProblem[]): boolean =>
@@ -69,7 +73,7 @@ interface Review {
   readonly notice?: Step<UiState>['notice'];
 }
 
-function followApproval({ ui, view, about }: ScreenInput, before: ClusterView): Review {
+function followApproval({ ui, view, about }: ScreenInput, before: ClusterView, registry: Registry): Review {
   const { overlays } = ui;
   const wanted = view.approval;
   if (wanted === undefined) {
@@ -77,30 +81,28 @@ function followApproval({ ui, view, about }: ScreenInput, before: ClusterView): 
     return { overlays: isOver ? without(overlays, 'review') : renewReview(overlays, view) };
   }
   if (wanted === before.approval) return { overlays };
-  const isOpen = overlays.some(({ kind }) => kind === 'review');
+  const isOpen = overlays.some(isReview);
   const isNewer = before.approval?.revision !== wanted.revision;
   const notice = { text: waitsText(view, wanted, about.keyOf('apply')), tone: 'warn' } as const;
-  // Whoever asked to be asked finds it in the plan; a page by itself is for what nobody expects.
+  // A user who asked for approvals finds the plan in its pane; the page opens only for approvals that are unexpected.
   const isExpected = wanted.because === 'policy';
   if (ui.filtering || !(isOpen || (isNewer && !isExpected))) return { overlays, notice };
-  const review = reviewOverlay(view, 'by itself');
-  // The same revision can have other steps by now, so that an open review always starts again.
-  const next = isOpen ? overlays.map((each) => (each.kind === 'review' ? review : each)) : slipIn(overlays, review);
+  const review = openReview(view, false);
+  // The same revision can have other steps by now, so an open review always starts again.
+  const next = isOpen ? overlays.map((each) => (isReview(each) ? review : each)) : slipIn(overlays, review, registry);
   return { overlays: next, ...(next.at(-1) === review ? {} : { notice }) };
 }
 
-/** Short enough to stand beside keys: what it would do is in the plan, and on the page that is named. */
+/** Short enough for the footer; the plan itself is in its pane and on the page that the key opens. */
 function waitsText({ plan }: ClusterView, { because, reason }: Approval, key: string | undefined): string {
   const what = because === 'policy' ? `a plan of ${count(plan?.steps.length ?? 0, 'step')} waits for approval` : reason;
   return key === undefined ? what : `${what}: ${key} shows it`;
 }
 
-/** Another plan than the one that was read: Cancel is chosen again. */
+/** Where the plan on the page is no longer the present one, the page starts again, with Cancel chosen. */
 function renewReview(overlays: readonly Overlay[], view: ClusterView): readonly Overlay[] {
-  const next = reviewOverlay(view, 'by itself');
-  return overlays.some((each) => each.kind === 'review' && each.revision !== next.revision)
-    ? overlays.map((each) => (each.kind === 'review' ? next : each))
-    : overlays;
+  const next = openReview(view, false);
+  return overlays.map((each) => (isReview(each) && each.revision !== next.revision ? next : each));
 }
 
 /** Applications that are no longer in the files are no longer marked. */

@@ -70,8 +70,10 @@ export interface ActionInfo {
   readonly id: ActionId;
   /** Default keys: `a`, `A`, `ctrl+u`, `shift+tab`, `up`, `enter`, `escape`, `space`, `pageup`… */
   readonly keys: readonly string[];
-  /** Shown in help, palette and footer. */
+  /** Shown in help and palette. */
   readonly label: string;
+  /** Shown in the footer, where the label is too long for it. */
+  readonly short?: string;
   readonly section: 'navigate' | 'view' | 'plan' | 'application' | 'run' | 'tutorial' | 'general';
   /** Changes something outside of the screen: off with --read-only. */
   readonly changes?: true;
@@ -82,8 +84,8 @@ const info = (
   id: ActionId,
   keys: readonly string[],
   label: string,
-  changes?: true,
-): ActionInfo => ({ id, keys, label, section, ...(changes === undefined ? {} : { changes }) });
+  more: Pick<ActionInfo, 'short' | 'changes'> = {},
+): ActionInfo => ({ id, keys, label, section, ...more });
 
 /**
  * The one table of keys. No act on a control chord (k9s 1121), and no ctrl+a or ctrl+b (the prefixes of screen and
@@ -106,7 +108,7 @@ export const actions: readonly ActionInfo[] = [
   info('navigate', 'pane-2', ['2'], 'plan'),
   info('navigate', 'pane-3', ['3'], 'details'),
   info('navigate', 'pane-4', ['4'], 'events'),
-  info('navigate', 'zoom-in', ['+'], 'this pane alone'),
+  info('navigate', 'zoom-in', ['+'], 'this pane alone', { short: 'zoom' }),
   info('navigate', 'zoom-out', ['_'], 'all panes again'),
   info('navigate', 'next-tab', [']'], 'next tab'),
   info('navigate', 'previous-tab', ['['], 'previous tab'),
@@ -115,41 +117,41 @@ export const actions: readonly ActionInfo[] = [
   info('view', 'filter', ['/'], 'filter, search'),
   info('view', 'next-match', ['n'], 'next match'),
   info('view', 'previous-match', ['N'], 'previous match'),
-  info('view', 'faults', ['!'], 'only faults and drift'),
+  info('view', 'faults', ['!'], 'only faults and drift', { short: 'faults' }),
   info('view', 'sort', ['o'], 'sort'),
-  info('view', 'arrange', ['v'], 'board, table, matrix'),
+  info('view', 'arrange', ['v'], 'board, table, matrix', { short: 'view' }),
   info('view', 'theme', ['T'], 'next theme'),
   info('view', 'mouse', ['M'], 'mouse on, off'),
-  info('view', 'refresh', ['R'], 'look at the nodes now'),
-  info('view', 'redraw', ['ctrl+l'], 'draw anew'),
-  info('plan', 'focus-plan', ['p'], 'go to the plan'),
-  info('plan', 'diff', ['d'], 'what changes: files, steps'),
-  info('plan', 'apply', ['a'], 'apply, approve', true),
-  info('plan', 'policy', ['A'], 'apply on save, or ask first', true),
-  info('plan', 'undo', ['u'], 'undo the last apply…', true),
+  info('view', 'refresh', ['R'], 'read the nodes now'),
+  info('view', 'redraw', ['ctrl+l'], 'redraw the screen'),
+  info('plan', 'focus-plan', ['p'], 'go to the plan', { short: 'plan' }),
+  info('plan', 'diff', ['d'], 'what changes: files, steps', { short: 'diff' }),
+  info('plan', 'apply', ['a'], 'apply, approve', { short: 'apply…', changes: true }),
+  info('plan', 'policy', ['A'], 'apply on save, or ask first', { short: 'on save, or ask', changes: true }),
+  info('plan', 'undo', ['u'], 'undo the last apply…', { changes: true }),
   info('plan', 'history', ['t'], 'earlier runs'),
   info('application', 'mark', ['space'], 'mark'),
   info('application', 'clear-marks', ['x'], 'clear the marks'),
-  info('application', 'move', ['m'], 'move to another node…', true),
-  info('application', 'restart', ['r'], 'restart…', true),
-  info('application', 'stop-start', ['S'], 'stop, start…', true),
-  info('application', 'snapshot', ['Z'], 'snapshot its volumes', true),
-  info('application', 'roll-back', ['B'], 'roll back to a snapshot…', true),
+  info('application', 'move', ['m'], 'move to another node…', { short: 'move…', changes: true }),
+  info('application', 'restart', ['r'], 'restart…', { changes: true }),
+  info('application', 'stop-start', ['S'], 'stop, start…', { short: 'stop, start…', changes: true }),
+  info('application', 'snapshot', ['Z'], 'snapshot its volumes', { short: 'snapshot', changes: true }),
+  info('application', 'roll-back', ['B'], 'roll back to a snapshot…', { short: 'roll back…', changes: true }),
   info('application', 'logs', ['l'], 'logs'),
   info('application', 'follow', ['f'], 'follow'),
-  info('application', 'wrap', ['w'], 'wrap long lines'),
-  info('application', 'shell', ['s'], 'shell in the container', true),
-  info('application', 'zfs', ['z'], 'datasets and snapshots'),
-  info('application', 'edit', ['e'], 'edit the file here', true),
+  info('application', 'wrap', ['w'], 'wrap long lines', { short: 'wrap' }),
+  info('application', 'shell', ['s'], 'shell in the container', { short: 'shell', changes: true }),
+  info('application', 'zfs', ['z'], 'datasets and snapshots', { short: 'zfs' }),
+  info('application', 'edit', ['e'], 'edit the file here', { short: 'edit', changes: true }),
   info('application', 'copy', ['y'], 'copy'),
-  info('application', 'fix', ['f'], 'fix it in the file', true),
-  info('run', 'cancel', ['c'], 'cancel at a safe point', true),
-  info('run', 'step-log', ['L'], 'output of the step'),
-  info('tutorial', 'guide', ['i'], 'all of this step, and all steps'),
-  info('tutorial', 'guide-do', ['I'], 'do this step for me', true),
-  info('tutorial', 'guide-next', ['>'], 'go on to the next step', true),
-  info('tutorial', 'guide-back', ['<'], 'go back a step', true),
-  info('general', 'palette', [':', 'ctrl+p'], 'commands'),
+  info('application', 'fix', ['f'], 'fix it in the file', { short: 'fix', changes: true }),
+  info('run', 'cancel', ['c'], 'cancel at a safe point', { short: 'cancel', changes: true }),
+  info('run', 'step-log', ['L'], 'output of the step', { short: 'output' }),
+  info('tutorial', 'guide', ['i'], 'all of this step, and all steps', { short: 'all of it' }),
+  info('tutorial', 'guide-do', ['I'], 'do this step for me', { short: 'do it', changes: true }),
+  info('tutorial', 'guide-next', ['>'], 'go on to the next step', { short: 'go on', changes: true }),
+  info('tutorial', 'guide-back', ['<'], 'go back a step', { short: 'go back', changes: true }),
+  info('general', 'palette', [':', 'ctrl+p'], 'commands', { short: 'cmds' }),
   info('general', 'screenshot', ['P', 'ctrl+s'], 'picture of the screen'),
   info('general', 'help', ['?'], 'help'),
   info('general', 'quit', ['q'], 'quit'),
@@ -164,3 +166,9 @@ export const infoOf = (id: string): ActionInfo | undefined => byId.get(id);
 
 /** Its label without the dots that say that something is asked first. */
 export const nameOf = (id: ActionId): string => (infoOf(id)?.label ?? id).replace(/…$/, '');
+
+/** Its name in the footer: the short label, or the label up to its first comma. */
+export function shortLabelOf(id: ActionId): string {
+  const info = infoOf(id);
+  return info?.short ?? (info?.label ?? id).replace(/[,:(].*$/, '');
+}

@@ -2,19 +2,22 @@ import type { AppName, NodeName } from '../../model/config.ts';
 import { plainText } from '../../model/plain-text.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
 import { formatDuration, namesOf } from '../../view/wording.ts';
-import { confirmOverlay, logsOverlay, moveOverlay, zfsOverlay } from '../overlays.ts';
+import { type ConfirmState, openConfirm } from '../parts/confirm.ts';
+import { openLogs } from '../parts/logs/logs.ts';
+import { openMove } from '../parts/move.ts';
+import { openZfs } from '../parts/zfs.ts';
 import type { ScreenInput, Step } from '../screen.ts';
-import type { ConfirmState, Item, UiState } from '../state.ts';
+import type { Item, UiState } from '../state.ts';
 import type { ActionId } from './actions.ts';
-import { isUp, subjectsOf, whereIs } from './selection.ts';
+import { isUp, selectedApps, whereIs } from './selection.ts';
 
-/** Does what was asked to the application (or node) under the cursor, or to the marked ones. */
+/** Does an action to the application or node under the cursor, or to the marked applications. */
 export function actOnApplications(input: ScreenInput, action: ActionId): Step<UiState> {
-  const apps = subjectsOf(input, action);
+  const apps = selectedApps(input, action);
   const [app] = apps;
   if (app !== undefined) return actOnApp(input, action, app, apps);
   const { cursor } = input.ui;
-  if (action === 'zfs' && cursor.node !== undefined) return { opens: zfsOverlay(cursor.node) };
+  if (action === 'zfs' && cursor.node !== undefined) return { opens: openZfs(cursor.node) };
   if (action === 'edit' && input.about.files !== undefined) {
     return { effects: [{ type: 'edit', file: input.about.files.deployment }] };
   }
@@ -26,7 +29,7 @@ function actOnApp(input: ScreenInput, action: ActionId, app: AppName, apps: read
   const node = whereIs(view, app)?.node;
   switch (action) {
     case 'move':
-      return { opens: moveOverlay(apps) };
+      return { opens: openMove(apps) };
     case 'restart':
       return { opens: confirmRestart(view, app) };
     case 'stop-start':
@@ -36,10 +39,10 @@ function actOnApp(input: ScreenInput, action: ActionId, app: AppName, apps: read
     case 'roll-back':
     case 'zfs': {
       const what = action === 'zfs' ? 'dataset' : 'snapshot';
-      return node === undefined ? {} : { opens: zfsOverlay(node, { app, what }) };
+      return node === undefined ? {} : { opens: openZfs(node, { app, what }) };
     }
     case 'logs':
-      return { opens: logsOverlay(apps) };
+      return { opens: openLogs(apps) };
     case 'shell':
       return { effects: [{ type: 'shell', app }] };
     case 'edit':
@@ -65,32 +68,35 @@ const onNode = (view: ClusterView, app: AppName): string => {
 const grace = ({ config }: ClusterView): string =>
   config === undefined ? '' : `, within ${formatDuration(config.settings.timeouts.stopMs)}`;
 
-/** Restarting is asked: its clients notice. */
+/** Asks before a restart: clients notice it. */
 export const confirmRestart = (view: ClusterView, app: AppName): ConfirmState =>
-  confirmOverlay(
-    `restart "${app}"${onNode(view, app)}?`,
-    [`it is asked to stop${grace(view)}, and started again`, 'nobody can reach it meanwhile; its data stay'],
-    'restart',
-    { type: 'restart', app },
-  );
-
-/** Stopping is asked, and says what happens next. */
-export const confirmStop = (view: ClusterView, app: AppName): ConfirmState =>
-  confirmOverlay(
-    `stop "${app}"${onNode(view, app)}?`,
-    [
-      `it is asked to stop${grace(view)}; its container and its data stay`,
-      'it stays stopped until it is started here, or the files change',
+  openConfirm({
+    title: `restart "${app}"${onNode(view, app)}?`,
+    lines: [
+      `drover asks it to stop${grace(view)}, then starts it again`,
+      'it is unreachable until it is up again; its data is kept',
     ],
-    'stop',
-    { type: 'stop', app },
-  );
+    verb: 'restart',
+    effect: { type: 'restart', app },
+  });
 
-/** Starting is asked as well: it may have been stopped for a reason. */
+/** Asks before a stop, and says how long it lasts. */
+export const confirmStop = (view: ClusterView, app: AppName): ConfirmState =>
+  openConfirm({
+    title: `stop "${app}"${onNode(view, app)}?`,
+    lines: [
+      `drover asks it to stop${grace(view)}; its container and its data are kept`,
+      'it stays stopped until it is started here or the files change',
+    ],
+    verb: 'stop',
+    effect: { type: 'stop', app },
+  });
+
+/** Asks before a start as well: the application may have been stopped for a reason. */
 export const confirmStart = (view: ClusterView, app: AppName): ConfirmState =>
-  confirmOverlay(
-    `start "${app}"${onNode(view, app)}?`,
-    ['its container is started as it is; an apply makes it as the files say'],
-    'start',
-    { type: 'start', app },
-  );
+  openConfirm({
+    title: `start "${app}"${onNode(view, app)}?`,
+    lines: ['starts its container as it is; an apply would update it to match the files'],
+    verb: 'start',
+    effect: { type: 'start', app },
+  });

@@ -4,16 +4,19 @@ import type { ClusterView } from '../../view/cluster-view.ts';
 import { fitsOf } from '../../view/move-fit.ts';
 import { namesOf } from '../../view/wording.ts';
 import { themeNames } from '../frame/theme.ts';
-import { logsOverlay, moveOverlay, zfsOverlay } from '../overlays.ts';
+import { openLogs } from '../parts/logs/logs.ts';
+import { openMove } from '../parts/move.ts';
+import { openProblems } from '../parts/problems.ts';
+import { openRun } from '../parts/run/run.ts';
+import { openZfs } from '../parts/zfs.ts';
 import type { ScreenInput, Step } from '../screen.ts';
-import type { PaletteState } from '../state.ts';
+import { arrangements, sorts } from '../state.ts';
 import { type ActionId, infoOf } from './actions.ts';
 import { confirmRestart, confirmStart, confirmStop } from './app-actions.ts';
-import { arrangements, sorts } from './screen-actions.ts';
 import { appReason, unreachableReason, whereIs } from './selection.ts';
 
 /** What a command does, or the sentence that says why it cannot. */
-export type Outcome = Step<PaletteState> | string;
+export type Outcome = Step<never> | string;
 
 /** A command of the palette with words behind it; without them, the action of the same name is meant. */
 export interface Command {
@@ -28,7 +31,7 @@ export interface Command {
   /** Changes something outside of the screen. */
   readonly changes?: true;
   /** Why it cannot be done with these words. */
-  readonly off?: (input: ScreenInput, words: readonly string[]) => string | undefined;
+  readonly disabledReason?: (input: ScreenInput, words: readonly string[]) => string | undefined;
   readonly run: (input: ScreenInput, words: readonly string[]) => Outcome;
 }
 
@@ -89,7 +92,7 @@ function onApp(word: string, action: ActionId, label: string, then: (input: Scre
     action,
     ...(changes === undefined ? {} : { changes }),
     words: ({ view }: ScreenInput, place: number) => (place === 0 ? appsOf(view) : undefined),
-    off: (input: ScreenInput, [app = '']: readonly string[]) =>
+    disabledReason: (input: ScreenInput, [app = '']: readonly string[]) =>
       appsOf(input.view).includes(app) ? appReason(input, action, app) : undefined,
     run: (input: ScreenInput, [app = '']: readonly string[]) => withApp(input, app, (found) => then(input, found)),
   } satisfies Command;
@@ -132,7 +135,7 @@ export const commands: readonly Command[] = [
     action: 'move',
     changes: true,
     words: inOrder(appsOf, nodeNames),
-    off: (input, [app = '', target]) => {
+    disabledReason: (input, [app = '', target]) => {
       const node = target === undefined ? undefined : findNode(input.view, target);
       const reason = appsOf(input.view).includes(app) ? appReason(input, 'move', app) : undefined;
       if (reason !== undefined || node === undefined) return reason;
@@ -141,7 +144,7 @@ export const commands: readonly Command[] = [
     },
     run: (input, [word = '', target]) =>
       withApp(input, word, (app) => {
-        if (target === undefined) return { closes: true, opens: moveOverlay([app]) };
+        if (target === undefined) return { closes: true, opens: openMove([app]) };
         return withNode(input, target, (node) => ({ closes: true, effects: [{ type: 'move', apps: [app], node }] }));
       }),
   },
@@ -151,9 +154,10 @@ export const commands: readonly Command[] = [
     label: 'logs of an application, or its lines with a text',
     action: 'logs',
     words: inOrder(appsOf),
-    off: (input, [app = '']) => (appsOf(input.view).includes(app) ? appReason(input, 'logs', app) : undefined),
+    disabledReason: (input, [app = '']) =>
+      appsOf(input.view).includes(app) ? appReason(input, 'logs', app) : undefined,
     run: (input, [word = '', ...rest]) =>
-      withApp(input, word, (app) => ({ closes: true, opens: logsOverlay([app], rest.join(' ')) })),
+      withApp(input, word, (app) => ({ closes: true, opens: openLogs([app], rest.join(' ')) })),
   },
   onApp('restart', 'restart', 'restart an application', ({ view }, app) => ({
     closes: true,
@@ -179,7 +183,7 @@ export const commands: readonly Command[] = [
     action: 'edit',
     changes: true,
     words: inOrder((view) => [...appsOf(view), ...fileWords]),
-    off: (input, [word = '']) => {
+    disabledReason: (input, [word = '']) => {
       if (fileOf(input, word) !== undefined || !appsOf(input.view).includes(word)) return undefined;
       return appReason(input, 'edit', word);
     },
@@ -197,11 +201,11 @@ export const commands: readonly Command[] = [
     label: 'datasets and snapshots of a node',
     action: 'zfs',
     words: inOrder(nodeNames),
-    off: (input, [word = '']) => {
+    disabledReason: (input, [word = '']) => {
       const node = findNode(input.view, word);
       return node === undefined ? undefined : unreachableReason(input, node);
     },
-    run: (input, [word = '']) => withNode(input, word, (node) => ({ closes: true, opens: zfsOverlay(node) })),
+    run: (input, [word = '']) => withNode(input, word, (node) => ({ closes: true, opens: openZfs(node) })),
   },
   {
     word: 'filter',
@@ -254,17 +258,17 @@ export const commands: readonly Command[] = [
   {
     word: 'run',
     usage: 'run',
-    label: 'the run that is under way, or the last one',
+    label: 'the present run, or the last one',
     words: () => undefined,
-    run: () => ({ closes: true, opens: { kind: 'run', cursor: 0, showsOutput: false } }),
+    run: () => ({ closes: true, opens: openRun() }),
   },
   {
     word: 'problems',
     usage: 'problems',
     label: 'problems of the newest save',
     words: () => undefined,
-    off: ({ view }) => (view.problems.length > 0 ? undefined : 'the files have none'),
-    run: () => ({ closes: true, opens: { kind: 'problems', index: 0 } }),
+    disabledReason: ({ view }) => (view.problems.length > 0 ? undefined : 'the files have no problems'),
+    run: () => ({ closes: true, opens: openProblems() }),
   },
 ];
 

@@ -1,25 +1,37 @@
 import type { ClusterView } from '../../view/cluster-view.ts';
 import { tellBlockers } from '../../view/wording.ts';
 import { themeNames } from '../frame/theme.ts';
-import { confirmUndo, guideOverlay, helpOverlay, historyOverlay, paletteOverlay, reviewOverlay } from '../overlays.ts';
-import { isFirstPage, type PartSizes, paneIds, subjectActions, topOf } from '../routing.ts';
+import { openConfirm } from '../parts/confirm.ts';
+import { openDiff } from '../parts/diff.ts';
+import { openGuide } from '../parts/guide/page.ts';
+import { openHelp } from '../parts/help.ts';
+import { openHistory, undoQuestion } from '../parts/history.ts';
+import { openLeave } from '../parts/leave.ts';
+import { openPalette } from '../parts/palette.ts';
+import { openProblems } from '../parts/problems.ts';
+import { openReview } from '../parts/run/review.ts';
+import { openRun } from '../parts/run/run.ts';
+import { isFirstPage, type PartSizes, paneIds, type Registry, selectionActions, topOf } from '../routing.ts';
 import type { ScreenInput, Step } from '../screen.ts';
-import type { Arrangement, PaneId, ThemeName, UiState } from '../state.ts';
+import { arrangements, type PaneId, sorts, type ThemeName, type UiState } from '../state.ts';
 import type { ActionId } from './actions.ts';
 import { actOnApplications } from './app-actions.ts';
 
-/** In the order of the key that goes through them. */
-export const arrangements: readonly Arrangement[] = ['auto', 'board', 'table', 'matrix'];
-export const sorts: readonly UiState['sort'][] = ['node', 'name', 'state', 'data'];
-
-/** What the screen does where the part with the keys does nothing. */
-export function doOnScreen(input: ScreenInput, action: ActionId, sizes: PartSizes): Step<UiState> {
-  if (subjectActions.includes(action)) return actOnApplications(input, action);
-  return lookAround(input, action, sizes) ?? workOn(input, action) ?? runProgram(input, action) ?? {};
+interface Place {
+  readonly input: ScreenInput;
+  readonly registry: Registry;
+  readonly sizes: PartSizes;
 }
 
-/** Panes, filter and order: nothing outside of the screen. */
-function lookAround(input: ScreenInput, action: ActionId, sizes: PartSizes): Step<UiState> | undefined {
+/** What the screen does where the part with the keys does nothing. */
+export function doOnScreen(place: Place, action: ActionId): Step<UiState> {
+  const { input } = place;
+  if (selectionActions.includes(action)) return actOnApplications(input, action);
+  return lookAround(place, action) ?? workOn(input, action) ?? runProgram(input, action) ?? {};
+}
+
+/** Panes, filter and order: changes nothing outside of the screen. */
+function lookAround({ input, registry, sizes }: Place, action: ActionId): Step<UiState> | undefined {
   const { ui } = input;
   switch (action) {
     case 'next-pane':
@@ -42,7 +54,7 @@ function lookAround(input: ScreenInput, action: ActionId, sizes: PartSizes): Ste
     case 'open':
       return open(input, sizes);
     case 'back':
-      return goBack(ui);
+      return goBack(ui, registry);
     case 'filter':
       return { state: { ...ui, filtering: true, focus: ui.focus === 'events' ? 'events' : 'cluster' } };
     case 'faults':
@@ -76,7 +88,7 @@ function after<T>(all: readonly T[], present: T): T {
   return all[(all.indexOf(present) + 1) % all.length] ?? present;
 }
 
-/** A pane that has no room now is shown alone. Views that lie above it close. */
+/** A pane without room among the others is shown alone. Pages over the panes close. */
 export function focusOn(ui: UiState, focus: PaneId, sizes: PartSizes): Step<UiState> {
   const zoomed = ui.zoomed || sizes.panes[focus] === undefined;
   return { state: { ...ui, focus, zoomed, filtering: false, overlays: [] } };
@@ -91,16 +103,15 @@ function neighbour(ui: UiState, sizes: PartSizes, step: 1 | -1): PaneId {
 function open({ ui, view }: ScreenInput, sizes: PartSizes): Step<UiState> {
   if (ui.focus === 'cluster') return focusOn(ui, 'detail', sizes);
   if (ui.focus !== 'plan') return {};
-  if (view.running) return { opens: { kind: 'run', cursor: 0, showsOutput: false } };
-  return { opens: { kind: 'diff', form: 'steps', offset: 0 } };
+  return { opens: view.running ? openRun() : openDiff('steps') };
 }
 
 /** One layer at a time, and never out of the program. */
-function goBack(ui: UiState): Step<UiState> {
+function goBack(ui: UiState, registry: Registry): Step<UiState> {
   const top = topOf(ui);
-  if (top !== undefined && isFirstPage(top)) return {};
+  if (top !== undefined && isFirstPage(registry, top)) return {};
   if (top !== undefined) return { state: { ...ui, overlays: ui.overlays.slice(0, -1) } };
-  // Details were opened from the board, so that is where back leads.
+  // Details open from the cluster pane, so back leads there.
   if (ui.zoomed) return { state: { ...ui, zoomed: false, focus: ui.focus === 'detail' ? 'cluster' : ui.focus } };
   if (ui.filter !== '' || ui.filtering) return { state: { ...ui, filter: '', filtering: false } };
   if (ui.faultsOnly) return { state: { ...ui, faultsOnly: false } };
@@ -109,7 +120,7 @@ function goBack(ui: UiState): Step<UiState> {
 
 function mark(ui: UiState): Step<UiState> {
   const { app } = ui.cursor;
-  if (app === undefined) return { notice: { text: 'mark: there is no application under the cursor', tone: 'warn' } };
+  if (app === undefined) return { notice: { text: 'mark: no application is under the cursor', tone: 'warn' } };
   const marks = new Set(ui.marks);
   if (!marks.delete(app)) marks.add(app);
   return { state: { ...ui, marks } };
@@ -122,26 +133,26 @@ function workOn(input: ScreenInput, action: ActionId): Step<UiState> | undefined
     case 'apply':
       return apply(view);
     case 'diff':
-      return { opens: { kind: 'diff', form: 'files', offset: 0 } };
+      return { opens: openDiff() };
     case 'policy':
       return { effects: [{ type: 'set-policy', policy: view.policy === 'ask' ? 'on-save' : 'ask' }] };
     case 'undo':
-      return { opens: confirmUndo(view, 'the last apply') };
+      return { opens: openConfirm(undoQuestion(view, 'the last apply')) };
     case 'history':
-      return { opens: historyOverlay };
+      return { opens: openHistory() };
     case 'cancel':
       return { effects: [{ type: 'cancel-run' }] };
     case 'refresh':
-      return { effects: [{ type: 'refresh' }], notice: { text: 'looking at the nodes', tone: 'plain' } };
+      return { effects: [{ type: 'refresh' }], notice: { text: 'reading the nodes', tone: 'plain' } };
     default:
       return undefined;
   }
 }
 
 function apply(view: ClusterView): Step<UiState> {
-  if (view.running && view.approval === undefined) return { opens: { kind: 'run', cursor: 0, showsOutput: false } };
-  if (view.approval !== undefined || (view.plan?.steps.length ?? 0) > 0) return { opens: reviewOverlay(view, 'asked') };
-  if (view.problems.length > 0) return { opens: { kind: 'problems', index: 0 } };
+  if (view.running && view.approval === undefined) return { opens: openRun() };
+  if (view.approval !== undefined || (view.plan?.steps.length ?? 0) > 0) return { opens: openReview(view, true) };
+  if (view.problems.length > 0) return { opens: openProblems() };
   const blocked = view.plan?.blocked ?? [];
   if (blocked.length > 0) return { notice: { text: `not now: ${tellBlockers(blocked)}`, tone: 'warn' } };
   if (view.plan === undefined) return { notice: { text: 'there is no plan yet', tone: 'warn' } };
@@ -152,11 +163,11 @@ function apply(view: ClusterView): Step<UiState> {
 function runProgram(input: ScreenInput, action: ActionId): Step<UiState> | undefined {
   switch (action) {
     case 'palette':
-      return { opens: paletteOverlay() };
+      return { opens: openPalette() };
     case 'help':
-      return { opens: helpOverlay };
+      return { opens: openHelp() };
     case 'guide':
-      return { opens: guideOverlay };
+      return { opens: openGuide() };
     case 'guide-do':
       return { effects: [{ type: 'guide', wish: { kind: 'do' } }] };
     case 'guide-next':
@@ -177,10 +188,10 @@ function runProgram(input: ScreenInput, action: ActionId): Step<UiState> | undef
 }
 
 function quit({ view }: ScreenInput): Step<UiState> {
-  return view.running ? { opens: { kind: 'leave', cursor: 0 } } : { effects: [{ type: 'leave', how: 'now' }] };
+  return view.running ? { opens: openLeave() } : { effects: [{ type: 'leave', how: 'now' }] };
 }
 
-/** A second one within this time ends the program at the next safe point, whatever is on the screen. */
+/** A second ctrl+c within this time leaves at the next safe point, whatever is on the screen. */
 export const interruptMs = 2000;
 
 function interrupt(input: ScreenInput): Step<UiState> {

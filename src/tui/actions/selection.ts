@@ -39,28 +39,28 @@ export const isUp = (where: Whereabouts | undefined): boolean =>
   where?.container?.state === 'running' || where?.container?.state === 'restarting';
 
 /** The applications an action is for: the marked ones where it can have several, else the one under the cursor. */
-export function subjectsOf({ ui }: ScreenInput, action: ActionId): readonly AppName[] {
+export function selectedApps({ ui }: ScreenInput, action: ActionId): readonly AppName[] {
   const several = action === 'move' || action === 'logs';
   if (several && ui.marks.size > 0) return [...ui.marks].sort();
   return ui.cursor.app === undefined ? [] : [ui.cursor.app];
 }
 
-/** `node2 is not reachable since 12 s`; undefined for a node that answers, or was never asked. */
+/** `node2 has been unreachable for 12 s`; undefined for a node that answers, or was never asked. */
 export function unreachableReason({ view, now }: ScreenInput, node: NodeName): string | undefined {
   const state = view.nodes[node];
   if (state?.status !== 'unreachable') return undefined;
-  return `${namesOf(view.config).node(node)} is not reachable since ${formatDuration(now - state.since)}`;
+  return `${namesOf(view.config).node(node)} has been unreachable for ${formatDuration(now - state.since)}`;
 }
 
 /** Why an action on applications cannot be done now; undefined where it can. */
-export function subjectReason(input: ScreenInput, action: ActionId): string | undefined {
-  const apps = subjectsOf(input, action);
+export function selectionReason(input: ScreenInput, action: ActionId): string | undefined {
+  const apps = selectedApps(input, action);
   const node = input.ui.cursor.node;
   if (apps.length > 0) return apps.map((app) => appReason(input, action, app)).find((reason) => reason !== undefined);
   if (action === 'zfs' && node !== undefined) return unreachableReason(input, node);
   if (action === 'edit') return input.about.files === undefined ? 'this folder has no files' : undefined;
   if (action === 'copy' && Object.keys(input.ui.cursor).length > 0) return undefined;
-  return 'there is no application under the cursor';
+  return 'no application is under the cursor';
 }
 
 /** Why an action on this application cannot be done now. */
@@ -84,7 +84,7 @@ function partReason(input: ScreenInput, action: ActionId, app: AppName, where: W
     case 'logs':
     case 'shell':
       if (where.container === undefined) return `"${app}" has no container: an apply makes it`;
-      return action === 'shell' && !isUp(where) ? `"${app}" does not run` : runReason(input, action);
+      return action === 'shell' && !isUp(where) ? `"${app}" is not running` : runReason(input, action);
     case 'snapshot':
     case 'roll-back':
       return where.hasVolume ? runReason(input, action) : `"${app}" has no volume`;
@@ -96,7 +96,7 @@ function partReason(input: ScreenInput, action: ActionId, app: AppName, where: W
 const waitsForRuns: readonly ActionId[] = ['restart', 'stop-start', 'roll-back'];
 
 function runReason({ view }: ScreenInput, action: ActionId): string | undefined {
-  return view.running && waitsForRuns.includes(action) ? 'a run is under way' : undefined;
+  return view.running && waitsForRuns.includes(action) ? 'a run is in progress' : undefined;
 }
 
 /** `1 change`, `3 changes`: what the plan would do, by application. */

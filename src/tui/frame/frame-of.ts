@@ -1,11 +1,21 @@
 import type { AppName } from '../../model/config.ts';
 import { count } from '../../view/wording.ts';
 import type { ActionId } from '../actions/actions.ts';
-import { offBecause } from '../actions/disabled-reason.ts';
+import { disabledReason } from '../actions/disabled-reason.ts';
 import { drawFooter } from '../parts/footer.ts';
 import { drawGuidePane } from '../parts/guide/pane.ts';
 import { drawHeader } from '../parts/header.ts';
-import { isTyping, ownLabel, type PartSizes, paneIds, partOf, partTakes, type Registry, topOf } from '../routing.ts';
+import {
+  isFirstPage,
+  isTyping,
+  ownLabel,
+  type PartSizes,
+  paneIds,
+  partOf,
+  partTakes,
+  type Registry,
+  topOf,
+} from '../routing.ts';
 import type { Drawn, HitArea, ScreenInput } from '../screen.ts';
 import type { PaneId, UiState } from '../state.ts';
 import { framePane } from './frame.ts';
@@ -124,9 +134,10 @@ function footerOf(input: FrameInput, { columns }: Rect): readonly Row[] {
     input,
     {
       actions: [...guideKeys(ui), ...partTakes(ui, registry).slice(0, part.inFooter)],
-      offBecause: (action) => offBecause(input, registry, action),
+      disabledReason: (action) => disabledReason(input, registry, action),
       labelOf: (action) => ownLabel(ui, registry, action),
       isTyping: isTyping(ui, registry),
+      isAway: ui.zoomed || ui.overlays.some((each) => !isFirstPage(registry, each)),
     },
     columns,
   );

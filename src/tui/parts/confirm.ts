@@ -1,17 +1,44 @@
 import { plainText } from '../../model/plain-text.ts';
 import { type Row, type Size, type Span, span } from '../frame/rows.ts';
-import type { Drawn, EditKey, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
-import type { ConfirmState } from '../state.ts';
-import { drawField, editField, insertText } from '../text/field.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Effect } from '../state.ts';
+import { drawField, type EditKey, editField, emptyField, type Field, insertText } from '../text/field.ts';
 import { widthOf } from '../text/fit.ts';
-import { said, wrapRows } from './drawing.ts';
+import { wrapRows } from './drawing.ts';
 
-/** A question before something is done; Cancel is chosen until somebody chooses otherwise. */
-export const confirmPart: OverlayPart<'confirm'> = {
+/** What a question says, and what follows where the answer is yes. */
+export interface Question {
+  readonly title: string;
+  readonly lines: readonly string[];
+  /** What the button says that is not Cancel. */
+  readonly verb: string;
+  /** Has to be typed before the button works: for what is hard to take back. */
+  readonly word?: string;
+  readonly effect: Effect;
+}
+
+export interface ConfirmState extends Question {
+  readonly kind: 'confirm';
+  readonly field: Field;
+  readonly choice: 'cancel' | 'go';
+}
+
+/** The question, with Cancel chosen. */
+export const openConfirm = (question: Question): ConfirmState => ({
+  kind: 'confirm',
+  ...question,
+  field: emptyField,
+  choice: 'cancel',
+});
+
+/** A question before something is done. */
+export const confirmPart: OverlayPart<ConfirmState> = {
+  kind: 'confirm',
+  isDialog: true,
   actions: ['open', 'back'],
   inFooter: 2,
   labelOf: ({ choice, verb }, action) => (action === 'back' ? 'cancel' : choice === 'go' ? plainText(verb) : ''),
-  // All keys are text, so that y and n are an answer, and no other key is anything.
+  // All keys are text, so that y and n answer and no other letter does anything.
   isTyping: () => true,
   draw,
   update,
@@ -27,12 +54,12 @@ function draw(_input: ScreenInput, state: ConfirmState, size: Size): Drawn {
     [],
     ...wordRows(state, width),
   ];
-  // The answer is always in sight, whatever is said above it.
+  // The buttons stay in sight however long the text above them is.
   const rows = [...above.slice(0, Math.max(0, size.rows - 1)), buttonRow(state)];
   const y = rows.length - 1;
   const cancel = widthOf(buttonText(state, 'cancel'));
   return {
-    title: [said(plainText(state.title), 'title')],
+    title: [span(plainText(state.title), 'title')],
     rows,
     hits: [
       { x: indent, y, columns: cancel, rows: 1, click: { type: 'pick', index: 0 } },
@@ -49,9 +76,9 @@ function draw(_input: ScreenInput, state: ConfirmState, size: Size): Drawn {
 
 function wordRows({ word, field }: ConfirmState, width: number): readonly Row[] {
   if (word === undefined) return [];
-  const lead = `type ${word} to go on: `;
+  const lead = `type ${word} to continue: `;
   return [
-    [span(' '.repeat(indent)), said(lead), ...drawField(field, Math.max(8, width - widthOf(lead)), 'strong')],
+    [span(' '.repeat(indent)), span(lead), ...drawField(field, Math.max(8, width - widthOf(lead)), 'strong')],
     [],
   ];
 }
@@ -96,7 +123,7 @@ function answer(state: ConfirmState, text: string): Step<ConfirmState> {
   return ['h', 'l'].includes(text) ? { state: other(state) } : {};
 }
 
-/** Whoever typed the word has chosen. */
+/** Typing the word chooses the button. */
 const type = (state: ConfirmState, field: ConfirmState['field']): Step<ConfirmState> => ({
   state: { ...state, field, choice: field.text === state.word ? 'go' : 'cancel' },
 });
@@ -125,4 +152,4 @@ function go(state: ConfirmState): Step<ConfirmState> {
 }
 
 const notTyped = ({ verb, word = '' }: ConfirmState): string =>
-  plainText(`${verb}: nothing was done, because what was typed is not ${word}`);
+  plainText(`${verb}: nothing was done, because you did not type ${word}`);

@@ -1,16 +1,24 @@
-import type { Config } from '../../model/config.ts';
-import type { Plan } from '../../model/plan.ts';
 import type { Line } from '../../view/lines.ts';
 import { planLines } from '../../view/run/plan-lines.ts';
 import { wantedDiffs } from '../../view/wanted-diff.ts';
 import { count } from '../../view/wording.ts';
 import { type Row, type Size, span } from '../frame/rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
-import type { DiffState } from '../state.ts';
-import { fitOffset, keepLatest, movingActions, rowsMoved, said, tokenOf, wrapRows } from './drawing.ts';
+import { tokenOf, wrapRows } from './drawing.ts';
+import { movingActions, pageAt, rowsOn, scrolled } from './page.ts';
 
-/** What changes: as a comparison of what the files say with what is found, or as the steps `drover plan` prints. */
-export const diffPart: OverlayPart<'diff'> = {
+export interface DiffState {
+  readonly kind: 'diff';
+  readonly form: 'files' | 'steps';
+  readonly offset: number;
+}
+
+/** What would change, in this form. */
+export const openDiff = (form: DiffState['form'] = 'files'): DiffState => ({ kind: 'diff', form, offset: 0 });
+
+/** What changes: the files compared with what the nodes run, or the steps that `drover plan` prints. */
+export const diffPart: OverlayPart<DiffState> = {
+  kind: 'diff',
   actions: [
     'previous-tab',
     'next-tab',
@@ -32,40 +40,35 @@ const forms = ['files', 'steps'] as const;
 
 function draw(input: ScreenInput, state: DiffState, size: Size): Drawn {
   const rows = contentRows(input, state, size.columns);
-  const offset = fitOffset(state.offset, size.rows, rows.length);
+  const scroll = pageAt(state.offset, size.rows, rows.length);
   return {
     title: [span('what changes', 'title')],
     aside: forms.flatMap((form, i) => [
       span(i === 0 ? '' : ' '),
       form === state.form ? span(`[${form}]`, 'strong') : span(` ${form} `, 'dim'),
     ]),
-    rows: rows.slice(offset, offset + size.rows),
-    scroll: { offset, shown: size.rows, total: rows.length },
+    rows: rowsOn(scroll, rows),
+    scroll,
   };
 }
 
 function contentRows(input: ScreenInput, { form }: DiffState, width: number): readonly Row[] {
   const { config, plan, forecasts } = input.view;
   if (config === undefined || plan === undefined) {
-    return wrapRows('the nodes have not been looked at yet', width, 'dim');
+    return wrapRows('the nodes have not been read yet', width, 'dim');
   }
   return form === 'files'
-    ? fileRowsOf(config, [input.view.nodes, width], () => fileRows(input, width))
-    : stepRowsOf(plan, [config, forecasts, width], () =>
-        planLines(config, plan, forecasts).flatMap((line) => wrapLine(line, width)),
-      );
+    ? fileRows(input, width)
+    : planLines(config, plan, forecasts).flatMap((line) => wrapLine(line, width));
 }
-
-const fileRowsOf = keepLatest<Config, readonly Row[]>();
-const stepRowsOf = keepLatest<Plan, readonly Row[]>();
 
 function fileRows({ view }: ScreenInput, width: number): readonly Row[] {
   const diffs = wantedDiffs(view);
   const unknown = Object.values(view.nodes).filter(({ status }) => status === 'unreachable').length;
   const missing =
-    unknown === 0 ? [] : wrapRows(`${count(unknown, 'node')} cannot be reached: not compared`, width, 'warn');
+    unknown === 0 ? [] : wrapRows(`not compared: ${count(unknown, 'node')} cannot be reached`, width, 'warn');
   if (diffs.length === 0) {
-    return [...missing, ...wrapRows('every application is as the files say', width, unknown === 0 ? 'ok' : 'plain')];
+    return [...missing, ...wrapRows('every application matches the files', width, unknown === 0 ? 'ok' : 'plain')];
   }
   const legend: Row = [span('- found', 'remove'), span('   '), span('+ wanted', 'add')];
   return [
@@ -73,13 +76,13 @@ function fileRows({ view }: ScreenInput, width: number): readonly Row[] {
     ...missing,
     ...diffs.flatMap(({ app, lines }): readonly Row[] => [
       [],
-      [said(app, 'strong')],
+      [span(app, 'strong')],
       ...lines.flatMap(({ text }) => wrapRows(`  ${text}`, width, text.startsWith('-') ? 'remove' : 'add', '    ')),
     ]),
   ];
 }
 
-/** The beginning of a line says where its rest belongs. */
+/** Wraps a line below its own indentation. */
 function wrapLine({ text, tone }: Line, width: number): readonly Row[] {
   const indent = ' '.repeat(Math.min(12, text.length - text.trimStart().length));
   const rows = wrapRows(text.trimStart(), width - indent.length, tokenOf(tone), '  ');
@@ -87,10 +90,9 @@ function wrapLine({ text, tone }: Line, width: number): readonly Row[] {
 }
 
 function update(input: ScreenInput, state: DiffState, message: Message, size: Size): Step<DiffState> {
-  if (message.type === 'wheel') return scrollBy(input, state, message.rows, size);
+  const offset = scrolled(message, state.offset, size.rows, () => contentRows(input, state, size.columns).length);
+  if (offset !== undefined) return { state: { ...state, offset } };
   if (message.type !== 'action') return {};
-  const moved = rowsMoved(message.action, size.rows);
-  if (moved !== undefined) return scrollBy(input, state, moved, size);
   switch (message.action) {
     case 'next-tab':
     case 'previous-tab':
@@ -98,16 +100,10 @@ function update(input: ScreenInput, state: DiffState, message: Message, size: Si
     case 'previous-pane':
     case 'left':
     case 'right':
-      return { state: { ...state, form: state.form === 'files' ? 'steps' : 'files', offset: 0 } };
+      return { state: openDiff(state.form === 'files' ? 'steps' : 'files') };
     case 'back':
       return { closes: true };
     default:
       return {};
   }
-}
-
-function scrollBy(input: ScreenInput, state: DiffState, by: number, size: Size): Step<DiffState> {
-  const total = contentRows(input, state, size.columns).length;
-  const offset = fitOffset(fitOffset(state.offset, size.rows, total) + by, size.rows, total);
-  return { state: { ...state, offset } };
 }

@@ -1,11 +1,7 @@
 import type { Line, Tone } from '../../view/lines.ts';
-import type { ActionId } from '../actions/actions.ts';
 import type { Glyphs } from '../frame/glyphs.ts';
 import { type Row, type Span, span, type Token } from '../frame/rows.ts';
 import { cut, fitText, widthOf, widthOfRow } from '../text/fit.ts';
-
-/** Text that was said by a node, a file or drover itself. */
-export const said = span;
 
 const tokens: Readonly<Record<Tone, Token>> = {
   ok: 'ok',
@@ -20,7 +16,7 @@ const tokens: Readonly<Record<Tone, Token>> = {
 export const tokenOf = (tone: Tone | undefined): Token => (tone === undefined ? 'plain' : tokens[tone]);
 
 /** A line both faces share, as a row. */
-export const rowOf = ({ text, tone }: Line): Row => [said(text, tokenOf(tone))];
+export const rowOf = ({ text, tone }: Line): Row => [span(text, tokenOf(tone))];
 
 /** The row as it looks under the cursor. */
 export const select = (row: Row): Row => row.map((each) => ({ ...each, selected: true }));
@@ -60,7 +56,7 @@ export function wrapText(text: string, width: number, indent = ''): readonly str
 
 /** Wrapped text as rows of one token. */
 export const wrapRows = (text: string, width: number, token?: Token, indent = ''): readonly Row[] =>
-  wrapText(said(text).text, width, indent).map((each) => [span(each, token)]);
+  wrapText(span(text).text, width, indent).map((each) => [span(each, token)]);
 
 /** `left`, and `right` at the end of the row; the left part gives way. */
 export function ends(left: Row, right: Row, width: number, ellipsis: string): Row {
@@ -120,63 +116,4 @@ export function sparkText(values: readonly number[], width: number, glyphs: Glyp
     .join('');
 }
 
-/** How far a key moves in a list, in rows; undefined for keys that do not. Ends are infinitely far. */
-export function rowsMoved(action: ActionId, page: number): number | undefined {
-  switch (action) {
-    case 'up':
-      return -1;
-    case 'down':
-      return 1;
-    case 'page-up':
-      return -Math.max(1, page - 1);
-    case 'page-down':
-      return Math.max(1, page - 1);
-    case 'half-up':
-      return -Math.max(1, Math.floor(page / 2));
-    case 'half-down':
-      return Math.max(1, Math.floor(page / 2));
-    case 'first':
-      return Number.NEGATIVE_INFINITY;
-    case 'last':
-      return Number.POSITIVE_INFINITY;
-    default:
-      return undefined;
-  }
-}
-
-/** The keys `rowsMoved` knows. */
-export const movingActions: readonly ActionId[] = [
-  'up',
-  'down',
-  'page-up',
-  'page-down',
-  'half-up',
-  'half-down',
-  'first',
-  'last',
-];
-
 export const clamp = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
-
-/** First row to show so that nothing is left empty at the end. */
-export const fitOffset = (offset: number, shown: number, total: number): number =>
-  clamp(offset, 0, Math.max(0, total - shown));
-
-/** The same, with row `at` among those shown. */
-export const keepInSight = (offset: number, at: number, shown: number, total: number): number =>
-  fitOffset(clamp(offset, at - shown + 1, at), shown, total);
-
-/**
- * Remembers the last value made for each key, for as long as what it was made from is the same: for lists that are long
- * and drawn often. Everything `make` reads has to be in `from`.
- */
-export function keepLatest<K extends object, V>() {
-  const known = new WeakMap<K, { readonly from: readonly unknown[]; readonly value: V }>();
-  return (key: K, from: readonly unknown[], make: () => V): V => {
-    const earlier = known.get(key);
-    if (earlier?.from.length === from.length && earlier.from.every((each, i) => each === from[i])) return earlier.value;
-    const value = make();
-    known.set(key, { from, value });
-    return value;
-  };
-}

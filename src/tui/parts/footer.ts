@@ -1,8 +1,7 @@
 import { plainText } from '../../model/plain-text.ts';
-import { type ActionId, infoOf } from '../actions/actions.ts';
+import { type ActionId, shortLabelOf } from '../actions/actions.ts';
 import { footerRowsOf } from '../frame/layout.ts';
 import { type Row, type Span, span } from '../frame/rows.ts';
-import { isFirstPage } from '../routing.ts';
 import type { ScreenInput } from '../screen.ts';
 import type { Notice } from '../state.ts';
 import { fitRow, widthOfRow } from '../text/fit.ts';
@@ -13,11 +12,13 @@ export const noticeMs = 6000;
 export interface FooterKeys {
   /** Those of the part with the keys that are worth naming. */
   readonly actions: readonly ActionId[];
-  readonly offBecause: (action: ActionId) => string | undefined;
+  readonly disabledReason: (action: ActionId) => string | undefined;
   /** What it does there, in place of its usual label; empty: it shares the label of the next one. */
   readonly labelOf?: (action: ActionId) => string | undefined;
-  /** Letters are text now: no key that is one is named. */
+  /** Letters are text now, so keys that are letters are not named. */
   readonly isTyping?: boolean;
+  /** There is something to go back to. */
+  readonly isAway?: boolean;
 }
 
 /**
@@ -81,8 +82,8 @@ function keysRow(input: ScreenInput, keys: FooterKeys, columns: number, which: '
 
 /** The way back where one is somewhere else than on the whole screen, and the ways to everything else. */
 function tailOf(input: ScreenInput, keys: FooterKeys): Row {
-  const { overlays, zoomed } = input.ui;
-  const isAway = zoomed || overlays.some((each) => !isFirstPage(each));
+  const { overlays } = input.ui;
+  const { isAway = false } = keys;
   const general: readonly ActionId[] = [
     ...(isAway ? (['back'] as const) : []),
     ...(overlays.length === 0 ? (['palette'] as const) : []),
@@ -113,36 +114,9 @@ function groupSpans({ about, glyphs }: ScreenInput, actions: readonly ActionId[]
   const shown = actions.flatMap((action) => about.keyOf(action) ?? []);
   const last = actions.at(-1);
   if (shown.length === 0 || last === undefined) return [];
-  const label = ` ${keys.labelOf?.(last) ?? shortLabels[last] ?? (infoOf(last)?.label ?? last).replace(/[,:(].*$/, '')}`;
+  const label = ` ${keys.labelOf?.(last) ?? shortLabelOf(last)}`;
   // One cell with a single dot would say nothing.
   const said = glyphs.ellipsis === '…' ? label : label.replaceAll('…', '...');
   const key = shown.join(' ');
-  return keys.offBecause(last) === undefined ? [span(key, 'key'), span(said)] : [span(`${key}${said}`, 'dim')];
+  return keys.disabledReason(last) === undefined ? [span(key, 'key'), span(said)] : [span(`${key}${said}`, 'dim')];
 }
-
-/** Where the label in the help is too long for a footer. */
-const shortLabels: Readonly<Partial<Record<ActionId, string>>> = {
-  apply: 'apply…',
-  guide: 'all of it',
-  'guide-do': 'do it',
-  'guide-next': 'go on',
-  'guide-back': 'go back',
-  diff: 'diff',
-  move: 'move…',
-  shell: 'shell',
-  snapshot: 'snapshot',
-  zfs: 'zfs',
-  edit: 'edit',
-  faults: 'faults',
-  arrange: 'view',
-  'zoom-in': 'zoom',
-  'roll-back': 'roll back…',
-  'stop-start': 'stop, start…',
-  fix: 'fix',
-  cancel: 'cancel',
-  'step-log': 'output',
-  policy: 'on save, or ask',
-  'focus-plan': 'plan',
-  palette: 'cmds',
-  wrap: 'wrap',
-};

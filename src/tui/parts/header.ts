@@ -137,7 +137,7 @@ function changesForms(view: ClusterView): readonly Row[] {
   const changes = has && !view.running ? [span(changesOf(view), 'change')] : [];
   const what = blocked === 0 ? [] : [span(`${changes.length > 0 ? ', ' : ''}${blocked} blocked`, 'bad')];
   if (changes.length + what.length > 0) return [[...changes, ...what]];
-  return view.running ? [[]] : [[span('as the files say', 'ok')], [span('ok', 'ok')]];
+  return view.running ? [[]] : [[span('matches the files', 'ok')], [span('ok', 'ok')]];
 }
 
 /** Not said where nothing is ever applied, nor where what waits says it. */

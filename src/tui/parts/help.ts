@@ -1,13 +1,14 @@
 import { type ActionId, type ActionInfo, actions } from '../actions/actions.ts';
-import { isTaken, offBecause } from '../actions/disabled-reason.ts';
+import { disabledReason, isTaken } from '../actions/disabled-reason.ts';
 import type { Glyphs } from '../frame/glyphs.ts';
 import { type Row, type Size, span, type Token } from '../frame/rows.ts';
 import { behindTop, ownLabel, partTakes, type Registry, topOf } from '../routing.ts';
-import type { Drawn, EditKey, HitArea, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
-import type { HelpState } from '../state.ts';
-import { drawField, editField, emptyField, insertText } from '../text/field.ts';
+import type { Drawn, HitArea, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import { drawField, type EditKey, editField, emptyField, type Field, insertText } from '../text/field.ts';
 import { fitRow, fitText, widthOf } from '../text/fit.ts';
-import { clamp, keepInSight, rowsMoved, said, select } from './drawing.ts';
+import { select } from './drawing.ts';
+import { cursorAfter, inList } from './list.ts';
+import { pageWith, rowsOn } from './page.ts';
 
 const sections: readonly { readonly id: ActionInfo['section']; readonly title: string }[] = [
   { id: 'tutorial', title: 'TUTORIAL' },
@@ -24,41 +25,52 @@ interface Entry {
   readonly section: ActionInfo['section'];
   readonly key: string;
   readonly label: string;
-  readonly off?: string;
+  readonly disabled?: string;
 }
 
-/** What can be done where one was: with the keys in force, and why something is off; Enter does it. */
-export function createHelpPart(registry: () => Registry): OverlayPart<'help'> {
+export interface HelpState {
+  readonly kind: 'help';
+  readonly query: Field;
+  readonly cursor: number;
+}
+
+/** The help; what is typed searches in it. */
+export const openHelp = (): HelpState => ({ kind: 'help', query: emptyField, cursor: 0 });
+
+/** Every action of the place the help was opened in, with its keys and why it is disabled; Enter runs one. */
+export function createHelpPart(registry: () => Registry): OverlayPart<HelpState> {
   return {
+    kind: 'help',
+    isDialog: true,
     actions: ['open', 'back', 'page-up', 'page-down', 'half-down'],
     inFooter: 2,
     labelOf: (_state, action) => (action === 'open' ? 'run' : undefined),
-    isTyping: ({ isTyping }) => isTyping,
+    isTyping: () => true,
     draw: (input, state, size) => draw(input, entriesOf(input, registry(), state.query.text), state, size),
     update: (input, state, message, size) =>
       update(state, message, entriesOf(input, registry(), state.query.text), size),
   };
 }
 
-/** In the order they are shown. */
+/** The actions that match the query, in the order they are shown. */
 function entriesOf(input: ScreenInput, registry: Registry, query: string): readonly Entry[] {
   const there: ScreenInput = { ...input, ui: behindTop(input.ui) };
   const wanted = query.trim().toLowerCase();
   const found = actions
     .filter(({ id }) => id !== 'interrupt' && isTaken(there, registry, id))
     .map(({ id, section, label }): Entry => {
-      const off = offBecause(there, registry, id);
+      const disabled = disabledReason(there, registry, id);
       const key = input.about.keyOf(id) ?? '';
       const own = labelThere(there, registry, id) ?? label;
-      return { action: id, section, key, label: own, ...(off === undefined ? {} : { off }) };
+      return { action: id, section, key, label: own, ...(disabled === undefined ? {} : { disabled }) };
     })
-    .filter(({ key, label, action, off = '' }) =>
-      [key, label, action, off].some((text) => text.toLowerCase().includes(wanted)),
+    .filter(({ key, label, action, disabled = '' }) =>
+      [key, label, action, disabled].some((text) => text.toLowerCase().includes(wanted)),
     );
   return sections.flatMap(({ id }) => found.filter(({ section }) => section === id));
 }
 
-/** What it does there; a label that several keys of the footer share says too little of one. */
+/** What the action does in that place. A label that several keys of the footer share is not used: it describes none of them alone. */
 function labelThere({ ui }: ScreenInput, registry: Registry, action: ActionId): string | undefined {
   const mine = partTakes(ui, registry);
   const before = mine[mine.indexOf(action) - 1];
@@ -66,7 +78,7 @@ function labelThere({ ui }: ScreenInput, registry: Registry, action: ActionId): 
   return isShared ? undefined : ownLabel(ui, registry, action) || undefined;
 }
 
-/** A line of the list; `index` where it is an entry. */
+/** A line of the list; `index` is set where the line is an entry. */
 interface Line {
   readonly row: Row;
   readonly index?: number;
@@ -75,8 +87,8 @@ interface Line {
 const twoColumns = 96;
 
 function draw(input: ScreenInput, entries: readonly Entry[], state: HelpState, size: Size): Drawn {
-  const at = clamp(state.cursor, 0, Math.max(0, entries.length - 1));
-  // What was searched for is little, and has room for its reasons in one column.
+  const at = inList(state.cursor, entries.length);
+  // A search leaves few entries: one column has room for their reasons.
   const isWide = size.columns >= twoColumns && state.query.text === '';
   const wide = isWide ? Math.floor((size.columns - 2) / 2) : size.columns;
   const [left, right] = splitLines(linesOf(entries, at, wide, input.glyphs), isWide);
@@ -89,17 +101,18 @@ function draw(input: ScreenInput, entries: readonly Entry[], state: HelpState, s
   const rows = [...body, ...(state.query.text === '' ? legend : [])];
   const shown = Math.max(1, size.rows - 1);
   const line = Math.max(lineOf(left, at), lineOf(right, at));
-  // The last entry shows what stands below it, and the first what stands above.
-  const wanted = at === entries.length - 1 ? rows.length - 1 : at === 0 ? 0 : line;
-  const offset = keepInSight(keepInSight(0, wanted, shown, rows.length), Math.max(0, line), shown, rows.length);
+  // On the last entry the legend below it is in sight as well, on the first one the title above it.
+  const edge = at === entries.length - 1 ? rows.length - 1 : at === 0 ? 0 : line;
+  const around = pageWith(edge, 0, shown, rows.length);
+  const scroll = pageWith(Math.max(0, line), around.offset, shown, rows.length);
   const hits = [...hitsOf(left, 0, wide), ...hitsOf(right, wide + 2, wide)]
-    .map((hit) => ({ ...hit, y: hit.y - offset + 1 }))
+    .map((hit) => ({ ...hit, y: hit.y - scroll.offset + 1 }))
     .filter(({ y }) => y > 0 && y <= shown);
   return {
-    title: [span('help', 'title'), said(titleOf(input), 'dim')],
-    rows: [searchRow(state, size), ...rows.slice(offset, offset + shown)],
+    title: [span('help', 'title'), span(titleOf(input), 'dim')],
+    rows: [searchRow(state, size), ...rowsOn(scroll, rows)],
     hits,
-    scroll: { offset, shown, total: rows.length },
+    scroll,
   };
 }
 
@@ -119,7 +132,7 @@ function searchRow({ query }: HelpState, size: Size): Row {
 }
 
 function linesOf(entries: readonly Entry[], at: number, width: number, glyphs: Glyphs): readonly Line[] {
-  if (entries.length === 0) return [{ row: [span('nothing fits', 'dim')] }];
+  if (entries.length === 0) return [{ row: [span('no match', 'dim')] }];
   const lines: Line[] = [];
   for (const { id, title } of sections) {
     const mine = entries.flatMap((entry, index) => (entry.section === id ? [{ entry, index }] : []));
@@ -133,17 +146,17 @@ function linesOf(entries: readonly Entry[], at: number, width: number, glyphs: G
 
 const keyWidth = 9;
 
-function entryRow({ key, label, off }: Entry, isHere: boolean, width: number, glyphs: Glyphs): Row {
-  const token: Token = off === undefined ? 'plain' : 'dim';
+function entryRow({ key, label, disabled }: Entry, isHere: boolean, width: number, glyphs: Glyphs): Row {
+  const token: Token = disabled === undefined ? 'plain' : 'dim';
   const row: Row = [
     span(isHere ? `${glyphs.cursor} ` : '  '),
-    span(fitText(key, keyWidth), off === undefined ? 'key' : 'dim'),
-    said(off === undefined ? label : `${label}  off: ${off}`, token),
+    span(fitText(key, keyWidth), disabled === undefined ? 'key' : 'dim'),
+    span(disabled === undefined ? label : `${label}  disabled: ${disabled}`, token),
   ];
   return isHere ? select(fitRow(row, width, glyphs.ellipsis)) : row;
 }
 
-/** Whole sections side by side, about as long as each other. */
+/** Whole sections in two columns of about the same height. */
 function splitLines(lines: readonly Line[], isWide: boolean): readonly [readonly Line[], readonly Line[]] {
   if (!isWide) return [lines, []];
   const gaps = lines.flatMap((line, i) => (line.row.length === 0 ? [i] : []));
@@ -169,7 +182,7 @@ const hitsOf = (lines: readonly Line[], x: number, columns: number): readonly Hi
         ],
   );
 
-/** What the signs mean, in as many lines as it takes. */
+/** The meaning of the signs, in as many lines as they need. */
 function legendTexts(glyphs: Glyphs, width: number): readonly string[] {
   const signs = [
     `${glyphs.up} up`,
@@ -198,44 +211,27 @@ function legendTexts(glyphs: Glyphs, width: number): readonly string[] {
 }
 
 function update(state: HelpState, message: Message, entries: readonly Entry[], size: Size): Step<HelpState> {
-  const last = Math.max(0, entries.length - 1);
-  const move = (rows: number): Step<HelpState> => ({
-    state: { ...state, cursor: clamp(state.cursor + rows, 0, last) },
-  });
+  const cursor = cursorAfter(message, state.cursor, entries.length, size.rows - 1);
+  if (cursor !== undefined) return { state: { ...state, cursor } };
   switch (message.type) {
     case 'text':
-      // The key that opened it closes it.
+      // The key that opened the help closes it.
       if (message.text === '?' && state.query.text === '') return { closes: true };
       return { state: { ...state, query: insertText(state.query, message.text), cursor: 0 } };
     case 'edit-key':
-      return edit(state, message.key, entries, move);
-    case 'pick':
-      return { state: { ...state, cursor: clamp(message.index, 0, last) } };
-    case 'wheel':
-      return move(message.rows);
-    case 'action': {
+      return edit(state, message.key, entries);
+    case 'action':
       if (message.action === 'open') return run(entries[state.cursor]);
-      if (message.action === 'back') return { closes: true };
-      const rows = rowsMoved(message.action, size.rows - 1);
-      return rows === undefined ? {} : move(rows);
-    }
+      return message.action === 'back' ? { closes: true } : {};
     default:
       return {};
   }
 }
 
-function edit(
-  state: HelpState,
-  key: EditKey,
-  entries: readonly Entry[],
-  move: (rows: number) => Step<HelpState>,
-): Step<HelpState> {
+function edit(state: HelpState, key: EditKey, entries: readonly Entry[]): Step<HelpState> {
   switch (key) {
-    case 'up':
-      return move(-1);
-    case 'down':
     case 'tab':
-      return move(1);
+      return { state: { ...state, cursor: inList(state.cursor + 1, entries.length) } };
     case 'enter':
       return run(entries[state.cursor]);
     case 'escape':
@@ -249,6 +245,6 @@ function edit(
 
 function run(entry: Entry | undefined): Step<HelpState> {
   if (entry === undefined) return {};
-  if (entry.off !== undefined) return { notice: { text: `${entry.label}: ${entry.off}`, tone: 'warn' } };
+  if (entry.disabled !== undefined) return { notice: { text: `${entry.label}: ${entry.disabled}`, tone: 'warn' } };
   return { closes: true, sends: [{ type: 'action', action: entry.action }] };
 }

@@ -1,7 +1,15 @@
 import { type Row, type Size, span } from '../frame/rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
-import type { LeaveState } from '../state.ts';
-import { clamp, rowsMoved, select, wrapRows } from './drawing.ts';
+import { wrapRows } from './drawing.ts';
+import { cursorAfter, drawList, inList } from './list.ts';
+
+export interface LeaveState {
+  readonly kind: 'leave';
+  readonly cursor: number;
+}
+
+/** The question that is asked when drover is left during a run. */
+export const openLeave = (): LeaveState => ({ kind: 'leave', cursor: 0 });
 
 interface Choice {
   readonly label: string;
@@ -10,10 +18,10 @@ interface Choice {
 }
 
 const choices: readonly Choice[] = [
-  { label: 'stay here', lines: ['the run goes on, and is shown'], step: { closes: true } },
+  { label: 'stay here', lines: ['the run continues, and the screen shows it'], step: { closes: true } },
   {
     label: 'leave after the safe point',
-    lines: ['what is under way is finished, nothing else is begun; then drover ends'],
+    lines: ['drover finishes the running steps, starts no others, and exits'],
     step: {
       closes: true,
       effects: [{ type: 'leave', how: 'after-safe-point' }],
@@ -23,15 +31,17 @@ const choices: readonly Choice[] = [
   {
     label: 'leave now',
     lines: [
-      'what is under way is cut off, and may leave an application stopped',
-      'no data is lost: the next apply goes on from there',
+      'running steps are cut off, which may leave an application stopped',
+      'no data is lost: the next apply continues from there',
     ],
     step: { closes: true, effects: [{ type: 'leave', how: 'now' }] },
   },
 ];
 
-/** What becomes of a run when somebody leaves. */
-export const leavePart: OverlayPart<'leave'> = {
+/** What is to become of a run when drover is left. */
+export const leavePart: OverlayPart<LeaveState> = {
+  kind: 'leave',
+  isDialog: true,
   actions: ['open', 'back', 'up', 'down', 'first', 'last', 'next-pane', 'previous-pane'],
   inFooter: 2,
   labelOf: (_state, action) => (action === 'open' ? 'choose' : action === 'back' ? 'stay' : undefined),
@@ -40,29 +50,40 @@ export const leavePart: OverlayPart<'leave'> = {
 };
 
 function draw({ glyphs }: ScreenInput, { cursor }: LeaveState, size: Size): Drawn {
-  const drawn = choices.map((choice, index) => {
-    const isHere = index === cursor;
-    const head: Row = [span(isHere ? `${glyphs.cursor} ` : '  '), span(choice.label, 'strong')];
-    const told = choice.lines.flatMap((text) => wrapRows(text, Math.max(8, size.columns - 6), 'dim'));
-    const rows: readonly Row[] = [isHere ? select(head) : head, ...told.map((row): Row => [span('    '), ...row]), []];
-    return { rows, index };
+  const lines = choices.flatMap((choice, index): readonly { readonly row: Row; readonly entry?: number }[] => {
+    const label: Row = [span(index === cursor ? `${glyphs.cursor} ` : '  '), span(choice.label, 'strong')];
+    const meaning = choice.lines.flatMap((text) => wrapRows(text, Math.max(8, size.columns - 6), 'dim'));
+    return [
+      { row: label, entry: index },
+      ...meaning.map((row) => ({ row: [span('    '), ...row], entry: index })),
+      ...(index === choices.length - 1 ? [] : [{ row: [] }]),
+    ];
   });
-  const question: Row = [span('something is being applied. What shall become of it?')];
-  const rows: Row[] = size.rows < 14 ? [question] : [question, []];
-  const hits = drawn.map(({ rows: mine, index }) => {
-    const y = rows.length;
-    rows.push(...mine);
-    return { x: 0, y, columns: size.columns, rows: mine.length - 1, click: { type: 'pick', index } } as const;
-  });
-  return { title: [span('leave drover', 'title')], rows, hits };
+  const question: Row = [span('A run is in progress. What should happen to it?')];
+  return {
+    title: [span('leave drover', 'title')],
+    ...drawList({
+      size,
+      cursor,
+      head: size.rows < 14 ? [question] : [question, []],
+      lines: lines.map(({ entry }) => entry),
+      draw: ({ offset, shown }) => lines.slice(offset, offset + shown).map(({ row }) => row),
+    }),
+  };
 }
 
 function update(_input: ScreenInput, state: LeaveState, message: Message): Step<LeaveState> {
   if (message.type === 'pick') return choices[message.index]?.step ?? {};
-  if (message.type !== 'action') return {};
-  if (message.action === 'open') return choices[state.cursor]?.step ?? {};
-  if (message.action === 'back') return { closes: true };
-  const moved =
-    message.action === 'next-pane' ? 1 : message.action === 'previous-pane' ? -1 : rowsMoved(message.action, 3);
-  return moved === undefined ? {} : { state: { ...state, cursor: clamp(state.cursor + moved, 0, choices.length - 1) } };
+  if (message.type === 'action') {
+    if (message.action === 'open') return choices[state.cursor]?.step ?? {};
+    if (message.action === 'back') return { closes: true };
+    if (message.action === 'next-pane') return moveTo(state, state.cursor + 1);
+    if (message.action === 'previous-pane') return moveTo(state, state.cursor - 1);
+  }
+  const cursor = cursorAfter(message, state.cursor, choices.length, choices.length);
+  return cursor === undefined ? {} : moveTo(state, cursor);
 }
+
+const moveTo = (state: LeaveState, cursor: number): Step<LeaveState> => ({
+  state: { ...state, cursor: inList(cursor, choices.length) },
+});

@@ -1,13 +1,14 @@
 import { type ActionId, actions } from '../actions/actions.ts';
 import { type Command, commands, type Outcome } from '../actions/commands.ts';
-import { isTaken, offBecause } from '../actions/disabled-reason.ts';
+import { disabledReason, isTaken } from '../actions/disabled-reason.ts';
 import { type Row, type Size, span } from '../frame/rows.ts';
 import { ranked } from '../fuzzy.ts';
 import { behindTop, type Registry } from '../routing.ts';
-import type { Drawn, EditKey, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
-import type { PaletteState } from '../state.ts';
-import { drawField, editField, fieldOf, insertText } from '../text/field.ts';
-import { clamp, columns, ends, keepInSight, movingActions, rowsMoved, said, select } from './drawing.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import { drawField, type EditKey, editField, type Field, fieldOf, insertText } from '../text/field.ts';
+import { columns, ends } from './drawing.ts';
+import { cursorAfter, drawList, inList } from './list.ts';
+import { movingActions, rowsOn } from './page.ts';
 
 /** One line of the list. */
 interface Entry {
@@ -15,14 +16,25 @@ interface Entry {
   readonly line: string;
   readonly label: string;
   readonly key?: string;
-  readonly off?: string;
-  /** It cannot be run before something follows. */
+  readonly disabled?: string;
+  /** It needs another word before it can run. */
   readonly needsMore?: true;
 }
 
+export interface PaletteState {
+  readonly kind: 'palette';
+  readonly field: Field;
+  readonly cursor: number;
+}
+
+/** The command line, with this text in it. */
+export const openPalette = (text = ''): PaletteState => ({ kind: 'palette', field: fieldOf(text), cursor: 0 });
+
 /** The command line: `move wiki beta`, and every action by its name and label. */
-export function createPalettePart(registry: () => Registry): OverlayPart<'palette'> {
+export function createPalettePart(registry: () => Registry): OverlayPart<PaletteState> {
   return {
+    kind: 'palette',
+    isDialog: true,
     actions: ['open', 'back', 'page-up', 'page-down', 'half-down'],
     inFooter: 2,
     labelOf: (_state, action) => (action === 'open' ? 'run' : undefined),
@@ -46,23 +58,23 @@ function entriesOf(input: ScreenInput, registry: Registry, text: string): readon
 
 function commandEntry(input: ScreenInput, registry: Registry, command: Command): Entry {
   const { word, label, action, usage } = command;
-  const off = offOf(input, command, []);
+  const disabled = reasonOf(input, command, []);
   const key = action === undefined ? undefined : input.about.keyOf(action);
-  // Without a word it is the action on what the cursor is on; where that cannot be, it asks for the word.
+  // Without a word the command acts on what the cursor is on; where that is impossible, it needs the word.
   const isDone =
     action === undefined
       ? usage === word
-      : isTaken(input, registry, action) && offBecause(input, registry, action) === undefined;
+      : isTaken(input, registry, action) && disabledReason(input, registry, action) === undefined;
   return {
     line: word,
     label: usage === word ? label : `${usage.slice(word.length + 1)}  ${label}`,
     ...(key === undefined ? {} : { key }),
-    ...(off === undefined ? {} : { off }),
-    ...(isDone || off !== undefined ? {} : { needsMore: true }),
+    ...(disabled === undefined ? {} : { disabled }),
+    ...(isDone || disabled !== undefined ? {} : { needsMore: true }),
   };
 }
 
-/** Nobody moves a cursor by command. */
+/** Useless as commands: they move a cursor, or open and close what has the keys. */
 const keysOnly: readonly ActionId[] = [...movingActions, 'left', 'right', 'open', 'back', 'palette', 'interrupt'];
 
 function actionEntries(input: ScreenInput, registry: Registry): readonly Entry[] {
@@ -71,13 +83,18 @@ function actionEntries(input: ScreenInput, registry: Registry): readonly Entry[]
     .filter(({ id }) => !named.has(id) && !keysOnly.includes(id) && isTaken(input, registry, id))
     .map(({ id, label }) => {
       const key = input.about.keyOf(id);
-      const off = offBecause(input, registry, id);
-      return { line: id, label, ...(key === undefined ? {} : { key }), ...(off === undefined ? {} : { off }) };
+      const disabled = disabledReason(input, registry, id);
+      return {
+        line: id,
+        label,
+        ...(key === undefined ? {} : { key }),
+        ...(disabled === undefined ? {} : { disabled }),
+      };
     });
 }
 
-const offOf = (input: ScreenInput, command: Command, words: readonly string[]): string | undefined =>
-  input.about.isReadOnly && command.changes === true ? 'read-only' : command.off?.(input, words);
+const reasonOf = (input: ScreenInput, command: Command, words: readonly string[]): string | undefined =>
+  input.about.isReadOnly && command.changes === true ? 'read-only' : command.disabledReason?.(input, words);
 
 /** What may stand at the end of the line. */
 function completions(input: ScreenInput, command: Command, words: readonly string[]): readonly Entry[] {
@@ -88,50 +105,49 @@ function completions(input: ScreenInput, command: Command, words: readonly strin
   const next = known === undefined ? [typed] : ranked(typed, known, (each) => [each]);
   return next.map((each) => {
     const all = [...given, each].filter((word) => word !== '');
-    const off = offOf(input, command, all);
+    const disabled = reasonOf(input, command, all);
     return {
       line: [command.word, ...all].join(' '),
       label: command.label,
-      ...(off === undefined ? {} : { off }),
+      ...(disabled === undefined ? {} : { disabled }),
     };
   });
 }
 
 function draw(entries: readonly Entry[], { field, cursor }: PaletteState, size: Size, input: ScreenInput): Drawn {
-  const shown = Math.max(1, size.rows - 2);
-  const at = clamp(cursor, 0, Math.max(0, entries.length - 1));
-  const offset = keepInSight(0, at, shown, entries.length);
+  const at = inList(cursor, entries.length);
   const lines = columns(entries.map((entry) => cellsOf(entry)));
-  const list = lines.slice(offset, offset + shown).map((row, i): Row => {
-    const entry = entries[offset + i];
-    const mark = offset + i === at ? input.glyphs.cursor : ' ';
-    const whole = ends([said(`${mark} `), ...row], keyOf(entry), size.columns, input.glyphs.ellipsis);
-    return offset + i === at ? select(whole) : whole;
-  });
+  const head: readonly Row[] = [[span(': ', 'key'), ...drawField(field, size.columns - 2)], []];
   return {
     title: [span('commands', 'title')],
     aside: [span('enter runs · tab completes · esc closes', 'dim')],
-    rows: [
-      [span(': ', 'key'), ...drawField(field, size.columns - 2)],
-      [],
-      ...(list.length > 0 ? list : [[span('no command fits; esc closes', 'dim')]]),
-    ],
-    hits: list.map((_, i) => ({
-      x: 0,
-      y: i + 2,
-      columns: size.columns,
-      rows: 1,
-      click: { type: 'pick', index: offset + i },
+    ...drawList({
+      size,
+      cursor: at,
+      lines: entries.length,
+      head,
+      below: entries.length > 0 ? [] : [[span('no command matches; esc closes', 'dim')]],
+      draw: (shown) =>
+        rowsOn(shown, lines).map((row, i): Row => {
+          const mark = shown.offset + i === at ? input.glyphs.cursor : ' ';
+          return ends(
+            [span(`${mark} `), ...row],
+            keyOf(entries[shown.offset + i]),
+            size.columns,
+            input.glyphs.ellipsis,
+          );
+        }),
       twice: { type: 'edit-key', key: 'enter' },
-    })),
-    scroll: { offset, shown, total: entries.length },
+    }),
   };
 }
 
-const cellsOf = ({ line, label, off }: Entry): Row =>
-  off === undefined ? [said(line, 'strong'), said(label, 'dim')] : [said(line, 'dim'), said(`off: ${off}`, 'dim')];
+const cellsOf = ({ line, label, disabled }: Entry): Row =>
+  disabled === undefined
+    ? [span(line, 'strong'), span(label, 'dim')]
+    : [span(line, 'dim'), span(`disabled: ${disabled}`, 'dim')];
 
-const keyOf = (entry: Entry | undefined): Row => (entry?.key === undefined ? [] : [said(`${entry.key} `, 'key')]);
+const keyOf = (entry: Entry | undefined): Row => (entry?.key === undefined ? [] : [span(`${entry.key} `, 'key')]);
 
 function update(
   input: ScreenInput,
@@ -141,24 +157,16 @@ function update(
   size: Size,
 ): Step<PaletteState> {
   const entries = entriesOf(input, registry, state.field.text);
-  const move = (rows: number): Step<PaletteState> => ({
-    state: { ...state, cursor: clamp(state.cursor + rows, 0, Math.max(0, entries.length - 1)) },
-  });
+  const cursor = cursorAfter(message, state.cursor, entries.length, size.rows - 2);
+  if (cursor !== undefined) return { state: { ...state, cursor } };
   switch (message.type) {
     case 'text':
       return { state: { ...state, field: insertText(state.field, message.text), cursor: 0 } };
     case 'edit-key':
-      return edit(input, registry, state, message.key, entries, move);
-    case 'pick':
-      return { state: { ...state, cursor: clamp(message.index, 0, Math.max(0, entries.length - 1)) } };
-    case 'wheel':
-      return move(message.rows);
-    case 'action': {
+      return edit(input, registry, state, message.key, entries);
+    case 'action':
       if (message.action === 'open') return choose(input, registry, state, entries);
-      if (message.action === 'back') return { closes: true };
-      const rows = rowsMoved(message.action, size.rows - 2);
-      return rows === undefined ? {} : move(rows);
-    }
+      return message.action === 'back' ? { closes: true } : {};
     default:
       return {};
   }
@@ -170,10 +178,8 @@ function edit(
   state: PaletteState,
   key: EditKey,
   entries: readonly Entry[],
-  move: (rows: number) => Step<PaletteState>,
 ): Step<PaletteState> {
   if (key === 'escape') return { closes: true };
-  if (key === 'up' || key === 'down') return move(key === 'up' ? -1 : 1);
   if (key === 'enter') return choose(input, registry, state, entries);
   if (key === 'tab') {
     const entry = entries[state.cursor];
@@ -195,21 +201,21 @@ function choose(
 ): Step<PaletteState> {
   const entry = entries[state.cursor];
   if (entry?.needsMore === true) return { state: completed(entry) };
-  const done = runLine(input, registry, entry?.line ?? state.field.text, entry?.off);
+  const done = runLine(input, registry, entry?.line ?? state.field.text, entry?.disabled);
   return typeof done === 'string' ? { notice: { text: done, tone: 'warn' } } : done;
 }
 
-function runLine(input: ScreenInput, registry: Registry, line: string, off: string | undefined): Outcome {
-  if (off !== undefined) return `${line}: ${off}`;
+function runLine(input: ScreenInput, registry: Registry, line: string, disabled: string | undefined): Outcome {
+  if (disabled !== undefined) return `${line}: ${disabled}`;
   const [word = '', ...rest] = line.trim().split(/\s+/);
   const command = commands.find((each) => each.word === word);
   if (command !== undefined && (rest.length > 0 || command.action === undefined)) return command.run(input, rest);
   const action = command?.action ?? actions.find(({ id }) => id === word)?.id;
-  return action === undefined ? `there is no command "${word}"` : runAction(input, registry, action);
+  return action === undefined ? `unknown command "${word}"` : runAction(input, registry, action);
 }
 
-/** The palette stays open where the action is off: its reason is said beside it. */
+/** The palette stays open where the action is disabled: the list shows the reason. */
 function runAction(input: ScreenInput, registry: Registry, action: ActionId): Outcome {
-  const off = offBecause(input, registry, action);
-  return off === undefined ? { closes: true, sends: [{ type: 'action', action }] } : `${action}: ${off}`;
+  const reason = disabledReason(input, registry, action);
+  return reason === undefined ? { closes: true, sends: [{ type: 'action', action }] } : `${action}: ${reason}`;
 }

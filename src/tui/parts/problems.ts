@@ -2,36 +2,35 @@ import type { ConfigProblem } from '../../model/config.ts';
 import { count, formatClock } from '../../view/wording.ts';
 import type { ActionId } from '../actions/actions.ts';
 import { type Row, type Size, span } from '../frame/rows.ts';
-import type { About, Drawn, HitArea, OverlayPart, ScreenInput, Step } from '../screen.ts';
-import type { ProblemsState } from '../state.ts';
-import { clamp, fitOffset, rowsMoved, said, wrapRows } from './drawing.ts';
+import type { About, Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Overlay } from '../state.ts';
+import { wrapRows } from './drawing.ts';
+import { cursorAfter, drawList, inList } from './list.ts';
+import { movingActions, pageAt } from './page.ts';
 
-/** A problem, and where it stands in the view: what an effect names. */
+export interface ProblemsState {
+  readonly kind: 'problems';
+  readonly index: number;
+}
+
+/** The problems of the newest save. */
+export const openProblems = (index = 0): ProblemsState => ({ kind: 'problems', index });
+
+export const isProblems = (overlay: Overlay): overlay is ProblemsState => overlay.kind === 'problems';
+
+/** A problem with its index in the view, by which an effect names it. */
 interface Shown {
   readonly problem: ConfigProblem;
   readonly at: number;
 }
 
-/** Everything that is wrong with the newest save, worst first; one of them with its lines and its fix. */
-export const problemsPart: OverlayPart<'problems'> = {
-  actions: [
-    'fix',
-    'edit',
-    'next-tab',
-    'previous-tab',
-    'sort',
-    'open',
-    'copy',
-    'up',
-    'down',
-    'page-up',
-    'page-down',
-    'first',
-    'last',
-  ],
+/** Everything that is wrong with the newest save, worst first; the selected one with its lines and its fix. */
+export const problemsPart: OverlayPart<ProblemsState> = {
+  kind: 'problems',
+  actions: ['fix', 'edit', 'next-tab', 'previous-tab', 'sort', 'open', 'copy', ...movingActions],
   inFooter: 5,
   labelOf: (_state, action) => labels[action],
-  offBecause,
+  disabledReason,
   draw,
   update,
 };
@@ -42,7 +41,7 @@ const labels: Readonly<Partial<Record<ActionId, string>>> = {
   sort: 'other file',
 };
 
-/** What makes the rest of a file unread comes first: its other problems may only follow from it. */
+/** A problem that keeps drover from reading the rest of a file comes first: the others may only follow from it. */
 export function worstFirst(problems: readonly ConfigProblem[]): readonly Shown[] {
   return problems
     .map((problem, at) => ({ problem, at }))
@@ -63,28 +62,29 @@ function selected(
   state: ProblemsState,
 ): { readonly all: readonly Shown[]; readonly index: number } {
   const all = worstFirst(input.view.problems);
-  return { all, index: clamp(state.index, 0, Math.max(0, all.length - 1)) };
+  return { all, index: inList(state.index, all.length) };
 }
 
-function offBecause(input: ScreenInput, state: ProblemsState, action: ActionId): string | undefined {
+function disabledReason(input: ScreenInput, state: ProblemsState, action: ActionId): string | undefined {
   const { all, index } = selected(input, state);
   const shown = all[index];
-  if (shown === undefined) return 'there is no problem any more';
+  if (shown === undefined) return 'there are no problems any more';
   if (action === 'open' && input.about.isReadOnly) return 'read-only';
   if (action === 'fix' && shown.problem.fix === undefined) return noFix(all);
-  if (isStep(action) && all.length < 2) return 'it is the only one';
-  if (action === 'sort' && new Set(all.map(({ problem }) => problem.file)).size < 2) return 'one file has them all';
+  if (isStep(action) && all.length < 2) return 'there is only one problem';
+  if (action === 'sort' && new Set(all.map(({ problem }) => problem.file)).size < 2)
+    return 'all problems are in one file';
   return undefined;
 }
 
 const isStep = (action: ActionId): boolean => action === 'next-tab' || action === 'previous-tab';
 
-/** Where another one has a fix, this one may only follow from it. */
+/** Where another problem has a fix, this one may only follow from that. */
 function noFix(all: readonly Shown[]): string {
   const at = all.findIndex(({ problem }) => problem.fix !== undefined);
   return at < 0
-    ? 'what is meant is not certain here'
-    : `what is meant is not certain here; ${at + 1} of ${all.length} can be fixed`;
+    ? 'drover cannot tell what is meant here'
+    : `drover cannot tell what is meant here; problem ${at + 1} of ${all.length} has a fix`;
 }
 
 function draw(input: ScreenInput, state: ProblemsState, size: Size): Drawn {
@@ -94,54 +94,51 @@ function draw(input: ScreenInput, state: ProblemsState, size: Size): Drawn {
   const blocks = all.map((each, at) =>
     at === index ? openRows(input, each, size) : [[span('  '), ...lineOf(input, each)]],
   );
-  const starts = blocks.map((_, at) => blocks.slice(0, at).reduce((sum, block) => sum + block.length, 0));
-  const total = blocks.reduce((sum, block) => sum + block.length, 0);
+  const lines = blocks.flatMap((block, at) => block.map(() => at));
+  const total = lines.length;
   const room = Math.max(1, size.rows - head.length);
-  const start = starts[index] ?? 0;
-  const end = start + (blocks[index]?.length ?? 0);
+  const start = lines.indexOf(index);
+  const end = lines.lastIndexOf(index) + 1;
   // The whole block where it fits, and what comes before it where there is room for that as well.
-  const offset = fitOffset(Math.min(start, Math.max(end - room, start - Math.floor(room / 4))), room, total);
-  const body = blocks.flat().slice(offset, offset + room);
-  const foot = offset + room >= total + 2 ? footRows(files.size, input.about) : [];
+  const from = pageAt(Math.min(start, Math.max(end - room, start - Math.floor(room / 4))), room, total).offset;
   return {
     title: [
       span(count(all.length, 'problem'), 'bad'),
-      span(` in ${[...files].map((file) => said(file).text).join(', ')}`),
+      span(` in ${[...files].map((file) => span(file).text).join(', ')}`),
     ],
     aside: all.length < 2 ? [] : [span(`${index + 1} of ${all.length}`, 'dim')],
-    rows: [...head, ...body, ...foot],
-    hits: starts.flatMap((at, which) => hitsOf(which, head.length + at - offset, blocks[which]?.length ?? 1, size)),
-    scroll: { offset, shown: room, total },
+    ...drawList({
+      size,
+      cursor: index,
+      lines,
+      head,
+      below: room >= total + 2 ? footRows(files.size, input.about) : [],
+      from,
+      isSelected: false,
+      draw: ({ offset, shown }) => blocks.flat().slice(offset, offset + shown),
+      twice: { type: 'action', action: 'edit' },
+    }),
   };
 }
 
-function hitsOf(index: number, y: number, rows: number, { columns, rows: last }: Size): readonly HitArea[] {
-  const top = Math.max(2, y);
-  const height = Math.min(last, y + rows) - top;
-  if (height <= 0) return [];
-  return [
-    { x: 0, y: top, columns, rows: height, click: { type: 'pick', index }, twice: { type: 'action', action: 'edit' } },
-  ];
-}
-
-/** Which configuration is in force meanwhile. */
+/** The configuration that drover keeps using. */
 function forceRows({ view }: ScreenInput, { columns, rows }: Size): readonly Row[] {
   const text =
     view.config === undefined
-      ? 'no configuration is in force yet, and nothing is applied before the files are right'
-      : `${view.configLoadedAt === undefined ? 'the last good configuration' : `the configuration of ${formatClock(view.configLoadedAt)}`} stays in force; nothing of this save is applied`;
+      ? 'no configuration is in force; nothing is applied until the problems are fixed'
+      : `${view.configLoadedAt === undefined ? 'the last good configuration' : `the configuration of ${formatClock(view.configLoadedAt)}`} stays in force; this save is not applied`;
   return [...wrapRows(text, columns, 'warn'), ...(rows > 14 ? [[]] : [])];
 }
 
 function lineOf({ glyphs }: ScreenInput, { problem }: Shown): Row {
-  return [span(`${glyphs.failed} `, 'bad'), said(`${placeOf(problem)}  `, 'dim'), said(problem.message)];
+  return [span(`${glyphs.failed} `, 'bad'), span(`${placeOf(problem)}  `, 'dim'), span(problem.message)];
 }
 
 function openRows(input: ScreenInput, { problem }: Shown, { columns, rows }: Size): readonly Row[] {
   const { glyphs, about } = input;
   const isTall = rows > 14;
   const [first = '', ...more] = wrapRows(problem.message, columns - 6).map((row) => row[0]?.text ?? '');
-  const place = said(placeOf(problem)).text;
+  const place = span(placeOf(problem)).text;
   const fits = place.length + first.length + 6 <= columns && more.length === 0;
   const head: readonly Row[] = fits
     ? [
@@ -165,12 +162,12 @@ function openRows(input: ScreenInput, { problem }: Shown, { columns, rows }: Siz
     ...(problem.hint === undefined ? [] : indented(problem.hint, 'plain')),
     ...(problem.fix === undefined
       ? []
-      : [[span(`    ${about.keyOf('fix') ?? ':fix'}  `, 'key'), said(problem.fix.label, 'accent')]]),
+      : [[span(`    ${about.keyOf('fix') ?? ':fix'}  `, 'key'), span(problem.fix.label, 'accent')]]),
     ...(isTall ? [[]] : []),
   ];
 }
 
-/** The lines as everywhere, the one in question strong; cut on the left where the caret would not be seen. */
+/** Lines of the file, the faulty one in bold; cut on the left where the caret would be out of sight. */
 function frameRows({ frame }: ConfigProblem, columns: number): readonly Row[] {
   if (frame === undefined) return [];
   const lines = frame.split('\n');
@@ -181,7 +178,7 @@ function frameRows({ frame }: ConfigProblem, columns: number): readonly Row[] {
   return lines.map((line) => {
     const text = hidden === 0 ? line : `${line.slice(0, gutter)}${line.slice(gutter + hidden)}`;
     const token = line === caret ? 'bad' : line.startsWith('>') ? 'strong' : 'dim';
-    return [span('    '), said(text, token)];
+    return [span('    '), span(text, token)];
   });
 }
 
@@ -190,23 +187,18 @@ function footRows(files: number, { keyOf }: About): readonly Row[] {
   return [[], [span(`\`drover validate\` prints the same${other}`, 'dim')]];
 }
 
-function update(
-  input: ScreenInput,
-  state: ProblemsState,
-  message: Parameters<typeof problemsPart.update>[2],
-  size: Size,
-): Step<ProblemsState> {
-  if (message.type === 'pick') return { state: { ...state, index: message.index } };
+function update(input: ScreenInput, state: ProblemsState, message: Message, size: Size): Step<ProblemsState> {
   if (message.type === 'view-changed') return input.view.problems.length === 0 ? { closes: true } : {};
-  if (message.type !== 'action') return {};
   const { all, index } = selected(input, state);
   const shown = all[index];
   if (shown === undefined) return {};
-  const to = targetOf(message.action, all, index, size);
-  return to === undefined ? act(message.action, shown) : { state: { ...state, index: to } };
+  const to = targetOf(message, all, index, size);
+  if (to !== undefined) return { state: { ...state, index: to } };
+  return message.type === 'action' ? act(message.action, shown) : {};
 }
 
-function targetOf(action: ActionId, all: readonly Shown[], index: number, size: Size): number | undefined {
+function targetOf(message: Message, all: readonly Shown[], index: number, size: Size): number | undefined {
+  const action = message.type === 'action' ? message.action : undefined;
   // Next and previous go around; the arrows stop at the ends, as in every list.
   if (action === 'next-tab') return (index + 1) % all.length;
   if (action === 'previous-tab') return (index - 1 + all.length) % all.length;
@@ -215,8 +207,7 @@ function targetOf(action: ActionId, all: readonly Shown[], index: number, size: 
     const order = [...all.keys()].map((i) => (index + i) % all.length);
     return order.find((at) => all[at]?.problem.file !== file) ?? index;
   }
-  const rows = rowsMoved(action, Math.floor(size.rows / 2));
-  return rows === undefined ? undefined : clamp(index + rows, 0, all.length - 1);
+  return cursorAfter(message, index, all.length, Math.floor(size.rows / 2));
 }
 
 function act(action: ActionId, { problem, at }: Shown): Step<ProblemsState> {

@@ -1,82 +1,81 @@
 import type { Stage } from '../../view/stages.ts';
 import { formatDuration } from '../../view/wording.ts';
-import type { ActionId } from '../actions/actions.ts';
 import type { Glyphs } from '../frame/glyphs.ts';
 import { type Row, type Size, type Span, span, type Token } from '../frame/rows.ts';
-import type { About, HitArea, OverlayPart, ScreenInput, Step } from '../screen.ts';
-import type { Effect, StagesState } from '../state.ts';
+import type { About, Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Effect } from '../state.ts';
 import { fitText } from '../text/fit.ts';
+import { cursorAfter, drawList } from './list.ts';
+import { pageAt, rowsMoved, rowsOn } from './page.ts';
 
-const actions: readonly ActionId[] = ['open', 'up', 'down', 'page-up', 'page-down', 'edit'];
-
-/** The lab on its way up: what is done, what goes on and how long that takes, and what to look at meanwhile. */
-export const stagesPart: OverlayPart<'stages'> = {
-  actions,
-  inFooter: 3,
-  labelOf: (_state, action) => (action === 'open' || action === 'down' ? 'choose' : action === 'up' ? '' : undefined),
-  offBecause: ({ about }, _state, action) =>
-    action === 'edit' && about.files === undefined ? 'this folder has no files' : undefined,
-  draw: (input, state, size) => {
-    const stages = input.stages ?? [];
-    const choices = choicesOf(input.about);
-    const below = [
-      [],
-      [span(isOver(stages) ? 'until then' : 'meanwhile', 'dim')],
-      ...choiceRows(choices, state, input.glyphs),
-    ];
-    const room = Math.max(1, size.rows - below.length - 1);
-    const all = stages.flatMap((stage) => stageRows(stage, input, size.columns));
-    const back = Math.min(Math.max(0, state.offset), Math.max(0, all.length - room));
-    const first = Math.max(0, all.length - room - back);
-    const shown = all.slice(first, first + room);
-    const rows = [headRow(stages, input.about), ...(shown.length === 0 ? [[span('begins…', 'dim')]] : shown), ...below];
-    return {
-      rows,
-      title: [span('the lab is on its way', 'title')],
-      aside: [span(elapsedOf(stages, input.now), 'dim')],
-      hits: choiceHits(choices, rows.length - choices.length, size),
-      ...(all.length > room ? { scroll: { offset: first, shown: room, total: all.length } } : {}),
-    };
-  },
-  update: (input, state, message, size) => {
-    if (message.type === 'pick') return choose(input.about, message.index);
-    if (message.type === 'wheel') return { state: scrolled(state, -message.rows) };
-    return message.type === 'action' ? act(input.about, state, message.action, size) : {};
-  },
-};
-
-function act(about: About, state: StagesState, action: ActionId, size: Size): Step<StagesState> {
-  const last = choicesOf(about).length - 1;
-  const at = state.cursor ?? 0;
-  switch (action) {
-    case 'up':
-      return { state: { ...state, cursor: Math.max(0, at - 1) } };
-    case 'down':
-      return { state: { ...state, cursor: Math.min(last, at + 1) } };
-    case 'page-up':
-      return { state: scrolled(state, Math.max(1, size.rows - 6)) };
-    case 'page-down':
-      return { state: scrolled(state, -Math.max(1, size.rows - 6)) };
-    case 'open':
-      return choose(about, at);
-    case 'edit':
-      return choose(about, 2);
-    default:
-      return {};
-  }
+export interface StagesState {
+  readonly kind: 'stages';
+  /** Rows scrolled back from the newest stage. */
+  readonly offset: number;
+  /** The chosen thing to do until the lab is up. */
+  readonly cursor: number;
 }
 
-const scrolled = (state: StagesState, rows: number): StagesState => ({
-  ...state,
-  offset: Math.max(0, state.offset + rows),
-});
+/** The page that shows the lab coming up. */
+export const openStages = (): StagesState => ({ kind: 'stages', offset: 0, cursor: 0 });
+
+/** The lab coming up: what is done, what is running and for how long, and what can be done until then. */
+export const stagesPart: OverlayPart<StagesState> = {
+  kind: 'stages',
+  isFirstPage: true,
+  actions: ['open', 'up', 'down', 'page-up', 'page-down', 'edit'],
+  inFooter: 3,
+  labelOf: (_state, action) => (action === 'open' || action === 'down' ? 'choose' : action === 'up' ? '' : undefined),
+  disabledReason: ({ about }, _state, action) =>
+    action === 'edit' && about.files === undefined ? 'this folder has no files' : undefined,
+  draw,
+  update,
+};
+
+function draw(input: ScreenInput, state: StagesState, size: Size): Drawn {
+  const stages = input.stages ?? [];
+  const choices = choicesOf(input.about);
+  const room = Math.max(1, size.rows - choices.length - 3);
+  const all = stages.flatMap((stage) => stageRows(stage, input, size.columns));
+  const scroll = pageAt(all.length - room - state.offset, room, all.length);
+  const above = [
+    headRow(stages, input.about),
+    ...(all.length === 0 ? [[span('starting…', 'dim')]] : rowsOn(scroll, all)),
+    [],
+    [span(hasFailed(stages) ? 'you can still' : 'in the meantime', 'dim')],
+  ];
+  return {
+    title: [span('the lab is starting', 'title')],
+    aside: [span(elapsedOf(stages, input.now), 'dim')],
+    ...drawList({
+      size: { ...size, rows: above.length + choices.length },
+      cursor: state.cursor,
+      head: above,
+      lines: choices.length,
+      draw: () =>
+        choices.map(({ text }, i) => [span(`${i === state.cursor ? input.glyphs.cursor : ' '} ${text}`, 'accent')]),
+    }),
+    scroll,
+  };
+}
+
+function update({ about }: ScreenInput, state: StagesState, message: Message, size: Size): Step<StagesState> {
+  const choices = choicesOf(about);
+  if (message.type === 'pick') return choose(about, message.index);
+  if (message.type === 'action' && message.action === 'open') return choose(about, state.cursor);
+  if (message.type === 'action' && message.action === 'edit') return choose(about, 2);
+  const isArrow = message.type === 'action' && (message.action === 'up' || message.action === 'down');
+  if (isArrow) return { state: { ...state, cursor: cursorAfter(message, state.cursor, choices.length, 1) ?? 0 } };
+  const rows = rowsMoved(message, size.rows - 5);
+  return rows === undefined ? {} : { state: { ...state, offset: Math.max(0, state.offset - rows) } };
+}
 
 interface Choice {
   readonly text: string;
   readonly effect: Effect;
 }
 
-/** Worth a look while one waits. */
+/** What can be done while the lab starts. */
 function choicesOf({ files }: About): readonly Choice[] {
   const simulation: Choice = { text: 'look at a simulated cluster', effect: { type: 'look-at-simulation' } };
   if (files === undefined) return [simulation];
@@ -92,29 +91,13 @@ function choose(about: About, index: number): Step<StagesState> {
   return choice === undefined ? {} : { effects: [choice.effect] };
 }
 
-function choiceRows(choices: readonly Choice[], state: StagesState, glyphs: Glyphs): readonly Row[] {
-  return choices.map(({ text }, index) => {
-    const isAt = index === (state.cursor ?? 0);
-    return [{ ...span(`${isAt ? glyphs.cursor : ' '} ${text}`, 'accent'), ...(isAt ? { selected: true } : {}) }];
-  });
-}
+const hasFailed = (stages: readonly Stage[]): boolean => stages.some(({ state }) => state === 'failed');
 
-const choiceHits = (choices: readonly Choice[], first: number, { columns }: Size): readonly HitArea[] =>
-  choices.map((_choice, index) => ({
-    x: 0,
-    y: first + index,
-    columns,
-    rows: 1,
-    click: { type: 'pick', index },
-  }));
-
-const isOver = (stages: readonly Stage[]): boolean => stages.some(({ state }) => state === 'failed');
-
-/** What the whole thing is, or why it ended early. */
+/** What is being started, or that it failed. */
 function headRow(stages: readonly Stage[], { keyOf }: About): Row {
-  if (isOver(stages)) return [span(`the lab did not come up; ${keyOf('quit') ?? 'q'} ends, and says why`, 'bad')];
   const key = keyOf('quit') ?? 'q';
-  return [span(`virtual machines on this computer; ${key} stops that, and the next start goes on`, 'dim')];
+  if (hasFailed(stages)) return [span(`the lab did not start; ${key} quits and prints the reason`, 'bad')];
+  return [span(`virtual machines on this computer; ${key} stops, the next start continues`, 'dim')];
 }
 
 function elapsedOf(stages: readonly Stage[], now: number): string {
@@ -124,7 +107,7 @@ function elapsedOf(stages: readonly Stage[], now: number): string {
   return formatDuration(Math.max(0, Math.max(...ends) - began));
 }
 
-/** One row, and a second one with bar and words while it goes on, or with the reason where it failed. */
+/** One row; a second one has the bar and the words of a running stage, or the reason of a failed one. */
 function stageRows(stage: Stage, input: ScreenInput, columns: number): readonly Row[] {
   const { glyphs, now } = input;
   const [glyph, token] = signOf(stage, glyphs);
@@ -163,7 +146,7 @@ function runningRow(stage: Stage, { glyphs, now }: ScreenInput, columns: number)
   return gauge.length === 0 && words.trim() === '' ? undefined : [span('  '), ...gauge, span(words, 'dim')];
 }
 
-/** Never a full bar before the end: an estimate is not a promise. */
+/** The bar is never full before the end: the expected time is an estimate. */
 function gaugeOf({ startedAt, expectedMs }: Stage, glyphs: Glyphs, now: number): readonly Span[] {
   if (startedAt === undefined || expectedMs === undefined || expectedMs <= 0) return [];
   const elapsed = Math.max(0, now - startedAt);

@@ -1,9 +1,16 @@
-import type { ActionId } from '../actions/actions.ts';
 import { type Row, type Size, span } from '../frame/rows.ts';
-import type { About, Drawn, OverlayPart, ScreenInput, Step } from '../screen.ts';
-import type { Effect, WelcomeState } from '../state.ts';
+import type { About, Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Effect } from '../state.ts';
 import { fitText } from '../text/fit.ts';
-import { clamp, said, select } from './drawing.ts';
+import { cursorAfter, drawList } from './list.ts';
+
+export interface WelcomeState {
+  readonly kind: 'welcome';
+  readonly cursor: number;
+}
+
+/** The first page, which has nothing behind it. */
+export const openWelcome = (): WelcomeState => ({ kind: 'welcome', cursor: 0 });
 
 interface Choice {
   readonly text: string;
@@ -24,12 +31,15 @@ const choices: readonly Choice[] = [
 ];
 
 /** The first page, in a folder without files: what the two files are, and ways to begin. */
-export const welcomePart: OverlayPart<'welcome'> = {
+export const welcomePart: OverlayPart<WelcomeState> = {
+  kind: 'welcome',
+  isDialog: true,
+  isFirstPage: true,
   actions: ['open', 'up', 'down', 'first', 'last'],
   inFooter: 3,
   labelOf: (_state, action) =>
     action === 'open' ? 'do it' : action === 'up' ? '' : action === 'down' ? 'choose' : undefined,
-  offBecause: ({ about }, { cursor }, action) =>
+  disabledReason: ({ about }, { cursor }, action) =>
     action === 'open' ? reasonAgainst(choices[cursor], about) : undefined,
   draw,
   update,
@@ -45,26 +55,24 @@ function draw(input: ScreenInput, { cursor }: WelcomeState, size: Size): Drawn {
   const isTall = size.rows >= 17;
   const gap: readonly Row[] = isTall ? [[]] : [];
   const above: readonly Row[] = [
-    [said(`no files yet in ${input.about.folder === '.' ? 'this folder' : input.about.folder}`, 'strong')],
+    [span(`no files yet in ${input.about.folder === '.' ? 'this folder' : input.about.folder}`, 'strong')],
     ...gap,
-    [span('Two files say what should be, and drover makes it so:')],
+    [span('Two files say what should run where; drover does the rest:')],
     ...gap,
     ...exampleRows(size),
     ...gap,
     [span('Put "web" in the other list, save: it and its data move.')],
     ...gap,
   ];
-  const rows = [...above, ...choices.map((choice, i) => choiceRow(input, choice, i === cursor))];
   return {
     title: [span('welcome to drover', 'title')],
-    rows,
-    hits: choices.map((_, index) => ({
-      x: 0,
-      y: above.length + index,
-      columns: size.columns,
-      rows: 1,
-      click: { type: 'pick', index },
-    })),
+    ...drawList({
+      size,
+      cursor,
+      head: above,
+      lines: choices.length,
+      draw: () => choices.map((choice, i) => choiceRow(input, choice, i === cursor)),
+    }),
   };
 }
 
@@ -85,31 +93,17 @@ function exampleRows({ columns }: Size): readonly Row[] {
 
 function choiceRow({ glyphs, about }: ScreenInput, choice: Choice, isAt: boolean): Row {
   const reason = reasonAgainst(choice, about);
-  const row: Row = [
+  return [
     span(`${isAt ? glyphs.cursor : ' '} ${choice.text}`, reason === undefined ? 'accent' : 'dim'),
     ...(reason === undefined ? [] : [span(` (${reason})`, 'dim')]),
   ];
-  return isAt ? select(row) : row;
 }
 
-function update(
-  { about }: ScreenInput,
-  state: WelcomeState,
-  message: Parameters<typeof welcomePart.update>[2],
-): Step<WelcomeState> {
+function update({ about }: ScreenInput, state: WelcomeState, message: Message): Step<WelcomeState> {
   if (message.type === 'pick') return choose(message.index, about);
-  if (message.type !== 'action') return {};
-  const to = moved(message.action, state.cursor);
-  if (to !== undefined) return { state: { ...state, cursor: to } };
-  return message.action === 'open' ? choose(state.cursor, about) : {};
-}
-
-function moved(action: ActionId, cursor: number): number | undefined {
-  const last = choices.length - 1;
-  if (action === 'first') return 0;
-  if (action === 'last') return last;
-  if (action === 'up') return clamp(cursor - 1, 0, last);
-  return action === 'down' ? clamp(cursor + 1, 0, last) : undefined;
+  if (message.type === 'action' && message.action === 'open') return choose(state.cursor, about);
+  const cursor = cursorAfter(message, state.cursor, choices.length, choices.length);
+  return cursor === undefined ? {} : { state: { ...state, cursor } };
 }
 
 function choose(index: number, about: About): Step<WelcomeState> {

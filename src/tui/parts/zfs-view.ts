@@ -1,13 +1,27 @@
 import type { ZfsDataset, ZfsSnapshot } from '../../engine/node-client.ts';
 import type { VolumeRole } from '../../model/cluster.ts';
+import type { AppName, NodeName } from '../../model/config.ts';
+import type { ErrorReport } from '../../model/errors.ts';
 import { holdTag, isOurSnapshot } from '../../model/names.ts';
 import { poolOf } from '../../view/capacity.ts';
 import { count, formatBytes, listNames, nodeTitle, shortBytes, shortDuration } from '../../view/wording.ts';
 import { type Row, type Size, type Span, span, type Token } from '../frame/rows.ts';
-import type { Drawn, HitArea, ScreenInput } from '../screen.ts';
-import type { ZfsState } from '../state.ts';
+import type { Drawn, ScreenInput } from '../screen.ts';
 import { fitText, widthOf } from '../text/fit.ts';
-import { clamp, keepInSight, said, select, wrapRows } from './drawing.ts';
+import { wrapRows } from './drawing.ts';
+import { drawList, inList } from './list.ts';
+import { rowsOn } from './page.ts';
+
+export interface ZfsState {
+  readonly kind: 'zfs';
+  readonly node: NodeName;
+  /** Where the cursor goes when the datasets are read: to the application's data, or to its newest snapshot. */
+  readonly seeks?: { readonly app: AppName; readonly what: 'dataset' | 'snapshot' };
+  /** Absent while they are read. */
+  readonly datasets?: readonly ZfsDataset[];
+  readonly error?: ErrorReport;
+  readonly cursor: number;
+}
 
 /** A row the cursor can be on: a dataset, or one of its snapshots. */
 export interface ZfsEntry {
@@ -15,29 +29,21 @@ export interface ZfsEntry {
   readonly snapshot?: ZfsSnapshot;
 }
 
-/** Every dataset with its snapshots below it, newest first; worked out once for the same datasets. */
-export function entriesOf(datasets: readonly ZfsDataset[] | undefined): readonly ZfsEntry[] {
-  if (datasets === undefined) return [];
-  const known = entries.get(datasets);
-  if (known !== undefined) return known;
-  const made = datasets.flatMap((dataset): readonly ZfsEntry[] => [
+/** Every dataset with its snapshots below it, newest first. */
+export const entriesOf = (datasets: readonly ZfsDataset[] = []): readonly ZfsEntry[] =>
+  datasets.flatMap((dataset): readonly ZfsEntry[] => [
     { dataset },
     ...dataset.snapshots.toSorted((a, b) => b.createdAt - a.createdAt).map((snapshot) => ({ dataset, snapshot })),
   ]);
-  entries.set(datasets, made);
-  return made;
-}
-
-const entries = new WeakMap<readonly ZfsDataset[], readonly ZfsEntry[]>();
 
 const meaning: Readonly<Record<VolumeRole, string>> = {
   owner: 'the data an application writes; every other copy follows this one',
-  frozen: 'the data during a move: not mounted, nobody writes',
-  released: 'given to another node, which has not taken it yet',
-  incoming: 'a copy that is being received',
+  frozen: 'the data during a move: not mounted, not written',
+  released: 'released to another node, which has not acquired it yet',
+  incoming: 'a copy that this node is receiving',
   replica: 'an older copy, read-only: the next move here sends only what changed since',
-  diverged: 'was written after another node took over; kept, and nothing starts from it',
-  retired: 'no longer used by anything; kept until somebody destroys it by hand',
+  diverged: 'was written after another node took over; kept, but never used',
+  retired: 'not in use; kept until you destroy it by hand',
 };
 
 const roleTokens: Readonly<Partial<Record<VolumeRole, Token>>> = {
@@ -47,36 +53,27 @@ const roleTokens: Readonly<Partial<Record<VolumeRole, Token>>> = {
   retired: 'dim',
 };
 
-/** Pool, datasets with their snapshots, and what the one under the cursor means. */
+/** The pool, the datasets with their snapshots, and what the entry under the cursor means. */
 export function drawZfs(input: ScreenInput, state: ZfsState, size: Size): Drawn {
   const { view } = input;
   const all = entriesOf(state.datasets);
-  const at = clamp(state.cursor, 0, Math.max(0, all.length - 1));
+  const at = inList(state.cursor, all.length);
   const head = headRows(input, state, size);
   const foot = all[at] === undefined ? [] : footRows(all[at], size);
-  const room = Math.max(1, size.rows - head.length - foot.length);
-  const offset = keepInSight(Math.max(0, at - Math.floor(room / 2)), at, room, all.length);
-  const shown = all.slice(offset, offset + room);
   const widths = widthsOf(all, size);
-  const rows = shown.map((entry, i) => {
-    const row = entryRow(input, entry, widths, i + offset === at);
-    return i + offset === at ? select(row) : row;
-  });
   return {
-    title: [span('zfs ', 'title'), said(nodeTitle(view.config, state.node), 'title')],
+    title: [span('zfs ', 'title'), span(nodeTitle(view.config, state.node), 'title')],
     aside: [span(asideOf(state), 'dim')],
-    rows: [...head, ...rows, ...Array.from({ length: room - rows.length }, (): Row => []), ...foot],
-    hits: shown.map(
-      (_, i): HitArea => ({
-        x: 0,
-        y: head.length + i,
-        columns: size.columns,
-        rows: 1,
-        click: { type: 'pick', index: offset + i },
-        twice: { type: 'action', action: 'open' },
-      }),
-    ),
-    scroll: { offset, shown: room, total: all.length },
+    ...drawList({
+      size,
+      cursor: at,
+      lines: all.length,
+      head,
+      foot,
+      from: 'middle',
+      draw: (shown) => rowsOn(shown, all).map((entry, i) => entryRow(input, entry, widths, shown.offset + i === at)),
+      twice: { type: 'action', action: 'open' },
+    }),
   };
 }
 
@@ -94,8 +91,8 @@ function headRows({ view }: ScreenInput, state: ZfsState, size: Size): readonly 
       ? []
       : [
           [
-            said(`pool ${pool.name} `),
-            said(pool.health, pool.health === 'ONLINE' ? 'ok' : 'bad'),
+            span(`pool ${pool.name} `),
+            span(pool.health, pool.health === 'ONLINE' ? 'ok' : 'bad'),
             span(`  ${formatBytes(pool.freeBytes)} of ${formatBytes(pool.sizeBytes)} free, `),
             span(`${used}% used`, used >= 80 ? 'warn' : 'plain'),
           ],
@@ -109,7 +106,7 @@ function headRows({ view }: ScreenInput, state: ZfsState, size: Size): readonly 
     ];
   }
   if (state.datasets === undefined) return [...poolRow, [span('reading the datasets', 'dim')]];
-  if (state.datasets.length === 0) return [...poolRow, [span('there is no dataset of drover on this node', 'dim')]];
+  if (state.datasets.length === 0) return [...poolRow, [span('this node has no dataset of drover', 'dim')]];
   return [...poolRow, headingRow(widthsOf(entriesOf(state.datasets), size))];
 }
 
@@ -118,7 +115,7 @@ interface Widths {
   readonly isWide: boolean;
 }
 
-/** What stands behind the name: role, used, referenced, ratio, age, holds. */
+/** Behind the name come role, used, referenced, ratio, age, holds. */
 function widthsOf(all: readonly ZfsEntry[], { columns }: Size): Widths {
   const isWide = columns >= 72;
   const rest = isWide ? 9 + 8 + 8 + 7 + 6 + 7 : 9 + 8 + 8 + 6;
@@ -155,7 +152,7 @@ function entryRow({ glyphs, now }: ScreenInput, entry: ZfsEntry, widths: Widths,
   const { dataset, snapshot } = entry;
   const mark = isAt ? glyphs.cursor : ' ';
   const lead = snapshot === undefined ? `${mark} ` : `${mark} ${glyphs.branch} `;
-  const name = said(shortName(entry), snapshot === undefined ? 'strong' : 'plain');
+  const name = span(shortName(entry), snapshot === undefined ? 'strong' : 'plain');
   const named: Row = [
     span(lead, 'accent'),
     { ...name, text: fitText(name.text, widths.name - widthOf(lead), 'left', glyphs.ellipsis) },
@@ -178,7 +175,7 @@ function entryRow({ glyphs, now }: ScreenInput, entry: ZfsEntry, widths: Widths,
   );
 }
 
-/** In words, what the row under the cursor is. */
+/** What the row under the cursor is, in words. */
 function footRows({ dataset, snapshot }: ZfsEntry, size: Size): readonly Row[] {
   const texts = snapshot === undefined ? aboutDataset(dataset) : aboutSnapshot(snapshot);
   const rows = texts.flatMap((text) => wrapRows(text, size.columns, 'dim'));
@@ -187,19 +184,19 @@ function footRows({ dataset, snapshot }: ZfsEntry, size: Size): readonly Row[] {
 
 function aboutDataset({ name, application, role, usedBytes, referencedBytes }: ZfsDataset): readonly string[] {
   const whose = application === undefined ? name : `${name}, of "${application}"`;
-  const what = role === undefined ? 'a clone of a snapshot, to look into it; no application uses it' : meaning[role];
+  const what = role === undefined ? 'a clone of a snapshot; no application uses it' : meaning[role];
   const inSnapshots = usedBytes - referencedBytes;
-  const old = inSnapshots > 0 ? [`${formatBytes(inSnapshots)} are held by snapshots alone`] : [];
+  const old = inSnapshots > 0 ? [`only snapshots hold ${formatBytes(inSnapshots)} of it`] : [];
   return [`${whose}: ${what}`, ...old];
 }
 
 function aboutSnapshot({ name, usedBytes, holds }: ZfsSnapshot): readonly string[] {
   const kind = isOurSnapshot(name)
-    ? 'made by drover for a move, and removed when no move needs it; enter clones it, to look into it'
+    ? 'drover made it for a move and removes it when no move needs it; enter clones it, to look into it'
     : 'drover never removes it; enter clones it, to look into it';
   if (holds.length === 0) return [`${name}: destroying it would free ${formatBytes(usedBytes)}`, kind];
   const why = holds.includes(holdTag)
     ? 'the next move sends only what changed since'
-    : '`zfs release` on the node lets it go';
-  return [`${name}: held by ${listNames(holds)}, so that nothing can destroy it: ${why}`, kind];
+    : '`zfs release` on the node removes a hold';
+  return [`${name}: held by ${listNames(holds)}, so it cannot be destroyed: ${why}`, kind];
 }

@@ -4,65 +4,72 @@ import type { NodeName } from '../../model/config.ts';
 import { count, formatDuration, nodeTitle } from '../../view/wording.ts';
 import type { ActionId } from '../actions/actions.ts';
 import type { Size } from '../frame/rows.ts';
-import { confirmOverlay, zfsOverlay } from '../overlays.ts';
 import type { Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
-import type { ConfirmState, Effect, Overlay, ZfsState } from '../state.ts';
-import { clamp, movingActions, rowsMoved } from './drawing.ts';
-import { drawZfs, entriesOf, type ZfsEntry } from './zfs-view.ts';
+import { openConfirm, type Question } from './confirm.ts';
+import { cursorAfter, inList } from './list.ts';
+import { movingActions } from './page.ts';
+import { drawZfs, entriesOf, type ZfsEntry, type ZfsState } from './zfs-view.ts';
 
-/** Datasets and snapshots below drover's root on one node, with what can be done to them without losing anything. */
-export const zfsPart: OverlayPart<'zfs'> = {
+/** Datasets of a node, with the cursor on what is sought once they are read. */
+export const openZfs = (node: NodeName, seeks?: ZfsState['seeks']): ZfsState => ({
+  kind: 'zfs',
+  node,
+  cursor: 0,
+  ...(seeks === undefined ? {} : { seeks }),
+});
+
+/** Datasets and snapshots below drover's root on one node, with what can be done to them without losing data. */
+export const zfsPart: OverlayPart<ZfsState> = {
+  kind: 'zfs',
+  answers: ['zfs-read'],
+  reads: ({ node }) => ({ key: node, begin: { type: 'read-zfs', node } }),
   actions: ['open', 'snapshot', 'roll-back', 'refresh', 'copy', ...movingActions],
   inFooter: 5,
   labelOf: (_state, action) => (action === 'open' ? 'clone…' : action === 'refresh' ? 'read again' : undefined),
-  offBecause,
+  disabledReason,
   draw: drawZfs,
   update,
 };
 
-/** The datasets of a node, and what reads them. */
-export function openZfs(node: NodeName): { readonly overlay: Overlay; readonly effects: readonly Effect[] } {
-  return { overlay: zfsOverlay(node), effects: [{ type: 'read-zfs', node }] };
-}
-
 const entryAt = (state: ZfsState): ZfsEntry | undefined => {
   const entries = entriesOf(state.datasets);
-  return entries[clamp(state.cursor, 0, Math.max(0, entries.length - 1))];
+  return entries[inList(state.cursor, entries.length)];
 };
 
-function offBecause(input: ScreenInput, state: ZfsState, action: ActionId): string | undefined {
+function disabledReason(input: ScreenInput, state: ZfsState, action: ActionId): string | undefined {
   if (!['open', 'snapshot', 'roll-back', 'copy'].includes(action)) return undefined;
   const entry = entryAt(state);
-  if (entry === undefined) return 'there is nothing under the cursor';
+  if (entry === undefined) return 'nothing is under the cursor';
   if (action === 'copy') return undefined;
   if (input.about.isReadOnly) return 'read-only';
-  if (action === 'open') return entry.snapshot === undefined ? 'choose a snapshot to clone' : undefined;
+  if (action === 'open') return entry.snapshot === undefined ? 'select a snapshot to clone' : undefined;
   const { dataset, snapshot } = entry;
   if (dataset.application === undefined) return 'this dataset belongs to no application';
-  // What was put aside by an earlier roll back can be gone back to as well; only the data in use can be snapshotted.
+  // Retired data can be rolled back to as well: an earlier roll back has kept it. Only data in use gets snapshots.
   const isFit = dataset.role === 'owner' || (action === 'roll-back' && dataset.role === 'retired');
-  if (!isFit) return `this copy is ${dataset.role ?? 'a clone'}; the application has another one`;
+  if (!isFit) return `this copy is ${dataset.role ?? 'a clone'}; the application uses another one`;
   if (action === 'snapshot') return undefined;
-  if (snapshot === undefined) return 'choose the snapshot to go back to';
-  return input.view.running ? 'a run is under way' : undefined;
+  if (snapshot === undefined) return 'select the snapshot to roll back to';
+  return input.view.running ? 'a run is in progress' : undefined;
 }
 
 function update(input: ScreenInput, state: ZfsState, message: Message, size: Size): Step<ZfsState> {
+  const total = entriesOf(state.datasets).length;
+  const cursor = cursorAfter(message, state.cursor, total, Math.max(2, size.rows - 4));
+  if (cursor !== undefined) return { state: { ...state, cursor } };
   switch (message.type) {
     case 'zfs-read':
       return message.node === state.node ? read(input, state, message) : {};
-    case 'pick':
-      return { state: { ...state, cursor: message.index } };
     case 'view-changed':
       return hasNewAct(input, message) ? { effects: [{ type: 'read-zfs', node: state.node }] } : {};
     case 'action':
-      return act(input, state, message.action, size);
+      return act(input, state, message.action);
     default:
       return {};
   }
 }
 
-/** The first time the cursor goes to what was asked for. */
+/** The first time, the cursor goes to what is sought. */
 function read(
   { about }: ScreenInput,
   state: ZfsState,
@@ -85,7 +92,7 @@ function read(
   };
 }
 
-/** The cursor stays on what it was on, though rows above it came or went. */
+/** The cursor stays on its entry when entries above it come or go. */
 function withRead(state: ZfsState, { datasets, error }: Extract<Message, { type: 'zfs-read' }>): ZfsState {
   const { error: _earlier, ...rest } = state;
   if (datasets === undefined) return { ...rest, ...(error === undefined ? {} : { error }) };
@@ -97,21 +104,17 @@ function withRead(state: ZfsState, { datasets, error }: Extract<Message, { type:
 const nameOf = ({ dataset, snapshot }: ZfsEntry): string =>
   snapshot === undefined ? dataset.name : `${dataset.name}@${snapshot.name}`;
 
-/** Somebody snapshotted, cloned or rolled back: what is shown is old. */
+/** A snapshot, a clone or a roll back has happened since: the list is out of date. */
 function hasNewAct({ view }: ScreenInput, { before }: Extract<Message, { type: 'view-changed' }>): boolean {
   if (view.trail === before.trail) return false;
   const newest = view.trail.findLast(({ source }) => source === 'act');
   return newest !== undefined && newest !== before.trail.findLast(({ source }) => source === 'act');
 }
 
-function act(input: ScreenInput, state: ZfsState, action: ActionId, size: Size): Step<ZfsState> {
-  const total = entriesOf(state.datasets).length;
-  const rows = rowsMoved(action, Math.max(2, size.rows - 4));
-  const last = Math.max(0, total - 1);
-  if (rows !== undefined) return { state: { ...state, cursor: clamp(clamp(state.cursor, 0, last) + rows, 0, last) } };
+function act(input: ScreenInput, state: ZfsState, action: ActionId): Step<ZfsState> {
   if (action === 'refresh') return { effects: [{ type: 'read-zfs', node: state.node }] };
   const entry = entryAt(state);
-  if (entry === undefined || offBecause(input, state, action) !== undefined) return {};
+  if (entry === undefined || disabledReason(input, state, action) !== undefined) return {};
   return actOn(input, state, action, entry);
 }
 
@@ -123,9 +126,9 @@ function actOn(input: ScreenInput, state: ZfsState, action: ActionId, entry: Zfs
     return application === undefined ? {} : { effects: [{ type: 'snapshot', app: application }] };
   if (snapshot === undefined) return {};
   const ref = refOf(state.node, dataset, snapshot);
-  if (action === 'open') return { opens: confirmClone(ref) };
+  if (action === 'open') return { opens: openConfirm(cloneQuestion(ref)) };
   return action === 'roll-back' && application !== undefined
-    ? { opens: confirmRollBack(input, application, ref, snapshot, dataset) }
+    ? { opens: openConfirm(rollBackQuestion(input, application, ref, snapshot, dataset)) }
     : {};
 }
 
@@ -136,44 +139,43 @@ const refOf = (node: NodeName, dataset: ZfsDataset, snapshot: ZfsSnapshot): Snap
   snapshot: snapshot.name,
 });
 
-const confirmClone = (snapshot: SnapshotRef): ConfirmState =>
-  confirmOverlay(
-    `clone ${snapshot.snapshot}?`,
-    [
-      `a new dataset beside ${snapshot.dataset} gets what the snapshot has, to look into it`,
-      'the volume and its application are not touched; the clone takes space only for what changes',
-      'while the clone is there, the snapshot cannot be destroyed',
-    ],
-    'clone',
-    { type: 'clone-snapshot', snapshot },
-  );
+const cloneQuestion = (snapshot: SnapshotRef): Question => ({
+  title: `clone ${snapshot.snapshot}?`,
+  lines: [
+    `creates a dataset next to ${snapshot.dataset} with the content of the snapshot, to look into it`,
+    'the volume and its application are not touched; the clone takes space only for what changes in it',
+    'the snapshot cannot be destroyed while the clone exists',
+  ],
+  verb: 'clone',
+  effect: { type: 'clone-snapshot', snapshot },
+});
 
-/** Nothing is destroyed, but writes since the snapshot are out of use: the name has to be typed. */
-export function confirmRollBack(
+/** Nothing is destroyed, but what was written since the snapshot is no longer in use: the name has to be typed. */
+export function rollBackQuestion(
   { view, now }: ScreenInput,
   app: string,
   ref: SnapshotRef,
   { createdAt }: Pick<ZfsSnapshot, 'createdAt'>,
   { role, snapshots }: Pick<ZfsDataset, 'role' | 'snapshots'>,
-): ConfirmState {
+): Question {
   const age = formatDuration(Math.max(0, now - createdAt));
   const newer = role === 'owner' ? snapshots.filter((other) => other.createdAt > createdAt).length : 0;
   const others = (view.config?.applications[app]?.volumes.length ?? 1) - 1;
-  return confirmOverlay(
-    `roll "${app}" back to ${ref.snapshot}?`,
-    [
-      `"${app}" goes on from what its volume had ${age} ago on ${nodeTitle(view.config, ref.node)}`,
-      'what it has now is kept as a retired dataset, with all its snapshots; nothing is destroyed',
-      `"${app}" is stopped for it and started again: it is down for some seconds`,
+  return {
+    title: `roll "${app}" back to ${ref.snapshot}?`,
+    lines: [
+      `"${app}" continues with the data that its volume had ${age} ago on ${nodeTitle(view.config, ref.node)}`,
+      'its present data is kept as a retired dataset with all its snapshots; nothing is destroyed',
+      `"${app}" is stopped and started again: it is down for some seconds`,
       ...(newer === 0
         ? []
-        : [`${count(newer, 'newer snapshot')} ${newer === 1 ? 'stays' : 'stay'} with the data that are put aside`]),
+        : [`${count(newer, 'newer snapshot')} ${newer === 1 ? 'stays' : 'stay'} with the retired dataset`]),
       ...(others <= 0
         ? []
-        : [`its other ${count(others, 'volume')} ${others === 1 ? 'goes' : 'go'} back with it, to the same moment`]),
+        : [`its other ${count(others, 'volume')} ${others === 1 ? 'goes' : 'go'} back to the same moment`]),
     ],
-    'roll back',
-    { type: 'roll-back', app, snapshot: ref },
-    app,
-  );
+    verb: 'roll back',
+    word: app,
+    effect: { type: 'roll-back', app, snapshot: ref },
+  };
 }

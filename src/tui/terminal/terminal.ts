@@ -1,12 +1,12 @@
 import type { ExecSession } from '../../engine/node-client.ts';
 import type { TtyInput, TtyOutput } from '../deps.ts';
 import { replaceGone } from './detached-stdio.ts';
-import { createHold } from './terminal-owner.ts';
 import type { InputEvent } from './input-event.ts';
 import { restoreTitle, saveTitle } from './modes.ts';
 import { clipboardSequence, notificationSequence, titleSequence } from './osc.ts';
 import type { PassThroughEnd } from './pass-through.ts';
 import type { Presenter } from './presenter.ts';
+import { createHold } from './terminal-owner.ts';
 import { createWriter } from './writer.ts';
 
 export interface TerminalDeps {

@@ -1,8 +1,29 @@
 import { plainText } from '../../model/plain-text.ts';
 import type { Row, Token } from '../frame/rows.ts';
-import type { EditKey } from '../screen.ts';
-import type { Field } from '../state.ts';
 import { widthOf } from './fit.ts';
+
+/** A line of text that is being typed. */
+export interface Field {
+  readonly text: string;
+  /** In characters (code points). */
+  readonly caret: number;
+}
+
+/** A key that edits or leaves a line of text. */
+export type EditKey =
+  | 'backspace'
+  | 'delete'
+  | 'left'
+  | 'right'
+  | 'home'
+  | 'end'
+  | 'word-back'
+  | 'clear'
+  | 'enter'
+  | 'escape'
+  | 'up'
+  | 'down'
+  | 'tab';
 
 export const emptyField: Field = { text: '', caret: 0 };
 

@@ -1,16 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { confirmOverlay } from '../../../src/tui/overlays.ts';
-import { confirmPart } from '../../../src/tui/parts/confirm.ts';
-import { leavePart } from '../../../src/tui/parts/leave.ts';
-import type { EditKey, Message } from '../../../src/tui/screen.ts';
-import type { ConfirmState, LeaveState } from '../../../src/tui/state.ts';
+import { type ConfirmState, confirmPart, openConfirm } from '../../../src/tui/parts/confirm.ts';
+import { type LeaveState, leavePart, openLeave } from '../../../src/tui/parts/leave.ts';
+import type { Message } from '../../../src/tui/screen.ts';
+import type { EditKey } from '../../../src/tui/text/field.ts';
 import { expectFrames, linesOf, play } from './overlay-frames.ts';
 import { anInput } from './update-parts.ts';
 
 const input = anInput();
 const effect = { type: 'restart', app: 'wiki' } as const;
-const asked = confirmOverlay('restart "wiki" on alpha?', ['nobody can reach it meanwhile'], 'restart', effect);
-const typed = confirmOverlay('roll "wiki" back?', ['its data are kept aside'], 'roll back', effect, 'wiki');
+const asked = openConfirm({
+  title: 'restart "wiki" on alpha?',
+  lines: ['it is unreachable until it is up again'],
+  verb: 'restart',
+  effect,
+});
+const typed = openConfirm({
+  title: 'roll "wiki" back?',
+  lines: ['its data is kept'],
+  verb: 'roll back',
+  word: 'wiki',
+  effect,
+});
 const text = (each: string): Message => ({ type: 'text', text: each });
 const key = (each: EditKey): Message => ({ type: 'edit-key', key: each });
 const answered = (state: ConfirmState, ...messages: Message[]) => play(confirmPart, input, state, messages);
@@ -54,7 +64,7 @@ describe('a question', () => {
   });
 
   it('draws nothing that moves the cursor', () => {
-    const hostile = confirmOverlay('\u001b[2Jrm?', ['a\u001b[31mb\u0007'], 'go', effect);
+    const hostile = openConfirm({ title: '\u001b[2Jrm?', lines: ['a\u001b[31mb\u0007'], verb: 'go', effect });
     const drawn = confirmPart.draw(input, hostile, { columns: 58, rows: 12 });
     expect(JSON.stringify(drawn)).not.toMatch(/\\u00(0|1)/);
   });
@@ -92,7 +102,7 @@ describe('a question with a word to type', () => {
 });
 
 describe('the question of leaving', () => {
-  const state: LeaveState = { kind: 'leave', cursor: 0 };
+  const state: LeaveState = openLeave();
 
   it('has the harmless answer chosen', () => {
     expect(play(leavePart, input, state, ['open'])).toEqual({ closes: true, state });

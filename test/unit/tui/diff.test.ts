@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { diffPart } from '../../../src/tui/parts/diff.ts';
-import type { DiffState } from '../../../src/tui/state.ts';
+import { type DiffState, diffPart, openDiff } from '../../../src/tui/parts/diff.ts';
 import { aCluster, aConfig, unreachable } from '../../builders.ts';
 import { aView } from '../view/move-view.ts';
 import { expectFrames, play } from './overlay-frames.ts';
 import { paneInput, paneLines } from './pane-frames.ts';
 
-const files: DiffState = { kind: 'diff', form: 'files', offset: 0 };
+const files: DiffState = openDiff();
 const steps: DiffState = { ...files, form: 'steps' };
 const input = paneInput(aView());
 
@@ -37,13 +36,13 @@ describe('what changes', () => {
     const nodes = aCluster(unreachable('node1')).nodes;
     const view = aView({ config: aConfig([], { node1: [] }), nodes });
     expect(paneLines(diffPart, paneInput(view), files)).toEqual([
-      '1 node cannot be reached: not compared',
-      'every application is as the files say',
+      'not compared: 1 node cannot be reached',
+      'every application matches the files',
     ]);
   });
 
   it('says that nothing is known yet', () => {
     const { plan: _plan, ...view } = aView();
-    expect(paneLines(diffPart, paneInput(view), files)).toEqual(['the nodes have not been looked at yet']);
+    expect(paneLines(diffPart, paneInput(view), files)).toEqual(['the nodes have not been read yet']);
   });
 });

@@ -36,7 +36,7 @@ describe('the events pane', () => {
 
   it('says that nothing has happened, or nothing that matches', () => {
     const none = paneInput(aView());
-    expect(paneLines(eventsPart, none, none.ui)).toEqual(['nothing has happened yet']);
+    expect(paneLines(eventsPart, none, none.ui)).toEqual(['no events yet']);
     const input = paneInput(aView({ trail }), { filter: 'zzz' });
     expect(paneLines(eventsPart, input, input.ui)).toEqual(['no event matches "zzz"']);
     expect(paneFrame(eventsPart, input, input.ui, { columns: 60, rows: 5 })).toContain('events · 0 of 4 match "zzz"');

@@ -1,8 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { EditKey } from '../../../src/tui/screen.ts';
-import type { Field } from '../../../src/tui/state.ts';
-import { drawField, editField, emptyField, fieldOf, insertText } from '../../../src/tui/text/field.ts';
+import type {} from '../../../src/tui/screen.ts';
+import {
+  drawField,
+  type EditKey,
+  editField,
+  emptyField,
+  type Field,
+  fieldOf,
+  insertText,
+} from '../../../src/tui/text/field.ts';
 import { widthOfRow } from '../../../src/tui/text/fit.ts';
 
 const shown = ({ text, caret }: Field): string => {

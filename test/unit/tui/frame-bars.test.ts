@@ -1,7 +1,14 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
+import { openDiff } from '../../../src/tui/parts/diff.ts';
 import { drawFooter, noticeMs } from '../../../src/tui/parts/footer.ts';
 import { drawHeader } from '../../../src/tui/parts/header.ts';
+import { openHistory } from '../../../src/tui/parts/history.ts';
+import { openLeave } from '../../../src/tui/parts/leave.ts';
+import { openStages } from '../../../src/tui/parts/stages.ts';
+import { openWelcome } from '../../../src/tui/parts/welcome.ts';
+import { registry } from '../../../src/tui/parts.ts';
+import { isFirstPage } from '../../../src/tui/routing.ts';
 import type { ScreenInput } from '../../../src/tui/screen.ts';
 import type { UiState } from '../../../src/tui/state.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
@@ -54,7 +61,7 @@ describe('the header', () => {
 
   it('says that there is nothing to do', () => {
     const plan = { revision: 'r1', steps: [], blocked: [], notes: [] };
-    expect(header({ ...sample, plan })).toContain('as the files say');
+    expect(header({ ...sample, plan })).toContain('matches the files');
   });
 
   it('is one row of the width asked for, at every width', () => {
@@ -71,7 +78,8 @@ describe('the footer', () => {
       inputOf(sample, uiOf({ columns, rows: 24 }, ui)),
       {
         actions: ['apply', 'logs', 'move', 'faults'],
-        offBecause: (action) => (off.includes(action) ? 'off' : undefined),
+        disabledReason: (action) => (off.includes(action) ? 'off' : undefined),
+        isAway: (ui.zoomed ?? false) || (ui.overlays ?? []).some((each) => !isFirstPage(registry, each)),
       },
       columns,
     ).map(textOf);
@@ -79,14 +87,14 @@ describe('the footer', () => {
   it('names keys, as many as fit, and always the ways to all others', () => {
     expect(footer({}, 80)[0]?.trimEnd()).toBe(' a apply…  l logs  m move…  ! faults  : cmds  ? help  q quit');
     expect(footer({}, 40)[0]?.trimEnd()).toBe(' a apply…  : cmds  ? help  q quit');
-    expect(footer({ overlays: [{ kind: 'leave', cursor: 0 }] }, 80)[0]).not.toContain(': cmds');
+    expect(footer({ overlays: [openLeave()] }, 80)[0]).not.toContain(': cmds');
   });
 
   it('names the way back wherever one is not on the whole screen', () => {
-    expect(footer({ overlays: [{ kind: 'diff', form: 'files', offset: 0 }] }, 80)[0]).toContain('escape back  ? help');
+    expect(footer({ overlays: [openDiff()] }, 80)[0]).toContain('escape back  ? help');
     expect(footer({ zoomed: true }, 80)[0]).toContain('escape back  : cmds  ? help');
     expect(footer({}, 80)[0]).not.toContain('back');
-    for (const first of [{ kind: 'welcome', cursor: 0 } as const, { kind: 'stages', offset: 0 } as const]) {
+    for (const first of [openWelcome(), openStages()]) {
       expect(footer({ overlays: [first] }, 80)[0]).toMatch(/\? help {2}q quit *$/);
       expect(footer({ overlays: [first] }, 80)[0]).not.toContain('back');
     }
@@ -97,7 +105,7 @@ describe('the footer', () => {
       inputOf(sample, uiOf({ columns: 80, rows: 24 })),
       {
         actions: ['left', 'right', 'open'],
-        offBecause: () => undefined,
+        disabledReason: () => undefined,
         labelOf: (action) => ({ left: '', right: 'choose' })[String(action)],
         isTyping: true,
       },
@@ -109,7 +117,7 @@ describe('the footer', () => {
   it('shows a key that is off, but does not offer it', () => {
     const [row = []] = drawFooter(
       inputOf(sample, uiOf({ columns: 80, rows: 24 })),
-      { actions: ['apply', 'logs'], offBecause: (action) => (action === 'logs' ? 'no' : undefined) },
+      { actions: ['apply', 'logs'], disabledReason: (action) => (action === 'logs' ? 'no' : undefined) },
       80,
     );
     expect(row.find(({ text }) => text === 'l logs')?.token).toBe('dim');
@@ -126,7 +134,7 @@ describe('the footer', () => {
     expect(footer({ notice: { ...notice, at: now - noticeMs } }, 80)[0]).toContain('a apply…');
     const two = drawFooter(
       inputOf(sample, uiOf({ columns: 80, rows: 40 }, { notice })),
-      { actions: ['apply'], offBecause: () => undefined },
+      { actions: ['apply'], disabledReason: () => undefined },
       80,
     ).map(textOf);
     expect(two.map((row) => row.trimEnd())).toEqual([' a apply…  : cmds  ? help  q quit', ' ✔ restarted "db"']);
@@ -134,10 +142,10 @@ describe('the footer', () => {
 
   it('names the way back beside a notice also where the page names it among its keys', () => {
     const notice = { text: 'a plan of 15 steps waits for approval', tone: 'warn', at: now } as const;
-    const ui = uiOf({ columns: 60, rows: 24 }, { notice, overlays: [{ kind: 'history', cursor: 0, isOpen: false }] });
+    const ui = uiOf({ columns: 60, rows: 24 }, { notice, overlays: [openHistory()] });
     const [row = []] = drawFooter(
       inputOf(sample, ui),
-      { actions: ['step-log', 'follow', 'back'], offBecause: () => undefined },
+      { actions: ['step-log', 'follow', 'back'], disabledReason: () => undefined, isAway: true },
       60,
     );
     expect(textOf(row)).toMatch(/ {3}escape back {2}\? help *$/);

@@ -18,7 +18,7 @@ export function frameLines(input: ScreenInput): readonly string[] {
   if ('tooSmall' in layout) return layout.tooSmall;
   const footer = drawFooter(
     input,
-    { actions: clusterPart.actions.slice(0, clusterPart.inFooter), offBecause: () => undefined },
+    { actions: clusterPart.actions.slice(0, clusterPart.inFooter), disabledReason: () => undefined, isAway: ui.zoomed },
     layout.footer.columns,
   );
   const panes = Object.entries(layout.panes).map(([id, rect]) => ({ rect, rows: paneRows(input, id, rect) }));

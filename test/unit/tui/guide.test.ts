@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { offBecause } from '../../../src/tui/actions/disabled-reason.ts';
+import { disabledReason } from '../../../src/tui/actions/disabled-reason.ts';
 import { frameOf } from '../../../src/tui/frame/frame-of.ts';
 import type { Size } from '../../../src/tui/frame/rows.ts';
 import { createTheme } from '../../../src/tui/frame/theme.ts';
 import { createKeyOf, keyMapOf, messageForKey } from '../../../src/tui/keymap.ts';
-import { guideOverlay, helpOverlay } from '../../../src/tui/overlays.ts';
-import { guidePart } from '../../../src/tui/parts/guide/page.ts';
+import { guidePart, openGuide } from '../../../src/tui/parts/guide/page.ts';
 import { drawGuidePane } from '../../../src/tui/parts/guide/pane.ts';
+import { openHelp } from '../../../src/tui/parts/help.ts';
 import { registry } from '../../../src/tui/parts.ts';
 import type { ScreenInput } from '../../../src/tui/screen.ts';
 import { fitRow, widthOfRow } from '../../../src/tui/text/fit.ts';
@@ -79,8 +79,8 @@ describe('a tutorial beside the panes', () => {
   });
 
   it('shows its page whole, and the keys in the help', () => {
-    const page = screenOf(guided(guideAt(late, 0, [], before), { columns: 80, rows: 24 }, [guideOverlay]));
-    const help = screenOf(guided(guideAt(late), { columns: 118, rows: 40 }, [helpOverlay]));
+    const page = screenOf(guided(guideAt(late, 0, [], before), { columns: 80, rows: 24 }, [openGuide()]));
+    const help = screenOf(guided(guideAt(late), { columns: 118, rows: 40 }, [openHelp()]));
     expectGolden('guide-page', page);
     for (const label of ['do this step for me', 'go on to the next step', 'go back a step'])
       expect(help).toContain(label);
@@ -122,30 +122,30 @@ describe('a tutorial beside the panes', () => {
     expect(effectsOf('I', input)?.effects).toEqual([{ type: 'guide', wish: { kind: 'do' } }]);
     expect(effectsOf('>', input)?.effects).toEqual([{ type: 'guide', wish: { kind: 'next' } }]);
     expect(effectsOf('<', input)?.effects).toEqual([{ type: 'guide', wish: { kind: 'back' } }]);
-    expect(effectsOf('i', input)?.ui.overlays).toEqual([guideOverlay]);
+    expect(effectsOf('i', input)?.ui.overlays).toEqual([openGuide()]);
     const { isGuided: _none, ...ui } = input.ui;
     expect(effectsOf('I', { ...input, ui })).toBeUndefined();
   });
 
   it('says why a key is off', () => {
     const reason = (guide: GuideView, action: 'guide-do' | 'guide-back' | 'guide-next') =>
-      offBecause(guided(guide), registry, action);
+      disabledReason(guided(guide), registry, action);
     expect(reason(guideAt(), 'guide-back')).toBe('this is the first step');
     expect(reason(guideAt(partOver), 'guide-do')).toBe('this step is done');
     expect(reason(guideAt(allOver), 'guide-next')).toBe('this is the last step');
-    expect(reason(guideAt(startOf(tutorial), 0, doing), 'guide-next')).toBe('the step is being done');
+    expect(reason(guideAt(startOf(tutorial), 0, doing), 'guide-next')).toBe('the step is running');
     const input = guided(guideAt());
     const readOnly = { ...input, about: { ...input.about, isReadOnly: true } };
-    expect(offBecause(readOnly, registry, 'guide-do')).toBe('read-only');
+    expect(disabledReason(readOnly, registry, 'guide-do')).toBe('read-only');
   });
 
   it('goes to a step that is chosen on its page', () => {
     const input = guided(guideAt(late));
-    expect(linesOf(guidePart, input, guideOverlay)[1]).toContain('1.2  it moves');
-    const step = play(guidePart, input, guideOverlay, ['up', 'open']);
+    expect(linesOf(guidePart, input, openGuide())[1]).toContain('1.2  it moves');
+    const step = play(guidePart, input, openGuide(), ['up', 'open']);
     expect(step.effects).toEqual([{ type: 'guide', wish: { kind: 'go', id: '1.1' } }]);
-    expect(guidePart.offBecause?.(input, guideOverlay, 'open')).toBe('you are at this step');
-    expect(guidePart.draw(input, guideOverlay, { columns: 76, rows: 20 }).rows.map(textOfRow).join('\n')).toContain(
+    expect(guidePart.disabledReason?.(input, openGuide(), 'open')).toBe('you are at this step');
+    expect(guidePart.draw(input, openGuide(), { columns: 76, rows: 20 }).rows.map(textOfRow).join('\n')).toContain(
       'Like so:',
     );
   });

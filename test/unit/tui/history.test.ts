@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RunRecord } from '../../../src/model/history.ts';
-import { dayAndTime, historyPart } from '../../../src/tui/parts/history.ts';
-import type { HistoryState } from '../../../src/tui/state.ts';
+import { dayAndTime, type HistoryState, historyPart, openHistory } from '../../../src/tui/parts/history.ts';
 import { aConfig, anApplication } from '../../builders.ts';
 import { expectFrames, inputOf, insideOfScreen, linesOf, noon, play } from './overlay-frames.ts';
 
@@ -75,9 +74,9 @@ describe('the history', () => {
 
   it('says when there is nothing, and that it is being read', () => {
     const { runs: _none, ...reading } = state;
-    expect(linesOf(historyPart, input, reading)).toEqual(['reading what was done']);
-    expect(linesOf(historyPart, input, { ...state, runs: [] })).toEqual(['nothing was applied yet']);
-    expect(historyPart.offBecause?.(input, { ...state, runs: [] }, 'undo')).toBe('nothing was applied yet');
+    expect(linesOf(historyPart, input, reading)).toEqual(['reading the history']);
+    expect(linesOf(historyPart, input, { ...state, runs: [] })).toEqual(['nothing has been applied yet']);
+    expect(historyPart.disabledReason?.(input, { ...state, runs: [] }, 'undo')).toBe('nothing has been applied yet');
     expect(play(historyPart, input, { ...state, runs: [] }, ['open', 'undo', 'down']).state.isOpen).toBe(false);
   });
 
@@ -119,10 +118,12 @@ describe('the history', () => {
       choice: 'cancel',
       effect: { type: 'undo' },
     });
-    expect(historyPart.offBecause?.(input, { ...state, cursor: 1 }, 'undo')).toBe('only the last run can be undone');
+    expect(historyPart.disabledReason?.(input, { ...state, cursor: 1 }, 'undo')).toBe(
+      'only the last run can be undone',
+    );
     expect(play(historyPart, input, state, ['down', 'undo']).opens).toBeUndefined();
     const running = inputOf({ config, running: true });
-    expect(historyPart.offBecause?.(running, state, 'undo')).toBe('a run is under way');
+    expect(historyPart.disabledReason?.(running, state, 'undo')).toBe('a run is in progress');
     expect(play(historyPart, running, state, ['undo']).opens).toBeUndefined();
   });
 
@@ -132,7 +133,7 @@ describe('the history', () => {
     expect(play(historyPart, inputOf({ running: true }), state, [message]).effects).toBeUndefined();
     const read = { type: 'history-read', runs: [...runs, aRun('9', noon)] } as const;
     expect(play(historyPart, input, { ...state, cursor: 1 }, [read]).state.cursor).toBe(2);
-    expect(play(historyPart, input, { kind: 'history', cursor: 0, isOpen: false }, [read]).state.cursor).toBe(0);
+    expect(play(historyPart, input, openHistory(), [read]).state.cursor).toBe(0);
   });
 
   it('keeps the cursor in sight among two hundred, and takes clicks where runs are drawn', () => {

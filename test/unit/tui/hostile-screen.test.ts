@@ -8,7 +8,7 @@ import { createEngine } from '../../../src/engine/engine.ts';
 import { watchFiles } from '../../../src/engine/watch/watch-files.ts';
 import { AppError } from '../../../src/model/errors.ts';
 import { actions } from '../../../src/tui/actions/actions.ts';
-import { movingActions } from '../../../src/tui/parts/drawing.ts';
+import { movingActions } from '../../../src/tui/parts/page.ts';
 import { runTui } from '../../../src/tui/run-tui.ts';
 import { createFakeInput, createFakeOutput } from '../../fakes/tty.ts';
 import { aBusyCluster } from '../../support/busy-cluster.ts';

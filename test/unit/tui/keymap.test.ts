@@ -10,6 +10,7 @@ import {
   knownKeys,
   messageForKey,
 } from '../../../src/tui/keymap.ts';
+import { openDiff } from '../../../src/tui/parts/diff.ts';
 import { anInput, aScreen } from './update-parts.ts';
 
 const { registry } = aScreen();
@@ -103,7 +104,7 @@ describe('while text is typed', () => {
 
   it('in an overlay the pane behind does not matter', () => {
     const screen = aScreen({ cluster: { typing: true } }, { diff: { typing: false } }).registry;
-    const state = { ...ui, overlays: [{ kind: 'diff', form: 'files', offset: 0 } as const] };
+    const state = { ...ui, overlays: [openDiff()] };
     expect(press('q', screen, state)).toEqual(action('quit'));
   });
 });

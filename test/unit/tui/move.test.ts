@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeFacts, NodeState } from '../../../src/model/cluster.ts';
-import { movePart } from '../../../src/tui/parts/move.ts';
-import type { MoveState } from '../../../src/tui/state.ts';
+import { type MoveState, movePart } from '../../../src/tui/parts/move.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import { fitsOf } from '../../../src/view/move-fit.ts';
 import { aConfig, aMount, anApplication, aVolume, someFacts, tcp, unreachable } from '../../builders.ts';
@@ -135,16 +134,16 @@ describe('the dialog for moving', () => {
 
   it('offers nothing where no node can be, or the files are wrong', () => {
     const alone = inputOf({ ...view, config: { ...config, nodes: { alpha: {} } } });
-    expect(movePart.offBecause?.(alone, state, 'open')).toBe('there is no node to move to');
+    expect(movePart.disabledReason?.(alone, state, 'open')).toBe('no node can take it');
     expect(play(movePart, alone, state, ['down', 'open']).effects).toBeUndefined();
     const wrong = inputOf({ ...view, problems: [{ file: 'a.yml', path: '', message: 'x' }] });
-    expect(movePart.offBecause?.(wrong, state, 'open')).toBe('the files have problems, which come first');
+    expect(movePart.disabledReason?.(wrong, state, 'open')).toBe('fix the problems in the files first');
     expect(play(movePart, wrong, state, ['open']).effects).toBeUndefined();
   });
 
   it('says what follows: at once, or after being asked', () => {
     const asks = linesOf(movePart, inputOf({ ...view, policy: 'ask' }), state).at(-1);
-    expect(asks).toBe('Enter edits deployment.yml; the plan is shown before anything is done');
+    expect(asks).toBe('Enter edits deployment.yml; drover shows the plan first and waits');
     expect(linesOf(movePart, input, state).at(-1)).toMatch(/the move begins at once/);
   });
 

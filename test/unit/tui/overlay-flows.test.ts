@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { ZfsDataset } from '../../../src/engine/node-client.ts';
 import type { ActionId } from '../../../src/tui/actions/actions.ts';
-import { logsOverlay, moveOverlay, zfsOverlay } from '../../../src/tui/overlays.ts';
+import { openLogs } from '../../../src/tui/parts/logs/logs.ts';
+import { openMove } from '../../../src/tui/parts/move.ts';
+import { openWelcome } from '../../../src/tui/parts/welcome.ts';
+import { openZfs } from '../../../src/tui/parts/zfs.ts';
 import { registry } from '../../../src/tui/parts.ts';
 import type { Message, ScreenInput } from '../../../src/tui/screen.ts';
 import type { Effect, Overlay, UiState } from '../../../src/tui/state.ts';
@@ -49,40 +52,40 @@ const read: Message = { type: 'zfs-read', node: 'node1', datasets: [dataset] };
 
 describe('overlays on the whole screen', () => {
   it('read what they show while they are open, and not longer', () => {
-    const logs = screenAfter(input, open(logsOverlay(['wiki'])), 'back');
+    const logs = screenAfter(input, open(openLogs(['wiki'])), 'back');
     expect(logs.effects).toEqual([{ type: 'read-logs', apps: ['wiki'] }, { type: 'end-logs' }]);
     expect(logs.ui.overlays).toEqual([]);
-    expect(screenAfter(input, open(zfsOverlay('node1'))).effects).toEqual([{ type: 'read-zfs', node: 'node1' }]);
+    expect(screenAfter(input, open(openZfs('node1'))).effects).toEqual([{ type: 'read-zfs', node: 'node1' }]);
     expect(screenAfter(input, 'history').effects).toEqual([{ type: 'read-history' }]);
   });
 
   it('roll back only after the name of the application was typed', () => {
     const asked = ['down', 'roll-back'] as const;
     const enter: Message = { type: 'edit-key', key: 'enter' };
-    const without = screenAfter(input, open(zfsOverlay('node1')), read, ...asked, { type: 'text', text: 'wik' }, enter);
+    const without = screenAfter(input, open(openZfs('node1')), read, ...asked, { type: 'text', text: 'wik' }, enter);
     expect(without.effects.map(({ type }) => type)).toEqual(['read-zfs']);
-    const typed = screenAfter(input, open(zfsOverlay('node1')), read, ...asked, { type: 'text', text: 'wiki' }, enter);
+    const typed = screenAfter(input, open(openZfs('node1')), read, ...asked, { type: 'text', text: 'wiki' }, enter);
     const ref = { node: 'node1', volume: 'v-wiki', dataset: 'tank/volumes/wiki', snapshot: 'user-a' };
     expect(typed.effects).toContainEqual({ type: 'roll-back', app: 'wiki', snapshot: ref });
   });
 
   it('move, fix and begin with one key each', () => {
-    expect(screenAfter(input, open(moveOverlay(['wiki'])), 'open').effects).toEqual([
+    expect(screenAfter(input, open(openMove(['wiki'])), 'open').effects).toEqual([
       { type: 'move', apps: ['wiki'], node: 'node2' },
     ]);
     const fix = { line: 1, column: 1, length: 1, was: 'a', replacement: 'b', label: 'write b in place of a' };
     const wrong = inputOf({ problems: [{ file: 'a.yml', line: 1, column: 1, path: 'x', message: 'm', fix }] });
     expect(screenAfter(wrong, 'fix').effects).toEqual([{ type: 'fix', problem: 0 }]);
-    expect(screenAfter(inputOf(), open({ kind: 'welcome', cursor: 2 }), 'open').effects).toEqual([
+    expect(screenAfter(inputOf(), open(openWelcome()), 'down', 'down', 'open').effects).toEqual([
       { type: 'look-at-simulation' },
     ]);
   });
 
   it('change nothing where only looking is allowed, and say so', () => {
-    const move = screenAfter(readOnly, open(moveOverlay(['wiki'])), 'open');
+    const move = screenAfter(readOnly, open(openMove(['wiki'])), 'open');
     expect(move.effects).toEqual([]);
     expect(move.ui.notice?.text).toContain('read-only');
-    const zfs = screenAfter(readOnly, open(zfsOverlay('node1')), read, 'down', 'open', 'snapshot', 'roll-back');
+    const zfs = screenAfter(readOnly, open(openZfs('node1')), read, 'down', 'open', 'snapshot', 'roll-back');
     expect(zfs.effects).toEqual([{ type: 'read-zfs', node: 'node1' }]);
     expect(zfs.ui.overlays.map(({ kind }) => kind)).toEqual(['zfs']);
   });

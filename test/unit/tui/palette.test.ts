@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { ranked, scoreOf } from '../../../src/tui/fuzzy.ts';
 import { createKeyOf } from '../../../src/tui/keymap.ts';
-import { paletteOverlay } from '../../../src/tui/overlays.ts';
-import { createPalettePart } from '../../../src/tui/parts/palette.ts';
-import type { Registry } from '../../../src/tui/routing.ts';
-import type { EditKey, Message, ScreenInput } from '../../../src/tui/screen.ts';
+import { createPalettePart, openPalette } from '../../../src/tui/parts/palette.ts';
+import { asPart, type Registry } from '../../../src/tui/routing.ts';
+import type { Message, ScreenInput } from '../../../src/tui/screen.ts';
 import type { Effect, UiState } from '../../../src/tui/state.ts';
+import type { EditKey } from '../../../src/tui/text/field.ts';
 import { update } from '../../../src/tui/update.ts';
 import { expectFrames, linesOf } from './overlay-frames.ts';
 import { allShown, anInput, aScreen, aView } from './update-parts.ts';
@@ -15,10 +15,10 @@ const key = (each: EditKey): Message => ({ type: 'edit-key', key: each });
 function opened(about: Partial<ScreenInput['about']> = {}, ui: Partial<UiState> = {}) {
   const { registry } = aScreen({ cluster: { actions: ['up', 'down'] } });
   const palette = createPalettePart(() => whole);
-  const whole: Registry = { ...registry, overlays: { ...registry.overlays, palette } };
+  const whole: Registry = { ...registry, overlays: { ...registry.overlays, palette: asPart(palette) } };
   const cursor = { node: 'alpha', app: 'wiki' };
   const keyOf = createKeyOf({});
-  const input = anInput({ cursor, overlays: [paletteOverlay()], ...ui }, aView, { keyOf, ...about });
+  const input = anInput({ cursor, overlays: [openPalette()], ...ui }, aView, { keyOf, ...about });
   return { palette, input, registry: whole };
 }
 
@@ -37,7 +37,7 @@ function typed(line: string, keys: readonly EditKey[] = ['enter'], screen = open
 
 /** The list for a line, without the line itself. */
 function listed(line: string, screen = opened(), columns = 100): readonly string[] {
-  return linesOf(screen.palette, screen.input, paletteOverlay(line), columns, 60)
+  return linesOf(screen.palette, screen.input, openPalette(line), columns, 60)
     .slice(2)
     .map((each) => each.replace(/^[▸ ] /, ''));
 }
@@ -153,7 +153,7 @@ describe('the command line', () => {
   it('stays open with a sentence where nothing of that name is there', () => {
     for (const [line, sentence] of [
       ['move wki beta', 'there is no application "wki"; did you mean "wiki"?'],
-      ['frobnicate', 'there is no command "frobnicate"'],
+      ['frobnicate', 'unknown command "frobnicate"'],
       ['theme liight', 'there is no theme "liight"; did you mean "light"?'],
       ['node nowhere', 'there is no node "nowhere"'],
     ] as const) {
@@ -163,12 +163,12 @@ describe('the command line', () => {
   });
 
   it('says why something is off, and does not do it', () => {
-    expect(listed('logs idle').join('\n')).toContain('off: gamma is not reachable since 12 s');
+    expect(listed('logs idle').join('\n')).toContain('disabled: gamma has been unreachable for 12 s');
     expect(typed('restart idle')).toMatchObject({ kinds: ['palette'], effects: [] });
     expect(typed('move wiki gamma')).toMatchObject({ kinds: ['palette'], effects: [] });
-    expect(listed('move wiki alpha').join('\n')).toContain('off: "wiki" belongs there already');
+    expect(listed('move wiki alpha').join('\n')).toContain('disabled: "wiki" belongs there already');
     const readOnly = opened({ isReadOnly: true });
-    expect(listed('restart', readOnly)[0]).toContain('off: read-only');
+    expect(listed('restart', readOnly)[0]).toContain('disabled: read-only');
     expect(listed('move wiki beta', readOnly).join('\n')).toContain('off: read-only');
     expect(typed('move wiki beta', ['enter'], readOnly)).toMatchObject({ kinds: ['palette'], effects: [] });
     expect(typed('apply', ['enter'], readOnly).ui.notice?.text).toBe('apply: read-only');
@@ -182,14 +182,14 @@ describe('the command line', () => {
 
   it('looks as it should on every screen', () => {
     const { palette, input } = opened();
-    expectFrames('palette', palette, input, paletteOverlay());
-    expectFrames('palette-move', palette, input, paletteOverlay('move wiki '));
+    expectFrames('palette', palette, input, openPalette());
+    expectFrames('palette-move', palette, input, openPalette('move wiki '));
   });
 
   it('shows the line under the cursor, wherever in the list it is', () => {
     const { palette, input } = opened();
     for (const cursor of [0, 15, 40, 1000]) {
-      const drawn = palette.draw(input, { ...paletteOverlay(), cursor }, { columns: 58, rows: 12 });
+      const drawn = palette.draw(input, { ...openPalette(), cursor }, { columns: 58, rows: 12 });
       expect(drawn.rows.length).toBe(12);
       expect(drawn.rows.slice(2).filter((row) => row.some(({ selected }) => selected))).toHaveLength(1);
     }

@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
 import type { ConfigProblem } from '../../../src/model/config.ts';
 import { asciiGlyphs } from '../../../src/tui/frame/glyphs.ts';
-import { problemsPart, worstFirst } from '../../../src/tui/parts/problems.ts';
-import type { ProblemsState } from '../../../src/tui/state.ts';
+import { openProblems, type ProblemsState, problemsPart, worstFirst } from '../../../src/tui/parts/problems.ts';
 import { aConfig, anApplication } from '../../builders.ts';
 import { expectFrames, inputOf, insideOfScreen, linesOf, noon, play } from './overlay-frames.ts';
 
-const first: ProblemsState = { kind: 'problems', index: 0 };
+const first: ProblemsState = openProblems();
 const application = `version: 1
 applications:
   web:
@@ -48,12 +47,12 @@ describe('the problems of a save', () => {
 
   it('say that nothing is in force where no configuration ever was', () => {
     const lines = linesOf(problemsPart, inputOf({ problems: problemsOf() }), first);
-    expect(lines.slice(0, 2).join(' ')).toContain('no configuration is in force yet');
+    expect(lines.slice(0, 2).join(' ')).toContain('no configuration is in force; nothing is applied until');
   });
 
   it('say which configuration stays in force, and that nothing of the save is applied', () => {
     const lines = linesOf(problemsPart, inputOf({ problems: problemsOf(), ...inForce }), first);
-    expect(lines[0]).toBe('the configuration of 11:59:00 stays in force; nothing of this save is applied');
+    expect(lines[0]).toBe('the configuration of 11:59:00 stays in force; this save is not applied');
   });
 
   it('come worst first: a file that cannot be read before the values in another, the count of the rest at the end', () => {
@@ -91,17 +90,17 @@ describe('the problems of a save', () => {
 
   it('refuse a fix where what is meant is not certain', () => {
     const input = inputOf({ problems: problemsOf() });
-    expect(problemsPart.offBecause?.(input, first, 'fix')).toBe(
-      'what is meant is not certain here; 2 of 5 can be fixed',
+    expect(problemsPart.disabledReason?.(input, first, 'fix')).toBe(
+      'drover cannot tell what is meant here; problem 2 of 5 has a fix',
     );
     const unknown = inputOf({
       problems: problemsOf()
         .filter(({ fix }) => fix === undefined)
         .slice(0, 1),
     });
-    expect(problemsPart.offBecause?.(unknown, first, 'fix')).toBe('what is meant is not certain here');
-    expect(problemsPart.offBecause?.(unknown, first, 'next-tab')).toBe('it is the only one');
-    expect(problemsPart.offBecause?.(input, { ...first, index: 1 }, 'fix')).toBeUndefined();
+    expect(problemsPart.disabledReason?.(unknown, first, 'fix')).toBe('drover cannot tell what is meant here');
+    expect(problemsPart.disabledReason?.(unknown, first, 'next-tab')).toBe('there is only one problem');
+    expect(problemsPart.disabledReason?.(input, { ...first, index: 1 }, 'fix')).toBeUndefined();
     expect(play(problemsPart, input, first, ['fix']).effects).toBeUndefined();
   });
 
@@ -121,7 +120,7 @@ describe('the problems of a save', () => {
     expect(problems[there.index]?.file).toBe('deployment.yml');
     expect(play(problemsPart, input, there, ['sort']).state.index).toBe(0);
     const one = inputOf({ problems: problems.slice(0, 2) });
-    expect(problemsPart.offBecause?.(one, first, 'sort')).toBe('one file has them all');
+    expect(problemsPart.disabledReason?.(one, first, 'sort')).toBe('all problems are in one file');
   });
 
   it('close when the files are right again', () => {

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { asciiGlyphs, unicodeGlyphs } from '../../../src/tui/frame/glyphs.ts';
 import type { Row, Size } from '../../../src/tui/frame/rows.ts';
-import { stagesPart } from '../../../src/tui/parts/stages.ts';
+import { openStages, type StagesState, stagesPart } from '../../../src/tui/parts/stages.ts';
 import type { ScreenInput } from '../../../src/tui/screen.ts';
-import type { StagesState, UiState } from '../../../src/tui/state.ts';
+import type { UiState } from '../../../src/tui/state.ts';
 import { widthOfRow } from '../../../src/tui/text/fit.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import type { Stage } from '../../../src/view/stages.ts';
 
 const size: Size = { columns: 58, rows: 12 };
-const state: StagesState = { kind: 'stages', offset: 0 };
+const state: StagesState = openStages();
 
 function inputOf(stages: readonly Stage[], now: number, overrides: Partial<ScreenInput> = {}): ScreenInput {
   return {
@@ -55,7 +55,7 @@ describe('the stages of the lab', () => {
   it('show what is done, what goes on with its share and the time left, the nodes, and what to do meanwhile', () => {
     const { rows, aside } = stagesPart.draw(inputOf(onTheirWay, 129_000), state, size);
     expect(textOf(rows)).toEqual([
-      'virtual machines on this computer; q stops that, and the next start goes on',
+      'virtual machines on this computer; q stops, the next start continues',
       '✔ building the node image                       2 min 05 s',
       '◐ restoring node1 and node2 (kvm)                    4.0 s',
       '  ████████░░░░░░░░ 50 %  about 4.0 s left  copying disks',
@@ -63,7 +63,7 @@ describe('the stages of the lab', () => {
       '◐ node2 (172.16.255.251)                             3.5 s',
       '  waits for its ssh',
       '',
-      'meanwhile',
+      'in the meantime',
       '▸ look at a simulated cluster',
       '  read application.yml: what will run',
       '  read deployment.yml: where it will run',
@@ -94,9 +94,9 @@ describe('the stages of the lab', () => {
   it('say why it failed and what is left', () => {
     const failed: Stage = { name: 'booting', state: 'failed', startedAt: 0, endedAt: 60_000, text: 'no space left' };
     const rows = textOf(stagesPart.draw(inputOf([failed], 99_000), state, size).rows);
-    expect(rows[0]).toBe('the lab did not come up; q ends, and says why');
+    expect(rows[0]).toBe('the lab did not start; q quits and prints the reason');
     expect(rows.slice(1, 3)).toEqual(['✖ booting                                       1 min 00 s', '  no space left']);
-    expect(rows).toContain('until then');
+    expect(rows).toContain('you can still');
   });
 
   it('name each stage by signs of ASCII where the others cannot be shown', () => {

@@ -1,6 +1,7 @@
 import type { ActionId } from '../../../src/tui/actions/actions.ts';
 import { unicodeGlyphs } from '../../../src/tui/frame/glyphs.ts';
 import { initialState } from '../../../src/tui/initial-state.ts';
+import { registry as real } from '../../../src/tui/parts.ts';
 import type { PartSizes, Registry } from '../../../src/tui/routing.ts';
 import type { Message, Part, ScreenInput, Step } from '../../../src/tui/screen.ts';
 import type { Effect, Overlay, PaneId, UiState } from '../../../src/tui/state.ts';
@@ -28,7 +29,7 @@ function fakePart<S>(who: string, told: Told[], options: FakeOptions = {}): Part
     inFooter: 1,
     draw: () => ({ rows: [[{ text: who }]] }),
     isTyping: () => options.typing ?? false,
-    offBecause: (_input, _state, action) => options.off?.[action],
+    disabledReason: (_input, _state, action) => options.off?.[action],
     update: (_input, state, message) => {
       told.push({ who, message });
       return options.step?.(message, state) ?? {};
@@ -43,27 +44,14 @@ export function aScreen(
 ) {
   const told: Told[] = [];
   const pane = (id: PaneId) => fakePart<UiState>(id, told, panes[id]);
-  const over = <K extends Overlay['kind']>(kind: K) =>
-    fakePart<Extract<Overlay, { kind: K }>>(kind, told, overlays[kind]);
   const registry: Registry = {
     panes: { cluster: pane('cluster'), plan: pane('plan'), detail: pane('detail'), events: pane('events') },
-    overlays: {
-      help: over('help'),
-      palette: over('palette'),
-      problems: over('problems'),
-      review: over('review'),
-      run: over('run'),
-      diff: over('diff'),
-      move: over('move'),
-      confirm: over('confirm'),
-      logs: over('logs'),
-      zfs: over('zfs'),
-      history: over('history'),
-      leave: over('leave'),
-      welcome: over('welcome'),
-      stages: over('stages'),
-      guide: over('guide'),
-    },
+    overlays: Object.fromEntries(
+      Object.entries(real.overlays).map(([kind, { update: _update, draw: _draw, ...part }]) => [
+        kind,
+        { ...part, ...fakePart<Overlay>(kind, told, overlays[kind]) },
+      ]),
+    ),
   };
   return { registry, told };
 }

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { actions } from '../../../src/tui/actions/actions.ts';
 import { checkKeys, keyMapOf, messageForKey } from '../../../src/tui/keymap.ts';
+import { openGuide } from '../../../src/tui/parts/guide/page.ts';
+import { openLeave } from '../../../src/tui/parts/leave.ts';
+import { openProblems } from '../../../src/tui/parts/problems.ts';
+import { openReview } from '../../../src/tui/parts/run/review.ts';
+import { openRun } from '../../../src/tui/parts/run/run.ts';
+import { openStages } from '../../../src/tui/parts/stages.ts';
+import { openWelcome } from '../../../src/tui/parts/welcome.ts';
 import { registry } from '../../../src/tui/parts.ts';
 import { besideGuide, isTyping, onPanes, partOf, screenTakes } from '../../../src/tui/routing.ts';
 import type { Message } from '../../../src/tui/screen.ts';
@@ -109,7 +116,7 @@ describe('the parts of the screen together', () => {
     const state = pressed(':').ui;
     expect(pressed(': a').ui.overlays).toMatchObject([{ kind: 'palette', field: { text: 'a' } }]);
     expect(isTyping(state, registry)).toBe(true);
-    expect(screenTakes(state)).not.toContain('apply');
+    expect(screenTakes(state, registry)).not.toContain('apply');
   });
 });
 
@@ -117,24 +124,24 @@ function openedAs(kind: string): { readonly overlays: readonly Overlay[] } {
   const messages: Readonly<Record<string, Message>> = {
     help: { type: 'action', action: 'help' },
     palette: { type: 'action', action: 'palette' },
-    problems: { type: 'open', overlay: { kind: 'problems', index: 0 } },
-    review: { type: 'open', overlay: { kind: 'review', revision: 'r1', offset: 0, choice: 'cancel' } },
-    run: { type: 'open', overlay: { kind: 'run', cursor: 0, showsOutput: false } },
+    problems: { type: 'open', overlay: openProblems() },
+    review: { type: 'open', overlay: openReview(aView, false) },
+    run: { type: 'open', overlay: openRun() },
     diff: { type: 'action', action: 'diff' },
     move: { type: 'action', action: 'move' },
     confirm: { type: 'action', action: 'restart' },
     logs: { type: 'action', action: 'logs' },
     zfs: { type: 'action', action: 'zfs' },
     history: { type: 'action', action: 'history' },
-    leave: { type: 'open', overlay: { kind: 'leave', cursor: 0 } },
-    welcome: { type: 'open', overlay: { kind: 'welcome', cursor: 0 } },
-    stages: { type: 'open', overlay: { kind: 'stages', offset: 0 } },
-    guide: { type: 'open', overlay: { kind: 'guide', offset: 0 } },
+    leave: { type: 'open', overlay: openLeave() },
+    welcome: { type: 'open', overlay: openWelcome() },
+    stages: { type: 'open', overlay: openStages() },
+    guide: { type: 'open', overlay: openGuide() },
   };
   const message = messages[kind];
   if (message === undefined) throw new Error(`nothing opens "${kind}"`);
   const { ui } = update(anInput({ cursor: { node: 'alpha', app: 'wiki' } }), message, registry, allShown);
   expect(ui.overlays.map((each) => each.kind)).toEqual([kind]);
-  expect(partOf(registry, ui.overlays[0] ?? { kind: 'welcome', cursor: 0 })).toBeDefined();
+  expect(partOf(registry, ui.overlays[0] ?? openWelcome())).toBeDefined();
   return { overlays: ui.overlays };
 }

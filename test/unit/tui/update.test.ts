@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { ActionId } from '../../../src/tui/actions/actions.ts';
-import { logsOverlay, zfsOverlay } from '../../../src/tui/overlays.ts';
+import { openDiff } from '../../../src/tui/parts/diff.ts';
+import { openLeave } from '../../../src/tui/parts/leave.ts';
+import { openLogs } from '../../../src/tui/parts/logs/logs.ts';
+import { openProblems } from '../../../src/tui/parts/problems.ts';
+import type { ReviewState } from '../../../src/tui/parts/run/review.ts';
+import { openRun } from '../../../src/tui/parts/run/run.ts';
+import { openStages } from '../../../src/tui/parts/stages.ts';
+import { openWelcome } from '../../../src/tui/parts/welcome.ts';
+import { openZfs } from '../../../src/tui/parts/zfs.ts';
 import type { Message } from '../../../src/tui/screen.ts';
 import type { Overlay } from '../../../src/tui/state.ts';
 import { update } from '../../../src/tui/update.ts';
@@ -20,7 +28,7 @@ describe('what gets a message', () => {
 
   it('is the overlay on top before any pane', () => {
     const { registry, told } = aScreen({ cluster: { actions: ['down'] } }, { diff: { actions: ['down'] } });
-    play(anInput({ overlays: [{ kind: 'diff', form: 'files', offset: 0 }] }), registry, 'down');
+    play(anInput({ overlays: [openDiff()] }), registry, 'down');
     expect(told.map(({ who }) => who)).toEqual(['diff']);
   });
 
@@ -30,7 +38,7 @@ describe('what gets a message', () => {
   });
 
   it('is nobody behind a question', () => {
-    const leave: Overlay = { kind: 'leave', cursor: 0 };
+    const leave: Overlay = openLeave();
     const input = anInput({ ...onWiki, overlays: [leave] }, running);
     const { ui, effects } = play(input, registry, 'logs', 'apply', 'pane-2', 'refresh');
     expect(ui).toBe(input.ui);
@@ -48,21 +56,9 @@ describe('what gets a message', () => {
     expect(ui.notice?.text).toBe('rolled');
   });
 
-  it('goes down a row for each row of the wheel, where the part knows no wheel', () => {
-    const { registry, told } = aScreen({
-      plan: {
-        actions: ['up', 'down'],
-        step: (message) => (message.type === 'action' ? { notice: { text: 'moved', tone: 'plain' } } : {}),
-      },
-    });
-    play(anInput(), registry, { type: 'wheel', pane: 'plan', rows: 3 });
-    const down = { who: 'plan', message: { type: 'action', action: 'down' } };
-    expect(told.slice(1)).toEqual([down, down, down]);
-  });
-
   it('is the overlay that asked for an answer, also below another one', () => {
     const { registry, told } = aScreen();
-    const overlays: Overlay[] = [logsOverlay(['wiki']), { kind: 'run', cursor: 0, showsOutput: false }];
+    const overlays: Overlay[] = [openLogs(['wiki']), openRun()];
     play(anInput({ overlays }), registry, { type: 'log-lines', lines: [] });
     expect(told.map(({ who }) => who)).toEqual(['logs']);
   });
@@ -72,11 +68,11 @@ describe('a step of a part', () => {
   const asking: Message = { type: 'pick', index: 0 };
   const step = (given: object) =>
     aScreen({}, { run: { step: (message) => (message.type === 'pick' ? given : {}) } }).registry;
-  const run: Overlay = { kind: 'run', cursor: 0, showsOutput: false };
+  const run: Overlay = openRun();
   const input = anInput({ overlays: [run] });
 
   it('replaces the state of its overlay and no other', () => {
-    const diff: Overlay = { kind: 'diff', form: 'files', offset: 0 };
+    const diff: Overlay = openDiff();
     const { ui } = play(anInput({ overlays: [diff, run] }), step({ state: { ...run, cursor: 4 } }), asking);
     expect(ui.overlays).toEqual([diff, { ...run, cursor: 4 }]);
   });
@@ -84,7 +80,7 @@ describe('a step of a part', () => {
   it('closes the overlay, opens another, tells something and asks for something', () => {
     const given = {
       closes: true,
-      opens: zfsOverlay('alpha'),
+      opens: openZfs('alpha'),
       effects: [{ type: 'refresh' }],
       notice: { text: 'done', tone: 'ok' },
     };
@@ -136,7 +132,7 @@ describe('the screen', () => {
 
   it('goes back one layer at a time and never leaves', () => {
     const input = anInput({
-      overlays: [{ kind: 'diff', form: 'files', offset: 0 }],
+      overlays: [openDiff()],
       zoomed: true,
       filter: 'wiki',
       faultsOnly: true,
@@ -203,7 +199,7 @@ describe('the screen', () => {
   });
 
   it('moves focus and cursor with a click, and closes views that lie above', () => {
-    const run: Overlay = { kind: 'run', cursor: 0, showsOutput: false };
+    const run: Overlay = openRun();
     const click: Message = { type: 'select', pane: 'cluster', item: { node: 'beta' } };
     const { ui } = play(anInput({ focus: 'plan', overlays: [run] }), registry, click);
     expect([ui.focus, ui.cursor, ui.overlays]).toEqual(['cluster', { node: 'beta' }, []]);
@@ -259,7 +255,7 @@ describe('apply', () => {
 
 describe('back', () => {
   it('leads nowhere from a page that has nothing behind it', () => {
-    for (const first of [{ kind: 'welcome', cursor: 0 } as const, { kind: 'stages', offset: 0 } as const]) {
+    for (const first of [openWelcome(), openStages()]) {
       expect(kindsOf(play(anInput({ overlays: [first] }), registry, 'back').ui)).toEqual([first.kind]);
     }
   });
@@ -322,14 +318,14 @@ describe('actions on applications', () => {
     ['roll-back', 'snapshot'],
   ] as const)('%s opens the datasets of its node, seeks its %s there, and reads them', (action, what) => {
     const { ui, effects } = play(anInput(onWiki), registry, action);
-    expect(ui.overlays).toEqual([zfsOverlay('alpha', { app: 'wiki', what })]);
+    expect(ui.overlays).toEqual([openZfs('alpha', { app: 'wiki', what })]);
     expect(effects).toEqual([{ type: 'read-zfs', node: 'alpha' }]);
   });
 
   it('opens datasets, copies the name and edits the file also on a node', () => {
     const files = { application: 'application.yml', deployment: 'deployment.yml' };
     const input = anInput({ cursor: { node: 'beta' } }, aView, { files });
-    expect(play(input, registry, 'zfs').ui.overlays).toEqual([zfsOverlay('beta')]);
+    expect(play(input, registry, 'zfs').ui.overlays).toEqual([openZfs('beta')]);
     expect(play(input, registry, 'copy').effects).toEqual([{ type: 'copy', text: 'beta' }]);
     expect(play(input, registry, 'edit').effects).toEqual([{ type: 'edit', file: 'deployment.yml' }]);
   });
@@ -339,7 +335,7 @@ describe('actions on applications', () => {
     (action) => {
       const { ui, effects } = play(anInput({ cursor: { node: 'gamma', app: 'idle' } }), registry, action);
       expect([ui.overlays, effects]).toEqual([[], []]);
-      expect(ui.notice?.text).toContain('gamma is not reachable since 12 s');
+      expect(ui.notice?.text).toContain('gamma has been unreachable for 12 s');
     },
   );
 
@@ -351,12 +347,10 @@ describe('actions on applications', () => {
   it('says what is missing', () => {
     const reason = (ui: object, action: ActionId, view = aView) => play(anInput(ui, view), registry, action).ui.notice;
     const onShop = { cursor: { node: 'alpha', app: 'shop' } };
-    expect(reason({ cursor: { node: 'beta' } }, 'restart')?.text).toBe(
-      'restart: there is no application under the cursor',
-    );
-    expect(reason(onShop, 'shell')?.text).toBe('shell in the container: "shop" does not run');
+    expect(reason({ cursor: { node: 'beta' } }, 'restart')?.text).toBe('restart: no application is under the cursor');
+    expect(reason(onShop, 'shell')?.text).toBe('shell in the container: "shop" is not running');
     expect(reason(onShop, 'snapshot')?.text).toBe('snapshot its volumes: "shop" has no volume');
-    expect(reason(onWiki, 'restart', running)?.text).toBe('restart: a run is under way');
+    expect(reason(onWiki, 'restart', running)?.text).toBe('restart: a run is in progress');
   });
 
   it('does what a part says is off not at all, and tells why', () => {
@@ -398,7 +392,7 @@ describe('a read-only screen', () => {
 });
 
 describe('logs', () => {
-  const open: Message = { type: 'open', overlay: logsOverlay(['wiki']) };
+  const open: Message = { type: 'open', overlay: openLogs(['wiki']) };
 
   it('are read when they open and no longer when they close, however they close', () => {
     expect(play(anInput(), registry, open).effects).toEqual([{ type: 'read-logs', apps: ['wiki'] }]);
@@ -408,7 +402,7 @@ describe('logs', () => {
   });
 
   it('of other applications take their place', () => {
-    const { ui, effects } = play(anInput(), registry, open, { type: 'open', overlay: logsOverlay(['shop']) });
+    const { ui, effects } = play(anInput(), registry, open, { type: 'open', overlay: openLogs(['shop']) });
     expect(kindsOf(ui)).toEqual(['logs']);
     expect(effects).toEqual([
       { type: 'read-logs', apps: ['wiki'] },
@@ -487,7 +481,7 @@ describe('when the cluster changes', () => {
   });
 
   it('another plan than the one that was read takes the choice back', () => {
-    const review: Overlay = { kind: 'review', revision: 'r2', offset: 7, choice: 'apply' };
+    const review: ReviewState = { kind: 'review', revision: 'r2', offset: 7, choice: 'apply' };
     const next: ClusterView = { ...waiting, approval: { ...approval, revision: 'r3' } };
     const { ui } = play(anInput({ overlays: [review] }, next), registry, changed(waiting));
     expect(ui.overlays).toEqual([{ kind: 'review', revision: 'r3', offset: 0, choice: 'cancel' }]);
@@ -513,7 +507,7 @@ describe('when the cluster changes', () => {
       runStartedAt: tenOClock - 4200,
       runEndedAt: tenOClock,
     };
-    const leave: Overlay = { kind: 'leave', cursor: 0 };
+    const leave: Overlay = openLeave();
     const { ui } = play(anInput({ overlays: [leave] }, ended), registry, changed(running));
     expect(ui.overlays).toEqual([]);
     expect(ui.notice).toEqual({ text: 'converged: 3 steps in 4.2 s', tone: 'ok', at: tenOClock });
@@ -523,21 +517,21 @@ describe('when the cluster changes', () => {
     const problem = { file: 'deployment.yml', line: 3, column: 1, path: '', message: 'is wrong' };
     const broken: ClusterView = { ...aView, problems: [problem, { ...problem, line: 4 }] };
     const open = play(anInput({}, broken), registry, changed(aView)).ui;
-    expect(open.overlays).toEqual([{ kind: 'problems', index: 0 }]);
+    expect(open.overlays).toEqual([openProblems()]);
 
     const same: ClusterView = { ...broken, problems: [...broken.problems] };
     expect(play(anInput({ overlays: [] }, same), registry, changed(broken)).ui.overlays).toEqual([]);
 
     const fewer: ClusterView = { ...aView, problems: [problem] };
-    const clamped = play(anInput({ overlays: [{ kind: 'problems', index: 1 }] }, fewer), registry, changed(broken)).ui;
-    expect(clamped.overlays).toEqual([{ kind: 'problems', index: 0 }]);
+    const clamped = play(anInput({ overlays: [openProblems(1)] }, fewer), registry, changed(broken)).ui;
+    expect(clamped.overlays).toEqual([openProblems()]);
 
     expect(play(anInput({ overlays: clamped.overlays }, aView), registry, changed(fewer)).ui.overlays).toEqual([]);
   });
 
   it('the first page says itself that there are no files', () => {
     const problems = [{ file: 'application.yml', path: '', message: 'there is no application.yml' }];
-    const welcome: Overlay = { kind: 'welcome', cursor: 0 };
+    const welcome: Overlay = openWelcome();
     const { config: _none, ...without } = aView;
     const { ui } = play(anInput({ overlays: [welcome] }, { ...without, problems }), registry, changed(without));
     expect(kindsOf(ui)).toEqual(['welcome']);
@@ -554,7 +548,7 @@ describe('when the cluster changes', () => {
 
   it('every pane and every overlay hears of it', () => {
     const { registry, told } = aScreen();
-    play(anInput({ overlays: [{ kind: 'run', cursor: 0, showsOutput: false }] }), registry, changed(running));
+    play(anInput({ overlays: [openRun()] }), registry, changed(running));
     expect(told.map(({ who }) => who)).toEqual(['cluster', 'plan', 'detail', 'events', 'run']);
   });
 });

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
-import { welcomePart } from '../../../src/tui/parts/welcome.ts';
-import type { WelcomeState } from '../../../src/tui/state.ts';
+import { openWelcome, type WelcomeState, welcomePart } from '../../../src/tui/parts/welcome.ts';
 import { expectFrames, inputOf, insideOfScreen, linesOf, play } from './overlay-frames.ts';
 
-const first: WelcomeState = { kind: 'welcome', cursor: 0 };
+const first: WelcomeState = openWelcome();
 
 describe('the first page', () => {
   it('explains the two files and offers ways to begin', () => {
@@ -58,10 +57,10 @@ describe('the first page', () => {
 
   it('writes nothing where it must only read', () => {
     const input = inputOf({}, { isReadOnly: true });
-    expect(welcomePart.offBecause?.(input, first, 'open')).toBe('read-only');
+    expect(welcomePart.disabledReason?.(input, first, 'open')).toBe('read-only');
     const step = play(welcomePart, input, first, [{ type: 'pick', index: 1 }]);
     expect(step.effects).toBeUndefined();
     expect(step.notice?.text).toBe('read-only');
-    expect(welcomePart.offBecause?.(input, { ...first, cursor: 2 }, 'open')).toBeUndefined();
+    expect(welcomePart.disabledReason?.(input, { ...first, cursor: 2 }, 'open')).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ZfsDataset } from '../../../src/engine/node-client.ts';
-import { confirmRollBack, openZfs, zfsPart } from '../../../src/tui/parts/zfs.ts';
-import type { ZfsState } from '../../../src/tui/state.ts';
+import { openZfs, rollBackQuestion, zfsPart } from '../../../src/tui/parts/zfs.ts';
+import type { ZfsState } from '../../../src/tui/parts/zfs-view.ts';
 import { aCluster, aConfig, aMount, anApplication, onNode } from '../../builders.ts';
 import { expectFrames, inputOf, insideOfScreen, linesOf, noon, play } from './overlay-frames.ts';
 
@@ -71,7 +71,7 @@ const state: ZfsState = { kind: 'zfs', node: 'node1', cursor: 0, datasets };
 const [newest, oldest, clone, replica, replicaSnapshot] = [1, 3, 4, 5, 6];
 const size = insideOfScreen(80, 24);
 const reason = (cursor: number, action: 'open' | 'snapshot' | 'roll-back') =>
-  zfsPart.offBecause?.(input, { ...state, cursor }, action);
+  zfsPart.disabledReason?.(input, { ...state, cursor }, action);
 
 describe('the datasets of a node', () => {
   it('are shown with their snapshots, newest first, and with what the one under the cursor means', () => {
@@ -80,10 +80,7 @@ describe('the datasets of a node', () => {
   });
 
   it('are read when they are opened, and again when asked', () => {
-    expect(openZfs('node1')).toEqual({
-      overlay: { kind: 'zfs', node: 'node1', cursor: 0 },
-      effects: [{ type: 'read-zfs', node: 'node1' }],
-    });
+    expect(zfsPart.reads?.(openZfs('node1')).begin).toEqual({ type: 'read-zfs', node: 'node1' });
     expect(play(zfsPart, input, state, ['refresh']).effects).toEqual([{ type: 'read-zfs', node: 'node1' }]);
   });
 
@@ -108,7 +105,7 @@ describe('the datasets of a node', () => {
   it('say that they are being read, that there are none, and why they cannot be read', () => {
     const { datasets: _none, ...reading } = state;
     expect(linesOf(zfsPart, input, reading)).toContain('reading the datasets');
-    expect(linesOf(zfsPart, input, { ...state, datasets: [] })).toContain('there is no dataset of drover on this node');
+    expect(linesOf(zfsPart, input, { ...state, datasets: [] })).toContain('this node has no dataset of drover');
     const error = {
       code: 'command-failed',
       message: 'cannot list the datasets on "node1": timed out',
@@ -151,13 +148,13 @@ describe('what can be done with datasets and snapshots', () => {
     const snapshot = { node: 'node1', volume: 'v-wiki', dataset: `${root}/wiki-7f3a`, snapshot: 'user-before-upgrade' };
     expect(opens).toMatchObject({ kind: 'confirm', choice: 'cancel', effect: { type: 'clone-snapshot', snapshot } });
     expect(opens).not.toHaveProperty('word');
-    expect(reason(0, 'open')).toBe('choose a snapshot to clone');
+    expect(reason(0, 'open')).toBe('select a snapshot to clone');
     expect(reason(replicaSnapshot, 'open')).toBeUndefined();
   });
 
   it('the data in use are snapshotted at once, other copies not', () => {
     expect(play(zfsPart, input, state, ['snapshot']).effects).toEqual([{ type: 'snapshot', app: 'wiki' }]);
-    expect(reason(replica, 'snapshot')).toBe('this copy is replica; the application has another one');
+    expect(reason(replica, 'snapshot')).toBe('this copy is replica; the application uses another one');
     expect(reason(clone, 'snapshot')).toBe('this dataset belongs to no application');
     expect(play(zfsPart, input, { ...state, cursor: replica }, ['snapshot']).effects).toBeUndefined();
   });
@@ -165,42 +162,44 @@ describe('what can be done with datasets and snapshots', () => {
   it('an application goes back only after its name was typed, and the question says what that means', () => {
     const { opens, effects } = play(zfsPart, input, { ...state, cursor: oldest }, ['roll-back']);
     expect(effects).toBeUndefined();
-    if (opens?.kind !== 'confirm') throw new Error('no question');
-    expect(opens).toMatchObject({ word: 'wiki', choice: 'cancel', verb: 'roll back' });
-    expect(opens.effect).toEqual({
-      type: 'roll-back',
-      app: 'wiki',
-      snapshot: { node: 'node1', volume: 'v-wiki', dataset: `${root}/wiki-7f3a`, snapshot: 'drover-e1-1' },
-    });
-    expect(opens.lines).toEqual([
-      '"wiki" goes on from what its volume had 2 d 1 h ago on node1',
-      'what it has now is kept as a retired dataset, with all its snapshots; nothing is destroyed',
-      '"wiki" is stopped for it and started again: it is down for some seconds',
-      '2 newer snapshots stay with the data that are put aside',
+    const snapshot = { node: 'node1', volume: 'v-wiki', dataset: `${root}/wiki-7f3a`, snapshot: 'drover-e1-1' };
+    const effect = { type: 'roll-back', app: 'wiki', snapshot };
+    expect(opens).toMatchObject({ kind: 'confirm', word: 'wiki', choice: 'cancel', verb: 'roll back', effect });
+    expect(Reflect.get(opens ?? {}, 'lines')).toEqual([
+      '"wiki" continues with the data that its volume had 2 d 1 h ago on node1',
+      'its present data is kept as a retired dataset with all its snapshots; nothing is destroyed',
+      '"wiki" is stopped and started again: it is down for some seconds',
+      '2 newer snapshots stay with the retired dataset',
     ]);
   });
 
   it('says that the other volumes go back as well', () => {
     const ref = { node: 'node2', volume: 'v-db', dataset: `${root}/db-11`, snapshot: 'user-a' };
-    const { lines } = confirmRollBack(input, 'db', ref, { createdAt: noon - minute }, { role: 'owner', snapshots: [] });
-    expect(lines.at(-1)).toBe('its other 1 volume goes back with it, to the same moment');
+    const { lines } = rollBackQuestion(
+      input,
+      'db',
+      ref,
+      { createdAt: noon - minute },
+      { role: 'owner', snapshots: [] },
+    );
+    expect(lines.at(-1)).toBe('its other 1 volume goes back to the same moment');
   });
 
   it('going back is refused for datasets, replicas, clones, and during a run; not for what was put aside', () => {
-    expect(reason(0, 'roll-back')).toBe('choose the snapshot to go back to');
-    expect(reason(replicaSnapshot, 'roll-back')).toBe('this copy is replica; the application has another one');
+    expect(reason(0, 'roll-back')).toBe('select the snapshot to roll back to');
+    expect(reason(replicaSnapshot, 'roll-back')).toBe('this copy is replica; the application uses another one');
     expect(reason(newest, 'roll-back')).toBeUndefined();
     const running = inputOf({ ...input.view, running: true });
-    expect(zfsPart.offBecause?.(running, { ...state, cursor: newest }, 'roll-back')).toBe('a run is under way');
+    expect(zfsPart.disabledReason?.(running, { ...state, cursor: newest }, 'roll-back')).toBe('a run is in progress');
     expect(play(zfsPart, running, { ...state, cursor: newest }, ['roll-back']).opens).toBeUndefined();
     const aside = {
       ...state,
       datasets: datasets.map((each) => ({ ...each, role: 'retired' as const })),
       cursor: newest,
     };
-    expect(zfsPart.offBecause?.(input, aside, 'roll-back')).toBeUndefined();
-    expect(zfsPart.offBecause?.(input, aside, 'snapshot')).toBe(
-      'this copy is retired; the application has another one',
+    expect(zfsPart.disabledReason?.(input, aside, 'roll-back')).toBeUndefined();
+    expect(zfsPart.disabledReason?.(input, aside, 'snapshot')).toBe(
+      'this copy is retired; the application uses another one',
     );
   });
 

@@ -9,7 +9,7 @@ import { restartText } from '../../../view/wanted-diff.ts';
 import { formatBytes, formatDuration, namesOf } from '../../../view/wording.ts';
 import { type Row, span } from '../../frame/rows.ts';
 import type { ScreenInput } from '../../screen.ts';
-import { rowOf, said, wrapRows } from '../drawing.ts';
+import { rowOf, wrapRows } from '../drawing.ts';
 import {
   blockedRows,
   containerState,
@@ -192,5 +192,5 @@ function lastMove({ view }: ScreenInput, app: AppName): readonly Row[] {
   const last = view.receipts.findLast((receipt) => receipt.app === app);
   if (last === undefined) return [];
   const heading: Row = [span('last move', 'dim')];
-  return [heading, ...receiptLines(last, namesOf(view.config)).map((line) => [said(line.text, rowOf(line)[0]?.token)])];
+  return [heading, ...receiptLines(last, namesOf(view.config)).map((line) => [span(line.text, rowOf(line)[0]?.token)])];
 }

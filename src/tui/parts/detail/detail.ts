@@ -3,14 +3,14 @@ import type { ActionId } from '../../actions/actions.ts';
 import { type Row, type Size, span } from '../../frame/rows.ts';
 import type { Drawn, Message, Part, ScreenInput, Step } from '../../screen.ts';
 import type { DetailTab, UiState } from '../../state.ts';
-import { fitOffset, movingActions, rowsMoved, said } from '../drawing.ts';
+import { movingActions, pageAt, rowsOn, scrolled } from '../page.ts';
 import { appSummary } from './app.ts';
 import { nodeSummary } from './node.ts';
 import { commandRows, fileRows, foreignSummary, historyRows, volumeSummary, zfsRows } from './tabs.ts';
 
-/** Everything about what the cursor of the cluster pane is on, in tabs. Values of environments are never shown. */
+/** Everything about what the cursor of the cluster pane is on, in tabs. Values of environment variables stay hidden. */
 export const detailPart: Part<UiState> = {
-  // What is looked at can be done something to; the screen does that.
+  // The screen does most of these, to what the pane shows.
   actions: ['previous-tab', 'next-tab', 'logs', 'shell', 'move', 'edit', 'zfs', ...movingActions],
   inFooter: 7,
   labelOf: (_ui, action) => tabLabels[action],
@@ -24,12 +24,12 @@ const tabs: readonly DetailTab[] = ['summary', 'files', 'zfs', 'history', 'comma
 
 function draw(input: ScreenInput, ui: UiState, size: Size): Drawn {
   const rows = contentRows(input, ui, size.columns);
-  const offset = fitOffset(ui.offsets.detail, size.rows, rows.length);
+  const scroll = pageAt(ui.offsets.detail, size.rows, rows.length);
   return {
     title: titleRow(input, ui),
     aside: asideRow(ui.detailTab, size.columns),
-    rows: rows.slice(offset, offset + size.rows),
-    scroll: { offset, shown: size.rows, total: rows.length },
+    rows: rowsOn(scroll, rows),
+    scroll,
   };
 }
 
@@ -42,11 +42,11 @@ function titleRow({ view, about }: ScreenInput, { cursor }: UiState): Row {
   return [
     ...(key === undefined ? [] : [span(`${key} `, 'key')]),
     span('detail', 'title'),
-    said(what === undefined ? '' : ` · ${what}`),
+    span(what === undefined ? '' : ` · ${what}`),
   ];
 }
 
-/** All tabs where there is room, else the present one with its place. */
+/** All tabs where there is room, else the present one with its number. */
 function asideRow(tab: DetailTab, width: number): Row {
   if (width < 60) return [span(`${tab} ${tabs.indexOf(tab) + 1}/${tabs.length}`, 'dim')];
   return tabs.map((each) => (each === tab ? span(`[${each}]`, 'strong') : span(` ${each} `, 'dim')));
@@ -55,7 +55,7 @@ function asideRow(tab: DetailTab, width: number): Row {
 function contentRows(input: ScreenInput, ui: UiState, width: number): readonly Row[] {
   const { cursor } = ui;
   if (Object.keys(cursor).length === 0) {
-    return [[span('nothing is chosen: move the cursor over an application or a node', 'dim')]];
+    return [[span('nothing selected: move the cursor to an application or a node', 'dim')]];
   }
   switch (ui.detailTab) {
     case 'summary':
@@ -80,21 +80,14 @@ function summaryRows(input: ScreenInput, { cursor }: UiState, width: number): re
 }
 
 function update(input: ScreenInput, ui: UiState, message: Message, size: Size): Step<UiState> {
-  if (message.type === 'wheel') return scrollBy(input, ui, message.rows, size);
-  if (message.type !== 'action') return {};
-  if (message.action === 'next-tab') return tabBy(ui, 1);
-  if (message.action === 'previous-tab') return tabBy(ui, -1);
-  const moved = rowsMoved(message.action, size.rows);
-  return moved === undefined ? {} : scrollBy(input, ui, moved, size);
+  if (message.type === 'action' && message.action === 'next-tab') return tabBy(ui, 1);
+  if (message.type === 'action' && message.action === 'previous-tab') return tabBy(ui, -1);
+  const countRows = (): number => contentRows(input, ui, size.columns).length;
+  const detail = scrolled(message, ui.offsets.detail, size.rows, countRows);
+  return detail === undefined ? {} : { state: { ...ui, offsets: { ...ui.offsets, detail } } };
 }
 
 function tabBy(ui: UiState, by: number): Step<UiState> {
   const detailTab = tabs[(tabs.indexOf(ui.detailTab) + by + tabs.length) % tabs.length] ?? 'summary';
   return { state: { ...ui, detailTab, offsets: { ...ui.offsets, detail: 0 } } };
-}
-
-function scrollBy(input: ScreenInput, ui: UiState, by: number, size: Size): Step<UiState> {
-  const total = contentRows(input, ui, size.columns).length;
-  const detail = fitOffset(fitOffset(ui.offsets.detail, size.rows, total) + by, size.rows, total);
-  return { state: { ...ui, offsets: { ...ui.offsets, detail } } };
 }

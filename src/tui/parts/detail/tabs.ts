@@ -9,7 +9,7 @@ import { count, formatBytes, formatClock, formatDuration, namesOf, nodeTitle } f
 import { type Row, span } from '../../frame/rows.ts';
 import type { ScreenInput } from '../../screen.ts';
 import type { Item } from '../../state.ts';
-import { rowOf, said, wrapRows } from '../drawing.ts';
+import { rowOf, wrapRows } from '../drawing.ts';
 import { containerState, containersOf, fact, facts, roleToken, sights, volumeText } from './facts.ts';
 
 /** A container drover has not made. */
@@ -104,15 +104,15 @@ function declaration(app: Application): object {
 function yamlRows(value: object, indent = ''): readonly Row[] {
   return Object.entries(value).flatMap(([key, each]: [string, unknown]): readonly Row[] => {
     const name = Array.isArray(value) ? '-' : `${key}:`;
-    if (typeof each !== 'object' || each === null) return [[said(`${indent}${name} `, 'accent'), said(String(each))]];
+    if (typeof each !== 'object' || each === null) return [[span(`${indent}${name} `, 'accent'), span(String(each))]];
     if (Object.keys(each).length === 0) {
-      return [[said(`${indent}${name} `, 'accent'), said(Array.isArray(each) ? '[]' : '{}')]];
+      return [[span(`${indent}${name} `, 'accent'), span(Array.isArray(each) ? '[]' : '{}')]];
     }
     const inner = yamlRows(each, `${indent}  `);
-    if (name !== '-') return [[said(`${indent}${name}`, 'accent')], ...inner];
+    if (name !== '-') return [[span(`${indent}${name}`, 'accent')], ...inner];
     // The first line of an entry is on the dash's own.
     const [[first, ...after] = [], ...rest] = inner;
-    const begin = said(`${indent}- ${first?.text.trimStart() ?? ''}`, 'accent');
+    const begin = span(`${indent}- ${first?.text.trimStart() ?? ''}`, 'accent');
     return [[begin, ...after], ...rest];
   });
 }
@@ -133,8 +133,8 @@ export function zfsRows({ view }: ScreenInput, { app, node, volume }: Item, widt
       `${formatBytes(copy.writtenBytes)} since the newest snapshot, ${formatBytes(copy.usedBytes)} used in all`,
       width,
     ),
-    ...copy.snapshots.map((each): Row => [span('  @', 'dim'), said(each.name), said(`  guid ${each.guid}`, 'dim')]),
-    ...copy.bookmarks.map((each): Row => [span('  #', 'dim'), said(each.name), said(`  guid ${each.guid}`, 'dim')]),
+    ...copy.snapshots.map((each): Row => [span('  @', 'dim'), span(each.name), span(`  guid ${each.guid}`, 'dim')]),
+    ...copy.bookmarks.map((each): Row => [span('  #', 'dim'), span(each.name), span(`  guid ${each.guid}`, 'dim')]),
   ]);
 }
 
@@ -181,8 +181,8 @@ export function commandRows({ view }: ScreenInput, { app, node }: Item, width: n
     .map(
       (each): Row => [
         span(`${formatClock(each.at)} `, 'dim'),
-        said(`${names.node(each.node)} $ `, 'dim'),
-        said(each.text),
+        span(`${names.node(each.node)} $ `, 'dim'),
+        span(each.text),
       ],
     );
   return [head, ...rows];

@@ -1,26 +1,39 @@
 import type { GuideView } from '../../../tutorial/guide-view.ts';
+import type { ActionId } from '../../actions/actions.ts';
 import { type Row, type Size, span } from '../../frame/rows.ts';
-import type { Drawn, HitArea, Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
-import type { GuideState } from '../../state.ts';
-import { clamp, fitOffset, rowsMoved, said, select } from '../drawing.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
+import { cursorAfter, drawList, inList } from '../list.ts';
+import { pageAt, rowsOn, scrolled } from '../page.ts';
 import { signOf } from './pane.ts';
 import { beforeRows, commandRows, doingRows, expectedRows, hintRows, overRows, textRows, verdictRows } from './rows.ts';
 
-/** All steps of the tutorial, with a way to each of them, and the present one whole. */
-export const guidePart: OverlayPart<'guide'> = {
+/** A tutorial: its steps, and the present one in full. */
+export interface GuideState {
+  readonly kind: 'guide';
+  /** The step under the cursor; absent: the present one. */
+  readonly cursor?: number;
+  /** First row of the step's text that is shown. */
+  readonly offset: number;
+}
+
+/** The page of the tutorial, on the present step. */
+export const openGuide = (): GuideState => ({ kind: 'guide', offset: 0 });
+
+const labels: Readonly<Partial<Record<ActionId, string>>> = {
+  open: 'go to the step',
+  up: '',
+  down: 'choose',
+  'page-up': '',
+  'page-down': 'scroll',
+};
+
+/** All steps of the tutorial, from which one can be chosen, and the present one in full. */
+export const guidePart: OverlayPart<GuideState> = {
+  kind: 'guide',
   actions: ['open', 'back', 'up', 'down', 'page-up', 'page-down', 'guide', 'guide-do', 'guide-next', 'guide-back'],
   inFooter: 7,
-  labelOf: (_state, action) =>
-    action === 'open'
-      ? 'go to the step'
-      : action === 'up' || action === 'page-up'
-        ? ''
-        : action === 'down'
-          ? 'choose'
-          : action === 'page-down'
-            ? 'scroll'
-            : undefined,
-  offBecause: ({ guide, about }, state, action) => {
+  labelOf: (_state, action) => labels[action],
+  disabledReason: ({ guide, about }, state, action) => {
     if (action !== 'open') return undefined;
     if (about.isReadOnly) return 'read-only';
     return cursorOf(guide, state) === indexOf(guide) ? 'you are at this step' : undefined;
@@ -31,44 +44,45 @@ export const guidePart: OverlayPart<'guide'> = {
 
 const indexOf = (guide: GuideView | undefined): number => (guide?.step.number ?? 1) - 1;
 const cursorOf = (guide: GuideView | undefined, { cursor }: GuideState): number =>
-  clamp(cursor ?? indexOf(guide), 0, Math.max(0, (guide?.steps.length ?? 1) - 1));
+  inList(cursor ?? indexOf(guide), guide?.steps.length ?? 1);
+
+/** Rows for the list of steps; the text of the present one has the others. */
+const listedRows = (guide: GuideView, { rows }: Size): number =>
+  Math.min(guide.steps.length, Math.max(3, Math.floor(rows / 2)));
+
+const textRoom = (guide: GuideView, size: Size): number => Math.max(1, size.rows - listedRows(guide, size) - 1);
 
 function draw(input: ScreenInput, state: GuideState, size: Size): Drawn {
   const { guide } = input;
   if (guide === undefined)
     return { rows: [[span('no tutorial is followed', 'dim')]], title: [span('tutorial', 'title')] };
-  const list = listRows(input, guide, cursorOf(guide, state));
   const text = stepRows(input, guide, size.columns);
-  const listed = Math.min(list.length, Math.max(3, Math.floor(size.rows / 2)));
-  const first = fitOffset(cursorOf(guide, state) - Math.floor(listed / 2), listed, list.length);
-  const shown = Math.max(1, size.rows - listed - 1);
-  const offset = fitOffset(state.offset, shown, text.length);
-  const hits: readonly HitArea[] = list.slice(first, first + listed).map((_row, i) => ({
-    x: 0,
-    y: i,
-    columns: size.columns,
-    rows: 1,
-    click: { type: 'pick', index: first + i },
-  }));
+  const scroll = pageAt(state.offset, textRoom(guide, size), text.length);
+  const cursor = cursorOf(guide, state);
+  const list = drawList({
+    size: { ...size, rows: listedRows(guide, size) },
+    cursor,
+    lines: guide.steps.length,
+    from: 'middle',
+    draw: (shown) => rowsOn(shown, listRows(input, guide, cursor)),
+  });
   return {
-    title: [span(guide.title, 'title'), said(` · part ${guide.part.number} of ${guide.part.of}: ${guide.part.title}`)],
+    title: [span(guide.title, 'title'), span(` · part ${guide.part.number} of ${guide.part.of}: ${guide.part.title}`)],
     aside: [span(`${guide.step.number}/${guide.step.of}`, 'dim')],
-    rows: [...list.slice(first, first + listed), [], ...text.slice(offset, offset + shown)],
-    hits,
-    ...(text.length > shown ? { scroll: { offset, shown, total: text.length } } : {}),
+    ...list,
+    rows: [...list.rows, [], ...rowsOn(scroll, text)],
+    scroll,
   };
 }
 
 function listRows(input: ScreenInput, guide: GuideView, cursor: number): readonly Row[] {
   return guide.steps.map(({ id, title, state }, index) => {
     const sign = signOf(input, state);
-    const isAt = index === cursor;
-    const row: Row = [
-      span(isAt ? `${input.glyphs.cursor} ` : '  '),
+    return [
+      span(index === cursor ? `${input.glyphs.cursor} ` : '  '),
       sign,
-      said(` ${id}  ${title}`, state === 'now' ? 'strong' : 'plain'),
+      span(` ${id}  ${title}`, state === 'now' ? 'strong' : 'plain'),
     ];
-    return isAt ? select(row) : row;
   });
 }
 
@@ -86,30 +100,23 @@ function stepRows(input: ScreenInput, guide: GuideView, width: number): readonly
   return parts.filter((rows) => rows.length > 0).flatMap((rows, i) => (i === 0 ? rows : [[], ...rows]));
 }
 
-function update({ guide }: ScreenInput, state: GuideState, message: Message, size: Size): Step<GuideState> {
-  const cursor = cursorOf(guide, state);
-  if (message.type === 'pick') return { state: { ...state, cursor: message.index } };
-  if (message.type === 'wheel') return { state: { ...state, offset: Math.max(0, state.offset + message.rows) } };
+function update(input: ScreenInput, state: GuideState, message: Message, size: Size): Step<GuideState> {
+  const { guide } = input;
+  if (guide === undefined) return message.type === 'action' ? closeAt(message.action) : {};
+  const at = cursorOf(guide, state);
+  const isChoosing =
+    message.type === 'pick' || (message.type === 'action' && (message.action === 'up' || message.action === 'down'));
+  const cursor = isChoosing ? cursorAfter(message, at, guide.steps.length, 1) : undefined;
+  if (cursor !== undefined) return { state: { ...state, cursor } };
+  const countRows = (): number => stepRows(input, guide, size.columns).length;
+  const offset = scrolled(message, state.offset, textRoom(guide, size), countRows);
+  if (offset !== undefined) return { state: { ...state, offset } };
   if (message.type !== 'action') return {};
-  switch (message.action) {
-    case 'guide':
-    case 'back':
-      return { closes: true };
-    case 'up':
-    case 'down':
-      return { state: { ...state, cursor: cursor + (message.action === 'up' ? -1 : 1) } };
-    case 'page-up':
-    case 'page-down':
-      return {
-        state: { ...state, offset: Math.max(0, state.offset + (rowsMoved(message.action, size.rows / 2) ?? 0)) },
-      };
-    case 'open': {
-      const step = guide?.steps[cursor];
-      return step === undefined
-        ? {}
-        : { closes: true, effects: [{ type: 'guide', wish: { kind: 'go', id: step.id } }] };
-    }
-    default:
-      return {};
-  }
+  const step = guide.steps[at];
+  if (message.action !== 'open') return closeAt(message.action);
+  return step === undefined ? {} : { closes: true, effects: [{ type: 'guide', wish: { kind: 'go', id: step.id } }] };
 }
+
+/** The key that opened the page closes it as well. */
+const closeAt = (action: ActionId): Step<GuideState> =>
+  action === 'guide' || action === 'back' ? { closes: true } : {};

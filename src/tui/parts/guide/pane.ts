@@ -2,7 +2,7 @@ import type { GuideStep, GuideView } from '../../../tutorial/guide-view.ts';
 import { type Row, type Size, type Span, span } from '../../frame/rows.ts';
 import type { Drawn, ScreenInput } from '../../screen.ts';
 import { widthOfRow } from '../../text/fit.ts';
-import { clamp, said } from '../drawing.ts';
+import { clamp } from '../drawing.ts';
 import { beforeRows, commandRows, doingRows, hintRows, overRows, textRows, verdictRows } from './rows.ts';
 
 /** The present step beside the panes: what to do, and whether the cluster shows it. What does not fit is on the page. */
@@ -23,8 +23,8 @@ const around = 7;
 /** How far the reader is says more than what the part is called. */
 function titleFor({ part }: GuideView, room: number): Row {
   const number = `part ${part.number} of ${part.of}`;
-  const whole = [span('tutorial', 'title'), said(` · ${number}: ${part.title}`)];
-  const titles = [whole, [span('tutorial', 'title'), said(` · ${number}`)], [span(number, 'title')]];
+  const whole = [span('tutorial', 'title'), span(` · ${number}: ${part.title}`)];
+  const titles = [whole, [span('tutorial', 'title'), span(` · ${number}`)], [span(number, 'title')]];
   return titles.find((each) => widthOfRow(each) <= room) ?? [span(number, 'title')];
 }
 
@@ -42,7 +42,7 @@ function rowsFor(input: ScreenInput, guide: GuideView, { columns, rows }: Size):
   const head: Row = [
     signOf(input, guide.over === undefined ? 'now' : 'done'),
     span(' '),
-    said(guide.step.title, 'strong'),
+    span(guide.step.title, 'strong'),
   ];
   if (guide.over !== undefined) {
     const told = overRows(input, guide, columns);

@@ -1,22 +1,46 @@
+import type { AppName, NodeName } from '../../../model/config.ts';
+import type { ErrorReport } from '../../../model/errors.ts';
 import { plainText } from '../../../model/plain-text.ts';
-import type { LogEntry, LogsState } from '../../state.ts';
+import type { Field } from '../../text/field.ts';
 import { cut, widthOf } from '../../text/fit.ts';
 
-/** The oldest lines are forgotten beyond this. */
+export interface LogsState {
+  readonly kind: 'logs';
+  readonly apps: readonly AppName[];
+  readonly lines: readonly LogEntry[];
+  readonly isFollowing: boolean;
+  readonly wraps: boolean;
+  readonly search: Field;
+  /** `search` marks and jumps, `filter` hides what does not match. */
+  readonly searching: 'no' | 'search' | 'filter';
+  readonly filter: string;
+  readonly offset: number;
+  readonly left: number;
+  readonly error?: ErrorReport;
+}
+
+export interface LogEntry {
+  readonly app: AppName;
+  readonly node: NodeName;
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+/** The screen keeps this many lines and drops older ones. */
 export const maxLines = 5000;
-/** In UTF-16 units; the rest of a longer line is left out, because nobody reads it and every frame would pay for it. */
+/** In UTF-16 units. The rest of a longer line is dropped: every frame would pay for it. */
 export const maxLineLength = 4096;
 
-/** Lines that match, without those a filter hides. */
+/** What is searched for in lines. */
 export interface Pattern {
   readonly hits: (text: string) => boolean;
-  /** Where it matches, for marking; nothing for a pattern that excludes. */
+  /** Where it matches, for highlighting; empty for a pattern that excludes lines. */
   readonly ranges: (text: string) => readonly (readonly [from: number, to: number])[];
 }
 
 /**
- * A regular expression, or the text itself where it is none. Capital letters count only where there are some; `!` in
- * front turns it around. Undefined for no text.
+ * A regular expression, or the text itself where it is not a valid one. The case counts where the text has a capital
+ * letter; `!` in front inverts the pattern. Undefined for an empty text.
  */
 export function patternOf(text: string): Pattern | undefined {
   const isInverse = text.startsWith('!') && text.length > 1;
@@ -39,35 +63,28 @@ function compile(source: string, flags: string): RegExp {
   try {
     return new RegExp(source, flags);
   } catch {
-    // While it is being typed it often is none yet.
+    // While it is being typed, it is often not valid yet.
     return new RegExp(source.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'), flags);
   }
 }
 
-/** What the filter leaves; worked out once for the same lines and filter. */
+/** The lines that pass the filter. */
 export function visibleLines(lines: readonly LogEntry[], filter: string): readonly LogEntry[] {
   const pattern = patternOf(filter);
-  if (pattern === undefined) return lines;
-  const known = filtered.get(lines);
-  if (known?.filter === filter) return known.result;
-  const result = lines.filter(({ text }) => pattern.hits(text));
-  filtered.set(lines, { filter, result });
-  return result;
+  return pattern === undefined ? lines : lines.filter(({ text }) => pattern.hits(text));
 }
 
-const filtered = new WeakMap<readonly LogEntry[], { readonly filter: string; readonly result: readonly LogEntry[] }>();
-
-/** The state with new lines, cleaned and cut; what a person has scrolled to stays where it is. */
+/** The state with new lines, cleaned and cut; the lines on the screen stay where they are unless it follows. */
 export function addLines(state: LogsState, added: readonly LogEntry[]): LogsState {
   const fresh = added.slice(-maxLines).map((entry) => ({ ...entry, text: cleanLine(entry.text) }));
   const all = [...state.lines, ...fresh];
-  const forgotten = all.slice(0, Math.max(0, all.length - maxLines));
-  const lines = forgotten.length === 0 ? all : all.slice(forgotten.length);
-  const passed = state.isFollowing || forgotten.length === 0 ? 0 : visibleLines(forgotten, state.filter).length;
+  const dropped = all.slice(0, Math.max(0, all.length - maxLines));
+  const lines = dropped.length === 0 ? all : all.slice(dropped.length);
+  const passed = state.isFollowing || dropped.length === 0 ? 0 : visibleLines(dropped, state.filter).length;
   return { ...state, lines, offset: Math.max(0, state.offset - passed) };
 }
 
-/** One line fit for the screen: no escape sequences, tabs as spaces, of a progress bar what it says last. */
+/** One line fit for the screen: no escape sequences, tabs as spaces, only the last state of a progress bar. */
 export function cleanLine(raw: string): string {
   const isLong = raw.length > maxLineLength;
   const text = (isLong ? raw.slice(0, maxLineLength).replace(/[\ud800-\udbff]$/, '') : raw).replace(/[\r\n]+$/, '');

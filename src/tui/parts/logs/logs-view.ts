@@ -2,11 +2,17 @@ import { listNames } from '../../../view/wording.ts';
 import { isUp, whereIs } from '../../actions/selection.ts';
 import { type Row, type Size, type Span, span, type Token } from '../../frame/rows.ts';
 import type { Drawn, ScreenInput } from '../../screen.ts';
-import type { LogEntry, LogsState } from '../../state.ts';
 import { drawField } from '../../text/field.ts';
 import { fitText, widthOf } from '../../text/fit.ts';
-import { said } from '../drawing.ts';
-import { fromCell, inPieces, type Pattern, patternOf, visibleLines } from './log-lines.ts';
+import {
+  fromCell,
+  inPieces,
+  type LogEntry,
+  type LogsState,
+  type Pattern,
+  patternOf,
+  visibleLines,
+} from './log-lines.ts';
 
 /** The filter in force, also while it is being typed. */
 export const filterOf = ({ searching, search, filter }: LogsState): string =>
@@ -66,7 +72,7 @@ export function drawLogs(input: ScreenInput, state: LogsState, size: Size): Draw
   const shown = isEnd ? all.slice(-room) : all.slice(0, room);
   const blank = Array.from({ length: room - shown.length }, (): Row => []);
   return {
-    title: [span('logs ', 'title'), said(listNames(state.apps), 'title')],
+    title: [span('logs ', 'title'), span(listNames(state.apps), 'title')],
     aside: [state.isFollowing ? span('following', 'ok') : span('paused', 'warn')],
     rows: [...(lines.length === 0 ? emptyRows(state) : shown), ...blank]
       .slice(0, room)
@@ -130,7 +136,7 @@ function endRows({ view }: ScreenInput, { apps, lines, error }: LogsState): read
     const code = whereIs(view, app)?.container?.exit?.code;
     return code === undefined ? `"${app}" does not run` : `"${app}" ended with ${code}`;
   });
-  return [[span('  '), said(`end: ${exits.join(', ')}`, 'dim')]];
+  return [[span('  '), span(`end: ${exits.join(', ')}`, 'dim')]];
 }
 
 function emptyRows(state: LogsState): readonly Row[] {
@@ -141,7 +147,7 @@ function emptyRows(state: LogsState): readonly Row[] {
 
 function statusRow({ glyphs, about }: ScreenInput, state: LogsState, size: Size): Row {
   if (state.searching !== 'no') return typingRow(state, size);
-  if (state.error !== undefined) return [said(state.error.message, 'bad')];
+  if (state.error !== undefined) return [span(state.error.message, 'bad')];
   const total = state.lines.length;
   const shown = shownLines(state).length;
   const parts = [
@@ -151,7 +157,7 @@ function statusRow({ glyphs, about }: ScreenInput, state: LogsState, size: Size)
     ...(state.isFollowing ? [] : [`${about.keyOf('follow') ?? ':follow'} follows again`]),
   ];
   const text = parts.length === 0 ? `${total} lines` : parts.join('  ');
-  return [said(fitText(text, size.columns, 'left', glyphs.ellipsis).trimEnd(), 'dim')];
+  return [span(fitText(text, size.columns, 'left', glyphs.ellipsis).trimEnd(), 'dim')];
 }
 
 function typingRow({ searching, search }: LogsState, { columns }: Size): Row {

@@ -1,16 +1,32 @@
 import type { AppName } from '../../../model/config.ts';
 import type { ActionId } from '../../actions/actions.ts';
 import type { Size } from '../../frame/rows.ts';
-import { logsOverlay } from '../../overlays.ts';
 import type { Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
-import type { Effect, LogsState, Overlay } from '../../state.ts';
 import { editField, emptyField, fieldOf, insertText } from '../../text/field.ts';
-import { clamp, movingActions, rowsMoved } from '../drawing.ts';
-import { addLines, patternOf, visibleLines } from './log-lines.ts';
+import { movingActions, rowsMoved } from '../page.ts';
+import { addLines, type LogsState, patternOf, visibleLines } from './log-lines.ts';
 import { drawLogs, filterOf, lastTop, shownLines, topOf } from './logs-view.ts';
 
-/** What applications wrote, newest at the bottom, followed until somebody scrolls up. */
-export const logsPart: OverlayPart<'logs'> = {
+/** Logs of these applications, followed; with a filter, only the lines that match. */
+export const openLogs = (apps: readonly AppName[], filter = ''): LogsState => ({
+  kind: 'logs',
+  apps,
+  lines: [],
+  isFollowing: true,
+  wraps: false,
+  search: emptyField,
+  searching: 'no',
+  filter,
+  offset: 0,
+  left: 0,
+});
+
+/** What applications print, newest at the bottom; the screen follows until you scroll up. */
+export const logsPart: OverlayPart<LogsState> = {
+  kind: 'logs',
+  answers: ['log-lines', 'logs-failed'],
+  // A state that only got lines keeps its list of applications.
+  reads: ({ apps }) => ({ key: apps, begin: { type: 'read-logs', apps }, end: { type: 'end-logs' } }),
   actions: [
     'follow',
     'filter',
@@ -34,18 +50,13 @@ export const logsPart: OverlayPart<'logs'> = {
           : 'show all'
         : labels[action],
   isTyping: ({ searching }) => searching !== 'no',
-  offBecause: (_input, state, action) =>
+  disabledReason: (_input, state, action) =>
     (action === 'next-match' || action === 'previous-match') && state.search.text === '' && state.filter === ''
-      ? 'nothing is searched for'
+      ? 'search for something first'
       : undefined,
   draw: drawLogs,
   update,
 };
-
-/** The logs of these applications, and what reads them. */
-export function openLogs(apps: readonly AppName[]): { readonly overlay: Overlay; readonly effects: readonly Effect[] } {
-  return { overlay: logsOverlay(apps), effects: [{ type: 'read-logs', apps }] };
-}
 
 const labels: Readonly<Partial<Record<ActionId, string>>> = {
   'next-match': '',
@@ -53,6 +64,8 @@ const labels: Readonly<Partial<Record<ActionId, string>>> = {
 };
 
 function update(input: ScreenInput, state: LogsState, message: Message, size: Size): Step<LogsState> {
+  const moved = scroll(input, state, message, size);
+  if (moved !== undefined) return { state: moved };
   switch (message.type) {
     case 'log-lines':
       return message.lines.length === 0 ? {} : { state: addLines(state, message.lines) };
@@ -62,8 +75,6 @@ function update(input: ScreenInput, state: LogsState, message: Message, size: Si
       return { state: { ...state, search: insertText(state.search, message.text) } };
     case 'edit-key':
       return edit(input, state, message.key, size);
-    case 'wheel':
-      return { state: scroll(input, state, message.rows, size) };
     case 'action':
       return act(input, state, message.action, size);
     default:
@@ -83,9 +94,7 @@ function edit(
     case 'tab':
       return { state: { ...state, searching: state.searching === 'search' ? 'filter' : 'search' } };
     case 'enter':
-      return state.searching === 'filter'
-        ? accept(input, state, size)
-        : jump(input, { ...state, searching: 'no' }, 'here', size);
+      return state.searching === 'filter' ? accept(input, state, size) : jump({ ...state, searching: 'no' }, 'here');
     default:
       return { state: { ...state, search: editField(state.search, key) } };
   }
@@ -104,8 +113,6 @@ function withFilter(input: ScreenInput, state: LogsState, filter: string, size: 
 }
 
 function act(input: ScreenInput, state: LogsState, action: ActionId, size: Size): Step<LogsState> {
-  const rows = rowsMoved(action, size.rows - 1);
-  if (rows !== undefined) return { state: scroll(input, state, rows, size) };
   switch (action) {
     case 'follow':
       return { state: { ...state, isFollowing: !state.isFollowing, offset: topOf(input, state, size) } };
@@ -118,9 +125,9 @@ function act(input: ScreenInput, state: LogsState, action: ActionId, size: Size)
     case 'filter':
       return { state: { ...state, searching: 'search', search: emptyField } };
     case 'next-match':
-      return jump(input, state, 'next', size);
+      return jump(state, 'next');
     case 'previous-match':
-      return jump(input, state, 'previous', size);
+      return jump(state, 'previous');
     case 'faults':
       return hideOrShow(input, state, size);
     case 'copy':
@@ -132,15 +139,17 @@ function act(input: ScreenInput, state: LogsState, action: ActionId, size: Size)
   }
 }
 
-/** Up stops following; the end takes it up again. */
-function scroll(input: ScreenInput, state: LogsState, rows: number, size: Size): LogsState {
+/** Scrolling up stops following, reaching the end starts it again. Undefined for messages that do not scroll. */
+function scroll(input: ScreenInput, state: LogsState, message: Message, size: Size): LogsState | undefined {
+  const by = rowsMoved(message, size.rows - 1);
+  if (by === undefined) return undefined;
   const last = lastTop(input, state, size);
-  const top = clamp(topOf(input, state, size) + rows, 0, last);
-  return { ...state, offset: top, isFollowing: rows > 0 && top >= last };
+  const offset = Math.max(0, Math.min(last, topOf(input, state, size) + by));
+  return { ...state, offset, isFollowing: by > 0 && offset >= last };
 }
 
-/** To a line that matches, going on at the other end. `here` counts the line at the top, or the newest one. */
-function jump(_input: ScreenInput, state: LogsState, way: 'next' | 'previous' | 'here', _size: Size): Step<LogsState> {
+/** Jumps to a line that matches, past the last one to the first. `here` includes the line at the top. */
+function jump(state: LogsState, way: 'next' | 'previous' | 'here'): Step<LogsState> {
   const pattern = patternOf(state.search.text === '' ? state.filter : state.search.text);
   if (pattern === undefined) return { state };
   const lines = shownLines(state);
@@ -152,11 +161,11 @@ function jump(_input: ScreenInput, state: LogsState, way: 'next' | 'previous' | 
   const ahead = isUp ? earlier : later;
   const target = ahead ?? (isUp ? found.at(-1) : found[0]);
   if (target === undefined) {
-    return { state, notice: { text: `nothing matches ${state.search.text || state.filter}`, tone: 'warn' } };
+    return { state, notice: { text: `no line matches ${state.search.text || state.filter}`, tone: 'warn' } };
   }
   const next = { ...state, isFollowing: false, offset: target };
   if (ahead !== undefined || way === 'here') return { state: next };
-  const text = way === 'previous' ? 'the search goes on at the newest line' : 'the search goes on at the oldest line';
+  const text = way === 'previous' ? 'search continues at the newest line' : 'search continues at the oldest line';
   return { state: next, notice: { text, tone: 'plain' } };
 }
 
@@ -170,7 +179,7 @@ function hideOrShow(input: ScreenInput, state: LogsState, size: Size): Step<Logs
 function copy(input: ScreenInput, state: LogsState, size: Size): Step<LogsState> {
   const top = topOf(input, state, size);
   const lines = shownLines(state).slice(top, top + Math.max(1, size.rows - 1));
-  if (lines.length === 0) return { notice: { text: 'there is nothing to copy', tone: 'warn' } };
+  if (lines.length === 0) return { notice: { text: 'nothing to copy', tone: 'warn' } };
   const text = lines.map((line) => (state.apps.length > 1 ? `${line.app}: ${line.text}` : line.text)).join('\n');
   return { effects: [{ type: 'copy', text }] };
 }

@@ -14,7 +14,7 @@ import type { Glyphs } from '../../frame/glyphs.ts';
 import { type Row, type Size, type Span, span, type Token } from '../../frame/rows.ts';
 import type { ScreenInput } from '../../screen.ts';
 import { widthOf, widthOfRow } from '../../text/fit.ts';
-import { columns, ends, keepLatest, said, wrapRows } from '../drawing.ts';
+import { columns, ends, wrapRows } from '../drawing.ts';
 
 /** Rows are drawn when they are in sight: a plan may have thousands. */
 export type LazyRow = (heads: Heads) => Row;
@@ -33,16 +33,10 @@ export interface PlanEntry {
 /** Every group with its steps, then what is blocked. */
 export function planEntries(input: ScreenInput, run: RunView, size: Size): readonly PlanEntry[] {
   if (run.isSettled) return [];
-  const groups = run.groups.flatMap((group) =>
-    entriesOf(group, [input.view.config, input.view.running, input.glyphs, size.columns], () =>
-      groupEntries(input, group, size),
-    ),
-  );
+  const groups = run.groups.flatMap((group) => groupEntries(input, group, size));
   const blocked = (input.view.plan?.blocked ?? []).map((blocker, i) => blockedEntry(input, blocker, i, size));
   return [...groups, ...blocked];
 }
-
-const entriesOf = keepLatest<RunGroup, readonly PlanEntry[]>();
 
 /** The heads of these groups in the same columns; with fewer words where the long ones do not fit. */
 export function headRows(input: ScreenInput, run: RunView, groups: readonly RunGroup[], width: number): Heads {
@@ -104,12 +98,12 @@ function headSpans(input: ScreenInput, run: RunView, group: RunGroup, isTerse: b
   const estimate = isAhead ? estimateMs(view, group.plan) : undefined;
   return [
     span(`${sign} ${words[group.kind]}`, token),
-    said(group.title, 'strong'),
-    said(wayOf(input, group)),
+    span(group.title, 'strong'),
+    span(wayOf(input, group)),
     span(group.totalBytes === undefined ? '' : formatBytes(group.totalBytes)),
     span(estimate === undefined ? '' : `about ${formatDuration(estimate)}`),
     span(isAhead ? downtimeOf(group, isTerse) : ''),
-    said(activityText(group), token),
+    span(activityText(group), token),
   ];
 }
 
@@ -138,7 +132,7 @@ function activityText({ state, steps }: RunGroup): string {
 }
 
 function groupEntries(input: ScreenInput, group: RunGroup, size: Size): readonly PlanEntry[] {
-  const because = (): Row => [said(`    because ${group.reason}`, 'dim')];
+  const because = (): Row => [span(`    because ${group.reason}`, 'dim')];
   return [
     { group: group.group, head: group, isInside: false, rows: [(heads) => heads.get(group) ?? [], because] },
     ...group.steps.map((step) => ({
@@ -155,7 +149,7 @@ function stepRow({ glyphs, view }: ScreenInput, group: RunGroup, step: RunStep, 
   const left = [
     span(`${number} `, 'dim'),
     ...(view.running || step.at.state !== 'waiting' ? [span(`${sign} `, token)] : []),
-    said(stepText(view, step)),
+    span(stepText(view, step)),
   ];
   return ends(left, [besideStep(group, step)], width, glyphs.ellipsis);
 }
@@ -193,7 +187,7 @@ function blockedEntry({ glyphs, view }: ScreenInput, blocker: Blocker, index: nu
 /** The whole plan in one or two rows, for panes that have no more. */
 export function compactRows(input: ScreenInput, run: RunView, size: Size): readonly Row[] {
   const blocked = input.view.plan?.blocked.length ?? 0;
-  if (run.isSettled) return [[span(`${input.glyphs.done} nothing to do: the nodes are as the files say`, 'ok')]];
+  if (run.isSettled) return [[span(`${input.glyphs.done} nothing to do: the nodes match the files`, 'ok')]];
   const parts = [
     ...run.groups.map((group) => () => compactGroup(input, run, group)),
     ...(blocked === 0 ? [] : [(): Row => [span(`${input.glyphs.failed} ${blocked} blocked`, 'bad')]]),
@@ -216,8 +210,8 @@ function compactGroup(input: ScreenInput, run: RunView, group: RunGroup): Row {
   const text = facts.filter((each) => each !== '').join(' ');
   return [
     span(`${sign} ${words[group.kind]} `, token),
-    said(group.title, 'strong'),
-    said(text === '' ? '' : ` ${text}`),
+    span(group.title, 'strong'),
+    span(text === '' ? '' : ` ${text}`),
   ];
 }
 

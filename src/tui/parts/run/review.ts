@@ -5,20 +5,45 @@ import { count, formatBytes, formatDuration, listNames, namesOf } from '../../..
 import type { ActionId } from '../../actions/actions.ts';
 import { type Row, type Size, type Span, span } from '../../frame/rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
-import type { ReviewState } from '../../state.ts';
-import { columns, fitOffset, keepLatest, movingActions, rowsMoved, said, wrapRows } from '../drawing.ts';
+import type { Overlay } from '../../state.ts';
+import { columns, wrapRows } from '../drawing.ts';
+import { movingActions, pageAt, rowsOn, scrolled } from '../page.ts';
 import { changeSign, downtimeOf, isDownDuring, wayOf } from './plan-entries.ts';
+import { openRun } from './run.ts';
 
-/** Everything that is about to happen, what it costs and what is kept, before somebody says yes. */
-export const reviewPart: OverlayPart<'review'> = {
+/** The plan that waits for approval. */
+export interface ReviewState {
+  readonly kind: 'review';
+  /** Of the plan that is shown: only that one can be approved. */
+  readonly revision: string;
+  readonly offset: number;
+  readonly choice: 'cancel' | 'apply';
+}
+
+/**
+ * The plan that waits, or the one that would be made. Cancel is chosen where the page was not asked for, so that an
+ * Enter meant for something else approves nothing, and where the plan would stop much of what runs.
+ */
+export function openReview(view: ClusterView, isAsked: boolean): ReviewState {
+  const revision = view.approval?.revision ?? view.plan?.revision ?? '';
+  const isCareful = !isAsked || view.approval?.because === 'removal';
+  return { kind: 'review', revision, offset: 0, choice: isCareful ? 'cancel' : 'apply' };
+}
+
+export const isReview = (overlay: Overlay): overlay is ReviewState => overlay.kind === 'review';
+
+/** What the plan does, what it costs and what is kept, before it is approved. */
+export const reviewPart: OverlayPart<ReviewState> = {
+  kind: 'review',
+  isDialog: true,
   actions: ['open', 'left', 'right', ...movingActions, 'apply', 'next-pane', 'previous-pane', 'back'],
   inFooter: 5,
   labelOf: ({ choice }, action) => (action === 'open' ? choice : labelsOf[action]),
   draw,
-  offBecause: ({ view, about }, state, action) => {
+  disabledReason: ({ view, about }, state, action) => {
     const applies = action === 'apply' || (action === 'open' && state.choice === 'apply');
     if (!applies) return undefined;
-    return about.isReadOnly ? 'this is read-only' : applyOff(view, state);
+    return about.isReadOnly ? 'read-only' : reasonAgainst(view, state);
   },
   update,
 };
@@ -31,10 +56,10 @@ const labelsOf: Readonly<Partial<Record<ActionId, string>>> = {
   back: 'cancel',
 };
 
-function applyOff(view: ClusterView, { revision }: ReviewState): string | undefined {
-  if (view.running) return 'a run is under way';
+function reasonAgainst(view: ClusterView, { revision }: ReviewState): string | undefined {
+  if (view.running) return 'a run is in progress';
   if (view.plan === undefined) return 'there is no plan yet';
-  return currentRevision(view) === revision ? undefined : 'the files changed since; look at the new plan first';
+  return currentRevision(view) === revision ? undefined : 'the files have changed; read the new plan first';
 }
 
 const currentRevision = (view: ClusterView): string | undefined => view.approval?.revision ?? view.plan?.revision;
@@ -42,13 +67,12 @@ const currentRevision = (view: ClusterView): string | undefined => view.approval
 function draw(input: ScreenInput, state: ReviewState, size: Size): Drawn {
   const rows = contentRows(input, size.columns);
   const foot = footRows(input, state, size.columns);
-  const shown = Math.max(1, size.rows - foot.length);
-  const offset = fitOffset(state.offset, shown, rows.length);
-  const body = rows.slice(offset, offset + shown);
-  const gap = Array.from({ length: Math.max(0, shown - body.length) }, (): Row => []);
-  const y = shown + foot.length - 1;
+  const scroll = pageAt(state.offset, shownRows(size, foot), rows.length);
+  const body = rowsOn(scroll, rows);
+  const gap = Array.from({ length: scroll.shown - body.length }, (): Row => []);
+  const y = scroll.shown + foot.length - 1;
   return {
-    title: [span('review', 'title'), said(titleText(input))],
+    title: [span('review', 'title'), span(titleText(input))],
     rows: [...body, ...gap, ...foot],
     hits: buttons.map(({ x, columns: wide, index }) => ({
       x,
@@ -57,19 +81,22 @@ function draw(input: ScreenInput, state: ReviewState, size: Size): Drawn {
       rows: 1,
       click: { type: 'pick' as const, index },
     })),
-    scroll: { offset, shown, total: rows.length },
+    scroll,
   };
 }
 
+/** The rows above the buttons. */
+const shownRows = ({ rows }: Size, foot: readonly Row[]): number => Math.max(1, rows - foot.length);
+
 function titleText({ view }: ScreenInput): string {
   const steps = view.plan?.steps.length ?? 0;
-  return ` · ${count(steps, 'step')} · nothing is done before you say so`;
+  return ` · ${count(steps, 'step')} · nothing is done before you approve`;
 }
 
 function contentRows(input: ScreenInput, width: number): readonly Row[] {
   const { view, glyphs } = input;
   const run = runView(view, input.now);
-  if (run.groups.length === 0) return [[span('there is nothing to do', 'dim')]];
+  if (run.groups.length === 0) return [[span('nothing to do', 'dim')]];
   const { approval } = view;
   const stopped = stoppedBy(view);
   return [
@@ -94,7 +121,7 @@ function contentRows(input: ScreenInput, width: number): readonly Row[] {
     ...keptSentences(input).flatMap((text) => wrapRows(`${glyphs.done} ${text}`, width, 'ok', '  ')),
     [],
     [span('the steps', 'strong')],
-    ...stepsOf(view.plan ?? run, [view.config], () => stepRows(view, run.groups)),
+    ...stepRows(view, run.groups),
   ];
 }
 
@@ -108,22 +135,19 @@ function groupRows(input: ScreenInput, group: RunGroup, width: number): readonly
   ].filter((text) => text !== '');
   const [sign, token] = changeSign(group.kind, input.glyphs);
   return [
-    [span(`${sign} `, token), said(group.title, 'strong')],
+    [span(`${sign} `, token), span(group.title, 'strong')],
     ...wrapRows(`    ${facts.join(' · ')}`, width, 'accent', '    '),
     ...wrapRows(`    because ${group.reason}`, width, 'dim', '    '),
   ];
 }
-
-/** Steps are many and stay as they are while somebody reads them. */
-const stepsOf = keepLatest<object, readonly Row[]>();
 
 function stepRows(view: ClusterView, groups: readonly RunGroup[]): readonly Row[] {
   return columns(
     groups.flatMap((group) =>
       group.steps.map((step) => [
         span(`${step.number}.`.padStart(4), 'dim'),
-        said(isDownDuring(group, step) ? 'down' : '', 'warn'),
-        said(stepText(view, step)),
+        span(isDownDuring(group, step) ? 'down' : '', 'warn'),
+        span(stepText(view, step)),
       ]),
     ),
   );
@@ -146,7 +170,7 @@ function blockedRows({ view, glyphs }: ScreenInput, width: number): readonly Row
   ]);
 }
 
-/** No plan destroys data; what exactly stays, and where. */
+/** No plan destroys data. What is kept, and where. */
 function keptSentences({ view }: ScreenInput): readonly string[] {
   const names = namesOf(view.config);
   const steps = view.plan?.steps ?? [];
@@ -162,13 +186,13 @@ function keptSentences({ view }: ScreenInput): readonly string[] {
     }
     return [];
   });
-  return of.length === 0 ? ['nothing is taken away'] : [...new Set(of), 'no dataset is destroyed'];
+  return of.length === 0 ? ['nothing is removed'] : [...new Set(of), 'no dataset is destroyed'];
 }
 
 const labels = { cancel: '  Cancel  ', apply: '  Apply  ' } as const;
 
 function footRows(input: ScreenInput, state: ReviewState, width: number): readonly Row[] {
-  const off = applyOff(input.view, state);
+  const reason = reasonAgainst(input.view, state);
   const total = runView(input.view, input.now).groups;
   const worst = Math.max(0, ...total.map(({ downtimeMs = 0 }) => downtimeMs));
   const bytes = total.reduce((sum, { totalBytes = 0 }) => sum + totalBytes, 0);
@@ -176,10 +200,10 @@ function footRows(input: ScreenInput, state: ReviewState, width: number): readon
     ...(bytes > 0 ? [`${formatBytes(bytes)} to send`] : []),
     ...(worst > 0 ? [`downtime at most ${formatDuration(worst)}`] : []),
   ].join(' · ');
-  const told = off ?? sum;
+  const remark = reason ?? sum;
   return [
     [],
-    ...(told === '' ? [] : wrapRows(told, width, off === undefined ? 'plain' : 'warn').slice(0, 1)),
+    ...(remark === '' ? [] : wrapRows(remark, width, reason === undefined ? 'plain' : 'warn').slice(0, 1)),
     buttonRow(state),
   ];
 }
@@ -201,11 +225,11 @@ const buttons = [
 ];
 
 function update(input: ScreenInput, state: ReviewState, message: Message, size: Size): Step<ReviewState> {
-  if (message.type === 'wheel') return scrollBy(input, state, message.rows, size);
   if (message.type === 'pick') return decide(input, { ...state, choice: message.index === 0 ? 'cancel' : 'apply' });
+  const shown = shownRows(size, footRows(input, state, size.columns));
+  const offset = scrolled(message, state.offset, shown, () => contentRows(input, size.columns).length);
+  if (offset !== undefined) return { state: { ...state, offset } };
   if (message.type !== 'action') return {};
-  const moved = rowsMoved(message.action, size.rows);
-  if (moved !== undefined) return scrollBy(input, state, moved, size);
   switch (message.action) {
     case 'left':
     case 'right':
@@ -216,7 +240,7 @@ function update(input: ScreenInput, state: ReviewState, message: Message, size: 
       return decide(input, { ...state, choice: 'cancel' });
     case 'open':
       return decide(input, state);
-    // The key that opened the page answers it as well; where Cancel is chosen, nobody may have read it yet.
+    // The key that opened the page also approves, but not at once where Cancel is chosen: the page may be unread.
     case 'apply':
       return state.choice === 'apply' ? decide(input, state) : { state: { ...state, choice: 'apply' } };
     default:
@@ -224,32 +248,25 @@ function update(input: ScreenInput, state: ReviewState, message: Message, size: 
   }
 }
 
-function scrollBy(input: ScreenInput, state: ReviewState, by: number, size: Size): Step<ReviewState> {
-  const total = contentRows(input, size.columns).length;
-  const shown = Math.max(1, size.rows - footRows(input, state, size.columns).length);
-  return { state: { ...state, offset: fitOffset(fitOffset(state.offset, shown, total) + by, shown, total) } };
-}
-
-/** Cancel leaves the plan where it is: it can be looked at again. A plan that changed meanwhile is looked at first. */
+/** Cancel leaves the plan waiting. A plan that has changed since is shown first. */
 function decide({ view, about }: ScreenInput, state: ReviewState): Step<ReviewState> {
   if (state.choice === 'cancel') {
     if (view.approval === undefined) return { closes: true };
     const key = about.keyOf('apply');
     const again = key === undefined ? '' : `; ${key} shows it again`;
-    return { closes: true, notice: { text: `nothing was done; the plan waits${again}`, tone: 'plain' } };
+    return { closes: true, notice: { text: `nothing was done; the plan still waits${again}`, tone: 'plain' } };
   }
-  if (about.isReadOnly) return { notice: { text: 'this is read-only', tone: 'warn' } };
-  const off = applyOff(view, state);
-  if (off !== undefined) {
+  if (about.isReadOnly) return { notice: { text: 'read-only', tone: 'warn' } };
+  const reason = reasonAgainst(view, state);
+  if (reason !== undefined) {
     const revision = currentRevision(view);
     const fresh = revision === undefined ? {} : { state: { ...state, revision, offset: 0 } };
-    return { ...fresh, notice: { text: off, tone: 'warn' } };
+    return { ...fresh, notice: { text: reason, tone: 'warn' } };
   }
   return {
     closes: true,
-    // Whoever said yes wants to see it happen.
-    opens: { kind: 'run', cursor: 0, showsOutput: false, after: view.run },
-    // Also where the plan does not wait for it: what was shown here is not asked for again.
+    opens: openRun(view.run),
+    // Sent even where the plan does not wait for approval: what was shown here is not asked for again.
     effects: [{ type: 'approve', revision: state.revision }],
   };
 }

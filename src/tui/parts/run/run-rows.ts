@@ -4,41 +4,45 @@ import type { TransferRate } from '../../../view/run/transfer-rate.ts';
 import { describeError, formatBytes, formatDuration } from '../../../view/wording.ts';
 import { type Row, type Size, span } from '../../frame/rows.ts';
 import type { ScreenInput } from '../../screen.ts';
-import type { RunState } from '../../state.ts';
-import { barSpans, clamp, ends, said, select, sparkText, wrapRows } from '../drawing.ts';
+import { barSpans, clamp, ends, sparkText, wrapRows } from '../drawing.ts';
 import { stateSign, wayOf } from './plan-entries.ts';
 
-/** One row of the list; `step` where it is a step's own. */
+export interface RunState {
+  readonly kind: 'run';
+  /** 0 follows the running step; n is step n. */
+  readonly cursor: number;
+  readonly showsOutput: boolean;
+  /** Number of the run before the one that was approved just now. */
+  readonly after?: number;
+}
+
+/** One row of the list; `step` is set on the first row of a step. */
 export interface RunRow {
-  /** Drawn when it is in sight: a run may have thousands. */
+  /** Called only when the row is in sight: a run may have thousands. */
   readonly draw: () => Row;
   readonly step?: number;
 }
 
-/** An application on its own row, above its steps. */
+/** The row of an application, above those of its steps. */
 export function headRow(input: ScreenInput, group: RunGroup): Row {
   const [sign, token] = stateSign(group.state, input.glyphs);
   const way = wayOf(input, group);
-  return [span(`${sign} `, token), said(group.title, 'strong'), said(way === '' ? '' : `  ${way}`, 'dim')];
+  return [span(`${sign} `, token), span(group.title, 'strong'), span(way === '' ? '' : `  ${way}`, 'dim')];
 }
 
-/** A row that is at hand. */
+/** A row that is drawn already. */
 export const ready = (row: Row): RunRow => ({ draw: () => row });
 
-/** A step, and under it its transfer, its failure and, where asked for, what it said. */
+/** A step, and below it its transfer, its failure and, on request, its output. */
 export function stepRows(
   input: ScreenInput,
   step: RunStep,
   isFocus: boolean,
-  { cursor, showsOutput }: RunState,
+  { showsOutput }: RunState,
   size: Size,
 ): readonly RunRow[] {
-  const draw = (): Row => {
-    const row = stepRow(input, step, size);
-    return isFocus && cursor > 0 ? select(row) : row;
-  };
   return [
-    { draw, step: step.number },
+    { draw: () => stepRow(input, step, size), step: step.number },
     ...(step.transfer === undefined ? [] : transferRows(step, step.transfer, input.glyphs, size)).map(ready),
     ...failureRows(step, size).map(ready),
     ...(isFocus && showsOutput ? outputRows(step, size) : []).map(ready),
@@ -52,7 +56,7 @@ function stepRow({ view, glyphs }: ScreenInput, step: RunStep, { columns }: Size
     span('  '),
     span(`${sign} `, token),
     span(`${step.number}. `.padStart(4), 'dim'),
-    said(stepText(view, step)),
+    span(stepText(view, step)),
   ];
   return ends(left, [span(time, step.at.state === 'running' ? 'accent' : 'dim')], columns, glyphs.ellipsis);
 }
@@ -70,19 +74,19 @@ function transferRows(
   const { share, doneBytes, totalBytes } = transfer;
   const bytes =
     totalBytes === undefined ? formatBytes(doneBytes) : `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`;
-  const facts = share === undefined ? `${bytes}, size not known` : `${percentText(share).padStart(4)}  ${bytes}`;
+  const facts = share === undefined ? `${bytes}, size unknown` : `${percentText(share).padStart(4)}  ${bytes}`;
   const wide = clamp(columns - indent - facts.length - what.length - 4, 0, 50);
   const bar = share === undefined || wide < 6 ? [] : [span('['), ...barSpans(share, wide, glyphs), span('] ')];
   return [
-    [pad, said(what, 'dim'), ...bar, span(facts, 'accent')],
+    [pad, span(what, 'dim'), ...bar, span(facts, 'accent')],
     ...rateRows(step, transfer, glyphs, columns - indent, rows >= roomy).map((row) => [pad, ...row]),
   ];
 }
 
-/** From this height on the rates of the last minute have a row of their own where they fit nowhere else. */
+/** From this height on, the rates of the last minute get a row of their own where they do not fit the other one. */
 const roomy = 18;
 
-/** `now 131 MiB/s  average 127 MiB/s  left 45 s ± 4 s  ▃▅▆  resumable`, each only where it is known and fits. */
+/** `now 131 MiB/s  average 127 MiB/s  left 45 s ± 4 s  ▃▅▆  resumable`; each only where it is known and fits. */
 function rateRows(
   step: RunStep,
   { nowRate, averageRate, leftMs, spreadMs = 0, history }: TransferRate,
@@ -97,7 +101,7 @@ function rateRows(
     ...(leftMs === undefined ? [] : [`left ${formatDuration(leftMs)}${spread}`]),
   ];
   const text = parts.length === 0 ? 'measuring the rate' : parts.join('  ');
-  // A sync goes on later at the byte where it was cut off.
+  // A sync that is cut off continues later at the same byte.
   const resumes = step.step.action.kind === 'sync-volume' ? '  resumable' : '';
   const spark = sparkText(history, Math.min(60, width), glyphs);
   if (text.length + resumes.length + spark.length + 2 <= width && spark !== '') {
@@ -120,7 +124,7 @@ const outputShown = 8;
 
 function outputRows({ at }: RunStep, { columns }: Size): readonly Row[] {
   const lines = (at.output ?? []).slice(-outputShown);
-  const texts = lines.length === 0 ? ['this step has said nothing'] : lines;
+  const texts = lines.length === 0 ? ['this step has printed nothing'] : lines;
   const pad = ' '.repeat(indent);
   return texts.flatMap((text) =>
     wrapRows(text, columns - indent - 2, 'dim').map((row) => [span(`${pad}| `, 'dim'), ...row]),

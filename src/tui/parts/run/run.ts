@@ -5,30 +5,40 @@ import { type RunGroup, type RunStep, type RunView, runView, shownRun } from '..
 import { standingOfGroup } from '../../../view/run/standing-sentence.ts';
 import { count, describeOutcome, formatDuration, namesOf, nodeTitle } from '../../../view/wording.ts';
 import { type Row, type Size, span } from '../../frame/rows.ts';
-import type { Drawn, HitArea, Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
-import type { RunState } from '../../state.ts';
-import { clamp, keepInSight, keepLatest, movingActions, rowOf, rowsMoved, said, wrapRows } from '../drawing.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
+import { rowOf, wrapRows } from '../drawing.ts';
+import { cursorAfter, drawList } from '../list.ts';
+import { movingActions, rowsMoved } from '../page.ts';
 import { cancelMeaning } from './cancel-meaning.ts';
-import { headRow, type RunRow, ready, stepRows } from './run-rows.ts';
+import { headRow, type RunRow, type RunState, ready, stepRows } from './run-rows.ts';
+
+/** The page of the present run; with `after`, of the run that follows the one with this number. */
+export const openRun = (after?: number): RunState => ({
+  kind: 'run',
+  cursor: 0,
+  showsOutput: false,
+  ...(after === undefined ? {} : { after }),
+});
 
 /**
- * The run that goes on, or the last one: its steps with their times, transfers with rate and time left, what each
- * application has of it, and whether this is a moment to stop. Cursor 0 follows the step that runs; n is step n.
+ * The present run or the last one: its steps with their times, transfers with their rate and the time left, how each
+ * application is doing, and what cancelling would do now.
  */
-export const runPart: OverlayPart<'run'> = {
+export const runPart: OverlayPart<RunState> = {
+  kind: 'run',
   actions: ['cancel', 'step-log', 'follow', 'back', ...movingActions],
   inFooter: 4,
   draw: (input, state, size) => draw({ ...input, view: shownFor(input.view, state) }, state, size),
-  offBecause: ({ view }, state, action) => {
-    if (action === 'cancel' && !view.running) return 'no run is under way';
-    if (action === 'follow' && state.cursor === 0) return 'it follows already';
+  disabledReason: ({ view }, state, action) => {
+    if (action === 'cancel' && !view.running) return 'no run is in progress';
+    if (action === 'follow' && state.cursor === 0) return 'the page follows already';
     return undefined;
   },
   update: (input, state, message, size) =>
     update({ ...input, view: shownFor(input.view, state) }, state, message, size),
 };
 
-/** The run on the page: that which was asked for, also before it begins, and not the one before it. */
+/** A run that was approved just now is shown before it begins, instead of the one before it. */
 function shownFor(view: ClusterView, { after }: RunState): ClusterView {
   if (after === undefined || view.running || view.run > after) return shownRun(view);
   const { outcome: _outcome, runStartedAt: _startedAt, runEndedAt: _endedAt, ...rest } = view;
@@ -39,36 +49,25 @@ function draw(input: ScreenInput, state: RunState, size: Size): Drawn {
   const run = runView(input.view, input.now);
   const focus = stepInFocus(run, state);
   const foot = footRows(input, run, focus, state, size);
-  const room = Math.max(1, size.rows - foot.length);
   const rows = listRows(input, run, focus, state, size);
-  const at = Math.max(
-    0,
-    rows.findIndex(({ step }) => step !== undefined && step === focus?.number),
-  );
-  // What is written under the step in focus is to be seen with it.
-  const offset = keepInSight(Math.max(0, at - Math.floor(room / 2)), at, room, rows.length);
-  const shown = rows.slice(offset, offset + room);
-  const gap = Array.from({ length: Math.max(0, room - shown.length) }, (): Row => []);
   return {
     title: titleRow(input, run),
     aside: asideRow(run),
-    rows: [...shown.map((row) => row.draw()), ...gap, ...foot],
-    hits: shown.flatMap(({ step }, y) => (step === undefined ? [] : [hit(step, y, size)])),
-    scroll: { offset, shown: room, total: rows.length },
+    ...drawList({
+      size,
+      cursor: focus?.number ?? 0,
+      lines: rows.map(({ step }) => step),
+      foot,
+      from: 'middle',
+      isSelected: state.cursor > 0,
+      draw: ({ offset, shown }) => rows.slice(offset, offset + shown).map((row) => row.draw()),
+    }),
   };
 }
 
-const hit = (index: number, y: number, { columns }: Size): HitArea => ({
-  x: 0,
-  y,
-  columns,
-  rows: 1,
-  click: { type: 'pick', index },
-});
-
 const stepsOf = (run: RunView): readonly RunStep[] => run.groups.flatMap(({ steps }) => steps);
 
-/** The chosen one; else one that runs, a transfer first; else what comes next, or failed. */
+/** The step under the cursor; else a running one, transfers first; else a failed one, or the next. */
 function stepInFocus(run: RunView, { cursor }: RunState): RunStep | undefined {
   const steps = stepsOf(run);
   if (cursor > 0) return steps.find(({ number }) => number === cursor) ?? steps.at(-1);
@@ -87,9 +86,9 @@ function titleRow({ view }: ScreenInput, run: RunView): Row {
   const steps = ` · ${run.doneSteps} of ${count(run.totalSteps, 'step')}`;
   const elapsed = run.elapsedMs === undefined ? '' : ` ${formatDuration(run.elapsedMs)}`;
   const idle =
-    view.outcome?.result ?? (view.approval === undefined ? 'begins' : 'waits for approval: the plan changed');
+    view.outcome?.result ?? (view.approval === undefined ? 'starting' : 'waits for approval: the plan changed');
   const state = ` · ${run.running ? 'running' : idle}`;
-  return [span(`run ${view.run}`, 'title'), said(`${steps}${state}${elapsed}`)];
+  return [span(`run ${view.run}`, 'title'), span(`${steps}${state}${elapsed}`)];
 }
 
 function asideRow({ groups, running }: RunView): Row {
@@ -105,25 +104,19 @@ function listRows(
   size: Size,
 ): readonly RunRow[] {
   if (run.groups.length === 0) return emptyRows(input, size).map(ready);
-  const steps = run.groups.flatMap((group) => {
-    const hasFocus = group.group === focus?.step.group;
-    const from = [input.view.config, input.glyphs, size.columns, size.rows, ...(hasFocus ? [focus, state] : [])];
-    return groupRowsOf(group, from, () => [
-      { draw: () => headRow(input, group) },
-      ...group.steps.flatMap((step) => stepRows(input, step, step === focus, state, size)),
-    ]);
-  });
+  const steps = run.groups.flatMap((group) => [
+    { draw: () => headRow(input, group) },
+    ...group.steps.flatMap((step) => stepRows(input, step, step === focus, state, size)),
+  ]);
   return [...steps, ...endRows(input, run, size).map(ready)];
 }
 
-const groupRowsOf = keepLatest<RunGroup, readonly RunRow[]>();
-
 function emptyRows({ view, glyphs }: ScreenInput, { columns }: Size): readonly Row[] {
-  const none = wrapRows('no steps: the nodes are as the files say', columns, 'dim');
+  const none = wrapRows('no steps: the nodes match the files', columns, 'dim');
   return view.outcome === undefined ? none : [[span(glyphs.done, 'ok'), span(' '), ...(none[0] ?? [])]];
 }
 
-/** How it ended and what the moves cost. */
+/** How the run ended, and what its moves cost. */
 function endRows({ view }: ScreenInput, run: RunView, { columns }: Size): readonly Row[] {
   if (run.running || view.outcome === undefined) return [];
   const { outcome } = view;
@@ -138,7 +131,7 @@ function endRows({ view }: ScreenInput, run: RunView, { columns }: Size): readon
   ];
 }
 
-/** What stays in sight however long the list is: the sentences, what cancelling means, the newest command. */
+/** Stays in sight: how the applications are doing, what cancelling would do, the newest command. */
 function footRows(
   input: ScreenInput,
   run: RunView,
@@ -159,7 +152,7 @@ function footRows(
   return [rule, ...sentences, ...retry, ...cancel, ...commands].slice(0, limit);
 }
 
-/** Of the application in focus, and before it of every other that is down. */
+/** The status of the application in focus, and above it of every other one that is down. */
 function standings(
   { view, now }: ScreenInput,
   run: RunView,
@@ -179,7 +172,7 @@ function standings(
 
 const hasBegun = (state: RunGroup['state']): boolean => state !== 'waiting' && state !== 'done';
 
-/** The newest word about a retry, while this run goes on. */
+/** The newest message about a retry in this run. */
 function retryRows(view: ClusterView, { columns }: Size): readonly Row[] {
   const since = view.runStartedAt ?? 0;
   const last = view.trail.findLast(({ at, source }) => at >= since && source === 'apply');
@@ -191,20 +184,20 @@ function commandRows(view: ClusterView, { step, at }: RunStep, most: number): re
   const since = at.startedAt;
   if (since === undefined) return [];
   const own = view.commands.filter((each: CommandEntry) => nodes.includes(each.node) && each.at >= since);
-  return own.slice(-most).map(({ node, text }) => [said(`${nodeTitle(view.config, node)} $ `, 'dim'), said(text)]);
+  return own.slice(-most).map(({ node, text }) => [span(`${nodeTitle(view.config, node)} $ `, 'dim'), span(text)]);
 }
 
 function update(input: ScreenInput, state: RunState, message: Message, size: Size): Step<RunState> {
-  if (message.type === 'wheel') return moveBy(input, state, message.rows);
+  // The numbers of the steps count from 1 in the order of the list.
   if (message.type === 'pick') return { state: { ...state, cursor: message.index } };
+  const moved = moveBy(input, state, message, size);
+  if (moved !== undefined) return moved;
   if (message.type !== 'action') return {};
-  const moved = rowsMoved(message.action, size.rows);
-  if (moved !== undefined) return moveBy(input, state, moved);
   switch (message.action) {
     case 'cancel':
       return input.view.running
         ? { effects: [{ type: 'cancel-run' }], notice: { text: cancelMeaning(input.view, input.now), tone: 'warn' } }
-        : { notice: { text: 'no run is under way', tone: 'plain' } };
+        : { notice: { text: 'no run is in progress', tone: 'plain' } };
     case 'step-log':
       return { state: { ...state, showsOutput: !state.showsOutput } };
     case 'follow':
@@ -216,12 +209,13 @@ function update(input: ScreenInput, state: RunState, message: Message, size: Siz
   }
 }
 
-/** In the order of the list; the cursor leaves the running step from where that is. */
-function moveBy(input: ScreenInput, state: RunState, by: number): Step<RunState> {
+/** The cursor leaves the step in focus from where that is in the list. */
+function moveBy(input: ScreenInput, state: RunState, message: Message, size: Size): Step<RunState> | undefined {
+  if (rowsMoved(message, size.rows) === undefined) return undefined;
   const run = runView(input.view, input.now);
   const steps = stepsOf(run);
   const focus = stepInFocus(run, state);
   const at = focus === undefined ? 0 : steps.indexOf(focus);
-  const next = steps[clamp(at + by, 0, steps.length - 1)];
+  const next = steps[cursorAfter(message, at, steps.length, size.rows) ?? at];
   return next === undefined ? {} : { state: { ...state, cursor: next.number } };
 }

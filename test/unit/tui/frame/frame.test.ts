@@ -5,6 +5,7 @@ import { frameOf } from '../../../../src/tui/frame/frame-of.ts';
 import { asciiGlyphs, unicodeGlyphs } from '../../../../src/tui/frame/glyphs.ts';
 import { span } from '../../../../src/tui/frame/rows.ts';
 import { createTheme } from '../../../../src/tui/frame/theme.ts';
+import { openDiff } from '../../../../src/tui/parts/diff.ts';
 import { registry } from '../../../../src/tui/parts.ts';
 import type { UiState } from '../../../../src/tui/state.ts';
 import type { ClusterView } from '../../../../src/view/cluster-view.ts';
@@ -49,7 +50,7 @@ describe('the whole screen', () => {
       frameOf({ ...inputOf(views.sample, uiOf(small, { cursor, ...ui })), registry, theme }).apps;
     expect(appsOf({})).toEqual(expect.arrayContaining(['wiki', 'db', 'mail']));
     expect(appsOf({ focus: 'detail', zoomed: true })).toEqual(['wiki']);
-    expect(appsOf({ overlays: [{ kind: 'diff', form: 'files', offset: 0 }] })).toEqual([]);
+    expect(appsOf({ overlays: [openDiff()] })).toEqual([]);
   });
 
   it('shows the sample in signs that every font has', () => {

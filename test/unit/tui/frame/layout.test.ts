@@ -99,7 +99,7 @@ describe('the layout', () => {
     expect(Object.keys(regular({ columns: 80, rows: 50 }).panes)).toEqual(['cluster', 'plan', 'detail', 'events']);
   });
 
-  it('says what is missing where nothing fits', () => {
+  it('says what is missing where no match', () => {
     const facts = { ui: plainUi, nodes: 3, counters: '3 nodes' };
     expect(layoutOf({ columns: 52, rows: 14 }, facts)).toEqual({ tooSmall: ['needs 60×16, has 52×14', '3 nodes'] });
     expect(layoutOf({ columns: 59, rows: 16 }, facts)).toHaveProperty('tooSmall');

@@ -2,8 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Size } from '../../../../../src/tui/frame/rows.ts';
 import { clusterPart, cursorOf, settleCursor } from '../../../../../src/tui/parts/cluster/cluster.ts';
+import { openLeave } from '../../../../../src/tui/parts/leave.ts';
+import { registry } from '../../../../../src/tui/parts.ts';
+import { isTyping } from '../../../../../src/tui/routing.ts';
 import type { Drawn, HitArea, Message } from '../../../../../src/tui/screen.ts';
 import type { Arrangement, Item, UiState } from '../../../../../src/tui/state.ts';
+import { update } from '../../../../../src/tui/update.ts';
 import type { ClusterView } from '../../../../../src/view/cluster-view.ts';
 import { emptyView } from '../../../../../src/view/reduce.ts';
 import { aConfig, aContainer, anApplication, onNode } from '../../../../builders.ts';
@@ -20,7 +24,7 @@ const linesOf = (view: ClusterView, ui: UiState, inside = size): string[] => dra
 function pressing(ui: UiState, ...messages: readonly (Message | UiAction)[]): UiState {
   return messages.reduce((state: UiState, each) => {
     const message: Message = typeof each === 'string' ? { type: 'action', action: each } : each;
-    return clusterPart.update(inputOf(sample, state), state, message, size).state ?? state;
+    return update(inputOf(sample, state), message, registry, { panes: { cluster: size }, overlay: size }).ui;
   }, ui);
 }
 type UiAction = Extract<Message, { type: 'action' }>['action'];
@@ -104,7 +108,7 @@ describe('the cursor of the cluster', () => {
     expect(selected(ui)).toMatch(/^▸● mail .* beta .* up 40d/);
     expect(selected(ui).length).toBe(size.columns);
     expect(selected({ ...ui, focus: 'plan' })).toBe('');
-    expect(selected({ ...ui, overlays: [{ kind: 'leave', cursor: 0 }] })).toBe('');
+    expect(selected({ ...ui, overlays: [openLeave()] })).toBe('');
   });
 });
 
@@ -292,10 +296,10 @@ describe('an empty cluster', () => {
     linesOf(view, { ...tableUi, ...ui }).join('\n');
 
   it('says what to do', () => {
-    expect(says({ ...emptyView, config: aConfig([], {}) })).toContain('add one below `nodes:`');
-    expect(says(emptyView)).toContain('the files are being read');
+    expect(says({ ...emptyView, config: aConfig([], {}) })).toContain('add one under `nodes:`');
+    expect(says(emptyView)).toContain('reading the files');
     const problem = { file: 'a', path: '', message: 'm' };
-    expect(says({ ...emptyView, problems: [problem] })).toContain('correct the files, and save them');
+    expect(says({ ...emptyView, problems: [problem] })).toContain('fix the files and save them');
     const noApps = { ...emptyView, config: aConfig([], { a: [] }), nodes: Object.fromEntries([onNode('a')]) };
     expect(says(noApps)).toContain('describe one in application.yml');
     expect(linesOf(noApps, boardUi).join('\n')).toContain('nothing runs here');
@@ -326,7 +330,7 @@ describe('typing a filter', () => {
       filter: '',
       filtering: false,
     });
-    expect(clusterPart.isTyping?.(typing)).toBe(true);
+    expect(isTyping(typing, registry)).toBe(true);
   });
 
   it('leaves to the screen what is the screen’s', () => {

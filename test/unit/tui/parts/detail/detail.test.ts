@@ -239,7 +239,7 @@ describe('the details of other things', () => {
   });
 
   it('are asked for where nothing is chosen', () => {
-    expect(text({})).toBe('nothing is chosen: move the cursor over an application or a node');
+    expect(text({})).toBe('nothing selected: move the cursor to an application or a node');
   });
 });
 

@@ -5,12 +5,13 @@ import {
   cleanLine,
   fromCell,
   inPieces,
+  type LogEntry,
+  type LogsState,
   maxLines,
   patternOf,
 } from '../../../../../src/tui/parts/logs/log-lines.ts';
 import { logsPart, openLogs } from '../../../../../src/tui/parts/logs/logs.ts';
 import type { Message } from '../../../../../src/tui/screen.ts';
-import type { LogEntry, LogsState } from '../../../../../src/tui/state.ts';
 import { widthOf } from '../../../../../src/tui/text/fit.ts';
 import { aCluster, aConfig, aContainer, anApplication, onNode } from '../../../../builders.ts';
 import { expectFrames, inputOf, insideOfScreen, linesOf, play } from '../../overlay-frames.ts';
@@ -19,11 +20,7 @@ const size = insideOfScreen(80, 24);
 const room = size.rows - 1;
 const input = inputOf();
 
-function opened(...apps: readonly string[]): LogsState {
-  const { overlay } = openLogs(apps.length === 0 ? ['db'] : apps);
-  if (overlay.kind !== 'logs') throw new Error('no logs');
-  return overlay;
-}
+const opened = (...apps: readonly string[]): LogsState => openLogs(apps.length === 0 ? ['db'] : apps);
 
 const line = (text: string, overrides: Partial<LogEntry> = {}): LogEntry => ({
   app: 'db',
@@ -71,7 +68,7 @@ describe('the logs', () => {
   });
 
   it('ask for what they show when they open', () => {
-    expect(openLogs(['web', 'db']).effects).toEqual([{ type: 'read-logs', apps: ['web', 'db'] }]);
+    expect(logsPart.reads?.(openLogs(['web', 'db'])).begin).toEqual({ type: 'read-logs', apps: ['web', 'db'] });
     expect(play(logsPart, input, opened(), ['back'])).toMatchObject({ closes: true, effects: [{ type: 'end-logs' }] });
   });
 
@@ -143,16 +140,16 @@ describe('the logs', () => {
     expect(found('previous-match', 'previous-match', 'previous-match', 'previous-match').offset).toBe(95);
     expect(found('next-match').offset).toBe(5);
     const around = play(logsPart, input, found(), ['next-match']);
-    expect(around.notice?.text).toBe('the search goes on at the oldest line');
+    expect(around.notice?.text).toBe('search continues at the oldest line');
     expect(linesOf(logsPart, input, found('previous-match')).some((each) => each === '▸ error 66')).toBe(true);
   });
 
   it('say that nothing matches, and what cannot be searched for yet', () => {
     const state = withLines(numbered(3));
     expect(play(logsPart, input, state, ['filter', typed('zzz'), key('enter')]).notice?.text).toBe(
-      'nothing matches zzz',
+      'no line matches zzz',
     );
-    expect(logsPart.offBecause?.(input, state, 'next-match')).toBe('nothing is searched for');
+    expect(logsPart.disabledReason?.(input, state, 'next-match')).toBe('search for something first');
     expect(play(logsPart, input, state, ['faults']).notice?.text).toBe('search for something first');
   });
 

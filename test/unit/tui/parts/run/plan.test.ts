@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { asciiGlyphs } from '../../../../../src/tui/frame/glyphs.ts';
+import { openDiff } from '../../../../../src/tui/parts/diff.ts';
 import { planPart } from '../../../../../src/tui/parts/run/plan.ts';
+import { openRun } from '../../../../../src/tui/parts/run/run.ts';
 import { someFacts } from '../../../../builders.ts';
 import { aView, begun, failure, kindsOf, plan, runningView, succeeded } from '../../../view/move-view.ts';
 import { expectPanes, paneFrame, paneInput, paneLines } from '../../pane-frames.ts';
@@ -78,7 +80,7 @@ describe('the plan pane', () => {
     } as const;
     const input = paneInput(aView({ ...over, receipts: [receipt] }));
     expect(paneLines(planPart, input, input.ui)).toEqual([
-      '✔ nothing to do: the nodes are as the files say',
+      '✔ nothing to do: the nodes match the files',
       'last run: converged: 18 steps in 9.0 s',
       '  "db" moved from node1 to node2 in 9.0 s',
       '    sent      14.2 MiB node to node in 2 rounds (14.2 MiB + 4.00 KiB)',
@@ -104,7 +106,7 @@ describe('the plan pane', () => {
   it('says why there is no plan', () => {
     const { config: _config, plan: _plan, ...rest } = aView();
     const none = paneInput(rest);
-    expect(paneLines(planPart, none, none.ui)).toEqual(['no files have been read yet']);
+    expect(paneLines(planPart, none, none.ui)).toEqual(['the files have not been read yet']);
     const problems = [{ file: 'a.yml', path: '', message: 'bad' }];
     const wrong = paneInput({ ...rest, problems });
     expect(paneLines(planPart, wrong, wrong.ui)).toEqual(['the files have 1 problem; nothing is changed']);
@@ -174,8 +176,8 @@ describe('the keys of the plan', () => {
   };
 
   it('open the run while one goes on, and what changes otherwise', () => {
-    expect(does(runningView('db', 2), 'open').opens).toEqual({ kind: 'run', cursor: 0, showsOutput: false });
-    expect(does(aView(), 'open').opens).toEqual({ kind: 'diff', form: 'files', offset: 0 });
+    expect(does(runningView('db', 2), 'open').opens).toEqual(openRun());
+    expect(does(aView(), 'open').opens).toEqual(openDiff());
     const over = aView({ steps: all, outcome: { result: 'converged', steps: 3 } });
     expect(does(over, 'open').opens?.kind).toBe('run');
   });
@@ -192,8 +194,8 @@ describe('the keys of the plan', () => {
 
   it('are off with a reason where there is no run', () => {
     const input = paneInput(aView());
-    expect(planPart.offBecause?.(input, input.ui, 'cancel')).toBe('no run is under way');
+    expect(planPart.disabledReason?.(input, input.ui, 'cancel')).toBe('no run is in progress');
     const running = paneInput(runningView('db', 1));
-    expect(planPart.offBecause?.(running, running.ui, 'cancel')).toBeUndefined();
+    expect(planPart.disabledReason?.(running, running.ui, 'cancel')).toBeUndefined();
   });
 });

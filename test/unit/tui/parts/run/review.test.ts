@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reviewPart } from '../../../../../src/tui/parts/run/review.ts';
-import type { ReviewState } from '../../../../../src/tui/state.ts';
+import { type ReviewState, reviewPart } from '../../../../../src/tui/parts/run/review.ts';
 import { aView, plan, runningView } from '../../../view/move-view.ts';
 import { expectFrames, play, textOfRow } from '../../overlay-frames.ts';
 import { paneInput, paneLines } from '../../pane-frames.ts';
@@ -64,7 +63,7 @@ describe('the answer to a review', () => {
       const step = play(reviewPart, input, state, keys);
       expect(step.closes).toBe(true);
       expect(step.effects).toBeUndefined();
-      expect(step.notice?.text).toBe('nothing was done; the plan waits; a shows it again');
+      expect(step.notice?.text).toBe('nothing was done; the plan still waits; a shows it again');
     }
   });
 
@@ -84,7 +83,7 @@ describe('the answer to a review', () => {
     expect(step.effects).toBeUndefined();
     expect(step.state.choice).toBe('apply');
     const readOnly = paneInput(view, {}, { isReadOnly: true });
-    expect(reviewPart.offBecause?.(readOnly, yes, 'apply')).toBe('this is read-only');
+    expect(reviewPart.disabledReason?.(readOnly, yes, 'apply')).toBe('read-only');
   });
 
   it('is not taken for a plan that came after it was read', () => {
@@ -93,7 +92,7 @@ describe('the answer to a review', () => {
     expect(step.effects).toBeUndefined();
     expect(step.closes).toBeUndefined();
     expect(step.state).toMatchObject({ revision: 'r2', offset: 0 });
-    expect(step.notice?.text).toContain('the files changed since');
+    expect(step.notice?.text).toContain('the files have changed');
   });
 
   it('is refused while a run goes on, and where nothing may be changed', () => {
@@ -101,7 +100,7 @@ describe('the answer to a review', () => {
     expect(play(reviewPart, running, yes, ['open']).effects).toBeUndefined();
     const readOnly = paneInput(view, {}, { isReadOnly: true });
     expect(play(reviewPart, readOnly, yes, ['open']).effects).toBeUndefined();
-    expect(reviewPart.offBecause?.(readOnly, yes, 'open')).toBe('this is read-only');
+    expect(reviewPart.disabledReason?.(readOnly, yes, 'open')).toBe('read-only');
   });
 
   it('can be clicked', () => {

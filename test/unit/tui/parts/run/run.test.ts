@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { runPart } from '../../../../../src/tui/parts/run/run.ts';
-import type { RunState } from '../../../../../src/tui/state.ts';
+import { openRun, runPart } from '../../../../../src/tui/parts/run/run.ts';
+import type { RunState } from '../../../../../src/tui/parts/run/run-rows.ts';
 import type { ClusterView, StepView } from '../../../../../src/view/cluster-view.ts';
 import { aView, begun, failure, kindsOf, plan, runningView, succeeded } from '../../../view/move-view.ts';
 import { expectFrames, play, textOfRow } from '../../overlay-frames.ts';
 import { paneInput, paneLines } from '../../pane-frames.ts';
 
 const MiB = 1024 * 1024;
-const follows: RunState = { kind: 'run', cursor: 0, showsOutput: false };
+const follows: RunState = openRun();
 
 /** 30 s into a copy of 14.2 MiB that slows down a little. */
 const copying: StepView = {
@@ -53,7 +53,7 @@ describe('the run view', () => {
     };
     const titleOf = (of: ClusterView): string =>
       textOfRow(runPart.draw(paneInput(of), { ...follows, after: 3 }, { columns: 78, rows: 20 }).title ?? []);
-    expect(titleOf(before)).toMatch(/ · 0 of \d+ steps · begins$/);
+    expect(titleOf(before)).toMatch(/ · 0 of \d+ steps · starting$/);
     expect(lines(before, { ...follows, after: 3 }).join('\n')).not.toContain('converged');
     expect(titleOf({ ...view, run: 4 })).toContain('running');
     const approval = { revision: 'r1', because: 'policy', reason: '4 steps to do' } as const;
@@ -98,7 +98,7 @@ describe('the run view', () => {
   it('has no share, no bar and no end where the size is not known', () => {
     const { totalBytes: _size, ...unsized } = copying;
     const text = lines(runningView('db', 0, unsized)).join('\n');
-    expect(text).toContain('8.58 MiB, size not known');
+    expect(text).toContain('8.58 MiB, size unknown');
     expect(text).not.toMatch(/[0-9]%|left|░/);
   });
 
@@ -125,12 +125,12 @@ describe('the run view', () => {
 
   it('says that there was nothing to do', () => {
     const empty = aView({ plan: { ...plan, steps: [] }, steps: {}, outcome: { result: 'converged', steps: 0 } });
-    expect(lines(empty)[0]).toBe('✔ no steps: the nodes are as the files say');
+    expect(lines(empty)[0]).toBe('✔ no steps: the nodes match the files');
   });
 
   it('does not fail before there is a plan', () => {
     const { plan: _plan, ...none } = aView();
-    expect(lines(none)[0]).toBe('no steps: the nodes are as the files say');
+    expect(lines(none)[0]).toBe('no steps: the nodes match the files');
   });
 });
 
@@ -179,7 +179,7 @@ describe('the keys of the run', () => {
     });
     const over = paneInput(aView({ steps: { a: succeeded(1, 1) } }));
     expect(play(runPart, over, follows, ['cancel']).effects).toBeUndefined();
-    expect(runPart.offBecause?.(over, follows, 'cancel')).toBe('no run is under way');
+    expect(runPart.disabledReason?.(over, follows, 'cancel')).toBe('no run is in progress');
   });
 
   it('close it', () => {
