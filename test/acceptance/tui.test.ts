@@ -12,7 +12,7 @@ const rolesOn = async (node: string): Promise<string> =>
   (await onNode(node, 'zfs get -H -o value -t filesystem -d 1 drover:role drover/volumes')).replace(/-\n/g, '').trim();
 
 /** The header says so; a line of the events may be an old one. */
-const isSettled = (rows: readonly string[]): boolean => rows[0]?.includes('as the files say') === true;
+const isSettled = (rows: readonly string[]): boolean => rows[0]?.includes('matches the files') === true;
 
 /** The tutorial's move, by keys on the real screen; the screen and the cluster have to say the same. */
 describe.skipIf(!labIsThere || ptyMissing !== undefined)('the screen on real nodes', () => {

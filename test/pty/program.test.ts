@@ -94,7 +94,7 @@ describe.skipIf(ptyMissing !== undefined)('the whole program in a terminal', () 
     screen.press('a');
     await screen.waitFor('Apply');
     screen.press('enter');
-    await screen.waitFor('as the files say', slowMachineMs);
+    await screen.waitFor('matches the files', slowMachineMs);
     screen.press('q');
     await screen.exit;
     expect(screen.history().join('\n')).toContain('SIMULATION: converged: 6 steps');
