@@ -1,12 +1,12 @@
-import type { ClusterState, NodeState } from '../model/cluster.ts';
-import type { AppName, Config, LoadResult, NodeName } from '../model/config.ts';
+import type { ClusterState } from '../model/cluster.ts';
+import type { AppName, Config, LoadResult } from '../model/config.ts';
 import type { EngineEventBody, RunOutcome } from '../model/events.ts';
 import { runIdOf } from '../model/history.ts';
 import type { Plan } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { leaveOut } from './leave-out.ts';
 import { forecastAll, type LookInput, observeAll } from './look.ts';
-import { observedNodes } from './observe.ts';
+import { createNodeMemory } from './node-memory.ts';
 import { converge } from './run/converge.ts';
 import type { RunSignals } from './run/execute.ts';
 import { type ConfirmRemoval, guardRemovals, type RunChecks } from './run/removal-guard.ts';
@@ -15,15 +15,12 @@ import type { EngineDeps } from './types.ts';
 import { createClusterCache } from './watch/cluster-cache.ts';
 import { createComebacks } from './watch/comebacks.ts';
 
-/** A look that is no older says well enough which nodes a run will have to lock. */
-const recentMs = 10_000;
-
 export type Core = ReturnType<typeof createCore>;
 
 /** What all the engine's verbs share: connections, the last observation, numbered runs and their events. */
 export function createCore(deps: EngineDeps) {
   const store = createStore(deps.policy);
-  const memory = createNodeMemory();
+  const memory = createNodeMemory(deps.now);
   /** Stopped by hand. */
   const paused = new Set<AppName>();
   let runs = 0;
@@ -54,9 +51,7 @@ export function createCore(deps: EngineDeps) {
     config,
     cluster: clusters.get(config),
     emit: emitIn(run),
-    lastState: memory.state,
-    recentState: () => memory.recent(observedNodes(config), deps.now() - recentMs),
-    keepState: memory.keepAll,
+    memory,
     refine: (plan, state) => refine(config, plan, state),
   });
   const load = async (run: number): Promise<LoadResult> => {
@@ -139,37 +134,5 @@ export function createCore(deps: EngineDeps) {
     /** Plans leave this application out until it is resumed, or the files change. */
     pauseApp: (app: AppName): void => void paused.add(app),
     resumeApp: (app: AppName): void => void paused.delete(app),
-  };
-}
-
-export type NodeMemory = ReturnType<typeof createNodeMemory>;
-
-/** What was seen last of every node, whoever looked. */
-function createNodeMemory() {
-  let state: ClusterState | undefined;
-  let absent: Omit<ClusterState, 'nodes'> = {};
-  const stamps = new Map<NodeName, number>();
-  const keep = (nodes: ClusterState['nodes']): void => {
-    for (const node of Object.keys(nodes)) stamps.set(node, (stamps.get(node) ?? 0) + 1);
-    state = { nodes: { ...state?.nodes, ...nodes } };
-  };
-  return {
-    state: () => state,
-    nodeState: (node: NodeName): NodeState | undefined => state?.nodes[node],
-    /** All of these nodes as they were seen at this time or later; undefined where one was not, or did not answer. */
-    recent: (nodes: readonly NodeName[], from: number): ClusterState | undefined => {
-      const seen = nodes.map((node) => [node, state?.nodes[node]] as const);
-      const isRecent = seen.every(([, one]) => one?.status === 'reachable' && one.observedAt >= from);
-      return isRecent ? { nodes: Object.fromEntries(seen) as ClusterState['nodes'], ...absent } : undefined;
-    },
-    /** What the last observation knew of nodes that it did not ask. */
-    absent: () => absent,
-    keepAll: ({ nodes, ...rest }: ClusterState): void => {
-      keep(nodes);
-      absent = rest;
-    },
-    keepNode: (node: NodeName, seen: NodeState): void => keep({ [node]: seen }),
-    /** Grows with each observation: whoever finds another one than at his beginning has old news. */
-    stamp: (node: NodeName): number => stamps.get(node) ?? 0,
   };
 }

@@ -9,6 +9,7 @@ import { readLogs } from './read-logs.ts';
 import { actsWith, checkWritable, readingActs } from './read-only.ts';
 import type { Acts, Engine, EngineCommand, EngineDeps } from './types.ts';
 import { createMonitor, type Monitor } from './watch/monitor.ts';
+import { replan } from './watch/replan.ts';
 import { createWatch, type Watch } from './watch/watch.ts';
 
 /** Never aborted: for callers that give no soft signal. */
@@ -21,7 +22,6 @@ export function createEngine(given: EngineDeps): Engine {
   const { store, clusters, load, inputFor, planConfig } = core;
   const watch = createWatch({
     deps,
-    clusterOf: clusters.get,
     emit: core.emitIn(0),
     comebacks: core.comebacks,
     run: async (config, signals, refuses) => {
@@ -32,6 +32,11 @@ export function createEngine(given: EngineDeps): Engine {
       await core.actsOver();
       return await planConfig(config, signal);
     },
+    replan: async (config, signal) => {
+      await core.actsOver();
+      return await replan(core, config, signal);
+    },
+    monitor: (signal) => monitor.run({ figures: false }, signal),
   });
   const monitor = createMonitor(core, watch.drift);
   const background = createBackground(core, watch, monitor);
@@ -58,7 +63,10 @@ export function createEngine(given: EngineDeps): Engine {
       return await core.convergeNow({ hard, soft }, confirm);
     },
     watch: (signal, soft = never) => watch.start(signal, soft),
-    monitor: monitor.run,
+    monitor: async (signal) => {
+      if (store.getSnapshot().config === undefined) await load(0);
+      await monitor.run({ figures: true }, signal);
+    },
     logs: (app, options, signal) => readLogs(app, options, { load: deps.load, clusterOf: clusters.get }, signal),
     acts: readingActs(deps, apart(core, actsOf(core))),
     audit: async (node, signal) => {

@@ -1,9 +1,10 @@
 import type { ClusterState, DataPlace } from '../model/cluster.ts';
-import type { Config } from '../model/config.ts';
+import type { Config, NodeName } from '../model/config.ts';
 import type { EngineEventBody, MoveReceipt } from '../model/events.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import { plannedMoves } from '../plan/plan-move.ts';
 import type { Cluster } from './node-client.ts';
+import type { NodeMemory } from './node-memory.ts';
 import { observe } from './observe.ts';
 import { placesAfter } from './run/data-places.ts';
 import { forecastMoves } from './run/forecast.ts';
@@ -15,33 +16,41 @@ export interface LookInput {
   readonly config: Config;
   readonly cluster: Cluster;
   readonly emit: (event: EngineEventBody) => void;
-  /** What was seen last, by whomever. */
-  readonly lastState: () => ClusterState | undefined;
-  /** What was seen of all nodes a moment ago, by whomever; undefined where that is not so. */
-  readonly recentState: () => ClusterState | undefined;
-  readonly keepState: (state: ClusterState) => void;
+  readonly memory: NodeMemory;
   /** Leaves out of a plan what is not to be done now. */
   readonly refine: (plan: Plan, state: ClusterState) => Plan;
 }
 
-/** Observes every node, tells it, and remembers it. */
+/** Observes every node of the configuration, reports and remembers what it saw. */
 export async function observeAll(input: LookInput, signal: AbortSignal): Promise<ClusterState> {
-  const { deps, config, cluster, emit, keepState } = input;
-  const before = input.lastState();
+  return await observeSome(input, () => true, signal);
+}
+
+/** As `observeAll`, but what memory has of the nodes that are not asked is taken as it is. */
+export async function observeSome(
+  { deps, config, cluster, emit, memory }: LookInput,
+  mustAsk: (node: NodeName) => boolean,
+  signal: AbortSignal,
+): Promise<ClusterState> {
+  const before = memory.state();
+  const from = memory.beginLook();
   const state = await observe(
     config,
     cluster,
     {
       now: deps.now,
       ...(before === undefined ? {} : { before }),
-      observed: (node, seen) => emit({ type: 'node-observed', node, state: seen }),
+      known: (node) => (mustAsk(node) ? undefined : memory.nodeState(node)),
+      observed: (node, seen) => {
+        if (memory.keepNode(node, seen, from)) emit({ type: 'node-observed', node, state: seen });
+      },
     },
     signal,
   );
   const remembered = await rememberPlaces(deps.places, state);
-  const known = remembered.length === 0 ? state : { ...state, remembered };
-  keepState(known);
-  return known;
+  const complete = remembered.length === 0 ? state : { ...state, remembered };
+  memory.keepAbsent(complete);
+  return complete;
 }
 
 /** Where earlier observations saw each volume; what this one has seen is kept for later runs. */

@@ -152,8 +152,11 @@ export interface ContainerRuntime {
   /** Removes a container of ours that is not running, never its volumes; no error where there is none. */
   remove(app: AppName, signal: AbortSignal): Promise<void>;
   logs(app: AppName, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
-  /** Container events of this node until aborted; ends (without error) when the connection does. */
-  events(signal: AbortSignal): AsyncIterable<ContainerEvent>;
+  /**
+   * Container events of this node until aborted; ends without an error when the connection does. `opened` is called
+   * once the node listens: what happens after that is reported.
+   */
+  events(signal: AbortSignal, opened?: () => void): AsyncIterable<ContainerEvent>;
   /** Docker's exec with its hijacked stream; ends when the program does or the signal aborts. */
   exec(app: AppName, options: ExecOptions, signal: AbortSignal): Promise<ExecSession>;
 }

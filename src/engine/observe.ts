@@ -9,6 +9,8 @@ export interface ObserveOptions {
   readonly now: () => number;
   /** What was seen before: the last facts of a node that has become unreachable, and since when it is. */
   readonly before?: ClusterState;
+  /** The state of a node that need not be asked; undefined for one that must be. */
+  readonly known?: (node: NodeName) => NodeState | undefined;
   readonly observed?: (node: NodeName, state: NodeState) => void;
 }
 
@@ -27,6 +29,8 @@ export async function observe(
   const names = observedNodes(config);
   const states = await Promise.all(
     names.map(async (node) => {
+      const known = options.known?.(node);
+      if (known !== undefined) return [node, known] as const;
       const state = ownState(config, node, await observeNode(node, cluster, options, signal));
       options.observed?.(node, state);
       return [node, state] as const;

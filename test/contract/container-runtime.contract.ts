@@ -218,16 +218,20 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
       expect(await runtime.imageId(under.image, signal)).toBe(id);
     });
 
-    test('events tell what happens to an application until they are aborted', async () => {
+    test('events report what happens to an application from when the node listens until they are aborted', async () => {
       const controller = new AbortController();
       const seen: string[] = [];
       const spec = aSpec();
+      let isOpen = false;
+      const opened = (): void => {
+        isOpen = true;
+      };
       const watching = (async () => {
-        for await (const event of runtime.events(controller.signal)) {
+        for await (const event of runtime.events(controller.signal, opened)) {
           if (event.application === spec.application) seen.push(event.action);
         }
       })();
-      await pause(500);
+      while (!isOpen) await pause(10);
       await runtime.create(spec, {}, signal);
       await runtime.start(spec.application, signal);
       await runtime.stop(spec.application, 20_000, signal);

@@ -3,11 +3,12 @@ import type { AppName, NodeName } from '../../model/config.ts';
 import { AppError, type ErrorReport, isAbort, toReport } from '../../model/errors.ts';
 import type { EngineEventBody, RunOutcome } from '../../model/events.ts';
 import type { RunNote } from '../../model/history.ts';
-import type { Plan, StepId } from '../../model/plan.ts';
+import { nodesOf, type Plan, type StepId } from '../../model/plan.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { plannedMoves } from '../../plan/plan-move.ts';
 import { largeRemoval } from '../../plan/removal.ts';
-import { forecastAll, type LookInput, observeAll } from '../look.ts';
+import { forecastAll, type LookInput, observeAll, observeSome } from '../look.ts';
+import { observedNodes } from '../observe.ts';
 import { createSemaphores, createTransferSlots } from '../semaphore.ts';
 import { superseded } from '../single-flight.ts';
 import { findUnanswered } from './answers.ts';
@@ -49,6 +50,8 @@ interface Run extends ConvergeInput {
   readonly warnings: readonly string[];
   /** Applications a switch of this run has stopped and not brought up. */
   readonly down: Map<AppName, Interrupted>;
+  /** The nodes that the last pass changed, if all of it succeeded. */
+  changed: ReadonlySet<NodeName> | undefined;
   /** A person has been asked whether the plan may be run. */
   isAsked: boolean;
   steps: number;
@@ -89,6 +92,7 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
     receipts,
     warnings,
     down: new Map(),
+    changed: undefined,
     isAsked: false,
     steps: 0,
     retries: 0,
@@ -122,6 +126,8 @@ async function runPasses(run: Run): Promise<RunOutcome> {
  * lock.
  */
 async function lookLocked(run: Run): Promise<Look | RunOutcome> {
+  const last = await lookAfterPass(run);
+  if (last !== undefined) return last;
   let earlier = run.isAsked ? undefined : lookBack(run);
   for (;;) {
     const seen = earlier ?? (await look(run));
@@ -139,12 +145,28 @@ async function lookLocked(run: Run): Promise<Look | RunOutcome> {
 
 /** A plan from what was seen a moment ago, if that has steps: that there is nothing to do is never said without a look. */
 function lookBack(run: Run): Look | undefined {
-  const state = run.recentState();
+  const state = run.memory.recentStateOf(observedNodes(run.config));
   if (state === undefined) return undefined;
   const plan = run.refine(makePlan(run.config, state), state);
   // Nor is a person asked about what was.
   const asks = run.confirms !== undefined && largeRemoval(plan, state) !== undefined;
   return plan.steps.length === 0 || asks ? undefined : { state, plan };
+}
+
+/**
+ * After a pass that succeeded: a look at the nodes that it changed, where drover listens to the others and heard of no
+ * change there. It can only end the run. If anything is left to do, every node is observed again first.
+ */
+async function lookAfterPass(run: Run): Promise<Look | undefined> {
+  const { changed, config, memory } = run;
+  run.changed = undefined;
+  const mustAsk = (node: NodeName): boolean => changed?.has(node) !== false || !memory.isUpToDate(node);
+  if (observedNodes(config).every(mustAsk)) return undefined;
+  const state = await observeSome(run, mustAsk, run.signals.hard);
+  const plan = run.refine(makePlan(config, state), state);
+  if (plan.steps.length > 0) return undefined;
+  run.emit({ type: 'plan-made', plan, forecasts: [] });
+  return { state, plan };
 }
 
 interface Look {
@@ -192,6 +214,7 @@ async function runPass(run: Run, plan: Plan, state: ClusterState): Promise<RunOu
   }
   if (run.signals.soft.aborted) return await stopSoftly(run);
   run.retries = 0;
+  run.changed = new Set(plan.steps.flatMap(({ action }) => nodesOf(action)));
   return 'again';
 }
 

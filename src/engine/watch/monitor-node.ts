@@ -3,12 +3,11 @@ import type { NodeName } from '../../model/config.ts';
 import { underEither } from '../../model/either-signal.ts';
 import { AppError, toReport } from '../../model/errors.ts';
 import type { EngineEventBody } from '../../model/events.ts';
-import type { NodeMemory } from '../core.ts';
 import { inTime } from '../in-time.ts';
-import type { Cluster, NodeClient } from '../node-client.ts';
+import type { Cluster, ContainerEvent, NodeClient } from '../node-client.ts';
+import type { NodeMemory } from '../node-memory.ts';
 import { observeNode } from '../observe.ts';
 import type { EngineDeps } from '../types.ts';
-import { changesContainer } from './container-events.ts';
 
 export interface NodeMonitorInput {
   readonly node: NodeName;
@@ -16,12 +15,12 @@ export interface NodeMonitorInput {
   readonly cluster: Cluster;
   readonly emit: (event: EngineEventBody) => void;
   readonly memory: NodeMemory;
-  /** Names of the containers whose use is measured. */
-  readonly measured: () => readonly string[];
+  /** Names of the containers to measure. Absent: no figures are read. */
+  readonly measured?: () => readonly string[];
   readonly isRunning: () => boolean;
-  /** What was observed, as the deployment of the files may see it. */
+  /** The observed state as the deployment of the files may see it. */
   readonly asOwn: (state: NodeState) => NodeState;
-  /** Something was seen that a plan depends on. */
+  /** A plan depends on what was just observed. */
   readonly changed: () => void;
 }
 
@@ -33,45 +32,56 @@ export interface NodeMonitor {
 
 const figuresEveryMs = 1_000;
 /**
- * What a node may take for its figures before it counts as lost: at least this, six times what it usually takes, and
- * never more than the longest. The screen says long before that it is silent; taking it for lost stops what is planned.
+ * A node counts as lost when its figures take longer than this, or six times as long as usual, up to the longest limit.
+ * The screen shows long before that it is silent; a lost node stops what is planned.
  */
 const shortestLimitMs = 4_000;
 const longestLimitMs = 12_000;
-/** Of the first ones after a silence, when a shell has to be started there. */
+/** For the first figures after a silence, when the node has to start a shell. */
 const firstLimitMs = 12_000;
-/** Looking takes its share of a slow node, and must leave most of it to the work: so many times as long it rests. */
+/** Observing a slow node must leave most of its time to its work: drover rests so many times as long as it looked. */
 const restFactor = 3;
-const observeEveryMs = 20_000;
+/** How often a node is observed although nothing was reported: as a fallback, and for what Docker does not report. */
+const pollMs = 20_000;
+const pollWithoutFiguresMs = 30_000;
 const observeLimitMs = 30_000;
-/** Docker tells several events for one change; a run makes many changes. */
+/** Docker reports several events for one change; a run makes many changes. */
 const settleMs = 250;
 const settleInRunMs = 1_000;
 const againMs = 1_000;
+const reconnectMs = 5_000;
 
 /**
- * Three loops for one node: figures, which also find out that it stopped answering; whole observations, when something
- * happened and from time to time; and Docker's events. None of them overlaps itself.
+ * The loops that watch one node: Docker's events; whole observations, after events and from time to time; and with
+ * `measured` the figures, which also notice that the node stopped answering. No loop overlaps itself.
  */
 export function monitorNode(input: NodeMonitorInput, signal: AbortSignal): NodeMonitor {
-  const due = createDue(input.deps, signal);
+  const appointment = createAppointment(input.deps, signal);
   const link = createLink(input);
-  const ended = Promise.all([
-    measureLoop(input, link, due, signal),
-    observeLoop(input, link, due, signal),
-    eventLoop(input, link, due, signal),
-  ]).then(() => undefined);
-  return { look: () => due.in(0), ended };
+  const lookIn = (ms: number): void => {
+    input.memory.reportChange(input.node);
+    appointment.in(ms);
+  };
+  // What memory has may come from another address, or may have been seen for another deployment.
+  input.memory.reportChange(input.node);
+  const loops = [
+    observeLoop(input, link, appointment, signal),
+    eventLoop(input, link, lookIn, signal),
+    ...(input.measured === undefined ? [] : [measureLoop(input, input.measured, link, lookIn, signal)]),
+  ];
+  return { look: () => lookIn(0), ended: Promise.all(loops).then(() => undefined) };
 }
 
 /** Whether the node answers. */
 interface Link {
   isUp(): boolean;
-  /** It answers; true where it did not before, or was never asked. */
+  /** The node answers. True where it did not before, or was never asked. */
   up(): boolean;
-  /** It does not; told once. Aborts what is under way there. */
+  /** The node did not answer; it has been reported. */
+  down(): void;
+  /** The node does not answer: aborts the observation in progress, and reports the node as unreachable once. */
   lost(error: unknown): void;
-  /** Aborts when it is lost. */
+  /** Aborts when the node is lost, until it is up again. */
   signal(): AbortSignal;
 }
 
@@ -86,6 +96,9 @@ function createLink({ node, deps, memory, emit, changed }: NodeMonitorInput): Li
       isUp = true;
       return wasDown;
     },
+    down: () => {
+      isUp = false;
+    },
     lost: (error) => {
       isUp = false;
       gone.abort();
@@ -97,7 +110,7 @@ function createLink({ node, deps, memory, emit, changed }: NodeMonitorInput): Li
         error: toReport(error),
         ...(before === undefined ? {} : { lastFacts: before.facts }),
       };
-      memory.keepNode(node, state);
+      memory.keepNode(node, state, memory.beginLook());
       emit({ type: 'node-observed', node, state });
       changed();
     },
@@ -105,8 +118,14 @@ function createLink({ node, deps, memory, emit, changed }: NodeMonitorInput): Li
   };
 }
 
-async function measureLoop(input: NodeMonitorInput, link: Link, due: Due, signal: AbortSignal): Promise<void> {
-  const { node, deps, emit, measured } = input;
+async function measureLoop(
+  input: NodeMonitorInput,
+  measured: () => readonly string[],
+  link: Link,
+  lookIn: (ms: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node, deps, emit } = input;
   let usualMs = 0;
   while (!signal.aborted) {
     try {
@@ -117,12 +136,12 @@ async function measureLoop(input: NodeMonitorInput, link: Link, due: Due, signal
       const figures = await inTime(deps, what, limitMs, signal, (inner) => client.figures(measured(), inner));
       usualMs = (3 * usualMs + deps.now() - begin) / 4;
       emit({ type: 'figures', node, figures });
-      if (link.up()) due.in(0);
+      if (link.up()) lookIn(settleMs);
     } catch (error) {
       if (signal.aborted) return;
       if (isSilence(error)) link.lost(error);
-      // It answers, but not as it should: the whole observation says what is wrong.
-      else if (input.memory.nodeState(node)?.status !== 'unreachable') due.in(0);
+      // The node answers, but not as it should: an observation shows what is wrong.
+      else if (input.memory.nodeState(node)?.status !== 'unreachable') lookIn(0);
     }
     await pause(deps, Math.max(figuresEveryMs, restFactor * usualMs), signal);
   }
@@ -132,7 +151,7 @@ const isSilence = (error: unknown): boolean =>
   error instanceof AppError &&
   ['connection-failed', 'timeout', 'host-key-unknown', 'host-key-changed'].includes(error.code);
 
-/** A new connection takes its time; a node that was there a moment ago is told to be lost before that is over. */
+/** A new connection takes its time. A node that was reachable a moment ago is reported as lost before that is over. */
 async function connect(
   { node, deps, cluster, memory }: NodeMonitorInput,
   link: Link,
@@ -154,76 +173,126 @@ async function connect(
   }
 }
 
-async function observeLoop(input: NodeMonitorInput, link: Link, due: Due, signal: AbortSignal): Promise<void> {
-  const { node, deps, cluster, memory, emit, changed, isRunning } = input;
+async function observeLoop(
+  input: NodeMonitorInput,
+  link: Link,
+  appointment: Appointment,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node, deps, memory, emit, changed, isRunning } = input;
+  const hasFigures = input.measured !== undefined;
+  const everyMs = hasFigures ? pollMs : pollWithoutFiguresMs;
   let restUntil = 0;
+  appointment.in(everyMs);
   while (!signal.aborted) {
-    const isWanted = await due.wait();
+    await appointment.kept();
     await pause(deps, Math.max(0, restUntil - deps.now()), signal);
     if (signal.aborted) return;
-    due.in(observeEveryMs);
-    // A run looks at the nodes itself; and whether a lost node is back is found out by its figures.
-    if (!isWanted && (isRunning() || !link.isUp())) continue;
-    const stamp = memory.stamp(node);
+    const waitMs = putOff();
+    appointment.in(waitMs ?? everyMs);
+    if (waitMs !== undefined) continue;
+    const from = memory.beginLook();
     const begin = deps.now();
-    const state = await underEither([signal, link.signal()], observeOnce);
+    const state = await underEither([signal, link.signal()], (inner) => observeOnce(input, inner));
     if (signal.aborted) return;
     restUntil = deps.now() + restFactor * (deps.now() - begin);
-    // Lost meanwhile: that has been told.
-    if (state === undefined) continue;
-    if (memory.stamp(node) !== stamp) {
-      // Somebody has looked later, and these are old news.
-      due.in(againMs);
+    const before = memory.nodeState(node);
+    // No answer in time, or lost in the meantime, which has been reported; or another look began later.
+    if (state === undefined || !memory.keepNode(node, state, from)) {
+      memory.reportChange(node);
+      if (!link.signal().aborted) appointment.in(againMs);
       continue;
     }
-    const before = memory.nodeState(node);
-    memory.keepNode(node, state);
+    if (!hasFigures && state.status === 'reachable') link.up();
+    if (!hasFigures && state.status === 'unreachable') link.down();
     emit({ type: 'node-observed', node, state });
     if (fingerprint(before) !== fingerprint(state)) changed();
   }
 
-  async function observeOnce(inner: AbortSignal): Promise<NodeState | undefined> {
-    const before = memory.state();
-    const options = { now: deps.now, ...(before === undefined ? {} : { before }) };
-    try {
-      return await inTime(deps, `observe node "${node}"`, observeLimitMs, inner, (limited) =>
-        observeNode(node, cluster, options, limited).then(input.asOwn),
-      );
-    } catch {
-      // Slow, or gone: which of the two its figures find out.
-      if (!inner.aborted) due.in(againMs);
-      return undefined;
-    }
+  /** For how long the node need not be observed; undefined where it must be observed now. */
+  function putOff(): number | undefined {
+    // Figures find out whether a lost node is back.
+    if (link.signal().aborted) return everyMs;
+    // A run observes the nodes itself; only the screen also shows what happens in between.
+    if (memory.isChanged(node)) return isRunning() && !hasFigures ? againMs : undefined;
+    if (isRunning()) return everyMs;
+    const state = memory.nodeState(node);
+    const seenUntil = state?.status === 'reachable' ? state.observedAt + everyMs : 0;
+    return seenUntil > deps.now() ? seenUntil - deps.now() : undefined;
   }
 }
 
-async function eventLoop(input: NodeMonitorInput, link: Link, due: Due, signal: AbortSignal): Promise<void> {
-  const { node, deps, cluster, emit, isRunning, memory } = input;
-  while (!signal.aborted) {
+/** Undefined where there was no answer in time: the figures find out whether the node is slow or gone. */
+async function observeOnce(input: NodeMonitorInput, signal: AbortSignal): Promise<NodeState | undefined> {
+  const { node, deps, cluster, memory } = input;
+  const before = memory.state();
+  const options = { now: deps.now, ...(before === undefined ? {} : { before }) };
+  const observe = (limited: AbortSignal): Promise<NodeState> =>
+    observeNode(node, cluster, options, limited).then(input.asOwn);
+  try {
+    if (input.measured === undefined) return await observe(signal);
+    return await inTime(deps, `observe node "${node}"`, observeLimitMs, signal, observe);
+  } catch {
+    return undefined;
+  }
+}
+
+async function eventLoop(
+  input: NodeMonitorInput,
+  link: Link,
+  lookIn: (ms: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { node, deps, cluster, memory, isRunning } = input;
+  let endListening = (): void => undefined;
+  // What happened before the node listened, or between two streams, was not reported.
+  const opened = (): void => {
+    endListening = memory.beginListening(node);
+    lookIn(settleMs);
+  };
+  for (let isFirst = true; !signal.aborted; isFirst = false) {
     try {
-      if (link.isUp()) {
+      if (isFirst || link.isUp() || input.measured === undefined) {
         const client = await cluster.node(node, signal);
-        for await (const { action, container, application, exitCode } of client.containers.events(signal)) {
-          if (!changesContainer(action)) continue;
-          const isOwn = application !== undefined && !isOfOther(memory.nodeState(node), container);
-          emit({
-            type: 'container-event',
-            node,
-            container: container ?? application ?? '',
-            ...(isOwn ? { application } : {}),
-            action,
-            ...(exitCode === undefined ? {} : { exitCode }),
-          });
-          due.in(isRunning() ? settleInRunMs : settleMs);
+        for await (const event of client.containers.events(signal, opened)) {
+          if (!changesContainer(event.action)) continue;
+          reportEvent(input, event);
+          // Without a screen, containers of other programs count from poll to poll.
+          if (event.application === undefined && input.measured === undefined) continue;
+          lookIn(isRunning() ? settleInRunMs : settleMs);
         }
-        // Docker was restarted, or the connection is new: what happened in between was told to nobody.
-        due.in(settleMs);
+        // Docker was restarted, or the connection is lost.
+        if (!signal.aborted) lookIn(settleMs);
       }
     } catch {
-      // That the node cannot be reached is told by its figures.
+      // An observation, or the figures, report that the node cannot be reached.
+      if (isFirst) lookIn(0);
     }
-    await pause(deps, againMs, signal);
+    endListening();
+    endListening = () => undefined;
+    await pause(deps, link.isUp() || input.measured !== undefined ? againMs : reconnectMs, signal);
   }
+}
+
+/** What Docker reports although nothing changes: health checks are execs, and come every few seconds. */
+const withoutEffect = /^(exec_|attach|detach|top|resize|copy|export|archive-path|extract-to-dir|commit|prune)/;
+
+/** True where an action that Docker reports changes the state of the container. */
+const changesContainer = (action: string): boolean => !withoutEffect.test(action);
+
+function reportEvent(
+  { node, emit, memory }: NodeMonitorInput,
+  { action, container, application, exitCode }: ContainerEvent,
+): void {
+  const isOwn = application !== undefined && !isOfOther(memory.nodeState(node), container);
+  emit({
+    type: 'container-event',
+    node,
+    container: container ?? application ?? '',
+    ...(isOwn ? { application } : {}),
+    action,
+    ...(exitCode === undefined ? {} : { exitCode }),
+  });
 }
 
 /** An event names the application by its label alone: it may be that of another deployment. */
@@ -253,27 +322,24 @@ function fingerprint(state: NodeState | undefined): string {
   return JSON.stringify(seen, (key, value: unknown) => (volatile.has(key) ? undefined : value));
 }
 
-/** One appointment, that can only be brought forward until it is kept. */
-interface Due {
+/** The time of the next observation, which can only be brought forward until it has come. */
+interface Appointment {
   in(ms: number): void;
-  /** Resolves when it is due; true where somebody asked for it, false where only time has passed. */
-  wait(): Promise<boolean>;
+  /** Resolves when the time has come, or the signal aborts. */
+  kept(): Promise<void>;
 }
 
-function createDue(deps: Pick<EngineDeps, 'now' | 'sleep'>, signal: AbortSignal): Due {
+function createAppointment(deps: Pick<EngineDeps, 'now' | 'sleep'>, signal: AbortSignal): Appointment {
   let at = Number.POSITIVE_INFINITY;
-  let isWanted = false;
   let wake = () => {};
   signal.addEventListener('abort', () => wake(), { once: true });
   return {
     in: (ms) => {
-      const wanted = ms < observeEveryMs;
-      isWanted ||= wanted;
       if (deps.now() + ms >= at) return;
       at = deps.now() + ms;
       wake();
     },
-    wait: async () => {
+    kept: async () => {
       while (!signal.aborted && deps.now() < at) {
         const woken = new AbortController();
         wake = () => woken.abort();
@@ -282,10 +348,7 @@ function createDue(deps: Pick<EngineDeps, 'now' | 'sleep'>, signal: AbortSignal)
         else
           await new Promise<void>((resolve) => woken.signal.addEventListener('abort', () => resolve(), { once: true }));
       }
-      const wanted = isWanted;
       at = Number.POSITIVE_INFINITY;
-      isWanted = false;
-      return wanted;
     },
   };
 }

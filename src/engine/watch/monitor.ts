@@ -1,33 +1,33 @@
-import type { ClusterState } from '../../model/cluster.ts';
 import type { AppName, Config } from '../../model/config.ts';
 import { allowManyListeners } from '../../model/many-listeners.ts';
 import { containerName } from '../../model/names.ts';
-import type { MoveForecast, Plan } from '../../model/plan.ts';
-import { makePlan } from '../../plan/make-plan.ts';
-import { plannedMoves } from '../../plan/plan-move.ts';
 import type { Core } from '../core.ts';
-import { inTime } from '../in-time.ts';
-import { forecastAll } from '../look.ts';
 import { observedNodes, ownState } from '../observe.ts';
 import { monitorNode, type NodeMonitor } from './monitor-node.ts';
+import { replan } from './replan.ts';
+
+export interface MonitorOptions {
+  /** Figures of nodes and containers every second, for the screen. */
+  readonly figures: boolean;
+}
 
 export interface Monitor {
-  run(signal: AbortSignal): Promise<void>;
+  /** Watches the nodes until aborted. Several calls share one watching. */
+  run(options: MonitorOptions, signal: AbortSignal): Promise<void>;
   /** Observe every node now; false where nothing is monitored. */
   look(): boolean;
   /** Only containers of these applications are measured; before the first call all are. */
   setVisible(apps: readonly AppName[]): void;
 }
 
-/** Several nodes often change at once. */
-const renewAfterMs = 100;
-const forecastLimitMs = 5_000;
-
-/** Keeps the view fresh, and the plan that is shown; `drifted` hears that another plan was made. */
-export function createMonitor(core: Core, drifted: () => void): Monitor {
+/**
+ * The only part of the engine that listens to nodes, and outside of runs the only one that observes them because of
+ * what happens there. It keeps the view and the plan up to date; `planChanged` is called after each new plan.
+ */
+export function createMonitor(core: Core, planChanged: () => void): Monitor {
+  const users = new Set<MonitorOptions>();
   let visible: ReadonlySet<AppName> | undefined;
-  let nodes: readonly NodeMonitor[] = [];
-  let isOn = false;
+  let session: MonitorSession | undefined;
 
   const measuredOn = (node: string) => (): readonly string[] => {
     const seen = core.memory.nodeState(node);
@@ -38,68 +38,28 @@ export function createMonitor(core: Core, drifted: () => void): Monitor {
         : [],
     );
   };
-  const startNodes = (config: Config, changed: () => void, signal: AbortSignal): readonly NodeMonitor[] => {
-    const cluster = core.clusters.get(config);
-    const { deps, memory, isRunning } = core;
-    return observedNodes(config).map((node) =>
-      monitorNode(
-        {
-          node,
-          deps,
-          cluster,
-          emit: core.emitOutside,
-          memory,
-          measured: measuredOn(node),
-          isRunning,
-          asOwn: (state) => ownState(core.store.getSnapshot().config ?? config, node, state),
-          changed,
-        },
-        signal,
-      ),
-    );
-  };
+  const measured = (node: string) => ([...users].some(({ figures }) => figures) ? measuredOn(node) : undefined);
 
   return {
-    run: async (signal) => {
-      const renewal = createRenewal(core, drifted, signal);
-      let key: string | undefined;
-      let stop = new AbortController();
-      const all = new Set<Promise<void>>();
-      const follow = (config: Config): void => {
-        const next = JSON.stringify([observedNodes(config), config.nodes, config.settings]);
-        if (next === key || signal.aborted) return;
-        key = next;
-        stop.abort();
-        stop = new AbortController();
-        nodes = startNodes(config, renewal.changed, allowManyListeners(AbortSignal.any([signal, stop.signal])));
-        for (const { ended } of nodes) {
-          all.add(ended);
-          void ended.finally(() => all.delete(ended));
-        }
-      };
-      const forget = core.store.onEvent((event) => {
-        if (event.type === 'config-loaded') follow(event.config);
-        if (event.type === 'run-finished') renewal.resume();
-        // The act is told before it is quite over.
-        if (event.type === 'act-finished') void core.actsOver().then(renewal.resume);
-      });
-      isOn = true;
+    run: async (options, signal) => {
+      users.add(options);
+      session ??= createMonitorSession(core, measured, planChanged);
+      session.follow();
       try {
-        const { config } = core.store.getSnapshot();
-        if (config === undefined) await core.load(0);
-        else follow(config);
         await aborted(signal);
       } finally {
-        isOn = false;
-        forget();
-        stop.abort();
-        nodes = [];
-        await Promise.allSettled([...all, renewal.ended]);
+        users.delete(options);
+        session?.follow();
+        if (users.size === 0) {
+          const ending = session;
+          session = undefined;
+          await ending?.end();
+        }
       }
     },
     look: () => {
-      for (const node of nodes) node.look();
-      return isOn;
+      session?.look();
+      return session !== undefined;
     },
     setVisible: (apps) => {
       visible = new Set(apps);
@@ -113,21 +73,106 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 
-interface Renewal {
-  /** Something was seen that the plan depends on. */
+/** The monitored nodes, from the first user of the monitor to the last. */
+interface MonitorSession {
+  /** Starts over where the nodes, or what is wanted of them, are others than before. */
+  follow(): void;
+  look(): void;
+  end(): Promise<void>;
+}
+
+function createMonitorSession(
+  core: Core,
+  measured: (node: string) => (() => readonly string[]) | undefined,
+  planChanged: () => void,
+): MonitorSession {
+  const over = new AbortController();
+  const replanning = createReplanning(core, planChanged, allowManyListeners(over.signal));
+  const ending = new Set<Promise<void>>();
+  let nodes: readonly NodeMonitor[] = [];
+  let key: string | undefined;
+  let stop = new AbortController();
+
+  const start = (config: Config): void => {
+    const cluster = core.clusters.get(config);
+    const { deps, memory, isRunning } = core;
+    stop.abort();
+    stop = new AbortController();
+    const signal = allowManyListeners(AbortSignal.any([over.signal, stop.signal]));
+    nodes = observedNodes(config).map((node) => {
+      const figures = measured(node);
+      return monitorNode(
+        {
+          node,
+          deps,
+          cluster,
+          emit: core.emitOutside,
+          memory,
+          ...(figures === undefined ? {} : { measured: figures }),
+          isRunning,
+          asOwn: (state) => ownState(core.store.getSnapshot().config ?? config, node, state),
+          changed: replanning.changed,
+        },
+        signal,
+      );
+    });
+    for (const { ended } of nodes) {
+      ending.add(ended);
+      void ended.finally(() => ending.delete(ended));
+    }
+  };
+  const follow = (): void => {
+    const { config } = core.store.getSnapshot();
+    if (config === undefined || over.signal.aborted) return;
+    const names = observedNodes(config);
+    const isMeasured = names.map((node) => measured(node) !== undefined);
+    const next = JSON.stringify([config.name, names, config.nodes, config.settings, isMeasured]);
+    if (next === key) return;
+    key = next;
+    start(config);
+  };
+  const forget = core.store.onEvent(({ type }) => {
+    if (type === 'config-loaded') follow();
+    if (type === 'run-finished') replanning.resume();
+    // The event comes shortly before the act is over.
+    if (type === 'act-finished') void core.actsOver().then(replanning.resume);
+  });
+
+  return {
+    follow,
+    look: () => {
+      for (const node of nodes) node.look();
+    },
+    end: async () => {
+      forget();
+      over.abort();
+      await Promise.allSettled([...ending, replanning.ended]);
+    },
+  };
+}
+
+interface Replanning {
+  /** The plan depends on what was just observed. */
   changed(): void;
   /** A run or an act is over: what was put off is done now. */
   resume(): void;
   readonly ended: Promise<void>;
 }
 
-/** Makes the plan anew from what is known, never during a run, and tells it where it is another one. */
-function createRenewal(core: Core, drifted: () => void, signal: AbortSignal): Renewal {
+/** Several nodes often change at once. */
+const replanAfterMs = 100;
+/** Where something changes all the time, as with a hundred nodes, planning takes at most one part in so many of the time. */
+const planningShare = 10;
+const longestRestMs = 5_000;
+
+/** Plans again after changes, but not during a run or an act, whose changes are not drift. */
+function createReplanning(core: Core, planChanged: () => void, signal: AbortSignal): Replanning {
   let isDirty = false;
   let wake = () => {};
   signal.addEventListener('abort', () => wake(), { once: true });
 
   const loop = async (): Promise<void> => {
+    let restMs = 0;
     while (!signal.aborted) {
       if (!isDirty || core.isBusy()) {
         await new Promise<void>((resolve) => {
@@ -135,11 +180,14 @@ function createRenewal(core: Core, drifted: () => void, signal: AbortSignal): Re
         });
         continue;
       }
-      await core.deps.sleep(renewAfterMs, signal).catch(() => undefined);
-      if (signal.aborted || core.isBusy()) continue;
+      await core.deps.sleep(Math.max(replanAfterMs, restMs), signal).catch(() => undefined);
+      const { config } = core.store.getSnapshot();
+      if (signal.aborted || core.isBusy() || config === undefined) continue;
       isDirty = false;
-      // A plan that cannot be made or told is made at the next change; nothing depends on this one.
-      if (await renewPlan(core, signal).catch(() => false)) drifted();
+      // A plan that cannot be made or shown is made at the next change.
+      const replanned = await replan(core, config, signal).catch(() => undefined);
+      restMs = Math.min(longestRestMs, (replanned?.tookMs ?? 0) * (planningShare - 1));
+      if (replanned?.isNew === true) planChanged();
     }
   };
   return {
@@ -150,49 +198,4 @@ function createRenewal(core: Core, drifted: () => void, signal: AbortSignal): Re
     resume: () => wake(),
     ended: loop(),
   };
-}
-
-/** True where the plan has changed. */
-async function renewPlan(core: Core, signal: AbortSignal): Promise<boolean> {
-  const { config } = core.store.getSnapshot();
-  const state = config === undefined ? undefined : knownState(core, config);
-  if (config === undefined || state === undefined) return false;
-  const before = core.lastPlan();
-  const plan = core.refine(config, makePlan(config, state), state);
-  if (before !== undefined && JSON.stringify(before) === JSON.stringify(plan)) return false;
-  const forecasts = await forecastsOf(core, config, plan, state, signal);
-  // Whoever was quicker knows better.
-  if (signal.aborted || core.isBusy() || core.lastPlan() !== before) return false;
-  if (core.store.getSnapshot().config !== config) return false;
-  core.emitOutside({ type: 'plan-made', plan, forecasts });
-  return true;
-}
-
-/** Every node of the configuration; undefined where one was never looked at, which would be taken for a lost one. */
-function knownState({ memory }: Core, config: Config): ClusterState | undefined {
-  const seen = observedNodes(config).flatMap((node) => {
-    const state = memory.nodeState(node);
-    return state === undefined ? [] : [[node, state] as const];
-  });
-  return seen.length === observedNodes(config).length
-    ? { ...memory.absent(), nodes: Object.fromEntries(seen) }
-    : undefined;
-}
-
-async function forecastsOf(
-  core: Core,
-  config: Config,
-  plan: Plan,
-  state: ClusterState,
-  signal: AbortSignal,
-): Promise<readonly MoveForecast[]> {
-  const moves = plannedMoves(plan);
-  const before = core.lastPlan();
-  const { forecasts } = core.store.getSnapshot();
-  const isSame = before !== undefined && JSON.stringify(plannedMoves(before)) === JSON.stringify(moves);
-  if (moves.length === 0 || (isSame && forecasts.length === moves.length)) return moves.length === 0 ? [] : forecasts;
-  const input = core.inputFor(config, 0);
-  return await inTime(core.deps, 'forecast the moves', forecastLimitMs, signal, (inner) =>
-    forecastAll(input, plan, state, inner),
-  ).catch(() => []);
 }

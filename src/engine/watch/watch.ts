@@ -1,31 +1,33 @@
 import type { ClusterState } from '../../model/cluster.ts';
-import type { Config, NodeName } from '../../model/config.ts';
+import type { Config } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import type { ApplyPolicy, EngineEventBody, RunOutcome } from '../../model/events.ts';
 import { allowManyListeners } from '../../model/many-listeners.ts';
 import type { Plan } from '../../model/plan.ts';
-import type { Cluster } from '../node-client.ts';
 import type { RunSignals } from '../run/execute.ts';
 import { createSingleFlight } from '../single-flight.ts';
 import type { EngineDeps } from '../types.ts';
 import { type Admission, type ApprovalGate, createApprovalGate, type Occasion } from './approval.ts';
 import type { Comebacks } from './comebacks.ts';
-import { changesContainer } from './container-events.ts';
 import { createMarks, type Mark } from './marks.ts';
-import { createPauses } from './pauses.ts';
 
 export interface WatchInput {
   readonly deps: EngineDeps;
-  readonly clusterOf: (config: Config) => Cluster;
   readonly emit: (event: EngineEventBody) => void;
   readonly comebacks: Pick<Comebacks, 'begin' | 'forget'>;
   /** One run to its outcome; never throws. */
   readonly run: (config: Config, signals: RunSignals, refuses: Admission['refuses']) => Promise<RunOutcome>;
-  /** Observes and plans; reads only. */
-  readonly plan: (
-    config: Config,
-    signal: AbortSignal,
-  ) => Promise<{ readonly plan: Plan; readonly state: ClusterState }>;
+  /** Observes every node and plans; reads only. */
+  readonly plan: (config: Config, signal: AbortSignal) => Promise<Planned>;
+  /** Plans from memory, without observing a node; undefined where too little is known, or something newer came up. */
+  readonly replan: (config: Config, signal: AbortSignal) => Promise<Planned | undefined>;
+  /** Watches the nodes until aborted, and calls `drift` where the plan has changed. */
+  readonly monitor: (signal: AbortSignal) => Promise<void>;
+}
+
+interface Planned {
+  readonly plan: Plan;
+  readonly state: ClusterState;
 }
 
 export interface Watch {
@@ -43,9 +45,6 @@ export interface Watch {
 }
 
 const tickMs = 30_000;
-const reconnectMs = 5_000;
-/** Docker tells several events for one change. */
-const eventsSettleMs = 500;
 
 /** Carries no content: every mark means that files are read and nodes observed anew. */
 export function createWatch(input: WatchInput): Watch {
@@ -102,26 +101,19 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
   /** An application did not answer in the last run: asked again, also where nothing else is to do. */
   let isUnanswered = false;
 
-  const pauses = createPauses(deps, () => marks.add('drift'), over);
-  const look = async (config: Config) => {
-    try {
-      return await input.plan(config, hard);
-    } catch {
-      return undefined;
-    }
-  };
+  const look = (config: Config): Promise<Planned | undefined> => input.plan(config, hard).catch(() => undefined);
+  const replan = (config: Config): Promise<Planned | undefined> => input.replan(config, hard).catch(() => undefined);
   /** What is not tried again by itself. An application that may only need longer to answer is asked again and again. */
   const leftOver = async (config: Config, unanswered: boolean): Promise<string | undefined> => {
     const steps = (await look(config))?.plan.steps;
     const onlyAsks = unanswered && steps?.every(({ action }) => action.kind !== 'start-container');
     return onlyAsks === true ? undefined : steps?.map(({ id }) => id).join('\n');
   };
-  const stepsOf = async (wanted: Config): Promise<string | undefined> =>
-    (await look(wanted))?.plan.steps.map(({ id }) => id).join('\n');
 
   const decide = async ({ config, occasion }: Request, stop: AbortSignal): Promise<Admission | undefined> => {
     if (deps.isReadOnly !== true && !gate.isOn()) return gate.unasked();
-    const seen = await look(config);
+    // What the files or a person ask for is decided on a look at the nodes, drift on what the monitor knows of them.
+    const seen = await (occasion === 'drift' ? replan(config) : look(config));
     // A newer save has taken its place, or the end has come.
     if (seen === undefined || stop.aborted || over.aborted || deps.isReadOnly) return undefined;
     return gate.admit(seen.plan, seen.state, occasion);
@@ -175,19 +167,15 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
     }
     if (!kinds.has('drift')) return;
     hasMissed ||= phase === 'deciding';
-    if (phase !== 'idle' || pauses.isOn()) return;
-    const steps = await pauses.after(() => stepsOf(config));
+    if (phase !== 'idle') return;
+    const steps = (await replan(config))?.plan.steps.map(({ id }) => id).join('\n');
     const isWanted = steps !== undefined && (steps !== '' || isUnanswered) && steps !== givenUp;
     if (isWanted || gate.isPending()) flight.request({ config, occasion: 'drift' });
   };
 
   const run = async (): Promise<void> => {
     if (deps.watchFiles === undefined) throw new AppError('usage', 'cannot watch: nothing says when the files change');
-    const sources = [
-      tick(deps, marks.add, over),
-      deps.watchFiles(() => marks.add('files'), over),
-      followNodes(input, files.config, marks.add, over),
-    ];
+    const sources = [tick(deps, marks.add, over), deps.watchFiles(() => marks.add('files'), over), input.monitor(over)];
     // A source that fails ends the watching: without it changes would go unnoticed in silence.
     const failure = new Promise<never>((_, reject) => {
       for (const source of sources) source.catch(reject);
@@ -238,49 +226,14 @@ function needsPerson(outcome: RunOutcome): boolean {
   return outcome.result === 'cancelled' || (outcome.result === 'failed' && !outcome.error.retryable);
 }
 
-async function tick(deps: EngineDeps, mark: (kind: Mark) => void, over: AbortSignal): Promise<void> {
+/** Plans from memory from time to time: waits end, and an application that did not answer is asked again. */
+async function tick(
+  { sleep }: Pick<EngineDeps, 'sleep'>,
+  mark: (kind: Mark) => void,
+  over: AbortSignal,
+): Promise<void> {
   while (!over.aborted) {
-    await deps.sleep(tickMs, over).catch(() => undefined);
+    await sleep(tickMs, over).catch(() => undefined);
     if (!over.aborted) mark('drift');
-  }
-}
-
-/** Listens to the containers of every node of the configuration in force. */
-async function followNodes(
-  input: WatchInput,
-  config: () => Config | undefined,
-  mark: (kind: Mark) => void,
-  over: AbortSignal,
-): Promise<void> {
-  const followed = new Map<NodeName, Promise<void>>();
-  while (!over.aborted) {
-    const now = config();
-    for (const node of Object.keys(now?.nodes ?? {})) {
-      if (now === undefined || followed.has(node)) continue;
-      const following = followNode(input, node, now, mark, over).finally(() => followed.delete(node));
-      followed.set(node, following);
-    }
-    await input.deps.sleep(now === undefined ? eventsSettleMs : reconnectMs, over).catch(() => undefined);
-  }
-  await Promise.all(followed.values());
-}
-
-/** Until the connection ends; the next round of `followNodes` takes it up again. */
-async function followNode(
-  { deps, clusterOf }: WatchInput,
-  node: NodeName,
-  config: Config,
-  mark: (kind: Mark) => void,
-  over: AbortSignal,
-): Promise<void> {
-  try {
-    const client = await clusterOf(config).node(node, over);
-    for await (const event of client.containers.events(over)) {
-      if (event.application === undefined || !changesContainer(event.action)) continue;
-      await deps.sleep(eventsSettleMs, over);
-      mark('drift');
-    }
-  } catch {
-    // Unreachable is seen, and told, by the next observation.
   }
 }

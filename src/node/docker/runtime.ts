@@ -159,7 +159,7 @@ export function createDockerRuntime(
     },
 
     logs: (app, options, signal) => readLogs(node, api, app, options, signal),
-    events: (signal) => readEvents(connection, api, signal),
+    events: (signal, opened) => readEvents(connection, api, signal, opened),
     async exec(app, options, signal) {
       if ((await inspectOurs(node, api, app, signal)) === undefined) throw noContainer(node, 'run a program in', app);
       return execInContainer(api, node, app, options, signal);
@@ -321,7 +321,7 @@ async function* readLogs(node: string, api: DockerApi, app: AppName, options: Lo
   }
 }
 
-async function* readEvents(connection: NodeConnection, api: DockerApi, signal: AbortSignal) {
+async function* readEvents(connection: NodeConnection, api: DockerApi, signal: AbortSignal, opened?: () => void) {
   const query = { filters: { type: ['container'] } };
   const request = {
     what: 'watch the containers',
@@ -335,6 +335,7 @@ async function* readEvents(connection: NodeConnection, api: DockerApi, signal: A
     throw error;
   });
   if (body === undefined) return;
+  opened?.();
   try {
     for await (const event of atPace(readJsonLines(body), eventsPerSecond, signal)) {
       if (textAt(event, 'Actor', 'Attributes', fillLabel) !== undefined) continue;

@@ -194,7 +194,7 @@ export function createMemoryContainers(
         emit(machine, 'destroy', app);
       }),
     logs: (app, options, signal) => readLogs(world, node, app, options, signal),
-    events: (signal) => readEvents(world, node, signal),
+    events: (signal, opened) => readEvents(world, node, signal, opened),
     exec: (app, options, signal) => execInMemory(world, node, app, options, signal),
   };
 }

@@ -50,7 +50,7 @@ function chatter(world: MemoryWorld, container: MemoryContainer): void {
 }
 
 /** What happens to a node's containers, until aborted or cut off. */
-export async function* readEvents(world: MemoryWorld, node: NodeName, signal: AbortSignal) {
+export async function* readEvents(world: MemoryWorld, node: NodeName, signal: AbortSignal, opened?: () => void) {
   const machine = machineOf(world, node);
   const queue: ContainerEvent[] = [];
   let wake = () => {};
@@ -61,6 +61,7 @@ export async function* readEvents(world: MemoryWorld, node: NodeName, signal: Ab
   const onAbort = () => wake();
   machine.listenersOfEvents.add(listener);
   signal.addEventListener('abort', onAbort);
+  if (machine.connected) opened?.();
   try {
     while (!signal.aborted && machine.connected) {
       const event = queue.shift();

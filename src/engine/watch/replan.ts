@@ -1,0 +1,60 @@
+import type { ClusterState } from '../../model/cluster.ts';
+import type { Config } from '../../model/config.ts';
+import type { MoveForecast, Plan } from '../../model/plan.ts';
+import { makePlan } from '../../plan/make-plan.ts';
+import { plannedMoves } from '../../plan/plan-move.ts';
+import type { Core } from '../core.ts';
+import { inTime } from '../in-time.ts';
+import { forecastAll } from '../look.ts';
+import { observedNodes } from '../observe.ts';
+
+const forecastLimitMs = 5_000;
+
+export interface Replanned {
+  readonly plan: Plan;
+  readonly state: ClusterState;
+  /** The plan differs from the one before it, and was emitted. */
+  readonly isNew: boolean;
+  /** How long the planning took, without the forecasts. */
+  readonly tookMs: number;
+}
+
+/**
+ * Plans from memory, without observing a node, and emits the plan where it is a new one. Undefined where a node was
+ * never observed, or where something newer came up while the moves were forecast.
+ */
+export async function replan(core: Core, config: Config, signal: AbortSignal): Promise<Replanned | undefined> {
+  const state = core.memory.stateOf(observedNodes(config));
+  if (state === undefined) return undefined;
+  const before = core.lastPlan();
+  const begin = core.deps.now();
+  const plan = core.refine(config, makePlan(config, state), state);
+  const isNew = JSON.stringify(before) !== JSON.stringify(plan);
+  const replanned = { plan, state, isNew, tookMs: core.deps.now() - begin };
+  if (!isNew) return replanned;
+  const forecasts = await forecastsOf(core, config, plan, state, signal);
+  if (signal.aborted || core.isBusy() || core.lastPlan() !== before) return undefined;
+  if (core.store.getSnapshot().config !== config) return undefined;
+  core.emitOutside({ type: 'plan-made', plan, forecasts });
+  return replanned;
+}
+
+/** Those of the last plan where the moves are still the same. */
+async function forecastsOf(
+  core: Core,
+  config: Config,
+  plan: Plan,
+  state: ClusterState,
+  signal: AbortSignal,
+): Promise<readonly MoveForecast[]> {
+  const moves = plannedMoves(plan);
+  if (moves.length === 0) return [];
+  const before = core.lastPlan();
+  const { forecasts } = core.store.getSnapshot();
+  const isSame = before !== undefined && JSON.stringify(plannedMoves(before)) === JSON.stringify(moves);
+  if (isSame && forecasts.length === moves.length) return forecasts;
+  const input = core.inputFor(config, 0);
+  return await inTime(core.deps, 'forecast the moves', forecastLimitMs, signal, (inner) =>
+    forecastAll(input, plan, state, inner),
+  ).catch(() => []);
+}
