@@ -53,3 +53,13 @@ export function createSemaphore(places: number): Semaphore {
     },
   };
 }
+
+/** One semaphore for each key, created when it is first asked for. */
+export function createSemaphores(places: number): (key: string) => Semaphore {
+  const byKey = new Map<string, Semaphore>();
+  return (key) => {
+    const semaphore = byKey.get(key) ?? createSemaphore(places);
+    byKey.set(key, semaphore);
+    return semaphore;
+  };
+}

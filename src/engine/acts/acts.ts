@@ -1,5 +1,6 @@
 import { type AppName, nodeOf } from '../../model/config.ts';
 import { toReport } from '../../model/errors.ts';
+import { isActive } from '../../plan/world.ts';
 import type { ExecOptions, ExecSession, NodeClient } from '../node-client.ts';
 import { bindsAll, checkUnused, stopGraceMs } from '../run/perform-container.ts';
 import type { Acts } from '../types.ts';
@@ -9,7 +10,6 @@ import {
   cannot,
   explainLost,
   findSeat,
-  isActive,
   lockNode,
   type Seat,
   withContext,

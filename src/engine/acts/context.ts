@@ -6,6 +6,7 @@ import { runIdOf } from '../../model/history.ts';
 import { notOurs } from '../../plan/deployments.ts';
 import { withNodeReason } from '../../plan/node-reasons.ts';
 import { volumesOfOthers } from '../../plan/own-view.ts';
+import { isActive } from '../../plan/world.ts';
 import type { Cluster, NodeClient } from '../node-client.ts';
 import { createRunLocks, lockLost, type RunLocks } from '../run/locks.ts';
 import { factsOf } from '../run/step-context.ts';
@@ -108,10 +109,6 @@ function cannotReach(context: ActContext, node: NodeName, why: string): AppError
   const { reason, hint } = withNodeReason(context.state, { node, reason: why });
   return cannot(context, reason, hint, 'connection-failed');
 }
-
-const active = new Set(['running', 'restarting', 'paused']);
-/** True while the container's processes exist, or come back by themselves. */
-export const isActive = ({ state }: Container): boolean => active.has(state);
 
 /** The application's container of ours; throws where there is none, or where it may be on a node that is away. */
 export function findSeat(context: ActContext, app: AppName): Seat {

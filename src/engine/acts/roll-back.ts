@@ -3,12 +3,12 @@ import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
 import { mountedElsewhere } from '../../model/foreign-mounts.ts';
 import type { Action, Plan, Step } from '../../model/plan.ts';
+import { createSemaphores } from '../../model/semaphore.ts';
 import type { NodeClient } from '../node-client.ts';
 import { execute } from '../run/execute.ts';
 import { nodesToLock } from '../run/locks.ts';
 import { planReturn } from '../run/recover.ts';
-import type { RunContext } from '../run/step-context.ts';
-import { createSemaphores, createTransferSlots } from '../semaphore.ts';
+import { createTransferSlots, type RunContext } from '../run/step-context.ts';
 import type { SnapshotRef } from '../types.ts';
 import { type ActContext, cannot, explainLost, findOwned, lockNode, unusedMark, volumesOf } from './context.ts';
 

@@ -4,12 +4,12 @@ import { AppError, type ErrorReport, isAbort, toReport } from '../../model/error
 import type { EngineEventBody, RunOutcome } from '../../model/events.ts';
 import type { RunNote } from '../../model/history.ts';
 import { nodesOf, type Plan, type StepId } from '../../model/plan.ts';
+import { createSemaphores } from '../../model/semaphore.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { plannedMoves } from '../../plan/plan-move.ts';
 import { largeRemoval } from '../../plan/removal.ts';
 import { forecastAll, type LookInput, observeAll, observeSome } from '../look.ts';
 import { observedNodes } from '../observe.ts';
-import { createSemaphores, createTransferSlots } from '../semaphore.ts';
 import { superseded } from '../single-flight.ts';
 import { findUnanswered } from './answers.ts';
 import { type Execution, execute, findInterrupted, type Interrupted, type RunSignals } from './execute.ts';
@@ -17,7 +17,7 @@ import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
 import { describeStanding, findStanding, planAsBefore, planReturn, type Standing } from './recover.ts';
 import type { RunChecks } from './removal-guard.ts';
-import type { RunContext } from './step-context.ts';
+import { createTransferSlots, type RunContext } from './step-context.ts';
 import { watchSwitches } from './switch-probe.ts';
 
 /** What a run needs beside the dependencies. */

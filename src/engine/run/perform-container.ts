@@ -6,6 +6,7 @@ import type { ActionOf } from '../../model/plan.ts';
 import { SealedContent } from '../../model/sealed-content.ts';
 import { differences } from '../../plan/container-spec.ts';
 import { liesBelow } from '../../plan/mountpoints.ts';
+import { isActive } from '../../plan/world.ts';
 import type { NodeClient } from '../node-client.ts';
 import {
   conflict,
@@ -191,7 +192,7 @@ export async function startContainer(
   const existing = containers.find(({ managed, application }) => managed && application === spec.application);
   checkUnused(containers, spec, node);
   const isWanted = existing !== undefined && differences(spec, existing).length === 0;
-  if (isActive(existing)) {
+  if (existing !== undefined && isActive(existing)) {
     if (isWanted) return;
     const what = `cannot start "${spec.application}" on "${node}"`;
     throw new AppError('docker-failed', `${what}: another container of it is ${existing.state}`);
@@ -256,10 +257,6 @@ export function checkUnused(containers: readonly Container[], spec: ContainerSpe
     const shared = other.spec.mounts.find(({ volume }) => spec.mounts.some((mount) => mount.volume === volume));
     if (shared !== undefined) throw conflict('use', shared.volume, node, `container "${other.name}" runs on it`);
   }
-}
-
-function isActive(container: Container | undefined): container is Container {
-  return container !== undefined && ['running', 'restarting', 'paused'].includes(container.state);
 }
 
 interface Places {

@@ -1,4 +1,4 @@
-import type { Action, ActionKind, ActionOf } from '../../model/plan.ts';
+import type { ActionKind, ActionOf } from '../../model/plan.ts';
 import { mergeNetwork } from '../../plan/network-tables.ts';
 import { checkContainer } from './check-container.ts';
 import { pullImage, startContainer, stopContainer } from './perform-container.ts';
@@ -68,12 +68,8 @@ async function replaceNetwork(
   }, signal);
 }
 
-/** One action's effect. */
-export function perform(action: Action, context: StepContext, signal: AbortSignal): Promise<void> {
-  return performOne(action, context, signal);
-}
-
-function performOne<K extends ActionKind>(
+/** The effect of one action. */
+export function perform<K extends ActionKind>(
   action: ActionOf<K>,
   context: StepContext,
   signal: AbortSignal,

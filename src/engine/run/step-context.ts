@@ -3,9 +3,8 @@ import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts'
 import { AppError, isAbort } from '../../model/errors.ts';
 import type { EngineEventBody } from '../../model/events.ts';
 import type { StepId } from '../../model/plan.ts';
-import type { Semaphore } from '../../model/semaphore.ts';
+import { createSemaphores, type Semaphore } from '../../model/semaphore.ts';
 import type { Cluster, NodeClient, TransferResult } from '../node-client.ts';
-import type { TransferSlots } from '../semaphore.ts';
 import type { Known, ReleasedVolume } from './known.ts';
 
 /** What every step of one pass shares. */
@@ -27,6 +26,19 @@ export interface RunContext {
   readonly waited?: (step: StepId, at: number) => void;
   /** What a person has to know although the run goes on: it is repeated at the end. */
   readonly warn?: (warning: Warning) => void;
+}
+
+/** One transfer at a time out of a node, and one into it. */
+export interface TransferSlots {
+  use<T>(from: NodeName, to: NodeName, task: () => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
+/** The outgoing side always comes first. A task with an incoming place has both, so no circle of tasks waits. */
+export function createTransferSlots(): TransferSlots {
+  const slot = createSemaphores(1);
+  return {
+    use: (from, to, task, signal) => slot(`out ${from}`).use(() => slot(`in ${to}`).use(task, signal), signal),
+  };
 }
 
 export interface StepContext extends RunContext {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { execute } from '../../../../src/engine/run/execute.ts';
 import type { RunContext } from '../../../../src/engine/run/step-context.ts';
-import { createSemaphores, createTransferSlots } from '../../../../src/engine/semaphore.ts';
+import { createTransferSlots } from '../../../../src/engine/run/step-context.ts';
 import { AppError } from '../../../../src/model/errors.ts';
 import type { EngineEventBody } from '../../../../src/model/events.ts';
 import type { Action, Plan, Step } from '../../../../src/model/plan.ts';
+import { createSemaphores } from '../../../../src/model/semaphore.ts';
 import { createMemoryCluster } from '../../../../src/simulation/memory/cluster.ts';
 import { createClock } from '../../../fakes/clock.ts';
 import { pgOn } from '../../../fakes/scene.ts';
