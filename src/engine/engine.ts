@@ -2,9 +2,9 @@ import type { LoadResult } from '../model/config.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
 import { createActs } from './acts/acts.ts';
 import { configInForce } from './acts/context.ts';
-import { type Core, createCore } from './core.ts';
 import { examine } from './doctor/examine.ts';
-import { observeAll } from './look.ts';
+import { createEngineContext, type EngineContext } from './engine-context.ts';
+import { observeAll } from './observe-and-report.ts';
 import { readLogs } from './read-logs.ts';
 import { actsWith, checkWritable, readingActs } from './read-only.ts';
 import type { Acts, Engine, EngineCommand, EngineDeps } from './types.ts';
@@ -12,34 +12,34 @@ import { createMonitor, type Monitor } from './watch/monitor.ts';
 import { replan } from './watch/replan.ts';
 import { createWatch, type Watch } from './watch/watch.ts';
 
-/** Never aborted: for callers that give no soft signal. */
+/** For callers that give no soft signal. */
 const never = new AbortController().signal;
 
-/** The only door for both faces. */
+/** The only way into the engine, for the command line and the screen. */
 export function createEngine(given: EngineDeps): Engine {
   const deps = withCall(given);
-  const core = createCore(deps);
-  const { store, clusters, load, inputFor, planConfig } = core;
+  const context = createEngineContext(deps);
+  const { store, clusters, load, inputFor, planConfig } = context;
   const watch = createWatch({
     deps,
-    emit: core.emitIn(0),
-    comebacks: core.comebacks,
+    emit: context.emitIn(0),
+    restartBackoff: context.restartBackoff,
     run: async (config, signals, refuses) => {
-      await core.actsOver();
-      return await core.runConfig(config, core.nextRun(), signals, { refuses });
+      await context.actsOver();
+      return await context.runConfig(config, context.nextRun(), signals, { refuses });
     },
     plan: async (config, signal) => {
-      await core.actsOver();
+      await context.actsOver();
       return await planConfig(config, signal);
     },
     replan: async (config, signal) => {
-      await core.actsOver();
-      return await replan(core, config, signal);
+      await context.actsOver();
+      return await replan(context, config, signal);
     },
     monitor: (signal) => monitor.run({ figures: false }, signal),
   });
-  const monitor = createMonitor(core, watch.drift);
-  const background = createBackground(core, watch, monitor);
+  const monitor = createMonitor(context, watch.drift);
+  const background = createBackground(context, watch, monitor);
   return {
     store,
     onEvent: store.onEvent,
@@ -60,7 +60,7 @@ export function createEngine(given: EngineDeps): Engine {
     },
     converge: async (hard, soft = never, confirm) => {
       checkWritable(deps);
-      return await core.convergeNow({ hard, soft }, confirm);
+      return await context.convergeNow({ hard, soft }, confirm);
     },
     watch: (signal, soft = never) => watch.start(signal, soft),
     monitor: async (signal) => {
@@ -68,7 +68,7 @@ export function createEngine(given: EngineDeps): Engine {
       await monitor.run({ figures: true }, signal);
     },
     logs: (app, options, signal) => readLogs(app, options, { load: deps.load, clusterOf: clusters.get }, signal),
-    acts: readingActs(deps, apart(core, actsOf(core))),
+    acts: readingActs(deps, trackInterruptions(context, actsOf(context))),
     audit: async (node, signal) => {
       const config = await configInForce(deps.load, () => store.getSnapshot().config);
       return (await clusters.get(config).node(node, signal)).mutex.audit(signal);
@@ -95,7 +95,7 @@ function withCall(deps: EngineDeps): EngineDeps {
   return Object.keys(ofCall).length === 0 ? deps : { ...deps, load };
 }
 
-const actsOf = ({ deps, store, clusters, inputFor, emitIn, pauseApp, resumeApp }: Core): Acts =>
+const actsOf = ({ deps, store, clusters, inputFor, emitIn, pauseApp, resumeApp }: EngineContext): Acts =>
   createActs({
     deps,
     config: () => configInForce(deps.load, () => store.getSnapshot().config),
@@ -107,49 +107,49 @@ const actsOf = ({ deps, store, clusters, inputFor, emitIn, pauseApp, resumeApp }
   });
 
 /** Runs and the acts that interrupt applications wait for each other. */
-function apart({ act }: Core, acts: Acts): Acts {
-  const waiting = actsWith('interrupts').map((name) => {
+function trackInterruptions({ act }: EngineContext, acts: Acts): Acts {
+  const tracked = actsWith('interrupts').map((name) => {
     // Each method keeps its own arguments and result: only the time of the call changes.
     const method = acts[name] as (...args: readonly unknown[]) => Promise<unknown>;
     return [name, (...args: readonly unknown[]) => act(() => method(...args))];
   });
-  return { ...acts, ...Object.fromEntries(waiting) };
+  return { ...acts, ...Object.fromEntries(tracked) };
 }
 
-/** What a command has started and nobody waits for. */
-function createBackground(core: Core, watch: Watch, monitor: Monitor) {
+/** Work that a command starts, and that its sender does not wait for. */
+function createBackground(context: EngineContext, watch: Watch, monitor: Monitor) {
   const running = new Set<Promise<unknown>>();
   const closing = new AbortController();
   allowManyListeners(closing.signal);
   const start = (work: () => Promise<unknown>): void => {
     const started: Promise<unknown> = work()
-      // Its outcome is an event; only a file that cannot even be read throws.
+      // The outcome is an event; only a file that cannot even be read throws.
       .catch(() => undefined)
       .finally(() => running.delete(started));
     running.add(started);
   };
   const run = (): void => {
-    if (core.deps.isReadOnly !== true && !core.isRunning())
-      start(() => core.convergeNow({ hard: closing.signal, soft: never }));
+    if (context.deps.isReadOnly !== true && !context.isRunning())
+      start(() => context.convergeNow({ hard: closing.signal, soft: never }));
   };
   const refresh = (): void => {
     watch.reread();
-    const { config } = core.store.getSnapshot();
-    if (!monitor.look() && config !== undefined) start(() => core.planConfig(config, closing.signal));
+    const { config } = context.store.getSnapshot();
+    if (!monitor.observeNow() && config !== undefined) start(() => context.planConfig(config, closing.signal));
   };
   const approve = (revision: string): void => {
-    const { plan, nodes } = core.store.getSnapshot();
-    // Approved is what was shown: a plan of another revision has not been seen by anybody.
+    const { plan, nodes } = context.store.getSnapshot();
+    // A person approves what is shown. A plan of another revision has not been shown.
     if (plan?.revision === revision && !watch.approve(plan, { nodes })) run();
   };
   const send = (command: EngineCommand): void => {
-    if (command.type === 'cancel') core.cancel();
+    if (command.type === 'cancel') context.cancel();
     else if (command.type === 'approve') approve(command.revision);
     else if (command.type === 'decline') watch.decline();
     else if (command.type === 'policy') watch.setPolicy(command.policy);
     else if (command.type === 'refresh') refresh();
     else if (command.type === 'visible') monitor.setVisible(command.apps);
-    else if (!watch.retry()) run();
+    else if (!watch.applyNow()) run();
   };
   return {
     send,

@@ -1,50 +1,50 @@
 import type { ClusterState, NodeState } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 
-/** A look at a node that drover does not listen to counts as recent for so long. */
+/** The observation of a node that drover does not listen to is recent for so long. */
 const recentMs = 10_000;
 /** Where drover listens, every change of a container is reported. Only the rest, such as volumes, can have changed. */
 const recentWhileListeningMs = 60_000;
 
 export type NodeMemory = ReturnType<typeof createNodeMemory>;
 
-/** The moment a look began; a later one is a larger number. */
-export type LookStart = number;
+/** A moment in the order of observations and reported changes; a later moment is a larger number. */
+export type Moment = number;
 
 interface Known {
   state?: NodeState;
-  /** When the look at the state above began. */
-  lookedFrom: LookStart;
+  /** When the observation of that state began. */
+  observedFrom: Moment;
   /** When the last change was reported. */
-  changedAt: LookStart;
+  changedAt: Moment;
   /** Open streams of Docker's events: a change does not go unnoticed. */
   streams: number;
 }
 
 /**
  * The last observed state of every node, from whichever part of the engine observed it, and whether something has
- * happened on the node since that look began.
+ * happened on the node since that observation began.
  */
 export function createNodeMemory(now: () => number) {
   const nodes = new Map<NodeName, Known>();
   let absent: Omit<ClusterState, 'nodes'> = {};
   let moments = 0;
 
-  const next = (): LookStart => {
+  const next = (): Moment => {
     moments += 1;
     return moments;
   };
   const known = (node: NodeName): Known => {
-    const found = nodes.get(node) ?? { lookedFrom: 0, changedAt: 0, streams: 0 };
+    const found = nodes.get(node) ?? { observedFrom: 0, changedAt: 0, streams: 0 };
     nodes.set(node, found);
     return found;
   };
-  const keepNode = (node: NodeName, state: NodeState, from: LookStart): boolean => {
-    if (known(node).lookedFrom > from) return false;
-    Object.assign(known(node), { state, lookedFrom: from });
+  const keepNode = (node: NodeName, state: NodeState, from: Moment): boolean => {
+    if (known(node).observedFrom > from) return false;
+    Object.assign(known(node), { state, observedFrom: from });
     return true;
   };
-  const isChanged = (node: NodeName): boolean => known(node).changedAt > known(node).lookedFrom;
+  const isChanged = (node: NodeName): boolean => known(node).changedAt > known(node).observedFrom;
   const wasSeenWithin = (node: NodeName, ms: number): boolean => {
     const { state } = known(node);
     return state?.status === 'reachable' && state.observedAt >= now() - ms && !isChanged(node);
@@ -73,9 +73,9 @@ export function createNodeMemory(now: () => number) {
     recentStateOf: (names: readonly NodeName[]): ClusterState | undefined =>
       names.every((node) => isUpToDate(node) || wasSeenWithin(node, recentMs)) ? stateOf(names) : undefined,
     isUpToDate,
-    /** Call it before a look begins, and hand the result to `keepNode`. */
-    beginLook: next,
-    /** False where a look that began later has been kept already: this one is old news. */
+    /** Call it before an observation begins, and pass the result to `keepNode`. */
+    beginObservation: next,
+    /** False where an observation that began later has been kept already. */
     keepNode,
     /** What the last observation of all nodes knew of nodes that it did not ask. */
     keepAbsent: ({ nodes: _, ...rest }: ClusterState): void => {

@@ -16,11 +16,11 @@ import type { ClusterView } from '../view/cluster-view.ts';
 import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions, ZfsDataset } from './node-client.ts';
 import type { ConfirmRemoval } from './run/removal-guard.ts';
 
-/** Everything the engine needs from outside; tests and `demo` give other ones. */
+/** What the engine needs from outside; tests and the demo bring their own. */
 export interface EngineDeps {
-  /** Reads both files anew. */
+  /** Reads the files again. */
   readonly load: () => Promise<LoadResult>;
-  /** Opens (lazily) connections to the nodes of a configuration; `onCommand` hears what is changed on them. */
+  /** Opens connections to the nodes of a configuration when they are needed; `onCommand` receives each change on a node. */
   readonly openCluster: (config: Config, onCommand: (node: NodeName, text: string) => void) => Cluster;
   /** Calls back when it begins, and after each settled save of the files, until aborted. Absent: no `watch`. */
   readonly watchFiles?: (changed: () => void, signal: AbortSignal) => Promise<void>;
@@ -80,9 +80,9 @@ export type ObserveResult =
 
 /** What `doctor` looks at, and how thoroughly. */
 export interface ExamineOptions {
-  /** Only this node; connections to and from it are tried all the same. */
+  /** Only this node, with the connections to and from it. */
   readonly only?: NodeName;
-  /** Looks only, tries nothing. */
+  /** Observe only, try nothing. */
   readonly quick: boolean;
   readonly onStage?: (text: string) => void;
 }
@@ -99,60 +99,63 @@ export type ExamineResult =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
   | ({ readonly ok: true; readonly config: Config } & Examined);
 
-/** The only door for the command line and the TUI. */
+/** The only way into the engine, for the command line and the screen. */
 export interface Engine {
   readonly store: Store<ClusterView>;
   onEvent(listener: (event: EngineEvent) => void): () => void;
   observe(signal: AbortSignal): Promise<ObserveResult>;
-  /** Observes, and tries out with real packets and commands what could be in a move's way. Changes nothing. */
+  /** Observes the nodes, and tries with real packets and commands whether moves can work. Changes nothing. */
   examine(options: ExamineOptions, signal: AbortSignal): Promise<ExamineResult>;
   plan(signal: AbortSignal): Promise<PlanResult>;
   /**
-   * Lock, observe, plan, execute, until the plan is empty. `soft` stops after the atomic steps that are under way
-   * (first Ctrl-C); `signal` stops at once (second). `confirm` is asked before most of what runs is stopped; without
-   * it such a plan is blocked.
+   * Locks, observes, plans and executes until the plan is empty. `soft` stops after the atomic steps that are running
+   * (first Ctrl-C); `signal` stops at once (second). `confirm` is asked before most of the running applications are
+   * stopped; without it such a plan is blocked.
    */
   converge(signal: AbortSignal, soft?: AbortSignal, confirm?: ConfirmRemoval): Promise<RunOutcome>;
-  /** Converges now and after every change of the files or drift of the nodes, newest wins, until aborted. */
+  /** Runs now, and after every change of the files or of the nodes, until aborted. The newest files win. */
   watch(signal: AbortSignal, soft?: AbortSignal): Promise<void>;
   logs(app: AppName, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine & { readonly node: NodeName }>;
   /**
-   * Keeps nodes, containers, pools and figures fresh, cheaply, until aborted: what changes on a node is in the store
-   * within two seconds, also that it stopped answering. Reads only.
+   * Keeps nodes, containers, pools and figures up to date until aborted: a change on a node is in the store within two
+   * seconds, also that the node stopped answering. Reads only.
    */
   monitor(signal: AbortSignal): Promise<void>;
   readonly acts: Acts;
-  /** What this node has kept of the runs that locked it, by any person; the newest last. */
+  /** The lines that this node keeps about all runs that locked it; the newest last. */
   audit(node: NodeName, signal: AbortSignal): Promise<readonly AuditLine[]>;
   send(command: EngineCommand): void;
   close(): Promise<void>;
 }
 
+/** What a screen asks of the engine without waiting for it. */
 export type EngineCommand =
+  /** Runs the plan that is shown, if it still has this revision. */
   | { readonly type: 'approve'; readonly revision: string }
-  | { readonly type: 'retry' }
-  /** Stops the run that is under way at the next safe point. */
+  /** Runs what the files describe now, whatever happened before. */
+  | { readonly type: 'apply' }
+  /** Stops the present run at the next safe point. */
   | { readonly type: 'cancel' }
   /** Drops a plan that waits for approval; the files stay as they are. */
   | { readonly type: 'decline' }
   | { readonly type: 'policy'; readonly policy: ApplyPolicy }
-  /** Observe everything now. */
+  /** Observes every node now. */
   | { readonly type: 'refresh' }
-  /** What the screen shows: containers of these applications are measured, others are not. */
+  /** The applications on the screen: only their containers are measured. */
   | { readonly type: 'visible'; readonly apps: readonly AppName[] };
 
 /**
- * What a person does to an application outside the plan, one row in src/model/acts.ts for each. Each looks first, takes the nodes' locks where it changes
- * something, says `act-finished`, and throws AppError.
+ * What a person does to an application outside of the plan; src/model/acts.ts has one row for each. An act observes
+ * first, takes the locks of the nodes that it changes, emits `act-finished`, and throws AppError.
  */
 export interface Acts {
   restart(app: AppName, signal: AbortSignal): Promise<void>;
-  /** Stays stopped until it is started, or the files change: `watch` does not undo it. */
+  /** The application stays stopped until a person starts it, or the files change. */
   stop(app: AppName, signal: AbortSignal): Promise<void>;
   start(app: AppName, signal: AbortSignal): Promise<void>;
-  /** Of all of its volumes at one moment, by the owner; the name has the form `user-…`. */
+  /** Snapshots all volumes of the application at one moment; the name has the form `user-…`. */
   snapshot(app: AppName, name: string | undefined, signal: AbortSignal): Promise<readonly SnapshotRef[]>;
-  /** A new dataset with the snapshot's content, beside the volume, which is not touched. Returns its name. */
+  /** Creates a dataset with the snapshot's content; the volume is not touched. Returns the dataset's name. */
   cloneSnapshot(snapshot: SnapshotRef, signal: AbortSignal): Promise<string>;
   /**
    * The application continues with the snapshot's content: stop, keep the present data as a retired dataset, swap,

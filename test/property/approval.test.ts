@@ -25,7 +25,7 @@ const configOf = (places: Places): Config => {
 type Move =
   | { readonly kind: 'save'; readonly places: Places }
   | { readonly kind: 'policy'; readonly policy: ApplyPolicy }
-  | { readonly kind: 'approve' | 'decline' | 'retry' | 'refresh' }
+  | { readonly kind: 'approve' | 'decline' | 'apply' | 'refresh' }
   | { readonly kind: 'crash'; readonly app: string; readonly node: NodeName };
 
 const anyPlaces: fc.Arbitrary<Places> = fc.tuple(
@@ -38,7 +38,7 @@ const anyMove: fc.Arbitrary<Move> = fc.oneof(
     arbitrary: fc.constantFrom<ApplyPolicy>('ask', 'on-save').map((policy): Move => ({ kind: 'policy', policy })),
   },
   { weight: 4, arbitrary: fc.constant<Move>({ kind: 'approve' }) },
-  { weight: 2, arbitrary: fc.constantFrom<Move>({ kind: 'decline' }, { kind: 'retry' }, { kind: 'refresh' }) },
+  { weight: 2, arbitrary: fc.constantFrom<Move>({ kind: 'decline' }, { kind: 'apply' }, { kind: 'refresh' }) },
   {
     weight: 2,
     arbitrary: fc
@@ -121,7 +121,7 @@ describe('any story of saves, answers, policies and drift', () => {
           await clock.advance(60_000);
           expect(observed.unapproved).toEqual([]);
 
-          scene.engine.send({ type: 'retry' });
+          scene.engine.send({ type: 'apply' });
           await clock.advance(10_000);
           for (let round = 0; round < 3 && view().approval !== undefined; round += 1) {
             expect(view().approval?.revision).toBe(newest.revision);

@@ -74,7 +74,7 @@ async function doHere(following: Following, { act }: TutorialCommand, signal: Ab
   }
   const { approval, plan, running } = engine.store.getSnapshot();
   if (approval !== undefined) engine.send({ type: 'approve', revision: approval.revision });
-  else if (act.kind === 'apply' && !running && (plan?.steps.length ?? 0) > 0) engine.send({ type: 'retry' });
+  else if (act.kind === 'apply' && !running && (plan?.steps.length ?? 0) > 0) engine.send({ type: 'apply' });
   const within = AbortSignal.any([signal, AbortSignal.timeout(longestMs)]);
   while (!nodesShow()) {
     within.throwIfAborted();

@@ -2,9 +2,9 @@ import type { ClusterState, NodeFacts } from '../../model/cluster.ts';
 import type { Config, NodeName, NodeSettings } from '../../model/config.ts';
 import type { ConnectAnswer, ConnectTarget, HereAnswer } from '../../model/examination.ts';
 import { servedPorts } from '../../view/served-ports.ts';
-import { inTime } from '../in-time.ts';
 import type { Cluster } from '../node-client.ts';
 import type { EngineDeps } from '../types.ts';
+import { withTimeout } from '../with-timeout.ts';
 
 export interface ConnectionsInput {
   readonly deps: EngineDeps;
@@ -67,7 +67,7 @@ async function connectFrom(
       }
       return await client.doctor.connect(targets, within);
     };
-    return await inTime(deps, `connect from "${from}"`, limitMs, signal, work);
+    return await withTimeout(deps, `connect from "${from}"`, limitMs, signal, work);
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
@@ -92,7 +92,9 @@ async function connectFromHere(
   return await Promise.all(
     pairs.map(async ({ node, port }): Promise<HereAnswer> => {
       const connect = (within: AbortSignal) => probe(node, port, within);
-      const result = await inTime(deps, `connect to "${node}"`, hereMs, signal, connect).catch(() => 'held' as const);
+      const result = await withTimeout(deps, `connect to "${node}"`, hereMs, signal, connect).catch(
+        () => 'held' as const,
+      );
       return { node, port, result: result === 'held' ? 'silent' : result };
     }),
   );

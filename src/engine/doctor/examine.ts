@@ -3,10 +3,10 @@ import type { Config, NodeName } from '../../model/config.ts';
 import { AppError, toReport } from '../../model/errors.ts';
 import type { ClockReading, Examination, ExaminationPart } from '../../model/examination.ts';
 import { servedPorts } from '../../view/served-ports.ts';
-import { inTime } from '../in-time.ts';
 import type { Cluster, NodeClient, NodeDoctor } from '../node-client.ts';
 import { observedNodes, observeNode } from '../observe.ts';
 import type { EngineDeps, Examined, ExamineOptions } from '../types.ts';
+import { withTimeout } from '../with-timeout.ts';
 import { examineConnections } from './examine-connections.ts';
 
 export interface ExamineInput {
@@ -77,7 +77,7 @@ async function observeEach(
     nodes.map(async (node): Promise<readonly [NodeName, NodeState]> => {
       try {
         const look = (within: AbortSignal) => observeNode(node, cluster, { now: deps.now }, within);
-        return [node, await inTime(deps, `observe "${node}"`, limits.observe, signal, look)];
+        return [node, await withTimeout(deps, `observe "${node}"`, limits.observe, signal, look)];
       } catch (error) {
         if (signal.aborted) throw error;
         return [node, { status: 'unreachable', since: deps.now(), error: toReport(error) }];
@@ -96,7 +96,7 @@ async function examineNode(input: ExamineInput, node: NodeName, signal: AbortSig
     const left = Math.min(limitMs, endAt - deps.now());
     try {
       if (left <= 0) throw new AppError('timeout', `cannot examine the ${part} of "${node}": the time is over`);
-      return await inTime(deps, `examine the ${part} of "${node}"`, left, signal, task);
+      return await withTimeout(deps, `examine the ${part} of "${node}"`, left, signal, task);
     } catch (error) {
       if (signal.aborted) throw new AppError('cancelled', 'cancelled', { cause: error });
       failures.push({ part, error: toReport(error) });

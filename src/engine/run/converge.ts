@@ -8,8 +8,8 @@ import { createSemaphores } from '../../model/semaphore.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { plannedMoves } from '../../plan/plan-move.ts';
 import { largeRemoval } from '../../plan/removal.ts';
-import { forecastAll, type LookInput, observeAll, observeSome } from '../look.ts';
 import { observedNodes } from '../observe.ts';
+import { forecastAll, type ObserveInput, observeAll, observeSome } from '../observe-and-report.ts';
 import { superseded } from '../single-flight.ts';
 import { findUnanswered } from './answers.ts';
 import { type Execution, execute, findInterrupted, type Interrupted, type RunSignals } from './execute.ts';
@@ -21,7 +21,7 @@ import { createTransferSlots, type RunContext } from './step-context.ts';
 import { watchSwitches } from './switch-probe.ts';
 
 /** What a run needs beside the dependencies. */
-export interface ConvergeInput extends LookInput, RunChecks {
+export interface ConvergeInput extends ObserveInput, RunChecks {
   /** What every node that is locked keeps of this run. */
   readonly note?: RunNote;
 }

@@ -1,14 +1,27 @@
 import type { ClusterState, DataPlace, NodeFacts, Volume } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
+import type { DataPlaces } from '../types.ts';
 
-/** Roles of a copy that is the volume's data, or may be. */
+/** Roles of a copy that is, or may be, the data of the volume. */
 const claims = new Set<Volume['role']>(['owner', 'frozen', 'released']);
 
+/** Where earlier observations saw each volume; the places of this one are kept for later runs. */
+export async function rememberPlaces(
+  places: DataPlaces | undefined,
+  state: ClusterState,
+): Promise<readonly DataPlace[]> {
+  // Without the earlier places the run knows less, but it can run.
+  const before = (await places?.read().catch(() => undefined)) ?? [];
+  const now = placesAfter(before, state);
+  if (JSON.stringify(now) !== JSON.stringify(before)) await places?.keep(now).catch(() => undefined);
+  return now;
+}
+
 /**
- * What is remembered after an observation: a volume that a reachable node claims is on that node, by the highest epoch;
- * one that its node does not claim any more is forgotten; about all others nothing new is known. Sorted by volume.
+ * The places after an observation, sorted by volume: a volume is on the reachable node that claims it with the highest
+ * epoch. A volume that its node no longer claims is forgotten. The places of other volumes stay as they were.
  */
-export function placesAfter(before: readonly DataPlace[], { nodes }: ClusterState): readonly DataPlace[] {
+function placesAfter(before: readonly DataPlace[], { nodes }: ClusterState): readonly DataPlace[] {
   const seen = Object.entries(nodes).flatMap(([node, state]) =>
     state.status === 'reachable' ? [{ node, facts: state.facts }] : [],
   );

@@ -2,7 +2,6 @@ import type { ActionKind, ActionOf } from '../../model/plan.ts';
 import { mergeNetwork } from '../../plan/network-tables.ts';
 import { checkContainer } from './check-container.ts';
 import { pullImage, startContainer, stopContainer } from './perform-container.ts';
-import { setDeployment } from './perform-deployment.ts';
 import { freezeVolume, releaseVolume, sendFinal, settleVolume, syncVolume } from './perform-move.ts';
 import { acquireVolume, reclaimVolume } from './perform-take-over.ts';
 import { createVolume, mountVolume, resizeVolume, retireVolume } from './perform-volume.ts';
@@ -66,6 +65,25 @@ async function replaceNetwork(
     const agoMs = await client.network.replace(mergeNetwork(now, action), action.dropHolds, signal);
     context.waited?.(context.step, context.now() - agoMs);
   }, signal);
+}
+
+/** Labels containers and volumes of the node with their deployment. Nothing is stopped, restarted or mounted. */
+async function setDeployment(
+  { node, deployment, apps, volumes }: ActionOf<'set-deployment'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(node, signal);
+  for (const copy of volumes.length === 0 ? [] : await client.volumes.list(signal)) {
+    if (!volumes.includes(copy.id) || copy.role === 'incoming' || copy.deployment === deployment) continue;
+    await client.volumes.setProperties(copy, { deployment }, signal);
+  }
+  if (apps.length === 0) return;
+  const containers = await client.containers.list(signal);
+  const ids = containers.flatMap(({ id, managed, application }) =>
+    managed && application !== undefined && apps.includes(application) ? [id] : [],
+  );
+  await client.containers.adopt(ids, deployment, signal);
 }
 
 /** The effect of one action. */

@@ -3,11 +3,11 @@ import type { NodeName } from '../../model/config.ts';
 import { underEither } from '../../model/either-signal.ts';
 import { AppError, toReport } from '../../model/errors.ts';
 import type { EngineEventBody } from '../../model/events.ts';
-import { inTime } from '../in-time.ts';
 import type { Cluster, ContainerEvent, NodeClient } from '../node-client.ts';
 import type { NodeMemory } from '../node-memory.ts';
 import { observeNode } from '../observe.ts';
 import type { EngineDeps } from '../types.ts';
+import { withTimeout } from '../with-timeout.ts';
 
 export interface NodeMonitorInput {
   readonly node: NodeName;
@@ -25,8 +25,7 @@ export interface NodeMonitorInput {
 }
 
 export interface NodeMonitor {
-  /** Observe now. */
-  look(): void;
+  observeNow(): void;
   readonly ended: Promise<void>;
 }
 
@@ -39,7 +38,7 @@ const shortestLimitMs = 4_000;
 const longestLimitMs = 12_000;
 /** For the first figures after a silence, when the node has to start a shell. */
 const firstLimitMs = 12_000;
-/** Observing a slow node must leave most of its time to its work: drover rests so many times as long as it looked. */
+/** Observing a slow node must leave most of its time to its work: drover rests for so many times as long. */
 const restFactor = 3;
 /** How often a node is observed although nothing was reported: as a fallback, and for what Docker does not report. */
 const pollMs = 20_000;
@@ -58,7 +57,7 @@ const reconnectMs = 5_000;
 export function monitorNode(input: NodeMonitorInput, signal: AbortSignal): NodeMonitor {
   const appointment = createAppointment(input.deps, signal);
   const link = createLink(input);
-  const lookIn = (ms: number): void => {
+  const observeIn = (ms: number): void => {
     input.memory.reportChange(input.node);
     appointment.in(ms);
   };
@@ -66,10 +65,10 @@ export function monitorNode(input: NodeMonitorInput, signal: AbortSignal): NodeM
   input.memory.reportChange(input.node);
   const loops = [
     observeLoop(input, link, appointment, signal),
-    eventLoop(input, link, lookIn, signal),
-    ...(input.measured === undefined ? [] : [measureLoop(input, input.measured, link, lookIn, signal)]),
+    eventLoop(input, link, observeIn, signal),
+    ...(input.measured === undefined ? [] : [measureLoop(input, input.measured, link, observeIn, signal)]),
   ];
-  return { look: () => lookIn(0), ended: Promise.all(loops).then(() => undefined) };
+  return { observeNow: () => observeIn(0), ended: Promise.all(loops).then(() => undefined) };
 }
 
 /** Whether the node answers. */
@@ -110,7 +109,7 @@ function createLink({ node, deps, memory, emit, changed }: NodeMonitorInput): Li
         error: toReport(error),
         ...(before === undefined ? {} : { lastFacts: before.facts }),
       };
-      memory.keepNode(node, state, memory.beginLook());
+      memory.keepNode(node, state, memory.beginObservation());
       emit({ type: 'node-observed', node, state });
       changed();
     },
@@ -122,7 +121,7 @@ async function measureLoop(
   input: NodeMonitorInput,
   measured: () => readonly string[],
   link: Link,
-  lookIn: (ms: number) => void,
+  observeIn: (ms: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const { node, deps, emit } = input;
@@ -133,15 +132,15 @@ async function measureLoop(
       const limitMs = link.isUp() ? Math.min(longestLimitMs, Math.max(shortestLimitMs, 6 * usualMs)) : firstLimitMs;
       const begin = deps.now();
       const what = `measure node "${node}"`;
-      const figures = await inTime(deps, what, limitMs, signal, (inner) => client.figures(measured(), inner));
+      const figures = await withTimeout(deps, what, limitMs, signal, (inner) => client.figures(measured(), inner));
       usualMs = (3 * usualMs + deps.now() - begin) / 4;
       emit({ type: 'figures', node, figures });
-      if (link.up()) lookIn(settleMs);
+      if (link.up()) observeIn(settleMs);
     } catch (error) {
       if (signal.aborted) return;
       if (isSilence(error)) link.lost(error);
       // The node answers, but not as it should: an observation shows what is wrong.
-      else if (input.memory.nodeState(node)?.status !== 'unreachable') lookIn(0);
+      else if (input.memory.nodeState(node)?.status !== 'unreachable') observeIn(0);
     }
     await pause(deps, Math.max(figuresEveryMs, restFactor * usualMs), signal);
   }
@@ -191,13 +190,13 @@ async function observeLoop(
     const waitMs = putOff();
     appointment.in(waitMs ?? everyMs);
     if (waitMs !== undefined) continue;
-    const from = memory.beginLook();
+    const from = memory.beginObservation();
     const begin = deps.now();
     const state = await underEither([signal, link.signal()], (inner) => observeOnce(input, inner));
     if (signal.aborted) return;
     restUntil = deps.now() + restFactor * (deps.now() - begin);
     const before = memory.nodeState(node);
-    // No answer in time, or lost in the meantime, which has been reported; or another look began later.
+    // No answer in time, a node that was reported as lost in the meantime, or a newer observation.
     if (state === undefined || !memory.keepNode(node, state, from)) {
       memory.reportChange(node);
       if (!link.signal().aborted) appointment.in(againMs);
@@ -231,7 +230,7 @@ async function observeOnce(input: NodeMonitorInput, signal: AbortSignal): Promis
     observeNode(node, cluster, options, limited).then(input.asOwn);
   try {
     if (input.measured === undefined) return await observe(signal);
-    return await inTime(deps, `observe node "${node}"`, observeLimitMs, signal, observe);
+    return await withTimeout(deps, `observe node "${node}"`, observeLimitMs, signal, observe);
   } catch {
     return undefined;
   }
@@ -240,7 +239,7 @@ async function observeOnce(input: NodeMonitorInput, signal: AbortSignal): Promis
 async function eventLoop(
   input: NodeMonitorInput,
   link: Link,
-  lookIn: (ms: number) => void,
+  observeIn: (ms: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const { node, deps, cluster, memory, isRunning } = input;
@@ -248,7 +247,7 @@ async function eventLoop(
   // What happened before the node listened, or between two streams, was not reported.
   const opened = (): void => {
     endListening = memory.beginListening(node);
-    lookIn(settleMs);
+    observeIn(settleMs);
   };
   for (let isFirst = true; !signal.aborted; isFirst = false) {
     try {
@@ -259,14 +258,14 @@ async function eventLoop(
           reportEvent(input, event);
           // Without a screen, containers of other programs count from poll to poll.
           if (event.application === undefined && input.measured === undefined) continue;
-          lookIn(isRunning() ? settleInRunMs : settleMs);
+          observeIn(isRunning() ? settleInRunMs : settleMs);
         }
         // Docker was restarted, or the connection is lost.
-        if (!signal.aborted) lookIn(settleMs);
+        if (!signal.aborted) observeIn(settleMs);
       }
     } catch {
       // An observation, or the figures, report that the node cannot be reached.
-      if (isFirst) lookIn(0);
+      if (isFirst) observeIn(0);
     }
     endListening();
     endListening = () => undefined;

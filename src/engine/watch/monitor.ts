@@ -1,7 +1,7 @@
 import type { AppName, Config } from '../../model/config.ts';
 import { allowManyListeners } from '../../model/many-listeners.ts';
 import { containerName } from '../../model/names.ts';
-import type { Core } from '../core.ts';
+import type { EngineContext } from '../engine-context.ts';
 import { observedNodes, ownState } from '../observe.ts';
 import { monitorNode, type NodeMonitor } from './monitor-node.ts';
 import { replan } from './replan.ts';
@@ -14,8 +14,8 @@ export interface MonitorOptions {
 export interface Monitor {
   /** Watches the nodes until aborted. Several calls share one watching. */
   run(options: MonitorOptions, signal: AbortSignal): Promise<void>;
-  /** Observe every node now; false where nothing is monitored. */
-  look(): boolean;
+  /** Observes every node now; false where nothing is monitored. */
+  observeNow(): boolean;
   /** Only containers of these applications are measured; before the first call all are. */
   setVisible(apps: readonly AppName[]): void;
 }
@@ -24,13 +24,13 @@ export interface Monitor {
  * The only part of the engine that listens to nodes, and outside of runs the only one that observes them because of
  * what happens there. It keeps the view and the plan up to date; `planChanged` is called after each new plan.
  */
-export function createMonitor(core: Core, planChanged: () => void): Monitor {
+export function createMonitor(context: EngineContext, planChanged: () => void): Monitor {
   const users = new Set<MonitorOptions>();
   let visible: ReadonlySet<AppName> | undefined;
   let session: MonitorSession | undefined;
 
   const measuredOn = (node: string) => (): readonly string[] => {
-    const seen = core.memory.nodeState(node);
+    const seen = context.memory.nodeState(node);
     if (seen?.status !== 'reachable') return [];
     return seen.facts.containers.flatMap(({ managed, application, state }) =>
       managed && application !== undefined && state === 'running' && visible?.has(application) !== false
@@ -43,7 +43,7 @@ export function createMonitor(core: Core, planChanged: () => void): Monitor {
   return {
     run: async (options, signal) => {
       users.add(options);
-      session ??= createMonitorSession(core, measured, planChanged);
+      session ??= createMonitorSession(context, measured, planChanged);
       session.follow();
       try {
         await aborted(signal);
@@ -57,8 +57,8 @@ export function createMonitor(core: Core, planChanged: () => void): Monitor {
         }
       }
     },
-    look: () => {
-      session?.look();
+    observeNow: () => {
+      session?.observeNow();
       return session !== undefined;
     },
     setVisible: (apps) => {
@@ -77,25 +77,25 @@ const aborted = (signal: AbortSignal): Promise<void> =>
 interface MonitorSession {
   /** Starts over where the nodes, or what is wanted of them, are others than before. */
   follow(): void;
-  look(): void;
+  observeNow(): void;
   end(): Promise<void>;
 }
 
 function createMonitorSession(
-  core: Core,
+  context: EngineContext,
   measured: (node: string) => (() => readonly string[]) | undefined,
   planChanged: () => void,
 ): MonitorSession {
   const over = new AbortController();
-  const replanning = createReplanning(core, planChanged, allowManyListeners(over.signal));
+  const replanning = createReplanning(context, planChanged, allowManyListeners(over.signal));
   const ending = new Set<Promise<void>>();
   let nodes: readonly NodeMonitor[] = [];
   let key: string | undefined;
   let stop = new AbortController();
 
   const start = (config: Config): void => {
-    const cluster = core.clusters.get(config);
-    const { deps, memory, isRunning } = core;
+    const cluster = context.clusters.get(config);
+    const { deps, memory, isRunning } = context;
     stop.abort();
     stop = new AbortController();
     const signal = allowManyListeners(AbortSignal.any([over.signal, stop.signal]));
@@ -106,11 +106,11 @@ function createMonitorSession(
           node,
           deps,
           cluster,
-          emit: core.emitOutside,
+          emit: context.emitOutside,
           memory,
           ...(figures === undefined ? {} : { measured: figures }),
           isRunning,
-          asOwn: (state) => ownState(core.store.getSnapshot().config ?? config, node, state),
+          asOwn: (state) => ownState(context.store.getSnapshot().config ?? config, node, state),
           changed: replanning.changed,
         },
         signal,
@@ -122,7 +122,7 @@ function createMonitorSession(
     }
   };
   const follow = (): void => {
-    const { config } = core.store.getSnapshot();
+    const { config } = context.store.getSnapshot();
     if (config === undefined || over.signal.aborted) return;
     const names = observedNodes(config);
     const isMeasured = names.map((node) => measured(node) !== undefined);
@@ -131,17 +131,17 @@ function createMonitorSession(
     key = next;
     start(config);
   };
-  const forget = core.store.onEvent(({ type }) => {
+  const forget = context.store.onEvent(({ type }) => {
     if (type === 'config-loaded') follow();
     if (type === 'run-finished') replanning.resume();
     // The event comes shortly before the act is over.
-    if (type === 'act-finished') void core.actsOver().then(replanning.resume);
+    if (type === 'act-finished') void context.actsOver().then(replanning.resume);
   });
 
   return {
     follow,
-    look: () => {
-      for (const node of nodes) node.look();
+    observeNow: () => {
+      for (const node of nodes) node.observeNow();
     },
     end: async () => {
       forget();
@@ -166,7 +166,7 @@ const planningShare = 10;
 const longestRestMs = 5_000;
 
 /** Plans again after changes, but not during a run or an act, whose changes are not drift. */
-function createReplanning(core: Core, planChanged: () => void, signal: AbortSignal): Replanning {
+function createReplanning(context: EngineContext, planChanged: () => void, signal: AbortSignal): Replanning {
   let isDirty = false;
   let wake = () => {};
   signal.addEventListener('abort', () => wake(), { once: true });
@@ -174,18 +174,18 @@ function createReplanning(core: Core, planChanged: () => void, signal: AbortSign
   const loop = async (): Promise<void> => {
     let restMs = 0;
     while (!signal.aborted) {
-      if (!isDirty || core.isBusy()) {
+      if (!isDirty || context.isBusy()) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
         continue;
       }
-      await core.deps.sleep(Math.max(replanAfterMs, restMs), signal).catch(() => undefined);
-      const { config } = core.store.getSnapshot();
-      if (signal.aborted || core.isBusy() || config === undefined) continue;
+      await context.deps.sleep(Math.max(replanAfterMs, restMs), signal).catch(() => undefined);
+      const { config } = context.store.getSnapshot();
+      if (signal.aborted || context.isBusy() || config === undefined) continue;
       isDirty = false;
       // A plan that cannot be made or shown is made at the next change.
-      const replanned = await replan(core, config, signal).catch(() => undefined);
+      const replanned = await replan(context, config, signal).catch(() => undefined);
       restMs = Math.min(longestRestMs, (replanned?.tookMs ?? 0) * (planningShare - 1));
       if (replanned?.isNew === true) planChanged();
     }

@@ -3,10 +3,10 @@ import type { Config } from '../../model/config.ts';
 import type { MoveForecast, Plan } from '../../model/plan.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { plannedMoves } from '../../plan/plan-move.ts';
-import type { Core } from '../core.ts';
-import { inTime } from '../in-time.ts';
-import { forecastAll } from '../look.ts';
+import type { EngineContext } from '../engine-context.ts';
 import { observedNodes } from '../observe.ts';
+import { forecastAll } from '../observe-and-report.ts';
+import { withTimeout } from '../with-timeout.ts';
 
 const forecastLimitMs = 5_000;
 
@@ -23,25 +23,29 @@ export interface Replanned {
  * Plans from memory, without observing a node, and emits the plan where it is a new one. Undefined where a node was
  * never observed, or where something newer came up while the moves were forecast.
  */
-export async function replan(core: Core, config: Config, signal: AbortSignal): Promise<Replanned | undefined> {
-  const state = core.memory.stateOf(observedNodes(config));
+export async function replan(
+  context: EngineContext,
+  config: Config,
+  signal: AbortSignal,
+): Promise<Replanned | undefined> {
+  const state = context.memory.stateOf(observedNodes(config));
   if (state === undefined) return undefined;
-  const before = core.lastPlan();
-  const begin = core.deps.now();
-  const plan = core.refine(config, makePlan(config, state), state);
+  const before = context.lastPlan();
+  const begin = context.deps.now();
+  const plan = context.refine(config, makePlan(config, state), state);
   const isNew = JSON.stringify(before) !== JSON.stringify(plan);
-  const replanned = { plan, state, isNew, tookMs: core.deps.now() - begin };
+  const replanned = { plan, state, isNew, tookMs: context.deps.now() - begin };
   if (!isNew) return replanned;
-  const forecasts = await forecastsOf(core, config, plan, state, signal);
-  if (signal.aborted || core.isBusy() || core.lastPlan() !== before) return undefined;
-  if (core.store.getSnapshot().config !== config) return undefined;
-  core.emitOutside({ type: 'plan-made', plan, forecasts });
+  const forecasts = await forecastsOf(context, config, plan, state, signal);
+  if (signal.aborted || context.isBusy() || context.lastPlan() !== before) return undefined;
+  if (context.store.getSnapshot().config !== config) return undefined;
+  context.emitOutside({ type: 'plan-made', plan, forecasts });
   return replanned;
 }
 
 /** Those of the last plan where the moves are still the same. */
 async function forecastsOf(
-  core: Core,
+  context: EngineContext,
   config: Config,
   plan: Plan,
   state: ClusterState,
@@ -49,12 +53,12 @@ async function forecastsOf(
 ): Promise<readonly MoveForecast[]> {
   const moves = plannedMoves(plan);
   if (moves.length === 0) return [];
-  const before = core.lastPlan();
-  const { forecasts } = core.store.getSnapshot();
+  const before = context.lastPlan();
+  const { forecasts } = context.store.getSnapshot();
   const isSame = before !== undefined && JSON.stringify(plannedMoves(before)) === JSON.stringify(moves);
   if (isSame && forecasts.length === moves.length) return forecasts;
-  const input = core.inputFor(config, 0);
-  return await inTime(core.deps, 'forecast the moves', forecastLimitMs, signal, (inner) =>
+  const input = context.inputFor(config, 0);
+  return await withTimeout(context.deps, 'forecast the moves', forecastLimitMs, signal, (inner) =>
     forecastAll(input, plan, state, inner),
   ).catch(() => []);
 }

@@ -8,13 +8,12 @@ import type { RunSignals } from '../run/execute.ts';
 import { createSingleFlight } from '../single-flight.ts';
 import type { EngineDeps } from '../types.ts';
 import { type Admission, type ApprovalGate, createApprovalGate, type Occasion } from './approval.ts';
-import type { Comebacks } from './comebacks.ts';
-import { createMarks, type Mark } from './marks.ts';
+import type { RestartBackoff } from './restart-backoff.ts';
 
 export interface WatchInput {
   readonly deps: EngineDeps;
   readonly emit: (event: EngineEventBody) => void;
-  readonly comebacks: Pick<Comebacks, 'begin' | 'forget'>;
+  readonly restartBackoff: Pick<RestartBackoff, 'begin' | 'forget'>;
   /** One run to its outcome; never throws. */
   readonly run: (config: Config, signals: RunSignals, refuses: Admission['refuses']) => Promise<RunOutcome>;
   /** Observes every node and plans; reads only. */
@@ -30,15 +29,16 @@ interface Planned {
   readonly state: ClusterState;
 }
 
+/** Decides when a run begins. It does not look at the nodes itself: the monitor reports changed plans. */
 export interface Watch {
   start(hard: AbortSignal, soft: AbortSignal): Promise<void>;
-  /** Runs again whatever happened before; false where nothing is watched. */
-  retry(): boolean;
-  /** Something on a node may have changed. */
+  /** A person asks for a run, whatever happened before; false where nothing is watched. */
+  applyNow(): boolean;
+  /** The plan has changed because of something on a node. */
   drift(): void;
-  /** Reads the files anew. */
+  /** Reads the files again. */
   reread(): void;
-  /** Runs the plan that is shown, if it is still the one that has to be done; false where nothing is watched. */
+  /** Runs the plan that is shown, if it is still the one that has to be run; false where nothing is watched. */
   approve(shown: Plan, seen: Pick<ClusterState, 'nodes'>): boolean;
   decline(): void;
   setPolicy(policy: ApplyPolicy): void;
@@ -46,38 +46,105 @@ export interface Watch {
 
 const tickMs = 30_000;
 
-/** Carries no content: every mark means that files are read and nodes observed anew. */
 export function createWatch(input: WatchInput): Watch {
   const { policy = 'on-save', asks = false, allowsRemoval = false } = input.deps;
   const gate = createApprovalGate({ policy, asks, allowsRemoval, emit: input.emit });
-  let mark: ((kind: Mark) => void) | undefined;
-  const retry = (): boolean => {
-    mark?.('retry');
-    return mark !== undefined;
+  let trigger: ((kind: Trigger) => void) | undefined;
+  const applyNow = (): boolean => {
+    trigger?.('person');
+    return trigger !== undefined;
   };
   return {
-    retry,
-    drift: () => mark?.('drift'),
-    reread: () => mark?.('files'),
+    applyNow,
+    drift: () => trigger?.('drift'),
+    reread: () => trigger?.('files'),
     approve: (shown, seen) => {
-      if (mark !== undefined && gate.isOn()) gate.approve(shown, seen);
-      return retry();
+      if (trigger !== undefined && gate.isOn()) gate.approve(shown, seen);
+      return applyNow();
     },
     decline: gate.decline,
     setPolicy: (next) => {
-      if (gate.setPolicy(next)) retry();
+      if (gate.setPolicy(next)) applyNow();
     },
     start: async (hard, soft) => {
-      const session = createSession(input, gate, hard, soft);
-      mark = session.mark;
+      const inner = new AbortController();
+      const over = allowManyListeners(AbortSignal.any([hard, soft, inner.signal]));
+      const pending = createPendingTriggers(over);
+      trigger = pending.add;
       try {
-        await session.run();
+        await watchUntil(input, gate, pending, { hard, soft, over, end: () => inner.abort() });
       } finally {
-        mark = undefined;
+        trigger = undefined;
         gate.forget();
       }
     },
   };
+}
+
+interface WatchSignals extends RunSignals {
+  /** Nothing begins any more. */
+  readonly over: AbortSignal;
+  /** Makes it over. */
+  readonly end: () => void;
+}
+
+async function watchUntil(
+  input: WatchInput,
+  gate: ApprovalGate,
+  pending: PendingTriggers,
+  signals: WatchSignals,
+): Promise<void> {
+  const { deps } = input;
+  const { over } = signals;
+  if (deps.watchFiles === undefined) throw new AppError('usage', 'cannot watch: nothing says when the files change');
+  const files = createFileReader(input);
+  const runner = createRunner(input, gate, pending.add, signals);
+  const sources = [
+    tick(deps, pending.add, over),
+    deps.watchFiles(() => pending.add('files'), over),
+    input.monitor(over),
+  ];
+  // A source that fails ends the watching: without it, changes would go unnoticed.
+  const failure = new Promise<never>((_, reject) => {
+    for (const source of sources) source.catch(reject);
+  });
+  input.restartBackoff.begin(() => pending.add('drift'), over);
+  pending.add('files');
+  try {
+    while (!over.aborted) {
+      const triggers = await Promise.race([pending.take(), failure]);
+      if (!over.aborted) await handle(triggers);
+    }
+  } finally {
+    signals.end();
+    await runner.idle();
+    await Promise.allSettled(sources);
+  }
+
+  async function handle(triggers: ReadonlySet<Trigger>): Promise<void> {
+    // A person who asks for a run means the files as they are now.
+    const mustRead = triggers.has('files') || triggers.has('person') || files.config() === undefined;
+    const isNew = mustRead ? await files.read() : false;
+    const config = files.config();
+    if (config === undefined) return;
+    if (isNew) gate.forget();
+    if (isNew || triggers.has('person')) {
+      input.restartBackoff.forget();
+      runner.request({ config, occasion: isNew ? 'save' : 'person' });
+    } else if (triggers.has('drift')) await runner.requestForDrift(config);
+  }
+}
+
+/** Plans from memory from time to time: waits end, and an application that did not answer is asked again. */
+async function tick(
+  { sleep }: Pick<EngineDeps, 'sleep'>,
+  trigger: (kind: Trigger) => void,
+  over: AbortSignal,
+): Promise<void> {
+  while (!over.aborted) {
+    await sleep(tickMs, over).catch(() => undefined);
+    if (!over.aborted) trigger('drift');
+  }
 }
 
 interface Request {
@@ -85,40 +152,30 @@ interface Request {
   readonly occasion: Occasion;
 }
 
-function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal, soft: AbortSignal) {
+/** Runs requests, one at a time, if the gate admits their plan. */
+function createRunner(
+  input: WatchInput,
+  gate: ApprovalGate,
+  trigger: (kind: Trigger) => void,
+  { hard, soft, over }: WatchSignals,
+) {
   const { deps } = input;
-  const inner = new AbortController();
-  const over = allowManyListeners(AbortSignal.any([hard, soft, inner.signal]));
-  const marks = createMarks(over);
-  const files = createFileReader(input);
   let phase: 'idle' | 'deciding' | 'running' = 'idle';
-  /** Saved while an approved run was under way, which such a save does not end: it waits for its own approval. */
+  /** The files were saved during an approved run. That run goes on, and the save waits for an approval of its own. */
   let isOwed = false;
-  /** Something changed while it was decided whether a plan may run. */
+  /** The plan changed while the gate was deciding. */
   let hasMissed = false;
-  /** The steps of the last run that ended in a failure nobody but a person can mend. */
-  let givenUp: string | undefined;
-  /** An application did not answer in the last run: asked again, also where nothing else is to do. */
-  let isUnanswered = false;
+  const failures = createFailureMemory(input.plan, hard);
 
-  const look = (config: Config): Promise<Planned | undefined> => input.plan(config, hard).catch(() => undefined);
   const replan = (config: Config): Promise<Planned | undefined> => input.replan(config, hard).catch(() => undefined);
-  /** What is not tried again by itself. An application that may only need longer to answer is asked again and again. */
-  const leftOver = async (config: Config, unanswered: boolean): Promise<string | undefined> => {
-    const steps = (await look(config))?.plan.steps;
-    const onlyAsks = unanswered && steps?.every(({ action }) => action.kind !== 'start-container');
-    return onlyAsks === true ? undefined : steps?.map(({ id }) => id).join('\n');
-  };
-
   const decide = async ({ config, occasion }: Request, stop: AbortSignal): Promise<Admission | undefined> => {
     if (deps.isReadOnly !== true && !gate.isOn()) return gate.unasked();
-    // What the files or a person ask for is decided on a look at the nodes, drift on what the monitor knows of them.
-    const seen = await (occasion === 'drift' ? replan(config) : look(config));
-    // A newer save has taken its place, or the end has come.
+    // A save, and what a person asks for, is decided after an observation; drift is what the monitor has observed.
+    const seen = occasion === 'drift' ? await replan(config) : await input.plan(config, hard).catch(() => undefined);
+    // A newer save has taken its place, or the watching ends.
     if (seen === undefined || stop.aborted || over.aborted || deps.isReadOnly) return undefined;
     return gate.admit(seen.plan, seen.state, occasion);
   };
-
   const runOnce = async (config: Config, stop: AbortSignal, refuses: Admission['refuses']): Promise<void> => {
     let hasRefused = false;
     const outcome = await input.run(config, { hard, soft: AbortSignal.any([soft, stop]) }, (plan, state) => {
@@ -127,14 +184,11 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
       return reason;
     });
     phase = 'idle';
-    isUnanswered = outcome.result === 'failed' && outcome.error.code === 'unhealthy';
     const mustAsk = hasRefused && gate.isOn();
-    const isOver = needsPerson(outcome) || hasRefused !== mustAsk;
-    givenUp = isOver ? await leftOver(config, isUnanswered) : undefined;
-    // What happened on the nodes while it ran has not been looked at; what was refused has to be asked for.
-    if (outcome.result === 'converged' || mustAsk) marks.add('drift');
+    await failures.keep(config, outcome, hasRefused && !mustAsk);
+    // The monitor does not plan during a run; what the gate refused has to be asked for.
+    if (outcome.result === 'converged' || mustAsk) trigger('drift');
   };
-
   const flight = createSingleFlight<Request>({
     key: ({ config }) => config.revision,
     run: async (request, stop) => {
@@ -145,65 +199,68 @@ function createSession(input: WatchInput, gate: ApprovalGate, hard: AbortSignal,
         await runOnce(request.config, stop, admission.refuses);
       }
       phase = 'idle';
-      if (isOwed) marks.add('retry');
-      if (hasMissed) marks.add('drift');
+      if (isOwed) trigger('person');
+      if (hasMissed) trigger('drift');
       isOwed = false;
       hasMissed = false;
     },
   });
 
-  const handle = async (kinds: ReadonlySet<Mark>): Promise<void> => {
-    // A person who asks for another try means the files as they are now.
-    const mustRead = kinds.has('files') || kinds.has('retry') || files.config() === undefined;
-    const isNew = mustRead ? await files.read() : false;
-    const config = files.config();
-    if (config === undefined) return;
-    if (isNew) gate.forget();
-    if (isNew || kinds.has('retry')) {
-      input.comebacks.forget();
+  return {
+    /** For a save or a person. */
+    request: (request: Request): void => {
       if (phase === 'running' && gate.policy() === 'ask') isOwed = true;
-      else flight.request({ config, occasion: isNew ? 'save' : 'person' });
-      return;
-    }
-    if (!kinds.has('drift')) return;
-    hasMissed ||= phase === 'deciding';
-    if (phase !== 'idle') return;
-    const steps = (await replan(config))?.plan.steps.map(({ id }) => id).join('\n');
-    const isWanted = steps !== undefined && (steps !== '' || isUnanswered) && steps !== givenUp;
-    if (isWanted || gate.isPending()) flight.request({ config, occasion: 'drift' });
+      else flight.request(request);
+    },
+    requestForDrift: async (config: Config): Promise<void> => {
+      hasMissed ||= phase === 'deciding';
+      if (phase !== 'idle') return;
+      const plan = (await replan(config))?.plan;
+      if (gate.isPending() || (plan !== undefined && failures.isWorthRun(plan)))
+        flight.request({ config, occasion: 'drift' });
+    },
+    idle: flight.idle,
   };
+}
 
-  const run = async (): Promise<void> => {
-    if (deps.watchFiles === undefined) throw new AppError('usage', 'cannot watch: nothing says when the files change');
-    const sources = [tick(deps, marks.add, over), deps.watchFiles(() => marks.add('files'), over), input.monitor(over)];
-    // A source that fails ends the watching: without it changes would go unnoticed in silence.
-    const failure = new Promise<never>((_, reject) => {
-      for (const source of sources) source.catch(reject);
-    });
-    input.comebacks.begin(() => marks.add('drift'), over);
-    marks.add('files');
-    try {
-      while (!over.aborted) {
-        const kinds = await Promise.race([marks.take(), failure]);
-        if (!over.aborted) await handle(kinds);
-      }
-    } finally {
-      inner.abort();
-      await flight.idle();
-      await Promise.allSettled(sources);
-    }
+/** What of the last run must not be tried again before something changes. */
+function createFailureMemory(planNow: WatchInput['plan'], signal: AbortSignal) {
+  /** The steps that were left after a failure that only a person can fix. */
+  let givenUp: string | undefined;
+  /** An application did not answer in the last run: it is asked again, also where nothing else is left to do. */
+  let isUnanswered = false;
+
+  const leftAfter = async (config: Config): Promise<string | undefined> => {
+    const plan = await planNow(config, signal)
+      .then(({ plan }) => plan)
+      .catch(() => undefined);
+    // An application that only needs longer to answer is asked again and again.
+    const onlyAsks = isUnanswered && plan?.steps.every(({ action }) => action.kind !== 'start-container');
+    return plan === undefined || onlyAsks === true ? undefined : keyOf(plan);
   };
+  return {
+    keep: async (config: Config, outcome: RunOutcome, isRefused: boolean): Promise<void> => {
+      isUnanswered = outcome.result === 'failed' && outcome.error.code === 'unhealthy';
+      givenUp = isRefused || needsPerson(outcome) ? await leftAfter(config) : undefined;
+    },
+    isWorthRun: (plan: Plan): boolean => (plan.steps.length > 0 || isUnanswered) && keyOf(plan) !== givenUp,
+  };
+}
 
-  return { run, mark: marks.add };
+const keyOf = ({ steps }: Plan): string => steps.map(({ id }) => id).join('\n');
+
+/** A person has to change something before the same steps can succeed. */
+function needsPerson(outcome: RunOutcome): boolean {
+  return outcome.result === 'cancelled' || (outcome.result === 'failed' && !outcome.error.retryable);
 }
 
 /** Keeps the configuration in force: the newest one without problems. */
-function createFileReader({ deps, emit }: WatchInput) {
+function createFileReader({ deps, emit }: Pick<WatchInput, 'deps' | 'emit'>) {
   let config: Config | undefined;
   let problemsShown = '';
   return {
     config: () => config,
-    /** Reads the files; true where they say something new. */
+    /** Reads the files; true where they describe something new. */
     read: async (): Promise<boolean> => {
       const loaded = await deps.load();
       if (!loaded.ok) {
@@ -221,19 +278,31 @@ function createFileReader({ deps, emit }: WatchInput) {
   };
 }
 
-/** A person has to change something before the same steps can succeed. */
-function needsPerson(outcome: RunOutcome): boolean {
-  return outcome.result === 'cancelled' || (outcome.result === 'failed' && !outcome.error.retryable);
-}
+/** `files`: they were saved. `drift`: the plan may have changed. `person`: a person asks for a run. */
+type Trigger = 'files' | 'drift' | 'person';
 
-/** Plans from memory from time to time: waits end, and an application that did not answer is asked again. */
-async function tick(
-  { sleep }: Pick<EngineDeps, 'sleep'>,
-  mark: (kind: Mark) => void,
-  over: AbortSignal,
-): Promise<void> {
-  while (!over.aborted) {
-    await sleep(tickMs, over).catch(() => undefined);
-    if (!over.aborted) mark('drift');
-  }
+type PendingTriggers = ReturnType<typeof createPendingTriggers>;
+
+/** Collects triggers while the last ones are handled. */
+function createPendingTriggers(over: AbortSignal) {
+  let pending = new Set<Trigger>();
+  let wake = () => {};
+  over.addEventListener('abort', () => wake(), { once: true });
+  return {
+    add: (kind: Trigger): void => {
+      pending.add(kind);
+      wake();
+    },
+    /** Waits for a trigger, or for the end. */
+    take: async (): Promise<ReadonlySet<Trigger>> => {
+      if (pending.size === 0 && !over.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      const taken = pending;
+      pending = new Set();
+      return taken;
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { startProbing } from '../../../src/engine/run/probe.ts';
+import { startProbing } from '../../../src/engine/run/switch-probe.ts';
 import type { Probe } from '../../../src/engine/types.ts';
 import { allowManyListeners } from '../../../src/model/many-listeners.ts';
 import { createTuiSimulation } from '../../../src/simulation/tui-simulation.ts';

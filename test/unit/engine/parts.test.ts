@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { observe } from '../../../src/engine/observe.ts';
-import { startProbing } from '../../../src/engine/run/probe.ts';
 import { createTransferSlots } from '../../../src/engine/run/step-context.ts';
+import { startProbing } from '../../../src/engine/run/switch-probe.ts';
 import { droppable, findCommonBase, nextSnapshotName } from '../../../src/engine/run/volume-base.ts';
 import { createMemoryCluster } from '../../../src/simulation/memory/cluster.ts';
 import { aCluster, aVolume, onNode, snaps } from '../../builders.ts';

@@ -90,7 +90,7 @@ describe('a read-only engine', () => {
       expect(approval).toBeUndefined();
       // Whoever sends it all the same gets nothing.
       scene.engine.send({ type: 'approve', revision: 'on-n2' });
-      scene.engine.send({ type: 'retry' });
+      scene.engine.send({ type: 'apply' });
       await clock.advance(40_000);
       stop.abort();
       await clock.advance(10);

@@ -215,7 +215,7 @@ describe('with the policy to ask', () => {
     await scene.clock.advance(120_000);
     expect(scene.wanted()).toBeUndefined();
     expect(runningOn(scene.cluster)).toEqual([]);
-    scene.engine.send({ type: 'retry' });
+    scene.engine.send({ type: 'apply' });
     await scene.clock.advance(3_000);
     expect(scene.wanted()).toBe('policy');
     await scene.approve();

@@ -136,10 +136,10 @@ describe('watch', () => {
     await scene.clock.advance(120_000);
     expect(scene.outcomes()).toEqual(['converged', 'failed']);
     expect(runningOn(scene.cluster)).toEqual(['n1']);
-    scene.engine.send({ type: 'retry' });
+    scene.engine.send({ type: 'apply' });
     await scene.clock.advance(20_000);
     expect(scene.outcomes()).toEqual(['converged', 'failed', 'failed']);
-    scene.engine.send({ type: 'retry' });
+    scene.engine.send({ type: 'apply' });
     await scene.clock.advance(20_000);
     expect(scene.outcomes().at(-1)).toBe('converged');
     expect(runningOn(scene.cluster)).toEqual(['n2']);
@@ -165,7 +165,7 @@ describe('watch', () => {
     scene.setConfig(pgOn('n2'));
     await scene.clock.advance(120_000);
     expect(runningOn(scene.cluster)).toEqual(['n1']);
-    scene.engine.send({ type: 'retry' });
+    scene.engine.send({ type: 'apply' });
     await scene.clock.advance(20_000);
     expect(scene.engine.store.getSnapshot().config?.revision).toBe('on-n2');
     expect(runningOn(scene.cluster)).toEqual(['n2']);

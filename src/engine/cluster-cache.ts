@@ -1,6 +1,6 @@
-import type { Config } from '../../model/config.ts';
-import type { Cluster } from '../node-client.ts';
-import type { EngineDeps } from '../types.ts';
+import type { Config } from '../model/config.ts';
+import type { Cluster } from './node-client.ts';
+import type { EngineDeps } from './types.ts';
 
 /** One set of connections, for as long as the ways to the nodes stay the same. */
 export function createClusterCache(

@@ -1,4 +1,4 @@
-import type { ClusterState, DataPlace } from '../model/cluster.ts';
+import type { ClusterState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import type { EngineEventBody, MoveReceipt } from '../model/events.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
@@ -6,34 +6,34 @@ import { plannedMoves } from '../plan/plan-move.ts';
 import type { Cluster } from './node-client.ts';
 import type { NodeMemory } from './node-memory.ts';
 import { observe } from './observe.ts';
-import { placesAfter } from './run/data-places.ts';
+import { rememberPlaces } from './run/data-places.ts';
 import { forecastMoves } from './run/forecast.ts';
-import type { DataPlaces, EngineDeps } from './types.ts';
+import type { EngineDeps } from './types.ts';
 
-/** What looking at the nodes and planning needs. */
-export interface LookInput {
+/** What observing the nodes and planning needs. */
+export interface ObserveInput {
   readonly deps: EngineDeps;
   readonly config: Config;
   readonly cluster: Cluster;
   readonly emit: (event: EngineEventBody) => void;
   readonly memory: NodeMemory;
-  /** Leaves out of a plan what is not to be done now. */
+  /** Removes from a plan what must not be done now. */
   readonly refine: (plan: Plan, state: ClusterState) => Plan;
 }
 
-/** Observes every node of the configuration, reports and remembers what it saw. */
-export async function observeAll(input: LookInput, signal: AbortSignal): Promise<ClusterState> {
+/** Observes every node of the configuration; reports and remembers the results. */
+export async function observeAll(input: ObserveInput, signal: AbortSignal): Promise<ClusterState> {
   return await observeSome(input, () => true, signal);
 }
 
-/** As `observeAll`, but what memory has of the nodes that are not asked is taken as it is. */
+/** As `observeAll`, but with the remembered state of the nodes that need not be asked. */
 export async function observeSome(
-  { deps, config, cluster, emit, memory }: LookInput,
+  { deps, config, cluster, emit, memory }: ObserveInput,
   mustAsk: (node: NodeName) => boolean,
   signal: AbortSignal,
 ): Promise<ClusterState> {
   const before = memory.state();
-  const from = memory.beginLook();
+  const from = memory.beginObservation();
   const state = await observe(
     config,
     cluster,
@@ -53,18 +53,9 @@ export async function observeSome(
   return complete;
 }
 
-/** Where earlier observations saw each volume; what this one has seen is kept for later runs. */
-async function rememberPlaces(places: DataPlaces | undefined, state: ClusterState): Promise<readonly DataPlace[]> {
-  // Without it the run knows less; that is no reason to fail.
-  const before = (await places?.read().catch(() => undefined)) ?? [];
-  const now = placesAfter(before, state);
-  if (JSON.stringify(now) !== JSON.stringify(before)) await places?.keep(now).catch(() => undefined);
-  return now;
-}
-
-/** Forecasts of a plan's moves; a history that cannot be read only makes them worse. */
+/** Forecasts the moves of a plan. Without a readable history the forecasts are less exact. */
 export async function forecastAll(
-  { deps, config, cluster }: LookInput,
+  { deps, config, cluster }: ObserveInput,
   plan: Plan,
   state: ClusterState,
   signal: AbortSignal,

@@ -6,7 +6,7 @@ import { type Ended, findEnded, holdBack } from '../../plan/hold-back.ts';
 import type { EngineDeps } from '../types.ts';
 
 /** Decides, while somebody watches, when what has ended is started again; a run a person asks for starts everything. */
-export interface Comebacks {
+export interface RestartBackoff {
   /** From now on until `over`; `due` is called when a wait is over. */
   begin(due: () => void, over: AbortSignal): void;
   /** The files changed, or a person says so: nothing counts any more, and what has ended by now is started in any case. */
@@ -15,7 +15,7 @@ export interface Comebacks {
 }
 
 /** Counts the ends of containers as they are seen; one end is known by the container and since when it had run. */
-export function createComebacks({ now, sleep }: Pick<EngineDeps, 'now' | 'sleep'>): Comebacks {
+export function createRestartBackoff({ now, sleep }: Pick<EngineDeps, 'now' | 'sleep'>): RestartBackoff {
   const ends = new Map<AppName, Ends & { readonly run: string }>();
   const up = new Map<AppName, { readonly run: string; readonly since: number }>();
   /** Ends that are no reason to wait. */

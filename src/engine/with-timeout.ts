@@ -6,7 +6,7 @@ import type { EngineDeps } from './types.ts';
  * The task, or a `timeout` after so many milliseconds, whether or not the task heeds its signal by then; its late end
  * goes unnoticed. `what` completes "cannot …: no answer within N s".
  */
-export async function inTime<T>(
+export async function withTimeout<T>(
   deps: Pick<EngineDeps, 'sleep'>,
   what: string,
   limitMs: number,

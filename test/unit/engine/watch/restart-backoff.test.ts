@@ -101,7 +101,7 @@ describe('what ends while somebody watches', () => {
       await scene.clock.advance(3_000);
     }
     expect(runningOn(scene.cluster, ['n1'])).toEqual([]);
-    scene.engine.send({ type: 'retry' });
+    scene.engine.send({ type: 'apply' });
     await scene.clock.advance(3_000);
     expect(runningOn(scene.cluster, ['n1'])).toEqual(['n1']);
     for (let count = 0; count < 2; count += 1) {
@@ -125,7 +125,7 @@ describe('what ends while somebody watches', () => {
     expect(scene.blocked()).toEqual([
       'cannot keep "pg" up on "n1": it exited with code 1; its restart policy says never',
     ]);
-    scene.engine.send({ type: 'retry' });
+    scene.engine.send({ type: 'apply' });
     await scene.clock.advance(3_000);
     expect(runningOn(scene.cluster, ['n1'])).toEqual(['n1']);
     await scene.end();
