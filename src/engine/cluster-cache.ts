@@ -2,7 +2,7 @@ import type { Config } from '../model/config.ts';
 import type { Cluster } from './node-client.ts';
 import type { EngineDeps } from './types.ts';
 
-/** One set of connections, for as long as the ways to the nodes stay the same. */
+/** Keeps one set of connections as long as nodes and settings stay the same. */
 export function createClusterCache(
   deps: Pick<EngineDeps, 'openCluster'>,
   onCommand: Parameters<EngineDeps['openCluster']>[1],

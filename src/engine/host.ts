@@ -1,15 +1,15 @@
 import type { NodeFacts } from '../model/cluster.ts';
 import type { EmptyDisk } from '../model/host-setup.ts';
 
-/** A host that is, or is to become, a node: over one SSH connection, as root. */
+/** A host that is a node or will become one, over one SSH connection as root. */
 export interface Host {
-  /** Address the connection goes to, and who is logged in there. */
+  /** The address of the connection, and the user who is logged in. */
   readonly address: string;
   readonly user: string;
   readonly hostname: (signal: AbortSignal) => Promise<string>;
   /**
-   * Runs lab/provision.sh with these arguments to its end, and hands every line over as it comes; resolves to its exit
-   * status. When the signal aborts, the connection is closed and the script stops where its step ends: `cancelled`.
+   * Runs lab/provision.sh with these arguments; `onLine` receives each line of output. Resolves to the exit status. When
+   * the signal aborts, the connection is closed and the script stops at the end of its step: `cancelled`.
    */
   readonly setUp: (
     args: readonly string[],
@@ -17,9 +17,9 @@ export interface Host {
     signal: AbortSignal,
   ) => Promise<{ readonly code: number; readonly stderr: string }>;
   readonly emptyDisks: (signal: AbortSignal) => Promise<readonly EmptyDisk[]>;
-  /** As the engine sees the node; throws where it is none yet. */
+  /** Observes the host as a node; throws where it is not a node yet. */
   readonly observe: (signal: AbortSignal) => Promise<NodeFacts>;
-  /** Takes these addresses out of the node's port map and out of what it asks when it boots; under the node's lock. */
+  /** Removes these addresses from the node's port map and from its boot rules, under the node's lock. */
   readonly forgetPeers: (addresses: readonly string[], signal: AbortSignal) => Promise<void>;
   readonly close: () => Promise<void>;
 }

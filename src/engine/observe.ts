@@ -7,7 +7,7 @@ import { factsOf } from './run/step-context.ts';
 
 export interface ObserveOptions {
   readonly now: () => number;
-  /** What was seen before: the last facts of a node that has become unreachable, and since when it is. */
+  /** The earlier state, for the last facts of a node that is unreachable now, and the time since then. */
   readonly before?: ClusterState;
   /** The state of a node that need not be asked; undefined for one that must be. */
   readonly known?: (node: NodeName) => NodeState | undefined;
@@ -19,7 +19,10 @@ export function observedNodes(config: Config): readonly NodeName[] {
   return [...new Set([...Object.keys(config.nodes), ...Object.keys(config.deployment)])].toSorted();
 }
 
-/** All nodes of the configuration at once, as its deployment may see them. What goes wrong on one is its state; only an abort is thrown. */
+/**
+ * Observes all nodes of the configuration at once, each as its deployment may see it. A failure on a node becomes the
+ * state of that node; only an abort is thrown.
+ */
 export async function observe(
   config: Config,
   cluster: Cluster,
@@ -41,8 +44,8 @@ export async function observe(
 }
 
 /**
- * What was seen earlier on nodes that are not asked any more, where it is more than an empty node. One that answers under
- * another name now was renamed in the files.
+ * The last facts of nodes that the files no longer name, if those nodes are in use. A node that answers under another
+ * name was renamed in the files.
  */
 function departedNodes(
   states: readonly (readonly [NodeName, NodeState])[],
@@ -57,7 +60,7 @@ function departedNodes(
   return seen.length === 0 ? undefined : Object.fromEntries(seen);
 }
 
-/** Has what a node must not have when it is removed: containers of drover's, or data that no other node has. */
+/** The node has containers of drover, or data that may be nowhere else. */
 function isUsed({ containers, volumes }: NodeFacts): boolean {
   return (
     containers.some(({ managed, otherApplication }) => managed || otherApplication !== undefined) ||
@@ -65,12 +68,12 @@ function isUsed({ containers, volumes }: NodeFacts): boolean {
   );
 }
 
-/** What is observed of a node, as the deployment of the configuration may see it. */
+/** The state of a node as the deployment of the configuration may see it. */
 export function ownState(config: Config, node: NodeName, state: NodeState): NodeState {
   return ownView(config, { nodes: { [node]: state } }).nodes[node] ?? state;
 }
 
-/** One node; what goes wrong on it is its state, only an abort is thrown. */
+/** Observes one node. A failure becomes its state; only an abort is thrown. */
 export async function observeNode(
   node: NodeName,
   cluster: Cluster,

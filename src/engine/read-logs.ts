@@ -8,7 +8,7 @@ interface LogSource {
   readonly clusterOf: (config: Config) => Cluster;
 }
 
-/** An application's log from the node it runs on; throws where no reachable node has a container of it. */
+/** Reads the log of an application on the node where it runs. Throws where no reachable node has its container. */
 export async function* readLogs(
   app: AppName,
   options: LogOptions,
@@ -24,7 +24,7 @@ export async function* readLogs(
   for await (const line of client.containers.logs(app, options, signal)) yield { ...line, node: client.node };
 }
 
-/** The node whose container of this application runs; else one with a container that has ended. */
+/** The node where the application runs, or else a node with its exited container. */
 async function findNodeOf(app: AppName, config: Config, cluster: Cluster, signal: AbortSignal): Promise<NodeClient> {
   const away: string[] = [];
   const found = await Promise.all(
@@ -46,7 +46,7 @@ async function findNodeOf(app: AppName, config: Config, cluster: Cluster, signal
   if (best !== undefined) return best.client;
   const why =
     away.length === 0
-      ? 'no node has a container of it'
-      : `no reachable node has one (${away.join(', ')} cannot be reached)`;
+      ? 'no node has its container'
+      : `no reachable node has its container (${away.join(', ')} cannot be reached)`;
   throw new AppError('docker-failed', `cannot show the log of "${app}": ${why}`);
 }

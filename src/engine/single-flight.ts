@@ -1,14 +1,14 @@
-/** Why a run was told to stop: a newer request is waiting. */
+/** The reason of the stop signal when a newer request is waiting. */
 export const superseded = 'superseded';
 
 /** At most one run at a time; the newest request wins. */
 export interface SingleFlight<T> {
   /**
-   * Runs `input`, now or after the present run. Where that one serves another key it is told to stop (its signal, with
-   * reason `superseded`) and waited for; where it serves the same, one more run follows it.
+   * Runs `input`, now or after the present run. If the present run has another key, its signal aborts with the reason
+   * `superseded`; if it has the same key, it goes on, and one more run follows it.
    */
   request(input: T): void;
-  /** Tells the present run to stop for another reason, and forgets what waits. */
+  /** Aborts the present run with this reason, and drops the request that waits. */
   cancel(reason: unknown): void;
   /** Resolves when nothing runs and nothing waits. */
   idle(): Promise<void>;
@@ -22,7 +22,7 @@ export interface SingleFlightOptions<T> {
 
 /**
  * Invariants:
- * 1. at most one `run` is under way;
+ * 1. at most one `run` is in progress;
  * 2. a run starts only after the one before it has settled, however it was stopped;
  * 3. after the last request a run with that request's input starts, unless cancelled;
  * 4. of several requests that wait only the newest is kept.

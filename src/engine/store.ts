@@ -4,10 +4,10 @@ import type { ClusterView } from '../view/cluster-view.ts';
 import { emptyView, reduce } from '../view/reduce.ts';
 import type { Store } from './types.ts';
 
-/** Progress of one step is passed on at most so often: 10 times a second. */
+/** Progress of one step is passed on at most 10 times a second. */
 const progressEveryMs = 100;
 
-/** The view made from events, and everybody who wants to hear them. */
+/** The view made from events, and the listeners of both. */
 export interface EventStore extends Store<ClusterView> {
   accept(event: EngineEvent): void;
   onEvent(listener: (event: EngineEvent) => void): () => void;
@@ -15,7 +15,7 @@ export interface EventStore extends Store<ClusterView> {
 
 type Progress = Extract<EngineEvent, { type: 'step-progress' }>;
 
-/** A store that coalesces progress; the last one of a step is always passed on, before the step's end. */
+/** A store that coalesces progress events; the last one of a step is always passed on, before the end of the step. */
 export function createStore(policy: ApplyPolicy = emptyView.policy): EventStore {
   let view: ClusterView = { ...emptyView, policy };
   const listeners = new Set<() => void>();

@@ -78,7 +78,7 @@ export type ObserveResult =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
   | { readonly ok: true; readonly config: Config; readonly state: ClusterState };
 
-/** What `doctor` looks at, and how thoroughly. */
+/** What `doctor` examines, and how thoroughly. */
 export interface ExamineOptions {
   /** Only this node, with the connections to and from it. */
   readonly only?: NodeName;
@@ -87,7 +87,7 @@ export interface ExamineOptions {
   readonly onStage?: (text: string) => void;
 }
 
-/** What was seen and tried; `examinations` is empty after a quick one. */
+/** The results; `examinations` is empty after a quick examination. */
 export interface Examined {
   readonly state: ClusterState;
   readonly examinations: Readonly<Record<NodeName, Examination>>;

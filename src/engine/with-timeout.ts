@@ -3,8 +3,8 @@ import { AppError } from '../model/errors.ts';
 import type { EngineDeps } from './types.ts';
 
 /**
- * The task, or a `timeout` after so many milliseconds, whether or not the task heeds its signal by then; its late end
- * goes unnoticed. `what` completes "cannot …: no answer within N s".
+ * Runs the task with a time limit in milliseconds. Throws `timeout` when the time is over, even if the task ignores its
+ * signal; its later result is dropped. `what` completes "cannot …: no answer within N s".
  */
 export async function withTimeout<T>(
   deps: Pick<EngineDeps, 'sleep'>,
@@ -24,7 +24,6 @@ export async function withTimeout<T>(
       late.abort(error);
       throw error;
     },
-    // The task says why it ended, where it was not its time that did.
     () => working,
   );
   try {

@@ -4,29 +4,29 @@ import type { ApplyPolicy, Approval, EngineEventBody } from '../../model/events.
 import type { Blocker, Plan, StepId } from '../../model/plan.ts';
 import { largeRemoval, type Removal, removalBlocker, stoppedForGood } from '../../plan/removal.ts';
 
-/** Why a plan is about to be run: the files changed, a person wants it, or the nodes are not as they should be. */
+/** Why a run is wanted: the files were saved, a person asks for it, or the nodes differ from the files. */
 export type Occasion = 'save' | 'person' | 'drift';
 
-/** The plan may run; `refuses` is asked again under the locks, where the plan may have become another one. */
+/** The plan may run. `refuses` is called again under the locks, where the plan may be another one. */
 export interface Admission {
   readonly refuses: (plan: Plan, state: ClusterState) => Blocker | undefined;
 }
 
 export interface ApprovalGate {
-  /** False: no person is asked; what would need an answer is refused. */
+  /** False where no person can be asked: what would need an answer is refused. */
   isOn(): boolean;
-  /** For a plan that nobody has to look at. */
+  /** For a plan that needs no approval. */
   unasked(): Admission;
   policy(): ApplyPolicy;
   isPending(): boolean;
-  /** Undefined: it waits for an answer now, or was declined. An approval serves for one run. */
+  /** Undefined where the plan waits for an answer now, or was declined. An approval counts for one run. */
   admit(plan: Plan, state: ClusterState, occasion: Occasion): Admission | undefined;
-  /** What is shown is approved; `seen` is what the nodes were like. */
+  /** Approves the plan that is shown; `seen` is the state that is shown with it. */
   approve(shown: Plan, seen: Pick<ClusterState, 'nodes'>): void;
   decline(): void;
-  /** True where a plan waited only for the sake of the policy before. */
+  /** True where a plan was waiting only because of the earlier policy. */
   setPolicy(policy: ApplyPolicy): boolean;
-  /** The files changed, or nobody watches any more: earlier answers count no longer. */
+  /** The files changed, or the watching ended: earlier answers no longer count. */
   forget(): void;
 }
 
@@ -40,7 +40,7 @@ interface Options {
 
 const keyOf = (plan: Plan): string => [plan.revision, ...plan.steps.map(({ id }) => id)].join('\n');
 
-/** Decides what runs at once and what waits for a person. */
+/** Decides which plans run at once and which wait for a person. */
 export function createApprovalGate({ policy: first, asks, allowsRemoval, emit }: Options): ApprovalGate {
   let policy = first;
   let pending: { readonly approval: Approval; readonly key: string } | undefined;
@@ -78,7 +78,7 @@ export function createApprovalGate({ policy: first, asks, allowsRemoval, emit }:
     return {
       refuses: (plan, state) => {
         const removal = removalOf(plan, state);
-        // Told to ask just before it began; what has begun is brought to its end.
+        // The policy may have changed just before the run began. A run that has begun is finished.
         const mustAsk = (isFirst && policy === 'ask') || (removal !== undefined && isOn());
         isFirst = false;
         if (mustAsk) return hasChanged;
@@ -135,11 +135,11 @@ export function createApprovalGate({ policy: first, asks, allowsRemoval, emit }:
 }
 
 const hasChanged: Blocker = {
-  reason: 'cannot go on as approved: what has to be done has changed meanwhile',
+  reason: 'cannot go on as approved: the plan has changed since',
   hint: 'look at the new plan and approve it',
 };
 
-/** Nothing was to be done when it was looked at, so nothing was approved. */
+/** For an approved plan without steps. */
 const notSeen: Blocker = {
   reason: 'cannot go on: there is something to do now, and it has not been approved',
   hint: 'look at the plan and approve it',

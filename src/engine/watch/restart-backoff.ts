@@ -5,20 +5,21 @@ import { type Ends, steadyMs } from '../../plan/comeback.ts';
 import { type Ended, findEnded, holdBack } from '../../plan/hold-back.ts';
 import type { EngineDeps } from '../types.ts';
 
-/** Decides, while somebody watches, when what has ended is started again; a run a person asks for starts everything. */
+/** Decides, while drover watches, when a container that exited is started again. A run that a person asks for starts all. */
 export interface RestartBackoff {
-  /** From now on until `over`; `due` is called when a wait is over. */
+  /** Applies from now on until `over`; `due` is called when a wait is over. */
   begin(due: () => void, over: AbortSignal): void;
-  /** The files changed, or a person says so: nothing counts any more, and what has ended by now is started in any case. */
+  /** The files changed, or a person asks for a run: the count starts again, and every exited container is started. */
   forget(): void;
+  /** The plan without the starts that have to wait, and with the reasons. */
   refine(config: Config, plan: Plan, state: ClusterState): Plan;
 }
 
-/** Counts the ends of containers as they are seen; one end is known by the container and since when it had run. */
+/** Counts the exits of containers as they are observed. The container's id and start time identify one exit. */
 export function createRestartBackoff({ now, sleep }: Pick<EngineDeps, 'now' | 'sleep'>): RestartBackoff {
   const ends = new Map<AppName, Ends & { readonly run: string }>();
   const up = new Map<AppName, { readonly run: string; readonly since: number }>();
-  /** Ends that are no reason to wait. */
+  /** Exits that do not count. */
   let forgiven = new Set<string>();
   let forgives = true;
   let watch: { readonly due: () => void; readonly over: AbortSignal } | undefined;

@@ -369,7 +369,7 @@ describe('converge', () => {
     for await (const line of scene.engine.logs('pg', { follow: false }, signal)) lines.push(line);
     expect(lines).toEqual([{ node: 'n2', stream: 'stdout', text: 'ready' }]);
     const missing = scene.engine.logs('nobody', { follow: false }, signal)[Symbol.asyncIterator]();
-    await expect(missing.next()).rejects.toThrow('no node has a container of it');
+    await expect(missing.next()).rejects.toThrow('no node has its container');
   });
 
   it('replaces a container in place without touching its volume', async () => {
