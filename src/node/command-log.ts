@@ -8,7 +8,7 @@ import type {
   VolumeProperties,
   VolumeStore,
 } from '../engine/node-client.ts';
-import type { Mark } from '../engine/run/leftovers.ts';
+import type { Leftovers, Mark } from '../engine/run/leftovers.ts';
 import { publishedTexts } from '../model/addresses.ts';
 import type { ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
@@ -184,11 +184,7 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
       return store.bookmark(dataset, snapshot, bookmark, signal);
     },
     tidy: (seen, leftovers, tag, signal) => {
-      const { base, isMarked, snapshots, bookmarks, released } = leftovers;
-      const of = (sign: string) => (one: Mark) => mark(seen.dataset, one.name, sign);
-      if (isMarked) zfs('bookmark', of('@')(base), of('#')(base));
-      for (const one of [...snapshots, ...released].map(of('@'))) zfs('release', tag, one);
-      for (const one of [...snapshots.map(of('@')), ...bookmarks.map(of('#'))]) zfs('destroy', one);
+      for (const words of tidyCommands(seen.dataset, leftovers, tag)) zfs(...words);
       return store.tidy(seen, leftovers, tag, signal);
     },
     abortReceive: (dataset, signal) => {
@@ -205,6 +201,16 @@ function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
       return store.swap(swaps, signal);
     },
   };
+}
+
+function tidyCommands(dataset: string, leftovers: Leftovers, tag: string): readonly (readonly string[])[] {
+  const { base, isMarked, snapshots, bookmarks, released } = leftovers;
+  const of = (sign: string) => (one: Mark) => mark(dataset, one.name, sign);
+  return [
+    ...(isMarked ? [['bookmark', of('@')(base), of('#')(base)]] : []),
+    ...[...snapshots, ...released].map(of('@')).map((one) => ['release', tag, one]),
+    ...[...snapshots.map(of('@')), ...bookmarks.map(of('#'))].map((one) => ['destroy', one]),
+  ];
 }
 
 const mark = (dataset: string, name: string, sign = '@'): string => `${dataset}${sign}${bareName(name)}`;

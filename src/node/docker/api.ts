@@ -79,31 +79,7 @@ const changeMs = 120_000;
 
 /** Requests are independent of each other; a few channels stay open. `readMs`: until the answer to a GET is complete. */
 export function createDockerApi(connection: NodeConnection, readMs = defaultReadMs): DockerApi {
-  const agent = new StreamAgent(createDockerDialler(connection));
-  connection.closed.addEventListener('abort', () => agent.destroy(), { once: true });
-  const modemFor = (version?: string): DockerModem => {
-    // `agent` is docker-modem's option; dockerode's types leave it out.
-    const options = { protocol: 'http' as const, host: 'docker', port: 80, agent };
-    return new Docker(version === undefined ? options : { ...options, version }).modem;
-  };
-  let negotiated: Promise<Negotiated> | undefined;
-
-  const negotiate = async (): Promise<Negotiated> => {
-    const what = 'ask Docker for its version';
-    const request: DockerRequest = { what, method: 'GET', path: '/version' };
-    const limit = AbortSignal.timeout(readMs);
-    const answer = await readAnswer(asResponse(await send(modemFor(), request, limit)));
-    const theirs = textAt(answer, 'ApiVersion');
-    const modem = modemFor(`v${chooseVersion(connection.node, theirs, textAt(answer, 'MinAPIVersion'))}`);
-    return { modem, version: { docker: textAt(answer, 'Version') ?? '', dockerApi: theirs ?? '' } };
-  };
-  const agreed = (): Promise<Negotiated> => {
-    negotiated ??= negotiate().catch((error: unknown) => {
-      negotiated = undefined;
-      throw error;
-    });
-    return negotiated;
-  };
+  const agreed = createNegotiation(connection, readMs);
   const call = async <T>(
     request: Dialled,
     signal: AbortSignal,
@@ -164,6 +140,33 @@ export function createDockerApi(connection: NodeConnection, readMs = defaultRead
         // After the upgrade, this is the stream that the agent has opened.
         return answer;
       }),
+  };
+}
+
+/** Agrees on a version with Docker, once for each connection, and again after a failure. */
+function createNegotiation(connection: NodeConnection, readMs: number): () => Promise<Negotiated> {
+  const agent = new StreamAgent(createDockerDialler(connection));
+  connection.closed.addEventListener('abort', () => agent.destroy(), { once: true });
+  const modemFor = (version?: string): DockerModem => {
+    // `agent` is docker-modem's option; dockerode's types leave it out.
+    const options = { protocol: 'http' as const, host: 'docker', port: 80, agent };
+    return new Docker(version === undefined ? options : { ...options, version }).modem;
+  };
+  const negotiate = async (): Promise<Negotiated> => {
+    const request: DockerRequest = { what: 'ask Docker for its version', method: 'GET', path: '/version' };
+    const limit = AbortSignal.timeout(readMs);
+    const answer = await readAnswer(asResponse(await send(modemFor(), request, limit)));
+    const theirs = textAt(answer, 'ApiVersion');
+    const modem = modemFor(`v${chooseVersion(connection.node, theirs, textAt(answer, 'MinAPIVersion'))}`);
+    return { modem, version: { docker: textAt(answer, 'Version') ?? '', dockerApi: theirs ?? '' } };
+  };
+  let negotiated: Promise<Negotiated> | undefined;
+  return () => {
+    negotiated ??= negotiate().catch((error: unknown) => {
+      negotiated = undefined;
+      throw error;
+    });
+    return negotiated;
   };
 }
 

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import type { ContainerRuntime } from '../../engine/node-client.ts';
 import type { ImageDefaults } from '../../model/cluster.ts';
+import type { ImageRef } from '../../model/config.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
 import { dockerListBytes, dockerListingBytes, imageLayers, imageSilenceMs } from '../../model/limits.ts';
 import { printImage } from '../../model/names.ts';
@@ -20,6 +21,12 @@ import { readJsonLines } from './streams.ts';
 
 type Images = Pick<ContainerRuntime, 'imageId' | 'imageVolumes' | 'pull' | 'exportImage' | 'importImage'>;
 
+interface Context {
+  readonly connection: NodeConnection;
+  readonly api: DockerApi;
+  readonly silenceMs: number;
+}
+
 /** The part of the runtime that is about images. */
 export function createDockerImages(
   connection: NodeConnection,
@@ -27,87 +34,96 @@ export function createDockerImages(
   images: ImageReader,
   silenceMs: number = imageSilenceMs,
 ): Images {
-  const { node } = connection;
+  const context = { connection, api, silenceMs };
   return {
-    async imageId(image, signal) {
-      return textAt(await inspectImage(api, printImage(image), signal), 'Id');
-    },
-
+    imageId: async (image, signal) => textAt(await inspectImage(api, printImage(image), signal), 'Id'),
     imageVolumes: images.volumes,
-
-    async pull(image, progress, signal) {
-      const name = printImage(image);
-      const what = `pull "${name}"`;
-      const query = { fromImage: image.repository, tag: image.digest ?? image.tag };
-      // If the node's login cannot be read, the pull goes on without it, and the registry reports what is missing.
-      const auth = await readRegistryAuth(connection, image.repository, signal).catch(() => undefined);
-      const silence = createSilence(node, what, silenceMs, signal);
-      const report = pullProgress(progress);
-      const see = (message: unknown): void => {
-        silence.heard();
-        report(message);
-      };
-      try {
-        const request = { what, method: 'POST', path: '/images/create', query, ...(auth && { auth }) } as const;
-        const body = await api.stream(request, silence.signal);
-        await follow(connection, what, body, see, silence.signal);
-      } catch (error) {
-        throw missing(node, name, silence.causeOf(error));
-      } finally {
-        silence.end();
-      }
-    },
-
-    async exportImage(image, signal) {
-      const name = 'id' in image ? image.id : printImage(image);
-      if ('id' in image && !isImageId(name)) throw wrongImage(node, name, name);
-      const what = `export "${name}"`;
-      const silence = createSilence(node, what, silenceMs, signal);
-      const request = { what, method: 'GET', path: `/images/${name}/get` } as const;
-      const body = await api
-        .stream(request, silence.signal)
-        .catch((error: unknown) => {
-          throw silence.causeOf(error);
-        })
-        .finally(silence.end);
-      const guard = createFlowGuard(node, what, silenceMs);
-      // The reader gets the error. The callback keeps Node from throwing it before there is a reader.
-      return pipeline(body, guard, () => undefined);
-    },
-
-    async importImage(tar, signal, { id, image }) {
-      const name = printImage(image);
-      const what = `import the image "${name}"`;
-      if (!isImageId(id)) throw wrongImage(node, name, id);
-      const query = { quiet: 1 };
-      const upload = onlyOneUnnamedImage(tar, `the image "${name}" on "${node}"`);
-      // Data that arrives counts as a sign of life, and so do Docker's messages while it loads the image.
-      const silence = createSilence(node, what, silenceMs, signal);
-      upload.on('data', silence.heard).pause();
-      let refusal: unknown;
-      upload.once('error', (error) => {
-        refusal = error;
-      });
-      try {
-        const request = { what, method: 'POST', path: '/images/load', query, upload } as const;
-        const body = await api.stream(request, silence.signal);
-        await follow(connection, what, body, silence.heard, silence.signal);
-      } catch (error) {
-        throw refusal instanceof AppError ? refusal : silence.causeOf(error);
-      } finally {
-        silence.end();
-        upload.destroy();
-        tar.destroy();
-      }
-      // Docker computes the id from what it has loaded, so the sender is not trusted. Only now the image gets its name.
-      if (textAt(await inspectImage(api, id, signal), 'Id') !== id) throw wrongImage(node, name, id);
-      const named = { repo: image.repository, tag: image.tag };
-      await api.json(
-        { what: `name the image "${id}"`, method: 'POST', path: `/images/${id}/tag`, query: named },
-        signal,
-      );
-    },
+    pull: (image, progress, signal) => pull(context, image, progress, signal),
+    exportImage: (image, signal) => exportImage(context, image, signal),
+    importImage: (tar, signal, wanted) => importImage(context, tar, wanted, signal),
   };
+}
+
+async function pull(
+  { connection, api, silenceMs }: Context,
+  image: ImageRef,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = printImage(image);
+  const what = `pull "${name}"`;
+  const query = { fromImage: image.repository, tag: image.digest ?? image.tag };
+  // If the node's login cannot be read, the pull goes on without it, and the registry reports what is missing.
+  const auth = await readRegistryAuth(connection, image.repository, signal).catch(() => undefined);
+  const silence = createSilence(connection.node, what, silenceMs, signal);
+  const report = pullProgress(progress);
+  const see = (message: unknown): void => {
+    silence.heard();
+    report(message);
+  };
+  try {
+    const request = { what, method: 'POST', path: '/images/create', query, ...(auth && { auth }) } as const;
+    const body = await api.stream(request, silence.signal);
+    await follow(connection, what, body, see, silence.signal);
+  } catch (error) {
+    throw missing(connection.node, name, silence.causeOf(error));
+  } finally {
+    silence.end();
+  }
+}
+
+async function exportImage(
+  { connection: { node }, api, silenceMs }: Context,
+  image: Parameters<Images['exportImage']>[0],
+  signal: AbortSignal,
+): Promise<Readable> {
+  const name = 'id' in image ? image.id : printImage(image);
+  if ('id' in image && !isImageId(name)) throw wrongImage(node, name, name);
+  const what = `export "${name}"`;
+  const silence = createSilence(node, what, silenceMs, signal);
+  const body = await api
+    .stream({ what, method: 'GET', path: `/images/${name}/get` }, silence.signal)
+    .catch((error: unknown) => {
+      throw silence.causeOf(error);
+    })
+    .finally(silence.end);
+  // The reader gets the error. The callback keeps Node from throwing it before there is a reader.
+  return pipeline(body, createFlowGuard(node, what, silenceMs), () => undefined);
+}
+
+async function importImage(
+  { connection, api, silenceMs }: Context,
+  tar: Readable,
+  { id, image }: Parameters<Images['importImage']>[2],
+  signal: AbortSignal,
+): Promise<void> {
+  const { node } = connection;
+  const name = printImage(image);
+  const what = `import the image "${name}"`;
+  if (!isImageId(id)) throw wrongImage(node, name, id);
+  const upload = onlyOneUnnamedImage(tar, `the image "${name}" on "${node}"`);
+  // Data that arrives counts as a sign of life, and so do Docker's messages while it loads the image.
+  const silence = createSilence(node, what, silenceMs, signal);
+  upload.on('data', silence.heard).pause();
+  let refusal: unknown;
+  upload.once('error', (error) => {
+    refusal = error;
+  });
+  try {
+    const request = { what, method: 'POST', path: '/images/load', query: { quiet: 1 }, upload } as const;
+    const body = await api.stream(request, silence.signal);
+    await follow(connection, what, body, silence.heard, silence.signal);
+  } catch (error) {
+    throw refusal instanceof AppError ? refusal : silence.causeOf(error);
+  } finally {
+    silence.end();
+    upload.destroy();
+    tar.destroy();
+  }
+  // Docker computes the id from what it has loaded, so the sender is not trusted. Only now the image gets its name.
+  if (textAt(await inspectImage(api, id, signal), 'Id') !== id) throw wrongImage(node, name, id);
+  const query = { repo: image.repository, tag: image.tag };
+  await api.json({ what: `name the image "${id}"`, method: 'POST', path: `/images/${id}/tag`, query }, signal);
 }
 
 /** What drover reads of an image. */

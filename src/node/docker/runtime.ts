@@ -53,35 +53,9 @@ export function createDockerRuntime(
 ): DockerRuntime {
   const { node } = connection;
   const api = createDockerApi(connection, readMs);
-  /** Ids of drover's containers at the last look. A name can pass to another container, an id cannot. */
-  const ids = new Map<AppName, string>();
-  const idOf = async (app: AppName, signal: AbortSignal): Promise<string | undefined> => {
-    const inspected = await inspectOurs(node, api, app, signal);
-    return inspected === undefined ? undefined : (textAt(inspected, 'Id') ?? containerName(app));
-  };
-  /** Acts on the known container; looks up the id where none is known or that container has gone. */
-  const act = async <T>(
-    app: AppName,
-    effect: (id: string) => Promise<T>,
-    signal: AbortSignal,
-  ): Promise<T | undefined> => {
-    const known = ids.get(app);
-    try {
-      if (known !== undefined) return await effect(known);
-    } catch (error) {
-      if (statusOf(error) !== 404) throw error;
-    }
-    const id = await idOf(app, signal);
-    return id === undefined ? undefined : effect(id);
-  };
+  const own = createOwnContainers(node, api);
   const images = createImageReader(node, api);
-  const prepared = new Map<AppName, { readonly image: string; readonly at: number; readonly inspected: unknown }>();
-  const imageOf = async (spec: ContainerSpec, signal: AbortSignal): Promise<unknown> => {
-    const known = prepared.get(spec.application);
-    prepared.delete(spec.application);
-    const isGood = known?.image === spec.image && performance.now() - known.at < preparedMs;
-    return isGood ? known.inspected : readImage(node, api, spec, signal);
-  };
+  const { prepare, imageOf } = createPreparation(node, api);
   const make = async (
     spec: ContainerSpec,
     directories: Readonly<Record<VolumeId, string>>,
@@ -89,9 +63,9 @@ export function createDockerRuntime(
     signal: AbortSignal,
   ): Promise<void> => {
     const place = { connection, api, image: await imageOf(spec, signal), isFilled };
-    ids.delete(spec.application);
+    own.ids.delete(spec.application);
     const id = await create(place, spec, directories, signal);
-    if (id !== undefined) ids.set(spec.application, id);
+    if (id !== undefined) own.ids.set(spec.application, id);
   };
   return {
     ...createDockerImages(connection, api, images),
@@ -99,65 +73,39 @@ export function createDockerRuntime(
     version: (signal) => api.version(signal),
     async list(signal) {
       const listed = await listContainers(node, api, images, signal);
-      ids.clear();
+      own.ids.clear();
       for (const { managed, application, name, id } of listed) {
-        if (managed && application !== undefined && name === containerName(application)) ids.set(application, id);
+        if (managed && application !== undefined && name === containerName(application)) own.ids.set(application, id);
       }
       return listed;
     },
     create: (spec, directories, signal) => make(spec, directories, false, signal),
     createOnData: (spec, directories, signal) => make(spec, directories, true, signal),
-    async prepare(spec, signal) {
-      const inspected = await readImage(node, api, spec, signal);
-      prepared.set(spec.application, { image: spec.image, at: performance.now(), inspected });
-    },
+    prepare,
     async condition(app, signal) {
       const inspected = await inspectOurs(node, api, app, signal);
       return inspected === undefined ? undefined : readCondition(inspected);
     },
-
     adopt: (ids, deployment, signal) => adoptContainers(connection, fence, ids, deployment, signal),
-
     async start(app, signal) {
       // 304: it is already running.
       const start = (id: string) => api.json({ ...on('start', app, '/start', id), okStatus: [304] }, signal);
-      const done = await act(app, (id) => throughGate(connection, () => start(id), signal).then(() => true), signal);
-      if (done === undefined) throw noContainer(node, 'start', app);
+      const act = (id: string) => throughGate(connection, () => start(id), signal).then(() => true);
+      if ((await own.act(app, act, signal)) === undefined) throw noContainer(node, 'start', app);
     },
-
     async stop(app, graceMs, signal) {
-      const stop = async (id: string) => {
-        const timeoutMs = graceMs + 60_000;
-        // Waits for the exit code while it stops: a request after the stop would make clients wait longer.
-        const waiting = new AbortController();
-        const request = { ...on('wait for', app, '/wait', id), timeoutMs };
-        const ended = api.json(request, AbortSignal.any([signal, waiting.signal])).then(
-          (answer) => numberAt(answer, 'StatusCode'),
-          () => undefined,
-        );
-        try {
-          const query = { t: Math.ceil(graceMs / 1000) };
-          await api.json({ ...on('stop', app, '/stop', id), query, timeoutMs }, signal);
-          return (await ended) ?? exitOf(await inspectOurs(node, api, app, signal)).code;
-        } finally {
-          waiting.abort();
-        }
-      };
-      // 304: it is not running.
-      const code = await act(app, stop, signal).catch((error: unknown) => {
-        if (statusOf(error) !== 304) throw error;
-      });
+      const code = await own
+        .act(app, (id) => stop(node, api, app, id, graceMs, signal), signal)
+        .catch(ignoreNotRunning);
       return code === undefined ? undefined : { code, killed: code === killedCode };
     },
-
     async remove(app, signal) {
-      ids.delete(app);
-      if ((await idOf(app, signal)) === undefined) return;
+      own.ids.delete(app);
+      if ((await inspectOurs(node, api, app, signal)) === undefined) return;
       // Without v: a volume that Docker made for a VOLUME line of the image may have the only copy of its data.
       const request = { ...on('remove', app, ''), method: 'DELETE', okStatus: [404] } as const;
       await api.json(request, signal);
     },
-
     logs: (app, options, signal) => readLogs(node, api, app, options, signal),
     events: (signal, opened) => readEvents(connection, api, signal, opened),
     async exec(app, options, signal) {
@@ -165,6 +113,78 @@ export function createDockerRuntime(
       return execInContainer(api, node, app, options, signal);
     },
   };
+}
+
+interface OwnContainers {
+  /** Ids of drover's containers at the last look. A name can pass to another container, an id cannot. */
+  readonly ids: Map<AppName, string>;
+  /** Acts on the known container; looks up the id where none is known or that container has gone. */
+  act<T>(app: AppName, effect: (id: string) => Promise<T>, signal: AbortSignal): Promise<T | undefined>;
+}
+
+function createOwnContainers(node: string, api: DockerApi): OwnContainers {
+  const ids = new Map<AppName, string>();
+  return {
+    ids,
+    async act(app, effect, signal) {
+      const known = ids.get(app);
+      try {
+        if (known !== undefined) return await effect(known);
+      } catch (error) {
+        if (statusOf(error) !== 404) throw error;
+      }
+      const inspected = await inspectOurs(node, api, app, signal);
+      return inspected === undefined ? undefined : effect(textAt(inspected, 'Id') ?? containerName(app));
+    },
+  };
+}
+
+/** Inspects images ahead of a create, which then uses the result if it is not too old. */
+function createPreparation(node: string, api: DockerApi) {
+  const prepared = new Map<AppName, { readonly image: string; readonly at: number; readonly inspected: unknown }>();
+  return {
+    async prepare(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
+      const inspected = await readImage(node, api, spec, signal);
+      prepared.set(spec.application, { image: spec.image, at: performance.now(), inspected });
+    },
+    async imageOf(spec: ContainerSpec, signal: AbortSignal): Promise<unknown> {
+      const known = prepared.get(spec.application);
+      prepared.delete(spec.application);
+      const isGood = known?.image === spec.image && performance.now() - known.at < preparedMs;
+      return isGood ? known.inspected : readImage(node, api, spec, signal);
+    },
+  };
+}
+
+/** Stops the container and returns its exit code. */
+async function stop(
+  node: string,
+  api: DockerApi,
+  app: AppName,
+  id: string,
+  graceMs: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const timeoutMs = graceMs + 60_000;
+  // Waits for the exit code while it stops: a request after the stop would make clients wait longer.
+  const waiting = new AbortController();
+  const request = { ...on('wait for', app, '/wait', id), timeoutMs };
+  const ended = api.json(request, AbortSignal.any([signal, waiting.signal])).then(
+    (answer) => numberAt(answer, 'StatusCode'),
+    () => undefined,
+  );
+  try {
+    const query = { t: Math.ceil(graceMs / 1000) };
+    await api.json({ ...on('stop', app, '/stop', id), query, timeoutMs }, signal);
+    return (await ended) ?? exitOf(await inspectOurs(node, api, app, signal)).code;
+  } finally {
+    waiting.abort();
+  }
+}
+
+/** Docker's answer 304 to a stop: the container is not running. */
+function ignoreNotRunning(error: unknown): undefined {
+  if (statusOf(error) !== 304) throw error;
 }
 
 /** A request to the container of an application. */

@@ -10,7 +10,7 @@ import {
   stderrTailBytes,
   unreadChannelBytes,
 } from '../../model/limits.ts';
-import { createSemaphore } from '../../model/semaphore.ts';
+import { createSemaphore, type Semaphore } from '../../model/semaphore.ts';
 import type { RunOptions, SpawnedCommand } from '../command.ts';
 import { type Argv, type CommandResult, commandFailed, printCommand, shorten, tailOf } from '../command.ts';
 import { cancelled, lostConnection } from './errors.ts';
@@ -67,85 +67,88 @@ interface Running {
   stop(): void;
 }
 
+/** What the commands of one executor share. */
+interface Shared extends ExecutorOptions {
+  readonly sessions: Semaphore;
+  /** Bytes of output that running commands have printed. */
+  readonly held: { bytes: number };
+}
+
 /** Runs commands with at most 8 sessions at once; further ones wait their turn. */
 export function createExecutor(options: ExecutorOptions): Executor {
-  const { node, client, closed, isRoot } = options;
-  const sessions = createSemaphore(maximumSessions);
-  /** Bytes of output that running commands have printed. */
-  const held = { bytes: 0 };
-
-  const begin = async (argv: Argv, signal: AbortSignal): Promise<Running> => {
-    const give = await underEither([signal, closed], sessions.take).catch((error: unknown) => {
-      throw closed.aborted ? lostConnection(node, closed.reason) : error;
-    });
-    try {
-      return await openSession(client, remoteLine(argv, isRoot), [closed, signal], (channel) => {
-        channel.once('close', give);
-        boundUnread(channel);
-        return attend(channel, closed, (pid) => terminate(client, pid, isRoot));
-      });
-    } catch (error) {
-      give();
-      if (closed.aborted) throw lostConnection(node, closed.reason);
-      if (isAbort(error) || signal.aborted) throw error;
-      const why = error instanceof Error ? error.message : String(error);
-      throw new AppError('connection-failed', `cannot open a session on "${node}": ${why}`, {
-        retryable: true,
-        cause: error,
-      });
-    }
+  const shared: Shared = { ...options, sessions: createSemaphore(maximumSessions), held: { bytes: 0 } };
+  return {
+    run: (argv, runOptions) => run(shared, argv, runOptions),
+    spawn: (argv, signal) => spawn(shared, argv, signal),
   };
+}
 
-  const run = async (argv: Argv, runOptions: RunOptions): Promise<CommandResult> => {
-    const timeoutMs = runOptions.timeoutMs ?? options.commandMs;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = runOptions.signal === undefined ? timeout : AbortSignal.any([timeout, runOptions.signal]);
-    const giveUp = (cause: unknown): AppError =>
-      runOptions.signal?.aborted
-        ? cancelled(`run "${printCommand(argv)}"`, node, cause)
-        : new AppError('timeout', `cannot finish "${printCommand(argv)}" on "${node}": no end within ${timeoutMs} ms`, {
-            retryable: true,
-            cause,
-          });
-    try {
-      const running = await begin(argv, signal);
-      // The whole connection is closed: a channel closes only when the other side agrees, and this one keeps sending.
-      const dismiss = (tooMuch: string): void => {
-        client.emit('error', answeredTooMuch(node, argv, tooMuch));
-        client.destroy();
-      };
-      const result = await collect(running, runOptions.input, signal, { held, dismiss });
-      if (result.code === undefined) throw lostConnection(node, closed.reason);
-      if (!(runOptions.okCodes ?? [0]).includes(result.code))
-        throw commandFailed(node, argv, result.code, result.stderr);
-      return { stdout: result.stdout, stderr: result.stderr, code: result.code };
-    } catch (error) {
-      throw signal.aborted && !(error instanceof AppError) ? giveUp(error) : error;
-    }
-  };
-
-  const spawn = async (argv: Argv, signal: AbortSignal): Promise<SpawnedCommand> => {
-    const running = await begin(argv, signal).catch((error: unknown) => {
-      throw signal.aborted && !(error instanceof AppError)
-        ? cancelled(`run "${printCommand(argv)}"`, node, error)
-        : error;
+async function begin({ node, client, closed, isRoot, sessions }: Shared, argv: Argv, signal: AbortSignal) {
+  const giveBack = await underEither([signal, closed], sessions.take).catch((error: unknown) => {
+    throw closed.aborted ? lostConnection(node, closed.reason) : error;
+  });
+  try {
+    return await openSession(client, remoteLine(argv, isRoot), [closed, signal], (channel) => {
+      channel.once('close', giveBack);
+      boundUnread(channel);
+      return attend(channel, closed, (pid) => terminate(client, pid, isRoot));
     });
-    const stop = (): void => running.stop();
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    const done = running.ended.then(({ code, stderrTail }) => {
-      signal.removeEventListener('abort', stop);
-      if (code !== undefined) return { code, stderrTail };
-      throw signal.aborted
-        ? cancelled(`finish "${printCommand(argv)}"`, node, signal.reason)
-        : lostConnection(node, closed.reason);
+  } catch (error) {
+    giveBack();
+    if (closed.aborted) throw lostConnection(node, closed.reason);
+    if (isAbort(error) || signal.aborted) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new AppError('connection-failed', `cannot open a session on "${node}": ${why}`, {
+      retryable: true,
+      cause: error,
     });
-    // The caller may read the streams first; a rejection before it listens must not end this process.
-    done.catch(() => undefined);
-    return { stdin: running.channel, stdout: running.channel, stderr: running.stderr, done };
-  };
+  }
+}
 
-  return { run, spawn };
+async function run(shared: Shared, argv: Argv, options: RunOptions): Promise<CommandResult> {
+  const { node, client, closed, held } = shared;
+  const timeoutMs = options.timeoutMs ?? shared.commandMs;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
+  const line = printCommand(argv);
+  try {
+    const running = await begin(shared, argv, signal);
+    // The whole connection is closed: a channel closes only when the other side agrees, and this one keeps sending.
+    const dismiss = (tooMuch: string): void => {
+      client.emit('error', answeredTooMuch(node, argv, tooMuch));
+      client.destroy();
+    };
+    const { code, stdout, stderr } = await collect(running, options.input, signal, { held, dismiss });
+    if (code === undefined) throw lostConnection(node, closed.reason);
+    if (!(options.okCodes ?? [0]).includes(code)) throw commandFailed(node, argv, code, stderr);
+    return { stdout, stderr, code };
+  } catch (error) {
+    if (!signal.aborted || error instanceof AppError) throw error;
+    if (options.signal?.aborted) throw cancelled(`run "${line}"`, node, error);
+    throw new AppError('timeout', `cannot finish "${line}" on "${node}": no end within ${timeoutMs} ms`, {
+      retryable: true,
+      cause: error,
+    });
+  }
+}
+
+async function spawn(shared: Shared, argv: Argv, signal: AbortSignal): Promise<SpawnedCommand> {
+  const { node, closed } = shared;
+  const line = printCommand(argv);
+  const running = await begin(shared, argv, signal).catch((error: unknown) => {
+    throw signal.aborted && !(error instanceof AppError) ? cancelled(`run "${line}"`, node, error) : error;
+  });
+  const stop = (): void => running.stop();
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const done = running.ended.then(({ code, stderrTail }) => {
+    signal.removeEventListener('abort', stop);
+    if (code !== undefined) return { code, stderrTail };
+    throw signal.aborted ? cancelled(`finish "${line}"`, node, signal.reason) : lostConnection(node, closed.reason);
+  });
+  // The caller may read the streams first; a rejection before it listens must not end this process.
+  done.catch(() => undefined);
+  return { stdin: running.channel, stdout: running.channel, stderr: running.stderr, done };
 }
 
 /**

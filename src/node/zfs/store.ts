@@ -38,10 +38,7 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
   const root = checkRoot(`${place.pool}/${place.datasetRoot}`);
   const { node } = connection;
   const within = (dataset: string): string => checkDataset(dataset, root);
-  const copy = (dataset: string, name: string, mark = '@'): string =>
-    `${within(dataset)}${mark}${checkName(bareName(name))}`;
-  const script = async (text: string, args: readonly string[], signal: AbortSignal, ok: readonly number[] = []) =>
-    connection.script(text, args, { signal, okCodes: [0, ...ok] });
+  const script = scriptOf(connection);
   let probed: Promise<ZfsCapabilities> | undefined;
   const capabilities = (signal: AbortSignal): Promise<ZfsCapabilities> => {
     probed ??= script(scripts.capabilitiesScript, [place.pool], signal).then(readCapabilities);
@@ -54,6 +51,7 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
 
   return {
     ...createZfsCopies(connection, root, fence, () => notProvisioned(node, root)),
+    ...createZfsSnapshots(connection, root, fence),
     ...createZfsSwitch(connection, root, fence),
     root,
     capabilities,
@@ -93,6 +91,19 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
       const result = await script(scripts.unmountScript, [within(dataset)], signal, [exits.busy]);
       if (result.code === exits.busy) throw busy(dataset, node, result);
     },
+  };
+}
+
+type Snapshots = Pick<VolumeStore, 'snapshot' | 'hold' | 'bookmark' | 'estimate' | 'abortReceive' | 'readToken'>;
+
+/** The part of a store that is about snapshots and streams. */
+function createZfsSnapshots(connection: NodeConnection, root: string, fence: Fence): Snapshots {
+  const { node } = connection;
+  const within = (dataset: string): string => checkDataset(dataset, root);
+  const copy = (dataset: string, name: string, mark = '@'): string =>
+    `${within(dataset)}${mark}${checkName(bareName(name))}`;
+  const script = scriptOf(connection);
+  return {
     async snapshot(dataset, name, signal) {
       const names = [dataset].flat().map((one) => copy(one, name));
       const result = await script(scripts.snapshotScript, [fence.token, ...names], signal, [exits.late]);
@@ -124,6 +135,11 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
     },
   };
 }
+
+const scriptOf =
+  (connection: NodeConnection) =>
+  (text: string, args: readonly string[], signal: AbortSignal, ok: readonly number[] = []): Promise<CommandResult> =>
+    connection.script(text, args, { signal, okCodes: [0, ...ok] });
 
 /** Runs one zfs command, with the locale and PATH that machine-readable output needs. */
 export function zfs(
