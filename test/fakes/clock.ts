@@ -1,8 +1,8 @@
-/** Time that passes only when everybody sleeps (auto), or when the test says so. */
+/** A clock that moves only when every task sleeps (auto), or when the test moves it. */
 export interface FakeClock {
   now(): number;
   sleep(ms: number, signal: AbortSignal): Promise<void>;
-  /** Lets so much time pass, waking sleepers in order and letting what they do settle. */
+  /** Moves the clock, waking sleepers in order and waiting until their work has settled. */
   advance(ms: number): Promise<void>;
 }
 
@@ -11,10 +11,10 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** Everything that waits for microtasks or the event loop's next turn gets its turn first. */
+/** Waits for all pending microtasks and the event loop's next turn. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** `isHeld`: time does not pass while it says so. */
+/** `isHeld`: the clock stands still while it returns true. */
 export function createClock(mode: 'auto' | 'manual' = 'auto', isHeld: () => boolean = () => false): FakeClock {
   let now = 1_000_000;
   let sleepers: Sleeper[] = [];

@@ -10,11 +10,11 @@ export interface OnItsWay {
   /** `volumes.setProperties`, `containers.start`… */
   readonly operation: string;
   readonly args: readonly unknown[];
-  /** It arrives, whatever has become of the controller. */
+  /** Lets it arrive, even if its controller is gone. */
   arrive(): Promise<unknown>;
 }
 
-/** Decides what becomes of a call; `go` lets it happen now. */
+/** Decides about a call; `go` lets it happen now. */
 export type Hook = (call: OnItsWay, go: () => Promise<unknown>) => Promise<unknown>;
 
 export interface Controller extends Scene {

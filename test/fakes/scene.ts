@@ -18,7 +18,7 @@ export interface Scene {
   /** Changes what the files describe. */
   setConfig(config: Config): void;
   setLoad(result: LoadResult): void;
-  /** A new engine with its own connections, as after the death of the old one. */
+  /** A new engine with its own connections, as after the old one was killed. */
   restart(deps?: Partial<EngineDeps>): Promise<Engine>;
 }
 

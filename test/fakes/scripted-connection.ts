@@ -2,7 +2,7 @@ import type { CommandResult } from '../../src/node/command.ts';
 import { commandFailed } from '../../src/node/command.ts';
 import type { NodeConnection } from '../../src/node/ssh/connection.ts';
 
-/** One command or script as it would have gone to the node. */
+/** One command or script as it would be sent to the node. */
 export interface Sent {
   /** The argv, or `script` with its text, then its arguments. */
   readonly words: readonly string[];
@@ -13,7 +13,7 @@ export interface ScriptedConnection extends NodeConnection {
   readonly sent: readonly Sent[];
 }
 
-/** A connection on which nothing happens but what `answer` says; exit codes are judged as the real one does. */
+/** A connection with the given answers; it treats exit codes as the real one does. */
 export function scriptedConnection(answer: (sent: Sent) => Partial<CommandResult> = () => ({})): ScriptedConnection {
   const sent: Sent[] = [];
   const reply = async (one: Sent, okCodes: readonly number[] = [0]): Promise<CommandResult> => {

@@ -5,9 +5,9 @@ export interface FakeOutput extends Writable {
   columns: number;
   rows: number;
   readonly isTTY: true;
-  /** Everything that was taken so far, one piece for each write. */
+  /** Everything that was accepted so far, one piece for each write. */
   readonly taken: string[];
-  /** Takes nothing more until `go`. */
+  /** Accepts nothing more until `go`. */
   hold(): void;
   go(): void;
   resizeTo(columns: number, rows: number): void;

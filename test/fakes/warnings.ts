@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 
-/** Every warning Node.js would print while `work` runs; none of them is. */
+/** The warnings of Node.js while `work` runs; they are not printed. */
 export async function warningsDuring(work: () => Promise<unknown>): Promise<readonly string[]> {
   const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
   try {

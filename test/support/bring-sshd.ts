@@ -17,7 +17,7 @@ export default async function bringSshd(): Promise<void> {
   const tree = join(cache, 'tree');
   try {
     if (!existsSync(tree)) await unpack(cache, tree);
-    // sshd refuses to run as root without the account that its package makes; it is given this file in a mount of its own.
+    // sshd refuses to run as root without the account of its package; it gets this file in a mount of its own.
     const { stdout } = await run('getent', ['passwd']);
     writeFileSync(join(tree, 'passwd'), `${stdout}sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n`);
     process.env.DROVER_TEST_SSHD = tree;

@@ -1,6 +1,6 @@
 import { createMemoryCluster, type MemoryCluster } from '../../src/simulation/memory/cluster.ts';
 
-/** Nodes on which everything is to be seen that a node can have: the more, the more texts. */
+/** Nodes with everything that a node can have, for as many texts as possible. */
 export function aBusyCluster(): MemoryCluster {
   const spec = { ports: [], environment: { A: 'b' }, mounts: [], restartPolicy: { name: 'never' } } as const;
   const rule = { hook: 'forward', table: 'inet foreign', chain: 'fwd', rule: 'counter drop' } as const;

@@ -5,7 +5,7 @@ import type { Duplex, Writable } from 'node:stream';
 import ssh2, { type ServerChannel } from 'ssh2';
 import { observeScript, sections } from '../../src/node/observe-node.ts';
 
-/** What a node says in place of its answer, without an end unless it says so. */
+/** What a node sends instead of its answer; endless unless its name says otherwise. */
 export type Flood =
   | 'none'
   /** Docker's list of containers: text without an end, many containers, tiny values, headers, a byte from time to time. */
@@ -30,12 +30,12 @@ export type Flood =
   | 'lock'
   | 'locked';
 
-/** A node over SSH that is played by this process: its shell and its Docker. */
+/** A simulated node over SSH: this process plays its shell and its Docker. */
 export interface PlayedNode {
   readonly port: number;
   /** `type base64` of its host key. */
   readonly hostKey: string;
-  /** From now on. */
+  /** Sets the answer from now on. */
   play(flood: Flood): void;
   /** Names of the applications whose containers run there. */
   running(): readonly string[];
@@ -48,7 +48,7 @@ export interface PlayedNode {
 
 const mebibyte = Buffer.alloc(1 << 20, 'a');
 
-/** Writes as fast as the other side reads, up to so many bytes, and never ends. */
+/** Writes as fast as the other side reads, up to this many bytes, and never ends. */
 function flood(to: Writable, chunk: Buffer = mebibyte, most = Number.POSITIVE_INFINITY): void {
   let over = false;
   let written = 0;
@@ -61,7 +61,7 @@ function flood(to: Writable, chunk: Buffer = mebibyte, most = Number.POSITIVE_IN
       written += chunk.length;
       if (!to.write(chunk)) break;
     }
-    // A turn of the event loop between two, so that the other node of this process answers as well.
+    // Yields to the event loop, so that the other node of this process can answer too.
     if (!over && written < most) to.once('drain', () => setImmediate(go));
   };
   go();
@@ -165,7 +165,7 @@ function playLock(channel: ServerChannel, mode: Flood): void {
   if (mode === 'lock' || mode === 'locked') flood(channel);
 }
 
-/** What the scripts of drover print on a node without volumes. */
+/** The output of drover's scripts on a node without volumes. */
 function answerScript(script: string, args: readonly string[], { id, network }: PlayedFacts): string {
   if (script.includes(observeScript)) {
     const [root = '', , separator = '', pool = ''] = args;
@@ -273,7 +273,7 @@ function answerFlood(mode: Flood, path: string, response: ServerResponse): boole
   return true;
 }
 
-/** As much of Docker's API as a container without volumes needs. */
+/** The part of Docker's API that a container without volumes needs. */
 function answerDocker(
   containers: Map<string, PlayedContainer>,
   request: IncomingMessage,
@@ -327,7 +327,7 @@ function answerDocker(
   } else json({ message: 'not played' }, 501);
 }
 
-/** What Docker makes of the mounts that were asked for. */
+/** The mounts as Docker reports them. */
 function gateOf(hostConfig: unknown): readonly unknown[] {
   const mounts = (hostConfig as { readonly Mounts?: readonly { Type: string; Source: string; Target: string }[] })
     ?.Mounts;

@@ -2,8 +2,8 @@ import type { Cluster } from '../../src/engine/node-client.ts';
 import { AppError } from '../../src/model/errors.ts';
 
 /**
- * What a compromised node could put into any text: escape sequences of both widths, line ends of all kinds with lines
- * that look like drover's own, marks of direction, invisible characters, half characters, and code for a shell.
+ * What a compromised node can put into any text: escape sequences of both widths, line ends of all kinds with lines that
+ * look like drover's own, direction marks, invisible characters, half characters, and shell code.
  */
 export const poison = [
   '\u001b]0;OWNED\u0007\u001b]52;c;T1dORUQ=\u001b\\\u001b[2J\u001b[1;1H\u001b[95mX\u001bc\u001bP1q\u001b\\\u001b_G\u001b\\',
@@ -13,13 +13,13 @@ export const poison = [
   '\'; touch PWNED; "; touch PWNED; $(touch PWNED) `touch PWNED` | touch PWNED & touch PWNED\ntouch PWNED\n#',
 ].join('');
 
-/** A text of a node's, by where it stands: `observe.containers.*.name`. */
+/** The place of a node's text: `observe.containers.*.name`. */
 export type Place = string;
 
-/** Every text in what the nodes answer, whatever fields there are: found by walking over the answers themselves. */
+/** Every text in the answers of nodes, in any field: found by walking over the answers. */
 export class Poisoner {
   readonly places = new Set<Place>();
-  /** Which places are poisoned now; `all`: every one. Nothing: the nodes answer as they are, and are only looked at. */
+  /** The places that are poisoned now; `all`: every one. Nothing: the answers are only recorded. */
   target: ReadonlySet<Place> | 'all' | undefined;
 
   /** The same cluster with poisoned answers, errors and streams. */
@@ -48,7 +48,7 @@ export class Poisoner {
     if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
     return Object.fromEntries(
       Object.entries(value).map(([key, each]) => {
-        // Names of variables, images and containers are keys: they are texts of the node's as well.
+        // Names of variables, images and containers are keys, and come from the node too.
         const isMap = /^(?:environment|images|imageVolumes)$/.test(path.at(-1) ?? '');
         const inside = [...path, isMap ? '*' : key];
         return [isMap ? this.text(key, `${path.join('.')}.key`) : key, this.#copy(each, inside)];
@@ -102,7 +102,7 @@ const own = /\u001b\[(?:0|1|2|31|32|33|36)m|\r\u001b\[2K/g;
 const foreign =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\u00ad]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/u;
 
-/** What is wrong with these bytes; nothing for what is safe on a terminal. `heads` may stand before a line. */
+/** What is unsafe on a terminal in these bytes; nothing where all is safe. `heads` may begin a line. */
 export function wrongBytes(printed: string, isPainted: boolean): readonly string[] {
   const text = isPainted ? printed.replace(own, '') : printed;
   const at = text.search(foreign);

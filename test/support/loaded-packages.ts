@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Packages a built program had loaded, told from what it wrote with NODE_DEBUG=esm,module: those inside of the files of
- * the bundle, and those beside it.
+ * The packages that a built program has loaded, from its output with NODE_DEBUG=esm,module: those inside the files of the
+ * bundle and those next to it.
  */
 export function loadedPackages(root: string, debugOutput: string): readonly string[] {
   // The build writes it: file name to names of packages.

@@ -8,7 +8,7 @@ import type { NodeSettings } from '../../src/model/config.ts';
 /** Debian's package unpacked, where the machine has no sshd of its own: see bring-sshd.ts. */
 const unpacked = process.env.DROVER_TEST_SSHD;
 
-/** Why an sshd of our own cannot run here; undefined where it can. */
+/** Why a private sshd cannot run here; undefined where it can. */
 export const noSshd: string | undefined = !existsSync(unpacked ?? '/usr/sbin/sshd')
   ? 'no /usr/sbin/sshd (apt-get install openssh-server)'
   : userInfo().uid !== 0
@@ -29,9 +29,9 @@ export interface PrivateSshd {
   close(): void;
 }
 
-/** A machine of its own as far as files go: sshd and all that it starts see these instead of the machine's. */
+/** Folders that sshd and all its processes see in place of the machine's. */
 export interface PrivateFiles {
-  /** Directory that is root's home there; its .ssh/authorized_keys counts too. */
+  /** Root's home there; its .ssh/authorized_keys counts too. */
   readonly home: string;
   /** Directory of programs that are found before all others. */
   readonly programs: string;
@@ -78,7 +78,7 @@ export async function startSshd(extra: readonly string[] = [], files?: PrivateFi
   );
   let daemon: ChildProcess | undefined;
   const start = async (): Promise<void> => {
-    // -D keeps it the leader of its own group: killing the group ends the connections too.
+    // With -D it leads its own process group: killing the group ends its connections too.
     const [file = '', ...words] = [...inFiles(files), ...sshdIn(tree), '-D', '-e', '-f', join(dir, 'sshd_config')];
     daemon = spawn(file, words, { detached: true, stdio: 'ignore' });
     await answers(port);
@@ -169,7 +169,7 @@ async function answers(port: number): Promise<void> {
   throw new Error(`the private sshd on port ${port} does not answer`);
 }
 
-/** The daemon and sshd's own children, not the commands it runs: their end is what the tests look at. */
+/** The daemon and sshd's own children, without the commands that it runs, whose end the tests observe. */
 function descendants(pid: number): number[] {
   const lines = execFileSync('ps', ['-eo', 'pid=,ppid=,comm='], { encoding: 'utf8' }).trim().split('\n');
   const processes = lines.map((line) => line.trim().split(/\s+/));
@@ -184,6 +184,6 @@ function tryKill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It is gone already.
+    // It has exited already.
   }
 }

@@ -3,7 +3,7 @@ import type { Application, Config, NodeName } from '../../src/model/config.ts';
 import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, snaps, tcp } from '../builders.ts';
 
 const appsPerNode = 10;
-/** Every so many applications one has a port, and one a volume. */
+/** One application in this many has a port, one a volume. */
 const [portEvery, volumeEvery] = [10, 4];
 
 /** A cluster of `nodes` nodes with ten applications each, all as configured. */

@@ -8,7 +8,7 @@ import { createRandom } from './random.ts';
 import { deleted, elsewhere, nodes, removed, type Scenario, scenarios } from './scenarios.ts';
 import { createWorld, type World } from './world.ts';
 
-/** One case; the same case always goes the same way. */
+/** One case; it is deterministic. */
 export interface Case {
   readonly scenario: string;
   readonly event: string;
@@ -26,11 +26,11 @@ export type Follow = (typeof follows)[number];
 
 export interface CaseReport {
   readonly violations: readonly string[];
-  /** Outcomes of the runs, and what they said, in order. */
+  /** Outcomes and events of the runs, in order. */
   readonly story: readonly string[];
 }
 
-/** A case as text: what a failure prints, and what repeats it. */
+/** A case as text, which a failure prints and which repeats it. */
 export const printCase = (one: Case): string => [one.scenario, one.event, one.k, one.m, one.follow, one.seed].join(' ');
 
 /** Inverse of `printCase`. */
@@ -69,7 +69,7 @@ export async function followCourse(scenario: Scenario): Promise<Course> {
   return { writes, calls, outcome: stage.story.at(-1) ?? '' };
 }
 
-/** Plays one case to its end; never throws for what drover does. The story has every write where `inFull` is set. */
+/** Plays one case to its end; an error of drover is a violation, not thrown. With `isInFull` the story has every write. */
 export async function playCase(one: Case, isInFull = false): Promise<CaseReport> {
   const scenario = scenarios.find(({ name }) => name === one.scenario);
   const event = events[one.event];
@@ -127,7 +127,7 @@ interface Stage {
   rollBack: ((controller: Controller) => Promise<unknown>) | undefined;
 }
 
-/** The scenario's beginning: everything runs, and has written. */
+/** The beginning of a scenario: all applications run and have written. */
 async function prepare(scenario: Scenario): Promise<Stage> {
   const world = createWorld(scenario);
   const stage: Stage = { scenario, world, story: [], disturbances: 0, isBroken: false, rollBack: undefined };
@@ -170,7 +170,7 @@ function followOf(scenario: Scenario, follow: Follow): Config {
   return follow === 'deleted' ? deleted(scenario) : scenario.goal;
 }
 
-/** One controller does its work; what it says at its end must be true. */
+/** Runs one controller and checks that its outcome is true. */
 async function run(stage: Stage, controller: Controller): Promise<RunOutcome | undefined> {
   const { world, rollBack } = stage;
   if (controller.isDead()) return undefined;
@@ -191,7 +191,7 @@ async function run(stage: Stage, controller: Controller): Promise<RunOutcome | u
   if (controller.isDead() || stage.disturbances !== before) return outcome;
   checkNeighbourRuns(stage, controller.config, ran);
   if (outcome.result !== 'converged') {
-    // Where another run holds a lock, what is down is that run's affair.
+    // While another run holds a lock, it is responsible for applications that are down.
     if (!stage.isBroken && outcome.result !== 'locked') checkNotLeftDown(world, controller.config, ran);
     return outcome;
   }
@@ -208,19 +208,19 @@ const runningApps = ({ cluster }: World): string[] =>
     ),
   );
 
-/** No run stops what another deployment has. */
+/** No run stops the applications of another deployment. */
 function checkNeighbourRuns({ world, scenario: { neighbour } }: Stage, config: Config, ran: readonly string[]): void {
   if (neighbour === undefined || neighbour === config) return;
   const runs = runningApps(world);
   for (const app of Object.values(neighbour.deployment).flat()) {
-    // The same application may be in both files, each with its own.
+    // Both deployments may have an application of this name.
     const [before, now] = [ran, runs].map((all) => all.filter((one) => one === app).length);
     if ((now ?? 0) < (before ?? 0) && config.applications[app] === undefined)
       world.watcher.report(`a run has stopped ${app} of another deployment`);
   }
 }
 
-/** A run that cannot do what the files want leaves running what ran before and is wanted. */
+/** A run that fails leaves applications running that ran before and that the files still have. */
 function checkNotLeftDown(world: World, config: Config, ran: readonly string[]): void {
   const wanted = Object.values(config.deployment).flat();
   const runs = runningApps(world);
@@ -229,23 +229,23 @@ function checkNotLeftDown(world: World, config: Config, ran: readonly string[]):
   }
 }
 
-/** All is well again: a few runs converge, the next one has nothing to do, and everything is where it should be. */
+/** After the repair, a few runs converge, the next one has nothing to do, and everything is in its place. */
 async function endWell(stage: Stage, one: Case, walk: Walk): Promise<void> {
   const { scenario, world } = stage;
   const end = scenario.end ?? scenario.goal;
   await world.spend(1_000);
   if (walk.random.oneIn(2)) await world.spend(180_000);
   for (const node of Object.keys(end.nodes)) world.cluster.bootGate(node);
-  // A volume that was declared deleted stays so until a person decides.
+  // A volume that was declared deleted stays so until a user decides.
   const mayBlock = one.follow === 'deleted' || (scenario.mayRefuse && scenario.end === undefined);
   const isGood = await converges(stage, end, mayBlock === true);
-  // What the other deployment has is there as its files want it, or a run of its own brings it back; and that run changes nothing here.
+  // The other deployment is as its files describe, or its own run restores that without changing this one.
   if (scenario.neighbour !== undefined) {
     await converges(stage, scenario.neighbour, false);
     if (isGood) await checkStillGood(stage, end);
   }
   const last = scenario.next ?? scenario.before.at(-1);
-  // And one more move: what has happened must not stand in the way of the next one.
+  // One more move: what has happened must not prevent the next one.
   if (isGood && last !== undefined && walk.random.oneIn(2)) await converges(stage, last, mayBlock === true);
 }
 
@@ -256,7 +256,7 @@ async function checkStillGood(stage: Stage, config: Config): Promise<void> {
   await controller.close();
 }
 
-/** A few applies of these files, each by a new process; true where one of them has converged. */
+/** Applies these files a few times, each with a new process; true where one of them has converged. */
 async function converges(stage: Stage, config: Config, mayBlock: boolean): Promise<boolean> {
   const { world } = stage;
   let outcome: RunOutcome | undefined;

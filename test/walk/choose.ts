@@ -3,14 +3,14 @@ import { events } from './events.ts';
 import { createRandom, type Random } from './random.ts';
 import { scenarios } from './scenarios.ts';
 
-/** Chosen cases, and what they are about. */
+/** The chosen cases, and what they cover. */
 export interface Choice {
   readonly cases: readonly Case[];
   /** Kinds of steps and of writes in all scenarios: each of them comes with every event. */
   readonly kinds: readonly string[];
 }
 
-/** Events in which much depends on chance; they are drawn more often. */
+/** Events that depend much on chance; they are drawn more often. */
 const weights: Readonly<Record<string, number>> = {
   late: 6,
   'two-at-once': 4,
@@ -21,8 +21,8 @@ const weights: Readonly<Record<string, number>> = {
 };
 
 /**
- * Every scenario with every event, and every kind of step and of write with every event; then whatever the seed draws.
- * The moment and the files that follow are drawn as well: another seed is another walk.
+ * First every event with every scenario, every kind of step and every kind of write; then random cases. The seed decides
+ * these, and for all cases the moment and the files that follow.
  */
 export async function chooseCases(count: number, seed: number): Promise<Choice> {
   const random = createRandom(`walk ${seed}`);

@@ -4,10 +4,10 @@ import { atWrite, type Controller, type Gate, killed } from './harness.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
-/** What a case gives to its event. */
+/** What an event can use. */
 export interface Walk {
   readonly world: World;
-  /** The run that the event is for. */
+  /** The run that the event disturbs. */
   readonly first: Controller;
   /** Another process, with the files that follow. */
   readonly second: Controller;
@@ -16,19 +16,19 @@ export interface Walk {
   /** Which call of the second run. */
   readonly m: number;
   readonly random: Random;
-  /** Lets a controller do its work, and judges what it says. */
+  /** Runs a controller and checks its outcome. */
   run(controller: Controller): Promise<void>;
-  /** Something was done to the cluster that a run which has looked already cannot know. */
+  /** The cluster was changed in a way that a run which has observed before cannot know. */
   disturb(): void;
-  /** Something is wrong until it is healed: a run that fails may not be able to bring everything back. */
+  /** Something is broken until it is repaired: a failed run may not be able to restore everything. */
   breakDown(): void;
-  /** Remembers what has to happen before all is well again. */
+  /** Adds a step to the repair. */
   healLater(heal: () => void | Promise<void>): void;
 }
 
 export type Event = (walk: Walk) => Promise<void>;
 
-/** Minutes that pass now and then between two runs: what a node does by itself then happens, or does not. */
+/** Sometimes lets minutes pass between two runs, in which a node may act on its own. */
 export async function maybeWait({ world, random }: Walk): Promise<void> {
   if (random.oneIn(2)) await world.spend(180_000);
 }
@@ -36,7 +36,7 @@ export async function maybeWait({ world, random }: Walk): Promise<void> {
 export const away = (node: NodeName): AppError =>
   new AppError('connection-failed', `cannot reach node "${node}": timed out`, { retryable: true });
 
-/** The first run, with something that happens at its k-th write; then, perhaps later, the second run. */
+/** Runs the first controller, with `strike` at its k-th write, and then, perhaps later, the second one. */
 export async function runBoth(walk: Walk, strike: Gate, second?: Gate): Promise<void> {
   walk.first.gate = atWrite(walk.k, strike);
   await walk.run(walk.first);

@@ -13,7 +13,7 @@ export async function late(walk: Walk): Promise<void> {
     held = undefined;
     if (call === undefined) return;
     walk.disturb();
-    // The controller that made the call does not hear the answer.
+    // The controller that made the call does not get the answer.
     await call.deliver().catch(() => undefined);
   };
   first.gate = atWrite(walk.k, async (call) => {
@@ -43,7 +43,7 @@ export async function late(walk: Walk): Promise<void> {
   await arrive();
 }
 
-/** The link to one node goes silent: its calls wait until the second run is over, and fail then. */
+/** The connection to one node hangs: its calls wait until the second run has ended, and then fail. */
 export async function silent(walk: Walk): Promise<void> {
   const { world, first, second } = walk;
   let node: NodeName | undefined;

@@ -5,7 +5,7 @@ import { afterFirst, away, maybeWait, runBoth, type Walk } from './event-kit.ts'
 import { atWrite, beforeCall, type Gate, killed } from './harness.ts';
 import { nodes } from './scenarios.ts';
 
-/** The node of the k-th write, or another one, is away from then on; it comes back with what it had. */
+/** The node of the k-th write, or another one, becomes unreachable; it returns with its data. */
 export async function nodeAway(walk: Walk): Promise<void> {
   const { world, random } = walk;
   const other = random.oneIn(3) ? random.pick(nodes) : undefined;
@@ -26,7 +26,7 @@ export async function nodeAway(walk: Walk): Promise<void> {
   await walk.run(walk.first);
   await maybeWait(walk);
   if (isBackBetween && gone !== undefined) world.cluster.reconnect(gone);
-  // The same process knows what it has seen of the node; a new one knows nothing.
+  // The same process remembers the node; a new one knows nothing about it.
   const next = isSeen ? walk.first : walk.second;
   next.config = walk.second.config;
   next.gate = undefined;
@@ -107,7 +107,7 @@ function takeForeign(walk: Walk, machine: MemoryMachine, dataset: MemoryDataset)
     createdAtMs: walk.world.clock.now(),
     holds: new Set(),
   });
-  // Its own program removes it again in the end, wherever it lies then.
+  // In the end its own program removes it, wherever it is then.
   walk.healLater(() => {
     walk.world.watcher.forget(guid);
     for (const one of machine.datasets.values()) {
@@ -129,7 +129,7 @@ export function foreignHold(walk: Walk): Promise<void> {
   });
 }
 
-/** Another program keeps the volumes of one node mounted, in a place of its own. */
+/** Another program keeps the volumes of one node mounted elsewhere. */
 export function busy(walk: Walk): Promise<void> {
   return runBoth(walk, async (call, go) => {
     const { datasets, foreignMounts } = walk.world.cluster.machine(
@@ -142,8 +142,8 @@ export function busy(walk: Walk): Promise<void> {
 }
 
 /**
- * The run is killed at its k-th write. A person stops what uses one volume and renames its datasets, and drover sees none
- * of it, as where the pool is another one for a while.
+ * The run is killed at its k-th write. A user stops the application of one volume and renames the volume's datasets, so
+ * that drover finds none of them, as with another pool.
  */
 export async function renamed(walk: Walk): Promise<void> {
   walk.first.gate = atWrite(walk.k, async () => {
@@ -189,7 +189,7 @@ function putAside(walk: Walk, machine: MemoryMachine, name: string): void {
   walk.healLater(() => rename(`${name}-aside`, name, properties));
 }
 
-/** What is started from the k-th write on never answers. */
+/** Containers that start from the k-th write on never answer. */
 export function unhealthy(walk: Walk): Promise<void> {
   const { world, random } = walk;
   const kind = random.pick(['ports', 'health'] as const);
@@ -201,7 +201,7 @@ export function unhealthy(walk: Walk): Promise<void> {
   });
 }
 
-/** A person kills a container with Docker. */
+/** A user kills a container with Docker. */
 export function dockerKill(walk: Walk): Promise<void> {
   return runBoth(walk, async (_call, go) => {
     const isBefore = walk.random.oneIn(2);

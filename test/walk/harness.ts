@@ -16,11 +16,11 @@ export interface Call {
   readonly operation: string;
   readonly isWrite: boolean;
   readonly args: readonly unknown[];
-  /** Lets the call take effect now, whatever has become of the controller that made it. */
+  /** Lets the call take effect now, even if its controller is gone. */
   deliver(): Promise<unknown>;
 }
 
-/** Decides what becomes of a call: `go` lets it through; it may also wait, fail, or strike first. */
+/** Decides about a call: it may let it through (`go`), delay it, fail it, or strike first. */
 export type Gate = (call: Call, go: () => Promise<unknown>) => Promise<unknown>;
 
 /** One drover process: an engine with connections of its own. */
@@ -29,9 +29,9 @@ export interface Controller {
   readonly engine: Engine;
   config: Config;
   gate: Gate | undefined;
-  /** Kinds of the steps that run now, for the count of what has been tried. */
+  /** Kinds of the steps that run now, for the choice of cases. */
   readonly running: ReadonlySet<string>;
-  /** The process is gone: nothing that it does from now on reaches a node. */
+  /** Kills the process: nothing that it does from now on reaches a node. */
   kill(): void;
   isDead(): boolean;
   /** Its connections end, and with them its locks. */
@@ -62,7 +62,7 @@ const reads = new Set([
   'mutex.acquire',
   'mutex.audit',
 ]);
-/** What does not go to the node at once, or not at all. */
+/** Methods that make no call to the node, or not at once. */
 const notCalls = new Set(['datasetName', 'logs', 'events', 'exec']);
 
 export const killed = (): AppError => new AppError('cancelled', 'the controller was killed');
@@ -93,7 +93,7 @@ export function createController(cluster: MemoryCluster, clock: FakeClock, who: 
           args: [request],
           deliver: () => inner.transfer(request, () => undefined, never),
         };
-        // What the call returns is what `go` returns: the gate hands it through.
+        // The gate returns what `go` returns, which is the result of the call.
         return (await pass(call, () => inner.transfer(request, progress, signal))) as Awaited<
           ReturnType<Cluster['transfer']>
         >;
@@ -101,7 +101,7 @@ export function createController(cluster: MemoryCluster, clock: FakeClock, who: 
       close: () => inner.close(),
     };
   };
-  // Where nothing is placed any more, that is what the case is about.
+  // A case in which nothing is placed any more intends the removal.
   const isRemoval = Object.values(config.deployment).every((apps) => apps.length === 0);
   const engine = createEngine({
     ...{ allowsRemoval: isRemoval },

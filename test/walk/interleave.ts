@@ -6,14 +6,14 @@ interface Waiting {
   go(): Promise<void>;
 }
 
-/** All that can happen without another call has happened. */
+/** Waits until nothing more can happen without another call. */
 const settle = async (): Promise<void> => {
   for (let turns = 0; turns < 3; turns += 1) await new Promise((resolve) => setImmediate(resolve));
 };
 
 /**
- * Two controllers at once, call by call, in an order drawn at random. Now and then one of
- * them is held up for more than 30 s: the nodes give up its locks, and it does not notice.
+ * Runs two controllers at once, call by call, in random order. Sometimes one of them is delayed for more than 30 s: the
+ * nodes give up its locks, and it does not notice.
  */
 export async function interleave(walk: Walk): Promise<void> {
   const { world, random, first, second } = walk;
@@ -42,7 +42,7 @@ export async function interleave(walk: Walk): Promise<void> {
   let stalled: Controller | undefined;
   let stalledFor = 0;
   while (left > 0) {
-    // What one of them says is true only until the other's next call.
+    // The outcome of one is true only until the other's next call.
     walk.disturb();
     await settle();
     if (stalledFor > 0) stalledFor -= 1;

@@ -8,30 +8,30 @@ import type {
 } from '../../src/simulation/memory/types.ts';
 import { writeInto } from '../../src/simulation/memory/world.ts';
 
-/** Looks at the cluster around every call, and writes as every running container would. */
+/** Checks the cluster around every call, and writes as running containers do. */
 export interface Watcher {
-  /** What must never be, and was; each only once. */
+  /** Broken invariants, each once. */
   readonly violations: readonly string[];
   report(text: string): void;
   /** The newest data whose write to disk was acknowledged to the application. */
   newest(volume: VolumeId): MemoryContent | undefined;
-  /** From now on the volume may also start on this content: its application is being rolled back. */
+  /** The application is being rolled back: from now on the volume may also start on this content. */
   allow(volume: VolumeId, content: MemoryContent): void;
-  /** The roll-back is over or was cut off: from the next start on the newest data, nothing else is allowed. */
+  /** The roll-back has ended: after the next start on the newest data, only that is allowed. */
   endAllowance(): void;
-  /** What running applications have now counts as acknowledged, however it was written. */
+  /** The current data of running applications counts as acknowledged, however it was written. */
   acknowledge(): void;
-  /** What a person or another program has removed is not missed: a snapshot by its guid, a dataset as `node name`. */
+  /** Something was removed by a user or another program: a snapshot by its guid, a dataset as `node name`. */
   forget(what: string): void;
-  /** Calls back behind every write that took effect. */
+  /** Calls back after every write that took effect. */
   onWrite(listener: (node: NodeName, operation: string) => void): void;
-  /** Checks now, for what happens without a call. */
+  /** Checks now, for changes without a call. */
   look(): void;
 }
 
 const kilobyte = 1024;
 
-/** Begins to watch; `nodes` are all there are, whether drover knows them or not. */
+/** Begins to watch; `nodes` are all nodes, whether drover knows them or not. */
 export function createWatcher(
   cluster: MemoryCluster,
   nodes: readonly NodeName[],
@@ -95,14 +95,14 @@ interface Memory {
   readonly newest: Map<VolumeId, MemoryContent>;
   readonly allowed: Map<VolumeId, string>;
   isAllowanceEnding: boolean;
-  /** Contents that must stay on disk somewhere: what was in force before a roll-back. */
+  /** Contents that must stay on some disk: those from before a roll-back. */
   readonly replaced: Map<string, VolumeId>;
   /** How often each container has been started, by its id. */
   readonly starts: Map<string, number>;
   /** Applications that have data, under their first name. */
   readonly withData: Set<AppName>;
   firstName(app: AppName): AppName;
-  /** Snapshots of other programs and of persons, by guid: where each lies. */
+  /** Where the snapshots of users and other programs are, by guid. */
   readonly kept: Map<string, { readonly node: NodeName; readonly name: string }>;
   /** Datasets with data, as `node name`. */
   readonly datasets: Set<string>;
@@ -132,7 +132,7 @@ function boundDatasets(machine: MemoryMachine, container: MemoryContainer): [Vol
   return container.spec.mounts.map(({ volume }) => [volume, machine.datasets.get(container.bound[volume] ?? '')]);
 }
 
-/** Every start is on the newest data that was acknowledged. */
+/** Every container starts on the newest acknowledged data. */
 function checkStart(memory: Memory, machine: MemoryMachine, container: MemoryContainer): void {
   if ((memory.starts.get(container.id) ?? 0) === container.starts) return;
   memory.starts.set(container.id, container.starts);
@@ -156,7 +156,7 @@ function checkStart(memory: Memory, machine: MemoryMachine, container: MemoryCon
   }
 }
 
-/** One running container at most has a volume, on a dataset that is this volume and can be written to. */
+/** At most one running container has a volume, on a writable dataset of this volume. */
 function checkWriters(memory: Memory, machines: readonly MemoryMachine[]): void {
   const writers = new Map<VolumeId, string>();
   for (const machine of machines) {
@@ -175,7 +175,7 @@ function checkWriters(memory: Memory, machines: readonly MemoryMachine[]): void 
   }
 }
 
-/** What was acknowledged is on some disk, and so is everything that drover has not made itself. */
+/** Acknowledged data is on some disk, and so is everything that drover has not made. */
 function checkKept(memory: Memory, machines: readonly MemoryMachine[]): void {
   const versions = new Set<string>();
   const guids = new Set<string>();
@@ -206,13 +206,13 @@ function checkKept(memory: Memory, machines: readonly MemoryMachine[]): void {
   for (const dataset of datasets) memory.datasets.add(dataset);
 }
 
-/** What a running program has written, with the write to disk acknowledged. */
+/** Lets a running program write, and counts what was acknowledged. */
 function writeAll(memory: Memory, machines: readonly MemoryMachine[]): void {
   for (const machine of machines) {
     for (const container of machine.containers.values()) {
       if (container.state !== 'running') continue;
       for (const [volume, dataset] of boundDatasets(machine, container)) {
-        // Its disk may be full, or gone from under it: then nothing is acknowledged.
+        // The disk may be full or gone: then nothing is acknowledged.
         if (dataset === undefined || !canWrite(machine, dataset)) continue;
         memory.newest.set(volume, dataset.content);
         memory.withData.add(memory.firstName(container.spec.application));
@@ -230,10 +230,10 @@ function canWrite(machine: MemoryMachine, dataset: MemoryDataset): boolean {
   }
 }
 
-/** What is not so although a run has said that it has converged. */
+/** What is wrong although a run has reported that it converged. */
 export function notConverged(cluster: MemoryCluster, config: Config): string[] {
   const wrong: string[] = [];
-  // Nothing can be changed on a node that is away, and nothing is said about it.
+  // A node that cannot be reached cannot be changed, and `converged` does not include it.
   const present = Object.keys(config.nodes).filter((node) => cluster.machine(node).connected);
   const facts = new Map(present.map((node) => [node, cluster.facts(node)]));
   for (const [node, apps] of Object.entries(config.deployment)) {

@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same text. */
+/** Pseudo-random numbers, the same for the same text. */
 export interface Random {
   /** From 0 up to, not including, `below`. */
   whole(below: number): number;

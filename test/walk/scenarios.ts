@@ -6,30 +6,30 @@ import { aConfig, aMount, anApplication, tcp } from '../builders.ts';
 export const MiB = 1024 * 1024;
 export const nodes: readonly NodeName[] = ['n1', 'n2', 'n3'];
 
-/** What runs in the beginning, and what the files ask for next. */
+/** What runs at the beginning, and what the files ask for next. */
 export interface Scenario {
   readonly name: string;
   /** Applied one after the other before the case begins. */
   readonly before: readonly Config[];
-  /** What the first run is for. */
+  /** The files of the first run. */
   readonly goal: Config;
   /** The first run rolls this application back instead, to a snapshot taken before. */
   readonly rollsBack?: AppName;
-  /** The files in the end, when all is well again; default: the goal. */
+  /** The files after the repair; default: the goal. */
   readonly end?: Config;
-  /** Whether the goal itself may rightly be refused. */
+  /** True where drover may refuse the goal. */
   readonly mayRefuse?: true;
   /** New name of an application, and the old one. */
   readonly oldNames?: Readonly<Record<AppName, AppName>>;
-  /** Another deployment on the same nodes, applied before `before`: what it has is never touched. */
+  /** Another deployment on the same nodes, applied before `before`. Its applications and data are never touched. */
   readonly neighbour?: Config;
   /** The files of the move after the end; default: the last of `before`. */
   readonly next?: Config;
-  /** Something about the nodes that differs from the usual, done when everything in `before` has been applied. */
+  /** Changes the nodes after everything in `before` has been applied. */
   readonly prepare?: (cluster: MemoryCluster) => void;
 }
 
-/** Applications that the scenarios are made of. */
+/** The applications of the scenarios. */
 const pg = anApplication('pg', {
   image: { repository: 'acme/pg', tag: '1' },
   ports: [tcp(5432)],
@@ -112,7 +112,7 @@ const holder = (name: AppName, port: number, volume: string): Application =>
 const ab = [holder('a', 1001, 'vol-a'), holder('b', 1002, 'vol-b')];
 const ba = [holder('a', 1001, 'vol-b'), holder('b', 1002, 'vol-a')];
 
-/** Files as text, for what an edit of them does to the identity of volumes. */
+/** Files as text, for edits that may change the identity of volumes. */
 function read(application: string, placed: string): Config {
   const result = loadConfig({
     application: { path: 'application.yml', text: `version: 1\napplications:\n  ${application}\n` },
@@ -148,7 +148,7 @@ function oldPull(cluster: MemoryCluster): void {
   cluster.machine('n2').images.set('acme/pg:1', { id: 'sha256:an-older-pull', image });
 }
 
-/** Everything as a version of drover has left it that had no deployments. */
+/** The state that a version of drover without deployments has left. */
 function withoutDeployments(cluster: MemoryCluster): void {
   for (const node of nodes) {
     const machine = cluster.machine(node);

@@ -15,7 +15,7 @@ export interface WalkReport {
   readonly seconds: number;
 }
 
-/** Plays so many cases of this seed. */
+/** Plays this many cases of a seed. */
 export async function walk(count: number, seed: number): Promise<WalkReport> {
   const begun = Date.now();
   const { cases, kinds } = await chooseCases(count, seed);
@@ -36,13 +36,13 @@ async function note(one: Case, found: Map<string, { cases: string[]; story: read
   }
 }
 
-/** Bytes and times differ from case to case; the violation is the same. */
+/** The violation without bytes and times, which differ from case to case. */
 const withoutSizes = (text: string): string => text.replace(/\d{4,}/g, '…');
 
 const shownCases = 3;
 const shownCharacters = 200;
 
-/** What the walk has found, each with the way to repeat it. */
+/** The violations that the walk has found, with the commands that repeat them. */
 export function printReport({ tried, findings, seconds }: WalkReport, seed: number): string {
   const cases = new Set(findings.flatMap((finding) => finding.cases));
   const lines = [`walk: ${tried} cases of seed ${seed} in ${seconds} s, ${cases.size} of them with a violation`];

@@ -6,16 +6,16 @@ import { never } from './harness.ts';
 import { createWatcher, type Watcher } from './invariants.ts';
 import { nodes, type Scenario } from './scenarios.ts';
 
-/** Three nodes in memory, their time, and what is watched on them. */
+/** Three nodes in memory, their clock, and a watcher of their invariants. */
 export interface World {
   readonly cluster: MemoryCluster;
   readonly clock: FakeClock;
   readonly watcher: Watcher;
-  /** What is started from now on, on these nodes, never answers. Returns what ends it. */
+  /** Containers that start on these nodes from now on never answer. Returns the function that ends this. */
   breakImages(where: readonly NodeName[], kind: 'ports' | 'health'): () => void;
-  /** Lets time pass, and with it what nodes do by themselves. */
+  /** Lets time pass, in which nodes do what becomes due. */
   spend(ms: number): Promise<void>;
-  /** Time stands still as long as this says so; returns what ends it. */
+  /** Time stands still while this returns true. Returns the function that ends this. */
   holdTime(isHeld: () => boolean): () => void;
 }
 
