@@ -1,3 +1,4 @@
+import { defined } from '../model/defined.ts';
 import type { AuditLine, RunNote } from '../model/history.ts';
 import { auditBytes } from '../model/limits.ts';
 import { prelude } from './zfs/scripts.ts';
@@ -68,6 +69,6 @@ export function parseAudit(text: string): readonly AuditLine[] {
         (part) => part?.replace(/[^\x21-\x7e]/g, '?') as string | undefined,
       );
       const kind = event === 'ended' ? 'ended' : 'began';
-      return [{ at, event: kind, run, deployment, verb, by, from, ...(result === undefined ? {} : { result }) }];
+      return [{ at, event: kind, run, deployment, verb, by, from, ...defined({ result }) }];
     });
 }

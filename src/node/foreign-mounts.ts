@@ -1,4 +1,5 @@
 import type { Container, ForeignMount } from '../model/cluster.ts';
+import { defined } from '../model/defined.ts';
 
 /**
  * ROOT: finds mounts of datasets below the root, in other mount namespaces, that an unmount in this one does not reach.
@@ -37,6 +38,6 @@ export function parseForeignMounts(text: string, containers: readonly Container[
     const container = byId.get(id);
     if (container?.managed === true) return [];
     const name = container?.name ?? (id === '-' ? undefined : id.slice(0, 12));
-    return [{ dataset, pid: Number(pid), process, ...(name === undefined ? {} : { container: name }) }];
+    return [{ dataset, pid: Number(pid), process, ...defined({ container: name }) }];
   });
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { LockHandle, NodeMutex } from '../engine/node-client.ts';
+import { defined } from '../model/defined.ts';
 import { AppError } from '../model/errors.ts';
 import { lockAnswerBytes, lockAnswerMs, lockReleaseMs, printLimit } from '../model/limits.ts';
 import { auditFile, auditFunctions, parseAudit, printNote, readAuditScript } from './audit.ts';
@@ -124,7 +125,7 @@ function lockHeld(node: string, text: string): AppError {
   return new AppError('lock-held', `cannot take the lock on "${node}": ${owner} ${held}`, {
     hint: 'wait until that run has ended',
     retryable: true,
-    details: { node, owner, ...(since === undefined ? {} : { since }) },
+    details: { node, owner, ...defined({ since }) },
   });
 }
 

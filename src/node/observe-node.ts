@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { plainAddress } from '../model/addresses.ts';
 import type { BootFacts, Container, Listener, NodeAddress, NodeFacts, PortKey } from '../model/cluster.ts';
+import { defined } from '../model/defined.ts';
 import { AppError } from '../model/errors.ts';
 import { properties } from '../model/names.ts';
 import { isNodeId } from '../model/untrusted.ts';
@@ -167,7 +168,7 @@ function toFacts(
     imageVolumes,
     pool,
     versions: { ...version, zfs, kernel, arch },
-    ...(boot === undefined ? {} : { boot }),
+    ...defined({ boot }),
   };
 }
 
@@ -193,7 +194,7 @@ export function parseListeners(text: string): readonly Listener[] {
     if (port === undefined || (protocol !== 'tcp' && protocol !== 'udp')) return [];
     const process = /users:\(\("([^"]*)"/.exec(rest)?.[1];
     const plain = address.replace(/^\[(.*)\]/, '$1').replace(/%.*$/, '');
-    return [{ port: Number(port), protocol, address: plain, ...(process === undefined ? {} : { process }) }];
+    return [{ port: Number(port), protocol, address: plain, ...defined({ process }) }];
   });
 }
 

@@ -1,5 +1,6 @@
 import type { ClusterState, NetworkTable } from '../model/cluster.ts';
 import type { Application, AppName, Config, NodeName } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import { printImage, snapshotName } from '../model/names.ts';
 import { desiredSpec } from '../plan/container-spec.ts';
 import { makePlan } from '../plan/make-plan.ts';
@@ -19,7 +20,7 @@ type Tables = Readonly<Record<NodeName, Partial<NetworkTable>>>;
 function seedWith(scene: Scene, config: Config, now: number, tables: Tables): MemorySeed {
   const nodes = Object.keys(scene.nodes).map((node): [NodeName, MemoryNodeSeed] => {
     const network = tables[node];
-    return [node, { ...seedNode(scene, config, node, now), ...(network === undefined ? {} : { network }) }];
+    return [node, { ...seedNode(scene, config, node, now), ...defined({ network }) }];
   });
   return {
     nodes: Object.fromEntries(nodes),
@@ -90,7 +91,7 @@ function seedVolumes(
     // It was started when its data had arrived.
     createdAtMs: now - upMs,
     bytes: role === 'owner' ? dataBytes : commonBytes,
-    ...(maximumSizeBytes === undefined ? {} : { limitBytes: maximumSizeBytes }),
+    ...defined({ limitBytes: maximumSizeBytes }),
     snapshots: replicas.length > 0 ? [{ name: snapshotName(1, 1), guid: guidFor(app.name), bytes: commonBytes }] : [],
   }));
 }
@@ -116,7 +117,7 @@ function wantedTables(config: Config, seed: MemorySeed, now: number): Tables {
               proxies: action.proxies,
               open: action.open,
               peers: action.peers,
-              ...(action.listen === undefined ? {} : { listen: action.listen }),
+              ...defined({ listen: action.listen }),
             },
           ],
         ]

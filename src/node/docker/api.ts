@@ -2,6 +2,7 @@ import { IncomingMessage } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import type DockerModem from 'docker-modem';
 import Docker from 'dockerode';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { textAt } from '../json.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
@@ -232,7 +233,7 @@ function dial(modem: DockerModem, request: Dialled, signal: AbortSignal): Promis
         path: `${request.path}?`,
         method: request.method,
         options: { _query: request.query ?? {}, _body: request.body ?? {} },
-        ...(request.upload === undefined ? {} : { file: request.upload }),
+        ...defined({ file: request.upload }),
         ...(request.auth === undefined ? {} : { authconfig: { base64: encodeAuth(request.auth) } }),
         isStream: true,
         hijack: request.hijack === true,
@@ -257,7 +258,7 @@ function explain(connection: NodeConnection, what: string, error: unknown, signa
   const status = error instanceof RefusedByDocker ? error.status : undefined;
   const reason = error instanceof Error ? error.message.trim() : String(error);
   return new AppError('docker-failed', `cannot ${what} on "${node}": ${reason}`, {
-    details: { node, reason, ...(status === undefined ? {} : { status }) },
+    details: { node, reason, ...defined({ status }) },
     // Without a status, Docker stopped during the request, as in a restart.
     retryable: status === undefined || status >= 502,
     cause: error,

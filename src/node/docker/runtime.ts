@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ContainerEvent, ContainerRuntime, LogOptions } from '../../engine/node-client.ts';
 import type { Container, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
 import type { AppName, VolumeId } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { containersPerNode, dockerListBytes, dockerListingBytes, eventsPerSecond } from '../../model/limits.ts';
 import { containerName, gateDirectory, labels } from '../../model/names.ts';
@@ -377,8 +378,7 @@ export function readEvent(event: unknown): ContainerEvent | undefined {
   const [application, container, exitCode] = [attribute(labels.application), attribute('name'), attribute('exitCode')];
   return {
     action,
-    ...(container === undefined ? {} : { container }),
-    ...(application === undefined ? {} : { application }),
+    ...defined({ container, application }),
     ...(exitCode === undefined || !/^\d+$/.test(exitCode) ? {} : { exitCode: Number(exitCode) }),
   };
 }

@@ -3,6 +3,7 @@ import type { ContainerCondition } from '../../engine/node-client.ts';
 import { plainAddress } from '../../model/addresses.ts';
 import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
 import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../../model/names.ts';
 import { isApplicationName, isPort } from '../../model/untrusted.ts';
@@ -40,8 +41,7 @@ export function createBody(
   return {
     Image: spec.image,
     Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
-    ...(spec.command === undefined ? {} : { Cmd: spec.command }),
-    ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
+    ...defined({ Cmd: spec.command, Entrypoint: spec.entrypoint }),
     ...(spec.stopGraceMs === undefined ? {} : { StopTimeout: Math.ceil(spec.stopGraceMs / 1000) }),
     ExposedPorts: Object.fromEntries(Object.keys(bindings).map((key) => [key, {}])),
     Labels: {
@@ -74,8 +74,7 @@ export function createBody(
       ],
       PortBindings: bindings,
       RestartPolicy: restartBody(spec.restartPolicy),
-      ...(spec.memoryLimitBytes === undefined ? {} : { Memory: spec.memoryLimitBytes }),
-      ...(spec.cpuShares === undefined ? {} : { CpuShares: spec.cpuShares }),
+      ...defined({ Memory: spec.memoryLimitBytes, CpuShares: spec.cpuShares }),
     },
   };
 }
@@ -137,7 +136,7 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
 
 function deploymentOf(inspected: unknown): Pick<ContainerSpec, 'deployment'> {
   const deployment = parseDeployment(textAt(inspected, 'Config', 'Labels', labels.deployment));
-  return deployment === undefined ? {} : { deployment };
+  return defined({ deployment });
 }
 
 /** State, health and exit code. */
@@ -146,7 +145,7 @@ export function readCondition(inspected: unknown): ContainerCondition {
   const health = healthOf(textAt(inspected, 'State', 'Health', 'Status'));
   return {
     state,
-    ...(health === undefined ? {} : { health }),
+    ...defined({ health }),
     ...(state === 'exited' || state === 'dead' ? { exit: exitOf(inspected) } : {}),
   };
 }

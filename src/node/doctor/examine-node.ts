@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { NodeDoctor } from '../../engine/node-client.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import type { ConnectAnswer, ConnectTarget, SystemReading } from '../../model/examination.ts';
 import { setupAnswers } from '../../model/host-setup.ts';
@@ -82,7 +83,7 @@ function readSystem(node: string, texts: readonly string[]): SystemReading {
     firewall: {
       services: firewalls,
       drops: parseDrops(part('ruleset')),
-      ...(accepted === undefined ? {} : { accepted }),
+      ...defined({ accepted }),
       ...(open.length === 0 ? {} : { open }),
     },
     zfs: parseZfsVersions(part('zfsVersion')),

@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import type {
   DatasetReading,
   PoolReading,
@@ -59,7 +60,7 @@ export function findSnapshotters(units: readonly string[], cronText: string): re
 export function parseZfsVersions(text: string): { readonly userland?: string; readonly module?: string } {
   const userland = /^zfs-(\d\S*)$/m.exec(text)?.[1];
   const module = /^module (\S+)$/m.exec(text)?.[1];
-  return { ...(userland === undefined ? {} : { userland }), ...(module === undefined ? {} : { module }) };
+  return { ...defined({ userland, module }) };
 }
 
 /** `zpool list -Hp -o health,capacity,fragmentation` and `zpool status`. */
@@ -71,8 +72,7 @@ export function parsePoolReading(figures: string, status: string): PoolReading {
     health,
     ...percent('capacity', capacity),
     ...percent('fragmentation', fragmentation),
-    ...(scan === undefined ? {} : { scan }),
-    ...(errors === undefined ? {} : { errors }),
+    ...defined({ scan, errors }),
   };
 }
 
@@ -100,8 +100,7 @@ export function parseDatasets(getText: string, copiesText: string): readonly Dat
     const autoSnapshot = value('com.sun:auto-snapshot');
     return {
       name,
-      ...(role === undefined ? {} : { role }),
-      ...(application === undefined ? {} : { application }),
+      ...defined({ role, application }),
       readonly: value('readonly') === 'on',
       mounted: value('mounted') === 'yes',
       canmount: value('canmount'),

@@ -1,5 +1,6 @@
 import { isIPv6, plainAddress } from '../../model/addresses.ts';
 import type { NetworkTable, PortKey, Proxy, ServedPort } from '../../model/cluster.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { isPort } from '../../model/untrusted.ts';
 import { parseDeployment } from '../deployment-record.ts';
@@ -196,7 +197,7 @@ function toServed(element: unknown): readonly ServedPort[] {
 
 function deploymentOf(element: unknown): Pick<ServedPort, 'deployment'> {
   const deployment = parseDeployment(textAt(at(element, 'elem'), 'comment'));
-  return deployment === undefined ? {} : { deployment };
+  return defined({ deployment });
 }
 
 /** `{"concat": ["tcp", 80]}`, inside `{"elem": {"val": …, "expires": …}}` where the element has a timeout. */

@@ -4,6 +4,7 @@ import type { AnyAuthMethod, IdentityCallback, ParsedKey, SignCallback, SigningR
 import ssh2 from 'ssh2';
 import { readBounded } from '../../files/read-bounded.ts';
 import { printCommand } from '../../model/command-line.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { keyFileBytes } from '../../model/limits.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
@@ -56,8 +57,8 @@ async function readKey(path: string, first: boolean, target: SshTarget, note: No
     });
   });
   const [publicHalf, certificate] = await Promise.all([readPublic(`${path}.pub`), readCertificate(`${path}-cert.pub`)]);
-  const certified = certificate === undefined ? {} : { certificate };
-  const half = publicHalf === undefined ? {} : { publicKey: publicHalf };
+  const certified = defined({ certificate });
+  const half = defined({ publicKey: publicHalf });
   if (data === undefined) return publicHalf === undefined ? [] : [{ path, locked: false, ...half, ...certified }];
   const key = parse(data);
   if (!(key instanceof Error) && !key.isPrivateKey()) return [{ path, publicKey: key, locked: false, ...certified }];

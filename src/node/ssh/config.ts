@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { homedir, hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { NodeSettings } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { programOutputBytes } from '../../model/limits.ts';
 import { type Environment, programFailure } from '../command.ts';
@@ -212,7 +213,7 @@ export function makeTarget(
     identityFiles: [...own, ...identities.filter((file) => !own.includes(file))],
     ownIdentity: own.length > 0,
     identitiesOnly: one('identitiesonly') === 'yes',
-    ...(agent === undefined ? {} : { agent }),
+    ...defined({ agent }),
     certificateFiles: (options.get('certificatefile') ?? []).filter((file) => file !== 'none').map(path),
     knownHostsFiles: knownHostsFiles(settings, options, env, path),
     hashKnownHosts: one('hashknownhosts') === 'yes',
@@ -221,10 +222,7 @@ export function makeTarget(
     ...(command === undefined
       ? {}
       : { knownHostsCommand: splitWords(command).map((word) => expandTokens(word, tokens)) }),
-    ...(authorityAlgorithms === undefined ? {} : { authorityAlgorithms }),
-    ...(family === undefined ? {} : { family }),
-    ...(bindAddress === undefined ? {} : { localAddress: bindAddress }),
-    ...(hostKeyAlias === undefined ? {} : { hostKeyAlias }),
+    ...defined({ authorityAlgorithms, family, localAddress: bindAddress, hostKeyAlias }),
     jump: jump.split(',').filter((hop) => hop !== '' && hop !== 'none'),
     ...(proxyCommand === undefined ? {} : { proxyCommand: expandTokens(proxyCommand, tokens) }),
   };

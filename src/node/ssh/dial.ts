@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Algorithms, AnyAuthMethod, Client } from 'ssh2';
 import ssh2 from 'ssh2';
 import type { NodeSettings } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import type { Environment } from '../command.ts';
 import { chooseAlgorithms } from './algorithms.ts';
@@ -72,8 +73,7 @@ async function openSocket(
     if (target.jump.length > 0) return await openThroughJump(target, settings, context, signal, depth);
     if (target.proxyCommand !== undefined) return openThroughCommand(target, target.proxyCommand, context);
     const { host, port, family, localAddress } = target;
-    const from = localAddress === undefined ? {} : { localAddress };
-    const socket = connectSocket({ host, port, noDelay: true, ...(family === undefined ? {} : { family }), ...from });
+    const socket = connectSocket({ host, port, noDelay: true, ...defined({ family, localAddress }) });
     const destroy = (): void => void socket.destroy();
     signal.addEventListener('abort', destroy, { once: true });
     try {
@@ -99,11 +99,9 @@ async function openThroughJump(
   const before = target.jump.slice(0, -1);
   const { sshConfigFile, knownHostsFile } = settings;
   const hopSettings: NodeSettings = {
-    ...(hop.user === undefined ? {} : { user: hop.user }),
-    ...(hop.port === undefined ? {} : { port: hop.port }),
+    ...defined({ user: hop.user, port: hop.port }),
     ...(before.length === 0 ? {} : { jump: before.join(',') }),
-    ...(sshConfigFile === undefined ? {} : { sshConfigFile }),
-    ...(knownHostsFile === undefined ? {} : { knownHostsFile }),
+    ...defined({ sshConfigFile, knownHostsFile }),
   };
   const { client } = await dial(hop.host, hopSettings, context, signal, depth + 1);
   const stream = await new Promise<Duplex>((resolve, reject) => {

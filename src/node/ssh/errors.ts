@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
 import type { SshTarget } from './config.ts';
 import { fingerprint, type HostKeyVerdict, keyType, knownHostName } from './known-hosts.ts';
@@ -10,7 +11,7 @@ export function lostConnection(node: string, cause?: unknown): AppError {
   return new AppError('connection-failed', `lost the connection to "${node}"${why}`, {
     retryable: true,
     details: { node },
-    ...(cause === undefined ? {} : { cause }),
+    ...defined({ cause }),
   });
 }
 

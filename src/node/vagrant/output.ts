@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import { entriesAt, parseJson, textAt } from '../json.ts';
 
 /** A machine that Vagrant has created, from its index, which Vagrant keeps below `VAGRANT_HOME`. */
@@ -72,7 +73,7 @@ export function parseVagrantHosts(text: string): readonly VagrantHost[] {
   }
   return hosts.map(({ name, options }) => {
     const identityFile = options.get('IdentityFile');
-    return { name, user: options.get('User') ?? 'vagrant', ...(identityFile === undefined ? {} : { identityFile }) };
+    return { name, user: options.get('User') ?? 'vagrant', ...defined({ identityFile }) };
   });
 }
 
@@ -108,7 +109,7 @@ export function describeMachines(
       host: address,
       port: 22,
       user,
-      ...(identityFile === undefined ? {} : { identityFile }),
+      ...defined({ identityFile }),
       knownHostsFile,
     };
     // JSON is YAML, and quotes whatever a path may hold.

@@ -4,6 +4,7 @@ import { mkdir, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { readTextBounded } from '../../files/read-bounded.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { keyFileBytes, stateFileBytes } from '../../model/limits.ts';
 import type { Environment } from '../command.ts';
@@ -178,7 +179,7 @@ async function askMachine(
     );
   }
   const { user, identityFile } = host;
-  return { name, address, user, ...(identityFile === undefined ? {} : { identityFile }), hostKeys };
+  return { name, address, user, ...defined({ identityFile }), hostKeys };
 }
 
 /** The one place that starts Vagrant. */

@@ -1,4 +1,5 @@
 import type { ZfsDataset, ZfsSnapshot } from '../../engine/node-client.ts';
+import { defined } from '../../model/defined.ts';
 import { properties } from '../../model/names.ts';
 import { number, parseRole, rows } from './output.ts';
 
@@ -35,7 +36,7 @@ function parseOwn(text: string): ReadonlyMap<string, Own> {
       ...found.get(name),
       ...(property === properties.volume ? { volume: value } : {}),
       ...(property === properties.application ? { application: value } : {}),
-      ...(role === undefined ? {} : { role }),
+      ...defined({ role }),
     });
   }
   return found;

@@ -1,5 +1,6 @@
 import type { ResumeToken } from '../../engine/node-client.ts';
 import type { PoolFacts, Snapshot, Volume, VolumeRole, ZfsCapabilities } from '../../model/cluster.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { datasetsPerNode, longestProperty } from '../../model/limits.ts';
 import { properties } from '../../model/names.ts';
@@ -125,11 +126,9 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
     snapshots: ordered(copies, '@'),
     bookmarks: ordered(copies, '#'),
     ...(isApplicationName(application) ? { application } : {}),
-    ...(deployment === undefined ? {} : { deployment }),
-    ...(owner === undefined ? {} : { owner }),
+    ...defined({ deployment, owner }),
     ...(limit === 0 ? {} : { limitBytes: limit }),
-    ...(token === undefined ? {} : { resumeToken: token }),
-    ...(flags === undefined ? {} : { flags }),
+    ...defined({ resumeToken: token, flags }),
     ...(Object.keys(tuning).length === 0 ? {} : { tuning }),
   };
 }
@@ -178,7 +177,7 @@ export function parseToken(text: string): ResumeToken | undefined {
     toGuid: BigInt(guid).toString(),
     toName,
     ...(/^\s*rawok = 1\s*$/m.test(text) ? { isRaw: true } : {}),
-    ...(remainingBytes === undefined ? {} : { remainingBytes }),
+    ...defined({ remainingBytes }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Cluster, NodeClient } from '../../engine/node-client.ts';
 import type { NodeFacts, PortKey } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { runBootGate, startIfPossible, startsAtBoot } from './boot.ts';
 import { createMemoryContainers, observedContainers, volumesOf } from './containers.ts';
@@ -256,7 +257,7 @@ function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
     pool: poolOf(world, machine),
     versions: { docker: '27.5.1', dockerApi: '1.47', zfs: '2.2.7', kernel: '6.12.0', arch: 'x86_64' },
     capabilities: machine.capabilities,
-    ...(machine.boot === undefined ? {} : { boot: machine.boot }),
+    ...defined({ boot: machine.boot }),
     roundTripMs: world.seed.roundTripMs ?? 0,
   };
 }

@@ -4,6 +4,7 @@ import type { ContainerRuntime } from '../../engine/node-client.ts';
 import { isLoopback, isPublishedAt, isWildcard } from '../../model/addresses.ts';
 import type { Container, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
 import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { containerName, printImage } from '../../model/names.ts';
 import { SealedContent } from '../../model/sealed-content.ts';
@@ -84,8 +85,7 @@ export function listContainers(world: MemoryWorld, machine: MemoryMachine): Cont
         ? { deployment: container.spec.deployment }
         : {}),
       state: container.state,
-      ...(health === undefined ? {} : { health }),
-      ...(container.exit === undefined ? {} : { exit: container.exit }),
+      ...defined({ health, exit: container.exit }),
       ...(container.startedAtMs === undefined ? {} : { startedAt: new Date(container.startedAtMs).toISOString() }),
       spec: readBack(container),
       directories: Object.fromEntries(
@@ -173,7 +173,7 @@ export function createMemoryContainers(
         const found = listContainers(world, machine).find((one) => one.managed && one.application === app);
         if (found === undefined) return undefined;
         const { state, health, exit } = found;
-        return { state, ...(health === undefined ? {} : { health }), ...(exit === undefined ? {} : { exit }) };
+        return { state, ...defined({ health, exit }) };
       }),
     start: (app, signal) =>
       write('start', signal, (machine) => {

@@ -1,5 +1,6 @@
 import type { VolumeStore, VolumeSwap, ZfsDataset } from '../../engine/node-client.ts';
 import type { NodeName } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { getDataset, getSnapshot, newDataset, usedBytes } from './datasets.ts';
 import type { MemoryDataset, MemoryMachine } from './types.ts';
@@ -31,9 +32,7 @@ function listDetails(machine: MemoryMachine): ZfsDataset[] {
       const { volume, application, role } = dataset.properties;
       return {
         name: dataset.name,
-        ...(volume === undefined ? {} : { volume }),
-        ...(application === undefined ? {} : { application }),
-        ...(role === undefined ? {} : { role }),
+        ...defined({ volume, application, role }),
         usedBytes: usedBytes(dataset),
         referencedBytes: dataset.content.bytes,
         compressRatio: 1,

@@ -1,5 +1,6 @@
 import type { NodeDoctor } from '../../engine/node-client.ts';
 import type { NodeName } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../../model/examination.ts';
 import { connectTo } from './network.ts';
 import type { MemoryMachine } from './types.ts';
@@ -51,8 +52,7 @@ function systemOf(world: MemoryWorld, machine: MemoryMachine): SystemReading {
     pool: { health: 'ONLINE', capacity: 1, fragmentation: 0, errors: 'No known data errors' },
     datasets: datasets.map(({ name, properties, ...dataset }) => ({
       name,
-      ...(properties.role === undefined ? {} : { role: properties.role }),
-      ...(properties.application === undefined ? {} : { application: properties.application }),
+      ...defined({ role: properties.role, application: properties.application }),
       readonly: dataset.readonly,
       mounted: dataset.mounted,
       canmount: 'noauto',

@@ -1,5 +1,6 @@
 import type { ContainerSpec } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { defaultDeployment } from '../../model/names.ts';
 import { imageIdOf, newContainer, registryImage } from './containers.ts';
 import { newDataset } from './datasets.ts';
@@ -98,7 +99,7 @@ function seedVolume(world: MemoryWorld, machine: MemoryMachine, seed: MemoryVolu
   const owner = seed.owner ?? (role === 'owner' ? machine.name : undefined);
   dataset.properties = {
     volume: seed.id,
-    ...(seed.application === undefined ? {} : { application: seed.application }),
+    ...defined({ application: seed.application }),
     ...(deployment === null ? {} : { deployment }),
     role,
     ...(owner === undefined ? {} : { owner: nodeIdOf(world, owner) }),

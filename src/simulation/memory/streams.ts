@@ -1,5 +1,6 @@
 import type { ContainerEvent, LogLine, LogOptions } from '../../engine/node-client.ts';
 import type { AppName, NodeName } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { containerName } from '../../model/names.ts';
 import type { MemoryContainer, MemoryMachine } from './types.ts';
@@ -85,7 +86,7 @@ export function emit(machine: MemoryMachine, action: string, application?: AppNa
   const event: ContainerEvent = {
     action,
     ...(application === undefined ? {} : { application, container: containerName(application) }),
-    ...(exitCode === undefined ? {} : { exitCode }),
+    ...defined({ exitCode }),
   };
   for (const listener of machine.listenersOfEvents) listener(event);
 }

@@ -8,6 +8,7 @@ import type {
 } from '../../engine/node-client.ts';
 import type { Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { datasetLeaf, parseSnapshotName, snapshotName } from '../../model/names.ts';
 import { bareName } from '../../node/zfs/names.ts';
@@ -35,21 +36,20 @@ export function listVolumes(machine: MemoryMachine): Volume[] {
     return [
       {
         id: volume,
-        ...(application === undefined ? {} : { application }),
-        ...(deployment === undefined ? {} : { deployment }),
+        ...defined({ application, deployment }),
         dataset: dataset.name,
         role: role ?? 'incoming',
-        ...(owner === undefined ? {} : { owner }),
+        ...defined({ owner }),
         epoch: epoch ?? 0,
         mounted: dataset.mounted,
         usedBytes: usedBytes(dataset),
         referencedBytes: dataset.content.bytes,
         writtenBytes: deltaBytes(base, dataset.content),
-        ...(dataset.limitBytes === undefined ? {} : { limitBytes: dataset.limitBytes }),
+        ...defined({ limitBytes: dataset.limitBytes }),
         snapshots: dataset.snapshots.map(({ name, guid, createTxg }) => ({ name, guid, createTxg: `${createTxg}` })),
         bookmarks: dataset.bookmarks.map(({ name, guid, createTxg }) => ({ name, guid, createTxg: `${createTxg}` })),
         ...(dataset.partial === undefined ? {} : { resumeToken: dataset.partial.token }),
-        ...(flags === undefined ? {} : { flags }),
+        ...defined({ flags }),
         ...(Object.keys(dataset.tuning).length === 0 ? {} : { tuning: tuningOf(Object.entries(dataset.tuning)) }),
         ...(children.length === 0 ? {} : { children }),
       },
@@ -181,8 +181,7 @@ function createVolume(
     createdAtMs: world.clock.now(),
     properties: {
       volume,
-      ...(application === undefined ? {} : { application }),
-      ...(deployment === undefined ? {} : { deployment }),
+      ...defined({ application, deployment }),
       role: 'owner',
       owner: machine.nodeId,
       epoch: 1,
