@@ -58,7 +58,7 @@ touch ${file}.after`);
     const work = host.setUp([], (line) => line.startsWith('begin\tone') && cancel.abort(), cancel.signal);
     await expect(work).rejects.toMatchObject({
       code: 'cancelled',
-      hint: expect.stringContaining('goes on from where'),
+      hint: expect.stringContaining('go on from there'),
     });
     for (let i = 0; i < 100 && !existsSync(`${file}.one`); i += 1) await pause(100);
     await pause(500);
