@@ -15,7 +15,7 @@ import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from 
 import type { AuditLine, RunNote } from '../model/history.ts';
 import type { Leftovers } from './run/leftovers.ts';
 
-/** What the engine asks of the world. `src/node` implements it twice: over SSH, and in memory. */
+/** What the engine needs of the nodes. `src/node` implements it over SSH, `src/simulation/memory` in memory. */
 export interface Cluster {
   /** A connected client; the same one for the same node until it is closed or lost. */
   node(name: NodeName, signal: AbortSignal): Promise<NodeClient>;
@@ -34,7 +34,7 @@ export interface TransferRequest {
   readonly source: SendSource;
   /** Full name of the dataset to receive into. */
   readonly dataset: string;
-  /** How much to expect; small streams go the way that needs no new connection. */
+  /** The expected size. Small streams take the way that needs no new connection. */
   readonly expectedBytes?: number;
   /** Properties given with `-o` on receive, beyond the fixed readonly, canmount and mountpoint ones. */
   readonly properties: Readonly<Record<string, string>>;
@@ -179,7 +179,7 @@ export interface ExecOptions {
 }
 
 export interface ExecSession {
-  /** With a terminal both streams are one; without, standard error is apart. */
+  /** With a terminal both outputs are one stream; without one, standard error is separate. */
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr?: Readable;
@@ -253,7 +253,7 @@ export interface VolumeProperties {
   readonly volume?: VolumeId;
 }
 
-/** What a new volume begins with, beside its id. */
+/** What a new volume begins with, besides its id. */
 export interface NewVolume {
   readonly application?: AppName;
   readonly deployment?: DeploymentName;
@@ -316,7 +316,7 @@ export interface VolumeStore {
   abortReceive(dataset: string, signal: AbortSignal): Promise<void>;
   /** What the token stands for (`zfs send -nvt`), or undefined where its snapshot is gone. */
   readToken(token: string, signal: AbortSignal): Promise<ResumeToken | undefined>;
-  /** Everything below the root in detail; slower than `list`, asked when somebody looks. */
+  /** Everything below the root in detail. Slower than `list`, for a person who looks at it. */
   details(signal: AbortSignal): Promise<readonly ZfsDataset[]>;
   /** `zfs clone` to a dataset below the root, read-only, not mounted, without a role. Throws where it exists. */
   clone(dataset: string, snapshot: string, target: string, signal: AbortSignal): Promise<void>;

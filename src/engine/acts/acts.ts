@@ -20,8 +20,7 @@ import { cloneSnapshot, snapshotVolumes } from './snapshots.ts';
 
 /** What a person does to an application outside of the plan. */
 export function createActs(input: ActsInput): Acts {
-  /** Every act says how it ended, whatever happens. */
-  const told = async <T>(act: string, work: () => Promise<T>): Promise<T> => {
+  const reported = async <T>(act: string, work: () => Promise<T>): Promise<T> => {
     try {
       const result = await work();
       input.emit({ type: 'act-finished', act });
@@ -32,7 +31,7 @@ export function createActs(input: ActsInput): Acts {
     }
   };
   const act = <T>(what: string, signal: AbortSignal, work: (context: ActContext) => Promise<T>): Promise<T> =>
-    told(what, () => withContext(input, what, signal, work));
+    reported(what, () => withContext(input, what, signal, work));
   return {
     restart: (app, signal) =>
       act(`restart "${app}"`, signal, async (context) => {
@@ -46,7 +45,7 @@ export function createActs(input: ActsInput): Acts {
     stop: (app, signal) =>
       act(`stop "${app}"`, signal, (context) =>
         onSeat(context, app, signal, async (client, _seat, guarded) => {
-          // Before the daemon tells that it died: whoever watches must know by then.
+          // Before Docker reports the exit, so that `watch` does not start the application again.
           input.pauseApp(app);
           try {
             await client.containers.stop(app, stopGraceMs(context, { app, node: client.node }), guarded);
@@ -104,15 +103,15 @@ async function onSeat(
   }
 }
 
-/** Starting is for what the plan has brought there; everything else is for the plan. */
+/** Only a container in its place may be started; the plan moves the others. */
 function checkWanted(context: ActContext, app: AppName, { node }: Seat): void {
   const wanted = nodeOf(context.config, app);
   if (wanted === node) return;
-  const where = wanted === undefined ? 'the files place it nowhere' : `the files want it on "${wanted}"`;
+  const where = wanted === undefined ? 'the files place it nowhere' : `the files place it on "${wanted}"`;
   throw cannot(context, `its container is on "${node}", and ${where}`, 'run `drover apply`');
 }
 
-/** The last guard against a second writer: each volume is owned and mounted here, read now. */
+/** The last guard against a second writer: reads each volume, which this node must own and have mounted. */
 async function checkVolumes(
   context: ActContext,
   client: NodeClient,
@@ -133,14 +132,14 @@ async function checkVolumes(
   }
 }
 
-/** Takes no lock: it may last for hours, and changes nothing that drover decides about. */
+/** Takes no lock, because it may last for hours and changes nothing that drover manages. */
 async function exec(input: ActsInput, app: AppName, options: ExecOptions, signal: AbortSignal): Promise<ExecSession> {
   const program = options.command?.[0] ?? 'a shell';
   const what = `run ${options.command === undefined ? program : `"${program}"`} in "${app}"`;
   try {
     const session = await withContext(input, what, signal, async (context) => {
       const { node, container } = findSeat(context, app);
-      if (!isActive(container)) throw cannot(context, `it does not run, on "${node}"`, `start it: drover start ${app}`);
+      if (!isActive(container)) throw cannot(context, `it does not run on "${node}"`, `start it: drover start ${app}`);
       return (await context.cluster.node(node, signal)).containers.exec(app, options, signal);
     });
     session.ended.then(

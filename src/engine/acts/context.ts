@@ -12,21 +12,21 @@ import { createRunLocks, lockLost, type RunLocks } from '../run/locks.ts';
 import { factsOf } from '../run/step-context.ts';
 import type { EngineDeps } from '../types.ts';
 
-/** What the acts need of the engine. */
+/** What acts need of the engine. */
 export interface ActsInput {
   readonly deps: Pick<EngineDeps, 'owner' | 'now' | 'sleep'>;
-  /** The configuration in force: that of the files, or the last good one. Throws AppError where there is none. */
+  /** The configuration in force: of the files, or the last good one. Throws AppError where there is none. */
   readonly config: () => Promise<Config>;
   readonly clusterOf: (config: Config) => Cluster;
-  /** Looks at every node and tells it. */
+  /** Observes every node and reports the results. */
   readonly observe: (config: Config, signal: AbortSignal) => Promise<ClusterState>;
   readonly emit: (event: EngineEventBody) => void;
-  /** Plans leave the application out until it is resumed, or the files change. */
+  /** Plans leave the application alone until it is resumed, or the files change. */
   readonly pauseApp: (app: AppName) => void;
   readonly resumeApp: (app: AppName) => void;
 }
 
-/** The files' configuration, or the last good one. Throws `usage` where there is none. */
+/** The configuration of the files, or the last good one. Throws `usage` where there is none. */
 export async function configInForce(load: EngineDeps['load'], last: () => Config | undefined): Promise<Config> {
   const loaded = await load();
   const config = loaded.ok ? loaded.config : last();
@@ -36,7 +36,7 @@ export async function configInForce(load: EngineDeps['load'], last: () => Config
   });
 }
 
-/** One act under way: what was seen when it began, and the locks it has taken. */
+/** One act in progress: the state that was observed when it began, and the locks that it has taken. */
 export interface ActContext {
   readonly input: ActsInput;
   readonly config: Config;
@@ -47,7 +47,7 @@ export interface ActContext {
   readonly what: string;
 }
 
-/** Looks, works, lets go of the locks. */
+/** Observes, does the work, and releases the locks. */
 export async function withContext<T>(
   input: ActsInput,
   what: string,
@@ -69,7 +69,7 @@ export async function withContext<T>(
   }
 }
 
-/** Takes a node's lock; what is done with the client then ends when the lock is lost. */
+/** Takes the node's lock. `guarded` aborts when the lock is lost. */
 export async function lockNode(
   { cluster, locks }: ActContext,
   node: NodeName,
@@ -81,7 +81,7 @@ export async function lockNode(
   return { client, guarded: lost === undefined ? signal : AbortSignal.any([signal, lost]) };
 }
 
-/** An abort that came from a lost lock is told as one. */
+/** The error of an act; an abort because of a lost lock becomes `connection-failed`. */
 export function explainLost({ locks }: ActContext, node: NodeName, error: unknown): unknown {
   return locks.lost(node)?.aborted === true ? lockLost(error) : error;
 }
@@ -93,7 +93,7 @@ export interface Seat {
   readonly container: Container;
 }
 
-/** A failure of this act, in the usual form. */
+/** The error of this act: "cannot …: why". */
 export function cannot(
   { what }: Pick<ActContext, 'what'>,
   why: string,
@@ -104,13 +104,13 @@ export function cannot(
   return new AppError(code, `cannot ${what}: ${why}`, { retryable, ...(hint === undefined ? {} : { hint }) });
 }
 
-/** With the node's own reason and hint. */
+/** As `cannot`, with the reason and the hint of the node. */
 function cannotReach(context: ActContext, node: NodeName, why: string): AppError {
   const { reason, hint } = withNodeReason(context.state, { node, reason: why });
   return cannot(context, reason, hint, 'connection-failed');
 }
 
-/** The application's container of ours; throws where there is none, or where it may be on a node that is away. */
+/** The application's container. Throws where there is none, or where it may be on a node that cannot be reached. */
 export function findSeat(context: ActContext, app: AppName): Seat {
   const seats = seatsOf(context, app);
   const running = seats.filter(({ container }) => isActive(container));
@@ -135,7 +135,7 @@ function seatsOf({ state }: ActContext, app: AppName): Seat[] {
   );
 }
 
-/** A node that cannot be asked, and where the application may run: it is wanted there, or was seen there. */
+/** A node that cannot be reached and where the application may run: the files place it there, or it was seen there. */
 function awayWith({ config, state }: ActContext, app: AppName): NodeName | undefined {
   return Object.keys(state.nodes).find((node) => {
     if (state.nodes[node]?.status !== 'unreachable') return false;
@@ -144,13 +144,13 @@ function awayWith({ config, state }: ActContext, app: AppName): NodeName | undef
   });
 }
 
-/** A volume's copy that is in force, and its node. */
+/** The owner's copy of a volume, and its node. */
 export interface OwnedVolume {
   readonly node: NodeName;
   readonly volume: Volume;
 }
 
-/** Throws where another deployment has the volume. */
+/** Throws `volume-conflict` where another deployment has the volume. */
 export function refuseOthers(context: ActContext, id: VolumeId): void {
   const other = volumesOfOthers(context.config, context.state).get(id);
   if (other === undefined) return;
@@ -158,7 +158,7 @@ export function refuseOthers(context: ActContext, id: VolumeId): void {
   throw cannot(context, `volume "${id}": ${problem}`, hint, 'volume-conflict');
 }
 
-/** The owner's dataset; throws where no node, or more than one, can be it. */
+/** The owner's copy. Throws where no node, or more than one, can be the owner. */
 export function findOwned(context: ActContext, id: VolumeId): OwnedVolume {
   refuseOthers(context, id);
   const nodes = Object.entries(context.state.nodes);
@@ -181,7 +181,7 @@ export function findOwned(context: ActContext, id: VolumeId): OwnedVolume {
   throw cannot(context, `no node owns volume "${id}"`, 'run `drover apply`', 'volume-conflict');
 }
 
-/** Ids of the volumes an application has, by the files or else by its container. */
+/** Ids of the application's volumes, from the files or else from its container. */
 export function volumesOf(context: ActContext, app: AppName): readonly VolumeId[] {
   const declared = context.config.applications[app]?.volumes.map(({ id }) => id);
   return declared ?? seatsOf(context, app)[0]?.container.spec.mounts.map(({ volume }) => volume) ?? [];
@@ -192,7 +192,7 @@ export function timeMark(at: number): string {
   return new Date(at).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
 }
 
-/** The mark of this second, with a number where a dataset of the node has it already. */
+/** The time mark of this second, with a number where a dataset of the node has that mark already. */
 export async function unusedMark(client: NodeClient, at: number, signal: AbortSignal): Promise<string> {
   const names = (await client.volumes.details(signal)).flatMap(({ name, volume = '' }) => [name, volume]);
   const mark = timeMark(at);

@@ -15,8 +15,8 @@ interface LockedNode {
 }
 
 /**
- * Makes the copies on this node the owner's, where the node that owned the volumes is lost. Every node that can be
- * reached is locked, read again and asked first; nothing is set before all volumes of the application were judged.
+ * Makes the copies on this node the owner's, when the node that owned the volumes is lost. Locks every reachable node and
+ * reads its copies first, and changes nothing before all volumes of the application were judged.
  */
 export async function reclaimVolumes(
   context: ActContext,
@@ -61,7 +61,7 @@ async function copiesOn({ node, client, guarded }: LockedNode): Promise<Copy[]> 
   return (await client.volumes.list(guarded)).map((volume) => ({ node, volume }));
 }
 
-/** The copy, and the epoch it is given; none where this node is the owner already. */
+/** The copy and its new epoch; no epoch where this node is the owner already. */
 function judge(
   context: ActContext,
   id: VolumeId,

@@ -15,10 +15,10 @@ import { type ActContext, cannot, explainLost, findOwned, lockNode, unusedMark, 
 const keptMark = '-before-';
 
 /**
- * The application goes on with the snapshot's content, in all of its volumes together. Up to the swap everything old is
- * in force, after it everything new, and the swap is one transaction: whatever ends this, the next apply brings the
- * application up on one of them. The container goes before the swap: an old one would be bound to the old dataset's
- * directory. Returns the datasets that have the present data.
+ * Rolls all volumes of the application back to the snapshot together. The swap is one transaction: before it the old data
+ * is in force, after it the content of the snapshot, so that after any interruption the next apply starts the
+ * application on one of them. The container is removed before the swap, because it is bound to the old directory.
+ * Returns the datasets that have the present data.
  */
 export async function rollBack(
   context: ActContext,
@@ -48,7 +48,7 @@ export async function rollBack(
   const ids = volumes.map(({ volume }) => volume.id);
   try {
     await run(context, stopPlan(app, node, ids), context.state, signal);
-    // The very volumes that were seen: a swap that arrives after another run has taken one over is refused.
+    // The node refuses the swap if a volume is not as it was seen, because another run has taken it over.
     await client.volumes.swap(swaps, guarded);
   } catch (error) {
     throw signal.aborted || isAbort(error) ? error : await afterFailure(context, app, node, error, signal);
@@ -58,13 +58,13 @@ export async function rollBack(
   return volumes.map(({ volume }) => volume.dataset);
 }
 
-/** A volume that is in force, and the dataset whose snapshot takes its place. */
+/** A volume in force, and the dataset whose snapshot takes its place. */
 interface Present {
   readonly volume: Volume;
   readonly from: Volume;
 }
 
-/** Found by the freeze, the application would have been stopped for it. */
+/** Refuses early what would make the freeze fail, after the application was stopped for it. */
 function checkUnmountable(context: ActContext, node: NodeName, volumes: readonly Present[]): void {
   const seen = context.state.nodes[node];
   for (const { volume } of volumes) {
@@ -75,8 +75,8 @@ function checkUnmountable(context: ActContext, node: NodeName, volumes: readonly
 }
 
 /**
- * Every volume of the application with its snapshot of that name; throws where the snapshot is not one of its own, or
- * of what they were before, and where the volumes do not have it from one moment.
+ * Every volume of the application with its snapshot of that name. Throws where the snapshot belongs neither to them nor
+ * to their earlier datasets, or where the volumes do not have it from one moment.
  */
 function findPresent(context: ActContext, app: AppName, ref: SnapshotRef): readonly Present[] {
   if (context.config.applications[app] === undefined) {
@@ -96,7 +96,7 @@ function findPresent(context: ActContext, app: AppName, ref: SnapshotRef): reado
   throw cannot(context, why, togetherHint(found, app, ref), 'usage');
 }
 
-/** Moves take a snapshot of each volume at a moment of its own; what a person takes is of all volumes at one moment. */
+/** The snapshots that all volumes have from one moment. Moves snapshot each volume separately, people all at once. */
 function togetherHint(found: readonly Present[], app: AppName, ref: SnapshotRef): string {
   const [first, ...others] = found;
   const whole = (first?.from.snapshots ?? []).filter((one) =>
@@ -130,7 +130,7 @@ function findFrom(context: ActContext, app: AppName, id: VolumeId, version: Volu
 }
 
 const cloneHint = (app: AppName, { dataset, snapshot }: SnapshotRef): string =>
-  `\`drover clone ${app} ${dataset}@${snapshot}\` gives its content beside the volume`;
+  `\`drover clone ${app} ${dataset}@${snapshot}\` copies its content into a new dataset`;
 
 function stopPlan(app: AppName, node: NodeName, volumes: readonly VolumeId[]): Plan {
   const step = (id: string, action: Action, after: readonly string[]): Step => ({
@@ -147,7 +147,7 @@ function stopPlan(app: AppName, node: NodeName, volumes: readonly VolumeId[]): P
   return { revision: '', steps: [stop, ...freezes], blocked: [], notes: [] };
 }
 
-/** Steps of a plan without its events: they belong to no run. */
+/** Executes a plan without events, because it belongs to no run. */
 async function run(context: ActContext, plan: Plan, state: ClusterState, signal: AbortSignal): Promise<void> {
   const { config, cluster, input, locks } = context;
   await locks.take(nodesToLock(plan, state), signal);
@@ -183,7 +183,7 @@ async function comeBack(context: ActContext, app: AppName, node: NodeName, signa
   await run(context, plan, state, signal);
 }
 
-/** With the container it had: what the files want otherwise by now is for a plan that somebody has seen. */
+/** The plan with the container as it was. Other changes in the files need a plan that a person has seen. */
 function asItRan({ state }: ActContext, app: AppName, plan: Plan): Plan {
   const containers = Object.values(state.nodes).flatMap((seen) =>
     seen.status === 'unreachable' ? [] : seen.facts.containers,
@@ -196,7 +196,7 @@ function asItRan({ state }: ActContext, app: AppName, plan: Plan): Plan {
   return { ...plan, steps };
 }
 
-/** What went wrong, once the application runs again with its present data, or with the word that it does not. */
+/** Starts the application again on its present data. Returns the error, with a note where it is still stopped. */
 async function afterFailure(
   context: ActContext,
   app: AppName,
@@ -215,8 +215,8 @@ async function afterFailure(
 }
 
 /**
- * Copies on other nodes that the new content does not build on would be in the way of the next move. They are kept,
- * as what they are: copies of what was before. A node that is away keeps its copy until a plan says so.
+ * Retires the copies on other nodes that have no common base with the new content and would block the next move. Their
+ * data stays. A node that cannot be reached keeps its copy, which the next plan shows.
  */
 async function retireOthers(
   context: ActContext,
@@ -237,7 +237,7 @@ async function retireOthers(
       await retire(client, copy, `${id}${keptMark}${mark}`, guarded);
     }
   } catch {
-    // The application runs on the new content; the next plan tells which copy is in its way.
+    // The application runs on the new content; the next plan shows the copy that blocks a move.
   }
 }
 

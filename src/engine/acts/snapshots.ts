@@ -4,7 +4,7 @@ import { AppError } from '../../model/errors.ts';
 import type { SnapshotRef } from '../types.ts';
 import { type ActContext, cannot, findOwned, lockNode, timeMark, unusedMark, volumesOf } from './context.ts';
 
-/** Snapshots of people: drover never destroys them, and moves leave them where they are. */
+/** The prefix of snapshots that people take. Drover never destroys them, and moves leave them where they are. */
 const prefix = 'user-';
 const allowed = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
 
@@ -17,7 +17,7 @@ export function snapshotNameOf(given: string | undefined, at: number): string {
   });
 }
 
-/** Of all volumes of the application at one moment, under one name. */
+/** Snapshots all volumes of the application at one moment, under one name. */
 export async function snapshotVolumes(
   context: ActContext,
   app: AppName,
@@ -45,7 +45,7 @@ export async function snapshotVolumes(
   return owned.map(({ node, volume }) => ({ node, volume: volume.id, dataset: volume.dataset, snapshot }));
 }
 
-/** Two that are named by their time may be of one second. */
+/** Two snapshots of one second would get the same name from their time. */
 function unusedName(name: string, owned: readonly { readonly volume: Volume }[]): string {
   const used = new Set(owned.flatMap(({ volume }) => volume.snapshots.map((one) => one.name)));
   let next = name;
@@ -53,7 +53,7 @@ function unusedName(name: string, owned: readonly { readonly volume: Volume }[])
   return next;
 }
 
-/** A dataset beside the volume with the snapshot's content; nothing takes it for a volume. */
+/** Creates a dataset with the snapshot's content. It is not a volume. */
 export async function cloneSnapshot(context: ActContext, ref: SnapshotRef, signal: AbortSignal): Promise<string> {
   const { client, guarded } = await lockNode(context, ref.node, signal);
   const target = `${ref.dataset}-clone-${await unusedMark(client, context.input.deps.now(), guarded)}`;

@@ -15,16 +15,16 @@ export interface ConnectionsInput {
 }
 
 export interface Connections {
-  /** By the node they were tried from; the error where that could not be done. */
+  /** By the node that tried them; the error where it could not. */
   readonly answers: Readonly<Record<NodeName, readonly ConnectAnswer[] | Error>>;
   readonly here: readonly HereAnswer[];
 }
 
-/** More than one at a time, as two moves would; fewer banners than connections mean that sshd turns some away. */
+/** Connections at one time, as two moves would open. Fewer banners than connections mean that sshd refuses some. */
 const sshAtOnce = 3;
 const hereMs = 4_000;
 
-/** Real packets: from here and from each node to each node's served ports, and from each node to the others' sshd. */
+/** Connects from here and from each node to each node's served ports, and from each node to the sshd of the others. */
 export async function examineConnections(
   input: ConnectionsInput,
   state: ClusterState,
@@ -73,7 +73,7 @@ async function connectFrom(
   }
 }
 
-/** Ports are not where ssh is, behind a jump host or a forwarded port. */
+/** Behind a jump host or a forwarded port, the SSH address is not the address of the ports. */
 const isElsewhere = (node: NodeName, { host = node, jump }: NodeSettings): boolean =>
   jump !== undefined || host === 'localhost' || host === '::1' || host.startsWith('127.');
 

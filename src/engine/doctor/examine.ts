@@ -15,12 +15,12 @@ export interface ExamineInput {
   readonly cluster: Cluster;
 }
 
-/** As many channels as a move needs at its busiest, its signals included: MaxSessions' default. */
+/** The most channels that a move needs at one time, signals included: the default of MaxSessions. */
 const sessionsNeeded = 10;
 const clockSamples = 3;
 /**
- * Each part has its own limit and all of a node's parts one together: a node that hangs ends, and one that is only slow
- * (a small machine looks through its packages for half a minute) is examined whole. The stages tell what is waited for.
+ * Limits for each part, and one for all parts of a node: a node that hangs does not stop the examination, and a slow one
+ * (a small machine needs half a minute to read its packages) is examined completely. The stages show what drover waits for.
  */
 const limits = {
   sessions: 15_000,
@@ -32,7 +32,7 @@ const limits = {
 };
 const nodeMs = 120_000;
 
-/** Tries everything out, all nodes at once. What fails on one is its finding; only an abort is thrown. */
+/** Examines all nodes at once. A failure on a node is one of its results; only an abort is thrown. */
 export async function examine(input: ExamineInput, options: ExamineOptions, signal: AbortSignal): Promise<Examined> {
   const { config } = input;
   const nodes = observedNodes(config);
@@ -47,7 +47,7 @@ export async function examine(input: ExamineInput, options: ExamineOptions, sign
       return [node, found] as const;
     }),
   );
-  // After the sessions were counted: an observation has some of its own.
+  // After the sessions were counted, because an observation opens sessions too.
   say('applications, volumes, forwards');
   const state = await observeEach(input, nodes, signal);
   const ports = servedPorts(state);
@@ -76,8 +76,8 @@ async function observeEach(
   const states = await Promise.all(
     nodes.map(async (node): Promise<readonly [NodeName, NodeState]> => {
       try {
-        const look = (within: AbortSignal) => observeNode(node, cluster, { now: deps.now }, within);
-        return [node, await withTimeout(deps, `observe "${node}"`, limits.observe, signal, look)];
+        const observe = (within: AbortSignal) => observeNode(node, cluster, { now: deps.now }, within);
+        return [node, await withTimeout(deps, `observe "${node}"`, limits.observe, signal, observe)];
       } catch (error) {
         if (signal.aborted) throw error;
         return [node, { status: 'unreachable', since: deps.now(), error: toReport(error) }];

@@ -6,16 +6,16 @@ import { checkContainer } from './check-container.ts';
 import { createKnown } from './known.ts';
 import { factsOf, type RunContext } from './step-context.ts';
 
-/** An application that runs where it is wanted and does not answer there. */
+/** An application that runs in its place and does not answer. */
 export interface Unanswered {
   readonly step: StepId;
   readonly error: ErrorReport;
 }
 
 /**
- * Nothing is left to do, and every application runs; whether they answer is asked as well. Nothing on the nodes says that
- * an earlier check has failed, and without this the next run would call it converged. What does not accept at once gets
- * the time it has after a start. Where the image has a health check, Docker's verdict is in the plan already.
+ * Asks every application for an answer when nothing else is left to do. The nodes do not record that an earlier check
+ * failed, so without this the next run would report `converged`. An application that does not accept at once gets the
+ * same time as after a start. Where the image has a health check, the plan has Docker's verdict already.
  */
 export async function findUnanswered(
   context: RunContext,

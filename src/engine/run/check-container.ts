@@ -7,7 +7,7 @@ import type { ContainerCondition, NodeClient } from '../node-client.ts';
 import type { StepContext } from './step-context.ts';
 
 const pollMs = 250;
-/** Pause between two requests to ask the ports: the node has asked them all the time until then. */
+/** Pause between two requests about ports; during a request the node tries them all the time. */
 const shortMs = 50;
 const shownLogLines = 5;
 
@@ -22,17 +22,17 @@ export async function checkContainer(
   const begun = context.now();
   const deadline = begun + healthMs;
   let ports = action.ports.filter((port) => port.protocol === 'tcp');
-  let looks = 0;
+  let checks = 0;
   while (true) {
     const at = context.now();
-    const waitMs = Math.min(lookMs(at - begun), Math.max(0, deadline - at));
-    const verdict = await look(client, action.app, ports, waitMs, signal);
-    looks += 1;
-    // The health check decides; the ports are not asked any more.
+    const waitMs = Math.min(checkMs(at - begun), Math.max(0, deadline - at));
+    const verdict = await check(client, action.app, ports, waitMs, signal);
+    checks += 1;
+    // The health check decides; the ports no longer matter.
     if (verdict.kind === 'waiting' && verdict.by === 'health') ports = [];
     if (verdict.kind === 'broken') throw await unhealthy(client, action.app, verdict.why, signal);
-    // Without a port or health check the only sign is that it is still there at a second look.
-    if (verdict.kind === 'good' && (verdict.sure || looks > 1)) return;
+    // Without a port or health check, the container has to be running a second time.
+    if (verdict.kind === 'good' && (verdict.sure || checks > 1)) return;
     if (context.now() >= deadline) {
       const why = verdict.kind === 'waiting' ? verdict.why : 'it did not stay up';
       throw await unhealthy(client, action.app, `${why} after ${healthMs} ms`, signal);
@@ -42,19 +42,19 @@ export async function checkContainer(
   }
 }
 
-/** A look takes processor time, which an application that starts slowly on a slow node needs for itself. */
-const pauseMs = (lookMs: number, waitedMs: number): number => Math.max(pollMs, Math.min(2 * lookMs, waitedMs / 4));
+/** A check takes processor time that an application needs to start on a slow node. */
+const pauseMs = (checkMs: number, waitedMs: number): number => Math.max(pollMs, Math.min(2 * checkMs, waitedMs / 4));
 
-/** How long one command on the node asks the ports, every few milliseconds, before their container is looked at again. */
-const lookMs = (waitedMs: number): number => Math.min(5_000, Math.max(1_000, waitedMs / 2));
+/** How long one command on the node tries the ports, every few milliseconds, before the container is checked again. */
+const checkMs = (waitedMs: number): number => Math.min(5_000, Math.max(1_000, waitedMs / 2));
 
 type Verdict =
   | { readonly kind: 'good'; readonly sure: boolean }
   | { readonly kind: 'waiting'; readonly why: string; readonly by?: 'ports' | 'health' }
   | { readonly kind: 'broken'; readonly why: string };
 
-/** Both at once: a port that accepts is a sign of a container that runs, and one that has ended needs no port. */
-async function look(
+/** Checks the container and its ports at the same time. */
+async function check(
   client: NodeClient,
   app: AppName,
   ports: readonly PortKey[],
@@ -76,7 +76,7 @@ async function look(
   }
 }
 
-/** Undefined where its ports decide. */
+/** The verdict of the container alone; undefined where its ports decide. */
 function judge(container: ContainerCondition | undefined): Verdict | undefined {
   if (container === undefined) return { kind: 'broken', why: 'its container is gone' };
   const { state, health, exit } = container;
@@ -84,7 +84,7 @@ function judge(container: ContainerCondition | undefined): Verdict | undefined {
     const memory = exit?.oomKilled === true ? ', out of memory' : '';
     return { kind: 'broken', why: `it exited with code ${exit?.code ?? 'unknown'}${memory}` };
   }
-  // Docker brings it back by its restart policy: many programs fail once or twice until another one answers.
+  // Docker restarts it by its policy: many programs fail once or twice until another one answers.
   if (state !== 'running') return { kind: 'waiting', why: `it is ${state}` };
   if (health === 'unhealthy') return { kind: 'broken', why: 'its health check fails' };
   if (health === 'starting') return { kind: 'waiting', why: 'its health check has not succeeded', by: 'health' };

@@ -15,14 +15,14 @@ import { findUnanswered } from './answers.ts';
 import { type Execution, execute, findInterrupted, type Interrupted, type RunSignals } from './execute.ts';
 import { createRunLocks, nodesToLock, type RunLocks } from './locks.ts';
 import { createReceiptBook, type ReceiptBook } from './receipts.ts';
-import { describeStanding, findStanding, planAsBefore, planReturn, type Standing } from './recover.ts';
+import { describeWhereabouts, findWhereabouts, planAsBefore, planReturn, type Whereabouts } from './recover.ts';
 import type { RunChecks } from './removal-guard.ts';
 import { createTransferSlots, type RunContext } from './step-context.ts';
 import { watchSwitches } from './switch-probe.ts';
 
-/** What a run needs beside the dependencies. */
+/** What one run needs. */
 export interface ConvergeInput extends ObserveInput, RunChecks {
-  /** What every node that is locked keeps of this run. */
+  /** The line about this run that every locked node keeps. */
   readonly note?: RunNote;
 }
 
@@ -31,7 +31,7 @@ const maxRetries = 4;
 const firstRetryMs = 500;
 const longestRetryMs = 15_000;
 
-/** Observe, plan, lock, observe again, plan, execute, until the plan is empty or nothing more can be done. */
+/** Observes, plans, locks, observes again, plans and executes, until the plan is empty or nothing more can be done. */
 export async function converge(input: ConvergeInput, signals: RunSignals): Promise<RunOutcome> {
   const run = createRun(input, signals);
   const outcome = await runPasses(run).catch((error: unknown): RunOutcome => {
@@ -48,11 +48,11 @@ interface Run extends ConvergeInput {
   readonly context: Omit<RunContext, 'state'>;
   readonly receipts: ReceiptBook;
   readonly warnings: readonly string[];
-  /** Applications a switch of this run has stopped and not brought up. */
+  /** Applications that a switch of this run has stopped and not started again. */
   readonly down: Map<AppName, Interrupted>;
   /** The nodes that the last pass changed, if all of it succeeded. */
   changed: ReadonlySet<NodeName> | undefined;
-  /** A person has been asked whether the plan may be run. */
+  /** A person has been asked whether the plan may run. */
   isAsked: boolean;
   steps: number;
   retries: number;
@@ -101,12 +101,12 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
 
 async function runPasses(run: Run): Promise<RunOutcome> {
   for (let pass = 1; pass <= maxPasses; pass += 1) {
-    const seen = await lookLocked(run);
+    const seen = await observeUnderLocks(run);
     if ('result' in seen) return seen;
     const { state, plan } = seen;
     if (plan.steps.length === 0) return await finish(run, plan, state);
     if (run.signals.soft.aborted) return stopped(run.signals);
-    // What is down because of this run has to come up, whatever was approved.
+    // An application that this run has stopped must start again, whatever was approved.
     const refusal = run.down.size > 0 ? undefined : run.refuses?.(plan, state);
     if (refusal !== undefined) return { result: 'blocked', steps: run.steps, blockers: [refusal] };
     const next = await runPass(run, plan, state);
@@ -115,49 +115,49 @@ async function runPasses(run: Run): Promise<RunOutcome> {
   }
   const error = new AppError(
     'internal',
-    `cannot reach the wanted state: the plan is not empty after ${maxPasses} passes`,
+    `cannot reach the desired state: the plan is not empty after ${maxPasses} passes`,
   );
   return await fail(run, [], toReport(error));
 }
 
 /**
- * Looks again whenever it had to take a lock: what was seen before may have changed. So the first look only finds out
- * which locks are needed, and one that was made a moment ago does. A person is asked once for each run, before it has any
- * lock.
+ * Observes again whenever it had to take a lock, because the nodes may have changed before it had it. So the first state
+ * only shows which locks are needed, and a recent one from memory is enough. A person is asked once for each run, before
+ * the run has any lock.
  */
-async function lookLocked(run: Run): Promise<Look | RunOutcome> {
-  const last = await lookAfterPass(run);
+async function observeUnderLocks(run: Run): Promise<Planned | RunOutcome> {
+  const last = await observeAfterPass(run);
   if (last !== undefined) return last;
-  let earlier = run.isAsked ? undefined : lookBack(run);
+  let earlier = run.isAsked ? undefined : planFromMemory(run);
   for (;;) {
-    const seen = earlier ?? (await look(run));
+    const seen = earlier ?? (await observeAndPlan(run));
     const doubt = run.isAsked ? undefined : await run.confirms?.(seen.plan, seen.state);
     if (doubt !== undefined) return { result: 'blocked', steps: run.steps, blockers: [doubt] };
     run.isAsked = true;
     const taken = await takeLocks(run, seen);
     const isFresh = earlier === undefined;
     earlier = undefined;
-    // What could not be had for a plan from an earlier look may not be needed at all.
+    // A lock that an older state asks for may not be needed.
     if (typeof taken !== 'boolean' && isFresh) return taken;
     if (taken === false && isFresh) return seen;
   }
 }
 
-/** A plan from what was seen a moment ago, if that has steps: that there is nothing to do is never said without a look. */
-function lookBack(run: Run): Look | undefined {
+/** The plan from a recent state in memory, if it has steps. That nothing is left to do is never concluded from it. */
+function planFromMemory(run: Run): Planned | undefined {
   const state = run.memory.recentStateOf(observedNodes(run.config));
   if (state === undefined) return undefined;
   const plan = run.refine(makePlan(run.config, state), state);
-  // Nor is a person asked about what was.
+  // A person is asked about what was just observed.
   const asks = run.confirms !== undefined && largeRemoval(plan, state) !== undefined;
   return plan.steps.length === 0 || asks ? undefined : { state, plan };
 }
 
 /**
- * After a pass that succeeded: a look at the nodes that it changed, where drover listens to the others and heard of no
- * change there. It can only end the run. If anything is left to do, every node is observed again first.
+ * After a pass that succeeded, observes the nodes that it changed; memory has the others, if drover listens to them and
+ * no change was reported. This can only end the run: if anything is left to do, every node is observed first.
  */
-async function lookAfterPass(run: Run): Promise<Look | undefined> {
+async function observeAfterPass(run: Run): Promise<Planned | undefined> {
   const { changed, config, memory } = run;
   run.changed = undefined;
   const mustAsk = (node: NodeName): boolean => changed?.has(node) !== false || !memory.isUpToDate(node);
@@ -169,13 +169,13 @@ async function lookAfterPass(run: Run): Promise<Look | undefined> {
   return { state, plan };
 }
 
-interface Look {
+interface Planned {
   readonly state: ClusterState;
   readonly plan: Plan;
 }
 
-/** One observation with its plan. */
-async function look(run: Run): Promise<Look> {
+/** Observes every node and plans. */
+async function observeAndPlan(run: Run): Promise<Planned> {
   const state = await observeAll(run, run.signals.hard);
   const plan = run.refine(makePlan(run.config, state), state);
   const forecasts = await forecastAll(run, plan, state, run.signals.hard);
@@ -183,8 +183,8 @@ async function look(run: Run): Promise<Look> {
   return { state, plan };
 }
 
-/** True where a lock was missing and has been taken. */
-async function takeLocks(run: Run, { plan, state }: Look): Promise<RunOutcome | boolean> {
+/** True where locks were missing and have been taken. */
+async function takeLocks(run: Run, { plan, state }: Planned): Promise<RunOutcome | boolean> {
   try {
     return await run.locks.take(nodesToLock(plan, state), run.signals.hard);
   } catch (error) {
@@ -218,7 +218,7 @@ async function runPass(run: Run, plan: Plan, state: ClusterState): Promise<RunOu
   return 'again';
 }
 
-/** What has moved and does not come up stays where its newest data is: that is where a person goes on from. */
+/** An application that moved and does not start stays with its newest data; the hint names the way back. */
 function withWayBack(plan: Plan, { step, error }: { readonly step: StepId; readonly error: ErrorReport }): ErrorReport {
   const failed = plan.steps.find(({ id }) => id === step);
   const kind = failed?.action.kind;
@@ -236,14 +236,14 @@ function failuresOf(plan: Plan, { outcomes }: Execution): { step: StepId; error:
   });
 }
 
-/** Applications that are down now because of this run, and no longer those that came up. */
+/** Keeps the list of applications that are stopped because of this run. */
 function noteDown(run: Run, plan: Plan, execution: Execution, state: ClusterState): void {
   for (const { id, action } of plan.steps) {
     if (action.kind !== 'start-container' || execution.outcomes.get(id)?.result !== 'succeeded') continue;
     run.down.delete(action.spec.application);
   }
   for (const [app, interrupted] of findInterrupted(plan, execution, state)) {
-    // Stopped again by a retry: the first stop knows where it ran, and how.
+    // If a retry stopped it again, the first stop knows where and with what it ran.
     const { from, was } = run.down.get(app) ?? interrupted;
     run.down.set(app, { ...interrupted, from, ...(was === undefined ? {} : { was }) });
   }
@@ -252,12 +252,12 @@ function noteDown(run: Run, plan: Plan, execution: Execution, state: ClusterStat
 async function keepReceipts(run: Run): Promise<void> {
   for (const receipt of run.receipts.take(run.deps.now())) {
     run.emit({ type: 'move-finished', receipt });
-    // The move is done; a history that cannot be written must not make it a failure.
+    // The move is done, even if the history cannot be written.
     await run.deps.history?.append(receipt).catch(() => undefined);
   }
 }
 
-/** Waits and tries again what the world may have mended meanwhile; otherwise the end. */
+/** Waits and tries again if the cause may go away; otherwise the run fails. */
 async function retry(
   run: Run,
   failed: readonly StepId[],
@@ -267,7 +267,7 @@ async function retry(
   run.failure ??= { failed, error };
   if (!isWorthIt || run.retries >= maxRetries || run.signals.soft.aborted) return await fail(run, failed, error);
   const fullMs = Math.min(longestRetryMs, firstRetryMs * 2 ** run.retries);
-  // Half of it by chance, so that several controllers do not come back together.
+  // Half of the wait is random, so that several controllers do not try again at the same moment.
   const inMs = Math.round(fullMs / 2 + (run.deps.random() * fullMs) / 2);
   run.retries += 1;
   run.emit({ type: 'retrying', inMs, error });
@@ -277,7 +277,7 @@ async function retry(
   return 'retry';
 }
 
-/** Nothing is left to do; that is not the wanted end where a switch of this run left something down. */
+/** The end of a run whose plan is empty. It is a failure if an application does not answer, or is still stopped by this run. */
 async function finish(run: Run, plan: Plan, state: ClusterState): Promise<RunOutcome> {
   if (plan.blocked.length === 0) {
     const unanswered = await findUnanswered({ ...run.context, state }, state, run.signals.hard);
@@ -285,7 +285,7 @@ async function finish(run: Run, plan: Plan, state: ClusterState): Promise<RunOut
     if (unanswered === undefined) return { result: 'converged', steps, ...(warnings.length === 0 ? {} : { warnings }) };
     return await fail(run, [unanswered.step], unanswered.error);
   }
-  const isDown = [...run.down].some(([app, down]) => findStanding(app, down, state).kind !== 'runs');
+  const isDown = [...run.down].some(([app, down]) => findWhereabouts(app, down, state).kind !== 'runs');
   if (isDown && run.failure !== undefined) return await fail(run, run.failure.failed, run.failure.error);
   return { result: 'blocked', steps: run.steps, blockers: plan.blocked };
 }
@@ -300,38 +300,38 @@ function stopped(signals: RunSignals): RunOutcome {
 }
 
 async function fail(run: Run, failed: readonly StepId[], error: ErrorReport): Promise<RunOutcome> {
-  const standings = run.down.size === 0 ? [] : await recover(run);
-  const message = [error.message, ...run.warnings, ...standings.map(describeStanding)].join('; ');
+  const whereabouts = run.down.size === 0 ? [] : await recover(run);
+  const message = [error.message, ...run.warnings, ...whereabouts.map(describeWhereabouts)].join('; ');
   return { result: 'failed', failed, error: { ...error, message } };
 }
 
 /**
- * Brings every application that a switch has stopped up again where its data is, and ends the holds of its ports. Soft
- * signals do not count here: the application is down.
+ * Starts every application that a switch has stopped, where its data is, and ends the holds of its ports. A soft signal
+ * does not end this.
  */
-async function recover(run: Run): Promise<Standing[]> {
+async function recover(run: Run): Promise<Whereabouts[]> {
   const { hard } = run.signals;
   try {
     let state = await observeAll(run, hard);
     if (await bringBack(run, planAsBefore(run.config.revision, run.down, state), state))
       state = await observeAll(run, hard);
     const back = new Map(
-      standingsOf(run, state).flatMap((one) => {
+      whereaboutsOf(run, state).flatMap((one) => {
         const node = one.kind === 'stopped' ? one.node : one.kind === 'released' ? one.to : undefined;
         return node === undefined ? [] : [[one.app, node] as const];
       }),
     );
     if (back.size > 0) await bringBack(run, planReturn(run.config, state, back), state);
     await dropHolds(run, state, hard);
-    return standingsOf(run, await observeAll(run, hard));
+    return whereaboutsOf(run, await observeAll(run, hard));
   } catch (error) {
     if (hard.aborted) throw error;
-    // The failure that led here is the one to tell; this one only means that nobody knows where they stand.
+    // The failure that led here is reported. After this one it is unknown whether the applications run.
     return [...run.down.keys()].map((app) => ({ app, kind: 'unknown' }));
   }
 }
 
-/** True where there was something to do. */
+/** False where the plan is empty. */
 async function bringBack(run: Run, plan: Plan, state: ClusterState): Promise<boolean> {
   if (plan.steps.length === 0) return false;
   const { hard } = run.signals;
@@ -341,8 +341,8 @@ async function bringBack(run: Run, plan: Plan, state: ClusterState): Promise<boo
   return true;
 }
 
-function standingsOf(run: Run, state: ClusterState): Standing[] {
-  return [...run.down].map(([app, down]) => findStanding(app, down, state));
+function whereaboutsOf(run: Run, state: ClusterState): Whereabouts[] {
+  return [...run.down].map(([app, down]) => findWhereabouts(app, down, state));
 }
 
 async function dropHolds(run: Run, state: ClusterState, signal: AbortSignal): Promise<void> {

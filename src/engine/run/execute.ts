@@ -12,11 +12,11 @@ import { stopGraceMs, stopSlackMs } from './perform-container.ts';
 import { prepareSwitch } from './prepare-switch.ts';
 import { factsOf, type RunContext } from './step-context.ts';
 
-/** `hard` ends everything at once; after `soft` only what keeps an application from being down is still done. */
+/** `hard` ends everything at once. After `soft`, a switch that has begun is still finished. */
 export interface RunSignals {
   readonly hard: AbortSignal;
   readonly soft: AbortSignal;
-  /** Aborts when this node's lock is lost: no step may go on there. Undefined for a node that is not locked. */
+  /** Aborts when this node's lock is lost: its steps must stop. Undefined for a node that is not locked. */
   readonly lost?: (node: NodeName) => AbortSignal | undefined;
 }
 
@@ -46,7 +46,7 @@ const withoutPlace = new Set(['check-container', 'sync-volume', 'send-final']);
 
 const commandsPerNode = 4;
 
-/** Walks the plan's graph: independent branches go on after a failure, everything behind it is skipped. */
+/** Runs the steps of the plan. After a failure independent branches go on; the steps that depend on it are skipped. */
 export async function execute(plan: Plan, context: RunContext, signals: RunSignals): Promise<Execution> {
   const run: Run = {
     context,
@@ -80,13 +80,13 @@ interface Run {
   readonly started: StepId[];
   /** For each step, the steps of a switch it depends on, directly or not. */
   readonly behindSwitch: ReadonlyMap<StepId, ReadonlySet<StepId>>;
-  /** When each stop began: the time for a switch counts from there. */
+  /** When each stop began: the time limit of a switch counts from then. */
   readonly stoppedAt: Map<StepId, number>;
   /** How long each of them may take. */
   readonly graces: Map<StepId, number>;
   readonly plan: Plan;
   readonly known: Known;
-  /** What is made ready before an application is stopped, once for each. */
+  /** The preparation of each application's switch. */
   readonly prepared: Map<string, { readonly at: number; readonly end: Promise<void> }>;
 }
 
@@ -112,7 +112,7 @@ async function attempt(run: Run, step: Step): Promise<StepOutcome> {
   const { context, signals } = run;
   const lost = AbortSignal.any(guardedNodes(step.action).flatMap((node) => signals.lost?.(node) ?? []));
   const stops = resumable.has(step.action.kind) ? [signals.soft] : [];
-  // A new volume is looked for on every node at once.
+  // Creating a volume reads every node at once.
   const signal = allowManyListeners(AbortSignal.any([signals.hard, lost, ...stops]));
   let startedAt = context.now();
   try {
@@ -138,7 +138,7 @@ async function attempt(run: Run, step: Step): Promise<StepOutcome> {
   }
 }
 
-/** Before new connections wait: what needs them to wait is as short as can be. */
+/** Prepares a switch before new connections wait, so that they wait for as short a time as possible. */
 async function makeReady(run: Run, { id, action, group }: Step, signal: AbortSignal): Promise<void> {
   if (action.kind !== 'hold-ports' && action.kind !== 'stop-container') return;
   const { plan, known, started } = run;
@@ -152,12 +152,12 @@ async function makeReady(run: Run, { id, action, group }: Step, signal: AbortSig
   await prepared.end;
 }
 
-/** Nodes whose locks a step relies on. An acquire needs only its own: what was released stays released. */
+/** Nodes whose locks a step relies on. An acquire needs the lock of its target only: a release is final. */
 function guardedNodes(action: Action): readonly NodeName[] {
   return action.kind === 'acquire-volume' ? [action.to] : nodesOf(action);
 }
 
-/** Once a switch has begun its chain goes on to a safe point, also after a soft stop. */
+/** A switch that has begun goes on to a safe point, also after a soft stop. */
 function mayStart(run: Run, step: Step): boolean {
   if (!run.signals.soft.aborted) return true;
   if (optional.has(step.action.kind)) return false;
@@ -172,7 +172,7 @@ async function withPlaces(run: Run, step: Step, signal: AbortSignal, task: () =>
   await take(nodes);
 }
 
-/** Up to the release a switch that takes longer than `switchMs` is given up. */
+/** Gives a switch up that takes longer than `switchMs`, as long as its volume is not released. */
 async function performInTime(run: Run, step: Step, signal: AbortSignal): Promise<void> {
   const { context } = run;
   const action = step.action;
@@ -202,7 +202,7 @@ async function performInTime(run: Run, step: Step, signal: AbortSignal): Promise
   }
 }
 
-/** An application may take longer to stop than a switch usually may. */
+/** The longest grace period of the stops before this step. It may be longer than a switch usually may take. */
 function longestStopMs(run: Run, step: Step): number {
   const before = [...(run.behindSwitch.get(step.id) ?? [])];
   return Math.max(0, ...before.map((id) => run.graces.get(id) ?? 0));
@@ -218,7 +218,7 @@ function findSwitches(plan: Plan): Map<StepId, ReadonlySet<StepId>> {
   return behind;
 }
 
-/** An application that a switch has taken down. */
+/** An application that a switch has stopped. */
 export interface Interrupted {
   /** Where it ran. */
   readonly from: NodeName;
@@ -227,7 +227,7 @@ export interface Interrupted {
   readonly was?: ContainerSpec;
 }
 
-/** Applications that a started stop has taken down and nothing has brought up again. */
+/** Applications that a step of this execution has stopped and none has started again. */
 export function findInterrupted(plan: Plan, execution: Execution, state: ClusterState): Map<AppName, Interrupted> {
   const interrupted = new Map<AppName, Interrupted>();
   for (const { id, action } of plan.steps) {

@@ -38,13 +38,13 @@ const dockerMs = 1500;
 /** Only the last moves count: the cause of an earlier slow one may have been fixed. */
 const lastMoves = 5;
 
-/** Bytes a second of a wire that nearly every one is faster than. */
+/** Bytes per second of a slow network. */
 const slowWire = 4 * 2 ** 20;
 
-/** How far the truth may lie from the middle, downwards and upwards, by what it comes from. */
+/** How far the real downtime may be below and above the forecast, by the source of the forecast. */
 const spreads = { own: [0.8, 1.25], others: [0.67, 1.5], counted: [0.5, 2] } as const;
 
-/** What each move will cost; a move whose nodes cannot be asked is left out. */
+/** Forecasts each move, except those whose nodes do not answer. */
 export async function forecastMoves(input: ForecastInput, signal: AbortSignal): Promise<MoveForecast[]> {
   const forecasts = await Promise.all(input.moves.map((move) => forecastMove(move, input, signal)));
   return forecasts.flatMap((forecast) => forecast ?? []);
@@ -58,7 +58,7 @@ async function forecastMove(
   const source = copyOf(input.state, move.from, move.volume);
   if (source === undefined) return undefined;
   const pendingBytes = await estimatePending(move, source, input, signal);
-  // What is written during the last round is not known beforehand; what the loop stops at is its upper bound.
+  // The bytes written during the last round are unknown; the limit at which the rounds end bounds them.
   const finalBytes = Math.min(pendingBytes, input.belowBytes);
   return { ...move, totalBytes: pendingBytes, finalBytes, ...forecastDowntime(move, finalBytes, input) };
 }
@@ -96,7 +96,7 @@ function forecastDowntime(
   if (move.app === undefined) return { downtimeMs: 0, basis: 'round trips' };
   const here = history.filter(({ from, to }) => state.nodes[from] !== undefined && state.nodes[to] !== undefined);
   const own = measured(here.filter(({ app }) => app === move.app));
-  // What was killed took its whole grace period: that says something about this application alone.
+  // An application that was killed took its whole grace period, which is true for this application alone.
   const others = measured(here.filter(({ killed }) => killed !== true));
   const earlier = own.length > 0 ? own : others;
   const middle = earlier[Math.floor(earlier.length / 2)];

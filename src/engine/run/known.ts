@@ -4,24 +4,24 @@ import type { StepId } from '../../model/plan.ts';
 import type { Mounted } from '../node-client.ts';
 
 /**
- * What the steps of one pass have found out, so that those that follow them, while an application is down, need not ask
- * again. It is never a proof: whatever changes an owner compares it on the node, under the node's lock.
+ * What the steps of one pass have found out, so that later steps need not ask again while an application is stopped.
+ * It is never a proof: every command that changes an owner compares on the node, under the node's lock.
  */
 export interface Known {
-  /** The node's copy of the volume as it was last seen or changed; undefined where this pass has not looked. */
+  /** The node's copy of the volume as this pass last saw or changed it; undefined where it has not read it. */
   copy(node: NodeName, volume: VolumeId): Volume | undefined;
   saw(node: NodeName, copy: Volume): void;
   forget(node: NodeName, volume: VolumeId): void;
-  /** What the final snapshot of the volume has more than the one before it. */
+  /** Bytes in the final snapshot of the volume that the snapshot before it does not have. */
   readonly finalBytes: Map<VolumeId, number>;
-  /** Releases of this pass. */
+  /** Releases of this pass. Later passes ask the source again (`released` of the run). */
   readonly released: Map<VolumeId, ReleasedVolume>;
-  /** Where the volume was mounted on this node a moment ago. */
+  /** Where the volume was mounted on this node, if that was seen within the last 20 s. */
   mounted(node: NodeName, volume: VolumeId): Mounted | undefined;
   sawMounted(node: NodeName, volume: VolumeId, mounted: Mounted): void;
-  /** When the step's application began to be made ready for its switch: its dead-man counts from then or later. */
+  /** When the switch of the step's application began to be prepared: its dead-man counts from then or later. */
   readonly readyAt: Map<StepId, number>;
-  /** The node's containers as they were before anything was stopped. */
+  /** The node's containers before anything was stopped. */
   readonly containers: Map<NodeName, readonly Container[]>;
 }
 
@@ -32,10 +32,9 @@ export interface ReleasedVolume {
   readonly guid: string;
 }
 
-/** A node gives up the lock of a run that has been silent for 30 s. Until then no other run can have changed anything. */
+/** A node keeps the lock of a silent run for 30 s. Until then no other run can have changed anything. */
 const freshMs = 20_000;
 
-/** Nothing is known yet. */
 export function createKnown(now: () => number): Known {
   const copies = new Map<string, Volume>();
   const places = new Map<string, { readonly at: number; readonly mounted: Mounted }>();

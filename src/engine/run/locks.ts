@@ -5,19 +5,19 @@ import type { RunNote } from '../../model/history.ts';
 import { nodesOf, type Plan } from '../../model/plan.ts';
 import type { Cluster, LockHandle } from '../node-client.ts';
 
-/** The locks one run holds; more are taken when a later pass needs other nodes. */
+/** The locks that one run holds. A later pass may take more. */
 export interface RunLocks {
-  /** Takes the missing ones, true where there were any; throws `lock-held` where another run has one. */
+  /** Takes the missing locks; false where none is missing. Throws `lock-held` where another run has one. */
   take(nodes: readonly NodeName[], signal: AbortSignal): Promise<boolean>;
-  /** Aborts when the node's lock is lost with its connection; undefined where none is held. */
+  /** Aborts when the node's lock is lost with its connection; undefined where the run does not hold it. */
   readonly lost: (node: NodeName) => AbortSignal | undefined;
-  /** `result`: how the run has ended, for the nodes to keep. */
+  /** `result`: how the run ended; the nodes keep it. */
   release(result?: string): Promise<void>;
 }
 
 /**
- * No locks yet. A lock that was lost with its connection is taken again when it is asked for. The first node by name
- * comes before all others, which follow at once: of two runs of the same files one gets all locks, and not each some.
+ * Begins without locks. A lock that was lost with its connection is taken again when it is needed. The first node by name
+ * is locked before all others, which follow at the same time: of two runs of the same files one gets all locks.
  */
 export function createRunLocks(cluster: Cluster, owner: string, note?: RunNote): RunLocks {
   const held = new Map<NodeName, LockHandle>();
@@ -42,15 +42,15 @@ export function createRunLocks(cluster: Cluster, owner: string, note?: RunNote):
     release: async (result) => {
       const handles = [...held.values()];
       held.clear();
-      // A node that is gone has let go of its lock already.
+      // A node that is gone has released its lock already.
       await Promise.all(handles.map((handle) => handle.release(result).catch(() => undefined)));
     },
   };
 }
 
 /**
- * The reachable nodes that a run of this plan must have to itself. A new volume must be on no node at all, so that all
- * of them are locked for one: two runs with different files would create it twice.
+ * The reachable nodes that a run of this plan must lock. A plan that creates a volume locks all of them: two runs with
+ * different files would create it twice.
  */
 export function nodesToLock(plan: Plan, state: ClusterState): NodeName[] {
   const creates = plan.steps.some(({ action }) => action.kind === 'create-volume');
@@ -58,7 +58,7 @@ export function nodesToLock(plan: Plan, state: ClusterState): NodeName[] {
   return [...new Set(involved)].filter((node) => state.nodes[node]?.status === 'reachable');
 }
 
-/** What a run says whose lock went away with a connection. */
+/** The error of a run that lost a lock with its connection. */
 export function lockLost(cause?: unknown): AppError {
   const message = 'cannot go on: a lock was lost with its connection';
   return new AppError('connection-failed', message, { retryable: true, cause });

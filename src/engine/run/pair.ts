@@ -3,7 +3,7 @@ import type { NodeName, VolumeId } from '../../model/config.ts';
 import type { NodeClient } from '../node-client.ts';
 import { conflict, factsOf, findVolume, getVolume, type StepContext } from './step-context.ts';
 
-/** Both ends of a move, connected. */
+/** The two nodes of a move, connected. */
 export interface Pair {
   readonly volume: VolumeId;
   readonly from: NodeName;
@@ -12,13 +12,13 @@ export interface Pair {
   readonly target: NodeClient;
 }
 
-/** Both copies as they are now. */
-export interface Ends {
+/** Both copies of the volume as they are now. */
+export interface Copies {
   readonly source: Volume;
   readonly target: Volume | undefined;
 }
 
-/** Connects to both ends. */
+/** Connects to both nodes. */
 export async function openPair(
   action: { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId },
   context: StepContext,
@@ -31,8 +31,8 @@ export async function openPair(
   return { volume: action.volume, from: action.from, to: action.to, source, target };
 }
 
-/** Reads both copies; throws `volume-conflict` where the target's is one that must not be received into. */
-export async function readEnds(pair: Pair, signal: AbortSignal): Promise<Ends> {
+/** Reads both copies. Throws `volume-conflict` where the target's copy must not receive. */
+export async function readCopies(pair: Pair, signal: AbortSignal): Promise<Copies> {
   const [source, target] = await Promise.all([
     getVolume(pair.source, pair.volume, 'send', signal),
     findVolume(pair.target, pair.volume, signal),
@@ -54,7 +54,7 @@ function checkReceivable(pair: Pair, source: Volume, target: Volume): void {
   }
 }
 
-/** The volume's copies on third nodes; what was seen of a node that is away may have changed there since. */
+/** The volume's copies on other nodes. `areAllSeen`: all these nodes answer, so that the list is complete. */
 export function thirdCopies({ config, state }: StepContext, { volume, from, to }: Pair) {
   const others = Object.keys(config.nodes).filter((node) => node !== from && node !== to);
   const areAllSeen = others.every((node) => state.nodes[node]?.status === 'reachable');

@@ -18,7 +18,7 @@ import {
   type StepContext,
 } from './step-context.ts';
 
-/** Has the image on the node: there already, from the registry, or from a node that has it. */
+/** Makes sure that the node has the image: from the registry, or from a node that has it. */
 export async function pullImage(
   action: ActionOf<'pull-image'>,
   context: StepContext,
@@ -31,7 +31,7 @@ export async function pullImage(
   await checkMountpoints(action, client, signal);
 }
 
-/** The name may mean another image here or in the registry: the one the application runs with is copied. */
+/** The name may mean another image on this node or in the registry, so the image that the application runs with is copied. */
 async function bringSameImage(
   action: ActionOf<'pull-image'>,
   client: NodeClient,
@@ -56,7 +56,7 @@ async function bringSameImage(
   );
 }
 
-/** What the image keeps in a volume of its own below a mountpoint would not be in the volume that moves. */
+/** Refuses an image with a volume of its own below a mountpoint: its content would not move with the application. */
 async function checkMountpoints(
   { node, image, mountpoints = [] }: ActionOf<'pull-image'>,
   client: NodeClient,
@@ -85,7 +85,7 @@ async function fetchImage(
   } catch (error) {
     const isMissing = error instanceof AppError && error.code === 'image-missing';
     if (!isMissing || action.from === undefined) throw error;
-    // Only a registry's manifest has that digest: what a node says of its image proves nothing.
+    // Only a registry can prove a digest; what a node reports of its image proves nothing.
     if (action.image.digest !== undefined) throw error;
     const line = `${error.message}; copying it from "${action.from}"`;
     context.emit({ type: 'step-output', step: context.step, line });
@@ -100,7 +100,7 @@ async function fetchImage(
 const progressOf = (context: StepContext) => (what: string, doneBytes: number, totalBytes?: number) =>
   emitProgress(context, what, doneBytes, totalBytes);
 
-/** By its id, so that nothing but this image arrives and no other name changes its meaning. */
+/** Copies the image by its id, so that exactly this image arrives and no other name changes its meaning. */
 async function copyImage(
   image: ImageRef,
   seen: string | undefined,
@@ -127,7 +127,7 @@ async function copyImage(
   context.emit({ type: 'step-output', step: context.step, line });
 }
 
-/** The file's own word for this application; else what its container was made with, where no file has it any more. */
+/** The grace period from the files; for an application that no file has, the one that its container was created with. */
 export function stopGraceMs(
   { config, state }: Pick<RunContext, 'config' | 'state'>,
   { app, node }: { readonly app: AppName; readonly node: NodeName },
@@ -140,10 +140,10 @@ export function stopGraceMs(
   return own ?? config.settings.timeouts.stopMs;
 }
 
-/** What a stop may take beyond its grace before the container counts as running on. */
+/** How long a stop may take beyond its grace period before the container counts as still running. */
 export const stopSlackMs = 5_000;
 
-/** Stops our container with its grace; removes it, or keeps it for the node to start again. */
+/** Stops drover's container with its grace period; removes it, or keeps it so that the node can start it again. */
 export async function stopContainer(
   action: ActionOf<'stop-container'>,
   context: StepContext,
@@ -158,14 +158,14 @@ export async function stopContainer(
     context.emit({ type: 'step-output', step: context.step, line });
     if (end.killed) context.warn?.({ app: action.app, text: `${line}: give it a longer stop_grace_period` });
   }
-  // Its dead-man is armed (prepare-switch.ts): the node starts it again if drover does not come back.
+  // Its dead-man is armed (prepare-switch.ts): the node starts it if drover does not come back.
   if (action.unlessReleased !== undefined) return;
-  // Stopped before already, perhaps by a move that was cut off: the node must not start it again by itself.
+  // It was stopped before, perhaps by a move that was cut off: the node must not start it again.
   if (end === undefined) await client.deadMan.disarm(action.app, signal);
   await client.containers.remove(action.app, signal);
 }
 
-/** Removes the container that a move has stopped on its old node, after everything it could run on was released. */
+/** Removes the container that a move has stopped on the old node, after its volumes were released. */
 export async function removeLeft(client: NodeClient, volume: VolumeId, signal: AbortSignal): Promise<void> {
   for (const container of await client.containers.list(signal)) {
     const { managed, application, spec } = container;
@@ -176,7 +176,7 @@ export async function removeLeft(client: NodeClient, volume: VolumeId, signal: A
   }
 }
 
-/** Creates (or keeps, where it is as wanted) the container on volumes this node owns, and starts it. */
+/** Creates the container on volumes that this node owns, or keeps the right one, and starts it. */
 export async function startContainer(
   action: ActionOf<'start-container'>,
   context: StepContext,
@@ -201,7 +201,7 @@ export async function startContainer(
   if (existing !== undefined && !isRight) await client.containers.remove(spec.application, signal);
   const whole = withContents(spec, context.config);
   const confirmed = Promise.all(places.seen.map((seen) => client.volumes.confirm(seen, signal)));
-  // Waited for below.
+  // Awaited below.
   confirmed.catch(() => undefined);
   if (!isRight && places.areFilled) await client.containers.createOnData(whole, directories, signal);
   else if (!isRight) await client.containers.create(whole, directories, signal);
@@ -215,8 +215,8 @@ export async function startContainer(
 }
 
 /**
- * The node's containers as they were before anything was stopped, where nothing of theirs is in the way: only drover
- * starts a container on a volume of drover's, and it has the node's lock. Read now where anything is.
+ * The node's containers: as they were read before the switch, if none of them matters for this start, because only a run
+ * that holds the node's lock starts containers on drover's volumes; otherwise read now.
  */
 async function containersFor(
   client: NodeClient,
@@ -231,7 +231,7 @@ async function containersFor(
   return seen === undefined || seen.some(isUser) ? client.containers.list(signal) : seen;
 }
 
-/** Read back from a node, a file has only a hash of its content: the content is in the files, if they still have it. */
+/** A file that was read back from a node has only the hash of its content. The configuration has the content. */
 function withContents(spec: ContainerSpec, config: Config): ContainerSpec {
   if (spec.files === undefined) return spec;
   const known = config.applications[spec.application]?.files ?? [];
@@ -244,13 +244,13 @@ function withContents(spec: ContainerSpec, config: Config): ContainerSpec {
   return { ...spec, files };
 }
 
-/** False where a dataset has been renamed since the container was made: Docker would look for its old directory. */
+/** False where a dataset was renamed after the container was created: Docker would use the old directory. */
 export function bindsAll(container: Container, directories: Readonly<Record<VolumeId, string>>): boolean {
   const { directories: bound = {} } = container;
   return Object.entries(directories).every(([volume, directory]) => (bound[volume] ?? directory) === directory);
 }
 
-/** Who owns the data is not enough: another container of this node may still write to it. */
+/** Refuses volumes that another container of this node still uses. */
 export function checkUnused(containers: readonly Container[], spec: ContainerSpec, node: NodeName): void {
   const others = containers.filter(({ managed, application }) => !managed || application !== spec.application);
   for (const other of others.filter(isActive)) {
@@ -261,13 +261,13 @@ export function checkUnused(containers: readonly Container[], spec: ContainerSpe
 
 interface Places {
   readonly directories: Readonly<Record<VolumeId, string>>;
-  /** There is something in each of them. */
+  /** None of the directories is empty. */
   readonly areFilled: boolean;
-  /** Volumes that must still be as they are known to be before anything runs on them. */
+  /** Volumes that the node has to confirm before a container runs on them. */
   readonly seen: readonly Volume[];
 }
 
-/** Directories of the volumes: as they were mounted a moment ago, else re-read to be owned by this node. */
+/** The directories of the volumes: as they were just mounted, or else read now with their owner. */
 async function findPlaces(
   client: NodeClient,
   spec: ContainerSpec,
@@ -285,12 +285,12 @@ async function findPlaces(
   return {
     directories: Object.fromEntries(fresh.map(({ volume, directory }) => [volume, directory])),
     areFilled: fresh.every(({ isEmpty }) => !isEmpty),
-    // Asked while the container is created: the last guard against a second writer.
+    // Confirmed while the container is created: the last guard against a second writer.
     seen: fresh.map(({ copy }) => copy),
   };
 }
 
-/** Each volume re-read to be owned by this node: the last guard against a second writer. */
+/** Reads each volume, which this node must own: the last guard against a second writer. */
 async function findDirectories(
   client: NodeClient,
   spec: ContainerSpec,

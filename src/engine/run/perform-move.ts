@@ -2,14 +2,14 @@ import type { Snapshot, Volume } from '../../model/cluster.ts';
 import { holdTag } from '../../model/names.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import type { NodeClient } from '../node-client.ts';
-import { type Ends, openPair, type Pair, readEnds } from './pair.ts';
+import { type Copies, openPair, type Pair, readCopies } from './pair.ts';
 import { removeLeft } from './perform-container.ts';
 import { diverged, finishPartial, sendUpTo } from './send.ts';
 import { conflict, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
 import { tidyCopies } from './tidy-copies.ts';
 import { findCommonBase, isWhole, newestOwn, nextSnapshotName } from './volume-base.ts';
 
-/** Send rounds while the application runs, until little is left, nothing shrinks any more, or the rounds are used up. */
+/** Sends in rounds while the application runs, until little is left, the rest no longer shrinks, or the rounds are used up. */
 export async function syncVolume(
   action: ActionOf<'sync-volume'>,
   context: StepContext,
@@ -23,16 +23,16 @@ export async function syncVolume(
       action.from,
       action.to,
       async () => {
-        const ends = await finishPartial(pair, context, signal);
-        saw(context, pair, ends);
-        // Frozen or released by an earlier run: nothing is written any more, the final send does the rest.
-        if (ends.source.role !== 'owner') return false;
-        const deltaBytes = await predictDelta(pair, ends, signal);
+        const copies = await finishPartial(pair, context, signal);
+        saw(context, pair, copies);
+        // Frozen or released by an earlier run: nothing is written any more, and the final send sends the rest.
+        if (copies.source.role !== 'owner') return false;
+        const deltaBytes = await predictDelta(pair, copies, signal);
         if (deltaBytes !== undefined && (deltaBytes < belowBytes || deltaBytes >= previousBytes)) return false;
         previousBytes = deltaBytes ?? previousBytes;
         forget(context, pair);
-        const name = nextSnapshotName(ends.source.epoch, [ends.source, ends.target]);
-        await pair.source.volumes.snapshot(ends.source.dataset, name, signal);
+        const name = nextSnapshotName(copies.source.epoch, [copies.source, copies.target]);
+        await pair.source.volumes.snapshot(copies.source.dataset, name, signal);
         await sendUpTo(pair, context, name, { what: `round ${round}` }, signal);
         return true;
       },
@@ -42,17 +42,17 @@ export async function syncVolume(
   }
 }
 
-/** Bytes that would cross now; undefined where nothing has crossed yet or this zfs gives no estimate. */
-async function predictDelta(pair: Pair, ends: Ends, signal: AbortSignal): Promise<number | undefined> {
-  const base = findCommonBase(ends.source, ends.target);
-  if (base.kind === 'diverged') throw diverged(pair, ends);
+/** Bytes that a send would take now; undefined before the first one, or where this zfs gives no estimate. */
+async function predictDelta(pair: Pair, copies: Copies, signal: AbortSignal): Promise<number | undefined> {
+  const base = findCommonBase(copies.source, copies.target);
+  if (base.kind === 'diverged') throw diverged(pair, copies);
   if (base.kind === 'none') return undefined;
-  if (ends.source.snapshots.at(-1)?.guid === base.guid) return ends.source.writtenBytes;
-  return pair.source.volumes.estimate(ends.source.dataset, undefined, base.name, signal);
+  if (copies.source.snapshots.at(-1)?.guid === base.guid) return copies.source.writtenBytes;
+  return pair.source.volumes.estimate(copies.source.dataset, undefined, base.name, signal);
 }
 
-/** What the steps behind this one need not ask again. */
-function saw({ known }: StepContext, { from, to }: Pair, { source, target }: Ends): void {
+/** Remembers both copies, so that later steps need not read them again. */
+function saw({ known }: StepContext, { from, to }: Pair, { source, target }: Copies): void {
   known.saw(from, source);
   if (target !== undefined) known.saw(to, target);
 }
@@ -61,13 +61,13 @@ function forget({ known }: StepContext, { from, to, volume }: Pair): void {
   for (const node of [from, to]) known.forget(node, volume);
 }
 
-/** Both copies as they are known since they were last read or changed; undefined where one has not been seen. */
-function knownEnds({ known }: StepContext, { from, to, volume }: Pair) {
+/** Both copies as this pass last read or changed them; undefined where it has not read one. */
+function knownCopies({ known }: StepContext, { from, to, volume }: Pair) {
   const [source, target] = [known.copy(from, volume), known.copy(to, volume)];
   return source === undefined || target === undefined ? undefined : { source, target };
 }
 
-/** Unmounting is the proof that nobody writes; only then the role changes and the final snapshot is taken. */
+/** Unmounting proves that no process writes. Only then the role changes and the final snapshot is taken. */
 export async function freezeVolume(
   action: ActionOf<'freeze-volume'>,
   context: StepContext,
@@ -78,7 +78,7 @@ export async function freezeVolume(
   await freeze(client, seen ?? (await getVolume(client, action.volume, 'freeze', signal)), context, signal);
 }
 
-/** That nothing is written after the final snapshot is compared by the release: the point of no return. */
+/** The release, which is the point of no return, checks that nothing is written after the final snapshot. */
 async function freeze(client: NodeClient, seen: Volume, context: StepContext, signal: AbortSignal): Promise<Volume> {
   if ((seen.role !== 'owner' && seen.role !== 'frozen') || seen.owner !== nodeIdOf(context, client.node)) {
     throw conflict('freeze', seen.id, client.node, `this node does not own it (role ${seen.role})`);
@@ -99,8 +99,8 @@ export async function sendFinal(
   signal: AbortSignal,
 ): Promise<void> {
   const pair = await openPair(action, context, signal);
-  let before: Ends = knownEnds(context, pair) ?? (await readEnds(pair, signal));
-  // Released, and the target lost the last delta: nothing can have been written since, so it is sent again.
+  let before: Copies = knownCopies(context, pair) ?? (await readCopies(pair, signal));
+  // Where it is released and the target lost the last delta, nothing was written since: it is sent again.
   if (before.source.role !== 'frozen' && before.source.role !== 'released') {
     throw conflict(
       'send',
@@ -109,29 +109,29 @@ export async function sendFinal(
       `its role is ${before.source.role}, neither frozen nor released`,
     );
   }
-  // A snapshot job may have come after the freeze: the last snapshot has to be one of drover's.
+  // Another program may have taken a snapshot after the freeze: the last one has to be drover's.
   if (before.source.role === 'frozen' && !isWhole(before.source)) {
     before = { ...before, source: await freeze(pair.source, before.source, context, signal) };
   }
   if (before.target?.resumeToken !== undefined) before = await finishPartial(pair, context, signal);
   const final = newestOwn(before.source);
   if (final === undefined) throw conflict('send', action.volume, action.from, 'it has no final snapshot');
-  // What arrived is compared again by the release, and by the acquire.
+  // The release and the acquire check again what arrived.
   await sendUpTo(pair, context, final.name, { what: 'final delta', isDown: true }, signal, before);
 }
 
-/** The target has the source's last snapshot of drover's; that nothing was written since, the command itself compares. */
-function findFinal(pair: Pair, ends: Ends): Snapshot {
+/** The final snapshot, which the target must have. The release command checks that nothing was written since. */
+function findFinal(pair: Pair, copies: Copies): Snapshot {
   const no = (why: string) => conflict('release', pair.volume, pair.from, why);
-  const final = newestOwn(ends.source);
+  const final = newestOwn(copies.source);
   if (final === undefined) throw no('it has no final snapshot');
-  if (ends.target === undefined || newestOwn(ends.target)?.guid !== final.guid) {
+  if (copies.target === undefined || newestOwn(copies.target)?.guid !== final.guid) {
     throw no(`the copy on "${pair.to}" does not end with its final snapshot @${final.name}`);
   }
   return final;
 }
 
-/** The point of no return: from here on only the target may become owner (or a reclaim with a higher epoch). */
+/** The point of no return: from now on only the target may become the owner, or the source with a higher epoch. */
 export async function releaseVolume(
   action: ActionOf<'release-volume'>,
   context: StepContext,
@@ -139,26 +139,26 @@ export async function releaseVolume(
 ): Promise<void> {
   const pair = await openPair(action, context, signal);
   const targetId = nodeIdOf(context, action.to);
-  let ends: Ends | undefined = knownEnds(context, pair);
-  if (ends === undefined) {
+  let copies: Copies | undefined = knownCopies(context, pair);
+  if (copies === undefined) {
     const now = await getVolume(pair.source, action.volume, 'release', signal);
     if (now.role === 'released' && now.owner === targetId) return;
-    ends = await readEnds(pair, signal);
+    copies = await readCopies(pair, signal);
   }
-  const { guid } = findFinal(pair, ends);
-  const { role, owner, epoch } = ends.source;
+  const { guid } = findFinal(pair, copies);
+  const { role, owner, epoch } = copies.source;
   if (role !== 'frozen' || owner !== nodeIdOf(context, action.from)) {
     throw conflict('release', action.volume, action.from, `this node has not frozen it (role ${role})`);
   }
   const next = { role: 'released', owner: targetId, epoch: epoch + 1 } as const;
-  await pair.source.volumes.setProperties({ ...ends.source, guid }, next, signal);
+  await pair.source.volumes.setProperties({ ...copies.source, guid }, next, signal);
   const release = { targetId, epoch: epoch + 1, guid };
   context.released.set(action.volume, release);
   context.known.released.set(action.volume, release);
-  context.known.saw(action.from, { ...ends.source, ...next });
+  context.known.saw(action.from, { ...copies.source, ...next });
 }
 
-/** The old copy becomes a replica; both sides keep one common snapshot, so that a way back is short. */
+/** Makes the old copy a replica. Both nodes keep one common snapshot, so that a move back is short. */
 export async function settleVolume(
   action: ActionOf<'settle-volume'>,
   context: StepContext,

@@ -6,10 +6,10 @@ import type { NodeClient } from '../node-client.ts';
 import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
 import { newestOwn, writtenSince } from './volume-base.ts';
 
-// A node becomes the owner of a volume that exists here and nowhere else. Every take-over raises the epoch, so that
-// a run that still relies on the copy as it was is refused.
+// These steps, and no others, make a node the owner of an existing volume. Each raises the epoch, so that a run that
+// still relies on the earlier copy is refused.
 
-/** Takes what was released to this node; works without the source where its release is known from before. */
+/** Acquires a volume that was released to this node. Works without the source if its release is known. */
 export async function acquireVolume(
   action: ActionOf<'acquire-volume'>,
   context: StepContext,
@@ -28,7 +28,7 @@ export async function acquireVolume(
   const release = own === undefined ? await readRelease(action, context, signal) : { ...own, owner: own.targetId };
   checkAcquirable(action, copy, self, release);
   const next = { owner: self, epoch: release.epoch, deployment: context.config.name };
-  // That the copy has all of it, and nothing else, is compared by the command that takes it.
+  // The command checks that the copy has all data of the release and no other.
   const mounted = await client.volumes.acquire({ ...copy, guid: release.guid }, next, signal);
   context.known.saw(to, { ...copy, ...next, role: 'owner', mounted: true });
   context.known.sawMounted(to, id, mounted);
@@ -37,7 +37,7 @@ export async function acquireVolume(
 interface Release {
   readonly owner: string | undefined;
   readonly epoch: number;
-  /** The last snapshot of drover's: everything that was ever written is in it. */
+  /** The last snapshot of drover's, which has all data. */
   readonly guid: string;
 }
 
@@ -94,7 +94,7 @@ async function releaseOf(
   return { owner: source.owner, epoch: source.epoch, guid: final.guid };
 }
 
-/** Owner again: of a volume that was frozen here, or released to a node that has not acquired it. */
+/** Makes this node the owner again of a volume that it froze, or released to a node that has not acquired it. */
 export async function reclaimVolume(
   action: ActionOf<'reclaim-volume'>,
   context: StepContext,
@@ -115,8 +115,8 @@ export async function reclaimVolume(
 }
 
 /**
- * No node may have taken the released volume over, and none may do so from here on: an acquire expects a copy of an
- * earlier epoch than that of the release, so the target's copy is given that epoch first.
+ * Checks that no node has acquired the released volume, and makes later acquires impossible: an acquire expects a copy
+ * with a lower epoch than the release, so the target's copy gets the epoch of the release.
  */
 async function refuseAcquires(
   released: Volume,
@@ -126,7 +126,7 @@ async function refuseAcquires(
 ): Promise<void> {
   for (const other of Object.keys(context.state.nodes).filter((one) => one !== node)) {
     const isTarget = factsOf(context.state, other)?.nodeId === released.owner;
-    // The one node that may own it by now must answer; the others are asked where they can be reached.
+    // The node that may have acquired it must answer. The others are asked if they can be reached.
     if (!isTarget && context.state.nodes[other]?.status !== 'reachable') continue;
     const client = await context.cluster.node(other, signal);
     for (const copy of await copiesOn(client, released.id, signal)) {
@@ -146,7 +146,7 @@ async function copiesOn(client: NodeClient, id: VolumeId, signal: AbortSignal): 
 
 const claims: ReadonlySet<string> = new Set(['owner', 'frozen', 'released', 'retired', 'diverged']);
 
-/** A claim that is not older, or a copy that knows of a later owner; an earlier try has raised the target's to `than`. */
+/** A claim that is not older, or a copy with a later epoch. An earlier try may have raised the target's copy to `than`. */
 function isLater({ role, epoch }: Volume, than: number): boolean {
   return claims.has(role) ? epoch >= than : epoch > than;
 }

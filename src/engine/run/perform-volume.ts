@@ -3,7 +3,7 @@ import { toReport } from '../../model/errors.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import { conflict, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
 
-/** A new empty dataset, unless any reachable node has one already: then that one has the data. */
+/** Creates an empty dataset, unless a reachable node has a copy: that one has the data. */
 export async function createVolume(
   action: ActionOf<'create-volume'>,
   context: StepContext,
@@ -31,7 +31,7 @@ export async function createVolume(
   await client.volumes.create(volume, wanted, signal);
 }
 
-/** Another reachable node with a copy of this volume. */
+/** Finds another reachable node with a copy of this volume. */
 async function findElsewhere(
   volume: VolumeId,
   except: NodeName,
@@ -50,7 +50,7 @@ async function findElsewhere(
   return found.flat()[0];
 }
 
-/** Sets or lifts the refquota where it is not as wanted. Never keeps an application down that waits for it. */
+/** Sets or lifts the refquota. A failure never keeps an application stopped that waits for it. */
 export async function resizeVolume(
   action: ActionOf<'resize-volume'>,
   context: StepContext,
@@ -63,7 +63,7 @@ export async function resizeVolume(
     await client.volumes.setLimit(volume.dataset, action.limitBytes, signal);
     return;
   }
-  // ZFS enforces a refquota late, and refuses to set one below what a volume holds already.
+  // ZFS enforces a refquota late, and refuses one below the present size.
   const limit = action.limitBytes === undefined ? undefined : Math.max(action.limitBytes, volume.referencedBytes);
   try {
     await client.volumes.setLimit(volume.dataset, limit, signal);
@@ -74,7 +74,7 @@ export async function resizeVolume(
   }
 }
 
-/** Mounts what this node owns, and nothing else. */
+/** Mounts a volume that this node owns. */
 export async function mountVolume(
   action: ActionOf<'mount-volume'>,
   context: StepContext,
@@ -88,7 +88,7 @@ export async function mountVolume(
   if (!volume.mounted) await client.volumes.mount(volume.dataset, signal);
 }
 
-/** No longer used by anything; the data stays. */
+/** Retires a volume that no application uses; the data stays. */
 export async function retireVolume(
   action: ActionOf<'retire-volume'>,
   context: StepContext,

@@ -13,7 +13,7 @@ type Performer<K extends ActionKind> = (
   signal: AbortSignal,
 ) => Promise<void>;
 
-/** Every kind of action and its effect; each re-reads the facts it relies on and may be run again. */
+/** The effect of each kind of action. Each reads the facts that it relies on again, and may run again. */
 export const performers: { readonly [K in ActionKind]: Performer<K> } = {
   'pull-image': pullImage,
   'create-volume': createVolume,
@@ -39,7 +39,7 @@ export const performers: { readonly [K in ActionKind]: Performer<K> } = {
   },
 };
 
-/** The hold expires before the dead-man starts the application again, so that its clients reach it then. */
+/** Holds ports. The hold expires before the dead-man starts the application, so that clients reach it then. */
 async function holdPorts(
   { node, ports }: ActionOf<'hold-ports'>,
   context: StepContext,
@@ -52,7 +52,7 @@ async function holdPorts(
   await client.network.hold(ports, Math.max(1_000, timeoutMs), signal);
 }
 
-/** Reading and loading a node's table is one act: other switches of the same plan change it too. */
+/** Reads and loads a node's table without interruption, because other switches of the same plan change it too. */
 async function replaceNetwork(
   action: ActionOf<'replace-network'>,
   context: StepContext,
@@ -60,7 +60,7 @@ async function replaceNetwork(
 ): Promise<void> {
   const client = await context.cluster.node(action.node, signal);
   await context.tables(action.node).use(async () => {
-    // A whole table takes nothing from the one before.
+    // A whole table needs nothing from the one before.
     const now = action.only === undefined ? undefined : await client.network.read(signal);
     const agoMs = await client.network.replace(mergeNetwork(now, action), action.dropHolds, signal);
     context.waited?.(context.step, context.now() - agoMs);

@@ -4,9 +4,9 @@ import { stopGraceMs, stopSlackMs } from './perform-container.ts';
 import { findVolume, type StepContext } from './step-context.ts';
 
 /**
- * Does what can be done before an application stops and before its clients wait: arms the dead-man on the old node, which
- * starts the application again if drover does not come back, and asks the new node what the start needs. `isDone` says
- * which steps have begun already.
+ * Prepares a switch before the application stops and its clients wait: arms the dead-man on the old node, which starts
+ * the application if drover does not come back, and reads from the new node what the start needs. `isDone`: the step has
+ * begun already.
  */
 export async function prepareSwitch(
   plan: Plan,

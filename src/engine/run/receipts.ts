@@ -3,7 +3,7 @@ import type { EngineEventBody, MoveReceipt } from '../../model/events.ts';
 import type { Plan, PlannedMove, StepId } from '../../model/plan.ts';
 import type { SentStream } from './step-context.ts';
 
-/** Gathers what the moves of a run cost, over all its passes. */
+/** Collects what the moves of a run cost, over all its passes. */
 export interface ReceiptBook {
   /** The moves of a pass; one that an earlier pass began goes on. */
   begin(moves: readonly PlannedMove[], plan: Plan, at: number): void;
@@ -13,7 +13,7 @@ export interface ReceiptBook {
   /** New connections begin to wait in a step that holds ports, and are let in by one that loads a table. */
   waited(step: StepId, at: number): void;
   refused(app: AppName, count: number): void;
-  /** It did not stop by itself in its time. */
+  /** The application was killed because it did not stop within its grace period. */
   killed(app: AppName): void;
   /** Receipts of moves that have come to their end since the last call. */
   take(at: number): MoveReceipt[];
@@ -32,7 +32,6 @@ interface Entry {
   isKilled?: true;
 }
 
-/** A book with no moves in it. */
 export function createReceiptBook(): ReceiptBook {
   const open = new Map<VolumeId, Entry>();
   const refusals = new Map<AppName, number>();
@@ -76,7 +75,7 @@ export function createReceiptBook(): ReceiptBook {
       const entry = open.get(volume);
       if (entry === undefined) return;
       entry.bytes.push(bytes);
-      // One stream through this machine is worth knowing, also among direct ones.
+      // One stream through this machine counts, also among direct ones.
       entry.mode = entry.mode === 'none' || entry.mode === mode ? mode : 'both';
     },
     see,

@@ -8,16 +8,16 @@ import { externalPorts } from '../../plan/world.ts';
 import type { Interrupted } from './execute.ts';
 import { factsOf } from './step-context.ts';
 
-/** An application that a switch has stopped: where it runs now, or else where it can be started again. */
-export type Standing =
+/** Where an application that a switch has stopped runs now, or else where it can be started again. */
+export type Whereabouts =
   | { readonly app: AppName; readonly kind: 'runs'; readonly node: NodeName }
   | { readonly app: AppName; readonly kind: 'stopped'; readonly node: NodeName; readonly hasData: boolean }
-  /** Given up to its new node, which is named where it answers and all volumes go there: there it can go on. */
+  /** Its volumes are released. `to`: their new node, if it answers and all of them go there; the move can go on. */
   | { readonly app: AppName; readonly kind: 'released'; readonly to?: NodeName }
   | { readonly app: AppName; readonly kind: 'unknown' };
 
-/** Where an interrupted application stands, by what is observed. */
-export function findStanding(app: AppName, { volumes, from }: Interrupted, state: ClusterState): Standing {
+/** The whereabouts of an interrupted application in the observed state. */
+export function findWhereabouts(app: AppName, { volumes, from }: Interrupted, state: ClusterState): Whereabouts {
   const nodes = Object.keys(state.nodes).filter((node) => state.nodes[node]?.status === 'reachable');
   const runs = nodes.find((node) =>
     factsOf(state, node)?.containers.some((one) => one.managed && one.application === app && one.state === 'running'),
@@ -26,7 +26,7 @@ export function findStanding(app: AppName, { volumes, from }: Interrupted, state
   const latest = volumes.map((id) => latestClaim(id, nodes, state));
   const holders = new Set(latest.flatMap((claim) => (claim?.isHeld === true ? [claim.node] : [])));
   const [holder, another] = holders;
-  // Volumes on several nodes: the plan for its old place says how they come together there again.
+  // Volumes on several nodes: the plan for the old place brings them together there.
   const isBack = volumes.length === 0 ? nodes.includes(from) : holders.has(from);
   const node = another === undefined && holder !== undefined ? holder : isBack ? from : undefined;
   if (node !== undefined) return { app, kind: 'stopped', node, hasData: volumes.length > 0 };
@@ -36,7 +36,7 @@ export function findStanding(app: AppName, { volumes, from }: Interrupted, state
   return { app, kind: 'released', ...(to === undefined ? {} : { to }) };
 }
 
-/** The claim with the highest epoch: an owner of earlier that came back has no say. */
+/** The claim with the highest epoch. An earlier owner that came back does not count. */
 function latestClaim(
   id: VolumeId,
   nodes: readonly NodeName[],
@@ -53,8 +53,8 @@ function latestClaim(
 }
 
 /**
- * What brings these applications back where their data is: the planner's own steps for a configuration that wants
- * them there, and nothing for any other. What another application still uses is not started beside it.
+ * Plans to start these applications where their data is: the planner's own steps for a configuration that places them
+ * there, without the steps of other applications. An application whose volume another one still uses is not started.
  */
 export function planReturn(config: Config, state: ClusterState, back: ReadonlyMap<AppName, NodeName>): Plan {
   const deployment = Object.fromEntries(
@@ -71,14 +71,14 @@ export function planReturn(config: Config, state: ClusterState, back: ReadonlyMa
 }
 
 /**
- * Starts again, as they were, applications whose volumes were to change: what they were stopped for may not come, and
- * what they had is still there. Where another one has taken a volume of theirs, nothing is done.
+ * Plans to start again, with their earlier containers, the applications whose set of volumes was to change: the new
+ * volumes may not come, and the old ones are still there. Nothing is planned where another application has taken one.
  */
 export function planAsBefore(revision: string, down: ReadonlyMap<AppName, Interrupted>, state: ClusterState): Plan {
   const builder = createStepBuilder();
   for (const [app, interrupted] of down) {
     const { from, volumes, was } = interrupted;
-    if (was === undefined || findStanding(app, interrupted, state).kind === 'runs') continue;
+    if (was === undefined || findWhereabouts(app, interrupted, state).kind === 'runs') continue;
     const had = was.mounts.map(({ volume }) => volume);
     if (had.length === volumes.length && had.every((id) => volumes.includes(id))) continue;
     addReturn(builder, app, from, was, state);
@@ -91,7 +91,7 @@ function addReturn(builder: StepBuilder, app: AppName, node: NodeName, spec: Con
   const nodes = Object.keys(state.nodes).filter((one) => state.nodes[one]?.status === 'reachable');
   const claims = spec.mounts.map(({ volume }) => latestClaim(volume, nodes, state));
   if (!claims.every((claim) => claim?.isHeld === true && claim.node === node && claim.owner === facts?.nodeId)) return;
-  const reason = 'what it was to change to did not come about: it goes on as it was';
+  const reason = 'the change failed: it continues as before';
   const ready = spec.mounts.flatMap(({ volume }) => {
     const copy = facts?.volumes.find(({ id }) => id === volume);
     if (copy?.role === 'owner' && copy.mounted) return [];
@@ -103,14 +103,14 @@ function addReturn(builder: StepBuilder, app: AppName, node: NodeName, spec: Con
   builder.add({ action: check, after: [start], reason, group: app });
 }
 
-/** What a person has to know about it after a failed run; nothing where the failure says it all. */
-export function describeStanding(standing: Standing): string {
-  const app = `"${standing.app}"`;
-  switch (standing.kind) {
+/** The whereabouts in words, for the message of a failed run. */
+export function describeWhereabouts(whereabouts: Whereabouts): string {
+  const app = `"${whereabouts.app}"`;
+  switch (whereabouts.kind) {
     case 'runs':
-      return `${app} runs on "${standing.node}"`;
+      return `${app} runs on "${whereabouts.node}"`;
     case 'stopped':
-      return standing.hasData ? `${app} is stopped; its data is on "${standing.node}"` : `${app} is stopped`;
+      return whereabouts.hasData ? `${app} is stopped; its data is on "${whereabouts.node}"` : `${app} is stopped`;
     case 'released':
       return `${app} is stopped; its data has been released to its new node`;
     case 'unknown':

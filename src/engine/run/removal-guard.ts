@@ -3,18 +3,18 @@ import type { AppName } from '../../model/config.ts';
 import type { Blocker, Plan } from '../../model/plan.ts';
 import { largeRemoval, removalBlocker } from '../../plan/removal.ts';
 
-/** Asks a person whether so much may be stopped; `reason` says how much. */
+/** Asks a person whether these applications may be stopped; `reason` describes them. */
 export type ConfirmRemoval = (reason: string) => Promise<boolean>;
 
-/** What may keep a run from its plan. */
+/** Checks that can keep a run from executing its plan. */
 export interface RunChecks {
-  /** Before anything is locked: the time to ask a person. */
+  /** Called before anything is locked: the time to ask a person. */
   readonly confirms?: (plan: Plan, state: ClusterState) => Promise<Blocker | undefined>;
-  /** Under the locks, before anything of the plan is done. */
+  /** Called under the locks, before the first step. */
   readonly refuses?: (plan: Plan, state: ClusterState) => Blocker | undefined;
 }
 
-/** For one run: a large removal needs a person's word, for exactly the applications that were shown. */
+/** For one run: a large removal needs the consent of a person, for exactly the applications that were shown. */
 export function guardRemovals(confirm: ConfirmRemoval | undefined): RunChecks {
   const accepted = new Set<AppName>();
   const refuses: NonNullable<RunChecks['refuses']> = (plan, state) => {

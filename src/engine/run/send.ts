@@ -3,26 +3,26 @@ import { AppError } from '../../model/errors.ts';
 import { holdTag, parseSnapshotName, properties } from '../../model/names.ts';
 import { isApplicationName, sendFlags } from '../../model/untrusted.ts';
 import type { ResumeToken, SendSource, TransferResult } from '../node-client.ts';
-import { type Ends, type Pair, readEnds, thirdCopies } from './pair.ts';
+import { type Copies, type Pair, readCopies, thirdCopies } from './pair.ts';
 import { conflict, emitProgress, factsOf, nodeIdOf, type StepContext } from './step-context.ts';
 import { dropOlder } from './tidy-copies.ts';
 import { basesFor, compareTxg, describeSnapshots, findCommonBase } from './volume-base.ts';
 
 /**
- * Reads both copies, and ends a receive that was interrupted: goes on at the byte where its snapshot is still there, gives
- * it up (with a line that says why) where not. Returns both copies as they are then.
+ * Reads both copies, and finishes a receive that was interrupted: resumes it if its snapshot still exists, or else gives
+ * it up and prints why. Returns both copies as they are then.
  */
-export async function finishPartial(pair: Pair, context: StepContext, signal: AbortSignal): Promise<Ends> {
-  const ends = await readEnds(pair, signal);
-  const { source: sender, target } = ends;
-  if (target?.resumeToken === undefined) return ends;
+export async function finishPartial(pair: Pair, context: StepContext, signal: AbortSignal): Promise<Copies> {
+  const copies = await readCopies(pair, signal);
+  const { source: sender, target } = copies;
+  if (target?.resumeToken === undefined) return copies;
   const token = await pair.source.volumes.readToken(target.resumeToken, signal);
   const why = token === undefined ? `its snapshot is gone on "${pair.from}"` : notOurs(token, sender);
   if (token === undefined || why !== undefined) {
     const line = `giving up the partial receive of "${target.dataset}" on "${pair.to}": ${why}`;
     context.emit({ type: 'step-output', step: context.step, line });
     await pair.target.volumes.abortReceive(target.dataset, signal);
-    return readEnds(pair, signal);
+    return readCopies(pair, signal);
   }
   await liftLimit(pair, target, signal);
   const source = { kind: 'resume', token: target.resumeToken } as const;
@@ -33,40 +33,40 @@ export async function finishPartial(pair: Pair, context: StepContext, signal: Ab
     signal,
   );
   await confirm(pair, context, token.toGuid, signal);
-  return readEnds(pair, signal);
+  return readCopies(pair, signal);
 }
 
 /**
- * The target has made the token, and the source sends as root what it names: that must be a snapshot of this volume and
- * of no other, encrypted where the volume is sent so. Undefined where it is.
+ * Why the token must not be used; undefined where it may. The target made the token, and the source would send as root
+ * what it names: it must name a snapshot of this volume, encrypted where the volume is sent encrypted.
  */
 function notOurs({ toGuid, toName, isRaw }: ResumeToken, source: Volume): string | undefined {
   const snapshot = source.snapshots.find(({ guid }) => guid === toGuid);
   if (snapshot === undefined || toName !== `${source.dataset}@${snapshot.name}`) {
-    return `its token is for another snapshot than one of "${source.dataset}"`;
+    return `its token is not for a snapshot of "${source.dataset}"`;
   }
   const mustBeRaw = sendFlags(source.flags).includes('-w');
   return mustBeRaw && isRaw !== true ? 'its token asks for the content without its encryption' : undefined;
 }
 
 /**
- * A copy that was the owner once has the limit of that time, and ZFS refuses a receive that ends far above it. It has
- * to be lifted before: given with the receive it would be set after it. The owner's limit is set when it becomes one.
+ * Lifts the limit of a copy that was the owner once, because ZFS refuses a receive that ends far above it. An option of
+ * the receive would lift it too late. The limit is set again when the copy becomes the owner.
  */
 async function liftLimit({ target }: Pair, copy: Volume | undefined, signal: AbortSignal): Promise<void> {
   if (copy?.limitBytes === undefined) return;
   await target.volumes.setLimit(copy.dataset, undefined, signal);
 }
 
-/** A send while the application is stopped leaves out what only saves space. */
+/** `isDown`: the application is stopped, so the send skips what only saves space. */
 export interface SendOptions {
   readonly what: string;
   readonly isDown?: boolean;
 }
 
 /**
- * Sends up to `snapshot`, in single increments over every snapshot that some other copy has as its newest. `known` are
- * both ends where they were read a moment ago: while the application is down every round trip counts.
+ * Sends up to `snapshot`, in single increments over every snapshot that another copy ends with. `known`: both copies, if
+ * they were just read; while the application is stopped every round trip counts.
  */
 export async function sendUpTo(
   pair: Pair,
@@ -74,67 +74,67 @@ export async function sendUpTo(
   snapshot: string,
   options: SendOptions,
   signal: AbortSignal,
-  known?: Ends,
+  known?: Copies,
 ): Promise<void> {
-  const ends = known ?? (await readEnds(pair, signal));
-  const { source } = ends;
+  const copies = known ?? (await readCopies(pair, signal));
+  const { source } = copies;
   const last = source.snapshots.find(({ name }) => name === snapshot);
   if (last === undefined) throw conflict('send', pair.volume, pair.from, `its snapshot @${snapshot} is gone`);
   const others = thirdCopies(context, pair);
   const bases = basesFor(others.copies, source);
-  // A node that does not answer may have a copy that ends with any snapshot of drover's.
+  // A node that does not answer may have a copy that ends with any of drover's snapshots.
   const isNeeded = ({ guid, name }: Snapshot) =>
     bases.has(guid) || (!others.areAllSeen && parseSnapshotName(name) !== undefined);
   const stops = source.snapshots.filter((one) => one === last || (isNeeded(one) && compareTxg(one, last) < 0));
   for (const stop of stops) {
-    const now = stop === stops[0] ? ends : await readEnds(pair, signal);
+    const now = stop === stops[0] ? copies : await readCopies(pair, signal);
     await sendOne(pair, now, context, stop, options, signal);
   }
 }
 
 async function sendOne(
   pair: Pair,
-  ends: Ends,
+  copies: Copies,
   context: StepContext,
   snapshot: Snapshot,
   { what, isDown = false }: SendOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const base = findCommonBase(ends.source, ends.target);
-  if (base.kind === 'diverged') throw diverged(pair, ends);
+  const base = findCommonBase(copies.source, copies.target);
+  if (base.kind === 'diverged') throw diverged(pair, copies);
   if (base.kind === 'base' && (base.guid === snapshot.guid || compareTxg(base, snapshot) > 0)) return;
   const baseName = base.kind === 'base' ? base.name : undefined;
   const source: SendSource = {
     kind: 'snapshot',
-    dataset: ends.source.dataset,
+    dataset: copies.source.dataset,
     snapshot: `@${snapshot.name}`,
     ...(baseName === undefined ? {} : { base: baseName }),
   };
-  await liftLimit(pair, ends.target, signal);
+  await liftLimit(pair, copies.target, signal);
   const [totalBytes, dataset] = await Promise.all([
     isDown
-      ? finalBytes(pair, ends, snapshot, context, signal)
-      : estimateAndHold(pair, ends, snapshot, baseName, signal),
-    ends.target?.dataset ?? nameNewCopy(pair, ends.source, signal),
+      ? finalBytes(pair, copies, snapshot, context, signal)
+      : estimateAndHold(pair, copies, snapshot, baseName, signal),
+    copies.target?.dataset ?? nameNewCopy(pair, copies.source, signal),
   ]);
-  const given = receiveProperties(pair, context, ends);
+  const given = receiveProperties(pair, context, copies);
   const { guid } = await transfer(pair, context, { source, dataset, totalBytes, what, tag: holdTag }, signal, given);
   if (guid !== snapshot.guid) throw notArrived(pair, guid, snapshot.guid);
-  if (isDown) return sawArrived(pair, context, ends, dataset, snapshot);
-  // The new base is secured on both ends; older ones may go only after that, or a crash could leave no common base.
-  await bookmark(pair, context, ends.source, snapshot, signal);
+  if (isDown) return sawArrived(pair, context, copies, dataset, snapshot);
+  // Older bases may go only after the new one is secured on both nodes, or a crash could leave no common base.
+  await bookmark(pair, context, copies.source, snapshot, signal);
   await dropOlder(pair, context, snapshot.guid, signal);
 }
 
-/** So that no snapshot job takes it away while it is sent. A final snapshot is held by the freeze. */
+/** Holds the snapshot, so that no other program destroys it while it is sent. The freeze has held a final snapshot already. */
 async function estimateAndHold(
   { source }: Pair,
-  ends: Ends,
+  copies: Copies,
   { name }: Snapshot,
   base: string | undefined,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const { dataset } = ends.source;
+  const { dataset } = copies.source;
   const [bytes] = await Promise.all([
     source.volumes.estimate(dataset, name, base, signal),
     source.volumes.hold(dataset, name, holdTag, signal),
@@ -143,12 +143,12 @@ async function estimateAndHold(
 }
 
 /**
- * Known from the freeze where the target has everything before the final snapshot: that little is left saves a new
+ * The size of the final delta: known from the freeze if the target has everything before it. A small one needs no new
  * connection between the nodes.
  */
 async function finalBytes(
   pair: Pair,
-  { source, target }: Ends,
+  { source, target }: Copies,
   snapshot: Snapshot,
   context: StepContext,
   signal: AbortSignal,
@@ -161,15 +161,15 @@ async function finalBytes(
   return estimateAndHold(pair, { source, target }, snapshot, base.kind === 'base' ? base.name : undefined, signal);
 }
 
-/** For the acquire, which compares on the node what is here only remembered. */
+/** Remembers the copy for the acquire, which compares it on the node. */
 function sawArrived(
   { volume, from, to }: Pair,
   context: StepContext,
-  ends: Ends,
+  copies: Copies,
   dataset: string,
   last: Snapshot,
 ): void {
-  const { source, target } = ends;
+  const { source, target } = copies;
   context.known.saw(to, {
     ...(target ?? { ...source, dataset, mounted: false, bookmarks: [], snapshots: [] }),
     id: volume,
@@ -182,14 +182,14 @@ function sawArrived(
   });
 }
 
-/** A released source has the epoch of its next owner already; a copy of it is one of the epoch before. */
+/** The epoch of a copy of this source. A released source has the epoch of its next owner already. */
 const epochOfCopy = ({ role, epoch }: Volume): number => (role === 'released' ? epoch - 1 : epoch);
 
-/** The usual name, unless a copy of what was before a roll-back keeps it. */
+/** The dataset's usual name, unless a copy from before a roll-back has it. */
 async function nameNewCopy({ target, volume, to }: Pair, source: Volume, signal: AbortSignal): Promise<string> {
   const name = target.volumes.datasetName(volume, source.application);
   const copies = await target.volumes.list(signal);
-  // A second dataset beside it would make two copies on one node.
+  // A second dataset would make two copies on one node.
   if (copies.some(({ id }) => id === volume)) {
     throw new AppError('volume-conflict', `cannot receive volume "${volume}" on "${to}": another run has begun to`, {
       retryable: true,
@@ -228,9 +228,9 @@ async function transfer(
   return result;
 }
 
-function receiveProperties(pair: Pair, context: StepContext, { source, target }: Ends): Record<string, string> {
+function receiveProperties(pair: Pair, context: StepContext, { source, target }: Copies): Record<string, string> {
   return {
-    // A copy that is there already keeps what it has.
+    // An existing copy keeps its properties.
     ...(target === undefined ? tuningFor(pair, context, source) : {}),
     [properties.volume]: pair.volume,
     ...(isApplicationName(source.application) ? { [properties.application]: source.application } : {}),
@@ -242,7 +242,7 @@ function receiveProperties(pair: Pair, context: StepContext, { source, target }:
   };
 }
 
-/** A stream carries no properties. Larger records than 128 KiB are for pools that know them. */
+/** The properties of a new copy, because a stream carries none. Only some pools have records larger than 128 KiB. */
 function tuningFor({ to }: Pair, context: StepContext, { tuning = {} }: Volume): Readonly<Record<string, string>> {
   const { recordsize, ...rest } = tuning;
   const isUsual = recordsize !== undefined && Number(recordsize) <= 128 * 1024;
@@ -255,11 +255,11 @@ function notArrived({ volume, to }: Pair, found: string | undefined, guid: strin
 }
 
 /**
- * The rest of a stream that was cut: the target's newest snapshot must be the one that was sent. Then the new base is
- * secured on both ends (hold and bookmark).
+ * Checks after a resumed stream that the target's newest snapshot is the one that was sent, and secures the new base on
+ * both nodes with a hold and a bookmark.
  */
 async function confirm(pair: Pair, context: StepContext, guid: string, signal: AbortSignal): Promise<void> {
-  const { source, target } = await readEnds(pair, signal);
+  const { source, target } = await readCopies(pair, signal);
   const arrived = target?.snapshots.at(-1);
   if (target === undefined || arrived?.guid !== guid) throw notArrived(pair, arrived?.guid, guid);
   const sent = source.snapshots.find((one) => one.guid === guid);
@@ -280,14 +280,14 @@ async function bookmark(
   await source.volumes.bookmark(dataset, name, name, signal);
 }
 
-/** Both lists, since only a person can decide which one is right. */
-export function diverged(pair: Pair, ends: Ends): AppError {
+/** The error of two copies without a common base. It has both lists: only a person can decide which one is right. */
+export function diverged(pair: Pair, copies: Copies): AppError {
   return new AppError(
     'volume-conflict',
     `cannot send volume "${pair.volume}" from "${pair.from}" to "${pair.to}": "${pair.from}" does not have the newest snapshot of "${pair.to}"`,
     {
       hint: `drover plan names what is in the way on "${pair.to}"; or leave the application on "${pair.from}"`,
-      details: { [pair.from]: describeSnapshots(ends.source), [pair.to]: describeSnapshots(ends.target) },
+      details: { [pair.from]: describeSnapshots(copies.source), [pair.to]: describeSnapshots(copies.target) },
     },
   );
 }

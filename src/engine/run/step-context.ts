@@ -7,10 +7,10 @@ import { createSemaphores, type Semaphore } from '../../model/semaphore.ts';
 import type { Cluster, NodeClient, TransferResult } from '../node-client.ts';
 import type { Known, ReleasedVolume } from './known.ts';
 
-/** What every step of one pass shares. */
+/** What the steps of one pass share. */
 export interface RunContext {
   readonly config: Config;
-  /** As observed before the pass; steps re-read the facts they rely on. */
+  /** The state before the pass; steps read the facts that they rely on again. */
   readonly state: ClusterState;
   readonly cluster: Cluster;
   readonly now: () => number;
@@ -19,12 +19,12 @@ export interface RunContext {
   readonly transfers: TransferSlots;
   /** One change of a node's network table at a time. */
   readonly tables: (node: NodeName) => Semaphore;
-  /** Releases of this run: what an acquire may go by when the source has become unreachable. */
+  /** Releases of this run: an acquire may rely on them when the source has become unreachable. */
   readonly released: Map<VolumeId, ReleasedVolume>;
   readonly sent: (sent: SentStream) => void;
-  /** When new connections began to wait in this step, or were let in again. */
+  /** Reports when new connections began to wait in this step, or were let in again. */
   readonly waited?: (step: StepId, at: number) => void;
-  /** What a person has to know although the run goes on: it is repeated at the end. */
+  /** Reports what a person has to know although the run goes on. It is repeated at the end. */
   readonly warn?: (warning: Warning) => void;
 }
 
@@ -63,7 +63,7 @@ export function factsOf(state: ClusterState, node: NodeName): NodeFacts | undefi
   return seen.status === 'reachable' ? seen.facts : seen.lastFacts;
 }
 
-/** The id that `drover:owner` on any node uses for this one; throws where the node was never observed. */
+/** The node's id in `drover:owner`. Throws where the node was never observed. */
 export function nodeIdOf(context: RunContext, node: NodeName): string {
   const id = factsOf(context.state, node)?.nodeId;
   if (id === undefined) {
@@ -74,7 +74,7 @@ export function nodeIdOf(context: RunContext, node: NodeName): string {
   return id;
 }
 
-/** This node's copy of the volume, read now. */
+/** Reads this node's copy of the volume. */
 export async function findVolume(
   client: NodeClient,
   volume: VolumeId,
@@ -95,7 +95,7 @@ export async function getVolume(
   return found;
 }
 
-/** Work that only saves space, after everything that counts: where it fails the failure is a line, and the step goes on. */
+/** Does work that only saves space. A failure becomes a line of output, and the step goes on. */
 export async function tidyUp(context: StepContext, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -106,19 +106,19 @@ export async function tidyUp(context: StepContext, signal: AbortSignal, work: ()
   }
 }
 
-/** The line of something that could not be tidied up. */
+/** Reports what could not be tidied up. */
 export function leaveForLater(context: StepContext, why: string): void {
   context.emit({ type: 'step-output', step: context.step, line: `left for a later move to tidy up: ${why}` });
 }
 
-/** A fact a step relies on is no longer so. */
+/** The error of a step that relies on a fact which is not true any more. */
 export function conflict(what: string, volume: VolumeId, node: NodeName, why: string, hint?: string): AppError {
   return new AppError('volume-conflict', `cannot ${what} volume "${volume}" on "${node}": ${why}`, {
     ...(hint === undefined ? {} : { hint }),
   });
 }
 
-/** Says how far a step is; `totalBytes` where it is known. */
+/** Reports the progress of a step. */
 export function emitProgress(context: StepContext, what: string, doneBytes: number, totalBytes?: number): void {
   const total = totalBytes === undefined ? {} : { totalBytes };
   context.emit({ type: 'step-progress', step: context.step, doneBytes, ...total, what });

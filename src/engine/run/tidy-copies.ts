@@ -2,23 +2,23 @@ import type { Snapshot, Volume } from '../../model/cluster.ts';
 import { holdTag, parseSnapshotName } from '../../model/names.ts';
 import type { NodeClient } from '../node-client.ts';
 import type { Leftovers } from './leftovers.ts';
-import { type Ends, type Pair, thirdCopies } from './pair.ts';
+import { type Copies, type Pair, thirdCopies } from './pair.ts';
 import { factsOf, findVolume, leaveForLater, type StepContext, tidyUp } from './step-context.ts';
 import { basesFor, droppable } from './volume-base.ts';
 
 /**
- * After a move: both sides keep their newest common snapshot, so that a way back is short, and drover holds none any
- * more. `ends` are as both nodes have just shown them; each node compares them again.
+ * Tidies up after a move: both nodes keep their newest common snapshot, so that a move back is short, and drover's holds
+ * end. `copies` were just read; each node compares them again.
  */
-export async function tidyCopies(pair: Pair, context: StepContext, ends: Ends, signal: AbortSignal): Promise<void> {
-  const { source, target } = ends;
-  // One of drover's own: what a snapshot job has taken, it removes again.
+export async function tidyCopies(pair: Pair, context: StepContext, copies: Copies, signal: AbortSignal): Promise<void> {
+  const { source, target } = copies;
+  // One of drover's: other programs remove their own snapshots.
   const base = source.snapshots.findLast(
     (one) => isOurs(one) && target?.snapshots.some(({ guid }) => guid === one.guid) === true,
   );
   if (base === undefined || target === undefined) return;
   const isMarked = factsOf(context.state, pair.from)?.capabilities.bookmarks !== false;
-  // The bookmark comes before everything else: where the first command fails, nothing goes on the other node either.
+  // The bookmark is first: if that command fails, nothing is removed on the other node either.
   await tidyUp(context, signal, async () => {
     const others = thirdCopies(context, pair);
     for (const [client, copy, marked] of [
@@ -34,7 +34,7 @@ export async function tidyCopies(pair: Pair, context: StepContext, ends: Ends, s
   });
 }
 
-/** After a round of a sync: what came before the snapshot with this guid, which both ends have now. */
+/** Removes, after a round of a sync, what is older than the snapshot with this guid, which both copies have now. */
 export async function dropOlder(pair: Pair, context: StepContext, guid: string, signal: AbortSignal): Promise<void> {
   const others = thirdCopies(context, pair);
   if (!others.areAllSeen) return;
@@ -53,8 +53,8 @@ export async function dropOlder(pair: Pair, context: StepContext, guid: string, 
 type Older = Pick<Leftovers, 'base' | 'snapshots' | 'bookmarks'>;
 
 /**
- * Our own snapshots and bookmarks before the base, except those that a copy on a third node builds on. Undefined where
- * the copy does not have the base.
+ * Drover's snapshots and bookmarks that are older than the base, except those that a copy on another node needs as its
+ * base. Undefined where the copy does not have the base.
  */
 function olderThan(
   copy: Volume,
@@ -63,7 +63,7 @@ function olderThan(
 ): Older | undefined {
   const base = copy.snapshots.find((one) => one.guid === guid);
   if (base === undefined) return undefined;
-  // A node that cannot be asked may hold a copy whose base is any of them.
+  // A node that does not answer may have a copy that needs any of them.
   if (!areAllSeen) return { base, snapshots: [], bookmarks: [] };
   const needed = basesFor(copies, copy);
   return {

@@ -2,13 +2,13 @@ import type { Snapshot, Volume } from '../../model/cluster.ts';
 import { parseSnapshotName, snapshotName } from '../../model/names.ts';
 import type { NodeClient } from '../node-client.ts';
 
-/** Where an increment can start: the newest snapshot of the target, found on the source by guid. */
+/** Where an incremental send can start: at the newest snapshot of the target, which the source has by guid. */
 export type BaseResult =
   | { readonly kind: 'none' }
   | { readonly kind: 'base'; readonly guid: string; readonly createTxg: string; readonly name: string }
   | { readonly kind: 'diverged' };
 
-/** Order of creation on one pool; 64-bit numbers that stay text. */
+/** Orders snapshots by creation on one pool. The numbers have 64 bits, so they are text. */
 export function compareTxg(a: Snapshot, b: Snapshot): number {
   const [left, right] = [BigInt(a.createTxg), BigInt(b.createTxg)];
   return left < right ? -1 : left > right ? 1 : 0;
@@ -28,18 +28,18 @@ export function findCommonBase(source: Volume, target: Volume | undefined): Base
   return { kind: 'diverged' };
 }
 
-/** The newest snapshot of drover's: others come from people and from snapshot jobs, at any moment. */
+/** Drover's newest snapshot. People and other programs take snapshots at any moment. */
 export function newestOwn(copy: Volume): Snapshot | undefined {
   return copy.snapshots.findLast(({ name }) => parseSnapshotName(name) !== undefined);
 }
 
-/** True where a snapshot of drover's is the newest one, and nothing has been written since. */
+/** True where the newest snapshot is drover's, and nothing was written since. */
 export function isWhole(copy: Volume): boolean {
   const newest = copy.snapshots.at(-1);
   return newest !== undefined && newest === newestOwn(copy) && copy.writtenBytes === 0;
 }
 
-/** Bytes written to this copy since that snapshot, also where other programs have taken snapshots after it. */
+/** Bytes written to this copy since that snapshot, even if other programs have taken snapshots after it. */
 export async function writtenSince(
   client: NodeClient,
   copy: Volume,
@@ -51,7 +51,7 @@ export async function writtenSince(
   return bytes ?? Number.POSITIVE_INFINITY;
 }
 
-/** Name for the next snapshot of this epoch, after everything both copies have. */
+/** The name for the next snapshot of this epoch, after those that both copies have. */
 export function nextSnapshotName(epoch: number, copies: readonly (Volume | undefined)[]): string {
   const numbers = copies.flatMap((copy) =>
     [...(copy?.snapshots ?? []), ...(copy?.bookmarks ?? [])].flatMap(({ name }) => {
@@ -62,7 +62,7 @@ export function nextSnapshotName(epoch: number, copies: readonly (Volume | undef
   return snapshotName(epoch, Math.max(0, ...numbers) + 1);
 }
 
-/** Our own snapshots (or bookmarks) older than `keep`, other than those some copy still needs as its base. */
+/** Drover's snapshots (or bookmarks) that are older than `keep` and that no copy needs as its base. */
 export function droppable(
   marks: readonly Snapshot[],
   keep: Snapshot,
@@ -78,15 +78,15 @@ export function droppable(
 }
 
 /**
- * Snapshots that these copies can be brought up to date from: of each copy the newest one that this end knows too.
- * Newer ones of the copy alone are another program's, and gone when that program has removed them.
+ * The snapshots from which these copies can be brought up to date: for each copy the newest one that the sender has too.
+ * Newer ones that only the copy has belong to another program.
  */
 export function basesFor(copies: readonly Volume[], { snapshots, bookmarks }: Volume): Set<string> {
   const known = new Set([...snapshots, ...bookmarks].map(({ guid }) => guid));
   return new Set(copies.flatMap((copy) => copy.snapshots.findLast(({ guid }) => known.has(guid))?.guid ?? []));
 }
 
-/** Both snapshot lists, for the message of a conflict. */
+/** The newest snapshots of a copy, for the message of a conflict. */
 export function describeSnapshots(volume: Volume | undefined): string {
   const names = volume?.snapshots.map(({ name, guid }) => `@${name} (${guid})`) ?? [];
   return names.length === 0 ? 'no snapshots' : names.slice(-5).join(', ');

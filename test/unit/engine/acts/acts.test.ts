@@ -101,7 +101,7 @@ describe('restart, stop and start', () => {
     const scene = await runningScene();
     await acts(scene).stop('pg', signal);
     scene.setConfig(pgOn('n2'));
-    expect((await failure(acts(scene).start('pg', signal))).message).toContain('the files want it on "n2"');
+    expect((await failure(acts(scene).start('pg', signal))).message).toContain('the files place it on "n2"');
     expect(runningOn(scene.cluster)).toEqual([]);
   });
 
@@ -464,7 +464,7 @@ describe('programs and datasets', () => {
     await acts(scene).stop('pg', signal);
     const error = await failure(acts(scene).exec('pg', { tty: true }, signal));
     expect([error.message, error.hint]).toEqual([
-      'cannot run a shell in "pg": it does not run, on "n1"',
+      'cannot run a shell in "pg": it does not run on "n1"',
       'start it: drover start pg',
     ]);
   });

@@ -273,7 +273,7 @@ describe('converge', () => {
     await scene.restart({ openCluster });
     expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
     const lines = scene.events.flatMap((event) => (event.type === 'step-output' ? [event.line] : []));
-    expect(lines.join('\n')).toContain('its token is for another snapshot than one of');
+    expect(lines.join('\n')).toContain('its token is not for a snapshot of');
     expect(scene.receipts.at(-1)?.bytes[0]).toBeGreaterThan(31 * MiB);
   });
 
