@@ -114,7 +114,7 @@ export interface ContainerRuntime {
     progress: (text: string, doneBytes: number, totalBytes?: number) => void,
     signal: AbortSignal,
   ): Promise<void>;
-  /** `docker save` as a stream, for copying node to node where there is no registry. */
+  /** `docker save` as a stream, for copying node to node without a registry. */
   exportImage(image: ImageRef | ImageId, signal: AbortSignal): Promise<Readable>;
   /**
    * What arrives must be one image without a name, as exported by its id, and have this id as the node itself finds it;
@@ -301,7 +301,7 @@ export interface VolumeStore {
   /**
    * One command for up to 32 of them: marks the base, releases holds with this tag, destroys, in this order. Compares and
    * throws as `setProperties` does, also where the base is gone, is to be destroyed, or a name does not begin with
-   * `drover-`. Otherwise it goes on: what is gone already, or stays because a clone needs it, is no error, and each that
+   * `drover-`. Otherwise it goes on: what is gone already, or stays because a clone needs it, does not count, and each that
    * cannot be released or destroyed, or has another guid now, is named in the result, with the reason.
    */
   tidy(seen: SeenVolume, leftovers: Leftovers, tag: string, signal: AbortSignal): Promise<readonly string[]>;

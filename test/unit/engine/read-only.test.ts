@@ -88,7 +88,7 @@ describe('a read-only engine', () => {
       const { plan, approval } = scene.engine.store.getSnapshot();
       expect(plan?.revision).toBe('on-n2');
       expect(approval).toBeUndefined();
-      // Whoever sends it all the same gets nothing.
+      // A face that sends it all the same changes nothing.
       scene.engine.send({ type: 'approve', revision: 'on-n2' });
       scene.engine.send({ type: 'apply' });
       await clock.advance(40_000);

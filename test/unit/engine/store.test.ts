@@ -25,20 +25,20 @@ describe('the store', () => {
     expect(store.getSnapshot().steps.s).toMatchObject({ state: 'cancelled', doneBytes: 1010 });
   });
 
-  it('tells subscribers of changes only, until they leave', () => {
+  it('calls subscribers after changes only, until they leave', () => {
     const store = createStore();
-    let told = 0;
+    let calls = 0;
     const leave = store.subscribe(() => {
-      told += 1;
+      calls += 1;
     });
     const before = store.getSnapshot();
     store.accept({ at: 1, run: 0, type: 'step-output', step: 'unknown', line: 'x' });
     expect(store.getSnapshot()).toBe(before);
-    expect(told).toBe(0);
+    expect(calls).toBe(0);
     store.accept({ at: 1, run: 0, type: 'config-rejected', problems: [] });
-    expect(told).toBe(1);
+    expect(calls).toBe(1);
     leave();
     store.accept({ at: 1, run: 0, type: 'config-rejected', problems: [] });
-    expect(told).toBe(1);
+    expect(calls).toBe(1);
   });
 });

@@ -46,7 +46,7 @@ async function snapshotOf(scene: Scene, name = 'good'): Promise<SnapshotRef> {
 }
 
 describe('restart, stop and start', () => {
-  it('restart keeps the container, and it runs anew', async () => {
+  it('restart keeps the container, and starts it again', async () => {
     const scene = await runningScene();
     const before = containerOf(scene);
     await scene.clock.advance(5_000);
@@ -82,7 +82,7 @@ describe('restart, stop and start', () => {
     await acts(scene).restart('pg', signal);
   });
 
-  it('a node that cannot be reached is no node without the application', async () => {
+  it('a node that cannot be reached may have the application', async () => {
     const scene = await runningScene();
     scene.cluster.disconnect('n1');
     for (const act of [acts(scene).restart, acts(scene).stop, acts(scene).start]) {
@@ -117,7 +117,7 @@ describe('restart, stop and start', () => {
     expect(scene.cluster.violations()).toEqual([]);
   });
 
-  it("somebody else's container is nobody's", async () => {
+  it('a container of another program is not theirs', async () => {
     const seed = {
       nodes: { n1: { containers: [{ spec: { ...specOf('pg') }, managed: false }] }, n2: {}, n3: {} },
     };
@@ -189,7 +189,7 @@ describe('snapshots', () => {
     expect(volume?.snapshots.map(({ name }) => name)).toContain('user-mine');
   });
 
-  it('are cloned beside the volume, and later moves and their settling go on around the clone', async () => {
+  it('are cloned next to the volume, and later moves and their settling leave the clone alone', async () => {
     const scene = await runningScene();
     scene.setConfig(pgOn('n2'));
     await scene.engine.converge(signal);
@@ -299,9 +299,9 @@ describe('an application with two volumes', () => {
     expect(lacking.message).toContain('has no snapshot "user-one", and volumes go back together');
     expect(lacking.hint).toContain('drover clone pg ');
     await volumes.snapshot(dataset('log'), 'user-one', signal);
-    const apart = await failure(acts(scene).rollBack('pg', ref, signal));
-    expect(apart.message).toContain('is of another moment than');
-    expect(apart.hint).not.toContain('from one moment');
+    const separate = await failure(acts(scene).rollBack('pg', ref, signal));
+    expect(separate.message).toContain('is of another moment than');
+    expect(separate.hint).not.toContain('from one moment');
     await acts(scene).snapshot('pg', 'both', signal);
     const advised = await failure(acts(scene).rollBack('pg', ref, signal));
     expect(advised.hint).toContain('all of its volumes have from one moment: @user-both');
@@ -400,7 +400,7 @@ describe('rolling back', () => {
     expect(runningOn(scene.cluster)).toEqual(['n1']);
   });
 
-  it('refuses what is elsewhere, gone, or of somebody else, before anything stops', async () => {
+  it('refuses what is elsewhere, gone, or of another application, before anything stops', async () => {
     const scene = await runningScene();
     const ref = await snapshotOf(scene);
     const before = containerOf(scene)?.startedAt;
@@ -455,7 +455,7 @@ describe('rolling back', () => {
 });
 
 describe('programs and datasets', () => {
-  it('a program runs where the application does, and is told when it ended', async () => {
+  it('a program runs where the application does, and its end is reported', async () => {
     const scene = await runningScene();
     const session = await acts(scene).exec('pg', { command: ['echo', 'hello'], tty: false }, signal);
     expect(await readText(session.stdout)).toBe('hello\n');

@@ -25,7 +25,7 @@ describe('converge', () => {
     expect(scene.engine.store.getSnapshot().problems).toEqual([problem]);
   });
 
-  it('changes nothing while somebody else has a lock, and says who', async () => {
+  it('changes nothing while another run has a lock, and names its holder', async () => {
     const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
     const other = await scene.cluster.session().node('n2', signal);
     await other.mutex.acquire('anna@laptop', signal);
@@ -194,7 +194,7 @@ describe('converge', () => {
     expect(await scene.engine.converge(signal)).toMatchObject({ result: 'failed', error: { hint } });
   });
 
-  it('tries again what may be mended, with growing waits, and then gives up', async () => {
+  it('tries again what may succeed later, with growing waits, and then gives up', async () => {
     const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
     const error = new AppError('network-failed', 'cannot load the table', { retryable: true });
     scene.cluster.fail('n3', 'network.replace', error, 99);
@@ -204,7 +204,7 @@ describe('converge', () => {
     expect(waits).toEqual([375, 750, 1500, 3000]);
   });
 
-  it('does not try again what only a person can mend, and shows the last log lines', async () => {
+  it('does not try again what only a person can fix, and shows the last log lines', async () => {
     const registry = { 'acme/pg:1': { exits: { afterMs: 10, code: 3 }, accepts: false, logs: ['FATAL: bad locale'] } };
     const scene = createScene({ seed: { ...threeNodes, registry }, config: pgOn('n1') });
     const outcome = await scene.engine.converge(signal);
@@ -368,7 +368,7 @@ describe('converge', () => {
     const lines = [];
     for await (const line of scene.engine.logs('pg', { follow: false }, signal)) lines.push(line);
     expect(lines).toEqual([{ node: 'n2', stream: 'stdout', text: 'ready' }]);
-    const missing = scene.engine.logs('nobody', { follow: false }, signal)[Symbol.asyncIterator]();
+    const missing = scene.engine.logs('unknown', { follow: false }, signal)[Symbol.asyncIterator]();
     await expect(missing.next()).rejects.toThrow('no node has its container');
   });
 

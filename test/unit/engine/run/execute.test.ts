@@ -81,7 +81,7 @@ describe('execute', () => {
     expect(events.findIndex((event) => event.type === 'step-started' && event.step === 'last')).toBe(20);
   });
 
-  it('starts nothing after a soft stop, and finishes what is under way', async () => {
+  it('starts nothing after a soft stop, and finishes what is running', async () => {
     const { context, events } = await setUp();
     const soft = new AbortController();
     const emit = (event: EngineEventBody) => {

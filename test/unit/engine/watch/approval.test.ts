@@ -204,7 +204,7 @@ describe('with the policy to ask', () => {
     await scene.end();
   });
 
-  it('asks for what mends drift too, once; a plan that was declined only when a person wants it, or the files change', async () => {
+  it('asks for what corrects drift too, once; a plan that was declined only when a person wants it, or the files change', async () => {
     const scene = await asking();
     await scene.approve();
     scene.cluster.crash('n1', 'pg', { code: 1, oomKilled: false });
@@ -235,7 +235,7 @@ describe('with the policy to ask', () => {
     await scene.end();
   });
 
-  it('applies what waits when it is told to apply on save, and asks from then on when told to ask', async () => {
+  it('applies what waits when the policy becomes on-save, and asks from then on when it becomes ask', async () => {
     const scene = await asking();
     scene.engine.send({ type: 'policy', policy: 'on-save' });
     await scene.clock.advance(5_000);
@@ -367,7 +367,7 @@ describe('the guard', () => {
     expect(asked).toEqual(['this would stop 3 of the 4 applications that run: "b", "c", "d"; locks taken: 0']);
   });
 
-  it('takes a yes for what was shown only: what starts to run meanwhile is not part of it', async () => {
+  it('takes a yes for what was shown only: what starts to run afterwards is not part of it', async () => {
     const scene = createScene({ seed: threeNodes, config: placed(['a', 'b', 'c', 'd'], 'all') });
     await scene.engine.converge(signal);
     scene.cluster.crash('n1', 'd', { code: 1, oomKilled: false });

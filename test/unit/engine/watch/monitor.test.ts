@@ -59,7 +59,7 @@ const stateOf = (view: ClusterView, node: string, app = 'pg') => {
     : seen?.status;
 };
 
-/** Nodes whose figures never come, as of a machine without power behind a connection that nobody has missed. */
+/** Nodes that never send figures, like a machine without power behind a connection that still looks open. */
 function silencer(cluster: Cluster, silent: ReadonlySet<string>): Cluster {
   return {
     ...cluster,
@@ -76,7 +76,7 @@ function silencer(cluster: Cluster, silent: ReadonlySet<string>): Cluster {
 }
 
 describe('the monitor', () => {
-  it('shows a container that was killed, the plan that would mend it, and the line of the trail within a second', async () => {
+  it('shows a container that was killed, the plan that would start it, and the line of the trail within a second', async () => {
     const scene = await monitoring();
     scene.cluster.crash('n1', 'pg', { code: 137, oomKilled: true });
     await scene.clock.advance(1_000);
@@ -134,7 +134,7 @@ describe('the monitor', () => {
     await scene.end();
   });
 
-  it('has figures of every node every second, and of no container nobody looks at', async () => {
+  it('has figures of every node every second, and only of containers that are visible', async () => {
     const scene = await monitoring();
     const before = scene.cluster.calls('n2', 'figures');
     await scene.clock.advance(30_000);
@@ -196,7 +196,7 @@ describe('the monitor', () => {
     await scene.end();
   });
 
-  it('does not show old news where somebody has looked later', async () => {
+  it('does not show an observation where a newer one was kept', async () => {
     let isSlow = false;
     const scene = await monitoring({}, (cluster) => ({
       ...cluster,
@@ -273,7 +273,7 @@ describe('the monitor', () => {
     await scene.end();
   });
 
-  it('looks at once when it is told to', async () => {
+  it('observes at once when a person asks for it', async () => {
     const scene = await monitoring();
     const before = scene.cluster.calls('n3', 'observe');
     scene.engine.send({ type: 'refresh' });

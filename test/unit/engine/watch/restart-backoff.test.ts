@@ -48,8 +48,8 @@ async function watching(image: MemoryImage, config = configOf()): Promise<Watchi
 
 const crash = (scene: Scene, code = 1): void => scene.cluster.crash('n1', 'pg', { code, oomKilled: false });
 
-describe('what ends while somebody watches', () => {
-  it('is brought back at once, then after longer and longer waits that are told', async () => {
+describe('a container that exits while drover watches', () => {
+  it('is started at once, then after longer and longer waits that are shown', async () => {
     const scene = await watching({});
     crash(scene);
     await scene.clock.advance(3_000);
@@ -73,7 +73,7 @@ describe('what ends while somebody watches', () => {
     await scene.end();
   });
 
-  it('is counted anew after it has stayed up for two minutes', async () => {
+  it('is counted from one again after it has run for two minutes', async () => {
     const scene = await watching({});
     for (let round = 0; round < 3; round += 1) {
       crash(scene);
@@ -116,7 +116,7 @@ describe('what ends while somebody watches', () => {
     await scene.end();
   });
 
-  it('stays down where the file says never, until somebody starts it', async () => {
+  it('stays down where the file says never, until a person starts it', async () => {
     const scene = await watching({}, configOf({ staysDown: true }));
     expect(runningOn(scene.cluster, ['n1'])).toEqual(['n1']);
     crash(scene);
@@ -131,7 +131,7 @@ describe('what ends while somebody watches', () => {
     await scene.end();
   });
 
-  it('has finished where it ended well under on-failure, and is no problem', async () => {
+  it('has finished where it exited with 0 under on-failure, which is not a problem', async () => {
     const scene = await watching({}, configOf({ restartPolicy: { name: 'on-failure', maximumRetryCount: 3 } }));
     crash(scene, 0);
     await scene.clock.advance(300_000);

@@ -83,7 +83,7 @@ describe('watch', () => {
     await scene.end();
   });
 
-  it('brings back what disappears from a node, told by an event', async () => {
+  it('starts again what disappears from a node, after an event', async () => {
     const scene = await watching();
     const { containers } = await scene.cluster.session().node('n1', new AbortController().signal);
     await containers.stop('pg', 0, new AbortController().signal);
@@ -93,7 +93,7 @@ describe('watch', () => {
     await scene.end();
   });
 
-  it('notices at its tick a node that comes back after a restart', async () => {
+  it('notices a node that comes back after a restart from time to time', async () => {
     const scene = await watching();
     scene.cluster.reboot('n1');
     expect(runningOn(scene.cluster)).toEqual([]);
@@ -128,7 +128,7 @@ describe('watch', () => {
     await scene.end();
   });
 
-  it('does not stop and start an application again and again when a person is needed, until told to', async () => {
+  it('does not stop and start an application again and again when a person is needed, before a person asks for it', async () => {
     const scene = await watching();
     scene.cluster.fail('n1', 'volumes.freeze', new AppError('volume-busy', 'bash uses it'), 2);
     scene.setConfig(pgOn('n2'));
@@ -172,7 +172,7 @@ describe('watch', () => {
     await scene.end();
   });
 
-  it('says that it cannot watch where nothing tells of saves', async () => {
+  it('cannot watch where saves are not reported', async () => {
     const scene = createScene({ seed: threeNodes, config: pgOn('n1') });
     await expect(scene.engine.watch(new AbortController().signal)).rejects.toMatchObject({ code: 'usage' });
   });
