@@ -3,6 +3,7 @@ import type { AppName } from '../../model/config.ts';
 import type { ApplyPolicy, Approval, EngineEventBody } from '../../model/events.ts';
 import type { Blocker, Plan, StepId } from '../../model/plan.ts';
 import { largeRemoval, type Removal, removalBlocker, stoppedForGood } from '../../plan/removal.ts';
+import { count } from '../../view/wording.ts';
 
 /** Why a run is wanted: the files were saved, a person asks for it, or the nodes differ from the files. */
 export type Occasion = 'save' | 'person' | 'drift';
@@ -42,94 +43,123 @@ const keyOf = (plan: Plan): string => [plan.revision, ...plan.steps.map(({ id })
 
 /** Decides which plans run at once and which wait for a person. */
 export function createApprovalGate({ policy: first, asks, allowsRemoval, emit }: Options): ApprovalGate {
+  const question = createQuestion(emit);
+  const removals = createRemovalConsent(allowsRemoval);
   let policy = first;
-  let pending: { readonly approval: Approval; readonly key: string } | undefined;
   let approved: Plan | undefined;
-  /** Applications that a person has agreed to stop, as long as the files stay as they are. */
-  let accepted: ReadonlySet<AppName> = new Set();
   let declined: string | undefined;
 
-  const settle = (): void => {
-    if (pending === undefined) return;
-    pending = undefined;
-    emit({ type: 'approval-over' });
-  };
-  const ask = (plan: Plan, because: Approval['because'], reason: string): undefined => {
-    const key = keyOf(plan);
-    if (pending?.key === key && pending.approval.because === because) return undefined;
-    pending = { approval: { revision: plan.revision, because, reason }, key };
-    emit({ type: 'approval-wanted', approval: pending.approval });
-    return undefined;
-  };
+  const isOn = (): boolean => asks || policy === 'ask';
   const admitApproved = (plan: Plan): Admission | undefined => {
     const granted = approved;
     approved = undefined;
     if (granted?.revision !== plan.revision || !isWithin(plan, granted)) return undefined;
     return { refuses: onlyWhatWas(granted) };
   };
-  const isOn = (): boolean => asks || policy === 'ask';
-  const removalOf = (plan: Plan, state: ClusterState): Removal | undefined => {
-    const removal = allowsRemoval ? undefined : largeRemoval(plan, state);
-    return removal?.apps.every((app) => accepted.has(app)) === true ? undefined : removal;
-  };
-
-  const unasked = (): Admission => {
-    let isFirst = true;
-    return {
-      refuses: (plan, state) => {
-        const removal = removalOf(plan, state);
-        // The policy may have changed just before the run began. A run that has begun is finished.
-        const mustAsk = (isFirst && policy === 'ask') || (removal !== undefined && isOn());
-        isFirst = false;
-        if (mustAsk) return hasChanged;
-        return removal === undefined ? undefined : removalBlocker(removal);
-      },
-    };
-  };
+  const unasked = (): Admission => admitUnasked(removals.missing, () => policy, isOn);
 
   return {
     unasked,
     isOn,
     policy: () => policy,
-    isPending: () => pending !== undefined,
+    isPending: () => question.key() !== undefined,
     admit: (plan, state, occasion) => {
       const granted = admitApproved(plan);
       if (granted !== undefined) return granted;
       if (occasion !== 'drift') declined = undefined;
       if (plan.steps.length === 0) {
-        settle();
+        question.settle();
         if (occasion === 'drift') return undefined;
       } else if (declined === keyOf(plan)) return undefined;
-      const removal = removalOf(plan, state);
-      if (removal !== undefined) return ask(plan, 'removal', removal.reason);
+      const removal = removals.missing(plan, state);
+      if (removal !== undefined) return question.ask(plan, 'removal', removal.reason);
       if (policy === 'ask') {
-        if (plan.steps.length > 0) return ask(plan, 'policy', describeSteps(plan));
+        if (plan.steps.length > 0) return question.ask(plan, 'policy', describeSteps(plan));
         return { refuses: onlyWhatWas(plan) };
       }
-      settle();
+      question.settle();
       return unasked();
     },
     approve: (shown, seen) => {
       approved = shown;
-      accepted = new Set([...accepted, ...stoppedForGood(shown, seen)]);
-      settle();
+      removals.accept(stoppedForGood(shown, seen));
+      question.settle();
     },
     decline: () => {
-      declined = pending?.key;
-      settle();
+      declined = question.key();
+      question.settle();
     },
     setPolicy: (next) => {
-      const waited = pending?.approval.because === 'policy' && next === 'on-save';
+      const waited = question.because() === 'policy' && next === 'on-save';
       policy = next;
       emit({ type: 'policy-changed', policy });
-      if (waited) settle();
+      if (waited) question.settle();
       return waited;
     },
     forget: () => {
       approved = undefined;
       declined = undefined;
+      removals.forget();
+      question.settle();
+    },
+  };
+}
+
+/** Admits a plan without an answer, and refuses it again where it needs one by the time it is run. */
+function admitUnasked(
+  missing: (plan: Plan, state: ClusterState) => Removal | undefined,
+  policy: () => ApplyPolicy,
+  isOn: () => boolean,
+): Admission {
+  let isFirst = true;
+  return {
+    refuses: (plan, state) => {
+      const removal = missing(plan, state);
+      // The policy may have changed just before the run began. A run that has begun is finished.
+      const mustAsk = (isFirst && policy() === 'ask') || (removal !== undefined && isOn());
+      isFirst = false;
+      if (mustAsk) return hasChanged;
+      return removal === undefined ? undefined : removalBlocker(removal);
+    },
+  };
+}
+
+/** The question that waits for an answer, if any. */
+function createQuestion(emit: Options['emit']) {
+  let pending: { readonly approval: Approval; readonly key: string } | undefined;
+  return {
+    key: () => pending?.key,
+    because: () => pending?.approval.because,
+    /** Asks, unless the same question waits already. */
+    ask: (plan: Plan, because: Approval['because'], reason: string): undefined => {
+      const key = keyOf(plan);
+      if (pending?.key === key && pending.approval.because === because) return undefined;
+      pending = { approval: { revision: plan.revision, because, reason }, key };
+      emit({ type: 'approval-wanted', approval: pending.approval });
+      return undefined;
+    },
+    settle: (): void => {
+      if (pending === undefined) return;
+      pending = undefined;
+      emit({ type: 'approval-over' });
+    },
+  };
+}
+
+/** The applications that a person has agreed to stop, as long as the files stay the same. */
+function createRemovalConsent(allowsRemoval: boolean) {
+  let accepted: ReadonlySet<AppName> = new Set();
+  return {
+    accept: (apps: readonly AppName[]): void => {
+      accepted = new Set([...accepted, ...apps]);
+    },
+    forget: (): void => {
       accepted = new Set();
-      settle();
+    },
+    /** The large removal of this plan that still needs consent. */
+    missing: (plan: Plan, state: ClusterState): Removal | undefined => {
+      const removal = allowsRemoval ? undefined : largeRemoval(plan, state);
+      return removal?.apps.every((app) => accepted.has(app)) === true ? undefined : removal;
     },
   };
 }
@@ -165,7 +195,5 @@ function onlyWhatWas(granted: Plan): Admission['refuses'] {
   };
 }
 
-const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
-
 const describeSteps = (plan: Plan): string =>
-  `${plural(plan.steps.length, 'step')} to do; nothing is done before it is approved`;
+  `${count(plan.steps.length, 'step')} to do; nothing is done before it is approved`;
