@@ -158,16 +158,15 @@ describe('the architecture', () => {
   });
 
   it('notices a file that reads process, also in a template literal, and no property or comment of that name', () => {
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: source text of a template literal.
     for (const text of [
       'const { env } = process;',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: source text of a template literal.
       'a(`${path}.${process.pid}.tmp`);',
       'f(process);',
       'process.exit(1);',
     ]) {
       expect([text, readsProcess(text)]).toEqual([text, true]);
     }
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: source text of a template literal.
     for (const text of [
       '// process.env',
       'const s = "process.env";',

@@ -1,9 +1,10 @@
-import type { ImageRef, Link, PortMapping, RestartPolicy, VolumeMount } from '../model/config.ts';
+import type { ImageRef, Link, PortMapping, VolumeMount } from '../model/config.ts';
+import type { ContainerSettings, RestartPolicy } from '../model/container-fields.ts';
 import type { ContainerFile } from '../model/container-file.ts';
 import type { Place, Placed } from './fields.ts';
 
 /** An application as far as its file could be read, with the places that later checks point at. */
-export interface Draft {
+export interface Draft extends ContainerSettings {
   readonly name: string;
   /** The application itself; its key is its name. */
   readonly place: Place;
@@ -12,11 +13,6 @@ export interface Draft {
   readonly links: readonly Placed<Link>[];
   readonly environment: readonly (readonly [string, string])[];
   readonly volumes: readonly Placed<VolumeMount>[];
-  readonly command?: readonly string[];
-  readonly entrypoint?: readonly string[];
-  readonly memoryLimitBytes?: number;
-  readonly cpuShares?: number;
-  readonly stopGraceMs?: number;
   readonly restartPolicy: RestartPolicy;
   readonly staysDown?: true;
   readonly dependsOn?: readonly Placed<string>[];

@@ -1,4 +1,5 @@
 import type { Application, AppName, Config, ConfigProblem, LoadResult } from '../model/config.ts';
+import { containerFields, toSettings } from '../model/container-fields.ts';
 import { crossCheck } from './cross-check.ts';
 import { type DeployedNode, nothingRemoved, readDeploymentFile } from './deployment-file.ts';
 import { nameOfFolder } from './deployment-name.ts';
@@ -187,11 +188,7 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
     links: draft.links.map(({ value }) => value),
     environment: Object.fromEntries(draft.environment),
     volumes: draft.volumes.map(({ value }) => value),
-    ...given('command', draft.command),
-    ...given('entrypoint', draft.entrypoint),
-    ...given('memoryLimitBytes', draft.memoryLimitBytes),
-    ...given('cpuShares', draft.cpuShares),
-    ...given('stopGraceMs', draft.stopGraceMs),
+    ...toSettings(containerFields.map(({ name }) => [name, draft[name]])),
     restartPolicy: draft.restartPolicy,
     ...given('staysDown', draft.staysDown),
     ...given(

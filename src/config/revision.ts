@@ -1,5 +1,6 @@
 import { createHash, scryptSync } from 'node:crypto';
 import type { Application } from '../model/config.ts';
+import { type ContainerField, containerFields } from '../model/container-fields.ts';
 import { SealedContent } from '../model/sealed-content.ts';
 
 /** Hash (sha256, hex) that is equal for equal values whatever the order of their keys. */
@@ -8,7 +9,12 @@ export function revisionOf(value: unknown): string {
 }
 
 /** Parts of an application that go into its revision by the slow hash, or in a form of their own. */
-const mayBeSecret: ReadonlySet<string> = new Set(['environment', 'files', 'command', 'entrypoint', 'hidesCommand']);
+const mayBeSecret: ReadonlySet<string> = new Set(['environment', 'files', 'hidesCommand']);
+
+/** What `hidesCommand` hides. */
+const hiddenFields: ReadonlySet<string> = new Set(
+  containerFields.flatMap(({ name, mayBeSecret: hides }: ContainerField) => (hides === true ? [name] : [])),
+);
 
 /**
  * The revision of a configuration, whose applications may hold secrets. Revisions are printed and kept in the history:
@@ -17,17 +23,19 @@ const mayBeSecret: ReadonlySet<string> = new Set(['environment', 'files', 'comma
 export function configRevision(content: { readonly applications: Readonly<Record<string, Application>> }): string {
   const { applications, ...rest } = content;
   const parts = Object.entries(applications).map(([name, application]) => {
-    const { environment, files = [], command, entrypoint, hidesCommand } = application;
-    const line = { command, entrypoint };
+    const { environment, files = [], hidesCommand } = application;
     const shown: Record<string, unknown> = { variables: Object.keys(environment).sort(), files };
-    for (const [key, value] of Object.entries(application)) if (!mayBeSecret.has(key)) shown[key] = value;
-    if (hidesCommand !== true) Object.assign(shown, line);
+    const line: Record<string, unknown> = {};
+    for (const [key, value] of Object.entries(application)) {
+      if (hidesCommand === true && hiddenFields.has(key)) line[key] = value;
+      else if (!mayBeSecret.has(key)) shown[key] = value;
+    }
     const contents = files.map(({ content: sealed }) => secretText(sealed));
     const hasSecrets = Object.keys(environment).length > 0 || contents.length > 0 || hidesCommand === true;
     return {
       name,
       shown,
-      secrets: hasSecrets ? [environment, contents, hidesCommand === true ? line : {}] : undefined,
+      secrets: hasSecrets ? [environment, contents, line] : undefined,
     };
   });
   const secrets = Object.fromEntries(

@@ -1,4 +1,5 @@
-import type { AppName, DeploymentName, NodeName, PortMapping, Protocol, RestartPolicy, VolumeId } from './config.ts';
+import type { AppName, DeploymentName, NodeName, PortMapping, Protocol, VolumeId } from './config.ts';
+import type { ContainerSettings, RestartPolicy } from './container-fields.ts';
 import type { ContainerFile } from './container-file.ts';
 import type { ErrorReport } from './errors.ts';
 import type { ContentHash, SealedContent } from './sealed-content.ts';
@@ -197,7 +198,7 @@ export interface ImageDefaults {
 }
 
 /** What decides how a container runs: made from the configuration, or read back. Both in the same form. */
-export interface ContainerSpec {
+export interface ContainerSpec extends ContainerSettings {
   readonly application: AppName;
   /** The deployment it is made for; becomes a label, and makes no difference to a container that is there. */
   readonly deployment?: DeploymentName;
@@ -205,14 +206,7 @@ export interface ContainerSpec {
   readonly image: string;
   readonly ports: readonly PortMapping[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Absent: the image's own. */
-  readonly command?: readonly string[];
-  readonly entrypoint?: readonly string[];
   readonly mounts: readonly ContainerMount[];
-  readonly memoryLimitBytes?: number;
-  readonly cpuShares?: number;
-  /** Whole seconds, in milliseconds; Docker goes by it as well when the node shuts down. Absent: the settings' own. */
-  readonly stopGraceMs?: number;
   readonly restartPolicy: RestartPolicy;
   /**
    * What goes first when the node boots, as far as it is on that node: names of applications, and `8000/tcp` for

@@ -1,3 +1,4 @@
+import type { ContainerSettings, RestartPolicy } from './container-fields.ts';
 import type { ContainerFile } from './container-file.ts';
 
 /** Key of a node in deployment.yml: an address or a name. One word for one node everywhere in the program. */
@@ -47,11 +48,7 @@ export interface VolumeMount {
   readonly maximumSizeBytes?: number;
 }
 
-export type RestartPolicy =
-  | { readonly name: 'never' | 'always' | 'unless-stopped' }
-  | { readonly name: 'on-failure'; readonly maximumRetryCount?: number };
-
-export interface Application {
+export interface Application extends ContainerSettings {
   readonly name: AppName;
   readonly image: ImageRef;
   /** What the file asks for, where drover.yml's `images` puts `image` in its place. */
@@ -63,12 +60,6 @@ export interface Application {
   readonly environment: Readonly<Record<string, string>>;
   /** The first one is Flocker's `volume`. */
   readonly volumes: readonly VolumeMount[];
-  readonly command?: readonly string[];
-  readonly entrypoint?: readonly string[];
-  readonly memoryLimitBytes?: number;
-  readonly cpuShares?: number;
-  /** Between TERM and KILL; absent: `timeouts.stop`. */
-  readonly stopGraceMs?: number;
   readonly restartPolicy: RestartPolicy;
   /** The file itself says never: what has ended is not brought back, unlike where it says nothing. */
   readonly staysDown?: true;

@@ -12,6 +12,7 @@ import type { Leftovers, Mark } from '../engine/run/leftovers.ts';
 import { publishedTexts } from '../model/addresses.ts';
 import type { ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
+import { type ByKind, mapSettings } from '../model/container-fields.ts';
 import { containerName, printImage, snapshotName } from '../model/names.ts';
 import { printCommand } from './command.ts';
 import { bareName } from './zfs/names.ts';
@@ -118,21 +119,33 @@ function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime
 }
 
 function describeCreate(spec: ContainerSpec, directories: Readonly<Record<string, string>>): string {
-  const restart = spec.restartPolicy;
-  const retries = restart.name === 'on-failure' ? `:${restart.maximumRetryCount ?? 0}` : '';
+  const settings = mapSettings(spec, optionText).flatMap(({ field: { option }, result }) =>
+    option === undefined ? [] : [option, result],
+  );
   return line(
     ...['docker', 'create', '--name', containerName(spec.application)],
     ...spec.ports.flatMap((port) =>
       publishedTexts(port).flatMap((place) => ['-p', `${place}:${port.internal}/${port.protocol}`]),
     ),
     ...spec.mounts.flatMap(({ volume, mountpoint }) => ['-v', `${directories[volume] ?? volume}:${mountpoint}`]),
-    ...(spec.memoryLimitBytes === undefined ? [] : ['--memory', String(spec.memoryLimitBytes)]),
-    ...(spec.cpuShares === undefined ? [] : ['--cpu-shares', String(spec.cpuShares)]),
-    ...(spec.stopGraceMs === undefined ? [] : ['--stop-timeout', String(Math.ceil(spec.stopGraceMs / 1000))]),
-    ...['--restart', restart.name === 'never' ? 'no' : `${restart.name}${retries}`],
+    ...settings,
     spec.image,
   );
 }
+
+/** Values as options of `docker create` take them. */
+const optionText: ByKind<string> = {
+  bytes: String,
+  integer: String,
+  duration: (ms) => String(Math.ceil(ms / 1000)),
+  restart: (policy) =>
+    policy.name === 'on-failure'
+      ? `on-failure:${policy.maximumRetryCount ?? 0}`
+      : policy.name === 'never'
+        ? 'no'
+        : policy.name,
+  words: (words) => words.join(' '),
+};
 
 function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {
   const zfs = (...words: readonly (string | undefined)[]): void => say(line('zfs', ...words));

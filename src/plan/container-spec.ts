@@ -1,6 +1,7 @@
 import { portsAt } from '../model/addresses.ts';
 import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
-import type { Application, DeploymentName, PortMapping, RestartPolicy } from '../model/config.ts';
+import type { Application, DeploymentName, PortMapping } from '../model/config.ts';
+import { containerFields, isSameSetting, settingsOf } from '../model/container-fields.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { SealedContent } from '../model/sealed-content.ts';
@@ -27,21 +28,14 @@ export function desiredSpec(
     image: printImage(app.image),
     ports: portsAt(app.ports, listen),
     environment: containerEnvironment(app, meshAddress),
-    ...(app.command === undefined ? {} : { command: app.command }),
-    ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
     mounts: app.volumes.map((volume) => ({ volume: volume.id, mountpoint: volume.mountpoint })),
-    ...(app.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: app.memoryLimitBytes }),
-    ...(app.cpuShares === undefined ? {} : { cpuShares: app.cpuShares }),
-    ...(app.stopGraceMs === undefined ? {} : { stopGraceMs: wholeSeconds(app.stopGraceMs) }),
+    ...settingsOf(app),
     restartPolicy: app.restartPolicy,
     ...(ordered ? { after: startsAfter(app) } : {}),
     ...(app.files === undefined ? {} : { files: app.files }),
     ...(app.hidesCommand === undefined ? {} : { hidesCommand: app.hidesCommand }),
   };
 }
-
-/** Docker counts in them. */
-const wholeSeconds = (ms: number): number => Math.ceil(ms / 1000) * 1000;
 
 /**
  * What the application itself declares, wherever the others are now: the node looks at boot which of them it has. So no
@@ -70,10 +64,9 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   }
   reasons.push(...mountDifferences(desired, now));
   reasons.push(...fileDifferences(desired, now));
-  if (desired.memoryLimitBytes !== now.memoryLimitBytes) reasons.push('memory limit changed');
-  if (desired.cpuShares !== now.cpuShares) reasons.push('cpu shares changed');
-  if (desired.stopGraceMs !== now.stopGraceMs) reasons.push('stop grace period changed');
-  if (policyText(desired.restartPolicy) !== policyText(now.restartPolicy)) reasons.push('restart policy changed');
+  // What comes from the image where the file says nothing is compared in sameCommandLine.
+  const changed = containerFields.filter((field) => !('fromImage' in field) && !isSameSetting(field, desired, now));
+  reasons.push(...changed.map(({ label }) => `${label} changed`));
   if (desired.after === undefined && now.after !== undefined)
     reasons.push('the node has no order of starting any more');
   else if (desired.after !== undefined && now.after === undefined) reasons.push('it starts at boot in no order yet');
@@ -161,8 +154,4 @@ function isSameContent(one: File, other: File): boolean {
   if (one.content instanceof SealedContent) return one.content.equals(other.content);
   if (other.content instanceof SealedContent) return other.content.equals(one.content);
   return one.content.salt === other.content.salt && one.content.hash === other.content.hash;
-}
-
-function policyText(policy: RestartPolicy): string {
-  return policy.name === 'on-failure' ? `on-failure:${policy.maximumRetryCount ?? 0}` : policy.name;
 }

@@ -1,13 +1,16 @@
 import { listenAddresses, portsAt } from '../model/addresses.ts';
 import type { Container, ContainerSpec, NodeState, Volume } from '../model/cluster.ts';
+import { type Application, type AppName, type NodeName, nodeOf, type PortMapping } from '../model/config.ts';
 import {
-  type Application,
-  type AppName,
-  type NodeName,
-  nodeOf,
-  type PortMapping,
+  type ByKind,
+  type ContainerField,
+  type ContainerSettings,
+  containerFields,
+  mapSettings,
   type RestartPolicy,
-} from '../model/config.ts';
+  settingsOf,
+  toSettings,
+} from '../model/container-fields.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { plainText } from '../model/plain-text.ts';
@@ -95,11 +98,7 @@ function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: C
         ? portsAt(app.ports, listenAddresses(view.config, node, state.facts))
         : app.ports,
     environment,
-    ...(app.command === undefined ? {} : { command: app.command }),
-    ...(app.entrypoint === undefined ? {} : { entrypoint: app.entrypoint }),
-    ...(app.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: app.memoryLimitBytes }),
-    ...(app.cpuShares === undefined ? {} : { cpuShares: app.cpuShares }),
-    ...(app.stopGraceMs === undefined ? {} : { stopGraceMs: app.stopGraceMs }),
+    ...settingsOf(app),
     restartPolicy: app.restartPolicy,
     ...(app.hidesCommand === undefined ? {} : { hidesCommand: app.hidesCommand }),
   };
@@ -113,13 +112,20 @@ function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: C
 
 function foundFacts(view: ClusterView, { node, container }: Placed): readonly Fact[] {
   const { spec, imageDefaults } = container;
-  const { command, entrypoint, ...rest } = spec;
   const environment = { ...imageDefaults.environment, ...spec.environment };
+  const settings = containerFields.map((field: ContainerField & Pick<(typeof containerFields)[number], 'name'>) => {
+    const { name, fromImage } = field;
+    const isImages = fromImage !== undefined && isSameText(spec[name], imageDefaults[fromImage]);
+    return [name, isImages ? undefined : spec[name]] as const;
+  });
+  const { image, ports, restartPolicy, hidesCommand } = spec;
   const own = {
-    ...rest,
+    ...toSettings(settings),
+    image,
+    ports,
     environment,
-    ...(isDefault(command, imageDefaults.command) ? {} : { command }),
-    ...(isDefault(entrypoint, imageDefaults.entrypoint) ? {} : { entrypoint }),
+    restartPolicy,
+    ...(hidesCommand === undefined ? {} : { hidesCommand }),
   };
   const volumes = volumesOf(view, node);
   const limits = new Map(volumes.map(({ id, limitBytes }) => [id, limitBytes]));
@@ -131,9 +137,8 @@ function foundFacts(view: ClusterView, { node, container }: Placed): readonly Fa
   ];
 }
 
-/** Read back, a container has its image's command whether the files gave one or not. */
-const isDefault = (now: readonly string[] | undefined, image: readonly string[]): boolean =>
-  now === undefined || JSON.stringify(now) === JSON.stringify(image);
+/** Docker reports the command of the image as the container's own, whether or not the file has one. */
+const isSameText = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
 
 function volumesOf(view: ClusterView, node: NodeName): readonly Volume[] {
   const state = view.nodes[node];
@@ -145,13 +150,7 @@ const placeFacts = (view: ClusterView, node: NodeName, state: string): readonly 
   { key: 'state', text: state },
 ];
 
-type Comparable = Omit<ContainerSpec, 'application' | 'mounts' | 'command' | 'entrypoint'> & {
-  readonly command?: readonly string[] | undefined;
-  readonly entrypoint?: readonly string[] | undefined;
-};
-
-function specFacts(spec: Comparable): readonly Fact[] {
-  const { memoryLimitBytes, cpuShares, stopGraceMs, command, entrypoint } = spec;
+function specFacts(spec: Omit<ContainerSpec, 'application' | 'mounts'>): readonly Fact[] {
   return [
     { key: 'image', text: `image ${spec.image}` },
     ...spec.ports.map((port) => ({
@@ -161,23 +160,24 @@ function specFacts(spec: Comparable): readonly Fact[] {
     ...Object.entries(spec.environment)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, value]) => ({ key: `environment ${name}`, text: `environment ${name} (hidden)`, value })),
-    ...lineFact('entrypoint', entrypoint, spec.hidesCommand),
-    ...lineFact('command', command, spec.hidesCommand),
-    ...(memoryLimitBytes === undefined
-      ? []
-      : [{ key: 'memory', text: `memory limit ${formatBytes(memoryLimitBytes)}`, value: `${memoryLimitBytes}` }]),
-    ...(cpuShares === undefined ? [] : [{ key: 'cpu', text: `cpu shares ${cpuShares}` }]),
-    ...(stopGraceMs === undefined
-      ? []
-      : [{ key: 'stop', text: `stop grace period ${Math.ceil(stopGraceMs / 1000)} s` }]),
-    { key: 'restart', text: `restart ${restartText(spec.restartPolicy)}` },
+    ...settingFacts(spec),
   ];
 }
 
-function lineFact(key: string, words: readonly string[] | undefined, isHidden: true | undefined): readonly Fact[] {
-  if (words === undefined) return [];
-  return [{ key, text: `${key} ${isHidden === true ? hiddenText : words.join(' ')}`, value: words.join(' ') }];
-}
+/** The settings in words: `memory limit 512 MiB`. What may contain secrets is hidden where the file asks for it. */
+export const settingFacts = (settings: ContainerSettings & { readonly hidesCommand?: true }): readonly Fact[] =>
+  mapSettings(settings, valueText).map(({ field: { name, label, mayBeSecret }, result }) => {
+    const isHidden = mayBeSecret === true && settings.hidesCommand === true;
+    return { key: name, text: `${label} ${isHidden ? hiddenText : result}`, value: JSON.stringify(settings[name]) };
+  });
+
+const valueText: ByKind<string> = {
+  bytes: formatBytes,
+  integer: String,
+  duration: (ms) => `${Math.ceil(ms / 1000)} s`,
+  restart: restartText,
+  words: (words) => words.join(' '),
+};
 
 type File = NonNullable<ContainerSpec['files']>[number];
 
@@ -195,7 +195,7 @@ const addressesText = ({ addresses }: PortMapping): string =>
   addresses === undefined ? '' : ` at ${addresses.join(', ')}`;
 
 /** As in the files: `on-failure, at most 3 times`. */
-export function restartText(policy: RestartPolicy): string {
+function restartText(policy: RestartPolicy): string {
   if (policy.name !== 'on-failure' || policy.maximumRetryCount === undefined) return policy.name;
   return `${policy.name}, at most ${policy.maximumRetryCount} times`;
 }

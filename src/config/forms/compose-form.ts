@@ -1,4 +1,4 @@
-import type { RestartPolicy } from '../../model/config.ts';
+import { type ContainerField, containerFields, type RestartPolicy, settingKeys } from '../../model/container-fields.ts';
 import { readDeploymentName } from '../deployment-name.ts';
 import { type Draft, type Drafts, given } from '../draft.ts';
 import { type ComposeEnvironment, takeFromEnvironment } from '../env/env-files.ts';
@@ -23,6 +23,7 @@ import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files
 import { readPorts } from './compose-ports.ts';
 import { substituteVariables } from './compose-variables.ts';
 import { checkNamedVolumes, readTopVolumes, readVolumes, type VolumeNames } from './compose-volumes.ts';
+import { commonReaders, readSettings, type SettingReaders } from './container-settings.ts';
 import { readLinks, requireImage, resolveLinks, type Service } from './fig-form.ts';
 import {
   accept,
@@ -31,8 +32,6 @@ import {
   placed,
   readAssignments,
   readBytes,
-  readCpuShares,
-  readStopGrace,
   readWords,
 } from './read-parts.ts';
 
@@ -43,12 +42,7 @@ const keys = [
   'volumes',
   'links',
   'depends_on',
-  'mem_limit',
-  'cpu_shares',
-  'stop_grace_period',
-  'restart',
-  'command',
-  'entrypoint',
+  ...settingKeys('compose'),
   ...fileKeys,
 ];
 
@@ -108,7 +102,6 @@ function readService(name: string, place: Place, volumeNames: VolumeNames, files
     const entry = fields.entries.get(key);
     return entry === undefined ? undefined : reader(entry);
   };
-  const restartPolicy = read('restart', readRestart);
   const volumes = read('volumes', (entry) => readVolumes(entry, name, volumeNames)) ?? [];
   const environment = read('environment', (entry) => readEnvironment(entry, files.surroundings));
   const mountpoints = volumes.map(({ value }) => value.mountpoint);
@@ -120,24 +113,23 @@ function readService(name: string, place: Place, volumeNames: VolumeNames, files
     links: [],
     ...readAppFiles(fields.entries, files, environment ?? noEnvironment, mountpoints),
     volumes,
-    ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
-    ...given('cpuShares', read('cpu_shares', readCpuShares)),
-    ...given('stopGraceMs', read('stop_grace_period', readStopGrace)),
-    restartPolicy: restartPolicy ?? { name: 'never' },
-    ...(restartPolicy?.name === 'never' ? { staysDown: true } : {}),
-    ...given(
-      'command',
-      read('command', (entry) => readCommand(entry, '"command"')),
-    ),
-    ...given(
-      'entrypoint',
-      read('entrypoint', (entry) => readCommand(entry, '"entrypoint"')),
-    ),
+    ...readSettings('compose', fields.entries, readers),
     ...given('dependsOn', read('depends_on', readDependsOn)),
-    ...(['command', 'entrypoint'].some((key) => hasVariables(fields.entries.get(key))) ? { hidesCommand: true } : {}),
+    ...(secretKeys.some((key) => hasVariables(fields.entries.get(key))) ? { hidesCommand: true } : {}),
   };
   return { draft, links: read('links', readLinks) ?? [] };
 }
+
+const readers: SettingReaders = {
+  ...commonReaders,
+  bytes: readMemoryLimit,
+  restart: readRestart,
+  words: readCommand,
+};
+
+const secretKeys = containerFields.flatMap(({ keys, mayBeSecret }: ContainerField) =>
+  mayBeSecret === true ? (keys.compose ?? []) : [],
+);
 
 const noEnvironment: ComposeEnvironment = { set: [], unset: new Set() };
 
@@ -189,14 +181,13 @@ function readValue(place: Place, name: string): string | undefined {
   return readText(place, `the value of the environment variable ${quote(name)}`);
 }
 
-function readMemoryLimit(place: Place): number | undefined {
+function readMemoryLimit(place: Place, what: string): number | undefined {
   const { node } = place;
-  if (node.kind !== 'scalar' || node.type !== 'text') return readBytes(place, '"mem_limit"', '');
+  if (node.kind !== 'scalar' || node.type !== 'text') return readBytes(place, what, '');
   const match = /^([0-9]+(?:\.[0-9]+)?)\s*([bkmgt]?)b?$/i.exec(node.value);
-  if (match === null)
-    return complain(place, `"mem_limit": ${quote(node.value)} is not a size`, 'write "512m" or bytes');
+  if (match === null) return complain(place, `${what}: ${quote(node.value)} is not a size`, 'write "512m" or bytes');
   const unit = match[2]?.toLowerCase() === 'b' ? '' : (match[2] ?? '');
-  return accept(place, parseSize(`${match[1]}${unit}`), '"mem_limit": ');
+  return accept(place, parseSize(`${match[1]}${unit}`), `${what}: `);
 }
 
 function readRestart(place: Place): RestartPolicy | undefined {

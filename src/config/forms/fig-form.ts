@@ -1,4 +1,5 @@
 import type { Link, PortMapping, VolumeMount } from '../../model/config.ts';
+import { settingKeys } from '../../model/container-fields.ts';
 import { type Draft, type Drafts, given } from '../draft.ts';
 import { plainEnvironment } from '../env/env-files.ts';
 import type { Surroundings } from '../env/surroundings.ts';
@@ -18,6 +19,7 @@ import {
 import { didYouMean, suggest } from '../suggest.ts';
 import { quote } from '../yaml/yaml-node.ts';
 import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
+import { commonReaders, readSettings, type SettingReaders } from './container-settings.ts';
 import { checkAlias } from './native-form.ts';
 import {
   checkApplicationName,
@@ -28,7 +30,6 @@ import {
   readBytes,
   readImage,
   readMountpoint,
-  readStopGrace,
 } from './read-parts.ts';
 
 /** A link as Fig and Compose write it; which ports it stands for is known when all services are read. */
@@ -43,7 +44,7 @@ export interface Service {
   readonly links: readonly Placed<ServiceLink>[];
 }
 
-const keys = ['image', 'environment', 'ports', 'links', 'volumes', 'mem_limit', 'stop_grace_period', ...fileKeys];
+const keys = ['image', 'environment', 'ports', 'links', 'volumes', ...settingKeys('fig'), ...fileKeys];
 
 /** Fig's other keys, which Flocker named as not supported. */
 const knownKeys = [
@@ -95,11 +96,9 @@ function readService(name: string, place: Place, top: TopFiles): Service | undef
   const links = fields.entries.get('links');
   const environment = fields.entries.get('environment');
   const volumes = fields.entries.get('volumes');
-  const memory = fields.entries.get('mem_limit');
   const mounts = volumes === undefined ? [] : readVolumes(volumes, name);
   const own = plainEnvironment(environment === undefined ? [] : readEnvironment(environment));
   const mountpoints = mounts.map(({ value }) => value.mountpoint);
-  const grace = fields.entries.get('stop_grace_period');
   const draft: Draft = {
     name,
     place,
@@ -108,16 +107,21 @@ function readService(name: string, place: Place, top: TopFiles): Service | undef
     links: [],
     ...readAppFiles(fields.entries, top, own, mountpoints),
     volumes: mounts,
-    ...given('memoryLimitBytes', memory === undefined ? undefined : readBytes(memory, '"mem_limit"', memoryHint)),
-    ...given('stopGraceMs', grace === undefined ? undefined : readStopGrace(grace)),
-    restartPolicy: { name: 'never' },
+    ...readSettings('fig', fields.entries, readers),
   };
   return { draft, links: links === undefined ? [] : readLinks(links) };
 }
 
-const memoryHint = 'Fig form takes bytes without quotes; the native form takes "512M"';
+const noReader = (): undefined => undefined;
+/** Fig has no keys for the other kinds. */
+const readers: SettingReaders = {
+  ...commonReaders,
+  bytes: (place, what) => readBytes(place, what, 'Fig form takes bytes without quotes; the native form takes "512M"'),
+  restart: noReader,
+  words: noReader,
+};
 
-const elsewhere: readonly string[] = ['command', 'entrypoint', 'cpu_shares', 'restart_policy'];
+const elsewhere = settingKeys('native');
 
 const formHint = (key: string): string =>
   elsewhere.includes(key) ? 'use the native form ("version: 1", "applications"), which has it' : 'remove it';

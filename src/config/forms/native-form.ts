@@ -1,4 +1,5 @@
-import type { Link, PortMapping, RestartPolicy, VolumeMount } from '../../model/config.ts';
+import type { Link, PortMapping, VolumeMount } from '../../model/config.ts';
+import { type RestartPolicy, settingKeys } from '../../model/container-fields.ts';
 import { readDeploymentName } from '../deployment-name.ts';
 import { type Draft, type Drafts, given } from '../draft.ts';
 import { plainEnvironment } from '../env/env-files.ts';
@@ -25,6 +26,7 @@ import {
 import { parseSize } from '../values.ts';
 import { quote } from '../yaml/yaml-node.ts';
 import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
+import { commonReaders, readSettings, type SettingReaders } from './container-settings.ts';
 import {
   accept,
   checkApplicationName,
@@ -34,10 +36,8 @@ import {
   idOfVolume,
   placed,
   readBytes,
-  readCpuShares,
   readImage,
   readMountpoint,
-  readStopGrace,
   readWords,
 } from './read-parts.ts';
 
@@ -65,21 +65,7 @@ export function checkVersion(place: Place | undefined): void {
   if (!known) mustBe(place, '"version"', '1', 'write "version: 1"');
 }
 
-const keys = [
-  'image',
-  'ports',
-  'links',
-  'environment',
-  'volume',
-  'volumes',
-  'mem_limit',
-  'cpu_shares',
-  'stop_grace_period',
-  'restart_policy',
-  'command',
-  'entrypoint',
-  ...fileKeys,
-];
+const keys = ['image', 'ports', 'links', 'environment', 'volume', 'volumes', ...settingKeys('native'), ...fileKeys];
 
 const nearKeys: ReadonlyMap<string, string> = new Map([
   ['restart', 'write "restart_policy: {name: …}"'],
@@ -96,7 +82,6 @@ function readApplication(name: string, place: Place, top: TopFiles): Draft | und
     const entry = fields.entries.get(key);
     return entry === undefined ? undefined : reader(entry);
   };
-  const restartPolicy = read('restart_policy', readRestartPolicy);
   const volume = read('volume', (entry) => readVolumeFields(entry, name, '"volume"', true));
   const volumes = [
     ...(volume ?? []),
@@ -104,7 +89,6 @@ function readApplication(name: string, place: Place, top: TopFiles): Draft | und
   ];
   const environment = plainEnvironment(read('environment', readEnvironment) ?? []);
   const mountpoints = volumes.map(({ value }) => value.mountpoint);
-  const wordsHint = 'write a list of strings, such as ["sh", "-c", "exec run.sh"]';
   return {
     name,
     place,
@@ -113,21 +97,16 @@ function readApplication(name: string, place: Place, top: TopFiles): Draft | und
     links: read('links', readLinks) ?? [],
     ...readAppFiles(fields.entries, top, environment, mountpoints),
     volumes,
-    ...given('memoryLimitBytes', read('mem_limit', readMemoryLimit)),
-    ...given('cpuShares', read('cpu_shares', readCpuShares)),
-    ...given('stopGraceMs', read('stop_grace_period', readStopGrace)),
-    restartPolicy: restartPolicy ?? { name: 'never' },
-    ...(restartPolicy?.name === 'never' ? { staysDown: true } : {}),
-    ...given(
-      'command',
-      read('command', (entry) => readWords(entry, '"command"', wordsHint)),
-    ),
-    ...given(
-      'entrypoint',
-      read('entrypoint', (entry) => readWords(entry, '"entrypoint"', wordsHint)),
-    ),
+    ...readSettings('native', fields.entries, readers),
   };
 }
+
+const readers: SettingReaders = {
+  ...commonReaders,
+  bytes: readMemoryLimit,
+  restart: readRestartPolicy,
+  words: (place, what) => readWords(place, what, 'write a list of strings, such as ["sh", "-c", "exec run.sh"]'),
+};
 
 function readPorts(place: Place): Placed<PortMapping>[] {
   const hint = 'write each as {internal: 80, external: 8080}';
@@ -241,12 +220,12 @@ function readDatasetId(place: Place): string | undefined {
   return id === undefined ? undefined : checkVolumeId(place, id, '"dataset_id"');
 }
 
-function readMemoryLimit(place: Place): number | undefined {
+function readMemoryLimit(place: Place, what: string): number | undefined {
   const { node } = place;
   if (node.kind === 'scalar' && node.type === 'text' && /^[0-9]+[KMGT]$/.test(node.value)) {
-    return accept(place, parseSize(node.value), '"mem_limit": ');
+    return accept(place, parseSize(node.value), `${what}: `);
   }
-  return readBytes(place, '"mem_limit"', 'write the bytes without quotes, or digits and a capital unit: "512M"');
+  return readBytes(place, what, 'write the bytes without quotes, or digits and a capital unit: "512M"');
 }
 
 const policies = ['never', 'always', 'unless-stopped', 'on-failure'] as const;

@@ -11,14 +11,7 @@ import {
   readText,
   typed,
 } from '../fields.ts';
-import {
-  applicationNameComplaint,
-  type Parsed,
-  parseAddress,
-  parseGrace,
-  parseImage,
-  parseMountpoint,
-} from '../values.ts';
+import { applicationNameComplaint, type Parsed, parseAddress, parseImage, parseMountpoint } from '../values.ts';
 import { quote } from '../yaml/yaml-node.ts';
 
 /** What the three forms of the application file read in the same way. */
@@ -87,18 +80,6 @@ export function readBytes(place: Place, what: string, hint: string): number | un
     return complain(place, `${what} must be an integer, not the text ${quote(node.value)}`, hint);
   }
   return readInteger(place, what, 1, Number.MAX_SAFE_INTEGER);
-}
-
-/** Relative CPU weight, at most Docker's 262144; 0 is Docker's word for "default", and so for no value. */
-export function readCpuShares(place: Place): number | undefined {
-  const shares = readInteger(place, 'cpu_shares', 0, 262_144);
-  return shares === 0 ? undefined : shares;
-}
-
-/** How long the application may take to stop, in milliseconds. */
-export function readStopGrace(place: Place): number | undefined {
-  const text = readText(place, '"stop_grace_period"');
-  return text === undefined ? undefined : accept(place, parseGrace(text), '"stop_grace_period": ');
 }
 
 /** A list of strings with at least one entry; `hint` helps those who wrote one string. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type ContainerField, containerFields, type FieldKind, type Form } from '../../model/container-fields.ts';
 
 /**
  * The files as editors see them. The program reads them with the readers of this folder, which say more and know
@@ -18,13 +19,55 @@ const image = z
   .min(1)
   .describe('repository[:tag] or repository@sha256:…; without a tag, `latest`. A registry may have a port.');
 const words = z.array(z.string()).min(1);
-const cpuShares = z.int().min(0).max(262_144).describe('Relative CPU weight; Docker\'s default is 1024.');
 
-const stopGrace = z
-  .string()
-  .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/)
-  .optional()
-  .describe('How long it may take to stop before it is killed, such as "30s" or "1m30s". Default: timeouts.stop.');
+/** How a form writes a kind of value, and what there is to say about that. */
+type Shape = (field: ContainerField) => z.ZodType;
+type Shapes = { readonly [K in FieldKind]: readonly [shape: Shape, note?: string] };
+
+const noKey: readonly [Shape] = [() => z.never()];
+const commonShapes = {
+  integer: [({ range: [min, max] = [0, Number.MAX_SAFE_INTEGER] }) => z.int().min(min).max(max)],
+  duration: [() => z.string().regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/), 'For example "30s" or "1m30s".'],
+} satisfies Partial<Shapes>;
+
+const settingShapes: Readonly<Record<Form, Shapes>> = {
+  native: {
+    ...commonShapes,
+    bytes: [
+      () => z.union([bytes, z.string().regex(/^[0-9]+[KMGT]$/)]),
+      'Bytes, or digits with a capital unit such as "512M".',
+    ],
+    restart: [
+      () =>
+        z.union([
+          z.strictObject({ name: z.enum(['never', 'always', 'unless-stopped']) }),
+          z.strictObject({ name: z.literal('on-failure'), maximum_retry_count: z.int().min(1).nullable().optional() }),
+        ]),
+    ],
+    words: [() => words],
+  },
+  fig: { ...commonShapes, bytes: [() => bytes, 'Bytes.'], restart: noKey, words: noKey },
+  compose: {
+    ...commonShapes,
+    bytes: [() => z.union([bytes, z.string().regex(/^[0-9]+(\.[0-9]+)?\s*[bkmgtBKMGT]?[bB]?$/)])],
+    restart: [
+      () =>
+        z.union([z.string().regex(/^(no|always|unless-stopped|on-failure(:[1-9][0-9]*)?)$/), z.literal(false)]),
+    ],
+    words: [() => z.union([z.string().min(1), words]).nullable()],
+  },
+};
+
+/** The keys of the table of container fields in one form. */
+const settingsIn = (form: Form): z.ZodRawShape =>
+  Object.fromEntries(
+    containerFields.flatMap((field: ContainerField) => {
+      const key = field.keys[form];
+      const [shape, note] = settingShapes[form][field.kind];
+      const about = [field.about, ...(note === undefined ? [] : [note])].join(' ');
+      return key === undefined ? [] : [[key, shape(field).optional().describe(about)]];
+    }),
+  );
 
 const volumeFields = {
   mountpoint: path,
@@ -127,21 +170,7 @@ const nativeApplication = z.strictObject({
   environment: variables.nullable().optional().describe('Variables; values are strings, so put numbers in quotes.'),
   volume: z.strictObject(volumeFields).optional().describe('The data that moves with the application.'),
   volumes: z.array(z.strictObject(volumeFields)).optional().describe('Further volumes, side by side.'),
-  mem_limit: z
-    .union([bytes, z.string().regex(/^[0-9]+[KMGT]$/)])
-    .optional()
-    .describe('Memory limit: bytes, or digits with a capital unit such as "512M".'),
-  cpu_shares: cpuShares.optional(),
-  stop_grace_period: stopGrace,
-  restart_policy: z
-    .union([
-      z.strictObject({ name: z.enum(['never', 'always', 'unless-stopped']) }),
-      z.strictObject({ name: z.literal('on-failure'), maximum_retry_count: z.int().min(1).nullable().optional() }),
-    ])
-    .optional()
-    .describe('What Docker does when the container ends. Default: never.'),
-  command: words.optional().describe("Arguments in place of the image's own."),
-  entrypoint: words.optional().describe("Program in place of the image's own."),
+  ...settingsIn('native'),
   ...fileKeys,
 });
 
@@ -177,8 +206,7 @@ const fig = z
       ports: z.array(z.string().regex(/^[0-9]+:[0-9]+$/)).optional().describe('Each "host:container".'),
       links: serviceLinks.optional(),
       volumes: z.array(path).length(1).optional().describe('One path inside the container.'),
-      mem_limit: bytes.optional().describe('Memory limit in bytes.'),
-      stop_grace_period: stopGrace,
+      ...settingsIn('fig'),
       ...fileKeys,
     }), figFiles]),
   )
@@ -215,14 +243,7 @@ const composeService = z.object({
     ])
     .optional()
     .describe('Order of starting on one node.'),
-  mem_limit: z.union([bytes, z.string().regex(/^[0-9]+(\.[0-9]+)?\s*[bkmgtBKMGT]?[bB]?$/)]).optional(),
-  cpu_shares: cpuShares.optional(),
-  stop_grace_period: stopGrace,
-  restart: z
-    .union([z.string().regex(/^(no|always|unless-stopped|on-failure(:[1-9][0-9]*)?)$/), z.literal(false)])
-    .optional(),
-  command: z.union([z.string().min(1), words]).nullable().optional(),
-  entrypoint: z.union([z.string().min(1), words]).nullable().optional(),
+  ...settingsIn('compose'),
   ...fileKeys,
 });
 

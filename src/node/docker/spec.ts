@@ -2,7 +2,17 @@ import { createHash } from 'node:crypto';
 import type { ContainerCondition } from '../../engine/node-client.ts';
 import { plainAddress } from '../../model/addresses.ts';
 import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
-import type { AppName, PortMapping, RestartPolicy, VolumeId } from '../../model/config.ts';
+import type { AppName, PortMapping, VolumeId } from '../../model/config.ts';
+import {
+  type ByKind,
+  type ContainerField,
+  containerFields,
+  type FieldKind,
+  mapSettings,
+  type RestartPolicy,
+  toSettings,
+  type ValueOfKind,
+} from '../../model/container-fields.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../../model/names.ts';
@@ -41,8 +51,7 @@ export function createBody(
   return {
     Image: spec.image,
     Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
-    ...defined({ Cmd: spec.command, Entrypoint: spec.entrypoint }),
-    ...(spec.stopGraceMs === undefined ? {} : { StopTimeout: Math.ceil(spec.stopGraceMs / 1000) }),
+    ...settingsBody(spec, 'Config'),
     ExposedPorts: Object.fromEntries(Object.keys(bindings).map((key) => [key, {}])),
     Labels: {
       [labels.managed]: 'true',
@@ -73,11 +82,27 @@ export function createBody(
         ...(spec.after === undefined ? [] : [gate]),
       ],
       PortBindings: bindings,
-      RestartPolicy: restartBody(spec.restartPolicy),
-      ...defined({ Memory: spec.memoryLimitBytes, CpuShares: spec.cpuShares }),
+      ...settingsBody(spec, 'HostConfig'),
     },
   };
 }
+
+const asIs = (value: unknown): unknown => value;
+/** The values in Docker's own units. */
+const toDocker: ByKind<unknown> = {
+  bytes: asIs,
+  integer: asIs,
+  duration: (ms) => Math.ceil(ms / 1000),
+  restart: restartBody,
+  words: asIs,
+};
+
+const settingsBody = (spec: ContainerSpec, section: ContainerField['docker'][0]): Json =>
+  Object.fromEntries(
+    mapSettings(spec, toDocker).flatMap(({ field, result }) =>
+      field.docker[0] === section ? [[field.docker[1], result]] : [],
+    ),
+  );
 
 /** Name of the Docker volume for an image's own volume at this path. */
 export const imageVolumeName = (app: AppName, path: string): string =>
@@ -159,30 +184,43 @@ export function exitOf(inspected: unknown): { readonly code: number; readonly oo
 }
 
 function readSpec(inspected: unknown, application: string, image: ImageDefaults): ContainerSpec {
-  const command = textsAt(inspected, 'Config', 'Cmd');
-  const entrypoint = textsAt(inspected, 'Config', 'Entrypoint');
-  const memory = numberAt(inspected, 'HostConfig', 'Memory') ?? 0;
-  const stopSeconds = numberAt(inspected, 'Config', 'StopTimeout');
-  const shares = numberAt(inspected, 'HostConfig', 'CpuShares') ?? 0;
   return {
     application,
     ...deploymentOf(inspected),
     image: textAt(inspected, 'Config', 'Image') ?? '',
     ports: readPorts(inspected),
     environment: readEnvironment(inspected),
-    ...(command.length === 0 ? {} : { command }),
-    // Empty although the image has one: the files have set it to nothing.
-    ...(entrypoint.length === 0 && image.entrypoint.length === 0 ? {} : { entrypoint }),
     mounts: readMounts(inspected),
-    ...(memory === 0 ? {} : { memoryLimitBytes: memory }),
-    ...(shares === 0 ? {} : { cpuShares: shares }),
-    ...(stopSeconds === undefined ? {} : { stopGraceMs: stopSeconds * 1000 }),
-    restartPolicy: readRestartPolicy(inspected),
+    restartPolicy: { name: 'never' },
+    // Empty although the image has one: the files have set it to nothing.
+    ...(image.entrypoint.length === 0 ? {} : { entrypoint: [] }),
+    ...toSettings(containerFields.map((field) => [field.name, readSetting(inspected, field)])),
     ...readAfter(inspected),
     ...readFiles(inspected),
     ...(textAt(inspected, 'Config', 'Labels', hidesLabel) === 'command' ? { hidesCommand: true as const } : {}),
   };
 }
+
+const readSetting = (inspected: unknown, { kind, docker }: ContainerField): unknown =>
+  fromDocker[kind](inspected, docker);
+
+type At = ContainerField['docker'];
+const numberOrNone = (inspected: unknown, place: At) => numberAt(inspected, ...place) || undefined;
+
+/** Undefined where Docker says that it is not set. */
+const fromDocker: { readonly [K in FieldKind]: (inspected: unknown, place: At) => ValueOfKind[K] | undefined } = {
+  bytes: numberOrNone,
+  integer: numberOrNone,
+  duration: (inspected, place) => {
+    const seconds = numberAt(inspected, ...place);
+    return seconds === undefined ? undefined : seconds * 1000;
+  },
+  restart: readRestartPolicy,
+  words: (inspected, place) => {
+    const words = textsAt(inspected, ...place);
+    return words.length === 0 ? undefined : words;
+  },
+};
 
 /** A container that never started counts as having no files: drover may have been interrupted before it copied them. */
 function readFiles(inspected: unknown): Pick<ContainerSpec, 'files'> {
@@ -262,11 +300,11 @@ function readBinds(inspected: unknown): (ContainerMount & { readonly source: str
     });
 }
 
-function readRestartPolicy(inspected: unknown): RestartPolicy {
-  const name = textAt(inspected, 'HostConfig', 'RestartPolicy', 'Name');
+function readRestartPolicy(inspected: unknown, place: At): RestartPolicy {
+  const name = textAt(inspected, ...place, 'Name');
   if (name === 'always' || name === 'unless-stopped') return { name };
   if (name !== 'on-failure') return { name: 'never' };
-  const count = numberAt(inspected, 'HostConfig', 'RestartPolicy', 'MaximumRetryCount') ?? 0;
+  const count = numberAt(inspected, ...place, 'MaximumRetryCount') ?? 0;
   return count === 0 ? { name } : { name, maximumRetryCount: count };
 }
 

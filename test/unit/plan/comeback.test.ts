@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Container } from '../../../src/model/cluster.ts';
-import type { Application, RestartPolicy } from '../../../src/model/config.ts';
+import type { Application } from '../../../src/model/config.ts';
+import type { RestartPolicy } from '../../../src/model/container-fields.ts';
 import { comebackOf, type Ends } from '../../../src/plan/comeback.ts';
 import { anApplication } from '../../builders.ts';
 

@@ -29,10 +29,10 @@ describe('wanted against found', () => {
       '- image acme/web:0',
       '+ image acme/web:1',
       '- port 8081 to 80',
-      '- command serve --slow',
       '- memory limit 1.00 MiB',
-      '- restart on-failure, at most 3 times',
-      '+ restart never',
+      '- restart policy on-failure, at most 3 times',
+      '+ restart policy never',
+      '- command serve --slow',
       '+ port 8080 to 80',
     ]);
   });
@@ -72,7 +72,7 @@ describe('wanted against found', () => {
   it('tells moves, starts and removals of whole applications', () => {
     const text = aView();
     const all = wantedDiffs(text).map(({ app: name, lines }) => [name, ...lines.map((each) => each.text)]);
-    expect(all).toContainEqual(['old', '- node node1', '- running', '- image acme/old:1', '- restart never']);
+    expect(all).toContainEqual(['old', '- node node1', '- running', '- image acme/old:1', '- restart policy never']);
     expect(all.find(([name]) => name === 'db')).toContain('+ node node2');
     expect(all.find(([name]) => name === 'web')).toContain('+ image acme/web:2');
   });

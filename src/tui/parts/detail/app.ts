@@ -1,11 +1,10 @@
 import type { PortKey } from '../../../model/cluster.ts';
 import { type Application, type AppName, type NodeName, nodeOf } from '../../../model/config.ts';
 import { printImage } from '../../../model/names.ts';
-import { hiddenText } from '../../../model/sealed-content.ts';
 import type { ClusterView } from '../../../view/cluster-view.ts';
 import { receiptLines } from '../../../view/run/receipt-lines.ts';
 import { standingOf } from '../../../view/run/standing-sentence.ts';
-import { restartText } from '../../../view/wanted-diff.ts';
+import { settingFacts } from '../../../view/wanted-diff.ts';
 import { formatBytes, formatDuration, namesOf } from '../../../view/wording.ts';
 import { type Row, span } from '../../frame/rows.ts';
 import type { ScreenInput } from '../../screen.ts';
@@ -31,7 +30,7 @@ export function appSummary(input: ScreenInput, app: AppName, at: NodeName | unde
     ...imageRows(input, app, declared, width),
     ...stateRows(input, app, width),
     ...blockedRows(view, (each) => each.app === app, width),
-    ...consumptionRows(view, app, at, declared, width),
+    ...consumptionRows(view, app, at, width),
     ...(declared === undefined ? [] : declaredRows(input, declared, width)),
     ...volumeRows(input, app, declared, width),
     ...lastMove(input, app),
@@ -88,29 +87,13 @@ function stateRows({ view, now, glyphs }: ScreenInput, app: AppName, width: numb
 }
 
 /** Measured only while it is on the screen. */
-function consumptionRows(
-  view: ClusterView,
-  app: AppName,
-  at: NodeName | undefined,
-  declared: Application | undefined,
-  width: number,
-): readonly Row[] {
+function consumptionRows(view: ClusterView, app: AppName, at: NodeName | undefined, width: number): readonly Row[] {
   const found = containersOf(view, app);
   const here = found.find(({ node }) => node === at) ?? found[0];
   const used = here && view.figures[here.node]?.latest.containers[here.container.name];
-  const limit = declared?.memoryLimitBytes;
-  const limits = [
-    ...(limit === undefined ? [] : [`at most ${formatBytes(limit)} of memory`]),
-    ...(declared?.cpuShares === undefined ? [] : [`${declared.cpuShares} cpu shares`]),
-  ];
-  const now =
-    used === undefined ? [] : [`cpu ${Math.round(used.cpuPercent)}%, memory ${formatBytes(used.memoryBytes)}`];
-  return [...now, ...limits].length === 0 ? [] : fact('uses', [...now, ...limits].join(', '), width);
+  if (used === undefined) return [];
+  return fact('uses', `cpu ${Math.round(used.cpuPercent)}%, memory ${formatBytes(used.memoryBytes)}`, width);
 }
-
-/** Words of a command line, where they are not those of variables. */
-const shownLine = ({ hidesCommand }: Application, words: readonly string[]): string =>
-  hidesCommand === true ? hiddenText : words.join(' ');
 
 function declaredRows(input: ScreenInput, app: Application, width: number): readonly Row[] {
   const variables = Object.keys(app.environment).toSorted();
@@ -119,9 +102,11 @@ function declaredRows(input: ScreenInput, app: Application, width: number): read
     return `${alias} port ${localPort} to ${target === undefined ? '' : `"${target}", `}port ${remotePort}`;
   });
   return [
-    ...fact('restart', restartText(app.restartPolicy), width),
-    ...(app.command === undefined ? [] : fact('command', shownLine(app, app.command), width)),
-    ...(app.entrypoint === undefined ? [] : fact('entrypoint', shownLine(app, app.entrypoint), width)),
+    ...facts(
+      'settings',
+      settingFacts(app).map(({ text }) => text),
+      width,
+    ),
     ...facts(
       'ports',
       app.ports.map((port) => portText(input, port)),
