@@ -1,10 +1,10 @@
 import { printProblems } from '../config/problems.ts';
 import type { Engine } from '../engine/types.ts';
-import type { Config, ConfigProblem, DeploymentName } from '../model/config.ts';
+import { type Config, type ConfigProblem, type DeploymentName, findNode } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import type { Printed } from '../model/plain-text.ts';
 import { closest } from '../view/closest.ts';
-import { findNode, knownNodes } from '../view/doctor/doctor.ts';
+import { nodeTitle } from '../view/wording.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { chooseFiles, type FileOptions } from './files.ts';
 import { type Stops, withInterrupts } from './interrupt.ts';
@@ -81,8 +81,9 @@ export function printProblemsTo({ terminal }: Pick<World, 'terminal'>, problems:
 export function requireNode(config: Config, word: string): string {
   const node = findNode(config, word);
   if (node !== undefined) return node;
+  const known = Object.keys(config.nodes).toSorted();
   throw new AppError('usage', `cannot find node "${word}": neither the files nor drover.yml name it`, {
-    hint: `choose one of ${knownNodes(config)}`,
+    hint: `choose one of ${known.map((each) => nodeTitle(config, each)).join(', ')}`,
   });
 }
 

@@ -35,13 +35,15 @@ export interface ActOnScreen {
   readonly keys: readonly string[];
   /** In help, palette and footer; `…` where something is asked first. */
   readonly label: string;
+  /** In the footer, where the label is too long. */
+  readonly short?: string;
   /** The command of the palette for one application, and its label. */
   readonly command?: readonly [word: string, label: string];
 }
 
 const app = ['<app>', 'application'] as const;
 const snapshot = ['<snapshot>', 'snapshot name, or DATASET@NAME'] as const;
-const stopStart = { action: 'stop-start', keys: ['S'], label: 'stop, start…' } as const;
+const stopStart = { action: 'stop-start', keys: ['S'], label: 'stop, start…', short: 'stop, start…' } as const;
 
 export const acts = {
   restart: {
@@ -89,6 +91,7 @@ export const acts = {
       action: 'shell',
       keys: ['s'],
       label: 'shell in the container',
+      short: 'shell',
       command: ['shell', 'shell in a container'],
     },
   },
@@ -104,6 +107,7 @@ export const acts = {
       action: 'snapshot',
       keys: ['Z'],
       label: 'snapshot its volumes',
+      short: 'snapshot',
       command: ['snapshot', 'snapshot the volumes of an application'],
     },
   },
@@ -115,7 +119,7 @@ export const acts = {
     effect: 'reads',
     needs: 'nothing',
     confirmation: 'none',
-    screen: { action: 'zfs', keys: ['z'], label: 'datasets and snapshots' },
+    screen: { action: 'zfs', keys: ['z'], label: 'datasets and snapshots', short: 'zfs' },
   },
   rollBack: {
     verb: 'rollback',
@@ -125,7 +129,7 @@ export const acts = {
     effect: 'interrupts',
     needs: 'volume',
     confirmation: 'name',
-    screen: { action: 'roll-back', keys: ['B'], label: 'roll back to a snapshot…' },
+    screen: { action: 'roll-back', keys: ['B'], label: 'roll back to a snapshot…', short: 'roll back…' },
   },
   reclaim: {
     verb: 'reclaim',
@@ -150,8 +154,17 @@ export const acts = {
 
 export type ActName = keyof typeof acts;
 
+type OnScreen = Extract<(typeof acts)[ActName], { readonly screen: unknown }>;
+/** Acts that the screen has a key for, and their actions. */
+export type ScreenAct = { [N in ActName]: (typeof acts)[N] extends OnScreen ? N : never }[ActName];
+export type ScreenActAction = OnScreen['screen']['action'];
+
 /** In the order of the help. */
 export const actNames = Object.keys(acts) as readonly ActName[];
 
 /** The row of an act with all columns of the table. */
 export const actOf = (name: ActName): Act => acts[name];
+
+/** The row for an action of the screen; stop stands for stop and start. */
+export const actOfAction = (action: string): Act | undefined =>
+  actNames.map(actOf).find(({ screen }) => screen?.action === action);

@@ -214,3 +214,10 @@ export function nodeOf({ deployment }: Config, app: AppName): NodeName | undefin
   }
   return byApp.get(app);
 }
+
+/** The node with this key, name or host; undefined if there is none, or more than one. */
+export function findNode({ nodes }: Config, word: string): NodeName | undefined {
+  if (Object.hasOwn(nodes, word)) return word;
+  const matches = Object.entries(nodes).filter(([, { name, host }]) => name === word || host === word);
+  return matches.length === 1 ? matches[0]?.[0] : undefined;
+}

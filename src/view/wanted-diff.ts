@@ -48,10 +48,6 @@ export function wantedDiffs(view: ClusterView): readonly AppDiff[] {
 /** Nodes that cannot be reached are left out: nobody knows what is on them now. */
 const factsOf = (state: NodeState) => (state.status === 'reachable' ? [state.facts] : []);
 
-/** What differs for one application; empty where it is as wanted, or nothing is known of its node. */
-export const wantedDiff = (view: ClusterView, app: AppName): readonly Line[] =>
-  diffOf(view, app, containersByApp(view).get(app) ?? []);
-
 function diffOf(view: ClusterView, app: AppName, containers: readonly Placed[]): readonly Line[] {
   const { config } = view;
   if (config === undefined) return [];

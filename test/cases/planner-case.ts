@@ -5,8 +5,8 @@ import {
   defaultSettings,
   type ImageRef,
   type NodeName,
-  type RestartPolicy,
 } from '../../src/model/config.ts';
+import type { RestartPolicy } from '../../src/model/container-fields.ts';
 import { defaultDeployment } from '../../src/model/names.ts';
 import type { Action, Plan } from '../../src/model/plan.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';

@@ -265,7 +265,7 @@ rm -rf "$dir"`;
       await remove(application);
     });
 
-    test("a foreign container is listed with its ports, and never touched", async () => {
+    test('a foreign container is listed with its ports, and never touched', async () => {
       await connection.run([
         'docker',
         'run',

@@ -4,8 +4,8 @@ import type { ClusterState, ContainerSpec, NodeFacts } from '../../src/model/clu
 import type { Config } from '../../src/model/config.ts';
 import { nodesOf, type Plan, type Step, type StepId } from '../../src/model/plan.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
-import { printPlan } from '../../src/plan/print-plan.ts';
 import { nodeId } from '../builders.ts';
+import { printPlan } from '../support/print-plan.ts';
 import { applyAction } from './apply-plan.ts';
 import { anyCluster, config, reversedKeys, soundCluster } from './arbitraries.ts';
 

@@ -1,9 +1,8 @@
 import type { Host } from '../../engine/host.ts';
 import type { NodeFacts } from '../../model/cluster.ts';
-import type { Config, NodeName } from '../../model/config.ts';
+import { type Config, findNode, type NodeName } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import type { EmptyDisk, SetupStep } from '../../model/host-setup.ts';
-import { findNode } from '../../view/doctor/doctor.ts';
 import { cell, line } from '../../view/lines.ts';
 import { diskLines, setupRows, standingOf } from '../../view/setup-lines.ts';
 import { count, formatBytes } from '../../view/wording.ts';

@@ -1,9 +1,8 @@
 import type { Host } from '../../engine/host.ts';
 import type { Container, NodeFacts, Volume } from '../../model/cluster.ts';
-import type { Config, NodeName } from '../../model/config.ts';
+import { type Config, findNode, type NodeName } from '../../model/config.ts';
 import { AppError, toReport } from '../../model/errors.ts';
 import type { SetupStep } from '../../model/host-setup.ts';
-import { findNode } from '../../view/doctor/doctor.ts';
 import { cell } from '../../view/lines.ts';
 import { setupRows, standingOf } from '../../view/setup-lines.ts';
 import { listNames, nodeTitle } from '../../view/wording.ts';

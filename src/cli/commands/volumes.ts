@@ -1,8 +1,7 @@
 import type { ZfsDataset, ZfsSnapshot } from '../../engine/node-client.ts';
 import type { Engine } from '../../engine/types.ts';
-import type { AppName, Config, NodeName } from '../../model/config.ts';
+import { type AppName, type Config, findNode, type NodeName } from '../../model/config.ts';
 import { type ErrorReport, toReport } from '../../model/errors.ts';
-import { findNode } from '../../view/doctor/doctor.ts';
 import { alignRows, cell, type Line, line, numberCell, type Row } from '../../view/lines.ts';
 import { formatBytes, formatDuration, nodeTitle } from '../../view/wording.ts';
 import { withConfig } from '../act-on.ts';

@@ -1,3 +1,5 @@
+import { acts, type ScreenAct, type ScreenActAction } from '../../model/acts.ts';
+
 /** Everything a key, a click or the palette can ask for. Names are what a key map in the settings uses. */
 export type ActionId =
   | 'up'
@@ -42,15 +44,10 @@ export type ActionId =
   | 'undo'
   | 'history'
   | 'move'
-  | 'restart'
-  | 'stop-start'
-  | 'snapshot'
-  | 'roll-back'
+  | ScreenActAction
   | 'logs'
   | 'follow'
   | 'wrap'
-  | 'shell'
-  | 'zfs'
   | 'edit'
   | 'copy'
   | 'fix'
@@ -86,6 +83,14 @@ const info = (
   label: string,
   more: Pick<ActionInfo, 'short' | 'changes'> = {},
 ): ActionInfo => ({ id, keys, label, section, ...more });
+
+/** The row of an act, which the command line has as well. */
+function act(name: ScreenAct): ActionInfo {
+  const { effect, screen } = acts[name];
+  const short = 'short' in screen ? { short: screen.short } : {};
+  const changes = effect === 'reads' ? {} : { changes: true as const };
+  return info('application', screen.action, screen.keys, screen.label, { ...short, ...changes });
+}
 
 /**
  * The one table of keys. No act on a control chord (k9s 1121), and no ctrl+a or ctrl+b (the prefixes of screen and
@@ -133,15 +138,15 @@ export const actions: readonly ActionInfo[] = [
   info('application', 'mark', ['space'], 'mark'),
   info('application', 'clear-marks', ['x'], 'clear the marks'),
   info('application', 'move', ['m'], 'move to another node…', { short: 'move…', changes: true }),
-  info('application', 'restart', ['r'], 'restart…', { changes: true }),
-  info('application', 'stop-start', ['S'], 'stop, start…', { short: 'stop, start…', changes: true }),
-  info('application', 'snapshot', ['Z'], 'snapshot its volumes', { short: 'snapshot', changes: true }),
-  info('application', 'roll-back', ['B'], 'roll back to a snapshot…', { short: 'roll back…', changes: true }),
+  act('restart'),
+  act('stop'),
+  act('snapshot'),
+  act('rollBack'),
   info('application', 'logs', ['l'], 'logs'),
   info('application', 'follow', ['f'], 'follow'),
   info('application', 'wrap', ['w'], 'wrap long lines', { short: 'wrap' }),
-  info('application', 'shell', ['s'], 'shell in the container', { short: 'shell', changes: true }),
-  info('application', 'zfs', ['z'], 'datasets and snapshots', { short: 'zfs' }),
+  act('exec'),
+  act('zfs'),
   info('application', 'edit', ['e'], 'edit the file here', { short: 'edit', changes: true }),
   info('application', 'copy', ['y'], 'copy'),
   info('application', 'fix', ['f'], 'fix it in the file', { short: 'fix', changes: true }),

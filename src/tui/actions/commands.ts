@@ -1,3 +1,4 @@
+import { acts } from '../../model/acts.ts';
 import { type AppName, type NodeName, nodeOf } from '../../model/config.ts';
 import { closest } from '../../view/closest.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
@@ -82,8 +83,10 @@ const fileWords = ['application', 'deployment'] as const;
 const fileOf = ({ about }: ScreenInput, word: string): string | undefined =>
   fileWords.flatMap((each) => (each === word ? (about.files?.[each] ?? []) : []))[0];
 
-/** A command for one application. */
-function onApp(word: string, action: ActionId, label: string, then: (input: ScreenInput, app: AppName) => Outcome) {
+/** The command of an act on one application. */
+function onApp(name: CommandAct, then: (input: ScreenInput, app: AppName) => Outcome) {
+  const { action, command } = acts[name].screen;
+  const [word, label] = command;
   const changes = infoOf(action)?.changes;
   return {
     word,
@@ -97,6 +100,8 @@ function onApp(word: string, action: ActionId, label: string, then: (input: Scre
     run: (input: ScreenInput, [app = '']: readonly string[]) => withApp(input, app, (found) => then(input, found)),
   } satisfies Command;
 }
+
+type CommandAct = 'restart' | 'stop' | 'start' | 'snapshot' | 'exec';
 
 const inOrder =
   (...lists: readonly ((view: ClusterView) => readonly string[])[]): Command['words'] =>
@@ -159,23 +164,23 @@ export const commands: readonly Command[] = [
     run: (input, [word = '', ...rest]) =>
       withApp(input, word, (app) => ({ closes: true, opens: openLogs([app], rest.join(' ')) })),
   },
-  onApp('restart', 'restart', 'restart an application', ({ view }, app) => ({
+  onApp('restart', ({ view }, app) => ({
     closes: true,
     opens: confirmRestart(view, app),
   })),
-  onApp('stop', 'stop-start', 'stop an application', ({ view }, app) => ({
+  onApp('stop', ({ view }, app) => ({
     closes: true,
     opens: confirmStop(view, app),
   })),
-  onApp('start', 'stop-start', 'start an application', ({ view }, app) => ({
+  onApp('start', ({ view }, app) => ({
     closes: true,
     opens: confirmStart(view, app),
   })),
-  onApp('snapshot', 'snapshot', 'snapshot the volumes of an application', (_, app) => ({
+  onApp('snapshot', (_, app) => ({
     closes: true,
     effects: [{ type: 'snapshot', app }],
   })),
-  onApp('shell', 'shell', 'shell in a container', (_, app) => ({ closes: true, effects: [{ type: 'shell', app }] })),
+  onApp('exec', (_, app) => ({ closes: true, effects: [{ type: 'shell', app }] })),
   {
     word: 'edit',
     usage: 'edit APP',

@@ -1,3 +1,4 @@
+import { actOfAction } from '../../model/acts.ts';
 import type { Container, NodeFacts, NodeState } from '../../model/cluster.ts';
 import { type AppName, type NodeName, nodeOf } from '../../model/config.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
@@ -76,27 +77,14 @@ export function appReason(input: ScreenInput, action: ActionId, app: AppName): s
 const isDeclared = ({ view }: ScreenInput, app: AppName): boolean => view.config?.applications[app] !== undefined;
 
 function partReason(input: ScreenInput, action: ActionId, app: AppName, where: Whereabouts): string | undefined {
-  switch (action) {
-    case 'move':
-      return isDeclared(input, app) ? undefined : `"${app}" is not in the files`;
-    case 'restart':
-    case 'stop-start':
-    case 'logs':
-    case 'shell':
-      if (where.container === undefined) return `"${app}" has no container: an apply makes it`;
-      return action === 'shell' && !isUp(where) ? `"${app}" is not running` : runReason(input, action);
-    case 'snapshot':
-    case 'roll-back':
-      return where.hasVolume ? runReason(input, action) : `"${app}" has no volume`;
-    default:
-      return undefined;
-  }
-}
-
-const waitsForRuns: readonly ActionId[] = ['restart', 'stop-start', 'roll-back'];
-
-function runReason({ view }: ScreenInput, action: ActionId): string | undefined {
-  return view.running && waitsForRuns.includes(action) ? 'a run is in progress' : undefined;
+  if (action === 'move') return isDeclared(input, app) ? undefined : `"${app}" is not in the files`;
+  const act = actOfAction(action);
+  const needs = action === 'logs' ? 'container' : act?.needs;
+  if (needs === 'volume' && !where.hasVolume) return `"${app}" has no volume`;
+  const needsContainer = needs === 'container' || needs === 'running container';
+  if (needsContainer && where.container === undefined) return `"${app}" has no container: an apply makes it`;
+  if (needs === 'running container' && !isUp(where)) return `"${app}" is not running`;
+  return act?.effect === 'interrupts' && input.view.running ? 'a run is in progress' : undefined;
 }
 
 /** `1 change`, `3 changes`: what the plan would do, by application. */

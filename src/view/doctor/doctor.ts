@@ -1,6 +1,5 @@
 import type { ClusterState } from '../../model/cluster.ts';
-import type { Config, NodeName } from '../../model/config.ts';
-import { nodeTitle } from '../wording.ts';
+import type { NodeName } from '../../model/config.ts';
 import { connectionFindings, imageFindings } from './connections.ts';
 import { type Examined, type Finding, type Patient, shellOf } from './finding.ts';
 import { forwardingFindings } from './firewall.ts';
@@ -71,19 +70,4 @@ function examineTogether(state: ClusterState): readonly Finding[] {
           } as const,
         ]),
   ];
-}
-
-/** The address and the name are both accepted wherever a node is named; undefined where neither is known. */
-export function findNode(config: Config, word: string): NodeName | undefined {
-  if (config.nodes[word] !== undefined) return word;
-  const matches = Object.entries(config.nodes).filter(([, { name, host }]) => name === word || host === word);
-  return matches.length === 1 ? matches[0]?.[0] : undefined;
-}
-
-/** `node1 (172.16.255.250), node2 (…)`, for messages about a node that is not there. */
-export function knownNodes(config: Config): string {
-  return Object.keys(config.nodes)
-    .toSorted()
-    .map((node) => nodeTitle(config, node))
-    .join(', ');
 }

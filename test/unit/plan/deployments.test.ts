@@ -3,9 +3,9 @@ import type { ClusterState, Container, Volume } from '../../../src/model/cluster
 import type { Config } from '../../../src/model/config.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import { ownView } from '../../../src/plan/own-view.ts';
-import { printPlan } from '../../../src/plan/print-plan.ts';
 import { largeRemoval } from '../../../src/plan/removal.ts';
 import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, tcp } from '../../builders.ts';
+import { printPlan } from '../../support/print-plan.ts';
 
 const web = anApplication('web', { ports: [tcp(80)] });
 const db = anApplication('db', { ports: [tcp(5432)], volumes: [aMount('ds-db')] });

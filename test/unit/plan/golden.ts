@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { ClusterState } from '../../../src/model/cluster.ts';
 import type { Config } from '../../../src/model/config.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
-import { printPlan } from '../../../src/plan/print-plan.ts';
+import { printPlan } from '../../support/print-plan.ts';
 
 /**
  * Compares a plan's text with `test/golden/plans/<name>.txt`. The files are reviewed like code; `UPDATE_GOLDEN=1`

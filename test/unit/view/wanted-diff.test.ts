@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SealedContent } from '../../../src/model/sealed-content.ts';
-import { wantedDiff, wantedDiffs } from '../../../src/view/wanted-diff.ts';
+import { wantedDiffs } from '../../../src/view/wanted-diff.ts';
 import { aCluster, aConfig, aContainer, anApplication, onNode, tcp, unreachable } from '../../builders.ts';
 import { aView } from './move-view.ts';
 
@@ -11,6 +11,9 @@ function linesOf(found: Parameters<typeof anApplication>[1], wanted = app): read
   const nodes = aCluster(onNode('node1', { containers: [there] })).nodes;
   return wantedDiff(aView({ config: aConfig([wanted], { node1: ['web'] }), nodes }), 'web').map(({ text }) => text);
 }
+
+const wantedDiff = (view: Parameters<typeof wantedDiffs>[0], app: string) =>
+  wantedDiffs(view).find((each) => each.app === app)?.lines ?? [];
 
 describe('wanted against found', () => {
   it('is empty where all is as the files say', () => {

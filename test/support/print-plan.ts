@@ -1,9 +1,9 @@
-import type { PortKey } from '../model/cluster.ts';
-import type { Blocker, Plan, Step } from '../model/plan.ts';
-import type { NetworkAction } from './network-tables.ts';
-import { portText } from './world.ts';
+import type { PortKey } from '../../src/model/cluster.ts';
+import type { Blocker, Plan, Step } from '../../src/model/plan.ts';
+import type { NetworkAction } from '../../src/plan/network-tables.ts';
+import { portText } from '../../src/plan/world.ts';
 
-/** Canonical text of a plan, for tests, `drover plan` and the log: the same plan, the same text. No secrets. */
+/** The text of a plan in golden files: equal plans have equal texts. */
 export function printPlan(plan: Plan): string {
   const lines = [
     ...(plan.steps.length === 0 ? ['nothing to do'] : plan.steps.map(printStep)),
