@@ -2,32 +2,32 @@ import type { Engine } from '../engine/types.ts';
 import type { AppName, Config } from '../model/config.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { chooseFiles } from './files.ts';
-import { type Invocation, reportProblems, requireApplication, withEngine } from './invocation.ts';
+import { type Invocation, reportProblems, requireApplication, say, withEngine } from './invocation.ts';
 import { printJson } from './renderers/json.ts';
 import { printed } from './style.ts';
 import type { World } from './world.ts';
 
-/** What an act has to tell: a line for people, or several, and the same as data. */
-export interface Told {
+/** The result of an act: lines for people, and the same as data. */
+export interface ActResult {
   readonly text: string | readonly string[];
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
-/** One act on an application the files have; the first Ctrl-C lets it finish, the second ends it. */
+/** Runs one act on an application of the files; the first Ctrl-C lets it finish, the second ends it. */
 export async function actOn(
   invocation: Invocation,
   word: string,
-  work: (engine: Engine, app: AppName, signal: AbortSignal) => Promise<Told>,
+  work: (engine: Engine, app: AppName, signal: AbortSignal) => Promise<ActResult>,
 ): Promise<ExitCode> {
   return withConfig(invocation, async (config) => {
     const app = requireApplication(config, word);
-    const told = await withEngine(invocation, 'gentle', (engine, _files, { hard }) => work(engine, app, hard));
-    tell(invocation, { ...told, data: { app, ...told.data } });
+    const result = await withEngine(invocation, 'gentle', (engine, _files, { hard }) => work(engine, app, hard));
+    printResult(invocation, { ...result, data: { app, ...result.data } });
     return exitCode.done;
   });
 }
 
-/** The files' configuration, or their problems and 65. */
+/** Runs `work` with the configuration, or reports the problems of the files. */
 export async function withConfig(
   invocation: Invocation,
   work: (config: Config) => Promise<ExitCode>,
@@ -37,14 +37,12 @@ export async function withConfig(
   return read.ok ? await work(read.config) : reportProblems(invocation, read.problems);
 }
 
-/** Prints it in the form that was asked for. */
-export function tell(
+/** Prints the result as text or JSON. */
+export function printResult(
   { world, options }: { readonly world: World; readonly options: Invocation['options'] },
-  told: Told,
+  { text, data }: ActResult,
 ): void {
-  if (options.json) printJson(world, { ok: true, ...told.data });
-  else if (!options.quiet) {
-    // One by one: a name from a node must not begin a line.
-    for (const line of [told.text].flat()) world.terminal.out(printed`${line}\n`);
-  }
+  if (options.json) printJson(world, { ok: true, ...data });
+  // One by one: a name from a node must not begin a line.
+  for (const line of [text].flat()) say({ world, options }, printed`${line}\n`);
 }

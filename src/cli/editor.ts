@@ -26,7 +26,7 @@ export async function openEditor(place: EditorPlace, command: readonly string[])
   });
 }
 
-/** How the editors are told where to begin; those that are not known just get the file. */
+/** Arguments that open an editor at a line; an unknown editor gets only the file. */
 export function placeArgs(program: string, { file, line, column }: EditorPlace): readonly string[] {
   if (line === undefined) return [file];
   switch (basename(program)) {
@@ -43,7 +43,7 @@ export function placeArgs(program: string, { file, line, column }: EditorPlace):
       return [column === undefined ? `+${line}` : `+${line}:${column}`, file];
     case 'code':
     case 'codium':
-      // Without --wait it would be over before anybody has typed a letter.
+      // Without --wait the command returns at once.
       return ['--wait', '--goto', [file, line, column].filter((each) => each !== undefined).join(':')];
     case 'hx':
     case 'helix':

@@ -14,7 +14,7 @@ export interface FileOptions {
   readonly quiet?: boolean;
 }
 
-/** The files cannot be used as they are; told like a mistake inside of them, with exit code 65. */
+/** The files cannot be used; reported like a problem in them, with exit code 65. */
 export class FilesWrong extends Error {
   readonly problems: readonly ConfigProblem[];
 
@@ -46,7 +46,7 @@ export async function chooseFiles(options: FileOptions, world: World): Promise<F
   return { ...files, ...(await findMachines(files, folder, options, world)) };
 }
 
-/** Who names a lab means the lab; otherwise machines that run beside the files are nearer than a lab somewhere. */
+/** $DROVER_LAB selects the lab. Otherwise running machines of a Vagrantfile near the files win over a lab. */
 async function findMachines(
   files: FileChoice,
   folder: string,
@@ -67,7 +67,7 @@ async function findMachines(
   return labInventory === undefined ? {} : { labInventory };
 }
 
-/** None where the files are wrong: that is told first. */
+/** Empty if the files have problems: those are reported first. */
 async function undescribedNodes(files: FileChoice, world: World): Promise<readonly NodeName[]> {
   const read = await world.readConfig(files);
   if (!read.ok) return [];

@@ -3,15 +3,15 @@ import { printed } from './style.ts';
 import type { World } from './world.ts';
 
 export interface Stops {
-  /** Aborts at the second Ctrl-C, or at once where there is nothing to finish. */
+  /** Aborts at the second Ctrl-C, with `prompt` at the first. */
   readonly hard: AbortSignal;
-  /** Aborts at the first. */
+  /** Aborts at the first Ctrl-C. */
   readonly soft: AbortSignal;
 }
 
 /**
- * Runs `work` with Ctrl-C under control: the first one lets steps that are under way finish (`gentle`) or stops at
- * once (`prompt`), the second one always stops. A third is not needed: main.ts leaves when nothing is left to do.
+ * Runs `work` and handles Ctrl-C: the first one lets running steps finish (`gentle`) or stops at once (`prompt`), the
+ * second one always stops at once. At the third, main.ts exits.
  */
 export async function withInterrupts<T>(
   world: Pick<World, 'onInterrupt' | 'terminal'>,
@@ -23,7 +23,7 @@ export async function withInterrupts<T>(
   for (const { signal } of [hard, soft]) allowManyListeners(signal);
   const forget = world.onInterrupt(() => {
     if (manner === 'gentle' && !soft.signal.aborted) {
-      world.terminal.err(printed`finishing the steps under way … (Ctrl-C again to stop now)\n`);
+      world.terminal.err(printed`finishing the running steps … (press Ctrl-C again to stop now)\n`);
     } else {
       hard.abort();
     }

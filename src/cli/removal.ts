@@ -5,12 +5,12 @@ import type { RunOutcome } from '../model/events.ts';
 import type { Invocation } from './invocation.ts';
 import { printed } from './style.ts';
 
-/** What commander makes of `--allow-removal`. */
+/** The option `--allow-removal`. */
 export interface RemovalFlag {
   readonly allowRemoval?: boolean;
 }
 
-/** For verbs whose run may stop applications for good. */
+/** For commands whose run may remove applications. */
 export const addRemovalOption = (verb: Command): Command =>
   verb.option(
     '--allow-removal',
@@ -22,14 +22,14 @@ export const allowing = (invocation: Invocation, { allowRemoval = false }: Remov
   allowsRemoval: allowRemoval,
 });
 
-/** A run that was blocked because it would have stopped most of what runs. */
+/** Whether a run was blocked because it would have stopped most of the running applications. */
 export const isRefusedRemoval = (outcome: RunOutcome): boolean =>
   outcome.result === 'blocked' && outcome.blockers.some(({ because }) => because === 'removal');
 
 /** Whether there is a person who can be asked. */
 export const canAsk = ({ world, options }: Invocation): boolean => world.terminal.ask !== undefined && !options.json;
 
-/** Asks on the terminal; undefined where no person is there, and the run is blocked. */
+/** A question on the terminal; undefined without a terminal, and then the run is blocked. */
 export function removalQuestion(invocation: Invocation, signal: AbortSignal): ConfirmRemoval | undefined {
   const { ask } = invocation.world.terminal;
   if (ask === undefined || !canAsk(invocation)) return undefined;
@@ -38,13 +38,13 @@ export function removalQuestion(invocation: Invocation, signal: AbortSignal): Co
     try {
       return isYes(await ask(printed`${reason}\nStop them? (yes/no) `, signal));
     } catch {
-      // Ctrl-C at the question is no.
+      // Ctrl-C at the question means no.
       return false;
     }
   };
 }
 
-/** `watch` goes on while it asks: the question ends by itself when the plan is another one. Returns what ends that. */
+/** Asks while `watch` continues; a new plan ends the question. Returns the function that stops it. */
 export function answerApprovals(invocation: Invocation, engine: Engine): () => void {
   let question = new AbortController();
   const forget = engine.onEvent((event) => {

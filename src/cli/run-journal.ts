@@ -12,7 +12,7 @@ import type { StepId } from '../model/plan.ts';
 import { SealedContent } from '../model/sealed-content.ts';
 import { describeAction, describeOutcome, namesOf } from '../view/wording.ts';
 
-/** The newest runs are kept, of all deployments together. */
+/** Number of runs that are kept, of all deployments together. */
 const kept = 200;
 
 /**
@@ -55,7 +55,7 @@ export interface JournalWorld {
   readonly readText: (path: string) => Promise<string>;
 }
 
-/** Which files a record is about: the same key means the same files, from whatever folder they were named. */
+/** Identifies the files of a record: equal keys mean the same files, whatever folder the command ran in. */
 export function journalKey(files: JournalFiles, { cwd }: Pick<JournalWorld, 'cwd'>): string {
   return [files.application, files.deployment].map((path) => resolve(cwd, path)).join('\n');
 }
@@ -67,7 +67,7 @@ export function createRunJournal(folder: string): RunJournal {
   const file = join(folder, 'runs.jsonl');
   let writing = Promise.resolve();
   const append = (record: Stored): void => {
-    // A history that cannot be written must not make a run a failure.
+    // A run does not fail because its record cannot be written.
     writing = writing.then(() => write(folder, file, record)).catch(() => undefined);
   };
   const hide = async (record: Stored): Promise<Stored> => {
@@ -75,7 +75,7 @@ export function createRunJournal(folder: string): RunJournal {
     const same = (await readAll(file)).filter(({ key }) => key === record.key);
     return { ...record, files: await hideTexts(record.files, saltOf(same)) };
   };
-  /** A run that did nothing is remembered for the change of the files that led to it, once. */
+  /** A run that did nothing is recorded only if the files changed since the last record. */
   const isNew = async (record: Stored): Promise<boolean> => {
     if (hasWorked(record.steps)) return true;
     await writing;
@@ -116,7 +116,7 @@ async function readAll(file: string): Promise<readonly Stored[]> {
   return text.split('\n').flatMap(parseRecord).slice(-kept);
 }
 
-/** A line that a power cut left half written is no reason to fail. */
+/** Skips a line that a power cut left incomplete. */
 function parseRecord(text: string): Stored[] {
   try {
     // We wrote it; a line that parses is whole.
@@ -136,7 +136,7 @@ async function write(folder: string, file: string, record: Stored): Promise<void
   await appendFile(file, `\n${plainJson(record)}\n`, { mode: 0o600 });
   const { text, isWhole } = await readTail(file, stateFileBytes);
   const lines = text.split('\n').filter((line) => line !== '');
-  // Seldom, and not at every run: what is cut off is read by nobody meanwhile.
+  // Not after every run: rewriting the file is slow, and extra records do no harm.
   const whole = isWhole ? lines : lines.slice(1);
   const old = whole.flatMap(parseRecord).filter(({ files }) => files.isHidden !== true);
   if (isWhole && lines.length < kept * 1.5 && old.length === 0) return;
@@ -188,7 +188,7 @@ interface Run {
   readonly receipts: MoveReceipt[];
 }
 
-/** Follows the events; gives a record at the end of each run that did something. */
+/** Follows the events; returns a record at the end of each run that did something. */
 function createRecorder(
   texts: () => Promise<RunRecord['files']>,
 ): (event: EngineEvent) => Promise<RunRecord> | undefined {

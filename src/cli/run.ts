@@ -17,7 +17,7 @@ export async function runCli(args: readonly string[], world: World): Promise<Exi
     }).parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    // Commander has said it already: help and version end this way as well.
+    // Commander has printed the message already; help and version end this way as well.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
     if (error instanceof FilesWrong) return failFiles(error, args, world);
     return fail(error, args, world);
@@ -40,14 +40,14 @@ async function fail(error: unknown, args: readonly string[], world: World): Prom
   return exitCodeOfError(report);
 }
 
-/** A mistake of ours is told as one, with the file that has the details. */
+/** Reports a bug as a bug, with the file that has its stack. */
 async function withLog(error: unknown, world: World): Promise<ErrorReport> {
   const report = toReport(error);
   if (report.code !== 'internal') return report;
   const where = await world.logBug(error).catch(() => undefined);
   return {
     ...report,
-    message: `cannot go on, because of a mistake in drover itself: ${report.message}`,
+    message: `cannot continue because of a bug in drover: ${report.message}`,
     hint: where === undefined ? 'set DROVER_DEBUG=1 to see where' : `the details are in ${where}`,
   };
 }

@@ -9,7 +9,7 @@ import { formatDuration } from '../view/wording.ts';
 import type { Invocation } from './invocation.ts';
 import { clearLine, printed, printLines } from './style.ts';
 
-/** Where there is no terminal, a long step says so often how far it is. */
+/** Without a terminal, a long step prints its progress this often. */
 const PLAIN_EVERY_MS = 15_000;
 const REDRAW_EVERY_MS = 200;
 
@@ -37,7 +37,7 @@ export async function checkSetUp(
   return steps;
 }
 
-/** Runs it, showing each step while it is under way. Throws `command-failed` where one cannot be done. */
+/** Runs the script and shows each step. Throws `command-failed` if a step fails. */
 export async function performSetUp(
   invocation: Invocation,
   node: NodeName,
@@ -62,7 +62,7 @@ export async function performSetUp(
     'command-failed',
     `cannot set "${node}" up: ${failed.name}: ${failed.detail ?? 'it had no effect'}`,
     {
-      hint: 'what was done stays done; mend that, then give the same command again',
+      hint: 'fix this, then run the same command again; the finished steps stay',
       details: { node, step: failed.name },
     },
   );
@@ -99,7 +99,7 @@ interface Display {
   readonly close: () => void;
 }
 
-/** A moving line on a terminal; elsewhere a line when a step begins, now and then one meanwhile, one when it ends. */
+/** A moving line on a terminal; otherwise a line at the start and end of a step, and now and then in between. */
 function createDisplay({ world: { terminal, now }, options, paint }: Invocation): Display {
   const silent = options.json || options.quiet;
   let began = 0;

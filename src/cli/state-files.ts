@@ -29,7 +29,7 @@ export function createHistory(folder: string): MoveHistory {
   };
 }
 
-/** What `drover node remove` needs beside the engine's part. */
+/** The engine's part, and what `drover node remove` needs. */
 export interface PlacesFile extends DataPlaces {
   /** Forgets what was seen on a node with one of these names or addresses. */
   forget(words: readonly string[]): Promise<void>;
@@ -65,7 +65,7 @@ export function createPlaces(folder: string, applicationFile: string): PlacesFil
   };
 }
 
-/** A line that a power cut left half written is no reason to fail. */
+/** Skips a line that a power cut left incomplete. */
 function parseReceipt(text: string): MoveReceipt[] {
   try {
     // We wrote it; a line that parses is whole.

@@ -6,9 +6,9 @@ import type { FileChoice, World } from './world.ts';
 type Texts = RunRecord['files'];
 
 /**
- * Puts the files back as they were before the last recorded run that changed them; done twice, it takes itself back.
- * Secret values are not recorded: they stay as they are in the files now. Returns what to tell. Throws `usage` where
- * there is no such run, a value is not in the files any more, or the files were edited since (unless `force`).
+ * Restores the files from before the last recorded run that changed them; a second undo reverts the first. Secret values
+ * are not recorded: the files keep their present ones. Returns a sentence for people. Throws `usage` if there is no such
+ * run, a value is missing in the present files, or the files were edited since (unless `force`).
  */
 export async function undoLast(
   journal: Pick<RunJournal, 'read'>,
@@ -38,8 +38,8 @@ export async function undoLast(
   const hasOtherValues = before.files.secrets?.hash !== now.secrets?.hash;
   const kinds = (['application', 'deployment'] as const).filter((kind) => now[kind] !== before.files[kind]);
   if (kinds.length === 0 && hasOtherValues) {
-    throw cannot('it changed values of an environment, a secret or a config, which the history does not keep', [
-      `write the former value into "${files.application}" yourself`,
+    throw cannot('it changed values of environment variables, secrets or configs, which are not recorded', [
+      `write the former value into "${files.application}"`,
     ]);
   }
   const texts = new Map<string, string>();
@@ -51,10 +51,10 @@ export async function undoLast(
   for (const [path, text] of texts) await world.replaceText(path, text);
   const names = kinds.map((kind) => files[kind]).join(' and ');
   const at = new Date(run.startedAt).toISOString().slice(0, 19).replace('T', ' ');
-  const told = `${names || 'the files'} as before the run of ${at} UTC`;
+  const restored = `restored ${names || 'the files'} from before the run of ${at} UTC`;
   return kinds.includes('application') && hasOtherValues
-    ? `${told}; values of environments stay as they are now`
-    : told;
+    ? `${restored}; values of environment variables did not change`
+    : restored;
 }
 
 function refuseEdited(now: Texts, last: Texts, files: FileChoice, force: boolean): void {
@@ -65,18 +65,18 @@ function refuseEdited(now: Texts, last: Texts, files: FileChoice, force: boolean
   if (edited.length === 0 || force) return;
   const what = edited.map((path) => `"${path}"`).join(' and ');
   throw cannot(`${what} ${edited.length === 1 ? 'was' : 'were'} edited since the last run`, [
-    'apply the edit first, or lose it with `drover undo --force`',
+    'run `drover apply` first, or discard the edit with `drover undo --force`',
   ]);
 }
 
-/** The recorded text with the values that the file has now. */
+/** The recorded text with the present values of the file. */
 async function fill(text: string, current: string, files: FileChoice): Promise<string> {
   const { fillSecrets } = await import('../config/hide-text.ts');
   const filled = fillSecrets(text, current);
   if ('text' in filled) return filled.text;
   const shown = filled.missing.slice(0, 3).join(', ');
-  throw cannot(`"${files.application}" has no value any more for ${shown}, and the history does not keep values`, [
-    'write the entries into the file again, then undo',
+  throw cannot(`"${files.application}" no longer has a value for ${shown}, and values are not recorded`, [
+    'write the entries into the file again, then run `drover undo`',
   ]);
 }
 

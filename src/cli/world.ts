@@ -18,41 +18,41 @@ import type { RunJournal } from './run-journal.ts';
 import type { PlacesFile } from './state-files.ts';
 import type { TutorialWorld } from './tutorial/world.ts';
 
-/** The files of one deployment, as they are read and shown. */
+/** The files of one deployment; paths are as shown to people. */
 export interface FileChoice {
   readonly deployment: string;
   readonly application: string;
   /** drover.yml: how to reach the nodes. */
   readonly inventory?: string;
-  /** The lab's own drover.yml, found by itself: for nodes that nothing else describes. */
+  /** drover.yml of the lab, for nodes that no other file describes. */
   readonly labInventory?: string;
-  /** The same of Vagrant's machines, which then stand in the lab's place. */
+  /** The same for the machines of Vagrant; replaces that of the lab. */
   readonly vagrantInventory?: string;
 }
 
-/** Asks for the machines of a Vagrantfile. */
+/** A search for the machines of a Vagrantfile. */
 export interface VagrantRequest {
-  /** At or above it lies the Vagrantfile. */
+  /** The Vagrantfile is in this folder or above it. */
   readonly folder: string;
-  /** Asked for by name (`--vagrant`): what is missing is a failure, and not only told. */
+  /** With `--vagrant`: a missing Vagrantfile or machine is an error instead of a note. */
   readonly required: boolean;
-  /** Nodes that nothing describes; Vagrant is only asked where one of them could be one of its machines. */
+  /** Nodes without settings; Vagrant runs only if one of them could be one of its machines. */
   readonly undescribed: () => Promise<readonly NodeName[]>;
   readonly onNote: (text: string) => void;
 }
 
 export interface Terminal {
-  /** Results. Each call is written at once. */
+  /** Writes results, each call at once. */
   readonly out: (text: Printed) => void;
-  /** Everything that is no result: failures, progress, questions. */
+  /** Errors, progress and questions. */
   readonly err: (text: Printed) => void;
-  /** Resolves when what was written has been taken, or the signal aborts; without it, writing waits for nothing. */
+  /** Resolves when the reader has taken all output, or the signal aborts; absent: writing never waits. */
   readonly taken?: (signal: AbortSignal) => Promise<void>;
   /** Whether standard output is a terminal that can move its cursor. */
   readonly moving: boolean;
   readonly colour: boolean;
   readonly columns: () => number;
-  /** Asks on the terminal, until the signal aborts; rejects at Ctrl-C. Undefined where there is nobody to ask. */
+  /** Asks on the terminal until the signal aborts; rejects at Ctrl-C. Undefined without a terminal. */
   readonly ask: ((question: Printed, signal?: AbortSignal) => Promise<string>) | undefined;
 }
 
@@ -60,11 +60,11 @@ export interface FoundFiles {
   readonly deployment?: string;
   readonly application?: string;
   readonly inventory?: string;
-  /** What is missing, or there twice. */
+  /** Files that are missing or exist twice. */
   readonly problems: readonly ConfigProblem[];
 }
 
-/** First contact with a node: whether its key is known, and if not, which one it shows. */
+/** Whether the host key of a node is known, and if not, which key the node presents. */
 export type HostKeyAnswer =
   | { readonly known: true }
   | {
@@ -72,13 +72,13 @@ export type HostKeyAnswer =
       readonly fingerprint: string;
       /** `ssh-ed25519` and the like. */
       readonly type: string;
-      /** Writes the key where drover looks for it; returns that file. */
+      /** Stores the key in the known_hosts file that drover reads; returns its path. */
       readonly accept: () => Promise<string>;
     };
 
 /** Hosts that the files may not name yet, for `drover node`. */
 export interface Hosts {
-  /** `folders`: those of the files that name the known_hosts file; absent where a person named it. */
+  /** `folders` of the files that name the known_hosts file; absent if the command line names it. */
   readonly askKey: (
     node: NodeName,
     settings: NodeSettings,
@@ -88,44 +88,44 @@ export interface Hosts {
   readonly open: (node: NodeName, nodeSettings: NodeSettings, settings: Settings, signal: AbortSignal) => Promise<Host>;
 }
 
-/** A cluster in memory with files in memory, for `drover demo`: nothing outside of this process is touched. */
+/** A cluster and files in memory, for `drover demo`: it touches nothing outside this process. */
 export interface Simulation {
-  /** With those files and nodes in place of real ones; everything else as outside. */
+  /** Uses those files and nodes instead of real ones, and otherwise the real world. */
   readonly world: World;
   /** The application that moves, and the node it moves to. */
   readonly application: AppName;
   readonly moveTo: NodeName;
   /** Writes into the application's volume where it is placed, as the application itself would. */
   readonly write: (bytes: number) => void;
-  /** How much there is to write for a move that can be watched. */
+  /** Bytes to write so that a move takes long enough to watch. */
   readonly writtenBytes: number;
   /** Time to read what was printed; rejects when the signal aborts. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** How the screen begins; everything else is in the user's settings file. */
+/** Options of the screen; its other settings are in the user's settings file. */
 export interface TuiOptions {
   readonly readOnly?: boolean;
-  /** Every change is shown first, and waits. */
+  /** Every plan waits for approval. */
   readonly confirm?: boolean;
   readonly theme?: string;
   readonly ascii?: boolean;
   readonly mouse?: boolean;
 }
 
-/** What the screen asks of its engine; without them it is the engine of the plain verbs. */
+/** How an engine is opened. */
 export interface EngineOptions {
-  /** Somebody is there to answer. */
+  /** A person can answer questions. */
   readonly asks?: boolean;
-  /** Stopping most of what runs is meant. */
+  /** A run may stop most of the running applications. */
   readonly allowsRemoval?: boolean;
-  /** The deployment that is taken over from. */
+  /** The deployment that applications and volumes are taken over from. */
   readonly takesOver?: DeploymentName;
-  /** As it was typed. */
+  /** As typed, for the record on the nodes. */
   readonly verb?: string;
   readonly policy?: ApplyPolicy;
   readonly isReadOnly?: boolean;
-  /** In place of standard error, which belongs to the screen. */
+  /** Receives notes instead of standard error, which the screen covers. */
   readonly onNote?: (text: string) => void;
 }
 
@@ -133,37 +133,37 @@ export interface TuiRequest {
   readonly folder: string;
   /** Absent: the folder has none. */
   readonly files?: FileChoice;
-  /** File in which the lab tells its progress; the screen ends when the lab is up. The files are only read then. */
+  /** File in which the lab writes its progress; the screen ends when the lab is up. Until then nothing is applied. */
   readonly stages?: string;
-  /** Said when the screen opens. */
+  /** Shown when the screen opens. */
   readonly notice?: string;
-  /** A tutorial that stands beside the panes, and looks at what this engine sees. */
+  /** A tutorial next to the panes, which follows the state of this engine. */
   readonly guide?: (engine: Engine) => GuideFeed;
   readonly options: TuiOptions & { readonly noColour?: true };
 }
 
 export interface TuiDemoRequest {
   readonly options?: TuiOptions & { readonly noColour?: true };
-  /** A large cluster in place of the sample, with so much happening to it: for measuring. */
+  /** A large cluster instead of the sample, with this many events: for benchmarks. */
   readonly scale?: { readonly nodes: number; readonly containers: number; readonly eventsPerSecond: number };
 }
 
 export interface TuiEnd {
   readonly code: ExitCode;
-  /** What stays on the terminal. */
+  /** Lines that stay on the terminal. */
   readonly lines: readonly string[];
-  /** There are files now: open it anew. */
+  /** The folder has files now: open the screen again. */
   readonly again?: true;
 }
 
-/** The process's own streams, for a program that runs in a container. */
+/** The streams of this process, for a command in a container. */
 export interface Streams {
   readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(on: boolean): unknown };
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
   readonly stderr: Writable;
 }
 
-/** Everything the commands need from outside; made in main.ts, and otherwise by tests. */
+/** Everything the commands need from outside; main.ts and tests create it. */
 export interface World {
   readonly version: string;
   readonly cwd: string;
@@ -171,38 +171,38 @@ export interface World {
   readonly terminal: Terminal;
   readonly streams: Streams;
   readonly now: () => number;
-  /** Absent where nothing is to be remembered: in the simulation. */
+  /** Absent in the simulation, which records nothing. */
   readonly journal?: RunJournal | undefined;
-  /** Where volumes of this application file were seen; absent where nothing is to be remembered. */
+  /** Where the volumes of this application file were last seen; absent in the simulation. */
   readonly places?: ((applicationFile: string) => PlacesFile) | undefined;
   /** Calls back at each Ctrl-C and SIGTERM until the returned function is called. */
   readonly onInterrupt: (listener: () => void) => () => void;
   readonly readText: (path: string) => Promise<string>;
-  /** Atomic: a new file with the old one's mode takes its name; also where there is none yet. */
+  /** Creates or replaces a file in one step; an existing file keeps its mode. */
   readonly replaceText: (path: string, text: string) => Promise<void>;
-  /** The files of a folder under their usual names. */
+  /** The files of a folder with the default names. */
   readonly findFiles: (folder: string) => Promise<FoundFiles>;
-  /** The lab's inventory where there is a lab. */
+  /** drover.yml of the lab, if there is one. */
   readonly labInventory: () => Promise<string | undefined>;
-  /** A drover.yml for Vagrant's machines, where there are some; absent where nobody looks for them. */
+  /** A drover.yml for the machines of Vagrant, if there are any; absent in the simulation. */
   readonly vagrantInventory?: ((request: VagrantRequest) => Promise<string | undefined>) | undefined;
   readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
   readonly openEngine: (files: FileChoice, options?: EngineOptions) => Promise<Engine>;
-  /** `fast`: without the delays a person needs to follow. */
+  /** `fast`: without delays. */
   readonly openSimulation: (fast: boolean) => Promise<Simulation>;
-  /** The interactive screen; absent where there is none (tests). */
+  /** Absent in tests. */
   readonly openTui?: (request: TuiRequest) => Promise<TuiEnd>;
   /** The same on a simulated cluster. */
   readonly openTuiDemo?: (request: TuiDemoRequest) => Promise<TuiEnd>;
-  /** Pages to be led through; absent where there are none (tests). */
+  /** Absent in tests. */
   readonly tutorials?: () => Promise<TutorialWorld>;
   readonly askHostKey: (files: FileChoice, node: NodeName, signal: AbortSignal) => Promise<HostKeyAnswer>;
-  /** Absent where there are no real hosts: in the simulation. */
+  /** Absent in the simulation. */
   readonly hosts?: Hosts | undefined;
-  /** The script that makes a host a node, as it is shown; absent where there is none. */
+  /** Path of the script that sets up a host, as shown to people. */
   readonly provisionPath?: string;
-  /** Keeps a bug's stack; returns the file it is in. */
+  /** Stores the stack of a bug; returns the path of the file. */
   readonly logBug: (error: unknown) => Promise<string>;
-  /** The path the parts lead to, relative to `cwd` where it lies below: so it is short when it is shown. */
+  /** The resolved path; relative to `cwd` if it is below, so that it is short in messages. */
   readonly resolvePath: (...parts: readonly string[]) => string;
 }

@@ -29,7 +29,7 @@ export interface Drafts {
   readonly drafts: readonly Draft[];
 }
 
-/** `{key: value}`, or `{}` where there is no value: exactOptionalPropertyTypes wants absent, not undefined. */
+/** `{key: value}`, or `{}` without a value: exactOptionalPropertyTypes requires absent, not undefined. */
 export function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   // A computed key of a generic type loses its name in the inferred type.
   return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });

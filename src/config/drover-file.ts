@@ -194,7 +194,7 @@ function readListen(place: Place | undefined): readonly string[] | undefined {
   if (place === undefined) return undefined;
   const items = readItems(place, '"listen"', 'a list', listenHint);
   if (items?.length === 0) {
-    return complain(place, '"listen" must not be empty', 'remove "ports" from an application that nobody may reach');
+    return complain(place, '"listen" must not be empty', 'remove "ports" from an application that no client may reach');
   }
   return items?.flatMap((item) => {
     const text = readName(item, 'an entry of "listen"');

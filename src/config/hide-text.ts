@@ -101,7 +101,7 @@ function collect(node: YamlNode, path: string, found: Map<number, Omit<Secret, '
     for (const [index, item] of node.items.entries()) {
       const name = item.kind === 'scalar' && isSecretPath(below('*')) ? /^[^=]*=/.exec(item.source)?.[0] : undefined;
       if (name === undefined) {
-        // A bare name in a list of variables is no value.
+        // A bare name in a list of variables has no value.
         if (item.kind !== 'scalar') collect(item, below(String(index)), found);
         continue;
       }

@@ -18,9 +18,9 @@ import { parseYaml } from './yaml/parse-yaml.ts';
 export interface SourceFile {
   /** As shown to people. */
   readonly path: string;
-  /** Absent where there is no such file. */
+  /** Absent if the file does not exist. */
   readonly text: string | undefined;
-  /** Why there is no text although there is a file. */
+  /** Why an existing file has no text. */
   readonly unreadable?: { readonly message: string; readonly hint?: string };
 }
 
@@ -98,7 +98,7 @@ function openFile(source: SourceFile, consequence?: string): OpenFile {
   const file = createFileReport(source.path, source.text ?? '');
   const suffix = consequence === undefined ? '' : `; ${consequence}`;
   if (source.text === undefined) {
-    const why = source.unreadable ?? { message: 'there is no such file' };
+    const why = source.unreadable ?? { message: 'the file does not exist' };
     file.report({ path: '', message: `${why.message}${suffix}`, ...given('hint', why.hint) });
     return { file };
   }

@@ -10,11 +10,11 @@ export interface Finding {
   readonly path: string;
   readonly message: string;
   readonly hint?: Hint;
-  /** Worth knowing, and no problem: the file is used all the same. */
+  /** A note: the file is used all the same. */
   readonly isNote?: true;
 }
 
-/** What to do about it, and the text that does it where it is certain. */
+/** What to do about it, and the edit that does it, if that is certain. */
 export interface Advice {
   readonly hint: string;
   readonly mend?: Mend;
@@ -32,7 +32,7 @@ export interface FileReport {
   isFull(): boolean;
   /** In the order of the file, with lines, columns and frames. */
   problems(): ConfigProblem[];
-  /** What is no problem; without frames. */
+  /** Notes, without frames. */
   notes(): ConfigProblem[];
 }
 
@@ -41,14 +41,14 @@ export interface ReportOptions {
   readonly hidesText?: true;
 }
 
-/** More than this for one file helps nobody; the rest is counted. */
+/** Most problems that are listed for one file; the rest is counted. */
 const maxShown = 100;
 /** A file with so many problems, or notes, is read no further. */
 const maxKept = 10_000;
 
 /** A collector for the file called `file` (as shown to people) with this text. */
 export function createFileReport(file: string, text: string, options: ReportOptions = {}): FileReport {
-  // Apart from each other: however many notes there are, a problem is always kept.
+  // Collected separately, so that many notes never displace a problem.
   const problems = new Map<string, Finding>();
   const notes = new Map<string, Finding>();
   const report: Report = (finding) => {

@@ -27,7 +27,7 @@ export type FoundFiles =
   | { readonly ok: true; readonly paths: ConfigPaths }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-/** Reads all files anew and loads them; only an abort is thrown. `~` defaults to the user's home. */
+/** Reads and loads all files; throws only if aborted. `~` defaults to the user's home. */
 export async function readConfig(
   paths: ConfigPaths,
   signal?: AbortSignal,
@@ -45,7 +45,7 @@ export async function readConfig(
   const load = (outside: OutsideFiles) =>
     loadConfig({ application, deployment, drover }, { ...options, home, folder, outside });
   const known = new Map<string, Reading>();
-  // What one file says can name another one: each round reads what the one before has asked for.
+  // A file can name other files: each round reads the files that the previous round asked for.
   for (;;) {
     const outside = createOutsideFiles(known);
     const result = load(outside);
@@ -148,7 +148,7 @@ const missing = (directory: string, stem: string): ConfigProblem => ({
   file: join(directory, `${stem}.yml`),
   path: '',
   message: `there is no ${stem}.yml in ${quote(directory)}`,
-  hint: 'create it, or name the folder or the files to use',
+  hint: 'create it, or name another folder with -C',
 });
 
 const bothSpellings = (directory: string, stem: string): ConfigProblem => ({

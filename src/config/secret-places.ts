@@ -1,6 +1,6 @@
 /**
- * Where an application file holds what is nobody else's business, as a path in any of its forms: every value under an
- * `environment`, and the `content` of a secret or config. One list for all that shows or keeps a part of a file.
+ * Whether the value at this path of an application file may be secret, in any form of the file: every value under an
+ * `environment`, and the `content` of a secret or config. Everything that shows or stores parts of a file uses it.
  */
 export function isSecretPath(path: string): boolean {
   const parts = path.split('/');

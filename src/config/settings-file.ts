@@ -33,8 +33,8 @@ const hints: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The settings of the screen (`config.yml` in drover's folder below $XDG_CONFIG_HOME). A wrong entry is told and left
- * out, and the others count: nobody is locked out by a setting. `path` is as shown to people. Pure.
+ * The settings of the screen (`config.yml` in drover's folder below $XDG_CONFIG_HOME). A wrong entry is reported and
+ * ignored; the others apply. `path` is as shown to people. Pure.
  */
 export function readSettings(text: string, path: string): SettingsRead {
   const file = createFileReport(path, text);

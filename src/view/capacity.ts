@@ -31,7 +31,7 @@ export function capacities(view: ClusterView): readonly Capacity[] {
   });
 }
 
-/** What has arrived is no longer free already. */
+/** Bytes that have arrived are no longer free. */
 function arrivedBytes({ plan, steps }: ClusterView, { volume, from, to, totalBytes }: MoveForecast): number {
   const sync = plan?.steps.find(
     ({ action }) =>

@@ -7,7 +7,7 @@ import type { Tone } from './lines.ts';
 /** What both faces show, reduced from events; immutable. */
 export interface ClusterView {
   readonly config?: Config;
-  /** Problems of the newest save; the last good configuration stays in force beside them. */
+  /** Problems of the newest save; the last good configuration stays in force. */
   readonly problems: readonly ConfigProblem[];
   readonly nodes: Readonly<Record<NodeName, NodeState>>;
   readonly plan?: Plan;
@@ -37,7 +37,7 @@ export interface FiguresView {
   readonly latest: NodeFigures;
   /** Percent, oldest first, at most 60. */
   readonly cpuHistory: readonly number[];
-  /** Of containers nobody looks at any more, for some seconds: what they used last. */
+  /** Last figures of containers that are no longer measured, for some seconds. */
   readonly earlier?: Readonly<Record<string, EarlierFigures>>;
 }
 
@@ -69,7 +69,7 @@ export interface StepView {
   readonly totalBytes?: number;
   readonly what?: string;
   readonly outcome?: StepOutcome;
-  /** Of the bytes, at least a second apart, oldest first, at most 60: for rates and the sparkline. */
+  /** Samples of the bytes, one per second at most, oldest first, at most 60: for rates and the sparkline. */
   readonly samples?: readonly { readonly at: number; readonly doneBytes: number }[];
   /** Newest last, at most 50. */
   readonly output?: readonly string[];

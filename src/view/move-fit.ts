@@ -94,7 +94,7 @@ function dataOf({ nodes, config }: ClusterView, app: AppName): readonly Volume[]
   );
 }
 
-/** An older copy that is there saves what it has; how much of that changed since nobody knows before it is sent. */
+/** An older copy saves the data it has; how much of it has changed is known only when it is sent. */
 function missingOn(facts: NodeFacts | undefined, { id, referencedBytes }: Volume): number {
   const copy = facts?.volumes.find((each) => each.id === id);
   return Math.max(0, referencedBytes - (copy?.referencedBytes ?? 0));

@@ -151,7 +151,7 @@ function progressed(view: ClusterView, event: Extract<EngineEvent, { type: 'step
   });
 }
 
-/** Output of a step nobody knows is not shown anywhere. */
+/** Output of an unknown step is dropped. */
 function printed(view: ClusterView, step: StepId, text: string): ClusterView {
   const before = view.steps[step];
   if (before === undefined) return view;

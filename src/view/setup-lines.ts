@@ -35,7 +35,7 @@ const signs: Readonly<Record<SetupState, readonly [sign: string, tone: Tone]>> =
   cannot: ['✘', 'fault'],
 };
 
-/** A line a step, the states beside the signs so that neither colour nor sign is needed. */
+/** One line per step, with its state as a sign and as a word: neither colour nor sign is needed. */
 export function setupRows(steps: readonly SetupStep[]): readonly Row[] {
   return alignRows(
     steps.map(({ name, state, detail }): Row => {

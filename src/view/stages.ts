@@ -11,7 +11,7 @@ export interface Stage {
   readonly text?: string;
 }
 
-/** The stages told by the lines of a progress file, in the order in which they began. */
+/** The stages in a progress file, in the order in which they began. */
 export interface StageLog {
   readonly stages: readonly Stage[];
   /** Of each stage, which the file names by a number of its process. */

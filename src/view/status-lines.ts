@@ -164,6 +164,6 @@ function driftLine({ changes, blocked, nodes }: Status): Line {
   if (changes > 0)
     return line(`${count(changes, 'step')} to do: see \`drover plan\`, then \`drover apply\``, 'working');
   if (blocked.length > 0) return line(`${count(blocked.length, 'change')} blocked`, 'fault');
-  if (down > 0) return line(`${count(down, 'node')} not reachable; the others are as the files say`, 'warning');
-  return line('the nodes are as the files say', 'ok');
+  if (down > 0) return line(`${count(down, 'node')} unreachable; the others match the files`, 'warning');
+  return line('the nodes match the files', 'ok');
 }

@@ -226,7 +226,7 @@ function volumeStatuses(node: NodeName, state: NodeState, all: ClusterState): Vo
     });
 }
 
-/** Undefined also where somebody has decided since: then it is mounted, or no owner any more. */
+/** Undefined also after a person decided: then the volume is mounted, or has another owner. */
 export function waitingOf(facts: NodeFacts, { id, role, mounted }: Volume): WaitingVolume | undefined {
   return role === 'owner' && !mounted ? facts.boot?.waiting.find(({ volume }) => volume === id) : undefined;
 }

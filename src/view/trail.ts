@@ -37,7 +37,7 @@ function entriesOf(view: ClusterView, event: EngineEvent): readonly Said[] {
     case 'figures':
       return poolFilled(view, event);
     case 'container-event':
-      return told(view, event);
+      return containerLines(view, event);
     case 'plan-made':
       return planned(view, event);
     case 'step-finished':
@@ -160,13 +160,13 @@ function poolFilled(view: ClusterView, { node, figures: { pool } }: EventOf<'fig
 /** 128 + the number of SIGKILL and of SIGTERM. */
 const signalled: Readonly<Record<number, string>> = { 137: ' (killed)', 143: ' (terminated)' };
 
-/** What steps do to containers is told as steps; everything else is told as it comes. */
-function told(view: ClusterView, event: EventOf<'container-event'>): readonly Said[] {
+/** Events of containers, without those that a step of the run causes. */
+function containerLines(view: ClusterView, event: EventOf<'container-event'>): readonly Said[] {
   const { node, application, container, action, exitCode } = event;
   const who = `"${application ?? container}"`;
   const of = { node, ...(application === undefined ? {} : { app: application }) };
   const line = (text: string, tone?: Tone): Said[] => [{ ...say('docker', `${who} ${text}`, tone), ...of }];
-  if (action === 'oom') return line('has no memory left: the kernel ends a process of it', 'fault');
+  if (action === 'oom') return line('out of memory: the kernel killed a process in this container', 'fault');
   if (action.startsWith('health_status')) {
     const health = action.replace(/^health_status:?\s*/, '');
     return line(`is ${health}`, health === 'healthy' ? 'ok' : 'fault');

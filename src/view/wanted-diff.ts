@@ -19,21 +19,21 @@ import type { ClusterView } from './cluster-view.ts';
 import { type Line, line } from './lines.ts';
 import { formatBytes, namesOf } from './wording.ts';
 
-/** One application, wanted against found: what goes with a minus, what comes with a plus. */
+/** How one application differs from the files: what goes has a minus, what comes has a plus. */
 export interface AppDiff {
   readonly app: AppName;
   readonly lines: readonly Line[];
 }
 
-/** A fact of an application, under the key by which both sides are compared. */
+/** One fact of an application; facts with the same key are compared. */
 interface Fact {
   readonly key: string;
   readonly text: string;
-  /** What is compared where the text hides it. */
+  /** Compared instead of the text, where the text hides it. */
   readonly value?: string;
 }
 
-/** Applications that are not as the files say, by name. Values of the environment are never in a text. */
+/** Applications that differ from the files, by name. No text contains a value of an environment variable. */
 export function wantedDiffs(view: ClusterView): readonly AppDiff[] {
   const { config } = view;
   if (config === undefined) return [];
@@ -45,7 +45,7 @@ export function wantedDiffs(view: ClusterView): readonly AppDiff[] {
   });
 }
 
-/** Nodes that cannot be reached are left out: nobody knows what is on them now. */
+/** Without unreachable nodes: their present state is unknown. */
 const factsOf = (state: NodeState) => (state.status === 'reachable' ? [state.facts] : []);
 
 function diffOf(view: ClusterView, app: AppName, containers: readonly Placed[]): readonly Line[] {

@@ -211,12 +211,12 @@ export function describeOutcome(outcome: RunOutcome, elapsedMs: number): string 
 
 /** How a run ended in one line that stands alone: also why the first change cannot be made, and how many others. */
 export function tellOutcome(outcome: RunOutcome, elapsedMs: number): string {
-  const told = describeOutcome(outcome, elapsedMs);
-  return outcome.result === 'blocked' ? `${told}: ${tellBlockers(outcome.blockers)}` : told;
+  const text = describeOutcome(outcome, elapsedMs);
+  return outcome.result === 'blocked' ? `${text}: ${listBlockers(outcome.blockers)}` : text;
 }
 
 /** Why the first of these changes cannot be made, and how many others cannot. */
-export function tellBlockers([first, ...others]: readonly Blocker[]): string {
+export function listBlockers([first, ...others]: readonly Blocker[]): string {
   const more = others.length === 0 ? '' : ` (and ${count(others.length, 'other')})`;
   return `${first?.reason ?? ''}${more}`;
 }

@@ -102,10 +102,7 @@ describe('drover node add on plain machines', () => {
   it('does nothing the second time', async () => {
     expect((await drover('node', 'add', first, '--check')).code).toBe(0);
     const again = await drover('node', 'add', first);
-    expect([again.code, again.stdout]).toEqual([
-      0,
-      expect.stringContaining('is a node already; nothing was done there'),
-    ]);
+    expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('is already a node; nothing was changed')]);
   });
 
   it('says that sudo wants a password', async () => {

@@ -7,13 +7,13 @@ import { answerApprovals, canAsk, isRefusedRemoval, removalQuestion } from '../r
 import { printed } from '../style.ts';
 import type { FileChoice } from '../world.ts';
 
-/** Makes the nodes as the files say. */
+/** Brings the nodes into the desired state. */
 export const apply = (invocation: Invocation): Promise<ExitCode> =>
   withEngine(invocation, 'gentle', async (engine, _files, stops) =>
     exitCodeOf(await converge(invocation, engine, stops)),
   );
 
-/** One run with its lines; every run ends with a `run-finished`, also one that never began. */
+/** Runs once and prints its events; the last one is `run-finished`, also if the run never started. */
 export async function converge(invocation: Invocation, engine: Engine, { hard, soft }: Stops): Promise<RunOutcome> {
   const renderer = createRenderer(invocation, false);
   let ended = false;
@@ -31,7 +31,7 @@ export async function converge(invocation: Invocation, engine: Engine, { hard, s
   }
 }
 
-/** Applies now and after each save or drift, until Ctrl-C, or until a large removal is refused without a terminal to ask in. */
+/** Applies now and after each save or drift, until Ctrl-C or until a large removal is refused without a terminal. */
 export const watch = (invocation: Invocation): Promise<ExitCode> =>
   withEngine(invocation, 'gentle', (...given) => watchUntil(invocation, ...given), { asks: canAsk(invocation) });
 
@@ -48,7 +48,7 @@ async function watchUntil(
     renderer.onEvent(event);
     if (event.type === 'run-finished' && isRefusedRemoval(event.outcome)) refused.abort();
   });
-  say(invocation, printed`watching ${files.application} and ${files.deployment}; Ctrl-C ends it\n`);
+  say(invocation, printed`watching ${files.application} and ${files.deployment}; press Ctrl-C to stop\n`);
   try {
     await engine.watch(hard, AbortSignal.any([soft, refused.signal]));
     return refused.signal.aborted ? exitCode.blocked : exitCode.cancelled;

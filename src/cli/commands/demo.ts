@@ -16,12 +16,12 @@ import { editDeployment } from './move.ts';
 import { canDraw, screenOptions } from './tui.ts';
 
 export interface DemoOptions extends ScreenFlags {
-  /** Without the delays a person needs to follow. */
+  /** Without delays. */
   readonly fast: boolean;
 }
 
 const first = 'SIMULATION: three nodes in memory; no machine, no Docker and no ZFS is touched.';
-const last = 'SIMULATION: nothing of this was real. For real nodes: `npm start` (Linux, root) or `vagrant up`.';
+const last = 'SIMULATION: none of this was real. For real nodes: `npm start` (Linux, root) or `vagrant up`.';
 
 const readMs = 900;
 
@@ -33,10 +33,10 @@ export async function demo(invocation: Invocation, { fast, ...flags }: DemoOptio
   }
   const simulation = await invocation.world.openSimulation(fast);
   label(invocation, first);
-  say(invocation, printed`Planner, engine and output are the real ones; times and sizes are made up.\n`);
+  say(invocation, printed`The planner, the engine and the output are real; times and sizes are simulated.\n`);
   try {
     const { json, quiet, yes } = invocation.options;
-    // Whatever files are named: here there are only those of the simulation.
+    // The simulation has only its own files, whatever the command line names.
     const inside: Invocation = { ...invocation, world: simulation.world, options: { json, quiet, yes } };
     return await withEngine(inside, 'gentle', (engine, files, stops) =>
       play({ invocation: inside, simulation, engine, files, stops }),
@@ -65,7 +65,7 @@ async function demoOnScreen(
   return code;
 }
 
-/** Also with --quiet and as JSON: nobody may take the rest for a real cluster's. */
+/** Printed with --quiet and --json as well: the output must not be mistaken for that of a real cluster. */
 function label({ world, options, paint }: Invocation, text: string): void {
   const event = { at: world.now(), run: 0, type: 'simulation', text };
   if (options.json) printJsonLine(world, event);
@@ -82,7 +82,7 @@ interface Stage {
 
 type Scene = (stage: Stage) => Promise<ExitCode>;
 
-/** One scene after the other, as long as each ends well and nobody interrupts. */
+/** Plays the scenes in order until one fails or Ctrl-C. */
 async function play(stage: Stage): Promise<ExitCode> {
   const { simulation, stops } = stage;
   const scenes: readonly Scene[] = [applyOnce, applyAgain, writeData, moveAway, showStatus];
@@ -100,7 +100,7 @@ async function play(stage: Stage): Promise<ExitCode> {
   }
 }
 
-/** What one would type to see the same on real nodes. */
+/** Prints the command that does the same on real nodes. */
 async function typed({ invocation, simulation, stops }: Stage, command: string): Promise<void> {
   say(invocation, printLines([line(''), line(`$ drover ${command}`, 'strong')], invocation.paint));
   await simulation.pause(readMs / 2, stops.soft);
@@ -161,7 +161,7 @@ const showStatus: Scene = async (stage) => {
   return exitCode.done;
 };
 
-/** As JSON the observation is told as events, like everything else. */
+/** With --json the observation is printed as events. */
 async function look({ invocation, engine, stops }: Stage): Promise<PlanResult> {
   if (!invocation.options.json) return engine.plan(stops.hard);
   const forget = engine.onEvent(createRenderer(invocation, false).onEvent);

@@ -8,24 +8,24 @@ import { printJson } from '../renderers/json.ts';
 import { printed, printer, printLines } from '../style.ts';
 
 export interface DoctorOptions {
-  /** Looks only: no connections are tried, nothing runs on the nodes but an observation. */
+  /** Only observes the nodes: tests no connections. */
   readonly quick: boolean;
 }
 
-/** Examines every node (or one) and names the command that mends what is wrong. Changes nothing. */
+/** Examines all nodes, or one, and prints the command that fixes each fault. Changes nothing. */
 export async function doctor(
   invocation: Invocation,
   word: string | undefined,
   { quick }: DoctorOptions,
 ): Promise<ExitCode> {
   const { world, options, paint } = invocation;
-  // Only for somebody who waits at a terminal.
-  const told = world.terminal.moving && !options.quiet && !options.json;
+  // Progress is for people at a terminal.
+  const showsStages = world.terminal.moving && !options.quiet && !options.json;
   const onStage = (text: string): void => world.terminal.err(printer(paint)`  ${cell('examining', 'faint')} ${text}\n`);
   const result = await withEngine(invocation, 'prompt', async (engine, files, { hard }) => {
     const loaded = word === undefined ? undefined : await world.readConfig(files);
     const only = word !== undefined && loaded?.ok === true ? requireNode(loaded.config, word) : undefined;
-    const given = { quick, ...(only === undefined ? {} : { only }), ...(told ? { onStage } : {}) };
+    const given = { quick, ...(only === undefined ? {} : { only }), ...(showsStages ? { onStage } : {}) };
     const examined = await engine.examine(given, hard);
     return examined.ok ? { ...examined, ...(only === undefined ? {} : { only }) } : examined;
   });
@@ -65,6 +65,6 @@ function findingRows(findings: readonly Finding[], name: (node: string) => strin
 
 function summary(findings: readonly Finding[], faults: number): string {
   const warnings = findings.filter(({ result }) => result === 'warning').length;
-  if (faults + warnings === 0) return 'everything examined is well';
+  if (faults + warnings === 0) return 'no faults found';
   return `${count(faults, 'fault')}, ${count(warnings, 'warning')}`;
 }

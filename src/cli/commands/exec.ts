@@ -5,7 +5,7 @@ import { type ExitCode, exitCode, programCode } from '../exit-code.ts';
 import { type Invocation, requireApplication, withEngine } from '../invocation.ts';
 import type { Streams } from '../world.ts';
 
-/** A program in the application's container, or a shell; with a terminal where both ends are one. */
+/** Runs a command or a shell in the container; with a terminal if both input and output are one. */
 export const exec = (invocation: Invocation, word: string, command: readonly string[]): Promise<ExitCode> =>
   withConfig(invocation, (config) => {
     const app = requireApplication(config, word);
@@ -24,11 +24,11 @@ export const exec = (invocation: Invocation, word: string, command: readonly str
     });
   });
 
-/** Until the program ends; then the terminal is as it was, and its code is ours. */
+/** Connects the streams until the program ends, then restores the terminal and returns the exit code. */
 async function attach(session: ExecSession, { stdin, stdout, stderr }: Streams, tty: boolean): Promise<ExitCode> {
   const resize = (): void => {
     const { columns, rows } = stdout;
-    // A size that arrives too late is no failure: the next one sets it right.
+    // A size that arrives after the program ended is not an error.
     if (columns !== undefined && rows !== undefined) session.resize(columns, rows).catch(() => undefined);
   };
   if (tty) {
@@ -55,7 +55,7 @@ async function attach(session: ExecSession, { stdin, stdout, stderr }: Streams, 
   }
 }
 
-/** Ours stays open; whoever reads it may be slower than the program writes, or gone. */
+/** Our stream stays open; its reader may be slower than the program, or gone. */
 async function copy(from: ExecSession['stdout'], to: Streams['stderr']): Promise<void> {
   for await (const chunk of from) {
     if (to.write(chunk) || to.destroyed) continue;

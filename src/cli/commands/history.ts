@@ -11,19 +11,19 @@ import { printJson } from '../renderers/json.ts';
 import { journalKey } from '../run-journal.ts';
 import { printLines } from '../style.ts';
 
-/** Earlier runs of these files, newest last; or one of them with everything it did. */
+/** Lists earlier runs of these files, newest last, or shows one of them with its steps. */
 export async function history(invocation: Invocation, word: string | undefined): Promise<ExitCode> {
   const { world, options, paint } = invocation;
   const files = await chooseFiles(options, world);
   const records = (await world.journal?.read(journalKey(files, world))) ?? [];
   const one = word === undefined ? undefined : findRun(records, word);
-  // The files' texts may hold passwords, and are for undo only.
+  // The recorded texts may contain passwords, and are for undo only.
   if (options.json) printJson(world, { ok: true, runs: (one === undefined ? records : [one]).map(withoutTexts) });
   else world.terminal.out(printLines(one === undefined ? listLines(records) : runLines(one), paint));
   return exitCode.done;
 }
 
-/** What a node has kept: also runs of other people and other files. Newest last; of one run only, where one is named. */
+/** Lists the runs that a node has recorded, also those of other people and files. Newest last; only `run` if given. */
 export async function nodeHistory(invocation: Invocation, word: string, run: string | undefined): Promise<ExitCode> {
   const { world, options, paint } = invocation;
   return await withConfig(invocation, async (config) => {
@@ -37,7 +37,7 @@ export async function nodeHistory(invocation: Invocation, word: string, run: str
 }
 
 function auditLines(lines: readonly AuditLine[]): readonly (Line | Row)[] {
-  if (lines.length === 0) return [line('the node has kept no run')];
+  if (lines.length === 0) return [line('the node has no recorded run')];
   return alignRows(
     lines.map(({ at, event, run, deployment, verb, by, from, result }) => [
       cell(at),
@@ -54,12 +54,12 @@ const isGood = (result: string | undefined): boolean => [undefined, 'converged',
 
 const withoutTexts = ({ files: _files, ...rest }: RunRecord): Omit<RunRecord, 'files'> => rest;
 
-/** By its id, the beginning of it, or `last`. */
+/** Finds a run by its id, the beginning of its id, or `last`. */
 function findRun(records: readonly RunRecord[], word: string): RunRecord {
   const found = word === 'last' ? records.slice(-1) : records.filter(({ id }) => id.startsWith(word));
   const [first, another] = found;
   if (first !== undefined && another === undefined) return first;
-  const why = first === undefined ? 'there is no such run' : `${found.length} runs begin so`;
+  const why = first === undefined ? 'there is no such run' : `${found.length} runs have ids that begin like this`;
   throw new AppError('usage', `cannot show run "${word}": ${why}`, { hint: 'see `drover history`' });
 }
 

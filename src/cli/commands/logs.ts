@@ -6,7 +6,7 @@ import { type Invocation, reportProblems, requireApplication, withEngine } from 
 import { printJsonLine } from '../renderers/json.ts';
 import { printed } from '../style.ts';
 
-/** What the application wrote, wherever it runs; its two streams go to ours. */
+/** Prints the logs of an application; its stdout and stderr go to ours. */
 export async function logs(invocation: Invocation, word: string, options: LogOptions): Promise<ExitCode> {
   const { world } = invocation;
   const read = await world.readConfig(await chooseFiles(invocation.options, world));
@@ -37,7 +37,7 @@ function print(
   (line.stream === 'stdout' ? terminal.out : terminal.err)(printed`${line.text}\n`);
 }
 
-/** `--tail N` and the like: a whole number from 0 on; throws `usage`. */
+/** A whole number from 0, for `--tail N`. Throws `usage`. */
 export function parseCount(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new AppError('usage', `cannot use "${text}" as a number of lines: it is not a whole number`);

@@ -31,7 +31,7 @@ export interface AddOptions {
   readonly files: boolean;
 }
 
-/** Makes a host a node with provision.sh: what is to be done is shown first, and asked for. */
+/** Sets up a host as a node with provision.sh: shows the steps and asks first. */
 export async function nodeAdd(invocation: Invocation, word: string, options: AddOptions): Promise<ExitCode> {
   const files = await readNodeFiles(invocation);
   const target = targetOf(invocation, files.config, word, options);
@@ -54,7 +54,7 @@ interface Adding {
   readonly target: AddTarget;
   readonly host: Host;
   readonly options: AddOptions;
-  /** The host as it was typed. */
+  /** The host as typed. */
   readonly word: string;
   readonly signal: AbortSignal;
 }
@@ -71,19 +71,19 @@ async function addHost(adding: Adding): Promise<ExitCode> {
     await confirm(invocation, target.node, steps);
   }
   const done = standing === 'done' ? steps : await performSetUp(invocation, target.node, host, args, signal);
-  // Not what the script says but what drover sees decides whether it is a node.
+  // The observation decides whether it is a node, not the output of the script.
   const facts = await host.observe(signal);
   const edits = options.files ? await recordNode(invocation, files, target, host, signal) : [];
   tellDone(adding, done, facts, edits);
   return exitCode.done;
 }
 
-/** `USER@HOST`, and what the options say, over what the files know of it. */
+/** The host with its settings: those of the files, overridden by `USER@HOST` and the options. */
 function targetOf({ world }: Invocation, config: Config, word: string, options: AddOptions): AddTarget {
   const at = word.lastIndexOf('@');
   const host = word.slice(at + 1);
   if (!/^[A-Za-z0-9_.][A-Za-z0-9_.:%-]*$/.test(host)) {
-    throw new AppError('usage', `cannot add "${word}": it is neither an address nor a name`);
+    throw new AppError('usage', `cannot add "${word}": it is not an address or a host name`);
   }
   const user = options.user ?? (at > 0 ? word.slice(0, at) : undefined);
   const path = (text: string | undefined) => (text === undefined ? undefined : world.resolvePath(world.cwd, text));
@@ -105,7 +105,7 @@ function targetOf({ world }: Invocation, config: Config, word: string, options: 
   };
 }
 
-/** First contact: as `drover trust` does it. --yes answers for the steps, not for a key that nobody has looked at. */
+/** Confirms the host key as `drover trust` does. --yes confirms the steps, but not the key. */
 async function meet(
   invocation: Invocation,
   { node, settings }: AddTarget,
@@ -132,11 +132,11 @@ async function confirm(
 ): Promise<void> {
   if (options.yes) return;
   const todo = count(steps.filter(({ state }) => state === 'would do').length, 'step');
-  const refusal = new AppError('usage', `cannot set "${node}" up: nobody confirmed it`, {
-    hint: 'answer "yes", or give --yes; --check shows the steps without a question',
+  const refusal = new AppError('usage', `cannot set up "${node}": it was not confirmed`, {
+    hint: 'answer "yes", or add --yes; --check shows the steps without a question',
   });
   if (terminal.ask === undefined || options.json) throw refusal;
-  if (!/^y(es)?$/i.test((await terminal.ask(printed`Do these ${todo} on ${node}? (yes/no) `)).trim())) throw refusal;
+  if (!/^y(es)?$/i.test((await terminal.ask(printed`Run these ${todo} on ${node}? (yes/no) `)).trim())) throw refusal;
 }
 
 /** The same command again, for the hints. */
@@ -163,7 +163,7 @@ async function tellCannot(adding: Adding, steps: readonly SetupStep[]): Promise<
   }
   world.terminal.out(printLines(setupRows(steps), paint));
   if (needsDisk) world.terminal.out(printLines(diskLines(commandOf(adding), disks), paint));
-  const verdict = options.check === true ? 'cannot be made a node as it is' : 'was not changed';
+  const verdict = options.check === true ? 'cannot be set up as a node' : 'was not changed';
   world.terminal.out(printLines([line(`${target.node} ${verdict}`, 'fault')], paint));
   return exitCode.failed;
 }
@@ -174,8 +174,7 @@ function tellCheck({ invocation, target }: Adding, steps: readonly SetupStep[]):
   if (invocation.options.json) printJson(invocation.world, { ok: true, node: target.node, standing, steps });
   else {
     show(invocation, steps);
-    const verdict =
-      standing === 'done' ? 'is a node; there is nothing to do' : `would be a node after ${count(todo, 'step')}`;
+    const verdict = standing === 'done' ? 'is a node; nothing to do' : `would be a node after ${count(todo, 'step')}`;
     say(invocation, printed`${target.node} ${verdict}\n`);
   }
   return standing === 'done' ? exitCode.done : exitCode.changesPending;
@@ -193,7 +192,7 @@ function tellDone(
     printJson(invocation.world, { ok: true, node, standing: 'done', changed, steps, versions, pool, files: edits });
     return;
   }
-  const what = changed === 0 ? 'is a node already; nothing was done there' : 'is a node now';
+  const what = changed === 0 ? 'is already a node; nothing was changed' : 'is a node now';
   say(invocation, printer(invocation.paint)`${cell('✔', 'ok')} ${target.node} ${what}\n`);
   say(
     invocation,
@@ -202,7 +201,7 @@ function tellDone(
   say(
     invocation,
     files.deployment === undefined
-      ? printed`  go on: write application.yml, and deployment.yml with "nodes: {${target.node}: [APP]}"; then \`drover apply\`\n`
-      : printed`  go on: \`drover apply\`, then \`drover move APP ${target.node}\`\n`,
+      ? printed`  next: write application.yml, and deployment.yml with "nodes: {${target.node}: [APP]}"; then \`drover apply\`\n`
+      : printed`  next: \`drover apply\`, then \`drover move APP ${target.node}\`\n`,
   );
 }

@@ -16,7 +16,7 @@ type Looked =
   | { readonly status: 'not a node'; readonly error: ErrorReport }
   | { readonly status: 'node'; readonly facts: NodeFacts };
 
-/** Every node of the files: whether it answers, what it is, and what is placed there. Exit status 1 where one is no node. */
+/** Lists the nodes of the files with state, versions and applications. Exit status 1 if one is not usable as a node. */
 export async function nodeList(invocation: Invocation): Promise<ExitCode> {
   const { world, options, paint } = invocation;
   const files = await readNodeFiles(invocation);

@@ -26,7 +26,7 @@ import { printed, printer, printLines } from '../style.ts';
 /** `--purge`: also what drover put on the host. */
 export interface RemoveOptions {
   readonly purge: boolean;
-  /** The node is gone for good, with all its data: it is not asked. */
+  /** The node is lost with its data: drover does not contact it. */
   readonly lost: boolean;
 }
 
@@ -92,7 +92,7 @@ async function confirmLost({ world, options }: Invocation, config: Config, node:
   const question = printed`Is ${nodeTitle(config, node)} gone for good, with all its data? Type ${node} to forget it: `;
   const isSure = options.yes || (!options.json && (await world.terminal.ask?.(question))?.trim() === node);
   if (isSure) return addressesOf(config, node);
-  throw new AppError('usage', `cannot forget "${node}": nobody confirmed that it is gone for good`, {
+  throw new AppError('usage', `cannot forget "${node}": it was not confirmed that the node is lost`, {
     hint: `type "${node}" where it is asked for, or give --yes`,
   });
 }
@@ -204,8 +204,8 @@ async function purgeHost(
   const args = ['--remove', ...placeArguments(config)];
   const steps = await checkSetUp(invocation, node, host, args, signal);
   if (standingOf(steps) === 'done') return steps;
-  const refusal = new AppError('usage', `cannot purge "${node}": nobody confirmed it`, {
-    hint: 'answer "yes", or give --yes',
+  const refusal = new AppError('usage', `cannot purge "${node}": it was not confirmed`, {
+    hint: 'answer "yes", or add --yes',
   });
   if (!options.yes) {
     if (world.terminal.ask === undefined || options.json) throw refusal;
@@ -241,7 +241,7 @@ function tellEnd(
   { purge, lost }: RemoveOptions,
   edits: readonly FileEdit[],
 ): void {
-  const done = edits.length > 0 ? 'is out of the files' : 'was in no file that can be edited';
+  const done = edits.length > 0 ? 'was removed from the files' : 'was not in any file that can be edited';
   const host = purge
     ? stays
     : `nothing was changed on it; \`drover node remove\` with --purge takes drover's own files off a node`;

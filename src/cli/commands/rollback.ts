@@ -2,32 +2,32 @@ import type { Engine, SnapshotRef } from '../../engine/types.ts';
 import type { AppName, Config, VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { listNames, nodeTitle } from '../../view/wording.ts';
-import { actOn, tell, withConfig } from '../act-on.ts';
+import { actOn, printResult, withConfig } from '../act-on.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { type Invocation, requireApplication, withEngine } from '../invocation.ts';
 import { printed } from '../style.ts';
 
-/** The application goes on with a snapshot's content, in all of its volumes; asks for its name first. */
+/** Rolls all volumes of an application back to a snapshot; asks for the name of the application first. */
 export const rollback = (invocation: Invocation, word: string, name: string): Promise<ExitCode> =>
   withConfig(invocation, async (config) => {
     const app = requireApplication(config, word);
-    const told = await withEngine(invocation, 'gentle', async (engine, _files, { hard }) => {
+    const result = await withEngine(invocation, 'gentle', async (engine, _files, { hard }) => {
       const refs = await findSnapshots(engine, config, app, name, hard);
       const [ref] = refs;
       await confirm(invocation, config, app, refs);
       const kept = await engine.acts.rollBack(app, ref, hard);
       const where = nodeTitle(config, ref.node);
       const text = [
-        `✔ "${app}" goes on with ${nameOf(refs)}`,
-        `  what was there is kept as ${kept.join(', ')} on ${where}`,
+        `✔ "${app}" was rolled back to ${nameOf(refs)}`,
+        `  its previous data is kept in ${kept.join(', ')} on ${where}`,
       ];
       return { text, data: { app, snapshot: ref, kept } };
     });
-    tell(invocation, told);
+    printResult(invocation, result);
     return exitCode.done;
   });
 
-/** Datasets with the snapshot's content, beside the volumes. */
+/** Creates datasets from a snapshot, next to the volumes. */
 export const clone = (invocation: Invocation, word: string, name: string): Promise<ExitCode> =>
   withConfig(invocation, (config) =>
     actOn(invocation, word, async (engine, app, signal) => {
@@ -45,7 +45,7 @@ export const clone = (invocation: Invocation, word: string, name: string): Promi
     }),
   );
 
-/** One for each volume that is meant; never none. */
+/** One for each volume; at least one. */
 type Refs = readonly [SnapshotRef, ...SnapshotRef[]];
 
 async function confirm(
@@ -55,14 +55,14 @@ async function confirm(
   refs: Refs,
 ): Promise<void> {
   if (options.yes) return;
-  const refusal = new AppError('usage', `cannot roll "${app}" back: nobody confirmed it`, {
-    hint: 'answer with the name of the application, or give --yes',
+  const refusal = new AppError('usage', `cannot roll back "${app}": it was not confirmed`, {
+    hint: 'answer with the name of the application, or add --yes',
   });
   if (terminal.ask === undefined || options.json) throw refusal;
   const others = (config.applications[app]?.volumes.length ?? 1) > 1 ? ', in all of its volumes,' : '';
-  const question = printed`"${app}" stops, and goes on with ${nameOf(refs)}${others} on ${nodeTitle(config, refs[0].node)}.
-What it has written since is kept in a dataset beside it, and not used any more.
-Type its name to go on: `;
+  const question = printed`"${app}" stops, returns to ${nameOf(refs)}${others} on ${nodeTitle(config, refs[0].node)}, and starts again.
+Its present data is kept in another dataset, which it no longer uses.
+Type the name of the application to continue: `;
   if ((await terminal.ask(question)).trim() !== app) throw refusal;
 }
 
@@ -87,7 +87,7 @@ async function findSnapshots(
   signal: AbortSignal,
 ): Promise<Refs> {
   const seen = await engine.observe(signal);
-  if (!seen.ok) throw new AppError('usage', 'cannot read the files: they changed meanwhile');
+  if (!seen.ok) throw new AppError('usage', 'cannot read the files: they changed in the meantime');
   const ids = config.applications[app]?.volumes.map(({ id }) => id) ?? [];
   const all = Object.entries(seen.state.nodes).flatMap(([node, state]) =>
     (state.status === 'reachable' ? state.facts.volumes : []).flatMap(({ id, dataset, role, snapshots }) => {
@@ -107,7 +107,7 @@ async function findSnapshots(
     });
   }
   if (rest.some((one, index) => !belongs(first, one) || rest.slice(0, index).some(({ own }) => own === one.own))) {
-    throw new AppError('usage', `cannot tell which snapshot "${word}" of "${app}" is meant`, {
+    throw new AppError('usage', `snapshot "${word}" of "${app}" is ambiguous`, {
       hint: `choose one of ${listNames(fits.map(fullName))}`,
     });
   }

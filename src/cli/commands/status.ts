@@ -8,7 +8,7 @@ import { printJson } from '../renderers/json.ts';
 import { printed, printLines } from '../style.ts';
 import type { FileChoice } from '../world.ts';
 
-/** The cluster as it is, beside what the files want. */
+/** Prints the observed state of the cluster next to the desired state. */
 export async function status(invocation: Invocation): Promise<ExitCode> {
   const seen = await withEngine(invocation, 'prompt', async (engine, files, { hard }) => ({
     files,
@@ -39,20 +39,20 @@ const isLab = ({ inventory, labInventory }: FileChoice): boolean =>
 const isVagrant = ({ inventory, vagrantInventory }: FileChoice): boolean =>
   inventory === undefined && vagrantInventory !== undefined;
 
-const beginning = printed`drover makes several Docker hosts be as two files say, and moves ZFS volumes along.
+const beginning = printed`drover keeps several Docker hosts in the state that two YAML files describe, and moves ZFS volumes with their
+applications. This folder has no application.yml and deployment.yml.
 
-Here is no application.yml with a deployment.yml beside it. Either
-  go to a folder that has both, or name it:   drover -C DIR
-  or see the verbs and their examples:        drover --help
-  or watch it work on a simulated cluster:    drover demo
+  drover -C DIR    use the files of another folder
+  drover demo      see it work on a simulated cluster
+  drover --help    list the commands
 `;
 
 const goingOn = printed`
-drover plan      what would change          drover move APP NODE   move an application with its data
-drover apply     change it                  drover --help          every verb
+drover plan      show what would change     drover move APP NODE   move an application with its data
+drover apply     make the changes           drover --help          list the commands
 `;
 
-/** `drover` alone: the status and how to go on; without files, how to begin. */
+/** `drover` without a terminal: the status and the next commands; without files, how to start. */
 export async function overview(invocation: Invocation): Promise<ExitCode> {
   const { world, options } = invocation;
   const found = await world.findFiles(world.resolvePath(world.cwd, options.directory ?? '.'));

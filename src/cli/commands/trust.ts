@@ -9,11 +9,11 @@ import { printed } from '../style.ts';
 import type { HostKeyAnswer } from '../world.ts';
 
 export interface TrustOptions {
-  /** `SHA256:…` as known from elsewhere; the key is accepted if it has it, and refused otherwise. */
+  /** `SHA256:…`; the key is accepted only if it has this fingerprint. */
   readonly fingerprint?: string;
 }
 
-/** First contact with a node: shows its key's fingerprint, and keeps the key once somebody says it is right. */
+/** Shows the fingerprint of a node's host key, and stores the key after a person confirms it. */
 export async function trust(invocation: Invocation, word: string, { fingerprint }: TrustOptions): Promise<ExitCode> {
   const { world, options } = invocation;
   const files = await chooseFiles(options, world);
@@ -23,7 +23,7 @@ export async function trust(invocation: Invocation, word: string, { fingerprint 
   const title = nodeTitle(read.config, node);
   const answer = await withInterrupts(world, 'prompt', ({ hard }) => world.askHostKey(files, node, hard));
   if (answer.known) {
-    say(invocation, printed`${title} is known already; there is nothing to accept\n`);
+    say(invocation, printed`${title} is trusted already\n`);
     if (options.json) printJson(world, { ok: true, node, known: true });
     return exitCode.done;
   }
@@ -37,8 +37,8 @@ export async function trust(invocation: Invocation, word: string, { fingerprint 
 }
 
 /**
- * Compares the key with the expected fingerprint, or shows it and asks; --yes does not answer for a key that nobody has
- * looked at. Throws `host-key-unknown` where the key is not accepted.
+ * Compares the key with the expected fingerprint, or shows it and asks. --yes does not answer this question. Throws
+ * `host-key-unknown` if the key is not accepted.
  */
 export async function decideTrust(
   { world: { terminal }, options }: Invocation,
@@ -48,14 +48,14 @@ export async function decideTrust(
 ): Promise<void> {
   if (expected !== undefined) {
     if (expected === shown) return;
-    throw new AppError('host-key-unknown', `cannot trust ${title}: it shows ${shown}, not ${expected}`, {
-      hint: 'do not go on before you know why: something else may answer in its place',
+    throw new AppError('host-key-unknown', `cannot trust ${title}: its key is ${shown}, not ${expected}`, {
+      hint: 'find out why first: another machine may answer at this address',
     });
   }
-  const refusal = new AppError('host-key-unknown', `cannot trust ${title}: nobody accepted its key, ${type} ${shown}`, {
+  const refusal = new AppError('host-key-unknown', `cannot trust ${title}: its key ${type} ${shown} was not accepted`, {
     hint: 'compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the node, then give `--fingerprint SHA256:…`',
   });
   if (terminal.ask === undefined || options.json) throw refusal;
-  const question = printed`${title} shows this key: ${type} ${shown}\nIs that the node's key? (yes/no) `;
+  const question = printed`${title} presents this key: ${type} ${shown}\nIs this the key of the node? (yes/no) `;
   if ((await terminal.ask(question)).trim().toLowerCase() !== 'yes') throw refusal;
 }

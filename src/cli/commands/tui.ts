@@ -9,8 +9,8 @@ import { watch } from './apply.ts';
 import { overview } from './status.ts';
 
 /**
- * `drover` alone: the screen, where there is a terminal to draw on and to type into. Without one nothing is changed
- * silently: the status is printed. `--plain` is for people: it applies and watches, with a line for each event.
+ * `drover` alone: opens the screen if there is a terminal, and otherwise prints the status and changes nothing. `--plain`
+ * applies and watches, with a line for each event.
  */
 export async function tui(
   invocation: Invocation,
@@ -25,7 +25,7 @@ export async function tui(
   if (wantsLines || openTui === undefined || !canDraw(invocation)) return overview(invocation);
   let notice: string | undefined;
   for (;;) {
-    // While the lab comes up its files can be read; they are applied when it is there.
+    // While the lab starts, its files can be read; they are applied when it is up.
     const files = await findFiles(invocation);
     const { code, lines, again } = await openTui({
       folder: world.resolvePath(world.cwd, invocation.options.directory ?? '.'),
@@ -41,15 +41,15 @@ export async function tui(
       ),
     );
     if (again !== true) return code;
-    notice = 'written: :edit deployment puts in your own nodes';
+    notice = 'the files are written: enter your own nodes with :edit deployment';
   }
 }
 
-/** `--no-color` is said to the whole program. */
+/** `--no-color` is an option of the whole program. */
 export const screenOptions = ({ paint }: Invocation, options: TuiOptions): TuiOptions & { readonly noColour?: true } =>
   paint('x', 'strong') === 'x' ? { ...options, noColour: true } : options;
 
-/** True where there is a terminal to draw on and somebody who types into it. */
+/** Whether there is a terminal for output and input. */
 export const canDraw = ({ world, options }: Invocation): boolean =>
   world.terminal.moving &&
   world.terminal.ask !== undefined &&
@@ -57,7 +57,7 @@ export const canDraw = ({ world, options }: Invocation): boolean =>
   !options.quiet &&
   world.env.INK_SCREEN_READER !== 'true';
 
-/** Undefined where the folder has none of the two; anything else that is wrong is said by `chooseFiles`. */
+/** Undefined if the folder has neither file; `chooseFiles` reports everything else. */
 async function findFiles({ world, options }: Invocation): Promise<FileChoice | undefined> {
   const found = await world.findFiles(world.resolvePath(world.cwd, options.directory ?? '.'));
   const isNamed = options.application !== undefined || options.deployment !== undefined;

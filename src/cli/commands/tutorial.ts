@@ -37,11 +37,11 @@ export async function tutorial(
   const place = await openPlace(found, shelf, world, options.directory);
   if (flags.reset) {
     const written = await place.reset();
-    // What was kept of the files is gone with the progress, and kept anew.
+    // The copies of the original files are gone with the progress; they are made again.
     await openPlace(found, shelf, world, options.directory);
     if (!options.json && !options.quiet)
       world.terminal.out(
-        printed`begins anew; as the page gives them: ${written.join(', ')}
+        printed`starting again; restored: ${written.join(', ')}
 What an earlier try has written is still on its volumes; \`npm run -s lab -- reset\` makes the nodes of the lab as new.
 `,
       );
@@ -123,7 +123,7 @@ async function requireNodes(
   world: World,
   inventory: string | undefined,
 ): Promise<void> {
-  // Other nodes than the page's are the reader's affair, and the screen tells whether they answer.
+  // The reader is responsible for nodes that the page does not use; the screen shows whether they answer.
   if (inventory !== undefined || (world.env.DROVER_INVENTORY ?? '') !== '') return;
   const answers = await Promise.all(
     Object.values(nodes).map((address) => shelf.probe(address, 22, AbortSignal.timeout(answerMs))),

@@ -8,20 +8,20 @@ import { undoLast } from '../undo.ts';
 import { apply } from './apply.ts';
 
 export interface UndoOptions {
-  /** Edits since the last run are lost. */
+  /** Discards edits since the last run. */
   readonly force: boolean;
-  /** False: only the files are put back. */
+  /** False: only restores the files. */
   readonly apply: boolean;
 }
 
-/** Puts the files back as before the last run that changed them, then applies. */
+/** Restores the files from before the last run that changed them, then applies. */
 export async function undo(invocation: Invocation, { force, apply: applies }: UndoOptions): Promise<ExitCode> {
   const { world, options } = invocation;
   const files = await chooseFiles(options, world);
   if (world.journal === undefined) throw new AppError('usage', 'cannot undo the last run: no runs are recorded here');
-  const told = await undoLast(world.journal, files, world, { force });
-  say(invocation, printed`${told}\n`);
+  const restored = await undoLast(world.journal, files, world, { force });
+  say(invocation, printed`${restored}\n`);
   if (applies) return await apply(invocation);
-  if (options.json) printJson(world, { ok: true, told, applied: false });
+  if (options.json) printJson(world, { ok: true, told: restored, applied: false });
   return exitCode.done;
 }

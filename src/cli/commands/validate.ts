@@ -10,7 +10,7 @@ import { printed, printer, printLines } from '../style.ts';
 import type { FileChoice } from '../world.ts';
 
 export interface ValidateOptions {
-  /** Writes the fixes that problems offer. */
+  /** Writes the certain fixes into the files. */
   readonly fix: boolean;
 }
 
@@ -19,10 +19,10 @@ interface Fixed {
   readonly diff: readonly string[];
 }
 
-/** Behind one mistake there can be others: a key has to have its right name before its value is looked at. */
+/** One fix can reveal another problem: a value is checked only after its key has a known name. */
 const maxPasses = 5;
 
-/** Reads both files and says what is wrong with them, or that nothing is. Touches no node. */
+/** Checks both files and prints their problems. Contacts no node. */
 export async function validate(invocation: Invocation, { fix }: ValidateOptions): Promise<ExitCode> {
   const { world, options } = invocation;
   const files = await chooseFiles(options, world);
@@ -37,7 +37,7 @@ export async function validate(invocation: Invocation, { fix }: ValidateOptions)
 
 const hasFix = ({ fix }: ConfigProblem): boolean => fix !== undefined;
 
-/** Every file with fixes at once. Throws `usage` where a file was changed in between. */
+/** Writes the fixes of each file at once. Throws `usage` if a file has changed in the meantime. */
 async function writeFixes(invocation: Invocation, problems: readonly ConfigProblem[]): Promise<readonly Fixed[]> {
   const { world, paint } = invocation;
   const [{ editFile }, { applyFixes }] = await Promise.all([
@@ -83,7 +83,7 @@ function report(
   const fixable = result.problems.filter(hasFix).length;
   if (fixed === undefined && fixable > 0) {
     world.terminal.err(
-      printed`\n\`drover validate --fix\` mends ${fixable} of ${count(result.problems.length, 'problem')}\n`,
+      printed`\n\`drover validate --fix\` fixes ${fixable} of ${count(result.problems.length, 'problem')}\n`,
     );
   }
   return code;

@@ -48,7 +48,7 @@ async function look(
   }
 }
 
-/** Its volumes, what they were before a roll-back, and clones of both, which lie beside them. */
+/** Its volumes, their data from before a roll-back, and clones of both. */
 function belongsTo(dataset: ZfsDataset, all: readonly ZfsDataset[], config: Config, app: AppName): boolean {
   const ids = config.applications[app]?.volumes.map(({ id }) => id) ?? [];
   const isOwn = ({ volume, application }: ZfsDataset): boolean =>

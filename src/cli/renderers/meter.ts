@@ -5,7 +5,7 @@ import { formatBytes, formatDuration } from '../../view/wording.ts';
 import { clearLine, joined, type Paint, printed } from '../style.ts';
 import type { World } from '../world.ts';
 
-/** Bytes under way: one moving line on a terminal, now and then a line elsewhere. */
+/** Progress of transfers: one moving line on a terminal, otherwise a line now and then. */
 export interface Meter {
   readonly update: (event: Progress, title: string) => void;
   readonly forget: (step: StepId) => void;
@@ -40,7 +40,7 @@ export function createMeter(world: Pick<World, 'terminal' | 'now'>, paint: Paint
     forget: (step) => tracks.delete(step),
     update(event, title) {
       const known = tracks.get(event.step);
-      // A new round counts its bytes anew.
+      // A new round counts its bytes from zero.
       const track = known !== undefined && known.what === event.what ? known : trackOf(event, known);
       tracks.set(event.step, track);
       const every = terminal.moving ? REDRAW_EVERY_MS : PLAIN_EVERY_MS;

@@ -73,8 +73,8 @@ interface Memory {
   readonly nodes: Map<string, string>;
   receipts: MoveReceipt[];
   runStartedAt: number;
-  /** The plan is made twice, before and after the lock is taken; it is told once. */
-  told?: string;
+  /** The last plan that was printed: a run plans before and after it takes the lock, and prints equal plans once. */
+  printedPlan?: string;
 }
 
 const titleOf = ({ steps, config }: Memory, id: StepId): string => {
@@ -115,7 +115,7 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'termina
     case 'retrying':
       return [line(`again in ${formatDuration(event.inMs)}: ${event.error.message}`, 'warning')];
     case 'run-finished':
-      memory.told = '';
+      memory.printedPlan = '';
       return endLines(event, memory, world);
     // Said by the verbs themselves, or of use only where a screen shows them.
     case 'step-progress':
@@ -132,8 +132,8 @@ function linesOf(event: EngineEvent, memory: Memory, world: Pick<World, 'termina
 
 function summaryLines(plan: Plan, memory: Memory): readonly Line[] {
   const text = planSummary(plan);
-  if (plan.steps.length === 0 || memory.told === text) return [];
-  memory.told = text;
+  if (plan.steps.length === 0 || memory.printedPlan === text) return [];
+  memory.printedPlan = text;
   return [line(text, 'strong')];
 }
 

@@ -56,7 +56,7 @@ interface Edit {
 function attempt(before: string, edit: () => Edit): EditResult {
   try {
     const { after, wanted, mayLose } = edit();
-    if (!isDeepStrictEqual(load(after), wanted)) throw new CannotEdit('it is written in a way that is not known');
+    if (!isDeepStrictEqual(load(after), wanted)) throw new CannotEdit('it is written in an unknown way');
     const [old, fresh] = [remarksOf(before), remarksOf(after)];
     const lost = mayLose === true ? fresh.some((each) => !old.includes(each)) : !isDeepStrictEqual(old, fresh);
     if (lost) throw new CannotEdit('a comment would get lost');
@@ -75,9 +75,9 @@ const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function nodesIn(root: unknown): Readonly<Record<string, unknown>> {
-  if (!isMap(root)) throw new CannotEdit('it is no mapping');
+  if (!isMap(root)) throw new CannotEdit('it is not a mapping');
   const nodes = root.nodes ?? {};
-  if (!isMap(nodes)) throw new CannotEdit('its "nodes" are no mapping');
+  if (!isMap(nodes)) throw new CannotEdit('its "nodes" is not a mapping');
   return nodes;
 }
 
@@ -116,7 +116,7 @@ const textOf = (text: string, place: Place): string =>
 
 function nodesPair(text: string): Found | undefined {
   const root = placesOf(text);
-  if (root?.kind !== 'map') throw new CannotEdit('it is no mapping');
+  if (root?.kind !== 'map') throw new CannotEdit('it is not a mapping');
   return pairsOf(root).find(({ key }) => textOf(text, key) === 'nodes');
 }
 
@@ -135,7 +135,7 @@ function insert(text: string, entry: string): string {
     return cut(text, last.end, last.end, `, ${entry}`);
   }
   const indent = text.slice(startOfLine(text, value.start), value.start);
-  if (!/^\s*$/.test(indent)) throw new CannotEdit('its nodes are written in a way that is not known');
+  if (!/^\s*$/.test(indent)) throw new CannotEdit('its nodes are written in an unknown way');
   const at = endOfLine(text, endOfPair(text, value));
   return cut(text, at, at, `${newline}${indent}${entry}`);
 }
@@ -157,7 +157,7 @@ function endOfPair(text: string, map: CollectionPlace): number {
 
 function colonEnd(text: string, key: Place): number {
   const colon = skipBlank(text, key.end);
-  if (text[colon] !== ':') throw new CannotEdit('a key is written in a way that is not known');
+  if (text[colon] !== ':') throw new CannotEdit('a key is written in an unknown way');
   return colon + 1;
 }
 

@@ -26,8 +26,7 @@ export function moveApplication(text: string, app: AppName, node: NodeName): Edi
   try {
     const after = splice(before, app, node);
     const wanted = intended(load(before), app, node);
-    if (!isDeepStrictEqual(load(after), wanted))
-      throw new CannotEdit('its lists are written in a way that is not known');
+    if (!isDeepStrictEqual(load(after), wanted)) throw new CannotEdit('its lists are written in an unknown way');
     if (!isDeepStrictEqual(remarks(after), remarks(before))) {
       throw new CannotEdit('a comment would get lost');
     }
@@ -52,7 +51,7 @@ const remarks = (text: string): readonly string[] =>
 function splice(before: string, app: AppName, node: NodeName): string {
   let text = before;
   let written: Written = { source: printName(app), comment: '' };
-  // After each edit everything is read anew: no offset is used twice.
+  // After each edit the text is parsed again: offsets are valid only once.
   for (;;) {
     const spot = listsOf(text).find(({ name, list }) => name !== node && indexIn(text, list, app) >= 0);
     if (spot === undefined) break;
@@ -69,10 +68,10 @@ interface Spot {
   readonly list: Place;
 }
 
-/** How the application was written where it stood: with its quotes, and the comment behind it. */
+/** How the application was written in its old place: with its quotes and the comment after it. */
 interface Written {
   readonly source: string;
-  /** Not placed yet, with its `#`; empty where there is none. */
+  /** With its `#`; empty if there is none, or it has been placed. */
   readonly comment: string;
 }
 
@@ -156,7 +155,7 @@ function removeFromBlock(
   const [start, end] = [startOfLine(text, item.start), endOfLine(text, item.start)];
   const rest = text.slice(item.end, end).trim();
   if (!/^\s*-\s+$/.test(text.slice(start, item.start)) || (rest !== '' && !rest.startsWith('#'))) {
-    throw new CannotEdit('the line of the application holds something else as well');
+    throw new CannotEdit('the line of the application contains something else');
   }
   const next = text.indexOf('\n', item.start);
   // At the end of a text without a last line break the one before it goes.
@@ -170,7 +169,7 @@ const insertAt = (text: string, at: number, put: string): string => cut(text, at
 
 function colonEnd(text: string, key: Place): number {
   const colon = skipBlank(text, key.end);
-  if (text[colon] !== ':') throw new CannotEdit('the key of a node is written in a way that is not known');
+  if (text[colon] !== ':') throw new CannotEdit('the key of a node is written in an unknown way');
   return colon + 1;
 }
 
@@ -183,7 +182,7 @@ function add(text: string, { key, list }: Spot, written: Written): string {
         : cut(text, list.start, list.end, `[${source}]`);
     return placeComment(put, key.start, written);
   }
-  if (list.kind !== 'list') throw new CannotEdit('the node has something else than a list');
+  if (list.kind !== 'list') throw new CannotEdit('the node has no list');
   const last = list.children.at(-1);
   if (!list.flow && last !== undefined) return addLine(text, list, last, written);
   const at = last?.end ?? list.start + 1;
@@ -218,7 +217,7 @@ function addNode(text: string, node: NodeName, written: Written): string {
   }
   const line = startOfLine(text, nodes.start);
   const indent = text.slice(line, nodes.start);
-  if (!/^\s*$/.test(indent)) throw new CannotEdit('the key of a node is written in a way that is not known');
+  if (!/^\s*$/.test(indent)) throw new CannotEdit('the key of a node is written in an unknown way');
   const comment = written.comment === '' ? '' : ` ${written.comment}`;
   return insertAt(text, endOfLine(text, nodes.end), `${newlineOf(text)}${indent}${entry}${comment}`);
 }

@@ -63,7 +63,7 @@ function readEntry(place: Place): EnvFile | undefined {
   return { place: entry, path, isRequired, isRaw: word === 'raw' };
 }
 
-/** A path of a file beside the application file. */
+/** The path of a file, relative to the application file. */
 export function readPath(place: Place, what: string): string | undefined {
   const text = readName(place, what);
   if (text === undefined) return undefined;
@@ -86,7 +86,7 @@ function readEnvFile(
   const reading = surroundings.read(path, 'env');
   if (reading.kind === 'absent') {
     if (isRequired)
-      complain(place, `there is no env file ${quote(reading.path)}`, 'create it, or say "required: false"');
+      complain(place, `there is no env file ${quote(reading.path)}`, 'create it, or write "required: false"');
     return [];
   }
   const text = reading.kind === 'bytes' ? decodeText(reading.bytes) : undefined;

@@ -8,7 +8,7 @@ export const maxOutsideBytes: Readonly<Record<OutsideKind, number>> = {
   config: 1024 * 1024,
 };
 
-/** Files beside the application file, all together. */
+/** Most files that an application file can name. */
 export const maxOutsideFiles = 500;
 
 export type Reading =

@@ -2,9 +2,9 @@ import { createFileReport, type FileReport } from '../problems.ts';
 import { parseEnvFile } from './env-file.ts';
 import type { OutsideFiles, OutsideKind, Reading } from './outside-files.ts';
 
-/** What an application file may refer to beside itself. */
+/** The variables and files that an application file may refer to. */
 export interface Surroundings {
-  /** From the environment, else from `.env` beside the file; undefined where neither has it. */
+  /** The value in the environment, or else in `.env` next to the file; undefined if neither has it. */
   lookup(name: string): string | undefined;
   /** A file named in the application file, relative to its folder. */
   read(path: string, kind: OutsideKind): NamedReading;

@@ -28,7 +28,7 @@ import { accept, placed } from './read-parts.ts';
 /** More for one application are a mistake. */
 const maxFiles = 100;
 
-/** The keys of an application that name files beside its own, the same in every form. */
+/** The keys of an application that name files; the same in every form. */
 export const fileKeys = ['env_file', 'secrets', 'configs'] as const;
 
 /** What the top level of the file says about files. */
@@ -113,7 +113,7 @@ function readSource(place: Place, name: string, kind: FileKind): Source | undefi
   refuseOthers({ ...fields, entries: new Map(entries) }, [...known, ...ignored]);
   const external = fields.entries.get('external');
   if (external !== undefined && !isFalse(external)) {
-    return complainAtKey(external, `an external ${kind} is not supported`, 'give its "file": it lies beside this file');
+    return complainAtKey(external, `an external ${kind} is not supported`, 'write its "file", relative to this file');
   }
   const given = entries.filter(([key]) => known.includes(key));
   const [first, second] = given;
@@ -271,7 +271,7 @@ function targetOf(place: Place, name: string | undefined, kind: FileKind): strin
 
 const isAtOrBelow = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 
-/** The files of one application beside each other and beside its volumes. */
+/** Checks the files of one application against each other and against its volumes. */
 function checkFileTargets(files: readonly Placed<ContainerFile>[], mountpoints: readonly string[]): void {
   const seen: string[] = [];
   for (const { value, place } of files) {

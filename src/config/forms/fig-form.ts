@@ -180,7 +180,7 @@ function readVolumes(place: Place, app: string): Placed<VolumeMount>[] {
   if (items === undefined) return [];
   const first = items[0];
   if (first === undefined) {
-    complain(place, '"volumes" must not be empty', 'remove it where there is no volume');
+    complain(place, '"volumes" must not be empty', 'remove it, or write ["/data"]');
     return [];
   }
   for (const extra of items.slice(1)) {
@@ -226,7 +226,7 @@ function resolveLink(
 ): Placed<Link>[] {
   if (!names.has(target)) {
     complain(place, `the link goes to the unknown service ${quote(target)}`, () =>
-      // Where the alias stands beside it, the name is only a part of the value.
+      // With an alias, the name is only a part of the value.
       scalarAt(place)?.source === target ? suggest(scalarAt(place), names) : didYouMean(target, names),
     );
     return [];

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { type ContainerField, containerFields, type FieldKind, type Form } from '../../model/container-fields.ts';
 
 /**
- * The files as editors see them. The program reads them with the readers of this folder, which say more and know
- * places; a test holds both to the same cases. `schemaFiles` gives the JSON Schemas that are made from here.
+ * The shapes of the files, for editors. The program itself uses the readers in src/config, which report more, with
+ * places; a test runs both on the same cases. `schemaFiles` returns the JSON Schemas.
  */
 
 const port = z.int().min(1).max(65_535);
@@ -111,14 +111,14 @@ const fileKeys = {
           outsideFile,
           z.strictObject({
             path: outsideFile,
-            required: z.union([z.boolean(), z.string()]).optional().describe('false: it need not exist.'),
+            required: z.union([z.boolean(), z.string()]).optional().describe('false: the file may be missing.'),
             format: z.literal('raw').optional().describe('Values as they are: no quotes, no variables.'),
           }),
         ]),
       ),
     ])
     .optional()
-    .describe('Files of NAME=value; "environment" goes before them.'),
+    .describe('Files of NAME=value lines; "environment" overrides them.'),
   secrets: fileUse('A name below /run/secrets, or an absolute path.').describe(
     'Names of the top-level "secrets": files in /run/secrets.',
   ),
@@ -152,7 +152,7 @@ const nativeApplication = z.strictObject({
           .string()
           .min(1)
           .optional()
-          .describe('Address of the node at which alone the port is published; the other nodes forward it only where that is the mesh address.'),
+          .describe('Publish the port only at this address of the node. Other nodes forward it only if it is the mesh address.'),
       }),
     )
     .optional()
@@ -162,14 +162,14 @@ const nativeApplication = z.strictObject({
       z.strictObject({
         local_port: port.describe('Port that the variables are named after.'),
         remote_port: port.describe('External port of the other application.'),
-        alias: z.string().regex(/^[A-Za-z0-9_-]+$/).describe('Start of the variables: ALIAS_PORT_<local_port>_TCP….'),
+        alias: z.string().regex(/^[A-Za-z0-9_-]+$/).describe('Prefix of the variables: ALIAS_PORT_<local_port>_TCP….'),
       }),
     )
     .optional()
-    .describe('Environment variables that lead to other applications, wherever they run.'),
+    .describe('Environment variables with the addresses of other applications, wherever they run.'),
   environment: variables.nullable().optional().describe('Variables; values are strings, so put numbers in quotes.'),
-  volume: z.strictObject(volumeFields).optional().describe('The data that moves with the application.'),
-  volumes: z.array(z.strictObject(volumeFields)).optional().describe('Further volumes, side by side.'),
+  volume: z.strictObject(volumeFields).optional().describe('A volume that moves with the application.'),
+  volumes: z.array(z.strictObject(volumeFields)).optional().describe('More volumes.'),
   ...settingsIn('native'),
   ...fileKeys,
 });
@@ -177,7 +177,7 @@ const nativeApplication = z.strictObject({
 const deploymentName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
-  .describe('Name of the deployment: what it has on the nodes carries it. Default: the name of the folder.');
+  .describe('Name of the deployment; its containers and volumes carry it. Default: the name of the folder.');
 
 const native = z
   .looseObject({
@@ -218,7 +218,7 @@ const composePort = z.union([
     target: port,
     published: z.union([port, z.string().regex(/^[0-9]+$/)]),
     protocol: z.enum(['tcp', 'udp']).optional(),
-    host_ip: z.string().min(1).optional().describe('Address of the node at which alone the port is published.'),
+    host_ip: z.string().min(1).optional().describe('Publish the port only at this address of the node.'),
   }),
 ]);
 
@@ -255,7 +255,7 @@ const compose = z
     volumes: z.record(z.string(), z.union([z.null(), z.looseObject({})])).nullable().optional(),
     ...topFiles,
   })
-  .describe('The part of Compose that has a meaning here.');
+  .describe('The supported part of Compose.');
 
 const deployment = z.looseObject({
   version: z.literal(1),
@@ -277,7 +277,7 @@ const listen = z
   .describe('Where ports are published and forwarded: addresses, networks such as "10.0.0.0/24", interfaces such as "eth1", and mesh, the address at which the other nodes reach the node. Default: published at all addresses, forwarded at the mesh address.');
 
 const nodeShape = {
-  name: host.describe('Shown beside the address; deployment.yml may use it as the key.'),
+  name: host.describe('Shown with the address; deployment.yml may use it as the key.'),
   host: host.describe('Address or host alias given to SSH. Default: the key.'),
   port: port.describe('SSH port. Default: 22, or what ssh_config says.'),
   user: z.string().min(1).describe('SSH user.'),
@@ -293,7 +293,7 @@ const timeoutsShape = {
   connect: duration,
   command: duration,
   stop: duration.describe("Docker's grace between TERM and KILL."),
-  switch: duration.describe('From the stop to a running container in its new place; beyond it, the old owner takes over.'),
+  switch: duration.describe('Time from the stop to a running container on the new node; after it, the old owner takes over.'),
   health: duration.describe('How long a started application may take until its ports answer.'),
 };
 
@@ -316,12 +316,12 @@ const droverShape = {
   boot: bothSpellings({
     alone: z
       .enum(['wait', 'start'])
-      .describe('What a node does after a boot with a volume that a node which does not answer may have taken over. Default: wait.'),
+      .describe('What a node does after a boot if a node that does not answer may have taken over a volume. Default: wait.'),
   }).nullable(),
   images: z
     .record(z.string().min(1), z.string().min(1))
     .nullable()
-    .describe('Images to run in place of others, by repository or repository:tag: a mirror, or what there is without a registry.'),
+    .describe('Images to run instead of others, by repository or repository:tag: for example those of a mirror.'),
 };
 
 const keyName = z
@@ -333,7 +333,7 @@ const settings = z.strictObject({
   colours: z.boolean().optional().describe('false: none at all, as with NO_COLOR.'),
   glyphs: z.enum(['unicode', 'ascii']).optional().describe('ascii for fonts without the signs. Default: unicode.'),
   mouse: z.boolean().optional().describe('Default: on, but off over SSH inside tmux.'),
-  'read-only': z.boolean().optional().describe('Nothing can be changed from the screen.'),
+  'read-only': z.boolean().optional().describe('The screen changes nothing.'),
   'ask-first': z.boolean().optional().describe('Every plan waits for approval.'),
   view: z.enum(['auto', 'board', 'table', 'matrix']).optional().describe('How nodes and applications are shown first.'),
   keys: z
@@ -341,7 +341,7 @@ const settings = z.strictObject({
     .nullable()
     .optional()
     .describe('Keys by action, in place of its own: {move: m, logs: [l, f5]}. The help shows the actions.'),
-  notify: z.boolean().optional().describe('Bell and notification when a run ends or wants an answer.'),
+  notify: z.boolean().optional().describe('Bell and notification when a run ends or asks a question.'),
 });
 
 /** Everything optional, every key also with underscores. */

@@ -1,5 +1,5 @@
 import type { ClusterView } from '../../view/cluster-view.ts';
-import { tellBlockers } from '../../view/wording.ts';
+import { listBlockers } from '../../view/wording.ts';
 import { themeNames } from '../frame/theme.ts';
 import { openConfirm } from '../parts/confirm.ts';
 import { openDiff } from '../parts/diff.ts';
@@ -154,7 +154,7 @@ function apply(view: ClusterView): Step<UiState> {
   if (view.approval !== undefined || (view.plan?.steps.length ?? 0) > 0) return { opens: openReview(view, true) };
   if (view.problems.length > 0) return { opens: openProblems() };
   const blocked = view.plan?.blocked ?? [];
-  if (blocked.length > 0) return { notice: { text: `not now: ${tellBlockers(blocked)}`, tone: 'warn' } };
+  if (blocked.length > 0) return { notice: { text: `not now: ${listBlockers(blocked)}`, tone: 'warn' } };
   if (view.plan === undefined) return { notice: { text: 'there is no plan yet', tone: 'warn' } };
   return { notice: { text: 'nothing to do', tone: 'ok' } };
 }

@@ -7,7 +7,7 @@ import { type Activity, activitiesOf, indexConfig, indexPlan } from './plan.ts';
 import { rowsOf } from './rows.ts';
 import type { Board, BoardNode, BoardPool } from './types.ts';
 
-/** Figures older than this are not shown: whoever reads them takes them for the present. */
+/** Older figures are not shown: people would take them for current ones. */
 export const figuresLastMs = 15_000;
 
 /** What a remembered result was made from. */
@@ -36,7 +36,7 @@ const isSame = (a: Key, b: Key): boolean => a.length === b.length && a.every((ea
 const isFresh = (figures: FiguresView | undefined, now: number): boolean =>
   figures !== undefined && now - figures.latest.at <= figuresLastMs;
 
-/** Those of the files in their order, then what is still seen beside them. */
+/** The applications of the files in their order, then the others that nodes report. */
 function nodeNames({ config, nodes }: ClusterView): readonly NodeName[] {
   return [
     ...new Set([...Object.keys(config?.deployment ?? {}), ...Object.keys(config?.nodes ?? {}), ...Object.keys(nodes)]),

@@ -65,7 +65,7 @@ export interface Activity {
   readonly note: BoardNote;
 }
 
-/** Steps that run or have failed, by group; a failure is worth more than what still runs beside it. */
+/** Steps that run or have failed, by group; a failed step wins over a running one. */
 export function activitiesOf({ plan, steps }: ClusterView): ReadonlyMap<string, readonly Activity[]> {
   const activities = new Map<string, readonly Activity[]>();
   for (const step of plan?.steps ?? []) {

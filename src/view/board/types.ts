@@ -75,7 +75,7 @@ export interface BoardRow {
   readonly volumes: readonly BoardVolume[];
 }
 
-/** What is to be said of a row beside its state: what happens, what would, or why it does not. */
+/** The note of a row: what happens, what the plan would do, or what blocks it. */
 export interface BoardNote {
   readonly kind: NoteKind;
   readonly text: string;
@@ -107,6 +107,6 @@ export interface BoardVolume {
   readonly limitBytes?: number;
   readonly snapshots: number;
   readonly newestSnapshot?: string;
-  /** Where its name tells. */
+  /** Set if the name says it. */
   readonly newestSnapshotAt?: number;
 }

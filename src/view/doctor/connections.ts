@@ -16,7 +16,7 @@ interface Door {
 
 const here = 'this machine';
 
-/** What real connections to and through a node told: its applications' ports, those it forwards, and its sshd. */
+/** Results of real connections to and through a node: ports of its applications, ports it forwards, and its sshd. */
 export function connectionFindings(patient: Patient, examined: Examined, facts: NodeFacts): readonly Finding[] {
   return [...portFindings(patient, examined, facts), ...sshFindings(patient, examined, facts)];
 }
@@ -142,7 +142,7 @@ function isOf({ state }: Examined, node: NodeName, { address }: ConnectAnswer): 
   return owner?.[0] === node;
 }
 
-/** Images that no node has: they must come from a registry, which nobody has asked. */
+/** Images that no node has: drover has to pull them, and has not asked the registry yet. */
 export function imageFindings({ node, shell }: Patient, { config, state }: Examined): readonly Finding[] {
   const there = new Set(
     Object.values(state.nodes).flatMap((seen) => (seen.status === 'reachable' ? Object.keys(seen.facts.images) : [])),

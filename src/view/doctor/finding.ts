@@ -9,7 +9,7 @@ export interface Finding {
   readonly check: string;
   readonly result: 'ok' | 'warning' | 'fault';
   readonly text: string;
-  /** The one command that mends it, or shows more. */
+  /** The command that fixes it, or shows more. */
   readonly command?: string;
 }
 

@@ -61,7 +61,7 @@ function forwardingOff({ shell }: Patient, facts: NodeFacts | undefined): { read
   return { text: `${key} is 0: the kernel forwards nothing`, command: shell.run('sysctl', '-w', `${key}=1`) };
 }
 
-/** Why a connection did not come through, as far as it can be told, and what mends that. */
+/** The probable cause of a failed connection, and the command that fixes it. */
 export function causeOf(
   patient: Patient,
   examined: Examined,
@@ -87,7 +87,7 @@ export function causeOf(
     return { cause: `FORWARD does not let ${some(lacking)} through`, command: shell.run(...reload) };
   }
   return drop === undefined
-    ? { cause: 'no rule of its firewall tells why; perhaps one between the machines', command: look }
+    ? { cause: 'no rule of its own firewall explains it; check a firewall between the machines', command: look }
     : causedBy(patient, examined, facts, served, drop, system.firewall.services);
 }
 

@@ -8,7 +8,7 @@ import { type Finding, type Patient, poolOf, shellOf } from './finding.ts';
 
 const SLOW_ROUND_TRIP_MS = 300;
 
-/** What an observation of a node tells. */
+/** Findings from the observation of a node. */
 export function observedFindings(patient: Patient, config: Config, facts: NodeFacts): readonly Finding[] {
   const { node } = patient;
   return [
@@ -77,7 +77,7 @@ function capabilities({ node, shell, root }: Patient, { capabilities: can }: Nod
             node,
             check,
             result: 'warning',
-            text: 'interrupted sends begin anew: no resume tokens',
+            text: 'interrupted sends start from the beginning: no resume tokens',
             command: upgrade,
           } as const,
         ]),

@@ -82,7 +82,9 @@ function assignmentsOf(it: DatasetReading): readonly { readonly is: string; read
       ? []
       : [
           {
-            is: it.readonly ? 'is read-only, and its application cannot write' : 'is writable, and nobody owns it here',
+            is: it.readonly
+              ? 'is read-only, and its application cannot write'
+              : 'is writable, but its node does not own it',
             command: `zfs set readonly=${wanted ? 'on' : 'off'}`,
           },
         ]),
@@ -123,7 +125,7 @@ function snapshotters(patient: Patient, system: SystemReading): readonly Finding
       : stopOf(patient, startedBy);
     const took = theirs.length === 0 ? 'may take' : `took ${count(theirs.length, 'snapshot')},`;
     const where = theirs.length === 0 ? root : some([...new Set(theirs.map(({ dataset }) => dataset))]);
-    const text = `${tool} (${startedBy}) ${theirs.length === 0 ? `${took} snapshots` : took} of ${where}: that breaks transfers under way`;
+    const text = `${tool} (${startedBy}) ${theirs.length === 0 ? `${took} snapshots` : took} of ${where}: this breaks running transfers`;
     return [{ node, check, result: theirs.length > 0 ? 'fault' : 'warning', text, command }];
   });
   if (found.length > 0) return found;

@@ -6,7 +6,7 @@ import { poolOf, some } from './finding.ts';
 
 const CLOCK_WARNING_MS = 1_000;
 const CLOCK_FAULT_MS = 30_000;
-/** A move runs commands beside each other; below this some of them fail even after their tries. */
+/** A move runs commands in parallel; with fewer sessions some of them fail even after retries. */
 const FEWEST_SESSIONS = 4;
 /** What drover opens at once (ssh-exec.ts); of the rest that was asked for, one that is just ending may have a place. */
 const ENOUGH_SESSIONS = 8;
@@ -22,7 +22,7 @@ export function systemFindings(patient: Patient, it: Examination, provisionPath?
   ];
 }
 
-/** A connection that failed is told by the observation; the rest is unknown here, and not well. */
+/** The observation reports a failed connection; everything else is unknown then, and counts as a fault. */
 function failures({ node, shell }: Patient, { failures: failed }: Examination): readonly Finding[] {
   return failed
     .filter(({ part }) => part !== 'connection')
@@ -41,7 +41,7 @@ function sessions({ node, shell }: Patient, { sessions: tried }: Examination): r
   const check = 'sessions';
   if (granted >= Math.min(asked, ENOUGH_SESSIONS))
     return [{ node, check, result: 'ok', text: `sshd grants ${granted} sessions at once` }];
-  // A value that nobody set is 10; so there is a line to change.
+  // The default is 10; another value means that the file has a line to change.
   const files = '/etc/ssh/sshd_config $(ls /etc/ssh/sshd_config.d/*.conf 2>/dev/null)';
   return [
     {
@@ -89,7 +89,7 @@ export function clockOfThisMachine(examinations: readonly Examination[]): readon
   const check = 'clocks';
   if (clocks.length < 2) return [];
   if (most - least > exact) {
-    const text = `the nodes' clocks are ${formatDuration(most - least)} apart`;
+    const text = `the nodes' clocks differ by ${formatDuration(most - least)}`;
     const result = most - least > CLOCK_FAULT_MS ? 'fault' : 'warning';
     return [{ check, result, text, command: 'drover doctor --json' }];
   }

@@ -16,7 +16,7 @@ export interface PlanGroup {
   readonly forecasts: readonly MoveForecast[];
   /** Why, in the planner's words; names in quotes. */
   readonly reason: string;
-  /** What still has to cross; absent where nothing has to, or nobody knows. */
+  /** Bytes that still have to be sent; absent if there are none, or the number is unknown. */
   readonly totalBytes?: number;
   readonly finalBytes?: number;
   /** Predicted; absent where nothing stops, or the rate is not known. */
@@ -99,6 +99,6 @@ export function actionOf<K extends ActionKind>(steps: readonly Step[], kind: K) 
 const telling: readonly ActionKind[] = ['start-container', 'stop-container', 'acquire-volume'];
 
 function reasonOf(steps: readonly Step[]): string {
-  const told = telling.flatMap((kind) => steps.find(({ action }) => action.kind === kind) ?? []);
-  return (told[0] ?? steps[0])?.reason ?? '';
+  const main = telling.flatMap((kind) => steps.find(({ action }) => action.kind === kind) ?? []);
+  return (main[0] ?? steps[0])?.reason ?? '';
 }

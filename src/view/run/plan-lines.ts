@@ -39,7 +39,7 @@ export function planLines(config: Config, plan: Plan, forecasts: readonly MoveFo
 /** `9 steps, 1 change blocked`, or that there is nothing to do. */
 export function planSummary(plan: Plan): string {
   const blocked = plan.blocked.length === 0 ? '' : `${count(plan.blocked.length, 'change')} blocked`;
-  if (plan.steps.length === 0) return blocked || 'nothing to do: the nodes are as the files say';
+  if (plan.steps.length === 0) return blocked || 'nothing to do: the nodes match the files';
   return `${count(plan.steps.length, 'step')} to do${blocked && `, ${blocked}`}`;
 }
 

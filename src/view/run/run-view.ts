@@ -45,7 +45,7 @@ export interface RunView {
 }
 
 /**
- * The view with the run that is under way, or else the last one, in the place of the plan: observations after its end
+ * The view with the present or last run in place of the plan: observations after its end
  * make new plans, and what it did can still be read.
  */
 export function shownRun(view: ClusterView): ClusterView {
@@ -145,7 +145,7 @@ function stateOf(steps: readonly RunStep[]): GroupState {
   if (has('running')) return 'running';
   if (steps.every(({ at }) => at.state === 'succeeded')) return 'done';
   if (has('cancelled') || has('skipped')) return 'cancelled';
-  // Between two steps it is under way as well.
+  // It also runs between two steps.
   return has('succeeded') ? 'running' : 'waiting';
 }
 

@@ -6,7 +6,7 @@ import { type PlanGroup, planGroups } from './plan-groups.ts';
 
 /**
  * How far an application's change has come. before: nothing done that it could notice. held: new connections wait.
- * stopped: down, the data still where it was. released: given up by the old node, nobody's yet. acquired: the new node
+ * stopped: down, the data still where it was. released: given up by the old node, without an owner yet. acquired: the new node
  * has the data, the application is still down. started: it has yet to answer. arrived: it answers; forwards and the old
  * copy are left. done: everything is.
  */
@@ -16,7 +16,7 @@ export interface AppStanding {
   readonly app: AppName;
   readonly phase: Phase;
   readonly isUp: boolean;
-  /** Where it is up, or its data is; absent while nobody owns it. */
+  /** The node where it runs or has its data; absent while its data has no owner. */
   readonly node?: NodeName;
   /** From the stop to the answer, or until now. */
   readonly downtimeMs?: number;
@@ -218,7 +218,7 @@ function leaves({ kind, from, to, steps }: PlanGroup, { phase }: Facts, name: (n
     case 'acquired':
       return `${fresh} has the data and does not run it yet; the next apply would start it`;
     case 'started':
-      return kind === 'move' ? `nobody is sent to ${fresh} before it answers there` : 'it has yet to answer';
+      return kind === 'move' ? `clients are not sent to ${fresh} before it answers there` : 'it has yet to answer';
     default:
       return 'only forwards and the old copy are left to be set in order';
   }

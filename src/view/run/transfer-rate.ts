@@ -12,7 +12,7 @@ export interface TransferRate {
   /** Over the samples of this round that are kept. */
   readonly averageRate?: number;
   readonly leftMs?: number;
-  /** How far the two rates are apart, in time left: `leftMs` plus or minus this. */
+  /** Difference of the two rates in time left: `leftMs` plus or minus this. */
   readonly spreadMs?: number;
   /** Rates between the samples, oldest first. */
   readonly history: readonly number[];
@@ -25,7 +25,7 @@ interface Sample {
 
 /** Time constant of the present rate: after it, an old rate counts for a third. */
 const memoryMs = 5000;
-/** Samples come a second apart; silence for longer than this is a stall, and counts as such. */
+/** Samples come every second; a longer silence counts as a stall. */
 const silenceMs = 1500;
 
 /** Undefined where no bytes were counted yet. `now` in milliseconds since 1970, for stalls. */
@@ -48,7 +48,7 @@ export function transferRate(step: StepView, now: number): TransferRate | undefi
   };
 }
 
-/** A new round counts its bytes anew: only what was counted since then says something about it. */
+/** A new round counts its bytes from zero: only later samples belong to it. */
 function thisRound(step: StepView, doneBytes: number, now: number): readonly Sample[] {
   const all = step.samples ?? [];
   const restarted = all.findLastIndex((sample, i) => sample.doneBytes < (all[i - 1]?.doneBytes ?? 0));

@@ -116,7 +116,9 @@ describe('snapshot, volumes, clone and rollback', () => {
     expect(made.cluster.content(n1, volumeId())).toEqual(present);
     answer = 'db\n';
     expect((await made.drover('rollback', 'db', 'good')).code).toBe(0);
-    expect(asked[1]).toMatch(/"db" stops, and goes on with .*@user-good on 10\.0\.0\.1\.\n.*\nType its name/);
+    expect(asked[1]).toMatch(
+      /"db" stops, returns to .*@user-good on 10\.0\.0\.1, and starts again\.\n.*\nType the name of the application/,
+    );
     expect(made.cluster.content(n1, volumeId())).toEqual(good);
     expect(container()).toMatchObject({ state: 'running' });
   });
@@ -135,7 +137,7 @@ describe('snapshot, volumes, clone and rollback', () => {
     expect((await made.drover('reclaim', 'db', '--on', n1)).code).toBe(0);
     expect(made.cluster.facts(n1).volumes[0]).toMatchObject({ role: 'owner', epoch: 1002 });
     const said = asked.join('');
-    expect(said).toContain(`"db" goes on with the copies of its volumes on ${n1}`);
+    expect(said).toContain(`"db" continues with the copies of its volumes on ${n1}`);
     expect(said).toMatch(/@drover-\S+\n {2}place "db" on that node in deployment.yml, then run `drover apply`\n$/);
   });
 
@@ -157,10 +159,10 @@ describe('snapshot, volumes, clone and rollback', () => {
     await running();
     await made.drover('snapshot', 'db', 'good');
     const refused = await made.drover('rollback', 'db', 'good');
-    expect([refused.code, refused.err]).toEqual([64, expect.stringContaining('give --yes')]);
+    expect([refused.code, refused.err]).toEqual([64, expect.stringContaining('add --yes')]);
     const before = volume()?.dataset;
     const { code, out } = await made.drover('rollback', 'db', 'user-good', '--yes');
-    expect([code, out]).toEqual([0, expect.stringMatching(`\n {2}what was there is kept as ${before} on ${n1}\n$`)]);
+    expect([code, out]).toEqual([0, expect.stringMatching(`\n {2}its previous data is kept in ${before} on ${n1}\n$`)]);
     expect((await made.drover('plan', '--detailed-exitcode')).code).toBe(0);
   });
 });
@@ -242,13 +244,13 @@ describe('history and undo', () => {
     const after = before.replace('version: 1', 'version: 1 # now');
     await made.write('application.yml', after);
     await made.drover('move', 'db', n2);
-    expect((await made.drover('undo')).out).toMatch(/application\.yml and .*deployment\.yml as before/);
+    expect((await made.drover('undo')).out).toMatch(/application\.yml and .*deployment\.yml from before/);
     expect(await made.read('application.yml')).toBe(before);
 
     await made.write('application.yml', before.replace('hunter2', 'hunter3'));
     expect((await made.drover('apply')).code).toBe(0);
     const refused = await made.drover('undo');
-    expect([refused.code, refused.err]).toEqual([64, expect.stringMatching(/values .* the history does not keep/)]);
+    expect([refused.code, refused.err]).toEqual([64, expect.stringMatching(/values .* which are not recorded/)]);
     expect(await made.read('application.yml')).toContain('hunter3');
     expect(await readFile(join(made.folder, 'state', 'runs.jsonl'), 'utf8')).not.toMatch(/hunter[23]/);
   });
@@ -288,7 +290,10 @@ describe('history and undo', () => {
     const there = await made.read('deployment.yml');
     expect(there).toBe(movedTo2);
     const undone = await made.drover('undo');
-    expect([undone.code, undone.out]).toEqual([0, expect.stringMatching(/deployment\.yml as before the run of 2/)]);
+    expect([undone.code, undone.out]).toEqual([
+      0,
+      expect.stringMatching(/^restored .*deployment\.yml from before the run of 2/),
+    ]);
     expect(await made.read('deployment.yml')).toBe(deployment);
     expect(container()).toMatchObject({ state: 'running' });
     expect((await made.drover('undo')).code).toBe(0);
@@ -304,7 +309,7 @@ describe('history and undo', () => {
     const { runs } = JSON.parse((await made.drover('history', '--json')).out);
     expect(runs.map(({ result }: { result: string }) => result)).toEqual(['converged', 'blocked']);
     const undone = await made.drover('undo');
-    expect(undone.out).toMatch(/deployment\.yml as before the run of 2/);
+    expect(undone.out).toMatch(/^restored .*deployment\.yml from before the run of 2/);
     expect(await made.read('deployment.yml')).toBe(deployment);
   });
 

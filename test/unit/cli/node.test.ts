@@ -170,10 +170,10 @@ describe('drover node', () => {
       const { drover } = await world();
       const ran = await drover('node', 'add', fresh);
       expect([ran.code, seen.calls.length]).toEqual([64, 1]);
-      expect(ran.err).toContain('nobody confirmed it');
+      expect(ran.err).toContain('it was not confirmed');
       const asked = await world({}, 'no');
       expect((await asked.drover('node', 'add', fresh)).code).toBe(64);
-      expect(out).toContain('Do these 2 steps on 10.0.0.3? (yes/no) ');
+      expect(out).toContain('Run these 2 steps on 10.0.0.3? (yes/no) ');
       expect(seen.calls.length).toBe(1);
     });
 
@@ -202,7 +202,7 @@ describe('drover node', () => {
       const ran = await again.drover('node', 'add', fresh);
       expect([ran.code, ran.out.split('\n').slice(0, 2)]).toEqual([
         0,
-        ['  … looking at 10.0.0.3, which changes nothing', '✔ 10.0.0.3 is a node already; nothing was done there'],
+        ['  … looking at 10.0.0.3, which changes nothing', '✔ 10.0.0.3 is already a node; nothing was changed'],
       ]);
       expect([await again.read('deployment.yml'), await again.read('drover.yml')]).toEqual(before);
     });

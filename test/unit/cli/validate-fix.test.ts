@@ -28,7 +28,7 @@ describe('validate --fix', () => {
     await made.write('deployment.yml', wrong);
     const { code, err } = await made.drover('validate');
     expect(code).toBe(65);
-    expect(err).toMatch(/`drover validate --fix` mends 1 of 1 problem\n$/);
+    expect(err).toMatch(/`drover validate --fix` fixes 1 of 1 problem\n$/);
     expect(await made.read('deployment.yml')).toBe(wrong);
   });
 

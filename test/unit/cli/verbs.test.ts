@@ -64,7 +64,7 @@ describe('plan', () => {
     await made.drover('apply');
     expect(await made.drover('plan', '--detailed-exitcode')).toEqual({
       code: 0,
-      out: 'nothing to do: the nodes are as the files say\n',
+      out: 'nothing to do: the nodes match the files\n',
       err: '',
     });
   });
@@ -273,7 +273,7 @@ describe('status', () => {
     expect(after.out).toMatch(/10\.0\.0\.1 +● reachable/);
     expect(after.out).toMatch(/db +● running +10\.0\.0\.1 .*27017 +mongo:7/);
     expect(after.out).toMatch(/volume of "db" +10\.0\.0\.1 +owner/);
-    expect(lastLine(after.out)).toBe('the nodes are as the files say');
+    expect(lastLine(after.out)).toBe('the nodes match the files');
   });
 
   it('calls the application of an unreachable node unknown, and exits with 1', async () => {
@@ -300,7 +300,7 @@ describe('status', () => {
     expect(out).toContain('drover move APP NODE');
     const nowhere = await made.drover('-C', '/');
     expect(nowhere.code).toBe(64);
-    expect(nowhere.out).toContain('Here is no application.yml');
+    expect(nowhere.out).toContain('This folder has no application.yml');
   });
 });
 
@@ -360,7 +360,7 @@ describe('doctor', () => {
     const writes = made.cluster.writes();
     const calls = made.cluster.calls(n1, 'doctor.sessions');
     const quick = await made.drover('doctor', '--quick');
-    expect([quick.code, quick.out]).toEqual([0, expect.stringContaining('everything examined is well')]);
+    expect([quick.code, quick.out]).toEqual([0, expect.stringContaining('no faults found')]);
     expect(made.cluster.calls(n1, 'doctor.sessions')).toBe(calls);
     expect(made.cluster.writes()).toBe(writes);
   });
@@ -427,7 +427,7 @@ describe('trust', () => {
     const accepted: string[] = [];
     made = await makeWorld({}, key(accepted));
     const other = await made.drover('trust', n1, '--fingerprint', 'SHA256:xyz', '--yes');
-    expect([other.code, other.err]).toEqual([1, expect.stringContaining('it shows SHA256:abc, not SHA256:xyz')]);
+    expect([other.code, other.err]).toEqual([1, expect.stringContaining('its key is SHA256:abc, not SHA256:xyz')]);
     expect((await made.drover('trust', n1)).code).toBe(1);
     // --yes is no look at a key.
     const unseen = await made.drover('trust', n1, '--yes');
@@ -469,7 +469,7 @@ describe('usage', () => {
     const { code, err } = await made.drover('validate');
     expect(code).toBe(1);
     expect(err).toBe(
-      'drover: cannot go on, because of a mistake in drover itself: x is not a function\n  hint: the details are in /somewhere/drover.log\n',
+      'drover: cannot continue because of a bug in drover: x is not a function\n  hint: the details are in /somewhere/drover.log\n',
     );
   });
 

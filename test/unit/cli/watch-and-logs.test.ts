@@ -10,7 +10,7 @@ describe('watch', () => {
     made = await makeWorld();
     const { said, ended } = made.start('watch');
     await vi.waitFor(() => expect(said.out).toMatch(/^converged: \d+ steps/m), until);
-    expect(said.out).toMatch(/^watching .*application\.yml and .*deployment\.yml; Ctrl-C ends it$/m);
+    expect(said.out).toMatch(/^watching .*application\.yml and .*deployment\.yml; press Ctrl-C to stop$/m);
 
     const writes = made.cluster.writes();
     await made.write('deployment.yml', `version: 1\nnodes:\n  ${n1}: [dbb]\n`);

@@ -60,7 +60,7 @@ describe('reading the files', () => {
     await write('application.yml', Buffer.from([0xff, 0xfe, 0x41]));
     expect(await messages()).toEqual([
       'the file is not UTF-8 text',
-      'there is no such file; nothing is removed because of it',
+      'the file does not exist; nothing is removed because of it',
     ]);
     await write('application.yml', app);
     await mkdir(paths().deployment);

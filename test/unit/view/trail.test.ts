@@ -86,7 +86,7 @@ describe('the trail', () => {
     expect(
       told(['kill', 'oom'].map((action) => container(action)).concat(container('die', 137), container('start'))),
     ).toEqual([
-      'docker | n1 | "db" has no memory left: the kernel ends a process of it',
+      'docker | n1 | "db" out of memory: the kernel killed a process in this container',
       'docker | n1 | "db" exited with code 137 (killed)',
       'docker | n1 | "db" started',
     ]);

@@ -85,7 +85,7 @@ describe('the monitor', () => {
     expect(scene.view().running).toBe(false);
     expect(scene.view().trail.map(({ text }) => text)).toEqual(
       expect.arrayContaining([
-        '"pg" has no memory left: the kernel ends a process of it',
+        '"pg" out of memory: the kernel killed a process in this container',
         '"pg" exited with code 137 (killed)',
       ]),
     );

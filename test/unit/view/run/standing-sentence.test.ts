@@ -74,7 +74,7 @@ describe('the standing of a move, step by step', () => {
         ""db" is DOWN · downtime so far 2.3 s (planned about 4.2 s) · if it ended here, node1 would take it back, and nothing is lost",
         ""db" is DOWN · downtime so far 3.3 s (planned about 4.2 s) · it must go on: node1 has given the data up to node2; the next apply would finish it",
         ""db" is DOWN · downtime so far 6.3 s (planned about 4.2 s) · it must go on: node2 has the data and does not run it yet; the next apply would start it",
-        ""db" is starting on node2 · downtime so far 7.3 s (planned about 4.2 s) · it must go on: nobody is sent to node2 before it answers there",
+        ""db" is starting on node2 · downtime so far 7.3 s (planned about 4.2 s) · it must go on: clients are not sent to node2 before it answers there",
         ""db" is UP on node2 · downtime was 8.0 s (planned about 4.2 s) · stopping now is safe: only forwards and the old copy are left to be set in order",
       ]
     `);
