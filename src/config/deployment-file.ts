@@ -1,3 +1,4 @@
+import { renameTo, suggest } from './did-you-mean.ts';
 import {
   complain,
   complainAtKey,
@@ -13,7 +14,6 @@ import {
   scalarAt,
 } from './fields.ts';
 import { checkVersion } from './forms/native-form.ts';
-import { renameTo, suggest } from './suggest.ts';
 import { hostComplaint } from './values.ts';
 import { quote } from './yaml/yaml-node.ts';
 

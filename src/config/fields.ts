@@ -1,6 +1,6 @@
+import { nearest, suggest } from './did-you-mean.ts';
 import { withoutValues } from './hide-values.ts';
 import type { Advice, Hint, Report } from './problems.ts';
-import { nearest, suggest } from './suggest.ts';
 import { describeNode, quote, type YamlNode, type YamlScalar } from './yaml/yaml-node.ts';
 import { resolvePlain } from './yaml/yaml-scalar.ts';
 
@@ -119,7 +119,7 @@ export function readText(
 
 /** For a number or truth value, as it is written, where a text is wanted and any text will do. */
 export function inQuotes(node: YamlScalar, hint = 'put it in quotes'): Advice {
-  return { hint, mend: { node, value: node.source, style: 'quoted' } };
+  return { hint, edit: { node, value: node.source, style: 'quoted' } };
 }
 
 /** A text that is not empty. */
@@ -145,7 +145,7 @@ function withoutQuotes(node: YamlScalar, min: number, max: number): Advice {
   const hint = 'remove the quotes';
   const value = Number(node.source);
   const isFine = value >= min && value <= max && String(value) === node.source;
-  return isFine ? { hint, mend: { node, value: node.source, style: 'plain' } } : { hint };
+  return isFine ? { hint, edit: { node, value: node.source, style: 'plain' } } : { hint };
 }
 
 /** A variable's value is text; where another type is wanted, it is read as if it stood there without quotes. */

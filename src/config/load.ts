@@ -5,8 +5,8 @@ import { type DeployedNode, nothingRemoved, readDeploymentFile } from './deploym
 import { nameOfFolder } from './deployment-name.ts';
 import { type Draft, type Drafts, given } from './draft.ts';
 import { type DroverFile, nothingSaid, readDroverFile } from './drover-file.ts';
-import { createOutsideFiles, type OutsideFiles } from './env/outside-files.ts';
-import { createSurroundings } from './env/surroundings.ts';
+import { createFileContext } from './env/file-context.ts';
+import { createNamedFiles, type NamedFiles } from './env/named-files.ts';
 import { type Place, rootPlace } from './fields.ts';
 import { readApplicationFile } from './forms/application-file.ts';
 import { createFileReport, type FileReport, type Report } from './problems.ts';
@@ -39,7 +39,7 @@ export interface LoadOptions {
   /** Variables of this process, for Compose files. Default: none. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Files that the application file names. Default: none of them exists. */
-  readonly outside?: OutsideFiles;
+  readonly namedFiles?: NamedFiles;
 }
 
 /** Both files (and settings) as one configuration, or every problem in them, sorted by file and place. Pure. */
@@ -47,15 +47,15 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   const application = openFile(files.application);
   const deployment = openFile(files.deployment, nothingRemoved);
   const drover = (files.drover ?? []).map((file) => ({ ...openFile(file), directory: directoryOf(file.path) }));
-  const outside = options.outside ?? createOutsideFiles(new Map());
-  const surroundings = createSurroundings({
+  const namedFiles = options.namedFiles ?? createNamedFiles(new Map());
+  const context = createFileContext({
     directory: directoryOf(files.application.path),
     home: options.home,
     environment: options.environment ?? {},
-    outside,
+    namedFiles,
   });
   const content = unlessTooMany(() => {
-    const drafts = application.root === undefined ? undefined : readApplicationFile(application.root, surroundings);
+    const drafts = application.root === undefined ? undefined : readApplicationFile(application.root, context);
     const settings = drover.map(({ root, directory }) =>
       root === undefined ? nothingSaid : readDroverFile(root, { directory, ...given('home', options.home) }),
     );
@@ -67,9 +67,9 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
     return { drafts, deployed, nodes, settings };
   });
   const read = [application, deployment, ...drover].map(({ file }) => file);
-  const all = [...read.slice(0, 1), ...surroundings.reports(), ...read.slice(1)];
+  const all = [...read.slice(0, 1), ...context.reports(), ...read.slice(1)];
   const problems = all.flatMap((file) => file.problems());
-  const paths = [...new Set(outside.asked().map(({ path }) => path))];
+  const paths = [...new Set(namedFiles.asked().map(({ path }) => path))];
   const sources = paths.length === 0 ? {} : { sources: paths };
   if (problems.length > 0 || content?.drafts === undefined)
     return { ok: false, problems: orUnknown(problems), ...sources };

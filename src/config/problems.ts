@@ -1,6 +1,6 @@
 import type { ConfigProblem } from '../model/config.ts';
 import { type Printed, plainText, visibleText } from '../model/plain-text.ts';
-import { type Mend, mendText } from './mend.ts';
+import { changeOf, type TextFix } from './text-fix.ts';
 import { indexText, type TextIndex } from './yaml/text-position.ts';
 
 /** One problem while a file is read. */
@@ -17,7 +17,7 @@ export interface Finding {
 /** What to do about it, and the edit that does it, if that is certain. */
 export interface Advice {
   readonly hint: string;
-  readonly mend?: Mend;
+  readonly edit?: TextFix;
 }
 
 /** May be worked out late, for those findings that are shown. */
@@ -69,9 +69,9 @@ function finish(file: string, text: string, findings: Finding[], isFramed: boole
   const index = indexText(text);
   const sorted = findings.sort((a, b) => (a.offset ?? -1) - (b.offset ?? -1) || compareText(a.path, b.path));
   const problems = sorted.slice(0, maxShown).map((finding): ConfigProblem => {
-    const { hint, mend } = adviceOf(finding);
+    const { hint, edit } = adviceOf(finding);
     const isSecret = finding.offset !== undefined && index.isSecret(finding.offset);
-    const fix = mend === undefined ? undefined : fixOf(text, index, mend, isSecret);
+    const fix = edit === undefined ? undefined : fixOf(text, index, edit, isSecret);
     return {
       file,
       ...(finding.offset === undefined ? {} : index.position(finding.offset)),
@@ -97,8 +97,8 @@ function adviceOf({ hint }: Finding): Partial<Advice> {
 const withoutValue = (message: string): string =>
   message.replace(/\bthe (text|number) (?:"(?:[^"\\]|\\.)*"|\S+)/g, 'a $1');
 
-function fixOf(text: string, index: TextIndex, mend: Mend, isSecret: boolean): ConfigProblem['fix'] {
-  const change = mendText(text, mend);
+function fixOf(text: string, index: TextIndex, edit: TextFix, isSecret: boolean): ConfigProblem['fix'] {
+  const change = changeOf(text, edit);
   if (change === undefined) return undefined;
   const { offset, was, replacement } = change;
   const label = isSecret ? 'write it in quotes' : `write ${visibleText(replacement)} in place of ${visibleText(was)}`;

@@ -5,13 +5,13 @@ import { readBounded, UnreadableFile } from '../files/read-bounded.ts';
 import type { ConfigProblem, LoadResult } from '../model/config.ts';
 import { configFileBytes } from '../model/limits.ts';
 import {
-  createOutsideFiles,
-  maxOutsideBytes,
-  type OutsideFiles,
-  type OutsideRequest,
+  createNamedFiles,
+  maxNamedFileBytes,
+  type NamedFileRequest,
+  type NamedFiles,
   type Reading,
   requestKey,
-} from './env/outside-files.ts';
+} from './env/named-files.ts';
 import { type LoadOptions, loadConfig, type SourceFile } from './load.ts';
 import { quote } from './yaml/yaml-node.ts';
 
@@ -42,23 +42,23 @@ export async function readConfig(
   signal?.throwIfAborted();
   const home = options.home ?? homedir();
   const folder = options.folder ?? dirname(resolve(paths.application));
-  const load = (outside: OutsideFiles) =>
-    loadConfig({ application, deployment, drover }, { ...options, home, folder, outside });
+  const load = (namedFiles: NamedFiles) =>
+    loadConfig({ application, deployment, drover }, { ...options, home, folder, namedFiles });
   const known = new Map<string, Reading>();
   // A file can name other files: each round reads the files that the previous round asked for.
   for (;;) {
-    const outside = createOutsideFiles(known);
-    const result = load(outside);
-    const missing = outside.missing();
+    const namedFiles = createNamedFiles(known);
+    const result = load(namedFiles);
+    const missing = namedFiles.missing();
     if (missing.length === 0) return result;
-    for (const request of missing) known.set(requestKey(request), await readOutside(request));
+    for (const request of missing) known.set(requestKey(request), await readNamedFile(request));
     signal?.throwIfAborted();
   }
 }
 
 /** A regular file, also behind links, of at most the size for its kind. Anything else could block, never end, or (in /proc) be something else. */
-async function readOutside({ path, kind }: OutsideRequest): Promise<Reading> {
-  const limit = maxOutsideBytes[kind];
+async function readNamedFile({ path, kind }: NamedFileRequest): Promise<Reading> {
+  const limit = maxNamedFileBytes[kind];
   try {
     // Looked at first, because opening a device can already do something.
     if (!(await stat(path)).isFile() || /^\/(?:proc|sys|dev)\//.test(await realpath(path))) {

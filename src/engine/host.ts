@@ -1,5 +1,5 @@
 import type { NodeFacts } from '../model/cluster.ts';
-import type { EmptyDisk } from '../model/host-setup.ts';
+import type { EmptyDisk } from '../model/provisioning.ts';
 
 /** A host that is a node or will become one, over one SSH connection as root. */
 export interface Host {

@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { applyFix } from '../config/edit/apply-fix.ts';
 import { moveApplications } from '../config/edit/edit.ts';
 import { editFile, type TextFiles } from '../config/edit/edit-file.ts';
-import { applyFix } from '../config/edit/fix.ts';
 import { placeOfApplication } from '../config/edit/place.ts';
 import type { Config } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';

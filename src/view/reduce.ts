@@ -4,7 +4,7 @@ import { plainText } from '../model/plain-text.ts';
 import type { Plan, StepId } from '../model/plan.ts';
 import { addFigures } from './add-figures.ts';
 import type { ClusterView, StepView } from './cluster-view.ts';
-import { trailOf } from './trail.ts';
+import { trailOf } from './event-log.ts';
 
 /** Before anything has happened. */
 export const emptyView: ClusterView = {

@@ -2,17 +2,17 @@ import type { Host } from '../../engine/host.ts';
 import type { NodeFacts } from '../../model/cluster.ts';
 import { type Config, findNode, type NodeName } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
-import type { EmptyDisk, SetupStep } from '../../model/host-setup.ts';
+import type { EmptyDisk, SetupStep } from '../../model/provisioning.ts';
 import { cell, line } from '../../view/lines.ts';
-import { diskLines, setupRows, standingOf } from '../../view/setup-lines.ts';
+import { diskLines, setupRows, verdictOf } from '../../view/provisioning-lines.ts';
 import { count, formatBytes } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { withInterrupts } from '../interrupt.ts';
 import { type Invocation, say } from '../invocation.ts';
 import { type AddTarget, recordNode } from '../node-entries.ts';
 import { type FileEdit, type NodeFiles, placeArguments, readNodeFiles, requireHosts } from '../node-files.ts';
+import { checkSetUp, performSetUp } from '../provisioning.ts';
 import { printJson } from '../renderers/json.ts';
-import { checkSetUp, performSetUp } from '../set-up.ts';
 import { printed, printer, printLines } from '../style.ts';
 import { decideTrust } from './trust.ts';
 
@@ -63,7 +63,7 @@ async function addHost(adding: Adding): Promise<ExitCode> {
   const { invocation, files, target, host, options, signal } = adding;
   const args = [...placeArguments(files.config), ...(options.pool === undefined ? [] : ['--pool', options.pool])];
   const steps = await checkSetUp(invocation, target.node, host, args, signal);
-  const standing = standingOf(steps);
+  const standing = verdictOf(steps);
   if (standing === 'cannot') return tellCannot(adding, steps);
   if (options.check === true) return tellCheck(adding, steps);
   if (standing === 'would do') {
@@ -169,7 +169,7 @@ async function tellCannot(adding: Adding, steps: readonly SetupStep[]): Promise<
 }
 
 function tellCheck({ invocation, target }: Adding, steps: readonly SetupStep[]): ExitCode {
-  const standing = standingOf(steps);
+  const standing = verdictOf(steps);
   const todo = steps.filter(({ state }) => state === 'would do').length;
   if (invocation.options.json) printJson(invocation.world, { ok: true, node: target.node, standing, steps });
   else {

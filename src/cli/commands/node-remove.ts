@@ -2,9 +2,9 @@ import type { Host } from '../../engine/host.ts';
 import type { Container, NodeFacts, Volume } from '../../model/cluster.ts';
 import { type Config, findNode, type NodeName } from '../../model/config.ts';
 import { AppError, toReport } from '../../model/errors.ts';
-import type { SetupStep } from '../../model/host-setup.ts';
+import type { SetupStep } from '../../model/provisioning.ts';
 import { cell } from '../../view/lines.ts';
-import { setupRows, standingOf } from '../../view/setup-lines.ts';
+import { setupRows, verdictOf } from '../../view/provisioning-lines.ts';
 import { listNames, nodeTitle } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { forgetOnOthers, isAddress, type StillListed } from '../forget-peer.ts';
@@ -19,8 +19,8 @@ import {
   readNodeFiles,
   requireHosts,
 } from '../node-files.ts';
+import { checkSetUp, performSetUp } from '../provisioning.ts';
 import { printJson } from '../renderers/json.ts';
-import { checkSetUp, performSetUp } from '../set-up.ts';
 import { printed, printer, printLines } from '../style.ts';
 
 /** `--purge`: also what drover put on the host. */
@@ -203,7 +203,7 @@ async function purgeHost(
   const { world, options, paint } = invocation;
   const args = ['--remove', ...placeArguments(config)];
   const steps = await checkSetUp(invocation, node, host, args, signal);
-  if (standingOf(steps) === 'done') return steps;
+  if (verdictOf(steps) === 'done') return steps;
   const refusal = new AppError('usage', `cannot purge "${node}": it was not confirmed`, {
     hint: 'answer "yes", or add --yes',
   });

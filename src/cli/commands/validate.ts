@@ -42,7 +42,7 @@ async function writeFixes(invocation: Invocation, problems: readonly ConfigProbl
   const { world, paint } = invocation;
   const [{ editFile }, { applyFixes }] = await Promise.all([
     import('../../config/edit/edit-file.ts'),
-    import('../../config/edit/fix.ts'),
+    import('../../config/edit/apply-fix.ts'),
   ]);
   const fixed: Fixed[] = [];
   for (const file of new Set(problems.filter(hasFix).map((problem) => problem.file))) {

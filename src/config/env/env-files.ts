@@ -12,7 +12,7 @@ import {
 import { checkVariable } from '../forms/read-parts.ts';
 import { quote } from '../yaml/yaml-node.ts';
 import { parseEnvFile, parseRawEnvFile } from './env-file.ts';
-import { decodeText, type Surroundings } from './surroundings.ts';
+import { decodeText, type FileContext } from './file-context.ts';
 
 /** More files than this for one application are a mistake. */
 const maxFiles = 100;
@@ -30,7 +30,7 @@ interface EnvFile {
  */
 export function readEnvFiles(
   place: Place,
-  surroundings: Surroundings,
+  context: FileContext,
   own: readonly (readonly [string, string])[],
 ): (readonly [string, string])[] {
   const files = place.node.kind === 'list' ? (readItems(place, '"env_file"') ?? []) : [place];
@@ -39,10 +39,10 @@ export function readEnvFiles(
     return [];
   }
   const declared = new Map(own);
-  const lookup = (name: string): string | undefined => surroundings.lookup(name) ?? declared.get(name);
+  const lookup = (name: string): string | undefined => context.lookup(name) ?? declared.get(name);
   return files.flatMap((item) => {
     const file = readEntry(item);
-    return file === undefined ? [] : readEnvFile(file, surroundings, lookup);
+    return file === undefined ? [] : readEnvFile(file, context, lookup);
   });
 }
 
@@ -80,10 +80,10 @@ function readTruth(place: Place | undefined, otherwise: boolean): boolean | unde
 
 function readEnvFile(
   { place, path, isRequired, isRaw }: EnvFile,
-  surroundings: Surroundings,
+  context: FileContext,
   lookup: (name: string) => string | undefined,
 ): (readonly [string, string])[] {
-  const reading = surroundings.read(path, 'env');
+  const reading = context.read(path, 'env');
   if (reading.kind === 'absent') {
     if (isRequired)
       complain(place, `there is no env file ${quote(reading.path)}`, 'create it, or write "required: false"');
@@ -95,10 +95,10 @@ function readEnvFile(
     complain(place, `the env file ${quote(reading.path)} cannot be read: ${why}`);
     return [];
   }
-  const { report } = surroundings.report(reading.path, text);
+  const { report } = context.report(reading.path, text);
   const say: Parameters<typeof parseRawEnvFile>[1] = (finding) => report({ ...finding, path: '' });
   const entries = isRaw ? parseRawEnvFile(text, say) : parseEnvFile(text, lookup, say);
-  return entries.flatMap(({ name, value = surroundings.lookup(name), offset }) => {
+  return entries.flatMap(({ name, value = context.lookup(name), offset }) => {
     if (value === undefined) return [];
     if (value.includes('\0')) {
       say({ offset, message: `the environment variable ${quote(name)} holds a NUL` });
@@ -121,7 +121,7 @@ export interface ComposeEnvironment {
 export function takeFromEnvironment(
   name: string,
   place: Place,
-  { lookup }: Pick<Surroundings, 'lookup'>,
+  { lookup }: Pick<FileContext, 'lookup'>,
 ): { readonly name: string; readonly value: string | undefined } | undefined {
   const value = lookup(name);
   return checkVariable(place, name, value ?? '') ? { name, value } : undefined;

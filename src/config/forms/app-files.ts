@@ -1,9 +1,10 @@
 import type { ContainerFile, FileKind } from '../../model/container-file.ts';
 import { SealedContent } from '../../model/sealed-content.ts';
+import { suggest } from '../did-you-mean.ts';
 import type { Draft } from '../draft.ts';
 import { type ComposeEnvironment, mergeEnvironment, readEnvFiles, readPath } from '../env/env-files.ts';
-import { maxOutsideBytes } from '../env/outside-files.ts';
-import type { Surroundings } from '../env/surroundings.ts';
+import type { FileContext } from '../env/file-context.ts';
+import { maxNamedFileBytes } from '../env/named-files.ts';
 import {
   complain,
   complainAtKey,
@@ -20,7 +21,6 @@ import {
   scalarAt,
   typed,
 } from '../fields.ts';
-import { suggest } from '../suggest.ts';
 import { parseMountpoint } from '../values.ts';
 import { quote } from '../yaml/yaml-node.ts';
 import { accept, placed } from './read-parts.ts';
@@ -33,27 +33,27 @@ export const fileKeys = ['env_file', 'secrets', 'configs'] as const;
 
 /** What the top level of the file says about files. */
 export interface TopFiles {
-  readonly surroundings: Surroundings;
+  readonly context: FileContext;
   readonly secrets: FileDefinitions;
   readonly configs: FileDefinitions;
 }
 
-export function readTopFiles(root: ReadonlyMap<string, Place>, surroundings: Surroundings): TopFiles {
-  const secrets = readDefinitions(root.get('secrets'), 'secret', surroundings);
-  return { surroundings, secrets, configs: readDefinitions(root.get('configs'), 'config', surroundings) };
+export function readTopFiles(root: ReadonlyMap<string, Place>, context: FileContext): TopFiles {
+  const secrets = readDefinitions(root.get('secrets'), 'secret', context);
+  return { context, secrets, configs: readDefinitions(root.get('configs'), 'config', context) };
 }
 
 /** Environment and files of one application, as its own keys and the files they name say. */
 export function readAppFiles(
   entries: ReadonlyMap<string, Place>,
-  { surroundings, secrets, configs }: TopFiles,
+  { context, secrets, configs }: TopFiles,
   environment: ComposeEnvironment,
   mountpoints: readonly string[],
 ): Pick<Draft, 'environment' | 'files'> {
   // The usual case, and a file can have many thousands of applications.
   if (!fileKeys.some((key) => entries.has(key))) return { environment: mergeEnvironment([], environment) };
   const envFile = entries.get('env_file');
-  const fromFiles = envFile === undefined ? [] : readEnvFiles(envFile, surroundings, environment.set);
+  const fromFiles = envFile === undefined ? [] : readEnvFiles(envFile, context, environment.set);
   const files = [secrets, configs].flatMap((definitions) => {
     const place = entries.get(`${definitions.kind}s`);
     const isEmpty = place === undefined || (place.node.kind === 'scalar' && place.node.type === 'null');
@@ -80,7 +80,7 @@ const sources: Readonly<Record<FileKind, readonly string[]>> = {
 const ignored = ['name', 'labels', 'external'];
 
 /** The top-level `secrets` or `configs` of any form; `place` is absent where the file has none. */
-function readDefinitions(place: Place | undefined, kind: FileKind, surroundings: Surroundings): FileDefinitions {
+function readDefinitions(place: Place | undefined, kind: FileKind, context: FileContext): FileDefinitions {
   const contents = new Map<string, () => SealedContent | undefined>();
   const isEmpty = place === undefined || (place.node.kind === 'scalar' && place.node.type === 'null');
   for (const [name, entry] of isEmpty ? [] : (readFields(place, `"${kind}s"`)?.entries ?? [])) {
@@ -92,7 +92,7 @@ function readDefinitions(place: Place | undefined, kind: FileKind, surroundings:
     let read: { readonly content: SealedContent | undefined } | undefined;
     contents.set(name, () => {
       if (source === undefined) return undefined;
-      read ??= { content: readContent(source, kind, surroundings) };
+      read ??= { content: readContent(source, kind, context) };
       return read.content;
     });
   }
@@ -136,28 +136,19 @@ function isFalse({ node }: Place): boolean {
   return value.kind === 'scalar' && value.type === 'boolean' && !value.value;
 }
 
-function readContent(
-  { key, place, text }: Source,
-  kind: FileKind,
-  surroundings: Surroundings,
-): SealedContent | undefined {
-  if (key === 'file') return readFromFile(place, text, kind, surroundings);
-  const value = key === 'content' ? text : surroundings.lookup(text);
+function readContent({ key, place, text }: Source, kind: FileKind, context: FileContext): SealedContent | undefined {
+  if (key === 'file') return readFromFile(place, text, kind, context);
+  const value = key === 'content' ? text : context.lookup(text);
   if (value === undefined) {
     return complain(place, 'the variable is not set', 'set it in .env or in the environment');
   }
   const bytes = Buffer.from(value, 'utf8');
-  if (bytes.length > maxOutsideBytes[kind]) return complain(place, tooLarge(kind));
+  if (bytes.length > maxNamedFileBytes[kind]) return complain(place, tooLarge(kind));
   return new SealedContent(bytes);
 }
 
-function readFromFile(
-  place: Place,
-  name: string,
-  kind: FileKind,
-  surroundings: Surroundings,
-): SealedContent | undefined {
-  const reading = surroundings.read(name, kind);
+function readFromFile(place: Place, name: string, kind: FileKind, context: FileContext): SealedContent | undefined {
+  const reading = context.read(name, kind);
   if (reading.kind === 'bytes') return new SealedContent(reading.bytes);
   const file = `the file ${quote(reading.path)}`;
   if (reading.kind === 'absent')
@@ -165,7 +156,7 @@ function readFromFile(
   return complain(place, `${file} cannot be read: ${reading.why}`);
 }
 
-const tooLarge = (kind: FileKind): string => `a ${kind} is larger than ${maxOutsideBytes[kind] / 1024} KiB`;
+const tooLarge = (kind: FileKind): string => `a ${kind} is larger than ${maxNamedFileBytes[kind] / 1024} KiB`;
 
 /** An application's `secrets` or `configs`: names, or `{source, target, uid, gid, mode}`. */
 function readFileUses(place: Place, definitions: FileDefinitions): Placed<ContainerFile>[] {

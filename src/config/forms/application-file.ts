@@ -1,19 +1,19 @@
+import { renameTo } from '../did-you-mean.ts';
 import type { Drafts } from '../draft.ts';
-import type { Surroundings } from '../env/surroundings.ts';
+import type { FileContext } from '../env/file-context.ts';
 import { complain, complainAtKey, entriesOf, type Fields, keysOfMaps, type Place, readFields } from '../fields.ts';
-import { renameTo } from '../suggest.ts';
 import { readComposeForm } from './compose-form.ts';
 import { readFigForm } from './fig-form.ts';
 import { readNativeForm } from './native-form.ts';
 
 /** The application file in whichever of its three forms; undefined after reporting that it has none. */
-export function readApplicationFile(root: Place, surroundings: Surroundings): Drafts | undefined {
+export function readApplicationFile(root: Place, context: FileContext): Drafts | undefined {
   const fields = readFields(root, 'the application configuration');
   if (fields === undefined) return undefined;
   const { entries } = fields;
-  if (isSection(entries.get('applications'))) return readNativeForm(fields, surroundings);
-  if (isSection(entries.get('services'))) return readComposeForm(root, surroundings);
-  if ([...entries.values()].some(isService)) return readFigForm(fields, surroundings);
+  if (isSection(entries.get('applications'))) return readNativeForm(fields, context);
+  if (isSection(entries.get('services'))) return readComposeForm(root, context);
+  if ([...entries.values()].some(isService)) return readFigForm(fields, context);
   return entries.has('version') ? missingApplications(fields) : noForm(fields);
 }
 

@@ -1,8 +1,9 @@
 import { type ContainerField, containerFields, type RestartPolicy, settingKeys } from '../../model/container-fields.ts';
 import { readDeploymentName } from '../deployment-name.ts';
+import { suggest } from '../did-you-mean.ts';
 import { type Draft, type Drafts, given } from '../draft.ts';
 import { type ComposeEnvironment, takeFromEnvironment } from '../env/env-files.ts';
-import type { Surroundings } from '../env/surroundings.ts';
+import type { FileContext } from '../env/file-context.ts';
 import {
   complain,
   complainAtKey,
@@ -16,7 +17,6 @@ import {
   scalarAt,
 } from '../fields.ts';
 import { splitShellWords } from '../shell-words.ts';
-import { suggest } from '../suggest.ts';
 import { parseSize } from '../values.ts';
 import { quote } from '../yaml/yaml-node.ts';
 import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
@@ -57,15 +57,15 @@ const hints: ReadonlyMap<string, string> = new Map(
 );
 
 /** The part of Compose that has a meaning here; every other key is refused at its line. */
-export function readComposeForm(written: Place, surroundings: Surroundings): Drafts {
-  const root = { entries: entriesOf(substituteVariables(written, surroundings)) };
+export function readComposeForm(written: Place, context: FileContext): Drafts {
+  const root = { entries: entriesOf(substituteVariables(written, context)) };
   for (const [key, place] of root.entries) {
     if (!['version', 'name', 'services', 'volumes', 'secrets', 'configs'].includes(key) && !key.startsWith('x-'))
       refuseKey(key, place, ['services']);
   }
   const found = root.entries.get('services');
   const fields = found === undefined ? undefined : readFields(found, '"services"');
-  const files = readTopFiles(root.entries, surroundings);
+  const files = readTopFiles(root.entries, context);
   const top = root.entries.get('volumes');
   const volumeNames = top === undefined ? new Map() : readTopVolumes(top, (key, entry) => refuseKey(key, entry, []));
   const services: Service[] = [];
@@ -103,7 +103,7 @@ function readService(name: string, place: Place, volumeNames: VolumeNames, files
     return entry === undefined ? undefined : reader(entry);
   };
   const volumes = read('volumes', (entry) => readVolumes(entry, name, volumeNames)) ?? [];
-  const environment = read('environment', (entry) => readEnvironment(entry, files.surroundings));
+  const environment = read('environment', (entry) => readEnvironment(entry, files.context));
   const mountpoints = volumes.map(({ value }) => value.mountpoint);
   const draft: Draft = {
     name,
@@ -140,7 +140,7 @@ function hasVariables(place: Place | undefined): boolean {
   return node?.kind === 'scalar' && node.from !== undefined;
 }
 
-function readEnvironment(place: Place, surroundings: Surroundings): ComposeEnvironment {
+function readEnvironment(place: Place, context: FileContext): ComposeEnvironment {
   const { node } = place;
   if (node.kind === 'scalar' && node.type === 'null') return noEnvironment;
   if (node.kind !== 'map' && node.kind !== 'list') {
@@ -150,7 +150,7 @@ function readEnvironment(place: Place, surroundings: Surroundings): ComposeEnvir
   const set: (readonly [string, string])[] = [];
   const unset = new Set<string>();
   const take = (name: string, entry: Place): void => {
-    const taken = takeFromEnvironment(name, entry, surroundings);
+    const taken = takeFromEnvironment(name, entry, context);
     if (taken === undefined) return;
     if (taken.value === undefined) unset.add(name);
     else set.push([name, taken.value]);

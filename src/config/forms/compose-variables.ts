@@ -1,5 +1,5 @@
+import type { FileContext } from '../env/file-context.ts';
 import { type Interpolated, interpolate, type Unset } from '../env/interpolate.ts';
-import type { Surroundings } from '../env/surroundings.ts';
 import { complain, type Place } from '../fields.ts';
 import { isSecretPath } from '../secret-places.ts';
 import type { YamlNode, YamlScalar } from '../yaml/yaml-node.ts';
@@ -11,16 +11,16 @@ const maxAdded = 10 * 1024 * 1024;
  * The file with its variables replaced, as Compose does before it reads it: in every value, never in a key. A variable
  * that is not set is the empty text, with a note.
  */
-export function substituteVariables(root: Place, surroundings: Pick<Surroundings, 'lookup'>): Place {
+export function substituteVariables(root: Place, context: Pick<FileContext, 'lookup'>): Place {
   return {
     ...root,
-    node: substitute({ root, lookup: surroundings.lookup, added: 0, noted: new Set() }, root.node, root.path),
+    node: substitute({ root, lookup: context.lookup, added: 0, noted: new Set() }, root.node, root.path),
   };
 }
 
 interface Work {
   readonly root: Place;
-  readonly lookup: Surroundings['lookup'];
+  readonly lookup: FileContext['lookup'];
   /** Variables that were noted: one note for each is enough. */
   readonly noted: Set<string>;
   added: number;

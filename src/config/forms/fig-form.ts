@@ -1,8 +1,9 @@
 import type { Link, PortMapping, VolumeMount } from '../../model/config.ts';
 import { settingKeys } from '../../model/container-fields.ts';
+import { didYouMean, suggest } from '../did-you-mean.ts';
 import { type Draft, type Drafts, given } from '../draft.ts';
 import { plainEnvironment } from '../env/env-files.ts';
-import type { Surroundings } from '../env/surroundings.ts';
+import type { FileContext } from '../env/file-context.ts';
 import {
   complain,
   complainAtKey,
@@ -16,7 +17,6 @@ import {
   readText,
   scalarAt,
 } from '../fields.ts';
-import { didYouMean, suggest } from '../suggest.ts';
 import { quote } from '../yaml/yaml-node.ts';
 import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
 import { commonReaders, readSettings, type SettingReaders } from './container-settings.ts';
@@ -62,14 +62,14 @@ const knownKeys = [
 ];
 
 /** Fig's form: every top-level entry is a service, except `secrets` and `configs` where they are none. */
-export function readFigForm(root: Fields, surroundings: Surroundings): Drafts {
+export function readFigForm(root: Fields, context: FileContext): Drafts {
   const files = new Map<string, Place>();
   for (const name of ['secrets', 'configs']) {
     const place = root.entries.get(name);
     const isService = place !== undefined && ['image', 'build'].some((key) => entriesOf(place).has(key));
     if (place !== undefined && !isService) files.set(name, place);
   }
-  const top = readTopFiles(files, surroundings);
+  const top = readTopFiles(files, context);
   const entries = files.size === 0 ? root.entries : new Map([...root.entries].filter(([name]) => !files.has(name)));
   const services: Service[] = [];
   for (const [name, place] of entries) {

@@ -3,7 +3,7 @@ import { type RestartPolicy, settingKeys } from '../../model/container-fields.ts
 import { readDeploymentName } from '../deployment-name.ts';
 import { type Draft, type Drafts, given } from '../draft.ts';
 import { plainEnvironment } from '../env/env-files.ts';
-import type { Surroundings } from '../env/surroundings.ts';
+import type { FileContext } from '../env/file-context.ts';
 import {
   complain,
   complainAtKey,
@@ -42,11 +42,11 @@ import {
 } from './read-parts.ts';
 
 /** Flocker's own form: `version: 1` and `applications`. Unknown keys at the top level are ignored, as there. */
-export function readNativeForm(root: Fields, surroundings: Surroundings): Drafts {
+export function readNativeForm(root: Fields, context: FileContext): Drafts {
   checkVersion(required(root, 'version', 'write "version: 1" at the top of the file'));
   const place = required(root, 'applications');
   const fields = place === undefined ? undefined : readFields(place, '"applications"');
-  const top = readTopFiles(root.entries, surroundings);
+  const top = readTopFiles(root.entries, context);
   const drafts: Draft[] = [];
   for (const [name, application] of fields?.entries ?? []) {
     const named = checkApplicationName(name, application);

@@ -3,7 +3,7 @@ import type { NodeDoctor } from '../../engine/node-client.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import type { ConnectAnswer, ConnectTarget, SystemReading } from '../../model/examination.ts';
-import { setupAnswers } from '../../model/host-setup.ts';
+import { setupAnswers } from '../../model/provisioning.ts';
 import { fitOf } from '../docker/api.ts';
 import { parseJson, textAt } from '../json.ts';
 import type { NodeConnection } from '../ssh/connection.ts';

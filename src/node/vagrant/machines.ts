@@ -13,7 +13,7 @@ export interface MachinesWanted {
   readonly onNote: (text: string) => void;
 }
 
-/** The surroundings of this process. */
+/** What this process knows of its environment. */
 export interface Surroundings {
   readonly env: Environment;
   readonly stateFolder: string;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { didYouMean } from '../../../src/config/did-you-mean.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { printProblems } from '../../../src/config/problems.ts';
-import { didYouMean } from '../../../src/config/suggest.ts';
 
 const golden = '../../golden/problems/';
 

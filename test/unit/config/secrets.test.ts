@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables in files look so
 import { describe, expect, it } from 'vitest';
-import { createOutsideFiles, type Reading } from '../../../src/config/env/outside-files.ts';
+import { createNamedFiles, type Reading } from '../../../src/config/env/named-files.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { printProblems } from '../../../src/config/problems.ts';
 import type { Application, LoadResult } from '../../../src/model/config.ts';
@@ -25,7 +25,7 @@ function load(application: string, { files = {}, environment = {} }: Beside = {}
       application: { path: 'conf/application.yml', text: application },
       deployment: { path: 'conf/deployment.yml', text: 'version: 1\nnodes: {n1: []}\n' },
     },
-    { environment, outside: createOutsideFiles(known), home: '/home/me' },
+    { environment, namedFiles: createNamedFiles(known), home: '/home/me' },
   );
 }
 

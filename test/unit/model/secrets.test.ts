@@ -71,7 +71,7 @@ describe('what may be a secret', () => {
       offset,
       path: 'web/environment/PIN',
       message: 'the value must be a string, not the number 5123',
-      hint: { hint: 'put it in quotes', mend: { node, value: '5123', style: 'quoted' } },
+      hint: { hint: 'put it in quotes', edit: { node, value: '5123', style: 'quoted' } },
     });
     const found = problems();
     expect(printProblems(found)).not.toContain('5123');

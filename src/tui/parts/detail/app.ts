@@ -3,7 +3,7 @@ import { type Application, type AppName, type NodeName, nodeOf } from '../../../
 import { printImage } from '../../../model/names.ts';
 import type { ClusterView } from '../../../view/cluster-view.ts';
 import { receiptLines } from '../../../view/run/receipt-lines.ts';
-import { standingOf } from '../../../view/run/standing-sentence.ts';
+import { runStatusOf } from '../../../view/run/run-status-text.ts';
 import { settingFacts } from '../../../view/wanted-diff.ts';
 import { formatBytes, formatDuration, namesOf } from '../../../view/wording.ts';
 import { type Row, span } from '../../frame/rows.ts';
@@ -39,7 +39,7 @@ export function appSummary(input: ScreenInput, app: AppName, at: NodeName | unde
 
 function standingRows({ view, now }: ScreenInput, app: AppName, width: number): readonly Row[] {
   if (!view.running) return [];
-  const standing = standingOf(view, app, now);
+  const standing = runStatusOf(view, app, now);
   return standing === undefined ? [] : [...wrapRows(standing.text, width, 'accent'), []];
 }
 

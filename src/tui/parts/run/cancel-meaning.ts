@@ -1,6 +1,6 @@
 import type { ClusterView, StepView } from '../../../view/cluster-view.ts';
 import { planGroups } from '../../../view/run/plan-groups.ts';
-import { standingOfGroup } from '../../../view/run/standing-sentence.ts';
+import { runStatusOfGroup } from '../../../view/run/run-status-text.ts';
 import { listNames } from '../../../view/wording.ts';
 
 /** What cancelling the run at this moment does, in one sentence. `now` in milliseconds since 1970. */
@@ -8,7 +8,7 @@ export function cancelMeaning(view: ClusterView, now: number): string {
   if (!view.running || view.plan === undefined) return 'no run is under way';
   const down = planGroups(view.plan, view.forecasts)
     .filter(({ steps }) => steps.some(({ id }) => isUnderWay(view.steps[id]?.state)))
-    .filter((group) => standingOfGroup(view, group, now).stopping !== 'safe')
+    .filter((group) => runStatusOfGroup(view, group, now).stopping !== 'safe')
     .map(({ group }) => group);
   if (down.length === 0) return 'cancel stops here; copies go on later where they ended';
   return `cancel finishes the change of ${listNames(down)} first, then stops`;

@@ -1,8 +1,8 @@
 import { nodesOf } from '../../../model/plan.ts';
 import type { ClusterView, CommandEntry } from '../../../view/cluster-view.ts';
 import { receiptLines } from '../../../view/run/receipt-lines.ts';
+import { runStatusOfGroup } from '../../../view/run/run-status-text.ts';
 import { type RunGroup, type RunStep, type RunView, runView, shownRun } from '../../../view/run/run-view.ts';
-import { standingOfGroup } from '../../../view/run/standing-sentence.ts';
 import { count, describeOutcome, formatDuration, namesOf, nodeTitle } from '../../../view/wording.ts';
 import { type Row, type Size, span } from '../../frame/rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
@@ -160,7 +160,7 @@ function standings(
 ): readonly { readonly text: string; readonly token: 'warn' | 'bad' | 'ok' }[] {
   return run.groups
     .filter(({ kind, group, state }) => kind !== 'network' && (group === focus?.step.group || hasBegun(state)))
-    .map(({ plan }) => standingOfGroup(view, plan, now))
+    .map(({ plan }) => runStatusOfGroup(view, plan, now))
     .filter(({ app, stopping }) => app === focus?.step.group || (view.running && stopping !== 'safe'))
     .toSorted((a, b) => Number(a.app === focus?.step.group) - Number(b.app === focus?.step.group))
     .slice(-3)

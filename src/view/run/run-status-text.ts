@@ -12,7 +12,7 @@ import { type PlanGroup, planGroups } from './plan-groups.ts';
  */
 export type Phase = 'before' | 'held' | 'stopped' | 'released' | 'acquired' | 'started' | 'arrived' | 'done';
 
-export interface AppStanding {
+export interface RunStatus {
   readonly app: AppName;
   readonly phase: Phase;
   readonly isUp: boolean;
@@ -29,13 +29,13 @@ export interface AppStanding {
 }
 
 /** Undefined where the plan says nothing about the application. `now` in milliseconds since 1970. */
-export function standingOf(view: ClusterView, app: AppName, now: number): AppStanding | undefined {
+export function runStatusOf(view: ClusterView, app: AppName, now: number): RunStatus | undefined {
   const group = view.plan && planGroups(view.plan, view.forecasts).find((one) => one.group === app);
-  return group && standingOfGroup(view, group, now);
+  return group && runStatusOfGroup(view, group, now);
 }
 
 /** The same for a group that is at hand. */
-export function standingOfGroup(view: ClusterView, group: PlanGroup, now: number): AppStanding {
+export function runStatusOfGroup(view: ClusterView, group: PlanGroup, now: number): RunStatus {
   const progress = progressOf(view, group);
   const phase = phaseOf(group, progress);
   const seen = view.running || phase === 'done' ? undefined : runsAt(view, group);
@@ -120,7 +120,7 @@ function nodeIn({ from, to }: PlanGroup, phase: Phase): NodeName | undefined {
   return phase === 'before' || phase === 'held' || phase === 'stopped' ? (from ?? to) : (to ?? from);
 }
 
-const stoppingIn = (phase: Phase): AppStanding['stopping'] =>
+const stoppingIn = (phase: Phase): RunStatus['stopping'] =>
   phase === 'stopped'
     ? 'reversible'
     : phase === 'released' || phase === 'acquired' || phase === 'started'
@@ -144,7 +144,7 @@ function endOf(step: StepView | undefined): number | undefined {
   return step.startedAt + step.outcome.durationMs;
 }
 
-type Facts = Omit<AppStanding, 'text'>;
+type Facts = Omit<RunStatus, 'text'>;
 
 function sentence(view: ClusterView, group: PlanGroup, facts: Facts): string {
   const { node } = namesOf(view.config);

@@ -1,13 +1,13 @@
 import { createFileReport, type FileReport } from '../problems.ts';
 import { parseEnvFile } from './env-file.ts';
-import type { OutsideFiles, OutsideKind, Reading } from './outside-files.ts';
+import type { NamedFileKind, NamedFiles, Reading } from './named-files.ts';
 
 /** The variables and files that an application file may refer to. */
-export interface Surroundings {
+export interface FileContext {
   /** The value in the environment, or else in `.env` next to the file; undefined if neither has it. */
   lookup(name: string): string | undefined;
   /** A file named in the application file, relative to its folder. */
-  read(path: string, kind: OutsideKind): NamedReading;
+  read(path: string, kind: NamedFileKind): NamedReading;
   /** UTF-8 text, or why it is none; for env files. */
   report(path: string, text: string): FileReport;
   /** Reports of all files that were opened, `.env` first. */
@@ -19,16 +19,16 @@ export type NamedReading = Reading & {
   readonly path: string;
 };
 
-export interface SurroundingsOptions {
+export interface FileContextOptions {
   /** Of the application file, empty or with a slash at its end. */
   readonly directory: string;
   readonly home: string | undefined;
   /** Of this process; it goes before `.env`, as in Compose. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly outside: OutsideFiles;
+  readonly namedFiles: NamedFiles;
 }
 
-export function createSurroundings({ directory, home, environment, outside }: SurroundingsOptions): Surroundings {
+export function createFileContext({ directory, home, environment, namedFiles }: FileContextOptions): FileContext {
   const reports = new Map<string, FileReport>();
   let dotEnv: ReadonlyMap<string, string> | undefined;
 
@@ -42,9 +42,9 @@ export function createSurroundings({ directory, home, environment, outside }: Su
     reports.set(path, found);
     return found;
   };
-  const read = (name: string, kind: OutsideKind): NamedReading => {
+  const read = (name: string, kind: NamedFileKind): NamedReading => {
     const path = resolve(name);
-    return { ...outside.read(path, kind), path };
+    return { ...namedFiles.read(path, kind), path };
   };
   /** Read when the first variable is looked for: a file without variables has no use for it. */
   const readDotEnv = (): ReadonlyMap<string, string> => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyFix, applyFixes } from '../../../../src/config/edit/fix.ts';
+import { applyFix, applyFixes } from '../../../../src/config/edit/apply-fix.ts';
 import { loadConfig } from '../../../../src/config/load.ts';
 import type { ConfigProblem, ProblemFix } from '../../../../src/model/config.ts';
 import { idle } from '../loading.ts';

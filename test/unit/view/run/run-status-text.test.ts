@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { standingOf } from '../../../../src/view/run/standing-sentence.ts';
+import { runStatusOf } from '../../../../src/view/run/run-status-text.ts';
 import { aCluster, aContainer, anApplication, onNode } from '../../../builders.ts';
 import { aView, begun, failure, kindsOf, runningView } from '../move-view.ts';
 
 /** The standing with this many steps done and the next one running for 300 ms. */
-const at = (app: string, done: number) => standingOf(runningView(app, done), app, begun + done * 1000 + 300);
+const at = (app: string, done: number) => runStatusOf(runningView(app, done), app, begun + done * 1000 + 300);
 
 describe('the standing of a move, step by step', () => {
   const phases: Readonly<Record<string, readonly [phase: string, stopping: string, isUp: boolean]>> = {
@@ -32,7 +32,7 @@ describe('the standing of a move, step by step', () => {
   });
 
   it.each(kindsOf('db').map((kind, done) => ({ kind, done })))('between two steps, before $kind', ({ kind, done }) => {
-    const standing = standingOf(runningView('db', done, { state: 'waiting' }), 'db', begun);
+    const standing = runStatusOf(runningView('db', done, { state: 'waiting' }), 'db', begun);
     const before = kindsOf('db')[done - 1];
     // What has begun counts, not what comes next; an acquire that is done is over.
     const expected =
@@ -103,12 +103,12 @@ describe('the standing of other changes', () => {
   });
 
   it('is nothing for an application the plan does not name', () => {
-    expect(standingOf(aView(), 'nobody', begun)).toBeUndefined();
+    expect(runStatusOf(aView(), 'nobody', begun)).toBeUndefined();
   });
 
   it('does not call an application up that was not running before', () => {
     const view = aView({ nodes: aCluster(onNode('node1'), onNode('node2')).nodes, running: true });
-    expect(standingOf(view, 'db', begun)).toMatchObject({ phase: 'before', isUp: false });
+    expect(runStatusOf(view, 'db', begun)).toMatchObject({ phase: 'before', isUp: false });
   });
 });
 
@@ -117,31 +117,31 @@ describe('the standing after something failed', () => {
   const failed = runningView('db', done, { state: 'failed', outcome: failure });
 
   it('says before the release that the old node gets it back', () => {
-    expect(standingOf(failed, 'db', begun + 9000)).toMatchObject({ phase: 'stopped', hasFailed: true });
-    expect(standingOf(failed, 'db', begun + 9000)?.text).toContain('a step failed: drover brings it back to node1');
+    expect(runStatusOf(failed, 'db', begun + 9000)).toMatchObject({ phase: 'stopped', hasFailed: true });
+    expect(runStatusOf(failed, 'db', begun + 9000)?.text).toContain('a step failed: drover brings it back to node1');
   });
 
   it('says after the release who the data belongs to', () => {
     const later = runningView('db', kindsOf('db').indexOf('acquire-volume'), { state: 'failed', outcome: failure });
-    expect(standingOf(later, 'db', begun)?.text).toContain('its data belongs to node2, and the next apply goes on');
+    expect(runStatusOf(later, 'db', begun)?.text).toContain('its data belongs to node2, and the next apply goes on');
   });
 
   it('believes after the run what is seen on the nodes', () => {
     const over = { ...failed, running: false, runEndedAt: begun + 9000 };
-    expect(standingOf(over, 'db', begun + 60_000)).toMatchObject({ isUp: true, node: 'node1', downtimeMs: 6000 });
+    expect(runStatusOf(over, 'db', begun + 60_000)).toMatchObject({ isUp: true, node: 'node1', downtimeMs: 6000 });
     const gone = { ...over, nodes: aCluster(onNode('node1'), onNode('node2')).nodes };
-    expect(standingOf(gone, 'db', begun + 60_000)?.text).toContain('"db" is DOWN');
-    expect(standingOf(gone, 'db', begun + 60_000)?.text).toContain('`apply` goes on from here');
+    expect(runStatusOf(gone, 'db', begun + 60_000)?.text).toContain('"db" is DOWN');
+    expect(runStatusOf(gone, 'db', begun + 60_000)?.text).toContain('`apply` goes on from here');
   });
 
   it('takes a cancelled step for begun only where it was seen to start', () => {
     const stop = kindsOf('db').indexOf('stop-container');
     const view = runningView('db', stop, { state: 'cancelled' });
-    expect(standingOf(view, 'db', begun)?.phase).toBe('stopped');
+    expect(runStatusOf(view, 'db', begun)?.phase).toBe('stopped');
     const steps = Object.fromEntries(
       Object.entries(view.steps).map(([id, step]) => [id, step.state === 'cancelled' ? { state: step.state } : step]),
     );
-    expect(standingOf({ ...view, steps }, 'db', begun)?.phase).toBe('held');
+    expect(runStatusOf({ ...view, steps }, 'db', begun)?.phase).toBe('held');
   });
 });
 
@@ -150,5 +150,5 @@ it('calls names of nodes as the files do', () => {
   const nodes = aCluster(onNode('node1', { containers: [aContainer(app, 'node1')] }), onNode('node2')).nodes;
   const view = aView({ nodes, running: true });
   const config = view.config && { ...view.config, nodes: { node1: { name: 'alpha' }, node2: { name: 'beta' } } };
-  expect(standingOf({ ...view, ...(config && { config }) }, 'db', begun)?.text).toContain('"db" is UP on alpha');
+  expect(runStatusOf({ ...view, ...(config && { config }) }, 'db', begun)?.text).toContain('"db" is UP on alpha');
 });

@@ -1,10 +1,10 @@
 import type { Host } from '../engine/host.ts';
 import type { NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
-import { type SetupEvent, type SetupStep, setupAnswers } from '../model/host-setup.ts';
 import { plainText } from '../model/plain-text.ts';
+import { type SetupEvent, type SetupStep, setupAnswers } from '../model/provisioning.ts';
 import { cell } from '../view/lines.ts';
-import { parseSetupLine, setupRows } from '../view/setup-lines.ts';
+import { parseSetupLine, setupRows } from '../view/provisioning-lines.ts';
 import { formatDuration } from '../view/wording.ts';
 import type { Invocation } from './invocation.ts';
 import { clearLine, printed, printLines } from './style.ts';

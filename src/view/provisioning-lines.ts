@@ -1,6 +1,6 @@
 import { isName, printCommand } from '../model/command-line.ts';
-import type { EmptyDisk, SetupEvent, SetupState, SetupStep } from '../model/host-setup.ts';
 import { plainText } from '../model/plain-text.ts';
+import type { EmptyDisk, SetupEvent, SetupState, SetupStep } from '../model/provisioning.ts';
 import { alignRows, cell, type Line, line, type Row, type Tone } from './lines.ts';
 import { formatBytes } from './wording.ts';
 
@@ -20,10 +20,10 @@ export function parseSetupLine(text: string): SetupEvent | undefined {
 }
 
 /** How a host stands: a node already, can become one, or cannot. */
-export type SetupStanding = 'done' | 'would do' | 'cannot';
+export type SetupVerdict = 'done' | 'would do' | 'cannot';
 
 /** What the steps of a check come to. */
-export function standingOf(steps: readonly SetupStep[]): SetupStanding {
+export function verdictOf(steps: readonly SetupStep[]): SetupVerdict {
   if (steps.some(({ state }) => state === 'cannot')) return 'cannot';
   return steps.some(({ state }) => state === 'would do') ? 'would do' : 'done';
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { diskLines, parseSetupLine, setupRows, standingOf } from '../../../src/view/setup-lines.ts';
+import { diskLines, parseSetupLine, setupRows, verdictOf } from '../../../src/view/provisioning-lines.ts';
 
 describe('the lines of provision.sh', () => {
   it.each([
@@ -28,9 +28,9 @@ describe('the lines of provision.sh', () => {
 
   it('stands as its worst step', () => {
     const step = (state: 'done' | 'would do' | 'cannot') => ({ name: state, state });
-    expect(standingOf([step('done')])).toBe('done');
-    expect(standingOf([step('done'), step('would do')])).toBe('would do');
-    expect(standingOf([step('would do'), step('cannot'), step('done')])).toBe('cannot');
+    expect(verdictOf([step('done')])).toBe('done');
+    expect(verdictOf([step('done'), step('would do')])).toBe('would do');
+    expect(verdictOf([step('would do'), step('cannot'), step('done')])).toBe('cannot');
   });
 
   it('says the state in words as well', () => {

@@ -26,7 +26,7 @@ export function suggest(
   const hint = `did you mean ${quote(near)}?`;
   if (taken.has(near) || !isAlone(node.source, near, names)) return { hint };
   taken.add(near);
-  return { hint, mend: { node, value: near, style: 'as-written' } };
+  return { hint, edit: { node, value: near, style: 'as-written' } };
 }
 
 /** `rename "node" to "nodes"`: the one of these keys that was meant to have that name. */
@@ -36,7 +36,7 @@ export function renameTo(name: string, keys: readonly YamlScalar[]): Advice | un
   const node = keys.find(({ source }) => source === near);
   if (near === undefined || node === undefined) return undefined;
   const hint = `rename ${quote(near)} to ${quote(name)}`;
-  return isAlone(name, near, sources) ? { hint, mend: { node, value: name, style: 'as-written' } } : { hint };
+  return isAlone(name, near, sources) ? { hint, edit: { node, value: name, style: 'as-written' } } : { hint };
 }
 
 /** True where no other name is as near as this one. */

@@ -1,7 +1,7 @@
 import type { YamlScalar } from './yaml/yaml-node.ts';
 
 /** Another value for one key or scalar of a file. */
-export interface Mend {
+export interface TextFix {
   readonly node: YamlScalar;
   readonly value: string;
   /** `as-written` keeps the quotes that are there. */
@@ -18,7 +18,7 @@ export interface Change {
 const maxLength = 200;
 
 /** What to write where; undefined where the scalar is written with escapes, over several lines, or not at all. */
-export function mendText(text: string, { node, value, style }: Mend): Change | undefined {
+export function changeOf(text: string, { node, value, style }: TextFix): Change | undefined {
   const was = writtenAt(text, node);
   if (was === undefined || was.length > maxLength || value.length > maxLength) return undefined;
   const replacement = style === 'plain' ? value : style === 'quoted' ? JSON.stringify(value) : likewise(was, value);

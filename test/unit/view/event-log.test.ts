@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineEventBody } from '../../../src/model/events.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
+import { describeChanges } from '../../../src/view/event-log.ts';
 import { emptyView, reduce } from '../../../src/view/reduce.ts';
-import { describeChanges } from '../../../src/view/trail.ts';
 import { aConfig, anApplication, onNode, unreachable } from '../../builders.ts';
 
 const told = (bodies: readonly EngineEventBody[], view: ClusterView = emptyView, run = 0): string[] =>

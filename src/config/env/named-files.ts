@@ -1,49 +1,49 @@
 /** What a file is read for; each kind has its largest size in bytes. */
-export type OutsideKind = 'env' | 'secret' | 'config';
+export type NamedFileKind = 'env' | 'secret' | 'config';
 
 /** Docker's own limit for a secret, and the size that a Compose project's files may have elsewhere. */
-export const maxOutsideBytes: Readonly<Record<OutsideKind, number>> = {
+export const maxNamedFileBytes: Readonly<Record<NamedFileKind, number>> = {
   env: 1024 * 1024,
   secret: 500 * 1024,
   config: 1024 * 1024,
 };
 
 /** Most files that an application file can name. */
-export const maxOutsideFiles = 500;
+export const maxNamedFiles = 500;
 
 export type Reading =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'absent' }
   | { readonly kind: 'unreadable'; readonly why: string };
 
-export interface OutsideRequest {
+export interface NamedFileRequest {
   readonly path: string;
-  readonly kind: OutsideKind;
+  readonly kind: NamedFileKind;
 }
 
 /**
  * Files that the application file names: env files, secrets and configs. Reading the configuration is pure, so that it
  * only asks: what was not read yet is absent, the edge reads it, and everything is read again.
  */
-export interface OutsideFiles {
-  read(path: string, kind: OutsideKind): Reading;
+export interface NamedFiles {
+  read(path: string, kind: NamedFileKind): Reading;
   /** All that was asked for, in order. */
-  asked(): readonly OutsideRequest[];
+  asked(): readonly NamedFileRequest[];
   /** What was asked for and is not known; the result is of no use while there is any. */
-  missing(): readonly OutsideRequest[];
+  missing(): readonly NamedFileRequest[];
 }
 
-export const requestKey = ({ path, kind }: OutsideRequest): string => `${kind} ${path}`;
+export const requestKey = ({ path, kind }: NamedFileRequest): string => `${kind} ${path}`;
 
 /** `known`: readings by `requestKey`. */
-export function createOutsideFiles(known: ReadonlyMap<string, Reading>): OutsideFiles {
-  const asked = new Map<string, OutsideRequest>();
+export function createNamedFiles(known: ReadonlyMap<string, Reading>): NamedFiles {
+  const asked = new Map<string, NamedFileRequest>();
   return {
     read(path, kind) {
       const request = { path, kind };
       const key = requestKey(request);
-      if (asked.size >= maxOutsideFiles && !asked.has(key)) {
-        return { kind: 'unreadable', why: `more than ${maxOutsideFiles} files are named` };
+      if (asked.size >= maxNamedFiles && !asked.has(key)) {
+        return { kind: 'unreadable', why: `more than ${maxNamedFiles} files are named` };
       }
       asked.set(key, request);
       return known.get(key) ?? { kind: 'absent' };
