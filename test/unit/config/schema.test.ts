@@ -96,7 +96,7 @@ describe('the JSON Schemas', () => {
 
   it('describe what editors show', () => {
     expect(JSON.stringify(readSchema('application.schema.json'))).toContain(
-      'The data that moves with the application.',
+      'A volume that moves with the application.',
     );
   });
 });
