@@ -169,7 +169,7 @@ describe('the command line', () => {
     expect(listed('move wiki alpha').join('\n')).toContain('disabled: "wiki" belongs there already');
     const readOnly = opened({ isReadOnly: true });
     expect(listed('restart', readOnly)[0]).toContain('disabled: read-only');
-    expect(listed('move wiki beta', readOnly).join('\n')).toContain('off: read-only');
+    expect(listed('move wiki beta', readOnly).join('\n')).toContain('disabled: read-only');
     expect(typed('move wiki beta', ['enter'], readOnly)).toMatchObject({ kinds: ['palette'], effects: [] });
     expect(typed('apply', ['enter'], readOnly).ui.notice?.text).toBe('apply: read-only');
   });
