@@ -11,7 +11,7 @@ export function didYouMean(name: string, known: Iterable<string>): string | unde
 }
 
 /**
- * `did you mean "mongodb"?` about this key or value, with the text that mends it where no other name is as near.
+ * `did you mean "mongodb"?` about this key or value, with the edit that fixes it if no other name is as near.
  * `taken` are the names that may not be written a second time here; the one that is given is added.
  */
 export function suggest(

@@ -62,7 +62,7 @@ describe('restart, stop and start', () => {
     expect([away.code, away.err]).toEqual([1, expect.stringMatching(new RegExp(`^${why}\\S`))]);
   });
 
-  it('wait for nobody: a lock that is held ends with 3', async () => {
+  it('do not wait: a lock that is held ends with 3', async () => {
     await running();
     const session = made.cluster.session();
     const signal = new AbortController().signal;
@@ -89,7 +89,7 @@ describe('snapshot, volumes, clone and rollback', () => {
     expect([half.code, half.out]).toEqual([1, expect.stringContaining('cannot reach node')]);
   });
 
-  it('make a dataset beside the volume', async () => {
+  it('create a dataset next to the volume', async () => {
     await running();
     await made.drover('snapshot', 'db', 'good');
     const { code, out } = await made.drover('clone', 'db', 'good');
@@ -155,7 +155,7 @@ describe('snapshot, volumes, clone and rollback', () => {
     expect((await made.drover('plan', '--detailed-exitcode')).code).toBe(0);
   });
 
-  it('ask nobody with --yes, refuse where nobody can be asked, and name what was there', async () => {
+  it('do not ask with --yes, refuse without a terminal, and name the previous data', async () => {
     await running();
     await made.drover('snapshot', 'db', 'good');
     const refused = await made.drover('rollback', 'db', 'good');
@@ -313,7 +313,7 @@ describe('history and undo', () => {
     expect(await made.read('deployment.yml')).toBe(deployment);
   });
 
-  it('undo never takes an edit away that nobody has applied, but with --force', async () => {
+  it('undo keeps an edit that was not applied, except with --force', async () => {
     await running();
     expect((await made.drover('undo')).err).toContain('no recorded run changed the files');
     await made.drover('move', 'db', n2);
@@ -326,7 +326,7 @@ describe('history and undo', () => {
     expect(made.cluster.facts(n2).containers).toHaveLength(1);
   });
 
-  it('tell the runs of other files apart, and outlast a line that was cut off', async () => {
+  it('ignore the runs of other files, and a line that was cut off', async () => {
     await running();
     const state = join(made.folder, 'state');
     await appendFile(join(state, 'runs.jsonl'), '{"id":"half');

@@ -144,7 +144,7 @@ function check(printed: string, args: readonly string[], mode: Mode, place: stri
   else for (const command of offeredCommands(printed)) commands.add(command);
 }
 
-/** What went to standard output is one document, or one a line; failures are told in plain lines as well. */
+/** Standard output has one document, or one per line; errors are printed as plain lines as well. */
 const documentsOf = (printed: string): readonly string[] => printed.split('\n').filter((line) => /^\{.*\}$/.test(line));
 
 describe('nodes that lie', () => {
@@ -238,7 +238,7 @@ describe('nodes that lie', () => {
       'ssh',
       'while case $1 in -*) true;; *) false;; esac; do [ "$1" = -v ] || shift; shift; done; shift; exec /bin/sh -c "$*"',
     );
-    const told: string[] = [];
+    const failures: string[] = [];
     for (const command of commands) {
       const { stderr } = spawnSync('/bin/sh', ['-c', command], {
         cwd: folder,
@@ -246,10 +246,10 @@ describe('nodes that lie', () => {
         encoding: 'utf8',
         input: '',
       });
-      if (/[Ss]yntax error|Unterminated|not found/.test(stderr)) told.push(`${command}: ${stderr}`);
-      if (command.includes('touch')) told.push(`${command}: has the code`);
+      if (/[Ss]yntax error|Unterminated|not found/.test(stderr)) failures.push(`${command}: ${stderr}`);
+      if (command.includes('touch')) failures.push(`${command}: has the code`);
     }
-    expect(told).toEqual([]);
+    expect(failures).toEqual([]);
     expect(existsSync(join(folder, 'PWNED'))).toBe(false);
   });
 

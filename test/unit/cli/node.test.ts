@@ -22,7 +22,7 @@ const facts: NodeFacts = {
   roundTripMs: 1,
 };
 
-/** Hosts of which the test says what provision.sh tells about them; everything else is the real command line. */
+/** Hosts whose provision.sh prints what the test says; everything else is the real command line. */
 interface Script {
   /** Lines of `--check`, and of the run itself. */
   check?: readonly string[];
@@ -103,7 +103,7 @@ describe('drover node', () => {
     const questions: string[] = [];
     const made = await makeWorld({}, changes);
     if (answer === undefined) return made;
-    // With somebody at the terminal, who answers everything the same.
+    // With a person at the terminal, who gives the same answer to every question.
     const { folder } = made;
     const asked = await makeWorld(
       {},
@@ -177,7 +177,7 @@ describe('drover node', () => {
       expect(seen.calls.length).toBe(1);
     });
 
-    it('shows each step while it is under way, and records the node in both files', async () => {
+    it('shows each step while it runs, and records the node in both files', async () => {
       const { drover, read } = await world();
       const ran = await drover('node', 'add', fresh, '--yes');
       expect([ran.code, ran.err]).toEqual([0, '']);
@@ -207,7 +207,7 @@ describe('drover node', () => {
       expect([await again.read('deployment.yml'), await again.read('drover.yml')]).toEqual(before);
     });
 
-    it('works in an empty folder: drover.yml is made, and the next step is told', async () => {
+    it('works in an empty folder: it creates drover.yml and prints the next step', async () => {
       const { drover, folder, read } = await world();
       await Promise.all(['application.yml', 'deployment.yml'].map((name) => rm(join(folder, name))));
       const ran = await drover('node', 'add', 'web9', '--yes', '--user', 'admin', '--name', 'nine');
@@ -244,7 +244,7 @@ describe('drover node', () => {
       expect([right.code, seen.accepted]).toEqual([2, 1]);
     });
 
-    it('tells which step failed, and leaves the files alone', async () => {
+    it('names the step that failed, and leaves the files unchanged', async () => {
       const { drover, read } = await world({
         run: ['did\tpackages\t', 'cannot\tzfs module\tKey was rejected by service'],
       });
@@ -263,7 +263,7 @@ describe('drover node', () => {
   });
 
   describe('list', () => {
-    it('tells nodes, hosts that are none, and what is placed', async () => {
+    it('lists nodes, hosts that are not nodes, and their applications', async () => {
       const { drover } = await world({ observed: new AppError('command-failed', 'not set up') });
       const ran = await drover('node', 'list');
       expect(ran.code).toBe(1);

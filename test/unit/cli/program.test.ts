@@ -28,7 +28,7 @@ function drover(args: readonly string[], env: Readonly<Record<string, string>> =
 
 const application =
   'version: 1\napplications:\n  web:\n    image: nginx\n    environment: {TOKEN: hunter2-is-secret}\n';
-/** Nobody listens on port 1 of this machine: connections are refused at once. */
+/** No program listens on port 1 of this machine: connections are refused at once. */
 const inventory = 'version: 1\nnodes:\n  127.0.0.1: {name: here, port: 1, user: nobody}\n';
 
 beforeAll(async () => {
@@ -98,7 +98,7 @@ describe('the built program', () => {
     expect((await drover(['validate', '--inventory', 'nowhere.yml'])).code).toBe(65);
   });
 
-  it('tells an unreadable file as a problem of the file', async () => {
+  it('reports an unreadable file as a problem of the file', async () => {
     await mkdir(join(folder, 'folder.yml'));
     const { code, err } = await drover(['validate', '-a', 'folder.yml']);
     expect(code).toBe(65);

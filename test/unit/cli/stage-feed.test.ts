@@ -68,17 +68,17 @@ describe('the stages of a lab', () => {
 
   it('tell their listeners, until these have enough', async () => {
     feed = createStageFeed(path);
-    let told = 0;
+    let calls = 0;
     const forget = feed.subscribe(() => {
-      told += 1;
+      calls += 1;
     });
     const progress = await openProgress();
     const stage = progress.stage('one');
-    await vi.waitFor(() => expect(told).toBe(1));
+    await vi.waitFor(() => expect(calls).toBe(1));
     forget();
     stage.done();
     await vi.waitFor(() => expect(feed?.getSnapshot()[0]?.state).toBe('done'));
-    expect(told).toBe(1);
+    expect(calls).toBe(1);
   });
 
   it('end with the exit status and the reason, and nothing runs on then', async () => {

@@ -60,7 +60,7 @@ describe('drover without a verb, at a terminal', () => {
     expect(requests[1]?.notice).toContain(':edit deployment');
   });
 
-  it('gives the files to the page of a lab on its way as well: they can be read meanwhile', async () => {
+  it('gives the files to the page of a starting lab as well: they can be read there', async () => {
     const { world, requests } = await atTerminal([{ code: 130, lines: [] }]);
     expect((await world.drover('--stages', '/tmp/progress.jsonl')).code).toBe(130);
     expect(requests[0]).toMatchObject({

@@ -19,7 +19,7 @@ describe('validate --fix', () => {
     expect(await made.read('deployment.yml')).toBe(wrong.replace('dbb', 'db'));
     const after = await stat(join(made.folder, 'deployment.yml'));
     expect(after.mode).toBe(before.mode);
-    // Another file took its name: nobody could read a half of it.
+    // A new file replaced it: no reader could see a part of it.
     expect(after.ino).not.toBe(before.ino);
   });
 
@@ -49,7 +49,7 @@ describe('validate --fix', () => {
     expect(await made.read('deployment.yml')).toBe(deployment);
   });
 
-  it('tells the fixes and what was changed as JSON', async () => {
+  it('prints the fixes and the changes as JSON', async () => {
     made = await makeWorld();
     await made.write('deployment.yml', wrong);
     const problem = JSON.parse((await made.drover('validate', '--json')).out).problems[0];

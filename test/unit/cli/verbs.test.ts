@@ -32,7 +32,7 @@ describe('validate', () => {
     expect(JSON.parse(json.out)).toMatchObject({ ok: false, problems: [{ line: 3 }, { line: 4 }] });
   });
 
-  it('tells a missing file as a wrong file', async () => {
+  it('reports a missing file as a problem of the files', async () => {
     made = await makeWorld();
     const { code, err } = await made.drover('validate', '-C', '/nowhere/at/all');
     expect(code).toBe(65);
@@ -160,7 +160,7 @@ describe('apply', () => {
     expect((await made.drover('apply', '-q')).out).toMatch(/^converged: \d+ steps in [^\n]*\n$/);
   });
 
-  it('finishes what is under way at the first Ctrl-C and exits with 130; the next apply goes on', async () => {
+  it('finishes the running steps at the first Ctrl-C and exits with 130; the next apply continues', async () => {
     made = await makeWorld();
     let pressed = false;
     made.cluster.intercept(({ operation, phase }) => {
@@ -214,7 +214,7 @@ describe('move', () => {
     expect(made.cluster.violations()).toEqual([]);
   });
 
-  it('keeps the mode of the file and leaves nothing beside it', async () => {
+  it('keeps the mode of the file and leaves no other file', async () => {
     made = await makeWorld();
     const file = join(made.folder, 'deployment.yml');
     const { chmod, readdir } = await import('node:fs/promises');
@@ -305,7 +305,7 @@ describe('status', () => {
 });
 
 describe('doctor', () => {
-  it('names what is wrong with the command that mends it', async () => {
+  it('prints each fault with the command that fixes it', async () => {
     made = await makeWorld({
       nodes: {
         [n1]: { listeners: [{ address: '0.0.0.0', port: 27017, protocol: 'tcp', process: 'mongod' }] },
@@ -381,7 +381,7 @@ describe('doctor', () => {
     expect(findings).toContainEqual(expect.objectContaining({ node: n1, check: 'connections', result: 'ok' }));
   });
 
-  it('says what it is doing to somebody at a terminal', async () => {
+  it('shows its progress on a terminal', async () => {
     made = await makeWorld();
     const terminal = { moving: true, colour: false, columns: () => 80, ask: undefined };
     let said = '';
@@ -423,7 +423,7 @@ describe('trust', () => {
     expect(accepted).toEqual([n1]);
   });
 
-  it('refuses another key, and any key that nobody accepts', async () => {
+  it('refuses another key, and a key that is not accepted', async () => {
     const accepted: string[] = [];
     made = await makeWorld({}, key(accepted));
     const other = await made.drover('trust', n1, '--fingerprint', 'SHA256:xyz', '--yes');
@@ -445,7 +445,7 @@ describe('usage', () => {
     [['move', 'db'], "missing required argument 'node'"],
     [['plan', 'extra'], 'too many arguments'],
     [['logs', 'db', '--tail', 'many'], 'it is not a whole number'],
-  ])('%s is told on standard error and exits with 64', async (args, text) => {
+  ])('%s is reported on standard error and exits with 64', async (args, text) => {
     made = await makeWorld();
     const { code, out, err } = await made.drover(...args);
     expect([code, out]).toEqual([64, '']);
@@ -461,7 +461,7 @@ describe('usage', () => {
     expect((await made.drover('deploy', 'deployment.yml', 'application.yml')).code).toBe(0);
   });
 
-  it('tells a bug as a bug, without its stack', async () => {
+  it('reports a bug as a bug, without its stack', async () => {
     const broken = (): never => {
       throw new TypeError('x is not a function');
     };

@@ -59,16 +59,16 @@ describe('drover.yml', () => {
   });
 
   it('lets the first file win for each node and each setting', () => {
-    const beside = 'nodes: {10.0.0.1: {user: anna}}\npool: tank\ntimeouts: {stop: 2m}\n';
+    const own = 'nodes: {10.0.0.1: {user: anna}}\npool: tank\ntimeouts: {stop: 2m}\n';
     const lab =
       'nodes: {node1: {host: 10.0.0.1, user: lab}, node2: {}}\npool: lab\ntimeouts: {stop: 1s, connect: 500ms}\n';
-    const { nodes, settings } = configOf(load(apps, idle, beside, lab));
+    const { nodes, settings } = configOf(load(apps, idle, own, lab));
     expect(nodes).toEqual({ '10.0.0.1': { user: 'anna' }, node2: {} });
     expect(settings.pool).toBe('tank');
     expect(settings.timeouts).toMatchObject({ stopMs: 120_000, connectMs: 500, commandMs: 60_000 });
   });
 
-  it('tells nodes on one host by their ports', () => {
+  it('distinguishes nodes on one host by their ports', () => {
     const lab = 'nodes: {node1: {host: 127.0.0.1, port: 1}, node2: {host: 127.0.0.1, port: 2}}';
     expect(Object.keys(configOf(load(apps, idle, lab)).nodes)).toEqual(['10.0.0.1', 'node1', 'node2']);
     expect(complaints(deploy('{127.0.0.1: []}', lab)).join()).toContain('is the host of "node1" and "node2"');

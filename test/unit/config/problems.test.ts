@@ -70,7 +70,7 @@ nodes:
     expect(text).not.toContain('deployment.yml');
   });
 
-  it('keeps a problem beside any number of notes', () => {
+  it('keeps a problem among any number of notes', () => {
     const unset = Array.from({ length: 10_001 }, (_, n) => `      V${n}: $V${n}`).join('\n');
     const text = printed(
       `services:\n  a:\n    image: b\n    environment:\n${unset}\n    restart: 5\n`,

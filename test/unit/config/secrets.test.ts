@@ -7,12 +7,12 @@ import type { Application, LoadResult } from '../../../src/model/config.ts';
 
 const bytes = (text: string): Reading => ({ kind: 'bytes', bytes: Buffer.from(text) });
 
-interface Beside {
+interface Around {
   readonly files?: Readonly<Record<string, string | Reading>>;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-function load(application: string, { files = {}, environment = {} }: Beside = {}): LoadResult {
+function load(application: string, { files = {}, environment = {} }: Around = {}): LoadResult {
   const known = new Map(
     Object.entries(files).flatMap(([path, reading]) =>
       ['env', 'secret', 'config'].map(
@@ -29,16 +29,16 @@ function load(application: string, { files = {}, environment = {} }: Beside = {}
   );
 }
 
-function app(application: string, beside: Beside = {}): Application {
-  const result = load(application, beside);
+function app(application: string, around: Around = {}): Application {
+  const result = load(application, around);
   if (!result.ok) throw new Error(printProblems(result.problems));
   const [found] = Object.values(result.config.applications);
   if (found === undefined) throw new Error('no application');
   return found;
 }
 
-function problems(application: string, beside: Beside = {}): string {
-  const result = load(application, beside);
+function problems(application: string, around: Around = {}): string {
+  const result = load(application, around);
   return result.ok ? '' : printProblems(result.problems);
 }
 
@@ -55,9 +55,9 @@ const native = (own: string, rest = ''): string =>
 const fig = (own: string, rest = ''): string => `web:\n  image: i:1\n  ${own}\n${rest}`;
 
 describe('variables in a Compose file', () => {
-  it('come from the environment, else from .env beside the file', () => {
-    const beside = { files: { '.env': 'A=dot\nB=dot' }, environment: { A: 'env' } };
-    expect(app(compose('environment: {X: "$A", Y: "${B}", Z: "${C:-c}"}'), beside).environment).toEqual({
+  it('come from the environment, else from .env next to the file', () => {
+    const around = { files: { '.env': 'A=dot\nB=dot' }, environment: { A: 'env' } };
+    expect(app(compose('environment: {X: "$A", Y: "${B}", Z: "${C:-c}"}'), around).environment).toEqual({
       X: 'env',
       Y: 'dot',
       Z: 'c',
@@ -144,10 +144,10 @@ describe('variables in a Compose file', () => {
   });
 
   it('are left alone in the native and in the Fig form', () => {
-    const beside = { environment: { A: 'x' } };
-    expect(app(native('environment: {B: "${A} $$"}'), beside).environment).toEqual({ B: '${A} $$' });
-    expect(app(fig('environment: {B: "${A} $$"}'), beside).environment).toEqual({ B: '${A} $$' });
-    expect(load(native('environment: {B: "${A}"}'), beside)).not.toHaveProperty('sources');
+    const around = { environment: { A: 'x' } };
+    expect(app(native('environment: {B: "${A} $$"}'), around).environment).toEqual({ B: '${A} $$' });
+    expect(app(fig('environment: {B: "${A} $$"}'), around).environment).toEqual({ B: '${A} $$' });
+    expect(load(native('environment: {B: "${A}"}'), around)).not.toHaveProperty('sources');
   });
 });
 
@@ -191,10 +191,10 @@ describe('an env file', () => {
 
 describe('a name without a value', () => {
   it('takes its value from the environment in a Compose file, and is left out where there is none', () => {
-    const beside = { files: { '.env': 'B=dot', 'e.env': 'C=file\nA=file' }, environment: { A: 'env' } };
+    const around = { files: { '.env': 'B=dot', 'e.env': 'C=file\nA=file' }, environment: { A: 'env' } };
     const wanted = { A: 'env', B: 'dot', E: '' };
-    expect(app(compose('env_file: e.env\n    environment: [A, B, C, "E="]'), beside).environment).toEqual(wanted);
-    expect(app(compose('env_file: e.env\n    environment: {A: , B: , C: null, E: ""}'), beside).environment).toEqual(
+    expect(app(compose('env_file: e.env\n    environment: [A, B, C, "E="]'), around).environment).toEqual(wanted);
+    expect(app(compose('env_file: e.env\n    environment: {A: , B: , C: null, E: ""}'), around).environment).toEqual(
       wanted,
     );
   });
@@ -208,7 +208,7 @@ describe('secrets and configs', () => {
   const top =
     'secrets:\n  pw: {file: ./pw.txt}\n  tok: {environment: TOKEN}\n' +
     'configs:\n  conf: {file: sub/c.conf}\n  inline: {content: "a\\nb"}\n  var: {environment: TOKEN}\n';
-  const beside = { files: { 'pw.txt': 'hunter2\n', 'sub/c.conf': 'x=1' }, environment: { TOKEN: 't' } };
+  const around = { files: { 'pw.txt': 'hunter2\n', 'sub/c.conf': 'x=1' }, environment: { TOKEN: 't' } };
   const wanted = [
     { kind: 'secret', name: 'pw', target: '/run/secrets/pw', uid: 0, gid: 0, mode: '444', content: 'hunter2\n' },
     { kind: 'secret', name: 'tok', target: '/run/secrets/other', uid: 103, gid: 104, mode: '440', content: 't' },
@@ -224,7 +224,7 @@ describe('secrets and configs', () => {
     ['native', native(uses('    '), top)],
     ['Fig', fig(uses('  '), top)],
   ])('are files of the application in the %s form', (_form, text) => {
-    expect(shown(app(text, beside))).toEqual(wanted);
+    expect(shown(app(text, around))).toEqual(wanted);
   });
 
   it.each([
@@ -233,7 +233,7 @@ describe('secrets and configs', () => {
     ['"0444"', '444'],
     ['"440"', '440'],
   ])('mode %s', (mode, octal) => {
-    expect(shown(app(compose(`secrets: [{source: pw, mode: ${mode}}]`, top), beside))[0]?.mode).toBe(octal);
+    expect(shown(app(compose(`secrets: [{source: pw, mode: ${mode}}]`, top), around))[0]?.mode).toBe(octal);
   });
 
   it.each([
@@ -253,7 +253,7 @@ describe('secrets and configs', () => {
     ['secrets: [pw, {source: tok, target: pw/x}]', 'used already'],
     ['secrets: [{source: pw, target: /data/pw}]\n    volumes: ["/data"]', 'lies in the volume at /data'],
   ])('%s is refused', (line, message) => {
-    expect(problems(compose(line, top), beside)).toMatch(new RegExp(message));
+    expect(problems(compose(line, top), around)).toMatch(new RegExp(message));
   });
 
   it.each([
@@ -266,7 +266,7 @@ describe('secrets and configs', () => {
     ['{driver: x}', 'driver'],
     ['just-text', 'must be a mapping'],
   ])('a secret that is %s is refused', (definition, message) => {
-    expect(problems(compose('secrets: [s]', `secrets:\n  s: ${definition}\n`), beside)).toContain(message);
+    expect(problems(compose('secrets: [s]', `secrets:\n  s: ${definition}\n`), around)).toContain(message);
   });
 
   it('that nothing uses are not read', () => {

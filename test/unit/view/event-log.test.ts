@@ -5,7 +5,7 @@ import { describeChanges } from '../../../src/view/event-log.ts';
 import { emptyView, reduce } from '../../../src/view/reduce.ts';
 import { aConfig, anApplication, onNode, unreachable } from '../../builders.ts';
 
-const told = (bodies: readonly EngineEventBody[], view: ClusterView = emptyView, run = 0): string[] =>
+const textsOf = (bodies: readonly EngineEventBody[], view: ClusterView = emptyView, run = 0): string[] =>
   bodies
     .reduce((seen, body, index) => reduce(seen, { at: index * 1000, run, ...body }), view)
     .trail.map(({ source, node, text }) => [source, node, text].filter((part) => part).join(' | '));
@@ -29,7 +29,7 @@ describe('the trail', () => {
     const second = aConfig([db, changed], { n1: ['web'], n2: ['db'] }, { revision: 'r2' });
     const problem = { file: 'deployment.yml', line: 3, column: 5, path: 'nodes', message: 'must be a mapping' };
     expect(
-      told([load(first), load(first), load(second), { type: 'config-rejected', problems: [problem] }, load(second)]),
+      textsOf([load(first), load(first), load(second), { type: 'config-rejected', problems: [problem] }, load(second)]),
     ).toEqual([
       'file | the files are read: 3 applications on 2 nodes',
       'file | saved: "db" n1 → n2, "web" changed, "wiki" removed from n2',
@@ -51,9 +51,9 @@ describe('the trail', () => {
     const [, lost] = unreachable('n1');
     const [, there] = onNode('n1');
     const see = (state: typeof lost): EngineEventBody => ({ type: 'node-observed', node: 'n1', state });
-    expect(told([see(there), see({ ...lost, since: 1000 } as typeof lost), see(lost), see(there), see(there)])).toEqual(
-      ['node | n1 | cannot connect to "n1": no answer', 'node | n1 | answers again after 3.0 s'],
-    );
+    expect(
+      textsOf([see(there), see({ ...lost, since: 1000 } as typeof lost), see(lost), see(there), see(there)]),
+    ).toEqual(['node | n1 | cannot connect to "n1": no answer', 'node | n1 | answers again after 3.0 s']);
   });
 
   it('says that a pool fills up when a mark is passed, and that its health changed', () => {
@@ -71,7 +71,7 @@ describe('the trail', () => {
         containers: {},
       },
     });
-    expect(told([fill(70), fill(81), fill(82), fill(79), fill(96), fill(97)])).toEqual([
+    expect(textsOf([fill(70), fill(81), fill(82), fill(79), fill(96), fill(97)])).toEqual([
       'node | n1 | pool "drover" is 81 % full, 19 B free',
       'node | n1 | pool "drover" is 96 % full, 4 B free',
     ]);
@@ -79,26 +79,26 @@ describe('the trail', () => {
     if (state.status !== 'reachable') throw new Error('not reachable');
     const degraded = { ...state, facts: { ...state.facts, pool: { ...state.facts.pool, health: 'DEGRADED' } } };
     const see = (one: typeof state): EngineEventBody => ({ type: 'node-observed', node: 'n1', state: one });
-    expect(told([see(state), see(degraded)])).toEqual(['node | n1 | pool "drover" is DEGRADED']);
+    expect(textsOf([see(state), see(degraded)])).toEqual(['node | n1 | pool "drover" is DEGRADED']);
   });
 
   it('says how a container ended outside of a run, and in a run only what no step does', () => {
     expect(
-      told(['kill', 'oom'].map((action) => container(action)).concat(container('die', 137), container('start'))),
+      textsOf(['kill', 'oom'].map((action) => container(action)).concat(container('die', 137), container('start'))),
     ).toEqual([
       'docker | n1 | "db" out of memory: the kernel killed a process in this container',
       'docker | n1 | "db" exited with code 137 (killed)',
       'docker | n1 | "db" started',
     ]);
     const running = { ...emptyView, running: true };
-    expect(told([container('die', 143), container('start'), container('destroy')], running)).toEqual([]);
-    expect(told([container('die', 1), container('health_status: unhealthy')], running)).toEqual([
+    expect(textsOf([container('die', 143), container('start'), container('destroy')], running)).toEqual([]);
+    expect(textsOf([container('die', 1), container('health_status: unhealthy')], running)).toEqual([
       'docker | n1 | "db" exited with code 1',
       'docker | n1 | "db" is unhealthy',
     ]);
   });
 
-  it('tells a plan outside of a run when it is another one, failures of steps, runs, acts and approvals', () => {
+  it('shows a plan outside of a run when it is another one, failures of steps, runs, acts and approvals', () => {
     const step = {
       id: 's',
       action: { kind: 'stop-container', node: 'n1', app: 'db' },
@@ -113,7 +113,7 @@ describe('the trail', () => {
     };
     const approval = { revision: 'r1', because: 'policy', reason: '1 step' } as const;
     expect(
-      told([
+      textsOf([
         plan,
         plan,
         { type: 'approval-wanted', approval },
@@ -137,6 +137,6 @@ describe('the trail', () => {
   });
 
   it('lets nothing through that could move the cursor', () => {
-    expect(told([{ type: 'act-finished', act: 'restart "\u001b[2Jdb\u0007"' }])).toEqual(['act | restart "db"']);
+    expect(textsOf([{ type: 'act-finished', act: 'restart "\u001b[2Jdb\u0007"' }])).toEqual(['act | restart "db"']);
   });
 });

@@ -104,7 +104,7 @@ describe('the view', () => {
     expect(viewAfter([started], view, 2)).not.toHaveProperty('outcome');
   });
 
-  it('keeps the last good configuration beside the problems of a newer save', () => {
+  it('keeps the last good configuration when a newer save has problems', () => {
     const problems = [{ file: 'deployment.yml', path: '', message: 'must be a mapping' }];
     const view = viewAfter([
       { type: 'config-loaded', config },
@@ -149,7 +149,7 @@ describe('the view', () => {
     expect(viewAfter([started], view, 2)).not.toHaveProperty('runEndedAt');
   });
 
-  it('keeps samples of the bytes at least a second apart, at most 60, and the newest 50 lines of output', () => {
+  it('keeps one sample of the bytes per second, at most 60, and the newest 50 lines of output', () => {
     const at = (ms: number, body: EngineEventBody) => ({ at: ms, run: 1, ...body });
     let view = viewAfter([made('s')]);
     for (let ms = 0; ms <= 100_000; ms += 250) {
@@ -178,7 +178,7 @@ describe('the view', () => {
     expect(viewAfter([{ type: 'config-loaded', config: without }], view).figures).toEqual({});
   });
 
-  it('keeps what a container used last for some seconds after nobody looks at it any more', () => {
+  it('keeps the last figures of a container for some seconds after it is no longer measured', () => {
     const use = (cpuPercent: number) => ({ cpuPercent, memoryBytes: 1024 });
     const at = (at: number, containers: NodeFigures['containers']): EngineEventBody => ({
       type: 'figures',

@@ -72,7 +72,7 @@ describe('wanted against found', () => {
     ]);
   });
 
-  it('tells moves, starts and removals of whole applications', () => {
+  it('shows moves, starts and removals of whole applications', () => {
     const text = aView();
     const all = wantedDiffs(text).map(({ app: name, lines }) => [name, ...lines.map((each) => each.text)]);
     expect(all).toContainEqual(['old', '- node node1', '- running', '- image acme/old:1', '- restart policy never']);

@@ -160,12 +160,12 @@ describe('describeOutcome', () => {
   ];
   it.each(rows)('says %o', (outcome, text) => expect(describeOutcome(outcome, 2000)).toBe(text));
 
-  it('is told with what cannot be made where nothing else names it', () => {
+  it('is printed with the blocked changes where nothing else names them', () => {
     const [x, y, z] = ['x', 'y', 'z'].map((reason) => ({ reason: `cannot move "${reason}"` }));
     if (x === undefined || y === undefined || z === undefined) throw new Error('there are three');
-    const told = (...blockers: (typeof x)[]): string => tellOutcome({ result: 'blocked', steps: 1, blockers }, 2000);
-    expect(told(x)).toBe('1 step done in 2.0 s, but 1 change cannot be made now: cannot move "x"');
-    expect(told(x, y, z)).toMatch(/3 changes cannot be made now: cannot move "x" \(and 2 others\)$/);
+    const text = (...blockers: (typeof x)[]): string => tellOutcome({ result: 'blocked', steps: 1, blockers }, 2000);
+    expect(text(x)).toBe('1 step done in 2.0 s, but 1 change cannot be made now: cannot move "x"');
+    expect(text(x, y, z)).toMatch(/3 changes cannot be made now: cannot move "x" \(and 2 others\)$/);
     expect(tellOutcome({ result: 'converged', steps: 9 }, 2000)).toBe('converged: 9 steps in 2.0 s');
   });
 });

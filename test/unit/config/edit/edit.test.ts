@@ -32,7 +32,7 @@ describe('moveApplication', () => {
     ],
     ['a comment into a flow list', 'nodes:\n  n1:\n  - db # big\n  n2: []\n', 'nodes:\n  n1: []\n  n2: [db] # big\n'],
     [
-      'a comment beside another',
+      'a comment next to another',
       'nodes:\n  n1:\n  - db # big\n  n2: [] # idle\n',
       'nodes:\n  n1: []\n  # big\n  n2: [db] # idle\n',
     ],

@@ -27,7 +27,7 @@ describe('files that the application file names', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it('are read, also where one names another, and told as sources', async () => {
+  it('are read, also where one names another, and listed as sources', async () => {
     await put('.env', 'NAME=my\n');
     await put('my.env', 'A=1\n');
     const result = await read('env_file: ${NAME}.env');

@@ -126,7 +126,7 @@ describe('the Compose form', () => {
     expect(complaints(load(`services:\n${chain}\n s5000: {image: x}`))).toEqual([]);
   });
 
-  it('tells its form', () => expect(configOf(compose('')).format).toBe('compose'));
+  it('reports its form', () => expect(configOf(compose('')).format).toBe('compose'));
 });
 
 describe('splitting a command line', () => {

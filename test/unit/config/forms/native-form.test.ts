@@ -26,7 +26,7 @@ describe('the native form', () => {
     expect(app.ports.map(({ protocol }) => protocol)).toEqual(['tcp', 'udp']);
   });
 
-  it('tells a policy that says never from none at all', () => {
+  it('distinguishes the policy never from no policy', () => {
     const said = appOf(nativeWith('restart_policy: {name: never}'));
     const unsaid = appOf(nativeWith('cpu_shares: 2'));
     expect([said.restartPolicy, unsaid.restartPolicy]).toEqual([{ name: 'never' }, { name: 'never' }]);

@@ -62,7 +62,7 @@ describe('the run', () => {
     expect(run).toMatchObject({ doneSteps: 1, elapsedMs: 1700, running: true, isSettled: false });
   });
 
-  it('calls a group under way between two of its steps', () => {
+  it('calls a group running between two of its steps', () => {
     const state = (done: number, step: Parameters<typeof runningView>[2]) =>
       runView(runningView('db', done, step), begun).groups.find(({ group }) => group === 'db')?.state;
     expect(state(0, { state: 'waiting' })).toBe('waiting');

@@ -57,7 +57,7 @@ describe('the rate of a transfer', () => {
     expect(transferRate(step(steady(5), { totalBytes: 40 * MB }), 5000)).not.toHaveProperty('share');
   });
 
-  it('begins anew with a new round, which counts from nothing', () => {
+  it('starts again with a new round, which counts from zero', () => {
     const samples = [
       { at: 0, doneBytes: 0 },
       { at: 1000, doneBytes: 100 * MB },
