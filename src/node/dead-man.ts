@@ -6,13 +6,13 @@ import { prelude } from './zfs/scripts.ts';
 
 const notSetUpCode = 12;
 
-/** $1 application: its unit, as text in $unit, and the record that says what to start again, in $record. */
+/** Shell text, $1 being the application: sets $unit and $record, the file that says what to start again. Defines `end`. */
 const names = `unit=drover-dead-man@$(systemd-escape -- "$1") record=/var/lib/drover/dead-man/$1
 end() { systemctl stop "$unit.timer" "$unit.service"; systemctl reset-failed "$unit.timer" "$unit.service"; }`;
 
 /**
- * APP CONTAINER SECONDS, then DATASET EPOCH of each volume: the record first, so that whatever comes next, a loss of power too, finds it; then the
- * timer. A dead-man that waits for the lock, which is ours, is ended: the new one takes its place.
+ * APP CONTAINER SECONDS, then DATASET EPOCH of each volume: writes the record first, so that it is there after a power cut,
+ * and then starts the timer. Ends a dead-man that waits for the lock, which this run holds: the new one replaces it.
  */
 const armScript = `${prelude}
 ${names}
@@ -29,7 +29,7 @@ end 2>/dev/null
 systemd-run --quiet --on-active="$seconds" --timer-property=AccuracySec=1s --unit="$unit.service"
 `;
 
-/** APP: no error where nothing is armed. */
+/** APP: disarms; no error where nothing is armed. */
 const disarmScript = `${prelude}
 ${names}
 rm -f "$record" || exit 1
@@ -37,7 +37,7 @@ end 2>/dev/null
 exit 0
 `;
 
-/** A timer of systemd's on the node (\`systemctl list-timers 'drover-dead-man@*'\`), and the program provisioning put there. */
+/** A systemd timer on the node (`systemctl list-timers 'drover-dead-man@*'`), which starts a program of provision.sh. */
 export function createDeadMan(connection: NodeConnection): DeadMan {
   return {
     async arm(app, volumes, afterMs, signal) {
@@ -46,7 +46,7 @@ export function createDeadMan(connection: NodeConnection): DeadMan {
       const { code } = await connection.script(armScript, args, { signal, okCodes: [0, notSetUpCode] });
       if (code === 0) return;
       const what = `cannot move "${app}" away from "${connection.node}"`;
-      throw new AppError('command-failed', `${what}: the node could not start it again by itself`, {
+      throw new AppError('command-failed', `${what}: the node has no dead-man program that could start it again`, {
         hint: 'run lab/provision.sh on the node again',
         details: { node: connection.node },
       });

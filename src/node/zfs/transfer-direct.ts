@@ -9,17 +9,17 @@ import type { NodeConnection } from '../ssh/connection.ts';
 import type { SendResult } from './transfer-relay.ts';
 import * as scripts from './transfer-scripts.ts';
 
-/** How the source reaches the target's sshd, as found by `probeRoute`. */
+/** How the source reaches the target's sshd; see `probeRoute`. */
 export interface Route {
   readonly address: string;
   readonly port: number;
-  /** What the target sees the source as. */
+  /** The address of the source as the target sees it. */
   readonly source: string;
 }
 
 /**
- * The first of these places that the source can open a connection to. The source's answer goes into a file of the
- * target: it must name one of the places it was asked about, and an address. Throws `command-failed` for anything else.
+ * The first of these places to which the source can connect. Its answer becomes part of a file on the target, so it must
+ * name one of the places and an address. Throws `command-failed` for anything else.
  */
 export async function probeRoute(
   source: NodeConnection,
@@ -32,34 +32,34 @@ export async function probeRoute(
   if (stdout === '') return undefined;
   const [, answer = '', from = ''] = /^(\S+ \S+) (\S+)\n$/.exec(stdout) ?? [];
   const place = places.find(({ address, port }) => answer === `${address} ${port}`);
-  if (place === undefined || !isAddress(from)) throw badAnswer(source.node, 'how it reaches the other node', stdout);
+  if (place === undefined || !isAddress(from)) throw badAnswer(source.node, 'its way to the other node', stdout);
   return { ...place, source: from };
 }
 
-/** For a node that answers in a form that its program never prints; what it said is shown without control characters. */
+/** The error for an answer that drover's program never prints, which is shown without control characters. */
 function badAnswer(node: string, about: string, said: string): AppError {
   const shown = JSON.stringify(said.length > 200 ? `${said.slice(0, 200)}…` : said);
-  return new AppError('command-failed', `cannot use what "${node}" says about ${about}: ${shown}`, {
+  return new AppError('command-failed', `cannot use the answer of "${node}" about ${about}: ${shown}`, {
     hint: `find out what runs on "${node}": no program of drover answers like this`,
     details: { node },
   });
 }
 
-/** One operation: its name is in the key's line and directory, so that both can be found and removed. */
+/** One operation. Its name is part of the key's line and directory, so that both can be found and removed. */
 export interface DirectSend {
   readonly operation: string;
   readonly source: NodeConnection;
   readonly target: NodeConnection;
-  /** What the controller knows of the locks of both nodes. */
+  /** The locks that were taken on both nodes. */
   readonly fences: { readonly source: Fence; readonly target: Fence };
   readonly route: Route;
-  /** Whose flags the stream has; undefined for a resumed one, which has those of its token. */
+  /** The dataset whose flags the stream gets; undefined for a resumed stream, whose token has them. */
   readonly dataset: string | undefined;
   readonly sendArgs: (flags: readonly string[]) => readonly string[];
   readonly receiveArgs: readonly string[];
 }
 
-/** Node to node, with a key that can do nothing but this receive and is gone afterwards. */
+/** Sends from node to node, with a key that permits only this receive and is removed afterwards. */
 export async function sendDirect(
   send: DirectSend,
   progress: (doneBytes: number) => void,
@@ -82,7 +82,7 @@ export async function sendDirect(
     const argv = ['bash', '-c', scripts.directScript, 'drover', ...words, ...send.sendArgs(sendFlags(flags))] as const;
     return await attend(await source.spawn(argv, signal), progress);
   } finally {
-    // Without the caller's signal: an aborted transfer leaves no key either. What cannot be reached expires.
+    // Without the caller's signal: an aborted transfer leaves no key either. On a node that is lost, the key expires.
     const limit = { timeoutMs: 10_000 };
     await Promise.allSettled([
       target.script(scripts.forbidScript, [user, operation], limit),
@@ -91,7 +91,7 @@ export async function sendDirect(
   }
 }
 
-/** The line sshd runs whatever the client asks for; a double quote is the only character its file wants escaped. */
+/** The command that sshd runs whatever the client asks for. In its file, only double quotes need a backslash. */
 export function forcedCommand(fence: Fence, receiveArgs: readonly string[], isRoot: boolean): string {
   const command = scripts.fencedReceive(fence, receiveArgs);
   return `exec ${printCommand(isRoot ? command : ['sudo', '-n', '--', ...command])}`.replaceAll('"', '\\"');
@@ -119,7 +119,7 @@ async function attend(pipe: SpawnedCommand, progress: (doneBytes: number) => voi
   const reader = createLineReader(transferLineBytes);
   for await (const chunk of pipe.stderr) reader.push(chunk).forEach(read);
   reader.end().forEach(read);
-  // The last count, which may have come too soon after the one before.
+  // The last count may have come too soon after the one before to be reported.
   if (bytes > 0) progress(bytes);
   const end = await pipe.done.catch((error: unknown) => void say(String(error)));
   const lost = end === undefined;

@@ -4,13 +4,13 @@ import type { Argv, SpawnedCommand } from '../command.ts';
 import { lateCode } from '../fence.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
 
-/** How a pipe ended: its own count, whether every part of it succeeded, and what they printed. */
+/** The result of a pipe: bytes, whether every part succeeded, and what they printed. */
 export interface SendResult {
   readonly bytes: number;
   readonly ok: boolean;
-  /** The connection broke; trying again is worth it. */
+  /** The connection was lost; retryable. */
   readonly lost: boolean;
-  /** The end that refused its command, because the lock it was sent under was lost. */
+  /** The node that refused its command because the lock was lost. */
   readonly late: 'source' | 'target' | undefined;
   readonly said: string;
   /** What the receiving command printed. */
@@ -18,12 +18,12 @@ export interface SendResult {
 }
 
 const graceMs = 5_000;
-/** A guid and the end of its line. */
+/** Enough for a guid and a line end. */
 const answerLength = 32;
 
 /**
- * Source to this process to target; a full receiver slows the sender down. On abort nothing more is passed on and the
- * sender is ended first, so that the receiver sees the end of its input and keeps what it has.
+ * Sends through this process; a slow receiver slows the sender down. On abort, nothing more is passed on and the sender is
+ * stopped first, so that the receiver sees the end of its input and keeps what it has.
  */
 export async function sendThroughHere(
   source: NodeConnection,
@@ -41,12 +41,12 @@ export async function sendThroughHere(
   };
   signal.addEventListener('abort', abort, { once: true });
   try {
-    // Both at once: what is sent before the receiver is there waits for it.
+    // Both at once: data that comes before the receiver has started waits for it.
     const [receiver, sender] = await Promise.allSettled([
       target.spawn(receive, stopReceive.signal),
       source.spawn(send, stopSend.signal),
     ]);
-    // Nothing may wait for another end that never came.
+    // Neither may wait for the other if that has not started.
     if (receiver.status === 'rejected') {
       stopSend.abort(receiver.reason);
       throw receiver.reason;
@@ -77,18 +77,18 @@ async function pump(
   receiver.stderr.resume();
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      // Ending the sender takes a round trip, in which a fast one would still send a great deal.
+      // Stopping the sender takes a round trip, in which a fast one can send a lot.
       if (stopSend.signal.aborted) return done();
       bytes += chunk.length;
       progress(bytes);
       done(null, chunk);
     },
   });
-  // The exit codes say what happened; a broken pipe only follows from them.
+  // The exit codes show what happened; a broken pipe is only a consequence.
   const moved = pipeline(sender.stdout, counter, receiver.stdin).catch(() => {
     receiver.stdin.end();
   });
-  // A receiver that refuses leaves early; without this the sender would wait for room for ever.
+  // A receiver that refuses the stream exits early; the sender would then wait for ever.
   receiver.done.then(
     () => stopSend.abort(),
     () => stopSend.abort(),

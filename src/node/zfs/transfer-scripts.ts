@@ -3,7 +3,7 @@ import { type Fence, guard } from '../fence.ts';
 import { prelude } from './scripts.ts';
 import { receiveAndHold, receiveOnlyOneSnapshot } from './transfer-stream.ts';
 
-/** FENCE ARGS…, as a single line, because a key's line in authorized_keys cannot hold more. */
+/** FENCE ARGS…: the fenced command as a single line, as authorized_keys needs it. */
 const fenced = (command: string): string =>
   `${prelude}fence=$1; shift
 ${guard}exec 8>&-
@@ -12,38 +12,38 @@ ${command}`
     .join('; ');
 
 /**
- * `zfs send` as words, refused with the exit code `lateCode` where the lock it was sent under was lost. The lock is
- * compared only when the command starts: a transfer takes longer than another run may be made to wait.
+ * `zfs send` as an argv; exits with `lateCode` where its lock was lost. The lock is compared only at the start, because a
+ * transfer takes longer than another run should wait.
  */
 export const fencedSend = ({ token }: Fence, args: readonly string[]): Argv => {
   return ['bash', '-c', fenced('exec zfs "$@"'), 'drover-zfs', token, ...args];
 };
 
-/** `zfs receive` in the same way; it takes nothing but the stream of one snapshot. */
+/** `zfs receive` in the same way; it accepts only the stream of one snapshot. */
 export const fencedReceive = ({ token }: Fence, args: readonly string[]): Argv => {
   return ['bash', '-c', fenced(receiveOnlyOneSnapshot), 'drover-zfs', token, ...args];
 };
 
-/** `fencedReceive` that holds the snapshot with the tag when it is there, and prints its guid. */
+/** `fencedReceive` that holds the snapshot when it has arrived, and prints its guid. */
 export const fencedReceiveAndHold = ({ token }: Fence, { full, tag }: Held, args: readonly string[]): Argv => {
   return ['bash', '-c', fenced(receiveAndHold), 'drover-zfs', token, full, tag, ...args];
 };
 
-/** A snapshot by its full name, and what it is held with. */
+/** A snapshot by its full name, and the tag of its hold. */
 export interface Held {
   readonly full: string;
   readonly tag: string;
 }
 
-/** SNAPSHOT TAG: holds it, and prints its guid. */
+/** SNAPSHOT TAG: holds the snapshot and prints its guid. */
 export const holdArrivedScript = `${prelude}
 zfs hold "$2" "$1" && zfs get -Hp -o value guid "$1"
 `;
 
 /**
- * Copies stdin to stdout and says how much on stderr, twice a second and at the end: our own count, which does not
- * depend on what zfs prints. POSIX::times because perl-base has no Time::HiRes. Leaves as soon as nobody reads its
- * count: then the controller is gone, and the receive keeps a resume token.
+ * Copies stdin to stdout and reports the bytes on stderr, twice a second and at the end. This count does not depend on the
+ * output of zfs. POSIX::times because perl-base has no Time::HiRes. Exits when its count is no longer read: then the
+ * controller is gone, and the receive keeps a resume token.
  */
 const counter = `
 use POSIX (); $SIG{PIPE} = "IGNORE";
@@ -65,8 +65,9 @@ report();
 `;
 
 /**
- * FENCE DIRECTORY PORT LOGIN ADDRESS SEND-ARGS…: the whole pipe, on the source. Our key and the target's pinned host
- * key only, whatever ssh_config says. Ends the process group on TERM, since under sudo only this shell gets the signal.
+ * FENCE DIRECTORY PORT LOGIN ADDRESS SEND-ARGS…: runs the whole pipe on the source, with the operation's key and the
+ * target's pinned host key only, whatever ssh_config says. On TERM it ends its process group, because under sudo only
+ * this shell gets the signal.
  */
 export const directScript = `${prelude}
 fence=$1 dir=$2 port=$3 login=$4 address=$5; shift 5
@@ -84,8 +85,8 @@ wait $!
 `;
 
 /**
- * Text at the top of what writes into files that sshd and ssh read. The caller has compared each word already; these
- * refuse once more, on the node whose file it is. Bytes, since the locale is C.
+ * Shell text at the top of scripts that write files of sshd and ssh. The caller has checked each word; these functions
+ * check again on the node that has the file. They compare bytes, since the locale is C.
  */
 const checks = `
 bad() { printf 'refused: %s is not valid\\n' "$1" >&2; exit 1; }
@@ -93,7 +94,7 @@ is() { [[ $2 =~ ^($3)$ ]] || bad "$1"; }
 operation_is() { is 'the name of the operation' "$1" '[A-Za-z0-9-]{1,64}'; }
 `;
 
-/** OPERATION DATASET HOSTKEYS…: a key for this operation alone, in memory. Prints the public key, then drover:flags. */
+/** OPERATION DATASET HOSTKEYS…: makes a key for this operation, in memory. Prints the public key, then drover:flags. */
 export const prepareScript = `${prelude}${checks}
 umask 077
 operation_is "$1"
@@ -107,16 +108,16 @@ cut -d ' ' -f 1,2 "$dir/key.pub"
 [ -z "$ds" ] || zfs get -H -s local -o value drover:flags "$ds"
 `;
 
-/** OPERATION: forgets the key. */
+/** OPERATION: removes the key. */
 export const discardScript = `${prelude}${checks}
 operation_is "$1"
 rm -rf "/run/drover/send-$1"
 `;
 
 /**
- * `replace` replaces the file with what `edit` prints, or leaves it as it is. Synced before it takes its place: after
- * a power cut there is the old file or the new one, never an empty one. Other programs know nothing of our lock: where
- * one has changed the file since it was read, everything begins again with what is there now.
+ * Shell text that defines `replace`: replaces the file with the output of `edit`, or leaves it as it is. The new file is
+ * synced first, so that after a power cut there is the old or the new file, never an empty one. Other programs do not
+ * take drover's lock: if one has changed the file since it was read, the edit starts again.
  */
 const editKeys = `
 is 'the login' "$login" '[^-[:cntrl:][:space:]:][^[:cntrl:][:space:]:]*'
@@ -145,9 +146,9 @@ replace() {
 `;
 
 /**
- * LOGIN OPERATION KEY SOURCE COMMAND: lets that key do that one thing, from that address, for ten minutes (the limit
- * is for logging in, not for the transfer). Drops lines of earlier operations that are over. In the command each double
- * quote has its backslash already.
+ * LOGIN OPERATION KEY SOURCE COMMAND: permits the key to run the command, from that address, for ten minutes (which limits
+ * the login, not the transfer). Removes expired lines of earlier operations. Double quotes in the command have their
+ * backslash already.
  */
 export const authorizeScript = `${prelude}${checks}
 operation_is "$2"
@@ -162,7 +163,7 @@ ${editKeys}
 replace
 `;
 
-/** LOGIN OPERATION: the key's line goes. */
+/** LOGIN OPERATION: removes the key's line. */
 export const forbidScript = `${prelude}${checks}
 operation_is "$2"
 login=$1 operation=$2
@@ -171,7 +172,7 @@ ${editKeys}
 replace
 `;
 
-/** ADDRESS PORT…: the first pair that answers, and the address this node would come from; nothing where none does. */
+/** ADDRESS PORT…: prints the first pair that answers, and the address of this node on that route; nothing without one. */
 export const probeScript = `${prelude}
 while [ $# -ge 2 ]; do
   if timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null; then
@@ -182,7 +183,7 @@ while [ $# -ge 2 ]; do
 done
 `;
 
-/** DATASET: token, bytes written since the newest snapshot, that snapshot's guid and name; nothing where it is not there. */
+/** DATASET: prints token, bytes written since the newest snapshot, and that snapshot's guid and name; nothing without it. */
 export const targetStateScript = `${prelude}
 facts=$(zfs get -Hp -o value receive_resume_token,written "$1" 2>/dev/null) || exit 0
 printf '%s\\n' "$facts"

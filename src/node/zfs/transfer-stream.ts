@@ -1,17 +1,17 @@
-/** What every volume has: no program in it gets another user's rights, and no device in it is one. */
+/** The properties of every copy: no program in it gets another user's rights, and device files do not work. */
 export const harmless: readonly string[] = ['setuid=off', 'devices=off'];
 
 /**
- * Inherited on the target whatever a stream says. A stream that has any property is refused as a whole; should one get
- * through all the same, these do not count. Only inheritable ones can be excluded: zfs tries to inherit the others too.
+ * Properties that the target always inherits. A stream with properties is refused as a whole; should one get through, these
+ * do not count. Only inheritable properties can be excluded, because zfs tries to inherit the others too.
  */
 export const notFromStreams: readonly string[] = ['mountpoint', 'sharenfs', 'sharesmb', 'exec'];
 
 /**
- * Passes its input on where that begins like the stream of one snapshot of one filesystem, or is too short for any
- * stream (zfs says then what is wrong). Refused are the packages of `zfs send -p` and `-R`, which carry properties and
- * child datasets: a source that makes one wants more than to send its volume. The numbers are those of OpenZFS's
- * dmu_replay_record: type 0, its magic, the kind of the header in the lowest two bits, and 2 for a filesystem.
+ * Passes its input on if it begins like the stream of one snapshot of one filesystem, or is too short for any stream (then
+ * zfs reports what is wrong). Refuses the packages of `zfs send -p` and `-R`, which have properties and child datasets:
+ * a source that sends one is compromised. The numbers are those of OpenZFS's dmu_replay_record: type 0, its magic, the
+ * kind of the header in the lowest two bits, and 2 for a filesystem.
  */
 const onlyOneSnapshot = [
   'my $h = "";',
@@ -30,7 +30,7 @@ const onlyOneSnapshot = [
   'exec "cat";',
 ].join(' ');
 
-/** Shell text, one line, since it stands in authorized_keys; zfs takes the place of the shell, so that signals reach it. */
+/** Shell text, one line for authorized_keys. zfs replaces the shell, so that signals reach it. */
 export const receiveOnlyOneSnapshot = `exec zfs "$@" < <(exec perl -e '${onlyOneSnapshot}')`;
 
 /** SNAPSHOT TAG ZFS-ARGS…: the same, then holds what has arrived and prints its guid. */

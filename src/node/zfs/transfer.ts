@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { SendSource, TransferRequest, TransferResult } from '../../engine/node-client.ts';
 import type { NodeName, Settings } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { properties } from '../../model/names.ts';
 import { isZfsNumber, sendFlags } from '../../model/untrusted.ts';
@@ -21,14 +22,14 @@ import {
 } from './transfer-scripts.ts';
 import { harmless, notFromStreams } from './transfer-stream.ts';
 
-/** One end of a transfer: its connection, the lock that was taken there, and the address other nodes reach it at. */
+/** One end of a transfer: its connection, the lock that was taken there, and its address for other nodes. */
 export interface TransferEnd {
   readonly connection: NodeConnection;
   readonly fence: Fence;
   readonly meshAddress: string;
 }
 
-/** What transfers need besides the request; `root` is `<pool>/<datasetRoot>`, the same on every node. */
+/** What all transfers need; `root` is `<pool>/<datasetRoot>`, the same on every node. */
 export interface TransferDeps {
   readonly end: (node: NodeName, signal: AbortSignal) => Promise<TransferEnd>;
   readonly mode: Settings['transfer'];
@@ -42,9 +43,9 @@ export type Transfer = (
 ) => Promise<TransferResult>;
 
 /**
- * Transfers of one cluster; remembers which nodes reach each other. Throws `volume-conflict` where the target is not
- * what the stream continues from, `connection-failed` where the lock of a node was lost before it began there,
- * `command-failed` otherwise (retryable, with details.resumable, where the target kept a resume token).
+ * Transfers of one cluster; remembers which nodes reach each other. Throws `volume-conflict` where the target does not have
+ * the base of the stream, `connection-failed` where the lock of a node was lost before the transfer began there, and
+ * `command-failed` otherwise (retryable, with details.resumable, where the target has kept a resume token).
  */
 export function createTransfer(deps: TransferDeps): Transfer {
   const routes = new Map<string, Route | 'relay'>();
@@ -63,31 +64,31 @@ export function createTransfer(deps: TransferDeps): Transfer {
         ? (['relay', await relay(source, target, job, progress, signal)] as const)
         : (['direct', await direct(source, target, known, job, progress, signal)] as const);
     if (!result.ok && mode === 'direct' && deps.mode === 'auto' && !signal.aborted && neverBegan(result)) {
-      // The port is open and the login was refused: another sshd configuration, or an address seen as another.
+      // The port is open but the login was refused: sshd is configured differently, or sees another source address.
       routes.set(pair, 'relay');
       [mode, result] = ['relay', await relay(source, target, job, progress, signal)];
     }
     if (result.ok) {
       const guid = await guidOf(request, job, target.connection, result, signal);
-      return { bytes: result.bytes, mode, ...(guid === undefined ? {} : { guid }) };
+      return { bytes: result.bytes, mode, ...defined({ guid }) };
     }
     throw await explain(request, job, source.connection, target.connection, result, signal);
   };
 }
 
 /**
- * Up to here the open connections to both nodes are quicker than a key, a login and a connection between them: that
- * takes about eight round trips and two key exchanges. It matters for the final delta, while the application is down.
+ * Up to this size, the open connections to both nodes are faster than a direct one, which takes about eight round trips
+ * and two key exchanges. That matters for the final delta, while the application is down.
  */
 const smallBytes = 1024 * 1024;
 
-/** Up to here everything fits into the pipe's and ssh's own buffers, so the receive need not have begun. */
+/** Up to this size, all data fits into the buffers of the pipe and of ssh, so the receive may not have begun. */
 const bufferedBytes = 512 * 1024;
 const neverBegan = (result: SendResult): boolean => result.lost && result.bytes <= bufferedBytes;
 
 /**
- * What arrived, held by then. Asked of the target itself: through the pipe between the nodes it would be the source's
- * word. Throws `command-failed` where the target says no guid.
+ * The guid of the snapshot that arrived, which is held by then. The target itself reports it, because the pipe between the
+ * nodes is in the hands of the source. Throws `command-failed` where the target prints no guid.
  */
 async function guidOf(
   request: TransferRequest,
@@ -100,15 +101,15 @@ async function guidOf(
   const printed = answer ?? (await target.script(holdArrivedScript, [held.full, held.tag], { signal })).stdout;
   const guid = printed.trim();
   if (isZfsNumber(guid)) return guid;
-  const what = `cannot use what "${request.to}" says about the guid of "${held.full}": ${JSON.stringify(guid)}`;
+  const what = `cannot use the guid of "${held.full}" that "${request.to}" printed: ${JSON.stringify(guid)}`;
   throw new AppError('command-failed', what, { details: { node: request.to } });
 }
 
 interface Job {
   readonly dataset: string | undefined;
-  /** What is held when it has arrived. */
+  /** The snapshot to hold when it has arrived. */
   readonly held: Held | undefined;
-  /** The volume's send flags where the caller knows them; they never change. */
+  /** The volume's send flags, if the caller knows them; they never change. */
   readonly flags: string | undefined;
   readonly sendArgs: (flags: readonly string[]) => readonly string[];
   readonly receiveArgs: readonly string[];
@@ -131,7 +132,7 @@ function heldOf({ source, dataset, tag }: TransferRequest, root: string): Held |
   return { full, tag: checkName(tag) };
 }
 
-/** Arguments of `zfs send`; a resumed stream carries its flags in the token. Throws `volume-conflict` for bad names. */
+/** Arguments of `zfs send`; a resumed stream has its flags in the token. Throws `volume-conflict` for invalid names. */
 export function sendArgs(source: SendSource): (flags: readonly string[]) => readonly string[] {
   if (source.kind === 'resume') {
     const token = checkToken(source.token);
@@ -143,9 +144,9 @@ export function sendArgs(source: SendSource): (flags: readonly string[]) => read
 }
 
 /**
- * `-s`: an interrupted receive can go on. `-u`: never mounted. `-x`: nothing that a stream says of itself counts. No
- * `-F`: what the target has is never rolled back. A setuid program or a device that a source puts into its volume works
- * nowhere else; programs do, since applications keep some in their volumes.
+ * Arguments of `zfs receive`. `-s`: it can be resumed. `-u`: it is not mounted. `-x`: properties of the stream do not
+ * count. Never `-F`: the target is never rolled back. setuid and devices are off, so that a source cannot send such files;
+ * programs may be executed, since applications keep some in their volumes.
  */
 export function receiveArgs(request: TransferRequest, root: string): readonly string[] {
   const given = Object.entries(request.properties).flatMap(([name, value]) => ['-o', checkProperty(name, value)]);
@@ -197,7 +198,7 @@ async function flagsOf(
   return sendFlags(stdout.trim());
 }
 
-/** The pinned host key makes sure that what answers at one of these places is the target. */
+/** The pinned host key proves that the server at one of these places is the target. */
 async function findRoute(source: TransferEnd, target: TransferEnd, signal: AbortSignal): Promise<Route | 'relay'> {
   const places = sshPlaces(target.connection.remote, target.meshAddress);
   return (await probeRoute(source.connection, places, signal)) ?? 'relay';
@@ -227,7 +228,7 @@ async function explain(
   return new AppError('command-failed', `${what}: ${said}`, {
     retryable: resumable || result.lost,
     details,
-    ...(resumable ? { hint: 'run again: the transfer goes on where it was cut' } : {}),
+    ...(resumable ? { hint: 'run again: the transfer goes on where it was interrupted' } : {}),
   });
 }
 
@@ -249,7 +250,7 @@ async function readTarget(target: NodeConnection, dataset: string): Promise<Targ
   };
 }
 
-/** Why the target could not take the stream, from what both sides have and not from the words zfs prints. */
+/** Why the target cannot receive the stream, from the snapshots of both sides and not from zfs's messages. */
 async function findConflict(
   request: TransferRequest,
   job: Job,
@@ -274,8 +275,8 @@ function nameOf({ source, dataset }: TransferRequest): string {
 }
 
 function unreachable(request: TransferRequest): AppError {
-  const message = `cannot send from "${request.from}" to "${request.to}" directly: the one cannot reach the other's ssh`;
+  const message = `cannot send from "${request.from}" to "${request.to}" directly: it cannot reach the other node's sshd`;
   return new AppError('connection-failed', message, {
-    hint: 'open the port between the nodes, or use transfer: relay',
+    hint: 'open the port between the nodes, or set "transfer: relay" in drover.yml',
   });
 }

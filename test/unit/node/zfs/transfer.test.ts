@@ -352,7 +352,7 @@ describe('choosing the way', () => {
     await expect(probe(stdout)).rejects.toMatchObject({
       code: 'command-failed',
       message: expect.stringMatching(
-        /^cannot use what "node1" says about how it reaches the other node: [^\u0000-\u001f]{0,230}$/,
+        /^cannot use the answer of "node1" about its way to the other node: [^\u0000-\u001f]{0,230}$/,
       ),
     });
     const [source, target] = [scriptedConnection(() => ({ stdout })), scriptedConnection()];
