@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ConfirmRemoval } from '../engine/run/removal-guard.ts';
 import type { Engine } from '../engine/types.ts';
 import type { RunOutcome } from '../model/events.ts';
+import { isYes } from './confirm.ts';
 import type { Invocation } from './invocation.ts';
 import { printed } from './style.ts';
 
@@ -67,5 +68,3 @@ export function answerApprovals(invocation: Invocation, engine: Engine): () => v
     question.abort();
   };
 }
-
-const isYes = (answer: string): boolean => /^y(es)?$/i.test(answer.trim());

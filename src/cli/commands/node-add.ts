@@ -6,6 +6,7 @@ import type { EmptyDisk, SetupStep } from '../../model/provisioning.ts';
 import { cell, line } from '../../view/lines.ts';
 import { diskLines, setupRows, verdictOf } from '../../view/provisioning-lines.ts';
 import { count, formatBytes } from '../../view/wording.ts';
+import { type Confirmation, confirm } from '../confirm.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { withInterrupts } from '../interrupt.ts';
 import { type Invocation, say } from '../invocation.ts';
@@ -68,7 +69,7 @@ async function addHost(adding: Adding): Promise<ExitCode> {
   if (options.check === true) return tellCheck(adding, steps);
   if (standing === 'would do') {
     show(invocation, steps);
-    await confirm(invocation, target.node, steps);
+    await confirm(invocation, questionOf(target.node, steps));
   }
   const done = standing === 'done' ? steps : await performSetUp(invocation, target.node, host, args, signal);
   // The observation decides whether it is a node, not the output of the script.
@@ -125,18 +126,13 @@ function show(invocation: Invocation, steps: readonly SetupStep[]): void {
   say(invocation, printLines(setupRows(steps), invocation.paint));
 }
 
-async function confirm(
-  { world: { terminal }, options }: Invocation,
-  node: NodeName,
-  steps: readonly SetupStep[],
-): Promise<void> {
-  if (options.yes) return;
+function questionOf(node: NodeName, steps: readonly SetupStep[]): Confirmation {
   const todo = count(steps.filter(({ state }) => state === 'would do').length, 'step');
-  const refusal = new AppError('usage', `cannot set up "${node}": it was not confirmed`, {
+  return {
+    question: printed`Run these ${todo} on ${node}? (yes/no) `,
+    what: `set up "${node}"`,
     hint: 'answer "yes", or add --yes; --check shows the steps without a question',
-  });
-  if (terminal.ask === undefined || options.json) throw refusal;
-  if (!/^y(es)?$/i.test((await terminal.ask(printed`Run these ${todo} on ${node}? (yes/no) `)).trim())) throw refusal;
+  };
 }
 
 /** The same command again, for the hints. */

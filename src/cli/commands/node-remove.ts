@@ -6,6 +6,7 @@ import type { SetupStep } from '../../model/provisioning.ts';
 import { cell } from '../../view/lines.ts';
 import { setupRows, verdictOf } from '../../view/provisioning-lines.ts';
 import { listNames, nodeTitle } from '../../view/wording.ts';
+import { confirm } from '../confirm.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { forgetOnOthers, isAddress, type StillListed } from '../forget-peer.ts';
 import { withInterrupts } from '../interrupt.ts';
@@ -88,13 +89,11 @@ function addressesOf(config: Config, node: NodeName): readonly string[] {
   return [mesh, node, host].filter((text) => text !== undefined && isAddress(text)).map(String);
 }
 
-async function confirmLost({ world, options }: Invocation, config: Config, node: NodeName): Promise<readonly string[]> {
-  const question = printed`Is ${nodeTitle(config, node)} gone for good, with all its data? Type ${node} to forget it: `;
-  const isSure = options.yes || (!options.json && (await world.terminal.ask?.(question))?.trim() === node);
-  if (isSure) return addressesOf(config, node);
-  throw new AppError('usage', `cannot forget "${node}": it was not confirmed that the node is lost`, {
-    hint: `type "${node}" where it is asked for, or give --yes`,
-  });
+async function confirmLost(invocation: Invocation, config: Config, node: NodeName): Promise<readonly string[]> {
+  const question = printed`Is ${nodeTitle(config, node)} lost for good, with all its data? Type ${node} to forget it: `;
+  const hint = `type ${node} to confirm, or add --yes`;
+  await confirm(invocation, { question, word: node, what: `forget "${node}"`, hint });
+  return addressesOf(config, node);
 }
 
 function stillListed(node: NodeName, listed: readonly StillListed[], address: string): AppError {
@@ -204,15 +203,10 @@ async function purgeHost(
   const args = ['--remove', ...placeArguments(config)];
   const steps = await checkSetUp(invocation, node, host, args, signal);
   if (verdictOf(steps) === 'done') return steps;
-  const refusal = new AppError('usage', `cannot purge "${node}": it was not confirmed`, {
-    hint: 'answer "yes", or add --yes',
-  });
-  if (!options.yes) {
-    if (world.terminal.ask === undefined || options.json) throw refusal;
+  if (!options.yes && !options.json && world.terminal.ask !== undefined)
     world.terminal.out(printLines(setupRows(steps), paint));
-    if (!/^y(es)?$/i.test((await world.terminal.ask(printed`Do this on ${node}? ${stays}. (yes/no) `)).trim()))
-      throw refusal;
-  }
+  const question = printed`Run these steps on ${node}? ${stays}. (yes/no) `;
+  await confirm(invocation, { question, what: `purge "${node}"`, hint: 'answer "yes", or add --yes' });
   return performSetUp(invocation, node, host, args, signal);
 }
 

@@ -1,7 +1,7 @@
 import type { AppName, Config, NodeName } from '../../model/config.ts';
-import { AppError } from '../../model/errors.ts';
 import { nodeTitle } from '../../view/wording.ts';
 import { printResult, withConfig } from '../act-on.ts';
+import { type Confirmation, confirm, typeItsName } from '../confirm.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { type Invocation, requireApplication, requireNode, withEngine } from '../invocation.ts';
 import { printed } from '../style.ts';
@@ -11,7 +11,7 @@ export const reclaim = (invocation: Invocation, word: string, on: string): Promi
   withConfig(invocation, async (config) => {
     const app = requireApplication(config, word);
     const node = requireNode(config, on);
-    await confirm(invocation, config, app, node);
+    await confirm(invocation, questionOf(config, app, node));
     const result = await withEngine(invocation, 'gentle', async (engine, _files, { hard }) => {
       const volumes = await engine.acts.reclaim(app, node, hard);
       const lines = volumes.map(({ dataset, snapshot }) => {
@@ -25,19 +25,9 @@ export const reclaim = (invocation: Invocation, word: string, on: string): Promi
     return exitCode.done;
   });
 
-async function confirm(
-  { world: { terminal }, options }: Invocation,
-  config: Config,
-  app: AppName,
-  node: NodeName,
-): Promise<void> {
-  if (options.yes) return;
-  const refusal = new AppError('usage', `cannot reclaim the volumes of "${app}": it was not confirmed`, {
-    hint: 'answer with the name of the application, or add --yes',
-  });
-  if (terminal.ask === undefined || options.json) throw refusal;
+function questionOf(config: Config, app: AppName, node: NodeName): Confirmation {
   const question = printed`"${app}" continues with the copies of its volumes on ${nodeTitle(config, node)}, without the changes that another node
 made after these copies. Continue only if the node that owns the volumes is lost for good, or is off and stays off.
 Type the name of the application to continue: `;
-  if ((await terminal.ask(question)).trim() !== app) throw refusal;
+  return { question, word: app, what: `reclaim the volumes of "${app}"`, hint: typeItsName };
 }

@@ -3,6 +3,7 @@ import type { AppName, Config, VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { listNames, nodeTitle } from '../../view/wording.ts';
 import { actOn, printResult, withConfig } from '../act-on.ts';
+import { type Confirmation, confirm, typeItsName } from '../confirm.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { type Invocation, requireApplication, withEngine } from '../invocation.ts';
 import { printed } from '../style.ts';
@@ -14,7 +15,7 @@ export const rollback = (invocation: Invocation, word: string, name: string): Pr
     const result = await withEngine(invocation, 'gentle', async (engine, _files, { hard }) => {
       const refs = await findSnapshots(engine, config, app, name, hard);
       const [ref] = refs;
-      await confirm(invocation, config, app, refs);
+      await confirm(invocation, questionOf(config, app, refs));
       const kept = await engine.acts.rollBack(app, ref, hard);
       const where = nodeTitle(config, ref.node);
       const text = [
@@ -48,22 +49,12 @@ export const clone = (invocation: Invocation, word: string, name: string): Promi
 /** One for each volume; at least one. */
 type Refs = readonly [SnapshotRef, ...SnapshotRef[]];
 
-async function confirm(
-  { world: { terminal }, options }: Invocation,
-  config: Config,
-  app: AppName,
-  refs: Refs,
-): Promise<void> {
-  if (options.yes) return;
-  const refusal = new AppError('usage', `cannot roll back "${app}": it was not confirmed`, {
-    hint: 'answer with the name of the application, or add --yes',
-  });
-  if (terminal.ask === undefined || options.json) throw refusal;
+function questionOf(config: Config, app: AppName, refs: Refs): Confirmation {
   const others = (config.applications[app]?.volumes.length ?? 1) > 1 ? ', in all of its volumes,' : '';
   const question = printed`"${app}" stops, returns to ${nameOf(refs)}${others} on ${nodeTitle(config, refs[0].node)}, and starts again.
 Its present data is kept in another dataset, which it no longer uses.
 Type the name of the application to continue: `;
-  if ((await terminal.ask(question)).trim() !== app) throw refusal;
+  return { question, word: app, what: `roll back "${app}"`, hint: typeItsName };
 }
 
 const fullName = ({ dataset, snapshot }: SnapshotRef): string => `${dataset}@${snapshot}`;
