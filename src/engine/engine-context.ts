@@ -5,7 +5,7 @@ import { runIdOf } from '../model/history.ts';
 import type { Plan } from '../model/plan.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { keepGroups } from '../plan/part-of-plan.ts';
-import { createClusterCache } from './cluster-cache.ts';
+import type { Cluster } from './node-client.ts';
 import { createNodeMemory } from './node-memory.ts';
 import { forecastAll, type ObserveInput, observeAll } from './observe-and-report.ts';
 import { converge } from './run/converge.ts';
@@ -115,6 +115,29 @@ function createActTracker() {
     areActing: () => acts.size > 0,
     actsOver: async (): Promise<void> => {
       while (acts.size > 0) await Promise.allSettled([...acts]);
+    },
+  };
+}
+
+/** Keeps one set of connections as long as nodes and settings stay the same. */
+function createClusterCache(
+  deps: Pick<EngineDeps, 'openCluster'>,
+  onCommand: Parameters<EngineDeps['openCluster']>[1],
+) {
+  let current: { readonly key: string; readonly cluster: Cluster } | undefined;
+  const closed: Promise<void>[] = [];
+  return {
+    get: (config: Config): Cluster => {
+      const key = JSON.stringify([config.nodes, config.settings]);
+      if (current?.key === key) return current.cluster;
+      if (current !== undefined) closed.push(current.cluster.close().catch(() => undefined));
+      current = { key, cluster: deps.openCluster(config, onCommand) };
+      return current.cluster;
+    },
+    close: async (): Promise<void> => {
+      await current?.cluster.close();
+      current = undefined;
+      await Promise.all(closed);
     },
   };
 }

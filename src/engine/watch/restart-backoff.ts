@@ -51,7 +51,12 @@ export function createRestartBackoff({ now, sleep }: Pick<EngineDeps, 'now' | 's
       return;
     const { due, over } = watch;
     wakesAt = atMs;
-    void sleep(Math.max(0, atMs - now()), over).then(due, () => undefined);
+    const end = (): void => {
+      // A timer may end a moment too early: the next plan then waits for the rest.
+      if (wakesAt === atMs) wakesAt = undefined;
+      due();
+    };
+    void sleep(Math.max(1, atMs - now()), over).then(end, () => undefined);
   };
 
   return {

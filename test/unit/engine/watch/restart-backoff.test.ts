@@ -17,7 +17,7 @@ const configOf = (changes: Partial<typeof pg> = {}): Config =>
   aConfig([{ ...pg, volumes: [], ...changes }], { n1: ['pg'] }, { revision: JSON.stringify(changes) });
 
 /** `watch` on one node, whose image does as given. */
-async function watching(image: MemoryImage, config = configOf()): Promise<Watching> {
+async function watching(image: MemoryImage, config = configOf(), earlyMs = 0): Promise<Watching> {
   let changed = () => {};
   const clock = createClock('manual');
   const scene = createScene({
@@ -25,6 +25,7 @@ async function watching(image: MemoryImage, config = configOf()): Promise<Watchi
     config,
     clock,
     deps: {
+      sleep: (ms, signal) => clock.sleep(ms > 1_000 ? ms - earlyMs : ms, signal),
       watchFiles: (callback, signal) => {
         changed = callback;
         return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
@@ -70,6 +71,19 @@ describe('a container that exits while drover watches', () => {
     await scene.clock.advance(10_000);
     expect(runningOn(scene.cluster, ['n1'])).toEqual(['n1']);
     expect(scene.blocked()).toEqual([]);
+    await scene.end();
+  });
+
+  it('is started when its wait is over, also where a timer ends a moment too early', async () => {
+    const scene = await watching({}, configOf(), 2);
+    for (let count = 0; count < 2; count += 1) {
+      crash(scene);
+      await scene.clock.advance(3_000);
+    }
+    expect(runningOn(scene.cluster, ['n1'])).toEqual([]);
+    const waitedFrom = scene.clock.now();
+    while (runningOn(scene.cluster, ['n1']).length === 0) await scene.clock.advance(500);
+    expect(scene.clock.now() - waitedFrom).toBeLessThan(18_000);
     await scene.end();
   });
 
