@@ -23,6 +23,6 @@ function variablesOf({ alias, localPort, remotePort }: Link, address: string): [
 export function containerEnvironment(
   app: Pick<Application, 'links' | 'environment'>,
   address: string,
-): Record<string, string> {
-  return { ...linkVariables(app.links, address), ...app.environment };
+): Readonly<Record<string, string>> {
+  return app.links.length === 0 ? app.environment : { ...linkVariables(app.links, address), ...app.environment };
 }

@@ -18,59 +18,71 @@ export interface Obstacles {
 /** The rules in order: the node, what runs out of sight, names, ports. */
 export function findObstacles(world: World, app: Application, node: NodeName, starts: boolean): Obstacles {
   const away = !world.reachable.has(node);
-  const cannot = `cannot place application ${quote(app.name)} on ${quote(node)}`;
-  const owners = new Set(foreignContainers(world, app).map(({ container }) => container.deployment));
-  const ports = takenPorts(world, app, cannot, owners);
-  const others = [
-    ...(away ? [{ node, reason: `${cannot}: the node cannot be reached`, hint: bringNodeBack }] : []),
-    ...(starts && !away ? outOfSight(world, app, cannot) : []),
-    ...foreignNames(world, app, cannot),
-    ...missingAddresses(world, app, node, cannot),
+  const ports = app.ports.length === 0 ? [] : takenPorts(world, app);
+  const found = [
+    ...(away ? [{ node, why: 'the node cannot be reached', hint: bringNodeBack }] : []),
+    ...(starts && !away ? outOfSight(world, app) : []),
+    ...foreignNames(world, app),
+    ...missingAddresses(world, app, node),
+    ...ports,
   ];
-  const blockers = [...others, ...ports].map((found) => ({ app: app.name, ...found }));
+  const blockers = found.map(({ why, ...rest }) => ({
+    app: app.name,
+    ...rest,
+    reason: `cannot place application ${quote(app.name)} on ${quote(node)}: ${why}`,
+  }));
   return { blockers, decisive: away, portsTaken: ports.length > 0 };
 }
 
-type Found = Omit<Blocker, 'app'>;
+/** A blocker without its application. `why` follows "cannot place application …: ". */
+type Found = Omit<Blocker, 'app' | 'reason'> & { readonly why: string };
 
 /** An application with volumes is safe: its data is owned where we can see it. Without, only memory can tell. */
-function outOfSight(world: World, app: Application, cannot: string): Found[] {
+function outOfSight(world: World, app: Application): Found[] {
   if (app.volumes.length > 0) return [];
   const runsIn = (facts: NodeFacts | undefined): boolean =>
     facts?.containers.some((container) => container.application === app.name && isActive(container)) === true;
   const away = [...world.unreachable].flatMap(([node, facts]) => {
-    const reason = `${cannot}: it ran on ${quote(node)} when last seen, and that node cannot be reached`;
-    return runsIn(facts) ? [{ node, reason, hint: bringNodeBack }] : [];
+    const why = `it ran on ${quote(node)} when last seen, and that node cannot be reached`;
+    return runsIn(facts) ? [{ node, why, hint: bringNodeBack }] : [];
   });
   const departed = [...world.departed].flatMap(([node, facts]) => {
-    const reason = `${cannot}: it ran on ${quote(node)} when last seen, and that node is missing from the files`;
-    return runsIn(facts) ? [{ reason, hint: `put "${node}: []" back into deployment.yml` }] : [];
+    const why = `it ran on ${quote(node)} when last seen, and that node is missing from the files`;
+    return runsIn(facts) ? [{ why, hint: `put "${node}: []" back into deployment.yml` }] : [];
   });
   return [...away, ...departed];
 }
 
-function foreignNames(world: World, app: Application, cannot: string): Found[] {
+function foreignNames(world: World, app: Application): Found[] {
   const name = containerName(app.name);
   return foreignContainers(world, app).map(({ node, container }) => {
     const { deployment, otherApplication } = container;
     if (deployment !== undefined && otherApplication !== undefined) {
       const of = `${quote(otherApplication)} there belongs to the deployment ${quote(deployment)}`;
-      return { node, reason: `${cannot}: ${of}`, hint: hintFor(world.config, deployment) };
+      return { node, why: of, hint: hintFor(world.config, deployment) };
     }
     return {
       node,
-      reason: `${cannot}: a container named ${quote(name)} on ${quote(node)} is not drover's`,
+      why: `a container named ${quote(name)} on ${quote(node)} is not drover's`,
       hint: `rename or remove ${quote(name)} on ${quote(node)}`,
     };
   });
 }
 
 /** Containers of others that have the name which the application's container needs. */
-const foreignContainers = (world: World, app: Application) => foreignPlaces(world).get(containerName(app.name)) ?? [];
+const foreignContainers = (world: World, app: Application): readonly ForeignContainer[] => {
+  const places = foreignPlaces(world);
+  return (places.size === 0 ? undefined : places.get(containerName(app.name))) ?? [];
+};
+
+interface ForeignContainer {
+  readonly node: NodeName;
+  readonly container: Container;
+}
 
 /** Foreign containers of each name, each with its node. */
 const foreignPlaces = perWorld((world) => {
-  const places = new Map<string, { readonly node: NodeName; readonly container: Container }[]>();
+  const places = new Map<string, ForeignContainer[]>();
   for (const [node, { containers }] of world.reachable) {
     for (const container of containers) if (!container.managed) addTo(places, container.name, { node, container });
   }
@@ -78,7 +90,7 @@ const foreignPlaces = perWorld((world) => {
 });
 
 /** A port is never published at more addresses than the files say, and Docker refuses one that the node does not have. */
-function missingAddresses(world: World, app: Application, node: NodeName, cannot: string): Found[] {
+function missingAddresses(world: World, app: Application, node: NodeName): Found[] {
   const facts = world.reachable.get(node);
   if (facts === undefined || app.ports.length === 0) return [];
   const listen = listenOf(world, node);
@@ -92,38 +104,34 @@ function missingAddresses(world: World, app: Application, node: NodeName, cannot
       ? [
           {
             node,
-            reason: `${cannot}: "listen" selects none of its addresses`,
+            why: `"listen" selects none of its addresses`,
             hint: 'correct "listen" in drover.yml',
           },
         ]
       : []),
     ...sorted(unknown).map((address) => ({
       node,
-      reason: `${cannot}: the node does not have the address ${address}`,
+      why: `the node does not have the address ${address}`,
       hint: 'correct the address of the port, or remove it',
     })),
   ];
 }
 
-/** `owners`: deployments that have the application itself. A take-over from them brings its ports with it. */
-function takenPorts(
-  world: World,
-  app: Application,
-  cannot: string,
-  owners: ReadonlySet<DeploymentName | undefined>,
-): Found[] {
+/** A take-over from a deployment that has the application itself brings its ports with it. */
+function takenPorts(world: World, app: Application): Found[] {
+  const owners = new Set(foreignContainers(world, app).map(({ container }) => container.deployment));
   return externalPorts(app).flatMap((key) => {
     const what = `port ${key.port} (${key.protocol})`;
     const kept = keptFor(world, key);
     if (kept !== undefined) {
-      return [{ reason: `${cannot}: ${what} is kept for ${kept}`, hint: 'choose another external port' }];
+      return [{ why: `${what} is kept for ${kept}`, hint: 'choose another external port' }];
     }
     const others = (holders(world).get(portText(key)) ?? []).filter(
       ({ deployment }) => deployment === undefined || !owners.has(deployment),
     );
     return others.map(({ node, holder, hint }) => ({
       node,
-      reason: `${cannot}: ${what} on ${quote(node)} is held by ${holder}`,
+      why: `${what} on ${quote(node)} is held by ${holder}`,
       hint: hint ?? `free the port on ${quote(node)}, or choose another external port`,
     }));
   });

@@ -1,5 +1,6 @@
 import type { PlacedVolume } from '../model/config.ts';
 import { classifyVolume } from './classify-volume.ts';
+import { usersBefore } from './conflicts.ts';
 import type { Decision } from './decision.ts';
 import { problemBlocker, warningsOf } from './stale-owners.ts';
 import { compareText, quote, type World } from './world.ts';
@@ -27,19 +28,20 @@ export function decideVolume(world: World, dataset: PlacedVolume): Decision {
   const away = !world.reachable.has(node);
   const unreachable = { node, reason: `cannot place volume "${id}" on ${quote(node)}: the node cannot be reached` };
   const problems = 'problem' in result ? [problemBlocker(result.problem)] : [];
+  const tasks = 'task' in result ? [result.task] : [];
   return {
     group: id,
     node,
-    tasks: 'task' in result ? [result.task] : [],
+    tasks,
     stops: [],
-    stopFirst: [],
+    stopFirst: usersBefore(world, undefined, tasks, undefined).stopFirst,
     startsFirst: false,
     ports: [],
     hold: false,
     switches: false,
     checks: false,
     blockers: away ? [unreachable] : problems,
-    warnings: 'task' in result ? warningsOf(world, result.task) : [],
+    warnings: tasks.flatMap((task) => warningsOf(world, task)),
     notes: [],
     keeps: [],
     portsTaken: false,

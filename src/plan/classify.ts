@@ -1,22 +1,21 @@
 import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
-import type { Application, AppName, NodeName } from '../model/config.ts';
-import { printImage } from '../model/names.ts';
+import type { AppName, NodeName } from '../model/config.ts';
+import type { Blocker } from '../model/plan.ts';
 import { findObstacles } from './blockers.ts';
 import { bareVolumes, decideVolume } from './classify-bare.ts';
 import { classifyVolume, type VolumeTask } from './classify-volume.ts';
-import { settleConflicts } from './conflicts.ts';
+import { settleConflicts, usersBefore } from './conflicts.ts';
 import { desiredSpec, differences } from './container-spec.ts';
 import type { ContainerStart, ContainerStop, Decision } from './decision.ts';
 import { checkImageVolumes } from './image-volumes.ts';
 import { checkNewVolumes } from './new-volumes.ts';
+import { type PlacedApp, placedApp } from './placed-app.ts';
 import { blockWithoutRoom } from './room.ts';
 import { problemBlocker, warningsOf } from './stale-owners.ts';
 import {
-  containersOf,
   externalPorts,
   isActive,
   listenOf,
-  meshAddress,
   portText,
   quote,
   type SeenContainer,
@@ -28,82 +27,94 @@ import {
 
 /** One decision for each placed application and each bare volume, by name. */
 export function decide(world: World): Decision[] {
-  const drafts = [
-    ...[...world.placement].map(([name, node]) => decideApplication(world, containersOf(world, name), name, node)),
-    ...bareVolumes(world).map((volume) => decideVolume(world, volume)),
-  ];
-  const found = drafts.flatMap((draft) => draft ?? []);
-  return settleConflicts(world, blockWithoutRoom(world, found));
+  const decisions: Decision[] = [];
+  for (const [name, node] of world.placement) {
+    const app = world.config.applications[name];
+    if (app !== undefined) decisions.push(decideApplication(world, placedApp(world, app, node)));
+  }
+  for (const volume of bareVolumes(world)) decisions.push(decideVolume(world, volume));
+  return settleConflicts(world, blockWithoutRoom(world, decisions));
 }
-
-function decideApplication(
-  world: World,
-  own: readonly SeenContainer[],
-  name: AppName,
-  node: NodeName,
-): Decision | undefined {
-  const app = world.config.applications[name];
-  if (app === undefined) return undefined;
-  const volumes = app.volumes.map(({ id, mountpoint, maximumSizeBytes: limitBytes }) => {
-    const title =
-      app.volumes.length === 1 ? `the volume of ${quote(name)}` : `volume ${quote(mountpoint)} of ${quote(name)}`;
-    return classifyVolume(world, { id, title, node, ...(limitBytes === undefined ? {} : { limitBytes }) });
-  });
-  const tasks = volumes.flatMap((volume) => ('task' in volume ? [volume.task] : []));
-  const problems = volumes.flatMap((volume) => ('problem' in volume ? [problemBlocker(volume.problem, name)] : []));
-  const containers = world.reachable.has(node) ? decideContainers(world, app, node, own, tasks) : { stops: [] };
-  const checks = containers.start === undefined && owesCheck(own, node, tasks);
-  const fresh = checkNewVolumes(world, app, node, own, tasks);
-  const image = checkImageVolumes(world, app, node, own, containers.start !== undefined);
-  const obstacles = findObstacles(world, app, node, containers.start !== undefined);
+function decideApplication(world: World, placed: PlacedApp): Decision {
+  const { app, node } = placed;
+  const { name } = app;
+  const { tasks, problems } = decideVolumes(world, placed);
+  const { stops, start } = decideContainers(world, placed, tasks);
+  const starts = start !== undefined;
+  const checks = !starts && owesCheck(placed, tasks);
+  const fresh = checkNewVolumes(world, placed, tasks);
+  const image = checkImageVolumes(world, placed, starts);
+  const obstacles = findObstacles(world, app, node, starts);
+  const ports = decidePorts(world, placed, tasks, { starts, checks });
+  const users = usersBefore(world, name, tasks, start);
   return {
     group: name,
     node,
     app,
     tasks,
-    ...containers,
-    stopFirst: [],
+    stops,
+    ...(start === undefined ? {} : { start }),
+    stopFirst: users.stopFirst,
     startsFirst: false,
-    ...decidePorts(world, app, node, own, tasks, containers.start !== undefined),
+    ports: ports.ports,
+    hold: ports.hold,
+    switches: ports.switches || users.takesPorts,
     checks,
     // A node that cannot be reached explains whatever is unclear about its volumes.
     blockers: obstacles.decisive
       ? obstacles.blockers
       : [...obstacles.blockers, ...problems, ...fresh.problems, ...image.problems],
     warnings: tasks.flatMap((task) => warningsOf(world, task, name)),
-    notes: [...image.notes, ...newerImage(world, app, node, own)],
+    notes: [...image.notes, ...newerImage(placed)],
     keeps: fresh.keeps,
     portsTaken: obstacles.portsTaken,
   };
 }
 
+const noVolumes = { tasks: [], problems: [] };
+
+/** What each of its volumes needs, and what keeps one of them from being used. */
+function decideVolumes(
+  world: World,
+  { app, node }: PlacedApp,
+): { readonly tasks: readonly VolumeTask[]; readonly problems: readonly Blocker[] } {
+  if (app.volumes.length === 0) return noVolumes;
+  const tasks: VolumeTask[] = [];
+  const problems: Blocker[] = [];
+  for (const { id, mountpoint, maximumSizeBytes: limitBytes } of app.volumes) {
+    const title =
+      app.volumes.length === 1
+        ? `the volume of ${quote(app.name)}`
+        : `volume ${quote(mountpoint)} of ${quote(app.name)}`;
+    const found = classifyVolume(world, { id, title, node, ...(limitBytes === undefined ? {} : { limitBytes }) });
+    if ('task' in found) tasks.push(found.task);
+    else problems.push(problemBlocker(found.problem, app.name));
+  }
+  return { tasks, problems };
+}
+
 /** Which containers of an application go, and why one is started; nothing where all is right. */
 function decideContainers(
   world: World,
-  app: Application,
-  node: NodeName,
-  own: readonly SeenContainer[],
+  { app, node, facts, here, elsewhere, image, imageId }: PlacedApp,
   tasks: readonly VolumeTask[],
-): { readonly stops: ContainerStop[]; readonly start?: ContainerStart } {
-  const spec = desiredSpec(app, meshAddress(world, node) ?? node, {
-    ordered: world.reachable.get(node)?.boot !== undefined,
+): { readonly stops: readonly ContainerStop[]; readonly start?: ContainerStart } {
+  if (facts === undefined) return { stops: [] };
+  const spec = desiredSpec(app, facts.meshAddress, {
+    image,
+    ordered: facts.boot !== undefined,
     listen: listenOf(world, node),
     deployment: world.config.name,
   });
-  const here = own.find((container) => container.node === node)?.container;
-  const away = own.filter((container) => container.node !== node);
-  const stops = away.map((other): ContainerStop => {
+  const stops = elsewhere.map((other): ContainerStop => {
     const reason = `${quote(app.name)} is wanted on ${quote(node)}`;
     const stop = { node: other.node, app: app.name, reason };
     return canReturn(other, tasks) ? { ...stop, unlessReleased: tasks.map(({ id }) => id) } : stop;
   });
-  const image = world.reachable.get(node)?.images[printImage(app.image)];
-  const different = here === undefined ? [] : changesOf(spec, here, image);
-  const changes = here === undefined ? [] : [...different, ...volumeReasons(tasks)];
-  const reasons = here === undefined ? [arrival(app.name, node, away, tasks)] : [...changes, ...stateReasons(here)];
-  if (here === undefined || reasons.length === 0) {
-    return reasons.length === 0 ? { stops } : { stops, start: { spec, reason: reasons.join('; ') } };
-  }
+  if (here === undefined) return { stops, start: { spec, reason: arrival(app.name, node, elsewhere, tasks) } };
+  const different = changesOf(spec, here, imageId);
+  const reasons = [...different, ...volumeReasons(tasks), ...stateReasons(here)];
+  if (reasons.length === 0) return { stops };
   const reason = reasons.join('; ');
   const isDown = here.state === 'exited' || here.state === 'created';
   const canJustStart = isDown && different.length === 0 && tasks.every(isSameData);
@@ -115,17 +126,15 @@ function decideContainers(
  * What is not as wanted. That the image's name means another image by now counts only beside something else: a pull
  * by hand restarts nothing.
  */
-function changesOf(spec: ContainerSpec, here: Container, image: string | undefined): string[] {
-  return differences(spec, here).length === 0 ? [] : differences(spec, here, image);
+function changesOf(spec: ContainerSpec, here: Container, imageId: string | undefined): string[] {
+  const found = differences(spec, here);
+  return found.length === 0 ? found : differences(spec, here, imageId);
 }
 
-function newerImage(world: World, app: Application, node: NodeName, own: readonly SeenContainer[]): string[] {
-  const name = printImage(app.image);
-  const here = own.find((seen) => seen.node === node)?.container;
-  const id = world.reachable.get(node)?.images[name];
-  if (here === undefined || id === undefined || here.spec.image !== name || here.imageId === id) return [];
+function newerImage({ app, node, here, image, imageId }: PlacedApp): string[] {
+  if (here === undefined || imageId === undefined || here.spec.image !== image || here.imageId === imageId) return [];
   return [
-    `${quote(name)} is another image on ${quote(node)} than ${quote(app.name)} runs with: a new container gets it`,
+    `${quote(image)} is another image on ${quote(node)} than ${quote(app.name)} runs with: a new container gets it`,
   ];
 }
 
@@ -133,10 +142,9 @@ function newerImage(world: World, app: Application, node: NodeName, own: readonl
  * A move that is not settled, a health check that has not succeeded, or another container of it that still runs in its
  * old place: it may never have answered here.
  */
-function owesCheck(own: readonly SeenContainer[], node: NodeName, tasks: readonly VolumeTask[]): boolean {
-  const here = own.find((seen) => seen.node === node)?.container;
+function owesCheck({ here, elsewhere }: PlacedApp, tasks: readonly VolumeTask[]): boolean {
   if (here === undefined || !isActive(here)) return false;
-  const runsElsewhere = own.some((seen) => seen.node !== node && isActive(seen.container));
+  const runsElsewhere = elsewhere.some(({ container }) => isActive(container));
   const hasUnsettled = tasks.some(({ settle }) => settle.length > 0);
   return here.health === 'unhealthy' || here.health === 'starting' || runsElsewhere || hasUnsettled;
 }
@@ -156,9 +164,14 @@ function isSameData(task: VolumeTask): boolean {
   return task.work.kind === 'reclaim' || volumeReasons([task]).length === 0;
 }
 
-function arrival(name: AppName, node: NodeName, away: readonly SeenContainer[], tasks: readonly VolumeTask[]): string {
+function arrival(
+  name: AppName,
+  node: NodeName,
+  elsewhere: readonly SeenContainer[],
+  tasks: readonly VolumeTask[],
+): string {
   const moved = tasks.flatMap((task) => (task.work.kind === 'move' ? [task.work.from] : []));
-  const from = moved[0] ?? away[0]?.node;
+  const from = moved[0] ?? elsewhere[0]?.node;
   if (from !== undefined) return `${quote(name)} moves from ${quote(from)} to ${quote(node)}`;
   const isFirst = tasks.length > 0 && tasks.every(({ work }) => work.kind === 'create');
   return `${quote(name)} is wanted on ${quote(node)}${isFirst ? ', for the first time: it begins with no data' : ''}`;
@@ -185,11 +198,9 @@ function stateReasons(container: Container): string[] {
 
 function decidePorts(
   world: World,
-  app: Application,
-  node: NodeName,
-  own: readonly SeenContainer[],
+  { app, node, own }: PlacedApp,
   tasks: readonly VolumeTask[],
-  starts: boolean,
+  { starts, checks }: { readonly starts: boolean; readonly checks: boolean },
 ): Pick<Decision, 'ports' | 'hold' | 'switches'> {
   const active = own.filter(({ container }) => isActive(container));
   const wanted = externalPorts(app);
@@ -201,8 +212,7 @@ function decidePorts(
   });
   const hold = starts && ports.length > 0 && (leaves || underWay);
   const changed = before.length > 0 && !sameItems(before.map(portText), wanted.map(portText));
-  const owes = !starts && owesCheck(own, node, tasks);
-  return { ports, hold, switches: hold || (starts && changed) || (owes && ports.length > 0) };
+  return { ports, hold, switches: hold || (starts && changed) || (checks && ports.length > 0) };
 }
 
 const isWantedByOther = (world: World, name: AppName, key: PortKey): boolean =>

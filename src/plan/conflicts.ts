@@ -1,6 +1,7 @@
 import type { AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
-import type { Decision } from './decision.ts';
+import type { VolumeTask } from './classify-volume.ts';
+import type { ContainerStart, Decision } from './decision.ts';
 import {
   compareText,
   externalPorts,
@@ -15,16 +16,24 @@ import {
 
 /** What has a decision's ports or volumes now must stop and go first; where that will not happen, the decision waits. */
 export function settleConflicts(world: World, drafts: readonly Decision[]): Decision[] {
-  let decisions = drafts.map((decision) => ({ ...decision, ...withUsers(world, decision) }));
+  let decisions = drafts;
   for (;;) {
-    const willStop = stopping(world, decisions);
-    const next = decisions.map((decision) => {
-      const holder = decision.stopFirst.find((user) => decision.blockers.length === 0 && !willStop(user));
-      return holder === undefined ? decision : { ...decision, blockers: [heldBy(decision, holder)] };
-    });
-    if (next.every((decision, index) => decision === decisions[index])) return next.map(inOrder(next));
-    decisions = next;
+    const blocked = withoutHolder(world, decisions);
+    if (blocked === decisions) return decisions.map(inOrder(decisions));
+    decisions = blocked;
   }
+}
+
+/** Decisions that wait for a container which does not stop are blocked; the same list where there are none. */
+function withoutHolder(world: World, decisions: readonly Decision[]): readonly Decision[] {
+  const waits = ({ stopFirst, blockers }: Decision): boolean => stopFirst.length > 0 && blockers.length === 0;
+  if (!decisions.some(waits)) return decisions;
+  const willStop = stopping(world, decisions);
+  const next = decisions.map((decision) => {
+    const holder = waits(decision) ? decision.stopFirst.find((user) => !willStop(user)) : undefined;
+    return holder === undefined ? decision : { ...decision, blockers: [heldBy(decision, holder)] };
+  });
+  return next.every((decision, at) => decision === decisions[at]) ? decisions : next;
 }
 
 /**
@@ -44,19 +53,26 @@ function inOrder(all: readonly Decision[]): (decision: Decision) => Decision {
   };
 }
 
-function withUsers(world: World, decision: Decision): Pick<Decision, 'stopFirst' | 'switches'> {
-  const volumes = new Set(
-    decision.tasks.filter((task) => task.work.kind !== 'in-place' || decision.start).map((task) => task.id),
-  );
-  const wanted = decision.start === undefined ? [] : externalPorts(decision.start.spec);
-  const others = (users: readonly SeenContainer[]) =>
+/**
+ * The containers of others that use its ports or its volumes now, and have to stop first. `takesPorts`: one of them has
+ * a port that passes to it.
+ */
+export function usersBefore(
+  world: World,
+  app: AppName | undefined,
+  tasks: readonly VolumeTask[],
+  start: ContainerStart | undefined,
+): { readonly stopFirst: readonly SeenContainer[]; readonly takesPorts: boolean } {
+  const others = (users: readonly SeenContainer[]): readonly SeenContainer[] =>
     [...new Set(users)]
-      .filter(({ app }) => app !== decision.app?.name)
+      .filter((user) => user.app !== app)
       .sort((a, b) => compareText(a.node, b.node) || compareText(a.app, b.app));
-  const passes = others(wanted.flatMap((key) => usersOfPort(world, key)));
+  const passes = start === undefined ? [] : others(externalPorts(start.spec).flatMap((key) => usersOfPort(world, key)));
+  const changed = tasks.filter(({ work }) => work.kind !== 'in-place' || start !== undefined);
   // A container that is stopped has to go too: its node may start it again by itself.
-  const shares = others([...volumes].flatMap((id) => usersOfVolume(world, id)));
-  return { stopFirst: [...new Set([...passes, ...shares])], switches: decision.switches || passes.length > 0 };
+  const shares = changed.length === 0 ? [] : others(changed.flatMap(({ id }) => usersOfVolume(world, id)));
+  const takesPorts = passes.length > 0;
+  return { stopFirst: takesPorts ? [...new Set([...passes, ...shares])] : shares, takesPorts };
 }
 
 /** Which containers stop where these decisions are carried out. */

@@ -9,6 +9,8 @@ import { portText, sameItems, sorted } from './world.ts';
 
 /** What decides about a container beside its application. */
 export interface SpecPlace {
+  /** The application's image as text, where it is at hand. */
+  readonly image?: string;
   /** The node starts containers in their order when it boots. */
   readonly ordered?: boolean;
   /** As `listenAddresses` gives it. */
@@ -20,12 +22,12 @@ export interface SpecPlace {
 export function desiredSpec(
   app: Application,
   meshAddress: string,
-  { ordered = false, listen, deployment }: SpecPlace = {},
+  { image = printImage(app.image), ordered = false, listen, deployment }: SpecPlace = {},
 ): ContainerSpec {
   return {
     application: app.name,
     ...(deployment === undefined ? {} : { deployment }),
-    image: printImage(app.image),
+    image,
     ports: portsAt(app.ports, listen),
     environment: containerEnvironment(app, meshAddress),
     mounts: app.volumes.map((volume) => ({ volume: volume.id, mountpoint: volume.mountpoint })),
@@ -70,7 +72,7 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   if (desired.after === undefined && now.after !== undefined)
     reasons.push('the node has no order of starting any more');
   else if (desired.after !== undefined && now.after === undefined) reasons.push('it starts at boot in no order yet');
-  else if (desired.after?.join() !== now.after?.join()) reasons.push('what it starts after changed');
+  else if (!sameItems(desired.after ?? [], now.after ?? [])) reasons.push('what it starts after changed');
   return reasons;
 }
 
@@ -79,10 +81,9 @@ function environmentDifferences(desired: ContainerSpec, observed: Container): st
   const [wanted, now] = [desired.environment, observed.spec.environment];
   const valueIn = (own: ContainerSpec['environment'], name: string) =>
     Object.hasOwn(own, name) ? own[name] : fallback[name];
-  const changed = [...Object.keys(wanted), ...Object.keys(now)].filter(
-    (name) => valueIn(wanted, name) !== valueIn(now, name),
-  );
-  return sorted(changed).map((name) => `environment variable ${name} changed`);
+  const isChanged = (name: string) => valueIn(wanted, name) !== valueIn(now, name);
+  const changed = [...Object.keys(wanted).filter(isChanged), ...Object.keys(now).filter(isChanged)];
+  return changed.length === 0 ? changed : sorted(changed).map((name) => `environment variable ${name} changed`);
 }
 
 /** Docker drops the image's command where an entrypoint is given. */

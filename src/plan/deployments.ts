@@ -1,7 +1,7 @@
 import type { NetworkTable, ServedPort } from '../model/cluster.ts';
 import type { AppName, Config, DeploymentName, NodeName } from '../model/config.ts';
 import { nodesOf } from '../model/plan.ts';
-import { describedVolumes, isDescribedApp } from './own-view.ts';
+import { isDescribedApp } from './own-view.ts';
 import type { StepBuilder } from './step-builder.ts';
 import { compareText, managedContainers, perWorld, quote, quoteAll, sorted, type World } from './world.ts';
 
@@ -26,8 +26,7 @@ export const entriesOfOthers = perWorld((world): ReadonlyMap<NodeName, Pick<Netw
  * there: a step that changes a volume names the deployment that it saw.
  */
 export function planMarks(builder: StepBuilder, world: World): void {
-  const { config, others } = world;
-  const described = describedVolumes(config);
+  const { config, others, described } = world;
   for (const [node, facts] of world.reachable) {
     const apps = facts.containers.flatMap(({ managed, application, deployment }) =>
       managed && application !== undefined && isDescribedApp(config, application) && deployment !== config.name

@@ -1,7 +1,9 @@
+import type { Container } from '../model/cluster.ts';
 import type { Application, NodeName } from '../model/config.ts';
 import { printImage } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import { liesBelow } from './mountpoints.ts';
+import type { PlacedApp } from './placed-app.ts';
 import { addTo, perWorld, quote, type SeenContainer, sorted, type World } from './world.ts';
 
 /** What an image's own volumes (its VOLUME lines) mean for an application. */
@@ -15,20 +17,15 @@ export interface ImageVolumes {
  * Docker's on one node: it is kept there, and never moves. Where it lies below a mountpoint the data would not be in the
  * volume that moves, although the file looks as if it were.
  */
-export function checkImageVolumes(
-  world: World,
-  app: Application,
-  node: NodeName,
-  own: readonly SeenContainer[],
-  starts: boolean,
-): ImageVolumes {
-  const { id, volumes } = volumesOf(world, app, node);
+export function checkImageVolumes(world: World, placed: PlacedApp, starts: boolean): ImageVolumes {
+  const { id, volumes } = volumesOf(world, placed);
+  if (volumes.length === 0) return nothing;
+  const { app, node, here, elsewhere } = placed;
   const mountpoints = app.volumes.map(({ mountpoint }) => mountpoint);
-  const here = own.find((seen) => seen.node === node);
-  const away = own.find((seen) => seen.node !== node);
+  const [away] = elsewhere;
   const outside = volumes.filter((path) => !mountpoints.includes(path));
   // What runs so already is only restarted: its data is in that volume of Docker's, and stays there.
-  const isSo = here !== undefined && away === undefined && here.container.imageId === id;
+  const isSo = here !== undefined && away === undefined && here.imageId === id;
   const problems: Blocker[] = [];
   const notes: string[] = [];
   for (const path of outside) {
@@ -36,7 +33,7 @@ export function checkImageVolumes(
     if (mountpoint !== undefined && starts && !isSo) problems.push(misplaced(app, node, path, mountpoint));
     else if (mountpoint !== undefined || starts) notes.push(keptText(app, node, path, { here, away }));
   }
-  if (starts && here !== undefined) notes.push(...leftBehind(app, here, volumes));
+  if (starts && here !== undefined) notes.push(...leftBehind(placed, here, volumes));
   return { problems, notes };
 }
 
@@ -49,13 +46,14 @@ const nodesByImage = perWorld((world) => {
 /** The reachable nodes that have an image of this name. */
 export const nodesWithImage = (world: World, name: string): readonly NodeName[] => nodesByImage(world).get(name) ?? [];
 
+const nothing: ImageVolumes = { problems: [], notes: [] };
+
 /** Of the desired image, as far as any node has it. */
-function volumesOf(world: World, app: Application, node: NodeName) {
-  const name = printImage(app.image);
-  const own = world.reachable.get(node);
-  const facts = own?.images[name] === undefined ? world.reachable.get(nodesWithImage(world, name)[0] ?? '') : own;
-  const id = facts?.images[name];
-  return { id, volumes: id === undefined ? [] : sorted(facts?.imageVolumes?.[id] ?? []) };
+function volumesOf(world: World, { facts: own, image, imageId }: PlacedApp) {
+  const facts = imageId === undefined ? world.reachable.get(nodesWithImage(world, image)[0] ?? '') : own;
+  const id = imageId ?? facts?.images[image];
+  const volumes = id === undefined ? undefined : facts?.imageVolumes?.[id];
+  return { id, volumes: volumes === undefined ? [] : sorted(volumes) };
 }
 
 function misplaced({ name, image }: Application, node: NodeName, path: string, mountpoint: string): Blocker {
@@ -73,7 +71,7 @@ function keptText(
   { name }: Application,
   node: NodeName,
   path: string,
-  { here, away }: { readonly here: SeenContainer | undefined; readonly away: SeenContainer | undefined },
+  { here, away }: { readonly here: Container | undefined; readonly away: SeenContainer | undefined },
 ): string {
   const what = `${quote(name)} keeps ${path} in a volume of Docker's, as its image says`;
   if (away !== undefined) return `${what}: it stays on ${quote(away.node)} and does not move to ${quote(node)}`;
@@ -82,7 +80,7 @@ function keptText(
 }
 
 /** A volume is declared where the running container has its data in one of Docker's. */
-function leftBehind(app: Application, { node, container }: SeenContainer, volumes: readonly string[]): string[] {
+function leftBehind({ app, node }: PlacedApp, container: Container, volumes: readonly string[]): string[] {
   const isNew = (path: string) =>
     app.volumes.some(({ mountpoint }) => mountpoint === path) &&
     !container.spec.mounts.some(({ mountpoint }) => mountpoint === path);

@@ -127,21 +127,34 @@ export function servingBefore(world: World, after: Serving, switches: readonly D
 }
 
 /**
- * Entries of one node, for all ports or for these: open where it serves, a proxy to whoever does, nothing for ports
- * that no application has. In the whole table, what the node has for another deployment stays as it is.
+ * Entries of one node for these ports: open where it serves, a proxy to the node that does, nothing for ports that no
+ * application has.
  */
-export function entriesFor(world: World, node: NodeName, serving: Serving, ports?: readonly PortKey[]): Entries {
+export function entriesFor(world: World, node: NodeName, serving: Serving, ports: readonly PortKey[]): Entries {
+  const wanted = ports.flatMap((key) => serving.get(portText(key)) ?? []);
+  return makeEntries(world, node, wanted, nothing);
+}
+
+/**
+ * The whole table of one node: the entries for all ports, and what the node has for other deployments as it is, except
+ * for the ports of an application that changes its place.
+ */
+export function tableFor(world: World, node: NodeName, serving: Serving, switched: readonly PortKey[] = []): Entries {
+  const kept = keptFor(world, node);
+  const others = kept === nothing || switched.length === 0 ? kept : withoutPorts(kept, switched);
+  return makeEntries(world, node, inPortOrder(serving), others);
+}
+
+function makeEntries(world: World, node: NodeName, wanted: readonly Served[], others: Entries): Entries {
   const proxies: Proxy[] = [];
   const open: ServedPort[] = [];
   const asObserved: PortKey[] = [];
-  const wanted = ports?.flatMap((key) => serving.get(portText(key)) ?? []) ?? inPortOrder(serving);
   for (const { key, by, isHidden: hidden, proxy } of wanted) {
     if (by === node) open.push({ ...key, deployment: world.config.name });
     else if (proxy !== undefined) proxies.push(proxy);
     else if (hidden !== true) asObserved.push(key);
   }
   const observed = world.reachable.get(node)?.network;
-  const others = ports === undefined ? keptFor(world, node) : nothing;
   const hasOthers = others.proxies.length + others.open.length > 0;
   if ((asObserved.length === 0 && !hasOthers) || observed === undefined) return { proxies, open };
   const kept = restrict(observed, asObserved);
@@ -149,6 +162,18 @@ export function entriesFor(world: World, node: NodeName, serving: Serving, ports
     proxies: [...proxies, ...others.proxies, ...kept.proxies],
     open: [...open, ...others.open, ...kept.open],
   });
+}
+
+/** Who answers once this application has changed its place, and the others have not. */
+export function servingSwitched(before: Serving, after: Serving, ports: readonly PortKey[]): Serving {
+  // `before` has every port of the switches: nothing is added, so the order stays.
+  const serving = new Map(before);
+  for (const port of ports.map(portText)) {
+    const served = after.get(port);
+    if (served === undefined) serving.delete(port);
+    else serving.set(port, served);
+  }
+  return serving;
 }
 
 const nothing: Entries = { proxies: [], open: [] };
@@ -206,13 +231,18 @@ export function restrict(table: Entries, ports: readonly PortKey[]): Entries {
 }
 
 /** The first table, with the entries for these ports taken from the second. */
-export function overlay(table: Entries, ports: readonly PortKey[], other: Entries): Entries {
+function overlay(table: Entries, ports: readonly PortKey[], other: Entries): Entries {
+  const [rest, own] = [withoutPorts(table, ports), restrict(other, ports)];
+  return inOrder({ proxies: [...rest.proxies, ...own.proxies], open: [...rest.open, ...own.open] });
+}
+
+/** All entries but those for these ports. */
+function withoutPorts(table: Entries, ports: readonly PortKey[]): Entries {
   const keys = new Set(ports.map(portText));
-  const own = restrict(other, ports);
-  return inOrder({
-    proxies: [...table.proxies.filter((proxy) => !keys.has(portText(proxy))), ...own.proxies],
-    open: [...table.open.filter((port) => !keys.has(portText(port))), ...own.open],
-  });
+  return {
+    proxies: table.proxies.filter((proxy) => !keys.has(portText(proxy))),
+    open: table.open.filter((port) => !keys.has(portText(port))),
+  };
 }
 
 /**

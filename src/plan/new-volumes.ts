@@ -3,7 +3,7 @@ import type { Application, AppName, NodeName, VolumeId, VolumeMount } from '../m
 import { defaultVolumeId } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { VolumeTask } from './classify-volume.ts';
-import { describedVolumes } from './own-view.ts';
+import type { PlacedApp } from './placed-app.ts';
 import { type Copy, copiesOf, isClaim } from './volume-standing.ts';
 import {
   containersOfOthers,
@@ -29,15 +29,10 @@ export interface NewVolumes {
  * same place now. The file was written differently, and only a person can say which data is meant. Nor does it where a
  * container has the volume and no node does: the dataset was renamed, or its pool is another one now.
  */
-export function checkNewVolumes(
-  world: World,
-  app: Application,
-  node: NodeName,
-  own: readonly SeenContainer[],
-  tasks: readonly VolumeTask[],
-): NewVolumes {
+export function checkNewVolumes(world: World, { app, node, own }: PlacedApp, tasks: readonly VolumeTask[]): NewVolumes {
   const fresh = tasks.flatMap(({ id, work }) => (work.kind === 'create' ? [id] : []));
   const problems: Blocker[] = [...shifted(world, app, node, own), ...takenAway(world, app, node, own)];
+  if (fresh.length === 0) return { problems, keeps: [] };
   const keeps = new Set<AppName>();
   for (const id of fresh) {
     const mountpoint = app.volumes.find((volume) => volume.id === id)?.mountpoint ?? '';
@@ -90,17 +85,17 @@ function lostUse(
 ): LostUse | undefined {
   return lostUses(world).find(({ user, mount }) => {
     if (mount.id === id) return true;
-    if (declaredIds(world).has(mount.id) || !user.container.managed) return false;
+    if (world.described.has(mount.id) || !user.container.managed) return false;
     return own.includes(user) ? mount.mountpoint === mountpoint : isGone(world, user) && isLike(app, user);
   });
 }
 
 /** A volume of its own that is to pass to another application and that no node has: its container alone shows it. */
 function takenAway(world: World, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
-  if (world.unreachable.size > 0) return [];
+  if (world.unreachable.size > 0 || lostUses(world).length === 0) return [];
   const isOwn = (id: VolumeId) => app.volumes.some((volume) => volume.id === id);
   return lostUses(world)
-    .filter(({ user, mount: { id } }) => own.includes(user) && !isOwn(id) && declaredIds(world).has(id))
+    .filter(({ user, mount: { id } }) => own.includes(user) && !isOwn(id) && world.described.has(id))
     .map((lost) => vanished(app, node, `without its volume at ${lost.mount.mountpoint}`, lost));
 }
 
@@ -124,12 +119,14 @@ function vanished(app: Application, node: NodeName, how: string, { user, mount: 
  * the next one would have its data, and the data that is at that place now would be used by nothing.
  */
 function shifted(world: World, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
+  // What would be used by nothing is a claim that the files do not name.
+  if (!hasUndeclared(world)) return [];
   return app.volumes.flatMap(({ id, mountpoint }) => {
     if (id !== defaultVolumeId(app.name)) return [];
     const further = defaultVolumeId(`${app.name}:${mountpoint}`);
     const there = own.flatMap(({ container }) => container.spec.mounts.filter((one) => one.mountpoint === mountpoint));
     const copy = [...there.map(({ volume }) => volume), further]
-      .filter((volume) => volume !== id && !declaredIds(world).has(volume))
+      .filter((volume) => volume !== id && !world.described.has(volume))
       .map((volume) => claimOf(world, volume))
       .find((found) => found !== undefined);
     if (copy === undefined) return [];
@@ -160,7 +157,7 @@ function mountedAt(world: World, own: readonly SeenContainer[], id: VolumeId, mo
   for (const { app, container } of own) {
     const now = container.spec.mounts.find((mount) => mount.mountpoint === mountpoint && mount.volume !== id);
     const copy = now === undefined ? undefined : claimOf(world, now.volume);
-    if (copy !== undefined) return { copy, of: app, isUsed: declaredIds(world).has(copy.volume.id) };
+    if (copy !== undefined) return { copy, of: app, isUsed: world.described.has(copy.volume.id) };
   }
   return undefined;
 }
@@ -173,9 +170,11 @@ const claimedCopies = perWorld((world): readonly Copy[] =>
   [...world.reachable].flatMap(([node, { volumes }]) => volumes.map((volume) => ({ node, volume })).filter(isClaim)),
 );
 
+const hasUndeclared = perWorld((world) => claimedCopies(world).some(({ volume: { id } }) => !world.described.has(id)));
+
 /** Those of this deployment that no application and no dataset of the files names any more. */
 const undeclaredCopies = perWorld((world) =>
-  claimedCopies(world).filter(({ volume: { id } }) => !declaredIds(world).has(id) && !world.others.has(id)),
+  claimedCopies(world).filter(({ volume: { id } }) => !world.described.has(id) && !world.others.has(id)),
 );
 
 /** Containers of applications that are in no file any more, or on no node. */
@@ -183,9 +182,6 @@ const goneContainers = perWorld((world) => managedContainers(world).filter((seen
 
 const isGone = (world: World, { app }: SeenContainer): boolean =>
   !(world.placement.has(app) && app in world.config.applications);
-
-/** Every volume that some declared application or dataset names, placed or not. */
-const declaredIds = perWorld(({ config }) => describedVolumes(config));
 
 /** An application that disappears may be this one under its old name: it has the same image, or one of its ports. */
 function isLike(app: Application, { container: { spec } }: SeenContainer): boolean {

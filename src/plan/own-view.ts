@@ -51,15 +51,18 @@ function isOwn(config: Config, { application, deployment }: Container): boolean 
 export const isDescribedApp = (config: Config, app: AppName): boolean => Object.hasOwn(config.applications, app);
 
 /** Volumes that applications or datasets of the files use. */
-export function describedVolumes(config: Config): ReadonlySet<VolumeId> {
-  return new Set([
-    ...Object.values(config.applications).flatMap(({ volumes }) => volumes.map(({ id }) => id)),
-    ...(config.datasets ?? []).map(({ id }) => id),
-  ]);
+export function describedVolumes({ applications, datasets = [] }: Config): ReadonlySet<VolumeId> {
+  const ids = new Set(datasets.map(({ id }) => id));
+  for (const name in applications) for (const { id } of applications[name]?.volumes ?? []) ids.add(id);
+  return ids;
 }
 
 /** The other deployment of each volume that has one, by the volume's id. */
-export function volumesOfOthers(config: Config, state: ClusterState): ReadonlyMap<VolumeId, DeploymentName> {
+export function volumesOfOthers(
+  config: Config,
+  described: ReadonlySet<VolumeId>,
+  state: ClusterState,
+): ReadonlyMap<VolumeId, DeploymentName> {
   const copies = new Map<VolumeId, Volume[]>();
   for (const seen of Object.values(state.nodes)) {
     const facts = seen.status === 'reachable' ? seen.facts : seen.lastFacts;
@@ -69,7 +72,6 @@ export function volumesOfOthers(config: Config, state: ClusterState): ReadonlyMa
       else found.push(volume);
     }
   }
-  const described = describedVolumes(config);
   return new Map(
     [...copies].flatMap(([id, all]) => {
       const other = otherDeployment(config, all);

@@ -8,13 +8,14 @@ import {
   entriesFor,
   hasAllPeers,
   isAsServed,
-  overlay,
   peersFor,
   type Serving,
   sameEntries,
   servingAfter,
   servingAt,
   servingBefore,
+  servingSwitched,
+  tableFor,
 } from './network-tables.ts';
 import type { StepBuilder } from './step-builder.ts';
 import { portText, quote, sameItems, sharePort, sorted, type World } from './world.ts';
@@ -30,9 +31,7 @@ interface NodeNetwork {
   /** The others that it is to know. */
   readonly peers: () => readonly string[];
   readonly serving: Pick<NetworkTable, 'listen'>;
-  /** Valid at once, and until the switches have happened. */
-  readonly base: () => Entries;
-  /** The step that loads `base`, where one is needed. */
+  /** The step that loads what is valid at once, and until the switches have happened, where one is needed. */
   readonly step: readonly StepId[];
   /** Several switches change its table, each only the entries of its own ports. */
   readonly isShared: boolean;
@@ -61,12 +60,12 @@ export function planNetwork(
   );
   for (const [node, facts] of world.reachable) {
     // Made only for the nodes where something changes.
-    const base = once(() => entriesFor(world, node, before));
+    const base = once(() => tableFor(world, node, before));
     const peers = once(() => peersFor(world, node, facts));
     const serving = servingAt(world, node, facts);
     const step = loadBase(builder, look, node, { facts, base, peers, serving }, held);
     const concerned = switches.filter(({ decision }) => concerns(look, decision, node, facts)).length;
-    nodes.set(node, { facts, peers, serving, base, step, isShared: concerned > 1 });
+    nodes.set(node, { facts, peers, serving, step, isShared: concerned > 1 });
   }
   return new Map(switches.map((change) => [change.decision.group, planSwitch(builder, look, nodes, change)]));
 }
@@ -96,7 +95,7 @@ function loadBase(
   builder: StepBuilder,
   { world, before }: Look,
   node: NodeName,
-  { facts, base, peers, serving }: Pick<NodeNetwork, 'facts' | 'base' | 'peers' | 'serving'>,
+  { facts, base, peers, serving }: Pick<NodeNetwork, 'facts' | 'peers' | 'serving'> & { readonly base: () => Entries },
   held: ReadonlySet<string>,
 ): StepId[] {
   const { network } = facts;
@@ -131,12 +130,15 @@ function planSwitch(
   change: Switch,
 ): StepId[] {
   const { decision } = change;
+  const switched = servingSwitched(look.before, look.after, decision.ports);
   const target = nodes.get(decision.node);
-  const first = target === undefined ? [] : switchNode(builder, look, change, decision.node, target, change.after);
-  const others = [...nodes].flatMap(([node, network]) =>
-    node === decision.node
+  const first =
+    target === undefined
       ? []
-      : switchNode(builder, look, change, node, network, first.length > 0 && !decision.hold ? first : change.after),
+      : switchNode(builder, look, { decision, switched, after: change.after }, decision.node, target);
+  const after = first.length > 0 && !decision.hold ? first : change.after;
+  const others = [...nodes].flatMap(([node, network]) =>
+    node === decision.node ? [] : switchNode(builder, look, { decision, switched, after }, node, network),
   );
   return [...first, ...others];
 }
@@ -144,18 +146,17 @@ function planSwitch(
 function switchNode(
   builder: StepBuilder,
   look: Look,
-  { decision }: Switch,
+  { decision, switched, after }: Switch & { readonly switched: Serving },
   node: NodeName,
-  { facts, peers, serving, base, step, isShared }: NodeNetwork,
-  after: readonly StepId[],
+  { facts, peers, serving, step, isShared }: NodeNetwork,
 ): StepId[] {
   if (!concerns(look, decision, node, facts)) return [];
   const { group, ports } = decision;
-  const own = entriesFor(look.world, node, look.after, ports);
+  const { world } = look;
   const action = {
     kind: 'replace-network',
     node,
-    ...(isShared ? own : overlay(base(), ports, own)),
+    ...(isShared ? entriesFor(world, node, look.after, ports) : tableFor(world, node, switched, ports)),
     peers: peers(),
     ...serving,
     dropHolds: decision.hold || decision.checks ? ports : [],

@@ -8,8 +8,9 @@ import { compareText, containersOf, externalPorts, quote, sorted, usersOfWantedP
 
 /** Steps of one decision up to the working application; returns the last ones, for the network and for settling. */
 export function planPlacement(builder: StepBuilder, world: World, decision: Decision): StepId[] {
-  if (decision.blockers.length > 0) return [];
-  const { group, tasks } = decision;
+  const { group, tasks, stops, start, checks } = decision;
+  const isAtRest = tasks.length === 0 && stops.length === 0 && start === undefined && !checks;
+  if (isAtRest || decision.blockers.length > 0) return [];
   const pulled = decision.start === undefined ? [] : pullImage(builder, world, decision);
   const prepared = tasks.map((task) => ({ task, ids: prepareVolume({ builder, group, task }) }));
   const moving = prepared.flatMap(({ task, ids }) => (task.work.kind === 'move' ? ids : []));

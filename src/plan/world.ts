@@ -1,7 +1,7 @@
 import { listenAddresses } from '../model/addresses.ts';
 import type { ClusterState, Container, DataPlace, NodeFacts, PortKey, Volume } from '../model/cluster.ts';
 import type { Application, AppName, Config, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
-import { ownView, volumesOfOthers } from './own-view.ts';
+import { describedVolumes, ownView, volumesOfOthers } from './own-view.ts';
 
 /** Everything the rules look at, indexed once; every map is in sorted order. */
 export interface World {
@@ -18,6 +18,8 @@ export interface World {
   readonly placement: ReadonlyMap<AppName, NodeName>;
   /** The other deployment of each volume that has one. */
   readonly others: ReadonlyMap<VolumeId, DeploymentName>;
+  /** Volumes that applications or datasets of the files use. */
+  readonly described: ReadonlySet<VolumeId>;
 }
 
 /** A container of ours and the reachable node it was seen on. */
@@ -53,6 +55,7 @@ export function compareText(a: string, b: string): number {
 }
 
 export function sorted(texts: Iterable<string>): string[] {
+  if (Array.isArray(texts) && texts.length < 2) return [...texts];
   return [...new Set(texts)].sort(compareText);
 }
 
@@ -71,6 +74,7 @@ export function lookAt(config: Config, observed: ClusterState): World {
   for (const node of sorted(Object.keys(config.deployment))) {
     for (const app of sorted(config.deployment[node] ?? [])) placement.set(app, node);
   }
+  const described = describedVolumes(config);
   const listed = new Set(nodes);
   const departed = new Map(
     sorted(Object.keys(state.departed ?? {})).flatMap((node) => {
@@ -86,7 +90,8 @@ export function lookAt(config: Config, observed: ClusterState): World {
     departed,
     remembered: state.remembered ?? [],
     placement,
-    others: volumesOfOthers(config, state),
+    others: volumesOfOthers(config, described, state),
+    described,
   };
 }
 
@@ -202,6 +207,7 @@ const usersOf = perWorld((world) => {
   for (const seen of managedContainers(world)) {
     const { spec } = seen.container;
     for (const key of isActive(seen.container) ? externalPorts(spec) : []) addTo(ofPort, portText(key), seen);
+    if (spec.mounts.length === 0) continue;
     for (const volume of new Set(spec.mounts.map((mount) => mount.volume))) addTo(ofVolume, volume, seen);
   }
   return { ofPort, ofVolume };

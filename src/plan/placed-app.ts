@@ -1,0 +1,40 @@
+import type { Container, NodeFacts } from '../model/cluster.ts';
+import type { Application, NodeName } from '../model/config.ts';
+import { printImage } from '../model/names.ts';
+import { containersOf, type SeenContainer, type World } from './world.ts';
+
+/** An application of the files, the node it is placed on, and its containers on all reachable nodes. */
+export interface PlacedApp {
+  readonly app: Application;
+  readonly node: NodeName;
+  /** What was observed on the node; undefined where it cannot be reached. */
+  readonly facts: NodeFacts | undefined;
+  readonly own: readonly SeenContainer[];
+  /** Its container on the node. */
+  readonly here: Container | undefined;
+  /** Its containers on other nodes. */
+  readonly elsewhere: readonly SeenContainer[];
+  /** The image that the files name, as text. */
+  readonly image: string;
+  /** The id of the image that has this name on the node now. */
+  readonly imageId: string | undefined;
+}
+
+export function placedApp(world: World, app: Application, node: NodeName): PlacedApp {
+  const facts = world.reachable.get(node);
+  const own = containersOf(world, app.name);
+  const here = own.find((seen) => seen.node === node)?.container;
+  const name = printImage(app.image);
+  // The container's own text where it is the same: Node.js has its hash already.
+  const image = here?.spec.image === name ? here.spec.image : name;
+  return {
+    app,
+    node,
+    facts,
+    own,
+    here,
+    elsewhere: own.filter((seen) => seen.node !== node),
+    image,
+    imageId: facts?.images[image],
+  };
+}
