@@ -1,5 +1,6 @@
 import type { Container } from '../model/cluster.ts';
 import type { Application } from '../model/config.ts';
+import { judgeContainer } from '../model/container-verdict.ts';
 
 /** The ends of an application's container in a row, none of them after it had stayed up for a while. */
 export interface Ends {
@@ -31,10 +32,9 @@ export const steadyMs = 120_000;
  */
 export function comebackOf(app: Application, container: Container, ends: Ends): Comeback {
   const { restartPolicy: policy } = app;
-  const hasFailed = container.exit?.code !== 0;
   if (app.staysDown === true) return { kind: 'stays', because: 'never' };
+  if (judgeContainer(container, app) === 'finished') return { kind: 'finished' };
   if (policy.name === 'on-failure') {
-    if (!hasFailed) return { kind: 'finished' };
     const { maximumRetryCount: most } = policy;
     if (most !== undefined && (container.restarts ?? 0) >= most) return { kind: 'stays', because: 'given-up' };
   }

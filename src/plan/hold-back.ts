@@ -1,6 +1,7 @@
 import type { ClusterState, Container } from '../model/cluster.ts';
 import { type Application, type AppName, type Config, type NodeName, nodeOf } from '../model/config.ts';
 import type { Blocker, Plan, Step } from '../model/plan.ts';
+import { stepKinds } from '../model/step-kinds.ts';
 import { type Comeback, comebackOf, type Ends } from './comeback.ts';
 import { keepGroups } from './part-of-plan.ts';
 import { quote } from './world.ts';
@@ -28,12 +29,10 @@ export function findEnded(config: Config, plan: Plan, state: ClusterState): Ende
     });
 }
 
-const harmless = new Set(['start-container', 'check-container', 'hold-ports', 'replace-network']);
-
 function onlyStarts(steps: readonly Step[]): boolean {
   return (
     steps.some(({ action }) => action.kind === 'start-container') &&
-    steps.every(({ action }) => harmless.has(action.kind))
+    steps.every(({ action }) => stepKinds[action.kind].isPlainStart)
   );
 }
 

@@ -60,8 +60,8 @@ export function describedVolumes({ applications, datasets = [] }: Config): Reado
 /** The other deployment of each volume that has one, by the volume's id. */
 export function volumesOfOthers(
   config: Config,
-  described: ReadonlySet<VolumeId>,
   state: ClusterState,
+  described = describedVolumes(config),
 ): ReadonlyMap<VolumeId, DeploymentName> {
   const copies = new Map<VolumeId, Volume[]>();
   for (const seen of Object.values(state.nodes)) {

@@ -1,6 +1,7 @@
 import { printImage } from '../model/names.ts';
 import type { Action, Step, StepId } from '../model/plan.ts';
 import { assertNever } from '../model/plan.ts';
+import { stepKinds } from '../model/step-kinds.ts';
 import { compareText, sorted } from './world.ts';
 
 /** A step before it has an id and its place. */
@@ -21,29 +22,6 @@ export interface StepBuilder {
   /** Topological order. Throws an ordinary Error (a bug) for a cycle or an edge to nowhere. */
   build(): Step[];
 }
-
-/** Printed order where the edges leave a choice; Flocker's phases, with the network last. */
-const ranks: Readonly<Record<Action['kind'], number>> = {
-  'set-deployment': 0,
-  'pull-image': 1,
-  'sync-volume': 4,
-  'hold-ports': 5,
-  'stop-container': 6,
-  'freeze-volume': 7,
-  'send-final': 7,
-  'release-volume': 7,
-  'acquire-volume': 8,
-  'reclaim-volume': 8,
-  'resize-volume': 9,
-  'create-volume': 10,
-  'mount-volume': 10,
-  'retire-volume': 11,
-  'start-container': 13,
-  'check-container': 14,
-  'replace-network': 15,
-  'set-boot-rules': 15,
-  'settle-volume': 16,
-};
 
 /** Ranks that differ from the kind's own: an early resize or settle, and the stop that belongs to a restart. */
 export const rank = { early: 2, restart: 12 } as const;
@@ -105,7 +83,7 @@ export function stepId(action: Action, group: string): StepId {
 
 function inOrder(drafts: ReadonlyMap<StepId, StepDraft>): Step[] {
   const waiting = [...drafts].map(([id, draft]) => ({
-    rank: draft.rank ?? ranks[draft.action.kind],
+    rank: draft.rank ?? stepKinds[draft.action.kind].rank,
     step: { id, action: draft.action, after: sorted(draft.after ?? []), reason: draft.reason, group: draft.group },
   }));
   waiting.sort(

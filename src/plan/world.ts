@@ -90,7 +90,7 @@ export function lookAt(config: Config, observed: ClusterState): World {
     departed,
     remembered: state.remembered ?? [],
     placement,
-    others: volumesOfOthers(config, described, state),
+    others: volumesOfOthers(config, state, described),
     described,
   };
 }

@@ -84,8 +84,13 @@ function otherLines({ others }: Status, names: Names): readonly StatusLine[] {
 
 const signs: Readonly<Record<Verdict, readonly [sign: string, tone: Tone]>> = {
   running: ['●', 'ok'],
-  restarting: ['◐', 'warning'],
+  starting: ['◐', 'working'],
+  restarting: ['◐', 'fault'],
   unhealthy: ['✘', 'fault'],
+  paused: ['◐', 'warning'],
+  removing: ['◐', 'working'],
+  finished: ['○', 'ok'],
+  failed: ['✘', 'fault'],
   stopped: ['✘', 'fault'],
   missing: ['+', 'warning'],
   elsewhere: ['⇢', 'warning'],
@@ -110,7 +115,7 @@ function applicationRow(app: ApplicationStatus, names: Names, nowMs: number): Ro
 function stateText({ verdict, found, wanted }: ApplicationStatus): string {
   if (verdict === 'elsewhere') return 'must move';
   const here = found.find(({ node }) => node === wanted);
-  if (verdict !== 'stopped' || here === undefined) return verdict;
+  if ((verdict !== 'stopped' && verdict !== 'failed') || here === undefined) return verdict;
   const exit = here.exit === undefined ? '' : ` ${here.exit.code}${here.exit.oomKilled ? ', out of memory' : ''}`;
   return `${here.state}${here.state === 'exited' ? exit : ''}`;
 }

@@ -1,5 +1,13 @@
 import type { ClusterState, Container, NodeFacts, NodeState, Volume, WaitingVolume } from '../model/cluster.ts';
-import { type AppName, type Config, type DeploymentName, type NodeName, nodeOf } from '../model/config.ts';
+import {
+  type Application,
+  type AppName,
+  type Config,
+  type DeploymentName,
+  type NodeName,
+  nodeOf,
+} from '../model/config.ts';
+import { type ContainerVerdict, judgeContainer } from '../model/container-verdict.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import { printImage } from '../model/names.ts';
 import type { Blocker, Plan } from '../model/plan.ts';
@@ -46,19 +54,10 @@ export interface NodeStatus {
 }
 
 /**
- * running: as wanted. restarting, unhealthy, stopped: there, but not well. missing: no container. elsewhere: on another
- * node. unknown: its node cannot be reached. idle: declared, on no node, and not running. unwanted: running, not placed.
+ * Of its container, where it has one on its node. missing: no container. elsewhere: on another node. unknown: its node
+ * cannot be reached. idle: declared, on no node, and not running. unwanted: running, not placed.
  */
-export type Verdict =
-  | 'running'
-  | 'restarting'
-  | 'unhealthy'
-  | 'stopped'
-  | 'missing'
-  | 'elsewhere'
-  | 'unknown'
-  | 'idle'
-  | 'unwanted';
+export type Verdict = ContainerVerdict | 'missing' | 'elsewhere' | 'unknown' | 'idle' | 'unwanted';
 
 export interface ApplicationStatus {
   readonly application: AppName;
@@ -181,7 +180,7 @@ function applicationStatus(
   const wanted = nodeOf(config, application);
   return {
     application,
-    verdict: verdictOf(wanted, found, down),
+    verdict: verdictOf(declared, wanted, found, down),
     ...(wanted === undefined ? {} : { wanted }),
     ...(declared === undefined ? {} : { image: printImage(declared.image) }),
     ports: declared?.ports.map(({ external }) => external) ?? [],
@@ -189,8 +188,9 @@ function applicationStatus(
   };
 }
 
-/** First rule that fits, worst news first only where both could be said of one container. */
+/** Where its container is, or should be, and how it is there. */
 function verdictOf(
+  app: Application | undefined,
   wanted: NodeName | undefined,
   found: readonly FoundContainer[],
   down: ReadonlySet<NodeName>,
@@ -199,9 +199,7 @@ function verdictOf(
   if (down.has(wanted)) return 'unknown';
   const here = found.find(({ node }) => node === wanted);
   if (here === undefined) return found.length > 0 ? 'elsewhere' : 'missing';
-  if (here.state === 'restarting') return 'restarting';
-  if (here.state !== 'running') return 'stopped';
-  return here.health === 'unhealthy' ? 'unhealthy' : 'running';
+  return judgeContainer(here, app);
 }
 
 function volumeStatuses(node: NodeName, state: NodeState, all: ClusterState): VolumeStatus[] {

@@ -5,6 +5,7 @@ import type { StepOutcome } from '../../model/events.ts';
 import { allowManyListeners } from '../../model/many-listeners.ts';
 import { type Action, nodesOf, type Plan, type Step, type StepId } from '../../model/plan.ts';
 import { createSemaphores, type Semaphore } from '../../model/semaphore.ts';
+import { stepKinds } from '../../model/step-kinds.ts';
 import { createKnown, type Known } from './known.ts';
 import { lockLost } from './locks.ts';
 import { perform } from './perform.ts';
@@ -25,24 +26,6 @@ export interface Execution {
   /** Steps whose effect may have begun, in the order they were started. */
   readonly started: readonly StepId[];
 }
-
-/** Kinds that may be cut off at any byte without harm: the next run goes on where they ended. */
-const resumable = new Set(['sync-volume', 'pull-image']);
-/** Kinds that a soft stop never starts, whatever has begun before them. */
-const optional = new Set(['sync-volume', 'pull-image', 'stop-container', 'hold-ports', 'settle-volume']);
-/** Kinds that leave an application down until the steps behind them are done. */
-const switching = new Set([
-  'stop-container',
-  'freeze-volume',
-  'send-final',
-  'release-volume',
-  'acquire-volume',
-  'reclaim-volume',
-]);
-/** Kinds after which the application is still safely back at its old owner when the time is over. */
-const abortable = new Set(['freeze-volume', 'send-final']);
-/** Kinds that only wait, and kinds with places of their own. */
-const withoutPlace = new Set(['check-container', 'sync-volume', 'send-final']);
 
 const commandsPerNode = 4;
 
@@ -111,7 +94,7 @@ function skipped(dependencies: readonly Dependency[]): StepOutcome | undefined {
 async function attempt(run: Run, step: Step): Promise<StepOutcome> {
   const { context, signals } = run;
   const lost = AbortSignal.any(guardedNodes(step.action).flatMap((node) => signals.lost?.(node) ?? []));
-  const stops = resumable.has(step.action.kind) ? [signals.soft] : [];
+  const stops = stepKinds[step.action.kind].isResumable ? [signals.soft] : [];
   // Creating a volume reads every node at once.
   const signal = allowManyListeners(AbortSignal.any([signals.hard, lost, ...stops]));
   let startedAt = context.now();
@@ -160,12 +143,12 @@ function guardedNodes(action: Action): readonly NodeName[] {
 /** A switch that has begun goes on to a safe point, also after a soft stop. */
 function mayStart(run: Run, step: Step): boolean {
   if (!run.signals.soft.aborted) return true;
-  if (optional.has(step.action.kind)) return false;
+  if (stepKinds[step.action.kind].isOptional) return false;
   return [...(run.behindSwitch.get(step.id) ?? [])].some((id) => run.started.includes(id));
 }
 
 async function withPlaces(run: Run, step: Step, signal: AbortSignal, task: () => Promise<void>): Promise<void> {
-  const nodes = withoutPlace.has(step.action.kind) ? [] : nodesOf(step.action).toSorted();
+  const nodes = stepKinds[step.action.kind].takesNoPlace ? [] : nodesOf(step.action).toSorted();
   // Sorted, so that two steps on the same two nodes never wait for each other.
   const take = ([node, ...rest]: readonly NodeName[]): Promise<void> =>
     node === undefined ? task() : run.places(node).use(() => take(rest), signal);
@@ -178,7 +161,7 @@ async function performInTime(run: Run, step: Step, signal: AbortSignal): Promise
   const action = step.action;
   const inStep = { ...context, known: run.known, step: step.id };
   const begun = [...(run.behindSwitch.get(step.id) ?? [])].flatMap((id) => run.stoppedAt.get(id) ?? []);
-  if (!abortable.has(action.kind) || begun.length === 0) return perform(action, inStep, signal);
+  if (!stepKinds[action.kind].isAbortable || begun.length === 0) return perform(action, inStep, signal);
   const switchMs = Math.max(context.config.settings.timeouts.switchMs, longestStopMs(run, step) + stopSlackMs);
   const leftMs = Math.max(0, Math.min(...begun) + switchMs - context.now());
   const over = new AbortController();
@@ -210,7 +193,7 @@ function longestStopMs(run: Run, step: Step): number {
 
 function findSwitches(plan: Plan): Map<StepId, ReadonlySet<StepId>> {
   const behind = new Map<StepId, ReadonlySet<StepId>>();
-  const isSwitch = new Set(plan.steps.filter(({ action }) => switching.has(action.kind)).map(({ id }) => id));
+  const isSwitch = new Set(plan.steps.filter(({ action }) => stepKinds[action.kind].isSwitch).map(({ id }) => id));
   for (const step of plan.steps) {
     const before = step.after.flatMap((id) => [...(isSwitch.has(id) ? [id] : []), ...(behind.get(id) ?? [])]);
     behind.set(step.id, new Set(before));

@@ -1,6 +1,7 @@
 import type { AppName, Config, NodeName } from '../../model/config.ts';
 import { plainText } from '../../model/plain-text.ts';
 import { type ActionKind, type Blocker, nodesOf, type Plan, type PlannedMove, type Step } from '../../model/plan.ts';
+import { stepKinds } from '../../model/step-kinds.ts';
 import type { ClusterView, StepView } from '../cluster-view.ts';
 import { formatBytes } from '../wording.ts';
 import type { BoardNote } from './types.ts';
@@ -84,7 +85,7 @@ function activityNote(kind: ActionKind, view: StepView): BoardNote {
     const full = plainText(view.outcome.error.message);
     return { kind: 'failed', text: afterColon(full), full };
   }
-  return { kind: 'working', text: `${doing[kind]}${progressOf(kind, view)}` };
+  return { kind: 'working', text: `${stepKinds[kind].short}${progressOf(kind, view)}` };
 }
 
 /** `cannot place "a" on "b": no answer` -> `no answer`; the row says the rest. */
@@ -93,42 +94,20 @@ export const afterColon = (message: string): string => {
   return at < 0 ? message : message.slice(at + 2);
 };
 
-const doing: Readonly<Record<ActionKind, string>> = {
-  'set-deployment': 'naming the deployment',
-  'pull-image': 'fetching image',
-  'create-volume': 'creating volume',
-  'resize-volume': 'setting limit',
-  'sync-volume': 'copying',
-  'hold-ports': 'holding ports',
-  'stop-container': 'stopping',
-  'freeze-volume': 'freezing volume',
-  'send-final': 'sending last changes',
-  'release-volume': 'releasing volume',
-  'acquire-volume': 'acquiring volume',
-  'reclaim-volume': 'taking volume back',
-  'mount-volume': 'mounting volume',
-  'settle-volume': 'settling old copy',
-  'retire-volume': 'retiring volume',
-  'start-container': 'starting',
-  'check-container': 'waiting for answer',
-  'replace-network': 'setting forwards',
-  'set-boot-rules': 'telling it its peers',
-};
-
 function progressOf(kind: ActionKind, { doneBytes, totalBytes }: StepView): string {
-  if (kind !== 'sync-volume' && kind !== 'send-final' && kind !== 'pull-image') return '';
-  if (doneBytes === undefined || doneBytes === 0) return '';
+  if (!stepKinds[kind].countsBytes || doneBytes === undefined || doneBytes === 0) return '';
   if (totalBytes === undefined || totalBytes <= 0) return ` ${formatBytes(doneBytes)}`;
   return ` ${Math.min(100, Math.floor((100 * doneBytes) / totalBytes))} %`;
 }
 
 interface ConfigIndex {
+  readonly applications: Config['applications'];
   readonly placement: ReadonlyMap<AppName, NodeName>;
   /** The application (undefined: a bare volume) a volume is declared for, and where it is wanted. */
   readonly volumes: ReadonlyMap<string, { readonly app?: AppName; readonly wanted?: NodeName }>;
 }
 
-const noConfig: ConfigIndex = { placement: new Map(), volumes: new Map() };
+const noConfig: ConfigIndex = { applications: {}, placement: new Map(), volumes: new Map() };
 const configs = new WeakMap<Config, ConfigIndex>();
 
 /** Where everything is wanted; remembered for as long as the configuration is. */
@@ -145,7 +124,7 @@ export function indexConfig(config: Config | undefined): ConfigIndex {
     const wanted = placement.get(app.name);
     for (const { id } of app.volumes) volumes.set(id, { app: app.name, ...(wanted === undefined ? {} : { wanted }) });
   }
-  const index = { placement, volumes };
+  const index = { applications: config.applications, placement, volumes };
   configs.set(config, index);
   return index;
 }

@@ -1,6 +1,8 @@
 import type { Container, NodeFacts, Volume } from '../../model/cluster.ts';
-import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
+import type { Application, AppName, NodeName, VolumeId } from '../../model/config.ts';
+import { type ContainerVerdict, judgeContainer } from '../../model/container-verdict.ts';
 import { plainCell } from '../../model/plain-text.ts';
+import { stepKinds } from '../../model/step-kinds.ts';
 import type { FiguresView } from '../cluster-view.ts';
 import { type Activity, afterColon, compareNames, type GroupPlan, type indexConfig, type indexPlan } from './plan.ts';
 import type { BoardNote, BoardRow, BoardVolume, RowState } from './types.ts';
@@ -74,37 +76,38 @@ function appRow(scene: NodeScene, container: Container, app: AppName): BoardRow 
 type StateParts = Pick<BoardRow, 'state' | 'text' | 'startedAt'>;
 
 function containerState(scene: NodeScene, container: Container, app: AppName | undefined): StateParts {
-  const seen = daemonState(container, app !== undefined && scene.config.placement.get(app) === scene.node);
+  const isWanted = app !== undefined && scene.config.placement.get(app) === scene.node;
+  const seen = ownState(container, isWanted ? scene.config.applications[app] : undefined);
   if (isStaleIn(scene)) return { state: 'unknown', text: `last seen ${seen.text}` };
   const turns = scene.activities.some(
-    ({ group, kind, note }) => group === app && note.kind === 'working' && turn[kind],
+    ({ group, kind, note }) => group === app && note.kind === 'working' && stepKinds[kind].interruptsContainer,
   );
   return turns ? { ...seen, state: 'changing' } : seen;
 }
 
-/** Steps during which the container itself is on its way; while others run it does its work. */
-const turn: Readonly<Record<string, true | undefined>> = {
-  'stop-container': true,
-  'start-container': true,
-  'check-container': true,
+const states: Readonly<Record<ContainerVerdict, RowState>> = {
+  running: 'up',
+  starting: 'changing',
+  unhealthy: 'failed',
+  restarting: 'failed',
+  paused: 'stopped',
+  removing: 'changing',
+  finished: 'stopped',
+  failed: 'failed',
+  stopped: 'stopped',
 };
 
-function daemonState({ state, health, exit, startedAt }: Container, isWanted: boolean): StateParts {
-  if (state === 'running') {
-    const started = startedAt === undefined ? Number.NaN : Date.parse(startedAt);
-    const since = Number.isNaN(started) ? {} : { startedAt: started };
-    if (health === 'unhealthy') return { state: 'failed', text: 'unhealthy', ...since };
-    if (health === 'starting') return { state: 'changing', text: 'starting', ...since };
-    return { state: 'up', text: 'up', ...since };
-  }
-  if (state === 'restarting') return { state: 'failed', text: 'restarting' };
-  if (state === 'removing') return { state: 'changing', text: 'removing' };
-  if (state === 'exited' || state === 'dead') {
-    const why = exit === undefined ? '' : ` ${exit.code}`;
-    const isFault = isWanted || (exit !== undefined && exit.code !== 0);
-    return { state: isFault ? 'failed' : 'stopped', text: `${state}${why}` };
-  }
-  return { state: 'stopped', text: state };
+/** `app`: the application, where the files place it on this node, so that it should run. */
+function ownState(container: Container, app: Application | undefined): StateParts {
+  const { state, exit, startedAt } = container;
+  const verdict = judgeContainer(container, app);
+  const started = state !== 'running' || startedAt === undefined ? Number.NaN : Date.parse(startedAt);
+  const since = Number.isNaN(started) ? {} : { startedAt: started };
+  if (verdict === 'running') return { state: 'up', text: 'up', ...since };
+  const isEnd = verdict === 'failed' || verdict === 'stopped';
+  const code = exit === undefined || state === 'created' ? '' : ` ${exit.code}`;
+  const isFault = app !== undefined && state === 'exited' && verdict === 'stopped';
+  return { state: isFault ? 'failed' : states[verdict], text: isEnd ? `${state}${code}` : verdict, ...since };
 }
 
 /** What happens goes before what went wrong before, and both before what is only planned. */

@@ -1,6 +1,7 @@
 import type { AppName, Config } from '../../model/config.ts';
 import type { MoveReceipt, RunOutcome } from '../../model/events.ts';
-import type { ActionKind, Plan, Step, StepId } from '../../model/plan.ts';
+import type { Plan, Step, StepId } from '../../model/plan.ts';
+import { stepKinds } from '../../model/step-kinds.ts';
 import type { ClusterView, StepView } from '../cluster-view.ts';
 import { describeAction, formatBytes, formatDuration, type Names, namesOf } from '../wording.ts';
 import { type PlanGroup, planGroups } from './plan-groups.ts';
@@ -161,31 +162,9 @@ function lastReceipts({ receipts, runStartedAt }: ClusterView): readonly MoveRec
   return runStartedAt === undefined ? [] : receipts.filter(({ startedAt }) => startedAt >= runStartedAt);
 }
 
-const activities: Readonly<Record<ActionKind, string>> = {
-  'set-deployment': 'naming the deployment',
-  'pull-image': 'fetching the image',
-  'create-volume': 'creating the volume',
-  'resize-volume': 'setting the limit',
-  'sync-volume': 'copying',
-  'hold-ports': 'holding new connections',
-  'stop-container': 'stopping',
-  'freeze-volume': 'freezing the volume',
-  'send-final': 'sending the last changes',
-  'release-volume': 'releasing the volume',
-  'acquire-volume': 'acquiring the volume',
-  'reclaim-volume': 'taking the volume back',
-  'mount-volume': 'mounting the volume',
-  'settle-volume': 'keeping the old copy',
-  'retire-volume': 'retiring the volume',
-  'start-container': 'starting',
-  'check-container': 'waiting for an answer',
-  'replace-network': 'setting forwards',
-  'set-boot-rules': 'telling it its peers',
-};
-
 /** What a step does at this moment, short: `copying 60%, 45 s left`. */
 export function activityOf({ step, transfer }: Pick<RunStep, 'step' | 'transfer'>): string {
-  const what = activities[step.action.kind];
+  const what = stepKinds[step.action.kind].progress;
   if (transfer === undefined) return what;
   if (transfer.share === undefined) return `${what}, ${formatBytes(transfer.doneBytes)} so far`;
   const left = transfer.leftMs === undefined ? '' : `, ${formatDuration(transfer.leftMs)} left`;
