@@ -1,9 +1,8 @@
-import type { ClusterState, NodeFacts, NodeState } from '../model/cluster.ts';
+import { type ClusterState, lastFacts, type NodeFacts, type NodeState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
 import { ownView } from '../plan/own-view.ts';
 import type { Cluster } from './node-client.ts';
-import { factsOf } from './run/step-context.ts';
 
 export interface ObserveOptions {
   readonly now: () => number;
@@ -54,7 +53,7 @@ function departedNodes(
   const names = states.map(([node]) => node);
   const ids = new Set(states.flatMap(([, state]) => (state.status === 'reachable' ? [state.facts.nodeId] : [])));
   const seen = Object.keys(before?.nodes ?? {}).flatMap((node) => {
-    const facts = before === undefined || names.includes(node) ? undefined : factsOf(before, node);
+    const facts = before === undefined || names.includes(node) ? undefined : lastFacts(before.nodes[node]);
     return facts === undefined || !isUsed(facts) || ids.has(facts.nodeId) ? [] : [[node, facts] as const];
   });
   return seen.length === 0 ? undefined : Object.fromEntries(seen);
@@ -86,12 +85,12 @@ export async function observeNode(
   } catch (error) {
     if (signal.aborted) throw new AppError('cancelled', 'cancelled', { cause: error });
     const earlier = before?.nodes[node];
-    const lastFacts = before === undefined ? undefined : factsOf(before, node);
+    const known = lastFacts(earlier);
     return {
       status: 'unreachable',
       since: earlier?.status === 'unreachable' ? earlier.since : now(),
       error: toReport(error),
-      ...(lastFacts === undefined ? {} : { lastFacts }),
+      ...(known === undefined ? {} : { lastFacts: known }),
     };
   }
 }

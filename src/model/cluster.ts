@@ -32,6 +32,14 @@ export type NodeState =
       readonly lastFacts?: NodeFacts;
     };
 
+/** What was observed on a node that can be reached; undefined for any other: what is there now is unknown. */
+export const freshFacts = (state: NodeState | undefined): NodeFacts | undefined =>
+  state?.status === 'reachable' ? state.facts : undefined;
+
+/** What was last observed on a node, also on one that cannot be reached now. */
+export const lastFacts = (state: NodeState | undefined): NodeFacts | undefined =>
+  state?.status === 'unreachable' ? state.lastFacts : state?.facts;
+
 export interface NodeFacts {
   /** Stable id of the node (`drover:node` on the root dataset); what `drover:owner` refers to. */
   readonly nodeId: string;
@@ -196,6 +204,10 @@ export interface ImageDefaults {
   readonly command: readonly string[];
   readonly entrypoint: readonly string[];
 }
+
+/** True while its processes exist, or Docker starts them again: it writes to its volumes, and has its ports. */
+export const isActive = ({ state }: Pick<Container, 'state'>): boolean =>
+  state === 'running' || state === 'restarting' || state === 'paused';
 
 /** What decides how a container runs: made from the configuration, or read back. Both in the same form. */
 export interface ContainerSpec extends ContainerSettings {

@@ -19,7 +19,14 @@ export type ContainerVerdict =
 
 /** Judges a container; `app` is its application, where the files have it. */
 export function judgeContainer(
-  { state, health, exit }: Pick<Container, 'state' | 'health' | 'exit'>,
+  {
+    state,
+    health,
+    exit,
+  }: Pick<Container, 'state'> & {
+    readonly health?: Container['health'] | undefined;
+    readonly exit?: Container['exit'] | undefined;
+  },
   app: Application | undefined,
 ): ContainerVerdict {
   switch (state) {

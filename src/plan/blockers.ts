@@ -1,11 +1,11 @@
 import { isLoopback, isWildcard } from '../model/addresses.ts';
-import type { Container, NetworkTable, NodeFacts, PortKey } from '../model/cluster.ts';
+import { type Container, isActive, type NetworkTable, type NodeFacts, type PortKey } from '../model/cluster.ts';
 import type { Application, DeploymentName, NodeName } from '../model/config.ts';
 import { containerName } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import { entriesOfOthers, hintFor } from './deployments.ts';
 import { bringNodeBack } from './node-reasons.ts';
-import { addTo, externalPorts, isActive, listenOf, perWorld, portText, quote, sorted, type World } from './world.ts';
+import { addTo, externalPorts, listenOf, perWorld, portText, quote, sorted, type World } from './world.ts';
 
 /** What keeps an application from being placed, apart from its volumes. */
 export interface Obstacles {

@@ -1,4 +1,4 @@
-import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
+import { type Container, type ContainerSpec, isActive, type PortKey } from '../model/cluster.ts';
 import type { AppName, NodeName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import { findObstacles } from './blockers.ts';
@@ -14,7 +14,6 @@ import { blockWithoutRoom } from './room.ts';
 import { problemBlocker, warningsOf } from './stale-owners.ts';
 import {
   externalPorts,
-  isActive,
   listenOf,
   portText,
   quote,

@@ -1,3 +1,4 @@
+import { isActive } from '../model/cluster.ts';
 import type { AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { VolumeTask } from './classify-volume.ts';
@@ -5,7 +6,6 @@ import type { ContainerStart, Decision } from './decision.ts';
 import {
   compareText,
   externalPorts,
-  isActive,
   quote,
   type SeenContainer,
   sharePort,

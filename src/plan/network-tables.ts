@@ -1,5 +1,12 @@
 import { isLoopback, isPublishedAt, portsAt } from '../model/addresses.ts';
-import type { NetworkTable, NodeFacts, PortKey, Proxy, ServedPort } from '../model/cluster.ts';
+import {
+  isActive,
+  type NetworkTable,
+  type NodeFacts,
+  type PortKey,
+  type Proxy,
+  type ServedPort,
+} from '../model/cluster.ts';
 import type { NodeName, PortMapping } from '../model/config.ts';
 import type { ActionOf } from '../model/plan.ts';
 import { keptApps } from './conflicts.ts';
@@ -11,7 +18,6 @@ import {
   compareText,
   containersOf,
   externalPorts,
-  isActive,
   isOthers,
   listenOf,
   managedContainers,

@@ -1,4 +1,11 @@
-import type { ClusterState, Container, NodeFacts, NodeState, Volume } from '../model/cluster.ts';
+import {
+  type ClusterState,
+  type Container,
+  lastFacts,
+  type NodeFacts,
+  type NodeState,
+  type Volume,
+} from '../model/cluster.ts';
 import type { AppName, Config, DeploymentName, VolumeId } from '../model/config.ts';
 
 /**
@@ -65,7 +72,7 @@ export function volumesOfOthers(
 ): ReadonlyMap<VolumeId, DeploymentName> {
   const copies = new Map<VolumeId, Volume[]>();
   for (const seen of Object.values(state.nodes)) {
-    const facts = seen.status === 'reachable' ? seen.facts : seen.lastFacts;
+    const facts = lastFacts(seen);
     for (const volume of facts?.volumes ?? []) {
       const found = copies.get(volume.id);
       if (found === undefined) copies.set(volume.id, [volume]);

@@ -1,4 +1,4 @@
-import type { ClusterState } from '../model/cluster.ts';
+import { type ClusterState, freshFacts } from '../model/cluster.ts';
 import type { AppName, NodeName } from '../model/config.ts';
 import type { Blocker, Plan } from '../model/plan.ts';
 
@@ -52,7 +52,7 @@ export const removalBlocker = ({ reason }: Removal): Blocker => ({
 function placesOfRunning({ nodes }: Seen): ReadonlyMap<AppName, Set<NodeName>> {
   const places = new Map<AppName, Set<NodeName>>();
   for (const [node, seen] of Object.entries(nodes)) {
-    for (const one of seen.status === 'reachable' ? seen.facts.containers : []) {
+    for (const one of freshFacts(seen)?.containers ?? []) {
       if (!one.managed || one.application === undefined || one.state !== 'running') continue;
       places.set(one.application, (places.get(one.application) ?? new Set()).add(node));
     }

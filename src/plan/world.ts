@@ -1,5 +1,13 @@
 import { listenAddresses } from '../model/addresses.ts';
-import type { ClusterState, Container, DataPlace, NodeFacts, PortKey, Volume } from '../model/cluster.ts';
+import {
+  type ClusterState,
+  type Container,
+  type DataPlace,
+  isActive,
+  type NodeFacts,
+  type PortKey,
+  type Volume,
+} from '../model/cluster.ts';
 import type { Application, AppName, Config, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
 import { describedVolumes, ownView, volumesOfOthers } from './own-view.ts';
 
@@ -230,11 +238,6 @@ const wantedPorts = perWorld((world) => {
 /** The placed applications that ask for this external port. */
 export const usersOfWantedPort = (world: World, key: PortKey): readonly AppName[] =>
   wantedPorts(world).get(portText(key)) ?? [];
-
-/** True while the container's processes exist, or come back by themselves: it writes, and holds its ports. */
-export function isActive({ state }: Pick<Container, 'state'>): boolean {
-  return ['running', 'restarting', 'paused'].includes(state);
-}
 
 export function portText(key: PortKey): string {
   return `${key.port}/${key.protocol}`;

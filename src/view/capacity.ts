@@ -1,4 +1,4 @@
-import type { PoolFacts } from '../model/cluster.ts';
+import { lastFacts, type PoolFacts } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import type { MoveForecast } from '../model/plan.ts';
 import type { ClusterView } from './cluster-view.ts';
@@ -44,7 +44,7 @@ function arrivedBytes({ plan, steps }: ClusterView, { volume, from, to, totalByt
 /** The newest figures of the node's pool; undefined where it was never seen. */
 export function poolOf(view: ClusterView, node: NodeName): PoolFacts | undefined {
   const state = view.nodes[node];
-  const facts = state?.status === 'reachable' ? state.facts : state?.lastFacts;
+  const facts = lastFacts(state);
   return view.figures[node]?.latest.pool ?? facts?.pool;
 }
 

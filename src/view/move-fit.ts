@@ -1,4 +1,4 @@
-import type { NodeFacts, NodeState, Volume } from '../model/cluster.ts';
+import { lastFacts, type NodeFacts, type NodeState, type Volume } from '../model/cluster.ts';
 import { type AppName, type NodeName, nodeOf } from '../model/config.ts';
 import { plainText } from '../model/plain-text.ts';
 import { poolOf } from './capacity.ts';
@@ -34,7 +34,7 @@ function fitOf(view: ClusterView, apps: readonly AppName[], node: NodeName, now:
   const present = apps.filter((app) => config !== undefined && nodeOf(config, app) === node);
   const coming = apps.filter((app) => !present.includes(app));
   const state = view.nodes[node];
-  const facts = state === undefined ? undefined : factsOf(state);
+  const facts = lastFacts(state);
   const volumes = coming.flatMap((app) => dataOf(view, app));
   const neededBytes = volumes.reduce((sum, volume) => sum + missingOn(facts, volume), 0);
   const freeBytes = poolOf(view, node)?.freeBytes;
@@ -49,9 +49,6 @@ function fitOf(view: ClusterView, apps: readonly AppName[], node: NodeName, now:
   if (against !== undefined || facts === undefined) return { ...base, warnings: [], against: against ?? 'never seen' };
   return { ...base, warnings: warningsOf(view, coming, node, facts, base) };
 }
-
-const factsOf = (state: NodeState): NodeFacts | undefined =>
-  state.status === 'reachable' ? state.facts : state.lastFacts;
 
 type Sum = Pick<Fit, 'neededBytes' | 'freeBytes' | 'present'>;
 
@@ -90,7 +87,7 @@ function portsTaken({ config }: ClusterView, apps: readonly AppName[], facts: No
 function dataOf({ nodes, config }: ClusterView, app: AppName): readonly Volume[] {
   const ids = new Set((config?.applications[app]?.volumes ?? []).map(({ id }) => id));
   return Object.values(nodes).flatMap(
-    (state) => factsOf(state)?.volumes.filter(({ id, role }) => ids.has(id) && role === 'owner') ?? [],
+    (state) => lastFacts(state)?.volumes.filter(({ id, role }) => ids.has(id) && role === 'owner') ?? [],
   );
 }
 
@@ -126,7 +123,7 @@ function foreignArch(view: ClusterView, apps: readonly AppName[], facts: NodeFac
   const others = apps.flatMap((app) => {
     const from = view.config === undefined ? undefined : nodeOf(view.config, app);
     const state = from === undefined ? undefined : view.nodes[from];
-    const other = state === undefined ? undefined : factsOf(state)?.versions.arch;
+    const other = lastFacts(state)?.versions.arch;
     return other === undefined || other === arch ? [] : [{ app, other }];
   });
   const first = others[0];

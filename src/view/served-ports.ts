@@ -1,5 +1,5 @@
 import { isPublishedAt } from '../model/addresses.ts';
-import type { ClusterState } from '../model/cluster.ts';
+import { type ClusterState, freshFacts } from '../model/cluster.ts';
 import type { AppName, NodeName } from '../model/config.ts';
 
 /** A TCP port that an application serves now, and where it runs. */
@@ -25,11 +25,10 @@ export function isReachedThrough(state: ClusterState, { node: owner, port }: Ser
 /** Ports of running applications, each once. UDP has no connections that could be tried. */
 export function servedPorts(state: ClusterState): readonly ServedPort[] {
   return Object.entries(state.nodes).flatMap(([node, seen]) =>
-    (seen.status === 'reachable' ? seen.facts.containers : []).flatMap(
-      ({ application: app, managed, state: is, spec }) =>
-        !managed || app === undefined || is !== 'running'
-          ? []
-          : spec.ports.flatMap(({ external: port, protocol }) => (protocol === 'tcp' ? [{ app, node, port }] : [])),
+    (freshFacts(seen)?.containers ?? []).flatMap(({ application: app, managed, state: is, spec }) =>
+      !managed || app === undefined || is !== 'running'
+        ? []
+        : spec.ports.flatMap(({ external: port, protocol }) => (protocol === 'tcp' ? [{ app, node, port }] : [])),
     ),
   );
 }

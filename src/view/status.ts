@@ -1,4 +1,13 @@
-import type { ClusterState, Container, NodeFacts, NodeState, Volume, WaitingVolume } from '../model/cluster.ts';
+import {
+  type ClusterState,
+  type Container,
+  freshFacts,
+  lastFacts,
+  type NodeFacts,
+  type NodeState,
+  type Volume,
+  type WaitingVolume,
+} from '../model/cluster.ts';
 import {
   type Application,
   type AppName,
@@ -102,7 +111,7 @@ export function statusOf(config: Config, state: ClusterState, plan?: Plan): Stat
     deployment: config.name,
     others: nodes.flatMap(([node, each]) => othersOn(node, each)).toSorted(byDeployment),
     foreign: nodes.flatMap(([node, each]) =>
-      factsOf(each).flatMap(({ containers }) => containers.filter(isForeign).map((c) => ({ node, container: c.name }))),
+      (freshFacts(each)?.containers ?? []).filter(isForeign).map(({ name: container }) => ({ node, container })),
     ),
     changes: plan?.steps.length ?? 0,
     blocked: plan?.blocked ?? [],
@@ -113,12 +122,10 @@ export function statusOf(config: Config, state: ClusterState, plan?: Plan): Stat
 const isForeign = ({ managed, otherApplication }: Container): boolean => !managed && otherApplication === undefined;
 
 function othersOn(node: NodeName, state: NodeState): OtherApplication[] {
-  return factsOf(state).flatMap(({ containers }) =>
-    containers.flatMap(({ otherApplication: application, deployment, state: now }) =>
-      application === undefined
-        ? []
-        : [{ application, ...(deployment === undefined ? {} : { deployment }), node, state: now }],
-    ),
+  return (freshFacts(state)?.containers ?? []).flatMap(({ otherApplication: application, deployment, state: now }) =>
+    application === undefined
+      ? []
+      : [{ application, ...(deployment === undefined ? {} : { deployment }), node, state: now }],
   );
 }
 
@@ -126,9 +133,6 @@ const byDeployment = (a: OtherApplication, b: OtherApplication): number =>
   compare(a.deployment ?? '', b.deployment ?? '') || compare(a.application, b.application) || compare(a.node, b.node);
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-/** Never the facts remembered of an unreachable node: they may be old. */
-const factsOf = (state: NodeState): readonly NodeFacts[] => (state.status === 'reachable' ? [state.facts] : []);
 
 function nodeStatus(config: Config, node: NodeName, state: NodeState): NodeStatus {
   const name = config.nodes[node]?.name;
@@ -148,7 +152,7 @@ function nodeStatus(config: Config, node: NodeName, state: NodeState): NodeStatu
 function applicationStatuses(config: Config, nodes: readonly (readonly [NodeName, NodeState])[]): ApplicationStatus[] {
   const found = new Map<AppName, FoundContainer[]>();
   for (const [node, state] of nodes) {
-    for (const container of factsOf(state).flatMap((facts) => facts.containers)) {
+    for (const container of freshFacts(state)?.containers ?? []) {
       if (!container.managed || container.application === undefined) continue;
       found.set(container.application, [...(found.get(container.application) ?? []), foundOn(node, container)]);
     }
@@ -203,25 +207,25 @@ function verdictOf(
 }
 
 function volumeStatuses(node: NodeName, state: NodeState, all: ClusterState): VolumeStatus[] {
-  return factsOf(state)
-    .flatMap((facts) => facts.volumes.map((volume) => ({ volume, waits: waitingOf(facts, volume) })))
-    .map(({ volume, waits }) => {
-      const newest = volume.snapshots.at(-1);
-      return {
-        volume: volume.id,
-        ...(volume.application === undefined ? {} : { application: volume.application }),
-        ...(volume.deployment === undefined ? {} : { deployment: volume.deployment }),
-        node,
-        role: volume.role,
-        epoch: volume.epoch,
-        mounted: volume.mounted,
-        referencedBytes: volume.referencedBytes,
-        ...(volume.limitBytes === undefined ? {} : { limitBytes: volume.limitBytes }),
-        snapshots: volume.snapshots.length,
-        ...(newest === undefined ? {} : { newestSnapshot: newest.name }),
-        ...(waits && { waiting: { why: waits.why, nodes: waits.peers.map((address) => nodeAt(all, address)) } }),
-      };
-    });
+  const facts = freshFacts(state);
+  return (facts?.volumes ?? []).map((volume) => {
+    const waits = facts && waitingOf(facts, volume);
+    const newest = volume.snapshots.at(-1);
+    return {
+      volume: volume.id,
+      ...(volume.application === undefined ? {} : { application: volume.application }),
+      ...(volume.deployment === undefined ? {} : { deployment: volume.deployment }),
+      node,
+      role: volume.role,
+      epoch: volume.epoch,
+      mounted: volume.mounted,
+      referencedBytes: volume.referencedBytes,
+      ...(volume.limitBytes === undefined ? {} : { limitBytes: volume.limitBytes }),
+      snapshots: volume.snapshots.length,
+      ...(newest === undefined ? {} : { newestSnapshot: newest.name }),
+      ...(waits && { waiting: { why: waits.why, nodes: waits.peers.map((address) => nodeAt(all, address)) } }),
+    };
+  });
 }
 
 /** Undefined also after a person decided: then the volume is mounted, or has another owner. */
@@ -232,8 +236,7 @@ export function waitingOf(facts: NodeFacts, { id, role, mounted }: Volume): Wait
 /** Also of a node that cannot be seen now: its key often is its address. */
 function nodeAt({ nodes }: ClusterState, address: string): NodeName {
   const known = Object.entries(nodes).find(([, state]) => {
-    const facts = state.status === 'reachable' ? state.facts : state.lastFacts;
-    return facts?.meshAddress === address;
+    return lastFacts(state)?.meshAddress === address;
   });
   return known?.[0] ?? address;
 }

@@ -1,6 +1,10 @@
 import { listenAddresses, portsAt } from '../model/addresses.ts';
-import type { Container, ContainerSpec, NodeState, Volume } from '../model/cluster.ts';
+
+
+import { type Container, type ContainerSpec, freshFacts, type Volume } from '../model/cluster.ts';
 import { type Application, type AppName, type NodeName, nodeOf, type PortMapping } from '../model/config.ts';
+
+
 import {
   type ByKind,
   type ContainerField,
@@ -45,8 +49,6 @@ export function wantedDiffs(view: ClusterView): readonly AppDiff[] {
   });
 }
 
-/** Without unreachable nodes: their present state is unknown. */
-const factsOf = (state: NodeState) => (state.status === 'reachable' ? [state.facts] : []);
 
 function diffOf(view: ClusterView, app: AppName, containers: readonly Placed[]): readonly Line[] {
   const { config } = view;
@@ -72,7 +74,7 @@ interface Placed {
 function containersByApp(view: ClusterView): ReadonlyMap<AppName, readonly Placed[]> {
   const byApp = new Map<AppName, Placed[]>();
   for (const [node, state] of Object.entries(view.nodes)) {
-    for (const container of factsOf(state).flatMap(({ containers }) => containers)) {
+    for (const container of freshFacts(state)?.containers ?? []) {
       const { managed, application } = container;
       if (!managed || application === undefined) continue;
       const placed = byApp.get(application);
@@ -85,7 +87,7 @@ function containersByApp(view: ClusterView): ReadonlyMap<AppName, readonly Place
 
 function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: Container | undefined): readonly Fact[] {
   const state = view.nodes[node];
-  const address = state?.status === 'reachable' ? state.facts.meshAddress : '';
+  const address = freshFacts(state)?.meshAddress ?? '';
   const environment = { ...now?.imageDefaults.environment, ...containerEnvironment(app, address) };
   const wanted: Omit<ContainerSpec, 'application' | 'mounts'> = {
     image: printImage(app.image),
@@ -138,7 +140,7 @@ const isSameText = (one: unknown, other: unknown): boolean => JSON.stringify(one
 
 function volumesOf(view: ClusterView, node: NodeName): readonly Volume[] {
   const state = view.nodes[node];
-  return state === undefined ? [] : factsOf(state).flatMap(({ volumes }) => volumes);
+  return freshFacts(state)?.volumes ?? [];
 }
 
 const placeFacts = (view: ClusterView, node: NodeName, state: string): readonly Fact[] => [

@@ -1,4 +1,5 @@
 import type { Engine, SnapshotRef } from '../../engine/types.ts';
+import { freshFacts } from '../../model/cluster.ts';
 import type { AppName, Config, VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { listNames, nodeTitle } from '../../view/wording.ts';
@@ -81,7 +82,7 @@ async function findSnapshots(
   if (!seen.ok) throw new AppError('usage', 'cannot read the files: they changed in the meantime');
   const ids = config.applications[app]?.volumes.map(({ id }) => id) ?? [];
   const all = Object.entries(seen.state.nodes).flatMap(([node, state]) =>
-    (state.status === 'reachable' ? state.facts.volumes : []).flatMap(({ id, dataset, role, snapshots }) => {
+    (freshFacts(state)?.volumes ?? []).flatMap(({ id, dataset, role, snapshots }) => {
       const own = ids.find((one) => id === one || id.startsWith(`${one}-before-`));
       if (own === undefined) return [];
       const found = { node, volume: id, dataset, own, generation: id.slice(own.length), isOwner: role === 'owner' };

@@ -1,3 +1,4 @@
+import { isActive } from '../../model/cluster.ts';
 import { type AppName, nodeOf } from '../../model/config.ts';
 import { toReport } from '../../model/errors.ts';
 import { isActive } from '../../plan/world.ts';

@@ -1,4 +1,11 @@
-import type { ClusterState, Container, NodeFacts, Volume } from '../../model/cluster.ts';
+import {
+  type ClusterState,
+  type Container,
+  isActive,
+  lastFacts,
+  type NodeFacts,
+  type Volume,
+} from '../../model/cluster.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import type { EngineEventBody } from '../../model/events.ts';
@@ -9,7 +16,6 @@ import { volumesOfOthers } from '../../plan/own-view.ts';
 import { isActive } from '../../plan/world.ts';
 import type { Cluster, NodeClient } from '../node-client.ts';
 import { createRunLocks, lockLost, type RunLocks } from '../run/locks.ts';
-import { factsOf } from '../run/step-context.ts';
 import type { EngineDeps } from '../types.ts';
 
 /** What acts need of the engine. */
@@ -139,7 +145,7 @@ function seatsOf({ state }: ActContext, app: AppName): Seat[] {
 function awayWith({ config, state }: ActContext, app: AppName): NodeName | undefined {
   return Object.keys(state.nodes).find((node) => {
     if (state.nodes[node]?.status !== 'unreachable') return false;
-    const wasThere = factsOf(state, node)?.containers.some((one) => one.managed && one.application === app);
+    const wasThere = lastFacts(state.nodes[node])?.containers.some((one) => one.managed && one.application === app);
     return wasThere === true || config.deployment[node]?.includes(app) === true;
   });
 }

@@ -1,10 +1,9 @@
-import type { Volume } from '../../model/cluster.ts';
+import { lastFacts, type Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { judgeReclaim } from '../../plan/judge-reclaim.ts';
 import type { Copy } from '../../plan/volume-standing.ts';
 import { lookAt } from '../../plan/world.ts';
 import type { NodeClient } from '../node-client.ts';
-import { factsOf } from '../run/step-context.ts';
 import type { ReclaimedVolume } from '../types.ts';
 import { type ActContext, cannot, lockNode, refuseOthers, volumesOf } from './context.ts';
 
@@ -70,7 +69,7 @@ function judge(
 ): { readonly copy: Volume; readonly epoch?: number } {
   const { config, state } = context;
   const away = Object.keys(state.nodes).filter((other) => state.nodes[other]?.status === 'unreachable');
-  const known = away.flatMap((other) => factsOf(state, other)?.volumes.filter((one) => one.id === id) ?? []);
+  const known = away.flatMap((other) => lastFacts(state.nodes[other])?.volumes.filter((one) => one.id === id) ?? []);
   const copies = all.filter(({ volume }) => volume.id === id);
   const judgement = judgeReclaim(lookAt(config, state), node, copies, [0, ...known.map(({ epoch }) => epoch)]);
   if (judgement.kind === 'refused') {

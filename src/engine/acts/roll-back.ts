@@ -1,4 +1,4 @@
-import type { ClusterState, Volume } from '../../model/cluster.ts';
+import { type ClusterState, freshFacts, type Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
 import { mountedElsewhere } from '../../model/foreign-mounts.ts';
@@ -68,7 +68,7 @@ interface Present {
 function checkUnmountable(context: ActContext, node: NodeName, volumes: readonly Present[]): void {
   const seen = context.state.nodes[node];
   for (const { volume } of volumes) {
-    const held = mountedElsewhere(seen?.status === 'reachable' ? seen.facts : undefined, volume.dataset);
+    const held = mountedElsewhere(freshFacts(seen), volume.dataset);
     if (held === undefined) continue;
     throw cannot(context, `${held.who} keeps "${volume.dataset}" mounted on "${node}"`, held.hint, 'volume-busy');
   }
@@ -115,7 +115,7 @@ function findFrom(context: ActContext, app: AppName, id: VolumeId, version: Volu
     throw cannot(context, `the snapshot is on "${ref.node}", its data on "${node}"`, hint, 'usage');
   }
   const seen = context.state.nodes[node];
-  const copies = seen?.status === 'reachable' ? seen.facts.volumes : [];
+  const copies = freshFacts(seen)?.volumes ?? [];
   const isMeant = (copy: Volume): boolean =>
     copy.id === version && (version !== ref.volume || copy.dataset === ref.dataset);
   const from = copies.find(isMeant);

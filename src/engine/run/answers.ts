@@ -1,10 +1,10 @@
-import type { ClusterState } from '../../model/cluster.ts';
+import { type ClusterState, lastFacts } from '../../model/cluster.ts';
 import { nodeOf } from '../../model/config.ts';
 import { type ErrorReport, toReport } from '../../model/errors.ts';
 import type { StepId } from '../../model/plan.ts';
 import { checkContainer } from './check-container.ts';
 import { createKnown } from './known.ts';
-import { factsOf, type RunContext } from './step-context.ts';
+import type { RunContext } from './step-context.ts';
 
 /** An application that runs in its place and does not answer. */
 export interface Unanswered {
@@ -25,7 +25,7 @@ export async function findUnanswered(
   const checks = Object.values(context.config.applications).map(async ({ name, ports }) => {
     const node = nodeOf(context.config, name);
     const tcp = ports.filter(({ protocol }) => protocol === 'tcp').map(({ external }) => external);
-    const seen = node === undefined ? undefined : factsOf(state, node);
+    const seen = node === undefined ? undefined : lastFacts(state.nodes[node]);
     const container = seen?.containers.find((one) => one.managed && one.application === name);
     if (node === undefined || container?.state !== 'running' || container.health !== undefined) return [];
     const { network } = await context.cluster.node(node, signal);

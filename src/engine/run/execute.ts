@@ -1,4 +1,4 @@
-import type { ClusterState, ContainerSpec } from '../../model/cluster.ts';
+import { type ClusterState, type ContainerSpec, lastFacts } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { AppError, isAbort, toReport } from '../../model/errors.ts';
 import type { StepOutcome } from '../../model/events.ts';
@@ -11,7 +11,7 @@ import { lockLost } from './locks.ts';
 import { perform } from './perform.ts';
 import { stopGraceMs, stopSlackMs } from './perform-container.ts';
 import { prepareSwitch } from './prepare-switch.ts';
-import { factsOf, type RunContext } from './step-context.ts';
+import type { RunContext } from './step-context.ts';
 
 /** `hard` ends everything at once. After `soft`, a switch that has begun is still finished. */
 export interface RunSignals {
@@ -221,7 +221,7 @@ export function findInterrupted(plan: Plan, execution: Execution, state: Cluster
     if (start?.action.kind !== 'start-container') continue;
     if (execution.outcomes.get(start.id)?.result === 'succeeded') continue;
     const volumes = start.action.spec.mounts.map(({ volume }) => volume);
-    const ran = factsOf(state, action.node)?.containers.find(
+    const ran = lastFacts(state.nodes[action.node])?.containers.find(
       (one) => one.managed && one.application === action.app && one.state === 'running',
     );
     interrupted.set(action.app, { from: action.node, volumes, ...(ran === undefined ? {} : { was: ran.spec }) });

@@ -1,8 +1,7 @@
-import type { ClusterState, Volume } from '../../model/cluster.ts';
+import { type ClusterState, lastFacts, type Volume } from '../../model/cluster.ts';
 import type { MoveReceipt } from '../../model/events.ts';
 import type { Action, MoveForecast, Plan, PlannedMove } from '../../model/plan.ts';
 import type { Cluster } from '../node-client.ts';
-import { factsOf } from './step-context.ts';
 import { findCommonBase } from './volume-base.ts';
 
 export interface ForecastInput {
@@ -125,7 +124,7 @@ const widen = (ends: readonly [number, number], [down, up]: readonly [number, nu
 ];
 
 function countedMs({ from, to }: PlannedMove, app: string, plan: Plan, state: ClusterState): number {
-  const nodes = [from, to].map((node) => factsOf(state, node));
+  const nodes = [from, to].map((node) => lastFacts(state.nodes[node]));
   const scriptMs = Math.max(...nodes.map((facts) => facts?.scriptMs ?? 0));
   const commandMs = Math.max(...nodes.map((facts) => facts?.roundTripMs ?? 0)) + scriptMs / programsOfObservation;
   const ownMs = scriptMs === 0 ? dockerMs : dockerTimesObservation * scriptMs;
@@ -148,5 +147,5 @@ export function commandsWhileDown({ steps }: Plan, app: string): number {
 }
 
 function copyOf(state: ClusterState, node: string, volume: string): Volume | undefined {
-  return factsOf(state, node)?.volumes.find(({ id }) => id === volume);
+  return lastFacts(state.nodes[node])?.volumes.find(({ id }) => id === volume);
 }

@@ -1,7 +1,7 @@
-import type { Volume } from '../../model/cluster.ts';
+import { lastFacts, type Volume } from '../../model/cluster.ts';
 import type { NodeName, VolumeId } from '../../model/config.ts';
 import type { NodeClient } from '../node-client.ts';
-import { conflict, factsOf, findVolume, getVolume, type StepContext } from './step-context.ts';
+import { conflict, findVolume, getVolume, type StepContext } from './step-context.ts';
 
 /** The two nodes of a move, connected. */
 export interface Pair {
@@ -58,6 +58,8 @@ function checkReceivable(pair: Pair, source: Volume, target: Volume): void {
 export function thirdCopies({ config, state }: StepContext, { volume, from, to }: Pair) {
   const others = Object.keys(config.nodes).filter((node) => node !== from && node !== to);
   const areAllSeen = others.every((node) => state.nodes[node]?.status === 'reachable');
-  const copies = others.flatMap((node) => factsOf(state, node)?.volumes.filter(({ id }) => id === volume) ?? []);
+  const copies = others.flatMap(
+    (node) => lastFacts(state.nodes[node])?.volumes.filter(({ id }) => id === volume) ?? [],
+  );
   return { copies, areAllSeen };
 }

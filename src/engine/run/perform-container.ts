@@ -1,4 +1,4 @@
-import type { Container, ContainerSpec, Volume } from '../../model/cluster.ts';
+import { type Container, type ContainerSpec, isActive, lastFacts, type Volume } from '../../model/cluster.ts';
 import type { AppName, Config, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { printImage } from '../../model/names.ts';
@@ -8,15 +8,7 @@ import { differences } from '../../plan/container-spec.ts';
 import { liesBelow } from '../../plan/mountpoints.ts';
 import { isActive } from '../../plan/world.ts';
 import type { NodeClient } from '../node-client.ts';
-import {
-  conflict,
-  emitProgress,
-  factsOf,
-  getVolume,
-  nodeIdOf,
-  type RunContext,
-  type StepContext,
-} from './step-context.ts';
+import { conflict, emitProgress, getVolume, nodeIdOf, type RunContext, type StepContext } from './step-context.ts';
 
 /** Makes sure that the node has the image: from the registry, or from a node that has it. */
 export async function pullImage(
@@ -133,7 +125,7 @@ export function stopGraceMs(
   { app, node }: { readonly app: AppName; readonly node: NodeName },
 ): number {
   const declared = config.applications[app];
-  const made = factsOf(state, node)?.containers.find(
+  const made = lastFacts(state.nodes[node])?.containers.find(
     ({ managed, application }) => managed && application === app,
   )?.spec;
   const own = declared === undefined ? made?.stopGraceMs : declared.stopGraceMs;

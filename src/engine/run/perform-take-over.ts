@@ -1,9 +1,9 @@
-import type { Volume } from '../../model/cluster.ts';
+import { lastFacts, type Volume } from '../../model/cluster.ts';
 import type { VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import type { NodeClient } from '../node-client.ts';
-import { conflict, factsOf, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
+import { conflict, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
 import { newestOwn, writtenSince } from './volume-base.ts';
 
 // These steps, and no others, make a node the owner of an existing volume. Each raises the epoch, so that a run that
@@ -67,7 +67,7 @@ async function readRelease(
     if (!isAway) throw error;
     const own = context.released.get(action.volume);
     if (own !== undefined) return { owner: own.targetId, epoch: own.epoch, guid: own.guid };
-    const seen = factsOf(context.state, action.from)?.volumes.find(({ id }) => id === action.volume);
+    const seen = lastFacts(context.state.nodes[action.from])?.volumes.find(({ id }) => id === action.volume);
     if (seen?.role !== 'released') throw error;
     const isLast = seen.snapshots.at(-1)?.guid === newestOwn(seen)?.guid;
     return await releaseOf(action, seen, async ({ writtenBytes }) =>
@@ -125,7 +125,7 @@ async function refuseAcquires(
   signal: AbortSignal,
 ): Promise<void> {
   for (const other of Object.keys(context.state.nodes).filter((one) => one !== node)) {
-    const isTarget = factsOf(context.state, other)?.nodeId === released.owner;
+    const isTarget = lastFacts(context.state.nodes[other])?.nodeId === released.owner;
     // The node that may have acquired it must answer. The others are asked if they can be reached.
     if (!isTarget && context.state.nodes[other]?.status !== 'reachable') continue;
     const client = await context.cluster.node(other, signal);

@@ -1,4 +1,4 @@
-import type { ClusterState, ContainerSpec } from '../../model/cluster.ts';
+import { type ClusterState, type ContainerSpec, lastFacts } from '../../model/cluster.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts';
 import type { Plan } from '../../model/plan.ts';
 import { makePlan } from '../../plan/make-plan.ts';
@@ -6,7 +6,6 @@ import { keepGroups } from '../../plan/part-of-plan.ts';
 import { createStepBuilder, type StepBuilder } from '../../plan/step-builder.ts';
 import { externalPorts } from '../../plan/world.ts';
 import type { Interrupted } from './execute.ts';
-import { factsOf } from './step-context.ts';
 
 /** Where an application that a switch has stopped runs now, or else where it can be started again. */
 export type Whereabouts =
@@ -20,7 +19,9 @@ export type Whereabouts =
 export function findWhereabouts(app: AppName, { volumes, from }: Interrupted, state: ClusterState): Whereabouts {
   const nodes = Object.keys(state.nodes).filter((node) => state.nodes[node]?.status === 'reachable');
   const runs = nodes.find((node) =>
-    factsOf(state, node)?.containers.some((one) => one.managed && one.application === app && one.state === 'running'),
+    lastFacts(state.nodes[node])?.containers.some(
+      (one) => one.managed && one.application === app && one.state === 'running',
+    ),
   );
   if (runs !== undefined) return { app, kind: 'runs', node: runs };
   const latest = volumes.map((id) => latestClaim(id, nodes, state));
@@ -32,7 +33,7 @@ export function findWhereabouts(app: AppName, { volumes, from }: Interrupted, st
   if (node !== undefined) return { app, kind: 'stopped', node, hasData: volumes.length > 0 };
   if (!latest.some((claim) => claim?.isHeld === false)) return { app, kind: 'unknown' };
   const owners = new Set(latest.map((claim) => claim?.owner));
-  const to = owners.size > 1 ? undefined : nodes.find((one) => owners.has(factsOf(state, one)?.nodeId));
+  const to = owners.size > 1 ? undefined : nodes.find((one) => owners.has(lastFacts(state.nodes[one])?.nodeId));
   return { app, kind: 'released', ...(to === undefined ? {} : { to }) };
 }
 
@@ -43,7 +44,7 @@ function latestClaim(
   state: ClusterState,
 ): { readonly node: NodeName; readonly isHeld: boolean; readonly owner?: string } | undefined {
   const claims = nodes.flatMap((node) =>
-    (factsOf(state, node)?.volumes ?? []).flatMap(({ id: own, role, epoch, owner }) => {
+    (lastFacts(state.nodes[node])?.volumes ?? []).flatMap(({ id: own, role, epoch, owner }) => {
       const isHeld = role === 'owner' || role === 'frozen';
       const by = owner === undefined ? {} : { owner };
       return own === id && (isHeld || role === 'released') ? [{ node, isHeld, epoch, ...by }] : [];
@@ -87,7 +88,7 @@ export function planAsBefore(revision: string, down: ReadonlyMap<AppName, Interr
 }
 
 function addReturn(builder: StepBuilder, app: AppName, node: NodeName, spec: ContainerSpec, state: ClusterState): void {
-  const facts = factsOf(state, node);
+  const facts = lastFacts(state.nodes[node]);
   const nodes = Object.keys(state.nodes).filter((one) => state.nodes[one]?.status === 'reachable');
   const claims = spec.mounts.map(({ volume }) => latestClaim(volume, nodes, state));
   if (!claims.every((claim) => claim?.isHeld === true && claim.node === node && claim.owner === facts?.nodeId)) return;

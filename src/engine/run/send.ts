@@ -1,10 +1,14 @@
-import type { Snapshot, Volume } from '../../model/cluster.ts';
+import { lastFacts, type Snapshot, type Volume } from '../../model/cluster.ts';
 import { AppError } from '../../model/errors.ts';
 import { holdTag, parseSnapshotName, properties } from '../../model/names.ts';
 import { isApplicationName, sendFlags } from '../../model/untrusted.ts';
 import type { ResumeToken, SendSource, TransferResult } from '../node-client.ts';
+
+
 import { type Copies, type Pair, readCopies, thirdCopies } from './pair.ts';
-import { conflict, emitProgress, factsOf, nodeIdOf, type StepContext } from './step-context.ts';
+import { conflict, emitProgress, nodeIdOf, type StepContext } from './step-context.ts';
+
+
 import { dropOlder } from './tidy-copies.ts';
 import { basesFor, compareTxg, describeSnapshots, findCommonBase } from './volume-base.ts';
 
@@ -246,7 +250,7 @@ function receiveProperties(pair: Pair, context: StepContext, { source, target }:
 function tuningFor({ to }: Pair, context: StepContext, { tuning = {} }: Volume): Readonly<Record<string, string>> {
   const { recordsize, ...rest } = tuning;
   const isUsual = recordsize !== undefined && Number(recordsize) <= 128 * 1024;
-  const mayBeLarge = factsOf(context.state, to)?.capabilities.largeBlocks === true;
+  const mayBeLarge = lastFacts(context.state.nodes[to])?.capabilities.largeBlocks === true;
   return recordsize === undefined || !(isUsual || mayBeLarge) ? rest : tuning;
 }
 
@@ -276,7 +280,7 @@ async function bookmark(
   { name }: Snapshot,
   signal: AbortSignal,
 ): Promise<void> {
-  if (factsOf(context.state, from)?.capabilities.bookmarks === false) return;
+  if (lastFacts(context.state.nodes[from])?.capabilities.bookmarks === false) return;
   await source.volumes.bookmark(dataset, name, name, signal);
 }
 

@@ -1,4 +1,4 @@
-import type { ClusterState, NodeFacts, Volume } from '../../model/cluster.ts';
+import { type ClusterState, lastFacts, type Volume } from '../../model/cluster.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
 import type { EngineEventBody } from '../../model/events.ts';
@@ -56,16 +56,9 @@ export interface SentStream extends TransferResult {
   readonly to: NodeName;
 }
 
-/** The last known facts of a node, also of one that is unreachable now. */
-export function factsOf(state: ClusterState, node: NodeName): NodeFacts | undefined {
-  const seen = state.nodes[node];
-  if (seen === undefined) return undefined;
-  return seen.status === 'reachable' ? seen.facts : seen.lastFacts;
-}
-
 /** The node's id in `drover:owner`. Throws where the node was never observed. */
 export function nodeIdOf(context: RunContext, node: NodeName): string {
-  const id = factsOf(context.state, node)?.nodeId;
+  const id = lastFacts(context.state.nodes[node])?.nodeId;
   if (id === undefined) {
     throw new AppError('connection-failed', `cannot identify node "${node}": it has not been observed`, {
       retryable: true,

@@ -1,9 +1,13 @@
-import type { Snapshot, Volume } from '../../model/cluster.ts';
+import { lastFacts, type Snapshot, type Volume } from '../../model/cluster.ts';
 import { holdTag, parseSnapshotName } from '../../model/names.ts';
 import type { NodeClient } from '../node-client.ts';
 import type { Leftovers } from './leftovers.ts';
+
+
 import { type Copies, type Pair, thirdCopies } from './pair.ts';
-import { factsOf, findVolume, leaveForLater, type StepContext, tidyUp } from './step-context.ts';
+import { findVolume, leaveForLater, type StepContext, tidyUp } from './step-context.ts';
+
+
 import { basesFor, droppable } from './volume-base.ts';
 
 /**
@@ -17,7 +21,7 @@ export async function tidyCopies(pair: Pair, context: StepContext, copies: Copie
     (one) => isOurs(one) && target?.snapshots.some(({ guid }) => guid === one.guid) === true,
   );
   if (base === undefined || target === undefined) return;
-  const isMarked = factsOf(context.state, pair.from)?.capabilities.bookmarks !== false;
+  const isMarked = lastFacts(context.state.nodes[pair.from])?.capabilities.bookmarks !== false;
   // The bookmark is first: if that command fails, nothing is removed on the other node either.
   await tidyUp(context, signal, async () => {
     const others = thirdCopies(context, pair);

@@ -1,4 +1,4 @@
-import type { NodeFacts, NodeState } from '../../model/cluster.ts';
+import { freshFacts, type NodeFacts, type NodeState } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
 import { underEither } from '../../model/either-signal.ts';
 import { AppError, toReport } from '../../model/errors.ts';
@@ -316,7 +316,7 @@ const volatile = new Set([
 ]);
 
 function fingerprint(state: NodeState | undefined): string {
-  const facts: NodeFacts | undefined = state?.status === 'reachable' ? state.facts : undefined;
+  const facts: NodeFacts | undefined = freshFacts(state);
   const seen = { status: state?.status, facts };
   return JSON.stringify(seen, (key, value: unknown) => (volatile.has(key) ? undefined : value));
 }

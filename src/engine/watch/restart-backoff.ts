@@ -1,4 +1,4 @@
-import type { ClusterState } from '../../model/cluster.ts';
+import { type ClusterState, freshFacts } from '../../model/cluster.ts';
 import type { AppName, Config } from '../../model/config.ts';
 import type { Plan } from '../../model/plan.ts';
 import { type Ends, steadyMs } from '../../plan/comeback.ts';
@@ -28,7 +28,7 @@ export function createRestartBackoff({ now, sleep }: Pick<EngineDeps, 'now' | 's
   const seeUp = (config: Config, state: ClusterState): void => {
     for (const [node, apps] of Object.entries(config.deployment)) {
       const seen = state.nodes[node];
-      for (const container of seen?.status === 'reachable' ? seen.facts.containers : []) {
+      for (const container of freshFacts(seen)?.containers ?? []) {
         const { application: app, managed, startedAt } = container;
         if (!managed || app === undefined || container.state !== 'running' || !apps.includes(app)) continue;
         const run = `${container.id} ${startedAt}`;

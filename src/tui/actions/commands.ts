@@ -1,4 +1,8 @@
+
 import { acts } from '../../model/acts.ts';
+import { lastFacts } from '../../model/cluster.ts';
+
+
 import { type AppName, type NodeName, nodeOf } from '../../model/config.ts';
 import { closest } from '../../view/closest.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
@@ -38,7 +42,7 @@ export interface Command {
 
 const appsOf = ({ config, nodes }: ClusterView): readonly AppName[] => {
   const found = Object.values(nodes).flatMap((state) => {
-    const facts = state.status === 'reachable' ? state.facts : state.lastFacts;
+    const facts = lastFacts(state);
     return facts?.containers.flatMap(({ managed, application }) => (managed && application ? [application] : [])) ?? [];
   });
   return [...new Set([...Object.keys(config?.applications ?? {}), ...found])].sort();

@@ -1,5 +1,8 @@
+
 import { actOfAction } from '../../model/acts.ts';
-import type { Container, NodeFacts, NodeState } from '../../model/cluster.ts';
+import { type Container, lastFacts, type NodeFacts } from '../../model/cluster.ts';
+
+
 import { type AppName, type NodeName, nodeOf } from '../../model/config.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';
 import { count, formatDuration, namesOf } from '../../view/wording.ts';
@@ -15,7 +18,7 @@ export interface Whereabouts {
 
 /** What is known about the place of an application; undefined where nobody knows it. Last facts of lost nodes count. */
 export function whereIs(view: ClusterView, app: AppName): Whereabouts | undefined {
-  const found = Object.entries(view.nodes).map(([node, state]) => ({ node, ...partsOn(factsOf(state), app) }));
+  const found = Object.entries(view.nodes).map(([node, state]) => ({ node, ...partsOn(lastFacts(state), app) }));
   const hasVolume = found.some((each) => each.hasVolume);
   const best =
     found.find((each) => each.container?.state === 'running') ??
@@ -31,9 +34,6 @@ function partsOn(facts: NodeFacts | undefined, app: AppName) {
   const hasVolume = facts?.volumes.some((each) => each.application === app && each.role === 'owner') ?? false;
   return { hasVolume, ...(container === undefined ? {} : { container }) };
 }
-
-const factsOf = (state: NodeState): NodeFacts | undefined =>
-  state.status === 'reachable' ? state.facts : state.lastFacts;
 
 /** True where its container is up, or about to be. */
 export const isUp = (where: Whereabouts | undefined): boolean =>

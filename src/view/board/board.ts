@@ -1,4 +1,4 @@
-import type { NodeFacts, NodeState } from '../../model/cluster.ts';
+import { lastFacts, type NodeFacts, type NodeState } from '../../model/cluster.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts';
 import { plainText } from '../../model/plain-text.ts';
 import type { Plan } from '../../model/plan.ts';
@@ -84,16 +84,13 @@ function whereaboutsOf(nodes: ClusterView['nodes']): ReadonlyMap<AppName, readon
   if (known !== undefined) return known;
   const found = new Map<AppName, NodeName[]>();
   for (const [node, state] of Object.entries(nodes)) {
-    for (const { managed, application } of factsOf(state)?.containers ?? []) {
+    for (const { managed, application } of lastFacts(state)?.containers ?? []) {
       if (managed && application !== undefined) push(found, application, node);
     }
   }
   whereabouts.set(nodes, found);
   return found;
 }
-
-const factsOf = (state: NodeState | undefined): NodeFacts | undefined =>
-  state === undefined ? undefined : state.status === 'reachable' ? state.facts : state.lastFacts;
 
 /** Nodes that were never seen have no object to remember by; they are cheap. */
 function nodeFor(view: ClusterView, common: Common, node: NodeName, now: number): BoardNode {
@@ -139,7 +136,7 @@ interface NodeParts {
 function makeNode(parts: NodeParts): BoardNode {
   const { node, state, figures, config } = parts;
   const status = state?.status ?? 'unseen';
-  const facts = factsOf(state);
+  const facts = lastFacts(state);
   const live = status === 'reachable' ? figures?.latest : undefined;
   const plan = indexPlan(parts.plan);
   const pool = live?.pool ?? facts?.pool;

@@ -1,5 +1,8 @@
-import type { ClusterState } from '../../model/cluster.ts';
+
+import { type ClusterState, freshFacts } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
+
+
 import { connectionFindings, imageFindings } from './connections.ts';
 import { type Examined, type Finding, type Patient, shellOf } from './finding.ts';
 import { forwardingFindings } from './firewall.ts';
@@ -27,7 +30,7 @@ function judgeNode(examined: Examined, node: NodeName): readonly Finding[] {
     shell: shellOf(config, node, it?.isRoot),
     root: `${pool}/${datasetRoot}`,
   };
-  const facts = seen?.status === 'reachable' ? seen.facts : undefined;
+  const facts = freshFacts(seen);
   const { system } = it ?? {};
   // A node that was examined is there: what an observation could not do without Docker is Docker's finding.
   const onlyDocker = system !== undefined && system.docker === undefined;

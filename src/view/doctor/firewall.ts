@@ -1,5 +1,5 @@
 import { isIPv6, plainAddress } from '../../model/addresses.ts';
-import type { NodeFacts } from '../../model/cluster.ts';
+import { freshFacts, type NodeFacts } from '../../model/cluster.ts';
 import type { FirewallDrop, SystemReading } from '../../model/examination.ts';
 import type { ServedPort } from '../served-ports.ts';
 import type { Examined, Finding, Patient } from './finding.ts';
@@ -116,7 +116,7 @@ function causedBy(
 ): Cause {
   const { table, chain, handle, rule } = drop;
   const owner = state.nodes[served.node];
-  const to = owner?.status === 'reachable' ? owner.facts.meshAddress : '';
+  const to = freshFacts(owner)?.meshAddress ?? '';
   const { port } = served;
   const cause = `probably "${rule}" in nft's chain ${table} ${chain}`;
   if (services.includes('ufw') && (chain.startsWith('ufw') || handle === undefined) && plainAddress(to) !== undefined) {

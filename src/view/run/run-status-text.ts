@@ -1,3 +1,4 @@
+import { lastFacts } from '../../model/cluster.ts';
 import type { AppName, NodeName } from '../../model/config.ts';
 import type { ActionKind, Step } from '../../model/plan.ts';
 import type { ClusterView, StepView } from '../cluster-view.ts';
@@ -106,7 +107,7 @@ function isUpIn(view: ClusterView, group: PlanGroup, phase: Phase): boolean {
 /** As last observed; during a run a node may not have been looked at since. */
 function runsOn(view: ClusterView, app: AppName, node: NodeName | undefined): boolean {
   const state = node === undefined ? undefined : view.nodes[node];
-  const facts = state?.status === 'reachable' ? state.facts : state?.lastFacts;
+  const facts = lastFacts(state);
   return facts?.containers.some((one) => one.application === app && one.state === 'running') ?? false;
 }
 

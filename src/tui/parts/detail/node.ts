@@ -1,4 +1,4 @@
-import type { NodeFacts, NodeFigures, PortKey } from '../../../model/cluster.ts';
+import { lastFacts, type NodeFacts, type NodeFigures, type PortKey } from '../../../model/cluster.ts';
 import type { NodeName } from '../../../model/config.ts';
 import { poolOf } from '../../../view/capacity.ts';
 import type { ClusterView } from '../../../view/cluster-view.ts';
@@ -13,7 +13,7 @@ import { blockedRows, fact, facts, listed } from './facts.ts';
 export function nodeSummary(input: ScreenInput, node: NodeName, width: number): readonly Row[] {
   const { view, now } = input;
   const state = view.nodes[node];
-  const known = state?.status === 'reachable' ? state.facts : state?.lastFacts;
+  const known = lastFacts(state);
   return [
     ...fact('node', nodeTitle(view.config, node), width, 'strong'),
     ...sshRows(view, node, width),
