@@ -59,7 +59,7 @@ async function main() {
       `${(row.peakBytes / MB).toFixed(0)} MB`,
     ];
   });
-  const text = `Processor time; "best" of ${values.runs}. "kept": what the result holds; "peak": what the process grew by.\n\n${table([head, ...lines])}\n`;
+  const text = `Processor time; "best" of ${values.runs} or more, once the code is warm. "kept": what the result holds; "peak": what the process grew by.\n\n${table([head, ...lines])}\n`;
   process.stdout.write(text);
   if (!values['no-save']) keep('plan', { conditions: machine(), rows }, `# Planning against size\n\n${text}`);
 }
