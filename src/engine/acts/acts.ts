@@ -1,7 +1,6 @@
 import { isActive } from '../../model/cluster.ts';
 import { type AppName, nodeOf } from '../../model/config.ts';
 import { toReport } from '../../model/errors.ts';
-import { isActive } from '../../plan/world.ts';
 import type { ExecOptions, ExecSession, NodeClient } from '../node-client.ts';
 import { bindsAll, checkUnused, stopGraceMs } from '../run/perform-container.ts';
 import type { Acts } from '../types.ts';

@@ -13,7 +13,6 @@ import { runIdOf } from '../../model/history.ts';
 import { notOurs } from '../../plan/deployments.ts';
 import { withNodeReason } from '../../plan/node-reasons.ts';
 import { volumesOfOthers } from '../../plan/own-view.ts';
-import { isActive } from '../../plan/world.ts';
 import type { Cluster, NodeClient } from '../node-client.ts';
 import { createRunLocks, lockLost, type RunLocks } from '../run/locks.ts';
 import type { EngineDeps } from '../types.ts';
