@@ -1,9 +1,7 @@
 import { listenAddresses, portsAt } from '../model/addresses.ts';
 
-
 import { type Container, type ContainerSpec, freshFacts, type Volume } from '../model/cluster.ts';
 import { type Application, type AppName, type NodeName, nodeOf, type PortMapping } from '../model/config.ts';
-
 
 import {
   type ByKind,
@@ -48,7 +46,6 @@ export function wantedDiffs(view: ClusterView): readonly AppDiff[] {
     return lines.length === 0 ? [] : [{ app, lines }];
   });
 }
-
 
 function diffOf(view: ClusterView, app: AppName, containers: readonly Placed[]): readonly Line[] {
   const { config } = view;

@@ -4,10 +4,8 @@ import { holdTag, parseSnapshotName, properties } from '../../model/names.ts';
 import { isApplicationName, sendFlags } from '../../model/untrusted.ts';
 import type { ResumeToken, SendSource, TransferResult } from '../node-client.ts';
 
-
 import { type Copies, type Pair, readCopies, thirdCopies } from './pair.ts';
 import { conflict, emitProgress, nodeIdOf, type StepContext } from './step-context.ts';
-
 
 import { dropOlder } from './tidy-copies.ts';
 import { basesFor, compareTxg, describeSnapshots, findCommonBase } from './volume-base.ts';

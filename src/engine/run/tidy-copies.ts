@@ -3,10 +3,8 @@ import { holdTag, parseSnapshotName } from '../../model/names.ts';
 import type { NodeClient } from '../node-client.ts';
 import type { Leftovers } from './leftovers.ts';
 
-
 import { type Copies, type Pair, thirdCopies } from './pair.ts';
 import { findVolume, leaveForLater, type StepContext, tidyUp } from './step-context.ts';
-
 
 import { basesFor, droppable } from './volume-base.ts';
 

@@ -1,7 +1,5 @@
-
 import { acts } from '../../model/acts.ts';
 import { lastFacts } from '../../model/cluster.ts';
-
 
 import { type AppName, type NodeName, nodeOf } from '../../model/config.ts';
 import { closest } from '../../view/closest.ts';

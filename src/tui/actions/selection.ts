@@ -1,7 +1,5 @@
-
 import { actOfAction } from '../../model/acts.ts';
 import { type Container, lastFacts, type NodeFacts } from '../../model/cluster.ts';
-
 
 import { type AppName, type NodeName, nodeOf } from '../../model/config.ts';
 import type { ClusterView } from '../../view/cluster-view.ts';

@@ -1,7 +1,5 @@
-
 import { type ClusterState, freshFacts } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
-
 
 import { connectionFindings, imageFindings } from './connections.ts';
 import { type Examined, type Finding, type Patient, shellOf } from './finding.ts';
