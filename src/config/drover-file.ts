@@ -1,6 +1,6 @@
 import type { ImageRef, NodeSettings, Settings } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import { readDeploymentName } from './deployment-name.ts';
-import { given } from './draft.ts';
 import {
   complain,
   complainAtKey,
@@ -92,16 +92,17 @@ export function readDroverFile(root: Place, base: PathBase): DroverFile {
   checkVersion(at('version'));
   const transfer = at('transfer');
   return {
-    ...given('name', readDeploymentName(at('name'))),
+    ...defined({ name: readDeploymentName(at('name')) }),
     nodes: readNodes(at('nodes'), base),
-    ...given('pool', readPool(at('pool'))),
-    ...given('datasetRoot', readDatasetRoot(at('datasetRoot'))),
+    ...defined({ pool: readPool(at('pool')), datasetRoot: readDatasetRoot(at('datasetRoot')) }),
     timeouts: readTimeouts(at('timeouts')),
     switch: readSwitch(at('switch')),
     boot: readBoot(at('boot')),
     images: readImages(at('images')),
-    ...given('listen', readListen(at('listen'))),
-    ...given('transfer', transfer === undefined ? undefined : readWord(transfer, '"transfer"', transfers)),
+    ...defined({
+      listen: readListen(at('listen')),
+      transfer: transfer === undefined ? undefined : readWord(transfer, '"transfer"', transfers),
+    }),
   };
 }
 
@@ -148,16 +149,18 @@ function readNode(place: Place, base: PathBase): NodeSettings {
   };
   const path = (entry: Place, what: string) => readPath(entry, what, base);
   return {
-    ...given('name', read('name', readHost)),
-    ...given('host', read('host', readHost)),
-    ...given('port', read('port', readPort)),
-    ...given('user', read('user', readUser)),
-    ...given('identityFile', read('identityFile', path)),
-    ...given('knownHostsFile', read('knownHostsFile', path)),
-    ...given('sshConfigFile', read('sshConfigFile', path)),
-    ...given('jump', read('jump', readJump)),
-    ...given('mesh', read('mesh', readHost)),
-    ...given('listen', readListen(fields?.entries.get('listen'))),
+    ...defined({
+      name: read('name', readHost),
+      host: read('host', readHost),
+      port: read('port', readPort),
+      user: read('user', readUser),
+      identityFile: read('identityFile', path),
+      knownHostsFile: read('knownHostsFile', path),
+      sshConfigFile: read('sshConfigFile', path),
+      jump: read('jump', readJump),
+      mesh: read('mesh', readHost),
+      listen: readListen(fields?.entries.get('listen')),
+    }),
   };
 }
 
@@ -251,11 +254,13 @@ function readTimeouts(place: Place | undefined): Partial<Settings['timeouts']> {
     return entry === undefined ? undefined : readDuration(entry, quote(key));
   };
   return {
-    ...given('connectMs', read('connect')),
-    ...given('commandMs', read('command')),
-    ...given('stopMs', read('stop')),
-    ...given('switchMs', read('switch')),
-    ...given('healthMs', read('health')),
+    ...defined({
+      connectMs: read('connect'),
+      commandMs: read('command'),
+      stopMs: read('stop'),
+      switchMs: read('switch'),
+      healthMs: read('health'),
+    }),
   };
 }
 
@@ -271,16 +276,15 @@ function readSwitch(place: Place | undefined): Partial<Settings['switch']> {
   const rounds = fields?.entries.get('maxRounds');
   const size = below === undefined ? undefined : readText(below, '"below"', 'write a size such as "4M"');
   return {
-    ...given(
-      'belowBytes',
-      below === undefined || size === undefined ? undefined : accept(below, parseSize(size), '"below": '),
-    ),
-    ...given('maxRounds', rounds === undefined ? undefined : readInteger(rounds, '"maxRounds"', 0, 100)),
+    ...defined({
+      belowBytes: below === undefined || size === undefined ? undefined : accept(below, parseSize(size), '"below": '),
+      maxRounds: rounds === undefined ? undefined : readInteger(rounds, '"maxRounds"', 0, 100),
+    }),
   };
 }
 
 function readBoot(place: Place | undefined): Partial<Settings['boot']> {
   if (place === undefined || isNothing(place)) return {};
   const alone = readKeys(place, '"boot"', ['alone'])?.entries.get('alone');
-  return given('alone', alone === undefined ? undefined : readWord(alone, '"alone"', alones));
+  return defined({ alone: alone === undefined ? undefined : readWord(alone, '"alone"', alones) });
 }

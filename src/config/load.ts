@@ -1,9 +1,10 @@
 import type { Application, AppName, Config, ConfigProblem, LoadResult } from '../model/config.ts';
 import { containerFields, toSettings } from '../model/container-fields.ts';
+import { defined } from '../model/defined.ts';
 import { crossCheck } from './cross-check.ts';
 import { type DeployedNode, nothingRemoved, readDeploymentFile } from './deployment-file.ts';
 import { nameOfFolder } from './deployment-name.ts';
-import { type Draft, type Drafts, given } from './draft.ts';
+import type { Draft, Drafts } from './draft.ts';
 import { type DroverFile, nothingSaid, readDroverFile } from './drover-file.ts';
 import { createFileContext } from './env/file-context.ts';
 import { createNamedFiles, type NamedFiles } from './env/named-files.ts';
@@ -57,7 +58,7 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   const content = unlessTooMany(() => {
     const drafts = application.root === undefined ? undefined : readApplicationFile(application.root, context);
     const settings = drover.map(({ root, directory }) =>
-      root === undefined ? nothingSaid : readDroverFile(root, { directory, ...given('home', options.home) }),
+      root === undefined ? nothingSaid : readDroverFile(root, { directory, ...defined({ home: options.home }) }),
     );
     const inventory = mergeInventories(settings);
     const names = knownNodeNames(inventory);
@@ -99,7 +100,7 @@ function openFile(source: SourceFile, consequence?: string): OpenFile {
   const suffix = consequence === undefined ? '' : `; ${consequence}`;
   if (source.text === undefined) {
     const why = source.unreadable ?? { message: 'the file does not exist' };
-    file.report({ path: '', message: `${why.message}${suffix}`, ...given('hint', why.hint) });
+    file.report({ path: '', message: `${why.message}${suffix}`, ...defined({ hint: why.hint }) });
     return { file };
   }
   const { root, problems } = parseYaml(source.text);
@@ -108,7 +109,7 @@ function openFile(source: SourceFile, consequence?: string): OpenFile {
       offset,
       path: '',
       message: root === undefined ? `${message}${suffix}` : message,
-      ...given('hint', hint),
+      ...defined({ hint }),
     });
   }
   if (root === undefined || (root.kind === 'scalar' && root.type === 'null')) {
@@ -183,22 +184,18 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
   return {
     name: draft.name,
     image: substitute ?? draft.image,
-    ...given('insteadOf', substitute === undefined ? undefined : draft.image),
+    ...defined({ insteadOf: substitute === undefined ? undefined : draft.image }),
     ports: portsOf(draft),
     links: draft.links.map(({ value }) => value),
     environment: Object.fromEntries(draft.environment),
     volumes: draft.volumes.map(({ value }) => value),
     ...toSettings(containerFields.map(({ name }) => [name, draft[name]])),
     restartPolicy: draft.restartPolicy,
-    ...given('staysDown', draft.staysDown),
-    ...given(
-      'dependsOn',
-      draft.dependsOn?.map(({ value }) => value),
-    ),
-    ...given(
-      'files',
-      draft.files?.map(({ value }) => value),
-    ),
-    ...given('hidesCommand', draft.hidesCommand),
+    ...defined({
+      staysDown: draft.staysDown,
+      dependsOn: draft.dependsOn?.map(({ value }) => value),
+      files: draft.files?.map(({ value }) => value),
+      hidesCommand: draft.hidesCommand,
+    }),
   };
 }

@@ -1,6 +1,6 @@
 import { defaultSettings, type ImageRef, type NodeName, type NodeSettings, type Settings } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import type { DeployedNode } from './deployment-file.ts';
-import { given } from './draft.ts';
 import type { DroverFile, InventoryNode } from './drover-file.ts';
 import { complainAtKey } from './fields.ts';
 import { isIpv4 } from './values.ts';
@@ -122,7 +122,7 @@ export function mergeSettings(files: readonly DroverFile[]): Settings {
       lastFirst.map((file) => file.switch),
     ),
     transfer: files.find(({ transfer }) => transfer !== undefined)?.transfer ?? defaultSettings.transfer,
-    ...given('listen', files.find(({ listen }) => listen !== undefined)?.listen),
+    ...defined({ listen: files.find(({ listen }) => listen !== undefined)?.listen }),
     boot: overlay(
       defaultSettings.boot,
       lastFirst.map((file) => file.boot),

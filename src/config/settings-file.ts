@@ -1,6 +1,6 @@
 import type { ConfigProblem } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import { noScreenSettings, type ScreenSettings } from '../model/settings.ts';
-import { given } from './draft.ts';
 import { complain, mustBe, type Place, readFields, readWord, refuseOthers, rootPlace } from './fields.ts';
 import { createFileReport } from './problems.ts';
 import { parseYaml } from './yaml/parse-yaml.ts';
@@ -40,7 +40,7 @@ export function readSettings(text: string, path: string): SettingsRead {
   const file = createFileReport(path, text);
   const { root, problems } = parseYaml(text);
   for (const { offset, message, hint } of problems) {
-    file.report({ offset, path: '', message, ...given('hint', hint) });
+    file.report({ offset, path: '', message, ...defined({ hint }) });
   }
   const isEmpty = root === undefined || (root.kind === 'scalar' && root.type === 'null');
   const settings = isEmpty ? noScreenSettings : readRoot(rootPlace(root, file.report), text);
@@ -60,14 +60,16 @@ function readRoot(root: Place, text: string): ScreenSettings {
     (place: Place, what: string) =>
       readWord(place, what, words);
   return {
-    ...given('theme', read('theme', word(themes))),
-    ...given('colours', read('colours', readTruth)),
-    ...given('glyphs', read('glyphs', word(glyphSets))),
-    ...given('mouse', read('mouse', readTruth)),
-    ...given('isReadOnly', read('read-only', readTruth)),
-    ...given('asksFirst', read('ask-first', readTruth)),
-    ...given('arrangement', read('view', word(views))),
-    ...given('notifies', read('notify', readTruth)),
+    ...defined({
+      theme: read('theme', word(themes)),
+      colours: read('colours', readTruth),
+      glyphs: read('glyphs', word(glyphSets)),
+      mouse: read('mouse', readTruth),
+      isReadOnly: read('read-only', readTruth),
+      asksFirst: read('ask-first', readTruth),
+      arrangement: read('view', word(views)),
+      notifies: read('notify', readTruth),
+    }),
     ...readKeys(fields.entries.get('keys'), text),
   };
 }

@@ -1,5 +1,5 @@
-import { given } from '../config/draft.ts';
 import type { ConfigProblem } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import { actOf, readCommandLine } from './command-line.ts';
 import { type Block, readBlocks } from './page-blocks.ts';
 import { readPageRemark, readStepRemark, type StepRemark } from './remarks.ts';
@@ -45,7 +45,7 @@ function createReader(page: string) {
   let text: string[] = [];
   let remark: { readonly value: StepRemark; readonly line: number } | undefined;
   const complain = (line: number, message: string, hint?: string): undefined => {
-    problems.push({ file: page, line, column: 1, path: '', message, ...given('hint', hint) });
+    problems.push({ file: page, line, column: 1, path: '', message, ...defined({ hint }) });
     return undefined;
   };
 
@@ -65,7 +65,7 @@ function createReader(page: string) {
       text,
       commands,
       checks: remark.value.checks,
-      ...given('hint', remark.value.hint),
+      ...defined({ hint: remark.value.hint }),
       after: [],
     });
     for (const check of remark.value.checks) {

@@ -1,4 +1,3 @@
-import { given } from '../config/draft.ts';
 import {
   complain,
   type Fields,
@@ -15,6 +14,7 @@ import {
 import { createFileReport } from '../config/problems.ts';
 import { parseYaml } from '../config/yaml/parse-yaml.ts';
 import type { ConfigProblem } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import type { Check, Tutorial } from './types.ts';
 
 /** The YAML of a comment, and the line of the page it begins in (from 1). */
@@ -53,7 +53,7 @@ export const readStepRemark = (remark: Remark, page: string): Read<StepRemark> =
     return {
       title,
       checks: list.flatMap((item) => readCheck(item) ?? []),
-      ...given('hint', hint === undefined ? undefined : readName(hint, '"hint"')),
+      ...defined({ hint: hint === undefined ? undefined : readName(hint, '"hint"') }),
     };
   });
 
@@ -75,7 +75,7 @@ export const readPageRemark = (remark: Remark, page: string): Read<PageRemark> =
       minutes,
       learnt: readNames(learnt, '"learnt"'),
       nodes: readNodes(nodes),
-      ...given('next', next === undefined ? undefined : readName(next, '"next"')),
+      ...defined({ next: next === undefined ? undefined : readName(next, '"next"') }),
     };
   });
 
@@ -84,11 +84,11 @@ function read<T>({ text, line }: Remark, page: string, reader: (root: Place) => 
   const padded = '\n'.repeat(line - 1) + text;
   const file = createFileReport(page, padded);
   const { root, problems } = parseYaml(padded);
-  for (const { offset, message, hint } of problems) file.report({ offset, path: '', message, ...given('hint', hint) });
+  for (const { offset, message, hint } of problems) file.report({ offset, path: '', message, ...defined({ hint }) });
   if (root === undefined && problems.length === 0) file.report({ offset: line - 1, path: '', message: 'it is empty' });
   const value = root === undefined ? undefined : reader(rootPlace(root, file.report));
   const found = file.problems();
-  return { problems: found, ...(found.length > 0 ? {} : given('value', value)) };
+  return { problems: found, ...(found.length > 0 ? {} : defined({ value })) };
 }
 
 function named(fields: Fields, key: string): string | undefined {
@@ -122,7 +122,7 @@ const kinds: Readonly<Record<Check['kind'], { readonly others: readonly string[]
     others: ['on'],
     make: (fields, app) => {
       const on = fields.entries.has('on') ? named(fields, 'on') : undefined;
-      return app === undefined ? undefined : { kind: 'stopped', app, ...given('on', on) };
+      return app === undefined ? undefined : { kind: 'stopped', app, ...defined({ on }) };
     },
   },
   owned: {

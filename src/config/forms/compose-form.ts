@@ -1,7 +1,8 @@
 import { type ContainerField, containerFields, type RestartPolicy, settingKeys } from '../../model/container-fields.ts';
+import { defined } from '../../model/defined.ts';
 import { readDeploymentName } from '../deployment-name.ts';
 import { suggest } from '../did-you-mean.ts';
-import { type Draft, type Drafts, given } from '../draft.ts';
+import type { Draft, Drafts } from '../draft.ts';
 import { type ComposeEnvironment, takeFromEnvironment } from '../env/env-files.ts';
 import type { FileContext } from '../env/file-context.ts';
 import {
@@ -79,7 +80,7 @@ export function readComposeForm(written: Place, context: FileContext): Drafts {
   checkNamedVolumes(fields);
   checkDependencies(drafts, names);
   const name = readDeploymentName(root.entries.get('name'));
-  return { format: 'compose', names, drafts, ...given('deploymentName', name) };
+  return { format: 'compose', names, drafts, ...defined({ deploymentName: name }) };
 }
 
 function refuseKey(key: string, place: Place, allowed: readonly string[], taken?: Set<string>): void {
@@ -108,13 +109,13 @@ function readService(name: string, place: Place, volumeNames: VolumeNames, files
   const draft: Draft = {
     name,
     place,
-    ...given('image', image),
+    ...defined({ image }),
     ports: read('ports', readPorts) ?? [],
     links: [],
     ...readAppFiles(fields.entries, files, environment ?? noEnvironment, mountpoints),
     volumes,
     ...readSettings('compose', fields.entries, readers),
-    ...given('dependsOn', read('depends_on', readDependsOn)),
+    ...defined({ dependsOn: read('depends_on', readDependsOn) }),
     ...(secretKeys.some((key) => hasVariables(fields.entries.get(key))) ? { hidesCommand: true } : {}),
   };
   return { draft, links: read('links', readLinks) ?? [] };
@@ -208,7 +209,10 @@ function readRestart(place: Place): RestartPolicy | undefined {
       () => suggest(scalarAt(place), words) ?? hint,
     );
   }
-  return { name: 'on-failure', ...given('maximumRetryCount', match[1] === undefined ? undefined : Number(match[1])) };
+  return {
+    name: 'on-failure',
+    ...defined({ maximumRetryCount: match[1] === undefined ? undefined : Number(match[1]) }),
+  };
 }
 
 function readCommand(place: Place, what: string): readonly string[] | undefined {

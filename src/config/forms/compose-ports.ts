@@ -1,5 +1,5 @@
 import type { PortMapping, Protocol } from '../../model/config.ts';
-import { given } from '../draft.ts';
+import { defined } from '../../model/defined.ts';
 import {
   complain,
   type Fields,
@@ -45,7 +45,8 @@ function readShortPort(place: Place, text: string): PortMapping | undefined {
   return { internal, external, protocol: protocol === 'udp' ? 'udp' : 'tcp', ...publishedAt(address) };
 }
 
-const publishedAt = (address: string | undefined) => given('addresses', address === undefined ? undefined : [address]);
+const publishedAt = (address: string | undefined) =>
+  defined({ addresses: address === undefined ? undefined : [address] });
 
 function shortComplaint(text: string): string {
   if (/^[0-9]+(?:\/\w+)?$/.test(text)) return 'has no external port';

@@ -1,7 +1,8 @@
 import type { Link, PortMapping, VolumeMount } from '../../model/config.ts';
 import { settingKeys } from '../../model/container-fields.ts';
+import { defined } from '../../model/defined.ts';
 import { didYouMean, suggest } from '../did-you-mean.ts';
-import { type Draft, type Drafts, given } from '../draft.ts';
+import type { Draft, Drafts } from '../draft.ts';
 import { plainEnvironment } from '../env/env-files.ts';
 import type { FileContext } from '../env/file-context.ts';
 import {
@@ -102,7 +103,7 @@ function readService(name: string, place: Place, top: TopFiles): Service | undef
   const draft: Draft = {
     name,
     place,
-    ...given('image', image),
+    ...defined({ image }),
     ports: ports === undefined ? [] : readPorts(ports),
     links: [],
     ...readAppFiles(fields.entries, top, own, mountpoints),

@@ -1,7 +1,8 @@
 import type { Link, PortMapping, VolumeMount } from '../../model/config.ts';
 import { type RestartPolicy, settingKeys } from '../../model/container-fields.ts';
+import { defined } from '../../model/defined.ts';
 import { readDeploymentName } from '../deployment-name.ts';
-import { type Draft, type Drafts, given } from '../draft.ts';
+import type { Draft, Drafts } from '../draft.ts';
 import { plainEnvironment } from '../env/env-files.ts';
 import type { FileContext } from '../env/file-context.ts';
 import {
@@ -54,7 +55,7 @@ export function readNativeForm(root: Fields, context: FileContext): Drafts {
     if (named && draft !== undefined) drafts.push(draft);
   }
   const name = readDeploymentName(root.entries.get('name'));
-  return { format: 'flocker', names: new Set(fields?.entries.keys()), drafts, ...given('deploymentName', name) };
+  return { format: 'flocker', names: new Set(fields?.entries.keys()), drafts, ...defined({ deploymentName: name }) };
 }
 
 /** Only 1 is known. */
@@ -92,7 +93,7 @@ function readApplication(name: string, place: Place, top: TopFiles): Draft | und
   return {
     name,
     place,
-    ...given('image', readImage(required(fields, 'image'))),
+    ...defined({ image: readImage(required(fields, 'image')) }),
     ports: read('ports', readPorts) ?? [],
     links: read('links', readLinks) ?? [],
     ...readAppFiles(fields.entries, top, environment, mountpoints),
@@ -124,7 +125,7 @@ function readPorts(place: Place): Placed<PortMapping>[] {
     if (at !== undefined && address === undefined) return [];
     if (internal === undefined || external === undefined || protocol === undefined) return [];
     return placed(
-      { internal, external, protocol, ...given('addresses', address === undefined ? undefined : [address]) },
+      { internal, external, protocol, ...defined({ addresses: address === undefined ? undefined : [address] }) },
       fields.entries.get('external') ?? item,
     );
   });
@@ -241,7 +242,7 @@ function readRestartPolicy(place: Place): RestartPolicy | undefined {
   }
   refuseOthers(fields, ['name', 'maximum_retry_count']);
   if (name === undefined || name !== 'on-failure') return name === undefined ? undefined : { name };
-  return { name, ...given('maximumRetryCount', count === undefined ? undefined : readRetryCount(count)) };
+  return { name, ...defined({ maximumRetryCount: count === undefined ? undefined : readRetryCount(count) }) };
 }
 
 function readRetryCount(place: Place): number | undefined {
