@@ -27,7 +27,7 @@ export async function openEditor(place: EditorPlace, command: readonly string[])
 }
 
 /** Arguments that open an editor at a line; an unknown editor gets only the file. */
-export function placeArgs(program: string, { file, line, column }: EditorPlace): readonly string[] {
+function placeArgs(program: string, { file, line, column }: EditorPlace): readonly string[] {
   if (line === undefined) return [file];
   switch (basename(program)) {
     case 'vi':

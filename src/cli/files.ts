@@ -100,6 +100,6 @@ const hasKey = (text: string, key: string): boolean =>
   new RegExp(`^(?:\\{.*?)?["']?${key}["']?[ \\t]*:`, 'm').test(text);
 
 /** Judged by the keys at the left edge alone, so that a file with mistakes inside is recognised as well. */
-export function areSwapped(deployment: string, application: string): boolean {
+function areSwapped(deployment: string, application: string): boolean {
   return !hasKey(deployment, 'nodes') && hasKey(application, 'nodes') && !hasKey(application, 'applications');
 }

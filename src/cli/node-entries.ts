@@ -1,6 +1,7 @@
 import type { NodeEntry } from '../config/edit/edit-nodes.ts';
 import type { Host } from '../engine/host.ts';
 import type { Config, NodeName, NodeSettings } from '../model/config.ts';
+import { isAddress } from './forget-peer.ts';
 import type { Invocation } from './invocation.ts';
 import { editFile, type FileEdit, type NodeFiles } from './node-files.ts';
 
@@ -37,8 +38,6 @@ export async function recordNode(
   }
   return edits.filter((edit) => edit !== undefined);
 }
-
-const isAddress = (node: NodeName): boolean => /^[0-9.]+$/.test(node) || node.includes(':');
 
 /** What has to be known to come back: all that was given, and for a bare address who it was and what it is called. */
 async function entryOf(

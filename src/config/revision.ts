@@ -4,7 +4,7 @@ import { type ContainerField, containerFields } from '../model/container-fields.
 import { SealedContent } from '../model/sealed-content.ts';
 
 /** Hash (sha256, hex) that is equal for equal values whatever the order of their keys. */
-export function revisionOf(value: unknown): string {
+function revisionOf(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value), 'utf8').digest('hex');
 }
 

@@ -5,7 +5,7 @@ import type { EarlierFigures, FiguresView } from './cluster-view.ts';
 const keptPoints = 60;
 
 /** How long the last figures of a container that is not measured any more are worth a look. */
-export const earlierLastMs = 30_000;
+const earlierLastMs = 30_000;
 
 /** A node's figures with newer ones; figures of containers that are no longer measured stay for some seconds. */
 export function addFigures(before: FiguresView | undefined, latest: NodeFigures): FiguresView {

@@ -9,7 +9,7 @@ export const maxNamedFileBytes: Readonly<Record<NamedFileKind, number>> = {
 };
 
 /** Most files that an application file can name. */
-export const maxNamedFiles = 500;
+const maxNamedFiles = 500;
 
 export type Reading =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }

@@ -54,7 +54,7 @@ export function shellOf(config: Config, node: NodeName, isRoot?: boolean): NodeS
 }
 
 /** Options and target for ssh, as drover itself connects. */
-export function sshTarget(node: NodeName, settings: NodeSettings): string {
+function sshTarget(node: NodeName, settings: NodeSettings): string {
   const { host = node, user, port, identityFile, knownHostsFile, sshConfigFile, jump } = settings;
   const options = [
     ...(sshConfigFile === undefined ? [] : ['-F', sshConfigFile]),

@@ -90,7 +90,7 @@ function changeOf(steps: readonly Step[]): Pick<PlanGroup, 'kind' | 'from' | 'to
 }
 
 /** The first action of this kind, of a group's steps. */
-export function actionOf<K extends ActionKind>(steps: readonly Step[], kind: K) {
+function actionOf<K extends ActionKind>(steps: readonly Step[], kind: K) {
   const found = steps.find(({ action }) => action.kind === kind)?.action;
   // The kind decides which action it is.
   return found as Extract<Step['action'], { readonly kind: K }> | undefined;
