@@ -123,7 +123,7 @@ function createInput(controller: Controller, keys: KeyMap, mouse: ReturnType<typ
       case 'key':
         return messageForKey(keys, event, controller.input().ui, registry);
       default:
-        return mouse(event, controller.getFrame());
+        return mouse(event, controller.getScreen());
     }
   }
 }

@@ -101,6 +101,8 @@ export interface HitArea extends Rect {
 export interface Part<S> {
   /** Draws the inside of the border. */
   readonly draw: (input: ScreenInput, state: S, size: Size) => Drawn;
+  /** What `draw` reads: it is called again only where one of these is another one. Absent: on every frame. */
+  readonly slice?: (input: ScreenInput, state: S) => readonly unknown[];
   /** Actions it takes, those for the footer first. The screen behind gets all others. */
   readonly actions: readonly ActionId[];
   /** How many of `actions` the footer names. */

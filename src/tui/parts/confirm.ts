@@ -41,6 +41,7 @@ export const confirmPart: OverlayPart<ConfirmState> = {
   // All keys are text, so that y and n answer and no other letter does anything.
   isTyping: () => true,
   draw,
+  slice: (_input, state) => [state],
   update,
 };
 

@@ -33,6 +33,7 @@ export const diffPart: OverlayPart<DiffState> = {
   inFooter: 3,
   labelOf: (_state, action) => (action === 'previous-tab' ? '' : action === 'next-tab' ? 'files, steps' : undefined),
   draw,
+  slice: ({ view }, state) => [view.config, view.plan, view.forecasts, view.nodes, state],
   update,
 };
 

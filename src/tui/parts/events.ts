@@ -15,6 +15,7 @@ export const eventsPart: Part<UiState> = {
   actions: ['follow', 'filter', 'zoom-in', ...movingActions],
   inFooter: 3,
   draw,
+  slice: ({ view, about }, ui) => [view.trail, view.config, about, ui.filter, ui.offsets.events],
   disabledReason: (_input, ui, action) =>
     action === 'follow' && ui.offsets.events === 0 ? 'the pane follows already' : undefined,
   update,

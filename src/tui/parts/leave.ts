@@ -46,6 +46,7 @@ export const leavePart: OverlayPart<LeaveState> = {
   inFooter: 2,
   labelOf: (_state, action) => (action === 'open' ? 'choose' : action === 'back' ? 'stay' : undefined),
   draw,
+  slice: (_input, state) => [state],
   update,
 };
 

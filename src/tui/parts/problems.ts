@@ -32,6 +32,7 @@ export const problemsPart: OverlayPart<ProblemsState> = {
   labelOf: (_state, action) => labels[action],
   disabledReason,
   draw,
+  slice: ({ view, about }, state) => [view.problems, view.config, view.configLoadedAt, about, state],
   update,
 };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { disabledReason } from '../../../src/tui/actions/disabled-reason.ts';
-import { frameOf } from '../../../src/tui/frame/frame-of.ts';
+import { layoutFor } from '../../../src/tui/frame/regions.ts';
 import type { Size } from '../../../src/tui/frame/rows.ts';
 import { createTheme } from '../../../src/tui/frame/theme.ts';
 import { createKeyOf, keyMapOf, messageForKey } from '../../../src/tui/keymap.ts';
@@ -16,6 +16,7 @@ import { type Progress, startOf } from '../../../src/tutorial/progress.ts';
 import { aPlace, aTutorial } from '../tutorial/a-tutorial.ts';
 import { inputOf, sampleView, uiOf } from './cluster-scenes.ts';
 import { expectGolden, linesOf, play, textOfRow } from './overlay-frames.ts';
+import { rendered } from './rendered.ts';
 import { allShown } from './update-parts.ts';
 
 const tutorial = aTutorial();
@@ -43,18 +44,10 @@ function guided(
 
 /** The whole screen, as text. */
 function screenOf(input: ScreenInput): string {
-  const { columns, rows } = input.ui.size;
-  const cells = Array.from({ length: rows }, () => Array.from({ length: columns }, () => ' '));
-  for (const { rect, text } of frameOf({ ...input, theme, registry }).texts) {
-    text.split('\n').forEach((line, y) => {
-      const plain = line.replace(/\u001b\[[0-9;]*m/g, '');
-      [...plain].forEach((letter, x) => {
-        const row = cells[rect.y + y];
-        if (row !== undefined && rect.x + x < columns) row[rect.x + x] = letter;
-      });
-    });
-  }
-  return `${cells.map((row) => row.join('').trimEnd()).join('\n')}\n`;
+  const app = rendered({ ...input, theme, registry });
+  const lines = app.lines().map((line) => line.trimEnd());
+  app.close();
+  return `${lines.join('\n')}\n`;
 }
 
 const late = { version: 1, done: ['1.1'], at: '1.2' } as const;
@@ -101,8 +94,9 @@ describe('a tutorial beside the panes', () => {
       guideAt(late, 0, [], before),
     ]) {
       const input = guided(guide, { columns, rows });
-      const frame = frameOf({ ...input, theme, registry });
-      const { rect, text = '' } = frame.texts.find(({ key }) => key === 'guide') ?? {};
+      const layout = layoutFor({ ...input, theme, registry });
+      const rect = 'tooSmall' in layout ? undefined : layout.guide;
+      const text = screenOf(input);
       // How far the reader is, whatever the part is called.
       expect(text).toContain(`${guide.step.number}/${guide.step.of}`);
       expect(rect).toBeDefined();

@@ -55,6 +55,7 @@ export const logsPart: OverlayPart<LogsState> = {
       ? 'search for something first'
       : undefined,
   draw: drawLogs,
+  slice: ({ view, about }, state) => [view.nodes, view.config, about, state],
   update,
 };
 

@@ -1,12 +1,12 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { fill, framePane } from '../../../../src/tui/frame/frame.ts';
-import { frameOf } from '../../../../src/tui/frame/frame-of.ts';
 import { asciiGlyphs, unicodeGlyphs } from '../../../../src/tui/frame/glyphs.ts';
+import { appsOn, drawPane, layoutFor } from '../../../../src/tui/frame/regions.ts';
 import { span } from '../../../../src/tui/frame/rows.ts';
 import { createTheme } from '../../../../src/tui/frame/theme.ts';
-import { openDiff } from '../../../../src/tui/parts/diff.ts';
 import { registry } from '../../../../src/tui/parts.ts';
+import { paneIds } from '../../../../src/tui/routing.ts';
 import type { UiState } from '../../../../src/tui/state.ts';
 import type { ClusterView } from '../../../../src/view/cluster-view.ts';
 import { emptyView } from '../../../../src/view/reduce.ts';
@@ -42,15 +42,21 @@ describe('the whole screen', () => {
     }
   }
 
-  it('says whose figures are seen: those of the rows, and that of the details, and none behind a page', () => {
+  it('knows whose figures can be seen: those of the rows, and that of the details', () => {
     const small = { columns: 80, rows: 24 };
     const cursor = { node: 'alpha', app: 'wiki' };
     const theme = createTheme('mono', { depth: 0 });
-    const appsOf = (ui: Partial<UiState>) =>
-      frameOf({ ...inputOf(views.sample, uiOf(small, { cursor, ...ui })), registry, theme }).apps;
+    const appsOf = (ui: Partial<UiState>) => {
+      const input = { ...inputOf(views.sample, uiOf(small, { cursor, ...ui })), registry, theme };
+      const layout = layoutFor(input);
+      if ('tooSmall' in layout) throw new Error('the screen is too small');
+      return paneIds.flatMap((id) => {
+        const rect = layout.panes[id];
+        return rect === undefined ? [] : appsOn(id, drawPane(input, id, rect).hits, input.ui);
+      });
+    };
     expect(appsOf({})).toEqual(expect.arrayContaining(['wiki', 'db', 'mail']));
     expect(appsOf({ focus: 'detail', zoomed: true })).toEqual(['wiki']);
-    expect(appsOf({ overlays: [openDiff()] })).toEqual([]);
   });
 
   it('shows the sample in signs that every font has', () => {
