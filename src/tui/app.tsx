@@ -1,5 +1,5 @@
 import { Box, Transform } from 'ink';
-import { memo, type ReactNode, useEffect, useSyncExternalStore } from 'react';
+import { memo, type ReactNode, useEffect, useRef, useSyncExternalStore } from 'react';
 import type { AppName } from '../model/config.ts';
 import { fill } from './frame/frame.ts';
 import type { PaneRect } from './frame/layout.ts';
@@ -27,105 +27,119 @@ export interface ScreenSource {
   readonly onShown: (pane: PaneId, apps: readonly AppName[]) => void;
 }
 
+interface SourceProps {
+  readonly source: ScreenSource;
+}
+
+interface RegionProps extends SourceProps {
+  readonly rect: Rect;
+}
+
+type Slice = readonly unknown[];
+
+/** The screen of the first frame that has this slice: a component is drawn again only where its slice changes. */
+function useScreen(source: ScreenSource, sliceOf: (input: FrameInput) => Slice): FrameInput {
+  const latest = useRef<{ readonly input: FrameInput; readonly slice: Slice }>(undefined);
+  return useSyncExternalStore(source.subscribe, () => {
+    const input = source.getScreen();
+    const slice = [input.theme, ...sliceOf(input)];
+    const { current } = latest;
+    if (current?.slice.length === slice.length && current.slice.every((each, i) => each === slice[i])) {
+      return current.input;
+    }
+    latest.current = { input, slice };
+    return input;
+  });
+}
+
+/** The slice of what shows ages, or anything of the screen. */
+const everything = (input: FrameInput): Slice => [input];
+
 /** The screen: the panes between header and footer, or the overlay that covers them. */
-export function App({ source }: { readonly source: ScreenSource }): ReactNode {
-  const input = useSyncExternalStore(source.subscribe, source.getScreen);
+export function App({ source }: SourceProps): ReactNode {
+  const input = useScreen(source, (each) => [JSON.stringify(layoutFor(each)), topOf(each.ui) === undefined]);
   const layout = layoutFor(input);
   const { size } = input.ui;
   if ('tooSmall' in layout) {
     return (
       <Box width={size.columns} height={size.rows}>
-        <TooSmall input={input} rect={{ x: 0, y: 0, ...size }} lines={layout.tooSmall} />
+        <TooSmall source={source} rect={{ x: 0, y: 0, ...size }} lines={layout.tooSmall} />
       </Box>
     );
   }
   return (
     <Box width={size.columns} height={size.rows}>
-      <Header input={input} rect={layout.header} />
+      <Header source={source} rect={layout.header} />
       {topOf(input.ui) === undefined ? (
         paneIds.map((id) => {
           const rect = layout.panes[id];
-          return rect === undefined ? null : <Pane key={id} id={id} input={input} rect={rect} source={source} />;
+          return rect === undefined ? null : <Pane key={id} id={id} source={source} rect={rect} />;
         })
       ) : (
-        <Overlay input={input} rect={layout.body} />
+        <Overlay source={source} rect={layout.body} />
       )}
-      {layout.guide === undefined ? null : <Guide input={input} rect={layout.guide} />}
-      <Footer input={input} rect={layout.footer} />
+      {layout.guide === undefined ? null : <Guide source={source} rect={layout.guide} />}
+      <Footer source={source} rect={layout.footer} />
     </Box>
   );
 }
 
-interface RegionProps {
-  readonly input: FrameInput;
-  readonly rect: Rect;
+function Header({ source, rect }: RegionProps): ReactNode {
+  const input = useScreen(source, everything);
+  return <Painted input={input} rect={rect} rows={[drawHeader(input, rect.columns)]} />;
 }
 
-/** A component that draws its rectangle again only where the slice of the screen that it shows has changed. */
-function region<P extends RegionProps>(sliceOf: (props: P) => readonly unknown[], Component: (props: P) => ReactNode) {
-  const whole = (props: P): readonly unknown[] => [...rectOf(props.rect), props.input.theme, ...sliceOf(props)];
-  return memo(Component, (before: P, after: P) => {
-    const [old, present] = [whole(before), whole(after)];
-    return old.length === present.length && old.every((each, i) => each === present[i]);
-  });
+function Footer({ source, rect }: RegionProps): ReactNode {
+  const input = useScreen(source, everything);
+  return <Painted input={input} rect={rect} rows={footerRows(input, rect)} />;
 }
 
-const rectOf = ({ x, y, columns, rows }: Rect): readonly unknown[] => [x, y, columns, rows];
+function Guide({ source, rect }: RegionProps): ReactNode {
+  const input = useScreen(source, ({ guide, about, glyphs }) => [guide, about, glyphs]);
+  return <Painted input={input} rect={rect} rows={drawGuide(input, rect)} />;
+}
 
-/** Everything, for regions that show ages or could show anything. */
-const everything = ({ input }: RegionProps): readonly unknown[] => [input];
+function TooSmall({ source, rect, lines }: RegionProps & { readonly lines: readonly string[] }): ReactNode {
+  const input = useScreen(source, everything);
+  return <Painted input={input} rect={rect} rows={drawTooSmall(input, lines)} />;
+}
 
-const Header = region(everything, ({ input, rect }: RegionProps) => (
-  <Painted input={input} rect={rect} rows={[drawHeader(input, rect.columns)]} />
-));
-
-const Footer = region(everything, ({ input, rect }: RegionProps) => (
-  <Painted input={input} rect={rect} rows={footerRows(input, rect)} />
-));
-
-const Guide = region(
-  ({ input: { guide, about, glyphs } }) => [guide, about, glyphs],
-  ({ input, rect }: RegionProps) => <Painted input={input} rect={rect} rows={drawGuide(input, rect)} />,
-);
-
-const TooSmall = region(everything, ({ input, rect, lines }: RegionProps & { readonly lines: readonly string[] }) => (
-  <Painted input={input} rect={rect} rows={drawTooSmall(input, lines)} />
-));
-
-interface PaneProps extends RegionProps {
+interface PaneProps extends SourceProps {
   readonly id: PaneId;
   readonly rect: PaneRect;
-  readonly source: ScreenSource;
 }
 
-const Pane = region(
-  ({ id, input, rect: { joins } }: PaneProps) => [
-    JSON.stringify(joins),
-    input.ui.focus === id,
-    ...(input.registry.panes[id].slice?.(input, input.ui) ?? [input]),
-  ],
-  ({ id, input, rect, source }: PaneProps) => {
-    const { rows, hits } = drawPane(input, id, rect);
-    const apps = appsOn(id, hits, input.ui);
-    const names = apps.join('\n');
-    useEffect(() => {
-      source.onShown(id, names === '' ? [] : names.split('\n'));
-      return () => source.onShown(id, []);
-    }, [source, id, names]);
-    return <Painted input={input} rect={rect} rows={rows} />;
-  },
-);
+function Pane({ id, source, rect }: PaneProps): ReactNode {
+  const input = useScreen(source, (each) => [
+    each.ui.focus === id,
+    ...(each.registry.panes[id].slice?.(each, each.ui) ?? everything(each)),
+  ]);
+  const { rows, hits } = drawPane(input, id, rect);
+  const names = appsOn(id, hits, input.ui).join('\n');
+  useEffect(() => {
+    source.onShown(id, names === '' ? [] : names.split('\n'));
+    return () => source.onShown(id, []);
+  }, [source, id, names]);
+  return <Painted input={input} rect={rect} rows={rows} />;
+}
 
-const Overlay = region(
-  ({ input }: RegionProps) => {
-    const overlay = topOf(input.ui);
-    return [overlay, ...((overlay && partOf(input.registry, overlay).slice?.(input, overlay)) ?? [input])];
-  },
-  ({ input, rect }: RegionProps) => <Painted input={input} rect={rect} rows={drawOverlay(input, rect).rows} />,
-);
+function Overlay({ source, rect }: RegionProps): ReactNode {
+  const input = useScreen(source, (each) => {
+    const overlay = topOf(each.ui);
+    const slice = overlay && partOf(each.registry, overlay).slice?.(each, overlay);
+    return [overlay?.kind, ...(slice ?? everything(each))];
+  });
+  return <Painted input={input} rect={rect} rows={drawOverlay(input, rect).rows} />;
+}
+
+interface PaintedProps {
+  readonly input: FrameInput;
+  readonly rect: Rect;
+  readonly rows: readonly Row[];
+}
 
 /** Rows as text for the terminal, cut and padded to the rectangle. */
-function Painted({ input, rect, rows }: RegionProps & { readonly rows: readonly Row[] }): ReactNode {
+function Painted({ input, rect, rows }: PaintedProps): ReactNode {
   const text = fill(rows, rect, input.glyphs)
     .map((row) => paintRow(row, input.theme))
     .join('\n');

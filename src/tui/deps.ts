@@ -16,10 +16,10 @@ export interface TuiDeps {
   readonly stdin: TtyInput;
   readonly stdout: TtyOutput;
   readonly settings: TuiSettings;
-  /** Said in the header of a simulated cluster. */
+  /** Shown in the header of a simulated cluster. */
   readonly label?: string;
   readonly folder: string;
-  /** Said when the screen opens. */
+  /** A notice that is shown when the screen opens. */
   readonly notice?: string;
   /** Absent: the folder has none, and the first page says so. */
   readonly files?: { readonly application: string; readonly deployment: string };
@@ -36,7 +36,7 @@ export interface TuiDeps {
   /** Writes into the state folder; returns the path. */
   readonly save: (name: string, text: string) => Promise<string>;
   readonly readHistory: () => Promise<readonly RunRecord[]>;
-  /** Puts the files back as they were before the last apply; returns what to tell. Throws AppError. */
+  /** Puts the files back as they were before the last apply; returns the notice to show. Throws AppError. */
   readonly undo: () => Promise<string>;
   /** The text of the file as it is now. */
   readonly readFile: (file: string) => Promise<string>;

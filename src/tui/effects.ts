@@ -8,11 +8,11 @@ import { createLogReader } from './log-reader.ts';
 import type { Message } from './screen.ts';
 import type { Leaving } from './session.ts';
 import type { Effect } from './state.ts';
-import type { TerminalSession } from './terminal/terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 export interface EffectsInput {
   readonly deps: TuiDeps;
-  readonly terminal: TerminalSession;
+  readonly terminal: Terminal;
   readonly send: (message: Message) => void;
   /** Pictures of the present frame. */
   readonly picture: () => { readonly text: string; readonly ansi: string; readonly svg: string };
@@ -22,16 +22,16 @@ export interface EffectsInput {
 
 export interface Effects {
   run(effect: Effect): void;
-  /** Stops everything that is under way and waits for it. */
+  /** Stops everything that is running and waits for it. */
   close(): Promise<void>;
 }
 
-/** Does what the screen asks for; every failure becomes a notice, because the screen has to go on. */
+/** Does what the screen asks for. Every failure becomes a notice, so that the screen continues. */
 export function createEffects(input: EffectsInput): Effects {
   const { send } = input;
   const over = new AbortController();
   allowManyListeners(over.signal);
-  const underWay = new Set<Promise<void>>();
+  const running = new Set<Promise<void>>();
   const logs = createLogReader(input.deps.engine, send);
   const perform = createPerformer(input, over.signal, logs);
 
@@ -45,15 +45,15 @@ export function createEffects(input: EffectsInput): Effects {
         send({ type: 'notice', text: describe(error), tone: 'bad' });
         if (toReport(error).code === 'internal') void input.deps.logBug(error).catch(() => undefined);
       })
-      .finally(() => underWay.delete(work));
-    underWay.add(work);
+      .finally(() => running.delete(work));
+    running.add(work);
   };
   return {
     run,
     close: async () => {
       over.abort();
       logs.end();
-      await Promise.allSettled(underWay);
+      await Promise.allSettled(running);
     },
   };
 }
@@ -65,7 +65,7 @@ function describe(error: unknown): string {
 
 type LogReader = ReturnType<typeof createLogReader>;
 
-/** Resolves to what to tell, or undefined where the screen shows it anyway. */
+/** Resolves to the notice to show, or to undefined where the screen shows the result anyway. */
 function createPerformer(
   { deps, terminal, send, picture, redraw, leave }: EffectsInput,
   signal: AbortSignal,
@@ -119,7 +119,9 @@ function createPerformer(
         return undefined;
       case 'set-policy':
         engine.send({ type: 'policy', policy: effect.policy });
-        return effect.policy === 'ask' ? 'a save is shown first, and waits for `a`' : 'a save is applied at once';
+        return effect.policy === 'ask'
+          ? 'drover shows each save first and waits for `a`'
+          : 'drover applies each save at once';
       case 'move':
         await deps.move(effect.apps, effect.node);
         return undefined;
@@ -128,7 +130,7 @@ function createPerformer(
         return `"${effect.app}" was restarted`;
       case 'stop':
         await busy(`stop "${effect.app}"`, () => acts.stop(effect.app, signal));
-        return `"${effect.app}" is stopped until it is started, or the files change`;
+        return `"${effect.app}" stays stopped until it is started or the files change`;
       case 'start':
         await busy(`start "${effect.app}"`, () => acts.start(effect.app, signal));
         return `"${effect.app}" was started`;
@@ -140,12 +142,12 @@ function createPerformer(
         const { snapshot } = effect;
         const name = await busy(`clone ${snapshot.snapshot}`, () => acts.cloneSnapshot(snapshot, signal));
         send({ type: 'effect', effect: { type: 'read-zfs', node: snapshot.node } });
-        return `the snapshot is in ${name} now; the volume was not touched`;
+        return `the snapshot is in ${name} now; the volume was not changed`;
       }
       case 'roll-back': {
         const { app, snapshot } = effect;
         const kept = await busy(`roll back "${app}"`, () => acts.rollBack(app, snapshot, signal));
-        return `"${app}" goes on from ${snapshot.snapshot}; what it had is kept in ${listNames(kept)}`;
+        return `"${app}" continues from ${snapshot.snapshot}; its earlier data is kept in ${listNames(kept)}`;
       }
       case 'undo':
         return await deps.undo();

@@ -5,12 +5,12 @@ import type { ClusterView } from '../view/cluster-view.ts';
 // When the next frame is due. A frame costs about as much however little it changes, so that frames per second are the
 // dial of the processor's load.
 
-/** Between two frames of the clock, and of everything that is no news. */
+/** Between two frames of the clock, which show everything that is not news. */
 export const clockMs = 1000;
 
 const workingMs = 200;
 const idleMs = 250;
-/** Between two frames, in costs of a frame: nobody waits for the idle cluster, and a run is watched. */
+/** Between two frames, in costs of a frame. During a run the screen is watched, otherwise it may be slower. */
 const restsOf = { idle: 25, working: 10 } as const;
 
 /** Milliseconds from one frame to the next one that shows news; `costMs` is what a frame takes. */

@@ -160,7 +160,7 @@ export interface KeyProblem {
 }
 
 /**
- * What is wrong with the user's keys: unknown actions, names that are no keys, and keys that two actions have in one
+ * What is wrong with the user's keys: unknown actions, names that are not keys, and keys that two actions have in one
  * place. There the part's action wins over the screen's, and the earlier in the table over the later.
  */
 export function checkKeys(
@@ -196,7 +196,7 @@ function unknownAction(action: string): string {
     action,
     actions.map(({ id }) => id),
   );
-  return `there is no action "${action}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
+  return `unknown action "${action}"${near === undefined ? '' : `; did you mean "${near}"?`}`;
 }
 
 function clashes(userKeys: UserKeys, registry: Registry): readonly KeyProblem[] {

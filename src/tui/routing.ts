@@ -102,15 +102,15 @@ export const onPanes: readonly ActionId[] = [
   ...selectionActions,
 ];
 
-/** What the screen does beside a tutorial, also over views. */
-export const besideGuide: readonly ActionId[] = ['guide', 'guide-do', 'guide-next', 'guide-back'];
+/** What the screen does for a tutorial next to the panes, also under pages. */
+export const guideActions: readonly ActionId[] = ['guide', 'guide-do', 'guide-next', 'guide-back'];
 
 /** What the screen itself does when the part with the keys does not. */
 export function screenTakes(ui: UiState, registry: Registry): readonly ActionId[] {
   const top = topOf(ui);
   if (top !== undefined && isDialog(registry, top)) return overEverything;
   const own = top === undefined ? onPanes : overViews;
-  return ui.isGuided === true ? [...own, ...besideGuide] : own;
+  return ui.isGuided === true ? [...own, ...guideActions] : own;
 }
 
 /** What an action does for the part that has the keys, where that has a word of its own for it. */

@@ -18,39 +18,39 @@ import { openWelcome } from './parts/welcome.ts';
 import { registry } from './parts.ts';
 import { isTyping } from './routing.ts';
 import type { About, Message } from './screen.ts';
-import { createWork, type Work } from './session.ts';
+import { createSession, type Session } from './session.ts';
 import type { ThemeName, UiState } from './state.ts';
 import { createSummary } from './summary.ts';
 import type { InputEvent } from './terminal/input-event.ts';
-import { openTerminal, type TerminalSession } from './terminal/terminal.ts';
+import { openTerminal, type Terminal } from './terminal/terminal.ts';
 
 /** How the screen was left. */
 export interface TuiResult {
-  /** For the normal screen: what was applied meanwhile. */
+  /** What was applied, for the normal screen. */
   readonly lines: readonly string[];
-  /** `again`: there are files now, or the lab is up: everything begins anew. */
+  /** `again`: there are files now, or the lab is up, so the screen has to be opened again. */
   readonly how: 'left' | 'again';
 }
 
-/** Opens the screen and keeps it until it is left. The terminal is as it was, however that happens. Throws its bugs. */
+/** Opens the screen and returns when it is left. The terminal is restored however that happens. Throws bugs only. */
 export async function runTui(deps: TuiDeps): Promise<TuiResult> {
   const { engine, settings, onSignal } = deps;
   const summary = createSummary();
   const forgetEvents = engine.onEvent(summary.onEvent);
-  const work = createWork(deps);
+  const session = createSession(deps);
   let onInput = (_event: InputEvent): void => undefined;
   const terminal = openTerminal({ ...deps, mouse: settings.mouse, onEvent: (event) => onInput(event) });
-  // After the terminal's own listener, which has given it back by then: nothing is drawn any more.
+  // Registered after the terminal's own listener, which has restored the terminal by then.
   let signals = 0;
   const forgetSignals = onSignal(() => {
     signals += 1;
-    work.leave(signals > 1 ? 'now' : 'after-safe-point');
+    session.leave(signals > 1 ? 'now' : 'after-safe-point');
   });
   try {
-    const screen = createScreen(deps, terminal, work);
+    const screen = createScreen(deps, terminal, session);
     onInput = screen.onInput;
     try {
-      const how = await work.run();
+      const how = await session.run();
       return { lines: summary.lines(engine.store.getSnapshot()), how: how === 'again' ? 'again' : 'left' };
     } finally {
       await screen.close();
@@ -62,8 +62,8 @@ export async function runTui(deps: TuiDeps): Promise<TuiResult> {
   }
 }
 
-/** Everything that draws and answers, put together. */
-function createScreen(deps: TuiDeps, terminal: TerminalSession, work: Work) {
+/** Puts together everything that draws and answers. */
+function createScreen(deps: TuiDeps, terminal: Terminal, session: Session) {
   const { engine, settings, now, stages, guide } = deps;
   const { presenter } = terminal;
   const about = aboutOf(deps);
@@ -76,7 +76,7 @@ function createScreen(deps: TuiDeps, terminal: TerminalSession, work: Work) {
     looks: (ui) => ({ ...looks(ui), registry }),
     onEffect: (effect) => effects.run(effect),
     onVisible: (apps) => engine.send({ type: 'visible', apps }),
-    onChanged: createOutsider(deps, terminal),
+    onChanged: createOutsideFrame(deps, terminal),
     ...(stages === undefined ? {} : { stages }),
     ...(guide === undefined ? {} : { guide }),
   });
@@ -86,12 +86,12 @@ function createScreen(deps: TuiDeps, terminal: TerminalSession, work: Work) {
     send: controller.send,
     picture: () => pictureOf(presenter.lastFrame(), looks(controller.input().ui).theme.isLight, about.folder),
     redraw: presenter.repaint,
-    leave: work.leave,
+    leave: session.leave,
   });
   const forgetSize = presenter.onResize((size) => controller.send({ type: 'resized', size }));
   const app = render(createElement(App, { source: controller }), {
     stdout: presenter.stream,
-    // Keys come from our own router; Ink reads none, and only wants something to hold.
+    // Ink reads no keys, our own router does; it only needs a stream.
     stdin: deps.stdin as unknown as NodeJS.ReadStream,
     debug: true,
     patchConsole: false,
@@ -118,7 +118,7 @@ function createInput(controller: Controller, keys: KeyMap, mouse: ReturnType<typ
       case 'focus':
         return { type: 'terminal-focus', has: event.has };
       case 'paste':
-        // Outside of a field a pasted text would be a series of commands.
+        // Outside of a field, a pasted text would be a series of commands.
         return isTyping(controller.input().ui, registry) ? { type: 'text', text: event.text } : undefined;
       case 'key':
         return messageForKey(keys, event, controller.input().ui, registry);
@@ -129,7 +129,7 @@ function createInput(controller: Controller, keys: KeyMap, mouse: ReturnType<typ
 }
 
 /** What the terminal shows outside of the frame: title, bell and notification. */
-function createOutsider({ settings, label, folder }: TuiDeps, terminal: TerminalSession) {
+function createOutsideFrame({ settings, label, folder }: TuiDeps, terminal: Terminal) {
   let title = '';
   let wasRunning = false;
   let wasAsking = false;
@@ -145,7 +145,7 @@ function createOutsider({ settings, label, folder }: TuiDeps, terminal: Terminal
     if (!settings.notifies || !(ended || asks)) return;
     terminal.bell();
     const text = asks ? 'waits for approval' : describeOutcome(view.outcome ?? { result: 'cancelled' }, 0);
-    // Whoever looks at the screen sees it there.
+    // A user who looks at the screen sees it there.
     if (!ui.hasTerminalFocus) terminal.notify('drover', text);
   };
 }
@@ -158,9 +158,9 @@ function sharePercent({ steps }: ClusterView): number {
 }
 
 function openingState({ settings, engine, files, stages, guide, notice, now }: TuiDeps, size: Size): UiState {
-  const told = notice === undefined ? {} : { notice: { text: notice, tone: 'plain', at: now() } as const };
+  const opening = notice === undefined ? {} : { notice: { text: notice, tone: 'plain', at: now() } as const };
   const guided = guide === undefined ? {} : { isGuided: true as const };
-  const state = { ...initialState(size, settings, engine.store.getSnapshot()), ...told, ...guided };
+  const state = { ...initialState(size, settings, engine.store.getSnapshot()), ...opening, ...guided };
   if (stages !== undefined) return { ...state, overlays: [openStages()] };
   return files === undefined ? { ...state, overlays: [openWelcome()] } : state;
 }
@@ -177,7 +177,7 @@ function aboutOf({ version, settings, label, files, folder }: TuiDeps): About {
   };
 }
 
-/** Themes are made once: there are few, and each frame asks. */
+/** Each theme is made once. */
 function createLooks({ settings, env }: TuiDeps) {
   const isAscii = settings.glyphs === 'ascii';
   const glyphs = isAscii ? asciiGlyphs : unicodeGlyphs;

@@ -30,7 +30,7 @@ export interface ScreenInput {
 export interface About {
   readonly version: string;
   readonly isReadOnly: boolean;
-  /** Said in the header of a simulated cluster. */
+  /** Shown in the header of a simulated cluster. */
   readonly label?: string;
   /** As they are shown; absent where the folder has none. */
   readonly files?: { readonly application: string; readonly deployment: string };
@@ -78,7 +78,7 @@ export type ChosenState = Pick<
   'theme' | 'filter' | 'arrangement' | 'sort' | 'detailTab' | 'faultsOnly' | 'mouse' | 'zoomed' | 'focus'
 >;
 
-/** The inside of a pane, without its border. Rows that are too long or too many are cut by whoever places them. */
+/** The inside of a pane, without its border. Rows that are too long or too many are cut when they are placed. */
 export interface Drawn {
   readonly rows: readonly Row[];
   /** In the upper border; absent: the pane has no border and gets the whole rectangle. */

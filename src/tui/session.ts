@@ -5,15 +5,15 @@ import type { TuiDeps } from './deps.ts';
 
 export type Leaving = 'now' | 'after-safe-point' | 'again';
 
-/** What goes on behind the screen: the nodes are observed, and the files watched, until it is left. */
-export interface Work {
+/** What runs behind the screen: it monitors the nodes and watches the files until the screen is left. */
+export interface Session {
   /** Resolves when everything has stopped. Rejects where it cannot go on. */
   readonly run: () => Promise<Leaving>;
   /** May be called again: the second time it does not wait any longer. */
   readonly leave: (how: Leaving) => void;
 }
 
-export function createWork({ engine, files, stages }: Pick<TuiDeps, 'engine' | 'files' | 'stages'>): Work {
+export function createSession({ engine, files, stages }: Pick<TuiDeps, 'engine' | 'files' | 'stages'>): Session {
   const hard = new AbortController();
   const soft = new AbortController();
   for (const { signal } of [hard, soft]) allowManyListeners(signal);
@@ -32,7 +32,7 @@ export function createWork({ engine, files, stages }: Pick<TuiDeps, 'engine' | '
         soft.signal.addEventListener('abort', () => resolve(), { once: true }),
       );
       try {
-        // Before the lab is up there is nothing to watch: its files are only read.
+        // Before the lab is up there is nothing to watch.
         if (files === undefined || stages !== undefined) await left;
         else await watchAndMonitor(engine, hard, soft.signal);
       } finally {
@@ -43,7 +43,7 @@ export function createWork({ engine, files, stages }: Pick<TuiDeps, 'engine' | '
   };
 }
 
-/** The watching ends with the soft signal, after the steps that are under way; until then the nodes can be seen. */
+/** The soft signal ends the watching after the running steps; until then the nodes are monitored. */
 async function watchAndMonitor(engine: Engine, hard: AbortController, soft: AbortSignal): Promise<void> {
   const monitoring = engine.monitor(hard.signal).catch((error: unknown) => {
     if (!isAbort(error) && !hard.signal.aborted) throw error;

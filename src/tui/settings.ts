@@ -4,7 +4,7 @@ import { themeNames } from './frame/theme.ts';
 import { knownKeys } from './keymap.ts';
 import type { ThemeName } from './state.ts';
 
-/** What was said on the command line. */
+/** Options of the command line. */
 export interface SettingFlags {
   readonly readOnly?: boolean;
   readonly confirm?: boolean;
@@ -36,13 +36,13 @@ export function mergeSettings(file: ScreenSettings | undefined, env: Environment
 const isSet = (value: string | undefined): boolean => value !== undefined && value !== '';
 const isOn = (value: string | undefined): boolean => isSet(value) && value !== '0';
 
-/** Undefined where there is no such theme. */
+/** Undefined where no theme has this name. */
 export const themeOf = (name: string | undefined): ThemeName | undefined => themeNames.find((each) => each === name);
 
 /** Inside tmux over ssh a terminal's own selection is worth more than clicks. */
 const isFarAway = (env: Environment): boolean => isSet(env.SSH_CONNECTION) && isSet(env.TMUX);
 
-/** The kernel's own console and terminals that are not told to be UTF-8 have none of the signs. */
+/** The console of the kernel and terminals without a UTF-8 locale cannot show the signs. */
 function glyphsOf(env: Environment): TuiSettings['glyphs'] {
   if (env.TERM === 'linux') return 'ascii';
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG;

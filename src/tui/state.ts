@@ -47,9 +47,9 @@ export interface UiState {
   /** The last one gets the keys. */
   readonly overlays: readonly Overlay[];
   readonly notice?: Notice;
-  /** A tutorial stands beside the panes. */
+  /** A tutorial is shown next to the panes. */
   readonly isGuided?: true;
-  /** Acts under way, for the header: `restart "db"`. */
+  /** What is running, for the header: `restart "db"`. */
   readonly busy: readonly string[];
   /** Time of the first ctrl+c, while a second one would end everything. */
   readonly interruptedAt?: number;

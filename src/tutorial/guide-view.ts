@@ -148,7 +148,7 @@ export type GuideWish =
 export interface GuideFeed {
   readonly getSnapshot: () => GuideView;
   readonly subscribe: (listener: () => void) => () => void;
-  /** `again`: the files are others now, and everything has to be opened anew; a text is told. Throws AppError. */
+  /** `again`: the files have changed, so the screen has to be opened again; a text is a notice. Throws AppError. */
   readonly wish: (wish: GuideWish) => Promise<'again' | string | undefined>;
   readonly close: () => Promise<void>;
 }

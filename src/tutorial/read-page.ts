@@ -11,7 +11,7 @@ export type PageRead =
 
 /**
  * A tutorial from its page; undefined where nothing on it says that it is one. `page` is its path as shown to people,
- * `name` its folder's name. Pure; every problem is told at its line.
+ * `name` its folder's name. Pure; every problem names its line.
  */
 export function readPage(markdown: string, page: string, name: string): PageRead | undefined {
   const blocks = readBlocks(markdown);
@@ -89,7 +89,7 @@ function createReader(page: string) {
         drafts.push({ title: block.text.replace(/^Part \d+:\s*/, ''), line: block.line, steps: 0 });
         text = [];
       } else if (block.kind === 'text') {
-        // What stands behind a block may be its result or the way to the next one: whoever reads on sees both.
+        // The text behind a block may explain its result or lead to the next one: both steps show it.
         text.push(block.text);
         if (drafts.at(-1)?.steps !== 0) steps.at(-1)?.after.push(block.text);
       } else if (block.kind === 'remark' && block.about === 'step') {

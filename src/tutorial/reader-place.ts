@@ -18,7 +18,7 @@ export interface ReaderPlace {
 export function shownCommand(text: string, tutorial: Tutorial, place: ReaderPlace): string {
   if (place.isAtHome) return text;
   const there = withFolders(text, tutorial, place);
-  // Whoever is in the project's folder has its scripts, whatever files are worked on.
+  // The project's folder has the scripts, whatever files are in use.
   if (place.packageFolder === '.') return there;
   return there
     .replace(/^npm run (?:-s )?drover --/, 'drover')

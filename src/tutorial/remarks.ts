@@ -166,7 +166,7 @@ function readCheck(place: Place): Check | undefined {
   if (fields === undefined) return undefined;
   const kind = [...fields.entries.keys()].find(isKind);
   if (kind === undefined) {
-    return complain(place, 'this is no check', `write one of ${Object.keys(kinds).join(', ')}`);
+    return complain(place, 'this is not a check', `write one of ${Object.keys(kinds).join(', ')}`);
   }
   const { others, make } = kinds[kind];
   refuseOthers(fields, [kind, ...others]);

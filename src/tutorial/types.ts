@@ -1,6 +1,6 @@
 import type { AppName } from '../model/config.ts';
 
-// A tutorial is its page: headings are parts, console blocks are steps, and comments nobody sees say what to check.
+// A tutorial is its page: headings are parts, console blocks are steps, and hidden comments say what to check.
 
 /** What the cluster has to show before a step is done. Nodes are named as on the page. */
 export type Check =

@@ -83,7 +83,7 @@ async function doHere(following: Following, { act }: TutorialCommand, signal: Ab
   }
 }
 
-/** Throws where a run has ended since after which nobody goes on: the others are begun again by the engine. */
+/** Throws where a run has ended that the engine does not begin again. */
 function refuseEnded(
   { outcome, runEndedAt = 0, running }: ClusterView,
   { begunAt, now }: { readonly begunAt: number; readonly now: number },

@@ -22,7 +22,7 @@ export interface GuideParts {
   readonly progress: Progress;
 }
 
-/** What changes while a tutorial is followed; whoever changes it says so with `tell`. */
+/** What changes while a tutorial is followed; each change calls `tell`. */
 interface Notes {
   /** Changed by `keep` alone. */
   progress: Progress;

@@ -13,8 +13,8 @@ import { asksOutside } from './questions.ts';
 const lookEveryMs = 1000;
 
 /**
- * The tutorial beside the screen: looks at what the engine sees, asks what clients would, and ticks a step off when the
- * cluster shows it, whoever brought it there.
+ * The tutorial next to the screen: reads what the engine sees, asks what clients would ask, and completes a step when the
+ * cluster shows its result, however that came about.
  */
 export function createGuide(engine: Engine, parts: GuideParts): GuideFeed {
   const over = new AbortController();
@@ -72,12 +72,12 @@ export function createGuide(engine: Engine, parts: GuideParts): GuideFeed {
 /** Leaves the present step for another one, with the files as that one begins with them. */
 async function goToStep(following: Following, target: TutorialStep | undefined): Promise<'again' | string> {
   const { engine, tutorial, place, world, notes, step, keep } = following;
-  if (target === undefined) return 'there is no such step';
+  if (target === undefined) return 'unknown step';
   if (isBeingDone(notes.doing)) throw new AppError('usage', 'cannot leave the step: it is being done');
   const from = tutorial.parts[step().part]?.folder;
   const to = tutorial.parts[target.part]?.folder ?? '';
   const { running, config } = engine.store.getSnapshot();
-  if (from !== to && running) throw new AppError('usage', 'cannot leave the part: a run is under way');
+  if (from !== to && running) throw new AppError('usage', 'cannot leave the part: a run is in progress');
   const isOnward = nextOf(tutorial, notes.progress.at) === target && isDone(notes.progress);
   // Also where it is the same step again.
   if (!isOnward) notes.doing = [];

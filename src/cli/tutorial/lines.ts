@@ -70,7 +70,7 @@ export async function followInLines(
   });
 }
 
-/** A tutorial that was finished begins anew. */
+/** A tutorial that was finished starts again. */
 async function begin({ tutorial, place }: Lines): Promise<Progress> {
   const kept = await beginOrGoOn(tutorial, place);
   const first = tutorial.steps[0];
@@ -143,7 +143,7 @@ async function shows(
   { shelf, tutorial, place, stops }: Lines,
   step: TutorialStep,
   engine: Engine,
-  told: (text: string) => void = () => undefined,
+  report: (text: string) => void = () => undefined,
 ): Promise<boolean> {
   await engine.plan(stops.soft);
   const view = engine.store.getSnapshot();
@@ -152,11 +152,11 @@ async function shows(
   const answers = canAsk ? await askOutside(step, tutorial, { world: shelf, place, signal: stops.soft }) : noAnswers;
   const findings = { view, ...answers };
   const missing = verdictsOf(tutorial, step, findings, place).filter(({ holds }) => !holds);
-  told(missing.map(({ text, why }) => (why === undefined ? text : `${text} (${why})`)).join('; '));
+  report(missing.map(({ text, why }) => (why === undefined ? text : `${text} (${why})`)).join('; '));
   return missing.length === 0;
 }
 
-/** Looks again and again; what is still missing is told when it changes. The reader may have it done, or go on. */
+/** Checks until the step is complete; prints what is missing when that changes. The reader may let drover do it, or skip it. */
 async function waitFor(
   lines: Lines,
   step: TutorialStep,
@@ -172,12 +172,12 @@ async function waitFor(
   const prompt = ask === undefined ? undefined : createPrompt(ask, over.signal);
   try {
     for (;;) {
-      const told = (text: string): void => {
+      const report = (text: string): void => {
         if (text !== '' && text !== said)
           tell(lines, { type: 'waiting', for: text }, [`  waiting until ${text}`], 'faint');
         said = text;
       };
-      if (await shows(lines, step, engine, told)) return 'shown';
+      if (await shows(lines, step, engine, report)) return 'shown';
       const answer = prompt?.take();
       if (answer === 'left out' || answer === 'left') return answer;
       if (answer === 'do') await runAll(lines, step);

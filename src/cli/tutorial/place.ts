@@ -46,7 +46,7 @@ async function pathsOf(tutorial: Tutorial, tutorials: TutorialWorld, world: Outs
 
 /**
  * In a clone the page's own files are the reader's, as on the page. Otherwise, and where a folder is named, they are
- * copied once: into `drover-tutorial-NAME`, beside whatever is there.
+ * copied once: into `drover-tutorial-NAME`, next to what is there.
  */
 export async function openPlace(
   tutorial: Tutorial,
@@ -151,7 +151,7 @@ function parsed(text: string | undefined): unknown {
   try {
     return text === undefined ? undefined : JSON.parse(text);
   } catch {
-    // What a power cut left half written is a tutorial that begins anew.
+    // A file that a power cut left half written means that the tutorial starts again.
     return undefined;
   }
 }

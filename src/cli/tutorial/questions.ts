@@ -13,7 +13,7 @@ export const noAnswers: Answers = { ports: {}, printed: {} };
 const probeMs = 3000;
 const runMs = 60_000;
 
-/** True where something has to be asked beside looking at the nodes. */
+/** True where reading the nodes is not enough. */
 export const asksOutside = ({ checks }: TutorialStep): boolean =>
   checks.some(({ kind }) => kind === 'answers' || kind === 'prints');
 

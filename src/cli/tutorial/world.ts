@@ -12,7 +12,7 @@ export interface TutorialWorld {
     readonly tutorials: readonly Tutorial[];
     readonly problems: readonly ConfigProblem[];
   }>;
-  /** Undefined where there is no such file. */
+  /** Undefined where the file does not exist. */
   readonly readIfThere: (path: string) => Promise<string | undefined>;
   /** Makes the folders above it as well; replaces what is there. */
   readonly write: (path: string, text: string) => Promise<void>;
@@ -27,7 +27,7 @@ export interface TutorialWorld {
     onLine: (line: string) => void,
     signal: AbortSignal,
   ) => Promise<{ readonly code: number; readonly stdout: string; readonly output: string }>;
-  /** A file of the package as its clone has committed it, by its path in there; undefined where nobody can tell. */
+  /** A file of the package as its clone has committed it, by its path in there; undefined where that is unknown. */
   readonly committed: (path: string) => Promise<string | undefined>;
   /** One connection to a TCP port of the node with this address, as a client makes it. */
   readonly probe: (address: string, port: number, signal: AbortSignal) => Promise<'accepted' | 'refused' | 'held'>;

@@ -93,8 +93,8 @@ function act(name: ScreenAct): ActionInfo {
 }
 
 /**
- * The one table of keys. No act on a control chord (k9s 1121), and no ctrl+a or ctrl+b (the prefixes of screen and
- * tmux). The same key may stand for several actions where no part has both.
+ * All keys. No control chord changes anything outside of the screen, and none is ctrl+a or ctrl+b, the prefixes of
+ * screen and tmux. Two actions may have the same key where no part has both.
  */
 export const actions: readonly ActionInfo[] = [
   info('navigate', 'up', ['up', 'k'], 'up'),
@@ -166,10 +166,10 @@ export const actions: readonly ActionInfo[] = [
 
 const byId: ReadonlyMap<string, ActionInfo> = new Map(actions.map((each) => [each.id, each]));
 
-/** The table's line of an action; undefined for a word that is no action. */
+/** The row of an action in the table; undefined where the word is not an action. */
 export const infoOf = (id: string): ActionInfo | undefined => byId.get(id);
 
-/** Its label without the dots that say that something is asked first. */
+/** Its label without the dots, which mean that a question comes first. */
 export const nameOf = (id: ActionId): string => (infoOf(id)?.label ?? id).replace(/…$/, '');
 
 /** Its name in the footer: the short label, or the label up to its first comma. */

@@ -14,7 +14,7 @@ export interface Whereabouts {
   readonly hasVolume: boolean;
 }
 
-/** What is known about the place of an application; undefined where nobody knows it. Last facts of lost nodes count. */
+/** Where an application is; undefined where that is unknown. The last facts of lost nodes count. */
 export function whereIs(view: ClusterView, app: AppName): Whereabouts | undefined {
   const found = Object.entries(view.nodes).map(([node, state]) => ({ node, ...partsOn(lastFacts(state), app) }));
   const hasVolume = found.some((each) => each.hasVolume);

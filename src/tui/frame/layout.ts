@@ -13,13 +13,13 @@ const tableColumns = 72;
 /** Which way the cluster is shown; columns are those of its pane. */
 export type Shown = Exclude<Arrangement, 'auto'>;
 
-/** What the layout depends on beside the size. */
+/** What the layout depends on in addition to the size. */
 export interface LayoutFacts {
   readonly ui: Pick<UiState, 'focus' | 'zoomed' | 'arrangement'> & {
     readonly isGuided?: true | undefined;
   };
   readonly nodes: number;
-  /** Said where nothing else fits: `3 nodes, 1 unreachable, 2 changes`. */
+  /** Shown where nothing else fits: `3 nodes, 1 unreachable, 2 changes`. */
   readonly counters: string;
 }
 
@@ -49,7 +49,7 @@ export type Layout =
       readonly panes: Readonly<Partial<Record<PaneId, PaneRect>>>;
       /** Where panes are, and overlays over them. */
       readonly body: Rect;
-      /** Beside the panes or below them, where a tutorial is followed. */
+      /** Next to the panes or below them, while a tutorial is followed. */
       readonly guide?: Rect;
       readonly footer: Rect;
       readonly arrangement: Shown;
@@ -177,7 +177,7 @@ function tile(body: Rect, tiles: readonly Tile[]): Readonly<Partial<Record<PaneI
 function joinsOf(row: readonly Rect[], i: number, above: readonly Rect[] | undefined, isLowest: boolean): Joins {
   const rect = row[i] ?? { x: 0, y: 0, columns: 0, rows: 0 };
   const [isFirst, isLast] = [i === 0, i === row.length - 1];
-  // A pane's right border ends on the upper border of whoever is below it.
+  // A pane's right border ends on the upper border of the pane below it.
   const ends = (above ?? []).map(({ x, columns }) => x + columns - 1).filter((x) => x > rect.x && x < edgeOf(rect) - 1);
   return {
     left: isFirst ? (above === undefined ? 'topLeft' : 'teeRight') : undefined,

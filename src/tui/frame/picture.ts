@@ -26,8 +26,8 @@ export const frameText = (rows: readonly string[]): string =>
 export const frameAnsi = (rows: readonly string[]): string => rows.map((row) => `${row}\u001b[0m\n`).join('');
 
 /** A frame as a picture that needs nothing but itself; its text can be selected. */
-export function frameSvg(rows: readonly string[], { title: said, columns, isLight = false }: PictureOptions): string {
-  const title = plainText(said);
+export function frameSvg(rows: readonly string[], { title: given, columns, isLight = false }: PictureOptions): string {
+  const title = plainText(given);
   const colours = isLight ? lightColours : darkColours;
   const across = columns ?? Math.max(1, ...rows.map((row) => widthOf(stripAnsi(row))));
   const width = across * cell.width + 2 * margin;
@@ -112,7 +112,7 @@ function drawPiece(piece: Piece, y: number, isLight: boolean): string {
   const weight = style.bold === true ? ' font-weight="bold"' : '';
   const underline = style.underline === true ? ' text-decoration="underline"' : '';
   const [left, length] = [x * cell.width, cells * cell.width];
-  // What is drawn is also there as text, for whoever selects and copies.
+  // What is drawn is also there as text, so that it can be selected and copied.
   const fill = kind === 'drawn' ? 'transparent' : ink;
   const words = `<text x="${left}" y="${y + cell.baseline}" textLength="${length}" lengthAdjust="spacingAndGlyphs" fill="${fill}"${weight}${underline}${opacity}>${escapeXml(text)}</text>`;
   if (kind !== 'drawn') return words;

@@ -131,7 +131,7 @@ const looks: Readonly<Record<ThemeName, Look>> = {
       true,
     ),
   },
-  // Blue and orange of Okabe and Ito's palette, which deuteranopes, protanopes and tritanopes tell apart.
+  // Blue and orange of Okabe and Ito's palette, which deuteranopes, protanopes and tritanopes can distinguish.
   'colour-blind': {
     styles: coloured(
       {

@@ -65,7 +65,7 @@ export function ends(left: Row, right: Row, width: number, ellipsis: string): Ro
   return [...shorten(left, room - 1, ellipsis), span(' '), ...right];
 }
 
-/** The row in exactly `width` cells; the spans stay apart. */
+/** The row in exactly `width` cells; its spans stay separate. */
 function shorten(row: Row, width: number, ellipsis: string): Row {
   const kept: Span[] = [];
   let left = width;
@@ -81,7 +81,7 @@ function shorten(row: Row, width: number, ellipsis: string): Row {
   return left > 0 ? [...kept, span(' '.repeat(left))] : kept;
 }
 
-/** Columns as wide as their widest cell, two spaces apart; the last one is not padded. `gap` columns may be empty. */
+/** Columns as wide as their widest cell, with two spaces between them; empty ones are left out, the last is not padded. */
 export function columns(rows: readonly (readonly Span[])[]): readonly Row[] {
   const widths: number[] = [];
   for (const row of rows) {

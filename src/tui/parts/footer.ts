@@ -36,18 +36,18 @@ export function drawFooter(input: ScreenInput, keys: FooterKeys, columns: number
   return rows.map((row) => fitRow([span(' '), ...row], columns, glyphs.ellipsis));
 }
 
-/** What was told, cut only as far as the ways out and to the help need it, and the keys for which there is room. */
+/** The notice, cut only as far as the keys for leaving and for the help need it, then the keys that fit. */
 function besideKeys(input: ScreenInput, notice: Row, given: FooterKeys, columns: number): Row {
   // The way back is named whatever else finds no room.
   const keys = { ...given, actions: given.actions.filter((action) => action !== 'back') };
   const tail = widthOfRow(tailOf(input, keys).slice(0, -1));
   const most = columns - tail - between.length;
   if (tail === 0 || most < leastNotice) return notice;
-  const told = widthOfRow(notice) <= most ? notice : fitRow(notice, most, input.glyphs.ellipsis);
-  return [...told, span(between), ...keysRow(input, keys, columns - widthOfRow(told) - between.length, 'first')];
+  const shown = widthOfRow(notice) <= most ? notice : fitRow(notice, most, input.glyphs.ellipsis);
+  return [...shown, span(between), ...keysRow(input, keys, columns - widthOfRow(shown) - between.length, 'first')];
 }
 
-/** A shorter piece of a notice would say nothing. */
+/** A shorter piece of a notice is not worth showing. */
 const leastNotice = 30;
 const between = '   ';
 
@@ -74,13 +74,13 @@ function keysRow(input: ScreenInput, keys: FooterKeys, columns: number, which: '
   for (const actions of groupsOf(keys)) {
     const spans = separated(groupSpans(input, actions, keys));
     if (widthOfRow(row) + widthOfRow(spans) + widthOfRow(tail) <= columns + gap.length) row.push(...spans);
-    // A key that does not fit leaves its place to a shorter one, unless that would be a stray one.
+    // A key that does not fit makes room for a shorter one further on.
     else if (which === 'first') break;
   }
   return [...row, ...tail].slice(0, -1);
 }
 
-/** The way back where one is somewhere else than on the whole screen, and the ways to everything else. */
+/** The key that leads back, where there is something to go back to, and the keys that lead to all others. */
 function tailOf(input: ScreenInput, keys: FooterKeys): Row {
   const { overlays } = input.ui;
   const { isAway = false } = keys;
@@ -94,7 +94,7 @@ function tailOf(input: ScreenInput, keys: FooterKeys): Row {
   return named.flatMap((action) => separated(groupSpans(input, [action], keys)));
 }
 
-/** Actions that share one label stand together. */
+/** Actions that share a label form a group. */
 function groupsOf({ actions, labelOf }: FooterKeys): readonly (readonly ActionId[])[] {
   const groups: ActionId[][] = [];
   let isOpen = false;
@@ -109,7 +109,7 @@ function groupsOf({ actions, labelOf }: FooterKeys): readonly (readonly ActionId
 const gap = '  ';
 const separated = (spans: Row): Row => (spans.length === 0 ? [] : [...spans, span(gap)]);
 
-/** The keys of a group and what they do, which the last of them says. */
+/** The keys of a group with the label of the last one. */
 function groupSpans({ about, glyphs }: ScreenInput, actions: readonly ActionId[], keys: FooterKeys): Row {
   const shown = actions.flatMap((action) => about.keyOf(action) ?? []);
   const last = actions.at(-1);

@@ -123,7 +123,7 @@ function nextToken(text: string): Token | undefined {
   if (second === '[') return controlSequence(text);
   if (second === 'O') return singleShift(text);
   if (second === ']' || second === 'P' || second === '_') return controlString(text, second);
-  // Esc and at once the sequence of another key: two keys, for somebody who is fast.
+  // Esc directly followed by the sequence of another key: two keys, pressed fast.
   if (second === '\u001b') return keyToken(1, { key: 'escape' });
   return keyToken(1 + second.length, keyWithAlt(second));
 }

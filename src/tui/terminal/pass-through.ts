@@ -7,7 +7,7 @@ export type PassThroughEnd =
   | { readonly how: 'ended'; readonly exitCode: number }
   /** By ctrl+]; the program goes on until its stream is closed. */
   | { readonly how: 'detached' }
-  /** The terminal was closed meanwhile. */
+  /** The terminal was closed in the meantime. */
   | { readonly how: 'closed' };
 
 /** Output that is still on its way when the exit code is known gets so long. */
@@ -41,7 +41,7 @@ export function connectTerminal({ remote, out, writer, router }: PassThroughDeps
       writer.write(chunk, () => stream.resume());
     };
     stream.on('data', forward);
-    // What breaks is told by `ended`.
+    // `ended` rejects where the connection breaks.
     stream.on('error', ignore);
     return () => stream.off('data', forward);
   });

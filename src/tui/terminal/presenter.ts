@@ -8,7 +8,7 @@ import type { TerminalWriter } from './writer.ts';
 import { createWriter } from './writer.ts';
 
 export interface PresenterOptions {
-  /** Frames a second at most; 12 unless told. */
+  /** Frames a second at most; 12 by default. */
   readonly maxFps?: number;
   readonly mouse?: boolean;
   /** Frames are shown whole (DEC 2026) unless this is false; a terminal that does not know it ignores it. */
@@ -32,10 +32,10 @@ export interface Presenter {
   /** Painted rows, from the first line of the screen on. */
   readonly show: (rows: readonly string[]) => void;
   readonly enter: () => void;
-  /** `now`: the program ends, and nothing can be waited for. Does nothing where the screen is not entered. */
+  /** `now`: the program ends and cannot wait. Does nothing where the screen is not entered. */
   readonly leave: (how?: 'in-order' | 'now') => void;
   readonly isEntered: () => boolean;
-  /** Everything anew, at once. */
+  /** Writes the whole frame again, at once. */
   readonly repaint: () => void;
   readonly setMaxFps: (fps: number) => void;
   readonly setMouse: (on: boolean) => void;
@@ -45,7 +45,7 @@ export interface Presenter {
   readonly onResize: (listener: (size: Size) => void) => () => void;
 }
 
-/** The window on one terminal; never more than one frame waits for it, however slow it is. */
+/** The output to one terminal. At most one frame waits for it, however slow it is. */
 export function createPresenter(out: TtyOutput, options: PresenterOptions = {}): Presenter {
   const { writer = createWriter(out), synchronised = true } = options;
   const emitter = new EventEmitter();
@@ -53,9 +53,9 @@ export function createPresenter(out: TtyOutput, options: PresenterOptions = {}):
   let mouse = options.mouse ?? false;
   let isEntered = false;
   let newest: readonly string[] = [];
-  /** The newest one that was looked at. */
+  /** The newest one that was compared with the terminal. */
   let taken = newest;
-  /** What the screen shows; undefined: nobody knows. */
+  /** What the terminal shows; undefined where that is unknown. */
   let shown: readonly string[] | undefined;
   let isWriting = false;
   let lastAt = Number.NEGATIVE_INFINITY;
@@ -115,7 +115,7 @@ export function createPresenter(out: TtyOutput, options: PresenterOptions = {}):
       clearTimeout(timer);
       timer = undefined;
       out.off('resize', resized);
-      // A frame that is on its way would come after the restoring and be drawn over what was there before.
+      // A frame that is still being written would otherwise be drawn over what the terminal showed before.
       writer.writeLast(leaveScreen, how);
     },
     isEntered: () => isEntered,
@@ -145,7 +145,7 @@ export function createPresenter(out: TtyOutput, options: PresenterOptions = {}):
   };
 }
 
-/** What has to be written so that the screen shows the frame; empty where it does. */
+/** What has to be written so that the terminal shows the frame; empty where it does already. */
 function changes(
   frame: readonly string[],
   shown: readonly string[] | undefined,
@@ -172,7 +172,7 @@ function createStream(
 ): NodeJS.WriteStream {
   const write = (frame: unknown, encoding?: unknown, callback?: unknown): boolean => {
     const text = String(frame);
-    // Hiding and showing the cursor is the presenter's own affair.
+    // The presenter hides and shows the cursor itself.
     if (!/^(?:\u001b\[\?\d+[hl])*$/.test(text)) show(text.split('\n'));
     const done = typeof encoding === 'function' ? encoding : callback;
     if (typeof done === 'function') done();

@@ -9,23 +9,23 @@ import type { Presenter } from './presenter.ts';
 import { createPresenter } from './presenter.ts';
 import type { TerminalWriter } from './writer.ts';
 
-/** Whose the terminal is. */
-export type HoldState = 'ours' | 'lent' | 'passing' | 'closed';
+/** Who uses the terminal: this program, a program that it was lent to, a remote program, or no one any more. */
+export type OwnerState = 'ours' | 'lent' | 'passing' | 'closed';
 
 /** Takes the terminal and gives it back, in every order in which that can happen. */
-export interface TerminalHold {
+export interface TerminalOwner {
   readonly presenter: Presenter;
-  readonly state: () => HoldState;
+  readonly state: () => OwnerState;
   readonly take: () => void;
   readonly giveBack: (how: 'in-order' | 'now') => void;
-  /** Somebody else may have set the terminal's modes. */
-  readonly takeAnew: () => void;
+  /** Sets the terminal's modes again: another program may have changed them. */
+  readonly takeAgain: () => void;
   readonly close: (how: 'in-order' | 'now') => void;
   readonly handOver: <T>(work: () => Promise<T>) => Promise<T>;
   readonly passThrough: (remote: ExecSession, banner?: string) => Promise<PassThroughEnd>;
 }
 
-export interface HoldDeps {
+export interface OwnerDeps {
   readonly stdin: TtyInput;
   readonly stdout: TtyOutput;
   readonly onEvent: (event: InputEvent) => void;
@@ -33,19 +33,19 @@ export interface HoldDeps {
   readonly maxFps?: number;
 }
 
-export function createHold(deps: HoldDeps, writer: TerminalWriter): TerminalHold {
+export function createTerminalOwner(deps: OwnerDeps, writer: TerminalWriter): TerminalOwner {
   const { stdin, stdout, maxFps, mouse = false } = deps;
   const presenter = createPresenter(stdout, { writer, mouse, ...(maxFps === undefined ? {} : { maxFps }) });
   const router = createInputRouter(stdin, deps.onEvent);
-  let state: HoldState = 'ours';
+  let state: OwnerState = 'ours';
   let passage: PassThrough | undefined;
-  const is = (wanted: HoldState): boolean => state === wanted;
+  const is = (wanted: OwnerState): boolean => state === wanted;
 
   const setRaw = (on: boolean): void => {
     try {
       stdin.setRawMode?.(on);
     } catch {
-      // The terminal is gone, and nothing of it is left to be set.
+      // The terminal is gone.
     }
   };
   const take = (): void => {
@@ -67,8 +67,8 @@ export function createHold(deps: HoldDeps, writer: TerminalWriter): TerminalHold
     passage?.close();
     if (before === 'passing') writer.writeNow(resetAfterOthers);
     if (before === 'ours' || before === 'passing') giveBack(how);
-    // Closed in order, and the process ends before anybody knows that a slow terminal took it: now or never. Without
-    // moving the cursor, for what was printed since may be there.
+    // The process ends before a slow terminal has taken what was written in order: this is the last chance. The cursor
+    // does not move, because something may have been printed since.
     if (before === 'closed' && how === 'now' && !writer.isIdle()) writer.writeNow(resetAfterOthers);
   };
   const handOver = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -106,7 +106,7 @@ export function createHold(deps: HoldDeps, writer: TerminalWriter): TerminalHold
     state: () => state,
     take,
     giveBack,
-    takeAnew: () => {
+    takeAgain: () => {
       if (state !== 'ours') return;
       giveBack('now');
       take();

@@ -6,7 +6,7 @@ import { restoreTitle, saveTitle } from './modes.ts';
 import { clipboardSequence, notificationSequence, titleSequence } from './osc.ts';
 import type { PassThroughEnd } from './pass-through.ts';
 import type { Presenter } from './presenter.ts';
-import { createHold } from './terminal-owner.ts';
+import { createTerminalOwner } from './terminal-owner.ts';
 import { createWriter } from './writer.ts';
 
 export interface TerminalDeps {
@@ -14,29 +14,29 @@ export interface TerminalDeps {
   readonly stdout: TtyOutput;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly onEvent: (event: InputEvent) => void;
-  /** Calls back at SIGINT, SIGTERM and SIGHUP; the terminal is restored at each. */
+  /** Calls back at SIGINT, SIGTERM and SIGHUP; each restores the terminal. */
   readonly onSignal: (listener: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void) => () => void;
-  /** Calls back, and waits for nothing, when the process ends and before it prints why it crashed. */
+  /** Calls back when the process ends and before it prints why it crashed; nothing asynchronous happens after it. */
   readonly onEnd?: (listener: () => void) => () => void;
-  /** Calls back when the process goes on after it was stopped from outside. */
+  /** Calls back when the process continues after another process has stopped it. */
   readonly onContinue?: (listener: () => void) => () => void;
-  /** Stops this process as ctrl+z in a shell does; returns when it goes on. */
+  /** Stops this process as ctrl+z in a shell does; returns when it continues. */
   readonly suspend: () => void;
   readonly mouse?: boolean;
-  /** Frames a second at most; 12 unless told. */
+  /** Frames a second at most; 12 by default. */
   readonly maxFps?: number;
 }
 
-/** The terminal while it is ours. */
-export interface TerminalSession {
+/** The terminal while the screen uses it. */
+export interface Terminal {
   readonly presenter: Presenter;
-  /** Gives the terminal back as it was; what is called after that does nothing. May be called at any time and often. */
+  /** Restores the terminal. Later calls of any function do nothing. May be called at any time, more than once. */
   readonly close: () => void;
   readonly isClosed: () => boolean;
-  /** Lends the terminal, as it was before, to an editor or a shell; the screen comes back when the work ended. */
+  /** Restores the terminal for an editor or a shell; the screen comes back when the work has ended. */
   readonly handOver: <T>(work: () => Promise<T>) => Promise<T>;
   /**
-   * Connects the terminal with a remote program until it ends or ctrl+] is pressed; whoever opened it closes it.
+   * Connects the terminal with a remote program until it ends or ctrl+] is pressed. The caller closes the remote program.
    * Rejects where the connection breaks.
    */
   readonly passThrough: (remote: ExecSession, banner?: string) => Promise<PassThroughEnd>;
@@ -49,18 +49,18 @@ export interface TerminalSession {
   readonly copy: (text: string) => boolean;
 }
 
-/** Takes the terminal: raw keys, alternate screen; and makes sure that it is given back however the program ends. */
-export function openTerminal(deps: TerminalDeps): TerminalSession {
+/** Takes the terminal: raw keys, alternate screen. Restores it however the program ends. */
+export function openTerminal(deps: TerminalDeps): Terminal {
   const { stdout, env } = deps;
   const writer = createWriter(stdout);
-  const hold = createHold(deps, writer);
-  // Tests have made-up terminals, whose streams are not those of the process.
+  const owner = createTerminalOwner(deps, writer);
+  // The terminals of tests are not the streams of the process.
   const isReal = stdout.isTTY === true && 'fd' in stdout;
   let hasTitle = false;
 
   const close = (how: 'in-order' | 'now'): void => {
-    const isFirst = hold.state() !== 'closed';
-    hold.close(how);
+    const isFirst = owner.state() !== 'closed';
+    owner.close(how);
     if (!isFirst) return;
     for (const stop of subscriptions) stop();
     if (hasTitle) writer.writeLast(restoreTitle, how);
@@ -68,41 +68,41 @@ export function openTerminal(deps: TerminalDeps): TerminalSession {
     void writer.drained().then(forget);
   };
   const write = (text: string): void => {
-    if (hold.state() !== 'closed') writer.write(text);
+    if (owner.state() !== 'closed') writer.write(text);
   };
-  // A terminal that is gone breaks nothing here: SIGHUP ends the program.
+  // A terminal that is gone is not an error here: SIGHUP ends the program.
   const ignore = (): void => undefined;
   for (const stream of [stdout, deps.stdin]) stream.on('error', ignore);
-  const stops = [deps.onSignal(() => close('in-order')), deps.onContinue?.(hold.takeAnew)];
+  const stops = [deps.onSignal(() => close('in-order')), deps.onContinue?.(owner.takeAgain)];
   const subscriptions = stops.flatMap((stop) => (stop === undefined ? [] : [stop]));
   const forgetEnd = deps.onEnd?.(() => close('now'));
   const forget = (): void => {
     forgetEnd?.();
     for (const stream of [stdout, deps.stdin]) stream.off('error', ignore);
   };
-  hold.take();
+  owner.take();
 
   return {
-    presenter: hold.presenter,
+    presenter: owner.presenter,
     close: () => close('in-order'),
-    isClosed: () => hold.state() === 'closed',
-    handOver: hold.handOver,
-    passThrough: hold.passThrough,
+    isClosed: () => owner.state() === 'closed',
+    handOver: owner.handOver,
+    passThrough: owner.passThrough,
     suspend: () => {
-      if (hold.state() !== 'ours') return;
-      hold.giveBack('now');
+      if (owner.state() !== 'ours') return;
+      owner.giveBack('now');
       deps.suspend();
-      hold.take();
+      owner.take();
     },
     setTitle: (title) => {
       write((hasTitle ? '' : saveTitle) + titleSequence(title));
-      hasTitle = hold.state() !== 'closed';
+      hasTitle = owner.state() !== 'closed';
     },
     bell: () => write('\u0007'),
     notify: (title, text) => write(notificationSequence(title, text, env)),
     copy: (text) => {
       const sequence = clipboardSequence(text, env);
-      if (sequence === undefined || hold.state() === 'closed') return false;
+      if (sequence === undefined || owner.state() === 'closed') return false;
       write(sequence);
       return true;
     },

@@ -1,16 +1,16 @@
 import { writeSync } from 'node:fs';
 import type { TtyOutput } from '../deps.ts';
 
-/** How long a restoring sequence may wait for a terminal that takes nothing. */
-const lastWordsMs = 300;
+/** How long the last write may wait for a terminal that takes nothing. */
+const lastWriteMs = 300;
 
-/** Writes to the terminal without ever stopping the program, but for its last words. */
+/** Writes to the terminal without ever blocking the program, except for the last write. */
 export interface TerminalWriter {
   /** In order; `done` when the terminal took it, or is gone. */
   readonly write: (text: string | Uint8Array, done?: () => void) => void;
   /** At once where the stream has a file descriptor, and before what still waits. */
   readonly writeNow: (text: string) => void;
-  /** What restores the terminal: behind what still waits, or at once where nothing does or nobody can wait. */
+  /** Restores the terminal: behind what still waits, or at once where nothing waits or the program cannot wait. */
   readonly writeLast: (text: string, how: 'in-order' | 'now') => void;
   /** The terminal has taken everything. */
   readonly isIdle: () => boolean;
@@ -72,9 +72,9 @@ function setBlocking(out: TtyOutput, on: boolean): void {
   if (typeof set === 'function') Reflect.apply(set, handle, [on]);
 }
 
-/** A terminal that is gone or takes nothing for too long gets no last words. */
+/** Gives up on a terminal that is gone or takes nothing for too long. */
 function writeAll(fd: number, bytes: Buffer): void {
-  const until = performance.now() + lastWordsMs;
+  const until = performance.now() + lastWriteMs;
   let rest: Uint8Array = bytes;
   while (rest.length > 0) {
     try {

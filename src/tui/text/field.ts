@@ -30,7 +30,7 @@ export const emptyField: Field = { text: '', caret: 0 };
 /** A field with this text and the caret behind it. */
 export const fieldOf = (text: string): Field => ({ text, caret: [...text].length });
 
-/** Longer texts are cut: nobody types them, and a pasted file must not make every frame slow. */
+/** Longer texts are cut: a pasted file must not make every frame slow. */
 const maxLength = 1000;
 
 /** The field after typing or pasting: lines are joined, control characters left out. */

@@ -147,7 +147,7 @@ describe('the name of a key', () => {
 describe('the keys of a user', () => {
   it('are told when there is no such action or key, with what was probably meant', () => {
     expect(checkKeys({ restrt: ['r'], logs: ['pagedwn'], move: ['shift+m'] }, registry)).toEqual([
-      { action: 'restrt', message: 'there is no action "restrt"; did you mean "restart"?' },
+      { action: 'restrt', message: 'unknown action "restrt"; did you mean "restart"?' },
       { action: 'logs', message: '"pagedwn" is not a key; did you mean "pagedown"?' },
       { action: 'move', message: '"shift+m" is written as the letter itself: "M"' },
     ]);

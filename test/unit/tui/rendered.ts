@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { render } from 'ink';
 import { createElement } from 'react';
 import { App, type ScreenSource } from '../../../src/tui/app.tsx';
@@ -9,13 +10,13 @@ import { stripAnsi } from '../../../src/tui/text/ansi.ts';
 /** The screen as Ink writes it. */
 export function rendered(first: FrameInput) {
   let input = first;
-  let listener = (): void => undefined;
+  const listeners = new Set<() => void>();
   const frames: string[] = [];
   const source: ScreenSource = {
     getScreen: () => input,
     subscribe: (each) => {
-      listener = each;
-      return () => undefined;
+      listeners.add(each);
+      return () => listeners.delete(each);
     },
     onShown: () => undefined,
   };
@@ -33,9 +34,12 @@ export function rendered(first: FrameInput) {
     /** Frames that were written so far. */
     count: (): number => frames.length,
     lines: (): readonly string[] => stripAnsi(frames.at(-1) ?? '').split('\n'),
-    become: (next: FrameInput): void => {
+    /** Shows this screen next. React subscribes and draws in turns of the event loop of its own. */
+    become: async (next: FrameInput): Promise<void> => {
+      await setImmediate();
       input = next;
-      listener();
+      for (const listener of [...listeners]) listener();
+      await setImmediate();
     },
     close: app.unmount,
   };

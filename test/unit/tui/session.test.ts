@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createTuiSimulation } from '../../../src/simulation/tui-simulation.ts';
-import { createWork } from '../../../src/tui/session.ts';
+import { createSession } from '../../../src/tui/session.ts';
 
 describe('what goes on behind the screen', () => {
   it('is the watching of the files and the nodes, until somebody leaves', async () => {
     const { engine, files } = createTuiSimulation({ fast: true });
-    const work = createWork({ engine, files });
+    const work = createSession({ engine, files });
     const ended = work.run();
     await expect.poll(() => engine.store.getSnapshot().plan).toBeDefined();
     work.leave('now');
@@ -19,7 +19,7 @@ describe('what goes on behind the screen', () => {
     const ended = new Promise<{ code: number }>((resolve) => {
       up = () => resolve({ code: 0 });
     });
-    const work = createWork({
+    const work = createSession({
       engine,
       files,
       stages: { ended, getSnapshot: () => [], subscribe: () => () => undefined },

@@ -9,7 +9,7 @@ import { openRun } from '../../../src/tui/parts/run/run.ts';
 import { openStages } from '../../../src/tui/parts/stages.ts';
 import { openWelcome } from '../../../src/tui/parts/welcome.ts';
 import { registry } from '../../../src/tui/parts.ts';
-import { besideGuide, isTyping, onPanes, partOf, screenTakes } from '../../../src/tui/routing.ts';
+import { guideActions, isTyping, onPanes, partOf, screenTakes } from '../../../src/tui/routing.ts';
 import type { Message } from '../../../src/tui/screen.ts';
 import type { Effect, Overlay, UiState } from '../../../src/tui/state.ts';
 import { update } from '../../../src/tui/update.ts';
@@ -53,7 +53,7 @@ describe('the parts of the screen together', () => {
   it('leave no action of the table without a place where it does something', () => {
     const taken = new Set([
       ...onPanes,
-      ...besideGuide,
+      ...guideActions,
       ...Object.values(registry.panes).flatMap(({ actions }) => actions),
       ...Object.values(registry.overlays).flatMap(({ actions }) => actions),
     ]);

@@ -52,7 +52,7 @@ describe('a page that is a tutorial', () => {
   it.each([
     ['minutes: 3', 'minutes: soon', '4: "minutes" must be an integer, not the text "soon"'],
     ['about: a small one\n', '', '3: "about" is missing'],
-    ['running: wiki, on: alpha}, ', 'runing: wiki, on: alpha}, ', '21: this is no check'],
+    ['running: wiki, on: alpha}, ', 'runing: wiki, on: alpha}, ', '21: this is not a check'],
     ['{running: wiki, on: alpha}, ', '{running: wiki}, ', '21: "on" is missing'],
     ['{title: it runs, ', '{titel: it runs, ', '21: unknown key "titel"'],
     ['{converged: true}]', '{converged: 3}]', '21: "converged" must be true'],

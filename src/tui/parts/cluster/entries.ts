@@ -97,7 +97,7 @@ function passing(ui: ListingUi, filter: ClusterFilter, title: ReadonlyMap<NodeNa
   return (row: BoardRow): boolean => (!ui.faultsOnly || isFault(row)) && filter.matches(row, titlesOf(row));
 }
 
-/** Worth looking at: failed, unknown, or not as the files say. */
+/** Failed, unknown, or different from the files. */
 export const isFault = ({ state, note, kind }: BoardRow): boolean => {
   if (note !== undefined && note.kind !== 'foreign' && note.kind !== 'kept') return true;
   return kind !== 'foreign' && (state === 'failed' || state === 'unknown' || state === 'absent');

@@ -34,7 +34,7 @@ function stateSign({ state, kind }: BoardRow, note: BoardNote | undefined, glyph
   }
 }
 
-/** What is said beside the state, with its own sign: `⇢ to beta`, `~ image 2.8 → 2.9`. */
+/** The note next to the state, with its own sign: `⇢ to beta`, `~ image 2.8 → 2.9`. */
 export function noteSpan(note: BoardNote, glyphs: Glyphs): Span {
   const [glyph, token] = noteSigns(glyphs)[note.kind];
   const change = note.from === undefined ? '' : ` ${note.from} ${glyphs.arrow} ${note.to ?? ''}`;
@@ -77,7 +77,7 @@ export const memoryText = ({ memoryBytes }: BoardRow): string =>
   memoryBytes === undefined ? '' : shortBytes(memoryBytes);
 export const dataText = ({ dataBytes }: BoardRow): string => (dataBytes === undefined ? '' : shortBytes(dataBytes));
 
-/** Age of the newest snapshot where its name tells, else how many there are. */
+/** The age of the newest snapshot where it is known, else the number of snapshots. */
 export function snapshotText({ volumes }: BoardRow, now: number): string {
   const times = volumes.flatMap(({ newestSnapshotAt }) => newestSnapshotAt ?? []);
   if (times.length > 0) return shortDuration(now - Math.max(...times));

@@ -5,7 +5,7 @@ import { widthOfRow } from '../../text/fit.ts';
 import { clamp } from '../drawing.ts';
 import { beforeRows, commandRows, doingRows, hintRows, overRows, textRows, verdictRows } from './rows.ts';
 
-/** The present step beside the panes: what to do, and whether the cluster shows it. What does not fit is on the page. */
+/** The present step next to the panes: what to do, and whether the cluster shows it. The page has what does not fit. */
 export function drawGuidePane(input: ScreenInput, size: Size): Drawn {
   const { guide } = input;
   if (guide === undefined) return { rows: [], title: [] };
@@ -20,7 +20,7 @@ export function drawGuidePane(input: ScreenInput, size: Size): Drawn {
 /** Cells of the border around a title and an aside. */
 const around = 7;
 
-/** How far the reader is says more than what the part is called. */
+/** Where there is little room, the number of the part stays and its title goes. */
 function titleFor({ part }: GuideView, room: number): Row {
   const number = `part ${part.number} of ${part.of}`;
   const whole = [span('tutorial', 'title'), span(` · ${number}: ${part.title}`)];
@@ -45,9 +45,9 @@ function rowsFor(input: ScreenInput, guide: GuideView, { columns, rows }: Size):
     span(guide.step.title, 'strong'),
   ];
   if (guide.over !== undefined) {
-    const told = overRows(input, guide, columns);
-    const ran = inRoom(doingRows(input, guide, columns, linesShown), rows - 1 - told.length);
-    return fitted([head], told, ran, rows, input);
+    const closing = overRows(input, guide, columns);
+    const ran = inRoom(doingRows(input, guide, columns, linesShown), rows - 1 - closing.length);
+    return fitted([head], closing, ran, rows, input);
   }
   // Whether it is done comes first, then how to do it; the explanation gets the rows that are left.
   const verdicts = verdictRows(input, guide, columns);
@@ -71,7 +71,7 @@ const linesShown = 3;
 /** Of all commands while a step is being done: the explanation stays in sight. */
 const doingShown = 6;
 
-/** Set apart by an empty row, as much of it as there is room for; what lies behind may be cut off. */
+/** As many rows as there is room for, behind an empty one. */
 const inRoom = (rows: readonly Row[], room: number): readonly Row[] =>
   rows.length === 0 || room < 2 ? [] : [[], ...rows].slice(0, room);
 

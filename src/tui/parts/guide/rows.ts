@@ -4,7 +4,7 @@ import { type Row, type Span, span } from '../../frame/rows.ts';
 import type { ScreenInput } from '../../screen.ts';
 import { wrapRows } from '../drawing.ts';
 
-// What a step says, in rows: the pane shows as much of it as fits, the page all of it.
+// A step as rows: the pane shows as many as fit, the page all of them.
 
 export const textRows = ({ text }: GuideView, width: number): readonly Row[] =>
   text.flatMap((paragraph) => wrapRows(paragraph, width, paragraph.startsWith('  ') ? 'accent' : undefined));
@@ -23,10 +23,10 @@ function wayRows({ about }: ScreenInput, { act, file = '' }: GuideCommand, width
   const key = about.keyOf('move');
   switch (act.kind) {
     case 'apply':
-      return wrapRows('These files are applied by themselves as soon as they are open.', width, 'strong');
+      return wrapRows('drover applies these files automatically.', width, 'strong');
     case 'move': {
       const byKey = key === undefined ? '' : `press ${key} on "${act.app}" and choose ${act.to}, or `;
-      const text = `${byKey}put ${act.app} from its list into that of ${act.to} in ${file} and save`;
+      const text = `${byKey}move ${act.app} to the list of ${act.to} in ${file} and save`;
       return wrapRows(`${text.charAt(0).toUpperCase()}${text.slice(1)}.`, width, 'strong');
     }
     case 'other':
@@ -57,7 +57,7 @@ function verdictRow({ glyphs }: ScreenInput, { text, holds, why }: Verdict, widt
   return behind(sign, wrapRows(words, width - 2, holds ? 'ok' : undefined));
 }
 
-/** Rows beside a sign of two cells. */
+/** Rows behind a sign of two cells. */
 const behind = (sign: Span, rows: readonly Row[]): readonly Row[] =>
   rows.map((row, i) => [i === 0 ? sign : span('  '), ...row]);
 
@@ -69,7 +69,7 @@ export function hintRows({ hint }: GuideView, width: number): readonly Row[] {
 export const doingRows = (input: ScreenInput, { doing }: GuideView, width: number, most: number): readonly Row[] =>
   doing.flatMap((each) => commandRun(input, each, width, most));
 
-/** The step that was ticked off last, with what was done for the reader. */
+/** The step that was completed last, with what drover did for the reader. */
 export function beforeRows(input: ScreenInput, { before }: GuideView, width: number, most: number): readonly Row[] {
   if (before === undefined) return [];
   const { title, doing } = before;
@@ -96,21 +96,21 @@ function commandRun(
   ];
 }
 
-/** What stands at the end of a part, and of all of it. */
+/** The text at the end of a part, and at the end of the tutorial. */
 export function overRows(input: ScreenInput, view: GuideView, width: number): readonly Row[] {
   const { over, after, learnt, next } = view;
   if (over === undefined) return [];
-  const told = after.flatMap((text) => wrapRows(text, width));
+  const closing = after.flatMap((text) => wrapRows(text, width));
   const key = input.about.keyOf('guide-next') ?? '>';
   if (over === 'part') {
-    return [...told, ...wrapRows(`This part is done. ${key} goes on to the next one.`, width, 'ok')];
+    return [...closing, ...wrapRows(`This part is done. ${key} opens the next one.`, width, 'ok')];
   }
   return [
     ...wrapRows('All steps are done. What you know now:', width, 'ok'),
     ...learnt.flatMap((text) => wrapRows(`${input.glyphs.done} ${text}`, width, undefined, '  ')),
     ...wrapRows(
       next === undefined
-        ? '`drover tutorial` lists the others; --reset begins this one anew.'.replaceAll('`', '')
+        ? '`drover tutorial` lists the others; --reset starts this one again.'.replaceAll('`', '')
         : `The next tutorial: drover tutorial ${next}`,
       width,
       'strong',

@@ -112,7 +112,7 @@ function lineRows({ glyphs }: ScreenInput, state: LogsState, line: LogEntry, sty
   ]);
 }
 
-/** The matches in the text, told apart by more than colour. */
+/** The text with its matches marked, not by colour alone. */
 function marked(text: string, pattern: Pattern | undefined): readonly Span[] {
   const spans: Span[] = [];
   let at = 0;
@@ -124,7 +124,7 @@ function marked(text: string, pattern: Pattern | undefined): readonly Span[] {
   return at < text.length || spans.length === 0 ? [...spans, span(text.slice(at))] : spans;
 }
 
-/** Behind the newest line: whose log will not go on by itself. */
+/** Behind the newest line: which applications have ended, so that their logs do not continue. */
 function endRows({ view }: ScreenInput, { apps, lines, error }: LogsState): readonly Row[] {
   if (lines.length === 0 || error !== undefined) return [];
   const still = apps.filter((app) => {
@@ -134,7 +134,7 @@ function endRows({ view }: ScreenInput, { apps, lines, error }: LogsState): read
   if (still.length === 0) return [];
   const exits = still.map((app) => {
     const code = whereIs(view, app)?.container?.exit?.code;
-    return code === undefined ? `"${app}" does not run` : `"${app}" ended with ${code}`;
+    return code === undefined ? `"${app}" is not running` : `"${app}" ended with ${code}`;
   });
   return [[span('  '), span(`end: ${exits.join(', ')}`, 'dim')]];
 }

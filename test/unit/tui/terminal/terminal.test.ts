@@ -1,15 +1,15 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { TerminalSession } from '../../../../src/tui/terminal/terminal.ts';
+import type { Terminal } from '../../../../src/tui/terminal/terminal.ts';
 import { openTerminal } from '../../../../src/tui/terminal/terminal.ts';
 import { createFakeInput, createFakeOutput } from '../../../fakes/tty.ts';
 
-function open(suspend: (session: TerminalSession) => void = () => undefined) {
+function open(suspend: (session: Terminal) => void = () => undefined) {
   const stdin = createFakeInput();
   const stdout = createFakeOutput();
   const keys: string[] = [];
   const listeners = { signal: () => {}, end: () => {}, goesOn: () => {} };
-  const session: TerminalSession = openTerminal({
+  const session: Terminal = openTerminal({
     stdin,
     stdout,
     env: {},

@@ -80,7 +80,7 @@ describe('the plan pane', () => {
     } as const;
     const input = paneInput(aView({ ...over, receipts: [receipt] }));
     expect(paneLines(planPart, input, input.ui)).toEqual([
-      '✔ nothing to do: the nodes match the files',
+      '✔ nothing to do: the nodes are as the files say',
       'last run: converged: 18 steps in 9.0 s',
       '  "db" moved from node1 to node2 in 9.0 s',
       '    sent      14.2 MiB node to node in 2 rounds (14.2 MiB + 4.00 KiB)',
@@ -185,7 +185,7 @@ describe('the keys of the plan', () => {
   it('cancel a run and say what that means at this moment', () => {
     expect(does(runningView('db', 0), 'cancel')).toMatchObject({
       effects: [{ type: 'cancel-run' }],
-      notice: { text: 'cancel stops here; copies go on later where they ended' },
+      notice: { text: 'cancel stops here; copies continue later where they ended' },
     });
     expect(does(runningView('db', 6), 'cancel').notice?.text).toBe(
       'cancel finishes the change of "db" first, then stops',

@@ -119,7 +119,7 @@ describe('the run view', () => {
   });
 
   it('says what cancelling means at this moment', () => {
-    expect(lines(view).join('\n')).toContain('cancel stops here; copies go on later where they ended');
+    expect(lines(view).join('\n')).toContain('cancel stops here; copies continue later where they ended');
     expect(lines(runningView('db', 5)).join('\n')).toContain('cancel finishes the change of "db" first, then stops');
   });
 
