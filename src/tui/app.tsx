@@ -12,6 +12,7 @@ import {
   type FrameInput,
   footerRows,
   layoutFor,
+  layoutSlice,
 } from './frame/regions.ts';
 import type { Rect, Row } from './frame/rows.ts';
 import { paintRow } from './frame/theme.ts';
@@ -57,7 +58,7 @@ const everything = (input: FrameInput): Slice => [input];
 
 /** The screen: the panes between header and footer, or the overlay that covers them. */
 export function App({ source }: SourceProps): ReactNode {
-  const input = useScreen(source, (each) => [JSON.stringify(layoutFor(each)), topOf(each.ui) === undefined]);
+  const input = useScreen(source, layoutSlice);
   const layout = layoutFor(input);
   const { size } = input.ui;
   if ('tooSmall' in layout) {

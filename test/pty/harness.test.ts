@@ -14,7 +14,7 @@ describe.skipIf(ptyMissing !== undefined)(`the pseudo-terminal ${ptyMissing ?? '
     program = undefined;
   });
 
-  it('shows what a program writes and tells how it ended', async () => {
+  it('shows what a program writes and how it ended', async () => {
     const { screen, exit } = sh('printf "one\\ntwo\\n"; exit 3');
     expect(await exit).toEqual({ code: 3 });
     expect(screen().slice(0, 3)).toEqual(['one', 'two', '']);
@@ -35,7 +35,7 @@ describe.skipIf(ptyMissing !== undefined)(`the pseudo-terminal ${ptyMissing ?? '
     );
   });
 
-  it('tells the colours and the width of each cell', async () => {
+  it('knows the colours and the width of each cell', async () => {
     const shell = sh('printf "a\\033[1;32mb\\033[0;48;2;1;2;3m字\\033[0m\\033[7mi"');
     await shell.exit;
     const cells = shell.cells(0);
@@ -51,7 +51,7 @@ describe.skipIf(ptyMissing !== undefined)(`the pseudo-terminal ${ptyMissing ?? '
     expect(cells[4]).toMatchObject({ inverse: true });
   });
 
-  it('tells the alternate screen, the title, the bell and what scrolled away', async () => {
+  it('knows the alternate screen, the title, the bell and what scrolled away', async () => {
     const shell = sh('seq 20; printf "\\033]2;name\\007\\007\\033[?1049hother"; sleep 20');
     await shell.waitFor('other');
     expect([shell.isAlternate(), shell.title(), shell.bells()]).toEqual([true, 'name', 1]);

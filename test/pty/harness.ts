@@ -47,20 +47,20 @@ export interface ScreenCell {
 }
 
 export interface PtyExit {
-  /** As a shell tells it: 128 and the number of the signal where one ended the program. */
+  /** As in a shell: 128 plus the number of the signal where one ended the program. */
   readonly code: number;
 }
 
 /** What has to appear: a text somewhere on the screen, or what a function says of its rows. */
 export type Wanted = string | RegExp | ((rows: readonly string[]) => boolean);
 
-/** A program in a pseudo-terminal, and the screen that somebody would see. */
+/** A program in a pseudo-terminal, and what its screen shows. */
 export interface PtyProgram {
   /** Sends the characters as they are. */
   readonly type: (text: string) => void;
   /** Sends keys by name: `up`, `enter`, `ctrl+c`, `A`. */
   readonly press: (...keys: readonly string[]) => void;
-  /** Rejects with what is on the screen after `ms` (8 s unless told). */
+  /** Rejects with what is on the screen after `ms` (8 s by default). */
   readonly waitFor: (wanted: Wanted, ms?: number) => Promise<readonly string[]>;
   /** Nothing was written for `ms`. */
   readonly settled: (ms?: number) => Promise<void>;
@@ -119,7 +119,7 @@ export function bytesOfKey(key: string): string {
   return escapes[key] ?? key;
 }
 
-/** Keeps the shell around the program, so that there is somebody left to ask for the terminal's state. */
+/** Keeps the shell around the program, which can report the terminal's state after the program has ended. */
 const wrapper = `
 stty -a >"$DROVER_PTY/before"
 sh -c 'echo $$ >"$DROVER_PTY/pid"; exec "$@"' sh "$@"
@@ -127,7 +127,7 @@ code=$?
 stty -a >"$DROVER_PTY/after"
 exit $code`;
 
-/** Starts the command in a pseudo-terminal; 80 columns and 24 rows unless told. */
+/** Starts the command in a pseudo-terminal; 80 columns and 24 rows by default. */
 export function startPty(command: readonly string[], options: PtyOptions = {}): PtyProgram {
   const { columns = 80, rows = 24, cwd = tmpdir() } = options;
   const folder = mkdtempSync(join(tmpdir(), 'drover-pty-'));

@@ -161,7 +161,7 @@ describe.skipIf(ptyMissing !== undefined)('the whole program in a terminal', () 
     rmSync(empty, { recursive: true });
   });
 
-  it('shows what is wrong with the files, and f mends it', async () => {
+  it('shows what is wrong with the files, and f fixes it', async () => {
     const wrong = mkdtempSync(join(tmpdir(), 'drover-wrong-'));
     writeFileSync(join(wrong, 'application.yml'), 'version: 1\napplications:\n  web: { image: nginx }\n');
     writeFileSync(join(wrong, 'deployment.yml'), 'version: 1\nnodes:\n  127.0.0.1: [wbe]\n');
@@ -176,7 +176,7 @@ describe.skipIf(ptyMissing !== undefined)('the whole program in a terminal', () 
     screen.press('f');
     await screen.waitFor((rows) => !rows.join('\n').includes('did you mean'), slowMachineMs);
     expect(readFileSync(join(wrong, 'deployment.yml'), 'utf8')).toContain('127.0.0.1: [web]');
-    // Nobody listens there: a run that finds that out may be under way, and q would ask.
+    // Nothing listens there. A run that finds that out may be in progress, and q would ask.
     screen.press('ctrl+c', 'ctrl+c');
     await screen.exit;
     rmSync(wrong, { recursive: true });

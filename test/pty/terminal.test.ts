@@ -51,13 +51,13 @@ describe.skipIf(ptyMissing !== undefined)(`a terminal ${ptyMissing ?? ''}`, () =
     ['returns', 'q', 0],
     ['calls exit', 'x', 7],
     ['throws', 't', 1],
-    ['has a promise that nobody handles', 'r', 1],
+    ['has a promise that nothing handles', 'r', 1],
   ])('is as it was after a program that %s', async (_, key, code) => {
     const program = await startScreen();
     program.type(key);
     expect(await program.exit).toEqual({ code });
     expectRestored(program);
-    const said = { t: 'thrown in a handler', r: 'rejected by nobody', q: 'goodbye' }[key];
+    const said = { t: 'thrown in a handler', r: 'rejected without a handler', q: 'goodbye' }[key];
     if (said !== undefined) expect(program.history().join('\n')).toContain(said);
     expect(program.history().join('\n')).not.toContain('ready');
   });
@@ -94,7 +94,7 @@ describe.skipIf(ptyMissing !== undefined)(`a terminal ${ptyMissing ?? ''}`, () =
     rmSync(folder, { recursive: true });
   });
 
-  it('tells keys, pastes, clicks and the focus apart', async () => {
+  it('distinguishes keys, pastes, clicks and the focus', async () => {
     const program = await startScreen({ columns: 120 });
     program.type('jj\u001b[A\u001b[200~q\nx\u001b[201~\u001b[<0;3;4M\u001b[I');
     const screen = await program.waitFor('"focus"');
@@ -110,7 +110,7 @@ describe.skipIf(ptyMissing !== undefined)(`a terminal ${ptyMissing ?? ''}`, () =
     await program.waitFor('key escape');
   });
 
-  it('is drawn anew in its new size, through any storm', async () => {
+  it('is drawn again in its new size, however often that changes', async () => {
     const program = await startScreen();
     for (let i = 0; i < 20; i++) program.resize(60 + (i % 7), 12 + (i % 5));
     program.resize(50, 9);

@@ -34,13 +34,29 @@ export interface Region {
 }
 
 /** Where everything is on the screen. */
-export function layoutFor({ ui, view }: FrameInput): Layout {
+export function layoutFor(input: FrameInput): Layout {
+  const { ui, view } = input;
   return layoutOf(ui.size, {
     ui: hidesGuide(ui) ? { ...ui, isGuided: undefined } : ui,
-    nodes: Math.max(Object.keys(view.nodes).length, Object.keys(view.config?.nodes ?? {}).length),
+    nodes: nodeCount(view),
     counters: countersOf(view),
   });
 }
+
+/** What the layout depends on. */
+export const layoutSlice = ({ ui, view }: FrameInput): readonly unknown[] => [
+  ui.size,
+  ui.focus,
+  ui.zoomed,
+  ui.arrangement,
+  ui.isGuided,
+  topOf(ui)?.kind,
+  nodeCount(view),
+  countersOf(view),
+];
+
+const nodeCount = ({ nodes, config }: ScreenInput['view']): number =>
+  Math.max(Object.keys(nodes).length, Object.keys(config?.nodes ?? {}).length);
 
 /** The tutorial's pane goes where a page over the panes would have too little room, and where it has a page itself. */
 function hidesGuide({ overlays, size }: UiState): boolean {

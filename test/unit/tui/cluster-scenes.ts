@@ -139,7 +139,7 @@ export function sampleView(): ClusterView {
   };
 }
 
-/** Names nobody should give: wide characters, control characters, 63 letters, sequences that move the cursor. */
+/** Hostile names: wide characters, control characters, 63 letters, sequences that move the cursor. */
 export function hostileView(): ClusterView {
   const names = [
     '日本語のアプリケーション',

@@ -10,7 +10,7 @@ import { anInput, aView, aViewWithWork, tenOClock } from './update-parts.ts';
 
 const theme = createTheme('mono', { depth: 0 });
 
-/** The controller before a store that the test fills, with the frames that were told. */
+/** The controller before a store that the test fills, with the frames that were drawn. */
 function aController(view: ClusterView = aView) {
   let present = view;
   const visible: (readonly string[])[] = [];
@@ -33,14 +33,14 @@ function aController(view: ClusterView = aView) {
     onVisible: (apps) => visible.push(apps),
     onChanged: () => undefined,
   });
-  const told: number[] = [];
+  const drawn: number[] = [];
   const began = performance.now();
-  controller.subscribe(() => told.push(Math.round(performance.now() - began)));
+  controller.subscribe(() => drawn.push(Math.round(performance.now() - began)));
   const become = (next: ClusterView): void => {
     present = next;
     for (const listener of listeners) listener();
   };
-  return { controller, told, visible, become };
+  return { controller, drawn, visible, become };
 }
 
 const withFigures = (cpuPercent: number): ClusterView => ({
@@ -57,50 +57,50 @@ describe('the controller', () => {
   });
 
   it('shows figures with the clock, once a second however many there are', async () => {
-    const { controller, told, become } = aController();
+    const { controller, drawn, become } = aController();
     await vi.advanceTimersByTimeAsync(2100);
-    const before = told.length;
+    const before = drawn.length;
     for (let n = 1; n <= 40; n += 1) {
       become(withFigures(n));
       await vi.advanceTimersByTimeAsync(50);
     }
-    expect(told.length - before).toBe(2);
+    expect(drawn.length - before).toBe(2);
     expect(controller.input().view).not.toBe(aView);
     controller.close();
   });
 
   it('shows news a quarter of a second after the last frame at the latest', async () => {
-    const { controller, told, become } = aController();
+    const { controller, drawn, become } = aController();
     await vi.advanceTimersByTimeAsync(1900);
-    const before = told.length;
+    const before = drawn.length;
     become(aViewWithWork);
     await vi.advanceTimersByTimeAsync(10);
-    expect(told.length).toBe(before + 1);
+    expect(drawn.length).toBe(before + 1);
     become(aView);
     await vi.advanceTimersByTimeAsync(200);
-    expect(told.length).toBe(before + 1);
+    expect(drawn.length).toBe(before + 1);
     await vi.advanceTimersByTimeAsync(60);
-    expect(told.length).toBe(before + 2);
+    expect(drawn.length).toBe(before + 2);
     controller.close();
   });
 
   it('shows what a key does within a sixtieth of a second', async () => {
-    const { controller, told } = aController();
+    const { controller, drawn } = aController();
     await vi.advanceTimersByTimeAsync(1500);
-    const [before, frame] = [told.length, controller.getScreen()];
+    const [before, frame] = [drawn.length, controller.getScreen()];
     controller.send({ type: 'action', action: 'help' });
     await vi.advanceTimersByTimeAsync(17);
-    expect(told.length).toBe(before + 1);
+    expect(drawn.length).toBe(before + 1);
     expect(controller.getScreen()).not.toBe(frame);
     controller.close();
   });
 
   it('draws at least once a second', async () => {
-    const { controller, told } = aController();
+    const { controller, drawn } = aController();
     await vi.advanceTimersByTimeAsync(1100);
     const screen = controller.getScreen();
     await vi.advanceTimersByTimeAsync(3000);
-    expect(told.length).toBeGreaterThanOrEqual(3);
+    expect(drawn.length).toBeGreaterThanOrEqual(3);
     expect(controller.getScreen()).not.toBe(screen);
     controller.close();
   });
@@ -119,10 +119,10 @@ describe('the controller', () => {
   });
 
   it('draws nothing any more once it is closed', async () => {
-    const { controller, told, become } = aController();
+    const { controller, drawn, become } = aController();
     controller.close();
     become(aViewWithWork);
     await vi.advanceTimersByTimeAsync(5000);
-    expect(told).toEqual([]);
+    expect(drawn).toEqual([]);
   });
 });

@@ -38,7 +38,7 @@ describe('the header', () => {
     expect(header(emptyView)).toContain('are being read');
   });
 
-  it('says what is under way, and for how long', () => {
+  it('says what is running, and for how long', () => {
     const ids = (sample.plan?.steps ?? []).map(({ id }) => id);
     const steps = Object.fromEntries(
       ids.slice(0, 4).map((id, i) => [id, { state: i < 2 ? ('succeeded' as const) : ('waiting' as const) }]),
@@ -140,7 +140,7 @@ describe('the footer', () => {
     expect(two.map((row) => row.trimEnd())).toEqual([' a apply…  : cmds  ? help  q quit', ' ✔ restarted "db"']);
   });
 
-  it('names the way back beside a notice also where the page names it among its keys', () => {
+  it('names the way back next to a notice even where the page names it among its keys', () => {
     const notice = { text: 'a plan of 15 steps waits for approval', tone: 'warn', at: now } as const;
     const ui = uiOf({ columns: 60, rows: 24 }, { notice, overlays: [openHistory()] });
     const [row = []] = drawFooter(

@@ -41,8 +41,7 @@ function paneRows(input: ScreenInput, id: string, rect: PaneRect): readonly Row[
 }
 
 /**
- * Compares a screen with `test/golden/tui/<name>.txt`. The files are reviewed like code; `UPDATE_GOLDEN=1` writes them
- * anew.
+ * Compares a screen with `test/golden/tui/<name>.txt`. The files are reviewed like code; `UPDATE_GOLDEN=1` writes them.
  */
 export function expectFrame(name: string, lines: readonly string[]): void {
   const file = new URL(`../../golden/tui/${name}.txt`, import.meta.url);

@@ -57,7 +57,7 @@ const asked: Doing = { command: 'node ask.mjs alpha', lines: ['one', 'two'], sta
 const doing: readonly Doing[] = [asked, { command: 'node ask.mjs beta', lines: [], state: 'running' }];
 const before: StepBefore = { title: 'it is asked', doing: [asked] };
 
-describe('a tutorial beside the panes', () => {
+describe('a tutorial next to the panes', () => {
   it('stands below them on a usual screen, and to the right on a wide one', () => {
     const frames = [
       screenOf(guided(guideAt(late, 61_000))),

@@ -17,7 +17,7 @@ const key = (each: EditKey): Message => ({ type: 'edit-key', key: each });
 
 /** A screen with the real help, opened over these overlays. */
 function opened(behind: readonly Overlay[] = [], about: Partial<ScreenInput['about']> = {}, app = 'wiki') {
-  const { registry, told } = aScreen(
+  const { registry, received } = aScreen(
     { cluster: { actions: ['up', 'down'] } },
     { logs: { actions: ['follow', 'wrap'] } },
   );
@@ -26,7 +26,7 @@ function opened(behind: readonly Overlay[] = [], about: Partial<ScreenInput['abo
   const overlays = [...behind, openHelp()];
   const keyOf = createKeyOf({ logs: ['f5'] });
   const input = anInput({ cursor: { node: 'alpha', app }, overlays }, aView, { keyOf, ...about });
-  return { help, input, registry: whole, told };
+  return { help, input, registry: whole, received };
 }
 
 const all = { columns: 100, rows: 200 };

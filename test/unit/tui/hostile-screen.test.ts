@@ -132,9 +132,9 @@ async function visitAll(
     readFile: async () => application,
     logBug: async () => 'drover.log',
     onSignal: (listener) => {
-      const told = (): void => listener('SIGTERM');
-      stops.add(told);
-      return () => stops.delete(told);
+      const onSignal = (): void => listener('SIGTERM');
+      stops.add(onSignal);
+      return () => stops.delete(onSignal);
     },
     suspend: () => undefined,
   });

@@ -33,7 +33,7 @@ describe('a key', () => {
     expect(press(key)).toEqual(action(name));
   });
 
-  it('nobody takes is nothing', () => {
+  it('that nothing takes does nothing', () => {
     expect(press('k')).toBeUndefined();
     expect(press('f11')).toBeUndefined();
   });
@@ -145,7 +145,7 @@ describe('the name of a key', () => {
 });
 
 describe('the keys of a user', () => {
-  it('are told when there is no such action or key, with what was probably meant', () => {
+  it('are reported where the action or the key does not exist, with what was probably meant', () => {
     expect(checkKeys({ restrt: ['r'], logs: ['pagedwn'], move: ['shift+m'] }, registry)).toEqual([
       { action: 'restrt', message: 'unknown action "restrt"; did you mean "restart"?' },
       { action: 'logs', message: '"pagedwn" is not a key; did you mean "pagedown"?' },
@@ -153,7 +153,7 @@ describe('the keys of a user', () => {
     ]);
   });
 
-  it('are told when two actions have one, and which of them wins', () => {
+  it('are reported where two actions have the same one, with the one that wins', () => {
     const screen = aScreen({ plan: { actions: ['step-log', 'cancel'] } }).registry;
     expect(checkKeys({ 'step-log': ['c'] }, screen)).toEqual([
       { action: 'step-log', message: '"c" is also the key of "cancel": in pane "plan", "cancel" wins' },

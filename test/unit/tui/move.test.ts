@@ -91,8 +91,8 @@ describe('how an application fits on each node', () => {
 
   it('asks only about those that are not there yet', () => {
     const deployment = { ...config.deployment, alpha: ['wiki'], zeta: ['web'] };
-    const apart = { ...input.view, config: { ...config, deployment } };
-    const [alpha] = fitsOf(apart, ['web', 'wiki'], noon);
+    const spread = { ...input.view, config: { ...config, deployment } };
+    const [alpha] = fitsOf(spread, ['web', 'wiki'], noon);
     expect(alpha).toMatchObject({ present: ['wiki'], neededBytes: 0, warnings: ['"wiki" is there already'] });
   });
 });
@@ -127,8 +127,8 @@ describe('the dialog for moving', () => {
 
   it('leaves out those that are there already', () => {
     const deployment = { ...config.deployment, alpha: ['wiki'], beta: ['web'] };
-    const apart = inputOf({ ...view, config: { ...config, deployment } });
-    const step = play(movePart, apart, { ...state, apps: ['web', 'wiki'] }, ['first', 'open']);
+    const spread = inputOf({ ...view, config: { ...config, deployment } });
+    const step = play(movePart, spread, { ...state, apps: ['web', 'wiki'] }, ['first', 'open']);
     expect(step.effects).toEqual([{ type: 'move', apps: ['web'], node: 'alpha' }]);
   });
 

@@ -54,7 +54,7 @@ export function linesOf<S>(part: Part<S>, input: ScreenInput, state: S, columns 
   return part.draw(input, state, insideOfScreen(columns, rows)).rows.map((row) => textOfRow(row).trimEnd());
 }
 
-/** Compares with `test/golden/tui/<name>.txt`; `UPDATE_GOLDEN=1` writes it anew. */
+/** Compares with `test/golden/tui/<name>.txt`; `UPDATE_GOLDEN=1` writes it. */
 export function expectGolden(name: string, text: string): void {
   const file = new URL(`../../golden/tui/${name}.txt`, import.meta.url);
   if (process.env.UPDATE_GOLDEN === '1') writeFileSync(file, text);

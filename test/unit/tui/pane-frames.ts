@@ -18,7 +18,7 @@ const keys: Readonly<Record<string, string>> = {
   cancel: 'c',
 };
 
-/** What a frame of this view is made from, with the cursor where it is told. */
+/** The input for a frame of this view, with this state of the screen. */
 export function paneInput(
   view: ClusterView,
   ui: Partial<UiState> = {},

@@ -3,7 +3,7 @@ import { createTuiSimulation } from '../../../src/simulation/tui-simulation.ts';
 import { createSession } from '../../../src/tui/session.ts';
 
 describe('what goes on behind the screen', () => {
-  it('is the watching of the files and the nodes, until somebody leaves', async () => {
+  it('watches the files and the nodes until the screen is left', async () => {
     const { engine, files } = createTuiSimulation({ fast: true });
     const work = createSession({ engine, files });
     const ended = work.run();

@@ -79,14 +79,14 @@ describe('the settings file', () => {
     expect(problemsOf('keys: [a]')[0]).toContain('"keys" must be a mapping, not a list');
   });
 
-  it('keeps what is right beside what is wrong', () => {
+  it('keeps the valid settings next to invalid ones', () => {
     const { settings, problems } = readSettings('theme: mono\nview: sideways\nkeys: {move: M, logs: [1.5]}\n', path);
     expect(settings).toMatchObject({ theme: 'mono', keys: { move: ['M'] } });
     expect(settings.arrangement).toBeUndefined();
     expect(problems.map(({ file }) => file)).toEqual([path, path]);
   });
 
-  it('tells where the syntax is broken', () => {
+  it('says where the syntax is broken', () => {
     const { settings, problems } = readSettings('theme: mono\nkeys: {move: M\n', path);
     expect(settings).toEqual(noScreenSettings);
     expect(problems[0]?.message).toContain('is not valid YAML');

@@ -52,7 +52,7 @@ const onTheirWay: readonly Stage[] = [
 ];
 
 describe('the stages of the lab', () => {
-  it('show what is done, what goes on with its share and the time left, the nodes, and what to do meanwhile', () => {
+  it('show what is done, what is running with its share and the time left, the nodes, and what to do in the meantime', () => {
     const { rows, aside } = stagesPart.draw(inputOf(onTheirWay, 129_000), state, size);
     expect(textOf(rows)).toEqual([
       'virtual machines on this computer; q stops, the next start continues',

@@ -16,7 +16,7 @@ const receipt: MoveReceipt = {
 };
 
 describe('what is left on the terminal', () => {
-  it('tells runs and moves in the order in which they ended, and no run that did nothing', () => {
+  it('lists runs and moves in the order in which they ended, without runs that did nothing', () => {
     const { onEvent, lines } = createSummary();
     const run = (at: number, steps: number): void => {
       onEvent({ type: 'run-started', at, run: at, revision: 'r' });
@@ -26,8 +26,8 @@ describe('what is left on the terminal', () => {
     run(10_000, 0);
     onEvent({ type: 'move-finished', at: 40_000, run: 40_000, receipt });
     run(60_000, 13);
-    const told = lines(sampleView()).filter((line) => !line.startsWith('    '));
-    expect(told).toEqual([
+    const listed = lines(sampleView()).filter((line) => !line.startsWith('    '));
+    expect(listed).toEqual([
       'converged: 2 steps in 5.0 s',
       expect.stringContaining('"wiki" moved from alpha to beta'),
       'converged: 13 steps in 5.0 s',

@@ -10,8 +10,8 @@ import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import { emptyView } from '../../../src/view/reduce.ts';
 import { aCluster, aConfig, aContainer, anApplication, aVolume, onNode, unreachable } from '../../builders.ts';
 
-/** What a part was told, and by which name it goes. */
-export interface Told {
+/** A message that a part received, with the part's name. */
+export interface Received {
   readonly who: string;
   readonly message: Message;
 }
@@ -23,7 +23,7 @@ interface FakeOptions {
   readonly step?: (message: Message, state: unknown) => Step<never>;
 }
 
-function fakePart<S>(who: string, told: Told[], options: FakeOptions = {}): Part<S> {
+function fakePart<S>(who: string, received: Received[], options: FakeOptions = {}): Part<S> {
   return {
     actions: options.actions ?? [],
     inFooter: 1,
@@ -31,29 +31,29 @@ function fakePart<S>(who: string, told: Told[], options: FakeOptions = {}): Part
     isTyping: () => options.typing ?? false,
     disabledReason: (_input, _state, action) => options.off?.[action],
     update: (_input, state, message) => {
-      told.push({ who, message });
+      received.push({ who, message });
       return options.step?.(message, state) ?? {};
     },
   };
 }
 
-/** A screen whose parts write down what they are told; only what is given here does anything. */
+/** A screen whose parts record the messages they receive; they do only what is given here. */
 export function aScreen(
   panes: Partial<Record<PaneId, FakeOptions>> = {},
   overlays: Partial<Record<Overlay['kind'], FakeOptions>> = {},
 ) {
-  const told: Told[] = [];
-  const pane = (id: PaneId) => fakePart<UiState>(id, told, panes[id]);
+  const received: Received[] = [];
+  const pane = (id: PaneId) => fakePart<UiState>(id, received, panes[id]);
   const registry: Registry = {
     panes: { cluster: pane('cluster'), plan: pane('plan'), detail: pane('detail'), events: pane('events') },
     overlays: Object.fromEntries(
       Object.entries(real.overlays).map(([kind, { update: _update, draw: _draw, ...part }]) => [
         kind,
-        { ...part, ...fakePart<Overlay>(kind, told, overlays[kind]) },
+        { ...part, ...fakePart<Overlay>(kind, received, overlays[kind]) },
       ]),
     ),
   };
-  return { registry, told };
+  return { registry, received };
 }
 
 const inside = { columns: 58, rows: 12 };

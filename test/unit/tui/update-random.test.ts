@@ -81,7 +81,7 @@ describe('keys pressed at random', () => {
     );
   });
 
-  it('never end in a screen that cannot be drawn, or that nobody can leave', () => {
+  it('never end in a screen that cannot be drawn or left', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const { input } = pressAll(steps, false);

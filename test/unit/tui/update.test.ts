@@ -21,15 +21,15 @@ const { registry } = aScreen();
 
 describe('what gets a message', () => {
   it('is the pane with the focus, where it takes the action', () => {
-    const { registry, told } = aScreen({ plan: { actions: ['down'] } });
+    const { registry, received } = aScreen({ plan: { actions: ['down'] } });
     play(anInput({ focus: 'plan' }), registry, 'down');
-    expect(told).toEqual([{ who: 'plan', message: { type: 'action', action: 'down' } }]);
+    expect(received).toEqual([{ who: 'plan', message: { type: 'action', action: 'down' } }]);
   });
 
   it('is the overlay on top before any pane', () => {
-    const { registry, told } = aScreen({ cluster: { actions: ['down'] } }, { diff: { actions: ['down'] } });
+    const { registry, received } = aScreen({ cluster: { actions: ['down'] } }, { diff: { actions: ['down'] } });
     play(anInput({ overlays: [openDiff()] }), registry, 'down');
-    expect(told.map(({ who }) => who)).toEqual(['diff']);
+    expect(received.map(({ who }) => who)).toEqual(['diff']);
   });
 
   it('is the screen, where the part does nothing with an action it names', () => {
@@ -37,7 +37,7 @@ describe('what gets a message', () => {
     expect(kindsOf(play(anInput(onWiki), registry, 'logs').ui)).toEqual(['logs']);
   });
 
-  it('is nobody behind a question', () => {
+  it('is nothing behind a question', () => {
     const leave: Overlay = openLeave();
     const input = anInput({ ...onWiki, overlays: [leave] }, running);
     const { ui, effects } = play(input, registry, 'logs', 'apply', 'pane-2', 'refresh');
@@ -46,21 +46,21 @@ describe('what gets a message', () => {
   });
 
   it('is the pane under the pointer for the wheel, whatever has the focus', () => {
-    const { registry, told } = aScreen({
+    const { registry, received } = aScreen({
       events: {
         step: (message) => (message.type === 'wheel' ? { notice: { text: 'rolled', tone: 'plain' } } : {}),
       },
     });
     const { ui } = play(anInput(), registry, { type: 'wheel', pane: 'events', rows: 3 });
-    expect(told.map(({ who }) => who)).toEqual(['events']);
+    expect(received.map(({ who }) => who)).toEqual(['events']);
     expect(ui.notice?.text).toBe('rolled');
   });
 
   it('is the overlay that asked for an answer, also below another one', () => {
-    const { registry, told } = aScreen();
+    const { registry, received } = aScreen();
     const overlays: Overlay[] = [openLogs(['wiki']), openRun()];
     play(anInput({ overlays }), registry, { type: 'log-lines', lines: [] });
-    expect(told.map(({ who }) => who)).toEqual(['logs']);
+    expect(received.map(({ who }) => who)).toEqual(['logs']);
   });
 });
 
@@ -77,7 +77,7 @@ describe('a step of a part', () => {
     expect(ui.overlays).toEqual([diff, { ...run, cursor: 4 }]);
   });
 
-  it('closes the overlay, opens another, tells something and asks for something', () => {
+  it('closes the overlay, opens another, shows a notice and asks for an effect', () => {
     const given = {
       closes: true,
       opens: openZfs('alpha'),
@@ -115,7 +115,7 @@ describe('the screen', () => {
     expect(seen).toEqual(['plan detail events cluster plan', 'events detail plan cluster events']);
   });
 
-  it('shows a pane alone where there is no room for it beside others', () => {
+  it('shows a pane alone where it has no room next to others', () => {
     const sizes = { ...allShown, panes: { cluster: { columns: 58, rows: 9 } } };
     const { ui } = update(anInput(), { type: 'action', action: 'pane-3' }, registry, sizes);
     expect([ui.focus, ui.zoomed]).toEqual(['detail', true]);
@@ -124,10 +124,10 @@ describe('the screen', () => {
   });
 
   it('gives the keys back to the board when the pane that had them has no room any more', () => {
-    const { registry, told } = aScreen({ cluster: { actions: ['down'] }, events: { actions: ['down'] } });
+    const { registry, received } = aScreen({ cluster: { actions: ['down'] }, events: { actions: ['down'] } });
     const sizes = { ...allShown, panes: { cluster: { columns: 58, rows: 9 } } };
     update(anInput({ focus: 'events' }), { type: 'action', action: 'down' }, registry, sizes);
-    expect(told.map(({ who }) => who)).toEqual(['cluster']);
+    expect(received.map(({ who }) => who)).toEqual(['cluster']);
   });
 
   it('goes back one layer at a time and never leaves', () => {
@@ -193,9 +193,9 @@ describe('the screen', () => {
   });
 
   it('lets the cursor settle after whatever may have hidden the row under it', () => {
-    const { registry, told } = aScreen();
+    const { registry, received } = aScreen();
     play(anInput(), registry, 'faults');
-    expect(told).toEqual([{ who: 'cluster', message: { type: 'tick' } }]);
+    expect(received).toEqual([{ who: 'cluster', message: { type: 'tick' } }]);
   });
 
   it('moves focus and cursor with a click, and closes views that lie above', () => {
@@ -205,7 +205,7 @@ describe('the screen', () => {
     expect([ui.focus, ui.cursor, ui.overlays]).toEqual(['cluster', { node: 'beta' }, []]);
   });
 
-  it('remembers size, focus of the terminal and what is under way', () => {
+  it('remembers size, focus of the terminal and what is running', () => {
     const { ui } = play(
       anInput(),
       registry,
@@ -237,7 +237,7 @@ describe('apply', () => {
     expect([ui.overlays, ui.notice?.text]).toEqual([[], 'nothing to do']);
   });
 
-  it('shows the run that is under way', () => {
+  it('shows the present run', () => {
     expect(kindsOf(play(anInput({}, running), registry, 'apply').ui)).toEqual(['run']);
   });
 
@@ -353,10 +353,10 @@ describe('actions on applications', () => {
     expect(reason(onWiki, 'restart', running)?.text).toBe('restart: a run is in progress');
   });
 
-  it('does what a part says is off not at all, and tells why', () => {
-    const { registry, told } = aScreen({ cluster: { actions: ['open'], off: { open: 'there is nothing here' } } });
+  it('does not do what a part has disabled, and says why', () => {
+    const { registry, received } = aScreen({ cluster: { actions: ['open'], off: { open: 'there is nothing here' } } });
     const { ui } = play(anInput(), registry, 'open');
-    expect(told).toEqual([]);
+    expect(received).toEqual([]);
     expect(ui.notice).toEqual({ text: 'there is nothing here', tone: 'warn', at: tenOClock });
   });
 });
@@ -379,7 +379,7 @@ describe('a read-only screen', () => {
     }
   });
 
-  it('lets no change through, whoever asks for it', () => {
+  it('lets no change through', () => {
     const { ui, effects } = play(
       anInput({}, aView, readOnly),
       registry,
@@ -411,7 +411,7 @@ describe('logs', () => {
     ]);
   });
 
-  it('are not read anew when something lies above them', () => {
+  it('are not read again when something lies above them', () => {
     expect(play(anInput(), registry, open, 'palette', 'back').effects).toHaveLength(1);
   });
 });
@@ -457,7 +457,7 @@ describe('when the cluster changes', () => {
     expect(kindsOf(play(anInput({ overlays: ui.overlays }, aView), registry, changed(waiting)).ui)).toEqual([]);
   });
 
-  it('a plan that waits because everything is asked stays in its pane: whoever asked for that expects it', () => {
+  it('a plan that waits because every plan does stays in its pane: the user expects it', () => {
     const asked: ClusterView = {
       ...aViewWithWork,
       approval: { ...approval, because: 'policy', reason: 'all is asked' },
@@ -500,7 +500,7 @@ describe('when the cluster changes', () => {
     expect(ui.overlays).toEqual([]);
   });
 
-  it('the end of a run is told, and the question of leaving is settled by it', () => {
+  it('the end of a run is received, and the question of leaving is settled by it', () => {
     const ended: ClusterView = {
       ...aView,
       outcome: { result: 'converged', steps: 3 },
@@ -546,9 +546,9 @@ describe('when the cluster changes', () => {
     expect(ui.cursor).toEqual({ node: 'alpha', app: 'shop' });
   });
 
-  it('every pane and every overlay hears of it', () => {
-    const { registry, told } = aScreen();
+  it('every pane and every overlay gets the message', () => {
+    const { registry, received } = aScreen();
     play(anInput({ overlays: [openRun()] }), registry, changed(running));
-    expect(told.map(({ who }) => who)).toEqual(['cluster', 'plan', 'detail', 'events', 'run']);
+    expect(received.map(({ who }) => who)).toEqual(['cluster', 'plan', 'detail', 'events', 'run']);
   });
 });

@@ -132,7 +132,7 @@ describe('the datasets of a node', () => {
     expect(linesOf(zfsPart, input, play(zfsPart, input, { ...state, cursor: newest }, [read]).state).length).toBe(20);
   });
 
-  it('are read anew after somebody has done something to them', () => {
+  it('are read again after they were changed', () => {
     const entry = { at: noon, source: 'act', text: 'snapshot "wiki"' } as const;
     const after = inputOf({ ...input.view, trail: [entry] });
     const message = { type: 'view-changed', before: input.view } as const;

@@ -62,7 +62,7 @@ describe('what the cluster shows', () => {
     expect(holds(check, withView({ plan, problems: [{ file: 'x', path: '', message: 'wrong' }] }))).toBe(false);
   });
 
-  it('answers through every node that is named, and prints what clients were told', () => {
+  it('answers through every node that is named, and prints what clients got', () => {
     const port = { kind: 'answers', port: 80, through: ['alpha', 'beta'] } as const;
     const prints = { kind: 'prints', command: 'ask' } as const;
     expect(judge(port, findings({}, { ports: { 'alpha 80': 'accepted' } }), { nodes })).toMatchObject({

@@ -29,7 +29,7 @@ describe('the progress of a reader', () => {
   });
 
   it.each([[undefined], [null], ['x'], [{}], [{ done: 'all', at: '1.1' }], [{ done: [], at: '9.9' }]])(
-    'begins anew where what was kept is %j',
+    'starts again where the stored progress is %j',
     (kept) => {
       expect(fitted(kept, tutorial)).toEqual(start);
     },

@@ -61,7 +61,7 @@ describe('a page that is a tutorial', () => {
     ["'a b'", "'a b", '26: a quote is left open in this command'],
     ['-C tutorials/small/1\nconverged', '-C tutorials/other\nconverged', '38: a part has its files in one folder'],
     ['answers: 8080', 'answers: 99999', '49: "answers" must be from 1 to 65535, not 99999'],
-  ])('tells what is wrong with %s at its line', (from, to, problem) => {
+  ])('says what is wrong with %s at its line', (from, to, problem) => {
     expect(problemsOf(changed(from, to))).toContain(problem);
   });
 

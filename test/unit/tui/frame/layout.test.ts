@@ -89,7 +89,7 @@ describe('the layout', () => {
     );
   });
 
-  it('shows all four panes on a wide screen, and beside the cluster what has the focus on a small one', () => {
+  it('shows all four panes on a wide screen, and on a small one the cluster and what has the focus', () => {
     expect(Object.keys(regular({ columns: 118, rows: 28 }).panes)).toEqual(['cluster', 'plan', 'detail', 'events']);
     expect(Object.keys(regular({ columns: 80, rows: 24 }).panes)).toEqual(['cluster', 'plan']);
     expect(Object.keys(regular({ columns: 80, rows: 24 }, { focus: 'events' }).panes)).toEqual(['cluster', 'events']);

@@ -78,7 +78,7 @@ describe('keys', () => {
 });
 
 describe('mouse, focus and paste', () => {
-  it('tells clicks with their cell and button', () => {
+  it('reports clicks with their cell and button', () => {
     const none = { shift: false, alt: false, ctrl: false };
     expect(decode('\x1b[<0;10;5M\x1b[<0;10;5m\x1b[<18;1;1M\x1b[<32;223;300M')).toEqual([
       { type: 'mouse', action: 'press', button: 'left', x: 9, y: 4, ...none },
@@ -88,14 +88,14 @@ describe('mouse, focus and paste', () => {
     ]);
   });
 
-  it('tells the wheel up and down, and nothing of a wheel to the side', () => {
+  it('reports the wheel up and down, but not to the side', () => {
     expect(decode('\x1b[<64;3;4M\x1b[<65;3;4M\x1b[<66;3;4M')).toEqual([
       { type: 'wheel', x: 2, y: 3, rows: -1 },
       { type: 'wheel', x: 2, y: 3, rows: 1 },
     ]);
   });
 
-  it('tells when the terminal gets and loses the focus', () => {
+  it('reports when the terminal gets and loses the focus', () => {
     expect(decode('\x1b[I\x1b[O')).toEqual([
       { type: 'focus', has: true },
       { type: 'focus', has: false },
@@ -148,7 +148,7 @@ describe('waiting for the rest', () => {
   });
 });
 
-/** Bytes that terminals send, among bytes that nobody sends. */
+/** Bytes that terminals send, among bytes that no terminal sends. */
 const stream = fc
   .array(
     fc.oneof(

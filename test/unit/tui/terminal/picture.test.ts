@@ -72,13 +72,13 @@ describe('pictures of a frame', () => {
     const texts = parseXml(frameSvg(rows, { title: 't' })).filter(
       ({ name, attributes }) => name === 'text' && attributes.textLength !== undefined,
     );
-    const told = texts.map(({ text, attributes: { x, y, textLength } }) => [
+    const drawn = texts.map(({ text, attributes: { x, y, textLength } }) => [
       text,
       Number(x) / 9,
       (Number(y) - 15) / 20,
       Number(textLength) / 9,
     ]);
-    expect(told).toEqual([
+    expect(drawn).toEqual([
       ['drover', 0, 0, 6],
       ['  <a & "b">   ', 6, 0, 14],
       ['╭─', 0, 1, 2],
@@ -117,7 +117,7 @@ describe('pictures of a frame', () => {
 });
 
 describe('parseAnsi', () => {
-  it('tells the style of every run', () => {
+  it('knows the style of every run', () => {
     expect(
       parseAnsi('a\u001b[1;31mb\u001b[22mc\u001b[39md\u001b[38;5;208;4me\u001b[0;48;2;1;2;3mf\u001b[m\u001b[97mg'),
     ).toEqual([

@@ -102,7 +102,7 @@ describe('the presenter', () => {
     expect(frames.map((text) => /frame \d+/.exec(text)?.[0])).toEqual(['frame 0', 'frame 29']);
   });
 
-  it('draws everything anew after a change of the size, and on demand', async () => {
+  it('draws everything again after a change of the size, and on demand', async () => {
     const out = createFakeOutput();
     const presenter = createPresenter(out);
     const sizes: unknown[] = [];
@@ -162,7 +162,7 @@ describe('Ink', () => {
     expect(presenter.lastFrame()[0]).toMatch(/^\u001b\[1m\u001b\[32mup\u001b\[.*m end$/);
     ink.rerender(row('down'));
     expect(presenter.lastFrame()[0]).toContain('down');
-    // What Ink writes when it is unmounted depends on $CI; nobody draws it, because the screen has been left by then.
+    // What Ink writes when it is unmounted depends on $CI; it is not drawn, because the screen has been left by then.
     presenter.leave();
     ink.unmount();
     await ink.waitUntilExit();

@@ -34,7 +34,7 @@ describe('the input router', () => {
     expect(keys).toEqual(['escape']);
   });
 
-  it('puts a sequence together that comes in two pieces, even 300 ms apart', async () => {
+  it('puts a sequence together that comes in two pieces, even 300 ms later', async () => {
     const { keys, type } = open();
     await type('\u001b[', 300);
     await type('A');
@@ -93,13 +93,13 @@ describe('the input router', () => {
   });
 });
 
-describe('what is told to the terminal’s window', () => {
+describe('what the terminal’s window shows', () => {
   it('has no control characters of the text in it', () => {
     expect(titleSequence('a\u0007b\u001b]0;x\u0007')).toBe('\u001b]2;ab\u0007');
     expect(notificationSequence('a;b', 'c\nd', {})).toBe('\u001b]9;a,b: c d\u0007');
   });
 
-  it('is told once, in the form that the terminal knows', () => {
+  it('is sent once, in the form that the terminal knows', () => {
     expect(notificationSequence('t', 'x', { VTE_VERSION: '7600' })).toBe('\u001b]777;notify;t;x\u0007');
     expect(notificationSequence('t', 'x', { TERM_PROGRAM: 'iTerm.app' })).toBe('\u001b]9;t: x\u0007');
     expect(notificationSequence('t', 'x', { TMUX: '1' })).toBe('\u001bPtmux;\u001b\u001b]9;t: x\u0007\u001b\\');

@@ -139,7 +139,7 @@ describe('the terminal session', () => {
     expect(stdout.taken.at(-1)).toContain('\u001b[?1047l');
   });
 
-  it('lends the terminal and hears no keys meanwhile', async () => {
+  it('lends the terminal and reads no keys until it is back', async () => {
     const { session, stdin, keys, entered, left } = open();
     session.presenter.show(['frame']);
     const result = await session.handOver(async () => {
@@ -159,7 +159,7 @@ describe('the terminal session', () => {
     expect(entered()).toBe(2);
   });
 
-  it('does not take it back after it was closed meanwhile', async () => {
+  it('does not take it back where it was closed in between', async () => {
     const { session, listeners, entered, stdin } = open();
     await session.handOver(async () => listeners.signal());
     await turn();
@@ -175,7 +175,7 @@ describe('the terminal session', () => {
     expect([made.entered(), made.stdin.raw]).toEqual([2, [true, false, true]]);
   });
 
-  it('sets the modes anew when the process goes on after it was stopped from outside', async () => {
+  it('sets the modes again when the process continues after it was stopped', async () => {
     const { listeners, entered, stdin } = open();
     listeners.goesOn();
     await turn();
@@ -230,7 +230,7 @@ describe('the terminal session', () => {
     expect(entered()).toBe(2);
   });
 
-  it('ends the connection when it is closed meanwhile', async () => {
+  it('ends the connection when it is closed in between', async () => {
     const { session, listeners, stdin, entered } = open();
     const end = session.passThrough(aRemote().remote);
     listeners.signal();

@@ -42,7 +42,7 @@ describe('fitText', () => {
     expect(fitText(each, cells, align)).toBe(fitted);
   });
 
-  it('cuts with the sign it is told', () => {
+  it('cuts with the given sign', () => {
     expect(fitText('too long', 5, 'left', '.')).toBe('too .');
   });
 });

@@ -70,17 +70,20 @@ describe('paintRow', () => {
 });
 
 describe('themes', () => {
-  it.each(themeNames)('%s has no colour where none is wanted, and still tells bad, faint and cursor apart', (name) => {
-    const theme = createTheme(name, { noColour: true, depth: 16777216 });
-    const painted = paintRow([...row, { text: 'x', selected: true }], theme);
-    expect(readable(painted)).not.toMatch(/\[(?:[349]\d|10\d)/);
-    expect([theme.sgr.bad, theme.sgr.title, theme.sgr.dim, theme.selected].map(readable)).toEqual([
-      '[1m[4m',
-      '[1m',
-      '[2m',
-      '[7m',
-    ]);
-  });
+  it.each(themeNames)(
+    '%s has no colour where none is wanted, and bad, faint and cursor still look different',
+    (name) => {
+      const theme = createTheme(name, { noColour: true, depth: 16777216 });
+      const painted = paintRow([...row, { text: 'x', selected: true }], theme);
+      expect(readable(painted)).not.toMatch(/\[(?:[349]\d|10\d)/);
+      expect([theme.sgr.bad, theme.sgr.title, theme.sgr.dim, theme.selected].map(readable)).toEqual([
+        '[1m[4m',
+        '[1m',
+        '[2m',
+        '[7m',
+      ]);
+    },
+  );
 
   it('mono has no colour at all', () => {
     expect(paintRow(row, createTheme('mono', { depth: 16777216 }))).not.toMatch(/\[[34]8/);
@@ -92,13 +95,13 @@ describe('themes', () => {
     expect(runs.filter(({ style }) => style.bold).length).toBeGreaterThan(3);
   });
 
-  it('colour-blind tells well and ill apart by blue and orange', () => {
+  it('colour-blind shows good and bad in blue and orange', () => {
     const { ok, bad, add, remove } = createTheme('colour-blind', { depth: 16777216 }).sgr;
     expect([ok, add].map(readable)).toEqual(['[38;2;86;180;233m', '[38;2;86;180;233m']);
     expect([bad, remove].map(readable)).toEqual(['[1m[38;2;230;159;0m', '[38;2;230;159;0m']);
   });
 
-  it.each(['dark', 'light', 'colour-blind'] as const)('%s keeps well and ill apart with 16 colours', (name) => {
+  it.each(['dark', 'light', 'colour-blind'] as const)('%s shows good and bad differently with 16 colours', (name) => {
     const { ok, bad } = createTheme(name, { depth: 16 }).sgr;
     expect(ok).not.toBe(bad);
   });

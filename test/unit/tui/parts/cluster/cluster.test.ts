@@ -270,7 +270,7 @@ describe('what the cluster shows', () => {
     expect(first).toMatch(/alpha [^│]* ✖ 1 blocked/);
   });
 
-  it('shows what a container used last in another tone, where nobody measures it now', () => {
+  it('shows what a container used last in another tone, where it is not measured now', () => {
     const figures = sample.figures.alpha;
     if (figures === undefined) expect.fail('alpha has no figures');
     const latest = { ...figures.latest, containers: {} };

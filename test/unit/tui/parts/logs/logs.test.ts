@@ -72,7 +72,7 @@ describe('the logs', () => {
     expect(play(logsPart, input, opened(), ['back'])).toMatchObject({ closes: true, effects: [{ type: 'end-logs' }] });
   });
 
-  it('follow the newest line until somebody scrolls up, and again from the end', () => {
+  it('follow the newest line until they are scrolled up, and again from the end', () => {
     let state = withLines(numbered(100));
     expect(texts(state)[room - 1]).toBe('line 100');
     state = play(logsPart, input, state, ['up', 'up']).state;

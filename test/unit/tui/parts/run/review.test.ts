@@ -78,7 +78,7 @@ describe('the answer to a review', () => {
     expect(step.opens).toEqual({ kind: 'run', cursor: 0, showsOutput: false, after: input.view.run });
   });
 
-  it('is not given by that key where Cancel is chosen: nobody may have read the plan', () => {
+  it('is not given by that key where Cancel is chosen: the plan may be unread', () => {
     const step = play(reviewPart, input, state, ['apply']);
     expect(step.effects).toBeUndefined();
     expect(step.state.choice).toBe('apply');

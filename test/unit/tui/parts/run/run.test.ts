@@ -88,7 +88,7 @@ describe('the run view', () => {
     expect(text).not.toContain('cancel');
   });
 
-  it('tells an error under the step that failed, and what to do', () => {
+  it('shows an error under the step that failed, and what to do', () => {
     const failed = runningView('db', 5, { state: 'failed', outcome: failure });
     const text = lines(failed).join('\n');
     expect(text).toContain('        cannot unmount "drover/volumes/db" on "node1": pid 4711 (mongod) uses it');
@@ -111,7 +111,7 @@ describe('the run view', () => {
     expect(lines({ ...view, trail: older }).join('\n')).not.toContain('tries again');
   });
 
-  it('tells of every application that is down, the one in focus last', () => {
+  it('names every application that is down, the one in focus last', () => {
     const web = Object.entries(runningView('web', 0).steps).filter(([id]) => id.includes('web'));
     const both = { ...view, steps: { ...view.steps, ...Object.fromEntries(web) } };
     const said = lines(both).filter((line) => line.startsWith('"'));
