@@ -4,7 +4,7 @@ import { actions } from '../../../src/tui/actions/actions.ts';
 import { keyMapOf, messageForKey } from '../../../src/tui/keymap.ts';
 import { registry } from '../../../src/tui/parts.ts';
 import { partOf, topOf } from '../../../src/tui/routing.ts';
-import type { Message } from '../../../src/tui/screen.ts';
+import type { Message, Part, ScreenInput } from '../../../src/tui/screen.ts';
 import type { Effect } from '../../../src/tui/state.ts';
 import { update } from '../../../src/tui/update.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
@@ -25,6 +25,23 @@ function fail(): never {
   throw new Error('the view has no configuration');
 }
 
+const size = { columns: 58, rows: 12 };
+
+/** Checks that a part draws the same as long as its slice is the same: only then it need not be drawn again. */
+function createSliceCheck() {
+  const before = new Map<string, { readonly slice: readonly unknown[]; readonly drawn: unknown }>();
+  return <S>(name: string, part: Part<S>, input: ScreenInput, state: S): void => {
+    const slice = part.slice?.(input, state);
+    if (slice === undefined) return;
+    const drawn = part.draw(input, state, size);
+    const known = before.get(name);
+    if (known?.slice.length === slice.length && known.slice.every((each, i) => each === slice[i])) {
+      expect([name, drawn]).toEqual([name, known.drawn]);
+    }
+    before.set(name, { slice, drawn });
+  };
+}
+
 const keys = [...new Set(actions.flatMap((each) => each.keys)), 'y', 'i', 'w', 'backspace', 'ctrl+w'];
 const step = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom(...keys).map((key) => ({ key })) },
@@ -42,6 +59,7 @@ function pressAll(steps: readonly ({ key: string } | { view: number } | { rows: 
   const files = { application: 'application.yml', deployment: 'deployment.yml' };
   let input = anInput({}, view, { isReadOnly, files });
   const effects: Effect[] = [];
+  const checkSlice = createSliceCheck();
   for (const each of steps) {
     let message: Message | undefined;
     if ('key' in each) message = messageForKey(map, each, input.ui, registry);
@@ -59,7 +77,8 @@ function pressAll(steps: readonly ({ key: string } | { view: number } | { rows: 
     const kinds = input.ui.overlays.map(({ kind }) => kind);
     expect(new Set(kinds).size).toBe(kinds.length);
     const top = topOf(input.ui);
-    const size = { columns: 58, rows: 12 };
+    for (const [id, part] of Object.entries(registry.panes)) checkSlice(id, part, input, input.ui);
+    for (const overlay of input.ui.overlays) checkSlice(overlay.kind, partOf(registry, overlay), input, overlay);
     const drawn =
       top === undefined
         ? registry.panes[input.ui.focus].draw(input, input.ui, size)

@@ -28,6 +28,25 @@ export const planPart: Part<UiState> = {
   // The screen does `apply`: it opens the review.
   actions: ['open', 'apply', 'cancel', 'zoom-in', ...movingActions],
   inFooter: 4,
+  slice: ({ view, about, now }, ui) => [
+    // Only a run shows times that pass.
+    view.running ? now : undefined,
+    view.plan,
+    view.steps,
+    view.config,
+    view.forecasts,
+    view.nodes,
+    view.outcome,
+    view.approval,
+    view.problems,
+    view.receipts,
+    view.runStartedAt,
+    view.runEndedAt,
+    about,
+    ui.focus,
+    ui.planCursor,
+    ui.offsets.plan,
+  ],
   draw,
   disabledReason: ({ view }, _ui, action) =>
     action === 'cancel' && !view.running ? 'no run is in progress' : undefined,
