@@ -1,7 +1,6 @@
 import { Box, Transform } from 'ink';
 import { memo, type ReactNode, useEffect, useRef, useSyncExternalStore } from 'react';
 import type { AppName } from '../model/config.ts';
-import { fill } from './frame/frame.ts';
 import type { PaneRect } from './frame/layout.ts';
 import {
   appsOn,
@@ -139,9 +138,10 @@ interface PaintedProps {
   readonly rows: readonly Row[];
 }
 
-/** Rows as text for the terminal, cut and padded to the rectangle. */
+/** Rows as text for the terminal. They are as wide as the rectangle already. */
 function Painted({ input, rect, rows }: PaintedProps): ReactNode {
-  const text = fill(rows, rect, input.glyphs)
+  const text = rows
+    .slice(0, rect.rows)
     .map((row) => paintRow(row, input.theme))
     .join('\n');
   return <Placed x={rect.x} y={rect.y} columns={rect.columns} rows={rect.rows} text={text} />;

@@ -80,7 +80,7 @@ describe('the plan pane', () => {
     } as const;
     const input = paneInput(aView({ ...over, receipts: [receipt] }));
     expect(paneLines(planPart, input, input.ui)).toEqual([
-      '✔ nothing to do: the nodes are as the files say',
+      '✔ nothing to do: the nodes match the files',
       'last run: converged: 18 steps in 9.0 s',
       '  "db" moved from node1 to node2 in 9.0 s',
       '    sent      14.2 MiB node to node in 2 rounds (14.2 MiB + 4.00 KiB)',
