@@ -6,8 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const ASK_EVERY_MS = 50;
 
-/** The process id that the file tells, or undefined when that process is gone; another one may have its number. */
-export function findProcess(pidFile, word) {
+/**
+ * The process id in the file; undefined when that process has ended. `word` is compared with its command line, because
+ * another process may have the number by now.
+ */
+export function findProcess(pidFile: string, word: string): number | undefined {
   try {
     const pid = Number(readFileSync(pidFile, 'utf8'));
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(word) ? pid : undefined;
@@ -16,18 +19,31 @@ export function findProcess(pidFile, word) {
   }
 }
 
-/** Waits until that process is gone; resolves to false where it is still there after `limitMs`. */
-export async function isGoneWithin(pidFile, word, limitMs) {
+/** Waits until that process has ended; resolves to false where it still runs after `limitMs`. */
+export async function isGoneWithin(pidFile: string, word: string, limitMs: number): Promise<boolean> {
   const until = Date.now() + limitMs;
   while (findProcess(pidFile, word) !== undefined && Date.now() < until) await sleep(ASK_EVERY_MS);
   return findProcess(pidFile, word) === undefined;
 }
 
+interface Start {
+  readonly cwd: string;
+  /** The file for both of its outputs. */
+  readonly log: string;
+  readonly pidFile: string;
+  readonly answers: () => boolean | Promise<boolean>;
+  readonly limitMs: number;
+}
+
 /**
- * Starts it, and waits until `answers()` is true; what that throws counts as no answer yet. Resolves to undefined, and
- * where it ends before or `limitMs` are over, to the last line it wrote: the caller ends what may still be there.
+ * Starts a process and waits until `answers()` is true; an exception in it counts as no answer yet. Resolves to undefined,
+ * or to the last line that the process wrote where it ended or did not answer in time. Then the caller ends what is left.
  */
-export async function startProcess([program, ...args], { cwd, log, pidFile, answers, limitMs }) {
+export async function startProcess(
+  command: readonly string[],
+  { cwd, log, pidFile, answers, limitMs }: Start,
+): Promise<string | undefined> {
+  const [program = '', ...args] = command;
   const to = openSync(log, 'w');
   const child = spawn(program, args, { cwd, detached: true, stdio: ['ignore', to, to] });
   let exited = false;
@@ -38,7 +54,7 @@ export async function startProcess([program, ...args], { cwd, log, pidFile, answ
   }
   child.unref();
   await writeFile(pidFile, String(child.pid));
-  const isThere = async () => {
+  const isThere = async (): Promise<boolean> => {
     try {
       return await answers();
     } catch {

@@ -1,53 +1,49 @@
-/**
- * With root: the bridge, the taps, the namespace and the way out. Every function may be called again.
- * The same names without root are in rootless/network.mjs; network.mjs chooses.
- */
+/** The network of a lab with root: bridge, taps, namespace, way out (see NetworkKind). Every function may be called twice. */
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
 import { ALL_NODES, BRIDGE, macOf, SUBNET, tapOf } from './paths.mjs';
+import type { Lab, UmWire } from './types.ts';
 
 export const NFT_TABLE = 'drover_lab';
-const lossTable = (index) => `drover_lab_loss${index}`;
+const lossTable = (index: number) => `drover_lab_loss${index}`;
 const FORWARD_SWITCH = '/proc/sys/net/ipv4/ip_forward';
 const SLOW = ['rate', '2mbit', 'burst', '16kb', 'latency', '400ms'];
 
-/** Words to put before a command so that it runs where the nodes can be reached. */
-export const netPrefix = (lab) => (lab.netns ? ['nsenter', `--net=/run/netns/${lab.netns}`] : []);
+export const netPrefix = (lab: Lab) => (lab.netns ? ['nsenter', `--net=/run/netns/${lab.netns}`] : []);
 
-/** QEMU's words for the node's end of the wire. */
-export const netdevWords = (_lab, index) => ['-netdev', `tap,id=lan,ifname=${tapOf(index)},script=no,downscript=no`];
+export const netdevWords = (_lab: Lab, index: number) => ['-netdev', `tap,id=lan,ifname=${tapOf(index)},script=no,downscript=no`];
 
-/** The same for User-Mode Linux: `{word, before}`, its word and the words that come before the program. */
-export const umWire = (_lab, index) => ({
+export const umWire = (_lab: Lab, index: number): UmWire => ({
   word: `vec0:transport=tap,ifname=${tapOf(index)},mac=${macOf(index)},depth=64,gro=1`,
   before: [],
 });
 
-const quietly = (lab, ...words) => $({ quiet: true, nothrow: true })`${netPrefix(lab)} ${words}`;
+const quietly = (lab: Lab, ...words: readonly string[]) => $({ quiet: true, nothrow: true })`${netPrefix(lab)} ${words}`;
 
-async function inside(lab, ...words) {
+/** Throws LabError where the command fails. */
+async function inside(lab: Lab, ...words: readonly string[]): Promise<string> {
   const out = await quietly(lab, ...words);
   if (out.exitCode !== 0)
     throw new LabError(`"${words.join(' ')}" failed: ${out.stderr.trim() || `status ${out.exitCode}`}`);
   return out.stdout;
 }
 
-const linkExists = async (lab, name) => (await quietly(lab, 'ip', 'link', 'show', name)).exitCode === 0;
+const linkExists = async (lab: Lab, name: string) => (await quietly(lab, 'ip', 'link', 'show', name)).exitCode === 0;
 
-/** A subnet someone else uses must not be taken over. */
-async function refuseForeignSubnet(lab) {
+/** Throws LabError where another program uses the subnet. */
+async function refuseForeignSubnet(lab: Lab) {
   const routes = await inside(lab, 'ip', '-4', 'route', 'show', `${SUBNET}.0/24`);
   const foreign = routes.split('\n').find((line) => line.trim() && !line.includes(`dev ${BRIDGE} `));
   if (foreign) {
     throw new LabError(
-      `${SUBNET}.0/24 is already in use here (${foreign.trim()}); take the lab into a namespace with \`--netns NAME\`.`,
+      `This machine uses ${SUBNET}.0/24 already (${foreign.trim()}); put the lab into a namespace with \`--netns NAME\`.`,
     );
   }
 }
 
-async function openWayOut(lab) {
+async function openWayOut(lab: Lab) {
   const route = await inside(lab, 'ip', '-4', 'route', 'show', 'default');
   if (!route.trim()) return false;
   const rules = `table ip ${NFT_TABLE}
@@ -64,14 +60,13 @@ table ip ${NFT_TABLE} {
   return true;
 }
 
-/** What raiseNetwork is about to make; to be on record first, so that destroy finds it after an interruption. */
-export async function claimNetwork(lab) {
+export async function claimNetwork(lab: Lab) {
   if (lab.netns) lab.madeNetns ||= !existsSync(`/run/netns/${lab.netns}`);
   else lab.forwardWasOff ||= (await readFile(FORWARD_SWITCH, 'utf8')).trim() === '0';
 }
 
-/** Namespace (when the lab has one), bridge, one tap a node, and masquerading when there is a way out. */
-export async function raiseNetwork(lab) {
+/** Makes the namespace (where the lab has one), the bridge, a tap for each node, and the way out. */
+export async function raiseNetwork(lab: Lab) {
   if (lab.netns && !existsSync(`/run/netns/${lab.netns}`)) {
     await $({ quiet: true })`ip netns add ${lab.netns}`;
   }
@@ -86,27 +81,25 @@ export async function raiseNetwork(lab) {
   lab.wayOut = lab.netns ? false : await openWayOut(lab);
 }
 
-async function raiseTap(lab, index) {
+async function raiseTap(lab: Lab, index: number) {
   const tap = tapOf(index);
   if (!(await linkExists(lab, tap))) await inside(lab, 'ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap');
   await inside(lab, 'ip', 'link', 'set', tap, 'master', BRIDGE, 'up');
 }
 
-/** Cable out, cable in. */
-export const cutCable = (lab, index) => inside(lab, 'ip', 'link', 'set', tapOf(index), 'nomaster');
-export const plugCable = (lab, index) => inside(lab, 'ip', 'link', 'set', tapOf(index), 'master', BRIDGE, 'up');
+export const cutCable = (lab: Lab, index: number) => inside(lab, 'ip', 'link', 'set', tapOf(index), 'nomaster');
+export const plugCable = (lab: Lab, index: number) => inside(lab, 'ip', 'link', 'set', tapOf(index), 'master', BRIDGE, 'up');
 
-/** 2 Mbit/s towards the node; the other direction is slowed inside the node. */
-export const slowDown = (lab, index) =>
+export const slowDown = (lab: Lab, index: number) =>
   inside(lab, 'tc', 'qdisc', 'replace', 'dev', tapOf(index), 'root', 'tbf', ...SLOW);
-export const speedUp = (lab, index) => quietly(lab, 'tc', 'qdisc', 'del', 'dev', tapOf(index), 'root');
+export const speedUp = (lab: Lab, index: number) => quietly(lab, 'tc', 'qdisc', 'del', 'dev', tapOf(index), 'root');
 export const SLOW_INSIDE = ['tc', 'qdisc', 'replace', 'dev', 'eth0', 'root', 'tbf', ...SLOW].join(' ');
 export const FAST_INSIDE = 'tc qdisc del dev eth0 root';
 
-/** Each packet of the node's, coming or going, is dropped with this probability; the node itself is not asked. */
-export async function losePackets(lab, index, percent) {
+/** nftables drops the packets on the tap; the node is not asked. Throws LabError where the kernel cannot. */
+export async function losePackets(lab: Lab, index: number, percent: number) {
   await stopLosing(lab, index);
-  const chain = (hook) => `	chain ${hook} {
+  const chain = (hook: string) => `	chain ${hook} {
 		type filter hook ${hook} device "${tapOf(index)}" priority 0; policy accept;
 		numgen random mod 1000 < ${Math.round(percent * 10)} drop
 	}
@@ -117,28 +110,27 @@ export async function losePackets(lab, index, percent) {
     throw new LabError(`This kernel cannot drop packets of ${tapOf(index)} (${out.stderr.trim().split('\n')[0]}).`);
 }
 
-export const stopLosing = (lab, index) => quietly(lab, 'nft', 'delete', 'table', 'netdev', lossTable(index));
+export const stopLosing = (lab: Lab, index: number) => quietly(lab, 'nft', 'delete', 'table', 'netdev', lossTable(index));
 
-/** Takes down what this lab raised; returns what went, for the person to read. */
-export async function dropNetwork(lab) {
-  const went = [];
+export async function dropNetwork(lab: Lab): Promise<string[]> {
+  const removed: string[] = [];
   if (lab.netns) {
     if (lab.madeNetns && (await $({ quiet: true, nothrow: true })`ip netns delete ${lab.netns}`).exitCode === 0) {
       return [`namespace ${lab.netns} with bridge ${BRIDGE} and its taps`];
     }
-    if (!existsSync(`/run/netns/${lab.netns}`)) return went;
+    if (!existsSync(`/run/netns/${lab.netns}`)) return removed;
   }
   for (const index of ALL_NODES) {
     await stopLosing(lab, index);
-    if ((await quietly(lab, 'ip', 'link', 'delete', tapOf(index))).exitCode === 0) went.push(`tap ${tapOf(index)}`);
+    if ((await quietly(lab, 'ip', 'link', 'delete', tapOf(index))).exitCode === 0) removed.push(`tap ${tapOf(index)}`);
   }
-  if ((await quietly(lab, 'ip', 'link', 'delete', BRIDGE)).exitCode === 0) went.push(`bridge ${BRIDGE}`);
-  if (lab.netns) return went;
+  if ((await quietly(lab, 'ip', 'link', 'delete', BRIDGE)).exitCode === 0) removed.push(`bridge ${BRIDGE}`);
+  if (lab.netns) return removed;
   if ((await quietly(lab, 'nft', 'delete', 'table', 'ip', NFT_TABLE)).exitCode === 0)
-    went.push(`nft table ${NFT_TABLE}`);
+    removed.push(`nft table ${NFT_TABLE}`);
   if (lab.forwardWasOff) {
     await writeFile(FORWARD_SWITCH, '0');
-    went.push('IPv4 forwarding (was off before)');
+    removed.push('IPv4 forwarding (was off before)');
   }
-  return went;
+  return removed;
 }

@@ -1,19 +1,19 @@
-/** A node's serial line: who may log in there, and a terminal on it. */
+/** A node's serial line: root's login there, and a terminal on it. */
 import { connect } from 'node:net';
 import { LabError } from './errors.mjs';
 
-/** ctrl+], as telnet and virsh have it. */
+/** ctrl+], the same key as in telnet and virsh. */
 const LEAVE = 0x1d;
-/** How people type it. */
+/** The key as it is written for users. */
 export const LEAVE_TEXT = 'ctrl+]';
 /** Makes a shell show its prompt again. */
 const REDRAW = '\u000c';
 
 /**
- * Run on a node before its state is saved: root is logged in on the console's terminal without a password, so that the
- * console is of use when the network is broken. Only the owner of the lab's socket gets there.
+ * A script that logs root in on the console's terminal without a password, so that the console helps when the network is
+ * broken. Only the owner of the lab's socket reaches it. It runs on a node before its state is saved.
  */
-export const consoleLogin = (unit) => `set -e
+export const consoleLogin = (unit: string) => `set -e
 d=/etc/systemd/system/${unit}.d
 mkdir -p $d
 cat >$d/lab.conf <<'UNIT'
@@ -25,14 +25,21 @@ systemctl daemon-reload
 systemctl enable --quiet ${unit}
 systemctl restart ${unit}`;
 
-/**
- * Joins `input` and `output` to the serial line until ctrl+] is typed, the input ends or the machine does.
- * Resolves to why it ended: 'left', 'input' or 'machine'.
- */
-export function attach(path, { input, output, lingerMs = 1000 }) {
+/** Why a terminal on the line ended: ctrl+], the end of the input, or the end of the machine. */
+type End = 'left' | 'input' | 'machine';
+
+interface Streams {
+  readonly input: NodeJS.ReadStream;
+  readonly output: NodeJS.WritableStream;
+  /** How long to wait for answers after the input has ended. */
+  readonly lingerMs?: number;
+}
+
+/** Joins `input` and `output` to the serial line until one of the ends. Throws LabError where it cannot connect. */
+export function attach(path: string, { input, output, lingerMs = 1000 }: Streams): Promise<End> {
   return new Promise((resolve, reject) => {
     const line = connect(path);
-    const end = (why) => {
+    const end = (why: End): void => {
       input.off('data', onInput);
       input.off('end', onEnd);
       if (input.isTTY) input.setRawMode(false);
@@ -40,14 +47,14 @@ export function attach(path, { input, output, lingerMs = 1000 }) {
       line.destroy();
       resolve(why);
     };
-    const onInput = (bytes) => {
+    const onInput = (bytes: Buffer): void => {
       const at = bytes.indexOf(LEAVE);
       line.write(at < 0 ? bytes : bytes.subarray(0, at));
       if (at >= 0) end('left');
     };
-    // A pipe that ends: what it asked for may take a moment to be answered.
-    const onEnd = () => setTimeout(() => end('input'), lingerMs);
-    line.once('error', (error) => reject(new LabError(`The console cannot be opened: ${error.message}.`)));
+    // The answer to the last words of a pipe may take a moment.
+    const onEnd = (): unknown => setTimeout(() => end('input'), lingerMs);
+    line.once('error', (error) => reject(new LabError(`cannot open the console: ${error.message}.`)));
     line.once('connect', () => {
       if (input.isTTY) input.setRawMode(true);
       input.on('data', onInput);

@@ -1,5 +1,7 @@
-/** An error whose message is one sentence for a person, with the remedy in it. */
+// @ts-check
+/** An error whose message is one sentence for the user, with the remedy in it. `code` is the exit status. */
 export class LabError extends Error {
+  /** @param {string} message @param {{ code?: number, cause?: unknown }} options */
   constructor(message, { code = 1, cause } = {}) {
     super(message, { cause });
     this.name = 'LabError';
@@ -9,26 +11,32 @@ export class LabError extends Error {
 
 /** Wrong arguments: EX_USAGE of sysexits.h. */
 export class UsageError extends LabError {
+  /** @param {string} message */
   constructor(message) {
     super(message, { code: 64 });
     this.name = 'UsageError';
   }
 }
 
+/** @type {Set<() => unknown>} */
 const cleanups = new Set();
 let interrupted = false;
 
-/** True once Ctrl-C or SIGTERM came: failures that follow are no news. */
+/** True after Ctrl-C or SIGTERM: failures that follow are not reported. */
 export const isInterrupted = () => interrupted;
 
-/** Runs `undo` when the process is interrupted; returns a function that forgets it again. */
+/**
+ * Runs `undo` when the process is interrupted. Returns a function that removes it again.
+ * @param {() => unknown} undo
+ */
 export function onInterrupt(undo) {
   cleanups.add(undo);
   return () => cleanups.delete(undo);
 }
 
-/** Ctrl-C and SIGTERM: undo what is half done, newest first, then leave with the shell's number. */
+/** Ctrl-C and SIGTERM: undo what is half done, newest first, then exit with the shell's number. */
 export function installInterruptHandler() {
+  /** @param {string} signal @param {number} code */
   const handle = (signal, code) => async () => {
     if (interrupted) return;
     interrupted = true;
@@ -36,10 +44,10 @@ export function installInterruptHandler() {
       try {
         await undo();
       } catch {
-        // The next run replaces whatever is left.
+        // The next run replaces what is left.
       }
     }
-    process.stderr.write(`\nInterrupted by ${signal}; the next run begins this step again.\n`);
+    process.stderr.write(`\nInterrupted by ${signal}; the next run repeats this step.\n`);
     process.exit(code);
   };
   process.on('SIGINT', handle('Ctrl-C', 130));

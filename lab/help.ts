@@ -1,10 +1,22 @@
-/** What the verbs are, what they take, and their help. */
+/** The commands of the lab: their options, how many words they take, and their help. */
+import type { ParseArgsConfig } from 'node:util';
+import type { Values } from './types.ts';
+
+export interface Command {
+  readonly options: NonNullable<ParseArgsConfig['options']>;
+  /** How many words it takes at most; default 0. */
+  readonly words?: number;
+  readonly help: string;
+  /** The function that runs it. Resolves to the exit status; nothing means 0. */
+  load(): Promise<(values: Values, words: readonly string[]) => Promise<number | void>>;
+}
+
 const LAB = 'npm run lab --';
 const WHICH = `  --netns NAME    the lab in the namespace NAME (or set DROVER_LAB=NAME)
   -h, --help      this text
 `;
 
-const help = (usage, text, options, examples) => `Usage: ${LAB} ${usage}
+const help = (usage: string, text: string, options: string, examples: readonly string[]): string => `Usage: ${LAB} ${usage}
 
 ${text}
 
@@ -13,7 +25,7 @@ ${options}${WHICH}
 Examples:
 ${examples.map((each) => `  ${LAB} ${each}\n`).join('')}`;
 
-export const VERBS = {
+export const COMMANDS: Readonly<Record<string, Command>> = {
   up: {
     options: {
       nodes: { type: 'string' },
@@ -24,55 +36,56 @@ export const VERBS = {
       accel: { type: 'string' },
       rebuild: { type: 'boolean' },
     },
-    load: async () => (await import('./verbs/up.mjs')).up,
+    load: async () => (await import('./commands/up.ts')).up,
     help: help(
       'up [--nodes N] [--memory MB] [--no-images] [--accel kvm|um|tcg] [--rootless] [--publish PORTS]',
       `Starts the nodes: node1 at 172.16.255.250, node2 at 172.16.255.251 and so on.
-The first time builds the disk and boots it (minutes); afterwards it takes seconds.
-The nodes run with KVM where it works, else in User-Mode Linux, whose kernel is built once from Debian's sources, else they
-are emulated. \`status\` says which, and why.
-On a lab that is running it says so and does nothing. Each node number is booted and saved once, as many at a time as
-there are processors for; a lab of five uses what a lab of two has made.
+The first run builds the nodes' disk and boots it, which takes minutes. Later runs take seconds.
+The nodes run with KVM where it works, else in User-Mode Linux, whose kernel is built once from Debian's sources, else in
+QEMU's emulation. \`status\` prints which, and why.
+A lab that is running stays as it is. Each node is booted once and saved, as many at the same time as the processors
+allow; a lab of five nodes uses the saved nodes of a lab of two.
 
-Without root (or with --rootless) the nodes are joined by a switch of the lab's own and reached at loopback addresses:
-node1 at 127.16.255.250, ssh at port 2222, and the ports you publish.`,
-      `  --nodes N       how many, 1 to 5 (2)
-  --memory MB     memory of each node (1024)
+Without root (or with --rootless) a switch of the lab's own joins the nodes, and you reach them at loopback addresses:
+node1 at 127.16.255.250, its ssh at port 2222, and the ports that you publish.`,
+      `  --nodes N       number of nodes, 1 to 5 (default 2)
+  --memory MB     memory of each node (default 1024)
   --no-images     leave out the container images of lab/images
   --accel NAME    kvm, um (User-Mode Linux) or tcg (emulation) instead of the first that works
   --rebuild       build the kernel of User-Mode Linux again, from the newest sources
-  --rootless      as without root, although you are root
-  --publish PORTS without root: ports of the nodes to open here, with commas between; HERE:PORT where they differ
+  --rootless      make the lab without using root
+  --publish PORTS without root: open these ports of the nodes here; separate them with commas; HERE:PORT opens PORT
+                  under another number
 `,
       ['up', 'up --nodes 5 --memory 768', 'up --netns ci', 'up --accel tcg', 'up --publish 27017,8080:80'],
     ),
   },
   down: {
     options: { 'power-off': { type: 'boolean' } },
-    load: async () => (await import('./verbs/down.mjs')).down,
+    load: async () => (await import('./commands/down.ts')).down,
     help: help(
       'down [--power-off]',
-      'Stops the machines. They sleep: the next `up` continues where they were. In User-Mode Linux, which cannot keep the\nmemory of a machine, they are shut down in order instead, and the next `up` boots them.',
-      '  --power-off     shut them down in order instead; the next `up` boots them\n',
+      'Stops the machines and saves their memory: the next `up` continues where they were. User-Mode Linux cannot save the\nmemory of a machine; there they are shut down, and the next `up` boots them.',
+      '  --power-off     shut them down instead; the next `up` boots them\n',
       ['down', 'down --power-off'],
     ),
   },
   status: {
     options: { json: { type: 'boolean' } },
-    load: async () => (await import('./verbs/status.mjs')).status,
+    load: async () => (await import('./commands/status.ts')).status,
     help: help(
       'status [--json]',
-      `Says how the nodes are: state, addresses, ssh, pool, containers, memory, and what \`break\` broke.
-Exit status 0: all reached, 3: some not, 4: no such lab.`,
-      '  --json          the same as JSON on standard output\n',
+      `Prints the state of each node: addresses, ssh, pool, containers, memory, and the faults that \`break\` made.
+Exit status 0: every node answers, 3: some do not, 4: no such lab.`,
+      '  --json          print JSON on standard output\n',
       ['status', 'status --json'],
     ),
   },
   ssh: {
     options: {},
     words: Infinity,
-    load: async () => (await import('./verbs/ssh.mjs')).ssh,
-    help: help('ssh NODE [COMMAND…]', 'A shell on a node, or one command there; its exit status is ours.', '', [
+    load: async () => (await import('./commands/ssh.ts')).ssh,
+    help: help('ssh NODE [COMMAND…]', 'Opens a shell on a node, or runs one command there and exits with its status.', '', [
       'ssh node1',
       'ssh node2 zfs list',
       "ssh node1 'docker ps -a'",
@@ -80,32 +93,32 @@ Exit status 0: all reached, 3: some not, 4: no such lab.`,
   },
   reset: {
     options: {},
-    load: async () => (await import('./verbs/saved.mjs')).reset,
-    help: help('reset', 'Takes every node back to the moment after its first boot, and mends what `break` broke.', '', [
+    load: async () => (await import('./commands/saved.ts')).reset,
+    help: help('reset', 'Takes every node back to its state after the first boot, and fixes what `break` broke.', '', [
       'reset',
     ]),
   },
   images: {
     options: { build: { type: 'boolean' } },
     words: Infinity,
-    load: async () => (await import('./verbs/images.mjs')).images,
+    load: async () => (await import('./commands/images.ts')).images,
     help: help(
       'images [--build] [SET…]',
-      `Container images for a tutorial, where no registry can be reached: builds those of the sets and
-gives them to the running nodes that lack them, and has the nodes file say which runs in place of which.
-Where a registry answers only what no registry has is built.
-Without a set it lists what there is.`,
-      '  --build         only build them: no lab is needed for that\n',
+      `Container images for a tutorial, for a machine that reaches no registry: builds the images of the sets, imports
+those that the running nodes do not have, and writes into the nodes file which one runs in place of which.
+Where a registry answers, only the images that no registry has are built.
+Without a set it lists all images.`,
+      '  --build         only build them; this needs no lab\n',
       ['images', 'images elk'],
     ),
   },
   save: {
     options: {},
     words: 1,
-    load: async () => (await import('./verbs/saved.mjs')).save,
+    load: async () => (await import('./commands/saved.ts')).save,
     help: help(
       'save NAME',
-      'Keeps this moment of all nodes, disks and memory, under a name. In User-Mode Linux the disks alone: `restore` boots them.',
+      'Saves the disks and the memory of all nodes at this moment, under a name. In User-Mode Linux it saves the disks alone,\nand `restore` boots them.',
       '',
       ['save before-move'],
     ),
@@ -113,13 +126,13 @@ Without a set it lists what there is.`,
   restore: {
     options: {},
     words: 1,
-    load: async () => (await import('./verbs/saved.mjs')).restore,
-    help: help('restore NAME', 'Takes all nodes back to a moment kept by `save`.', '', ['restore before-move']),
+    load: async () => (await import('./commands/saved.ts')).restore,
+    help: help('restore NAME', 'Takes all nodes back to a saved moment.', '', ['restore before-move']),
   },
   publish: {
     options: {},
     words: Infinity,
-    load: async () => (await import('./verbs/publish.mjs')).publish,
+    load: async () => (await import('./commands/publish.ts')).publish,
     help: help(
       'publish PORT… | HERE:PORT…',
       `Opens ports of the nodes on their loopback addresses, in a lab without root: after \`publish 27017\` node1's port is at
@@ -135,14 +148,14 @@ Without a set it lists what there is.`,
       lines: { type: 'string', short: 'n' },
     },
     words: 1,
-    load: async () => (await import('./verbs/logs.mjs')).logs,
+    load: async () => (await import('./commands/logs.ts')).logs,
     help: help(
       'logs NODE [-f] [--unit UNIT] [--lines N]',
-      `The journal of a node. Where the node does not answer: what its machine left behind, the console among it, and exit
-status 3.`,
-      `  -f, --follow    go on with what is added; Ctrl-C ends it
-  -u, --unit UNIT only of this systemd unit, such as docker
-  -n, --lines N   how many of the last lines (200)
+      `Prints the journal of a node. For a node that does not answer it prints the log files of its machine, with the
+console among them, and exits with status 3.`,
+      `  -f, --follow    print new lines as they come; Ctrl-C ends it
+  -u, --unit UNIT only this systemd unit, such as docker
+  -n, --lines N   number of lines (default 200)
 `,
       ['logs node1', 'logs node1 -f --unit docker', 'logs node2 -n 50'],
     ),
@@ -150,12 +163,12 @@ status 3.`,
   console: {
     options: {},
     words: 1,
-    load: async () => (await import('./verbs/console.mjs')).consoleOf,
+    load: async () => (await import('./commands/ssh.ts')).consoleOf,
     help: help(
       'console NODE',
-      `The serial line of a node with root logged in: it works when the network does not. ctrl+] leaves it; what runs there
-goes on. One console a node at a time. All that was ever said on it is in console.log (\`logs\` shows it when the node
-does not answer).`,
+      `Opens the serial line of a node, with root logged in: it works when the network does not. ctrl+] leaves it; programs
+there keep running. A node has one console at a time. Everything printed on it is in console.log (\`logs\` prints that
+file when the node does not answer).`,
       '',
       ['console node1'],
     ),
@@ -163,20 +176,20 @@ does not answer).`,
   break: {
     options: { undo: { type: 'boolean' }, loss: { type: 'string' }, by: { type: 'string' } },
     words: 2,
-    load: async () => (await import('./verbs/break.mjs')).breakNode,
+    load: async () => (await import('./commands/break.ts')).breakNode,
     help: help(
       'break NODE FAULT [--undo]',
-      `Makes something go wrong on one node; several faults may be there at once:
-  power   the machine loses its power in the middle of whatever it does
+      `Makes a fault on one node. A node can have several faults at once:
+  power   the machine loses its power
   cable   its network cable is pulled
   slow    its link carries 2 Mbit/s
   loss    its link loses packets, in both directions
-  full    its pool has no room left
-  clock   its clock steps
-  docker  dockerd is killed and stays away`,
-      `  --undo          mend it again; \`break NODE all --undo\` mends all of them
-  --loss PERCENT  for loss: this many (20)
-  --by SECONDS    for clock: forward, or back with a minus, written --by=-60 (3600)
+  full    its pool is full
+  clock   its clock is wrong
+  docker  dockerd is killed and cannot start`,
+      `  --undo          fix the fault; \`break NODE all --undo\` fixes all of them
+  --loss PERCENT  for loss: how many packets (default 20)
+  --by SECONDS    for clock: forward, or back with a minus, written --by=-60 (default 3600)
 `,
       [
         'break node1 power',
@@ -187,45 +200,45 @@ does not answer).`,
       ],
     ),
   },
-  mend: {
+  fix: {
     options: {},
     words: Infinity,
-    load: async () => (await import('./verbs/break.mjs')).mend,
-    help: help('mend [NODE…]', 'Puts right everything that `break` broke, on these nodes or on all.', '', [
-      'mend',
-      'mend node1',
+    load: async () => (await import('./commands/break.ts')).fix,
+    help: help('fix [NODE…]', 'Fixes every fault that `break` made, on these nodes or on all.', '', [
+      'fix',
+      'fix node1',
     ]),
   },
   destroy: {
     options: { cache: { type: 'boolean' } },
-    load: async () => (await import('./verbs/destroy.mjs')).destroy,
+    load: async () => (await import('./commands/destroy.ts')).destroy,
     help: help(
       'destroy [--cache]',
-      'Removes machines, disks, taps, bridge, namespace, rules, switch and gateway of the lab, and prints what went.',
-      '  --cache         the built image and the saved states as well\n',
+      'Removes the machines, disks, taps, bridge, namespace, rules, switch and gateway of the lab, and prints each.',
+      '  --cache         also the built image and the saved states\n',
       ['destroy', 'destroy --cache'],
     ),
   },
 };
 
-export const OVERVIEW = `Usage: ${LAB} VERB [options]
+export const OVERVIEW = `Usage: ${LAB} COMMAND [options]
 
 Real machines with OpenZFS and Docker, on this one.
 
-  up         start the nodes (built once, restored afterwards)
+  up         start the nodes (built on the first run, restored later)
   down       stop them; the next up continues where they were
-  status     how they are
-  ssh        a shell or a command on a node
-  console    its serial line, which needs no network
-  logs       its journal
+  status     print the state of the nodes
+  ssh        open a shell or run a command on a node
+  console    open the serial line of a node, which needs no network
+  logs       print the journal of a node
   publish    open ports of the nodes on this machine (a lab without root)
-  reset      back to the moment after the first boot
+  reset      go back to the state after the first boot
   images     container images for a tutorial, where no registry answers
-  save       keep this moment under a name
-  restore    go back to a kept moment
-  break      power cut, cable pulled, slow or lossy link, full pool, wrong clock, docker killed
-  mend       put right what was broken
+  save       save all nodes under a name
+  restore    go back to a saved moment
+  break      power cut, pulled cable, slow or lossy link, full pool, wrong clock, docker killed
+  fix        fix what break broke
   destroy    remove everything
 
-\`${LAB} VERB --help\` tells more, with examples.
+\`${LAB} COMMAND --help\` prints more, with examples.
 `;

@@ -1,6 +1,6 @@
 /**
- * Container images for the nodes, made by lab/images/build.mjs. Those of no set are imported before the state is saved;
- * those of a set, which only one tutorial needs, on demand.
+ * Container images for the nodes, made by images/build.ts. Images of no set are imported before the state of a node is
+ * saved; images of a set, which only one tutorial needs, on demand.
  */
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -8,48 +8,50 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { $ } from 'zx';
 import { LabError } from './errors.mjs';
-import { onNode, quote } from './nodes.mjs';
+import { onNode, quote } from './nodes.ts';
 import { cacheRoot, hashOf, LAB_DIR } from './paths.mjs';
-import { progress } from './progress.mjs';
-import { asRoot } from './tools.mjs';
+import { progress } from '../scripts/progress.mjs';
+import { tsCommand } from '../scripts/ts.mjs';
+import { asRoot } from './tools.ts';
+import type { BuiltImage, Lab } from './types.ts';
 
 const FOLDER = join(LAB_DIR, 'images');
-const BUILDER = join(FOLDER, 'build.mjs');
+const BUILDER = join(FOLDER, 'build.ts');
 const BUILD_MS = 60_000;
 const BUILD_SET_MS = 120_000;
-/** On an image of a set: which build of it this is. */
+/** A label on images of a set: the hash of the build. */
 const HASH_LABEL = 'drover.lab.image';
-/** Five times as fast on an emulated processor as what ssh would choose. */
+/** On an emulated processor five times as fast as the ciphers that ssh chooses. */
 const LIGHT = ['-o', 'Ciphers=aes128-ctr', '-o', 'MACs=umac-64-etm@openssh.com'];
 
-export const haveRecipes = () => existsSync(BUILDER);
+const haveRecipes = (): boolean => existsSync(BUILDER);
 const indexFile = () => join(cacheRoot(), 'images', `index-${hashOf({ paths: [FOLDER] })}.json`);
 
-/** What the builder said about these very recipes before, so that a warm start need not ask it. */
-async function known() {
+/** What the builder printed for these recipes before: a later start does not run it. */
+async function known(): Promise<readonly BuiltImage[] | undefined> {
   try {
-    const images = JSON.parse(await readFile(indexFile(), 'utf8'));
+    const images: BuiltImage[] = JSON.parse(await readFile(indexFile(), 'utf8'));
     return images.every((image) => existsSync(image.tar)) ? images : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** What of the images goes into a saved state, for its hash. */
-export const imageFacts = (images) => images.map(({ ref, hash, changes }) => [ref, hash, changes]);
+/** The values of the images that the hash of a saved state covers. */
+export const imageFacts = (images: readonly BuiltImage[]): readonly unknown[] => images.map(({ ref, hash, changes }) => [ref, hash, changes]);
 
-/** NAME, TARFILE, HASH, JSON, with tabs between. */
-function parseLine(line) {
-  const [name, tar, hash, json] = line.split('\t');
+/** NAME, TARFILE, HASH, JSON, with tabs between. Throws LabError. */
+function parseLine(line: string): BuiltImage {
+  const [name = '', tar = '', hash = '', json = ''] = line.split('\t');
   try {
     return { name, tar, hash, ...JSON.parse(json) };
   } catch {
-    throw new LabError(`lab/images/build.mjs printed a line that is no image: "${line}".`);
+    throw new LabError(`cannot read a line of lab/images/build.ts: "${line}".`);
   }
 }
 
-/** Builds every image of no set (the builder keeps what it built before) and returns what to import. */
-export async function buildImages() {
+/** Builds every image of no set that is not built yet; resolves to all of them. Throws LabError. */
+export async function buildImages(): Promise<readonly BuiltImage[]> {
   if (!haveRecipes()) return [];
   const before = await known();
   if (before) return before;
@@ -62,15 +64,18 @@ export async function buildImages() {
   return images;
 }
 
-/** The same for one set, or some of its recipes. */
-export const buildSet = (set, names) =>
+/** The same for one set, or for some of its recipes. */
+export const buildSet = (set: string, names?: readonly string[]): Promise<readonly BuiltImage[]> =>
   build(names ?? ['--set', set], {
     what: `building the images of "${set}"`,
     expectedMs: BUILD_SET_MS,
-    remedy: 'run it again; what was built is kept',
+    remedy: 'run it again; images that were built are kept',
   });
 
-async function build(options, { what, expectedMs, remedy }) {
+async function build(
+  options: readonly string[],
+  { what, expectedMs, remedy }: { readonly what: string; readonly expectedMs: number; readonly remedy: string },
+): Promise<readonly BuiltImage[]> {
   const out = join(cacheRoot(), 'images');
   await mkdir(out, { recursive: true });
   const stage = progress.stage(what, { expectedMs });
@@ -78,30 +83,44 @@ async function build(options, { what, expectedMs, remedy }) {
     quiet: true,
     nothrow: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-  })`${asRoot()} ${process.execPath} ${BUILDER} --out ${out} ${options}`;
+  })`${asRoot()} ${tsCommand(BUILDER)} --out ${out} ${options}`;
   createInterface({ input: work.stderr }).on('line', (line) => stage.update(line));
   const done = await work;
   if (done.exitCode !== 0) {
     stage.fail();
     const why = done.stderr.trim().split('\n').at(-1);
-    throw new LabError(`The container images could not be built (${why}); ${remedy}.`);
+    throw new LabError(`cannot build the container images (${why}); ${remedy}.`);
   }
   const images = done.stdout.split('\n').filter(Boolean).map(parseLine);
   stage.done(images.map((image) => image.ref).join(', '));
   return images;
 }
 
-/** Every recipe: `{name, ref, standsFor: [REPOSITORY], set}`; `set` is undefined where it is always there. */
-export async function listRecipes() {
+export interface ListedRecipe {
+  readonly name: string;
+  readonly ref: string;
+  /** Repositories of official images that it can run in place of. */
+  readonly standsFor: readonly string[];
+  /** undefined for an image that every lab has. */
+  readonly set: string | undefined;
+}
+
+export async function listRecipes(): Promise<readonly ListedRecipe[]> {
   if (!haveRecipes()) return [];
-  const list = await $({ quiet: true })`${process.execPath} ${BUILDER} --list`;
+  const list = await $({ quiet: true })`${tsCommand(BUILDER)} --list`;
   return list.stdout.split('\n').flatMap((line) => {
-    const [name, ref, official = '', set] = line.split('\t');
+    const [name = '', ref = '', official = '', set] = line.split('\t');
     return name === '' ? [] : [{ name, ref, standsFor: official.split(',').filter(Boolean), set: set || undefined }];
   });
 }
 
-export async function importImages(lab, index, images, onImage = () => {}) {
+/** Imports images into a node's Docker. Throws LabError. */
+export async function importImages(
+  lab: Lab,
+  index: number,
+  images: readonly BuiltImage[],
+  onImage: (ref: string) => void = () => {},
+): Promise<void> {
   for (const image of images) {
     onImage(image.ref);
     const changes = (image.changes ?? []).map((change) => `--change ${quote(change)}`).join(' ');
@@ -112,8 +131,13 @@ export async function importImages(lab, index, images, onImage = () => {}) {
   }
 }
 
-/** Imports the images that a node does not have, or has from an older recipe; returns the refs of those imported. */
-export async function importMissing(lab, index, images, onImage) {
+/** Imports the images that a node does not have, or has from an older recipe; resolves to their refs. */
+export async function importMissing(
+  lab: Lab,
+  index: number,
+  images: readonly BuiltImage[],
+  onImage: (ref: string) => void,
+): Promise<readonly string[]> {
   const labelled = images.map((image) => ({
     ...image,
     changes: [...(image.changes ?? []), `LABEL ${HASH_LABEL}=${image.hash}`],

@@ -1,17 +1,17 @@
-/** Locks that die with the process: flock(1) holds the file for as long as our pipe to it is open. */
+/** Locks that end with the process: flock(1) holds the file while our pipe to it is open. */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LabError } from './errors.mjs';
 
-const identity = (path) => statSync(path, { throwIfNoEntry: false })?.ino;
+const identity = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino;
 
 /**
- * Waits for the lock, runs `work`, lets go. `onWait` is called once when another holds it. Who held it may have
- * removed the file; then the lock that was waited for is nobody's, and the new file is locked.
+ * Waits for the lock, runs `work`, releases the lock. `onWait` is called once when another process holds it. A process that
+ * held it may have removed the file; then this one holds a lock on nothing, and locks the new file instead.
  */
-export async function withLock(path, work, { onWait = () => {} } = {}) {
-  // State and caches are for one user: drover itself makes these folders with this mode, and the first of the two creates them.
+export async function withLock<T>(path: string, work: () => Promise<T>, { onWait = () => {} } = {}): Promise<T> {
+  // State and caches belong to one user. drover makes these folders with the same mode; either of the two may be first.
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const waiting = setTimeout(onWait, 700);
   try {
@@ -33,10 +33,10 @@ export async function withLock(path, work, { onWait = () => {} } = {}) {
   }
 }
 
-async function hold(path) {
+async function hold(path: string) {
   const child = spawn('flock', ['-x', path, 'sh', '-c', 'echo held; cat >/dev/null'], {
     stdio: ['pipe', 'pipe', 'ignore'],
-    detached: true, // Ctrl-C must not let go before the half-done work is undone
+    detached: true, // Ctrl-C must not release the lock before the half-done work is undone
   });
   await new Promise((resolve, reject) => {
     child.stdout.once('data', resolve);

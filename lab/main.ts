@@ -1,53 +1,58 @@
-#!/usr/bin/env node
-/** The lab's command: real machines with OpenZFS and Docker on this one. `npm run lab -- VERB`. */
+/** The program behind lab.mjs: finds the command, parses its options and runs it. */
 import { parseArgs } from 'node:util';
+import { progress } from '../scripts/progress.mjs';
 import { installInterruptHandler, isInterrupted, LabError, UsageError } from './errors.mjs';
-import { OVERVIEW, VERBS } from './help.mjs';
-import { progress } from './progress.mjs';
+import { type Command, COMMANDS, OVERVIEW } from './help.ts';
+import type { Values } from './types.ts';
 
-const ALWAYS = { help: { type: 'boolean', short: 'h' }, netns: { type: 'string' } };
+const ALWAYS = { help: { type: 'boolean', short: 'h' }, netns: { type: 'string' } } as const;
+/** Another name of a command, from an earlier version. */
+const EARLIER_NAMES: Readonly<Record<string, string>> = { mend: 'fix' };
 
-/** `ssh NODE COMMAND…`: what follows the node belongs to the node, options and all. */
-function splitRemote(verb, args) {
-  if (verb !== 'ssh') return [args, []];
-  const takesValue = (word) => word === '--netns';
+/** `ssh NODE COMMAND…`: the words after the node are the node's, options among them. */
+function splitRemote(name: string, args: readonly string[]): readonly [readonly string[], readonly string[]] {
+  if (name !== 'ssh') return [args, []];
   let at = 0;
-  while (at < args.length && args[at].startsWith('-')) at += takesValue(args[at]) ? 2 : 1;
+  while (args[at]?.startsWith('-')) at += args[at] === '--netns' ? 2 : 1;
   return [args.slice(0, at + 1), args.slice(at + 1)];
 }
 
-function parse(verb, args) {
-  const [own, remote] = splitRemote(verb, args);
+function parse(name: string, command: Command, args: readonly string[]): { values: Values; words: readonly string[] } {
+  const [own, remote] = splitRemote(name, args);
   try {
-    const parsed = parseArgs({ args: own, options: { ...ALWAYS, ...VERBS[verb].options }, allowPositionals: true });
+    const options = { ...ALWAYS, ...command.options };
+    const parsed = parseArgs({ args: [...own], options, allowPositionals: true });
     const words = [...parsed.positionals, ...remote];
-    const most = VERBS[verb].words ?? 0;
+    const most = command.words ?? 0;
     if (words.length > most)
-      throw new UsageError(`"${words[most]}" is one word too many; see \`npm run lab -- ${verb} --help\`.`);
-    return { values: parsed.values, words };
+      throw new UsageError(`unexpected argument "${words[most]}"; see \`npm run lab -- ${name} --help\`.`);
+    return { values: parsed.values as Values, words };
   } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`${error.message.split('\n')[0].replace(/\.?$/, '')}; see \`npm run lab -- ${verb} --help\`.`);
+    if (error instanceof UsageError || !(error instanceof Error)) throw error;
+    const [first = ''] = error.message.split('\n');
+    throw new UsageError(`${first.replace(/\.?$/, '')}; see \`npm run lab -- ${name} --help\`.`);
   }
 }
 
-async function main([verb, ...args]) {
-  if (verb === undefined) {
+async function main([given, ...args]: readonly string[]): Promise<number> {
+  if (given === undefined) {
     process.stderr.write(OVERVIEW);
     return 64;
   }
-  if (['help', '--help', '-h'].includes(verb)) {
+  if (['help', '--help', '-h'].includes(given)) {
     process.stdout.write(OVERVIEW);
     return 0;
   }
-  if (!Object.hasOwn(VERBS, verb))
-    throw new UsageError(`"${verb}" is no verb of the lab; there are ${Object.keys(VERBS).join(', ')}.`);
-  const { values, words } = parse(verb, args);
+  const name = EARLIER_NAMES[given] ?? given;
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined)
+    throw new UsageError(`unknown command "${given}"; the commands are ${Object.keys(COMMANDS).join(', ')}.`);
+  const { values, words } = parse(name, command, args);
   if (values.help) {
-    process.stdout.write(VERBS[verb].help);
+    process.stdout.write(command.help);
     return 0;
   }
-  const run = await VERBS[verb].load();
+  const run = await command.load();
   return (await run(values, words)) ?? 0;
 }
 

@@ -1,13 +1,14 @@
-/** One node's machine in QEMU, with KVM or emulated. The same names as in um/machine.mjs; machine.mjs chooses. */
+/** A node's machine in QEMU, with KVM or emulated (see MachineKind). */
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { $ } from 'zx';
-import { findProcess, isGoneWithin, startProcess } from './background.mjs';
+import { findProcess, isGoneWithin, startProcess } from './background.ts';
 import { LabError } from './errors.mjs';
-import { netdevWords, netPrefix } from './network.mjs';
+import { netdevWords, netPrefix } from './network.ts';
 import { machineName, machinePidFile, macOf, nodeDir, POOL_SIZE } from './paths.mjs';
-import { withQmp } from './qmp.mjs';
+import { type Qmp, withQmp } from './qmp.ts';
+import type { Base, Lab, SaveOptions, StartOptions } from './types.ts';
 
 const START_LIMIT_MS = 15_000;
 const END_LIMIT_MS = 10_000;
@@ -16,13 +17,12 @@ export const KERNEL_LINE =
 
 export const POOL_DISK = '/dev/disk/by-id/virtio-pool';
 export const CONSOLE_UNIT = 'serial-getty@ttyS0.service';
-/** QEMU keeps a machine's memory in its disk. */
+/** QEMU saves a machine's memory in its disk. */
 export const canSleep = true;
-/** The disks, with the moments that are saved in them. */
+/** The disks, with the saved states inside them. */
 const DISKS = ['root.qcow2', 'pool.qcow2'];
 
-/** What, when changed, makes a saved state unusable. */
-export const machineFacts = (lab) => [
+export const machineFacts = (lab: Lab): readonly unknown[] => [
   lab.qemu,
   lab.accel,
   lab.smp,
@@ -30,37 +30,37 @@ export const machineFacts = (lab) => [
   KERNEL_LINE,
   POOL_SIZE,
   2,
-  // A tap takes over checksums and segments, a stream does not: the node's driver has agreed to one or the other.
+  // A tap takes over checksums and segmentation, a stream does not; the driver of a saved node expects one of the two.
   ...(lab.rootless ? ['stream'] : []),
 ];
 
-/** The process id of a node's machine, or undefined when it is off. */
-export const pidOf = (lab, index) => findProcess(machinePidFile(lab, index), machineName(lab, index));
+export const pidOf = (lab: Lab, index: number) => findProcess(machinePidFile(lab, index), machineName(lab, index));
 
-/** Through /proc, because a socket's path may have 107 characters and a home folder knows nothing of that. */
-const socketPath = (lab, index, name) => `/proc/${pidOf(lab, index)}/cwd/${name}`;
-const qmpPath = (lab, index) => socketPath(lab, index, 'qmp.sock');
-/** The node's serial line; one at a time may be at it. */
-export const consolePath = (lab, index) => socketPath(lab, index, 'console.sock');
+/** Through /proc, because a socket's path may have 107 characters, and a home folder may have a longer one. */
+const socketPath = (lab: Lab, index: number, name: string): string => `/proc/${pidOf(lab, index)}/cwd/${name}`;
+const qmpPath = (lab: Lab, index: number) => socketPath(lab, index, 'qmp.sock');
+export const consolePath = (lab: Lab, index: number): string => socketPath(lab, index, 'console.sock');
 
-/** The process whose memory is the machine's. */
 export const memoryPid = pidOf;
 
-/** As QEMU names it: 'running', 'paused'; 'unknown' where QEMU does not answer. */
-export const stateOf = (lab, index) =>
-  withMachine(lab, index, (qmp) => qmp.execute('query-status')).then(
-    ({ status }) => status,
-    () => 'unknown',
-  );
+/** QEMU's word for it; 'unknown' where QEMU does not answer. */
+export async function stateOf(lab: Lab, index: number): Promise<string> {
+  try {
+    const answer = await withMachine(lab, index, (qmp) => qmp.execute('query-status'));
+    return (answer as { status: string }).status;
+  } catch {
+    return 'unknown';
+  }
+}
 
-const withMachine = (lab, index, use) => {
+async function withMachine<T>(lab: Lab, index: number, use: (qmp: Qmp) => Promise<T>): Promise<T> {
   if (pidOf(lab, index) === undefined) {
-    throw new LabError(`node${index} is off; switch it on with \`npm run lab -- up\` first.`);
+    throw new LabError(`node${index} is off; \`npm run lab -- up\` starts it.`);
   }
   return withQmp(qmpPath(lab, index), use);
-};
+}
 
-export async function createDisks(lab, index, base) {
+export async function createDisks(lab: Lab, index: number, base: Base): Promise<void> {
   const dir = nodeDir(lab.name, index);
   await $({ quiet: true })`qemu-img create -q -f qcow2 -F raw -b ${base.disk} ${join(dir, 'root.qcow2')}`;
   await $({ quiet: true })`qemu-img create -q -f qcow2 ${join(dir, 'pool.qcow2')} ${POOL_SIZE}`;
@@ -68,9 +68,9 @@ export async function createDisks(lab, index, base) {
   await writeFile(join(dir, 'hostname'), `node${index}\n`);
 }
 
-function machineArgs(lab, index, base, snapshot) {
+function machineArgs(lab: Lab, index: number, base: Base, snapshot: string | undefined): readonly string[] {
   const kvm = lab.accel === 'kvm';
-  // The backing file is named here, not in the overlay, so that a cache may be moved.
+  // The backing file is named here and not in the overlay, so that the cache can be moved.
   const rootDisk = `file=root.qcow2,format=qcow2,if=none,id=root,discard=unmap,backing.driver=raw,backing.file.driver=file,backing.file.filename=${base.disk}`;
   return [
     '-name',
@@ -89,7 +89,7 @@ function machineArgs(lab, index, base, snapshot) {
     '-serial',
     'chardev:console',
     '-chardev',
-    // Nobody need listen; what is said is in the log in any case, also that of earlier starts.
+    // QEMU logs the console also while no client is connected, and keeps the log of earlier starts.
     'socket,id=console,path=console.sock,server=on,wait=off,logfile=console.log,logappend=on',
     '-kernel',
     base.kernel,
@@ -120,8 +120,13 @@ function machineArgs(lab, index, base, snapshot) {
   ];
 }
 
-/** Starts a node's machine, from its saved state when `snapshot` names one, and waits until QEMU answers. */
-export async function startMachine(lab, index, base, { snapshot } = {}) {
+/** Resolves when QEMU answers; the node itself may still boot. */
+export async function startMachine(
+  lab: Lab,
+  index: number,
+  base: Base,
+  { snapshot }: StartOptions = {},
+): Promise<void> {
   const dir = nodeDir(lab.name, index);
   for (const name of ['qmp.sock', 'console.sock']) await rm(join(dir, name), { force: true });
   const words = [...netPrefix(lab), 'qemu-system-x86_64', ...machineArgs(lab, index, base, snapshot)];
@@ -140,10 +145,10 @@ export async function startMachine(lab, index, base, { snapshot } = {}) {
   throw new LabError(`The machine of node${index} did not start: ${why}`);
 }
 
-const isGone = (lab, index) => isGoneWithin(machinePidFile(lab, index), machineName(lab, index), END_LIMIT_MS);
+const isGone = (lab: Lab, index: number) => isGoneWithin(machinePidFile(lab, index), machineName(lab, index), END_LIMIT_MS);
 
-/** Power loss: nothing is written back, nobody is told. */
-export async function killMachine(lab, index) {
+/** Nothing is written back. */
+export async function killMachine(lab: Lab, index: number): Promise<number | undefined> {
   const pid = pidOf(lab, index);
   if (pid !== undefined) {
     process.kill(pid, 'SIGKILL');
@@ -153,19 +158,22 @@ export async function killMachine(lab, index) {
   return pid;
 }
 
-/** Ends QEMU in order, its disks flushed; the node itself is not asked. */
-export async function quitMachine(lab, index) {
+export async function quitMachine(lab: Lab, index: number): Promise<void> {
   if (pidOf(lab, index) === undefined) return;
   await withMachine(lab, index, (qmp) => qmp.execute('quit')).catch(() => {});
   if (!(await isGone(lab, index))) await killMachine(lab, index);
   await rm(machinePidFile(lab, index), { force: true });
 }
 
-const everyNode = (indexes, each) => Promise.all(indexes.map(each));
-
-/** Saves all machines at one moment: everyone is stopped before anyone is saved. */
-export async function saveMachines(lab, indexes, tag, { resume = true } = {}) {
-  const onEach = (use) => everyNode(indexes, (index) => withMachine(lab, index, use));
+/** All machines stop before the first one is saved. */
+export async function saveMachines(
+  lab: Lab,
+  indexes: readonly number[],
+  tag: string,
+  { resume = true }: SaveOptions = {},
+): Promise<void> {
+  const onEach = (use: (qmp: Qmp) => Promise<unknown>): Promise<unknown> =>
+    Promise.all(indexes.map((index) => withMachine(lab, index, use)));
   await onEach((qmp) => qmp.execute('stop'));
   try {
     await onEach((qmp) => qmp.monitor(`savevm ${tag}`));
@@ -174,19 +182,19 @@ export async function saveMachines(lab, indexes, tag, { resume = true } = {}) {
   }
 }
 
-/** Names of the states saved in a node's disk. */
-export async function savedTags(lab, index) {
+export async function savedTags(lab: Lab, index: number): Promise<string[]> {
   const out = await $({
     quiet: true,
     nothrow: true,
   })`qemu-img info -U --output=json ${join(nodeDir(lab.name, index), 'root.qcow2')}`;
   if (out.exitCode !== 0) return [];
-  return (JSON.parse(out.stdout).snapshots ?? []).map((snapshot) => snapshot.name);
+  const { snapshots = [] }: { snapshots?: { name: string }[] } = JSON.parse(out.stdout);
+  return snapshots.map(({ name }) => name);
 }
 
-const copyDisks = (from, to) =>
+const copyDisks = (from: string, to: string) =>
   $({ quiet: true })`cp --reflink=auto --sparse=auto ${DISKS.map((disk) => join(from, disk))} ${to}/`;
 
-/** The saved moments are in the disks, so all of them are copied. */
-export const keepDisks = (lab, index, _tag, to) => copyDisks(nodeDir(lab.name, index), to);
-export const takeDisks = (lab, index, _tag, from) => copyDisks(from, nodeDir(lab.name, index));
+/** The saved states are in the disks, so all of them are copied. */
+export const keepDisks = (lab: Lab, index: number, _tag: string, to: string) => copyDisks(nodeDir(lab.name, index), to);
+export const takeDisks = (lab: Lab, index: number, _tag: string, from: string) => copyDisks(from, nodeDir(lab.name, index));

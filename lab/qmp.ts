@@ -1,20 +1,33 @@
-/** QEMU's control socket: one connection, one command at a time. */
+/** QEMU's control socket (QMP): one connection, one command at a time. */
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { LabError } from './errors.mjs';
 
 const CONNECT_LIMIT_MS = 10_000;
 
-export async function openQmp(path) {
+export interface Qmp {
+  /** Resolves to QEMU's answer. Throws LabError. */
+  execute(command: string, args?: object): Promise<unknown>;
+  /** Runs a command of the human monitor, which reports a failure by printing it. Throws LabError. */
+  monitor(line: string): Promise<void>;
+  close(): void;
+}
+
+interface Waiting {
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+}
+
+async function openQmp(path: string): Promise<Qmp> {
   const socket = connect(path);
-  const waiting = [];
-  const fail = (error) => {
+  const waiting: Waiting[] = [];
+  const fail = (error: Error): void => {
     for (const { reject } of waiting.splice(0)) reject(error);
   };
   socket.on('error', fail);
-  socket.on('close', () => fail(new LabError('The machine ended while it was being spoken to.')));
+  socket.on('close', () => fail(new LabError('The machine ended before it answered.')));
   const lines = createInterface({ input: socket });
-  lines.on('error', () => {}); // the socket's own, told above
+  lines.on('error', () => {}); // the socket's own error, handled above
   lines.on('line', (line) => {
     const message = JSON.parse(line);
     if (message.event) return;
@@ -22,8 +35,8 @@ export async function openQmp(path) {
     if (message.error) next?.reject(new LabError(`QEMU refused: ${message.error.desc}.`));
     else next?.resolve(message.return ?? message);
   });
-  const answer = () => new Promise((resolve, reject) => waiting.push({ resolve, reject }));
-  const execute = (command, args) => {
+  const answer = (): Promise<unknown> => new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+  const execute = (command: string, args?: object): Promise<unknown> => {
     const reply = answer();
     socket.write(`${JSON.stringify({ execute: command, ...(args ? { arguments: args } : {}) })}\n`);
     return reply;
@@ -37,17 +50,16 @@ export async function openQmp(path) {
   }
   return {
     execute,
-    /** A command of the human monitor; these report failure by printing something. */
-    async monitor(line) {
-      const text = (await execute('human-monitor-command', { 'command-line': line })).trim();
+    async monitor(line: string) {
+      const text = String(await execute('human-monitor-command', { 'command-line': line })).trim();
       if (text) throw new LabError(`QEMU could not do "${line}": ${text.replace(/\s+/g, ' ')}`);
     },
-    close: () => socket.destroy(),
+    close: () => void socket.destroy(),
   };
 }
 
-/** Opens, uses, closes. */
-export async function withQmp(path, use) {
+/** Opens the socket, calls `use`, closes it. */
+export async function withQmp<T>(path: string, use: (qmp: Qmp) => Promise<T>): Promise<T> {
   const qmp = await openQmp(path);
   try {
     return await use(qmp);

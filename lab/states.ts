@@ -1,17 +1,17 @@
 /**
- * The saved state of a node: booted, provisioned, images imported. Made once for each node number, kept
- * beside the base image under a hash of everything that went into it; every later start is a copy of it.
+ * The saved state of a node: booted, provisioned, with its images. It is made once for each node number and kept next to
+ * the base image, under a hash of everything it was made from; every later start copies it.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { $ } from 'zx';
-import { ACCELS } from './accel.mjs';
-import { consoleLogin } from './console.mjs';
+import { ACCELS } from './accel.ts';
+import { consoleLogin } from './console.ts';
 import { LabError, onInterrupt } from './errors.mjs';
-import { buildImages, imageFacts, importImages } from './images.mjs';
-import { withLock } from './lock.mjs';
+import { buildImages, imageFacts, importImages } from './images.ts';
+import { withLock } from './lock.ts';
 import {
   canSleep,
   consoleUnit,
@@ -24,24 +24,30 @@ import {
   saveMachines,
   startMachine,
   takeDisks,
-} from './machine.mjs';
-import { awaitNode, indexesOf, onNode, writeAccess } from './nodes.mjs';
+} from './machine.ts';
+import { awaitNode, indexesOf, onNode, writeAccess } from './nodes.ts';
 import { cacheRoot, hashOf, LAB_DIR, nodeDir } from './paths.mjs';
-import { progress } from './progress.mjs';
+import { progress, withStage } from '../scripts/progress.mjs';
+import type { Accel, Base, BuiltImage, Lab } from './types.ts';
 
 export const CLEAN = 'drover-clean';
 const KEPT_STATES = 3;
-/** What a saved node is, beside its disks. */
+/** The files of a saved node, without its disks. */
 const FILES = ['hostkey', 'hostkey.pub', 'hostname', 'provision.log'];
-const PROVISION = join(LAB_DIR, 'provision.sh');
-const BOOT_MS = { kvm: 12_000, um: 15_000, tcg: 90_000 };
-/** Until all that starts at boot has started, and all that was written is on the disks. */
+const PROVISION = join(LAB_DIR, '..', 'host', 'provision.sh');
+const BOOT_MS: Readonly<Record<Accel, number>> = { kvm: 12_000, um: 15_000, tcg: 90_000 };
+/** Waits until everything that starts at boot has started, and everything written is on the disks. */
 const SETTLE = 'timeout 60 systemctl is-system-running --wait >/dev/null; zpool sync; sync';
 const BOOT_LIMIT_MS = 900_000;
 const RESTORE_LIMIT_MS = 180_000;
 
-/** The lab's images and the folder of its saved state, which is named by all that goes into it. */
-async function plan(lab, base) {
+interface Plan {
+  readonly images: readonly BuiltImage[];
+  /** The folder of the saved states. Its name is the hash of everything they are made from. */
+  readonly dir: string;
+}
+
+async function plan(lab: Lab, base: Base): Promise<Plan> {
   const images = lab.images ? await buildImages() : [];
   const hash = hashOf({
     paths: [PROVISION],
@@ -50,70 +56,66 @@ async function plan(lab, base) {
   return { images, dir: join(base.dir, 'states', hash) };
 }
 
-const savedNode = (dir, index) => join(dir, `node${index}`);
-const missingNodes = (lab, dir) => indexesOf(lab).filter((index) => !existsSync(savedNode(dir, index)));
+const savedNode = (dir: string, index: number) => join(dir, `node${index}`);
+const missingNodes = (lab: Lab, dir: string) => indexesOf(lab).filter((index) => !existsSync(savedNode(dir, index)));
 
-const copyFiles = (from, to) => $({ quiet: true })`cp ${FILES.map((file) => join(from, file))} ${to}/`;
+const copyFiles = (from: string, to: string) => $({ quiet: true })`cp ${FILES.map((file) => join(from, file))} ${to}/`;
 
-/** An empty run folder for a node, whatever was there before. */
-export async function freshNodeDir(lab, index) {
+/** Makes an empty folder for a node, in place of an earlier one. */
+async function freshNodeDir(lab: Lab, index: number): Promise<void> {
   await killMachine(lab, index);
   await rm(nodeDir(lab.name, index), { recursive: true, force: true });
   await mkdir(nodeDir(lab.name, index), { recursive: true, mode: 0o700 });
 }
 
-async function provision(lab, index) {
+/** Throws LabError with the step that failed. */
+async function provision(lab: Lab, index: number): Promise<void> {
   const script = await readFile(PROVISION);
   const out = await onNode(lab, index, `bash -s -- --pool ${poolDisk(lab)}`, { input: script, nothrow: true });
   await writeFile(join(nodeDir(lab.name, index), 'provision.log'), out.stdout + out.stderr);
   if (out.exitCode !== 0) {
     const why =
-      out.stdout.split('\n').find((line) => line.startsWith('cannot')) ?? out.stderr.trim().split('\n').at(-1);
-    throw new LabError(`node${index} could not be set up: ${why}`);
+      out.stdout.split('\n').find((line: string) => line.startsWith('cannot')) ?? out.stderr.trim().split('\n').at(-1);
+    throw new LabError(`cannot set up node${index}: ${why}`);
   }
   await onNode(lab, index, consoleLogin(consoleUnit(lab)));
 }
 
-/** How many first boots at once: an emulated processor keeps a real one busy, and two boots on one take twice as long. */
-const bootsAtOnce = (lab) => Math.max(1, Math.floor((cpus().length / lab.smp) * (lab.accel === 'tcg' ? 1 : 2)));
+/** How many nodes boot at the same time: an emulated processor keeps a real one busy, so two on one take twice as long. */
+const bootsAtOnce = (lab: Lab): number => Math.max(1, Math.floor((cpus().length / lab.smp) * (lab.accel === 'tcg' ? 1 : 2)));
 
 /** `[1,2,3,4,5]`, 2 -> `[[1,2],[3,4],[5]]` */
-export const inBatches = (items, size) =>
+export const inBatches = <T>(items: readonly T[], size: number): readonly (readonly T[])[] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
 
-/** Boots these nodes, which have no saved state yet, sets them up and saves them. */
-async function makeStates(lab, base, { images, dir }, indexes) {
-  const each = (work) => Promise.all(indexes.map(work));
+/** Boots nodes that have no saved state yet, sets them up and saves them. */
+async function makeStates(lab: Lab, base: Base, { images, dir }: Plan, indexes: readonly number[]): Promise<void> {
+  const each = (work: (index: number) => Promise<unknown>): Promise<unknown> => Promise.all(indexes.map(work));
   const forget = onInterrupt(() => each((index) => killMachine(lab, index)));
   const names = indexes.map((index) => `node${index}`).join(' and ');
-  let stage = progress.stage(`booting ${names} for the first time, ${ACCELS[lab.accel]}`, {
-    expectedMs: BOOT_MS[lab.accel],
-  });
   try {
-    await each(async (index) => {
-      await freshNodeDir(lab, index);
-      await createDisks(lab, index, base);
+    await withStage(`booting ${names} for the first time, ${ACCELS[lab.accel]}`, BOOT_MS[lab.accel], async () => {
+      await each(async (index) => {
+        await freshNodeDir(lab, index);
+        await createDisks(lab, index, base);
+      });
+      await writeAccess(lab, base);
+      await each((index) => startMachine(lab, index, base));
+      await each((index) => awaitNode(lab, index, BOOT_LIMIT_MS));
     });
-    await writeAccess(lab, base);
-    await each((index) => startMachine(lab, index, base));
-    await each((index) => awaitNode(lab, index, BOOT_LIMIT_MS));
-    stage.done();
-    stage = progress.stage('setting the nodes up (provision.sh)', { expectedMs: 30_000 });
-    await each((index) => provision(lab, index));
-    stage.done();
+    await withStage('setting the nodes up (provision.sh)', 30_000, () => each((index) => provision(lab, index)));
     if (images.length > 0) {
-      stage = progress.stage('importing the container images', { expectedMs: 60_000 });
-      await each((index) => importImages(lab, index, images, (ref) => stage.update(`${ref} on node${index}`)));
-      stage.done();
+      await withStage('importing the container images', 60_000, (stage) =>
+        each((index) => importImages(lab, index, images, (ref) => stage.update(`${ref} on node${index}`))),
+      );
     }
-    stage = progress.stage('saving the state');
-    await each((index) => onNode(lab, index, SETTLE, { nothrow: true }));
-    await saveMachines(lab, indexes, CLEAN, { resume: false });
-    await each((index) => quitMachine(lab, index));
-    await each((index) => keepState(lab, dir, index));
-    stage.done();
+    await withStage('saving the state', undefined, async () => {
+      await each((index) => onNode(lab, index, SETTLE, { nothrow: true }));
+      await saveMachines(lab, indexes, CLEAN, { resume: false });
+      await each((index) => quitMachine(lab, index));
+      await each((index) => keepState(lab, dir, index));
+    });
   } catch (error) {
-    stage.fail();
     await each((index) => killMachine(lab, index));
     throw error;
   } finally {
@@ -122,7 +124,8 @@ async function makeStates(lab, base, { images, dir }, indexes) {
   await pruneStates(dir);
 }
 
-async function keepState(lab, dir, index) {
+/** Under another name first, so that an interrupted copy is not taken for a saved state. */
+async function keepState(lab: Lab, dir: string, index: number): Promise<void> {
   const to = savedNode(dir, index);
   const tmp = `${to}.new`;
   await rm(tmp, { recursive: true, force: true });
@@ -132,8 +135,8 @@ async function keepState(lab, dir, index) {
   await rename(tmp, to);
 }
 
-/** Old recipes' states are large; the newest few are kept. */
-async function pruneStates(dir) {
+/** Removes the states of old recipes, which are large; the newest few stay. */
+async function pruneStates(dir: string): Promise<void> {
   const root = dirname(dir);
   const dated = await Promise.all(
     (await readdir(root)).map(async (name) => ({ path: join(root, name), at: (await stat(join(root, name))).mtimeMs })),
@@ -145,16 +148,16 @@ async function pruneStates(dir) {
   await Promise.all(old.map(({ path }) => rm(path, { recursive: true, force: true })));
 }
 
-/** The folder of saved states for every node of the lab, made where missing. */
-export async function ensureStates(lab, base) {
+/** The folder of saved states for every node of the lab, made where they are missing. Throws LabError. */
+export async function ensureStates(lab: Lab, base: Base): Promise<string> {
   const planned = await plan(lab, base);
   if (missingNodes(lab, planned.dir).length === 0) return planned.dir;
-  const onWait = () => progress.note('  another lab is making a saved state; waiting for it …');
+  const onWait = () => progress.note('  waiting for another lab that makes a saved state …');
   await withLock(
     join(cacheRoot(), 'states.lock'),
     async () => {
       const missing = missingNodes(lab, planned.dir);
-      // What a batch made is kept, whatever happens to the next one.
+      // The states of a batch are kept also where the next one fails.
       for (const batch of inBatches(missing, bootsAtOnce(lab))) await makeStates(lab, base, planned, batch);
     },
     { onWait },
@@ -162,16 +165,11 @@ export async function ensureStates(lab, base) {
   return planned.dir;
 }
 
-/** Fresh run folders from the saved states, machines started in them, clocks set. */
-export async function restoreClean(lab, base, dir) {
+/** Copies the saved states into fresh folders, starts the machines and sets their clocks. */
+export async function restoreClean(lab: Lab, base: Base, dir: string): Promise<void> {
   const indexes = indexesOf(lab);
-  const stage = progress.stage(
-    `${canSleep(lab) ? 'restoring' : 'booting'} ${indexes.map((index) => `node${index}`).join(' and ')}, ${ACCELS[lab.accel]}`,
-    {
-      expectedMs: 6000,
-    },
-  );
-  try {
+  const names = indexes.map((index) => `node${index}`).join(' and ');
+  await withStage(`${canSleep(lab) ? 'restoring' : 'booting'} ${names}, ${ACCELS[lab.accel]}`, 6000, async () => {
     await Promise.all(
       indexes.map(async (index) => {
         await freshNodeDir(lab, index);
@@ -182,12 +180,8 @@ export async function restoreClean(lab, base, dir) {
     await writeAccess(lab, base);
     await Promise.all(indexes.map((index) => startMachine(lab, index, base, { snapshot: CLEAN })));
     await Promise.all(indexes.map((index) => awaitNode(lab, index, RESTORE_LIMIT_MS)));
-    stage.done();
-  } catch (error) {
-    stage.fail();
-    throw error;
-  }
+  });
 }
 
-/** A state that cannot be restored (another processor, a damaged file) is thrown away. */
-export const forgetStates = (dir) => rm(dir, { recursive: true, force: true });
+/** Removes states that cannot be restored (another processor, a damaged file). */
+export const forgetStates = (dir: string): Promise<void> => rm(dir, { recursive: true, force: true });

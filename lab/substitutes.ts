@@ -1,18 +1,19 @@
-/** Which images run in place of official ones: where no registry answers, and said aloud. */
+/** Images that run in place of official ones where no registry answers. */
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listRecipes } from './images.mjs';
-import { onNode } from './nodes.mjs';
+import { listRecipes } from './images.ts';
+import { onNode } from './nodes.ts';
 import { runDir } from './paths.mjs';
+import type { Lab } from './types.ts';
 
 const LIMIT_SECONDS = 5;
 
-/** Asks node1 whether it reaches the registry its own Docker would ask. */
-export async function registryAnswers(lab) {
+/** Whether node1 reaches the registry of its Docker. */
+export async function registryAnswers(lab: Lab): Promise<boolean> {
   if (!lab.wayOut) return false;
   const script = `host=$(docker info -f '{{.IndexServerAddress}}' | sed -E 's,^https?://([^/:]+).*,\\1,')
     timeout ${LIMIT_SECONDS} bash -c "exec 3<>/dev/tcp/$host/443"`;
-  const out = await onNode(lab, 1, script, { nothrow: true, limit: `${LIMIT_SECONDS + 5}s` });
+  const out = await onNode(lab, 1, script, { nothrow: true, limitMs: (LIMIT_SECONDS + 5) * 1000 });
   return out.exitCode === 0;
 }
 
@@ -21,19 +22,19 @@ async function standIns() {
   return recipes.flatMap(({ ref, standsFor, set }) => standsFor.map((repository) => ({ ref, repository, set })));
 }
 
-const nodesFile = (lab) => join(runDir(lab.name), 'drover.yml');
+const nodesFile = (lab: Lab) => join(runDir(lab.name), 'drover.yml');
 
 /** Whether the lab's drover.yml names images that run in place of others. */
-export const hasSubstitutes = async (lab) => /^images:/m.test(await readFile(nodesFile(lab), 'utf8'));
+export const hasSubstitutes = async (lab: Lab): Promise<boolean> => /^images:/m.test(await readFile(nodesFile(lab), 'utf8'));
 
-/** Adds `images:` to the lab's drover.yml; returns what to tell, nothing where it was there already. */
-export async function substituteImages(lab) {
+/** Adds `images:` to the lab's drover.yml; resolves to lines to print, none where it has the key already. */
+export async function substituteImages(lab: Lab): Promise<readonly string[]> {
   if (await hasSubstitutes(lab)) return [];
   const all = await standIns();
   const lines = all.map(({ ref, repository }) => `  ${JSON.stringify(repository)}: ${JSON.stringify(ref)}\n`);
   await appendFile(nodesFile(lab), `# No registry answered when this was written.\nimages:\n${lines.join('')}`);
   return all.map(({ ref, repository, set }) => {
-    const first = set === undefined ? '' : ` once \`npm run lab -- images ${set}\` has made it`;
+    const first = set === undefined ? '' : ` once \`npm run lab -- images ${set}\` has built it`;
     return `No registry answers: ${ref} runs in place of ${repository}${first}.`;
   });
 }

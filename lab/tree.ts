@@ -1,14 +1,15 @@
-/** A fresh Debian tree by mmdebstrap, with Debian's packages from where this machine has its own. */
+/** Makes a Debian tree with mmdebstrap, from the mirror that this machine's own packages come from. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { $ } from 'zx';
+import { $, ProcessOutput } from 'zx';
 import { LabError, onInterrupt } from './errors.mjs';
 import { cacheRoot, LAB_DIR, SUBNET, SUITE } from './paths.mjs';
 import { osRelease } from './support.mjs';
+import { isRoot } from './tools.ts';
 
-/** The address of the mirror that this machine's own packages come from, on Debian; undefined elsewhere. */
-async function ownMirror() {
+/** The address of that mirror on Debian; undefined on other systems. */
+async function ownMirror(): Promise<string | undefined> {
   const { ID, VERSION_CODENAME } = osRelease();
   if (ID !== 'debian' || !VERSION_CODENAME) return undefined;
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
@@ -23,30 +24,30 @@ async function ownMirror() {
   return row?.[0];
 }
 
-/** The mirror mmdebstrap uses by default, as it writes it into a new tree; it stops there, before it fetches anything. */
-async function defaultMirror() {
-  const mode = process.getuid() === 0 ? 'root' : 'unshare';
+/** The mirror that mmdebstrap uses by default: it is stopped after it has written it into a new tree. */
+async function defaultMirror(): Promise<string> {
+  const mode = isRoot() ? 'root' : 'unshare';
   const hook = 'cat "$1/etc/apt/sources.list"; exit 1';
   const printed = await $({
     quiet: true,
     nothrow: true,
   })`mmdebstrap --mode=${mode} --variant=custom --format=null --setup-hook=${hook} ${SUITE} -`;
   const mirror = /^deb (?:\[.*\] )?(\S+) /m.exec(printed.stdout)?.[1];
-  if (mirror === undefined) throw new LabError("mmdebstrap does not say which of Debian's mirrors it uses.");
+  if (mirror === undefined) throw new LabError("cannot find out which of Debian's mirrors mmdebstrap uses.");
   return mirror;
 }
 
-/** Address of a Debian mirror: this machine's own on Debian, else mmdebstrap's default. Throws LabError. */
-export const debianMirror = async () => (await ownMirror()) ?? (await defaultMirror());
+/** The address of a Debian mirror: this machine's own on Debian, else mmdebstrap's default. Throws LabError. */
+export const debianMirror = async (): Promise<string> => (await ownMirror()) ?? (await defaultMirror());
 
-/** mmdebstrap's words for where the packages come from: this machine's own mirror on Debian, else nothing. */
-export async function mirrorLine() {
+/** mmdebstrap's words for this machine's own mirror on Debian; none elsewhere. */
+export async function mirrorLine(): Promise<readonly string[]> {
   const mirror = await ownMirror();
   return mirror === undefined ? [] : [`deb ${mirror} ${SUITE} main contrib`];
 }
 
-/** How this machine's apt reaches its mirror (proxy, clock checks): the build needs the same. */
-export async function hostAptOptions() {
+/** The settings with which this machine's apt reaches its mirror (proxy, clock checks), as words for mmdebstrap. */
+export async function hostAptOptions(): Promise<readonly string[]> {
   const dump = await $({ quiet: true, nothrow: true })`apt-config dump`;
   return dump.stdout
     .split('\n')
@@ -54,23 +55,38 @@ export async function hostAptOptions() {
     .map((line) => `--aptopt=${line.replace(/;$/, '')}`);
 }
 
-/** The names in a list of packages below lab/: one a line, `#` begins a comment. */
-export const packagesIn = async (list) =>
+/** The names in a list of packages below lab/: one on each line, `#` begins a comment. */
+export const packagesIn = async (list: string): Promise<readonly string[]> =>
   (await readFile(join(LAB_DIR, list), 'utf8')).split('\n').filter((line) => line && !line.startsWith('#'));
 
-/**
- * Makes the tree with these packages and runs the scripts on it, one after the other in one shell: as a text, since in
- * mmdebstrap's user namespace they are run by somebody whom a home folder need not let in. `what` names the image in an
- * error, `onLine` hears what mmdebstrap and dpkg print. As root the tree is the folder `to`; else, where only a tar file
- * carries its owners out of the user namespace, `to` is one. Resolves to what was logged; throws LabError.
- */
-export async function buildTree({ what, packages, scripts, env, to, onLine = () => {} }) {
-  const isRoot = process.getuid() === 0;
+interface TreeRecipe {
+  /** Names the image in an error. */
+  readonly what: string;
+  readonly packages: readonly string[];
+  /** Files below lab/ that run on the tree, one after the other in one shell. */
+  readonly scripts: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** For root the folder of the tree; else a tar file, because only that carries the owners out of a user namespace. */
+  readonly to: string;
+  /** Gets each line that mmdebstrap and dpkg print. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** Makes a tree. Resolves to the log; throws LabError. */
+export async function buildTree({
+  what,
+  packages,
+  scripts,
+  env,
+  to,
+  onLine = () => {},
+}: TreeRecipe): Promise<string> {
+  // The text of the scripts, not their paths: the user of mmdebstrap's namespace may not read the project's folder.
   const texts = await Promise.all(scripts.map((script) => readFile(join(LAB_DIR, script), 'utf8')));
   const lean = ['man', 'locale', 'doc'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
-  // A mount namespace of its own: whatever ends the build, no mount is left in the tree. Without root mmdebstrap makes
+  // In a mount namespace of its own no mount is left in the tree, however the build ends. Without root mmdebstrap makes
   // one itself, with the user namespace.
-  const program = isRoot
+  const program = isRoot()
     ? ['unshare', '--mount', '--propagation', 'private', 'mmdebstrap', '--mode=root', '--format=directory']
     : ['mmdebstrap', '--mode=unshare', '--format=tar'];
   const work = $({
@@ -87,8 +103,9 @@ export async function buildTree({ what, packages, scripts, env, to, onLine = () 
     return (await work).stderr;
   } catch (error) {
     const log = join(cacheRoot(), 'last-build.log');
-    await writeFile(log, `${error.stdout ?? ''}\n${error.stderr ?? error.message}`);
-    throw new LabError(`The ${what} image could not be built; the whole output is in ${log}.`, { cause: error });
+    const output = error instanceof ProcessOutput ? `${error.stdout}\n${error.stderr}` : String(error);
+    await writeFile(log, output);
+    throw new LabError(`cannot build the ${what} image; the whole output is in ${log}.`, { cause: error });
   } finally {
     forget();
   }

@@ -1,10 +1,9 @@
-#!/usr/bin/env node
 /**
- * Bundles src/main.ts to dist/drover.js; does nothing where the sources are as they were. Packages are inside (reading
- * hundreds of small files is most of a start), but for ssh2, which has native parts; what only some verbs need, Ink
- * and React among it, becomes a file of its own that they load when they run.
+ * Bundles src/main.ts to dist/drover.js; does nothing where the sources are as they were. The packages are inside, because
+ * reading hundreds of small files takes most of a start. ssh2 stays outside, because it has native parts. Code that only
+ * some commands need, Ink and React among it, becomes files of their own that those commands load.
  *
- *   node lab/build.mjs [--force] [--cases] [--schema]
+ *   node scripts/ts.mjs scripts/build.ts [--force] [--cases] [--schema]
  */
 import { createHash } from 'node:crypto';
 import {
@@ -18,43 +17,41 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { bundledPackages, printLicenses } from './licenses.mjs';
+import type { Metafile, Plugin } from 'esbuild';
+import { bundledPackages, printLicenses } from './licenses.ts';
+import { root } from './run.mjs';
 
-export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const FORMAT = 4;
 
-/** Packages that stay outside of the bundle: those with native parts. */
+/** Packages that stay outside the bundle: they have native parts. */
 const EXTERNAL = ['ssh2', 'cpu-features'];
-/** Packages that are named by others and never used; `alias`, not external: an external import would be loaded. */
+/** Packages that other packages name and drover never uses. As `alias`: an external import would be loaded. */
 const UNUSED = ['react-devtools-core', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'split-ca'];
-const empty = join(root, 'lab', 'empty.cjs');
+const unusedPackage = join(root, 'scripts', 'unused-package.cjs');
 
-/** Ink's connection to React's developer tools, which brings a WebSocket client along; Ink loads it on request only. */
-const withoutDevtools = {
+/** Leaves out Ink's connection to React's developer tools, which has a WebSocket client. */
+const withoutDevtools: Plugin = {
   name: 'without-devtools',
   setup: (build) =>
     build.onResolve({ filter: /^\.\/devtools\.js$/ }, ({ importer }) =>
-      /\/node_modules\/ink\//.test(importer) ? { path: empty } : undefined,
+      /\/node_modules\/ink\//.test(importer) ? { path: unusedPackage } : undefined,
     ),
 };
 
-/**
- * What the packages in CommonJS need inside of a module. The program's first line makes it a program; chunks are no
- * programs and lose it again.
- */
+/** What the packages in CommonJS need inside a module. The first line is for the program; it is removed from chunks. */
 const BANNER = `#!/usr/bin/env node
 import { createRequire as __createRequire } from 'node:module'; import { dirname as __dirnameOf } from 'node:path'; import { fileURLToPath as __pathOf } from 'node:url'; const require = __createRequire(import.meta.url); const __filename = __pathOf(import.meta.url); const __dirname = __dirnameOf(__filename);`;
 
-const filesUnder = (folder) =>
+const filesUnder = (folder: string): readonly string[] =>
   readdirSync(folder, { withFileTypes: true })
     .flatMap((entry) => (entry.isDirectory() ? filesUnder(join(folder, entry.name)) : [join(folder, entry.name)]))
     .sort();
 
-function hashOf(paths) {
+function hashOf(paths: readonly string[]): string {
   const hash = createHash('sha256').update(`${FORMAT} ${process.version.split('.')[0]}\0`);
   for (const path of paths)
     hash
@@ -64,8 +61,8 @@ function hashOf(paths) {
   return hash.digest('hex');
 }
 
-/** Every file a bundle may depend on; the lock file stands for the packages. */
-function sourcesOf(entry) {
+/** Every file that a bundle may depend on; the lock file stands for the packages. */
+function sourcesOf(entry: string): readonly string[] {
   const extra = entry.startsWith('test')
     ? filesUnder(join(root, 'test', 'cases')).filter((path) => path.endsWith('.ts'))
     : [];
@@ -75,58 +72,32 @@ function sourcesOf(entry) {
     join(root, 'package.json'),
     join(root, 'package-lock.json'),
     fileURLToPath(import.meta.url),
-    join(root, 'lab', 'licenses.mjs'),
-    empty,
+    join(root, 'scripts', 'licenses.ts'),
+    unusedPackage,
   ];
 }
 
-const readOr = (path, fallback) => {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return fallback;
-  }
-};
+const readIfThere = (path: string): string | undefined => (existsSync(path) ? readFileSync(path, 'utf8') : undefined);
 
-/** Builds `entry` (a path below the project) as dist/NAME.js; true where there was something to do. */
-export async function buildBundle({ entry, name, force = false }) {
+interface Bundle {
+  /** A path below the project. */
+  readonly entry: string;
+  /** dist/NAME.js */
+  readonly name: string;
+  readonly force: boolean;
+}
+
+/** Resolves to true where the bundle was built, to false where it was up to date. */
+async function buildBundle({ entry, name, force }: Bundle): Promise<boolean> {
   const stamp = join(dist, `.${name}.sha256`);
   const wanted = hashOf(sourcesOf(entry));
   const target = join(dist, `${name}.js`);
-  if (!force && existsSync(target) && readOr(stamp, '') === wanted) return false;
-  const esbuild = await import('esbuild');
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  // Into a folder beside: a drover that runs meanwhile keeps its files, and a failed build leaves the old ones.
+  if (!force && existsSync(target) && readIfThere(stamp) === wanted) return false;
+  // Into another folder first: a drover that runs keeps its files, and a failed build leaves the old ones.
   const fresh = join(dist, `.${name}-${process.pid}`);
   rmSync(fresh, { recursive: true, force: true });
-  const { metafile } = await esbuild.build({
-    absWorkingDir: root,
-    metafile: true,
-    entryPoints: { [name]: entry },
-    outdir: fresh,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    external: EXTERNAL,
-    alias: Object.fromEntries(UNUSED.map((each) => [each, empty])),
-    plugins: [withoutDevtools],
-    jsx: 'automatic',
-    sourcemap: true,
-    chunkNames: `${name}-chunks/[name]-[hash]`,
-    define: {
-      DROVER_VERSION: JSON.stringify(version),
-      // React's development build is twice as slow, and keeps a record of every component it ever drew.
-      'process.env.NODE_ENV': '"production"',
-      // Ink's layout would `fetch` the WebAssembly in its own text, with all of an HTTP client, before a frame.
-      fetch: 'undefined',
-    },
-    banner: { js: BANNER },
-    logLevel: 'warning',
-  });
+  const metafile = await runEsbuild(entry, name, fresh);
   for (const file of filesUnder(fresh)) {
-    // The banner is for the program alone.
     if (file.includes('-chunks') && file.endsWith('.js')) stripBanner(file);
   }
   const licenses = printLicenses(bundledPackages(metafile, root));
@@ -138,25 +109,58 @@ export async function buildBundle({ entry, name, force = false }) {
   return true;
 }
 
-/** Which packages went into which file, so that a test can tell what a verb loads. */
-function packagesIn({ outputs }) {
-  const packageOf = (path) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)(?!.*\/node_modules\/)/.exec(path)?.[1];
+/** Resolves to a description of what went into each file. */
+async function runEsbuild(entry: string, name: string, outdir: string): Promise<Metafile> {
+  const esbuild = await import('esbuild');
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { metafile } = await esbuild.build({
+    absWorkingDir: root,
+    metafile: true,
+    entryPoints: { [name]: entry },
+    outdir,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    external: EXTERNAL,
+    alias: Object.fromEntries(UNUSED.map((each) => [each, unusedPackage])),
+    plugins: [withoutDevtools],
+    jsx: 'automatic',
+    sourcemap: true,
+    chunkNames: `${name}-chunks/[name]-[hash]`,
+    define: {
+      DROVER_VERSION: JSON.stringify(version),
+      // React's development build is twice as slow, and keeps a record of every component it drew.
+      'process.env.NODE_ENV': '"production"',
+      // Ink's layout would `fetch` the WebAssembly in its own text, with all of an HTTP client, before a frame.
+      fetch: 'undefined',
+    },
+    banner: { js: BANNER },
+    logLevel: 'warning',
+  });
+  return metafile;
+}
+
+/** File -> the packages in it: a test reads from it what a command loads. */
+function packagesIn({ outputs }: Metafile): Readonly<Record<string, readonly string[]>> {
+  const packageOf = (path: string): string | undefined => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)(?!.*\/node_modules\/)/.exec(path)?.[1];
   const rows = Object.entries(outputs)
     .filter(([path]) => path.endsWith('.js'))
-    .map(([path, { inputs }]) => [
+    .map(([path, { inputs }]): [string, readonly string[]] => [
       basename(path),
-      [...new Set(Object.keys(inputs).map(packageOf))].filter(Boolean).sort(),
+      [...new Set(Object.keys(inputs).flatMap((input) => packageOf(input) ?? []))].sort(),
     ]);
   return Object.fromEntries(rows.filter(([, packages]) => packages.length > 0));
 }
 
-/** Blanked, not removed, so that the source map's lines stay right. */
-function stripBanner(file) {
+/** Empties the line instead of removing it, so that the lines of the source map stay right. */
+function stripBanner(file: string): void {
   writeFileSync(file, readFileSync(file, 'utf8').replace(/^#!.*/, ''));
 }
 
-/** Chunks first, the program last: whoever starts it in between finds everything it asks for. */
-function install(fresh, name) {
+/** Moves the chunks first and the program last, so that a program started in between finds its chunks. */
+function install(fresh: string, name: string): void {
   mkdirSync(join(dist, `${name}-chunks`), { recursive: true });
   const chunks = join(fresh, `${name}-chunks`);
   const kept = new Set(existsSync(chunks) ? readdirSync(chunks) : []);
@@ -168,8 +172,8 @@ function install(fresh, name) {
   rmSync(fresh, { recursive: true, force: true });
 }
 
-/** drover.js, the licences of what is in it, and the schemas beside it. */
-export async function build({ force = false } = {}) {
+/** Builds dist/drover.js, the licences of its packages, and dist/schema. Resolves to false where it was up to date. */
+export async function build({ force = false } = {}): Promise<boolean> {
   mkdirSync(dist, { recursive: true });
   const built = await buildBundle({ entry: 'src/main.ts', name: 'drover', force });
   const schemas = join(root, 'src', 'config', 'schema');
@@ -179,8 +183,8 @@ export async function build({ force = false } = {}) {
   return built;
 }
 
-/** The JSON Schemas, made anew from src/config/schema/shapes.ts. */
-async function writeSchemas() {
+/** Writes the JSON Schemas from src/config/schema/shapes.ts. */
+async function writeSchemas(): Promise<void> {
   const esbuild = await import('esbuild');
   const made = join(dist, `.schema-${process.pid}.mjs`);
   try {
@@ -194,7 +198,7 @@ async function writeSchemas() {
       packages: 'external',
     });
     const { schemaFiles } = await import(pathToFileURL(made).href);
-    for (const [name, text] of Object.entries(schemaFiles())) {
+    for (const [name, text] of Object.entries<string>(schemaFiles())) {
       writeFileSync(join(root, 'src', 'config', 'schema', name), text);
       process.stdout.write(`wrote src/config/schema/${name}\n`);
     }
@@ -203,8 +207,8 @@ async function writeSchemas() {
   }
 }
 
-/** The runner of configuration and planner cases; built only when it is asked for. */
-export async function buildCases({ force = false } = {}) {
+/** Builds dist/cases.js, the runner of configuration and planner cases. */
+export async function buildCases({ force = false } = {}): Promise<boolean> {
   mkdirSync(dist, { recursive: true });
   return buildBundle({ entry: 'test/cases/run.ts', name: 'cases', force });
 }

@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Files of a package that say under which terms it may be passed on, and whose it is. */
+/** The licences of the packages in a bundle. */
+
+/** Files of a package with its licence, and with its authors. */
 const licenseFile = /^(?:licen[cs]e|copying)(?:[.-].*)?$/i;
 const noticeFile = /^notice(?:[.-].*)?$/i;
 
-const mit = (copyright) => `MIT License
+const mit = (copyright: string): string => `MIT License
 
 ${copyright}
 
@@ -16,15 +18,30 @@ The above copyright notice and this permission notice shall be included in all c
 THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
 /**
- * Packages whose npm package has no licence text, although its sources name the licence: the text, and the licence that
- * package.json must go on naming.
+ * Packages without a licence text whose sources name the licence: the text, and the licence that package.json must name for
+ * the text to count.
  */
-const elsewhere = {
+const elsewhere: Readonly<Record<string, { readonly license: string; readonly text: string }>> = {
   'yoga-layout': { license: 'MIT', text: mit('Copyright (c) Meta Platforms, Inc. and affiliates.') },
 };
 
-/** Folders of the packages that esbuild has put into its output, from its metafile; paths are relative to `root`. */
-function packageFolders({ outputs }) {
+/** The part of esbuild's metafile that names the files in a bundle. */
+interface Bundled {
+  readonly outputs: Readonly<
+    Record<string, { readonly inputs: Readonly<Record<string, { readonly bytesInOutput: number }>> }>
+  >;
+}
+
+export interface BundledPackage {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly author?: string;
+  readonly texts: readonly string[];
+}
+
+/** The folders of the packages in a bundle; paths are relative to the project. */
+function packageFolders({ outputs }: Bundled): readonly string[] {
   const inputs = Object.values(outputs).flatMap(({ inputs: from }) =>
     Object.entries(from).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
   );
@@ -33,10 +50,10 @@ function packageFolders({ outputs }) {
 }
 
 /**
- * Name, version, licence and its text of every package in a bundle, by name. Throws where one of them has no text: it
- * could not be passed on.
+ * The packages in a bundle, by name. Throws where one of them has no licence text, because then the bundle may not be
+ * distributed.
  */
-export function bundledPackages(metafile, root) {
+export function bundledPackages(metafile: Bundled, root: string): readonly BundledPackage[] {
   const packages = packageFolders(metafile).map((path) => readPackage(join(root, path)));
   const without = packages.filter(({ texts }) => texts.length === 0).map(({ name }) => name);
   if (without.length > 0) {
@@ -46,13 +63,14 @@ export function bundledPackages(metafile, root) {
   return [...unique.values()].sort((a, b) => (`${a.name}@${a.version}` < `${b.name}@${b.version}` ? -1 : 1));
 }
 
-function readPackage(folder) {
+function readPackage(folder: string): BundledPackage {
   const { name, version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const files = readdirSync(folder).sort();
-  const read = (pattern) =>
+  const read = (pattern: RegExp): readonly string[] =>
     files.filter((file) => pattern.test(file)).map((file) => readFileSync(join(folder, file), 'utf8').trim());
   const licenses = read(licenseFile);
-  const known = elsewhere[name]?.license === license ? [elsewhere[name].text] : [];
+  const other = elsewhere[name];
+  const known = other !== undefined && other.license === license ? [other.text] : [];
   const texts = licenses.length > 0 ? licenses : [...fromReadme(folder, files), ...known];
   const who = typeof author === 'string' ? author : author?.name;
   return {
@@ -64,10 +82,10 @@ function readPackage(folder) {
   };
 }
 
-const nameOf = (license) => (typeof license === 'string' ? license : (license?.type ?? 'see below'));
+const nameOf = (license: string | { readonly type?: string } | undefined): string => (typeof license === 'string' ? license : (license?.type ?? 'see below'));
 
-/** Some packages have their licence at the end of their README only. */
-function fromReadme(folder, files) {
+/** Some packages have their licence only at the end of their README. */
+function fromReadme(folder: string, files: readonly string[]): readonly string[] {
   const readme = files.find((file) => /^readme(?:\.md|\.markdown)?$/i.test(file));
   const text = readme === undefined ? '' : readFileSync(join(folder, readme), 'utf8');
   const section = /^#+\s*licen[cs]e\s*$([\s\S]*)/im.exec(text)?.[1]?.split(/^#+\s/m)[0]?.trim() ?? '';
@@ -76,8 +94,8 @@ function fromReadme(folder, files) {
 
 const rule = '-'.repeat(80);
 
-/** The file that is passed on with the bundle. */
-export function printLicenses(packages) {
+/** The text of the file that is distributed with the bundle. */
+export function printLicenses(packages: readonly BundledPackage[]): string {
   const head = `dist/drover.js and the files in dist/drover-chunks contain these packages, each under its own licence.\n`;
   const parts = packages.map(({ name, version, license, author, texts }) =>
     [

@@ -1,9 +1,14 @@
+// @ts-check
 /** Oldest Node.js with everything the packages use; also `engines` in package.json. */
-export const OLDEST = [20, 19];
+const OLDEST = { major: 20, minor: 19 };
 
-/** One sentence where this Node.js is too old, else undefined. Its syntax is old on purpose: it must run anywhere. */
+/**
+ * A sentence that asks for a newer Node.js where this one is too old, else undefined. The syntax here is old on purpose:
+ * an old Node.js must be able to read it.
+ * @param {string} version
+ */
 export function checkNode(version) {
-  const [major, minor] = version.split('.').map(Number);
-  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return undefined;
-  return `drover needs Node.js ${OLDEST.join('.')} or newer, and this is ${version}: install a newer one from https://nodejs.org or your distribution, then run the command again.`;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor)) return undefined;
+  return `drover needs Node.js ${OLDEST.major}.${OLDEST.minor} or newer, and this is ${version}: install a newer one from https://nodejs.org or your distribution, then run the command again.`;
 }

@@ -1,13 +1,14 @@
+// @ts-check
 /**
- * Progress of long work: a moving line on a terminal, plain lines elsewhere.
- * Needs nothing but Node's own modules, because it runs before the dependencies are installed.
+ * Progress of long work: a moving line on a terminal, plain lines elsewhere. It uses Node.js's own modules alone, because
+ * it runs before the packages are installed.
  *
  *   const stage = progress.stage('building the node image', { expectedMs: 300_000 });
  *   stage.update('compiling the ZFS module');
  *   stage.done();            // or stage.fail('no space left')
  *
- * Where DROVER_PROGRESS_FILE names a file, every event goes there too, one JSON object a line (`recorder` below), for a
- * program that shows them in its own way. Child processes inherit the variable and append to the same file.
+ * Where DROVER_PROGRESS_FILE names a file, every event is appended to it as one line of JSON (`recorder` below), for a
+ * program that shows progress in its own way. Child processes inherit the variable and append to the same file.
  */
 import { appendFileSync } from 'node:fs';
 
@@ -16,12 +17,15 @@ const PLAIN_EVERY_MS = 15_000;
 const SAME_AGAIN_MS = 60_000;
 const REDRAW_MS = 120;
 const BAR_CELLS = 20;
-/** Often enough for a person, seldom enough for a file. */
+/** Fast enough to watch, slow enough to keep the file small. */
 const RECORD_EVERY_MS = 250;
 
 export const PROGRESS_FILE = 'DROVER_PROGRESS_FILE';
 
-/** 72_400 -> "1 min 12 s" */
+/**
+ * 72_400 -> "1 min 12 s"
+ * @param {number} ms
+ */
 export function formatElapsed(ms) {
   const seconds = ms / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -29,15 +33,30 @@ export function formatElapsed(ms) {
   return `${Math.floor(seconds / 60)} min ${String(Math.round(seconds % 60)).padStart(2, '0')} s`;
 }
 
-/** Never shows a full bar before the work is done: an estimate is not a promise. */
+/**
+ * Never shows a full bar before the work is done: an estimate is not a promise.
+ * @param {number} elapsedMs @param {number} expectedMs
+ */
 export function bar(elapsedMs, expectedMs) {
   const share = Math.min(0.98, elapsedMs / expectedMs);
   const filled = Math.round(share * BAR_CELLS);
   return `${'━'.repeat(filled)}${'─'.repeat(BAR_CELLS - filled)} ${String(Math.floor(share * 100)).padStart(2)} %`;
 }
 
+/**
+ * Where the lines are written, such as standard error.
+ * @typedef {{ write(text: string): unknown, isTTY?: boolean, columns?: number }} Sink
+ * @typedef {{ green(text: string): string, red(text: string): string, dim(text: string): string }} Paint
+ */
+
+/**
+ * @param {Sink} stream
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Paint}
+ */
 function painter(stream, env) {
   const colour = stream.isTTY && !('NO_COLOR' in env && env.NO_COLOR !== '') && env.TERM !== 'dumb';
+  /** @param {number} code @returns {(text: string) => string} */
   const paint = (code) => (text) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
   return { green: paint(32), red: paint(31), dim: paint(2) };
 }
@@ -45,8 +64,9 @@ function painter(stream, env) {
 /**
  * Appends `{event, id, name, time, text?, expectedMs?}` to the file; `event` is started, updated, done, failed,
  * note, error or ended (with `code`).
- * A line is one write, so lines of several processes do not mix. A file that cannot be written is nobody's failure:
- * the work itself goes on.
+ * A line is one write, so lines of several processes do not mix. The work goes on where the file cannot be written.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {(event: object) => void}
  */
 function recorder(env) {
   const file = env[PROGRESS_FILE];
@@ -55,28 +75,37 @@ function recorder(env) {
     try {
       appendFileSync(file, `${JSON.stringify({ ...event, time: Date.now() })}\n`);
     } catch {
-      // As said above.
+      // The work goes on without the file.
     }
   };
 }
 
 let stages = 0;
-/** Stages that run at once share one line of the terminal: the one that began last has it. */
+/**
+ * Stages that run at the same time share one line of the terminal: the one that began last has it.
+ * @type {Stage[]}
+ */
 const moving = [];
 
-/** For what goes to the file alone. */
+/**
+ * For stages that go to the file alone.
+ * @type {Sink}
+ */
 const silent = { write() {} };
 
-class Stage {
+/** One piece of work, from its creation until `done` or `fail`. */
+export class Stage {
   #record;
   #id;
   #recordedAt = 0;
+  /** @type {NodeJS.Timeout | undefined} */
   #unrecorded;
   #stream;
   #paint;
   #name;
   #expectedMs;
   #isMoving;
+  /** @type {NodeJS.Timeout | undefined} */
   #timer;
   #frame = 0;
   #text = '';
@@ -85,9 +114,16 @@ class Stage {
   #lastPlain = Date.now();
   #lastPlainText = '';
 
+  /**
+   * @param {{
+   *   stream: Sink, paint: Paint, isMoving: boolean, name: string, expectedMs: number | undefined,
+   *   record: (event: object) => void,
+   * }} options
+   */
   constructor({ stream, paint, isMoving, name, expectedMs, record }) {
     stages += 1;
     this.#id = `${process.pid}.${stages}`;
+    /** @type {(event: string, text: string) => void} */
     this.#record = (event, text) => record({ event, id: this.#id, name, ...(text ? { text } : {}) });
     record({ event: 'started', id: this.#id, name, ...(expectedMs ? { expectedMs } : {}) });
     this.#stream = stream;
@@ -100,13 +136,17 @@ class Stage {
       moving.push(this);
       this.#timer = setInterval(() => moving.at(-1) === this && this.#draw(), REDRAW_MS);
     } else {
-      const about = expectedMs > 5000 ? ` (about ${formatElapsed(expectedMs)})` : '';
+      const about = expectedMs !== undefined && expectedMs > 5000 ? ` (about ${formatElapsed(expectedMs)})` : '';
       stream.write(`  ${name}${about} …\n`);
       this.#timer = setInterval(() => this.#plain(), 1000);
     }
     this.#timer.unref();
   }
 
+  /**
+   * Shows what the work is doing now.
+   * @param {unknown} text
+   */
   update(text) {
     this.#text = String(text).replace(/\s+/g, ' ').trim();
     this.#recordText();
@@ -138,10 +178,10 @@ class Stage {
     if (Date.now() - this.#lastPlain < pause) return;
     this.#lastPlain = Date.now();
     this.#lastPlainText = this.#text;
-    this.#stream.write(`    ${formatElapsed(this.elapsedMs)}  ${this.#text || 'still at it'}\n`);
+    this.#stream.write(`    ${formatElapsed(this.elapsedMs)}  ${this.#text || 'still running'}\n`);
   }
 
-  /** At once, or a little later: a program that prints a thousand lines a second would only fill the file. */
+  /** Now or a little later: a program that prints a thousand lines a second would only fill the file. */
   #recordText() {
     if (this.#unrecorded !== undefined || this.#ended) return;
     const waits = this.#recordedAt + RECORD_EVERY_MS - Date.now();
@@ -155,6 +195,7 @@ class Stage {
     this.#unrecorded.unref();
   }
 
+  /** @param {string} mark @param {string} text @param {string} event */
   #end(mark, text, event) {
     if (this.#ended) return;
     this.#ended = true;
@@ -167,22 +208,37 @@ class Stage {
   }
 }
 
-/** Progress on `stream` (standard error, so that standard output stays for results). */
+/**
+ * Progress on `stream`: standard error, because standard output is for results. With `quiet` events go to the file alone.
+ * @param {{ stream?: Sink, env?: NodeJS.ProcessEnv, quiet?: boolean }} options
+ */
 export function createProgress({ stream = process.stderr, env = process.env, quiet = false } = {}) {
+  /** @type {Sink} */
   const sink = quiet ? { write() {}, isTTY: false } : stream;
   const paint = painter(sink, env);
   const isMoving = Boolean(sink.isTTY) && env.TERM !== 'dumb';
   const record = recorder(env);
-  /** Only in the file: what a screen has room for and a scrolling log has not. */
+  /**
+   * A stage that goes to the file alone: a screen has room for it, a scrolling log does not.
+   * @param {string} name @param {{ expectedMs?: number }} options
+   */
   const detail = (name, { expectedMs } = {}) =>
     new Stage({ stream: silent, paint, isMoving: false, name, expectedMs, record });
   return {
     detail,
-    /** Why the whole work cannot go on; whoever calls prints it too. */
+    /**
+     * Records why the whole work cannot go on. The caller prints it.
+     * @param {string} text
+     */
     failure: (text) => record({ event: 'error', text }),
-    /** The work is over, and this was its exit status: the last line of the file. */
+    /**
+     * Records that the work has ended with this exit status: the last line of the file.
+     * @param {number} code
+     */
     ended: (code) => record({ event: 'ended', code }),
+    /** @param {string} name @param {{ expectedMs?: number | undefined }} options */
     stage: (name, { expectedMs } = {}) => new Stage({ stream: sink, paint, isMoving, name, expectedMs, record }),
+    /** @param {string} text */
     note: (text) => {
       record({ event: 'note', text: text.trim() });
       sink.write(`${text}\n`);
@@ -191,3 +247,23 @@ export function createProgress({ stream = process.stderr, env = process.env, qui
 }
 
 export const progress = createProgress();
+
+/**
+ * Runs `work` as a stage: it is done when `work` is, and fails where `work` throws.
+ * @template T
+ * @param {string} name
+ * @param {number | undefined} expectedMs
+ * @param {(stage: Stage) => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function withStage(name, expectedMs, work) {
+  const stage = progress.stage(name, { expectedMs });
+  try {
+    const result = await work(stage);
+    stage.done();
+    return result;
+  } catch (error) {
+    stage.fail();
+    throw error;
+  }
+}

@@ -1,74 +1,84 @@
-/** `npm start`: the lab with the first tutorial running in it, or the reason why not. */
+/** `npm start`: starts the lab and deploys the first tutorial in it, or prints why this machine cannot. */
 import { join } from 'node:path';
-import { reachAt } from '../paths.mjs';
-import { supportHere } from '../support.mjs';
-import { ensureBuilt, ensurePackages, program } from './prepare.mjs';
-import { hand, keep, root, wasInterrupted } from './run.mjs';
-import { screenOf, startOnScreen, wantsScreen } from './screen.mjs';
+import { reachAt } from '../lab/paths.mjs';
+import { supportHere } from '../lab/support.mjs';
+import { ensureBuilt, program } from './prepare.mjs';
+import { capture, inherit, root, wasInterrupted } from './run.mjs';
+import { startOnScreen, wantsScreen } from './screen.ts';
 
-const say = (text = '') => process.stdout.write(`${text}\n`);
-// A lab in a namespace of its own (DROVER_LAB=NAME) is reached from inside it only.
+const say = (text = ''): void => void process.stdout.write(`${text}\n`);
+// A lab in a namespace of its own (DROVER_LAB=NAME) is reachable only from inside it.
 const lab = process.env.DROVER_LAB;
 const isOwn = lab !== undefined && lab !== '' && lab !== 'default' && process.getuid?.() === 0;
 const inside = !isOwn ? [] : ['nsenter', `--net=/run/netns/${lab}`];
-const wordsOf = (args) => [...inside, process.execPath, program, ...args];
-const drover = (...args) => {
-  const [file, ...rest] = wordsOf(args);
-  return hand(file, rest);
+const wordsOf = (args: readonly string[]): readonly [string, readonly string[]] => {
+  const [file = '', ...rest] = [...inside, process.execPath, program, ...args];
+  return [file, rest];
 };
+const drover = (...args: readonly string[]): Promise<number> => inherit(...wordsOf(args));
 
-/** The folder with the application whose data moves. */
+/** The part of the tutorial whose application moves with its data. */
 const folder = join('tutorials', 'mongodb', '3-data-moves');
 
-/** Without root the tutorial's port has to be opened on this machine. */
+/** Without root the lab has to open the tutorial's port on this machine. */
 const PUBLISH = ['--publish', '27017'];
 
-export async function start() {
+/** Resolves to the exit status. */
+export async function start(): Promise<number> {
   const support = supportHere();
   if (!support.ok) return withoutLab(support.reason, ensureBuilt);
   await ensureBuilt();
-  await ensurePackages();
   const words = [join(root, 'lab', 'lab.mjs'), 'up', ...(support.rootless ? PUBLISH : [])];
   if (wantsScreen()) return startWithScreen([process.execPath, ...words]);
-  const up = await hand(process.execPath, words);
+  const up = await inherit(process.execPath, words);
   if (up !== 0 || wasInterrupted()) return up || 130;
   say();
   const applied = await drover('apply', '-C', folder);
   if (applied !== 0) return applied;
   say();
   const status = await drover('status', '-C', folder);
-  await sayWhatNext();
+  await sayWhatIsNext();
   return status;
 }
 
-/** The same on a screen: the stages of the lab while it comes up, then its nodes, with the tutorial applied to them. */
-function startWithScreen(words) {
+/** The same on a screen: the stages of the lab while it starts, then its nodes with the tutorial's files. */
+function startWithScreen(words: readonly string[]): Promise<number> {
   return startOnScreen({
     lab: words,
-    screen: (stages) => screenOf(program, ['-C', folder, '--stages', stages]),
+    screen: (stages) => inherit(process.execPath, [program, '-C', folder, '--stages', stages]),
     after: async () => {
       const shown = await drover('-C', folder);
-      if (shown === 0) await sayWhatNext();
+      if (shown === 0) await sayWhatIsNext();
       return shown;
     },
   });
 }
 
-/** The reason names the other way to real nodes; until then a simulated cluster shows what would happen on them. */
-export async function withoutLab(reason, prepare) {
+/** Prints why there is no lab (the reason names the other way to real nodes) and shows drover on a simulated cluster. */
+export async function withoutLab(reason: string, prepare: () => Promise<void>): Promise<number> {
   say(reason);
   await prepare();
-  say('Meanwhile, this is drover on a simulated cluster (again: `npm run -s drover -- demo`):');
+  say('This is drover on a simulated cluster (`npm run -s drover -- demo` starts it again):');
   say();
-  const shown = await hand(process.execPath, [program, 'demo']);
-  // Nothing runs: whoever started this from a script must not take the simulation for the lab.
+  const shown = await inherit(process.execPath, [program, 'demo']);
+  // A script must not take the simulation for the lab, so the status is never 0.
   return shown === 130 ? 130 : 1;
 }
 
-async function sayWhatNext() {
-  const [file, ...rest] = wordsOf(['status', '-C', folder, '--json']);
-  const { stdout } = await keep(file, rest);
-  const { applications = [], nodes = [] } = JSON.parse(stdout);
+/** The part of `drover status --json` that is used here. */
+interface Status {
+  readonly applications?: readonly {
+    readonly application: string;
+    readonly wanted?: string;
+    readonly ports: readonly number[];
+  }[];
+  readonly nodes?: readonly { readonly node: string; readonly name?: string }[];
+}
+
+/** Prints addresses of the application and commands to try. */
+async function sayWhatIsNext(): Promise<void> {
+  const { stdout } = await capture(...wordsOf(['status', '-C', folder, '--json']));
+  const { applications = [], nodes = [] }: Status = JSON.parse(stdout);
   const app = applications.find(({ wanted }) => wanted !== undefined);
   if (app === undefined) return;
   say();
@@ -78,14 +88,14 @@ async function sayWhatNext() {
   }
   const other = nodes.find(({ node }) => node !== app.wanted);
   if (other === undefined) return;
-  say('Move it with its data, while clients stay connected to either node:');
+  say('Move it with its data, while clients use either node:');
   say(`  npm run drover -- move ${app.application} ${other.name ?? other.node} -C ${folder}`);
-  say('Learn it step by step, on the screen:');
+  say('Follow the tutorial on the screen:');
   say('  npm run -s drover -- tutorial mongodb');
-  say('See what is there, enter a node, stop the lab:');
+  say('See the status, enter a node, stop the lab:');
   say(`  npm run drover -- status -C ${folder}`);
   say('  npm run lab -- ssh node1');
   say('  npm run lab -- down');
 }
 
-const schemeOf = (port) => (port === 27_017 ? 'mongodb' : 'http');
+const schemeOf = (port: number): string => (port === 27_017 ? 'mongodb' : 'http');

@@ -1,6 +1,6 @@
 /**
- * Stands in for packages that drover's own packages name and drover never uses: gRPC (Docker's BuildKit sessions) and
- * React's developer tools. Loading them would cost a third of a verb's start. Whoever asks it for anything is told so.
+ * Replaces packages that drover's packages name and drover never uses: gRPC (Docker's BuildKit sessions) and React's
+ * developer tools. Loading them would take a third of a command's start. Any use of it throws.
  */
 module.exports = new Proxy(
   {},

@@ -1,22 +1,28 @@
-/** The disk of a plain Debian machine, and the packages its mirror serves; built once, kept under the recipe's hash. */
+/** The disk of a plain Debian machine and the packages of its mirror, built once and kept under the recipe's hash. */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { $ } from 'zx';
-import { ensureBase } from '../image.mjs';
-import { withLock } from '../lock.mjs';
+import { ensureBase } from '../image.ts';
+import { withLock } from '../lock.ts';
 import { cacheRoot, hashOf, LAB_DIR } from '../paths.mjs';
-import { progress } from '../progress.mjs';
-import { buildTree, packagesIn } from '../tree.mjs';
-import { makeMirror } from './mirror.mjs';
+import { progress } from '../../scripts/progress.mjs';
+import { buildTree, packagesIn } from '../tree.ts';
+import { makeMirror } from './mirror.ts';
+import type { Base } from '../types.ts';
 
 const DISK_SIZE = '8G';
 const PLAIN_DIR = join(LAB_DIR, 'plain');
 const FORMAT = 1;
 
-/** In the form `startMachine` takes a base. */
-const pathsIn = (dir, base) => ({
+/** A base for `startMachine`, with the folder of the mirror. */
+export interface PlainBase extends Base {
+  readonly mirror: string;
+}
+
+const pathsIn = (dir: string, base: Base): PlainBase => ({
   dir,
+  hash: 'plain',
   disk: join(dir, 'base.raw'),
   kernel: join(dir, 'vmlinuz'),
   initrd: join(dir, 'initrd.img'),
@@ -24,25 +30,25 @@ const pathsIn = (dir, base) => ({
   key: base.key,
 });
 
-/** Returns the version of its kernel. */
-async function makeDisk(tmp) {
+/** Resolves to the version of its kernel. */
+async function makeDisk(tmp: string): Promise<string> {
   const root = join(tmp, 'root');
   const boot = await readdir(join(root, 'boot'));
   for (const [prefix, name] of [
     ['vmlinuz-', 'vmlinuz'],
     ['initrd.img-', 'initrd.img'],
-  ]) {
+  ] as const) {
     const newest = boot.filter((each) => each.startsWith(prefix)).sort();
-    await $({ quiet: true })`cp ${join(root, 'boot', newest.at(-1))} ${join(tmp, name)}`;
+    await $({ quiet: true })`cp ${join(root, 'boot', newest.at(-1) ?? '')} ${join(tmp, name)}`;
   }
-  const [kernel] = (await readdir(join(root, 'usr', 'lib', 'modules'))).sort().reverse();
+  const [kernel = ''] = (await readdir(join(root, 'usr', 'lib', 'modules'))).sort().reverse();
   await $({ quiet: true })`mke2fs -q -t ext4 -m 0 -L plain -d ${root} ${join(tmp, 'base.raw')} ${DISK_SIZE}`;
   await $({ quiet: true })`rm -rf --one-file-system ${root}`;
   return kernel;
 }
 
-/** The plain image with its mirror, built when it is missing. */
-export async function ensurePlain() {
+/** The plain image with its mirror, built where it is missing. Throws LabError. */
+export async function ensurePlain(): Promise<PlainBase> {
   const base = await ensureBase('tcg');
   const dir = join(base.dir, 'plain', hashOf({ paths: [PLAIN_DIR], values: [FORMAT] }));
   if (existsSync(join(dir, 'done'))) return pathsIn(dir, base);

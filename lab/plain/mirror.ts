@@ -1,4 +1,4 @@
-/** A Debian mirror of some dozens of packages, as files: what a plain machine's apt is pointed at. */
+/** A Debian mirror of some dozens of packages, as files, for the apt of a plain machine. */
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { $ } from 'zx';
 import { LabError } from '../errors.mjs';
 import { SUITE } from '../paths.mjs';
+import type { Base } from '../types.ts';
 
 /**
- * The modules that the lab's own image has compiled already, as the package that Debian's `zfs-modules` stands for:
- * compiling takes the better part of an hour in an emulated machine.
+ * Packs the modules of the lab's own image as a package that provides `zfs-modules`: compiling them takes most of an hour
+ * in an emulated machine. Throws LabError where they are for another kernel.
  */
-async function packModules(base, wantedKernel, to) {
+async function packModules(base: Base, wantedKernel: string, to: string): Promise<void> {
   const tree = await mkdtemp(join(tmpdir(), 'drover-zfs-modules-'));
   try {
     const listing = (await $({ quiet: true })`debugfs -R ${'ls -p /usr/lib/modules'} ${base.disk}`).stdout;
@@ -21,7 +22,7 @@ async function packModules(base, wantedKernel, to) {
       .find((name) => /^\d/.test(name ?? ''));
     if (kernel !== wantedKernel) {
       throw new LabError(
-        `The lab's image has the kernel ${kernel}, and Debian gives ${wantedKernel} now; \`npm run lab -- destroy --cache\` makes it anew.`,
+        `The lab's image has the kernel ${kernel}, and Debian now has ${wantedKernel}; \`npm run lab -- destroy --cache\` removes the image, and the next run builds it again.`,
       );
     }
     const modules = `/usr/lib/modules/${kernel}`;
@@ -29,7 +30,7 @@ async function packModules(base, wantedKernel, to) {
     await $({ quiet: true })`debugfs -R ${`rdump ${modules}/updates ${join(tree, modules)}`} ${base.disk}`;
     const status = join(tree, 'status');
     await $({ quiet: true })`debugfs -R ${`dump /var/lib/dpkg/status ${status}`} ${base.disk}`;
-    const version = /^Package: zfs-dkms\n(?:.+\n)*?Version: (.+)$/m.exec(await readFile(status, 'utf8'))[1];
+    const version = /^Package: zfs-dkms\n(?:.+\n)*?Version: (.+)$/m.exec(await readFile(status, 'utf8'))?.[1];
     await rm(status);
     await mkdir(join(tree, 'DEBIAN'));
     await writeFile(
@@ -55,7 +56,8 @@ Description: OpenZFS modules for Linux ${kernel}, built beforehand
   }
 }
 
-async function describe(folder, name) {
+/** The entry of a package in the mirror's list. */
+async function describe(folder: string, name: string): Promise<string> {
   const path = join(folder, name);
   const control = (await $({ quiet: true })`dpkg-deb -f ${path}`).stdout.trimEnd();
   const content = await readFile(path);
@@ -63,20 +65,29 @@ async function describe(folder, name) {
   return `${control}\nFilename: pool/${name}\nSize: ${content.length}\nSHA256: ${hash}\n`;
 }
 
-/** `dists/` and `pool/` below `to`; each package in the component its section names. */
-export async function makeMirror({ packages, to, base, kernel }) {
+interface Mirror {
+  /** The folder with the package files; they are moved. */
+  readonly packages: string;
+  readonly to: string;
+  readonly base: Base;
+  /** The version of the plain machines' kernel. */
+  readonly kernel: string;
+}
+
+/** Makes `dists/` and `pool/` below `to`, with each package in the component of its section. */
+export async function makeMirror({ packages, to, base, kernel }: Mirror): Promise<void> {
   const pool = join(to, 'debian', 'pool');
   await mkdir(pool, { recursive: true });
   await packModules(base, kernel, packages);
-  const entries = { main: [], contrib: [] };
+  const entries: Record<'main' | 'contrib', string[]> = { main: [], contrib: [] };
   for (const name of (await readdir(packages)).filter((each) => each.endsWith('.deb')).sort()) {
-    // apt writes the colon of an epoch as %3a; a web server would take it apart again.
+    // apt writes the colon of an epoch as %3a, which a web server would decode.
     const plainName = name.replaceAll('%3a', '_');
     await rename(join(packages, name), join(pool, plainName));
     const entry = await describe(pool, plainName);
     entries[/^Section: contrib\//m.test(entry) ? 'contrib' : 'main'].push(entry);
   }
-  const release = [];
+  const release: string[] = [];
   for (const [component, list] of Object.entries(entries)) {
     const path = `${component}/binary-amd64/Packages`;
     const text = list.join('\n');

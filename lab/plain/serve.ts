@@ -1,11 +1,10 @@
-#!/usr/bin/env node
-/** Serves a folder over HTTP, for apt: `serve.mjs FOLDER ADDRESS PORT`. Prints a line when it listens. */
+/** Serves a folder over HTTP, for apt: `serve.ts FOLDER ADDRESS PORT`. Prints a line when it listens. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join, normalize } from 'node:path';
 
-const [folder, address, port] = process.argv.slice(2);
+const [folder = '', address = '', port = ''] = process.argv.slice(2);
 createServer(async ({ url = '/' }, response) => {
   const path = join(folder, normalize(decodeURIComponent(url)));
   const found = await stat(path).catch(() => undefined);

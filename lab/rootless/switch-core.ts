@@ -1,26 +1,55 @@
-/** A learning switch with faults, without sockets or clocks: both are handed in. */
+/** A learning switch with faults. It has no sockets and no clock: the caller gives it both. */
 const ADDRESS_BYTES = 6;
 const HEADER_BYTES = 14;
-/** A slow wire keeps this much waiting and drops the rest, like the queue of `tc tbf`. */
+/** A slow wire queues frames for this long and drops the rest, like the queue of `tc tbf`. */
 export const QUEUE_MS = 400;
 
-const FAULTLESS = { cut: false, loss: 0, bitsPerSecond: undefined };
-const isGroup = (address) => (Number.parseInt(address.slice(0, 2), 16) & 1) === 1;
-const addressAt = (frame, at) => frame.toString('hex', at, at + ADDRESS_BYTES);
+const FAULTLESS: PortFaults = { cut: false, loss: 0, bitsPerSecond: undefined };
+/** The faults of a port. */
+export interface PortFaults {
+  readonly cut: boolean;
+  /** Percent of the frames, in each direction. */
+  readonly loss: number;
+  /** undefined: no limit. */
+  readonly bitsPerSecond: number | undefined;
+}
+/** A change of them; null removes the limit. */
+export type FaultChange = Partial<Omit<PortFaults, 'bitsPerSecond'>> & { readonly bitsPerSecond?: number | null };
 
-/**
- * `ports`: names; `gateway`: the one that is never sent what is for somebody unknown, because a router would pass it on.
- * `deliver(port, frame)` puts a frame on a wire; `now()` in ms; `later(ms, work)`; `random()` from 0 to 1.
- */
-export function createSwitch({ ports, gateway, deliver, now, later, random }) {
-  const learned = new Map();
+export interface SwitchOptions {
+  readonly ports: readonly string[];
+  /** A port that never gets frames for an unknown address, because a router would forward them. */
+  readonly gateway: string;
+  /** Puts a frame on a wire. */
+  deliver(port: string, frame: Buffer): unknown;
+  /** Milliseconds. */
+  now(): number;
+  later(ms: number, work: () => void): unknown;
+  /** 0 to 1. */
+  random(): number;
+}
+
+export interface Switch {
+  /** A frame came from a port. */
+  receive(from: string, frame: Buffer): void;
+  /** Throws where there is no such port. */
+  set(port: string, change: FaultChange): void;
+  faultsOf(port: string): PortFaults | undefined;
+}
+
+const isGroup = (address: string): boolean => (Number.parseInt(address.slice(0, 2), 16) & 1) === 1;
+const addressAt = (frame: Buffer, at: number): string => frame.toString('hex', at, at + ADDRESS_BYTES);
+
+export function createSwitch({ ports, gateway, deliver, now, later, random }: SwitchOptions): Switch {
+  const learned = new Map<string, string>();
   const faults = new Map(ports.map((port) => [port, FAULTLESS]));
+  const faultsAt = (port: string): PortFaults => faults.get(port) ?? FAULTLESS;
   /** When each direction of a slow wire is free again. */
-  const freeAt = new Map();
+  const freeAt = new Map<string, number>();
 
-  /** Calls `go` when the frame has passed the wire of `port`, or never. */
-  function pass(port, direction, frame, go) {
-    const { cut, loss, bitsPerSecond } = faults.get(port);
+  /** Calls `go` when the frame has passed the wire of `port`; not at all where the frame is lost. */
+  function pass(port: string, direction: 'in' | 'out', frame: Buffer, go: () => void): void {
+    const { cut, loss, bitsPerSecond } = faultsAt(port);
     if (cut || (loss > 0 && random() * 100 < loss)) return;
     if (bitsPerSecond === undefined) return go();
     const key = `${port} ${direction}`;
@@ -28,11 +57,13 @@ export function createSwitch({ ports, gateway, deliver, now, later, random }) {
     if (start - now() > QUEUE_MS) return;
     const end = start + (frame.length * 8 * 1000) / bitsPerSecond;
     freeAt.set(key, end);
-    // The wire may have been cut while it waited.
-    later(end - now(), () => faults.get(port).cut || go());
+    // The wire may be cut while the frame waits.
+    later(end - now(), () => {
+      if (!faultsAt(port).cut) go();
+    });
   }
 
-  function forward(from, frame) {
+  function forward(from: string, frame: Buffer): void {
     const source = addressAt(frame, ADDRESS_BYTES);
     const target = addressAt(frame, 0);
     if (!isGroup(source)) learned.set(source, from);
@@ -44,16 +75,15 @@ export function createSwitch({ ports, gateway, deliver, now, later, random }) {
   }
 
   return {
-    /** A frame came from a port. */
     receive(from, frame) {
       if (frame.length < HEADER_BYTES) return;
       pass(from, 'in', frame, () => forward(from, frame));
     },
-    /** Changes faults of a port: `cut`, `loss` in percent, `bitsPerSecond` or null for no limit. */
-    set(port, change) {
-      if (!faults.has(port)) throw new Error(`the switch has no port "${port}"`);
-      const next = { ...faults.get(port), ...change };
-      faults.set(port, { ...next, bitsPerSecond: next.bitsPerSecond ?? undefined });
+    set(port, { bitsPerSecond, ...change }) {
+      const before = faults.get(port);
+      if (before === undefined) throw new Error(`the switch has no port "${port}"`);
+      const limit = bitsPerSecond === undefined ? before.bitsPerSecond : (bitsPerSecond ?? undefined);
+      faults.set(port, { ...before, ...change, bitsPerSecond: limit });
     },
     faultsOf: (port) => faults.get(port),
   };

@@ -1,28 +1,28 @@
-#!/usr/bin/env node
 /**
- * The switch of a lab without root: one process, one Unix socket a node and one for the gateway, in its working folder.
- * Started by `up`, ended by `down` and `destroy`.
+ * The switch of a lab without root: one process with a Unix socket for each node and one for the gateway, in its working
+ * folder. `up` starts it; `down` and `destroy` end it.
  *
- *   node switch.mjs NAME PORT…      NAME only marks the process; the last port is the gateway; a port's name has a letter,
- *                                  because Node.js takes digits for a TCP port
+ *   node scripts/ts.mjs lab/rootless/switch.ts NAME PORT…
  *
- * `control` takes one JSON object a line, {"port": "node1", "set": {"cut": true}}, and answers with one.
+ * NAME marks the process for background.ts. The last port is the gateway. The name of a port has a letter, because Node.js
+ * takes digits for a TCP port. The socket `control` takes one JSON object on each line, {"port": "node1", "set": {"cut":
+ * true}}, and answers with one.
  */
 import { rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { frameReader, packFrame } from './frames.mjs';
-import { createSwitch } from './switch-core.mjs';
+import { frameReader, packFrame } from './frames.ts';
+import { createSwitch } from './switch-core.ts';
 
-/** A machine that does not take its frames loses them, as at a real switch; this much may wait. */
+/** So much may wait for a machine that does not read its frames; the rest is lost, as at a real switch. */
 const MOST_WAITING_BYTES = 4 * 1024 * 1024;
 
 const ports = process.argv.slice(3);
-const wires = new Map();
+const wires = new Map<string, Socket>();
 
 const core = createSwitch({
   ports,
-  gateway: ports.at(-1),
+  gateway: ports.at(-1) ?? '',
   deliver(port, frame) {
     const wire = wires.get(port);
     if (wire && wire.writableLength < MOST_WAITING_BYTES) wire.write(packFrame(frame));
@@ -32,16 +32,16 @@ const core = createSwitch({
   random: Math.random,
 });
 
-function plug(port, wire) {
+function plug(port: string, wire: Socket): void {
   wires.get(port)?.destroy();
   wires.set(port, wire);
-  // A frame may wait while the wire is slow, and the reader's buffer is used again.
-  const read = frameReader((frame) => core.receive(port, Buffer.from(frame)));
+  // A copy: a frame may wait on a slow wire, and the reader uses its buffer again.
+  const read = frameReader((frame: Buffer) => core.receive(port, Buffer.from(frame)));
   wire.on('data', (piece) => {
     try {
       read(piece);
     } catch (error) {
-      console.error(`port ${port}: ${error.message}`);
+      console.error(`port ${port}: ${messageOf(error)}`);
       wire.destroy();
     }
   });
@@ -49,17 +49,19 @@ function plug(port, wire) {
   wire.on('close', () => wires.get(port) === wire && wires.delete(port));
 }
 
-function answer(line) {
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function answer(line: string): object {
   try {
     const { port, set } = JSON.parse(line);
     if (set) core.set(port, set);
     return { ok: true, plugged: wires.has(port), faults: core.faultsOf(port) };
   } catch (error) {
-    return { ok: false, error: error.message };
+    return { ok: false, error: messageOf(error) };
   }
 }
 
-function listen(name, onConnection) {
+function listen(name: string, onConnection: (socket: Socket) => void): Promise<void> {
   rmSync(name, { force: true });
   return new Promise((resolve, reject) => {
     createServer(onConnection).once('error', reject).listen(name, resolve);
@@ -71,7 +73,7 @@ process.on('SIGTERM', () => {
   process.exit(0);
 });
 for (const port of ports) await listen(port, (wire) => plug(port, wire));
-// Last: who finds it knows that all the others are there.
+// Last: a process that finds it knows that the other sockets exist.
 await listen('control', (client) => {
   client.on('error', () => {});
   createInterface({ input: client }).on('line', (line) => client.write(`${JSON.stringify(answer(line))}\n`));

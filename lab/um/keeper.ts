@@ -1,24 +1,25 @@
-#!/usr/bin/env node
 /**
- * Keeps one User-Mode Linux machine: starts it, writes all that its console says to console.log, and joins the program
- * that connects to console.sock with it, one at a time. Works in its working folder; ends with the machine, and the machine
- * with it.
+ * Keeps one User-Mode Linux machine: starts it, writes the output of its console to console.log, and joins the program
+ * that connects to console.sock with the console, one program at a time. It uses its working folder. It ends with the
+ * machine, and the machine with it.
  *
- *   node keeper.mjs NAME PROGRAM ARGS…      NAME only marks the process
+ *   node scripts/ts.mjs lab/um/keeper.ts NAME PROGRAM ARGS…
+ *
+ * NAME marks the process for background.ts.
  */
 import { spawn } from 'node:child_process';
 import { createWriteStream, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 
 const SOCKET = 'console.sock';
-/** A visitor who does not read loses what is said meanwhile; the log has it. */
+/** So much output may wait for a visitor that does not read; the rest is in the log alone. */
 const MOST_WAITING_BYTES = 1024 * 1024;
 
-const [program, ...args] = process.argv.slice(3);
+const [program = '', ...args] = process.argv.slice(3);
 const log = createWriteStream('console.log', { flags: 'a' });
-// The kernel ends the machine with its keeper, whatever ends that one.
+// The kernel kills the machine when its keeper ends, for any reason.
 const machine = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
-let visitor;
+let visitor: Socket | undefined;
 
 for (const stream of [machine.stdout, machine.stderr]) {
   stream.on('data', (bytes) => {
@@ -26,12 +27,12 @@ for (const stream of [machine.stdout, machine.stderr]) {
     if (visitor && visitor.writableLength < MOST_WAITING_BYTES) visitor.write(bytes);
   });
 }
-machine.stdin.on('error', () => {}); // the machine has ended, which is reported below
+machine.stdin.on('error', () => {}); // the machine has ended, which is handled below
 machine.once('error', (error) => {
   console.error(error.message);
   process.exitCode = 1;
 });
-machine.once('close', (code, signal) => {
+machine.once('close', (code, signal: string) => {
   rmSync(SOCKET, { force: true });
   console.error(`the machine ended (${signal ?? `status ${code}`})`);
   log.end(() => process.exit(code ?? 1));

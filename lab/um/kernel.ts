@@ -1,34 +1,33 @@
 /**
- * The lab's User-Mode Linux kernel, with OpenZFS built in: one program, built once from Debian's sources (sources.mjs),
- * tried, and kept under a hash of its recipe and of the versions that were chosen. A kept kernel is used until a rebuild
- * is asked for.
+ * The lab's User-Mode Linux kernel, with OpenZFS built in: one program, built once from Debian's sources (sources.ts),
+ * tried, and kept under a hash of its recipe and of the chosen versions. It is used until `up --rebuild`.
  */
 import { existsSync } from 'node:fs';
 import { appendFile, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { $ } from 'zx';
+import { $, ProcessOutput } from 'zx';
 import { isInterrupted, LabError, onInterrupt } from '../errors.mjs';
-import { withLock } from '../lock.mjs';
+import { withLock } from '../lock.ts';
 import { cacheRoot, hashOf, LAB_DIR } from '../paths.mjs';
-import { progress } from '../progress.mjs';
-import { chooseSources } from './sources.mjs';
+import { progress, type Stage } from '../../scripts/progress.mjs';
+import { type Chosen, chooseSources, type SourceFiles } from './sources.ts';
 
 const UM_DIR = join(LAB_DIR, 'um');
 const CONFIG = join(UM_DIR, 'kernel.config');
 const PROBE = join(UM_DIR, 'probe.c');
 const WIRE = join(UM_DIR, 'wire.c');
-/** To be raised when the same configuration is built in another way. */
+/** Raise it when the same configuration is built in another way. */
 const FORMAT = 1;
 const TMP_PREFIX = 'tmp-';
-/** Of the whole build on two quiet processors. */
+/** The whole build on two idle processors. */
 const BUILD_MS = 400_000;
 const OBJECTS = 1250;
 const PROBE_LIMIT_S = 60;
-/** A build that failed is not tried again for this long, unless `--rebuild` asks for it. */
+/** A failed build is not repeated for this long, except by `--rebuild`. */
 const AGAIN_MS = 24 * 3_600_000;
-/** Sources of devices and machines that this kernel cannot have; their Kconfig files have to be there. */
+/** Sources of devices and machines that this kernel cannot have. Their Kconfig files stay: the build reads them. */
 const LEAVE_OUT = [
   '*/drivers/gpu/*.[ch]',
   '*/drivers/media/*.[ch]',
@@ -42,13 +41,25 @@ const LEAVE_OUT = [
   '*/tools/testing/*',
 ];
 
-const umRoot = () => join(cacheRoot(), 'um');
+const umRoot = (): string => join(cacheRoot(), 'um');
 const failureFile = () => join(umRoot(), 'failed.json');
-/** What goes into the kernel, beside the versions. */
+/** Everything the kernel is made from, without the versions. */
 const recipeHash = () => hashOf({ paths: [CONFIG], values: [FORMAT] });
 
-/** `{id, program, modules, release, chosen}` of a kernel in the cache; undefined where it is not there (any more). */
-export async function kernelOf(id) {
+/** A kernel in the cache. */
+export interface Kernel {
+  readonly id: string;
+  readonly program: string;
+  /** The folder with its list of modules. */
+  readonly modules: string;
+  readonly recipe: string;
+  readonly release: string;
+  readonly chosen: Chosen;
+}
+
+/** undefined where the cache does not have it (any more). */
+export async function kernelOf(id: string | undefined): Promise<Kernel | undefined> {
+  if (id === undefined) return undefined;
   const dir = join(umRoot(), id);
   try {
     const facts = JSON.parse(await readFile(join(dir, 'facts.json'), 'utf8'));
@@ -58,8 +69,8 @@ export async function kernelOf(id) {
   }
 }
 
-/** The newest kernel in the cache that this recipe made; undefined where it has yet to be built. */
-export async function cachedKernel() {
+/** The newest kernel in the cache that this recipe made; undefined where it is not built yet. */
+export async function cachedKernel(): Promise<Kernel | undefined> {
   if (!existsSync(umRoot())) return undefined;
   const recipe = recipeHash();
   const kernels = await Promise.all(
@@ -73,11 +84,16 @@ export async function cachedKernel() {
     .at(0)?.kernel;
 }
 
-/** Runs a command of the build; its lines go to the log and to `onLine`. Throws LabError with the last of them. */
-async function run(log, cwd, words, onLine = () => {}) {
+/** Runs a command of the build; its lines go to the log and to `onLine`. Throws LabError with the line of the error. */
+async function run(
+  log: string,
+  cwd: string,
+  words: readonly string[],
+  onLine: (line: string) => void = () => {},
+): Promise<void> {
   const work = $({ quiet: true, nothrow: true, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })`${words}`;
   const forget = onInterrupt(() => work.kill('SIGKILL').catch(() => {}));
-  const lines = [];
+  const lines: string[] = [];
   for (const stream of [work.stdout, work.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       lines.push(line);
@@ -92,20 +108,25 @@ async function run(log, cwd, words, onLine = () => {}) {
   throw new LabError(`"${words.slice(0, 3).join(' ')}" failed (${reason.trim()})`);
 }
 
-/** Unpacks both packages below `tmp`; resolves to the paths of the two source trees. */
-async function unpack(tmp, { linuxFile, zfsFile }, linux) {
+interface Trees {
+  readonly linuxTree: string;
+  readonly zfsTree: string;
+}
+
+/** Unpacks both packages below `tmp`. */
+async function unpack(tmp: string, { linuxFile, zfsFile }: SourceFiles, linux: string): Promise<Trees> {
   const out = LEAVE_OUT.map((pattern) => `--exclude=${pattern}`);
   const script = `set -eu -o pipefail
 dpkg-deb --fsys-tarfile "$1" | tar --extract --to-stdout "./usr/src/$2.tar.xz" | xz --decompress --threads=0 | tar --extract "\${@:4}"
 dpkg-deb --fsys-tarfile "$3" | tar --extract --wildcards './usr/src/zfs-*'`;
   await $({ quiet: true, cwd: tmp })`bash -c ${script} bash ${linuxFile} ${linux} ${zfsFile} ${out}`;
-  const [zfs] = (await readdir(join(tmp, 'usr', 'src'))).filter((name) => name.startsWith('zfs-'));
+  const [zfs = ''] = (await readdir(join(tmp, 'usr', 'src'))).filter((name) => name.startsWith('zfs-'));
   return { linuxTree: join(tmp, linux), zfsTree: join(tmp, 'usr', 'src', zfs) };
 }
 
-/** Compiles; resolves to the release of the kernel, such as "7.2.12-drover". */
-async function compile({ linuxTree, zfsTree, chosen, log, stage }) {
-  const make = (...words) => ['env', `KCONFIG_ALLCONFIG=${CONFIG}`, 'make', 'ARCH=um', ...words];
+/** Compiles; resolves to the release of the kernel, such as "7.2.12-drover". Throws LabError. */
+async function compile({ linuxTree, zfsTree }: Trees, chosen: Chosen, log: string, stage: Stage): Promise<string> {
+  const make = (...words: readonly string[]) => ['env', `KCONFIG_ALLCONFIG=${CONFIG}`, 'make', 'ARCH=um', ...words];
   stage.update('configuring Linux and OpenZFS');
   await run(log, linuxTree, make('allnoconfig'));
   await run(log, linuxTree, make('prepare'));
@@ -118,15 +139,15 @@ async function compile({ linuxTree, zfsTree, chosen, log, stage }) {
     `--with-linux-obj=${linuxTree}`,
   ]);
   await run(log, zfsTree, ['./copy-builtin', linuxTree]);
-  // OpenZFS makes it from its git history, which a package does not have.
+  // OpenZFS makes this file from its git history, which a package does not have.
   await writeFile(
     join(linuxTree, 'include', 'zfs', 'zfs_gitrev.h'),
     `#define ZFS_META_GITREV ${JSON.stringify(`zfs-${chosen.zfs}`)}\n`,
   );
-  // Again, now that OpenZFS is among what can be chosen.
+  // Again, because OpenZFS adds options of its own.
   await run(log, linuxTree, make('allnoconfig'));
   let objects = 0;
-  await run(log, linuxTree, make(`-j${cpus().length}`, 'linux'), (line) => {
+  await run(log, linuxTree, make(`-j${cpus().length}`, 'linux'), (line: string) => {
     const file = /^ {2}CC\s+(\S+)/.exec(line)?.[1];
     if (file === undefined) return;
     objects += 1;
@@ -136,7 +157,7 @@ async function compile({ linuxTree, zfsTree, chosen, log, stage }) {
 }
 
 /** Starts the kernel with one small program on its disk, to see that programs run on this processor. Throws LabError. */
-async function probe(tmp, program) {
+async function probe(tmp: string, program: string): Promise<void> {
   const root = join(tmp, 'probe');
   for (const folder of ['proc', 'dev']) await mkdir(join(root, folder), { recursive: true });
   await $({ quiet: true })`gcc -static -O1 -o ${join(root, 'init')} ${PROBE}`;
@@ -158,26 +179,27 @@ async function probe(tmp, program) {
     stdio: ['ignore', 'pipe', 'pipe'],
   })`timeout --signal=KILL ${PROBE_LIMIT_S} ${program} ${words}`;
   if (out.stdout.includes('drover-probe: programs run, zfs is there')) return;
-  const said = out.stdout.split('\n').find((line) => /panic|drover-probe|fatal/i.test(line));
-  throw new LabError(`the kernel does not work on this machine (${said?.trim() ?? `status ${out.exitCode}`})`);
+  const reason = out.stdout.split('\n').find((line) => /panic|drover-probe|fatal/i.test(line));
+  throw new LabError(`the kernel does not work on this machine (${reason?.trim() ?? `status ${out.exitCode}`})`);
 }
 
-async function build(tmp, stage) {
+/** Resolves to the id of the new kernel. Throws LabError. */
+async function build(tmp: string, stage: Stage): Promise<string> {
   const log = join(tmp, 'build.log');
-  stage.update("looking at Debian's sources");
+  stage.update("reading Debian's package lists");
   const { chosen, fetch } = await chooseSources(join(tmp, 'apt'));
   stage.update(`fetching ${chosen.linux} ${chosen.linuxVersion} and OpenZFS ${chosen.zfsVersion} (${chosen.suite})`);
   const files = await fetch();
   stage.update('unpacking');
-  const { linuxTree, zfsTree } = await unpack(tmp, files, chosen.linux);
-  const release = await compile({ linuxTree, zfsTree, chosen, log, stage });
+  const trees = await unpack(tmp, files, chosen.linux);
+  const release = await compile(trees, chosen, log, stage);
   const out = join(tmp, 'kernel');
   const modules = join(out, 'modules', release);
   await mkdir(modules, { recursive: true });
-  await $({ quiet: true })`strip -o ${join(out, 'linux')} ${join(linuxTree, 'linux')}`;
-  // modprobe succeeds for what these files name.
+  await $({ quiet: true })`strip -o ${join(out, 'linux')} ${join(trees.linuxTree, 'linux')}`;
+  // modprobe succeeds for the modules that these files name.
   for (const file of ['modules.builtin', 'modules.builtin.modinfo'])
-    await cp(join(linuxTree, file), join(modules, file));
+    await cp(join(trees.linuxTree, file), join(modules, file));
   await writeFile(join(modules, 'modules.order'), '');
   stage.update('trying the kernel');
   await probe(tmp, join(out, 'linux'));
@@ -195,16 +217,16 @@ async function sweep() {
     if (name.startsWith(TMP_PREFIX)) await rm(join(umRoot(), name), { recursive: true, force: true });
 }
 
-/** Keeps the output of a failed build, and that it failed: not where nothing was built, as without a network. */
-async function noteFailure(tmp, message) {
+/** Keeps the output of a failed build. Without a network nothing was built, and the next run tries again. */
+async function noteFailure(tmp: string, message: string): Promise<void> {
   const log = join(tmp, 'build.log');
   if (isInterrupted() || !existsSync(log)) return;
   await cp(log, join(cacheRoot(), 'last-kernel-build.log'));
   await writeFile(failureFile(), JSON.stringify({ recipe: recipeHash(), at: Date.now(), message }));
 }
 
-/** Builds in a folder of its own, which goes away whatever comes of it. */
-async function buildAndKeep() {
+/** Builds in a folder of its own, which is removed afterwards. Throws LabError. */
+async function buildAndKeep(): Promise<Kernel> {
   await mkdir(umRoot(), { recursive: true });
   await sweep();
   const tmp = join(umRoot(), `${TMP_PREFIX}${process.pid}`);
@@ -213,11 +235,12 @@ async function buildAndKeep() {
   const stage = progress.stage('building the kernel (User-Mode Linux with OpenZFS)', { expectedMs: BUILD_MS });
   try {
     const kernel = await kernelOf(await build(tmp, stage));
+    if (kernel === undefined) throw new LabError('the kernel was built, but is not in the cache');
     await rm(failureFile(), { force: true });
     stage.done(`Linux ${kernel.release}, OpenZFS ${kernel.chosen.zfs}`);
     return kernel;
   } catch (error) {
-    const message = error instanceof LabError ? error.message : String(error.stderr || error.message).trim();
+    const message = error instanceof ProcessOutput && error.stderr ? error.stderr.trim() : messageOf(error);
     stage.fail(message.split('\n')[0]);
     await noteFailure(tmp, message);
     throw new LabError(message, { cause: error });
@@ -227,15 +250,17 @@ async function buildAndKeep() {
   }
 }
 
-/** Two callers at once: the second waits and finds it there. */
-function buildLocked(rebuild) {
-  const onWait = () => progress.note('  another lab command is building the kernel; waiting for it …');
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).trim();
+
+/** A second caller waits for the first. */
+function buildLocked(rebuild: boolean): Promise<Kernel> {
+  const onWait = () => progress.note('  waiting for another lab command that builds the kernel …');
   const work = async () => (rebuild ? undefined : await cachedKernel()) ?? buildAndKeep();
   return withLock(join(cacheRoot(), 'kernel.lock'), work, { onWait });
 }
 
 /** The program that joins a machine with the switch of a lab without root, compiled where it is missing. */
-export async function ensureWire() {
+export async function ensureWire(): Promise<string> {
   const path = join(umRoot(), `wire-${hashOf({ paths: [WIRE] })}`);
   if (existsSync(path)) return path;
   const tmp = `${path}.${process.pid}`;
@@ -245,8 +270,8 @@ export async function ensureWire() {
   return path;
 }
 
-/** Why the last build of this recipe failed, where that is less than a day ago; else undefined. */
-export async function recentFailure() {
+/** Why the last build of this recipe failed; undefined where it did not, or failed more than a day ago. */
+export async function recentFailure(): Promise<string | undefined> {
   const failed = await readFile(failureFile(), 'utf8')
     .then(JSON.parse)
     .catch(() => ({}));
@@ -254,7 +279,7 @@ export async function recentFailure() {
   return isRecent ? failed.message : undefined;
 }
 
-/** The kernel, built where it is missing or where `rebuild` asks for it. Throws LabError with the reason. */
-export async function ensureKernel({ rebuild = false } = {}) {
+/** The kernel, built where it is missing, or in any case with `rebuild`. Throws LabError with the reason. */
+export async function ensureKernel({ rebuild = false } = {}): Promise<Kernel> {
   return (rebuild ? undefined : await cachedKernel()) ?? buildLocked(rebuild);
 }

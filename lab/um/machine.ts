@@ -1,6 +1,6 @@
 /**
- * One node's machine as a User-Mode Linux process. The same names as in qemu.mjs; machine.mjs chooses.
- * A moment that is saved is a copy of the disks: there is no way to keep the memory, so going back to it is a boot.
+ * A node's machine as a User-Mode Linux process (see MachineKind). A saved state is a copy of the disks: the memory cannot
+ * be saved, so a restored machine boots.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
@@ -8,18 +8,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { $ } from 'zx';
-import { findProcess, isGoneWithin, startProcess } from '../background.mjs';
+import { tsCommand } from '../../scripts/ts.mjs';
+import { findProcess, isGoneWithin, startProcess } from '../background.ts';
 import { LabError } from '../errors.mjs';
-import { netPrefix, umWire } from '../network.mjs';
-import { onNode } from '../nodes.mjs';
+import { netPrefix, umWire } from '../network.ts';
+import { onNode } from '../nodes.ts';
 import { machineName, machinePidFile, nodeDir, POOL_SIZE } from '../paths.mjs';
-import { kernelOf } from './kernel.mjs';
+import { type Kernel, kernelOf } from './kernel.ts';
+import type { Base, Lab, SaveOptions, StartOptions } from '../types.ts';
 
-const KEEPER = fileURLToPath(new URL('keeper.mjs', import.meta.url));
+const KEEPER = fileURLToPath(new URL('keeper.ts', import.meta.url));
 const START_LIMIT_MS = 15_000;
 const END_LIMIT_MS = 10_000;
 const SHUTDOWN_LIMIT_MS = 120_000;
-/** Disks that a moment consists of: what differs from the image, and the pool. */
+/** The disks of a saved state: the changes to the image, and the pool. */
 const DISKS = ['root.cow', 'pool.raw'];
 /** Name, host key and the kernel's list of modules: a tar file that the node reads from its third disk. */
 const IDENTITY = 'identity.tar';
@@ -34,21 +36,19 @@ const KERNEL_LINE = [
 ];
 
 export const POOL_DISK = '/dev/ubdb';
-/** The systemd unit that logs in at the console, which is not a serial line here. */
+/** The console is not a serial line here. */
 export const CONSOLE_UNIT = 'console-getty.service';
-/** Nothing keeps the memory of a machine that is off. */
 export const canSleep = false;
 
-/** What, when changed, makes a saved state unusable. */
-export const machineFacts = (lab) => ['um', lab.kernel, KERNEL_LINE, POOL_SIZE, 1];
+export const machineFacts = (lab: Lab): readonly unknown[] => ['um', lab.kernel, KERNEL_LINE, POOL_SIZE, 1];
 
-const savedDir = (lab, index, tag) => join(nodeDir(lab.name, index), 'saved', tag);
+const savedDir = (lab: Lab, index: number, tag: string) => join(nodeDir(lab.name, index), 'saved', tag);
 
-/** The process id of the machine's keeper, which leads its process group; undefined when the machine is off. */
-export const pidOf = (lab, index) => findProcess(machinePidFile(lab, index), machineName(lab, index));
+/** The process of the machine's keeper, which leads its process group. */
+export const pidOf = (lab: Lab, index: number): number | undefined => findProcess(machinePidFile(lab, index), machineName(lab, index));
 
 /** The kernel's own process: the keeper's child. */
-function kernelPid(lab, index) {
+function kernelPid(lab: Lab, index: number): number | undefined {
   const pid = pidOf(lab, index);
   if (pid === undefined) return undefined;
   try {
@@ -58,36 +58,34 @@ function kernelPid(lab, index) {
   }
 }
 
-/** The process whose memory is the machine's. */
 export const memoryPid = kernelPid;
 
-/** Through /proc, because a socket's path may have 107 characters and a home folder knows nothing of that. */
-export const consolePath = (lab, index) => `/proc/${pidOf(lab, index)}/cwd/console.sock`;
+/** Through /proc, because a socket's path may have 107 characters, and a home folder may have a longer one. */
+export const consolePath = (lab: Lab, index: number): string => `/proc/${pidOf(lab, index)}/cwd/console.sock`;
 
-/** 'running', or 'paused' where the process was stopped by a signal. */
-export async function stateOf(lab, index) {
+/** 'running', or 'paused' where a signal has stopped the process. */
+export async function stateOf(lab: Lab, index: number): Promise<string> {
   const stat = await readFile(`/proc/${kernelPid(lab, index)}/stat`, 'utf8').catch(() => '');
   return /\) T /.test(stat) ? 'paused' : 'running';
 }
 
-/** Copies without the holes, over what was there. */
-const copy = (files, to) => $({ quiet: true })`cp --sparse=always --reflink=auto --remove-destination ${files} ${to}/`;
-/** The same file under a second name where that is possible: for files that no process writes to any more. */
-const link = (files, to) =>
+/** Copies files without their holes, over earlier ones. */
+const copy = (files: readonly string[], to: string) => $({ quiet: true })`cp --sparse=always --reflink=auto --remove-destination ${files} ${to}/`;
+/** Gives files a second name where that is possible, else copies them. Only for files that no process writes to. */
+const link = (files: readonly string[], to: string): Promise<unknown> =>
   $({ quiet: true, nothrow: true })`cp --link --force ${files} ${to}/`.then((done) =>
     done.exitCode === 0 ? done : copy(files, to),
   );
 
-async function writeIdentity(lab, index) {
+async function writeIdentity(lab: Lab, index: number, { modules }: Kernel): Promise<void> {
   const dir = nodeDir(lab.name, index);
-  const { modules } = await kernelOf(lab.kernel);
   const own = ['hostkey', 'hostname'];
   await $({
     quiet: true,
   })`tar --create --owner=0 --group=0 --numeric-owner --file ${join(dir, IDENTITY)} --directory ${dir} ${own} --directory ${join(modules, '..')} modules`;
 }
 
-export async function createDisks(lab, index) {
+export async function createDisks(lab: Lab, index: number): Promise<void> {
   const dir = nodeDir(lab.name, index);
   await writeFile(join(dir, 'pool.raw'), '');
   await truncate(join(dir, 'pool.raw'), bytesOf(POOL_SIZE));
@@ -96,10 +94,10 @@ export async function createDisks(lab, index) {
 }
 
 /** "4G" -> bytes */
-const bytesOf = (size) => Number.parseInt(size, 10) * 1024 ** 3;
+const bytesOf = (size: string): number => Number.parseInt(size, 10) * 1024 ** 3;
 
-/** A folder for the machine's memory: in memory itself, or every page that changes would go to a disk. */
-async function memoryFolder() {
+/** A folder for the machine's memory. In memory where possible, because elsewhere every changed page goes to a disk. */
+async function memoryFolder(): Promise<string> {
   for (const folder of ['/dev/shm', process.env.XDG_RUNTIME_DIR]) {
     if (
       folder &&
@@ -113,8 +111,7 @@ async function memoryFolder() {
   return tmpdir();
 }
 
-async function machineWords(lab, index, base) {
-  const { program } = await kernelOf(lab.kernel);
+async function machineWords(lab: Lab, index: number, base: Base, program: string): Promise<readonly string[]> {
   const { word, before } = await umWire(lab, index);
   return [
     ...before,
@@ -127,7 +124,7 @@ async function machineWords(lab, index, base) {
     'ubdb=pool.raw',
     `ubdcr=${IDENTITY}`,
     word,
-    // Everything that the machine says, and a login, are on the keeper's ends of these.
+    // The output of the machine, and a login, are on the keeper's ends of these.
     'con0=fd:0,fd:1',
     'con=null',
     'ssl=null',
@@ -135,10 +132,16 @@ async function machineWords(lab, index, base) {
   ];
 }
 
-/** Starts a node's machine, from a saved moment when `snapshot` names one, and waits until its console is there. */
-export async function startMachine(lab, index, base, { snapshot } = {}) {
+/** Resolves when the console exists; the node itself still boots. */
+export async function startMachine(
+  lab: Lab,
+  index: number,
+  base: Base,
+  { snapshot }: StartOptions = {},
+): Promise<void> {
   const dir = nodeDir(lab.name, index);
-  if ((await kernelOf(lab.kernel)) === undefined) {
+  const kernel = await kernelOf(lab.kernel);
+  if (kernel === undefined) {
     throw new LabError(
       `The kernel of the lab "${lab.name}" is no longer in the cache; \`npm run lab -- destroy\` and then \`up\` make it again.`,
     );
@@ -148,17 +151,14 @@ export async function startMachine(lab, index, base, { snapshot } = {}) {
       DISKS.map((disk) => join(savedDir(lab, index, snapshot), disk)),
       dir,
     );
-  await writeIdentity(lab, index);
+  await writeIdentity(lab, index, kernel);
   await rm(join(dir, machineName(lab, index)), { recursive: true, force: true });
   await rm(join(dir, 'console.sock'), { force: true });
   const words = [
     ...netPrefix(lab),
     'env',
     `TMPDIR=${await memoryFolder()}`,
-    process.execPath,
-    KEEPER,
-    machineName(lab, index),
-    ...(await machineWords(lab, index, base)),
+    ...tsCommand(KEEPER, machineName(lab, index), ...(await machineWords(lab, index, base, kernel.program))),
   ];
   const why = await startProcess(words, {
     cwd: dir,
@@ -172,10 +172,10 @@ export async function startMachine(lab, index, base, { snapshot } = {}) {
   throw new LabError(`The machine of node${index} did not start: ${why}`);
 }
 
-const isGone = (lab, index, limitMs) => isGoneWithin(machinePidFile(lab, index), machineName(lab, index), limitMs);
+const isGone = (lab: Lab, index: number, limitMs: number): Promise<boolean> => isGoneWithin(machinePidFile(lab, index), machineName(lab, index), limitMs);
 
-/** Power loss: the node is not asked, and writes nothing back. */
-export async function killMachine(lab, index) {
+/** The node writes nothing back. */
+export async function killMachine(lab: Lab, index: number): Promise<number | undefined> {
   const pid = pidOf(lab, index);
   if (pid !== undefined) {
     process.kill(-pid, 'SIGKILL');
@@ -185,20 +185,22 @@ export async function killMachine(lab, index) {
   return pid;
 }
 
-/** Ends the machine; the node is not asked. What it has written is on its disks, which are files of this machine. */
+/** Everything the node has written is on its disks, which are files of this machine. */
 export const quitMachine = killMachine;
 
-/** Switches the node off in order. */
-async function shutDown(lab, index) {
-  await onNode(lab, index, 'systemctl poweroff', { nothrow: true, limit: 20_000 });
+async function shutDown(lab: Lab, index: number): Promise<void> {
+  await onNode(lab, index, 'systemctl poweroff', { nothrow: true, limitMs: 20_000 });
   await isGone(lab, index, SHUTDOWN_LIMIT_MS);
   await killMachine(lab, index);
 }
 
-/** Stops or continues the machine as a whole. */
-const signal = (lab, index, name) => process.kill(-pidOf(lab, index), name);
+/** Stops or continues all processes of the machine. */
+function signal(lab: Lab, index: number, name: 'SIGSTOP' | 'SIGCONT'): void {
+  const pid = pidOf(lab, index);
+  if (pid !== undefined) process.kill(-pid, name);
+}
 
-async function copyLive(lab, index, tag) {
+async function copyLive(lab: Lab, index: number, tag: string): Promise<void> {
   const to = savedDir(lab, index, tag);
   await mkdir(to, { recursive: true });
   await copy(
@@ -207,42 +209,46 @@ async function copyLive(lab, index, tag) {
   );
 }
 
-async function moveAway(lab, index, tag) {
+async function moveAway(lab: Lab, index: number, tag: string): Promise<void> {
   const to = savedDir(lab, index, tag);
   await mkdir(to, { recursive: true });
   for (const disk of DISKS) await rename(join(nodeDir(lab.name, index), disk), join(to, disk));
 }
 
 /**
- * Saves all machines at one moment. Without `resume` they are switched off in order before. With it they are stopped
- * while their disks are copied, after they have written what they had: as after a power cut, the file systems are whole.
+ * Without `resume` the machines are shut down first. With it they write out their caches and stop while their disks are
+ * copied: the copies are as good as disks after a power cut.
  */
-export async function saveMachines(lab, indexes, tag, { resume = true } = {}) {
-  const each = (work) => Promise.all(indexes.map(work));
+export async function saveMachines(
+  lab: Lab,
+  indexes: readonly number[],
+  tag: string,
+  { resume = true }: SaveOptions = {},
+): Promise<void> {
+  const each = (work: (index: number) => Promise<unknown>): Promise<unknown> => Promise.all(indexes.map(work));
   if (!resume) {
-    await each((index) => shutDown(lab, index));
-    await each((index) => moveAway(lab, index, tag));
+    await each((index: number) => shutDown(lab, index));
+    await each((index: number) => moveAway(lab, index, tag));
     return;
   }
-  await each((index) => onNode(lab, index, 'zpool sync; sync', { nothrow: true, limit: 60_000 }));
+  await each((index: number) => onNode(lab, index, 'zpool sync; sync', { nothrow: true, limitMs: 60_000 }));
   for (const index of indexes) signal(lab, index, 'SIGSTOP');
   try {
-    await each((index) => copyLive(lab, index, tag));
+    await each((index: number) => copyLive(lab, index, tag));
   } finally {
     for (const index of indexes) signal(lab, index, 'SIGCONT');
   }
 }
 
-/** Names of the moments saved for a node. */
-export const savedTags = (lab, index) => readdir(join(nodeDir(lab.name, index), 'saved')).catch(() => []);
+export const savedTags = (lab: Lab, index: number): Promise<string[]> =>
+  readdir(join(nodeDir(lab.name, index), 'saved')).catch(() => []);
 
-/** Puts the disks of a saved moment into a folder of their own, and takes them from there again. */
-export const keepDisks = (lab, index, tag, to) =>
+export const keepDisks = (lab: Lab, index: number, tag: string, to: string): Promise<unknown> =>
   link(
     DISKS.map((disk) => join(savedDir(lab, index, tag), disk)),
     to,
   );
-export async function takeDisks(lab, index, tag, from) {
+export async function takeDisks(lab: Lab, index: number, tag: string, from: string): Promise<void> {
   const to = savedDir(lab, index, tag);
   await mkdir(to, { recursive: true });
   await link(

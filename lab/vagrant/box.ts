@@ -1,8 +1,9 @@
-/** A Vagrant box for libvirt made from the lab's base image: what a public box would be, without the download. */
+/** Makes a Vagrant box for libvirt from the lab's base image: like a public box, without the download. */
 import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { $ } from 'zx';
 import { LabError } from '../errors.mjs';
+import type { Base } from '../types.ts';
 
 const USER = { name: 'vagrant', id: 1900 };
 
@@ -20,11 +21,22 @@ WantedBy=multi-user.target
 
 const run = $({ quiet: true, stdio: ['ignore', 'pipe', 'pipe'] });
 
-/** Lines for debugfs(8) that write `text` to `path` of the image; they work on a disk that nobody can mount. */
-async function fileLines(scratch, { path, text, mode, owner = 0 }) {
+interface FileInImage {
+  readonly path: string;
+  readonly text: string;
+  /** Octal digits. */
+  readonly mode: string;
+  readonly owner?: number;
+}
+
+/** Lines for debugfs(8) that write a file into the image. They need no mount. */
+async function fileLines(
+  scratch: string,
+  { path, text, mode, owner = 0 }: FileInImage,
+): Promise<readonly string[]> {
   const source = join(scratch, path.replaceAll('/', '_'));
   await writeFile(source, text);
-  const field = (name, value) => `set_inode_field ${path} ${name} ${value}`;
+  const field = (name: string, value: string | number): string => `set_inode_field ${path} ${name} ${value}`;
   return [
     `rm ${path}`,
     `write ${source} ${path}`,
@@ -34,20 +46,20 @@ async function fileLines(scratch, { path, text, mode, owner = 0 }) {
   ];
 }
 
-const folderLines = (path, mode, owner) => [
+const folderLines = (path: string, mode: string, owner: number): readonly string[] => [
   `mkdir ${path}`,
   `set_inode_field ${path} mode 040${mode}`,
   `set_inode_field ${path} uid ${owner}`,
   `set_inode_field ${path} gid ${owner}`,
 ];
 
-const textOf = async (disk, path) => (await run`debugfs -R ${`cat ${path}`} ${disk}`).stdout;
+const textOf = async (disk: string, path: string): Promise<string> => (await run`debugfs -R ${`cat ${path}`} ${disk}`).stdout;
 
-/** What makes a base disk a Vagrant machine: the user `vagrant` with Vagrant's own key, DHCP, fresh host keys. */
-async function alter(disk, scratch, publicKey) {
+/** Makes a base disk a Vagrant machine: the user `vagrant` with Vagrant's own key, DHCP, new host keys. Throws LabError. */
+async function alter(disk: string, scratch: string, publicKey: string): Promise<void> {
   const { name, id } = USER;
   const home = `/home/${name}`;
-  const append = async (path, line, mode) =>
+  const append = async (path: string, line: string, mode: string): Promise<readonly string[]> =>
     fileLines(scratch, { path, text: `${(await textOf(disk, path)).trimEnd()}\n${line}\n`, mode });
   const unit = '/etc/systemd/system/box-host-keys.service';
   const lines = [
@@ -69,15 +81,15 @@ async function alter(disk, scratch, publicKey) {
   const script = join(scratch, 'debugfs');
   await writeFile(script, `${lines.join('\n')}\n`);
   await run`debugfs -w -f ${script} ${disk}`;
-  // debugfs ends with 0 whatever went wrong: what it wrote last is looked for.
+  // debugfs exits with 0 also where it failed, so its last changes are checked.
   if (!(await textOf(disk, '/etc/passwd')).includes(home) || (await textOf(disk, unit)) !== HOST_KEYS) {
-    throw new LabError('The box could not be made: debugfs wrote nothing into the base image.');
+    throw new LabError('cannot make the box: debugfs did not change the base image.');
   }
   await $({ quiet: true, nothrow: true })`e2fsck -fp ${disk}`;
 }
 
-/** Merged by Vagrant below the project's own Vagrantfile, which therefore needs no word about tests. */
-const vagrantfile = ({ dir, kvm }, kernelLine) => `Vagrant.configure("2") do |config|
+/** Vagrant merges this into the project's own Vagrantfile, which therefore does not mention tests. */
+const vagrantfile = (dir: string, kvm: boolean, kernelLine: string): string => `Vagrant.configure("2") do |config|
   config.vm.boot_timeout = 2400
   config.vm.provider "libvirt" do |libvirt|
     libvirt.driver = "${kvm ? 'kvm' : 'qemu'}"
@@ -91,8 +103,19 @@ const vagrantfile = ({ dir, kvm }, kernelLine) => `Vagrant.configure("2") do |co
 end
 `;
 
-/** Writes `work/drover-test.box` and the kernel it starts with; `base` as from image.mjs. */
-export async function makeBox(work, base, { kvm, kernelLine, publicKey }) {
+interface BoxOptions {
+  readonly kvm: boolean;
+  readonly kernelLine: string;
+  /** The key that the user `vagrant` accepts. */
+  readonly publicKey: string;
+}
+
+/** Writes `work/drover-test.box` and the kernel that it starts; resolves to the path of the box. Throws LabError. */
+export async function makeBox(
+  work: string,
+  base: Base,
+  { kvm, kernelLine, publicKey }: BoxOptions,
+): Promise<string> {
   const dir = join(work, 'box');
   const scratch = join(work, 'scratch');
   const disk = join(work, 'disk.raw');
@@ -107,7 +130,7 @@ export async function makeBox(work, base, { kvm, kernelLine, publicKey }) {
     join(dir, 'metadata.json'),
     JSON.stringify({ provider: 'libvirt', format: 'qcow2', virtual_size: 8 }),
   );
-  await writeFile(join(dir, 'Vagrantfile'), vagrantfile({ dir: work, kvm }, kernelLine));
+  await writeFile(join(dir, 'Vagrantfile'), vagrantfile(work, kvm, kernelLine));
   const box = join(work, 'drover-test.box');
   await run`tar -C ${dir} -cf ${box} ${await readdir(dir)}`;
   await rm(dir, { recursive: true });

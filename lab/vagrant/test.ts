@@ -5,28 +5,29 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { $ } from 'zx';
-import { chooseQemuAccel } from '../accel.mjs';
+import { chooseQemuAccel } from '../accel.ts';
 import { LabError } from '../errors.mjs';
-import { ensureBase } from '../image.mjs';
-import { buildImages } from '../images.mjs';
+import { ensureBase } from '../image.ts';
+import { buildImages } from '../images.ts';
 import { cacheRoot, LAB_DIR } from '../paths.mjs';
-import { progress } from '../progress.mjs';
-import { KERNEL_LINE } from '../qemu.mjs';
-import { ensureTools } from '../tools.mjs';
-import { makeBox } from './box.mjs';
+import { progress } from '../../scripts/progress.mjs';
+import { KERNEL_LINE } from '../qemu.ts';
+import { ensureTools } from '../tools.ts';
+import { makeBox } from './box.ts';
+import type { BuiltImage } from '../types.ts';
 
 const HELP = `Tests the Vagrantfile as its users run it.
 
-  npm run vagrant-test              # or lab/vagrant-test; 15 to 30 min where machines are emulated
-  npm run vagrant-test -- --keep    # leaves its folder with all logs
+  npm run vagrant-test              # 15 to 30 min where machines are emulated
+  npm run vagrant-test -- --keep    # keeps its folder with all logs
 
 Needs root on Debian; installs vagrant, vagrant-libvirt and libvirt-daemon-system where they are missing. It packs the
-package, makes a box from the lab's base image, and runs \`vagrant up\` with the package's Vagrantfile and real libvirt;
-then drover, told nothing about the machines, deploys the first part of the MongoDB tutorial on them and moves it; a
-machine is rebooted; \`vagrant destroy\` ends it. libvirt and the machines live in a network, mount and process namespace
-of their own: nothing of this machine's libvirt, networks or firewall is touched, and however this ends, nothing stays.
+package, makes a box from the lab's base image, and runs \`vagrant up\` with the package's Vagrantfile and real libvirt.
+drover then finds the machines, deploys the first part of the MongoDB tutorial on them and moves it; one machine reboots;
+\`vagrant destroy\` ends it. libvirt and the machines run in a network, mount and process namespace of their own: the
+libvirt, networks and firewall of this machine stay as they are, and the test removes everything it made.
 
-Exit status: 0 all as it should be, 1 something was not, 64 wrong usage.
+Exit status: 0 passed, 1 failed, 64 wrong usage.
 `;
 
 const PACKAGES = {
@@ -47,7 +48,7 @@ async function installMissing() {
   if (missing.length === 0) return;
   const stage = progress.stage(`installing ${missing.join(', ')}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  // The daemons are started by this test alone, not by the package.
+  // This test starts the daemons itself.
   const install = () => $({ env, quiet: true })`apt-get install -y --no-install-recommends ${missing}`;
   await install().catch(async () => {
     await $({ env, quiet: true })`apt-get update`;
@@ -56,29 +57,29 @@ async function installMissing() {
   stage.done();
 }
 
-/** The package as npm would install it, beside this project's packages. */
-async function unpack(work) {
+/** Unpacks the package as npm installs it, next to this project's packages. */
+async function unpack(work: string): Promise<void> {
   const stage = progress.stage('packing drover');
   const project = dirname(LAB_DIR);
   await $({ quiet: true, cwd: project })`npm pack --silent --pack-destination ${work}`;
-  const [tar] = (await readdir(work)).filter((name) => name.endsWith('.tgz'));
+  const [tar = ''] = (await readdir(work)).filter((name) => name.endsWith('.tgz'));
   await $({ quiet: true })`tar -xzf ${join(work, tar)} -C ${work}`;
   await symlink(join(project, 'node_modules'), join(work, 'package', 'node_modules'));
   stage.done(tar);
 }
 
 /** Vagrant's own well-known key pair, as every public box trusts it until the first `up` replaces it. */
-async function insecureKey(work) {
+async function insecureKey(work: string): Promise<string> {
   const home = join(work, 'vagrant-home');
   await $({ quiet: true, cwd: work, env: { ...process.env, VAGRANT_HOME: home } })`vagrant box list`;
   return (await $({ quiet: true })`ssh-keygen -y -f ${join(home, 'insecure_private_key')}`).stdout;
 }
 
-/** For drover, which the test tells nothing about the nodes: only which images stand for which. */
-const standIns = (images) =>
+/** A nodes file without nodes, because drover finds them: only the image that replaces the official one. */
+const standIns = (images: readonly BuiltImage[]): string =>
   `version: 1\nimages:\n${images.map(({ ref }) => (ref.includes('mongodb') ? `  mongo: ${JSON.stringify(ref)}\n` : '')).join('')}`;
 
-async function prepare(work) {
+async function prepare(work: string): Promise<void> {
   const base = await ensureBase('tcg');
   const images = await buildImages();
   const { accel } = await chooseQemuAccel();
@@ -88,12 +89,13 @@ async function prepare(work) {
   stage.done();
   await writeFile(join(work, 'stand-ins.yml'), standIns(images));
   const mongo = images.find(({ ref }) => ref.includes('mongodb'));
+  if (mongo === undefined) throw new LabError('The lab has no image for MongoDB.');
   const changes = (mongo.changes ?? []).flatMap((change) => ['--change', change]);
   await writeFile(join(work, 'import'), [mongo.ref, mongo.tar, ...changes].join('\n'));
 }
 
-/** In namespaces that end, with every process in them, when this one does. */
-function inside(work) {
+/** Runs the test in namespaces that end, with every process in them, when this process does. Resolves to its exit status. */
+function inside(work: string): Promise<number> {
   const words = [
     '--net',
     '--mount',
@@ -104,9 +106,9 @@ function inside(work) {
     '--propagation=private',
   ];
   const child = spawn('unshare', [...words, 'bash', join(LAB_DIR, 'vagrant', 'inside.sh'), work], { stdio: 'inherit' });
-  // Ctrl-C reaches the child as well, which tidies up; this process waits for it.
-  // unshare takes no other signal, and everything inside ends with it; this process then removes the folder.
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill('SIGKILL'));
+  // Ctrl-C reaches the child too, which cleans up; this process waits for it. unshare handles no other signal, and
+  // everything inside ends with it; this process then removes the folder.
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill('SIGKILL'));
   process.on('SIGINT', () => {});
   return new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -114,8 +116,8 @@ function inside(work) {
   });
 }
 
-/** What an earlier test left that was killed. */
-async function sweep(root) {
+/** Removes the folders of earlier tests that were killed. */
+async function sweep(root: string): Promise<void> {
   for (const name of await readdir(root)) {
     const pid = Number(await readFile(join(root, name, 'pid'), 'utf8').catch(() => '0'));
     if (pid > 0 && existsSync(`/proc/${pid}`)) continue;
@@ -123,7 +125,7 @@ async function sweep(root) {
   }
 }
 
-async function main() {
+async function main(): Promise<number> {
   const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' }, keep: { type: 'boolean' } } });
   if (values.help) {
     process.stdout.write(HELP);

@@ -1,12 +1,42 @@
-/** Sums of tests from vitest's JSON reports. */
-export const noTests = { passed: 0, failed: 0, skipped: 0 };
-export const failedSuite = { passed: 0, failed: 1, skipped: 0 };
+/** Counts tests and collects failures from vitest's JSON reports. */
+
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** The parts of vitest's JSON report that are used here. */
+export interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests?: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message?: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
+}
+
+export interface Failure {
+  readonly title: string;
+  readonly reason: readonly string[];
+}
+
+export const noTests: Counts = { passed: 0, failed: 0, skipped: 0 };
+export const failedSuite: Counts = { passed: 0, failed: 1, skipped: 0 };
 
 /**
- * `{counts, note}` of one run. A file that could not even be loaded has no failed test in it, and a run that crashed
- * wrote no report: each counts as one failure.
+ * The counts of one run, and a note about it. Without a failed test a file that could not be loaded counts as one failure,
+ * and so does a run that crashed and wrote no report.
  */
-export function countTests(report, exitCode) {
+export function countTests(report: Report | undefined, exitCode: number): { counts: Counts; note: string | undefined } {
   if (report === undefined) return { counts: failedSuite, note: `vitest ended with status ${exitCode} and no report` };
   const broken = report.testResults.filter(
     ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((each) => each.status === 'failed'),
@@ -24,8 +54,8 @@ export function countTests(report, exitCode) {
 
 const REASON_LINES = 12;
 
-/** What failed and why, for the end of the output: where only that is kept, it has to say everything. */
-export function failuresIn(report) {
+/** Each failed test with its reason, for the end of the output: some logs keep only that. */
+export function failuresIn(report: Report | undefined): readonly Failure[] {
   if (report === undefined) return [];
   return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
     const failed = assertionResults.filter((each) => each.status === 'failed');
@@ -34,13 +64,13 @@ export function failuresIn(report) {
   });
 }
 
-const shorten = (text = '') =>
+const shorten = (text = ''): readonly string[] =>
   text
     .split('\n')
     .filter((line) => !/node_modules|node:internal/.test(line))
     .slice(0, REASON_LINES);
 
-export const sumOf = (all) =>
+export const sumOf = (all: readonly Counts[]): Counts =>
   all.reduce(
     (sum, each) => ({
       passed: sum.passed + each.passed,

@@ -1,3 +1,5 @@
+// @images elk
+// @program chromium
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
 import { type Browser, openBrowser } from './browser.ts';

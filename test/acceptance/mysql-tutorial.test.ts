@@ -1,3 +1,4 @@
+// @images mysql
 import { describeTutorial } from './tutorial.ts';
 
 describeTutorial('mysql');

@@ -1,3 +1,4 @@
+// @images postgres
 import { describeTutorial } from './tutorial.ts';
 
 describeTutorial('postgres');

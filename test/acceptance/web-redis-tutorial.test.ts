@@ -1,3 +1,4 @@
+// @images web-redis
 import { describeTutorial } from './tutorial.ts';
 
 describeTutorial('web-redis', {

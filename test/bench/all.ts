@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * All benchmarks, one after the other: moves and what finds nothing to do, on a lab (needs root); planning against size;
  * the screen. Options go to those on the lab, `--no-save` to all.

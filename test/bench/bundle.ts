@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { root } from './on-lab.mjs';
+import { root } from './on-lab.ts';
 
 /** Bundles a TypeScript file of this folder with the sources it imports; `use` gets the bundle's URL until it has ended. */
 export async function withBundle(entry, use) {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * A client of the writer, seen from outside: a new connection every 50 ms, to each node in turn, until it is ended with
  * SIGTERM; then one line of JSON: `downMs` from the last answer of the first boot to the first answer of the next one,

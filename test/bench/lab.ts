@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * What an accelerator of the lab costs: the same work on a lab of each, one after the other in one run, and the ratio.
  * Needs root; makes the labs bench-um and bench-tcg (or those named: `--accel kvm,um`) and removes them.
@@ -9,7 +8,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { root, seconds, table, withLab } from './on-lab.mjs';
+import { root, seconds, table, withLab } from './on-lab.ts';
 
 const HELP = 'Usage: npm run bench:lab [-- --accel kvm|um|tcg,…] [--keep]\n';
 const APPLICATION = 'mongodb-volume-example';

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * What drover costs beside what one could do by hand, on a lab, both sides in one run and in turn: a move against
  * `zfs send | ssh | zfs receive` of the same dataset and against syncoid by hand, its downtime against `docker stop` and
@@ -15,11 +14,11 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { runDir } from '../../lab/paths.mjs';
-import { measureNothing, nothingTable } from './nothing.mjs';
-import { conditions, root, run, seconds, withLab } from './on-lab.mjs';
-import { findProgram, pathWithSsh } from './others.mjs';
-import { keep, machine, table } from './results.mjs';
-import { APPLICATION, addresses, deploymentOn } from './writer.mjs';
+import { measureNothing, nothingTable } from './nothing.ts';
+import { conditions, root, run, seconds, withLab } from './on-lab.ts';
+import { findProgram, pathWithSsh } from './others.ts';
+import { keep, machine, table } from './results.ts';
+import { APPLICATION, addresses, deploymentOn } from './writer.ts';
 
 const HELP = 'Usage: npm run bench:move [-- --sizes MB,…] [--repeats N] [--accel kvm|um|tcg] [--keep] [--no-save]\n';
 const LAB = 'bench-move';

@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runDir } from '../../lab/paths.mjs';
-import { run, seconds } from './on-lab.mjs';
-import { findCompose, findProgram, pathWithSsh } from './others.mjs';
-import { table } from './results.mjs';
+import { run, seconds } from './on-lab.ts';
+import { findCompose, findProgram, pathWithSsh } from './others.ts';
+import { table } from './results.ts';
 
 /** Reads less than drover does: what the datasets and the containers are. */
 const PLAYBOOK = `- hosts: all

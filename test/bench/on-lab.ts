@@ -68,4 +68,4 @@ export async function conditions(onNode) {
 export const seconds = (value) =>
   value === undefined ? '–' : value < 1 ? `${value.toFixed(2)} s` : `${value.toFixed(1)} s`;
 
-export { table } from './results.mjs';
+export { table } from './results.ts';

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The pictures of the README, made by the program itself (`ctrl+s`) on the simulated cluster:
  *

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * What planning costs with the size of a cluster: processor time of validating the files, of a plan with nothing to do,
  * of a status and of draining one node, and the memory of each. Every figure comes from a process of its own.
@@ -7,8 +6,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { withBundle } from './bundle.mjs';
-import { keep, machine, table } from './results.mjs';
+import { withBundle } from './bundle.ts';
+import { keep, machine, table } from './results.ts';
 
 const HELP = 'Usage: npm run bench:plan [-- --sizes NODES,…] [--runs N] [--no-save]\n';
 const MB = 1e6;

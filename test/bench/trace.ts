@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * What a move asks of the nodes, on a lab: every session and every request to Docker with its time, how many stand one
  * after the other while new connections wait, and the seconds of each step. Needs root; makes the lab trace and removes it.
@@ -10,8 +9,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { root, withLab } from './on-lab.mjs';
-import { APPLICATION, deploymentOn } from './writer.mjs';
+import { root, withLab } from './on-lab.ts';
+import { APPLICATION, deploymentOn } from './writer.ts';
 
 /** Runs the program with the hook; resolves to its events and to the lines of the trace. */
 function traced(bench, program, folder, ...args) {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * What drover costs: the start of its verbs, the screen's first frame, idle and loaded, and how soon a save has effects.
  * Prints a table with the goals beside it, and keeps the figures in test/bench/figures.json.
@@ -13,9 +12,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build, root } from '../../lab/build.mjs';
-import { withBundle } from './bundle.mjs';
-import { openOnTerminal, runProgram, slopePerMinute, statistics, timeInTurn, watchUse } from './measure.mjs';
+import { build, root } from '../../scripts/build.ts';
+import { withBundle } from './bundle.ts';
+import { openOnTerminal, runProgram, slopePerMinute, statistics, timeInTurn, watchUse } from './measure.ts';
 
 const MiB = 2 ** 20;
 const here = fileURLToPath(new URL('.', import.meta.url));

@@ -1,19 +1,25 @@
-// What the recipes share: running programs, a Go that is new enough, Debian's packages.
-// A recipe's hash covers this file, so a change here builds every image anew.
-import { spawn, spawnSync } from 'node:child_process';
+// Tools of the recipes: running programs, a Go that is new enough, Debian's packages.
+// A recipe's hash covers this file, so a change here rebuilds every image.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-const children = new Set();
+const children = new Set<ChildProcess>();
 
 /** Stops the programs that run() started and that still run. */
-export function stopChildren() {
+export function stopChildren(): void {
   for (const child of children) child.kill('SIGTERM');
 }
 
-/** Runs a program; its stderr goes to ours, its stdout is returned. Throws a sentence. */
-export function run(command, args, { cwd, env } = {}) {
+interface RunOptions {
+  readonly cwd?: string;
+  /** Added to this process's variables. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Runs a program; its stderr goes to ours. Resolves to its stdout. Throws Error with one sentence. */
+export function run(command: string, args: readonly string[], { cwd, env }: RunOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
@@ -30,7 +36,7 @@ export function run(command, args, { cwd, env } = {}) {
       process.stderr.write(data);
       err = (err + data).slice(-4000);
     });
-    child.on('error', (e) => {
+    child.on('error', (e: NodeJS.ErrnoException) => {
       children.delete(child);
       reject(new Error(e.code === 'ENOENT' ? `the program ${command} is not installed` : e.message));
     });
@@ -44,17 +50,26 @@ export function run(command, args, { cwd, env } = {}) {
   });
 }
 
-/** Why something was not fetched, as apt says it on the next line; else the first error, else what was said last. */
-function reasonIn(said) {
-  const [, fetching] = /^Err:.*\n\s+(.+)$/m.exec(said) ?? [];
-  const [first] = /^E: .+$/m.exec(said) ?? [];
-  return fetching ?? first ?? said.trim().split('\n').at(-1);
+/** Why apt could not fetch something (it prints that below `Err:`); else the first error, else the last line. */
+function reasonIn(output: string): string | undefined {
+  const [, fetching] = /^Err:.*\n\s+(.+)$/m.exec(output) ?? [];
+  const [first] = /^E: .+$/m.exec(output) ?? [];
+  return fetching ?? first ?? output.trim().split('\n').at(-1);
 }
 
 // ---- trees ----
 
-/** Makes an image's tree: directories with their modes, files with their text. */
-export async function tree(root, { dirs = {}, files = {}, links = {} }) {
+interface Tree {
+  /** Path -> mode. */
+  readonly dirs?: Readonly<Record<string, number>>;
+  /** Path -> text. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Path -> target. */
+  readonly links?: Readonly<Record<string, string>>;
+}
+
+/** Makes the folders, files and links of an image. */
+export async function tree(root: string, { dirs = {}, files = {}, links = {} }: Tree): Promise<void> {
   for (const [path, mode] of Object.entries(dirs)) {
     await mkdir(join(root, path), { recursive: true });
     await chmod(join(root, path), mode);
@@ -78,8 +93,8 @@ export const PASSWD = {
 
 // ---- Debian ----
 
-/** Unpacks a package of the Debian (or derivative) we run on into dir, without installing it. */
-export async function unpackDebianPackage(name, dir, temp) {
+/** Unpacks a package of this machine's Debian (or derivative) into `dir`, without installing it. */
+export async function unpackDebianPackage(name: string, dir: string, temp: string): Promise<void> {
   const at = await mkdtemp(join(temp, 'deb-'));
   await run('apt-get', ['-q', '-o', 'APT::Sandbox::User=root', 'download', name], { cwd: at });
   const deb = (await readdir(at)).find((file) => file.endsWith('.deb'));
@@ -88,8 +103,8 @@ export async function unpackDebianPackage(name, dir, temp) {
   await rm(at, { recursive: true });
 }
 
-/** Where this machine's own apt takes Debian from. */
-async function debianMirror() {
+/** The mirror of this machine's own apt. */
+async function debianMirror(): Promise<string> {
   const out = await run('apt-get', [
     'indextargets',
     '--format',
@@ -97,37 +112,50 @@ async function debianMirror() {
     'Identifier: Packages',
   ]);
   const found = out.split('\n').find((line) => line.startsWith('Debian|Debian|'));
-  if (!found) throw new Error("apt's sources on this machine name no Debian mirror (or apt-get update was never run)");
-  return found.split('|')[2];
+  const mirror = found?.split('|')[2];
+  if (!mirror) throw new Error("this machine's apt has no Debian mirror (or apt-get update never ran)");
+  return mirror;
 }
 
 // ---- Go ----
 
-const GO = { major: 1, minor: 22 }; // the oldest that will do
+interface GoVersion {
+  readonly major: number;
+  readonly minor: number;
+}
 
-function goVersion(go, env = {}) {
+/** The oldest that builds the programs. */
+const GO: GoVersion = { major: 1, minor: 22 };
+
+function goVersion(go: string, env: NodeJS.ProcessEnv = {}): GoVersion | undefined {
   const got = spawnSync(go, ['env', 'GOVERSION'], {
     encoding: 'utf8',
     env: { ...process.env, GOTOOLCHAIN: 'local', GO111MODULE: 'off', ...env },
   });
   const m = /^go(\d+)\.(\d+)/.exec(got.stdout ?? '');
-  return m && { major: Number(m[1]), minor: Number(m[2]) };
+  return m === null ? undefined : { major: Number(m[1]), minor: Number(m[2]) };
 }
 
-const newEnough = (v) => v && (v.major > GO.major || (v.major === GO.major && v.minor >= GO.minor));
+const newEnough = (v: GoVersion | undefined): boolean =>
+  v !== undefined && (v.major > GO.major || (v.major === GO.major && v.minor >= GO.minor));
 
-/** A Go of at least 1.22: the machine's, else that of Debian 13, unpacked once into the cache. */
-async function findGo(cache) {
+interface Go {
+  /** The program. */
+  readonly go: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** A Go of at least 1.22: the machine's, else Debian 13's, unpacked once into the cache. */
+async function findGo(cache: string): Promise<Go> {
   if (!process.env.DROVER_LAB_DEBIAN_GO) {
     for (const go of ['go', '/usr/local/go/bin/go']) {
       if (newEnough(goVersion(go))) return { go, env: {} };
     }
   }
-  // Debian's go programs are static and its package needs no setting up, so the
-  // unpacked tree is used where it lies: no chroot, and nothing is installed.
+  // Debian's go programs are static and its package needs no setup, so the unpacked tree works without chroot.
   const at = join(cache, 'go-debian13');
   if (!existsSync(at)) {
-    process.stderr.write(`no Go of ${GO.major}.${GO.minor} or newer here: unpacking that of Debian 13 into ${at}\n`);
+    process.stderr.write(`this machine has no Go ${GO.major}.${GO.minor} or newer: unpacking Debian 13's into ${at}\n`);
     await mkdir(cache, { recursive: true });
     const temp = await mkdtemp(`${at}.tmp-`);
     try {
@@ -142,7 +170,7 @@ async function findGo(cache) {
       ]);
       await chmod(temp, 0o755);
       await rename(temp, at).catch((e) => {
-        if (!existsSync(at)) throw e; // else another build was faster
+        if (!existsSync(at)) throw e; // else another build has made it
       });
     } finally {
       await rm(temp, { recursive: true, force: true });
@@ -155,10 +183,17 @@ async function findGo(cache) {
   return { go, env };
 }
 
-let goFound;
+let goFound: Promise<Go> | undefined;
 
-/** Builds the Go program in dir as one static binary. */
-export async function goBuild({ dir, out, tags = '', cache }) {
+interface GoProgram {
+  readonly dir: string;
+  readonly out: string;
+  readonly tags?: string;
+  readonly cache: string;
+}
+
+/** Builds the Go program in `dir` as one static binary. */
+export async function goBuild({ dir, out, tags = '', cache }: GoProgram): Promise<void> {
   goFound ??= findGo(cache);
   const { go, env } = await goFound;
   await run(

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { goBuild, PASSWD, tree } from '../tools.mjs';
+import { goBuild, PASSWD, tree } from '../tools.ts';
+import type { Recipe } from '../recipe.ts';
 
-export default {
+const recipe: Recipe = {
   ref: 'drover/writer:1',
   changes: ['CMD ["/writer"]', 'EXPOSE 8000 8001 8002/udp', 'VOLUME /data'],
   async build({ dir, root, cache }) {
@@ -9,3 +10,5 @@ export default {
     await goBuild({ dir, out: join(root, 'writer'), cache });
   },
 };
+
+export default recipe;

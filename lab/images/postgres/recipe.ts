@@ -1,15 +1,16 @@
 import { chmod, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { addBusybox, debianTree } from '../debian.mjs';
-import { prune } from '../prune.mjs';
-import { tree } from '../tools.mjs';
+import { addBusybox, debianTree } from '../debian.ts';
+import { prune } from '../prune.ts';
+import { tree } from '../tools.ts';
+import type { Recipe } from '../recipe.ts';
 
-export default {
+const recipe: Recipe = {
   ref: 'drover/postgres:17',
   set: 'postgres',
-  uses: ['debian.mjs', 'prune.mjs'],
+  uses: ['debian.ts', 'prune.ts'],
   standsFor: ['postgres'],
-  // SIGINT, as in the official image: it ends sessions instead of waiting for them.
+  // SIGINT, as in the official image: PostgreSQL ends sessions instead of waiting for them.
   changes: [
     'ENTRYPOINT ["/entry"]',
     'EXPOSE 5432',
@@ -19,7 +20,7 @@ export default {
   ],
   async build({ dir, root }) {
     await debianTree(root, ['postgresql-17', 'tzdata', 'busybox-static']);
-    // Just-in-time compiling and the procedural languages: three quarters of the tree, and not needed here.
+    // Just-in-time compiling and the procedural languages are three quarters of the tree, and not needed here.
     await prune(root, ['usr/lib/*/libLLVM*', 'usr/lib/*/libz3*', 'usr/lib/*/*perl*', 'usr/share/perl*']);
     await prune(root, ['usr/lib/postgresql/17/lib/bitcode', 'usr/lib/*/gconv', 'usr/share/i18n', 'usr/bin/*perl*']);
     await addBusybox(root);
@@ -35,3 +36,5 @@ export default {
     await chmod(join(root, 'entry'), 0o755);
   },
 };
+
+export default recipe;

@@ -1,18 +1,18 @@
-// Trees of Debian 13's packages, unpacked and not installed, and programs run in them. A recipe that uses this file
-// says so in `uses`, so that its hash covers it.
+// Trees of Debian 13's packages, unpacked and not installed, and programs that run in them. A recipe that uses this file
+// names it in `uses`, so that its hash covers it.
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SUITE } from '../paths.mjs';
-import { hostAptOptions, mirrorLine } from '../tree.mjs';
-import { run } from './tools.mjs';
+import { hostAptOptions, mirrorLine } from '../tree.ts';
+import { run } from './tools.ts';
 
 const DOCS = ['man', 'locale', 'doc', 'info', 'lintian', 'bug'];
-/** What Debian's base system has as links, and packages without it lack. */
+/** Links of Debian's base system, which the packages alone do not have. */
 const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
 
-/** Unpacks packages and what they depend on into an empty directory; no script of theirs is run. */
-export async function debianTree(root, packages) {
+/** Unpacks packages and their dependencies into an empty folder. Their scripts do not run. */
+export async function debianTree(root: string, packages: readonly string[]): Promise<void> {
   await run('mmdebstrap', [
     '--mode=root',
     '--variant=extract',
@@ -40,8 +40,8 @@ export async function debianTree(root, packages) {
   for (const name of ['proc', 'sys', 'dev']) await mkdir(join(root, name), { recursive: true });
 }
 
-/** The same, kept in the cache under a name for tools that build images; returns where it is. */
-export async function keptTree(cache, name, packages) {
+/** The same in the cache under a name, for tools that build images. Resolves to its path. */
+export async function keptTree(cache: string, name: string, packages: readonly string[]): Promise<string> {
   const at = join(cache, name);
   if (existsSync(at)) return at;
   process.stderr.write(`unpacking ${packages.join(', ')} of Debian 13 into ${at}\n`);
@@ -50,7 +50,7 @@ export async function keptTree(cache, name, packages) {
   try {
     await debianTree(temp, packages);
     await rename(temp, at).catch((e) => {
-      if (!existsSync(at)) throw e; // else another build was faster
+      if (!existsSync(at)) throw e; // else another build has made it
     });
   } finally {
     await rm(temp, { recursive: true, force: true });
@@ -58,18 +58,22 @@ export async function keptTree(cache, name, packages) {
   return at;
 }
 
-/** Busybox's programs beside the packages' own: a shell, and wget for a look from inside. */
-export const addBusybox = (root) => runIn(root, ['/usr/bin/busybox', '--install', '-s']);
+/** Adds Busybox's programs to those of the packages: a shell, and wget to look from inside. */
+export const addBusybox = (root: string): Promise<void> => runIn(root, ['/usr/bin/busybox', '--install', '-s']);
 
 /**
- * Runs a program in a tree: without network and variables, with mounts and processes of its own that end with it; only
- * the devices are this machine's. `binds`: a directory of this machine -> its place in the tree.
+ * Runs a program in a tree: without network and variables, with mounts and processes of its own that end with it, and with
+ * this machine's devices. `binds`: a folder of this machine -> its place in the tree.
  */
-export async function runIn(root, command, { binds = {} } = {}) {
+export async function runIn(
+  root: string,
+  command: readonly string[],
+  { binds = {} }: { readonly binds?: Readonly<Record<string, string>> } = {},
+): Promise<void> {
   for (const place of Object.values(binds)) await mkdir(join(root, place), { recursive: true });
   const mounts = Object.entries({ '/dev': '/dev', ...binds }).flatMap(([from, place]) => [from, join(root, place)]);
   const script = `for _ in $(seq ${mounts.length / 2}); do mount --rbind "$1" "$2"; shift 2; done
     exec env -i PATH=/usr/sbin:/usr/bin /usr/sbin/chroot "$@"`;
-  const apart = ['--net', '--pid', '--fork', '--kill-child', `--mount-proc=${join(root, 'proc')}`];
-  await run('unshare', [...apart, 'sh', '-ec', script, 'sh', ...mounts, root, ...command]);
+  const namespaces = ['--net', '--pid', '--fork', '--kill-child', `--mount-proc=${join(root, 'proc')}`];
+  await run('unshare', [...namespaces, 'sh', '-ec', script, 'sh', ...mounts, root, ...command]);
 }

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PASSWD, run, tree, unpackDebianPackage } from '../tools.mjs';
+import { PASSWD, run, tree, unpackDebianPackage } from '../tools.ts';
+import type { Recipe } from '../recipe.ts';
 
-export default {
+const recipe: Recipe = {
   ref: 'drover/busybox:1',
   changes: ['CMD ["/bin/sh"]', 'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin'],
   async build({ root, temp }) {
@@ -24,3 +25,5 @@ export default {
     });
   },
 };
+
+export default recipe;

@@ -1,13 +1,14 @@
-import { addBusybox, debianTree } from '../debian.mjs';
-import { prune } from '../prune.mjs';
-import { PASSWD, tree } from '../tools.mjs';
+import { addBusybox, debianTree } from '../debian.ts';
+import { prune } from '../prune.ts';
+import { PASSWD, tree } from '../tools.ts';
+import type { Recipe } from '../recipe.ts';
 
-export default {
+const recipe: Recipe = {
   ref: 'drover/redis:8',
   set: 'web-redis',
-  uses: ['debian.mjs', 'prune.mjs'],
+  uses: ['debian.ts', 'prune.ts'],
   standsFor: ['redis'],
-  // The official image has protected mode off as well, and its data in /data: it is written there when it is stopped.
+  // As in the official image: protected mode is off, and Redis writes its data to /data when it stops.
   changes: [
     'CMD ["redis-server", "--dir", "/data", "--protected-mode", "no", "--bind", "* -::*"]',
     'EXPOSE 6379',
@@ -16,9 +17,11 @@ export default {
   ],
   async build({ root }) {
     await debianTree(root, ['redis-server', 'busybox-static']);
-    // The server itself is called redis-check-rdb there, and redis-server is a link to it.
+    // redis-check-rdb stays: Debian's redis-server is a link to it.
     await prune(root, ['usr/lib/*/gconv', 'usr/bin/redis-check-aof', 'usr/bin/redis-benchmark', 'usr/share/perl*']);
     await addBusybox(root);
     await tree(root, { dirs: { '/tmp': 0o1777, '/data': 0o755 }, files: PASSWD });
   },
 };
+
+export default recipe;

@@ -1,13 +1,14 @@
 import { chmod, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { addBusybox, debianTree } from '../debian.mjs';
-import { prune } from '../prune.mjs';
-import { PASSWD, tree } from '../tools.mjs';
+import { addBusybox, debianTree } from '../debian.ts';
+import { prune } from '../prune.ts';
+import { PASSWD, tree } from '../tools.ts';
+import type { Recipe } from '../recipe.ts';
 
-export default {
+const recipe: Recipe = {
   ref: 'drover/logstash:7.17.29',
   set: 'elk',
-  uses: ['debian.mjs', 'prune.mjs'],
+  uses: ['debian.ts', 'prune.ts'],
   standsFor: ['logstash'],
   changes: ['ENTRYPOINT ["/usr/local/bin/start.sh"]', 'EXPOSE 5000', 'USER 1000:0', 'ENV PATH=/usr/sbin:/usr/bin'],
   async build({ dir, root }) {
@@ -20,3 +21,5 @@ export default {
     await chmod(join(root, 'usr/local/bin/start.sh'), 0o755);
   },
 };
+
+export default recipe;

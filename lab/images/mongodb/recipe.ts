@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { goBuild, PASSWD, tree } from '../tools.mjs';
+import { goBuild, PASSWD, tree } from '../tools.ts';
+import type { Recipe } from '../recipe.ts';
 
-export default {
+const recipe: Recipe = {
   ref: 'drover/mongodb:1.24',
-  // Official images (repository names) it can be run in place of where no registry answers.
   standsFor: ['mongo'],
   changes: ['CMD ["/mongodb"]', 'EXPOSE 27017', 'VOLUME /data/db'],
   async build({ dir, root, cache }) {
@@ -12,3 +12,5 @@ export default {
     await goBuild({ dir, out: join(root, 'mongodb'), tags: 'ferretdb_no_postgresql', cache });
   },
 };
+
+export default recipe;

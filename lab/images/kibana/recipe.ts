@@ -1,13 +1,14 @@
 import { chmod, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { addBusybox, debianTree } from '../debian.mjs';
-import { prune } from '../prune.mjs';
-import { PASSWD, tree } from '../tools.mjs';
+import { addBusybox, debianTree } from '../debian.ts';
+import { prune } from '../prune.ts';
+import { PASSWD, tree } from '../tools.ts';
+import type { Recipe } from '../recipe.ts';
 
-export default {
+const recipe: Recipe = {
   ref: 'drover/kibana:7.17.29',
   set: 'elk',
-  uses: ['debian.mjs', 'prune.mjs'],
+  uses: ['debian.ts', 'prune.ts'],
   standsFor: ['kibana'],
   changes: ['CMD ["/usr/local/bin/kibana-docker"]', 'EXPOSE 5601', 'USER 1000:0', 'ENV PATH=/usr/sbin:/usr/bin'],
   async build({ dir, root }) {
@@ -22,3 +23,5 @@ export default {
     await chmod(join(root, 'usr/local/bin/kibana-docker'), 0o755);
   },
 };
+
+export default recipe;

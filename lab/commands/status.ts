@@ -1,31 +1,57 @@
-/** status: what the lab is and how its nodes are, for people or as JSON. */
+/** status: the state of the lab and of its nodes, as text or as JSON. */
 import { readFile } from 'node:fs/promises';
-import { ACCELS } from '../accel.mjs';
-import { brokenOn } from '../faults.mjs';
-import { memoryPid, pidOf, savedTags, stateOf } from '../machine.mjs';
-import { indexesOf, onNode, sshConfig } from '../nodes.mjs';
+import { ACCELS } from '../accel.ts';
+import { brokenOn } from '../faults.ts';
+import { memoryPid, pidOf, savedTags, stateOf } from '../machine.ts';
+import { indexesOf, onNode, sshConfig } from '../nodes.ts';
 import { addressOf, reachOf, runDir } from '../paths.mjs';
-import { networkIsUp } from '../rootless/network.mjs';
-import { labName, readLab } from '../store.mjs';
-import { kernelOf } from '../um/kernel.mjs';
-import { tellPublished } from './publish.mjs';
-import { PREFIX } from './saved.mjs';
+import { networkIsUp } from '../rootless/network.ts';
+import { labName, readLab } from '../store.ts';
+import { kernelOf } from '../um/kernel.ts';
+import { publishedLines } from './publish.ts';
+import { PREFIX } from './saved.ts';
+import type { BrokenBy, FaultName, Lab, Values } from '../types.ts';
 
-/** A Docker that is only starting lets its client wait: that is no node out of reach. */
+/** Docker's client waits while Docker starts; the node answers meanwhile, so the wait has a limit. */
 const PROBE = `zpool list -H -o name,health,size,allocated,free
 if ids=$(timeout 8 docker ps -q 2>/dev/null); then printf '%s' "$ids" | wc -w; else echo unknown; fi`;
 
-async function residentMb(pid) {
+async function residentMb(pid: number | undefined): Promise<number> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(text)?.[1] ?? 0) / 1024);
 }
 
-function parsePool(line) {
-  const [name, health, size, allocated, free] = line.split('\t');
+interface Pool {
+  readonly name: string;
+  readonly health: string;
+  readonly size: string;
+  readonly allocated: string;
+  readonly free: string;
+}
+
+function parsePool(line: string): Pool {
+  const [name = '', health = '', size = '', allocated = '', free = ''] = line.split('\t');
   return { name, health, size, allocated, free };
 }
 
-async function nodeStatus(lab, index) {
+interface NodeStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly reach: string;
+  readonly sshPort: number;
+  readonly broken: readonly FaultName[];
+  readonly faults: readonly BrokenBy[];
+  readonly state: string;
+  /** The rest is there for a machine that runs. */
+  readonly pid?: number;
+  readonly memoryMb?: number;
+  readonly residentMb?: number;
+  readonly ssh?: boolean;
+  readonly pool?: Pool | null;
+  readonly containers?: number | null;
+}
+
+async function nodeStatus(lab: Lab, index: number): Promise<NodeStatus> {
   const pid = pidOf(lab, index);
   const faults = brokenOn(lab, index);
   const reach = reachOf(lab, index);
@@ -38,7 +64,7 @@ async function nodeStatus(lab, index) {
     faults,
   };
   if (!pid) return { ...base, state: lab.asleep?.includes(index) ? 'asleep' : 'off' };
-  const probe = await onNode(lab, index, PROBE, { nothrow: true, limit: 30_000 });
+  const probe = await onNode(lab, index, PROBE, { nothrow: true, limitMs: 30_000 });
   const lines = probe.stdout.trim().split('\n');
   const reached = probe.exitCode === 0;
   return {
@@ -48,27 +74,24 @@ async function nodeStatus(lab, index) {
     memoryMb: lab.memory,
     residentMb: await residentMb(memoryPid(lab, index)),
     ssh: reached,
-    pool: reached && lines.length > 1 ? parsePool(lines[0]) : null,
+    pool: reached && lines.length > 1 ? parsePool(lines[0] ?? '') : null,
     containers: reached && lines.at(-1) !== 'unknown' ? Number(lines.at(-1)) : null,
   };
 }
 
-/** Which kernel the nodes run, and what it was made of. */
-async function kernelFacts(lab) {
+/** The kernel of the nodes and its sources. */
+async function kernelFacts(lab: Lab): Promise<object | null> {
   const kernel = await kernelOf(lab.kernel);
   return kernel === undefined ? null : { release: kernel.release, ...kernel.chosen };
 }
 
-const whereRootless = ({ wire }) => `without root${wire === 'up' ? '' : ' (switch and gateway are off)'}`;
+function whereIs(lab: Lab): string {
+  if (lab.rootless) return `without root${networkIsUp(lab) ? '' : ' (switch and gateway are off)'}`;
+  return lab.netns ? `in the namespace ${lab.netns}` : "in the machine's own network";
+}
 
-function tell(report) {
-  const { lab, nodes } = report;
-  const where = lab.rootless
-    ? whereRootless(lab)
-    : lab.netns
-      ? `in the namespace ${lab.netns}`
-      : "in the machine's own network";
-  const lines = [`The lab "${lab.name}", ${ACCELS[lab.accel]}${lab.accelWhy ? ` (${lab.accelWhy})` : ''}, ${where}:`];
+function print(lab: Lab, nodes: readonly NodeStatus[], saved: readonly string[]): void {
+  const lines = [`The lab "${lab.name}", ${ACCELS[lab.accel]}${lab.accelWhy ? ` (${lab.accelWhy})` : ''}, ${whereIs(lab)}:`];
   for (const node of nodes) {
     const pool = node.pool ? `pool ${node.pool.name} ${node.pool.health}, ${node.pool.free} free` : 'pool unknown';
     const detail = node.pid
@@ -78,13 +101,12 @@ function tell(report) {
     const reach = lab.rootless ? `  from here ${node.reach}` : '';
     lines.push(`  ${node.name}  ${node.address}${reach}  ${node.state.padEnd(8)} ${detail}${broken}`);
   }
-  lines.push(`  saved: ${report.saved.join(', ') || 'nothing'}`, `  ssh -F ${report.files.sshConfig}`);
-  lines.push(...tellPublished(report.record));
+  lines.push(`  saved: ${saved.join(', ') || 'nothing'}`, `  ssh -F ${sshConfig(lab)}`, ...publishedLines(lab));
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-/** Exit status 0 when every node is reached, 3 when the lab is there but not whole, 4 when there is none. */
-export async function status(values) {
+/** Exit status 0: every node answers, 3: some do not, 4: no such lab. */
+export async function status(values: Values): Promise<number> {
   const name = labName(values);
   const lab = await readLab(name);
   if (!lab) {
@@ -113,7 +135,7 @@ export async function status(values) {
         : {}),
     },
     nodes,
-    saved: (await savedTags(lab, 1)).filter((tag) => tag.startsWith(PREFIX)).map((tag) => tag.slice(PREFIX.length)),
+    saved: (await savedTags(lab, 1)).filter((tag: string) => tag.startsWith(PREFIX)).map((tag: string) => tag.slice(PREFIX.length)),
     files: {
       sshConfig: sshConfig(lab),
       knownHosts: `${dir}/known_hosts`,
@@ -122,6 +144,6 @@ export async function status(values) {
     },
   };
   if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-  else tell({ ...report, record: lab });
+  else print(lab, nodes, report.saved);
   return nodes.every((node) => node.ssh) ? 0 : 3;
 }

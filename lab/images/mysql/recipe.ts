@@ -1,14 +1,15 @@
 import { chmod, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { addBusybox, debianTree } from '../debian.mjs';
-import { prune } from '../prune.mjs';
-import { tree } from '../tools.mjs';
+import { addBusybox, debianTree } from '../debian.ts';
+import { prune } from '../prune.ts';
+import { tree } from '../tools.ts';
+import type { Recipe } from '../recipe.ts';
 
-export default {
-  // MariaDB, which speaks MySQL's protocol and its SQL as far as the tutorial goes; it is not MySQL.
+const recipe: Recipe = {
+  // MariaDB, not MySQL: it has the protocol and the SQL that the tutorial uses.
   ref: 'drover/mysql:11.8',
   set: 'mysql',
-  uses: ['debian.mjs', 'prune.mjs'],
+  uses: ['debian.ts', 'prune.ts'],
   standsFor: ['mysql'],
   changes: ['ENTRYPOINT ["/entry"]', 'EXPOSE 3306', 'VOLUME /var/lib/mysql', 'ENV PATH=/usr/sbin:/usr/bin'],
   async build({ dir, root }) {
@@ -26,3 +27,5 @@ export default {
     await chmod(join(root, 'entry'), 0o755);
   },
 };
+
+export default recipe;

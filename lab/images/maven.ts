@@ -1,12 +1,12 @@
-// Jars from Maven's central repository, by Maven itself, so that this machine's own settings for it count. A recipe
-// that uses this file says so in `uses`.
+// Jars from Maven's central repository, fetched by Maven, so that this machine's settings for it apply. A recipe that uses
+// this file names it in `uses`.
 import { spawnSync } from 'node:child_process';
-import { run } from './tools.mjs';
+import { run } from './tools.ts';
 
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
 
-/** Debian's Maven where there is none. */
-async function ensureMaven() {
+/** Installs Debian's Maven where Maven is missing. */
+async function ensureMaven(): Promise<void> {
   if (spawnSync('mvn', ['--version']).status === 0) return;
   process.stderr.write('installing maven\n');
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
@@ -17,10 +17,18 @@ async function ensureMaven() {
   });
 }
 
-/** Puts what a pom.xml depends on into a directory, and checks it against the sums beside the recipe. */
-export async function maven({ pom, sums, to }) {
+interface Jars {
+  /** The pom.xml that names them. */
+  readonly pom: string;
+  /** The file with their sums. */
+  readonly sums: string;
+  readonly to: string;
+}
+
+/** Fetches the dependencies of a pom.xml into a folder and checks their sums. */
+export async function maven({ pom, sums, to }: Jars): Promise<void> {
   await ensureMaven();
-  // Maven tells everything on its standard output, errors included.
+  // Maven prints everything on its standard output, also errors.
   await run('sh', ['-c', 'exec "$@" >&2', 'sh', 'mvn', '-B', '-q', '-f', pom, COPY, `-DoutputDirectory=${to}`]);
   await run('sha256sum', ['--check', '--strict', '--quiet', sums], { cwd: to });
 }

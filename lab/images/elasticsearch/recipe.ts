@@ -1,22 +1,23 @@
 import { chmod, copyFile, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { addBusybox, debianTree, keptTree, runIn } from '../debian.mjs';
-import { maven } from '../maven.mjs';
-import { prune } from '../prune.mjs';
-import { PASSWD, run, tree } from '../tools.mjs';
+import { addBusybox, debianTree, keptTree, runIn } from '../debian.ts';
+import { maven } from '../maven.ts';
+import { prune } from '../prune.ts';
+import { PASSWD, run, tree } from '../tools.ts';
+import type { Recipe } from '../recipe.ts';
 
 const HOME = 'usr/share/elasticsearch';
 const JDK = '/usr/lib/jvm/java-21-openjdk-amd64/bin';
-/** What the server and its libraries use of Java; java.desktop for log4j's java.beans. */
+/** The modules of Java that the server and its libraries use; java.desktop is for log4j's java.beans. */
 const MODULES =
   'java.desktop,java.logging,java.management,java.naming,java.security.jgss,java.sql,java.xml,jdk.management,jdk.net,jdk.unsupported,jdk.zipfs';
 
-export default {
+const recipe: Recipe = {
   ref: 'drover/elasticsearch:7.17.29',
   set: 'elk',
-  uses: ['debian.mjs', 'maven.mjs', 'prune.mjs'],
+  uses: ['debian.ts', 'maven.ts', 'prune.ts'],
   standsFor: ['elasticsearch'],
-  // Group 0, as in the official image: what the group may write, any user in it may.
+  // Group 0, as in the official image: any user in that group may write its files.
   changes: [
     `ENTRYPOINT ["/${HOME}/start.sh"]`,
     'EXPOSE 9200',
@@ -47,15 +48,25 @@ export default {
   },
 };
 
-/** Our class into a jar, and a Java runtime of the modules that are used: both with the JDK of Debian 13. */
-async function compile({ dir, home, temp, cache }) {
+export default recipe;
+
+interface CompilePlace {
+  readonly dir: string;
+  /** Elasticsearch's folder in the image. */
+  readonly home: string;
+  readonly temp: string;
+  readonly cache: string;
+}
+
+/** Makes a jar of Server.java, and a Java runtime of the modules that are used, with the JDK of Debian 13. */
+async function compile({ dir, home, temp, cache }: CompilePlace): Promise<void> {
   const jdk = await keptTree(cache, 'jdk-debian13', ['openjdk-21-jdk-headless']);
   const work = await mkdtemp(join(temp, 'java-'));
   await run('cp', ['-r', join(home, 'lib'), join(dir, 'Server.java'), work]);
-  const java = (program, ...args) => runIn(jdk, [`${JDK}/${program}`, ...args], { binds: { [work]: '/work' } });
+  const java = (program: string, ...args: readonly string[]): Promise<void> => runIn(jdk, [`${JDK}/${program}`, ...args], { binds: { [work]: '/work' } });
   await java('javac', '-proc:none', '-cp', '/work/lib/*', '-d', '/work/classes', '/work/Server.java');
   await java('jar', '--create', '--file', '/work/server.jar', '-C', '/work/classes', '.');
-  // Classes come from the archive, so that what is packed here is hardly ever unpacked.
+  // Java reads its classes from the class archive, so this file is hardly ever unpacked and may be compressed.
   const lean = ['--strip-java-debug-attributes', '--no-man-pages', '--no-header-files', '--compress=zip-6'];
   await java('jlink', '--add-modules', MODULES, ...lean, '--output', '/work/jdk');
   await rename(join(work, 'server.jar'), join(home, 'lib', 'server.jar'));
