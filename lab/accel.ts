@@ -4,12 +4,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $ } from 'zx';
+import { progress } from '../scripts/progress.mjs';
 import { LabError, UsageError } from './errors.mjs';
 import { cacheRoot } from './paths.mjs';
-import { progress } from '../scripts/progress.mjs';
 import { ensureKernelTools, ensureQemu } from './tools.ts';
-import { cachedKernel, ensureKernel, type Kernel, recentFailure } from './um/kernel.ts';
 import type { Accel, ChosenAccel } from './types.ts';
+import { cachedKernel, ensureKernel, type Kernel, recentFailure } from './um/kernel.ts';
 
 /** Name -> in words, as `lab status` prints it. */
 export const ACCELS: Readonly<Record<Accel, string>> = { kvm: 'with KVM', um: 'with User-Mode Linux', tcg: 'emulated' };
@@ -78,7 +78,12 @@ export const qemuVersion = async (): Promise<string> =>
 
 const smpOf = (accel: Accel) => (accel === 'kvm' || (accel === 'tcg' && cpus().length >= 4) ? 2 : 1);
 
-const withQemu = async (accel: Accel, why: string): Promise<ChosenAccel> => ({ accel, why, smp: smpOf(accel), qemu: await qemuVersion() });
+const withQemu = async (accel: Accel, why: string): Promise<ChosenAccel> => ({
+  accel,
+  why,
+  smp: smpOf(accel),
+  qemu: await qemuVersion(),
+});
 const withKernel = ({ id }: Kernel, why: string): ChosenAccel => ({ accel: 'um', why, smp: smpOf('um'), kernel: id });
 
 interface Options {

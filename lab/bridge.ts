@@ -13,14 +13,18 @@ const SLOW = ['rate', '2mbit', 'burst', '16kb', 'latency', '400ms'];
 
 export const netPrefix = (lab: Lab) => (lab.netns ? ['nsenter', `--net=/run/netns/${lab.netns}`] : []);
 
-export const netdevWords = (_lab: Lab, index: number) => ['-netdev', `tap,id=lan,ifname=${tapOf(index)},script=no,downscript=no`];
+export const netdevWords = (_lab: Lab, index: number) => [
+  '-netdev',
+  `tap,id=lan,ifname=${tapOf(index)},script=no,downscript=no`,
+];
 
 export const umWire = (_lab: Lab, index: number): UmWire => ({
   word: `vec0:transport=tap,ifname=${tapOf(index)},mac=${macOf(index)},depth=64,gro=1`,
   before: [],
 });
 
-const quietly = (lab: Lab, ...words: readonly string[]) => $({ quiet: true, nothrow: true })`${netPrefix(lab)} ${words}`;
+const quietly = (lab: Lab, ...words: readonly string[]) =>
+  $({ quiet: true, nothrow: true })`${netPrefix(lab)} ${words}`;
 
 /** Throws LabError where the command fails. */
 async function inside(lab: Lab, ...words: readonly string[]): Promise<string> {
@@ -88,7 +92,8 @@ async function raiseTap(lab: Lab, index: number) {
 }
 
 export const cutCable = (lab: Lab, index: number) => inside(lab, 'ip', 'link', 'set', tapOf(index), 'nomaster');
-export const plugCable = (lab: Lab, index: number) => inside(lab, 'ip', 'link', 'set', tapOf(index), 'master', BRIDGE, 'up');
+export const plugCable = (lab: Lab, index: number) =>
+  inside(lab, 'ip', 'link', 'set', tapOf(index), 'master', BRIDGE, 'up');
 
 export const slowDown = (lab: Lab, index: number) =>
   inside(lab, 'tc', 'qdisc', 'replace', 'dev', tapOf(index), 'root', 'tbf', ...SLOW);
@@ -110,7 +115,8 @@ export async function losePackets(lab: Lab, index: number, percent: number) {
     throw new LabError(`This kernel cannot drop packets of ${tapOf(index)} (${out.stderr.trim().split('\n')[0]}).`);
 }
 
-export const stopLosing = (lab: Lab, index: number) => quietly(lab, 'nft', 'delete', 'table', 'netdev', lossTable(index));
+export const stopLosing = (lab: Lab, index: number) =>
+  quietly(lab, 'nft', 'delete', 'table', 'netdev', lossTable(index));
 
 export async function dropNetwork(lab: Lab): Promise<string[]> {
   const removed: string[] = [];

@@ -16,7 +16,12 @@ const WHICH = `  --netns NAME    the lab in the namespace NAME (or set DROVER_LA
   -h, --help      this text
 `;
 
-const help = (usage: string, text: string, options: string, examples: readonly string[]): string => `Usage: ${LAB} ${usage}
+const help = (
+  usage: string,
+  text: string,
+  options: string,
+  examples: readonly string[],
+): string => `Usage: ${LAB} ${usage}
 
 ${text}
 
@@ -85,11 +90,12 @@ Exit status 0: every node answers, 3: some do not, 4: no such lab.`,
     options: {},
     words: Infinity,
     load: async () => (await import('./commands/ssh.ts')).ssh,
-    help: help('ssh NODE [COMMAND…]', 'Opens a shell on a node, or runs one command there and exits with its status.', '', [
-      'ssh node1',
-      'ssh node2 zfs list',
-      "ssh node1 'docker ps -a'",
-    ]),
+    help: help(
+      'ssh NODE [COMMAND…]',
+      'Opens a shell on a node, or runs one command there and exits with its status.',
+      '',
+      ['ssh node1', 'ssh node2 zfs list', "ssh node1 'docker ps -a'"],
+    ),
   },
   reset: {
     options: {},

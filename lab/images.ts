@@ -7,11 +7,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { $ } from 'zx';
+import { progress } from '../scripts/progress.mjs';
+import { tsCommand } from '../scripts/ts.mjs';
 import { LabError } from './errors.mjs';
 import { onNode, quote } from './nodes.ts';
 import { cacheRoot, hashOf, LAB_DIR } from './paths.mjs';
-import { progress } from '../scripts/progress.mjs';
-import { tsCommand } from '../scripts/ts.mjs';
 import { asRoot } from './tools.ts';
 import type { BuiltImage, Lab } from './types.ts';
 
@@ -38,7 +38,8 @@ async function known(): Promise<readonly BuiltImage[] | undefined> {
 }
 
 /** The values of the images that the hash of a saved state covers. */
-export const imageFacts = (images: readonly BuiltImage[]): readonly unknown[] => images.map(({ ref, hash, changes }) => [ref, hash, changes]);
+export const imageFacts = (images: readonly BuiltImage[]): readonly unknown[] =>
+  images.map(({ ref, hash, changes }) => [ref, hash, changes]);
 
 /** NAME, TARFILE, HASH, JSON, with tabs between. Throws LabError. */
 function parseLine(line: string): BuiltImage {

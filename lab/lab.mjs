@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
 /** The lab's command (`npm run lab -- COMMAND`). JavaScript, so that `node lab/lab.mjs` works; main.ts is the program. */
-import { useTypeScript } from '../scripts/ts.mjs';
+import { enableTypeScript } from '../scripts/ts.mjs';
 
-useTypeScript();
+enableTypeScript();
 await import('./main.ts');

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { progress } from '../scripts/progress.mjs';
 import { installInterruptHandler, isInterrupted, LabError, UsageError } from './errors.mjs';
-import { type Command, COMMANDS, OVERVIEW } from './help.ts';
+import { COMMANDS, type Command, OVERVIEW } from './help.ts';
 import type { Values } from './types.ts';
 
 const ALWAYS = { help: { type: 'boolean', short: 'h' }, netns: { type: 'string' } } as const;

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { $, type Options, type ProcessOutput } from 'zx';
+import { progress } from '../scripts/progress.mjs';
 import { LabError } from './errors.mjs';
 import { netPrefix } from './network.ts';
 import { addressOf, nodeDir, reachOf, runDir, SUBNET } from './paths.mjs';
-import { progress } from '../scripts/progress.mjs';
 import type { Base, Lab } from './types.ts';
 
 const TRY_EVERY_MS = 400;
@@ -81,7 +81,10 @@ interface AccessFiles {
   readonly knownHosts: string;
 }
 
-const sshEntry = ({ index, address, host, port }: Host, { key, knownHosts }: AccessFiles): string => `Host node${index} ${address}
+const sshEntry = (
+  { index, address, host, port }: Host,
+  { key, knownHosts }: AccessFiles,
+): string => `Host node${index} ${address}
   HostName ${host}
   Port ${port}
   User root

@@ -145,7 +145,8 @@ export async function startMachine(
   throw new LabError(`The machine of node${index} did not start: ${why}`);
 }
 
-const isGone = (lab: Lab, index: number) => isGoneWithin(machinePidFile(lab, index), machineName(lab, index), END_LIMIT_MS);
+const isGone = (lab: Lab, index: number) =>
+  isGoneWithin(machinePidFile(lab, index), machineName(lab, index), END_LIMIT_MS);
 
 /** Nothing is written back. */
 export async function killMachine(lab: Lab, index: number): Promise<number | undefined> {
@@ -197,4 +198,5 @@ const copyDisks = (from: string, to: string) =>
 
 /** The saved states are in the disks, so all of them are copied. */
 export const keepDisks = (lab: Lab, index: number, _tag: string, to: string) => copyDisks(nodeDir(lab.name, index), to);
-export const takeDisks = (lab: Lab, index: number, _tag: string, from: string) => copyDisks(from, nodeDir(lab.name, index));
+export const takeDisks = (lab: Lab, index: number, _tag: string, from: string) =>
+  copyDisks(from, nodeDir(lab.name, index));

@@ -7,6 +7,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { $ } from 'zx';
+import { progress, withStage } from '../scripts/progress.mjs';
 import { ACCELS } from './accel.ts';
 import { consoleLogin } from './console.ts';
 import { LabError, onInterrupt } from './errors.mjs';
@@ -27,7 +28,6 @@ import {
 } from './machine.ts';
 import { awaitNode, indexesOf, onNode, writeAccess } from './nodes.ts';
 import { cacheRoot, hashOf, LAB_DIR, nodeDir } from './paths.mjs';
-import { progress, withStage } from '../scripts/progress.mjs';
 import type { Accel, Base, BuiltImage, Lab } from './types.ts';
 
 export const CLEAN = 'drover-clean';
@@ -82,7 +82,8 @@ async function provision(lab: Lab, index: number): Promise<void> {
 }
 
 /** How many nodes boot at the same time: an emulated processor keeps a real one busy, so two on one take twice as long. */
-const bootsAtOnce = (lab: Lab): number => Math.max(1, Math.floor((cpus().length / lab.smp) * (lab.accel === 'tcg' ? 1 : 2)));
+const bootsAtOnce = (lab: Lab): number =>
+  Math.max(1, Math.floor((cpus().length / lab.smp) * (lab.accel === 'tcg' ? 1 : 2)));
 
 /** `[1,2,3,4,5]`, 2 -> `[[1,2],[3,4],[5]]` */
 export const inBatches = <T>(items: readonly T[], size: number): readonly (readonly T[])[] =>

@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { progress } from '../scripts/progress.mjs';
 import { LabError } from './errors.mjs';
 import { withLock } from './lock.ts';
 import { checkLabName, runDir, stateRoot } from './paths.mjs';
-import { progress } from '../scripts/progress.mjs';
 import type { Lab, Values } from './types.ts';
 
 const FILE = 'lab.json';

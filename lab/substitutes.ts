@@ -25,7 +25,8 @@ async function standIns() {
 const nodesFile = (lab: Lab) => join(runDir(lab.name), 'drover.yml');
 
 /** Whether the lab's drover.yml names images that run in place of others. */
-export const hasSubstitutes = async (lab: Lab): Promise<boolean> => /^images:/m.test(await readFile(nodesFile(lab), 'utf8'));
+export const hasSubstitutes = async (lab: Lab): Promise<boolean> =>
+  /^images:/m.test(await readFile(nodesFile(lab), 'utf8'));
 
 /** Adds `images:` to the lab's drover.yml; resolves to lines to print, none where it has the key already. */
 export async function substituteImages(lab: Lab): Promise<readonly string[]> {

@@ -243,6 +243,7 @@ const OLDEST_QEMU = { major: 7, minor: 2 };
 export function oldQemu(version) {
   const [, major, minor] = /version (\d+)\.(\d+)/.exec(version) ?? [];
   const oldest = OLDEST_QEMU;
-  if (Number(major) > oldest.major || (Number(major) === oldest.major && Number(minor) >= oldest.minor)) return undefined;
+  if (Number(major) > oldest.major || (Number(major) === oldest.major && Number(minor) >= oldest.minor))
+    return undefined;
   return `Without root the lab joins its nodes with QEMU's \`-netdev stream\`, which came with QEMU 7.2, and this is ${major ? `${major}.${minor}` : version}; ${VAGRANT}, or run the lab as root.`;
 }

@@ -1,7 +1,7 @@
 /** The programs the lab needs, installed on Debian when they are missing. */
 import { $, ProcessOutput } from 'zx';
-import { LabError } from './errors.mjs';
 import { progress } from '../scripts/progress.mjs';
+import { LabError } from './errors.mjs';
 import {
   EXTRA_PACKAGES,
   isDebianFamily,
@@ -30,9 +30,7 @@ export const isRoot = (): boolean => process.getuid?.() === 0;
  * ids of /etc/subuid, so that the files of the tree keep their owners.
  */
 export const asRoot = (): readonly string[] =>
-  isRoot()
-    ? []
-    : ['unshare', '--user', '--map-root-user', '--map-auto', '--mount', '--propagation', 'private', '--'];
+  isRoot() ? [] : ['unshare', '--user', '--map-root-user', '--map-auto', '--mount', '--propagation', 'private', '--'];
 
 /** Throws LabError with the packages to install. */
 function refuseMissing(missing: readonly string[], tools: Tools, what: string): never {

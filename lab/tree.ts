@@ -73,14 +73,7 @@ interface TreeRecipe {
 }
 
 /** Makes a tree. Resolves to the log; throws LabError. */
-export async function buildTree({
-  what,
-  packages,
-  scripts,
-  env,
-  to,
-  onLine = () => {},
-}: TreeRecipe): Promise<string> {
+export async function buildTree({ what, packages, scripts, env, to, onLine = () => {} }: TreeRecipe): Promise<string> {
   // The text of the scripts, not their paths: the user of mmdebstrap's namespace may not read the project's folder.
   const texts = await Promise.all(scripts.map((script) => readFile(join(LAB_DIR, script), 'utf8')));
   const lean = ['man', 'locale', 'doc'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);

@@ -10,11 +10,26 @@ import { checkNode } from './node-version.mjs';
 
 /** @type {Record<string, (args: string[]) => Promise<number>>} */
 const COMMANDS = {
-  start: () => typescript().then(() => import('./start.ts')).then(({ start }) => start()),
-  test: (args) => typescript().then(() => import('./test/test.ts')).then(({ test }) => test(args)),
-  lab: (args) => prepare().then(({ ensurePackages }) => ensurePackages()).then(() => hand('lab/lab.mjs', args)),
-  drover: (args) => prepare().then(({ ensureBuilt }) => ensureBuilt()).then(() => hand('dist/drover.js', args)),
-  cases: (args) => prepare().then(({ ensureCases }) => ensureCases()).then(() => hand('dist/cases.js', args)),
+  start: (args) =>
+    typescript()
+      .then(() => import('./start.ts'))
+      .then(({ start }) => start(args)),
+  test: (args) =>
+    typescript()
+      .then(() => import('./test/test.ts'))
+      .then(({ test }) => test(args)),
+  lab: (args) =>
+    prepare()
+      .then(({ ensurePackages }) => ensurePackages())
+      .then(() => hand('lab/lab.mjs', args)),
+  drover: (args) =>
+    prepare()
+      .then(({ ensureBuilt }) => ensureBuilt())
+      .then(() => hand('dist/drover.js', args)),
+  cases: (args) =>
+    prepare()
+      .then(({ ensureCases }) => ensureCases())
+      .then(() => hand('dist/cases.js', args)),
 };
 
 const prepare = () => import('./prepare.mjs');
@@ -23,8 +38,8 @@ const prepare = () => import('./prepare.mjs');
 async function typescript() {
   const { ensurePackages } = await prepare();
   await ensurePackages();
-  const { useTypeScript } = await import('./ts.mjs');
-  useTypeScript();
+  const { enableTypeScript } = await import('./ts.mjs');
+  enableTypeScript();
 }
 
 /**

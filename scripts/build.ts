@@ -144,7 +144,8 @@ async function runEsbuild(entry: string, name: string, outdir: string): Promise<
 
 /** File -> the packages in it: a test reads from it what a command loads. */
 function packagesIn({ outputs }: Metafile): Readonly<Record<string, readonly string[]>> {
-  const packageOf = (path: string): string | undefined => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)(?!.*\/node_modules\/)/.exec(path)?.[1];
+  const packageOf = (path: string): string | undefined =>
+    /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)(?!.*\/node_modules\/)/.exec(path)?.[1];
   const rows = Object.entries(outputs)
     .filter(([path]) => path.endsWith('.js'))
     .map(([path, { inputs }]): [string, readonly string[]] => [

@@ -82,7 +82,8 @@ function readPackage(folder: string): BundledPackage {
   };
 }
 
-const nameOf = (license: string | { readonly type?: string } | undefined): string => (typeof license === 'string' ? license : (license?.type ?? 'see below'));
+const nameOf = (license: string | { readonly type?: string } | undefined): string =>
+  typeof license === 'string' ? license : (license?.type ?? 'see below');
 
 /** Some packages have their licence only at the end of their README. */
 function fromReadme(folder: string, files: readonly string[]): readonly string[] {

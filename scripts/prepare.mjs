@@ -84,8 +84,8 @@ export async function ensureCases() {
 
 async function builder() {
   await ensurePackages();
-  const { useTypeScript } = await import('./ts.mjs');
-  useTypeScript();
+  const { enableTypeScript } = await import('./ts.mjs');
+  enableTypeScript();
   return import('./build.ts');
 }
 

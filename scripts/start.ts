@@ -23,8 +23,25 @@ const folder = join('tutorials', 'mongodb', '3-data-moves');
 /** Without root the lab has to open the tutorial's port on this machine. */
 const PUBLISH = ['--publish', '27017'];
 
+const HELP = `Usage: npm start
+
+Starts a lab of two nodes with OpenZFS and Docker and deploys the first tutorial in it: on a terminal with drover's screen,
+elsewhere with lines. The first start takes about ten minutes, later ones seconds. Where this machine cannot run the lab, it
+prints why and shows drover on a simulated cluster.
+
+DROVER_LAB=NAME uses a lab of that name in a network namespace. \`npm run lab -- --help\` has more.
+`;
+
 /** Resolves to the exit status. */
-export async function start(): Promise<number> {
+export async function start(args: readonly string[] = []): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (args[0] !== undefined) {
+    process.stderr.write(`unexpected argument "${args[0]}"; see \`npm start -- --help\`\n`);
+    return 64;
+  }
   const support = supportHere();
   if (!support.ok) return withoutLab(support.reason, ensureBuilt);
   await ensureBuilt();

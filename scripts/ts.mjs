@@ -19,7 +19,7 @@ const self = fileURLToPath(import.meta.url);
 let isRegistered = false;
 
 /** From here on this process can import .ts files. */
-export function useTypeScript() {
+export function enableTypeScript() {
   if (isRegistered) return;
   isRegistered = true;
   register('./ts-hooks.mjs', import.meta.url);
@@ -40,7 +40,7 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === self) {
     process.stderr.write('usage: node scripts/ts.mjs FILE ARG…\n');
     process.exit(64);
   }
-  useTypeScript();
+  enableTypeScript();
   // The file sees the arguments as if Node.js had started it.
   process.argv = [node, resolve(file), ...args];
   await import(pathToFileURL(resolve(file)).href);

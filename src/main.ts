@@ -39,7 +39,7 @@ const packageFolder = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const stateFolder = join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'drover');
 
 /** Beside the bundle and beside the sources: the lab is part of the package. */
-const provisionScript = fileURLToPath(new URL('../lab/provision.sh', import.meta.url));
+const provisionScript = fileURLToPath(new URL('../host/provision.sh', import.meta.url));
 
 // Modules that only some verbs need are imported where they are needed: `drover --help` must not wait for ssh2.
 

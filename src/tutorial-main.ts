@@ -38,7 +38,7 @@ export function createTutorialWorld(outside: TutorialOutside): TutorialWorld {
       await replaceText(path, text);
     },
     forget: (name) => rm(join(stateFolder, 'tutorials', name), { recursive: true, force: true }),
-    starts: { drover: start, lab: [node, join(packageFolder, 'lab', 'bootstrap.mjs'), 'lab'], node: [node] },
+    starts: { drover: start, lab: [node, join(packageFolder, 'scripts', 'bootstrap.mjs'), 'lab'], node: [node] },
     run: (words, onLine, signal) => run(words, { cwd, env, onLine, signal }),
     committed: (path) =>
       promisify(execFile)('git', ['-C', packageFolder, 'show', `HEAD:${path}`]).then(

@@ -1,7 +1,7 @@
 /** break NODE FAULT, --undo, and fix [NODE…]. */
 import { withStage } from '../../scripts/progress.mjs';
 import { UsageError } from '../errors.mjs';
-import { brokenOn, type FaultDetails, FAULTS, forgetInside, noteFault, refuseWhenOff } from '../faults.ts';
+import { brokenOn, FAULTS, type FaultDetails, forgetInside, noteFault, refuseWhenOff } from '../faults.ts';
 import { indexesOf } from '../nodes.ts';
 import { labName, requireLab, withLab, writeLab } from '../store.ts';
 import type { FaultName, Lab, Values } from '../types.ts';

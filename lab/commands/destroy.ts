@@ -57,8 +57,6 @@ export async function destroy(values: Values): Promise<void> {
     await dropLock(name);
   });
   process.stdout.write(
-    removed.length === 0
-      ? `There is no lab "${name}".\n`
-      : `${removed.map((each) => `removed: ${each}`).join('\n')}\n`,
+    removed.length === 0 ? `There is no lab "${name}".\n` : `${removed.map((each) => `removed: ${each}`).join('\n')}\n`,
   );
 }

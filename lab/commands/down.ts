@@ -1,17 +1,19 @@
 /** down: saves the machines' memory, so that the next `up` continues where they were, or shuts them down. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { progress } from '../../scripts/progress.mjs';
 import { canSleep, pidOf, quitMachine, saveMachines } from '../machine.ts';
 import { restNetwork } from '../network.ts';
 import { indexesOf, onNode } from '../nodes.ts';
-import { progress } from '../../scripts/progress.mjs';
 import { labName, requireLab, withLab, writeLab } from '../store.ts';
-import { ASLEEP } from './up.ts';
 import type { Lab, Values } from '../types.ts';
+import { ASLEEP } from './up.ts';
 
 const SHUTDOWN_LIMIT_MS = 90_000;
 
 async function shutDown(lab: Lab, running: readonly number[]): Promise<void> {
-  await Promise.all(running.map((index: number) => onNode(lab, index, 'systemctl poweroff', { nothrow: true, limitMs: 20_000 })));
+  await Promise.all(
+    running.map((index: number) => onNode(lab, index, 'systemctl poweroff', { nothrow: true, limitMs: 20_000 })),
+  );
   const until = Date.now() + SHUTDOWN_LIMIT_MS;
   while (running.some((index: number) => pidOf(lab, index)) && Date.now() < until) await sleep(200);
   await Promise.all(running.map((index: number) => quitMachine(lab, index)));

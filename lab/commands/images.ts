@@ -1,9 +1,10 @@
 /** images [SET…]: builds the images that only a tutorial needs, and imports them into the running nodes. */
+
+import { withStage } from '../../scripts/progress.mjs';
 import { LabError, UsageError } from '../errors.mjs';
 import { buildSet, importMissing, type ListedRecipe, listRecipes } from '../images.ts';
 import { pidOf } from '../machine.ts';
 import { indexesOf } from '../nodes.ts';
-import { withStage } from '../../scripts/progress.mjs';
 import { labName, requireLab, withLab } from '../store.ts';
 import { hasSubstitutes, registryAnswers, substituteImages } from '../substitutes.ts';
 import type { Lab, Values } from '../types.ts';
@@ -39,7 +40,8 @@ export async function images(values: Values, words: readonly string[]): Promise<
   const sets = [...new Set(recipes.flatMap(({ set }) => set ?? []))];
   if (words.length === 0) return printList(recipes);
   const unknown = words.find((word: string) => !sets.includes(word));
-  if (unknown !== undefined) throw new UsageError(`unknown set of images "${unknown}"; the sets are ${sets.join(', ')}.`);
+  if (unknown !== undefined)
+    throw new UsageError(`unknown set of images "${unknown}"; the sets are ${sets.join(', ')}.`);
   // --build is for machines that later reach no network.
   if (values.build) {
     for (const set of new Set(words)) await buildSet(set);

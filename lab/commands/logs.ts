@@ -7,8 +7,8 @@ import { pidOf } from '../machine.ts';
 import { onNode, quote, sshWords } from '../nodes.ts';
 import { nodeDir } from '../paths.mjs';
 import { labName, requireLab } from '../store.ts';
-import { nodeIndex } from './ssh.ts';
 import type { Lab, Values } from '../types.ts';
+import { nodeIndex } from './ssh.ts';
 
 const LINES = 200;
 const ANSWER_LIMIT_MS = 15_000;

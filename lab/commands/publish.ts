@@ -19,10 +19,14 @@ export function readPorts(words: readonly string[]): readonly PublishedPort[] {
       const [here = Number.NaN, there = here] = text.split(':').map(Number);
       const fits = [here, there].every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
       if (!fits || text.split(':').length > 2) {
-        throw new UsageError(`cannot read the port "${text}"; write PORT, or HERE:PORT for another number on this machine.`);
+        throw new UsageError(
+          `cannot read the port "${text}"; write PORT, or HERE:PORT for another number on this machine.`,
+        );
       }
       if (here === SSH_PORT)
-        throw new UsageError(`Port ${SSH_PORT} is the nodes' ssh on this machine; write HERE:${there} with another number.`);
+        throw new UsageError(
+          `Port ${SSH_PORT} is the nodes' ssh on this machine; write HERE:${there} with another number.`,
+        );
       return { here, there };
     });
   return ports.filter(({ here }, at) => ports.findIndex((other) => other.here === here) === at);

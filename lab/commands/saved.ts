@@ -1,10 +1,11 @@
 /** reset, save NAME, restore NAME: saved states of the whole lab, all nodes together. */
+
+import { withStage } from '../../scripts/progress.mjs';
 import { LabError, UsageError } from '../errors.mjs';
 import { baseOf } from '../image.ts';
 import { pidOf, quitMachine, savedTags, saveMachines, startMachine } from '../machine.ts';
-import { repairWire, raiseNetwork } from '../network.ts';
+import { raiseNetwork, repairWire } from '../network.ts';
 import { awaitNode, indexesOf } from '../nodes.ts';
-import { withStage } from '../../scripts/progress.mjs';
 import { CLEAN } from '../states.ts';
 import { labName, requireLab, withLab, writeLab } from '../store.ts';
 import type { Lab, Values } from '../types.ts';
@@ -50,8 +51,7 @@ export async function save(values: Values, [word]: readonly string[]): Promise<v
   await withLab(name, async () => {
     const lab = await requireLab(name);
     const off = indexesOf(lab).filter((index) => !pidOf(lab, index));
-    if (off.length > 0)
-      throw new LabError(`cannot save node${off[0]}: it is off; \`npm run lab -- up\` starts it.`);
+    if (off.length > 0) throw new LabError(`cannot save node${off[0]}: it is off; \`npm run lab -- up\` starts it.`);
     await withStage(`saving as "${word}"`, undefined, () => saveMachines(lab, indexesOf(lab), tag));
   });
 }

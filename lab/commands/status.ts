@@ -7,10 +7,10 @@ import { indexesOf, onNode, sshConfig } from '../nodes.ts';
 import { addressOf, reachOf, runDir } from '../paths.mjs';
 import { networkIsUp } from '../rootless/network.ts';
 import { labName, readLab } from '../store.ts';
+import type { BrokenBy, FaultName, Lab, Values } from '../types.ts';
 import { kernelOf } from '../um/kernel.ts';
 import { publishedLines } from './publish.ts';
 import { PREFIX } from './saved.ts';
-import type { BrokenBy, FaultName, Lab, Values } from '../types.ts';
 
 /** Docker's client waits while Docker starts; the node answers meanwhile, so the wait has a limit. */
 const PROBE = `zpool list -H -o name,health,size,allocated,free
@@ -91,7 +91,9 @@ function whereIs(lab: Lab): string {
 }
 
 function print(lab: Lab, nodes: readonly NodeStatus[], saved: readonly string[]): void {
-  const lines = [`The lab "${lab.name}", ${ACCELS[lab.accel]}${lab.accelWhy ? ` (${lab.accelWhy})` : ''}, ${whereIs(lab)}:`];
+  const lines = [
+    `The lab "${lab.name}", ${ACCELS[lab.accel]}${lab.accelWhy ? ` (${lab.accelWhy})` : ''}, ${whereIs(lab)}:`,
+  ];
   for (const node of nodes) {
     const pool = node.pool ? `pool ${node.pool.name} ${node.pool.health}, ${node.pool.free} free` : 'pool unknown';
     const detail = node.pid
@@ -135,7 +137,9 @@ export async function status(values: Values): Promise<number> {
         : {}),
     },
     nodes,
-    saved: (await savedTags(lab, 1)).filter((tag: string) => tag.startsWith(PREFIX)).map((tag: string) => tag.slice(PREFIX.length)),
+    saved: (await savedTags(lab, 1))
+      .filter((tag: string) => tag.startsWith(PREFIX))
+      .map((tag: string) => tag.slice(PREFIX.length)),
     files: {
       sshConfig: sshConfig(lab),
       knownHosts: `${dir}/known_hosts`,

@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { $ } from 'zx';
+import { progress } from '../../scripts/progress.mjs';
 import { ensureBase } from '../image.ts';
 import { withLock } from '../lock.ts';
 import { cacheRoot, hashOf, LAB_DIR } from '../paths.mjs';
-import { progress } from '../../scripts/progress.mjs';
 import { buildTree, packagesIn } from '../tree.ts';
-import { makeMirror } from './mirror.ts';
 import type { Base } from '../types.ts';
+import { makeMirror } from './mirror.ts';
 
 const DISK_SIZE = '8G';
 const PLAIN_DIR = join(LAB_DIR, 'plain');

@@ -12,6 +12,7 @@ import { existsSync, openSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withStage } from '../../scripts/progress.mjs';
 import { tsCommand } from '../../scripts/ts.mjs';
 import { chooseQemuAccel } from '../accel.ts';
 import { installInterruptHandler, LabError } from '../errors.mjs';
@@ -20,11 +21,10 @@ import { createDisks, killMachine, startMachine } from '../machine.ts';
 import { claimNetwork, dropNetwork, netPrefix, raiseNetwork } from '../network.ts';
 import { awaitNode, indexesOf, sshConfig, writeAccess } from '../nodes.ts';
 import { addressOf, checkLabName, LAB_DIR, nodeDir, runDir, SUBNET } from '../paths.mjs';
-import { withStage } from '../../scripts/progress.mjs';
 import { readLab, requireLab, writeLab } from '../store.ts';
 import { ensureTools } from '../tools.ts';
-import { ensurePlain } from './image.ts';
 import type { Lab } from '../types.ts';
+import { ensurePlain } from './image.ts';
 
 const BOOT_LIMIT_MS = 1_200_000;
 

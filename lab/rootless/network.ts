@@ -9,14 +9,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { tsCommand } from '../../scripts/ts.mjs';
 import { findProcess, startProcess } from '../background.ts';
 import { LabError } from '../errors.mjs';
 import { addressOf, macOf, reachOf, runDir, SSH_PORT, SUBNET } from '../paths.mjs';
 import { type Qmp, withQmp } from '../qmp.ts';
-import { tsCommand } from '../../scripts/ts.mjs';
-import type { FaultChange } from './switch-core.ts';
-import { ensureWire } from '../um/kernel.ts';
 import type { Lab, PublishedPort, UmWire } from '../types.ts';
+import { ensureWire } from '../um/kernel.ts';
+import type { FaultChange } from './switch-core.ts';
 
 const SWITCH = fileURLToPath(new URL('switch.ts', import.meta.url));
 const START_LIMIT_MS = 10_000;
@@ -51,7 +51,8 @@ export const umWire = async (_lab: Lab, index: number): Promise<UmWire> => ({
 /** The process of the switch or of the gateway; undefined where it does not run. */
 const pidOf = (lab: Lab, part: Part): number | undefined => findProcess(pidFile(lab, part), mark(lab, part));
 
-export const networkIsUp = (lab: Lab): boolean => pidOf(lab, 'switch') !== undefined && pidOf(lab, 'gateway') !== undefined;
+export const networkIsUp = (lab: Lab): boolean =>
+  pidOf(lab, 'switch') !== undefined && pidOf(lab, 'gateway') !== undefined;
 
 const isFree = (host: string, port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -133,12 +134,7 @@ function gatewayWords(lab: Lab): readonly string[] {
 }
 
 /** Starts one of the two processes and waits until it answers. Throws LabError. */
-async function start(
-  lab: Lab,
-  part: Part,
-  words: readonly string[],
-  answers: () => Promise<void>,
-): Promise<void> {
+async function start(lab: Lab, part: Part, words: readonly string[], answers: () => Promise<void>): Promise<void> {
   const cwd = wireDir(lab);
   const places = { cwd, log: join(cwd, `${part}.log`), pidFile: pidFile(lab, part) };
   const why = await startProcess(words, {

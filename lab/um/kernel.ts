@@ -8,10 +8,10 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { $, ProcessOutput } from 'zx';
+import { progress, type Stage } from '../../scripts/progress.mjs';
 import { isInterrupted, LabError, onInterrupt } from '../errors.mjs';
 import { withLock } from '../lock.ts';
 import { cacheRoot, hashOf, LAB_DIR } from '../paths.mjs';
-import { progress, type Stage } from '../../scripts/progress.mjs';
 import { type Chosen, chooseSources, type SourceFiles } from './sources.ts';
 
 const UM_DIR = join(LAB_DIR, 'um');

@@ -14,8 +14,8 @@ import { LabError } from '../errors.mjs';
 import { netPrefix, umWire } from '../network.ts';
 import { onNode } from '../nodes.ts';
 import { machineName, machinePidFile, nodeDir, POOL_SIZE } from '../paths.mjs';
-import { type Kernel, kernelOf } from './kernel.ts';
 import type { Base, Lab, SaveOptions, StartOptions } from '../types.ts';
+import { type Kernel, kernelOf } from './kernel.ts';
 
 const KEEPER = fileURLToPath(new URL('keeper.ts', import.meta.url));
 const START_LIMIT_MS = 15_000;
@@ -45,7 +45,8 @@ export const machineFacts = (lab: Lab): readonly unknown[] => ['um', lab.kernel,
 const savedDir = (lab: Lab, index: number, tag: string) => join(nodeDir(lab.name, index), 'saved', tag);
 
 /** The process of the machine's keeper, which leads its process group. */
-export const pidOf = (lab: Lab, index: number): number | undefined => findProcess(machinePidFile(lab, index), machineName(lab, index));
+export const pidOf = (lab: Lab, index: number): number | undefined =>
+  findProcess(machinePidFile(lab, index), machineName(lab, index));
 
 /** The kernel's own process: the keeper's child. */
 function kernelPid(lab: Lab, index: number): number | undefined {
@@ -70,7 +71,8 @@ export async function stateOf(lab: Lab, index: number): Promise<string> {
 }
 
 /** Copies files without their holes, over earlier ones. */
-const copy = (files: readonly string[], to: string) => $({ quiet: true })`cp --sparse=always --reflink=auto --remove-destination ${files} ${to}/`;
+const copy = (files: readonly string[], to: string) =>
+  $({ quiet: true })`cp --sparse=always --reflink=auto --remove-destination ${files} ${to}/`;
 /** Gives files a second name where that is possible, else copies them. Only for files that no process writes to. */
 const link = (files: readonly string[], to: string): Promise<unknown> =>
   $({ quiet: true, nothrow: true })`cp --link --force ${files} ${to}/`.then((done) =>
@@ -172,7 +174,8 @@ export async function startMachine(
   throw new LabError(`The machine of node${index} did not start: ${why}`);
 }
 
-const isGone = (lab: Lab, index: number, limitMs: number): Promise<boolean> => isGoneWithin(machinePidFile(lab, index), machineName(lab, index), limitMs);
+const isGone = (lab: Lab, index: number, limitMs: number): Promise<boolean> =>
+  isGoneWithin(machinePidFile(lab, index), machineName(lab, index), limitMs);
 
 /** The node writes nothing back. */
 export async function killMachine(lab: Lab, index: number): Promise<number | undefined> {

@@ -40,7 +40,8 @@ export function newestSupported(packages: readonly string[], most: string): stri
 }
 
 /** The value of a line of OpenZFS's META file, such as `Linux-Maximum: 7.2`. */
-export const metaValue = (meta: string, key: string): string | undefined => new RegExp(`^${key}:\\s*(\\S+)`, 'm').exec(meta)?.[1];
+export const metaValue = (meta: string, key: string): string | undefined =>
+  new RegExp(`^${key}:\\s*(\\S+)`, 'm').exec(meta)?.[1];
 
 /** apt for this suite alone, with sources, lists and cache below `dir`. */
 interface Apt {
@@ -74,7 +75,8 @@ async function openSuite(dir: string, suite: string): Promise<Apt> {
   };
   const words = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
   const packages = join(dir, 'packages');
-  const apt = (program: string, ...args: readonly string[]) => $({ quiet: true, cwd: packages })`${program} ${words} ${args}`;
+  const apt = (program: string, ...args: readonly string[]) =>
+    $({ quiet: true, cwd: packages })`${program} ${words} ${args}`;
   await apt('apt-get', 'update');
   return {
     names: async (prefix) => (await apt('apt-cache', 'pkgnames', prefix)).stdout.split('\n').filter(Boolean),

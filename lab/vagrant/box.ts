@@ -30,10 +30,7 @@ interface FileInImage {
 }
 
 /** Lines for debugfs(8) that write a file into the image. They need no mount. */
-async function fileLines(
-  scratch: string,
-  { path, text, mode, owner = 0 }: FileInImage,
-): Promise<readonly string[]> {
+async function fileLines(scratch: string, { path, text, mode, owner = 0 }: FileInImage): Promise<readonly string[]> {
   const source = join(scratch, path.replaceAll('/', '_'));
   await writeFile(source, text);
   const field = (name: string, value: string | number): string => `set_inode_field ${path} ${name} ${value}`;
@@ -53,7 +50,8 @@ const folderLines = (path: string, mode: string, owner: number): readonly string
   `set_inode_field ${path} gid ${owner}`,
 ];
 
-const textOf = async (disk: string, path: string): Promise<string> => (await run`debugfs -R ${`cat ${path}`} ${disk}`).stdout;
+const textOf = async (disk: string, path: string): Promise<string> =>
+  (await run`debugfs -R ${`cat ${path}`} ${disk}`).stdout;
 
 /** Makes a base disk a Vagrant machine: the user `vagrant` with Vagrant's own key, DHCP, new host keys. Throws LabError. */
 async function alter(disk: string, scratch: string, publicKey: string): Promise<void> {
@@ -111,11 +109,7 @@ interface BoxOptions {
 }
 
 /** Writes `work/drover-test.box` and the kernel that it starts; resolves to the path of the box. Throws LabError. */
-export async function makeBox(
-  work: string,
-  base: Base,
-  { kvm, kernelLine, publicKey }: BoxOptions,
-): Promise<string> {
+export async function makeBox(work: string, base: Base, { kvm, kernelLine, publicKey }: BoxOptions): Promise<string> {
   const dir = join(work, 'box');
   const scratch = join(work, 'scratch');
   const disk = join(work, 'disk.raw');

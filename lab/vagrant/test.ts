@@ -5,16 +5,16 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { $ } from 'zx';
+import { progress } from '../../scripts/progress.mjs';
 import { chooseQemuAccel } from '../accel.ts';
 import { LabError } from '../errors.mjs';
 import { ensureBase } from '../image.ts';
 import { buildImages } from '../images.ts';
 import { cacheRoot, LAB_DIR } from '../paths.mjs';
-import { progress } from '../../scripts/progress.mjs';
 import { KERNEL_LINE } from '../qemu.ts';
 import { ensureTools } from '../tools.ts';
-import { makeBox } from './box.ts';
 import type { BuiltImage } from '../types.ts';
+import { makeBox } from './box.ts';
 
 const HELP = `Tests the Vagrantfile as its users run it.
 

@@ -8,7 +8,16 @@ import type { Accel } from '../../lab/types.ts';
 import { ensureBuilt } from '../prepare.mjs';
 import { formatElapsed, progress } from '../progress.mjs';
 import { capture, inherit, ReportedError, root, wasInterrupted } from '../run.mjs';
-import { type Counts, countTests, type Failure, failedSuite, failuresIn, noTests, type Report, sumOf } from './counts.ts';
+import {
+  type Counts,
+  countTests,
+  type Failure,
+  failedSuite,
+  failuresIn,
+  noTests,
+  type Report,
+  sumOf,
+} from './counts.ts';
 import { LABS, type LabFile, labFiles, limitMinutes, moreLabs, runInLanes } from './lanes.ts';
 import { prepareFor } from './needs.ts';
 import { readTimes, writeTimes } from './times.ts';

@@ -4,7 +4,7 @@ import { type EndedStages, reduceStages, type Stage, type StageLog, startOfLog }
 /** Often enough to look alive; a look at a file that did not grow costs some microseconds. */
 const lookEveryMs = 200;
 
-/** Stages as they are written into a file by lab/progress.mjs (environment variable DROVER_PROGRESS_FILE). */
+/** Stages as they are written into a file by scripts/progress.mjs (environment variable DROVER_PROGRESS_FILE). */
 export interface StageFileFeed {
   readonly getSnapshot: () => readonly Stage[];
   readonly subscribe: (listener: () => void) => () => void;

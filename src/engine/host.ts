@@ -8,7 +8,7 @@ export interface Host {
   readonly user: string;
   readonly hostname: (signal: AbortSignal) => Promise<string>;
   /**
-   * Runs lab/provision.sh with these arguments; `onLine` receives each line of output. Resolves to the exit status. When
+   * Runs host/provision.sh with these arguments; `onLine` receives each line of output. Resolves to the exit status. When
    * the signal aborts, the connection is closed and the script stops at the end of its step: `cancelled`.
    */
   readonly setUp: (

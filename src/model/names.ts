@@ -17,7 +17,7 @@ export const labels = {
 
 /**
  * A directory on a tmpfs of the node, bound into every container that must not start at boot by Docker alone: it is
- * made (lab/provision.sh, boot-gate) when the node knows what it may start, and stays until the node goes down.
+ * made (host/provision.sh, boot-gate) when the node knows what it may start, and stays until the node goes down.
  */
 export const gateDirectory = '/run/drover/gate';
 

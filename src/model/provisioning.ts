@@ -1,4 +1,4 @@
-/** One step that makes a host a node, as lab/provision.sh told it. */
+/** One step that makes a host a node, as host/provision.sh told it. */
 export interface SetupStep {
   readonly name: string;
   readonly state: SetupState;

@@ -5,7 +5,7 @@ import { saveFunction } from './durable-file.ts';
 import type { NodeConnection } from './ssh/connection.ts';
 import { exits, prelude } from './zfs/scripts.ts';
 
-/** What lab/provision.sh has put on the node, then its rules, then what waits; nothing where it is not set up for it. */
+/** What host/provision.sh has put on the node, then its rules, then what waits; nothing where it is not set up for it. */
 export const readBootCommand = `{
   [ -x /usr/local/lib/drover/epochs ] && [ -f /etc/systemd/system/drover-start.service ] && echo ready
   [ -f /etc/drover/boot-peers ] && printf '%s\\n' "$(</etc/drover/boot-peers)"
@@ -28,7 +28,7 @@ ${saveFunction}
 printf '%s' "$1" | save "$home/authorized_keys" 644 && printf '%s' "$2" | save /etc/drover/boot-peers 644
 `;
 
-/** Text of the rules as the node's own programs read it (lab/provision.sh, boot-gate): blanks between the words. */
+/** Text of the rules as the node's own programs read it (host/provision.sh, boot-gate): blanks between the words. */
 export function renderRules({ alone, peers }: BootRules): string {
   const lines = peers.flatMap(({ address, ports, keys }) =>
     keys.map((key) => `peer ${checkAddress(address)} ${ports.map(checkPort).join(',')} ${checkKey(key)}\n`),
@@ -69,7 +69,7 @@ export async function setBootRules(connection: NodeConnection, rules: BootRules,
   if (code === 0) return;
   const { node } = connection;
   const message = `cannot tell "${node}" whom to ask when it boots: it has no user drover-peer`;
-  throw new AppError('command-failed', message, { hint: 'run lab/provision.sh on the node', details: { node } });
+  throw new AppError('command-failed', message, { hint: 'run host/provision.sh on the node', details: { node } });
 }
 
 /** The rules alone. */

@@ -47,7 +47,7 @@ export function createDeadMan(connection: NodeConnection): DeadMan {
       if (code === 0) return;
       const what = `cannot move "${app}" away from "${connection.node}"`;
       throw new AppError('command-failed', `${what}: the node has no dead-man program that could start it again`, {
-        hint: 'run lab/provision.sh on the node again',
+        hint: 'run host/provision.sh on the node again',
         details: { node: connection.node },
       });
     },

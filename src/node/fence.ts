@@ -38,7 +38,7 @@ flock -w 60 8 || { echo 'another command of drover has been running for 60 s' >&
 ${leaveIfLate}`;
 
 /**
- * Shell function, the same in lab/provision.sh. Only root's processes are drover: if another login made the file, or
+ * Shell function, the same in host/provision.sh. Only root's processes are drover: if another login made the file, or
  * holds a lock on it, a new file takes its place.
  */
 export const oldLock = `# FILE: takes it as 7, the lock of earlier versions; fails while one of them has it.

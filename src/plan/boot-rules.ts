@@ -117,7 +117,7 @@ export function bootNotes(world: World): string[] {
   const without = [...world.reachable].filter(([, { boot }]) => boot === undefined).map(([node]) => node);
   const missing =
     isAnywhere && without.length > 0
-      ? [`${quoteAll(without)} cannot be asked by the others when they boot: run lab/provision.sh there`]
+      ? [`${quoteAll(without)} cannot be asked by the others when they boot: run host/provision.sh there`]
       : [];
   return [...missing, ...[...world.reachable].flatMap(([node, facts]) => waitingNotes(world, node, facts))];
 }

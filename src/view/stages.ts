@@ -29,7 +29,7 @@ export interface EndedStages {
 
 export const startOfLog: StageLog = { stages: [], ids: [] };
 
-/** A line of lab/progress.mjs's `recorder`, as far as anything is known about it. */
+/** A line of scripts/progress.mjs's `recorder`, as far as anything is known about it. */
 interface ProgressLine {
   readonly event: string;
   readonly id: string;

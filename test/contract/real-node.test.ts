@@ -88,7 +88,7 @@ async function openDoctor(node: LabNode, user?: string) {
   const client = createNodeClient(connection, patientSettings, connection.remote.address);
   return {
     client,
-    provision: await readFile(new URL('../../lab/provision.sh', import.meta.url), 'utf8'),
+    provision: await readFile(new URL('../../host/provision.sh', import.meta.url), 'utf8'),
     clockMs: 30_000,
     async close() {
       await connection.script(

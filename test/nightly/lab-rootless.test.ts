@@ -7,14 +7,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { baseHash, cacheRoot, imageKindOf } from '../../lab/paths.mjs';
+import { cachedKernel } from '../../lab/um/kernel.ts';
 import { labSupport } from './lab-support.ts';
 import { type LabTool, labProgram, labTool, pingLoss, project, run, say, tracesOf, typeOnConsole } from './lab-tool.ts';
 
 const USER = 'drover-nightly';
 const NETNS = 'drover-nightly-user';
 const builds = process.env.DROVER_NIGHTLY_BUILD === '1';
-const { baseHash, cacheRoot, imageKindOf } = await import(join(project, 'lab', 'paths.mjs'));
-const { cachedKernel } = await import(join(project, 'lab', 'um', 'kernel.mjs'));
 /** As the user is to have it: by name, else User-Mode Linux where its kernel is here to be lent, else emulated. */
 const accel = process.env.DROVER_LAB_ACCEL ?? ((await cachedKernel()) === undefined ? 'tcg' : 'um');
 const here = ['127.16.255.250', '127.16.255.251'] as const;
@@ -163,7 +163,7 @@ cp -Ll "$from/base.raw" "$to/" 2>/dev/null || cp -L --sparse=always "$from/base.
       until: /I am node1 as root/,
     });
     expect(console.code).toBe(0);
-    await lab.do('mend');
+    await lab.do('fix');
     expect((await lab.status()).code).toBe(0);
   });
 
@@ -181,7 +181,7 @@ cp -Ll "$from/base.raw" "$to/" 2>/dev/null || cp -L --sparse=always "$from/base.
 
   it('leaves nothing behind', async () => {
     const out = await lab.do('destroy');
-    expect(out).toMatch(/gone: gateway \(process \d+\)\ngone: switch \(process \d+\)/);
+    expect(out).toMatch(/removed: gateway \(process \d+\)\nremoved: switch \(process \d+\)/);
     expect(await traces()).toEqual(before);
     expect(existsSync(join(home, '.local/state/drover/lab/default'))).toBe(false);
   });

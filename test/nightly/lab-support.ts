@@ -1,7 +1,4 @@
-import { join } from 'node:path';
-import { project } from './lab-tool.ts';
+import { labSupport as supportOf } from '../../lab/support.mjs';
 
 /** Can this machine run a lab with root? As the lab itself answers. */
-export const labSupport: { readonly ok: boolean; readonly reason?: string } = (
-  await import(join(project, 'lab', 'support.mjs'))
-).labSupport();
+export const labSupport = supportOf();

@@ -103,24 +103,24 @@ describe.skipIf(!labSupport.ok)('the lab', () => {
     expect(console.shown).toContain('Left the console of node1.');
     const logs = await lab.try('logs', 'node1', '-n', '30');
     expect(logs.code).toBe(3);
-    expect(logs.out).toMatch(/node1 does not answer; this is what its machine left/);
+    expect(logs.out).toMatch(/node1 does not answer; these are the logs of its machine/);
     expect(logs.out).toMatch(/--- the console: .*console\.log/);
     expect(logs.out).toContain('I am node1 as root');
     await lab.do('break', 'node1', 'cable', '--undo');
     expect((await lab.status()).code).toBe(0);
   });
 
-  it('mends a power cut and everything else at once', async () => {
+  it('fixes a power cut and every other fault together', async () => {
     await lab.do('break', 'node1', 'power');
     await lab.do('break', 'node2', 'docker');
     await lab.do('break', 'node2', 'loss', '--loss', '60');
     const broken = await lab.status();
     expect(broken).toMatchObject({ code: 3, nodes: [{ broken: ['power'] }, { broken: ['docker', 'loss'] }] });
-    expect((await lab.try('break', 'node1', 'docker')).out).toContain('node1 is off; `npm run lab -- mend node1`');
-    await lab.do('mend');
+    expect((await lab.try('break', 'node1', 'docker')).out).toContain('node1 is off; `npm run lab -- fix node1`');
+    await lab.do('fix');
     expect(await lab.status()).toMatchObject({ code: 0, nodes: [{ broken: [] }, { broken: [] }] });
     expect(await lab.on('node2', 'docker ps -q | wc -l')).toBe('0');
-    expect(await lab.do('mend')).toBe('Nothing was broken.\n');
+    expect(await lab.do('fix')).toBe('Nothing was broken.\n');
   });
 
   it('leaves nothing behind', async () => {
@@ -128,8 +128,8 @@ describe.skipIf(!labSupport.ok)('the lab', () => {
     const during = await traces();
     expect(during.length).toBeGreaterThan(before.length);
     const out = await lab.do('destroy');
-    expect(out).toMatch(/gone: machine node1 \(process \d+\)\ngone: machine node2/);
-    expect(out).toContain(`gone: namespace ${NAME} with bridge drover0 and its taps`);
+    expect(out).toMatch(/removed: machine node1 \(process \d+\)\nremoved: machine node2/);
+    expect(out).toContain(`removed: namespace ${NAME} with bridge drover0 and its taps`);
     expect(await traces()).toEqual(before);
   });
 

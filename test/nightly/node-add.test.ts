@@ -3,9 +3,10 @@ import { appendFile, cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tsCommand } from '../../scripts/ts.mjs';
 import { pause, project, type Ran, readText, run } from '../acceptance/lab.ts';
 
-const machines = join(project, 'lab', 'plain', 'machines.mjs');
+const [node, ...machines] = tsCommand(join(project, 'lab', 'plain', 'machines.ts'));
 const program = join(project, 'dist', 'drover.js');
 const netns = `${process.env.DROVER_LAB ?? 'drover'}-plain`.slice(0, 31);
 const [first, second] = ['172.16.255.250', '172.16.255.251'] as const;
@@ -50,7 +51,7 @@ describe('drover node add on plain machines', () => {
   ];
 
   beforeAll(async () => {
-    const up = await run(process.execPath, [machines, 'up', netns], { timeoutMs: 3_000_000 });
+    const up = await run(node, [...machines, 'up', netns], { timeoutMs: 3_000_000 });
     if (up.code !== 0) throw new Error(`no plain machines: ${up.stderr}`);
     plain = JSON.parse(up.stdout);
     folder = await mkdtemp(join(tmpdir(), 'drover-node-add-'));
@@ -63,7 +64,7 @@ describe('drover node add on plain machines', () => {
     );
   });
   afterAll(async () => {
-    await run(process.execPath, [machines, 'down', netns]);
+    await run(node, [...machines, 'down', netns]);
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -146,7 +147,7 @@ describe('drover node add on plain machines', () => {
 
   it("runs the tutorial's first part on both", async () => {
     await cp(join(project, 'tutorials', 'mongodb', '1-move-an-application'), folder, { recursive: true });
-    const image = (await run(process.execPath, [machines, 'mongodb', netns], { timeoutMs: 1_200_000 })).stdout.trim();
+    const image = (await run(node, [...machines, 'mongodb', netns], { timeoutMs: 1_200_000 })).stdout.trim();
     await appendFile(join(folder, 'drover.yml'), `images: {mongo: "${image}"}\n`);
     expect((await drover('apply')).code).toBe(0);
     expect(await onHost(first, 'docker ps --format "{{.Names}}"')).toBe('drover-mongodb-example\n');

@@ -5,10 +5,10 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { chooseQemuAccel } from '../../lab/accel.ts';
 import { labSupport } from './lab-support.ts';
 import { project } from './lab-tool.ts';
 
-const { chooseQemuAccel } = await import(join(project, 'lab', 'accel.mjs'));
 const hours = 3_600_000;
 
 describe.skipIf(!labSupport.ok)('the lab tests on QEMU', () => {
@@ -22,7 +22,7 @@ describe.skipIf(!labSupport.ok)('the lab tests on QEMU', () => {
       DROVER_TEST_MINUTES: '600',
     };
     const code = await new Promise((resolve) => {
-      const words = [join(project, 'lab', 'bootstrap.mjs'), 'test', '--lab'];
+      const words = [join(project, 'scripts', 'bootstrap.mjs'), 'test', '--lab'];
       spawn(process.execPath, words, { cwd: project, env, stdio: 'inherit' }).once('close', resolve);
     });
     expect(code).toBe(0);

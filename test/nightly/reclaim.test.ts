@@ -35,7 +35,7 @@ describe.skipIf(!labIsThere)('data goes on from the copy that is left', () => {
     await mark('first');
   });
   afterAll(async () => {
-    await lab('mend').catch(() => undefined);
+    await lab('fix').catch(() => undefined);
     await folder?.remove();
   });
 

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PASSWD, run, tree, unpackDebianPackage } from '../tools.ts';
 import type { Recipe } from '../recipe.ts';
+import { PASSWD, run, tree, unpackDebianPackage } from '../tools.ts';
 
 const recipe: Recipe = {
   ref: 'drover/busybox:1',

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { addBusybox, debianTree, keptTree, runIn } from '../debian.ts';
 import { maven } from '../maven.ts';
 import { prune } from '../prune.ts';
-import { PASSWD, run, tree } from '../tools.ts';
 import type { Recipe } from '../recipe.ts';
+import { PASSWD, run, tree } from '../tools.ts';
 
 const HOME = 'usr/share/elasticsearch';
 const JDK = '/usr/lib/jvm/java-21-openjdk-amd64/bin';
@@ -63,7 +63,8 @@ async function compile({ dir, home, temp, cache }: CompilePlace): Promise<void> 
   const jdk = await keptTree(cache, 'jdk-debian13', ['openjdk-21-jdk-headless']);
   const work = await mkdtemp(join(temp, 'java-'));
   await run('cp', ['-r', join(home, 'lib'), join(dir, 'Server.java'), work]);
-  const java = (program: string, ...args: readonly string[]): Promise<void> => runIn(jdk, [`${JDK}/${program}`, ...args], { binds: { [work]: '/work' } });
+  const java = (program: string, ...args: readonly string[]): Promise<void> =>
+    runIn(jdk, [`${JDK}/${program}`, ...args], { binds: { [work]: '/work' } });
   await java('javac', '-proc:none', '-cp', '/work/lib/*', '-d', '/work/classes', '/work/Server.java');
   await java('jar', '--create', '--file', '/work/server.jar', '-C', '/work/classes', '.');
   // Java reads its classes from the class archive, so this file is hardly ever unpacked and may be compressed.

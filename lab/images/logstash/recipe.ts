@@ -2,8 +2,8 @@ import { chmod, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addBusybox, debianTree } from '../debian.ts';
 import { prune } from '../prune.ts';
-import { PASSWD, tree } from '../tools.ts';
 import type { Recipe } from '../recipe.ts';
+import { PASSWD, tree } from '../tools.ts';
 
 const recipe: Recipe = {
   ref: 'drover/logstash:7.17.29',

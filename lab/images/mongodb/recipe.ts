@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { goBuild, PASSWD, tree } from '../tools.ts';
 import type { Recipe } from '../recipe.ts';
+import { goBuild, PASSWD, tree } from '../tools.ts';
 
 const recipe: Recipe = {
   ref: 'drover/mongodb:1.24',

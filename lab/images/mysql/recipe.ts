@@ -2,8 +2,8 @@ import { chmod, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addBusybox, debianTree } from '../debian.ts';
 import { prune } from '../prune.ts';
-import { tree } from '../tools.ts';
 import type { Recipe } from '../recipe.ts';
+import { tree } from '../tools.ts';
 
 const recipe: Recipe = {
   // MariaDB, not MySQL: it has the protocol and the SQL that the tutorial uses.

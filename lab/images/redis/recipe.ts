@@ -1,7 +1,7 @@
 import { addBusybox, debianTree } from '../debian.ts';
 import { prune } from '../prune.ts';
-import { PASSWD, tree } from '../tools.ts';
 import type { Recipe } from '../recipe.ts';
+import { PASSWD, tree } from '../tools.ts';
 
 const recipe: Recipe = {
   ref: 'drover/redis:8',

@@ -1,5 +1,5 @@
 /**
- * The program on a node that loads the port map and decides what the kernel forwards. lab/provision.sh has the same
+ * The program on a node that loads the port map and decides what the kernel forwards. host/provision.sh has the same
  * text, and a test compares them. Each change of the map also sends it, so that nodes of an earlier version get it.
  */
 export const netUpPath = '/usr/local/lib/drover/net-up';

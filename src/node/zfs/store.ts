@@ -176,7 +176,7 @@ function limitText(bytes: number | undefined): string {
 
 export function notProvisioned(node: string, root: string): AppError {
   return new AppError('command-failed', `cannot use dataset "${root}" on "${node}": it is missing or not provisioned`, {
-    hint: `run "drover node add ${node}", which runs lab/provision.sh there`,
+    hint: `run "drover node add ${node}", which runs host/provision.sh there`,
     details: { node, dataset: root },
   });
 }

@@ -2,7 +2,7 @@ import { start } from './containers.ts';
 import type { MemoryContainer, MemoryDataset, MemoryMachine } from './types.ts';
 import { checkInvariants, type MemoryWorld, newGuid } from './world.ts';
 
-/** What the peers' answers mean for a volume of a node that has booted (boot-gate in lab/provision.sh). */
+/** What the peers' answers mean for a volume of a node that has booted (boot-gate in host/provision.sh). */
 type Answer = 'taken over' | 'wait' | 'free';
 
 /**
@@ -43,7 +43,7 @@ export function runBootGate(world: MemoryWorld, machine: MemoryMachine): boolean
   return isDone;
 }
 
-/** The most take-overs that are plausible while a node was off (boot-gate in lab/provision.sh). */
+/** The most take-overs that are plausible while a node was off (boot-gate in host/provision.sh). */
 const plausibleEpochs = 1_000;
 
 /** The peers' answer about a dataset's volume. A peer that does not answer may have taken it over. */

@@ -163,7 +163,7 @@ function docker({ node, shell }: Patient, system: SystemReading): readonly Findi
 function provisioning(patient: Patient, steps: readonly ProvisionStep[], path?: string): readonly Finding[] {
   const { node, shell, root } = patient;
   const check = 'provision';
-  const command = `${shell.run('bash', '-s', '--', '--pool-name', poolOf(root), '--root', root)} < ${printCommand([path ?? 'lab/provision.sh'])}`;
+  const command = `${shell.run('bash', '-s', '--', '--pool-name', poolOf(root), '--root', root)} < ${printCommand([path ?? 'host/provision.sh'])}`;
   const open = steps.filter(({ state }) => state !== 'done');
   if (steps.length === 0) {
     return [{ node, check, result: 'warning', text: 'not known: provision.sh --check said nothing', command }];

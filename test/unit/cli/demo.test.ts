@@ -92,7 +92,7 @@ describe('demo', () => {
 describe('demo of the built program', () => {
   let folder = '';
   beforeAll(async () => {
-    execFileSync(process.execPath, [join(root, 'lab', 'build.mjs')]);
+    execFileSync(process.execPath, [join(root, 'scripts', 'ts.mjs'), join(root, 'scripts', 'build.ts')]);
     folder = await mkdtemp(join(tmpdir(), 'drover-demo-'));
   }, 60_000);
   afterAll(() => rm(folder, { recursive: true, force: true }));

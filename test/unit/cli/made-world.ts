@@ -141,7 +141,7 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
         probe: async (node, port) => cluster.connect(node, { port, protocol: 'tcp' }),
         provisionScript: async () => '# provision.sh',
       }),
-    provisionPath: 'lab/provision.sh',
+    provisionPath: 'host/provision.sh',
     openSimulation: async (fast) => createSimulation(worldOf(folder, cluster, listeners, said), fast),
     askHostKey: () => Promise.resolve({ known: true }),
     logBug: () => Promise.resolve('/somewhere/drover.log'),

@@ -32,7 +32,7 @@ const application =
 const inventory = 'version: 1\nnodes:\n  127.0.0.1: {name: here, port: 1, user: nobody}\n';
 
 beforeAll(async () => {
-  execFileSync(process.execPath, [join(root, 'lab', 'build.mjs')]);
+  execFileSync(process.execPath, [join(root, 'scripts', 'ts.mjs'), join(root, 'scripts', 'build.ts')]);
   folder = await mkdtemp(join(tmpdir(), 'drover-program-'));
   await writeFile(join(folder, 'application.yml'), application);
   await writeFile(join(folder, 'deployment.yml'), 'version: 1\nnodes:\n  127.0.0.1: [web]\n');

@@ -18,7 +18,7 @@ interface Progress {
 }
 type CreateProgress = (options: { readonly quiet: boolean; readonly env: Record<string, string> }) => Progress;
 
-const progressFile = fileURLToPath(new URL('../../../lab/progress.mjs', import.meta.url));
+const progressFile = fileURLToPath(new URL('../../../scripts/progress.mjs', import.meta.url));
 let folder = '';
 let path = '';
 let feed: StageFileFeed | undefined;

@@ -354,7 +354,7 @@ describe('doctor', () => {
     const lines = await made.drover('doctor');
     expect(lines.out).toContain('5 faults');
     expect(lines.out).toContain(
-      `run: ssh ${n2} bash -s -- --pool-name drover --root drover/volumes < lab/provision.sh`,
+      `run: ssh ${n2} bash -s -- --pool-name drover --root drover/volumes < host/provision.sh`,
     );
     // Neither changes anything, and the quick one tries nothing.
     const writes = made.cluster.writes();

@@ -9,7 +9,7 @@ import { oldLock } from '../../../src/node/fence.ts';
  * The decisions of boot-gate on answers that a lab cannot be made to give quickly: its own text from provision.sh, with
  * other directories and with programs that answer from files. test/acceptance/boot.test.ts has the real ones.
  */
-const provision = readFileSync(new URL('../../../lab/provision.sh', import.meta.url), 'utf8');
+const provision = readFileSync(new URL('../../../host/provision.sh', import.meta.url), 'utf8');
 const embedded = (name: string): string =>
   new RegExp(`^${name}=\\$\\(cat <<'END'\\n([\\s\\S]*?)\\nEND\\n`, 'm').exec(provision)?.[1] ?? '';
 

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
  * The decisions of the dead-man: its own text from provision.sh, with other directories and with programs that answer
  * from files. test/contract/dead-man.contract.ts has the real ones.
  */
-const provision = readFileSync(new URL('../../../lab/provision.sh', import.meta.url), 'utf8');
+const provision = readFileSync(new URL('../../../host/provision.sh', import.meta.url), 'utf8');
 const deadMan = /^dead_man=\$\(cat <<'END'\n([\s\S]*?)\nEND\n/m.exec(provision)?.[1] ?? '';
 
 const programs = {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-const script = fileURLToPath(new URL('../../../lab/provision.sh', import.meta.url));
+const script = fileURLToPath(new URL('../../../host/provision.sh', import.meta.url));
 
 /** A Debian 13 as an installer leaves it. Functions that bash takes from its environment stand before programs. */
 const plain: Readonly<Record<string, string>> = {

@@ -4,25 +4,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readNumber } from '../../../lab/commands/break.ts';
+import { journalCommand } from '../../../lab/commands/logs.ts';
+import { readPorts } from '../../../lab/commands/publish.ts';
+import { memoryComplaint } from '../../../lab/commands/up.ts';
+import { FAULTS } from '../../../lab/faults.ts';
+import { COMMANDS } from '../../../lab/help.ts';
+import { withLock } from '../../../lab/lock.ts';
+import { reachOf } from '../../../lab/paths.mjs';
+import { inBatches } from '../../../lab/states.ts';
+import { oldQemu, ROOTLESS_TOOLS, rootlessSupport } from '../../../lab/support.mjs';
 
 const lab = fileURLToPath(new URL('../../../lab', import.meta.url));
-const { oldQemu, ROOTLESS_TOOLS, rootlessSupport } = await import(join(lab, 'support.mjs'));
-const { inBatches } = await import(join(lab, 'states.mjs'));
-const { memoryComplaint } = await import(join(lab, 'verbs', 'up.mjs'));
-const { readPorts } = await import(join(lab, 'verbs', 'publish.mjs'));
-const { journalCommand } = await import(join(lab, 'verbs', 'logs.mjs'));
-const { readNumber } = await import(join(lab, 'verbs', 'break.mjs'));
-const { reachOf } = await import(join(lab, 'paths.mjs'));
-const { withLock } = await import(join(lab, 'lock.mjs'));
 
 const temp = mkdtempSync(join(tmpdir(), 'drover-lab-unit-'));
 afterAll(() => rmSync(temp, { recursive: true }));
 
 describe('the memory of the nodes', () => {
-  it('fits, or what would is said', () => {
+  it('fits, or the message names what does', () => {
     expect(memoryComplaint({ memory: 1024, count: 5, freeMb: 23_000 })).toBeUndefined();
     expect(memoryComplaint({ memory: 1024, count: 5, freeMb: 5000 })).toBe(
-      '5 nodes of 1024 MB need 5876 MB of memory and 5000 MB are free; what fits is `--memory 832` or `--nodes 4`.',
+      '5 nodes of 1024 MB need 5876 MB of memory and 5000 MB are free; use `--memory 832` or `--nodes 4`.',
     );
     expect(memoryComplaint({ memory: 1024, count: 5, freeMb: 900 })).toBe(
       '5 nodes of 1024 MB need 5876 MB of memory and 900 MB are free; free some and run this again.',
@@ -40,7 +42,7 @@ describe('the memory of the nodes', () => {
   });
 });
 
-it('first boots are made a few at a time', () => {
+it('nodes boot for the first time a few at a time', () => {
   expect(inBatches([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4], [5]]);
   expect(inBatches([], 2)).toEqual([]);
 });
@@ -59,7 +61,7 @@ describe('ports to publish', () => {
   });
 });
 
-it('a number of a fault has its unit or none, and its limits', () => {
+it('the number of a fault may have its unit, and has limits', () => {
   const loss = { name: '--loss', unit: '%', least: 0.1, most: 100 };
   expect(readNumber('30%', loss)).toBe(30);
   expect(readNumber('0.5', loss)).toBe(0.5);
@@ -70,7 +72,7 @@ it('a number of a fault has its unit or none, and its limits', () => {
   expect(readNumber('+60', by)).toBe(60);
 });
 
-it('the journal is asked with quoted words', () => {
+it('the command for the journal has quoted words', () => {
   expect(journalCommand({ unit: "a'b; reboot", follow: true, lines: 5 })).toBe(
     "'journalctl' '--no-pager' '--output=short-iso' '--lines=5' '--unit=a'\\''b; reboot' '--follow'",
   );
@@ -101,7 +103,7 @@ describe('support for a lab without root', () => {
     ...more,
   });
 
-  it('is there', () => expect(rootlessSupport(machine())).toEqual({ ok: true }));
+  it('works', () => expect(rootlessSupport(machine())).toEqual({ ok: true }));
 
   it.each([
     ['macOS', machine({ platform: 'darwin' }), /runs on Linux only.*vagrant up/],
@@ -114,17 +116,17 @@ describe('support for a lab without root', () => {
     ],
     ['no ids', machine({}, { '/etc/subgid': 'other:1:65536' }), /\/etc\/subgid has none for fred \(`sudo usermod/],
     ['too few ids', machine({}, { '/etc/subuid': 'fred:1:1000' }), /\/etc\/subuid has none for fred/],
-  ])('%s is told', (_what, options, reason) => {
+  ])('%s is reported', (_what, options, reason) => {
     const support = rootlessSupport(options);
     expect(support.ok).toBe(false);
     expect(support.reason).toMatch(reason);
   });
 
-  it('needs no namespaces where no image is to be built', () => {
+  it('needs no namespaces where the image is built already', () => {
     expect(rootlessSupport(machine({ imageIsThere: true }, { '/etc/subuid': '' }))).toEqual({ ok: true });
   });
 
-  it('names QEMU that is too old, and what is not QEMU', () => {
+  it('refuses an old QEMU, and a program that is not QEMU', () => {
     expect(oldQemu('QEMU emulator version 7.2.22 (Debian 1:7.2)')).toBeUndefined();
     expect(oldQemu('QEMU emulator version 10.0.3')).toBeUndefined();
     expect(oldQemu('QEMU emulator version 6.2.0')).toMatch(/came with QEMU 7\.2, and this is 6\.2; .*vagrant up/);
@@ -133,10 +135,10 @@ describe('support for a lab without root', () => {
 });
 
 describe('the lock', () => {
-  it('is held by one at a time, also where its file was removed by who held it', async () => {
+  it('has one holder at a time, also where a holder has removed its file', async () => {
     const path = join(temp, 'a.lock');
     const order: string[] = [];
-    const hold = (name: string) =>
+    const hold = (name: string): Promise<void> =>
       withLock(path, async () => {
         order.push(`${name} in`);
         await new Promise((resolve) => setTimeout(resolve, 150));
@@ -150,18 +152,16 @@ describe('the lock', () => {
   });
 });
 
-describe('the help', async () => {
-  const { VERBS } = await import(join(lab, 'help.mjs'));
-  it.each(Object.keys(VERBS))('of %s has a usage, examples, and names every option', (verb) => {
-    const { help, options } = VERBS[verb];
-    expect(help).toMatch(new RegExp(`^Usage: npm run lab -- ${verb}`));
+describe('the help', () => {
+  it.each(Object.entries(COMMANDS))('of %s has a usage, examples, and names every option', (name, command) => {
+    const { help, options } = command;
+    expect(help).toMatch(new RegExp(`^Usage: npm run lab -- ${name}`));
     expect(help).toContain('Examples:');
     for (const option of Object.keys(options)) expect(help).toContain(`--${option}`);
   });
 
-  it('names the faults that there are', async () => {
-    const { FAULTS } = await import(join(lab, 'faults.mjs'));
-    for (const fault of Object.keys(FAULTS)) expect(VERBS.break.help).toMatch(new RegExp(`^ {2}${fault} `, 'm'));
+  it('names every fault', () => {
+    for (const fault of Object.keys(FAULTS)) expect(COMMANDS.break?.help).toMatch(new RegExp(`^ {2}${fault} `, 'm'));
   });
 });
 
@@ -175,10 +175,14 @@ describe('wrong words', () => {
     });
 
   it.each([
-    [['break', 'node1', 'flood'], 64, /"flood" is no fault; there are cable, loss, power, slow, full, clock, docker\./],
+    [
+      ['break', 'node1', 'flood'],
+      64,
+      /unknown fault "flood"; the faults are cable, loss, power, slow, full, clock, docker\./,
+    ],
     [['break', 'node1', 'cable', '--loss', '5'], 64, /--loss is for the fault "loss" only/],
     [['break', 'node1', 'loss', '--loss', '500'], 64, /--loss must be a number from 0\.1 to 100, not "500"/],
-    [['publish'], 64, /Say which ports/],
+    [['publish'], 64, /no port given/],
     [['console', 'node1'], 1, /There is no lab called "nowhere"/],
   ])('%j', async (args, code, said) => {
     const ran = await run(...args);

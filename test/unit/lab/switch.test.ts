@@ -1,10 +1,6 @@
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-
-const folder = fileURLToPath(new URL('../../../lab/rootless', import.meta.url));
-const { frameReader, packFrame, LONGEST } = await import(join(folder, 'frames.mjs'));
-const { createSwitch, QUEUE_MS } = await import(join(folder, 'switch-core.mjs'));
+import { frameReader, LONGEST, packFrame } from '../../../lab/rootless/frames.ts';
+import { createSwitch, QUEUE_MS } from '../../../lab/rootless/switch-core.ts';
 
 const broadcast = 'ffffffffffff';
 const node1 = '525400d00001';
@@ -53,7 +49,7 @@ describe('frames on a stream', () => {
   it('are refused where the length is none', () => {
     const head = Buffer.alloc(4);
     head.writeUInt32BE(LONGEST + 1);
-    expect(() => frameReader(() => {})(head)).toThrow(/no stream of frames/);
+    expect(() => frameReader(() => {})(head)).toThrow(/not a stream of frames/);
   });
 });
 

@@ -57,7 +57,7 @@ describe('what a node goes by when it boots', () => {
     const connection = scriptedConnection(() => ({ code: exits.noRoot }));
     await expect(setBootRules(connection, rules, new AbortController().signal)).rejects.toMatchObject({
       code: 'command-failed',
-      hint: 'run lab/provision.sh on the node',
+      hint: 'run host/provision.sh on the node',
     });
   });
 });

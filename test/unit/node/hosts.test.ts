@@ -42,7 +42,7 @@ describe.skipIf(noSshd !== undefined)('a host that is set up over SSH', () => {
   });
 
   it('lets the current step finish when it is cancelled, and runs nothing after it', async () => {
-    const real = readFileSync(new URL('../../../lab/provision.sh', import.meta.url), 'utf8');
+    const real = readFileSync(new URL('../../../host/provision.sh', import.meta.url), 'utf8');
     const head = real.slice(0, real.indexOf('# --- the system'));
     const file = path('steps');
     // The real script's own steps; only what they do is this test's.

@@ -70,7 +70,7 @@ describe('whom a node asks when it boots', () => {
     const nodes = [onNode('a'), onNode('b', { boot: {} })];
     expect(rulesOf(nodes, aConfig([], { a: [], b: [] }))).toEqual([]);
     expect(makePlan(aConfig([], { a: [], b: [] }), aCluster(...nodes)).notes).toEqual([
-      '"a" cannot be asked by the others when they boot: run lab/provision.sh there',
+      '"a" cannot be asked by the others when they boot: run host/provision.sh there',
     ]);
     expect(makePlan(aConfig([], { a: [] }), aCluster(onNode('a'))).notes).toEqual([]);
   });

@@ -2,24 +2,23 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { checkNode } from '../../../scripts/node-version.mjs';
+import { missingOf } from '../../../scripts/prepare.mjs';
+import { countTests, failuresIn, type Report, sumOf } from '../../../scripts/test/counts.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const load = (name: string): Promise<Readonly<Record<string, (...args: unknown[]) => unknown>>> =>
-  import(join(root, 'lab', 'bootstrap', name));
 
-describe('the oldest Node.js', async () => {
-  const { checkNode } = await load('node-version.mjs');
+describe('the oldest Node.js', () => {
   it.each(['20.19.0', '20.20.2', '22.0.0', '24.1.0'])('%s is new enough', (version) => {
-    expect(checkNode?.(version)).toBeUndefined();
+    expect(checkNode(version)).toBeUndefined();
   });
 
-  it.each(['20.18.9', '18.20.0', '12.0.0'])('%s is told what is needed', (version) => {
-    expect(checkNode?.(version)).toMatch(new RegExp(`needs Node\\.js 20\\.19 or newer, and this is ${version}`));
+  it.each(['20.18.9', '18.20.0', '12.0.0'])('%s gets a message with the version that is needed', (version) => {
+    expect(checkNode(version)).toMatch(new RegExp(`needs Node\\.js 20\\.19 or newer, and this is ${version}`));
   });
 });
 
-describe('what npm has installed', async () => {
-  const { missingOf } = await load('prepare.mjs');
+describe('the packages that npm has installed', () => {
   const here = { platform: 'linux', arch: 'x64' };
   const tool = (cpu: string, more: object = {}) => ({
     integrity: cpu,
@@ -30,20 +29,19 @@ describe('what npm has installed', async () => {
   });
   const wanted = { '': {}, ink: { integrity: 'one' }, x64: tool('x64'), arm: tool('arm64') };
 
-  it('is enough without what other platforms need', () => {
-    expect(missingOf?.(wanted, { ink: { integrity: 'one' }, x64: { integrity: 'x64' } }, here)).toEqual([]);
-    expect(missingOf?.({ musl: tool('x64', { libc: ['musl'] }) }, {}, here)).toEqual([]);
+  it('are enough without those of other platforms', () => {
+    expect(missingOf(wanted, { ink: { integrity: 'one' }, x64: { integrity: 'x64' } }, here)).toEqual([]);
+    expect(missingOf({ musl: tool('x64', { libc: ['musl'] }) }, {}, here)).toEqual([]);
   });
 
-  it('is not enough with another version, or without this platform’s programs', () => {
-    expect(missingOf?.(wanted, { ink: { integrity: 'two' } }, here)).toEqual(['ink', 'x64']);
-    expect(missingOf?.(wanted, {}, here)).toEqual(['ink', 'x64']);
+  it('are not enough in another version, or without the programs for this platform', () => {
+    expect(missingOf(wanted, { ink: { integrity: 'two' } }, here)).toEqual(['ink', 'x64']);
+    expect(missingOf(wanted, {}, here)).toEqual(['ink', 'x64']);
   });
 });
 
-describe('the sums of npm test', async () => {
-  const { countTests, failuresIn, sumOf } = await load('counts.mjs');
-  const report = (more: object): object => ({
+describe('the sums of npm test', () => {
+  const report = (more: Partial<Report>): Report => ({
     numPassedTests: 3,
     numFailedTests: 0,
     numPendingTests: 2,
@@ -53,19 +51,19 @@ describe('the sums of npm test', async () => {
   });
 
   it('take the figures of the report', () => {
-    expect(countTests?.(report({}), 0)).toEqual({ counts: { passed: 3, failed: 0, skipped: 3 }, note: undefined });
+    expect(countTests(report({}), 0)).toEqual({ counts: { passed: 3, failed: 0, skipped: 3 }, note: undefined });
   });
 
   it('count a file that could not be loaded as a failure', () => {
     const testResults = [{ status: 'failed', assertionResults: [] }];
-    expect(countTests?.(report({ testResults }), 1)).toMatchObject({ counts: { failed: 1 } });
+    expect(countTests(report({ testResults }), 1)).toMatchObject({ counts: { failed: 1 } });
     const known = [{ status: 'failed', assertionResults: [{ status: 'failed' }] }];
-    expect(countTests?.(report({ testResults: known, numFailedTests: 1 }), 1)).toMatchObject({ counts: { failed: 1 } });
+    expect(countTests(report({ testResults: known, numFailedTests: 1 }), 1)).toMatchObject({ counts: { failed: 1 } });
   });
 
   it('count a run that crashed as a failure, with or without a report', () => {
-    expect(countTests?.(undefined, 137)).toMatchObject({ counts: { passed: 0, failed: 1, skipped: 0 } });
-    expect(countTests?.(report({}), 1)).toMatchObject({ counts: { passed: 3, failed: 1 } });
+    expect(countTests(undefined, 137)).toMatchObject({ counts: { passed: 0, failed: 1, skipped: 0 } });
+    expect(countTests(report({}), 1)).toMatchObject({ counts: { passed: 3, failed: 1 } });
   });
 
   it('name each failed test with its reason, and a file that could not be loaded', () => {
@@ -75,39 +73,39 @@ describe('the sums of npm test', async () => {
       { status: 'failed', fullName: 'ports are held', failureMessages },
     ];
     const broken = { name: 'broken.test.ts', status: 'failed', message: 'cannot find it', assertionResults: [] };
-    expect(failuresIn?.(report({ testResults: [{ status: 'failed', assertionResults }, broken] }))).toEqual([
+    expect(failuresIn(report({ testResults: [{ status: 'failed', assertionResults }, broken] }))).toEqual([
       { title: 'ports are held', reason: ['AssertionError: no', '    at mine.test.ts:3'] },
       { title: 'broken.test.ts', reason: ['cannot find it'] },
     ]);
-    expect(failuresIn?.(undefined)).toEqual([]);
+    expect(failuresIn(undefined)).toEqual([]);
   });
 
   it('add up', () => {
     const one = { passed: 1, failed: 2, skipped: 3 };
-    expect(sumOf?.([one, one])).toEqual({ passed: 2, failed: 4, skipped: 6 });
-    expect(sumOf?.([])).toEqual({ passed: 0, failed: 0, skipped: 0 });
+    expect(sumOf([one, one])).toEqual({ passed: 2, failed: 4, skipped: 6 });
+    expect(sumOf([])).toEqual({ passed: 0, failed: 0, skipped: 0 });
   });
 });
 
 describe('bootstrap.mjs', () => {
-  it('knows its verbs', async () => {
+  it('lists its commands', async () => {
     const ran = await new Promise<{ code: unknown; err: string }>((resolve) => {
-      execFile(process.execPath, [join(root, 'lab', 'bootstrap.mjs'), 'fly'], (error, _out, err) =>
+      execFile(process.execPath, [join(root, 'scripts', 'bootstrap.mjs'), 'fly'], (error, _out, err) =>
         resolve({ code: error?.code, err }),
       );
     });
-    expect(ran).toEqual({ code: 64, err: '"fly" is no verb; there are start, test, lab, drover, cases.\n' });
+    expect(ran).toEqual({ code: 64, err: 'unknown command "fly"; the commands are start, test, lab, drover, cases\n' });
   });
 });
 
 describe('npm start where the lab cannot run', () => {
-  it('says why, names the other way, and shows the simulation as one; Ctrl-C ends it', {
-    timeout: 60_000,
-  }, async () => {
-    execFileSync(process.execPath, [join(root, 'lab', 'build.mjs')]);
+  it('prints why, names the other way, and marks the simulation as one; Ctrl-C ends it', async () => {
+    execFileSync(process.execPath, [join(root, 'scripts', 'ts.mjs'), join(root, 'scripts', 'build.ts')]);
     const script = `
+      const { enableTypeScript } = await import(process.argv[1] + '/scripts/ts.mjs');
+      enableTypeScript();
       const { labSupport } = await import(process.argv[1] + '/lab/support.mjs');
-      const { withoutLab } = await import(process.argv[1] + '/lab/bootstrap/start.mjs');
+      const { withoutLab } = await import(process.argv[1] + '/scripts/start.ts');
       process.exitCode = await withoutLab(labSupport({ platform: 'plan9' }).reason, async () => {});`;
     // In a group of its own, as a terminal would send Ctrl-C to all of it.
     const child = spawn(process.execPath, ['--input-type=module', '-e', script, root], { detached: true });

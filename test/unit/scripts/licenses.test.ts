@@ -7,9 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-// Plain JavaScript without types, as all of lab/.
-// @ts-expect-error no declarations
-import { bundledPackages, printLicenses } from '../../../lab/licenses.mjs';
+import { bundledPackages, printLicenses } from '../../../scripts/licenses.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const lockFile = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));

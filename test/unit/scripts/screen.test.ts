@@ -5,21 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { wantsScreen } from '../../../scripts/screen.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const screenFile = join(root, 'lab', 'bootstrap', 'screen.mjs');
-const progressFile = join(root, 'lab', 'progress.mjs');
+const runner = join(root, 'scripts', 'ts.mjs');
+const screenFile = join(root, 'scripts', 'screen.ts');
+const progressFile = join(root, 'scripts', 'progress.mjs');
 let folder = '';
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'drover-screen-'));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-describe('whether npm start shows a screen', async () => {
-  // The module has no types; it says on its first lines what it takes.
-  const { wantsScreen } = (await import(screenFile)) as {
-    readonly wantsScreen: (given: object) => boolean;
-  };
+describe('whether npm start shows a screen', () => {
   const [terminal, pipe] = [{ isTTY: true }, {}];
   it.each([
     ['a person at a terminal', { env: { TERM: 'xterm' }, stdin: terminal, stdout: terminal }, true],
@@ -64,7 +62,7 @@ async function startWith(lab: string, screen: 'waits' | 'leaves' | 'fails', inte
   await writeFile(mainFile, main);
   return new Promise((resolve) => {
     const env = { PATH: process.env.PATH, TMPDIR: folder };
-    const child = execFile(process.execPath, [mainFile], { env }, (error, out, err) =>
+    const child = execFile(process.execPath, [runner, mainFile], { env }, (error, out, err) =>
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }),
     );
     child.stderr?.on('data', (text) => {
@@ -86,13 +84,13 @@ describe('npm start on a screen', () => {
     ]);
   });
 
-  it('ends as the lab does where it did not come up, with what it said last', async () => {
+  it('ends with the status of a lab that failed, and prints the end of its output', async () => {
     const ran = await startWith(`process.stderr.write('lab: no space left\\n'); process.exitCode = 3;`, 'waits');
     expect([ran.code, ran.err]).toEqual([3, 'lab: no space left\n']);
     expect(ran.out).not.toContain('the cluster');
   });
 
-  it('stops the lab at a safe place when somebody leaves before it is up', async () => {
+  it('stops the lab at a safe place when the user leaves before it is up', async () => {
     const undone = join(folder, 'undone');
     const ran = await startWith(
       `import { writeFileSync } from 'node:fs';
@@ -108,12 +106,12 @@ describe('npm start on a screen', () => {
 });
 
 describe('npm start, left before the lab is up', () => {
-  it('says with its status that the screen could not be shown', async () => {
+  it('has the status of a screen that could not open', async () => {
     const ran = await startWith(`progress.stage('booting');\nsetInterval(() => {}, 1000);`, 'fails');
     expect(ran.code).toBe(2);
   });
 
-  it('waits no longer for a lab that does not stop, once Ctrl-C is pressed', async () => {
+  it('kills a lab that does not stop when the user presses Ctrl-C', async () => {
     const deaf = `process.on('SIGTERM', () => {});\nprogress.stage('booting');\nsetInterval(() => {}, 1000);`;
     const ran = await startWith(deaf, 'leaves', 'Ctrl-C ends it at once');
     expect(ran.code).toBe(130);
@@ -121,7 +119,7 @@ describe('npm start, left before the lab is up', () => {
 });
 
 describe('the record of progress', () => {
-  it('is appended to by child processes too, and the lines on the terminal stay as they are', async () => {
+  it('has the lines of child processes too, and the terminal has the same lines as without it', async () => {
     const file = join(folder, 'progress.jsonl');
     const program = `
       import { progress } from ${JSON.stringify(progressFile)};

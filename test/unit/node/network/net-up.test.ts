@@ -5,7 +5,7 @@ import { netUp, netUpMark } from '../../../../src/node/network/net-up.ts';
 
 describe('the program that sets up forwarding', () => {
   it('is the same in provision.sh', () => {
-    const provision = readFileSync(new URL('../../../../lab/provision.sh', import.meta.url), 'utf8');
+    const provision = readFileSync(new URL('../../../../host/provision.sh', import.meta.url), 'utf8');
     expect(provision).toContain(`net_up=$(cat <<'END'\n${netUp}END\n)`);
     expect(netUp.split('\n')).toContain(netUpMark);
   });

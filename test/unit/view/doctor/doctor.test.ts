@@ -65,7 +65,7 @@ function examined(changes: Partial<Examination> = {}, more: Partial<Examined> = 
     state: aCluster(onNode(n1, { containers: [aContainer(web, n1)] }), onNode(n2)),
     examinations: { [n1]: well(n2), [n2]: { ...well(n1), ...changes } },
     here: [n1, n2].map((node) => ({ node, port: 8000, result: 'accepted' })),
-    provisionPath: '/opt/drover/lab/provision.sh',
+    provisionPath: '/opt/drover/host/provision.sh',
     ...more,
   };
 }
@@ -195,7 +195,7 @@ describe('doctor judges', () => {
       check: 'provision',
       result: 'fault',
       text: expect.stringContaining('boot services'),
-      command: `ssh ${n2} bash -s -- --pool-name drover --root drover/volumes < /opt/drover/lab/provision.sh`,
+      command: `ssh ${n2} bash -s -- --pool-name drover --root drover/volumes < /opt/drover/host/provision.sh`,
     });
     expect(onlyFinding(examined({ provision: [] })).result).toBe('warning');
   });
