@@ -8,7 +8,7 @@ export interface Command {
   readonly words?: number;
   readonly help: string;
   /** The function that runs it. Resolves to the exit status; nothing means 0. */
-  load(): Promise<(values: Values, words: readonly string[]) => Promise<number | void>>;
+  load(): Promise<(values: Values, words: readonly string[]) => Promise<number> | Promise<void>>;
 }
 
 const LAB = 'npm run lab --';

@@ -43,5 +43,6 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === self) {
   enableTypeScript();
   // The file sees the arguments as if Node.js had started it.
   process.argv = [node, resolve(file), ...args];
-  await import(pathToFileURL(resolve(file)).href);
+  // Not awaited: the file may import this one, which must not wait for the file then.
+  import(pathToFileURL(resolve(file)).href);
 }

@@ -41,6 +41,6 @@ export async function down(values: Values): Promise<void> {
     await (sleeps ? putToSleep : shutDown)(lab, running);
     await restNetwork(lab);
     stage.done();
-    process.stdout.write(`The lab "${name}" is off; \`npm run lab -- up\` continues where it was.\n`);
+    process.stdout.write(`The lab "${name}" is off; \`npm run lab -- up\` starts it again.\n`);
   });
 }

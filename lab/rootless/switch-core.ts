@@ -51,7 +51,10 @@ export function createSwitch({ ports, gateway, deliver, now, later, random }: Sw
   function pass(port: string, direction: 'in' | 'out', frame: Buffer, go: () => void): void {
     const { cut, loss, bitsPerSecond } = faultsAt(port);
     if (cut || (loss > 0 && random() * 100 < loss)) return;
-    if (bitsPerSecond === undefined) return go();
+    if (bitsPerSecond === undefined) {
+      go();
+      return;
+    }
     const key = `${port} ${direction}`;
     const start = Math.max(now(), freeAt.get(key) ?? 0);
     if (start - now() > QUEUE_MS) return;

@@ -3,10 +3,10 @@ import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from './on-lab.ts';
 
-/** Bundles a TypeScript file of this folder with the sources it imports; `use` gets the bundle's URL until it has ended. */
-export async function withBundle(entry, use) {
+/** Bundles a file of this folder with the sources it imports. The bundle exists until `use`, which gets its URL, ends. */
+export async function withBundle<T>(entry: string, use: (url: string) => T | Promise<T>): Promise<T> {
   const { build } = await import('esbuild');
-  // Inside of the project, so that packages are found.
+  // Inside the project, so that packages are found.
   const made = join(root, 'dist', `.bench-${basename(entry, '.ts')}-${process.pid}.mjs`);
   try {
     await build({

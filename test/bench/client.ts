@@ -1,19 +1,20 @@
 /**
- * A client of the writer, seen from outside: a new connection every 50 ms, to each node in turn, until it is ended with
- * SIGTERM; then one line of JSON: `downMs` from the last answer of the first boot to the first answer of the next one,
+ * A client of the writer, outside the nodes: it opens a connection every 50 ms, to each node in turn, until SIGTERM. Then it
+ * prints one line of JSON: `downMs` from the last answer of the first boot to the first answer of the next one,
  * `longestWaitMs` of a connection, `answered`, `refused`.
  *
- *   node test/bench/client.mjs PORT ADDRESS…
+ *   node scripts/ts.mjs test/bench/client.ts PORT ADDRESS…
  */
 import { connect } from 'node:net';
 
 const EVERY_MS = 50;
 const [port, ...hosts] = process.argv.slice(2);
-const last = new Map();
-const first = new Map();
+/** Boot -> time of its last and of its first answer. */
+const last = new Map<string, number>();
+const first = new Map<string, number>();
 const counts = { attempts: 0, answered: 0, refused: 0, longestWaitMs: 0 };
 
-function ask(host) {
+function ask(host: string): void {
   const began = performance.now();
   let text = '';
   const socket = connect({ host, port: Number(port) });
@@ -23,7 +24,7 @@ function ask(host) {
   socket.on('data', (chunk) => {
     text += chunk;
   });
-  socket.on('error', ({ code }) => {
+  socket.on('error', ({ code }: NodeJS.ErrnoException) => {
     if (code === 'ECONNREFUSED') counts.refused += 1;
   });
   socket.on('close', () => {
@@ -37,13 +38,13 @@ function ask(host) {
 }
 
 setInterval(() => {
-  ask(hosts[counts.attempts % hosts.length]);
+  ask(hosts[counts.attempts % hosts.length] ?? '');
   counts.attempts += 1;
 }, EVERY_MS);
 
 process.on('SIGTERM', () => {
-  const [before, after] = [...first.keys()];
-  const downMs = after === undefined ? undefined : first.get(after) - last.get(before);
+  const [before = '', after] = [...first.keys()];
+  const downMs = after === undefined ? undefined : (first.get(after) ?? 0) - (last.get(before) ?? 0);
   process.stdout.write(`${JSON.stringify({ ...counts, downMs })}\n`, () => process.exit(0));
 });
 process.stdout.write('ready\n');

@@ -1,4 +1,4 @@
-/** Measuring programs from outside: how long they take, what they use, what they write. Linux, because of /proc. */
+/** Measures programs from outside: time, processor, memory, output. Linux only, because of /proc. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,28 +8,45 @@ import xterm from '@xterm/headless';
 /** Of USER_HZ, which is 100 on every Linux that Node.js runs on. */
 const TICK_MS = 10;
 
-export function statistics(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const median = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  return { min: sorted[0], median, max: sorted.at(-1), runs: sorted.length };
+export interface Statistics {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+  readonly runs: number;
 }
 
-/** Wall time in ms of each of several things, `runs` times, in turn: what else the machine does hits all of them alike. */
-export async function timeInTurn(commands, runs) {
-  const times = Object.fromEntries(Object.keys(commands).map((name) => [name, []]));
+/** Throws where there are no values. */
+export function statistics(values: readonly number[]): Statistics {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (index: number): number => {
+    const value = sorted[index];
+    if (value === undefined) throw new Error('nothing was measured');
+    return value;
+  };
+  const middle = Math.floor(sorted.length / 2);
+  const median = sorted.length % 2 === 1 ? at(middle) : (at(middle - 1) + at(middle)) / 2;
+  return { min: at(0), median, max: at(sorted.length - 1), runs: sorted.length };
+}
+
+/** Wall time in ms of several commands, `runs` times in turn, so that other work on the machine affects all of them. */
+export async function timeInTurn<Name extends string>(
+  commands: Readonly<Record<Name, () => Promise<unknown>>>,
+  runs: number,
+): Promise<Record<Name, Statistics>> {
+  const entries = Object.entries(commands) as [Name, () => Promise<unknown>][];
+  const times = new Map(entries.map(([name]): [Name, number[]] => [name, []]));
   for (let run = 0; run < runs; run += 1) {
-    for (const [name, work] of Object.entries(commands)) {
+    for (const [name, work] of entries) {
       const began = performance.now();
       await work();
-      times[name].push(performance.now() - began);
+      times.get(name)?.push(performance.now() - began);
     }
   }
-  return Object.fromEntries(Object.entries(times).map(([name, each]) => [name, statistics(each)]));
+  return Object.fromEntries([...times].map(([name, each]) => [name, statistics(each)])) as Record<Name, Statistics>;
 }
 
-/** Runs it without a terminal; rejects where it does not end with one of these codes. */
-export function runProgram(file, args, { codes = [0], ...options } = {}) {
+/** Runs a program without a terminal; rejects where it fails. */
+export function runProgram(file: string, args: readonly string[], options: { readonly cwd?: string } = {}): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe'], ...options });
     let errors = '';
@@ -38,33 +55,56 @@ export function runProgram(file, args, { codes = [0], ...options } = {}) {
     });
     child.once('error', reject);
     child.once('close', (code) =>
-      codes.includes(code) ? resolve() : reject(new Error(`${file} ${args.join(' ')} ended with ${code}: ${errors}`)),
+      code === 0 ? resolve() : reject(new Error(`${file} ${args.join(' ')} ended with ${code}: ${errors}`)),
     );
   });
 }
 
-/** CPU time of a process so far in ms, its own and the kernel's for it. */
-export function cpuMs(pid) {
+/** CPU time of a process in ms, its own and the kernel's for it. */
+export function cpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // After the name, which may have spaces and brackets in it.
+  // The fields come after the name, which may have spaces and brackets.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
-export function residentBytes(pid) {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+function residentBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 }
 
-/** A program on a terminal of its own, with what it draws. */
-export function openOnTerminal(file, args, { columns = 120, rows = 36, env = process.env, cwd } = {}) {
+/** A program on a terminal of its own. */
+export interface OnTerminal {
+  readonly pid: number;
+  /** Bytes that it has written. */
+  bytes(): number;
+  screen(): string;
+  /** Milliseconds from the start to the first screen that is not empty. */
+  firstFrame(): Promise<number>;
+  write(text: string): void;
+  /** Types `keys` to leave it, and kills it where that does not help. Resolves to its exit status. */
+  leave(keys: string): Promise<number>;
+}
+
+interface TerminalOptions {
+  readonly columns?: number;
+  readonly rows?: number;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+}
+
+export function openOnTerminal(
+  file: string,
+  args: readonly string[],
+  { columns = 120, rows = 36, env = process.env, cwd = process.cwd() }: TerminalOptions = {},
+): OnTerminal {
   const began = performance.now();
-  const pty = spawnPty(file, args, { name: 'xterm-256color', cols: columns, rows, env, cwd });
+  const pty = spawnPty(file, [...args], { name: 'xterm-256color', cols: columns, rows, env, cwd });
   const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 0 });
   let bytes = 0;
-  let firstFrameMs;
+  let firstFrameMs: number | undefined;
   let seen = '';
-  const ended = new Promise((resolve) => pty.onExit(({ exitCode }) => resolve(exitCode)));
-  const drawn = [];
+  const ended = new Promise<number>((resolve) => pty.onExit(({ exitCode }) => resolve(exitCode)));
+  const listeners: ((at: number) => void)[] = [];
   pty.onData((data) => {
     bytes += Buffer.byteLength(data);
     const at = performance.now() - began;
@@ -73,18 +113,16 @@ export function openOnTerminal(file, args, { columns = 120, rows = 36, env = pro
       seen = screenOf(terminal);
       if (seen.trim() === '') return;
       firstFrameMs = at;
-      for (const tell of drawn) tell(at);
+      for (const listener of listeners) listener(at);
     });
   });
   return {
     pid: pty.pid,
     bytes: () => bytes,
     screen: () => screenOf(terminal),
-    /** Milliseconds from the start to the first screen that is not empty. */
     firstFrame: () =>
-      firstFrameMs === undefined ? new Promise((resolve) => drawn.push(resolve)) : Promise.resolve(firstFrameMs),
+      firstFrameMs === undefined ? new Promise((resolve) => listeners.push(resolve)) : Promise.resolve(firstFrameMs),
     write: (text) => pty.write(text),
-    /** Leaves with `keys`, or without them where that does not help. */
     leave: async (keys) => {
       pty.write(keys);
       const late = sleep(5000).then(() => pty.kill('SIGKILL'));
@@ -95,14 +133,25 @@ export function openOnTerminal(file, args, { columns = 120, rows = 36, env = pro
   };
 }
 
-function screenOf(terminal) {
+function screenOf(terminal: xterm.Terminal): string {
   const { active } = terminal.buffer;
   return Array.from({ length: terminal.rows }, (_, at) => active.getLine(at)?.translateToString(true) ?? '').join('\n');
 }
 
-/** Average of a core in percent, bytes a second to the terminal, and the largest resident size, over a while. */
-export async function watchUse(program, forMs) {
-  const [cpuBefore, bytesBefore, began] = [cpuMs(program.pid), program.bytes(), performance.now()];
+export interface Use {
+  readonly seconds: number;
+  /** Of one core, on average. */
+  readonly cpuPercent: number;
+  /** To the terminal. */
+  readonly bytesPerSecond: number;
+  /** The largest size. */
+  readonly residentBytes: number;
+}
+
+export async function watchUse(program: OnTerminal, forMs: number): Promise<Use> {
+  const cpuBefore = cpuMs(program.pid);
+  const bytesBefore = program.bytes();
+  const began = performance.now();
   let largest = 0;
   while (performance.now() - began < forMs) {
     await sleep(Math.min(500, forMs));
@@ -117,8 +166,14 @@ export async function watchUse(program, forMs) {
   };
 }
 
+export interface HeapSample {
+  /** Milliseconds. */
+  readonly at: number;
+  readonly bytes: number;
+}
+
 /** Bytes a minute by which a line through the samples rises (least squares). */
-export function slopePerMinute(samples) {
+export function slopePerMinute(samples: readonly HeapSample[]): number {
   const n = samples.length;
   if (n < 2) return 0;
   const meanAt = samples.reduce((sum, { at }) => sum + at, 0) / n;

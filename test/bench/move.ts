@@ -1,8 +1,8 @@
 /**
- * What drover costs beside what one could do by hand, on a lab, both sides in one run and in turn: a move against
- * `zfs send | ssh | zfs receive` of the same dataset and against syncoid by hand, its downtime against `docker stop` and
- * `docker start` of the same container, and an apply with nothing to do against bare logins, ansible and docker compose.
- * Prints tables, and keeps them with their conditions in results/. Needs root; makes the lab bench-move and removes it.
+ * Compares drover with work by hand on a lab, both sides in one run and in turn: a move with `zfs send | ssh | zfs receive` of
+ * the same dataset and with syncoid, its downtime with `docker stop` and `docker start` of the same container, and an apply
+ * with nothing to do with bare logins, ansible and docker compose. Prints tables, and keeps them with their conditions in
+ * results/. Needs root; makes the lab bench-move and removes it.
  *
  *   npm run bench:move [-- --sizes 64,256,1024] [--repeats 3] [--accel um] [--keep] [--no-save]
  */
@@ -14,21 +14,22 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { runDir } from '../../lab/paths.mjs';
+import { tsCommand } from '../../scripts/ts.mjs';
 import { measureNothing, nothingTable } from './nothing.ts';
-import { conditions, root, run, seconds, withLab } from './on-lab.ts';
-import { findProgram, pathWithSsh } from './others.ts';
+import { type Bench, conditions, FailedRun, root, run, seconds, withLab } from './on-lab.ts';
+import { findProgram, isMissing, type Missing, type Program, pathWithSsh } from './others.ts';
 import { keep, machine, table } from './results.ts';
-import { APPLICATION, addresses, deploymentOn } from './writer.ts';
+import { APPLICATION, addresses, deploymentOn, type Node } from './writer.ts';
 
 const HELP = 'Usage: npm run bench:move [-- --sizes MB,…] [--repeats N] [--accel kvm|um|tcg] [--keep] [--no-save]\n';
 const LAB = 'bench-move';
-const otherOf = { node1: 'node2', node2: 'node1' };
+const otherOf: Readonly<Record<Node, Node>> = { node1: 'node2', node2: 'node1' };
 const CONTAINER = 'drover-writer';
 const DATASET = "zfs list -H -o name -r drover/volumes | grep -m 1 '/writer-'";
 
-/** A login from each node to the other, as a person who copies by hand has one. */
-async function letNodesIn({ onNode }) {
-  for (const node of ['node1', 'node2']) {
+/** Lets each node log in to the other: a copy by hand needs that. */
+async function letNodesIn({ onNode }: Bench): Promise<void> {
+  for (const node of ['node1', 'node2'] as const) {
     const key = await onNode(
       node,
       "ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/bench <<<y >/dev/null; cat /root/.ssh/bench.pub",
@@ -37,10 +38,10 @@ async function letNodesIn({ onNode }) {
   }
 }
 
-const sendByHand = (to) =>
+const sendByHand = (to: Node): string =>
   `d=$(${DATASET}); zfs snapshot $d@bench; zfs send $d@bench | ssh -i /root/.ssh/bench -o StrictHostKeyChecking=no root@${addresses[to]} zfs receive -u drover/bench`;
 
-async function measureRaw({ onNode, timed }, from, to) {
+async function measureRaw({ onNode, timed }: Bench, from: Node, to: Node): Promise<number> {
   try {
     return await timed(from, sendByHand(to));
   } finally {
@@ -49,23 +50,35 @@ async function measureRaw({ onNode, timed }, from, to) {
   }
 }
 
-/** The writer as a person runs it without drover, on a dataset of its own. */
+/** Runs the writer without drover, on a dataset of its own. */
 const runByHand = 'docker run -d --name by-hand -e RATE=20 -v /by-hand:/data -p 8002:8001 drover/writer:1 >/dev/null';
 const mountByHand =
   'zfs set mountpoint=/by-hand readonly=off drover/by-hand && { zfs mount drover/by-hand 2>/dev/null || true; }';
 
-async function prepareByHand({ onNode }, node, megabytes) {
+async function prepareByHand({ onNode }: Bench, node: Node, megabytes: number): Promise<void> {
   await onNode(
     node,
     `zfs create -o mountpoint=/by-hand drover/by-hand && head -c ${megabytes}M /dev/urandom >/by-hand/ballast && sync && ${runByHand}`,
   );
 }
 
-/** Copy with syncoid while it runs, stop, copy what is left, start in the new place: the same order as drover's. */
-async function measureByHand({ onNode, start, env, inside, lab }, syncoid, from, to) {
+/** Seconds of a move by hand, and of its downtime. */
+interface ByHand {
+  readonly total: number;
+  readonly down: number;
+  readonly refused: number;
+}
+
+/** Copies with syncoid while the writer runs, stops it, copies the rest, starts it on the other node: drover's order. */
+async function measureByHand(
+  { onNode, start, env, inside, lab }: Bench,
+  syncoid: Program,
+  from: Node,
+  to: Node,
+): Promise<ByHand> {
   const options = ['--no-privilege-elevation', '--quiet'];
-  const place = (node) => `root@${node}:drover/by-hand`;
-  const sync = () =>
+  const place = (node: Node): string => `root@${node}:drover/by-hand`;
+  const sync = (): Promise<unknown> =>
     run([...inside, ...syncoid.words, ...options, place(from), place(to)], { env: { ...env, ...syncoid.env } });
   const client = await startClient(start, '8002', addresses[from], addresses[to]);
   const began = performance.now();
@@ -79,9 +92,20 @@ async function measureByHand({ onNode, start, env, inside, lab }, syncoid, from,
   return { total, down: outside.downMs / 1000, refused: outside.refused };
 }
 
-/** A client outside; `end` waits until both places had time to answer, and gives what it saw. */
-async function startClient(start, port, ...hosts) {
-  const client = start(process.execPath, join(root, 'test', 'bench', 'client.mjs'), port, ...hosts);
+/** What a client outside the nodes has seen. */
+interface Seen {
+  readonly downMs: number;
+  readonly longestWaitMs: number;
+  readonly refused: number;
+}
+
+/** Starts a client. `end` waits a second, so that both nodes have time to answer, and ends it. */
+async function startClient(
+  start: Bench['start'],
+  port: string,
+  ...hosts: readonly string[]
+): Promise<{ end(): Promise<Seen> }> {
+  const client = start(...tsCommand(join(root, 'test', 'bench', 'client.ts'), port, ...hosts));
   const lines = createInterface({ input: client.stdout });
   await once(lines, 'line');
   await sleep(1000);
@@ -95,8 +119,19 @@ async function startClient(start, port, ...hosts) {
   };
 }
 
-/** A whole copy each time: the replica of the move before is taken away first. */
-async function measureMove({ onNode, drover, start }, folder, to) {
+/** Figures of one move; times in seconds. */
+interface Move {
+  readonly total: number;
+  readonly down: number;
+  readonly byReceipt: number;
+  readonly forecast: number | undefined;
+  readonly waited: number;
+  readonly longestWait: number;
+  readonly refused: number;
+}
+
+/** Removes the replica of the last move first, so that each move copies everything. */
+async function measureMove({ onNode, drover, start }: Bench, folder: string, to: Node): Promise<Move> {
   await onNode(
     to,
     `d=$(${DATASET}) && zfs get -H -o value drover:role $d | grep -qx replica && zfs destroy -r $d; true`,
@@ -105,7 +140,7 @@ async function measureMove({ onNode, drover, start }, folder, to) {
   const client = await startClient(start, '8001', ...Object.values(addresses));
   const moved = await drover(folder, 'move', 'writer', to);
   const outside = await client.end();
-  const receipt = (what) => Number(new RegExp(`${what}\\s+([\\d.]+) s`).exec(moved.stdout)?.[1]);
+  const receipt = (what: string): number => Number(new RegExp(`${what}\\s+([\\d.]+) s`).exec(moved.stdout)?.[1]);
   return {
     total: moved.ms / 1000,
     down: outside.downMs / 1000,
@@ -117,35 +152,55 @@ async function measureMove({ onNode, drover, start }, folder, to) {
   };
 }
 
-/** Seconds of downtime that a plan says for it; undefined where it says none. */
-async function forecastOf(drover, folder, to) {
+const SECONDS_OF: Readonly<Record<string, number>> = { ms: 0.001, s: 1, min: 60 };
+
+/** Seconds of downtime in the plan of a move; undefined where it has none. */
+async function forecastOf(drover: Bench['drover'], folder: string, to: Node): Promise<number | undefined> {
   const file = join(folder, 'deployment.yml');
   const before = readFileSync(file);
   await drover(folder, 'move', 'writer', to, '--no-apply');
-  // 2: there is something to do.
-  const { stdout } = await drover(folder, 'plan').catch((error) => error);
+  // `plan` exits with 2, because there is something to do.
+  const stdout = await drover(folder, 'plan').then(
+    (ran) => ran.stdout,
+    (error) => (error instanceof FailedRun ? error.stdout : ''),
+  );
   writeFileSync(file, before);
-  const [, number, unit] = /about ([\d.]+) (ms|s|min) of downtime/.exec(stdout ?? '') ?? [];
-  return number === undefined ? undefined : Number(number) * { ms: 0.001, s: 1, min: 60 }[unit];
+  const [, number, unit = ''] = /about ([\d.]+) (ms|s|min) of downtime/.exec(stdout) ?? [];
+  return number === undefined ? undefined : Number(number) * (SECONDS_OF[unit] ?? 1);
 }
 
-const floor = ({ timed }, node) => timed(node, `docker stop ${CONTAINER} && docker start ${CONTAINER}`);
+/** The least downtime that a move could have. */
+const floor = ({ timed }: Bench, node: Node): Promise<number> => timed(node, `docker stop ${CONTAINER} && docker start ${CONTAINER}`);
 
-async function measureMoves(bench, folder, { sizes, repeats, syncoid }) {
-  const rows = [];
-  let [from, to] = ['node1', 'node2'];
+interface Row extends Move {
+  readonly megabytes: number;
+  readonly repeat: number;
+  readonly raw: number;
+  readonly hand?: ByHand;
+  readonly floor: number;
+}
+
+interface Extent {
+  readonly sizes: readonly number[];
+  readonly repeats: number;
+  readonly syncoid: Program | Missing;
+}
+
+async function measureMoves(bench: Bench, folder: string, { sizes, repeats, syncoid }: Extent): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  let [from, to]: [Node, Node] = ['node1', 'node2'];
   for (const megabytes of sizes) {
     await bench.onNode(
       from,
       `cd /var/lib/drover/volumes/writer-*/data && head -c ${megabytes}M /dev/urandom >ballast && sync`,
     );
     let place = from;
-    if (syncoid.missing === undefined) await prepareByHand(bench, place, megabytes);
+    if (!isMissing(syncoid)) await prepareByHand(bench, place, megabytes);
     for (let repeat = 1; repeat <= repeats; repeat += 1) {
       process.stderr.write(`${megabytes} MB, ${repeat} of ${repeats} …\n`);
-      const byHand = async () => {
+      const byHand = async (): Promise<Pick<Row, 'raw' | 'hand'>> => {
         const raw = await measureRaw(bench, from, to);
-        if (syncoid.missing !== undefined) return { raw };
+        if (isMissing(syncoid)) return { raw };
         const next = otherOf[place];
         const hand = await measureByHand(bench, syncoid, place, next);
         place = next;
@@ -162,10 +217,11 @@ async function measureMoves(bench, folder, { sizes, repeats, syncoid }) {
   return rows;
 }
 
-const ratio = (a, b) => (a === undefined || b === undefined ? '–' : (a / b).toFixed(2));
+const ratio = (a: number | undefined, b: number | undefined): string =>
+  (a === undefined || b === undefined ? '–' : (a / b).toFixed(2));
 
-function moveTable(rows) {
-  const columns = {
+function moveTable(rows: readonly Row[]): string {
+  const columns: Readonly<Record<string, (row: Row) => string | number>> = {
     MB: ({ megabytes }) => megabytes,
     repeat: ({ repeat }) => repeat,
     move: ({ total }) => seconds(total),
@@ -188,15 +244,15 @@ function moveTable(rows) {
   return table([Object.keys(columns), ...rows.map((row) => Object.values(columns).map((cell) => cell(row)))]);
 }
 
-/** Run on this machine, so that the data goes through it. */
-function syncoidOn({ env }, folder) {
+/** syncoid runs on this machine, so the data goes through it. */
+function syncoidOn({ env }: Bench, folder: string): Program | Missing {
   const found = findProgram('syncoid', folder);
-  if (found.missing !== undefined) return found;
+  if (isMissing(found)) return found;
   const path = pathWithSsh(folder, join(runDir(LAB), 'ssh_config'), env.PATH);
   return { ...found, env: { ...found.env, PATH: path } };
 }
 
-async function main() {
+async function main(): Promise<void> {
   const options = {
     sizes: { type: 'string', default: '64,256,1024' },
     repeats: { type: 'string', default: '3' },
@@ -204,7 +260,7 @@ async function main() {
     keep: { type: 'boolean' },
     'no-save': { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
-  };
+  } as const;
   const { values } = parseArgs({ options });
   if (values.help) return void process.stdout.write(HELP);
   const sizes = values.sizes.split(',').map(Number);
@@ -220,7 +276,7 @@ async function main() {
       process.stdout.write(`${nothingTable(nothing)}\n\n`);
       const syncoid = syncoidOn(bench, folder);
       const moves = await measureMoves(bench, folder, { sizes, repeats, syncoid });
-      const page = [moveTable(moves), ...(syncoid.missing === undefined ? [] : [syncoid.missing])].join('\n\n');
+      const page = [moveTable(moves), ...(isMissing(syncoid) ? [syncoid.missing] : [])].join('\n\n');
       process.stdout.write(`${page}\n`);
       if (values['no-save']) return;
       const facts = { ...(await conditions(bench.onNode)), ...machine() };

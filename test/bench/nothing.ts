@@ -1,12 +1,12 @@
-/** What it costs to find out that nothing has to be done, drover's and others' in turn. */
+/** The cost of finding out that nothing has to be done, with drover and with other programs in turn. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runDir } from '../../lab/paths.mjs';
-import { run, seconds } from './on-lab.ts';
-import { findCompose, findProgram, pathWithSsh } from './others.ts';
+import { type Bench, run, seconds, type Timed } from './on-lab.ts';
+import { findCompose, findProgram, isMissing, type Missing, pathWithSsh } from './others.ts';
 import { table } from './results.ts';
 
-/** Reads less than drover does: what the datasets and the containers are. */
+/** Reads less than drover does: only the datasets and the containers. */
 const PLAYBOOK = `- hosts: all
   gather_facts: false
   tasks:
@@ -19,9 +19,12 @@ const PLAYBOOK = `- hosts: all
 `;
 const COMPOSE = 'services:\n  idle: {image: "drover/writer:1", environment: {RATE: "1"}}\n';
 
-function ansibleSide(name, folder, { env, inside }) {
+/** What is measured -> the work. */
+type Sides = Readonly<Record<string, () => Promise<Timed>>>;
+
+function ansibleSide(name: string, folder: string, { env, inside }: Bench): Sides | Missing {
   const program = findProgram('ansible-playbook', folder);
-  if (program.missing !== undefined) return program;
+  if (isMissing(program)) return program;
   const config = join(runDir(name), 'ssh_config');
   writeFileSync(join(folder, 'hosts'), 'node1\nnode2\n');
   writeFileSync(join(folder, 'playbook.yml'), PLAYBOOK);
@@ -31,7 +34,7 @@ function ansibleSide(name, folder, { env, inside }) {
     ANSIBLE_PIPELINING: 'True',
     ANSIBLE_HOME: folder,
     ANSIBLE_LOCALHOST_WARNING: 'False',
-    // Without a connection that an earlier run has left: drover makes its own each time too.
+    // Without the connection of an earlier run: drover opens a new one each time too.
     ANSIBLE_SSH_ARGS: `-F ${config} -o ControlMaster=no`,
     ANSIBLE_PYTHON_INTERPRETER: 'auto_silent',
   };
@@ -39,9 +42,9 @@ function ansibleSide(name, folder, { env, inside }) {
   return { 'ansible, two tasks on both nodes': () => run(words, { env: set, cwd: folder }) };
 }
 
-async function composeSide(name, folder, { env, inside }) {
+async function composeSide(name: string, folder: string, { env, inside }: Bench): Promise<Sides | Missing> {
   const program = findCompose();
-  if (program.missing !== undefined) return program;
+  if (isMissing(program)) return program;
   writeFileSync(join(folder, 'compose.yml'), COMPOSE);
   const path = pathWithSsh(folder, join(runDir(name), 'ssh_config'), env.PATH);
   const set = { ...env, PATH: path, DOCKER_HOST: 'ssh://root@node1' };
@@ -51,17 +54,23 @@ async function composeSide(name, folder, { env, inside }) {
   return { 'docker compose over ssh, one node': up };
 }
 
-/** Seconds of each side in each repeat, and a line for each that could not be measured. */
-export async function measureNothing(name, lab, folder, repeats) {
+export interface Nothing {
+  /** What was measured -> the seconds of each repeat. */
+  readonly times: Readonly<Record<string, readonly number[]>>;
+  /** A line for each side that could not be measured. */
+  readonly skipped: readonly string[];
+}
+
+export async function measureNothing(name: string, lab: Bench, folder: string, repeats: number): Promise<Nothing> {
   const { drover, ssh } = lab;
   const others = [
     ansibleSide(name, folder, lab),
-    await composeSide(name, folder, lab).catch((error) => ({
-      missing: `docker compose: not measured: ${error.message.split('\n')[0]}`,
-    })),
+    await composeSide(name, folder, lab).catch(
+      (error: Error): Missing => ({ missing: `docker compose: not measured: ${error.message.split('\n')[0]}` }),
+    ),
   ];
-  const skipped = others.flatMap(({ missing }) => missing ?? []);
-  const sides = {
+  const skipped = others.filter(isMissing).map(({ missing }) => missing);
+  const sides: Sides = {
     'two logins, one after the other': async () => {
       const first = await ssh('node1', 'true');
       return { ms: first.ms + (await ssh('node2', 'true')).ms };
@@ -73,25 +82,28 @@ export async function measureNothing(name, lab, folder, repeats) {
     },
     '`drover apply`, nothing to do': () => drover(folder, 'apply'),
     '`drover status`': () => drover(folder, 'status'),
-    ...Object.assign({}, ...others.filter(({ missing }) => missing === undefined)),
+    ...Object.assign({}, ...others.filter((each) => !isMissing(each))),
   };
-  const times = Object.fromEntries(Object.keys(sides).map((what) => [what, []]));
+  const times: Record<string, number[]> = {};
   for (let repeat = 0; repeat < repeats; repeat += 1) {
-    const order = Object.keys(sides);
-    for (const what of repeat % 2 === 0 ? order : order.toReversed()) times[what].push((await sides[what]()).ms / 1000);
+    const order = Object.entries(sides);
+    for (const [what, work] of repeat % 2 === 0 ? order : order.toReversed()) {
+      times[what] ??= [];
+      times[what].push((await work()).ms / 1000);
+    }
   }
   return { times, skipped };
 }
 
-const ratio = (a, b) => (a / b).toFixed(2);
+const ratio = (a: number, b: number | undefined): string => (b === undefined ? '–' : (a / b).toFixed(2));
 
-export function nothingTable({ times, skipped }) {
-  const bases = ['two logins, one after the other', 'two logins at once'];
-  const first = times[bases[0]];
+export function nothingTable({ times, skipped }: Nothing): string {
+  const bases = ['two logins, one after the other', 'two logins at once'] as const;
+  const first = times[bases[0]] ?? [];
   const rows = Object.entries(times).map(([what, each]) => [
     what,
     ...each.map(seconds),
-    ...bases.map((base) => each.map((value, at) => ratio(value, times[base][at])).join(', ')),
+    ...bases.map((base) => each.map((value, at) => ratio(value, times[base]?.[at])).join(', ')),
   ]);
   const head = ['', ...first.map((_, at) => `repeat ${at + 1}`), ...bases.map((base) => `ratio to ${base}`)];
   return [table([head, ...rows]), ...skipped].join('\n\n');

@@ -1,47 +1,50 @@
 /**
- * The pictures of the README, made by the program itself (`ctrl+s`) on the simulated cluster:
+ * Makes the pictures of the README with the program itself (`ctrl+s`) on the simulated cluster:
  *
  *   npm run pictures
  */
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-
-const require = createRequire(import.meta.url);
-const pty = require('@lydell/node-pty');
-const { Terminal } = require('@xterm/headless');
+import { spawn as spawnPty } from '@lydell/node-pty';
+import xterm from '@xterm/headless';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const target = join(root, 'tutorials', 'pictures');
 const size = { columns: 118, rows: 32 };
 const WAIT_MS = 30_000;
 
-/** Starts the demo, does what `play` does, presses ctrl+s, and keeps the picture. */
-async function take(name, play) {
+interface Player {
+  press(keys: string): void;
+  /** Resolves when the screen shows the text. */
+  waitFor(wanted: string): Promise<void>;
+}
+
+/** Starts the demo, calls `play`, presses ctrl+s, and keeps the picture. */
+async function take(name: string, play: (player: Player) => Promise<unknown>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'drover-picture-'));
   const editor = join(folder, 'editor.sh');
-  // What somebody types into the wrong place.
+  // Makes two mistakes in the file.
   writeFileSync(
     editor,
     `#!/bin/sh\nfor last; do :; done\nsed -i 's/maximum_size/maximum_sise/; s/external: 5000/external: 143/' "$last"\n`,
   );
   chmodSync(editor, 0o755);
-  const screen = new Terminal({ cols: size.columns, rows: size.rows, allowProposedApi: true });
-  const program = pty.spawn(process.execPath, [join(root, 'dist', 'drover.js'), 'demo', '--theme', 'dark'], {
+  const screen = new xterm.Terminal({ cols: size.columns, rows: size.rows, allowProposedApi: true });
+  const program = spawnPty(process.execPath, [join(root, 'dist', 'drover.js'), 'demo', '--theme', 'dark'], {
     name: 'xterm-256color',
     cols: size.columns,
     rows: size.rows,
     env: { ...process.env, COLORTERM: 'truecolor', XDG_STATE_HOME: folder, XDG_CONFIG_HOME: folder, EDITOR: editor },
   });
   program.onData((data) => screen.write(data));
-  const text = () =>
+  const text = (): string =>
     Array.from({ length: size.rows }, (_, y) => screen.buffer.active.getLine(y)?.translateToString(true) ?? '').join(
       '\n',
     );
-  const waitFor = async (wanted) => {
+  const waitFor: Player['waitFor'] = async (wanted) => {
     for (const began = Date.now(); !text().includes(wanted); await sleep(50)) {
       if (Date.now() - began > WAIT_MS) throw new Error(`"${wanted}" did not appear for ${name}:\n${text()}`);
     }
@@ -49,11 +52,11 @@ async function take(name, play) {
   try {
     await waitFor('9 applications');
     await play({ press: (keys) => program.write(keys), waitFor });
-    // ctrl+s, which is no text where letters are.
+    // ctrl+s
     program.write('\u0013');
     await waitFor('picture in');
     const pictures = join(folder, 'drover', 'screens');
-    const [svg] = readdirSync(pictures).filter((file) => file.endsWith('.svg'));
+    const [svg = ''] = readdirSync(pictures).filter((file) => file.endsWith('.svg'));
     writeFileSync(join(target, `${name}.svg`), readFileSync(join(pictures, svg)));
     process.stdout.write(`${join('tutorials', 'pictures', `${name}.svg`)}\n`);
   } finally {

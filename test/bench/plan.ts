@@ -1,43 +1,45 @@
 /**
- * What planning costs with the size of a cluster: processor time of validating the files, of a plan with nothing to do,
- * of a status and of draining one node, and the memory of each. Every figure comes from a process of its own.
+ * The cost of planning by the size of a cluster: processor time to validate the files, to plan with nothing to do, to make a
+ * status and to drain one node, and the memory of each. Every figure comes from a process of its own.
  *
  *   npm run bench:plan [-- --sizes 10,100,1000] [--runs 5] [--no-save]
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { withBundle } from './bundle.ts';
+import type { Work, WorkFigures } from './plan-sizes.ts';
 import { keep, machine, table } from './results.ts';
 
 const HELP = 'Usage: npm run bench:plan [-- --sizes NODES,…] [--runs N] [--no-save]\n';
 const MB = 1e6;
 /** Upper bounds at 1,000 nodes, in milliseconds. */
-const goals = { validate: 400, nothing: 150, drain: 500 };
-const titles = {
+const goals: Readonly<Partial<Record<Work, number>>> = { validate: 400, nothing: 150, drain: 500 };
+const works: readonly Work[] = ['validate', 'nothing', 'status', 'drain'];
+const titles: Readonly<Record<Work, string>> = {
   validate: 'read and validate the files',
   nothing: 'plan, nothing to do',
   status: 'status',
   drain: 'plan, one node drained',
 };
 
-function measure(file, work, nodes, runs) {
+function measure(file: string, work: Work, nodes: number, runs: number): WorkFigures {
   const code = `import { measureWork } from '${file}'; console.log(JSON.stringify(measureWork('${work}', ${nodes}, ${runs})));`;
   const out = execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '-e', code], { encoding: 'utf8' });
   return JSON.parse(out);
 }
 
-async function main() {
+async function main(): Promise<void> {
   const options = {
     sizes: { type: 'string', default: '10,100,1000' },
     runs: { type: 'string', default: '5' },
     'no-save': { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
-  };
+  } as const;
   const { values } = parseArgs({ options });
   if (values.help) return void process.stdout.write(HELP);
   const sizes = values.sizes.split(',').map(Number);
   const rows = await withBundle('plan-sizes.ts', (file) =>
-    Object.keys(titles).flatMap((work) =>
+    works.flatMap((work) =>
       sizes.map((nodes) => ({ work, nodes, ...measure(file, work, nodes, Number(values.runs)) })),
     ),
   );

@@ -1,6 +1,6 @@
 /**
- * What drover costs: the start of its verbs, the screen's first frame, idle and loaded, and how soon a save has effects.
- * Prints a table with the goals beside it, and keeps the figures in test/bench/figures.json.
+ * The cost of drover: the start of its commands, the screen's first frame, the screen idle and loaded, and the time from a
+ * save to its effects. Prints a table with the goals, and keeps the figures in test/bench/figures.json.
  *
  *   npm run bench:tui [-- --quick | --long] [--no-save]
  *
@@ -12,9 +12,20 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build, root } from '../../scripts/build.ts';
+import { build } from '../../scripts/build.ts';
+import { root } from '../../scripts/run.mjs';
 import { withBundle } from './bundle.ts';
-import { openOnTerminal, runProgram, slopePerMinute, statistics, timeInTurn, watchUse } from './measure.ts';
+import {
+  type HeapSample,
+  type OnTerminal,
+  openOnTerminal,
+  runProgram,
+  type Statistics,
+  slopePerMinute,
+  statistics,
+  timeInTurn,
+  watchUse,
+} from './measure.ts';
 
 const MiB = 2 ** 20;
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -30,9 +41,25 @@ const runs = flags.quick ? 5 : 15;
 const idleMs = flags.quick ? 6000 : 30_000;
 const loadedMs = flags.quick ? 10_000 : flags.long ? 600_000 : 60_000;
 
-const rows = [];
-/** One line of the table; `goal` is an upper bound in the same unit. */
-function tell(name, value, unit, { goal, note = '', digits = 0 } = {}) {
+interface Row {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly goal?: number;
+  readonly met?: boolean;
+}
+
+const rows: Row[] = [];
+
+interface RowOptions {
+  /** An upper bound in the same unit. */
+  readonly goal?: number;
+  readonly note?: string;
+  readonly digits?: number;
+}
+
+/** Prints and keeps one line of the table. */
+function addRow(name: string, value: number, unit: string, { goal, note = '', digits = 0 }: RowOptions = {}): void {
   rows.push({
     name,
     value: Number(value.toFixed(3)),
@@ -45,23 +72,29 @@ function tell(name, value, unit, { goal, note = '', digits = 0 } = {}) {
   );
 }
 
-async function verbs() {
-  const node = (...args) => runProgram(process.execPath, args, { cwd: tutorial });
+async function commands(): Promise<void> {
+  const node = (...args: readonly string[]): Promise<void> => runProgram(process.execPath, args, { cwd: tutorial });
   const times = await timeInTurn(
     { node: () => node('-e', '0'), help: () => node(program, '--help'), validate: () => node(program, 'validate') },
     runs,
   );
-  const spread = ({ min, median }) => `min ${min.toFixed(0)}, median ${median.toFixed(0)} of ${runs}`;
-  tell('node -e 0 (for comparison)', times.node.median, 'ms', { note: spread(times.node) });
-  tell('drover --help', times.help.median, 'ms', { goal: 150, note: spread(times.help) });
-  tell('drover validate', times.validate.median, 'ms', { goal: 150, note: spread(times.validate) });
-  tell('ratio drover --help / node -e 0', times.help.median / times.node.median, 'x', {
+  const spread = ({ min, median }: Statistics): string => `min ${min.toFixed(0)}, median ${median.toFixed(0)} of ${runs}`;
+  addRow('node -e 0 (for comparison)', times.node.median, 'ms', { note: spread(times.node) });
+  addRow('drover --help', times.help.median, 'ms', { goal: 150, note: spread(times.help) });
+  addRow('drover validate', times.validate.median, 'ms', { goal: 150, note: spread(times.validate) });
+  addRow('ratio drover --help / node -e 0', times.help.median / times.node.median, 'x', {
     digits: 2,
     note: `${times.help.median.toFixed(0)} ms / ${times.node.median.toFixed(0)} ms`,
   });
 }
 
-const openDemo = (folder, { args = [], nodeArgs = [], env = {} } = {}) =>
+interface DemoOptions {
+  readonly args?: readonly string[];
+  readonly nodeArgs?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const openDemo = (folder: string, { args = [], nodeArgs = [], env = {} }: DemoOptions = {}): OnTerminal =>
   openOnTerminal(process.execPath, [...nodeArgs, program, 'demo', ...args], {
     cwd: folder,
     env: {
@@ -74,40 +107,40 @@ const openDemo = (folder, { args = [], nodeArgs = [], env = {} } = {}) =>
     },
   });
 
-async function firstFrames(folder) {
-  const times = [];
+async function firstFrames(folder: string): Promise<void> {
+  const times: number[] = [];
   for (let run = 0; run < Math.min(runs, 9); run += 1) {
     const screen = openDemo(folder);
     times.push(await screen.firstFrame());
     await screen.leave('q');
   }
   const { min, median } = statistics(times);
-  tell('first frame of drover demo', median, 'ms', {
+  addRow('first frame of drover demo', median, 'ms', {
     goal: 400,
     note: `min ${min.toFixed(0)}, median ${median.toFixed(0)} of ${times.length}`,
   });
 }
 
-async function idle(folder) {
+async function idle(folder: string): Promise<void> {
   const screen = openDemo(folder);
   await screen.firstFrame();
   await sleep(4000);
-  // Away with the review of what is wrong at first: the board has the figures that move.
+  // Closes the list of problems that opens at the start: the figures on the board change, the list does not.
   screen.write('\u001b');
   await sleep(2000);
   const use = await watchUse(screen, idleMs);
   await screen.leave('q');
   const during = `over ${use.seconds.toFixed(0)} s`;
-  tell('idle: CPU of one core', use.cpuPercent, '%', {
+  addRow('idle: CPU of one core', use.cpuPercent, '%', {
     goal: 3,
     digits: 2,
     note: `${during}, 3 nodes, 9 applications`,
   });
-  tell('idle: bytes to the terminal', use.bytesPerSecond / 1024, 'KiB/s', { goal: 2, digits: 2, note: during });
-  tell('idle: resident', use.residentBytes / MiB, 'MiB', { goal: 150 });
+  addRow('idle: bytes to the terminal', use.bytesPerSecond / 1024, 'KiB/s', { goal: 2, digits: 2, note: during });
+  addRow('idle: resident', use.residentBytes / MiB, 'MiB', { goal: 150 });
 }
 
-async function loaded(folder) {
+async function loaded(folder: string): Promise<void> {
   const heapFile = join(folder, 'heap.jsonl');
   writeFileSync(heapFile, '');
   const screen = openDemo(folder, {
@@ -116,7 +149,7 @@ async function loaded(folder) {
     env: { DROVER_BENCH_HEAP: heapFile, DROVER_BENCH_HEAP_MS: String(Math.max(1000, loadedMs / 12)) },
   });
   await screen.firstFrame();
-  // Reading all nodes for the first time is a start's affair.
+  // The first reading of all nodes is not measured.
   await sleep(15_000);
   const began = Date.now();
   const use = await watchUse(screen, loadedMs);
@@ -124,31 +157,31 @@ async function loaded(folder) {
   const samples = readFileSync(heapFile, 'utf8')
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line))
+    .map((line): HeapSample => JSON.parse(line))
     .filter(({ at }) => at >= began);
   const note = `over ${use.seconds.toFixed(0)} s; nodes, containers, events/s: ${SCALE}`;
-  tell('loaded: CPU of one core', use.cpuPercent, '%', { goal: 15, digits: 2, note });
-  tell('loaded: bytes to the terminal', use.bytesPerSecond / 1024, 'KiB/s', { digits: 2 });
-  tell('loaded: resident', use.residentBytes / MiB, 'MiB', { goal: 150 });
-  tell('loaded: heap after a collection', (samples.at(-1)?.bytes ?? 0) / MiB, 'MiB', { digits: 1 });
-  tell('loaded: heap grows by', slopePerMinute(samples) / MiB, 'MiB/min', {
+  addRow('loaded: CPU of one core', use.cpuPercent, '%', { goal: 15, digits: 2, note });
+  addRow('loaded: bytes to the terminal', use.bytesPerSecond / 1024, 'KiB/s', { digits: 2 });
+  addRow('loaded: resident', use.residentBytes / MiB, 'MiB', { goal: 150 });
+  addRow('loaded: heap after a collection', (samples.at(-1)?.bytes ?? 0) / MiB, 'MiB', { digits: 1 });
+  addRow('loaded: heap grows by', slopePerMinute(samples) / MiB, 'MiB/min', {
     goal: 1,
     digits: 2,
     note: `line through ${samples.length} collections`,
   });
 }
 
-async function saves(folder) {
+async function saves(folder: string): Promise<void> {
   try {
     const times = await withBundle('save.ts', async (url) => {
-      const { measureSaves } = await import(url);
+      const { measureSaves }: typeof import('./save.ts') = await import(url);
       return measureSaves(flags.quick ? 2 : 6);
     });
     const call = statistics(times.map(({ firstCallMs }) => firstCallMs));
     const change = statistics(times.map(({ firstChangeMs }) => firstChangeMs));
-    const note = ({ min, runs: n }) => `min ${min.toFixed(0)} of ${n}; of it 300 ms for the save to settle`;
-    tell('save to the first call of a node', call.median, 'ms', { note: note(call) });
-    tell('save to the first change on a node', change.median, 'ms', { note: note(change) });
+    const note = ({ min, runs: n }: Statistics): string => `min ${min.toFixed(0)} of ${n}; of it 300 ms for the save to settle`;
+    addRow('save to the first call of a node', call.median, 'ms', { note: note(call) });
+    addRow('save to the first change on a node', change.median, 'ms', { note: note(change) });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -164,8 +197,8 @@ const machine = () => ({
 await build();
 const folder = mkdtempSync(join(tmpdir(), 'drover-bench-'));
 const began = Date.now();
-for (const part of [verbs, firstFrames, idle, loaded, saves]) {
-  await part(folder).catch((error) => {
+for (const part of [commands, firstFrames, idle, loaded, saves]) {
+  await part(folder).catch((error: Error) => {
     process.stdout.write(`${part.name}: not measured: ${error.message.split('\n')[0]}\n`);
     process.exitCode = 1;
   });

@@ -1,5 +1,6 @@
 /** The application that the benchmarks of moves move: it writes 20 numbered records a second. */
-export const addresses = { node1: '172.16.255.250', node2: '172.16.255.251' };
+export const addresses = { node1: '172.16.255.250', node2: '172.16.255.251' } as const;
+export type Node = keyof typeof addresses;
 
 export const APPLICATION = `version: 1
 applications:
@@ -11,7 +12,7 @@ applications:
 `;
 
 /** deployment.yml with the writer on the node of this name. */
-export const deploymentOn = (node) =>
+export const deploymentOn = (node: Node): string =>
   `version: 1\nnodes:\n${Object.entries(addresses)
     .map(([name, address]) => `  ${address}: [${name === node ? 'writer' : ''}]\n`)
     .join('')}`;
