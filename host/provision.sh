@@ -9,7 +9,7 @@
 # --remove takes drover's services, files and port map away; packages, pool, datasets and the node's id stay.
 # Prints one line a step:  STATE  STEP  DETAIL   where STATE is done | would do | did | cannot
 # --lines separates them by tabs, and says  begin STEP  and  progress STEP PERCENT TEXT  meanwhile.
-# Whoever started it may go away: it ends the step it is at, and stops there.
+# The process that started it may end first: then it finishes the current step and stops.
 set -u
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 trap '' HUP PIPE
@@ -36,7 +36,7 @@ changed=0 failed=0 skip=$remove
 say() {
   local form='%-9s %-22s %s\n'
   [ $lines = no ] || form='%s\t%s\t%s\n'
-  # Nobody reads any more: this is the boundary of a step, the place to stop.
+  # The reader has gone: this is between two steps, where it may stop.
   printf "$form" "$1" "$2" "${3-}" 2>/dev/null || exit 1
 }
 progress() { [ $lines = no ] || printf 'progress\t%s\t%s\t%s\n' "$1" "$2" "$3" >&3 2>/dev/null || :; }
@@ -142,7 +142,7 @@ missing() {
   for name in $names; do case $installed in *"ii |$name|"*) ;; *) printf '%s ' "$name" ;; esac; done
 }
 packages_ready() { [ -z "$(missing)" ]; }
-# Where nothing is missing apt need not be asked: what is installed tells it.
+# apt is asked only where a package is missing, which the list of installed packages shows.
 packages_ready || read_lists
 secure_boot() {
   local variable=/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
@@ -185,7 +185,7 @@ packages_install() {
 }
 detail=${packages% }
 case $packages in *zfs-dkms*) detail="$detail (the module is built here, which takes minutes)" ;; esac
-# Without lists nobody can tell whether there is a ready-made module; with --check they are not read.
+# Only package lists show whether there is a ready-made module; --check does not read them.
 known zfsutils-linux || module_here >/dev/null 2>&1 || detail="$(echo $packages | sed "s/linux-headers-.*//")and OpenZFS's module for $kernel"
 step packages packages_ready packages_install "$detail" packages_obstacle || [ $check = yes ] || exit 1
 
@@ -196,7 +196,7 @@ zfs_ready() { zfs_built_in || { [ -d "$zfs_loaded" ] && same /etc/modules-load.d
 zfs_load() {
   echo zfs | put /etc/modules-load.d/drover.conf 0644
   modprobe zfs && return
-  module_here >/dev/null || echo "there is no module for $kernel; a failed build tells why in /var/lib/dkms/zfs/*/build/make.log"
+  module_here >/dev/null || echo "there is no module for $kernel; a failed build leaves its reason in /var/lib/dkms/zfs/*/build/make.log"
   return 1
 }
 step 'zfs module' zfs_ready zfs_load || [ $check = yes ] || exit 1
@@ -211,7 +211,7 @@ step 'node id' id_ready id_make
 node_id=$(cat $id_file 2>/dev/null)
 
 pool_ready() { zpool list -H "$pool"; }
-# ZFS looks for pools on devices; in a file only where it is told to.
+# ZFS looks for pools on devices; it looks into a file only with an option.
 import_from=()
 case $pool_spec in /dev/*) ;; /*:*) [ ! -f "${pool_spec%:*}" ] || import_from=(-d "${pool_spec%:*}") ;; esac
 pool_is_exported() { [ -d "$zfs_loaded" ] && zpool import "${import_from[@]}" 2>/dev/null | grep -Eq "^ +pool: $pool\$"; }
@@ -240,7 +240,7 @@ pool_obstacle() {
     *) echo "\"$pool_spec\" is neither a device (/dev/…) nor FILE:SIZE with the file's full path"; return ;;
   esac
   content=$(content_of "$file")
-  [ -z "$content" ] || echo "$file holds $content: drover never overwrites; take another one, or empty it by hand if nobody needs it"
+  [ -z "$content" ] || echo "$file holds $content: drover never overwrites; use another one, or empty it by hand if it is not needed"
 }
 # /dev/sdb may be another disk after the next boot.
 lasting_name() {
@@ -254,7 +254,7 @@ pool_make() {
   local device=$pool_spec
   pool_is_exported && { zpool import -N "${import_from[@]}" "$pool"; return; }
   case $pool_spec in
-    /dev/disk/*) ;; # chosen by somebody who knows
+    /dev/disk/*) ;; # a stable name, which the user chose
     /dev/*) device=$(lasting_name "$pool_spec") ;;
     *:*) device=${pool_spec%:*}; mkdir -p "$(dirname "$device")"; [ -e "$device" ] || truncate -s "${pool_spec##*:}" "$device" ;;
   esac
@@ -275,7 +275,7 @@ root_make() {
   zfs list -H "$root_dataset" >/dev/null 2>&1 || zfs create -p -o canmount=off -o mountpoint=$mountpoint "$root_dataset" || return 1
   zfs set canmount=off mountpoint=$mountpoint com.sun:auto-snapshot=false "$root_dataset"
 }
-# A dataset that nobody made for drover has what somebody keeps there: its mount point is not taken from it.
+# A dataset that was not made for drover may have data of others, so it keeps its mount point.
 root_obstacle() {
   local there; there=$(get mountpoint "$root_dataset") && [ "$there" != $mountpoint ] && [ "$(get drover:node "$root_dataset")" = - ] || return
   echo "$root_dataset is there, mounted at $there, and is not drover's: name another one with --root (drover.yml: dataset_root), or give it away: zfs set canmount=off mountpoint=$mountpoint $root_dataset"
@@ -324,7 +324,7 @@ is_router() {
 }
 is_on() { [ "$(cat $switch 2>/dev/null)" = 1 ]; }
 has_docker() { $tool -w 10 -n -L DOCKER >/dev/null 2>&1; }
-# Where somebody else has switched forwarding on, and not for Docker's rules, closing it would cut him off.
+# Where another program has switched forwarding on, and not for Docker's rules, closing it would break that program.
 must_close() { ! is_router && { [ -n "$peers" ] || ! is_on || has_docker || in_file $before; }; }
 is_closed() { [ "$($tool -w 10 -S FORWARD 2>/dev/null | head -n 1)" = '-P FORWARD DROP' ]; }
 # Docker's bridges and their ports never listen to routers; and who listens to none does not begin to.
@@ -411,10 +411,10 @@ END
 )
 boot_gate=$(cat <<'END'
 #!/bin/bash
-# boot-gate mount   before Docker: mounts the volumes of this node that never had a copy elsewhere, so that nobody can
-#                   have taken them over. Asks nobody.
-# boot-gate start   after Docker: asks the peers about the other volumes. What somebody has with a higher epoch becomes
-#                   diverged, what nobody has is mounted, and while somebody does not answer it waits. Then the
+# boot-gate mount   before Docker: mounts the volumes of this node that never had a copy elsewhere, so that no other
+#                   node can have taken them over. Asks no peer.
+# boot-gate start   after Docker: asks the peers about the other volumes. A volume that a peer has with a higher epoch becomes
+#                   diverged, one that no peer has is mounted, and while a peer does not answer it waits. Then the
 #                   containers that Docker wanted to start are started, each after what it needs.
 # boot-gate free DATASET…   for the dead-man: 0 where every peer has answered and none has more, 2 where one has, 1 else.
 set -uo pipefail
@@ -443,7 +443,7 @@ old_lock() {
   return 1
 }
 
-# VOLUME EPOCH DATASET of each volume that this node owns and that is not mounted; fails where it cannot be told yet.
+# VOLUME EPOCH DATASET of each volume that this node owns and that is not mounted; fails where that is not known yet.
 owned() {
   local volume role epoch owner dataset
   /usr/local/lib/drover/epochs datasets | while IFS=$'\t' read -r volume role epoch owner dataset; do
@@ -504,7 +504,7 @@ peers_with() {
   # As texts: awk takes two that look like numbers, as 10 and 1e1, for numbers.
   volume=$1 epoch=$2 awk -F '\t' "(\$1 \"\") == (ENVIRON[\"volume\"] \"\") { e = ENVIRON[\"epoch\"] + 0; if ($3) { sub(\".*/\", \"\", FILENAME); print FILENAME, \$2, \$3 } }" "${@:4}"
 }
-# So many more take-overs while this node was off cannot have been: a peer that says so is not believed, but told of.
+# More take-overs than this cannot have happened while the node was off: a peer's higher epoch is reported, not believed.
 plausible=1000
 above_of() { peers_with "$1" "$2" '$3 ~ /^[0-9]+$/ && $3 + 0 > e && $3 + 0 <= e + '$plausible; }
 absurd_of() { peers_with "$1" "$2" '$3 !~ /^([0-9]+|-)$/ || $3 + 0 > e + '$plausible | awk '{print $1}' | paste -sd ,; }
@@ -524,7 +524,7 @@ free() {
 # VOLUME EPOCH DATASET: mounts it, marks it, or adds it to the file of those that wait. A subshell, which ends the lock.
 judge() (
   above=$(above_of "$1" "$2") rivals=$(rivals_of "$1" "$2") absurd=$(absurd_of "$1" "$2")
-  # What never left this node is nobody else's, whatever a peer says.
+  # A volume that never left this node belongs to it, whatever a peer answers.
   if never_copied "$2" "$3"; then above='' rivals='' absurd=''; fi
   # No change of a volume by drover comes between looking and setting.
   exec 8>$run/set.lock && flock -w 60 8 || exit 1
@@ -536,7 +536,7 @@ judge() (
     zfs list -H -t snapshot "$3@diverged-e$2" >/dev/null 2>&1 || zfs snapshot "$3@diverged-e$2" || exit 1
     zfs set drover:role=diverged readonly=on "$3"
   elif [ -n "$rivals$absurd" ]; then
-    [ -z "$absurd" ] || echo "volume $1 has epoch $2 here, and $absurd tells of one that cannot be: it waits, nothing is changed"
+    [ -z "$absurd" ] || echo "volume $1 has epoch $2 here, and $absurd reports an impossible one: it waits, nothing is changed"
     printf '%s\trival\t%s\n' "$1" "${rivals:-$absurd}" >>$run/waiting.new
   elif waits_for_silent; then
     printf '%s\tsilent\t%s\n' "$1" "$silent" >>$run/waiting.new
@@ -638,7 +638,7 @@ start_wanted() {
       next=$name
       break
     done
-    next=${next:-$first} # a circle: somebody has to be first
+    next=${next:-$first} # a circle: one of them has to be first
     unset "todo[$next]"
     echo "starting $next"
     docker start "$next" >/dev/null || continue
@@ -676,7 +676,7 @@ ExecStart=/usr/local/lib/drover/net-up
 [Install]
 WantedBy=multi-user.target'
 boot_unit='[Unit]
-Description=drover: mount the volumes that nobody but this node ever had
+Description=drover: mount the volumes that only this node ever had
 After=zfs-import.target zfs-mount.service
 Before=docker.service
 [Service]
@@ -750,7 +750,7 @@ if [ "$boot" != "$(cat /proc/sys/kernel/random/boot_id)" ]; then
   done
 fi
 # A run of drover that is alive holds the lock of the node; one that died gives it up within 30 s.
-# It is started anew where it leaves; an earlier drover has a lock of its own.
+# systemd restarts it when it exits; an earlier drover has a lock of its own.
 mkdir -p -m 0700 /run/drover && chmod 0700 /run/drover && exec 9<>"$lock" && flock -w 600 9 || exit 1
 old_lock /run/lock/drover.lock || exit 1
 [ -f "$record" ] || exit 0
@@ -885,7 +885,7 @@ files_write() {
   done
 }
 step files files_ready files_write
-# Whom the peers ask as, at boot: a login that nobody has a password for, and whose keys drover writes.
+# The user that peers log in as at boot: it has no password, and drover writes its keys.
 peer_home=/var/lib/drover/peer
 peer_ready() {
   [ "$(getent passwd drover-peer | cut -d : -f 6,7)" = $peer_home:/bin/sh ] && [ -f $peer_home/.ssh/authorized_keys ] &&

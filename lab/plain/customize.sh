@@ -7,7 +7,7 @@ mkdir -p "$LAB_MIRROR/partial"
 APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --download-only -o Dir::Cache::archives="$LAB_MIRROR" install $LAB_PACKAGES
 rm -rf "$LAB_MIRROR/partial" "$LAB_MIRROR/lock"
 
-# Debian's own file as its installer writes it: main alone. Only the address is the lab's, and nobody signed its list.
+# Debian's own file as its installer writes it, with main alone. The address is the lab's, whose list has no signature.
 rm -f "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/*
 cat >"$root/etc/apt/sources.list.d/debian.sources" <<EOF
 Types: deb
@@ -18,7 +18,7 @@ Trusted: yes
 EOF
 rm -f "$root"/etc/apt/apt.conf.d/99mmdebstrap
 
-# One user may become root by sudo alone, the other only with a password that nobody has set.
+# One user may become root with sudo, the other only with a password, which is not set.
 printf 'drover ALL=(ALL) NOPASSWD:ALL\n' >"$root/etc/sudoers.d/drover"
 printf 'guest ALL=(ALL) ALL\n' >"$root/etc/sudoers.d/guest"
 chmod 0440 "$root"/etc/sudoers.d/*

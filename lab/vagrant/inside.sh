@@ -5,7 +5,7 @@ set -euo pipefail
 work=$1
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export VAGRANT_HOME=$work/vagrant-home VAGRANT_DEFAULT_PROVIDER=libvirt DROVER_BOX=drover-test VAGRANT_CHECKPOINT_DISABLE=1
-# Nothing of whoever runs this: no lab, no settings, no earlier runs.
+# Nothing of the user who runs this: no lab, no settings, no earlier runs.
 unset DROVER_LAB DROVER_INVENTORY VAGRANT_CWD VAGRANT_DOTFILE_PATH SSH_AUTH_SOCK
 export HOME=$work/home XDG_STATE_HOME=$work/state XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/cache NO_COLOR=1
 package=$work/package part=tutorials/mongodb/1-move-an-application
@@ -82,7 +82,7 @@ virsh list >/dev/null || fail 'libvirtd did not start'
 virsh pool-define-as default dir --target /var/lib/libvirt/images >/dev/null
 virsh pool-start default >/dev/null
 
-# What the machines print while they boot: without it a boot that hangs tells nothing.
+# The output of the machines while they boot: only it shows why a boot hangs.
 consoles() {
   local domain seen=' '
   while sleep 1; do
@@ -117,7 +117,7 @@ for node in node1 node2; do
   on "sudo docker import $words - $ref" <"$tar" || fail "import $ref"
 done
 
-say 'drover finds the machines by itself'
+say 'drover finds the machines'
 export DROVER_INVENTORY=$work/stand-ins.yml   # only says which image stands for which: no registry answers here
 cat "$DROVER_INVENTORY"
 run drover status -C "$part"
@@ -143,4 +143,4 @@ expect 'drover-mongodb-example' on sudo docker ps
 say 'vagrant destroy'
 run vagrant destroy -f
 expect 'vagrant up' drover status -C "$part" --vagrant
-say 'all as it should be'
+say 'passed'

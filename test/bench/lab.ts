@@ -46,7 +46,11 @@ async function measure({ lab, timed, drover }: Bench): Promise<Figures> {
 }
 
 async function main(): Promise<void> {
-  const options = { accel: { type: 'string' }, keep: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
+  const options = {
+    accel: { type: 'string' },
+    keep: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  } as const;
   const { values } = parseArgs({ options });
   if (values.help) return void process.stdout.write(HELP);
   const accels = (values.accel ?? 'um,tcg').split(',');

@@ -46,7 +46,11 @@ export async function timeInTurn<Name extends string>(
 }
 
 /** Runs a program without a terminal; rejects where it fails. */
-export function runProgram(file: string, args: readonly string[], options: { readonly cwd?: string } = {}): Promise<void> {
+export function runProgram(
+  file: string,
+  args: readonly string[],
+  options: { readonly cwd?: string } = {},
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe'], ...options });
     let errors = '';

@@ -170,7 +170,8 @@ async function forecastOf(drover: Bench['drover'], folder: string, to: Node): Pr
 }
 
 /** The least downtime that a move could have. */
-const floor = ({ timed }: Bench, node: Node): Promise<number> => timed(node, `docker stop ${CONTAINER} && docker start ${CONTAINER}`);
+const floor = ({ timed }: Bench, node: Node): Promise<number> =>
+  timed(node, `docker stop ${CONTAINER} && docker start ${CONTAINER}`);
 
 interface Row extends Move {
   readonly megabytes: number;
@@ -186,7 +187,11 @@ interface Extent {
   readonly syncoid: Program | Missing;
 }
 
-async function measureMoves(bench: Bench, folder: string, { sizes, repeats, syncoid }: Extent): Promise<readonly Row[]> {
+async function measureMoves(
+  bench: Bench,
+  folder: string,
+  { sizes, repeats, syncoid }: Extent,
+): Promise<readonly Row[]> {
   const rows: Row[] = [];
   let [from, to]: [Node, Node] = ['node1', 'node2'];
   for (const megabytes of sizes) {
@@ -218,7 +223,7 @@ async function measureMoves(bench: Bench, folder: string, { sizes, repeats, sync
 }
 
 const ratio = (a: number | undefined, b: number | undefined): string =>
-  (a === undefined || b === undefined ? '–' : (a / b).toFixed(2));
+  a === undefined || b === undefined ? '–' : (a / b).toFixed(2);
 
 function moveTable(rows: readonly Row[]): string {
   const columns: Readonly<Record<string, (row: Row) => string | number>> = {

@@ -2,8 +2,8 @@
 import { type ChildProcessByStdio, execFile, execFileSync, spawn } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { runDir } from '../../lab/paths.mjs';
 import { build } from '../../scripts/build.ts';
 
@@ -74,9 +74,17 @@ export async function withLab<T>({ name, accel, keep }: LabOptions, use: (bench:
     const [from = 0, to = 0] = (stdout.trim().split('\n').at(-1) ?? '').split(' ').map(Number);
     return to - from;
   };
-  const words = (folder: string, args: readonly string[]): readonly string[] => [...inside, process.execPath, join(root, 'dist', 'drover.js'), ...args, '-C', folder];
+  const words = (folder: string, args: readonly string[]): readonly string[] => [
+    ...inside,
+    process.execPath,
+    join(root, 'dist', 'drover.js'),
+    ...args,
+    '-C',
+    folder,
+  ];
   const drover: Bench['drover'] = (folder, ...args) => run(words(folder, args), { env });
-  const ssh: Bench['ssh'] = (...args) => run([...inside, 'ssh', '-F', join(runDir(name), 'ssh_config'), ...args], { env });
+  const ssh: Bench['ssh'] = (...args) =>
+    run([...inside, 'ssh', '-F', join(runDir(name), 'ssh_config'), ...args], { env });
   const start: Bench['start'] = (...command) =>
     spawn(inside[0], [inside[1], ...command], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   try {

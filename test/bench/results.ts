@@ -17,7 +17,11 @@ export const machine = () => ({
 });
 
 /** Writes `results/NAME.json` and, with the conditions below it, `results/NAME.md`. */
-export function keep(name: string, figures: { readonly conditions: object; readonly [name: string]: unknown }, page: string): void {
+export function keep(
+  name: string,
+  figures: { readonly conditions: object; readonly [name: string]: unknown },
+  page: string,
+): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(figures, null, 2)}\n`);
   const conditions = Object.entries(figures.conditions).map(([what, value]) => `${what} ${value}`);

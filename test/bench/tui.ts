@@ -78,7 +78,8 @@ async function commands(): Promise<void> {
     { node: () => node('-e', '0'), help: () => node(program, '--help'), validate: () => node(program, 'validate') },
     runs,
   );
-  const spread = ({ min, median }: Statistics): string => `min ${min.toFixed(0)}, median ${median.toFixed(0)} of ${runs}`;
+  const spread = ({ min, median }: Statistics): string =>
+    `min ${min.toFixed(0)}, median ${median.toFixed(0)} of ${runs}`;
   addRow('node -e 0 (for comparison)', times.node.median, 'ms', { note: spread(times.node) });
   addRow('drover --help', times.help.median, 'ms', { goal: 150, note: spread(times.help) });
   addRow('drover validate', times.validate.median, 'ms', { goal: 150, note: spread(times.validate) });
@@ -179,7 +180,8 @@ async function saves(folder: string): Promise<void> {
     });
     const call = statistics(times.map(({ firstCallMs }) => firstCallMs));
     const change = statistics(times.map(({ firstChangeMs }) => firstChangeMs));
-    const note = ({ min, runs: n }: Statistics): string => `min ${min.toFixed(0)} of ${n}; of it 300 ms for the save to settle`;
+    const note = ({ min, runs: n }: Statistics): string =>
+      `min ${min.toFixed(0)} of ${n}; of it 300 ms for the save to settle`;
     addRow('save to the first call of a node', call.median, 'ms', { note: note(call) });
     addRow('save to the first change on a node', change.median, 'ms', { note: note(change) });
   } finally {

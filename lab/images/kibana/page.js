@@ -35,7 +35,7 @@ async function search() {
       body: JSON.stringify(request()),
       signal: mine.signal,
     });
-    if (running !== mine) return; // a newer search is under way
+    if (running !== mine) return; // a newer search is running
     if (!answer.ok) throw new Error(await reasonOf(answer));
     show(await answer.json());
   } catch (error) {

@@ -85,7 +85,7 @@ func serve(dir, listen string) error {
 	return err
 }
 
-// writable tells why a file could not be made in dir, by making one.
+// writable makes a file in dir and returns why that failed.
 func writable(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

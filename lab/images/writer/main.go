@@ -1,5 +1,5 @@
 // The writer of drover's lab: it counts, one numbered record after another,
-// into DIR/log, and tells over the network the last number that is on disk.
+// into DIR/log, and serves over the network the last number that is on disk.
 // Tests judge "nothing lost, nothing doubled" by it, so it is kept plain.
 //
 // A record is one line, "NUMBER BOOT CRC\n": NUMBER is 1, 2, 3 ...; BOOT is the
@@ -39,7 +39,7 @@ func main() {
 	host := flag.String("host", "", "the address to listen on (default all)")
 	port := flag.Int("port", 8000, "the HTTP port; the line protocol is on the next, the UDP echo on the one after")
 	verifyFile := flag.String("verify", "", "check this log and exit: 0 when it is 1..n, nothing lost, doubled or bad")
-	seenFile := flag.String("seen", "", "with -verify: a file of lines \"last=N boot=ID\" that clients were told; each must be in the log")
+	seenFile := flag.String("seen", "", "with -verify: a file of lines \"last=N boot=ID\" that clients were sent; each must be in the log")
 	flag.Parse()
 
 	if *verifyFile != "" {
@@ -277,12 +277,12 @@ func fail(err error) {
 
 // ---- verifying ----
 
-// verify prints "records=N lost=N doubled=N bad=N" and tells whether all is well.
+// verify prints "records=N lost=N doubled=N bad=N" and returns whether the log is right.
 //
 //	records  complete lines
 //	doubled  records whose number was there before
-//	lost     numbers from 1 to the highest, in the log or told to a client, that
-//	         are not in the log, or are there but from another boot than was told
+//	lost     numbers from 1 to the highest, in the log or sent to a client, that
+//	         are not in the log, or are there but from another boot than was sent
 //	bad      lines that are no record, and records out of order
 //
 // A half-written end was never acknowledged: it is mentioned, not counted.
