@@ -7,6 +7,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readAccel } from '../../lab/accel.ts';
 import { baseHash, cacheRoot, imageKindOf } from '../../lab/paths.mjs';
 import { cachedKernel } from '../../lab/um/kernel.ts';
 import { labSupport } from './lab-support.ts';
@@ -16,7 +17,9 @@ const USER = 'drover-nightly';
 const NETNS = 'drover-nightly-user';
 const builds = process.env.DROVER_NIGHTLY_BUILD === '1';
 /** As the user is to have it: by name, else User-Mode Linux where its kernel is here to be lent, else emulated. */
-const accel = process.env.DROVER_LAB_ACCEL ?? ((await cachedKernel()) === undefined ? 'tcg' : 'um');
+const asked = process.env.DROVER_LAB_ACCEL;
+const accel =
+  asked === undefined ? ((await cachedKernel()) === undefined ? 'tcg' : 'um') : readAccel(asked, 'DROVER_LAB_ACCEL');
 const here = ['127.16.255.250', '127.16.255.251'] as const;
 const tutorial = 'tutorials/mongodb/3-data-moves';
 

@@ -55,9 +55,11 @@ describe('the sums of npm test', () => {
   });
 
   it('count a file that could not be loaded as a failure', () => {
-    const testResults = [{ status: 'failed', assertionResults: [] }];
+    const name = 'some.test.ts';
+    const testResults = [{ name, status: 'failed', assertionResults: [] }];
     expect(countTests(report({ testResults }), 1)).toMatchObject({ counts: { failed: 1 } });
-    const known = [{ status: 'failed', assertionResults: [{ status: 'failed' }] }];
+    const failed = { status: 'failed', fullName: 'it works', failureMessages: [] };
+    const known = [{ name, status: 'failed', assertionResults: [failed] }];
     expect(countTests(report({ testResults: known, numFailedTests: 1 }), 1)).toMatchObject({ counts: { failed: 1 } });
   });
 
@@ -73,7 +75,7 @@ describe('the sums of npm test', () => {
       { status: 'failed', fullName: 'ports are held', failureMessages },
     ];
     const broken = { name: 'broken.test.ts', status: 'failed', message: 'cannot find it', assertionResults: [] };
-    expect(failuresIn(report({ testResults: [{ status: 'failed', assertionResults }, broken] }))).toEqual([
+    expect(failuresIn(report({ testResults: [{ name: 'some.test.ts', status: 'failed', assertionResults }, broken] }))).toEqual([
       { title: 'ports are held', reason: ['AssertionError: no', '    at mine.test.ts:3'] },
       { title: 'broken.test.ts', reason: ['cannot find it'] },
     ]);
