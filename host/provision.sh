@@ -8,7 +8,7 @@
 # Without --pool an existing pool of that name is used.
 # --remove takes drover's services, files and port map away; packages, pool, datasets and the node's id stay.
 # Prints one line a step:  STATE  STEP  DETAIL   where STATE is done | would do | did | cannot
-# --lines separates them by tabs, and says  begin STEP  and  progress STEP PERCENT TEXT  meanwhile.
+# --lines separates them by tabs, and prints  begin STEP  and  progress STEP PERCENT TEXT  while a step runs.
 # The process that started it may end first: then it finishes the current step and stops.
 set -u
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
@@ -76,7 +76,7 @@ system_obstacle() {
   local container
   case $ID:$VERSION_ID in
     debian:12|debian:13|ubuntu:22.04|ubuntu:24.04) ;;
-    *) echo "${PRETTY_NAME:-$ID} is none of Debian 12 and 13, Ubuntu 22.04 and 24.04: there are no packages to install it from"; return ;;
+    *) echo "${PRETTY_NAME:-$ID} is not Debian 12 or 13 or Ubuntu 22.04 or 24.04: there are no packages to install it from"; return ;;
   esac
   case $(dpkg --print-architecture) in
     amd64|arm64) ;;
@@ -229,10 +229,10 @@ pool_obstacle() {
   pool_is_exported && return
   case $pool_spec in
     '') echo "there is no pool \"$pool\": name an empty disk, or FILE:SIZE, with --pool"; return ;;
-    /dev/*) file=$pool_spec; [ -b "$file" ] || { echo "$file is no disk"; return; } ;;
+    /dev/*) file=$pool_spec; [ -b "$file" ] || { echo "$file is not a disk"; return; } ;;
     /*:*)
       file=${pool_spec%:*} size=${pool_spec##*:}
-      bytes=$(numfmt --from=iec "${size^^}") || { echo "\"$size\" is no size; write it like 20G"; return; }
+      bytes=$(numfmt --from=iec "${size^^}") || { echo "\"$size\" is not a size; write it like 20G"; return; }
       folder=$file; while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
       free=$(df -B1 --output=avail "$folder" | tail -n 1)
       [ "$bytes" -ge 67108864 ] || { echo "$size is too small for a pool: 64M is the least"; return; }
@@ -471,7 +471,7 @@ ask() {
   local port answer identities=()
   for port in /etc/ssh/ssh_host_*_key; do [ -f "$port" ] && identities+=(-i "$port"); done
   for port in $(awk -v address="$1" '$1 == "peer" && $2 == address {gsub(",", " ", $3); print $3; exit}' $etc/boot-peers); do
-    # 4 MiB is the answer of a peer with 40,000 volumes; one that is longer is no answer (pipefail).
+    # 4 MiB is the answer of a peer with 40,000 volumes; a longer one does not count as an answer (pipefail).
     # This node's host key is who it is, as for everybody who connects to it; the peer's is pinned.
     answer=$(timeout 60 ssh -F none -T -p "$port" -l drover-peer "${identities[@]}" \
       -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityAgent=none -o PreferredAuthentications=publickey \
@@ -779,7 +779,7 @@ for at in "${!datasets[@]}"; do
   case $role:$owner:$epoch in
     "owner:$me:${epochs[at]}" | "frozen:$me:${epochs[at]}") ;;
     "owner:$me:"* | "frozen:$me:"*) over "${datasets[at]} was taken over since, with epoch $epoch" ;;
-    ::*) zfs list -H -o name "${datasets[at]}" >/dev/null || exit 1; over "${datasets[at]} is no volume any more" ;;
+    ::*) zfs list -H -o name "${datasets[at]}" >/dev/null || exit 1; over "${datasets[at]} is not a volume any more" ;;
     *) over "${datasets[at]} is $role: it is not for this node to start it" ;;
   esac
 done

@@ -12,7 +12,7 @@ import { kernelOf } from '../um/kernel.ts';
 import { publishedLines } from './publish.ts';
 import { PREFIX } from './saved.ts';
 
-/** Docker's client waits while Docker starts; the node answers meanwhile, so the wait has a limit. */
+/** Docker's client waits while Docker starts. The wait has a limit, because the node itself answers. */
 const PROBE = `zpool list -H -o name,health,size,allocated,free
 if ids=$(timeout 8 docker ps -q 2>/dev/null); then printf '%s' "$ids" | wc -w; else echo unknown; fi`;
 

@@ -157,7 +157,7 @@ describe.skipIf(!labIsThere)('a tutorial in lines, all of it done', () => {
   });
   afterAll(() => reader.remove());
 
-  it('tells and ticks every step, ends with 0, and the nodes are as the page leaves them', async () => {
+  it('shows and ticks every step, ends with 0, and the nodes are as the page leaves them', async () => {
     const page = readPage(await readFile(join(project, 'tutorials', name, 'README.md'), 'utf8'), name, name);
     if (page?.ok !== true) throw new Error(`the page of "${name}" is no tutorial`);
     const ran = await drover(['tutorial', name, '--plain', '--yes', '-C', reader.files], project, {

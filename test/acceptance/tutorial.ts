@@ -43,7 +43,7 @@ export function describeTutorial(name: string, looks: TutorialLooks = {}): void 
         await looks.after?.(each);
       });
     }
-    it.each(looks.anew ?? [])('a reader who begins anew: $command', async ({ command, prints }) => {
+    it.each(looks.anew ?? [])('a reader who begins again: $command', async ({ command, prints }) => {
       const ran = await run('bash', ['-c', command], { cwd: folder });
       expect(ran, ran.stderr).toMatchObject({ code: 0, stdout: prints });
     });

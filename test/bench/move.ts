@@ -286,7 +286,7 @@ async function main(): Promise<void> {
       if (values['no-save']) return;
       const facts = { ...(await conditions(bench.onNode)), ...machine() };
       keep('nothing', { conditions: facts, ...nothing }, `# Where nothing has to be done\n\n${nothingTable(nothing)}`);
-      keep('move', { conditions: facts, moves }, `# A move beside what one can do by hand\n\n${page}`);
+      keep('move', { conditions: facts, moves }, `# A move compared with the same work by hand\n\n${page}`);
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });

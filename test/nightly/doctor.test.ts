@@ -90,7 +90,7 @@ describe.skipIf(!labIsThere)('doctor in the lab', () => {
     expect(findings.some(({ check }) => check === 'connections')).toBe(true);
   });
 
-  it.each(breaks)('finds %s, and its command mends it', async (_name, node, command, check) => {
+  it.each(breaks)('finds %s, and its command fixes it', async (_name, node, command, check) => {
     await onNode(node, command);
     const found = faults(await examine()).find((one) => one.node === node && one.check === check);
     expect(found?.command).toBeDefined();

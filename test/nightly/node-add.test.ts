@@ -68,7 +68,7 @@ describe('drover node add on plain machines', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('shows the key of a host that nobody knows, and goes no further', async () => {
+  it('shows the key of an unknown host, and stops', async () => {
     const [identity, key, hosts, file] = way(first);
     const ran = await drover('node', 'add', `root@${first}`, '--check', ...[identity, key, hosts, file].map(String));
     expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining(fingerprints[first] ?? 'no fingerprint')]);
@@ -112,7 +112,7 @@ describe('drover node add on plain machines', () => {
     expect(ran.stderr).toContain('NOPASSWD');
   });
 
-  it('leaves a step that is under way to end when it is interrupted, and goes on from there', async () => {
+  it('finishes the current step when it is interrupted, and continues after it', async () => {
     const args = ['node', 'add', `drover@${second}`, '--pool', '/var/lib/drover-pool.img:1G', '--yes', ...way(second)];
     const [file, all] = inside(words(args));
     const child = spawn(file, [...all], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });

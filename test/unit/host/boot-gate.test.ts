@@ -90,7 +90,7 @@ function round(verb: 'mount' | 'start'): { did: string[]; waiting: string } {
 }
 
 describe('at boot', () => {
-  it('what never had a copy elsewhere is mounted before Docker, and asks nobody', () => {
+  it('a volume that never had a copy elsewhere is mounted before Docker, without asking a peer', () => {
     owned(1);
     expect(round('mount').did).toEqual(['mount p/v/db']);
   });
@@ -105,21 +105,21 @@ describe('at boot', () => {
     expect(round('mount').did).toEqual([]);
   });
 
-  it('it is mounted where everybody answers and nobody has more', () => {
+  it('it is mounted where every peer answers and none has a higher epoch', () => {
     owned(2);
     answer(2, 'v1\treplica\t2\tme\nother\towner\t9\tthem\nend\n');
     answer(3, 'end\n');
     expect(round('start')).toEqual({ did: ['mount p/v/db'], waiting: '' });
   });
 
-  it('a higher epoch in one answer is enough, whoever else is silent', () => {
+  it('a higher epoch in one answer is enough, whichever peers do not answer', () => {
     owned(2);
     answer(3, 'v1\towner\t3\tthem\nend\n');
     const did = ['snapshot p/v/db@diverged-e2', 'set drover:role=diverged readonly=on p/v/db'];
     expect(round('start')).toEqual({ did, waiting: '' });
   });
 
-  it('an answer that is longer than any peer has to give counts as none', () => {
+  it('an answer that is longer than a real one does not count', () => {
     owned(2);
     answer(2, 'end\n');
     answer(3, `${'x\towner\t1\tthem\n'.repeat(400_000)}end\n`);
@@ -133,7 +133,7 @@ describe('at boot', () => {
     expect(round('start')).toEqual({ did: ['mount p/v/db'], waiting: '' });
   });
 
-  it('nothing is set on a volume that a run of drover took over a moment ago', () => {
+  it('a volume that a run of drover has just taken over stays as it is', () => {
     owned(2);
     answer(2, 'end\n');
     answer(3, 'v1\towner\t3\tthem\nend\n');
@@ -143,7 +143,7 @@ describe('at boot', () => {
     expect(round('start').did).toEqual([]);
   });
 
-  it('an answer that was cut off is none, and the same epoch elsewhere is for a person', () => {
+  it('an answer that was cut off does not count, and a person decides about the same epoch elsewhere', () => {
     owned(2);
     answer(2, 'end\n');
     answer(3, 'v1\treplica\t2\tme\n');
@@ -152,7 +152,7 @@ describe('at boot', () => {
     expect(round('start')).toEqual({ did: [], waiting: 'v1\trival\t10.0.0.3\n' });
   });
 
-  it('a peer without a key is silent, too; `alone start` goes on without it, never against an answer', () => {
+  it('a peer without a key does not answer either; `alone start` starts without it, never against an answer', () => {
     owned(2);
     file('etc/peers', '10.0.0.2\n10.0.0.4\n');
     answer(2, 'end\n');
@@ -162,7 +162,7 @@ describe('at boot', () => {
     expect(round('start').did).toEqual(['mount p/v/db']);
   });
 
-  it('it goes on asking for the pool where that cannot be read yet', () => {
+  it('it asks for the pool again where that cannot be read yet', () => {
     owned(2);
     rmSync(join(at, 'facts'));
     expect(spawnSync(join(at, 'bin/boot-gate'), ['start']).signal).toBe('SIGKILL');
@@ -178,7 +178,7 @@ describe('at boot', () => {
     expect(readFileSync(join(at, 'did'), 'utf8')).toBe('');
   });
 
-  it('nothing is decided while an earlier version of drover is at work, which has another lock', () => {
+  it('nothing is decided while an earlier version of drover works, which has another lock', () => {
     owned(2);
     answer(2, 'end\n');
     answer(3, 'end\n');
@@ -187,7 +187,7 @@ describe('at boot', () => {
     expect(round('start').did).toEqual(['mount p/v/db']);
   });
 
-  it('locks, answers and what waits are for root alone', () => {
+  it('only root can read locks, answers and waiting volumes', () => {
     owned(2);
     answer(2, 'end\n');
     round('start');
@@ -208,14 +208,14 @@ describe('at boot', () => {
     },
   );
 
-  it('what never left the node is mounted, whatever a peer says of it', () => {
+  it('a volume that never left the node is mounted, whatever a peer answers', () => {
     owned(1);
     answer(2, 'v1\towner\t7\tthem\nend\n');
     answer(3, 'v1\towner\t1\tthem\nend\n');
     expect(round('start')).toEqual({ did: ['mount p/v/db'], waiting: '' });
   });
 
-  it('the dead-man is told whether somebody has taken over what it would start, and touches nothing', () => {
+  it('the dead-man learns whether a peer has taken over what it would start, and nothing changes', () => {
     owned(2);
     const free = () => spawnSync(join(at, 'bin/boot-gate'), ['free', 'p/v/db']).status;
     answer(2, 'v1\treplica\t2\tme\nend\n');
@@ -234,7 +234,7 @@ describe('at boot', () => {
     expect(readFileSync(join(at, 'did'), 'utf8')).toBe('');
   });
 
-  it('containers start after what they need, those only that Docker wanted and whose volumes are there', () => {
+  it('containers start after what they need: only those that Docker wanted and whose volumes are mounted', () => {
     file('facts', '');
     const gate = join(at, 'run/gate');
     const missing = `"error mounting ${gate}: no such file"`;
@@ -253,7 +253,7 @@ describe('at boot', () => {
     expect(existsSync(gate)).toBe(true);
   });
 
-  it('a container whose start Docker forgot in a power cut starts, not one that is never to be restarted', () => {
+  it('a container whose start Docker forgot in a power cut starts, but not one with the policy never', () => {
     file('facts', '');
     const gate = join(at, 'run/gate');
     const rows = [
@@ -265,7 +265,7 @@ describe('at boot', () => {
     expect(round('start').did).toEqual(['start drover-fresh']);
   });
 
-  it('what needs one whose volume waits does so as well, however far away; the others start', () => {
+  it('a container waits with the container that it needs, directly or not; the others start', () => {
     owned(2);
     answer(2, 'end\n');
     rmSync(join(at, 'volumes/db'), { recursive: true });

@@ -230,9 +230,9 @@ describe.skipIf(process.platform !== 'linux')('provision.sh --check', () => {
 
   it.each([
     ['nothing', [], /there is no pool "drover": name an empty disk, or FILE:SIZE, with --pool/],
-    ['what is no disk', ['--pool', '/dev/null'], /\/dev\/null is no disk/],
+    ['a file that is not a disk', ['--pool', '/dev/null'], /\/dev\/null is not a disk/],
     ['a relative file', ['--pool', 'pool.img:1G'], /neither a device .* nor FILE:SIZE with the file's full path/],
-    ['a wrong size', ['--pool', '/var/lib/x.img:much'], /"much" is no size/],
+    ['a wrong size', ['--pool', '/var/lib/x.img:much'], /"much" is not a size/],
     ['too small a file', ['--pool', '/var/lib/x.img:1M'], /too small/],
     ['more than is free', ['--pool', '/var/lib/x.img:900000T'], /more than the .* that are free in \/var\/lib/],
   ])('refuses %s as a pool', (_what, args, why) => {

@@ -70,7 +70,7 @@ describe('the switch', () => {
     expect(it.sent()).toEqual(['1:60']);
   });
 
-  it('keeps from the gateway what is for somebody unknown, because it would pass it on', () => {
+  it('sends nothing for an unknown address to the gateway, which would forward it', () => {
     const it = aSwitch();
     it.receive('1', frameOf(node2, node1));
     expect(it.sent()).toEqual(['2:60']);
@@ -102,7 +102,7 @@ describe('the switch', () => {
     expect(it.sent()).toEqual(['1:60', 'gateway:60']);
   });
 
-  it('loses the share of packets it was told', () => {
+  it('loses the given share of packets', () => {
     const it = aSwitch();
     it.set('2', { loss: 30 });
     it.world.die = 0.29;

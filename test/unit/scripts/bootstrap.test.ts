@@ -75,7 +75,9 @@ describe('the sums of npm test', () => {
       { status: 'failed', fullName: 'ports are held', failureMessages },
     ];
     const broken = { name: 'broken.test.ts', status: 'failed', message: 'cannot find it', assertionResults: [] };
-    expect(failuresIn(report({ testResults: [{ name: 'some.test.ts', status: 'failed', assertionResults }, broken] }))).toEqual([
+    expect(
+      failuresIn(report({ testResults: [{ name: 'some.test.ts', status: 'failed', assertionResults }, broken] })),
+    ).toEqual([
       { title: 'ports are held', reason: ['AssertionError: no', '    at mine.test.ts:3'] },
       { title: 'broken.test.ts', reason: ['cannot find it'] },
     ]);
