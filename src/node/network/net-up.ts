@@ -38,7 +38,7 @@ is_router() {
 }
 is_on() { [ "$(cat $switch 2>/dev/null)" = 1 ]; }
 has_docker() { $tool -w 10 -n -L DOCKER >/dev/null 2>&1; }
-# Where somebody else has switched forwarding on, and not for Docker's rules, closing it would cut him off.
+# Where another program has switched forwarding on, and not for Docker's rules, closing it would break that program.
 must_close() { ! is_router && { [ -n "$peers" ] || ! is_on || has_docker || in_file $before; }; }
 is_closed() { [ "$($tool -w 10 -S FORWARD 2>/dev/null | head -n 1)" = '-P FORWARD DROP' ]; }
 # Docker's bridges and their ports never listen to routers; and who listens to none does not begin to.
