@@ -1,4 +1,3 @@
-import type { AppName } from '../model/config.ts';
 import { AppError, isAbort, toReport } from '../model/errors.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
 import { plainText } from '../model/plain-text.ts';
@@ -65,148 +64,206 @@ function describe(error: unknown): string {
 
 type LogReader = ReturnType<typeof createLogReader>;
 
-/** Resolves to the notice to show, or to undefined where the screen shows the result anyway. */
-function createPerformer(
-  { deps, terminal, send, picture, redraw, leave }: EffectsInput,
+/** Does one kind of effect; resolves to the notice to show, or to undefined where the screen shows the result anyway. */
+type Performers = {
+  readonly [K in Effect['type']]: (effect: Effect & { readonly type: K }) => Promise<string | undefined>;
+};
+
+function createPerformer(input: EffectsInput, signal: AbortSignal, logs: LogReader) {
+  const performers: Performers = {
+    ...runPerformers(input),
+    ...actPerformers(input, signal),
+    ...readPerformers(input, signal, logs),
+    ...filePerformers(input),
+    ...screenPerformers(input, signal),
+  };
+  return (effect: Effect): Promise<string | undefined> => {
+    // The table pairs each effect with its function; TypeScript cannot follow the pair through a union.
+    const perform = performers[effect.type] as (effect: Effect) => Promise<string | undefined>;
+    return perform(effect);
+  };
+}
+
+/** Plans and runs. */
+function runPerformers({
+  deps,
+}: EffectsInput): Pick<Performers, 'approve' | 'decline' | 'cancel-run' | 'refresh' | 'set-policy' | 'move' | 'undo'> {
+  const { engine } = deps;
+  const send = async (command: Parameters<typeof engine.send>[0]): Promise<undefined> => {
+    engine.send(command);
+    return undefined;
+  };
+  return {
+    approve: ({ revision }) => send({ type: 'approve', revision }),
+    decline: () => send({ type: 'decline' }),
+    'cancel-run': async () => {
+      await send({ type: 'cancel' });
+      return 'stopping at the next safe point';
+    },
+    refresh: () => send({ type: 'refresh' }),
+    'set-policy': async ({ policy }) => {
+      await send({ type: 'policy', policy });
+      return policy === 'ask' ? 'drover shows each save first and waits for `a`' : 'drover applies each save at once';
+    },
+    move: async ({ apps, node }) => {
+      await deps.move(apps, node);
+      return undefined;
+    },
+    undo: () => deps.undo(),
+  };
+}
+
+/** The header shows `what` for as long as the work lasts. */
+async function busy<T>({ send }: EffectsInput, what: string, work: () => Promise<T>): Promise<T> {
+  send({ type: 'busy', what, is: true });
+  try {
+    return await work();
+  } finally {
+    send({ type: 'busy', what, is: false });
+  }
+}
+
+/** Applications and their snapshots. */
+function actPerformers(
+  input: EffectsInput,
+  signal: AbortSignal,
+): Pick<Performers, 'restart' | 'stop' | 'start' | 'snapshot' | 'clone-snapshot' | 'roll-back'> {
+  const { acts } = input.deps.engine;
+  return {
+    restart: async ({ app }) => {
+      await busy(input, `restart "${app}"`, () => acts.restart(app, signal));
+      return `"${app}" was restarted`;
+    },
+    stop: async ({ app }) => {
+      await busy(input, `stop "${app}"`, () => acts.stop(app, signal));
+      return `"${app}" stays stopped until it is started or the files change`;
+    },
+    start: async ({ app }) => {
+      await busy(input, `start "${app}"`, () => acts.start(app, signal));
+      return `"${app}" was started`;
+    },
+    snapshot: async ({ app }) => {
+      const made = await busy(input, `snapshot "${app}"`, () => acts.snapshot(app, undefined, signal));
+      return `snapshot ${listNames([...new Set(made.map(({ snapshot }) => snapshot))])} of "${app}"`;
+    },
+    'clone-snapshot': async ({ snapshot }) => {
+      const name = await busy(input, `clone ${snapshot.snapshot}`, () => acts.cloneSnapshot(snapshot, signal));
+      input.send({ type: 'effect', effect: { type: 'read-zfs', node: snapshot.node } });
+      return `the snapshot is in ${name} now; the volume was not changed`;
+    },
+    'roll-back': async ({ app, snapshot }) => {
+      const kept = await busy(input, `roll back "${app}"`, () => acts.rollBack(app, snapshot, signal));
+      return `"${app}" continues from ${snapshot.snapshot}; its earlier data is kept in ${listNames(kept)}`;
+    },
+  };
+}
+
+/** What overlays show. */
+function readPerformers(
+  { deps, send }: EffectsInput,
   signal: AbortSignal,
   logs: LogReader,
-) {
-  const { engine } = deps;
-  const { acts } = engine;
-
-  const busy = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
-    send({ type: 'busy', what, is: true });
-    try {
-      return await work();
-    } finally {
-      send({ type: 'busy', what, is: false });
-    }
+): Pick<Performers, 'read-logs' | 'end-logs' | 'read-zfs' | 'read-history'> {
+  return {
+    'read-logs': async ({ apps }) => {
+      logs.begin(apps);
+      return undefined;
+    },
+    'end-logs': async () => {
+      logs.end();
+      return undefined;
+    },
+    'read-zfs': async ({ node }) => {
+      try {
+        send({ type: 'zfs-read', node, datasets: await deps.engine.acts.zfs(node, signal) });
+      } catch (error) {
+        send({ type: 'zfs-read', node, error: toReport(error) });
+      }
+      return undefined;
+    },
+    'read-history': async () => {
+      send({ type: 'history-read', runs: await deps.readHistory() });
+      return undefined;
+    },
   };
-  const edit = async (file: string, line?: number, column?: number): Promise<void> => {
+}
+
+/** The files, the tutorial that changes them, and the simulation that needs none. */
+function filePerformers({
+  deps,
+  terminal,
+  leave,
+}: EffectsInput): Pick<Performers, 'edit' | 'edit-app' | 'fix' | 'write-sample' | 'look-at-simulation' | 'guide'> {
+  const edit = async (file: string, line?: number, column?: number): Promise<undefined> => {
     await terminal.handOver(() => deps.openEditor(file, line, column));
+    return undefined;
   };
-  const shell = async (app: AppName): Promise<string> => {
-    const { columns, rows } = terminal.presenter.size();
-    const session = await busy(`open a shell in "${app}"`, () => acts.exec(app, { tty: true, columns, rows }, signal));
-    try {
-      const { how } = await terminal.passThrough(session, `shell in "${app}"; ctrl+] leaves it`);
-      return how === 'detached' ? `left the shell in "${app}"` : `the shell in "${app}" ended`;
-    } finally {
-      session.stdin.end();
-    }
+  return {
+    edit: ({ file, line, column }) => edit(file, line, column),
+    'edit-app': async ({ app }) => {
+      const { file, line, column } = await deps.placeOf(app);
+      return await edit(file, line, column);
+    },
+    fix: async ({ problem: index }) => {
+      const problem = deps.engine.store.getSnapshot().problems[index];
+      if (problem === undefined) throw new AppError('usage', 'cannot fix it: the problem is gone');
+      return await deps.fix(problem);
+    },
+    'write-sample': async ({ sample }) => {
+      await deps.writeSample?.(sample);
+      leave('again');
+      return undefined;
+    },
+    'look-at-simulation': async () => {
+      await deps.simulate?.((work) => terminal.handOver(work));
+      return undefined;
+    },
+    guide: async ({ wish }) => {
+      const answer = await deps.guide?.wish(wish);
+      if (answer !== 'again') return answer;
+      leave('again');
+      return undefined;
+    },
   };
-  const screenshot = async (): Promise<string> => {
-    const { text, ansi, svg } = picture();
-    const stem = `screen-${new Date(deps.now()).toISOString().slice(0, 19).replaceAll(':', '')}`;
-    await deps.save(`${stem}.txt`, text);
-    await deps.save(`${stem}.ansi`, ansi);
-    return `picture in ${await deps.save(`${stem}.svg`, svg)} (also .txt, .ansi)`;
-  };
+}
 
-  return async (effect: Effect): Promise<string | undefined> => {
-    switch (effect.type) {
-      case 'approve':
-        engine.send({ type: 'approve', revision: effect.revision });
-        return undefined;
-      case 'decline':
-        engine.send({ type: 'decline' });
-        return undefined;
-      case 'cancel-run':
-        engine.send({ type: 'cancel' });
-        return 'stopping at the next safe point';
-      case 'refresh':
-        engine.send({ type: 'refresh' });
-        return undefined;
-      case 'set-policy':
-        engine.send({ type: 'policy', policy: effect.policy });
-        return effect.policy === 'ask'
-          ? 'drover shows each save first and waits for `a`'
-          : 'drover applies each save at once';
-      case 'move':
-        await deps.move(effect.apps, effect.node);
-        return undefined;
-      case 'restart':
-        await busy(`restart "${effect.app}"`, () => acts.restart(effect.app, signal));
-        return `"${effect.app}" was restarted`;
-      case 'stop':
-        await busy(`stop "${effect.app}"`, () => acts.stop(effect.app, signal));
-        return `"${effect.app}" stays stopped until it is started or the files change`;
-      case 'start':
-        await busy(`start "${effect.app}"`, () => acts.start(effect.app, signal));
-        return `"${effect.app}" was started`;
-      case 'snapshot': {
-        const made = await busy(`snapshot "${effect.app}"`, () => acts.snapshot(effect.app, undefined, signal));
-        return `snapshot ${listNames([...new Set(made.map(({ snapshot }) => snapshot))])} of "${effect.app}"`;
+/** The terminal and the program. */
+function screenPerformers(
+  input: EffectsInput,
+  signal: AbortSignal,
+): Pick<Performers, 'shell' | 'copy' | 'screenshot' | 'redraw' | 'suspend' | 'leave'> {
+  const { deps, terminal, picture, redraw, leave } = input;
+  return {
+    shell: async ({ app }) => {
+      const { columns, rows } = terminal.presenter.size();
+      const exec = () => deps.engine.acts.exec(app, { tty: true, columns, rows }, signal);
+      const remote = await busy(input, `open a shell in "${app}"`, exec);
+      try {
+        const { how } = await terminal.passThrough(remote, `shell in "${app}"; ctrl+] leaves it`);
+        return how === 'detached' ? `left the shell in "${app}"` : `the shell in "${app}" ended`;
+      } finally {
+        remote.stdin.end();
       }
-      case 'clone-snapshot': {
-        const { snapshot } = effect;
-        const name = await busy(`clone ${snapshot.snapshot}`, () => acts.cloneSnapshot(snapshot, signal));
-        send({ type: 'effect', effect: { type: 'read-zfs', node: snapshot.node } });
-        return `the snapshot is in ${name} now; the volume was not changed`;
-      }
-      case 'roll-back': {
-        const { app, snapshot } = effect;
-        const kept = await busy(`roll back "${app}"`, () => acts.rollBack(app, snapshot, signal));
-        return `"${app}" continues from ${snapshot.snapshot}; its earlier data is kept in ${listNames(kept)}`;
-      }
-      case 'undo':
-        return await deps.undo();
-      case 'read-logs':
-        logs.begin(effect.apps);
-        return undefined;
-      case 'end-logs':
-        logs.end();
-        return undefined;
-      case 'read-zfs':
-        try {
-          send({ type: 'zfs-read', node: effect.node, datasets: await acts.zfs(effect.node, signal) });
-        } catch (error) {
-          send({ type: 'zfs-read', node: effect.node, error: toReport(error) });
-        }
-        return undefined;
-      case 'read-history':
-        send({ type: 'history-read', runs: await deps.readHistory() });
-        return undefined;
-      case 'edit':
-        await edit(effect.file, effect.line, effect.column);
-        return undefined;
-      case 'edit-app': {
-        const { file, line, column } = await deps.placeOf(effect.app);
-        await edit(file, line, column);
-        return undefined;
-      }
-      case 'fix': {
-        const problem = engine.store.getSnapshot().problems[effect.problem];
-        if (problem === undefined) throw new AppError('usage', 'cannot fix it: the problem is gone');
-        return await deps.fix(problem);
-      }
-      case 'shell':
-        return await shell(effect.app);
-      case 'copy':
-        return terminal.copy(effect.text) ? 'copied' : 'cannot copy: it is too long for the terminal';
-      case 'screenshot':
-        return await screenshot();
-      case 'write-sample':
-        await deps.writeSample?.(effect.sample);
-        leave('again');
-        return undefined;
-      case 'look-at-simulation':
-        await deps.simulate?.((work) => terminal.handOver(work));
-        return undefined;
-      case 'guide': {
-        const answer = await deps.guide?.wish(effect.wish);
-        if (answer === 'again') leave('again');
-        return answer === 'again' ? undefined : answer;
-      }
-      case 'redraw':
-        redraw();
-        return undefined;
-      case 'suspend':
-        terminal.suspend();
-        return undefined;
-      case 'leave':
-        leave(effect.how);
-        return undefined;
-    }
+    },
+    copy: async ({ text }) => (terminal.copy(text) ? 'copied' : 'cannot copy: it is too long for the terminal'),
+    screenshot: async () => {
+      const { text, ansi, svg } = picture();
+      const stem = `screen-${new Date(deps.now()).toISOString().slice(0, 19).replaceAll(':', '')}`;
+      await deps.save(`${stem}.txt`, text);
+      await deps.save(`${stem}.ansi`, ansi);
+      return `picture in ${await deps.save(`${stem}.svg`, svg)} (also .txt, .ansi)`;
+    },
+    redraw: async () => {
+      redraw();
+      return undefined;
+    },
+    suspend: async () => {
+      terminal.suspend();
+      return undefined;
+    },
+    leave: async ({ how }) => {
+      leave(how);
+      return undefined;
+    },
   };
 }
