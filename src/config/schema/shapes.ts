@@ -91,7 +91,7 @@ const fileUse = (target: string) =>
       z.union([
         z.string().min(1),
         z.strictObject({
-          source: z.string().min(1),
+          source: z.string().min(1).describe('Its name at the top level.'),
           target: z.string().min(1).optional().describe(target),
           uid: owner.optional(),
           gid: owner.optional(),
@@ -118,7 +118,7 @@ const fileKeys = {
       ),
     ])
     .optional()
-    .describe('Files of NAME=value lines; "environment" overrides them.'),
+    .describe('Files of NAME=value lines. A later file wins over an earlier one, and "environment" wins over all.'),
   secrets: fileUse('A name below /run/secrets, or an absolute path.').describe(
     'Names of the top-level "secrets": files in /run/secrets.',
   ),
@@ -127,14 +127,14 @@ const fileKeys = {
 const fromFile = {
   file: outsideFile.optional(),
   environment: z.string().min(1).optional().describe('The variable that has the content.'),
-  name: z.unknown().optional(),
-  labels: z.unknown().optional(),
-  external: z.literal(false).optional(),
+  name: z.unknown().optional().describe('Read and not used; Compose has it.'),
+  labels: z.unknown().optional().describe('Read and not used; Compose has it.'),
+  external: z.literal(false).optional().describe('Only false: drover has no store of secrets.'),
 };
 const topFiles = {
   secrets: z.record(z.string(), z.strictObject(fromFile)).nullable().optional().describe('Secret files, 500 KiB each at most.'),
   configs: z
-    .record(z.string(), z.strictObject({ ...fromFile, content: z.string().optional() }))
+    .record(z.string(), z.strictObject({ ...fromFile, content: z.string().optional().describe('The content itself.') }))
     .nullable()
     .optional()
     .describe('Files for applications, 1 MiB each at most.'),
@@ -181,7 +181,7 @@ const deploymentName = z
 
 const native = z
   .looseObject({
-    version: z.literal(1),
+    version: z.literal(1).describe('Version of the file format.'),
     name: deploymentName.optional(),
     applications: z.record(applicationName(), nativeApplication).describe('Every application by its name.'),
     ...topFiles,
@@ -215,16 +215,20 @@ const fig = z
 const composePort = z.union([
   z.string().regex(/^((\[[^\]]+\]|[^:/[\]]+):)?[0-9]+:[0-9]+(\/(tcp|udp))?$/),
   z.strictObject({
-    target: port,
-    published: z.union([port, z.string().regex(/^[0-9]+$/)]),
-    protocol: z.enum(['tcp', 'udp']).optional(),
-    host_ip: z.string().min(1).optional().describe('Publish the port only at this address of the node.'),
+    target: port.describe('Port inside the container.'),
+    published: z.union([port, z.string().regex(/^[0-9]+$/)]).describe('Port on every node.'),
+    protocol: z.enum(['tcp', 'udp']).optional().describe('Default: tcp.'),
+    host_ip: z.string().min(1).optional().describe('Address of the node at which alone the port is published.'),
   }),
 ]);
 
 const composeVolume = z.union([
   z.string().regex(/^(\/[^:]*|[a-zA-Z0-9][a-zA-Z0-9_.-]*:\/[^:]*(:rw)?)$/),
-  z.strictObject({ type: z.literal('volume').optional(), source: z.string().optional(), target: path }),
+  z.strictObject({
+    type: z.literal('volume').optional().describe('The only type.'),
+    source: z.string().optional().describe('Name of the volume.'),
+    target: path,
+  }),
 ]);
 
 const composeService = z.object({
@@ -239,7 +243,10 @@ const composeService = z.object({
   depends_on: z
     .union([
       z.array(z.string()),
-      z.record(z.string(), z.strictObject({ condition: z.literal('service_started').optional() })),
+      z.record(
+        z.string(),
+        z.strictObject({ condition: z.literal('service_started').optional().describe('The only condition.') }),
+      ),
     ])
     .optional()
     .describe('Order of starting on one node.'),
@@ -249,16 +256,16 @@ const composeService = z.object({
 
 const compose = z
   .object({
-    version: z.unknown().optional(),
+    version: z.unknown().optional().describe('Read and not used.'),
     name: deploymentName.optional(),
-    services: z.record(applicationName(), composeService),
-    volumes: z.record(z.string(), z.union([z.null(), z.looseObject({})])).nullable().optional(),
+    services: z.record(applicationName(), composeService).describe('Every application by its name.'),
+    volumes: z.record(z.string(), z.union([z.null(), z.looseObject({})])).nullable().optional().describe('Names of volumes; "name" inside is the identity of the data.'),
     ...topFiles,
   })
   .describe('The supported part of Compose.');
 
 const deployment = z.looseObject({
-  version: z.literal(1),
+  version: z.literal(1).describe('Version of the file format.'),
   nodes: z
     .record(z.string().min(1), z.array(z.string()).describe('Applications of this node; [] for an idle one.'))
     .describe('Every node by its address, or by its name in drover.yml.'),
@@ -280,9 +287,9 @@ const nodeShape = {
   name: host.describe('Shown with the address; deployment.yml may use it as the key.'),
   host: host.describe('Address or host alias given to SSH. Default: the key.'),
   port: port.describe('SSH port. Default: 22, or what ssh_config says.'),
-  user: z.string().min(1).describe('SSH user.'),
-  identityFile: file,
-  knownHostsFile: file,
+  user: z.string().min(1).describe('Who logs in: root, or a user with passwordless sudo.'),
+  identityFile: file.describe('Private key to log in with. A path; others than ~/… start at the folder of this file.'),
+  knownHostsFile: file.describe('File with host keys, in place of ~/.ssh/known_hosts.'),
   sshConfigFile: file.describe('ssh_config to read in place of ~/.ssh/config.'),
   jump: z.string().min(1).describe('[user@]host[:port] to go through, as ssh\'s ProxyJump.'),
   mesh: host.describe('Address at which the other nodes reach this one. Default: its address.'),
@@ -290,34 +297,34 @@ const nodeShape = {
 };
 
 const timeoutsShape = {
-  connect: duration,
-  command: duration,
-  stop: duration.describe("Docker's grace between TERM and KILL."),
-  switch: duration.describe('Time from the stop to a running container on the new node; after it, the old owner takes over.'),
-  health: duration.describe('How long a started application may take until its ports answer.'),
+  connect: duration.describe('Connecting to a node and logging in. Default: 15s.'),
+  command: duration.describe('One short command on a node. Default: 60s.'),
+  stop: duration.describe('How long a container may take to stop before Docker kills it. Default: 10s.'),
+  switch: duration.describe('From the stop to a running container in its new place; after that the old node starts the application again. Default: 2m.'),
+  health: duration.describe('How long a started application may take until its ports answer. Default: 60s.'),
 };
 
 const droverShape = {
-  version: z.literal(1),
+  version: z.literal(1).describe('Version of the file format.'),
   name: deploymentName,
   nodes: z
     .record(z.string().min(1), bothSpellings(nodeShape).nullable())
     .nullable()
     .describe('How to reach the nodes, by address or name.'),
   pool: z.string().regex(/^[A-Za-z][A-Za-z0-9_.:-]*$/).describe('ZFS pool on every node. Default: drover.'),
-  datasetRoot: z.string().regex(/^[A-Za-z0-9_.:-]+(\/[A-Za-z0-9_.:-]+)*$/).describe('Parent of all volumes below the pool.'),
-  timeouts: bothSpellings(timeoutsShape).nullable(),
+  datasetRoot: z.string().regex(/^[A-Za-z0-9_.:-]+(\/[A-Za-z0-9_.:-]+)*$/).describe('Parent of all volumes below the pool. Default: volumes.'),
+  timeouts: bothSpellings(timeoutsShape).nullable().describe('How long things may take: a number and ms, s, m or h.'),
   switch: bothSpellings({
     below: size.describe('Copying rounds go on while the rest is larger than this. Default: "4M".'),
     maxRounds: z.int().min(0).max(100).describe('At most so many rounds. Default: 5.'),
-  }).nullable(),
+  }).nullable().describe('When a move stops copying and switches.'),
   transfer: z.enum(['auto', 'direct', 'relay']).describe('Node to node, or through this machine. Default: auto.'),
   listen,
   boot: bothSpellings({
     alone: z
       .enum(['wait', 'start'])
-      .describe('What a node does after a boot if a node that does not answer may have taken over a volume. Default: wait.'),
-  }).nullable(),
+      .describe('What a node does after a boot with a volume that a node which does not answer may have taken over. Default: wait.'),
+  }).nullable().describe('What a node does when it boots.'),
   images: z
     .record(z.string().min(1), z.string().min(1))
     .nullable()
