@@ -15,8 +15,7 @@ const contents: Readonly<Record<string, string>> = {
   tutorial: 'pages that lead through themselves',
   engine: 'observe, plan, run; watch; acts',
   node: 'SSH, Docker, ZFS, nftables of a real node',
-  simulation: 'nodes in memory: demo and tests',
-  demo: 'nodes in memory: the demo',
+  simulation: 'nodes in memory: the demo, and for tests',
   cli: 'words -> calls of the engine; events -> lines',
   tui: 'the screen',
 };

@@ -1,4 +1,4 @@
-import { type ActionInfo, actions } from '../../src/tui/actions.ts';
+import { type ActionInfo, actions } from '../../src/tui/actions/actions.ts';
 import { keyRows, readSchema } from './files.ts';
 import type { Parts } from './generate.ts';
 import { code, table } from './table.ts';

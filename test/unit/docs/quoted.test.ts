@@ -10,7 +10,7 @@ const namedTests = [...pageOf('docs/guarantees.md').text.matchAll(/^- \[`?(test\
 
 /** True where a test or a group of tests of this text has exactly this title; `…` stands for what a template fills in. */
 function hasTitle(text: string, title: string): boolean {
-  const titles = [...text.matchAll(/\b(?:it|describe)(?:\.each\([^)]*\))?\(\s*(?:'((?:[^'\\]|\\.)*)'|"([^"]*)"|`([^`]*)`)/g)].map(
+  const titles = [...text.matchAll(/\b(?:it|test|describe)(?:\.\w+\([^)]*\))?\(\s*(?:'((?:[^'\\]|\\.)*)'|"([^"]*)"|`([^`]*)`)/g)].map(
     ([, single, double, template]) => (single ?? double ?? template ?? '').replaceAll(/\$\{[^}]*\}/g, '…').replaceAll("\\'", "'"),
   );
   return titles.includes(title);
