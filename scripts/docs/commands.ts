@@ -1,5 +1,4 @@
 import type { Argument, Command, Option } from 'commander';
-import { examples } from '../../src/cli/examples.ts';
 import { exitCode } from '../../src/cli/exit-code.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import type { World } from '../../src/cli/world.ts';
@@ -18,28 +17,47 @@ const exitCodes: Readonly<Record<keyof typeof exitCode, string>> = {
   cancelled: 'Ended by Ctrl-C, by a signal, or by whoever read the output.',
 };
 
-/** The command line as commander knows it; nothing of the world is used to describe it. */
-export function describedProgram(): Command {
-  const terminal = { out: () => {}, err: () => {}, columns: () => 120, moving: false, colour: false };
-  // Only these two are read before a verb runs.
+/** The command line as commander knows it. Nothing of the world is used to describe it; `print` gets the help. */
+export function describedProgram(print: (text: string) => void = () => {}): Command {
+  const terminal = { out: print, err: print, columns: () => 120, moving: false, colour: false };
+  // Only these are read before a verb runs.
   return createProgram({ version: '', terminal, env: {} } as unknown as World, () => {});
 }
 
 /** Every verb, option, exit status and environment variable. */
 export function commandsParts(): Parts {
-  const program = describedProgram();
-  const verbs = program.commands.flatMap((verb) => (verb.commands.length > 0 ? verb.commands.map((each) => ({ verb: each, under: `${verb.name()} ` })) : [{ verb, under: '' }]));
+  let printed = '';
+  const program = describedProgram((text) => {
+    printed += text;
+  });
+  /** The lines below "Examples" in the help of a command. */
+  const examplesOf = (verb: Command): readonly string[] => {
+    printed = '';
+    verb.outputHelp();
+    return [...printed.matchAll(/^ {2}(drover .+)$/gm)].map(([, line = '']) => line);
+  };
+  const verbs = program.commands.flatMap((verb) =>
+    verb.commands.length > 0
+      ? verb.commands.map((each) => ({ verb: each, under: `${verb.name()} ` }))
+      : [{ verb, under: '' }],
+  );
   return {
     overview: table(
-      ['verb', 'what it does'],
-      verbs.map(({ verb, under }) => [`[${code(under + verb.name())}](#${anchorOf(under + verb.name())})`, sentence(verb.description())]),
+      ['command', 'what it does'],
+      verbs.map(({ verb, under }) => [
+        `[${code(under + verb.name())}](#${anchorOf(under + verb.name())})`,
+        sentence(verb.description()),
+      ]),
     ),
-    verbs: verbs.map(({ verb, under }) => verbText(verb, under)).join('\n'),
+    verbs: verbs.map(({ verb, under }) => verbText(verb, under, examplesOf(verb))).join('\n'),
     'common options': optionTable(visible(program).filter(({ long }) => long !== '--version' && !isScreen(long))),
     'screen options': optionTable(visible(program).filter(({ long }) => isScreen(long))),
     'exit status': table(
       ['status', 'meaning'],
-      Object.entries(exitCodes).map(([name, meaning]) => [code(String(exitCode[name as keyof typeof exitCode])), meaning]),
+      Object.entries(exitCodes).map(([name, meaning]) => [
+        code(String(exitCode[name as keyof typeof exitCode])),
+        meaning,
+      ]),
     ),
     environment: table(
       ['variable', 'meaning'],
@@ -54,20 +72,26 @@ const isScreen = (long: string | null | undefined): boolean => screenNames.inclu
 
 const visible = (command: Command): readonly Option[] => command.options.filter(({ hidden }) => !hidden);
 
-function verbText(verb: Command, under: string): string {
+function verbText(verb: Command, under: string, examples: readonly string[]): string {
   const name = `${under}${verb.name()}`;
   const own = visible(verb).filter(({ long }) => !isScreen(long));
   const hasScreen = own.length < visible(verb).length;
   const words = [name, ...verb.registeredArguments.map(argumentText)].join(' ');
-  const list = examples[name as keyof typeof examples] ?? [];
   return [
     `### \`${name}\`\n`,
     `${sentence(verb.description())}\n`,
     `    drover ${words}${own.length + (hasScreen ? 1 : 0) > 0 ? ' [options]' : ''}\n`,
-    ...(verb.registeredArguments.length > 0 ? [table(['argument', 'meaning'], verb.registeredArguments.map((each) => [code(argumentText(each)), sentence(each.description)]))] : []),
+    ...(verb.registeredArguments.length > 0
+      ? [
+          table(
+            ['argument', 'meaning'],
+            verb.registeredArguments.map((each) => [code(argumentText(each)), sentence(each.description)]),
+          ),
+        ]
+      : []),
     ...(own.length > 0 ? [optionTable(own)] : []),
     ...(hasScreen ? ['It also has the [options of the screen](#options-of-the-screen).\n'] : []),
-    ...(list.length > 0 ? [`\`\`\`sh\n${list.map((each) => `drover ${each}\n`).join('')}\`\`\`\n`] : []),
+    ...(examples.length > 0 ? [`\`\`\`sh\n${examples.map((each) => `${each}\n`).join('')}\`\`\`\n`] : []),
   ].join('\n');
 }
 

@@ -1,6 +1,7 @@
 /** Every environment variable that drover reads, and what for; a test looks for others in the sources. */
 export const environment: Readonly<Record<string, string>> = {
-  DROVER_INVENTORY: 'Path of `drover.yml`. The option `--inventory` wins over it; it wins over a `drover.yml` next to the two files.',
+  DROVER_INVENTORY:
+    'Path of `drover.yml`. The option `--inventory` wins over it; it wins over a `drover.yml` next to the two files.',
   DROVER_LAB: 'Name of the lab whose machines are meant, for people who run several labs. Default: `default`.',
   DROVER_READ_ONLY: 'Anything but an empty text or `0`: the screen changes nothing, as with `--read-only`.',
   DROVER_ASCII: 'Anything but an empty text or `0`: the screen draws with ASCII signs, as with `--ascii`.',

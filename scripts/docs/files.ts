@@ -68,7 +68,9 @@ export function keyRows(schema: Schema, prefix = ''): readonly KeyRow[] {
     ...inside(value, `${prefix}${key}`),
   ]);
   const rest = schema.additionalProperties;
-  return typeof rest === 'object' && Object.keys(rest).length > 0 ? [...named, ...inside({ ...schema, properties: {} }, prefix.replace(/\.$/, ''))] : named;
+  return typeof rest === 'object' && Object.keys(rest).length > 0
+    ? [...named, ...inside({ ...schema, properties: {} }, prefix.replace(/\.$/, ''))]
+    : named;
 }
 
 /** Keys inside of the value of a key, whatever it may be besides: a list, a map with names of your own, or one of several. */
@@ -84,8 +86,7 @@ function inside(schema: Schema, path: string): readonly KeyRow[] {
   return keyRows({ ...schema, additionalProperties: false }, dot);
 }
 
-const hasKeys = (schema: Schema): boolean =>
-  schema.properties !== undefined || (schema.anyOf?.some(hasKeys) ?? false);
+const hasKeys = (schema: Schema): boolean => schema.properties !== undefined || (schema.anyOf?.some(hasKeys) ?? false);
 
 /** A key that several shapes of a value have is one row, with the values of all of them. */
 function distinct(rows: readonly KeyRow[]): readonly KeyRow[] {
@@ -110,7 +111,8 @@ function descriptionOf(schema: Schema): string {
 
 /** What may stand there, in a few words. */
 function valueOf(schema: Schema): string {
-  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(valueOf).filter((text) => text !== ''))].join(' or ');
+  if (schema.anyOf !== undefined)
+    return [...new Set(schema.anyOf.map(valueOf).filter((text) => text !== ''))].join(' or ');
   if (schema.const !== undefined) return code(String(schema.const));
   if (schema.enum !== undefined) return schema.enum.map((each) => code(String(each))).join(', ');
   if (Array.isArray(schema.type)) return schema.type.map((type: string) => valueOf({ type })).join(' or ');

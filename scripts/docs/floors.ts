@@ -67,7 +67,9 @@ export function floorsOf(graph: FolderGraph): readonly (readonly string[])[] {
 /** One box for each floor, the folders on it with what they have and what they import. */
 export function drawFloors(graph: FolderGraph): string {
   const main = 'main.ts     puts everything together; the only file that reads `process`';
-  const floors = floorsOf(graph).map((folders) => folders.map((folder) => rowOf(folder, graph.get(folder) ?? new Set())));
+  const floors = floorsOf(graph).map((folders) =>
+    folders.map((folder) => rowOf(folder, graph.get(folder) ?? new Set())),
+  );
   const width = Math.max(...[main, ...floors.flat()].map(({ length }) => length));
   const rule = `+${'-'.repeat(width + 2)}+\n`;
   const boxes = [[main], ...floors].map((rows) => rows.map((row) => `| ${row.padEnd(width)} |\n`).join(''));

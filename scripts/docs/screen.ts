@@ -26,6 +26,10 @@ export function screenParts(): Parts {
       ]);
     return `### ${title}\n\n${table(['key', 'what it does', 'name in the settings'], rows)}`;
   });
-  const settings = keyRows(readSchema('settings')).map(({ key, value, description }) => [code(key), value, description]);
+  const settings = keyRows(readSchema('settings')).map(({ key, value, description }) => [
+    code(key),
+    value,
+    description,
+  ]);
   return { keys: keys.join('\n'), settings: table(['key', 'value', 'meaning'], settings) };
 }

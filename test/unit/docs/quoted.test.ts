@@ -1,17 +1,22 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { pageOf, root } from './pages.ts';
+import { inlineCodeOf, type Page, pageOf, root } from './pages.ts';
 
 /** Titles of tests that a page names: `- [path](../path): "title", "title"`. */
-const namedTests = [...pageOf('docs/guarantees.md').text.matchAll(/^- \[`?(test\/[^\]`]+)`?\]\([^)]+\)((?::| and).*)$/gm)].map(
-  ([, path = '', rest = '']) => ({ path, titles: [...rest.matchAll(/"([^"]+)"/g)].map(([, title = '']) => title) }),
-);
+const namedTests = [
+  ...pageOf('docs/guarantees.md').text.matchAll(/^- \[`?(test\/[^\]`]+)`?\]\([^)]+\)((?::| and).*)$/gm),
+].map(([, path = '', rest = '']) => ({
+  path,
+  titles: [...rest.matchAll(/"([^"]+)"/g)].map(([, title = '']) => title),
+}));
 
 /** True where a test or a group of tests of this text has exactly this title; `…` stands for what a template fills in. */
 function hasTitle(text: string, title: string): boolean {
-  const titles = [...text.matchAll(/\b(?:it|test|describe)(?:\.\w+\([^)]*\))?\(\s*(?:'((?:[^'\\]|\\.)*)'|"([^"]*)"|`([^`]*)`)/g)].map(
-    ([, single, double, template]) => (single ?? double ?? template ?? '').replaceAll(/\$\{[^}]*\}/g, '…').replaceAll("\\'", "'"),
+  const titles = [
+    ...text.matchAll(/\b(?:it|test|describe)(?:\.\w+\([^)]*\))?\(\s*(?:'((?:[^'\\]|\\.)*)'|"([^"]*)"|`([^`]*)`)/g),
+  ].map(([, single, double, template]) =>
+    (single ?? double ?? template ?? '').replaceAll(/\$\{[^}]*\}/g, '…').replaceAll("\\'", "'"),
   );
   return titles.includes(title);
 }
@@ -43,6 +48,11 @@ const sources = ['src', 'test/golden', 'lab']
   .filter((path) => /\.(?:tsx?|txt|sh)$/.test(path))
   .map((path) => readFileSync(path, 'utf8'));
 
+/** Names of all files of src, for a page that names one without its folder. */
+const sourceNames = new Set(
+  readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).map((path) => basename(path)),
+);
+
 /** Messages that the page explains: what stands between backticks in a heading of the third level. */
 const messages = [...pageOf('docs/troubleshooting.md').text.matchAll(/^### `(.+)`$/gm)].map(([, text = '']) => text);
 
@@ -73,5 +83,45 @@ describe('the messages of docs/troubleshooting.md', () => {
   it('are noticed when drover says something else', () => {
     expect(isSaid('cannot log in to "…": no key is welcome')).toBe(false);
     expect(isSaid('cannot log in to …: no key is accepted')).toBe(true);
+  });
+});
+
+const developerPages = [
+  'CONTRIBUTING.md',
+  'src/README.md',
+  'src/engine/README.md',
+  'src/plan/README.md',
+  'src/tui/README.md',
+];
+
+/** Paths of files that a page names, with or without backticks, and folders between backticks: `engine/run/locks.ts`. */
+function pathsIn(page: Page): readonly string[] {
+  const files = [...page.text.matchAll(/(?<![\w/.*-])((?:[\w-]+\/)*[\w-]+\.(?:tsx?|mjs|sh))\b/g)].map(
+    ([, path = '']) => path,
+  );
+  const folders = inlineCodeOf(page).filter((code) => /^(?:[\w-]+\/)+$/.test(code));
+  // `parts/NAME.ts` stands for any.
+  return [...files, ...folders].filter((path) => !/[A-Z]{2}/.test(path));
+}
+
+/** True for a path below the project, src, the page's own folder, or for the bare name of a file of src. */
+function isThere(page: Page, path: string): boolean {
+  const folders = ['', 'src', 'src/config/schema', dirname(page.path)];
+  return sourceNames.has(path) || folders.some((folder) => existsSync(join(root, folder, path)));
+}
+
+describe('the pages for developers', () => {
+  const named = developerPages.map(pageOf).flatMap((page) => pathsIn(page).map((path) => ({ page, path })));
+
+  it('name files that exist', () => {
+    expect(named.length).toBeGreaterThan(100);
+    expect(
+      named.filter(({ page, path }) => !isThere(page, path)).map(({ page, path }) => `${page.path}: ${path}`),
+    ).toEqual([]);
+  });
+
+  it('are noticed when a file is gone', () => {
+    const page = { path: 'src/plan/README.md', text: 'See `no/such.ts`, world.ts, and gone.ts in `nowhere/`.' };
+    expect(pathsIn(page).filter((path) => !isThere(page, path))).toEqual(['no/such.ts', 'gone.ts', 'nowhere/']);
   });
 });

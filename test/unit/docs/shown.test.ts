@@ -1,18 +1,26 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { describedProgram } from '../../../scripts/docs/commands.ts';
 import { blocksOf, inlineCodeOf, pageOf, pages, root, userPages } from './pages.ts';
 
 const program = describedProgram();
-const scripts = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts as Readonly<Record<string, string>>;
+const scripts = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts as Readonly<
+  Record<string, string>
+>;
 
 /** Commands of a shell block, without prompt, comment and redirection. */
 const commandsIn = (text: string): readonly string[] =>
   text
     .split('\n')
-    .map((line) => line.replace(/^\$ /, '').replace(/\s+#.*$/, '').trim())
+    .map((line) =>
+      line
+        .replace(/^\$ /, '')
+        .replace(/\s+#.*$/, '')
+        .trim(),
+    )
     .filter((line) => line !== '' && !line.startsWith('#'));
 
 /** Shown commands that begin with `drover`, from shell blocks and between backticks; `…` ends what is checked. */
@@ -20,7 +28,14 @@ const shown = userPages.flatMap((page) => [
   ...blocksOf(page)
     .filter(({ language }) => ['sh', 'console', 'text'].includes(language))
     .flatMap(({ text, language }) =>
-      language === 'sh' ? commandsIn(text) : commandsIn(text.split('\n').filter((line) => line.startsWith('$ ')).join('\n')),
+      language === 'sh'
+        ? commandsIn(text)
+        : commandsIn(
+            text
+              .split('\n')
+              .filter((line) => line.startsWith('$ '))
+              .join('\n'),
+          ),
     ),
   ...inlineCodeOf(page),
 ]);
@@ -35,7 +50,8 @@ function problemOf(line: string): string | undefined {
     .filter((word) => word !== '');
   let command: Command = program;
   for (const [index, word] of words.entries()) {
-    if (word === '--' || word.includes('…')) return undefined;
+    // `drover COMMAND` stands for any command.
+    if (word === '--' || word.includes('…') || (index === 0 && /^[A-Z]+$/.test(word))) return undefined;
     const bare = word.replace(/[[\]]/g, '');
     if (bare.startsWith('-')) {
       const known = [command, program].some(({ options }) =>
@@ -61,7 +77,9 @@ describe('what the pages show', () => {
   it('notices an unknown command and an unknown option', () => {
     expect(problemOf('drover aply')).toBe('drover aply: unknown command aply');
     expect(problemOf('drover node ad 192.0.2.10')).toBe('drover node ad 192.0.2.10: unknown command ad');
-    expect(problemOf('drover move db node2 --dry-run')).toBe('drover move db node2 --dry-run: unknown option --dry-run');
+    expect(problemOf('drover move db node2 --dry-run')).toBe(
+      'drover move db node2 --dry-run: unknown option --dry-run',
+    );
   });
 
   it('are scripts that package.json has', () => {
@@ -78,5 +96,38 @@ describe('what the pages show', () => {
     const first = lines.slice(0, 45).join('\n');
     expect(first).toContain('drover demo');
     expect(first).toContain('drover node add');
+  });
+});
+
+interface Workflow {
+  readonly jobs: Readonly<
+    Record<
+      string,
+      {
+        readonly strategy?: { readonly matrix: { readonly file?: readonly string[] } };
+        readonly steps: readonly { readonly run?: string }[];
+      }
+    >
+  >;
+}
+
+const workflow = (name: string): Workflow =>
+  load(readFileSync(join(root, '.github', 'workflows', `${name}.yml`), 'utf8')) as Workflow;
+const runsOf = ({ jobs }: Workflow): readonly string[] =>
+  Object.values(jobs).flatMap(({ steps }) => steps.flatMap(({ run }) => run ?? []));
+
+describe('the workflows', () => {
+  it('run the two halves of `npm test`, and scripts that package.json has', () => {
+    expect(runsOf(workflow('fast'))).toContain('npm run check');
+    expect(runsOf(workflow('lab'))).toContain('npm test -- --lab');
+    const named = ['fast', 'lab', 'nightly'].flatMap((name) => runsOf(workflow(name)));
+    const scriptsRun = named.flatMap((run) => [...run.matchAll(/\bnpm run ([\w:]+)/g)].map(([, name = '']) => name));
+    expect(scriptsRun.filter((name) => !(name in scripts))).toEqual([]);
+  });
+
+  it('run every nightly test', () => {
+    const files = Object.values(workflow('nightly').jobs).flatMap(({ strategy }) => strategy?.matrix.file ?? []);
+    const tests = readdirSync(join(root, 'test', 'nightly')).filter((name) => name.endsWith('.test.ts'));
+    expect(files.map((name) => `${name}.test.ts`).toSorted()).toEqual(tests.toSorted());
   });
 });
