@@ -121,7 +121,7 @@ describe('the pages for developers', () => {
   });
 
   it('are noticed when a file is gone', () => {
-    const page = { path: 'src/plan/README.md', text: 'See `no/such.ts`, world.ts, and gone.ts in `nowhere/`.' };
-    expect(pathsIn(page).filter((path) => !isThere(page, path))).toEqual(['no/such.ts', 'gone.ts', 'nowhere/']);
+    const page = { path: 'src/plan/README.md', text: 'See `no/such.ts`, world.ts, and vanished.ts in `nowhere/`.' };
+    expect(pathsIn(page).filter((path) => !isThere(page, path))).toEqual(['no/such.ts', 'vanished.ts', 'nowhere/']);
   });
 });
