@@ -14,7 +14,7 @@ const exitCodes: Readonly<Record<keyof typeof exitCode, string>> = {
   blocked: 'Something was left undone because it is not safe, or needs an answer from you.',
   usage: 'The command line is wrong.',
   filesWrong: 'A file is wrong; every problem is printed with its place.',
-  cancelled: 'Ended by Ctrl-C, by a signal, or by whoever read the output.',
+  cancelled: 'Cancelled by Ctrl-C, by a signal, or because the program that read the output has ended.',
 };
 
 /** The command line as commander knows it. Nothing of the world is used to describe it; `print` gets the help. */

@@ -17,61 +17,20 @@ const bytes = z.int().min(1);
 const image = z
   .string()
   .min(1)
-  .describe('repository[:tag] or repository@sha256:…; without a tag, `latest`. A registry may have a port.');
+  .describe('The image: repository[:tag] or repository@sha256:…. Default tag: latest.');
 const words = z.array(z.string()).min(1);
 
-/** How a form writes a kind of value, and what there is to say about that. */
-type Shape = (field: ContainerField) => z.ZodType;
-type Shapes = { readonly [K in FieldKind]: readonly [shape: Shape, note?: string] };
-
-const noKey: readonly [Shape] = [() => z.never()];
-const commonShapes = {
-  integer: [({ range: [min, max] = [0, Number.MAX_SAFE_INTEGER] }) => z.int().min(min).max(max)],
-  duration: [() => z.string().regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/), 'For example "30s" or "1m30s".'],
-} satisfies Partial<Shapes>;
-
-const settingShapes: Readonly<Record<Form, Shapes>> = {
-  native: {
-    ...commonShapes,
-    bytes: [
-      () => z.union([bytes, z.string().regex(/^[0-9]+[KMGT]$/)]),
-      'Bytes, or digits with a capital unit such as "512M".',
-    ],
-    restart: [
-      () =>
-        z.union([
-          z.strictObject({ name: z.enum(['never', 'always', 'unless-stopped']) }),
-          z.strictObject({ name: z.literal('on-failure'), maximum_retry_count: z.int().min(1).nullable().optional() }),
-        ]),
-    ],
-    words: [() => words],
-  },
-  fig: { ...commonShapes, bytes: [() => bytes, 'Bytes.'], restart: noKey, words: noKey },
-  compose: {
-    ...commonShapes,
-    bytes: [() => z.union([bytes, z.string().regex(/^[0-9]+(\.[0-9]+)?\s*[bkmgtBKMGT]?[bB]?$/)])],
-    restart: [
-      () =>
-        z.union([z.string().regex(/^(no|always|unless-stopped|on-failure(:[1-9][0-9]*)?)$/), z.literal(false)]),
-    ],
-    words: [() => z.union([z.string().min(1), words]).nullable()],
-  },
-};
-
-/** The keys of the table of container fields in one form. */
-const settingsIn = (form: Form): z.ZodRawShape =>
-  Object.fromEntries(
-    containerFields.flatMap((field: ContainerField) => {
-      const key = field.keys[form];
-      const [shape, note] = settingShapes[form][field.kind];
-      const about = [field.about, ...(note === undefined ? [] : [note])].join(' ');
-      return key === undefined ? [] : [[key, shape(field).optional().describe(about)]];
-    }),
-  );
+const stopGrace = z
+  .string()
+  .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/)
+  .optional()
+  .describe('How long the container may take to stop before Docker kills it, such as "30s" or "1m30s". Default: timeouts.stop.');
 
 const volumeFields = {
   mountpoint: path,
-  maximum_size: size.optional(),
+  maximum_size: size
+    .optional()
+    .describe('How much the volume may hold: digits, an optional fraction and one of K, M, G, T (1024-based), in quotes: "500M", "1.5G". Default: no limit.'),
   dataset_id: z
     .string()
     .min(1)
@@ -146,13 +105,13 @@ const nativeApplication = z.strictObject({
     .array(
       z.strictObject({
         internal: port.describe('Port inside the container.'),
-        external: port.describe('Port on every node; used by one application of the deployment only.'),
+        external: port.describe('Port on every node. No two applications may have the same.'),
         protocol: z.enum(['tcp', 'udp']).optional().describe('Default: tcp.'),
         address: z
           .string()
           .min(1)
           .optional()
-          .describe('Publish the port only at this address of the node. Other nodes forward it only if it is the mesh address.'),
+          .describe('Publishes the port at this address of the node alone. The other nodes forward it only if this is the mesh address.'),
       }),
     )
     .optional()
@@ -160,9 +119,9 @@ const nativeApplication = z.strictObject({
   links: z
     .array(
       z.strictObject({
-        local_port: port.describe('Port that the variables are named after.'),
+        local_port: port.describe('Port in the names of the variables.'),
         remote_port: port.describe('External port of the other application.'),
-        alias: z.string().regex(/^[A-Za-z0-9_-]+$/).describe('Prefix of the variables: ALIAS_PORT_<local_port>_TCP….'),
+        alias: z.string().regex(/^[A-Za-z0-9_-]+$/).describe('Start of the names of the variables, as in ALIAS_PORT_5432_TCP_ADDR.'),
       }),
     )
     .optional()
@@ -177,7 +136,7 @@ const nativeApplication = z.strictObject({
 const deploymentName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
-  .describe('Name of the deployment; its containers and volumes carry it. Default: the name of the folder.');
+  .describe('Name of the deployment. Its containers, datasets and forwards carry it. Default: the name of the folder.');
 
 const native = z
   .looseObject({
@@ -218,7 +177,7 @@ const composePort = z.union([
     target: port.describe('Port inside the container.'),
     published: z.union([port, z.string().regex(/^[0-9]+$/)]).describe('Port on every node.'),
     protocol: z.enum(['tcp', 'udp']).optional().describe('Default: tcp.'),
-    host_ip: z.string().min(1).optional().describe('Address of the node at which alone the port is published.'),
+    host_ip: z.string().min(1).optional().describe('Publishes the port at this address of the node alone.'),
   }),
 ]);
 
@@ -281,10 +240,10 @@ const file = z.string().min(1).describe('A path; ~ is the home folder, and other
 const listen = z
   .array(z.string().min(1))
   .min(1)
-  .describe('Where ports are published and forwarded: addresses, networks such as "10.0.0.0/24", interfaces such as "eth1", and mesh, the address at which the other nodes reach the node. Default: published at all addresses, forwarded at the mesh address.');
+  .describe('Where ports are published and forwarded: addresses, networks such as "10.0.0.0/24", interfaces such as "eth1", or mesh, the address at which the other nodes reach this one. Default: published at all addresses, forwarded at the mesh address.');
 
 const nodeShape = {
-  name: host.describe('Shown with the address; deployment.yml may use it as the key.'),
+  name: host.describe('Shown next to the address. deployment.yml may use it in place of the key.'),
   host: host.describe('Address or host alias given to SSH. Default: the key.'),
   port: port.describe('SSH port. Default: 22, or what ssh_config says.'),
   user: z.string().min(1).describe('Who logs in: root, or a user with passwordless sudo.'),
@@ -300,7 +259,7 @@ const timeoutsShape = {
   connect: duration.describe('Connecting to a node and logging in. Default: 15s.'),
   command: duration.describe('One short command on a node. Default: 60s.'),
   stop: duration.describe('How long a container may take to stop before Docker kills it. Default: 10s.'),
-  switch: duration.describe('From the stop to a running container in its new place; after that the old node starts the application again. Default: 2m.'),
+  switch: duration.describe('From the stop of the application to its start in the new place. After that the old node starts it again. Default: 2m.'),
   health: duration.describe('How long a started application may take until its ports answer. Default: 60s.'),
 };
 
@@ -315,20 +274,20 @@ const droverShape = {
   datasetRoot: z.string().regex(/^[A-Za-z0-9_.:-]+(\/[A-Za-z0-9_.:-]+)*$/).describe('Parent of all volumes below the pool. Default: volumes.'),
   timeouts: bothSpellings(timeoutsShape).nullable().describe('How long things may take: a number and ms, s, m or h.'),
   switch: bothSpellings({
-    below: size.describe('Copying rounds go on while the rest is larger than this. Default: "4M".'),
-    maxRounds: z.int().min(0).max(100).describe('At most so many rounds. Default: 5.'),
+    below: size.describe('drover sends further rounds while the rest is larger than this. Default: "4M".'),
+    maxRounds: z.int().min(0).max(100).describe('At most this many rounds. Default: 5.'),
   }).nullable().describe('When a move stops copying and switches.'),
   transfer: z.enum(['auto', 'direct', 'relay']).describe('Node to node, or through this machine. Default: auto.'),
   listen,
   boot: bothSpellings({
     alone: z
       .enum(['wait', 'start'])
-      .describe('What a node does after a boot with a volume that a node which does not answer may have taken over. Default: wait.'),
+      .describe('What a node does after a boot if another node may have taken a volume over and does not answer: wait for it, or start. Default: wait.'),
   }).nullable().describe('What a node does when it boots.'),
   images: z
     .record(z.string().min(1), z.string().min(1))
     .nullable()
-    .describe('Images to run instead of others, by repository or repository:tag: for example those of a mirror.'),
+    .describe('Images to run in place of others, by repository or repository:tag, for example from a mirror. drover prints them on every run.'),
 };
 
 const keyName = z
