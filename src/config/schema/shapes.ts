@@ -20,11 +20,54 @@ const image = z
   .describe('The image: repository[:tag] or repository@sha256:…. Default tag: latest.');
 const words = z.array(z.string()).min(1);
 
-const stopGrace = z
-  .string()
-  .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/)
-  .optional()
-  .describe('How long the container may take to stop before Docker kills it, such as "30s" or "1m30s". Default: timeouts.stop.');
+/** How a form writes a kind of value, and what there is to say about that. */
+type Shape = (field: ContainerField) => z.ZodType;
+type Shapes = { readonly [K in FieldKind]: readonly [shape: Shape, note?: string] };
+
+const noKey: readonly [Shape] = [() => z.never()];
+const commonShapes = {
+  integer: [({ range: [min, max] = [0, Number.MAX_SAFE_INTEGER] }) => z.int().min(min).max(max)],
+  duration: [() => z.string().regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/), 'For example "30s" or "1m30s".'],
+} satisfies Partial<Shapes>;
+
+const settingShapes: Readonly<Record<Form, Shapes>> = {
+  native: {
+    ...commonShapes,
+    bytes: [
+      () => z.union([bytes, z.string().regex(/^[0-9]+[KMGT]$/)]),
+      'Bytes, or digits with a capital unit such as "512M".',
+    ],
+    restart: [
+      () =>
+        z.union([
+          z.strictObject({ name: z.enum(['never', 'always', 'unless-stopped']).describe('As in Docker.') }),
+          z.strictObject({ name: z.literal('on-failure'), maximum_retry_count: z.int().min(1).nullable().optional().describe('How often Docker tries. Default: no limit.') }),
+        ]),
+    ],
+    words: [() => words],
+  },
+  fig: { ...commonShapes, bytes: [() => bytes, 'Bytes.'], restart: noKey, words: noKey },
+  compose: {
+    ...commonShapes,
+    bytes: [() => z.union([bytes, z.string().regex(/^[0-9]+(\.[0-9]+)?\s*[bkmgtBKMGT]?[bB]?$/)])],
+    restart: [
+      () =>
+        z.union([z.string().regex(/^(no|always|unless-stopped|on-failure(:[1-9][0-9]*)?)$/), z.literal(false)]),
+    ],
+    words: [() => z.union([z.string().min(1), words]).nullable()],
+  },
+};
+
+/** The keys of the table of container fields in one form. */
+const settingsIn = (form: Form): z.ZodRawShape =>
+  Object.fromEntries(
+    containerFields.flatMap((field: ContainerField) => {
+      const key = field.keys[form];
+      const [shape, note] = settingShapes[form][field.kind];
+      const about = [field.about, ...(note === undefined ? [] : [note])].join(' ');
+      return key === undefined ? [] : [[key, shape(field).optional().describe(about)]];
+    }),
+  );
 
 const volumeFields = {
   mountpoint: path,
