@@ -63,7 +63,7 @@ export const connectScript = `${prelude}
 perl -e '
 use Socket qw(:DEFAULT inet_pton AF_INET6); use Fcntl; use Errno qw(EINPROGRESS ECONNREFUSED);
 my ($limit, @args) = @ARGV; my ($end, @open) = (time + $limit); $| = 1;
-sub say_it { my ($one, $result) = @_; my ($said) = $one->{said} =~ /^([ -~]*)/; print "$one->{at}\\t$result\\t$said\\n"; close $one->{socket} if $one->{socket}; $one->{over} = 1; }
+sub say_it { my ($one, $result) = @_; my ($said) = substr($one->{said}, 0, 255) =~ /^([ -~]*)/; print "$one->{at}\\t$result\\t$said\\n"; close $one->{socket} if $one->{socket}; $one->{over} = 1; }
 for (my $at = 0; @args; $at++) {
   my ($address, $port, $banner) = splice @args, 0, 3;
   my $six = $address =~ /:/; my $packed = inet_pton($six ? AF_INET6 : AF_INET, $address);
@@ -88,7 +88,8 @@ while ((@open = grep { !$_->{over} } @open) && (my $left = $end - time) > 0) {
     } elsif (vec($r, $fd, 1)) {
       my $got = sysread $one->{socket}, my $text, 256;
       $one->{said} .= $text if $got;
-      say_it($one, "accepted") if !$got || $one->{said} =~ /\\n/;
+      # What sshd says of itself has 255 characters at most. What sends more, and no end of a line, is no sshd.
+      say_it($one, "accepted") if !$got || $one->{said} =~ /\\n/ || length $one->{said} > 255;
     }
   }
 }

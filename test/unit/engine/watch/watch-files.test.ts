@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readConfig } from '../../../../src/config/read-files.ts';
 import { type WatchTimes, watchFiles } from '../../../../src/engine/watch/watch-files.ts';
 
 const run = promisify(execFile);
@@ -105,6 +106,36 @@ describe('watching files', () => {
     await handle.close();
     await expectKnown('late');
     expect(calls).toBe(1);
+  });
+
+  it.each([
+    ['a named pipe that nothing writes to', 'mkfifo'],
+    ['a link to a device without an end', 'ln -s /dev/zero'],
+    ['a link to a device', 'ln -s /dev/tty'],
+    ['a folder', 'mkdir'],
+    ['a link to itself', 'ln -s deployment.yml'],
+  ])('is not held up where the file becomes %s, and goes on when it is a file again', async (_what, make) => {
+    const seen: string[] = [];
+    const read = (): void => {
+      calls += 1;
+      const paths = { application: join(folder, 'application.yml'), deployment: file };
+      readConfig(paths, stop.signal).then(
+        (result) => seen.push(result.ok ? 'valid' : JSON.stringify(result.problems)),
+        (error: unknown) => seen.push(String(error)),
+      );
+    };
+    await writeFile(join(folder, 'application.yml'), 'version: 1\napplications: {}\n');
+    await writeFile(file, 'version: 1\nnodes: {}\n');
+    done = watchFiles([file], read, stop.signal, { ...withPoll, absentMs: 200 });
+    await until(() => seen.length > 0);
+    seen.length = 0;
+    await inFolder(`rm deployment.yml; ${make} deployment.yml`);
+    await until(() => seen.length > 0, 60_000);
+    expect(seen.at(-1)).toMatch(/not a regular file|it is a folder|cannot be read/);
+    seen.length = 0;
+    await inFolder("rm -rf deployment.yml; printf 'version: 1\\nnodes: {}\\n' > deployment.yml");
+    await until(() => seen.includes('valid'), 60_000);
+    expect(seen.at(-1)).toBe('valid');
   });
 
   it('calls for further files as well, from when they are named, also for one that is made and removed', async () => {

@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -111,6 +112,33 @@ describe.skipIf(!existsSync('/usr/bin/ssh'))('the ssh program', () => {
     await expect(resolveTarget('db', { sshConfigFile: file }, env, () => undefined)).rejects.toMatchObject({
       code: 'usage',
       message: expect.stringContaining('bad'),
+    });
+  });
+
+  test.each([
+    ['itself', (file: string) => `Include ${file}\n`],
+    ['itself twice, at each depth', (file: string) => `Include ${file}\nInclude ${file}\n`],
+    ['a folder full of itself', (file: string) => `Include ${file}*\n`],
+  ])('ends with an error where a file of the user includes %s', async (_what, content) => {
+    mkdirSync(join(dir, '.ssh'), { recursive: true });
+    const file = join(dir, '.ssh', 'loop');
+    writeFileSync(file, content(file));
+    const resolve = resolveTarget('db', { sshConfigFile: file }, { ...env, HOME: dir }, () => undefined);
+    await expect(resolve).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringMatching(/cannot read the ssh configuration for "db": .*recursive/),
+    });
+  });
+
+  test('is not waited for where a file of the user includes a named pipe that nothing writes to', async () => {
+    mkdirSync(join(dir, '.ssh'), { recursive: true });
+    execFileSync('mkfifo', ['-m', '600', join(dir, '.ssh', 'pipe')]);
+    const file = join(dir, '.ssh', 'piped');
+    writeFileSync(file, `Include ${join(dir, '.ssh', 'pipe')}\n`);
+    const resolve = resolveTarget('db', { sshConfigFile: file }, { ...env, HOME: dir }, () => undefined);
+    await expect(resolve).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('cannot read the ssh configuration for "db"'),
     });
   });
 
