@@ -60,8 +60,14 @@ finish() {
   [ $check = no ] || [ $changed = 0 ] || exit 2
   exit 0
 }
-# put FILE MODE: standard input becomes FILE, only when it differs
-put() { local new; new=$(mktemp "$1.XXXXXX") && cat >"$new" && chmod "$2" "$new" && mv "$new" "$1"; }
+# put FILE MODE: standard input becomes FILE, whole or not at all; once it has returned, also after a power cut
+put() {
+  local new
+  new=$(mktemp "$1.XXXXXX") || return 1
+  cat >"$new" && chmod "$2" "$new" && sync "$new" && mv "$new" "$1" && sync "${1%/*}" && return
+  rm -f "$new"
+  return 1
+}
 same() { [ -f "$1" ] && printf '%s\n' "$2" | cmp -s - "$1"; }
 
 # --- the system ---------------------------------------------------------------------------------
@@ -393,17 +399,39 @@ END
 epochs=$(cat <<'END'
 #!/bin/sh
 # What this node says of each volume: VOLUME ROLE EPOCH OWNER, "-" for what is not set, and `end` after the last one.
-# Peers ask for it when they boot (user drover-peer); no rights are needed. With `datasets` also the DATASET.
+# With `datasets` also the DATASET and the NODES that may have copies: their ids, "-" for none, "?" for any. One with a
+# "?" before its id only says that it has a copy: it is told, and not asked.
+# With `peer ID`, what the node with that id is told when it boots and asks: the volumes that it may have copies of.
+# Peers ask as user drover-peer; no rights are needed. What they ask for is never read: their keys say who they are.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 root=$(cat /etc/drover/root-dataset) || exit 1
-facts=$(zfs get -H -r -t filesystem -s local -o name,property,value drover:vol,drover:role,drover:epoch,drover:owner "$root") || exit 1
-printf '%s\n' "$facts" | awk -F '\t' -v datasets="${1-}" '
+facts=$(zfs get -H -r -t filesystem -s local -o name,property,value drover:vol,drover:role,drover:epoch,drover:owner,drover:copies "$root") || exit 1
+marks=$(zfs list -H -r -t snapshot,bookmark -o name "$root") || exit 1
+printf '%s\n' "$facts" "$marks" | awk -F '\t' -v words="$*" '
+  BEGIN { datasets = words == "datasets"; peer = sub(/^peer /, "", words) ? words : "" }
   function of(d, property) { return ((d, property) in value) ? value[d, property] : "-" }
+  # A record of another epoch, or one that a later snapshot was taken after, says nothing (src/model/copy-record.ts).
+  function nodes(d,  part, at) {
+    if (split(of(d, "drover:copies"), part, ":") != 3 || part[3] == "" || part[1] !~ /^[0-9]+$/) return "?"
+    if (part[1] + 0 != of(d, "drover:epoch") + 0 || part[2] !~ /^(-|drover-e[0-9]+-[0-9]+)$/) return "?"
+    if (d in last) {
+      if (part[2] == "-") return "?"
+      split(substr(part[2], 9), at, "-")
+      if (last[d] > at[1] + 0 || (last[d] == at[1] + 0 && number[d] > at[2] + 0)) return "?"
+    }
+    return part[3]
+  }
   NF == 3 { value[$1, $2] = $3; if ($2 == "drover:vol") volumes[$1] }
+  NF == 1 && /[@#]drover-e[0-9]+-[0-9]+$/ {
+    d = $1; sub(/[@#].*/, "", d); split(substr($1, length(d) + 10), at, "-")
+    if (!(d in last) || at[1] + 0 > last[d] || (at[1] + 0 == last[d] && at[2] + 0 > number[d])) { last[d] = at[1] + 0; number[d] = at[2] + 0 }
+  }
   END {
     for (d in volumes) {
+      list = nodes(d)
+      if (peer != "" && list != "?" && index("," list ",", "," peer ",") == 0 && index("," list ",", ",?" peer ",") == 0) continue
       line = value[d, "drover:vol"] "\t" of(d, "drover:role") "\t" of(d, "drover:epoch") "\t" of(d, "drover:owner")
-      print line (datasets == "" ? "" : "\t" d)
+      print line (datasets ? "\t" d "\t" list : "")
     }
     print "end"
   }'
@@ -413,9 +441,10 @@ boot_gate=$(cat <<'END'
 #!/bin/bash
 # boot-gate mount   before Docker: mounts the volumes of this node that never had a copy elsewhere, so that no other
 #                   node can have taken them over. Asks no peer.
-# boot-gate start   after Docker: asks the peers about the other volumes. A volume that a peer has with a higher epoch becomes
-#                   diverged, one that no peer has is mounted, and while a peer does not answer it waits. Then the
-#                   containers that Docker wanted to start are started, each after what it needs.
+# boot-gate start   after Docker: asks about each of the other volumes the peers that may have a copy of it. A volume that
+#                   a peer has with a higher epoch becomes diverged, one that no peer has is mounted, and while a peer
+#                   does not answer it waits. Then the containers that Docker wanted to start are started, each after
+#                   what it needs.
 # boot-gate free DATASET…   for the dead-man: 0 where every peer has answered and none has more, 2 where one has, 1 else.
 set -uo pipefail
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -443,12 +472,13 @@ old_lock() {
   return 1
 }
 
-# VOLUME EPOCH DATASET of each volume that this node owns and that is not mounted; fails where that is not known yet.
+# VOLUME EPOCH NODES DATASET of each volume that this node owns and that is not mounted; fails where that is not known yet.
+# NODES are those that may have a copy, "?" any.
 owned() {
-  local volume role epoch owner dataset
-  /usr/local/lib/drover/epochs datasets | while IFS=$'\t' read -r volume role epoch owner dataset; do
+  local volume role epoch owner dataset nodes
+  /usr/local/lib/drover/epochs datasets | while IFS=$'\t' read -r volume role epoch owner dataset nodes; do
     [ "$role $owner" = "owner $me" ] || continue
-    if [ "$(zfs get -H -o value mounted "$dataset")" = no ]; then printf '%s\t%s\t%s\n' "$volume" "$epoch" "$dataset"; fi
+    if [ "$(zfs get -H -o value mounted "$dataset")" = no ]; then printf '%s\t%s\t%s\t%s\n' "$volume" "$epoch" "${nodes:-?}" "$dataset"; fi
   done
 }
 # Whatever was sent to a node left a snapshot or a bookmark of drover, and whatever came from one has a higher epoch.
@@ -458,8 +488,8 @@ never_copied() {
   [ "$1" = 1 ] && ! grep -q '[@#]drover-' <<<"$names"
 }
 mount_own() {
-  local failed=0 volume epoch dataset
-  while IFS=$'\t' read -r volume epoch dataset; do
+  local failed=0 volume epoch nodes dataset
+  while IFS=$'\t' read -r volume epoch nodes dataset; do
     never_copied "$epoch" "$dataset" || continue
     zfs mount "$dataset" || failed=1
   done < <(owned)
@@ -482,47 +512,80 @@ ask() {
   done
   return 1
 }
-# All peers at once; $silent becomes the addresses of those that do not answer.
+all_peers() { { cat $etc/peers 2>/dev/null; awk '$1 == "peer" {print $2}' $etc/boot-peers; } | sed '/^#/d; /^$/d' | sort -u; }
+# NODES: addresses of the peers that may have a copy: no other can keep a volume from this node, or give it one. A peer
+# whose id is not known may, and so may every peer where one of the nodes is none that is known.
+holders() {
+  touch $etc/boot-peers
+  all_peers | nodes=$1 awk '
+    reading == "rules" { if ($1 == "node") { id[$2] = $3; known[$3] } else if ($1 == "gone") known[$2]; next }
+    { addresses[++count] = $1 }
+    END {
+      any = ENVIRON["nodes"] == "?"
+      if (ENVIRON["nodes"] != "-") size = split(ENVIRON["nodes"], list, ",")
+      for (at = 1; at <= size; at++) { if (list[at] ~ /^[?]/) continue; wanted[list[at]]; if (!(list[at] in known)) any = 1 }
+      for (at = 1; at <= count; at++) { a = addresses[at]; if (any || !(a in id) || id[a] in wanted) print a }
+    }' reading=rules $etc/boot-peers reading=addresses -
+}
+# The same for lines with NODES.
+holders_of_all() { sort -u | while IFS= read -r nodes; do [ -z "$nodes" ] || holders "$nodes" || exit 1; done | sort -u; }
+# PEER…: asks all of them at once.
 ask_all() {
-  local peers peer
+  local peer
   rm -rf $answers && mkdir -p $answers || return 1
   touch $etc/boot-peers
   awk '$1 == "peer" {print $2, $4, $5}' $etc/boot-peers >$answers/.known-hosts
-  peers=$({ cat $etc/peers 2>/dev/null; awk '$1 == "peer" {print $2}' $etc/boot-peers; } | sed '/^#/d; /^$/d' | sort -u)
-  for peer in $peers; do
+  for peer in "$@"; do
     { ask "$peer" >"$answers/.$peer" 2>"$answers/.$peer.log" && mv "$answers/.$peer" "$answers/$peer"; } &
   done
   wait
-  silent=''
-  for peer in $peers; do [ -f "$answers/$peer" ] || silent="$silent,$peer"; done
+}
+# NODES: $asked becomes the answers of those that may have a copy, $silent the addresses of those without one. Who was
+# not asked, because a run of drover has changed the record since, is silent as well.
+listen_to() {
+  local peer peers
+  asked=() silent=''
+  peers=$(holders "$1") || return 1
+  for peer in $peers; do
+    if [ -f "$answers/$peer" ]; then asked+=("$answers/$peer"); else silent="$silent,$peer"; fi
+  done
   silent=${silent#,}
 }
-# VOLUME CONDITION: addresses, roles and epochs of the peers whose answer fulfils it ($3 is their epoch, e ours).
+# VOLUME EPOCH CONDITION: addresses, roles and epochs of the peers whose answer fulfils it ($3 is their epoch, e ours).
 peers_with() {
-  set -- "$1" "$2" "$3" $answers/*
-  [ -f "$4" ] || return 0
+  set -- "$1" "$2" "$3" ${asked[@]+"${asked[@]}"}
+  [ $# -gt 3 ] || return 0
   # As texts: awk takes two that look like numbers, as 10 and 1e1, for numbers.
   volume=$1 epoch=$2 awk -F '\t' "(\$1 \"\") == (ENVIRON[\"volume\"] \"\") { e = ENVIRON[\"epoch\"] + 0; if ($3) { sub(\".*/\", \"\", FILENAME); print FILENAME, \$2, \$3 } }" "${@:4}"
 }
 # More take-overs than this cannot have happened while the node was off: a peer's higher epoch is reported, not believed.
-plausible=1000
+plausible=100000
 above_of() { peers_with "$1" "$2" '$3 ~ /^[0-9]+$/ && $3 + 0 > e && $3 + 0 <= e + '$plausible; }
 absurd_of() { peers_with "$1" "$2" '$3 !~ /^([0-9]+|-)$/ || $3 + 0 > e + '$plausible | awk '{print $1}' | paste -sd ,; }
 rivals_of() { peers_with "$1" "$2" '$3 + 0 == e && ($2 == "owner" || $2 == "frozen")' | awk '{print $1}' | paste -sd ,; }
 waits_for_silent() { [ -n "$silent" ] && ! { grep -qx 'alone start' $etc/boot-peers && [ $(($(seconds) - began)) -ge $patience ]; }; }
 free() {
-  local volume role epoch owner dataset
+  local volume role epoch owner dataset nodes facts peers waits=0
   began=0 # it is asked again and again
-  exec 8>$run/free.lock && flock -w 600 8 && ask_all || return 1
-  while IFS=$'\t' read -r volume role epoch owner dataset; do
-    case " $* " in *" $dataset "*) ;; *) continue ;; esac
+  facts=$(/usr/local/lib/drover/epochs datasets) || return 1
+  facts=$(while IFS=$'\t' read -r volume role epoch owner dataset nodes; do
+    case " $* " in *" $dataset "*) printf '%s\t%s\t%s\n' "$volume" "$epoch" "${nodes:-?}" ;; esac
+  done <<<"$facts")
+  exec 8>$run/free.lock && flock -w 600 8 && peers=$(cut -f 3 <<<"$facts" | holders_of_all) && ask_all $peers || return 1
+  while IFS=$'\t' read -r volume epoch nodes; do
+    [ -n "$volume" ] || continue
+    listen_to "$nodes" || return 1
     [ -z "$(above_of "$volume" "$epoch")" ] || return 2
-    [ -z "$(rivals_of "$volume" "$epoch")$(absurd_of "$volume" "$epoch")" ] || return 1
-  done < <(/usr/local/lib/drover/epochs datasets)
-  ! waits_for_silent
+    [ -z "$(rivals_of "$volume" "$epoch")$(absurd_of "$volume" "$epoch")" ] || waits=1
+    ! waits_for_silent || waits=1
+  done <<<"$facts"
+  return $waits
 }
-# VOLUME EPOCH DATASET: mounts it, marks it, or adds it to the file of those that wait. A subshell, which ends the lock.
+# VOLUME EPOCH NODES DATASET: mounts it, marks it, or adds it to the file of those that wait. A subshell, which ends the
+# lock.
 judge() (
+  listen_to "$3" || exit 1
+  set -- "$1" "$2" "$4"
   above=$(above_of "$1" "$2") rivals=$(rivals_of "$1" "$2") absurd=$(absurd_of "$1" "$2")
   # A volume that never left this node belongs to it, whatever a peer answers.
   if never_copied "$2" "$3"; then above='' rivals='' absurd=''; fi
@@ -546,15 +609,15 @@ judge() (
 )
 # One round; fails while something waits.
 decide() {
-  local volume epoch dataset list failed=0
+  local volume epoch nodes dataset list peers failed=0
   list=$(owned) || return 1
   if [ -z "$list" ]; then rm -f $run/waiting; return 0; fi
-  ask_all || return 1
+  peers=$(cut -f 3 <<<"$list" | holders_of_all) && ask_all $peers || return 1
   exec 9<>$lock || return 1
   if ! { flock -n 9 && old_lock /run/lock/drover.lock; }; then exec 9>&- 7>&-; return 1; fi # drover is at work here
   printf '{"owner":"the boot of this node","since":"%s"}\n' "$(date -u +%FT%TZ)" >$lock
   : >$run/waiting.new
-  while IFS=$'\t' read -r volume epoch dataset; do judge "$volume" "$epoch" "$dataset" || failed=1; done < <(owned)
+  while IFS=$'\t' read -r volume epoch nodes dataset; do judge "$volume" "$epoch" "$nodes" "$dataset" || failed=1; done < <(owned)
   : >$lock
   exec 9>&- 7>&-
   cmp -s $run/waiting.new $run/waiting || sed 's/^/waits: /' $run/waiting.new
@@ -792,7 +855,7 @@ for at in "${!datasets[@]}"; do
   {
     printf '%s\n' "${facts[@]:0:3}"
     for each in "${!datasets[@]}"; do printf '%s %s\n' "${datasets[each]}" "${epochs[each]}"; done
-  } >"$records/.new.$app" && mv "$records/.new.$app" "$record" || exit 1
+  } >"$records/.new.$app" && sync "$records/.new.$app" && mv "$records/.new.$app" "$record" && sync "$records" || exit 1
 done
 exec 8>&-
 for dataset in "${datasets[@]}"; do

@@ -11,6 +11,7 @@ import type {
   VolumeRole,
 } from '../model/cluster.ts';
 import type { AppName, DeploymentName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
+import type { CopyRecord } from '../model/copy-record.ts';
 import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
 import type { AuditLine, RunNote } from '../model/history.ts';
 import type { Leftovers } from './run/leftovers.ts';
@@ -251,6 +252,8 @@ export interface VolumeProperties {
   readonly deployment?: DeploymentName;
   /** Only to be set: what a retired dataset is called from then on. */
   readonly volume?: VolumeId;
+  /** Which other nodes may have a copy. A change of the epoch without it makes the one that is there void. */
+  readonly record?: CopyRecord;
 }
 
 /** What a new volume begins with, besides its id. */
@@ -288,7 +291,7 @@ export interface VolumeStore {
   /** In one command: `setProperties` to role owner, `mount`, and a look at its directory. */
   acquire(
     seen: SeenWhole,
-    next: { readonly owner: string; readonly epoch: number; readonly deployment?: DeploymentName },
+    next: Pick<VolumeProperties, 'deployment' | 'record'> & { readonly owner: string; readonly epoch: number },
     signal: AbortSignal,
   ): Promise<Mounted>;
   mount(dataset: string, signal: AbortSignal): Promise<void>;

@@ -97,6 +97,8 @@ export interface BootRules {
   readonly alone: 'wait' | 'start';
   /** By address. */
   readonly peers: readonly BootPeer[];
+  /** Ids in the records of this node's volumes that no node of the cluster has any more; absent: none. */
+  readonly gone?: readonly string[];
 }
 
 export interface BootPeer {
@@ -105,6 +107,8 @@ export interface BootPeer {
   readonly ports: readonly number[];
   /** `type base64`: the peer is known by them, when it is asked and when it asks. */
   readonly keys: readonly string[];
+  /** As the records of copies name it; absent: it may be any of them. */
+  readonly id?: string;
 }
 
 /** silent: these peers do not answer and may have taken it over. rival: they claim it with the same epoch. */
@@ -271,6 +275,8 @@ export interface Volume {
   readonly flags?: string;
   /** Properties of ZFS that were set on this dataset itself, such as `recordsize`; absent: none. */
   readonly tuning?: Readonly<Record<string, string>>;
+  /** Ids of the other nodes that may have a copy of the volume; absent: any node may have one. */
+  readonly copies?: readonly string[];
   /** Datasets below it, which no move takes along; absent: none. */
   readonly children?: readonly string[];
 }

@@ -51,6 +51,8 @@ export const properties = {
   owner: 'drover:owner',
   epoch: 'drover:epoch',
   flags: 'drover:flags',
+  /** Which other nodes may have a copy (copy-record.ts). */
+  copies: 'drover:copies',
   node: 'drover:node',
 } as const;
 

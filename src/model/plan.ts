@@ -93,8 +93,23 @@ export interface ActionArgs {
     readonly apps: readonly AppName[];
     readonly volumes: readonly VolumeId[];
   };
-  /** Whom the node asks when it boots, with their keys, and what it does without an answer. */
-  'set-boot-rules': { readonly node: NodeName; readonly rules: BootRules };
+  /**
+   * Whom the node asks when it boots, with their keys, and what it does without an answer; before that, which other
+   * nodes may have copies of its volumes, as far as each still has the epoch that was seen.
+   */
+  'set-boot-rules': { readonly node: NodeName; readonly rules: BootRules; readonly records?: readonly CopiesOf[] };
+}
+
+/** Which nodes may have a copy of a volume: what the record of one copy is to say. */
+export interface CopiesOf {
+  readonly volume: VolumeId;
+  readonly dataset: string;
+  /** Of the copy as it was seen; with another one by now it is left alone. */
+  readonly epoch: number;
+  /** Ids. */
+  readonly copies: readonly string[];
+  /** The copy had no record, or a void one. */
+  readonly isNew: boolean;
 }
 
 export type ActionKind = keyof ActionArgs;

@@ -1,6 +1,6 @@
 import type { BootFacts, BootPeer, BootRules, WaitingVolume } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
-import { isAddress, isHostKey, isPort } from '../model/untrusted.ts';
+import { isAddress, isHostKey, isNodeId, isPort } from '../model/untrusted.ts';
 import { saveFunction } from './durable-file.ts';
 import type { NodeConnection } from './ssh/connection.ts';
 import { exits, prelude } from './zfs/scripts.ts';
@@ -29,37 +29,57 @@ printf '%s' "$1" | save "$home/authorized_keys" 644 && printf '%s' "$2" | save /
 `;
 
 /** Text of the rules as the node's own programs read it (host/provision.sh, boot-gate): blanks between the words. */
-export function renderRules({ alone, peers }: BootRules): string {
-  const lines = peers.flatMap(({ address, ports, keys }) =>
-    keys.map((key) => `peer ${checkAddress(address)} ${ports.map(checkPort).join(',')} ${checkKey(key)}\n`),
-  );
-  return `alone ${alone}\n${lines.join('')}`;
+export function renderRules({ alone, peers, gone = [] }: BootRules): string {
+  const lines = peers.flatMap(({ address, ports, keys, id }) => [
+    ...keys.map((key) => `peer ${checkAddress(address)} ${ports.map(checkPort).join(',')} ${checkKey(key)}\n`),
+    ...(id === undefined ? [] : [`node ${checkAddress(address)} ${checkId(id)}\n`]),
+  ]);
+  return `alone ${alone}\n${lines.join('')}${gone.map((id) => `gone ${checkId(id)}\n`).join('')}`;
 }
 
-/** Who may log in as drover-peer, and that all they get is this node's epochs. */
+/**
+ * Who may log in as drover-peer, and that all they get is the epochs of the volumes that they may have copies of. The
+ * key says who asks, never the request. A key that is not of one node alone gets all of them.
+ */
 export function renderAuthorized({ peers }: BootRules): string {
-  const keys = [...new Set(peers.flatMap((peer) => peer.keys.map(checkKey)))];
-  return keys.map((key) => `restrict,command="/usr/local/lib/drover/epochs" ${key} drover-peer\n`).join('');
+  const keys = new Map<string, Set<string | undefined>>();
+  for (const peer of peers) {
+    for (const key of peer.keys) keys.set(checkKey(key), (keys.get(key) ?? new Set()).add(peer.id && checkId(peer.id)));
+  }
+  return [...keys]
+    .map(([key, ids]) => {
+      const [id] = ids;
+      const whose = ids.size === 1 && id !== undefined ? ` peer ${id}` : '';
+      return `restrict,command="/usr/local/lib/drover/epochs${whose}" ${key} drover-peer\n`;
+    })
+    .join('');
 }
 
 /** Output of `readBootCommand`; undefined where the node is not set up for it. Lines in another form are left out. */
-export function parseBoot(text: string): Pick<BootFacts, 'alone' | 'peers' | 'waiting'> | undefined {
+export function parseBoot(text: string): Pick<BootFacts, 'alone' | 'peers' | 'gone' | 'waiting'> | undefined {
   const lines = text.split('\n');
   if (lines[0] !== 'ready') return undefined;
-  const peers = new Map<string, BootPeer & { readonly keys: string[] }>();
+  const peers = new Map<string, BootPeer>();
+  const gone: string[] = [];
   const waiting: WaitingVolume[] = [];
   for (const line of lines) {
     const [, address, ports = '', key = ''] = /^peer (\S+) ([\d,]+) (\S+ \S+)$/.exec(line) ?? [];
     if (address !== undefined) {
-      const keys = peers.get(address)?.keys ?? [];
-      keys.push(key);
+      const keys = [...(peers.get(address)?.keys ?? []), key];
       peers.set(address, { address, ports: ports.split(',').map(Number), keys });
     }
+    const [, named, id] = /^node (\S+) (\S+)$/.exec(line) ?? [];
+    if (named !== undefined && isNodeId(id)) {
+      peers.set(named, { address: named, ports: [], keys: [], ...peers.get(named), id });
+    }
+    const [, left] = /^gone (\S+)$/.exec(line) ?? [];
+    if (isNodeId(left)) gone.push(left);
     const [, volume, why, silent = ''] = /^waiting\t([^\t]+)\t(silent|rival)\t([^\t]*)$/.exec(line) ?? [];
     if (volume === undefined) continue;
     waiting.push({ volume, why: why === 'rival' ? 'rival' : 'silent', peers: silent.split(',').filter(Boolean) });
   }
-  return { alone: lines.includes('alone start') ? 'start' : 'wait', peers: [...peers.values()], waiting };
+  const alone = lines.includes('alone start') ? 'start' : 'wait';
+  return { alone, peers: [...peers.values()], ...(gone.length === 0 ? {} : { gone }), waiting };
 }
 
 /** Both files of a node that is set up for it; throws `command-failed` where it is not. */
@@ -75,13 +95,18 @@ export async function setBootRules(connection: NodeConnection, rules: BootRules,
 /** The rules alone. */
 export async function readBootRules(connection: NodeConnection, signal: AbortSignal): Promise<BootRules> {
   const { stdout } = await connection.script(readScript, [], { signal });
-  const { alone, peers } = parseBoot(stdout) ?? { alone: 'wait', peers: [] };
-  return { alone, peers };
+  const { waiting: _waiting, ...rules } = parseBoot(stdout) ?? { alone: 'wait' as const, peers: [], waiting: [] };
+  return rules;
 }
 
 function checkAddress(address: string): string {
   if (isAddress(address)) return address;
   throw refused('address', address);
+}
+
+function checkId(id: string): string {
+  if (isNodeId(id)) return id;
+  throw refused('id of a node', id);
 }
 
 function checkPort(port: number): number {

@@ -56,7 +56,8 @@ async function forgetPeers(client: NodeClient, addresses: readonly string[], sig
     const { boot } = await client.observe(signal);
     const rest = boot?.peers.filter(({ address }) => !addresses.includes(address)) ?? [];
     if (boot !== undefined && rest.length < boot.peers.length) {
-      await client.network.setBootRules({ alone: boot.alone, peers: rest }, signal);
+      const { alone, gone } = boot;
+      await client.network.setBootRules({ alone, peers: rest, ...(gone === undefined ? {} : { gone }) }, signal);
     }
   } finally {
     await lock.release('done');

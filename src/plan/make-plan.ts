@@ -32,13 +32,13 @@ export function makePlan(config: Config, state: ClusterState): Plan {
   orderStarts(builder, world, decisions);
   const retirementBlockers = planRetirements(builder, world, kept);
   const network = planNetwork(builder, world, decisions, placed.filter(isSwitch));
-  planBootRules(builder, world);
   for (const { decision, after } of placed) {
     if (decision.blockers.length > 0) continue;
     const last = [...after, ...(network.get(decision.group) ?? [])];
     stopReplaced(builder, decision, last);
     for (const task of decision.tasks) settleVolume({ builder, group: decision.group, task }, last);
   }
+  planBootRules(builder, world);
 
   const doubt = doubtFiles(world);
   const blocked = decisions.flatMap(({ blockers, warnings }) => [...blockers, ...warnings]);

@@ -104,6 +104,11 @@ const missingPlaces = perWorld((world): readonly DataPlace[] => {
   return world.remembered.filter(({ nodeId, address }) => !ids.has(nodeId) && !addresses.has(address));
 });
 
+/** Every node that is known from anywhere is seen now: what none of them has is nowhere. */
+export const areAllSeen = perWorld(
+  (world) => world.unreachable.size === 0 && missingNodes(world).length === 0 && missingPlaces(world).length === 0,
+);
+
 /** An earlier run saw the volume, or another one of its application, on such a node. */
 function whyRemembered(world: World, id: VolumeId): { readonly problem: string; readonly hint: string } | undefined {
   const places = missingPlaces(world);

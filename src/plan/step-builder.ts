@@ -19,6 +19,8 @@ export interface StepBuilder {
   add(draft: StepDraft): StepId;
   /** Every step with such an action, also one that is added later, waits for this one. */
   precede(id: StepId, isAfter: (action: Action) => boolean): void;
+  /** Of the steps that were added so far. */
+  actions(): readonly Action[];
   /** Topological order. Throws an ordinary Error (a bug) for a cycle or an edge to nowhere. */
   build(): Step[];
 }
@@ -38,6 +40,7 @@ export function createStepBuilder(): StepBuilder {
       return id;
     },
     precede: (id, isAfter) => void firsts.push({ id, isAfter }),
+    actions: () => [...drafts.values()].map(({ action }) => action),
     build: () => {
       for (const [own, draft] of firsts.length === 0 ? [] : drafts) {
         const before = firsts.flatMap(({ id, isAfter }) => (isAfter(draft.action) ? [id] : []));

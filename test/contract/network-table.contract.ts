@@ -72,6 +72,11 @@ export function networkControlContract(name: string, make: () => Promise<Network
       const peers = [first, second].map((address) => ({ address, ports: [2222, 22], keys: ['ssh-ed25519 AAAAC3'] }));
       await network.setBootRules({ alone: 'start', peers }, signal);
       expect(await network.readBootRules(signal)).toEqual({ alone: 'start', peers });
+      const named = peers.map((peer, at) => ({ ...peer, id: `node-${at}` }));
+      const unasked = { address: '192.0.2.77', ports: [], keys: [], id: 'node-9' };
+      const all = { alone: 'wait', peers: [...named, unasked], gone: ['node-8'] } as const;
+      await network.setBootRules(all, signal);
+      expect(await network.readBootRules(signal)).toEqual(all);
       await network.setBootRules({ alone: 'wait', peers: [] }, signal);
       expect(await network.readBootRules(signal)).toEqual({ alone: 'wait', peers: [] });
     });

@@ -125,6 +125,29 @@ export function transferContract(name: string, make: () => Promise<TransferSubje
       expect((await find(subject.target, volume.id))?.tuning).toEqual(tuning);
     });
 
+    it('gives each copy the record of the request, also one that is there already, and none that a stream brings', async () => {
+      const volume = await made('recorded');
+      const { from, to } = subject;
+      const receive = async (source: SendSource, copies: string | undefined) => {
+        const properties = {
+          'drover:vol': volume.id,
+          'drover:role': 'incoming',
+          'drover:epoch': '1',
+          ...(copies === undefined ? {} : { 'drover:copies': copies }),
+        };
+        await subject.transfer({ from, to, source, dataset: volume.dataset, properties }, () => undefined, signal);
+        return (await find(subject.target, volume.id))?.copies;
+      };
+      await subject.source.snapshot(volume.dataset, 'drover-e1-1', signal);
+      expect(await receive(snapshot(volume.dataset, 'drover-e1-1'), '1:drover-e1-1:node-a')).toEqual(['node-a']);
+      await subject.source.snapshot(volume.dataset, 'drover-e1-2', signal);
+      const second = snapshot(volume.dataset, 'drover-e1-2', '@drover-e1-1');
+      expect(await receive(second, '1:drover-e1-2:node-a,node-b')).toEqual(['node-a', 'node-b']);
+      // As an earlier version sends: what the copy has does not count any more.
+      await subject.source.snapshot(volume.dataset, 'drover-e1-3', signal);
+      expect(await receive(snapshot(volume.dataset, 'drover-e1-3', '@drover-e1-2'), undefined)).toBeUndefined();
+    });
+
     it('goes on from a bookmark when the snapshot it marked is gone', async () => {
       const volume = await made('marks');
       await subject.write(volume.dataset, MiB);

@@ -81,6 +81,51 @@ export function volumeStoreContract(name: string, make: () => Promise<VolumeStor
       expect(await get(volume.id)).toMatchObject({ role: 'owner' });
     });
 
+    it('keeps which nodes may have copies, until the epoch changes or a snapshot is taken without it', async () => {
+      const nodes = ['11111111-2222-3333-4444-555555555555', 'node-b'];
+      const volume = await made('recorded');
+      expect(volume.copies).toEqual([]);
+      const record = { epoch: 1, upTo: 'drover-e1-1', nodes };
+      await store.setProperties(volume, { record }, signal);
+      expect(await get(volume.id)).toMatchObject({ copies: nodes, role: 'owner', epoch: 1, mounted: true });
+      await store.snapshot(volume.dataset, 'drover-e1-1', signal);
+      await store.snapshot(volume.dataset, 'daily-9', signal);
+      expect((await get(volume.id)).copies).toEqual(nodes);
+      await store.snapshot(volume.dataset, 'drover-e1-2', signal);
+      expect((await get(volume.id)).copies).toBeUndefined();
+      await store.setProperties(volume, { record: { ...record, upTo: 'drover-e1-2' } }, signal);
+      expect((await get(volume.id)).copies).toEqual(nodes);
+      // As every version does that knows nothing of records.
+      await store.setProperties(volume, { role: 'owner', epoch: 2 }, signal);
+      expect((await get(volume.id)).copies).toBeUndefined();
+      const next = { role: 'owner', epoch: 3, record: { epoch: 3, upTo: 'drover-e1-2', nodes: [] } } as const;
+      await store.setProperties({ ...volume, epoch: 2 }, next, signal);
+      expect((await get(volume.id)).copies).toEqual([]);
+    });
+
+    it('has no record where there are more nodes than one has room for: then any node may have a copy', async () => {
+      const volume = await made('crowded');
+      const nodes = Array.from({ length: 40 }, () => randomUUID());
+      await store.setProperties(volume, { record: { epoch: 1, nodes } }, signal);
+      expect((await get(volume.id)).copies).toBeUndefined();
+    });
+
+    it('takes over a volume with its record, and freezes it without one', async () => {
+      const volume = await made('taken');
+      await subject.write(volume.dataset, MiB);
+      const { copy } = await store.freeze(volume, 'drover', signal);
+      expect(copy.copies).toBeUndefined();
+      const final = copy.snapshots.at(-1);
+      const released = { role: 'released', owner: 'node-b', epoch: 2 } as const;
+      const upTo = final?.name ?? '';
+      await store.setProperties(copy, { ...released, record: { epoch: 2, upTo, nodes: ['node-b'] } }, signal);
+      expect((await get(volume.id)).copies).toEqual(['node-b']);
+      const seen = { ...volume, ...released, guid: final?.guid ?? '' };
+      const next = { owner: volume.owner ?? '', epoch: 3, record: { epoch: 3, upTo, nodes: ['node-b', 'node-c'] } };
+      await store.acquire(seen, next, signal);
+      expect(await get(volume.id)).toMatchObject({ role: 'owner', epoch: 3, copies: ['node-b', 'node-c'] });
+    });
+
     it('creates a volume without an application and without a limit', async () => {
       const id = randomUUID();
       await store.create(id, {}, signal);

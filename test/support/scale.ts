@@ -1,6 +1,17 @@
 import type { BootPeer, ClusterState } from '../../src/model/cluster.ts';
 import type { Application, Config, NodeName } from '../../src/model/config.ts';
-import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, snaps, tcp } from '../builders.ts';
+import {
+  aCluster,
+  aConfig,
+  aContainer,
+  aMount,
+  anApplication,
+  aVolume,
+  nodeId,
+  onNode,
+  snaps,
+  tcp,
+} from '../builders.ts';
 
 const appsPerNode = 10;
 /** One application in this many has a port, one a volume. */
@@ -15,7 +26,9 @@ export function aLargeCluster(nodes: number): { readonly config: Config; readonl
     return anApplication(`app${at}`, { ports, volumes });
   });
   const onNodeAt = (node: number) => apps.slice(node * appsPerNode, (node + 1) * appsPerNode);
-  const peers = names.map((address): BootPeer => ({ address, ports: [22], keys: [`ssh-ed25519 ${address}`] }));
+  const peers = names.map(
+    (address): BootPeer => ({ address, ports: [22], keys: [`ssh-ed25519 ${address}`], id: nodeId(address) }),
+  );
   peers.sort((a, b) => (a.address < b.address ? -1 : 1));
   const config = aConfig(
     apps,
@@ -30,7 +43,7 @@ export function aLargeCluster(nodes: number): { readonly config: Config; readonl
             return { ...container, spec: { ...container.spec, after: [] } };
           }),
           volumes: onNodeAt(at).flatMap(({ name: application, volumes }) =>
-            volumes.map(({ id }) => aVolume(id, { on: name, application, snapshots: snaps('a1 b2') })),
+            volumes.map(({ id }) => aVolume(id, { on: name, application, snapshots: snaps('a1 b2'), copies: [] })),
           ),
           boot: { peers: peers.filter(({ address }) => address !== name) },
         }),

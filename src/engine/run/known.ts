@@ -30,6 +30,8 @@ export interface ReleasedVolume {
   readonly epoch: number;
   /** The newest snapshot the source had when it let go. */
   readonly guid: string;
+  /** What its record said then; absent: any node may have a copy. */
+  readonly copies?: readonly string[];
 }
 
 /** A node keeps the lock of a silent run for 30 s. Until then no other run can have changed anything. */

@@ -1,7 +1,9 @@
 import type { Snapshot, Volume } from '../../model/cluster.ts';
+import { defined } from '../../model/defined.ts';
 import { holdTag } from '../../model/names.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import type { NodeClient } from '../node-client.ts';
+import { nodesWithTarget, noteTarget, recordOf } from './copy-record.ts';
 import { type Copies, openPair, type Pair, readCopies } from './pair.ts';
 import { removeLeft } from './perform-container.ts';
 import { diverged, finishPartial, sendUpTo } from './send.ts';
@@ -33,6 +35,7 @@ export async function syncVolume(
         forget(context, pair);
         const name = nextSnapshotName(copies.source.epoch, [copies.source, copies.target]);
         await pair.source.volumes.snapshot(copies.source.dataset, name, signal);
+        await noteTarget(pair, copies.source, context, signal, name);
         await sendUpTo(pair, context, name, { what: `round ${round}` }, signal);
         return true;
       },
@@ -83,7 +86,9 @@ async function freeze(client: NodeClient, seen: Volume, context: StepContext, si
   if ((seen.role !== 'owner' && seen.role !== 'frozen') || seen.owner !== nodeIdOf(context, client.node)) {
     throw conflict('freeze', seen.id, client.node, `this node does not own it (role ${seen.role})`);
   }
-  const { copy, finalBytes } = await client.volumes.freeze(seen, holdTag, signal);
+  const { copy: found, finalBytes } = await client.volumes.freeze(seen, holdTag, signal);
+  // The final snapshot is newer than the record, and has been sent nowhere.
+  const copy = seen.copies === undefined ? found : { ...found, copies: seen.copies };
   context.known.saw(client.node, copy);
   context.known.finalBytes.set(copy.id, finalBytes);
   return copy;
@@ -151,11 +156,13 @@ export async function releaseVolume(
     throw conflict('release', action.volume, action.from, `this node has not frozen it (role ${role})`);
   }
   const next = { role: 'released', owner: targetId, epoch: epoch + 1 } as const;
-  await pair.source.volumes.setProperties({ ...copies.source, guid }, next, signal);
-  const release = { targetId, epoch: epoch + 1, guid };
+  const holders = nodesWithTarget(copies.source, pair, context);
+  const record = holders === undefined ? {} : { record: recordOf(copies.source, next.epoch, holders) };
+  await pair.source.volumes.setProperties({ ...copies.source, guid }, { ...next, ...record }, signal);
+  const release = { targetId, epoch: epoch + 1, guid, ...defined({ copies: holders }) };
   context.released.set(action.volume, release);
   context.known.released.set(action.volume, release);
-  context.known.saw(action.from, { ...copies.source, ...next });
+  context.known.saw(action.from, { ...copies.source, ...next, ...defined({ copies: holders }) });
 }
 
 /** Makes the old copy a replica. Both nodes keep one common snapshot, so that a move back is short. */

@@ -1,8 +1,10 @@
 import { lastFacts, type Volume } from '../../model/cluster.ts';
 import type { VolumeId } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import type { NodeClient } from '../node-client.ts';
+import { nodesOfTarget, recordOf } from './copy-record.ts';
 import { conflict, findVolume, getVolume, nodeIdOf, type StepContext } from './step-context.ts';
 import { newestOwn, writtenSince } from './volume-base.ts';
 
@@ -27,10 +29,21 @@ export async function acquireVolume(
   const own = context.known.released.get(id);
   const release = own === undefined ? await readRelease(action, context, signal) : { ...own, owner: own.targetId };
   checkAcquirable(action, copy, self, release);
-  const next = { owner: self, epoch: release.epoch, deployment: context.config.name };
+  const holders = nodesOfTarget(release, action, context);
+  const record = holders === undefined ? {} : { record: recordOf(copy, release.epoch, holders) };
+  const next = { owner: self, epoch: release.epoch, deployment: context.config.name, ...record };
   // The command checks that the copy has all data of the release and no other.
   const mounted = await client.volumes.acquire({ ...copy, guid: release.guid }, next, signal);
-  context.known.saw(to, { ...copy, ...next, role: 'owner', mounted: true });
+  const { copies: _old, ...rest } = copy;
+  context.known.saw(to, {
+    ...rest,
+    owner: self,
+    epoch: release.epoch,
+    deployment: context.config.name,
+    ...defined({ copies: holders }),
+    role: 'owner',
+    mounted: true,
+  });
   context.known.sawMounted(to, id, mounted);
 }
 
@@ -39,6 +52,7 @@ interface Release {
   readonly epoch: number;
   /** The last snapshot of drover's, which has all data. */
   readonly guid: string;
+  readonly copies?: readonly string[];
 }
 
 function checkAcquirable(action: ActionOf<'acquire-volume'>, copy: Volume, self: string, release: Release): void {
@@ -66,7 +80,7 @@ async function readRelease(
     const isAway = error instanceof AppError && error.code === 'connection-failed';
     if (!isAway) throw error;
     const own = context.released.get(action.volume);
-    if (own !== undefined) return { owner: own.targetId, epoch: own.epoch, guid: own.guid };
+    if (own !== undefined) return { ...own, owner: own.targetId };
     const seen = lastFacts(context.state.nodes[action.from])?.volumes.find(({ id }) => id === action.volume);
     if (seen?.role !== 'released') throw error;
     const isLast = seen.snapshots.at(-1)?.guid === newestOwn(seen)?.guid;
@@ -91,7 +105,8 @@ async function releaseOf(
   if ((await written(source, final)) !== 0) {
     throw no(`the copy on "${action.from}" may hold more than its final snapshot @${final.name}`);
   }
-  return { owner: source.owner, epoch: source.epoch, guid: final.guid };
+  const { owner, epoch, copies } = source;
+  return { owner, epoch, guid: final.guid, ...(copies === undefined ? {} : { copies }) };
 }
 
 /** Makes this node the owner again of a volume that it froze, or released to a node that has not acquired it. */
@@ -107,7 +122,9 @@ export async function reclaimVolume(
   const isFrozen = volume.role === 'frozen' && volume.owner === self;
   if (isFrozen || volume.role === 'released') {
     if (!isFrozen) await refuseAcquires(volume, action, context, signal);
-    await client.volumes.setProperties(volume, { role: 'owner', owner: self, epoch: volume.epoch + 1 }, signal);
+    const epoch = volume.epoch + 1;
+    const record = volume.copies === undefined ? {} : { record: recordOf(volume, epoch, volume.copies) };
+    await client.volumes.setProperties(volume, { role: 'owner', owner: self, epoch, ...record }, signal);
   } else if (volume.role !== 'owner' || volume.owner !== self) {
     throw conflict('reclaim', id, node, `its role is ${volume.role}`);
   }

@@ -1,6 +1,7 @@
 import type { ActionKind, ActionOf } from '../../model/plan.ts';
 import { mergeNetwork } from '../../plan/network-tables.ts';
 import { checkContainer } from './check-container.ts';
+import { recordOf } from './copy-record.ts';
 import { pullImage, startContainer, stopContainer } from './perform-container.ts';
 import { freezeVolume, releaseVolume, sendFinal, settleVolume, syncVolume } from './perform-move.ts';
 import { acquireVolume, reclaimVolume } from './perform-take-over.ts';
@@ -33,11 +34,24 @@ export const performers: { readonly [K in ActionKind]: Performer<K> } = {
   'check-container': checkContainer,
   'replace-network': replaceNetwork,
   'set-deployment': setDeployment,
-  'set-boot-rules': async ({ node, rules }, context, signal) => {
-    const client = await context.cluster.node(node, signal);
-    await client.network.setBootRules(rules, signal);
-  },
+  'set-boot-rules': setBootRules,
 };
+
+/** The records come first: from the rules on, the node goes by them. */
+async function setBootRules(
+  { node, rules, records = [] }: ActionOf<'set-boot-rules'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(node, signal);
+  const volumes = records.length === 0 ? [] : await client.volumes.list(signal);
+  for (const { volume, dataset, epoch, copies, isNew } of records) {
+    const copy = volumes.find((one) => one.dataset === dataset && one.id === volume);
+    if (copy?.epoch !== epoch || isNew !== (copy.copies === undefined)) continue;
+    await client.volumes.setProperties(copy, { record: recordOf(copy, epoch, copies) }, signal);
+  }
+  await client.network.setBootRules(rules, signal);
+}
 
 /** Holds ports. The hold expires before the dead-man starts the application, so that clients reach it then. */
 async function holdPorts(

@@ -1,9 +1,11 @@
 import { lastFacts, type Snapshot, type Volume } from '../../model/cluster.ts';
+import { printCopyRecord } from '../../model/copy-record.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { holdTag, parseSnapshotName, properties } from '../../model/names.ts';
 import { isApplicationName, sendFlags } from '../../model/untrusted.ts';
 import type { ResumeToken, SendSource, TransferResult } from '../node-client.ts';
-
+import { nodesOfTarget, noteTarget, recordOf } from './copy-record.ts';
 import { type Copies, type Pair, readCopies, thirdCopies } from './pair.ts';
 import { conflict, emitProgress, nodeIdOf, type StepContext } from './step-context.ts';
 
@@ -18,6 +20,7 @@ export async function finishPartial(pair: Pair, context: StepContext, signal: Ab
   const copies = await readCopies(pair, signal);
   const { source: sender, target } = copies;
   if (target?.resumeToken === undefined) return copies;
+  await noteTarget(pair, sender, context, signal);
   const token = await pair.source.volumes.readToken(target.resumeToken, signal);
   const why = token === undefined ? `its snapshot is gone on "${pair.from}"` : notOurs(token, sender);
   if (token === undefined || why !== undefined) {
@@ -112,6 +115,7 @@ async function sendOne(
     snapshot: `@${snapshot.name}`,
     ...(baseName === undefined ? {} : { base: baseName }),
   };
+  copies = { ...copies, source: await noteTarget(pair, copies.source, context, signal) };
   await liftLimit(pair, copies.target, signal);
   const [totalBytes, dataset] = await Promise.all([
     isDown
@@ -119,7 +123,7 @@ async function sendOne(
       : estimateAndHold(pair, copies, snapshot, baseName, signal),
     copies.target?.dataset ?? nameNewCopy(pair, copies.source, signal),
   ]);
-  const given = receiveProperties(pair, context, copies);
+  const given = receiveProperties(pair, context, copies, snapshot);
   const { guid } = await transfer(pair, context, { source, dataset, totalBytes, what, tag: holdTag }, signal, given);
   if (guid !== snapshot.guid) throw notArrived(pair, guid, snapshot.guid);
   if (isDown) return sawArrived(pair, context, copies, dataset, snapshot);
@@ -172,8 +176,11 @@ function sawArrived(
   last: Snapshot,
 ): void {
   const { source, target } = copies;
+  const { copies: _record, ...seen } = target ?? { ...source, dataset, mounted: false, bookmarks: [], snapshots: [] };
+  const holders = nodesOfTarget(source, { from, to }, context);
   context.known.saw(to, {
-    ...(target ?? { ...source, dataset, mounted: false, bookmarks: [], snapshots: [] }),
+    ...seen,
+    ...defined({ copies: holders }),
     id: volume,
     role: 'incoming',
     owner: nodeIdOf(context, from),
@@ -230,7 +237,14 @@ async function transfer(
   return result;
 }
 
-function receiveProperties(pair: Pair, context: StepContext, { source, target }: Copies): Record<string, string> {
+function receiveProperties(
+  pair: Pair,
+  context: StepContext,
+  { source, target }: Copies,
+  { name }: Snapshot,
+): Record<string, string> {
+  const holders = nodesOfTarget(source, pair, context);
+  const epoch = epochOfCopy(source);
   return {
     // An existing copy keeps its properties.
     ...(target === undefined ? tuningFor(pair, context, source) : {}),
@@ -239,7 +253,14 @@ function receiveProperties(pair: Pair, context: StepContext, { source, target }:
     [properties.deployment]: context.config.name,
     [properties.role]: 'incoming',
     [properties.owner]: nodeIdOf(context, pair.from),
-    [properties.epoch]: `${epochOfCopy(source)}`,
+    [properties.epoch]: `${epoch}`,
+    ...(holders === undefined
+      ? {}
+      : {
+          [properties.copies]: printCopyRecord(
+            recordOf(target ?? { snapshots: [], bookmarks: [] }, epoch, holders, name),
+          ),
+        }),
     ...(source.flags === undefined ? {} : { [properties.flags]: sendFlags(source.flags).join(' ') || 'none' }),
   };
 }

@@ -1,5 +1,6 @@
 import type { ResumeToken } from '../../engine/node-client.ts';
 import type { PoolFacts, Snapshot, Volume, VolumeRole, ZfsCapabilities } from '../../model/cluster.ts';
+import { readCopyRecord } from '../../model/copy-record.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { datasetsPerNode, longestProperty } from '../../model/limits.ts';
@@ -24,6 +25,7 @@ export const volumeColumns = [
   properties.owner,
   properties.epoch,
   properties.flags,
+  properties.copies,
   ...tuningColumns,
 ].join(',');
 
@@ -114,11 +116,17 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
   const token = facts.get('receive_resume_token');
   const flags = facts.get(properties.flags);
   const tuning = tuningOf(facts);
+  const epoch = number(facts.get(properties.epoch));
+  const record = readCopyRecord(
+    facts.get(properties.copies),
+    epoch,
+    copies.map(({ name }) => name),
+  );
   return {
     id,
     dataset,
     role,
-    epoch: number(facts.get(properties.epoch)),
+    epoch,
     mounted: facts.get('mounted') === 'yes',
     usedBytes: number(facts.get('used')),
     referencedBytes: number(facts.get('referenced')),
@@ -128,7 +136,7 @@ function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volum
     ...(isApplicationName(application) ? { application } : {}),
     ...defined({ deployment, owner }),
     ...(limit === 0 ? {} : { limitBytes: limit }),
-    ...defined({ resumeToken: token, flags }),
+    ...defined({ resumeToken: token, flags, copies: record }),
     ...(Object.keys(tuning).length === 0 ? {} : { tuning }),
   };
 }

@@ -80,7 +80,7 @@ if found=$(zfs get -H -s local -o property,value drover:vol,drover:role,drover:o
 else
   [ "$(zfs get -H -o value encryption "$root")" = off ] || flags="$flags -w" # raw from birth: mixing breaks later streams
   zfs create -o canmount=noauto -o readonly=off -o setuid=off -o devices=off -o refquota="$limit" -o drover:vol="$volume" \${app:+-o "drover:app=$app"} \${deployment:+-o "drover:deployment=$deployment"} \\
-    -o drover:role=owner -o drover:owner="$node" -o drover:epoch=1 -o drover:flags="$flags" "$ds" || exit 1
+    -o drover:role=owner -o drover:owner="$node" -o drover:epoch=1 -o drover:copies=1:-:- -o drover:flags="$flags" "$ds" || exit 1
 fi
 [ "$(zfs get -H -o value mounted "$ds")" = yes ] || { seal "$ds"; zfs mount "$ds"; } || exit 1
 directory=$(zfs get -H -o value mountpoint "$ds")/data

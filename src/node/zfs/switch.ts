@@ -1,5 +1,6 @@
 import type { SeenVolume, SeenWhole, VolumeProperties, VolumeStore } from '../../engine/node-client.ts';
 import type { Mark } from '../../engine/run/leftovers.ts';
+import { printCopyRecord } from '../../model/copy-record.ts';
 import { AppError } from '../../model/errors.ts';
 import { properties } from '../../model/names.ts';
 import { isZfsNumber } from '../../model/untrusted.ts';
@@ -120,6 +121,7 @@ export function pairs(values: VolumeProperties): readonly (readonly [string, str
     [properties.epoch, values.epoch?.toString()],
     [properties.application, values.application],
     [properties.deployment, values.deployment],
+    [properties.copies, values.record && printCopyRecord(values.record)],
   ] as const;
   return all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
 }

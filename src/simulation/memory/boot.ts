@@ -1,6 +1,7 @@
+import { holdersIn, tells } from '../../model/copy-record.ts';
 import { start } from './containers.ts';
 import type { MemoryContainer, MemoryDataset, MemoryMachine } from './types.ts';
-import { checkInvariants, type MemoryWorld, newGuid } from './world.ts';
+import { checkInvariants, type MemoryWorld, newGuid, recordIn } from './world.ts';
 
 /** What the peers' answers mean for a volume of a node that has booted (boot-gate in host/provision.sh). */
 type Answer = 'taken over' | 'wait' | 'free';
@@ -44,18 +45,23 @@ export function runBootGate(world: MemoryWorld, machine: MemoryMachine): boolean
 }
 
 /** The most take-overs that are plausible while a node was off (boot-gate in host/provision.sh). */
-const plausibleEpochs = 1_000;
+const plausibleEpochs = 100_000;
 
 /** The peers' answer about a dataset's volume. A peer that does not answer may have taken it over. */
-export function askPeers(world: MemoryWorld, machine: MemoryMachine, { properties }: MemoryDataset): Answer {
+export function askPeers(world: MemoryWorld, machine: MemoryMachine, dataset: MemoryDataset): Answer {
+  const { properties } = dataset;
   if (machine.boot === undefined) return 'free';
   const { alone, peers } = machine.boot;
   const { volume, epoch = 0 } = properties;
   const addresses = new Set([...machine.table.peers, ...peers.map(({ address }) => address)]);
-  const asked = [...world.machines.values()].filter((one) => one !== machine && addresses.has(one.meshAddress));
+  const mayHave = isHolder(machine, dataset);
+  const asked = [...world.machines.values()].filter(
+    (one) => one !== machine && addresses.has(one.meshAddress) && mayHave(one.meshAddress),
+  );
   const copies = asked
     .filter(({ connected }) => connected)
-    .flatMap(({ datasets }) => [...datasets.values()].filter((one) => one.properties.volume === volume));
+    .flatMap((one) => [...one.datasets.values()].filter((copy) => answersAbout(one, copy, machine)))
+    .filter((copy) => copy.properties.volume === volume);
   const ahead = copies.map((copy) => (copy.properties.epoch ?? 0) - epoch);
   if (ahead.some((by) => by > 0 && by <= plausibleEpochs)) return 'taken over';
   if (ahead.some((by) => by > plausibleEpochs)) return 'wait';
@@ -63,6 +69,25 @@ export function askPeers(world: MemoryWorld, machine: MemoryMachine, { propertie
     other === epoch && (role === 'owner' || role === 'frozen');
   if (copies.some(isRival)) return 'wait';
   return alone === 'wait' && asked.some(({ connected }) => !connected) ? 'wait' : 'free';
+}
+
+/** Whether the peer at an address may have a copy of this dataset's volume. In doubt it may. */
+function isHolder({ boot }: MemoryMachine, dataset: MemoryDataset): (address: string) => boolean {
+  const nodes = recordIn(dataset);
+  const { peers = [], gone = [] } = boot ?? {};
+  const known = new Set([...gone, ...peers.map(({ id }) => id)]);
+  if (nodes === undefined || holdersIn(nodes).some((id) => !known.has(id))) return () => true;
+  return (address) => {
+    const id = peers.find((peer) => peer.address === address)?.id;
+    return id === undefined || nodes.includes(id);
+  };
+}
+
+/** What drover-peer on `machine` says to another node: nothing about a volume that one has no copy of. */
+function answersAbout({ boot }: MemoryMachine, dataset: MemoryDataset, asker: MemoryMachine): boolean {
+  const id = boot?.peers.find(({ address }) => address === asker.meshAddress)?.id;
+  const nodes = recordIn(dataset);
+  return id === undefined || nodes === undefined || tells(nodes, id);
 }
 
 function wasNeverCopied({ properties, snapshots, bookmarks }: MemoryDataset): boolean {

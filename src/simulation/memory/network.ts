@@ -47,13 +47,15 @@ export function createMemoryNetwork(world: MemoryWorld, node: NodeName): Network
     dropHolds: (ports, signal) => call(world, options('dropHolds', true), signal, (machine) => drop(machine, ports)),
     readBootRules: (signal) =>
       call(world, options('readBootRules', false), signal, ({ boot }) => {
-        return { alone: boot?.alone ?? 'wait', peers: boot?.peers ?? [] };
+        const gone = boot?.gone === undefined ? {} : { gone: boot.gone };
+        return { alone: boot?.alone ?? 'wait', peers: boot?.peers ?? [], ...gone };
       }),
-    setBootRules: ({ alone, peers }, signal) =>
+    setBootRules: ({ alone, peers, gone = [] }, signal) =>
       call(world, options('setBootRules', true), signal, (machine) => {
         if (machine.boot === undefined)
           throw new AppError('command-failed', `cannot set the boot rules of "${node}": it has no user drover-peer`);
-        machine.boot = { ...machine.boot, alone, peers };
+        const { gone: _old, ...rest } = machine.boot;
+        machine.boot = { ...rest, alone, peers, ...(gone.length === 0 ? {} : { gone }) };
       }),
     accepts: (port, signal) =>
       call(world, options('accepts', false), signal, (machine) => isServed(world, machine, port, 'tcp')),

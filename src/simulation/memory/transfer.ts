@@ -226,6 +226,7 @@ function readProperties(given: Readonly<Record<string, string>>): MemoryDataset[
     owner: given[properties.owner],
     epoch: epoch === undefined ? undefined : Number(epoch),
     flags: given[properties.flags],
+    copies: given[properties.copies],
   };
   return Object.fromEntries(Object.entries(picked).filter(([, value]) => value !== undefined));
 }

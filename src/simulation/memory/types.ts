@@ -166,6 +166,8 @@ export interface MemoryDataset {
     owner?: string;
     epoch?: number;
     flags?: string;
+    /** As ZFS has it: text. */
+    copies?: string;
   };
   mounted: boolean;
   readonly: boolean;

@@ -8,6 +8,7 @@ import type {
 } from '../../engine/node-client.ts';
 import type { Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
+import { printCopyRecord } from '../../model/copy-record.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { datasetLeaf, parseSnapshotName, snapshotName } from '../../model/names.ts';
@@ -16,7 +17,7 @@ import { tuningOf } from '../../node/zfs/tuning.ts';
 import { deltaBytes, findSnapshot, getDataset, getSnapshot, newDataset, usedBytes } from './datasets.ts';
 import { makeBookmark, tidyDataset } from './tidy.ts';
 import type { MemoryDataset, MemoryMachine } from './types.ts';
-import { boundDataset, callsOf, isWritableRole, type MemoryWorld, newGuid, refused } from './world.ts';
+import { boundDataset, callsOf, isWritableRole, type MemoryWorld, newGuid, recordIn, refused } from './world.ts';
 
 /** Bytes of a stream in addition to its data: OpenZFS sends some hundred bytes for an empty increment. */
 export const streamOverheadBytes = 624;
@@ -30,6 +31,7 @@ export function memoryDatasetName(world: MemoryWorld, volume: VolumeId, app: App
 export function listVolumes(machine: MemoryMachine): Volume[] {
   return [...machine.datasets.values()].flatMap((dataset) => {
     const { volume, application, deployment, role, owner, epoch, flags } = dataset.properties;
+    const copies = recordIn(dataset);
     if (volume === undefined) return [];
     const base = dataset.snapshots.at(-1)?.content;
     const children = [...machine.datasets.keys()].filter((name) => name.startsWith(`${dataset.name}/`));
@@ -49,7 +51,7 @@ export function listVolumes(machine: MemoryMachine): Volume[] {
         snapshots: dataset.snapshots.map(({ name, guid, createTxg }) => ({ name, guid, createTxg: `${createTxg}` })),
         bookmarks: dataset.bookmarks.map(({ name, guid, createTxg }) => ({ name, guid, createTxg: `${createTxg}` })),
         ...(dataset.partial === undefined ? {} : { resumeToken: dataset.partial.token }),
-        ...defined({ flags }),
+        ...defined({ flags, copies }),
         ...(Object.keys(dataset.tuning).length === 0 ? {} : { tuning: tuningOf(Object.entries(dataset.tuning)) }),
         ...(children.length === 0 ? {} : { children }),
       },
@@ -185,6 +187,7 @@ function createVolume(
       role: 'owner',
       owner: machine.nodeId,
       epoch: 1,
+      copies: printCopyRecord({ epoch: 1, nodes: [] }),
     },
     mounted: true,
     readonly: false,
@@ -223,7 +226,9 @@ function setProperties(
   next: VolumeProperties,
 ): void {
   compare(dataset, node, seen);
-  dataset.properties = { ...dataset.properties, ...next };
+  const { record, ...rest } = next;
+  const copies = record === undefined ? {} : { copies: printCopyRecord(record) };
+  dataset.properties = { ...dataset.properties, ...rest, ...copies };
   if (next.role !== undefined) dataset.readonly = !isWritableRole(next.role);
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { VolumeRole } from '../../model/cluster.ts';
 import type { NodeName, VolumeId } from '../../model/config.ts';
+import { readCopyRecord } from '../../model/copy-record.ts';
 import { AppError } from '../../model/errors.ts';
 import type {
   MemoryCall,
@@ -242,7 +243,34 @@ export function checkInvariants(world: MemoryWorld): void {
   }
   for (const [volume, nodes] of owners)
     if (nodes.length > 1) violate(world, `${volume} has owners ${nodes.join(', ')}`);
+  for (const [volume] of owners) checkRecord(world, volume);
   for (const [volume, nodes] of users) if (nodes.length > 1) violate(world, `${volume} is used on ${nodes.join(', ')}`);
+}
+
+/** Which other nodes may have a copy, as far as the record of this one counts. */
+export const recordIn = ({ properties, snapshots, bookmarks }: MemoryDataset): readonly string[] | undefined =>
+  readCopyRecord(
+    properties.copies,
+    properties.epoch ?? 0,
+    [...snapshots, ...bookmarks].map(({ name }) => name),
+  );
+
+/** The record of the owner has every node with a copy: the owner asks no other when it boots. */
+function checkRecord(world: MemoryWorld, volume: VolumeId): void {
+  const copies = [...world.machines.values()].flatMap((machine) =>
+    [...machine.datasets.values()].flatMap((dataset) =>
+      dataset.properties.volume === volume ? [{ machine, dataset }] : [],
+    ),
+  );
+  const epochOf = ({ properties }: MemoryDataset): number => properties.epoch ?? 0;
+  const newest = Math.max(...copies.map(({ dataset }) => epochOf(dataset)));
+  for (const { machine, dataset } of copies) {
+    const nodes = recordIn(dataset);
+    if (dataset.properties.role !== 'owner' || epochOf(dataset) < newest || nodes === undefined) continue;
+    const missing = copies.filter((one) => one.machine !== machine && !nodes.includes(one.machine.nodeId));
+    for (const one of missing)
+      violate(world, `${machine.name} does not know that ${one.machine.name} has a copy of ${volume}`);
+  }
 }
 
 function violate(world: MemoryWorld, text: string): void {

@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -20,13 +30,14 @@ const programs = {
     'get -H -s local -o property,value'*) for name in role owner epoch; do
       awk -F '\t' -v d="\${!#}" -v n=drover:$name '$1 == d && $2 == n { print $2 FS $3 }' "$at/facts"; done ;;
     'get -H -o value mounted'*) grep -qx "$6" "$at/mounted" && echo yes || echo no ;;
+    'list -H -r'*) grep -o '^[^ ]*' "$at/snapshots"; true ;;
     'list -H -d 1'*) grep "^$9[@#]" "$at/snapshots"; true ;;
     'list -H -t'*) exit 1 ;;
     mount*) echo "$2" >>"$at/mounted"; echo "mount $2" >>"$at/did" ;;
     set*) echo "$*" >>"$at/did"; sed -i "s#^\\(\${!#}\tdrover:role\t\\).*#\\1diverged#" "$at/facts" ;;
     *) echo "$*" >>"$at/did" ;;
   esac`,
-  ssh: `cat "$at/peer.\${@: -2:1}" 2>/dev/null`,
+  ssh: `echo "\${@: -2:1}" >>"$at/asked"; cat "$at/peer.\${@: -2:1}" 2>/dev/null`,
   docker: `case $1 in ps) cut -d '|' -f 1 "$at/containers" ;; inspect) cat "$at/containers" ;;
     start) echo "start $2" >>"$at/did"; sed -i "s#^\\(/$2|.*\\)|exited|#\\1|running|#; s#^\\(/$2|.*\\)|created|#\\1|running|#" "$at/containers" ;; esac`,
   mountpoint: `true`,
@@ -67,9 +78,9 @@ const file = (name: string, text: string): void => writeFileSync(join(at, name),
 const rules = (alone: string): void =>
   file('etc/boot-peers', `alone ${alone}\npeer 10.0.0.2 22 ssh-ed25519 AAAA\npeer 10.0.0.3 22 ssh-ed25519 BBBB\n`);
 
-/** `p/v/db`, owned by this node with that epoch. */
-function owned(epoch: number, vol = 'v1'): void {
-  const facts = { vol, role: 'owner', epoch, owner: 'me' };
+/** `p/v/db`, owned by this node with that epoch, and with this record of the nodes that may have copies. */
+function owned(epoch: number, vol = 'v1', copies?: string): void {
+  const facts = { vol, role: 'owner', epoch, owner: 'me', ...(copies === undefined ? {} : { copies }) };
   file(
     'facts',
     `${Object.entries(facts)
@@ -77,6 +88,16 @@ function owned(epoch: number, vol = 'v1'): void {
       .join('')}`,
   );
 }
+/** As drover writes it: each peer with its id, `b` at 10.0.0.2 and `c` at 10.0.0.3. */
+const namedRules = (alone = 'wait', more = ''): void => {
+  rules(alone);
+  appendFileSync(join(at, 'etc/boot-peers'), `node 10.0.0.2 b\nnode 10.0.0.3 c\n${more}`);
+};
+/** Whom it has asked. */
+const asked = (): string[] =>
+  existsSync(join(at, 'asked'))
+    ? [...new Set(readFileSync(join(at, 'asked'), 'utf8').split('\n'))].filter(Boolean).sort()
+    : [];
 const answer = (peer: 2 | 3, text: string): void => file(`peer.10.0.0.${peer}`, text);
 
 /** One round: what it did, and what waits. */
@@ -197,7 +218,7 @@ describe('at boot', () => {
     }
   });
 
-  it.each(['99999999999', '1003', '1e1', '0x7', '$(id)'])(
+  it.each(['99999999999', '100003', '1e1', '0x7', '$(id)'])(
     'an epoch of %s in an answer is told, and changes nothing',
     (epoch) => {
       owned(2);
@@ -207,6 +228,12 @@ describe('at boot', () => {
       expect(spawnSync(join(at, 'bin/boot-gate'), ['free', 'p/v/db']).status).toBe(1);
     },
   );
+
+  it('an epoch after a reclaim, which raises it by 1000, and after later moves is believed', () => {
+    owned(2);
+    answer(3, 'v1\towner\t1004\tthem\nend\n');
+    expect(round('start').did).toContain('set drover:role=diverged readonly=on p/v/db');
+  });
 
   it('a volume that never left the node is mounted, whatever a peer answers', () => {
     owned(1);
@@ -279,6 +306,161 @@ describe('at boot', () => {
     ];
     file('containers', `${rows.join('\n')}\n`);
     expect(round('start')).toEqual({ did: ['start drover-other'], waiting: 'v1\tsilent\t10.0.0.3\n' });
+  });
+});
+
+describe('a volume with a record of the nodes that may have copies', () => {
+  const ofB = '2:drover-e2-1:b';
+  beforeEach(() => {
+    file('snapshots', 'p/v/db@drover-e2-1\n');
+    namedRules();
+  });
+  const free = () => spawnSync(join(at, 'bin/boot-gate'), ['free', 'p/v/db']).status;
+
+  it.each([
+    ['a higher epoch', 'v1\towner\t3\tc\nend\n'],
+    ['the same epoch', 'v1\towner\t2\tc\nend\n'],
+    ['an epoch that cannot be', 'v1\towner\t99999999999\tc\nend\n'],
+    ['garbage', '\u001b]0;x\u0007\0\0$(id)\n'],
+    ['more than any peer has to say', 'v1\towner\t3\tc\n'.repeat(400_000)],
+    ['nothing', undefined],
+  ])('a peer that is not in it is not asked, and changes nothing with %s', (_what, text) => {
+    owned(2, 'v1', ofB);
+    answer(2, 'v1\treplica\t2\tme\nend\n');
+    if (text !== undefined) answer(3, text);
+    expect(free()).toBe(0);
+    expect(round('start')).toEqual({ did: ['mount p/v/db'], waiting: '' });
+    expect(asked()).toEqual(['10.0.0.2']);
+  });
+
+  it('a peer that is in it is waited for, and believed', () => {
+    owned(2, 'v1', ofB);
+    answer(3, 'end\n');
+    expect(round('start')).toEqual({ did: [], waiting: 'v1\tsilent\t10.0.0.2\n' });
+    expect(free()).toBe(1);
+    answer(2, 'v1\towner\t2\tb\nend\n');
+    expect(round('start').waiting).toBe('v1\trival\t10.0.0.2\n');
+    answer(2, 'v1\treplica\t3\tc\nend\n');
+    expect(free()).toBe(2);
+    expect(round('start').did).toEqual(['snapshot p/v/db@diverged-e2', 'set drover:role=diverged readonly=on p/v/db']);
+  });
+
+  it.each(['-', '?c', '?x,?c'])('one that nobody else has is mounted, and nobody is asked (%s)', (nodes) => {
+    owned(2, 'v1', `2:drover-e2-1:${nodes}`);
+    expect(round('start')).toEqual({ did: ['mount p/v/db'], waiting: '' });
+    expect(asked()).toEqual([]);
+  });
+
+  it.each([
+    ['of another epoch', '1:drover-e2-1:b'],
+    ['that a later snapshot was taken after', '2:drover-e1-9:b'],
+    ['from before the first snapshot', '2:-:b'],
+    ['that is cut off', '2:drover-e2-1:'],
+    ['that is no record', 'b'],
+    ['with a node that is no peer', '2:drover-e2-1:b,d'],
+  ])('a record %s counts for nothing: everybody is asked and believed', (_what, record) => {
+    owned(2, 'v1', record);
+    answer(2, 'end\n');
+    expect(round('start').waiting).toBe('v1\tsilent\t10.0.0.3\n');
+    answer(3, 'v1\towner\t3\tc\nend\n');
+    expect(free()).toBe(2);
+    expect(asked()).toEqual(['10.0.0.2', '10.0.0.3']);
+  });
+
+  it('a later bookmark makes it void as well, and a higher number is later whatever its digits', () => {
+    file('snapshots', 'p/v/db@drover-e2-9\np/v/db#drover-e2-10\n');
+    owned(2, 'v1', '2:drover-e2-9:b');
+    answer(2, 'end\n');
+    expect(round('start').waiting).toBe('v1\tsilent\t10.0.0.3\n');
+    owned(2, 'v1', '2:drover-e2-10:b');
+    expect(round('start').did).toEqual(['mount p/v/db']);
+  });
+
+  it('a node that is gone for good is not missed', () => {
+    namedRules('wait', 'gone d\n');
+    owned(2, 'v1', '2:drover-e2-1:b,d');
+    answer(2, 'end\n');
+    expect(round('start').did).toEqual(['mount p/v/db']);
+    expect(asked()).toEqual(['10.0.0.2']);
+  });
+
+  it('a peer whose id is not known may have a copy: it is asked, believed and waited for', () => {
+    rules('wait');
+    appendFileSync(join(at, 'etc/boot-peers'), 'node 10.0.0.2 b\n');
+    owned(2, 'v1', ofB);
+    answer(2, 'end\n');
+    expect(round('start').waiting).toBe('v1\tsilent\t10.0.0.3\n');
+    answer(3, 'v1\towner\t3\tc\nend\n');
+    expect(free()).toBe(2);
+  });
+
+  it('a peer that has changed its id is one that is in no record, and the one it was is missed', () => {
+    rules('wait');
+    appendFileSync(join(at, 'etc/boot-peers'), 'node 10.0.0.2 x\nnode 10.0.0.3 c\n');
+    owned(2, 'v1', ofB);
+    answer(2, 'end\n');
+    expect(round('start').waiting).toBe('v1\tsilent\t10.0.0.3\n');
+  });
+
+  it('a record that changes while the peers are asked is gone by only with the answers of all in it', () => {
+    owned(2, 'v1', '2:drover-e2-1:-');
+    const changes = `sed -i 's#drover-e2-1:-#drover-e2-1:b#' ${at}/facts`;
+    writeFileSync(join(at, 'bin/flock'), `#!/bin/bash\n${changes}\nexec /usr/bin/flock "$@"\n`);
+    chmodSync(join(at, 'bin/flock'), 0o755);
+    answer(2, 'v1\towner\t3\tb\nend\n');
+    expect(round('start')).toEqual({ did: [], waiting: 'v1\tsilent\t10.0.0.2\n' });
+  });
+});
+
+describe('what a node says to a peer', () => {
+  const volume = (name: string, id: string, copies?: string): string =>
+    Object.entries({ vol: id, role: 'owner', epoch: 2, owner: 'me', copies })
+      .map(([property, value]) => (value === undefined ? '' : `p/v/${name}\tdrover:${property}\t${value}\n`))
+      .join('');
+  const said = (...words: string[]): string[] =>
+    execFileSync(join(at, 'bin/epochs'), words, { encoding: 'utf8' }).split('\n').filter(Boolean).sort();
+  beforeEach(() => {
+    const records = [
+      volume('db', 'v1', '2:drover-e2-1:b'),
+      volume('web', 'v2', '2:-:-'),
+      volume('old', 'v3'),
+      volume('bee', 'v4', '2:-:bb,c,?y'),
+    ];
+    file('facts', records.join(''));
+    file('snapshots', 'p/v/db@drover-e2-1\np/v/db@daily-9\n');
+  });
+  const line = (id: string): string => `${id}\towner\t2\tme`;
+
+  it('is about the volumes that it may have copies of, and those without a record', () => {
+    expect(said('peer', 'b')).toEqual(['end', line('v1'), line('v3')]);
+    expect(said('peer', 'c')).toEqual(['end', line('v3'), line('v4')]);
+    expect(said('peer', 'x')).toEqual(['end', line('v3')]);
+    expect(said('peer', 'y')).toEqual(['end', line('v3'), line('v4')]);
+    expect(said('peer', 'bb')).toEqual(['end', line('v3'), line('v4')]);
+  });
+
+  it('is about all of them where the rules of an earlier version do not say who asks', () => {
+    expect(said()).toEqual(['end', line('v1'), line('v2'), line('v3'), line('v4')]);
+  });
+
+  it('is the same whatever the peer asks for', () => {
+    for (const request of ['epochs', 'datasets', 'peer b', '$(id)', '../../bin/sh -c id']) {
+      const env = { ...process.env, SSH_ORIGINAL_COMMAND: request };
+      const text = execFileSync(join(at, 'bin/epochs'), ['peer', 'x'], { encoding: 'utf8', env });
+      expect(text.split('\n').filter(Boolean).sort(), request).toEqual(['end', line('v3')]);
+    }
+  });
+
+  it('has names of datasets and records only for the node itself', () => {
+    expect(said('datasets')).toContain(`${line('v1')}\tp/v/db\tb`);
+    expect(said('datasets')).toContain(`${line('v2')}\tp/v/web\t-`);
+    expect(said('datasets')).toContain(`${line('v3')}\tp/v/old\t?`);
+    expect(said('peer', 'b').join()).not.toContain('p/v/');
+  });
+
+  it('is nothing where the snapshots cannot be listed', () => {
+    writeFileSync(join(at, 'bin/zfs'), '#!/bin/bash\ncase $1 in get) cat "$at/facts" ;; *) exit 1 ;; esac\n');
+    expect(spawnSync(join(at, 'bin/epochs'), ['peer', 'b'])).toMatchObject({ status: 1 });
   });
 });
 

@@ -21,6 +21,48 @@ describe('what a node goes by when it boots', () => {
     expect(parseBoot('ready\n')).toEqual({ alone: 'wait', peers: [], waiting: [] });
   });
 
+  it('reads back with the ids of the peers, also of one that cannot be asked, and of those that are gone', () => {
+    const [first, second] = rules.peers;
+    const named = {
+      alone: 'wait',
+      peers: [{ ...first, id: 'b' }, { ...second }, { address: '10.0.0.4', ports: [], keys: [], id: 'd' }],
+      gone: ['x', 'y'],
+    } as BootRules;
+    const text = renderRules(named);
+    expect(text).toContain('node 10.0.0.2 b\n');
+    expect(text).toContain('node 10.0.0.4 d\ngone x\ngone y\n');
+    expect(parseBoot(`ready\n${text}`)).toEqual({ ...named, waiting: [] });
+    expect(parseBoot('ready\nnode 10.0.0.4 -x\nnode 10.0.0.5 a b\ngone $(id)\n')).toEqual({
+      alone: 'wait',
+      peers: [],
+      waiting: [],
+    });
+  });
+
+  it('tells a peer by its key, and tells everything where a key does not say which one it is', () => {
+    const [first, second] = rules.peers;
+    const peers = [
+      { ...first, id: 'b' },
+      { ...second, id: 'c' },
+      { address: '10.0.0.4', ports: [22], keys: ['ssh-ed25519 AAAAC4'], id: 'd' },
+    ];
+    expect(renderAuthorized({ alone: 'wait', peers } as BootRules).split('\n')).toEqual([
+      'restrict,command="/usr/local/lib/drover/epochs peer b" ssh-ed25519 AAAAC3 drover-peer',
+      'restrict,command="/usr/local/lib/drover/epochs peer b" ssh-rsa AAAAB3== drover-peer',
+      'restrict,command="/usr/local/lib/drover/epochs" ssh-ed25519 AAAAC4 drover-peer',
+      '',
+    ]);
+  });
+
+  it.each(['a" sh', 'a b', '', '-x', 'a\nb'])('refuses %j as an id', (id) => {
+    const bad = {
+      alone: 'wait',
+      peers: [{ address: '10.0.0.2', ports: [22], keys: ['ssh-ed25519 AAAAC3'], id }],
+    } as const;
+    if (id !== '') expect(() => renderAuthorized(bad)).toThrow('is no id of a node');
+    expect(() => renderRules(bad)).toThrow('is no id of a node');
+  });
+
   it('is absent where the node is not set up for it', () => {
     expect(parseBoot('')).toBeUndefined();
     expect(parseBoot(renderRules(rules))).toBeUndefined();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Volume } from '../../../src/model/cluster.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import {
   aCluster,
@@ -8,7 +9,9 @@ import {
   anApplication,
   aVolume,
   type BuiltNode,
+  nodeId,
   onNode,
+  snaps,
   unreachable,
 } from '../../builders.ts';
 
@@ -16,20 +19,26 @@ const rulesOf = (nodes: readonly BuiltNode[], config = aConfig([], { a: [], b: [
   makePlan(config, aCluster(...nodes)).steps.flatMap(({ action, reason }) =>
     action.kind === 'set-boot-rules' ? [{ node: action.node, reason, ...action.rules }] : [],
   );
-const peer = (address: string, key = address) => ({ address, ports: [22], keys: [`ssh-ed25519 ${key}`] });
+const peer = (address: string, key = address, id?: string) => ({
+  address,
+  ports: [22],
+  keys: [`ssh-ed25519 ${key}`],
+  ...(id === undefined ? {} : { id }),
+});
+const seen = (name: string, address = name) => peer(address, name, nodeId(name));
 
 describe('whom a node asks when it boots', () => {
   it('is everybody else, with the keys they show', () => {
     const a = onNode('a', { boot: { sshPorts: [2222, 22] } });
-    const b = onNode('b', { boot: { peers: [{ ...peer('a'), ports: [2222, 22] }, peer('c')] } });
-    const c = onNode('c', { boot: { peers: [peer('a', 'old'), peer('b')] } });
+    const b = onNode('b', { boot: { peers: [{ ...seen('a'), ports: [2222, 22] }, seen('c')] } });
+    const c = onNode('c', { boot: { peers: [peer('a', 'old', nodeId('a')), seen('b')] } });
     expect(rulesOf([a, b, c])).toEqual([
-      { node: 'a', reason: 'its peers or their keys differ', alone: 'wait', peers: [peer('b'), peer('c')] },
+      { node: 'a', reason: 'its peers or their keys differ', alone: 'wait', peers: [seen('b'), seen('c')] },
       {
         node: 'c',
         reason: 'its peers or their keys differ',
         alone: 'wait',
-        peers: [{ ...peer('a'), ports: [2222, 22] }, peer('b')],
+        peers: [{ ...seen('a'), ports: [2222, 22] }, seen('b')],
       },
     ]);
   });
@@ -38,8 +47,8 @@ describe('whom a node asks when it boots', () => {
     const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [peer('10.0.0.2')] } });
     const config = aConfig([], { a: [], b: [] }, { nodes: { a: {}, b: { mesh: '10.0.0.2' } } });
     expect(rulesOf([a, unreachable('b')], config)).toEqual([]);
-    const seen = unreachable('b', { meshAddress: '10.0.0.2', boot: { hostKeys: ['ssh-ed25519 new'] } });
-    expect(rulesOf([a, seen], config)).toMatchObject([{ node: 'a', peers: [peer('10.0.0.2', 'new')] }]);
+    const b = unreachable('b', { meshAddress: '10.0.0.2', boot: { hostKeys: ['ssh-ed25519 new'] } });
+    expect(rulesOf([a, b], config)).toMatchObject([{ node: 'a', peers: [peer('10.0.0.2', 'new', nodeId('b'))] }]);
   });
 
   it('is still one whose address nobody knows now: a drover that has just started has never seen it', () => {
@@ -53,22 +62,24 @@ describe('whom a node asks when it boots', () => {
   });
 
   it('still includes a node that no file names any more: only its removal makes the others forget it', () => {
-    const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [peer('10.0.0.2'), peer('10.0.0.3', 'c')] } });
-    const c = onNode('c', { meshAddress: '10.0.0.3', boot: { peers: [peer('10.0.0.1', 'a')] } });
+    const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [peer('10.0.0.2'), seen('c', '10.0.0.3')] } });
+    const c = onNode('c', { meshAddress: '10.0.0.3', boot: { peers: [seen('a', '10.0.0.1')] } });
     expect(rulesOf([a, c], aConfig([], { a: [], c: [] }))).toEqual([]);
   });
 
   it('forgets an address whose host keys belong to a known node with another address', () => {
-    const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [peer('10.0.0.2', 'c')] } });
-    const c = onNode('c', { meshAddress: '10.0.0.3', boot: { peers: [peer('10.0.0.1', 'a')] } });
+    const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [seen('c', '10.0.0.2')] } });
+    const c = onNode('c', { meshAddress: '10.0.0.3', boot: { peers: [seen('a', '10.0.0.1')] } });
     expect(rulesOf([a, c], aConfig([], { a: [], c: [] }))).toMatchObject([
-      { node: 'a', peers: [peer('10.0.0.3', 'c')] },
+      { node: 'a', peers: [seen('c', '10.0.0.3')] },
     ]);
   });
 
-  it('is nobody for a node that is not set up for it, which the plan says', () => {
+  it('is nobody for a node that is not set up for it, which the plan says; the others know who it is', () => {
     const nodes = [onNode('a'), onNode('b', { boot: {} })];
-    expect(rulesOf(nodes, aConfig([], { a: [], b: [] }))).toEqual([]);
+    expect(rulesOf(nodes, aConfig([], { a: [], b: [] }))).toMatchObject([
+      { node: 'b', peers: [{ address: 'a', ports: [], keys: [], id: nodeId('a') }] },
+    ]);
     expect(makePlan(aConfig([], { a: [], b: [] }), aCluster(...nodes)).notes).toEqual([
       '"a" cannot be asked by the others when they boot: run host/provision.sh there',
     ]);
@@ -81,6 +92,118 @@ describe('whom a node asks when it boots', () => {
     expect(rulesOf([onNode('a', { boot: {} })], alone)).toEqual([
       { node: 'a', reason: 'it is to start where a peer does not answer', alone: 'start', peers: [] },
     ]);
+  });
+});
+
+describe('the id of a peer', () => {
+  const config = aConfig([], { a: [], b: [], x: [] }, { nodes: { a: {}, b: { mesh: 'b' }, x: {} } });
+  const asX = (id: string, key = 'x'): BuiltNode => {
+    const [name, state] = onNode('x', {
+      boot: { hostKeys: [`ssh-ed25519 ${key}`], peers: [seen('a'), seen('b')] },
+    });
+    return [name, state.status === 'reachable' ? { ...state, facts: { ...state.facts, nodeId: id } } : state];
+  };
+  const idsOn = (nodes: readonly BuiltNode[]) =>
+    rulesOf(nodes, config).flatMap(({ node, peers }) =>
+      node === 'a' ? peers.map(({ address, id }) => [address, id]) : [],
+    );
+
+  it.each([
+    ['is out of sight, and was seen a moment ago', unreachable('b', { boot: {} })],
+    ['is out of sight, and was never seen by this drover', unreachable('b')],
+  ])('is not taken from a node that claims the one of another that %s', (_what, b) => {
+    const a = onNode('a', { boot: { peers: [seen('b'), seen('x')] } });
+    expect(idsOn([a, b, asX(nodeId('b'))])).toEqual([]);
+    // Nothing was known of it before: it may be any node.
+    const fresh = onNode('a', { boot: { peers: [seen('b')] } });
+    expect(idsOn([fresh, b, asX(nodeId('b'))])).toEqual([
+      ['b', nodeId('b')],
+      ['x', undefined],
+    ]);
+  });
+
+  it('changes with the machine behind the address, and stays where a machine changes its address', () => {
+    const a = onNode('a', { boot: { peers: [seen('b'), seen('x')] } });
+    expect(idsOn([a, unreachable('b', { boot: {} }), asX('id-new', 'new')])).toEqual([
+      ['b', nodeId('b')],
+      ['x', 'id-new'],
+    ]);
+    const before = onNode('a', { boot: { peers: [seen('b'), seen('x', 'y')] } });
+    expect(idsOn([before, unreachable('b', { boot: {} }), asX(nodeId('x'))])).toEqual([
+      ['b', nodeId('b')],
+      ['x', nodeId('x')],
+    ]);
+  });
+});
+
+describe('the record of the nodes that may have copies', () => {
+  const db = anApplication('db', { volumes: [aMount('v1')] });
+  const config = aConfig([db], { a: ['db'], b: [], c: [] });
+  const peersOf = (node: string) => ['a', 'b', 'c'].filter((other) => other !== node).map((other) => seen(other));
+  const node = (name: string, copy?: Partial<Volume>, boot = {}) =>
+    onNode(name, {
+      boot: { peers: peersOf(name), ...boot },
+      volumes: copy === undefined ? [] : [aVolume('v1', { on: 'a', application: 'db', ...copy })],
+      ...(name === 'a' && copy !== undefined
+        ? { containers: [{ ...aContainer(db, 'a'), spec: { ...aContainer(db, 'a').spec, after: [] } }] }
+        : {}),
+    });
+  const recordsOf = (nodes: readonly BuiltNode[]) =>
+    makePlan(config, aCluster(...nodes)).steps.flatMap(({ action }) =>
+      action.kind === 'set-boot-rules' ? [[action.node, action.rules.gone, action.records] as const] : [],
+    );
+  const replica = { role: 'replica', mounted: false, snapshots: snaps('s1') } as const;
+  const owner = { snapshots: snaps('s1 t2') };
+  const record = (copies: readonly string[], isNew: boolean) => [
+    { volume: 'v1', dataset: aVolume('v1').dataset, epoch: 1, copies, isNew },
+  ];
+
+  it('is made of what is seen where an earlier version left none, once every node is seen', () => {
+    expect(recordsOf([node('a', owner), node('b', replica), node('c')])).toEqual([
+      ['a', undefined, record([nodeId('b')], true)],
+      ['b', undefined, record([nodeId('a')], true)],
+    ]);
+    expect(recordsOf([node('a', owner), node('b', replica), unreachable('c', { boot: {} })])).toEqual([]);
+    expect(recordsOf([node('a', owner), node('b', replica), unreachable('c')])).toEqual([]);
+  });
+
+  it('gets a node whose copy has a snapshot of this one, and not one that only says it has a copy', () => {
+    const a = node('a', { ...owner, copies: [] });
+    const isSame = node('b', { ...replica, copies: [nodeId('a')] });
+    expect(recordsOf([a, isSame, node('c')])).toEqual([['a', undefined, record([nodeId('b')], false)]]);
+    const lies = node('b', { ...replica, snapshots: snaps('s9'), copies: [nodeId('a')] });
+    // It is told what it would ask for, and changes nothing with its own word.
+    expect(recordsOf([a, lies, node('c')])).toEqual([['a', undefined, record([`?${nodeId('b')}`], false)]]);
+    const told = node('a', { ...owner, copies: [`?${nodeId('b')}`] });
+    expect(recordsOf([told, lies, node('c')])).toEqual([]);
+  });
+
+  it('lets no peer in that the record of a volume does not have, while steps of the plan are about that volume', () => {
+    const moves = { ...config, deployment: { a: [], b: ['db'], c: [] } };
+    const a = node('a', { ...owner, copies: [nodeId('b')] }, { peers: [seen('b')] });
+    const c = node('c', { ...replica, epoch: 0, snapshots: snaps('s9') });
+    const { steps } = makePlan(moves, aCluster(a, node('b', { ...replica, copies: [nodeId('a')] }), c));
+    const rules = steps.flatMap(({ action }) => (action.kind === 'set-boot-rules' ? [action.node] : []));
+    expect(steps.map(({ action }) => action.kind)).toContain('release-volume');
+    expect(rules).not.toContain('a');
+  });
+
+  it('is never made shorter: a node that is no longer there is gone once every node is seen', () => {
+    const a = node('a', { ...owner, copies: [nodeId('b'), 'id-old'] });
+    const b = node('b', { ...replica, copies: [nodeId('a')] });
+    expect(recordsOf([a, b, node('c')])).toEqual([['a', ['id-old'], undefined]]);
+    expect(recordsOf([a, b, unreachable('c', { boot: {} })])).toEqual([]);
+    const known = node('a', { ...owner, copies: [nodeId('b'), 'id-old'] }, { gone: ['id-old'] });
+    expect(recordsOf([known, b, unreachable('c', { boot: {} })])).toEqual([]);
+    const again = node('a', { ...owner, copies: [nodeId('b'), nodeId('c')] }, { gone: [nodeId('c')] });
+    expect(recordsOf([again, b, node('c')])).toEqual([['a', undefined, undefined]]);
+  });
+
+  it('is left to the steps of a plan that moves the volume', () => {
+    const moves = { ...config, deployment: { a: [], b: ['db'], c: [] } };
+    const { steps } = makePlan(moves, aCluster(node('a', owner), node('b', replica), node('c')));
+    expect(steps.map(({ action }) => action.kind)).toContain('release-volume');
+    expect(steps.filter(({ action }) => action.kind === 'set-boot-rules')).toEqual([]);
   });
 });
 

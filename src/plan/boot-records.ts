@@ -1,0 +1,111 @@
+import type { BootPeer, BootRules, NodeFacts, Volume } from '../model/cluster.ts';
+import type { NodeName, VolumeId } from '../model/config.ts';
+import { holdersIn, saysSo } from '../model/copy-record.ts';
+import type { Action, CopiesOf } from '../model/plan.ts';
+import { areAllSeen } from './missing-nodes.ts';
+import { addTo, isMeshAddress, perWorld, sameItems, sorted, type World } from './world.ts';
+
+// Which nodes may have copies of a node's volumes, for the time when it boots and no drover runs. The steps of a move
+// keep the records (engine/copy-record.ts); the plan writes the ones that are missing, and finds who is behind an id.
+
+/** Copies of each volume on all nodes that were ever seen, with the id of their node. */
+const holders = perWorld((world) => {
+  const found = new Map<VolumeId, { readonly nodeId: string; readonly copy: Volume }[]>();
+  for (const facts of [...world.reachable.values(), ...world.unreachable.values(), ...world.departed.values()]) {
+    for (const copy of facts?.volumes ?? []) addTo(found, copy.id, { nodeId: facts?.nodeId ?? '', copy });
+  }
+  return found;
+});
+
+/** Volumes that a step of the plan is about: their records are left to those steps. */
+export function touchedBy(actions: readonly Action[]): ReadonlySet<VolumeId> {
+  return new Set(
+    actions.flatMap((action) => {
+      if (action.kind === 'set-deployment') return action.volumes;
+      return 'volume' in action ? [action.volume] : [];
+    }),
+  );
+}
+
+/**
+ * Records that a node's copies should have and do not have. One that is missing or void is written only while every
+ * known node is seen. A node that is not in a record gets into it where its copy has a snapshot of this copy: a node
+ * that merely says it has one has no guid to show, and is only told about the volume.
+ */
+export function missingRecords(world: World, { nodeId, volumes }: NodeFacts): CopiesOf[] {
+  return volumes.flatMap((volume) => {
+    const { id, dataset, epoch, copies, deployment = world.config.name } = volume;
+    if (deployment !== world.config.name) return [];
+    if (copies === undefined && !areAllSeen(world)) return [];
+    const others = (holders(world).get(id) ?? []).filter((one) => one.nodeId !== nodeId);
+    const added = others.flatMap((one) => {
+      if (copies === undefined || shareSnapshot(one.copy, volume)) return [one.nodeId];
+      return copies.includes(one.nodeId) ? [] : [saysSo(one.nodeId)];
+    });
+    const wanted = sorted([...(copies ?? []), ...added]);
+    if (copies !== undefined && wanted.length === copies.length) return [];
+    return [{ volume: id, dataset, epoch, copies: wanted, isNew: copies === undefined }];
+  });
+}
+
+function shareSnapshot(a: Volume, b: Volume): boolean {
+  const guids = new Set([...a.snapshots, ...a.bookmarks].map(({ guid }) => guid));
+  return [...b.snapshots, ...b.bookmarks].some(({ guid }) => guids.has(guid));
+}
+
+/**
+ * Ids in a node's records that no known node has. A node waits for no answer from them; as long as one of them may only
+ * be out of sight, it is not among these, and everybody is asked.
+ */
+export function goneIds(
+  world: World,
+  { nodeId, volumes }: NodeFacts,
+  { peers, gone = [] }: BootRules,
+  records: readonly CopiesOf[],
+): readonly string[] {
+  const all = [...volumes.flatMap(({ copies = [] }) => copies), ...records.flatMap(({ copies }) => copies)];
+  const ids = new Set(holdersIn(all));
+  if (ids.size === 0) return [];
+  const known = new Set([nodeId, ...peers.map(({ id }) => id)]);
+  const absent = sorted(ids).filter((id) => !known.has(id));
+  return areAllSeen(world) ? absent : absent.filter((id) => gone.includes(id));
+}
+
+const sameIds = perWorld((world) => {
+  const counts = new Map<string, number>();
+  for (const node of world.nodes) {
+    const id = factsOf(world, node)?.nodeId;
+    if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  return new Set([...counts].filter(([, count]) => count > 1).map(([id]) => id));
+});
+
+/** True where two nodes say that they have one id, and one of them is out of sight (both in sight: same-machine.ts). */
+export const hasDoubtfulIds = (world: World): boolean => sameIds(world).size > 0;
+
+/**
+ * The peer with the id that it may have in the rules of another node. A node says its id itself, while its host key is
+ * pinned: an id that another node says too, or that belongs to one out of sight, is not taken from it. It keeps the id
+ * that it had with that key, or has none.
+ */
+export function withCheckedId(world: World, peer: BootPeer, now: BootRules): BootPeer {
+  const { id, ...rest } = peer;
+  if (id === undefined) return peer;
+  const isSame = (other: BootPeer | undefined) => other?.keys.some((key) => peer.keys.includes(key)) === true;
+  const ofOther = now.peers.find((one) => one.id === id && one.address !== peer.address && !isSame(one));
+  const isOutOfSight = ofOther !== undefined && isOutOfSightAt(world, ofOther.address);
+  if (!sameIds(world).has(id) && !isOutOfSight) return peer;
+  const before = now.peers.find(({ address }) => address === peer.address);
+  return isSame(before) && before?.id !== undefined ? { ...rest, id: before.id } : rest;
+}
+
+function isOutOfSightAt(world: World, address: string): boolean {
+  if (!isMeshAddress(world, address)) return true;
+  return world.nodes.some((node) => world.config.nodes[node]?.mesh === address && factsOf(world, node) === undefined);
+}
+
+const factsOf = (world: World, node: NodeName): NodeFacts | undefined =>
+  world.reachable.get(node) ?? world.unreachable.get(node);
+
+/** True where both lists have the same ids, absent meaning none. */
+export const sameGone = (a: readonly string[] = [], b: readonly string[] = []): boolean => sameItems(a, b);
