@@ -27,13 +27,16 @@ export const holdersIn = (nodes: readonly string[]): readonly string[] => nodes.
 export const tells = (nodes: readonly string[], id: string): boolean =>
   nodes.includes(id) || nodes.includes(saysSo(id));
 
-/** A longer list is not written: a value of a property that drover sets has at most 1024 characters. */
-const longestRecord = 1024;
+/** A value of a property that drover sets has at most 1024 characters; an epoch and the name of a snapshot need some. */
+const longestList = 900;
+
+/** False for more nodes than a record has room for: then any node may have a copy. */
+export const hasRoom = (nodes: readonly string[]): boolean => nodes.join(',').length <= longestList;
 
 /** The property's value; `-`, which is no record, where there are too many nodes for one. */
 export function printCopyRecord({ epoch, upTo = '-', nodes }: CopyRecord): string {
-  const text = `${epoch}:${upTo}:${nodes.length === 0 ? '-' : nodes.join(',')}`;
-  return text.length > longestRecord ? '-' : text;
+  if (!hasRoom(nodes)) return '-';
+  return `${epoch}:${upTo}:${nodes.length === 0 ? '-' : nodes.join(',')}`;
 }
 
 /** Ids of the nodes, where the record counts for a copy with this epoch and with snapshots and bookmarks of these names. */

@@ -1,6 +1,6 @@
 import type { BootPeer, BootRules, NodeFacts, Volume } from '../model/cluster.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
-import { holdersIn, saysSo } from '../model/copy-record.ts';
+import { hasRoom, holdersIn, saysSo } from '../model/copy-record.ts';
 import type { Action, CopiesOf } from '../model/plan.ts';
 import { areAllSeen } from './missing-nodes.ts';
 import { addTo, isMeshAddress, perWorld, sameItems, sorted, type World } from './world.ts';
@@ -43,7 +43,7 @@ export function missingRecords(world: World, { nodeId, volumes }: NodeFacts): Co
       return copies.includes(one.nodeId) ? [] : [saysSo(one.nodeId)];
     });
     const wanted = sorted([...(copies ?? []), ...added]);
-    if (copies !== undefined && wanted.length === copies.length) return [];
+    if (copies === undefined ? !hasRoom(wanted) : wanted.length === copies.length) return [];
     return [{ volume: id, dataset, epoch, copies: wanted, isNew: copies === undefined }];
   });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Volume } from '../../../src/model/cluster.ts';
+import { printCopyRecord } from '../../../src/model/copy-record.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
 import {
   aCluster,
@@ -197,6 +198,22 @@ describe('the record of the nodes that may have copies', () => {
     expect(recordsOf([known, b, unreachable('c', { boot: {} })])).toEqual([]);
     const again = node('a', { ...owner, copies: [nodeId('b'), nodeId('c')] }, { gone: [nodeId('c')] });
     expect(recordsOf([again, b, node('c')])).toEqual([['a', undefined, undefined]]);
+  });
+
+  it('is not tried again and again where there are more nodes than it has room for', () => {
+    const names = Array.from({ length: 30 }, (_, at) => `${at}-a-node-with-a-name-that-is-rather-long`);
+    const many = aConfig([db], { a: ['db'], ...Object.fromEntries(names.map((name) => [name, []])) });
+    const copies = names.map((name) =>
+      onNode(name, { volumes: [aVolume('v1', { on: 'a', application: 'db', ...replica })] }),
+    );
+    const records = (own: Partial<Volume>) =>
+      makePlan(many, aCluster(node('a', { ...owner, ...own }), ...copies)).steps.flatMap(({ action }) =>
+        action.kind === 'set-boot-rules' ? [action.records?.length ?? 0] : [],
+      );
+    expect(records({})).toEqual([0]);
+    // One that was short enough so far becomes void.
+    expect(records({ copies: [] })).toEqual([1]);
+    expect(printCopyRecord({ epoch: 1, nodes: names })).toBe('-');
   });
 
   it('is left to the steps of a plan that moves the volume', () => {
