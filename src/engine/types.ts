@@ -13,8 +13,9 @@ import type { Examination, HereAnswer } from '../model/examination.ts';
 import type { AuditLine } from '../model/history.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
-import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions, ZfsDataset } from './node-client.ts';
+import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions } from './node-client.ts';
 import type { ConfirmRemoval } from './run/removal-guard.ts';
+import type { ZfsDataset } from './volume-store.ts';
 
 /** What the engine needs from outside; tests and the demo bring their own. */
 export interface EngineDeps {

@@ -5,10 +5,9 @@ import type {
   NodeClient,
   SendSource,
   TransferRequest,
-  VolumeProperties,
-  VolumeStore,
 } from '../engine/node-client.ts';
 import type { Leftovers, Mark } from '../engine/run/leftovers.ts';
+import type { VolumeProperties, VolumeStore } from '../engine/volume-store.ts';
 import { publishedTexts } from '../model/addresses.ts';
 import type { ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';

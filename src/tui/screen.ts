@@ -1,4 +1,4 @@
-import type { ZfsDataset } from '../engine/node-client.ts';
+import type { ZfsDataset } from '../engine/volume-store.ts';
 import type { NodeName } from '../model/config.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import type { RunRecord } from '../model/history.ts';

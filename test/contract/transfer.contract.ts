@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Cluster, NodeMutex, SendSource, TransferResult, VolumeStore } from '../../src/engine/node-client.ts';
+import type { Cluster, NodeMutex, SendSource, TransferResult } from '../../src/engine/node-client.ts';
+import type { VolumeStore } from '../../src/engine/volume-store.ts';
 import type { Volume } from '../../src/model/cluster.ts';
 import { AppError } from '../../src/model/errors.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { VolumeStore } from '../../src/engine/node-client.ts';
 import type { Leftovers, Mark } from '../../src/engine/run/leftovers.ts';
+import type { VolumeStore } from '../../src/engine/volume-store.ts';
 import type { ForeignMount, Volume } from '../../src/model/cluster.ts';
 import type { VolumeId } from '../../src/model/config.ts';
 import { AppError } from '../../src/model/errors.ts';

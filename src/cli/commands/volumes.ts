@@ -1,5 +1,5 @@
-import type { ZfsDataset, ZfsSnapshot } from '../../engine/node-client.ts';
 import type { Engine } from '../../engine/types.ts';
+import type { ZfsDataset, ZfsSnapshot } from '../../engine/volume-store.ts';
 import { type AppName, type Config, findNode, type NodeName } from '../../model/config.ts';
 import { type ErrorReport, toReport } from '../../model/errors.ts';
 import { alignRows, cell, type Line, line, numberCell, type Row } from '../../view/lines.ts';

@@ -1,7 +1,7 @@
 import type { Container, Volume } from '../../model/cluster.ts';
 import type { NodeName, VolumeId } from '../../model/config.ts';
 import type { StepId } from '../../model/plan.ts';
-import type { Mounted } from '../node-client.ts';
+import type { Mounted } from '../volume-store.ts';
 
 /**
  * What the steps of one pass have found out, so that later steps need not ask again while an application is stopped.

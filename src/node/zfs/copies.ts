@@ -1,4 +1,4 @@
-import type { VolumeStore, VolumeSwap } from '../../engine/node-client.ts';
+import type { VolumeStore, VolumeSwap } from '../../engine/volume-store.ts';
 import { AppError } from '../../model/errors.ts';
 import { properties } from '../../model/names.ts';
 import type { CommandResult } from '../command.ts';

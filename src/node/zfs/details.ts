@@ -1,4 +1,4 @@
-import type { ZfsDataset, ZfsSnapshot } from '../../engine/node-client.ts';
+import type { ZfsDataset, ZfsSnapshot } from '../../engine/volume-store.ts';
 import { defined } from '../../model/defined.ts';
 import { properties } from '../../model/names.ts';
 import { number, parseRole, rows } from './output.ts';

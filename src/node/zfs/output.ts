@@ -1,4 +1,4 @@
-import type { ResumeToken } from '../../engine/node-client.ts';
+import type { ResumeToken } from '../../engine/volume-store.ts';
 import type { PoolFacts, Snapshot, Volume, VolumeRole, ZfsCapabilities } from '../../model/cluster.ts';
 import { readCopyRecord } from '../../model/copy-record.ts';
 import { defined } from '../../model/defined.ts';

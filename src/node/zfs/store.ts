@@ -1,4 +1,4 @@
-import type { VolumeStore } from '../../engine/node-client.ts';
+import type { VolumeStore } from '../../engine/volume-store.ts';
 import type { Volume, ZfsCapabilities } from '../../model/cluster.ts';
 import { AppError } from '../../model/errors.ts';
 import { datasetLeaf, properties } from '../../model/names.ts';

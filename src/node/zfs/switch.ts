@@ -1,5 +1,5 @@
-import type { SeenVolume, SeenWhole, VolumeProperties, VolumeStore } from '../../engine/node-client.ts';
 import type { Mark } from '../../engine/run/leftovers.ts';
+import type { SeenVolume, SeenWhole, VolumeProperties, VolumeStore } from '../../engine/volume-store.ts';
 import { printCopyRecord } from '../../model/copy-record.ts';
 import { AppError } from '../../model/errors.ts';
 import { properties } from '../../model/names.ts';

@@ -1,4 +1,4 @@
-import type { VolumeStore, VolumeSwap, ZfsDataset } from '../../engine/node-client.ts';
+import type { VolumeStore, VolumeSwap, ZfsDataset } from '../../engine/volume-store.ts';
 import type { NodeName } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';

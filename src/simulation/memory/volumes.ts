@@ -5,7 +5,7 @@ import type {
   SeenWhole,
   VolumeProperties,
   VolumeStore,
-} from '../../engine/node-client.ts';
+} from '../../engine/volume-store.ts';
 import type { Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { printCopyRecord } from '../../model/copy-record.ts';

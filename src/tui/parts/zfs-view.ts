@@ -1,4 +1,4 @@
-import type { ZfsDataset, ZfsSnapshot } from '../../engine/node-client.ts';
+import type { ZfsDataset, ZfsSnapshot } from '../../engine/volume-store.ts';
 import type { VolumeRole } from '../../model/cluster.ts';
 import type { AppName, NodeName } from '../../model/config.ts';
 import type { ErrorReport } from '../../model/errors.ts';

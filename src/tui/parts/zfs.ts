@@ -1,5 +1,5 @@
-import type { ZfsDataset, ZfsSnapshot } from '../../engine/node-client.ts';
 import type { SnapshotRef } from '../../engine/types.ts';
+import type { ZfsDataset, ZfsSnapshot } from '../../engine/volume-store.ts';
 import type { NodeName } from '../../model/config.ts';
 import { count, formatDuration, nodeTitle } from '../../view/wording.ts';
 import type { ActionId } from '../actions/actions.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ZfsDataset } from '../../../src/engine/node-client.ts';
+import type { ZfsDataset } from '../../../src/engine/volume-store.ts';
 import type { ActionId } from '../../../src/tui/actions/actions.ts';
 import { openLogs } from '../../../src/tui/parts/logs/logs.ts';
 import { openMove } from '../../../src/tui/parts/move.ts';

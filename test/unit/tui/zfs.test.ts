@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ZfsDataset } from '../../../src/engine/node-client.ts';
+import type { ZfsDataset } from '../../../src/engine/volume-store.ts';
 import { openZfs, rollBackQuestion, zfsPart } from '../../../src/tui/parts/zfs.ts';
 import type { ZfsState } from '../../../src/tui/parts/zfs-view.ts';
 import { aCluster, aConfig, aMount, anApplication, onNode } from '../../builders.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Cluster, VolumeStore } from '../../../../src/engine/node-client.ts';
+import type { Cluster } from '../../../../src/engine/node-client.ts';
+import type { VolumeStore } from '../../../../src/engine/volume-store.ts';
 import { AppError } from '../../../../src/model/errors.ts';
 import { aConfig } from '../../../builders.ts';
 import {
