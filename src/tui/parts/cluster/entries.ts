@@ -35,18 +35,6 @@ export interface Listing {
 
 export type ListingUi = Pick<UiState, 'filter' | 'faultsOnly' | 'sort'>;
 
-const remembered = new WeakMap<Board, { readonly key: string; readonly listing: Listing }>();
-
-/** Filtered and sorted; the same object for the same board and settings. */
-export function listingOf(board: Board, ui: ListingUi): Listing {
-  const key = JSON.stringify([ui.filter, ui.faultsOnly, ui.sort]);
-  const known = remembered.get(board);
-  if (known?.key === key) return known.listing;
-  const listing = makeListing(board, ui);
-  remembered.set(board, { key, listing });
-  return listing;
-}
-
 /** What `Item` says about a row. */
 export function itemOf({ node, app, volume, foreign, kind }: BoardRow): Item {
   if (foreign !== undefined) return { node, foreign };
@@ -54,7 +42,8 @@ export function itemOf({ node, app, volume, foreign, kind }: BoardRow): Item {
   return { node, app };
 }
 
-function makeListing(board: Board, ui: ListingUi): Listing {
+/** The rows and entries that pass the filter, sorted. */
+export function listingOf(board: Board, ui: ListingUi): Listing {
   const filter = parseFilter(ui.filter);
   const title = new Map(board.nodes.map((each) => [each.node, each.title]));
   const passes = passing(ui, filter, title);
