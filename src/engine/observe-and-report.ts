@@ -2,7 +2,7 @@ import type { ClusterState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import type { EngineEventBody, MoveReceipt } from '../model/events.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
-import { plannedMoves } from '../plan/plan-move.ts';
+import { plannedMoves } from '../plan/steps/move.ts';
 import type { Cluster } from './node-client.ts';
 import type { NodeMemory } from './node-memory.ts';
 import { observe } from './observe.ts';

@@ -70,7 +70,7 @@ export interface ActionArgs {
   'check-container': { readonly node: NodeName; readonly app: AppName; readonly ports: readonly PortKey[] };
   /**
    * The node's whole table, replaced at once; holds on `dropHolds` end with it. With `only`, entries for other ports
-   * stay as they are when the step runs (`mergeNetwork` in src/plan/network-tables.ts): several applications change
+   * stay as they are when the step runs (`mergeNetwork` in src/plan/steps/network-tables.ts): several applications change
    * their place in this plan, and none waits for another.
    */
   'replace-network': {

@@ -1,8 +1,8 @@
 import type { PlacedVolume } from '../model/config.ts';
-import { classifyVolume } from './classify-volume.ts';
 import { usersBefore } from './conflicts.ts';
 import type { Decision } from './decision.ts';
-import { problemBlocker, warningsOf } from './stale-owners.ts';
+import { classifyVolume } from './volumes/classify-volume.ts';
+import { problemBlocker, warningsOf } from './volumes/stale-owners.ts';
 import { compareText, quote, type World } from './world.ts';
 
 /** Datasets wanted without an application; an application that declares the volume decides for it. */

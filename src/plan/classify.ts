@@ -3,15 +3,15 @@ import type { AppName, NodeName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import { findObstacles } from './blockers.ts';
 import { bareVolumes, decideVolume } from './classify-bare.ts';
-import { classifyVolume, type VolumeTask } from './classify-volume.ts';
 import { settleConflicts, usersBefore } from './conflicts.ts';
 import { desiredSpec, differences } from './container-spec.ts';
 import type { ContainerStart, ContainerStop, Decision } from './decision.ts';
-import { checkImageVolumes } from './image-volumes.ts';
-import { checkNewVolumes } from './new-volumes.ts';
 import { type PlacedApp, placedApp } from './placed-app.ts';
 import { blockWithoutRoom } from './room.ts';
-import { problemBlocker, warningsOf } from './stale-owners.ts';
+import { classifyVolume, type VolumeTask } from './volumes/classify-volume.ts';
+import { checkImageVolumes } from './volumes/image-volumes.ts';
+import { checkNewVolumes } from './volumes/new-volumes.ts';
+import { problemBlocker, warningsOf } from './volumes/stale-owners.ts';
 import {
   externalPorts,
   listenOf,

@@ -1,8 +1,8 @@
 import { isActive } from '../model/cluster.ts';
 import type { AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
-import type { VolumeTask } from './classify-volume.ts';
 import type { ContainerStart, Decision } from './decision.ts';
+import type { VolumeTask } from './volumes/classify-volume.ts';
 import {
   compareText,
   externalPorts,

@@ -2,7 +2,7 @@ import type { NetworkTable, ServedPort } from '../model/cluster.ts';
 import type { AppName, Config, DeploymentName, NodeName } from '../model/config.ts';
 import { nodesOf } from '../model/plan.ts';
 import { isDescribedApp } from './own-view.ts';
-import type { StepBuilder } from './step-builder.ts';
+import type { StepBuilder } from './steps/step-builder.ts';
 import { compareText, managedContainers, perWorld, quote, quoteAll, sorted, type World } from './world.ts';
 
 /** True where this entry of a node's table is for an application of another deployment, which keeps it. */

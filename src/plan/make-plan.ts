@@ -1,17 +1,17 @@
 import type { ClusterState } from '../model/cluster.ts';
 import type { Config } from '../model/config.ts';
 import type { Blocker, Plan } from '../model/plan.ts';
-import { bootNotes, planBootRules } from './boot-rules.ts';
 import { decide } from './classify.ts';
 import { keptApps } from './conflicts.ts';
 import { describeOthers, doubtFiles, planMarks } from './deployments.ts';
 import { withNodeReason } from './node-reasons.ts';
-import { settleVolume } from './plan-move.ts';
-import { planNetwork, type Switch } from './plan-network.ts';
-import { orderStarts, planPlacement, stopReplaced } from './plan-place.ts';
-import { describeLeftovers, planRemovals, planRetirements } from './plan-remove.ts';
 import { sameMachines } from './same-machine.ts';
-import { createStepBuilder } from './step-builder.ts';
+import { bootNotes, planBootRules } from './steps/boot-rules.ts';
+import { settleVolume } from './steps/move.ts';
+import { planNetwork, type Switch } from './steps/network.ts';
+import { orderStarts, planPlacement, stopReplaced } from './steps/place.ts';
+import { describeLeftovers, planRemovals, planRetirements } from './steps/remove.ts';
+import { createStepBuilder } from './steps/step-builder.ts';
 import { compareText, lookAt } from './world.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { NodeName } from '../model/config.ts';
-import type { VolumeTask } from './classify-volume.ts';
 import type { Decision } from './decision.ts';
-import { copiesOf } from './volume-standing.ts';
+import type { VolumeTask } from './volumes/classify-volume.ts';
+import { copiesOf } from './volumes/volume-standing.ts';
 import { quote, type World } from './world.ts';
 
 /**

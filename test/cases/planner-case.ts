@@ -10,7 +10,7 @@ import type { RestartPolicy } from '../../src/model/container-fields.ts';
 import { defaultDeployment } from '../../src/model/names.ts';
 import type { Action, Plan } from '../../src/model/plan.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
-import { mergeNetwork } from '../../src/plan/network-tables.ts';
+import { mergeNetwork } from '../../src/plan/steps/network-tables.ts';
 import { aContainer, aVolume, nodeId, someFacts } from '../builders.ts';
 
 export interface PlannerCase {

@@ -2,7 +2,7 @@ import type { ClusterState, Container, NodeFacts, NodeState, Snapshot, Volume } 
 import type { NodeName } from '../../src/model/config.ts';
 import { containerName, printImage } from '../../src/model/names.ts';
 import { type Action, assertNever } from '../../src/model/plan.ts';
-import { mergeNetwork } from '../../src/plan/network-tables.ts';
+import { mergeNetwork } from '../../src/plan/steps/network-tables.ts';
 import { aVolume, imageIdOf, nodeId } from '../builders.ts';
 
 /** What a step does to a cluster where everything works: the state that the next observation would show. */

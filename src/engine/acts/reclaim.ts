@@ -1,7 +1,7 @@
 import { lastFacts, type Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
-import { judgeReclaim } from '../../plan/judge-reclaim.ts';
-import type { Copy } from '../../plan/volume-standing.ts';
+import { judgeReclaim } from '../../plan/volumes/judge-reclaim.ts';
+import type { Copy } from '../../plan/volumes/volume-standing.ts';
 import { lookAt } from '../../plan/world.ts';
 import type { NodeClient } from '../node-client.ts';
 import type { ReclaimedVolume } from '../types.ts';

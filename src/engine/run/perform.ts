@@ -1,5 +1,5 @@
 import type { ActionKind, ActionOf } from '../../model/plan.ts';
-import { mergeNetwork } from '../../plan/network-tables.ts';
+import { mergeNetwork } from '../../plan/steps/network-tables.ts';
 import { checkContainer } from './check-container.ts';
 import { recordOf } from './copy-record.ts';
 import { pullImage, startContainer, stopContainer } from './perform-container.ts';

@@ -3,7 +3,7 @@ import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts'
 import type { Plan } from '../../model/plan.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { keepGroups } from '../../plan/part-of-plan.ts';
-import { createStepBuilder, type StepBuilder } from '../../plan/step-builder.ts';
+import { createStepBuilder, type StepBuilder } from '../../plan/steps/step-builder.ts';
 import { externalPorts } from '../../plan/world.ts';
 import type { Interrupted } from './execute.ts';
 

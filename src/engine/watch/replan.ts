@@ -2,7 +2,7 @@ import type { ClusterState } from '../../model/cluster.ts';
 import type { Config } from '../../model/config.ts';
 import type { MoveForecast, Plan } from '../../model/plan.ts';
 import { makePlan } from '../../plan/make-plan.ts';
-import { plannedMoves } from '../../plan/plan-move.ts';
+import { plannedMoves } from '../../plan/steps/move.ts';
 import type { EngineContext } from '../engine-context.ts';
 import { observedNodes } from '../observe.ts';
 import { forecastAll } from '../observe-and-report.ts';

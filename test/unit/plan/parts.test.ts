@@ -3,10 +3,10 @@ import type { Application } from '../../../src/model/config.ts';
 import type { ActionOf, Plan } from '../../../src/model/plan.ts';
 import { desiredSpec, differences } from '../../../src/plan/container-spec.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
-import { mergeNetwork } from '../../../src/plan/network-tables.ts';
-import { plannedMoves } from '../../../src/plan/plan-move.ts';
-import { createStepBuilder } from '../../../src/plan/step-builder.ts';
-import { diffVolumes } from '../../../src/plan/volume-diff.ts';
+import { plannedMoves } from '../../../src/plan/steps/move.ts';
+import { mergeNetwork } from '../../../src/plan/steps/network-tables.ts';
+import { createStepBuilder } from '../../../src/plan/steps/step-builder.ts';
+import { diffVolumes } from '../../../src/plan/volumes/volume-diff.ts';
 import {
   aCluster,
   aConfig,

@@ -4,7 +4,7 @@ import { commandsWhileDown, forecastMoves } from '../../../../src/engine/run/for
 import type { ClusterState, NodeFacts } from '../../../../src/model/cluster.ts';
 import type { MoveReceipt } from '../../../../src/model/events.ts';
 import { makePlan } from '../../../../src/plan/make-plan.ts';
-import { plannedMoves } from '../../../../src/plan/plan-move.ts';
+import { plannedMoves } from '../../../../src/plan/steps/move.ts';
 import {
   aCluster,
   aConfig,

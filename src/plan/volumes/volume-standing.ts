@@ -1,8 +1,8 @@
-import type { Volume } from '../model/cluster.ts';
-import type { NodeName, VolumeId } from '../model/config.ts';
-import { whyNotAbsent } from './missing-nodes.ts';
-import { bringNodeBack } from './node-reasons.ts';
-import { addTo, compareText, nodeWithId, perWorld, quote, quoteAll, type World } from './world.ts';
+import type { Volume } from '../../model/cluster.ts';
+import type { NodeName, VolumeId } from '../../model/config.ts';
+import { whyNotAbsent } from '../missing-nodes.ts';
+import { bringNodeBack } from '../node-reasons.ts';
+import { addTo, compareText, nodeWithId, perWorld, quote, quoteAll, type World } from '../world.ts';
 
 /** One dataset of a volume, and the reachable node it lies on. */
 export interface Copy {

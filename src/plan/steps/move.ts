@@ -1,8 +1,8 @@
-import type { NodeName } from '../model/config.ts';
-import type { Plan, PlannedMove, StepId } from '../model/plan.ts';
-import type { Move, VolumeTask } from './classify-volume.ts';
+import type { NodeName } from '../../model/config.ts';
+import type { Plan, PlannedMove, StepId } from '../../model/plan.ts';
+import type { Move, VolumeTask } from '../volumes/classify-volume.ts';
+import { quote } from '../world.ts';
 import { rank, type StepBuilder } from './step-builder.ts';
-import { quote } from './world.ts';
 
 /** What one volume contributes to its application's switch. */
 interface VolumeSteps {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { ForeignMount, Volume } from '../../../src/model/cluster.ts';
-import { makePlan } from '../../../src/plan/make-plan.ts';
-import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, snaps } from '../../builders.ts';
+import type { ForeignMount, Volume } from '../../../../src/model/cluster.ts';
+import { makePlan } from '../../../../src/plan/make-plan.ts';
+import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, snaps } from '../../../builders.ts';
 
 const db = anApplication('db', { volumes: [aMount('v1')] });
 const dataset = 'drover/volumes/db-1';

@@ -1,9 +1,7 @@
-import type { BootPeer, BootRules, NodeFacts } from '../model/cluster.ts';
-import type { NodeName } from '../model/config.ts';
-import type { CopiesOf } from '../model/plan.ts';
-import { goneIds, hasDoubtfulIds, missingRecords, sameGone, touchedBy, withCheckedId } from './boot-records.ts';
-import { isMissing, missingNodes } from './missing-nodes.ts';
-import type { StepBuilder } from './step-builder.ts';
+import type { BootPeer, BootRules, NodeFacts } from '../../model/cluster.ts';
+import type { NodeName } from '../../model/config.ts';
+import type { CopiesOf } from '../../model/plan.ts';
+import { isMissing, missingNodes } from '../missing-nodes.ts';
 import {
   compareText,
   hasAllAddresses,
@@ -17,7 +15,9 @@ import {
   sorted,
   titleOf,
   type World,
-} from './world.ts';
+} from '../world.ts';
+import { goneIds, hasDoubtfulIds, missingRecords, sameGone, touchedBy, withCheckedId } from './copy-records.ts';
+import type { StepBuilder } from './step-builder.ts';
 
 /** One step for each node that would ask somebody else, or with other keys, when it boots. */
 export function planBootRules(builder: StepBuilder, world: World): void {

@@ -1,10 +1,8 @@
-import { isName, printCommand } from '../model/command-line.ts';
-import type { Application, AppName, NodeName, VolumeId, VolumeMount } from '../model/config.ts';
-import { defaultVolumeId } from '../model/names.ts';
-import type { Blocker } from '../model/plan.ts';
-import type { VolumeTask } from './classify-volume.ts';
-import type { PlacedApp } from './placed-app.ts';
-import { type Copy, copiesOf, isClaim } from './volume-standing.ts';
+import { isName, printCommand } from '../../model/command-line.ts';
+import type { Application, AppName, NodeName, VolumeId, VolumeMount } from '../../model/config.ts';
+import { defaultVolumeId } from '../../model/names.ts';
+import type { Blocker } from '../../model/plan.ts';
+import type { PlacedApp } from '../placed-app.ts';
 import {
   containersOfOthers,
   externalPorts,
@@ -14,7 +12,9 @@ import {
   type SeenContainer,
   sharePort,
   type World,
-} from './world.ts';
+} from '../world.ts';
+import type { VolumeTask } from './classify-volume.ts';
+import { type Copy, copiesOf, isClaim } from './volume-standing.ts';
 
 /** Why an application does not get the new volumes its file asks for. */
 export interface NewVolumes {

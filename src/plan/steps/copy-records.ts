@@ -1,12 +1,12 @@
-import type { BootPeer, BootRules, NodeFacts, Volume } from '../model/cluster.ts';
-import type { NodeName, VolumeId } from '../model/config.ts';
-import { hasRoom, holdersIn, saysSo } from '../model/copy-record.ts';
-import type { Action, CopiesOf } from '../model/plan.ts';
-import { areAllSeen } from './missing-nodes.ts';
-import { addTo, isMeshAddress, perWorld, sameItems, sorted, type World } from './world.ts';
+import type { BootPeer, BootRules, NodeFacts, Volume } from '../../model/cluster.ts';
+import type { NodeName, VolumeId } from '../../model/config.ts';
+import { hasRoom, holdersIn, saysSo } from '../../model/copy-record.ts';
+import type { Action, CopiesOf } from '../../model/plan.ts';
+import { areAllSeen } from '../missing-nodes.ts';
+import { addTo, isMeshAddress, perWorld, sameItems, sorted, type World } from '../world.ts';
 
 // Which nodes may have copies of a node's volumes, for the time when it boots and no drover runs. The steps of a move
-// keep the records (engine/copy-record.ts); the plan writes the ones that are missing, and finds who is behind an id.
+// keep the records (engine/run/copy-record.ts); the plan writes the ones that are missing, and finds who is behind an id.
 
 /** Copies of each volume on all nodes that were ever seen, with the id of their node. */
 const holders = perWorld((world) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Volume } from '../../../src/model/cluster.ts';
-import { printCopyRecord } from '../../../src/model/copy-record.ts';
-import { makePlan } from '../../../src/plan/make-plan.ts';
+import type { Volume } from '../../../../src/model/cluster.ts';
+import { printCopyRecord } from '../../../../src/model/copy-record.ts';
+import { makePlan } from '../../../../src/plan/make-plan.ts';
 import {
   aCluster,
   aConfig,
@@ -14,7 +14,7 @@ import {
   onNode,
   snaps,
   unreachable,
-} from '../../builders.ts';
+} from '../../../builders.ts';
 
 const rulesOf = (nodes: readonly BuiltNode[], config = aConfig([], { a: [], b: [], c: [] })) =>
   makePlan(config, aCluster(...nodes)).steps.flatMap(({ action, reason }) =>

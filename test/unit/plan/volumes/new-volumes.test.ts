@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Application, Config } from '../../../src/model/config.ts';
-import { makePlan } from '../../../src/plan/make-plan.ts';
-import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, tcp } from '../../builders.ts';
+import type { Application, Config } from '../../../../src/model/config.ts';
+import { makePlan } from '../../../../src/plan/make-plan.ts';
+import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, tcp } from '../../../builders.ts';
 
 const withVolumes = (name: string, ...mounts: readonly [string, string][]): Application =>
   anApplication(name, { ports: [tcp(5432)], volumes: mounts.map(([id, place]) => aMount(id, undefined, place)) });

@@ -1,7 +1,7 @@
-import type { Volume } from '../model/cluster.ts';
-import type { NodeName } from '../model/config.ts';
+import type { Volume } from '../../model/cluster.ts';
+import type { NodeName } from '../../model/config.ts';
+import { quote, type World } from '../world.ts';
 import { type Copy, evidence } from './volume-standing.ts';
-import { quote, type World } from './world.ts';
 
 /** Whether the copy on a node may become the owner's although the node that owns the volume is lost. */
 export type ReclaimJudgement =

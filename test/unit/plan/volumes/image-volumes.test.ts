@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Application } from '../../../src/model/config.ts';
-import { makePlan } from '../../../src/plan/make-plan.ts';
+import type { Application } from '../../../../src/model/config.ts';
+import { makePlan } from '../../../../src/plan/make-plan.ts';
 import {
   aCluster,
   aConfig,
@@ -12,7 +12,7 @@ import {
   imageIdOf,
   type NodeParts,
   onNode,
-} from '../../builders.ts';
+} from '../../../builders.ts';
 
 /** A node whose image of `db` keeps these directories in volumes of its own. */
 function withVolumes(node: string, volumes: readonly string[], parts: NodeParts = {}): BuiltNode {

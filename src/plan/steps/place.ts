@@ -1,10 +1,10 @@
-import { printImage } from '../model/names.ts';
-import type { StepId } from '../model/plan.ts';
-import type { Decision } from './decision.ts';
-import { nodesWithImage } from './image-volumes.ts';
-import { prepareVolume, switchVolume } from './plan-move.ts';
+import { printImage } from '../../model/names.ts';
+import type { StepId } from '../../model/plan.ts';
+import type { Decision } from '../decision.ts';
+import { nodesWithImage } from '../volumes/image-volumes.ts';
+import { compareText, containersOf, externalPorts, quote, sorted, usersOfWantedPort, type World } from '../world.ts';
+import { prepareVolume, switchVolume } from './move.ts';
 import { rank, type StepBuilder, stepId } from './step-builder.ts';
-import { compareText, containersOf, externalPorts, quote, sorted, usersOfWantedPort, type World } from './world.ts';
 
 /** Steps of one decision up to the working application; returns the last ones, for the network and for settling. */
 export function planPlacement(builder: StepBuilder, world: World, decision: Decision): StepId[] {

@@ -1,10 +1,10 @@
-import type { Volume } from '../model/cluster.ts';
-import { isName, printCommand } from '../model/command-line.ts';
-import type { NodeName } from '../model/config.ts';
+import type { Volume } from '../../model/cluster.ts';
+import { isName, printCommand } from '../../model/command-line.ts';
+import type { NodeName } from '../../model/config.ts';
+import { quote, type World } from '../world.ts';
 import { diffVolumes, newestCommon } from './volume-diff.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
 import { type Copy, evidence } from './volume-standing.ts';
-import { quote, type World } from './world.ts';
 
 /**
  * Why the copy on the target cannot take the stream, as far as the observation shows it: found now, it costs nothing;

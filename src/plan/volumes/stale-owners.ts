@@ -1,10 +1,10 @@
-import type { AppName } from '../model/config.ts';
-import type { Blocker } from '../model/plan.ts';
+import type { AppName } from '../../model/config.ts';
+import type { Blocker } from '../../model/plan.ts';
+import { quote, type World } from '../world.ts';
 import type { VolumeTask } from './classify-volume.ts';
 import { asideHint } from './target-copy.ts';
 import type { VolumeProblem } from './volume-problem.ts';
 import { copiesOf, evidence } from './volume-standing.ts';
-import { quote, type World } from './world.ts';
 
 /** A volume's problem as a blocker of its application, if it has one. */
 export function problemBlocker(problem: VolumeProblem, app?: AppName): Blocker {

@@ -1,8 +1,9 @@
-import type { NetworkTable, NodeFacts, PortKey } from '../model/cluster.ts';
-import type { NodeName } from '../model/config.ts';
-import type { StepId } from '../model/plan.ts';
-import type { Decision } from './decision.ts';
-import { entriesOfOthers } from './deployments.ts';
+import type { NetworkTable, NodeFacts, PortKey } from '../../model/cluster.ts';
+import type { NodeName } from '../../model/config.ts';
+import type { StepId } from '../../model/plan.ts';
+import type { Decision } from '../decision.ts';
+import { entriesOfOthers } from '../deployments.ts';
+import { portText, quote, sameItems, sharePort, sorted, type World } from '../world.ts';
 import {
   type Entries,
   entriesFor,
@@ -18,7 +19,6 @@ import {
   tableFor,
 } from './network-tables.ts';
 import type { StepBuilder } from './step-builder.ts';
-import { portText, quote, sameItems, sharePort, sorted, type World } from './world.ts';
 
 /** One application changing its place, and the last step before its clients may follow. */
 export interface Switch {

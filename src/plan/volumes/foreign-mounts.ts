@@ -1,7 +1,7 @@
-import { mountedElsewhere } from '../model/foreign-mounts.ts';
+import { mountedElsewhere } from '../../model/foreign-mounts.ts';
+import { quote, type World } from '../world.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
 import type { Copy } from './volume-standing.ts';
-import { quote, type World } from './world.ts';
 
 /**
  * Why the volume cannot leave its node: a program in a mount namespace of its own has it mounted, and would keep it

@@ -1,4 +1,4 @@
-import type { Snapshot, Volume } from '../model/cluster.ts';
+import type { Snapshot, Volume } from '../../model/cluster.ts';
 
 /** What has to be sent so that the target has the source's newest snapshot. */
 export type VolumeDiff =

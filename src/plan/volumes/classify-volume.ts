@@ -1,12 +1,12 @@
-import type { Volume } from '../model/cluster.ts';
-import { isName, printCommand } from '../model/command-line.ts';
-import type { NodeName } from '../model/config.ts';
-import { notOurs } from './deployments.ts';
+import type { Volume } from '../../model/cluster.ts';
+import { isName, printCommand } from '../../model/command-line.ts';
+import type { NodeName } from '../../model/config.ts';
+import { notOurs } from '../deployments.ts';
+import { quote, type World } from '../world.ts';
 import { heldOnSource } from './foreign-mounts.ts';
 import { unusableTarget } from './target-copy.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
 import { type Copy, copiesOf, divergedCopies, type Standing, standingOf } from './volume-standing.ts';
-import { quote, type World } from './world.ts';
 
 /** What has to happen to one volume. */
 export interface VolumeTask extends WantedVolume {

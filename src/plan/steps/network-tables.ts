@@ -1,4 +1,4 @@
-import { isLoopback, isPublishedAt, portsAt } from '../model/addresses.ts';
+import { isLoopback, isPublishedAt, portsAt } from '../../model/addresses.ts';
 import {
   isActive,
   type NetworkTable,
@@ -6,13 +6,13 @@ import {
   type PortKey,
   type Proxy,
   type ServedPort,
-} from '../model/cluster.ts';
-import type { NodeName, PortMapping } from '../model/config.ts';
-import type { ActionOf } from '../model/plan.ts';
-import { keptApps } from './conflicts.ts';
-import type { Decision } from './decision.ts';
-import { entriesOfOthers } from './deployments.ts';
-import { isMissing, missingNodes } from './missing-nodes.ts';
+} from '../../model/cluster.ts';
+import type { NodeName, PortMapping } from '../../model/config.ts';
+import type { ActionOf } from '../../model/plan.ts';
+import { keptApps } from '../conflicts.ts';
+import type { Decision } from '../decision.ts';
+import { entriesOfOthers } from '../deployments.ts';
+import { isMissing, missingNodes } from '../missing-nodes.ts';
 import {
   comparePorts,
   compareText,
@@ -28,7 +28,7 @@ import {
   sorted,
   usersOfPort,
   type World,
-} from './world.ts';
+} from '../world.ts';
 
 export type NetworkAction = ActionOf<'replace-network'>;
 export type Entries = Pick<NetworkTable, 'proxies' | 'open'>;

@@ -1,4 +1,4 @@
-import type { NodeName, VolumeId } from '../model/config.ts';
+import type { NodeName, VolumeId } from '../../model/config.ts';
 
 /** A volume that the files want on a node. */
 export interface WantedVolume {

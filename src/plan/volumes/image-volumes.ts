@@ -1,10 +1,10 @@
-import type { Container } from '../model/cluster.ts';
-import type { Application, NodeName } from '../model/config.ts';
-import { printImage } from '../model/names.ts';
-import type { Blocker } from '../model/plan.ts';
+import type { Container } from '../../model/cluster.ts';
+import type { Application, NodeName } from '../../model/config.ts';
+import { printImage } from '../../model/names.ts';
+import type { Blocker } from '../../model/plan.ts';
+import type { PlacedApp } from '../placed-app.ts';
+import { addTo, perWorld, quote, type SeenContainer, sorted, type World } from '../world.ts';
 import { liesBelow } from './mountpoints.ts';
-import type { PlacedApp } from './placed-app.ts';
-import { addTo, perWorld, quote, type SeenContainer, sorted, type World } from './world.ts';
 
 /** What an image's own volumes (its VOLUME lines) mean for an application. */
 export interface ImageVolumes {

@@ -1,8 +1,7 @@
-import type { AppName, PlacedVolume, VolumeId } from '../model/config.ts';
-import type { Blocker, StepId } from '../model/plan.ts';
-import { notOurs } from './deployments.ts';
-import { type StepBuilder, stepId } from './step-builder.ts';
-import { copiesOf, standingOf } from './volume-standing.ts';
+import type { AppName, PlacedVolume, VolumeId } from '../../model/config.ts';
+import type { Blocker, StepId } from '../../model/plan.ts';
+import { notOurs } from '../deployments.ts';
+import { copiesOf, standingOf } from '../volumes/volume-standing.ts';
 import {
   compareText,
   managedContainers,
@@ -12,7 +11,8 @@ import {
   titleOf,
   usersOfVolume,
   type World,
-} from './world.ts';
+} from '../world.ts';
+import { type StepBuilder, stepId } from './step-builder.ts';
 
 /**
  * Stops what nobody declares any more, on every node that can be reached; volumes are kept. `kept`: not these, their
