@@ -5,7 +5,7 @@ import { printImage } from '../../model/names.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import { SealedContent } from '../../model/sealed-content.ts';
 import { differences } from '../../plan/container-spec.ts';
-import { liesBelow } from '../../plan/volumes/mountpoints.ts';
+import { liesBelow } from '../../plan/volumes/image-volumes.ts';
 import type { NodeClient } from '../node-client.ts';
 import { conflict, emitProgress, getVolume, nodeIdOf, type RunContext, type StepContext } from './step-context.ts';
 

@@ -1,9 +1,9 @@
 import type { Volume } from '../../model/cluster.ts';
 import { isName, printCommand } from '../../model/command-line.ts';
 import type { NodeName } from '../../model/config.ts';
+import { mountedElsewhere } from '../../model/foreign-mounts.ts';
 import { notOurs } from '../deployments.ts';
 import { quote, type World } from '../world.ts';
-import { heldOnSource } from './foreign-mounts.ts';
 import { unusableTarget } from './target-copy.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
 import { type Copy, copiesOf, divergedCopies, type Standing, standingOf } from './volume-standing.ts';
@@ -145,6 +145,17 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], 
     resizeSource: stage === 'sync' && tooSmall(want, at) === undefined && !hasLimit(want, source),
     resizeTarget: want.limitBytes !== undefined || target?.volume.limitBytes !== undefined,
   });
+}
+
+/**
+ * A program in a mount namespace of its own that has the volume mounted keeps it mounted. Without this check only the
+ * unmount would find that out, after the application was stopped, on every run.
+ */
+function heldOnSource(world: World, want: WantedVolume, at: Copy): VolumeProblem | undefined {
+  const held = mountedElsewhere(world.reachable.get(at.node), at.volume.dataset);
+  if (held === undefined) return undefined;
+  const cannot = `cannot move ${want.title} from ${quote(at.node)} to ${quote(want.node)}`;
+  return { node: at.node, reason: `${cannot}: ${held.who} keeps it mounted there`, hint: held.hint };
 }
 
 /** A stream is of one dataset: what lies in others below it would stay behind without a word. */

@@ -4,7 +4,6 @@ import { printImage } from '../../model/names.ts';
 import type { Blocker } from '../../model/plan.ts';
 import type { PlacedApp } from '../placed-app.ts';
 import { addTo, perWorld, quote, type SeenContainer, sorted, type World } from '../world.ts';
-import { liesBelow } from './mountpoints.ts';
 
 /** What an image's own volumes (its VOLUME lines) mean for an application. */
 export interface ImageVolumes {
@@ -91,3 +90,7 @@ function leftBehind({ app, node }: PlacedApp, container: Container, volumes: rea
         `what ${quote(app.name)} has at ${path} now lies in a volume of Docker's on ${quote(node)}: it is kept there, and not copied to the new volume`,
     );
 }
+
+/** True where the path is inside the directory, and not the directory itself. */
+export const liesBelow = (path: string, directory: string): boolean =>
+  path !== directory && path.startsWith(directory.endsWith('/') ? directory : `${directory}/`);
