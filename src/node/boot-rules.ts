@@ -59,14 +59,17 @@ export function renderAuthorized({ peers }: BootRules): string {
 export function parseBoot(text: string): Pick<BootFacts, 'alone' | 'peers' | 'gone' | 'waiting'> | undefined {
   const lines = text.split('\n');
   if (lines[0] !== 'ready') return undefined;
-  const peers = new Map<string, BootPeer>();
+  // Lists that grow in place: a node that repeats an address must not cost the square of its lines.
+  const peers = new Map<string, BootPeer & { readonly keys: string[] }>();
   const gone: string[] = [];
   const waiting: WaitingVolume[] = [];
   for (const line of lines) {
     const [, address, ports = '', key = ''] = /^peer (\S+) ([\d,]+) (\S+ \S+)$/.exec(line) ?? [];
     if (address !== undefined) {
-      const keys = [...(peers.get(address)?.keys ?? []), key];
-      peers.set(address, { address, ports: ports.split(',').map(Number), keys });
+      const known = peers.get(address);
+      const keys: string[] = known?.keys ?? [];
+      keys.push(key);
+      peers.set(address, { ...known, address, ports: ports.split(',').map(Number), keys });
     }
     const [, named, id] = /^node (\S+) (\S+)$/.exec(line) ?? [];
     if (named !== undefined && isNodeId(id)) {
@@ -88,7 +91,7 @@ export async function setBootRules(connection: NodeConnection, rules: BootRules,
   const { code } = await connection.script(setScript, args, { signal, okCodes: [0, exits.noRoot] });
   if (code === 0) return;
   const { node } = connection;
-  const message = `cannot tell "${node}" whom to ask when it boots: it has no user drover-peer`;
+  const message = `cannot set the boot rules of "${node}": it has no user drover-peer`;
   throw new AppError('command-failed', message, { hint: 'run host/provision.sh on the node', details: { node } });
 }
 
@@ -106,7 +109,7 @@ function checkAddress(address: string): string {
 
 function checkId(id: string): string {
   if (isNodeId(id)) return id;
-  throw refused('id of a node', id);
+  throw refused('node id', id);
 }
 
 function checkPort(port: number): number {
@@ -120,5 +123,5 @@ function checkKey(key: string): string {
 }
 
 function refused(what: string, text: string): AppError {
-  return new AppError('command-failed', `cannot write down a peer: ${JSON.stringify(text)} is no ${what}`);
+  return new AppError('command-failed', `cannot write down a peer: ${JSON.stringify(text)} is not a valid ${what}`);
 }

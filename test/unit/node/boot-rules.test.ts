@@ -59,8 +59,8 @@ describe('what a node goes by when it boots', () => {
       alone: 'wait',
       peers: [{ address: '10.0.0.2', ports: [22], keys: ['ssh-ed25519 AAAAC3'], id }],
     } as const;
-    if (id !== '') expect(() => renderAuthorized(bad)).toThrow('is no id of a node');
-    expect(() => renderRules(bad)).toThrow('is no id of a node');
+    if (id !== '') expect(() => renderAuthorized(bad)).toThrow('is not a valid node id');
+    expect(() => renderRules(bad)).toThrow('is not a valid node id');
   });
 
   it('is absent where the node is not set up for it', () => {
@@ -90,8 +90,8 @@ describe('what a node goes by when it boots', () => {
     'refuses %j as a key',
     (key) => {
       const bad = { alone: 'wait', peers: [{ address: '10.0.0.2', ports: [22], keys: [key] }] } as const;
-      expect(() => renderAuthorized(bad)).toThrow('is no host key');
-      expect(() => renderRules(bad)).toThrow('is no host key');
+      expect(() => renderAuthorized(bad)).toThrow('is not a valid host key');
+      expect(() => renderRules(bad)).toThrow('is not a valid host key');
     },
   );
 

@@ -23,7 +23,7 @@ it('a saved file is on disk under its name before the command goes on', () => {
 });
 
 it('so is every file that makes a host a node', () => {
-  const provision = readFileSync(new URL('../../../lab/provision.sh', import.meta.url), 'utf8');
+  const provision = readFileSync(new URL('../../../host/provision.sh', import.meta.url), 'utf8');
   const [put = ''] = /^put\(\) \{\n[\s\S]*?\n\}\n/m.exec(provision) ?? [];
   const folder = mkdtempSync(join(tmpdir(), 'drover-put-'));
   const run = (log: string) =>
