@@ -1,8 +1,7 @@
 import { type ClusterState, freshFacts } from '../../model/cluster.ts';
 import type { AppName, Config } from '../../model/config.ts';
 import type { Plan } from '../../model/plan.ts';
-import { type Ends, steadyMs } from '../../plan/comeback.ts';
-import { type Ended, findEnded, holdBack } from '../../plan/hold-back.ts';
+import { delayRestarts, type ExitedApp, findExited, type RecentExits, steadyMs } from '../../plan/restart-backoff.ts';
 import type { EngineDeps } from '../types.ts';
 
 /** Decides, while drover watches, when a container that exited is started again. A run that a person asks for starts all. */
@@ -17,7 +16,7 @@ export interface RestartBackoff {
 
 /** Counts the exits of containers as they are observed. The container's id and start time identify one exit. */
 export function createRestartBackoff({ now, sleep }: Pick<EngineDeps, 'now' | 'sleep'>): RestartBackoff {
-  const ends = new Map<AppName, Ends & { readonly run: string }>();
+  const ends = new Map<AppName, RecentExits & { readonly run: string }>();
   const up = new Map<AppName, { readonly run: string; readonly since: number }>();
   /** Exits that do not count. */
   let forgiven = new Set<string>();
@@ -36,7 +35,7 @@ export function createRestartBackoff({ now, sleep }: Pick<EngineDeps, 'now' | 's
       }
     }
   };
-  const seeEnd = (one: Ended): void => {
+  const seeEnd = (one: ExitedApp): void => {
     const { name } = one.app;
     const run = runOf(one);
     const last = ends.get(name);
@@ -74,17 +73,17 @@ export function createRestartBackoff({ now, sleep }: Pick<EngineDeps, 'now' | 's
     refine: (config, plan, state) => {
       if (watch === undefined) return plan;
       seeUp(config, state);
-      const all = findEnded(config, plan, state);
+      const all = findExited(config, plan, state);
       if (forgives) forgiven = new Set(all.map(runOf));
       forgives = false;
       const ended = all.filter((one) => !forgiven.has(runOf(one)));
       for (const one of ended) seeEnd(one);
-      const none: Ends = { count: 0, lastAt: now(), wasUp: true };
-      const held = holdBack(plan, ended, (app) => ends.get(app) ?? none, now());
+      const none: RecentExits = { count: 0, lastAt: now(), wasUp: true };
+      const held = delayRestarts(plan, ended, (app) => ends.get(app) ?? none, now());
       wake(held.nextMs);
       return held.plan;
     },
   };
 }
 
-const runOf = ({ container }: Pick<Ended, 'container'>): string => `${container.id} ${container.startedAt}`;
+const runOf = ({ container }: Pick<ExitedApp, 'container'>): string => `${container.id} ${container.startedAt}`;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Container } from '../../../src/model/cluster.ts';
 import type { Application } from '../../../src/model/config.ts';
 import type { RestartPolicy } from '../../../src/model/container-fields.ts';
-import { comebackOf, type Ends } from '../../../src/plan/comeback.ts';
+import { type RecentExits, restartDecision } from '../../../src/plan/restart-backoff.ts';
 import { anApplication } from '../../builders.ts';
 
 const app = (restartPolicy: RestartPolicy = { name: 'never' }, staysDown?: true): Application => ({
@@ -29,20 +29,20 @@ const ended = (code: number, restarts?: number): Container => ({
   imageId: 'sha256:x',
   imageDefaults: { environment: {}, command: [], entrypoint: [] },
 });
-const ends = (count: number, wasUp = true): Ends => ({ count, lastAt: 1_000, wasUp });
+const ends = (count: number, wasUp = true): RecentExits => ({ count, lastAt: 1_000, wasUp });
 const twice: RestartPolicy = { name: 'on-failure', maximumRetryCount: 2 };
 
 describe('a container that has ended', () => {
   it('comes back at once the first time, where the file says nothing, always or unless-stopped', () => {
     for (const policy of ['never', 'always', 'unless-stopped'] as const) {
-      expect(comebackOf(app({ name: policy }), ended(137), ends(1))).toEqual({ kind: 'now' });
-      expect(comebackOf(app({ name: policy }), ended(0), ends(1))).toEqual({ kind: 'now' });
+      expect(restartDecision(app({ name: policy }), ended(137), ends(1))).toEqual({ kind: 'now' });
+      expect(restartDecision(app({ name: policy }), ended(0), ends(1))).toEqual({ kind: 'now' });
     }
   });
 
   it('waits twice as long after every end, five minutes at most', () => {
     const waits = [1, 2, 3, 4, 5, 6, 7, 50].map((count) => {
-      const comeback = comebackOf(app(), ended(1), ends(count, false));
+      const comeback = restartDecision(app(), ended(1), ends(count, false));
       return comeback.kind === 'wait' ? (comeback.untilMs - 1_000) / 1000 : comeback.kind;
     });
     expect(waits).toEqual([10, 20, 40, 80, 160, 300, 300, 300]);
@@ -50,7 +50,7 @@ describe('a container that has ended', () => {
 
   it('stays down where the file says never, whatever its code', () => {
     for (const code of [0, 1]) {
-      expect(comebackOf(app({ name: 'never' }, true), ended(code), ends(1))).toEqual({
+      expect(restartDecision(app({ name: 'never' }, true), ended(code), ends(1))).toEqual({
         kind: 'stays',
         because: 'never',
       });
@@ -58,13 +58,13 @@ describe('a container that has ended', () => {
   });
 
   it('has finished where it ended well under on-failure', () => {
-    expect(comebackOf(app({ name: 'on-failure' }), ended(0), ends(1))).toEqual({ kind: 'finished' });
-    expect(comebackOf(app(twice), ended(0, 1), ends(1))).toEqual({ kind: 'finished' });
+    expect(restartDecision(app({ name: 'on-failure' }), ended(0), ends(1))).toEqual({ kind: 'finished' });
+    expect(restartDecision(app(twice), ended(0, 1), ends(1))).toEqual({ kind: 'finished' });
   });
 
   it('stays down where Docker has given up, and comes back where somebody has killed it before', () => {
-    expect(comebackOf(app(twice), ended(3, 2), ends(1))).toEqual({ kind: 'stays', because: 'given-up' });
-    expect(comebackOf(app(twice), ended(137, 1), ends(1))).toEqual({ kind: 'now' });
-    expect(comebackOf(app({ name: 'on-failure' }), ended(137, 9), ends(1))).toEqual({ kind: 'now' });
+    expect(restartDecision(app(twice), ended(3, 2), ends(1))).toEqual({ kind: 'stays', because: 'given-up' });
+    expect(restartDecision(app(twice), ended(137, 1), ends(1))).toEqual({ kind: 'now' });
+    expect(restartDecision(app({ name: 'on-failure' }), ended(137, 9), ends(1))).toEqual({ kind: 'now' });
   });
 });
