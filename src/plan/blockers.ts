@@ -4,8 +4,11 @@ import type { Application, DeploymentName, NodeName } from '../model/config.ts';
 import { containerName } from '../model/names.ts';
 import type { Blocker } from '../model/plan.ts';
 import { entriesOfOthers, hintFor } from './deployments.ts';
+import { addTo, sorted } from './lists.ts';
 import { bringNodeBack } from './node-reasons.ts';
-import { addTo, externalPorts, listenOf, perWorld, portText, quote, sorted, type World } from './world.ts';
+import { listenOf, type PlanInput, perInput } from './plan-input.ts';
+import { externalPorts, portText } from './ports.ts';
+import { quote } from './wording.ts';
 
 /** What keeps an application from being placed, apart from its volumes. */
 export interface Obstacles {
@@ -16,14 +19,14 @@ export interface Obstacles {
 }
 
 /** The rules in order: the node, what runs out of sight, names, ports. */
-export function findObstacles(world: World, app: Application, node: NodeName, starts: boolean): Obstacles {
-  const away = !world.reachable.has(node);
-  const ports = app.ports.length === 0 ? [] : takenPorts(world, app);
+export function findObstacles(input: PlanInput, app: Application, node: NodeName, starts: boolean): Obstacles {
+  const away = !input.reachable.has(node);
+  const ports = app.ports.length === 0 ? [] : takenPorts(input, app);
   const found = [
     ...(away ? [{ node, why: 'the node cannot be reached', hint: bringNodeBack }] : []),
-    ...(starts && !away ? outOfSight(world, app) : []),
-    ...foreignNames(world, app),
-    ...missingAddresses(world, app, node),
+    ...(starts && !away ? outOfSight(input, app) : []),
+    ...foreignNames(input, app),
+    ...missingAddresses(input, app, node),
     ...ports,
   ];
   const blockers = found.map(({ why, ...rest }) => ({
@@ -38,28 +41,28 @@ export function findObstacles(world: World, app: Application, node: NodeName, st
 type Found = Omit<Blocker, 'app' | 'reason'> & { readonly why: string };
 
 /** An application with volumes is safe: its data is owned where we can see it. Without, only memory can tell. */
-function outOfSight(world: World, app: Application): Found[] {
+function outOfSight(input: PlanInput, app: Application): Found[] {
   if (app.volumes.length > 0) return [];
   const runsIn = (facts: NodeFacts | undefined): boolean =>
     facts?.containers.some((container) => container.application === app.name && isActive(container)) === true;
-  const away = [...world.unreachable].flatMap(([node, facts]) => {
+  const away = [...input.unreachable].flatMap(([node, facts]) => {
     const why = `it ran on ${quote(node)} when last seen, and that node cannot be reached`;
     return runsIn(facts) ? [{ node, why, hint: bringNodeBack }] : [];
   });
-  const departed = [...world.departed].flatMap(([node, facts]) => {
+  const departed = [...input.departed].flatMap(([node, facts]) => {
     const why = `it ran on ${quote(node)} when last seen, and that node is missing from the files`;
     return runsIn(facts) ? [{ why, hint: `put "${node}: []" back into deployment.yml` }] : [];
   });
   return [...away, ...departed];
 }
 
-function foreignNames(world: World, app: Application): Found[] {
+function foreignNames(input: PlanInput, app: Application): Found[] {
   const name = containerName(app.name);
-  return foreignContainers(world, app).map(({ node, container }) => {
+  return foreignContainers(input, app).map(({ node, container }) => {
     const { deployment, otherApplication } = container;
     if (deployment !== undefined && otherApplication !== undefined) {
       const of = `${quote(otherApplication)} there belongs to the deployment ${quote(deployment)}`;
-      return { node, why: of, hint: hintFor(world.config, deployment) };
+      return { node, why: of, hint: hintFor(input.config, deployment) };
     }
     return {
       node,
@@ -70,8 +73,8 @@ function foreignNames(world: World, app: Application): Found[] {
 }
 
 /** Containers of others that have the name which the application's container needs. */
-const foreignContainers = (world: World, app: Application): readonly ForeignContainer[] => {
-  const places = foreignPlaces(world);
+const foreignContainers = (input: PlanInput, app: Application): readonly ForeignContainer[] => {
+  const places = foreignPlaces(input);
   return (places.size === 0 ? undefined : places.get(containerName(app.name))) ?? [];
 };
 
@@ -81,19 +84,19 @@ interface ForeignContainer {
 }
 
 /** Foreign containers of each name, each with its node. */
-const foreignPlaces = perWorld((world) => {
+const foreignPlaces = perInput((input) => {
   const places = new Map<string, ForeignContainer[]>();
-  for (const [node, { containers }] of world.reachable) {
+  for (const [node, { containers }] of input.reachable) {
     for (const container of containers) if (!container.managed) addTo(places, container.name, { node, container });
   }
   return places;
 });
 
 /** A port is never published at more addresses than the files say, and Docker refuses one that the node does not have. */
-function missingAddresses(world: World, app: Application, node: NodeName): Found[] {
-  const facts = world.reachable.get(node);
+function missingAddresses(input: PlanInput, app: Application, node: NodeName): Found[] {
+  const facts = input.reachable.get(node);
   if (facts === undefined || app.ports.length === 0) return [];
-  const listen = listenOf(world, node);
+  const listen = listenOf(input, node);
   const nowhere = listen?.length === 0 && app.ports.some(({ addresses }) => addresses === undefined);
   const own = new Set(facts.addresses?.map(({ address }) => address));
   const unknown = (facts.addresses === undefined ? [] : app.ports).flatMap(({ addresses = [] }) =>
@@ -118,15 +121,15 @@ function missingAddresses(world: World, app: Application, node: NodeName): Found
 }
 
 /** A take-over from a deployment that has the application itself brings its ports with it. */
-function takenPorts(world: World, app: Application): Found[] {
-  const owners = new Set(foreignContainers(world, app).map(({ container }) => container.deployment));
+function takenPorts(input: PlanInput, app: Application): Found[] {
+  const owners = new Set(foreignContainers(input, app).map(({ container }) => container.deployment));
   return externalPorts(app).flatMap((key) => {
     const what = `port ${key.port} (${key.protocol})`;
-    const kept = keptFor(world, key);
+    const kept = keptFor(input, key);
     if (kept !== undefined) {
       return [{ why: `${what} is kept for ${kept}`, hint: 'choose another external port' }];
     }
-    const others = (holders(world).get(portText(key)) ?? []).filter(
+    const others = (holders(input).get(portText(key)) ?? []).filter(
       ({ deployment }) => deployment === undefined || !owners.has(deployment),
     );
     return others.map(({ node, holder, hint }) => ({
@@ -138,13 +141,13 @@ function takenPorts(world: World, app: Application): Found[] {
 }
 
 /** Ports that must never be forwarded: they are how the nodes are reached. */
-function keptFor(world: World, key: PortKey): string | undefined {
+function keptFor(input: PlanInput, key: PortKey): string | undefined {
   if (key.protocol !== 'tcp') return undefined;
   if (key.port === 2375 || key.port === 2376) return "Docker's own API";
-  return sshPorts(world).has(key.port) ? 'ssh' : undefined;
+  return sshPorts(input).has(key.port) ? 'ssh' : undefined;
 }
 
-const sshPorts = perWorld(
+const sshPorts = perInput(
   ({ config }) => new Set([22, ...Object.values(config.nodes).flatMap(({ port = 22 }) => port)]),
 );
 
@@ -155,10 +158,10 @@ interface Holder {
 }
 
 /** Who has each port that is not this deployment's, by node. */
-const holders = perWorld((world) => {
+const holders = perInput((input) => {
   const byPort = new Map<string, ({ readonly node: NodeName } & Holder)[]>();
-  for (const [node, facts] of world.reachable)
-    for (const [key, holder] of holdersOn(facts, entriesOfOthers(world).get(node)))
+  for (const [node, facts] of input.reachable)
+    for (const [key, holder] of holdersOn(facts, entriesOfOthers(input).get(node)))
       addTo(byPort, key, { node, ...holder });
   return byPort;
 });

@@ -6,46 +6,39 @@ import { bareVolumes, decideVolume } from './classify-bare.ts';
 import { settleConflicts, usersBefore } from './conflicts.ts';
 import { desiredSpec, differences } from './container-spec.ts';
 import type { ContainerStart, ContainerStop, Decision } from './decision.ts';
+import { sameItems } from './lists.ts';
 import { type PlacedApp, placedApp } from './placed-app.ts';
+import { listenOf, type PlanInput, type SeenContainer, usersOfWantedPort } from './plan-input.ts';
+import { externalPorts, portText, uniquePorts } from './ports.ts';
 import { blockWithoutRoom } from './room.ts';
 import { classifyVolume, type VolumeTask } from './volumes/classify-volume.ts';
 import { checkImageVolumes } from './volumes/image-volumes.ts';
 import { checkNewVolumes } from './volumes/new-volumes.ts';
 import { problemBlocker, warningsOf } from './volumes/stale-owners.ts';
-import {
-  externalPorts,
-  listenOf,
-  portText,
-  quote,
-  type SeenContainer,
-  sameItems,
-  uniquePorts,
-  usersOfWantedPort,
-  type World,
-} from './world.ts';
+import { quote } from './wording.ts';
 
 /** One decision for each placed application and each bare volume, by name. */
-export function decide(world: World): Decision[] {
+export function decide(input: PlanInput): Decision[] {
   const decisions: Decision[] = [];
-  for (const [name, node] of world.placement) {
-    const app = world.config.applications[name];
-    if (app !== undefined) decisions.push(decideApplication(world, placedApp(world, app, node)));
+  for (const [name, node] of input.placement) {
+    const app = input.config.applications[name];
+    if (app !== undefined) decisions.push(decideApplication(input, placedApp(input, app, node)));
   }
-  for (const volume of bareVolumes(world)) decisions.push(decideVolume(world, volume));
-  return settleConflicts(world, blockWithoutRoom(world, decisions));
+  for (const volume of bareVolumes(input)) decisions.push(decideVolume(input, volume));
+  return settleConflicts(input, blockWithoutRoom(input, decisions));
 }
-function decideApplication(world: World, placed: PlacedApp): Decision {
+function decideApplication(input: PlanInput, placed: PlacedApp): Decision {
   const { app, node } = placed;
   const { name } = app;
-  const { tasks, problems } = decideVolumes(world, placed);
-  const { stops, start } = decideContainers(world, placed, tasks);
+  const { tasks, problems } = decideVolumes(input, placed);
+  const { stops, start } = decideContainers(input, placed, tasks);
   const starts = start !== undefined;
   const checks = !starts && owesCheck(placed, tasks);
-  const fresh = checkNewVolumes(world, placed, tasks);
-  const image = checkImageVolumes(world, placed, starts);
-  const obstacles = findObstacles(world, app, node, starts);
-  const ports = decidePorts(world, placed, tasks, { starts, checks });
-  const users = usersBefore(world, name, tasks, start);
+  const fresh = checkNewVolumes(input, placed, tasks);
+  const image = checkImageVolumes(input, placed, starts);
+  const obstacles = findObstacles(input, app, node, starts);
+  const ports = decidePorts(input, placed, tasks, { starts, checks });
+  const users = usersBefore(input, name, tasks, start);
   return {
     group: name,
     node,
@@ -63,7 +56,7 @@ function decideApplication(world: World, placed: PlacedApp): Decision {
     blockers: obstacles.decisive
       ? obstacles.blockers
       : [...obstacles.blockers, ...problems, ...fresh.problems, ...image.problems],
-    warnings: tasks.flatMap((task) => warningsOf(world, task, name)),
+    warnings: tasks.flatMap((task) => warningsOf(input, task, name)),
     notes: [...image.notes, ...newerImage(placed)],
     keeps: fresh.keeps,
     portsTaken: obstacles.portsTaken,
@@ -74,7 +67,7 @@ const noVolumes = { tasks: [], problems: [] };
 
 /** What each of its volumes needs, and what keeps one of them from being used. */
 function decideVolumes(
-  world: World,
+  input: PlanInput,
   { app, node }: PlacedApp,
 ): { readonly tasks: readonly VolumeTask[]; readonly problems: readonly Blocker[] } {
   if (app.volumes.length === 0) return noVolumes;
@@ -85,7 +78,7 @@ function decideVolumes(
       app.volumes.length === 1
         ? `the volume of ${quote(app.name)}`
         : `volume ${quote(mountpoint)} of ${quote(app.name)}`;
-    const found = classifyVolume(world, { id, title, node, ...(limitBytes === undefined ? {} : { limitBytes }) });
+    const found = classifyVolume(input, { id, title, node, ...(limitBytes === undefined ? {} : { limitBytes }) });
     if ('task' in found) tasks.push(found.task);
     else problems.push(problemBlocker(found.problem, app.name));
   }
@@ -94,7 +87,7 @@ function decideVolumes(
 
 /** Which containers of an application go, and why one is started; nothing where all is right. */
 function decideContainers(
-  world: World,
+  input: PlanInput,
   { app, node, facts, here, elsewhere, image, imageId }: PlacedApp,
   tasks: readonly VolumeTask[],
 ): { readonly stops: readonly ContainerStop[]; readonly start?: ContainerStart } {
@@ -102,8 +95,8 @@ function decideContainers(
   const spec = desiredSpec(app, facts.meshAddress, {
     image,
     ordered: facts.boot !== undefined,
-    listen: listenOf(world, node),
-    deployment: world.config.name,
+    listen: listenOf(input, node),
+    deployment: input.config.name,
   });
   const stops = elsewhere.map((other): ContainerStop => {
     const reason = `${quote(app.name)} is wanted on ${quote(node)}`;
@@ -196,7 +189,7 @@ function stateReasons(container: Container): string[] {
 }
 
 function decidePorts(
-  world: World,
+  input: PlanInput,
   { app, node, own }: PlacedApp,
   tasks: readonly VolumeTask[],
   { starts, checks }: { readonly starts: boolean; readonly checks: boolean },
@@ -204,7 +197,7 @@ function decidePorts(
   const active = own.filter(({ container }) => isActive(container));
   const wanted = externalPorts(app);
   const before = uniquePorts(active.flatMap(({ container }) => externalPorts(container.spec)));
-  const ports = uniquePorts([...wanted, ...before.filter((key) => !isWantedByOther(world, app.name, key))]);
+  const ports = uniquePorts([...wanted, ...before.filter((key) => !isWantedByOther(input, app.name, key))]);
   const leaves = active.some((container) => container.node !== node);
   const underWay = tasks.some(({ work, settle }) => {
     return settle.length > 0 || work.kind === 'reclaim' || (work.kind === 'move' && work.stage !== 'sync');
@@ -214,5 +207,5 @@ function decidePorts(
   return { ports, hold, switches: hold || (starts && changed) || (checks && ports.length > 0) };
 }
 
-const isWantedByOther = (world: World, name: AppName, key: PortKey): boolean =>
-  usersOfWantedPort(world, key).some((other) => other !== name);
+const isWantedByOther = (input: PlanInput, name: AppName, key: PortKey): boolean =>
+  usersOfWantedPort(input, key).some((other) => other !== name);

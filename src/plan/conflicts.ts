@@ -2,33 +2,27 @@ import { isActive } from '../model/cluster.ts';
 import type { AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { ContainerStart, Decision } from './decision.ts';
+import { compareText } from './lists.ts';
+import { type PlanInput, type SeenContainer, usersOfPort, usersOfVolume } from './plan-input.ts';
+import { externalPorts, sharePort } from './ports.ts';
 import type { VolumeTask } from './volumes/classify-volume.ts';
-import {
-  compareText,
-  externalPorts,
-  quote,
-  type SeenContainer,
-  sharePort,
-  usersOfPort,
-  usersOfVolume,
-  type World,
-} from './world.ts';
+import { quote } from './wording.ts';
 
 /** What has a decision's ports or volumes now must stop and go first; where that will not happen, the decision waits. */
-export function settleConflicts(world: World, drafts: readonly Decision[]): Decision[] {
+export function settleConflicts(input: PlanInput, drafts: readonly Decision[]): Decision[] {
   let decisions = drafts;
   for (;;) {
-    const blocked = withoutHolder(world, decisions);
+    const blocked = withoutHolder(input, decisions);
     if (blocked === decisions) return decisions.map(inOrder(decisions));
     decisions = blocked;
   }
 }
 
 /** Decisions that wait for a container which does not stop are blocked; the same list where there are none. */
-function withoutHolder(world: World, decisions: readonly Decision[]): readonly Decision[] {
+function withoutHolder(input: PlanInput, decisions: readonly Decision[]): readonly Decision[] {
   const waits = ({ stopFirst, blockers }: Decision): boolean => stopFirst.length > 0 && blockers.length === 0;
   if (!decisions.some(waits)) return decisions;
-  const willStop = stopping(world, decisions);
+  const willStop = stopping(input, decisions);
   const next = decisions.map((decision) => {
     const holder = waits(decision) ? decision.stopFirst.find((user) => !willStop(user)) : undefined;
     return holder === undefined ? decision : { ...decision, blockers: [heldBy(decision, holder)] };
@@ -58,7 +52,7 @@ function inOrder(all: readonly Decision[]): (decision: Decision) => Decision {
  * a port that passes to it.
  */
 export function usersBefore(
-  world: World,
+  input: PlanInput,
   app: AppName | undefined,
   tasks: readonly VolumeTask[],
   start: ContainerStart | undefined,
@@ -67,21 +61,21 @@ export function usersBefore(
     [...new Set(users)]
       .filter((user) => user.app !== app)
       .sort((a, b) => compareText(a.node, b.node) || compareText(a.app, b.app));
-  const passes = start === undefined ? [] : others(externalPorts(start.spec).flatMap((key) => usersOfPort(world, key)));
+  const passes = start === undefined ? [] : others(externalPorts(start.spec).flatMap((key) => usersOfPort(input, key)));
   const changed = tasks.filter(({ work }) => work.kind !== 'in-place' || start !== undefined);
   // A container that is stopped has to go too: its node may start it again by itself.
-  const shares = changed.length === 0 ? [] : others(changed.flatMap(({ id }) => usersOfVolume(world, id)));
+  const shares = changed.length === 0 ? [] : others(changed.flatMap(({ id }) => usersOfVolume(input, id)));
   const takesPorts = passes.length > 0;
   return { stopFirst: takesPorts ? [...new Set([...passes, ...shares])] : shares, takesPorts };
 }
 
 /** Which containers stop where these decisions are carried out. */
-function stopping(world: World, decisions: readonly Decision[]): (user: SeenContainer) => boolean {
+function stopping(input: PlanInput, decisions: readonly Decision[]): (user: SeenContainer) => boolean {
   const kept = keptApps(decisions);
   const byApp = new Map(decisions.map((decision) => [decision.app?.name, decision]));
   return (user) => {
     if (kept.has(user.app)) return false;
-    if (!world.placement.has(user.app) || world.config.applications[user.app] === undefined) return true;
+    if (!input.placement.has(user.app) || input.config.applications[user.app] === undefined) return true;
     const own = byApp.get(user.app);
     return own?.blockers.length === 0 && own.stops.some((stop) => stop.node === user.node);
   };

@@ -5,7 +5,8 @@ import { containerFields, isSameSetting, settingsOf } from '../model/container-f
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { SealedContent } from '../model/sealed-content.ts';
-import { portText, sameItems, sorted } from './world.ts';
+import { sameItems, sorted } from './lists.ts';
+import { portText } from './ports.ts';
 
 /** What decides about a container beside its application. */
 export interface SpecPlace {

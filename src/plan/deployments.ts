@@ -1,20 +1,22 @@
 import type { NetworkTable, ServedPort } from '../model/cluster.ts';
 import type { AppName, Config, DeploymentName, NodeName } from '../model/config.ts';
 import { nodesOf } from '../model/plan.ts';
+import { compareText, sorted } from './lists.ts';
 import { isDescribedApp } from './own-view.ts';
+import { managedContainers, type PlanInput, perInput } from './plan-input.ts';
 import type { StepBuilder } from './steps/step-builder.ts';
-import { compareText, managedContainers, perWorld, quote, quoteAll, sorted, type World } from './world.ts';
+import { quote, quoteAll } from './wording.ts';
 
 /** True where this entry of a node's table is for an application of another deployment, which keeps it. */
-function isOfOther({ config }: Pick<World, 'config'>, { deployment }: ServedPort): boolean {
+function isOfOther({ config }: Pick<PlanInput, 'config'>, { deployment }: ServedPort): boolean {
   return deployment !== undefined && deployment !== config.name && deployment !== config.takesOver;
 }
 
 /** What each node's table has for other deployments, of the nodes where there is any; every table is searched once. */
-export const entriesOfOthers = perWorld((world): ReadonlyMap<NodeName, Pick<NetworkTable, 'proxies' | 'open'>> => {
+export const entriesOfOthers = perInput((input): ReadonlyMap<NodeName, Pick<NetworkTable, 'proxies' | 'open'>> => {
   const found = new Map<NodeName, Pick<NetworkTable, 'proxies' | 'open'>>();
-  const isOther = (entry: ServedPort): boolean => isOfOther(world, entry);
-  for (const [node, { network }] of world.reachable) {
+  const isOther = (entry: ServedPort): boolean => isOfOther(input, entry);
+  for (const [node, { network }] of input.reachable) {
     if (!network.proxies.some(isOther) && !network.open.some(isOther)) continue;
     found.set(node, { proxies: network.proxies.filter(isOther), open: network.open.filter(isOther) });
   }
@@ -25,9 +27,9 @@ export const entriesOfOthers = perWorld((world): ReadonlyMap<NodeName, Pick<Netw
  * One step for each node that has something of this deployment's without its name. It goes before everything else
  * there: a step that changes a volume names the deployment that it saw.
  */
-export function planMarks(builder: StepBuilder, world: World): void {
-  const { config, others, described } = world;
-  for (const [node, facts] of world.reachable) {
+export function planMarks(builder: StepBuilder, input: PlanInput): void {
+  const { config, others, described } = input;
+  for (const [node, facts] of input.reachable) {
     const apps = facts.containers.flatMap(({ managed, application, deployment }) =>
       managed && application !== undefined && isDescribedApp(config, application) && deployment !== config.name
         ? [application]
@@ -65,26 +67,26 @@ export function hintFor(config: Config, other: DeploymentName): string {
 }
 
 /** Two folders may have one name: where the files describe nothing of what runs under it, another one may have made it. */
-export function doubtFiles(world: World): string | undefined {
-  const { config, placement } = world;
+export function doubtFiles(input: PlanInput): string | undefined {
+  const { config, placement } = input;
   if (config.isNamedByFolder !== true || placement.size === 0) return undefined;
-  const apps = managedContainers(world).map(({ app }) => app);
+  const apps = managedContainers(input).map(({ app }) => app);
   if (apps.length === 0 || apps.some((app) => isDescribedApp(config, app))) return undefined;
   return `the files describe none of it, and their deployment is ${quote(config.name)} only because their folder is`;
 }
 
 /** Seen and left alone: a line for each other deployment, and for each container that an earlier version has left. */
-export function describeOthers(world: World): string[] {
+export function describeOthers(input: PlanInput): string[] {
   const seen = new Map<DeploymentName, Parts>();
   const unmarked: string[] = [];
-  for (const [node, { containers, volumes }] of world.reachable) {
+  for (const [node, { containers, volumes }] of input.reachable) {
     for (const { deployment, otherApplication: app } of containers) {
       if (app === undefined) continue;
       if (deployment === undefined) unmarked.push(`${quote(app)} on ${quote(node)}`);
       else partsOf(seen, deployment, node).apps.add(app);
     }
     for (const { id } of volumes) {
-      const deployment = world.others.get(id);
+      const deployment = input.others.get(id);
       if (deployment !== undefined) partsOf(seen, deployment, node);
     }
   }

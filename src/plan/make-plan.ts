@@ -4,7 +4,9 @@ import type { Blocker, Plan } from '../model/plan.ts';
 import { decide } from './classify.ts';
 import { keptApps } from './conflicts.ts';
 import { describeOthers, doubtFiles, planMarks } from './deployments.ts';
+import { compareText } from './lists.ts';
 import { withNodeReason } from './node-reasons.ts';
+import { indexInput } from './plan-input.ts';
 import { sameMachines } from './same-machine.ts';
 import { bootNotes, planBootRules } from './steps/boot-rules.ts';
 import { settleVolume } from './steps/move.ts';
@@ -12,44 +14,43 @@ import { planNetwork, type Switch } from './steps/network.ts';
 import { orderStarts, planPlacement, stopReplaced } from './steps/place.ts';
 import { describeLeftovers, planRemovals, planRetirements } from './steps/remove.ts';
 import { createStepBuilder } from './steps/step-builder.ts';
-import { compareText, lookAt } from './world.ts';
 
 /**
  * What has to happen so that the cluster is as configured: a pure function of both, the same plan for the same values
  * whatever the order of their keys. Whatever is unsafe becomes a blocker, never a step.
  */
 export function makePlan(config: Config, state: ClusterState): Plan {
-  const world = lookAt(config, state);
-  const unclear = sameMachines(world);
+  const input = indexInput(config, state);
+  const unclear = sameMachines(input);
   if (unclear.length > 0) return { revision: config.revision, steps: [], blocked: unclear, notes: [] };
   const builder = createStepBuilder();
-  const decisions = decide(world);
+  const decisions = decide(input);
 
-  planMarks(builder, world);
+  planMarks(builder, input);
   const kept = keptApps(decisions);
-  planRemovals(builder, world, kept);
-  const placed = decisions.map((decision) => ({ decision, after: planPlacement(builder, world, decision) }));
-  orderStarts(builder, world, decisions);
-  const retirementBlockers = planRetirements(builder, world, kept);
-  const network = planNetwork(builder, world, decisions, placed.filter(isSwitch));
+  planRemovals(builder, input, kept);
+  const placed = decisions.map((decision) => ({ decision, after: planPlacement(builder, input, decision) }));
+  orderStarts(builder, input, decisions);
+  const retirementBlockers = planRetirements(builder, input, kept);
+  const network = planNetwork(builder, input, decisions, placed.filter(isSwitch));
   for (const { decision, after } of placed) {
     if (decision.blockers.length > 0) continue;
     const last = [...after, ...(network.get(decision.group) ?? [])];
     stopReplaced(builder, decision, last);
     for (const task of decision.tasks) settleVolume({ builder, group: decision.group, task }, last);
   }
-  planBootRules(builder, world);
+  planBootRules(builder, input);
 
-  const doubt = doubtFiles(world);
+  const doubt = doubtFiles(input);
   const blocked = decisions.flatMap(({ blockers, warnings }) => [...blockers, ...warnings]);
   return {
     revision: config.revision,
     steps: builder.build(),
     blocked: [...blocked, ...retirementBlockers].map((blocker) => withNodeReason(state, blocker)).sort(compareBlockers),
     notes: [
-      ...describeLeftovers(world),
-      ...describeOthers(world),
-      ...bootNotes(world),
+      ...describeLeftovers(input),
+      ...describeOthers(input),
+      ...bootNotes(input),
       ...decisions.flatMap(({ notes }) => notes),
     ],
     ...(doubt === undefined ? {} : { doubt }),

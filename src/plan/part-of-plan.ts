@@ -1,5 +1,5 @@
 import type { Blocker, Plan, Step } from '../model/plan.ts';
-import { quote } from './world.ts';
+import { quote } from './wording.ts';
 
 /**
  * The plan with the steps of these groups only. A group that has to wait for a container of another one to stop is left

@@ -1,7 +1,7 @@
 import type { Container, NodeFacts } from '../model/cluster.ts';
 import type { Application, NodeName } from '../model/config.ts';
 import { printImage } from '../model/names.ts';
-import { containersOf, type SeenContainer, type World } from './world.ts';
+import { containersOf, type PlanInput, type SeenContainer } from './plan-input.ts';
 
 /** An application of the files, the node it is placed on, and its containers on all reachable nodes. */
 export interface PlacedApp {
@@ -20,9 +20,9 @@ export interface PlacedApp {
   readonly imageId: string | undefined;
 }
 
-export function placedApp(world: World, app: Application, node: NodeName): PlacedApp {
-  const facts = world.reachable.get(node);
-  const own = containersOf(world, app.name);
+export function placedApp(input: PlanInput, app: Application, node: NodeName): PlacedApp {
+  const facts = input.reachable.get(node);
+  const own = containersOf(input, app.name);
   const here = own.find((seen) => seen.node === node)?.container;
   const name = printImage(app.image);
   // The container's own text where it is the same: Node.js has its hash already.

@@ -1,20 +1,21 @@
 import type { NodeName } from '../model/config.ts';
 import type { Decision } from './decision.ts';
+import type { PlanInput } from './plan-input.ts';
 import type { VolumeTask } from './volumes/classify-volume.ts';
 import { copiesOf } from './volumes/volume-standing.ts';
-import { quote, type World } from './world.ts';
+import { quote } from './wording.ts';
 
 /**
  * Decisions whose volumes have no room on their new node are blocked: a receive that fills a pool takes the node's other
  * applications with it. Those that come first by name get the room; what is down already goes on in any case.
  */
-export function blockWithoutRoom(world: World, decisions: readonly Decision[]): Decision[] {
+export function blockWithoutRoom(input: PlanInput, decisions: readonly Decision[]): Decision[] {
   const left = new Map<NodeName, number>();
   return decisions.map((decision) => {
     const { node, blockers, group } = decision;
     if (blockers.length > 0) return decision;
-    const needed = decision.tasks.reduce((sum, task) => sum + neededBytes(world, task), 0);
-    const free = left.get(node) ?? world.reachable.get(node)?.pool.freeBytes;
+    const needed = decision.tasks.reduce((sum, task) => sum + neededBytes(input, task), 0);
+    const free = left.get(node) ?? input.reachable.get(node)?.pool.freeBytes;
     if (needed === 0 || free === undefined) return decision;
     if (needed <= free) {
       left.set(node, free - needed);
@@ -32,9 +33,9 @@ export function blockWithoutRoom(world: World, decisions: readonly Decision[]): 
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
 /** At most what still has to arrive: a copy that is there saves what it has. */
-function neededBytes(world: World, { id, node, work }: VolumeTask): number {
+function neededBytes(input: PlanInput, { id, node, work }: VolumeTask): number {
   if (work.kind !== 'move' || work.stage !== 'sync' || work.reclaim) return 0;
-  const copies = copiesOf(world, id);
+  const copies = copiesOf(input, id);
   const source = copies.find((copy) => copy.node === work.from)?.volume;
   const target = copies.find((copy) => copy.node === node)?.volume;
   const there = Math.max(target?.referencedBytes ?? 0, target?.resumeToken === undefined ? 0 : target.usedBytes);

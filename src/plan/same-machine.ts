@@ -1,14 +1,15 @@
 import type { NodeName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
-import { quote, quoteAll, type World } from './world.ts';
+import type { PlanInput } from './plan-input.ts';
+import { quote, quoteAll } from './wording.ts';
 
 /**
  * Nodes that say they are the same one. These ids say who owns a volume, and a run would wait for its own lock,
  * so nothing is planned before it is clear.
  */
-export function sameMachines(world: World): Blocker[] {
+export function sameMachines(input: PlanInput): Blocker[] {
   const nodes = new Map<string, NodeName[]>();
-  for (const [node, { nodeId }] of world.reachable) nodes.set(nodeId, [...(nodes.get(nodeId) ?? []), node]);
+  for (const [node, { nodeId }] of input.reachable) nodes.set(nodeId, [...(nodes.get(nodeId) ?? []), node]);
   return [...nodes].flatMap(([id, [first = '', ...others]]) =>
     others.length === 0
       ? []

@@ -1,7 +1,7 @@
 import type { PortKey } from '../../src/model/cluster.ts';
 import type { Blocker, Plan, Step } from '../../src/model/plan.ts';
+import { portText } from '../../src/plan/ports.ts';
 import type { NetworkAction } from '../../src/plan/steps/network-tables.ts';
-import { portText } from '../../src/plan/world.ts';
 
 /** The text of a plan in golden files: equal plans have equal texts. */
 export function printPlan(plan: Plan): string {

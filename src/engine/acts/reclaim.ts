@@ -1,8 +1,8 @@
 import { lastFacts, type Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
+import { indexInput } from '../../plan/plan-input.ts';
 import { judgeReclaim } from '../../plan/volumes/judge-reclaim.ts';
 import type { Copy } from '../../plan/volumes/volume-standing.ts';
-import { lookAt } from '../../plan/world.ts';
 import type { NodeClient } from '../node-client.ts';
 import type { ReclaimedVolume } from '../types.ts';
 import { type ActContext, cannot, lockNode, refuseOthers, volumesOf } from './context.ts';
@@ -71,7 +71,7 @@ function judge(
   const away = Object.keys(state.nodes).filter((other) => state.nodes[other]?.status === 'unreachable');
   const known = away.flatMap((other) => lastFacts(state.nodes[other])?.volumes.filter((one) => one.id === id) ?? []);
   const copies = all.filter(({ volume }) => volume.id === id);
-  const judgement = judgeReclaim(lookAt(config, state), node, copies, [0, ...known.map(({ epoch }) => epoch)]);
+  const judgement = judgeReclaim(indexInput(config, state), node, copies, [0, ...known.map(({ epoch }) => epoch)]);
   if (judgement.kind === 'refused') {
     throw cannot(context, `volume "${id}": ${judgement.why}`, 'see `drover plan`', 'volume-conflict');
   }

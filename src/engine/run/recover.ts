@@ -3,8 +3,8 @@ import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts'
 import type { Plan } from '../../model/plan.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { keepGroups } from '../../plan/part-of-plan.ts';
+import { externalPorts } from '../../plan/ports.ts';
 import { createStepBuilder, type StepBuilder } from '../../plan/steps/step-builder.ts';
-import { externalPorts } from '../../plan/world.ts';
 import type { Interrupted } from './execute.ts';
 
 /** Where an application that a switch has stopped runs now, or else where it can be started again. */

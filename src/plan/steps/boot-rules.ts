@@ -1,37 +1,33 @@
 import type { BootPeer, BootRules, NodeFacts } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
 import type { CopiesOf } from '../../model/plan.ts';
+import { compareText, sameItems, sorted } from '../lists.ts';
 import { isMissing, missingNodes } from '../missing-nodes.ts';
 import {
-  compareText,
   hasAllAddresses,
   isMeshAddress,
   meshAddress,
   otherAddresses,
-  perWorld,
-  quote,
-  quoteAll,
-  sameItems,
-  sorted,
-  titleOf,
-  type World,
-} from '../world.ts';
+  type PlanInput,
+  perInput,
+} from '../plan-input.ts';
+import { quote, quoteAll, titleOf } from '../wording.ts';
 import { goneIds, hasDoubtfulIds, missingRecords, sameGone, touchedBy, withCheckedId } from './copy-records.ts';
 import type { StepBuilder } from './step-builder.ts';
 
 /** One step for each node that would ask somebody else, or with other keys, when it boots. */
-export function planBootRules(builder: StepBuilder, world: World): void {
+export function planBootRules(builder: StepBuilder, input: PlanInput): void {
   const touched = touchedBy(builder.actions());
-  for (const [node, facts] of world.reachable) {
+  for (const [node, facts] of input.reachable) {
     if (facts.boot === undefined) continue;
     const { alone, peers, gone } = facts.boot;
-    const missing = missingRecords(world, facts);
+    const missing = missingRecords(input, facts);
     const records = missing.filter(({ volume }) => !touched.has(volume));
     // A peer may not be let in before the records say what it is told: the next plan does both.
     if (missing.some((one) => !one.isNew && !records.includes(one))) continue;
-    const isSettled = alone === world.config.settings.boot.alone && hasAllOthers(world, node, facts.boot);
-    if (isSettled && records.length === 0 && sameGone(gone, goneIds(world, facts, facts.boot, []))) continue;
-    const rules = rulesFor(world, node, facts, records);
+    const isSettled = alone === input.config.settings.boot.alone && hasAllOthers(input, node, facts.boot);
+    if (isSettled && records.length === 0 && sameGone(gone, goneIds(input, facts, facts.boot, []))) continue;
+    const rules = rulesFor(input, node, facts, records);
     const reasons = [
       ...(samePeers(rules.peers, peers) || samePeers(rules.peers, inOrder(peers))
         ? []
@@ -55,11 +51,11 @@ const bootPeer = (address: string, { nodeId, boot }: NodeFacts): BootPeer => ({
 });
 
 /** What each known node tells the others when they boot; undefined where it was never seen. One list for all nodes. */
-const bootPeers = perWorld((world) =>
-  world.nodes
+const bootPeers = perInput((input) =>
+  input.nodes
     .flatMap((node) => {
-      const address = meshAddress(world, node);
-      const seen = world.reachable.get(node) ?? world.unreachable.get(node);
+      const address = meshAddress(input, node);
+      const seen = input.reachable.get(node) ?? input.unreachable.get(node);
       const peer = seen === undefined || address === undefined ? undefined : bootPeer(address, seen);
       return address === undefined ? [] : [{ node, address, peer }];
     })
@@ -71,27 +67,27 @@ const bootPeers = perWorld((world) =>
  * answered. Where the address of one is unknown, it may be any of those that the node has. A node that is missing
  * from the files is kept as well, until it is removed on purpose.
  */
-function rulesFor(world: World, node: NodeName, facts: NodeFacts, records: readonly CopiesOf[]): BootRules {
+function rulesFor(input: PlanInput, node: NodeName, facts: NodeFacts, records: readonly CopiesOf[]): BootRules {
   const now: BootRules = facts.boot ?? { alone: 'wait', peers: [] };
   const peers: BootPeer[] = [];
-  for (const { node: other, address, peer } of bootPeers(world)) {
+  for (const { node: other, address, peer } of bootPeers(input)) {
     if (other === node) continue;
     const known = now.peers.filter((one) => one.address === address);
     if (peer === undefined) peers.push(...known);
-    else if (peer.keys.length > 0 || world.reachable.has(other)) peers.push(withCheckedId(world, peer, now));
-    else peers.push(...(known.length === 0 ? [withCheckedId(world, peer, now)] : known));
+    else if (peer.keys.length > 0 || input.reachable.has(other)) peers.push(withCheckedId(input, peer, now));
+    else peers.push(...(known.length === 0 ? [withCheckedId(input, peer, now)] : known));
   }
-  const unknown = unknownPeers(world, node, now);
-  const { alone } = world.config.settings.boot;
+  const unknown = unknownPeers(input, node, now);
+  const { alone } = input.config.settings.boot;
   const rules = { alone, peers: unknown.length === 0 ? peers : inOrder([...peers, ...unknown]) };
-  const gone = goneIds(world, facts, { ...rules, ...(now.gone === undefined ? {} : { gone: now.gone }) }, records);
+  const gone = goneIds(input, facts, { ...rules, ...(now.gone === undefined ? {} : { gone: now.gone }) }, records);
   return { ...rules, ...(gone.length === 0 ? {} : { gone }) };
 }
 
 /** The usual case, found without making the list for every node: all others are seen, and it has exactly those. */
-function hasAllOthers(world: World, node: NodeName, { peers }: BootRules): boolean {
-  if (!hasAllAddresses(world) || missingNodes(world).length > 0 || hasDoubtfulIds(world)) return false;
-  const all = bootPeers(world);
+function hasAllOthers(input: PlanInput, node: NodeName, { peers }: BootRules): boolean {
+  if (!hasAllAddresses(input) || missingNodes(input).length > 0 || hasDoubtfulIds(input)) return false;
+  const all = bootPeers(input);
   let seen = 0;
   // Of every node with every other one, hence the plain loop.
   for (let at = 0; at < all.length; at += 1) {
@@ -103,12 +99,12 @@ function hasAllOthers(world: World, node: NodeName, { peers }: BootRules): boole
   return seen === peers.length;
 }
 
-function unknownPeers(world: World, node: NodeName, { peers }: BootRules): readonly BootPeer[] {
-  const { isComplete } = otherAddresses(world, node);
-  if (isComplete && missingNodes(world).length === 0) return [];
-  const own = meshAddress(world, node);
+function unknownPeers(input: PlanInput, node: NodeName, { peers }: BootRules): readonly BootPeer[] {
+  const { isComplete } = otherAddresses(input, node);
+  if (isComplete && missingNodes(input).length === 0) return [];
+  const own = meshAddress(input, node);
   return peers.filter(
-    ({ address }) => (address === own || !isMeshAddress(world, address)) && (!isComplete || isMissing(world, address)),
+    ({ address }) => (address === own || !isMeshAddress(input, address)) && (!isComplete || isMissing(input, address)),
   );
 }
 
@@ -128,22 +124,22 @@ const samePeer = (a: BootPeer | undefined, b: BootPeer | undefined): boolean =>
     sameItems(a.keys, b.keys));
 
 /** A line for each volume that waits since its node has booted, and for nodes that cannot be asked. */
-export function bootNotes(world: World): string[] {
-  const isAnywhere = [...world.reachable.values()].some(({ boot }) => boot !== undefined);
-  const without = [...world.reachable].filter(([, { boot }]) => boot === undefined).map(([node]) => node);
+export function bootNotes(input: PlanInput): string[] {
+  const isAnywhere = [...input.reachable.values()].some(({ boot }) => boot !== undefined);
+  const without = [...input.reachable].filter(([, { boot }]) => boot === undefined).map(([node]) => node);
   const missing =
     isAnywhere && without.length > 0
       ? [`${quoteAll(without)} cannot be asked by the others when they boot: run host/provision.sh there`]
       : [];
-  return [...missing, ...[...world.reachable].flatMap(([node, facts]) => waitingNotes(world, node, facts))];
+  return [...missing, ...[...input.reachable].flatMap(([node, facts]) => waitingNotes(input, node, facts))];
 }
 
-function waitingNotes(world: World, node: NodeName, facts: NodeFacts): string[] {
+function waitingNotes(input: PlanInput, node: NodeName, facts: NodeFacts): string[] {
   return (facts.boot?.waiting ?? []).flatMap(({ volume: id, why, peers }) => {
     const volume = facts.volumes.find((copy) => copy.id === id);
     // Decided since, by whoever.
     if (volume === undefined || volume.role !== 'owner' || volume.mounted) return [];
-    const names = quoteAll(peers.map((address) => nodeAt(world, address)));
+    const names = quoteAll(peers.map((address) => nodeAt(input, address)));
     const because =
       why === 'rival'
         ? `${names} claims it with the same epoch`
@@ -152,6 +148,6 @@ function waitingNotes(world: World, node: NodeName, facts: NodeFacts): string[] 
   });
 }
 
-function nodeAt(world: World, address: string): NodeName {
-  return world.nodes.find((node) => meshAddress(world, node) === address) ?? address;
+function nodeAt(input: PlanInput, address: string): NodeName {
+  return input.nodes.find((node) => meshAddress(input, node) === address) ?? address;
 }

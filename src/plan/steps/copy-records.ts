@@ -2,16 +2,17 @@ import type { BootPeer, BootRules, NodeFacts, Volume } from '../../model/cluster
 import type { NodeName, VolumeId } from '../../model/config.ts';
 import { hasRoom, holdersIn, saysSo } from '../../model/copy-record.ts';
 import type { Action, CopiesOf } from '../../model/plan.ts';
+import { addTo, sameItems, sorted } from '../lists.ts';
 import { areAllSeen } from '../missing-nodes.ts';
-import { addTo, isMeshAddress, perWorld, sameItems, sorted, type World } from '../world.ts';
+import { isMeshAddress, type PlanInput, perInput } from '../plan-input.ts';
 
 // Which nodes may have copies of a node's volumes, for the time when it boots and no drover runs. The steps of a move
 // keep the records (engine/run/copy-record.ts); the plan writes the ones that are missing, and finds who is behind an id.
 
 /** Copies of each volume on all nodes that were ever seen, with the id of their node. */
-const holders = perWorld((world) => {
+const holders = perInput((input) => {
   const found = new Map<VolumeId, { readonly nodeId: string; readonly copy: Volume }[]>();
-  for (const facts of [...world.reachable.values(), ...world.unreachable.values(), ...world.departed.values()]) {
+  for (const facts of [...input.reachable.values(), ...input.unreachable.values(), ...input.departed.values()]) {
     for (const copy of facts?.volumes ?? []) addTo(found, copy.id, { nodeId: facts?.nodeId ?? '', copy });
   }
   return found;
@@ -32,12 +33,12 @@ export function touchedBy(actions: readonly Action[]): ReadonlySet<VolumeId> {
  * known node is seen. A node that is not in a record gets into it where its copy has a snapshot of this copy: a node
  * that merely says it has one has no guid to show, and is only told about the volume.
  */
-export function missingRecords(world: World, { nodeId, volumes }: NodeFacts): CopiesOf[] {
+export function missingRecords(input: PlanInput, { nodeId, volumes }: NodeFacts): CopiesOf[] {
   return volumes.flatMap((volume) => {
-    const { id, dataset, epoch, copies, deployment = world.config.name } = volume;
-    if (deployment !== world.config.name) return [];
-    if (copies === undefined && !areAllSeen(world)) return [];
-    const others = (holders(world).get(id) ?? []).filter((one) => one.nodeId !== nodeId);
+    const { id, dataset, epoch, copies, deployment = input.config.name } = volume;
+    if (deployment !== input.config.name) return [];
+    if (copies === undefined && !areAllSeen(input)) return [];
+    const others = (holders(input).get(id) ?? []).filter((one) => one.nodeId !== nodeId);
     const added = others.flatMap((one) => {
       if (copies === undefined || shareSnapshot(one.copy, volume)) return [one.nodeId];
       return copies.includes(one.nodeId) ? [] : [saysSo(one.nodeId)];
@@ -58,7 +59,7 @@ function shareSnapshot(a: Volume, b: Volume): boolean {
  * be out of sight, it is not among these, and everybody is asked.
  */
 export function goneIds(
-  world: World,
+  input: PlanInput,
   { nodeId, volumes }: NodeFacts,
   { peers, gone = [] }: BootRules,
   records: readonly CopiesOf[],
@@ -68,44 +69,44 @@ export function goneIds(
   if (ids.size === 0) return [];
   const known = new Set([nodeId, ...peers.map(({ id }) => id)]);
   const absent = sorted(ids).filter((id) => !known.has(id));
-  return areAllSeen(world) ? absent : absent.filter((id) => gone.includes(id));
+  return areAllSeen(input) ? absent : absent.filter((id) => gone.includes(id));
 }
 
-const sameIds = perWorld((world) => {
+const sameIds = perInput((input) => {
   const counts = new Map<string, number>();
-  for (const node of world.nodes) {
-    const id = factsOf(world, node)?.nodeId;
+  for (const node of input.nodes) {
+    const id = factsOf(input, node)?.nodeId;
     if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
   }
   return new Set([...counts].filter(([, count]) => count > 1).map(([id]) => id));
 });
 
 /** True where two nodes say that they have one id, and one of them is out of sight (both in sight: same-machine.ts). */
-export const hasDoubtfulIds = (world: World): boolean => sameIds(world).size > 0;
+export const hasDoubtfulIds = (input: PlanInput): boolean => sameIds(input).size > 0;
 
 /**
  * The peer with the id that it may have in the rules of another node. A node says its id itself, while its host key is
  * pinned: an id that another node says too, or that belongs to one out of sight, is not taken from it. It keeps the id
  * that it had with that key, or has none.
  */
-export function withCheckedId(world: World, peer: BootPeer, now: BootRules): BootPeer {
+export function withCheckedId(input: PlanInput, peer: BootPeer, now: BootRules): BootPeer {
   const { id, ...rest } = peer;
   if (id === undefined) return peer;
   const isSame = (other: BootPeer | undefined) => other?.keys.some((key) => peer.keys.includes(key)) === true;
   const ofOther = now.peers.find((one) => one.id === id && one.address !== peer.address && !isSame(one));
-  const isOutOfSight = ofOther !== undefined && isOutOfSightAt(world, ofOther.address);
-  if (!sameIds(world).has(id) && !isOutOfSight) return peer;
+  const isOutOfSight = ofOther !== undefined && isOutOfSightAt(input, ofOther.address);
+  if (!sameIds(input).has(id) && !isOutOfSight) return peer;
   const before = now.peers.find(({ address }) => address === peer.address);
   return isSame(before) && before?.id !== undefined ? { ...rest, id: before.id } : rest;
 }
 
-function isOutOfSightAt(world: World, address: string): boolean {
-  if (!isMeshAddress(world, address)) return true;
-  return world.nodes.some((node) => world.config.nodes[node]?.mesh === address && factsOf(world, node) === undefined);
+function isOutOfSightAt(input: PlanInput, address: string): boolean {
+  if (!isMeshAddress(input, address)) return true;
+  return input.nodes.some((node) => input.config.nodes[node]?.mesh === address && factsOf(input, node) === undefined);
 }
 
-const factsOf = (world: World, node: NodeName): NodeFacts | undefined =>
-  world.reachable.get(node) ?? world.unreachable.get(node);
+const factsOf = (input: PlanInput, node: NodeName): NodeFacts | undefined =>
+  input.reachable.get(node) ?? input.unreachable.get(node);
 
 /** True where both lists have the same ids, absent meaning none. */
 export const sameGone = (a: readonly string[] = [], b: readonly string[] = []): boolean => sameItems(a, b);

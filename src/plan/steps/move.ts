@@ -1,7 +1,7 @@
 import type { NodeName } from '../../model/config.ts';
 import type { Plan, PlannedMove, StepId } from '../../model/plan.ts';
 import type { Move, VolumeTask } from '../volumes/classify-volume.ts';
-import { quote } from '../world.ts';
+import { quote } from '../wording.ts';
 import { rank, type StepBuilder } from './step-builder.ts';
 
 /** What one volume contributes to its application's switch. */

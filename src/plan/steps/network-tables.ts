@@ -12,23 +12,20 @@ import type { ActionOf } from '../../model/plan.ts';
 import { keptApps } from '../conflicts.ts';
 import type { Decision } from '../decision.ts';
 import { entriesOfOthers } from '../deployments.ts';
+import { compareText, sorted } from '../lists.ts';
 import { isMissing, missingNodes } from '../missing-nodes.ts';
 import {
-  comparePorts,
-  compareText,
   containersOf,
-  externalPorts,
   isOthers,
   listenOf,
   managedContainers,
   meshAddress,
   otherAddresses,
-  perWorld,
-  portText,
-  sorted,
+  type PlanInput,
+  perInput,
   usersOfPort,
-  type World,
-} from '../world.ts';
+} from '../plan-input.ts';
+import { comparePorts, externalPorts, portText } from '../ports.ts';
 
 export type NetworkAction = ActionOf<'replace-network'>;
 export type Entries = Pick<NetworkTable, 'proxies' | 'open'>;
@@ -57,110 +54,115 @@ const lists = new WeakMap<Serving, readonly Served[]>();
 
 type ByPort = Map<string, Omit<Served, 'proxy'>>;
 
-function servingOf(world: World, byPort: ByPort): Serving {
+function servingOf(input: PlanInput, byPort: ByPort): Serving {
   const sortedPorts = [...byPort].sort(([, a], [, b]) => comparePorts(a.key, b.key));
   return new Map(
     sortedPorts.map(([text, { key, by, isHidden: hidden = false }]) => {
-      const address = by === 'observed' || hidden ? undefined : meshAddress(world, by);
+      const address = by === 'observed' || hidden ? undefined : meshAddress(input, by);
       const { port, protocol } = key;
-      const proxy = address === undefined ? {} : { proxy: { port, protocol, address, deployment: world.config.name } };
+      const proxy = address === undefined ? {} : { proxy: { port, protocol, address, deployment: input.config.name } };
       return [text, { key, by, isHidden: hidden, ...proxy }];
     }),
   );
 }
 
 /** Who answers when everything in the plan is done. What is blocked goes on where it runs. */
-export function servingAfter(world: World, decisions: readonly Decision[]): Serving {
+export function servingAfter(input: PlanInput, decisions: readonly Decision[]): Serving {
   const serving: ByPort = new Map();
   const kept = keptApps(decisions);
-  for (const { app, node, container } of managedContainers(world)) {
+  for (const { app, node, container } of managedContainers(input)) {
     if (!kept.has(app) || !isActive(container)) continue;
     for (const key of externalPorts(container.spec)) {
-      serving.set(portText(key), { key, by: node, isHidden: isHidden(world, node, container.spec.ports, key) });
+      serving.set(portText(key), { key, by: node, isHidden: isHidden(input, node, container.spec.ports, key) });
     }
   }
   const byBlocked = [...decisions].sort((a, b) => Number(b.blockers.length > 0) - Number(a.blockers.length > 0));
   for (const decision of byBlocked) {
     const { app } = decision;
     if (app === undefined) continue;
-    const by = decision.blockers.length === 0 ? decision.node : whereBlocked(world, decision);
+    const by = decision.blockers.length === 0 ? decision.node : whereBlocked(input, decision);
     const ports = decision.blockers.length === 0 ? externalPorts(app) : decision.ports;
     for (const key of ports) {
-      const mappings = by === 'observed' ? [] : portsOf(world, decision, by);
-      serving.set(portText(key), { key, by, isHidden: by !== 'observed' && isHidden(world, by, mappings, key) });
+      const mappings = by === 'observed' ? [] : portsOf(input, decision, by);
+      serving.set(portText(key), { key, by, isHidden: by !== 'observed' && isHidden(input, by, mappings, key) });
     }
   }
-  return servingOf(world, serving);
+  return servingOf(input, serving);
 }
 
 /** As the decision's application publishes them on this node when the plan is done. */
-function portsOf(world: World, { app, blockers }: Decision, node: NodeName): readonly PortMapping[] {
+function portsOf(input: PlanInput, { app, blockers }: Decision, node: NodeName): readonly PortMapping[] {
   if (app === undefined) return [];
-  if (blockers.length === 0) return portsAt(app.ports, listenOf(world, node));
-  const facts = world.reachable.get(node) ?? world.unreachable.get(node);
+  if (blockers.length === 0) return portsAt(app.ports, listenOf(input, node));
+  const facts = input.reachable.get(node) ?? input.unreachable.get(node);
   const runs = facts?.containers.find((one) => one.managed && one.application === app.name);
   return runs?.spec.ports ?? app.ports;
 }
 
-function isHidden(world: World, node: NodeName, ports: readonly PortMapping[], key: PortKey): boolean {
-  const mesh = meshAddress(world, node);
+function isHidden(input: PlanInput, node: NodeName, ports: readonly PortMapping[], key: PortKey): boolean {
+  const mesh = meshAddress(input, node);
   const own = ports.find(({ external, protocol }) => external === key.port && protocol === key.protocol);
   return own !== undefined && mesh !== undefined && !isPublishedAt(own, mesh);
 }
 
-function whereBlocked(world: World, decision: Decision): NodeName | 'observed' {
+function whereBlocked(input: PlanInput, decision: Decision): NodeName | 'observed' {
   if (decision.portsTaken) return 'observed';
-  const runs = containersOf(world, decision.app?.name ?? '').find(({ container }) => isActive(container));
+  const runs = containersOf(input, decision.app?.name ?? '').find(({ container }) => isActive(container));
   if (runs !== undefined) return runs.node;
-  return world.unreachable.has(decision.node) && meshAddress(world, decision.node) !== undefined
+  return input.unreachable.has(decision.node) && meshAddress(input, decision.node) !== undefined
     ? decision.node
     : 'observed';
 }
 
 /** The same until the switches have happened: their ports stay with whoever runs there now. */
-export function servingBefore(world: World, after: Serving, switches: readonly Decision[]): Serving {
+export function servingBefore(input: PlanInput, after: Serving, switches: readonly Decision[]): Serving {
   const serving: ByPort = new Map(after);
   // Whether it answers there is not known: until then every node keeps what it has.
   for (const key of switches.flatMap((decision) => (decision.checks ? decision.ports : []))) {
     serving.set(portText(key), { key, by: 'observed' });
   }
   for (const key of switches.flatMap((decision) => (decision.checks ? [] : decision.ports))) {
-    const now = usersOfPort(world, key)[0];
-    const hidden = now !== undefined && isHidden(world, now.node, now.container.spec.ports, key);
+    const now = usersOfPort(input, key)[0];
+    const hidden = now !== undefined && isHidden(input, now.node, now.container.spec.ports, key);
     serving.set(portText(key), { key, by: now?.node ?? 'observed', isHidden: hidden });
   }
-  return servingOf(world, serving);
+  return servingOf(input, serving);
 }
 
 /**
  * Entries of one node for these ports: open where it serves, a proxy to the node that does, nothing for ports that no
  * application has.
  */
-export function entriesFor(world: World, node: NodeName, serving: Serving, ports: readonly PortKey[]): Entries {
+export function entriesFor(input: PlanInput, node: NodeName, serving: Serving, ports: readonly PortKey[]): Entries {
   const wanted = ports.flatMap((key) => serving.get(portText(key)) ?? []);
-  return makeEntries(world, node, wanted, nothing);
+  return makeEntries(input, node, wanted, nothing);
 }
 
 /**
  * The whole table of one node: the entries for all ports, and what the node has for other deployments as it is, except
  * for the ports of an application that changes its place.
  */
-export function tableFor(world: World, node: NodeName, serving: Serving, switched: readonly PortKey[] = []): Entries {
-  const kept = keptFor(world, node);
+export function tableFor(
+  input: PlanInput,
+  node: NodeName,
+  serving: Serving,
+  switched: readonly PortKey[] = [],
+): Entries {
+  const kept = keptFor(input, node);
   const others = kept === nothing || switched.length === 0 ? kept : withoutPorts(kept, switched);
-  return makeEntries(world, node, inPortOrder(serving), others);
+  return makeEntries(input, node, inPortOrder(serving), others);
 }
 
-function makeEntries(world: World, node: NodeName, wanted: readonly Served[], others: Entries): Entries {
+function makeEntries(input: PlanInput, node: NodeName, wanted: readonly Served[], others: Entries): Entries {
   const proxies: Proxy[] = [];
   const open: ServedPort[] = [];
   const asObserved: PortKey[] = [];
   for (const { key, by, isHidden: hidden, proxy } of wanted) {
-    if (by === node) open.push({ ...key, deployment: world.config.name });
+    if (by === node) open.push({ ...key, deployment: input.config.name });
     else if (proxy !== undefined) proxies.push(proxy);
     else if (hidden !== true) asObserved.push(key);
   }
-  const observed = world.reachable.get(node)?.network;
+  const observed = input.reachable.get(node)?.network;
   const hasOthers = others.proxies.length + others.open.length > 0;
   if ((asObserved.length === 0 && !hasOthers) || observed === undefined) return { proxies, open };
   const kept = restrict(observed, asObserved);
@@ -185,10 +187,10 @@ export function servingSwitched(before: Serving, after: Serving, ports: readonly
 const nothing: Entries = { proxies: [], open: [] };
 
 /** What a node's table has for other deployments, or for a container that is left alone. */
-function keptFor(world: World, node: NodeName): Entries {
-  const others = entriesOfOthers(world).get(node) ?? nothing;
-  const ports = portsLeftAlone(world);
-  const network = world.reachable.get(node)?.network;
+function keptFor(input: PlanInput, node: NodeName): Entries {
+  const others = entriesOfOthers(input).get(node) ?? nothing;
+  const ports = portsLeftAlone(input);
+  const network = input.reachable.get(node)?.network;
   if (ports.size === 0 || network === undefined) return others;
   const isLeft = (entry: ServedPort) => entry.deployment === undefined && ports.has(portText(entry));
   return {
@@ -198,8 +200,8 @@ function keptFor(world: World, node: NodeName): Entries {
 }
 
 /** Ports of containers that belong to no deployment and are in no file. */
-const portsLeftAlone = perWorld((world): ReadonlySet<string> => {
-  const seen = [...world.reachable.values(), ...world.unreachable.values()];
+const portsLeftAlone = perInput((input): ReadonlySet<string> => {
+  const seen = [...input.reachable.values(), ...input.unreachable.values()];
   const ports = seen
     .flatMap((facts) => facts?.containers ?? [])
     .flatMap(({ otherApplication, deployment, spec }) =>
@@ -209,14 +211,14 @@ const portsLeftAlone = perWorld((world): ReadonlySet<string> => {
 });
 
 /** The usual case, found without making a table for every node: it has exactly what `entriesFor` would give. */
-export function isAsServed(world: World, node: NodeName, serving: Serving): boolean {
-  const now = world.reachable.get(node)?.network;
+export function isAsServed(input: PlanInput, node: NodeName, serving: Serving): boolean {
+  const now = input.reachable.get(node)?.network;
   if (now === undefined) return false;
   let [proxies, open] = [0, 0];
   for (const { key, by, isHidden: hidden, proxy } of inPortOrder(serving)) {
     if (by === node) {
       const entry = now.open[open];
-      if (entry?.port !== key.port || entry.protocol !== key.protocol || entry.deployment !== world.config.name)
+      if (entry?.port !== key.port || entry.protocol !== key.protocol || entry.deployment !== input.config.name)
         return false;
       open += 1;
     } else if (proxy !== undefined) {
@@ -268,27 +270,27 @@ export function mergeNetwork(
  * The addresses at which a node forwards, where that is not its mesh address alone. They are the node's: what another
  * deployment has set stays where these files say nothing.
  */
-export function servingAt(world: World, node: NodeName, facts: NodeFacts): Pick<NetworkTable, 'listen'> {
-  const listen = listenOf(world, node)?.filter((address) => !isLoopback(address));
-  if (listen === undefined && facts.network.listen !== undefined && entriesOfOthers(world).has(node)) {
+export function servingAt(input: PlanInput, node: NodeName, facts: NodeFacts): Pick<NetworkTable, 'listen'> {
+  const listen = listenOf(input, node)?.filter((address) => !isLoopback(address));
+  if (listen === undefined && facts.network.listen !== undefined && entriesOfOthers(input).has(node)) {
     return { listen: facts.network.listen };
   }
   return listen === undefined || listen.join() === facts.meshAddress ? {} : { listen };
 }
 
 /** It knows the addresses of all other nodes, and no more; found without a list for every node. */
-export function hasAllPeers(world: World, node: NodeName, facts: NodeFacts): boolean {
-  return missingNodes(world).length === 0 && isOthers(world, node, facts.network.peers);
+export function hasAllPeers(input: PlanInput, node: NodeName, facts: NodeFacts): boolean {
+  return missingNodes(input).length === 0 && isOthers(input, node, facts.network.peers);
 }
 
 /**
  * Mesh addresses of all other known nodes. What the node has is kept as well where one of them has no known address,
  * and the address of a node that is missing from the files: it is the only evidence that the node exists.
  */
-export function peersFor(world: World, node: NodeName, facts: NodeFacts): readonly string[] {
-  const { addresses, isComplete } = otherAddresses(world, node);
-  if (isComplete && missingNodes(world).length === 0) return addresses;
-  const kept = facts.network.peers.filter((address) => !isComplete || isMissing(world, address));
+export function peersFor(input: PlanInput, node: NodeName, facts: NodeFacts): readonly string[] {
+  const { addresses, isComplete } = otherAddresses(input, node);
+  if (isComplete && missingNodes(input).length === 0) return addresses;
+  const kept = facts.network.peers.filter((address) => !isComplete || isMissing(input, address));
   return kept.length === 0 ? addresses : sorted([...addresses, ...kept]);
 }
 

@@ -3,7 +3,10 @@ import type { NodeName } from '../../model/config.ts';
 import type { StepId } from '../../model/plan.ts';
 import type { Decision } from '../decision.ts';
 import { entriesOfOthers } from '../deployments.ts';
-import { portText, quote, sameItems, sharePort, sorted, type World } from '../world.ts';
+import { sameItems, sorted } from '../lists.ts';
+import type { PlanInput } from '../plan-input.ts';
+import { portText, sharePort } from '../ports.ts';
+import { quote } from '../wording.ts';
 import {
   type Entries,
   entriesFor,
@@ -43,26 +46,26 @@ interface NodeNetwork {
  */
 export function planNetwork(
   builder: StepBuilder,
-  world: World,
+  input: PlanInput,
   decisions: readonly Decision[],
   switches: readonly Switch[],
 ): ReadonlyMap<string, readonly StepId[]> {
-  const after = servingAfter(world, decisions);
+  const after = servingAfter(input, decisions);
   const before = servingBefore(
-    world,
+    input,
     after,
     switches.map((change) => change.decision),
   );
   const nodes = new Map<NodeName, NodeNetwork>();
-  const look: Look = { world, before, after };
+  const look: Look = { input, before, after };
   const held = new Set(
     switches.flatMap(({ decision }) => (decision.hold || decision.checks ? decision.ports.map(portText) : [])),
   );
-  for (const [node, facts] of world.reachable) {
+  for (const [node, facts] of input.reachable) {
     // Made only for the nodes where something changes.
-    const base = once(() => tableFor(world, node, before));
-    const peers = once(() => peersFor(world, node, facts));
-    const serving = servingAt(world, node, facts);
+    const base = once(() => tableFor(input, node, before));
+    const peers = once(() => peersFor(input, node, facts));
+    const serving = servingAt(input, node, facts);
     const step = loadBase(builder, look, node, { facts, base, peers, serving }, held);
     const concerned = switches.filter(({ decision }) => concerns(look, decision, node, facts)).length;
     nodes.set(node, { facts, peers, serving, step, isShared: concerned > 1 });
@@ -80,31 +83,31 @@ function once<T>(make: () => T): () => T {
 
 /** Who answers until the switches have happened, and then. */
 interface Look {
-  readonly world: World;
+  readonly input: PlanInput;
   readonly before: Serving;
   readonly after: Serving;
 }
 
 /** A hold of another deployment's port ends with its own run, or expires. */
-function portsOfOthers(world: World, node: NodeName): readonly PortKey[] {
-  const others = entriesOfOthers(world).get(node);
+function portsOfOthers(input: PlanInput, node: NodeName): readonly PortKey[] {
+  const others = entriesOfOthers(input).get(node);
   return others === undefined ? [] : [...others.open, ...others.proxies];
 }
 
 function loadBase(
   builder: StepBuilder,
-  { world, before }: Look,
+  { input, before }: Look,
   node: NodeName,
   { facts, base, peers, serving }: Pick<NodeNetwork, 'facts' | 'peers' | 'serving'> & { readonly base: () => Entries },
   held: ReadonlySet<string>,
 ): StepId[] {
   const { network } = facts;
-  const kept = network.holds.length === 0 ? held : new Set([...held, ...portsOfOthers(world, node).map(portText)]);
+  const kept = network.holds.length === 0 ? held : new Set([...held, ...portsOfOthers(input, node).map(portText)]);
   const dropHolds = network.holds.filter((key) => !kept.has(portText(key)));
   const reasons = [
     ...(network.present ? [] : ['the table is missing']),
-    ...(isAsServed(world, node, before) || sameEntries(network, base()) ? [] : ['entries differ']),
-    ...(hasAllPeers(world, node, facts) || sameItems(sorted(network.peers), peers()) ? [] : ['peers differ']),
+    ...(isAsServed(input, node, before) || sameEntries(network, base()) ? [] : ['entries differ']),
+    ...(hasAllPeers(input, node, facts) || sameItems(sorted(network.peers), peers()) ? [] : ['peers differ']),
     ...(sameAddresses(network, serving) ? [] : [`it forwards at ${addressesText(serving)} from now on`]),
     ...(network.isOutdated === true ? ['it forwards for everybody after a boot'] : []),
     ...(dropHolds.length === 0 ? [] : ['a hold is left over']),
@@ -152,11 +155,11 @@ function switchNode(
 ): StepId[] {
   if (!concerns(look, decision, node, facts)) return [];
   const { group, ports } = decision;
-  const { world } = look;
+  const { input } = look;
   const action = {
     kind: 'replace-network',
     node,
-    ...(isShared ? entriesFor(world, node, look.after, ports) : tableFor(world, node, switched, ports)),
+    ...(isShared ? entriesFor(input, node, look.after, ports) : tableFor(input, node, switched, ports)),
     peers: peers(),
     ...serving,
     dropHolds: decision.hold || decision.checks ? ports : [],
@@ -166,10 +169,10 @@ function switchNode(
   return [builder.add({ action, after: [...step, ...after], reason, group })];
 }
 
-function concerns({ world, before, after }: Look, decision: Decision, node: NodeName, { network }: NodeFacts): boolean {
+function concerns({ input, before, after }: Look, decision: Decision, node: NodeName, { network }: NodeFacts): boolean {
   // Left by the run that did not see it answer: it ends with the switch.
   const isHeld = decision.checks && sharePort(decision.ports, network.holds) !== undefined;
   if (decision.hold || isHeld) return true;
-  const [now, then] = [before, after].map((serving) => entriesFor(world, node, serving, decision.ports));
+  const [now, then] = [before, after].map((serving) => entriesFor(input, node, serving, decision.ports));
   return now !== undefined && then !== undefined && !sameEntries(now, then);
 }

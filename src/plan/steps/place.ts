@@ -1,21 +1,24 @@
 import { printImage } from '../../model/names.ts';
 import type { StepId } from '../../model/plan.ts';
 import type { Decision } from '../decision.ts';
+import { compareText, sorted } from '../lists.ts';
+import { containersOf, type PlanInput, usersOfWantedPort } from '../plan-input.ts';
+import { externalPorts } from '../ports.ts';
 import { nodesWithImage } from '../volumes/image-volumes.ts';
-import { compareText, containersOf, externalPorts, quote, sorted, usersOfWantedPort, type World } from '../world.ts';
+import { quote } from '../wording.ts';
 import { prepareVolume, switchVolume } from './move.ts';
 import { rank, type StepBuilder, stepId } from './step-builder.ts';
 
 /** Steps of one decision up to the working application; returns the last ones, for the network and for settling. */
-export function planPlacement(builder: StepBuilder, world: World, decision: Decision): StepId[] {
+export function planPlacement(builder: StepBuilder, input: PlanInput, decision: Decision): StepId[] {
   const { group, tasks, stops, start, checks } = decision;
   const isAtRest = tasks.length === 0 && stops.length === 0 && start === undefined && !checks;
   if (isAtRest || decision.blockers.length > 0) return [];
-  const pulled = decision.start === undefined ? [] : pullImage(builder, world, decision);
+  const pulled = decision.start === undefined ? [] : pullImage(builder, input, decision);
   const prepared = tasks.map((task) => ({ task, ids: prepareVolume({ builder, group, task }) }));
   const moving = prepared.flatMap(({ task, ids }) => (task.work.kind === 'move' ? ids : []));
   const gate = [...pulled, ...moving];
-  const held = decision.hold ? holdPorts(builder, world, decision, gate) : [];
+  const held = decision.hold ? holdPorts(builder, input, decision, gate) : [];
   const own = prepared.flatMap(({ task, ids }) => (task.work.kind === 'move' ? [] : ids));
   const calm = held.length > 0 ? held : gate;
   const stopped = decision.startsFirst ? [] : stopContainers(builder, decision, calm, own);
@@ -41,18 +44,18 @@ function checkAgain(builder: StepBuilder, { group, node, app }: Decision, after:
  * None where the node has the image; otherwise with a node it can be copied from, the old place first. Where the
  * application runs elsewhere with this image it is that very image, by its id: a name may mean another one here.
  */
-function pullImage(builder: StepBuilder, world: World, decision: Decision): StepId[] {
+function pullImage(builder: StepBuilder, input: PlanInput, decision: Decision): StepId[] {
   const { app, node, group } = decision;
   if (app === undefined) return [];
   const name = printImage(app.image);
-  const has = (candidate: string) => world.reachable.get(candidate)?.images[name] !== undefined;
-  const runs = runningImage(world, decision);
-  const isOther = runs !== undefined && has(node) && world.reachable.get(node)?.images[name] !== runs.id;
+  const has = (candidate: string) => input.reachable.get(candidate)?.images[name] !== undefined;
+  const runs = runningImage(input, decision);
+  const isOther = runs !== undefined && has(node) && input.reachable.get(node)?.images[name] !== runs.id;
   if (has(node) && !isOther) return [];
   const places = [
     ...decision.stops.map((stop) => stop.node),
     ...decision.tasks.flatMap((task) => (task.work.kind === 'move' ? [task.work.from] : [])),
-    ...nodesWithImage(world, name),
+    ...nodesWithImage(input, name),
   ];
   const from = runs?.from ?? places.find((place) => place !== node && has(place));
   const mountpoints = app.volumes.map(({ mountpoint }) => mountpoint);
@@ -72,23 +75,23 @@ function pullImage(builder: StepBuilder, world: World, decision: Decision): Step
 
 /** The image it runs with on another node of the same processor, where the file names the same one. */
 function runningImage(
-  world: World,
+  input: PlanInput,
   { app, node }: Decision,
 ): { readonly id: string; readonly from: string } | undefined {
   if (app === undefined || app.image.digest !== undefined) return undefined;
-  const arch = world.reachable.get(node)?.versions.arch;
-  const own = containersOf(world, app.name);
+  const arch = input.reachable.get(node)?.versions.arch;
+  const own = containersOf(input, app.name);
   if (own.some((seen) => seen.node === node)) return undefined;
   const found = own.find(
     (seen) =>
-      seen.container.spec.image === printImage(app.image) && world.reachable.get(seen.node)?.versions.arch === arch,
+      seen.container.spec.image === printImage(app.image) && input.reachable.get(seen.node)?.versions.arch === arch,
   );
   return found === undefined ? undefined : { id: found.container.imageId, from: found.node };
 }
 
-function holdPorts(builder: StepBuilder, world: World, decision: Decision, gate: readonly StepId[]): StepId[] {
+function holdPorts(builder: StepBuilder, input: PlanInput, decision: Decision, gate: readonly StepId[]): StepId[] {
   const { group, ports } = decision;
-  return [...world.reachable.keys()].map((node) => {
+  return [...input.reachable.keys()].map((node) => {
     const reason = `${quote(group)} changes its place: new connections wait`;
     return builder.add({ action: { kind: 'hold-ports', node, ports }, after: gate, reason, group });
   });
@@ -135,7 +138,7 @@ function startContainer(builder: StepBuilder, decision: Decision, after: readonl
  * `dependsOn`, then link targets, start first where both start on the same node in this plan. An edge that would close
  * a circle is left out: links in both directions are fine, and somebody has to be first.
  */
-export function orderStarts(builder: StepBuilder, world: World, decisions: readonly Decision[]): void {
+export function orderStarts(builder: StepBuilder, input: PlanInput, decisions: readonly Decision[]): void {
   const starting = new Map(
     decisions.flatMap((d) => (d.start && d.blockers.length === 0 ? [[d.group, d] as const] : [])),
   );
@@ -144,7 +147,7 @@ export function orderStarts(builder: StepBuilder, world: World, decisions: reado
     from === to || [...(edges.get(from) ?? [])].some((next) => reaches(next, to));
   for (const kind of ['dependsOn', 'links'] as const) {
     for (const name of [...starting.keys()].sort(compareText)) {
-      for (const before of kind === 'dependsOn' ? declaredBefore(world, name) : linkTargets(world, name)) {
+      for (const before of kind === 'dependsOn' ? declaredBefore(input, name) : linkTargets(input, name)) {
         if (starting.get(before)?.node !== starting.get(name)?.node || reaches(before, name)) continue;
         edges.set(name, (edges.get(name) ?? new Set()).add(before));
       }
@@ -169,13 +172,13 @@ function addStartEdges(
   builder.add({ action, after, reason: own.start.reason, group: name });
 }
 
-function declaredBefore(world: World, name: string): string[] {
-  return sorted(world.config.applications[name]?.dependsOn ?? []);
+function declaredBefore(input: PlanInput, name: string): string[] {
+  return sorted(input.config.applications[name]?.dependsOn ?? []);
 }
 
-function linkTargets(world: World, name: string): string[] {
-  const links = world.config.applications[name]?.links ?? [];
+function linkTargets(input: PlanInput, name: string): string[] {
+  const links = input.config.applications[name]?.links ?? [];
   if (links.length === 0) return [];
   const remote = links.map((link) => ({ port: link.remotePort, protocol: 'tcp' as const }));
-  return sorted(remote.flatMap((key) => usersOfWantedPort(world, key))).filter((other) => other !== name);
+  return sorted(remote.flatMap((key) => usersOfWantedPort(input, key))).filter((other) => other !== name);
 }

@@ -1,61 +1,54 @@
 import type { AppName, PlacedVolume, VolumeId } from '../../model/config.ts';
 import type { Blocker, StepId } from '../../model/plan.ts';
 import { notOurs } from '../deployments.ts';
+import { compareText } from '../lists.ts';
+import { managedContainers, type PlanInput, perInput, type SeenContainer, usersOfVolume } from '../plan-input.ts';
 import { copiesOf, standingOf } from '../volumes/volume-standing.ts';
-import {
-  compareText,
-  managedContainers,
-  perWorld,
-  quote,
-  type SeenContainer,
-  titleOf,
-  usersOfVolume,
-  type World,
-} from '../world.ts';
+import { quote, titleOf } from '../wording.ts';
 import { type StepBuilder, stepId } from './step-builder.ts';
 
 /**
  * Stops what nobody declares any more, on every node that can be reached; volumes are kept. `kept`: not these, their
  * data may be what another application is to have.
  */
-export function planRemovals(builder: StepBuilder, world: World, kept: ReadonlySet<AppName>): void {
-  for (const { node, app } of undeclared(world)) {
+export function planRemovals(builder: StepBuilder, input: PlanInput, kept: ReadonlySet<AppName>): void {
+  for (const { node, app } of undeclared(input)) {
     if (kept.has(app)) continue;
     const reason = `${quote(app)} is not in the deployment`;
     builder.add({ action: { kind: 'stop-container', node, app }, reason, group: app });
   }
 }
 
-function isDeclared(world: World, app: AppName): boolean {
-  return world.placement.has(app) && world.config.applications[app] !== undefined;
+function isDeclared(input: PlanInput, app: AppName): boolean {
+  return input.placement.has(app) && input.config.applications[app] !== undefined;
 }
 
-function undeclared(world: World): SeenContainer[] {
-  return managedContainers(world).filter(({ app }) => !isDeclared(world, app));
+function undeclared(input: PlanInput): SeenContainer[] {
+  return managedContainers(input).filter(({ app }) => !isDeclared(input, app));
 }
 
 /** Retires the volumes declared deleted; returns what cannot be retired now. */
-export function planRetirements(builder: StepBuilder, world: World, kept: ReadonlySet<AppName>): Blocker[] {
-  const datasets = world.config.datasets?.filter((dataset) => dataset.deleted === true) ?? [];
+export function planRetirements(builder: StepBuilder, input: PlanInput, kept: ReadonlySet<AppName>): Blocker[] {
+  const datasets = input.config.datasets?.filter((dataset) => dataset.deleted === true) ?? [];
   return [...datasets]
     .sort((a, b) => compareText(a.id, b.id))
-    .flatMap((dataset) => retire(builder, world, kept, dataset));
+    .flatMap((dataset) => retire(builder, input, kept, dataset));
 }
 
-function retire(builder: StepBuilder, world: World, kept: ReadonlySet<AppName>, { id }: PlacedVolume): Blocker[] {
-  const user = declaredUser(world, id);
+function retire(builder: StepBuilder, input: PlanInput, kept: ReadonlySet<AppName>, { id }: PlacedVolume): Blocker[] {
+  const user = declaredUser(input, id);
   const cannot = `cannot retire volume "${id}"`;
   if (user !== undefined) return [{ app: user, reason: `${cannot}: application ${quote(user)} is declared to use it` }];
-  const other = world.others.get(id);
+  const other = input.others.get(id);
   if (other !== undefined) {
-    const { problem, hint } = notOurs(world.config, other);
+    const { problem, hint } = notOurs(input.config, other);
     return [{ reason: `${cannot}: ${problem}`, hint }];
   }
-  const standing = standingOf(world, id);
+  const standing = standingOf(input, id);
   if (standing.kind === 'absent') return [];
   if (standing.kind === 'owned' || standing.kind === 'frozen') {
     const { node } = standing.at;
-    const stops = stopsOfUsers(world, kept, id);
+    const stops = stopsOfUsers(input, kept, id);
     if (stops === undefined) return [{ node, reason: `${cannot}: an application still uses it` }];
     const older = standing.kind === 'owned' ? standing.released : [];
     const settled = older.map((copy) =>
@@ -74,48 +67,48 @@ function retire(builder: StepBuilder, world: World, kept: ReadonlySet<AppName>, 
     const { node } = standing.at;
     return [{ node, reason: `${cannot}: ${quote(node)} released it to ${quote(standing.to)}, which has not taken it` }];
   }
-  if (isRetired(world, id)) return [];
+  if (isRetired(input, id)) return [];
   const { problem, node, hint } = standing;
   const place = { ...(node === undefined ? {} : { node }), ...(hint === undefined ? {} : { hint }) };
   return [{ reason: `${cannot}: ${problem}`, ...place }];
 }
 
 /** Retired already where its last owner can be seen: a node that is away does not change that. */
-function isRetired(world: World, id: string): boolean {
-  const copies = copiesOf(world, id);
+function isRetired(input: PlanInput, id: string): boolean {
+  const copies = copiesOf(input, id);
   return (
     copies.some(({ volume }) => volume.role === 'retired') && !copies.some(({ volume }) => volume.role === 'owner')
   );
 }
 
 /** The first placed application that declares each volume. */
-const declaredUsers = perWorld((world) => {
+const declaredUsers = perInput((input) => {
   const users = new Map<VolumeId, AppName>();
-  for (const name of world.placement.keys())
-    for (const { id } of world.config.applications[name]?.volumes ?? []) if (!users.has(id)) users.set(id, name);
+  for (const name of input.placement.keys())
+    for (const { id } of input.config.applications[name]?.volumes ?? []) if (!users.has(id)) users.set(id, name);
   return users;
 });
 
-const declaredUser = (world: World, id: VolumeId): AppName | undefined => declaredUsers(world).get(id);
+const declaredUser = (input: PlanInput, id: VolumeId): AppName | undefined => declaredUsers(input).get(id);
 
 /** Undefined where a declared application's container still has it and is not simply stopped. */
-function stopsOfUsers(world: World, kept: ReadonlySet<AppName>, id: string): StepId[] | undefined {
-  const users = usersOfVolume(world, id);
-  if (users.some(({ app }) => isDeclared(world, app) || kept.has(app))) return undefined;
+function stopsOfUsers(input: PlanInput, kept: ReadonlySet<AppName>, id: string): StepId[] | undefined {
+  const users = usersOfVolume(input, id);
+  if (users.some(({ app }) => isDeclared(input, app) || kept.has(app))) return undefined;
   return users.map(({ node, app }) => stepId({ kind: 'stop-container', node, app }, app));
 }
 
 /** Seen and left alone, a line each: data that nothing declared uses, and containers without a name we know. */
-export function describeLeftovers(world: World): string[] {
+export function describeLeftovers(input: PlanInput): string[] {
   const wanted = new Set([
-    ...[...world.placement.keys()].flatMap(
-      (name) => world.config.applications[name]?.volumes.map((volume) => volume.id) ?? [],
+    ...[...input.placement.keys()].flatMap(
+      (name) => input.config.applications[name]?.volumes.map((volume) => volume.id) ?? [],
     ),
-    ...(world.config.datasets?.map((dataset) => dataset.id) ?? []),
+    ...(input.config.datasets?.map((dataset) => dataset.id) ?? []),
   ]);
-  return [...world.reachable].flatMap(([node, facts]) => {
+  return [...input.reachable].flatMap(([node, facts]) => {
     const volumes = facts.volumes
-      .filter(({ id, role }) => !wanted.has(id) && !world.others.has(id) && role !== 'retired')
+      .filter(({ id, role }) => !wanted.has(id) && !input.others.has(id) && role !== 'retired')
       .map((volume) => {
         return `${titleOf(volume)} is kept on ${quote(node)} with role ${volume.role}: nothing declared uses it`;
       });

@@ -2,7 +2,7 @@ import { printImage } from '../../model/names.ts';
 import type { Action, Step, StepId } from '../../model/plan.ts';
 import { assertNever } from '../../model/plan.ts';
 import { stepKinds } from '../../model/step-kinds.ts';
-import { compareText, sorted } from '../world.ts';
+import { compareText, sorted } from '../lists.ts';
 
 /** A step before it has an id and its place. */
 export interface StepDraft {

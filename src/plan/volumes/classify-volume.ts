@@ -3,7 +3,8 @@ import { isName, printCommand } from '../../model/command-line.ts';
 import type { NodeName } from '../../model/config.ts';
 import { mountedElsewhere } from '../../model/foreign-mounts.ts';
 import { notOurs } from '../deployments.ts';
-import { quote, type World } from '../world.ts';
+import type { PlanInput } from '../plan-input.ts';
+import { quote } from '../wording.ts';
 import { unusableTarget } from './target-copy.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
 import { type Copy, copiesOf, divergedCopies, type Standing, standingOf } from './volume-standing.ts';
@@ -43,40 +44,44 @@ export interface Move {
 export type Classified = { readonly task: VolumeTask } | { readonly problem: VolumeProblem };
 
 /** Decides by what is observed only: any state a run that was cut off can leave has its continuation here. */
-export function classifyVolume(world: World, want: WantedVolume): Classified {
-  const classified = classify(world, want);
+export function classifyVolume(input: PlanInput, want: WantedVolume): Classified {
+  const classified = classify(input, want);
   if ('problem' in classified) return classified;
   const { task } = classified;
-  return { task: { ...task, stale: [...task.stale, ...divergedCopies(world, want.id)] } };
+  return { task: { ...task, stale: [...task.stale, ...divergedCopies(input, want.id)] } };
 }
 
-function classify(world: World, want: WantedVolume): Classified {
-  const other = world.others.get(want.id);
+function classify(input: PlanInput, want: WantedVolume): Classified {
+  const other = input.others.get(want.id);
   if (other !== undefined) {
-    const { problem, hint } = notOurs(world.config, other);
-    const node = [...world.reachable].find(([, { volumes }]) => volumes.some(({ id }) => id === want.id))?.[0];
+    const { problem, hint } = notOurs(input.config, other);
+    const node = [...input.reachable].find(([, { volumes }]) => volumes.some(({ id }) => id === want.id))?.[0];
     const reason = `cannot use ${want.title} on ${quote(want.node)}: ${problem}`;
     return { problem: { reason, hint, ...(node === undefined ? {} : { node }) } };
   }
-  const standing = standingOf(world, want.id);
+  const standing = standingOf(input, want.id);
   switch (standing.kind) {
     case 'absent':
       return task(want, { kind: 'create' });
     case 'unclear':
       return unclear(want, standing);
     case 'owned':
-      return standing.at.node === want.node ? inPlace(want, standing) : leave(world, want, standing);
+      return standing.at.node === want.node ? inPlace(want, standing) : leave(input, want, standing);
     case 'frozen':
-      return standing.at.node === want.node ? reclaim(want, standing.at) : move(world, want, standing.at, 'final');
+      return standing.at.node === want.node ? reclaim(want, standing.at) : move(input, want, standing.at, 'final');
     case 'released':
       if (standing.at.node === want.node) return reclaim(want, standing.at, standing.to);
-      return move(world, want, standing.at, canBeAcquired(world, want, standing) ? 'acquire' : 'sync', standing.to);
+      return move(input, want, standing.at, canBeAcquired(input, want, standing) ? 'acquire' : 'sync', standing.to);
   }
 }
 
 /** Not where a reclaim was cut off, which has made the new node refuse, nor where the old node has written since. */
-function canBeAcquired(world: World, want: WantedVolume, { at, to }: Extract<Standing, { kind: 'released' }>): boolean {
-  const copies = copiesOf(world, want.id).filter(({ node }) => node === to);
+function canBeAcquired(
+  input: PlanInput,
+  want: WantedVolume,
+  { at, to }: Extract<Standing, { kind: 'released' }>,
+): boolean {
+  const copies = copiesOf(input, want.id).filter(({ node }) => node === to);
   return (
     to === want.node && at.volume.writtenBytes === 0 && copies.every(({ volume }) => volume.epoch < at.volume.epoch)
   );
@@ -113,14 +118,14 @@ function withLimitProblem(classified: Classified, limitProblem: VolumeProblem | 
   return { task: { ...classified.task, limitProblem } };
 }
 
-function leave(world: World, want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): Classified {
-  const result = move(world, want, owned.at, 'sync');
+function leave(input: PlanInput, want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): Classified {
+  const result = move(input, want, owned.at, 'sync');
   if ('problem' in result) return result;
   return task(want, result.task.work, owned);
 }
 
-function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], releasedTo?: NodeName): Classified {
-  const target = copiesOf(world, want.id).find((copy) => copy.node === want.node);
+function move(input: PlanInput, want: WantedVolume, at: Copy, stage: Move['stage'], releasedTo?: NodeName): Classified {
+  const target = copiesOf(input, want.id).find((copy) => copy.node === want.node);
   const source = at.volume;
   // Only where the file asks for less than before: a volume that is fuller than the limit it has can move.
   const limitProblem = stage === 'sync' && source.role === 'owner' ? tooSmall(want, at) : undefined;
@@ -131,8 +136,8 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], 
   const last = source.snapshots.at(-1)?.guid;
   const hasAll = stage === 'acquire' && target?.volume.snapshots.some(({ guid }) => guid === last) === true;
   const freeze = stage === 'sync' || (stage === 'final' && (source.writtenBytes > 0 || source.snapshots.length === 0));
-  const held = freeze ? heldOnSource(world, want, at) : undefined;
-  const problem = held ?? unusableTarget(world, want, at, target, hasAll);
+  const held = freeze ? heldOnSource(input, want, at) : undefined;
+  const problem = held ?? unusableTarget(input, want, at, target, hasAll);
   if (problem !== undefined) return { problem };
   return task(want, {
     kind: 'move',
@@ -151,8 +156,8 @@ function move(world: World, want: WantedVolume, at: Copy, stage: Move['stage'], 
  * A program in a mount namespace of its own that has the volume mounted keeps it mounted. Without this check only the
  * unmount would find that out, after the application was stopped, on every run.
  */
-function heldOnSource(world: World, want: WantedVolume, at: Copy): VolumeProblem | undefined {
-  const held = mountedElsewhere(world.reachable.get(at.node), at.volume.dataset);
+function heldOnSource(input: PlanInput, want: WantedVolume, at: Copy): VolumeProblem | undefined {
+  const held = mountedElsewhere(input.reachable.get(at.node), at.volume.dataset);
   if (held === undefined) return undefined;
   const cannot = `cannot move ${want.title} from ${quote(at.node)} to ${quote(want.node)}`;
   return { node: at.node, reason: `${cannot}: ${held.who} keeps it mounted there`, hint: held.hint };

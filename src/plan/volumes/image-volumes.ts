@@ -2,8 +2,10 @@ import type { Container } from '../../model/cluster.ts';
 import type { Application, NodeName } from '../../model/config.ts';
 import { printImage } from '../../model/names.ts';
 import type { Blocker } from '../../model/plan.ts';
+import { addTo, sorted } from '../lists.ts';
 import type { PlacedApp } from '../placed-app.ts';
-import { addTo, perWorld, quote, type SeenContainer, sorted, type World } from '../world.ts';
+import { type PlanInput, perInput, type SeenContainer } from '../plan-input.ts';
+import { quote } from '../wording.ts';
 
 /** What an image's own volumes (its VOLUME lines) mean for an application. */
 export interface ImageVolumes {
@@ -16,8 +18,8 @@ export interface ImageVolumes {
  * Docker's on one node: it is kept there, and never moves. Where it lies below a mountpoint the data would not be in the
  * volume that moves, although the file looks as if it were.
  */
-export function checkImageVolumes(world: World, placed: PlacedApp, starts: boolean): ImageVolumes {
-  const { id, volumes } = volumesOf(world, placed);
+export function checkImageVolumes(input: PlanInput, placed: PlacedApp, starts: boolean): ImageVolumes {
+  const { id, volumes } = volumesOf(input, placed);
   if (volumes.length === 0) return nothing;
   const { app, node, here, elsewhere } = placed;
   const mountpoints = app.volumes.map(({ mountpoint }) => mountpoint);
@@ -36,20 +38,21 @@ export function checkImageVolumes(world: World, placed: PlacedApp, starts: boole
   return { problems, notes };
 }
 
-const nodesByImage = perWorld((world) => {
+const nodesByImage = perInput((input) => {
   const nodes = new Map<string, NodeName[]>();
-  for (const [node, { images }] of world.reachable) for (const image of Object.keys(images)) addTo(nodes, image, node);
+  for (const [node, { images }] of input.reachable) for (const image of Object.keys(images)) addTo(nodes, image, node);
   return nodes;
 });
 
 /** The reachable nodes that have an image of this name. */
-export const nodesWithImage = (world: World, name: string): readonly NodeName[] => nodesByImage(world).get(name) ?? [];
+export const nodesWithImage = (input: PlanInput, name: string): readonly NodeName[] =>
+  nodesByImage(input).get(name) ?? [];
 
 const nothing: ImageVolumes = { problems: [], notes: [] };
 
 /** Of the desired image, as far as any node has it. */
-function volumesOf(world: World, { facts: own, image, imageId }: PlacedApp) {
-  const facts = imageId === undefined ? world.reachable.get(nodesWithImage(world, image)[0] ?? '') : own;
+function volumesOf(input: PlanInput, { facts: own, image, imageId }: PlacedApp) {
+  const facts = imageId === undefined ? input.reachable.get(nodesWithImage(input, image)[0] ?? '') : own;
   const id = imageId ?? facts?.images[image];
   const volumes = id === undefined ? undefined : facts?.imageVolumes?.[id];
   return { id, volumes: volumes === undefined ? [] : sorted(volumes) };

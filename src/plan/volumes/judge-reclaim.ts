@@ -1,6 +1,7 @@
 import type { Volume } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
-import { quote, type World } from '../world.ts';
+import type { PlanInput } from '../plan-input.ts';
+import { quote } from '../wording.ts';
 import { type Copy, evidence } from './volume-standing.ts';
 
 /** Whether the copy on a node may become the owner's although the node that owns the volume is lost. */
@@ -21,7 +22,7 @@ const epochLeap = 1000;
  * are the epochs that nodes which cannot be reached had when they were last seen.
  */
 export function judgeReclaim(
-  world: World,
+  input: PlanInput,
   node: NodeName,
   copies: readonly Copy[],
   known: readonly number[],
@@ -29,10 +30,10 @@ export function judgeReclaim(
   const refused = (why: string): ReclaimJudgement => ({ kind: 'refused', why });
   const [own, second] = copies.filter((copy) => copy.node === node);
   if (own === undefined) return refused(`${quote(node)} has no copy of it`);
-  if (second !== undefined) return refused(`${quote(node)} has it twice: ${evidence(world, [own, second])}`);
+  if (second !== undefined) return refused(`${quote(node)} has it twice: ${evidence(input, [own, second])}`);
   const others = copies.filter((copy) => copy !== own);
-  const isOwner = own.volume.role === 'owner' && own.volume.owner === world.reachable.get(node)?.nodeId;
-  const why = findOwner(world, others) ?? (isOwner ? undefined : unfit(own)) ?? findNewer(world, own, others);
+  const isOwner = own.volume.role === 'owner' && own.volume.owner === input.reachable.get(node)?.nodeId;
+  const why = findOwner(input, others) ?? (isOwner ? undefined : unfit(own)) ?? findNewer(input, own, others);
   if (why !== undefined) return refused(why);
   if (isOwner) return { kind: 'owner', copy: own.volume };
   const epoch = Math.max(...known, ...copies.map(({ volume }) => volume.epoch)) + epochLeap;
@@ -47,17 +48,17 @@ function unfit({ node, volume }: Copy): string | undefined {
   return undefined;
 }
 
-function findOwner(world: World, others: readonly Copy[]): string | undefined {
+function findOwner(input: PlanInput, others: readonly Copy[]): string | undefined {
   const owner = others.find(({ node, volume }) => {
-    const isOwn = volume.owner === world.reachable.get(node)?.nodeId;
+    const isOwn = volume.owner === input.reachable.get(node)?.nodeId;
     return isOwn && (volume.role === 'owner' || volume.role === 'frozen');
   });
   return owner && `${quote(owner.node)} owns it, and can be reached`;
 }
 
-function findNewer(world: World, own: Copy, others: readonly Copy[]): string | undefined {
+function findNewer(input: PlanInput, own: Copy, others: readonly Copy[]): string | undefined {
   const newer = others.find(({ volume }) => volume.epoch > own.volume.epoch || !holdsAll(own.volume, volume));
-  return newer && `${quote(newer.node)} may have newer data: ${evidence(world, [own, newer])}`;
+  return newer && `${quote(newer.node)} may have newer data: ${evidence(input, [own, newer])}`;
 }
 
 /** Whatever ends the other copy is in the history of this one, or it is a claim that was given up long ago. */

@@ -3,16 +3,9 @@ import type { Application, AppName, NodeName, VolumeId, VolumeMount } from '../.
 import { defaultVolumeId } from '../../model/names.ts';
 import type { Blocker } from '../../model/plan.ts';
 import type { PlacedApp } from '../placed-app.ts';
-import {
-  containersOfOthers,
-  externalPorts,
-  managedContainers,
-  perWorld,
-  quote,
-  type SeenContainer,
-  sharePort,
-  type World,
-} from '../world.ts';
+import { containersOfOthers, managedContainers, type PlanInput, perInput, type SeenContainer } from '../plan-input.ts';
+import { externalPorts, sharePort } from '../ports.ts';
+import { quote } from '../wording.ts';
 import type { VolumeTask } from './classify-volume.ts';
 import { type Copy, copiesOf, isClaim } from './volume-standing.ts';
 
@@ -29,20 +22,24 @@ export interface NewVolumes {
  * same place now. The file was written differently, and only a person can say which data is meant. Nor does it where a
  * container has the volume and no node does: the dataset was renamed, or its pool is another one now.
  */
-export function checkNewVolumes(world: World, { app, node, own }: PlacedApp, tasks: readonly VolumeTask[]): NewVolumes {
+export function checkNewVolumes(
+  input: PlanInput,
+  { app, node, own }: PlacedApp,
+  tasks: readonly VolumeTask[],
+): NewVolumes {
   const fresh = tasks.flatMap(({ id, work }) => (work.kind === 'create' ? [id] : []));
-  const problems: Blocker[] = [...shifted(world, app, node, own), ...takenAway(world, app, node, own)];
+  const problems: Blocker[] = [...shifted(input, app, node, own), ...takenAway(input, app, node, own)];
   if (fresh.length === 0) return { problems, keeps: [] };
   const keeps = new Set<AppName>();
   for (const id of fresh) {
     const mountpoint = app.volumes.find((volume) => volume.id === id)?.mountpoint ?? '';
-    const lost = lostUse(world, app, own, id, mountpoint);
+    const lost = lostUse(input, app, own, id, mountpoint);
     if (lost !== undefined) {
       problems.push(vanished(app, node, `with a new, empty volume at ${mountpoint}`, lost));
-      if (lost.user.container.managed && isGone(world, lost.user)) keeps.add(lost.user.app);
+      if (lost.user.container.managed && isGone(input, lost.user)) keeps.add(lost.user.app);
       continue;
     }
-    const meant = mountedAt(world, own, id, mountpoint) ?? likeliest(unusedOf(world, app, own), mountpoint, own);
+    const meant = mountedAt(input, own, id, mountpoint) ?? likeliest(unusedOf(input, app, own), mountpoint, own);
     if (meant === undefined) continue;
     const { copy, of } = meant;
     if (of !== app.name) keeps.add(of);
@@ -55,7 +52,7 @@ export function checkNewVolumes(world: World, { app, node, own }: PlacedApp, tas
       app: app.name,
       node,
       reason: `cannot start ${quote(app.name)} on ${quote(node)} with a new, empty volume at ${mountpoint}: ${data} ${why}`,
-      hint: hintFor(world, app, mountpoint, meant),
+      hint: hintFor(input, app, mountpoint, meant),
     });
   }
   return { problems, keeps: [...keeps] };
@@ -67,35 +64,35 @@ interface LostUse {
   readonly mount: Pick<VolumeMount, 'id' | 'mountpoint'>;
 }
 
-const lostUses = perWorld((world): readonly LostUse[] =>
-  [...managedContainers(world), ...containersOfOthers(world)].flatMap((user) =>
+const lostUses = perInput((input): readonly LostUse[] =>
+  [...managedContainers(input), ...containersOfOthers(input)].flatMap((user) =>
     user.container.spec.mounts
-      .filter(({ volume }) => copiesOf(world, volume).length === 0)
+      .filter(({ volume }) => copiesOf(input, volume).length === 0)
       .map(({ volume: id, mountpoint }) => ({ user, mount: { id, mountpoint } })),
   ),
 );
 
 /** One of this volume, of what the application has in its place, or of an application like it that disappears. */
 function lostUse(
-  world: World,
+  input: PlanInput,
   app: Application,
   own: readonly SeenContainer[],
   id: VolumeId,
   mountpoint: string,
 ): LostUse | undefined {
-  return lostUses(world).find(({ user, mount }) => {
+  return lostUses(input).find(({ user, mount }) => {
     if (mount.id === id) return true;
-    if (world.described.has(mount.id) || !user.container.managed) return false;
-    return own.includes(user) ? mount.mountpoint === mountpoint : isGone(world, user) && isLike(app, user);
+    if (input.described.has(mount.id) || !user.container.managed) return false;
+    return own.includes(user) ? mount.mountpoint === mountpoint : isGone(input, user) && isLike(app, user);
   });
 }
 
 /** A volume of its own that is to pass to another application and that no node has: its container alone shows it. */
-function takenAway(world: World, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
-  if (world.unreachable.size > 0 || lostUses(world).length === 0) return [];
+function takenAway(input: PlanInput, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
+  if (input.unreachable.size > 0 || lostUses(input).length === 0) return [];
   const isOwn = (id: VolumeId) => app.volumes.some((volume) => volume.id === id);
-  return lostUses(world)
-    .filter(({ user, mount: { id } }) => own.includes(user) && !isOwn(id) && world.described.has(id))
+  return lostUses(input)
+    .filter(({ user, mount: { id } }) => own.includes(user) && !isOwn(id) && input.described.has(id))
     .map((lost) => vanished(app, node, `without its volume at ${lost.mount.mountpoint}`, lost));
 }
 
@@ -118,16 +115,16 @@ function vanished(app: Application, node: NodeName, how: string, { user, mount: 
  * The first volume of an application is known by the application alone, so where the first entry of a list is removed
  * the next one would have its data, and the data that is at that place now would be used by nothing.
  */
-function shifted(world: World, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
+function shifted(input: PlanInput, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
   // What would be used by nothing is a claim that the files do not name.
-  if (!hasUndeclared(world)) return [];
+  if (!hasUndeclared(input)) return [];
   return app.volumes.flatMap(({ id, mountpoint }) => {
     if (id !== defaultVolumeId(app.name)) return [];
     const further = defaultVolumeId(`${app.name}:${mountpoint}`);
     const there = own.flatMap(({ container }) => container.spec.mounts.filter((one) => one.mountpoint === mountpoint));
     const copy = [...there.map(({ volume }) => volume), further]
-      .filter((volume) => volume !== id && !world.described.has(volume))
-      .map((volume) => claimOf(world, volume))
+      .filter((volume) => volume !== id && !input.described.has(volume))
+      .map((volume) => claimOf(input, volume))
       .find((found) => found !== undefined);
     if (copy === undefined) return [];
     const { dataset } = copy.volume;
@@ -138,7 +135,7 @@ function shifted(world: World, app: Application, node: NodeName, own: readonly S
         reason:
           `cannot start ${quote(app.name)} on ${quote(node)} with its first volume at ${mountpoint}: ` +
           `what it has at ${mountpoint} is ${quote(dataset)} on ${quote(copy.node)}, which nothing would use any more`,
-        hint: hintFor(world, app, mountpoint, { copy, of: app.name, isUsed: false }),
+        hint: hintFor(input, app, mountpoint, { copy, of: app.name, isUsed: false }),
       },
     ];
   });
@@ -153,35 +150,40 @@ interface Meant {
 }
 
 /** The volume that its container has now where the new one would be. */
-function mountedAt(world: World, own: readonly SeenContainer[], id: VolumeId, mountpoint: string): Meant | undefined {
+function mountedAt(
+  input: PlanInput,
+  own: readonly SeenContainer[],
+  id: VolumeId,
+  mountpoint: string,
+): Meant | undefined {
   for (const { app, container } of own) {
     const now = container.spec.mounts.find((mount) => mount.mountpoint === mountpoint && mount.volume !== id);
-    const copy = now === undefined ? undefined : claimOf(world, now.volume);
-    if (copy !== undefined) return { copy, of: app, isUsed: world.described.has(copy.volume.id) };
+    const copy = now === undefined ? undefined : claimOf(input, now.volume);
+    if (copy !== undefined) return { copy, of: app, isUsed: input.described.has(copy.volume.id) };
   }
   return undefined;
 }
 
-function claimOf(world: World, id: VolumeId): Copy | undefined {
-  return copiesOf(world, id).find(isClaim);
+function claimOf(input: PlanInput, id: VolumeId): Copy | undefined {
+  return copiesOf(input, id).find(isClaim);
 }
 
-const claimedCopies = perWorld((world): readonly Copy[] =>
-  [...world.reachable].flatMap(([node, { volumes }]) => volumes.map((volume) => ({ node, volume })).filter(isClaim)),
+const claimedCopies = perInput((input): readonly Copy[] =>
+  [...input.reachable].flatMap(([node, { volumes }]) => volumes.map((volume) => ({ node, volume })).filter(isClaim)),
 );
 
-const hasUndeclared = perWorld((world) => claimedCopies(world).some(({ volume: { id } }) => !world.described.has(id)));
+const hasUndeclared = perInput((input) => claimedCopies(input).some(({ volume: { id } }) => !input.described.has(id)));
 
 /** Those of this deployment that no application and no dataset of the files names any more. */
-const undeclaredCopies = perWorld((world) =>
-  claimedCopies(world).filter(({ volume: { id } }) => !world.described.has(id) && !world.others.has(id)),
+const undeclaredCopies = perInput((input) =>
+  claimedCopies(input).filter(({ volume: { id } }) => !input.described.has(id) && !input.others.has(id)),
 );
 
 /** Containers of applications that are in no file any more, or on no node. */
-const goneContainers = perWorld((world) => managedContainers(world).filter((seen) => isGone(world, seen)));
+const goneContainers = perInput((input) => managedContainers(input).filter((seen) => isGone(input, seen)));
 
-const isGone = (world: World, { app }: SeenContainer): boolean =>
-  !(world.placement.has(app) && app in world.config.applications);
+const isGone = (input: PlanInput, { app }: SeenContainer): boolean =>
+  !(input.placement.has(app) && app in input.config.applications);
 
 /** An application that disappears may be this one under its old name: it has the same image, or one of its ports. */
 function isLike(app: Application, { container: { spec } }: SeenContainer): boolean {
@@ -191,11 +193,11 @@ function isLike(app: Application, { container: { spec } }: SeenContainer): boole
 }
 
 /** Its own volumes that nothing names any more, and those of applications that disappear now and are like it. */
-function unusedOf(world: World, app: Application, own: readonly SeenContainer[]): Meant[] {
+function unusedOf(input: PlanInput, app: Application, own: readonly SeenContainer[]): Meant[] {
   const mounted = (containers: readonly SeenContainer[], id: VolumeId) =>
     containers.find(({ container }) => container.spec.mounts.some(({ volume }) => volume === id));
-  const gone = goneContainers(world).filter((seen) => isLike(app, seen));
-  return undeclaredCopies(world).flatMap((copy): Meant[] => {
+  const gone = goneContainers(input).filter((seen) => isLike(app, seen));
+  return undeclaredCopies(input).flatMap((copy): Meant[] => {
     const { id, application } = copy.volume;
     const isOwn = application === app.name || mounted(own, id) !== undefined;
     const former = mounted(gone, id) ?? gone.find((seen) => seen.app === application);
@@ -214,7 +216,7 @@ function likeliest(unused: readonly Meant[], mountpoint: string, own: readonly S
 }
 
 /** The one line that keeps the data, and how to begin with an empty volume all the same. */
-function hintFor(world: World, app: Application, mountpoint: string, { copy, of, isUsed }: Meant): string {
+function hintFor(input: PlanInput, app: Application, mountpoint: string, { copy, of, isUsed }: Meant): string {
   const { id, dataset } = copy.volume;
   const isOwn = app.volumes.some((volume) => volume.id === id);
   // The first of the list has it, and another one is listed first now.
@@ -227,10 +229,10 @@ function hintFor(world: World, app: Application, mountpoint: string, { copy, of,
   } as const;
   const byRemoval = `; to start empty, remove ${quote(of)} in a save of its own first`;
   // Another application is to have it: only one of them can.
-  if (isUsed) return isOwn ? lines[world.config.format] : `${lines[world.config.format]}${byRemoval}`;
+  if (isUsed) return isOwn ? lines[input.config.format] : `${lines[input.config.format]}${byRemoval}`;
   const empty =
     of === app.name
       ? `; to start empty, put it aside first: ${printCommand(['zfs', 'set', 'drover:role=retired', dataset])}`
       : byRemoval;
-  return `${lines[world.config.format]}${empty}`;
+  return `${lines[input.config.format]}${empty}`;
 }

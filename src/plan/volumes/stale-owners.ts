@@ -1,6 +1,7 @@
 import type { AppName } from '../../model/config.ts';
 import type { Blocker } from '../../model/plan.ts';
-import { quote, type World } from '../world.ts';
+import type { PlanInput } from '../plan-input.ts';
+import { quote } from '../wording.ts';
 import type { VolumeTask } from './classify-volume.ts';
 import { asideHint } from './target-copy.ts';
 import type { VolumeProblem } from './volume-problem.ts';
@@ -12,16 +13,16 @@ export function problemBlocker(problem: VolumeProblem, app?: AppName): Blocker {
 }
 
 /** What is reported about a volume, and stops nothing. */
-export function warningsOf(world: World, task: VolumeTask, app?: AppName): Blocker[] {
+export function warningsOf(input: PlanInput, task: VolumeTask, app?: AppName): Blocker[] {
   const limit = task.limitProblem === undefined ? [] : [problemBlocker(task.limitProblem, app)];
-  return [...limit, ...staleOwners(world, task, app)];
+  return [...limit, ...staleOwners(input, task, app)];
 }
 
 /**
  * One blocker for each former owner that came back: shown with the evidence, and never touched. Diverged: the node
  * found out by itself when it booted, and nothing starts there.
  */
-function staleOwners(world: World, task: VolumeTask, app?: AppName): Blocker[] {
+function staleOwners(input: PlanInput, task: VolumeTask, app?: AppName): Blocker[] {
   return task.stale.map((copy) => {
     const isMarked = copy.volume.role === 'diverged';
     const why = isMarked
@@ -32,16 +33,16 @@ function staleOwners(world: World, task: VolumeTask, app?: AppName): Blocker[] {
         node: copy.node,
         reason:
           `cannot use the copy of volume "${task.id}" on ${quote(copy.node)}: ` +
-          `${why}: ${evidence(world, copiesWith(world, task, copy))}`,
-        hint: asideHint(world, copy),
+          `${why}: ${evidence(input, copiesWith(input, task, copy))}`,
+        hint: asideHint(input, copy),
       },
       app,
     );
   });
 }
 
-function copiesWith(world: World, task: VolumeTask, stale: VolumeTask['stale'][number]) {
-  const owner = copiesOf(world, task.id).filter(
+function copiesWith(input: PlanInput, task: VolumeTask, stale: VolumeTask['stale'][number]) {
+  const owner = copiesOf(input, task.id).filter(
     ({ volume }) => volume.role === 'owner' && volume.epoch > stale.volume.epoch,
   );
   return [stale, ...owner];

@@ -1,7 +1,8 @@
 import type { Volume } from '../../model/cluster.ts';
 import { isName, printCommand } from '../../model/command-line.ts';
 import type { NodeName } from '../../model/config.ts';
-import { quote, type World } from '../world.ts';
+import type { PlanInput } from '../plan-input.ts';
+import { quote } from '../wording.ts';
 import { diffVolumes, newestCommon } from './volume-diff.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
 import { type Copy, evidence } from './volume-standing.ts';
@@ -11,7 +12,7 @@ import { type Copy, evidence } from './volume-standing.ts';
  * found by the send, the application would have been stopped for it. `hasAll`: nothing is left to be sent.
  */
 export function unusableTarget(
-  world: World,
+  input: PlanInput,
   want: WantedVolume,
   at: Copy,
   target: Copy | undefined,
@@ -27,27 +28,27 @@ export function unusableTarget(
   const { role, dataset, resumeToken, snapshots, writtenBytes } = target.volume;
   const on = quote(want.node);
   if (!receives(target.volume, at.volume)) {
-    const why = `${on} has a copy with role ${role}: ${evidence(world, [at, target])}`;
-    return problem(why, asideHint(world, target));
+    const why = `${on} has a copy with role ${role}: ${evidence(input, [at, target])}`;
+    return problem(why, asideHint(input, target));
   }
   if (snapshots.length === 0) {
     // A first receive that was cut off goes on where it ended.
     if (resumeToken !== undefined) return undefined;
-    return problem(`${on} has ${quote(dataset)}, a copy without any snapshot`, asideHint(world, target));
+    return problem(`${on} has ${quote(dataset)}, a copy without any snapshot`, asideHint(input, target));
   }
   if (!hasAll && diffVolumes(at.volume, target.volume).kind === 'conflict')
-    return conflictProblem(world, at, target, problem);
+    return conflictProblem(input, at, target, problem);
   if (writtenBytes === 0) return undefined;
   const newest = `${dataset}@${snapshots.at(-1)?.name ?? ''}`;
   return problem(
     `the copy on ${on} was written to: ${writtenBytes} bytes after ${quote(newest)}`,
-    `look at what was written to ${quote(dataset)}; to drop just that, on ${nameOf(world, want.node)}: zfs rollback ${newest}`,
+    `look at what was written to ${quote(dataset)}; to drop just that, on ${nameOf(input, want.node)}: zfs rollback ${newest}`,
   );
 }
 
 /** The copy has snapshots that the owner does not know: only those are in the way, where anything is common. */
 function conflictProblem(
-  world: World,
+  input: PlanInput,
   at: Copy,
   target: Copy,
   problem: (why: string, hint: string) => VolumeProblem,
@@ -58,20 +59,20 @@ function conflictProblem(
   const names = inTheWay.map(({ name }) => `@${name}`).join(', ');
   if (common === undefined) {
     const why = `the copy on ${quote(target.node)} has no snapshot in common with ${quote(at.node)} any more; it has ${names}`;
-    return problem(why, asideHint(world, target));
+    return problem(why, asideHint(input, target));
   }
   const why = `${quote(target.node)} has snapshots that ${quote(at.node)} lacks, after the common @${common.name}: ${names}`;
   const people = inTheWay.filter(({ name }) => name.startsWith('user-'));
   // What a person has kept may be nowhere else: the whole copy is put aside, and a new one is sent.
-  if (people.length > 0) return problem(`${why}; ${peopleText(people.length)}`, asideHint(world, target));
+  if (people.length > 0) return problem(`${why}; ${peopleText(people.length)}`, asideHint(input, target));
   const snapshots = `${volume.dataset}@${inTheWay.map(({ name }) => name).join(',')}`;
   // Names as they must be, or no command: a person would run it as root.
   if (![volume.dataset, ...inTheWay.map(({ name }) => name)].every(isName))
-    return problem(why, asideHint(world, target));
+    return problem(why, asideHint(input, target));
   const command = printCommand(['zfs', 'destroy', snapshots]);
   return problem(
     why,
-    `only ${names} is in the way; where it is not needed, on ${nameOf(world, target.node)}: ${command}`,
+    `only ${names} is in the way; where it is not needed, on ${nameOf(input, target.node)}: ${command}`,
   );
 }
 
@@ -79,13 +80,13 @@ const peopleText = (count: number): string =>
   count === 1 ? 'one of them was made with drover snapshot' : `${count} of them were made with drover snapshot`;
 
 /** Outside of drover's root nothing of drover's touches it, and the volume can come back to the node. */
-export function asideHint(world: World, { node, volume: { dataset, role } }: Copy): string {
-  const aside = `${world.config.settings.pool}/${role === 'diverged' ? role : 'aside'}-${dataset.split('/').at(-1) ?? ''}`;
-  const what = `put the copy aside, which keeps all of it, on ${nameOf(world, node)}`;
+export function asideHint(input: PlanInput, { node, volume: { dataset, role } }: Copy): string {
+  const aside = `${input.config.settings.pool}/${role === 'diverged' ? role : 'aside'}-${dataset.split('/').at(-1) ?? ''}`;
+  const what = `put the copy aside, which keeps all of it, on ${nameOf(input, node)}`;
   return isName(dataset) ? `${what}: ${printCommand(['zfs', 'rename', dataset, aside])}` : what;
 }
 
-const nameOf = (world: World, node: NodeName): string => world.config.nodes[node]?.name ?? node;
+const nameOf = (input: PlanInput, node: NodeName): string => input.config.nodes[node]?.name ?? node;
 
 /** Copies that no application can have written to since they were received. */
 function receives(target: Volume, source: Volume): boolean {

@@ -1,8 +1,10 @@
 import type { Volume } from '../../model/cluster.ts';
 import type { NodeName, VolumeId } from '../../model/config.ts';
+import { addTo, compareText } from '../lists.ts';
 import { whyNotAbsent } from '../missing-nodes.ts';
 import { bringNodeBack } from '../node-reasons.ts';
-import { addTo, compareText, nodeWithId, perWorld, quote, quoteAll, type World } from '../world.ts';
+import { nodeWithId, type PlanInput, perInput } from '../plan-input.ts';
+import { quote, quoteAll } from '../wording.ts';
 
 /** One dataset of a volume, and the reachable node it lies on. */
 export interface Copy {
@@ -19,29 +21,29 @@ export type Standing =
   /** Nothing may be done to it; `problem` continues "…: why". */
   | { readonly kind: 'unclear'; readonly problem: string; readonly node?: NodeName; readonly hint?: string };
 
-const copiesById = perWorld((world) => {
+const copiesById = perInput((input) => {
   const byId = new Map<VolumeId, Copy[]>();
-  for (const [node, { volumes }] of world.reachable)
+  for (const [node, { volumes }] of input.reachable)
     for (const volume of volumes) addTo(byId, volume.id, { node, volume });
   return byId;
 });
 
 /** All datasets of a volume on reachable nodes, by node. */
-export const copiesOf = (world: World, id: VolumeId): readonly Copy[] => copiesById(world).get(id) ?? [];
+export const copiesOf = (input: PlanInput, id: VolumeId): readonly Copy[] => copiesById(input).get(id) ?? [];
 
-const lastSeenById = perWorld((world) => {
+const lastSeenById = perInput((input) => {
   const byId = new Map<VolumeId, Copy[]>();
-  for (const [node, facts] of world.unreachable)
+  for (const [node, facts] of input.unreachable)
     for (const volume of facts?.volumes ?? []) addTo(byId, volume.id, { node, volume });
   return byId;
 });
 
 /** The datasets of a volume that were last seen on nodes that cannot be reached now, by node. */
-const lastSeenOf = (world: World, id: VolumeId): readonly Copy[] => lastSeenById(world).get(id) ?? [];
+const lastSeenOf = (input: PlanInput, id: VolumeId): readonly Copy[] => lastSeenById(input).get(id) ?? [];
 
 /** Former owners that found out, when they came back, that another node had taken over. */
-export function divergedCopies(world: World, id: VolumeId): Copy[] {
-  return copiesOf(world, id).filter(({ volume }) => volume.role === 'diverged');
+export function divergedCopies(input: PlanInput, id: VolumeId): Copy[] {
+  return copiesOf(input, id).filter(({ volume }) => volume.role === 'diverged');
 }
 
 const claims = ['owner', 'frozen', 'released'];
@@ -49,18 +51,18 @@ const claims = ['owner', 'frozen', 'released'];
 export const isClaim = (copy: Copy): boolean => claims.includes(copy.volume.role);
 
 /** Where a volume stands. The highest epoch is right; whatever cannot be told safely is unclear. */
-export function standingOf(world: World, id: VolumeId): Standing {
-  const copies = copiesOf(world, id);
+export function standingOf(input: PlanInput, id: VolumeId): Standing {
+  const copies = copiesOf(input, id);
   const claimed = copies.filter(isClaim);
   const epoch = Math.max(...claimed.map((copy) => copy.volume.epoch));
   const top = claimed.filter((copy) => copy.volume.epoch === epoch);
-  if (claimed.length === 0) return withoutClaim(world, id, copies);
+  if (claimed.length === 0) return withoutClaim(input, id, copies);
   return (
     twiceOnOneNode(copies) ??
     retiredSince(copies, epoch) ??
-    foreignOwner(world, id, top) ??
-    higherElsewhere(world, id, copies, epoch) ??
-    ownedOrUnderWay(world, id, claimed, top)
+    foreignOwner(input, id, top) ??
+    higherElsewhere(input, id, copies, epoch) ??
+    ownedOrUnderWay(input, id, claimed, top)
   );
 }
 
@@ -76,25 +78,25 @@ function retiredSince(copies: readonly Copy[], epoch: number): Standing | undefi
   };
 }
 
-function withoutClaim(world: World, id: VolumeId, copies: readonly Copy[]): Standing {
+function withoutClaim(input: PlanInput, id: VolumeId, copies: readonly Copy[]): Standing {
   const retired = retiredSince(copies, 0);
   if (retired !== undefined) return retired;
   const best = newestCopy(copies);
-  const away = [...world.unreachable.keys()];
+  const away = [...input.unreachable.keys()];
   if (away.length > 0) {
-    const last = [...new Set(lastSeenOf(world, id).map(({ node }) => node))];
+    const last = [...new Set(lastSeenOf(input, id).map(({ node }) => node))];
     const problem =
       last.length > 0
         ? `node ${quoteAll(last)} had it when last seen and cannot be reached`
         : `node ${quoteAll(away)} may hold it and cannot be reached`;
-    return { kind: 'unclear', node: last[0] ?? away[0] ?? '', problem, hint: bringBack(world, id, best?.node) };
+    return { kind: 'unclear', node: last[0] ?? away[0] ?? '', problem, hint: bringBack(input, id, best?.node) };
   }
-  const missing = whyNotAbsent(world, id);
+  const missing = whyNotAbsent(input, id);
   if (missing !== undefined) return { kind: 'unclear', ...missing };
   if (copies.length === 0) return { kind: 'absent' };
-  const problem = `no node owns it: ${evidence(world, copies)}`;
+  const problem = `no node owns it: ${evidence(input, copies)}`;
   const isDiverged = copies.some(({ volume }) => volume.role === 'diverged');
-  const reclaim = best === undefined ? undefined : reclaimCommand(world, id, best.node);
+  const reclaim = best === undefined ? undefined : reclaimCommand(input, id, best.node);
   const hint = isDiverged
     ? 'bring back the node that took it over'
     : reclaim &&
@@ -110,14 +112,14 @@ function newestCopy(copies: readonly Copy[]): Copy | undefined {
 }
 
 /** The command that makes this node's copy the owner's, which asks first, for the application that has the volume. */
-function reclaimCommand(world: World, id: VolumeId, node: NodeName): string | undefined {
-  const apps = Object.values(world.config.applications);
+function reclaimCommand(input: PlanInput, id: VolumeId, node: NodeName): string | undefined {
+  const apps = Object.values(input.config.applications);
   const app = apps.find(({ volumes }) => volumes.some((volume) => volume.id === id));
   return app === undefined ? undefined : `drover reclaim ${app.name} --on ${node}`;
 }
 
-function bringBack(world: World, id: VolumeId, node: NodeName | undefined): string {
-  const reclaim = node === undefined ? undefined : reclaimCommand(world, id, node);
+function bringBack(input: PlanInput, id: VolumeId, node: NodeName | undefined): string {
+  const reclaim = node === undefined ? undefined : reclaimCommand(input, id, node);
   return reclaim === undefined ? bringNodeBack : `${bringNodeBack}; only where it is lost for good: ${reclaim}`;
 }
 
@@ -129,15 +131,15 @@ function twiceOnOneNode(copies: readonly Copy[]): Standing | undefined {
 }
 
 /** A disk that was cloned or carried over says `owner` and means another node. */
-function foreignOwner(world: World, id: VolumeId, top: readonly Copy[]): Standing | undefined {
+function foreignOwner(input: PlanInput, id: VolumeId, top: readonly Copy[]): Standing | undefined {
   const copy = top.find(({ node, volume }) => {
-    const self = world.reachable.get(node)?.nodeId;
+    const self = input.reachable.get(node)?.nodeId;
     return volume.role !== 'released' && volume.owner !== undefined && volume.owner !== self;
   });
   if (copy === undefined) return undefined;
-  const says = ownerText(world, copy.volume.owner);
-  const isKnown = nodeWithId(world, copy.volume.owner ?? '') !== undefined;
-  const reclaim = isKnown ? undefined : reclaimCommand(world, id, copy.node);
+  const says = ownerText(input, copy.volume.owner);
+  const isKnown = nodeWithId(input, copy.volume.owner ?? '') !== undefined;
+  const reclaim = isKnown ? undefined : reclaimCommand(input, id, copy.node);
   return {
     kind: 'unclear',
     node: copy.node,
@@ -151,32 +153,32 @@ const hasHeardOfLater = ({ role, epoch }: Volume, than: number): boolean =>
   (role === 'replica' && epoch > than) || (role === 'diverged' && epoch >= than);
 
 /** A copy that has heard of a later owner, or one last seen on a node that cannot be asked now. */
-function higherElsewhere(world: World, id: VolumeId, copies: readonly Copy[], epoch: number): Standing | undefined {
+function higherElsewhere(input: PlanInput, id: VolumeId, copies: readonly Copy[], epoch: number): Standing | undefined {
   const later = copies.find(({ volume }) => hasHeardOfLater(volume, epoch));
   if (later !== undefined) {
     const kind = later.volume.role === 'replica' ? 'replica' : 'diverged copy';
-    const problem = `the ${kind} on ${quote(later.node)} knows a later owner: ${evidence(world, copies)}`;
+    const problem = `the ${kind} on ${quote(later.node)} knows a later owner: ${evidence(input, copies)}`;
     return { kind: 'unclear', node: later.node, problem };
   }
   const owned = copies.some((copy) => copy.volume.role === 'owner' && copy.volume.epoch === epoch);
-  const rival = lastSeenOf(world, id).find(
+  const rival = lastSeenOf(input, id).find(
     (copy) =>
       isClaim(copy) &&
       (copy.volume.epoch > epoch || (owned && copy.volume.epoch === epoch && copy.volume.role === 'owner')),
   );
   if (rival === undefined) return undefined;
   const { node } = rival;
-  const seen = evidence(world, [...copies, rival]);
+  const seen = evidence(input, [...copies, rival]);
   return { kind: 'unclear', node, problem: `node ${quote(node)} cannot be reached and had a later claim: ${seen}` };
 }
 
-function ownedOrUnderWay(world: World, id: VolumeId, claimed: readonly Copy[], top: readonly Copy[]): Standing {
+function ownedOrUnderWay(input: PlanInput, id: VolumeId, claimed: readonly Copy[], top: readonly Copy[]): Standing {
   const isOld = (copy: Copy) =>
-    copy.volume.role === 'released' && top.some((other) => other !== copy && handedTo(world, copy, other));
+    copy.volume.role === 'released' && top.some((other) => other !== copy && handedTo(input, copy, other));
   const [only, another] = top.filter((copy) => !isOld(copy));
-  if (only === undefined || another !== undefined) return rivals(world, top);
+  if (only === undefined || another !== undefined) return rivals(input, top);
   if (only.volume.role === 'frozen') return { kind: 'frozen', at: only };
-  if (only.volume.role === 'released') return releasedTo(world, id, only);
+  if (only.volume.role === 'released') return releasedTo(input, id, only);
   const others = claimed.filter((copy) => copy !== only);
   return {
     kind: 'owned',
@@ -187,25 +189,25 @@ function ownedOrUnderWay(world: World, id: VolumeId, claimed: readonly Copy[], t
 }
 
 /** True for the copy that was given up so that the other one could be the owner. */
-function handedTo(world: World, released: Copy, other: Copy): boolean {
-  return other.volume.role !== 'released' && released.volume.owner === world.reachable.get(other.node)?.nodeId;
+function handedTo(input: PlanInput, released: Copy, other: Copy): boolean {
+  return other.volume.role !== 'released' && released.volume.owner === input.reachable.get(other.node)?.nodeId;
 }
 
-function releasedTo(world: World, id: VolumeId, at: Copy): Standing {
-  const to = at.volume.owner === undefined ? undefined : nodeWithId(world, at.volume.owner);
+function releasedTo(input: PlanInput, id: VolumeId, at: Copy): Standing {
+  const to = at.volume.owner === undefined ? undefined : nodeWithId(input, at.volume.owner);
   const from = quote(at.node);
-  const reclaim = reclaimCommand(world, id, at.node);
+  const reclaim = reclaimCommand(input, id, at.node);
   const lost = reclaim === undefined ? '' : `; only where it is lost for good: ${reclaim}`;
   if (to === undefined) {
-    const unknown = [...world.unreachable].flatMap(([node, facts]) => (facts === undefined ? [node] : []));
+    const unknown = [...input.unreachable].flatMap(([node, facts]) => (facts === undefined ? [node] : []));
     const which =
       unknown.length === 0
         ? 'which is not in the files'
         : `which may be ${quoteAll(unknown)}, where no answer comes from, or a node that is not in the files`;
-    const problem = `${from} released it to ${ownerText(world, at.volume.owner)}, ${which}`;
+    const problem = `${from} released it to ${ownerText(input, at.volume.owner)}, ${which}`;
     return { kind: 'unclear', node: at.node, problem, hint: `bring that node back, with its line in the files${lost}` };
   }
-  if (!world.reachable.has(to)) {
+  if (!input.reachable.has(to)) {
     return {
       kind: 'unclear',
       node: to,
@@ -216,19 +218,19 @@ function releasedTo(world: World, id: VolumeId, at: Copy): Standing {
   return { kind: 'released', at, to };
 }
 
-function rivals(world: World, copies: readonly Copy[]): Standing {
-  const problem = `several nodes claim it with the same epoch: ${evidence(world, copies)}`;
+function rivals(input: PlanInput, copies: readonly Copy[]): Standing {
+  const problem = `several nodes claim it with the same epoch: ${evidence(input, copies)}`;
   const hint = 'decide which copy is right and make the others replicas by hand';
   return { kind: 'unclear', node: copies[0]?.node ?? '', problem, hint };
 }
 
 /** Every copy with what it says about itself, for a person who has to decide. */
-export function evidence(world: World, copies: readonly Copy[]): string {
+export function evidence(input: PlanInput, copies: readonly Copy[]): string {
   return [...copies]
     .sort((a, b) => compareText(a.node, b.node))
     .map(({ node, volume }) => {
       const isOwn = ['owner', 'frozen', 'diverged'].includes(volume.role);
-      const owner = isOwn ? '' : ` of ${ownerText(world, volume.owner)}`;
+      const owner = isOwn ? '' : ` of ${ownerText(input, volume.owner)}`;
       const newest = volume.snapshots.at(-1);
       const snapshot = newest === undefined ? 'no snapshot' : `newest snapshot @${newest.name} (guid ${newest.guid})`;
       return `${quote(node)} has role ${volume.role}${owner}, epoch ${volume.epoch}, ${snapshot}`;
@@ -236,8 +238,8 @@ export function evidence(world: World, copies: readonly Copy[]): string {
     .join('; ');
 }
 
-function ownerText(world: World, id: string | undefined): string {
+function ownerText(input: PlanInput, id: string | undefined): string {
   if (id === undefined) return 'nobody';
-  const node = nodeWithId(world, id);
+  const node = nodeWithId(input, id);
   return node === undefined ? `node id "${id}"` : quote(node);
 }

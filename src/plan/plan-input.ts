@@ -6,13 +6,14 @@ import {
   isActive,
   type NodeFacts,
   type PortKey,
-  type Volume,
 } from '../model/cluster.ts';
-import type { Application, AppName, Config, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
+import type { AppName, Config, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
+import { addTo, compareText, sorted } from './lists.ts';
 import { describedVolumes, ownView, volumesOfOthers } from './own-view.ts';
+import { externalPorts, portText } from './ports.ts';
 
 /** Everything the rules look at, indexed once; every map is in sorted order. */
-export interface World {
+export interface PlanInput {
   readonly config: Config;
   /** Every node anybody has heard of: listed, configured or observed. */
   readonly nodes: readonly NodeName[];
@@ -38,37 +39,20 @@ export interface SeenContainer {
 }
 
 /**
- * A function of a world that is worked out once for it: what each of thousands of applications asks for is not made
+ * A function of a input that is worked out once for it: what each of thousands of applications asks for is not made
  * again each time.
  */
-export function perWorld<T>(make: (world: World) => T): (world: World) => T {
-  const known = new WeakMap<World, { readonly value: T }>();
-  return (world) => {
-    const found = known.get(world) ?? { value: make(world) };
-    known.set(world, found);
+export function perInput<T>(make: (input: PlanInput) => T): (input: PlanInput) => T {
+  const known = new WeakMap<PlanInput, { readonly value: T }>();
+  return (input) => {
+    const found = known.get(input) ?? { value: make(input) };
+    known.set(input, found);
     return found.value;
   };
 }
 
-/** Adds to the list of a key, in place. */
-export function addTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
-}
-
-/** Order by code units: the same on every machine and in every locale. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-export function sorted(texts: Iterable<string>): string[] {
-  if (Array.isArray(texts) && texts.length < 2) return [...texts];
-  return [...new Set(texts)].sort(compareText);
-}
-
 /** Indexes both inputs; a node that is known but was not observed counts as unreachable. */
-export function lookAt(config: Config, observed: ClusterState): World {
+export function indexInput(config: Config, observed: ClusterState): PlanInput {
   const state = ownView(config, observed);
   const nodes = sorted([...Object.keys(config.nodes), ...Object.keys(config.deployment), ...Object.keys(state.nodes)]);
   const reachable = new Map<NodeName, NodeFacts>();
@@ -104,41 +88,41 @@ export function lookAt(config: Config, observed: ClusterState): World {
 }
 
 /** Address at which the others reach a node; undefined where it was never seen and is not configured. */
-export function meshAddress(world: World, node: NodeName): string | undefined {
-  const facts = world.reachable.get(node) ?? world.unreachable.get(node);
-  return facts?.meshAddress ?? world.config.nodes[node]?.mesh;
+export function meshAddress(input: PlanInput, node: NodeName): string | undefined {
+  const facts = input.reachable.get(node) ?? input.unreachable.get(node);
+  return facts?.meshAddress ?? input.config.nodes[node]?.mesh;
 }
 
-const nodesById = perWorld((world) => {
+const nodesById = perInput((input) => {
   const byId = new Map<string, NodeName>();
-  for (const node of world.nodes) {
-    const id = (world.reachable.get(node) ?? world.unreachable.get(node))?.nodeId;
+  for (const node of input.nodes) {
+    const id = (input.reachable.get(node) ?? input.unreachable.get(node))?.nodeId;
     if (id !== undefined && !byId.has(id)) byId.set(id, node);
   }
   return byId;
 });
 
 /** Addresses at which a reachable node publishes and forwards; undefined where no file says. */
-export function listenOf(world: World, node: NodeName): readonly string[] | undefined {
-  const facts = world.reachable.get(node);
-  return facts === undefined ? undefined : listenAddresses(world.config, node, facts);
+export function listenOf(input: PlanInput, node: NodeName): readonly string[] | undefined {
+  const facts = input.reachable.get(node);
+  return facts === undefined ? undefined : listenAddresses(input.config, node, facts);
 }
 
 /** Which node has this id, also among those that cannot be reached now. */
-export const nodeWithId = (world: World, id: string): NodeName | undefined => nodesById(world).get(id);
+export const nodeWithId = (input: PlanInput, id: string): NodeName | undefined => nodesById(input).get(id);
 
 /** Mesh addresses of all known nodes, sorted; how many nodes have each, and how many nodes have none. */
-const meshAddresses = perWorld((world) => {
-  const known = world.nodes.map((node) => meshAddress(world, node));
+const meshAddresses = perInput((input) => {
+  const known = input.nodes.map((node) => meshAddress(input, node));
   const counts = new Map<string, number>();
   for (const address of known) if (address !== undefined) counts.set(address, (counts.get(address) ?? 0) + 1);
   return { all: sorted(counts.keys()), counts, unknown: known.filter((address) => address === undefined).length };
 });
 
 /** True where this is the list of all other nodes' addresses, none unknown. Of every node with every other one, hence the plain loop. */
-export function isOthers(world: World, node: NodeName, list: readonly string[]): boolean {
-  const { all, counts, unknown } = meshAddresses(world);
-  const own = meshAddress(world, node);
+export function isOthers(input: PlanInput, node: NodeName, list: readonly string[]): boolean {
+  const { all, counts, unknown } = meshAddresses(input);
+  const own = meshAddress(input, node);
   if (own === undefined || unknown > 0 || counts.get(own) !== 1) return false;
   let seen = 0;
   for (let at = 0; at < all.length; at += 1) {
@@ -155,32 +139,32 @@ interface OtherAddresses {
   readonly isComplete: boolean;
 }
 
-const othersByNode = perWorld((_world) => new Map<NodeName, OtherAddresses>());
+const othersByNode = perInput((_input) => new Map<NodeName, OtherAddresses>());
 
 /** Mesh addresses of all other known nodes, sorted. */
-export function otherAddresses(world: World, node: NodeName): OtherAddresses {
-  const known = othersByNode(world).get(node);
+export function otherAddresses(input: PlanInput, node: NodeName): OtherAddresses {
+  const known = othersByNode(input).get(node);
   if (known !== undefined) return known;
-  const { all, counts, unknown } = meshAddresses(world);
-  const own = meshAddress(world, node);
+  const { all, counts, unknown } = meshAddresses(input);
+  const own = meshAddress(input, node);
   const isAlone = own !== undefined && counts.get(own) === 1;
   const found = {
     addresses: isAlone ? all.filter((address) => address !== own) : all,
     isComplete: unknown === (own === undefined ? 1 : 0),
   };
-  othersByNode(world).set(node, found);
+  othersByNode(input).set(node, found);
   return found;
 }
 
 /** True where a known node has this mesh address. */
-export const isMeshAddress = (world: World, address: string): boolean => meshAddresses(world).counts.has(address);
+export const isMeshAddress = (input: PlanInput, address: string): boolean => meshAddresses(input).counts.has(address);
 /** False where a node has never been seen and no address of it is configured. */
-export const hasAllAddresses = (world: World): boolean => meshAddresses(world).unknown === 0;
+export const hasAllAddresses = (input: PlanInput): boolean => meshAddresses(input).unknown === 0;
 
 /** Our containers on all reachable nodes, by node and application. */
-export const managedContainers = perWorld((world): readonly SeenContainer[] => {
+export const managedContainers = perInput((input): readonly SeenContainer[] => {
   const seen: SeenContainer[] = [];
-  for (const [node, facts] of world.reachable) {
+  for (const [node, facts] of input.reachable) {
     const ours = facts.containers.flatMap((container) =>
       container.managed && container.application !== undefined ? [{ node, app: container.application, container }] : [],
     );
@@ -190,29 +174,29 @@ export const managedContainers = perWorld((world): readonly SeenContainer[] => {
 });
 
 /** Containers of drover's that are not this deployment's, on all reachable nodes. */
-export const containersOfOthers = perWorld((world): readonly SeenContainer[] =>
-  [...world.reachable].flatMap(([node, { containers }]) =>
+export const containersOfOthers = perInput((input): readonly SeenContainer[] =>
+  [...input.reachable].flatMap(([node, { containers }]) =>
     containers.flatMap((container) =>
       container.otherApplication === undefined ? [] : [{ node, app: container.otherApplication, container }],
     ),
   ),
 );
 
-const containersByApp = perWorld((world) => {
+const containersByApp = perInput((input) => {
   const byApp = new Map<AppName, SeenContainer[]>();
-  for (const container of managedContainers(world)) addTo(byApp, container.app, container);
+  for (const container of managedContainers(input)) addTo(byApp, container.app, container);
   return byApp;
 });
 
 /** The containers of an application on all reachable nodes, by node. */
-export const containersOf = (world: World, app: AppName): readonly SeenContainer[] =>
-  containersByApp(world).get(app) ?? [];
+export const containersOf = (input: PlanInput, app: AppName): readonly SeenContainer[] =>
+  containersByApp(input).get(app) ?? [];
 
 /** Our containers that have each external port now, and those that have each volume, running or not. */
-const usersOf = perWorld((world) => {
+const usersOf = perInput((input) => {
   const ofPort = new Map<string, SeenContainer[]>();
   const ofVolume = new Map<VolumeId, SeenContainer[]>();
-  for (const seen of managedContainers(world)) {
+  for (const seen of managedContainers(input)) {
     const { spec } = seen.container;
     for (const key of isActive(seen.container) ? externalPorts(spec) : []) addTo(ofPort, portText(key), seen);
     if (spec.mounts.length === 0) continue;
@@ -221,60 +205,20 @@ const usersOf = perWorld((world) => {
   return { ofPort, ofVolume };
 });
 
-export const usersOfPort = (world: World, key: PortKey): readonly SeenContainer[] =>
-  usersOf(world).ofPort.get(portText(key)) ?? [];
-export const usersOfVolume = (world: World, id: VolumeId): readonly SeenContainer[] =>
-  usersOf(world).ofVolume.get(id) ?? [];
+export const usersOfPort = (input: PlanInput, key: PortKey): readonly SeenContainer[] =>
+  usersOf(input).ofPort.get(portText(key)) ?? [];
+export const usersOfVolume = (input: PlanInput, id: VolumeId): readonly SeenContainer[] =>
+  usersOf(input).ofVolume.get(id) ?? [];
 
-const wantedPorts = perWorld((world) => {
+const wantedPorts = perInput((input) => {
   const wanted = new Map<string, AppName[]>();
-  for (const name of world.placement.keys()) {
-    const app = world.config.applications[name];
+  for (const name of input.placement.keys()) {
+    const app = input.config.applications[name];
     for (const key of app === undefined ? [] : externalPorts(app)) addTo(wanted, portText(key), name);
   }
   return wanted;
 });
 
 /** The placed applications that ask for this external port. */
-export const usersOfWantedPort = (world: World, key: PortKey): readonly AppName[] =>
-  wantedPorts(world).get(portText(key)) ?? [];
-
-export function portText(key: PortKey): string {
-  return `${key.port}/${key.protocol}`;
-}
-
-/** Order by port, then protocol. */
-export const comparePorts = (a: PortKey, b: PortKey): number => a.port - b.port || compareText(a.protocol, b.protocol);
-
-/** Sorted by port, then protocol, each once. */
-export function uniquePorts(keys: readonly PortKey[]): PortKey[] {
-  if (keys.length < 2) return keys.map(({ port, protocol }) => ({ port, protocol }));
-  const byText = new Map(keys.map((key) => [portText(key), { port: key.port, protocol: key.protocol }]));
-  return [...byText.values()].sort(comparePorts);
-}
-
-/** External ports of an application or of a container's spec. */
-export function externalPorts(spec: Pick<Application, 'ports'>): PortKey[] {
-  return uniquePorts(spec.ports.map((port) => ({ port: port.external, protocol: port.protocol })));
-}
-
-export function sharePort(a: readonly PortKey[], b: readonly PortKey[]): PortKey | undefined {
-  const others = new Set(b.map(portText));
-  return a.find((key) => others.has(portText(key)));
-}
-
-/** The same texts or numbers in the same order. Lists that every node has of all others are compared here, hence the plain loop. */
-export function sameItems<T extends string | number>(a: readonly T[], b: readonly T[]): boolean {
-  if (a === b) return true;
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false;
-  return true;
-}
-
-/** A volume for people: its dataset and its application, where it has one; ids made from a hash say nothing. */
-export function titleOf({ id, application, dataset }: Volume): string {
-  return application === undefined ? `volume ${quote(id)}` : `volume ${quote(dataset)} of ${quote(application)}`;
-}
-
-export const quote = (text: string): string => `"${text}"`;
-export const quoteAll = (texts: readonly string[]): string => texts.map(quote).join(', ');
+export const usersOfWantedPort = (input: PlanInput, key: PortKey): readonly AppName[] =>
+  wantedPorts(input).get(portText(key)) ?? [];
