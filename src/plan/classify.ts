@@ -9,8 +9,8 @@ import type { ContainerStart, ContainerStop, Decision } from './decision.ts';
 import { sameItems } from './lists.ts';
 import { type PlacedApp, placedApp } from './placed-app.ts';
 import { listenOf, type PlanInput, type SeenContainer, usersOfWantedPort } from './plan-input.ts';
+import { blockWithoutSpace } from './pool-space.ts';
 import { externalPorts, portText, uniquePorts } from './ports.ts';
-import { blockWithoutRoom } from './room.ts';
 import { classifyVolume, type VolumeTask } from './volumes/classify-volume.ts';
 import { checkImageVolumes } from './volumes/image-volumes.ts';
 import { checkNewVolumes } from './volumes/new-volumes.ts';
@@ -25,7 +25,7 @@ export function decide(input: PlanInput): Decision[] {
     if (app !== undefined) decisions.push(decideApplication(input, placedApp(input, app, node)));
   }
   for (const volume of bareVolumes(input)) decisions.push(decideVolume(input, volume));
-  return settleConflicts(input, blockWithoutRoom(input, decisions));
+  return settleConflicts(input, blockWithoutSpace(input, decisions));
 }
 function decideApplication(input: PlanInput, placed: PlacedApp): Decision {
   const { app, node } = placed;
