@@ -5,7 +5,7 @@ import type { ContainerStart, Decision } from './decision.ts';
 import { compareText } from './lists.ts';
 import { type PlanInput, type SeenContainer, usersOfPort, usersOfVolume } from './plan-input.ts';
 import { externalPorts, sharePort } from './ports.ts';
-import type { VolumeTask } from './volumes/classify-volume.ts';
+import type { VolumeTask } from './volumes/volume-task.ts';
 import { quote } from './wording.ts';
 
 /** What has a decision's ports or volumes now must stop and go first; where that will not happen, the decision waits. */

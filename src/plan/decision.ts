@@ -2,7 +2,7 @@ import type { ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { Application, AppName, NodeName, VolumeId } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { SeenContainer } from './plan-input.ts';
-import type { VolumeTask } from './volumes/classify-volume.ts';
+import type { VolumeTask } from './volumes/volume-task.ts';
 
 /** What is to be done for one application, or for one volume without an application. */
 export interface Decision {

@@ -1,8 +1,8 @@
 import type { ClusterState } from '../model/cluster.ts';
 import type { Config } from '../model/config.ts';
 import type { Blocker, Plan } from '../model/plan.ts';
-import { decide } from './classify.ts';
 import { keptApps } from './conflicts.ts';
+import { decide } from './decide.ts';
 import { describeOthers, doubtFiles, planMarks } from './deployments.ts';
 import { compareText } from './lists.ts';
 import { withNodeReason } from './node-reasons.ts';

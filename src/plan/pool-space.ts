@@ -1,8 +1,8 @@
 import type { NodeName } from '../model/config.ts';
 import type { Decision } from './decision.ts';
 import type { PlanInput } from './plan-input.ts';
-import type { VolumeTask } from './volumes/classify-volume.ts';
 import { copiesOf } from './volumes/volume-standing.ts';
+import type { VolumeTask } from './volumes/volume-task.ts';
 import { quote } from './wording.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { NodeName } from '../../model/config.ts';
 import type { Plan, PlannedMove, StepId } from '../../model/plan.ts';
-import type { Move, VolumeTask } from '../volumes/classify-volume.ts';
+import type { Move, VolumeTask } from '../volumes/volume-task.ts';
 import { quote } from '../wording.ts';
 import { rank, type StepBuilder } from './step-builder.ts';
 

@@ -1,20 +1,20 @@
 import { type Container, type ContainerSpec, isActive, type PortKey } from '../model/cluster.ts';
 import type { AppName, NodeName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
-import { findObstacles } from './blockers.ts';
-import { bareVolumes, decideVolume } from './classify-bare.ts';
 import { settleConflicts, usersBefore } from './conflicts.ts';
 import { desiredSpec, differences } from './container-spec.ts';
+import { bareVolumes, decideBareVolume } from './decide-bare-volume.ts';
 import type { ContainerStart, ContainerStop, Decision } from './decision.ts';
 import { sameItems } from './lists.ts';
+import { findObstacles } from './obstacles.ts';
 import { type PlacedApp, placedApp } from './placed-app.ts';
 import { listenOf, type PlanInput, type SeenContainer, usersOfWantedPort } from './plan-input.ts';
 import { blockWithoutSpace } from './pool-space.ts';
 import { externalPorts, portText, uniquePorts } from './ports.ts';
-import { classifyVolume, type VolumeTask } from './volumes/classify-volume.ts';
 import { checkImageVolumes } from './volumes/image-volumes.ts';
 import { checkNewVolumes } from './volumes/new-volumes.ts';
 import { problemBlocker, warningsOf } from './volumes/stale-owners.ts';
+import { findVolumeTask, type VolumeTask } from './volumes/volume-task.ts';
 import { quote } from './wording.ts';
 
 /** One decision for each placed application and each bare volume, by name. */
@@ -24,7 +24,7 @@ export function decide(input: PlanInput): Decision[] {
     const app = input.config.applications[name];
     if (app !== undefined) decisions.push(decideApplication(input, placedApp(input, app, node)));
   }
-  for (const volume of bareVolumes(input)) decisions.push(decideVolume(input, volume));
+  for (const volume of bareVolumes(input)) decisions.push(decideBareVolume(input, volume));
   return settleConflicts(input, blockWithoutSpace(input, decisions));
 }
 function decideApplication(input: PlanInput, placed: PlacedApp): Decision {
@@ -78,7 +78,7 @@ function decideVolumes(
       app.volumes.length === 1
         ? `the volume of ${quote(app.name)}`
         : `volume ${quote(mountpoint)} of ${quote(app.name)}`;
-    const found = classifyVolume(input, { id, title, node, ...(limitBytes === undefined ? {} : { limitBytes }) });
+    const found = findVolumeTask(input, { id, title, node, ...(limitBytes === undefined ? {} : { limitBytes }) });
     if ('task' in found) tasks.push(found.task);
     else problems.push(problemBlocker(found.problem, app.name));
   }

@@ -41,17 +41,17 @@ export interface Move {
   readonly resizeTarget: boolean;
 }
 
-export type Classified = { readonly task: VolumeTask } | { readonly problem: VolumeProblem };
+export type TaskOrProblem = { readonly task: VolumeTask } | { readonly problem: VolumeProblem };
 
 /** Decides by what is observed only: any state a run that was cut off can leave has its continuation here. */
-export function classifyVolume(input: PlanInput, want: WantedVolume): Classified {
-  const classified = classify(input, want);
-  if ('problem' in classified) return classified;
-  const { task } = classified;
+export function findVolumeTask(input: PlanInput, want: WantedVolume): TaskOrProblem {
+  const result = taskByOwnership(input, want);
+  if ('problem' in result) return result;
+  const { task } = result;
   return { task: { ...task, stale: [...task.stale, ...divergedCopies(input, want.id)] } };
 }
 
-function classify(input: PlanInput, want: WantedVolume): Classified {
+function taskByOwnership(input: PlanInput, want: WantedVolume): TaskOrProblem {
   const other = input.others.get(want.id);
   if (other !== undefined) {
     const { problem, hint } = notOurs(input.config, other);
@@ -87,25 +87,25 @@ function canBeAcquired(
   );
 }
 
-function task(want: WantedVolume, work: VolumeWork, owned?: Extract<Standing, { kind: 'owned' }>): Classified {
+function task(want: WantedVolume, work: VolumeWork, owned?: Extract<Standing, { kind: 'owned' }>): TaskOrProblem {
   const settle = owned?.released.map((copy) => ({ from: copy.node, to: owned.at.node })) ?? [];
   return { task: { ...want, work, settle, stale: owned?.stale ?? [] } };
 }
 
-function unclear(want: WantedVolume, standing: Extract<Standing, { kind: 'unclear' }>): Classified {
+function unclear(want: WantedVolume, standing: Extract<Standing, { kind: 'unclear' }>): TaskOrProblem {
   const { problem, node, hint } = standing;
   const reason = `cannot use ${want.title} on ${quote(want.node)}: ${problem}`;
   return { problem: { reason, ...(node === undefined ? {} : { node }), ...(hint === undefined ? {} : { hint }) } };
 }
 
-function inPlace(want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): Classified {
+function inPlace(want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): TaskOrProblem {
   const limitProblem = tooSmall(want, owned.at);
   const resize = limitProblem === undefined && !hasLimit(want, owned.at.volume);
   const result = task(want, { kind: 'in-place', mount: !owned.at.volume.mounted, resize }, owned);
   return withLimitProblem(result, limitProblem);
 }
 
-function reclaim(want: WantedVolume, at: Copy, releasedTo?: NodeName): Classified {
+function reclaim(want: WantedVolume, at: Copy, releasedTo?: NodeName): TaskOrProblem {
   const limitProblem = tooSmall(want, at);
   const resize = limitProblem === undefined && !hasLimit(want, at.volume);
   const work = { kind: 'reclaim', resize, ...(releasedTo === undefined ? {} : { releasedTo }) } as const;
@@ -113,18 +113,24 @@ function reclaim(want: WantedVolume, at: Copy, releasedTo?: NodeName): Classifie
 }
 
 /** A limit never keeps an application down, or from going on: the rest is done, and the limit is blocked. */
-function withLimitProblem(classified: Classified, limitProblem: VolumeProblem | undefined): Classified {
-  if (limitProblem === undefined || 'problem' in classified) return classified;
-  return { task: { ...classified.task, limitProblem } };
+function withLimitProblem(result: TaskOrProblem, limitProblem: VolumeProblem | undefined): TaskOrProblem {
+  if (limitProblem === undefined || 'problem' in result) return result;
+  return { task: { ...result.task, limitProblem } };
 }
 
-function leave(input: PlanInput, want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): Classified {
+function leave(input: PlanInput, want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): TaskOrProblem {
   const result = move(input, want, owned.at, 'sync');
   if ('problem' in result) return result;
   return task(want, result.task.work, owned);
 }
 
-function move(input: PlanInput, want: WantedVolume, at: Copy, stage: Move['stage'], releasedTo?: NodeName): Classified {
+function move(
+  input: PlanInput,
+  want: WantedVolume,
+  at: Copy,
+  stage: Move['stage'],
+  releasedTo?: NodeName,
+): TaskOrProblem {
   const target = copiesOf(input, want.id).find((copy) => copy.node === want.node);
   const source = at.volume;
   // Only where the file asks for less than before: a volume that is fuller than the limit it has can move.

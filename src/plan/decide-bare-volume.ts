@@ -3,8 +3,8 @@ import { usersBefore } from './conflicts.ts';
 import type { Decision } from './decision.ts';
 import { compareText } from './lists.ts';
 import type { PlanInput } from './plan-input.ts';
-import { classifyVolume } from './volumes/classify-volume.ts';
 import { problemBlocker, warningsOf } from './volumes/stale-owners.ts';
+import { findVolumeTask } from './volumes/volume-task.ts';
 import { quote } from './wording.ts';
 
 /** Datasets wanted without an application; an application that declares the volume decides for it. */
@@ -19,9 +19,9 @@ export function bareVolumes(input: PlanInput): PlacedVolume[] {
 }
 
 /** The decision for one bare volume: the same moves, without a container. */
-export function decideVolume(input: PlanInput, dataset: PlacedVolume): Decision {
+export function decideBareVolume(input: PlanInput, dataset: PlacedVolume): Decision {
   const { id, node, maximumSizeBytes } = dataset;
-  const result = classifyVolume(input, {
+  const result = findVolumeTask(input, {
     id,
     title: `volume ${quote(id)}`,
     node,
