@@ -1,7 +1,7 @@
 import { type ClusterState, lastFacts, type NodeFacts, type NodeState } from '../model/cluster.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import { AppError, toReport } from '../model/errors.ts';
-import { ownView } from '../plan/own-view.ts';
+import { deploymentView } from '../plan/deployment-view.ts';
 import type { Cluster } from './node-client.ts';
 
 export interface ObserveOptions {
@@ -69,7 +69,7 @@ function isUsed({ containers, volumes }: NodeFacts): boolean {
 
 /** The state of a node as the deployment of the configuration may see it. */
 export function ownState(config: Config, node: NodeName, state: NodeState): NodeState {
-  return ownView(config, { nodes: { [node]: state } }).nodes[node] ?? state;
+  return deploymentView(config, { nodes: { [node]: state } }).nodes[node] ?? state;
 }
 
 /** Observes one node. A failure becomes its state; only an abort is thrown. */

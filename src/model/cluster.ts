@@ -184,7 +184,7 @@ export interface Container {
   readonly deployment?: DeploymentName;
   /**
    * The application it runs, where drover made it for another deployment, or where it carries none and no file
-   * describes it. Never set by a node: `ownView` in src/plan/own-view.ts does, and it counts as foreign.
+   * describes it. Never set by a node: `deploymentView` in src/plan/deployment-view.ts does, and it counts as foreign.
    */
   readonly otherApplication?: AppName;
   readonly state: 'created' | 'running' | 'restarting' | 'paused' | 'exited' | 'dead' | 'removing';

@@ -1,8 +1,8 @@
 import type { NetworkTable, ServedPort } from '../model/cluster.ts';
 import type { AppName, Config, DeploymentName, NodeName } from '../model/config.ts';
 import { nodesOf } from '../model/plan.ts';
+import { isDescribedApp } from './deployment-view.ts';
 import { compareText, sorted } from './lists.ts';
-import { isDescribedApp } from './own-view.ts';
 import { managedContainers, type PlanInput, perInput } from './plan-input.ts';
 import type { StepBuilder } from './steps/step-builder.ts';
 import { quote, quoteAll } from './wording.ts';

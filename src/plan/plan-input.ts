@@ -8,8 +8,8 @@ import {
   type PortKey,
 } from '../model/cluster.ts';
 import type { AppName, Config, DeploymentName, NodeName, VolumeId } from '../model/config.ts';
+import { deploymentView, describedVolumes, volumesOfOthers } from './deployment-view.ts';
 import { addTo, compareText, sorted } from './lists.ts';
-import { describedVolumes, ownView, volumesOfOthers } from './own-view.ts';
 import { externalPorts, portText } from './ports.ts';
 
 /** Everything the rules look at, indexed once; every map is in sorted order. */
@@ -53,7 +53,7 @@ export function perInput<T>(make: (input: PlanInput) => T): (input: PlanInput) =
 
 /** Indexes both inputs; a node that is known but was not observed counts as unreachable. */
 export function indexInput(config: Config, observed: ClusterState): PlanInput {
-  const state = ownView(config, observed);
+  const state = deploymentView(config, observed);
   const nodes = sorted([...Object.keys(config.nodes), ...Object.keys(config.deployment), ...Object.keys(state.nodes)]);
   const reachable = new Map<NodeName, NodeFacts>();
   const unreachable = new Map<NodeName, NodeFacts | undefined>();

@@ -10,9 +10,9 @@ import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts'
 import { AppError } from '../../model/errors.ts';
 import type { EngineEventBody } from '../../model/events.ts';
 import { runIdOf } from '../../model/history.ts';
+import { volumesOfOthers } from '../../plan/deployment-view.ts';
 import { notOurs } from '../../plan/deployments.ts';
 import { withNodeReason } from '../../plan/node-reasons.ts';
-import { volumesOfOthers } from '../../plan/own-view.ts';
 import type { Cluster, NodeClient } from '../node-client.ts';
 import { createRunLocks, lockLost, type RunLocks } from '../run/locks.ts';
 import type { EngineDeps } from '../types.ts';

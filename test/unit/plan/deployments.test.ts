@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterState, Container, Volume } from '../../../src/model/cluster.ts';
 import type { Config } from '../../../src/model/config.ts';
+import { deploymentView } from '../../../src/plan/deployment-view.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
-import { ownView } from '../../../src/plan/own-view.ts';
 import { largeRemoval } from '../../../src/plan/removal.ts';
 import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, tcp } from '../../builders.ts';
 import { printPlan } from '../../support/print-plan.ts';
@@ -96,7 +96,7 @@ describe('what another deployment has', () => {
     ];
     const seen = aCluster(onNode('n1', { containers }));
     const config = aConfig([web], { n1: ['web'] }, { name: 'shop' });
-    const view = ownView(config, seen);
+    const view = deploymentView(config, seen);
     expect(largeRemoval(makePlan(config, view), view)?.apps).toEqual(['a', 'b']);
   });
 
@@ -194,15 +194,15 @@ describe('the view of a deployment', () => {
   it('keeps what earlier runs have seen of volumes', () => {
     const place = { volume: 'ds-db', node: 'n9', nodeId: 'id-n9', address: '10.0.0.9' };
     const seen = { ...aCluster(onNode('n1'), onNode('n2')), remembered: [place] };
-    expect(ownView(shop(), seen).remembered).toEqual([place]);
+    expect(deploymentView(shop(), seen).remembered).toEqual([place]);
     expect(kinds(shop({}, [db], ['db']), seen)).not.toContain('create-volume');
   });
 
   it('is the same when it is made twice, and is made again when the name changes', () => {
     const seen = aCluster(onNode('n1', { containers: [of('blog', aContainer(db, 'n1'))] }));
-    const once = ownView(shop(), seen);
-    expect(ownView(shop(), once)).toEqual(once);
-    expect(ownView(shop({ name: 'blog' }), once)).toEqual(seen);
+    const once = deploymentView(shop(), seen);
+    expect(deploymentView(shop(), once)).toEqual(once);
+    expect(deploymentView(shop({ name: 'blog' }), once)).toEqual(seen);
   });
 
   it('goes by the copies with the highest epoch: an older copy may still carry the name from before', () => {

@@ -13,7 +13,7 @@ import type { AppName, Config, DeploymentName, VolumeId } from '../model/config.
  * foreign, so that no rule touches them. A container without a deployment is its own where the files describe the
  * application, or where the call says that leftovers go; otherwise it is foreign as well.
  */
-export function ownView(config: Config, state: ClusterState): ClusterState {
+export function deploymentView(config: Config, state: ClusterState): ClusterState {
   const nodes = Object.entries(state.nodes).map(([node, seen]) => [node, ownNode(config, seen)] as const);
   const departed = Object.entries(state.departed ?? {}).map(
     ([node, facts]) => [node, ownFacts(config, facts)] as const,
