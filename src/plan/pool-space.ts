@@ -1,7 +1,7 @@
 import type { NodeName } from '../model/config.ts';
 import type { Decision } from './decision.ts';
 import type { PlanInput } from './plan-input.ts';
-import { copiesOf } from './volumes/volume-standing.ts';
+import { copiesOf } from './volumes/ownership.ts';
 import type { VolumeTask } from './volumes/volume-task.ts';
 import { quote } from './wording.ts';
 

@@ -2,7 +2,7 @@ import { lastFacts, type Volume } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { indexInput } from '../../plan/plan-input.ts';
 import { judgeReclaim } from '../../plan/volumes/judge-reclaim.ts';
-import type { Copy } from '../../plan/volumes/volume-standing.ts';
+import type { Copy } from '../../plan/volumes/ownership.ts';
 import type { NodeClient } from '../node-client.ts';
 import type { ReclaimedVolume } from '../types.ts';
 import { type ActContext, cannot, lockNode, refuseOthers, volumesOf } from './context.ts';

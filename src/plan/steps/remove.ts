@@ -3,7 +3,7 @@ import type { Blocker, StepId } from '../../model/plan.ts';
 import { notOurs } from '../deployments.ts';
 import { compareText } from '../lists.ts';
 import { managedContainers, type PlanInput, perInput, type SeenContainer, usersOfVolume } from '../plan-input.ts';
-import { copiesOf, standingOf } from '../volumes/volume-standing.ts';
+import { copiesOf, ownershipOf } from '../volumes/ownership.ts';
 import { quote, titleOf } from '../wording.ts';
 import { type StepBuilder, stepId } from './step-builder.ts';
 
@@ -44,13 +44,13 @@ function retire(builder: StepBuilder, input: PlanInput, kept: ReadonlySet<AppNam
     const { problem, hint } = notOurs(input.config, other);
     return [{ reason: `${cannot}: ${problem}`, hint }];
   }
-  const standing = standingOf(input, id);
-  if (standing.kind === 'absent') return [];
-  if (standing.kind === 'owned' || standing.kind === 'frozen') {
-    const { node } = standing.at;
+  const ownership = ownershipOf(input, id);
+  if (ownership.kind === 'absent') return [];
+  if (ownership.kind === 'owned' || ownership.kind === 'frozen') {
+    const { node } = ownership.at;
     const stops = stopsOfUsers(input, kept, id);
     if (stops === undefined) return [{ node, reason: `${cannot}: an application still uses it` }];
-    const older = standing.kind === 'owned' ? standing.released : [];
+    const older = ownership.kind === 'owned' ? ownership.released : [];
     const settled = older.map((copy) =>
       builder.add({
         action: { kind: 'settle-volume', from: copy.node, to: node, volume: id },
@@ -63,12 +63,14 @@ function retire(builder: StepBuilder, input: PlanInput, kept: ReadonlySet<AppNam
     builder.add({ action: { kind: 'retire-volume', node, volume: id }, after, reason, group: id });
     return [];
   }
-  if (standing.kind === 'released') {
-    const { node } = standing.at;
-    return [{ node, reason: `${cannot}: ${quote(node)} released it to ${quote(standing.to)}, which has not taken it` }];
+  if (ownership.kind === 'released') {
+    const { node } = ownership.at;
+    return [
+      { node, reason: `${cannot}: ${quote(node)} released it to ${quote(ownership.to)}, which has not taken it` },
+    ];
   }
   if (isRetired(input, id)) return [];
-  const { problem, node, hint } = standing;
+  const { problem, node, hint } = ownership;
   const place = { ...(node === undefined ? {} : { node }), ...(hint === undefined ? {} : { hint }) };
   return [{ reason: `${cannot}: ${problem}`, ...place }];
 }

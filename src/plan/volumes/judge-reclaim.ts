@@ -2,7 +2,7 @@ import type { Volume } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
 import type { PlanInput } from '../plan-input.ts';
 import { quote } from '../wording.ts';
-import { type Copy, evidence } from './volume-standing.ts';
+import { type Copy, evidence } from './ownership.ts';
 
 /** Whether the copy on a node may become the owner's although the node that owns the volume is lost. */
 export type ReclaimJudgement =

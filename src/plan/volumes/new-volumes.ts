@@ -6,7 +6,7 @@ import type { PlacedApp } from '../placed-app.ts';
 import { containersOfOthers, managedContainers, type PlanInput, perInput, type SeenContainer } from '../plan-input.ts';
 import { externalPorts, sharePort } from '../ports.ts';
 import { quote } from '../wording.ts';
-import { type Copy, copiesOf, isClaim } from './volume-standing.ts';
+import { type Copy, copiesOf, isClaim } from './ownership.ts';
 import type { VolumeTask } from './volume-task.ts';
 
 /** Why an application does not get the new volumes its file asks for. */

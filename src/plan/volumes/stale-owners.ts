@@ -2,9 +2,9 @@ import type { AppName } from '../../model/config.ts';
 import type { Blocker } from '../../model/plan.ts';
 import type { PlanInput } from '../plan-input.ts';
 import { quote } from '../wording.ts';
+import { copiesOf, evidence } from './ownership.ts';
 import { asideHint } from './target-copy.ts';
 import type { VolumeProblem } from './volume-problem.ts';
-import { copiesOf, evidence } from './volume-standing.ts';
 import type { VolumeTask } from './volume-task.ts';
 
 /** A volume's problem as a blocker of its application, if it has one. */

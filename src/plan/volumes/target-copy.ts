@@ -3,9 +3,9 @@ import { isName, printCommand } from '../../model/command-line.ts';
 import type { NodeName } from '../../model/config.ts';
 import type { PlanInput } from '../plan-input.ts';
 import { quote } from '../wording.ts';
+import { type Copy, evidence } from './ownership.ts';
 import { diffVolumes, newestCommon } from './volume-diff.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
-import { type Copy, evidence } from './volume-standing.ts';
 
 /**
  * Why the copy on the target cannot take the stream, as far as the observation shows it: found now, it costs nothing;

@@ -5,9 +5,9 @@ import { mountedElsewhere } from '../../model/foreign-mounts.ts';
 import { notOurs } from '../deployments.ts';
 import type { PlanInput } from '../plan-input.ts';
 import { quote } from '../wording.ts';
+import { type Copy, copiesOf, divergedCopies, type Ownership, ownershipOf } from './ownership.ts';
 import { unusableTarget } from './target-copy.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
-import { type Copy, copiesOf, divergedCopies, type Standing, standingOf } from './volume-standing.ts';
 
 /** What has to happen to one volume. */
 export interface VolumeTask extends WantedVolume {
@@ -59,19 +59,19 @@ function taskByOwnership(input: PlanInput, want: WantedVolume): TaskOrProblem {
     const reason = `cannot use ${want.title} on ${quote(want.node)}: ${problem}`;
     return { problem: { reason, hint, ...(node === undefined ? {} : { node }) } };
   }
-  const standing = standingOf(input, want.id);
-  switch (standing.kind) {
+  const ownership = ownershipOf(input, want.id);
+  switch (ownership.kind) {
     case 'absent':
       return task(want, { kind: 'create' });
     case 'unclear':
-      return unclear(want, standing);
+      return unclear(want, ownership);
     case 'owned':
-      return standing.at.node === want.node ? inPlace(want, standing) : leave(input, want, standing);
+      return ownership.at.node === want.node ? inPlace(want, ownership) : leave(input, want, ownership);
     case 'frozen':
-      return standing.at.node === want.node ? reclaim(want, standing.at) : move(input, want, standing.at, 'final');
+      return ownership.at.node === want.node ? reclaim(want, ownership.at) : move(input, want, ownership.at, 'final');
     case 'released':
-      if (standing.at.node === want.node) return reclaim(want, standing.at, standing.to);
-      return move(input, want, standing.at, canBeAcquired(input, want, standing) ? 'acquire' : 'sync', standing.to);
+      if (ownership.at.node === want.node) return reclaim(want, ownership.at, ownership.to);
+      return move(input, want, ownership.at, canBeAcquired(input, want, ownership) ? 'acquire' : 'sync', ownership.to);
   }
 }
 
@@ -79,7 +79,7 @@ function taskByOwnership(input: PlanInput, want: WantedVolume): TaskOrProblem {
 function canBeAcquired(
   input: PlanInput,
   want: WantedVolume,
-  { at, to }: Extract<Standing, { kind: 'released' }>,
+  { at, to }: Extract<Ownership, { kind: 'released' }>,
 ): boolean {
   const copies = copiesOf(input, want.id).filter(({ node }) => node === to);
   return (
@@ -87,18 +87,18 @@ function canBeAcquired(
   );
 }
 
-function task(want: WantedVolume, work: VolumeWork, owned?: Extract<Standing, { kind: 'owned' }>): TaskOrProblem {
+function task(want: WantedVolume, work: VolumeWork, owned?: Extract<Ownership, { kind: 'owned' }>): TaskOrProblem {
   const settle = owned?.released.map((copy) => ({ from: copy.node, to: owned.at.node })) ?? [];
   return { task: { ...want, work, settle, stale: owned?.stale ?? [] } };
 }
 
-function unclear(want: WantedVolume, standing: Extract<Standing, { kind: 'unclear' }>): TaskOrProblem {
-  const { problem, node, hint } = standing;
+function unclear(want: WantedVolume, ownership: Extract<Ownership, { kind: 'unclear' }>): TaskOrProblem {
+  const { problem, node, hint } = ownership;
   const reason = `cannot use ${want.title} on ${quote(want.node)}: ${problem}`;
   return { problem: { reason, ...(node === undefined ? {} : { node }), ...(hint === undefined ? {} : { hint }) } };
 }
 
-function inPlace(want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): TaskOrProblem {
+function inPlace(want: WantedVolume, owned: Extract<Ownership, { kind: 'owned' }>): TaskOrProblem {
   const limitProblem = tooSmall(want, owned.at);
   const resize = limitProblem === undefined && !hasLimit(want, owned.at.volume);
   const result = task(want, { kind: 'in-place', mount: !owned.at.volume.mounted, resize }, owned);
@@ -118,7 +118,7 @@ function withLimitProblem(result: TaskOrProblem, limitProblem: VolumeProblem | u
   return { task: { ...result.task, limitProblem } };
 }
 
-function leave(input: PlanInput, want: WantedVolume, owned: Extract<Standing, { kind: 'owned' }>): TaskOrProblem {
+function leave(input: PlanInput, want: WantedVolume, owned: Extract<Ownership, { kind: 'owned' }>): TaskOrProblem {
   const result = move(input, want, owned.at, 'sync');
   if ('problem' in result) return result;
   return task(want, result.task.work, owned);

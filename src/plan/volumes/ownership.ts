@@ -13,7 +13,7 @@ export interface Copy {
 }
 
 /** Who has the data, from role, owner, epoch and guid alone. */
-export type Standing =
+export type Ownership =
   | { readonly kind: 'absent' }
   | { readonly kind: 'owned'; readonly at: Copy; readonly released: readonly Copy[]; readonly stale: readonly Copy[] }
   | { readonly kind: 'frozen'; readonly at: Copy }
@@ -51,7 +51,7 @@ const claims = ['owner', 'frozen', 'released'];
 export const isClaim = (copy: Copy): boolean => claims.includes(copy.volume.role);
 
 /** Where a volume stands. The highest epoch is right; whatever cannot be told safely is unclear. */
-export function standingOf(input: PlanInput, id: VolumeId): Standing {
+export function ownershipOf(input: PlanInput, id: VolumeId): Ownership {
   const copies = copiesOf(input, id);
   const claimed = copies.filter(isClaim);
   const epoch = Math.max(...claimed.map((copy) => copy.volume.epoch));
@@ -62,12 +62,12 @@ export function standingOf(input: PlanInput, id: VolumeId): Standing {
     retiredSince(copies, epoch) ??
     foreignOwner(input, id, top) ??
     higherElsewhere(input, id, copies, epoch) ??
-    ownedOrUnderWay(input, id, claimed, top)
+    ownedOrInProgress(input, id, claimed, top)
   );
 }
 
 /** A retired copy was the owner when it was retired: what a node was given up before that is older than it. */
-function retiredSince(copies: readonly Copy[], epoch: number): Standing | undefined {
+function retiredSince(copies: readonly Copy[], epoch: number): Ownership | undefined {
   const retired = copies.find(({ volume }) => volume.role === 'retired' && volume.epoch >= epoch);
   if (retired === undefined) return undefined;
   return {
@@ -78,7 +78,7 @@ function retiredSince(copies: readonly Copy[], epoch: number): Standing | undefi
   };
 }
 
-function withoutClaim(input: PlanInput, id: VolumeId, copies: readonly Copy[]): Standing {
+function withoutClaim(input: PlanInput, id: VolumeId, copies: readonly Copy[]): Ownership {
   const retired = retiredSince(copies, 0);
   if (retired !== undefined) return retired;
   const best = newestCopy(copies);
@@ -123,7 +123,7 @@ function bringBack(input: PlanInput, id: VolumeId, node: NodeName | undefined): 
   return reclaim === undefined ? bringNodeBack : `${bringNodeBack}; only where it is lost for good: ${reclaim}`;
 }
 
-function twiceOnOneNode(copies: readonly Copy[]): Standing | undefined {
+function twiceOnOneNode(copies: readonly Copy[]): Ownership | undefined {
   const twice = copies.find((copy, index) => copies.findIndex((other) => other.node === copy.node) !== index);
   if (twice === undefined) return undefined;
   const names = copies.filter((copy) => copy.node === twice.node).map((copy) => copy.volume.dataset);
@@ -131,7 +131,7 @@ function twiceOnOneNode(copies: readonly Copy[]): Standing | undefined {
 }
 
 /** A disk that was cloned or carried over says `owner` and means another node. */
-function foreignOwner(input: PlanInput, id: VolumeId, top: readonly Copy[]): Standing | undefined {
+function foreignOwner(input: PlanInput, id: VolumeId, top: readonly Copy[]): Ownership | undefined {
   const copy = top.find(({ node, volume }) => {
     const self = input.reachable.get(node)?.nodeId;
     return volume.role !== 'released' && volume.owner !== undefined && volume.owner !== self;
@@ -153,7 +153,12 @@ const hasHeardOfLater = ({ role, epoch }: Volume, than: number): boolean =>
   (role === 'replica' && epoch > than) || (role === 'diverged' && epoch >= than);
 
 /** A copy that has heard of a later owner, or one last seen on a node that cannot be asked now. */
-function higherElsewhere(input: PlanInput, id: VolumeId, copies: readonly Copy[], epoch: number): Standing | undefined {
+function higherElsewhere(
+  input: PlanInput,
+  id: VolumeId,
+  copies: readonly Copy[],
+  epoch: number,
+): Ownership | undefined {
   const later = copies.find(({ volume }) => hasHeardOfLater(volume, epoch));
   if (later !== undefined) {
     const kind = later.volume.role === 'replica' ? 'replica' : 'diverged copy';
@@ -172,7 +177,7 @@ function higherElsewhere(input: PlanInput, id: VolumeId, copies: readonly Copy[]
   return { kind: 'unclear', node, problem: `node ${quote(node)} cannot be reached and had a later claim: ${seen}` };
 }
 
-function ownedOrUnderWay(input: PlanInput, id: VolumeId, claimed: readonly Copy[], top: readonly Copy[]): Standing {
+function ownedOrInProgress(input: PlanInput, id: VolumeId, claimed: readonly Copy[], top: readonly Copy[]): Ownership {
   const isOld = (copy: Copy) =>
     copy.volume.role === 'released' && top.some((other) => other !== copy && handedTo(input, copy, other));
   const [only, another] = top.filter((copy) => !isOld(copy));
@@ -193,7 +198,7 @@ function handedTo(input: PlanInput, released: Copy, other: Copy): boolean {
   return other.volume.role !== 'released' && released.volume.owner === input.reachable.get(other.node)?.nodeId;
 }
 
-function releasedTo(input: PlanInput, id: VolumeId, at: Copy): Standing {
+function releasedTo(input: PlanInput, id: VolumeId, at: Copy): Ownership {
   const to = at.volume.owner === undefined ? undefined : nodeWithId(input, at.volume.owner);
   const from = quote(at.node);
   const reclaim = reclaimCommand(input, id, at.node);
@@ -218,7 +223,7 @@ function releasedTo(input: PlanInput, id: VolumeId, at: Copy): Standing {
   return { kind: 'released', at, to };
 }
 
-function rivals(input: PlanInput, copies: readonly Copy[]): Standing {
+function rivals(input: PlanInput, copies: readonly Copy[]): Ownership {
   const problem = `several nodes claim it with the same epoch: ${evidence(input, copies)}`;
   const hint = 'decide which copy is right and make the others replicas by hand';
   return { kind: 'unclear', node: copies[0]?.node ?? '', problem, hint };
