@@ -1,7 +1,7 @@
 import { isActive } from '../model/cluster.ts';
 import type { AppName } from '../model/config.ts';
 import type { Blocker } from '../model/plan.ts';
-import type { ContainerStart, Decision } from './decision.ts';
+import type { ContainerStart, GroupDecision } from './group-decision.ts';
 import { compareText } from './lists.ts';
 import { type PlanInput, type SeenContainer, usersOfPort, usersOfVolume } from './plan-input.ts';
 import { externalPorts, sharePort } from './ports.ts';
@@ -9,7 +9,7 @@ import type { VolumeTask } from './volumes/volume-task.ts';
 import { quote } from './wording.ts';
 
 /** What has a decision's ports or volumes now must stop and go first; where that will not happen, the decision waits. */
-export function settleConflicts(input: PlanInput, drafts: readonly Decision[]): Decision[] {
+export function settleConflicts(input: PlanInput, drafts: readonly GroupDecision[]): GroupDecision[] {
   let decisions = drafts;
   for (;;) {
     const blocked = withoutHolder(input, decisions);
@@ -19,8 +19,8 @@ export function settleConflicts(input: PlanInput, drafts: readonly Decision[]): 
 }
 
 /** Decisions that wait for a container which does not stop are blocked; the same list where there are none. */
-function withoutHolder(input: PlanInput, decisions: readonly Decision[]): readonly Decision[] {
-  const waits = ({ stopFirst, blockers }: Decision): boolean => stopFirst.length > 0 && blockers.length === 0;
+function withoutHolder(input: PlanInput, decisions: readonly GroupDecision[]): readonly GroupDecision[] {
+  const waits = ({ stopFirst, blockers }: GroupDecision): boolean => stopFirst.length > 0 && blockers.length === 0;
   if (!decisions.some(waits)) return decisions;
   const willStop = stopping(input, decisions);
   const next = decisions.map((decision) => {
@@ -35,7 +35,7 @@ function withoutHolder(input: PlanInput, decisions: readonly Decision[]): readon
  * old container has a port that another one waits for, nor where it waits for a port itself: two that swap would wait in
  * a circle. Nor without ports: that may be a worker that must run once.
  */
-function inOrder(all: readonly Decision[]): (decision: Decision) => Decision {
+function inOrder(all: readonly GroupDecision[]): (decision: GroupDecision) => GroupDecision {
   const awaited = new Set(all.flatMap(({ stopFirst }) => stopFirst.map(({ app }) => app)));
   return (decision) => {
     const { app, tasks, start, checks, stops, stopFirst, node } = decision;
@@ -70,7 +70,7 @@ export function usersBefore(
 }
 
 /** Which containers stop where these decisions are carried out. */
-function stopping(input: PlanInput, decisions: readonly Decision[]): (user: SeenContainer) => boolean {
+function stopping(input: PlanInput, decisions: readonly GroupDecision[]): (user: SeenContainer) => boolean {
   const kept = keptApps(decisions);
   const byApp = new Map(decisions.map((decision) => [decision.app?.name, decision]));
   return (user) => {
@@ -82,11 +82,11 @@ function stopping(input: PlanInput, decisions: readonly Decision[]): (user: Seen
 }
 
 /** Applications that are in no file any more and are not stopped. */
-export function keptApps(decisions: readonly Decision[]): ReadonlySet<AppName> {
+export function keptApps(decisions: readonly GroupDecision[]): ReadonlySet<AppName> {
   return new Set(decisions.flatMap(({ keeps }) => keeps));
 }
 
-function heldBy(decision: Decision, user: SeenContainer): Blocker {
+function heldBy(decision: GroupDecision, user: SeenContainer): Blocker {
   const wanted = decision.start === undefined ? [] : externalPorts(decision.start.spec);
   const port = sharePort(wanted, externalPorts(user.container.spec));
   const isUsing = isActive(user.container) ? 'uses' : 'still has a container on';

@@ -1,6 +1,6 @@
 import type { PlacedVolume } from '../model/config.ts';
 import { usersBefore } from './conflicts.ts';
-import type { Decision } from './decision.ts';
+import type { GroupDecision } from './group-decision.ts';
 import { compareText } from './lists.ts';
 import type { PlanInput } from './plan-input.ts';
 import { problemBlocker, warningsOf } from './volumes/stale-owners.ts';
@@ -19,7 +19,7 @@ export function bareVolumes(input: PlanInput): PlacedVolume[] {
 }
 
 /** The decision for one bare volume: the same moves, without a container. */
-export function decideBareVolume(input: PlanInput, dataset: PlacedVolume): Decision {
+export function decideBareVolume(input: PlanInput, dataset: PlacedVolume): GroupDecision {
   const { id, node, maximumSizeBytes } = dataset;
   const result = findVolumeTask(input, {
     id,

@@ -4,7 +4,7 @@ import type { Blocker } from '../model/plan.ts';
 import { settleConflicts, usersBefore } from './conflicts.ts';
 import { desiredSpec, differences } from './container-spec.ts';
 import { bareVolumes, decideBareVolume } from './decide-bare-volume.ts';
-import type { ContainerStart, ContainerStop, Decision } from './decision.ts';
+import type { ContainerStart, ContainerStop, GroupDecision } from './group-decision.ts';
 import { sameItems } from './lists.ts';
 import { findObstacles } from './obstacles.ts';
 import { type PlacedApp, placedApp } from './placed-app.ts';
@@ -18,8 +18,8 @@ import { findVolumeTask, type VolumeTask } from './volumes/volume-task.ts';
 import { quote } from './wording.ts';
 
 /** One decision for each placed application and each bare volume, by name. */
-export function decide(input: PlanInput): Decision[] {
-  const decisions: Decision[] = [];
+export function decide(input: PlanInput): GroupDecision[] {
+  const decisions: GroupDecision[] = [];
   for (const [name, node] of input.placement) {
     const app = input.config.applications[name];
     if (app !== undefined) decisions.push(decideApplication(input, placedApp(input, app, node)));
@@ -27,7 +27,7 @@ export function decide(input: PlanInput): Decision[] {
   for (const volume of bareVolumes(input)) decisions.push(decideBareVolume(input, volume));
   return settleConflicts(input, blockWithoutSpace(input, decisions));
 }
-function decideApplication(input: PlanInput, placed: PlacedApp): Decision {
+function decideApplication(input: PlanInput, placed: PlacedApp): GroupDecision {
   const { app, node } = placed;
   const { name } = app;
   const { tasks, problems } = decideVolumes(input, placed);
@@ -193,7 +193,7 @@ function decidePorts(
   { app, node, own }: PlacedApp,
   tasks: readonly VolumeTask[],
   { starts, checks }: { readonly starts: boolean; readonly checks: boolean },
-): Pick<Decision, 'ports' | 'hold' | 'switches'> {
+): Pick<GroupDecision, 'ports' | 'hold' | 'switches'> {
   const active = own.filter(({ container }) => isActive(container));
   const wanted = externalPorts(app);
   const before = uniquePorts(active.flatMap(({ container }) => externalPorts(container.spec)));

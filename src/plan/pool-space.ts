@@ -1,5 +1,5 @@
 import type { NodeName } from '../model/config.ts';
-import type { Decision } from './decision.ts';
+import type { GroupDecision } from './group-decision.ts';
 import type { PlanInput } from './plan-input.ts';
 import { copiesOf } from './volumes/ownership.ts';
 import type { VolumeTask } from './volumes/volume-task.ts';
@@ -9,7 +9,7 @@ import { quote } from './wording.ts';
  * Decisions whose volumes have no room on their new node are blocked: a receive that fills a pool takes the node's other
  * applications with it. Those that come first by name get the room; what is down already goes on in any case.
  */
-export function blockWithoutSpace(input: PlanInput, decisions: readonly Decision[]): Decision[] {
+export function blockWithoutSpace(input: PlanInput, decisions: readonly GroupDecision[]): GroupDecision[] {
   const left = new Map<NodeName, number>();
   return decisions.map((decision) => {
     const { node, blockers, group } = decision;

@@ -10,8 +10,8 @@ import {
 import type { NodeName, PortMapping } from '../../model/config.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import { keptApps } from '../conflicts.ts';
-import type { Decision } from '../decision.ts';
 import { entriesOfOthers } from '../deployments.ts';
+import type { GroupDecision } from '../group-decision.ts';
 import { compareText, sorted } from '../lists.ts';
 import { isMissing, missingNodes } from '../missing-nodes.ts';
 import {
@@ -67,7 +67,7 @@ function servingOf(input: PlanInput, byPort: ByPort): Serving {
 }
 
 /** Who answers when everything in the plan is done. What is blocked goes on where it runs. */
-export function servingAfter(input: PlanInput, decisions: readonly Decision[]): Serving {
+export function servingAfter(input: PlanInput, decisions: readonly GroupDecision[]): Serving {
   const serving: ByPort = new Map();
   const kept = keptApps(decisions);
   for (const { app, node, container } of managedContainers(input)) {
@@ -91,7 +91,7 @@ export function servingAfter(input: PlanInput, decisions: readonly Decision[]): 
 }
 
 /** As the decision's application publishes them on this node when the plan is done. */
-function portsOf(input: PlanInput, { app, blockers }: Decision, node: NodeName): readonly PortMapping[] {
+function portsOf(input: PlanInput, { app, blockers }: GroupDecision, node: NodeName): readonly PortMapping[] {
   if (app === undefined) return [];
   if (blockers.length === 0) return portsAt(app.ports, listenOf(input, node));
   const facts = input.reachable.get(node) ?? input.unreachable.get(node);
@@ -105,7 +105,7 @@ function isHidden(input: PlanInput, node: NodeName, ports: readonly PortMapping[
   return own !== undefined && mesh !== undefined && !isPublishedAt(own, mesh);
 }
 
-function whereBlocked(input: PlanInput, decision: Decision): NodeName | 'observed' {
+function whereBlocked(input: PlanInput, decision: GroupDecision): NodeName | 'observed' {
   if (decision.portsTaken) return 'observed';
   const runs = containersOf(input, decision.app?.name ?? '').find(({ container }) => isActive(container));
   if (runs !== undefined) return runs.node;
@@ -115,7 +115,7 @@ function whereBlocked(input: PlanInput, decision: Decision): NodeName | 'observe
 }
 
 /** The same until the switches have happened: their ports stay with whoever runs there now. */
-export function servingBefore(input: PlanInput, after: Serving, switches: readonly Decision[]): Serving {
+export function servingBefore(input: PlanInput, after: Serving, switches: readonly GroupDecision[]): Serving {
   const serving: ByPort = new Map(after);
   // Whether it answers there is not known: until then every node keeps what it has.
   for (const key of switches.flatMap((decision) => (decision.checks ? decision.ports : []))) {

@@ -1,8 +1,8 @@
 import type { NetworkTable, NodeFacts, PortKey } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
 import type { StepId } from '../../model/plan.ts';
-import type { Decision } from '../decision.ts';
 import { entriesOfOthers } from '../deployments.ts';
+import type { GroupDecision } from '../group-decision.ts';
 import { sameItems, sorted } from '../lists.ts';
 import type { PlanInput } from '../plan-input.ts';
 import { portText, sharePort } from '../ports.ts';
@@ -25,7 +25,7 @@ import type { StepBuilder } from './step-builder.ts';
 
 /** One application changing its place, and the last step before its clients may follow. */
 export interface Switch {
-  readonly decision: Decision;
+  readonly decision: GroupDecision;
   readonly after: readonly StepId[];
 }
 
@@ -47,7 +47,7 @@ interface NodeNetwork {
 export function planNetwork(
   builder: StepBuilder,
   input: PlanInput,
-  decisions: readonly Decision[],
+  decisions: readonly GroupDecision[],
   switches: readonly Switch[],
 ): ReadonlyMap<string, readonly StepId[]> {
   const after = servingAfter(input, decisions);
@@ -169,7 +169,12 @@ function switchNode(
   return [builder.add({ action, after: [...step, ...after], reason, group })];
 }
 
-function concerns({ input, before, after }: Look, decision: Decision, node: NodeName, { network }: NodeFacts): boolean {
+function concerns(
+  { input, before, after }: Look,
+  decision: GroupDecision,
+  node: NodeName,
+  { network }: NodeFacts,
+): boolean {
   // Left by the run that did not see it answer: it ends with the switch.
   const isHeld = decision.checks && sharePort(decision.ports, network.holds) !== undefined;
   if (decision.hold || isHeld) return true;

@@ -1,6 +1,6 @@
 import { printImage } from '../../model/names.ts';
 import type { StepId } from '../../model/plan.ts';
-import type { Decision } from '../decision.ts';
+import type { GroupDecision } from '../group-decision.ts';
 import { compareText, sorted } from '../lists.ts';
 import { containersOf, type PlanInput, usersOfWantedPort } from '../plan-input.ts';
 import { externalPorts } from '../ports.ts';
@@ -10,7 +10,7 @@ import { prepareVolume, switchVolume } from './move.ts';
 import { rank, type StepBuilder, stepId } from './step-builder.ts';
 
 /** Steps of one decision up to the working application; returns the last ones, for the network and for settling. */
-export function planPlacement(builder: StepBuilder, input: PlanInput, decision: Decision): StepId[] {
+export function planPlacement(builder: StepBuilder, input: PlanInput, decision: GroupDecision): StepId[] {
   const { group, tasks, stops, start, checks } = decision;
   const isAtRest = tasks.length === 0 && stops.length === 0 && start === undefined && !checks;
   if (isAtRest || decision.blockers.length > 0) return [];
@@ -30,7 +30,7 @@ export function planPlacement(builder: StepBuilder, input: PlanInput, decision: 
 }
 
 /** It runs and has not answered yet: nothing follows it to its place, and nothing is settled, before it has. */
-function checkAgain(builder: StepBuilder, { group, node, app }: Decision, after: readonly StepId[]): StepId {
+function checkAgain(builder: StepBuilder, { group, node, app }: GroupDecision, after: readonly StepId[]): StepId {
   const action = {
     kind: 'check-container',
     node,
@@ -44,7 +44,7 @@ function checkAgain(builder: StepBuilder, { group, node, app }: Decision, after:
  * None where the node has the image; otherwise with a node it can be copied from, the old place first. Where the
  * application runs elsewhere with this image it is that very image, by its id: a name may mean another one here.
  */
-function pullImage(builder: StepBuilder, input: PlanInput, decision: Decision): StepId[] {
+function pullImage(builder: StepBuilder, input: PlanInput, decision: GroupDecision): StepId[] {
   const { app, node, group } = decision;
   if (app === undefined) return [];
   const name = printImage(app.image);
@@ -76,7 +76,7 @@ function pullImage(builder: StepBuilder, input: PlanInput, decision: Decision): 
 /** The image it runs with on another node of the same processor, where the file names the same one. */
 function runningImage(
   input: PlanInput,
-  { app, node }: Decision,
+  { app, node }: GroupDecision,
 ): { readonly id: string; readonly from: string } | undefined {
   if (app === undefined || app.image.digest !== undefined) return undefined;
   const arch = input.reachable.get(node)?.versions.arch;
@@ -89,7 +89,7 @@ function runningImage(
   return found === undefined ? undefined : { id: found.container.imageId, from: found.node };
 }
 
-function holdPorts(builder: StepBuilder, input: PlanInput, decision: Decision, gate: readonly StepId[]): StepId[] {
+function holdPorts(builder: StepBuilder, input: PlanInput, decision: GroupDecision, gate: readonly StepId[]): StepId[] {
   const { group, ports } = decision;
   return [...input.reachable.keys()].map((node) => {
     const reason = `${quote(group)} changes its place: new connections wait`;
@@ -98,14 +98,14 @@ function holdPorts(builder: StepBuilder, input: PlanInput, decision: Decision, g
 }
 
 /** Stops what has been replaced in another place, once that answers and its clients are sent there. */
-export function stopReplaced(builder: StepBuilder, decision: Decision, after: readonly StepId[]): StepId[] {
+export function stopReplaced(builder: StepBuilder, decision: GroupDecision, after: readonly StepId[]): StepId[] {
   return decision.startsFirst ? stopContainers(builder, decision, after, []) : [];
 }
 
 /** A stop that belongs to a restart also waits for what the new container needs: less time without it. */
 function stopContainers(
   builder: StepBuilder,
-  decision: Decision,
+  decision: GroupDecision,
   gate: readonly StepId[],
   needed: readonly StepId[],
 ): StepId[] {
@@ -119,13 +119,13 @@ function stopContainers(
   });
 }
 
-const stopsHere = (decision: Decision): boolean => decision.stops.some((stop) => stop.node === decision.node);
+const stopsHere = (decision: GroupDecision): boolean => decision.stops.some((stop) => stop.node === decision.node);
 
-function stopsOfOthers(decision: Decision): StepId[] {
+function stopsOfOthers(decision: GroupDecision): StepId[] {
   return sorted(decision.stopFirst.map(({ node, app }) => stepId({ kind: 'stop-container', node, app }, app)));
 }
 
-function startContainer(builder: StepBuilder, decision: Decision, after: readonly StepId[]): StepId[] {
+function startContainer(builder: StepBuilder, decision: GroupDecision, after: readonly StepId[]): StepId[] {
   const { group, node, start } = decision;
   if (start === undefined) return [];
   const { spec, reason } = start;
@@ -138,7 +138,7 @@ function startContainer(builder: StepBuilder, decision: Decision, after: readonl
  * `dependsOn`, then link targets, start first where both start on the same node in this plan. An edge that would close
  * a circle is left out: links in both directions are fine, and somebody has to be first.
  */
-export function orderStarts(builder: StepBuilder, input: PlanInput, decisions: readonly Decision[]): void {
+export function orderStarts(builder: StepBuilder, input: PlanInput, decisions: readonly GroupDecision[]): void {
   const starting = new Map(
     decisions.flatMap((d) => (d.start && d.blockers.length === 0 ? [[d.group, d] as const] : [])),
   );
@@ -158,7 +158,7 @@ export function orderStarts(builder: StepBuilder, input: PlanInput, decisions: r
 
 function addStartEdges(
   builder: StepBuilder,
-  starting: ReadonlyMap<string, Decision>,
+  starting: ReadonlyMap<string, GroupDecision>,
   name: string,
   befores: ReadonlySet<string>,
 ): void {

@@ -5,7 +5,7 @@ import type { SeenContainer } from './plan-input.ts';
 import type { VolumeTask } from './volumes/volume-task.ts';
 
 /** What is to be done for one application, or for one volume without an application. */
-export interface Decision {
+export interface GroupDecision {
   /** The application's name, or the volume's id. */
   readonly group: string;
   /** Where it is wanted. */
