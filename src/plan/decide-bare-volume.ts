@@ -3,8 +3,8 @@ import { usersBefore } from './conflicts.ts';
 import type { GroupDecision } from './group-decision.ts';
 import { compareText } from './lists.ts';
 import type { PlanInput } from './plan-input.ts';
-import { problemBlocker, warningsOf } from './volumes/stale-owners.ts';
 import { findVolumeTask } from './volumes/volume-task.ts';
+import { problemBlocker, warningsOf } from './volumes/volume-warnings.ts';
 import { quote } from './wording.ts';
 
 /** Datasets wanted without an application; an application that declares the volume decides for it. */

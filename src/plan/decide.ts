@@ -13,8 +13,8 @@ import { blockWithoutSpace } from './pool-space.ts';
 import { externalPorts, portText, uniquePorts } from './ports.ts';
 import { checkImageVolumes } from './volumes/image-volumes.ts';
 import { checkNewVolumes } from './volumes/new-volumes.ts';
-import { problemBlocker, warningsOf } from './volumes/stale-owners.ts';
 import { findVolumeTask, type VolumeTask } from './volumes/volume-task.ts';
+import { problemBlocker, warningsOf } from './volumes/volume-warnings.ts';
 import { quote } from './wording.ts';
 
 /** One decision for each placed application and each bare volume, by name. */

@@ -3,7 +3,7 @@ import { type Application, type AppName, type Config, type NodeName, nodeOf } fr
 import { judgeContainer } from '../model/container-verdict.ts';
 import type { Blocker, Plan, Step } from '../model/plan.ts';
 import { stepKinds } from '../model/step-kinds.ts';
-import { keepGroups } from './part-of-plan.ts';
+import { keepGroups } from './keep-groups.ts';
 import { quote } from './wording.ts';
 
 /** The ends of an application's container in a row, none of them after it had stayed up for a while. */

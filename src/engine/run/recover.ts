@@ -1,8 +1,8 @@
 import { type ClusterState, type ContainerSpec, lastFacts } from '../../model/cluster.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../../model/config.ts';
 import type { Plan } from '../../model/plan.ts';
+import { keepGroups } from '../../plan/keep-groups.ts';
 import { makePlan } from '../../plan/make-plan.ts';
-import { keepGroups } from '../../plan/part-of-plan.ts';
 import { externalPorts } from '../../plan/ports.ts';
 import { createStepBuilder, type StepBuilder } from '../../plan/steps/step-builder.ts';
 import type { Interrupted } from './execute.ts';

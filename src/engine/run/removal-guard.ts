@@ -1,7 +1,7 @@
 import type { ClusterState } from '../../model/cluster.ts';
 import type { AppName } from '../../model/config.ts';
 import type { Blocker, Plan } from '../../model/plan.ts';
-import { largeRemoval, removalBlocker } from '../../plan/removal.ts';
+import { largeRemoval, removalBlocker } from '../../plan/large-removal.ts';
 
 /** Asks a person whether these applications may be stopped; `reason` describes them. */
 export type ConfirmRemoval = (reason: string) => Promise<boolean>;

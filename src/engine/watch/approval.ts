@@ -2,7 +2,7 @@ import type { ClusterState } from '../../model/cluster.ts';
 import type { AppName } from '../../model/config.ts';
 import type { ApplyPolicy, Approval, EngineEventBody } from '../../model/events.ts';
 import type { Blocker, Plan, StepId } from '../../model/plan.ts';
-import { largeRemoval, type Removal, removalBlocker, stoppedForGood } from '../../plan/removal.ts';
+import { largeRemoval, type Removal, removalBlocker, stoppedForGood } from '../../plan/large-removal.ts';
 import { count } from '../../view/wording.ts';
 
 /** Why a run is wanted: the files were saved, a person asks for it, or the nodes differ from the files. */

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { ClusterState, Container, Volume } from '../../../src/model/cluster.ts';
 import type { Config } from '../../../src/model/config.ts';
 import { deploymentView } from '../../../src/plan/deployment-view.ts';
+import { largeRemoval } from '../../../src/plan/large-removal.ts';
 import { makePlan } from '../../../src/plan/make-plan.ts';
-import { largeRemoval } from '../../../src/plan/removal.ts';
 import { aCluster, aConfig, aContainer, aMount, anApplication, aVolume, onNode, tcp } from '../../builders.ts';
 import { printPlan } from '../../support/print-plan.ts';
 

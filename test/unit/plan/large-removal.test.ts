@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../../src/model/plan.ts';
-import { largeRemoval, stoppedForGood } from '../../../src/plan/removal.ts';
+import { largeRemoval, stoppedForGood } from '../../../src/plan/large-removal.ts';
 import { aCluster, aContainer, anApplication, onNode, unreachable } from '../../builders.ts';
 
 const container = (name: string, state: 'running' | 'exited' = 'running') =>
