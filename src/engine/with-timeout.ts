@@ -1,5 +1,5 @@
-import { underEither } from '../model/either-signal.ts';
 import { AppError } from '../model/errors.ts';
+import { withSignals } from '../model/with-signals.ts';
 import type { EngineDeps } from './types.ts';
 
 /**
@@ -15,9 +15,9 @@ export async function withTimeout<T>(
 ): Promise<T> {
   const late = new AbortController();
   const done = new AbortController();
-  const working = underEither([signal, late.signal], task);
+  const working = withSignals([signal, late.signal], task);
   working.catch(() => undefined);
-  const limit = underEither([signal, done.signal], (over) => deps.sleep(limitMs, over)).then(
+  const limit = withSignals([signal, done.signal], (over) => deps.sleep(limitMs, over)).then(
     () => {
       const message = `cannot ${what}: no answer within ${(limitMs / 1000).toFixed(1)} s`;
       const error = new AppError('timeout', message, { retryable: true });

@@ -10,7 +10,7 @@ export interface CopyRecord {
   readonly epoch: number;
   /** Drover's newest snapshot of the copy when the record was written; absent where it had none. */
   readonly upTo?: string;
-  /** Ids of nodes, without the one that has the record; some only as `saysSo` has them. */
+  /** Ids of nodes, without the one that has the record; some only as `unproven` has them. */
   readonly nodes: readonly string[];
 }
 
@@ -18,14 +18,14 @@ export interface CopyRecord {
  * How a record names a node that says it has a copy and shows no snapshot of it. That node is told about the volume when
  * it boots, in case it does have a copy; it is neither asked nor believed.
  */
-export const saysSo = (id: string): string => `?${id}`;
+export const unproven = (id: string): string => `?${id}`;
 
 /** Ids of the nodes that are asked and believed. */
 export const holdersIn = (nodes: readonly string[]): readonly string[] => nodes.filter((id) => !id.startsWith('?'));
 
 /** True where the node with this id is told about the volume. */
-export const tells = (nodes: readonly string[], id: string): boolean =>
-  nodes.includes(id) || nodes.includes(saysSo(id));
+export const isListed = (nodes: readonly string[], id: string): boolean =>
+  nodes.includes(id) || nodes.includes(unproven(id));
 
 /** A value of a property that drover sets has at most 1024 characters; an epoch and the name of a snapshot need some. */
 const longestList = 900;

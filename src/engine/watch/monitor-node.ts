@@ -1,8 +1,8 @@
 import { freshFacts, type NodeFacts, type NodeState } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
-import { underEither } from '../../model/either-signal.ts';
 import { AppError, toReport } from '../../model/errors.ts';
 import type { EngineEventBody } from '../../model/events.ts';
+import { withSignals } from '../../model/with-signals.ts';
 import type { Cluster, ContainerEvent, NodeClient } from '../node-client.ts';
 import type { NodeMemory } from '../node-memory.ts';
 import { observeNode } from '../observe.ts';
@@ -160,7 +160,7 @@ async function connect(
   if (memory.nodeState(node)?.status !== 'reachable') return await connecting;
   const done = new AbortController();
   const error = new AppError('connection-failed', `cannot connect to "${node}": no answer yet`, { retryable: true });
-  const patience = underEither([signal, done.signal], (over) => deps.sleep(shortestLimitMs, over)).then(
+  const patience = withSignals([signal, done.signal], (over) => deps.sleep(shortestLimitMs, over)).then(
     () => link.lost(error),
     () => undefined,
   );
@@ -192,7 +192,7 @@ async function observeLoop(
     if (waitMs !== undefined) continue;
     const from = memory.beginObservation();
     const begin = deps.now();
-    const state = await underEither([signal, link.signal()], (inner) => observeOnce(input, inner));
+    const state = await withSignals([signal, link.signal()], (inner) => observeOnce(input, inner));
     if (signal.aborted) return;
     restUntil = deps.now() + restFactor * (deps.now() - begin);
     const before = memory.nodeState(node);

@@ -1,7 +1,6 @@
 import { constants } from 'node:os';
 import { PassThrough, type Readable } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
-import { underEither } from '../../model/either-signal.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
 import {
   commandOutputBytes,
@@ -11,6 +10,7 @@ import {
   unreadChannelBytes,
 } from '../../model/limits.ts';
 import { createSemaphore, type Semaphore } from '../../model/semaphore.ts';
+import { withSignals } from '../../model/with-signals.ts';
 import type { RunOptions, SpawnedCommand } from '../command.ts';
 import { type Argv, type CommandResult, commandFailed, printCommand, shorten, tailOf } from '../command.ts';
 import { cancelled, lostConnection } from './errors.ts';
@@ -84,7 +84,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
 }
 
 async function begin({ node, client, closed, isRoot, sessions }: Shared, argv: Argv, signal: AbortSignal) {
-  const giveBack = await underEither([signal, closed], sessions.take).catch((error: unknown) => {
+  const giveBack = await withSignals([signal, closed], sessions.take).catch((error: unknown) => {
     throw closed.aborted ? lostConnection(node, closed.reason) : error;
   });
   try {
@@ -166,7 +166,7 @@ async function openSession(
   for (let attempt = 1; ; attempt += 1) {
     for (const signal of signals) signal.throwIfAborted();
     try {
-      return await underEither(signals, (stopped) => openOnce(client, line, stopped, attach));
+      return await withSignals(signals, (stopped) => openOnce(client, line, stopped, attach));
     } catch (error) {
       const refused = error instanceof Error && /open fail|administratively|resource shortage/i.test(error.message);
       if (!refused || performance.now() > until || isAborted()) throw error;

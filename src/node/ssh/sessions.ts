@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client, ClientChannel } from 'ssh2';
-import { underEither } from '../../model/either-signal.ts';
+import { withSignals } from '../../model/with-signals.ts';
 
 const closingMs = 10_000;
 
@@ -34,7 +34,7 @@ export async function countSessions(client: Client, asked: number, signals: read
     await Promise.race([Promise.all(closings), pause(closingMs, undefined, { ref: false })]);
   };
   try {
-    await underEither(
+    await withSignals(
       signals,
       (stopped) =>
         new Promise<void>((resolve, reject) => {

@@ -1,6 +1,6 @@
 import type { BootPeer, BootRules, NodeFacts, Volume } from '../../model/cluster.ts';
 import type { NodeName, VolumeId } from '../../model/config.ts';
-import { hasRoom, holdersIn, saysSo } from '../../model/copy-record.ts';
+import { hasRoom, holdersIn, unproven } from '../../model/copy-record.ts';
 import type { Action, CopiesOf } from '../../model/plan.ts';
 import { addTo, sameItems, sorted } from '../lists.ts';
 import { areAllSeen } from '../missing-nodes.ts';
@@ -41,7 +41,7 @@ export function missingRecords(input: PlanInput, { nodeId, volumes }: NodeFacts)
     const others = (holders(input).get(id) ?? []).filter((one) => one.nodeId !== nodeId);
     const added = others.flatMap((one) => {
       if (copies === undefined || shareSnapshot(one.copy, volume)) return [one.nodeId];
-      return copies.includes(one.nodeId) ? [] : [saysSo(one.nodeId)];
+      return copies.includes(one.nodeId) ? [] : [unproven(one.nodeId)];
     });
     const wanted = sorted([...(copies ?? []), ...added]);
     if (copies === undefined ? !hasRoom(wanted) : wanted.length === copies.length) return [];

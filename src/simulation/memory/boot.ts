@@ -1,4 +1,4 @@
-import { holdersIn, tells } from '../../model/copy-record.ts';
+import { holdersIn, isListed } from '../../model/copy-record.ts';
 import { start } from './containers.ts';
 import type { MemoryContainer, MemoryDataset, MemoryMachine } from './types.ts';
 import { checkInvariants, type MemoryWorld, newGuid, recordIn } from './world.ts';
@@ -87,7 +87,7 @@ function isHolder({ boot }: MemoryMachine, dataset: MemoryDataset): (address: st
 function answersAbout({ boot }: MemoryMachine, dataset: MemoryDataset, asker: MemoryMachine): boolean {
   const id = boot?.peers.find(({ address }) => address === asker.meshAddress)?.id;
   const nodes = recordIn(dataset);
-  return id === undefined || nodes === undefined || tells(nodes, id);
+  return id === undefined || nodes === undefined || isListed(nodes, id);
 }
 
 function wasNeverCopied({ properties, snapshots, bookmarks }: MemoryDataset): boolean {

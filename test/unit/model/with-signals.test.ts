@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { underEither } from '../../../src/model/either-signal.ts';
+import { withSignals } from '../../../src/model/with-signals.ts';
 
 const listenersOf = (...signals: readonly AbortSignal[]): readonly number[] =>
   signals.map((signal) => getEventListeners(signal, 'abort').length);
@@ -15,7 +15,7 @@ describe('a task under two signals', () => {
   it('is told by either of them, with its reason', async () => {
     for (const index of [0, 1]) {
       const two = [new AbortController(), new AbortController()];
-      const task = underEither(
+      const task = withSignals(
         two.map(({ signal }) => signal),
         untilAborted,
       );
@@ -26,16 +26,16 @@ describe('a task under two signals', () => {
 
   it('begins with an aborted signal where one of them is', async () => {
     const live = new AbortController();
-    const reason = await underEither([live.signal, AbortSignal.abort('before')], untilAborted);
+    const reason = await withSignals([live.signal, AbortSignal.abort('before')], untilAborted);
     expect(reason).toBe('before');
     expect(listenersOf(live.signal)).toEqual([0]);
   });
 
   it('leaves nothing on them, however it ends', async () => {
     const [a, b] = [new AbortController(), new AbortController()];
-    const during = await underEither([a.signal, b.signal], async () => listenersOf(a.signal, b.signal));
+    const during = await withSignals([a.signal, b.signal], async () => listenersOf(a.signal, b.signal));
     expect(during).toEqual([1, 1]);
-    const failed = underEither([a.signal, b.signal], async () => {
+    const failed = withSignals([a.signal, b.signal], async () => {
       throw new Error('on purpose');
     });
     await expect(failed).rejects.toThrow('on purpose');

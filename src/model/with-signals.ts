@@ -3,7 +3,7 @@
  * `AbortSignal.any` leaves something on every signal it was made from for as long as that lives: too much for what is
  * done every second under a signal that lives as long as the program.
  */
-export async function underEither<T>(
+export async function withSignals<T>(
   signals: readonly AbortSignal[],
   task: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
