@@ -198,6 +198,31 @@ describe('the architecture', () => {
     expect(long.map(({ path }) => path)).toEqual([]);
   });
 
+  it('has no function of more than 70 lines', () => {
+    expect(files.flatMap(({ path, text }) => longFunctions(text, path).map((each) => `${path}: ${each}`))).toEqual([]);
+  });
+
+  it('notices a long function of each form', () => {
+    const body = '{\n'.padEnd(71, '\n');
+    const long = [
+      `function a() ${body}}`,
+      `const b = () => ${body}};`,
+      `const c = () => (${body}});`,
+      `const d = { e() ${body}} };`,
+      `class F { g() ${body}} }`,
+      `f(function h() ${body}});`,
+    ];
+    expect(long.flatMap((text) => longFunctions(text, 'a.ts'))).toEqual([
+      'a (71)',
+      'b (71)',
+      'c (71)',
+      'e (71)',
+      'g (71)',
+      'h (71)',
+    ]);
+    expect(long.flatMap((text) => longFunctions(text.replace('\n', ''), 'a.ts'))).toEqual([]);
+  });
+
   it('has no import cycles', () => {
     expect(cyclesIn(new Map(files.map((file) => [file.path, localTargets(file)])))).toEqual([]);
   });
@@ -235,6 +260,25 @@ function readsProcess(text: string): boolean {
   };
   visit(ts.createSourceFile('file.tsx', text, ts.ScriptTarget.Latest, true, ts.ScriptKind.TSX));
   return isRead && !isDeclared;
+}
+
+/** Declarations, methods and arrows with more than 70 lines, with their length; a signature counts as well. */
+function longFunctions(text: string, path: string): readonly string[] {
+  if (text.split('\n').length <= 70) return [];
+  // By the file's own kind: `<T>(…) => …` begins an element in a .tsx file.
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  const lineOf = (position: number): number => source.getLineAndCharacterOfPosition(position).line;
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node)) {
+      const length = lineOf(node.end) - lineOf(node.getStart(source)) + 1;
+      const name = node.name ?? (ts.isVariableDeclaration(node.parent) ? node.parent.name : undefined);
+      if (length > 70) found.push(`${name?.getText(source) ?? 'a function'} (${length})`);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
 }
 
 function cyclesIn(graph: ReadonlyMap<string, readonly string[]>): readonly string[] {

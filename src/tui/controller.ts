@@ -40,28 +40,13 @@ const unfocusedMs = 5000;
  * everything else with the clock.
  */
 export function createController(input: ControllerInput): Controller {
-  const { store, now } = input;
+  const { store } = input;
   const listeners = new Set<() => void>();
   let ui = input.initial;
   let seen = store.getSnapshot();
-  /** The newest view that was compared for news. */
-  let compared = seen;
-  let drawnAt = 0;
-  let costMs: number | undefined;
-  let due: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
-  let reporting: NodeJS.Timeout | undefined;
-  let reported = '';
-  const shown = new Map<PaneId, readonly AppName[]>();
+  const visible = createVisibleApps(input.onVisible);
 
-  const inputNow = (): ScreenInput => ({
-    view: seen,
-    ui,
-    now: now(),
-    glyphs: input.looks(ui).glyphs,
-    about: input.about,
-    ...(input.stages === undefined ? {} : { stages: input.stages.getSnapshot() }),
-    ...(input.guide === undefined ? {} : { guide: input.guide.getSnapshot() }),
-  });
+  const inputNow = (): ScreenInput => screenInputOf(input, seen, ui);
   const snapshot = (): FrameInput => ({ ...inputNow(), ...input.looks(ui) });
   let screen = snapshot();
 
@@ -82,48 +67,14 @@ export function createController(input: ControllerInput): Controller {
     input.onChanged(ui, seen);
   };
 
-  const redraw = (): void => {
-    if (due !== undefined) clearTimeout(due.timer);
-    due = undefined;
-    takeView();
-    drawnAt = performance.now();
+  const { drawWithin, newsDistanceMs, stop } = createFrameTimer(takeView, () => {
     screen = snapshot();
     for (const listener of [...listeners]) listener();
-    // After React, whose work waits for the end of this one.
-    queueMicrotask(() => {
-      costMs = averageCost(costMs, performance.now() - drawnAt);
-    });
-  };
-
-  const onShown = (pane: PaneId, apps: readonly AppName[]): void => {
-    shown.set(pane, apps);
-    // Panes report one after the other, and a pane that goes reports that it shows nothing.
-    reporting ??= setTimeout(reportShown, 0);
-  };
-  const reportShown = (): void => {
-    reporting = undefined;
-    const apps = [...new Set([...shown.values()].flat())].toSorted();
-    if (apps.join('\n') === reported) return;
-    reported = apps.join('\n');
-    input.onVisible(apps);
-  };
-
-  /** A frame that is due earlier stays. */
-  const drawWithin = (ms: number): void => {
-    const at = Math.max(performance.now(), Math.min(performance.now() + ms, drawnAt + ms));
-    if (due !== undefined && due.at <= at) return;
-    if (due !== undefined) clearTimeout(due.timer);
-    due = { at, timer: setTimeout(redraw, at - performance.now()) };
-  };
-
-  const forget = store.subscribe(() => {
-    const before = compared;
-    compared = store.getSnapshot();
-    if (!isNews(before, compared)) return;
-    drawWithin(ui.hasTerminalFocus ? distanceMs(compared.running, costMs ?? 0) : clockMs);
   });
-  const forgetStages = input.stages?.subscribe(() => drawWithin(distanceMs(true, costMs ?? 0)));
-  const forgetGuide = input.guide?.subscribe(() => drawWithin(distanceMs(true, costMs ?? 0)));
+
+  const forget = onNews(store, ({ running }) => drawWithin(ui.hasTerminalFocus ? newsDistanceMs(running) : clockMs));
+  const forgetStages = input.stages?.subscribe(() => drawWithin(newsDistanceMs(true)));
+  const forgetGuide = input.guide?.subscribe(() => drawWithin(newsDistanceMs(true)));
   let clock = setTimeout(tick, clockMs);
   function tick(): void {
     apply({ type: 'tick' });
@@ -134,7 +85,7 @@ export function createController(input: ControllerInput): Controller {
 
   return {
     getScreen: () => screen,
-    onShown,
+    onShown: visible.onShown,
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -150,8 +101,85 @@ export function createController(input: ControllerInput): Controller {
       forgetStages?.();
       forgetGuide?.();
       clearTimeout(clock);
-      clearTimeout(reporting);
-      if (due !== undefined) clearTimeout(due.timer);
+      visible.stop();
+      stop();
     },
+  };
+}
+
+function screenInputOf(input: ControllerInput, view: ClusterView, ui: UiState): ScreenInput {
+  return {
+    view,
+    ui,
+    now: input.now(),
+    glyphs: input.looks(ui).glyphs,
+    about: input.about,
+    ...(input.stages === undefined ? {} : { stages: input.stages.getSnapshot() }),
+    ...(input.guide === undefined ? {} : { guide: input.guide.getSnapshot() }),
+  };
+}
+
+/** Calls `act` with each view that has news compared with the view before it, until the returned function is called. */
+function onNews(store: Store<ClusterView>, act: (view: ClusterView) => void): () => void {
+  let compared = store.getSnapshot();
+  return store.subscribe(() => {
+    const before = compared;
+    compared = store.getSnapshot();
+    if (isNews(before, compared)) act(compared);
+  });
+}
+
+/** Sets the time of the next frame: `prepare` runs before it, and only `draw` counts as its cost. */
+function createFrameTimer(prepare: () => void, draw: () => void) {
+  let drawnAt = 0;
+  let costMs: number | undefined;
+  let due: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
+
+  const stop = (): void => {
+    if (due !== undefined) clearTimeout(due.timer);
+    due = undefined;
+  };
+  const redraw = (): void => {
+    stop();
+    prepare();
+    drawnAt = performance.now();
+    draw();
+    // After React, whose work waits for the end of this one.
+    queueMicrotask(() => {
+      costMs = averageCost(costMs, performance.now() - drawnAt);
+    });
+  };
+  return {
+    /** A frame that is due earlier stays. */
+    drawWithin: (ms: number): void => {
+      const at = Math.max(performance.now(), Math.min(performance.now() + ms, drawnAt + ms));
+      if (due !== undefined && due.at <= at) return;
+      stop();
+      due = { at, timer: setTimeout(redraw, at - performance.now()) };
+    },
+    newsDistanceMs: (isRunning: boolean): number => distanceMs(isRunning, costMs ?? 0),
+    stop,
+  };
+}
+
+/** Reports the applications that all panes together show, when they change. */
+function createVisibleApps(report: (apps: readonly AppName[]) => void) {
+  const shown = new Map<PaneId, readonly AppName[]>();
+  let reported = '';
+  let timer: NodeJS.Timeout | undefined;
+  const reportShown = (): void => {
+    timer = undefined;
+    const apps = [...new Set([...shown.values()].flat())].toSorted();
+    if (apps.join('\n') === reported) return;
+    reported = apps.join('\n');
+    report(apps);
+  };
+  return {
+    onShown: (pane: PaneId, apps: readonly AppName[]): void => {
+      shown.set(pane, apps);
+      // Panes report one after the other, and a pane that goes reports that it shows nothing.
+      timer ??= setTimeout(reportShown, 0);
+    },
+    stop: () => clearTimeout(timer),
   };
 }

@@ -37,6 +37,9 @@ interface Draft {
   steps: number;
 }
 
+/** Notes a problem on a line of the page. */
+type Complain = (line: number, message: string, hint?: string) => undefined;
+
 /** Takes the blocks of a page in their order. */
 function createReader(page: string) {
   const problems: ConfigProblem[] = [];
@@ -44,7 +47,7 @@ function createReader(page: string) {
   const steps: (TutorialStep & { after: string[] })[] = [];
   let text: string[] = [];
   let remark: { readonly value: StepRemark; readonly line: number } | undefined;
-  const complain = (line: number, message: string, hint?: string): undefined => {
+  const complain: Complain = (line, message, hint) => {
     problems.push({ file: page, line, column: 1, path: '', message, ...defined({ hint }) });
     return undefined;
   };
@@ -68,16 +71,8 @@ function createReader(page: string) {
       ...defined({ hint: remark.value.hint }),
       after: [],
     });
-    for (const check of remark.value.checks) {
-      if (check.kind === 'prints' && !commands.some((each) => each.text === check.command)) {
-        complain(remark.line, `the block below has no command "${check.command}"`, 'write it as it stands there');
-      }
-    }
-    for (const { act, line: at } of commands) {
-      if (act.kind === 'other') continue;
-      if (part.folder !== undefined && part.folder !== act.folder) complain(at, 'a part has its files in one folder');
-      part.folder = act.folder;
-    }
+    requireCheckedCommands(remark, commands, complain);
+    takeFolder(part, commands, complain);
     text = [];
     remark = undefined;
     return undefined;
@@ -100,22 +95,49 @@ function createReader(page: string) {
     },
     end() {
       if (remark !== undefined) complain(remark.line, 'no console block follows this remark');
-      const parts: TutorialPart[] = [];
-      for (const { title, line, folder } of drafts.filter((each) => each.steps > 0)) {
-        const known = folder ?? parts.at(-1)?.folder;
-        if (known === undefined) complain(line, 'this part applies no files', 'give a command with -C FOLDER');
-        else parts.push({ title, folder: known });
-      }
+      const parts = partsOf(drafts, complain);
       if (steps.length === 0) complain(1, 'a tutorial needs a step');
       if (drafts.some((each) => each.steps === 0)) renumber(drafts, steps);
       return { parts, steps: steps.map(withLastAfter), problems };
     },
   };
+}
 
-  /** Only the last step of a part keeps what follows it: everything else leads to the next one. */
-  function withLastAfter(step: TutorialStep, index: number): TutorialStep {
-    return steps[index + 1]?.part === step.part ? { ...step, after: [] } : step;
+function requireCheckedCommands(
+  { value, line }: { readonly value: StepRemark; readonly line: number },
+  commands: readonly TutorialCommand[],
+  complain: Complain,
+): void {
+  for (const check of value.checks) {
+    if (check.kind === 'prints' && !commands.some((each) => each.text === check.command)) {
+      complain(line, `the block below has no command "${check.command}"`, 'write it as it stands there');
+    }
   }
+}
+
+/** The part's folder is the one that its commands name. */
+function takeFolder(part: Draft, commands: readonly TutorialCommand[], complain: Complain): void {
+  for (const { act, line } of commands) {
+    if (act.kind === 'other') continue;
+    if (part.folder !== undefined && part.folder !== act.folder) complain(line, 'a part has its files in one folder');
+    part.folder = act.folder;
+  }
+}
+
+/** A part whose commands name no folder uses the folder of the part before it. */
+function partsOf(drafts: readonly Draft[], complain: Complain): readonly TutorialPart[] {
+  const parts: TutorialPart[] = [];
+  for (const { title, line, folder } of drafts.filter((each) => each.steps > 0)) {
+    const known = folder ?? parts.at(-1)?.folder;
+    if (known === undefined) complain(line, 'this part applies no files', 'give a command with -C FOLDER');
+    else parts.push({ title, folder: known });
+  }
+  return parts;
+}
+
+/** Only the last step of a part keeps the text that follows it: other text leads to the next step. */
+function withLastAfter(step: TutorialStep, index: number, steps: readonly TutorialStep[]): TutorialStep {
+  return steps[index + 1]?.part === step.part ? { ...step, after: [] } : step;
 }
 
 /** Headings without steps are no parts. */
@@ -130,7 +152,7 @@ function renumber(drafts: readonly Draft[], steps: (TutorialStep & { after: stri
 
 function readCommand(
   { line, command, expected }: Extract<Block, { kind: 'console' }>['commands'][number],
-  complain: (line: number, message: string) => undefined,
+  complain: Complain,
 ): TutorialCommand | undefined {
   const read = readCommandLine(command);
   if (read === undefined) return complain(line, 'a quote is left open in this command');

@@ -47,101 +47,141 @@ export interface Presenter {
 
 /** The output to one terminal. At most one frame waits for it, however slow it is. */
 export function createPresenter(out: TtyOutput, options: PresenterOptions = {}): Presenter {
-  const { writer = createWriter(out), synchronised = true } = options;
+  const { writer = createWriter(out) } = options;
   const emitter = new EventEmitter();
-  let fps = options.maxFps ?? 12;
   let mouse = options.mouse ?? false;
-  let isEntered = false;
-  let newest: readonly string[] = [];
-  /** The newest one that was compared with the terminal. */
-  let taken = newest;
-  /** What the terminal shows; undefined where that is unknown. */
-  let shown: readonly string[] | undefined;
-  let isWriting = false;
-  let lastAt = Number.NEGATIVE_INFINITY;
-  let timer: NodeJS.Timeout | undefined;
-  const statistics = { frames: 0, lines: 0 };
-
   const size = (): Size => ({ columns: out.columns || 80, rows: out.rows || 24 });
-  const flush = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-    if (!isEntered || isWriting) return;
-    const { columns, rows } = size();
-    taken = newest;
-    const frame = newest.slice(0, rows);
-    const { text, lines } = changes(frame, shown, columns);
-    shown = frame;
-    if (text === '') return;
-    lastAt = performance.now();
-    statistics.frames += 1;
-    statistics.lines += lines;
-    isWriting = true;
-    writer.write(synchronised ? beginFrame + text + endFrame : text, () => {
-      isWriting = false;
-      if (shown === undefined || newest !== taken) schedule();
-    });
-  };
-  const schedule = (): void => {
-    if (!isEntered || isWriting || timer !== undefined) return;
-    timer = setTimeout(flush, Math.max(0, lastAt + 1000 / fps - performance.now()));
-  };
-  const show = (rows: readonly string[]): void => {
-    newest = rows;
-    schedule();
-  };
+  const frames = createFrameWriter(writer, size, options);
   const resized = (): void => {
-    shown = undefined;
+    frames.forgetShown();
     emitter.emit('resize', size());
-    schedule();
+    frames.schedule();
   };
 
   return {
-    stream: createStream(emitter, size, show),
+    stream: createStream(emitter, size, frames.show),
     size,
-    show,
+    show: frames.show,
     enter: () => {
-      if (isEntered) return;
-      isEntered = true;
-      shown = undefined;
-      lastAt = Number.NEGATIVE_INFINITY;
+      if (frames.isOn()) return;
       out.on('resize', resized);
       writer.write(enterScreen + (mouse ? mouseOn : ''));
-      if (newest.length > 0) flush();
+      frames.start();
     },
     leave: (how = 'in-order') => {
-      if (!isEntered) return;
-      isEntered = false;
-      clearTimeout(timer);
-      timer = undefined;
+      if (!frames.isOn()) return;
+      frames.stop();
       out.off('resize', resized);
       // A frame that is still being written would otherwise be drawn over what the terminal showed before.
       writer.writeLast(leaveScreen, how);
     },
-    isEntered: () => isEntered,
+    isEntered: frames.isOn,
     repaint: () => {
-      shown = undefined;
-      flush();
+      frames.forgetShown();
+      frames.flush();
     },
-    setMaxFps: (value) => {
-      fps = value;
-      if (timer === undefined) return;
-      clearTimeout(timer);
-      timer = undefined;
-      schedule();
-    },
+    setMaxFps: frames.setMaxFps,
     setMouse: (on) => {
-      if (mouse !== on && isEntered) writer.write(on ? mouseOn : mouseOff);
+      if (mouse !== on && frames.isOn()) writer.write(on ? mouseOn : mouseOff);
       mouse = on;
     },
-    lastFrame: () => newest.slice(0, size().rows),
-    statistics: () => ({ ...statistics, bytes: writer.bytes() }),
+    lastFrame: () => frames.newest().slice(0, size().rows),
+    statistics: () => ({ ...frames.statistics(), bytes: writer.bytes() }),
     onResize: (listener) => {
       emitter.on('resize', listener);
       return () => {
         emitter.off('resize', listener);
       };
     },
+  };
+}
+
+/** Writes frames one after the other while it is on, and each no sooner than the frame rate allows. */
+function createFrameWriter(writer: TerminalWriter, size: () => Size, options: PresenterOptions) {
+  const screen = createShownScreen(options.synchronised ?? true);
+  let fps = options.maxFps ?? 12;
+  let isOn = false;
+  let newest: readonly string[] = [];
+  /** The newest one that was compared with the terminal. */
+  let taken = newest;
+  let isWriting = false;
+  let lastAt = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+
+  const unschedule = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
+  const schedule = (): void => {
+    if (!isOn || isWriting || timer !== undefined) return;
+    timer = setTimeout(flush, Math.max(0, lastAt + 1000 / fps - performance.now()));
+  };
+  const flush = (): void => {
+    unschedule();
+    if (!isOn || isWriting) return;
+    const { columns, rows } = size();
+    taken = newest;
+    const text = screen.changeTo(newest.slice(0, rows), columns);
+    if (text === '') return;
+    lastAt = performance.now();
+    isWriting = true;
+    writer.write(text, () => {
+      isWriting = false;
+      if (!screen.isKnown() || newest !== taken) schedule();
+    });
+  };
+
+  return {
+    isOn: () => isOn,
+    newest: () => newest,
+    statistics: screen.statistics,
+    forgetShown: screen.forget,
+    schedule,
+    flush,
+    start: () => {
+      isOn = true;
+      screen.forget();
+      lastAt = Number.NEGATIVE_INFINITY;
+      if (newest.length > 0) flush();
+    },
+    stop: () => {
+      isOn = false;
+      unschedule();
+    },
+    show: (rows: readonly string[]) => {
+      newest = rows;
+      schedule();
+    },
+    setMaxFps: (value: number) => {
+      fps = value;
+      if (timer === undefined) return;
+      unschedule();
+      schedule();
+    },
+  };
+}
+
+/** Remembers the lines that the terminal shows. */
+function createShownScreen(synchronised: boolean) {
+  /** Undefined where it is unknown what the terminal shows. */
+  let shown: readonly string[] | undefined;
+  const statistics = { frames: 0, lines: 0 };
+  return {
+    isKnown: () => shown !== undefined,
+    /** The next frame is written whole. */
+    forget: () => {
+      shown = undefined;
+    },
+    /** The text to write so that the terminal shows the frame; empty where it does already. */
+    changeTo: (frame: readonly string[], columns: number): string => {
+      const { text, lines } = changes(frame, shown, columns);
+      shown = frame;
+      if (text === '') return '';
+      statistics.frames += 1;
+      statistics.lines += lines;
+      return synchronised ? beginFrame + text + endFrame : text;
+    },
+    statistics: () => statistics,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { ExecSession } from '../../engine/node-client.ts';
 import type { TtyInput, TtyOutput } from '../deps.ts';
 import type { InputEvent } from './input-event.ts';
-import { createInputRouter } from './input-router.ts';
+import { createInputRouter, type InputRouter } from './input-router.ts';
 import { resetAfterOthers } from './modes.ts';
 import type { PassThrough, PassThroughEnd } from './pass-through.ts';
 import { connectTerminal } from './pass-through.ts';
@@ -33,6 +33,38 @@ export interface OwnerDeps {
   readonly maxFps?: number;
 }
 
+interface ScreenParts {
+  readonly stdin: TtyInput;
+  readonly writer: TerminalWriter;
+  readonly router: InputRouter;
+  readonly presenter: Presenter;
+}
+
+/** Switches the terminal to this program's screen and back. */
+function createScreenSwitch({ stdin, writer, router, presenter }: ScreenParts) {
+  const setRaw = (on: boolean): void => {
+    try {
+      stdin.setRawMode?.(on);
+    } catch {
+      // The terminal is gone.
+    }
+  };
+  return {
+    enter: (): void => {
+      writer.setNonBlocking(true);
+      setRaw(true);
+      router.start();
+      presenter.enter();
+    },
+    giveBack: (how: 'in-order' | 'now'): void => {
+      presenter.leave(how);
+      router.stop();
+      setRaw(false);
+      if (how === 'now' || writer.isIdle()) writer.setNonBlocking(false);
+    },
+  };
+}
+
 export function createTerminalOwner(deps: OwnerDeps, writer: TerminalWriter): TerminalOwner {
   const { stdin, stdout, maxFps, mouse = false } = deps;
   const presenter = createPresenter(stdout, { writer, mouse, ...(maxFps === undefined ? {} : { maxFps }) });
@@ -41,25 +73,10 @@ export function createTerminalOwner(deps: OwnerDeps, writer: TerminalWriter): Te
   let passage: PassThrough | undefined;
   const is = (wanted: OwnerState): boolean => state === wanted;
 
-  const setRaw = (on: boolean): void => {
-    try {
-      stdin.setRawMode?.(on);
-    } catch {
-      // The terminal is gone.
-    }
-  };
+  const { enter, giveBack } = createScreenSwitch({ stdin, writer, router, presenter });
   const take = (): void => {
     state = 'ours';
-    writer.setNonBlocking(true);
-    setRaw(true);
-    router.start();
-    presenter.enter();
-  };
-  const giveBack = (how: 'in-order' | 'now'): void => {
-    presenter.leave(how);
-    router.stop();
-    setRaw(false);
-    if (how === 'now' || writer.isIdle()) writer.setNonBlocking(false);
+    enter();
   };
   const close = (how: 'in-order' | 'now'): void => {
     const before = state;
