@@ -24,7 +24,7 @@ export function describeTutorial(name: string, looks: TutorialLooks = {}): void 
       // A tutorial edits its own files: work on a copy, with everything else of the project beside it.
       folder = await mkdtemp(join(tmpdir(), 'drover-tutorial-'));
       await cp(join(project, 'tutorials'), join(folder, 'tutorials'), { recursive: true });
-      for (const beside of ['package.json', 'lab', 'src', 'dist', 'node_modules']) {
+      for (const beside of ['package.json', 'host', 'lab', 'scripts', 'src', 'dist', 'node_modules']) {
         await symlink(join(project, beside), join(folder, beside));
       }
     });
