@@ -8,7 +8,10 @@ import { externalPorts, sharePort } from './ports.ts';
 import type { VolumeTask } from './volumes/volume-task.ts';
 import { quote } from './wording.ts';
 
-/** What has a decision's ports or volumes now must stop and go first; where that will not happen, the decision waits. */
+/**
+ * Containers that have the ports or volumes of a decision must stop first. A decision is blocked if one of them does not
+ * stop in this plan.
+ */
 export function settleConflicts(input: PlanInput, drafts: readonly GroupDecision[]): GroupDecision[] {
   let decisions = drafts;
   for (;;) {
@@ -18,7 +21,7 @@ export function settleConflicts(input: PlanInput, drafts: readonly GroupDecision
   }
 }
 
-/** Decisions that wait for a container which does not stop are blocked; the same list where there are none. */
+/** Blocks the decisions that wait for a container which does not stop. Returns the same list if there are none. */
 function withoutHolder(input: PlanInput, decisions: readonly GroupDecision[]): readonly GroupDecision[] {
   const waits = ({ stopFirst, blockers }: GroupDecision): boolean => stopFirst.length > 0 && blockers.length === 0;
   if (!decisions.some(waits)) return decisions;
@@ -31,9 +34,9 @@ function withoutHolder(input: PlanInput, decisions: readonly GroupDecision[]): r
 }
 
 /**
- * An application that serves ports and has no volumes is never down: it starts in its new place first. Not where its
- * old container has a port that another one waits for, nor where it waits for a port itself: two that swap would wait in
- * a circle. Nor without ports: that may be a worker that must run once.
+ * An application with ports and without volumes starts on its new node before it stops on the old one, so it is never
+ * down. There are three exceptions: another application waits for one of its ports; it waits for a port itself (two that
+ * swap would wait for each other); it has no ports, since it may be a worker of which only one may run.
  */
 function inOrder(all: readonly GroupDecision[]): (decision: GroupDecision) => GroupDecision {
   const awaited = new Set(all.flatMap(({ stopFirst }) => stopFirst.map(({ app }) => app)));
@@ -48,8 +51,8 @@ function inOrder(all: readonly GroupDecision[]): (decision: GroupDecision) => Gr
 }
 
 /**
- * The containers of others that use its ports or its volumes now, and have to stop first. `takesPorts`: one of them has
- * a port that passes to it.
+ * The containers of other applications that have its ports or volumes now and have to stop first. `takesPorts`: one of
+ * them has one of its ports.
  */
 export function usersBefore(
   input: PlanInput,
@@ -63,13 +66,13 @@ export function usersBefore(
       .sort((a, b) => compareText(a.node, b.node) || compareText(a.app, b.app));
   const passes = start === undefined ? [] : others(externalPorts(start.spec).flatMap((key) => usersOfPort(input, key)));
   const changed = tasks.filter(({ work }) => work.kind !== 'in-place' || start !== undefined);
-  // A container that is stopped has to go too: its node may start it again by itself.
+  // A stopped container has to be removed too: its node may start it again.
   const shares = changed.length === 0 ? [] : others(changed.flatMap(({ id }) => usersOfVolume(input, id)));
   const takesPorts = passes.length > 0;
   return { stopFirst: takesPorts ? [...new Set([...passes, ...shares])] : shares, takesPorts };
 }
 
-/** Which containers stop where these decisions are carried out. */
+/** Returns whether a container stops if these decisions are carried out. */
 function stopping(input: PlanInput, decisions: readonly GroupDecision[]): (user: SeenContainer) => boolean {
   const kept = keptApps(decisions);
   const byApp = new Map(decisions.map((decision) => [decision.app?.name, decision]));
@@ -81,7 +84,7 @@ function stopping(input: PlanInput, decisions: readonly GroupDecision[]): (user:
   };
 }
 
-/** Applications that are in no file any more and are not stopped. */
+/** Applications that no file describes any more and that keep running. */
 export function keptApps(decisions: readonly GroupDecision[]): ReadonlySet<AppName> {
   return new Set(decisions.flatMap(({ keeps }) => keeps));
 }

@@ -8,18 +8,18 @@ import { SealedContent } from '../model/sealed-content.ts';
 import { sameItems, sorted } from './lists.ts';
 import { portText } from './ports.ts';
 
-/** What decides about a container beside its application. */
+/** What the container's spec depends on besides the application. */
 export interface SpecPlace {
-  /** The application's image as text, where it is at hand. */
+  /** The application's image as text; default: `printImage`. */
   readonly image?: string;
-  /** The node starts containers in their order when it boots. */
+  /** The node starts its containers in order when it boots. */
   readonly ordered?: boolean;
-  /** As `listenAddresses` gives it. */
+  /** The result of `listenAddresses`. */
   readonly listen?: readonly string[] | undefined;
   readonly deployment?: DeploymentName;
 }
 
-/** The container an application should have on the node with this mesh address: link variables name that node. */
+/** The spec of an application's container on the node with this mesh address, to which the link variables point. */
 export function desiredSpec(
   app: Application,
   meshAddress: string,
@@ -41,16 +41,16 @@ export function desiredSpec(
 }
 
 /**
- * What the application itself declares, wherever the others are now: the node looks at boot which of them it has. So no
- * container has to be replaced because another one moved.
+ * What the application declares, regardless of where the other applications are: the node finds out at boot which of
+ * them it has. So a container is not replaced because another application moved.
  */
 function startsAfter({ dependsOn = [], links }: Application): string[] {
   return sorted([...dependsOn, ...links.map(({ remotePort }) => `${remotePort}/tcp`)]);
 }
 
 /**
- * Why this container is not the desired one, for people; empty where it is. Never the value of a variable, which may
- * be a secret. `imageId` is what the desired image stands for on the node now, if the node has it.
+ * How this container differs from the desired one, for people; empty if it does not. Values of variables are never
+ * included: they may be secret. `imageId` is the id that the desired image's name has on the node, if the node has it.
  */
 export function differences(desired: ContainerSpec, observed: Container, imageId?: string): string[] {
   const now = observed.spec;
@@ -67,7 +67,7 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   }
   reasons.push(...mountDifferences(desired, now));
   reasons.push(...fileDifferences(desired, now));
-  // What comes from the image where the file says nothing is compared in sameCommandLine.
+  // sameCommandLine compares the fields that default to the image's own.
   const changed = containerFields.filter((field) => !('fromImage' in field) && !isSameSetting(field, desired, now));
   reasons.push(...changed.map(({ label }) => `${label} changed`));
   if (desired.after === undefined && now.after !== undefined)
@@ -87,7 +87,7 @@ function environmentDifferences(desired: ContainerSpec, observed: Container): st
   return changed.length === 0 ? changed : sorted(changed).map((name) => `environment variable ${name} changed`);
 }
 
-/** Docker drops the image's command where an entrypoint is given. */
+/** Docker ignores the image's command if an entrypoint is given. */
 function sameCommandLine(desired: ContainerSpec, observed: Container): boolean {
   const { entrypoint, command } = observed.imageDefaults;
   const now = observed.spec;
@@ -95,7 +95,7 @@ function sameCommandLine(desired: ContainerSpec, observed: Container): boolean {
   const overridden = desired.entrypoint !== undefined && desired.entrypoint.length > 0;
   const wanted = desired.command ?? (overridden ? [] : command);
   if (now.command !== undefined) return sameItems(wanted, now.command);
-  // Read back without a command: the image's own, or none at all beside an entrypoint of its own.
+  // Docker reports no command: the image's own is used, or none if the container has its own entrypoint.
   return sameItems(wanted, command) || (now.entrypoint !== undefined && wanted.length === 0);
 }
 
@@ -116,7 +116,7 @@ const addressText = (port: PortMapping | undefined): string =>
   port?.addresses === undefined ? 'all addresses' : listWords(port.addresses);
 const listWords = (words: readonly string[]): string => (words.length === 0 ? 'none' : words.join(', '));
 
-/** What becomes of each volume: a removed one is said to be kept, since it is easy to miss otherwise. */
+/** What happens to each volume. The text says that the data of a removed volume is kept: people fear its loss. */
 function mountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
   if (desired.mounts.length === 0 && now.mounts.length === 0) return [];
   const placeOf = (spec: ContainerSpec, id: string) => spec.mounts.find(({ volume }) => volume === id)?.mountpoint;
@@ -136,7 +136,7 @@ function mountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] 
 
 type File = NonNullable<ContainerSpec['files']>[number];
 
-/** Never a content: that it changed is all there is to say. */
+/** Reports that a file changed, never its content. */
 function fileDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
   if (desired.files === undefined && now.files === undefined) return [];
   const name = ({ kind, name: of }: File): string => `${kind} "${of}"`;

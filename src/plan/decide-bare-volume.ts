@@ -7,7 +7,7 @@ import { findVolumeTask } from './volumes/volume-task.ts';
 import { problemBlocker, warningsOf } from './volumes/volume-warnings.ts';
 import { quote } from './wording.ts';
 
-/** Datasets wanted without an application; an application that declares the volume decides for it. */
+/** Volumes of the files that no placed application declares. */
 export function bareVolumes(input: PlanInput): PlacedVolume[] {
   const used = new Set(
     [...input.placement.keys()].flatMap(

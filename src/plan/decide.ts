@@ -52,7 +52,7 @@ function decideApplication(input: PlanInput, placed: PlacedApp): GroupDecision {
     hold: ports.hold,
     switches: ports.switches || users.takesPorts,
     checks,
-    // A node that cannot be reached explains whatever is unclear about its volumes.
+    // If the node cannot be reached, that is the reason for every problem of its volumes.
     blockers: obstacles.decisive
       ? obstacles.blockers
       : [...obstacles.blockers, ...problems, ...fresh.problems, ...image.problems],
@@ -65,7 +65,7 @@ function decideApplication(input: PlanInput, placed: PlacedApp): GroupDecision {
 
 const noVolumes = { tasks: [], problems: [] };
 
-/** What each of its volumes needs, and what keeps one of them from being used. */
+/** What has to happen to each of its volumes, and why a volume cannot be used. */
 function decideVolumes(
   input: PlanInput,
   { app, node }: PlacedApp,
@@ -85,7 +85,7 @@ function decideVolumes(
   return { tasks, problems };
 }
 
-/** Which containers of an application go, and why one is started; nothing where all is right. */
+/** Which containers of an application stop, and why one starts. Both are empty if the right container runs. */
 function decideContainers(
   input: PlanInput,
   { app, node, facts, here, elsewhere, image, imageId }: PlacedApp,
@@ -115,8 +115,8 @@ function decideContainers(
 }
 
 /**
- * What is not as wanted. That the image's name means another image by now counts only beside something else: a pull
- * by hand restarts nothing.
+ * How the container differs from the desired one. That the image's name has come to mean another image counts only
+ * together with another difference: a manual `docker pull` restarts nothing.
  */
 function changesOf(spec: ContainerSpec, here: Container, imageId: string | undefined): string[] {
   const found = differences(spec, here);
@@ -131,8 +131,8 @@ function newerImage({ app, node, here, image, imageId }: PlacedApp): string[] {
 }
 
 /**
- * A move that is not settled, a health check that has not succeeded, or another container of it that still runs in its
- * old place: it may never have answered here.
+ * True if the running container may never have answered: a move is not settled, its health check has not succeeded, or
+ * another container of the application still runs on the old node.
  */
 function owesCheck({ here, elsewhere }: PlacedApp, tasks: readonly VolumeTask[]): boolean {
   if (here === undefined || !isActive(here)) return false;
@@ -141,7 +141,7 @@ function owesCheck({ here, elsewhere }: PlacedApp, tasks: readonly VolumeTask[])
   return here.health === 'unhealthy' || here.health === 'starting' || runsElsewhere || hasUnsettled;
 }
 
-/** Everything it uses is still this node's, and leaves it in this plan: until then it can be started again there. */
+/** True if its node owns all its volumes and releases them in this plan: until then the node can start it again. */
 function canReturn({ node, container }: SeenContainer, tasks: readonly VolumeTask[]): boolean {
   const used = container.spec.mounts.map(({ volume }) => volume);
   return (
@@ -151,7 +151,7 @@ function canReturn({ node, container }: SeenContainer, tasks: readonly VolumeTas
   );
 }
 
-/** A container that a move has stopped goes on with what it had; kept, the node can start it by itself meanwhile. */
+/** True if the container can use the volume without being replaced: it is unchanged, or a move that stopped is undone. */
 function isSameData(task: VolumeTask): boolean {
   return task.work.kind === 'reclaim' || volumeReasons([task]).length === 0;
 }
@@ -169,7 +169,7 @@ function arrival(
   return `${quote(name)} is wanted on ${quote(node)}${isFirst ? ', for the first time: it begins with no data' : ''}`;
 }
 
-/** A container must not run on while its volume is given its place, its mount or its limit. */
+/** Why the container must not run while its volumes change. */
 function volumeReasons(tasks: readonly VolumeTask[]): string[] {
   return tasks.flatMap(({ id, work }) => {
     if (work.kind === 'create') return [`volume "${id}" is new and empty`];

@@ -9,9 +9,9 @@ import {
 import type { AppName, Config, DeploymentName, VolumeId } from '../model/config.ts';
 
 /**
- * What is observed as the deployment of this configuration may see it: containers of other deployments count as
- * foreign, so that no rule touches them. A container without a deployment is its own where the files describe the
- * application, or where the call says that leftovers go; otherwise it is foreign as well.
+ * The observed state as the configuration's deployment sees it: containers of other deployments are foreign, so that no
+ * rule touches them. A container without a deployment belongs to this one if the files describe its application, or if
+ * the call removes leftovers; otherwise it is foreign too.
  */
 export function deploymentView(config: Config, state: ClusterState): ClusterState {
   const nodes = Object.entries(state.nodes).map(([node, seen]) => [node, ownNode(config, seen)] as const);
@@ -41,7 +41,7 @@ function ownContainer(config: Config, seen: Container): Container {
   return { ...rest, managed: false, otherApplication: application ?? container.name };
 }
 
-/** What was seen may have been kept from before the files named another deployment. */
+/** Undoes `ownContainer`: the state may be an earlier view, from before the files changed the deployment's name. */
 function asTheNodeSaid(container: Container): Container {
   const { otherApplication, ...rest } = container;
   return otherApplication === undefined ? container : { ...rest, managed: true, application: otherApplication };
@@ -54,7 +54,7 @@ function isOwn(config: Config, { application, deployment }: Container): boolean 
   return isDescribed && deployment === config.takesOver;
 }
 
-/** The application file has it. */
+/** True if the application file describes it. */
 export const isDescribedApp = (config: Config, app: AppName): boolean => Object.hasOwn(config.applications, app);
 
 /** Volumes that applications or datasets of the files use. */
@@ -64,7 +64,7 @@ export function describedVolumes({ applications, datasets = [] }: Config): Reado
   return ids;
 }
 
-/** The other deployment of each volume that has one, by the volume's id. */
+/** The volumes of other deployments, each with its deployment. */
 export function volumesOfOthers(
   config: Config,
   state: ClusterState,
@@ -88,8 +88,8 @@ export function volumesOfOthers(
 }
 
 /**
- * The copies with the highest epoch say whose a volume is: a take-over that was cut off, or that a node was away for,
- * leaves older copies with the name from before.
+ * The copies with the highest epoch decide which deployment has a volume. Older copies may keep the former name: a
+ * take-over was interrupted, or their node was off.
  */
 function otherDeployment(config: Config, copies: readonly Volume[]): DeploymentName | undefined {
   const marked = copies.filter(({ deployment }) => deployment !== undefined);

@@ -7,12 +7,12 @@ import { managedContainers, type PlanInput, perInput } from './plan-input.ts';
 import type { StepBuilder } from './steps/step-builder.ts';
 import { quote, quoteAll } from './wording.ts';
 
-/** True where this entry of a node's table is for an application of another deployment, which keeps it. */
+/** True if this entry of a network table belongs to another deployment, which keeps it. */
 function isOfOther({ config }: Pick<PlanInput, 'config'>, { deployment }: ServedPort): boolean {
   return deployment !== undefined && deployment !== config.name && deployment !== config.takesOver;
 }
 
-/** What each node's table has for other deployments, of the nodes where there is any; every table is searched once. */
+/** The entries of other deployments in each node's network table. Nodes without any are left out. */
 export const entriesOfOthers = perInput((input): ReadonlyMap<NodeName, Pick<NetworkTable, 'proxies' | 'open'>> => {
   const found = new Map<NodeName, Pick<NetworkTable, 'proxies' | 'open'>>();
   const isOther = (entry: ServedPort): boolean => isOfOther(input, entry);
@@ -24,8 +24,8 @@ export const entriesOfOthers = perInput((input): ReadonlyMap<NodeName, Pick<Netw
 });
 
 /**
- * One step for each node that has something of this deployment's without its name. It goes before everything else
- * there: a step that changes a volume names the deployment that it saw.
+ * One step for each node with containers or volumes of this deployment that do not carry its name. It runs before all
+ * other steps on the node, because a step that changes a volume names the deployment that it saw.
  */
 export function planMarks(builder: StepBuilder, input: PlanInput): void {
   const { config, others, described } = input;
@@ -36,7 +36,7 @@ export function planMarks(builder: StepBuilder, input: PlanInput): void {
         : [],
     );
     const volumes = facts.volumes.flatMap(({ id, role, deployment }) =>
-      // What is being received gets the name with the receive, or when it is acquired.
+      // A copy that is being received gets the name from the receive, or when it is acquired.
       described.has(id) && role !== 'incoming' && deployment !== config.name && !others.has(id) ? [id] : [],
     );
     if (apps.length === 0 && volumes.length === 0) continue;
@@ -51,7 +51,7 @@ export function planMarks(builder: StepBuilder, input: PlanInput): void {
   }
 }
 
-/** Why a volume of another deployment is not touched. */
+/** Why drover does not touch a volume of another deployment. */
 export function notOurs(config: Config, other: DeploymentName): { readonly problem: string; readonly hint: string } {
   return {
     problem: `it belongs to the deployment ${quote(other)}, and these files describe ${quote(config.name)}`,
@@ -59,14 +59,17 @@ export function notOurs(config: Config, other: DeploymentName): { readonly probl
   };
 }
 
-/** How a person goes on where something belongs to another deployment. */
+/** What a person can do if something belongs to another deployment. */
 export function hintFor(config: Config, other: DeploymentName): string {
   const isGuess = config.isNamedByFolder === true;
   const rename = isGuess ? `if these files describe ${quote(other)}, write "name: ${other}" in drover.yml; ` : '';
   return `${rename}to take it over from ${quote(other)}: drover apply --take-over ${other}`;
 }
 
-/** Two folders may have one name: where the files describe nothing of what runs under it, another one may have made it. */
+/**
+ * Why these may be the wrong files. Two folders can have the same name: if the files describe nothing that runs under
+ * it, the other folder may have started it.
+ */
 export function doubtFiles(input: PlanInput): string | undefined {
   const { config, placement } = input;
   if (config.isNamedByFolder !== true || placement.size === 0) return undefined;
@@ -75,7 +78,7 @@ export function doubtFiles(input: PlanInput): string | undefined {
   return `the files describe none of it, and their deployment is ${quote(config.name)} only because their folder is`;
 }
 
-/** Seen and left alone: a line for each other deployment, and for each container that an earlier version has left. */
+/** A line for each other deployment, and for each container without a deployment. All of them are left alone. */
 export function describeOthers(input: PlanInput): string[] {
   const seen = new Map<DeploymentName, Parts>();
   const unmarked: string[] = [];

@@ -4,38 +4,38 @@ import type { Blocker } from '../model/plan.ts';
 import type { SeenContainer } from './plan-input.ts';
 import type { VolumeTask } from './volumes/volume-task.ts';
 
-/** What is to be done for one application, or for one volume without an application. */
+/** What the plan does for one application, or for one volume without an application: the steps of one group. */
 export interface GroupDecision {
   /** The application's name, or the volume's id. */
   readonly group: string;
-  /** Where it is wanted. */
+  /** The node on which the files place it. */
   readonly node: NodeName;
   readonly app?: Application;
   readonly tasks: readonly VolumeTask[];
-  /** Its own containers that have to go. */
+  /** Its own containers that stop. */
   readonly stops: readonly ContainerStop[];
   readonly start?: ContainerStart;
-  /** Containers of others that use its ports or volumes now and stop in the same plan. */
+  /** Containers of other applications that have its ports or volumes and have to stop first. */
   readonly stopFirst: readonly SeenContainer[];
-  /** It starts and answers in its new place before it stops in the old one: it serves ports and has no data. */
+  /** It starts and answers on its new node before it stops on the old one: it has ports and no volumes. */
   readonly startsFirst: boolean;
-  /** Ports whose entries in the nodes' tables change with this application. */
+  /** Ports whose entries in the nodes' network tables change with this application. */
   readonly ports: readonly PortKey[];
-  /** New connections wait while it changes its place. */
+  /** New connections wait while it moves. */
   readonly hold: boolean;
-  /** The tables change only after it answers in its new place. */
+  /** The network tables change only after it answers on its new node. */
   readonly switches: boolean;
-  /** Its container is right and runs, and a check that it answers is still owed. */
+  /** The right container runs, but it has not been checked that it answers. */
   readonly checks: boolean;
-  /** If any, nothing is done. */
+  /** If there are any, the group gets no steps. */
   readonly blockers: readonly Blocker[];
-  /** Told, and in nobody's way. */
+  /** Reported with the blockers, but they stop nothing. */
   readonly warnings: readonly Blocker[];
-  /** Worth a line, and no reason to call anything blocked. */
+  /** Reported as notes; the group is not blocked. */
   readonly notes: readonly string[];
-  /** Applications that no file names any more, and that go on running: their data may be what this one asks for. */
+  /** Applications that no file describes any more and that keep running, because this one may be meant to have their data. */
   readonly keeps: readonly AppName[];
-  /** Its ports are somebody else's on some node: no table may take them. */
+  /** Something else has one of its ports on a node: no network table may take its ports. */
   readonly portsTaken: boolean;
 }
 
@@ -43,7 +43,7 @@ export interface ContainerStop {
   readonly node: NodeName;
   readonly app: AppName;
   readonly reason: string;
-  /** Its volumes, where it is kept until they are released. */
+  /** Its volumes, if the container is kept until they are released. */
   readonly unlessReleased?: readonly VolumeId[];
 }
 

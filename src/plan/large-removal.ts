@@ -2,9 +2,9 @@ import { type ClusterState, freshFacts } from '../model/cluster.ts';
 import type { AppName, NodeName } from '../model/config.ts';
 import type { Blocker, Plan } from '../model/plan.ts';
 
-/** A plan that stops so much that a person should look. */
+/** What a plan removes, if it is so much that a person has to confirm it. */
 export interface Removal {
-  /** Sorted; they run now. */
+  /** Running applications that the plan stops for good, sorted. */
   readonly apps: readonly AppName[];
   /** `this would stop 7 of the 9 applications that run: …`. */
   readonly reason: string;
@@ -14,8 +14,8 @@ export interface Removal {
 type Seen = Pick<ClusterState, 'nodes'>;
 
 /**
- * More than half of what runs, and at least two applications, would be stopped and not started again; or everything,
- * where the plan itself doubts that these are the right files. `seen` is the deployment's own view.
+ * Defined if the plan stops at least two applications for good and more than half of those that run, or all of them and
+ * has a `doubt` that these are the right files. `seen` is the deployment's view.
  */
 export function largeRemoval(plan: Plan, seen: Seen): Removal | undefined {
   const running = placesOfRunning(seen).size;
@@ -29,8 +29,8 @@ export function largeRemoval(plan: Plan, seen: Seen): Removal | undefined {
 }
 
 /**
- * Applications that run now and, once the plan is done, nowhere any more, sorted. The stop of a container that is only
- * kept, or of one that runs a second time, takes nothing away.
+ * Applications that run now and run nowhere after the plan, sorted. An application whose container is started again, or
+ * runs on a second node, is not among them.
  */
 export function stoppedForGood(plan: Plan, seen: Seen): readonly AppName[] {
   const running = placesOfRunning(seen);
@@ -42,7 +42,7 @@ export function stoppedForGood(plan: Plan, seen: Seen): readonly AppName[] {
   return [...running].flatMap(([app, left]) => (left.size === 0 && !started.has(app) ? [app] : [])).toSorted();
 }
 
-/** Why a run stops nothing where no person can be asked. */
+/** The blocker of a run that cannot ask a person to confirm a removal. */
 export const removalBlocker = ({ reason }: Removal): Blocker => ({
   because: 'removal',
   reason: `cannot remove so much without being told to: ${reason}`,

@@ -1,4 +1,4 @@
-/** Adds to the list of a key, in place. */
+/** Adds a value to the list of a key, in place. */
 export function addTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   const list = lists.get(key);
   if (list === undefined) lists.set(key, [value]);
@@ -15,7 +15,7 @@ export function sorted(texts: Iterable<string>): string[] {
   return [...new Set(texts)].sort(compareText);
 }
 
-/** The same texts or numbers in the same order. Lists that every node has of all others are compared here, hence the plain loop. */
+/** True for the same items in the same order. A plain loop: plans compare lists that every node has of all others. */
 export function sameItems<T extends string | number>(a: readonly T[], b: readonly T[]): boolean {
   if (a === b) return true;
   if (a.length !== b.length) return false;

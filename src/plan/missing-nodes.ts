@@ -5,7 +5,7 @@ import { compareText, sorted } from './lists.ts';
 import { hasAllAddresses, isMeshAddress, isOthers, type PlanInput, perInput } from './plan-input.ts';
 import { quote, quoteAll } from './wording.ts';
 
-/** A node that the cluster knows, and that no file names. */
+/** A node that the cluster knows and no file names. */
 export interface MissingNode {
   readonly address: string;
   /** Its name, where this process has seen it. */
@@ -15,13 +15,13 @@ export interface MissingNode {
 }
 
 /**
- * Nodes that other nodes list as their peers, or that this process has seen with containers or data, and that no file
- * names. Such a node may hold any volume: its line was left out, or its name leads to another host now.
+ * Nodes that no file names, but that other nodes list as peers or this process has seen with containers or data. Such a
+ * node may hold any volume: its line was left out of the files, or its name now belongs to another host.
  */
 export const missingNodes = perInput((input): readonly MissingNode[] => {
   const byAddress = new Map<string, { name?: NodeName; knownBy: NodeName[] }>();
   for (const [name, facts] of input.departed) byAddress.set(facts.meshAddress, { name, knownBy: [] });
-  // Where the address of a node is not known, any listed peer may be that node.
+  // If the address of a node is unknown, any listed peer may be that node.
   for (const [node, facts] of hasAllAddresses(input) ? input.reachable : []) {
     for (const address of strangersOf(input, node, facts)) {
       if (hasNewAddress(input, node, address)) continue;
@@ -34,11 +34,11 @@ export const missingNodes = perInput((input): readonly MissingNode[] => {
     .sort((a, b) => compareText(a.address, b.address));
 });
 
-/** Addresses that a node lists as peers and that no known node has; usually its lists are the known ones. */
+/** Addresses that a node lists as peers and that no known node has. */
 function strangersOf(input: PlanInput, node: NodeName, { network, boot }: NodeFacts): string[] {
   const addresses = isOthers(input, node, network.peers) ? [] : [...network.peers];
   const peers = boot?.peers ?? [];
-  // Nearly always the same list: what is in it is not looked at twice.
+  // The two lists are nearly always equal.
   if (!haveAddresses(peers, network.peers)) addresses.push(...peers.map(({ address }) => address));
   return sorted(addresses).filter((address) => !isMeshAddress(input, address));
 }
@@ -51,10 +51,10 @@ function haveAddresses(peers: readonly BootPeer[], addresses: readonly string[])
 
 const missingAddresses = perInput((input) => new Set(missingNodes(input).map(({ address }) => address)));
 
-/** True where this address belongs to a missing node: no table and no boot rule forgets it. */
+/** True if this address belongs to a missing node: network tables and boot rules keep it. */
 export const isMissing = (input: PlanInput, address: string): boolean => missingAddresses(input).has(address);
 
-/** A known node has the host keys of this peer: it has only changed its address. Not where two peers share a key. */
+/** True if a known node has the host keys of this peer: it only changed its address. False if two peers share a key. */
 function hasNewAddress(input: PlanInput, lister: NodeName, address: string): boolean {
   const peers = input.reachable.get(lister)?.boot?.peers ?? [];
   const keys = peers.find((peer) => peer.address === address)?.keys ?? [];
@@ -67,7 +67,7 @@ function hasNewAddress(input: PlanInput, lister: NodeName, address: string): boo
   return owners.length === 1 && owners[0] !== lister;
 }
 
-/** Why a volume that no seen node has may still exist, and the way on; undefined where no node is missing. */
+/** Why a volume that no reachable node has may still exist, and what to do; undefined if it cannot exist. */
 export function whyNotAbsent(
   input: PlanInput,
   id: VolumeId,
@@ -88,7 +88,7 @@ export function whyNotAbsent(
   };
 }
 
-/** Where earlier runs saw volumes, on nodes that are none of those seen now. */
+/** Where earlier runs saw volumes: only places on nodes that are not reachable now. */
 const missingPlaces = perInput((input): readonly DataPlace[] => {
   const known = [...input.reachable.values()];
   const ids = new Set(known.map(({ nodeId }) => nodeId));
@@ -96,12 +96,12 @@ const missingPlaces = perInput((input): readonly DataPlace[] => {
   return input.remembered.filter(({ nodeId, address }) => !ids.has(nodeId) && !addresses.has(address));
 });
 
-/** Every node that is known from anywhere is seen now: what none of them has is nowhere. */
+/** True if every node known from any source is reachable: a volume that none of them has does not exist. */
 export const areAllSeen = perInput(
   (input) => input.unreachable.size === 0 && missingNodes(input).length === 0 && missingPlaces(input).length === 0,
 );
 
-/** An earlier run saw the volume, or another one of its application, on such a node. */
+/** The same for a node where an earlier run saw the volume, or another volume of its application. */
 function whyRemembered(
   input: PlanInput,
   id: VolumeId,

@@ -1,12 +1,12 @@
 import type { ClusterState } from '../model/cluster.ts';
 import type { Blocker } from '../model/plan.ts';
 
-/** What a blocker says where nothing else is known than that its node does not answer. */
+/** The hint of a blocker of which only one thing is known: its node does not answer. */
 export const bringNodeBack = 'bring the node back';
 
 /**
- * A blocker of a node that cannot be reached, with that node's own reason: a key that is not known yet and a machine
- * that is off need different things. The node's hint takes the place of a plain one; a hint that says more is kept.
+ * Adds to a blocker why its node cannot be reached: an unknown host key and a host that is off need different remedies.
+ * The node's hint replaces the plain one; a longer hint is kept.
  */
 export function withNodeReason(state: ClusterState, blocker: Blocker): Blocker {
   const seen = blocker.node === undefined ? undefined : state.nodes[blocker.node];

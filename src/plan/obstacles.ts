@@ -10,21 +10,21 @@ import { listenOf, type PlanInput, perInput } from './plan-input.ts';
 import { externalPorts, portText } from './ports.ts';
 import { quote } from './wording.ts';
 
-/** What keeps an application from being placed, apart from its volumes. */
+/** Why an application cannot be placed. Problems of its volumes are reported separately. */
 export interface Obstacles {
   readonly blockers: readonly Blocker[];
-  /** Nothing else needs to be said. */
+  /** These blockers explain everything: other problems of the application are not reported. */
   readonly decisive: boolean;
   readonly portsTaken: boolean;
 }
 
-/** The rules in order: the node, what runs out of sight, names, ports. */
+/** Applies the rules in order: the node, containers on nodes that cannot be reached, names, addresses, ports. */
 export function findObstacles(input: PlanInput, app: Application, node: NodeName, starts: boolean): Obstacles {
   const away = !input.reachable.has(node);
   const ports = app.ports.length === 0 ? [] : takenPorts(input, app);
   const found = [
     ...(away ? [{ node, why: 'the node cannot be reached', hint: bringNodeBack }] : []),
-    ...(starts && !away ? outOfSight(input, app) : []),
+    ...(starts && !away ? runsUnseen(input, app) : []),
     ...foreignNames(input, app),
     ...missingAddresses(input, app, node),
     ...ports,
@@ -37,11 +37,14 @@ export function findObstacles(input: PlanInput, app: Application, node: NodeName
   return { blockers, decisive: away, portsTaken: ports.length > 0 };
 }
 
-/** A blocker without its application. `why` follows "cannot place application …: ". */
+/** A blocker without its application. `why` completes "cannot place application …: ". */
 type Found = Omit<Blocker, 'app' | 'reason'> & { readonly why: string };
 
-/** An application with volumes is safe: its data is owned where we can see it. Without, only memory can tell. */
-function outOfSight(input: PlanInput, app: Application): Found[] {
+/**
+ * The application may still run on a node that cannot be reached or is missing from the files. Ownership of its volumes
+ * prevents a second copy; an application without volumes has only the last observation of those nodes.
+ */
+function runsUnseen(input: PlanInput, app: Application): Found[] {
   if (app.volumes.length > 0) return [];
   const runsIn = (facts: NodeFacts | undefined): boolean =>
     facts?.containers.some((container) => container.application === app.name && isActive(container)) === true;
@@ -72,7 +75,7 @@ function foreignNames(input: PlanInput, app: Application): Found[] {
   });
 }
 
-/** Containers of others that have the name which the application's container needs. */
+/** Foreign containers that have the name which the application's container needs. */
 const foreignContainers = (input: PlanInput, app: Application): readonly ForeignContainer[] => {
   const places = foreignPlaces(input);
   return (places.size === 0 ? undefined : places.get(containerName(app.name))) ?? [];
@@ -92,7 +95,7 @@ const foreignPlaces = perInput((input) => {
   return places;
 });
 
-/** A port is never published at more addresses than the files say, and Docker refuses one that the node does not have. */
+/** A port is published only at the addresses that the files give, and Docker refuses an address that the node lacks. */
 function missingAddresses(input: PlanInput, app: Application, node: NodeName): Found[] {
   const facts = input.reachable.get(node);
   if (facts === undefined || app.ports.length === 0) return [];
@@ -120,7 +123,10 @@ function missingAddresses(input: PlanInput, app: Application, node: NodeName): F
   ];
 }
 
-/** A take-over from a deployment that has the application itself brings its ports with it. */
+/**
+ * The application's ports that something else has. A port of the deployment that runs the same application is not among
+ * them: the take-over of the application takes the port over too.
+ */
 function takenPorts(input: PlanInput, app: Application): Found[] {
   const owners = new Set(foreignContainers(input, app).map(({ container }) => container.deployment));
   return externalPorts(app).flatMap((key) => {
@@ -140,7 +146,7 @@ function takenPorts(input: PlanInput, app: Application): Found[] {
   });
 }
 
-/** Ports that must never be forwarded: they are how the nodes are reached. */
+/** Ports that must never be forwarded, because the nodes are reached through them. */
 function keptFor(input: PlanInput, key: PortKey): string | undefined {
   if (key.protocol !== 'tcp') return undefined;
   if (key.port === 2375 || key.port === 2376) return "Docker's own API";
@@ -157,7 +163,7 @@ interface Holder {
   readonly hint?: string;
 }
 
-/** Who has each port that is not this deployment's, by node. */
+/** What has each port that this deployment does not have, by node. */
 const holders = perInput((input) => {
   const byPort = new Map<string, ({ readonly node: NodeName } & Holder)[]>();
   for (const [node, facts] of input.reachable)
@@ -167,8 +173,8 @@ const holders = perInput((input) => {
 });
 
 /**
- * A container explains a port better than an entry of the table, and that better than the process that Docker listens
- * with. What another deployment serves is taken also while its container is stopped.
+ * A container explains a port better than an entry of the network table, and an entry better than Docker's listening
+ * process. A port of another deployment stays taken while its container is stopped.
  */
 function holdersOn(
   { listeners, containers }: NodeFacts,

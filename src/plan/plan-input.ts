@@ -12,36 +12,33 @@ import { deploymentView, describedVolumes, volumesOfOthers } from './deployment-
 import { addTo, compareText, sorted } from './lists.ts';
 import { externalPorts, portText } from './ports.ts';
 
-/** Everything the rules look at, indexed once; every map is in sorted order. */
+/** The desired and the observed state, indexed once for all rules. Every map is sorted by its key. */
 export interface PlanInput {
   readonly config: Config;
-  /** Every node anybody has heard of: listed, configured or observed. */
+  /** Every known node: in deployment.yml, in drover.yml or observed. */
   readonly nodes: readonly NodeName[];
   readonly reachable: ReadonlyMap<NodeName, NodeFacts>;
-  /** With what was last seen there, if anything. */
+  /** With the last observation, if there is one. */
   readonly unreachable: ReadonlyMap<NodeName, NodeFacts | undefined>;
-  /** Seen earlier with containers or data, and in no file any more. */
+  /** Nodes that were seen with containers or data and that no file names any more. */
   readonly departed: ReadonlyMap<NodeName, NodeFacts>;
   /** Where earlier runs saw the data of each volume. */
   readonly remembered: readonly DataPlace[];
   readonly placement: ReadonlyMap<AppName, NodeName>;
-  /** The other deployment of each volume that has one. */
+  /** The volumes of other deployments, each with its deployment. */
   readonly others: ReadonlyMap<VolumeId, DeploymentName>;
   /** Volumes that applications or datasets of the files use. */
   readonly described: ReadonlySet<VolumeId>;
 }
 
-/** A container of ours and the reachable node it was seen on. */
+/** A container of this deployment, or of another one, and the reachable node that has it. */
 export interface SeenContainer {
   readonly node: NodeName;
   readonly app: AppName;
   readonly container: Container;
 }
 
-/**
- * A function of a input that is worked out once for it: what each of thousands of applications asks for is not made
- * again each time.
- */
+/** The function with its result cached for each input: thousands of applications ask for the same index. */
 export function perInput<T>(make: (input: PlanInput) => T): (input: PlanInput) => T {
   const known = new WeakMap<PlanInput, { readonly value: T }>();
   return (input) => {
@@ -51,7 +48,7 @@ export function perInput<T>(make: (input: PlanInput) => T): (input: PlanInput) =
   };
 }
 
-/** Indexes both inputs; a node that is known but was not observed counts as unreachable. */
+/** Indexes desired and observed state. A known node that was not observed counts as unreachable. */
 export function indexInput(config: Config, observed: ClusterState): PlanInput {
   const state = deploymentView(config, observed);
   const nodes = sorted([...Object.keys(config.nodes), ...Object.keys(config.deployment), ...Object.keys(state.nodes)]);
@@ -87,7 +84,7 @@ export function indexInput(config: Config, observed: ClusterState): PlanInput {
   };
 }
 
-/** Address at which the others reach a node; undefined where it was never seen and is not configured. */
+/** Address at which the other nodes reach a node; undefined if it was never seen and is not configured. */
 export function meshAddress(input: PlanInput, node: NodeName): string | undefined {
   const facts = input.reachable.get(node) ?? input.unreachable.get(node);
   return facts?.meshAddress ?? input.config.nodes[node]?.mesh;
@@ -102,13 +99,13 @@ const nodesById = perInput((input) => {
   return byId;
 });
 
-/** Addresses at which a reachable node publishes and forwards; undefined where no file says. */
+/** Addresses at which a reachable node publishes and forwards; undefined if no file sets `listen`. */
 export function listenOf(input: PlanInput, node: NodeName): readonly string[] | undefined {
   const facts = input.reachable.get(node);
   return facts === undefined ? undefined : listenAddresses(input.config, node, facts);
 }
 
-/** Which node has this id, also among those that cannot be reached now. */
+/** The node with this id, reachable or not. */
 export const nodeWithId = (input: PlanInput, id: string): NodeName | undefined => nodesById(input).get(id);
 
 /** Mesh addresses of all known nodes, sorted; how many nodes have each, and how many nodes have none. */
@@ -119,7 +116,7 @@ const meshAddresses = perInput((input) => {
   return { all: sorted(counts.keys()), counts, unknown: known.filter((address) => address === undefined).length };
 });
 
-/** True where this is the list of all other nodes' addresses, none unknown. Of every node with every other one, hence the plain loop. */
+/** True if the list has exactly the addresses of all other nodes. A plain loop: it compares every node with every other one. */
 export function isOthers(input: PlanInput, node: NodeName, list: readonly string[]): boolean {
   const { all, counts, unknown } = meshAddresses(input);
   const own = meshAddress(input, node);
@@ -135,7 +132,7 @@ export function isOthers(input: PlanInput, node: NodeName, list: readonly string
 
 interface OtherAddresses {
   readonly addresses: readonly string[];
-  /** None of the other nodes is without one. */
+  /** The address of every other node is known. */
   readonly isComplete: boolean;
 }
 
@@ -156,12 +153,12 @@ export function otherAddresses(input: PlanInput, node: NodeName): OtherAddresses
   return found;
 }
 
-/** True where a known node has this mesh address. */
+/** True if a known node has this mesh address. */
 export const isMeshAddress = (input: PlanInput, address: string): boolean => meshAddresses(input).counts.has(address);
-/** False where a node has never been seen and no address of it is configured. */
+/** False if a node was never seen and has no configured address. */
 export const hasAllAddresses = (input: PlanInput): boolean => meshAddresses(input).unknown === 0;
 
-/** Our containers on all reachable nodes, by node and application. */
+/** The deployment's containers on all reachable nodes, by node and application. */
 export const managedContainers = perInput((input): readonly SeenContainer[] => {
   const seen: SeenContainer[] = [];
   for (const [node, facts] of input.reachable) {
@@ -173,7 +170,7 @@ export const managedContainers = perInput((input): readonly SeenContainer[] => {
   return seen;
 });
 
-/** Containers of drover's that are not this deployment's, on all reachable nodes. */
+/** Containers that drover made for other deployments, or for none, on all reachable nodes. */
 export const containersOfOthers = perInput((input): readonly SeenContainer[] =>
   [...input.reachable].flatMap(([node, { containers }]) =>
     containers.flatMap((container) =>
@@ -192,7 +189,7 @@ const containersByApp = perInput((input) => {
 export const containersOf = (input: PlanInput, app: AppName): readonly SeenContainer[] =>
   containersByApp(input).get(app) ?? [];
 
-/** Our containers that have each external port now, and those that have each volume, running or not. */
+/** The deployment's containers that have each external port now, and those that have each volume, running or not. */
 const usersOf = perInput((input) => {
   const ofPort = new Map<string, SeenContainer[]>();
   const ofVolume = new Map<VolumeId, SeenContainer[]>();
@@ -219,6 +216,6 @@ const wantedPorts = perInput((input) => {
   return wanted;
 });
 
-/** The placed applications that ask for this external port. */
+/** The placed applications with this external port. */
 export const usersOfWantedPort = (input: PlanInput, key: PortKey): readonly AppName[] =>
   wantedPorts(input).get(portText(key)) ?? [];

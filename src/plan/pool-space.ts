@@ -6,8 +6,9 @@ import type { VolumeTask } from './volumes/volume-task.ts';
 import { quote } from './wording.ts';
 
 /**
- * Decisions whose volumes have no room on their new node are blocked: a receive that fills a pool takes the node's other
- * applications with it. Those that come first by name get the room; what is down already goes on in any case.
+ * Blocks the decisions whose volumes do not fit into the pool of their new node: a receive that fills a pool breaks the
+ * other applications of the node. Decisions that come first by name get the space. A move whose application is already
+ * stopped always continues.
  */
 export function blockWithoutSpace(input: PlanInput, decisions: readonly GroupDecision[]): GroupDecision[] {
   const left = new Map<NodeName, number>();
@@ -32,7 +33,7 @@ export function blockWithoutSpace(input: PlanInput, decisions: readonly GroupDec
 
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
-/** At most what still has to arrive: a copy that is there saves what it has. */
+/** An upper bound of the bytes that still have to arrive: a copy on the target has some of them. */
 function neededBytes(input: PlanInput, { id, node, work }: VolumeTask): number {
   if (work.kind !== 'move' || work.stage !== 'sync' || work.reclaim) return 0;
   const copies = copiesOf(input, id);

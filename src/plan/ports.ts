@@ -16,7 +16,7 @@ export function uniquePorts(keys: readonly PortKey[]): PortKey[] {
   return [...byText.values()].sort(comparePorts);
 }
 
-/** External ports of an application or of a container's spec. */
+/** The external ports of an application or of a container's spec. */
 export function externalPorts(spec: Pick<Application, 'ports'>): PortKey[] {
   return uniquePorts(spec.ports.map((port) => ({ port: port.external, protocol: port.protocol })));
 }

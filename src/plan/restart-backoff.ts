@@ -6,33 +6,33 @@ import { stepKinds } from '../model/step-kinds.ts';
 import { keepGroups } from './keep-groups.ts';
 import { quote } from './wording.ts';
 
-/** The ends of an application's container in a row, none of them after it had stayed up for a while. */
+/** Exits of an application's container in a row: it never ran for `steadyMs` between two of them. */
 export interface RecentExits {
   readonly count: number;
-  /** When the last one was seen; milliseconds, the clock of whoever watches. */
+  /** When the last exit was seen: milliseconds since 1970, this machine's clock. */
   readonly lastAt: number;
-  /** It had been seen up before the last one. */
+  /** The container was seen running before the last exit. */
   readonly wasUp: boolean;
 }
 
-/** What becomes of a container that has ended, while somebody watches. */
+/** What happens to an exited container while drover watches. */
 export type RestartDecision =
   | { readonly kind: 'now' }
   | { readonly kind: 'wait'; readonly untilMs: number }
-  /** Its work is done; nothing is wrong. */
+  /** It has done its work. */
   | { readonly kind: 'finished' }
   /** `never`: the file says so. `given-up`: Docker has started it again as often as the file says. */
   | { readonly kind: 'stays'; readonly because: 'never' | 'given-up' };
 
 const firstWaitMs = 10_000;
 const longestWaitMs = 300_000;
-/** A container that has been up for so long has started well: what comes next is counted anew. */
+/** After a container has run for this long, its exits are counted from 1 again. */
 export const steadyMs = 120_000;
 
 /**
- * The file wants the application to run, so whatever ended is started again: at once the first time, if it was up
- * before, then after 20 s, 40 s and so on up to five minutes. Not where the file says never, nor where on-failure
- * (Docker's own counting) has come to its end, well or not.
+ * An exited container is started again, because the file places the application: at once the first time, if it was
+ * running before, then after 20 s, 40 s and so on up to five minutes. It stays down if the file says `never`, and if the
+ * policy is `on-failure` and it succeeded, or Docker has tried as often as the file says.
  */
 export function restartDecision(app: Application, container: Container, exits: RecentExits): RestartDecision {
   const { restartPolicy: policy } = app;
@@ -47,14 +47,14 @@ export function restartDecision(app: Application, container: Container, exits: R
   return { kind: 'wait', untilMs: exits.lastAt + waitMs };
 }
 
-/** An application whose container has ended where it is wanted, and that the plan would only start again. */
+/** An application whose container exited on the right node, and that the plan only starts again. */
 export interface ExitedApp {
   readonly app: Application;
   readonly node: NodeName;
   readonly container: Container;
 }
 
-/** Those applications, by name. What is changed, moved or mounted in the same plan is not among them. */
+/** The exited applications by name, without those that the plan also changes, moves or mounts. */
 export function findExited(config: Config, plan: Plan, state: ClusterState): ExitedApp[] {
   const groups = new Map<string, Step[]>();
   for (const step of plan.steps) groups.set(step.group, [...(groups.get(step.group) ?? []), step]);
@@ -77,7 +77,10 @@ function onlyStarts(steps: readonly Step[]): boolean {
   );
 }
 
-/** The plan without what is not to be started now, and why not; `nextMs`: when there will be something to do. */
+/**
+ * The plan without the applications that must not be started at `nowMs`, and with the reasons as blockers or notes.
+ * `nextMs` is when the first of them is due.
+ */
 export function delayRestarts(
   plan: Plan,
   ended: readonly ExitedApp[],

@@ -4,8 +4,8 @@ import type { PlanInput } from './plan-input.ts';
 import { quote, quoteAll } from './wording.ts';
 
 /**
- * Nodes that say they are the same one. These ids say who owns a volume, and a run would wait for its own lock,
- * so nothing is planned before it is clear.
+ * Blockers for nodes that report the same id. The id says which node owns a volume, and a run would wait for its own
+ * lock, so the plan has no steps until the ids differ.
  */
 export function sameMachines(input: PlanInput): Blocker[] {
   const nodes = new Map<string, NodeName[]>();

@@ -1,6 +1,6 @@
 import type { Volume } from '../model/cluster.ts';
 
-/** A volume for people: its dataset and its application, where it has one; ids made from a hash say nothing. */
+/** A volume in messages: its dataset and application, if it has one, because its id is usually a hash. */
 export function titleOf({ id, application, dataset }: Volume): string {
   return application === undefined ? `volume ${quote(id)}` : `volume ${quote(dataset)} of ${quote(application)}`;
 }

@@ -15,7 +15,7 @@ import { quote, quoteAll, titleOf } from '../wording.ts';
 import { goneIds, hasDoubtfulIds, missingRecords, sameGone, touchedBy, withCheckedId } from './copy-records.ts';
 import type { StepBuilder } from './step-builder.ts';
 
-/** One step for each node that would ask somebody else, or with other keys, when it boots. */
+/** One step for each node whose boot rules differ: the peers that it asks, their keys, or its records of copies. */
 export function planBootRules(builder: StepBuilder, input: PlanInput): void {
   const touched = touchedBy(builder.actions());
   for (const [node, facts] of input.reachable) {
@@ -23,7 +23,8 @@ export function planBootRules(builder: StepBuilder, input: PlanInput): void {
     const { alone, peers, gone } = facts.boot;
     const missing = missingRecords(input, facts);
     const records = missing.filter(({ volume }) => !touched.has(volume));
-    // A peer may not be let in before the records say what it is told: the next plan does both.
+    // A new peer may only ask about volumes whose records include it. Another step of this plan changes such a volume,
+    // so the next plan writes the record and the rules.
     if (missing.some((one) => !one.isNew && !records.includes(one))) continue;
     const isSettled = alone === input.config.settings.boot.alone && hasAllOthers(input, node, facts.boot);
     if (isSettled && records.length === 0 && sameGone(gone, goneIds(input, facts, facts.boot, []))) continue;
@@ -42,7 +43,7 @@ export function planBootRules(builder: StepBuilder, input: PlanInput): void {
   }
 }
 
-/** One that is not set up for it cannot be asked, and is known by its id all the same. */
+/** A node without boot rules cannot be asked, but the records name it by its id. */
 const bootPeer = (address: string, { nodeId, boot }: NodeFacts): BootPeer => ({
   address,
   ports: boot?.sshPorts ?? [],
@@ -50,7 +51,7 @@ const bootPeer = (address: string, { nodeId, boot }: NodeFacts): BootPeer => ({
   id: nodeId,
 });
 
-/** What each known node tells the others when they boot; undefined where it was never seen. One list for all nodes. */
+/** Each known node as a boot peer of the others; undefined if it was never seen. All nodes share the list. */
 const bootPeers = perInput((input) =>
   input.nodes
     .flatMap((node) => {
@@ -63,9 +64,9 @@ const bootPeers = perInput((input) =>
 );
 
 /**
- * A peer that cannot be seen now keeps the keys it had: who is forgotten is not asked, and what it asks is not
- * answered. Where the address of one is unknown, it may be any of those that the node has. A node that is missing
- * from the files is kept as well, until it is removed on purpose.
+ * An unreachable peer keeps the keys it had: a peer that is dropped is not asked and gets no answers. If the address of
+ * a known node is unknown, it may be any of the peers that the node lists, so all of them are kept. A node that is
+ * missing from the files is kept until `drover node remove`.
  */
 function rulesFor(input: PlanInput, node: NodeName, facts: NodeFacts, records: readonly CopiesOf[]): BootRules {
   const now: BootRules = facts.boot ?? { alone: 'wait', peers: [] };
@@ -84,12 +85,12 @@ function rulesFor(input: PlanInput, node: NodeName, facts: NodeFacts, records: r
   return { ...rules, ...(gone.length === 0 ? {} : { gone }) };
 }
 
-/** The usual case, found without making the list for every node: all others are seen, and it has exactly those. */
+/** True in the usual case: all other nodes were seen, and they are exactly the node's peers. Builds no list. */
 function hasAllOthers(input: PlanInput, node: NodeName, { peers }: BootRules): boolean {
   if (!hasAllAddresses(input) || missingNodes(input).length > 0 || hasDoubtfulIds(input)) return false;
   const all = bootPeers(input);
   let seen = 0;
-  // Of every node with every other one, hence the plain loop.
+  // A plain loop: it compares every node with every other one.
   for (let at = 0; at < all.length; at += 1) {
     const one = all[at];
     if (one === undefined || one.node === node) continue;
@@ -123,7 +124,7 @@ const samePeer = (a: BootPeer | undefined, b: BootPeer | undefined): boolean =>
     sameItems(a.ports, b.ports) &&
     sameItems(a.keys, b.keys));
 
-/** A line for each volume that waits since its node has booted, and for nodes that cannot be asked. */
+/** A line for each volume that has been waiting since its node booted, and one for nodes that cannot be asked. */
 export function bootNotes(input: PlanInput): string[] {
   const isAnywhere = [...input.reachable.values()].some(({ boot }) => boot !== undefined);
   const without = [...input.reachable].filter(([, { boot }]) => boot === undefined).map(([node]) => node);
@@ -137,7 +138,7 @@ export function bootNotes(input: PlanInput): string[] {
 function waitingNotes(input: PlanInput, node: NodeName, facts: NodeFacts): string[] {
   return (facts.boot?.waiting ?? []).flatMap(({ volume: id, why, peers }) => {
     const volume = facts.volumes.find((copy) => copy.id === id);
-    // Decided since, by whoever.
+    // A person or another run has decided in the meantime.
     if (volume === undefined || volume.role !== 'owner' || volume.mounted) return [];
     const names = quoteAll(peers.map((address) => nodeAt(input, address)));
     const because =

@@ -6,8 +6,8 @@ import { addTo, sameItems, sorted } from '../lists.ts';
 import { areAllSeen } from '../missing-nodes.ts';
 import { isMeshAddress, type PlanInput, perInput } from '../plan-input.ts';
 
-// Which nodes may have copies of a node's volumes, for the time when it boots and no drover runs. The steps of a move
-// keep the records (engine/run/copy-record.ts); the plan writes the ones that are missing, and finds who is behind an id.
+// The records of the nodes that may have copies of a volume. A node reads them when it boots, because no drover runs
+// then. The steps of a move keep them up to date (engine/run/copy-record.ts); the plan writes the ones that are missing.
 
 /** Copies of each volume on all nodes that were ever seen, with the id of their node. */
 const holders = perInput((input) => {
@@ -18,7 +18,7 @@ const holders = perInput((input) => {
   return found;
 });
 
-/** Volumes that a step of the plan is about: their records are left to those steps. */
+/** Volumes that a step of the plan changes: those steps write the records. */
 export function touchedBy(actions: readonly Action[]): ReadonlySet<VolumeId> {
   return new Set(
     actions.flatMap((action) => {
@@ -29,9 +29,9 @@ export function touchedBy(actions: readonly Action[]): ReadonlySet<VolumeId> {
 }
 
 /**
- * Records that a node's copies should have and do not have. One that is missing or void is written only while every
- * known node is seen. A node that is not in a record gets into it where its copy has a snapshot of this copy: a node
- * that merely says it has one has no guid to show, and is only told about the volume.
+ * Records that a node's copies should have and do not have. A missing or void record is written only while every known
+ * node can be reached. A node is added to a record if its copy shares a snapshot with this copy. Without a common guid
+ * the node's claim is unproven: it is added with a `?`, gets answers about the volume, and is never asked.
  */
 export function missingRecords(input: PlanInput, { nodeId, volumes }: NodeFacts): CopiesOf[] {
   return volumes.flatMap((volume) => {
@@ -55,8 +55,8 @@ function shareSnapshot(a: Volume, b: Volume): boolean {
 }
 
 /**
- * Ids in a node's records that no known node has. A node waits for no answer from them; as long as one of them may only
- * be out of sight, it is not among these, and everybody is asked.
+ * Ids in a node's records that no node of the cluster has any more. The node does not wait for them when it boots. An id
+ * that may belong to an unreachable node is not in the result; while there is one, the node asks all its peers.
  */
 export function goneIds(
   input: PlanInput,
@@ -81,13 +81,13 @@ const sameIds = perInput((input) => {
   return new Set([...counts].filter(([, count]) => count > 1).map(([id]) => id));
 });
 
-/** True where two nodes say that they have one id, and one of them is out of sight (both in sight: same-machine.ts). */
+/** True if two nodes report the same id and one of them cannot be reached. same-machine.ts handles two reachable ones. */
 export const hasDoubtfulIds = (input: PlanInput): boolean => sameIds(input).size > 0;
 
 /**
- * The peer with the id that it may have in the rules of another node. A node says its id itself, while its host key is
- * pinned: an id that another node says too, or that belongs to one out of sight, is not taken from it. It keeps the id
- * that it had with that key, or has none.
+ * The peer with the id that another node may accept for it. A node reports its own id, so the id alone proves nothing;
+ * its host key is pinned. If another node reports the same id, or the id belongs to an unreachable node, the peer keeps
+ * the id that it had with the same key, or gets none.
  */
 export function withCheckedId(input: PlanInput, peer: BootPeer, now: BootRules): BootPeer {
   const { id, ...rest } = peer;
@@ -108,5 +108,5 @@ function isOutOfSightAt(input: PlanInput, address: string): boolean {
 const factsOf = (input: PlanInput, node: NodeName): NodeFacts | undefined =>
   input.reachable.get(node) ?? input.unreachable.get(node);
 
-/** True where both lists have the same ids, absent meaning none. */
+/** True if both lists have the same ids; an absent list is empty. */
 export const sameGone = (a: readonly string[] = [], b: readonly string[] = []): boolean => sameItems(a, b);

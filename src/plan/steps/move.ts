@@ -4,14 +4,14 @@ import type { Move, VolumeTask } from '../volumes/volume-task.ts';
 import { quote } from '../wording.ts';
 import { rank, type StepBuilder } from './step-builder.ts';
 
-/** What one volume contributes to its application's switch. */
+/** One volume of a group, and the builder that takes its steps. */
 interface VolumeSteps {
   readonly builder: StepBuilder;
   readonly group: string;
   readonly task: VolumeTask;
 }
 
-/** Everything that needs no downtime. The switch waits for the returned steps. */
+/** Adds the steps that need no downtime. The switch waits for the returned steps. */
 export function prepareVolume(steps: VolumeSteps): StepId[] {
   const { work } = steps.task;
   if (work.kind === 'create') return [createVolume(steps)];
@@ -61,8 +61,8 @@ function prepareMove(steps: VolumeSteps, work: Move): StepId[] {
 }
 
 /**
- * What needs the application stopped: freeze, last delta, release, acquire, each after the one before it. `gate` are
- * the stops, or what else must come first. The application starts after the returned steps.
+ * Adds the steps that need the application stopped, in a chain: freeze, send, release, acquire. The chain begins after
+ * the steps of `gate`, which are usually the stops. The application starts after the returned steps.
  */
 export function switchVolume(steps: VolumeSteps, gate: readonly StepId[]): StepId[] {
   const { builder, group, task } = steps;
@@ -112,7 +112,7 @@ function reclaim(
   });
 }
 
-/** The old copies become replicas once the new place works: after this move, or left over from an earlier one. */
+/** Adds the steps that turn old copies into replicas after the application answers: those of this move and earlier ones. */
 export function settleVolume(steps: VolumeSteps, after: readonly StepId[]): StepId[] {
   const { task } = steps;
   const { work, node } = task;
@@ -137,7 +137,7 @@ function settle(
   });
 }
 
-/** The volumes that change their node, in the plan's order. */
+/** The volumes that move to another node, in the plan's order. */
 export function plannedMoves(plan: Plan): PlannedMove[] {
   const starts = new Set(
     plan.steps.flatMap(({ action, group }) =>

@@ -30,20 +30,20 @@ import { comparePorts, externalPorts, portText } from '../ports.ts';
 export type NetworkAction = ActionOf<'replace-network'>;
 export type Entries = Pick<NetworkTable, 'proxies' | 'open'>;
 
-/** Who answers on a port; `observed`: not for us to say now, every node keeps what it has. */
+/** The node that serves a port. `observed`: the plan cannot decide it now, and every node keeps its entry. */
 interface Served {
   readonly key: PortKey;
   readonly by: NodeName | 'observed';
-  /** Not published at that node's mesh address, where the others would send it to. */
+  /** The node does not publish the port at its mesh address, to which the others would forward. */
   readonly isHidden?: boolean;
-  /** What every other node sends there; all tables share it. Absent where that node's address is not known. */
+  /** The entry of every other node; all tables share it. Absent if the address of the serving node is unknown. */
   readonly proxy?: Proxy;
 }
 
 /** By port, in order of port and protocol. */
 export type Serving = ReadonlyMap<string, Served>;
 
-/** The same as a list: every node's table is made from it. */
+/** The values as a list, which is built once: the table of every node is made from it. */
 function inPortOrder(serving: Serving): readonly Served[] {
   const known = lists.get(serving) ?? [...serving.values()];
   lists.set(serving, known);
@@ -66,7 +66,7 @@ function servingOf(input: PlanInput, byPort: ByPort): Serving {
   );
 }
 
-/** Who answers when everything in the plan is done. What is blocked goes on where it runs. */
+/** Who serves each port after the plan. A blocked application keeps its ports where it runs. */
 export function servingAfter(input: PlanInput, decisions: readonly GroupDecision[]): Serving {
   const serving: ByPort = new Map();
   const kept = keptApps(decisions);
@@ -90,7 +90,7 @@ export function servingAfter(input: PlanInput, decisions: readonly GroupDecision
   return servingOf(input, serving);
 }
 
-/** As the decision's application publishes them on this node when the plan is done. */
+/** The ports as the decision's application publishes them on this node after the plan. */
 function portsOf(input: PlanInput, { app, blockers }: GroupDecision, node: NodeName): readonly PortMapping[] {
   if (app === undefined) return [];
   if (blockers.length === 0) return portsAt(app.ports, listenOf(input, node));
@@ -114,10 +114,10 @@ function whereBlocked(input: PlanInput, decision: GroupDecision): NodeName | 'ob
     : 'observed';
 }
 
-/** The same until the switches have happened: their ports stay with whoever runs there now. */
+/** Who serves each port until the switches: their ports stay with the containers that have them now. */
 export function servingBefore(input: PlanInput, after: Serving, switches: readonly GroupDecision[]): Serving {
   const serving: ByPort = new Map(after);
-  // Whether it answers there is not known: until then every node keeps what it has.
+  // It is not known whether the application answers. Until the check, every node keeps its entry.
   for (const key of switches.flatMap((decision) => (decision.checks ? decision.ports : []))) {
     serving.set(portText(key), { key, by: 'observed' });
   }
@@ -130,8 +130,8 @@ export function servingBefore(input: PlanInput, after: Serving, switches: readon
 }
 
 /**
- * Entries of one node for these ports: open where it serves, a proxy to the node that does, nothing for ports that no
- * application has.
+ * Entries of one node for these ports: open if the node serves the port, else a proxy to the node that does. A port that
+ * no application has gets no entry.
  */
 export function entriesFor(input: PlanInput, node: NodeName, serving: Serving, ports: readonly PortKey[]): Entries {
   const wanted = ports.flatMap((key) => serving.get(portText(key)) ?? []);
@@ -139,8 +139,8 @@ export function entriesFor(input: PlanInput, node: NodeName, serving: Serving, p
 }
 
 /**
- * The whole table of one node: the entries for all ports, and what the node has for other deployments as it is, except
- * for the ports of an application that changes its place.
+ * The whole table of one node: the entries for all ports, and the node's entries for other deployments, except for the
+ * ports of a switch.
  */
 export function tableFor(
   input: PlanInput,
@@ -172,9 +172,9 @@ function makeEntries(input: PlanInput, node: NodeName, wanted: readonly Served[]
   });
 }
 
-/** Who answers once this application has changed its place, and the others have not. */
+/** Who serves each port after this application has switched and before the others do. */
 export function servingSwitched(before: Serving, after: Serving, ports: readonly PortKey[]): Serving {
-  // `before` has every port of the switches: nothing is added, so the order stays.
+  // `before` has every port of the switches. Nothing is added, so the order is right.
   const serving = new Map(before);
   for (const port of ports.map(portText)) {
     const served = after.get(port);
@@ -186,7 +186,7 @@ export function servingSwitched(before: Serving, after: Serving, ports: readonly
 
 const nothing: Entries = { proxies: [], open: [] };
 
-/** What a node's table has for other deployments, or for a container that is left alone. */
+/** A node's entries for other deployments, and for containers that drover leaves alone. */
 function keptFor(input: PlanInput, node: NodeName): Entries {
   const others = entriesOfOthers(input).get(node) ?? nothing;
   const ports = portsLeftAlone(input);
@@ -199,7 +199,7 @@ function keptFor(input: PlanInput, node: NodeName): Entries {
   };
 }
 
-/** Ports of containers that belong to no deployment and are in no file. */
+/** Ports of containers that belong to no deployment and that no file describes. */
 const portsLeftAlone = perInput((input): ReadonlySet<string> => {
   const seen = [...input.reachable.values(), ...input.unreachable.values()];
   const ports = seen
@@ -210,7 +210,7 @@ const portsLeftAlone = perInput((input): ReadonlySet<string> => {
   return new Set(ports);
 });
 
-/** The usual case, found without making a table for every node: it has exactly what `entriesFor` would give. */
+/** True in the usual case: the node has exactly the entries of `tableFor`. Builds no table. */
 export function isAsServed(input: PlanInput, node: NodeName, serving: Serving): boolean {
   const now = input.reachable.get(node)?.network;
   if (now === undefined) return false;
@@ -244,7 +244,7 @@ function overlay(table: Entries, ports: readonly PortKey[], other: Entries): Ent
   return inOrder({ proxies: [...rest.proxies, ...own.proxies], open: [...rest.open, ...own.open] });
 }
 
-/** All entries but those for these ports. */
+/** All entries except those for these ports. */
 function withoutPorts(table: Entries, ports: readonly PortKey[]): Entries {
   const keys = new Set(ports.map(portText));
   return {
@@ -254,8 +254,8 @@ function withoutPorts(table: Entries, ports: readonly PortKey[]): Entries {
 }
 
 /**
- * What to load for a replace-network step: its own table, or with `only` the table read from the node just now with
- * the step's entries for those ports. Nothing else may change the node's table between the reading and the loading.
+ * The table that a replace-network step loads: its own one, or with `only` the node's present table with the step's
+ * entries for those ports. The caller must prevent other changes of the table between reading `now` and loading.
  */
 export function mergeNetwork(
   now: NetworkTable | undefined,
@@ -267,8 +267,8 @@ export function mergeNetwork(
 }
 
 /**
- * The addresses at which a node forwards, where that is not its mesh address alone. They are the node's: what another
- * deployment has set stays where these files say nothing.
+ * The addresses at which a node forwards; absent for its mesh address alone. All deployments share them: if these files
+ * do not set them, those that another deployment has set stay.
  */
 export function servingAt(input: PlanInput, node: NodeName, facts: NodeFacts): Pick<NetworkTable, 'listen'> {
   const listen = listenOf(input, node)?.filter((address) => !isLoopback(address));
@@ -278,14 +278,14 @@ export function servingAt(input: PlanInput, node: NodeName, facts: NodeFacts): P
   return listen === undefined || listen.join() === facts.meshAddress ? {} : { listen };
 }
 
-/** It knows the addresses of all other nodes, and no more; found without a list for every node. */
+/** True if the node's peers are exactly the addresses of all other nodes. Builds no list. */
 export function hasAllPeers(input: PlanInput, node: NodeName, facts: NodeFacts): boolean {
   return missingNodes(input).length === 0 && isOthers(input, node, facts.network.peers);
 }
 
 /**
- * Mesh addresses of all other known nodes. What the node has is kept as well where one of them has no known address,
- * and the address of a node that is missing from the files: it is the only evidence that the node exists.
+ * Mesh addresses of all other known nodes. If the address of one of them is unknown, the node keeps all its peers. It
+ * also keeps the address of a node that is missing from the files: that is the only evidence of the node.
  */
 export function peersFor(input: PlanInput, node: NodeName, facts: NodeFacts): readonly string[] {
   const { addresses, isComplete } = otherAddresses(input, node);
@@ -294,12 +294,12 @@ export function peersFor(input: PlanInput, node: NodeName, facts: NodeFacts): re
   return kept.length === 0 ? addresses : sorted([...addresses, ...kept]);
 }
 
-/** Both say the same; `b` is in order, as `entriesFor` makes it. */
+/** True if both have the same entries. `b` must be in the order of `entriesFor`. */
 export function sameEntries(a: Entries, b: Entries): boolean {
   return sameLists(a, b) || (!isInOrder(a) && sameLists(inOrder(a), b));
 }
 
-/** A million comparisons in a cluster of a thousand nodes and ports, hence the plain loop. */
+/** A plain loop: a cluster of a thousand nodes and ports takes a million comparisons. */
 function sameLists(a: Entries, b: Entries): boolean {
   if (a.proxies.length !== b.proxies.length || a.open.length !== b.open.length) return false;
   for (let at = 0; at < a.proxies.length; at += 1) {
@@ -317,7 +317,7 @@ const sameProxy = (a: Proxy | undefined, b: Proxy | undefined): boolean =>
 const compareProxies = (a: Proxy, b: Proxy | undefined): number =>
   b === undefined ? 1 : comparePorts(a, b) || compareText(a.address, b.address);
 
-/** Tables that drover has written are in order when they are read back. */
+/** True for tables that drover wrote. */
 function isInOrder({ proxies, open }: Entries): boolean {
   return (
     proxies.every((proxy, at) => at === 0 || compareProxies(proxy, proxies[at - 1]) > 0) &&
@@ -325,7 +325,7 @@ function isInOrder({ proxies, open }: Entries): boolean {
   );
 }
 
-/** Each entry once: one that is kept may also be among those that are left as they are. A plan has a table for every node, hence no copies. */
+/** Each entry once: an entry can be kept for two reasons. */
 function inOrder({ proxies, open }: Entries): Entries {
   const sorted = proxies.toSorted(compareProxies);
   return {

@@ -23,7 +23,7 @@ import {
 } from './network-tables.ts';
 import type { StepBuilder } from './step-builder.ts';
 
-/** One application changing its place, and the last step before its clients may follow. */
+/** An application that moves, and the last steps before its clients may follow it. */
 export interface Switch {
   readonly decision: GroupDecision;
   readonly after: readonly StepId[];
@@ -31,18 +31,18 @@ export interface Switch {
 
 interface NodeNetwork {
   readonly facts: NodeFacts;
-  /** The others that it is to know. */
+  /** Mesh addresses of the other nodes. */
   readonly peers: () => readonly string[];
   readonly serving: Pick<NetworkTable, 'listen'>;
-  /** The step that loads what is valid at once, and until the switches have happened, where one is needed. */
+  /** The step that loads the table that is valid until the switches; empty if none is needed. */
   readonly step: readonly StepId[];
-  /** Several switches change its table, each only the entries of its own ports. */
+  /** Several switches change its table: each changes only the entries of its own ports. */
   readonly isShared: boolean;
 }
 
 /**
- * At most one step a node for everything that is true at once, then one for each switch that concerns the node: it
- * ends the switch's holds. Returns the network steps of each switch by group.
+ * Adds at most one step per node for the changes that are valid at once, then one for each switch that concerns the node
+ * and ends its held ports. Returns the network steps of each switch by group.
  */
 export function planNetwork(
   builder: StepBuilder,
@@ -62,7 +62,7 @@ export function planNetwork(
     switches.flatMap(({ decision }) => (decision.hold || decision.checks ? decision.ports.map(portText) : [])),
   );
   for (const [node, facts] of input.reachable) {
-    // Made only for the nodes where something changes.
+    // Computed only for nodes where something changes.
     const base = once(() => tableFor(input, node, before));
     const peers = once(() => peersFor(input, node, facts));
     const serving = servingAt(input, node, facts);
@@ -81,14 +81,14 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-/** Who answers until the switches have happened, and then. */
+/** Who serves each port before and after the switches. */
 interface Look {
   readonly input: PlanInput;
   readonly before: Serving;
   readonly after: Serving;
 }
 
-/** A hold of another deployment's port ends with its own run, or expires. */
+/** Ports of other deployments. If one is held, its own run ends the hold, or it expires. */
 function portsOfOthers(input: PlanInput, node: NodeName): readonly PortKey[] {
   const others = entriesOfOthers(input).get(node);
   return others === undefined ? [] : [...others.open, ...others.proxies];
@@ -123,8 +123,8 @@ const addressesText = ({ listen }: Pick<NetworkTable, 'listen'>): string =>
   listen === undefined ? 'its mesh address' : listen.length === 0 ? 'no address' : listen.join(', ');
 
 /**
- * The new place first: it must not forward away what it serves itself. Where the ports are held there as well, the
- * others need not wait: whoever they send there waits until its own hold ends.
+ * The table of the new node changes first: it must not forward the ports that it serves itself. If the new node holds
+ * the ports, the other tables need not wait: connections that they forward wait there until the hold ends.
  */
 function planSwitch(
   builder: StepBuilder,
@@ -175,7 +175,7 @@ function concerns(
   node: NodeName,
   { network }: NodeFacts,
 ): boolean {
-  // Left by the run that did not see it answer: it ends with the switch.
+  // A run that never got an answer left the hold behind. The switch ends it.
   const isHeld = decision.checks && sharePort(decision.ports, network.holds) !== undefined;
   if (decision.hold || isHeld) return true;
   const [now, then] = [before, after].map((serving) => entriesFor(input, node, serving, decision.ports));

@@ -9,7 +9,10 @@ import { quote } from '../wording.ts';
 import { prepareVolume, switchVolume } from './move.ts';
 import { rank, type StepBuilder, stepId } from './step-builder.ts';
 
-/** Steps of one decision up to the working application; returns the last ones, for the network and for settling. */
+/**
+ * Adds the steps of one decision up to the application that answers. Returns the last ones: network tables and settling
+ * wait for them.
+ */
 export function planPlacement(builder: StepBuilder, input: PlanInput, decision: GroupDecision): StepId[] {
   const { group, tasks, stops, start, checks } = decision;
   const isAtRest = tasks.length === 0 && stops.length === 0 && start === undefined && !checks;
@@ -29,7 +32,7 @@ export function planPlacement(builder: StepBuilder, input: PlanInput, decision: 
   return decision.checks ? [checkAgain(builder, decision, last)] : last;
 }
 
-/** It runs and has not answered yet: nothing follows it to its place, and nothing is settled, before it has. */
+/** The application runs and has not answered yet: network tables and settling wait for the check. */
 function checkAgain(builder: StepBuilder, { group, node, app }: GroupDecision, after: readonly StepId[]): StepId {
   const action = {
     kind: 'check-container',
@@ -41,8 +44,8 @@ function checkAgain(builder: StepBuilder, { group, node, app }: GroupDecision, a
 }
 
 /**
- * None where the node has the image; otherwise with a node it can be copied from, the old place first. Where the
- * application runs elsewhere with this image it is that very image, by its id: a name may mean another one here.
+ * No step if the node has the image. Otherwise the step names a node to copy it from, the old node first. If the
+ * application runs elsewhere, the step names its image by id: the same name may mean another image on this node.
  */
 function pullImage(builder: StepBuilder, input: PlanInput, decision: GroupDecision): StepId[] {
   const { app, node, group } = decision;
@@ -73,7 +76,7 @@ function pullImage(builder: StepBuilder, input: PlanInput, decision: GroupDecisi
   return [builder.add({ action, reason, group })];
 }
 
-/** The image it runs with on another node of the same processor, where the file names the same one. */
+/** The image that it runs with on another node of the same architecture, if the file names that image. */
 function runningImage(
   input: PlanInput,
   { app, node }: GroupDecision,
@@ -97,12 +100,12 @@ function holdPorts(builder: StepBuilder, input: PlanInput, decision: GroupDecisi
   });
 }
 
-/** Stops what has been replaced in another place, once that answers and its clients are sent there. */
+/** Stops the old container of an application that started first, after the new one answers and the clients have followed. */
 export function stopReplaced(builder: StepBuilder, decision: GroupDecision, after: readonly StepId[]): StepId[] {
   return decision.startsFirst ? stopContainers(builder, decision, after, []) : [];
 }
 
-/** A stop that belongs to a restart also waits for what the new container needs: less time without it. */
+/** A stop that belongs to a restart waits for everything that the new container needs, which shortens the downtime. */
 function stopContainers(
   builder: StepBuilder,
   decision: GroupDecision,
@@ -135,8 +138,8 @@ function startContainer(builder: StepBuilder, decision: GroupDecision, after: re
 }
 
 /**
- * `dependsOn`, then link targets, start first where both start on the same node in this plan. An edge that would close
- * a circle is left out: links in both directions are fine, and somebody has to be first.
+ * If both start on the same node in this plan, an application starts after those in its `dependsOn`, then after its link
+ * targets. An edge that would close a cycle is left out: links in both directions are allowed.
  */
 export function orderStarts(builder: StepBuilder, input: PlanInput, decisions: readonly GroupDecision[]): void {
   const starting = new Map(

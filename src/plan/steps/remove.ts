@@ -8,8 +8,8 @@ import { quote, titleOf } from '../wording.ts';
 import { type StepBuilder, stepId } from './step-builder.ts';
 
 /**
- * Stops what nobody declares any more, on every node that can be reached; volumes are kept. `kept`: not these, their
- * data may be what another application is to have.
+ * Stops the applications that the files do not place any more, on every reachable node; their volumes are kept. `kept`
+ * keep running: another application may be meant to have their data.
  */
 export function planRemovals(builder: StepBuilder, input: PlanInput, kept: ReadonlySet<AppName>): void {
   for (const { node, app } of undeclared(input)) {
@@ -27,7 +27,7 @@ function undeclared(input: PlanInput): SeenContainer[] {
   return managedContainers(input).filter(({ app }) => !isDeclared(input, app));
 }
 
-/** Retires the volumes declared deleted; returns what cannot be retired now. */
+/** Retires the volumes that the files declare deleted. Returns a blocker for each that cannot be retired now. */
 export function planRetirements(builder: StepBuilder, input: PlanInput, kept: ReadonlySet<AppName>): Blocker[] {
   const datasets = input.config.datasets?.filter((dataset) => dataset.deleted === true) ?? [];
   return [...datasets]
@@ -75,7 +75,7 @@ function retire(builder: StepBuilder, input: PlanInput, kept: ReadonlySet<AppNam
   return [{ reason: `${cannot}: ${problem}`, ...place }];
 }
 
-/** Retired already where its last owner can be seen: a node that is away does not change that. */
+/** True if its last owner is retired, whatever an unreachable node has. */
 function isRetired(input: PlanInput, id: string): boolean {
   const copies = copiesOf(input, id);
   return (
@@ -93,14 +93,14 @@ const declaredUsers = perInput((input) => {
 
 const declaredUser = (input: PlanInput, id: VolumeId): AppName | undefined => declaredUsers(input).get(id);
 
-/** Undefined where a declared application's container still has it and is not simply stopped. */
+/** The stops of the volume's users; undefined if one of them keeps running or is declared. */
 function stopsOfUsers(input: PlanInput, kept: ReadonlySet<AppName>, id: string): StepId[] | undefined {
   const users = usersOfVolume(input, id);
   if (users.some(({ app }) => isDeclared(input, app) || kept.has(app))) return undefined;
   return users.map(({ node, app }) => stepId({ kind: 'stop-container', node, app }, app));
 }
 
-/** Seen and left alone, a line each: data that nothing declared uses, and containers without a name we know. */
+/** A line for each thing that is left alone: volumes that no declared application uses, and containers without a name. */
 export function describeLeftovers(input: PlanInput): string[] {
   const wanted = new Set([
     ...[...input.placement.keys()].flatMap(

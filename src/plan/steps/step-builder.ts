@@ -4,22 +4,22 @@ import { assertNever } from '../../model/plan.ts';
 import { stepKinds } from '../../model/step-kinds.ts';
 import { compareText, sorted } from '../lists.ts';
 
-/** A step before it has an id and its place. */
+/** A step before it has an id and a position. */
 export interface StepDraft {
   readonly action: Action;
   readonly after?: readonly StepId[];
   readonly reason: string;
   readonly group: string;
-  /** Where it is printed among steps that could run at the same time; default by kind. */
+  /** Its printed order among steps that could run at the same time; default: the rank of its kind. */
   readonly rank?: number;
 }
 
 export interface StepBuilder {
-  /** Adds a step and returns its id; the same step twice is one step that waits for both. */
+  /** Adds a step and returns its id. A step that is added twice is one step with the edges of both. */
   add(draft: StepDraft): StepId;
-  /** Every step with such an action, also one that is added later, waits for this one. */
+  /** Every step with such an action waits for this one, also one that is added later. */
   precede(id: StepId, isAfter: (action: Action) => boolean): void;
-  /** Of the steps that were added so far. */
+  /** The actions of the steps that were added so far. */
   actions(): readonly Action[];
   /** Topological order. Throws an ordinary Error (a bug) for a cycle or an edge to nowhere. */
   build(): Step[];
@@ -95,13 +95,13 @@ function inOrder(drafts: ReadonlyMap<StepId, StepDraft>): Step[] {
   return takeInOrder(waiting.map(({ step }) => step));
 }
 
-/** Again and again the first of the steps whose predecessors have all been taken. */
+/** Takes the first step whose predecessors have all been taken, until none is left. */
 function takeInOrder(waiting: readonly Step[]): Step[] {
   const place = new Map(waiting.map(({ id }, at) => [id, at]));
   const followers = waiting.map((): number[] => []);
   const missing = waiting.map(({ after }) => after.length);
   for (const [at, { after }] of waiting.entries()) for (const id of after) followers[place.get(id) ?? -1]?.push(at);
-  // The first one stands last, where it is taken from.
+  // In reverse order, because `pop` takes the last element.
   const ready = missing.flatMap((count, at) => (count === 0 ? [at] : [])).reverse();
   const steps: Step[] = [];
   for (let at = ready.pop(); at !== undefined; at = ready.pop()) {

@@ -7,16 +7,16 @@ import type { PlacedApp } from '../placed-app.ts';
 import { type PlanInput, perInput, type SeenContainer } from '../plan-input.ts';
 import { quote } from '../wording.ts';
 
-/** What an image's own volumes (its VOLUME lines) mean for an application. */
+/** What the image's own volumes (its VOLUME lines) mean for an application. */
 export interface ImageVolumes {
   readonly problems: readonly Blocker[];
   readonly notes: readonly string[];
 }
 
 /**
- * A directory that the image declares as a volume, and that is not a mountpoint of the file, lies in a volume of
- * Docker's on one node: it is kept there, and never moves. Where it lies below a mountpoint the data would not be in the
- * volume that moves, although the file looks as if it were.
+ * Docker keeps a directory that the image declares as a volume in a volume of its own, unless the directory is a
+ * mountpoint in the file. That volume stays on its node and never moves. Below a mountpoint it is a problem: the file
+ * looks as if the volume that moves had the data, and it does not.
  */
 export function checkImageVolumes(input: PlanInput, placed: PlacedApp, starts: boolean): ImageVolumes {
   const { id, volumes } = volumesOf(input, placed);
@@ -25,7 +25,7 @@ export function checkImageVolumes(input: PlanInput, placed: PlacedApp, starts: b
   const mountpoints = app.volumes.map(({ mountpoint }) => mountpoint);
   const [away] = elsewhere;
   const outside = volumes.filter((path) => !mountpoints.includes(path));
-  // What runs so already is only restarted: its data is in that volume of Docker's, and stays there.
+  // A container that already runs with this image is only restarted: its data stays in Docker's volume.
   const isSo = here !== undefined && away === undefined && here.imageId === id;
   const problems: Blocker[] = [];
   const notes: string[] = [];
@@ -50,7 +50,7 @@ export const nodesWithImage = (input: PlanInput, name: string): readonly NodeNam
 
 const nothing: ImageVolumes = { problems: [], notes: [] };
 
-/** Of the desired image, as far as any node has it. */
+/** The volumes of the desired image, if any node has the image. */
 function volumesOf(input: PlanInput, { facts: own, image, imageId }: PlacedApp) {
   const facts = imageId === undefined ? input.reachable.get(nodesWithImage(input, image)[0] ?? '') : own;
   const id = imageId ?? facts?.images[image];
@@ -81,7 +81,7 @@ function keptText(
   return `${what}: it does not move with the application; declare a volume at ${path} where it should`;
 }
 
-/** A volume is declared where the running container has its data in one of Docker's. */
+/** Directories that become mountpoints now and whose data is in Docker's volumes. */
 function leftBehind({ app, node }: PlacedApp, container: Container, volumes: readonly string[]): string[] {
   const isNew = (path: string) =>
     app.volumes.some(({ mountpoint }) => mountpoint === path) &&
@@ -94,6 +94,6 @@ function leftBehind({ app, node }: PlacedApp, container: Container, volumes: rea
     );
 }
 
-/** True where the path is inside the directory, and not the directory itself. */
+/** True if the path is inside the directory and not the directory itself. */
 export const liesBelow = (path: string, directory: string): boolean =>
   path !== directory && path.startsWith(directory.endsWith('/') ? directory : `${directory}/`);

@@ -4,22 +4,22 @@ import type { PlanInput } from '../plan-input.ts';
 import { quote } from '../wording.ts';
 import { type Copy, evidence } from './ownership.ts';
 
-/** Whether the copy on a node may become the owner's although the node that owns the volume is lost. */
+/** Whether a node's copy may become the owner, because the node that owns the volume is lost. */
 export type ReclaimJudgement =
   | { readonly kind: 'owner'; readonly copy: Volume }
   | { readonly kind: 'reclaim'; readonly copy: Volume; readonly epoch: number }
-  /** Continues "cannot …: why". */
+  /** Completes "cannot …: ". */
   | { readonly kind: 'refused'; readonly why: string };
 
 /**
- * How far the epoch is raised. The lost node may have raised its own since it was last heard of, and must find a higher
- * one if it ever comes back.
+ * How far the epoch is raised. The lost node may have raised its own after it was last seen; if it comes back, it must
+ * find a higher one.
  */
 const epochLeap = 1000;
 
 /**
- * Judges by the copies on all nodes that can be reached: none of them may own the volume, or have newer data. `known`
- * are the epochs that nodes which cannot be reached had when they were last seen.
+ * Judges the copies on all reachable nodes: no other one may own the volume or have newer data. `known` are the epochs of
+ * copies on unreachable nodes, as last seen.
  */
 export function judgeReclaim(
   input: PlanInput,
@@ -61,7 +61,7 @@ function findNewer(input: PlanInput, own: Copy, others: readonly Copy[]): string
   return newer && `${quote(newer.node)} may have newer data: ${evidence(input, [own, newer])}`;
 }
 
-/** Whatever ends the other copy is in the history of this one, or it is a claim that was given up long ago. */
+/** True if this copy has the other one's newest snapshot, or the other one is a claim with a lower epoch. */
 function holdsAll(own: Volume, other: Volume): boolean {
   const isOld = !['incoming', 'replica'].includes(other.role) && other.epoch < own.epoch;
   const newest = other.snapshots.at(-1);

@@ -9,18 +9,18 @@ import { quote } from '../wording.ts';
 import { type Copy, copiesOf, isClaim } from './ownership.ts';
 import type { VolumeTask } from './volume-task.ts';
 
-/** Why an application does not get the new volumes its file asks for. */
+/** Why an application does not get the new volumes that its file asks for. */
 export interface NewVolumes {
   readonly problems: readonly Blocker[];
-  /** Applications that no file names any more and whose data may be meant: they go on running. */
+  /** Applications that no file describes any more and whose data may be meant: they keep running. */
   readonly keeps: readonly AppName[];
 }
 
 /**
- * An application never starts on a new, empty volume where it may have data already: a volume of its own, or of an
- * application like it that disappears in the same plan, which nothing would use any more, or another volume that it has at the
- * same place now. The file was written differently, and only a person can say which data is meant. Nor does it where a
- * container has the volume and no node does: the dataset was renamed, or its pool is another one now.
+ * An application never starts on a new, empty volume if its data may be elsewhere, because only a person can say which
+ * data an edited file means. Its data may be in a volume that nothing would use any more: its own, or that of a similar
+ * application that disappears in this plan. It may be in the volume that its container has at the same mountpoint. Or a
+ * container has the volume and no node has the dataset: it was renamed, or the node has another pool now.
  */
 export function checkNewVolumes(
   input: PlanInput,
@@ -58,7 +58,7 @@ export function checkNewVolumes(
   return { problems, keeps: [...keeps] };
 }
 
-/** A container, running or not, with a volume that no node has any more. */
+/** A container, running or not, whose volume no node has any more. */
 interface LostUse {
   readonly user: SeenContainer;
   readonly mount: Pick<VolumeMount, 'id' | 'mountpoint'>;
@@ -72,7 +72,7 @@ const lostUses = perInput((input): readonly LostUse[] =>
   ),
 );
 
-/** One of this volume, of what the application has in its place, or of an application like it that disappears. */
+/** The lost volume that the new one would replace: itself, the one at its mountpoint, or one of a similar application. */
 function lostUse(
   input: PlanInput,
   app: Application,
@@ -87,7 +87,7 @@ function lostUse(
   });
 }
 
-/** A volume of its own that is to pass to another application and that no node has: its container alone shows it. */
+/** Volumes that pass from this application to another one and that no node has: only the container shows that they existed. */
 function takenAway(input: PlanInput, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
   if (input.unreachable.size > 0 || lostUses(input).length === 0) return [];
   const isOwn = (id: VolumeId) => app.volumes.some((volume) => volume.id === id);
@@ -112,11 +112,11 @@ function vanished(app: Application, node: NodeName, how: string, { user, mount: 
 }
 
 /**
- * The first volume of an application is known by the application alone, so where the first entry of a list is removed
- * the next one would have its data, and the data that is at that place now would be used by nothing.
+ * The id of an application's first volume depends only on the application. If the first entry of a list is removed, the
+ * next entry would get its data, and nothing would use the data that is at that mountpoint now.
  */
 function shifted(input: PlanInput, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
-  // What would be used by nothing is a claim that the files do not name.
+  // Only a claim that the files do not describe could be data that nothing uses.
   if (!hasUndeclared(input)) return [];
   return app.volumes.flatMap(({ id, mountpoint }) => {
     if (id !== defaultVolumeId(app.name)) return [];
@@ -143,13 +143,13 @@ function shifted(input: PlanInput, app: Application, node: NodeName, own: readon
 
 interface Meant {
   readonly copy: Copy;
-  /** Whose data it is. */
+  /** The application that has the data. */
   readonly of: AppName;
-  /** The file names it, at another place. */
+  /** The file uses it at another mountpoint. */
   readonly isUsed: boolean;
 }
 
-/** The volume that its container has now where the new one would be. */
+/** The volume that its container has now at the mountpoint of the new one. */
 function mountedAt(
   input: PlanInput,
   own: readonly SeenContainer[],
@@ -174,25 +174,25 @@ const claimedCopies = perInput((input): readonly Copy[] =>
 
 const hasUndeclared = perInput((input) => claimedCopies(input).some(({ volume: { id } }) => !input.described.has(id)));
 
-/** Those of this deployment that no application and no dataset of the files names any more. */
+/** Claims of this deployment that no application and no dataset of the files uses any more. */
 const undeclaredCopies = perInput((input) =>
   claimedCopies(input).filter(({ volume: { id } }) => !input.described.has(id) && !input.others.has(id)),
 );
 
-/** Containers of applications that are in no file any more, or on no node. */
+/** Containers of applications that no file describes, or that the files place on no node. */
 const goneContainers = perInput((input) => managedContainers(input).filter((seen) => isGone(input, seen)));
 
 const isGone = (input: PlanInput, { app }: SeenContainer): boolean =>
   !(input.placement.has(app) && app in input.config.applications);
 
-/** An application that disappears may be this one under its old name: it has the same image, or one of its ports. */
+/** True if a container that disappears may be this application under an old name: same image, or a common port. */
 function isLike(app: Application, { container: { spec } }: SeenContainer): boolean {
   const { repository } = app.image;
   const isSameImage = spec.image.startsWith(`${repository}:`) || spec.image.startsWith(`${repository}@`);
   return isSameImage || sharePort(externalPorts(app), externalPorts(spec)) !== undefined;
 }
 
-/** Its own volumes that nothing names any more, and those of applications that disappear now and are like it. */
+/** Unused volumes of the application, and of similar applications that disappear in this plan. */
 function unusedOf(input: PlanInput, app: Application, own: readonly SeenContainer[]): Meant[] {
   const mounted = (containers: readonly SeenContainer[], id: VolumeId) =>
     containers.find(({ container }) => container.spec.mounts.some(({ volume }) => volume === id));
@@ -206,7 +206,7 @@ function unusedOf(input: PlanInput, app: Application, own: readonly SeenContaine
   });
 }
 
-/** The one that was mounted at the same place, else its own, else the first: a hint can name one only. */
+/** The volume that was mounted at the same place, else the first one: a hint can name only one. */
 function likeliest(unused: readonly Meant[], mountpoint: string, own: readonly SeenContainer[]): Meant | undefined {
   const wasThere = ({ copy }: Meant) =>
     own.some(({ container }) =>
@@ -215,11 +215,11 @@ function likeliest(unused: readonly Meant[], mountpoint: string, own: readonly S
   return unused.find(wasThere) ?? unused[0];
 }
 
-/** The one line that keeps the data, and how to begin with an empty volume all the same. */
+/** The line that keeps the data, and how to start with an empty volume instead. */
 function hintFor(input: PlanInput, app: Application, mountpoint: string, { copy, of, isUsed }: Meant): string {
   const { id, dataset } = copy.volume;
   const isOwn = app.volumes.some((volume) => volume.id === id);
-  // The first of the list has it, and another one is listed first now.
+  // The data belongs to the first entry of the list, and another entry is first now.
   if (isOwn && id === defaultVolumeId(app.name)) return `to keep this data list the volume at ${mountpoint} first`;
   if (!isName(id) || !isName(dataset)) return `see which copy is meant: drover volumes ${app.name}`;
   const lines = {
@@ -228,7 +228,7 @@ function hintFor(input: PlanInput, app: Application, mountpoint: string, { copy,
     fig: `to keep this data write ${quote(app.name)} in the native form, its volume with "dataset_id: ${id}"`,
   } as const;
   const byRemoval = `; to start empty, remove ${quote(of)} in a save of its own first`;
-  // Another application is to have it: only one of them can.
+  // Another application of the files has it, and only one can.
   if (isUsed) return isOwn ? lines[input.config.format] : `${lines[input.config.format]}${byRemoval}`;
   const empty =
     of === app.name

@@ -12,13 +12,13 @@ export interface Copy {
   readonly volume: Volume;
 }
 
-/** Who has the data, from role, owner, epoch and guid alone. */
+/** Which node has the data. Only role, owner, epoch and guids of the copies decide. */
 export type Ownership =
   | { readonly kind: 'absent' }
   | { readonly kind: 'owned'; readonly at: Copy; readonly released: readonly Copy[]; readonly stale: readonly Copy[] }
   | { readonly kind: 'frozen'; readonly at: Copy }
   | { readonly kind: 'released'; readonly at: Copy; readonly to: NodeName }
-  /** Nothing may be done to it; `problem` continues "…: why". */
+  /** Nothing may be done to it. `problem` completes "cannot …: ". */
   | { readonly kind: 'unclear'; readonly problem: string; readonly node?: NodeName; readonly hint?: string };
 
 const copiesById = perInput((input) => {
@@ -38,19 +38,19 @@ const lastSeenById = perInput((input) => {
   return byId;
 });
 
-/** The datasets of a volume that were last seen on nodes that cannot be reached now, by node. */
+/** The datasets of a volume that were last seen on unreachable nodes, by node. */
 const lastSeenOf = (input: PlanInput, id: VolumeId): readonly Copy[] => lastSeenById(input).get(id) ?? [];
 
-/** Former owners that found out, when they came back, that another node had taken over. */
+/** Copies of former owners whose node found out, when it booted, that another node had taken over. */
 export function divergedCopies(input: PlanInput, id: VolumeId): Copy[] {
   return copiesOf(input, id).filter(({ volume }) => volume.role === 'diverged');
 }
 
 const claims = ['owner', 'frozen', 'released'];
-/** True where this copy says that the data is its node's, or was given away by it. */
+/** True if this copy claims that its node owns the data, or released it. */
 export const isClaim = (copy: Copy): boolean => claims.includes(copy.volume.role);
 
-/** Where a volume stands. The highest epoch is right; whatever cannot be told safely is unclear. */
+/** The ownership of a volume. The claim with the highest epoch is right; if that is not safe to say, it is unclear. */
 export function ownershipOf(input: PlanInput, id: VolumeId): Ownership {
   const copies = copiesOf(input, id);
   const claimed = copies.filter(isClaim);
@@ -66,7 +66,7 @@ export function ownershipOf(input: PlanInput, id: VolumeId): Ownership {
   );
 }
 
-/** A retired copy was the owner when it was retired: what a node was given up before that is older than it. */
+/** A retired copy was the owner when it was retired, so claims with a lower epoch are older. */
 function retiredSince(copies: readonly Copy[], epoch: number): Ownership | undefined {
   const retired = copies.find(({ volume }) => volume.role === 'retired' && volume.epoch >= epoch);
   if (retired === undefined) return undefined;
@@ -104,14 +104,14 @@ function withoutClaim(input: PlanInput, id: VolumeId, copies: readonly Copy[]): 
   return { kind: 'unclear', problem, ...(hint === undefined ? {} : { hint }) };
 }
 
-/** The complete copy that has heard of the latest owner. */
+/** The complete copy with the highest epoch. */
 function newestCopy(copies: readonly Copy[]): Copy | undefined {
   return copies
     .filter(({ volume }) => volume.snapshots.length > 0 && (volume.role === 'replica' || volume.role === 'incoming'))
     .toSorted((a, b) => b.volume.epoch - a.volume.epoch || compareText(a.node, b.node))[0];
 }
 
-/** The command that makes this node's copy the owner's, which asks first, for the application that has the volume. */
+/** The command that makes this node's copy the owner, after a confirmation; undefined for a volume without application. */
 function reclaimCommand(input: PlanInput, id: VolumeId, node: NodeName): string | undefined {
   const apps = Object.values(input.config.applications);
   const app = apps.find(({ volumes }) => volumes.some((volume) => volume.id === id));
@@ -130,7 +130,7 @@ function twiceOnOneNode(copies: readonly Copy[]): Ownership | undefined {
   return { kind: 'unclear', node: twice.node, problem: `${quote(twice.node)} has it twice: ${quoteAll(names)}` };
 }
 
-/** A disk that was cloned or carried over says `owner` and means another node. */
+/** A copy whose owner is another node: the disk was cloned or moved. */
 function foreignOwner(input: PlanInput, id: VolumeId, top: readonly Copy[]): Ownership | undefined {
   const copy = top.find(({ node, volume }) => {
     const self = input.reachable.get(node)?.nodeId;
@@ -148,18 +148,18 @@ function foreignOwner(input: PlanInput, id: VolumeId, top: readonly Copy[]): Own
   };
 }
 
-// A diverged copy was overtaken: whoever claims no more than it did is not the one who did that.
-const hasHeardOfLater = ({ role, epoch }: Volume, than: number): boolean =>
+// Another node took over from a diverged copy, so a claim with the same epoch as the diverged copy is not the latest one.
+const knowsLaterOwner = ({ role, epoch }: Volume, than: number): boolean =>
   (role === 'replica' && epoch > than) || (role === 'diverged' && epoch >= than);
 
-/** A copy that has heard of a later owner, or one last seen on a node that cannot be asked now. */
+/** A copy that knows a later owner, or a later claim that was last seen on an unreachable node. */
 function higherElsewhere(
   input: PlanInput,
   id: VolumeId,
   copies: readonly Copy[],
   epoch: number,
 ): Ownership | undefined {
-  const later = copies.find(({ volume }) => hasHeardOfLater(volume, epoch));
+  const later = copies.find(({ volume }) => knowsLaterOwner(volume, epoch));
   if (later !== undefined) {
     const kind = later.volume.role === 'replica' ? 'replica' : 'diverged copy';
     const problem = `the ${kind} on ${quote(later.node)} knows a later owner: ${evidence(input, copies)}`;
@@ -193,7 +193,7 @@ function ownedOrInProgress(input: PlanInput, id: VolumeId, claimed: readonly Cop
   };
 }
 
-/** True for the copy that was given up so that the other one could be the owner. */
+/** True if the released copy was released to the node of the other one. */
 function handedTo(input: PlanInput, released: Copy, other: Copy): boolean {
   return other.volume.role !== 'released' && released.volume.owner === input.reachable.get(other.node)?.nodeId;
 }
@@ -229,7 +229,7 @@ function rivals(input: PlanInput, copies: readonly Copy[]): Ownership {
   return { kind: 'unclear', node: copies[0]?.node ?? '', problem, hint };
 }
 
-/** Every copy with what it says about itself, for a person who has to decide. */
+/** The role, epoch and newest snapshot of every copy, for a person who has to decide. */
 export function evidence(input: PlanInput, copies: readonly Copy[]): string {
   return [...copies]
     .sort((a, b) => compareText(a.node, b.node))

@@ -8,8 +8,8 @@ import { diffVolumes, newestCommon } from './volume-diff.ts';
 import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
 
 /**
- * Why the copy on the target cannot take the stream, as far as the observation shows it: found now, it costs nothing;
- * found by the send, the application would have been stopped for it. `hasAll`: nothing is left to be sent.
+ * Why the copy on the target cannot receive the stream, as far as the observation shows. The plan reports it before the
+ * application stops; `zfs receive` would report it afterwards. `hasAll`: nothing is left to be sent.
  */
 export function unusableTarget(
   input: PlanInput,
@@ -32,7 +32,7 @@ export function unusableTarget(
     return problem(why, asideHint(input, target));
   }
   if (snapshots.length === 0) {
-    // A first receive that was cut off goes on where it ended.
+    // An interrupted first receive resumes.
     if (resumeToken !== undefined) return undefined;
     return problem(`${on} has ${quote(dataset)}, a copy without any snapshot`, asideHint(input, target));
   }
@@ -46,7 +46,7 @@ export function unusableTarget(
   );
 }
 
-/** The copy has snapshots that the owner does not know: only those are in the way, where anything is common. */
+/** The copy has snapshots that the owner lacks. If the two have a snapshot in common, only the later ones are in the way. */
 function conflictProblem(
   input: PlanInput,
   at: Copy,
@@ -63,10 +63,10 @@ function conflictProblem(
   }
   const why = `${quote(target.node)} has snapshots that ${quote(at.node)} lacks, after the common @${common.name}: ${names}`;
   const people = inTheWay.filter(({ name }) => name.startsWith('user-'));
-  // What a person has kept may be nowhere else: the whole copy is put aside, and a new one is sent.
+  // A snapshot that a person took may exist only here: the whole copy is renamed, and a new one is sent.
   if (people.length > 0) return problem(`${why}; ${peopleText(people.length)}`, asideHint(input, target));
   const snapshots = `${volume.dataset}@${inTheWay.map(({ name }) => name).join(',')}`;
-  // Names as they must be, or no command: a person would run it as root.
+  // A person runs the command as root, so it is offered only for plain names.
   if (![volume.dataset, ...inTheWay.map(({ name }) => name)].every(isName))
     return problem(why, asideHint(input, target));
   const command = printCommand(['zfs', 'destroy', snapshots]);
@@ -79,7 +79,7 @@ function conflictProblem(
 const peopleText = (count: number): string =>
   count === 1 ? 'one of them was made with drover snapshot' : `${count} of them were made with drover snapshot`;
 
-/** Outside of drover's root nothing of drover's touches it, and the volume can come back to the node. */
+/** drover touches nothing outside its root dataset. After the rename the node can receive the volume again. */
 export function asideHint(input: PlanInput, { node, volume: { dataset, role } }: Copy): string {
   const aside = `${input.config.settings.pool}/${role === 'diverged' ? role : 'aside'}-${dataset.split('/').at(-1) ?? ''}`;
   const what = `put the copy aside, which keeps all of it, on ${nameOf(input, node)}`;
@@ -88,7 +88,7 @@ export function asideHint(input: PlanInput, { node, volume: { dataset, role } }:
 
 const nameOf = (input: PlanInput, node: NodeName): string => input.config.nodes[node]?.name ?? node;
 
-/** Copies that no application can have written to since they were received. */
+/** True for a copy that no application can have written to after it was received. */
 function receives(target: Volume, source: Volume): boolean {
   if (target.role === 'incoming' || target.role === 'replica') return true;
   return target.role === 'released' && target.epoch <= source.epoch;

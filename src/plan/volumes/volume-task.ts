@@ -12,27 +12,27 @@ import type { VolumeProblem, WantedVolume } from './volume-problem.ts';
 /** What has to happen to one volume. */
 export interface VolumeTask extends WantedVolume {
   readonly work: VolumeWork;
-  /** Nodes with a copy given up in an earlier move and not yet settled, and who owns the volume now. */
+  /** Copies that an earlier move released and that are not settled yet: `from` has the copy, `to` owns the volume. */
   readonly settle: readonly { readonly from: NodeName; readonly to: NodeName }[];
-  /** Former owners that came back: never touched, shown to a person. */
+  /** Copies of former owners that came back: reported, never touched. */
   readonly stale: readonly Copy[];
-  /** Why its limit cannot be set: reported, and stops nothing. */
+  /** Why its limit cannot be set. It is reported and blocks nothing. */
   readonly limitProblem?: VolumeProblem;
 }
 
 export type VolumeWork =
   | { readonly kind: 'create' }
   | { readonly kind: 'in-place'; readonly mount: boolean; readonly resize: boolean }
-  /** Frozen here, or released from here and taken by nobody: the owner again. */
+  /** Frozen here, or released from here and not acquired: this node becomes the owner again. */
   | { readonly kind: 'reclaim'; readonly resize: boolean; readonly releasedTo?: NodeName }
   | Move;
 
-/** `sync`: everything is still to do; `final`: frozen already; `acquire`: released to its new node already. */
+/** `sync`: nothing is done yet. `final`: the volume is frozen. `acquire`: it is released to its new node. */
 export interface Move {
   readonly kind: 'move';
   readonly from: NodeName;
   readonly stage: 'sync' | 'final' | 'acquire';
-  /** Released, and not to be acquired as it is: first the owner again. */
+  /** Released, and the new node cannot acquire it in this state: the old node reclaims it first. */
   readonly reclaim: boolean;
   readonly releasedTo?: NodeName;
   readonly freeze: boolean;
@@ -43,7 +43,10 @@ export interface Move {
 
 export type TaskOrProblem = { readonly task: VolumeTask } | { readonly problem: VolumeProblem };
 
-/** Decides by what is observed only: any state a run that was cut off can leave has its continuation here. */
+/**
+ * What has to happen to a volume so that it is on the wanted node, or why nothing may happen. Only the observation
+ * decides: every state that an interrupted run can leave behind is handled here.
+ */
 export function findVolumeTask(input: PlanInput, want: WantedVolume): TaskOrProblem {
   const result = taskByOwnership(input, want);
   if ('problem' in result) return result;
@@ -75,7 +78,7 @@ function taskByOwnership(input: PlanInput, want: WantedVolume): TaskOrProblem {
   }
 }
 
-/** Not where a reclaim was cut off, which has made the new node refuse, nor where the old node has written since. */
+/** False after an interrupted reclaim, which made the new node refuse, and if the old node has written in the meantime. */
 function canBeAcquired(
   input: PlanInput,
   want: WantedVolume,
@@ -112,7 +115,7 @@ function reclaim(want: WantedVolume, at: Copy, releasedTo?: NodeName): TaskOrPro
   return withLimitProblem(task(want, work), limitProblem);
 }
 
-/** A limit never keeps an application down, or from going on: the rest is done, and the limit is blocked. */
+/** A limit that cannot be set never stops an application: it is reported, and everything else is done. */
 function withLimitProblem(result: TaskOrProblem, limitProblem: VolumeProblem | undefined): TaskOrProblem {
   if (limitProblem === undefined || 'problem' in result) return result;
   return { task: { ...result.task, limitProblem } };
@@ -133,12 +136,12 @@ function move(
 ): TaskOrProblem {
   const target = copiesOf(input, want.id).find((copy) => copy.node === want.node);
   const source = at.volume;
-  // Only where the file asks for less than before: a volume that is fuller than the limit it has can move.
+  // Only if the file asks for less than the present limit: a volume that is fuller than its limit can move.
   const limitProblem = stage === 'sync' && source.role === 'owner' ? tooSmall(want, at) : undefined;
   if (limitProblem !== undefined) return { problem: limitProblem };
   const children = stage === 'sync' && source.role === 'owner' ? hasChildren(want, at) : undefined;
   if (children !== undefined) return { problem: children };
-  // Released, and everything is there: a snapshot that a job has taken on the new node since is not in the way.
+  // The new node has the last snapshot. A snapshot that a job has taken there in the meantime does no harm.
   const last = source.snapshots.at(-1)?.guid;
   const hasAll = stage === 'acquire' && target?.volume.snapshots.some(({ guid }) => guid === last) === true;
   const freeze = stage === 'sync' || (stage === 'final' && (source.writtenBytes > 0 || source.snapshots.length === 0));
@@ -169,7 +172,7 @@ function heldOnSource(input: PlanInput, want: WantedVolume, at: Copy): VolumePro
   return { node: at.node, reason: `${cannot}: ${held.who} keeps it mounted there`, hint: held.hint };
 }
 
-/** A stream is of one dataset: what lies in others below it would stay behind without a word. */
+/** A stream contains one dataset. Data in datasets below it would stay behind, and nothing would report it. */
 function hasChildren(want: WantedVolume, at: Copy): VolumeProblem | undefined {
   const { children = [], dataset } = at.volume;
   const [first] = children;
@@ -185,10 +188,10 @@ function hasChildren(want: WantedVolume, at: Copy): VolumeProblem | undefined {
   };
 }
 
-/** How far above its wanted limit a volume may be limited, where it holds more than the limit: ZFS overshoots. */
+/** The highest limit that a volume may have while it holds more than the wanted limit: ZFS overshoots a refquota. */
 const overshoot = (limitBytes: number): number => Math.max(limitBytes * 1.05, limitBytes + 64 * 1024 ** 2);
 
-/** It has the wanted limit, or one that is as near to it as what it holds allows. */
+/** True if it has the wanted limit, or one as close to it as its content allows. */
 function hasLimit(want: WantedVolume, { limitBytes, referencedBytes }: Volume): boolean {
   if (limitBytes === want.limitBytes) return true;
   if (limitBytes === undefined || want.limitBytes === undefined) return false;
@@ -196,7 +199,7 @@ function hasLimit(want: WantedVolume, { limitBytes, referencedBytes }: Volume): 
   return isFull && limitBytes <= overshoot(want.limitBytes);
 }
 
-/** ZFS refuses a refquota below what is referenced; better said before anything stops. */
+/** ZFS refuses a refquota below the referenced bytes. The plan reports it before anything stops. */
 function tooSmall(want: WantedVolume, at: Copy): VolumeProblem | undefined {
   if (want.limitBytes === undefined || hasLimit(want, at.volume)) return undefined;
   const { referencedBytes } = at.volume;

@@ -7,20 +7,20 @@ import { asideHint } from './target-copy.ts';
 import type { VolumeProblem } from './volume-problem.ts';
 import type { VolumeTask } from './volume-task.ts';
 
-/** A volume's problem as a blocker of its application, if it has one. */
+/** A volume's problem as a blocker; `app` is its application, if it has one. */
 export function problemBlocker(problem: VolumeProblem, app?: AppName): Blocker {
   return { ...problem, ...(app === undefined ? {} : { app }) };
 }
 
-/** What is reported about a volume, and stops nothing. */
+/** What is reported about a volume and blocks nothing. */
 export function warningsOf(input: PlanInput, task: VolumeTask, app?: AppName): Blocker[] {
   const limit = task.limitProblem === undefined ? [] : [problemBlocker(task.limitProblem, app)];
   return [...limit, ...staleOwners(input, task, app)];
 }
 
 /**
- * One blocker for each former owner that came back: shown with the evidence, and never touched. Diverged: the node
- * found out by itself when it booted, and nothing starts there.
+ * One line for each copy of a former owner that came back, with the evidence. drover never touches such a copy. If it is
+ * diverged, its node found out when it booted, and starts nothing with it.
  */
 function staleOwners(input: PlanInput, task: VolumeTask, app?: AppName): Blocker[] {
   return task.stale.map((copy) => {
