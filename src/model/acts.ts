@@ -14,16 +14,16 @@ export interface Act {
   /** Command lines for the help, without `drover`. */
   readonly examples: readonly string[];
   /**
-   * reads: changes nothing, and is allowed with --read-only. adds: leaves what is there as it is, and never waits for a
-   * run. enters: the same for a program inside the container, which can change everything in it. interrupts: stops
-   * containers or changes owners, so that acts and runs wait for each other.
+   * reads: changes nothing, and is allowed with --read-only. adds: changes nothing that exists, and never waits for a
+   * run. enters: like adds, but runs a program inside the container, which can change everything in it. interrupts: stops
+   * containers or changes owners, so acts and runs wait for each other.
    */
   readonly effect: 'reads' | 'adds' | 'enters' | 'interrupts';
   /** What the application must have. */
   readonly needs: 'container' | 'running container' | 'volume' | 'nothing';
   /** How a person confirms it; `page`: only the screen asks. */
   readonly confirmation: 'none' | 'page' | 'name';
-  /** Completes `"db" …` when it is done; `APP` stands for the name. */
+  /** Completes `"db" …` when the act is done; `APP` stands for the name. */
   readonly done?: string;
   /** Absent: the screen has no key for it. */
   readonly screen?: ActOnScreen;
@@ -33,9 +33,9 @@ export interface ActOnScreen {
   /** The action of the key map; two acts may share one. */
   readonly action: string;
   readonly keys: readonly string[];
-  /** In help, palette and footer; `…` where something is asked first. */
+  /** In help, palette and footer. It ends with `…` if the screen asks something first. */
   readonly label: string;
-  /** In the footer, where the label is too long. */
+  /** In the footer, if the label is too long. */
   readonly short?: string;
   /** The command of the palette for one application, and its label. */
   readonly command?: readonly [word: string, label: string];
@@ -165,6 +165,6 @@ export const actNames = Object.keys(acts) as readonly ActName[];
 /** The row of an act with all columns of the table. */
 export const actOf = (name: ActName): Act => acts[name];
 
-/** The row for an action of the screen; stop stands for stop and start. */
+/** The row for an action of the screen. For an action of two acts (stop and start) it is the first row. */
 export const actOfAction = (action: string): Act | undefined =>
   actNames.map(actOf).find(({ screen }) => screen?.action === action);

@@ -1,7 +1,7 @@
 import type { NodeAddress, NodeFacts } from './cluster.ts';
 import type { Config, NodeName, PortMapping } from './config.ts';
 
-/** An IP address in its short form (RFC 5952), so that equal ones compare equal; undefined for any other text. */
+/** An IP address in its short form (RFC 5952), so that equal addresses are equal texts; undefined for other texts. */
 export function plainAddress(text: string): string | undefined {
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) {
     return text.split('.').every((part) => Number(part) <= 255) ? text : undefined;
@@ -13,19 +13,19 @@ export function plainAddress(text: string): string | undefined {
 
 export const isIPv6 = (address: string): boolean => address.includes(':');
 
-/** One that stands for every address of its family. */
+/** True for an address that stands for all addresses of its family. */
 export const isWildcard = (address: string): boolean => address === '0.0.0.0' || address === '::';
 
-/** Where a client must come from to reach nothing but the node itself. */
+/** True for an address that only processes of the node itself can reach. */
 export const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
 
-/** The word of `listen` for the address at which the other nodes reach a node. */
+/** The word in `listen` for the address at which the other nodes reach a node. */
 export const meshWord = 'mesh';
 
 /**
- * The addresses of a node that its `listen` selects, sorted; undefined where the files say nothing, which means all of
- * them. Addresses that come and go by themselves are never selected by a network or an interface: link-local ones,
- * temporary ones, those of Docker's own bridges.
+ * The addresses of a node that its `listen` selects, sorted; undefined if the files have no `listen`, which means all
+ * addresses. A network or an interface never selects addresses that come and go: link-local and temporary addresses, and
+ * those of Docker's own bridges.
  */
 export function listenAddresses(config: Config, node: NodeName, facts: NodeFacts): readonly string[] | undefined {
   const listen = config.nodes[node]?.listen ?? config.settings.listen;
@@ -52,7 +52,7 @@ function inNetwork(network: string): (one: NodeAddress) => boolean {
   return ({ address }) => isIn(bitsOf(address));
 }
 
-/** 32 or 128 zeros and ones; empty for what is no address. */
+/** The address as 32 or 128 zeros and ones; empty if the text is not an address. */
 function bitsOf(address: string): string {
   const plain = plainAddress(address);
   if (plain === undefined) return '';
@@ -70,13 +70,13 @@ function bitsOf(address: string): string {
 
 const binary = (value: number, length: number): string => value.toString(2).padStart(length, '0');
 
-/** Ports with the addresses at which a node publishes them: their own, else those that its `listen` selects. */
+/** Ports with the addresses at which a node publishes them: the port's own, else those that the node's `listen` selects. */
 export function portsAt(ports: readonly PortMapping[], listen: readonly string[] | undefined): readonly PortMapping[] {
   if (listen === undefined) return ports;
   return ports.map((port) => (port.addresses === undefined ? { ...port, addresses: listen } : port));
 }
 
-/** Whether a client that connects to this address of the node reaches the port. */
+/** True if a client that connects to this address of the node reaches the port. */
 export function isPublishedAt({ addresses }: PortMapping, address: string): boolean {
   return (
     addresses === undefined ||
@@ -84,7 +84,7 @@ export function isPublishedAt({ addresses }: PortMapping, address: string): bool
   );
 }
 
-/** `127.0.0.1:8080`, `[::1]:8080`, or only the port where it is published at all addresses. */
+/** `127.0.0.1:8080` or `[::1]:8080`; only the port if it is published at all addresses. */
 export function publishedTexts({ external, addresses }: PortMapping): readonly string[] {
   if (addresses === undefined) return [String(external)];
   return addresses.map((address) => `${isIPv6(address) ? `[${address}]` : address}:${external}`);

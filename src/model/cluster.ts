@@ -7,7 +7,7 @@ import type { ContentHash, SealedContent } from './sealed-content.ts';
 /** One observation of every known node. An unreachable node is never an empty node. */
 export interface ClusterState {
   readonly nodes: Readonly<Record<NodeName, NodeState>>;
-  /** Nodes that this process has seen with containers or data of drover's, and that no file names any more. */
+  /** Nodes that this process has seen with drover's containers or data, and that no file names any more. */
   readonly departed?: Readonly<Record<NodeName, NodeFacts>>;
   /** Where earlier runs on this machine saw the data of each volume. */
   readonly remembered?: readonly DataPlace[];
@@ -32,31 +32,31 @@ export type NodeState =
       readonly lastFacts?: NodeFacts;
     };
 
-/** What was observed on a node that can be reached; undefined for any other: what is there now is unknown. */
+/** The facts of a reachable node; undefined for any other node, whose present state is unknown. */
 export const freshFacts = (state: NodeState | undefined): NodeFacts | undefined =>
   state?.status === 'reachable' ? state.facts : undefined;
 
-/** What was last observed on a node, also on one that cannot be reached now. */
+/** The last observed facts of a node, reachable or not. */
 export const lastFacts = (state: NodeState | undefined): NodeFacts | undefined =>
   state?.status === 'unreachable' ? state.lastFacts : state?.facts;
 
 export interface NodeFacts {
   /** Stable id of the node (`drover:node` on the root dataset); what `drover:owner` refers to. */
   readonly nodeId: string;
-  /** Address the others use for it; decides link variables and forwards. */
+  /** Address at which the other nodes reach it: link variables and forwards use it. */
   readonly meshAddress: string;
-  /** Its own addresses; absent where they were not read. */
+  /** Its own addresses; absent if they were not read. */
   readonly addresses?: readonly NodeAddress[];
   readonly containers: readonly Container[];
   readonly volumes: readonly Volume[];
   readonly network: NetworkTable;
-  /** Mounts of volumes that outlive an unmount on the node: by programs in mount namespaces of their own. */
+  /** Mounts of volumes in other mount namespaces, which an unmount on the node does not end. */
   readonly foreignMounts?: readonly ForeignMount[];
-  /** Listening sockets that are not ours (sshd, other people's containers): a port drover must not take. */
+  /** Listening sockets that drover did not open (sshd, foreign containers): drover must not take their ports. */
   readonly listeners: readonly Listener[];
   /** Image id by `repository:tag` for every image the node has. */
   readonly images: Readonly<Record<string, string>>;
-  /** Directories that an image keeps in volumes of Docker's (its VOLUME lines), by image id; only where it has any. */
+  /** Directories that an image keeps in Docker's volumes (its VOLUME lines), by image id; images without any are absent. */
   readonly imageVolumes?: Readonly<Record<string, readonly string[]>>;
   readonly pool: PoolFacts;
   readonly versions: {
@@ -67,11 +67,11 @@ export interface NodeFacts {
     readonly arch: string;
   };
   readonly capabilities: ZfsCapabilities;
-  /** What a command takes besides its own work: sending it, a session, the way back. */
+  /** The overhead of a command: sending it, opening a session, returning the answer. */
   readonly roundTripMs: number;
-  /** What the commands of this observation took on the node itself, as it says. */
+  /** How long the commands of this observation ran on the node, by the node's own report. */
   readonly scriptMs?: number;
-  /** Absent where the node is not set up for it: there Docker starts containers at boot in no order. */
+  /** Absent if the node is not provisioned for it: Docker then starts its containers at boot in no order. */
   readonly boot?: BootFacts;
 }
 
@@ -79,20 +79,20 @@ export interface NodeFacts {
 export interface NodeAddress {
   readonly interface: string;
   readonly address: string;
-  /** The kernel made it for a while (IPv6's privacy addresses), or it is about to go. */
+  /** A temporary address (IPv6's privacy addresses), or a deprecated one. */
   readonly temporary?: true;
 }
 
-/** What a node knows for the time when it boots and no drover runs. */
+/** What a node knows when it boots, because no drover runs then. */
 export interface BootFacts extends BootRules {
-  /** How the others may ask it: ports its sshd may have, and its host keys as `type base64`. */
+  /** How the other nodes can ask it: the possible ports of its sshd, and its host keys as `type base64`. */
   readonly sshPorts: readonly number[];
   readonly hostKeys: readonly string[];
   /** Volumes it owns and has not mounted since it booted, and why. */
   readonly waiting: readonly WaitingVolume[];
 }
 
-/** Whom a node asks whether a volume was taken over while it was off, and what it does without an answer. */
+/** The peers that a node asks at boot whether a volume was taken over, and what it does without an answer. */
 export interface BootRules {
   readonly alone: 'wait' | 'start';
   /** By address. */
@@ -103,15 +103,18 @@ export interface BootRules {
 
 export interface BootPeer {
   readonly address: string;
-  /** In the order in which they are tried. */
+  /** Tried in this order. */
   readonly ports: readonly number[];
-  /** `type base64`: the peer is known by them, when it is asked and when it asks. */
+  /** `type base64`: they identify the peer, both when it is asked and when it asks. */
   readonly keys: readonly string[];
-  /** As the records of copies name it; absent: it may be any of them. */
+  /** Its node id in the records of copies; absent: it may be any of them. */
   readonly id?: string;
 }
 
-/** silent: these peers do not answer and may have taken it over. rival: they claim it with the same epoch. */
+/**
+ * A volume that the node does not mount. silent: these peers do not answer and may have taken it over. rival: they claim
+ * it with the same epoch.
+ */
 export interface WaitingVolume {
   readonly volume: VolumeId;
   readonly why: 'silent' | 'rival';
@@ -120,8 +123,8 @@ export interface WaitingVolume {
 }
 
 /**
- * A dataset that is mounted in another mount namespace, which an unmount on the node does not reach: in a container that
- * was given a directory above it (`-v /var/lib/drover:/volumes:ro`) or was started by a program other than Docker.
+ * A dataset that is mounted in another mount namespace, where an unmount on the node has no effect: in a container with
+ * a bind mount of a directory above it (`-v /var/lib/drover:/volumes:ro`), or one that Docker did not start.
  */
 export interface ForeignMount {
   readonly dataset: string;
@@ -139,7 +142,7 @@ export interface PoolFacts {
   readonly freeBytes: number;
 }
 
-/** What the node's zfs can do: from the version of its module and the features that the pool has enabled. */
+/** What ZFS on the node can do: depends on the module's version and the pool's enabled features. */
 export interface ZfsCapabilities {
   readonly resume: boolean;
   readonly bookmarks: boolean;
@@ -147,19 +150,19 @@ export interface ZfsCapabilities {
   readonly largeBlocks: boolean;
 }
 
-/** What is cheap enough to be asked of a node every second or two, beside its facts. */
+/** Figures that are cheap enough to read every second or two. */
 export interface NodeFigures {
   /** Milliseconds since 1970, this machine's clock. */
   readonly at: number;
   readonly roundTripMs: number;
   readonly cores: number;
-  /** 0 to 100 over all cores, since the figures before; absent in the first ones. */
+  /** 0 to 100 over all cores, since the previous figures; absent in the first ones. */
   readonly cpuPercent?: number;
   readonly load1: number;
   readonly memoryTotalBytes: number;
   readonly memoryUsedBytes: number;
   readonly pool: PoolFacts;
-  /** By container name; only of containers somebody looks at. */
+  /** By container name; only of containers that the screen shows. */
   readonly containers: Readonly<Record<string, ContainerFigures>>;
 }
 
@@ -175,28 +178,27 @@ export interface Container {
   readonly name: string;
   /** From the label; absent for foreign containers. */
   readonly application?: AppName;
-  /** Carries our label. Everything else is foreign and untouchable. */
+  /** It carries drover's label. Any other container is foreign, and drover never touches it. */
   readonly managed: boolean;
   /**
-   * The deployment it belongs to: the node's own record, or else its label. Absent: foreign, or made by a version of
-   * drover that had no deployments, and adopted by none since.
+   * The deployment it belongs to: from the node's own record, else from its label. Absent: foreign, or made by a version
+   * of drover without deployments, and no deployment has adopted it.
    */
   readonly deployment?: DeploymentName;
   /**
-   * The application it runs, where drover made it for another deployment, or where it carries none and no file
-   * describes it. Never set by a node: `deploymentView` in src/plan/deployment-view.ts does, and it counts as foreign.
+   * The application it runs, if drover made it for another deployment, or for none and no file describes it. Never set by a node: `deploymentView` in src/plan/deployment-view.ts does, and it counts as foreign.
    */
   readonly otherApplication?: AppName;
   readonly state: 'created' | 'running' | 'restarting' | 'paused' | 'exited' | 'dead' | 'removing';
   readonly health?: 'starting' | 'healthy' | 'unhealthy';
   readonly exit?: { readonly code: number; readonly oomKilled: boolean };
-  /** How often Docker has started it again by its restart policy; absent for never. */
+  /** How often Docker has restarted it by its restart policy; absent for never. */
   readonly restarts?: number;
   /** RFC 3339, from Docker. */
   readonly startedAt?: string;
-  /** As the container really is, read back from the daemon. */
+  /** The container's present settings, read back from Docker. */
   readonly spec: ContainerSpec;
-  /** What is bound for each volume; a dataset that was renamed since lies elsewhere. */
+  /** The directory that is bound for each volume. If the dataset was renamed, it is mounted elsewhere. */
   readonly directories?: Readonly<Record<VolumeId, string>>;
   /** Id of the image the container was made from, and what that image itself sets. */
   readonly imageId: string;
@@ -209,14 +211,14 @@ export interface ImageDefaults {
   readonly entrypoint: readonly string[];
 }
 
-/** True while its processes exist, or Docker starts them again: it writes to its volumes, and has its ports. */
+/** True while its processes exist or Docker restarts them: it can write to its volumes, and it has its ports. */
 export const isActive = ({ state }: Pick<Container, 'state'>): boolean =>
   state === 'running' || state === 'restarting' || state === 'paused';
 
-/** What decides how a container runs: made from the configuration, or read back. Both in the same form. */
+/** How a container runs: computed from the configuration, or read back from Docker, in the same form. */
 export interface ContainerSpec extends ContainerSettings {
   readonly application: AppName;
-  /** The deployment it is made for; becomes a label, and makes no difference to a container that is there. */
+  /** The deployment it is made for, which becomes a label. A different deployment is not a reason to replace a container. */
   readonly deployment?: DeploymentName;
   /** `repository:tag` or `repository@digest`. */
   readonly image: string;
@@ -225,13 +227,13 @@ export interface ContainerSpec extends ContainerSettings {
   readonly mounts: readonly ContainerMount[];
   readonly restartPolicy: RestartPolicy;
   /**
-   * What goes first when the node boots, as far as it is on that node: names of applications, and `8000/tcp` for
-   * whoever publishes that port. Absent: the node has no order, and Docker starts the container by itself.
+   * What starts before it when the node boots, if it is on that node: names of applications, and `8000/tcp` for the
+   * application that publishes that port. Absent: the node has no order, and Docker starts the container.
    */
   readonly after?: readonly string[];
   /** Secrets and configs; absent for none. */
   readonly files?: readonly ContainerFile<SealedContent | ContentHash>[];
-  /** Its command line holds values of variables: it is shown nowhere. */
+  /** Its command line contains values of variables and is never shown. */
   readonly hidesCommand?: true;
 }
 
@@ -256,9 +258,9 @@ export interface Volume {
   /** Full ZFS name on this node. */
   readonly dataset: string;
   readonly role: VolumeRole;
-  /** Node id of whoever owns the data according to this copy. */
+  /** Id of the node that owns the data according to this copy. */
   readonly owner?: string;
-  /** Only grows; the higher one is right. */
+  /** It only grows; the copy with the higher epoch is right. */
   readonly epoch: number;
   readonly mounted: boolean;
   readonly usedBytes: number;
@@ -269,15 +271,15 @@ export interface Volume {
   /** Oldest first, by createtxg. */
   readonly snapshots: readonly Snapshot[];
   readonly bookmarks: readonly Snapshot[];
-  /** A receive was interrupted and can go on at the byte. */
+  /** A receive was interrupted and can be resumed. */
   readonly resumeToken?: string;
-  /** Send flags fixed when the volume was made. */
+  /** Send flags, fixed when the volume was created. */
   readonly flags?: string;
   /** Properties of ZFS that were set on this dataset itself, such as `recordsize`; absent: none. */
   readonly tuning?: Readonly<Record<string, string>>;
   /** Ids of the other nodes that may have a copy of the volume; absent: any node may have one. */
   readonly copies?: readonly string[];
-  /** Datasets below it, which no move takes along; absent: none. */
+  /** Datasets below it, which do not move with it; absent: none. */
   readonly children?: readonly string[];
 }
 
@@ -290,7 +292,7 @@ export interface Snapshot {
 }
 
 export interface NetworkTable {
-  /** False where our table is missing (after a reboot without the unit, or never set up). */
+  /** False if drover's table is missing: it was never set up, or the node booted without the unit. */
   readonly present: boolean;
   readonly proxies: readonly Proxy[];
   /** Ports that applications on this node publish: served here, never forwarded. */
@@ -299,9 +301,9 @@ export interface NetworkTable {
   readonly peers: readonly string[];
   /** Ports whose new connections are held during a switch. */
   readonly holds: readonly PortKey[];
-  /** Its own addresses at which it forwards the others' ports, sorted; absent: its mesh address alone. */
+  /** Its own addresses at which it forwards ports of other nodes, sorted; absent: only its mesh address. */
   readonly listen?: readonly string[];
-  /** The node was set up by a version that lets it forward for everybody after a boot. */
+  /** The node was provisioned by a version that lets it forward for every client after a boot. */
   readonly isOutdated?: true;
 }
 

@@ -1,7 +1,7 @@
 import type { ContainerSettings, RestartPolicy } from './container-fields.ts';
 import type { ContainerFile } from './container-file.ts';
 
-/** Key of a node in deployment.yml: an address or a name. One word for one node everywhere in the program. */
+/** Key of a node in deployment.yml: an address or a name. The program uses this key for the node everywhere. */
 export type NodeName = string;
 export type AppName = string;
 /** Names the deployment that a pair of files describes; what it has on the nodes carries this name. */
@@ -18,7 +18,7 @@ export interface ImageRef {
   readonly digest?: string;
 }
 
-/** One image, whatever its names mean now. */
+/** An image by its id: the same one, even if its name has come to mean another image. */
 export interface ImageId {
   readonly id: string;
 }
@@ -51,7 +51,7 @@ export interface VolumeMount {
 export interface Application extends ContainerSettings {
   readonly name: AppName;
   readonly image: ImageRef;
-  /** What the file asks for, where drover.yml's `images` puts `image` in its place. */
+  /** The image in the file, if `images` in drover.yml replaces it with `image`. */
   readonly insteadOf?: ImageRef;
   /** Sorted by external port, then protocol. */
   readonly ports: readonly PortMapping[];
@@ -61,19 +61,19 @@ export interface Application extends ContainerSettings {
   /** The first one is Flocker's `volume`. */
   readonly volumes: readonly VolumeMount[];
   readonly restartPolicy: RestartPolicy;
-  /** The file itself says never: what has ended is not brought back, unlike where it says nothing. */
+  /** The file explicitly says `never`: the container is not restarted after an exit. */
   readonly staysDown?: true;
-  /** Compose `depends_on`: order of starting on one node, nothing more. */
+  /** Compose `depends_on`: only the order of starting on one node. */
   readonly dependsOn?: readonly AppName[];
   /** Secrets and configs, with their contents; absent for none. */
   readonly files?: readonly ContainerFile[];
-  /** The command line holds values of variables: it is shown nowhere. */
+  /** The command line contains values of variables and is never shown. */
   readonly hidesCommand?: true;
 }
 
 /** How to reach a node, and what it is called. Everything optional comes from ~/.ssh/config or its default. */
 export interface NodeSettings {
-  /** Shown beside the key; `deployment.yml` may use it as the key instead. */
+  /** Shown next to the key; `deployment.yml` may use it as the key instead. */
   readonly name?: string;
   /** Address or host alias given to SSH; default: the key itself. */
   readonly host?: string;
@@ -87,11 +87,11 @@ export interface NodeSettings {
   readonly jump?: string;
   /** Address at which the other nodes and links reach this node; default: the node's address. */
   readonly mesh?: string;
-  /** As in the settings, for this node alone. */
+  /** Like `Settings.listen`, for this node only. */
   readonly listen?: readonly string[];
 }
 
-/** What neither file says, with its defaults (drover.yml overrides). */
+/** Settings of the cluster: defaults, overridden by drover.yml. */
 export interface Settings {
   readonly pool: string;
   /** Parent of all volumes, below the pool: `<pool>/<datasetRoot>`. */
@@ -101,25 +101,25 @@ export interface Settings {
     readonly commandMs: number;
     /** Docker's grace between TERM and KILL. */
     readonly stopMs: number;
-    /** From the stop to a running container in its new place; beyond it the application goes back to its old owner. */
+    /** From the stop to a running container on the new node; after it, the application starts again on its old node. */
     readonly switchMs: number;
     /** How long a started application may take until its ports answer. */
     readonly healthMs: number;
   };
   readonly switch: {
-    /** Sync rounds go on while the predicted delta is larger than this… */
+    /** Sync rounds are repeated while the predicted delta is larger than this… */
     readonly belowBytes: number;
-    /** …and at most so many rounds. */
+    /** …but at most this many times. */
     readonly maxRounds: number;
   };
   readonly transfer: 'auto' | 'direct' | 'relay';
   /**
-   * Where ports are published and forwarded: addresses, networks (`10.0.0.0/24`), interfaces, and `mesh`. Absent: they are
-   * published at all addresses of their node, and the others forward them at their mesh address.
+   * Where ports are published and forwarded: addresses, networks (`10.0.0.0/24`), interfaces, and `mesh`. Absent: a node
+   * publishes its ports at all its addresses, and the other nodes forward them at their mesh address.
    */
   readonly listen?: readonly string[];
   readonly boot: {
-    /** What a node does with a volume that a node it cannot reach may have taken over while it was off. */
+    /** What a node does at boot with a volume that an unreachable node may have taken over. */
     readonly alone: 'wait' | 'start';
   };
 }
@@ -128,22 +128,22 @@ export interface Config {
   /** Hash of everything below: equal revisions need no new run. */
   readonly revision: string;
   readonly name: DeploymentName;
-  /** No file gives the name: it is that of the folder, and another folder may have the same one. */
+  /** No file sets the name: it is the folder's name, and another folder may have the same one. */
   readonly isNamedByFolder?: true;
-  /** For this call only: what the files describe is taken over from this deployment. */
+  /** For this call only: take over what the files describe from this deployment. */
   readonly takesOver?: DeploymentName;
-  /** For this call only: what carries no deployment and no file describes is removed. */
+  /** For this call only: remove containers without a deployment that no file describes. */
   readonly removesUnmarked?: true;
   readonly format: 'flocker' | 'fig' | 'compose';
   readonly applications: Readonly<Record<AppName, Application>>;
   /** Every node of deployment.yml, also those with an empty list. Application names sorted. */
   readonly deployment: Readonly<Record<NodeName, readonly AppName[]>>;
-  /** Volumes wanted without an application; the planner moves, resizes and retires them like any other. */
+  /** Volumes without an application; the plan moves, resizes and retires them like any other. */
   readonly datasets?: readonly PlacedVolume[];
   /** Every node of deployment.yml and drover.yml, under the key used in deployment.yml where it has one. */
   readonly nodes: Readonly<Record<NodeName, NodeSettings>>;
   readonly settings: Settings;
-  /** Worth knowing, and no problem: variables that are not set. Absent for none; no part of the revision. */
+  /** Warnings, such as variables that are not set; absent for none. Not part of the revision. */
   readonly notes?: readonly ConfigProblem[];
 }
 
@@ -151,7 +151,7 @@ export interface PlacedVolume {
   readonly id: VolumeId;
   readonly node: NodeName;
   readonly maximumSizeBytes?: number;
-  /** Retire it: it is kept on disk, and nothing uses it any more. */
+  /** Retire it: nothing uses it any more, and it is kept on disk. */
   readonly deleted?: boolean;
 }
 
@@ -166,23 +166,23 @@ export interface ConfigProblem {
   readonly hint?: string;
   /** The lines around the place with a caret, no colours. */
   readonly frame?: string;
-  /** Only where one other text for one key or value is certain to be meant. */
+  /** Only if it is certain which other text for one key or value is meant. */
   readonly fix?: ProblemFix;
 }
 
-/** Another text for one key or value of the problem's file. */
+/** A replacement for one key or value in the problem's file. */
 export interface ProblemFix {
-  /** 1-based; of the first unit of `was`, quotes included. */
+  /** 1-based position of the first unit of `was`, quotes included. */
   readonly line: number;
   readonly column: number;
-  /** In UTF-16 units, as the column; all on this line. */
+  /** In UTF-16 units, like the column; all on this line. */
   readonly length: number;
-  /** What stands there; the fix is refused where something else does. */
+  /** The present text; the fix is refused if the file has another one there. */
   readonly was: string;
   readonly replacement: string;
   /** For a person: `write mongodb in place of mongdb`. */
   readonly label: string;
-  /** What stands there may be a password, and is not shown. */
+  /** The present text may be a password and is not shown. */
   readonly isSecret?: true;
 }
 
@@ -190,7 +190,7 @@ export type LoadResult = (
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
 ) & {
-  /** Files beside the usual ones that decide the result, also those that do not exist: .env, env files, secrets, configs. */
+  /** Further files that the result depends on, even if they do not exist: .env, env files, secrets, configs. */
   readonly sources?: readonly string[];
 };
 

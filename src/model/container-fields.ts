@@ -2,7 +2,7 @@ export type RestartPolicy =
   | { readonly name: 'never' | 'always' | 'unless-stopped' }
   | { readonly name: 'on-failure'; readonly maximumRetryCount?: number };
 
-/** The values of each kind as the program holds them: durations in milliseconds. */
+/** The type of each kind of value; durations are milliseconds. */
 export interface ValueOfKind {
   readonly bytes: number;
   readonly integer: number;
@@ -22,21 +22,21 @@ export type Form = 'native' | 'fig' | 'compose';
  * log follow from its row, and the revision as well. Each of them has one function for a kind of value, none for a field.
  */
 export interface ContainerField {
-  /** In `Application` and `ContainerSpec`. */
+  /** Its property in `Application` and `ContainerSpec`. */
   readonly name: string;
   /** In plans and on the screen: `memory limit`. */
   readonly label: string;
   /** Its key in each form; a form without one refuses it. */
   readonly keys: Readonly<Partial<Record<Form, string>>>;
-  /** Two values are the same if they are the same in Docker's unit: durations are whole seconds there. */
+  /** Two values are equal if they are equal in Docker's unit: Docker has durations in whole seconds. */
   readonly kind: FieldKind;
   /** Bounds of an integer. */
   readonly range?: readonly [min: number, max: number];
-  /** Docker uses the image's own if there is none: it is compared with that, in `sameCommandLine` (src/plan). */
+  /** Docker uses the image's own if there is none: `sameCommandLine` in src/plan compares with that. */
   readonly fromImage?: 'command' | 'entrypoint';
   /** It can contain values of variables: `hidesCommand` hides it. */
   readonly mayBeSecret?: true;
-  /** Where Docker has it in the create call, and in what it reports of a container. 0 there means "not set". */
+  /** Its place in Docker's create call and in Docker's report of a container, where 0 means "not set". */
   readonly docker: readonly [section: 'Config' | 'HostConfig', key: string];
   /** Option of `docker create`, for the command log; absent: it is not logged. */
   readonly option?: string;
@@ -106,7 +106,7 @@ export const containerFields = [
 
 type Row = (typeof containerFields)[number];
 
-/** What the rows give to `Application` and `ContainerSpec`: absent where neither the file nor Docker has a value. */
+/** The settings in `Application` and `ContainerSpec`; absent if neither the file nor Docker has a value. */
 export type ContainerSettings = { readonly [R in Row as R['name']]?: ValueOfKind[R['kind']] };
 
 /** One function for each kind of value. */
@@ -134,7 +134,7 @@ const inDockersUnits: ByKind<unknown> = {
   words: asIs,
 };
 
-/** The settings alone, as Docker will report them: durations in whole seconds. */
+/** Only the settings, as Docker will report them: durations in whole seconds. */
 export const settingsOf = (from: ContainerSettings): ContainerSettings =>
   toSettings(mapSettings(from, inDockersUnits).map(({ field, result }) => [field.name, result]));
 
@@ -142,7 +142,7 @@ export const settingsOf = (from: ContainerSettings): ContainerSettings =>
 export const toSettings = (pairs: Iterable<readonly [name: string, value: unknown]>): ContainerSettings =>
   Object.fromEntries([...pairs].filter(([, value]) => value !== undefined));
 
-/** Whether a setting is the same in both, which come from `settingsOf` or from Docker. */
+/** True if a setting is equal in both, which come from `settingsOf` or from Docker. */
 export const isSameSetting = ({ name }: Row, one: ContainerSettings, other: ContainerSettings): boolean =>
   JSON.stringify(one[name]) === JSON.stringify(other[name]);
 

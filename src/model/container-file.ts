@@ -5,7 +5,7 @@ export type FileKind = 'secret' | 'config';
 /** A file that is put into a container before it starts. Read back from a node, its content is a hash. */
 export interface ContainerFile<Content = SealedContent> {
   readonly kind: FileKind;
-  /** In the top-level `secrets` or `configs` of the application file. */
+  /** Its key in the top-level `secrets` or `configs` of the application file. */
   readonly name: string;
   /** Absolute path inside the container. */
   readonly target: string;

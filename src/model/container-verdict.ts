@@ -17,7 +17,7 @@ export type ContainerVerdict =
   | 'failed'
   | 'stopped';
 
-/** Judges a container; `app` is its application, where the files have it. */
+/** The verdict on a container; `app` is its application, if the files have it. */
 export function judgeContainer(
   {
     state,
@@ -47,6 +47,6 @@ export function judgeContainer(
   }
 }
 
-/** The application does its work once: Docker starts it again only after a failure. */
+/** True if the application does its work once: Docker restarts it only after a failure. */
 export const endsWithSuccess = ({ restartPolicy, staysDown }: Application): boolean =>
   restartPolicy.name === 'on-failure' && staysDown !== true;

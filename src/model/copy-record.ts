@@ -2,44 +2,44 @@ import { parseSnapshotName } from './names.ts';
 import { isNodeId } from './untrusted.ts';
 
 /**
- * Which nodes may have a copy of a volume, as the property `drover:copies` of one copy has it: `EPOCH:SNAPSHOT:ID,ID…`,
- * with `-` for none. It counts only for the epoch and up to the snapshot that it names: every take-over and every copy
- * that was made by something which keeps no record makes it void, and then any node may have one.
+ * The nodes that may have a copy of a volume, from the property `drover:copies` of one copy: `EPOCH:SNAPSHOT:ID,ID…`,
+ * with `-` for none. The record is valid only for its epoch and up to its snapshot. A take-over or a copy by a program
+ * that keeps no record changes one of them: then the record is void, and any node may have a copy.
  */
 export interface CopyRecord {
   readonly epoch: number;
-  /** Drover's newest snapshot of the copy when the record was written; absent where it had none. */
+  /** Drover's newest snapshot of the copy when the record was written; absent if it had none. */
   readonly upTo?: string;
-  /** Ids of nodes, without the one that has the record; some only as `unproven` has them. */
+  /** Ids of nodes, without the one that has the record; some in the form of `unproven`. */
   readonly nodes: readonly string[];
 }
 
 /**
- * How a record names a node that says it has a copy and shows no snapshot of it. That node is told about the volume when
- * it boots, in case it does have a copy; it is neither asked nor believed.
+ * The form for a node that claims to have a copy without a common snapshot. The node gets answers about the volume when
+ * it boots, in case it does have a copy, but its own answers are neither asked for nor believed.
  */
 export const unproven = (id: string): string => `?${id}`;
 
-/** Ids of the nodes that are asked and believed. */
+/** Ids of the nodes that are asked and believed at boot. */
 export const holdersIn = (nodes: readonly string[]): readonly string[] => nodes.filter((id) => !id.startsWith('?'));
 
-/** True where the node with this id is told about the volume. */
+/** True if the node with this id gets answers about the volume. */
 export const isListed = (nodes: readonly string[], id: string): boolean =>
   nodes.includes(id) || nodes.includes(unproven(id));
 
-/** A value of a property that drover sets has at most 1024 characters; an epoch and the name of a snapshot need some. */
+/** A property's value that drover sets has at most 1024 characters, including the epoch and the snapshot. */
 const longestList = 900;
 
-/** False for more nodes than a record has room for: then any node may have a copy. */
+/** False if the record cannot hold so many nodes: then any node may have a copy. */
 export const hasRoom = (nodes: readonly string[]): boolean => nodes.join(',').length <= longestList;
 
-/** The property's value; `-`, which is no record, where there are too many nodes for one. */
+/** The property's value. For too many nodes it is `-`, which is not a record. */
 export function printCopyRecord({ epoch, upTo = '-', nodes }: CopyRecord): string {
   if (!hasRoom(nodes)) return '-';
   return `${epoch}:${upTo}:${nodes.length === 0 ? '-' : nodes.join(',')}`;
 }
 
-/** Ids of the nodes, where the record counts for a copy with this epoch and with snapshots and bookmarks of these names. */
+/** The ids of the nodes; undefined if the record is void for a copy with this epoch and these snapshots and bookmarks. */
 export function readCopyRecord(
   text: string | undefined,
   epoch: number,
@@ -52,7 +52,7 @@ export function readCopyRecord(
   return nodes.every((id) => isNodeId(id.replace(/^\?/, ''))) ? nodes : undefined;
 }
 
-/** The last one of drover's snapshots and bookmarks by epoch and number; undefined where there is none. */
+/** The last of drover's snapshots and bookmarks, by epoch and number; undefined if there is none. */
 export function newestName(names: readonly string[]): string | undefined {
   return names
     .filter((name) => parseSnapshotName(name) !== undefined)

@@ -1,4 +1,4 @@
-/** The type of an object whose undefined values are left out. */
+/** The type of an object without its undefined values. */
 export type Defined<T> = {
   readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K];
 } & {

@@ -1,4 +1,4 @@
-/** What went wrong, as data: fit for JSON, the log and the screen. */
+/** An error as data, for JSON, the log and the screen. */
 export interface ErrorReport {
   readonly code: ErrorCode;
   /** What could not be done, to which thing, where: why. Lower case, present tense, names in quotes. */
@@ -10,7 +10,7 @@ export interface ErrorReport {
   readonly causes: readonly string[];
 }
 
-/** A code exists only if someone branches on it. */
+/** A code exists only if the program branches on it. */
 export type ErrorCode =
   | 'connection-failed'
   | 'host-key-unknown'
@@ -35,7 +35,7 @@ export interface AppErrorOptions {
   readonly cause?: unknown;
 }
 
-/** A failure of the world, expected by design. Bugs are ordinary `Error`s. */
+/** An expected failure of something outside the program, such as a node. A bug is an ordinary `Error`. */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
@@ -52,13 +52,13 @@ export class AppError extends Error {
   }
 }
 
-/** True for anything an AbortSignal threw. */
+/** True for any error that an AbortSignal caused. */
 export function isAbort(error: unknown): boolean {
   if (error instanceof AppError) return error.code === 'cancelled';
   return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
 }
 
-/** Any thrown value as data; never throws itself. */
+/** Any thrown value as data. Never throws. */
 export function toReport(error: unknown): ErrorReport {
   if (error instanceof AppError) {
     return {

@@ -30,17 +30,17 @@ export interface MoveReceipt {
   /** `both`: large parts node to node, small ones through the controlling machine. */
   readonly mode: 'direct' | 'relay' | 'both' | 'none';
   readonly totalMs: number;
-  /** The application was down: from the stop to the new container answering; absent for bare volumes. */
+  /** How long the application was down: from the stop until the new container answered; absent for bare volumes. */
   readonly downtimeMs?: number;
-  /** New connections waited: from the first node that held them to the last one that let them in again. */
+  /** How long new connections waited: from the first node that held them until the last hold ended. */
   readonly waitedMs?: number;
   /** Connections refused during the switch as counted by drover's own probe of the held ports on every node. */
   readonly refused?: number;
-  /** The application was killed: it did not stop in its time. */
+  /** The application was killed, because it did not stop in time. */
   readonly killed?: true;
 }
 
-/** Every event is JSON; `run` numbers the pass it belongs to (0: outside a run). */
+/** Every event is JSON. `run` is the number of its run, 0 outside a run. */
 export type EngineEvent = { readonly at: number; readonly run: number } & EngineEventBody;
 
 export type EngineEventBody =
@@ -65,7 +65,7 @@ export type EngineEventBody =
   | { readonly type: 'run-finished'; readonly outcome: RunOutcome }
   | { readonly type: 'figures'; readonly node: NodeName; readonly figures: NodeFigures }
   | {
-      /** Something a daemon told: `die`, `start`, `health_status: unhealthy`, `oom`… */
+      /** An event of Docker: `die`, `start`, `health_status: unhealthy`, `oom`… */
       readonly type: 'container-event';
       readonly node: NodeName;
       readonly container: string;
@@ -73,21 +73,21 @@ export type EngineEventBody =
       readonly action: string;
       readonly exitCode?: number;
     }
-  /** A command as it was run on a node, secrets left out: for the command log. */
+  /** A command that ran on a node, without secrets, for the command log. */
   | { readonly type: 'command'; readonly node: NodeName; readonly text: string }
   | { readonly type: 'policy-changed'; readonly policy: ApplyPolicy }
-  /** Nothing of this plan is done before somebody approves its revision (and steps). */
+  /** No step of this plan runs before a person approves its revision and steps. */
   | { readonly type: 'approval-wanted'; readonly approval: Approval }
   | { readonly type: 'approval-over' }
-  /** Something a person did outside the plan: restart, stop, snapshot…, and how it ended. */
+  /** A person's act outside the plan has ended: restart, stop, snapshot… */
   | { readonly type: 'act-finished'; readonly act: string; readonly error?: ErrorReport };
 
-/** `on-save`: a save is applied at once. `ask`: it is shown, and waits for approval. */
+/** `on-save`: a save is applied at once. `ask`: the plan is shown and waits for approval. */
 export type ApplyPolicy = 'on-save' | 'ask';
 
 export interface Approval {
   readonly revision: string;
-  /** `policy`: everything is asked. `removal`: one save would stop more than half of what runs. */
+  /** `policy`: every plan needs approval. `removal`: the plan would stop more than half of the running applications. */
   readonly because: 'policy' | 'removal';
   /** For a person: `this would stop 7 of the 9 applications that run`. */
   readonly reason: string;

@@ -1,7 +1,7 @@
 import type { NodeName } from './config.ts';
 import type { ErrorReport } from './errors.ts';
 
-/** What an examination of one node found by trying things out; a part that could not be tried is absent. */
+/** What `doctor` found on one node; a part that could not be examined is absent. */
 export interface Examination {
   /** False where commands on the node go through sudo. */
   readonly isRoot?: boolean;
@@ -18,10 +18,10 @@ export interface Examination {
 
 export type ExaminationPart = 'connection' | 'sessions' | 'clock' | 'system' | 'provision' | 'connects';
 
-/** The node's clock against this machine's: positive where the node is ahead. */
+/** The node's clock compared with this machine's: positive if the node is ahead. */
 export interface ClockReading {
   readonly offsetMs: number;
-  /** Half of the shortest round trip: the offset is that exact. */
+  /** The precision of the offset: half of the shortest round trip. */
   readonly uncertaintyMs: number;
 }
 
@@ -32,30 +32,30 @@ export interface ProvisionStep {
   readonly detail?: string;
 }
 
-/** Where to connect to; `banner` waits for what a server says first. */
+/** Where to connect to. With `banner` the node waits for the first line of the server. */
 export interface ConnectTarget {
   readonly address: string;
   readonly port: number;
   readonly banner?: true;
 }
 
-/** `refused` by a reset or a reject, `silent` where nothing came back in time or the network has no way there. */
+/** refused: by a reset or a reject. silent: no answer came in time, or the network has no route. */
 export type ConnectResult = 'accepted' | 'refused' | 'silent';
 
 export interface ConnectAnswer extends ConnectTarget {
   readonly result: ConnectResult;
-  /** The first line the server sent, where it was waited for. */
+  /** The first line that the server sent, with `banner`. */
   readonly said?: string;
 }
 
-/** What one read-only script reads of a node beyond an observation; what a node does not have is empty. */
+/** What one read-only script reads on a node, in addition to an observation; parts that the node lacks are empty. */
 export interface SystemReading {
-  /** The node's clock, milliseconds since 1970, for the ages of what is there. */
+  /** The node's clock, milliseconds since 1970, for computing ages. */
   readonly nowMs: number;
   readonly forwards: { readonly ipv4: boolean; readonly ipv6: boolean };
   readonly firewall: FirewallReading;
   readonly zfs: { readonly userland?: string; readonly module?: string };
-  /** Absent where Docker does not answer. `fit`: against the versions of its API that drover was written for. */
+  /** Absent if Docker does not answer. `fit` compares its API with the versions that drover supports. */
   readonly docker?: { readonly api: string; readonly minApi: string; readonly fit: 'well' | 'too old' | 'too new' };
   /** Active services that set the clock: chrony, systemd-timesyncd and the like. */
   readonly timeKeepers: readonly string[];
@@ -69,11 +69,11 @@ export interface SystemReading {
 export interface FirewallReading {
   /** Firewalls that run as services: ufw, firewalld. */
   readonly services: readonly string[];
-  /** Peers whose forwards are let through in both directions; absent where Docker made no such chain. */
+  /** Peers whose forwards are accepted in both directions; absent if Docker made no such chain. */
   readonly accepted?: readonly string[];
-  /** Families whose packets the kernel forwards for everybody: the policy of the chain FORWARD is ACCEPT. */
+  /** Families whose packets the kernel forwards for every client: the policy of the chain FORWARD is ACCEPT. */
   readonly open?: readonly ('IPv4' | 'IPv6')[];
-  /** What may stop a packet on its way through, in the order in which it is met. */
+  /** Rules that may drop a packet, in the order in which it meets them. */
   readonly drops: readonly FirewallDrop[];
 }
 
@@ -87,7 +87,7 @@ export interface FirewallDrop {
   readonly rule: string;
 }
 
-/** A program that takes snapshots by itself, and by what it runs. */
+/** A program that takes snapshots automatically, and what starts it. */
 export interface Snapshotter {
   readonly tool: SnapshotTool;
   /** A systemd unit, or a path of cron. */
@@ -98,7 +98,7 @@ export type SnapshotTool = 'zfs-auto-snapshot' | 'sanoid' | 'zrepl' | 'pyznap' |
 
 export interface PoolReading {
   readonly health: string;
-  /** Percent; absent where the pool gives none. */
+  /** Percent; absent if the pool reports none. */
   readonly capacity?: number;
   readonly fragmentation?: number;
   /** As `zpool status` prints it: `scrub repaired 0B in … with 0 errors on …`. */
@@ -114,7 +114,7 @@ export interface DatasetReading {
   readonly mounted: boolean;
   readonly canmount: string;
   readonly mountpoint: { readonly value: string; readonly source: string };
-  /** `com.sun:auto-snapshot`; absent where nobody set it. */
+  /** `com.sun:auto-snapshot`; absent if it is not set. */
   readonly autoSnapshot?: string;
   readonly hasResumeToken: boolean;
   readonly createdAt: number;

@@ -1,7 +1,7 @@
 import type { ForeignMount, NodeFacts } from './cluster.ts';
 import { isName } from './command-line.ts';
 
-/** Who keeps the dataset mounted when it is unmounted on its node, and what to do about it; undefined for no program. */
+/** The programs that keep a dataset mounted after an unmount on its node, and what to do; undefined for none. */
 export function mountedElsewhere(
   facts: NodeFacts | undefined,
   dataset: string,
@@ -16,7 +16,7 @@ export function mountedElsewhere(
 const nameOf = ({ container, process, pid }: ForeignMount): string =>
   container === undefined ? `process ${pid} (${process})` : `container "${container}"`;
 
-/** A container that is only restarted gets the mount again. */
+/** The hint says stop, because a container that is restarted gets the mount again. */
 function hintOf({ container, pid }: ForeignMount): string {
   if (container === undefined) return `end process ${pid}, or what started it, until the volume has left the node`;
   const command = isName(container) ? `: docker stop ${container}` : '';

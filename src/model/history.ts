@@ -2,20 +2,20 @@ import type { AppName, DeploymentName, NodeName } from './config.ts';
 import type { MoveReceipt, RunOutcome } from './events.ts';
 import type { ContentHash } from './sealed-content.ts';
 
-/** Id of a run that began at this time, milliseconds since 1970: unique, and sorts by time. */
+/** Id of a run that began at this time (milliseconds since 1970): unique, and sorted by time. */
 export function runIdOf(startedAt: number): string {
   return new Date(startedAt).toISOString().replaceAll(/[-:Z]/g, '').replace('T', '-').replace('.', '-');
 }
 
-/** What a node keeps of a run that locks it. */
+/** What a node keeps about a run that locks it. */
 export interface RunNote {
   readonly run: string;
   readonly deployment: DeploymentName;
-  /** The verb, or what a person does on the screen: `apply`, `restart "db"`. */
+  /** The command, or the act of a person on the screen: `apply`, `restart "db"`. */
   readonly verb: string;
 }
 
-/** One line that a node keeps of a run; texts hold letters, digits and `._:@+-` only. */
+/** One line that a node keeps about a run; texts contain only letters, digits and `._:@+-`. */
 export interface AuditLine {
   /** RFC 3339, by the node's clock. */
   readonly at: string;
@@ -23,11 +23,11 @@ export interface AuditLine {
   readonly run: string;
   readonly deployment: string;
   readonly verb: string;
-  /** `user@host` of the controlling machine, as it says itself. */
+  /** `user@host` of the controlling machine, by its own report. */
   readonly by: string;
   /** The address that the node's sshd saw, or `unknown`. */
   readonly from: string;
-  /** `converged`, `failed`…; `lost`: the controlling machine was gone. Only where it ended. */
+  /** `converged`, `failed`…; `lost`: the controlling machine disappeared. Only with event `ended`. */
   readonly result?: string;
 }
 
@@ -41,20 +41,20 @@ export interface RunRecord {
   readonly result: RunOutcome['result'];
   /** One sentence. */
   readonly summary: string;
-  /** What was done, as printed, in order, with how each step ended. */
+  /** The steps as printed, in order, each with its result. */
   readonly steps: readonly { readonly text: string; readonly result: string; readonly durationMs?: number }[];
   readonly receipts: readonly MoveReceipt[];
-  /** Where each application was wanted. */
+  /** Where the files placed each application. */
   readonly deployment: Readonly<Record<NodeName, readonly AppName[]>>;
   readonly files: RecordedFiles;
 }
 
-/** Texts of the two files, with a mark in place of every secret value. */
+/** The texts of the two files, with a placeholder for every secret value. */
 export interface RecordedFiles {
   readonly application: string;
   readonly deployment: string;
-  /** Tells whether the values were others, and not which: a slow, salted hash of all of them. Absent for none. */
+  /** A slow, salted hash of all values: it shows that a value changed, and not which one. Absent for none. */
   readonly secrets?: ContentHash;
-  /** Absent in records of older versions, whose texts are as they were written. */
+  /** Absent in records of older versions, whose texts include the secret values. */
   readonly isHidden?: true;
 }

@@ -2,7 +2,7 @@ import type { Application, Link } from './config.ts';
 
 /**
  * The four variables of each link (flocker/node/_deploy.py): ALIAS_PORT_<local>_TCP and its _ADDR, _PORT and _PROTO.
- * `address` is that of the node the linking container runs on, whose proxy leads to wherever the target is.
+ * `address` belongs to the node of the linking container; that node forwards to the node of the target.
  */
 export function linkVariables(links: readonly Link[], address: string): Record<string, string> {
   return Object.fromEntries(links.flatMap((link) => variablesOf(link, address)));
@@ -19,7 +19,7 @@ function variablesOf({ alias, localPort, remotePort }: Link, address: string): [
   ];
 }
 
-/** What a container of this application gets on the node with this address; explicit entries win over links. */
+/** The environment of the application's container on the node with this address; explicit entries override links. */
 export function containerEnvironment(
   app: Pick<Application, 'links' | 'environment'>,
   address: string,

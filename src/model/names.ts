@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
 import type { AppName, DeploymentName, ImageRef, VolumeId } from './config.ts';
 
-/** The deployment of a folder without a name of its own, and of what a simulated cluster begins with. */
+/** The deployment of a folder whose name cannot be used, and of the first containers of a simulated cluster. */
 export const defaultDeployment: DeploymentName = 'default';
 
-/** Prefix of every container we make; a one-letter application still gets a name Docker accepts. */
+/** The name of an application's container. The prefix also gives a one-letter application a name that Docker accepts. */
 export const containerName = (app: AppName): string => `drover-${app}`;
 
 export const labels = {
   managed: 'drover.managed',
   application: 'drover.application',
   deployment: 'drover.deployment',
-  /** Words of `ContainerSpec.after`, separated by blanks; read at boot by the node itself. */
+  /** The words of `ContainerSpec.after`, separated by spaces; the node reads them at boot. */
   after: 'drover.after',
 } as const;
 
 /**
- * A directory on a tmpfs of the node, bound into every container that must not start at boot by Docker alone: it is
- * made (host/provision.sh, boot-gate) when the node knows what it may start, and stays until the node goes down.
+ * A directory on a tmpfs of the node, bound into every container that Docker must not start at boot before the node
+ * allows it. boot-gate (host/provision.sh) creates it when the node knows what it may start; it exists until shutdown.
  */
 export const gateDirectory = '/run/drover/gate';
 
@@ -35,7 +35,7 @@ export function defaultVolumeId(text: string): VolumeId {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
-/** Last part of a dataset's name: readable, and unique through the id's hash. Identity is in `drover:vol`, not here. */
+/** Last part of a dataset's name: readable, and unique by the hash of the id. `drover:vol` has the identity. */
 export function datasetLeaf(volume: VolumeId, app: AppName | undefined): string {
   const hash = createHash('md5').update(volume, 'utf8').digest('hex').slice(0, 8);
   const readable = (app ?? 'volume').replace(/[^A-Za-z0-9_.-]/g, '-').slice(0, 60);
@@ -60,7 +60,7 @@ export const properties = {
 export const snapshotName = (epoch: number, n: number | string): string => `drover-e${epoch}-${n}`;
 const snapshotPattern = /^drover-e(\d+)-(\d+)$/;
 
-/** Inverse of `snapshotName`; undefined for snapshots that are not ours. */
+/** Inverse of `snapshotName`; undefined for snapshots that drover did not make. */
 export function parseSnapshotName(name: string): { readonly epoch: number; readonly n: number } | undefined {
   const match = snapshotPattern.exec(name);
   return match === null ? undefined : { epoch: Number(match[1]), n: Number(match[2]) };

@@ -1,21 +1,21 @@
-/** Text in which everything that comes from outside went through `plainText`: the only text a terminal gets. */
+/** Text whose parts from outside have passed `plainText`. Only such text is written to a terminal. */
 export type Printed = string & { readonly [printed]: true };
 declare const printed: unique symbol;
 
 /**
- * Text from outside (a node, a file, a program) as one line that is safe to show: no escape sequences, no control
- * characters but the tab, no line ends, nothing that turns the direction of writing, nothing invisible that makes two
- * names look alike. Without this a node could move the cursor, write the clipboard, or forge lines of drover's own.
+ * Text from outside (a node, a file, a program) as one line that is safe to show: without escape sequences, control
+ * characters except the tab, line ends, marks of writing direction, and invisible characters that make two names look
+ * alike. Otherwise a node could move the cursor, write the clipboard, or forge drover's own lines.
  */
 export const plainText = (text: string): string => (isPlain.test(text) ? text : cleaned(text));
 
-/** The same for a cell of a table or of the screen, whose width counts: a tab is one blank. */
+/** The same for a cell of a table or of the screen, whose width matters: a tab becomes one space. */
 export const plainCell = (text: string): string => plainText(text).replaceAll('\t', ' ');
 
 /** The same for text of several lines: each is cleaned, the line feeds between them stay. */
 export const plainLines = (text: string): string => text.split(/\r?\n/).map(plainText).join('\n');
 
-/** The same width as before: `?` stands for each unit that `plainText` would take away, so that nothing is hidden. */
+/** Replaces each unit that `plainText` would remove with `?`: the width stays the same, and nothing is hidden. */
 export const visibleText = (text: string): string =>
   isPlain.test(text)
     ? text
@@ -39,9 +39,9 @@ function cleaned(text: string): string {
     .replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
-// Each expression takes time in proportion to the text, whatever a node puts into it.
+// Each expression takes linear time, whatever text a node sends.
 
-/** OSC, DCS, APC, PM and SOS up to their end. One that has no end loses its beginning only: what follows stays seen. */
+/** OSC, DCS, APC, PM and SOS up to their end. Without an end only the beginning is removed: the rest stays visible. */
 const stringSequence =
   /(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u0090\u0098\u009c-\u009f]*(?:\u0007|\u001b\\|\u009c)/g;
 const controlSequence = /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]/g;
@@ -55,12 +55,12 @@ const controls = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g;
 const invisible =
   /(?<!\p{Extended_Pictographic}[\ufe0f\u{1f3fb}-\u{1f3ff}]?)\u200d|\u200d(?!\p{Extended_Pictographic})|(?![\u200d\ufe0e\ufe0f])\p{Default_Ignorable_Code_Point}|[\ufff9-\ufffb]/gu;
 
-/** Marks that stand above or below a letter, each on top of the one before: so many reach no other line. */
+/** Marks above or below a letter are stacked. This many do not reach another line. */
 const stacked = /([\p{Mn}\p{Me}]{6})[\p{Mn}\p{Me}]+/gu;
 
 /**
- * A value as JSON in which nothing is left for a terminal to obey: control characters, marks of direction and invisible
- * characters are escapes, so that the value stays exactly what it was. Indented by `space` columns where it is given.
+ * A value as JSON that is safe for a terminal: control characters, marks of direction and invisible characters are
+ * escaped, so the value does not change. Indented by `space` columns if it is given.
  */
 export function plainJson(value: unknown, space?: number): Printed {
   const text = JSON.stringify(value, undefined, space) ?? 'null';

@@ -2,14 +2,14 @@ import type { BootRules, ContainerSpec, PortKey, Proxy, ServedPort } from './clu
 import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from './config.ts';
 
 /**
- * Every effect drover can have on a node. Each is idempotent ("make it so") and decided again from what is observed
- * when it runs, so that a run that was cut off anywhere is finished by the next one.
+ * Everything that a step can do on a node. Each action is idempotent and observes the node again when it runs, so the
+ * next run finishes an interrupted one.
  */
 export interface ActionArgs {
   /**
-   * Have the image on the node: already there, pulled, or copied from `from` (a node that has it). Fails where the image
-   * keeps data in a volume of its own below one of these mountpoints: better before anything stops. With `id` it is the
-   * image with this id, the one the application runs with on `from`, whatever the name means on the node or in a registry.
+   * Make sure that the node has the image: pull it, or copy it from `from`, a node that has it. Fails, before anything
+   * stops, if the image keeps data in its own volume below one of these mountpoints. With `id` it must be the image with
+   * this id, which the application runs with on `from`, even if its name means another one on the node or in the registry.
    */
   'pull-image': {
     readonly node: NodeName;
@@ -26,8 +26,8 @@ export interface ActionArgs {
     readonly limitBytes?: number;
   };
   /**
-   * Set or lift the dataset's refquota. With `beforeStart` the application is down and waits for it: a volume that is
-   * fuller than its limit gets a limit that is as small as can be, and a limit that cannot be set is only printed.
+   * Set or remove the dataset's refquota. With `beforeStart` the stopped application waits for it: a volume that is
+   * fuller than its limit gets the smallest possible limit, and a limit that cannot be set is only reported.
    */
   'resize-volume': {
     readonly node: NodeName;
@@ -37,41 +37,41 @@ export interface ActionArgs {
   };
   /** Send rounds while the application runs, until the predicted delta is small. */
   'sync-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
-  /** Hold new connections to these ports, on this node, until the network table is replaced or the time is over. */
+  /** Hold new connections to these ports on this node until the network table is replaced or the hold expires. */
   'hold-ports': { readonly node: NodeName; readonly ports: readonly PortKey[] };
   /**
-   * Stop and remove; the grace is settings.timeouts.stopMs. With `unlessReleased` it is only stopped, and the node
-   * starts it again by itself after timeouts.switchMs where drover is gone by then and all these volumes are still
-   * the node's own; settling them removes it.
+   * Stop and remove the container within settings.timeouts.stopMs. With `unlessReleased` it is only stopped: if drover
+   * is gone, the node starts it again after timeouts.switchMs, provided that it still owns all these volumes. Settling
+   * the volumes removes the container.
    */
   'stop-container': { readonly node: NodeName; readonly app: AppName; readonly unlessReleased?: readonly VolumeId[] };
-  /** Unmount (the proof that nobody writes), role frozen, final snapshot. */
+  /** Unmount (the proof that no process writes), set the role frozen, take the final snapshot. */
   'freeze-volume': { readonly node: NodeName; readonly volume: VolumeId };
-  /** The last delta; afterwards the final snapshot's guid is the newest on both sides. */
+  /** Send the last changes. Afterwards the final snapshot is the newest one on both nodes, by guid. */
   'send-final': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
-  /** Give ownership up: the point of no return. */
+  /** Give up ownership: the point of no return. */
   'release-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
-  /** Take ownership of what was released to this node, and mount it. */
+  /** Take ownership of a volume that was released to this node, and mount it. */
   'acquire-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
   /**
-   * Undo of a freeze, or of a release to `releasedTo` that was not acquired: owner again with the next epoch, mounted.
-   * The node it was released to is part of it: from then on it refuses to acquire.
+   * Undo a freeze, or a release to `releasedTo` that was not acquired: the node becomes the owner again with the next
+   * epoch and mounts the volume. The step also makes `releasedTo` refuse to acquire the volume.
    */
   'reclaim-volume': { readonly node: NodeName; readonly volume: VolumeId; readonly releasedTo?: NodeName };
   /** Mount an owned volume that is not mounted. */
   'mount-volume': { readonly node: NodeName; readonly volume: VolumeId };
-  /** The old copy becomes a replica; op snapshots other than the common base go, and the container that was kept. */
+  /** Turn the old copy into a replica. Removes the kept container and drover's snapshots, except the common base. */
   'settle-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
-  /** Declared deleted: no longer used by anything, kept on disk. */
+  /** Retire a volume that is declared deleted: nothing uses it any more, and it is kept on disk. */
   'retire-volume': { readonly node: NodeName; readonly volume: VolumeId };
   /** Create (filling new volumes with the image's content) and start. */
   'start-container': { readonly node: NodeName; readonly spec: ContainerSpec };
-  /** Health check where the image has one, else its published TCP ports accept. */
+  /** Wait for the image's health check if it has one, else until the published TCP ports accept. */
   'check-container': { readonly node: NodeName; readonly app: AppName; readonly ports: readonly PortKey[] };
   /**
-   * The node's whole table, replaced at once; holds on `dropHolds` end with it. With `only`, entries for other ports
-   * stay as they are when the step runs (`mergeNetwork` in src/plan/steps/network-tables.ts): several applications change
-   * their place in this plan, and none waits for another.
+   * Replace the node's network table in one transaction and end the holds of `dropHolds`. With `only`, the entries for
+   * other ports stay as they are (`mergeNetwork` in src/plan/steps/network-tables.ts), so that applications that move in
+   * the same plan do not wait for each other.
    */
   'replace-network': {
     readonly node: NodeName;
@@ -84,8 +84,8 @@ export interface ActionArgs {
     readonly only?: readonly PortKey[];
   };
   /**
-   * The node's containers of these applications and its copies of these volumes belong to the deployment from now on.
-   * Nothing is restarted: a container gets its label when it is made again, and until then the node keeps a record.
+   * Assign the node's containers of these applications and its copies of these volumes to the deployment. Nothing is
+   * restarted: the node keeps a record until a container is recreated and gets its label.
    */
   'set-deployment': {
     readonly node: NodeName;
@@ -94,17 +94,17 @@ export interface ActionArgs {
     readonly volumes: readonly VolumeId[];
   };
   /**
-   * Whom the node asks when it boots, with their keys, and what it does without an answer; before that, which other
-   * nodes may have copies of its volumes, as far as each still has the epoch that was seen.
+   * Set the peers that the node asks when it boots, with their keys, and what it does without an answer. First it writes
+   * the records of the nodes that may have copies, for each volume whose epoch has not changed.
    */
   'set-boot-rules': { readonly node: NodeName; readonly rules: BootRules; readonly records?: readonly CopiesOf[] };
 }
 
-/** Which nodes may have a copy of a volume: what the record of one copy is to say. */
+/** The nodes that may have a copy of a volume: the desired record of one copy. */
 export interface CopiesOf {
   readonly volume: VolumeId;
   readonly dataset: string;
-  /** Of the copy as it was seen; with another one by now it is left alone. */
+  /** The observed epoch. If the copy has another one when the step runs, it is left alone. */
   readonly epoch: number;
   /** Ids. */
   readonly copies: readonly string[];
@@ -123,19 +123,19 @@ export interface Step {
   readonly id: StepId;
   readonly action: Action;
   readonly after: readonly StepId[];
-  /** Why the step is there, for a person. */
+  /** Why the plan has the step, for a person. */
   readonly reason: string;
-  /** What belongs together on the screen: an application's name, or `network`. */
+  /** Steps that belong together: an application's name, a volume's id, `network` or `deployment`. */
   readonly group: string;
 }
 
-/** A change that is wanted and cannot be planned safely now. */
+/** Why a desired change cannot be planned safely now. */
 export interface Blocker {
   readonly app?: AppName;
   readonly node?: NodeName;
   readonly reason: string;
   readonly hint?: string;
-  /** The plan removes so much that a person has to say so; absent: anything else. */
+  /** `removal`: the plan removes so much that a person has to confirm it. Absent for all other reasons. */
   readonly because?: 'removal';
 }
 
@@ -144,13 +144,13 @@ export interface Plan {
   /** In topological order; the same input prints the same text. */
   readonly steps: readonly Step[];
   readonly blocked: readonly Blocker[];
-  /** Seen, left alone, worth a line: foreign containers in the way, replicas of undeclared applications. */
+  /** What was observed and is left alone, such as volumes of undeclared applications. */
   readonly notes: readonly string[];
-  /** Why these may be the wrong files for what runs: a person is asked before all of it is stopped. */
+  /** Why these may be the wrong files for the running applications: a person is asked before all of them are stopped. */
   readonly doubt?: string;
 }
 
-/** One application (or bare volume) changing its node. */
+/** A volume that moves to another node, with its application if it has one. */
 export interface PlannedMove {
   readonly app?: AppName;
   readonly volume: VolumeId;
@@ -160,12 +160,12 @@ export interface PlannedMove {
 
 /** Filled in by the engine from `zfs send -nvP`; the plan itself stays pure. */
 export interface MoveForecast extends PlannedMove {
-  /** Everything that still has to cross. */
+  /** All bytes that still have to be sent. */
   readonly totalBytes: number;
-  /** What is sent while the application is stopped. */
+  /** The bytes that are sent while the application is stopped. */
   readonly finalBytes: number;
   readonly downtimeMs: number;
-  /** Between which it will be, where anything is known. */
+  /** The bounds of `downtimeMs`, if earlier moves allow an estimate. */
   readonly rangeMs?: readonly [number, number];
   readonly basis: 'earlier moves' | 'round trips' | 'unknown rate';
 }

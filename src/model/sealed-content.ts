@@ -1,9 +1,9 @@
 import { scryptSync } from 'node:crypto';
 
-/** Stands where a secret would. */
+/** Shown in place of a secret. */
 export const hiddenText = '(hidden)';
 
-/** What a container's label holds in place of a content. */
+/** What a container's label has in place of a file's content. */
 export interface ContentHash {
   /** Random for each container, so that equal contents have different hashes. */
   readonly salt: string;
@@ -12,16 +12,13 @@ export interface ContentHash {
 
 const cost = { N: 8192, r: 8, p: 1 };
 
-/** Contents are compared with few containers; a node that changes its labels all the time must not fill memory. */
+/** A content is compared with few containers. The limit protects memory from a node that keeps changing its labels. */
 const maxRemembered = 16;
 
-/** Longer salts are not ours. */
+/** drover's salts are not longer. */
 const maxSaltLength = 64;
 
-/**
- * The content of a secret or of a configuration file. It does not show itself in JSON, in a log or on the screen: only
- * `bytes` gives it away.
- */
+/** The content of a secret or config. JSON, logs and the screen show a placeholder: only `bytes` returns the content. */
 export class SealedContent {
   readonly #bytes: Uint8Array;
   readonly #hashes = new Map<string, string>();
@@ -39,8 +36,8 @@ export class SealedContent {
   }
 
   /**
-   * Labels can be read by monitoring programs, and a short password is soon found by trying: so the hash is slow
-   * (scrypt, about 25 ms) and salted. Remembered, because every plan asks for it.
+   * Monitoring programs can read labels, and a short password is soon guessed: so the hash is slow (scrypt, about 25 ms)
+   * and salted. It is cached, because every plan needs it.
    */
   hash(salt: string): ContentHash {
     let hash = this.#hashes.get(salt);

@@ -1,10 +1,10 @@
 import { hiddenText } from './sealed-content.ts';
 
 /**
- * Where the part of each line begins that may be a secret (from 0, in UTF-16 units); undefined for lines without one.
- * Judged line by line and generously, because a file with mistakes in it has no other structure: environments, secrets
- * and arguments of builds with everything below them, also where the key is misspelled; keys that look like variables
- * or passwords wherever they are; `NAME=value`; passwords in URLs; and what these refer to by a YAML alias.
+ * Where a possible secret begins in each line (from 0, in UTF-16 units); undefined for lines without one. It judges line
+ * by line, because a file with mistakes may have no other structure, and rather hides too much: environments, secrets and
+ * build arguments with everything below them, even under a misspelled key; keys that look like variables or passwords;
+ * `NAME=value`; passwords in URLs; and what these refer to by a YAML alias.
  */
 export function secretStarts(lines: readonly string[]): readonly (number | undefined)[] {
   const first = scan(lines, new Set());
@@ -14,21 +14,21 @@ export function secretStarts(lines: readonly string[]): readonly (number | undef
   return aliases.size === 0 ? first : scan(lines, aliases);
 }
 
-/** The line with what may be a secret left out. */
+/** The line without its possible secret. */
 export const withoutSecret = (line: string, start: number | undefined): string =>
   start === undefined || line.length <= start ? line : `${line.slice(0, start)}${hiddenText}`;
 
 const namesIn = (text: string, pattern: RegExp): readonly string[] =>
   [...text.matchAll(pattern)].map(([, name = '']) => name);
 
-/** More of a line is not looked at; what is beyond is hidden with the rest where anything is hidden. */
+/** Only this many characters of a line are judged. If anything is hidden, so is everything beyond. */
 const longest = 1000;
 
-/** Everything that is hidden until something ends it. */
+/** A hidden value that continues on the following lines. */
 interface Open {
-  /** Lines that are indented more belong to it, and so do items of a list that are indented as much. */
+  /** Lines with more indentation belong to it, and list items with the same indentation. */
   readonly indent: number;
-  /** Brackets that are still open, or the quote that is. */
+  /** The number of open brackets; `quote` is the open quote. */
   readonly depth: number;
   readonly quote?: string;
 }
@@ -55,19 +55,19 @@ function scan(lines: readonly string[], aliases: ReadonlySet<string>): readonly 
 const goesOn = ({ indent: outer, depth, quote }: Open, text: string, indent: number): boolean =>
   depth > 0 || quote !== undefined || indent > outer || (indent === outer && /^\s*(?:-(?:\s|$)|:\s|[}\]])/.test(text));
 
-/** Where the value of a line begins, whatever it is. */
+/** Where the value of a line begins, whether it is secret or not. */
 export function valueStart(line: string): number {
   const text = line.slice(0, longest);
   return valueIn(text, text.length - text.trimStart().length);
 }
 
-/** Below an environment: the names stay, the values go. */
+/** Below an environment the names stay visible, and the values are hidden. */
 function valueIn(text: string, indent: number): number {
   const name = /^\s*(?:-\s+)?["']?[A-Za-z_][\w.-]*["']?(?::(?=\s|$)|=)/.exec(text)?.[0];
   return name === undefined ? indent : name.length + (/^\s*/.exec(text.slice(name.length))?.[0].length ?? 0);
 }
 
-/** What is open behind the line; comments and escapes are not looked at, which hides more at worst. */
+/** What is still open at the end of the line. It ignores comments and escapes, so it may hide too much. */
 function ends(text: string, from: number, before: Open): Pick<Open, 'depth' | 'quote'> {
   let { depth, quote } = before;
   for (const [i, char] of [...text.slice(from)].entries()) {
@@ -82,7 +82,7 @@ function ends(text: string, from: number, before: Open): Pick<Open, 'depth' | 'q
 
 interface Secret {
   readonly start: number;
-  /** A key, whose value may go on below it. */
+  /** It is a key, whose value may continue below it. */
   readonly isKey: boolean;
   readonly indent: number;
 }
@@ -125,14 +125,14 @@ function firstSecret(text: string, aliases: ReadonlySet<string>): Secret | undef
 const isMeant = (value: string, aliases: ReadonlySet<string>): boolean =>
   aliases.has(/^&([^\s,\]}]+)/.exec(value)?.[1] ?? '');
 
-/** Sections of secrets, names of variables (no key of the files is written in capitals), and names of passwords. */
+/** True for sections of secrets, names of variables (keys of the files are never in capitals) and names of passwords. */
 function isSecretKey(key: string): boolean {
   if (/^env_?files?$/i.test(key)) return false;
   if (/^(?:env.*|secrets?|args|content|auths?)$/i.test(key) || /^_?[A-Z][A-Z0-9_]*$/.test(key)) return true;
   return /pass(?:word|wd|phrase)?|secret|token|api[_-]?key|private[_-]?key|credential/i.test(key) || isMisspelled(key);
 }
 
-/** As `environment`, with at most three letters wrong. */
+/** True for `environment` with at most three wrong letters. */
 function isMisspelled(key: string): boolean {
   const wanted = 'environment';
   if (Math.abs(key.length - wanted.length) > 3) return false;

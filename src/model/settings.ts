@@ -1,4 +1,4 @@
-/** What a person set for the screen, in the settings file; what it does not say is absent. */
+/** The screen settings in the settings file; settings that it does not have are absent. */
 export interface ScreenSettings {
   readonly theme?: 'auto' | 'dark' | 'light' | 'high-contrast' | 'colour-blind' | 'mono';
   /** False: no colours at all. */
@@ -9,11 +9,11 @@ export interface ScreenSettings {
   readonly asksFirst?: boolean;
   readonly arrangement?: 'auto' | 'board' | 'table' | 'matrix';
   readonly notifies?: boolean;
-  /** Keys by action, as they are written: the screen knows which ones there are. An empty list takes the keys away. */
+  /** Keys by action, as written in the file; the screen validates them. An empty list removes the action's keys. */
   readonly keys: Readonly<Record<string, readonly string[]>>;
-  /** Where the action of a key stands in the file, for what the screen finds wrong with it. */
+  /** The position of each action in the file, for the screen's error messages. */
   readonly keyPlaces: Readonly<Record<string, { readonly line: number; readonly column: number }>>;
 }
 
-/** Nothing set. */
+/** No settings. */
 export const noScreenSettings: ScreenSettings = { keys: {}, keyPlaces: {} };

@@ -1,32 +1,32 @@
 import type { ActionKind } from './plan.ts';
 
-/** What is true of every step of a kind. */
+/** Properties of all steps of a kind. */
 export interface StepKind {
-  /** Printed order where the edges leave a choice: Flocker's phases, with the network last. */
+  /** The printed order if the edges allow several: Flocker's phases, with the network last. */
   readonly rank: number;
   /** What such a step does at this moment: `fetching the image`. */
   readonly progress: string;
   /** The same for a narrow column: `fetching image`. */
   readonly short: string;
-  /** It may be cut off at any byte without harm: the next run goes on where it ended. */
+  /** It can be interrupted at any byte without harm: the next run resumes it. */
   readonly isResumable?: true;
-  /** A soft stop never starts it, whatever has begun before it. */
+  /** After a soft stop it is not started any more, whatever has run before it. */
   readonly isOptional?: true;
-  /** It leaves an application down until the steps behind it are done. */
+  /** It leaves an application down until the steps after it are done. */
   readonly isSwitch?: true;
-  /** After it the application is still safely back at its old owner when the time for the switch is over. */
+  /** If the time for the switch ends after this step, the application can still start again on its old node. */
   readonly isAbortable?: true;
-  /** It only waits, or has places of its own: it takes none of its node's places for commands. */
+  /** It only waits, or has its own semaphore: it takes none of its node's places for commands. */
   readonly takesNoPlace?: true;
-  /** It is part of starting again what has exited, and changes neither container nor data. */
+  /** It can be part of restarting an exited container, and changes neither container nor data. */
   readonly isPlainStart?: true;
-  /** Its container stops or starts in it, and does no work. */
+  /** The container stops or starts during the step and does no work. */
   readonly interruptsContainer?: true;
   /** It reports how many bytes are done. */
   readonly countsBytes?: true;
 }
 
-/** One row for each kind of step: the compiler demands one for a new kind. */
+/** One row for each kind of step. The compiler demands a row for a new kind. */
 export const stepKinds: Readonly<Record<ActionKind, StepKind>> = {
   'set-deployment': { rank: 0, progress: 'naming the deployment', short: 'naming the deployment' },
   'pull-image': {
@@ -100,6 +100,6 @@ export const stepKinds: Readonly<Record<ActionKind, StepKind>> = {
     interruptsContainer: true,
   },
   'replace-network': { rank: 15, progress: 'setting forwards', short: 'setting forwards', isPlainStart: true },
-  'set-boot-rules': { rank: 15, progress: 'telling it its peers', short: 'telling it its peers' },
+  'set-boot-rules': { rank: 15, progress: 'setting the boot rules', short: 'setting boot rules' },
   'settle-volume': { rank: 16, progress: 'keeping the old copy', short: 'settling old copy', isOptional: true },
 };

@@ -1,10 +1,10 @@
 /**
- * What a node says is untrusted input. Before a word of one node reaches a file or a command of another node, or of this
- * machine, it is compared with the form that it must have. All these forms stand here. None of them admits a control
- * character, a blank, a quote or anything else with a meaning for a shell, sshd or zfs, except where its comment says so.
+ * A node's output is untrusted input. Before a word from a node reaches a file or a command of another node, or of this
+ * machine, it must match one of the forms in this file. No form allows a control character, a space, a quote or anything
+ * else with a meaning for a shell, sshd or zfs, except where its comment says so.
  */
 
-/** An IPv4 address in its one usual form: no leading zeros, which some programs read as octal. */
+/** An IPv4 address without leading zeros, which some programs read as octal. */
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
 /** True for an IP address as text: no name, no zone, no prefix length, no brackets. */
@@ -30,18 +30,18 @@ const longestKey = 4_096;
 export const isHostKey = (text: unknown): text is string =>
   typeof text === 'string' && text.length <= longestKey && /^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,3}$/.test(text);
 
-/** A node's own id, which other nodes keep as the owner of a volume; drover's provisioning writes a UUID. */
+/** A node's id, which other nodes store as the owner of a volume; provisioning writes a UUID. */
 export const isNodeId = (text: unknown): text is string =>
   typeof text === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
 
-/** An application's name, as the files may have it: part of names of containers, datasets and units. */
+/** An application's name, which becomes part of names of containers, datasets and units. */
 export const isApplicationName = (text: unknown): text is string =>
   typeof text === 'string' && text.length <= 100 && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text) && !isBuiltIn(text);
 
-/** What every object of JavaScript has (`constructor`, `toString`): a name like this is found where nothing has it. */
+/** True for a property of every JavaScript object (`constructor`, `toString`), which a look-up finds in any object. */
 export const isBuiltIn = (text: string): boolean => text in Object.prototype;
 
-/** A volume's id, as drover writes it: every form of the files admits less. */
+/** A volume's id. All forms of the files are stricter. */
 export const isVolumeId = (text: unknown): text is string =>
   typeof text === 'string' && text !== '' && text.length <= 200;
 
@@ -52,7 +52,7 @@ export const isDeploymentName = (text: unknown): text is string =>
 /** A 64-bit number of ZFS as text: a guid or a transaction group. */
 export const isZfsNumber = (text: unknown): text is string => typeof text === 'string' && /^\d{1,20}$/.test(text);
 
-/** Flags of `zfs send` that a volume may have for life, as kept in `drover:flags`; everything else in it is ignored. */
+/** The flags of `zfs send` in a volume's `drover:flags`; everything else in the text is ignored. */
 export const sendFlags = (text: string | undefined): readonly string[] =>
   (text ?? '').split(' ').filter((flag) => flag === '-L' || flag === '-c' || flag === '-w');
 

@@ -1,7 +1,7 @@
 /**
- * The task, with a signal that aborts with the first of these; once the task has ended, nothing of it is left on them.
- * `AbortSignal.any` leaves something on every signal it was made from for as long as that lives: too much for what is
- * done every second under a signal that lives as long as the program.
+ * Runs the task with a signal that aborts with the first of these, and removes its listeners when the task ends.
+ * `AbortSignal.any` keeps an entry on each of its signals as long as that lives. That leaks memory for a task that runs
+ * every second under a signal that lives as long as the program.
  */
 export async function withSignals<T>(
   signals: readonly AbortSignal[],

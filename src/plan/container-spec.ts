@@ -63,7 +63,7 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   reasons.push(...environmentDifferences(desired, observed));
   if (!sameCommandLine(desired, observed)) reasons.push('command changed');
   if (desired.hidesCommand === true && now.hidesCommand !== true) {
-    reasons.push('its command has values of variables now, and is to be hidden');
+    reasons.push('its command contains values of variables now, and is hidden from now on');
   }
   reasons.push(...mountDifferences(desired, now));
   reasons.push(...fileDifferences(desired, now));
@@ -71,9 +71,11 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   const changed = containerFields.filter((field) => !('fromImage' in field) && !isSameSetting(field, desired, now));
   reasons.push(...changed.map(({ label }) => `${label} changed`));
   if (desired.after === undefined && now.after !== undefined)
-    reasons.push('the node has no order of starting any more');
-  else if (desired.after !== undefined && now.after === undefined) reasons.push('it starts at boot in no order yet');
-  else if (!sameItems(desired.after ?? [], now.after ?? [])) reasons.push('what it starts after changed');
+    reasons.push('the node no longer starts containers in order');
+  else if (desired.after !== undefined && now.after === undefined)
+    reasons.push('it does not start in order at boot yet');
+  else if (!sameItems(desired.after ?? [], now.after ?? []))
+    reasons.push('the applications that it starts after changed');
   return reasons;
 }
 

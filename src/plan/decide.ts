@@ -166,7 +166,7 @@ function arrival(
   const from = moved[0] ?? elsewhere[0]?.node;
   if (from !== undefined) return `${quote(name)} moves from ${quote(from)} to ${quote(node)}`;
   const isFirst = tasks.length > 0 && tasks.every(({ work }) => work.kind === 'create');
-  return `${quote(name)} is wanted on ${quote(node)}${isFirst ? ', for the first time: it begins with no data' : ''}`;
+  return `${quote(name)} is wanted on ${quote(node)}${isFirst ? ', for the first time: it starts without data' : ''}`;
 }
 
 /** Why the container must not run while its volumes change. */

@@ -45,8 +45,8 @@ export function stoppedForGood(plan: Plan, seen: Seen): readonly AppName[] {
 /** The blocker of a run that cannot ask a person to confirm a removal. */
 export const removalBlocker = ({ reason }: Removal): Blocker => ({
   because: 'removal',
-  reason: `cannot remove so much without being told to: ${reason}`,
-  hint: 'see `drover plan`; where the files are right, give --allow-removal',
+  reason: `cannot remove so much without confirmation: ${reason}`,
+  hint: 'see `drover plan`; if the files are right: drover apply --allow-removal',
 });
 
 function placesOfRunning({ nodes }: Seen): ReadonlyMap<AppName, Set<NodeName>> {

@@ -118,10 +118,10 @@ function whyRemembered(
   const title = node === address ? `node ${quote(node)}` : `node ${quote(node)} at ${address}`;
   const what = place.volume === id ? 'it' : `volume ${quote(place.volume)} of ${quote(app ?? '')}`;
   const isNamed = input.nodes.includes(node);
-  const back = isNamed ? 'name the old machine in the files again' : `put "${node}: []" back into deployment.yml`;
+  const back = isNamed ? 'name the old host in the files again' : `put "${node}: []" back into deployment.yml`;
   return {
     problem: isNamed
-      ? `${what} was last seen on ${title}, and ${quote(node)} is another machine now`
+      ? `${what} was last seen on ${title}, and ${quote(node)} is another host now`
       : `${what} was last seen on ${title}, which is missing from the files`,
     hint: isName(address) ? `${back}; to take the node out for good: drover node remove ${address}` : back,
   };

@@ -195,7 +195,7 @@ function holdersOn(
   }
   for (const listener of listeners) {
     const { process } = listener;
-    note(listener, { holder: process === undefined ? 'a process that cannot be named' : quote(process) });
+    note(listener, { holder: process === undefined ? 'an unknown process' : quote(process) });
   }
   return found;
 }
@@ -207,6 +207,6 @@ function holderOf({ name, otherApplication, deployment }: Container): Holder {
   if (deployment !== undefined) return { holder: `${app} of the deployment ${quote(deployment)}`, deployment, hint };
   return {
     holder: `${app}, which belongs to no deployment`,
-    hint: `${hint}; where ${app} is to go, give --allow-removal`,
+    hint: `${hint}; to remove ${app}: drover apply --allow-removal`,
   };
 }

@@ -16,8 +16,8 @@ export function sameMachines(input: PlanInput): Blocker[] {
       : [
           {
             node: first,
-            reason: `cannot tell ${quoteAll([first, ...others])} apart: each says it is node id ${quote(id)}; they are one machine under several names, or clones`,
-            hint: `keep one name of the machine in the files`,
+            reason: `cannot distinguish ${quoteAll([first, ...others])}: each reports the node id ${quote(id)}; they are one host under several names, or clones`,
+            hint: `keep one name of the host in the files`,
           },
         ],
   );

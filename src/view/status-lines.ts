@@ -149,7 +149,7 @@ function volumeRow(volume: VolumeStatus, names: Names): Row {
 
 function waitingLines({ volume, application, node, waiting }: VolumeStatus, names: Names): readonly Line[] {
   if (waiting === undefined) return [];
-  const what = `${names.volume(volume, application)} on ${names.node(node)} waits since the node booted`;
+  const what = `${names.volume(volume, application)} on ${names.node(node)} has been waiting since the node booted`;
   return [
     line(`  ${what}: ${waitingReason(waiting.why, waiting.nodes.map(names.node))}`, 'warning'),
     line('  hint: bring that node back, or decide with `drover apply`'),

@@ -90,7 +90,7 @@ describe.skipIf(!labIsThere)('a node that comes back from a power cut, with no d
     console.log(status.stdout);
     expect(status.stdout).toContain('owner, waiting');
     expect(status.stdout).toMatch(
-      /writer.* waits since the node booted: .* does not answer and may have taken it over/,
+      /writer.* has been waiting since the node booted: .* does not answer and may have taken it over/,
     );
     const facts = JSON.parse((await drover(['status', '--json'], folder.path)).stdout);
     expect(facts.volumes).toContainEqual(

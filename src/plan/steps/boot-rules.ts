@@ -33,9 +33,9 @@ export function planBootRules(builder: StepBuilder, input: PlanInput): void {
       ...(samePeers(rules.peers, peers) || samePeers(rules.peers, inOrder(peers))
         ? []
         : ['its peers or their keys differ']),
-      ...(rules.alone === alone ? [] : [`it is to ${rules.alone} where a peer does not answer`]),
+      ...(rules.alone === alone ? [] : [`it has to ${rules.alone} if a peer does not answer`]),
       ...(records.length === 0 ? [] : ['it has no record of the nodes that may have copies of its volumes']),
-      ...(sameGone(rules.gone, gone) ? [] : ['it counts on other nodes than there are']),
+      ...(sameGone(rules.gone, gone) ? [] : ['its list of removed nodes differs']),
     ];
     if (reasons.length === 0) continue;
     const action = { kind: 'set-boot-rules', node, rules, ...(records.length === 0 ? {} : { records }) } as const;
@@ -130,7 +130,7 @@ export function bootNotes(input: PlanInput): string[] {
   const without = [...input.reachable].filter(([, { boot }]) => boot === undefined).map(([node]) => node);
   const missing =
     isAnywhere && without.length > 0
-      ? [`${quoteAll(without)} cannot be asked by the others when they boot: run host/provision.sh there`]
+      ? [`${quoteAll(without)} cannot be asked by the other nodes when they boot: run host/provision.sh there`]
       : [];
   return [...missing, ...[...input.reachable].flatMap(([node, facts]) => waitingNotes(input, node, facts))];
 }
@@ -145,7 +145,9 @@ function waitingNotes(input: PlanInput, node: NodeName, facts: NodeFacts): strin
       why === 'rival'
         ? `${names} claims it with the same epoch`
         : `${names} does not answer and may have taken it over`;
-    return [`${titleOf(volume)} on ${quote(node)} waits since the node booted: ${because}; \`drover apply\` decides`];
+    return [
+      `${titleOf(volume)} on ${quote(node)} has been waiting since the node booted: ${because}; \`drover apply\` decides`,
+    ];
   });
 }
 

@@ -40,7 +40,7 @@ function resizeVolume(
   return builder.add({
     action: { kind: 'resize-volume', node, volume: task.id, ...limit, ...(beforeStart ? { beforeStart } : {}) },
     after,
-    reason: task.limitBytes === undefined ? 'no limit is wanted' : `limit is ${task.limitBytes} bytes`,
+    reason: task.limitBytes === undefined ? 'the files set no limit' : `limit is ${task.limitBytes} bytes`,
     group,
     ...(beforeStart ? {} : { rank: rank.early }),
   });
@@ -85,10 +85,10 @@ function moveOver(steps: VolumeSteps, work: Move, gate: readonly StepId[]): Step
   const then = (action: Parameters<StepBuilder['add']>[0]['action'], reason: string) => {
     after = [builder.add({ action, after, reason, group })];
   };
-  if (work.freeze) then({ kind: 'freeze-volume', node: from, volume }, 'nobody may write any more');
+  if (work.freeze) then({ kind: 'freeze-volume', node: from, volume }, 'its data must not change any more');
   if (work.send) then({ kind: 'send-final', from, to, volume }, `${quote(to)} lacks the last changes`);
   if (work.stage !== 'acquire') then({ kind: 'release-volume', from, to, volume }, `${quote(to)} has everything`);
-  const released = `${quote(from)} has given it up`;
+  const released = `${quote(from)} has released it`;
   then({ kind: 'acquire-volume', from, to, volume }, released);
   if (work.resizeTarget) after = [resizeVolume(steps, to, after, { beforeStart: true })];
   return after[0] ?? '';
@@ -106,7 +106,7 @@ function reclaim(
   return builder.add({
     action: { kind: 'reclaim-volume', node, volume: task.id, ...given },
     after,
-    reason: 'an earlier move did not end, and no other node owns it',
+    reason: 'an earlier move was not finished, and no other node owns it',
     group,
     ...(early === undefined ? {} : { rank: early }),
   });

@@ -109,8 +109,8 @@ function loadBase(
     ...(isAsServed(input, node, before) || sameEntries(network, base()) ? [] : ['entries differ']),
     ...(hasAllPeers(input, node, facts) || sameItems(sorted(network.peers), peers()) ? [] : ['peers differ']),
     ...(sameAddresses(network, serving) ? [] : [`it forwards at ${addressesText(serving)} from now on`]),
-    ...(network.isOutdated === true ? ['it forwards for everybody after a boot'] : []),
-    ...(dropHolds.length === 0 ? [] : ['a hold is left over']),
+    ...(network.isOutdated === true ? ['it forwards for every client after a boot'] : []),
+    ...(dropHolds.length === 0 ? [] : ['held ports are left over']),
   ];
   if (reasons.length === 0) return [];
   const action = { kind: 'replace-network', node, ...base(), peers: peers(), ...serving, dropHolds } as const;

@@ -40,7 +40,7 @@ function checkAgain(builder: StepBuilder, { group, node, app }: GroupDecision, a
     app: group,
     ports: app === undefined ? [] : externalPorts(app),
   } as const;
-  return builder.add({ action, after, reason: 'it has not answered yet since it was started', group });
+  return builder.add({ action, after, reason: 'it has not answered since it was started', group });
 }
 
 /**
@@ -134,7 +134,7 @@ function startContainer(builder: StepBuilder, decision: GroupDecision, after: re
   const { spec, reason } = start;
   const started = builder.add({ action: { kind: 'start-container', node, spec }, after, reason, group });
   const action = { kind: 'check-container', node, app: spec.application, ports: externalPorts(spec) } as const;
-  return [builder.add({ action, after: [started], reason: 'it must answer before anybody is sent there', group })];
+  return [builder.add({ action, after: [started], reason: 'it must answer before clients are sent there', group })];
 }
 
 /**

@@ -232,7 +232,7 @@ function hintFor(input: PlanInput, app: Application, mountpoint: string, { copy,
   if (isUsed) return isOwn ? lines[input.config.format] : `${lines[input.config.format]}${byRemoval}`;
   const empty =
     of === app.name
-      ? `; to start empty, put it aside first: ${printCommand(['zfs', 'set', 'drover:role=retired', dataset])}`
+      ? `; to start empty, retire it first: ${printCommand(['zfs', 'set', 'drover:role=retired', dataset])}`
       : byRemoval;
   return `${lines[input.config.format]}${empty}`;
 }

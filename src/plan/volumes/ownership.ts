@@ -208,7 +208,7 @@ function releasedTo(input: PlanInput, id: VolumeId, at: Copy): Ownership {
     const which =
       unknown.length === 0
         ? 'which is not in the files'
-        : `which may be ${quoteAll(unknown)}, where no answer comes from, or a node that is not in the files`;
+        : `which may be ${quoteAll(unknown)}, which does not answer, or a node that is not in the files`;
     const problem = `${from} released it to ${ownerText(input, at.volume.owner)}, ${which}`;
     return { kind: 'unclear', node: at.node, problem, hint: `bring that node back, with its line in the files${lost}` };
   }
@@ -244,7 +244,7 @@ export function evidence(input: PlanInput, copies: readonly Copy[]): string {
 }
 
 function ownerText(input: PlanInput, id: string | undefined): string {
-  if (id === undefined) return 'nobody';
+  if (id === undefined) return 'no node';
   const node = nodeWithId(input, id);
   return node === undefined ? `node id "${id}"` : quote(node);
 }

@@ -15,7 +15,7 @@ export function waitingNote(
     const waits = facts && volume.application === app ? waitingOf(facts, volume) : undefined;
     if (waits === undefined) continue;
     const names = waits.peers.map(titleOf);
-    const full = `its volume waits since the node booted: ${waitingReason(waits.why, names)} (apply decides)`;
+    const full = `its volume has been waiting since the node booted: ${waitingReason(waits.why, names)} (apply decides)`;
     return { kind: 'blocked', text: plainText(`waits for ${names.join(', ')}`), full: plainText(full) };
   }
   return undefined;

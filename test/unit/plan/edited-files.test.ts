@@ -54,7 +54,7 @@ describe('an edit of the application file', () => {
       'pull-image: "10.0.0.1" does not have it',
       `stop-container: ${reason}`,
       `start-container: ${reason}`,
-      'check-container: it must answer before anybody is sent there',
+      'check-container: it must answer before clients are sent there',
     ]);
   });
 

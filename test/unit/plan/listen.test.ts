@@ -65,7 +65,7 @@ describe('a plan with "listen"', () => {
   it('loads the table again on a node that forwards for everybody after a boot', () => {
     const state = aCluster(onNode('a', { network: { isOutdated: true } }));
     const { steps } = makePlan(aConfig([], { a: [] }), state);
-    expect(steps.map(({ reason }) => reason)).toEqual(['it forwards for everybody after a boot']);
+    expect(steps.map(({ reason }) => reason)).toEqual(['it forwards for every client after a boot']);
   });
 });
 

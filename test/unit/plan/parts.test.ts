@@ -28,7 +28,7 @@ describe('two names of one machine', () => {
     const web = anApplication('web');
     expect(makePlan(aConfig([web], { a: ['web'], b: [], c: [] }), state)).toMatchObject({
       steps: [],
-      blocked: [{ node: 'a', reason: expect.stringContaining('cannot tell "a", "b" apart') }],
+      blocked: [{ node: 'a', reason: expect.stringContaining('cannot distinguish "a", "b"') }],
     });
   });
 });

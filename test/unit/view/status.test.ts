@@ -36,7 +36,7 @@ describe('the status after a boot', () => {
     const text = textOf(config, state);
     expect(text).toContain('owner, waiting');
     expect(text).toContain(
-      'volume of "db" on a waits since the node booted: node2 does not answer and may have taken it over',
+      'volume of "db" on a has been waiting since the node booted: node2 does not answer and may have taken it over',
     );
     expect(text).toContain('hint: bring that node back, or decide with `drover apply`');
     expect(statusOf(config, state).volumes[0]?.waiting).toEqual({ why: 'silent', nodes: ['b'] });

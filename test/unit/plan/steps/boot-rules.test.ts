@@ -82,7 +82,7 @@ describe('whom a node asks when it boots', () => {
       { node: 'b', peers: [{ address: 'a', ports: [], keys: [], id: nodeId('a') }] },
     ]);
     expect(makePlan(aConfig([], { a: [], b: [] }), aCluster(...nodes)).notes).toEqual([
-      '"a" cannot be asked by the others when they boot: run host/provision.sh there',
+      '"a" cannot be asked by the other nodes when they boot: run host/provision.sh there',
     ]);
     expect(makePlan(aConfig([], { a: [] }), aCluster(onNode('a'))).notes).toEqual([]);
   });
@@ -91,7 +91,7 @@ describe('whom a node asks when it boots', () => {
     const config = aConfig([], { a: [] });
     const alone = { ...config, settings: { ...config.settings, boot: { alone: 'start' } as const } };
     expect(rulesOf([onNode('a', { boot: {} })], alone)).toEqual([
-      { node: 'a', reason: 'it is to start where a peer does not answer', alone: 'start', peers: [] },
+      { node: 'a', reason: 'it has to start if a peer does not answer', alone: 'start', peers: [] },
     ]);
   });
 });
@@ -239,13 +239,13 @@ describe('the order of starting', () => {
 
   it('is what the application declares, wherever the others are', () => {
     expect(changes({}, ['5432/tcp', 'cache'])).toEqual([]);
-    expect(changes({}, ['cache'])).toEqual(['what it starts after changed']);
+    expect(changes({}, ['cache'])).toEqual(['the applications that it starts after changed']);
   });
 
   it('is given to a container that has none, and only where the node keeps it', () => {
-    expect(changes({})).toEqual(['it starts at boot in no order yet']);
+    expect(changes({})).toEqual(['it does not start in order at boot yet']);
     expect(changes(undefined)).toEqual([]);
-    expect(changes(undefined, [])).toEqual(['the node has no order of starting any more']);
+    expect(changes(undefined, [])).toEqual(['the node no longer starts containers in order']);
   });
 });
 
@@ -262,7 +262,7 @@ describe('a volume that waits since its node booted', () => {
   it('is told with the peer, and decided by the next apply', () => {
     const plan = noteOn('silent', false);
     expect(plan.notes).toEqual([
-      'volume "drover/volumes/volume-6654c734" of "db" on "a" waits since the node booted: "b" does not answer and may have taken it over; `drover apply` decides',
+      'volume "drover/volumes/volume-6654c734" of "db" on "a" has been waiting since the node booted: "b" does not answer and may have taken it over; `drover apply` decides',
     ]);
     expect(plan.steps.map(({ id }) => id)).toContain('mount-volume:v1:a');
     expect(noteOn('rival', false).notes[0]).toContain('"b" claims it with the same epoch');

@@ -27,7 +27,7 @@ describe('an application with data', () => {
           '(role owner, 1 MiB) holds data of "db" that nothing would use any more',
         hint:
           'to keep this data write "dataset_id: old" in the volume of "db" at /var/lib/data; ' +
-          'to start empty, put it aside first: zfs set drover:role=retired drover/volumes/db-1',
+          'to start empty, retire it first: zfs set drover:role=retired drover/volumes/db-1',
       },
     ]);
   });
