@@ -165,7 +165,7 @@ export interface MoveForecast extends PlannedMove {
   /** The bytes that are sent while the application is stopped. */
   readonly finalBytes: number;
   readonly downtimeMs: number;
-  /** The bounds of `downtimeMs`, if earlier moves allow an estimate. */
+  /** The bounds of `downtimeMs`; absent if no rate is known. */
   readonly rangeMs?: readonly [number, number];
   readonly basis: 'earlier moves' | 'round trips' | 'unknown rate';
 }

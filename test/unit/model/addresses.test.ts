@@ -42,7 +42,7 @@ describe('the addresses that "listen" selects', () => {
     expect(selected(listen)).toEqual(wanted);
   });
 
-  it('are the node’s own where it says some, and all where nobody says', () => {
+  it('are those that the node’s settings select, and all without a setting', () => {
     expect(selected(['eth0'], ['mesh'])).toEqual(['10.0.0.7']);
     expect(selected(undefined)).toBeUndefined();
   });

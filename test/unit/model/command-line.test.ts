@@ -8,7 +8,7 @@ const wordsOf = (line: string): readonly string[] =>
   execFileSync('sh', ['-c', `show() { ${print}; }; show ${line}`], { encoding: 'utf8' })
     .split('\0')
     .slice(0, -1);
-/** As ssh does: its words are joined, and a shell takes them apart. */
+/** Like ssh: its words are joined, and a shell splits them again. */
 const remotely = (line: string): readonly string[] => wordsOf(wordsOf(line).join(' '));
 
 const word = fc.string({ unit: fc.constantFrom(...'abc$`"\'\\;&|<>(){}*?[]~#!% \n\té') });

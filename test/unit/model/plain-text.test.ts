@@ -29,7 +29,7 @@ describe('plainText', () => {
     expect(plainText(text)).toBe(text);
   });
 
-  it('leaves nothing for a terminal to obey, and no second line, of any text', () => {
+  it('leaves no control character and no second line in any text', () => {
     const piece = fc.constantFrom(
       ...'\u001b[];0mPX^_\\(B#8c\u0007\u0018\u007f\u0080\u0085\u0090\u009b\u009c\u009d\u2028\u202e\u200b\u200d\ufeff\ud83d\udc69\u{e0001}ab \n\r\t',
     );

@@ -12,7 +12,7 @@ const untilAborted = (signal: AbortSignal): Promise<unknown> =>
   });
 
 describe('a task under two signals', () => {
-  it('is told by either of them, with its reason', async () => {
+  it('is aborted by either of them, with its reason', async () => {
     for (const index of [0, 1]) {
       const two = [new AbortController(), new AbortController()];
       const task = withSignals(
@@ -31,7 +31,7 @@ describe('a task under two signals', () => {
     expect(listenersOf(live.signal)).toEqual([0]);
   });
 
-  it('leaves nothing on them, however it ends', async () => {
+  it('removes its listeners, however it ends', async () => {
     const [a, b] = [new AbortController(), new AbortController()];
     const during = await withSignals([a.signal, b.signal], async () => listenersOf(a.signal, b.signal));
     expect(during).toEqual([1, 1]);

@@ -61,7 +61,7 @@ describe('a move from a to b that was cut off', () => {
     expectPlan('crash-frozen-halfway', inB, left(frozen, copy('incoming', 'a', 1, 'a1')));
   });
 
-  it('frozen and wanted at its old place is taken back', () => {
+  it('frozen and placed on its old node is reclaimed', () => {
     expectPlan('crash-frozen-back', inA, left(copy('frozen', 'a', 1, 'a1 b2'), copy('incoming', 'a', 1, 'a1')));
   });
 
@@ -73,11 +73,11 @@ describe('a move from a to b that was cut off', () => {
     expectPlan('crash-released-lacking', inB, left(copy('released', 'b', 2, 'a1 b2'), copy('incoming', 'a', 1, 'a1')));
   });
 
-  it('released and wanted back is taken back while nobody acquired it', () => {
+  it('released and placed back is reclaimed while no node has acquired it', () => {
     expectPlan('crash-released-back', inA, left(copy('released', 'b', 2, 'a1 b2'), copy('incoming', 'a', 1, 'a1 b2')));
   });
 
-  it('released and wanted on a third node is taken back and moves there', () => {
+  it('released and placed on a third node is reclaimed and moves there', () => {
     expectPlan('crash-released-third', inC, left(copy('released', 'b', 2, 'a1 b2'), copy('incoming', 'a', 1, 'a1 b2')));
   });
 
@@ -93,7 +93,7 @@ describe('a move from a to b that was cut off', () => {
     expectPlan(`crash-released-away-${where}`, config, state);
   });
 
-  it('released to a node nobody knows is blocked', () => {
+  it('released to an unknown node is blocked', () => {
     expectPlan('crash-released-unknown', inA, left(copy('released', 'zz', 2, 'a1')));
   });
 
@@ -176,7 +176,7 @@ describe('a former owner that came back and found out', () => {
     expectPlan('diverged-came-back', aConfig([db], { a: [], b: ['db'] }), state);
   });
 
-  it('is no target: the application stays where it is, and the hint says what makes room', () => {
+  it('is not a target: the application stays where it is, and the hint says what to rename', () => {
     const state = aCluster(
       onNode('a', { volumes: [diverged] }),
       onNode('b', { containers: [aContainer(db, 'b')], volumes: [later] }),
@@ -184,7 +184,7 @@ describe('a former owner that came back and found out', () => {
     expectPlan('diverged-no-target', aConfig([db], { a: ['db'], b: [] }), state);
   });
 
-  it('is no owner where the later one is away, nor where nobody else is left', () => {
+  it('does not become the owner if the later one is unreachable, or no other copy is left', () => {
     const away = aCluster(onNode('a', { volumes: [diverged], images }), unreachable('b'));
     expectPlan('diverged-owner-away', aConfig([db], { a: ['db'], b: [] }), away);
     const alone = aCluster(onNode('a', { volumes: [diverged], images }), onNode('b'));
@@ -196,7 +196,7 @@ describe('a former owner that came back and found out', () => {
     expectPlan('diverged-knows-later', inB, state);
   });
 
-  it('is in nobody’s way when the later one moves on', () => {
+  it('does not block a move of the later owner', () => {
     const state = aCluster(
       onNode('a', { volumes: [diverged] }),
       onNode('b', { containers: [aContainer(db, 'b')], volumes: [later] }),

@@ -7,7 +7,7 @@ import { printPlan } from '../../support/print-plan.ts';
 
 /**
  * Compares a plan's text with `test/golden/plans/<name>.txt`. The files are reviewed like code; `UPDATE_GOLDEN=1`
- * writes them anew.
+ * writes them again.
  */
 export function expectPlan(name: string, config: Config, state: ClusterState): void {
   const file = new URL(`../../golden/plans/${name}.txt`, import.meta.url);

@@ -21,7 +21,7 @@ import {
   udp,
 } from '../../builders.ts';
 
-describe('two names of one machine', () => {
+describe('two names of one host', () => {
   it('stop every plan, with a sentence that names both', () => {
     const [, machine] = onNode('a');
     const state = aCluster(['a', machine], ['b', machine], onNode('c'));
@@ -48,12 +48,12 @@ describe('what was released before the volume was retired elsewhere', () => {
 describe('diffVolumes', () => {
   const source = { snapshots: snaps('b2 c3'), bookmarks: snaps('a1') };
 
-  it('sends everything where there is nothing', () => {
+  it('sends everything to a node without a copy', () => {
     expect(diffVolumes(source, undefined)).toEqual({ kind: 'full' });
     expect(diffVolumes(source, { snapshots: [] })).toEqual({ kind: 'full' });
   });
 
-  it('takes a bookmark of the source for a base', () => {
+  it('uses a bookmark of the source as a base', () => {
     expect(diffVolumes(source, { snapshots: snaps('a1') })).toMatchObject({ kind: 'incremental', base: { guid: '1' } });
   });
 
@@ -111,7 +111,7 @@ describe('differences', () => {
     expect(compare({ environment: { A: 'geheim' } }).join()).not.toContain('geheim');
   });
 
-  it('tells link variables from the address of the own node', () => {
+  it('takes link variables from the address of its own node', () => {
     const linked = { links: [{ alias: 'db', localPort: 1, remotePort: 2 }] };
     expect(differences(desiredSpec({ ...app, ...linked }, 'm'), observed(linked))).toEqual([
       'environment variable DB_PORT_1_TCP changed',
@@ -166,7 +166,7 @@ describe('the step builder', () => {
     ]);
   });
 
-  it('refuses a circle', () => {
+  it('refuses a cycle', () => {
     const builder = createStepBuilder();
     builder.add({ action: stop, after: ['stop-container:x:a'], reason: 'r', group: 'x' });
     expect(() => builder.build()).toThrow('cycle');

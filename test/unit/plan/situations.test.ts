@@ -46,7 +46,7 @@ describe('placing', () => {
     );
   });
 
-  it('does nothing where all is right', () => {
+  it('does nothing if the state is as desired', () => {
     const state = aCluster(onNode('a', { containers: [aContainer(db, 'a')], volumes: [v1('a')] }), onNode('b'));
     expectPlan('right-already', aConfig([db], { a: ['db'], b: [] }), state);
   });
@@ -86,7 +86,7 @@ describe('restarting in place', () => {
     expectPlan('restart-new-tag', aConfig([newer], { a: ['web'] }), restarted(aContainer(web, 'a')));
   });
 
-  it('only starts a container that exited and is as wanted', () => {
+  it('only starts a container that exited and is not different', () => {
     const state = restarted(aContainer(web, 'a', { state: 'exited', exit: { code: 1, oomKilled: false } }));
     expectPlan('start-exited', aConfig([web], { a: ['web'] }), state);
   });
@@ -251,7 +251,7 @@ describe('blocked', () => {
     expectPlan('blocked-snapshots', aConfig([db], { a: [], b: ['db'] }), state);
   });
 
-  it('leaves ports alone that somebody else has, or that reach the nodes', () => {
+  it('never takes a port that another program has, or that reaches the nodes', () => {
     const ssh = anApplication('ssh', { ports: [tcp(22), tcp(2222), tcp(2375)] });
     const state = aCluster(
       onNode('a', { images: ['acme/web:1'] }),

@@ -28,8 +28,8 @@ const peer = (address: string, key = address, id?: string) => ({
 });
 const seen = (name: string, address = name) => peer(address, name, nodeId(name));
 
-describe('whom a node asks when it boots', () => {
-  it('is everybody else, with the keys they show', () => {
+describe('the peers that a node asks when it boots', () => {
+  it('are all other nodes, with their keys', () => {
     const a = onNode('a', { boot: { sshPorts: [2222, 22] } });
     const b = onNode('b', { boot: { peers: [{ ...seen('a'), ports: [2222, 22] }, seen('c')] } });
     const c = onNode('c', { boot: { peers: [peer('a', 'old', nodeId('a')), seen('b')] } });
@@ -44,7 +44,7 @@ describe('whom a node asks when it boots', () => {
     ]);
   });
 
-  it('keeps the keys of one that cannot be seen now', () => {
+  it('keep the keys of an unreachable node', () => {
     const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [peer('10.0.0.2')] } });
     const config = aConfig([], { a: [], b: [] }, { nodes: { a: {}, b: { mesh: '10.0.0.2' } } });
     expect(rulesOf([a, unreachable('b')], config)).toEqual([]);
@@ -52,7 +52,7 @@ describe('whom a node asks when it boots', () => {
     expect(rulesOf([a, b], config)).toMatchObject([{ node: 'a', peers: [peer('10.0.0.2', 'new', nodeId('b'))] }]);
   });
 
-  it('is still one whose address nobody knows now: a drover that has just started has never seen it', () => {
+  it('include a peer whose address is unknown now: a drover that has just started has never seen it', () => {
     const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [peer('10.0.0.2')] } });
     const c = onNode('c', { meshAddress: '10.0.0.3', boot: { peers: [peer('10.0.0.1'), peer('10.0.0.2')] } });
     const config = aConfig([], { a: [], b: [], c: [] });
@@ -62,13 +62,13 @@ describe('whom a node asks when it boots', () => {
     ]);
   });
 
-  it('still includes a node that no file names any more: only its removal makes the others forget it', () => {
+  it('still include a node that no file names any more: only its removal makes the others forget it', () => {
     const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [peer('10.0.0.2'), seen('c', '10.0.0.3')] } });
     const c = onNode('c', { meshAddress: '10.0.0.3', boot: { peers: [seen('a', '10.0.0.1')] } });
     expect(rulesOf([a, c], aConfig([], { a: [], c: [] }))).toEqual([]);
   });
 
-  it('forgets an address whose host keys belong to a known node with another address', () => {
+  it('forget an address whose host keys belong to a known node with another address', () => {
     const a = onNode('a', { meshAddress: '10.0.0.1', boot: { peers: [seen('c', '10.0.0.2')] } });
     const c = onNode('c', { meshAddress: '10.0.0.3', boot: { peers: [seen('a', '10.0.0.1')] } });
     expect(rulesOf([a, c], aConfig([], { a: [], c: [] }))).toMatchObject([
@@ -76,7 +76,7 @@ describe('whom a node asks when it boots', () => {
     ]);
   });
 
-  it('is nobody for a node that is not set up for it, which the plan says; the others know who it is', () => {
+  it('do not include a node that is not provisioned for it, which the plan reports; the others know its id', () => {
     const nodes = [onNode('a'), onNode('b', { boot: {} })];
     expect(rulesOf(nodes, aConfig([], { a: [], b: [] }))).toMatchObject([
       { node: 'b', peers: [{ address: 'a', ports: [], keys: [], id: nodeId('a') }] },
@@ -87,7 +87,7 @@ describe('whom a node asks when it boots', () => {
     expect(makePlan(aConfig([], { a: [] }), aCluster(onNode('a'))).notes).toEqual([]);
   });
 
-  it('changes with what drover.yml says about being alone', () => {
+  it('change with what drover.yml says about a node without an answer', () => {
     const config = aConfig([], { a: [] });
     const alone = { ...config, settings: { ...config.settings, boot: { alone: 'start' } as const } };
     expect(rulesOf([onNode('a', { boot: {} })], alone)).toEqual([
@@ -173,10 +173,10 @@ describe('the record of the nodes that may have copies', () => {
     const isSame = node('b', { ...replica, copies: [nodeId('a')] });
     expect(recordsOf([a, isSame, node('c')])).toEqual([['a', undefined, record([nodeId('b')], false)]]);
     const lies = node('b', { ...replica, snapshots: snaps('s9'), copies: [nodeId('a')] });
-    // It is told what it would ask for, and changes nothing with its own word.
+    // It gets answers, and its own claim changes nothing.
     expect(recordsOf([a, lies, node('c')])).toEqual([['a', undefined, record([`?${nodeId('b')}`], false)]]);
-    const told = node('a', { ...owner, copies: [`?${nodeId('b')}`] });
-    expect(recordsOf([told, lies, node('c')])).toEqual([]);
+    const listed = node('a', { ...owner, copies: [`?${nodeId('b')}`] });
+    expect(recordsOf([listed, lies, node('c')])).toEqual([]);
   });
 
   it('lets no peer in that the record of a volume does not have, while steps of the plan are about that volume', () => {
@@ -249,7 +249,7 @@ describe('the order of starting', () => {
   });
 });
 
-describe('a volume that waits since its node booted', () => {
+describe('a volume that has been waiting since its node booted', () => {
   const db = anApplication('db', { volumes: [aMount('v1')] });
   const noteOn = (why: 'silent' | 'rival', mounted: boolean) => {
     const volumes = [aVolume('v1', { on: 'a', application: 'db', mounted })];
@@ -259,7 +259,7 @@ describe('a volume that waits since its node booted', () => {
     return makePlan(config, state);
   };
 
-  it('is told with the peer, and decided by the next apply', () => {
+  it('is reported with the peer, and decided by the next apply', () => {
     const plan = noteOn('silent', false);
     expect(plan.notes).toEqual([
       'volume "drover/volumes/volume-6654c734" of "db" on "a" has been waiting since the node booted: "b" does not answer and may have taken it over; `drover apply` decides',
@@ -268,7 +268,7 @@ describe('a volume that waits since its node booted', () => {
     expect(noteOn('rival', false).notes[0]).toContain('"b" claims it with the same epoch');
   });
 
-  it('is not told once somebody has decided', () => {
+  it('is not reported after the decision', () => {
     expect(noteOn('silent', true).notes).toEqual([]);
   });
 });

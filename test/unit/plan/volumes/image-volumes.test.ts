@@ -40,7 +40,7 @@ describe('what an image keeps in a volume of its own', () => {
     ]);
   });
 
-  it('is only reported where it runs so already, and blocks its move', () => {
+  it('is only reported if it already runs like this, and blocks its move', () => {
     const app = dbAt('/var/lib/db');
     const running = { containers: [aContainer(app, 'a')], volumes: [v1] };
     const plan = planOf(app, withVolumes('a', ['/var/lib/db/data'], running));
@@ -51,7 +51,7 @@ describe('what an image keeps in a volume of its own', () => {
     expect(moved.blocked).toHaveLength(1);
   });
 
-  it('is no matter where the file has a volume at the same place', () => {
+  it('is not a problem if the file has a volume at the same mountpoint', () => {
     const plan = planOf(dbAt('/data'), withVolumes('a', ['/data']));
     expect([plan.blocked, plan.notes]).toEqual([[], []]);
   });

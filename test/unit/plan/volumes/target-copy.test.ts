@@ -24,7 +24,7 @@ const blockerOf = (copy: Partial<Volume>, owner: Partial<Volume> = {}) => {
 };
 
 describe('a copy that cannot take the stream', () => {
-  it('is found before anything stops where it was written to, and only that is to go', () => {
+  it('is found before anything stops if it was written to, and only that has to be dropped', () => {
     expect(blockerOf({ writtenBytes: 4096 })?.hint).toBe(
       `look at what was written to "${dataset}"; to drop just that, on two: zfs rollback ${dataset}@a`,
     );
@@ -38,7 +38,7 @@ describe('a copy that cannot take the stream', () => {
     );
   });
 
-  it('is put aside as a whole where a person has made a snapshot in it, or nothing is common any more', () => {
+  it('is renamed as a whole if a person took a snapshot of it, or no snapshot is common any more', () => {
     const own = [...snaps('a1'), { name: 'user-before', guid: '7', createTxg: '9' }];
     const aside = `on two: zfs rename ${dataset} drover/aside-db-1`;
     expect(blockerOf({ snapshots: own })).toMatchObject({
@@ -52,11 +52,11 @@ describe('a copy that cannot take the stream', () => {
     expect(blockerOf({ snapshots: [] })?.hint).toContain(aside);
   });
 
-  it('is none of those where its first receive was cut off: that goes on', () => {
+  it('is usable if its first receive was interrupted: it resumes', () => {
     expect(planWith({ snapshots: [], resumeToken: 't' }).blocked).toEqual([]);
   });
 
-  it('has no room for what still has to come', () => {
+  it('does not fit into the pool of the new node', () => {
     const big = { referencedBytes: 20_000_000_000 };
     expect(blockerOf({}, big)).toMatchObject({
       reason: 'cannot move "db" to "b": it does not fit: it needs 19073 MiB and the pool has 8584 MiB free',
@@ -117,7 +117,7 @@ describe('a volume that another program keeps mounted on the node it leaves', ()
     });
   });
 
-  it('stays where it is without a word, and moves where another volume is meant', () => {
+  it('is not reported if it stays, or if another volume is mounted', () => {
     expect(plan(['a'], [user]).blocked).toEqual([]);
     expect(plan(['b'], [{ ...user, dataset: 'drover/volumes/other' }]).blocked).toEqual([]);
   });
