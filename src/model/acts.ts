@@ -15,8 +15,8 @@ export interface Act {
   readonly examples: readonly string[];
   /**
    * reads: changes nothing, and is allowed with --read-only. adds: changes nothing that exists, and never waits for a
-   * run. enters: like adds, but runs a program inside the container, which can change everything in it. interrupts: stops
-   * containers or changes owners, so acts and runs wait for each other.
+   * run. enters: like adds, but runs a program inside the container, which can change everything in it. interrupts:
+   * stops containers or changes owners, so acts and runs wait for each other.
    */
   readonly effect: 'reads' | 'adds' | 'enters' | 'interrupts';
   /** What the application must have. */

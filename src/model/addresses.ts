@@ -24,8 +24,8 @@ export const meshWord = 'mesh';
 
 /**
  * The addresses of a node that its `listen` selects, sorted; undefined if the files have no `listen`, which means all
- * addresses. A network or an interface never selects addresses that come and go: link-local and temporary addresses, and
- * those of Docker's own bridges.
+ * addresses. A network or an interface never selects addresses that come and go: link-local and temporary addresses,
+ * and those of Docker's own bridges.
  */
 export function listenAddresses(config: Config, node: NodeName, facts: NodeFacts): readonly string[] | undefined {
   const listen = config.nodes[node]?.listen ?? config.settings.listen;
@@ -70,7 +70,9 @@ function bitsOf(address: string): string {
 
 const binary = (value: number, length: number): string => value.toString(2).padStart(length, '0');
 
-/** Ports with the addresses at which a node publishes them: the port's own, else those that the node's `listen` selects. */
+/**
+ * Ports with the addresses at which a node publishes them: the port's own, else those that the node's `listen` selects.
+ */
 export function portsAt(ports: readonly PortMapping[], listen: readonly string[] | undefined): readonly PortMapping[] {
   if (listen === undefined) return ports;
   return ports.map((port) => (port.addresses === undefined ? { ...port, addresses: listen } : port));

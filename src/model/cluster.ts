@@ -56,7 +56,9 @@ export interface NodeFacts {
   readonly listeners: readonly Listener[];
   /** Image id by `repository:tag` for every image the node has. */
   readonly images: Readonly<Record<string, string>>;
-  /** Directories that an image keeps in Docker's volumes (its VOLUME lines), by image id; images without any are absent. */
+  /**
+   * Directories that an image keeps in Docker's volumes (its VOLUME lines), by image id; images without any are absent.
+   */
   readonly imageVolumes?: Readonly<Record<string, readonly string[]>>;
   readonly pool: PoolFacts;
   readonly versions: {
@@ -112,8 +114,8 @@ export interface BootPeer {
 }
 
 /**
- * A volume that the node does not mount. silent: these peers do not answer and may have taken it over. rival: they claim
- * it with the same epoch.
+ * A volume that the node does not mount. silent: these peers do not answer and may have taken it over. rival: they
+ * claim it with the same epoch.
  */
 export interface WaitingVolume {
   readonly volume: VolumeId;
@@ -181,12 +183,13 @@ export interface Container {
   /** It carries drover's label. Any other container is foreign, and drover never touches it. */
   readonly managed: boolean;
   /**
-   * The deployment it belongs to: from the node's own record, else from its label. Absent: foreign, or made by a version
-   * of drover without deployments, and no deployment has adopted it.
+   * The deployment it belongs to: from the node's own record, else from its label. Absent: foreign, or made by a
+   * version of drover without deployments, and no deployment has adopted it.
    */
   readonly deployment?: DeploymentName;
   /**
-   * The application it runs, if drover made it for another deployment, or for none and no file describes it. Never set by a node: `deploymentView` in src/plan/deployment-view.ts does, and it counts as foreign.
+   * The application it runs, if drover made it for another deployment, or for none and no file describes it. Never set
+   * by a node: `deploymentView` in src/plan/deployment-view.ts does, and it counts as foreign.
    */
   readonly otherApplication?: AppName;
   readonly state: 'created' | 'running' | 'restarting' | 'paused' | 'exited' | 'dead' | 'removing';
@@ -218,7 +221,10 @@ export const isActive = ({ state }: Pick<Container, 'state'>): boolean =>
 /** How a container runs: computed from the configuration, or read back from Docker, in the same form. */
 export interface ContainerSpec extends ContainerSettings {
   readonly application: AppName;
-  /** The deployment it is made for, which becomes a label. A different deployment is not a reason to replace a container. */
+  /**
+   * The deployment it is made for, which becomes a label. A different deployment is not a reason to replace a
+   * container.
+   */
   readonly deployment?: DeploymentName;
   /** `repository:tag` or `repository@digest`. */
   readonly image: string;

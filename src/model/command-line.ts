@@ -17,8 +17,8 @@ export function printRemote(argv: readonly string[]): string {
 }
 
 /**
- * True if a word from a node may appear in a command that is offered to a person: a name of the form that Docker, systemd
- * and ZFS use, without a leading dash. For any other word no command is offered, even if it could be quoted.
+ * True if a word from a node may appear in a command that is offered to a person: a name of the form that Docker,
+ * systemd and ZFS use, without a leading dash. For any other word no command is offered, even if it could be quoted.
  */
 export const isName = (word: string): boolean =>
   word.length <= 255 && /^[A-Za-z0-9_][A-Za-z0-9_.:@/-]*$/.test(word) && !word.split('/').includes('..');

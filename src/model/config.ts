@@ -114,8 +114,8 @@ export interface Settings {
   };
   readonly transfer: 'auto' | 'direct' | 'relay';
   /**
-   * Where ports are published and forwarded: addresses, networks (`10.0.0.0/24`), interfaces, and `mesh`. Absent: a node
-   * publishes its ports at all its addresses, and the other nodes forward them at their mesh address.
+   * Where ports are published and forwarded: addresses, networks (`10.0.0.0/24`), interfaces, and `mesh`. Absent: a
+   * node publishes its ports at all its addresses, and the other nodes forward them at their mesh address.
    */
   readonly listen?: readonly string[];
   readonly boot: {

@@ -18,8 +18,9 @@ export type Form = 'native' | 'fig' | 'compose';
 
 /**
  * One setting of a container that a key of the application file gives, as plain data. The forms and the JSON schemas,
- * the comparison in plans, Docker's create call and what is read back from it, the diff, the detail pane and the command
- * log follow from its row, and the revision as well. Each of them has one function for a kind of value, none for a field.
+ * the comparison in plans, Docker's create call and what is read back from it, the diff, the detail pane and the
+ * command log follow from its row, and the revision as well. Each of them has one function for a kind of value, none
+ * for a field.
  */
 export interface ContainerField {
   /** Its property in `Application` and `ContainerSpec`. */

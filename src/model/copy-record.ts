@@ -39,7 +39,9 @@ export function printCopyRecord({ epoch, upTo = '-', nodes }: CopyRecord): strin
   return `${epoch}:${upTo}:${nodes.length === 0 ? '-' : nodes.join(',')}`;
 }
 
-/** The ids of the nodes; undefined if the record is void for a copy with this epoch and these snapshots and bookmarks. */
+/**
+ * The ids of the nodes; undefined if the record is void for a copy with this epoch and these snapshots and bookmarks.
+ */
 export function readCopyRecord(
   text: string | undefined,
   epoch: number,

@@ -1,7 +1,7 @@
 /**
- * How much drover reads from what it does not control: a node, a folder, another program. One broken or hostile node must
- * not use up the memory of the controlling machine. Each limit is far above what a working node sends, and together they
- * keep the process below 300 MiB.
+ * How much drover reads from what it does not control: a node, a folder, another program. One broken or hostile node
+ * must not use up the memory of the controlling machine. Each limit is far above what a working node sends, and
+ * together they keep the process below 300 MiB.
  */
 
 const KiB = 1024;
@@ -19,10 +19,15 @@ export const commandOutputLines = 500_000;
 /** Bytes of stderr that are kept of a streaming command, for the message if it fails. */
 export const stderrTailBytes = 8 * KiB;
 
-/** Bytes that wait unread on one channel of SSH. OpenSSH sends at most the window, 2 MiB; only a hostile server sends more. */
+/**
+ * Bytes that wait unread on one channel of SSH. OpenSSH sends at most the window, 2 MiB; only a hostile server sends
+ * more.
+ */
 export const unreadChannelBytes = 8 * MiB;
 
-/** Bytes of one answer of Docker's API; the facts about a container or an image take about 10 KiB. Six are read at once. */
+/**
+ * Bytes of one answer of Docker's API; the facts about a container or an image take about 10 KiB. Six are read at once.
+ */
 export const dockerAnswerBytes = 4 * MiB;
 
 /** Bytes of Docker's list of containers. With 5,000 of them it takes about 10 MiB. */
@@ -62,7 +67,9 @@ export const imageSilenceMs = 30 * 60_000;
 export const observeTimes = 3;
 export const observeExtraMs = 10_000;
 
-/** Docker's events that are read per second; the rest waits on the node. A restart of 100 containers causes about 600. */
+/**
+ * Docker's events that are read per second; the rest waits on the node. A restart of 100 containers causes about 600.
+ */
 export const eventsPerSecond = 500;
 
 /** Layers of one image whose progress is summed. Docker allows 127. */

@@ -4,7 +4,9 @@ import type { AppName, DeploymentName, ImageRef, VolumeId } from './config.ts';
 /** The deployment of a folder whose name cannot be used, and of the first containers of a simulated cluster. */
 export const defaultDeployment: DeploymentName = 'default';
 
-/** The name of an application's container. The prefix also gives a one-letter application a name that Docker accepts. */
+/**
+ * The name of an application's container. The prefix also gives a one-letter application a name that Docker accepts.
+ */
 export const containerName = (app: AppName): string => `drover-${app}`;
 
 export const labels = {

@@ -8,8 +8,9 @@ import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from './co
 export interface ActionArgs {
   /**
    * Make sure that the node has the image: pull it, or copy it from `from`, a node that has it. Fails, before anything
-   * stops, if the image keeps data in its own volume below one of these mountpoints. With `id` it must be the image with
-   * this id, which the application runs with on `from`, even if its name means another one on the node or in the registry.
+   * stops, if the image keeps data in its own volume below one of these mountpoints. With `id` it must be the image
+   * with this id, which the application runs with on `from`, even if its name means another one on the node or in the
+   * registry.
    */
   'pull-image': {
     readonly node: NodeName;
@@ -70,8 +71,8 @@ export interface ActionArgs {
   'check-container': { readonly node: NodeName; readonly app: AppName; readonly ports: readonly PortKey[] };
   /**
    * Replace the node's network table in one transaction and end the holds of `dropHolds`. With `only`, the entries for
-   * other ports stay as they are (`mergeNetwork` in src/plan/steps/network-tables.ts), so that applications that move in
-   * the same plan do not wait for each other.
+   * other ports stay as they are (`mergeNetwork` in src/plan/steps/network-tables.ts), so that applications that move
+   * in the same plan do not wait for each other.
    */
   'replace-network': {
     readonly node: NodeName;
@@ -94,8 +95,8 @@ export interface ActionArgs {
     readonly volumes: readonly VolumeId[];
   };
   /**
-   * Set the peers that the node asks when it boots, with their keys, and what it does without an answer. First it writes
-   * the records of the nodes that may have copies, for each volume whose epoch has not changed.
+   * Set the peers that the node asks when it boots, with their keys, and what it does without an answer. First it
+   * writes the records of the nodes that may have copies, for each volume whose epoch has not changed.
    */
   'set-boot-rules': { readonly node: NodeName; readonly rules: BootRules; readonly records?: readonly CopiesOf[] };
 }
@@ -146,7 +147,9 @@ export interface Plan {
   readonly blocked: readonly Blocker[];
   /** What was observed and is left alone, such as volumes of undeclared applications. */
   readonly notes: readonly string[];
-  /** Why these may be the wrong files for the running applications: a person is asked before all of them are stopped. */
+  /**
+   * Why these may be the wrong files for the running applications: a person is asked before all of them are stopped.
+   */
   readonly doubt?: string;
 }
 

@@ -18,7 +18,9 @@ const maxRemembered = 16;
 /** drover's salts are not longer. */
 const maxSaltLength = 64;
 
-/** The content of a secret or config. JSON, logs and the screen show a placeholder: only `bytes` returns the content. */
+/**
+ * The content of a secret or config. JSON, logs and the screen show a placeholder: only `bytes` returns the content.
+ */
 export class SealedContent {
   readonly #bytes: Uint8Array;
   readonly #hashes = new Map<string, string>();
@@ -36,8 +38,8 @@ export class SealedContent {
   }
 
   /**
-   * Monitoring programs can read labels, and a short password is soon guessed: so the hash is slow (scrypt, about 25 ms)
-   * and salted. It is cached, because every plan needs it.
+   * Monitoring programs can read labels, and a short password is soon guessed: so the hash is slow (scrypt, about 25
+   * ms) and salted. It is cached, because every plan needs it.
    */
   hash(salt: string): ContentHash {
     let hash = this.#hashes.get(salt);

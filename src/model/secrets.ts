@@ -1,10 +1,10 @@
 import { hiddenText } from './sealed-content.ts';
 
 /**
- * Where a possible secret begins in each line (from 0, in UTF-16 units); undefined for lines without one. It judges line
- * by line, because a file with mistakes may have no other structure, and rather hides too much: environments, secrets and
- * build arguments with everything below them, even under a misspelled key; keys that look like variables or passwords;
- * `NAME=value`; passwords in URLs; and what these refer to by a YAML alias.
+ * Where a possible secret begins in each line (from 0, in UTF-16 units); undefined for lines without one. It judges
+ * line by line, because a file with mistakes may have no other structure, and rather hides too much: environments,
+ * secrets and build arguments with everything below them, even under a misspelled key; keys that look like variables or
+ * passwords; `NAME=value`; passwords in URLs; and what these refer to by a YAML alias.
  */
 export function secretStarts(lines: readonly string[]): readonly (number | undefined)[] {
   const first = scan(lines, new Set());
@@ -125,7 +125,9 @@ function firstSecret(text: string, aliases: ReadonlySet<string>): Secret | undef
 const isMeant = (value: string, aliases: ReadonlySet<string>): boolean =>
   aliases.has(/^&([^\s,\]}]+)/.exec(value)?.[1] ?? '');
 
-/** True for sections of secrets, names of variables (keys of the files are never in capitals) and names of passwords. */
+/**
+ * True for sections of secrets, names of variables (keys of the files are never in capitals) and names of passwords.
+ */
 function isSecretKey(key: string): boolean {
   if (/^env_?files?$/i.test(key)) return false;
   if (/^(?:env.*|secrets?|args|content|auths?)$/i.test(key) || /^_?[A-Z][A-Z0-9_]*$/.test(key)) return true;

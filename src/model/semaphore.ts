@@ -1,6 +1,9 @@
 /** Bounded concurrency: the task that has waited longest gets the next free place. */
 export interface Semaphore {
-  /** Resolves with the function that gives the place back; calling it twice does no harm. Rejects with the signal's reason. */
+  /**
+   * Resolves with the function that gives the place back; calling it twice does no harm. Rejects with the signal's
+   * reason.
+   */
   take(signal: AbortSignal): Promise<() => void>;
   /** Runs the task in a place of its own. Rejects with the signal's reason while it waits for one. */
   use<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T>;

@@ -1,7 +1,7 @@
 /**
  * A node's output is untrusted input. Before a word from a node reaches a file or a command of another node, or of this
- * machine, it must match one of the forms in this file. No form allows a control character, a space, a quote or anything
- * else with a meaning for a shell, sshd or zfs, except where its comment says so.
+ * machine, it must match one of the forms in this file. No form allows a control character, a space, a quote or
+ * anything else with a meaning for a shell, sshd or zfs, except where its comment says so.
  */
 
 /** An IPv4 address without leading zeros, which some programs read as octal. */

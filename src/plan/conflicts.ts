@@ -9,8 +9,8 @@ import type { VolumeTask } from './volumes/volume-task.ts';
 import { quote } from './wording.ts';
 
 /**
- * Containers that have the ports or volumes of a decision must stop first. A decision is blocked if one of them does not
- * stop in this plan.
+ * Containers that have the ports or volumes of a decision must stop first. A decision is blocked if one of them does
+ * not stop in this plan.
  */
 export function settleConflicts(input: PlanInput, drafts: readonly GroupDecision[]): GroupDecision[] {
   let decisions = drafts;
@@ -35,8 +35,8 @@ function withoutHolder(input: PlanInput, decisions: readonly GroupDecision[]): r
 
 /**
  * An application with ports and without volumes starts on its new node before it stops on the old one, so it is never
- * down. There are three exceptions: another application waits for one of its ports; it waits for a port itself (two that
- * swap would wait for each other); it has no ports, since it may be a worker of which only one may run.
+ * down. There are three exceptions: another application waits for one of its ports; it waits for a port itself (two
+ * that swap would wait for each other); it has no ports, since it may be a worker of which only one may run.
  */
 function inOrder(all: readonly GroupDecision[]): (decision: GroupDecision) => GroupDecision {
   const awaited = new Set(all.flatMap(({ stopFirst }) => stopFirst.map(({ app }) => app)));

@@ -151,7 +151,9 @@ function canReturn({ node, container }: SeenContainer, tasks: readonly VolumeTas
   );
 }
 
-/** True if the container can use the volume without being replaced: it is unchanged, or a move that stopped is undone. */
+/**
+ * True if the container can use the volume without being replaced: it is unchanged, or a move that stopped is undone.
+ */
 function isSameData(task: VolumeTask): boolean {
   return task.work.kind === 'reclaim' || volumeReasons([task]).length === 0;
 }

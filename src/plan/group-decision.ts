@@ -33,7 +33,10 @@ export interface GroupDecision {
   readonly warnings: readonly Blocker[];
   /** Reported as notes; the group is not blocked. */
   readonly notes: readonly string[];
-  /** Applications that no file describes any more and that keep running, because this one may be meant to have their data. */
+  /**
+   * Applications that no file describes any more and that keep running, because this one may be meant to have their
+   * data.
+   */
   readonly keeps: readonly AppName[];
   /** Something else has one of its ports on a node: no network table may take its ports. */
   readonly portsTaken: boolean;

@@ -2,8 +2,8 @@ import type { Blocker, Plan, Step } from '../model/plan.ts';
 import { quote } from './wording.ts';
 
 /**
- * The plan with only the steps of these groups. A group that waits for the stop of another group's container is blocked:
- * until then that container has its port or its volume.
+ * The plan with only the steps of these groups. A group that waits for the stop of another group's container is
+ * blocked: until then that container has its port or its volume.
  */
 export function keepGroups(plan: Plan, keeps: (group: string) => boolean): Plan {
   const stops = new Set(plan.steps.flatMap(({ id, action }) => (action.kind === 'stop-container' ? [id] : [])));

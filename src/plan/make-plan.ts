@@ -16,8 +16,8 @@ import { describeLeftovers, planRemovals, planRetirements } from './steps/remove
 import { createStepBuilder } from './steps/step-builder.ts';
 
 /**
- * The steps from the observed state to the desired state. A pure function: equal values give the same plan, whatever the
- * order of their keys. An unsafe change becomes a blocker, never a step.
+ * The steps from the observed state to the desired state. A pure function: equal values give the same plan, whatever
+ * the order of their keys. An unsafe change becomes a blocker, never a step.
  */
 export function makePlan(config: Config, state: ClusterState): Plan {
   const input = indexInput(config, state);

@@ -116,7 +116,10 @@ const meshAddresses = perInput((input) => {
   return { all: sorted(counts.keys()), counts, unknown: known.filter((address) => address === undefined).length };
 });
 
-/** True if the list has exactly the addresses of all other nodes. A plain loop: it compares every node with every other one. */
+/**
+ * True if the list has exactly the addresses of all other nodes. A plain loop: it compares every node with every other
+ * one.
+ */
 export function isOthers(input: PlanInput, node: NodeName, list: readonly string[]): boolean {
   const { all, counts, unknown } = meshAddresses(input);
   const own = meshAddress(input, node);

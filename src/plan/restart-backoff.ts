@@ -31,8 +31,8 @@ export const steadyMs = 120_000;
 
 /**
  * An exited container is started again, because the file places the application: at once the first time, if it was
- * running before, then after 20 s, 40 s and so on up to five minutes. It stays down if the file says `never`, and if the
- * policy is `on-failure` and it succeeded, or Docker has tried as often as the file says.
+ * running before, then after 20 s, 40 s and so on up to five minutes. It stays down if the file says `never`, and if
+ * the policy is `on-failure` and it succeeded, or Docker has tried as often as the file says.
  */
 export function restartDecision(app: Application, container: Container, exits: RecentExits): RestartDecision {
   const { restartPolicy: policy } = app;

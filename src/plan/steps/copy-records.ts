@@ -7,7 +7,8 @@ import { areAllSeen } from '../missing-nodes.ts';
 import { isMeshAddress, type PlanInput, perInput } from '../plan-input.ts';
 
 // The records of the nodes that may have copies of a volume. A node reads them when it boots, because no drover runs
-// then. The steps of a move keep them up to date (engine/run/copy-record.ts); the plan writes the ones that are missing.
+// then. The steps of a move keep them up to date (engine/run/copy-record.ts); the plan writes the ones that are
+// missing.
 
 /** Copies of each volume on all nodes that were ever seen, with the id of their node. */
 const holders = perInput((input) => {
@@ -55,8 +56,8 @@ function shareSnapshot(a: Volume, b: Volume): boolean {
 }
 
 /**
- * Ids in a node's records that no node of the cluster has any more. The node does not wait for them when it boots. An id
- * that may belong to an unreachable node is not in the result; while there is one, the node asks all its peers.
+ * Ids in a node's records that no node of the cluster has any more. The node does not wait for them when it boots. An
+ * id that may belong to an unreachable node is not in the result; while there is one, the node asks all its peers.
  */
 export function goneIds(
   input: PlanInput,
@@ -81,7 +82,9 @@ const sameIds = perInput((input) => {
   return new Set([...counts].filter(([, count]) => count > 1).map(([id]) => id));
 });
 
-/** True if two nodes report the same id and one of them cannot be reached. same-machine.ts handles two reachable ones. */
+/**
+ * True if two nodes report the same id and one of them cannot be reached. same-machine.ts handles two reachable ones.
+ */
 export const hasDoubtfulIds = (input: PlanInput): boolean => sameIds(input).size > 0;
 
 /**

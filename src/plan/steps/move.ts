@@ -112,7 +112,9 @@ function reclaim(
   });
 }
 
-/** Adds the steps that turn old copies into replicas after the application answers: those of this move and earlier ones. */
+/**
+ * Adds the steps that turn old copies into replicas after the application answers: those of this move and earlier ones.
+ */
 export function settleVolume(steps: VolumeSteps, after: readonly StepId[]): StepId[] {
   const { task } = steps;
   const { work, node } = task;

@@ -130,8 +130,8 @@ export function servingBefore(input: PlanInput, after: Serving, switches: readon
 }
 
 /**
- * Entries of one node for these ports: open if the node serves the port, else a proxy to the node that does. A port that
- * no application has gets no entry.
+ * Entries of one node for these ports: open if the node serves the port, else a proxy to the node that does. A port
+ * that no application has gets no entry.
  */
 export function entriesFor(input: PlanInput, node: NodeName, serving: Serving, ports: readonly PortKey[]): Entries {
   const wanted = ports.flatMap((key) => serving.get(portText(key)) ?? []);

@@ -41,8 +41,8 @@ interface NodeNetwork {
 }
 
 /**
- * Adds at most one step per node for the changes that are valid at once, then one for each switch that concerns the node
- * and ends its held ports. Returns the network steps of each switch by group.
+ * Adds at most one step per node for the changes that are valid at once, then one for each switch that concerns the
+ * node and ends its held ports. Returns the network steps of each switch by group.
  */
 export function planNetwork(
   builder: StepBuilder,

@@ -100,7 +100,10 @@ function holdPorts(builder: StepBuilder, input: PlanInput, decision: GroupDecisi
   });
 }
 
-/** Stops the old container of an application that started first, after the new one answers and the clients have followed. */
+/**
+ * Stops the old container of an application that started first, after the new one answers and the clients have
+ * followed.
+ */
 export function stopReplaced(builder: StepBuilder, decision: GroupDecision, after: readonly StepId[]): StepId[] {
   return decision.startsFirst ? stopContainers(builder, decision, after, []) : [];
 }
@@ -138,8 +141,8 @@ function startContainer(builder: StepBuilder, decision: GroupDecision, after: re
 }
 
 /**
- * If both start on the same node in this plan, an application starts after those in its `dependsOn`, then after its link
- * targets. An edge that would close a cycle is left out: links in both directions are allowed.
+ * If both start on the same node in this plan, an application starts after those in its `dependsOn`, then after its
+ * link targets. An edge that would close a cycle is left out: links in both directions are allowed.
  */
 export function orderStarts(builder: StepBuilder, input: PlanInput, decisions: readonly GroupDecision[]): void {
   const starting = new Map(

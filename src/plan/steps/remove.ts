@@ -100,7 +100,9 @@ function stopsOfUsers(input: PlanInput, kept: ReadonlySet<AppName>, id: string):
   return users.map(({ node, app }) => stepId({ kind: 'stop-container', node, app }, app));
 }
 
-/** A line for each thing that is left alone: volumes that no declared application uses, and containers without a name. */
+/**
+ * A line for each thing that is left alone: volumes that no declared application uses, and containers without a name.
+ */
 export function describeLeftovers(input: PlanInput): string[] {
   const wanted = new Set([
     ...[...input.placement.keys()].flatMap(

@@ -18,8 +18,8 @@ export type ReclaimJudgement =
 const epochLeap = 1000;
 
 /**
- * Judges the copies on all reachable nodes: no other one may own the volume or have newer data. `known` are the epochs of
- * copies on unreachable nodes, as last seen.
+ * Judges the copies on all reachable nodes: no other one may own the volume or have newer data. `known` are the epochs
+ * of copies on unreachable nodes, as last seen.
  */
 export function judgeReclaim(
   input: PlanInput,

@@ -72,7 +72,9 @@ const lostUses = perInput((input): readonly LostUse[] =>
   ),
 );
 
-/** The lost volume that the new one would replace: itself, the one at its mountpoint, or one of a similar application. */
+/**
+ * The lost volume that the new one would replace: itself, the one at its mountpoint, or one of a similar application.
+ */
 function lostUse(
   input: PlanInput,
   app: Application,
@@ -87,7 +89,10 @@ function lostUse(
   });
 }
 
-/** Volumes that pass from this application to another one and that no node has: only the container shows that they existed. */
+/**
+ * Volumes that pass from this application to another one and that no node has: only the container shows that they
+ * existed.
+ */
 function takenAway(input: PlanInput, app: Application, node: NodeName, own: readonly SeenContainer[]): Blocker[] {
   if (input.unreachable.size > 0 || lostUses(input).length === 0) return [];
   const isOwn = (id: VolumeId) => app.volumes.some((volume) => volume.id === id);

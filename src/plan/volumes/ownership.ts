@@ -111,7 +111,9 @@ function newestCopy(copies: readonly Copy[]): Copy | undefined {
     .toSorted((a, b) => b.volume.epoch - a.volume.epoch || compareText(a.node, b.node))[0];
 }
 
-/** The command that makes this node's copy the owner, after a confirmation; undefined for a volume without application. */
+/**
+ * The command that makes this node's copy the owner, after a confirmation; undefined for a volume without application.
+ */
 function reclaimCommand(input: PlanInput, id: VolumeId, node: NodeName): string | undefined {
   const apps = Object.values(input.config.applications);
   const app = apps.find(({ volumes }) => volumes.some((volume) => volume.id === id));
@@ -148,7 +150,8 @@ function foreignOwner(input: PlanInput, id: VolumeId, top: readonly Copy[]): Own
   };
 }
 
-// Another node took over from a diverged copy, so a claim with the same epoch as the diverged copy is not the latest one.
+// Another node took over from a diverged copy, so a claim with the same epoch as the diverged copy is not the latest
+// one.
 const knowsLaterOwner = ({ role, epoch }: Volume, than: number): boolean =>
   (role === 'replica' && epoch > than) || (role === 'diverged' && epoch >= than);
 

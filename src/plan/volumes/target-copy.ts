@@ -46,7 +46,10 @@ export function unusableTarget(
   );
 }
 
-/** The copy has snapshots that the owner lacks. If the two have a snapshot in common, only the later ones are in the way. */
+/**
+ * The copy has snapshots that the owner lacks. If the two have a snapshot in common, only the later ones are in the
+ * way.
+ */
 function conflictProblem(
   input: PlanInput,
   at: Copy,

@@ -10,8 +10,8 @@ export type VolumeDiff =
 type History = Pick<Volume, 'snapshots' | 'bookmarks'>;
 
 /**
- * Compares by guid, never by name. A bookmark of the source can be a base, like its snapshot. The newest common snapshot
- * must be the target's newest one: drover never rolls a copy back to make it fit (zrepl's rule).
+ * Compares by guid, never by name. A bookmark of the source can be a base, like its snapshot. The newest common
+ * snapshot must be the target's newest one: drover never rolls a copy back to make it fit (zrepl's rule).
  */
 export function diffVolumes(source: History, target: Pick<Volume, 'snapshots'> | undefined): VolumeDiff {
   const newest = target?.snapshots.at(-1);

@@ -78,7 +78,9 @@ function taskByOwnership(input: PlanInput, want: WantedVolume): TaskOrProblem {
   }
 }
 
-/** False after an interrupted reclaim, which made the new node refuse, and if the old node has written in the meantime. */
+/**
+ * False after an interrupted reclaim, which made the new node refuse, and if the old node has written in the meantime.
+ */
 function canBeAcquired(
   input: PlanInput,
   want: WantedVolume,

@@ -19,8 +19,8 @@ export function warningsOf(input: PlanInput, task: VolumeTask, app?: AppName): B
 }
 
 /**
- * One line for each copy of a former owner that came back, with the evidence. drover never touches such a copy. If it is
- * diverged, its node found out when it booted, and starts nothing with it.
+ * One line for each copy of a former owner that came back, with the evidence. drover never touches such a copy. If it
+ * is diverged, its node found out when it booted, and starts nothing with it.
  */
 function staleOwners(input: PlanInput, task: VolumeTask, app?: AppName): Blocker[] {
   return task.stale.map((copy) => {
