@@ -62,7 +62,7 @@ describe('a plan with "listen"', () => {
     expect(steps.filter(({ action }) => action.kind === 'start-container')).toEqual([]);
   });
 
-  it('loads the table again on a node that forwards for everybody after a boot', () => {
+  it('loads the table again on a node that forwards for every client after a boot', () => {
     const state = aCluster(onNode('a', { network: { isOutdated: true } }));
     const { steps } = makePlan(aConfig([], { a: [] }), state);
     expect(steps.map(({ reason }) => reason)).toEqual(['it forwards for every client after a boot']);

@@ -44,7 +44,7 @@ describe('the status after a boot', () => {
 
   it('says no more of it once somebody has decided', () => {
     const state = aCluster(onNode('a', { volumes: [{ ...volume, mounted: true }], boot }), unreachable('b'));
-    expect(textOf(config, state)).not.toContain('waits since');
+    expect(textOf(config, state)).not.toContain('has been waiting since');
     expect(statusOf(config, state).volumes[0]).not.toHaveProperty('waiting');
   });
 

@@ -116,7 +116,7 @@ describe('an application with data', () => {
     expect(lost?.reason).toBe('its volume at /data is removed from it, the data is kept');
     const first = makePlan(aConfig([before], { a: ['db'] }), aCluster(onNode('a'))).steps;
     expect(first.find(({ action }) => action.kind === 'start-container')?.reason).toContain(
-      'for the first time: it begins with no data',
+      'for the first time: it starts without data',
     );
   });
 });
