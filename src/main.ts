@@ -4,7 +4,6 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { withLabNodes } from './cli/lab-nodes.ts';
 import { runCli } from './cli/run.ts';
 import { createRunJournal } from './cli/run-journal.ts';
 import { createHistory, createPlaces, logBug, replaceText } from './cli/state-files.ts';
@@ -24,7 +23,7 @@ import type {
 } from './cli/world.ts';
 import type { Engine } from './engine/types.ts';
 import { readTextBounded } from './files/read-bounded.ts';
-import type { Config, LoadResult, NodeName } from './model/config.ts';
+import type { Config, LoadResult, NodeName, NodeSettings } from './model/config.ts';
 import { AppError } from './model/errors.ts';
 import { configFileBytes } from './model/limits.ts';
 import type { TuiProcess } from './tui-main.ts';
@@ -334,3 +333,41 @@ const code = await runCli(process.argv.slice(2), world);
 process.exitCode = code;
 // Nothing should be left that keeps the process; if something is, it is not worth waiting for.
 setTimeout(() => process.exit(code), 2000).unref();
+
+/**
+ * `own` was read without the lab's inventory, `lab` with it as the last one. The lab describes only nodes that no other
+ * file describes, and adds no nodes: a deployment elsewhere must not use the lab's nodes only because there is a lab.
+ */
+function withLabNodes(own: LoadResult, lab: LoadResult): LoadResult {
+  // Files that name their nodes as the lab does (`node1`) are only right together with the lab's inventory.
+  if (!own.ok) {
+    if (lab.ok) return { ok: true, config: onlyPlaced(lab.config) };
+    return lab.problems.length < own.problems.length ? lab : own;
+  }
+  if (!lab.ok) return own;
+  const { config } = own;
+  // The lab's stand-ins for images belong to its nodes; elsewhere the files mean what they say.
+  const inLab = Object.entries(config.nodes).some(
+    ([node, settings]) => Object.keys(settings).length === 0 && lab.config.nodes[node] !== undefined,
+  );
+  if (!inLab) return own;
+  const nodes = Object.entries(config.nodes).map(([node, settings]): [NodeName, NodeSettings] => [
+    node,
+    Object.keys(settings).length > 0 ? settings : (lab.config.nodes[node] ?? settings),
+  ]);
+  return {
+    ok: true,
+    config: {
+      ...config,
+      revision: lab.config.revision,
+      applications: lab.config.applications,
+      nodes: Object.fromEntries(nodes),
+    },
+  };
+}
+
+function onlyPlaced(config: Config): Config {
+  const placed = new Set([...Object.keys(config.deployment), ...(config.datasets ?? []).map(({ node }) => node)]);
+  const nodes = Object.entries(config.nodes).filter(([node]) => placed.has(node));
+  return { ...config, nodes: Object.fromEntries(nodes) };
+}

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { openEditor } from './cli/editor.ts';
 import { exitCode } from './cli/exit-code.ts';
 import { createRunJournal, journalKey, type RunJournal } from './cli/run-journal.ts';
-import { sampleFiles } from './cli/samples.ts';
 import { createStageFeed } from './cli/stage-feed.ts';
 import { undoLast } from './cli/undo.ts';
 import type { FileChoice, TuiDemoRequest, TuiEnd, TuiRequest, World } from './cli/world.ts';
@@ -242,3 +241,39 @@ export async function openTuiDemo(request: TuiDemoRequest, outside: TuiProcess):
     await simulation.engine.close();
   }
 }
+
+/** What `drover` offers to write into a folder that has no files yet: small, commented, valid. */
+export const sampleFiles = (schemas: string): Readonly<Record<string, string>> => ({
+  'application.yml': `# yaml-language-server: $schema=${schemas}/application.schema.json
+# What there is: each application is one container, wherever it runs.
+version: 1
+applications:
+  database:
+    image: postgres:16
+    ports:
+      - internal: 5432 # in the container
+        external: 5432 # on every node: no two applications may have the same
+    environment:
+      POSTGRES_PASSWORD: change-me
+    volume:
+      # What is written here lies on a ZFS dataset and moves with the application.
+      mountpoint: /var/lib/postgresql/data
+  web:
+    image: nginx:1.27
+    ports:
+      - internal: 80
+        external: 8080
+    links:
+      # DB_PORT_5432_TCP_ADDR and _PORT in web's environment lead to the database, on whichever node it runs.
+      - local_port: 5432
+        remote_port: 5432
+        alias: db
+`,
+  'deployment.yml': `# yaml-language-server: $schema=${schemas}/deployment.schema.json
+# Where each application runs: node -> applications. Move a name to another line, save, and it moves with its data.
+version: 1
+nodes:
+  192.0.2.11: [database]
+  192.0.2.12: [web]
+`,
+});

@@ -1,5 +1,7 @@
-import { Command, Help, type Option } from 'commander';
+import { Command, Help, InvalidArgumentError, type Option } from 'commander';
+import type { DeploymentName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
+import { isDeploymentName } from '../model/untrusted.ts';
 import { closest } from '../view/closest.ts';
 import { addActs, type Run } from './act-verbs.ts';
 import { apply, watch } from './commands/apply.ts';
@@ -8,6 +10,9 @@ import { doctor } from './commands/doctor.ts';
 import { history, nodeHistory } from './commands/history.ts';
 import { logs, parseCount } from './commands/logs.ts';
 import { move } from './commands/move.ts';
+import { type AddOptions, nodeAdd } from './commands/node-add.ts';
+import { nodeList } from './commands/node-list.ts';
+import { nodeRemove } from './commands/node-remove.ts';
 import { plan } from './commands/plan.ts';
 import { status } from './commands/status.ts';
 import { trust } from './commands/trust.ts';
@@ -15,14 +20,13 @@ import { tui } from './commands/tui.ts';
 import { tutorial } from './commands/tutorial.ts';
 import { undo } from './commands/undo.ts';
 import { validate } from './commands/validate.ts';
+import { confirm } from './confirm.ts';
 import { examples, overviewExamples, withExamples } from './examples.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
-import { addNodeVerbs } from './node-verbs.ts';
 import { addRemovalOption, allowing, type RemovalFlag } from './removal.ts';
 import { addScreenOptions, type ScreenFlags, screenFlagsOf } from './screen-options.ts';
-import { painter, printText } from './style.ts';
-import { addTakeOverOption, confirmTakeOver, type TakeOverFlag, takingOver } from './take-over.ts';
+import { painter, printed, printText } from './style.ts';
 import type { World } from './world.ts';
 
 /** The command line. `done` receives the exit code of the verb that ran. */
@@ -215,4 +219,75 @@ function unknownCommand(word: string, program: Command): AppError {
 function termOf(command: Command): string {
   const words = command.registeredArguments.map((each) => (each.required ? `<${each.name()}>` : `[${each.name()}]`));
   return [command.name(), ...words].join(' ');
+}
+
+/** The option `--take-over NAME`. */
+interface TakeOverFlag {
+  readonly takeOver?: DeploymentName;
+}
+
+const addTakeOverOption = (verb: Command): Command =>
+  verb.option('--take-over <name>', 'take over what the files describe from this deployment');
+
+/** For `plan`, which needs no confirmation. */
+function takingOver(invocation: Invocation, { takeOver }: TakeOverFlag): Invocation {
+  if (takeOver === undefined) return invocation;
+  checkDeploymentName(takeOver);
+  return { ...invocation, takesOver: takeOver };
+}
+
+/** Asks for the name of the other deployment first: its own files must no longer be applied. Throws `usage`. */
+async function confirmTakeOver(invocation: Invocation, flags: TakeOverFlag): Promise<Invocation> {
+  const { takeOver: name } = flags;
+  if (name === undefined) return invocation;
+  const question = printed`What these files describe will no longer belong to the deployment "${name}".
+An apply of its own files will leave it alone. Type ${name} to confirm: `;
+  checkDeploymentName(name);
+  const hint = `type ${name} to confirm, or add --yes`;
+  await confirm(invocation, { question, word: name, what: `take over from "${name}"`, hint });
+  return takingOver(invocation, flags);
+}
+
+function checkDeploymentName(name: DeploymentName): void {
+  if (isDeploymentName(name)) return;
+  throw new AppError('usage', `cannot take over from ${JSON.stringify(name)}: it is not the name of a deployment`, {
+    hint: '`drover plan` names the deployment that has an application',
+  });
+}
+
+/** `drover node add|list|remove`. */
+function addNodeVerbs(node: Command, run: Run): void {
+  const verb = (name: 'add' | 'list' | 'remove', about: string): Command =>
+    withExamples(node.command(name).description(about), examples[`node ${name}`]);
+  addNodeAdd(verb('add', 'set up a Debian or Ubuntu host as a node; shows every step and asks first'), run);
+  verb('list', 'list the nodes with their state, versions and applications').action(() => run(nodeList));
+  verb('remove', 'remove a node from the files; it must hold no containers and no data')
+    .argument('<node>', 'name or address')
+    .option('--purge', 'also remove drover’s services, files and port map from the host; keep its pool and datasets')
+    .option('--lost', 'the node and its data are lost for good: after a question, every node forgets it')
+    .action((word: string, { purge = false, lost = false }: { purge?: boolean; lost?: boolean }) =>
+      run((invocation) => nodeRemove(invocation, word, { purge, lost })),
+    );
+}
+
+function addNodeAdd(verb: Command, run: Run): void {
+  verb
+    .argument('<host>', 'address, or a name from DNS or ~/.ssh/config; USER@HOST is allowed')
+    .option('--check', 'change nothing; exit with 0 if it is a node, 2 if there are steps to do, 1 if it cannot be one')
+    .option('--pool <disk>', 'an empty disk (/dev/sdb), or a file with its size (/var/lib/drover-pool.img:20G)')
+    .option('--name <name>', 'name of the node (default for an address: the host name of the host)')
+    .option('--user <user>', 'SSH user: root, or a user with passwordless sudo')
+    .option('--port <port>', 'SSH port', parsePort)
+    .option('--identity <file>', 'private key for the login')
+    .option('--jump <hosts>', '[user@]host[:port] to go through, as ssh -J')
+    .option('--known-hosts <file>', 'file with host keys (default: ~/.ssh/known_hosts)')
+    .option('--fingerprint <sha256>', 'accept the host key if it has this fingerprint (SHA256:…)')
+    .option('--no-files', 'do not edit drover.yml and deployment.yml')
+    .action((host: string, options: AddOptions) => run((invocation) => nodeAdd(invocation, host, options)));
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  throw new InvalidArgumentError('It must be a number from 1 to 65535.');
 }

@@ -1,4 +1,6 @@
+import { type Act, actNames, acts as actTable } from '../model/acts.ts';
 import type { LoadResult } from '../model/config.ts';
+import { AppError } from '../model/errors.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
 import { createActs } from './acts/acts.ts';
 import { configInForce } from './acts/context.ts';
@@ -6,7 +8,6 @@ import { examine } from './doctor/examine.ts';
 import { createEngineContext, type EngineContext } from './engine-context.ts';
 import { observeAll } from './observe-and-report.ts';
 import { readLogs } from './read-logs.ts';
-import { actsWith, checkWritable, readingActs } from './read-only.ts';
 import type { Acts, Engine, EngineCommand, EngineDeps } from './types.ts';
 import { createMonitor, type Monitor } from './watch/monitor.ts';
 import { replan } from './watch/replan.ts';
@@ -158,4 +159,29 @@ function createBackground(context: EngineContext, watch: Watch, monitor: Monitor
       await Promise.all(running);
     },
   };
+}
+
+/** The compiler refuses a method of `Acts` without a row. */
+const actRows: Readonly<Record<keyof Acts, Act>> = actTable;
+
+/** Names of the acts with one of these effects. */
+const actsWith = (...effects: readonly Act['effect'][]): readonly (keyof Acts)[] =>
+  actNames.filter((name) => effects.includes(actRows[name].effect));
+
+const readOnlyRefusal = (): AppError =>
+  new AppError('usage', 'cannot change anything: read-only', { hint: 'start drover without --read-only' });
+
+/** Throws `usage` if the engine is read-only; called before a node is touched. */
+function checkWritable({ isReadOnly }: Pick<EngineDeps, 'isReadOnly'>): void {
+  if (isReadOnly === true) throw readOnlyRefusal();
+}
+
+/** The acts unchanged, or only those that change nothing. */
+function readingActs({ isReadOnly }: Pick<EngineDeps, 'isReadOnly'>, acts: Acts): Acts {
+  if (isReadOnly !== true) return acts;
+  const refuse = async (): Promise<never> => {
+    throw readOnlyRefusal();
+  };
+  const refused = actsWith('adds', 'enters', 'interrupts').map((name) => [name, refuse]);
+  return { ...acts, ...Object.fromEntries(refused) };
 }

@@ -1,7 +1,7 @@
 import type { BootFacts, BootPeer, BootRules, WaitingVolume } from '../model/cluster.ts';
 import { AppError } from '../model/errors.ts';
 import { isAddress, isHostKey, isNodeId, isPort } from '../model/untrusted.ts';
-import { saveFunction } from './durable-file.ts';
+import { saveFunction } from './command.ts';
 import type { NodeConnection } from './ssh/connection.ts';
 import { exits, prelude } from './zfs/scripts.ts';
 

@@ -1,18 +1,21 @@
 import { render } from 'ink';
 import { createElement } from 'react';
+import type { EngineEvent, RunOutcome } from '../model/events.ts';
+import { plainText } from '../model/plain-text.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
-import { describeOutcome } from '../view/wording.ts';
+import { receiptLines } from '../view/run/receipt-lines.ts';
+import { describeOutcome, namesOf, tellOutcome } from '../view/wording.ts';
 import { App } from './app.tsx';
 import { type Controller, createController } from './controller.ts';
 import type { TuiDeps } from './deps.ts';
 import { createEffects } from './effects.ts';
 import { asciiGlyphs, type Glyphs, unicodeGlyphs } from './frame/glyphs.ts';
 import { frameAnsi, frameSvg, frameText } from './frame/picture.ts';
+import { type FrameInput, hitAt, paneAt } from './frame/regions.ts';
 import type { Size } from './frame/rows.ts';
 import { colourDepth, createTheme, type Theme } from './frame/theme.ts';
 import { initialState } from './initial-state.ts';
 import { createKeyOf, type KeyMap, keyMapOf, messageForKey } from './keymap.ts';
-import { createMouse } from './mouse.ts';
 import { openStages } from './parts/stages.ts';
 import { openWelcome } from './parts/welcome.ts';
 import { registry } from './parts.ts';
@@ -20,7 +23,6 @@ import { isTyping } from './routing.ts';
 import type { About, Message } from './screen.ts';
 import { createSession, type Session } from './session.ts';
 import type { ThemeName, UiState } from './state.ts';
-import { createSummary } from './summary.ts';
 import type { InputEvent } from './terminal/input-event.ts';
 import { openTerminal, type Terminal } from './terminal/terminal.ts';
 
@@ -194,4 +196,52 @@ const pictureOf = (rows: readonly string[], isLight: boolean, folder: string) =>
   text: frameText(rows),
   ansi: frameAnsi(rows),
   svg: frameSvg(rows, { title: `drover ${folder}`, isLight }),
+});
+
+/** What was done while the screen was open, in order, for the normal screen afterwards. */
+export function createSummary() {
+  const done: ((view: ClusterView) => readonly string[])[] = [];
+  let startedAt = 0;
+  return {
+    onEvent: (event: EngineEvent): void => {
+      if (event.type === 'run-started') startedAt = event.at;
+      if (event.type === 'move-finished') {
+        done.push(({ config }) => receiptLines(event.receipt, namesOf(config)).map(({ text }) => text));
+      }
+      if (event.type === 'run-finished' && isWorthPrinting(event.outcome)) {
+        const text = plainText(tellOutcome(event.outcome, event.at - startedAt));
+        done.push(() => [text]);
+      }
+    },
+    lines: (view: ClusterView): readonly string[] => done.flatMap((each) => each(view)),
+  };
+}
+
+const isWorthPrinting = (outcome: RunOutcome): boolean => !(outcome.result === 'converged' && outcome.steps === 0);
+
+const doubleClickMs = 400;
+const wheelRows = 3;
+
+type Pointing = Extract<InputEvent, { readonly type: 'mouse' | 'wheel' }>;
+
+/** What a click or a notch of the wheel means on this screen; undefined where it means nothing. */
+function createMouse(now: () => number): (event: Pointing, screen: FrameInput) => Message | undefined {
+  let last: { readonly at: number; readonly x: number; readonly y: number } | undefined;
+  return (event, screen) => {
+    if (event.type === 'wheel') return wheelMessage(event, screen);
+    if (event.action !== 'press' || event.button !== 'left') return undefined;
+    const { x, y } = event;
+    const isTwice = last !== undefined && now() - last.at < doubleClickMs && last.x === x && last.y === y;
+    // A third click is a first one again.
+    last = isTwice ? undefined : { at: now(), x, y };
+    const hit = hitAt(screen, x, y);
+    return isTwice ? (hit?.twice ?? hit?.click) : hit?.click;
+  };
+}
+
+/** An overlay covers everything, and takes the wheel whatever pane is named. */
+const wheelMessage = ({ x, y, rows }: Extract<Pointing, { readonly type: 'wheel' }>, screen: FrameInput): Message => ({
+  type: 'wheel',
+  pane: paneAt(screen, x, y) ?? 'cluster',
+  rows: rows * wheelRows,
 });

@@ -1,9 +1,9 @@
+import type { NodeFigures } from '../model/cluster.ts';
 import type { Config } from '../model/config.ts';
 import type { EngineEvent } from '../model/events.ts';
 import { plainText } from '../model/plain-text.ts';
 import type { Plan, StepId } from '../model/plan.ts';
-import { addFigures } from './add-figures.ts';
-import type { ClusterView, StepView } from './cluster-view.ts';
+import type { ClusterView, EarlierFigures, FiguresView, StepView } from './cluster-view.ts';
 import { trailOf } from './event-log.ts';
 
 /** Before anything has happened. */
@@ -160,4 +160,36 @@ function printed(view: ClusterView, step: StepId, text: string): ClusterView {
 
 function waitingSteps(plan: Plan): ClusterView['steps'] {
   return Object.fromEntries(plan.steps.map((step) => [step.id, { state: 'waiting' as const }]));
+}
+
+/** Points of a node's graph. */
+const keptPoints = 60;
+
+/** How long the last figures of a container that is not measured any more are worth a look. */
+const earlierLastMs = 30_000;
+
+/** A node's figures with newer ones; figures of containers that are no longer measured stay for some seconds. */
+function addFigures(before: FiguresView | undefined, latest: NodeFigures): FiguresView {
+  const history = before?.cpuHistory ?? [];
+  const { cpuPercent } = latest;
+  const earlier = earlierOf(before, latest);
+  return {
+    latest,
+    cpuHistory: cpuPercent === undefined ? history : [...history, cpuPercent].slice(-keptPoints),
+    ...(earlier.length === 0 ? {} : { earlier: Object.fromEntries(earlier) }),
+  };
+}
+
+function earlierOf(
+  before: FiguresView | undefined,
+  latest: NodeFigures,
+): readonly (readonly [string, EarlierFigures])[] {
+  if (before === undefined) return [];
+  const { at, containers } = before.latest;
+  const isGone = (name: string): boolean => latest.containers[name] === undefined;
+  const isWorth = (each: EarlierFigures): boolean => latest.at - each.at <= earlierLastMs;
+  return [
+    ...Object.entries(before.earlier ?? {}).filter(([name, each]) => isGone(name) && isWorth(each)),
+    ...Object.entries(containers).flatMap(([name, each]) => (isGone(name) ? [[name, { ...each, at }] as const] : [])),
+  ];
 }

@@ -1,14 +1,13 @@
 import type { Engine } from '../../engine/types.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
 import { allowManyListeners } from '../../model/many-listeners.ts';
-import { type GuideFeed, type GuideWish, isBeingDone } from '../../tutorial/guide-view.ts';
+import { type GuideFeed, type GuideWish, isBeingDone, isShown } from '../../tutorial/guide-view.ts';
 import { placementAt } from '../../tutorial/placement.ts';
-import { goTo, isDone, nextOf, previousOf } from '../../tutorial/progress.ts';
+import { goTo, isDone, nextOf, previousOf, tick } from '../../tutorial/progress.ts';
 import type { TutorialStep } from '../../tutorial/types.ts';
 import { createDo } from './doing.ts';
 import { createFollowing, type Following, type GuideParts } from './following.ts';
-import { createLook } from './looking.ts';
-import { asksOutside } from './questions.ts';
+import { askOutside, asksOutside } from './questions.ts';
 
 const lookEveryMs = 1000;
 
@@ -90,4 +89,44 @@ async function goToStep(following: Following, target: TutorialStep | undefined):
   }
   await keep(isOnward ? { ...notes.progress, at: target.id } : goTo(tutorial, notes.progress, target.id));
   return from === to ? `step ${target.id}: ${target.title}` : 'again';
+}
+
+/** Between two times that clients ask: each starts a program. */
+const askEveryMs = 4000;
+/** A save is noticed, read and planned for within this time. */
+const settlesMs = 10_000;
+
+/** Looks once at what the cluster shows, and ticks the present step off where that is all it asks for. */
+function createLook(following: Following, signal: AbortSignal): () => Promise<void> {
+  const { engine, tutorial, tutorials, place, world, notes, step, tell, keep, nodesShow } = following;
+  let asking = false;
+
+  const ask = async (): Promise<void> => {
+    const asked = step();
+    if (asking || !asksOutside(asked) || world.now() - notes.askedAt < askEveryMs) return;
+    asking = true;
+    try {
+      const found = await askOutside(asked, tutorial, { world: tutorials, place, signal });
+      if (step() === asked) notes.answers = found;
+    } finally {
+      asking = false;
+      notes.askedAt = world.now();
+    }
+  };
+  return async () => {
+    if (isDone(notes.progress)) return tell();
+    const revision = engine.store.getSnapshot().config?.revision;
+    // Files that differ in their comments alone give the same configuration, which is then as new as it gets.
+    const isOld = notes.outdated !== undefined && notes.outdated === revision;
+    if (isOld && world.now() - notes.since < settlesMs) return tell();
+    notes.outdated = undefined;
+    const looked = step();
+    // Clients are asked once the nodes show what they can: before, every answer would be an old one.
+    if (nodesShow()) await ask();
+    // While it is being done for the reader, the rest of its commands are still to come.
+    const isBusy = isBeingDone(notes.doing);
+    const findings = { view: engine.store.getSnapshot(), ...notes.answers };
+    if (step() === looked && !isBusy && isShown(tutorial, looked, findings)) await keep(tick(tutorial, notes.progress));
+    else tell();
+  };
 }

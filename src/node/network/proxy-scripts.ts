@@ -1,4 +1,4 @@
-import { saveFunction } from '../durable-file.ts';
+import { saveFunction } from '../command.ts';
 import { prelude } from '../zfs/scripts.ts';
 import { netUpPath } from './net-up.ts';
 import { table } from './proxy-rules.ts';

@@ -1,6 +1,5 @@
 import { plainText } from '../../model/plain-text.ts';
 import type { ThemeName } from '../state.ts';
-import { asciiSigns } from '../text/ascii.ts';
 import type { Row, Span, Token } from './rows.ts';
 
 /** How many colours the terminal knows; 0 is none at all. */
@@ -267,3 +266,48 @@ function nearestOf16(red: number, green: number, blue: number): number {
   const bit = (value: number): 0 | 1 => (value - least > (most - least) / 2 ? 1 : 0);
   return bit(red) + 2 * bit(green) + 4 * bit(blue);
 }
+
+/** Signs in sentences and in what other folders word, each with one of ASCII that takes the same single cell. */
+const asciiOf: Readonly<Record<string, string>> = {
+  '·': '-',
+  '–': '-',
+  '—': '-',
+  '×': 'x',
+  '±': '~',
+  '≈': '~',
+  '≤': '<',
+  '≥': '>',
+  '→': '>',
+  '⇢': '>',
+  '▸': '>',
+  '←': '<',
+  '⇠': '<',
+  '↑': '^',
+  '⇧': '^',
+  '↓': 'v',
+  '…': '.',
+  '●': '*',
+  '◆': '#',
+  '○': 'o',
+  '◐': '~',
+  '◌': '?',
+  '✔': 'v',
+  '✖': 'x',
+  '✘': 'x',
+  '─': '-',
+  '━': '=',
+  '│': '|',
+  '┃': '|',
+  '└': '`',
+  '█': '#',
+  '░': '.',
+  '’': "'",
+  '‘': "'",
+  '“': '"',
+  '”': '"',
+};
+
+const signs = new RegExp(`[${Object.keys(asciiOf).join('')}]`, 'g');
+
+/** The text without signs that a font may not have; letters of any language stay as they are, and so does the width. */
+const asciiSigns = (text: string): string => text.replace(signs, (sign) => asciiOf[sign] ?? sign);

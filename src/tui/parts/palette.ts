@@ -2,7 +2,6 @@ import { type ActionId, actions } from '../actions/actions.ts';
 import { type Command, commands, type Outcome } from '../actions/commands.ts';
 import { disabledReason, isTaken } from '../actions/disabled-reason.ts';
 import { type Row, type Size, span } from '../frame/rows.ts';
-import { ranked } from '../fuzzy.ts';
 import { behindTop, type Registry } from '../routing.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
 import { drawField, type EditKey, editField, type Field, fieldOf, insertText } from '../text/field.ts';
@@ -218,4 +217,40 @@ function runLine(input: ScreenInput, registry: Registry, line: string, disabled:
 function runAction(input: ScreenInput, registry: Registry, action: ActionId): Outcome {
   const reason = disabledReason(input, registry, action);
   return reason === undefined ? { closes: true, sends: [{ type: 'action', action }] } : `${action}: ${reason}`;
+}
+
+/** How well a typed word fits a text: 0 is the word itself, larger is worse, undefined is not at all. */
+export function scoreOf(typed: string, text: string): number | undefined {
+  const word = typed.toLowerCase();
+  const all = text.toLowerCase();
+  if (word === '' || word === all) return 0;
+  if (all.startsWith(word)) return 1;
+  const at = all.indexOf(word);
+  if (at >= 0) return /[^a-z0-9]/.test(all.charAt(at - 1)) ? 2 : 3;
+  return isWithin(word, all) ? 4 : undefined;
+}
+
+/** Every letter, in this order. */
+function isWithin(word: string, text: string): boolean {
+  let at = 0;
+  for (const letter of word) {
+    at = text.indexOf(letter, at) + 1;
+    if (at === 0) return false;
+  }
+  return true;
+}
+
+/** Those that fit, the best first; equals stay in their order. */
+export function ranked<T>(typed: string, all: readonly T[], textsOf: (one: T) => readonly string[]): readonly T[] {
+  return all
+    .flatMap((one) => {
+      const scores = textsOf(one).flatMap((text, i) => {
+        const score = scoreOf(typed, text);
+        // A word within a description counts, letters strewn over it do not.
+        return score === undefined || (i > 0 && score > 3) ? [] : [score * 2 + Math.min(i, 1)];
+      });
+      return scores.length === 0 ? [] : [{ one, score: Math.min(...scores) }];
+    })
+    .toSorted((a, b) => a.score - b.score)
+    .map(({ one }) => one);
 }

@@ -1,9 +1,10 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import type { ExecSession } from '../../engine/node-client.ts';
+import { plainText } from '../../model/plain-text.ts';
 import type { TtyInput, TtyOutput } from '../deps.ts';
-import { replaceGone } from './detached-stdio.ts';
 import type { InputEvent } from './input-event.ts';
 import { restoreTitle, saveTitle } from './modes.ts';
-import { clipboardSequence, notificationSequence, titleSequence } from './osc.ts';
 import type { PassThroughEnd } from './pass-through.ts';
 import type { Presenter } from './presenter.ts';
 import { createTerminalOwner } from './terminal-owner.ts';
@@ -108,3 +109,56 @@ export function openTerminal(deps: TerminalDeps): Terminal {
     },
   };
 }
+
+/**
+ * Puts the null device in the place of standard streams whose terminal has gone away: at its end Node.js sets the modes
+ * of every terminal it began with, and aborts where that fails (`ResetStdio`). Nothing may be reading from them.
+ */
+function replaceGone(fds: readonly number[] = [0, 1, 2]): void {
+  for (const fd of fds) {
+    if (!isGone(fd)) continue;
+    closeSync(fd);
+    // Takes the lowest number that is free.
+    if (openSync('/dev/null', 'r+') !== fd) return;
+  }
+}
+
+/** A terminal that is gone is a device still, and answers like none. */
+function isGone(fd: number): boolean {
+  try {
+    return fstatSync(fd).isCharacterDevice() && !isatty(fd);
+  } catch {
+    return false;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Terminals forget or cut what is longer; measured in bytes of base64, as they do. */
+const clipboardLimitBytes = 100_000;
+
+/** Sets the window's title. */
+export const titleSequence = (title: string): string => `\u001b]2;${plainText(title)}\u0007`;
+
+/** The text for the terminal's clipboard (OSC 52); undefined where it is too long for it. */
+export function clipboardSequence(text: string, env: Environment): string | undefined {
+  const encoded = Buffer.from(text).toString('base64');
+  if (encoded.length > clipboardLimitBytes) return undefined;
+  const sequence = `\u001b]52;c;${encoded}\u0007`;
+  // tmux keeps the one for itself (set-clipboard on) and hands the other on (allow-passthrough on).
+  return env.TMUX === undefined ? sequence : sequence + throughTmux(sequence);
+}
+
+/** A notification of the desktop: OSC 777 where the terminal is known to understand it, else OSC 9. */
+export function notificationSequence(title: string, text: string, env: Environment): string {
+  const [head, body] = [plainText(title).replaceAll(';', ','), plainText(text).replaceAll(';', ',')];
+  const knows777 =
+    env.VTE_VERSION !== undefined ||
+    /^(?:foot|rxvt)/.test(env.TERM ?? '') ||
+    /^(?:WezTerm|ghostty)$/.test(env.TERM_PROGRAM ?? '');
+  const sequence = knows777 ? `\u001b]777;notify;${head};${body}\u0007` : `\u001b]9;${head}: ${body}\u0007`;
+  return env.TMUX === undefined ? sequence : throughTmux(sequence);
+}
+
+const throughTmux = (sequence: string): string =>
+  `\u001bPtmux;${sequence.replaceAll('\u001b', '\u001b\u001b')}\u001b\\`;

@@ -1,12 +1,13 @@
 import type { Container, NodeFacts, Volume } from '../../model/cluster.ts';
 import type { Application, AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { type ContainerVerdict, judgeContainer } from '../../model/container-verdict.ts';
-import { plainCell } from '../../model/plain-text.ts';
+import { plainCell, plainText } from '../../model/plain-text.ts';
 import { stepKinds } from '../../model/step-kinds.ts';
 import type { FiguresView } from '../cluster-view.ts';
+import { waitingOf } from '../status.ts';
+import { waitingReason } from '../status-lines.ts';
 import { type Activity, afterColon, compareNames, type GroupPlan, type indexConfig, type indexPlan } from './plan.ts';
 import type { BoardNote, BoardRow, BoardVolume, RowState } from './types.ts';
-import { waitingNote } from './waiting-note.ts';
 
 /** What the rows of one node are made from. */
 export interface NodeScene {
@@ -299,4 +300,20 @@ function ghostVolumeRow(scene: NodeScene, volume: VolumeId): BoardRow {
     wanted: node,
     volumes: [],
   };
+}
+
+/** Why an application has not come back with its node: a volume of it waits for an answer. `facts` as they are now. */
+function waitingNote(
+  app: AppName,
+  facts: NodeFacts | undefined,
+  titleOf: (node: NodeName) => string,
+): BoardNote | undefined {
+  for (const volume of facts?.volumes ?? []) {
+    const waits = facts && volume.application === app ? waitingOf(facts, volume) : undefined;
+    if (waits === undefined) continue;
+    const names = waits.peers.map(titleOf);
+    const full = `its volume has been waiting since the node booted: ${waitingReason(waits.why, names)} (apply decides)`;
+    return { kind: 'blocked', text: plainText(`waits for ${names.join(', ')}`), full: plainText(full) };
+  }
+  return undefined;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sampleFiles } from '../../../src/cli/samples.ts';
+import { sampleFiles } from '../../../src/tui-main.ts';
 import { configOf, load } from './loading.ts';
 
 describe('the sample files', () => {

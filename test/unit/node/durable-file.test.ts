@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { setScript } from '../../../src/node/boot-rules.ts';
-import { saveFunction } from '../../../src/node/durable-file.ts';
+import { saveFunction } from '../../../src/node/command.ts';
 import { replaceScript } from '../../../src/node/network/proxy-scripts.ts';
 
 it('a saved file is on disk under its name before the command goes on', () => {

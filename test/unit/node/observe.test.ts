@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Container } from '../../../src/model/cluster.ts';
-import { parseForeignMounts } from '../../../src/node/foreign-mounts.ts';
 import {
   createObserver,
   foreignListeners,
+  parseForeignMounts,
   parseListeners,
   parseNodeId,
   parseSpan,

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ranked, scoreOf } from '../../../src/tui/fuzzy.ts';
 import { createKeyOf } from '../../../src/tui/keymap.ts';
-import { createPalettePart, openPalette } from '../../../src/tui/parts/palette.ts';
+import { createPalettePart, openPalette, ranked, scoreOf } from '../../../src/tui/parts/palette.ts';
 import { asPart, type Registry } from '../../../src/tui/routing.ts';
 import type { Message, ScreenInput } from '../../../src/tui/screen.ts';
 import type { Effect, UiState } from '../../../src/tui/state.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { MoveReceipt } from '../../../src/model/events.ts';
-import { createSummary } from '../../../src/tui/summary.ts';
+import { createSummary } from '../../../src/tui/run-tui.ts';
 import { sampleView } from './cluster-scenes.ts';
 
 const receipt: MoveReceipt = {

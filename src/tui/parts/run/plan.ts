@@ -11,9 +11,8 @@ import { openDiff } from '../diff.ts';
 import { rowOf, wrapRows } from '../drawing.ts';
 import { cursorAfter, drawList, inList } from '../list.ts';
 import { movingActions, pageWith, rowsMoved, rowsOn } from '../page.ts';
-import { cancelMeaning } from './cancel-meaning.ts';
 import { compactRows, headRows, type LazyRow, type PlanEntry, planEntries } from './plan-entries.ts';
-import { openRun } from './run.ts';
+import { cancelMeaning, openRun } from './run.ts';
 
 /** A row of the pane; `entry` is set where the cursor can be. */
 interface PlanRow {

@@ -1,15 +1,15 @@
 import { nodesOf } from '../../../model/plan.ts';
-import type { ClusterView, CommandEntry } from '../../../view/cluster-view.ts';
+import type { ClusterView, CommandEntry, StepView } from '../../../view/cluster-view.ts';
+import { planGroups } from '../../../view/run/plan-groups.ts';
 import { receiptLines } from '../../../view/run/receipt-lines.ts';
 import { runStatusOfGroup } from '../../../view/run/run-status-text.ts';
 import { type RunGroup, type RunStep, type RunView, runView, shownRun } from '../../../view/run/run-view.ts';
-import { count, describeOutcome, formatDuration, namesOf, nodeTitle } from '../../../view/wording.ts';
+import { count, describeOutcome, formatDuration, listNames, namesOf, nodeTitle } from '../../../view/wording.ts';
 import { type Row, type Size, span } from '../../frame/rows.ts';
 import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
 import { rowOf, wrapRows } from '../drawing.ts';
 import { cursorAfter, drawList } from '../list.ts';
 import { movingActions, rowsMoved } from '../page.ts';
-import { cancelMeaning } from './cancel-meaning.ts';
 import { headRow, type RunRow, type RunState, ready, stepRows } from './run-rows.ts';
 
 /** The page of the present run; with `after`, of the run that follows the one with this number. */
@@ -219,3 +219,17 @@ function moveBy(input: ScreenInput, state: RunState, message: Message, size: Siz
   const next = steps[cursorAfter(message, at, steps.length, size.rows) ?? at];
   return next === undefined ? {} : { state: { ...state, cursor: next.number } };
 }
+
+/** What cancelling the run at this moment does, in one sentence. `now` in milliseconds since 1970. */
+export function cancelMeaning(view: ClusterView, now: number): string {
+  if (!view.running || view.plan === undefined) return 'no run is in progress';
+  const down = planGroups(view.plan, view.forecasts)
+    .filter(({ steps }) => steps.some(({ id }) => hasStepBegun(view.steps[id]?.state)))
+    .filter((group) => runStatusOfGroup(view, group, now).stopping !== 'safe')
+    .map(({ group }) => group);
+  if (down.length === 0) return 'cancel stops here; copies continue later where they ended';
+  return `cancel finishes the change of ${listNames(down)} first, then stops`;
+}
+
+/** Most groups of a large plan have not begun, and need no closer look. */
+const hasStepBegun = (state: StepView['state'] | undefined): boolean => state !== undefined && state !== 'waiting';

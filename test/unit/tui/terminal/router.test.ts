@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { InputEvent } from '../../../../src/tui/terminal/input-event.ts';
 import { createInputRouter } from '../../../../src/tui/terminal/input-router.ts';
-import { clipboardSequence, notificationSequence, titleSequence } from '../../../../src/tui/terminal/osc.ts';
+import { clipboardSequence, notificationSequence, titleSequence } from '../../../../src/tui/terminal/terminal.ts';
 import { createFakeInput } from '../../../fakes/tty.ts';
 
 describe('the input router', () => {
