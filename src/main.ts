@@ -37,7 +37,7 @@ const version = typeof DROVER_VERSION === 'string' ? DROVER_VERSION : 'unbuilt';
 const packageFolder = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const stateFolder = join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'drover');
 
-/** Beside the bundle and beside the sources: the lab is part of the package. */
+/** The same path from the bundle and from the sources. */
 const provisionScript = fileURLToPath(new URL('../host/provision.sh', import.meta.url));
 
 // Modules that only some verbs need are imported where they are needed: `drover --help` must not wait for ssh2.
@@ -62,7 +62,7 @@ function interrupt(signal: Signal): void {
 function createTerminal(): Terminal {
   const { stdin, stdout, stderr } = process;
   let broken = false;
-  // `drover logs | head`: whoever read us is gone, which is like Ctrl-C, once.
+  // `drover logs | head`: the reader of our output has ended. The first such error counts as Ctrl-C.
   stdout.on('error', () => {
     if (!broken) interrupt('SIGHUP');
     broken = true;
@@ -235,7 +235,7 @@ async function openTuiDemo(request: TuiDemoRequest): Promise<TuiEnd> {
   return withWarningsAfter(() => screen.openTuiDemo(request, screenProcess()));
 }
 
-/** Node.js prints its warnings at once, which would be in the middle of the screen: they are told when it has closed. */
+/** Node.js prints a warning at once, in the middle of the screen: this prints the warnings after the screen has closed. */
 async function withWarningsAfter(work: () => Promise<TuiEnd>): Promise<TuiEnd> {
   const printers = process.listeners('warning');
   const warnings = new Set<string>();
@@ -281,7 +281,7 @@ function screenProcess(): TuiProcess {
 
 async function settingsOf(files: FileChoice, node: NodeName): Promise<Config['nodes'][string]> {
   const read = await readConfig(files);
-  if (!read.ok) throw new AppError('usage', 'cannot read the files: they changed meanwhile');
+  if (!read.ok) throw new AppError('usage', 'cannot read the files: they have changed since drover read them first');
   return read.config.nodes[node] ?? {};
 }
 

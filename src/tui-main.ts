@@ -70,9 +70,9 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
       writeSample: (sample) => writeSample(folder, sample, outside),
       simulate: (withTerminal) => withTerminal(() => simulate(outside)),
     });
-    const told = [...lines, ...new Set(notes), ...problemLines(problems, world)];
-    const end = { code: await endOf(feed), lines: told };
-    // A lab that is up is somebody else's to open.
+    const printed = [...lines, ...new Set(notes), ...problemLines(problems, world)];
+    const end = { code: await endOf(feed), lines: printed };
+    // The program that starts the lab opens the next screen.
     return how === 'again' && feed === undefined ? { ...end, again: true } : end;
   } finally {
     feed?.close();
@@ -108,7 +108,7 @@ function processParts({ world, stdin, stdout, onSignal, onEnd, onContinue, suspe
   };
 }
 
-/** 0: the lab is up; 130: somebody left before. */
+/** 0: the lab is up; 130: the user left before that. */
 async function endOf(feed: ReturnType<typeof createStageFeed> | undefined): Promise<TuiEnd['code']> {
   if (feed === undefined) return exitCode.done;
   const ended = await Promise.race([feed.ended, Promise.resolve(undefined)]);
@@ -116,7 +116,7 @@ async function endOf(feed: ReturnType<typeof createStageFeed> | undefined): Prom
   return ended.code === 0 ? exitCode.done : exitCode.failed;
 }
 
-/** $VISUAL, $EDITOR, else vi; a text that is no command line is taken for the name of a program. */
+/** $VISUAL, $EDITOR, else vi; a text that is not a command line is used as the name of a program. */
 function editorOf({ VISUAL, EDITOR }: World['env']): readonly string[] {
   const text = VISUAL || EDITOR || 'vi';
   return splitShellWords(text) ?? [text];
@@ -221,7 +221,7 @@ export async function openTuiDemo(request: TuiDemoRequest, outside: TuiProcess):
   const { createTuiSimulation } = await import('./simulation/tui-simulation.ts');
   const { settings, problems } = await readUserSettings(request, outside.world);
   const { scale } = request;
-  // It waits by itself: what is wrong there can be looked at before it is mended.
+  // The simulation does nothing until the user acts: its problems can be looked at before they are fixed.
   const simulation = createTuiSimulation({
     isReadOnly: settings.isReadOnly,
     ...(scale === undefined ? {} : { scale }),
@@ -234,8 +234,8 @@ export async function openTuiDemo(request: TuiDemoRequest, outside: TuiProcess):
       openEditor: simulation.openEditorWith(fileActs({}, outside.world).openEditor),
       save: (name, text) => saveIn(join(outside.stateFolder, 'screens'), name, text),
     });
-    const told = [...lines.map((each) => `SIMULATION: ${each}`), ...problemLines(problems, outside.world)];
-    return { code: exitCode.done, lines: told };
+    const printed = [...lines.map((each) => `SIMULATION: ${each}`), ...problemLines(problems, outside.world)];
+    return { code: exitCode.done, lines: printed };
   } finally {
     simulation.end();
     await simulation.engine.close();

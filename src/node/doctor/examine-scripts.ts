@@ -88,7 +88,7 @@ while ((@open = grep { !$_->{over} } @open) && (my $left = $end - time) > 0) {
     } elsif (vec($r, $fd, 1)) {
       my $got = sysread $one->{socket}, my $text, 256;
       $one->{said} .= $text if $got;
-      # What sshd says of itself has 255 characters at most. What sends more, and no end of a line, is no sshd.
+      # What sshd says of itself has 255 characters at most. What sends more without a line end is not an sshd.
       say_it($one, "accepted") if !$got || $one->{said} =~ /\\n/ || length $one->{said} > 255;
     }
   }

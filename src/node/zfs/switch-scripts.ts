@@ -1,4 +1,9 @@
+import type { Leftovers, Mark } from '../../engine/run/leftovers.ts';
+import { AppError } from '../../model/errors.ts';
+import { isOurSnapshot } from '../../model/names.ts';
+import { isZfsNumber } from '../../model/untrusted.ts';
 import { guard, leaveIfLate } from '../fence.ts';
+import { checkName } from './names.ts';
 import { compare, exits, prelude, seal, unmountCommands } from './scripts.ts';
 
 // The steps of a move while the application is down: one script for each step, because a session takes longer than the
@@ -74,7 +79,7 @@ printf '%s\\n%s' "$state" "$directory"
 `;
 
 /**
- * FENCE DATASET TAG BASE MARK EXPECTED… -- WORDS…: destroys and releases what the words of tidy-words.ts list. BASE is
+ * FENCE DATASET TAG BASE MARK EXPECTED… -- WORDS…: destroys and releases what the words of tidyWords list. BASE is
  * NAME=GUID; `gone` where it does not exist. With a MARK, the base first gets a bookmark. Prints `NAME TAB WHY` for what
  * could not be removed. Names count only with their guid, since a name may have been reused.
  */
@@ -113,3 +118,36 @@ for word; do
 done
 exit 0
 `;
+
+/** How many words a command gets: others wait for the lock under which it runs. */
+const wordsPerCommand = 32;
+
+/**
+ * The words of `tidyScript`: `-@NAME=GUID` and `-#NAME=GUID` are destroyed, `@NAME=GUID` only loses its hold. In groups
+ * of at most 32; at least one group. Throws `volume-conflict` for a name that is not drover's, and where the base would
+ * be destroyed.
+ */
+export function tidyWords({ base, snapshots, bookmarks, released }: Leftovers): readonly (readonly string[])[] {
+  const destroyed = [...snapshots, ...bookmarks].find(({ guid }) => guid === base.guid);
+  if (destroyed !== undefined) throw mustStay(destroyed.name, 'the copies have it in common');
+  const words = [
+    ...snapshots.map((one) => `-@${markWord(one)}`),
+    ...bookmarks.map((one) => `-#${markWord(one)}`),
+    ...released.map((one) => `@${markWord(one)}`),
+  ];
+  const groups = Array.from({ length: Math.ceil(words.length / wordsPerCommand) }, (_, index) =>
+    words.slice(index * wordsPerCommand, (index + 1) * wordsPerCommand),
+  );
+  return groups.length === 0 ? [[]] : groups;
+}
+
+/** `NAME=GUID`; throws `volume-conflict` where that is not one of drover's. */
+export function markWord({ name, guid }: Mark): string {
+  if (!isOurSnapshot(name)) throw mustStay(name, "it is not one of drover's own");
+  if (!isZfsNumber(guid)) throw mustStay(name, 'its guid is not a number');
+  return `${checkName(name)}=${guid}`;
+}
+
+function mustStay(name: string, why: string): AppError {
+  return new AppError('volume-conflict', `cannot destroy ${JSON.stringify(name)}: ${why}`);
+}

@@ -10,8 +10,7 @@ import type { NodeConnection } from '../ssh/connection.ts';
 import { checkDataset, checkName, checkProperty } from './names.ts';
 import { parseVolumes, volumeColumns } from './output.ts';
 import { exits, setScript } from './scripts.ts';
-import { acquireScript, freezeScript, tidyScript } from './switch-scripts.ts';
-import { markWord, tidyWords } from './tidy-words.ts';
+import { acquireScript, freezeScript, markWord, tidyScript, tidyWords } from './switch-scripts.ts';
 
 /** Changes of a move. Each is one command that compares the volume with what was seen, and acts, under the node's lock. */
 export type ZfsSwitch = Pick<VolumeStore, 'setProperties' | 'confirm' | 'freeze' | 'acquire' | 'tidy'>;

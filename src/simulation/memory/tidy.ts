@@ -1,7 +1,7 @@
 import type { Leftovers } from '../../engine/run/leftovers.ts';
 import { AppError } from '../../model/errors.ts';
 import { bareName } from '../../node/zfs/names.ts';
-import { markWord, tidyWords } from '../../node/zfs/tidy-words.ts';
+import { markWord, tidyWords } from '../../node/zfs/switch-scripts.ts';
 import { findSnapshot, getSnapshot } from './datasets.ts';
 import type { MemoryDataset, MemoryMachine, MemorySnapshot } from './types.ts';
 import { hasClones, refused } from './world.ts';
