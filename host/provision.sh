@@ -399,9 +399,9 @@ END
 epochs=$(cat <<'END'
 #!/bin/sh
 # What this node says of each volume: VOLUME ROLE EPOCH OWNER, "-" for what is not set, and `end` after the last one.
-# With `datasets` also the DATASET and the NODES that may have copies: their ids, "-" for none, "?" for any. One with a
-# "?" before its id only says that it has a copy: it is told, and not asked.
-# With `peer ID`, what the node with that id is told when it boots and asks: the volumes that it may have copies of.
+# With `datasets` also the DATASET and the NODES that may have copies: their ids, "-" for none, "?" for any. A "?"
+# before an id: that node only claims a copy. It gets answers, and its own are not asked for.
+# With `peer ID` only the volumes that the node with that id may have copies of: the answer to its question at boot.
 # Peers ask as user drover-peer; no rights are needed. What they ask for is never read: their keys say who they are.
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 root=$(cat /etc/drover/root-dataset) || exit 1

@@ -1,13 +1,14 @@
-import type {
-  BootFacts,
-  ClusterState,
-  Container,
-  NetworkTable,
-  NodeFacts,
-  NodeState,
-  PortKey,
-  Snapshot,
-  Volume,
+import {
+  type BootFacts,
+  type ClusterState,
+  type Container,
+  lastFacts,
+  type NetworkTable,
+  type NodeFacts,
+  type NodeState,
+  type PortKey,
+  type Snapshot,
+  type Volume,
 } from '../src/model/cluster.ts';
 import {
   type Application,
@@ -209,7 +210,7 @@ export function aCluster(...nodes: readonly BuiltNode[]): ClusterState {
 function wired(name: NodeName, state: NodeState, nodes: readonly BuiltNode[]): NodeState {
   if (state.status !== 'reachable') return state;
   const { facts } = state;
-  const others = nodes.filter(([other]) => other !== name).map(([, other]) => factsOf(other));
+  const others = nodes.filter(([other]) => other !== name).map(([, other]) => lastFacts(other));
   const proxies = others.flatMap((other) =>
     published(other).map(({ port, protocol }) => ({ port, protocol, address: other?.meshAddress ?? '' })),
   );
@@ -218,10 +219,6 @@ function wired(name: NodeName, state: NodeState, nodes: readonly BuiltNode[]): N
   const peers =
     facts.network.peers.length === 0 ? others.flatMap((other) => other?.meshAddress ?? []) : facts.network.peers;
   return { ...state, facts: { ...facts, network: withDeployment({ ...facts.network, ...entries, peers }) } };
-}
-
-function factsOf(state: NodeState): NodeFacts | undefined {
-  return state.status === 'reachable' ? state.facts : state.lastFacts;
 }
 
 function published(facts: NodeFacts | undefined): PortKey[] {

@@ -2,7 +2,7 @@ import type { BootPeer, DataPlace, NodeFacts } from '../model/cluster.ts';
 import { isName } from '../model/command-line.ts';
 import type { NodeName, VolumeId } from '../model/config.ts';
 import { compareText, sorted } from './lists.ts';
-import { hasAllAddresses, isMeshAddress, isOthers, type PlanInput, perInput } from './plan-input.ts';
+import { hasAllAddresses, isMeshAddress, isOthers, knownFacts, type PlanInput, perInput } from './plan-input.ts';
 import { quote, quoteAll } from './wording.ts';
 
 /** A node that the cluster knows and no file names. */
@@ -61,7 +61,7 @@ function hasNewAddress(input: PlanInput, lister: NodeName, address: string): boo
   const shares = (other: Pick<BootPeer, 'keys'>) => other.keys.some((key) => keys.includes(key));
   if (keys.length === 0 || peers.some((peer) => peer.address !== address && shares(peer))) return false;
   const owners = input.nodes.filter((node) => {
-    const boot = (input.reachable.get(node) ?? input.unreachable.get(node))?.boot;
+    const boot = knownFacts(input, node)?.boot;
     return boot !== undefined && shares({ keys: boot.hostKeys });
   });
   return owners.length === 1 && owners[0] !== lister;

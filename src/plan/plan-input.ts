@@ -84,16 +84,19 @@ export function indexInput(config: Config, observed: ClusterState): PlanInput {
   };
 }
 
+/** What was last observed of a node, reachable or not; undefined if it was never seen. */
+export const knownFacts = (input: PlanInput, node: NodeName): NodeFacts | undefined =>
+  input.reachable.get(node) ?? input.unreachable.get(node);
+
 /** Address at which the other nodes reach a node; undefined if it was never seen and is not configured. */
 export function meshAddress(input: PlanInput, node: NodeName): string | undefined {
-  const facts = input.reachable.get(node) ?? input.unreachable.get(node);
-  return facts?.meshAddress ?? input.config.nodes[node]?.mesh;
+  return knownFacts(input, node)?.meshAddress ?? input.config.nodes[node]?.mesh;
 }
 
 const nodesById = perInput((input) => {
   const byId = new Map<string, NodeName>();
   for (const node of input.nodes) {
-    const id = (input.reachable.get(node) ?? input.unreachable.get(node))?.nodeId;
+    const id = knownFacts(input, node)?.nodeId;
     if (id !== undefined && !byId.has(id)) byId.set(id, node);
   }
   return byId;

@@ -9,7 +9,7 @@ import { describeTutorial } from './tutorial.ts';
 
 const address = `http://${node1}/`;
 /** Its first search of an emulated node may take half a minute. */
-/** Set to write the tutorial's pictures anew. */
+/** Set to write the tutorial's pictures again. */
 const takesPictures = process.env.DROVER_TUTORIAL_PICTURES !== undefined;
 
 /** One browser for the whole page: after the move the tab that was open before must show it, unreloaded. */
@@ -49,7 +49,7 @@ async function lookAtPage({ expected }: ConsoleCommand): Promise<void> {
 const logs = 'node tutorials/elk/logs.mjs';
 describeTutorial('elk', {
   after: lookAtPage,
-  anew: [
+  again: [
     { command: `${logs} node1 empty`, prints: 'all events taken out through node1\n' },
     { command: `${logs} node2 find 'lastname:Bloggs'`, prints: '0 event(s) found through node2\n' },
     { command: `${logs} node1 send '{"lastname": "Bloggs"}'`, prints: 'sent through node1\n' },

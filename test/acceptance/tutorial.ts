@@ -10,7 +10,7 @@ export interface TutorialLooks {
   /** Runs right after the command, once it has printed what the page shows; throws where something is wrong. */
   after?(command: ConsoleCommand): Promise<void>;
   /** What the page's hints tell a reader who has written too much, and what it prints, whole. */
-  readonly anew?: readonly { readonly command: string; readonly prints: string }[];
+  readonly again?: readonly { readonly command: string; readonly prints: string }[];
 }
 
 /** The page is the test: every command of `tutorials/NAME/README.md`, in order, must print what the page shows. */
@@ -43,7 +43,7 @@ export function describeTutorial(name: string, looks: TutorialLooks = {}): void 
         await looks.after?.(each);
       });
     }
-    it.each(looks.anew ?? [])('a reader who begins again: $command', async ({ command, prints }) => {
+    it.each(looks.again ?? [])('a reader who begins again: $command', async ({ command, prints }) => {
       const ran = await run('bash', ['-c', command], { cwd: folder });
       expect(ran, ran.stderr).toMatchObject({ code: 0, stdout: prints });
     });

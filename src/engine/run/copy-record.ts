@@ -1,5 +1,6 @@
 import type { Volume } from '../../model/cluster.ts';
 import { type CopyRecord, newestName } from '../../model/copy-record.ts';
+import { defined } from '../../model/defined.ts';
 import type { Pair } from './pair.ts';
 import { nodeIdOf, type StepContext } from './step-context.ts';
 
@@ -13,13 +14,13 @@ const namesOf = ({ snapshots, bookmarks }: Marked): string[] => [...snapshots, .
 const withNode = (nodes: readonly string[], id: string): readonly string[] =>
   nodes.includes(id) ? nodes : [...nodes, id].toSorted();
 
-/** The record that a copy gets with this epoch: of these nodes, and up to its newest snapshot or a later one. */
+/** A record of these nodes for a copy with this epoch, valid up to its newest snapshot, or up to `later`, a newer one. */
 export function recordOf(copy: Marked, epoch: number, nodes: readonly string[], later?: string): CopyRecord {
   const upTo = newestName([...namesOf(copy), ...(later === undefined ? [] : [later])]);
-  return { epoch, nodes, ...(upTo === undefined ? {} : { upTo }) };
+  return { epoch, nodes, ...defined({ upTo }) };
 }
 
-/** What the owner's record says with the target in it; undefined where it says nothing. */
+/** The nodes of the owner's record and the target; undefined if the owner has no valid record. */
 export function nodesWithTarget(
   { copies }: Recorded,
   { to }: Way,
@@ -29,8 +30,8 @@ export function nodesWithTarget(
 }
 
 /**
- * What the target's copy says: everything that the owner's does, since only an owner makes copies. Undefined where that
- * one says nothing.
+ * The nodes for the record of the target's copy: the owner and all nodes of the owner's record, because only an owner
+ * makes copies. Undefined if the owner has no valid record.
  */
 export function nodesOfTarget(
   { copies }: Recorded,
@@ -43,9 +44,9 @@ export function nodesOfTarget(
 }
 
 /**
- * Puts the target into the record of the source before anything is sent: cut off behind it, the record has a node too
- * many, never one too few. `copy` is the source as it was before the snapshot `taken`. Where the record says nothing,
- * any node may have a copy, and nothing is written.
+ * Adds the target to the source's record before anything is sent: a run that ends after it leaves a node too many in the
+ * record, never one too few. `copy` is the source as it was before the snapshot `taken`. Without a valid record any node
+ * may have a copy, and nothing is written.
  */
 export async function noteTarget(
   pair: Pair,

@@ -6,6 +6,7 @@ import { isMissing, missingNodes } from '../missing-nodes.ts';
 import {
   hasAllAddresses,
   isMeshAddress,
+  knownFacts,
   meshAddress,
   otherAddresses,
   type PlanInput,
@@ -56,7 +57,7 @@ const bootPeers = perInput((input) =>
   input.nodes
     .flatMap((node) => {
       const address = meshAddress(input, node);
-      const seen = input.reachable.get(node) ?? input.unreachable.get(node);
+      const seen = knownFacts(input, node);
       const peer = seen === undefined || address === undefined ? undefined : bootPeer(address, seen);
       return address === undefined ? [] : [{ node, address, peer }];
     })

@@ -1,10 +1,10 @@
 import type { BootPeer, BootRules, NodeFacts, Volume } from '../../model/cluster.ts';
-import type { NodeName, VolumeId } from '../../model/config.ts';
+import type { VolumeId } from '../../model/config.ts';
 import { hasRoom, holdersIn, unproven } from '../../model/copy-record.ts';
 import type { Action, CopiesOf } from '../../model/plan.ts';
 import { addTo, sameItems, sorted } from '../lists.ts';
 import { areAllSeen } from '../missing-nodes.ts';
-import { isMeshAddress, type PlanInput, perInput } from '../plan-input.ts';
+import { isMeshAddress, knownFacts, type PlanInput, perInput } from '../plan-input.ts';
 
 // The records of the nodes that may have copies of a volume. A node reads them when it boots, because no drover runs
 // then. The steps of a move keep them up to date (engine/run/copy-record.ts); the plan writes the ones that are
@@ -76,7 +76,7 @@ export function goneIds(
 const sameIds = perInput((input) => {
   const counts = new Map<string, number>();
   for (const node of input.nodes) {
-    const id = factsOf(input, node)?.nodeId;
+    const id = knownFacts(input, node)?.nodeId;
     if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
   }
   return new Set([...counts].filter(([, count]) => count > 1).map(([id]) => id));
@@ -105,11 +105,10 @@ export function withCheckedId(input: PlanInput, peer: BootPeer, now: BootRules):
 
 function isOutOfSightAt(input: PlanInput, address: string): boolean {
   if (!isMeshAddress(input, address)) return true;
-  return input.nodes.some((node) => input.config.nodes[node]?.mesh === address && factsOf(input, node) === undefined);
+  return input.nodes.some(
+    (node) => input.config.nodes[node]?.mesh === address && knownFacts(input, node) === undefined,
+  );
 }
-
-const factsOf = (input: PlanInput, node: NodeName): NodeFacts | undefined =>
-  input.reachable.get(node) ?? input.unreachable.get(node);
 
 /** True if both lists have the same ids; an absent list is empty. */
 export const sameGone = (a: readonly string[] = [], b: readonly string[] = []): boolean => sameItems(a, b);

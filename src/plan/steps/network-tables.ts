@@ -17,6 +17,7 @@ import { isMissing, missingNodes } from '../missing-nodes.ts';
 import {
   containersOf,
   isOthers,
+  knownFacts,
   listenOf,
   managedContainers,
   meshAddress,
@@ -94,7 +95,7 @@ export function servingAfter(input: PlanInput, decisions: readonly GroupDecision
 function portsOf(input: PlanInput, { app, blockers }: GroupDecision, node: NodeName): readonly PortMapping[] {
   if (app === undefined) return [];
   if (blockers.length === 0) return portsAt(app.ports, listenOf(input, node));
-  const facts = input.reachable.get(node) ?? input.unreachable.get(node);
+  const facts = knownFacts(input, node);
   const runs = facts?.containers.find((one) => one.managed && one.application === app.name);
   return runs?.spec.ports ?? app.ports;
 }

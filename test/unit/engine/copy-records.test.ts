@@ -101,13 +101,13 @@ describe('a node that boots', () => {
     scene.cluster.reconnect('n2');
     if (outcome === 'refused') await scene.engine.acts.reclaim('pg', 'n2', signal);
     const owner = outcome === 'refused' ? 'n2' : 'n1';
-    // What a reclaim leaves says nothing: the nodes that are away may have made copies that nobody has seen.
+    // A reclaim leaves no valid record: the absent nodes may have made copies that drover has not seen.
     expect(recordOn(scene, owner)).toBeUndefined();
     expect(boots(scene, 'n3')).toBe(true);
     expect(standing(scene, 'n3')).toEqual({ role: 'diverged', mounted: false });
   });
 
-  it('hears of a move that went on without it, from the node that it had sent to', async () => {
+  it('learns of later moves from the node that it had sent the volume to', async () => {
     const scene = await movedThrough('n1', 'n2', 'n1');
     scene.cluster.disconnect('n1');
     await scene.engine.acts.reclaim('pg', 'n2', signal);
@@ -119,7 +119,7 @@ describe('a node that boots', () => {
     expect(standing(scene, 'n1')).toEqual({ role: 'diverged', mounted: false });
   });
 
-  it('starts what is its own, whatever a node says or does that never had a copy', async () => {
+  it('starts its own application, whatever a node that never had a copy reports or does', async () => {
     const scene = await movedThrough('n1', 'n2', 'n1');
     const { properties } = datasetOn(scene, 'n1');
     const lie = { ...datasetOn(scene, 'n2'), name: 'drover/volumes/lie' };
@@ -132,7 +132,7 @@ describe('a node that boots', () => {
     expect(standing(scene, 'n1')).toEqual({ role: 'owner', mounted: true });
   });
 
-  it('is told the truth where it was removed with a copy, and is added again with nothing in common', async () => {
+  it('gets a true answer after it was removed with a copy and added again without a common snapshot', async () => {
     const scene = await movedThrough('n1', 'n2', 'n1');
     const { properties } = datasetOn(scene, 'n1');
     const stale = {

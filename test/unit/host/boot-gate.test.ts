@@ -219,7 +219,7 @@ describe('at boot', () => {
   });
 
   it.each(['99999999999', '100003', '1e1', '0x7', '$(id)'])(
-    'an epoch of %s in an answer is told, and changes nothing',
+    'an epoch of %s in an answer is reported, and changes nothing',
     (epoch) => {
       owned(2);
       answer(2, 'end\n');
@@ -274,7 +274,7 @@ describe('at boot', () => {
       `/drover-web|web|exited|api|8080/80/tcp |${gate} |always|${missing}`,
     ];
     file('containers', `${rows.join('\n')}\n`);
-    // api, cache and web need each other in a circle: somebody has to be first.
+    // api, cache and web need each other in a circle: one of them has to be first.
     const order = ['db', 'api', 'web', 'cache'];
     expect(round('start').did).toEqual(order.map((name) => `start drover-${name}`));
     expect(existsSync(gate)).toBe(true);
@@ -345,7 +345,7 @@ describe('a volume with a record of the nodes that may have copies', () => {
     expect(round('start').did).toEqual(['snapshot p/v/db@diverged-e2', 'set drover:role=diverged readonly=on p/v/db']);
   });
 
-  it.each(['-', '?c', '?x,?c'])('one that nobody else has is mounted, and nobody is asked (%s)', (nodes) => {
+  it.each(['-', '?c', '?x,?c'])('one that no other node has is mounted, and no node is asked (%s)', (nodes) => {
     owned(2, 'v1', `2:drover-e2-1:${nodes}`);
     expect(round('start')).toEqual({ did: ['mount p/v/db'], waiting: '' });
     expect(asked()).toEqual([]);

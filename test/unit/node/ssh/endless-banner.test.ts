@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectScript } from '../../../../src/node/doctor/examine-scripts.ts';
 import { connect } from '../../../../src/node/ssh/connection.ts';
 
-/** What answers at the port of an sshd may be anything, and nobody has logged in yet. */
+/** Before the login, any program may answer at the port of an sshd. */
 describe('text without an end in place of the first words of an sshd', () => {
   const forms = {
     'one line': Buffer.alloc(65_536, 'x'),

@@ -259,7 +259,7 @@ describe('what the board remembers', () => {
     expect(boardOf({ ...big, run: 2 }, now + 1)).toBe(boardOf(big, now));
   });
 
-  it('makes only those nodes anew of which something has changed', () => {
+  it('rebuilds only the nodes of which something has changed', () => {
     const before = boardOf(big, now);
     const changed = Object.fromEntries([onNode('n7')]);
     const after = boardOf({ ...big, nodes: { ...states, ...changed } }, now);
@@ -268,7 +268,7 @@ describe('what the board remembers', () => {
     expect(after.nodes[7]?.rows.every(({ kind }) => kind === 'ghost')).toBe(true);
   });
 
-  it('makes the node anew to which an application has come from elsewhere', () => {
+  it('rebuilds the node that an application has moved to', () => {
     const lost = { ...states, ...Object.fromEntries([onNode('n7')]) };
     const before = boardOf({ ...big, nodes: lost }, now);
     const stray = onNode('n9', { containers: [...appsOf('n9'), ...appsOf('n7')].map((app) => aContainer(app, 'n9')) });
@@ -283,11 +283,11 @@ describe('what the board remembers', () => {
       for (let i = 0; i < 6; i += 1) boardOf({ ...big, nodes: nodes() }, now);
       return performance.now() - start;
     };
-    const anew = () => Object.fromEntries(Object.entries(states).map(([node, state]) => [node, { ...state }]));
+    const copied = () => Object.fromEntries(Object.entries(states).map(([node, state]) => [node, { ...state }]));
     const one = () => ({ ...states, ...Object.fromEntries([onNode('n7')]) });
-    took(anew);
+    took(copied);
     took(one);
     // Measured a sixth.
-    expect(took(one)).toBeLessThan(took(anew) / 2);
+    expect(took(one)).toBeLessThan(took(copied) / 2);
   });
 });
