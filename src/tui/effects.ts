@@ -218,8 +218,8 @@ function filePerformers({
       await deps.simulate?.((work) => terminal.handOver(work));
       return undefined;
     },
-    guide: async ({ wish }) => {
-      const answer = await deps.guide?.wish(wish);
+    guide: async ({ request }) => {
+      const answer = await deps.guide?.request(request);
       if (answer !== 'again') return answer;
       leave('again');
       return undefined;

@@ -1,6 +1,6 @@
 import type { SnapshotRef } from '../engine/types.ts';
 import type { AppName, NodeName, VolumeId } from '../model/config.ts';
-import type { GuideWish } from '../tutorial/guide-view.ts';
+import type { GuideRequest } from '../tutorial/guide-view.ts';
 import type { Size } from './frame/rows.ts';
 
 /** In the order in which the key goes through them. */
@@ -90,7 +90,7 @@ export type Effect =
   | { readonly type: 'screenshot' }
   | { readonly type: 'write-sample'; readonly sample: 'sample' | 'tutorial' }
   | { readonly type: 'look-at-simulation' }
-  | { readonly type: 'guide'; readonly wish: GuideWish }
+  | { readonly type: 'guide'; readonly request: GuideRequest }
   | { readonly type: 'redraw' }
   | { readonly type: 'suspend' }
   | { readonly type: 'leave'; readonly how: 'now' | 'after-safe-point' };

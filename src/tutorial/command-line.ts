@@ -1,7 +1,7 @@
 import { splitShellWords } from '../config/shell-words.ts';
 import type { Act } from './types.ts';
 
-/** Which program a command of a page starts, and with which words behind its name. */
+/** The program that a command of a page starts, and its arguments. */
 export interface CommandLine {
   readonly program: 'drover' | 'lab' | 'node' | 'other';
   readonly words: readonly string[];
@@ -16,7 +16,7 @@ const prefixes = [
   ['node', 'node'],
 ] as const;
 
-/** Undefined where a quote is left open. Nothing is expanded: a page's commands are words, not a shell's program. */
+/** Undefined if a quotation mark is not closed. No shell reads the command, so nothing in it is expanded. */
 export function readCommandLine(text: string): CommandLine | undefined {
   const words = splitShellWords(text);
   if (words === undefined) return undefined;
@@ -27,7 +27,7 @@ export function readCommandLine(text: string): CommandLine | undefined {
   return { program: 'other', words };
 }
 
-/** What the command does to the files and the cluster; `other` for everything the program leaves to the command. */
+/** What the command does to the files and the cluster; `other`: only the command itself can do it. */
 export function actOf({ program, words }: CommandLine): Act {
   if (program !== 'drover') return { kind: 'other' };
   const at = words.indexOf('-C');

@@ -2,7 +2,7 @@
 export interface ConsoleCommand {
   readonly line: number;
   readonly command: string;
-  /** Lines; `…` alone stands for any number of lines, inside a line for any text. */
+  /** Lines. A line `…` matches any number of lines; `…` in a line matches any text. */
   readonly expected: readonly string[];
 }
 
@@ -18,7 +18,7 @@ export function readConsoleBlocks(markdown: string): readonly ConsoleCommand[] {
   return commands;
 }
 
-/** Whether the output is what the page shows; trailing space does not count. */
+/** True if the output is what the page shows; spaces at the end of a line do not count. */
 export function matchesPage(output: string, expected: readonly string[]): boolean {
   const lines =
     output.trimEnd() === ''

@@ -3,7 +3,7 @@ import { isDone, isOver, type Progress, stepAt } from './progress.ts';
 import { type ReaderPlace, shownCommand } from './reader-place.ts';
 import type { Act, Tutorial, TutorialStep } from './types.ts';
 
-/** What the reader sees of a tutorial: data for both faces. */
+/** What the reader sees of a tutorial, as data for the screen and for lines. */
 export interface GuideView {
   readonly title: string;
   /** Numbers count from 1. */
@@ -11,18 +11,18 @@ export interface GuideView {
   readonly step: { readonly number: number; readonly of: number; readonly id: string; readonly title: string };
   readonly steps: readonly GuideStep[];
   readonly text: readonly string[];
-  /** What brings the cluster there: each by keys of the screen, by an editor, or typed. */
+  /** The commands of the step. Keys of the screen or an edit of a file can do the same. */
   readonly commands: readonly GuideCommand[];
   readonly verdicts: readonly Verdict[];
-  /** Only once the reader may want it. */
+  /** Only after some time, or after a failure. */
   readonly hint?: string;
-  /** The step is being done for the reader, or was: its commands so far. */
+  /** The commands that drover has run for the reader in this step. */
   readonly doing: readonly Doing[];
-  /** The step that was ticked off on the way to this one: the tick alone would take away what it showed. */
+  /** The step that was just done, so that its output stays visible. */
   readonly before?: StepBefore;
-  /** `part`: the next step is in another folder, and waits for a word. */
+  /** `part`: the next step uses another folder, and begins when the reader asks for it. */
   readonly over?: 'part' | 'all';
-  /** Read when the step is done. */
+  /** Text to show when the step is done. */
   readonly after: readonly string[];
   readonly learnt: readonly string[];
   readonly next?: string;
@@ -36,18 +36,18 @@ export interface GuideStep {
 }
 
 export interface GuideCommand {
-  /** As it is typed where the reader is. */
+  /** As the reader types it in the current folder. */
   readonly text: string;
   readonly expected: readonly string[];
   readonly act: Act;
-  /** The file to change in place of typing it. */
+  /** The file that the reader can edit instead. */
   readonly file?: string;
 }
 
-/** A command that is run for the reader. */
+/** A command that drover runs for the reader. */
 export interface Doing {
   readonly command: string;
-  /** What it printed, newest last; bounded. */
+  /** The last lines of its output, oldest first. */
   readonly lines: readonly string[];
   readonly state: 'running' | 'done' | 'failed';
 }
@@ -62,20 +62,20 @@ export interface GuideFacts {
   readonly place: ReaderPlace;
   readonly progress: Progress;
   readonly findings: Findings;
-  /** For how long the step has been looked at. */
+  /** How long the step has been shown. */
   readonly sinceMs: number;
   readonly doing: readonly Doing[];
   readonly before: StepBefore | undefined;
 }
 
-/** A reader who is still at it after this long may want a hint. */
+/** A step that takes longer than this shows its hint. */
 export const hintAfterMs = 60_000;
 
-/** Pure: what is shown follows from the page, the progress and the cluster. */
+/** What the reader sees, from the page, the progress and the cluster. Pure. */
 export function guideViewOf(facts: GuideFacts): GuideView {
   const { tutorial, place, progress, findings, sinceMs, doing, before } = facts;
   const step = stepAt(tutorial, progress) ?? tutorial.steps[0];
-  if (step === undefined) throw new Error('a tutorial without a step');
+  if (step === undefined) throw new Error('the tutorial has no step');
   const part = tutorial.parts[step.part];
   const done = isDone(progress);
   const isLast = step === tutorial.steps.at(-1);
@@ -113,7 +113,7 @@ function stepsOf(tutorial: Tutorial, { done, at }: Progress): readonly GuideStep
   }));
 }
 
-/** What the step's checks say now, with the commands as they are where the reader is. */
+/** The verdict of each check of the step, with commands as the reader types them. */
 export function verdictsOf(
   tutorial: Tutorial,
   { checks }: TutorialStep,
@@ -132,23 +132,23 @@ export function verdictsOf(
 
 export const isBeingDone = (doing: readonly Doing[]): boolean => doing.at(-1)?.state === 'running';
 
-/** Whether the cluster shows all that the step asks for. */
+/** True if all checks of the step hold. */
 export const isShown = (tutorial: Tutorial, { checks }: TutorialStep, findings: Findings): boolean =>
   allHold(checks.map((check) => judge(check, findings, tutorial)));
 
-/** What a face asks of the guide. */
-export type GuideWish =
+/** A request of the reader to the guide. */
+export type GuideRequest =
   | { readonly kind: 'do' }
-  /** The next step, also where this one is not done. */
+  /** Go to the next step, even if this one is not done. */
   | { readonly kind: 'next' }
   | { readonly kind: 'back' }
   | { readonly kind: 'go'; readonly id: string };
 
-/** The tutorial as it goes on, for the screen. */
+/** The tutorial in progress, for the screen. */
 export interface GuideFeed {
   readonly getSnapshot: () => GuideView;
   readonly subscribe: (listener: () => void) => () => void;
-  /** `again`: the files have changed, so the screen has to be opened again; a text is a notice. Throws AppError. */
-  readonly wish: (wish: GuideWish) => Promise<'again' | string | undefined>;
+  /** `again`: the files have changed, and the screen must be opened again. Any other text is a notice. Throws AppError. */
+  readonly request: (request: GuideRequest) => Promise<'again' | string | undefined>;
   readonly close: () => Promise<void>;
 }

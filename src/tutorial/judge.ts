@@ -3,33 +3,33 @@ import type { NodeName } from '../model/config.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { Check, Tutorial } from './types.ts';
 
-/** What is known of the cluster, and of what was asked of it from outside. */
+/** The observed cluster, and the results of connections and commands from outside. */
 export interface Findings {
   readonly view: Pick<ClusterView, 'config' | 'nodes' | 'plan' | 'running' | 'steps' | 'problems'>;
-  /** By `node port`, nodes as on the page; absent: not asked yet. */
+  /** By `node port`, with the page's node names; absent: not tried yet. */
   readonly ports: Readonly<Record<string, 'accepted' | 'refused' | 'held'>>;
-  /** By command as on the page; absent: not run yet. */
+  /** By the command as the page shows it; absent: not run yet. */
   readonly printed: Readonly<Record<string, Printed>>;
 }
 
 export interface Printed {
-  /** Whether it ended well and printed what the page shows. */
+  /** It ended with status 0 and printed what the page shows. */
   readonly matches: boolean;
-  /** What it printed instead, or why it could not be run: one line. */
+  /** One line: the last line of other output, or why it did not run. */
   readonly instead?: string;
 }
 
-/** What a check asks for, in words, and whether the cluster shows it. */
+/** A check in words, and whether it holds. */
 export interface Verdict {
   readonly text: string;
   readonly holds: boolean;
-  /** Where it does not, and more is known than that. */
+  /** Why it does not hold, if known. */
   readonly why?: string;
 }
 
 export const portKey = (node: string, port: number): string => `${node} ${port}`;
 
-/** Pure: the same findings give the same verdict. A node that does not answer shows nothing, neither way. */
+/** The verdict of one check. Pure. A check on a node that does not answer does not hold. */
 export function judge(check: Check, findings: Findings, { nodes }: Pick<Tutorial, 'nodes'>): Verdict {
   const { view } = findings;
   switch (check.kind) {
@@ -50,10 +50,10 @@ export function judge(check: Check, findings: Findings, { nodes }: Pick<Tutorial
   }
 }
 
-/** True where all of them hold. */
+/** True if all of them hold. */
 export const allHold = (verdicts: readonly Verdict[]): boolean => verdicts.every(({ holds }) => holds);
 
-/** The key of a node that the page calls so: by the name it has in the files, or by its address. */
+/** The key of the node with this name on the page: found by its name in the files, or by its address. */
 export function keyOf(view: Findings['view'], nodes: Tutorial['nodes'], name: string): NodeName | undefined {
   const keys = new Set([...Object.keys(view.config?.nodes ?? {}), ...Object.keys(view.nodes)]);
   return [...keys].find((key) => key === name || view.config?.nodes[key]?.name === name || key === nodes[name]);

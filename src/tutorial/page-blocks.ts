@@ -1,20 +1,20 @@
 import { type ConsoleCommand, readConsoleBlocks } from './console-blocks.ts';
 
-/** A piece of a Markdown page that a tutorial is made from; lines count from 1. */
+/** A block of a tutorial's Markdown page; lines count from 1. */
 export type Block =
   | { readonly kind: 'heading'; readonly level: number; readonly text: string; readonly line: number }
-  /** A paragraph on one line without its markup, or a line of a code block, which begins with two spaces. */
+  /** A paragraph as one line without markup, or a line of a code block, indented by two spaces. */
   | { readonly kind: 'text'; readonly text: string; readonly line: number }
   | {
       readonly kind: 'remark';
       readonly about: 'tutorial' | 'step';
-      /** YAML; as long as its place on the page, so that columns are right. */
+      /** YAML, indented as on the page, so that columns in problems are right. */
       readonly text: string;
       readonly line: number;
     }
   | { readonly kind: 'console'; readonly commands: readonly ConsoleCommand[]; readonly line: number };
 
-/** The page in pieces, in its order; what a tutorial does not need is left out. */
+/** The blocks of the page, in order, without those that a tutorial does not use. */
 export function readBlocks(markdown: string): readonly Block[] {
   const lines = markdown.split('\n');
   const all = readConsoleBlocks(markdown);
@@ -69,7 +69,7 @@ function endOf(lines: readonly string[], from: number, isEnd: (line: string) => 
   return found < 0 ? lines.length : found;
 }
 
-/** A comment for people only gives nothing. */
+/** A comment without one of the two words is for people, and is skipped. */
 function readRemark(comment: string, line: number): readonly Block[] {
   const found = /^<!--(\s*)(drover|drover-tutorial):([\s\S]*?)-->/.exec(comment);
   const [, space = '', word, yaml = ''] = found ?? [];
@@ -78,7 +78,7 @@ function readRemark(comment: string, line: number): readonly Block[] {
   return [{ kind: 'remark', about: word === 'drover' ? 'step' : 'tutorial', text: before + yaml, line }];
 }
 
-/** Without the markup that says nothing in a terminal. */
+/** Without links, emphasis and code marks, which a terminal does not show. */
 const plain = (text: string): string =>
   text
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')

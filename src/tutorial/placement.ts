@@ -1,12 +1,12 @@
 import type { AppName } from '../model/config.ts';
 import type { Tutorial } from './types.ts';
 
-/** Where the files of a step's part place its applications when the step begins; nodes as on the page. */
+/** Where the files place the applications when a step begins, with the page's node names. */
 export type Placement = Readonly<Record<AppName, string>>;
 
 /**
- * What the commands of earlier steps in the same folder have made of it. An application is where the page first says
- * that it runs until a command moves it.
+ * The placement before the step with this id, from the earlier steps in the same folder. An application is on the node
+ * where the page first checks that it runs, until a command moves it.
  */
 export function placementAt({ steps, parts }: Pick<Tutorial, 'steps' | 'parts'>, id: string): Placement {
   const folder = parts[steps.find((each) => each.id === id)?.part ?? 0]?.folder;

@@ -1,11 +1,11 @@
 import type { Tutorial, TutorialStep } from './types.ts';
 
-/** How far a reader is. Plain data, replaced and never changed; kept in the folder for state. */
+/** The reader's progress in a tutorial, as it is stored in the state folder. */
 export interface Progress {
   readonly version: 1;
-  /** Steps the cluster has shown. */
+  /** Ids of the steps that are done. */
   readonly done: readonly string[];
-  /** The step that is looked at; it may be done where the next one belongs to another part. */
+  /** Id of the current step. It may be done already, if the next one belongs to another part. */
   readonly at: string;
 }
 
@@ -13,7 +13,7 @@ type Steps = Pick<Tutorial, 'steps'>;
 
 export const startOf = ({ steps }: Steps): Progress => ({ version: 1, done: [], at: steps[0]?.id ?? '' });
 
-/** What was kept, as far as it fits the page as it is now. */
+/** The stored progress, if it fits the present page; else the start. */
 export function fitted(kept: unknown, tutorial: Steps): Progress {
   const ids = tutorial.steps.map(({ id }) => id);
   const { done, at } = typeof kept === 'object' && kept !== null ? (kept as Partial<Progress>) : {};
@@ -32,7 +32,7 @@ const neighbour = ({ steps }: Steps, id: string, by: 1 | -1): TutorialStep | und
 export const nextOf = (tutorial: Steps, id: string): TutorialStep | undefined => neighbour(tutorial, id, 1);
 export const previousOf = (tutorial: Steps, id: string): TutorialStep | undefined => neighbour(tutorial, id, -1);
 
-/** The cluster has shown the step: the next one of its part is looked at. */
+/** Marks the current step as done and goes to the next one of the same part. */
 export function tick(tutorial: Steps, progress: Progress): Progress {
   const { at, done } = progress;
   const next = nextOf(tutorial, at);
@@ -44,7 +44,7 @@ export function tick(tutorial: Steps, progress: Progress): Progress {
   };
 }
 
-/** Back to a step (or on to it): it and all after it are to be done again. */
+/** Goes to a step; it and all later steps count as not done. */
 export function goTo({ steps }: Steps, { done }: Progress, id: string): Progress {
   const index = steps.findIndex((each) => each.id === id);
   const before = new Set(steps.slice(0, Math.max(0, index)).map((each) => each.id));
@@ -53,5 +53,5 @@ export function goTo({ steps }: Steps, { done }: Progress, id: string): Progress
 
 export const isDone = ({ done, at }: Progress): boolean => done.includes(at);
 
-/** Every step was shown, or the last one and some were left out. */
+/** True if the last step is done, even if others were skipped. */
 export const isOver = ({ steps }: Steps, { done }: Progress): boolean => done.includes(steps.at(-1)?.id ?? '');

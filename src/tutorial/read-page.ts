@@ -10,8 +10,8 @@ export type PageRead =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 /**
- * A tutorial from its page; undefined where nothing on it says that it is one. `page` is its path as shown to people,
- * `name` its folder's name. Pure; every problem names its line.
+ * Reads a tutorial from its Markdown page; undefined if the page has no `drover-tutorial` comment. `page` is its path
+ * in messages, `name` the name of its folder. Pure; every problem has a line.
  */
 export function readPage(markdown: string, page: string, name: string): PageRead | undefined {
   const blocks = readBlocks(markdown);
@@ -37,10 +37,10 @@ interface Draft {
   steps: number;
 }
 
-/** Notes a problem on a line of the page. */
+/** Reports a problem at a line of the page. */
 type Complain = (line: number, message: string, hint?: string) => undefined;
 
-/** Takes the blocks of a page in their order. */
+/** Collects parts and steps from the blocks of a page, taken in order. */
 function createReader(page: string) {
   const problems: ConfigProblem[] = [];
   const drafts: Draft[] = [];
@@ -84,7 +84,7 @@ function createReader(page: string) {
         drafts.push({ title: block.text.replace(/^Part \d+:\s*/, ''), line: block.line, steps: 0 });
         text = [];
       } else if (block.kind === 'text') {
-        // The text behind a block may explain its result or lead to the next one: both steps show it.
+        // Text after a block may explain its result or introduce the next one, so both steps show it.
         text.push(block.text);
         if (drafts.at(-1)?.steps !== 0) steps.at(-1)?.after.push(block.text);
       } else if (block.kind === 'remark' && block.about === 'step') {
@@ -110,16 +110,17 @@ function requireCheckedCommands(
 ): void {
   for (const check of value.checks) {
     if (check.kind === 'prints' && !commands.some((each) => each.text === check.command)) {
-      complain(line, `the block below has no command "${check.command}"`, 'write it as it stands there');
+      complain(line, `the block below has no command "${check.command}"`, 'copy the command from the block');
     }
   }
 }
 
-/** The part's folder is the one that its commands name. */
+/** The folder of a part is the one that its commands name. */
 function takeFolder(part: Draft, commands: readonly TutorialCommand[], complain: Complain): void {
   for (const { act, line } of commands) {
     if (act.kind === 'other') continue;
-    if (part.folder !== undefined && part.folder !== act.folder) complain(line, 'a part has its files in one folder');
+    if (part.folder !== undefined && part.folder !== act.folder)
+      complain(line, 'the commands of a part must use one folder');
     part.folder = act.folder;
   }
 }
@@ -140,7 +141,7 @@ function withLastAfter(step: TutorialStep, index: number, steps: readonly Tutori
   return steps[index + 1]?.part === step.part ? { ...step, after: [] } : step;
 }
 
-/** Headings without steps are no parts. */
+/** A heading without steps is not a part: the others are numbered without it. */
 function renumber(drafts: readonly Draft[], steps: (TutorialStep & { after: string[] })[]): void {
   const numbers = new Map<number, number>();
   for (const [index, { steps: own }] of drafts.entries()) if (own > 0) numbers.set(index, numbers.size);
@@ -155,6 +156,6 @@ function readCommand(
   complain: Complain,
 ): TutorialCommand | undefined {
   const read = readCommandLine(command);
-  if (read === undefined) return complain(line, 'a quote is left open in this command');
+  if (read === undefined) return complain(line, 'this command has an open quotation mark');
   return { text: command, line, expected, act: actOf(read) };
 }

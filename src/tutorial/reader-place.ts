@@ -2,15 +2,15 @@ import { splitShellWords } from '../config/shell-words.ts';
 import { readCommandLine } from './command-line.ts';
 import type { Tutorial } from './types.ts';
 
-/** Where the reader is: what a command of the page has to look like there, and how it is run. */
+/** The reader's folders: how a command of the page is written there, and how drover runs it. */
 export interface ReaderPlace {
-  /** In the project's folder of a clone, on the files of the page itself: everything is as it stands there. */
+  /** The reader is in a clone's own folder and uses the page's own files, so all commands are as on the page. */
   readonly isAtHome: boolean;
-  /** Path of the package's folder, as short as it can be shown. */
+  /** Path of the package's folder, relative if that is shorter. */
   readonly packageFolder: string;
-  /** Where the reader's files of a part's folder (as on the page) are. */
+  /** The reader's folder for a part's folder on the page. */
   readonly folderOf: (folder: string) => string;
-  /** Words that start the programs: drover itself, the lab, Node.js. */
+  /** The words that start each program: drover, the lab, Node.js. */
   readonly starts: Readonly<Record<'drover' | 'lab' | 'node', readonly string[]>>;
 }
 
@@ -18,24 +18,24 @@ export interface ReaderPlace {
 export function shownCommand(text: string, tutorial: Tutorial, place: ReaderPlace): string {
   if (place.isAtHome) return text;
   const there = withFolders(text, tutorial, place);
-  // The project's folder has the scripts, whatever files are in use.
+  // In the project's folder `npm run` works, whichever files are in use.
   if (place.packageFolder === '.') return there;
   return there
     .replace(/^npm run (?:-s )?drover --/, 'drover')
     .replace(/^npm run (?:-s )?lab --/, `npm --prefix ${place.packageFolder} run -s lab --`);
 }
 
-/** The words with which the program itself runs it, without a shell; undefined where a quote is left open. */
+/** The words with which drover runs the command, without a shell; undefined if a quotation mark is not closed. */
 export function wordsOf(text: string, tutorial: Tutorial, place: ReaderPlace): readonly string[] | undefined {
   const read = readCommandLine(place.isAtHome ? text : withFolders(text, tutorial, place));
   if (read === undefined) return undefined;
   return read.program === 'other' ? read.words : [...place.starts[read.program], ...read.words];
 }
 
-/** What of a folder is the reader's; its other files, as clients, are where the package has them. */
+/** The files of a folder that belong to the reader; the others, such as clients, stay in the package. */
 const files = ['application.yml', 'deployment.yml', 'drover.yml'] as const;
 
-/** Folders with the files are the reader's; everything else of the tutorial is where the package has it. */
+/** Replaces paths of the page: the reader's files are in the reader's folder, everything else is in the package. */
 function withFolders(text: string, { name, parts }: Tutorial, { folderOf, packageFolder }: ReaderPlace): string {
   const own = `tutorials/${name}`;
   const theirs = new Map<string, string>();

@@ -17,19 +17,19 @@ import type { ConfigProblem } from '../model/config.ts';
 import { defined } from '../model/defined.ts';
 import type { Check, Tutorial } from './types.ts';
 
-/** The YAML of a comment, and the line of the page it begins in (from 1). */
+/** The YAML of a comment, and its first line on the page (from 1). */
 export interface Remark {
   readonly text: string;
   readonly line: number;
 }
 
 export interface Read<T> {
-  /** Absent where it cannot be used; then `problems` says why. */
+  /** Absent if `problems` has any. */
   readonly value?: T;
   readonly problems: readonly ConfigProblem[];
 }
 
-/** What stands before a console block. */
+/** The comment before a console block. */
 export interface StepRemark {
   readonly title: string;
   readonly checks: readonly Check[];
@@ -66,7 +66,7 @@ export const readPageRemark = (remark: Remark, page: string): Read<PageRemark> =
     const about = named(fields, 'about');
     const time = required(fields, 'minutes');
     const minutes = time === undefined ? undefined : readInteger(time, '"minutes"', 1, 999);
-    const learnt = required(fields, 'learnt', 'say in a list what one knows afterwards');
+    const learnt = required(fields, 'learnt', 'list what the reader knows afterwards');
     const nodes = required(fields, 'nodes', 'write {node1: ADDRESS, …}, as the page names them');
     const next = fields.entries.get('next');
     if (about === undefined || minutes === undefined || learnt === undefined || nodes === undefined) return undefined;
@@ -80,7 +80,7 @@ export const readPageRemark = (remark: Remark, page: string): Read<PageRemark> =
   });
 
 function read<T>({ text, line }: Remark, page: string, reader: (root: Place) => T | undefined): Read<T> {
-  // The lines above the comment are left empty, so that every problem has its line on the page.
+  // Empty lines stand for the page above the comment, so that each problem has its line on the page.
   const padded = '\n'.repeat(line - 1) + text;
   const file = createFileReport(page, padded);
   const { root, problems } = parseYaml(padded);
@@ -109,7 +109,7 @@ function readNodes(place: Place): Readonly<Record<string, string>> {
   );
 }
 
-/** By the key that names the kind: with which others, and how they become the check. */
+/** By the key that names the kind: its other keys, and how they become a check. */
 const kinds: Readonly<Record<Check['kind'], { readonly others: readonly string[]; readonly make: Make }>> = {
   running: {
     others: ['on'],
@@ -156,7 +156,7 @@ const kinds: Readonly<Record<Check['kind'], { readonly others: readonly string[]
   },
 };
 
-/** `text` is the value of the kind's own key, where that is a text. */
+/** `text` is the value of the kind's own key, if that is a text. */
 type Make = (fields: Fields, text: string | undefined) => Check | undefined;
 
 const isKind = (word: string): word is Check['kind'] => Object.hasOwn(kinds, word);

@@ -1,30 +1,30 @@
 import type { AppName } from '../model/config.ts';
 
-// A tutorial is its page: headings are parts, console blocks are steps, and hidden comments say what to check.
+// A tutorial is a Markdown page. Headings are parts, console blocks are steps, and hidden comments hold the checks.
 
-/** What the cluster has to show before a step is done. Nodes are named as on the page. */
+/** What must be true before a step is done, with the page's node names. */
 export type Check =
   | { readonly kind: 'running'; readonly app: AppName; readonly on: string }
-  /** Without a node: on none of them. */
+  /** Without `on`: it runs on no node. */
   | { readonly kind: 'stopped'; readonly app: AppName; readonly on?: string }
   | { readonly kind: 'owned'; readonly app: AppName; readonly by: string }
-  /** Nothing is left to do. */
+  /** The plan has no steps. */
   | { readonly kind: 'converged' }
   | { readonly kind: 'answers'; readonly port: number; readonly through: readonly string[] }
-  /** This command of the step, which only reads, prints what the page shows. */
+  /** This command of the step prints what the page shows. It must only read. */
   | { readonly kind: 'prints'; readonly command: string };
 
-/** What a command of a page does, as far as the program could do it as well. `folder` is as on the page. */
+/** What a command of a page does, if drover itself can do the same. `folder` is as on the page. */
 export type Act =
   | { readonly kind: 'apply'; readonly folder: string }
   | { readonly kind: 'move'; readonly folder: string; readonly app: AppName; readonly to: string }
   | { readonly kind: 'other' };
 
 export interface TutorialCommand {
-  /** As on the page, where all commands are given in the project's folder. */
+  /** As on the page, which gives all commands for the project's folder. */
   readonly text: string;
   readonly line: number;
-  /** Lines; `…` stands for any text. */
+  /** Lines; `…` matches any text. */
   readonly expected: readonly string[];
   readonly act: Act;
 }
@@ -41,13 +41,13 @@ export interface TutorialStep {
   readonly commands: readonly TutorialCommand[];
   readonly checks: readonly Check[];
   readonly hint?: string;
-  /** What the page says behind the block, up to the next step: worth reading when it is done. */
+  /** The text after the block, up to the next step. */
   readonly after: readonly string[];
 }
 
 export interface TutorialPart {
   readonly title: string;
-  /** With the two files, as on the page: `tutorials/mongodb/3-data-moves`. */
+  /** The folder of the two files, as on the page: `tutorials/mongodb/3-data-moves`. */
   readonly folder: string;
 }
 
@@ -63,7 +63,7 @@ export interface Tutorial {
   readonly learnt: readonly string[];
   /** Name of the tutorial that comes next. */
   readonly next?: string;
-  /** Addresses by the names the page uses. */
+  /** The address of each node name on the page. */
   readonly nodes: Readonly<Record<string, string>>;
   readonly parts: readonly TutorialPart[];
   readonly steps: readonly TutorialStep[];

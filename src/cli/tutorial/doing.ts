@@ -9,33 +9,33 @@ import type { ClusterView } from '../../view/cluster-view.ts';
 import type { Following } from './following.ts';
 
 const linesKept = 200;
-/** A step that is done for the reader may move data. */
+/** A step may move data, which takes time. */
 const longestMs = 15 * 60_000;
-/** What blocks may go away by itself, which the engine looks for every half a minute. */
+/** A blocker may disappear: the engine plans again every 30 s. */
 const blockedMs = 60_000;
 
-/** Does the present step for the reader, command by command; resolves to what there is to tell. Throws AppError. */
+/** Runs the commands of the current step for the reader; returns a notice, if any. Throws AppError. */
 export function createDo(following: Following, signal: AbortSignal): () => Promise<string | undefined> {
-  const { tutorial, tutorials, place, notes, step, tell } = following;
+  const { tutorial, tutorials, place, notes, step, publish } = following;
 
   const begin = (command: string): void => {
     notes.doing = [...notes.doing, { command, lines: [], state: 'running' }];
-    tell();
+    publish();
   };
-  /** What the command that was begun last prints, and how it is. */
+  /** Adds a line of output to the last command, and sets its state. */
   const output = (state: Doing['state'], line?: string): void => {
     const last = notes.doing.at(-1);
     if (last === undefined) return;
     const lines = line === undefined ? last.lines : [...last.lines, plainText(line)].slice(-linesKept);
     notes.doing = [...notes.doing.slice(0, -1), { ...last, lines, state }];
-    tell();
+    publish();
   };
   const runCommand = async (command: TutorialCommand): Promise<void> => {
     const text = shownCommand(command.text, tutorial, place);
     begin(text);
     if (command.act.kind !== 'other') {
       await doHere(following, command, signal);
-      return output('done', command.act.kind === 'move' ? 'deployment.yml is saved, and applied' : 'applied');
+      return output('done', command.act.kind === 'move' ? 'deployment.yml is saved and applied' : 'applied');
     }
     const words = wordsOf(command.text, tutorial, place) ?? [];
     const { code } = await tutorials.run(words, (line) => output('running', line), signal);
@@ -43,7 +43,7 @@ export function createDo(following: Following, signal: AbortSignal): () => Promi
     throw new AppError('command-failed', `cannot do this step: "${text}" ended with ${code}`);
   };
   return async () => {
-    if (isBeingDone(notes.doing)) throw new AppError('usage', `it is being done: ${notes.doing.at(-1)?.command}`);
+    if (isBeingDone(notes.doing)) throw new AppError('usage', `the step is running: ${notes.doing.at(-1)?.command}`);
     if (isDone(notes.progress)) return 'this step is done';
     notes.doing = [];
     try {
@@ -58,10 +58,10 @@ export function createDo(following: Following, signal: AbortSignal): () => Promi
   };
 }
 
-/** By the engine that watches the files already: a second drover would stand in front of its lock. */
+/** Uses the engine that already watches the files: a second drover would wait for its lock. */
 async function doHere(following: Following, { act }: TutorialCommand, signal: AbortSignal): Promise<void> {
   const { engine, tutorial, place, world, nodesShow } = following;
-  const begunAt = world.now();
+  const startedAt = world.now();
   if (act.kind === 'move') {
     const file = `${place.folderOf(act.folder)}/deployment.yml`;
     const node = keyOf(engine.store.getSnapshot(), tutorial.nodes, act.to) ?? act.to;
@@ -78,19 +78,19 @@ async function doHere(following: Following, { act }: TutorialCommand, signal: Ab
   const within = AbortSignal.any([signal, AbortSignal.timeout(longestMs)]);
   while (!nodesShow()) {
     within.throwIfAborted();
-    refuseEnded(engine.store.getSnapshot(), { begunAt, now: world.now() });
+    refuseEnded(engine.store.getSnapshot(), { startedAt, now: world.now() });
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
 
-/** Throws where a run has ended that the engine does not begin again. */
+/** Throws if the run has ended and the engine does not repeat it. */
 function refuseEnded(
   { outcome, runEndedAt = 0, running }: ClusterView,
-  { begunAt, now }: { readonly begunAt: number; readonly now: number },
+  { startedAt, now }: { readonly startedAt: number; readonly now: number },
 ): void {
-  if (outcome === undefined || running || runEndedAt < begunAt) return;
+  if (outcome === undefined || running || runEndedAt < startedAt) return;
   if (outcome.result === 'failed' && !outcome.error.retryable)
     throw new AppError('command-failed', outcome.error.message);
-  if (outcome.result === 'cancelled' || (outcome.result === 'blocked' && now - begunAt > blockedMs))
+  if (outcome.result === 'cancelled' || (outcome.result === 'blocked' && now - startedAt > blockedMs))
     throw new AppError('command-failed', `cannot do this step: the run was ${outcome.result}`);
 }

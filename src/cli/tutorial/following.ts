@@ -22,39 +22,38 @@ export interface GuideParts {
   readonly progress: Progress;
 }
 
-/** What changes while a tutorial is followed; each change calls `tell`. */
+/** The state of a tutorial in progress; call `publish` after each change. */
 interface Notes {
-  /** Changed by `keep` alone. */
+  /** Only `saveProgress` changes it. */
   progress: Progress;
-  /** When the step came to be looked at. */
+  /** When the step was first shown. */
   since: number;
   answers: Answers;
   askedAt: number;
   doing: readonly Doing[];
   before: StepBefore | undefined;
-  /** The configuration in force before files were put back: what the nodes show until it is another one is old. */
+  /** The configuration before drover restored the files: while it is in force, the observed state is outdated. */
   outdated: string | undefined;
 }
 
-/** A tutorial with where its reader is, and what is seen of the present step: looking, doing and going share one. */
+/** A tutorial in progress, shared by the functions that check a step, do it, and go to another one. */
 export interface Following extends Pick<GuideFeed, 'getSnapshot' | 'subscribe'>, Omit<GuideParts, 'progress'> {
   readonly engine: Engine;
   readonly notes: Notes;
   readonly step: () => TutorialStep;
-  /** Listeners hear of it where there is anything new to see. */
-  readonly tell: () => void;
-  /** Remembers how far the reader is. */
-  readonly keep: (next: Progress) => Promise<void>;
-  /** Whether the nodes show what the step asks of them, whatever clients would be answered. */
+  /** Makes the view again; calls the listeners if it changed. */
+  readonly publish: () => void;
+  /** Changes the progress and writes it to the state folder. */
+  readonly saveProgress: (next: Progress) => Promise<void>;
+  /** True if all checks hold that need only the observed nodes. */
   readonly nodesShow: () => boolean;
 }
 
-/** Nothing is seen of the step yet. */
-export function createFollowing(engine: Engine, { progress: begun, ...parts }: GuideParts): Following {
+export function createFollowing(engine: Engine, { progress: initial, ...parts }: GuideParts): Following {
   const { tutorial, place, world } = parts;
   const listeners = new Set<() => void>();
   const notes: Notes = {
-    progress: begun,
+    progress: initial,
     since: world.now(),
     answers: noAnswers,
     askedAt: 0,
@@ -68,7 +67,7 @@ export function createFollowing(engine: Engine, { progress: begun, ...parts }: G
     return guideViewOf({ tutorial, place, progress, findings, sinceMs: world.now() - since, doing, before });
   };
   let view = makeView();
-  const tell = (): void => {
+  const publish = (): void => {
     const next = makeView();
     if (JSON.stringify(next) === JSON.stringify(view)) return;
     view = next;
@@ -84,8 +83,8 @@ export function createFollowing(engine: Engine, { progress: begun, ...parts }: G
     engine,
     notes,
     step,
-    tell,
-    keep: async (next) => {
+    publish,
+    saveProgress: async (next) => {
       const left = step();
       notes.progress = next;
       if (step() !== left) {
@@ -93,7 +92,7 @@ export function createFollowing(engine: Engine, { progress: begun, ...parts }: G
         Object.assign(notes, { since: world.now(), answers: noAnswers, askedAt: 0, doing: [] });
       }
       await place.writeProgress(next);
-      tell();
+      publish();
     },
     nodesShow: () =>
       isShown(

@@ -1,7 +1,7 @@
 import type { Engine } from '../../engine/types.ts';
 import { AppError, isAbort } from '../../model/errors.ts';
 import { allowManyListeners } from '../../model/many-listeners.ts';
-import { type GuideFeed, type GuideWish, isBeingDone, isShown } from '../../tutorial/guide-view.ts';
+import { type GuideFeed, type GuideRequest, isBeingDone, isShown } from '../../tutorial/guide-view.ts';
 import { placementAt } from '../../tutorial/placement.ts';
 import { goTo, isDone, nextOf, previousOf, tick } from '../../tutorial/progress.ts';
 import type { TutorialStep } from '../../tutorial/types.ts';
@@ -12,8 +12,8 @@ import { askOutside, asksOutside } from './questions.ts';
 const lookEveryMs = 1000;
 
 /**
- * The tutorial next to the screen: reads what the engine sees, asks what clients would ask, and completes a step when the
- * cluster shows its result, however that came about.
+ * The tutorial of the screen: looks at the observed nodes, connects as a client where a check needs it, and completes a
+ * step as soon as its checks hold, whoever made them so.
  */
 export function createGuide(engine: Engine, parts: GuideParts): GuideFeed {
   const over = new AbortController();
@@ -22,30 +22,30 @@ export function createGuide(engine: Engine, parts: GuideParts): GuideFeed {
   const look = createLook(following, signal);
   const doStep = createDo(following, signal);
   const { tutorial, world } = parts;
-  const { notes, step, tell, getSnapshot, subscribe } = following;
+  const { notes, step, publish, getSnapshot, subscribe } = following;
 
-  const underWay = new Set<Promise<unknown>>();
+  const running = new Set<Promise<unknown>>();
   const lookInBackground = (): void => {
-    const kept: Promise<unknown> = look()
+    const current: Promise<unknown> = look()
       .catch((error: unknown) => {
         if (!signal.aborted && !isAbort(error)) return world.logBug(error).catch(() => undefined);
         return undefined;
       })
-      .finally(() => underWay.delete(kept));
-    underWay.add(kept);
+      .finally(() => running.delete(current));
+    running.add(current);
   };
   const timer = setInterval(lookInBackground, lookEveryMs);
   const forget = engine.store.subscribe(() => {
-    if (asksOutside(step())) tell();
+    if (asksOutside(step())) publish();
     else lookInBackground();
   });
 
   return {
     getSnapshot,
     subscribe,
-    wish: async (wish: GuideWish) => {
+    request: async (request: GuideRequest) => {
       const { at } = notes.progress;
-      switch (wish.kind) {
+      switch (request.kind) {
         case 'do':
           return await doStep();
         case 'next':
@@ -55,7 +55,7 @@ export function createGuide(engine: Engine, parts: GuideParts): GuideFeed {
         case 'go':
           return await goToStep(
             following,
-            tutorial.steps.find(({ id }) => id === wish.id),
+            tutorial.steps.find(({ id }) => id === request.id),
           );
       }
     },
@@ -63,42 +63,42 @@ export function createGuide(engine: Engine, parts: GuideParts): GuideFeed {
       over.abort();
       clearInterval(timer);
       forget();
-      await Promise.allSettled(underWay);
+      await Promise.allSettled(running);
     },
   };
 }
 
-/** Leaves the present step for another one, with the files as that one begins with them. */
+/** Goes to another step, and restores the files to what they are when that step begins. */
 async function goToStep(following: Following, target: TutorialStep | undefined): Promise<'again' | string> {
-  const { engine, tutorial, place, world, notes, step, keep } = following;
+  const { engine, tutorial, place, world, notes, step, saveProgress } = following;
   if (target === undefined) return 'unknown step';
-  if (isBeingDone(notes.doing)) throw new AppError('usage', 'cannot leave the step: it is being done');
+  if (isBeingDone(notes.doing)) throw new AppError('usage', 'cannot leave the step: drover is doing it');
   const from = tutorial.parts[step().part]?.folder;
   const to = tutorial.parts[target.part]?.folder ?? '';
-  const { running, config } = engine.store.getSnapshot();
-  if (from !== to && running) throw new AppError('usage', 'cannot leave the part: a run is in progress');
+  const { running: isRunning, config } = engine.store.getSnapshot();
+  if (from !== to && isRunning) throw new AppError('usage', 'cannot leave the part: a run is in progress');
   const isOnward = nextOf(tutorial, notes.progress.at) === target && isDone(notes.progress);
-  // Also where it is the same step again.
+  // The target may be the same step.
   if (!isOnward) notes.doing = [];
   notes.since = world.now();
-  // On the way forward the files are as the reader left them.
+  // The next step of the same part goes on with the reader's files.
   if (!isOnward || from !== to) {
     notes.outdated = config?.revision;
     const isOther = await place.restore(to, placementAt(tutorial, target.id));
     if (!isOther) notes.outdated = undefined;
   }
-  await keep(isOnward ? { ...notes.progress, at: target.id } : goTo(tutorial, notes.progress, target.id));
+  await saveProgress(isOnward ? { ...notes.progress, at: target.id } : goTo(tutorial, notes.progress, target.id));
   return from === to ? `step ${target.id}: ${target.title}` : 'again';
 }
 
-/** Between two times that clients ask: each starts a program. */
+/** Clients start a program, so they do not run more often than this. */
 const askEveryMs = 4000;
-/** A save is noticed, read and planned for within this time. */
+/** After a save, drover has read the files and made a plan within this time. */
 const settlesMs = 10_000;
 
-/** Looks once at what the cluster shows, and ticks the present step off where that is all it asks for. */
+/** Judges the current step once, and completes it if all its checks hold. */
 function createLook(following: Following, signal: AbortSignal): () => Promise<void> {
-  const { engine, tutorial, tutorials, place, world, notes, step, tell, keep, nodesShow } = following;
+  const { engine, tutorial, tutorials, place, world, notes, step, publish, saveProgress, nodesShow } = following;
   let asking = false;
 
   const ask = async (): Promise<void> => {
@@ -114,19 +114,20 @@ function createLook(following: Following, signal: AbortSignal): () => Promise<vo
     }
   };
   return async () => {
-    if (isDone(notes.progress)) return tell();
+    if (isDone(notes.progress)) return publish();
     const revision = engine.store.getSnapshot().config?.revision;
-    // Files that differ in their comments alone give the same configuration, which is then as new as it gets.
+    // Files that differ only in comments give the same configuration, so the revision never changes: stop waiting.
     const isOld = notes.outdated !== undefined && notes.outdated === revision;
-    if (isOld && world.now() - notes.since < settlesMs) return tell();
+    if (isOld && world.now() - notes.since < settlesMs) return publish();
     notes.outdated = undefined;
     const looked = step();
-    // Clients are asked once the nodes show what they can: before, every answer would be an old one.
+    // Clients connect only when the checks on nodes hold: an earlier answer would be outdated.
     if (nodesShow()) await ask();
-    // While it is being done for the reader, the rest of its commands are still to come.
+    // While drover runs the commands of the step, some of them are still to come.
     const isBusy = isBeingDone(notes.doing);
     const findings = { view: engine.store.getSnapshot(), ...notes.answers };
-    if (step() === looked && !isBusy && isShown(tutorial, looked, findings)) await keep(tick(tutorial, notes.progress));
-    else tell();
+    if (step() === looked && !isBusy && isShown(tutorial, looked, findings))
+      await saveProgress(tick(tutorial, notes.progress));
+    else publish();
   };
 }

@@ -20,26 +20,26 @@ import type { TutorialWorld } from './world.ts';
 
 const lookEveryMs = 3000;
 const hintAfterMs = 60_000;
-/** After the commands of a step were run for the reader, the cluster shows it, or something is wrong. */
+/** After drover has run the commands of a step, its checks hold within this time, or something is wrong. */
 const settleMs = 120_000;
 
 interface Lines {
   readonly invocation: Invocation;
-  readonly shelf: TutorialWorld;
+  readonly tutorials: TutorialWorld;
   readonly tutorial: Tutorial;
   readonly place: TutorialPlace;
   readonly stops: Stops;
 }
 
-/** The tutorial without a screen: each step is printed, and waited for, or done with Enter; with --yes all are done. */
+/** The tutorial without a screen: prints each step and waits until it is done. Enter, or --yes, makes drover do it. */
 export async function followInLines(
   invocation: Invocation,
-  shelf: TutorialWorld,
+  tutorials: TutorialWorld,
   tutorial: Tutorial,
   place: TutorialPlace,
 ): Promise<ExitCode> {
   return withInterrupts(invocation.world, 'prompt', async (stops) => {
-    const lines: Lines = { invocation, shelf, tutorial, place, stops };
+    const lines: Lines = { invocation, tutorials, tutorial, place, stops };
     try {
       let progress = await begin(lines);
       for (;;) {
@@ -50,18 +50,18 @@ export async function followInLines(
           if (outcome === 'left') return exitCode.cancelled;
           if (outcome === 'not shown') return exitCode.failed;
           if (outcome === 'left out') {
-            tell(lines, { type: 'step-left-out', step: step.id }, [`– ${step.title}`, ''], 'faint');
+            emit(lines, { type: 'step-left-out', step: step.id }, [`– ${step.title}`, ''], 'faint');
             const next = nextOf(tutorial, step.id);
             if (next === undefined) break;
             progress = await onward(lines, progress, next);
             continue;
           }
           progress = tick(tutorial, progress);
-          tell(lines, { type: 'step-done', step: step.id }, [`✔ ${step.title}`, ...step.after, ''], 'ok');
+          emit(lines, { type: 'step-done', step: step.id }, [`✔ ${step.title}`, ...step.after, ''], 'ok');
         }
         progress = await onward(lines, progress, isDone(progress) ? nextOf(tutorial, progress.at) : undefined);
       }
-      tell(lines, { type: 'tutorial-done', learnt: tutorial.learnt }, closing(tutorial, progress));
+      emit(lines, { type: 'tutorial-done', learnt: tutorial.learnt }, closing(tutorial, progress));
       return exitCode.done;
     } catch (error) {
       if (stops.soft.aborted && isAbort(error)) return exitCode.cancelled;
@@ -70,7 +70,7 @@ export async function followInLines(
   });
 }
 
-/** A tutorial that was finished starts again. */
+/** A finished tutorial starts again. */
 async function begin({ tutorial, place }: Lines): Promise<Progress> {
   const kept = await beginOrGoOn(tutorial, place);
   const first = tutorial.steps[0];
@@ -79,7 +79,7 @@ async function begin({ tutorial, place }: Lines): Promise<Progress> {
   return goTo(tutorial, kept, first.id);
 }
 
-/** Remembers the progress, at `next` where there is one. */
+/** Saves the progress; goes to `next`, if any. */
 async function onward(
   { tutorial, place }: Lines,
   progress: Progress,
@@ -92,7 +92,7 @@ async function onward(
   return after;
 }
 
-/** `not shown`: it was done, and the cluster does not show it. `left`: the reader has had enough. */
+/** `not shown`: its commands ran, but its checks do not hold. `left`: the reader leaves the tutorial. */
 type Outcome = 'shown' | 'not shown' | 'left out' | 'left';
 
 async function follow(lines: Lines, step: TutorialStep): Promise<Outcome> {
@@ -100,7 +100,7 @@ async function follow(lines: Lines, step: TutorialStep): Promise<Outcome> {
   const { world, options } = invocation;
   const part = tutorial.parts[step.part];
   const commands = step.commands.map(({ text }) => shownCommand(text, tutorial, place));
-  tell(lines, { type: 'step', step: step.id, title: step.title, commands }, [
+  emit(lines, { type: 'step', step: step.id, title: step.title, commands }, [
     `${step.id}  ${part?.title ?? ''}: ${step.title}`,
     ...step.text.map((text) => `    ${text}`),
     ...step.commands.flatMap(({ expected }, i) => [`    $ ${commands[i]}`, ...expected.map((each) => `    ${each}`)]),
@@ -117,30 +117,30 @@ async function follow(lines: Lines, step: TutorialStep): Promise<Outcome> {
   }
 }
 
-/** Runs what the page says, but for a step that the cluster shows already. */
+/** Runs the commands of the step, unless its checks already hold. */
 async function doAndWait(lines: Lines, step: TutorialStep, engine: Engine): Promise<Outcome> {
   if (await shows(lines, step, engine)) return 'shown';
   return (await runAll(lines, step)) ? await waitFor(lines, step, engine, settleMs) : 'not shown';
 }
 
 async function runAll(lines: Lines, step: TutorialStep): Promise<boolean> {
-  const { shelf, tutorial, place, stops } = lines;
+  const { tutorials, tutorial, place, stops } = lines;
   for (const { text } of step.commands) {
     const shown = shownCommand(text, tutorial, place);
-    tell(lines, { type: 'command', text: shown }, [`  $ ${shown}`], 'strong');
+    emit(lines, { type: 'command', text: shown }, [`  $ ${shown}`], 'strong');
     const print = (line: string): void =>
-      tell(lines, { type: 'output', text: plainText(line) }, [`    ${plainText(line)}`]);
-    const { code } = await shelf.run(wordsOf(text, tutorial, place) ?? [], print, stops.soft);
+      emit(lines, { type: 'output', text: plainText(line) }, [`    ${plainText(line)}`]);
+    const { code } = await tutorials.run(wordsOf(text, tutorial, place) ?? [], print, stops.soft);
     stops.soft.throwIfAborted();
     if (code === 0) continue;
-    tell(lines, { type: 'command-failed', text: shown, code }, [`  it ended with ${code}`], 'fault');
+    emit(lines, { type: 'command-failed', text: shown, code }, [`  it ended with ${code}`], 'fault');
     return false;
   }
   return true;
 }
 
 async function shows(
-  { shelf, tutorial, place, stops }: Lines,
+  { tutorials, tutorial, place, stops }: Lines,
   step: TutorialStep,
   engine: Engine,
   report: (text: string) => void = () => undefined,
@@ -149,7 +149,9 @@ async function shows(
   const view = engine.store.getSnapshot();
   const onNodes = { ...step, checks: step.checks.filter(({ kind }) => kind !== 'prints' && kind !== 'answers') };
   const canAsk = asksOutside(step) && isShown(tutorial, onNodes, { view, ...noAnswers });
-  const answers = canAsk ? await askOutside(step, tutorial, { world: shelf, place, signal: stops.soft }) : noAnswers;
+  const answers = canAsk
+    ? await askOutside(step, tutorial, { world: tutorials, place, signal: stops.soft })
+    : noAnswers;
   const findings = { view, ...answers };
   const missing = verdictsOf(tutorial, step, findings, place).filter(({ holds }) => !holds);
   report(missing.map(({ text, why }) => (why === undefined ? text : `${text} (${why})`)).join('; '));
@@ -166,16 +168,16 @@ async function waitFor(
 ): Promise<Outcome> {
   const { world } = lines.invocation;
   const begun = world.now();
-  let said = '';
+  let last = '';
   let hinted = false;
   const over = new AbortController();
   const prompt = ask === undefined ? undefined : createPrompt(ask, over.signal);
   try {
     for (;;) {
       const report = (text: string): void => {
-        if (text !== '' && text !== said)
-          tell(lines, { type: 'waiting', for: text }, [`  waiting until ${text}`], 'faint');
-        said = text;
+        if (text !== '' && text !== last)
+          emit(lines, { type: 'waiting', for: text }, [`  waiting until ${text}`], 'faint');
+        last = text;
       };
       if (await shows(lines, step, engine, report)) return 'shown';
       const answer = prompt?.take();
@@ -184,7 +186,7 @@ async function waitFor(
       const waited = world.now() - begun;
       if (!hinted && waited >= Math.min(hintAfterMs, mostMs) && step.hint !== undefined) {
         hinted = true;
-        tell(lines, { type: 'hint', text: step.hint }, [`  hint: ${step.hint}`], 'warning');
+        emit(lines, { type: 'hint', text: step.hint }, [`  hint: ${step.hint}`], 'warning');
       }
       if (waited >= mostMs) return 'not shown';
       await Promise.race([pause(lookEveryMs, lines.stops.soft), prompt?.answered() ?? never]);
@@ -196,7 +198,7 @@ async function waitFor(
 
 const never = new Promise<never>(() => undefined);
 
-/** One question for as long as the step is waited for; it is asked again when it was answered. */
+/** Asks while drover waits for the step; asks again after each answer. */
 function createPrompt(ask: NonNullable<Terminal['ask']>, over: AbortSignal) {
   let given: 'do' | 'left out' | 'left' | undefined;
   let asking: Promise<void> | undefined;
@@ -207,7 +209,7 @@ function createPrompt(ask: NonNullable<Terminal['ask']>, over: AbortSignal) {
           given = text.trim().toLowerCase() === 's' ? 'left out' : 'do';
           asking = undefined;
         },
-        // While a question is open, Ctrl-C is an answer to it and no signal.
+        // While a question is open, Ctrl-C is an answer and not a signal.
         () => {
           given = 'left';
         },
@@ -245,7 +247,7 @@ const closing = ({ steps, learnt, next }: Tutorial, { done }: Progress): readonl
 
 type Tone = 'ok' | 'strong' | 'faint' | 'warning' | 'fault';
 
-function tell({ invocation }: Lines, event: object, texts: readonly string[], tone?: Tone): void {
+function emit({ invocation }: Lines, event: object, texts: readonly string[], tone?: Tone): void {
   const { world, options, paint } = invocation;
   if (options.json) printJsonLine(world, { at: world.now(), ...event });
   else for (const text of texts) world.terminal.out(printLines([line(text, tone)], paint));

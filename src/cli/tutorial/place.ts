@@ -6,13 +6,13 @@ import type { Tutorial } from '../../tutorial/types.ts';
 import type { World } from '../world.ts';
 import type { TutorialWorld } from './world.ts';
 
-/** The reader's files of one tutorial, and how far the reader is. */
+/** The reader's files of one tutorial, and the stored progress. */
 export interface TutorialPlace extends ReaderPlace {
   readonly readProgress: () => Promise<Progress>;
   readonly writeProgress: (progress: Progress) => Promise<void>;
-  /** Both files as the page gives them, with the applications where they have to be. False: they were so already. */
+  /** Writes both files as on the page, with this placement. False: they already were so. */
   readonly restore: (folder: string, placement: Placement) => Promise<boolean>;
-  /** All files as the page gives them, and nothing remembered. Returns the files it wrote. */
+  /** Writes all files as on the page and forgets the progress. Returns the folders. */
   readonly reset: () => Promise<readonly string[]>;
 }
 
@@ -20,7 +20,7 @@ type Outside = Pick<World, 'cwd' | 'resolvePath'>;
 
 const names = ['application.yml', 'deployment.yml'] as const;
 
-/** Where the reader's files are, and what is kept of them. */
+/** The paths of the reader's files and of what drover stores about them. */
 async function pathsOf(tutorial: Tutorial, tutorials: TutorialWorld, world: Outside, named: string | undefined) {
   const { packageFolder, stateFolder } = tutorials;
   const isInPlace = named === undefined && (await tutorials.isClone());
@@ -30,7 +30,7 @@ async function pathsOf(tutorial: Tutorial, tutorials: TutorialWorld, world: Outs
   return {
     isInPlace,
     progress: state('progress.json'),
-    /** There once the clone's files were looked at. */
+    /** This file exists after the tutorial has been opened once in this clone. */
     opened: state('opened'),
     folders: [...new Set(tutorial.parts.map(({ folder }) => folder))],
     folderOf: (folder: string): string =>
@@ -38,15 +38,15 @@ async function pathsOf(tutorial: Tutorial, tutorials: TutorialWorld, world: Outs
         ? world.resolvePath(packageFolder, folder)
         : world.resolvePath(world.cwd, base, folder.slice(own.length)),
     absolute: (path: string): string => (path.startsWith('/') ? path : `${world.cwd}/${path}`),
-    /** What the page gives is kept before the reader changes it, for a clone without git; a copy's original is the package. */
+    /** The original of a file: stored before the reader changes it if the clone has no Git history; else the package's own. */
     originalOf: (folder: string, name: string): string =>
       isInPlace ? state('originals', folder.slice(own.length), name) : `${packageFolder}/${folder}/${name}`,
   };
 }
 
 /**
- * In a clone the page's own files are the reader's, as on the page. Otherwise, and where a folder is named, they are
- * copied once: into `drover-tutorial-NAME`, next to what is there.
+ * In a clone the reader edits the page's own files. Otherwise, or if a folder is named, drover copies them once, into
+ * that folder or `drover-tutorial-NAME`; existing files stay as they are.
  */
 export async function openPlace(
   tutorial: Tutorial,
@@ -68,7 +68,7 @@ export async function openPlace(
     await write(path, text);
     return true;
   };
-  /** Where the clone's own text is another one, the reader has edited it before: that is then what the page gives. */
+  /** If the text differs from the committed one, the reader has edited it before: it is stored as the original. */
   const keep = async (folder: string, name: string, text: string): Promise<void> => {
     if (text !== (await committed(`${folder}/${name}`))) await write(originalOf(folder, name), text);
   };
@@ -79,7 +79,7 @@ export async function openPlace(
   };
   const givenByPage = async (folder: string, name: string): Promise<string> =>
     (isInPlace ? await committed(`${folder}/${name}`) : undefined) ?? (await given(folder, name));
-  // Later the difference is what the tutorial had the reader do.
+  // Later a difference comes from the tutorial itself.
   const isFirst = isInPlace && (await readIfThere(paths.opened)) === undefined;
   for (const folder of folders) {
     for (const name of names) {
@@ -119,7 +119,7 @@ export async function openPlace(
   };
 }
 
-/** How far the reader is. Who has done nothing yet gets the files as the first step wants them, whatever was tried before. */
+/** The stored progress. A reader at the first step gets fresh files, whatever an earlier attempt left in them. */
 export async function beginOrGoOn(tutorial: Tutorial, place: TutorialPlace): Promise<Progress> {
   const progress = await place.readProgress();
   const [first] = tutorial.steps;
@@ -128,7 +128,7 @@ export async function beginOrGoOn(tutorial: Tutorial, place: TutorialPlace): Pro
   return progress;
 }
 
-/** The page's; a reader's own stay as they are. */
+/** Copies the page's drover.yml, unless the reader has one. */
 async function copySettings(
   theirs: string,
   own: string,
@@ -139,11 +139,11 @@ async function copySettings(
   await write(theirs, forElsewhere(settings, packageFolder));
 }
 
-/** As deployment.yml calls the node: by its address or by its name. */
+/** The node's key in deployment.yml: its address or its name. */
 const nodeKey = (text: string, address: string, name: string): string =>
   new RegExp(`^\\s+["']?${address.replaceAll('.', '\\.')}["']?:`, 'm').test(text) ? address : name;
 
-/** The schemas for editors are in the package. */
+/** Points the editor's schema comment to the package. */
 const forElsewhere = (text: string, packageFolder: string): string =>
   text.replace(/(?:\.\.\/)+src\/config\/schema/, `${packageFolder}/src/config/schema`.replace(/\/{2,}/g, '/'));
 
@@ -151,7 +151,7 @@ function parsed(text: string | undefined): unknown {
   try {
     return text === undefined ? undefined : JSON.parse(text);
   } catch {
-    // A file that a power cut left half written means that the tutorial starts again.
+    // A power cut can leave a partial file; the tutorial then starts again.
     return undefined;
   }
 }

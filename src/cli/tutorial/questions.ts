@@ -5,7 +5,7 @@ import { type ReaderPlace, wordsOf } from '../../tutorial/reader-place.ts';
 import type { Check, Tutorial, TutorialStep } from '../../tutorial/types.ts';
 import type { TutorialWorld } from './world.ts';
 
-/** What the cluster is asked from outside: by clients, as a reader would. */
+/** Results of connections and commands from outside, as a reader would make them. */
 export type Answers = Pick<Findings, 'ports' | 'printed'>;
 
 export const noAnswers: Answers = { ports: {}, printed: {} };
@@ -13,11 +13,11 @@ export const noAnswers: Answers = { ports: {}, printed: {} };
 const probeMs = 3000;
 const runMs = 60_000;
 
-/** True where reading the nodes is not enough. */
+/** True if a check needs a connection or a command. */
 export const asksOutside = ({ checks }: TutorialStep): boolean =>
   checks.some(({ kind }) => kind === 'answers' || kind === 'prints');
 
-/** Asks everything the step's checks want to know. Reads only. Never throws but for the abort. */
+/** Makes the connections and runs the commands that the step's checks need. Reads only. Throws only if aborted. */
 export async function askOutside(
   step: TutorialStep,
   tutorial: Tutorial,
@@ -61,7 +61,7 @@ async function print(
   return { matches: false, instead: code === 0 ? `it prints: ${plainText(last) || 'nothing'}` : whyNot(output, last) };
 }
 
-/** An installed package has no client of the database. */
+/** An installed package does not include the database's client. */
 function whyNot(output: string, last: string): string {
   const missing = /Cannot find package '([^']+)'/.exec(output)?.[1];
   return missing === undefined ? plainText(last) : `it needs a package: npm install -g ${missing}`;

@@ -1,34 +1,34 @@
 import type { ConfigProblem } from '../../model/config.ts';
 import type { Tutorial } from '../../tutorial/types.ts';
 
-/** What tutorials need from outside; made in tutorial-main.ts, and otherwise by tests. */
+/** What tutorials need from the system. tutorial-main.ts makes the real one. */
 export interface TutorialWorld {
   /** The package's own folder, absolute: `tutorials` is in it. */
   readonly packageFolder: string;
-  /** A clone of the repository that may be written to: a tutorial's files are edited where they are. */
+  /** True in a writable clone of the repository: the reader then edits the tutorial's own files. */
   readonly isClone: () => Promise<boolean>;
-  /** Every page that is a tutorial, in the order of their names, and what is wrong with the others. */
+  /** All tutorials, sorted by name, and the problems of pages that cannot be read. */
   readonly read: () => Promise<{
     readonly tutorials: readonly Tutorial[];
     readonly problems: readonly ConfigProblem[];
   }>;
-  /** Undefined where the file does not exist. */
+  /** Undefined if the file does not exist. */
   readonly readIfThere: (path: string) => Promise<string | undefined>;
-  /** Makes the folders above it as well; replaces what is there. */
+  /** Replaces the file; creates its folders. */
   readonly write: (path: string, text: string) => Promise<void>;
-  /** The folder for state, and everything of one tutorial below it. */
+  /** The state folder; `forget` removes what it has of one tutorial. */
   readonly stateFolder: string;
   readonly forget: (name: string) => Promise<void>;
-  /** Words that start the programs a page names. */
+  /** The words that start each program. */
   readonly starts: Readonly<Record<'drover' | 'lab' | 'node', readonly string[]>>;
-  /** Runs a program, without a shell, in the reader's folder; both streams go to `onLine`. Never throws for its status. */
+  /** Runs a program in the reader's folder, without a shell; `onLine` gets both streams. Does not throw for an exit status. */
   readonly run: (
     words: readonly string[],
     onLine: (line: string) => void,
     signal: AbortSignal,
   ) => Promise<{ readonly code: number; readonly stdout: string; readonly output: string }>;
-  /** A file of the package as its clone has committed it, by its path in there; undefined where that is unknown. */
+  /** The committed text of a file, by its path in the package; undefined if unknown. */
   readonly committed: (path: string) => Promise<string | undefined>;
-  /** One connection to a TCP port of the node with this address, as a client makes it. */
+  /** Opens one TCP connection to the port. */
   readonly probe: (address: string, port: number, signal: AbortSignal) => Promise<'accepted' | 'refused' | 'held'>;
 }

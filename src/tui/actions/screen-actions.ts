@@ -169,11 +169,11 @@ function runProgram(input: ScreenInput, action: ActionId): Step<UiState> | undef
     case 'guide':
       return { opens: openGuide() };
     case 'guide-do':
-      return { effects: [{ type: 'guide', wish: { kind: 'do' } }] };
+      return { effects: [{ type: 'guide', request: { kind: 'do' } }] };
     case 'guide-next':
-      return { effects: [{ type: 'guide', wish: { kind: 'next' } }] };
+      return { effects: [{ type: 'guide', request: { kind: 'next' } }] };
     case 'guide-back':
-      return { effects: [{ type: 'guide', wish: { kind: 'back' } }] };
+      return { effects: [{ type: 'guide', request: { kind: 'back' } }] };
     case 'redraw':
     case 'suspend':
     case 'screenshot':

@@ -100,26 +100,26 @@ describe('a tutorial that is followed', () => {
     await writeFile(deployment, moved.text);
     await expect.poll(at, { timeout: 60_000 }).toEqual(['1.2', 'part']);
     // Back: the file is as the step expects it, and the nodes follow it before the step can count again.
-    expect(await guide.wish({ kind: 'go', id: '1.2' })).toBe('step 1.2: it moves to node2');
+    expect(await guide.request({ kind: 'go', id: '1.2' })).toBe('step 1.2: it moves to node2');
     expect(await readFile(deployment, 'utf8')).toBe(before);
     await expect
       .poll(() => guide.getSnapshot().verdicts.map(({ holds }) => holds), { timeout: 60_000 })
       .toEqual([false, false, true]);
     // What was done for the reader belongs to its step: the next one begins with what to do, and tells of it below.
-    await guide.wish({ kind: 'go', id: '1.1' });
-    await guide.wish({ kind: 'do' });
+    await guide.request({ kind: 'go', id: '1.1' });
+    await guide.request({ kind: 'do' });
     await expect.poll(at, { timeout: 60_000 }).toEqual(['1.2', undefined]);
     expect(guide.getSnapshot().doing).toEqual([]);
     expect(guide.getSnapshot().before).toMatchObject({
       title: 'an application runs on node1',
       doing: [{ lines: ['applied'] }, { state: 'done' }, { state: 'done' }],
     });
-    await guide.wish({ kind: 'do' });
+    await guide.request({ kind: 'do' });
     await expect.poll(at, { timeout: 60_000 }).toEqual(['1.2', 'part']);
     expect(guide.getSnapshot().doing.map(({ state }) => state)).toEqual(['done', 'done', 'done']);
     expect(await readFile(deployment, 'utf8')).toBe(moved.text);
     await expect.poll(async () => (await place.readProgress()).done).toEqual(['1.1', '1.2']);
-    expect(await guide.wish({ kind: 'next' })).toBe('again');
+    expect(await guide.request({ kind: 'next' })).toBe('again');
     expect((await place.readProgress()).at).toBe('2.1');
     expect(await place.reset()).toHaveLength(3);
     expect(await readFile(deployment, 'utf8')).toBe(before);
@@ -132,11 +132,11 @@ describe('a tutorial that is followed', () => {
     const forget = engine.store.subscribe(() => {
       if (engine.store.getSnapshot().running) engine.send({ type: 'cancel' });
     });
-    await expect(guide.wish({ kind: 'do' })).rejects.toThrow('cannot do this step: the run was cancelled');
+    await expect(guide.request({ kind: 'do' })).rejects.toThrow('cannot do this step: the run was cancelled');
     forget();
     expect(guide.getSnapshot().doing).toMatchObject([{ state: 'failed' }]);
     // The reader is free again.
-    expect(await guide.wish({ kind: 'go', id: '1.1' })).toBe('step 1.1: an application runs on node1');
+    expect(await guide.request({ kind: 'go', id: '1.1' })).toBe('step 1.1: an application runs on node1');
   });
 });
 

@@ -113,9 +113,9 @@ describe('a tutorial next to the panes', () => {
       return message === undefined ? undefined : update(input, message, registry, allShown);
     };
     const input = guided(guideAt(late));
-    expect(effectsOf('I', input)?.effects).toEqual([{ type: 'guide', wish: { kind: 'do' } }]);
-    expect(effectsOf('>', input)?.effects).toEqual([{ type: 'guide', wish: { kind: 'next' } }]);
-    expect(effectsOf('<', input)?.effects).toEqual([{ type: 'guide', wish: { kind: 'back' } }]);
+    expect(effectsOf('I', input)?.effects).toEqual([{ type: 'guide', request: { kind: 'do' } }]);
+    expect(effectsOf('>', input)?.effects).toEqual([{ type: 'guide', request: { kind: 'next' } }]);
+    expect(effectsOf('<', input)?.effects).toEqual([{ type: 'guide', request: { kind: 'back' } }]);
     expect(effectsOf('i', input)?.ui.overlays).toEqual([openGuide()]);
     const { isGuided: _none, ...ui } = input.ui;
     expect(effectsOf('I', { ...input, ui })).toBeUndefined();
@@ -137,7 +137,7 @@ describe('a tutorial next to the panes', () => {
     const input = guided(guideAt(late));
     expect(linesOf(guidePart, input, openGuide())[1]).toContain('1.2  it moves');
     const step = play(guidePart, input, openGuide(), ['up', 'open']);
-    expect(step.effects).toEqual([{ type: 'guide', wish: { kind: 'go', id: '1.1' } }]);
+    expect(step.effects).toEqual([{ type: 'guide', request: { kind: 'go', id: '1.1' } }]);
     expect(guidePart.disabledReason?.(input, openGuide(), 'open')).toBe('you are at this step');
     expect(guidePart.draw(input, openGuide(), { columns: 76, rows: 20 }).rows.map(textOfRow).join('\n')).toContain(
       'Like so:',

@@ -58,8 +58,12 @@ describe('a page that is a tutorial', () => {
     ['{converged: true}]', '{converged: 3}]', '21: "converged" must be true'],
     ['"node tutorials/small/ask.mjs beta"', 'node other', '46: the block below has no command "node other"'],
     [/<!-- drover: \{title: it moves[^\n]*\n/, '', '36: a console block needs a remark above it'],
-    ["'a b'", "'a b", '26: a quote is left open in this command'],
-    ['-C tutorials/small/1\nconverged', '-C tutorials/other\nconverged', '38: a part has its files in one folder'],
+    ["'a b'", "'a b", '26: this command has an open quotation mark'],
+    [
+      '-C tutorials/small/1\nconverged',
+      '-C tutorials/other\nconverged',
+      '38: the commands of a part must use one folder',
+    ],
     ['answers: 8080', 'answers: 99999', '49: "answers" must be from 1 to 65535, not 99999'],
   ])('says what is wrong with %s at its line', (from, to, problem) => {
     expect(problemsOf(changed(from, to))).toContain(problem);

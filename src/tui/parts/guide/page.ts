@@ -114,7 +114,7 @@ function update(input: ScreenInput, state: GuideState, message: Message, size: S
   if (message.type !== 'action') return {};
   const step = guide.steps[at];
   if (message.action !== 'open') return closeAt(message.action);
-  return step === undefined ? {} : { closes: true, effects: [{ type: 'guide', wish: { kind: 'go', id: step.id } }] };
+  return step === undefined ? {} : { closes: true, effects: [{ type: 'guide', request: { kind: 'go', id: step.id } }] };
 }
 
 /** The key that opened the page closes it as well. */
