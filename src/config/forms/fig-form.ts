@@ -128,7 +128,7 @@ const formHint = (key: string): string =>
   elsewhere.includes(key) ? 'use the native form ("version: 1", "applications"), which has it' : 'remove it';
 
 /** `image`, with `build` refused in its own words. */
-export function requireImage(fields: Fields): ReturnType<typeof readImage> {
+function requireImage(fields: Fields): ReturnType<typeof readImage> {
   const image = fields.entries.get('image');
   const build = fields.entries.get('build');
   const hint = 'build the image elsewhere, push it, and give its name as "image"';

@@ -1,20 +1,20 @@
-import type { VolumeId, VolumeMount } from '../../model/config.ts';
+import type { VolumeId, VolumeMount } from '../../../model/config.ts';
 import {
   complain,
   entriesOf,
-  type Fields,
   type Place,
   type Placed,
   readFields,
   readItems,
   readName,
   readText,
-  refuseOthers,
   required,
-} from '../fields.ts';
-import { parseMountpoint } from '../values.ts';
-import { quote } from '../yaml/yaml-node.ts';
-import { accept, checkVolumeId, idOfVolume, placed } from './read-parts.ts';
+} from '../../fields.ts';
+import { parseMountpoint } from '../../values.ts';
+import { quote } from '../../yaml/yaml-node.ts';
+import { accept, checkVolumeId, idOfVolume, placed } from '../read-parts.ts';
+import { checkKeys } from './check-keys.ts';
+import { type ComposeArea, type ReadService, readKey } from './service.ts';
 
 const hint = 'write "/data" or "name:/data": a volume that moves with its application';
 const bindHint = 'paths of the host are not supported, since they do not move: use a volume such as "data:/data"';
@@ -22,8 +22,20 @@ const bindHint = 'paths of the host are not supported, since they do not move: u
 /** What the file calls its volumes: the `name` of each entry of the top-level `volumes` that has one, by its key. */
 export type VolumeNames = ReadonlyMap<string, VolumeId>;
 
+/** What a service keeps. */
+export const volumesArea: ComposeArea = {
+  read: (service, draft) => {
+    const read = (place: Place) => readVolumes(place, service.name, service.file.volumes);
+    return { ...draft, volumes: readKey(service, 'volumes', read) ?? [] };
+  },
+  finish: (services) => {
+    checkNamedVolumes(services);
+    return services;
+  },
+};
+
 /** Compose's volumes; each is a volume of its own, with the identity that `names` gives it, if any. */
-export function readVolumes(place: Place, app: string, names: VolumeNames): Placed<VolumeMount>[] {
+function readVolumes(place: Place, app: string, names: VolumeNames): Placed<VolumeMount>[] {
   const items = readItems(place, '"volumes"', 'a list', hint) ?? [];
   return items.flatMap((item, index) => {
     const parts = item.node.kind === 'map' ? longVolume(item) : shortVolume(item);
@@ -36,22 +48,22 @@ export function readVolumes(place: Place, app: string, names: VolumeNames): Plac
 }
 
 /** The top-level `volumes`: an entry may have a `name`, which is the identity of its data, as `dataset_id` is. */
-export function readTopVolumes(place: Place, refuse: (key: string, entry: Place) => void): VolumeNames {
+export function readTopVolumes(place: Place | undefined): VolumeNames {
   const names = new Map<string, VolumeId>();
-  if (place.node.kind === 'scalar' && place.node.type === 'null') return names;
+  if (place === undefined || isNothing(place)) return names;
   for (const [key, volume] of readFields(place, '"volumes"')?.entries ?? []) {
-    const { node } = volume;
-    if (node.kind === 'scalar' && node.type === 'null') continue;
-    for (const [field, entry] of readFields(volume, `the volume ${quote(key)}`)?.entries ?? []) {
-      if (field !== 'name' && !field.startsWith('x-')) refuse(field, entry);
-      if (field !== 'name') continue;
-      const text = readName(entry, '"name"');
-      const id = text === undefined ? undefined : checkVolumeId(entry, text, '"name"');
-      if (id !== undefined) names.set(key, id);
-    }
+    if (isNothing(volume)) continue;
+    const fields = readFields(volume, `the volume ${quote(key)}`);
+    checkKeys(volume, 'volume');
+    const entry = fields?.entries.get('name');
+    const text = entry === undefined ? undefined : readName(entry, '"name"');
+    const id = entry === undefined || text === undefined ? undefined : checkVolumeId(entry, text, '"name"');
+    if (id !== undefined) names.set(key, id);
   }
   return names;
 }
+
+const isNothing = ({ node }: Place): boolean => node.kind === 'scalar' && node.type === 'null';
 
 interface VolumeParts {
   readonly name?: string;
@@ -80,7 +92,7 @@ function longVolume(place: Place): VolumeParts | undefined {
   if (type !== undefined && kind !== 'volume') {
     return complain(type, '"type" must be volume', kind === 'bind' ? bindHint : hint);
   }
-  refuseOthers(fields, ['type', 'source', 'target'], 'unsupported key');
+  checkKeys(place, 'service.volumes');
   const entry = required(fields, 'target');
   const target = entry === undefined ? undefined : readText(entry, '"target"');
   const source = fields.entries.get('source');
@@ -96,10 +108,10 @@ const isHostPath = (text: string): boolean => /^[/.~\\]/.test(text) || /^[A-Za-z
 const isVolumeName = (text: string): boolean => /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text);
 
 /** In Compose a name used twice is one volume; here a volume has one writer, so the second use is refused. */
-export function checkNamedVolumes(services: Fields | undefined): void {
+function checkNamedVolumes(services: readonly ReadService[]): void {
   const users = new Map<string, string>();
-  for (const service of services?.entries.values() ?? []) {
-    const volumes = entriesOf(service).get('volumes');
+  for (const { service } of services) {
+    const volumes = service.entries.get('volumes');
     if (volumes?.node.kind !== 'list') continue;
     for (const item of readItems(volumes, '"volumes"') ?? []) {
       const name = volumeName(item);

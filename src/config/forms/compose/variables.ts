@@ -1,8 +1,8 @@
-import type { FileContext } from '../env/file-context.ts';
-import { type Interpolated, interpolate, type Unset } from '../env/interpolate.ts';
-import { complain, type Place } from '../fields.ts';
-import { isSecretPath } from '../hide-text.ts';
-import type { YamlNode, YamlScalar } from '../yaml/yaml-node.ts';
+import type { FileContext } from '../../env/file-context.ts';
+import { type Interpolated, interpolate, type Unset } from '../../env/interpolate.ts';
+import { complain, type Place } from '../../fields.ts';
+import { isSecretPath } from '../../hide-text.ts';
+import type { YamlNode, YamlScalar } from '../../yaml/yaml-node.ts';
 
 /** All that variables may add to one file, in characters. */
 const maxAdded = 10 * 1024 * 1024;

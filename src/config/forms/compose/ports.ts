@@ -1,5 +1,5 @@
-import type { PortMapping, Protocol } from '../../model/config.ts';
-import { defined } from '../../model/defined.ts';
+import type { PortMapping, Protocol } from '../../../model/config.ts';
+import { defined } from '../../../model/defined.ts';
 import {
   complain,
   type Fields,
@@ -11,12 +11,12 @@ import {
   readName,
   readPort,
   readWord,
-  refuseOthers,
   required,
-} from '../fields.ts';
-import { quote } from '../yaml/yaml-node.ts';
-import { portNumber } from './fig-form.ts';
-import { checkPublishAddress, placed } from './read-parts.ts';
+} from '../../fields.ts';
+import { quote } from '../../yaml/yaml-node.ts';
+import { portNumber } from '../fig-form.ts';
+import { checkPublishAddress, placed } from '../read-parts.ts';
+import { checkKeys } from './check-keys.ts';
 
 const hint = 'write "8080:80", "8080:80/udp", "127.0.0.1:8080:80" or {target: 80, published: 8080}';
 
@@ -60,7 +60,7 @@ function shortComplaint(text: string): string {
 function readLongPort(place: Place): Placed<PortMapping>[] {
   const fields = readFields(place, 'a port', hint);
   if (fields === undefined) return [];
-  refuseOthers(fields, ['target', 'published', 'protocol', 'host_ip'], 'unsupported key');
+  checkKeys(place, 'ports');
   const target = required(fields, 'target');
   const internal = target === undefined ? undefined : readPort(target, '"target"');
   const external = readPublished(fields);

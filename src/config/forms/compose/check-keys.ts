@@ -1,0 +1,46 @@
+import { suggest } from '../../did-you-mean.ts';
+import { complainAtKey, entriesOf, type Place } from '../../fields.ts';
+import { quote } from '../../yaml/yaml-node.ts';
+import { composeKeys, type KeyRule, type KeyRules, type KeySection } from './keys.ts';
+
+const rulesOf = (section: KeySection): KeyRules => composeKeys[section];
+
+/** Keys that any mapping may have, which mean nothing. */
+export const isExtension = (key: string): boolean => key.startsWith('x-');
+
+/** The keys of a section that readers read. */
+export const knownKeys = (section: KeySection): readonly string[] =>
+  Object.entries(rulesOf(section)).flatMap(([key, rule]) => (isRead(rule) ? [key] : []));
+
+const isRead = (rule: KeyRule): boolean => rule === 'runs' || rule === 'ours';
+
+/**
+ * Reports each key of a mapping that has no effect, that is refused, or that Compose does not have. A key that Compose
+ * has is never taken for a misspelt one.
+ */
+export function checkKeys(place: Place, section: KeySection): void {
+  const rules = rulesOf(section);
+  const entries = entriesOf(place);
+  const taken = new Set(entries.keys());
+  for (const [key, entry] of entries) {
+    if (isExtension(key)) continue;
+    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
+    if (rule === undefined) {
+      const known = Object.keys(rules);
+      complainAtKey(
+        entry,
+        `unknown key ${quote(key)}`,
+        () => suggest(entry.key, known, taken) ?? `use one of: ${known.join(', ')}`,
+      );
+    } else if (rule !== 'runs' && rule !== 'ours') reportRule(entry, key, rule);
+  }
+}
+
+function reportRule(place: Place, key: string, rule: Exclude<KeyRule, string>): void {
+  if ('refused' in rule) {
+    complainAtKey(place, `the key ${quote(key)} is not supported: ${rule.refused}`, rule.hint);
+    return;
+  }
+  const { keyOffset: offset, path, report } = place;
+  report({ offset, path, message: `the key ${quote(key)} has no effect: ${rule.noted}`, isNote: true });
+}

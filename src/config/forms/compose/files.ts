@@ -1,0 +1,13 @@
+import { readAppFiles } from '../app-files.ts';
+import { noEnvironment, readEnvironment } from './environment.ts';
+import { type ComposeArea, readKey } from './service.ts';
+
+/** `environment`, and the files that a service names: `env_file`, `configs` and `secrets`. */
+export const filesArea: ComposeArea = {
+  read: (service, draft) => {
+    const { entries, file } = service;
+    const environment = readKey(service, 'environment', (place) => readEnvironment(place, file.context));
+    const mountpoints = draft.volumes.map(({ value }) => value.mountpoint);
+    return { ...draft, ...readAppFiles(entries, file.files, environment ?? noEnvironment, mountpoints) };
+  },
+};

@@ -1,0 +1,241 @@
+/**
+ * Every key of the Compose Specification, each in one class, as plain data: what drover does with it. The checks of the
+ * readers, the editors' schema and docs/compose.md follow from it.
+ *
+ * - `runs`: a setting of the container, or a part of one: Docker gets it, and a change replaces the container.
+ * - `ours`: drover gives it a meaning of its own, in this folder.
+ * - `noted`: it has no effect here, and the reason; the file is accepted.
+ * - `refused`: why, and what to do in its place.
+ */
+export type KeyRule =
+  | 'runs'
+  | 'ours'
+  | { readonly noted: string }
+  | { readonly refused: string; readonly hint: string };
+
+export type KeyRules = Readonly<Record<string, KeyRule>>;
+
+const runs = 'runs';
+const ours = 'ours';
+const noted = (why: string): KeyRule => ({ noted: why });
+const refused = (why: string, hint: string): KeyRule => ({ refused: why, hint });
+
+/** What drover does not do yet; a test lists what is left of it. */
+const notYet = (hint = 'remove it'): KeyRule => refused('drover does not do this yet', hint);
+
+const builds = noted('drover builds no images: it runs the one that "image" names');
+const develops = noted('it is for "docker compose watch"');
+const placed = noted('deployment.yml says where an application runs');
+const updates = noted('drover replaces the one container of an application');
+const drivers = noted("every network is drover's own");
+const models = refused('drover runs no models', 'run the model server as a service with its own "image"');
+const providers = refused('drover runs containers only', 'run it as a service with an "image", or without drover');
+
+/** Keys that share one rule, separated by spaces. */
+const each = (rule: KeyRule, keys: string): KeyRules => Object.fromEntries(keys.split(' ').map((key) => [key, rule]));
+
+/** The keys of each kind of mapping in a Compose file. */
+export const composeKeys = {
+  file: {
+    version: noted('the Compose Specification has no versions'),
+    name: ours,
+    include: notYet('put the services into this file'),
+    services: ours,
+    models,
+    networks: notYet('every published port is reachable on every node: use "links"'),
+    volumes: ours,
+    secrets: ours,
+    configs: ours,
+  },
+  include: each(notYet(), 'path env_file project_directory'),
+
+  service: {
+    annotations: notYet(),
+    attach: noted('it is for "docker compose up"'),
+    blkio_config: notYet(),
+    build: ours,
+    cap_add: notYet(),
+    cap_drop: notYet(),
+    cgroup: notYet(),
+    cgroup_parent: notYet(),
+    command: runs,
+    configs: ours,
+    container_name: notYet('the container is named after the service'),
+    cpu_count: notYet(),
+    cpu_percent: notYet(),
+    cpu_period: notYet(),
+    cpu_quota: notYet(),
+    cpu_rt_period: notYet(),
+    cpu_rt_runtime: notYet(),
+    cpu_shares: runs,
+    cpus: notYet(),
+    cpuset: notYet(),
+    credential_spec: refused('it is for Windows, and the nodes run Linux', 'remove it'),
+    depends_on: ours,
+    deploy: notYet('use "mem_limit", "cpu_shares" and "restart"; deployment.yml says where an application runs'),
+    develop: develops,
+    device_cgroup_rules: notYet(),
+    devices: notYet(),
+    dns: notYet(),
+    dns_opt: notYet(),
+    dns_search: notYet(),
+    domainname: notYet(),
+    entrypoint: runs,
+    env_file: ours,
+    environment: ours,
+    expose: notYet('publish the port with "ports" and use "links"'),
+    extends: notYet('write the keys of the other service here'),
+    external_links: refused(
+      'it names a container that is not in this file',
+      'add that container as a service; services find each other by name',
+    ),
+    extra_hosts: notYet(),
+    gpus: notYet(),
+    group_add: notYet(),
+    healthcheck: notYet(),
+    hostname: notYet(),
+    image: ours,
+    init: notYet(),
+    ipc: notYet(),
+    isolation: refused('it is for Windows, and the nodes run Linux', 'remove it'),
+    label_file: notYet(),
+    labels: notYet(),
+    links: ours,
+    logging: notYet(),
+    mac_address: notYet(),
+    mem_limit: runs,
+    mem_reservation: notYet(),
+    mem_swappiness: notYet(),
+    memswap_limit: notYet(),
+    models,
+    network_mode: notYet(),
+    networks: notYet('every published port is reachable on every node: use "links"'),
+    oom_kill_disable: notYet(),
+    oom_score_adj: notYet(),
+    pid: notYet(),
+    pids_limit: notYet(),
+    platform: notYet(),
+    ports: ours,
+    post_start: notYet(),
+    pre_stop: notYet(),
+    privileged: notYet(),
+    profiles: notYet(),
+    provider: providers,
+    pull_policy: notYet(),
+    pull_refresh_after: notYet(),
+    read_only: notYet(),
+    restart: runs,
+    runtime: notYet(),
+    scale: notYet(),
+    secrets: ours,
+    security_opt: notYet(),
+    shm_size: notYet(),
+    stdin_open: notYet(),
+    stop_grace_period: runs,
+    stop_signal: notYet(),
+    storage_opt: notYet(),
+    sysctls: notYet(),
+    tmpfs: notYet(),
+    tty: notYet(),
+    ulimits: notYet(),
+    use_api_socket: refused(
+      "it gives the container Docker's socket and the credentials of the machine that runs the command",
+      'bind /var/run/docker.sock with "volumes"',
+    ),
+    user: notYet(),
+    userns_mode: notYet(),
+    uts: notYet(),
+    volumes: ours,
+    volumes_from: refused(
+      'a volume belongs to a service by its name',
+      'name the volume in "volumes" of both services, and place both on one node',
+    ),
+    working_dir: notYet(),
+  },
+
+  build: {
+    ...each(builds, 'context dockerfile dockerfile_inline entitlements args ssh labels cache_from cache_to no_cache'),
+    ...each(
+      builds,
+      'additional_contexts network provenance sbom pull target shm_size extra_hosts isolation privileged',
+    ),
+    ...each(builds, 'secrets tags ulimits platforms'),
+  },
+  develop: { watch: develops },
+  'develop.watch': each(develops, 'ignore include path action target exec initial_sync'),
+
+  blkio_config: each(
+    notYet(),
+    'device_read_bps device_read_iops device_write_bps device_write_iops weight weight_device',
+  ),
+  'blkio_config.rate': each(notYet(), 'path rate'),
+  'blkio_config.weight_device': each(notYet(), 'path weight'),
+  credential_spec: each(refused('it is for Windows, and the nodes run Linux', 'remove it'), 'config file registry'),
+  depends_on: {
+    condition: ours,
+    restart: notYet('only the order of starting is kept'),
+    required: notYet('only the order of starting is kept'),
+  },
+  devices: each(notYet(), 'source target permissions'),
+  env_file: each(ours, 'path format required'),
+  extends: each(notYet(), 'service file'),
+  gpus: each(notYet(), 'capabilities count device_ids driver options'),
+  healthcheck: each(notYet(), 'disable interval retries test timeout start_period start_interval'),
+  logging: each(notYet(), 'driver options'),
+  'service.models': each(models, 'endpoint_var model_var'),
+  'service.networks': each(
+    notYet(),
+    'aliases interface_name ipv4_address ipv6_address link_local_ips mac_address driver_opts priority gw_priority',
+  ),
+  ports: {
+    ...each(ours, 'target published protocol host_ip'),
+    ...each(notYet(), 'name mode app_protocol'),
+  },
+  provider: each(providers, 'type options'),
+  'service.files': each(ours, 'source target uid gid mode'),
+  ulimits: each(notYet(), 'hard soft'),
+  'service.volumes': {
+    ...each(ours, 'type source target'),
+    ...each(notYet(), 'read_only consistency bind volume tmpfs image'),
+  },
+  'service.volumes.bind': each(notYet(), 'propagation create_host_path recursive selinux'),
+  'service.volumes.volume': each(notYet(), 'labels nocopy subpath'),
+  'service.volumes.tmpfs': each(notYet(), 'size mode'),
+  'service.volumes.image': each(notYet(), 'subpath'),
+  hook: each(notYet(), 'command user privileged working_dir environment'),
+
+  deploy: each(
+    notYet(),
+    'mode endpoint_mode replicas labels rollback_config update_config resources restart_policy placement',
+  ),
+  'deploy.update_config': each(updates, 'parallelism delay failure_action monitor max_failure_ratio order'),
+  'deploy.rollback_config': each(updates, 'parallelism delay failure_action monitor max_failure_ratio order'),
+  'deploy.resources': each(notYet(), 'limits reservations'),
+  'deploy.resources.limits': each(notYet(), 'cpus memory pids'),
+  'deploy.resources.reservations': each(notYet(), 'cpus memory generic_resources devices'),
+  'deploy.resources.reservations.devices': each(notYet(), 'capabilities count device_ids driver options'),
+  'deploy.resources.reservations.generic_resources': each(placed, 'discrete_resource_spec'),
+  'deploy.resources.reservations.generic_resources.discrete_resource_spec': each(placed, 'kind value'),
+  'deploy.restart_policy': each(notYet(), 'condition delay max_attempts window'),
+  'deploy.placement': each(placed, 'constraints preferences max_replicas_per_node'),
+  'deploy.placement.preferences': each(placed, 'spread'),
+
+  network: each(notYet(), 'name driver driver_opts ipam external internal enable_ipv4 enable_ipv6 attachable labels'),
+  'network.ipam': each(drivers, 'driver config options'),
+  'network.ipam.config': each(drivers, 'subnet ip_range gateway aux_addresses'),
+  volume: { name: ours, ...each(notYet(), 'driver driver_opts external labels') },
+  secret: {
+    ...each(ours, 'name environment file external labels'),
+    ...each(refused('it is for Swarm', 'remove it'), 'driver driver_opts template_driver'),
+  },
+  config: {
+    ...each(ours, 'name content environment file external labels'),
+    template_driver: refused('it is for Swarm', 'remove it'),
+  },
+  /** The `external: {name: …}` of early files. */
+  external: each(ours, 'name'),
+  model: each(models, 'name model context_size runtime_flags'),
+} as const satisfies Readonly<Record<string, KeyRules>>;
+
+/** A kind of mapping in a Compose file. */
+export type KeySection = keyof typeof composeKeys;

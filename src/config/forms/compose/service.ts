@@ -1,0 +1,42 @@
+import type { Draft } from '../../draft.ts';
+import type { FileContext } from '../../env/file-context.ts';
+import type { Place } from '../../fields.ts';
+import type { TopFiles } from '../app-files.ts';
+import type { VolumeNames } from './volumes.ts';
+
+/** What the top level of a Compose file says; each area reads its own part of it before the services. */
+export interface ComposeFile {
+  readonly entries: ReadonlyMap<string, Place>;
+  readonly context: FileContext;
+  /** Of all services, readable or not. */
+  readonly names: ReadonlySet<string>;
+  readonly files: TopFiles;
+  readonly volumes: VolumeNames;
+}
+
+/** One service as it is written; `entries` are its keys. */
+export interface ComposeService {
+  readonly name: string;
+  readonly place: Place;
+  readonly entries: ReadonlyMap<string, Place>;
+  readonly file: ComposeFile;
+}
+
+/** What one area of the Compose form reads; the areas run in the order of the list in compose-form.ts. */
+export interface ComposeArea {
+  /** The draft with the area's own keys of the service, which were checked before. */
+  readonly read?: (service: ComposeService, draft: Draft) => Draft;
+  /** What can be said when all services are read: the drafts again, in the same order. */
+  readonly finish?: (services: readonly ReadService[], file: ComposeFile) => readonly ReadService[];
+}
+
+export interface ReadService {
+  readonly service: ComposeService;
+  readonly draft: Draft;
+}
+
+/** The value of a key, if the service has it. */
+export function readKey<T>({ entries }: ComposeService, key: string, read: (place: Place) => T): T | undefined {
+  const place = entries.get(key);
+  return place === undefined ? undefined : read(place);
+}
