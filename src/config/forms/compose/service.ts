@@ -1,10 +1,14 @@
+import type { VolumeId } from '../../../model/config.ts';
 import type { Draft } from '../../draft.ts';
 import type { FileContext } from '../../env/file-context.ts';
 import type { Place } from '../../fields.ts';
 import type { TopFiles } from '../app-files.ts';
-import type { VolumeNames } from './volumes.ts';
 
-/** What the top level of a Compose file says; each area reads its own part of it before the services. */
+/** What the file calls its volumes: the `name` of each entry of the top-level `volumes` that has one, by its key. */
+export type VolumeNames = ReadonlyMap<string, VolumeId>;
+
+/** What the top level of a Compose file says; each area reads its part before the services.
+ * Types that areas share are here, since an area may not import what imports it. */
 export interface ComposeFile {
   readonly entries: ReadonlyMap<string, Place>;
   readonly context: FileContext;

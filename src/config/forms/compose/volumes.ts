@@ -14,13 +14,10 @@ import { parseMountpoint } from '../../values.ts';
 import { quote } from '../../yaml/yaml-node.ts';
 import { accept, checkVolumeId, idOfVolume, placed } from '../read-parts.ts';
 import { checkKeys } from './check-keys.ts';
-import { type ComposeArea, type ReadService, readKey } from './service.ts';
+import { type ComposeArea, type ReadService, readKey, type VolumeNames } from './service.ts';
 
 const hint = 'write "/data" or "name:/data": a volume that moves with its application';
 const bindHint = 'paths of the host are not supported, since they do not move: use a volume such as "data:/data"';
-
-/** What the file calls its volumes: the `name` of each entry of the top-level `volumes` that has one, by its key. */
-export type VolumeNames = ReadonlyMap<string, VolumeId>;
 
 /** What a service keeps. */
 export const volumesArea: ComposeArea = {
