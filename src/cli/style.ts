@@ -1,5 +1,5 @@
 import { type Printed, plainLines, plainText } from '../model/plain-text.ts';
-import type { Cell, Line, Row, Tone } from '../view/lines.ts';
+import type { Cell, Line, TableRow, Tone } from '../view/lines.ts';
 
 const codes: Readonly<Record<Tone, string>> = {
   ok: '32',
@@ -22,10 +22,10 @@ export function painter(colour: boolean): Paint {
   };
 }
 
-const isRow = (line: Line | Row): line is Row => Array.isArray(line);
+const isRow = (line: Line | TableRow): line is TableRow => Array.isArray(line);
 
 /** Lines and table rows as text, each ended by a line break. */
-export function printLines(lines: readonly (Line | Row)[], paint: Paint): Printed {
+export function printLines(lines: readonly (Line | TableRow)[], paint: Paint): Printed {
   return lines
     .map((line) => (isRow(line) ? line : [line]).map(({ text, tone }) => paint(text, tone)).join('  '))
     .map((text) => `${text}\n`)

@@ -1,5 +1,5 @@
 import { hiddenText } from '../model/sealed-content.ts';
-import { placesOf, type Place as TextPlace } from './edit/edit-tree.ts';
+import { placesOf, type TextPlace } from './edit/edit-tree.ts';
 import { parseYaml } from './yaml/parse-yaml.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 

@@ -113,7 +113,7 @@ export interface Part<S> {
   readonly disabledReason?: (input: ScreenInput, state: S, action: ActionId) => string | undefined;
   /** Keys are text now, and come as `text` and `edit-key`. */
   readonly isTyping?: (state: S) => boolean;
-  readonly update: (input: ScreenInput, state: S, message: Message, size: Size) => Step<S>;
+  readonly update: (input: ScreenInput, state: S, message: Message, size: Size) => Update<S>;
 }
 
 /** The part of one kind of overlay. */
@@ -138,7 +138,7 @@ export interface Reading {
 }
 
 /** What follows from a message: nothing at all where it is empty. */
-export interface Step<S> {
+export interface Update<S> {
   readonly state?: S;
   /** The overlay closes itself. */
   readonly closes?: true;

@@ -12,7 +12,7 @@ import {
   screenTakes,
   topOf,
 } from './routing.ts';
-import type { Message, Reading, ScreenInput, Step } from './screen.ts';
+import type { Message, Reading, ScreenInput, Update } from './screen.ts';
 import type { Effect, Notice, Overlay, PaneId, UiState } from './state.ts';
 import { type EditKey, editField, fieldOf, insertText } from './text/field.ts';
 import { followView } from './view-changes.ts';
@@ -215,13 +215,13 @@ function updateOverlay(context: Context, overlay: Overlay, message: Message): Up
   return finish(context, input.ui, step, replace, step.closes && ((ui) => replace(ui, undefined)));
 }
 
-const isNothing = <S>(step: Step<S>): boolean => Object.values(step).every((each) => each === undefined);
+const isNothing = <S>(step: Update<S>): boolean => Object.values(step).every((each) => each === undefined);
 
 /** Carries out a step: its new state or its closing, what it opens, its notice, its effects, and what it sends on. */
 function finish<S>(
   context: Context,
   before: UiState,
-  step: Step<S>,
+  step: Update<S>,
   put: (ui: UiState, state: S) => UiState,
   close?: (ui: UiState) => UiState,
 ): Updated {

@@ -6,11 +6,11 @@ import { firstItem } from './initial-state.ts';
 import { isProblems, openProblems } from './parts/problems.ts';
 import { isReview, openReview } from './parts/run/review.ts';
 import { isDialog, isFirstPage, type Registry } from './routing.ts';
-import type { ScreenInput, Step } from './screen.ts';
+import type { ScreenInput, Update } from './screen.ts';
 import type { Overlay, UiState } from './state.ts';
 
 /** Follows a change of the cluster: reviews and problems open and close, the end of a run becomes a notice. */
-export function followView(input: ScreenInput, before: ClusterView, registry: Registry): Step<UiState> {
+export function followView(input: ScreenInput, before: ClusterView, registry: Registry): Update<UiState> {
   const { ui, view } = input;
   let overlays = ui.overlays;
   if (before.config === undefined && view.config !== undefined) {
@@ -70,7 +70,7 @@ const identityOf = (problem: ConfigProblem | undefined): string =>
 
 interface Review {
   readonly overlays: readonly Overlay[];
-  readonly notice?: Step<UiState>['notice'];
+  readonly notice?: Update<UiState>['notice'];
 }
 
 function followApproval({ ui, view, about }: ScreenInput, before: ClusterView, registry: Registry): Review {
@@ -112,7 +112,7 @@ function keptMarks({ marks }: UiState, { config }: ClusterView, before: ClusterV
   return kept.length === marks.size ? marks : new Set(kept);
 }
 
-function noticeOfEnd(view: ClusterView, before: ClusterView): Step<UiState>['notice'] {
+function noticeOfEnd(view: ClusterView, before: ClusterView): Update<UiState>['notice'] {
   const { outcome, runStartedAt, runEndedAt } = view;
   if (!before.running || view.running || outcome === undefined) return undefined;
   const took = runStartedAt === undefined || runEndedAt === undefined ? 0 : runEndedAt - runStartedAt;

@@ -1,5 +1,5 @@
 import { allHold, type Findings, judge, type Verdict } from './judge.ts';
-import { isDone, isOver, type Progress, stepAt } from './progress.ts';
+import { isDone, isOver, stepAt, type TutorialProgress } from './progress.ts';
 import { type ReaderPlace, shownCommand } from './reader-place.ts';
 import type { Act, Tutorial, TutorialStep } from './types.ts';
 
@@ -60,7 +60,7 @@ export interface StepBefore {
 export interface GuideFacts {
   readonly tutorial: Tutorial;
   readonly place: ReaderPlace;
-  readonly progress: Progress;
+  readonly progress: TutorialProgress;
   readonly findings: Findings;
   /** How long the step has been shown. */
   readonly sinceMs: number;
@@ -103,7 +103,7 @@ export function guideViewOf(facts: GuideFacts): GuideView {
   };
 }
 
-function stepsOf(tutorial: Tutorial, { done, at }: Progress): readonly GuideStep[] {
+function stepsOf(tutorial: Tutorial, { done, at }: TutorialProgress): readonly GuideStep[] {
   const now = tutorial.steps.findIndex(({ id }) => id === at);
   return tutorial.steps.map(({ id, title, part }, index) => ({
     id,

@@ -19,13 +19,13 @@ export interface Cell {
 }
 
 /** A row may end with fewer cells than the widest one. */
-export type Row = readonly Cell[];
+export type TableRow = readonly Cell[];
 
 export const cell: (text: string, tone?: Tone) => Cell = line;
 export const numberCell = (text: string, tone?: Tone): Cell => ({ ...cell(text, tone), align: 'right' });
 
 /** Pads every cell to its column's width; the last cell of a row is never padded, so that no line ends in spaces. */
-export function alignRows(rows: readonly Row[]): readonly Row[] {
+export function alignRows(rows: readonly TableRow[]): readonly TableRow[] {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, { text }] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, [...text].length);

@@ -1,7 +1,7 @@
 import { isName, printCommand } from '../model/command-line.ts';
 import { plainText } from '../model/plain-text.ts';
 import type { EmptyDisk, SetupEvent, SetupState, SetupStep } from '../model/provisioning.ts';
-import { alignRows, cell, type Line, line, type Row, type Tone } from './lines.ts';
+import { alignRows, cell, type Line, line, type TableRow, type Tone } from './lines.ts';
 import { formatBytes } from './wording.ts';
 
 const states: readonly SetupState[] = ['done', 'would do', 'did', 'cannot'];
@@ -36,9 +36,9 @@ const signs: Readonly<Record<SetupState, readonly [sign: string, tone: Tone]>> =
 };
 
 /** One line per step, with its state as a sign and as a word: neither colour nor sign is needed. */
-export function setupRows(steps: readonly SetupStep[]): readonly Row[] {
+export function setupRows(steps: readonly SetupStep[]): readonly TableRow[] {
   return alignRows(
-    steps.map(({ name, state, detail }): Row => {
+    steps.map(({ name, state, detail }): TableRow => {
       const [sign, tone] = signs[state];
       const head = [cell(`  ${sign} ${state}`, tone), cell(name)];
       return detail === undefined ? head : [...head, cell(detail, state === 'cannot' ? 'fault' : 'faint')];

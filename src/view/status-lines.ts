@@ -1,12 +1,12 @@
 import type { Config } from '../model/config.ts';
 import { plainText } from '../model/plain-text.ts';
-import { alignRows, cell, type Line, line, numberCell, type Row, type Tone } from './lines.ts';
+import { alignRows, cell, type Line, line, numberCell, type TableRow, type Tone } from './lines.ts';
 import { blockedLines } from './run/plan-lines.ts';
 import type { ApplicationStatus, NodeStatus, Status, Verdict, VolumeStatus } from './status.ts';
 import { count, formatBytes, formatDuration, type Names, namesOf, nodeTitle } from './wording.ts';
 
 /** A line of a table or of prose: cells side by side. */
-export type StatusLine = Line | Row;
+export type StatusLine = Line | TableRow;
 
 /** The whole cluster on one page; `nowMs` (milliseconds since 1970) is for ages. */
 export function statusLines(status: Status, config: Config, nowMs: number): readonly StatusLine[] {
@@ -35,12 +35,12 @@ export function statusLines(status: Status, config: Config, nowMs: number): read
   ];
 }
 
-function section(heads: string, rows: readonly Row[]): readonly Row[] {
+function section(heads: string, rows: readonly TableRow[]): readonly TableRow[] {
   if (rows.length === 0) return [];
   return alignRows([heads.split('  ').map((head) => cell(head, 'faint')), ...rows]);
 }
 
-function nodeRow(node: NodeStatus, config: Config, nowMs: number): Row {
+function nodeRow(node: NodeStatus, config: Config, nowMs: number): TableRow {
   const title = cell(nodeTitle(config, node.node), 'strong');
   const { pool, versions } = node;
   if (!node.reachable || pool === undefined || versions === undefined) {
@@ -99,7 +99,7 @@ const signs: Readonly<Record<Verdict, readonly [sign: string, tone: Tone]>> = {
   unwanted: ['-', 'warning'],
 };
 
-function applicationRow(app: ApplicationStatus, names: Names, nowMs: number): Row {
+function applicationRow(app: ApplicationStatus, names: Names, nowMs: number): TableRow {
   const [sign, tone] = signs[app.verdict];
   const place = app.found.find(({ node }) => node === app.wanted) ?? app.found[0];
   return [
@@ -132,7 +132,7 @@ function age(startedAt: string | undefined, nowMs: number): string {
   return Number.isNaN(started) ? '–' : formatDuration(Math.max(1000, nowMs - started));
 }
 
-function volumeRow(volume: VolumeStatus, names: Names): Row {
+function volumeRow(volume: VolumeStatus, names: Names): TableRow {
   const tone = volume.role === 'owner' ? 'ok' : volume.role === 'diverged' ? 'fault' : undefined;
   const isMounted = volume.role !== 'owner' || volume.mounted;
   const state = isMounted ? volume.role : volume.waiting === undefined ? 'owner, not mounted' : 'owner, waiting';

@@ -80,17 +80,17 @@ interface Stage {
   readonly stops: Stops;
 }
 
-type Scene = (stage: Stage) => Promise<ExitCode>;
+type Scenario = (stage: Stage) => Promise<ExitCode>;
 
-/** Plays the scenes in order until one fails or Ctrl-C. */
+/** Plays the scenarios in order until one fails or Ctrl-C. */
 async function play(stage: Stage): Promise<ExitCode> {
   const { simulation, stops } = stage;
-  const scenes: readonly Scene[] = [applyOnce, applyAgain, writeData, moveAway, showStatus];
+  const scenarios: readonly Scenario[] = [applyOnce, applyAgain, writeData, moveAway, showStatus];
   try {
-    for (const scene of scenes) {
-      const code = await scene(stage);
+    for (const scenario of scenarios) {
+      const code = await scenario(stage);
       if (code !== exitCode.done) return code;
-      if (scene !== showStatus) await simulation.pause(readMs, stops.soft);
+      if (scenario !== showStatus) await simulation.pause(readMs, stops.soft);
       if (stops.soft.aborted) return exitCode.cancelled;
     }
     return exitCode.done;
@@ -113,7 +113,7 @@ const linesOf = (text: string): readonly Line[] =>
     .split('\n')
     .map((each) => line(each === '' ? '' : `  ${each}`));
 
-const applyOnce: Scene = async (stage) => {
+const applyOnce: Scenario = async (stage) => {
   const { invocation, files, simulation, stops } = stage;
   const text = await invocation.world.readText(files.deployment);
   say(invocation, printLines([line(''), line(files.deployment, 'strong'), ...linesOf(text)], invocation.paint));
@@ -122,7 +122,7 @@ const applyOnce: Scene = async (stage) => {
   return run(stage);
 };
 
-const applyAgain: Scene = async (stage) => {
+const applyAgain: Scenario = async (stage) => {
   await typed(stage, 'apply');
   return run(stage);
 };
@@ -130,14 +130,14 @@ const applyAgain: Scene = async (stage) => {
 const run = async ({ invocation, engine, stops }: Stage): Promise<ExitCode> =>
   exitCodeOf(await converge(invocation, engine, stops));
 
-const writeData: Scene = async ({ invocation, simulation }) => {
+const writeData: Scenario = async ({ invocation, simulation }) => {
   const { application, write, writtenBytes } = simulation;
   write(writtenBytes);
   say(invocation, printed`\n"${application}" now writes ${formatBytes(writtenBytes)} into its volume.\n`);
   return exitCode.done;
 };
 
-const moveAway: Scene = async (stage) => {
+const moveAway: Scenario = async (stage) => {
   const { invocation, simulation, files } = stage;
   const { application, moveTo } = simulation;
   const read = await invocation.world.readConfig(files);
@@ -147,7 +147,7 @@ const moveAway: Scene = async (stage) => {
   return run(stage);
 };
 
-const showStatus: Scene = async (stage) => {
+const showStatus: Scenario = async (stage) => {
   await typed(stage, 'status');
   const seen = await look(stage);
   if (!seen.ok) throw new AppError('internal', 'cannot read the files of the simulation');

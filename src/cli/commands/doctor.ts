@@ -1,6 +1,6 @@
 import { judge } from '../../view/doctor/doctor.ts';
 import type { Finding } from '../../view/doctor/finding.ts';
-import { alignRows, cell, type Row, type Tone } from '../../view/lines.ts';
+import { alignRows, cell, type TableRow, type Tone } from '../../view/lines.ts';
 import { count, namesOf } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { type Invocation, reportProblems, requireNode, withEngine } from '../invocation.ts';
@@ -51,13 +51,13 @@ const signs: Readonly<Record<Finding['result'], readonly [sign: string, tone: To
   fault: ['✘', 'fault'],
 };
 
-function findingRows(findings: readonly Finding[], name: (node: string) => string): readonly Row[] {
-  const heads = findings.map(({ node, check, result, text }): Row => {
+function findingRows(findings: readonly Finding[], name: (node: string) => string): readonly TableRow[] {
+  const heads = findings.map(({ node, check, result, text }): TableRow => {
     const [sign, tone] = signs[result];
     return [cell(sign, tone), cell(node === undefined ? '' : name(node), 'strong'), cell(check), cell(text)];
   });
   const aligned = alignRows(heads);
-  return findings.flatMap(({ command }, i): readonly Row[] => {
+  return findings.flatMap(({ command }, i): readonly TableRow[] => {
     const row = aligned[i] ?? [];
     return command === undefined ? [row] : [row, [cell('  '), cell(`run: ${command}`, 'working')]];
   });

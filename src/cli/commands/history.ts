@@ -1,6 +1,6 @@
 import { AppError } from '../../model/errors.ts';
 import type { AuditLine, RunRecord } from '../../model/history.ts';
-import { alignRows, cell, type Line, line, numberCell, type Row } from '../../view/lines.ts';
+import { alignRows, cell, type Line, line, numberCell, type TableRow } from '../../view/lines.ts';
 import { receiptLines } from '../../view/run/receipt-lines.ts';
 import { count, formatDuration, namesOf } from '../../view/wording.ts';
 import { withConfig } from '../act-on.ts';
@@ -36,7 +36,7 @@ export async function nodeHistory(invocation: Invocation, word: string, run: str
   });
 }
 
-function auditLines(lines: readonly AuditLine[]): readonly (Line | Row)[] {
+function auditLines(lines: readonly AuditLine[]): readonly (Line | TableRow)[] {
   if (lines.length === 0) return [line('the node has no recorded run')];
   return alignRows(
     lines.map(({ at, event, run, deployment, verb, by, from, result }) => [
@@ -63,7 +63,7 @@ function findRun(records: readonly RunRecord[], word: string): RunRecord {
   throw new AppError('usage', `cannot show run "${word}": ${why}`, { hint: 'see `drover history`' });
 }
 
-function listLines(records: readonly RunRecord[]): readonly (Line | Row)[] {
+function listLines(records: readonly RunRecord[]): readonly (Line | TableRow)[] {
   if (records.length === 0) return [line('no run of these files is recorded')];
   return alignRows(
     records.map(({ id, steps, result, summary }) => [
@@ -74,7 +74,15 @@ function listLines(records: readonly RunRecord[]): readonly (Line | Row)[] {
   );
 }
 
-function runLines({ id, startedAt, endedAt, summary, result, steps, receipts }: RunRecord): readonly (Line | Row)[] {
+function runLines({
+  id,
+  startedAt,
+  endedAt,
+  summary,
+  result,
+  steps,
+  receipts,
+}: RunRecord): readonly (Line | TableRow)[] {
   const took = formatDuration(endedAt - startedAt);
   return [
     line(`${id}  ${new Date(startedAt).toISOString()}, ${took}`, 'strong'),

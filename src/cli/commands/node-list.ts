@@ -1,7 +1,7 @@
 import type { NodeFacts } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
 import { type ErrorReport, isAbort, toReport } from '../../model/errors.ts';
-import { alignRows, cell, type Row } from '../../view/lines.ts';
+import { alignRows, cell, type TableRow } from '../../view/lines.ts';
 import { formatBytes } from '../../view/wording.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { withInterrupts } from '../interrupt.ts';
@@ -55,11 +55,11 @@ async function look(
   }
 }
 
-const heads: Row = ['NODE', 'NAME', 'USER', 'STATE', 'OPENZFS', 'DOCKER', 'POOL FREE', 'PLACED'].map((text) =>
+const heads: TableRow = ['NODE', 'NAME', 'USER', 'STATE', 'OPENZFS', 'DOCKER', 'POOL FREE', 'PLACED'].map((text) =>
   cell(text, 'faint'),
 );
 
-function toRow({ config }: NodeFiles, node: NodeName, looked: Looked): Row {
+function toRow({ config }: NodeFiles, node: NodeName, looked: Looked): TableRow {
   const { name = '', user = '' } = config.nodes[node] ?? {};
   const placed = cell(placedOn(config, node).join(', ') || '-');
   const head = [cell(node, 'strong'), cell(name), cell(user)];

@@ -1,5 +1,5 @@
 import { AppError } from '../../model/errors.ts';
-import { fitted, isOver, type Progress, stepAt } from '../../tutorial/progress.ts';
+import { fitted, isOver, stepAt, type TutorialProgress } from '../../tutorial/progress.ts';
 import type { Tutorial } from '../../tutorial/types.ts';
 import { closest } from '../../view/closest.ts';
 import { alignRows, cell, line } from '../../view/lines.ts';
@@ -100,7 +100,7 @@ async function list(
   return exitCode.done;
 }
 
-async function progressOf(each: Tutorial, shelf: TutorialWorld): Promise<Progress> {
+async function progressOf(each: Tutorial, shelf: TutorialWorld): Promise<TutorialProgress> {
   const text = await shelf.readIfThere(`${shelf.stateFolder}/tutorials/${each.name}/progress.json`);
   try {
     return fitted(text === undefined ? undefined : JSON.parse(text), each);
@@ -109,7 +109,7 @@ async function progressOf(each: Tutorial, shelf: TutorialWorld): Promise<Progres
   }
 }
 
-function progressText(each: Tutorial, progress: Progress): string {
+function progressText(each: Tutorial, progress: TutorialProgress): string {
   if (isOver(each, progress)) return 'done';
   return progress.done.length === 0 ? 'not begun' : `${progress.done.length} done, now ${progress.at}`;
 }

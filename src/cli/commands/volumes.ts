@@ -2,7 +2,7 @@ import type { Engine } from '../../engine/types.ts';
 import type { ZfsDataset, ZfsSnapshot } from '../../engine/volume-store.ts';
 import { type AppName, type Config, findNode, type NodeName } from '../../model/config.ts';
 import { type ErrorReport, toReport } from '../../model/errors.ts';
-import { alignRows, cell, type Line, line, numberCell, type Row } from '../../view/lines.ts';
+import { alignRows, cell, type Line, line, numberCell, type TableRow } from '../../view/lines.ts';
 import { formatBytes, formatDuration, nodeTitle } from '../../view/wording.ts';
 import { withConfig } from '../act-on.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
@@ -56,7 +56,7 @@ function belongsTo(dataset: ZfsDataset, all: readonly ZfsDataset[], config: Conf
   return isOwn(dataset) || all.some((other) => isOwn(other) && dataset.name.startsWith(`${other.name}-clone-`));
 }
 
-function linesOf(seen: readonly Seen[], config: Config, now: number): readonly (Line | Row)[] {
+function linesOf(seen: readonly Seen[], config: Config, now: number): readonly (Line | TableRow)[] {
   return seen.flatMap(({ node, datasets, error }, index) => [
     ...(index === 0 ? [] : [line('')]),
     line(nodeTitle(config, node), 'strong'),
@@ -66,7 +66,7 @@ function linesOf(seen: readonly Seen[], config: Config, now: number): readonly (
   ]);
 }
 
-function rowsOf(dataset: ZfsDataset, now: number): Row[] {
+function rowsOf(dataset: ZfsDataset, now: number): TableRow[] {
   const whose = dataset.application ?? (dataset.volume === undefined ? 'not a volume' : 'no application');
   return [
     [
@@ -80,7 +80,7 @@ function rowsOf(dataset: ZfsDataset, now: number): Row[] {
   ];
 }
 
-function snapshotRow({ name, usedBytes, createdAt, holds }: ZfsSnapshot, now: number): Row {
+function snapshotRow({ name, usedBytes, createdAt, holds }: ZfsSnapshot, now: number): TableRow {
   const held = holds.length === 0 ? [] : [cell(`held by ${holds.join(', ')}`, 'faint')];
   return [
     cell(`    @${name}`, 'faint'),

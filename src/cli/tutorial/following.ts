@@ -7,7 +7,7 @@ import {
   isShown,
   type StepBefore,
 } from '../../tutorial/guide-view.ts';
-import { type Progress, stepAt } from '../../tutorial/progress.ts';
+import { stepAt, type TutorialProgress } from '../../tutorial/progress.ts';
 import type { Tutorial, TutorialStep } from '../../tutorial/types.ts';
 import type { World } from '../world.ts';
 import type { TutorialPlace } from './place.ts';
@@ -19,13 +19,13 @@ export interface GuideParts {
   readonly place: TutorialPlace;
   readonly tutorials: TutorialWorld;
   readonly world: Pick<World, 'now' | 'readText' | 'replaceText' | 'logBug'>;
-  readonly progress: Progress;
+  readonly progress: TutorialProgress;
 }
 
 /** The state of a tutorial in progress; call `publish` after each change. */
 interface Notes {
   /** Only `saveProgress` changes it. */
-  progress: Progress;
+  progress: TutorialProgress;
   /** When the step was first shown. */
   since: number;
   answers: Answers;
@@ -44,7 +44,7 @@ export interface Following extends Pick<GuideFeed, 'getSnapshot' | 'subscribe'>,
   /** Makes the view again; calls the listeners if it changed. */
   readonly publish: () => void;
   /** Changes the progress and writes it to the state folder. */
-  readonly saveProgress: (next: Progress) => Promise<void>;
+  readonly saveProgress: (next: TutorialProgress) => Promise<void>;
   /** True if all checks hold that need only the observed nodes. */
   readonly nodesShow: () => boolean;
 }

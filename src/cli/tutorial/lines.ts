@@ -3,7 +3,7 @@ import { isAbort } from '../../model/errors.ts';
 import { plainText } from '../../model/plain-text.ts';
 import { isShown, verdictsOf } from '../../tutorial/guide-view.ts';
 import { placementAt } from '../../tutorial/placement.ts';
-import { goTo, isDone, isOver, nextOf, type Progress, stepAt, tick } from '../../tutorial/progress.ts';
+import { goTo, isDone, isOver, nextOf, stepAt, type TutorialProgress, tick } from '../../tutorial/progress.ts';
 import { shownCommand, wordsOf } from '../../tutorial/reader-place.ts';
 import type { Tutorial, TutorialStep } from '../../tutorial/types.ts';
 import { line } from '../../view/lines.ts';
@@ -71,7 +71,7 @@ export async function followInLines(
 }
 
 /** A finished tutorial starts again. */
-async function begin({ tutorial, place }: Lines): Promise<Progress> {
+async function begin({ tutorial, place }: Lines): Promise<TutorialProgress> {
   const kept = await beginOrGoOn(tutorial, place);
   const first = tutorial.steps[0];
   if (!isOver(tutorial, kept) || first === undefined) return kept;
@@ -82,9 +82,9 @@ async function begin({ tutorial, place }: Lines): Promise<Progress> {
 /** Saves the progress; goes to `next`, if any. */
 async function onward(
   { tutorial, place }: Lines,
-  progress: Progress,
+  progress: TutorialProgress,
   next: TutorialStep | undefined,
-): Promise<Progress> {
+): Promise<TutorialProgress> {
   const after = next === undefined ? progress : { ...progress, at: next.id };
   const [from, to] = [stepAt(tutorial, progress), next].map((step) => tutorial.parts[step?.part ?? 0]?.folder ?? '');
   if (next !== undefined && from !== to && to !== undefined) await place.restore(to, placementAt(tutorial, next.id));
@@ -239,7 +239,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-const closing = ({ steps, learnt, next }: Tutorial, { done }: Progress): readonly string[] => [
+const closing = ({ steps, learnt, next }: Tutorial, { done }: TutorialProgress): readonly string[] => [
   `${done.length === steps.length ? 'All steps are done.' : `${done.length} of ${steps.length} steps are done.`} What you know now:`,
   ...learnt.map((text) => `  - ${text}`),
   ...(next === undefined ? [] : [`The next tutorial: drover tutorial ${next}`]),

@@ -1,6 +1,6 @@
 import { AppError } from '../../model/errors.ts';
 import { type Placement, placementAt } from '../../tutorial/placement.ts';
-import { fitted, type Progress } from '../../tutorial/progress.ts';
+import { fitted, type TutorialProgress } from '../../tutorial/progress.ts';
 import type { ReaderPlace } from '../../tutorial/reader-place.ts';
 import type { Tutorial } from '../../tutorial/types.ts';
 import type { World } from '../world.ts';
@@ -8,8 +8,8 @@ import type { TutorialWorld } from './world.ts';
 
 /** The reader's files of one tutorial, and the stored progress. */
 export interface TutorialPlace extends ReaderPlace {
-  readonly readProgress: () => Promise<Progress>;
-  readonly writeProgress: (progress: Progress) => Promise<void>;
+  readonly readProgress: () => Promise<TutorialProgress>;
+  readonly writeProgress: (progress: TutorialProgress) => Promise<void>;
   /** Writes both files as on the page, with this placement. False: they already were so. */
   readonly restore: (folder: string, placement: Placement) => Promise<boolean>;
   /** Writes all files as on the page and forgets the progress. Returns the folders. */
@@ -120,7 +120,7 @@ export async function openPlace(
 }
 
 /** The stored progress. A reader at the first step gets fresh files, whatever an earlier attempt left in them. */
-export async function beginOrGoOn(tutorial: Tutorial, place: TutorialPlace): Promise<Progress> {
+export async function beginOrGoOn(tutorial: Tutorial, place: TutorialPlace): Promise<TutorialProgress> {
   const progress = await place.readProgress();
   const [first] = tutorial.steps;
   if (first !== undefined && progress.done.length === 0 && progress.at === first.id)

@@ -6,10 +6,10 @@ import {
   type CollectionPlace,
   commentsOf,
   endOfLine,
-  type Place,
   placesOf,
   skipBlank,
   startOfLine,
+  type TextPlace,
 } from './edit-tree.ts';
 
 /** What stands behind a node's key: its settings in drover.yml, or an empty list in deployment.yml. */
@@ -100,8 +100,8 @@ function inFlow(text: string): string {
 }
 
 interface Found {
-  readonly key: Place;
-  readonly value: Place;
+  readonly key: TextPlace;
+  readonly value: TextPlace;
 }
 
 /** The pairs of a mapping. */
@@ -111,7 +111,7 @@ const pairsOf = ({ children }: CollectionPlace): readonly Found[] =>
     return i % 2 === 1 || value === undefined ? [] : [{ key, value }];
   });
 
-const textOf = (text: string, place: Place): string =>
+const textOf = (text: string, place: TextPlace): string =>
   place.kind === 'scalar' && place.start >= 0 ? String(load(text.slice(place.start, place.end))) : '';
 
 function nodesPair(text: string): Found | undefined {
@@ -141,7 +141,7 @@ function insert(text: string, entry: string): string {
 }
 
 /** `nodes:` with nothing behind it, or with a written null. */
-function fill(text: string, key: Place, value: Place, entry: string): string {
+function fill(text: string, key: TextPlace, value: TextPlace, entry: string): string {
   const at = colonEnd(text, key);
   const bare = value.start < 0 ? text : cut(text, at, value.end);
   const end = endOfLine(bare, at);
@@ -155,7 +155,7 @@ function endOfPair(text: string, map: CollectionPlace): number {
   return last.value.start < 0 ? colonEnd(text, last.key) : last.value.end;
 }
 
-function colonEnd(text: string, key: Place): number {
+function colonEnd(text: string, key: TextPlace): number {
   const colon = skipBlank(text, key.end);
   if (text[colon] !== ':') throw new CannotEdit('a key is written in an unknown way');
   return colon + 1;

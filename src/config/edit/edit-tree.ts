@@ -1,7 +1,7 @@
 import { COLLECTION_STYLE, EVENT_ID, type Event, parseEvents, SCALAR_STYLE } from 'js-yaml';
 
 /** Where things stand in a text that is to be edited: offsets in UTF-16 units, `end` exclusive, quotes included. */
-export type Place = ScalarPlace | CollectionPlace | AliasPlace;
+export type TextPlace = ScalarPlace | CollectionPlace | AliasPlace;
 
 export interface ScalarPlace {
   readonly kind: 'scalar';
@@ -21,20 +21,20 @@ export interface CollectionPlace {
   readonly start: number;
   readonly end: number;
   /** Items of a list; keys and values in turn of a map. */
-  readonly children: readonly Place[];
+  readonly children: readonly TextPlace[];
 }
 
 /** The first document's root; undefined for an empty text. Throws js-yaml's `YAMLException`. */
-export function placesOf(text: string): Place | undefined {
+export function placesOf(text: string): TextPlace | undefined {
   const events = parseEvents(text, {});
   let next = 1;
-  const read = (): Place => {
+  const read = (): TextPlace => {
     const event = events[next];
     next += 1;
     if (event?.type === EVENT_ID.SCALAR) return scalarPlace(text, event);
     if (event?.type === EVENT_ID.ALIAS) return { kind: 'alias', start: event.anchorStart - 1, end: event.anchorEnd };
     if (event?.type !== EVENT_ID.SEQUENCE && event?.type !== EVENT_ID.MAPPING) throw new Error('unexpected YAML event');
-    const children: Place[] = [];
+    const children: TextPlace[] = [];
     while (events[next]?.type !== EVENT_ID.POP) children.push(read());
     next += 1;
     const flow = event.style === COLLECTION_STYLE.FLOW;

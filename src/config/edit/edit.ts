@@ -5,11 +5,11 @@ import {
   type CollectionPlace,
   commentsOf,
   endOfLine,
-  type Place,
   placesOf,
   type ScalarPlace,
   skipBlank,
   startOfLine,
+  type TextPlace,
 } from './edit-tree.ts';
 
 /** `problem` completes "cannot move … in the file: ". */
@@ -64,8 +64,8 @@ function splice(before: string, app: AppName, node: NodeName): string {
 
 interface Spot {
   readonly name: NodeName;
-  readonly key: Place;
-  readonly list: Place;
+  readonly key: TextPlace;
+  readonly list: TextPlace;
 }
 
 /** How the application was written in its old place: with its quotes and the comment after it. */
@@ -92,10 +92,10 @@ function entriesOf(text: string, { children }: CollectionPlace): readonly Spot[]
   });
 }
 
-const valueOf = (text: string, place: Place): string =>
+const valueOf = (text: string, place: TextPlace): string =>
   place.kind === 'scalar' && place.start >= 0 ? String(load(text.slice(place.start, place.end))) : '';
 
-const indexIn = (text: string, list: Place, app: AppName): number =>
+const indexIn = (text: string, list: TextPlace, app: AppName): number =>
   list.kind === 'list' ? list.children.findIndex((item) => item.kind === 'scalar' && valueOf(text, item) === app) : -1;
 
 /** Plain where YAML reads it back as the same text, else in quotes. */
@@ -148,7 +148,7 @@ function withoutBlankLine(text: string, at: number): string {
 /** The comment behind the item goes along with it where it can; an emptied list is written `[]`. */
 function removeFromBlock(
   text: string,
-  key: Place,
+  key: TextPlace,
   list: CollectionPlace,
   item: ScalarPlace,
 ): readonly [string, Written] {
@@ -167,7 +167,7 @@ function removeFromBlock(
 
 const insertAt = (text: string, at: number, put: string): string => cut(text, at, at, put);
 
-function colonEnd(text: string, key: Place): number {
+function colonEnd(text: string, key: TextPlace): number {
   const colon = skipBlank(text, key.end);
   if (text[colon] !== ':') throw new CannotEdit('the key of a node is written in an unknown way');
   return colon + 1;
@@ -189,7 +189,7 @@ function add(text: string, { key, list }: Spot, written: Written): string {
   return placeComment(insertAt(text, at, last === undefined ? source : `, ${source}`), at, written);
 }
 
-function addLine(text: string, list: CollectionPlace, last: Place, { source, comment }: Written): string {
+function addLine(text: string, list: CollectionPlace, last: TextPlace, { source, comment }: Written): string {
   const line = startOfLine(text, list.start);
   const lead = text.slice(line, list.start);
   const indent = /^\s*$/.test(lead) ? lead : ' '.repeat(lead.length);

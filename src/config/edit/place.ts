@@ -1,7 +1,7 @@
 import { load, YAMLException } from 'js-yaml';
 import type { AppName } from '../../model/config.ts';
 import { indexText } from '../yaml/text-position.ts';
-import { type CollectionPlace, type Place, placesOf } from './edit-tree.ts';
+import { type CollectionPlace, placesOf, type TextPlace } from './edit-tree.ts';
 
 /**
  * Where the application's name stands in application.yml in any of its three forms (both from 1, columns in UTF-16
@@ -21,7 +21,7 @@ export function placeOfApplication(
   }
 }
 
-function keyOf(text: string, app: AppName): Place | undefined {
+function keyOf(text: string, app: AppName): TextPlace | undefined {
   const root = placesOf(text);
   if (root?.kind !== 'map') return undefined;
   const sections = ['applications', 'services'].flatMap((name) => {

@@ -6,13 +6,13 @@ import { type ConfirmState, openConfirm } from '../parts/confirm.ts';
 import { openLogs } from '../parts/logs/logs.ts';
 import { openMove } from '../parts/move.ts';
 import { openZfs } from '../parts/zfs.ts';
-import type { ScreenInput, Step } from '../screen.ts';
+import type { ScreenInput, Update } from '../screen.ts';
 import type { Item, UiState } from '../state.ts';
 import type { ActionId } from './actions.ts';
 import { isUp, selectedApps, whereIs } from './selection.ts';
 
 /** Does an action to the application or node under the cursor, or to the marked applications. */
-export function actOnApplications(input: ScreenInput, action: ActionId): Step<UiState> {
+export function actOnApplications(input: ScreenInput, action: ActionId): Update<UiState> {
   const apps = selectedApps(input, action);
   const [app] = apps;
   if (app !== undefined) return actOnApp(input, action, app, apps);
@@ -24,7 +24,7 @@ export function actOnApplications(input: ScreenInput, action: ActionId): Step<Ui
   return action === 'copy' ? copy(nameOfItem(input.view, cursor)) : {};
 }
 
-function actOnApp(input: ScreenInput, action: ActionId, app: AppName, apps: readonly AppName[]): Step<UiState> {
+function actOnApp(input: ScreenInput, action: ActionId, app: AppName, apps: readonly AppName[]): Update<UiState> {
   const { view } = input;
   const node = whereIs(view, app)?.node;
   switch (action) {
@@ -54,7 +54,7 @@ function actOnApp(input: ScreenInput, action: ActionId, app: AppName, apps: read
   }
 }
 
-const copy = (text: string): Step<UiState> => (text === '' ? {} : { effects: [{ type: 'copy', text }] });
+const copy = (text: string): Update<UiState> => (text === '' ? {} : { effects: [{ type: 'copy', text }] });
 
 function nameOfItem(view: ClusterView, { volume, foreign, node }: Item): string {
   return plainText(foreign ?? volume ?? (node === undefined ? '' : namesOf(view.config).node(node)));

@@ -12,14 +12,14 @@ import { openMove } from '../parts/move.ts';
 import { openProblems } from '../parts/problems.ts';
 import { openRun } from '../parts/run/run.ts';
 import { openZfs } from '../parts/zfs.ts';
-import type { ScreenInput, Step } from '../screen.ts';
+import type { ScreenInput, Update } from '../screen.ts';
 import { arrangements, sorts } from '../state.ts';
 import { type ActionId, infoOf } from './actions.ts';
 import { confirmRestart, confirmStart, confirmStop } from './app-actions.ts';
 import { appReason, unreachableReason, whereIs } from './selection.ts';
 
 /** What a command does, or the sentence that says why it cannot. */
-export type Outcome = Step<never> | string;
+export type Outcome = Update<never> | string;
 
 /** A command of the palette with words behind it; without them, the action of the same name is meant. */
 export interface Command {

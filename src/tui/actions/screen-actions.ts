@@ -12,26 +12,26 @@ import { openProblems } from '../parts/problems.ts';
 import { openReview } from '../parts/run/review.ts';
 import { openRun } from '../parts/run/run.ts';
 import { isFirstPage, type PartSizes, paneIds, type Registry, selectionActions, topOf } from '../routing.ts';
-import type { ScreenInput, Step } from '../screen.ts';
+import type { ScreenInput, Update } from '../screen.ts';
 import { arrangements, type PaneId, sorts, type ThemeName, type UiState } from '../state.ts';
 import type { ActionId } from './actions.ts';
 import { actOnApplications } from './app-actions.ts';
 
-interface Place {
+interface ActionInput {
   readonly input: ScreenInput;
   readonly registry: Registry;
   readonly sizes: PartSizes;
 }
 
-/** What the screen does where the part with the keys does nothing. */
-export function doOnScreen(place: Place, action: ActionId): Step<UiState> {
-  const { input } = place;
+/** What the screen does with an action that the focused part does not take. */
+export function doOnScreen(context: ActionInput, action: ActionId): Update<UiState> {
+  const { input } = context;
   if (selectionActions.includes(action)) return actOnApplications(input, action);
-  return lookAround(place, action) ?? workOn(input, action) ?? runProgram(input, action) ?? {};
+  return lookAround(context, action) ?? workOn(input, action) ?? runProgram(input, action) ?? {};
 }
 
 /** Panes, filter and order: changes nothing outside of the screen. */
-function lookAround({ input, registry, sizes }: Place, action: ActionId): Step<UiState> | undefined {
+function lookAround({ input, registry, sizes }: ActionInput, action: ActionId): Update<UiState> | undefined {
   const { ui } = input;
   switch (action) {
     case 'next-pane':
@@ -76,7 +76,7 @@ function lookAround({ input, registry, sizes }: Place, action: ActionId): Step<U
   }
 }
 
-const setTheme = (ui: UiState, theme: ThemeName): Step<UiState> => ({
+const setTheme = (ui: UiState, theme: ThemeName): Update<UiState> => ({
   state: { ...ui, theme },
   notice: { text: `theme ${theme}`, tone: 'plain' },
 });
@@ -89,7 +89,7 @@ function after<T>(all: readonly T[], present: T): T {
 }
 
 /** A pane without room among the others is shown alone. Pages over the panes close. */
-export function focusOn(ui: UiState, focus: PaneId, sizes: PartSizes): Step<UiState> {
+export function focusOn(ui: UiState, focus: PaneId, sizes: PartSizes): Update<UiState> {
   const zoomed = ui.zoomed || sizes.panes[focus] === undefined;
   return { state: { ...ui, focus, zoomed, filtering: false, overlays: [] } };
 }
@@ -100,14 +100,14 @@ function neighbour(ui: UiState, sizes: PartSizes, step: 1 | -1): PaneId {
   return shown[(at + step + shown.length) % shown.length] ?? ui.focus;
 }
 
-function open({ ui, view }: ScreenInput, sizes: PartSizes): Step<UiState> {
+function open({ ui, view }: ScreenInput, sizes: PartSizes): Update<UiState> {
   if (ui.focus === 'cluster') return focusOn(ui, 'detail', sizes);
   if (ui.focus !== 'plan') return {};
   return { opens: view.running ? openRun() : openDiff('steps') };
 }
 
 /** One layer at a time, and never out of the program. */
-function goBack(ui: UiState, registry: Registry): Step<UiState> {
+function goBack(ui: UiState, registry: Registry): Update<UiState> {
   const top = topOf(ui);
   if (top !== undefined && isFirstPage(registry, top)) return {};
   if (top !== undefined) return { state: { ...ui, overlays: ui.overlays.slice(0, -1) } };
@@ -118,7 +118,7 @@ function goBack(ui: UiState, registry: Registry): Step<UiState> {
   return ui.focus === 'cluster' ? {} : { state: { ...ui, focus: 'cluster' } };
 }
 
-function mark(ui: UiState): Step<UiState> {
+function mark(ui: UiState): Update<UiState> {
   const { app } = ui.cursor;
   if (app === undefined) return { notice: { text: 'mark: no application is under the cursor', tone: 'warn' } };
   const marks = new Set(ui.marks);
@@ -127,7 +127,7 @@ function mark(ui: UiState): Step<UiState> {
 }
 
 /** Plan, run and history. */
-function workOn(input: ScreenInput, action: ActionId): Step<UiState> | undefined {
+function workOn(input: ScreenInput, action: ActionId): Update<UiState> | undefined {
   const { view } = input;
   switch (action) {
     case 'apply':
@@ -149,7 +149,7 @@ function workOn(input: ScreenInput, action: ActionId): Step<UiState> | undefined
   }
 }
 
-function apply(view: ClusterView): Step<UiState> {
+function apply(view: ClusterView): Update<UiState> {
   if (view.running && view.approval === undefined) return { opens: openRun() };
   if (view.approval !== undefined || (view.plan?.steps.length ?? 0) > 0) return { opens: openReview(view, true) };
   if (view.problems.length > 0) return { opens: openProblems() };
@@ -160,7 +160,7 @@ function apply(view: ClusterView): Step<UiState> {
 }
 
 /** The program itself. */
-function runProgram(input: ScreenInput, action: ActionId): Step<UiState> | undefined {
+function runProgram(input: ScreenInput, action: ActionId): Update<UiState> | undefined {
   switch (action) {
     case 'palette':
       return { opens: openPalette() };
@@ -187,14 +187,14 @@ function runProgram(input: ScreenInput, action: ActionId): Step<UiState> | undef
   }
 }
 
-function quit({ view }: ScreenInput): Step<UiState> {
+function quit({ view }: ScreenInput): Update<UiState> {
   return view.running ? { opens: openLeave() } : { effects: [{ type: 'leave', how: 'now' }] };
 }
 
 /** A second ctrl+c within this time leaves at the next safe point, whatever is on the screen. */
 export const interruptMs = 2000;
 
-function interrupt(input: ScreenInput): Step<UiState> {
+function interrupt(input: ScreenInput): Update<UiState> {
   const { ui, now } = input;
   if (ui.interruptedAt !== undefined && now - ui.interruptedAt <= interruptMs) {
     return {

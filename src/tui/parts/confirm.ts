@@ -1,6 +1,6 @@
 import { plainText } from '../../model/plain-text.ts';
 import { type Row, type Size, type Span, span } from '../frame/rows.ts';
-import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Update } from '../screen.ts';
 import type { Effect } from '../state.ts';
 import { drawField, type EditKey, editField, emptyField, type Field, insertText } from '../text/field.ts';
 import { widthOf } from '../text/fit.ts';
@@ -100,7 +100,7 @@ function buttonRow(state: ConfirmState): Row {
   return [gap, button('cancel'), gap, button('go'), ...keys];
 }
 
-function update(_input: ScreenInput, state: ConfirmState, message: Message): Step<ConfirmState> {
+function update(_input: ScreenInput, state: ConfirmState, message: Message): Update<ConfirmState> {
   switch (message.type) {
     case 'text':
       return state.word === undefined
@@ -118,20 +118,20 @@ function update(_input: ScreenInput, state: ConfirmState, message: Message): Ste
   }
 }
 
-function answer(state: ConfirmState, text: string): Step<ConfirmState> {
+function answer(state: ConfirmState, text: string): Update<ConfirmState> {
   if (text === 'y' || text === 'Y') return go(state);
   if (text === 'n' || text === 'N' || text === 'q') return { closes: true };
   return ['h', 'l'].includes(text) ? { state: other(state) } : {};
 }
 
 /** Typing the word chooses the button. */
-const type = (state: ConfirmState, field: ConfirmState['field']): Step<ConfirmState> => ({
+const type = (state: ConfirmState, field: ConfirmState['field']): Update<ConfirmState> => ({
   state: { ...state, field, choice: field.text === state.word ? 'go' : 'cancel' },
 });
 
 const other = (state: ConfirmState): ConfirmState => ({ ...state, choice: state.choice === 'go' ? 'cancel' : 'go' });
 
-function edit(state: ConfirmState, key: EditKey): Step<ConfirmState> {
+function edit(state: ConfirmState, key: EditKey): Update<ConfirmState> {
   if (key === 'escape') return { closes: true };
   if (key === 'enter') return decide(state);
   if (key === 'tab' || key === 'up' || key === 'down') return { state: other(state) };
@@ -139,13 +139,13 @@ function edit(state: ConfirmState, key: EditKey): Step<ConfirmState> {
   return key === 'left' || key === 'right' ? { state: other(state) } : {};
 }
 
-function decide(state: ConfirmState): Step<ConfirmState> {
+function decide(state: ConfirmState): Update<ConfirmState> {
   if (state.choice === 'go') return go(state);
   const isMistyped = state.word !== undefined && state.field.text !== '';
   return { closes: true, ...(isMistyped ? { notice: { text: notTyped(state), tone: 'warn' } } : {}) };
 }
 
-function go(state: ConfirmState): Step<ConfirmState> {
+function go(state: ConfirmState): Update<ConfirmState> {
   if (state.word !== undefined && state.field.text !== state.word) {
     return { notice: { text: `type ${plainText(state.word)} first`, tone: 'warn' } };
   }

@@ -3,7 +3,7 @@ import { planLines } from '../../view/run/plan-lines.ts';
 import { wantedDiffs } from '../../view/wanted-diff.ts';
 import { count } from '../../view/wording.ts';
 import { type Row, type Size, span } from '../frame/rows.ts';
-import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Update } from '../screen.ts';
 import { tokenOf, wrapRows } from './drawing.ts';
 import { movingActions, pageAt, rowsOn, scrolled } from './page.ts';
 
@@ -90,7 +90,7 @@ function wrapLine({ text, tone }: Line, width: number): readonly Row[] {
   return rows.map((row) => (indent === '' ? row : [span(indent), ...row]));
 }
 
-function update(input: ScreenInput, state: DiffState, message: Message, size: Size): Step<DiffState> {
+function update(input: ScreenInput, state: DiffState, message: Message, size: Size): Update<DiffState> {
   const offset = scrolled(message, state.offset, size.rows, () => contentRows(input, state, size.columns).length);
   if (offset !== undefined) return { state: { ...state, offset } };
   if (message.type !== 'action') return {};

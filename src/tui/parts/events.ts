@@ -2,7 +2,7 @@ import type { NodeName } from '../../model/config.ts';
 import type { ClusterView, TrailEntry } from '../../view/cluster-view.ts';
 import { formatClock, namesOf } from '../../view/wording.ts';
 import { type Row, type Size, span } from '../frame/rows.ts';
-import type { Drawn, Message, Part, ScreenInput, Step } from '../screen.ts';
+import type { Drawn, Message, Part, ScreenInput, Update } from '../screen.ts';
 import type { UiState } from '../state.ts';
 import { columns, tokenOf } from './drawing.ts';
 import { movingActions, pageAt, rowsOn, type Scroll, scrolled } from './page.ts';
@@ -86,7 +86,7 @@ const scrollOf = ({ offsets }: UiState, { rows }: Size, total: number): Scroll =
   pageAt(offsets.events === 0 ? total : offsets.events - 1, rows, total);
 
 /** At the end the pane follows again. */
-function update(input: ScreenInput, ui: UiState, message: Message, size: Size): Step<UiState> {
+function update(input: ScreenInput, ui: UiState, message: Message, size: Size): Update<UiState> {
   const total = (): number => shownEntries(input.view, ui.filter).length;
   const isFollow = message.type === 'action' && message.action === 'follow';
   const from = ui.offsets.events === 0 ? Number.POSITIVE_INFINITY : ui.offsets.events - 1;

@@ -3,7 +3,7 @@ import { disabledReason, isTaken } from '../actions/disabled-reason.ts';
 import type { Glyphs } from '../frame/glyphs.ts';
 import { type Row, type Size, span, type Token } from '../frame/rows.ts';
 import { behindTop, ownLabel, partTakes, type Registry, topOf } from '../routing.ts';
-import type { Drawn, HitArea, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Drawn, HitArea, Message, OverlayPart, ScreenInput, Update } from '../screen.ts';
 import { drawField, type EditKey, editField, emptyField, type Field, insertText } from '../text/field.ts';
 import { fitRow, fitText, widthOf } from '../text/fit.ts';
 import { select } from './drawing.ts';
@@ -210,7 +210,7 @@ function legendTexts(glyphs: Glyphs, width: number): readonly string[] {
   return [...lines, line];
 }
 
-function update(state: HelpState, message: Message, entries: readonly Entry[], size: Size): Step<HelpState> {
+function update(state: HelpState, message: Message, entries: readonly Entry[], size: Size): Update<HelpState> {
   const cursor = cursorAfter(message, state.cursor, entries.length, size.rows - 1);
   if (cursor !== undefined) return { state: { ...state, cursor } };
   switch (message.type) {
@@ -228,7 +228,7 @@ function update(state: HelpState, message: Message, entries: readonly Entry[], s
   }
 }
 
-function edit(state: HelpState, key: EditKey, entries: readonly Entry[]): Step<HelpState> {
+function edit(state: HelpState, key: EditKey, entries: readonly Entry[]): Update<HelpState> {
   switch (key) {
     case 'tab':
       return { state: { ...state, cursor: inList(state.cursor + 1, entries.length) } };
@@ -243,7 +243,7 @@ function edit(state: HelpState, key: EditKey, entries: readonly Entry[]): Step<H
   }
 }
 
-function run(entry: Entry | undefined): Step<HelpState> {
+function run(entry: Entry | undefined): Update<HelpState> {
   if (entry === undefined) return {};
   if (entry.disabled !== undefined) return { notice: { text: `${entry.label}: ${entry.disabled}`, tone: 'warn' } };
   return { closes: true, sends: [{ type: 'action', action: entry.action }] };

@@ -5,7 +5,7 @@ import { count, formatClock, formatDuration, listNames, namesOf } from '../../vi
 import type { ActionId } from '../actions/actions.ts';
 import type { Glyphs } from '../frame/glyphs.ts';
 import { type Row, type Size, type Span, span, type Token } from '../frame/rows.ts';
-import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Update } from '../screen.ts';
 import { openConfirm, type Question } from './confirm.ts';
 import { columns, ends, rowOf, wrapRows } from './drawing.ts';
 import { cursorAfter, drawList, inList } from './list.ts';
@@ -165,7 +165,7 @@ function stepRow({ glyphs }: ScreenInput, step: RunRecord['steps'][number], size
   return ends(left, [span(right, 'dim')], size.columns, glyphs.ellipsis);
 }
 
-function update(input: ScreenInput, state: HistoryState, message: Message, size: Size): Step<HistoryState> {
+function update(input: ScreenInput, state: HistoryState, message: Message, size: Size): Update<HistoryState> {
   switch (message.type) {
     case 'history-read':
       return { state: withRuns(state, message.runs) };
@@ -189,7 +189,7 @@ function withRuns(state: HistoryState, runs: readonly RunRecord[]): HistoryState
 }
 
 /** Undefined for the actions that only move. */
-function act(input: ScreenInput, state: HistoryState, action: ActionId): Step<HistoryState> | undefined {
+function act(input: ScreenInput, state: HistoryState, action: ActionId): Update<HistoryState> | undefined {
   const runs = newestFirst(state);
   if (action === 'back') return state.isOpen ? { state: closed(state) } : { closes: true };
   const at = cursorOf(state, runs);
@@ -206,7 +206,7 @@ function act(input: ScreenInput, state: HistoryState, action: ActionId): Step<Hi
 }
 
 /** Moves the cursor through the runs, or scrolls the one that is open. */
-function go(input: ScreenInput, state: HistoryState, message: Message, size: Size): Step<HistoryState> {
+function go(input: ScreenInput, state: HistoryState, message: Message, size: Size): Update<HistoryState> {
   const runs = newestFirst(state);
   const run = runs[cursorOf(state, runs)];
   if (state.isOpen && run !== undefined) {
@@ -219,4 +219,6 @@ function go(input: ScreenInput, state: HistoryState, message: Message, size: Siz
 
 const closed = (state: HistoryState): HistoryState => ({ ...state, isOpen: false, offset: 0 });
 
-const toRun = (state: HistoryState, cursor: number): Step<HistoryState> => ({ state: { ...state, cursor, offset: 0 } });
+const toRun = (state: HistoryState, cursor: number): Update<HistoryState> => ({
+  state: { ...state, cursor, offset: 0 },
+});

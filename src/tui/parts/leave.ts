@@ -1,5 +1,5 @@
 import { type Row, type Size, span } from '../frame/rows.ts';
-import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Update } from '../screen.ts';
 import { wrapRows } from './drawing.ts';
 import { cursorAfter, drawList, inList } from './list.ts';
 
@@ -14,7 +14,7 @@ export const openLeave = (): LeaveState => ({ kind: 'leave', cursor: 0 });
 interface Choice {
   readonly label: string;
   readonly lines: readonly string[];
-  readonly step: Step<LeaveState>;
+  readonly step: Update<LeaveState>;
 }
 
 const choices: readonly Choice[] = [
@@ -73,7 +73,7 @@ function draw({ glyphs }: ScreenInput, { cursor }: LeaveState, size: Size): Draw
   };
 }
 
-function update(_input: ScreenInput, state: LeaveState, message: Message): Step<LeaveState> {
+function update(_input: ScreenInput, state: LeaveState, message: Message): Update<LeaveState> {
   if (message.type === 'pick') return choices[message.index]?.step ?? {};
   if (message.type === 'action') {
     if (message.action === 'open') return choices[state.cursor]?.step ?? {};
@@ -85,6 +85,6 @@ function update(_input: ScreenInput, state: LeaveState, message: Message): Step<
   return cursor === undefined ? {} : moveTo(state, cursor);
 }
 
-const moveTo = (state: LeaveState, cursor: number): Step<LeaveState> => ({
+const moveTo = (state: LeaveState, cursor: number): Update<LeaveState> => ({
   state: { ...state, cursor: inList(cursor, choices.length) },
 });

@@ -2,7 +2,7 @@ import type { AppName, NodeName } from '../../model/config.ts';
 import { type Fit, fitsOf } from '../../view/move-fit.ts';
 import { formatBytes, listNames, nodeTitle, shortBytes } from '../../view/wording.ts';
 import { type Row, type Size, type Span, span } from '../frame/rows.ts';
-import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Update } from '../screen.ts';
 import { columns, wrapRows } from './drawing.ts';
 import { cursorAfter, drawList, inList } from './list.ts';
 import { movingActions, rowsOn } from './page.ts';
@@ -119,7 +119,7 @@ function consequenceRows({ view, about }: ScreenInput, size: Size): readonly Row
   return [[], ...wrapRows(`Enter edits ${file}; ${then}`, size.columns, 'dim')];
 }
 
-function update(input: ScreenInput, state: MoveState, message: Message, size: Size): Step<MoveState> {
+function update(input: ScreenInput, state: MoveState, message: Message, size: Size): Update<MoveState> {
   const { fits, offered, at } = choices(input, state);
   if (message.type === 'pick') {
     const fit = fits[message.index];
@@ -132,7 +132,7 @@ function update(input: ScreenInput, state: MoveState, message: Message, size: Si
   return message.action === 'open' ? go(input, state, fits[at]) : {};
 }
 
-function go(input: ScreenInput, state: MoveState, fit: Fit | undefined): Step<MoveState> {
+function go(input: ScreenInput, state: MoveState, fit: Fit | undefined): Update<MoveState> {
   const reason = reasonAgainst(input, state) ?? fit?.against;
   if (reason !== undefined || fit === undefined) {
     return { notice: { text: reason ?? 'no node can take it', tone: 'warn' } };

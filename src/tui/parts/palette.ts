@@ -3,7 +3,7 @@ import { type Command, commands, type Outcome } from '../actions/commands.ts';
 import { disabledReason, isTaken } from '../actions/disabled-reason.ts';
 import { type Row, type Size, span } from '../frame/rows.ts';
 import { behindTop, type Registry } from '../routing.ts';
-import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Update } from '../screen.ts';
 import { drawField, type EditKey, editField, type Field, fieldOf, insertText } from '../text/field.ts';
 import { columns, ends } from './drawing.ts';
 import { cursorAfter, drawList, inList } from './list.ts';
@@ -154,7 +154,7 @@ function update(
   state: PaletteState,
   message: Message,
   size: Size,
-): Step<PaletteState> {
+): Update<PaletteState> {
   const entries = entriesOf(input, registry, state.field.text);
   const cursor = cursorAfter(message, state.cursor, entries.length, size.rows - 2);
   if (cursor !== undefined) return { state: { ...state, cursor } };
@@ -177,7 +177,7 @@ function edit(
   state: PaletteState,
   key: EditKey,
   entries: readonly Entry[],
-): Step<PaletteState> {
+): Update<PaletteState> {
   if (key === 'escape') return { closes: true };
   if (key === 'enter') return choose(input, registry, state, entries);
   if (key === 'tab') {
@@ -197,7 +197,7 @@ function choose(
   registry: Registry,
   state: PaletteState,
   entries: readonly Entry[],
-): Step<PaletteState> {
+): Update<PaletteState> {
   const entry = entries[state.cursor];
   if (entry?.needsMore === true) return { state: completed(entry) };
   const done = runLine(input, registry, entry?.line ?? state.field.text, entry?.disabled);

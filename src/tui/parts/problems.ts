@@ -2,7 +2,7 @@ import type { ConfigProblem } from '../../model/config.ts';
 import { count, formatClock } from '../../view/wording.ts';
 import type { ActionId } from '../actions/actions.ts';
 import { type Row, type Size, span } from '../frame/rows.ts';
-import type { About, Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { About, Drawn, Message, OverlayPart, ScreenInput, Update } from '../screen.ts';
 import type { Overlay } from '../state.ts';
 import { wrapRows } from './drawing.ts';
 import { cursorAfter, drawList, inList } from './list.ts';
@@ -188,7 +188,7 @@ function footRows(files: number, { keyOf }: About): readonly Row[] {
   return [[], [span(`\`drover validate\` prints the same${other}`, 'dim')]];
 }
 
-function update(input: ScreenInput, state: ProblemsState, message: Message, size: Size): Step<ProblemsState> {
+function update(input: ScreenInput, state: ProblemsState, message: Message, size: Size): Update<ProblemsState> {
   if (message.type === 'view-changed') return input.view.problems.length === 0 ? { closes: true } : {};
   const { all, index } = selected(input, state);
   const shown = all[index];
@@ -211,7 +211,7 @@ function targetOf(message: Message, all: readonly Shown[], index: number, size: 
   return cursorAfter(message, index, all.length, Math.floor(size.rows / 2));
 }
 
-function act(action: ActionId, { problem, at }: Shown): Step<ProblemsState> {
+function act(action: ActionId, { problem, at }: Shown): Update<ProblemsState> {
   const { file, line, column, fix, message } = problem;
   switch (action) {
     case 'fix':

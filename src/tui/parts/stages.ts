@@ -2,7 +2,7 @@ import type { Stage } from '../../view/stages.ts';
 import { formatDuration } from '../../view/wording.ts';
 import type { Glyphs } from '../frame/glyphs.ts';
 import { type Row, type Size, type Span, span, type Token } from '../frame/rows.ts';
-import type { About, Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { About, Drawn, Message, OverlayPart, ScreenInput, Update } from '../screen.ts';
 import type { Effect } from '../state.ts';
 import { fitText } from '../text/fit.ts';
 import { cursorAfter, drawList } from './list.ts';
@@ -59,7 +59,7 @@ function draw(input: ScreenInput, state: StagesState, size: Size): Drawn {
   };
 }
 
-function update({ about }: ScreenInput, state: StagesState, message: Message, size: Size): Step<StagesState> {
+function update({ about }: ScreenInput, state: StagesState, message: Message, size: Size): Update<StagesState> {
   const choices = choicesOf(about);
   if (message.type === 'pick') return choose(about, message.index);
   if (message.type === 'action' && message.action === 'open') return choose(about, state.cursor);
@@ -86,7 +86,7 @@ function choicesOf({ files }: About): readonly Choice[] {
   return [simulation, read(files.application, 'what will run'), read(files.deployment, 'where it will run')];
 }
 
-function choose(about: About, index: number): Step<StagesState> {
+function choose(about: About, index: number): Update<StagesState> {
   const choice = choicesOf(about)[index];
   return choice === undefined ? {} : { effects: [choice.effect] };
 }

@@ -1,5 +1,5 @@
 import { type Row, type Size, span } from '../frame/rows.ts';
-import type { About, Drawn, Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { About, Drawn, Message, OverlayPart, ScreenInput, Update } from '../screen.ts';
 import type { Effect } from '../state.ts';
 import { fitText } from '../text/fit.ts';
 import { cursorAfter, drawList } from './list.ts';
@@ -99,14 +99,14 @@ function choiceRow({ glyphs, about }: ScreenInput, choice: Choice, isAt: boolean
   ];
 }
 
-function update({ about }: ScreenInput, state: WelcomeState, message: Message): Step<WelcomeState> {
+function update({ about }: ScreenInput, state: WelcomeState, message: Message): Update<WelcomeState> {
   if (message.type === 'pick') return choose(message.index, about);
   if (message.type === 'action' && message.action === 'open') return choose(state.cursor, about);
   const cursor = cursorAfter(message, state.cursor, choices.length, choices.length);
   return cursor === undefined ? {} : { state: { ...state, cursor } };
 }
 
-function choose(index: number, about: About): Step<WelcomeState> {
+function choose(index: number, about: About): Update<WelcomeState> {
   const choice = choices[index];
   if (choice === undefined) return {};
   const reason = reasonAgainst(choice, about);

@@ -4,7 +4,7 @@ import type { NodeName } from '../../model/config.ts';
 import { count, formatDuration, nodeTitle } from '../../view/wording.ts';
 import type { ActionId } from '../actions/actions.ts';
 import type { Size } from '../frame/rows.ts';
-import type { Message, OverlayPart, ScreenInput, Step } from '../screen.ts';
+import type { Message, OverlayPart, ScreenInput, Update } from '../screen.ts';
 import { openConfirm, type Question } from './confirm.ts';
 import { cursorAfter, inList } from './list.ts';
 import { movingActions } from './page.ts';
@@ -53,7 +53,7 @@ function disabledReason(input: ScreenInput, state: ZfsState, action: ActionId): 
   return input.view.running ? 'a run is in progress' : undefined;
 }
 
-function update(input: ScreenInput, state: ZfsState, message: Message, size: Size): Step<ZfsState> {
+function update(input: ScreenInput, state: ZfsState, message: Message, size: Size): Update<ZfsState> {
   const total = entriesOf(state.datasets).length;
   const cursor = cursorAfter(message, state.cursor, total, Math.max(2, size.rows - 4));
   if (cursor !== undefined) return { state: { ...state, cursor } };
@@ -74,7 +74,7 @@ function read(
   { about }: ScreenInput,
   state: ZfsState,
   message: Extract<Message, { type: 'zfs-read' }>,
-): Step<ZfsState> {
+): Update<ZfsState> {
   const next = withRead(state, message);
   const { seeks } = state;
   if (seeks === undefined || state.datasets !== undefined || next.datasets === undefined) return { state: next };
@@ -111,14 +111,14 @@ function hasNewAct({ view }: ScreenInput, { before }: Extract<Message, { type: '
   return newest !== undefined && newest !== before.trail.findLast(({ source }) => source === 'act');
 }
 
-function act(input: ScreenInput, state: ZfsState, action: ActionId): Step<ZfsState> {
+function act(input: ScreenInput, state: ZfsState, action: ActionId): Update<ZfsState> {
   if (action === 'refresh') return { effects: [{ type: 'read-zfs', node: state.node }] };
   const entry = entryAt(state);
   if (entry === undefined || disabledReason(input, state, action) !== undefined) return {};
   return actOn(input, state, action, entry);
 }
 
-function actOn(input: ScreenInput, state: ZfsState, action: ActionId, entry: ZfsEntry): Step<ZfsState> {
+function actOn(input: ScreenInput, state: ZfsState, action: ActionId, entry: ZfsEntry): Update<ZfsState> {
   const { dataset, snapshot } = entry;
   const { application } = dataset;
   if (action === 'copy') return { effects: [{ type: 'copy', text: nameOf(entry) }] };

@@ -56,7 +56,7 @@ export function runStatusOfGroup(view: ClusterView, group: PlanGroup, now: numbe
   return { ...facts, text: sentence(view, group, facts) };
 }
 
-interface Progress {
+interface GroupProgress {
   /** Some step of this kind has begun; it may have had an effect. */
   readonly begun: (kind: ActionKind) => boolean;
   /** There is one, and all of them have succeeded. */
@@ -64,7 +64,7 @@ interface Progress {
   readonly has: (kind: ActionKind) => boolean;
 }
 
-function progressOf(view: ClusterView, { steps }: PlanGroup): Progress {
+function progressOf(view: ClusterView, { steps }: PlanGroup): GroupProgress {
   const of = (kind: ActionKind): readonly (StepView | undefined)[] =>
     steps.filter(({ action }) => action.kind === kind).map(({ id }) => view.steps[id]);
   return {
@@ -80,7 +80,7 @@ function hasBegun(step: StepView | undefined): boolean {
   return step.state !== 'cancelled' || step.startedAt !== undefined;
 }
 
-function phaseOf(group: PlanGroup, { begun, done, has }: Progress): Phase {
+function phaseOf(group: PlanGroup, { begun, done, has }: GroupProgress): Phase {
   const all = (kind: ActionKind): boolean => !has(kind) || done(kind);
   const works = has('check-container') ? done('check-container') : done('start-container');
   const arrived = has('start-container') ? works : has('acquire-volume') && done('acquire-volume');
@@ -93,7 +93,7 @@ function phaseOf(group: PlanGroup, { begun, done, has }: Progress): Phase {
 }
 
 /** Volumes without an application: nothing is ever down. */
-function bare(begun: Progress['begun'], done: Progress['done']): Phase {
+function bare(begun: GroupProgress['begun'], done: GroupProgress['done']): Phase {
   const kinds = ['create-volume', 'resize-volume', 'retire-volume', 'settle-volume', 'replace-network'] as const;
   return kinds.some(done) && !kinds.some((kind) => begun(kind) && !done(kind)) ? 'done' : 'before';
 }

@@ -12,7 +12,7 @@ import type { ScreenInput } from '../../../src/tui/screen.ts';
 import { fitRow, widthOfRow } from '../../../src/tui/text/fit.ts';
 import { update } from '../../../src/tui/update.ts';
 import { type Doing, type GuideView, guideViewOf, type StepBefore } from '../../../src/tutorial/guide-view.ts';
-import { type Progress, startOf } from '../../../src/tutorial/progress.ts';
+import { startOf, type TutorialProgress } from '../../../src/tutorial/progress.ts';
 import { aPlace, aTutorial } from '../tutorial/a-tutorial.ts';
 import { inputOf, sampleView, uiOf } from './cluster-scenes.ts';
 import { expectGolden, linesOf, play, textOfRow } from './overlay-frames.ts';
@@ -24,7 +24,7 @@ const view = sampleView();
 const theme = createTheme('mono', { depth: 0 });
 
 function guideAt(
-  progress: Progress = startOf(tutorial),
+  progress: TutorialProgress = startOf(tutorial),
   sinceMs = 0,
   doing: readonly Doing[] = [],
   before?: StepBefore,

@@ -4,7 +4,7 @@ import { framePane } from '../../../src/tui/frame/frame.ts';
 import { unicodeGlyphs } from '../../../src/tui/frame/glyphs.ts';
 import type { Row, Size } from '../../../src/tui/frame/rows.ts';
 import { initialState } from '../../../src/tui/initial-state.ts';
-import type { About, Message, Part, ScreenInput, Step } from '../../../src/tui/screen.ts';
+import type { About, Message, Part, ScreenInput, Update } from '../../../src/tui/screen.ts';
 import { widthOfRow } from '../../../src/tui/text/fit.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
 import { emptyView } from '../../../src/view/reduce.ts';
@@ -78,8 +78,8 @@ export function play<S>(
   state: S,
   messages: readonly (Message | Extract<Message, { type: 'action' }>['action'])[],
   size: Size = insideOfScreen(80, 24),
-): Step<S> & { readonly state: S } {
-  let last: Step<S> & { readonly state: S } = { state };
+): Update<S> & { readonly state: S } {
+  let last: Update<S> & { readonly state: S } = { state };
   for (const each of messages) {
     const message: Message = typeof each === 'string' ? { type: 'action', action: each } : each;
     const step = part.update(input, last.state, message, size);

@@ -3,7 +3,7 @@ import { unicodeGlyphs } from '../../../src/tui/frame/glyphs.ts';
 import { initialState } from '../../../src/tui/initial-state.ts';
 import { registry as real } from '../../../src/tui/parts.ts';
 import type { PartSizes, Registry } from '../../../src/tui/routing.ts';
-import type { Message, Part, ScreenInput, Step } from '../../../src/tui/screen.ts';
+import type { Message, Part, ScreenInput, Update } from '../../../src/tui/screen.ts';
 import type { Effect, Overlay, PaneId, UiState } from '../../../src/tui/state.ts';
 import { update } from '../../../src/tui/update.ts';
 import type { ClusterView } from '../../../src/view/cluster-view.ts';
@@ -20,7 +20,7 @@ interface FakeOptions {
   readonly actions?: readonly ActionId[];
   readonly typing?: boolean;
   readonly off?: Readonly<Partial<Record<ActionId, string>>>;
-  readonly step?: (message: Message, state: unknown) => Step<never>;
+  readonly step?: (message: Message, state: unknown) => Update<never>;
 }
 
 function fakePart<S>(who: string, received: Received[], options: FakeOptions = {}): Part<S> {

@@ -4,23 +4,23 @@ import type { Glyphs } from '../../frame/glyphs.ts';
 import { type Row, type Size, type Span, span, type Token } from '../../frame/rows.ts';
 import { fitText, widthOfRow } from '../../text/fit.ts';
 import { barSpans, ends, sparkText } from '../drawing.ts';
-import type { Scene } from './grid.ts';
+import type { ClusterPaneInput } from './grid.ts';
 import { hasKeys, isPoolWorrying, selectIf } from './signs.ts';
 
 /** Rows of a node's head: two where the applications would have no room otherwise. */
 export const headRows = ({ rows }: Size): number => (rows < 11 ? 2 : 3);
 
 /** Name, address and round trip; processor and memory; pool. */
-export function headLines(scene: Scene, node: BoardNode, width: number, isCursor: boolean): readonly Row[] {
-  const { input } = scene;
-  const title = selectIf(titleLine(input, node, width, isCursor), isCursor && hasKeys(scene));
+export function headLines(pane: ClusterPaneInput, node: BoardNode, width: number, isCursor: boolean): readonly Row[] {
+  const { input } = pane;
+  const title = selectIf(titleLine(input, node, width, isCursor), isCursor && hasKeys(pane));
   if (node.status === 'unreachable') return [title, troubleLine(node), poolLine(node, width, input.glyphs)];
   const figures = figuresLine(node, width, input.glyphs);
   const pool = poolLine(node, width, input.glyphs);
-  return headRows(scene.size) === 3 ? [title, figures, pool] : [title, pool];
+  return headRows(pane.size) === 3 ? [title, figures, pool] : [title, pool];
 }
 
-function titleLine({ glyphs, now }: Scene['input'], node: BoardNode, width: number, isCursor: boolean): Row {
+function titleLine({ glyphs, now }: ClusterPaneInput['input'], node: BoardNode, width: number, isCursor: boolean): Row {
   const [sign, token] = signs(glyphs)[node.status];
   const address = node.address === undefined ? [] : [span(` ${node.address}`, 'dim')];
   const mark = isCursor ? span(glyphs.cursor, 'accent') : span(' ');

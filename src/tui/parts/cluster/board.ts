@@ -5,7 +5,7 @@ import type { Item } from '../../state.ts';
 import { fitRow, fitText, widthOf } from '../../text/fit.ts';
 import { headLines, headRows } from './board-head.ts';
 import { itemOf } from './entries.ts';
-import { type Arranged, clicks, type Scene, type Stop, type Window } from './grid.ts';
+import { type Arranged, type ClusterPaneInput, clicks, type Stop, type Window } from './grid.ts';
 import { partText } from './matrix.ts';
 import {
   cpuText,
@@ -21,8 +21,8 @@ import {
 } from './signs.ts';
 
 /** As many nodes side by side as there is room for. */
-export function arrangeBoard(scene: Scene, leastColumns: number): Arranged {
-  const { listing, size } = scene;
+export function arrangeBoard(pane: ClusterPaneInput, leastColumns: number): Arranged {
+  const { listing, size } = pane;
   const columns = listing.nodes.map((node) => stopsOf(node, listing.rows.get(node.node) ?? []));
   const heights = columns.map((stops) => stops.reduce((sum, { height }) => sum + height, 0));
   // The borders of the pane count as the outer half of a column.
@@ -35,7 +35,7 @@ export function arrangeBoard(scene: Scene, leastColumns: number): Arranged {
   return {
     grid: { columns, lines: Math.max(0, ...heights), head: headRows(size) + 1 },
     part: (cursor) => partText(listing.nodes, shown(cursor)),
-    draw: (window) => drawBoard(scene, shown(window.cursor), window),
+    draw: (window) => drawBoard(pane, shown(window.cursor), window),
   };
 }
 
@@ -60,18 +60,18 @@ interface NodeColumn {
   readonly width: number;
 }
 
-function drawBoard(scene: Scene, nodes: readonly BoardNode[], window: Window) {
-  const { vertical, horizontal, cross } = scene.input.glyphs.border;
-  const columns = placeColumns(nodes, scene.size.columns);
+function drawBoard(pane: ClusterPaneInput, nodes: readonly BoardNode[], window: Window) {
+  const { vertical, horizontal, cross } = pane.input.glyphs.border;
+  const columns = placeColumns(nodes, pane.size.columns);
   const isHead = ({ node }: NodeColumn): boolean => sameItem(window.cursor ?? {}, { node: node.node });
-  const heads = columns.map((column) => headLines(scene, column.node, column.width, isHead(column)));
-  const bodies = columns.map((column) => bodyOf(scene, column, window));
+  const heads = columns.map((column) => headLines(pane, column.node, column.width, isHead(column)));
+  const bodies = columns.map((column) => bodyOf(pane, column, window));
   const join = (cells: readonly Row[]): Row =>
     cells.flatMap((cell, i) => {
-      const fitted = fitRow(cell, columns[i]?.width ?? 0, scene.input.glyphs.ellipsis);
+      const fitted = fitRow(cell, columns[i]?.width ?? 0, pane.input.glyphs.ellipsis);
       return i === 0 ? fitted : [span(vertical, 'dim'), ...fitted];
     });
-  const head = headRows(scene.size);
+  const head = headRows(pane.size);
   const rule = columns.map(({ width }) => horizontal.repeat(width)).join(cross);
   const rows = [
     ...Array.from({ length: head }, (_, i) => join(heads.map((lines) => lines[i] ?? []))),
@@ -96,23 +96,23 @@ function placeColumns(nodes: readonly BoardNode[], columns: number): readonly No
   }));
 }
 
-function bodyOf(scene: Scene, { node, x, width }: NodeColumn, { cursor, from, count }: Window) {
-  const all = scene.listing.rows.get(node.node) ?? [];
+function bodyOf(pane: ClusterPaneInput, { node, x, width }: NodeColumn, { cursor, from, count }: Window) {
+  const all = pane.listing.rows.get(node.node) ?? [];
   const stops = stopsOf(node, all).slice(1);
   const longest = all.reduce((most, { name }) => Math.max(most, widthOf(name)), 0);
   const rows: Row[] = [];
   const hits: HitArea[] = [];
-  if (all.length === 0 && from === 0) rows.push([span(emptyText(scene, node), 'dim')]);
+  if (all.length === 0 && from === 0) rows.push([span(emptyText(pane, node), 'dim')]);
   for (const [i, row] of all.entries()) {
     const { line, height, item } = stops[i] ?? { line: 0, height: 1, item: {} };
     if (line + height <= from || line >= from + count) continue;
     const isCursor = sameItem(item, cursor ?? {});
-    for (const [at, drawn] of rowLines(scene, row, { width, longest, isCursor }).entries()) {
+    for (const [at, drawn] of rowLines(pane, row, { width, longest, isCursor }).entries()) {
       const y = line + at - from;
       if (y >= 0 && y < count) rows[y] = drawn;
     }
     const top = Math.max(0, line - from);
-    const y = headRows(scene.size) + 1 + top;
+    const y = headRows(pane.size) + 1 + top;
     hits.push({ x, y, columns: width, rows: Math.min(count, line + height - from) - top, ...clicks(item) });
   }
   return { rows, hits };
@@ -125,19 +125,19 @@ interface RowShape {
   readonly isCursor: boolean;
 }
 
-function emptyText({ ui }: Scene, { rows, status }: BoardNode): string {
+function emptyText({ ui }: ClusterPaneInput, { rows, status }: BoardNode): string {
   if (rows.length > 0) return ui.faultsOnly && ui.filter === '' ? '   no faults' : '   nothing matches';
   return status === 'reachable' ? '   nothing runs here' : '';
 }
 
-function rowLines(scene: Scene, row: BoardRow, shape: RowShape): readonly Row[] {
+function rowLines(pane: ClusterPaneInput, row: BoardRow, shape: RowShape): readonly Row[] {
   const { width, longest, isCursor } = shape;
-  const { input, ui } = scene;
+  const { input, ui } = pane;
   const { glyphs } = input;
-  const isSelected = isCursor && hasKeys(scene);
+  const isSelected = isCursor && hasKeys(pane);
   const [glyph, token] = signOf(row, row.note, glyphs);
   const start = [markSpan(itemOf(row), isCursor, { ui, glyphs }), span(`${glyph} `, token)];
-  const first = [...start, ...cells(scene, row, width - 3, longest)];
+  const first = [...start, ...cells(pane, row, width - 3, longest)];
   const lines: Row[] = [selectIf(fitRow(first, width, glyphs.ellipsis), isSelected)];
   if (row.note !== undefined && hasNoteLine(row)) {
     const note = [span(`   ${glyphs.branch} `, 'dim'), noteSpan(row.note, glyphs)];
@@ -150,7 +150,7 @@ const stateWidth = 7;
 const figureWidths = { cpu: 5, memory: 6, data: 6 } as const;
 
 /** Name, state and figures; what has no figures gives their room to its state. */
-function cells({ input }: Scene, row: BoardRow, width: number, longest: number): Row {
+function cells({ input }: ClusterPaneInput, row: BoardRow, width: number, longest: number): Row {
   const { ellipsis } = input.glyphs;
   const dim = row.isStale ? 'dim' : 'plain';
   const hasMemory = width >= 10 + 1 + stateWidth + figureWidths.cpu + figureWidths.memory + figureWidths.data;
@@ -177,7 +177,7 @@ const nameToken = ({ kind, isStale }: BoardRow) =>
   isStale || kind === 'foreign' || kind === 'volume' ? 'dim' : kind === 'ghost' ? 'plain' : 'strong';
 
 /** Its note; but what cannot be seen says so first. */
-function onlyLine({ glyphs, now }: Scene['input'], row: BoardRow): Span {
+function onlyLine({ glyphs, now }: ClusterPaneInput['input'], row: BoardRow): Span {
   const isQuiet = row.note === undefined || (row.isStale && row.note.kind === 'add');
   if (isQuiet || row.note === undefined) return stateSpan(row, now);
   return row.kind === 'foreign' ? span(row.note.text, 'dim') : noteSpan(row.note, glyphs);

@@ -4,13 +4,13 @@ import { count } from '../../../view/wording.ts';
 import type { ActionId } from '../../actions/actions.ts';
 import { arrangementOf, boardColumns } from '../../frame/layout.ts';
 import { type Row, type Size, span } from '../../frame/rows.ts';
-import type { Drawn, Message, Part, ScreenInput, Step } from '../../screen.ts';
+import type { Drawn, Message, Part, ScreenInput, Update } from '../../screen.ts';
 import type { Item, UiState } from '../../state.ts';
 import { clamp } from '../drawing.ts';
 import { movingActions, pageAt, pageWith, rowsMoved } from '../page.ts';
 import { arrangeBoard } from './board.ts';
 import { type Listing, listingOf } from './entries.ts';
-import { type Arranged, findStop, type Grid, moveAlong, moveAside, type Scene } from './grid.ts';
+import { type Arranged, type ClusterPaneInput, findStop, type Grid, moveAlong, moveAside } from './grid.ts';
 import { arrangeMatrix } from './matrix.ts';
 import { sameItem } from './signs.ts';
 import { arrangeTable } from './table.ts';
@@ -46,7 +46,7 @@ export const clusterPart: Part<UiState> = {
 
 /** The item that the cursor is drawn on. Undefined where there are no rows. */
 export function cursorOf(input: ScreenInput, ui: UiState, size: Size): Item | undefined {
-  return findStop(arrange(sceneOf(input, ui, size)).grid, ui.cursor)?.stop.item;
+  return findStop(arrange(paneInputOf(input, ui, size)).grid, ui.cursor)?.stop.item;
 }
 
 /**
@@ -54,7 +54,7 @@ export function cursorOf(input: ScreenInput, ui: UiState, size: Size): Item | un
  * on what the cursor is drawn on, so this follows every message.
  */
 export function settleCursor(input: ScreenInput, ui: UiState, size: Size): UiState {
-  const { grid } = arrange(sceneOf(input, ui, size));
+  const { grid } = arrange(paneInputOf(input, ui, size));
   const place = findStop(grid, ui.cursor);
   if (place === undefined) return Object.keys(ui.cursor).length === 0 ? ui : { ...ui, cursor: {} };
   const offset = offsetFor(grid, place.stop, ui.offsets.cluster, size);
@@ -62,15 +62,15 @@ export function settleCursor(input: ScreenInput, ui: UiState, size: Size): UiSta
   return isSettled ? ui : { ...ui, cursor: place.stop.item, offsets: { ...ui.offsets, cluster: offset } };
 }
 
-function sceneOf(input: ScreenInput, ui: UiState, size: Size): Scene {
+function paneInputOf(input: ScreenInput, ui: UiState, size: Size): ClusterPaneInput {
   return { input, ui, size, listing: listingOf(boardOf(input.view, input.now), ui) };
 }
 
-function arrange(scene: Scene): Arranged {
-  const { ui, listing, size } = scene;
+function arrange(pane: ClusterPaneInput): Arranged {
+  const { ui, listing, size } = pane;
   const shown = arrangementOf(ui.arrangement, listing.nodes.length, size.columns + 2);
-  if (shown === 'board') return arrangeBoard(scene, boardColumns);
-  return shown === 'table' ? arrangeTable(scene) : arrangeMatrix(scene);
+  if (shown === 'board') return arrangeBoard(pane, boardColumns);
+  return shown === 'table' ? arrangeTable(pane) : arrangeMatrix(pane);
 }
 
 const shownLines = (grid: Grid, { rows }: Size): number => Math.max(1, rows - grid.head);
@@ -85,11 +85,11 @@ function offsetFor(grid: Grid, { line, height }: { line: number; height: number 
 
 function drawCluster(input: ScreenInput, ui: UiState, size: Size): Drawn {
   const board = boardOf(input.view, input.now);
-  const scene: Scene = { input, ui, size, listing: listingOf(board, ui) };
-  const title = titleOf(input, scene.listing);
-  const sentence = emptySentence(scene, board);
+  const pane: ClusterPaneInput = { input, ui, size, listing: listingOf(board, ui) };
+  const title = titleOf(input, pane.listing);
+  const sentence = emptySentence(pane, board);
   if (sentence !== undefined) return { title, rows: [[], ...sentence.map((each) => [span(` ${each}`, 'dim')])] };
-  const arranged = arrange(scene);
+  const arranged = arrange(pane);
   const { grid } = arranged;
   const stop = findStop(grid, ui.cursor)?.stop;
   const shown = shownLines(grid, size);
@@ -97,7 +97,7 @@ function drawCluster(input: ScreenInput, ui: UiState, size: Size): Drawn {
   const { rows, hits } = arranged.draw({ cursor: stop?.item, from: offset, count: shown });
   return {
     title,
-    aside: asideOf(scene, board, arranged.part(stop?.item)),
+    aside: asideOf(pane, board, arranged.part(stop?.item)),
     rows,
     hits,
     scroll: { offset, shown, total: grid.lines },
@@ -114,7 +114,7 @@ function titleOf({ about }: ScreenInput, { entries, total, apps }: Listing): Row
   ];
 }
 
-function asideOf({ ui, listing }: Scene, board: Board, part: string): Row {
+function asideOf({ ui, listing }: ClusterPaneInput, board: Board, part: string): Row {
   const parts = [
     part,
     board.idle.length === 0 ? '' : `${board.idle.length} on no node`,
@@ -128,7 +128,7 @@ function asideOf({ ui, listing }: Scene, board: Board, part: string): Row {
 }
 
 /** What the pane says where it has nothing to show. */
-function emptySentence({ input, ui, listing }: Scene, board: Board): readonly string[] | undefined {
+function emptySentence({ input, ui, listing }: ClusterPaneInput, board: Board): readonly string[] | undefined {
   const { view, about } = input;
   const { files } = about;
   if (board.nodes.length === 0) {
@@ -145,7 +145,7 @@ function emptySentence({ input, ui, listing }: Scene, board: Board): readonly st
   return ['no applications yet', `describe one in ${files?.application ?? 'application.yml'} and list it under a node`];
 }
 
-function updateCluster(input: ScreenInput, ui: UiState, message: Message, size: Size): Step<UiState> {
+function updateCluster(input: ScreenInput, ui: UiState, message: Message, size: Size): Update<UiState> {
   // A pane that is not shown has no room, on which its rows depend.
   if (size.rows <= 0 || size.columns <= 0) return {};
   const next = moved(input, ui, message, size);
@@ -178,7 +178,7 @@ function movedBy(
   message: Extract<Message, { type: 'action' }>,
   size: Size,
 ): UiState | undefined {
-  const { grid } = arrange(sceneOf(input, ui, size));
+  const { grid } = arrange(paneInputOf(input, ui, size));
   const by = rowsMoved(message, shownLines(grid, size));
   const aside = message.action === 'left' ? -1 : message.action === 'right' ? 1 : undefined;
   if (by === undefined && aside === undefined) return undefined;
@@ -189,7 +189,7 @@ function movedBy(
 
 /** The wheel moves what is shown; the cursor moves only where it would be out of sight. */
 function scrolled(input: ScreenInput, ui: UiState, by: number, size: Size): UiState {
-  const { grid } = arrange(sceneOf(input, ui, size));
+  const { grid } = arrange(paneInputOf(input, ui, size));
   const place = findStop(grid, ui.cursor);
   if (place === undefined) return ui;
   const shown = shownLines(grid, size);

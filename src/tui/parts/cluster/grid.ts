@@ -25,8 +25,8 @@ export interface Grid {
   readonly sideways?: readonly NodeName[];
 }
 
-/** What an arrangement is drawn from. */
-export interface Scene {
+/** What all arrangements of the cluster pane draw from. */
+export interface ClusterPaneInput {
   readonly input: ScreenInput;
   readonly ui: UiState;
   readonly listing: Listing;
@@ -47,7 +47,7 @@ export interface Arranged {
   readonly part: (cursor: Item | undefined) => string;
 }
 
-interface Place {
+interface GridPlace {
   readonly column: number;
   readonly stop: Stop;
 }
@@ -56,7 +56,7 @@ interface Place {
  * Where the cursor is: on its row, else on another row of the same thing (an application that has moved takes the
  * cursor with it), else on the first row there is.
  */
-export function findStop({ columns, sideways }: Grid, cursor: Item): Place | undefined {
+export function findStop({ columns, sideways }: Grid, cursor: Item): GridPlace | undefined {
   const places = columns.flatMap((stops, column) => stops.map((stop) => ({ column, stop })));
   const isSame = ({ app, volume, foreign }: Item): boolean =>
     app === cursor.app && volume === cursor.volume && foreign === cursor.foreign;
@@ -71,7 +71,7 @@ export function findStop({ columns, sideways }: Grid, cursor: Item): Place | und
 }
 
 /** The stop that is `by` stops further on; the ends stop it. */
-export function moveAlong(grid: Grid, { column, stop }: Place, by: number): Item {
+export function moveAlong(grid: Grid, { column, stop }: GridPlace, by: number): Item {
   const stops = grid.columns[column] ?? [];
   const at = stops.findIndex(({ line }) => line === stop.line);
   const target = stops[clamp(at + by, 0, stops.length - 1)]?.item ?? stop.item;
@@ -80,7 +80,7 @@ export function moveAlong(grid: Grid, { column, stop }: Place, by: number): Item
 }
 
 /** To the neighbouring column, as near to the same line as it has one; or to the neighbouring node in the same line. */
-export function moveAside(grid: Grid, { column, stop }: Place, by: 1 | -1): Item {
+export function moveAside(grid: Grid, { column, stop }: GridPlace, by: 1 | -1): Item {
   if (grid.sideways !== undefined) {
     const { node } = stop.item;
     if (stop.item.app === undefined || node === undefined) return stop.item;

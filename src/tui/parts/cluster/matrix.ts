@@ -6,25 +6,25 @@ import type { Item } from '../../state.ts';
 import { fitText, widthOf } from '../../text/fit.ts';
 import { clamp } from '../drawing.ts';
 import type { Entry } from './entries.ts';
-import { type Arranged, clicks, type Scene } from './grid.ts';
+import { type Arranged, type ClusterPaneInput, clicks } from './grid.ts';
 import { hasKeys, markSpan, sameItem, selectIf, signOf } from './signs.ts';
 
 const signs = 3;
 
 /** Applications by nodes, one sign each: for more nodes than there are columns for. */
-export function arrangeMatrix(scene: Scene): Arranged {
-  const { listing } = scene;
+export function arrangeMatrix(pane: ClusterPaneInput): Arranged {
+  const { listing } = pane;
   const stops = listing.entries.map(({ item }, line) => ({ item, line, height: 1 }));
-  const shape = shapeOf(scene);
+  const shape = shapeOf(pane);
   return {
     grid: { columns: [stops], lines: stops.length, head: 1, sideways: listing.nodes.map(({ node }) => node) },
-    part: (cursor) => partText(listing.nodes, nodesShown(scene, shape, cursor)),
+    part: (cursor) => partText(listing.nodes, nodesShown(pane, shape, cursor)),
     draw: ({ cursor, from, count }) => {
-      const nodes = nodesShown(scene, shape, cursor);
+      const nodes = nodesShown(pane, shape, cursor);
       const entries = listing.entries.slice(from, from + count);
-      const rows = entries.map((entry) => entryRow(scene, { shape, nodes, entry, cursor }));
-      const hits = entries.flatMap((entry, i) => hitsOf({ shape, nodes, entry }, 1 + i, scene.size.columns));
-      return { rows: [headRow(scene, shape, nodes, cursor), ...rows], hits };
+      const rows = entries.map((entry) => entryRow(pane, { shape, nodes, entry, cursor }));
+      const hits = entries.flatMap((entry, i) => hitsOf({ shape, nodes, entry }, 1 + i, pane.size.columns));
+      return { rows: [headRow(pane, shape, nodes, cursor), ...rows], hits };
     },
   };
 }
@@ -36,7 +36,7 @@ interface Shape {
   readonly most: number;
 }
 
-function shapeOf({ listing, size }: Scene): Shape {
+function shapeOf({ listing, size }: ClusterPaneInput): Shape {
   const name = clamp(listing.widths.name, 8, Math.max(12, Math.floor(size.columns / 4)));
   const room = size.columns - signs - name - 1;
   const titles = listing.nodes.reduce((most, { title }) => Math.max(most, widthOf(title)), 1);
@@ -45,7 +45,7 @@ function shapeOf({ listing, size }: Scene): Shape {
 }
 
 /** A page of nodes: the one the cursor is on. */
-function nodesShown({ listing }: Scene, { most }: Shape, cursor: Item | undefined): readonly BoardNode[] {
+function nodesShown({ listing }: ClusterPaneInput, { most }: Shape, cursor: Item | undefined): readonly BoardNode[] {
   const at = listing.nodes.findIndex(({ node }) => node === cursor?.node);
   const first = Math.floor(Math.max(0, at) / most) * most;
   return listing.nodes.slice(first, first + most);
@@ -59,8 +59,13 @@ export function partText(all: readonly BoardNode[], shown: readonly BoardNode[])
   return `nodes ${at + 1}-${at + shown.length} of ${all.length}`;
 }
 
-function headRow(scene: Scene, { name, cell }: Shape, nodes: readonly BoardNode[], cursor: Item | undefined): Row {
-  const { ellipsis } = scene.input.glyphs;
+function headRow(
+  pane: ClusterPaneInput,
+  { name, cell }: Shape,
+  nodes: readonly BoardNode[],
+  cursor: Item | undefined,
+): Row {
+  const { ellipsis } = pane.input.glyphs;
   const heads = nodes.map(({ node, title, status }): Span => {
     const token = status !== 'reachable' ? 'warn' : node === cursor?.node ? 'strong' : 'dim';
     return span(`${fitText(tailOf(title, cell - 1), cell - 1, 'left', ellipsis)} `, token);
@@ -81,26 +86,26 @@ interface Line {
   readonly entry: Entry;
 }
 
-function entryRow(scene: Scene, line: Line & { readonly cursor: Item | undefined }): Row {
+function entryRow(pane: ClusterPaneInput, line: Line & { readonly cursor: Item | undefined }): Row {
   const { shape, nodes, entry, cursor } = line;
-  const { glyphs } = scene.input;
+  const { glyphs } = pane.input;
   const isLine = cursor !== undefined && sameItem({ ...entry.item, node: '' }, { ...cursor, node: '' });
   const [glyph, token] = signOf(entry.row, entry.note, glyphs);
   const name = fitText(entry.row.name, shape.name, 'left', glyphs.ellipsis);
-  const isFocused = hasKeys(scene);
+  const isFocused = hasKeys(pane);
   const head: Row = [
-    markSpan(entry.item, isLine, { ui: scene.ui, glyphs }),
+    markSpan(entry.item, isLine, { ui: pane.ui, glyphs }),
     span(`${glyph} `, token),
     span(`${name} `, 'strong'),
   ];
   const cells = nodes.flatMap(({ node }): Row => {
-    const sign = selectIf([cellSpan(entry, node, scene)], isLine && isFocused && cursor.node === node);
+    const sign = selectIf([cellSpan(entry, node, pane)], isLine && isFocused && cursor.node === node);
     return [...sign, span(' '.repeat(shape.cell - 1))];
   });
   return [...selectIf(head, isLine && isFocused), ...cells];
 }
 
-function cellSpan({ rows }: Entry, node: NodeName, { input }: Scene): Span {
+function cellSpan({ rows }: Entry, node: NodeName, { input }: ClusterPaneInput): Span {
   const own = rows.filter((each) => each.node === node);
   const row = own.find(({ kind }) => kind === 'app') ?? own[0];
   if (row === undefined) return span(input.glyphs.skipped, 'dim');

@@ -4,7 +4,7 @@ import type { HitArea } from '../../screen.ts';
 import { fitText } from '../../text/fit.ts';
 import { clamp } from '../drawing.ts';
 import type { Entry } from './entries.ts';
-import { type Arranged, clicks, type Scene } from './grid.ts';
+import { type Arranged, type ClusterPaneInput, clicks } from './grid.ts';
 import {
   cpuText,
   dataText,
@@ -20,16 +20,16 @@ import {
 } from './signs.ts';
 
 /** One line an application. */
-export function arrangeTable(scene: Scene): Arranged {
-  const { listing, size } = scene;
+export function arrangeTable(pane: ClusterPaneInput): Arranged {
+  const { listing, size } = pane;
   const stops = listing.entries.map(({ item }, line) => ({ item, line, height: 1 }));
-  const columns = columnsFor(scene);
+  const columns = columnsFor(pane);
   return {
     grid: { columns: [stops], lines: stops.length, head: 1 },
     part: () => '',
     draw: ({ cursor, from, count }) => {
       const entries = listing.entries.slice(from, from + count);
-      const rows = entries.map((entry) => entryRow(scene, columns, entry, sameItem(entry.item, cursor ?? {})));
+      const rows = entries.map((entry) => entryRow(pane, columns, entry, sameItem(entry.item, cursor ?? {})));
       const hits = entries.map(
         ({ item }, i): HitArea => ({ x: 0, y: 1 + i, columns: size.columns, rows: 1, ...clicks(item) }),
       );
@@ -43,18 +43,18 @@ interface Column {
   readonly head: string;
   readonly width: number;
   readonly align?: 'right';
-  readonly text: (scene: Scene, entry: Entry) => Span;
+  readonly text: (pane: ClusterPaneInput, entry: Entry) => Span;
 }
 
 const figure =
   (text: (row: BoardRow, now: number) => string) =>
-  ({ input }: Scene, { row }: Entry): Span =>
+  ({ input }: ClusterPaneInput, { row }: Entry): Span =>
     span(text(row, input.now), row.isStale ? 'dim' : 'plain');
 
 /** Dimmed where it was measured some seconds ago. */
 const use =
   (text: (row: BoardRow) => string) =>
-  (_: Scene, { row }: Entry): Span =>
+  (_: ClusterPaneInput, { row }: Entry): Span =>
     span(text(row), row.isStale || row.isUseOld === true ? 'dim' : 'plain');
 
 const gap = 1;
@@ -62,7 +62,7 @@ const signs = 3;
 const leastNote = 8;
 
 /** Mark and sign, then columns; the note has what is left, and the ones that matter least go until it has enough. */
-function columnsFor({ listing, input, size }: Scene): readonly Column[] {
+function columnsFor({ listing, input, size }: ClusterPaneInput): readonly Column[] {
   const arrow = input.glyphs.goes;
   const most = Math.max(12, Math.floor(size.columns / 5));
   const name: Column = {
@@ -75,7 +75,7 @@ function columnsFor({ listing, input, size }: Scene): readonly Column[] {
     width: clamp(listing.widths.node, 6, most),
     text: (_, entry) => span(nodeText(entry, arrow), entry.to === undefined ? 'plain' : 'change'),
   };
-  const state: Column = { head: 'STATE', width: 13, text: (scene, { row }) => stateSpan(row, scene.input.now) };
+  const state: Column = { head: 'STATE', width: 13, text: (pane, { row }) => stateSpan(row, pane.input.now) };
   const right = { align: 'right' } as const;
   const cpu: Column = { head: 'CPU', width: 4, ...right, text: use(cpuText) };
   const memory: Column = { head: 'MEM', width: 5, ...right, text: use(memoryText) };
@@ -95,7 +95,7 @@ const restFor = (columns: readonly Column[], width: number): number =>
 const nodeText = ({ node, to }: Entry, arrow: string): string => (to === undefined ? node : `${node} ${arrow} ${to}`);
 
 /** That it moves is said by the node's column; the rest of the row is for why it does not, or how far it is. */
-function noteText({ input }: Scene, { note }: Entry): Span {
+function noteText({ input }: ClusterPaneInput, { note }: Entry): Span {
   if (note === undefined) return span('');
   if (note.kind === 'goes') return span(`${input.glyphs.goes} moves`, 'change');
   return noteSpan(note, input.glyphs);
@@ -106,15 +106,15 @@ function headRow(columns: readonly Column[]): Row {
   return [span(' '.repeat(signs)), ...separated(heads)];
 }
 
-function entryRow(scene: Scene, columns: readonly Column[], entry: Entry, isCursor: boolean): Row {
-  const { glyphs } = scene.input;
+function entryRow(pane: ClusterPaneInput, columns: readonly Column[], entry: Entry, isCursor: boolean): Row {
+  const { glyphs } = pane.input;
   const [glyph, token] = signOf(entry.row, entry.note, glyphs);
   const cells = columns.map(({ width, align, text }): Span => {
-    const cell = text(scene, entry);
+    const cell = text(pane, entry);
     return { ...cell, text: fitText(cell.text, width, align, glyphs.ellipsis) };
   });
-  const row = [markSpan(entry.item, isCursor, { ui: scene.ui, glyphs }), span(`${glyph} `, token), ...separated(cells)];
-  return selectIf(row, isCursor && hasKeys(scene));
+  const row = [markSpan(entry.item, isCursor, { ui: pane.ui, glyphs }), span(`${glyph} `, token), ...separated(cells)];
+  return selectIf(row, isCursor && hasKeys(pane));
 }
 
 const separated = (cells: readonly Span[]): Row => cells.flatMap((cell, i) => (i === 0 ? [cell] : [span(' '), cell]));

@@ -1,7 +1,7 @@
 import { namesOf } from '../../../view/wording.ts';
 import type { ActionId } from '../../actions/actions.ts';
 import { type Row, type Size, span } from '../../frame/rows.ts';
-import type { Drawn, Message, Part, ScreenInput, Step } from '../../screen.ts';
+import type { Drawn, Message, Part, ScreenInput, Update } from '../../screen.ts';
 import type { DetailTab, UiState } from '../../state.ts';
 import { movingActions, pageAt, rowsOn, scrolled } from '../page.ts';
 import { appSummary } from './app.ts';
@@ -79,7 +79,7 @@ function summaryRows(input: ScreenInput, { cursor }: UiState, width: number): re
   return node === undefined ? [] : nodeSummary(input, node, width);
 }
 
-function update(input: ScreenInput, ui: UiState, message: Message, size: Size): Step<UiState> {
+function update(input: ScreenInput, ui: UiState, message: Message, size: Size): Update<UiState> {
   if (message.type === 'action' && message.action === 'next-tab') return tabBy(ui, 1);
   if (message.type === 'action' && message.action === 'previous-tab') return tabBy(ui, -1);
   const countRows = (): number => contentRows(input, ui, size.columns).length;
@@ -87,7 +87,7 @@ function update(input: ScreenInput, ui: UiState, message: Message, size: Size): 
   return detail === undefined ? {} : { state: { ...ui, offsets: { ...ui.offsets, detail } } };
 }
 
-function tabBy(ui: UiState, by: number): Step<UiState> {
+function tabBy(ui: UiState, by: number): Update<UiState> {
   const detailTab = tabs[(tabs.indexOf(ui.detailTab) + by + tabs.length) % tabs.length] ?? 'summary';
   return { state: { ...ui, detailTab, offsets: { ...ui.offsets, detail: 0 } } };
 }

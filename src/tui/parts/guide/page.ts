@@ -1,7 +1,7 @@
 import type { GuideView } from '../../../tutorial/guide-view.ts';
 import type { ActionId } from '../../actions/actions.ts';
 import { type Row, type Size, span } from '../../frame/rows.ts';
-import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Update } from '../../screen.ts';
 import { cursorAfter, drawList, inList } from '../list.ts';
 import { pageAt, rowsOn, scrolled } from '../page.ts';
 import { signOf } from './pane.ts';
@@ -100,7 +100,7 @@ function stepRows(input: ScreenInput, guide: GuideView, width: number): readonly
   return parts.filter((rows) => rows.length > 0).flatMap((rows, i) => (i === 0 ? rows : [[], ...rows]));
 }
 
-function update(input: ScreenInput, state: GuideState, message: Message, size: Size): Step<GuideState> {
+function update(input: ScreenInput, state: GuideState, message: Message, size: Size): Update<GuideState> {
   const { guide } = input;
   if (guide === undefined) return message.type === 'action' ? closeAt(message.action) : {};
   const at = cursorOf(guide, state);
@@ -118,5 +118,5 @@ function update(input: ScreenInput, state: GuideState, message: Message, size: S
 }
 
 /** The key that opened the page closes it as well. */
-const closeAt = (action: ActionId): Step<GuideState> =>
+const closeAt = (action: ActionId): Update<GuideState> =>
   action === 'guide' || action === 'back' ? { closes: true } : {};

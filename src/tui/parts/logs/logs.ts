@@ -1,7 +1,7 @@
 import type { AppName } from '../../../model/config.ts';
 import type { ActionId } from '../../actions/actions.ts';
 import type { Size } from '../../frame/rows.ts';
-import type { Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
+import type { Message, OverlayPart, ScreenInput, Update } from '../../screen.ts';
 import { editField, emptyField, fieldOf, insertText } from '../../text/field.ts';
 import { movingActions, rowsMoved } from '../page.ts';
 import { addLines, type LogsState, patternOf, visibleLines } from './log-lines.ts';
@@ -64,7 +64,7 @@ const labels: Readonly<Partial<Record<ActionId, string>>> = {
   'previous-match': 'next, previous',
 };
 
-function update(input: ScreenInput, state: LogsState, message: Message, size: Size): Step<LogsState> {
+function update(input: ScreenInput, state: LogsState, message: Message, size: Size): Update<LogsState> {
   const moved = scroll(input, state, message, size);
   if (moved !== undefined) return { state: moved };
   switch (message.type) {
@@ -88,7 +88,7 @@ function edit(
   state: LogsState,
   key: Extract<Message, { type: 'edit-key' }>['key'],
   size: Size,
-): Step<LogsState> {
+): Update<LogsState> {
   switch (key) {
     case 'escape':
       return { state: { ...state, searching: 'no', search: emptyField } };
@@ -101,7 +101,7 @@ function edit(
   }
 }
 
-const accept = (input: ScreenInput, state: LogsState, size: Size): Step<LogsState> => ({
+const accept = (input: ScreenInput, state: LogsState, size: Size): Update<LogsState> => ({
   state: withFilter(input, { ...state, searching: 'no', search: emptyField }, state.search.text, size),
 });
 
@@ -113,7 +113,7 @@ function withFilter(input: ScreenInput, state: LogsState, filter: string, size: 
   return { ...state, filter, offset };
 }
 
-function act(input: ScreenInput, state: LogsState, action: ActionId, size: Size): Step<LogsState> {
+function act(input: ScreenInput, state: LogsState, action: ActionId, size: Size): Update<LogsState> {
   switch (action) {
     case 'follow':
       return { state: { ...state, isFollowing: !state.isFollowing, offset: topOf(input, state, size) } };
@@ -150,7 +150,7 @@ function scroll(input: ScreenInput, state: LogsState, message: Message, size: Si
 }
 
 /** Jumps to a line that matches, past the last one to the first. `here` includes the line at the top. */
-function jump(state: LogsState, way: 'next' | 'previous' | 'here'): Step<LogsState> {
+function jump(state: LogsState, way: 'next' | 'previous' | 'here'): Update<LogsState> {
   const pattern = patternOf(state.search.text === '' ? state.filter : state.search.text);
   if (pattern === undefined) return { state };
   const lines = shownLines(state);
@@ -171,13 +171,13 @@ function jump(state: LogsState, way: 'next' | 'previous' | 'here'): Step<LogsSta
 }
 
 /** What is searched for becomes all that is shown, and back. */
-function hideOrShow(input: ScreenInput, state: LogsState, size: Size): Step<LogsState> {
+function hideOrShow(input: ScreenInput, state: LogsState, size: Size): Update<LogsState> {
   if (state.filter !== '') return { state: { ...withFilter(input, state, '', size), search: fieldOf(state.filter) } };
   if (state.search.text === '') return { notice: { text: 'search for something first', tone: 'warn' } };
   return { state: { ...withFilter(input, state, state.search.text, size), search: emptyField } };
 }
 
-function copy(input: ScreenInput, state: LogsState, size: Size): Step<LogsState> {
+function copy(input: ScreenInput, state: LogsState, size: Size): Update<LogsState> {
   const top = topOf(input, state, size);
   const lines = shownLines(state).slice(top, top + Math.max(1, size.rows - 1));
   if (lines.length === 0) return { notice: { text: 'nothing to copy', tone: 'warn' } };
@@ -186,7 +186,7 @@ function copy(input: ScreenInput, state: LogsState, size: Size): Step<LogsState>
 }
 
 /** One layer at a time: filter, search, the logs themselves. */
-function back(input: ScreenInput, state: LogsState, size: Size): Step<LogsState> {
+function back(input: ScreenInput, state: LogsState, size: Size): Update<LogsState> {
   if (filterOf(state) !== '') return { state: withFilter(input, state, '', size) };
   if (state.search.text !== '') return { state: { ...state, search: emptyField } };
   return { closes: true, effects: [{ type: 'end-logs' }] };

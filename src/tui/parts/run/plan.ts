@@ -5,7 +5,7 @@ import { receiptLines } from '../../../view/run/receipt-lines.ts';
 import { type RunGroup, type RunView, runView } from '../../../view/run/run-view.ts';
 import { count, describeOutcome, namesOf } from '../../../view/wording.ts';
 import { type Row, type Size, type Span, span } from '../../frame/rows.ts';
-import type { Drawn, Message, Part, ScreenInput, Step } from '../../screen.ts';
+import type { Drawn, Message, Part, ScreenInput, Update } from '../../screen.ts';
 import type { Overlay, UiState } from '../../state.ts';
 import { openDiff } from '../diff.ts';
 import { rowOf, wrapRows } from '../drawing.ts';
@@ -195,7 +195,7 @@ function lastRun({ view, glyphs }: ScreenInput, run: RunView, width: number): re
 const tone = (result: string): 'ok' | 'warn' | 'bad' =>
   result === 'converged' ? 'ok' : result === 'failed' || result === 'rejected' ? 'bad' : 'warn';
 
-function update(input: ScreenInput, ui: UiState, message: Message, size: Size): Step<UiState> {
+function update(input: ScreenInput, ui: UiState, message: Message, size: Size): Update<UiState> {
   if (message.type === 'select') return message.index === undefined ? {} : setCursor(input, ui, message.index, size);
   if (rowsMoved(message, size.rows) !== undefined) return moveCursor(input, ui, message, size);
   if (message.type !== 'action') return {};
@@ -219,12 +219,12 @@ function opened({ view }: ScreenInput): Overlay {
   return view.running || ended ? openRun() : openDiff();
 }
 
-function moveCursor(input: ScreenInput, ui: UiState, message: Message, size: Size): Step<UiState> {
+function moveCursor(input: ScreenInput, ui: UiState, message: Message, size: Size): Update<UiState> {
   const total = planEntries(input, runView(input.view, input.now), size).length;
   return setCursor(input, ui, cursorAfter(message, ui.planCursor, total, size.rows) ?? 0, size);
 }
 
-function setCursor(input: ScreenInput, ui: UiState, planCursor: number, size: Size): Step<UiState> {
+function setCursor(input: ScreenInput, ui: UiState, planCursor: number, size: Size): Update<UiState> {
   const next = { ...ui, planCursor };
   const { rows, cursor } = placed(input, runView(input.view, input.now), next, size);
   const line = Math.max(

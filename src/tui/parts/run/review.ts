@@ -4,7 +4,7 @@ import { type RunGroup, runView, stepText, stoppedBy } from '../../../view/run/r
 import { count, formatBytes, formatDuration, listNames, namesOf } from '../../../view/wording.ts';
 import type { ActionId } from '../../actions/actions.ts';
 import { type Row, type Size, type Span, span } from '../../frame/rows.ts';
-import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Update } from '../../screen.ts';
 import type { Overlay } from '../../state.ts';
 import { columns, wrapRows } from '../drawing.ts';
 import { movingActions, pageAt, rowsOn, scrolled } from '../page.ts';
@@ -224,7 +224,7 @@ const buttons = [
   { x: secondAt, columns: labels.apply.length, index: 1 },
 ];
 
-function update(input: ScreenInput, state: ReviewState, message: Message, size: Size): Step<ReviewState> {
+function update(input: ScreenInput, state: ReviewState, message: Message, size: Size): Update<ReviewState> {
   if (message.type === 'pick') return decide(input, { ...state, choice: message.index === 0 ? 'cancel' : 'apply' });
   const shown = shownRows(size, footRows(input, state, size.columns));
   const offset = scrolled(message, state.offset, shown, () => contentRows(input, size.columns).length);
@@ -249,7 +249,7 @@ function update(input: ScreenInput, state: ReviewState, message: Message, size: 
 }
 
 /** Cancel leaves the plan waiting. A plan that has changed since is shown first. */
-function decide({ view, about }: ScreenInput, state: ReviewState): Step<ReviewState> {
+function decide({ view, about }: ScreenInput, state: ReviewState): Update<ReviewState> {
   if (state.choice === 'cancel') {
     if (view.approval === undefined) return { closes: true };
     const key = about.keyOf('apply');

@@ -6,7 +6,7 @@ import { runStatusOfGroup } from '../../../view/run/run-status-text.ts';
 import { type RunGroup, type RunStep, type RunView, runView, shownRun } from '../../../view/run/run-view.ts';
 import { count, describeOutcome, formatDuration, listNames, namesOf, nodeTitle } from '../../../view/wording.ts';
 import { type Row, type Size, span } from '../../frame/rows.ts';
-import type { Drawn, Message, OverlayPart, ScreenInput, Step } from '../../screen.ts';
+import type { Drawn, Message, OverlayPart, ScreenInput, Update } from '../../screen.ts';
 import { rowOf, wrapRows } from '../drawing.ts';
 import { cursorAfter, drawList } from '../list.ts';
 import { movingActions, rowsMoved } from '../page.ts';
@@ -187,7 +187,7 @@ function commandRows(view: ClusterView, { step, at }: RunStep, most: number): re
   return own.slice(-most).map(({ node, text }) => [span(`${nodeTitle(view.config, node)} $ `, 'dim'), span(text)]);
 }
 
-function update(input: ScreenInput, state: RunState, message: Message, size: Size): Step<RunState> {
+function update(input: ScreenInput, state: RunState, message: Message, size: Size): Update<RunState> {
   // The numbers of the steps count from 1 in the order of the list.
   if (message.type === 'pick') return { state: { ...state, cursor: message.index } };
   const moved = moveBy(input, state, message, size);
@@ -210,7 +210,7 @@ function update(input: ScreenInput, state: RunState, message: Message, size: Siz
 }
 
 /** The cursor leaves the step in focus from where that is in the list. */
-function moveBy(input: ScreenInput, state: RunState, message: Message, size: Size): Step<RunState> | undefined {
+function moveBy(input: ScreenInput, state: RunState, message: Message, size: Size): Update<RunState> | undefined {
   if (rowsMoved(message, size.rows) === undefined) return undefined;
   const run = runView(input.view, input.now);
   const steps = stepsOf(run);
