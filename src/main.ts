@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runCli } from './cli/run.ts';
 import { createRunJournal } from './cli/run-journal.ts';
-import { createHistory, createPlaces, logBug, replaceText } from './cli/state-files.ts';
+import { createHistory, createPlaces, createText, logBug, replaceText } from './cli/state-files.ts';
 import { printed } from './cli/style.ts';
 import type {
   EngineOptions,
@@ -308,6 +308,7 @@ const world: World = {
   },
   readText: (path) => readTextBounded(path, configFileBytes),
   replaceText,
+  createText,
   findFiles,
   labInventory,
   vagrantInventory: findVagrantMachines,

@@ -41,7 +41,7 @@ export interface TuiProcess
 export async function openTui(request: TuiRequest, outside: TuiProcess): Promise<TuiEnd> {
   const { world } = outside;
   const { settings, problems } = await readUserSettings(request, world);
-  const { files, folder, stages, notice, guide: follow } = request;
+  const { files, folder, stages, notice, offer, guide: follow } = request;
   const notes: string[] = [];
   const engine = await world.openEngine(files ?? usualFiles(folder), {
     asks: true,
@@ -60,6 +60,7 @@ export async function openTui(request: TuiRequest, outside: TuiProcess): Promise
       settings,
       folder,
       ...(notice === undefined ? {} : { notice }),
+      ...(offer === undefined ? {} : { offer }),
       ...(files === undefined ? {} : { files }),
       ...(feed === undefined ? {} : { stages: feed }),
       ...(guide === undefined ? {} : { guide }),

@@ -2,6 +2,12 @@ import type { Command } from 'commander';
 
 /** Example command lines in the help of each command, without `drover`; those of acts are in src/model/acts.ts. */
 export const examples = {
+  init: [
+    'init',
+    'init --node 192.0.2.11 192.0.2.12',
+    'init --node root@192.0.2.11 --dry-run',
+    'init -a docker-compose.yml',
+  ],
   validate: ['validate', 'validate -C tutorials/mongodb/3-data-moves', 'validate --fix', 'validate --json'],
   plan: ['plan', 'plan -d deployment-moved.yml -a application.yml', 'plan --detailed-exitcode'],
   status: ['status', 'status --json'],

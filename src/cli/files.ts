@@ -2,7 +2,7 @@ import { printCommand } from '../model/command-line.ts';
 import type { ConfigProblem, NodeName } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { printed } from './style.ts';
-import type { FileChoice, World } from './world.ts';
+import type { FileChoice, FoundFiles, VagrantRequest, World } from './world.ts';
 
 export interface FileOptions {
   readonly directory?: string;
@@ -38,27 +38,39 @@ export async function chooseFiles(options: FileOptions, world: World): Promise<F
   const application = named(options.application) ?? found.application;
   const problems = found.problems.filter(({ file }) => !isNamed(file, options));
   if (deployment === undefined || application === undefined || problems.length > 0) throw new FilesWrong(problems);
-  const fromEnvironment = world.env.DROVER_INVENTORY || undefined;
-  const given = fromEnvironment === undefined ? undefined : world.resolvePath(world.cwd, fromEnvironment);
-  const inventory = named(options.inventory) ?? given ?? found.inventory;
+  const inventory = inventoryOf(folder, found, options, world);
   await refuseSwapped({ deployment, application }, world);
   const files = { deployment, application, ...(inventory === undefined ? {} : { inventory }) };
   return { ...files, ...(await findMachines(files, folder, options, world)) };
 }
 
+/** The named drover.yml, else that of the environment, else that of the folder. */
+export function inventoryOf(
+  folder: string,
+  found: Pick<FoundFiles, 'inventory'>,
+  options: FileOptions,
+  world: World,
+): string | undefined {
+  const named = options.inventory === undefined ? undefined : world.resolvePath(folder, options.inventory);
+  const fromEnvironment = world.env.DROVER_INVENTORY || undefined;
+  const given = fromEnvironment === undefined ? undefined : world.resolvePath(world.cwd, fromEnvironment);
+  return named ?? given ?? found.inventory;
+}
+
 /** $DROVER_LAB selects the lab. Otherwise running machines of a Vagrantfile near the files win over a lab. */
-async function findMachines(
+export async function findMachines(
   files: FileChoice,
   folder: string,
   { vagrant = false, quiet = false }: FileOptions,
   world: World,
+  undescribed: () => ReturnType<VagrantRequest['undescribed']> = () => undescribedNodes(files, world),
 ): Promise<Pick<FileChoice, 'labInventory' | 'vagrantInventory'>> {
   const isLabNamed = (world.env.DROVER_LAB ?? '') !== '';
   if (vagrant || !isLabNamed) {
     const vagrantInventory = await world.vagrantInventory?.({
       folder,
       required: vagrant,
-      undescribed: () => undescribedNodes(files, world),
+      undescribed,
       onNote: (text) => quiet || world.terminal.err(printed`drover: ${text}\n`),
     });
     if (vagrantInventory !== undefined) return { vagrantInventory };

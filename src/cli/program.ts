@@ -8,6 +8,7 @@ import { apply, watch } from './commands/apply.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { history, nodeHistory } from './commands/history.ts';
+import { type InitOptions, init } from './commands/init.ts';
 import { logs, parseCount } from './commands/logs.ts';
 import { move } from './commands/move.ts';
 import { type AddOptions, nodeAdd } from './commands/node-add.ts';
@@ -101,6 +102,14 @@ function invocationOf(program: Command, world: World): Invocation {
 }
 
 function addReadingVerbs(program: Command, run: Run): void {
+  verb(program, 'init', 'write a first deployment.yml for a Compose file or an application.yml')
+    .option(
+      '-n, --node <host...>',
+      'nodes, as ADDRESS or USER@ADDRESS (default: those of drover.yml, Vagrant or the lab)',
+    )
+    .option('--dry-run', 'show the file, and write nothing')
+    .action((flags: InitOptions) => run((invocation) => init(invocation, flags)))
+    .addHelpText('after', 'Every application is placed on the first node. A file that exists is never overwritten.\n');
   verb(program, 'validate', 'check the files and list every problem with its line')
     .option('--fix', 'write the fixes that are certain into the files, and print the changes')
     .action(({ fix = false }: { fix?: boolean }) => run((invocation) => validate(invocation, { fix })));

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { appendFile, chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DataPlaces, MoveHistory } from '../engine/types.ts';
 import { readTail, readTextBounded } from '../files/read-bounded.ts';
 import type { DataPlace } from '../model/cluster.ts';
+import { AppError } from '../model/errors.ts';
 import type { MoveReceipt } from '../model/events.ts';
 import { stateFileBytes } from '../model/limits.ts';
 import { plainJson, plainLines } from '../model/plain-text.ts';
@@ -113,5 +114,15 @@ export async function replaceText(path: string, text: string, newMode = 0o644): 
   } catch (error) {
     await rm(fresh, { force: true });
     throw error;
+  }
+}
+
+/** Creates a file, `isPrivate` for its owner alone. Throws `usage` if the file exists: it is never overwritten. */
+export async function createText(path: string, text: string, isPrivate = false): Promise<void> {
+  try {
+    await writeFile(path, text, { flag: 'wx', mode: isPrivate ? 0o600 : 0o644 });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    throw new AppError('usage', `cannot create "${path}": the file exists`);
   }
 }

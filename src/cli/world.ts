@@ -36,8 +36,8 @@ export interface VagrantRequest {
   readonly folder: string;
   /** With `--vagrant`: a missing Vagrantfile or machine is an error instead of a note. */
   readonly required: boolean;
-  /** Nodes without settings; Vagrant runs only if one of them could be one of its machines. */
-  readonly undescribed: () => Promise<readonly NodeName[]>;
+  /** Nodes without settings; Vagrant runs only if one of them could be one of its machines. `any`: nodes are looked for. */
+  readonly undescribed: () => Promise<readonly NodeName[] | 'any'>;
   readonly onNote: (text: string) => void;
 }
 
@@ -129,6 +129,16 @@ export interface EngineOptions {
   readonly onNote?: (text: string) => void;
 }
 
+/** What the screen offers to write, and how. */
+export interface DeploymentOffer {
+  readonly application: string;
+  /** No node is known: the file names an example. */
+  readonly isPlaceholder: boolean;
+  readonly files: readonly { readonly file: string; readonly text: string }[];
+  /** Throws `usage` if one of the files exists by now. */
+  readonly write: () => Promise<void>;
+}
+
 export interface TuiRequest {
   readonly folder: string;
   /** Absent: the folder has none. */
@@ -137,6 +147,8 @@ export interface TuiRequest {
   readonly stages?: string;
   /** Shown when the screen opens. */
   readonly notice?: string;
+  /** A first deployment.yml, where the folder has an application file alone. */
+  readonly offer?: DeploymentOffer;
   /** A tutorial next to the panes, which follows the state of this engine. */
   readonly guide?: (engine: Engine) => GuideFeed;
   readonly options: TuiOptions & { readonly noColour?: true };
@@ -180,6 +192,8 @@ export interface World {
   readonly readText: (path: string) => Promise<string>;
   /** Creates or replaces a file in one step; an existing file keeps its mode. */
   readonly replaceText: (path: string, text: string) => Promise<void>;
+  /** Creates a file, `isPrivate` for its owner alone. Throws `usage` if the file exists: it is never overwritten. */
+  readonly createText: (path: string, text: string, isPrivate?: boolean) => Promise<void>;
   /** The files of a folder with the default names. */
   readonly findFiles: (folder: string) => Promise<FoundFiles>;
   /** drover.yml of the lab, if there is one. */

@@ -18,13 +18,14 @@ import { quote } from './yaml/yaml-node.ts';
 /** Where the files are; the names are shown to people as given here. */
 export interface ConfigPaths {
   readonly application: string;
-  readonly deployment: string;
+  /** A text that is not on disk yet is given as it is. */
+  readonly deployment: string | SourceFile;
   /** Settings, the first one winning; each must exist. */
   readonly drover?: readonly string[];
 }
 
 export type FoundFiles =
-  | { readonly ok: true; readonly paths: ConfigPaths }
+  | { readonly ok: true; readonly paths: ConfigPaths & { readonly deployment: string } }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 /** Reads and loads all files; throws only if aborted. `~` defaults to the user's home. */
@@ -85,7 +86,8 @@ export async function readInventory(path: string | undefined, options: LoadOptio
   return loadConfig(files, { home: options.home ?? homedir() });
 }
 
-async function readSource(path: string): Promise<SourceFile> {
+async function readSource(path: string | SourceFile): Promise<SourceFile> {
+  if (typeof path !== 'string') return path;
   try {
     return decode(path, await readBounded(path, configFileBytes));
   } catch (error) {

@@ -40,6 +40,8 @@ export interface TuiDeps {
   readonly undo: () => Promise<string>;
   /** The text of the file as it is now. */
   readonly readFile: (file: string) => Promise<string>;
+  /** The deployment file that the first page offers, in a folder that has an application file alone. */
+  readonly offer?: Offer & { readonly write: () => Promise<void> };
   readonly writeSample?: (sample: 'sample' | 'tutorial') => Promise<void>;
   /** Opens the simulated cluster on the same terminal, which `withTerminal` hands over for as long as it is looked at. */
   readonly simulate?: (withTerminal: (work: () => Promise<void>) => Promise<void>) => Promise<void>;
@@ -57,6 +59,14 @@ export interface TuiDeps {
   readonly onContinue?: (listener: () => void) => () => void;
   /** Stops this process as ctrl+z in a shell does; returns when it goes on. */
   readonly suspend: () => void;
+}
+
+/** Files that the first page shows before they are written. */
+export interface Offer {
+  readonly application: string;
+  /** No node is known: the file names an example. */
+  readonly isPlaceholder: boolean;
+  readonly files: readonly { readonly file: string; readonly text: string }[];
 }
 
 export interface TtyInput extends Readable {

@@ -193,7 +193,10 @@ function filePerformers({
   deps,
   terminal,
   leave,
-}: EffectsInput): Pick<Performers, 'edit' | 'edit-app' | 'fix' | 'write-sample' | 'look-at-simulation' | 'guide'> {
+}: EffectsInput): Pick<
+  Performers,
+  'edit' | 'edit-app' | 'fix' | 'write-sample' | 'write-offer' | 'look-at-simulation' | 'guide'
+> {
   const edit = async (file: string, line?: number, column?: number): Promise<undefined> => {
     await terminal.handOver(() => deps.openEditor(file, line, column));
     return undefined;
@@ -211,6 +214,11 @@ function filePerformers({
     },
     'write-sample': async ({ sample }) => {
       await deps.writeSample?.(sample);
+      leave('again');
+      return undefined;
+    },
+    'write-offer': async () => {
+      await deps.offer?.write();
       leave('again');
       return undefined;
     },

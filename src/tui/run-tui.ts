@@ -167,7 +167,7 @@ function openingState({ settings, engine, files, stages, guide, notice, now }: T
   return files === undefined ? { ...state, overlays: [openWelcome()] } : state;
 }
 
-function aboutOf({ version, settings, label, files, folder }: TuiDeps): About {
+function aboutOf({ version, settings, label, files, folder, offer }: TuiDeps): About {
   return {
     version,
     isReadOnly: settings.isReadOnly,
@@ -175,6 +175,7 @@ function aboutOf({ version, settings, label, files, folder }: TuiDeps): About {
     keyOf: createKeyOf(settings.keys, settings.glyphs === 'ascii'),
     ...(label === undefined ? {} : { label }),
     ...(files === undefined ? {} : { files }),
+    ...(offer === undefined ? {} : { offer }),
     ...(settings.settingsFile === undefined ? {} : { settingsFile: settings.settingsFile }),
   };
 }

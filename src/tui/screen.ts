@@ -6,6 +6,7 @@ import type { GuideView } from '../tutorial/guide-view.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
 import type { Stage } from '../view/stages.ts';
 import type { ActionId } from './actions/actions.ts';
+import type { Offer } from './deps.ts';
 import type { Glyphs } from './frame/glyphs.ts';
 import type { Rect, Row, Size } from './frame/rows.ts';
 import type { LogEntry } from './parts/logs/log-lines.ts';
@@ -35,6 +36,8 @@ export interface About {
   /** As they are shown; absent where the folder has none. */
   readonly files?: { readonly application: string; readonly deployment: string };
   readonly folder: string;
+  /** What the first page offers to write. */
+  readonly offer?: Offer;
   /** Text of the settings file in use, for the help. */
   readonly settingsFile?: string;
   /** Keys of an action as they are in force, for footers and help: `m`, `^u`. */

@@ -89,6 +89,7 @@ export type Effect =
   | { readonly type: 'copy'; readonly text: string }
   | { readonly type: 'screenshot' }
   | { readonly type: 'write-sample'; readonly sample: 'sample' | 'tutorial' }
+  | { readonly type: 'write-offer' }
   | { readonly type: 'look-at-simulation' }
   | { readonly type: 'guide'; readonly request: GuideRequest }
   | { readonly type: 'redraw' }

@@ -2,10 +2,12 @@ import { line } from '../../view/lines.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { chooseFiles } from '../files.ts';
 import type { Invocation } from '../invocation.ts';
+import { proposeDeployment } from '../new-deployment.ts';
 import type { ScreenFlags } from '../screen-options.ts';
 import { printLines } from '../style.ts';
-import type { FileChoice, TuiOptions } from '../world.ts';
+import type { DeploymentOffer, FileChoice, TuiOptions } from '../world.ts';
 import { watch } from './apply.ts';
+import { writeProposal } from './init.ts';
 import { overview } from './status.ts';
 
 /**
@@ -19,19 +21,20 @@ export async function tui(
   const { world } = invocation;
   const { openTui } = world;
   const wantsLines = plain || world.env.INK_SCREEN_READER === 'true';
-  if (wantsLines && world.terminal.ask !== undefined && (await findFiles(invocation)) !== undefined) {
+  if (wantsLines && world.terminal.ask !== undefined && (await findFiles(invocation)).files !== undefined) {
     return watch(invocation);
   }
   if (wantsLines || openTui === undefined || !canDraw(invocation)) return overview(invocation);
   let notice: string | undefined;
   for (;;) {
     // While the lab starts, its files can be read; they are applied when it is up.
-    const files = await findFiles(invocation);
+    const { files, offer } = await findFiles(invocation);
     const { code, lines, again } = await openTui({
       folder: world.resolvePath(world.cwd, invocation.options.directory ?? '.'),
       ...(files === undefined ? {} : { files }),
       ...(stages === undefined ? {} : { stages }),
       ...(notice === undefined ? {} : { notice }),
+      ...(offer === undefined ? {} : { offer }),
       options: screenOptions(invocation, options),
     });
     world.terminal.out(
@@ -41,7 +44,10 @@ export async function tui(
       ),
     );
     if (again !== true) return code;
-    notice = 'the files are written: enter your own nodes with :edit deployment';
+    notice =
+      offer !== undefined && !offer.isPlaceholder
+        ? 'deployment.yml is written: put a name into another list and save, and it moves'
+        : 'the files are written: enter your own nodes with :edit deployment';
   }
 }
 
@@ -57,10 +63,21 @@ export const canDraw = ({ world, options }: Invocation): boolean =>
   !options.quiet &&
   world.env.INK_SCREEN_READER !== 'true';
 
-/** Undefined if the folder has neither file; `chooseFiles` reports everything else. */
-async function findFiles({ world, options }: Invocation): Promise<FileChoice | undefined> {
+interface Found {
+  readonly files?: FileChoice;
+  readonly offer?: DeploymentOffer;
+}
+
+/**
+ * The files; without a deployment file, the one that drover offers to write; nothing if the folder has neither file.
+ * Throws `FilesWrong` for everything else.
+ */
+async function findFiles(invocation: Invocation): Promise<Found> {
+  const { world, options } = invocation;
   const found = await world.findFiles(world.resolvePath(world.cwd, options.directory ?? '.'));
-  const isNamed = options.application !== undefined || options.deployment !== undefined;
-  if (!isNamed && found.application === undefined && found.deployment === undefined) return undefined;
-  return chooseFiles(options, world);
+  const application = options.application ?? found.application;
+  if ((options.deployment ?? found.deployment) !== undefined) return { files: await chooseFiles(options, world) };
+  if (application === undefined) return {};
+  const proposal = await proposeDeployment(invocation, []);
+  return { offer: { ...proposal, write: () => writeProposal(world, proposal) } };
 }

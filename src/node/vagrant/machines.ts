@@ -8,8 +8,8 @@ export interface MachinesWanted {
   readonly folder: string;
   /** True: missing machines are an error. False: at most a note. */
   readonly required: boolean;
-  /** Nodes that no file describes. */
-  readonly undescribed: () => Promise<readonly string[]>;
+  /** Nodes that no file describes; `any`: the caller looks for nodes. */
+  readonly undescribed: () => Promise<readonly string[] | 'any'>;
   readonly onNote: (text: string) => void;
 }
 
@@ -45,7 +45,7 @@ export async function findVagrantMachines(
   if (found === undefined || found.machines.length === 0) return undefined;
   const nodes = await undescribed();
   const mayBe = (node: string): boolean => isOurAddress(node) || found.machines.some(({ name }) => name === node);
-  if (!nodes.some(mayBe)) return undefined;
+  if (nodes !== 'any' && !nodes.some(mayBe)) return undefined;
   try {
     return await vagrantInventory(found, context);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
@@ -6,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { runCli } from '../../../src/cli/run.ts';
 import { createRunJournal } from '../../../src/cli/run-journal.ts';
-import { createPlaces, replaceText } from '../../../src/cli/state-files.ts';
+import { createPlaces, createText, replaceText } from '../../../src/cli/state-files.ts';
 import type { World } from '../../../src/cli/world.ts';
 import { findConfigFiles, readConfig } from '../../../src/config/read-files.ts';
 import { createEngine } from '../../../src/engine/engine.ts';
 import { watchFiles } from '../../../src/engine/watch/watch-files.ts';
+import { defined } from '../../../src/model/defined.ts';
 import { createSimulation } from '../../../src/simulation/demo.ts';
 import { createMemoryCluster, type MemoryCluster } from '../../../src/simulation/memory/cluster.ts';
 import type { MemorySeed } from '../../../src/simulation/memory/types.ts';
@@ -117,9 +118,15 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
     },
     readText: (path) => readFile(path, 'utf8'),
     replaceText: (path, text) => replaceText(path, text),
+    createText,
     findFiles: async (where) => {
       const found = await findConfigFiles(where);
-      if (!found.ok) return { problems: found.problems };
+      if (!found.ok) {
+        const names = await readdir(where).catch(() => []);
+        const pathOf = (name: string) => (names.includes(name) ? join(where, name) : undefined);
+        const [deployment, application, inventory] = ['deployment.yml', 'application.yml', 'drover.yml'].map(pathOf);
+        return { ...defined({ deployment, application, inventory }), problems: found.problems };
+      }
       const { application: app, deployment: dep, drover } = found.paths;
       const inventory = drover?.[0];
       return { application: app, deployment: dep, problems: [], ...(inventory === undefined ? {} : { inventory }) };

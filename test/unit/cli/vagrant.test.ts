@@ -7,7 +7,7 @@ import { AppError } from '../../../src/model/errors.ts';
 import { makeWorld, n1, n2 } from './made-world.ts';
 
 interface Seen {
-  readonly requests: (Omit<VagrantRequest, 'undescribed' | 'onNote'> & { nodes: readonly string[] })[];
+  readonly requests: (Omit<VagrantRequest, 'undescribed' | 'onNote'> & { nodes: readonly string[] | 'any' })[];
   choice?: FileChoice;
 }
 

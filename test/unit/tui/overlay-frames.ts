@@ -16,11 +16,17 @@ const keys: Readonly<Record<string, string>> = { fix: 'f', sort: 'o', follow: 'f
 
 export function inputOf(
   view: Partial<ClusterView> = {},
-  overrides: Partial<ScreenInput> & { readonly isReadOnly?: boolean } = {},
+  overrides: Partial<ScreenInput> & Pick<Partial<About>, 'isReadOnly' | 'offer'> = {},
 ): ScreenInput {
-  const { isReadOnly = false, ...rest } = overrides;
+  const { isReadOnly = false, offer, ...rest } = overrides;
   const whole: ClusterView = { ...emptyView, ...view };
-  const about: About = { version: '1.0.0', isReadOnly, folder: '/srv/shop', keyOf: (action) => keys[action] };
+  const about: About = {
+    version: '1.0.0',
+    isReadOnly,
+    folder: '/srv/shop',
+    ...(offer === undefined ? {} : { offer }),
+    keyOf: (action) => keys[action],
+  };
   const settings = { theme: 'auto', mouse: true, arrangement: 'auto' } as const;
   return {
     view: whole,

@@ -64,3 +64,35 @@ describe('the first page', () => {
     expect(welcomePart.disabledReason?.(input, { ...first, cursor: 2 }, 'open')).toBeUndefined();
   });
 });
+
+describe('the first page in a folder with an application file alone', () => {
+  const text = '# Where the applications of compose.yaml run.\nversion: 1\nnodes:\n  node1: [db, web]\n  node2: []\n';
+  const offer = { application: 'compose.yaml', isPlaceholder: false, files: [{ file: 'deployment.yml', text }] };
+
+  it('shows the deployment file that it would write', () => {
+    expectFrames('welcome-offer', welcomePart, inputOf({}, { offer }), first);
+  });
+
+  it('writes it at one key, unless it must only read', () => {
+    const step = play(welcomePart, inputOf({}, { offer }), first, ['open']);
+    expect(step.effects).toEqual([{ type: 'write-offer' }]);
+    expect(play(welcomePart, inputOf({}, { offer, isReadOnly: true }), first, ['open']).effects).toBeUndefined();
+  });
+
+  it('keeps the choices in sight below a long file, and says that the address is an example', () => {
+    const long = `nodes:\n  192.0.2.11:\n${'    - application\n'.repeat(50)}`;
+    const input = inputOf(
+      {},
+      { offer: { ...offer, isPlaceholder: true, files: [{ file: 'deployment.yml', text: long }] } },
+    );
+    for (const [columns, rows] of [
+      [60, 16],
+      [80, 24],
+    ]) {
+      const lines = linesOf(welcomePart, input, first, columns, rows);
+      expect(lines.at(-1)).toBe('  quit');
+      expect(lines.length).toBeLessThanOrEqual(insideOfScreen(columns ?? 0, rows ?? 0).rows);
+      expect(lines.join('\n')).toContain('the address is an example');
+    }
+  });
+});
