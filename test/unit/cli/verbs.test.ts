@@ -494,6 +494,7 @@ describe('usage', () => {
       'doctor',
       'exec',
       'history',
+      'init',
       'logs',
       'move',
       'node',
