@@ -122,7 +122,7 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
     findFiles: async (where) => {
       const found = await findConfigFiles(where);
       if (!found.ok) {
-        const names = await readdir(where).catch(() => []);
+        const names = await readdir(where).catch((): string[] => []);
         const pathOf = (name: string) => (names.includes(name) ? join(where, name) : undefined);
         const [deployment, application, inventory] = ['deployment.yml', 'application.yml', 'drover.yml'].map(pathOf);
         return { ...defined({ deployment, application, inventory }), problems: found.problems };
