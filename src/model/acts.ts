@@ -21,8 +21,6 @@ export interface Act {
   readonly effect: 'reads' | 'adds' | 'enters' | 'interrupts';
   /** What the application must have. */
   readonly needs: 'container' | 'running container' | 'volume' | 'nothing';
-  /** How a person confirms it; `page`: only the screen asks. */
-  readonly confirmation: 'none' | 'page' | 'name';
   /** Completes `"db" …` when the act is done; `APP` stands for the name. */
   readonly done?: string;
   /** Absent: the screen has no key for it. */
@@ -53,7 +51,6 @@ export const acts = {
     examples: ['restart web', 'restart web --json'],
     effect: 'interrupts',
     needs: 'container',
-    confirmation: 'page',
     done: 'was restarted',
     screen: { action: 'restart', keys: ['r'], label: 'restart…', command: ['restart', 'restart an application'] },
   },
@@ -64,7 +61,6 @@ export const acts = {
     examples: ['stop web', 'stop web && drover start web'],
     effect: 'interrupts',
     needs: 'container',
-    confirmation: 'page',
     done: 'was stopped; `drover start APP` or the next apply starts it',
     screen: { ...stopStart, command: ['stop', 'stop an application'] },
   },
@@ -75,7 +71,6 @@ export const acts = {
     examples: ['start web'],
     effect: 'interrupts',
     needs: 'container',
-    confirmation: 'page',
     done: 'was started',
     screen: { ...stopStart, command: ['start', 'start an application'] },
   },
@@ -86,7 +81,6 @@ export const acts = {
     examples: ['exec db', 'exec db cat /etc/hostname', 'exec db -- ls -l /data', 'exec db tar c /data >data.tar'],
     effect: 'enters',
     needs: 'running container',
-    confirmation: 'none',
     screen: {
       action: 'shell',
       keys: ['s'],
@@ -102,7 +96,6 @@ export const acts = {
     examples: ['snapshot db', 'snapshot db before-upgrade'],
     effect: 'adds',
     needs: 'volume',
-    confirmation: 'none',
     screen: {
       action: 'snapshot',
       keys: ['Z'],
@@ -118,7 +111,6 @@ export const acts = {
     examples: ['volumes', 'volumes db', 'volumes node2 --json'],
     effect: 'reads',
     needs: 'nothing',
-    confirmation: 'none',
     screen: { action: 'zfs', keys: ['z'], label: 'datasets and snapshots', short: 'zfs' },
   },
   rollBack: {
@@ -128,7 +120,6 @@ export const acts = {
     examples: ['rollback db before-upgrade', 'rollback db drover/volumes/db-1a2b3c4d@user-before-upgrade --yes'],
     effect: 'interrupts',
     needs: 'volume',
-    confirmation: 'name',
     screen: { action: 'roll-back', keys: ['B'], label: 'roll back to a snapshot…', short: 'roll back…' },
   },
   reclaim: {
@@ -139,7 +130,6 @@ export const acts = {
     examples: ['reclaim db --on node2', 'reclaim db --on node2 --yes'],
     effect: 'interrupts',
     needs: 'nothing',
-    confirmation: 'name',
   },
   cloneSnapshot: {
     verb: 'clone',
@@ -148,7 +138,6 @@ export const acts = {
     examples: ['clone db before-upgrade'],
     effect: 'adds',
     needs: 'nothing',
-    confirmation: 'none',
   },
 } as const satisfies Readonly<Record<string, Act>>;
 

@@ -1,8 +1,8 @@
 import { type ClusterState, lastFacts, type Volume } from '../../model/cluster.ts';
 import type { MoveReceipt } from '../../model/events.ts';
 import type { Action, MoveForecast, Plan, PlannedMove } from '../../model/plan.ts';
+import { diffVolumes, sendBase } from '../../plan/volumes/volume-diff.ts';
 import type { Cluster } from '../node-client.ts';
-import { findCommonBase } from './volume-base.ts';
 
 export interface ForecastInput {
   readonly plan: Plan;
@@ -68,12 +68,11 @@ async function estimatePending(
   { state, cluster }: ForecastInput,
   signal: AbortSignal,
 ): Promise<number> {
-  const base = findCommonBase(source, copyOf(state, move.to, move.volume));
-  if (base.kind === 'base' && source.snapshots.at(-1)?.guid === base.guid) return source.writtenBytes;
-  const known = base.kind === 'base' ? base.name : undefined;
+  const diff = diffVolumes(source, copyOf(state, move.to, move.volume));
+  if (diff.kind === 'up-to-date') return source.writtenBytes;
   try {
     const client = await cluster.node(move.from, signal);
-    const bytes = await client.volumes.estimate(source.dataset, undefined, known, signal);
+    const bytes = await client.volumes.estimate(source.dataset, undefined, sendBase(diff), signal);
     return bytes ?? source.referencedBytes;
   } catch (error) {
     if (signal.aborted) throw error;

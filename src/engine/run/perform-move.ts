@@ -2,6 +2,7 @@ import type { Snapshot, Volume } from '../../model/cluster.ts';
 import { defined } from '../../model/defined.ts';
 import { holdTag } from '../../model/names.ts';
 import type { ActionOf } from '../../model/plan.ts';
+import { diffVolumes } from '../../plan/volumes/volume-diff.ts';
 import type { NodeClient } from '../node-client.ts';
 import { nodesWithTarget, noteTarget, recordOf } from './copy-record.ts';
 import { type Copies, openPair, type Pair, readCopies } from './pair.ts';
@@ -9,7 +10,7 @@ import { removeLeft } from './perform-container.ts';
 import { diverged, finishPartial, sendUpTo } from './send.ts';
 import { conflict, getVolume, nodeIdOf, type StepContext, tidyUp } from './step-context.ts';
 import { tidyCopies } from './tidy-copies.ts';
-import { findCommonBase, isWhole, newestOwn, nextSnapshotName } from './volume-base.ts';
+import { isWhole, newestOwn, nextSnapshotName } from './volume-base.ts';
 
 /** Sends in rounds while the application runs, until little is left, the rest no longer shrinks, or the rounds are used up. */
 export async function syncVolume(
@@ -47,11 +48,11 @@ export async function syncVolume(
 
 /** Bytes that a send would take now; undefined before the first one, or where this zfs gives no estimate. */
 async function predictDelta(pair: Pair, copies: Copies, signal: AbortSignal): Promise<number | undefined> {
-  const base = findCommonBase(copies.source, copies.target);
-  if (base.kind === 'diverged') throw diverged(pair, copies);
-  if (base.kind === 'none') return undefined;
-  if (copies.source.snapshots.at(-1)?.guid === base.guid) return copies.source.writtenBytes;
-  return pair.source.volumes.estimate(copies.source.dataset, undefined, base.name, signal);
+  const diff = diffVolumes(copies.source, copies.target);
+  if (diff.kind === 'conflict') throw diverged(pair, copies);
+  if (diff.kind === 'full') return undefined;
+  if (diff.kind === 'up-to-date') return copies.source.writtenBytes;
+  return pair.source.volumes.estimate(copies.source.dataset, undefined, diff.from, signal);
 }
 
 /** Remembers both copies, so that later steps need not read them again. */

@@ -4,6 +4,7 @@ import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { holdTag, parseSnapshotName, properties } from '../../model/names.ts';
 import { isApplicationName, sendFlags } from '../../model/untrusted.ts';
+import { diffVolumes, sendBase } from '../../plan/volumes/volume-diff.ts';
 import type { SendSource, TransferResult } from '../node-client.ts';
 import type { ResumeToken } from '../volume-store.ts';
 import { nodesOfTarget, noteTarget, recordOf } from './copy-record.ts';
@@ -11,7 +12,7 @@ import { type Copies, type Pair, readCopies, thirdCopies } from './pair.ts';
 import { conflict, emitProgress, nodeIdOf, type StepContext } from './step-context.ts';
 
 import { dropOlder } from './tidy-copies.ts';
-import { basesFor, compareTxg, describeSnapshots, findCommonBase } from './volume-base.ts';
+import { basesFor, compareTxg, describeSnapshots } from './volume-base.ts';
 
 /**
  * Reads both copies, and finishes a receive that was interrupted: resumes it if its snapshot still exists, or else gives
@@ -106,22 +107,22 @@ async function sendOne(
   { what, isDown = false }: SendOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const base = findCommonBase(copies.source, copies.target);
-  if (base.kind === 'diverged') throw diverged(pair, copies);
-  if (base.kind === 'base' && (base.guid === snapshot.guid || compareTxg(base, snapshot) > 0)) return;
-  const baseName = base.kind === 'base' ? base.name : undefined;
+  const diff = diffVolumes(copies.source, copies.target);
+  if (diff.kind === 'conflict') throw diverged(pair, copies);
+  if (diff.kind !== 'full' && (diff.base.guid === snapshot.guid || compareTxg(diff.base, snapshot) > 0)) return;
+  const base = sendBase(diff);
   const source: SendSource = {
     kind: 'snapshot',
     dataset: copies.source.dataset,
     snapshot: `@${snapshot.name}`,
-    ...(baseName === undefined ? {} : { base: baseName }),
+    ...defined({ base }),
   };
   copies = { ...copies, source: await noteTarget(pair, copies.source, context, signal) };
   await liftLimit(pair, copies.target, signal);
   const [totalBytes, dataset] = await Promise.all([
     isDown
       ? finalBytes(pair, copies, snapshot, context, signal)
-      : estimateAndHold(pair, copies, snapshot, baseName, signal),
+      : estimateAndHold(pair, copies, snapshot, base, signal),
     copies.target?.dataset ?? nameNewCopy(pair, copies.source, signal),
   ]);
   const given = receiveProperties(pair, context, copies, snapshot);
@@ -164,8 +165,7 @@ async function finalBytes(
   const bytes = context.known.finalBytes.get(pair.volume);
   const isLast = last?.guid === snapshot.guid && before?.guid === target?.snapshots.at(-1)?.guid;
   if (bytes !== undefined && isLast) return bytes;
-  const base = findCommonBase(source, target);
-  return estimateAndHold(pair, { source, target }, snapshot, base.kind === 'base' ? base.name : undefined, signal);
+  return estimateAndHold(pair, { source, target }, snapshot, sendBase(diffVolumes(source, target)), signal);
 }
 
 /** Remembers the copy for the acquire, which compares it on the node. */

@@ -1,31 +1,12 @@
 import type { Snapshot, Volume } from '../../model/cluster.ts';
 import { parseSnapshotName, snapshotName } from '../../model/names.ts';
+import { newestCommon } from '../../plan/volumes/volume-diff.ts';
 import type { NodeClient } from '../node-client.ts';
-
-/** Where an incremental send can start: at the newest snapshot of the target, which the source has by guid. */
-export type BaseResult =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'base'; readonly guid: string; readonly createTxg: string; readonly name: string }
-  | { readonly kind: 'diverged' };
 
 /** Orders snapshots by creation on one pool. The numbers have 64 bits, so they are text. */
 export function compareTxg(a: Snapshot, b: Snapshot): number {
   const [left, right] = [BigInt(a.createTxg), BigInt(b.createTxg)];
   return left < right ? -1 : left > right ? 1 : 0;
-}
-
-/**
- * The common base of two copies: the target's newest snapshot must be a snapshot or a bookmark of the source, because
- * a receive is never forced. `name` is what `zfs send -i` takes, `@…` or `#…`.
- */
-export function findCommonBase(source: Volume, target: Volume | undefined): BaseResult {
-  const newest = target?.snapshots.at(-1);
-  if (newest === undefined) return { kind: 'none' };
-  const snapshot = source.snapshots.find((one) => one.guid === newest.guid);
-  if (snapshot !== undefined) return { kind: 'base', ...snapshot, name: `@${snapshot.name}` };
-  const bookmark = source.bookmarks.find((one) => one.guid === newest.guid);
-  if (bookmark !== undefined) return { kind: 'base', ...bookmark, name: `#${bookmark.name}` };
-  return { kind: 'diverged' };
 }
 
 /** Drover's newest snapshot. People and other programs take snapshots at any moment. */
@@ -81,9 +62,8 @@ export function droppable(
  * The snapshots from which these copies can be brought up to date: for each copy the newest one that the sender has too.
  * Newer ones that only the copy has belong to another program.
  */
-export function basesFor(copies: readonly Volume[], { snapshots, bookmarks }: Volume): Set<string> {
-  const known = new Set([...snapshots, ...bookmarks].map(({ guid }) => guid));
-  return new Set(copies.flatMap((copy) => copy.snapshots.findLast(({ guid }) => known.has(guid))?.guid ?? []));
+export function basesFor(copies: readonly Volume[], sender: Volume): Set<string> {
+  return new Set(copies.flatMap((copy) => newestCommon(sender, copy)?.guid ?? []));
 }
 
 /** The newest snapshots of a copy, for the message of a conflict. */

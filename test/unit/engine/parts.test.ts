@@ -2,27 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { observe } from '../../../src/engine/observe.ts';
 import { createTransferSlots } from '../../../src/engine/run/step-context.ts';
 import { startProbing } from '../../../src/engine/run/switch-probe.ts';
-import { droppable, findCommonBase, nextSnapshotName } from '../../../src/engine/run/volume-base.ts';
+import { droppable, nextSnapshotName } from '../../../src/engine/run/volume-base.ts';
 import { createMemoryCluster } from '../../../src/simulation/memory/cluster.ts';
-import { aCluster, aVolume, onNode, snaps } from '../../builders.ts';
+import { aCluster, aVolume, onNode } from '../../builders.ts';
 import { createClock } from '../../fakes/clock.ts';
 import { pgOn, signal } from '../../fakes/scene.ts';
 
 const ours = (name: string, guid: string, createTxg: string) => ({ name, guid, createTxg });
 
-describe('the common base of two copies', () => {
-  it('is the target’s newest, by guid and not by name, as snapshot or bookmark of the source', () => {
-    const source = aVolume('v', { snapshots: snaps('a1 b2 c3'), bookmarks: snaps('m4') });
-    expect(findCommonBase(source, undefined)).toEqual({ kind: 'none' });
-    expect(findCommonBase(source, aVolume('v'))).toEqual({ kind: 'none' });
-    expect(findCommonBase(source, aVolume('v', { snapshots: snaps('x1 y2') }))).toMatchObject({
-      name: '@b',
-      guid: '2',
-    });
-    expect(findCommonBase(source, aVolume('v', { snapshots: snaps('a1 z4') }))).toMatchObject({ name: '#m' });
-    expect(findCommonBase(source, aVolume('v', { snapshots: snaps('a1 b9') }))).toEqual({ kind: 'diverged' });
-  });
-
+describe('snapshots of two copies', () => {
   it('numbers snapshots after all of the epoch that any copy has or has marked', () => {
     const source = aVolume('v', { snapshots: [ours('drover-e2-9', '1', '1'), ours('drover-e3-2', '2', '2')] });
     const target = aVolume('v', { bookmarks: [ours('drover-e3-4', '3', '3')] });

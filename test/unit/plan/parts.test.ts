@@ -54,17 +54,22 @@ describe('diffVolumes', () => {
   });
 
   it('uses a bookmark of the source as a base', () => {
-    expect(diffVolumes(source, { snapshots: snaps('a1') })).toMatchObject({ kind: 'incremental', base: { guid: '1' } });
+    expect(diffVolumes(source, { snapshots: snaps('a1') })).toMatchObject({
+      kind: 'incremental',
+      base: { guid: '1' },
+      from: '#a',
+    });
+    expect(diffVolumes(source, { snapshots: snaps('x1 y2') })).toMatchObject({ kind: 'incremental', from: '@b' });
   });
 
   it('compares guids and not names', () => {
-    expect(diffVolumes(source, { snapshots: snaps('other3') })).toEqual({ kind: 'up-to-date' });
+    expect(diffVolumes(source, { snapshots: snaps('other3') })).toMatchObject({ kind: 'up-to-date', from: '@c' });
     expect(diffVolumes(source, { snapshots: snaps('c7') })).toMatchObject({ kind: 'conflict' });
   });
 
   it('refuses a target that went on after the common snapshot', () => {
     const target = { snapshots: snaps('b2 x9') };
-    expect(diffVolumes(source, target)).toEqual({ kind: 'conflict', sourceOnly: ['@c'], targetOnly: ['@x'] });
+    expect(diffVolumes(source, target)).toEqual({ kind: 'conflict' });
   });
 });
 
