@@ -41,6 +41,12 @@ export function complainAtKey(place: Place, message: string, hint?: Hint): undef
 }
 
 function reportAt(place: Place, offset: number, message: string, hint: Hint | undefined): undefined {
+  const unknown = place.node.kind === 'scalar' && offset === place.node.offset ? place.node.unknown : undefined;
+  if (unknown === 'reported') return undefined;
+  if (unknown !== undefined) {
+    place.report({ offset: place.node.offset, path: place.path, ...unknown });
+    return undefined;
+  }
   const finding = { offset, path: place.path, message, ...(hint === undefined ? {} : { hint }) };
   place.report(withoutValues(place.node, finding));
   return undefined;

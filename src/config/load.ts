@@ -77,6 +77,8 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
     const deployed = deployment.root === undefined ? [] : readDeploymentFile(deployment.root, drafts?.names, names);
     const nodes = resolveNodes(deployed, inventory);
     crossCheck(drafts?.drafts ?? [], deployed);
+    for (const file of [deployment, ...drover]) file.refuseMergeTags();
+    if (drafts?.format !== 'compose') application.refuseMergeTags();
     return { drafts, deployed, nodes, settings };
   });
   const read = [application, deployment, ...drover].map(({ file }) => file);
@@ -104,6 +106,8 @@ function orUnknown(problems: readonly ConfigProblem[]): readonly ConfigProblem[]
 interface OpenFile {
   readonly file: FileReport;
   readonly root?: Place;
+  /** Reports the tags that only Compose files have. */
+  readonly refuseMergeTags: () => void;
 }
 
 /** `consequence` is added where the file is empty or broken off. */
@@ -113,9 +117,12 @@ function openFile(source: SourceFile, consequence?: string): OpenFile {
   if (source.text === undefined) {
     const why = source.unreadable ?? { message: 'the file does not exist' };
     file.report({ path: '', message: `${why.message}${suffix}`, ...defined({ hint: why.hint }) });
-    return { file };
+    return { file, refuseMergeTags: () => undefined };
   }
-  const { root, problems } = parseYaml(source.text);
+  const { root, problems, mergeTags = [] } = parseYaml(source.text);
+  const refuseMergeTags = (): void => {
+    for (const tag of mergeTags) file.report({ ...tag, path: '' });
+  };
   for (const { offset, message, hint } of problems) {
     file.report({
       offset,
@@ -126,13 +133,13 @@ function openFile(source: SourceFile, consequence?: string): OpenFile {
   }
   if (root === undefined || (root.kind === 'scalar' && root.type === 'null')) {
     if (problems.length === 0) reportEmpty(file, source.path, suffix);
-    return { file };
+    return { file, refuseMergeTags };
   }
   const report: Report = (finding) => {
     file.report(finding);
     if (file.isFull()) throw new TooManyProblems();
   };
-  return { file, root: rootPlace(root, report) };
+  return { file, root: rootPlace(root, report), refuseMergeTags };
 }
 
 /** Ends the reading of all files: what comes of them is known, and garbage must not take its time. */

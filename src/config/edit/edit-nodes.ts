@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { load } from 'js-yaml';
+import { readableYaml } from '../yaml/read-events.ts';
 import type { NodeName } from '../../model/config.ts';
 import { cut, type EditResult, newlineOf, printName } from './edit.ts';
 import {
@@ -24,7 +25,7 @@ class CannotEdit extends Error {}
 export function addNode(text: string | undefined, key: NodeName, entry: NodeEntry): EditResult {
   const before = text ?? '# How drover reaches the nodes.\nversion: 1\n';
   return attempt(before, () => {
-    const root = load(before);
+    const root = load(readableYaml(before));
     const nodes = nodesIn(root);
     if (Object.hasOwn(nodes, key)) return { after: before, wanted: root };
     const value = entry === 'idle' ? [] : entry;
@@ -38,7 +39,7 @@ export function addNode(text: string | undefined, key: NodeName, entry: NodeEntr
 /** The file without a node. A node with applications is not taken out: "problem" says so. */
 export function removeNode(text: string, key: NodeName): EditResult {
   return attempt(text, () => {
-    const root = load(text);
+    const root = load(readableYaml(text));
     const { [key]: gone, ...rest } = nodesIn(root);
     if (gone === undefined) return { after: text, wanted: root };
     if (Array.isArray(gone) && gone.length > 0) throw new CannotEdit(`${gone.map(String).join(', ')} is placed there`);
@@ -56,7 +57,7 @@ interface Edit {
 function attempt(before: string, edit: () => Edit): EditResult {
   try {
     const { after, wanted, mayLose } = edit();
-    if (!isDeepStrictEqual(load(after), wanted)) throw new CannotEdit('it is written in an unknown way');
+    if (!isDeepStrictEqual(load(readableYaml(after)), wanted)) throw new CannotEdit('it is written in an unknown way');
     const [old, fresh] = [remarksOf(before), remarksOf(after)];
     const lost = mayLose === true ? fresh.some((each) => !old.includes(each)) : !isDeepStrictEqual(old, fresh);
     if (lost) throw new CannotEdit('a comment would get lost');

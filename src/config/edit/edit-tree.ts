@@ -1,4 +1,5 @@
-import { COLLECTION_STYLE, EVENT_ID, type Event, parseEvents, SCALAR_STYLE } from 'js-yaml';
+import { COLLECTION_STYLE, EVENT_ID, type Event, SCALAR_STYLE } from 'js-yaml';
+import { readEvents, type YamlEvents } from '../yaml/read-events.ts';
 
 /** Where things stand in a text that is to be edited: offsets in UTF-16 units, `end` exclusive, quotes included. */
 export type TextPlace = ScalarPlace | CollectionPlace | AliasPlace;
@@ -26,30 +27,35 @@ export interface CollectionPlace {
 
 /** The first document's root; undefined for an empty text. Throws js-yaml's `YAMLException`. */
 export function placesOf(text: string): TextPlace | undefined {
-  const events = parseEvents(text, {});
+  const source = readEvents(text);
+  const { events, written } = source;
   let next = 1;
   const read = (): TextPlace => {
     const event = events[next];
     next += 1;
-    if (event?.type === EVENT_ID.SCALAR) return scalarPlace(text, event);
-    if (event?.type === EVENT_ID.ALIAS) return { kind: 'alias', start: event.anchorStart - 1, end: event.anchorEnd };
+    if (event?.type === EVENT_ID.SCALAR) return scalarPlace(source, event);
+    if (event?.type === EVENT_ID.ALIAS) {
+      return { kind: 'alias', start: written(event.anchorStart - 1), end: written(event.anchorEnd) };
+    }
     if (event?.type !== EVENT_ID.SEQUENCE && event?.type !== EVENT_ID.MAPPING) throw new Error('unexpected YAML event');
     const children: TextPlace[] = [];
     while (events[next]?.type !== EVENT_ID.POP) children.push(read());
     next += 1;
     const flow = event.style === COLLECTION_STYLE.FLOW;
     const last = children.findLast(({ start }) => start >= 0);
-    const inner = last?.end ?? event.start + 1;
+    const start = written(event.start);
+    const inner = last?.end ?? start + 1;
     const kind = event.type === EVENT_ID.SEQUENCE ? 'list' : 'map';
-    return { kind, flow, start: event.start, end: flow ? closingEnd(text, inner) : inner, children };
+    return { kind, flow, start, end: flow ? closingEnd(text, inner) : inner, children };
   };
   return events.length < 2 || events[1]?.type === EVENT_ID.POP ? undefined : read();
 }
 
-function scalarPlace(text: string, event: Extract<Event, { valueStart: number }>): ScalarPlace {
-  const { valueStart: start, valueEnd: end, style } = event;
+function scalarPlace({ text, written }: YamlEvents, event: Extract<Event, { valueStart: number }>): ScalarPlace {
+  const { valueStart, valueEnd, style } = event;
+  const [start, end] = valueStart < 0 ? [valueStart, valueEnd] : [written(valueStart), written(valueEnd)];
   const quoted = style === SCALAR_STYLE.SINGLE_QUOTED || style === SCALAR_STYLE.DOUBLE_QUOTED;
-  return quoted && start > 0 && /["']/.test(text[start - 1] ?? '')
+  return quoted && valueStart > 0 && /["']/.test(text[valueStart - 1] ?? '')
     ? { kind: 'scalar', start: start - 1, end: end + 1 }
     : { kind: 'scalar', start, end };
 }
@@ -88,9 +94,8 @@ export interface Comment {
 
 /** Every comment of the text, in order: a `#` that stands outside of every value and after a space. */
 export function commentsOf(text: string): readonly Comment[] {
-  const values = parseEvents(text, {}).flatMap((event) =>
-    event.type === EVENT_ID.SCALAR ? [scalarPlace(text, event)] : [],
-  );
+  const source = readEvents(text);
+  const values = source.events.flatMap((event) => (event.type === EVENT_ID.SCALAR ? [scalarPlace(source, event)] : []));
   const inside = (at: number): boolean => values.some(({ start, end }) => start <= at && at < end);
   const comments: Comment[] = [];
   for (let at = text.indexOf('#'); at >= 0; at = text.indexOf('#', at + 1)) {

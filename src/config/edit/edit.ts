@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { load } from 'js-yaml';
 import type { AppName, NodeName } from '../../model/config.ts';
+import { readableYaml } from '../yaml/read-events.ts';
 import {
   type CollectionPlace,
   commentsOf,
@@ -25,8 +26,8 @@ export function moveApplication(text: string, app: AppName, node: NodeName): Edi
   const before = text.slice(bom.length);
   try {
     const after = splice(before, app, node);
-    const wanted = intended(load(before), app, node);
-    if (!isDeepStrictEqual(load(after), wanted)) throw new CannotEdit('its lists are written in an unknown way');
+    const wanted = intended(load(readableYaml(before)), app, node);
+    if (!isDeepStrictEqual(load(readableYaml(after)), wanted)) throw new CannotEdit('its lists are written in an unknown way');
     if (!isDeepStrictEqual(remarks(after), remarks(before))) {
       throw new CannotEdit('a comment would get lost');
     }

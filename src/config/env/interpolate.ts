@@ -38,8 +38,8 @@ const escapeHint = 'write "$$" for a single "$"';
 
 /**
  * Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:?message}`, `${NAME?message}`,
- * `${NAME:+other}` and `${NAME+other}` as Compose does; `$$` is one `$`. Defaults may hold variables again; values are
- * taken as they are.
+ * `${NAME:+other}` and `${NAME+other}` as Compose does; `$$` is one `$`, and a `$` before anything else stays. Defaults
+ * may hold variables again; values are taken as they are.
  */
 export function interpolate(text: string, lookup: Lookup): Interpolated {
   const used = new Set<string>();
@@ -77,8 +77,7 @@ function replace(text: string, context: Context, depth: number): string {
       at = end + 1;
     } else {
       const name = nameAt(text, dollar + 1);
-      if (name === '') throw new Malformed('a "$" is not followed by the name of a variable', escapeHint);
-      result += valueOf(name, context, false);
+      result += name === '' ? '$' : valueOf(name, context, false);
       at = dollar + 1 + name.length;
     }
     if (result.length > maxLength) throw new Malformed('its variables make it longer than 1 MiB', 'use a file instead');
@@ -91,19 +90,23 @@ function nameAt(text: string, at: number): string {
   return namePattern.exec(text)?.[0] ?? '';
 }
 
-/** Where the brace that opens behind this `$` is closed: others are counted only where they belong to a variable. */
+/** Where the brace that opens behind this `$` is closed. A default may have braces of its own, mostly in pairs. */
 function closingBrace(text: string, dollar: number): number {
+  const end = balancedBrace(text, dollar, true) ?? balancedBrace(text, dollar, false);
+  if (end !== undefined) return end;
+  throw new Malformed('the brace behind a "$" is not closed', `close it with "}", or ${escapeHint}`);
+}
+
+/** `countsAll`: also braces that do not belong to a variable. */
+function balancedBrace(text: string, dollar: number, countsAll: boolean): number | undefined {
   let open = 0;
-  for (let at = dollar; at < text.length; at += 1) {
+  for (let at = dollar + 1; at < text.length; at += 1) {
     if (text[at] === '}') {
       open -= 1;
       if (open === 0) return at;
-    } else if (text[at] === '$' && text[at + 1] === '{') {
-      open += 1;
-      at += 1;
-    }
+    } else if (text[at] === '{' && (countsAll || text[at - 1] === '$')) open += 1;
   }
-  throw new Malformed('the brace behind a "$" is not closed', `close it with "}", or ${escapeHint}`);
+  return undefined;
 }
 
 /** The empty text where it is not set, which is noted. */

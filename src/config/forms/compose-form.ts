@@ -1,5 +1,6 @@
 import { defined } from '../../model/defined.ts';
 import { readDeploymentName } from '../deployment-name.ts';
+import { substituteVariables } from '../compose/variables.ts';
 import type { Draft, Drafts } from '../draft.ts';
 import type { FileContext } from '../env/file-context.ts';
 import { complainAtKey, entriesOf, type Place, readFields } from '../fields.ts';
@@ -11,7 +12,6 @@ import { networkArea } from './compose/network.ts';
 import { orderArea } from './compose/order.ts';
 import type { ComposeArea, ComposeFile, ComposeService, ReadService } from './compose/service.ts';
 import { settingsArea } from './compose/settings.ts';
-import { substituteVariables } from './compose/variables.ts';
 import { readTopVolumes, volumesArea } from './compose/volumes.ts';
 import { checkApplicationName, readImage } from './read-parts.ts';
 

@@ -1,4 +1,6 @@
-import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
+import { EVENT_ID, type Event, getScalarValue, SCALAR_STYLE, YAMLException } from 'js-yaml';
+import { defined } from '../../model/defined.ts';
+import { readEvents, type YamlEvents } from './read-events.ts';
 import { quote, type YamlEntry, type YamlMap, type YamlNode, type YamlScalar } from './yaml-node.ts';
 import { resolvePlain, resolveTagged } from './yaml-scalar.ts';
 
@@ -12,6 +14,8 @@ export interface YamlProblem {
 export interface YamlResult {
   readonly root?: YamlNode;
   readonly problems: readonly YamlProblem[];
+  /** One for each `!reset` and `!override`, for files in which they have no meaning. */
+  readonly mergeTags?: readonly YamlProblem[];
 }
 
 /** Nodes that aliases and merge keys may add to a file: far more than people write, far less than hurts. */
@@ -25,9 +29,9 @@ export function parseYaml(text: string): YamlResult {
   const refused = refuseUnread(text);
   if (refused !== undefined) return { problems: [refused] };
   try {
-    return buildTree(text, parseEvents(text, {}));
+    return buildTree(readEvents(text));
   } catch (error) {
-    return { problems: [syntaxProblem(error)] };
+    return { problems: [spaceProblem(text, error) ?? syntaxProblem(error)] };
   }
 }
 
@@ -48,7 +52,7 @@ function refuseUnread(text: string): YamlProblem | undefined {
 }
 
 function syntaxProblem(error: unknown): YamlProblem {
-  if (error instanceof TooManyNodes) return error.problem;
+  if (error instanceof Unreadable) return error.problem;
   if (!(error instanceof YAMLException)) {
     return { offset: 0, message: `cannot be read as YAML: ${error instanceof Error ? error.message : String(error)}` };
   }
@@ -64,20 +68,47 @@ function hintFor(reason: string): string | undefined {
   if (reason.includes('tab character')) return 'indent with spaces';
   if (reason.includes('unexpected end of')) return 'close the bracket or quote that is still open';
   if (reason.includes('non-printable')) return 'save the file as plain UTF-8 text';
+  if (reason.includes('missed comma')) return 'close the bracket that is open above, or put a comma before this entry';
   if (reason.includes('deficient indentation')) return 'indent this line further, or close what is open above it';
   if (reason.includes('indentation')) return 'indent the entries of one list or mapping by the same number of spaces';
   return undefined;
 }
 
-class TooManyNodes extends Error {
+/** Spaces that look like one and are none to YAML: a copy from a web page has them. */
+const oddSpaces = /^[\u00a0\u2000-\u200b\u202f\u205f\u3000\ufeff]/;
+const oddInLine = /^[ \t-]*([\u00a0\u2000-\u200b\u202f\u205f\u3000])|[:-]([\u00a0\u2000-\u200b\u202f\u205f\u3000])/;
+
+function spaceAt(offset: number, text: string): YamlProblem {
+  const code = (text.charCodeAt(0) || 0).toString(16).toUpperCase().padStart(4, '0');
+  const what = code === '00A0' ? 'a no-break space' : 'a character that looks like a space';
+  return {
+    offset,
+    message: `${what} (U+${code}) stands where YAML needs an ordinary space`,
+    hint: 'type this part of the line again: to the eye both look the same',
+  };
+}
+
+/** A syntax error in, or just below, a line with such a space. */
+function spaceProblem(text: string, error: unknown): YamlProblem | undefined {
+  if (!(error instanceof YAMLException) || error.mark === undefined) return undefined;
+  const before = text.slice(0, error.mark.position);
+  const start = before.lastIndexOf('\n', before.lastIndexOf('\n') - 1) + 1;
+  let at = start;
+  for (const row of text.slice(start).split('\n', 2)) {
+    const match = oddInLine.exec(row);
+    const space = match?.[1] ?? match?.[2];
+    if (match !== null && space !== undefined) return spaceAt(at + match.index + match[0].length - 1, space);
+    at += row.length + 1;
+  }
+  return undefined;
+}
+
+/** What makes the rest of the file worthless. */
+class Unreadable extends Error {
   readonly problem: YamlProblem;
-  constructor(offset: number) {
-    super('too many nodes');
-    this.problem = {
-      offset,
-      message: `aliases expand to more than ${maxExpandedNodes} values`,
-      hint: 'write the values out, or use fewer aliases',
-    };
+  constructor(problem: YamlProblem) {
+    super(problem.message);
+    this.problem = problem;
   }
 }
 
@@ -87,9 +118,7 @@ interface Anchor {
   size: number;
 }
 
-interface Builder {
-  readonly text: string;
-  readonly events: readonly Event[];
+interface Builder extends YamlEvents {
   next: number;
   /** Values so far, aliases counted in full. */
   count: number;
@@ -97,11 +126,14 @@ interface Builder {
   expanded: number;
   readonly anchors: Map<string, Anchor>;
   readonly problems: YamlProblem[];
+  readonly mergeTags: YamlProblem[];
 }
 
-function buildTree(text: string, events: readonly Event[]): YamlResult {
+function buildTree(read: YamlEvents): YamlResult {
+  const { events } = read;
   const problems: YamlProblem[] = [];
-  const builder: Builder = { text, events, next: 0, count: 0, expanded: 0, anchors: new Map(), problems };
+  const mergeTags: YamlProblem[] = [];
+  const builder: Builder = { ...read, next: 0, count: 0, expanded: 0, anchors: new Map(), problems, mergeTags };
   if (events.length === 0) return { problems };
   builder.next = 1;
   const root = events[1]?.type === EVENT_ID.POP ? undefined : readNode(builder, 0);
@@ -113,13 +145,13 @@ function buildTree(text: string, events: readonly Event[]): YamlResult {
       hint: 'keep one document in the file and remove the "---" that starts the next',
     });
   }
-  return { ...(root === undefined ? {} : { root }), problems };
+  return { ...defined({ root }), problems, ...(mergeTags.length === 0 ? {} : { mergeTags }) };
 }
 
-function nextOffset({ events, next, text }: Builder): number {
+function nextOffset({ events, next, text, written }: Builder): number {
   const event = events[next + 1];
-  if (event !== undefined && 'start' in event) return event.start;
-  return event !== undefined && 'valueStart' in event && event.valueStart >= 0 ? event.valueStart : text.length;
+  if (event !== undefined && 'start' in event) return written(event.start);
+  return written(event !== undefined && 'valueStart' in event && event.valueStart >= 0 ? event.valueStart : text.length);
 }
 
 /** `fallback` is where an empty value is reported: at its key. */
@@ -144,9 +176,17 @@ type ContentEvent = Extract<Event, { tagStart: number }>;
 
 function readContent(builder: Builder, event: ContentEvent, fallback: number): YamlNode {
   const tag = event.tagStart >= 0 ? builder.text.slice(event.tagStart, event.tagEnd) : undefined;
+  const merge = tag === '!reset' ? 'reset' : tag === '!override' ? 'override' : undefined;
+  if (merge === undefined) return readTagged(builder, event, fallback, tag);
+  builder.mergeTags.push(tagProblem(builder.written(event.tagStart), tag ?? ''));
+  return { ...readTagged(builder, event, fallback, undefined), merge };
+}
+
+function readTagged(builder: Builder, event: ContentEvent, fallback: number, tag: string | undefined): YamlNode {
+  const { text, written } = builder;
   if (event.type === EVENT_ID.SCALAR) {
-    const source = getScalarValue(builder.text, event);
-    const offset = event.valueStart >= 0 ? quoteStart(builder.text, event.valueStart, event.style) : fallback;
+    const source = getScalarValue(text, event);
+    const offset = event.valueStart >= 0 ? written(quoteStart(text, event.valueStart, event.style)) : fallback;
     const plain = event.style === SCALAR_STYLE.PLAIN;
     if (tag === undefined && plain) {
       const { type, value } = resolvePlain(source);
@@ -156,13 +196,13 @@ function readContent(builder: Builder, event: ContentEvent, fallback: number): Y
     if (tag !== undefined && tagged === undefined) refuseTag(builder, event.tagStart, tag);
     return { kind: 'scalar', source, offset, ...(tagged ?? { type: 'text', value: source }) };
   }
-  if (event.type === EVENT_ID.SEQUENCE) {
-    if (tag !== undefined && !/^!$|[:!]seq>?$/.test(tag)) refuseTag(builder, event.tagStart, tag);
-    return { kind: 'list', items: readItems(builder, event.start), offset: event.start };
-  }
-  if (tag !== undefined && !/^!$|[:!]map>?$/.test(tag)) refuseTag(builder, event.tagStart, tag);
-  return readMap(builder, event.start);
+  const offset = written(event.start);
+  const kind = event.type === EVENT_ID.SEQUENCE ? 'seq' : 'map';
+  if (tag !== undefined && !isPlainTag(tag, kind)) refuseTag(builder, event.tagStart, tag);
+  return kind === 'seq' ? { kind: 'list', items: readItems(builder, offset), offset } : readMap(builder, offset);
 }
+
+const isPlainTag = (tag: string, kind: string): boolean => tag === '!' || new RegExp(`[:!]${kind}>?$`).test(tag);
 
 /** A quoted value's range starts after the quote; people look for the quote. */
 function quoteStart(text: string, valueStart: number, style: number): number {
@@ -171,9 +211,15 @@ function quoteStart(text: string, valueStart: number, style: number): number {
   return quoted && (before === '"' || before === "'") ? valueStart - 1 : valueStart;
 }
 
-function refuseTag(builder: Builder, offset: number, tag: string): void {
-  builder.problems.push({ offset, message: `the YAML tag ${quote(tag)} is not supported`, hint: 'remove the tag' });
+function refuseTag({ problems, written }: Builder, offset: number, tag: string): void {
+  problems.push(tagProblem(written(offset), tag));
 }
+
+const tagProblem = (offset: number, tag: string): YamlProblem => ({
+  offset,
+  message: `the YAML tag ${quote(tag)} is not supported`,
+  hint: 'remove the tag',
+});
 
 function readItems(builder: Builder, fallback: number): YamlNode[] {
   const items: YamlNode[] = [];
@@ -188,10 +234,10 @@ function readMap(builder: Builder, offset: number): YamlMap {
   const merged: YamlEntry[] = [];
   while (builder.events[builder.next]?.type !== EVENT_ID.POP) {
     const event = builder.events[builder.next];
-    const plainKey = event?.type === EVENT_ID.SCALAR && event.style === SCALAR_STYLE.PLAIN && event.tagStart < 0;
-    const key = readNode(builder, offset);
+    const isMerge = isMergeKey(builder, event);
+    const key = isMerge ? skipMergeKey(builder, event) : readNode(builder, offset);
     const value = readNode(builder, key.offset);
-    if (plainKey && key.kind === 'scalar' && key.source === '<<') merged.push(...mergedEntries(builder, key, value));
+    if (isMerge && key.kind === 'scalar') merged.push(...mergedEntries(builder, key, value));
     else if (key.kind === 'scalar') addEntry(builder, entries, names, { key, value });
     else builder.problems.push({ offset: key.offset, message: 'a key must be plain text, not a list or a mapping' });
   }
@@ -204,8 +250,23 @@ function readMap(builder: Builder, offset: number): YamlMap {
   return { kind: 'map', entries, offset };
 }
 
+type ScalarEvent = Extract<Event, { valueStart: number }>;
+
+/** `<<`, or `!!merge <<` as some programs write it. */
+function isMergeKey({ text }: Builder, event: Event | undefined): event is ScalarEvent {
+  if (event?.type !== EVENT_ID.SCALAR || event.style !== SCALAR_STYLE.PLAIN) return false;
+  const tag = event.tagStart < 0 ? '!!merge' : text.slice(event.tagStart, event.tagEnd);
+  return tag === '!!merge' && text.slice(event.valueStart, event.valueEnd) === '<<';
+}
+
+function skipMergeKey(builder: Builder, { valueStart }: ScalarEvent): YamlScalar {
+  builder.next += 1;
+  return { kind: 'scalar', type: 'text', source: '<<', value: '<<', offset: builder.written(valueStart) };
+}
+
 function addEntry(builder: Builder, entries: YamlEntry[], names: Set<string>, entry: YamlEntry): void {
   const name = entry.key.source;
+  if (oddSpaces.test(name)) throw new Unreadable(spaceAt(entry.key.offset, name));
   if (names.has(name)) {
     builder.problems.push({
       offset: entry.key.offset,
@@ -235,7 +296,7 @@ function mergedEntries(builder: Builder, key: YamlScalar, value: YamlNode): read
 
 function readAlias(builder: Builder, start: number, end: number): YamlNode {
   const name = builder.text.slice(start, end);
-  const offset = start - 1;
+  const offset = builder.written(start - 1);
   const anchor = builder.anchors.get(name);
   if (anchor?.node !== undefined) {
     builder.count += anchor.size;
@@ -252,5 +313,7 @@ function readAlias(builder: Builder, start: number, end: number): YamlNode {
 
 function expand(builder: Builder, size: number, offset: number): void {
   builder.expanded += size;
-  if (builder.expanded > maxExpandedNodes) throw new TooManyNodes(offset);
+  if (builder.expanded <= maxExpandedNodes) return;
+  const message = `aliases expand to more than ${maxExpandedNodes} values`;
+  throw new Unreadable({ offset, message, hint: 'write the values out, or use fewer aliases' });
 }

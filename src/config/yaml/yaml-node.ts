@@ -9,7 +9,16 @@ export type YamlScalar = ScalarValue & {
   readonly offset: number;
   /** Variables were replaced in it: where their values are from. Their values belong into no message. */
   readonly from?: readonly string[];
+  /** Its value is not known, for a reason that is or will be reported: nothing else is said about it. */
+  readonly unknown?: UnknownValue;
+  readonly merge?: MergeTag;
 };
+
+/** Reported already, or variables that are not set: only a value that cannot do without them is a problem. */
+export type UnknownValue = 'reported' | { readonly message: string; readonly hint: string };
+
+/** Compose's tags `!reset` and `!override`: what another file says about this value is not merged with it. */
+export type MergeTag = 'reset' | 'override';
 
 /** YAML 1.2 core schema; an integer written `1.0` is a decimal. */
 export type ScalarValue =
@@ -22,6 +31,7 @@ export interface YamlList {
   readonly kind: 'list';
   readonly items: readonly YamlNode[];
   readonly offset: number;
+  readonly merge?: MergeTag;
 }
 
 /** Keys are unique; merge keys (`<<`) are already resolved. */
@@ -29,6 +39,7 @@ export interface YamlMap {
   readonly kind: 'map';
   readonly entries: readonly YamlEntry[];
   readonly offset: number;
+  readonly merge?: MergeTag;
 }
 
 export interface YamlEntry {

@@ -1,8 +1,9 @@
-import type { FileContext } from '../../env/file-context.ts';
-import { type Interpolated, interpolate, type Unset } from '../../env/interpolate.ts';
-import { complain, type Place } from '../../fields.ts';
-import { isSecretPath } from '../../hide-text.ts';
-import type { YamlNode, YamlScalar } from '../../yaml/yaml-node.ts';
+import { defined } from '../../model/defined.ts';
+import type { FileContext } from '../env/file-context.ts';
+import { type Interpolated, interpolate, type Unset } from '../env/interpolate.ts';
+import { complain, type Place } from '../fields.ts';
+import { isSecretPath } from '../hide-text.ts';
+import type { YamlNode, YamlScalar } from '../yaml/yaml-node.ts';
 
 /** All that variables may add to one file, in characters. */
 const maxAdded = 10 * 1024 * 1024;
@@ -43,12 +44,12 @@ function substituteText(work: Work, node: YamlScalar, text: string, path: string
   const result = interpolate(text, work.lookup);
   if (!result.ok) {
     complain(place, messageOf(result), result.hint);
-    return { ...node, type: 'text', value: '', source: '' };
+    return { ...node, type: 'text', value: '', source: '', unknown: 'reported' };
   }
   work.added += result.text.length;
   if (work.added > maxAdded) {
     complain(place, 'the values of variables are longer than 10 MiB together', 'use files instead');
-    return { ...node, type: 'text', value: '', source: '' };
+    return { ...node, type: 'text', value: '', source: '', unknown: 'reported' };
   }
   for (const unset of result.unset) note(work, place, unset);
   const replaced = { ...node, type: 'text', value: result.text, source: result.text } as const;
@@ -57,7 +58,17 @@ function substituteText(work: Work, node: YamlScalar, text: string, path: string
     ...result.used.map((name) => `\${${name}}`),
     ...result.unset.filter(({ isBraced }) => isBraced).map(({ name }) => `\${${name}}, which is not set`),
   ];
-  return isReplaced ? { ...replaced, from } : replaced;
+  const unknown = unknownBecause(result.unset.find(({ isBraced }) => isBraced));
+  return isReplaced ? { ...replaced, from, ...defined({ unknown }) } : replaced;
+}
+
+/** Without braces it may be no variable at all. */
+function unknownBecause(unset: Unset | undefined): YamlScalar['unknown'] {
+  if (unset === undefined) return undefined;
+  return {
+    message: `the variable "${unset.name}" is not set, and there is no value without it`,
+    hint: `set it in .env or in the environment, or write a default: "\${${unset.name}:-value}"`,
+  };
 }
 
 const messageOf = ({ message, said }: Extract<Interpolated, { ok: false }>): string =>
