@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { load } from 'js-yaml';
-import { readableYaml } from '../yaml/read-events.ts';
 import type { NodeName } from '../../model/config.ts';
+import { readableYaml } from '../yaml/read-events.ts';
 import { cut, type EditResult, newlineOf, printName } from './edit.ts';
 import {
   type CollectionPlace,

@@ -27,7 +27,8 @@ export function moveApplication(text: string, app: AppName, node: NodeName): Edi
   try {
     const after = splice(before, app, node);
     const wanted = intended(load(readableYaml(before)), app, node);
-    if (!isDeepStrictEqual(load(readableYaml(after)), wanted)) throw new CannotEdit('its lists are written in an unknown way');
+    if (!isDeepStrictEqual(load(readableYaml(after)), wanted))
+      throw new CannotEdit('its lists are written in an unknown way');
     if (!isDeepStrictEqual(remarks(after), remarks(before))) {
       throw new CannotEdit('a comment would get lost');
     }

@@ -1,6 +1,6 @@
 import { defined } from '../../model/defined.ts';
-import { readDeploymentName } from '../deployment-name.ts';
 import { substituteVariables } from '../compose/variables.ts';
+import { readDeploymentName } from '../deployment-name.ts';
 import type { Draft, Drafts } from '../draft.ts';
 import type { FileContext } from '../env/file-context.ts';
 import { complainAtKey, entriesOf, type Place, readFields } from '../fields.ts';

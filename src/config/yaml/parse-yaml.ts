@@ -151,7 +151,9 @@ function buildTree(read: YamlEvents): YamlResult {
 function nextOffset({ events, next, text, written }: Builder): number {
   const event = events[next + 1];
   if (event !== undefined && 'start' in event) return written(event.start);
-  return written(event !== undefined && 'valueStart' in event && event.valueStart >= 0 ? event.valueStart : text.length);
+  return written(
+    event !== undefined && 'valueStart' in event && event.valueStart >= 0 ? event.valueStart : text.length,
+  );
 }
 
 /** `fallback` is where an empty value is reported: at its key. */

@@ -103,7 +103,7 @@ describe('variables in a Compose file', () => {
     expect(problems(compose('environment: {A: "${DB:?give me one}"}'))).toMatch(
       /application\.yml:4:22 .*not set: DB: give me one/,
     );
-    expect(problems(compose('command: "awk $1"'))).toMatch(/application\.yml:4:14 .*"\$"[\s\S]*write "\$\$"/);
+    expect(problems(compose('command: "awk ${1}"'))).toMatch(/application\.yml:4:14 .*"\$"[\s\S]*write "\$\$"/);
   });
 
   it.each([
@@ -140,7 +140,7 @@ describe('variables in a Compose file', () => {
 
   it('that are not set are named where the file is wrong without them', () => {
     const said = problems('services: {web: {image: "acme/web:${TAG}"}}\n');
-    expect(said).toContain('has an empty tag (with ${TAG}, which is not set)');
+    expect(said).toContain('services/web/image: the variable "TAG" is not set, and there is no value without it');
   });
 
   it('are left alone in the native and in the Fig form', () => {

@@ -10,6 +10,13 @@ const edited = (text: string, app: string, node: string): string => {
 };
 
 describe('moveApplication', () => {
+  it('edits brackets that are closed below their key', () => {
+    const before = 'version: 1\nnodes: {\n  n1: [\n  a, # here\n  b\n  ],\n  n2: []\n}\n';
+    expect(moveApplication(before, 'b', 'n2')).toEqual({
+      text: 'version: 1\nnodes: {\n  n1: [\n  a # here\n  ],\n  n2: [b]\n}\n',
+    });
+  });
+
   const rows: readonly (readonly [name: string, before: string, after: string])[] = [
     [
       'a flow list into an empty one',

@@ -71,7 +71,6 @@ describe('an env file', () => {
     ['OK=1\nA="secret', 5],
     ["OK=1\nA='secret", 5],
     ['A="b"secret', 0],
-    ['A=secret$', 0],
     ['A=${secret', 0],
     ['A=${NONE:?secret}', 0],
     ['A=x$secret', 0],
