@@ -4,22 +4,22 @@ import type { MoveForecast } from '../model/plan.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { formatBytes, namesOf } from './wording.ts';
 
-/** Whether what is to come has room on a node. */
+/** Whether the data that a plan sends to a node fits there. */
 export interface Capacity {
   readonly node: NodeName;
-  /** Bytes that still have to arrive. */
+  /** Bytes that are still to be received. */
   readonly neededBytes: number;
   readonly freeBytes: number;
-  /** Of the pool, when everything has arrived; above 100 where it does not fit. */
+  /** Use of the pool after the plan, in percent; above 100 if the data does not fit. */
   readonly percentAfter: number;
-  /** full: it does not fit. tight: ZFS slows down when so little is left. */
+  /** full: the data does not fit. tight: so little space is left that ZFS becomes slow. */
   readonly verdict: 'fits' | 'tight' | 'full';
 }
 
-/** From this fill on ZFS gets slow, and it is worth a word before it happens. */
+/** Above this use ZFS becomes slow, so a plan warns. */
 const tightPercent = 80;
 
-/** One entry a node that receives something, in the order of the forecasts; nodes whose pool is unknown are left out. */
+/** One entry for each node that receives data, in the order of the forecasts, without nodes whose pool is unknown. */
 export function capacities(view: ClusterView): readonly Capacity[] {
   const needs = new Map<NodeName, number>();
   for (const move of view.forecasts) {
@@ -31,7 +31,7 @@ export function capacities(view: ClusterView): readonly Capacity[] {
   });
 }
 
-/** Bytes that have arrived are no longer free. */
+/** Free space already excludes the bytes that have been received. */
 function arrivedBytes({ plan, steps }: ClusterView, { volume, from, to, totalBytes }: MoveForecast): number {
   const sync = plan?.steps.find(
     ({ action }) =>
@@ -41,7 +41,7 @@ function arrivedBytes({ plan, steps }: ClusterView, { volume, from, to, totalByt
   return step?.state === 'succeeded' ? totalBytes : Math.min(totalBytes, step?.doneBytes ?? 0);
 }
 
-/** The newest figures of the node's pool; undefined where it was never seen. */
+/** The newest figures of the node's pool; undefined if it was never observed. */
 export function poolOf(view: ClusterView, node: NodeName): PoolFacts | undefined {
   const state = view.nodes[node];
   const facts = lastFacts(state);

@@ -1,4 +1,4 @@
-/** The word that was probably meant: at most two letters (a third of the word) away; undefined where none is. */
+/** The closest word, at most two letters (a third of the word) different; undefined if there is none. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   const limit = Math.min(2, Math.max(1, Math.floor(word.length / 3)));
   const near = candidates

@@ -4,7 +4,7 @@ import type { ApplyPolicy, Approval, MoveReceipt, RunOutcome, StepOutcome } from
 import type { MoveForecast, Plan, StepId } from '../model/plan.ts';
 import type { Tone } from './lines.ts';
 
-/** What both faces show, reduced from events; immutable. */
+/** What the screen and the command line show, reduced from events; immutable. */
 export interface ClusterView {
   readonly config?: Config;
   /** Problems of the newest save; the last good configuration stays in force. */
@@ -17,17 +17,17 @@ export interface ClusterView {
   readonly steps: Readonly<Record<StepId, StepView>>;
   readonly receipts: readonly MoveReceipt[];
   readonly outcome?: RunOutcome;
-  /** When the run that is shown began and ended. */
+  /** When the shown run began and ended. */
   readonly runStartedAt?: number;
   readonly runEndedAt?: number;
-  /** The last run that did something, as it ended. */
+  /** The outcome of the last run that had steps. */
   readonly lastRun?: Pick<ClusterView, 'steps' | 'forecasts'> & { readonly plan: Plan };
   readonly figures: Readonly<Record<NodeName, FiguresView>>;
   readonly policy: ApplyPolicy;
   readonly approval?: Approval;
   /** When the configuration in force was loaded. */
   readonly configLoadedAt?: number;
-  /** What happened, newest last; bounded. */
+  /** The event log, newest last; bounded. */
   readonly trail: readonly TrailEntry[];
   /** Commands as they were run, newest last; bounded. */
   readonly commands: readonly CommandEntry[];

@@ -1,7 +1,7 @@
 import { secretStarts, withoutSecret } from '../model/secrets.ts';
 import { type Line, line } from './lines.ts';
 
-/** Lines taken away and added, with their numbers; the lines that stayed are left out, and so are values that may be secrets. */
+/** Removed and added lines with their numbers, without unchanged lines and without values that may be secrets. */
 export function diffLines(before: string, after: string): readonly Line[] {
   const [old, fresh] = [before.split(/\r?\n/), after.split(/\r?\n/)];
   const kept = keptLines(old, fresh);

@@ -18,10 +18,10 @@ import {
 type EventOf<T extends EngineEventBody['type']> = Extract<EngineEvent, { type: T }>;
 type Said = Omit<TrailEntry, 'at'>;
 
-/** Fill of a pool from which on it is worth a line, in percent. */
+/** Use of a pool that is worth a line, in percent. */
 const poolMarks = [80, 90, 95] as const;
 
-/** The lines of the audit trail that this event is worth, `view` being the one before it. */
+/** The lines of the event log for this event; `view` is the view before it. */
 export function trailOf(view: ClusterView, event: EngineEvent): readonly TrailEntry[] {
   return entriesOf(view, event).map((said) => ({ at: event.at, ...said, text: plainText(said.text) }));
 }
@@ -89,10 +89,10 @@ function loaded(view: ClusterView, config: Config): readonly Said[] {
 
 const noted = (config: Config): readonly Said[] => noteSentences(config).map((text) => say('file', text, 'warning'));
 
-/** Longer lists are cut: the plan has them all. */
+/** Longer lists are shortened; the plan has all entries. */
 const changesTold = 4;
 
-/** What another configuration changes, for a person: `"wiki" node1 → node2, "mail" removed`. */
+/** What a new configuration changes: `"wiki" node1 → node2, "mail" removed`. */
 export function describeChanges(before: Config, after: Config): string {
   const names = [...new Set([...Object.keys(before.applications), ...Object.keys(after.applications)])].toSorted();
   const changes = names.flatMap((app) => changeOf(app, before, after) ?? []);

@@ -1,6 +1,6 @@
 import { plainText } from '../model/plain-text.ts';
 
-/** What a piece of text means; the faces turn it into colours, and nothing depends on the colour alone. */
+/** The meaning of a piece of text. It is shown as a colour; nothing depends on the colour alone. */
 export type Tone = 'ok' | 'working' | 'warning' | 'fault' | 'faint' | 'strong';
 
 export interface Line {
@@ -8,7 +8,7 @@ export interface Line {
   readonly tone?: Tone;
 }
 
-/** Lines and cells clean their text: whatever it comes from, it is one line, and has the width that it seems to have. */
+/** Lines and cells clean their text: it is one line, without control characters, whatever its source. */
 export const line = (text: string, tone?: Tone): Line =>
   tone === undefined ? { text: plainText(text) } : { text: plainText(text), tone };
 

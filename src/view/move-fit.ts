@@ -5,23 +5,23 @@ import { poolOf } from './capacity.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { formatBytes, formatDuration, listNames } from './wording.ts';
 
-/** How well some applications would be on a node. */
+/** Whether some applications can run on a node, and what speaks for or against it. */
 export interface Fit {
   readonly node: NodeName;
-  /** Those of them that are there already. */
+  /** Those that are already on the node. */
   readonly present: readonly AppName[];
   /** Why they cannot go there; absent: they can. */
   readonly against?: string;
-  /** Worth a thought, and no obstacle. */
+  /** Warnings, which do not prevent the move. */
   readonly warnings: readonly string[];
   readonly freeBytes?: number;
-  /** What would have to be sent at most. */
+  /** Bytes to send at most. */
   readonly neededBytes: number;
-  /** Of the data of all of them, wherever they are. */
+  /** Size of the data of all of them, on whichever node. */
   readonly dataBytes: number;
 }
 
-/** ZFS gets slow beyond this share of a pool. */
+/** ZFS becomes slow above this use of a pool. */
 const tightShare = 0.8;
 
 /** Every node of the configuration in its order. `now` in milliseconds since 1970. */
@@ -83,7 +83,7 @@ function portsTaken({ config }: ClusterView, apps: readonly AppName[], facts: No
   );
 }
 
-/** The copies of its volumes that count: the owners', also where their node does not answer now. */
+/** The owners' copies of its volumes, including those on nodes that do not answer. */
 function dataOf({ nodes, config }: ClusterView, app: AppName): readonly Volume[] {
   const ids = new Set((config?.applications[app]?.volumes ?? []).map(({ id }) => id));
   return Object.values(nodes).flatMap(
@@ -91,7 +91,7 @@ function dataOf({ nodes, config }: ClusterView, app: AppName): readonly Volume[]
   );
 }
 
-/** An older copy saves the data it has; how much of it has changed is known only when it is sent. */
+/** An older copy on the target reduces what is sent. The exact size is known only when it is sent. */
 function missingOn(facts: NodeFacts | undefined, { id, referencedBytes }: Volume): number {
   const copy = facts?.volumes.find((each) => each.id === id);
   return Math.max(0, referencedBytes - (copy?.referencedBytes ?? 0));
@@ -117,7 +117,7 @@ function warningsOf(
   ];
 }
 
-/** The image has to exist for the other processor as well. */
+/** The image must exist for the processor of the target. */
 function foreignArch(view: ClusterView, apps: readonly AppName[], facts: NodeFacts): readonly string[] {
   const { arch } = facts.versions;
   const others = apps.flatMap((app) => {

@@ -19,10 +19,10 @@ export function parseSetupLine(text: string): SetupEvent | undefined {
   return state === undefined ? undefined : { type: 'step', name, state, ...detail };
 }
 
-/** How a host stands: a node already, can become one, or cannot. */
+/** Whether a host is a node, can become one, or cannot. */
 export type SetupVerdict = 'done' | 'would do' | 'cannot';
 
-/** What the steps of a check come to. */
+/** The summary of the steps of a check. */
 export function verdictOf(steps: readonly SetupStep[]): SetupVerdict {
   if (steps.some(({ state }) => state === 'cannot')) return 'cannot';
   return steps.some(({ state }) => state === 'would do') ? 'would do' : 'done';

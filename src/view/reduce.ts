@@ -6,7 +6,7 @@ import type { Plan, StepId } from '../model/plan.ts';
 import type { ClusterView, EarlierFigures, FiguresView, StepView } from './cluster-view.ts';
 import { trailOf } from './event-log.ts';
 
-/** Before anything has happened. */
+/** The view before the first event. */
 export const emptyView: ClusterView = {
   problems: [],
   nodes: {},
@@ -24,7 +24,7 @@ export const emptyView: ClusterView = {
 const kept = { receipts: 100, trail: 500, commands: 200, samples: 60, output: 50 } as const;
 const sampleEveryMs = 1000;
 
-/** The view after one more event; returns the same object where the event changes nothing that is shown. */
+/** The view after an event; the same object if nothing that is shown changes. */
 export function reduce(view: ClusterView, event: EngineEvent): ClusterView {
   const next = apply(view, event);
   const entries = trailOf(view, event);
@@ -95,7 +95,7 @@ function knownNodes<T>(byNode: Readonly<Record<string, T>>, config: Config): Rea
   return known.length === entries.length ? byNode : Object.fromEntries(known);
 }
 
-/** The last pass of a run finds nothing to do; what the run did stays on the screen. */
+/** The last pass of a run has an empty plan; the screen keeps showing what the run did. */
 function planMade(view: ClusterView, event: Extract<EngineEvent, { type: 'plan-made' }>): ClusterView {
   const hasWorked = Object.values(view.steps).some((step) => step.state !== 'waiting');
   const keepsSteps = view.running && event.plan.steps.length === 0 && hasWorked;
@@ -107,7 +107,7 @@ function planMade(view: ClusterView, event: Extract<EngineEvent, { type: 'plan-m
   return { ...view, plan: event.plan, forecasts: event.forecasts, steps: waitingSteps(event.plan) };
 }
 
-/** Nothing to do, as before: what is remembered by the plan's identity holds on. */
+/** An empty plan after an empty plan keeps the old object, so that caches stay valid. */
 function isStillNothing({ plan, steps, forecasts }: ClusterView, next: Plan): boolean {
   if (plan === undefined || plan.revision !== next.revision || plan.steps.length + next.steps.length > 0) return false;
   const saysSame = JSON.stringify([plan.blocked, plan.notes]) === JSON.stringify([next.blocked, next.notes]);
@@ -120,7 +120,7 @@ function runStarted(view: ClusterView, run: number, at: number): ClusterView {
   return { ...rest, run, running: true, runStartedAt: at, steps };
 }
 
-/** The next observation makes a new plan; what this run did can still be looked at. */
+/** The next observation makes a new plan; the steps of this run stay visible. */
 function runFinished(view: ClusterView): ClusterView {
   const { plan, steps, forecasts } = view;
   const hasWorked = Object.values(steps).some((step) => step.state !== 'waiting');
@@ -165,10 +165,10 @@ function waitingSteps(plan: Plan): ClusterView['steps'] {
 /** Points of a node's graph. */
 const keptPoints = 60;
 
-/** How long the last figures of a container that is not measured any more are worth a look. */
+/** How long to show the last figures of a container that is no longer measured. */
 const earlierLastMs = 30_000;
 
-/** A node's figures with newer ones; figures of containers that are no longer measured stay for some seconds. */
+/** Adds new figures of a node; keeps those of containers that are no longer measured for some seconds. */
 function addFigures(before: FiguresView | undefined, latest: NodeFigures): FiguresView {
   const history = before?.cpuHistory ?? [];
   const { cpuPercent } = latest;

@@ -9,7 +9,7 @@ export interface ServedPort {
   readonly port: number;
 }
 
-/** Whether clients of this node's mesh address reach the port: there, or forwarded from there. */
+/** True if clients reach the port at this node's mesh address, served or forwarded. */
 export function isReachedThrough(state: ClusterState, { node: owner, port }: ServedPort, node: NodeName): boolean {
   const [own, door] = [owner, node].map((name) => state.nodes[name]);
   if (own?.status !== 'reachable' || door?.status !== 'reachable') return false;

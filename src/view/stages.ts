@@ -1,13 +1,13 @@
 import { plainText } from '../model/plain-text.ts';
 
-/** A part of something that is prepared before there are nodes; times in milliseconds since 1970. */
+/** One stage of the preparation of a lab; times in milliseconds since 1970. */
 export interface Stage {
   readonly name: string;
   readonly state: 'waiting' | 'running' | 'done' | 'failed';
   readonly startedAt?: number;
   readonly endedAt?: number;
   readonly expectedMs?: number;
-  /** What it is doing now, or why it failed. */
+  /** The present activity, or why it failed. */
   readonly text?: string;
 }
 
@@ -21,9 +21,9 @@ export interface StageLog {
 }
 
 export interface EndedStages {
-  /** Exit status of the whole work. */
+  /** Exit status of the preparation. */
   readonly code: number;
-  /** Why it could not go on. */
+  /** Why it failed. */
   readonly error?: string;
 }
 
@@ -40,7 +40,7 @@ interface ProgressLine {
   readonly code?: number;
 }
 
-/** The log after one more line; a line that is not understood changes nothing. */
+/** The log after one more line; an unknown line changes nothing. */
 export function reduceStages(log: StageLog, text: string): StageLog {
   const line = parseLine(text);
   if (line === undefined) return log;
@@ -71,14 +71,14 @@ function change(log: StageLog, { id }: ProgressLine, next: (stage: Stage) => Sta
   return at < 0 ? log : { ...log, stages: log.stages.map((stage, index) => (index === at ? next(stage) : stage)) };
 }
 
-/** What it did last stays to be read where it failed without saying why. */
+/** If it failed without a reason, its last activity stays visible. */
 function endStage(stage: Stage, state: 'done' | 'failed', line: ProgressLine): Stage {
   const { text, ...rest } = stage;
   const kept = state === 'failed' && text !== undefined ? { text } : {};
   return { ...rest, ...kept, ...textOf(line), state, endedAt: line.time };
 }
 
-/** Stages of a process that did not live to end them have ended as the whole did. */
+/** A stage whose process ended early has the outcome of the whole preparation. */
 function endLog(log: StageLog, line: ProgressLine): StageLog {
   const code = line.code ?? 1;
   const state = code === 0 ? 'done' : 'failed';

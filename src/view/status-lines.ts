@@ -57,7 +57,7 @@ function nodeRow(node: NodeStatus, config: Config, nowMs: number): TableRow {
   ];
 }
 
-/** ZFS slows down when little is free; from 80% on it is worth knowing, from 90% on it hurts. */
+/** ZFS becomes slow when little space is free: a warning above 80 %, a fault above 90 %. */
 export function poolTone(pool: { readonly health: string; readonly usedPercent: number }): Tone {
   if (pool.health !== 'ONLINE' || pool.usedPercent >= 90) return 'fault';
   return pool.usedPercent >= 80 ? 'warning' : 'ok';

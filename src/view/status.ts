@@ -21,16 +21,16 @@ import type { ErrorReport } from '../model/errors.ts';
 import { printImage } from '../model/names.ts';
 import type { Blocker, Plan } from '../model/plan.ts';
 
-/** Wanted against observed, in the form that is printed as JSON. Every list has a stable order: name, then node. */
+/** The desired and the observed state, as printed in JSON. Lists are sorted by name, then node. */
 export interface Status {
   readonly nodes: readonly NodeStatus[];
   readonly applications: readonly ApplicationStatus[];
   readonly volumes: readonly VolumeStatus[];
   /** The deployment that the files describe. */
   readonly deployment: DeploymentName;
-  /** Applications of other deployments, or of none: left alone. */
+  /** Applications of other deployments, or of none, which drover leaves alone. */
   readonly others: readonly OtherApplication[];
-  /** Containers that are not ours; drover never touches them. */
+  /** Containers that drover did not make and never touches. */
   readonly foreign: readonly { readonly node: NodeName; readonly container: string }[];
   readonly changes: number;
   readonly blocked: readonly Blocker[];
@@ -98,7 +98,7 @@ export interface VolumeStatus {
   readonly limitBytes?: number;
   readonly snapshots: number;
   readonly newestSnapshot?: string;
-  /** It has not been mounted since its node booted: these may have taken it over, or claim it as well. */
+  /** It has not been mounted since its node booted, because these nodes may have taken it over or claim it. */
   readonly waiting?: { readonly why: WaitingVolume['why']; readonly nodes: readonly NodeName[] };
 }
 
@@ -192,7 +192,7 @@ function applicationStatus(
   };
 }
 
-/** Where its container is, or should be, and how it is there. */
+/** The node where its container is or should be, and its state there. */
 function verdictOf(
   app: Application | undefined,
   wanted: NodeName | undefined,
@@ -228,12 +228,12 @@ function volumeStatuses(node: NodeName, state: NodeState, all: ClusterState): Vo
   });
 }
 
-/** Undefined also after a person decided: then the volume is mounted, or has another owner. */
+/** Undefined too after a person has decided: the volume is then mounted, or has another owner. */
 export function waitingOf(facts: NodeFacts, { id, role, mounted }: Volume): WaitingVolume | undefined {
   return role === 'owner' && !mounted ? facts.boot?.waiting.find(({ volume }) => volume === id) : undefined;
 }
 
-/** Also of a node that cannot be seen now: its key often is its address. */
+/** Includes nodes that do not answer: their key often is their address. */
 function nodeAt({ nodes }: ClusterState, address: string): NodeName {
   const known = Object.entries(nodes).find(([, state]) => {
     return lastFacts(state)?.meshAddress === address;

@@ -21,7 +21,7 @@ import type { ClusterView } from './cluster-view.ts';
 import { type Line, line } from './lines.ts';
 import { formatBytes, namesOf } from './wording.ts';
 
-/** How one application differs from the files: what goes has a minus, what comes has a plus. */
+/** How one application differs from the files: a minus marks what is removed, a plus what is added. */
 export interface AppDiff {
   readonly app: AppName;
   readonly lines: readonly Line[];
@@ -31,7 +31,7 @@ export interface AppDiff {
 interface Fact {
   readonly key: string;
   readonly text: string;
-  /** Compared instead of the text, where the text hides it. */
+  /** Compared instead of the text, if the text hides the value. */
   readonly value?: string;
 }
 
@@ -132,7 +132,7 @@ function foundFacts(view: ClusterView, { node, container }: Placed): readonly Fa
   ];
 }
 
-/** Docker reports the command of the image as the container's own, whether or not the file has one. */
+/** Docker reports the image's command as the container's own, even if the file has none. */
 const isSameText = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
 
 function volumesOf(view: ClusterView, node: NodeName): readonly Volume[] {

@@ -6,7 +6,7 @@ import { type Action, assertNever, type Blocker } from '../model/plan.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** What is more, or no number at all, no working node says. */
+/** A larger figure, or one that is not a number, does not come from a working node. */
 const largest = 2 ** 60;
 
 /** Binary units with three significant digits: `14.2 MiB`, `512 B`. */
@@ -70,16 +70,16 @@ export function listNames(names: readonly string[]): string {
   return quoted.length < 2 ? last : `${quoted.slice(0, -1).join(', ')} and ${last}`;
 }
 
-/** How nodes and volumes are called on the screen: a node by its name, a volume by its application. */
+/** The names of nodes and volumes on the screen: a node's name, a volume's application. */
 export interface Names {
   readonly node: (node: NodeName) => string;
   readonly volume: (volume: VolumeId, app?: AppName) => string;
 }
 
-/** Asked for by every row of a screen, and the same for as long as the configuration is. */
+/** Every row of a screen asks for them, so they are cached for each configuration. */
 const known = new WeakMap<Config, Names>();
 
-/** Names as this configuration gives them; addresses and ids where it has none. */
+/** The names in this configuration; addresses and ids if it has none. */
 export function namesOf(config: Config | undefined): Names {
   const names = (config && known.get(config)) ?? readNames(config);
   if (config !== undefined) known.set(config, names);
@@ -99,7 +99,7 @@ function readNames(config: Config | undefined): Names {
   };
 }
 
-/** Both words for a node, where it has two: `node1 (172.16.255.250)`. */
+/** Name and address of a node: `node1 (172.16.255.250)`. */
 export function nodeTitle(config: Config | undefined, node: NodeName): string {
   const name = config?.nodes[node]?.name;
   const other = name === undefined || name === node ? config?.nodes[node]?.host : node;
@@ -209,25 +209,25 @@ export function describeOutcome(outcome: RunOutcome, elapsedMs: number): string 
   }
 }
 
-/** How a run ended in one line that stands alone: also why the first change cannot be made, and how many others. */
+/** The outcome of a run in one line, with the first blocker and the number of others. */
 export function tellOutcome(outcome: RunOutcome, elapsedMs: number): string {
   const text = describeOutcome(outcome, elapsedMs);
   return outcome.result === 'blocked' ? `${text}: ${listBlockers(outcome.blockers)}` : text;
 }
 
-/** Why the first of these changes cannot be made, and how many others cannot. */
+/** The first of these blockers, and the number of others. */
 export function listBlockers([first, ...others]: readonly Blocker[]): string {
   const more = others.length === 0 ? '' : ` (and ${count(others.length, 'other')})`;
   return `${first?.reason ?? ''}${more}`;
 }
 
-/** What is worth knowing about the files, and no problem, at its place. */
+/** A warning about the files, with its place. */
 export const noteSentences = ({ notes = [] }: Config): readonly string[] =>
   notes.map(
     ({ file, line, column, message }) => `${[file, line, column].filter((part) => part).join(':')}: ${message}`,
   );
 
-/** What runs in place of what the files ask for, one sentence an application; said at every load. */
+/** One sentence for each application whose image `images` replaces; shown at every load. */
 export function substituteSentences(config: Config): readonly string[] {
   return Object.values(config.applications).flatMap(({ name, image, insteadOf }) =>
     insteadOf === undefined || nodeOf(config, name) === undefined

@@ -7,17 +7,17 @@ import { type Activity, activitiesOf, indexConfig, indexPlan } from './plan.ts';
 import { rowsOf } from './rows.ts';
 import type { Board, BoardNode, BoardPool } from './types.ts';
 
-/** Older figures are not shown: people would take them for current ones. */
+/** Figures older than this are not shown, because people would take them for current ones. */
 export const figuresLastMs = 15_000;
 
-/** What a remembered result was made from. */
+/** The inputs of a cached result. */
 type Key = readonly unknown[];
 const remembered = new WeakMap<ClusterView['nodes'], { readonly key: Key; readonly board: Board }>();
 const rememberedNodes = new WeakMap<object, { readonly key: Key; readonly node: BoardNode }>();
 
 /**
- * Wanted against actual for every node, in the order of the files. Nodes of which nothing has changed are the same
- * objects as before, and so is the whole board: cheap enough to be asked for with every frame.
+ * The desired and the observed state of every node, in the order of the files. A node that has not changed is the same
+ * object as before, and so is the board, so every frame may ask for it.
  */
 export function boardOf(view: ClusterView, now: number): Board {
   const names = nodeNames(view);
@@ -45,10 +45,10 @@ function nodeNames({ config, nodes }: ClusterView): readonly NodeName[] {
 
 interface Common {
   readonly activities: ReadonlyMap<NodeName, readonly Activity[]>;
-  /** Steps of the plan that are done, by the node they were done on. */
+  /** The finished steps of the plan, by node. */
   readonly finished: ReadonlyMap<NodeName, readonly string[]>;
   readonly whereabouts: ReadonlyMap<AppName, readonly NodeName[]>;
-  /** Applications on nodes they are not wanted on. */
+  /** Applications on nodes where the files do not place them. */
   readonly strays: ReadonlyMap<NodeName, readonly AppName[]>;
 }
 
@@ -78,7 +78,7 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
 
 const whereabouts = new WeakMap<ClusterView['nodes'], ReadonlyMap<AppName, readonly NodeName[]>>();
 
-/** The nodes each application has a container on, as far as they were ever seen. */
+/** The nodes on which each application has a container, from the last facts of each node. */
 function whereaboutsOf(nodes: ClusterView['nodes']): ReadonlyMap<AppName, readonly NodeName[]> {
   const known = whereabouts.get(nodes);
   if (known !== undefined) return known;
@@ -92,7 +92,7 @@ function whereaboutsOf(nodes: ClusterView['nodes']): ReadonlyMap<AppName, readon
   return found;
 }
 
-/** Nodes that were never seen have no object to remember by; they are cheap. */
+/** The key of the cache for nodes that were never observed. */
 function nodeFor(view: ClusterView, common: Common, node: NodeName, now: number): BoardNode {
   const state = view.nodes[node];
   const figures = isFresh(view.figures[node], now) ? view.figures[node] : undefined;
@@ -116,7 +116,7 @@ function idleApps({ config }: ClusterView, { whereabouts }: Common): readonly Ap
   return Object.keys(config?.applications ?? {}).filter((app) => !placement.has(app) && !whereabouts.has(app));
 }
 
-/** Where else the applications of this node are: the only thing a node's rows take from other nodes. */
+/** The other nodes of this node's applications: all that its rows need from other nodes. */
 function placeOf(config: Config | undefined, node: NodeName, { whereabouts, strays }: Common): string {
   const own = [...(config?.deployment[node] ?? []), ...(strays.get(node) ?? [])];
   return own.map((app) => whereabouts.get(app)?.join(' ') ?? '-').join();

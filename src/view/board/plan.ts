@@ -9,7 +9,7 @@ import type { BoardNote } from './types.ts';
 /** `app-2` before `app-10`. */
 export const compareNames: (a: string, b: string) => number = new Intl.Collator('en', { numeric: true }).compare;
 
-/** What a plan does with one application or bare volume. */
+/** What the plan does with one application or one volume without application. */
 export interface GroupPlan {
   readonly steps: readonly Step[];
   readonly moves: readonly PlannedMove[];
@@ -24,7 +24,7 @@ interface PlanIndex {
 const noPlan: PlanIndex = { groups: new Map(), blockedApps: new Map(), blockedNodes: new Map() };
 const plans = new WeakMap<Plan, PlanIndex>();
 
-/** The plan by group; remembered for as long as the plan is. */
+/** The plan by group, cached for each plan. */
 export function indexPlan(plan: Plan | undefined): PlanIndex {
   if (plan === undefined) return noPlan;
   const known = plans.get(plan);
@@ -53,12 +53,12 @@ function moveOf({ action }: Step): readonly PlannedMove[] {
   return action.kind === 'acquire-volume' ? [{ volume: action.volume, from: action.from, to: action.to }] : [];
 }
 
-/** The first reason of each application. */
+/** The reason of the first step of each application. */
 function blockedApps(plan: Plan): ReadonlyMap<AppName, Blocker> {
   return new Map(plan.blocked.toReversed().flatMap((each) => (each.app === undefined ? [] : [[each.app, each]])));
 }
 
-/** What is done with a group now, or what went wrong with it. */
+/** The step of a group that runs or has failed, in words. */
 export interface Activity {
   readonly group: string;
   readonly nodes: readonly NodeName[];
@@ -66,7 +66,7 @@ export interface Activity {
   readonly note: BoardNote;
 }
 
-/** Steps that run or have failed, by group; a failed step wins over a running one. */
+/** The step of each group that runs or has failed; a failed step comes before a running one. */
 export function activitiesOf({ plan, steps }: ClusterView): ReadonlyMap<string, readonly Activity[]> {
   const activities = new Map<string, readonly Activity[]>();
   for (const step of plan?.steps ?? []) {
@@ -88,7 +88,7 @@ function activityNote(kind: ActionKind, view: StepView): BoardNote {
   return { kind: 'working', text: `${stepKinds[kind].short}${progressOf(kind, view)}` };
 }
 
-/** `cannot place "a" on "b": no answer` -> `no answer`; the row says the rest. */
+/** `cannot place "a" on "b": no answer` -> `no answer`; the row shows the rest. */
 export const afterColon = (message: string): string => {
   const at = message.indexOf(': ');
   return at < 0 ? message : message.slice(at + 2);

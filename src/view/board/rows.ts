@@ -9,7 +9,7 @@ import { waitingReason } from '../status-lines.ts';
 import { type Activity, afterColon, compareNames, type GroupPlan, type indexConfig, type indexPlan } from './plan.ts';
 import type { BoardNote, BoardRow, BoardVolume, RowState } from './types.ts';
 
-/** What the rows of one node are made from. */
+/** The inputs of the rows of one node. */
 export interface NodeScene {
   readonly node: NodeName;
   readonly status: 'reachable' | 'unreachable' | 'unseen';
@@ -19,14 +19,14 @@ export interface NodeScene {
   readonly plan: ReturnType<typeof indexPlan>;
   readonly wantedApps: readonly AppName[];
   readonly wantedVolumes: readonly VolumeId[];
-  /** Of this node only. */
+  /** Those of this node. */
   readonly activities: readonly Activity[];
   readonly finished: ReadonlySet<string>;
   readonly whereabouts: ReadonlyMap<AppName, readonly NodeName[]>;
   readonly titleOf: (node: NodeName) => string;
 }
 
-/** Everything there is and should be on one node. */
+/** Everything that is on one node or should be there. */
 export function rowsOf(scene: NodeScene): readonly BoardRow[] {
   const containers = scene.facts?.containers ?? [];
   const apps = containers.flatMap((each) => (isOurs(each) ? [appRow(scene, each, each.application)] : []));
@@ -98,7 +98,7 @@ const states: Readonly<Record<ContainerVerdict, RowState>> = {
   stopped: 'stopped',
 };
 
-/** `app`: the application, where the files place it on this node, so that it should run. */
+/** `app` is the declared application if the files place it on this node. */
 function ownState(container: Container, app: Application | undefined): StateParts {
   const { state, exit, startedAt } = container;
   const verdict = judgeContainer(container, app);
@@ -111,7 +111,7 @@ function ownState(container: Container, app: Application | undefined): StatePart
   return { state: isFault ? 'failed' : states[verdict], text: isEnd ? `${state}${code}` : verdict, ...since };
 }
 
-/** What happens goes before what went wrong before, and both before what is only planned. */
+/** A running step comes before an earlier failure, and both come before the plan. */
 function appNote(scene: NodeScene, app: AppName, container: Container): BoardNote | undefined {
   const now = groupNote(scene, app) ?? waitingNote(app, isStaleIn(scene) ? undefined : scene.facts, scene.titleOf);
   if (now !== undefined) return now;
@@ -144,7 +144,7 @@ function changeNote(scene: NodeScene, group: GroupPlan | undefined, container: C
     return other === undefined ? undefined : { kind: 'change', text: plainCell(other.reason) };
   }
   const full = plainCell(start.reason);
-  // Nothing is wrong with what it is made from: it only has to run.
+  // Its settings are right: it only has to run.
   if (!steps.some(({ action }) => action.kind === 'stop-container'))
     return { kind: 'add', text: 'to be started', full };
   const [from, to] = shortImages(container.spec.image, start.action.spec.image);
@@ -152,14 +152,14 @@ function changeNote(scene: NodeScene, group: GroupPlan | undefined, container: C
   return { kind: 'change', text: 'image', from: plainCell(from), to: plainCell(to), full };
 }
 
-/** Only the tags where only those differ. */
+/** The tags alone, if only those differ. */
 function shortImages(from: string, to: string): readonly [string, string] {
   const tag = /^(.*):([^/:@]+)$/;
   const [a, b] = [tag.exec(from), tag.exec(to)];
   return a !== null && b !== null && a[1] === b[1] ? [a[2] ?? from, b[2] ?? to] : [from, to];
 }
 
-/** What is wanted here and not here. */
+/** What the files place on this node and is not there yet. */
 function ghostRow(scene: NodeScene, app: AppName): BoardRow {
   const note = groupNote(scene, app) ?? arrivalNote(scene, app, scene.whereabouts.get(app) ?? []);
   return {
@@ -233,7 +233,7 @@ function boardVolume({ id, role, mounted, referencedBytes, limitBytes, snapshots
   };
 }
 
-/** Milliseconds since 1970 where the name has a date and a time in UTC: `user-20251122T140000Z`, `daily-2025-11-22_14-00`. */
+/** Milliseconds since 1970, if the name has a date and time in UTC: `user-20251122T140000Z`, `daily-2025-11-22_14-00`. */
 export function snapshotTime(name: string): number | undefined {
   const match = /(20\d\d)-?(\d\d)-?(\d\d)[T_-]?(\d\d)[:-]?(\d\d)(?:[:-]?(\d\d))?/.exec(name);
   if (match === null) return undefined;
@@ -302,7 +302,7 @@ function ghostVolumeRow(scene: NodeScene, volume: VolumeId): BoardRow {
   };
 }
 
-/** Why an application has not come back with its node: a volume of it waits for an answer. `facts` as they are now. */
+/** Why an application did not start with its node: one of its volumes waits for an answer of other nodes. */
 function waitingNote(
   app: AppName,
   facts: NodeFacts | undefined,

@@ -2,41 +2,41 @@ import type { VolumeRole } from '../../model/cluster.ts';
 import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 
 /**
- * up, stopped, failed: as the daemon says. changing: on its way. unknown: its node cannot be seen. absent: wanted here,
- * and not here yet.
+ * up, stopped, failed: what Docker reports. changing: starting or stopping. unknown: its node does not answer. absent:
+ * the files place it here, and it is not here yet.
  */
 export type RowState = 'up' | 'changing' | 'stopped' | 'failed' | 'unknown' | 'absent';
 
-/** Wanted and actual state of every node, side by side. Times are milliseconds since 1970; ages are the faces' part. */
+/** The desired and the observed state of every node. Times are milliseconds since 1970. */
 export interface Board {
   readonly nodes: readonly BoardNode[];
-  /** Declared, placed on no node, and on none. */
+  /** Applications that are declared, placed on no node, and not on any. */
   readonly idle: readonly AppName[];
 }
 
 export interface BoardNode {
   readonly node: NodeName;
   readonly title: string;
-  /** The other word for the node, where it has two. */
+  /** The node's address, if it has a name too. */
   readonly address?: string;
   readonly status: 'reachable' | 'unreachable' | 'unseen';
-  /** Why it cannot be reached, and since when. */
+  /** Why it does not answer, and since when. */
   readonly problem?: string;
   readonly hint?: string;
   readonly since?: number;
-  /** What is shown is what was true once. */
+  /** The rows show the last facts of a node that does not answer. */
   readonly isStale: boolean;
   readonly roundTripMs?: number;
-  /** When it was last measured, milliseconds since 1970: a node that was cut off is silent before it is lost. */
+  /** Time of the last figures. A node that was cut off has none for some seconds before it counts as unreachable. */
   readonly measuredAt?: number;
   readonly cpuPercent?: number;
   /** Percent, oldest first. */
   readonly cpuHistory: readonly number[];
   readonly memoryPercent?: number;
   readonly pool?: BoardPool;
-  /** What is blocked on this node and belongs to no application. */
+  /** The blockers of this node that belong to no application. */
   readonly blocked: readonly string[];
-  /** Applications by name, then containers that are not drover's, then volumes that nothing here uses. */
+  /** Applications by name, then containers that drover did not make, then volumes that no application here uses. */
   readonly rows: readonly BoardRow[];
 }
 
@@ -48,19 +48,19 @@ export interface BoardPool {
   readonly usedPercent: number;
 }
 
-/** One thing on one node. An application that moves has two: where it is, and (as a ghost) where it goes. */
+/** One thing on one node. A moving application has two rows: on its node, and as a ghost on its next one. */
 export interface BoardRow {
   readonly kind: 'app' | 'ghost' | 'foreign' | 'volume';
   readonly node: NodeName;
   readonly app?: AppName;
   readonly volume?: VolumeId;
   readonly foreign?: string;
-  /** Safe to draw, as are all texts here. */
+  /** Cleaned, as all texts here. */
   readonly name: string;
   readonly state: RowState;
   /** `up`, `exited 137, out of memory`, `last seen up`. */
   readonly text: string;
-  /** Since when it is up. */
+  /** When it was started. */
   readonly startedAt?: number;
   readonly isStale: boolean;
   readonly note?: BoardNote;
@@ -68,25 +68,25 @@ export interface BoardRow {
   readonly image?: string;
   readonly cpuPercent?: number;
   readonly memoryBytes?: number;
-  /** Both were measured some seconds ago, and not since. */
+  /** The figures are some seconds old. */
   readonly isUseOld?: true;
-  /** Of the copies on this node; absent where there are none. */
+  /** Of the copies on this node; absent if there are none. */
   readonly dataBytes?: number;
   readonly volumes: readonly BoardVolume[];
 }
 
-/** The note of a row: what happens, what the plan would do, or what blocks it. */
+/** The note of a row: the running step, the planned change, or the blocker. */
 export interface BoardNote {
   readonly kind: NoteKind;
   readonly text: string;
-  /** Shown with an arrow between them: `image` 2.8 → 2.9. */
+  /** Shown with an arrow: `image` 2.8 → 2.9. */
   readonly from?: string;
   readonly to?: string;
-  /** In full where `text` is short. */
+  /** The full text, if `text` is shortened. */
   readonly full?: string;
 }
 
-/** working: now. goes, comes, change, add, remove: as planned. kept: a copy that is no longer used. */
+/** working: a step runs. goes, comes, change, add, remove: planned. kept: a copy that is no longer used. */
 export type NoteKind =
   | 'working'
   | 'failed'
@@ -107,6 +107,6 @@ export interface BoardVolume {
   readonly limitBytes?: number;
   readonly snapshots: number;
   readonly newestSnapshot?: string;
-  /** Set if the name says it. */
+  /** Known if the name contains it. */
   readonly newestSnapshotAt?: number;
 }

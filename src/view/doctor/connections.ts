@@ -7,7 +7,7 @@ import { count } from '../wording.ts';
 import { type Examined, type Finding, type Patient, some } from './finding.ts';
 import { causeOf } from './firewall.ts';
 
-/** One port of one node, and what each who tried it got; `local` is the node itself. */
+/** One port of one node, and the result of each node that tried it; `local` is the node itself. */
 interface Door {
   readonly served: ServedPort;
   readonly local?: ConnectResult;
@@ -75,7 +75,7 @@ function judge(patient: Patient, examined: Examined, facts: NodeFacts, door: Doo
     ];
   }
   if (failed.length === 0 && (local === undefined || local === 'accepted')) return [];
-  // Who cannot even get to the application's own node cannot be helped here; that node has a finding of its own.
+  // If the application's own node cannot be reached either, that node has its own finding.
   const ownersDoor = isOwner ? undefined : ownersView(examined, served, node);
   if (ownersDoor !== undefined && ownersDoor !== 'accepted') return [];
   const whom = failed.length === 0 ? 'the node itself' : some(failed.map(({ from }) => from));
@@ -85,7 +85,7 @@ function judge(patient: Patient, examined: Examined, facts: NodeFacts, door: Doo
   return [{ node, check: 'connections', result: 'fault', text: `${text}: ${cause}`, command }];
 }
 
-/** What the forwarding node itself gets from the owner. */
+/** The result of a connection from the forwarding node to the owner. */
 function ownersView(examined: Examined, { node: owner, port }: ServedPort, from: NodeName): ConnectResult | undefined {
   const state = examined.state.nodes[owner];
   if (state?.status !== 'reachable') return undefined;
@@ -122,7 +122,7 @@ function sshFindings(patient: Patient, examined: Examined, facts: NodeFacts): re
   return [{ node, check, result: 'ok', text: `its sshd answers ${some(tried.map(({ from }) => from))}` }];
 }
 
-/** The best of the places: one that answers is enough. */
+/** The best result of several places: one that answers is enough. */
 function bannersOf(answers: readonly ConnectAnswer[]): { readonly banners: number; readonly asked: number } {
   const places = new Map<string, { banners: number; asked: number }>();
   for (const { address, port, said } of answers) {
@@ -134,7 +134,7 @@ function bannersOf(answers: readonly ConnectAnswer[]): { readonly banners: numbe
   return [...places.values()].toSorted((a, b) => b.banners - a.banners)[0] ?? { banners: 0, asked: 0 };
 }
 
-/** Of this node: its mesh address, or one that no other node has as its own. */
+/** An address of this node: its mesh address, or one that no other node has. */
 function isOf({ state }: Examined, node: NodeName, { address }: ConnectAnswer): boolean {
   const owner = Object.entries(state.nodes).find(
     ([, seen]) => seen.status === 'reachable' && seen.facts.meshAddress === address,

@@ -8,7 +8,7 @@ import { observedFindings, unreachable } from './node.ts';
 import { storageFindings } from './storage.ts';
 import { clockOfThisMachine, systemFindings } from './system.ts';
 
-/** Judges what was seen and tried; every finding that is not ok names a command. Only of `only` when it is given. */
+/** The findings of an examination, of one node if `only` is given. Every finding that is not ok names a command. */
 export function judge(examined: Examined, only?: NodeName): readonly Finding[] {
   const { state, examinations } = examined;
   const nodes = Object.keys(state.nodes).filter((node) => only === undefined || node === only);
@@ -30,7 +30,7 @@ function judgeNode(examined: Examined, node: NodeName): readonly Finding[] {
   };
   const facts = freshFacts(seen);
   const { system } = it ?? {};
-  // A node that was examined is there: what an observation could not do without Docker is Docker's finding.
+  // A node that was examined answers: if the observation failed without Docker, the finding is about Docker.
   const onlyDocker = system !== undefined && system.docker === undefined;
   return [
     ...(seen?.status === 'unreachable' && !onlyDocker ? [unreachable(config, node, seen)] : []),
@@ -43,7 +43,7 @@ function judgeNode(examined: Examined, node: NodeName): readonly Finding[] {
   ];
 }
 
-/** What only shows when nodes are compared. */
+/** Findings that need a comparison of nodes. */
 function examineTogether(state: ClusterState): readonly Finding[] {
   const facts = Object.values(state.nodes).flatMap((each) => (each.status === 'reachable' ? [each.facts] : []));
   const archs = [...new Set(facts.map(({ versions }) => versions.arch))].toSorted();

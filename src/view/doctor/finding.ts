@@ -3,7 +3,7 @@ import { printCommand, printRemote, quote } from '../../model/command-line.ts';
 import type { Config, NodeName, NodeSettings } from '../../model/config.ts';
 import type { Examination, HereAnswer } from '../../model/examination.ts';
 
-/** One thing examined: where, what (`check` stays the same over releases), how it is, and what to do. */
+/** The result of one check: node, name of the check (stable over releases), verdict, remedy. */
 export interface Finding {
   readonly node?: NodeName;
   readonly check: string;
@@ -13,7 +13,7 @@ export interface Finding {
   readonly command?: string;
 }
 
-/** Everything that was seen and tried. */
+/** Everything that was examined. */
 export interface Examined {
   readonly config: Config;
   readonly state: ClusterState;
@@ -23,7 +23,7 @@ export interface Examined {
   readonly provisionPath?: string;
 }
 
-/** What the checks of one node share. */
+/** The input of the checks of one node. */
 export interface Patient {
   readonly node: NodeName;
   readonly shell: NodeShell;
@@ -31,7 +31,7 @@ export interface Patient {
   readonly root: string;
 }
 
-/** Lines for a person's own shell that do something on a node as root. */
+/** Makes command lines for the user's own shell that run a command on a node as root. */
 export interface NodeShell {
   /** `ssh`, its options and the target. */
   readonly ssh: string;
@@ -41,7 +41,7 @@ export interface NodeShell {
   readonly script: (text: string) => string;
 }
 
-/** The node's shell as its settings say how to reach it. */
+/** The shell of a node, reached as its settings say. */
 export function shellOf(config: Config, node: NodeName, isRoot?: boolean): NodeShell {
   const settings = config.nodes[node] ?? {};
   const ssh = `ssh ${sshTarget(node, settings)}`;
@@ -63,14 +63,14 @@ function sshTarget(node: NodeName, settings: NodeSettings): string {
     ...(jump === undefined ? [] : ['-J', jump]),
     ...(port === undefined ? [] : ['-p', String(port)]),
   ];
-  // The person's shell must still see `~` of a path as its own home.
+  // The user's shell must expand `~` of a path.
   return [...options, `${user === undefined ? '' : `${user}@`}${host}`].map(withHome).join(' ');
 }
 
 const withHome = (word: string): string =>
   word.startsWith('~/') ? `~/${printCommand([word.slice(2)])}` : printCommand([word]);
 
-/** The pool of drover's root, as the settings name it: what a node says of itself is for reading only. */
+/** The pool from the settings: a name that a node reports must not get into a command. */
 export const poolOf = (root: string): string => root.split('/')[0] ?? root;
 
 /** `a, b and 3 more`, at most four. */

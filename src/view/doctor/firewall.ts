@@ -13,7 +13,7 @@ export interface Cause {
 /** Loads the port map again and lets the peers through Docker's chain; provision.sh made the unit. */
 const reload = ['systemctl', 'restart', 'drover-net'] as const;
 
-/** What holds of a node's forwarding whether or not something is forwarded now. */
+/** Findings about forwarding that do not depend on the present forwards. */
 export function forwardingFindings(patient: Patient, system: SystemReading, facts?: NodeFacts): readonly Finding[] {
   const { node, shell } = patient;
   const check = 'forwarding';
@@ -105,7 +105,7 @@ function suspect(drops: readonly FirewallDrop[], port: number): FirewallDrop | u
   );
 }
 
-/** Every remedy lets one port through, and nothing else: a chain or a policy stays as its owner made it. */
+/** Every remedy lets one port through and nothing else: no chain and no policy changes. */
 function causedBy(
   { node, shell }: Patient,
   { state }: Examined,
@@ -130,7 +130,7 @@ function causedBy(
   return { cause: `${cause}${by}`, command };
 }
 
-/** A name that no shell and no nft takes for anything else; what a node says is not trusted. */
+/** A name that neither a shell nor nft can misread, because a node's report is not trusted. */
 const isPlain = (name: string): boolean => /^[A-Za-z0-9_-]+$/.test(name);
 
 /**

@@ -23,7 +23,7 @@ export function observedFindings(patient: Patient, config: Config, facts: NodeFa
   ];
 }
 
-/** Why a node could not be observed. Docker's silence is none of the connection's. */
+/** Why a node could not be observed. If only Docker does not answer, the connection is fine. */
 export function unreachable(config: Config, node: NodeName, state: NodeState & { status: 'unreachable' }): Finding {
   const { code, hint, message } = state.error;
   const shell = shellOf(config, node);
@@ -118,7 +118,7 @@ function volumes({ node, shell, root }: Patient, facts: NodeFacts): readonly Fin
   });
 }
 
-/** What is mounted in another mount namespace too cannot leave the node. */
+/** A volume that is mounted in another mount namespace cannot be moved. */
 function mounts({ node, shell }: Pick<Patient, 'node' | 'shell'>, facts: NodeFacts): readonly Finding[] {
   return facts.volumes.flatMap(({ id, application, dataset }): readonly Finding[] => {
     const held = mountedElsewhere(facts, dataset);

@@ -6,9 +6,9 @@ import { type Finding, type Patient, poolOf, some } from './finding.ts';
 
 const FRAGMENTED_PERCENT = 70;
 const OLD_TOKEN_MS = 24 * 3_600_000;
-/** A program that is active and has taken nothing for so long leaves our datasets alone. */
+/** A snapshot program that has not taken a snapshot of a volume for this long does not handle it. */
 const RECENT_MS = 48 * 3_600_000;
-/** One base for each other node and the newest; more are left from something interrupted. */
+/** One base for each other node, and the newest; more are left over from an interruption. */
 const MOST_COPIES = 12;
 
 const marks: Readonly<Record<SnapshotTool, RegExp>> = {
@@ -19,7 +19,7 @@ const marks: Readonly<Record<SnapshotTool, RegExp>> = {
   znapzend: /^\d{4}-\d\d-\d\d-\d{6}$/,
 };
 
-/** Pool, datasets against their roles, snapshots and programs that take some by themselves. */
+/** Findings about the pool, the datasets and their roles, snapshots, and programs that take snapshots. */
 export function storageFindings(patient: Patient, system: SystemReading): readonly Finding[] {
   return [
     ...pool(patient, system),
@@ -172,7 +172,7 @@ function oldToken({ node }: Patient, dataset: DatasetReading, system: SystemRead
   return [{ node, check: 'tokens', result: 'warning', text, command: 'drover apply' }];
 }
 
-/** On our own snapshots only, and only shown: who put a hold there may still need it. */
+/** Holds on drover's snapshots. They are only reported, because another program may need them. */
 function foreignHolds({ node, shell, root }: Patient, { dataset, name, holds }: SnapshotReading): readonly Finding[] {
   if (!isOurSnapshot(name)) return [];
   return holds

@@ -8,10 +8,10 @@ const CLOCK_WARNING_MS = 1_000;
 const CLOCK_FAULT_MS = 30_000;
 /** A move runs commands in parallel; with fewer sessions some of them fail even after retries. */
 const FEWEST_SESSIONS = 4;
-/** What drover opens at once (ssh-exec.ts); of the rest that was asked for, one that is just ending may have a place. */
+/** The number of sessions that drover opens at once. */
 const ENOUGH_SESSIONS = 8;
 
-/** What trying out a node itself found: sessions, clock, versions, provisioning, and what could not be tried. */
+/** Findings about the node itself: sessions, clock, versions, provisioning, and what could not be tried. */
 export function systemFindings(patient: Patient, it: Examination, provisionPath?: string): readonly Finding[] {
   return [
     ...failures(patient, it),

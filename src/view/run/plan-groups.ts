@@ -2,10 +2,10 @@ import type { NodeName } from '../../model/config.ts';
 import type { ActionKind, MoveForecast, Plan, Step } from '../../model/plan.ts';
 import { nodesOf } from '../../model/plan.ts';
 
-/** What becomes of an application (or bare volume): one word for the whole of its steps. */
+/** The change of an application, or of a volume without one, in one word. */
 export type ChangeKind = 'move' | 'replace' | 'start' | 'stop' | 'volume' | 'network';
 
-/** What belongs together on the screen, in the plan's order. */
+/** The steps that the screen shows together, in the plan's order. */
 export interface PlanGroup {
   /** An application, a volume without one, or `network`. */
   readonly group: string;
@@ -14,16 +14,16 @@ export interface PlanGroup {
   readonly to?: NodeName;
   readonly steps: readonly Step[];
   readonly forecasts: readonly MoveForecast[];
-  /** Why, in the planner's words; names in quotes. */
+  /** The reasons of the plan; names in quotation marks. */
   readonly reason: string;
   /** Bytes that still have to be sent; absent if there are none, or the number is unknown. */
   readonly totalBytes?: number;
   readonly finalBytes?: number;
-  /** Predicted; absent where nothing stops, or the rate is not known. */
+  /** A forecast; absent if nothing stops, or the rate is unknown. */
   readonly downtimeMs?: number;
 }
 
-/** The last answer for each plan: a screen asks several times for each frame. */
+/** A cache for each plan, because a screen asks several times for each frame. */
 const known = new WeakMap<
   Plan,
   { readonly forecasts: readonly MoveForecast[]; readonly groups: readonly PlanGroup[] }

@@ -2,7 +2,7 @@ import type { MoveReceipt } from '../../model/events.ts';
 import { type Line, line } from '../lines.ts';
 import { count, formatBytes, formatDuration, type Names } from '../wording.ts';
 
-/** What a finished move cost: bytes of each round, downtime, refused connections. */
+/** The result of a finished move: bytes of each round, downtime, refused connections. */
 export function receiptLines(receipt: MoveReceipt, names: Names): readonly Line[] {
   const what = receipt.app === undefined ? names.volume(receipt.volume) : `"${receipt.app}"`;
   const head = `${what} moved from ${names.node(receipt.from)} to ${names.node(receipt.to)}`;

@@ -25,17 +25,17 @@ export interface RunStatus {
   /** safe: nothing would be left half done. reversible: down, but the old owner takes it back. goes-on: forwards only. */
   readonly stopping: 'safe' | 'reversible' | 'goes-on';
   readonly hasFailed: boolean;
-  /** The one sentence for a person. */
+  /** One sentence for people. */
   readonly text: string;
 }
 
-/** Undefined where the plan says nothing about the application. `now` in milliseconds since 1970. */
+/** Undefined if the plan has no steps for the application. `now` in milliseconds since 1970. */
 export function runStatusOf(view: ClusterView, app: AppName, now: number): RunStatus | undefined {
   const group = view.plan && planGroups(view.plan, view.forecasts).find((one) => one.group === app);
   return group && runStatusOfGroup(view, group, now);
 }
 
-/** The same for a group that is at hand. */
+/** The same for a known group. */
 export function runStatusOfGroup(view: ClusterView, group: PlanGroup, now: number): RunStatus {
   const progress = progressOf(view, group);
   const phase = phaseOf(group, progress);
@@ -59,7 +59,7 @@ export function runStatusOfGroup(view: ClusterView, group: PlanGroup, now: numbe
 interface GroupProgress {
   /** Some step of this kind has begun; it may have had an effect. */
   readonly begun: (kind: ActionKind) => boolean;
-  /** There is one, and all of them have succeeded. */
+  /** The plan has such steps, and all have succeeded. */
   readonly done: (kind: ActionKind) => boolean;
   readonly has: (kind: ActionKind) => boolean;
 }
@@ -111,7 +111,7 @@ function runsOn(view: ClusterView, app: AppName, node: NodeName | undefined): bo
   return facts?.containers.some((one) => one.application === app && one.state === 'running') ?? false;
 }
 
-/** After a run it counts what is seen: what failed has been brought back where its data is. */
+/** After a run the observed state counts: a failed move has been undone, so the application is where its data is. */
 function runsAt(view: ClusterView, { group, from, to }: PlanGroup): NodeName | undefined {
   return [to, from].find((node) => node !== undefined && runsOn(view, group, node));
 }
@@ -201,7 +201,7 @@ function outlook(view: ClusterView, group: PlanGroup, facts: Facts, name: (node:
   }
 }
 
-/** What would be left if everything ended at this moment. */
+/** The state that would remain if drover stopped now. */
 function leaves({ kind, from, to, steps }: PlanGroup, { phase }: Facts, name: (node: NodeName) => string): string {
   const old = from === undefined ? 'the old node' : name(from);
   const fresh = to === undefined ? 'the new node' : name(to);

@@ -21,7 +21,7 @@ export interface RunStep {
 
 export type GroupState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
 
-/** What belongs to one application, with what became of it so far. */
+/** The steps of one application, with their state. */
 export interface RunGroup extends Omit<PlanGroup, 'steps'> {
   /** The planned steps. */
   readonly plan: PlanGroup;
@@ -31,7 +31,7 @@ export interface RunGroup extends Omit<PlanGroup, 'steps'> {
   readonly doneSteps: number;
 }
 
-/** The plan and, while it is carried out, how far it has come. */
+/** The plan, with the state of its steps during a run. */
 export interface RunView {
   readonly groups: readonly RunGroup[];
   readonly running: boolean;
@@ -39,7 +39,7 @@ export interface RunView {
   readonly doneSteps: number;
   readonly totalSteps: number;
   readonly outcome?: RunOutcome;
-  /** Of the run that is shown. */
+  /** Of the shown run. */
   readonly receipts: readonly MoveReceipt[];
   /** No step is left to do, and nothing is blocked. */
   readonly isSettled: boolean;
@@ -77,11 +77,11 @@ interface Known {
   readonly config: Config | undefined;
   readonly states: readonly (StepView | undefined)[];
   readonly group: RunGroup;
-  /** Something of it runs, and grows older even where nothing is heard of it. */
+  /** One of its steps runs, so its time changes without an event. */
   readonly isMoving: boolean;
 }
 
-/** The last answer for each group: in a large run few of them change, and a screen asks many times a second. */
+/** A cache for each group: a screen asks many times a second, and few groups of a large run change. */
 const known = new WeakMap<PlanGroup, Known>();
 
 function groupOf(view: ClusterView, plan: PlanGroup, now: number): RunGroup {
@@ -175,7 +175,7 @@ export function activityOf({ step, transfer }: Pick<RunStep, 'step' | 'transfer'
 export const percentText = (share: number): string =>
   `${share >= 1 ? 100 : Math.min(99, Math.floor(Math.max(0, share) * 100))}%`;
 
-/** Applications this plan stops and does not start again, by name: what a guard asks about. */
+/** The applications that this plan stops and does not start again, by name. */
 export function stoppedBy(view: ClusterView): readonly AppName[] {
   const groups = view.plan === undefined ? [] : planGroups(view.plan, view.forecasts);
   return groups.filter(({ kind }) => kind === 'stop').map(({ group }) => group);
@@ -197,7 +197,7 @@ export function estimateMs(view: ClusterView, group: PlanGroup): number | undefi
   return totalBytes / rate + (group.downtimeMs ?? 0);
 }
 
-/** Below it a move's time is that of its commands, and says nothing about the wire. */
+/** The time of a smaller move is that of its commands, and says nothing about the network. */
 const enoughBytes = 4 * 1024 * 1024;
 
 const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);

@@ -1,9 +1,9 @@
 import type { StepView } from '../cluster-view.ts';
 
-/** How a transfer goes; rates in bytes a second. What is not known is absent, never made up. */
+/** The rates of a transfer, in bytes a second. What is unknown is absent. */
 export interface TransferRate {
   readonly doneBytes: number;
-  /** Absent where the size is not known, or turned out larger than it was estimated. */
+  /** Absent if the size is unknown, or larger than estimated. */
   readonly totalBytes?: number;
   /** 0 to 1; only with `totalBytes`. */
   readonly share?: number;
@@ -25,10 +25,10 @@ interface Sample {
 
 /** Time constant of the present rate: after it, an old rate counts for a third. */
 const memoryMs = 5000;
-/** Samples come every second; a longer silence counts as a stall. */
+/** Samples come every second; a longer pause counts as a stall. */
 const silenceMs = 1500;
 
-/** Undefined where no bytes were counted yet. `now` in milliseconds since 1970, for stalls. */
+/** Undefined before the first bytes. `now` in milliseconds since 1970, for stalls. */
 export function transferRate(step: StepView, now: number): TransferRate | undefined {
   if (step.doneBytes === undefined) return undefined;
   const { doneBytes } = step;
