@@ -12,6 +12,7 @@ import type {
 import type { AppName, DeploymentName, ImageId, ImageRef, NodeName, VolumeId } from '../model/config.ts';
 import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
 import type { AuditLine, RunNote } from '../model/history.ts';
+import type { HeldPort } from '../model/name-table.ts';
 import type { VolumeStore } from './volume-store.ts';
 
 /** What the engine needs of the nodes. `src/node` implements it over SSH, `src/simulation/memory` in memory. */
@@ -105,6 +106,8 @@ export interface ContainerRuntime {
   ): Promise<void>;
   /** `docker save` as a stream, for copying node to node without a registry. */
   exportImage(image: ImageRef | ImageId, signal: AbortSignal): Promise<Readable>;
+  /** The ports that these images expose, by reference or id, as `imageVolumes`. */
+  imagePorts(images: readonly string[], signal: AbortSignal): Promise<Readonly<Record<string, readonly PortKey[]>>>;
   /**
    * What arrives must be one image without a name, as exported by its id, and have this id as the node itself finds it;
    * it gets this name then, whatever had it before. Throws `docker-failed` or `image-missing` otherwise.
@@ -190,17 +193,18 @@ export interface LogLine {
 export interface NetworkControl {
   read(signal: AbortSignal): Promise<NetworkTable>;
   /**
-   * One atomic load, kept over reboots; holds that are not in `dropHolds` stay. Returns how many milliseconds ago it was
-   * loaded: what keeps it, and what closes the forwarding for others again, comes after it.
+   * One atomic load, kept over reboots; holds that are not in `dropHolds` stay. Without `names` those of the node stay.
+   * Returns how many milliseconds ago it was loaded: what keeps it, and what closes the forwarding for others again,
+   * comes after it.
    */
   replace(
-    table: Pick<NetworkTable, 'proxies' | 'open' | 'peers' | 'listen'>,
-    dropHolds: readonly PortKey[],
+    table: Pick<NetworkTable, 'proxies' | 'open' | 'peers' | 'listen' | 'names'>,
+    dropHolds: readonly HeldPort[],
     signal: AbortSignal,
   ): Promise<number>;
   /** New connections to these ports wait; the element expires by itself after `timeoutMs`. */
-  hold(ports: readonly PortKey[], timeoutMs: number, signal: AbortSignal): Promise<void>;
-  dropHolds(ports: readonly PortKey[], signal: AbortSignal): Promise<void>;
+  hold(ports: readonly HeldPort[], timeoutMs: number, signal: AbortSignal): Promise<void>;
+  dropHolds(ports: readonly HeldPort[], signal: AbortSignal): Promise<void>;
   /** What the node goes by when it boots without drover; `observe` reads it back. The node's peers may ask it then. */
   readBootRules(signal: AbortSignal): Promise<BootRules>;
   setBootRules(rules: BootRules, signal: AbortSignal): Promise<void>;

@@ -2,6 +2,7 @@ import type { AppName, DeploymentName, NodeName, PortMapping, Protocol, VolumeId
 import type { ContainerSettings, RestartPolicy } from './container-fields.ts';
 import type { ContainerFile } from './container-file.ts';
 import type { ErrorReport } from './errors.ts';
+import type { ContainerNames, HeldPort, NameTable } from './name-table.ts';
 import type { ContentHash, SealedContent } from './sealed-content.ts';
 
 /** One observation of every known node. An unreachable node is never an empty node. */
@@ -60,6 +61,8 @@ export interface NodeFacts {
    * Directories that an image keeps in Docker's volumes (its VOLUME lines), by image id; images without any are absent.
    */
   readonly imageVolumes?: Readonly<Record<string, readonly string[]>>;
+  /** Ports that an image exposes (its EXPOSE lines), by image id; images without any are absent. */
+  readonly imagePorts?: Readonly<Record<string, readonly PortKey[]>>;
   readonly pool: PoolFacts;
   readonly versions: {
     readonly docker: string;
@@ -212,6 +215,8 @@ export interface ImageDefaults {
   readonly environment: Readonly<Record<string, string>>;
   readonly command: readonly string[];
   readonly entrypoint: readonly string[];
+  /** Its EXPOSE lines, sorted by port, then protocol; absent: none. */
+  readonly exposes?: readonly PortKey[];
 }
 
 /** True while its processes exist or Docker restarts them: it can write to its volumes, and it has its ports. */
@@ -229,6 +234,8 @@ export interface ContainerSpec extends ContainerSettings {
   /** `repository:tag` or `repository@digest`. */
   readonly image: string;
   readonly ports: readonly PortMapping[];
+  /** Absent: no names, as in a container that an earlier version made, or on a node that is not set up for names. */
+  readonly names?: ContainerNames;
   readonly environment: Readonly<Record<string, string>>;
   readonly mounts: readonly ContainerMount[];
   readonly restartPolicy: RestartPolicy;
@@ -306,7 +313,9 @@ export interface NetworkTable {
   /** Mesh addresses of the other nodes that may be forwarded to. */
   readonly peers: readonly string[];
   /** Ports whose new connections are held during a switch. */
-  readonly holds: readonly PortKey[];
+  readonly holds: readonly HeldPort[];
+  /** Absent: the node is not set up for names. */
+  readonly names?: NameTable;
   /** Its own addresses at which it forwards ports of other nodes, sorted; absent: only its mesh address. */
   readonly listen?: readonly string[];
   /** The node was provisioned by a version that lets it forward for every client after a boot. */

@@ -31,6 +31,23 @@ export interface PortMapping {
   readonly protocol: Protocol;
   /** Addresses of its node at which it is published, sorted; absent: those that `listen` selects, else all. */
   readonly addresses?: readonly string[];
+  /** It is published on its own node only: the other nodes do not forward it. */
+  readonly isLocal?: true;
+}
+
+/** A port inside the container. */
+export interface ExposedPort {
+  readonly port: number;
+  readonly protocol: Protocol;
+}
+
+/** A network that an application is on. Applications that share a network reach each other by name. */
+export interface NetworkMembership {
+  readonly network: string;
+  /** Names of the application there besides its own, sorted. */
+  readonly aliases: readonly string[];
+  /** The network has no way out. */
+  readonly isInternal?: true;
 }
 
 /** Reaches another application's external port through the linking container's own node. TCP, as in Flocker. */
@@ -55,6 +72,14 @@ export interface Application extends ContainerSettings {
   readonly insteadOf?: ImageRef;
   /** Sorted by external port, then protocol. */
   readonly ports: readonly PortMapping[];
+  /** Ports inside the container that others reach only by name, sorted; absent: none besides the image's own. */
+  readonly exposes?: readonly ExposedPort[];
+  /** Sorted by network. Absent: the network `default`, under its own name. Empty: none at all. */
+  readonly networks?: readonly NetworkMembership[];
+  /** Names of other applications that only this one uses: application by name. Absent: none. */
+  readonly nicknames?: Readonly<Record<string, AppName>>;
+  /** Name servers that it asks about everything but the names of the deployment; absent: those of its node. */
+  readonly dns?: readonly string[];
   /** In the file's order (Fig links in the order of the target's ports). */
   readonly links: readonly Link[];
   readonly environment: Readonly<Record<string, string>>;
@@ -118,6 +143,8 @@ export interface Settings {
    * node publishes its ports at all its addresses, and the other nodes forward them at their mesh address.
    */
   readonly listen?: readonly string[];
+  /** Network of the virtual addresses of applications, `198.18.0.0/15`; absent: no names. */
+  readonly nameRange?: string;
   readonly boot: {
     /** What a node does at boot with a volume that an unreachable node may have taken over. */
     readonly alone: 'wait' | 'start';

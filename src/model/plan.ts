@@ -1,5 +1,6 @@
 import type { BootRules, ContainerSpec, PortKey, Proxy, ServedPort } from './cluster.ts';
 import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from './config.ts';
+import type { HeldPort, NameTable } from './name-table.ts';
 
 /**
  * Everything that a step can do on a node. Each action is idempotent and observes the node again when it runs, so the
@@ -39,7 +40,7 @@ export interface ActionArgs {
   /** Send rounds while the application runs, until the predicted delta is small. */
   'sync-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
   /** Hold new connections to these ports on this node until the network table is replaced or the hold expires. */
-  'hold-ports': { readonly node: NodeName; readonly ports: readonly PortKey[] };
+  'hold-ports': { readonly node: NodeName; readonly ports: readonly HeldPort[] };
   /**
    * Stop and remove the container within settings.timeouts.stopMs. With `unlessReleased` it is only stopped: if drover
    * is gone, the node starts it again after timeouts.switchMs, provided that it still owns all these volumes. Settling
@@ -65,8 +66,11 @@ export interface ActionArgs {
   'settle-volume': { readonly from: NodeName; readonly to: NodeName; readonly volume: VolumeId };
   /** Retire a volume that is declared deleted: nothing uses it any more, and it is kept on disk. */
   'retire-volume': { readonly node: NodeName; readonly volume: VolumeId };
-  /** Create (filling new volumes with the image's content) and start. */
-  'start-container': { readonly node: NodeName; readonly spec: ContainerSpec };
+  /**
+   * Create (filling new volumes with the image's content) and start. With `asksPorts` no node had the image when the
+   * plan was made: first the ports that it exposes are added to `spec.names`.
+   */
+  'start-container': { readonly node: NodeName; readonly spec: ContainerSpec; readonly asksPorts?: true };
   /** Wait for the image's health check if it has one, else until the published TCP ports accept. */
   'check-container': { readonly node: NodeName; readonly app: AppName; readonly ports: readonly PortKey[] };
   /**
@@ -81,7 +85,9 @@ export interface ActionArgs {
     readonly peers: readonly string[];
     /** As in `NetworkTable`. */
     readonly listen?: readonly string[];
-    readonly dropHolds: readonly PortKey[];
+    /** Absent: the node is not set up for names. With `only`, its entries replace those of the same applications. */
+    readonly names?: NameTable;
+    readonly dropHolds: readonly HeldPort[];
     readonly only?: readonly PortKey[];
   };
   /**

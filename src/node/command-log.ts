@@ -9,11 +9,13 @@ import type {
 import type { Leftovers, Mark } from '../engine/run/leftovers.ts';
 import type { VolumeProperties, VolumeStore } from '../engine/volume-store.ts';
 import { publishedTexts } from '../model/addresses.ts';
-import type { ContainerSpec, PortKey } from '../model/cluster.ts';
+import type { ContainerSpec } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import { type ByKind, mapSettings } from '../model/container-fields.ts';
+import type { HeldPort } from '../model/name-table.ts';
 import { containerName, printImage, snapshotName } from '../model/names.ts';
 import { printCommand } from './command.ts';
+import { addNameBindings, type Bindings, hostLines } from './docker/container-names.ts';
 import { bareName } from './zfs/names.ts';
 import { pairs } from './zfs/switch.ts';
 
@@ -126,10 +128,22 @@ function describeCreate(spec: ContainerSpec, directories: Readonly<Record<string
     ...spec.ports.flatMap((port) =>
       publishedTexts(port).flatMap((place) => ['-p', `${place}:${port.internal}/${port.protocol}`]),
     ),
+    ...nameOptions(spec),
     ...spec.mounts.flatMap(({ volume, mountpoint }) => ['-v', `${directories[volume] ?? volume}:${mountpoint}`]),
     ...settings,
     spec.image,
   );
+}
+
+function nameOptions({ names, ports }: ContainerSpec): string[] {
+  if (names === undefined) return [];
+  const bindings: Bindings = {};
+  addNameBindings(bindings, { names, ports });
+  const published = Object.entries(bindings).flatMap(([key, places]) =>
+    places.flatMap(({ HostIp = '', HostPort }) => ['-p', `${HostIp}:${HostPort}:${key}`]),
+  );
+  const dns = names.resolver === undefined ? [] : ['--dns', names.resolver, '--dns-option', 'ndots:0'];
+  return [...published, ...dns, ...hostLines(names).flatMap((line) => ['--add-host', line])];
 }
 
 /** Values as options of `docker create` take them. */
@@ -231,7 +245,10 @@ const assignments = (next: VolumeProperties): readonly string[] =>
   pairs(next).map(([name, value]) => `${name}=${value}`);
 
 function loggedNetwork(network: NetworkControl, say: Say): NetworkControl {
-  const ports = (keys: readonly PortKey[]): string => keys.map(({ port, protocol }) => `${port}/${protocol}`).join(' ');
+  const ports = (keys: readonly HeldPort[]): string =>
+    keys
+      .map(({ address, port, protocol }) => `${address === undefined ? '' : `${address}:`}${port}/${protocol}`)
+      .join(' ');
   return {
     ...network,
     replace: (table, dropHolds, signal) => {

@@ -11,6 +11,7 @@ import type {
 } from '../model/cluster.ts';
 import { defined } from '../model/defined.ts';
 import { AppError } from '../model/errors.ts';
+import type { ContainerNames } from '../model/name-table.ts';
 import { properties } from '../model/names.ts';
 import { isNodeId } from '../model/untrusted.ts';
 import { parseBoot, readBootCommand } from './boot-rules.ts';
@@ -90,7 +91,7 @@ export interface ObserveDeps {
   readonly store: ZfsStore;
   readonly pool: string;
   readonly meshAddress: string;
-  readonly docker: Pick<DockerRuntime, 'list' | 'images' | 'imageVolumes' | 'version'>;
+  readonly docker: Pick<DockerRuntime, 'list' | 'images' | 'imageVolumes' | 'imagePorts' | 'version'>;
   /** For the whole observation, default 180 000: a node that answers many requests slowly must not hold up every run. */
   readonly limitMs?: number;
 }
@@ -125,6 +126,7 @@ interface DockerFacts {
   readonly containers: readonly Container[];
   readonly images: Readonly<Record<string, string>>;
   readonly imageVolumes: NonNullable<NodeFacts['imageVolumes']>;
+  readonly imagePorts: NonNullable<NodeFacts['imagePorts']>;
   readonly version: DockerVersion;
 }
 
@@ -134,7 +136,10 @@ async function readDocker({ docker }: ObserveDeps, signal: AbortSignal): Promise
     docker.images(signal),
     docker.version(signal),
   ]);
-  return { containers, images, version, imageVolumes: await docker.imageVolumes(Object.values(images), signal) };
+  const ids = Object.values(images);
+  const imageVolumes = await docker.imageVolumes(ids, signal);
+  // Both come from the same inspections, which the runtime keeps.
+  return { containers, images, version, imageVolumes, imagePorts: await docker.imagePorts(ids, signal) };
 }
 
 type Sections = Readonly<Record<(typeof sections)[number], string>>;
@@ -173,7 +178,7 @@ export function parseSpan(text: string): number {
 function toFacts(
   deps: ObserveDeps,
   texts: Sections,
-  { containers, images, imageVolumes, version }: DockerFacts,
+  { containers, images, imageVolumes, imagePorts, version }: DockerFacts,
 ): Omit<NodeFacts, 'capabilities' | 'roundTripMs'> {
   const { node } = deps.connection;
   const nodeId = parseNodeId(texts.datasets, deps.store.root);
@@ -198,6 +203,7 @@ function toFacts(
     listeners: foreignListeners(parseListeners(texts.sockets), containers),
     images,
     imageVolumes,
+    imagePorts,
     pool,
     versions: { ...version, zfs, kernel, arch },
     ...defined({ boot }),
@@ -246,9 +252,16 @@ export function foreignListeners(
   listeners: readonly Listener[],
   containers: readonly Container[],
 ): readonly Listener[] {
-  const ours = new Set(containers.filter((one) => one.managed).flatMap((one) => one.spec.ports.map(published)));
-  return listeners.filter((one) => !(one.process === 'docker-proxy' && ours.has(key(one))));
+  const managed = containers.filter((one) => one.managed);
+  const ours = new Set(managed.flatMap((one) => one.spec.ports.map(published)));
+  const named = new Set(managed.flatMap(({ spec }) => (spec.names === undefined ? [] : places(spec.names))));
+  const isOurs = (one: Listener): boolean => ours.has(key(one)) || named.has(`${one.address} ${key(one)}`);
+  return listeners.filter((one) => !(one.process === 'docker-proxy' && isOurs(one)));
 }
+
+/** Where Docker publishes the ports that are reached by name. */
+const places = ({ address, mesh, ports }: ContainerNames): string[] =>
+  ports.flatMap((one) => [`${address} ${key(one)}`, `${mesh} ${key({ ...one, port: one.meshPort })}`]);
 
 const key = ({ port, protocol }: PortKey): string => `${protocol}/${port}`;
 const published = ({ external, protocol }: { readonly external: number; readonly protocol: PortKey['protocol'] }) =>

@@ -18,7 +18,10 @@ import { readRegistryAuth } from './registry-auth.ts';
 import { readImageDefaults } from './spec.ts';
 import { readJsonLines } from './streams.ts';
 
-type Images = Pick<ContainerRuntime, 'imageId' | 'imageVolumes' | 'pull' | 'exportImage' | 'importImage'>;
+type Images = Pick<
+  ContainerRuntime,
+  'imageId' | 'imageVolumes' | 'imagePorts' | 'pull' | 'exportImage' | 'importImage'
+>;
 
 interface Context {
   readonly connection: NodeConnection;
@@ -37,6 +40,7 @@ export function createDockerImages(
   return {
     imageId: async (image, signal) => textAt(await inspectImage(api, printImage(image), signal), 'Id'),
     imageVolumes: images.volumes,
+    imagePorts: images.ports,
     pull: (image, progress, signal) => pull(context, image, progress, signal),
     exportImage: (image, signal) => exportImage(context, image, signal),
     importImage: (tar, signal, wanted) => importImage(context, tar, wanted, signal),
@@ -136,6 +140,7 @@ export interface ImageReader {
   /** Ids of the node's images by tag and by digest. */
   list(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   readonly volumes: ContainerRuntime['imageVolumes'];
+  readonly ports: ContainerRuntime['imagePorts'];
   /** The image's own settings; empty ones where the node does not have it. */
   defaults(id: string, signal: AbortSignal, budget: ByteBudget): Promise<ImageDefaults>;
 }
@@ -154,6 +159,21 @@ export function createImageReader(node: string, api: DockerApi): ImageReader {
     if (image.startsWith('sha256:') && (found !== undefined || inspected !== undefined)) latest.set(image, facts);
     return facts;
   };
+  /** Images without any are left out. */
+  const listOfEach = async <T>(
+    images: readonly string[],
+    listOf: (facts: ImageFacts) => readonly T[],
+    signal: AbortSignal,
+  ): Promise<Record<string, readonly T[]>> => {
+    const requests = createSemaphore(concurrentRequests);
+    const budget = createBudget(dockerListingBytes);
+    const all = await Promise.all(
+      [...new Set(images)].map((image) =>
+        requests.use(async () => [image, listOf(await read(image, signal, budget))] as const, signal),
+      ),
+    );
+    return Object.fromEntries(all.filter(([, found]) => found.length > 0));
+  };
   return {
     async list(signal) {
       earlier = latest;
@@ -164,16 +184,8 @@ export function createImageReader(node: string, api: DockerApi): ImageReader {
       if (!Array.isArray(listed)) throw unusable(what, node, new UnusableAnswer('it answered without a list'));
       return readImageList(listed);
     },
-    async volumes(images, signal) {
-      const requests = createSemaphore(concurrentRequests);
-      const budget = createBudget(dockerListingBytes);
-      const all = await Promise.all(
-        [...new Set(images)].map((image) =>
-          requests.use(async () => [image, (await read(image, signal, budget)).volumes] as const, signal),
-        ),
-      );
-      return Object.fromEntries(all.filter(([, paths]) => paths.length > 0));
-    },
+    volumes: (images, signal) => listOfEach(images, ({ volumes }) => volumes, signal),
+    ports: (images, signal) => listOfEach(images, ({ defaults }) => defaults.exposes ?? [], signal),
     defaults: async (id, signal, budget) => (await read(id, signal, budget)).defaults,
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ContainerCondition } from '../../engine/node-client.ts';
 import { plainAddress } from '../../model/addresses.ts';
-import type { Container, ContainerMount, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
+import type { Container, ContainerMount, ContainerSpec, ImageDefaults, PortKey } from '../../model/cluster.ts';
 import type { AppName, PortMapping, VolumeId } from '../../model/config.ts';
 import {
   type ByKind,
@@ -19,6 +19,7 @@ import { containerName, gateDirectory, labels } from '../../model/names.ts';
 import { isApplicationName, isPort } from '../../model/untrusted.ts';
 import { parseDeployment } from '../deployment-record.ts';
 import { at, entriesAt, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
+import { addNameBindings, type Bindings, hostLines, namesToLabel, readNames, resolverBody } from './container-names.ts';
 import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './files.ts';
 
 /** JSON `{mountpoint: volume id}`, because Docker knows only directories. */
@@ -40,14 +41,16 @@ export function createBody(
   imageVolumes: readonly string[] = [],
   salt = '',
 ): Json {
-  const bindings: Record<string, { HostIp?: string; HostPort: string }[]> = {};
+  const bindings: Bindings = {};
   for (const port of spec.ports) {
     const key = `${port.internal}/${port.protocol}`;
     const HostPort = String(port.external);
     const places = port.addresses?.map((HostIp) => ({ HostIp, HostPort })) ?? [{ HostPort }];
     bindings[key] = [...(bindings[key] ?? []), ...places];
   }
+  addNameBindings(bindings, spec);
   const volumes = Object.fromEntries(spec.mounts.map((mount) => [mount.mountpoint, mount.volume]));
+  const hosts = hostLines(spec.names);
   return {
     Image: spec.image,
     Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
@@ -61,6 +64,7 @@ export function createBody(
       ...(spec.after === undefined ? {} : { [labels.after]: spec.after.join(' ') }),
       ...(spec.files === undefined ? {} : { [filesLabel]: filesToLabel(spec.files, salt) }),
       ...(spec.hidesCommand === true ? { [hidesLabel]: 'command' } : {}),
+      ...namesToLabel(spec),
     },
     HostConfig: {
       Init: false,
@@ -83,6 +87,8 @@ export function createBody(
       ],
       PortBindings: bindings,
       ...settingsBody(spec, 'HostConfig'),
+      ...resolverBody(spec.names),
+      ...(hosts.length === 0 ? {} : { ExtraHosts: hosts }),
     },
   };
 }
@@ -184,11 +190,13 @@ export function exitOf(inspected: unknown): { readonly code: number; readonly oo
 }
 
 function readSpec(inspected: unknown, application: string, image: ImageDefaults): ContainerSpec {
+  const { names, bindings } = readNames(inspected);
   return {
     application,
     ...deploymentOf(inspected),
     image: textAt(inspected, 'Config', 'Image') ?? '',
-    ports: readPorts(inspected),
+    ports: readPorts(inspected, bindings),
+    ...defined({ names }),
     environment: readEnvironment(inspected),
     mounts: readMounts(inspected),
     restartPolicy: { name: 'never' },
@@ -242,7 +250,8 @@ const isGate = (mount: unknown): boolean =>
 /** 0 where it is not a port; Docker writes 0 for a port that it has not chosen yet. */
 const portIn = (text: string | undefined): number => (text !== undefined && isPort(Number(text)) ? Number(text) : 0);
 
-function readPorts(inspected: unknown): PortMapping[] {
+/** Without those that are published `forNames` alone. */
+function readPorts(inspected: unknown, forNames: ReadonlySet<string>): PortMapping[] {
   const ports = new Map<string, { readonly port: PortMapping; readonly addresses: string[] }>();
   for (const [key, bindings] of entriesAt(inspected, 'HostConfig', 'PortBindings')) {
     const [internal, word] = key.split('/');
@@ -250,6 +259,7 @@ function readPorts(inspected: unknown): PortMapping[] {
     for (const binding of Array.isArray(bindings) ? bindings : []) {
       const external = portIn(textAt(binding, 'HostPort'));
       const address = textAt(binding, 'HostIp') ?? '';
+      if (forNames.has(`${address} ${external}/${protocol}`)) continue;
       const name = `${key} ${external}`;
       const found = ports.get(name) ?? { port: { internal: portIn(internal), external, protocol }, addresses: [] };
       ports.set(name, found);
@@ -314,7 +324,18 @@ export function readImageDefaults(image: unknown): ImageDefaults {
     environment: readEnvironment(image),
     command: textsAt(image, 'Config', 'Cmd'),
     entrypoint: textsAt(image, 'Config', 'Entrypoint'),
+    ...readExposed(image),
   };
+}
+
+/** Sorted by port, then protocol. Docker prints `53/udp`; a protocol that drover does not know is left out. */
+function readExposed(image: unknown): Pick<ImageDefaults, 'exposes'> {
+  const exposes = entriesAt(image, 'Config', 'ExposedPorts').flatMap(([key]): PortKey[] => {
+    const [, port, protocol] = /^(\d+)\/(tcp|udp)$/.exec(key) ?? [];
+    return isPort(Number(port)) ? [{ port: Number(port), protocol: protocol === 'udp' ? 'udp' : 'tcp' }] : [];
+  });
+  if (exposes.length === 0) return {};
+  return { exposes: exposes.toSorted((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1)) };
 }
 
 /** A foreign container, from the list: its name and published ports matter. */

@@ -4,7 +4,7 @@ import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { runBootGate, startIfPossible, startsAtBoot } from './boot.ts';
-import { createMemoryContainers, observedContainers, volumesOf } from './containers.ts';
+import { createMemoryContainers, observedContainers, portsOf, volumesOf } from './containers.ts';
 import { createMemoryCopies } from './copies.ts';
 import { createMemoryDeadMan, fireDeadMen } from './dead-man.ts';
 import { createMemoryDoctor } from './doctor.ts';
@@ -240,6 +240,7 @@ function foreignMountsOf({ foreignMounts }: MemoryMachine): Pick<NodeFacts, 'for
 }
 
 function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
+  const ids = [...machine.images.values()].map(({ id }) => id);
   return {
     nodeId: machine.nodeId,
     meshAddress: machine.meshAddress,
@@ -250,10 +251,8 @@ function factsOf(world: MemoryWorld, machine: MemoryMachine): NodeFacts {
     network: readTable(world, machine),
     listeners: machine.listeners,
     images: Object.fromEntries([...machine.images].map(([reference, { id }]) => [reference, id])),
-    imageVolumes: volumesOf(
-      machine,
-      [...machine.images.values()].map(({ id }) => id),
-    ),
+    imageVolumes: volumesOf(machine, ids),
+    imagePorts: portsOf(machine, ids),
     pool: poolOf(world, machine),
     versions: { docker: '27.5.1', dockerApi: '1.47', zfs: '2.2.7', kernel: '6.12.0', arch: 'x86_64' },
     capabilities: machine.capabilities,

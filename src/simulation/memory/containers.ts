@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import type { ContainerRuntime } from '../../engine/node-client.ts';
 import { isLoopback, isPublishedAt, isWildcard } from '../../model/addresses.ts';
-import type { Container, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
+import type { Container, ContainerSpec, ImageDefaults, PortKey } from '../../model/cluster.ts';
 import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
@@ -139,6 +139,7 @@ export function createMemoryContainers(
     list: (signal) => read('list', signal, (machine) => listContainers(world, machine)),
     imageId: (image, signal) => read('imageId', signal, (machine) => machine.images.get(printImage(image))?.id),
     imageVolumes: (images, signal) => read('imageVolumes', signal, (machine) => volumesOf(machine, images)),
+    imagePorts: (images, signal) => read('imagePorts', signal, (machine) => portsOf(machine, images)),
     pull: (image, progress, signal) => pull(world, node, image, progress, signal),
     exportImage: (image, signal) =>
       read('exportImage', signal, (machine) => {
@@ -207,11 +208,23 @@ function imageWithId(machine: MemoryMachine, id: string): { id: string; image: M
 }
 
 /** The paths of the images' own volumes, by reference or id. */
-export function volumesOf(machine: MemoryMachine, images: readonly string[]): Record<string, readonly string[]> {
+export const volumesOf = (machine: MemoryMachine, images: readonly string[]): Record<string, readonly string[]> =>
+  ofImages(machine, images, ({ volumes = [] }) => volumes);
+
+/** The ports that the images expose, by reference or id. */
+export const portsOf = (machine: MemoryMachine, images: readonly string[]): Record<string, readonly PortKey[]> =>
+  ofImages(machine, images, ({ defaults }) => defaults?.exposes ?? []);
+
+function ofImages<T>(
+  machine: MemoryMachine,
+  images: readonly string[],
+  listOf: (image: MemoryImage) => readonly T[],
+): Record<string, readonly T[]> {
+  const asked = new Set(images);
   const all = [...machine.images].flatMap(([reference, { id, image }]) =>
-    [reference, id].filter((name) => images.includes(name)).map((name) => [name, image.volumes ?? []] as const),
+    [reference, id].filter((name) => asked.has(name)).map((name) => [name, listOf(image)] as const),
   );
-  return Object.fromEntries(all.filter(([, paths]) => paths.length > 0));
+  return Object.fromEntries(all.filter(([, found]) => found.length > 0));
 }
 
 async function pull(

@@ -1,0 +1,90 @@
+import type { PortKey } from './cluster.ts';
+import type { AppName, DeploymentName } from './config.ts';
+
+/** Default network of virtual addresses: reserved for benchmarks (RFC 2544), so that no other network uses it. */
+export const defaultNameRange = '198.18.0.0/15';
+/** The mesh ports that drover assigns, both included. */
+export const meshPorts = { first: 20_000, last: 29_999 } as const;
+/** The network of every application whose file names none. */
+export const defaultNetwork = 'default';
+
+/** A port of an application at its virtual address. */
+export interface NamedPort extends PortKey {
+  /**
+   * The port at the mesh address of its node, for the other nodes: the external port if the application has one for it
+   * there, else one that is assigned.
+   */
+  readonly meshPort: number;
+}
+
+/** How a container is reached by name, and where it looks up names itself. Kept in a label of the container. */
+export interface ContainerNames {
+  /** Virtual address of the application. */
+  readonly address: string;
+  /**
+   * Mesh address of the node. Docker publishes each port at `address:port`, and at `mesh:meshPort` unless `ports` of the
+   * spec has that already.
+   */
+  readonly mesh: string;
+  /** Sorted by port, then protocol; empty: the container can only look up names. */
+  readonly ports: readonly NamedPort[];
+  /** Networks of the deployment that it is on, sorted. Absent: only `default`. Empty: none at all. */
+  readonly networks?: readonly string[];
+  /** All its networks are internal: it has no way out of them. */
+  readonly isInternal?: true;
+  /** The first name server of the container (Docker's `Dns`). Absent: it looks up no names of the deployment. */
+  readonly resolver?: string;
+  /** Names that only this container has, with their addresses (`docker create --add-host`). Absent: none. */
+  readonly hosts?: Readonly<Record<string, string>>;
+}
+
+/** The part of a node's network table for names. All of it is loaded and read back together. */
+export interface NameTable {
+  /** Networks of virtual addresses, `198.18.0.0/15`. They are local on the node. */
+  readonly ranges: readonly string[];
+  /** Sorted by deployment, then application. */
+  readonly entries: readonly NameEntry[];
+  /** Sorted by address. */
+  readonly resolvers: readonly Resolver[];
+}
+
+/** An application that others reach by name. */
+export interface NameEntry {
+  readonly deployment: DeploymentName;
+  readonly application: AppName;
+  /** The same on every node as long as one of them has it. */
+  readonly address: string;
+  /** Sorted by network. */
+  readonly networks: readonly NamesOnNetwork[];
+  readonly ports: readonly NamedPort[];
+  /**
+   * Mesh address of the node that runs it: `address:port` leads to `at:meshPort`. Absent: this node runs it, and Docker
+   * publishes the ports.
+   */
+  readonly at?: string;
+}
+
+export interface NamesOnNetwork {
+  readonly network: string;
+  /** All that resolve to the application on this network, sorted. */
+  readonly names: readonly string[];
+}
+
+/**
+ * A name server at a virtual address, for the containers of a deployment that are on exactly these networks: it answers
+ * the names of the deployment's entries on one of them, and asks other servers about everything else.
+ */
+export interface Resolver {
+  readonly deployment: DeploymentName;
+  readonly address: string;
+  /** Sorted. */
+  readonly networks: readonly string[];
+  /** The other servers: addresses that the containers' file gives as `dns`. Absent: those of the node. */
+  readonly upstream?: readonly string[];
+}
+
+/** New connections to a port wait. */
+export interface HeldPort extends PortKey {
+  /** Only those to this virtual address. Absent: those to the addresses at which the node forwards. */
+  readonly address?: string;
+}
