@@ -1,5 +1,4 @@
-import type { PortKey } from './cluster.ts';
-import type { AppName, DeploymentName } from './config.ts';
+import type { AppName, DeploymentName, ExposedPort } from './config.ts';
 
 /** Default network of virtual addresses: reserved for benchmarks (RFC 2544), so that no other network uses it. */
 export const defaultNameRange = '198.18.0.0/15';
@@ -9,7 +8,7 @@ export const meshPorts = { first: 20_000, last: 29_999 } as const;
 export const defaultNetwork = 'default';
 
 /** A port of an application at its virtual address. */
-export interface NamedPort extends PortKey {
+export interface NamedPort extends ExposedPort {
   /**
    * The port at the mesh address of its node, for the other nodes: the external port if the application has one for it
    * there, else one that is assigned.
@@ -84,7 +83,7 @@ export interface Resolver {
 }
 
 /** New connections to a port wait. */
-export interface HeldPort extends PortKey {
+export interface HeldPort extends ExposedPort {
   /** Only those to this virtual address. Absent: those to the addresses at which the node forwards. */
   readonly address?: string;
 }
