@@ -1,3 +1,4 @@
+import { type DisabledServices, enableHint, profilesOf } from './compose/profiles.ts';
 import { renameTo, suggest } from './did-you-mean.ts';
 import {
   complain,
@@ -25,6 +26,12 @@ export interface DeployedNode {
   readonly applications: readonly Placed<string>[];
 }
 
+/** The applications that a deployment file may name, and those that Compose's profiles leave out. */
+export interface KnownApplications {
+  readonly names: ReadonlySet<string>;
+  readonly disabled?: DisabledServices;
+}
+
 /** Said wherever a deployment file is cut off or empty: that is never an order to remove everything. */
 export const nothingRemoved = 'nothing is removed because of it';
 
@@ -33,7 +40,7 @@ const shape = 'write "nodes:" and below it each node with a list of applications
 /** `version: 1` and `nodes`; other keys of the top level are ignored, as in Flocker. */
 export function readDeploymentFile(
   root: Place,
-  applications: ReadonlySet<string> | undefined,
+  applications: KnownApplications | undefined,
   namedNodes: ReadonlySet<string>,
 ): DeployedNode[] {
   const fields = readFields(root, 'the deployment configuration', shape);
@@ -82,7 +89,7 @@ function checkNodeName(name: string, place: Place, namedNodes: ReadonlySet<strin
 function readApplications(
   node: string,
   place: Place,
-  known: ReadonlySet<string> | undefined,
+  known: KnownApplications | undefined,
   taken: Set<string>,
 ): readonly Placed<string>[] {
   const hint = 'write [] for a node without applications';
@@ -90,12 +97,23 @@ function readApplications(
   return items.flatMap((item) => {
     const name = readText(item, 'an application name');
     if (name === undefined) return [];
-    if (known !== undefined && !known.has(name)) {
-      complain(item, `unknown application ${quote(name)}`, () => suggest(scalarAt(item), known, taken));
+    const profiles = known?.disabled?.get(name);
+    if (profiles !== undefined) {
+      noteDisabled(item, name, profiles);
+      return [];
+    }
+    if (known !== undefined && !known.names.has(name)) {
+      complain(item, `unknown application ${quote(name)}`, () => suggest(scalarAt(item), known.names, taken));
       return [];
     }
     return [{ value: name, place: item }];
   });
+}
+
+/** It is as if the file did not name it. */
+function noteDisabled({ node, path, report }: Place, name: string, profiles: readonly string[]): void {
+  const message = `the service ${quote(name)} is disabled: ${profilesOf(profiles)}; ${enableHint(profiles)}`;
+  report({ offset: node.offset, path, message, isNote: true });
 }
 
 const textsOf = ({ node }: Place): readonly string[] =>

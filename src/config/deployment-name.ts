@@ -1,5 +1,6 @@
 import { defaultDeployment } from '../model/names.ts';
 import { isDeploymentName } from '../model/untrusted.ts';
+import type { FileContext } from './env/file-context.ts';
 import { complain, type Place, readName } from './fields.ts';
 import { quote } from './yaml/yaml-node.ts';
 
@@ -10,9 +11,19 @@ export function readDeploymentName(place: Place | undefined): string | undefined
   return complain(
     place,
     `"name": ${quote(text)} is not the name of a deployment`,
-    'write up to 63 small letters, digits, "-" and "_", a letter or digit first',
+    hint,
   );
 }
+
+/** What COMPOSE_PROJECT_NAME says, in the environment or an env file; undefined where it says nothing. */
+export function readProjectName({ lookup }: Pick<FileContext, 'lookup'>, root: Place | undefined): string | undefined {
+  const text = lookup('COMPOSE_PROJECT_NAME') ?? '';
+  if (text === '' || isDeploymentName(text)) return text === '' ? undefined : text;
+  root?.report({ path: '', message: `COMPOSE_PROJECT_NAME: ${quote(text)} is not the name of a deployment`, hint });
+  return undefined;
+}
+
+const hint = 'write up to 63 small letters, digits, "-" and "_", a letter or digit first';
 
 /** What a deployment is called that no file names: its folder, with the characters left out that a name cannot have. */
 export function nameOfFolder(path: string): string {

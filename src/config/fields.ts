@@ -1,6 +1,6 @@
 import { nearest, suggest } from './did-you-mean.ts';
 import type { Advice, Finding, Hint, Report } from './problems.ts';
-import { describeNode, quote, type YamlNode, type YamlScalar } from './yaml/yaml-node.ts';
+import { describeNode, type FileName, quote, type YamlNode, type YamlScalar } from './yaml/yaml-node.ts';
 import { resolvePlain } from './yaml/yaml-scalar.ts';
 
 /** A value in a file, its path there, and where problems with it go. */
@@ -11,7 +11,11 @@ export interface Place {
   readonly key?: YamlScalar;
   readonly path: string;
   readonly report: Report;
+  /** Where problems with values from a file go; absent where there is one file only. */
+  readonly reportOf?: ReportOf;
 }
+
+export type ReportOf = (file: FileName | undefined) => Report;
 
 /** A value that was read, and where from. */
 export interface Placed<T> {
@@ -29,6 +33,10 @@ export interface Fields {
 export function rootPlace(node: YamlNode, report: Report): Place {
   return { node, keyOffset: node.offset, path: '', report };
 }
+
+/** Where problems with a value below a place go. */
+const reportsOf = ({ report, reportOf }: Place, { file }: YamlNode): Pick<Place, 'report' | 'reportOf'> =>
+  reportOf === undefined ? { report } : { report: reportOf(file), reportOf };
 
 /** Reports something about the value at this place. */
 export function complain(place: Place, message: string, hint?: Hint): undefined {
@@ -70,16 +78,18 @@ export function entriesOf(place: Place): ReadonlyMap<string, Place> {
   if (place.node.kind !== 'map') return entries;
   for (const { key, value } of place.node.entries) {
     const path = join(place.path, key.source);
-    entries.set(key.source, { node: value, key, keyOffset: key.offset, path, report: place.report });
+    entries.set(key.source, { node: value, key, keyOffset: key.offset, path, ...reportsOf(place, value) });
   }
   return entries;
 }
 
 /** The items of the list at a place, or undefined after reporting what it is instead. */
 export function readItems(place: Place, what: string, wanted = 'a list', hint?: string): readonly Place[] | undefined {
-  const { node, path, report } = place;
+  const { node, path } = place;
   if (node.kind !== 'list') return mustBe(place, what, wanted, hint);
-  return node.items.map((item, index) => ({ node: item, keyOffset: item.offset, path: join(path, index), report }));
+  return node.items.map((item, index) => {
+    return { node: item, keyOffset: item.offset, path: join(path, index), ...reportsOf(place, item) };
+  });
 }
 
 /** An entry that must be there. */

@@ -1,27 +1,16 @@
 import type { Application, AppName, Config, ConfigProblem, LoadResult } from '../model/config.ts';
 import { containerFields, toSettings } from '../model/container-fields.ts';
 import { defined } from '../model/defined.ts';
+import { readApplicationFile } from './application-file.ts';
+import { folderOf } from './compose/paths.ts';
 import { crossCheck } from './cross-check.ts';
 import { type DeployedNode, nothingRemoved, readDeploymentFile } from './deployment-file.ts';
-import { nameOfFolder } from './deployment-name.ts';
-import { renameTo } from './did-you-mean.ts';
+import { nameOfFolder, readProjectName } from './deployment-name.ts';
 import type { Draft, Drafts } from './draft.ts';
 import { type DroverFile, nothingSaid, readDroverFile } from './drover-file.ts';
-import { createFileContext, type FileContext } from './env/file-context.ts';
+import { createFileContext } from './env/file-context.ts';
 import { createNamedFiles, type NamedFiles } from './env/named-files.ts';
-import {
-  complain,
-  complainAtKey,
-  entriesOf,
-  type Fields,
-  keysOfMaps,
-  type Place,
-  readFields,
-  rootPlace,
-} from './fields.ts';
-import { readComposeForm } from './forms/compose-form.ts';
-import { readFigForm } from './forms/fig-form.ts';
-import { readNativeForm } from './forms/native-form.ts';
+import { entriesOf, type Place, rootPlace } from './fields.ts';
 import { createFileReport, type FileReport, type Report } from './problems.ts';
 import { knownNodeNames, mergeInventories, mergeSettings, resolveNodes, substituteFor } from './resolve-nodes.ts';
 import { configRevision } from './revision.ts';
@@ -45,6 +34,16 @@ export interface SourceFiles {
 }
 
 export interface LoadOptions {
+  /** Compose files that are merged over the application file, as shown to people. */
+  readonly overrides?: readonly string[];
+  /** The application file was found by the name of a Compose file: the override file next to it counts. */
+  readonly isFound?: boolean;
+  /** Further Compose files in the folder, which are not used. */
+  readonly unused?: readonly string[];
+  /** Files that set variables, in place of `.env`. */
+  readonly envFiles?: readonly string[];
+  /** Profiles of Compose services that are enabled. Default: those of COMPOSE_PROFILES. */
+  readonly profiles?: readonly string[];
   /** What `~` stands for in drover.yml. */
   readonly home?: string;
   /** The folder of the application file, in full: it names a deployment that no file names. */
@@ -59,37 +58,50 @@ export interface LoadOptions {
 export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadResult {
   const application = openFile(files.application);
   const deployment = openFile(files.deployment, nothingRemoved);
-  const drover = (files.drover ?? []).map((file) => ({ ...openFile(file), directory: directoryOf(file.path) }));
+  const drover = (files.drover ?? []).map((file) => ({ ...openFile(file), directory: folderOf(file.path) }));
   const namedFiles = options.namedFiles ?? createNamedFiles(new Map());
+  const further: FileReport[] = [];
+  const reporting = (file: FileReport): Report => {
+    further.push(file);
+    return guarded(file);
+  };
+  let projectName: string | undefined;
   const context = createFileContext({
-    directory: directoryOf(files.application.path),
+    directory: folderOf(files.application.path),
+    envFiles: options.envFiles,
     home: options.home,
     environment: options.environment ?? {},
+    otherwise: (name) => (name === 'COMPOSE_PROJECT_NAME' ? projectName : undefined),
     namedFiles,
   });
   const content = unlessTooMany(() => {
-    const drafts = application.root === undefined ? undefined : readApplicationFile(application.root, context);
     const settings = drover.map(({ root, directory }) =>
       root === undefined ? nothingSaid : readDroverFile(root, { directory, ...defined({ home: options.home }) }),
     );
+    const own = settings.find((file) => file.name !== undefined)?.name;
+    projectName = own ?? nameIn(application.root) ?? nameOfFolder(options.folder ?? '');
+    const first = application.root === undefined ? undefined : { path: files.application.path, root: application.root };
+    const drafts = first && readApplicationFile(first, context, namedFiles, { ...options, reporting });
+    // From here on only what is set counts.
+    projectName = undefined;
+    const name = own ?? (drafts?.format === 'compose' ? readProjectName(context, application.root) : undefined);
     const inventory = mergeInventories(settings);
     const names = knownNodeNames(inventory);
-    const deployed = deployment.root === undefined ? [] : readDeploymentFile(deployment.root, drafts?.names, names);
+    const deployed = deployment.root === undefined ? [] : readDeploymentFile(deployment.root, drafts, names);
     const nodes = resolveNodes(deployed, inventory);
     crossCheck(drafts?.drafts ?? [], deployed);
     for (const file of [deployment, ...drover]) file.refuseMergeTags();
     if (drafts?.format !== 'compose') application.refuseMergeTags();
-    return { drafts, deployed, nodes, settings };
+    return { drafts, deployed, nodes, settings, name: name ?? drafts?.deploymentName };
   });
   const read = [application, deployment, ...drover].map(({ file }) => file);
-  const all = [...read.slice(0, 1), ...context.reports(), ...read.slice(1)];
+  const all = [...read.slice(0, 1), ...further, ...context.reports(), ...read.slice(1)];
   const problems = all.flatMap((file) => file.problems());
   const paths = [...new Set(namedFiles.asked().map(({ path }) => path))];
   const sources = paths.length === 0 ? {} : { sources: paths };
   if (problems.length > 0 || content?.drafts === undefined)
     return { ok: false, problems: orUnknown(problems), ...sources };
-  const { drafts, deployed, nodes, settings } = content;
-  const name = settings.find((file) => file.name !== undefined)?.name ?? drafts.deploymentName;
+  const { drafts, deployed, nodes, settings, name } = content;
   const identity =
     name === undefined ? { name: nameOfFolder(options.folder ?? ''), isNamedByFolder: true as const } : { name };
   const config = assemble(identity, drafts, deployed, nodes, settings);
@@ -135,11 +147,21 @@ function openFile(source: SourceFile, consequence?: string): OpenFile {
     if (problems.length === 0) reportEmpty(file, source.path, suffix);
     return { file, refuseMergeTags };
   }
-  const report: Report = (finding) => {
+  return { file, root: rootPlace(root, guarded(file)), refuseMergeTags };
+}
+
+/** Reports until there are too many problems. */
+const guarded =
+  (file: FileReport): Report =>
+  (finding) => {
     file.report(finding);
     if (file.isFull()) throw new TooManyProblems();
   };
-  return { file, root: rootPlace(root, report), refuseMergeTags };
+
+/** The name that a Compose file gives its project, as far as it needs no variables. */
+function nameIn(root: Place | undefined): string | undefined {
+  const node = root === undefined ? undefined : entriesOf(root).get('name')?.node;
+  return node?.kind === 'scalar' && node.type === 'text' && !node.value.includes('$') ? node.value : undefined;
 }
 
 /** Ends the reading of all files: what comes of them is known, and garbage must not take its time. */
@@ -158,11 +180,6 @@ function reportEmpty(file: FileReport, path: string, suffix: string): void {
   const optional = /drover[^/]*$/.test(path);
   if (optional) return;
   file.report({ offset: 0, path: '', message: `the file is empty: it must be a mapping${suffix}` });
-}
-
-function directoryOf(path: string): string {
-  const cut = path.lastIndexOf('/');
-  return cut < 0 ? '' : path.slice(0, cut + 1);
 }
 
 function assemble(
@@ -217,43 +234,4 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
       hidesCommand: draft.hidesCommand,
     }),
   };
-}
-
-/** The application file in whichever of its three forms; undefined after reporting that it has none. */
-function readApplicationFile(root: Place, context: FileContext): Drafts | undefined {
-  const fields = readFields(root, 'the application configuration');
-  if (fields === undefined) return undefined;
-  const { entries } = fields;
-  if (isSection(entries.get('applications'))) return readNativeForm(fields, context);
-  if (isSection(entries.get('services'))) return readComposeForm(root, context);
-  if ([...entries.values()].some(isService)) return readFigForm(fields, context);
-  return entries.has('version') ? missingApplications(fields) : noForm(fields);
-}
-
-/** Present, and not a Fig service that happens to have this name. */
-const isSection = (place: Place | undefined): boolean => place !== undefined && !isService(place);
-
-/** A mapping whose `image` or `build` is not itself an application: an application may be called `image`. */
-function isService(place: Place): boolean {
-  const entries = entriesOf(place);
-  return ['image', 'build'].some((key) => {
-    const entry = entries.get(key);
-    return entry !== undefined && (entry.node.kind !== 'map' || key === 'build') && !isServiceMap(entry);
-  });
-}
-
-const isServiceMap = (place: Place): boolean => place.node.kind === 'map' && entriesOf(place).has('image');
-
-function missingApplications(fields: Fields): undefined {
-  return complainAtKey(fields.place, '"applications" is missing', () => {
-    return renameTo('applications', keysOfMaps(fields)) ?? 'list them under "applications", each with its "image"';
-  });
-}
-
-function noForm(fields: Fields): undefined {
-  return complain(
-    fields.place,
-    'the application configuration has none of the known forms',
-    'write "version: 1" and "applications: {NAME: {image: …}}"; Fig and Compose ("services:") files are read too',
-  );
 }

@@ -1,8 +1,9 @@
 /** What a file is read for; each kind has its largest size in bytes. */
-export type NamedFileKind = 'env' | 'secret' | 'config';
+export type NamedFileKind = 'compose' | 'env' | 'secret' | 'config';
 
 /** Docker's own limit for a secret, and the size that a Compose project's files may have elsewhere. */
 export const maxNamedFileBytes: Readonly<Record<NamedFileKind, number>> = {
+  compose: 2 * 1024 * 1024,
   env: 1024 * 1024,
   secret: 500 * 1024,
   config: 1024 * 1024,
@@ -22,7 +23,7 @@ export interface NamedFileRequest {
 }
 
 /**
- * Files that the application file names: env files, secrets and configs. Reading the configuration is pure, so that it
+ * Files that the application file names: further Compose files, env files, secrets and configs. Reading the configuration is pure, so that it
  * only asks: what was not read yet is absent, the edge reads it, and everything is read again.
  */
 export interface NamedFiles {

@@ -12,10 +12,14 @@ export type YamlScalar = ScalarValue & {
   /** Its value is not known, for a reason that is or will be reported: nothing else is said about it. */
   readonly unknown?: UnknownValue;
   readonly merge?: MergeTag;
+  readonly file?: FileName;
 };
 
 /** Reported already, or variables that are not set: only a value that cannot do without them is a problem. */
 export type UnknownValue = 'reported' | { readonly message: string; readonly hint: string };
+
+/** Of several files, the one that a value and its key are from; absent for the first. */
+export type FileName = string;
 
 /** Compose's tags `!reset` and `!override`: what another file says about this value is not merged with it. */
 export type MergeTag = 'reset' | 'override';
@@ -32,6 +36,7 @@ export interface YamlList {
   readonly items: readonly YamlNode[];
   readonly offset: number;
   readonly merge?: MergeTag;
+  readonly file?: FileName;
 }
 
 /** Keys are unique; merge keys (`<<`) are already resolved. */
@@ -40,6 +45,7 @@ export interface YamlMap {
   readonly entries: readonly YamlEntry[];
   readonly offset: number;
   readonly merge?: MergeTag;
+  readonly file?: FileName;
 }
 
 export interface YamlEntry {
