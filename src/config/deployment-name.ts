@@ -8,11 +8,7 @@ import { quote } from './yaml/yaml-node.ts';
 export function readDeploymentName(place: Place | undefined): string | undefined {
   const text = place === undefined ? undefined : readName(place, '"name"');
   if (place === undefined || text === undefined || isDeploymentName(text)) return text;
-  return complain(
-    place,
-    `"name": ${quote(text)} is not the name of a deployment`,
-    hint,
-  );
+  return complain(place, `"name": ${quote(text)} is not the name of a deployment`, hint);
 }
 
 /** What COMPOSE_PROJECT_NAME says, in the environment or an env file; undefined where it says nothing. */

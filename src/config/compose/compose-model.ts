@@ -102,11 +102,10 @@ function findOverride(first: FirstFile, folder: string, namedFiles: NamedFiles):
     .filter((path) => namedFiles.read(path, 'compose').kind !== 'absent');
   const [used, ...others] = found;
   if (used === undefined) return [];
-  if (others.length > 0) note(first, `${quote(used)} is merged with this file, and not ${others.map(quote).join(', ')}`);
+  if (others.length > 0)
+    note(first, `${quote(used)} is merged with this file, and not ${others.map(quote).join(', ')}`);
   return [used];
 }
 
 const note = ({ root }: FirstFile, message: string): void =>
   root.report({ offset: root.node.offset, path: '', message, isNote: true });
-
-

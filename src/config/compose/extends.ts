@@ -1,8 +1,17 @@
 import { suggest } from '../did-you-mean.ts';
-import { complain, complainAtKey, entriesOf, type Place, readName, refuseOthers, required, scalarAt } from '../fields.ts';
+import {
+  complain,
+  complainAtKey,
+  entriesOf,
+  type Place,
+  readName,
+  refuseOthers,
+  required,
+  scalarAt,
+} from '../fields.ts';
 import { quote, type YamlEntry, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
-import { entryOf } from './merge-lists.ts';
 import { type Merging, mergeNodes, placeOf } from './merge.ts';
+import { entryOf } from './merge-lists.ts';
 import type { ComposeFiles, ComposeSource } from './open-file.ts';
 import { folderOf, movePaths, pathIn, prefixBetween } from './paths.ts';
 

@@ -1,9 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { FileContext } from '../env/file-context.ts';
-import { complain, complainAtKey, entriesOf, type Place, readItems, readName, refuseOthers, required } from '../fields.ts';
+import {
+  complain,
+  complainAtKey,
+  entriesOf,
+  type Place,
+  readItems,
+  readName,
+  refuseOthers,
+  required,
+} from '../fields.ts';
 import { quote, type YamlEntry, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
-import { asMap, entryOf } from './merge-lists.ts';
 import { type Merging, placeOf } from './merge.ts';
+import { asMap, entryOf } from './merge-lists.ts';
 import type { ComposeSource } from './open-file.ts';
 import { asFolder, folderOf, moveFile, movePaths, pathIn, prefixBetween } from './paths.ts';
 
@@ -95,7 +104,10 @@ function movedModel(model: YamlMap, { folder: from, context }: Included, to: str
   const entries = model.entries.map(({ key, value }): YamlEntry => {
     const move = Object.hasOwn(moves, key.source) ? moves[key.source] : undefined;
     if (move === undefined || value.kind !== 'map') return { key, value };
-    return { key, value: { ...value, entries: value.entries.map((entry) => ({ ...entry, value: move(entry.value) })) } };
+    return {
+      key,
+      value: { ...value, entries: value.entries.map((entry) => ({ ...entry, value: move(entry.value) })) },
+    };
   });
   return { ...model, entries };
 }
@@ -142,7 +154,11 @@ function importSection(model: YamlMap, other: YamlMap, section: string, merging:
 
 function refuseSecond(before: YamlEntry, second: YamlEntry, section: string, merging: Merging): void {
   const name = before.key.source;
-  const place: Place = { ...placeOf(before.value, [section, name], merging), keyOffset: before.key.offset, key: before.key };
+  const place: Place = {
+    ...placeOf(before.value, [section, name], merging),
+    keyOffset: before.key.offset,
+    key: before.key,
+  };
   const what = section.replace(/s$/, '');
   complainAtKey(
     place,

@@ -1,4 +1,4 @@
-import { defined } from "../../model/defined.ts";
+import { defined } from '../../model/defined.ts';
 import type { YamlEntry, YamlList, YamlMap, YamlNode, YamlScalar } from '../yaml/yaml-node.ts';
 
 /** What makes two items of a list the same; undefined where an item is like no other. */
@@ -102,5 +102,7 @@ export function asList(node: YamlNode): YamlList | undefined {
       return { ...each, type: 'text', value: text, source: text, offset: key.offset };
     });
   });
-  return items.some((item) => item === undefined) ? undefined : { ...list, items: items.filter((item) => item !== undefined) };
+  return items.some((item) => item === undefined)
+    ? undefined
+    : { ...list, items: items.filter((item) => item !== undefined) };
 }

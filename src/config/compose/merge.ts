@@ -141,12 +141,7 @@ function ruleAt(path: readonly string[]): Merge | undefined {
  * Two values of one place in different files, as the Compose Specification merges them: `over` is of the later file.
  * `!reset` and `!override` stay in the result, because a further merge needs them; `withoutTags` ends them.
  */
-export function mergeNodes(
-  base: YamlNode,
-  over: YamlNode,
-  path: readonly string[],
-  merging: Merging,
-): YamlNode {
+export function mergeNodes(base: YamlNode, over: YamlNode, path: readonly string[], merging: Merging): YamlNode {
   if (base.merge === 'reset' || over.merge !== undefined) return over;
   const rule = ruleAt(path);
   if (rule === replace || isNothing(base)) return over;

@@ -51,7 +51,10 @@ function withoutDisabled(place: Place, disabled: DisabledServices): YamlNode {
     entries: entries.map(({ key, value }) => {
       const entry = places.get(key.source);
       const isReference = key.source === 'depends_on' || key.source === 'links';
-      return { key, value: isReference && entry !== undefined ? withoutReferences(entry, key.source, disabled) : value };
+      return {
+        key,
+        value: isReference && entry !== undefined ? withoutReferences(entry, key.source, disabled) : value,
+      };
     }),
   };
 }

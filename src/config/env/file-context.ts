@@ -75,7 +75,8 @@ function createContext(options: ContextOptions): FileContext {
     read,
     report: (path, text) => reportOf(reports, path, text),
     reports: () => [...reports.values()],
-    within: (project) => createContext({ ...options, otherwise: undefined, envFiles: undefined, ...project, outer: lookup }),
+    within: (project) =>
+      createContext({ ...options, otherwise: undefined, envFiles: undefined, ...project, outer: lookup }),
   };
 }
 
@@ -85,7 +86,13 @@ function reportOf(reports: Map<string, FileReport>, path: string, text: string):
   return found;
 }
 
-function readEnvFiles({ directory, envFiles, outer, namedFiles, reports }: ContextOptions): ReadonlyMap<string, string> {
+function readEnvFiles({
+  directory,
+  envFiles,
+  outer,
+  namedFiles,
+  reports,
+}: ContextOptions): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   for (const path of envFiles ?? [`${directory}.env`]) {
     const reading = namedFiles.read(path, 'env');

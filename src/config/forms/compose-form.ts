@@ -1,5 +1,4 @@
 import { defined } from '../../model/defined.ts';
-import { substituteVariables } from '../compose/variables.ts';
 import { readDeploymentName } from '../deployment-name.ts';
 import type { Draft, Drafts } from '../draft.ts';
 import type { FileContext } from '../env/file-context.ts';
@@ -18,9 +17,8 @@ import { checkApplicationName, readImage } from './read-parts.ts';
 /** What is read of each service, one part after the other: a later one sees what the earlier ones found. */
 const areas: readonly ComposeArea[] = [settingsArea, networkArea, volumesArea, filesArea, orderArea];
 
-/** Compose's form; compose/keys.ts says what becomes of each key. */
-export function readComposeForm(written: Place, context: FileContext): Drafts {
-  const root = substituteVariables(written, context);
+/** Compose's form, of files that are merged already; compose/keys.ts says what becomes of each key. */
+export function readComposeForm(root: Place, context: FileContext): Drafts {
   const entries = entriesOf(root);
   checkKeys(root, 'file');
   const services = entries.get('services');

@@ -39,7 +39,7 @@ export const composeKeys = {
   file: {
     version: noted('the Compose Specification has no versions'),
     name: ours,
-    include: notYet('put the services into this file'),
+    include: ours,
     services: ours,
     models,
     networks: notYet('every published port is reachable on every node: use "links"'),
@@ -47,7 +47,7 @@ export const composeKeys = {
     secrets: ours,
     configs: ours,
   },
-  include: each(notYet(), 'path env_file project_directory'),
+  include: each(ours, 'path env_file project_directory'),
 
   service: {
     annotations: notYet(),
@@ -84,7 +84,7 @@ export const composeKeys = {
     env_file: ours,
     environment: ours,
     expose: notYet('publish the port with "ports" and use "links"'),
-    extends: notYet('write the keys of the other service here'),
+    extends: ours,
     external_links: refused(
       'it names a container that is not in this file',
       'add that container as a service; services find each other by name',
@@ -119,7 +119,7 @@ export const composeKeys = {
     post_start: notYet(),
     pre_stop: notYet(),
     privileged: notYet(),
-    profiles: notYet(),
+    profiles: ours,
     provider: providers,
     pull_policy: notYet(),
     pull_refresh_after: notYet(),
@@ -178,7 +178,7 @@ export const composeKeys = {
   },
   devices: each(notYet(), 'source target permissions'),
   env_file: each(ours, 'path format required'),
-  extends: each(notYet(), 'service file'),
+  extends: each(ours, 'service file'),
   gpus: each(notYet(), 'capabilities count device_ids driver options'),
   healthcheck: each(notYet(), 'disable interval retries test timeout start_period start_interval'),
   logging: each(notYet(), 'driver options'),

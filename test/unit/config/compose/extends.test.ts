@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { modelOf, readModel } from './model.ts';
 
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: the texts of Compose variables
 const servicesOf = (files: Record<string, string>, options = {}) => modelOf(files, options).services;
 
 describe('extends', () => {
@@ -136,3 +137,4 @@ describe('extends', () => {
     ]);
   });
 });
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: the texts of Compose variables

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { modelOf, readModel } from './model.ts';
 
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: the texts of Compose variables
 describe('include', () => {
   it('adds the services and volumes of another file, with paths and variables of its own folder', () => {
     const files = {
@@ -51,7 +52,10 @@ describe('include', () => {
       'db.yaml': 'services: {db: {image: p}}',
       'compose.override.yaml': 'services: {db: {image: q}}',
     };
-    expect(modelOf(files, { isFound: true }).services).toEqual({ second: { image: 'p', user: 'x' }, db: { image: 'q' } });
+    expect(modelOf(files, { isFound: true }).services).toEqual({
+      second: { image: 'p', user: 'x' },
+      db: { image: 'q' },
+    });
   });
 
   it('goes through several files, and takes the same file twice', () => {
@@ -108,16 +112,15 @@ describe('include', () => {
       },
       ['no.env:undefined:undefined : the file does not exist'],
     ],
-    ['no list', { 'compose.yaml': 'include: a.yaml\n' }, [
-      'compose.yaml:1:10 include: "include" must be a list of files, not the text "a.yaml"',
-    ]],
+    [
+      'no list',
+      { 'compose.yaml': 'include: a.yaml\n' },
+      ['compose.yaml:1:10 include: "include" must be a list of files, not the text "a.yaml"'],
+    ],
     [
       'an unknown key',
       { 'compose.yaml': 'include: [{pathh: a.yaml}]\n' },
-      [
-        'compose.yaml:1:11 include/0: "path" is missing',
-        'compose.yaml:1:12 include/0/pathh: unknown key "pathh"',
-      ],
+      ['compose.yaml:1:11 include/0: "path" is missing', 'compose.yaml:1:12 include/0/pathh: unknown key "pathh"'],
     ],
   ])('refuses %s', (_what, files, problems) => {
     expect(readModel(files).problems).toEqual(problems);
@@ -136,3 +139,4 @@ describe('include', () => {
     expect(problems[0]).toContain('more than 100 Compose files belong together');
   });
 });
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: the texts of Compose variables

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mergedService, modelOf, readModel, serviceA } from './model.ts';
 
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: the texts of Compose variables
 describe('two Compose files', () => {
   it.each([
     ['mappings are merged', 'x: {b: 1, c: 2}', 'x: {c: 3, d: 4}', { x: { b: 1, c: 3, d: 4 } }],
@@ -34,20 +35,21 @@ describe('two Compose files', () => {
     ],
     ['labels', 'labels: [b=1, c=2]', 'labels: {c: 3}', { labels: { b: '1', c: 3 } }],
     ['dns, a text and a list', 'dns: 1.1.1.1', 'dns: [8.8.8.8, 1.1.1.1]', { dns: ['1.1.1.1', '8.8.8.8'] }],
-    ['env files', 'env_file: a.env', 'env_file: [{path: a.env, required: false}, b.env]', {
-      env_file: [{ path: 'a.env', required: false }, 'b.env'],
-    }],
+    [
+      'env files',
+      'env_file: a.env',
+      'env_file: [{path: a.env, required: false}, b.env]',
+      {
+        env_file: [{ path: 'a.env', required: false }, 'b.env'],
+      },
+    ],
     ['ports', 'ports: ["80:80"]', 'ports: ["80:80/tcp", "81:80"]', { ports: ['80:80/tcp', '81:80'] }],
     [
       'ports in both forms',
       'ports: ["127.0.0.1:80:80", 53:53/udp]',
       'ports: [{target: 80, published: "80", host_ip: 127.0.0.1}, {target: 53, published: 53}]',
       {
-        ports: [
-          { target: 80, published: '80', host_ip: '127.0.0.1' },
-          '53:53/udp',
-          { target: 53, published: 53 },
-        ],
+        ports: [{ target: 80, published: '80', host_ip: '127.0.0.1' }, '53:53/udp', { target: 53, published: 53 }],
       },
     ],
     ['volumes', 'volumes: ["b:/work", "c:/c"]', 'volumes: ["d:/work/:ro"]', { volumes: ['d:/work/:ro', 'c:/c'] }],
@@ -55,13 +57,23 @@ describe('two Compose files', () => {
       'volumes in both forms',
       'volumes: ["b:/work", "/c"]',
       'volumes: [{type: tmpfs, target: /work}, {type: volume, source: x, target: /c}]',
-      { volumes: [{ type: 'tmpfs', target: '/work' }, { type: 'volume', source: 'x', target: '/c' }] },
+      {
+        volumes: [
+          { type: 'tmpfs', target: '/work' },
+          { type: 'volume', source: 'x', target: '/c' },
+        ],
+      },
     ],
     [
       'secrets',
       'secrets: [b, c]',
       'secrets: [{source: d, target: b}, {source: c, mode: 0400}]',
-      { secrets: [{ source: 'd', target: 'b' }, { source: 'c', mode: expect.anything() }] },
+      {
+        secrets: [
+          { source: 'd', target: 'b' },
+          { source: 'c', mode: expect.anything() },
+        ],
+      },
     ],
     ['configs', 'configs: [b]', 'configs: [{source: c, target: /b}]', { configs: [{ source: 'c', target: '/b' }] }],
     ['devices', 'devices: ["/dev/a:/dev/x"]', 'devices: ["/dev/b:/dev/x:r"]', { devices: ['/dev/b:/dev/x:r'] }],
@@ -99,11 +111,21 @@ describe('two Compose files', () => {
       'ulimits: {nofile: {soft: 1, hard: 2}}',
       { ulimits: { nofile: { soft: 1, hard: 2 }, nproc: 2 } },
     ],
-    ['hosts', 'extra_hosts: ["h:1.1.1.1"]', 'extra_hosts: {h: 1.1.1.1, i: 2.2.2.2}', {
-      extra_hosts: ['h:1.1.1.1', 'h=1.1.1.1', 'i=2.2.2.2'],
-    }],
+    [
+      'hosts',
+      'extra_hosts: ["h:1.1.1.1"]',
+      'extra_hosts: {h: 1.1.1.1, i: 2.2.2.2}',
+      {
+        extra_hosts: ['h:1.1.1.1', 'h=1.1.1.1', 'i=2.2.2.2'],
+      },
+    ],
     ['a value that is reset', 'ports: ["80:80"]\nuser: x', 'ports: !reset []\nuser: !reset null', {}],
-    ['a variable that is reset', 'environment: {B: 1, C: 2}', 'environment: {C: !reset null}', { environment: { B: 1 } }],
+    [
+      'a variable that is reset',
+      'environment: {B: 1, C: 2}',
+      'environment: {C: !reset null}',
+      { environment: { B: 1 } },
+    ],
     ['a value that is set instead', 'ports: ["80:80"]', 'ports: !override ["443:443"]', { ports: ['443:443'] }],
     [
       'a mapping that is set instead',
@@ -120,7 +142,8 @@ describe('two Compose files', () => {
       modelOf(
         {
           'compose.yaml': 'services: {a: {image: x}}\nvolumes: {v: {labels: [a=1]}}\n',
-          'over.yaml': 'services: {b: {image: y}}\nvolumes: {v: {labels: {b: 2}}, w: }\nnetworks: {n: {internal: true}}\n',
+          'over.yaml':
+            'services: {b: {image: y}}\nvolumes: {v: {labels: {b: 2}}, w: }\nnetworks: {n: {internal: true}}\n',
         },
         { overrides: ['over.yaml'] },
       ),
@@ -132,7 +155,11 @@ describe('two Compose files', () => {
   });
 
   it('are merged in the order in which they are named', () => {
-    const files = { 'compose.yaml': serviceA('image: 1'), 'b.yaml': serviceA('image: 2'), 'c.yaml': serviceA('image: 3') };
+    const files = {
+      'compose.yaml': serviceA('image: 1'),
+      'b.yaml': serviceA('image: 2'),
+      'c.yaml': serviceA('image: 3'),
+    };
     expect(modelOf(files, { overrides: ['b.yaml', 'c.yaml'] }).services.a).toEqual({ image: 3 });
     expect(modelOf(files, { overrides: ['c.yaml', 'b.yaml'] }).services.a).toEqual({ image: 2 });
   });
@@ -243,3 +270,4 @@ describe('extensions', () => {
     });
   });
 });
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: the texts of Compose variables

@@ -36,7 +36,13 @@ export function readModel(files: Files, options: ReadOptions = {}) {
   const reports: FileReport[] = [first];
   const namedFiles = onDisk(files);
   const { environment = {}, envFiles } = options;
-  const context = createFileContext({ directory: folderOf(path), home: '/home/anna', environment, envFiles, namedFiles });
+  const context = createFileContext({
+    directory: folderOf(path),
+    home: '/home/anna',
+    environment,
+    envFiles,
+    namedFiles,
+  });
   const model = readComposeModel({ path, root: rootPlace(root, first.report) }, context, namedFiles, {
     ...options,
     reporting: (file) => {

@@ -42,7 +42,9 @@ describe('profiles', () => {
     const { value, problems } = readModel({ 'compose.yaml': `${other}  b: {image: y, profiles: [p]}\n` });
     expect(problems).toEqual([]);
     expect(value).toMatchObject({ services: { a: { depends_on: {} } } });
-    expect(readModel({ 'compose.yaml': 'services:\n  a: {links: ["b:c"]}\n  b: {profiles: [p, q]}\n' }).problems).toEqual([
+    expect(
+      readModel({ 'compose.yaml': 'services:\n  a: {links: ["b:c"]}\n  b: {profiles: [p, q]}\n' }).problems,
+    ).toEqual([
       'compose.yaml:2:15 services/a/links/0: "links" names the service "b", which is disabled: none of its profiles "p", "q" is enabled',
     ]);
   });

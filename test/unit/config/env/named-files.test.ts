@@ -65,7 +65,7 @@ describe('files that the application file names', () => {
     await rm(join(folder, 's.txt'));
     await make();
     const result = await read('environment: {}');
-    expect(result).toMatchObject({ ok: false, sources: [join(folder, 's.txt')] });
+    expect(result).toMatchObject({ ok: false, sources: [join(folder, '.env'), join(folder, 's.txt')] });
     expect(result.ok ? '' : printProblems(result.problems)).toMatch(
       new RegExp(`application\\.yml:6:21 .*${message.source}`),
     );
