@@ -1,4 +1,5 @@
 import { schemaFiles } from '../../src/config/schema/shapes.ts';
+import { containerOptions } from '../../src/model/container-options.ts';
 import type { Parts } from './generate.ts';
 import { code, table } from './table.ts';
 
@@ -27,13 +28,23 @@ export interface KeyRow {
 /** Keys of every form of the files, read from the JSON Schemas that editors use. */
 export function filesParts(): Parts {
   return {
-    'native form': keyTable(keyRows(formOf('applications'))),
-    'Compose form': keyTable(keyRows(formOf('services'))),
+    'native form': keyTable(keyRows(formOf('applications')).filter(isNoOption)),
+    'container options': table(
+      ['key', 'meaning'],
+      containerOptions.map(({ key, about }) => [code(key), about]),
+    ),
+    'Compose form': keyTable(keyRows(formOf('services')).filter(isNoOption)),
     'Fig form': keyTable(keyRows(figForm())),
     'deployment.yml': keyTable(keyRows(readSchema('deployment'))),
     'drover.yml': keyTable(keyRows(readSchema('drover'))),
   };
 }
+
+/** The options of containers, which are the same in both forms, have a table of their own. */
+const isNoOption = ({ key }: KeyRow): boolean => {
+  const inside = key.split('.').slice(2).join('.');
+  return !containerOptions.some((option) => inside === option.key || new RegExp(`^${option.key}[.[]`).test(inside));
+};
 
 export function readSchema(name: string): Schema {
   return JSON.parse(schemaFiles()[`${name}.schema.json`] ?? '{}');

@@ -1,6 +1,7 @@
 import type { ImageRef, Link, PortMapping, VolumeMount } from '../model/config.ts';
 import type { ContainerSettings, RestartPolicy } from '../model/container-fields.ts';
 import type { ContainerFile } from '../model/container-file.ts';
+import type { ContainerOptions } from '../model/container-options.ts';
 import type { Place, Placed } from './fields.ts';
 
 /** An application as far as its file could be read, with the places that later checks point at. */
@@ -18,6 +19,7 @@ export interface Draft extends ContainerSettings {
   readonly dependsOn?: readonly Placed<string>[];
   readonly files?: readonly Placed<ContainerFile>[];
   readonly hidesCommand?: true;
+  readonly options?: ContainerOptions;
 }
 
 /** Every application of a file, readable or not: an unreadable one is still a known name. */

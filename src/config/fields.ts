@@ -115,10 +115,14 @@ export function refuseOthers(
     if (allowed.includes(name)) continue;
     complainAtKey(place, `${message} ${quote(name)}`, () => {
       const free = allowed.filter((key) => !fields.entries.has(key));
-      return hints?.get(name) ?? suggest(place.key, free, taken) ?? `use one of: ${allowed.join(', ')}`;
+      return hints?.get(name) ?? suggest(place.key, free, taken) ?? listKeys(allowed);
     });
   }
 }
+
+/** A list of all of them helps only where it is short. */
+export const listKeys = (keys: readonly string[]): string =>
+  keys.length > 20 ? 'docs/files.md lists the keys' : `use one of: ${keys.join(', ')}`;
 
 /** A text, or undefined after reporting what stands there instead. */
 export function readText(

@@ -232,6 +232,7 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
       dependsOn: draft.dependsOn?.map(({ value }) => value),
       files: draft.files?.map(({ value }) => value),
       hidesCommand: draft.hidesCommand,
+      options: draft.options,
     }),
   };
 }

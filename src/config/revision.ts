@@ -1,4 +1,5 @@
 import { createHash, scryptSync } from 'node:crypto';
+import { canonicalJson } from '../model/canonical-json.ts';
 import type { Application } from '../model/config.ts';
 import { type ContainerField, containerFields } from '../model/container-fields.ts';
 import { SealedContent } from '../model/sealed-content.ts';
@@ -9,7 +10,7 @@ function revisionOf(value: unknown): string {
 }
 
 /** Parts of an application that go into its revision by the slow hash, or in a form of their own. */
-const mayBeSecret: ReadonlySet<string> = new Set(['environment', 'files', 'hidesCommand']);
+const mayBeSecret: ReadonlySet<string> = new Set(['environment', 'files', 'hidesCommand', 'options']);
 
 /** What `hidesCommand` hides. */
 const hiddenFields: ReadonlySet<string> = new Set(
@@ -23,15 +24,18 @@ const hiddenFields: ReadonlySet<string> = new Set(
 export function configRevision(content: { readonly applications: Readonly<Record<string, Application>> }): string {
   const { applications, ...rest } = content;
   const parts = Object.entries(applications).map(([name, application]) => {
-    const { environment, files = [], hidesCommand } = application;
-    const shown: Record<string, unknown> = { variables: Object.keys(environment).sort(), files };
+    const { environment, files = [], hidesCommand, options } = application;
+    const shown: Record<string, unknown> = { variables: Object.keys(environment).sort(), files, options };
     const line: Record<string, unknown> = {};
+    for (const [key, value] of Object.entries(options ?? {})) {
+      if (value instanceof SealedContent) line[key] = secretText(value);
+    }
     for (const [key, value] of Object.entries(application)) {
       if (hidesCommand === true && hiddenFields.has(key)) line[key] = value;
       else if (!mayBeSecret.has(key)) shown[key] = value;
     }
     const contents = files.map(({ content: sealed }) => secretText(sealed));
-    const hasSecrets = Object.keys(environment).length > 0 || contents.length > 0 || hidesCommand === true;
+    const hasSecrets = Object.keys(environment).length > 0 || contents.length > 0 || Object.keys(line).length > 0;
     return {
       name,
       shown,
@@ -58,21 +62,3 @@ function slowHash(text: string, salt: readonly string[]): string {
   if (last?.key !== key) last = { key, hash: scryptSync(text, salt.toSorted().join('\n'), 32, cost).toString('hex') };
   return last.hash;
 }
-
-/** Of large configurations as well: plain loops, and no work on the many texts that are quoted as they are. */
-function canonicalJson(value: unknown): string {
-  if (typeof value === 'string') return quoteJson(value);
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  if (Array.isArray(value)) return value.length === 0 ? '[]' : `[${value.map(canonicalJson).join(',')}]`;
-  if (value instanceof SealedContent) return JSON.stringify(value);
-  let text = '';
-  // Without a function, sort is by code units.
-  for (const key of Object.keys(value).sort()) {
-    const item: unknown = Reflect.get(value, key);
-    if (item !== undefined) text += `${text === '' ? '' : ','}${quoteJson(key)}:${canonicalJson(item)}`;
-  }
-  return `{${text}}`;
-}
-
-const plainText = /^[ !#-[\]-~]*$/;
-const quoteJson = (text: string): string => (plainText.test(text) ? `"${text}"` : JSON.stringify(text));

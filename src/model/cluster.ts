@@ -1,6 +1,7 @@
 import type { AppName, DeploymentName, NodeName, PortMapping, Protocol, VolumeId } from './config.ts';
 import type { ContainerSettings, RestartPolicy } from './container-fields.ts';
 import type { ContainerFile } from './container-file.ts';
+import type { ContainerOptions, SeenOptions } from './container-options.ts';
 import type { ErrorReport } from './errors.ts';
 import type { ContainerNames, HeldPort, NameTable } from './name-table.ts';
 import type { ContentHash, SealedContent } from './sealed-content.ts';
@@ -248,6 +249,10 @@ export interface ContainerSpec extends ContainerSettings {
   readonly files?: readonly ContainerFile<SealedContent | ContentHash>[];
   /** Its command line contains values of variables and is never shown. */
   readonly hidesCommand?: true;
+  /** More settings; read back, they are what drover asked for. */
+  readonly options?: ContainerOptions;
+  /** Read back: the hashes of the sealed ones. */
+  readonly optionHashes?: SeenOptions['optionHashes'];
 }
 
 export interface ContainerMount {

@@ -1,5 +1,6 @@
 import type { ContainerSettings, RestartPolicy } from './container-fields.ts';
 import type { ContainerFile } from './container-file.ts';
+import type { ContainerOptions } from './container-options.ts';
 
 /** Key of a node in deployment.yml: an address or a name. The program uses this key for the node everywhere. */
 export type NodeName = string;
@@ -94,6 +95,8 @@ export interface Application extends ContainerSettings {
   readonly files?: readonly ContainerFile[];
   /** The command line contains values of variables and is never shown. */
   readonly hidesCommand?: true;
+  /** More settings of its container; absent for none. */
+  readonly options?: ContainerOptions;
 }
 
 /** How to reach a node, and what it is called. Everything optional comes from ~/.ssh/config or its default. */

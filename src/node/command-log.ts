@@ -12,8 +12,10 @@ import { publishedTexts } from '../model/addresses.ts';
 import type { ContainerSpec } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import { type ByKind, mapSettings } from '../model/container-fields.ts';
+import { containerOptions } from '../model/container-options.ts';
 import type { HeldPort } from '../model/name-table.ts';
 import { containerName, printImage, snapshotName } from '../model/names.ts';
+import { SealedContent } from '../model/sealed-content.ts';
 import { printCommand } from './command.ts';
 import { addNameBindings, type Bindings, hostLines } from './docker/container-names.ts';
 import { bareName } from './zfs/names.ts';
@@ -131,6 +133,7 @@ function describeCreate(spec: ContainerSpec, directories: Readonly<Record<string
     ...nameOptions(spec),
     ...spec.mounts.flatMap(({ volume, mountpoint }) => ['-v', `${directories[volume] ?? volume}:${mountpoint}`]),
     ...settings,
+    ...optionWords(spec.options),
     spec.image,
   );
 }
@@ -145,6 +148,17 @@ function nameOptions({ names, ports }: ContainerSpec): string[] {
   const dns = names.resolver === undefined ? [] : ['--dns', names.resolver, '--dns-option', 'ndots:0'];
   return [...published, ...dns, ...hostLines(names).flatMap((line) => ['--add-host', line])];
 }
+
+/** What `docker create` would have in its command line; not the sealed ones. */
+const optionWords = (options: ContainerSpec['options'] = {}): readonly string[] =>
+  containerOptions.flatMap(({ key, option }) => {
+    const value = options[key];
+    if (option === undefined || value === undefined || value === false || value instanceof SealedContent) return [];
+    if (value === true) return [option];
+    if (Array.isArray(value)) return value.flatMap((item) => [option, String(item)]);
+    if (typeof value !== 'object' || value === null) return [option, String(value)];
+    return Object.entries(value).flatMap(([name, item]) => [option, `${name}=${String(item)}`]);
+  });
 
 /** Values as options of `docker create` take them. */
 const optionText: ByKind<string> = {

@@ -2,6 +2,7 @@ import { portsAt } from '../model/addresses.ts';
 import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { Application, DeploymentName, PortMapping } from '../model/config.ts';
 import { containerFields, isSameSetting, settingsOf } from '../model/container-fields.ts';
+import { changedOptions } from '../model/container-options.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { SealedContent } from '../model/sealed-content.ts';
@@ -37,6 +38,7 @@ export function desiredSpec(
     ...(ordered ? { after: startsAfter(app) } : {}),
     ...(app.files === undefined ? {} : { files: app.files }),
     ...(app.hidesCommand === undefined ? {} : { hidesCommand: app.hidesCommand }),
+    ...(app.options === undefined ? {} : { options: app.options }),
   };
 }
 
@@ -70,6 +72,7 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   // sameCommandLine compares the fields that default to the image's own.
   const changed = containerFields.filter((field) => !('fromImage' in field) && !isSameSetting(field, desired, now));
   reasons.push(...changed.map(({ label }) => `${label} changed`));
+  reasons.push(...changedOptions(desired.options, now).map((key) => `"${key}" changed`));
   if (desired.after === undefined && now.after !== undefined)
     reasons.push('the node no longer starts containers in order');
   else if (desired.after !== undefined && now.after === undefined)

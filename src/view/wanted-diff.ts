@@ -13,6 +13,7 @@ import {
   settingsOf,
   toSettings,
 } from '../model/container-fields.ts';
+import { changedOptions, containerOptions, type OptionKind } from '../model/container-options.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { plainText } from '../model/plain-text.ts';
@@ -100,6 +101,7 @@ function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: C
   return [
     ...placeFacts(view, node, 'running'),
     ...specFacts(wanted),
+    ...optionFacts(app.options, changedOptions(app.options, now?.spec ?? {})),
     ...(app.files ?? []).map((file) => fileFact(file, now?.spec.files)),
     ...app.volumes.flatMap(({ mountpoint, maximumSizeBytes }) => volumeFacts(mountpoint, maximumSizeBytes)),
   ];
@@ -127,6 +129,7 @@ function foundFacts(view: ClusterView, { node, container }: Placed): readonly Fa
   return [
     ...placeFacts(view, node, container.state),
     ...specFacts(own),
+    ...optionFacts({ ...spec.options, ...spec.optionHashes }, [], Object.keys(spec.optionHashes ?? {})),
     ...(spec.files ?? []).map((file) => fileFact(file, spec.files)),
     ...spec.mounts.flatMap(({ volume, mountpoint }) => volumeFacts(mountpoint, limits.get(volume))),
   ];
@@ -173,6 +176,31 @@ const valueText: ByKind<string> = {
   restart: restartText,
   words: (words) => words.join(' '),
 };
+
+/**
+ * The options in words: `user 1000`. Sealed ones are hidden, so equality is not of the texts: `changed` are the keys
+ * that differ.
+ */
+export const optionFacts = (
+  options: Readonly<Record<string, unknown>> = {},
+  changed: readonly string[] = [],
+  hidden: readonly string[] = [],
+): readonly Fact[] =>
+  containerOptions.flatMap(({ key, kind }) => {
+    const value = options[key];
+    if (value === undefined) return [];
+    const isHidden = value instanceof SealedContent || hidden.includes(key);
+    const text = `${key} ${isHidden ? hiddenText : optionText(kind, value)}`;
+    return [{ key: `option ${key}`, text, value: changed.includes(key) ? 'changed' : 'same' }];
+  });
+
+function optionText(kind: OptionKind, value: unknown): string {
+  if (typeof value === 'number' && kind === 'bytes' && value >= 0) return formatBytes(value);
+  if (typeof value === 'number' && kind === 'cpus') return String(value / 1e9);
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(', ');
+  return JSON.stringify(value);
+}
 
 type File = NonNullable<ContainerSpec['files']>[number];
 

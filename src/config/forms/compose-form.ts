@@ -5,7 +5,7 @@ import type { FileContext } from '../env/file-context.ts';
 import { complainAtKey, entriesOf, type Place, readFields } from '../fields.ts';
 import { quote } from '../yaml/yaml-node.ts';
 import { readTopFiles } from './app-files.ts';
-import { checkKeys } from './compose/check-keys.ts';
+import { checkKeys, noteKey } from './compose/check-keys.ts';
 import { filesArea } from './compose/files.ts';
 import { networkArea } from './compose/network.ts';
 import { orderArea } from './compose/order.ts';
@@ -62,9 +62,7 @@ function readServiceImage({ place, entries }: ComposeService): Draft['image'] {
   const image = entries.get('image');
   const build = entries.get('build');
   if (build !== undefined && image !== undefined) {
-    const { keyOffset: offset, path, report } = build;
-    const message = 'the key "build" has no effect: the image is built elsewhere, and drover runs "image"';
-    report({ offset, path, message, isNote: true });
+    noteKey(build, 'the image is built elsewhere, and drover runs "image"');
   } else if (build !== undefined) {
     complainAtKey(
       build,

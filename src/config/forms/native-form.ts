@@ -27,6 +27,7 @@ import {
 import { parseSize } from '../values.ts';
 import { quote } from '../yaml/yaml-node.ts';
 import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
+import { checkLimits, optionKeys, readOptions } from './container-options.ts';
 import { commonReaders, readSettings, type SettingReaders } from './container-settings.ts';
 import {
   accept,
@@ -66,7 +67,17 @@ export function checkVersion(place: Place | undefined): void {
   if (!known) mustBe(place, '"version"', '1', 'write "version: 1"');
 }
 
-const keys = ['image', 'ports', 'links', 'environment', 'volume', 'volumes', ...settingKeys('native'), ...fileKeys];
+const keys = [
+  'image',
+  'ports',
+  'links',
+  'environment',
+  'volume',
+  'volumes',
+  ...settingKeys('native'),
+  ...optionKeys,
+  ...fileKeys,
+];
 
 const nearKeys: ReadonlyMap<string, string> = new Map([
   ['restart', 'write "restart_policy: {name: …}"'],
@@ -90,7 +101,7 @@ function readApplication(name: string, place: Place, top: TopFiles): Draft | und
   ];
   const environment = plainEnvironment(read('environment', readEnvironment) ?? []);
   const mountpoints = volumes.map(({ value }) => value.mountpoint);
-  return {
+  const draft: Draft = {
     name,
     place,
     ...defined({ image: readImage(required(fields, 'image')) }),
@@ -99,7 +110,10 @@ function readApplication(name: string, place: Place, top: TopFiles): Draft | und
     ...readAppFiles(fields.entries, top, environment, mountpoints),
     volumes,
     ...readSettings('native', fields.entries, readers),
+    ...readOptions(fields.entries, top.context),
   };
+  checkLimits(draft, fields.entries);
+  return draft;
 }
 
 const readers: SettingReaders = {

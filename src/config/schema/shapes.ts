@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ContainerField, containerFields, type FieldKind, type Form } from '../../model/container-fields.ts';
+import { optionShapes } from './option-shapes.ts';
 
 /**
  * The shapes of the files, for editors. The program itself uses the readers in src/config, which report more, with
@@ -173,6 +174,7 @@ const nativeApplication = z.strictObject({
   volume: z.strictObject(volumeFields).optional().describe('A volume that moves with the application.'),
   volumes: z.array(z.strictObject(volumeFields)).optional().describe('More volumes.'),
   ...settingsIn('native'),
+  ...optionShapes,
   ...fileKeys,
 });
 
@@ -253,6 +255,7 @@ const composeService = z.object({
     .optional()
     .describe('Order of starting on one node.'),
   ...settingsIn('compose'),
+  ...optionShapes,
   ...fileKeys,
 });
 

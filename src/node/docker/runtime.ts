@@ -24,7 +24,17 @@ import { execInContainer } from './exec.ts';
 import { checkFiles, putFiles } from './files.ts';
 import { fillNewVolumes } from './fill.ts';
 import { createDockerImages, createImageReader, type ImageReader, inspectImage, volumesOfImage } from './images.ts';
-import { createBody, exitOf, fillLabel, isManaged, readCondition, readContainer, readForeign } from './spec.ts';
+import { optionsBody } from './options.ts';
+import {
+  createBody,
+  exitOf,
+  fillLabel,
+  isManaged,
+  readCondition,
+  readContainer,
+  readForeign,
+  withOwnEntrypoint,
+} from './spec.ts';
 import { atPace, readJsonLines, readLogLines } from './streams.ts';
 
 /** SIGKILL, as an exit code: 128 + 9. */
@@ -286,13 +296,18 @@ async function create(
   const name = containerName(spec.application);
   const imageVolumes = volumesOfImage(image);
   const files = checkFiles(spec, imageVolumes, connection.node);
-  const body = createBody(spec, directories, imageVolumes, randomBytes(16).toString('base64url'));
+  const body = createBody(
+    withOwnEntrypoint(spec, image),
+    directories,
+    imageVolumes,
+    randomBytes(16).toString('base64url'),
+  );
   if (!isFilled) await fillNewVolumes(connection, api, spec, directories, signal);
   const request = {
     what: `create "${name}"`,
     method: 'POST',
     path: '/containers/create',
-    query: { name },
+    query: { name, ...optionsBody(spec.options, 'query') },
     body,
   } as const;
   const created = await throughGate(connection, () => api.json(request, signal), signal);

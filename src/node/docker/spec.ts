@@ -18,9 +18,10 @@ import { AppError } from '../../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../../model/names.ts';
 import { isApplicationName, isPort } from '../../model/untrusted.ts';
 import { parseDeployment } from '../deployment-record.ts';
-import { at, entriesAt, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
+import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
 import { addNameBindings, type Bindings, hostLines, namesToLabel, readNames, resolverBody } from './container-names.ts';
 import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './files.ts';
+import { labelToOptions, optionsBody, optionsLabel, optionsToLabel } from './options.ts';
 
 /** JSON `{mountpoint: volume id}`, because Docker knows only directories. */
 export const volumesLabel = 'drover.volumes';
@@ -50,13 +51,16 @@ export function createBody(
   }
   addNameBindings(bindings, spec);
   const volumes = Object.fromEntries(spec.mounts.map((mount) => [mount.mountpoint, mount.volume]));
+  const { Labels: ownLabels, ...config } = optionsBody(spec.options, 'Config');
   const hosts = hostLines(spec.names);
   return {
     Image: spec.image,
     Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
     ...settingsBody(spec, 'Config'),
+    ...config,
     ExposedPorts: Object.fromEntries(Object.keys(bindings).map((key) => [key, {}])),
     Labels: {
+      ...(isRecord(ownLabels) ? ownLabels : {}),
       [labels.managed]: 'true',
       [labels.application]: spec.application,
       ...(spec.deployment === undefined ? {} : { [labels.deployment]: spec.deployment }),
@@ -64,6 +68,7 @@ export function createBody(
       ...(spec.after === undefined ? {} : { [labels.after]: spec.after.join(' ') }),
       ...(spec.files === undefined ? {} : { [filesLabel]: filesToLabel(spec.files, salt) }),
       ...(spec.hidesCommand === true ? { [hidesLabel]: 'command' } : {}),
+      ...defined({ [optionsLabel]: optionsToLabel(spec.options, salt) }),
       ...namesToLabel(spec),
     },
     HostConfig: {
@@ -87,8 +92,10 @@ export function createBody(
       ],
       PortBindings: bindings,
       ...settingsBody(spec, 'HostConfig'),
-      ...resolverBody(spec.names),
-      ...(hosts.length === 0 ? {} : { ExtraHosts: hosts }),
+      ...optionsBody(spec.options, 'HostConfig', {
+        ...resolverBody(spec.names),
+        ...(hosts.length === 0 ? {} : { ExtraHosts: hosts }),
+      }),
     },
   };
 }
@@ -205,6 +212,7 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
     ...toSettings(containerFields.map((field) => [field.name, readSetting(inspected, field)])),
     ...readAfter(inspected),
     ...readFiles(inspected),
+    ...labelToOptions(textAt(inspected, 'Config', 'Labels', optionsLabel)),
     ...(textAt(inspected, 'Config', 'Labels', hidesLabel) === 'command' ? { hidesCommand: true as const } : {}),
   };
 }
@@ -336,6 +344,12 @@ function readExposed(image: unknown): Pick<ImageDefaults, 'exposes'> {
   });
   if (exposes.length === 0) return {};
   return { exposes: exposes.toSorted((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1)) };
+}
+
+/** With an empty command, Docker takes the image's, unless the container has an entrypoint of its own. */
+export function withOwnEntrypoint(spec: ContainerSpec, image: unknown): ContainerSpec {
+  const isCleared = spec.command?.length === 0 && spec.entrypoint === undefined;
+  return isCleared ? { ...spec, entrypoint: readImageDefaults(image).entrypoint } : spec;
 }
 
 /** A foreign container, from the list: its name and published ports matter. */

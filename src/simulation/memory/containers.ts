@@ -9,6 +9,7 @@ import { AppError } from '../../model/errors.ts';
 import { containerName, printImage } from '../../model/names.ts';
 import { SealedContent } from '../../model/sealed-content.ts';
 import { checkFiles } from '../../node/docker/files.ts';
+import { labelToOptions, optionsToLabel } from '../../node/docker/options.ts';
 import { isRecord, parseJson } from '../../node/json.ts';
 import { execInMemory } from './exec.ts';
 import { emit, noContainer, ours, readEvents, readLogs } from './streams.ts';
@@ -99,7 +100,8 @@ export function listContainers(world: MemoryWorld, machine: MemoryMachine): Cont
 
 /** The spec as Docker reports it: contents as hashes only, and no files of a container that never started. */
 function readBack({ id, state, spec }: MemoryContainer): ContainerSpec {
-  const { files, ...rest } = spec;
+  const { files, options, ...others } = spec;
+  const rest = { ...others, ...labelToOptions(optionsToLabel(options, id)) };
   if (files === undefined || state === 'created') return rest;
   const hashed = files.map(({ content, ...file }) => ({
     ...file,

@@ -1,5 +1,5 @@
 import { suggest } from '../../did-you-mean.ts';
-import { complainAtKey, entriesOf, type Place } from '../../fields.ts';
+import { complainAtKey, entriesOf, listKeys, type Place } from '../../fields.ts';
 import { quote } from '../../yaml/yaml-node.ts';
 import { composeKeys, type KeyRule, type KeyRules, type KeySection } from './keys.ts';
 
@@ -27,11 +27,7 @@ export function checkKeys(place: Place, section: KeySection): void {
     const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
     if (rule === undefined) {
       const known = Object.keys(rules);
-      complainAtKey(
-        entry,
-        `unknown key ${quote(key)}`,
-        () => suggest(entry.key, known, taken) ?? `use one of: ${known.join(', ')}`,
-      );
+      complainAtKey(entry, `unknown key ${quote(key)}`, () => suggest(entry.key, known, taken) ?? listKeys(known));
     } else if (rule !== 'runs' && rule !== 'ours') reportRule(entry, key, rule);
   }
 }
@@ -41,6 +37,10 @@ function reportRule(place: Place, key: string, rule: Exclude<KeyRule, string>): 
     complainAtKey(place, `the key ${quote(key)} is not supported: ${rule.refused}`, rule.hint);
     return;
   }
-  const { keyOffset: offset, path, report } = place;
-  report({ offset, path, message: `the key ${quote(key)} has no effect: ${rule.noted}`, isNote: true });
+  noteKey(place, rule.noted);
+}
+
+/** Notes that this key has no effect, and why. */
+export function noteKey({ key, keyOffset: offset, path, report }: Place, why: string): void {
+  report({ offset, path, message: `the key ${quote(key?.source ?? '')} has no effect: ${why}`, isNote: true });
 }

@@ -1,26 +1,44 @@
 import { type ContainerField, containerFields, type RestartPolicy } from '../../../model/container-fields.ts';
+import { type ContainerOptions, type Json, openOption, sealOption } from '../../../model/container-options.ts';
 import { defined } from '../../../model/defined.ts';
 import { suggest } from '../../did-you-mean.ts';
-import { complain, type Place, readText, scalarAt } from '../../fields.ts';
+import type { Draft } from '../../draft.ts';
+import { readEnvFiles } from '../../env/env-files.ts';
+import { complain, complainAtKey, type Place, readText, scalarAt } from '../../fields.ts';
 import { splitShellWords } from '../../shell-words.ts';
-import { parseSize } from '../../values.ts';
 import { quote } from '../../yaml/yaml-node.ts';
+import { checkLabel, checkLimits, hasVariables, readOptions } from '../container-options.ts';
 import { commonReaders, readSettings, type SettingReaders } from '../container-settings.ts';
-import { accept, readBytes, readWords } from '../read-parts.ts';
-import type { ComposeArea } from './service.ts';
+import { readBytes } from '../option-values.ts';
+import { readWords } from '../read-parts.ts';
+import { noteKey } from './check-keys.ts';
+import { readDeploy, readReplicas } from './deploy.ts';
+import type { ComposeArea, ComposeService } from './service.ts';
 
 /** The keys that are settings of a container. */
 export const settingsArea: ComposeArea = {
-  read: ({ entries }, draft) => ({
-    ...draft,
-    ...readSettings('compose', entries, readers),
-    ...(secretKeys.some((key) => hasVariables(entries.get(key))) ? { hidesCommand: true } : {}),
-  }),
+  read: (service, draft) => {
+    const { entries, file } = service;
+    checkPullPolicy(service);
+    const { options } = readOptions(askedFor(service), file.context);
+    const own = {
+      ...draft,
+      ...readSettings('compose', entries, readers),
+      ...addLabelFiles(service, options),
+      ...(secretKeys.some((key) => isFromVariables(entries.get(key))) ? { hidesCommand: true as const } : {}),
+    };
+    if (own.entrypoint?.length === 0 && own.command?.length === 0) complainOfNothing(service);
+    const whole = readDeploy(service, own);
+    checkLimits(whole, entries);
+    return whole;
+  },
+  // A service that is scaled to nothing is a known name without a container.
+  finish: (services) => services.filter(({ service }) => readReplicas(service) !== 0),
 };
 
 const readers: SettingReaders = {
   ...commonReaders,
-  bytes: readMemoryLimit,
+  bytes: (place, what) => readBytes(place, what),
   restart: readRestart,
   words: readCommand,
 };
@@ -29,20 +47,63 @@ const secretKeys = containerFields.flatMap(({ keys, mayBeSecret }: ContainerFiel
   mayBeSecret === true ? (keys.compose ?? []) : [],
 );
 
-/** Words or one text with the value of a variable in it. */
-function hasVariables(place: Place | undefined): boolean {
-  const node = place?.node;
-  if (node?.kind === 'list') return node.items.some((item) => item.kind === 'scalar' && item.from !== undefined);
-  return node?.kind === 'scalar' && node.from !== undefined;
+/** Docker would take the command of the image. */
+function complainOfNothing({ entries, place }: ComposeService): void {
+  complainAtKey(
+    entries.get('command') ?? place,
+    '"command" and "entrypoint" are both empty: nothing would run',
+    'leave one of them out',
+  );
 }
 
-function readMemoryLimit(place: Place, what: string): number | undefined {
-  const { node } = place;
-  if (node.kind !== 'scalar' || node.type !== 'text') return readBytes(place, what, '');
-  const match = /^([0-9]+(?:\.[0-9]+)?)\s*([bkmgt]?)b?$/i.exec(node.value);
-  if (match === null) return complain(place, `${what}: ${quote(node.value)} is not a size`, 'write "512m" or bytes');
-  const unit = match[2]?.toLowerCase() === 'b' ? '' : (match[2] ?? '');
-  return accept(place, parseSize(`${match[1]}${unit}`), `${what}: `);
+const isFromVariables = (place: Place | undefined): boolean => place !== undefined && hasVariables(place.node);
+
+/** Docker's own bridge is what every container has. */
+const ownNetwork = ['bridge', 'default', ''];
+
+/** The keys of the service without those that ask for what is the case anyway. */
+function askedFor({ entries }: ComposeService): ReadonlyMap<string, Place> {
+  const mode = entries.get('network_mode');
+  if (mode?.node.kind !== 'scalar') return entries;
+  if (ownNetwork.includes(mode.node.source)) {
+    noteKey(mode, "every container is in Docker's bridge");
+    return new Map([...entries].filter(([key]) => key !== 'network_mode'));
+  }
+  const other = ['ports', 'networks'].find((key) => entries.has(key));
+  if (other !== undefined) {
+    complainAtKey(
+      mode,
+      `"network_mode" and ${quote(other)} exclude each other: with it a container has no ports or networks of its own`,
+      `remove ${quote(other)}, or "network_mode"`,
+    );
+  }
+  return entries;
+}
+
+/** `label_file` under the labels of the service, and sealed, as everything from such files is. */
+function addLabelFiles(
+  { entries, file }: ComposeService,
+  options: ContainerOptions | undefined,
+): Pick<Draft, 'options'> {
+  const place = entries.get('label_file');
+  if (place === undefined) return defined({ options });
+  const pairs = readEnvFiles(place, file.context, []).filter(([name]) => checkLabel(name, place));
+  const own = options?.labels === undefined ? {} : openOption(options.labels);
+  const labels: Json = { ...Object.fromEntries(pairs), ...(own as Readonly<Record<string, Json>>) };
+  return { options: { ...options, labels: sealOption(labels) } };
+}
+
+const pullPolicy = /^(?:missing|if_not_present|always|never|build|refresh|daily|weekly|every_(?:[0-9]+[wdhms])+)$/;
+
+function checkPullPolicy({ entries }: ComposeService): void {
+  const place = entries.get('pull_policy');
+  if (place?.node.kind !== 'scalar') return;
+  const { source } = place.node;
+  if (!pullPolicy.test(source)) {
+    complain(place, `${quote(source)} is not a pull policy`, 'use missing, or leave it out');
+  } else if (source !== 'missing' && source !== 'if_not_present') {
+    noteKey(place, 'drover pulls an image where a node does not have it; a new tag or digest gets a newer one');
+  }
 }
 
 function readRestart(place: Place): RestartPolicy | undefined {
@@ -69,14 +130,18 @@ function readRestart(place: Place): RestartPolicy | undefined {
   };
 }
 
+/** One text is cut into words as a shell does it. `[]` and `""` clear what the image has. */
 function readCommand(place: Place, what: string): readonly string[] | undefined {
   const { node } = place;
   if (node.kind === 'scalar' && node.type === 'null') return undefined;
-  if (node.kind !== 'scalar' || node.type !== 'text') {
-    return readWords(place, what, 'write one string or a list of strings');
+  if (node.kind === 'list') {
+    const words = node.items.length === 0 ? [] : readWords(place, what, 'write one string or a list of strings');
+    // What Compose users write to clear an entrypoint.
+    return words?.length === 1 && words[0] === '' ? [] : words;
   }
-  const words = splitShellWords(node.value);
+  const text = readText(place, what, 'write one string or a list of strings');
+  if (text === undefined) return undefined;
+  const words = splitShellWords(text);
   if (words === undefined) return complain(place, `${what} has a quote that is not closed`);
-  if (node.value.includes('\0')) return complain(place, `${what} holds a NUL character`);
-  return words.length > 0 ? words : complain(place, `${what} must not be empty`, "leave it out to use the image's own");
+  return text.includes('\0') ? complain(place, `${what} holds a NUL character`) : words;
 }

@@ -4,7 +4,7 @@ import { printImage } from '../../../model/names.ts';
 import type { ClusterView } from '../../../view/cluster-view.ts';
 import { receiptLines } from '../../../view/run/receipt-lines.ts';
 import { runStatusOf } from '../../../view/run/run-status-text.ts';
-import { settingFacts } from '../../../view/wanted-diff.ts';
+import { optionFacts, settingFacts } from '../../../view/wanted-diff.ts';
 import { formatBytes, formatDuration, namesOf } from '../../../view/wording.ts';
 import { type Row, span } from '../../frame/rows.ts';
 import type { ScreenInput } from '../../screen.ts';
@@ -104,7 +104,7 @@ function declaredRows(input: ScreenInput, app: Application, width: number): read
   return [
     ...facts(
       'settings',
-      settingFacts(app).map(({ text }) => text),
+      [...settingFacts(app), ...optionFacts(app.options)].map(({ text }) => text),
       width,
     ),
     ...facts(

@@ -109,7 +109,7 @@ describe('the Compose form', () => {
     ['depends_on: [a]', 'goes in a circle'],
     ['depends_on: {b: {condition: service_healthy}}', 'only the condition "service_started" is supported'],
     ['command: "a \'b"', 'has a quote that is not closed'],
-    ['command: ""', 'must not be empty'],
+    ['command: "", entrypoint: []', 'nothing would run'],
     ['environment: {A: true}', 'must be a string, not the truth value'],
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a Compose variable
     ['environment: {A: "${B:?needed}"}', 'a variable it needs is not set: B: needed'],
