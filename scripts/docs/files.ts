@@ -42,8 +42,8 @@ export function filesParts(): Parts {
 
 /** The options of containers, which are the same in both forms, have a table of their own. */
 const isNoOption = ({ key }: KeyRow): boolean => {
-  const inside = key.split('.').slice(2).join('.');
-  return !containerOptions.some((option) => inside === option.key || new RegExp(`^${option.key}[.[]`).test(inside));
+  const own = /^(?:applications|services)\.NAME\.([a-z_]+)/.exec(key)?.[1];
+  return !containerOptions.some((option) => option.key === own);
 };
 
 export function readSchema(name: string): Schema {
