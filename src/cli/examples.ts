@@ -8,6 +8,12 @@ export const examples = {
     'init --node root@192.0.2.11 --dry-run',
     'init -a docker-compose.yml',
   ],
+  import: [
+    'import node1',
+    'import node1 --project shop --dry-run',
+    'import node1 --project shop',
+    'import root@192.0.2.11 --container web db',
+  ],
   validate: ['validate', 'validate -C tutorials/mongodb/3-data-moves', 'validate --fix', 'validate --json'],
   plan: ['plan', 'plan -d deployment-moved.yml -a application.yml', 'plan --detailed-exitcode'],
   status: ['status', 'status --json'],

@@ -74,7 +74,8 @@ export async function proposeDeployment(invocation: Invocation, words: readonly 
   };
 }
 
-interface ProposedNode {
+/** A node for the files, and the user that drover.yml has to name. */
+export interface ProposedNode {
   readonly name: NodeName;
   /** Needs an entry in drover.yml. */
   readonly user?: string;
@@ -85,7 +86,7 @@ async function existingFile(world: World, path: string): Promise<string | undefi
   return text === undefined ? undefined : path;
 }
 
-async function readExisting(world: World, path: string): Promise<string | undefined> {
+export async function readExisting(world: World, path: string): Promise<string | undefined> {
   return world.readText(path).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
@@ -134,7 +135,7 @@ async function knownNodes(
 }
 
 /** A node of drover.yml by its name or address, else a new one. Throws `usage`. */
-function nodeOfWord(word: string, { nodes }: Config): ProposedNode {
+export function nodeOfWord(word: string, { nodes }: Pick<Config, 'nodes'>): ProposedNode {
   const at = word.lastIndexOf('@');
   const host = word.slice(at + 1);
   const user = word.slice(0, Math.max(0, at));
@@ -150,7 +151,7 @@ function nodeOfWord(word: string, { nodes }: Config): ProposedNode {
 }
 
 /** drover.yml with the users of new nodes; empty if no node has one. Throws `usage`. */
-async function inventoryEdit(
+export async function inventoryEdit(
   world: World,
   file: string,
   nodes: readonly ProposedNode[],

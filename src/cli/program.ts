@@ -8,6 +8,7 @@ import { apply, watch } from './commands/apply.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
 import { history, nodeHistory } from './commands/history.ts';
+import { type ImportOptions, importNode } from './commands/import.ts';
 import { type InitOptions, init } from './commands/init.ts';
 import { logs, parseCount } from './commands/logs.ts';
 import { move } from './commands/move.ts';
@@ -61,6 +62,7 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
     if (word !== undefined) throw unknownCommand(word, program);
     return run((invocation) => tui(invocation, flags));
   });
+  addComposeVerbs(program, run);
   addReadingVerbs(program, run);
   addChangingVerbs(program, run);
   addLearningVerbs(program, run);
@@ -102,14 +104,6 @@ function invocationOf(program: Command, world: World): Invocation {
 }
 
 function addReadingVerbs(program: Command, run: Run): void {
-  verb(program, 'init', 'write a first deployment.yml for a Compose file or an application.yml')
-    .option(
-      '-n, --node <host...>',
-      'nodes, as ADDRESS or USER@ADDRESS (default: those of drover.yml, Vagrant or the lab)',
-    )
-    .option('--dry-run', 'show the file, and write nothing')
-    .action((flags: InitOptions) => run((invocation) => init(invocation, flags)))
-    .addHelpText('after', 'Every application is placed on the first node. A file that exists is never overwritten.\n');
   verb(program, 'validate', 'check the files and list every problem with its line')
     .option('--fix', 'write the fixes that are certain into the files, and print the changes')
     .action(({ fix = false }: { fix?: boolean }) => run((invocation) => validate(invocation, { fix })));
@@ -181,6 +175,29 @@ function addHistoryVerbs(program: Command, run: Run): void {
     .addHelpText(
       'after',
       'Each run stores the text of both files in the state folder. Only you can read it: environment variables may\ncontain passwords.\n',
+    );
+}
+
+/** From Docker Compose to drover, and back. */
+function addComposeVerbs(program: Command, run: Run): void {
+  verb(program, 'init', 'write a first deployment.yml for a Compose file or an application.yml')
+    .option(
+      '-n, --node <host...>',
+      'nodes, as ADDRESS or USER@ADDRESS (default: those of drover.yml, Vagrant or the lab)',
+    )
+    .option('--dry-run', 'show the file, and write nothing')
+    .action((flags: InitOptions) => run((invocation) => init(invocation, flags)))
+    .addHelpText('after', 'Every application is placed on the first node. A file that exists is never overwritten.\n');
+  verb(program, 'import', "take over a node's Compose project or containers, with their volumes")
+    .argument('<node>', 'name, ADDRESS or USER@ADDRESS')
+    .option('-p, --project <name>', 'all services of this Compose project')
+    .option('--container <name...>', 'these containers')
+    .option('--dry-run', 'show what would happen, and change nothing')
+    .option('--no-apply', 'copy the data and write the files, but start nothing')
+    .action((node: string, flags: ImportOptions) => run((invocation) => importNode(invocation, node, flags)))
+    .addHelpText(
+      'after',
+      'Without --project and --container it lists what the node has. The old containers are stopped and kept, and so are\ntheir volumes: each volume is copied into a dataset, first while it is in use, then the rest, and compared byte by byte.\nAfter Ctrl-C the old containers run again; run the same command again to go on.\n',
     );
 }
 

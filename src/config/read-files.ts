@@ -17,15 +17,15 @@ import { quote } from './yaml/yaml-node.ts';
 
 /** Where the files are; the names are shown to people as given here. */
 export interface ConfigPaths {
-  readonly application: string;
   /** A text that is not on disk yet is given as it is. */
+  readonly application: string | SourceFile;
   readonly deployment: string | SourceFile;
   /** Settings, the first one winning; each must exist. */
   readonly drover?: readonly string[];
 }
 
 export type FoundFiles =
-  | { readonly ok: true; readonly paths: ConfigPaths & { readonly deployment: string } }
+  | { readonly ok: true; readonly paths: ConfigPaths & { readonly application: string; readonly deployment: string } }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 /** Reads and loads all files; throws only if aborted. `~` defaults to the user's home. */
@@ -42,7 +42,9 @@ export async function readConfig(
   ]);
   signal?.throwIfAborted();
   const home = options.home ?? homedir();
-  const folder = options.folder ?? dirname(resolve(paths.application));
+  const folder =
+    options.folder ??
+    dirname(resolve(typeof paths.application === 'string' ? paths.application : paths.application.path));
   const load = (namedFiles: NamedFiles) =>
     loadConfig({ application, deployment, drover }, { ...options, home, folder, namedFiles });
   const known = new Map<string, Reading>();

@@ -3,7 +3,8 @@ import type { LoadResult } from '../model/config.ts';
 import { AppError } from '../model/errors.ts';
 import { allowManyListeners } from '../model/many-listeners.ts';
 import { createActs } from './acts/acts.ts';
-import { configInForce } from './acts/context.ts';
+import { type ActsInput, configInForce } from './acts/context.ts';
+import { importDocker } from './acts/import.ts';
 import { examine } from './doctor/examine.ts';
 import { createEngineContext, type EngineContext } from './engine-context.ts';
 import { observeAll } from './observe-and-report.ts';
@@ -69,7 +70,11 @@ export function createEngine(given: EngineDeps): Engine {
       await monitor.run({ figures: true }, signal);
     },
     logs: (app, options, signal) => readLogs(app, options, { load: deps.load, clusterOf: clusters.get }, signal),
-    acts: readingActs(deps, trackInterruptions(context, actsOf(context))),
+    acts: readingActs(deps, trackInterruptions(context, createActs(actsInput(context)))),
+    importDocker: async (request, onEvent, signal) => {
+      checkWritable(deps);
+      return context.act(() => importDocker(actsInput(context), request, onEvent, signal));
+    },
     audit: async (node, signal) => {
       const config = await configInForce(deps.load, () => store.getSnapshot().config);
       return (await clusters.get(config).node(node, signal)).mutex.audit(signal);
@@ -96,8 +101,9 @@ function withCall(deps: EngineDeps): EngineDeps {
   return Object.keys(ofCall).length === 0 ? deps : { ...deps, load };
 }
 
-const actsOf = ({ deps, store, clusters, inputFor, emitIn, pauseApp, resumeApp }: EngineContext): Acts =>
-  createActs({
+const actsInput = (context: EngineContext): ActsInput => {
+  const { deps, store, clusters, inputFor, emitIn, pauseApp, resumeApp } = context;
+  return {
     deps,
     config: () => configInForce(deps.load, () => store.getSnapshot().config),
     clusterOf: clusters.get,
@@ -105,7 +111,8 @@ const actsOf = ({ deps, store, clusters, inputFor, emitIn, pauseApp, resumeApp }
     emit: emitIn(0),
     pauseApp,
     resumeApp,
-  });
+  };
+};
 
 /** Runs and the acts that interrupt applications wait for each other. */
 function trackInterruptions({ act }: EngineContext, acts: Acts): Acts {

@@ -1,5 +1,6 @@
 import type { NodeFacts } from '../model/cluster.ts';
 import type { EmptyDisk } from '../model/provisioning.ts';
+import type { DockerImports } from './docker-imports.ts';
 
 /** A host that is a node or will become one, over one SSH connection as root. */
 export interface Host {
@@ -19,6 +20,7 @@ export interface Host {
   readonly emptyDisks: (signal: AbortSignal) => Promise<readonly EmptyDisk[]>;
   /** Observes the host as a node; throws where it is not a node yet. */
   readonly observe: (signal: AbortSignal) => Promise<NodeFacts>;
+  readonly imports: DockerImports;
   /** Removes these addresses from the node's port map and from its boot rules, under the node's lock. */
   readonly forgetPeers: (addresses: readonly string[], signal: AbortSignal) => Promise<void>;
   readonly close: () => Promise<void>;

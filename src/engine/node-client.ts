@@ -13,6 +13,7 @@ import type { AppName, DeploymentName, ImageId, ImageRef, NodeName, VolumeId } f
 import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../model/examination.ts';
 import type { AuditLine, RunNote } from '../model/history.ts';
 import type { HeldPort } from '../model/name-table.ts';
+import type { DockerImports } from './docker-imports.ts';
 import type { VolumeStore } from './volume-store.ts';
 
 /** What the engine needs of the nodes. `src/node` implements it over SSH, `src/simulation/memory` in memory. */
@@ -66,6 +67,7 @@ export interface NodeClient {
   /** Everything the planner needs, in as few round trips as possible. Reads only. */
   observe(signal: AbortSignal): Promise<NodeFacts>;
   readonly containers: ContainerRuntime;
+  readonly imports: DockerImports;
   readonly volumes: VolumeStore;
   readonly network: NetworkControl;
   readonly mutex: NodeMutex;

@@ -13,6 +13,7 @@ import type { Examination, HereAnswer } from '../model/examination.ts';
 import type { AuditLine } from '../model/history.ts';
 import type { MoveForecast, Plan } from '../model/plan.ts';
 import type { ClusterView } from '../view/cluster-view.ts';
+import type { ImportEvent, ImportReport, ImportRequest } from './docker-imports.ts';
 import type { Cluster, ExecOptions, ExecSession, LogLine, LogOptions } from './node-client.ts';
 import type { ConfirmRemoval } from './run/removal-guard.ts';
 import type { ZfsDataset } from './volume-store.ts';
@@ -123,6 +124,12 @@ export interface Engine {
    */
   monitor(signal: AbortSignal): Promise<void>;
   readonly acts: Acts;
+  /** Takes containers and volumes of a node's Docker over. Throws AppError; what ran before runs again then. */
+  importDocker(
+    request: ImportRequest,
+    onEvent: (event: ImportEvent) => void,
+    signal: AbortSignal,
+  ): Promise<ImportReport>;
   /** The lines that this node keeps about all runs that locked it; the newest last. */
   audit(node: NodeName, signal: AbortSignal): Promise<readonly AuditLine[]>;
   send(command: EngineCommand): void;

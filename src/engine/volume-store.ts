@@ -74,6 +74,11 @@ export interface VolumeStore {
   datasetName(volume: VolumeId, app: AppName | undefined): string;
   /** New dataset with its `data` directory, canmount=noauto, mounted, role owner of this node, epoch 1. */
   create(volume: VolumeId, wanted: NewVolume, signal: AbortSignal): Promise<void>;
+  /**
+   * The same in role incoming, with epoch 0 and without an owner: for data from outside of drover. It is writable, and no
+   * plan uses it until `setProperties` makes it the owner's. Completes one that an earlier run has created. Returns its name.
+   */
+  createIncoming(volume: VolumeId, wanted: NewVolume, signal: AbortSignal): Promise<string>;
   /** The directory that is bound into the container (`<mountpoint>/data`); throws where the dataset is not mounted. */
   directory(dataset: string, signal: AbortSignal): Promise<string>;
   setLimit(dataset: string, limitBytes: number | undefined, signal: AbortSignal): Promise<void>;

@@ -1,3 +1,4 @@
+import type { DockerImports } from '../engine/docker-imports.ts';
 import type {
   Cluster,
   ContainerRuntime,
@@ -51,6 +52,7 @@ function loggedClient(client: NodeClient, say: Say): NodeClient {
   return {
     ...client,
     containers: loggedContainers(client.containers, say),
+    imports: loggedImports(client.imports, say),
     volumes: loggedVolumes(client.volumes, say),
     network: loggedNetwork(client.network, say),
     deadMan: {
@@ -63,6 +65,25 @@ function loggedClient(client: NodeClient, say: Say): NodeClient {
         say(line('systemctl', 'stop', `${deadManUnit(app)}.timer`));
         return client.deadMan.disarm(app, signal);
       },
+    },
+  };
+}
+
+function loggedImports(imports: DockerImports, say: Say): DockerImports {
+  return {
+    ...imports,
+    copy: (directory, dataset, progress, signal) => {
+      say(`${line('tar', '-C', directory, '-c', '.')} | ${line('tar', '-x')} # ${dataset}`);
+      return imports.copy(directory, dataset, progress, signal);
+    },
+    stop: (containers, signal) => {
+      for (const { name } of containers) say(line('docker', 'update', '--restart=no', name));
+      say(line('docker', 'stop', ...containers.map(({ name }) => name)));
+      return imports.stop(containers, signal);
+    },
+    start: (containers, signal) => {
+      say(line('docker', 'start', ...containers.filter(({ isRunning }) => isRunning).map(({ name }) => name)));
+      return imports.start(containers, signal);
     },
   };
 }

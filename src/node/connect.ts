@@ -7,6 +7,7 @@ import { AppError } from '../model/errors.ts';
 import { observeExtraMs, observeTimes } from '../model/limits.ts';
 import { withCommandLog } from './command-log.ts';
 import { createDeadMan } from './dead-man.ts';
+import { createDockerImports } from './docker/imports.ts';
 import { createDockerRuntime } from './docker/runtime.ts';
 import { createNodeDoctor } from './doctor/examine-node.ts';
 import type { Fence } from './fence.ts';
@@ -94,6 +95,7 @@ export function createNodeClient(
       limitMs: observeTimes * settings.timeouts.commandMs + observeExtraMs,
     }),
     containers,
+    imports: createDockerImports(connection, volumes.root, settings.timeouts.commandMs),
     volumes,
     network: createNetworkControl(connection, [meshAddress]),
     mutex: createNodeMutex(connection, fence),

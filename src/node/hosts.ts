@@ -9,6 +9,7 @@ import { setUpLineBytes, setUpLines } from '../model/limits.ts';
 import type { EmptyDisk } from '../model/provisioning.ts';
 import { scriptInput } from './command.ts';
 import { createNodeClient, meshAddressOf } from './connect.ts';
+import { createDockerImports } from './docker/imports.ts';
 import { createLineReader } from './docker/streams.ts';
 import { at, listAt, parseJson, textAt } from './json.ts';
 import { type ConnectOptions, connect, type NodeConnection } from './ssh/connection.ts';
@@ -34,6 +35,7 @@ export async function openHost(
     setUp: async (args, onLine, stop) => runScript(connection, await readFile(scriptPath, 'utf8'), args, onLine, stop),
     emptyDisks: (stop) => findEmptyDisks(connection, stop),
     observe: (stop) => client().observe(stop),
+    imports: createDockerImports(connection, `${settings.pool}/${settings.datasetRoot}`, commandMs),
     forgetPeers: (addresses, stop) => forgetPeers(client(), addresses, stop),
     close: () => connection.close(),
   };

@@ -1,5 +1,6 @@
-import type { VolumeStore } from '../../engine/volume-store.ts';
-import type { Volume, ZfsCapabilities } from '../../model/cluster.ts';
+import type { NewVolume, VolumeStore } from '../../engine/volume-store.ts';
+import type { Volume, VolumeRole, ZfsCapabilities } from '../../model/cluster.ts';
+import type { AppName, VolumeId } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { datasetLeaf, properties } from '../../model/names.ts';
 import type { CommandResult } from '../command.ts';
@@ -49,6 +50,26 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
     return probed;
   };
 
+  const datasetName = (volume: VolumeId, app: AppName | undefined): string => `${root}/${datasetLeaf(volume, app)}`;
+  const create = async (
+    role: VolumeRole,
+    volume: VolumeId,
+    wanted: NewVolume,
+    signal: AbortSignal,
+  ): Promise<string> => {
+    const { application = '', deployment = '', limitBytes } = wanted;
+    const dataset = within(datasetName(volume, application === '' ? undefined : application));
+    checkProperty(properties.volume, volume);
+    checkProperty(properties.deployment, deployment);
+    const flags = flagsAtBirth(await capabilities(signal));
+    const args = [fence.token, root, dataset, volume, application, limitText(limitBytes), flags, deployment, role];
+    const result = await script(scripts.createScript, args, signal, [exits.noRoot, exits.conflict, exits.late]);
+    if (result.code === exits.noRoot) throw notProvisioned(node, root);
+    if (result.code === exits.late) throw tooLate(`create dataset "${dataset}"`, node);
+    if (result.code === exits.conflict) throw taken(dataset, node, result);
+    return dataset;
+  };
+
   return {
     ...createZfsCopies(connection, root, fence, () => notProvisioned(node, root)),
     ...createZfsSnapshots(connection, root, fence),
@@ -63,18 +84,9 @@ export function createZfsStore(connection: NodeConnection, place: ZfsPlace, fenc
       if (result.code === exits.noRoot) throw notProvisioned(node, root);
       return readVolumes(result.stdout);
     },
-    datasetName: (volume, app) => `${root}/${datasetLeaf(volume, app)}`,
-    async create(volume, { application = '', deployment = '', limitBytes }, signal) {
-      const dataset = within(this.datasetName(volume, application === '' ? undefined : application));
-      checkProperty(properties.volume, volume);
-      checkProperty(properties.deployment, deployment);
-      const flags = flagsAtBirth(await capabilities(signal));
-      const args = [fence.token, root, dataset, volume, application, limitText(limitBytes), flags, deployment];
-      const result = await script(scripts.createScript, args, signal, [exits.noRoot, exits.conflict, exits.late]);
-      if (result.code === exits.noRoot) throw notProvisioned(node, root);
-      if (result.code === exits.late) throw tooLate(`create dataset "${dataset}"`, node);
-      if (result.code === exits.conflict) throw taken(dataset, node, result);
-    },
+    datasetName,
+    create: async (volume, wanted, signal) => void (await create('owner', volume, wanted, signal)),
+    createIncoming: (volume, wanted, signal) => create('incoming', volume, wanted, signal),
     async directory(dataset, signal) {
       const result = await script(scripts.directoryScript, [within(dataset)], signal, [exits.conflict, exits.gone]);
       if (result.code === 0) return result.stdout;

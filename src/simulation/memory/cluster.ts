@@ -9,6 +9,7 @@ import { createMemoryCopies } from './copies.ts';
 import { createMemoryDeadMan, fireDeadMen } from './dead-man.ts';
 import { createMemoryDoctor } from './doctor.ts';
 import { createMemoryFigures, poolOf } from './figures.ts';
+import { createMemoryImports } from './imports.ts';
 import { createMemoryMutex, type SessionLocks } from './mutex.ts';
 import { connectTo, createMemoryNetwork, readTable } from './network.ts';
 import { seedMachine } from './seed.ts';
@@ -162,6 +163,7 @@ function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): 
     observe: (signal) =>
       call(world, { node, operation: 'observe', write: false }, signal, (machine) => factsOf(world, machine)),
     containers: createMemoryContainers(world, node, fence),
+    imports: createMemoryImports(world, node),
     volumes: { ...createMemoryVolumes(world, node, fence), ...createMemoryCopies(world, node, fence) },
     network: createMemoryNetwork(world, node),
     mutex: createMemoryMutex(world, node, locks),

@@ -4,7 +4,14 @@ import { defined } from '../../model/defined.ts';
 import { defaultDeployment } from '../../model/names.ts';
 import { imageIdOf, newContainer, registryImage } from './containers.ts';
 import { newDataset } from './datasets.ts';
-import type { MemoryContainerSeed, MemoryMachine, MemoryNodeSeed, MemoryVolumeSeed } from './types.ts';
+import type {
+  MemoryContainerSeed,
+  MemoryDocker,
+  MemoryDockerSeed,
+  MemoryMachine,
+  MemoryNodeSeed,
+  MemoryVolumeSeed,
+} from './types.ts';
 import { memoryDatasetName } from './volumes.ts';
 import { append, type MemoryWorld, newGuid, noContent } from './world.ts';
 
@@ -31,6 +38,7 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     txg: 100,
     datasets: new Map(),
     containers: new Map(),
+    docker: seedDocker(seed.docker ?? {}),
     images: new Map(),
     table: { present: false, proxies: [], open: [], peers: [], ...withoutHolds(seed.network) },
     boot: seed.boot && {
@@ -71,6 +79,15 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     });
   }
   return machine;
+}
+
+function seedDocker({ containers = [], volumes = [], bytes = {}, writesBytes = 0 }: MemoryDockerSeed): MemoryDocker {
+  return {
+    containers: new Map(containers.map((container) => [container.id, container])),
+    volumes,
+    directories: new Map(Object.entries(bytes).map(([directory, size]) => [directory, append(noContent, size)])),
+    writesBytes,
+  };
 }
 
 function ownSpec({ spec, deployment = spec.deployment ?? defaultDeployment }: MemoryContainerSeed): ContainerSpec {

@@ -12,6 +12,7 @@ import type {
 } from '../../model/cluster.ts';
 import type { AppName, DeploymentName, NodeName, VolumeId } from '../../model/config.ts';
 import type { ProvisionStep, SystemReading } from '../../model/examination.ts';
+import type { FoundContainer, FoundDocker, FoundVolume } from '../../model/found-docker.ts';
 import type { AuditLine } from '../../model/history.ts';
 
 /** The clock of the memory cluster. That of tests moves only when every task sleeps. */
@@ -91,6 +92,15 @@ export interface MemoryNodeSeed {
   readonly poolBytes?: number;
   readonly capabilities?: Partial<ZfsCapabilities>;
   readonly ailments?: MemoryAilments;
+  readonly docker?: MemoryDockerSeed;
+}
+
+/** What the node's Docker has besides drover's containers. */
+export interface MemoryDockerSeed extends Partial<FoundDocker> {
+  /** Bytes in the directory of each volume. */
+  readonly bytes?: Readonly<Record<string, number>>;
+  /** What running containers write after each copy; default 0. */
+  readonly writesBytes?: number;
 }
 
 /** Faults that an examination finds. */
@@ -217,6 +227,13 @@ export interface MemoryArmed {
   readonly asksFirst?: true;
 }
 
+export interface MemoryDocker {
+  readonly containers: Map<string, FoundContainer>;
+  readonly volumes: readonly FoundVolume[];
+  readonly directories: Map<string, MemoryContent>;
+  readonly writesBytes: number;
+}
+
 /** One node's whole state. */
 export interface MemoryMachine {
   readonly name: NodeName;
@@ -231,6 +248,7 @@ export interface MemoryMachine {
   txg: number;
   readonly datasets: Map<string, MemoryDataset>;
   readonly containers: Map<string, MemoryContainer>;
+  readonly docker: MemoryDocker;
   readonly images: Map<string, { readonly id: string; readonly image: MemoryImage }>;
   table: Omit<NetworkTable, 'holds'>;
   boot: BootFacts | undefined;

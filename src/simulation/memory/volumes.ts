@@ -119,6 +119,11 @@ export function createMemoryVolumes(
         fence(machine);
         createVolume(world, machine, volume, wanted);
       }),
+    createIncoming: (volume, wanted, signal) =>
+      write('createIncoming', signal, (machine) => {
+        fence(machine);
+        return createIncoming(world, machine, volume, wanted);
+      }),
     directory: (dataset, signal) =>
       read('directory', signal, (machine) => {
         if (!getDataset(machine, dataset).mounted)
@@ -193,6 +198,24 @@ function createVolume(
     readonly: false,
     limitBytes,
   });
+}
+
+/** As `createVolume`, or the dataset that an earlier call has created. */
+function createIncoming(world: MemoryWorld, machine: MemoryMachine, volume: VolumeId, wanted: NewVolume): string {
+  const name = memoryDatasetName(world, volume, wanted.application);
+  const before = machine.datasets.get(name);
+  if (before === undefined) {
+    createVolume(world, machine, volume, wanted);
+    const created = getDataset(machine, name);
+    const { owner: _owner, copies: _copies, ...rest } = created.properties;
+    created.properties = { ...rest, role: 'incoming', epoch: 0 };
+    return name;
+  }
+  if (before.properties.volume !== volume || before.properties.role !== 'incoming') {
+    throw refused('create', name, machine.name, 'dataset already exists');
+  }
+  before.mounted = true;
+  return name;
 }
 
 function mount(dataset: MemoryDataset, node: NodeName): void {

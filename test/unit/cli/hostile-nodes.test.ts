@@ -8,6 +8,7 @@ import type { Terminal, World } from '../../../src/cli/world.ts';
 import { createEngine } from '../../../src/engine/engine.ts';
 import type { Host } from '../../../src/engine/host.ts';
 import { AppError } from '../../../src/model/errors.ts';
+import { noImports } from '../../fakes/found-docker.ts';
 import { aBusyCluster } from '../../support/busy-cluster.ts';
 import { offeredCommands, Poisoner, poison, wrongBytes } from '../../support/hostile.ts';
 import { type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
@@ -77,6 +78,7 @@ async function stage(): Promise<Stage> {
     emptyDisks: async () =>
       poisoner.value([{ path: '/dev/sdb', sizeBytes: 2 ** 33, model: 'QEMU' }], ['host', 'disks']),
     observe: async () => poisoner.value(cluster.facts(n1), ['host', 'observe']),
+    imports: noImports,
     forgetPeers: async () => {
       throw new AppError('command-failed', poisoner.text('cannot forget', 'host.forget.error'));
     },

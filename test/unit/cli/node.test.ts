@@ -5,6 +5,7 @@ import type { Hosts, Terminal, World } from '../../../src/cli/world.ts';
 import type { Host } from '../../../src/engine/host.ts';
 import type { NodeFacts } from '../../../src/model/cluster.ts';
 import { AppError } from '../../../src/model/errors.ts';
+import { noImports } from '../../fakes/found-docker.ts';
 import { type MadeWorld, makeWorld, n1, n2 } from './made-world.ts';
 
 const fresh = '10.0.0.3';
@@ -66,6 +67,7 @@ function hostsOf(script: Script, seen: Seen): Hosts {
       if (script.observed instanceof Error) throw script.observed;
       return script.observed ?? facts;
     },
+    imports: noImports,
     forgetPeers: async (addresses) => {
       seen.forgotten.push([...addresses]);
     },

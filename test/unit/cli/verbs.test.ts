@@ -494,6 +494,7 @@ describe('usage', () => {
       'doctor',
       'exec',
       'history',
+      'import',
       'init',
       'logs',
       'move',
