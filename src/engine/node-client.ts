@@ -73,6 +73,11 @@ export interface NodeClient {
   readonly mutex: NodeMutex;
   readonly deadMan: DeadMan;
   readonly doctor: NodeDoctor;
+  /**
+   * Opens sessions ahead for what the switch of an application does on its old or its new node, so that it is down for a
+   * shorter time. Changes nothing and never throws.
+   */
+  prepareSwitch(side: 'old' | 'new', signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 

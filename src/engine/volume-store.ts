@@ -96,7 +96,7 @@ export interface VolumeStore {
    * takes a final snapshot where the newest one is not drover's or something was written since, and holds it with the
    * tag. Compares and throws as `setProperties` does, and leaves it mounted then.
    */
-  freeze(seen: SeenVolume, tag: string, signal: AbortSignal): Promise<Frozen>;
+  freeze(seen: Volume, tag: string, signal: AbortSignal): Promise<Frozen>;
   /** In one command: `setProperties` to role owner, `mount`, and a look at its directory. */
   acquire(
     seen: SeenWhole,

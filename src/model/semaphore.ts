@@ -7,6 +7,8 @@ export interface Semaphore {
   take(signal: AbortSignal): Promise<() => void>;
   /** Runs the task in a place of its own. Rejects with the signal's reason while it waits for one. */
   use<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** True where the next `take` would wait. */
+  isFull(): boolean;
 }
 
 /** A semaphore with this many places. */
@@ -54,6 +56,7 @@ export function createSemaphore(places: number): Semaphore {
         giveBack();
       }
     },
+    isFull: () => free === 0,
   };
 }
 

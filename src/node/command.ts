@@ -20,11 +20,11 @@ export { printCommand, quote };
 /** Every exit code that a command can have. */
 export const anyExitCode: readonly number[] = Array.from({ length: 256 }, (_, code) => code);
 
-/**
- * A script as text for the standard input of `bash -s`. It is a function, so that bash runs nothing of a script that a
- * lost connection has cut short, and the script cannot read itself as input.
- */
-export const scriptInput = (script: string): string => `drover() {\n${script}\n}\ndrover "$@" </dev/null\n`;
+/** A script as a function `drover`, so that bash runs nothing of a script that a lost connection has cut short. */
+export const scriptDefinition = (script: string): string => `drover() {\n${script}\n}\n`;
+
+/** A script as text for the standard input of `bash -s`, which it cannot read itself. */
+export const scriptInput = (script: string): string => `${scriptDefinition(script)}drover "$@" </dev/null\n`;
 
 const tailLength = 2000;
 
@@ -66,6 +66,18 @@ export interface SpawnedCommand {
   readonly stderr: Readable;
   /** Never rejects for an exit code; rejects with `connection-failed` when the connection is lost. */
   readonly done: Promise<{ readonly code: number; readonly stderrTail: string }>;
+}
+
+/** A session that was opened before it is needed. Used once; `argv` is the command as messages name it. */
+export interface OpenSession {
+  /** False once it has ended, or was used. */
+  isWaiting(): boolean;
+  /** As `NodeConnection.run`; `line` is sent before the input. */
+  run(argv: Argv, line: string, options: RunOptions): Promise<CommandResult>;
+  /** As `NodeConnection.spawn`, in the same way. */
+  spawn(argv: Argv, line: string, signal: AbortSignal): Promise<SpawnedCommand>;
+  /** Ends its input. */
+  close(): void;
 }
 
 /** The error of a local program: what it printed, as one line, or the given error where it printed nothing. */

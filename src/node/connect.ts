@@ -13,13 +13,17 @@ import { createNodeDoctor } from './doctor/examine-node.ts';
 import type { Fence } from './fence.ts';
 import { createFigures } from './figures.ts';
 import { canonicalAddress } from './network/proxy-rules.ts';
+import { closedPortsScript, replaceScript } from './network/proxy-scripts.ts';
 import { createNetworkControl } from './network/proxy-table.ts';
 import { createNodeMutex } from './node-mutex.ts';
 import { createObserver } from './observe-node.ts';
 import { type ConnectionSource, createConnectionSource } from './reconnect.ts';
 import { type ConnectOptions, connect, type NodeConnection } from './ssh/connection.ts';
+import { setScript } from './zfs/scripts.ts';
 import { createZfsStore } from './zfs/store.ts';
+import { acquireScript, freezeScript } from './zfs/switch-scripts.ts';
 import { createTransfer, type TransferEnd } from './zfs/transfer.ts';
+import { receiveScript, sendScript } from './zfs/transfer-scripts.ts';
 
 /**
  * The nodes of a configuration over SSH. Each node gets one connection and one client when it is first asked for, and
@@ -101,9 +105,16 @@ export function createNodeClient(
     mutex: createNodeMutex(connection, fence),
     deadMan: createDeadMan(connection),
     doctor: createNodeDoctor({ connection, pool: settings.pool, root: volumes.root, meshAddress }),
+    prepareSwitch: (side, signal) => connection.prepare(switchScripts[side], signal),
     close: () => connection.close(),
   };
 }
+
+/** What a switch runs on each of its nodes, in this order. */
+const switchScripts = {
+  old: [freezeScript, sendScript, setScript, replaceScript],
+  new: [receiveScript, acquireScript, setScript, closedPortsScript, replaceScript],
+} as const;
 
 /**
  * The address at which other nodes reach this one: `mesh` of its settings, else its key or `host` where that is an

@@ -23,8 +23,14 @@ export function tooLate(what: string, node: string): AppError {
   });
 }
 
-/** Shell text: exits where the lock of $fence has been lost. Without the lock that `guard` takes, it only saves work. */
-export const leaveIfLate = `[ -z "$fence" ] || grep -qsF -- "\\"token\\":\\"$fence\\"" ${lockFile} || exit ${lateCode}
+const folderOf = (file: string): string => file.replace(/\/[^/]*$/, '');
+
+/**
+ * Shell text: exits where the lock of $fence has been lost. Without the lock that `guard` takes, it only saves work. Starts
+ * no process, because applications are down in the meantime.
+ */
+export const leaveIfLate = `lock=; [ -z "$fence" ] || { IFS= read -rd '' lock <${lockFile}; } 2>/dev/null
+[[ -z $fence || $lock == *"\\"token\\":\\"$fence\\""* ]] || exit ${lateCode}
 `;
 
 /**
@@ -33,7 +39,7 @@ export const leaveIfLate = `[ -z "$fence" ] || grep -qsF -- "\\"token\\":\\"$fen
  * has the lock, such a command is refused: the token is written and compared under the same lock, so no command can be
  * between its check and its change when the next run begins to observe.
  */
-export const guard = `mkdir -p -m 0700 ${setLockFile.replace(/\/[^/]*$/, '')} && (umask 077; : >>${setLockFile}) && exec 8>${setLockFile} || exit 1
+export const guard = `{ [ -d ${folderOf(setLockFile)} ] || mkdir -p -m 0700 ${folderOf(setLockFile)}; } && { [ -f ${setLockFile} ] || (umask 077; : >>${setLockFile}); } && exec 8>${setLockFile} || exit 1
 flock -w 60 8 || { echo 'another command of drover has been running for 60 s' >&2; exit 1; }
 ${leaveIfLate}`;
 

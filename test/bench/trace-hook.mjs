@@ -33,6 +33,8 @@ Client.prototype.exec = function (line, ...rest) {
         const text = String(chunk ?? '');
         if (text.startsWith('drover() {'))
           note({ kind: 'script', id, what: text.replaceAll(/\s+/g, ' ').slice(0, 3000) });
+        // A session that was opened ahead gets the name of its script, and its arguments, when it is needed.
+        if (/^'?drover'? /.test(text)) note({ kind: 'used', id, what: text.replaceAll(/\s+/g, ' ').slice(0, 300) });
       };
       channel.write = (chunk, ...more) => {
         peek(chunk);

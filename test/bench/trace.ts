@@ -15,7 +15,7 @@ import { APPLICATION, deploymentOn } from './writer.ts';
 /** A line of trace-hook.mjs. */
 interface Line {
   readonly at: number;
-  readonly kind: 'session' | 'docker' | 'script' | 'closed';
+  readonly kind: 'session' | 'docker' | 'script' | 'used' | 'closed';
   readonly id: number;
   readonly host?: string;
   readonly what: string;
@@ -65,9 +65,15 @@ interface Call extends Line {
 function callsOf(lines: readonly Line[]): readonly Call[] {
   const ends = new Map(lines.flatMap(({ kind, id, at }) => (kind === 'closed' ? [[id, at] as const] : [])));
   const scripts = new Map(lines.flatMap(({ kind, id, what }) => (kind === 'script' ? [[id, what] as const] : [])));
+  const used = new Map(lines.flatMap((line) => (line.kind === 'used' ? [[line.id, line] as const] : [])));
   return lines
     .filter(({ kind }) => kind === 'session' || kind === 'docker')
-    .map((line) => ({ ...line, end: ends.get(line.id) ?? line.at, script: scripts.get(line.id) }));
+    .map((line) => {
+      // What was opened ahead counts from its use on.
+      const { at, what } = used.get(line.id) ?? line;
+      return { ...line, at, what, end: ends.get(line.id) ?? at, script: scripts.get(line.id) };
+    })
+    .toSorted((a, b) => a.at - b.at);
 }
 
 /** The length of the longest chain of calls in which each began after the end of the one before it. */

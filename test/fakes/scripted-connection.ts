@@ -34,6 +34,7 @@ export function scriptedConnection(answer: (sent: Sent) => Partial<CommandResult
         options?.okCodes,
       ),
     script: (text, args, options) => reply({ words: [text, ...args] }, options?.okCodes),
+    prepare: async () => undefined,
     spawn: unscripted,
     countSessions: async (asked) => asked,
     openUnixSocket: unscripted,

@@ -1,4 +1,4 @@
-import type { AppName } from '../../model/config.ts';
+import type { AppName, NodeName } from '../../model/config.ts';
 import type { ActionOf, Plan, StepId } from '../../model/plan.ts';
 import { stopGraceMs, stopSlackMs } from './perform-container.ts';
 import { findVolume, type StepContext } from './step-context.ts';
@@ -20,8 +20,20 @@ export async function prepareSwitch(
     own.map(async (action) => {
       if (action.kind === 'stop-container') await armDeadMan(action, context, signal);
       if (action.kind === 'start-container') await prepareStart(action, context, signal);
+      if (action.kind === 'freeze-volume') await openSessions(action.node, 'old', context, signal);
+      if (action.kind === 'acquire-volume') await openSessions(action.to, 'new', context, signal);
     }),
   );
+}
+
+async function openSessions(
+  node: NodeName,
+  side: 'old' | 'new',
+  { cluster }: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await cluster.node(node, signal);
+  await client.prepareSwitch(side, signal);
 }
 
 async function armDeadMan(

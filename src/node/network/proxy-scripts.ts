@@ -1,6 +1,6 @@
-import { saveFunction } from '../command.ts';
+import { quote, saveFunction } from '../command.ts';
 import { prelude } from '../zfs/scripts.ts';
-import { netUpPath } from './net-up.ts';
+import { netUp, netUpPath } from './net-up.ts';
 import { table } from './proxy-rules.ts';
 
 /** The table as JSON; nothing where there is no such table. Fails where nft itself does not work. */
@@ -19,39 +19,41 @@ const udpTargets = `{ text=$(sed 's/ comment "[^"]*"//')
   sed -n '/^\\tmap udp[46] {/,/^\\t}/p' <<<"$text" | grep -oE '[0-9]+ : [0-9a-f.:]+ \\. [0-9]+' | sed -E 's/^([0-9]+) : ([^ ]+) .*/\\1 \\2/'
   sed -n '/^\\tset open {/,/^\\t}/p' <<<"$text" | grep -oE 'udp \\. [0-9]+' | sed -E 's/udp \\. ([0-9]+)/\\1 here/'; }`;
 
-/** A checksum of the program and the peers with which forwarding was last closed since the node booted. */
+/** The program and the peers with which forwarding was last closed since the node booted. */
 const closedFile = '/run/drover/forwarding-closed';
 
 /**
- * NET-UP DROPPED PEER…, the table on stdin: loads the table atomically, and writes the files that bring it back after a
- * boot and the program that loads them and admits the peers (NET-UP is its text). Holds that are not in DROPPED
- * (`tcp.7000,udp.53,`) keep the time they have left. Prints how many ms ago the table was loaded: clients waited until
- * then. Forwarding is closed for all other hosts before a forward is loaded. Where that was done since the node booted,
- * with the same program and peers, it is done again only after the load, to be sure.
+ * DROPPED PEER…, the table on stdin: loads the table atomically, and writes the files that bring it back after a boot and
+ * the program that loads them and admits the peers. Holds that are not in DROPPED (`tcp.7000,udp.53,`) keep the time they
+ * have left. Prints how many ms ago the table was loaded: clients waited until then, so little comes before it, and that
+ * starts few processes. Forwarding is closed for all other hosts before a forward is loaded. Where that was done since the
+ * node booted, with the same program and peers, it is done again only after the load, to be sure.
  */
 export const replaceScript = `${prelude}
 umask 022
-net_up=$1 dropped=$2; shift 2
+dropped=$1 net_up=${quote(netUp.trimEnd())} peers= held= nl=$'\\n'; shift
 rules=$(cat)
 before=$(nft list table ${table} 2>/dev/null)
-while read -r protocol port left; do
-  case ,$dropped in *",$protocol.$port,"*) continue ;; esac
-  held="\${held:+$held, }$protocol . $port timeout $left"
-done < <(${remainingHolds})
-text=$rules$'\\n'\${held:+"add element ${table} hold { $held }"$'\\n'}
+case $before in *' expires '*)
+  while read -r protocol port left; do
+    case ,$dropped in *",$protocol.$port,"*) continue ;; esac
+    held="\${held:+$held, }$protocol . $port timeout $left"
+  done < <(${remainingHolds})
+esac
+text=$rules$nl\${held:+"add element ${table} hold { $held }"$nl}
+[ $# = 0 ] || printf -v peers '%s\\n' "$@"
 ${saveFunction}
-close_forwarding() { rm -f ${closedFile} && ${netUpPath} forward && mkdir -p -m 0700 /run/drover && echo "$closed" >${closedFile}; }
-closed=$(printf '%s\\n' "$net_up" "$@" | sha256sum)
-is_as_closed() { [ "$(cat ${closedFile} 2>/dev/null)" = "$closed" ] && cmp -s ${netUpPath} <<<"$net_up" &&
-  [ "$(cat /etc/drover/peers)" = "$(printf '%s\\n' "$@")" ]; }
-if is_as_closed "$@"; then
+has() { local now=; { IFS= read -rd '' now <"$1"; } 2>/dev/null; [ "$now" = "$2" ]; } # FILE TEXT
+closed=$net_up$nl$peers
+close_forwarding() { rm -f ${closedFile} && ${netUpPath} forward && mkdir -p -m 0700 /run/drover && printf %s "$closed" >${closedFile}; }
+if has ${closedFile} "$closed" && has ${netUpPath} "$net_up$nl" && has /etc/drover/peers "$peers"; then
   nft -f - <<<"$text" || exit 1
   at=$EPOCHREALTIME
 else
   nft -c -f - <<<"$text" || exit 1
   mkdir -p /etc/drover /usr/local/lib/drover
-  cmp -s ${netUpPath} <<<"$net_up" || save ${netUpPath} 755 <<<"$net_up" || exit 1
-  { [ $# = 0 ] || printf '%s\\n' "$@"; } | save /etc/drover/peers 644 && close_forwarding && nft -f - <<<"$text" || exit 1
+  has ${netUpPath} "$net_up$nl" || save ${netUpPath} 755 <<<"$net_up" || exit 1
+  printf %s "$peers" | save /etc/drover/peers 644 && close_forwarding && nft -f - <<<"$text" || exit 1
   at=$EPOCHREALTIME closed=
 fi
 

@@ -4,7 +4,6 @@ import { AppError } from '../../model/errors.ts';
 import { readBootRules, setBootRules } from '../boot-rules.ts';
 import type { CommandResult } from '../command.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
-import { netUp } from './net-up.ts';
 import {
   canonicalAddress,
   noTable,
@@ -52,7 +51,7 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
       const rules = renderRules({ mesh: table.listen ?? mesh, ...table });
       const dropped = dropHolds.map((key) => `${key.protocol}.${key.port},`).join('');
       const peers = table.peers.map(canonicalAddress);
-      const { stdout } = await feed(scripts.replaceScript, [netUp.trimEnd(), dropped, ...peers], rules, signal);
+      const { stdout } = await feed(scripts.replaceScript, [dropped, ...peers], rules, signal);
       return /^\d{1,7}\n$/.test(stdout) ? Number(stdout) : 0;
     },
     async hold(ports, timeoutMs, signal) {

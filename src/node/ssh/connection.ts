@@ -10,11 +10,11 @@ import {
   type Environment,
   type RunOptions,
   type SpawnedCommand,
-  scriptInput,
 } from '../command.ts';
 import { type Dialled, dial } from './dial.ts';
 import { lostConnection } from './errors.ts';
 import { boundUnread, createExecutor, type Executor } from './exec.ts';
+import { withPrepared } from './prepared.ts';
 import { countSessions } from './sessions.ts';
 
 /** The remote side of a connection. */
@@ -41,6 +41,11 @@ export interface NodeConnection {
   run(argv: Argv, options?: RunOptions): Promise<CommandResult>;
   /** Runs a fixed script with `bash -s -- ARGS` as root. Data goes into the arguments only. Throws as `run` does. */
   script(text: string, args: readonly string[], options?: Omit<RunOptions, 'input'>): Promise<CommandResult>;
+  /**
+   * Opens sessions ahead for the next commands with these scripts (of `script`, or the TEXT of `bash -c TEXT NAME ARGS…`).
+   * Only saves time: never throws, and what was not used ends after two minutes.
+   */
+  prepare(scripts: readonly string[], signal: AbortSignal): Promise<void>;
   /** A command with streams. An abort sends TERM to the remote process and closes the channel after 5 s. */
   spawn(argv: Argv, signal: AbortSignal): Promise<SpawnedCommand>;
   /** Opens this many sessions at once, beyond the limit for commands; returns how many sshd granted. */
@@ -120,12 +125,13 @@ async function assemble(
     const asLogin = createExecutor({ node, client, closed, isRoot: true, commandMs });
     const isRoot = target.user === 'root' || (await hasRootsId(asLogin, signal));
     if (!isRoot) await checkSudo(node, target.user, asLogin, signal);
-    const { run, spawn } = isRoot ? asLogin : createExecutor({ node, client, closed, isRoot, commandMs });
+    const executor = isRoot ? asLogin : createExecutor({ node, client, closed, isRoot, commandMs });
+    const { run, spawn, script, prepare } = withPrepared(executor);
     return {
       node,
       run: (argv, options = {}) => run(argv, options),
-      script: (text, args, options = {}) =>
-        run(['bash', '-s', '--', ...args], { ...options, input: scriptInput(text) }),
+      script: (text, args, options = {}) => script(text, args, options),
+      prepare,
       spawn,
       countSessions: (asked, counting) => countSessions(client, asked, [closed, counting]),
       openUnixSocket: (path) => openUnixSocket(node, client, path, closed),

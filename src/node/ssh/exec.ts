@@ -11,7 +11,7 @@ import {
 } from '../../model/limits.ts';
 import { createSemaphore, type Semaphore } from '../../model/semaphore.ts';
 import { withSignals } from '../../model/with-signals.ts';
-import type { RunOptions, SpawnedCommand } from '../command.ts';
+import type { OpenSession, RunOptions, SpawnedCommand } from '../command.ts';
 import { type Argv, type CommandResult, commandFailed, printCommand, shorten, tailOf } from '../command.ts';
 import { cancelled, lostConnection } from './errors.ts';
 
@@ -19,6 +19,11 @@ import { cancelled, lostConnection } from './errors.ts';
 export interface Executor {
   run(argv: Argv, options: RunOptions): Promise<CommandResult>;
   spawn(argv: Argv, signal: AbortSignal): Promise<SpawnedCommand>;
+  /**
+   * Starts a command that waits for its input, and sends the beginning of that. It does not keep other commands waiting:
+   * where all sessions are in use, it ends.
+   */
+  open(argv: Argv, head: string, signal: AbortSignal): Promise<OpenSession>;
 }
 
 export interface ExecutorOptions {
@@ -72,18 +77,51 @@ interface Shared extends ExecutorOptions {
   readonly sessions: Semaphore;
   /** Bytes of output that running commands have printed. */
   readonly held: { bytes: number };
+  /** Open sessions that wait for their use. */
+  readonly waiting: Set<OpenSession>;
 }
 
 /** Runs commands with at most 8 sessions at once; further ones wait their turn. */
 export function createExecutor(options: ExecutorOptions): Executor {
-  const shared: Shared = { ...options, sessions: createSemaphore(maximumSessions), held: { bytes: 0 } };
+  const sessions = createSemaphore(maximumSessions);
+  const shared: Shared = { ...options, sessions, held: { bytes: 0 }, waiting: new Set() };
   return {
     run: (argv, runOptions) => run(shared, argv, runOptions),
-    spawn: (argv, signal) => spawn(shared, argv, signal),
+    spawn: (argv, signal) => spawn(shared, argv, begin(shared, argv, signal), signal),
+    open: (argv, head, signal) => open(shared, argv, head, signal),
   };
 }
 
-async function begin({ node, client, closed, isRoot, sessions }: Shared, argv: Argv, signal: AbortSignal) {
+async function open(shared: Shared, argv: Argv, head: string, signal: AbortSignal): Promise<OpenSession> {
+  const running = await begin(shared, argv, signal);
+  const { channel } = running;
+  const take = (): Running => {
+    shared.waiting.delete(session);
+    return running;
+  };
+  const session: OpenSession = {
+    isWaiting: () => shared.waiting.has(session),
+    run: (named, line, options) => {
+      take();
+      channel.write(line);
+      return run(shared, named, options, running);
+    },
+    spawn: (named, line, stopping) => {
+      take();
+      channel.write(line);
+      return spawn(shared, named, Promise.resolve(running), stopping);
+    },
+    close: () => void take().channel.resume().end(),
+  };
+  shared.waiting.add(session);
+  void running.ended.then(take);
+  channel.write(head);
+  return session;
+}
+
+async function begin({ node, client, closed, isRoot, sessions, waiting }: Shared, argv: Argv, signal: AbortSignal) {
+  const [idle] = waiting;
+  if (sessions.isFull()) idle?.close();
   const giveBack = await withSignals([signal, closed], sessions.take).catch((error: unknown) => {
     throw closed.aborted ? lostConnection(node, closed.reason) : error;
   });
@@ -105,14 +143,15 @@ async function begin({ node, client, closed, isRoot, sessions }: Shared, argv: A
   }
 }
 
-async function run(shared: Shared, argv: Argv, options: RunOptions): Promise<CommandResult> {
+/** `opened`: the session that has the command already. */
+async function run(shared: Shared, argv: Argv, options: RunOptions, opened?: Running): Promise<CommandResult> {
   const { node, client, closed, held } = shared;
   const timeoutMs = options.timeoutMs ?? shared.commandMs;
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
   const line = printCommand(argv);
   try {
-    const running = await begin(shared, argv, signal);
+    const running = opened ?? (await begin(shared, argv, signal));
     // The whole connection is closed: a channel closes only when the other side agrees, and this one keeps sending.
     const dismiss = (tooMuch: string): void => {
       client.emit('error', answeredTooMuch(node, argv, tooMuch));
@@ -132,10 +171,14 @@ async function run(shared: Shared, argv: Argv, options: RunOptions): Promise<Com
   }
 }
 
-async function spawn(shared: Shared, argv: Argv, signal: AbortSignal): Promise<SpawnedCommand> {
-  const { node, closed } = shared;
+async function spawn(
+  { node, closed }: Shared,
+  argv: Argv,
+  beginning: Promise<Running>,
+  signal: AbortSignal,
+): Promise<SpawnedCommand> {
   const line = printCommand(argv);
-  const running = await begin(shared, argv, signal).catch((error: unknown) => {
+  const running = await beginning.catch((error: unknown) => {
     throw signal.aborted && !(error instanceof AppError) ? cancelled(`run "${line}"`, node, error) : error;
   });
   const stop = (): void => running.stop();

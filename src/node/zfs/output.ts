@@ -105,6 +105,12 @@ function parseCopies(text: string): ReadonlyMap<string, readonly Copy[]> {
   return copies;
 }
 
+/** The snapshots and bookmarks of one dataset from `zfs list -Hp -o name,guid,createtxg`. */
+export function readMarks(dataset: string, listText: string): Pick<Volume, 'snapshots' | 'bookmarks'> {
+  const copies = parseCopies(listText).get(dataset) ?? [];
+  return { snapshots: ordered(copies, '@'), bookmarks: ordered(copies, '#') };
+}
+
 function toVolume(dataset: string, facts: Facts, copies: readonly Copy[]): Volume | undefined {
   const id = facts.get(properties.volume);
   const role = parseRole(facts.get(properties.role));

@@ -1,4 +1,5 @@
 import { guard, lateCode } from '../fence.ts';
+import { compareProgram, runProgram, setProgram } from './programs.ts';
 
 /**
  * Exit codes of the fixed scripts for `bash -s -- ARGS` on a node, which get data only through arguments. A script that
@@ -20,10 +21,12 @@ set -u
  * other programs are kept under another name. Never fails, since it is only an additional guard.
  */
 export const seal = `seal() {
-  local place=\${2-} overlay=\${3-}
+  local place=\${2-} overlay=\${3-} at
   [ -n "$place" ] || read -r place overlay < <(zfs list -H -o mountpoint,overlay "$1")
-  [[ $place == /* ]] && mkdir -p -- "$place" || return 0
-  ! mountpoint -q -- "$place" || return 0
+  [[ $place == /* ]] && { [ -d "$place" ] || mkdir -p -- "$place"; } || return 0
+  while read -r _ _ _ _ at _; do [ "$at" != "\${place// /\\\\040}" ] || return 0; done </proc/self/mountinfo
+  # It is sealed already: no process has to start while an application is down.
+  if [ ! -e "$place/data" ]; then { : >"$place/.unsealed"; } 2>/dev/null || return 0; rm -f -- "$place/.unsealed"; fi
   [ ! -d "$place/data" ] || rmdir -- "$place/data" 2>/dev/null || mv -T -- "$place/data" "$place/found-$(date +%s)" || true
   # FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_IMMUTABLE_FL: chattr may not be installed
   perl -e 'use Fcntl; my ($f, $d) = (pack "L!", 0); sysopen($d, $ARGV[0], O_RDONLY) && ioctl($d, 0x80086601, $f)
@@ -129,8 +132,14 @@ shift
 export const setScript = `${prelude}
 fence=$1 ds=$2 columns=
 shift 2
-${guard}${compare}
-[ $# = 0 ] || zfs set "$@" "$ds"
+${guard}if [ "\${!#}" = -- ]; then
+  said=${runProgram(compareProgram, 'n')}
+  [[ $said != '{"return":"same '* ]] || exit 0
+else
+  said=${runProgram(setProgram)}
+  [ "$said" != '{"return":"set"}' ] || exit 0
+fi
+${compare}[ $# = 0 ] || zfs set "$@" "$ds"
 `;
 
 /** FENCE SNAPSHOT…: takes all at once. A late one on a former owner would keep that copy from receiving increments. */
@@ -182,14 +191,23 @@ PROCESS: for my $p (@processes) {
 row($_, "a mount of its own") for $rows ? () : values %foreign;
 `;
 
+/** Shell text that defines `here`: whether $ds is mounted; $place is then where. Starts no process. */
+export const hereCommands = `place=
+here() {
+  local mounts= line
+  IFS= read -rd '' mounts </proc/self/mountinfo
+  [[ $mounts == *" - zfs $ds "* ]] || return 1
+  line=\${mounts%%" - zfs $ds "*} line=\${line##*$'\\n'} line=\${line#* * * * } place=\${line%% *} place=\${place//\\\\040/ }
+}
+`;
+
 /**
  * Shell text that defines `unmount`: unmounts $ds in every mount namespace or exits with `busy`; $was is whether it was
  * mounted. umount succeeds on the host while a container's own mount still writes, so the proof is that no process has
  * it mounted. A container's mounts can remain for a moment after its stop, so it tries again for 3 s, soon at first,
  * because the application is down. A dataset that stays in use is mounted again, so that nothing has changed.
  */
-export const unmountCommands = `was=no
-here() { grep -qF " - zfs $ds " /proc/self/mountinfo; }
+export const unmountCommands = `${hereCommands}was=no
 unmount() {
   local try said=
   for try in 0.02 0.05 0.1 0.2 0.4 0.8 1.5 last; do

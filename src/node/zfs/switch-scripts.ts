@@ -4,7 +4,8 @@ import { isOurSnapshot } from '../../model/names.ts';
 import { isZfsNumber } from '../../model/untrusted.ts';
 import { guard, leaveIfLate } from '../fence.ts';
 import { checkName } from './names.ts';
-import { compare, exits, prelude, seal, unmountCommands } from './scripts.ts';
+import { compareProgram, freezeProgram, runProgram } from './programs.ts';
+import { compare, exits, hereCommands, prelude, seal, unmountCommands } from './scripts.ts';
 
 // The steps of a move while the application is down: one script for each step, because a session takes longer than the
 // commands in it. Fixed texts, data only through arguments, as in scripts.ts.
@@ -12,15 +13,29 @@ import { compare, exits, prelude, seal, unmountCommands } from './scripts.ts';
 /**
  * FENCE DATASET TAG COLUMNS EXPECTED… -- ASSIGNMENTS…: unmounts the volume, sets it frozen, takes and holds the final
  * snapshot. Prints the properties as `zfs get` does, then snapshots and bookmarks, then the final snapshot if one was
- * taken, separated by lines of \x1e. Unmounts before it compares, because that can take seconds, for which other commands
- * of drover should not wait. If the volume is not as it was seen, it is mounted again.
+ * taken, separated by lines of \x1e; or what freezeProgram returns. Unmounts before it compares, because that can take
+ * seconds, for which other commands of drover should not wait. If the volume is not as it was seen, it is mounted again.
  */
 export const freezeScript = `${prelude}${seal}
 fence=$1 ds=$2 tag=$3 columns=$4
 shift 4
 ${leaveIfLate}${unmountCommands}
 unmount
-${guard}facts=$(zfs get -Hp -o name,property,value,source "$columns" "$ds") || exit 1
+keep_final() { # in the background: both wait for the pool
+  zfs hold "$tag" "$ds@$final" 2>/dev/null || zfs holds -H "$ds@$final" 2>/dev/null | cut -f 2 | grep -qxF -- "$tag" || zfs hold "$tag" "$ds@$final"
+}
+${guard}said=${runProgram(freezeProgram)}
+if [[ $said =~ ^\\{\\"return\\":\\"frozen\\ (drover-e[0-9]+-[0-9]+)\\ [0-9]+\\ (on|off) ]]; then
+  final=\${BASH_REMATCH[1]}
+  seal "$ds" "$place" 8>&- &
+  keep_final 8>&- & hold=$!
+  [ "\${BASH_REMATCH[2]}" = on ] || zfs set readonly=on "$ds" || exit 1
+  wait $hold || exit 1
+  wait
+  printf '%s\\n' "$said"
+  exit 0
+fi
+facts=$(zfs get -Hp -o name,property,value,source "$columns" "$ds") || exit 1
 declare -A now=() all=()
 while IFS=$'\\t' read -r _ name value source; do
   all[$name]=$value
@@ -52,8 +67,7 @@ if ! [[ $final =~ ^drover-e[0-9]+-[0-9]+$ && $written = 0 ]]; then
   zfs snapshot "$ds@$final" || exit 1
   taken=$(zfs list -Hp -o name,guid,createtxg,written "$ds@$final") || exit 1
 fi
-said=$(zfs hold "$tag" "$ds@$final" 2>&1) || zfs holds -H "$ds@$final" 2>/dev/null | cut -f 2 | grep -qxF -- "$tag" ||
-  { printf '%s\\n' "$said" >&2; exit 1; }
+keep_final || exit 1
 wait
 printf '%s\\n\\036\\n%s\\n\\036\\n%s\\n' "$facts" "$copies" "$taken"
 `;
@@ -62,16 +76,25 @@ printf '%s\\n\\036\\n%s\\n\\036\\n%s\\n' "$facts" "$copies" "$taken"
  * FENCE DATASET EXPECTED… -- ASSIGNMENTS…: sets the properties of an owner and mounts it. Prints `empty` or `filled` and
  * the directory; `gone` where that is missing.
  */
-export const acquireScript = `${prelude}${seal}
+export const acquireScript = `${prelude}${seal}${hereCommands}
 fence=$1 ds=$2 columns=mounted,mountpoint,overlay,
 shift 2
-${guard}${compare}
-zfs set "$@" "$ds" || exit 1
-if [ "\${all[mounted]}" != yes ]; then
-  seal "$ds" "\${all[mountpoint]}" "\${all[overlay]}"
-  zfs mount "$ds" || exit 1
+${guard}declare -A all=()
+said=${runProgram(compareProgram, 'n')}
+if [[ $said =~ ^\\{\\"return\\":\\"same\\ (/[^\\"\\\\]*)\\"\\}$ ]]; then
+  all[mountpoint]=\${BASH_REMATCH[1]}
+  while [ "$1" != -- ]; do shift; done
+  shift
+else
+  ${compare.trimEnd()}
 fi
-directory=\${all[mountpoint]}/data
+zfs set "$@" "$ds" || exit 1
+if ! here; then
+  seal "$ds" "\${all[mountpoint]}" "\${all[overlay]-}"
+  zfs mount "$ds" || exit 1
+  here || place=\${all[mountpoint]}
+fi
+directory=$place/data
 [ -d "$directory" ] || exit ${exits.gone}
 state=empty
 [ -z "$(find "$directory" -mindepth 1 -maxdepth 1 -print -quit)" ] || state=filled

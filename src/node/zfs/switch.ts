@@ -1,14 +1,17 @@
 import type { Mark } from '../../engine/run/leftovers.ts';
-import type { SeenVolume, SeenWhole, VolumeProperties, VolumeStore } from '../../engine/volume-store.ts';
+import type { Frozen, SeenVolume, SeenWhole, VolumeProperties, VolumeStore } from '../../engine/volume-store.ts';
+import type { Volume } from '../../model/cluster.ts';
 import { printCopyRecord } from '../../model/copy-record.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { properties } from '../../model/names.ts';
 import { isZfsNumber } from '../../model/untrusted.ts';
 import type { CommandResult } from '../command.ts';
 import { type Fence, tooLate } from '../fence.ts';
+import { parseJson, textAt } from '../json.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
 import { checkDataset, checkName, checkProperty } from './names.ts';
-import { parseVolumes, volumeColumns } from './output.ts';
+import { parseVolumes, readMarks, volumeColumns } from './output.ts';
 import { exits, setScript } from './scripts.ts';
 import { acquireScript, freezeScript, markWord, tidyScript, tidyWords } from './switch-scripts.ts';
 
@@ -44,7 +47,7 @@ export function createZfsSwitch(connection: NodeConnection, root: string, fence:
       const before = [dataset, checkName(tag), `${volumeColumns},mountpoint,overlay`];
       const result = await act(freezeScript, before, seen, assignments({ role: 'frozen' }), signal);
       if (result.code === exits.busy) throw busy(dataset, node, result);
-      return readFrozen(dataset, node, result);
+      return readFrozen(seen, node, result);
     },
     async acquire(seen, next, signal) {
       const dataset = checkDataset(seen.dataset, root);
@@ -79,7 +82,17 @@ function noBase(dataset: string, node: string, { name, guid }: Mark): AppError {
   return new AppError('volume-conflict', message, { details: { node, dataset } });
 }
 
-function readFrozen(dataset: string, node: string, { stdout }: CommandResult) {
+function readFrozen(seen: Volume, node: string, { stdout }: CommandResult): Frozen {
+  const { dataset } = seen;
+  const same = { role: 'frozen', mounted: false, writtenBytes: 0 } as const;
+  if (stdout.startsWith('{')) {
+    const said = textAt(parseJson(stdout), 'return') ?? '';
+    const [, final, bytes, rows = ''] = /^frozen (\S+) (\d+) \S+\n(.*)$/s.exec(said) ?? [];
+    const { copies, ...rest } = seen;
+    // A record counts up to the snapshot that it names.
+    const record = seen.snapshots.some(({ name }) => name === final) ? defined({ copies }) : {};
+    return { copy: { ...rest, ...same, ...readMarks(dataset, rows), ...record }, finalBytes: sizeOf(bytes) };
+  }
   const [facts = '', copies = '', taken = ''] = stdout.split('\x1e\n');
   const found = parseVolumes(facts, `${copies}${taken}`).find((one) => one.dataset === dataset);
   if (found === undefined) {
@@ -88,12 +101,13 @@ function readFrozen(dataset: string, node: string, { stdout }: CommandResult) {
       `cannot freeze dataset "${dataset}" on "${node}": it is not a volume of drover`,
     );
   }
-  const finalBytes = Number(taken.trim().split('\t')[3] ?? 0);
-  return {
-    // The facts are from before the change.
-    copy: { ...found, role: 'frozen', mounted: false, writtenBytes: 0 } as const,
-    finalBytes: Number.isSafeInteger(finalBytes) ? finalBytes : Number.MAX_SAFE_INTEGER,
-  };
+  // The facts are from before the change.
+  return { copy: { ...found, ...same }, finalBytes: sizeOf(taken.trim().split('\t')[3]) };
+}
+
+function sizeOf(text = '0'): number {
+  const bytes = Number(text);
+  return Number.isSafeInteger(bytes) ? bytes : Number.MAX_SAFE_INTEGER;
 }
 
 /** The expected ownership and newest snapshot of a volume. A missing owner is compared too: it must still be missing. */

@@ -11,12 +11,17 @@ ${command}`
     .split('\n')
     .join('; ');
 
+/** The text of `fencedSend`. */
+export const sendScript = fenced('exec zfs "$@"');
+/** The text of `fencedReceiveAndHold`. */
+export const receiveScript = fenced(receiveAndHold);
+
 /**
  * `zfs send` as an argv; exits with `lateCode` where its lock was lost. The lock is compared only at the start, because a
  * transfer takes longer than another run should wait.
  */
 export const fencedSend = ({ token }: Fence, args: readonly string[]): Argv => {
-  return ['bash', '-c', fenced('exec zfs "$@"'), 'drover-zfs', token, ...args];
+  return ['bash', '-c', sendScript, 'drover-zfs', token, ...args];
 };
 
 /** `zfs receive` in the same way; it accepts only the stream of one snapshot. */
@@ -26,7 +31,7 @@ export const fencedReceive = ({ token }: Fence, args: readonly string[]): Argv =
 
 /** `fencedReceive` that holds the snapshot when it has arrived, and prints its guid. */
 export const fencedReceiveAndHold = ({ token }: Fence, { full, tag }: Held, args: readonly string[]): Argv => {
-  return ['bash', '-c', fenced(receiveAndHold), 'drover-zfs', token, full, tag, ...args];
+  return ['bash', '-c', receiveScript, 'drover-zfs', token, full, tag, ...args];
 };
 
 /** A snapshot by its full name, and the tag of its hold. */

@@ -169,6 +169,7 @@ function createClient(world: MemoryWorld, node: NodeName, locks: SessionLocks): 
     mutex: createMemoryMutex(world, node, locks),
     deadMan: createMemoryDeadMan(world, node),
     doctor: createMemoryDoctor(world, node),
+    prepareSwitch: async () => undefined,
     close: async () => {},
   };
 }

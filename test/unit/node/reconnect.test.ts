@@ -22,6 +22,7 @@ function aConnection(): Fake {
     script: unused,
     spawn: unused,
     countSessions: async (asked: number) => asked,
+    prepare: async () => undefined,
     openUnixSocket: unused,
     remote: { host: '', address: '', port: 22, user: 'root', isRoot: true, hostKeys: [] },
     closed: closed.signal,

@@ -53,6 +53,7 @@ describe('talking to a daemon', () => {
       script: (text, args, options) => script(text, args, options),
       spawn: refuse,
       countSessions: async (asked: number) => asked,
+      prepare: async () => undefined,
       openUnixSocket: async () => connectSocket(join(dir, 'sock')),
       remote: { host: '', address: '', port: 22, user: 'root', isRoot: true, hostKeys: [] },
       closed: closed.signal,

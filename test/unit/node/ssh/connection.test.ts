@@ -96,6 +96,46 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       expect(result.stdout).toBe("o'ne/$2\n");
     });
 
+    test('a session that was opened ahead runs the next command with its script, once', async () => {
+      const connection = await open();
+      const script = 'echo "$SECONDS/$1/$(cat)"';
+      const text = 'echo "$SECONDS/$1/$(cat)"; exit 3';
+      await connection.prepare([script, text], AbortSignal.timeout(300_000));
+      await pause(1_100);
+      const found = await connection.script(script, ["o'ne\n$2"]);
+      expect(found.stdout).toMatch(/^[1-9]\d*\/o'ne\n\$2\/\n$/);
+      const input = 'x'.repeat(100_000);
+      const command = ['bash', '-c', text, 'drover', 'a b'] as const;
+      const read = await connection.run(command, { input, okCodes: [3] });
+      expect(read.stdout.replace(/x+/, 'data')).toMatch(/^[1-9]\d*\/a b\/data\n$/);
+      expect(read.stdout).toContain(input);
+      // The next ones have sessions of their own.
+      expect((await connection.script(script, ['again'])).stdout).toMatch(/^\d+\/again\/\n$/);
+      await expect(connection.run(command, { input: '' })).rejects.toMatchObject({ details: { exit: 3 } });
+    });
+
+    test('a spawned command takes such a session too, and reads the stream behind its arguments', async () => {
+      const connection = await open();
+      const text = 'shift; exec cat "$@"';
+      await connection.prepare([text], AbortSignal.timeout(300_000));
+      const command = await connection.spawn(['bash', '-c', text, 'drover', 'word', '-'], AbortSignal.timeout(300_000));
+      command.stdin.end('one\ntwo\n');
+      const chunks: Buffer[] = [];
+      for await (const chunk of command.stdout) chunks.push(chunk);
+      expect([Buffer.concat(chunks).toString(), (await command.done).code]).toEqual(['one\ntwo\n', 0]);
+    });
+
+    test('sessions that were opened ahead keep no command waiting, and none uses one that has ended', async () => {
+      const connection = await open();
+      const scripts = Array.from({ length: 9 }, (_, index) => `echo ${index}`);
+      await connection.prepare(scripts, AbortSignal.timeout(300_000));
+      const commands = Array.from({ length: 8 }, () => connection.run(['sh', '-c', 'sleep 0.5; echo done']));
+      expect((await Promise.all(commands)).map(({ stdout }) => stdout)).toEqual(Array(8).fill('done\n'));
+      for (const [index, script] of scripts.entries()) {
+        expect((await connection.script(script, [])).stdout).toBe(`${index}\n`);
+      }
+    });
+
     test('many sockets and commands on one connection do not leak', async () => {
       const connection = await open();
       const warnings = await warningsDuring(async () => {

@@ -1,0 +1,120 @@
+// ZFS channel programs: one call of zfs, and one transaction, instead of four or five calls, while an application is down.
+// Each makes a change only where it can make all of it. Where it answers anything else than what its script expects, it has
+// changed nothing, and the script goes on with single commands: they also find out what differs. `zfs.sync.set_prop` came
+// with OpenZFS 2.2, and sets only the properties of users, not `readonly`.
+
+/** Lua: `ds`; `own(NAME)`, a property that is set on it; `assigned`, the pairs after `--`; `differs()`, whether it is not as expected. */
+const prologue = `args = ...
+local argv = args["argv"]
+local ds = argv[1]
+local function own(name)
+  local value, source = zfs.get_prop(ds, name)
+  if source == ds then return value end
+end
+local expected, assigned, guid = {}, {}, nil
+local into = expected
+for at = 2, #argv do
+  local name, value = string.match(argv[at], "^([^=]*)=(.*)$")
+  if argv[at] == "--" and into == expected then into = assigned
+  elseif name == "guid" and into == expected then guid = value
+  elseif name ~= nil then into[#into + 1] = { name, value } end
+end
+local function newest_own()
+  local newest, txg = nil, -1
+  for snapshot in zfs.list.snapshots(ds) do
+    if string.match(snapshot, "@drover%-e%d+%-%d+$") then
+      local at = zfs.get_prop(snapshot, "createtxg")
+      if at > txg then newest, txg = snapshot, at end
+    end
+  end
+  return newest
+end
+local function differs()
+  for _, pair in ipairs(expected) do
+    if (own(pair[1]) or "") ~= pair[2] then return true end
+  end
+  if guid == nil then return false end
+  local newest = newest_own()
+  return newest == nil or string.format("%u", zfs.get_prop(newest, "guid")) ~= guid
+    or zfs.get_prop(ds, "written@" .. string.match(newest, "@(.*)$")) ~= 0
+end
+`;
+
+/** DATASET EXPECTED… --: returns `same MOUNTPOINT`. Only reads. */
+export const compareProgram = `${prologue}
+if differs() then return "differs" end
+return "same " .. zfs.get_prop(ds, "mountpoint")
+`;
+
+/** DATASET EXPECTED… -- ASSIGNMENTS…: sets the properties and returns `set`, if `readonly` is as assigned already. */
+export const setProgram = `${prologue}
+if zfs.sync.set_prop == nil or differs() then return "differs" end
+for _, pair in ipairs(assigned) do
+  if pair[1] == "readonly" then
+    if zfs.get_prop(ds, "readonly") ~= pair[2] then return "readonly differs" end
+  elseif zfs.check.set_prop(ds, pair[1], pair[2]) ~= 0 then return "it cannot be set" end
+end
+for _, pair in ipairs(assigned) do
+  if pair[1] ~= "readonly" then assert(zfs.sync.set_prop(ds, pair[1], pair[2]) == 0) end
+end
+return "set"
+`;
+
+/** So many snapshots and bookmarks take a moment in which the pool writes nothing else. */
+const mostCopies = 2000;
+
+/**
+ * DATASET EXPECTED… -- ASSIGNMENTS…: sets the properties but `readonly`, takes the final snapshot, and returns
+ * `frozen FINAL BYTES READONLY`, then a line of `zfs list -Hp -o name,guid,createtxg` for each snapshot and bookmark. BYTES is
+ * what was written since the snapshot before it, 0 where none had to be taken; READONLY is `on` or `off`.
+ */
+export const freezeProgram = `${prologue}
+if zfs.sync.set_prop == nil or differs() then return "differs" end
+local epoch = string.match(own("drover:epoch") or "", "^%d+$")
+if epoch == nil then return "differs" end
+local rows, last, final, txg = {}, 0, nil, -1
+local function note(name)
+  local at = zfs.get_prop(name, "createtxg")
+  local number = string.match(name, "[@#]drover%-e" .. epoch .. "%-(%d+)$")
+  if number ~= nil and #number <= 15 and tonumber(number) > last then last = tonumber(number) end
+  rows[#rows + 1] = string.format("%s\\t%u\\t%d", name, zfs.get_prop(name, "guid"), at)
+  return at
+end
+for snapshot in zfs.list.snapshots(ds) do
+  local at = note(snapshot)
+  if at > txg then final, txg = string.match(snapshot, "@(.*)$"), at end
+  if #rows > ${mostCopies} then return "it has many snapshots" end
+end
+for bookmark in zfs.list.bookmarks(ds) do
+  note(bookmark)
+  if #rows > ${mostCopies} then return "it has many bookmarks" end
+end
+local bytes = zfs.get_prop(ds, "written")
+local is_whole = bytes == 0 and final ~= nil and string.match(final, "^drover%-e%d+%-%d+$") ~= nil
+if not is_whole then
+  final = "drover-e" .. epoch .. "-" .. string.format("%d", last + 1)
+  if zfs.check.snapshot(ds .. "@" .. final) ~= 0 then return "it cannot get a snapshot" end
+end
+for _, pair in ipairs(assigned) do
+  if pair[1] ~= "readonly" and zfs.check.set_prop(ds, pair[1], pair[2]) ~= 0 then return "it cannot be set" end
+end
+for _, pair in ipairs(assigned) do
+  if pair[1] ~= "readonly" and own(pair[1]) ~= pair[2] then assert(zfs.sync.set_prop(ds, pair[1], pair[2]) == 0) end
+end
+if not is_whole then
+  assert(zfs.sync.snapshot(ds .. "@" .. final) == 0)
+  note(ds .. "@" .. final)
+end
+return "frozen " .. final .. " " .. string.format("%d", bytes) .. " " .. zfs.get_prop(ds, "readonly") .. "\\n" .. table.concat(rows, "\\n")
+`;
+
+/**
+ * Shell text: runs a program with DATASET and the remaining arguments, `n` for one that only reads. Prints what it returns
+ * as JSON, or nothing where this zfs cannot run it.
+ */
+export const runProgram = (
+  program: string,
+  option: '' | 'n' = '',
+): string => `$(zfs program -j${option} -- "\${ds%%/*}" - "$ds" "$@" 2>/dev/null <<'LUA'
+${program}LUA
+)`;
