@@ -20,6 +20,7 @@ import {
   type PortMapping,
   type VolumeMount,
 } from '../src/model/config.ts';
+import type { NameTable } from '../src/model/name-table.ts';
 import { containerName, datasetLeaf, defaultDeployment } from '../src/model/names.ts';
 import { desiredSpec } from '../src/plan/container-spec.ts';
 
@@ -39,6 +40,9 @@ export function anApplication(name: AppName, overrides: Partial<Application> = {
     ...overrides,
   };
 }
+
+/** The table of a node that is set up for names and has none yet. */
+export const noNames: NameTable = { ranges: [], entries: [], resolvers: [] };
 
 /** The same port inside and outside unless told. */
 export const tcp = (external: number, internal = external): PortMapping => ({ internal, external, protocol: 'tcp' });
@@ -131,6 +135,8 @@ export interface NodeParts {
   readonly foreignMounts?: NodeFacts['foreignMounts'];
   /** Images the node has beside those of its containers, as `repository:tag`. */
   readonly images?: readonly string[];
+  /** Ports that images expose, as `repository:tag`. */
+  readonly imagePorts?: Readonly<Record<string, readonly PortKey[]>>;
   readonly meshAddress?: string;
   readonly addresses?: NodeFacts['addresses'];
   readonly pool?: Partial<NodeFacts['pool']>;
@@ -175,6 +181,9 @@ export function someFacts(node: NodeName, parts: NodeParts = {}): NodeFacts {
     listeners: parts.listeners ?? [],
     ...(parts.foreignMounts && { foreignMounts: parts.foreignMounts }),
     images: Object.fromEntries(images.map((image) => [image, imageIdOf(image)])),
+    ...(parts.imagePorts && {
+      imagePorts: Object.fromEntries(Object.entries(parts.imagePorts).map(([image, own]) => [imageIdOf(image), own])),
+    }),
     pool: { name: 'drover', health: 'ONLINE', sizeBytes: 10_000_000_000, freeBytes: 9_000_000_000, ...parts.pool },
     versions: { docker: '28.0.0', dockerApi: '1.48', zfs: '2.2.2', kernel: '6.8.0', arch: 'x86_64' },
     capabilities: { resume: true, bookmarks: true, compressed: true, largeBlocks: true },

@@ -1,6 +1,7 @@
 import type { ContainerSettings, RestartPolicy } from './container-fields.ts';
 import type { ContainerFile } from './container-file.ts';
 import type { ContainerOptions } from './container-options.ts';
+import { defaultNameRange } from './name-range.ts';
 
 /** Key of a node in deployment.yml: an address or a name. The program uses this key for the node everywhere. */
 export type NodeName = string;
@@ -230,6 +231,7 @@ export const defaultSettings: Settings = {
   timeouts: { connectMs: 15_000, commandMs: 60_000, stopMs: 10_000, switchMs: 120_000, healthMs: 60_000 },
   switch: { belowBytes: 4 * 1024 * 1024, maxRounds: 5 },
   transfer: 'auto',
+  nameRange: defaultNameRange,
   boot: { alone: 'wait' },
 };
 

@@ -1,7 +1,5 @@
 import type { AppName, DeploymentName, ExposedPort } from './config.ts';
 
-/** Default network of virtual addresses: reserved for benchmarks (RFC 2544), so that no other network uses it. */
-export const defaultNameRange = '198.18.0.0/15';
 /** The mesh ports that drover assigns, both included. */
 export const meshPorts = { first: 20_000, last: 29_999 } as const;
 /** The network of every application whose file names none. */

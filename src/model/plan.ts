@@ -1,6 +1,6 @@
 import type { BootRules, ContainerSpec, PortKey, Proxy, ServedPort } from './cluster.ts';
 import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from './config.ts';
-import type { HeldPort, NameTable } from './name-table.ts';
+import type { HeldPort, NamedPort, NameTable } from './name-table.ts';
 
 /**
  * Everything that a step can do on a node. Each action is idempotent and observes the node again when it runs, so the
@@ -71,8 +71,17 @@ export interface ActionArgs {
    * plan was made: first the ports that it exposes are added to `spec.names`.
    */
   'start-container': { readonly node: NodeName; readonly spec: ContainerSpec; readonly asksPorts?: true };
-  /** Wait for the image's health check if it has one, else until the published TCP ports accept. */
-  'check-container': { readonly node: NodeName; readonly app: AppName; readonly ports: readonly PortKey[] };
+  /**
+   * Wait for the image's health check if it has one, else until the published TCP ports accept, and those of `named` that
+   * accepted before a switch of this run. If it is not known which did, all of `named` get the time of a check, and it is
+   * no failure if they do not accept.
+   */
+  'check-container': {
+    readonly node: NodeName;
+    readonly app: AppName;
+    readonly ports: readonly PortKey[];
+    readonly named?: readonly NamedPort[];
+  };
   /**
    * Replace the node's network table in one transaction and end the holds of `dropHolds`. With `only`, the entries for
    * other ports stay as they are (`mergeNetwork` in src/plan/steps/network-tables.ts), so that applications that move

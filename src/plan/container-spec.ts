@@ -7,6 +7,7 @@ import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { SealedContent } from '../model/sealed-content.ts';
 import { sameItems, sorted } from './lists.ts';
+import { nameDifferences } from './names/desired.ts';
 import { portText } from './ports.ts';
 
 /** What the container's spec depends on besides the application. */
@@ -18,19 +19,22 @@ export interface SpecPlace {
   /** The result of `listenAddresses`. */
   readonly listen?: readonly string[] | undefined;
   readonly deployment?: DeploymentName;
+  /** Default: none. */
+  readonly names?: ContainerSpec['names'];
 }
 
 /** The spec of an application's container on the node with this mesh address, to which the link variables point. */
 export function desiredSpec(
   app: Application,
   meshAddress: string,
-  { image = printImage(app.image), ordered = false, listen, deployment }: SpecPlace = {},
+  { image = printImage(app.image), ordered = false, listen, deployment, names }: SpecPlace = {},
 ): ContainerSpec {
   return {
     application: app.name,
     ...(deployment === undefined ? {} : { deployment }),
     image,
     ports: portsAt(app.ports, listen),
+    ...(names === undefined ? {} : { names }),
     environment: containerEnvironment(app, meshAddress),
     mounts: app.volumes.map((volume) => ({ volume: volume.id, mountpoint: volume.mountpoint })),
     ...settingsOf(app),
@@ -62,6 +66,7 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
     reasons.push(`image "${desired.image}" is newer on the node`);
   }
   reasons.push(...portDifferences(desired, now));
+  reasons.push(...nameDifferences(desired, observed));
   reasons.push(...environmentDifferences(desired, observed));
   if (!sameCommandLine(desired, observed)) reasons.push('command changed');
   if (desired.hidesCommand === true && now.hidesCommand !== true) {

@@ -39,6 +39,7 @@ export function decideBareVolume(input: PlanInput, dataset: PlacedVolume): Group
     stopFirst: usersBefore(input, undefined, tasks, undefined).stopFirst,
     startsFirst: false,
     ports: [],
+    names: [],
     hold: false,
     switches: false,
     checks: false,

@@ -1,16 +1,27 @@
-import { type Container, type ContainerSpec, isActive, type PortKey } from '../model/cluster.ts';
-import type { AppName, NodeName } from '../model/config.ts';
+import {
+  type ClusterState,
+  type Container,
+  type ContainerSpec,
+  type ImageDefaults,
+  isActive,
+  type PortKey,
+} from '../model/cluster.ts';
+import type { AppName, Config, NodeName } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
+import type { HeldPort } from '../model/name-table.ts';
 import type { Blocker } from '../model/plan.ts';
 import { settleConflicts, usersBefore } from './conflicts.ts';
 import { desiredSpec, differences } from './container-spec.ts';
 import { bareVolumes, decideBareVolume } from './decide-bare-volume.ts';
 import type { ContainerStart, ContainerStop, GroupDecision } from './group-decision.ts';
-import { sameItems } from './lists.ts';
+import { sameItems, sorted } from './lists.ts';
+import { assignedMeshPort } from './names/assigned.ts';
+import { desiredNames, heldNames, heldText, nameNotes } from './names/desired.ts';
 import { findObstacles } from './obstacles.ts';
 import { type PlacedApp, placedApp } from './placed-app.ts';
-import { listenOf, type PlanInput, type SeenContainer, usersOfWantedPort } from './plan-input.ts';
+import { indexInput, listenOf, type PlanInput, type SeenContainer, usersOfWantedPort } from './plan-input.ts';
 import { blockWithoutSpace } from './pool-space.ts';
-import { externalPorts, portText, uniquePorts } from './ports.ts';
+import { comparePorts, externalPorts, portText, uniquePorts } from './ports.ts';
 import { checkImageVolumes } from './volumes/image-volumes.ts';
 import { checkNewVolumes } from './volumes/new-volumes.ts';
 import { findVolumeTask, type VolumeTask } from './volumes/volume-task.ts';
@@ -37,7 +48,7 @@ function decideApplication(input: PlanInput, placed: PlacedApp): GroupDecision {
   const fresh = checkNewVolumes(input, placed, tasks);
   const image = checkImageVolumes(input, placed, starts);
   const obstacles = findObstacles(input, app, node, starts);
-  const ports = decidePorts(input, placed, tasks, { starts, checks });
+  const ports = decidePorts(input, placed, tasks, { start, checks });
   const users = usersBefore(input, name, tasks, start);
   return {
     group: name,
@@ -49,6 +60,7 @@ function decideApplication(input: PlanInput, placed: PlacedApp): GroupDecision {
     stopFirst: users.stopFirst,
     startsFirst: false,
     ports: ports.ports,
+    names: ports.names,
     hold: ports.hold,
     switches: ports.switches || users.takesPorts,
     checks,
@@ -57,7 +69,7 @@ function decideApplication(input: PlanInput, placed: PlacedApp): GroupDecision {
       ? obstacles.blockers
       : [...obstacles.blockers, ...problems, ...fresh.problems, ...image.problems],
     warnings: tasks.flatMap((task) => warningsOf(input, task, name)),
-    notes: [...image.notes, ...newerImage(placed)],
+    notes: [...image.notes, ...newerImage(placed), ...nameNotes(input, placed, starts)],
     keeps: fresh.keeps,
     portsTaken: obstacles.portsTaken,
   };
@@ -92,26 +104,33 @@ function decideContainers(
   tasks: readonly VolumeTask[],
 ): { readonly stops: readonly ContainerStop[]; readonly start?: ContainerStart } {
   if (facts === undefined) return { stops: [] };
-  const spec = desiredSpec(app, facts.meshAddress, {
-    image,
-    ordered: facts.boot !== undefined,
-    listen: listenOf(input, node),
-    deployment: input.config.name,
-  });
+  const specWith = (exposes: ImageDefaults['exposes']) => {
+    const names = desiredNames(input, app, node, exposes);
+    const place = { image, ordered: facts.boot !== undefined, listen: listenOf(input, node), ...defined({ names }) };
+    return desiredSpec(app, facts.meshAddress, { ...place, deployment: input.config.name });
+  };
+  const fresh = (): ContainerStart['spec'] => specWith(imageId === undefined ? [] : facts.imagePorts?.[imageId]);
+  const asksPorts = imageId === undefined && facts.network.names !== undefined ? { asksPorts: true as const } : {};
   const stops = elsewhere.map((other): ContainerStop => {
     const reason = `${quote(app.name)} is wanted on ${quote(node)}`;
     const stop = { node: other.node, app: app.name, reason };
     return canReturn(other, tasks) ? { ...stop, unlessReleased: tasks.map(({ id }) => id) } : stop;
   });
-  if (here === undefined) return { stops, start: { spec, reason: arrival(app.name, node, elsewhere, tasks) } };
+  if (here === undefined) {
+    const reason = arrival(app.name, node, elsewhere, tasks);
+    return { stops, start: { spec: fresh(), reason, ...asksPorts } };
+  }
+  // Its image decides, until it is recreated for another reason.
+  const spec = specWith(here.imageDefaults.exposes);
   const different = changesOf(spec, here, imageId);
   const reasons = [...different, ...volumeReasons(tasks), ...stateReasons(here)];
   if (reasons.length === 0) return { stops };
   const reason = reasons.join('; ');
   const isDown = here.state === 'exited' || here.state === 'created';
   const canJustStart = isDown && different.length === 0 && tasks.every(isSameData);
-  if (!canJustStart) stops.push({ node, app: app.name, reason });
-  return { stops, start: { spec, reason } };
+  if (canJustStart) return { stops, start: { spec, reason } };
+  stops.push({ node, app: app.name, reason });
+  return { stops, start: { spec: fresh(), reason, ...asksPorts } };
 }
 
 /**
@@ -194,8 +213,9 @@ function decidePorts(
   input: PlanInput,
   { app, node, own }: PlacedApp,
   tasks: readonly VolumeTask[],
-  { starts, checks }: { readonly starts: boolean; readonly checks: boolean },
-): Pick<GroupDecision, 'ports' | 'hold' | 'switches'> {
+  { start, checks }: { readonly start: ContainerStart | undefined; readonly checks: boolean },
+): Pick<GroupDecision, 'ports' | 'names' | 'hold' | 'switches'> {
+  const starts = start !== undefined;
   const active = own.filter(({ container }) => isActive(container));
   const wanted = externalPorts(app);
   const before = uniquePorts(active.flatMap(({ container }) => externalPorts(container.spec)));
@@ -204,10 +224,54 @@ function decidePorts(
   const underWay = tasks.some(({ work, settle }) => {
     return settle.length > 0 || work.kind === 'reclaim' || (work.kind === 'move' && work.stage !== 'sync');
   });
-  const hold = starts && ports.length > 0 && (leaves || underWay);
+  const named = decideNames(active, start);
+  const isReached = ports.length > 0 || named.names.length > 0;
+  const hold = starts && isReached && (leaves || underWay);
   const changed = before.length > 0 && !sameItems(before.map(portText), wanted.map(portText));
-  return { ports, hold, switches: hold || (starts && changed) || (checks && ports.length > 0) };
+  const switches = hold || (starts && (changed || named.changed)) || (checks && isReached);
+  return { ports, names: named.names, hold, switches };
+}
+
+/** Its ports at its virtual address, before and after the plan; whether a running container of it has other ones. */
+function decideNames(
+  active: readonly SeenContainer[],
+  start: ContainerStart | undefined,
+): { readonly names: readonly HeldPort[]; readonly changed: boolean } {
+  const specs = [...active.map(({ container }) => container.spec), ...(start === undefined ? [] : [start.spec])];
+  const texts = specs.map((spec) => heldNames(spec).map(heldText));
+  const names = new Map(specs.flatMap(heldNames).map((port) => [heldText(port), port]));
+  const changed = active.length > 0 && texts.some((own) => !sameItems(own, texts[0] ?? []));
+  return { names: sorted(names.keys()).flatMap((text) => names.get(text) ?? []), changed };
 }
 
 const isWantedByOther = (input: PlanInput, name: AppName, key: PortKey): boolean =>
   usersOfWantedPort(input, key).some((other) => other !== name);
+
+/** One input for each state: what is assigned to an application of a plan is taken for the others. */
+const inputs = new WeakMap<ClusterState, PlanInput>();
+
+/**
+ * The spec with the ports that its image exposes, which the plan did not know. `state` is the one that the plan was made
+ * from.
+ */
+export function withImagePorts(
+  config: Config,
+  state: ClusterState,
+  spec: ContainerSpec,
+  exposes: readonly PortKey[],
+): ContainerSpec {
+  const { names, application } = spec;
+  if (names === undefined || names.networks?.length === 0) return spec;
+  const known = new Set(names.ports.map(portText));
+  const late = exposes.filter((port) => !known.has(portText(port)));
+  if (late.length === 0) return spec;
+  const input = inputs.get(state) ?? indexInput(config, state);
+  // Assigns again what the plan has assigned.
+  if (!inputs.has(state)) decide(input);
+  inputs.set(state, input);
+  const added = late.flatMap(({ port, protocol }) => {
+    const meshPort = assignedMeshPort(input, application, { port, protocol });
+    return meshPort === undefined ? [] : [{ port, protocol, meshPort }];
+  });
+  return { ...spec, names: { ...names, ports: [...names.ports, ...added].sort(comparePorts) } };
+}

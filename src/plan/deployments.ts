@@ -8,7 +8,10 @@ import type { StepBuilder } from './steps/step-builder.ts';
 import { quote, quoteAll } from './wording.ts';
 
 /** True if this entry of a network table belongs to another deployment, which keeps it. */
-function isOfOther({ config }: Pick<PlanInput, 'config'>, { deployment }: ServedPort): boolean {
+export function isOfOther(
+  { config }: Pick<PlanInput, 'config'>,
+  { deployment }: Pick<ServedPort, 'deployment'>,
+): boolean {
   return deployment !== undefined && deployment !== config.name && deployment !== config.takesOver;
 }
 

@@ -1,5 +1,6 @@
 import type { ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { Application, AppName, NodeName, VolumeId } from '../model/config.ts';
+import type { HeldPort } from '../model/name-table.ts';
 import type { Blocker } from '../model/plan.ts';
 import type { SeenContainer } from './plan-input.ts';
 import type { VolumeTask } from './volumes/volume-task.ts';
@@ -21,6 +22,8 @@ export interface GroupDecision {
   readonly startsFirst: boolean;
   /** Ports whose entries in the nodes' network tables change with this application. */
   readonly ports: readonly PortKey[];
+  /** Its ports at its virtual address, now and after the plan. */
+  readonly names: readonly HeldPort[];
   /** New connections wait while it moves. */
   readonly hold: boolean;
   /** The network tables change only after it answers on its new node. */
@@ -52,5 +55,7 @@ export interface ContainerStop {
 
 export interface ContainerStart {
   readonly spec: ContainerSpec;
+  /** Its node did not have the image: the ports that it exposes are not known yet. */
+  readonly asksPorts?: true;
   readonly reason: string;
 }

@@ -1,7 +1,8 @@
 import type { ClusterState, Container, NodeFacts, NodeState, Snapshot, Volume } from '../../src/model/cluster.ts';
 import type { NodeName } from '../../src/model/config.ts';
 import { containerName, printImage } from '../../src/model/names.ts';
-import { type Action, assertNever } from '../../src/model/plan.ts';
+import { type Action, type ActionOf, assertNever } from '../../src/model/plan.ts';
+import { heldText } from '../../src/plan/names/desired.ts';
 import { mergeNetwork } from '../../src/plan/steps/network-tables.ts';
 import { aVolume, imageIdOf, nodeId } from '../builders.ts';
 
@@ -21,9 +22,7 @@ export function applyAction(state: ClusterState, action: Action): ClusterState {
         network: {
           ...mergeNetwork(network, action),
           present: true,
-          holds: network.holds.filter(
-            (h) => !action.dropHolds.some((d) => d.port === h.port && d.protocol === h.protocol),
-          ),
+          holds: network.holds.filter((h) => !action.dropHolds.some((d) => heldText(d) === heldText(h))),
         },
       }));
     case 'stop-container':
@@ -36,7 +35,7 @@ export function applyAction(state: ClusterState, action: Action): ClusterState {
         }),
       }));
     case 'start-container':
-      return startContainer(state, action.node, action.spec);
+      return startContainer(state, action);
     case 'check-container':
       return state;
     case 'set-deployment':
@@ -165,12 +164,18 @@ function send(
   return change(next, to, ({ volumes }) => ({ volumes: [...volumes.filter((v) => v.id !== id), copy] }));
 }
 
-function startContainer(state: ClusterState, node: NodeName, spec: Container['spec']): ClusterState {
+function startContainer(
+  state: ClusterState,
+  { node, spec, asksPorts }: ActionOf<'start-container'>,
+): ClusterState {
   for (const mount of spec.mounts) {
     const volume = copyOn(state, node, mount.volume);
     if (volume.role !== 'owner' || !volume.mounted) throw new Error(`${spec.application} starts without ${volume.id}`);
   }
   expectPortsFree(state, spec);
+  const { images, imagePorts } = factsOf(state, node);
+  // An image that no node had exposes nothing here.
+  const exposes = asksPorts === true ? undefined : imagePorts?.[images[spec.image] ?? ''];
   const container: Container = {
     id: `started-${spec.application}`,
     name: containerName(spec.application),
@@ -179,8 +184,8 @@ function startContainer(state: ClusterState, node: NodeName, spec: Container['sp
     ...(spec.deployment === undefined ? {} : { deployment: spec.deployment }),
     state: 'running',
     spec,
-    imageId: factsOf(state, node).images[spec.image] ?? 'missing',
-    imageDefaults: { environment: {}, command: [], entrypoint: [] },
+    imageId: images[spec.image] ?? 'missing',
+    imageDefaults: { environment: {}, command: [], entrypoint: [], ...(exposes === undefined ? {} : { exposes }) },
   };
   return change(state, node, ({ containers }) => ({
     containers: [...containers.filter((c) => !c.managed || c.application !== spec.application), container],

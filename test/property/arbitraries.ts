@@ -11,6 +11,7 @@ import {
   aVolume,
   type NodeParts,
   nodeId,
+  noNames,
   onNode,
   snaps,
   tcp,
@@ -30,9 +31,19 @@ const application = (name: string, index: number): fc.Arbitrary<Application> =>
       limit: fc.constantFrom(...limits),
       tag: fc.constantFrom('1', '2'),
       dependsOn: fc.subarray([...appNames]),
+      exposes: fc.subarray([6000, 7000]),
+      networks: fc.constantFrom(undefined, undefined, ['back'], ['back', 'front'], []),
+      nicknames: fc.subarray([...appNames]),
     })
-    .map(({ port, volume, limit, tag, dependsOn }) =>
+    .map(({ port, volume, limit, tag, dependsOn, exposes, networks, nicknames }) =>
       anApplication(name, {
+        ...(exposes.length === 0 ? {} : { exposes: exposes.map((one) => ({ port: one, protocol: 'tcp' as const })) }),
+        ...(networks === undefined
+          ? {}
+          : { networks: networks.map((network) => ({ network, aliases: [`${name}-${network}`] })) }),
+        ...(nicknames.length === 0
+          ? {}
+          : { nicknames: Object.fromEntries(nicknames.map((one) => [`my-${one}`, one])) }),
         image: { repository: `acme/${name}`, tag },
         ports: port === undefined ? [] : [tcp(port)],
         volumes: volume ? [aMount(volumeIds[index] ?? 'v1', limit)] : [],
@@ -62,12 +73,30 @@ const container = (name: string): fc.Arbitrary<(node: NodeName) => Container> =>
       app: fc.nat({ max: 2 }).chain((index) => application(name, index)),
       state: fc.constantFrom('running', 'running', 'exited', 'paused'),
       imageId: fc.constantFrom(undefined, 'sha256:old'),
+      names: fc.option(
+        fc.record({
+          address: fc.constantFrom('198.18.0.1', '198.18.0.2', '198.19.0.1', '10.0.0.1'),
+          meshPort: fc.constantFrom(20_001, 20_002, 80),
+        }),
+        { nil: undefined },
+      ),
     })
     .map(
-      ({ app, state, imageId }) =>
+      ({ app, state, imageId, names }) =>
         (node) =>
-          aContainer(app, node, { state, ...(imageId === undefined ? {} : { imageId }) }),
+          named(aContainer(app, node, { state, ...(imageId === undefined ? {} : { imageId }) }), names, node),
     );
+
+/** With names as an earlier run may have left them: also outside the range, or those of another application. */
+function named(
+  made: Container,
+  names: { readonly address: string; readonly meshPort: number } | undefined,
+  node: NodeName,
+): Container {
+  if (names === undefined) return made;
+  const ports = [{ port: 6000, protocol: 'tcp' as const, meshPort: names.meshPort }];
+  return { ...made, spec: { ...made.spec, names: { address: names.address, mesh: node, ports } } };
+}
 
 /** Any role, epoch and history, however odd. */
 const anyCopy = (id: string): fc.Arbitrary<(node: NodeName) => Volume> =>
@@ -102,18 +131,27 @@ const parts = (copies: (id: string) => fc.Arbitrary<(node: NodeName) => Volume>)
     foreign: maybe(fc.constantFrom(...appNames)).map((name) => (name === undefined ? [] : [`foreign-${name}`])),
     present: fc.boolean(),
     holds: fc.subarray([80, 81, 4000]),
+    hasNames: fc.constantFrom(true, true, false),
+    exposed: fc.subarray([7000, 8000]),
   });
 
 type Parts = ReturnType<typeof parts> extends fc.Arbitrary<infer T> ? T : never;
 
-function build(node: NodeName, { containers, volumes, foreign, present, holds }: Parts): NodeParts {
+function build(node: NodeName, { containers, volumes, foreign, present, holds, hasNames, exposed }: Parts): NodeParts {
+  const ports = exposed.map((port) => ({ port, protocol: 'tcp' as const }));
+  const virtual = hasNames && holds.length > 0 ? [{ address: '198.18.0.1', port: 6000, protocol: 'tcp' as const }] : [];
   return {
+    imagePorts: Object.fromEntries(appNames.map((name) => [`acme/${name}:1`, ports])),
     containers: [
       ...containers.flatMap((make) => (make === undefined ? [] : [make(node)])),
       ...foreign.map((name) => aForeignContainer(name)),
     ],
     volumes: volumes.flatMap((make) => (make === undefined ? [] : [make(node)])),
-    network: { present, holds: holds.map((port) => ({ port, protocol: 'tcp' as const })) },
+    network: {
+      present,
+      holds: [...holds.map((port) => ({ port, protocol: 'tcp' as const })), ...virtual],
+      ...(hasNames ? { names: noNames } : {}),
+    },
   };
 }
 

@@ -237,6 +237,37 @@ function expectAsConfigured(wanted: Config, state: ClusterState): void {
     expect(network.open.map((key) => `${key.port}@${node}`).sort()).toEqual(ports(true).sort());
     expect(network.holds).toEqual([]);
   }
+  expectNames(wanted, state);
+}
+
+/** One address for each application on every node, the same mesh ports, and the way to the node that runs it. */
+function expectNames(wanted: Config, state: ClusterState): void {
+  const byApp = new Map<string, string>();
+  const meshPorts = new Map<string, string>();
+  const nodes = [...reachable(state)];
+  for (const [node, { network, containers }] of nodes) {
+    const placed = Object.values(wanted.deployment).flat();
+    if (network.names === undefined) continue;
+    expect(network.names.entries.map(({ application }) => application)).toEqual(placed.sort());
+    for (const { application, address, ports, at } of network.names.entries) {
+      expect(byApp.get(application) ?? address).toBe(address);
+      byApp.set(application, address);
+      const home = Object.keys(wanted.deployment).find((one) => wanted.deployment[one]?.includes(application));
+      const runs = nodes.find(([one]) => one === home)?.[1].containers.find((one) => one.application === application);
+      const names = runs?.spec.names;
+      if (names !== undefined) expect({ address, ports }).toEqual({ address: names.address, ports: names.ports });
+      expect(at).toBe(node === home && names !== undefined ? undefined : home);
+      for (const { port, protocol, meshPort } of ports) {
+        const own = `${application} ${port}`;
+        expect(meshPorts.get(`${meshPort}/${protocol}`) ?? own).toBe(own);
+        meshPorts.set(`${meshPort}/${protocol}`, own);
+      }
+    }
+    const servers = network.names.resolvers.map(({ address }) => address);
+    for (const { managed, spec } of containers)
+      if (managed && spec.names?.resolver !== undefined) expect(servers).toContain(spec.names.resolver);
+  }
+  expect(new Set(byApp.values()).size).toBe(byApp.size);
 }
 
 const carriedOut = { numRuns: 150 };

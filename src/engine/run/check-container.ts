@@ -1,8 +1,8 @@
-import type { PortKey } from '../../model/cluster.ts';
 import type { AppName } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { shownLineCharacters } from '../../model/limits.ts';
 import type { ActionOf } from '../../model/plan.ts';
+import { portText } from '../../plan/ports.ts';
 import type { ContainerCondition, NodeClient } from '../node-client.ts';
 import type { StepContext } from './step-context.ts';
 
@@ -10,6 +10,27 @@ const pollMs = 250;
 /** Pause between two requests about ports; during a request the node tries them all the time. */
 const shortMs = 50;
 const shownLogLines = 5;
+
+/** A port that is asked on the node. `isOptional`: at the end of the time it is no failure if it does not accept. */
+interface Asked {
+  readonly port: number;
+  /** Inside the container, where it has no external port. */
+  readonly shown: number;
+  readonly isOptional: boolean;
+}
+
+/** The published ports, and those reached by name: if it is known which of them accepted before, exactly those. */
+function askedPorts({ app, ports, named = [] }: ActionOf<'check-container'>, { known }: StepContext): Asked[] {
+  const answered = known.answered.get(app);
+  return [
+    ...ports.flatMap(({ port, protocol }) => (protocol === 'tcp' ? [{ port, shown: port, isOptional: false }] : [])),
+    ...named.flatMap((one) =>
+      one.protocol === 'tcp' && answered?.has(portText(one)) !== false
+        ? [{ port: one.meshPort, shown: one.port, isOptional: answered === undefined }]
+        : [],
+    ),
+  ];
+}
 
 /** Waits for the image's health check, else for all published TCP ports; an exit ends the wait at once. */
 export async function checkContainer(
@@ -21,7 +42,7 @@ export async function checkContainer(
   const { healthMs } = context.config.settings.timeouts;
   const begun = context.now();
   const deadline = begun + healthMs;
-  let ports = action.ports.filter((port) => port.protocol === 'tcp');
+  let ports = askedPorts(action, context);
   let checks = 0;
   while (true) {
     const at = context.now();
@@ -34,6 +55,11 @@ export async function checkContainer(
     // Without a port or health check, the container has to be running a second time.
     if (verdict.kind === 'good' && (verdict.sure || checks > 1)) return;
     if (context.now() >= deadline) {
+      if (verdict.kind === 'waiting' && verdict.isOptional === true) {
+        const line = `"${action.app}" runs, and ${verdict.why} after ${healthMs / 1000} s`;
+        context.emit({ type: 'step-output', step: context.step, line });
+        return;
+      }
       const why = verdict.kind === 'waiting' ? verdict.why : 'it did not stay up';
       throw await unhealthy(client, action.app, `${why} after ${healthMs} ms`, signal);
     }
@@ -50,14 +76,19 @@ const checkMs = (waitedMs: number): number => Math.min(5_000, Math.max(1_000, wa
 
 type Verdict =
   | { readonly kind: 'good'; readonly sure: boolean }
-  | { readonly kind: 'waiting'; readonly why: string; readonly by?: 'ports' | 'health' }
+  | {
+      readonly kind: 'waiting';
+      readonly why: string;
+      readonly by?: 'ports' | 'health';
+      readonly isOptional?: boolean;
+    }
   | { readonly kind: 'broken'; readonly why: string };
 
 /** Checks the container and its ports at the same time. */
 async function check(
   client: NodeClient,
   app: AppName,
-  ports: readonly PortKey[],
+  ports: readonly Asked[],
   waitMs: number,
   signal: AbortSignal,
 ): Promise<Verdict> {
@@ -68,8 +99,12 @@ async function check(
   try {
     const found = judge(await client.containers.condition(app, signal));
     if (found !== undefined) return found;
-    const closed = await asked;
-    if (closed.length > 0) return { kind: 'waiting', why: `port ${closed.join(', ')} does not accept`, by: 'ports' };
+    const silent = new Set(await asked);
+    const closed = ports.filter(({ port }) => silent.has(port));
+    if (closed.length > 0) {
+      const why = `port ${closed.map(({ shown }) => shown).join(', ')} does not accept`;
+      return { kind: 'waiting', why, by: 'ports', isOptional: closed.every((one) => one.isOptional) };
+    }
     return { kind: 'good', sure: ports.length > 0 };
   } finally {
     over.abort();

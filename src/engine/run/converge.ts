@@ -346,12 +346,17 @@ function whereaboutsOf(run: Run, state: ClusterState): Whereabouts[] {
 }
 
 async function dropHolds(run: Run, state: ClusterState, signal: AbortSignal): Promise<void> {
-  const ports = [...run.down.keys()].flatMap((app) => run.config.applications[app]?.ports ?? []);
-  const isOurs = (port: number, protocol: string) =>
-    ports.some((own) => own.external === port && own.protocol === protocol);
+  const apps = new Set(run.down.keys());
+  const ports = [...apps].flatMap((app) => run.config.applications[app]?.ports ?? []);
   const ends = Object.entries(state.nodes).map(async ([node, seen]: [NodeName, (typeof state.nodes)[string]]) => {
     if (seen.status !== 'reachable') return;
-    const held = seen.facts.network.holds.filter(({ port, protocol }) => isOurs(port, protocol));
+    const { holds, names } = seen.facts.network;
+    const own = new Set(names?.entries.flatMap((one) => (apps.has(one.application) ? [one.address] : [])));
+    const held = holds.filter(({ address, port, protocol }) =>
+      address === undefined
+        ? ports.some((one) => one.external === port && one.protocol === protocol)
+        : own.has(address),
+    );
     if (held.length === 0) return;
     await (await run.cluster.node(node, signal)).network.dropHolds(held, signal);
   });

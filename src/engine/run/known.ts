@@ -1,5 +1,5 @@
-import type { Container, Volume } from '../../model/cluster.ts';
-import type { NodeName, VolumeId } from '../../model/config.ts';
+import type { Container, PortKey, Volume } from '../../model/cluster.ts';
+import type { AppName, NodeName, VolumeId } from '../../model/config.ts';
 import type { StepId } from '../../model/plan.ts';
 import type { Mounted } from '../volume-store.ts';
 
@@ -23,6 +23,10 @@ export interface Known {
   readonly readyAt: Map<StepId, number>;
   /** The node's containers before anything was stopped. */
   readonly containers: Map<NodeName, readonly Container[]>;
+  /** By node and image, `node1 acme/web:1`: the ports that the image exposes, read before anything was stopped. */
+  readonly imagePorts: Map<string, readonly PortKey[]>;
+  /** By application: which of its container ports accepted before it was stopped, as `5432/tcp`. */
+  readonly answered: Map<AppName, ReadonlySet<string>>;
 }
 
 export interface ReleasedVolume {
@@ -54,5 +58,7 @@ export function createKnown(now: () => number): Known {
     sawMounted: (node, volume, mounted) => void places.set(keyOf(node, volume), { at: now(), mounted }),
     readyAt: new Map(),
     containers: new Map(),
+    imagePorts: new Map(),
+    answered: new Map(),
   };
 }

@@ -5,6 +5,7 @@ import { printImage } from '../../model/names.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import { SealedContent } from '../../model/sealed-content.ts';
 import { differences } from '../../plan/container-spec.ts';
+import { withImagePorts } from '../../plan/decide.ts';
 import { liesBelow } from '../../plan/volumes/image-volumes.ts';
 import type { NodeClient } from '../node-client.ts';
 import { conflict, emitProgress, getVolume, nodeIdOf, type RunContext, type StepContext } from './step-context.ts';
@@ -173,8 +174,9 @@ export async function startContainer(
   context: StepContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { node, spec } = action;
+  const { node } = action;
   const client = await context.cluster.node(node, signal);
+  const spec = await wholeSpec(action, client, context, signal);
   const [containers, places] = await Promise.all([
     containersFor(client, spec, context, signal),
     findPlaces(client, spec, context, signal),
@@ -203,6 +205,20 @@ export async function startContainer(
     throw error;
   }
   await client.containers.start(spec.application, signal);
+}
+
+/** The spec with the ports that the image exposes, if the plan did not know them. */
+async function wholeSpec(
+  { node, spec, asksPorts }: ActionOf<'start-container'>,
+  client: NodeClient,
+  { known, config, state }: StepContext,
+  signal: AbortSignal,
+): Promise<ContainerSpec> {
+  if (asksPorts !== true) return spec;
+  const { image } = spec;
+  const exposes =
+    known.imagePorts.get(`${node} ${image}`) ?? (await client.containers.imagePorts([image], signal))[image];
+  return withImagePorts(config, state, spec, exposes ?? []);
 }
 
 /**

@@ -1,5 +1,8 @@
+import { lastFacts, type PortKey } from '../../model/cluster.ts';
 import type { AppName, NodeName } from '../../model/config.ts';
 import type { ActionOf, Plan, StepId } from '../../model/plan.ts';
+import { meshChecks } from '../../plan/names/desired.ts';
+import { portText } from '../../plan/ports.ts';
 import { stopGraceMs, stopSlackMs } from './perform-container.ts';
 import { findVolume, type StepContext } from './step-context.ts';
 
@@ -18,7 +21,8 @@ export async function prepareSwitch(
   const own = plan.steps.filter((step) => step.group === group && !isDone(step.id)).map(({ action }) => action);
   await Promise.all(
     own.map(async (action) => {
-      if (action.kind === 'stop-container') await armDeadMan(action, context, signal);
+      if (action.kind === 'stop-container')
+        await Promise.all([armDeadMan(action, context, signal), askPorts(action, context, signal)]);
       if (action.kind === 'start-container') await prepareStart(action, context, signal);
       if (action.kind === 'freeze-volume') await openSessions(action.node, 'old', context, signal);
       if (action.kind === 'acquire-volume') await openSessions(action.to, 'new', context, signal);
@@ -52,12 +56,35 @@ async function armDeadMan(
   await client.deadMan.arm(app, volumes.flat(), afterMs, signal);
 }
 
+const noPorts: Readonly<Record<string, readonly PortKey[]>> = {};
+
 async function prepareStart(
-  { node, spec }: ActionOf<'start-container'>,
+  { node, spec, asksPorts }: ActionOf<'start-container'>,
   context: StepContext,
   signal: AbortSignal,
 ): Promise<void> {
   const client = await context.cluster.node(node, signal);
-  const [containers] = await Promise.all([client.containers.list(signal), client.containers.prepare(spec, signal)]);
+  const { image } = spec;
+  const [containers, ports] = await Promise.all([
+    client.containers.list(signal),
+    asksPorts === true ? client.containers.imagePorts([image], signal) : noPorts,
+    client.containers.prepare(spec, signal),
+  ]);
   context.known.containers.set(node, containers);
+  if (asksPorts === true) context.known.imagePorts.set(`${node} ${image}`, ports[image] ?? []);
+}
+
+/** Which ports accept that answer only by name: the new container has to accept at the same ones. */
+async function askPorts(
+  { node, app }: ActionOf<'stop-container'>,
+  { cluster, state, known }: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const container = lastFacts(state.nodes[node])?.containers.find((one) => one.managed && one.application === app);
+  const ports = container === undefined ? [] : meshChecks(container.spec).filter(({ protocol }) => protocol === 'tcp');
+  if (ports.length === 0 || container?.state !== 'running') return;
+  const { network } = await cluster.node(node, signal);
+  const asked = ports.map(({ meshPort }) => meshPort);
+  const closed = new Set(await network.closedPorts(asked, 0, signal));
+  known.answered.set(app, new Set(ports.filter(({ meshPort }) => !closed.has(meshPort)).map(portText)));
 }

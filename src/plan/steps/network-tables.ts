@@ -8,12 +8,14 @@ import {
   type ServedPort,
 } from '../../model/cluster.ts';
 import type { NodeName, PortMapping } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import type { ActionOf } from '../../model/plan.ts';
 import { keptApps } from '../conflicts.ts';
 import { entriesOfOthers } from '../deployments.ts';
 import type { GroupDecision } from '../group-decision.ts';
 import { compareText, sorted } from '../lists.ts';
 import { isMissing, missingNodes } from '../missing-nodes.ts';
+import { mergeNames } from '../names/name-tables.ts';
 import {
   containersOf,
   isOthers,
@@ -261,10 +263,10 @@ function withoutPorts(table: Entries, ports: readonly PortKey[]): Entries {
 export function mergeNetwork(
   now: NetworkTable | undefined,
   action: NetworkAction,
-): Entries & Pick<NetworkTable, 'peers' | 'listen'> {
-  const { only } = action;
+): Entries & Pick<NetworkTable, 'peers' | 'listen' | 'names'> {
+  const { only, peers, listen } = action;
   const entries = only === undefined || now === undefined ? inOrder(action) : overlay(now, only, action);
-  return { ...entries, peers: action.peers, ...(action.listen === undefined ? {} : { listen: action.listen }) };
+  return { ...entries, peers, ...defined({ listen, names: mergeNames(now?.names, action) }) };
 }
 
 /**

@@ -1,11 +1,24 @@
-import type { NetworkTable, NodeFacts, PortKey } from '../../model/cluster.ts';
-import type { NodeName } from '../../model/config.ts';
+import type { NetworkTable, NodeFacts } from '../../model/cluster.ts';
+import type { Application, NodeName } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
+import type { HeldPort, NameTable } from '../../model/name-table.ts';
 import type { StepId } from '../../model/plan.ts';
-import { entriesOfOthers } from '../deployments.ts';
+import { entriesOfOthers, isOfOther } from '../deployments.ts';
 import type { GroupDecision } from '../group-decision.ts';
 import { sameItems, sorted } from '../lists.ts';
+import { heldText } from '../names/desired.ts';
+import {
+  entryFor,
+  type NameServing,
+  namesAfter,
+  namesBefore,
+  namesSwitched,
+  nameTableFor,
+  sameEntry,
+  sameNames,
+} from '../names/name-tables.ts';
 import type { PlanInput } from '../plan-input.ts';
-import { portText, sharePort } from '../ports.ts';
+import { portText } from '../ports.ts';
 import { quote } from '../wording.ts';
 import {
   type Entries,
@@ -34,6 +47,8 @@ interface NodeNetwork {
   /** Mesh addresses of the other nodes. */
   readonly peers: () => readonly string[];
   readonly serving: Pick<NetworkTable, 'listen'>;
+  /** Names until the switches; undefined if the node is not set up for them. */
+  readonly names: NameTable | undefined;
   /** The step that loads the table that is valid until the switches; empty if none is needed. */
   readonly step: readonly StepId[];
   /** Several switches change its table: each changes only the entries of its own ports. */
@@ -57,19 +72,27 @@ export function planNetwork(
     switches.map((change) => change.decision),
   );
   const nodes = new Map<NodeName, NodeNetwork>();
-  const look: Look = { input, before, after };
+  const namesThen = namesAfter(input, decisions);
+  const namesNow = namesBefore(
+    input,
+    namesThen,
+    switches.map((change) => change.decision),
+  );
+  const look: Look = { input, before, after, namesNow, namesThen };
   const held = new Set(
-    switches.flatMap(({ decision }) => (decision.hold || decision.checks ? decision.ports.map(portText) : [])),
+    switches.flatMap(({ decision }) => (decision.hold || decision.checks ? heldOf(decision).map(heldText) : [])),
   );
   for (const [node, facts] of input.reachable) {
     // Computed only for nodes where something changes.
     const base = once(() => tableFor(input, node, before));
     const peers = once(() => peersFor(input, node, facts));
     const serving = servingAt(input, node, facts);
-    const step = loadBase(builder, look, node, { facts, base, peers, serving }, held);
+    const names = nameTableFor(input, node, namesNow);
+    const step = loadBase(builder, look, node, { facts, base, peers, serving, names }, held);
     const concerned = switches.filter(({ decision }) => concerns(look, decision, node, facts)).length;
-    nodes.set(node, { facts, peers, serving, step, isShared: concerned > 1 });
+    nodes.set(node, { facts, peers, serving, names, step, isShared: concerned > 1 });
   }
+  for (const decision of decisions) startAfterNames(builder, decision, nodes.get(decision.node));
   return new Map(switches.map((change) => [change.decision.group, planSwitch(builder, look, nodes, change)]));
 }
 
@@ -81,39 +104,69 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-/** Who serves each port before and after the switches. */
+/** What is held while an application changes its place. */
+const heldOf = ({ ports, names }: GroupDecision): readonly HeldPort[] => [...ports, ...names];
+
+/** A program that looks up a name when it starts needs the name server, which the table of its node brings. */
+function startAfterNames(
+  builder: StepBuilder,
+  { group, node, start, blockers }: GroupDecision,
+  network: NodeNetwork | undefined,
+): void {
+  if (start?.spec.names === undefined || blockers.length > 0 || network === undefined) return;
+  if (network.step.length === 0 || sameNames(network.names, network.facts.network.names)) return;
+  const { spec, reason, asksPorts } = start;
+  const action = { kind: 'start-container', node, spec, ...defined({ asksPorts }) } as const;
+  builder.add({ action, after: network.step, reason, group });
+}
+
+/** Who serves each port, and where each name leads, before and after the switches. */
 interface Look {
   readonly input: PlanInput;
   readonly before: Serving;
   readonly after: Serving;
+  readonly namesNow: NameServing;
+  readonly namesThen: NameServing;
 }
 
-/** Ports of other deployments. If one is held, its own run ends the hold, or it expires. */
-function portsOfOthers(input: PlanInput, node: NodeName): readonly PortKey[] {
-  const others = entriesOfOthers(input).get(node);
-  return others === undefined ? [] : [...others.open, ...others.proxies];
+/** What is held of other deployments: their own run ends the hold, or it expires. */
+function heldOfOthers(input: PlanInput, node: NodeName, { holds, names }: NetworkTable): readonly string[] {
+  const { open = [], proxies = [] } = entriesOfOthers(input).get(node) ?? {};
+  const own = new Set(
+    names?.entries.flatMap(({ deployment, address }) => (isOfOther(input, { deployment }) ? [address] : [])),
+  );
+  const virtual = holds.filter(({ address }) => address !== undefined && own.has(address));
+  return [...[...open, ...proxies].map(portText), ...virtual.map(heldText)];
 }
 
 function loadBase(
   builder: StepBuilder,
   { input, before }: Look,
   node: NodeName,
-  { facts, base, peers, serving }: Pick<NodeNetwork, 'facts' | 'peers' | 'serving'> & { readonly base: () => Entries },
+  {
+    facts,
+    base,
+    peers,
+    serving,
+    names,
+  }: Pick<NodeNetwork, 'facts' | 'peers' | 'serving' | 'names'> & { readonly base: () => Entries },
   held: ReadonlySet<string>,
 ): StepId[] {
   const { network } = facts;
-  const kept = network.holds.length === 0 ? held : new Set([...held, ...portsOfOthers(input, node).map(portText)]);
-  const dropHolds = network.holds.filter((key) => !kept.has(portText(key)));
+  const kept = network.holds.length === 0 ? held : new Set([...held, ...heldOfOthers(input, node, network)]);
+  const dropHolds = network.holds.filter((key) => !kept.has(heldText(key)));
   const reasons = [
     ...(network.present ? [] : ['the table is missing']),
     ...(isAsServed(input, node, before) || sameEntries(network, base()) ? [] : ['entries differ']),
+    ...(sameNames(names, network.names) ? [] : ['names differ']),
     ...(hasAllPeers(input, node, facts) || sameItems(sorted(network.peers), peers()) ? [] : ['peers differ']),
     ...(sameAddresses(network, serving) ? [] : [`it forwards at ${addressesText(serving)} from now on`]),
     ...(network.isOutdated === true ? ['it forwards for every client after a boot'] : []),
     ...(dropHolds.length === 0 ? [] : ['held ports are left over']),
   ];
   if (reasons.length === 0) return [];
-  const action = { kind: 'replace-network', node, ...base(), peers: peers(), ...serving, dropHolds } as const;
+  const rest = { ...serving, ...defined({ names }), dropHolds };
+  const action = { kind: 'replace-network', node, ...base(), peers: peers(), ...rest } as const;
   return [builder.add({ action, reason: reasons.join(', '), group: 'network' })];
 }
 
@@ -154,30 +207,51 @@ function switchNode(
   { facts, peers, serving, step, isShared }: NodeNetwork,
 ): StepId[] {
   if (!concerns(look, decision, node, facts)) return [];
-  const { group, ports } = decision;
+  const { group, ports, app } = decision;
   const { input } = look;
+  const names = isShared
+    ? changedName(look, node, app)
+    : nameTableFor(input, node, namesSwitched(look.namesNow, look.namesThen, app?.name));
   const action = {
     kind: 'replace-network',
     node,
     ...(isShared ? entriesFor(input, node, look.after, ports) : tableFor(input, node, switched, ports)),
     peers: peers(),
     ...serving,
-    dropHolds: decision.hold || decision.checks ? ports : [],
+    ...defined({ names }),
+    dropHolds: decision.hold || decision.checks ? heldOf(decision) : [],
     ...(isShared ? { only: ports } : {}),
   } as const;
   const reason = `${quote(group)} answers on ${quote(decision.node)}`;
   return [builder.add({ action, after: [...step, ...after], reason, group })];
 }
 
+/** The entry of the application that switches; the names of the others stay as they are on the node then. */
+function changedName({ input, namesThen }: Look, node: NodeName, app: Application | undefined): NameTable | undefined {
+  if (input.reachable.get(node)?.network.names === undefined) return undefined;
+  const entry = app === undefined ? undefined : entryFor(input, node, namesThen, app.name);
+  return { ranges: [], entries: entry === undefined ? [] : [entry], resolvers: [] };
+}
+
+/** A run that never got an answer left the hold behind: the switch ends it. */
+function isHeld(decision: GroupDecision, { holds }: NetworkTable): boolean {
+  const held = new Set(holds.map(heldText));
+  return held.size > 0 && heldOf(decision).some((port) => held.has(heldText(port)));
+}
+
 function concerns(
-  { input, before, after }: Look,
+  { input, before, after, namesNow, namesThen }: Look,
   decision: GroupDecision,
   node: NodeName,
   { network }: NodeFacts,
 ): boolean {
   // A run that never got an answer left the hold behind. The switch ends it.
-  const isHeld = decision.checks && sharePort(decision.ports, network.holds) !== undefined;
-  if (decision.hold || isHeld) return true;
+  if (decision.hold || (decision.checks && isHeld(decision, network))) return true;
+  const { app } = decision;
+  const [nameNow, nameThen] = [namesNow, namesThen].map((serving) =>
+    app === undefined ? undefined : entryFor(input, node, serving, app.name),
+  );
+  if (!sameEntry(nameNow, nameThen)) return true;
   const [now, then] = [before, after].map((serving) => entriesFor(input, node, serving, decision.ports));
   return now !== undefined && then !== undefined && !sameEntries(now, then);
 }

@@ -1,9 +1,13 @@
+import type { ContainerSpec } from '../../model/cluster.ts';
+import { defined } from '../../model/defined.ts';
+import type { NamedPort } from '../../model/name-table.ts';
 import { printImage } from '../../model/names.ts';
 import type { StepId } from '../../model/plan.ts';
 import type { GroupDecision } from '../group-decision.ts';
 import { compareText, sorted } from '../lists.ts';
+import { containerPorts, meshChecks } from '../names/desired.ts';
 import { containersOf, type PlanInput, usersOfWantedPort } from '../plan-input.ts';
-import { externalPorts } from '../ports.ts';
+import { externalPorts, portText } from '../ports.ts';
 import { nodesWithImage } from '../volumes/image-volumes.ts';
 import { quote } from '../wording.ts';
 import { prepareVolume, switchVolume } from './move.ts';
@@ -93,7 +97,8 @@ function runningImage(
 }
 
 function holdPorts(builder: StepBuilder, input: PlanInput, decision: GroupDecision, gate: readonly StepId[]): StepId[] {
-  const { group, ports } = decision;
+  const { group } = decision;
+  const ports = [...decision.ports, ...decision.names];
   return [...input.reachable.keys()].map((node) => {
     const reason = `${quote(group)} changes its place: new connections wait`;
     return builder.add({ action: { kind: 'hold-ports', node, ports }, after: gate, reason, group });
@@ -134,10 +139,22 @@ function stopsOfOthers(decision: GroupDecision): StepId[] {
 function startContainer(builder: StepBuilder, decision: GroupDecision, after: readonly StepId[]): StepId[] {
   const { group, node, start } = decision;
   if (start === undefined) return [];
-  const { spec, reason } = start;
-  const started = builder.add({ action: { kind: 'start-container', node, spec }, after, reason, group });
-  const action = { kind: 'check-container', node, app: spec.application, ports: externalPorts(spec) } as const;
+  const { spec, reason, asksPorts } = start;
+  const starting = { kind: 'start-container', node, spec, ...defined({ asksPorts }) } as const;
+  const started = builder.add({ action: starting, after, reason, group });
+  const named = checkedNames(decision, spec);
+  const ports = { ports: externalPorts(spec), ...(named.length === 0 ? {} : { named }) };
+  const action = { kind: 'check-container', node, app: spec.application, ...ports } as const;
   return [builder.add({ action, after: [started], reason: 'it must answer before clients are sent there', group })];
+}
+
+/**
+ * The ports that answer only by name: those that the file exposes, and when it changes its place those of its image too,
+ * because clients wait for the ones that answered before.
+ */
+function checkedNames({ app, hold }: GroupDecision, spec: ContainerSpec): readonly NamedPort[] {
+  const declared = new Set(app === undefined ? [] : containerPorts(app).map(portText));
+  return meshChecks(spec).filter((port) => hold || declared.has(portText(port)));
 }
 
 /**
