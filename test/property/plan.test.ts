@@ -253,8 +253,10 @@ function expectNames(wanted: Config, state: ClusterState): void {
       expect(byApp.get(application) ?? address).toBe(address);
       byApp.set(application, address);
       const home = Object.keys(wanted.deployment).find((one) => wanted.deployment[one]?.includes(application));
-      const runs = nodes.find(([one]) => one === home)?.[1].containers.find((one) => one.application === application);
-      const names = runs?.spec.names;
+      const there = nodes.find(([one]) => one === home)?.[1];
+      const names = there?.containers.find((one) => one.application === application)?.spec.names;
+      // A node that is not set up for names keeps the containers that it has.
+      if (there?.network.names === undefined) continue;
       if (names !== undefined) expect({ address, ports }).toEqual({ address: names.address, ports: names.ports });
       expect(at).toBe(node === home && names !== undefined ? undefined : home);
       for (const { port, protocol, meshPort } of ports) {
