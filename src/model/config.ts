@@ -80,8 +80,6 @@ export interface Application extends ContainerSettings {
   readonly networks?: readonly NetworkMembership[];
   /** Names of other applications that only this one uses: application by name. Absent: none. */
   readonly nicknames?: Readonly<Record<string, AppName>>;
-  /** Name servers that it asks about everything but the names of the deployment; absent: those of its node. */
-  readonly dns?: readonly string[];
   /** In the file's order (Fig links in the order of the target's ports). */
   readonly links: readonly Link[];
   readonly environment: Readonly<Record<string, string>>;

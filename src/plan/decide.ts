@@ -15,8 +15,7 @@ import { desiredSpec, differences } from './container-spec.ts';
 import { bareVolumes, decideBareVolume } from './decide-bare-volume.ts';
 import type { ContainerStart, ContainerStop, GroupDecision } from './group-decision.ts';
 import { sameItems, sorted } from './lists.ts';
-import { assignedMeshPort } from './names/assigned.ts';
-import { desiredNames, heldNames, heldText, nameNotes } from './names/desired.ts';
+import { desiredNames, heldNames, heldText, meshPortOf, nameNotes } from './names/desired.ts';
 import { findObstacles } from './obstacles.ts';
 import { type PlacedApp, placedApp } from './placed-app.ts';
 import { indexInput, listenOf, type PlanInput, type SeenContainer, usersOfWantedPort } from './plan-input.ts';
@@ -270,7 +269,7 @@ export function withImagePorts(
   if (!inputs.has(state)) decide(input);
   inputs.set(state, input);
   const added = late.flatMap(({ port, protocol }) => {
-    const meshPort = assignedMeshPort(input, application, { port, protocol });
+    const meshPort = meshPortOf(input, application, spec, { port, protocol });
     return meshPort === undefined ? [] : [{ port, protocol, meshPort }];
   });
   return { ...spec, names: { ...names, ports: [...names.ports, ...added].sort(comparePorts) } };

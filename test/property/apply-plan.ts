@@ -164,10 +164,7 @@ function send(
   return change(next, to, ({ volumes }) => ({ volumes: [...volumes.filter((v) => v.id !== id), copy] }));
 }
 
-function startContainer(
-  state: ClusterState,
-  { node, spec, asksPorts }: ActionOf<'start-container'>,
-): ClusterState {
+function startContainer(state: ClusterState, { node, spec, asksPorts }: ActionOf<'start-container'>): ClusterState {
   for (const mount of spec.mounts) {
     const volume = copyOn(state, node, mount.volume);
     if (volume.role !== 'owner' || !volume.mounted) throw new Error(`${spec.application} starts without ${volume.id}`);

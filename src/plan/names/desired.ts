@@ -1,6 +1,6 @@
 import { isPublishedAt, portsAt } from '../../model/addresses.ts';
 import type { Container, ContainerSpec, ImageDefaults } from '../../model/cluster.ts';
-import type { Application, ExposedPort, NetworkMembership, NodeName } from '../../model/config.ts';
+import type { Application, AppName, ExposedPort, NetworkMembership, NodeName } from '../../model/config.ts';
 import {
   type ContainerNames,
   defaultNetwork,
@@ -18,13 +18,24 @@ import { addressOf, assignedMeshPort, resolverOf } from './assigned.ts';
 const onDefault: readonly NetworkMembership[] = [{ network: defaultNetwork, aliases: [] }];
 
 /** The networks of an application, sorted by name. */
-export const networksOf = ({ networks = onDefault }: Application): readonly NetworkMembership[] => networks;
+export const networksOf = ({ networks = onDefault, options }: Application): readonly NetworkMembership[] =>
+  options?.network_mode === 'none' ? [] : networks;
 
 /** The name server of an application; undefined without names, or if it is on no network. */
 export function resolverFor(input: PlanInput, app: Application): Resolver | undefined {
   const networks = networksOf(app).map(({ network }) => network);
-  return networks.length === 0 ? undefined : resolverOf(input, networks, app.dns);
+  return networks.length === 0 ? undefined : resolverOf(input, networks, dnsOf(app));
 }
+
+/** The name servers of its file, which are asked about everything but the names of the deployment. */
+function dnsOf({ options }: Application): readonly string[] | undefined {
+  const dns = options?.dns;
+  const servers = Array.isArray(dns) ? dns.filter((server) => typeof server === 'string') : [];
+  return servers.length === 0 ? undefined : servers;
+}
+
+/** True for a container in the network of its node: its ports are ports of the node, and Docker publishes none. */
+export const isOnHost = ({ options }: Pick<ContainerSpec, 'options'>): boolean => options?.network_mode === 'host';
 
 /**
  * The names of the application's container on a node, if its image exposes these ports; undefined if the node is not set
@@ -73,10 +84,18 @@ function namedPorts(
   const published = portsAt(app.ports, listenOf(input, node)).filter((port) => isPublishedAt(port, mesh));
   return containerPorts(app, exposes).flatMap(({ port, protocol }) => {
     const external = published.find((one) => one.internal === port && one.protocol === protocol)?.external;
-    const meshPort = external ?? assignedMeshPort(input, app.name, { port, protocol });
+    const meshPort = external ?? meshPortOf(input, app.name, app, { port, protocol });
     return meshPort === undefined ? [] : [{ port, protocol, meshPort }];
   });
 }
+
+/** The mesh port of a port without an external one. */
+export const meshPortOf = (
+  input: PlanInput,
+  app: AppName,
+  spec: Pick<ContainerSpec, 'options'>,
+  key: ExposedPort,
+): number | undefined => (isOnHost(spec) ? key.port : assignedMeshPort(input, app, key));
 
 /** Names that only this application has for others, with their addresses. */
 function hostsOf(input: PlanInput, { nicknames = {} }: Application): ContainerNames['hosts'] {

@@ -9,7 +9,7 @@ import type { GroupDecision } from '../group-decision.ts';
 import { addTo, compareText, sorted } from '../lists.ts';
 import { containersOf, knownFacts, managedContainers, meshAddress, type PlanInput, perInput } from '../plan-input.ts';
 import { addressOf, nameRange } from './assigned.ts';
-import { networksOf, resolverFor } from './desired.ts';
+import { isOnHost, networksOf, resolverFor } from './desired.ts';
 
 /** Where an application answers. `observed`: the plan cannot decide it now, and every node keeps its entry. */
 type Named =
@@ -69,7 +69,8 @@ export function namesSwitched(before: NameServing, after: NameServing, app: AppN
  * The entries for an application that runs on this node with this spec. A container without names is reached at its
  * external ports, also on its own node: Docker does not publish them at its virtual address.
  */
-function namedAt(input: PlanInput, name: AppName, by: NodeName, { names, ports }: ContainerSpec): Named {
+function namedAt(input: PlanInput, name: AppName, by: NodeName, spec: ContainerSpec): Named {
+  const { names, ports } = spec;
   const address = addressOf(input, name);
   const app = input.config.applications[name];
   const mesh = meshAddress(input, by);
@@ -88,7 +89,8 @@ function namedAt(input: PlanInput, name: AppName, by: NodeName, { names, ports }
     ports: hasOwn ? names.ports : unnamed,
   };
   const others = mesh === undefined ? undefined : { ...entry, at: mesh };
-  return { by, own: hasOwn ? entry : (others ?? entry), ...(others === undefined ? {} : { others }) };
+  const isPublished = hasOwn && !isOnHost(spec);
+  return { by, own: isPublished ? entry : (others ?? entry), ...(others === undefined ? {} : { others }) };
 }
 
 const namesOnNetworks = (app: Application): readonly NamesOnNetwork[] =>
