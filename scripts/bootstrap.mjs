@@ -4,7 +4,7 @@
  * The npm scripts run this: it installs and builds what a command needs, then runs the command. It uses Node.js's own
  * modules alone until the packages are installed, so that a fresh clone works.
  *
- *   node scripts/bootstrap.mjs start | test | lab ARGS… | drover ARGS… | cases FILES…
+ *   node scripts/bootstrap.mjs start | test | lab ARGS… | drover ARGS… | cases FILES… | compose DIR
  */
 import { checkNode } from './node-version.mjs';
 
@@ -30,6 +30,10 @@ const COMMANDS = {
     prepare()
       .then(({ ensureCases }) => ensureCases())
       .then(() => hand('dist/cases.js', args)),
+  compose: (args) =>
+    typescript()
+      .then(() => import('./compose.ts'))
+      .then(({ compose }) => compose(args)),
 };
 
 const prepare = () => import('./prepare.mjs');

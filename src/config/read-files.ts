@@ -60,7 +60,7 @@ export async function readConfig(
 }
 
 /** A regular file, also behind links, of at most the size for its kind. Anything else could block, never end, or (in /proc) be something else. */
-async function readNamedFile({ path, kind }: NamedFileRequest): Promise<Reading> {
+export async function readNamedFile({ path, kind }: NamedFileRequest): Promise<Reading> {
   const limit = maxNamedFileBytes[kind];
   try {
     // Looked at first, because opening a device can already do something.
