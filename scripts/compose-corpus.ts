@@ -85,7 +85,7 @@ export async function judge(file: CorpusFile, options: { readonly isStrict?: boo
   }
   const problems = result.ok ? [] : result.problems;
   const notes = result.ok ? (result.config.notes ?? []) : [];
-  const needsBuild = problems.length > 0 && problems.every(({ message }) => message.startsWith('"build" is not'));
+  const needsBuild = problems.length > 0 && problems.every(({ message }) => isBuild(message));
   return {
     file: file.path,
     overrides: file.overrides,
@@ -97,9 +97,15 @@ export async function judge(file: CorpusFile, options: { readonly isStrict?: boo
   };
 }
 
+/** The summary speaks of the same. */
+const isBuild = (message: string): boolean =>
+  message.startsWith('the key "build" is not') || /^this file uses .*: "build"$/.test(message);
+
 /** Variables without which the file cannot be read. */
 const neededVariables = (problems: readonly ConfigProblem[]): readonly string[] =>
-  problems.flatMap(({ message }) => /a variable it needs is not set: ([A-Za-z0-9_]+)/.exec(message)?.[1] ?? []);
+  problems.flatMap(
+    ({ message }) => /(?:a variable it needs is not set: |the variable ")([A-Za-z0-9_]+)/.exec(message)?.[1] ?? [],
+  );
 
 /** A value that can stand for a path where the name speaks of one, and for a number or a name elsewhere. */
 const sampleOf = (name: string): string => (/DIR|PATH|LOCATION|FOLDER|ROOT|VOLUME/i.test(name) ? './made-up' : '1');

@@ -69,7 +69,9 @@ function lineOf(
     ...(services > 0 ? [`${services} services`] : []),
     ...(problems.length > 0 ? [`${problems.length} problems`] : []),
     ...(notes.length > 0 ? [`${notes.length} notes`] : []),
-    ...(invented.length > 0 ? [`made up: ${invented.map((path) => relative(root, path)).join(', ')}`] : []),
+    ...(invented.length > 0
+      ? [`made up: ${invented.map((each) => (each.startsWith('$') ? each : relative(root, each))).join(', ')}`]
+      : []),
   ].join(', ');
   const lines = shown.map(({ line, path, message }) => `    ${line ?? 1} ${path}: ${message}`);
   return [`${words[verdict].padEnd(20)} ${name}${counted === '' ? '' : ` (${counted})`}`, ...lines].join('\n');

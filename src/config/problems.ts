@@ -1,7 +1,7 @@
 import type { ConfigProblem } from '../model/config.ts';
 import { type Printed, plainText, visibleText } from '../model/plain-text.ts';
 import { indexText, type TextIndex } from './yaml/text-position.ts';
-import type { YamlScalar } from './yaml/yaml-node.ts';
+import { quote, type YamlScalar } from './yaml/yaml-node.ts';
 
 /** One problem while a file is read. */
 export interface Finding {
@@ -12,6 +12,8 @@ export interface Finding {
   readonly hint?: Hint;
   /** A note: the file is used all the same. */
   readonly isNote?: true;
+  /** The key that has no effect (a note) or is refused, for the summary. */
+  readonly unsupported?: string;
 }
 
 /** What to do about it, and the edit that does it, if that is certain. */
@@ -59,17 +61,72 @@ export function createFileReport(file: string, text: string, options: ReportOpti
   return {
     report,
     isFull: () => problems.size >= maxKept,
-    problems: () => finish(file, text, [...problems.values()], options.hidesText !== true),
+    problems: () => [
+      ...summaryOf(file, [...problems.values()], [...notes.values()]),
+      ...finish(file, text, [...problems.values()], options.hidesText !== true),
+    ],
     notes: () => finish(file, text, [...notes.values()], false),
   };
 }
 
+/** One sentence before the problems, where keys are refused and it says more than the only problem. */
+function summaryOf(file: string, problems: readonly Finding[], notes: readonly Finding[]): ConfigProblem[] {
+  const keysOf = (findings: readonly Finding[]) => [
+    ...new Set(findings.flatMap(({ unsupported }) => (unsupported === undefined ? [] : [unsupported]))),
+  ];
+  const refused = keysOf(problems);
+  const ignored = keysOf(notes);
+  if (refused.length === 0 || (refused.length === 1 && ignored.length === 0)) return [];
+  const keys = (count: number): string => `${count} ${count === 1 ? 'key' : 'keys'}`;
+  const cannot = `${refused.length} that it cannot run`;
+  const counted =
+    ignored.length === 0
+      ? `${keys(refused.length)} that drover cannot run`
+      : `${keys(ignored.length)} that drover ignores and ${cannot}`;
+  const message = `this file uses ${counted}: ${refused.slice(0, 20).map(quote).join(', ')}`;
+  return [{ file, path: '', message, hint: 'docs/compose.md says what drover does with each key' }];
+}
+
+interface Group {
+  readonly first: Finding;
+  /** The same thing in other places. */
+  readonly others: readonly Finding[];
+}
+
+/** Fewer alike are easier to read one by one. */
+const minAlike = 3;
+
+/** Each kind of problem once, in the order of the file; those with an edit of their own stay alone. */
+function grouped(findings: readonly Finding[], adviceOf: (finding: Finding) => Partial<Advice>): readonly Group[] {
+  const byMessage = new Map<string, Finding[]>();
+  for (const finding of findings) {
+    const alike = byMessage.get(finding.message);
+    if (alike === undefined) byMessage.set(finding.message, [finding]);
+    else alike.push(finding);
+  }
+  const groups = [...byMessage.values()].flatMap((alike): Group[] => {
+    const [first, ...others] = alike;
+    if (first === undefined) return [];
+    const isEach = alike.length < minAlike || adviceOf(first).edit !== undefined;
+    return isEach ? alike.map((each) => ({ first: each, others: [] })) : [{ first, others }];
+  });
+  return groups.sort((a, b) => compareFindings(a.first, b.first));
+}
+
+const compareFindings = (a: Finding, b: Finding): number =>
+  (a.offset ?? -1) - (b.offset ?? -1) || compareText(a.path, b.path);
+
 function finish(file: string, text: string, findings: Finding[], isFramed: boolean): ConfigProblem[] {
   if (findings.length === 0) return [];
   const index = indexText(text);
-  const sorted = findings.sort((a, b) => (a.offset ?? -1) - (b.offset ?? -1) || compareText(a.path, b.path));
-  const problems = sorted.slice(0, maxShown).map((finding): ConfigProblem => {
+  const adviceOf = once(readAdvice);
+  const sorted = grouped(findings.sort(compareFindings), adviceOf);
+  const problems = sorted.slice(0, maxShown).map(({ first: finding, others }): ConfigProblem => {
     const { hint, edit } = adviceOf(finding);
+    const also = others.map(({ offset, path }) => ({
+      path,
+      ...(offset === undefined ? {} : index.position(offset)),
+    }));
     const isSecret = finding.offset !== undefined && index.isSecret(finding.offset);
     const fix = edit === undefined ? undefined : fixOf(text, index, edit, isSecret);
     return {
@@ -80,15 +137,26 @@ function finish(file: string, text: string, findings: Finding[], isFramed: boole
       ...(hint === undefined ? {} : { hint }),
       ...(finding.offset === undefined || text === '' || !isFramed ? {} : { frame: index.frame(finding.offset) }),
       ...(fix === undefined ? {} : { fix }),
+      ...(also.length === 0 ? {} : { also }),
     };
   });
-  const more = sorted.length - problems.length;
-  const atLeast = sorted.length >= maxKept ? 'at least ' : '';
+  const more = sorted.slice(maxShown).reduce((sum, { others }) => sum + 1 + others.length, 0);
+  const atLeast = findings.length >= maxKept ? 'at least ' : '';
   if (more > 0) problems.push({ file, path: '', message: `has ${atLeast}${more} more problems` });
   return problems;
 }
 
-function adviceOf({ hint }: Finding): Partial<Advice> {
+/** A hint is worked out once: that takes names which no second one may have. */
+function once(read: (finding: Finding) => Partial<Advice>): (finding: Finding) => Partial<Advice> {
+  const known = new Map<Finding, Partial<Advice>>();
+  return (finding) => {
+    const advice = known.get(finding) ?? read(finding);
+    known.set(finding, advice);
+    return advice;
+  };
+}
+
+function readAdvice({ hint }: Finding): Partial<Advice> {
   const advice = typeof hint === 'function' ? hint() : hint;
   return typeof advice === 'string' ? { hint: advice } : (advice ?? {});
 }
@@ -128,8 +196,23 @@ function printProblem(problem: ConfigProblem, paint: (code: string, text: string
   if (problem.frame !== undefined) {
     lines.push(...problem.frame.split('\n').map((line) => `  ${paint(line.startsWith('>') ? '0' : '2', line)}`));
   }
+  const also = alsoText(problem);
+  if (also !== undefined) lines.push(`  ${visibleText(also)}`);
   if (problem.hint !== undefined) lines.push(`${paint('36', 'hint')}: ${plainText(problem.hint)}`);
   return lines.join('\n');
+}
+
+const shownPlaces = 4;
+
+/** The other places of a problem: `also at 12:5 services/b/dns, 20:5 services/c/dns and 146 more`. */
+export function alsoText({ also = [] }: ConfigProblem): string | undefined {
+  if (also.length === 0) return undefined;
+  const shown = also.slice(0, shownPlaces).map(({ line, column, path }) => {
+    const at = line === undefined ? [] : [`${line}:${column ?? 1}`];
+    return [...at, path].filter((part) => part !== '').join(' ');
+  });
+  const rest = also.length - shown.length;
+  return `also at ${shown.join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`;
 }
 
 const paintAnsi = (code: string, text: string): string => `\u001b[${code}m${plainText(text)}\u001b[0m`;

@@ -197,6 +197,8 @@ export interface ConfigProblem {
   readonly frame?: string;
   /** Only if it is certain which other text for one key or value is meant. */
   readonly fix?: ProblemFix;
+  /** The same problem in other places of the file. */
+  readonly also?: readonly Pick<ConfigProblem, 'line' | 'column' | 'path'>[];
 }
 
 /** A replacement for one key or value in the problem's file. */

@@ -64,11 +64,13 @@ function readServiceImage({ place, entries }: ComposeService): Draft['image'] {
   if (build !== undefined && image !== undefined) {
     noteKey(build, 'the image is built elsewhere, and drover runs "image"');
   } else if (build !== undefined) {
-    complainAtKey(
-      build,
-      '"build" is not supported: drover runs images that exist',
-      'run "docker build -t NAME .", push the image, or copy it to the nodes with "docker save", and write "image: NAME"',
-    );
+    build.report({
+      offset: build.keyOffset,
+      path: build.path,
+      message: 'the key "build" is not supported: drover runs images that exist',
+      unsupported: 'build',
+      hint: 'run "docker build -t NAME .", push the image, or copy it to the nodes with "docker save", and write "image: NAME"',
+    });
   } else if (image === undefined) complainAtKey(place, '"image" is missing');
   return readImage(image);
 }

@@ -160,6 +160,7 @@ function openRows(input: ScreenInput, { problem }: Shown, { columns, rows }: Siz
     ...head,
     ...(isTall && problem.path !== '' ? indented(`at ${problem.path}`, 'dim') : []),
     ...frameRows(problem, columns),
+    ...(problem.also === undefined ? [] : indented(alsoText(problem.also), 'dim')),
     ...(problem.hint === undefined ? [] : indented(problem.hint, 'plain')),
     ...(problem.fix === undefined
       ? []
@@ -181,6 +182,13 @@ function frameRows({ frame }: ConfigProblem, columns: number): readonly Row[] {
     const token = line === caret ? 'bad' : line.startsWith('>') ? 'strong' : 'dim';
     return [span('    '), span(text, token)];
   });
+}
+
+/** The same problem elsewhere: the lines of the file. */
+function alsoText(also: NonNullable<ConfigProblem['also']>): string {
+  const shown = also.slice(0, 8).map(({ line, path }) => (line === undefined ? path : `line ${line}`));
+  const rest = also.length - shown.length;
+  return `also at ${shown.join(', ')}${rest === 0 ? '' : ` and ${rest} more`}`;
 }
 
 function footRows(files: number, { keyOf }: About): readonly Row[] {

@@ -34,7 +34,9 @@ export function checkKeys(place: Place, section: KeySection): void {
 
 function reportRule(place: Place, key: string, rule: Exclude<KeyRule, string>): void {
   if ('refused' in rule) {
-    complainAtKey(place, `the key ${quote(key)} is not supported: ${rule.refused}`, rule.hint);
+    const { keyOffset: offset, path, report } = place;
+    const message = `the key ${quote(key)} is not supported: ${rule.refused}`;
+    report({ offset, path, message, hint: rule.hint, unsupported: key });
     return;
   }
   noteKey(place, rule.noted);
@@ -42,5 +44,6 @@ function reportRule(place: Place, key: string, rule: Exclude<KeyRule, string>): 
 
 /** Notes that this key has no effect, and why. */
 export function noteKey({ key, keyOffset: offset, path, report }: Place, why: string): void {
-  report({ offset, path, message: `the key ${quote(key?.source ?? '')} has no effect: ${why}`, isNote: true });
+  const name = key?.source ?? '';
+  report({ offset, path, message: `the key ${quote(name)} has no effect: ${why}`, isNote: true, unsupported: name });
 }

@@ -17,11 +17,6 @@ type Entries = ReadonlyMap<string, Place>;
 export function readDeploy(service: ComposeService, draft: Draft): Draft {
   const deploy = entriesIn(service.entries.get('deploy'), 'deploy');
   if (deploy === undefined) return draft;
-  const mode = deploy.get('mode');
-  const word = mode === undefined || isNothing(mode) ? 'replicated' : readScalar(mode, '"mode"');
-  if (mode !== undefined && word !== undefined && word !== 'replicated') {
-    complain(mode, `the mode ${quote(word)} is not supported: a service is one container on one node`, 'remove it');
-  }
   const resources = entriesIn(deploy.get('resources'), 'deploy.resources');
   const limits = entriesIn(resources?.get('limits'), 'deploy.resources.limits');
   const reserved = entriesIn(resources?.get('reservations'), 'deploy.resources.reservations');

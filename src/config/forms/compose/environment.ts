@@ -40,9 +40,9 @@ export function readEnvironment(place: Place, context: FileContext): ComposeEnvi
   return { set, unset };
 }
 
-/** Compose turns numbers into text as written and refuses truth values. */
+/** Compose turns numbers and truth values into text as written. */
 function readValue(place: Place, name: string): string | undefined {
   const { node } = place;
-  if (node.kind === 'scalar' && node.type !== 'boolean') return node.source;
+  if (node.kind === 'scalar') return node.source;
   return readText(place, `the value of the environment variable ${quote(name)}`);
 }

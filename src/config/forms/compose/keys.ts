@@ -203,7 +203,8 @@ export const composeKeys = {
   hook: each(notYet(), 'command user privileged working_dir environment'),
 
   deploy: {
-    ...each(ours, 'mode replicas resources restart_policy'),
+    ...each(ours, 'replicas resources restart_policy'),
+    mode: noted('it is for Swarm: a service is one container on one node'),
     endpoint_mode: drivers,
     labels: noted('they are labels of a Swarm service; "labels" of the service are those of its container'),
     placement: placed,

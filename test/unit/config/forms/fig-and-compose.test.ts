@@ -110,7 +110,6 @@ describe('the Compose form', () => {
     ['depends_on: {b: {condition: service_healthy}}', 'only the condition "service_started" is supported'],
     ['command: "a \'b"', 'has a quote that is not closed'],
     ['command: "", entrypoint: []', 'nothing would run'],
-    ['environment: {A: true}', 'must be a string, not the truth value'],
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a Compose variable
     ['environment: {A: "${B:?needed}"}', 'a variable it needs is not set: B: needed'],
   ])('refuses %s', (fields, message) => {
