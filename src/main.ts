@@ -140,16 +140,19 @@ async function findVagrantMachines(request: VagrantRequest): Promise<string | un
   return vagrant.findVagrantMachines(request, { env, stateFolder, packageFolder });
 }
 
-async function readConfig(choice: FileChoice): Promise<LoadResult> {
+async function readConfig(choice: FileChoice, options: { readonly keepsTree?: boolean } = {}): Promise<LoadResult> {
   const { application, deployment, inventory, labInventory, vagrantInventory: lab = labInventory } = choice;
   const files = await import('./config/read-files.ts');
   const drover = inventory === undefined ? [] : [inventory];
-  const own = await files.readConfig({ application, deployment, drover }, undefined, { environment: env });
+  const own = await files.readConfig({ application, deployment, drover }, undefined, { environment: env, ...options });
   if (lab === undefined) return own;
   const { sources } = own;
   const withLab = withLabNodes(
     own,
-    await files.readConfig({ application, deployment, drover: [...drover, lab] }, undefined, { environment: env }),
+    await files.readConfig({ application, deployment, drover: [...drover, lab] }, undefined, {
+      environment: env,
+      ...options,
+    }),
   );
   return sources === undefined ? withLab : { ...withLab, sources };
 }
@@ -342,7 +345,7 @@ setTimeout(() => process.exit(code), 2000).unref();
 function withLabNodes(own: LoadResult, lab: LoadResult): LoadResult {
   // Files that name their nodes as the lab does (`node1`) are only right together with the lab's inventory.
   if (!own.ok) {
-    if (lab.ok) return { ok: true, config: onlyPlaced(lab.config) };
+    if (lab.ok) return { ...lab, config: onlyPlaced(lab.config) };
     return lab.problems.length < own.problems.length ? lab : own;
   }
   if (!lab.ok) return own;
@@ -357,7 +360,7 @@ function withLabNodes(own: LoadResult, lab: LoadResult): LoadResult {
     Object.keys(settings).length > 0 ? settings : (lab.config.nodes[node] ?? settings),
   ]);
   return {
-    ok: true,
+    ...own,
     config: {
       ...config,
       revision: lab.config.revision,

@@ -14,6 +14,7 @@ export const examples = {
     'import node1 --project shop',
     'import root@192.0.2.11 --container web db',
   ],
+  export: ['export', 'export --volumes copy', 'export --node node1 -o compose.plain.yaml'],
   validate: ['validate', 'validate -C tutorials/mongodb/3-data-moves', 'validate --fix', 'validate --json'],
   plan: ['plan', 'plan -d deployment-moved.yml -a application.yml', 'plan --detailed-exitcode'],
   status: ['status', 'status --json'],

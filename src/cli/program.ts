@@ -7,6 +7,7 @@ import { addActs, type Run } from './act-verbs.ts';
 import { apply, watch } from './commands/apply.ts';
 import { demo } from './commands/demo.ts';
 import { doctor } from './commands/doctor.ts';
+import { type ExportOptions, exportFiles, parseManner } from './commands/export.ts';
 import { history, nodeHistory } from './commands/history.ts';
 import { type ImportOptions, importNode } from './commands/import.ts';
 import { type InitOptions, init } from './commands/init.ts';
@@ -63,6 +64,7 @@ export function createProgram(world: World, done: (code: ExitCode) => void): Com
     return run((invocation) => tui(invocation, flags));
   });
   addComposeVerbs(program, run);
+  addExport(program, run);
   addReadingVerbs(program, run);
   addChangingVerbs(program, run);
   addLearningVerbs(program, run);
@@ -199,6 +201,20 @@ function addComposeVerbs(program: Command, run: Run): void {
       'after',
       'Without --project and --container it lists what the node has. The old containers are stopped and kept, and so are\ntheir volumes: each volume is copied into a dataset, first while it is in use, then the rest, and compared byte by byte.\nAfter Ctrl-C the old containers run again; run the same command again to go on.\n',
     );
+}
+
+/** The way back to Docker Compose. */
+function addExport(program: Command, run: Run): void {
+  verb(program, 'export', 'write the applications as a plain Compose file, and say where their data is')
+    .option(
+      '--volumes <manner>',
+      'bind: use the data where it is; copy: volumes of Docker, with the commands',
+      parseManner,
+      'bind',
+    )
+    .option('--node <node>', 'only what is placed on this node')
+    .option('-o, --output <file>', 'write a new file that only you can read (default: print it)')
+    .action((flags: ExportOptions) => run((invocation) => exportFiles(invocation, flags)));
 }
 
 function addLearningVerbs(program: Command, run: Run): void {

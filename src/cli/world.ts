@@ -200,7 +200,8 @@ export interface World {
   readonly labInventory: () => Promise<string | undefined>;
   /** A drover.yml for the machines of Vagrant, if there are any; absent in the simulation. */
   readonly vagrantInventory?: ((request: VagrantRequest) => Promise<string | undefined>) | undefined;
-  readonly readConfig: (files: FileChoice) => Promise<LoadResult>;
+  /** `keepsTree`: the result has the values of the application file as well. */
+  readonly readConfig: (files: FileChoice, options?: { readonly keepsTree?: boolean }) => Promise<LoadResult>;
   readonly openEngine: (files: FileChoice, options?: EngineOptions) => Promise<Engine>;
   /** `fast`: without delays. */
   readonly openSimulation: (fast: boolean) => Promise<Simulation>;

@@ -10,9 +10,14 @@ import { complain, complainAtKey, entriesOf, type Fields, keysOfMaps, type Place
 import { readComposeForm } from './forms/compose-form.ts';
 import { readFigForm } from './forms/fig-form.ts';
 import { readNativeForm } from './forms/native-form.ts';
+import type { YamlNode } from './yaml/yaml-node.ts';
 
 /** The applications of a file, and the services of a Compose file that its profiles leave out. */
-export type ApplicationDrafts = Drafts & { readonly disabled?: DisabledServices };
+export type ApplicationDrafts = Drafts & {
+  readonly disabled?: DisabledServices;
+  /** What was read: of a Compose file, all that belongs to it, merged and with its variables replaced. */
+  readonly tree: YamlNode;
+};
 
 /** The application file in whichever of its three forms; undefined after reporting that it has none. */
 export function readApplicationFile(
@@ -33,8 +38,9 @@ export function readApplicationFile(
   if ((options.overrides ?? []).length > 0) {
     return complain(first.root, 'only Compose files can be merged', 'name one application file with -a');
   }
-  if (isNative) return readNativeForm(fields, context);
-  if (isFig) return readFigForm(fields, context);
+  const tree = first.root.node;
+  if (isNative) return { ...readNativeForm(fields, context), tree };
+  if (isFig) return { ...readFigForm(fields, context), tree };
   return entries.has('version') ? missingApplications(fields) : noForm(fields);
 }
 
@@ -46,7 +52,8 @@ function readCompose(
 ): ApplicationDrafts | undefined {
   const { root, disabled } = readComposeModel(first, context, namedFiles, options);
   if (root === undefined) return undefined;
-  return { ...readComposeForm(root, context), ...defined({ disabled: disabled.size === 0 ? undefined : disabled }) };
+  const further = defined({ disabled: disabled.size === 0 ? undefined : disabled });
+  return { ...readComposeForm(root, context), ...further, tree: root.node };
 }
 
 /** Present, and not a Fig service that happens to have this name. */

@@ -2,6 +2,7 @@ import type { Application, AppName, Config, ConfigProblem, LoadResult } from '..
 import { containerFields, toSettings } from '../model/container-fields.ts';
 import { defined } from '../model/defined.ts';
 import { readApplicationFile } from './application-file.ts';
+import { plainValue } from './compose/export-compose.ts';
 import { folderOf } from './compose/paths.ts';
 import { crossCheck } from './cross-check.ts';
 import { type DeployedNode, nothingRemoved, readDeploymentFile } from './deployment-file.ts';
@@ -44,6 +45,8 @@ export interface LoadOptions {
   readonly envFiles?: readonly string[];
   /** Profiles of Compose services that are enabled. Default: those of COMPOSE_PROFILES. */
   readonly profiles?: readonly string[];
+  /** The result has the values of the application file as well. */
+  readonly keepsTree?: boolean;
   /** What `~` stands for in drover.yml. */
   readonly home?: string;
   /** The folder of the application file, in full: it names a deployment that no file names. */
@@ -106,7 +109,8 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
     name === undefined ? { name: nameOfFolder(options.folder ?? ''), isNamedByFolder: true as const } : { name };
   const config = assemble(identity, drafts, deployed, nodes, settings);
   const notes = all.flatMap((file) => file.notes());
-  return { ok: true, config: notes.length === 0 ? config : { ...config, notes }, ...sources };
+  const tree = options.keepsTree === true ? { tree: plainValue(drafts.tree) } : {};
+  return { ok: true, config: notes.length === 0 ? config : { ...config, notes }, ...sources, ...tree };
 }
 
 /** No configuration without a problem would be a bug here; it must not look like success. */

@@ -218,7 +218,12 @@ export interface ProblemFix {
 }
 
 export type LoadResult = (
-  | { readonly ok: true; readonly config: Config }
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      /** The values of the application file, merged and with its variables replaced, where the caller asked for them. */
+      readonly tree?: unknown;
+    }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
 ) & {
   /** Further files that the result depends on, even if they do not exist: .env, env files, secrets, configs. */

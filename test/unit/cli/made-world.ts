@@ -90,8 +90,12 @@ const sink = (said: Said, key: keyof Said): Writable =>
   });
 
 function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => void>, said: Said): World {
-  const load: World['readConfig'] = ({ application: app, deployment: dep, inventory }) =>
-    readConfig({ application: app, deployment: dep, drover: inventory === undefined ? [] : [inventory] });
+  const load: World['readConfig'] = ({ application: app, deployment: dep, inventory }, options) =>
+    readConfig(
+      { application: app, deployment: dep, drover: inventory === undefined ? [] : [inventory] },
+      undefined,
+      options,
+    );
   return {
     version: '0.0.0-test',
     cwd: folder,

@@ -493,6 +493,7 @@ describe('usage', () => {
       'deploy',
       'doctor',
       'exec',
+      'export',
       'history',
       'import',
       'init',
