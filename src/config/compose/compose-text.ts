@@ -5,7 +5,7 @@ import { dump } from 'js-yaml';
  * an undefined value are left out.
  */
 export function composeText(comments: readonly string[], file: Readonly<Record<string, unknown>>): string {
-  const body = dump(withDollars(file), { lineWidth: -1, noRefs: true, sortKeys: false });
+  const body = dump(withDollars(file), { lineWidth: -1, noRefs: true, sortKeys: false, quoteStyle: 'double' });
   return `${comments.map((line) => `# ${line}\n`).join('')}${body.replace(/^(\s*[^\s:#][^:\n]*): null$/gm, '$1:')}`;
 }
 
