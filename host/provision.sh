@@ -134,7 +134,7 @@ module_packages() {
   echo "linux-headers-$kernel zfs-dkms"
 }
 wanted() {
-  echo 'nftables iptables conntrack perl-base zfsutils-linux'
+  echo 'nftables iptables conntrack perl-base zfsutils-linux dnsmasq-base'
   docker_here >/dev/null 2>&1 || echo docker.io
   # Since Debian 13 the client is a package of its own.
   docker_here >/dev/null 2>&1 || ! known docker-cli || echo docker-cli
@@ -300,12 +300,13 @@ step 'dataset belongs here' owner_ready owner_set
 lib=/usr/local/lib/drover
 net_up=$(cat <<'END'
 #!/bin/sh
-# net-up           at boot: loads the port map of this node, then sets up forwarding
+# net-up           at boot: loads the port map and the names of this node, then sets up forwarding
 # net-up forward   forwarding alone
 # net-up check     changes nothing; exit status 0 where forwarding is set up
+# net-up names     changes nothing; exit status 0 where virtual addresses are this node's and the name servers run
 # The kernel forwards what Docker publishes, what its containers send, and the ports of the other nodes, nothing else:
 # a host that forwards is a router for all its neighbours unless it drops the rest.
-# net-up 2
+# net-up 3
 set -u
 export LC_ALL=C
 before=/etc/sysctl.d/90-drover.conf # of an earlier version: it switched forwarding on before Docker could close it
@@ -374,13 +375,59 @@ is_set() {
   if [ -n "$peers" ]; then is_on && is_last || return 1; fi
   [ "$(rules)" = "$(rules_now)" ] && [ -z "$(old_rules)" ]
 }
+ranges=/etc/drover/names/ranges # the networks of virtual addresses, one a line
+ranges_now() { ip -4 route show table local type local dev lo 2>/dev/null | sed -n 's,^local \([0-9.]*/[0-9]*\) .*,\1,p' | grep -v '^127[.]'; }
+# Ours in DOCKER-USER and INPUT, as -S prints them.
+name_rules() {
+  [ ! -f $ranges ] || while read -r range; do
+    echo "-A DOCKER-USER -m conntrack --ctstate DNAT --ctorigdst $range -m comment --comment drover-names -j ACCEPT"
+    echo "-A INPUT -d $range -m comment --comment drover-names -j ACCEPT"
+  done <$ranges
+}
+name_rules_now() { for chain in DOCKER-USER INPUT; do iptables -w 10 -S $chain 2>/dev/null | grep -e '--comment drover-names '; done; }
+# The virtual addresses are this node's own. Docker drops what goes from one of its networks to another, but a set of
+# networks is one network of Docker: the table for names says who reaches whom. The operator's rules come first.
+let_names() {
+  [ ! -f $ranges ] || while read -r range; do ip -4 route replace local "$range" dev lo || return 1; done <$ranges
+  if [ "$(name_rules | sort)" = "$(name_rules_now | sort)" ]; then return; fi
+  name_rules_now | sed 's/^-A/-D/' | while read -r rule; do iptables -w 10 $rule; done
+  name_rules | while read -r rule; do
+    case $rule in
+      *DOCKER-USER*)
+        if [ "$(iptables -w 10 -S DOCKER-USER | tail -n 1)" = '-A DOCKER-USER -j RETURN' ]; then
+          rule="-I DOCKER-USER $(iptables -w 10 -S DOCKER-USER | grep -c '^-A') $(echo "$rule" | sed 's/^-A DOCKER-USER //')"
+        fi ;;
+    esac
+    iptables -w 10 $rule || return 1
+  done
+}
+names_set() {
+  [ ! -f $ranges ] || while read -r range; do ranges_now | grep -qx "$range" || return 1; done <$ranges
+  [ "$(name_rules | sort)" = "$(name_rules_now | sort)" ]
+}
+# The name servers of this node, one for each set of networks.
+servers() { for folder in /etc/drover/names/[0-9]*/; do [ ! -d "$folder" ] || basename "$folder"; done; }
+start_servers() { for server in $(servers); do systemctl start --no-block "drover-names@$server.service"; done; }
+servers_run() { for server in $(servers); do systemctl -q is-active "drover-names@$server.service" || return 1; done; }
+load_names() {
+  [ -f /etc/drover/names/names.nft ] || return 0
+  {
+    cat /etc/drover/names/names.nft
+    [ ! -f /etc/drover/names/own ] || while read -r virtual inside; do
+      grep -qx "# entry $virtual" /etc/drover/names/names.nft && echo "add element inet drover_names own { $virtual : $inside }"
+    done </etc/drover/names/own
+  } | nft -f -
+}
 case $#:$* in
-  0:) [ ! -f /etc/drover/mesh.nft ] || nft -f /etc/drover/mesh.nft || exit 1 ;;
+  0:)
+    [ ! -f /etc/drover/mesh.nft ] || nft -f /etc/drover/mesh.nft || exit 1
+    load_names && start_servers || exit 1 ;;
   1:forward) ;;
   1:check)
     for family in 4 6; do family_is $family; is_set $family || exit 1; done
-    [ ! -e $before ]
+    names_set && [ ! -e $before ]
     exit ;;
+  1:names) names_set && servers_run; exit ;;
   *) exit 64 ;;
 esac
 for family in 4 6; do
@@ -393,6 +440,7 @@ for family in 4 6; do
   fi
   forward $family || exit 1
 done
+let_names || exit 1
 rm -f $before
 END
 )
@@ -738,6 +786,20 @@ RemainAfterExit=yes
 ExecStart=/usr/local/lib/drover/net-up
 [Install]
 WantedBy=multi-user.target'
+names_unit='[Unit]
+Description=drover: name server at %i, for the containers of one set of networks
+StartLimitIntervalSec=0
+[Service]
+ExecStart=/usr/sbin/dnsmasq --keep-in-foreground --pid-file= --log-facility=- --conf-file=/etc/drover/names/%i/dnsmasq.conf
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec=2s
+DynamicUser=yes
+CapabilityBoundingSet=
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateDevices=yes'
 boot_unit='[Unit]
 Description=drover: mount the volumes that only this node ever had
 After=zfs-import.target zfs-mount.service
@@ -899,6 +961,7 @@ want $lib/epochs 755 "$epochs"
 want $units/drover-start.service 644 "$start_unit"
 want /etc/drover/root-dataset 644 "$root_dataset"
 want $units/drover-net.service 644 "$net_unit"
+want $units/drover-names@.service 644 "$names_unit"
 want $units/drover-boot.service 644 "$boot_unit"
 want $units/docker.service.d/drover.conf 644 "$docker_dropin"
 want $lib/dead-man 755 "$dead_man"
@@ -910,11 +973,14 @@ enabled="$enabled drover-start.service drover-dead-man.service"
 
 # --remove: everything of the list but what says which pool is whose; then it is over.
 units_gone() { local unit; for unit in $enabled; do ! systemctl -q is-enabled "$unit" || return 1; done; }
-units_remove() { systemctl -q disable --now $enabled; }
-map_gone() { ! nft list table inet drover && ! { iptables -w 10 -S; ip6tables -w 10 -S; } | grep -Eq 'DROVER-FORWARD|comment drover'; }
+units_remove() { systemctl -q disable --now $enabled && systemctl -q stop 'drover-names@*.service'; }
+map_gone() { ! nft list table inet drover && ! nft list table inet drover_names && ! { iptables -w 10 -S; ip6tables -w 10 -S; } | grep -Eq 'DROVER-FORWARD|comment drover'; }
 map_remove() {
-  local tables rule
+  local tables rule range
   nft delete table inet drover 2>/dev/null
+  nft delete table inet drover_names 2>/dev/null
+  [ ! -f /etc/drover/names/ranges ] || while read -r range; do ip -4 route del local "$range" dev lo 2>/dev/null; done </etc/drover/names/ranges
+  iptables -w 10 -S INPUT | sed -n '/comment drover/s/^-A/-D/p' | while read -r rule; do iptables -w 10 $rule; done
   for tables in iptables ip6tables; do
     $tables -w 10 -S DOCKER-USER 2>/dev/null | sed -n '/comment drover/s/^-A/-D/p' | while read -r rule; do $tables -w 10 $rule; done
     $tables -w 10 -D FORWARD -j DROVER-FORWARD
@@ -922,8 +988,8 @@ map_remove() {
   done
 }
 removable() { printf '%s\n' "${paths[@]}" /etc/drover/{mesh.nft,peers,boot-peers} /etc/sysctl.d/90-drover.conf | grep -vx /etc/drover/root-dataset; }
-files_gone() { local file; for file in $(removable); do [ ! -e "$file" ] || return 1; done; }
-files_remove() { rm -f $(removable) && systemctl daemon-reload; }
+files_gone() { local file; for file in $(removable) /etc/drover/names; do [ ! -e "$file" ] || return 1; done; }
+files_remove() { rm -f $(removable) && rm -rf --one-file-system /etc/drover/names && systemctl daemon-reload; }
 login_gone() { ! getent passwd drover-peer; }
 login_remove() { userdel drover-peer && rm -rf --one-file-system /var/lib/drover/peer; }
 if [ $remove = yes ]; then

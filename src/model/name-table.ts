@@ -19,8 +19,8 @@ export interface ContainerNames {
   /** Virtual address of the application. */
   readonly address: string;
   /**
-   * Mesh address of the node. Docker publishes each port at `address:port`, and at `mesh:meshPort` unless `ports` of the
-   * spec has that already.
+   * Mesh address of the node. Docker publishes each port at `mesh:meshPort`, unless `ports` of the spec has that already.
+   * It publishes none at the virtual address: its port may be one that another container publishes at all addresses.
    */
   readonly mesh: string;
   /** Sorted by port, then protocol; empty: the container can only look up names. */
@@ -29,7 +29,12 @@ export interface ContainerNames {
   readonly networks?: readonly string[];
   /** All its networks are internal: it has no way out of them. */
   readonly isInternal?: true;
-  /** The first name server of the container (Docker's `Dns`). Absent: it looks up no names of the deployment. */
+  /** Its names besides the application's own, sorted. In the container itself they lead to the container. Absent: none. */
+  readonly aliases?: readonly string[];
+  /**
+   * The name server of the container (Docker's `Dns`). With it the container is on a Docker network of its own set of
+   * networks. Absent: it is on Docker's default network and looks up no names of the deployment.
+   */
   readonly resolver?: string;
   /** Names that only this container has, with their addresses (`docker create --add-host`). Absent: none. */
   readonly hosts?: Readonly<Record<string, string>>;
@@ -55,8 +60,8 @@ export interface NameEntry {
   readonly networks: readonly NamesOnNetwork[];
   readonly ports: readonly NamedPort[];
   /**
-   * Mesh address of the node that runs it: `address:port` leads to `at:meshPort`. Absent: this node runs it, and Docker
-   * publishes the ports.
+   * Mesh address of the node that runs it: `address:port` leads to `at:meshPort`. Absent: this node runs it, and the
+   * address leads to the container.
    */
   readonly at?: string;
 }

@@ -260,8 +260,8 @@ export function foreignListeners(
 }
 
 /** Where Docker publishes the ports that are reached by name. */
-const places = ({ address, mesh, ports }: ContainerNames): string[] =>
-  ports.flatMap((one) => [`${address} ${key(one)}`, `${mesh} ${key({ ...one, port: one.meshPort })}`]);
+const places = ({ mesh, ports }: ContainerNames): string[] =>
+  ports.map((one) => `${mesh} ${key({ ...one, port: one.meshPort })}`);
 
 const key = ({ port, protocol }: PortKey): string => `${protocol}/${port}`;
 const published = ({ external, protocol }: { readonly external: number; readonly protocol: PortKey['protocol'] }) =>

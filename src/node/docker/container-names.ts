@@ -3,8 +3,10 @@ import type { ContainerSpec } from '../../model/cluster.ts';
 import type { Protocol } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import type { ContainerNames, NamedPort } from '../../model/name-table.ts';
+import { containerName } from '../../model/names.ts';
 import { isPort } from '../../model/untrusted.ts';
 import { at, entriesAt, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
+import type { NetworkPlace } from './name-network.ts';
 
 /** JSON of `ContainerNames`, with the mesh ports that are published for names alone: Docker knows only bindings. */
 export const namesLabel = 'drover.names';
@@ -16,10 +18,9 @@ export type Bindings = Record<string, { readonly HostIp?: string; readonly HostP
 export function addNameBindings(bindings: Bindings, { names, ports }: Pick<ContainerSpec, 'names' | 'ports'>): void {
   if (names === undefined) return;
   for (const port of names.ports) {
+    if (!isForNames(port, ports)) continue;
     const key = `${port.port}/${port.protocol}`;
-    const places = [{ HostIp: names.address, HostPort: String(port.port) }];
-    if (isForNames(port, ports)) places.push({ HostIp: names.mesh, HostPort: String(port.meshPort) });
-    bindings[key] = [...(bindings[key] ?? []), ...places];
+    bindings[key] = [...(bindings[key] ?? []), { HostIp: names.mesh, HostPort: String(port.meshPort) }];
   }
 }
 
@@ -44,6 +45,15 @@ export function resolverBody(names: ContainerNames | undefined): Readonly<Record
   return { Dns: [names.resolver], DnsOptions: ['ndots:0'] };
 }
 
+/** The settings that put a container on its network, at this address; there its own names lead to itself. */
+export function networkBody(spec: ContainerSpec, place: NetworkPlace | undefined): Readonly<Record<string, unknown>> {
+  if (place === undefined) return {};
+  const { network, address } = place;
+  const names = [spec.application, ...(spec.names?.aliases ?? [])];
+  const Links = names.map((name) => `${containerName(spec.application)}:${name}`);
+  return { EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: address }, Links } } };
+}
+
 /** `name:address` of the names that only this container has, as Docker's `ExtraHosts`. */
 export const hostLines = (names: ContainerNames | undefined): readonly string[] =>
   Object.entries(names?.hosts ?? {}).map(([name, address]) => `${name}:${address}`);
@@ -62,6 +72,7 @@ export function readNames(inspected: unknown): ReadNames {
   if (address === undefined || mesh === undefined) return { bindings: new Set() };
   const ports = listAt(label, 'ports').flatMap(readPort);
   const networks = Array.isArray(at(label, 'networks')) ? textsAt(label, 'networks') : undefined;
+  const aliases = textsAt(label, 'aliases');
   const hosts = Object.fromEntries(
     entriesAt(label, 'hosts').flatMap(([name, to]) => (typeof to === 'string' ? [[name, to]] : [])),
   );
@@ -71,13 +82,11 @@ export function readNames(inspected: unknown): ReadNames {
     ports,
     ...defined({ networks, resolver: plainIn(label, 'resolver') }),
     ...(at(label, 'isInternal') === true ? { isInternal: true } : {}),
+    ...(aliases.length === 0 ? {} : { aliases }),
     ...(Object.keys(hosts).length === 0 ? {} : { hosts }),
   };
   const own = textsAt(label, 'own').map((place) => `${mesh} ${place}`);
-  return {
-    names,
-    bindings: new Set([...own, ...ports.map(({ port, protocol }) => `${address} ${port}/${protocol}`)]),
-  };
+  return { names, bindings: new Set(own) };
 }
 
 function plainIn(label: unknown, key: string): string | undefined {

@@ -24,6 +24,7 @@ import { execInContainer } from './exec.ts';
 import { checkFiles, putFiles } from './files.ts';
 import { fillNewVolumes } from './fill.ts';
 import { createDockerImages, createImageReader, type ImageReader, inspectImage, volumesOfImage } from './images.ts';
+import { createNameNetworks, type NameNetworks } from './name-network.ts';
 import { optionsBody } from './options.ts';
 import {
   createBody,
@@ -67,13 +68,14 @@ export function createDockerRuntime(
   const own = createOwnContainers(node, api);
   const images = createImageReader(node, api);
   const { prepare, imageOf } = createPreparation(node, api);
+  const networks = createNameNetworks(connection, api);
   const make = async (
     spec: ContainerSpec,
     directories: Readonly<Record<VolumeId, string>>,
     isFilled: boolean,
     signal: AbortSignal,
   ): Promise<void> => {
-    const place = { connection, api, image: await imageOf(spec, signal), isFilled };
+    const place = { connection, api, networks, image: await imageOf(spec, signal), isFilled };
     own.ids.delete(spec.application);
     const id = await create(place, spec, directories, signal);
     if (id !== undefined) own.ids.set(spec.application, id);
@@ -280,6 +282,7 @@ async function readImage(node: string, api: DockerApi, spec: ContainerSpec, sign
 interface CreatePlace {
   readonly connection: NodeConnection;
   readonly api: DockerApi;
+  readonly networks: NameNetworks;
   /** Inspected. */
   readonly image: unknown;
   /** No directory is empty. */
@@ -288,7 +291,7 @@ interface CreatePlace {
 
 /** Returns the container's id. */
 async function create(
-  { connection, api, image, isFilled }: CreatePlace,
+  { connection, api, networks, image, isFilled }: CreatePlace,
   spec: ContainerSpec,
   directories: Readonly<Record<VolumeId, string>>,
   signal: AbortSignal,
@@ -296,13 +299,10 @@ async function create(
   const name = containerName(spec.application);
   const imageVolumes = volumesOfImage(image);
   const files = checkFiles(spec, imageVolumes, connection.node);
-  const body = createBody(
-    withOwnEntrypoint(spec, image),
-    directories,
-    imageVolumes,
-    randomBytes(16).toString('base64url'),
-  );
   if (!isFilled) await fillNewVolumes(connection, api, spec, directories, signal);
+  const network = await networks.prepare(spec, signal);
+  const salt = randomBytes(16).toString('base64url');
+  const body = createBody(withOwnEntrypoint(spec, image), directories, imageVolumes, salt, network);
   const request = {
     what: `create "${name}"`,
     method: 'POST',

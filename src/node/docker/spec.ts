@@ -19,8 +19,17 @@ import { containerName, gateDirectory, labels } from '../../model/names.ts';
 import { isApplicationName, isPort } from '../../model/untrusted.ts';
 import { parseDeployment } from '../deployment-record.ts';
 import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
-import { addNameBindings, type Bindings, hostLines, namesToLabel, readNames, resolverBody } from './container-names.ts';
+import {
+  addNameBindings,
+  type Bindings,
+  hostLines,
+  namesToLabel,
+  networkBody,
+  readNames,
+  resolverBody,
+} from './container-names.ts';
 import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './files.ts';
+import type { NetworkPlace } from './name-network.ts';
 import { labelToOptions, optionsBody, optionsLabel, optionsToLabel } from './options.ts';
 
 /** JSON `{mountpoint: volume id}`, because Docker knows only directories. */
@@ -41,6 +50,7 @@ export function createBody(
   directories: Readonly<Record<VolumeId, string>>,
   imageVolumes: readonly string[] = [],
   salt = '',
+  place?: NetworkPlace,
 ): Json {
   const bindings: Bindings = {};
   for (const port of spec.ports) {
@@ -95,8 +105,10 @@ export function createBody(
       ...optionsBody(spec.options, 'HostConfig', {
         ...resolverBody(spec.names),
         ...(hosts.length === 0 ? {} : { ExtraHosts: hosts }),
+        ...(place === undefined ? {} : { NetworkMode: place.network }),
       }),
     },
+    ...(place === undefined ? {} : { NetworkingConfig: networkBody(spec, place) }),
   };
 }
 

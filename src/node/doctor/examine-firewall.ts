@@ -8,11 +8,11 @@ interface Chain {
   readonly rules: readonly { readonly text: string; readonly handle: number }[];
 }
 
-/** drover's own table, and the chains that Docker makes for its networks: neither blocks what drover publishes. */
-const ownTable = 'inet drover';
+/** drover's own tables, and the chains that Docker makes for its networks: neither blocks what drover publishes. */
+const ownTables = new Set(['inet drover', 'inet drover_names']);
 const dockers = /^DOCKER(?!-USER)|^DROVER-FORWARD$|^(?:raw-|filter-)?(?:nat|forward|prerouting)-docker/;
 /** Docker's guard of its containers' addresses: it drops only packets that bypass the published port. */
-const dockersGuard = /[io]ifname != "(?:docker0|br-[0-9a-f]{12})"/;
+const dockersGuard = /[io]ifname != "(?:docker0|br-(?:[0-9a-f]{12}|d[iv][0-9a-f]{10}))"/;
 
 /**
  * What may stop a packet on its way to or through a node, from `nft -a list ruleset`: policies and rules that drop or
@@ -22,7 +22,7 @@ export function parseDrops(ruleset: string): readonly FirewallDrop[] {
   const chains = parseChains(ruleset);
   const byName = new Map(chains.map((chain) => [`${chain.table} ${chain.name}`, chain]));
   return chains.flatMap((base) => {
-    if (base.hook === undefined || base.table === ownTable) return [];
+    if (base.hook === undefined || ownTables.has(base.table)) return [];
     const { hook, table, name } = base;
     const seen = new Set<Chain>();
     const rules = walk(base, byName, seen).map((drop): FirewallDrop => ({ ...drop, hook }));

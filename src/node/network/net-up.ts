@@ -5,15 +5,16 @@
 export const netUpPath = '/usr/local/lib/drover/net-up';
 
 /** A line that earlier versions of the program do not have. */
-export const netUpMark = '# net-up 2';
+export const netUpMark = '# net-up 3';
 
 export const netUp = String.raw`#!/bin/sh
-# net-up           at boot: loads the port map of this node, then sets up forwarding
+# net-up           at boot: loads the port map and the names of this node, then sets up forwarding
 # net-up forward   forwarding alone
 # net-up check     changes nothing; exit status 0 where forwarding is set up
+# net-up names     changes nothing; exit status 0 where virtual addresses are this node's and the name servers run
 # The kernel forwards what Docker publishes, what its containers send, and the ports of the other nodes, nothing else:
 # a host that forwards is a router for all its neighbours unless it drops the rest.
-# net-up 2
+# net-up 3
 set -u
 export LC_ALL=C
 before=/etc/sysctl.d/90-drover.conf # of an earlier version: it switched forwarding on before Docker could close it
@@ -82,13 +83,59 @@ is_set() {
   if [ -n "$peers" ]; then is_on && is_last || return 1; fi
   [ "$(rules)" = "$(rules_now)" ] && [ -z "$(old_rules)" ]
 }
+ranges=/etc/drover/names/ranges # the networks of virtual addresses, one a line
+ranges_now() { ip -4 route show table local type local dev lo 2>/dev/null | sed -n 's,^local \([0-9.]*/[0-9]*\) .*,\1,p' | grep -v '^127[.]'; }
+# Ours in DOCKER-USER and INPUT, as -S prints them.
+name_rules() {
+  [ ! -f $ranges ] || while read -r range; do
+    echo "-A DOCKER-USER -m conntrack --ctstate DNAT --ctorigdst $range -m comment --comment drover-names -j ACCEPT"
+    echo "-A INPUT -d $range -m comment --comment drover-names -j ACCEPT"
+  done <$ranges
+}
+name_rules_now() { for chain in DOCKER-USER INPUT; do iptables -w 10 -S $chain 2>/dev/null | grep -e '--comment drover-names '; done; }
+# The virtual addresses are this node's own. Docker drops what goes from one of its networks to another, but a set of
+# networks is one network of Docker: the table for names says who reaches whom. The operator's rules come first.
+let_names() {
+  [ ! -f $ranges ] || while read -r range; do ip -4 route replace local "$range" dev lo || return 1; done <$ranges
+  if [ "$(name_rules | sort)" = "$(name_rules_now | sort)" ]; then return; fi
+  name_rules_now | sed 's/^-A/-D/' | while read -r rule; do iptables -w 10 $rule; done
+  name_rules | while read -r rule; do
+    case $rule in
+      *DOCKER-USER*)
+        if [ "$(iptables -w 10 -S DOCKER-USER | tail -n 1)" = '-A DOCKER-USER -j RETURN' ]; then
+          rule="-I DOCKER-USER $(iptables -w 10 -S DOCKER-USER | grep -c '^-A') $(echo "$rule" | sed 's/^-A DOCKER-USER //')"
+        fi ;;
+    esac
+    iptables -w 10 $rule || return 1
+  done
+}
+names_set() {
+  [ ! -f $ranges ] || while read -r range; do ranges_now | grep -qx "$range" || return 1; done <$ranges
+  [ "$(name_rules | sort)" = "$(name_rules_now | sort)" ]
+}
+# The name servers of this node, one for each set of networks.
+servers() { for folder in /etc/drover/names/[0-9]*/; do [ ! -d "$folder" ] || basename "$folder"; done; }
+start_servers() { for server in $(servers); do systemctl start --no-block "drover-names@$server.service"; done; }
+servers_run() { for server in $(servers); do systemctl -q is-active "drover-names@$server.service" || return 1; done; }
+load_names() {
+  [ -f /etc/drover/names/names.nft ] || return 0
+  {
+    cat /etc/drover/names/names.nft
+    [ ! -f /etc/drover/names/own ] || while read -r virtual inside; do
+      grep -qx "# entry $virtual" /etc/drover/names/names.nft && echo "add element inet drover_names own { $virtual : $inside }"
+    done </etc/drover/names/own
+  } | nft -f -
+}
 case $#:$* in
-  0:) [ ! -f /etc/drover/mesh.nft ] || nft -f /etc/drover/mesh.nft || exit 1 ;;
+  0:)
+    [ ! -f /etc/drover/mesh.nft ] || nft -f /etc/drover/mesh.nft || exit 1
+    load_names && start_servers || exit 1 ;;
   1:forward) ;;
   1:check)
     for family in 4 6; do family_is $family; is_set $family || exit 1; done
-    [ ! -e $before ]
+    names_set && [ ! -e $before ]
     exit ;;
+  1:names) names_set && servers_run; exit ;;
   *) exit 64 ;;
 esac
 for family in 4 6; do
@@ -101,5 +148,6 @@ for family in 4 6; do
   fi
   forward $family || exit 1
 done
+let_names || exit 1
 rm -f $before
 `;

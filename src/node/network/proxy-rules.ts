@@ -2,6 +2,7 @@ import { isIPv6, plainAddress } from '../../model/addresses.ts';
 import type { NetworkTable, PortKey, Proxy, ServedPort } from '../../model/cluster.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
+import type { HeldPort } from '../../model/name-table.ts';
 import { isPort } from '../../model/untrusted.ts';
 import { parseDeployment } from '../deployment-record.ts';
 import { at, listAt, parseJson, textAt } from '../json.ts';
@@ -167,6 +168,21 @@ export function parseServing(json: string): readonly string[] {
   return ['mesh4', 'mesh6']
     .flatMap((name) => (elements.get(name) ?? []).filter(isText).map(canonicalAddress))
     .toSorted();
+}
+
+/** Whether the listing has this set. */
+export const hasMark = (json: string, mark: string): boolean => json.trim() !== '' && readListing(json).has(mark);
+
+/** The held ports at virtual addresses in the listing of the table for names; none where there is no such table. */
+export function parseNameHolds(json: string): readonly HeldPort[] {
+  if (json.trim() === '') return [];
+  return (readListing(json).get('hold') ?? [])
+    .flatMap((element): HeldPort[] => {
+      const [address, ...key] = listAt(at(element, 'elem', 'val') ?? element, 'concat');
+      const plain = isText(address) ? plainAddress(address) : undefined;
+      return plain === undefined ? [] : toPort({ concat: key }).map((port) => ({ ...port, address: plain }));
+    })
+    .toSorted((a, b) => byPort(a, b) || ((a.address ?? '') < (b.address ?? '') ? -1 : 1));
 }
 
 function readListing(json: string): ReadonlyMap<string, readonly unknown[]> {

@@ -1,10 +1,17 @@
 import { quote, saveFunction } from '../command.ts';
 import { prelude } from '../zfs/scripts.ts';
+import { namesTable } from './name-rules.ts';
+import { namesFolder, namesFunctions, partEnd, readNamesCommand } from './name-scripts.ts';
 import { netUp, netUpPath } from './net-up.ts';
 import { table } from './proxy-rules.ts';
 
-/** The table as JSON; nothing where there is no such table. Fails where nft itself does not work. */
-export const readTableCommand = `nft -j list table ${table} 2>/dev/null || nft list tables >/dev/null`;
+/**
+ * The table as JSON, nothing where there is no such table; then what `readNamesCommand` prints. Fails where nft itself
+ * does not work.
+ */
+export const readTableCommand = `{ { nft -j list table ${table} 2>/dev/null || nft list tables >/dev/null; } && ${readNamesCommand}; }`;
+
+export { partEnd };
 
 export const readScript = `${prelude}
 ${readTableCommand}
@@ -23,16 +30,19 @@ const udpTargets = `{ text=$(sed 's/ comment "[^"]*"//')
 const closedFile = '/run/drover/forwarding-closed';
 
 /**
- * DROPPED PEER…, the table on stdin: loads the table atomically, and writes the files that bring it back after a boot and
- * the program that loads them and admits the peers. Holds that are not in DROPPED (`tcp.7000,udp.53,`) keep the time they
- * have left. Prints how many ms ago the table was loaded: clients waited until then, so little comes before it, and that
- * starts few processes. Forwarding is closed for all other hosts before a forward is loaded. Where that was done since the
- * node booted, with the same program and peers, it is done again only after the load, to be sure.
+ * DROPPED PEER…, the table on stdin, and where names change too, each after a partEnd, the table for names, its JSON and
+ * the files of the name servers; else more nft commands after one partEnd. Loads the tables in one transaction, and writes
+ * the files that bring them back after a boot and the program that loads them and admits the peers. Holds that are not in
+ * DROPPED (`tcp.7000,198.18.3.7.udp.53,`) keep the time they have left. Prints how many ms ago the tables were loaded:
+ * clients waited until then, so little comes before it, and that starts few processes. Forwarding is closed for all other
+ * hosts before a forward is loaded. Where that was done since the node booted, with the same program, peers and networks
+ * of virtual addresses, it is done again only after the load, to be sure.
  */
 export const replaceScript = `${prelude}
 umask 022
 dropped=$1 net_up=${quote(netUp.trimEnd())} peers= held= nl=$'\\n'; shift
-rules=$(cat)
+IFS='${partEnd}'; set -f; parts=($(cat)); set +f; IFS=$' \\t\\n'
+rules=\${parts[0]} names=\${parts[1]-} json=\${parts[2]-}
 before=$(nft list table ${table} 2>/dev/null)
 case $before in *' expires '*)
   while read -r protocol port left; do
@@ -41,10 +51,17 @@ case $before in *' expires '*)
   done < <(${remainingHolds})
 esac
 text=$rules$nl\${held:+"add element ${table} hold { $held }"$nl}
-[ $# = 0 ] || printf -v peers '%s\\n' "$@"
 ${saveFunction}
+${namesFunctions}
+if [ -z "$json" ]; then text=$text$names; else
+  names_ranges "$names"
+  names_before=$(nft list table ${namesTable} 2>/dev/null)
+  text=$text$(names_text "$names" "$dropped" "$names_before")$nl
+fi
+[ $# = 0 ] || printf -v peers '%s\\n' "$@"
 has() { local now=; { IFS= read -rd '' now <"$1"; } 2>/dev/null; [ "$now" = "$2" ]; } # FILE TEXT
-closed=$net_up$nl$peers
+ranges=; { IFS= read -rd '' ranges <${namesFolder}/ranges; } 2>/dev/null
+closed=$net_up$nl$peers$ranges
 close_forwarding() { rm -f ${closedFile} && ${netUpPath} forward && mkdir -p -m 0700 /run/drover && printf %s "$closed" >${closedFile}; }
 if has ${closedFile} "$closed" && has ${netUpPath} "$net_up$nl" && has /etc/drover/peers "$peers"; then
   nft -f - <<<"$text" || exit 1
@@ -65,6 +82,7 @@ if command -v conntrack >/dev/null; then
 fi
 [ -z "$closed" ] || close_forwarding || exit 1
 save /etc/drover/mesh.nft 644 <<<"$rules" || exit 1
+[ -z "$json" ] || { names_flush "$names_before" "$names"; names_after "\${parts[3]-}" "$json" "$names"; } || exit 1
 echo $(((\${EPOCHREALTIME/./} - \${at/./}) / 1000))
 `;
 

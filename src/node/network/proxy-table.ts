@@ -1,12 +1,18 @@
 import type { NetworkControl } from '../../engine/node-client.ts';
 import type { NetworkTable } from '../../model/cluster.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
+import type { HeldPort, NameTable } from '../../model/name-table.ts';
 import { readBootRules, setBootRules } from '../boot-rules.ts';
 import type { CommandResult } from '../command.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
+import { parseNames, printNames, printResolverFiles } from './name-files.ts';
+import { markOf, renderNameHolds, renderNameHoldsEnd, renderNames } from './name-rules.ts';
 import {
   canonicalAddress,
+  hasMark,
   noTable,
+  parseNameHolds,
   parseRules,
   parseServing,
   renderHolds,
@@ -27,6 +33,18 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
       connection.run(['bash', '-c', text, 'drover', ...args], { signal, input }),
     );
   const empty = (): string => renderRules({ mesh, proxies: [], open: [], peers: [] });
+  const inputOf = (table: Parameters<NetworkControl['replace']>[0], dropHolds: readonly HeldPort[]): string => {
+    const { names, listen, ...rest } = table;
+    const rules = { ...rest, mesh: listen ?? mesh };
+    if (names === undefined) return `${renderRules(rules)}${scripts.partEnd}${renderNameHoldsEnd(dropHolds)}`;
+    const json = printNames(names);
+    return [
+      renderRules(rules),
+      renderNames({ ...rules, names, mark: markOf(json) }),
+      json,
+      printResolverFiles(names),
+    ].join(scripts.partEnd);
+  };
 
   const closedPorts = async (
     ports: readonly number[],
@@ -48,17 +66,19 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
       return readTable(stdout, mesh);
     },
     async replace(table, dropHolds, signal) {
-      const rules = renderRules({ mesh: table.listen ?? mesh, ...table });
-      const dropped = dropHolds.map((key) => `${key.protocol}.${key.port},`).join('');
+      const rules = inputOf(table, dropHolds);
+      const dropped = dropHolds.map((key) => `${addressPart(key)}${key.protocol}.${key.port},`).join('');
       const peers = table.peers.map(canonicalAddress);
       const { stdout } = await feed(scripts.replaceScript, [dropped, ...peers], rules, signal);
       return /^\d{1,7}\n$/.test(stdout) ? Number(stdout) : 0;
     },
     async hold(ports, timeoutMs, signal) {
-      if (ports.length > 0) await feed(scripts.holdScript, [renderHolds(ports, timeoutMs)], empty(), signal);
+      const holds = `${renderHolds(atNode(ports), timeoutMs)}${renderNameHolds(ports, timeoutMs)}`;
+      if (ports.length > 0) await feed(scripts.holdScript, [holds], empty(), signal);
     },
     async dropHolds(ports, signal) {
-      if (ports.length > 0) await feed(scripts.dropHoldsScript, [renderHoldsEnd(ports)], '', signal);
+      const ends = `${renderHoldsEnd(atNode(ports))}${renderNameHoldsEnd(ports)}`;
+      if (ports.length > 0) await feed(scripts.dropHoldsScript, [ends], '', signal);
     },
     readBootRules: (signal) => readBootRules(connection, signal),
     setBootRules: (rules, signal) => setBootRules(connection, rules, signal),
@@ -67,11 +87,26 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
   };
 }
 
+const addressPart = ({ address }: HeldPort): string => (address === undefined ? '' : `${address}.`);
+const atNode = (ports: readonly HeldPort[]): readonly HeldPort[] =>
+  ports.filter(({ address }) => address === undefined);
+
 /** The table in the output of `readTableCommand` on a node with these mesh addresses; no output means no table. */
 export function readTable(stdout: string, mesh: readonly string[]): NetworkTable {
-  if (stdout.trim() === '') return noTable;
-  const [table, listen] = [parseRules(stdout), parseServing(stdout)];
-  return listen.join() === mesh.map(canonicalAddress).toSorted().join() ? table : { ...table, listen };
+  const [rules = '', ...ofNames] = stdout.split(scripts.partEnd);
+  const names = ofNames.length === 0 ? undefined : readNames(ofNames);
+  const held = parseNameHolds(ofNames[0] ?? '');
+  const plain = rules.trim() === '' ? noTable : parseRules(rules);
+  const table = { ...plain, holds: [...plain.holds, ...held], ...defined({ names }) };
+  const listen = plain.present ? parseServing(rules) : [];
+  const isMesh = !plain.present || listen.join() === mesh.map(canonicalAddress).toSorted().join();
+  return isMesh ? table : { ...table, listen };
+}
+
+/** The names that a node keeps; none if its table, routes or name servers are not what they were made from. */
+function readNames([rules = '', state = '', json = '']: readonly string[]): NameTable {
+  const names = state.trim() === 'ok' && hasMark(rules, markOf(json.trim())) ? parseNames(json) : undefined;
+  return names ?? { ranges: [], entries: [], resolvers: [] };
 }
 
 async function failAs(what: string, effect: () => Promise<CommandResult>): Promise<CommandResult> {
