@@ -102,7 +102,8 @@ transferContract('in memory', async () => {
 });
 
 networkControlContract('in memory', async () => {
-  const cluster = createMemoryCluster({ nodes: { n1: { boot: {} } } });
+  const names = { ranges: [], entries: [], resolvers: [] };
+  const cluster = createMemoryCluster({ nodes: { n1: { boot: {}, network: { present: false, names } } } });
   const { network } = await cluster.node('n1', signal);
   return { network, peers: ['10.99.0.12', '10.99.0.13'], close: () => cluster.close() };
 });

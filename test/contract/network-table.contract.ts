@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { NetworkControl } from '../../src/engine/node-client.ts';
 import type { PortKey } from '../../src/model/cluster.ts';
+import type { NameTable } from '../../src/model/name-table.ts';
 
 /** One node's network, and addresses another node could have. */
 export interface NetworkControlSubject {
@@ -13,6 +14,38 @@ const signal = AbortSignal.timeout(3_600_000);
 const tcp = (port: number): PortKey => ({ port, protocol: 'tcp' });
 const udp = (port: number): PortKey => ({ port, protocol: 'udp' });
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const none: NameTable = { ranges: [], entries: [], resolvers: [] };
+
+/** Two applications that share a network, one of them on another node, and one of another deployment. */
+const namesWith = (at: string): NameTable => ({
+  ranges: ['198.18.0.0/15'],
+  entries: [
+    {
+      deployment: 'shop',
+      application: 'db',
+      address: '198.18.3.7',
+      networks: [{ network: 'back', names: ['database', 'db', 'db.example.com'] }],
+      ports: [
+        { ...tcp(5432), meshPort: 27_101 },
+        { ...udp(5432), meshPort: 27_101 },
+      ],
+      at,
+    },
+    { deployment: 'shop', application: 'web', address: '198.18.3.8', networks: [], ports: [] },
+    {
+      deployment: 'wiki',
+      application: 'db',
+      address: '198.18.3.9',
+      networks: [{ network: 'default', names: ['db'] }],
+      ports: [{ ...tcp(5432), meshPort: 27_102 }],
+    },
+  ],
+  resolvers: [
+    { deployment: 'shop', address: '198.18.250.1', networks: ['back'] },
+    { deployment: 'wiki', address: '198.18.250.2', networks: ['default'], upstream: ['192.0.2.53'] },
+  ],
+});
 
 /** What every NetworkControl promises. */
 export function networkControlContract(name: string, make: () => Promise<NetworkControlSubject>): void {
@@ -36,7 +69,7 @@ export function networkControlContract(name: string, make: () => Promise<Network
         peers: [first, second],
       };
       await network.replace(table, [], signal);
-      expect(await network.read(signal)).toEqual({ present: true, ...table, holds: [] });
+      expect(await network.read(signal)).toEqual({ present: true, ...table, holds: [], names: none });
     });
 
     it('replaces the whole table, also by an empty one', async () => {
@@ -44,7 +77,7 @@ export function networkControlContract(name: string, make: () => Promise<Network
       await network.replace({ proxies: [{ ...tcp(27_020), address: first }], open: [], peers: [first] }, [], signal);
       expect((await network.read(signal)).proxies).toEqual([{ ...tcp(27_020), address: first }]);
       await network.replace({ proxies: [], open: [], peers: [] }, [], signal);
-      expect(await network.read(signal)).toEqual({ present: true, proxies: [], open: [], peers: [], holds: [] });
+      expect(await network.read(signal)).toMatchObject({ present: true, proxies: [], open: [], peers: [], holds: [] });
     });
 
     it('keeps other holds over a replacement and ends the named ones with it', async () => {
@@ -63,6 +96,50 @@ export function networkControlContract(name: string, make: () => Promise<Network
       await wait(3_000);
       expect((await network.read(signal)).holds).toEqual([tcp(27_041)]);
       await network.dropHolds([tcp(27_041)], signal);
+    });
+
+    it('reads back the names, keeps them where only ports change, and replaces all of them', async () => {
+      const [first, second] = subject.peers;
+      onTestFinished(async () => void (await network.replace({ ...ports, names: none }, [], signal)));
+      const ports = { proxies: [], open: [], peers: [first, second] };
+      await network.replace({ ...ports, names: namesWith(first) }, [], signal);
+      expect((await network.read(signal)).names).toEqual(namesWith(first));
+      await network.replace({ ...ports, open: [tcp(27_080)] }, [], signal);
+      expect(await network.read(signal)).toMatchObject({ open: [tcp(27_080)], names: namesWith(first) });
+      await network.replace({ ...ports, names: namesWith(second) }, [], signal);
+      await network.replace({ ...ports, names: namesWith(second) }, [], signal);
+      expect((await network.read(signal)).names).toEqual(namesWith(second));
+      await network.replace({ ...ports, names: none }, [], signal);
+      expect((await network.read(signal)).names).toEqual(none);
+    });
+
+    it.each(['db\nserver=/#/192.0.2.1', 'a b', '../db', 'db/', '#', ''])('refuses the name %j', async (name) => {
+      const [first] = subject.peers;
+      const names = namesWith(first);
+      const entries = names.entries.map((one) => ({ ...one, networks: [{ network: 'back', names: [name] }] }));
+      const change = network.replace({ proxies: [], open: [], peers: [], names: { ...names, entries } }, [], signal);
+      await expect(change).rejects.toMatchObject({ code: 'network-failed' });
+      expect((await network.read(signal)).names).toEqual(none);
+    });
+
+    it('holds ports at a virtual address and those of the node separately, over a change of either', async () => {
+      const [first] = subject.peers;
+      const ports = { proxies: [], open: [], peers: [first] };
+      onTestFinished(async () => void (await network.replace({ ...ports, names: none }, [], signal)));
+      await network.replace({ ...ports, names: namesWith(first) }, [], signal);
+      const virtual = (port: PortKey) => ({ ...port, address: '198.18.3.7' });
+      const held = [tcp(5432), virtual(tcp(5432)), virtual(udp(5432))];
+      await network.hold(held, 60_000, signal);
+      expect((await network.read(signal)).holds).toEqual(held);
+      await network.replace({ ...ports, names: namesWith(first) }, [tcp(5432)], signal);
+      expect((await network.read(signal)).holds).toEqual(held.slice(1));
+      await network.replace({ ...ports, names: namesWith(first) }, [virtual(udp(5432))], signal);
+      expect((await network.read(signal)).holds).toEqual([virtual(tcp(5432))]);
+      await network.replace(ports, [virtual(tcp(5432))], signal);
+      expect((await network.read(signal)).holds).toEqual([]);
+      await network.hold([virtual(tcp(5432))], 60_000, signal);
+      await network.dropHolds([virtual(tcp(5432))], signal);
+      expect((await network.read(signal)).holds).toEqual([]);
     });
 
     it('keeps whom to ask at boot, and replaces all of it', async () => {

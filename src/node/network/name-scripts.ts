@@ -72,10 +72,13 @@ names_text() {
   done < <(${remainingNameHolds} <<<"$3")
 }
 names_ranges() {
-  local new
+  local new old
   ${lock}
   new=$(sed -n 's/^# range //p' <<<"$1")
-  [ "$new" = "$(cat ${namesFolder}/ranges 2>/dev/null)" ] || save ${namesFolder}/ranges 644 <<<"$new"
+  [ "$new" != "$(cat ${namesFolder}/ranges 2>/dev/null)" ] || return 0
+  # They stay this node's own only where the new names still use them.
+  for old in $(cat ${namesFolder}/ranges 2>/dev/null); do ip -4 route del local "$old" dev lo 2>/dev/null; done
+  { [ -z "$new" ] || printf '%s\\n' "$new"; } | save ${namesFolder}/ranges 644
 }
 names_udp() { ${udpTargets} | sort -u; }
 names_flush() {

@@ -1,8 +1,11 @@
 import type { NetworkControl } from '../../engine/node-client.ts';
 import type { NetworkTable, PortKey } from '../../model/cluster.ts';
 import type { NodeName } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
-import { canonicalAddress, renderRules } from '../../node/network/proxy-rules.ts';
+import type { HeldPort, NameTable } from '../../model/name-table.ts';
+import { parseNames, printNames } from '../../node/network/name-files.ts';
+import { byPort, canonicalAddress, renderRules } from '../../node/network/proxy-rules.ts';
 import { isServed } from './containers.ts';
 import type { MemoryMachine } from './types.ts';
 import { call, type MemoryWorld, machineOf, startCall, wait } from './world.ts';
@@ -11,37 +14,41 @@ import { call, type MemoryWorld, machineOf, startCall, wait } from './world.ts';
 const tryEveryMs = 50;
 
 const keyOf = (port: PortKey): string => `${port.protocol}/${port.port}`;
+const holdKeyOf = (held: HeldPort): string => `${held.address ?? ''} ${keyOf(held)}`;
 
 /** The table with the holds that have not expired. */
 export function readTable(world: MemoryWorld, machine: MemoryMachine): NetworkTable {
   for (const [key, { untilMs }] of machine.holds) if (untilMs <= world.clock.now()) machine.holds.delete(key);
   const holds = [...machine.holds.values()].map(({ port }) => port);
-  return { ...machine.table, holds: holds.toSorted((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1)) };
+  const ofNames = (held: HeldPort): number => (held.address === undefined ? 0 : 1);
+  return { ...machine.table, holds: holds.toSorted((a, b) => ofNames(a) - ofNames(b) || byPort(a, b)) };
 }
 
 /** A node's network table behind the engine's interface. */
 export function createMemoryNetwork(world: MemoryWorld, node: NodeName): NetworkControl {
   const options = (operation: string, write: boolean) => ({ node, operation: `network.${operation}`, write });
-  const drop = (machine: MemoryMachine, ports: readonly PortKey[]) => {
-    for (const port of ports) machine.holds.delete(keyOf(port));
+  const drop = (machine: MemoryMachine, ports: readonly HeldPort[]) => {
+    for (const port of ports) machine.holds.delete(holdKeyOf(port));
   };
   return {
     read: (signal) => call(world, options('read', false), signal, (machine) => readTable(world, machine)),
-    replace: ({ proxies, open, peers, listen }, dropHolds, signal) =>
+    replace: ({ proxies, open, peers, listen, names = undefined }, dropHolds, signal) =>
       call(world, options('replace', true), signal, (machine) => {
         const at = listen?.map(canonicalAddress).toSorted();
         // Throws for what nft would refuse.
         renderRules({ mesh: at ?? [machine.meshAddress], proxies, open, peers });
         const isMesh = at === undefined || at.join() === machine.meshAddress;
-        machine.table = { present: true, proxies, open, peers, ...(isMesh ? {} : { listen: at }) };
+        const kept = namesToKeep(node, machine, names);
+        machine.table = { present: true, proxies, open, peers, ...kept, ...(isMesh ? {} : { listen: at }) };
         drop(machine, dropHolds);
         return 0;
       }),
     hold: (ports, timeoutMs, signal) =>
       call(world, options('hold', true), signal, (machine) => {
         const untilMs = world.clock.now() + timeoutMs;
-        for (const { port, protocol } of ports) {
-          machine.holds.set(keyOf({ port, protocol }), { port: { port, protocol }, untilMs });
+        for (const { port, protocol, address } of ports) {
+          const held = { port, protocol, ...defined({ address }) };
+          machine.holds.set(holdKeyOf(held), { port: held, untilMs });
         }
       }),
     dropHolds: (ports, signal) => call(world, options('dropHolds', true), signal, (machine) => drop(machine, ports)),
@@ -73,6 +80,18 @@ export function createMemoryNetwork(world: MemoryWorld, node: NodeName): Network
   };
 }
 
+/** The names of the node after a change to these. Throws what a node throws that cannot have them. */
+function namesToKeep(
+  node: NodeName,
+  { table }: MemoryMachine,
+  names: NameTable | undefined,
+): Pick<NetworkTable, 'names'> {
+  if (names === undefined) return defined({ names: table.names });
+  const read = parseNames(printNames(names));
+  if (table.names !== undefined && read !== undefined) return { names: read };
+  throw new AppError('network-failed', `cannot change the port map of "${node}": there is no dnsmasq`);
+}
+
 /** What a client sees now at a port and address of the node. A held connection neither opens nor fails. */
 export function connectTo(
   world: MemoryWorld,
@@ -83,7 +102,7 @@ export function connectTo(
 ): 'accepted' | 'refused' | 'held' {
   const table = readTable(world, machine);
   const isForwarded = (table.listen ?? [machine.meshAddress]).includes(address);
-  if (isForwarded && table.holds.some((held) => keyOf(held) === keyOf(port))) return 'held';
+  if (isForwarded && table.holds.some((held) => holdKeyOf(held) === holdKeyOf(port))) return 'held';
   if (isServed(world, machine, port.port, port.protocol, address)) return 'accepted';
   if (!isForwarded) return 'refused';
   const proxy = table.proxies.find((one) => keyOf(one) === keyOf(port));

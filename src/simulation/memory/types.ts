@@ -6,7 +6,6 @@ import type {
   Listener,
   NetworkTable,
   NodeAddress,
-  PortKey,
   VolumeRole,
   ZfsCapabilities,
 } from '../../model/cluster.ts';
@@ -14,6 +13,7 @@ import type { AppName, DeploymentName, NodeName, VolumeId } from '../../model/co
 import type { ProvisionStep, SystemReading } from '../../model/examination.ts';
 import type { FoundContainer, FoundDocker, FoundVolume } from '../../model/found-docker.ts';
 import type { AuditLine } from '../../model/history.ts';
+import type { HeldPort } from '../../model/name-table.ts';
 
 /** The clock of the memory cluster. That of tests moves only when every task sleeps. */
 export interface MemoryClock {
@@ -250,11 +250,12 @@ export interface MemoryMachine {
   readonly containers: Map<string, MemoryContainer>;
   readonly docker: MemoryDocker;
   readonly images: Map<string, { readonly id: string; readonly image: MemoryImage }>;
+  /** With `names` if it is set up for names. */
   table: Omit<NetworkTable, 'holds'>;
   boot: BootFacts | undefined;
   /** Recorded deployments of containers by id; they override the labels. */
   readonly adopted: Map<string, DeploymentName>;
-  readonly holds: Map<string, { readonly port: PortKey; readonly untilMs: number }>;
+  readonly holds: Map<string, { readonly port: HeldPort; readonly untilMs: number }>;
   lock: { readonly owner: string; readonly sinceMs: number; readonly lose: () => void } | undefined;
   /** The record of runs that locked it. */
   readonly audit: AuditLine[];

@@ -101,7 +101,7 @@ describe.skipIf(process.platform !== 'linux')('provision.sh --check', () => {
     expect(steps.system).toEqual(['done', '']);
     expect(steps['package sources']).toEqual(['would do', 'contrib, for OpenZFS']);
     expect(steps.packages?.[1]).toBe(
-      "nftables iptables conntrack perl-base zfsutils-linux docker.io and OpenZFS's module for 6.12.1-amd64",
+      "nftables iptables conntrack perl-base zfsutils-linux dnsmasq-base docker.io and OpenZFS's module for 6.12.1-amd64",
     );
     expect(steps['pool drover']).toEqual(['would do', '/var/lib/drover-pool.img:64M']);
     expect(steps.docker).toEqual(['would do', '']);
@@ -111,7 +111,7 @@ describe.skipIf(process.platform !== 'linux')('provision.sh --check', () => {
     const { steps } = check(knowing('zfsutils-linux', 'docker-cli', 'zfs-modules-6.12.1-amd64'));
     expect(steps['package sources']).toEqual(['done', '']);
     expect(steps.packages?.[1]).toBe(
-      'nftables iptables conntrack perl-base zfsutils-linux docker.io docker-cli zfs-modules-6.12.1-amd64',
+      'nftables iptables conntrack perl-base zfsutils-linux dnsmasq-base docker.io docker-cli zfs-modules-6.12.1-amd64',
     );
   });
 
@@ -126,7 +126,7 @@ describe.skipIf(process.platform !== 'linux')('provision.sh --check', () => {
     mkdirSync(loaded, { recursive: true });
     const builtIn = check({}, undefined, undefined, loaded).steps;
     expect(builtIn['zfs module']).toEqual(['done', '']);
-    expect(builtIn.packages?.[1]).toBe('nftables iptables conntrack perl-base zfsutils-linux docker.io');
+    expect(builtIn.packages?.[1]).toBe('nftables iptables conntrack perl-base zfsutils-linux dnsmasq-base docker.io');
     writeFileSync(join(loaded, 'initstate'), 'live\n');
     expect(check({}, undefined, undefined, loaded).steps['zfs module']).toEqual(['would do', '']);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ContainerSpec, ImageDefaults } from '../../../../src/model/cluster.ts';
+import { chooseAddress } from '../../../../src/node/docker/name-network.ts';
 import { createBody, readContainer, readImageDefaults } from '../../../../src/node/docker/spec.ts';
 
 const spec: ContainerSpec = {
@@ -35,15 +36,12 @@ const inspected = (body: ReturnType<typeof createBody>) => ({
 const read = (body: ReturnType<typeof createBody>): ContainerSpec => readContainer(inspected(body), none).spec;
 
 describe('the names of a container', () => {
-  test('Docker publishes each port at the virtual address, and at the mesh address where no external port does', () => {
+  test('Docker publishes each port at the mesh address where no external port does, none at the virtual address', () => {
     expect(createBody(spec, {})).toMatchObject({
       HostConfig: {
         PortBindings: {
-          '8080/tcp': [{ HostPort: '80' }, { HostIp: '198.18.3.7', HostPort: '8080' }],
-          '5432/tcp': [
-            { HostIp: '198.18.3.7', HostPort: '5432' },
-            { HostIp: '10.0.0.2', HostPort: '20001' },
-          ],
+          '8080/tcp': [{ HostPort: '80' }],
+          '5432/tcp': [{ HostIp: '10.0.0.2', HostPort: '20001' }],
         },
         Dns: ['198.19.0.4'],
         DnsOptions: ['ndots:0'],
@@ -70,6 +68,33 @@ describe('the names of a container', () => {
     expect(read(createBody(own, {}))).toEqual(own);
   });
 
+  test('it has an address on the network of its set, and there its own names lead to itself', () => {
+    const named = { ...spec, ...(spec.names === undefined ? {} : { names: { ...spec.names, aliases: ['sql'] } }) };
+    const body = createBody(named, {}, [], '', { network: 'drover-0123456789', address: '172.18.128.7' });
+    expect(body).toMatchObject({
+      HostConfig: { NetworkMode: 'drover-0123456789' },
+      NetworkingConfig: {
+        EndpointsConfig: {
+          'drover-0123456789': {
+            IPAMConfig: { IPv4Address: '172.18.128.7' },
+            Links: ['drover-db:db', 'drover-db:sql'],
+          },
+        },
+      },
+    });
+    expect(read(body)).toEqual(named);
+  });
+
+  test('the address follows from the application; a taken one is left out, and a full network has none', () => {
+    const first = chooseAddress('172.18.0.0/16', 'db', new Set());
+    expect(first).toMatch(/^172\.18\.(12[89]|1[3-9]\d|2\d\d)\.\d+$/);
+    expect(chooseAddress('172.18.0.0/16', 'db', new Set(['172.18.0.2']))).toBe(first);
+    expect(chooseAddress('172.18.0.0/16', 'db', new Set([first ?? '']))).not.toBe(first);
+    const all = Array.from({ length: 4 }, (_, at) => `10.0.0.${at + 4}`);
+    expect(chooseAddress('10.0.0.0/29', 'db', new Set(all))).toBeUndefined();
+    expect(all.slice(0, 3)).toContain(chooseAddress('10.0.0.0/29', 'db', new Set([])));
+  });
+
   test('a container without names has neither the label nor a name server', () => {
     const { names: _names, ...plain } = spec;
     const body = createBody(plain, {}) as { HostConfig: object; Labels: object };
@@ -88,7 +113,7 @@ describe('the names of a container', () => {
     body.Labels['drover.names'] = label;
     const found = read(body);
     expect(found).not.toHaveProperty('names');
-    expect(found.ports.map(({ external }) => external)).toEqual([80, 5432, 8080, 20_001]);
+    expect(found.ports.map(({ external }) => external)).toEqual([80, 20_001]);
   });
 
   test('the ports that an image exposes are sorted, and other protocols are left out', () => {
