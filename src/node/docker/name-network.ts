@@ -33,8 +33,8 @@ export function createNameNetworks(connection: NodeConnection, api: DockerApi): 
   const one = createSemaphore(1);
   return {
     prepare: async (spec, signal) => {
-      const { names } = spec;
-      if (names?.resolver === undefined) return undefined;
+      const { names, options } = spec;
+      if (names?.resolver === undefined || options?.network_mode !== undefined) return undefined;
       const network = dockerNetwork(spec.deployment, names.networks, names.isInternal === true);
       return one.use(async () => {
         const subnet = await subnetOf(api, network, connection.node, signal);

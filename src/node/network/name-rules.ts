@@ -5,6 +5,8 @@ import { AppError } from '../../model/errors.ts';
 import {
   defaultNetwork,
   type HeldPort,
+  meshPorts,
+  type NamedPort,
   type NameEntry,
   type NameTable,
   type Resolver,
@@ -150,18 +152,21 @@ export const isReached = (entry: NameEntry, { deployment, networks }: Resolver):
 const has = (list: readonly PortKey[], port: number, protocol: string): boolean =>
   list.some((one) => one.port === port && one.protocol === protocol);
 
+/** False for a port of a container in the network of its node, which is open anyway. */
+const isAssigned = ({ meshPort }: NamedPort): boolean => meshPort >= meshPorts.first && meshPort <= meshPorts.last;
+
 /** Mesh ports of this node's containers that are not external ports as well. */
 function guarded({ names, open }: NameRules): string[] {
   const own = names.entries.filter(({ at }) => at === undefined).flatMap(({ ports }) => ports);
   return own
-    .filter(({ meshPort, protocol }) => !has(open, meshPort, protocol))
+    .filter((port) => isAssigned(port) && !has(open, port.meshPort, port.protocol))
     .map(({ meshPort, protocol }) => `${protocol} . ${checkPort(meshPort)}`);
 }
 
 function remoteMeshPorts(remote: readonly NameEntry[], { proxies }: NameRules): string[] {
   return remote.flatMap(({ at, ports }) =>
     ports
-      .filter(({ meshPort, protocol }) => !has(proxies, meshPort, protocol))
+      .filter((port) => isAssigned(port) && !has(proxies, port.meshPort, port.protocol))
       .map(({ meshPort, protocol }) => `${at} . ${protocol} . ${checkPort(meshPort)}`),
   );
 }

@@ -54,6 +54,7 @@ export function desiredNames(
   const networks = networksOf(app);
   const resolver = resolverFor(input, app)?.address;
   const hosts = hostsOf(input, app);
+  const aliases = sorted([...new Set(networks.flatMap((one) => one.aliases))].filter((name) => name !== app.name));
   const isPlain = networks.length === 1 && networks[0]?.network === defaultNetwork;
   return {
     address,
@@ -61,6 +62,7 @@ export function desiredNames(
     ports: networks.length === 0 ? [] : namedPorts(input, app, node, exposes),
     ...(isPlain ? {} : { networks: networks.map(({ network }) => network) }),
     ...(networks.length > 0 && networks.every(({ isInternal }) => isInternal === true) ? { isInternal: true } : {}),
+    ...(aliases.length === 0 ? {} : { aliases }),
     ...(resolver === undefined ? {} : { resolver }),
     ...(hosts === undefined ? {} : { hosts }),
   };
@@ -141,6 +143,7 @@ export function nameDifferences(desired: ContainerSpec, { spec: { names: now } }
       ? []
       : [names.isInternal === true ? 'its networks are internal' : 'its networks are not internal any more']),
     ...(names.resolver === now.resolver || !sameItems(lists(names), lists(now)) ? [] : ['its name server changed']),
+    ...(sameItems(names.aliases ?? [], now.aliases ?? []) ? [] : ['its other names changed']),
     ...(sameHosts(names.hosts ?? {}, now.hosts ?? {}) ? [] : ['the names of its links changed']),
   ];
 }
