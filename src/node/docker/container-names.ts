@@ -37,12 +37,16 @@ export function namesToLabel({ names, ports }: Pick<ContainerSpec, 'names' | 'po
 const meshText = ({ meshPort, protocol }: NamedPort): string => `${meshPort}/${protocol}`;
 
 /**
- * Docker's settings for looking up names. Without dots a name of the deployment is complete: the domains of the node are
- * not tried first.
+ * Docker's settings of the host for names: where they are looked up, and the network. Without dots a name of the
+ * deployment is complete: the domains of the node are not tried first.
  */
-export function resolverBody(names: ContainerNames | undefined): Readonly<Record<string, unknown>> {
-  if (names?.resolver === undefined) return {};
-  return { Dns: [names.resolver], DnsOptions: ['ndots:0'] };
+export function hostBody(names: ContainerNames | undefined, place?: NetworkPlace): Readonly<Record<string, unknown>> {
+  const hosts = hostLines(names);
+  return {
+    ...(names?.resolver === undefined ? {} : { Dns: [names.resolver], DnsOptions: ['ndots:0'] }),
+    ...(hosts.length === 0 ? {} : { ExtraHosts: hosts }),
+    ...(place === undefined ? {} : { NetworkMode: place.network }),
+  };
 }
 
 /** The settings that put a container on its network, at this address; there its own names lead to itself. */

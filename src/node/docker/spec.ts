@@ -19,15 +19,7 @@ import { containerName, gateDirectory, labels } from '../../model/names.ts';
 import { isApplicationName, isPort } from '../../model/untrusted.ts';
 import { parseDeployment } from '../deployment-record.ts';
 import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
-import {
-  addNameBindings,
-  type Bindings,
-  hostLines,
-  namesToLabel,
-  networkBody,
-  readNames,
-  resolverBody,
-} from './container-names.ts';
+import { addNameBindings, type Bindings, hostBody, namesToLabel, networkBody, readNames } from './container-names.ts';
 import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './files.ts';
 import type { NetworkPlace } from './name-network.ts';
 import { labelToOptions, optionsBody, optionsLabel, optionsToLabel } from './options.ts';
@@ -62,7 +54,6 @@ export function createBody(
   addNameBindings(bindings, spec);
   const volumes = Object.fromEntries(spec.mounts.map((mount) => [mount.mountpoint, mount.volume]));
   const { Labels: ownLabels, ...config } = optionsBody(spec.options, 'Config');
-  const hosts = hostLines(spec.names);
   return {
     Image: spec.image,
     Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
@@ -102,11 +93,7 @@ export function createBody(
       ],
       PortBindings: bindings,
       ...settingsBody(spec, 'HostConfig'),
-      ...optionsBody(spec.options, 'HostConfig', {
-        ...resolverBody(spec.names),
-        ...(hosts.length === 0 ? {} : { ExtraHosts: hosts }),
-        ...(place === undefined ? {} : { NetworkMode: place.network }),
-      }),
+      ...optionsBody(spec.options, 'HostConfig', hostBody(spec.names, place)),
     },
     ...(place === undefined ? {} : { NetworkingConfig: networkBody(spec, place) }),
   };
