@@ -11,7 +11,6 @@ import { printed } from './cli/style.ts';
 import type {
   EngineOptions,
   FileChoice,
-  FoundFiles,
   HostKeyAnswer,
   Hosts,
   Terminal,
@@ -21,9 +20,11 @@ import type {
   VagrantRequest,
   World,
 } from './cli/world.ts';
+import type { FoundFiles } from './config/find-files.ts';
 import type { Engine } from './engine/types.ts';
 import { readTextBounded } from './files/read-bounded.ts';
 import type { Config, LoadResult, NodeName, NodeSettings } from './model/config.ts';
+import { defined } from './model/defined.ts';
 import { AppError } from './model/errors.ts';
 import { configFileBytes } from './model/limits.ts';
 import type { TuiProcess } from './tui-main.ts';
@@ -114,20 +115,9 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-async function findFiles(folder: string): Promise<FoundFiles> {
-  const { findConfigFiles } = await import('./config/read-files.ts');
-  const found = await findConfigFiles(folder);
-  const first = async (stem: string): Promise<string | undefined> => {
-    for (const path of [join(folder, `${stem}.yml`), join(folder, `${stem}.yaml`)]) if (await exists(path)) return path;
-    return undefined;
-  };
-  const [deployment, application, inventory] = await Promise.all(['deployment', 'application', 'drover'].map(first));
-  return {
-    ...(deployment === undefined ? {} : { deployment }),
-    ...(application === undefined ? {} : { application }),
-    ...(inventory === undefined ? {} : { inventory }),
-    problems: found.ok ? [] : found.problems,
-  };
+async function findFiles(folder: string, envFiles?: readonly string[]): Promise<FoundFiles> {
+  const { findConfigFiles } = await import('./config/find-files.ts');
+  return findConfigFiles(folder, { environment: env, ...defined({ envFiles }) });
 }
 
 async function labInventory(): Promise<string | undefined> {
@@ -140,19 +130,17 @@ async function findVagrantMachines(request: VagrantRequest): Promise<string | un
   return vagrant.findVagrantMachines(request, { env, stateFolder, packageFolder });
 }
 
-async function readConfig(choice: FileChoice, options: { readonly keepsTree?: boolean } = {}): Promise<LoadResult> {
+async function readConfig(choice: FileChoice, further: { readonly keepsTree?: boolean } = {}): Promise<LoadResult> {
   const { application, deployment, inventory, labInventory, vagrantInventory: lab = labInventory } = choice;
+  const options = { environment: env, ...choice.compose, ...further };
   const files = await import('./config/read-files.ts');
   const drover = inventory === undefined ? [] : [inventory];
-  const own = await files.readConfig({ application, deployment, drover }, undefined, { environment: env, ...options });
+  const own = await files.readConfig({ application, deployment, drover }, undefined, options);
   if (lab === undefined) return own;
   const { sources } = own;
   const withLab = withLabNodes(
     own,
-    await files.readConfig({ application, deployment, drover: [...drover, lab] }, undefined, {
-      environment: env,
-      ...options,
-    }),
+    await files.readConfig({ application, deployment, drover: [...drover, lab] }, undefined, options),
   );
   return sources === undefined ? withLab : { ...withLab, sources };
 }

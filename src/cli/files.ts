@@ -1,13 +1,21 @@
+import type { FoundFiles } from '../config/find-files.ts';
 import { printCommand } from '../model/command-line.ts';
 import type { ConfigProblem, NodeName } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import { AppError } from '../model/errors.ts';
 import { printed } from './style.ts';
-import type { FileChoice, FoundFiles, VagrantRequest, World } from './world.ts';
+import type { FileChoice, VagrantRequest, World } from './world.ts';
 
 export interface FileOptions {
   readonly directory?: string;
   readonly deployment?: string;
   readonly application?: string;
+  /** Compose files that are merged over the application file. */
+  readonly overrides?: readonly string[];
+  /** Files that set variables for a Compose file, in place of `.env`. */
+  readonly envFiles?: readonly string[];
+  /** Profiles of a Compose file that are enabled. */
+  readonly profiles?: readonly string[];
   readonly inventory?: string;
   /** The nodes are machines of Vagrant, whatever else is there. */
   readonly vagrant?: boolean;
@@ -31,18 +39,40 @@ export class FilesWrong extends Error {
  */
 export async function chooseFiles(options: FileOptions, world: World): Promise<FileChoice> {
   const folder = world.resolvePath(world.cwd, options.directory ?? '.');
-  const found = await world.findFiles(folder);
-  const named = (path: string | undefined): string | undefined =>
-    path === undefined ? undefined : world.resolvePath(folder, path);
-  const deployment = named(options.deployment) ?? found.deployment;
-  const application = named(options.application) ?? found.application;
+  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
+  const deployment =
+    options.deployment === undefined ? found.deployment : world.resolvePath(folder, options.deployment);
+  const { application, compose } = applicationOf(folder, found, options, world);
   const problems = found.problems.filter(({ file }) => !isNamed(file, options));
   if (deployment === undefined || application === undefined || problems.length > 0) throw new FilesWrong(problems);
   const inventory = inventoryOf(folder, found, options, world);
   await refuseSwapped({ deployment, application }, world);
-  const files = { deployment, application, ...(inventory === undefined ? {} : { inventory }) };
+  const files = { deployment, application, ...defined({ compose, inventory }) };
   return { ...files, ...(await findMachines(files, folder, options, world)) };
 }
+
+/** The named application file, else that of the folder; for a Compose file with what belongs to it. */
+export function applicationOf(
+  folder: string,
+  found: Pick<FoundFiles, 'application' | 'compose'>,
+  options: FileOptions,
+  world: World,
+): Partial<Pick<FileChoice, 'application' | 'compose'>> {
+  const { profiles } = options;
+  const envFiles = envFilesOf(folder, options, world);
+  const named = options.application === undefined ? undefined : world.resolvePath(folder, options.application);
+  const overrides = (options.overrides ?? []).map((path) => world.resolvePath(folder, path));
+  const files = named === undefined ? found.compose : { overrides };
+  const compose = { ...files, ...defined({ envFiles, profiles }) };
+  return {
+    ...defined({ application: named ?? found.application }),
+    ...(Object.keys(compose).length === 0 ? {} : { compose }),
+  };
+}
+
+/** The named env files. */
+export const envFilesOf = (folder: string, { envFiles }: FileOptions, world: World): readonly string[] | undefined =>
+  envFiles?.map((path) => world.resolvePath(folder, path));
 
 /** The named drover.yml, else that of the environment, else that of the folder. */
 export function inventoryOf(

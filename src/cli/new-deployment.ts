@@ -1,11 +1,10 @@
 import { basename } from 'node:path';
-import type { ConfigPaths } from '../config/read-files.ts';
 import type { Config, NodeName } from '../model/config.ts';
 import { defined } from '../model/defined.ts';
 import { AppError } from '../model/errors.ts';
-import { FilesWrong, findMachines, inventoryOf } from './files.ts';
+import { applicationOf, envFilesOf, FilesWrong, findMachines, inventoryOf } from './files.ts';
 import type { Invocation } from './invocation.ts';
-import type { World } from './world.ts';
+import type { FileChoice, World } from './world.ts';
 
 /** A file that would be created, or changed if it is there. */
 export interface ProposedFile {
@@ -36,7 +35,7 @@ const exampleAddress = '192.0.2.11';
 export async function proposeDeployment(invocation: Invocation, words: readonly string[]): Promise<Proposal> {
   const { world, options } = invocation;
   const folder = world.resolvePath(world.cwd, options.directory ?? '.');
-  const found = await world.findFiles(folder);
+  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
   const named = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : world.resolvePath(folder, path);
   const deployment = named(options.deployment) ?? world.resolvePath(folder, 'deployment.yml');
@@ -46,11 +45,11 @@ export async function proposeDeployment(invocation: Invocation, words: readonly 
       hint: 'edit it; `drover validate` checks it',
     });
   }
-  const application = named(options.application) ?? found.application;
+  const { application, compose } = applicationOf(folder, found, options, world);
   if (application === undefined)
     throw new FilesWrong(found.problems.filter(({ file }) => !/^deployment\./.test(basename(file))));
   const inventory = inventoryOf(folder, found, options, world);
-  const files = { deployment, application, ...defined({ inventory }) };
+  const files = { deployment, application, ...defined({ compose, inventory }) };
   const config = await readWith(world, files, [inventory]);
   const chosen =
     words.length > 0
@@ -96,7 +95,7 @@ export async function readExisting(world: World, path: string): Promise<string |
 /** The configuration of the application file with these settings and nothing placed. Throws `FilesWrong`. */
 async function readWith(
   world: World,
-  { application }: Pick<ConfigPaths, 'application'>,
+  { application, compose }: Pick<FileChoice, 'application' | 'compose'>,
   inventories: readonly (string | undefined)[],
 ): Promise<Config> {
   const { readConfig } = await import('../config/read-files.ts');
@@ -107,7 +106,7 @@ async function readWith(
       drover: inventories.filter((path) => path !== undefined),
     },
     undefined,
-    { environment: world.env },
+    { environment: world.env, ...compose },
   );
   if (!read.ok) throw new FilesWrong(read.problems);
   return read.config;
@@ -119,7 +118,7 @@ const namesIn = ({ nodes }: Config): readonly ProposedNode[] =>
 async function knownNodes(
   { world, options }: Invocation,
   folder: string,
-  files: { readonly application: string; readonly deployment: string; readonly inventory?: string },
+  files: FileChoice,
   config: Config,
 ): Promise<readonly ProposedNode[]> {
   const own = options.vagrant === true ? [] : namesIn(config);

@@ -1,9 +1,10 @@
 import type { EditResult } from '../config/edit/edit.ts';
 import type { Config, NodeName } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import { AppError } from '../model/errors.ts';
 import { diffLines } from '../view/diff.ts';
 import { line } from '../view/lines.ts';
-import { FilesWrong } from './files.ts';
+import { applicationOf, envFilesOf, FilesWrong } from './files.ts';
 import { type Invocation, say } from './invocation.ts';
 import { printLines } from './style.ts';
 import type { Hosts } from './world.ts';
@@ -36,11 +37,11 @@ export function requireHosts({ world }: Invocation): Hosts {
 export async function readNodeFiles(invocation: Invocation): Promise<NodeFiles> {
   const { world, options } = invocation;
   const folder = world.resolvePath(world.cwd, options.directory ?? '.');
-  const found = await world.findFiles(folder);
+  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
   const named = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : world.resolvePath(folder, path);
   const deployment = named(options.deployment) ?? found.deployment;
-  const application = named(options.application) ?? found.application;
+  const { application, compose } = applicationOf(folder, found, options, world);
   const environment = world.env.DROVER_INVENTORY || undefined;
   const given = environment === undefined ? undefined : world.resolvePath(world.cwd, environment);
   const known = named(options.inventory) ?? given ?? found.inventory;
@@ -51,8 +52,7 @@ export async function readNodeFiles(invocation: Invocation): Promise<NodeFiles> 
       : await world.readConfig({
           deployment,
           application,
-          ...(known === undefined ? {} : { inventory: known }),
-          ...(lab === undefined ? {} : { labInventory: lab }),
+          ...defined({ compose, inventory: known, labInventory: lab }),
         });
   if (!read.ok) throw new FilesWrong(read.problems);
   return {

@@ -1,5 +1,6 @@
 import { Command, Help, InvalidArgumentError, type Option } from 'commander';
 import type { DeploymentName } from '../model/config.ts';
+import { defined } from '../model/defined.ts';
 import { AppError } from '../model/errors.ts';
 import { isDeploymentName } from '../model/untrusted.ts';
 import { closest } from '../view/closest.ts';
@@ -85,7 +86,9 @@ function addCommonOptions(program: Command): void {
   program
     .option('-C, --directory <dir>', 'folder of application.yml and deployment.yml (default: the current folder)')
     .option('-d, --deployment <file>', 'deployment file')
-    .option('-a, --application <file>', 'application file')
+    .option('-a, --application <file>', 'application file; several Compose files are merged in their order', addTo)
+    .option('--env-file <file>', 'file with variables for a Compose file, in place of .env; may be repeated', addTo)
+    .option('--profile <name>', 'enable services of a Compose file that have this profile; may be repeated', addTo)
     .option('--inventory <file>', 'drover.yml (default: $DROVER_INVENTORY, or the one in the folder)')
     .option('--vagrant', "use the machines of a Vagrantfile as nodes: in the folder, above it, or drover's own")
     .option('--json', 'print JSON: one document; apply, deploy, watch and demo print one event per line')
@@ -94,9 +97,20 @@ function addCommonOptions(program: Command): void {
     .option('--no-color', 'print without colours (default: $NO_COLOR, or if the output is not a terminal)');
 }
 
+/** The values of an option that may be repeated. */
+const addTo = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+interface GivenOptions extends Omit<Partial<CommonOptions>, 'application'> {
+  readonly color: boolean;
+  readonly application?: readonly string[];
+  readonly envFile?: readonly string[];
+  readonly profile?: readonly string[];
+}
+
 function invocationOf(program: Command, world: World): Invocation {
-  const given = program.opts<Partial<CommonOptions> & { color: boolean }>();
-  const { color, ...options } = given;
+  const given = program.opts<GivenOptions>();
+  const { color, application: [application, ...overrides] = [], envFile: envFiles, profile: profiles, ...rest } = given;
+  const options = { ...rest, overrides, ...defined({ application, envFiles, profiles }) };
   return {
     world,
     verb: program.args[0] ?? 'screen',

@@ -1,15 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
+import type { FoundFiles } from '../config/find-files.ts';
+import type { ComposeChoice } from '../config/load.ts';
 import type { Host } from '../engine/host.ts';
 import type { Engine } from '../engine/types.ts';
-import type {
-  AppName,
-  ConfigProblem,
-  DeploymentName,
-  LoadResult,
-  NodeName,
-  NodeSettings,
-  Settings,
-} from '../model/config.ts';
+import type { AppName, DeploymentName, LoadResult, NodeName, NodeSettings, Settings } from '../model/config.ts';
 import type { ApplyPolicy } from '../model/events.ts';
 import type { Printed } from '../model/plain-text.ts';
 import type { GuideFeed } from '../tutorial/guide-view.ts';
@@ -22,6 +16,8 @@ import type { TutorialWorld } from './tutorial/world.ts';
 export interface FileChoice {
   readonly deployment: string;
   readonly application: string;
+  /** For a Compose file: what belongs to it. */
+  readonly compose?: ComposeChoice;
   /** drover.yml: how to reach the nodes. */
   readonly inventory?: string;
   /** drover.yml of the lab, for nodes that no other file describes. */
@@ -54,14 +50,6 @@ export interface Terminal {
   readonly columns: () => number;
   /** Asks on the terminal until the signal aborts; rejects at Ctrl-C. Undefined without a terminal. */
   readonly ask: ((question: Printed, signal?: AbortSignal) => Promise<string>) | undefined;
-}
-
-export interface FoundFiles {
-  readonly deployment?: string;
-  readonly application?: string;
-  readonly inventory?: string;
-  /** Files that are missing or exist twice. */
-  readonly problems: readonly ConfigProblem[];
 }
 
 /** Whether the host key of a node is known, and if not, which key the node presents. */
@@ -194,8 +182,8 @@ export interface World {
   readonly replaceText: (path: string, text: string) => Promise<void>;
   /** Creates a file, `isPrivate` for its owner alone. Throws `usage` if the file exists: it is never overwritten. */
   readonly createText: (path: string, text: string, isPrivate?: boolean) => Promise<void>;
-  /** The files of a folder with the default names. */
-  readonly findFiles: (folder: string) => Promise<FoundFiles>;
+  /** The files of a folder with the default names; `envFiles` set variables in place of its `.env`. */
+  readonly findFiles: (folder: string, envFiles?: readonly string[]) => Promise<FoundFiles>;
   /** drover.yml of the lab, if there is one. */
   readonly labInventory: () => Promise<string | undefined>;
   /** A drover.yml for the machines of Vagrant, if there are any; absent in the simulation. */

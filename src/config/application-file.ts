@@ -10,7 +10,7 @@ import { complain, complainAtKey, entriesOf, type Fields, keysOfMaps, type Place
 import { readComposeForm } from './forms/compose-form.ts';
 import { readFigForm } from './forms/fig-form.ts';
 import { readNativeForm } from './forms/native-form.ts';
-import type { YamlNode } from './yaml/yaml-node.ts';
+import { quote, type YamlNode } from './yaml/yaml-node.ts';
 
 /** The applications of a file, and the services of a Compose file that its profiles leave out. */
 export type ApplicationDrafts = Drafts & {
@@ -50,6 +50,10 @@ function readCompose(
   namedFiles: NamedFiles,
   options: ComposeOptions,
 ): ApplicationDrafts | undefined {
+  for (const name of options.unused ?? []) {
+    const message = `${quote(name)} is not read: this file goes before it`;
+    first.root.report({ offset: first.root.node.offset, path: '', message, isNote: true });
+  }
   const { root, disabled } = readComposeModel(first, context, namedFiles, options);
   if (root === undefined) return undefined;
   const further = defined({ disabled: disabled.size === 0 ? undefined : disabled });

@@ -34,7 +34,8 @@ export interface SourceFiles {
   readonly drover?: readonly SourceFile[];
 }
 
-export interface LoadOptions {
+/** What belongs to a Compose file besides the file itself. */
+export interface ComposeChoice {
   /** Compose files that are merged over the application file, as shown to people. */
   readonly overrides?: readonly string[];
   /** The application file was found by the name of a Compose file: the override file next to it counts. */
@@ -45,6 +46,9 @@ export interface LoadOptions {
   readonly envFiles?: readonly string[];
   /** Profiles of Compose services that are enabled. Default: those of COMPOSE_PROFILES. */
   readonly profiles?: readonly string[];
+}
+
+export interface LoadOptions extends ComposeChoice {
   /** The result has the values of the application file as well. */
   readonly keepsTree?: boolean;
   /** What `~` stands for in drover.yml. */

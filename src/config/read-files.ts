@@ -1,8 +1,8 @@
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { readBounded, UnreadableFile } from '../files/read-bounded.ts';
-import type { ConfigProblem, LoadResult } from '../model/config.ts';
+import type { LoadResult } from '../model/config.ts';
 import { configFileBytes } from '../model/limits.ts';
 import {
   createNamedFiles,
@@ -13,7 +13,6 @@ import {
   requestKey,
 } from './env/named-files.ts';
 import { type LoadOptions, loadConfig, type SourceFile } from './load.ts';
-import { quote } from './yaml/yaml-node.ts';
 
 /** Where the files are; the names are shown to people as given here. */
 export interface ConfigPaths {
@@ -23,10 +22,6 @@ export interface ConfigPaths {
   /** Settings, the first one winning; each must exist. */
   readonly drover?: readonly string[];
 }
-
-export type FoundFiles =
-  | { readonly ok: true; readonly paths: ConfigPaths & { readonly application: string; readonly deployment: string } }
-  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 /** Reads and loads all files; throws only if aborted. `~` defaults to the user's home. */
 export async function readConfig(
@@ -115,49 +110,10 @@ const refuse = (path: string, message: string, hint?: string): SourceFile => ({
   unreadable: { message, ...(hint === undefined ? {} : { hint }) },
 });
 
-const isCode = (error: unknown, code: string): boolean =>
+export const isCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code;
 
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (isCode(error, 'EACCES')) return 'permission denied';
   return error instanceof Error ? error.message : String(error);
 }
-
-const extensions = ['yml', 'yaml'] as const;
-
-/** application.yml, deployment.yml and, where there is one, drover.yml of a folder; each also as `.yaml`. */
-export async function findConfigFiles(directory: string): Promise<FoundFiles> {
-  let names: ReadonlySet<string>;
-  try {
-    names = new Set(await readdir(directory));
-  } catch (error) {
-    const why = isCode(error, 'ENOENT') ? 'there is no such folder' : `the folder cannot be read: ${reasonOf(error)}`;
-    return { ok: false, problems: [{ file: directory, path: '', message: why }] };
-  }
-  const problems: ConfigProblem[] = [];
-  const find = (stem: string, needed: boolean): string | undefined => {
-    const found = extensions.map((extension) => `${stem}.${extension}`).filter((name) => names.has(name));
-    if (found.length > 1) problems.push(bothSpellings(directory, stem));
-    if (found.length === 0 && needed) problems.push(missing(directory, stem));
-    return found[0] === undefined ? undefined : join(directory, found[0]);
-  };
-  const application = find('application', true);
-  const deployment = find('deployment', true);
-  const drover = find('drover', false);
-  if (problems.length > 0 || application === undefined || deployment === undefined) return { ok: false, problems };
-  return { ok: true, paths: { application, deployment, ...(drover === undefined ? {} : { drover: [drover] }) } };
-}
-
-const missing = (directory: string, stem: string): ConfigProblem => ({
-  file: join(directory, `${stem}.yml`),
-  path: '',
-  message: `there is no ${stem}.yml in ${quote(directory)}`,
-  hint: 'create it, or name another folder with -C',
-});
-
-const bothSpellings = (directory: string, stem: string): ConfigProblem => ({
-  file: join(directory, `${stem}.yml`),
-  path: '',
-  message: `there are both ${stem}.yml and ${stem}.yaml in ${quote(directory)}`,
-  hint: 'keep one of the two',
-});

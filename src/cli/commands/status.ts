@@ -3,6 +3,7 @@ import { line } from '../../view/lines.ts';
 import { type Status, statusOf } from '../../view/status.ts';
 import { statusLines } from '../../view/status-lines.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
+import { envFilesOf } from '../files.ts';
 import { type Invocation, reportProblems, withEngine } from '../invocation.ts';
 import { printJson } from '../renderers/json.ts';
 import { printed, printLines } from '../style.ts';
@@ -55,7 +56,8 @@ drover apply     make the changes           drover --help          list the comm
 /** `drover` without a terminal: the status and the next commands; without files, how to start. */
 export async function overview(invocation: Invocation): Promise<ExitCode> {
   const { world, options } = invocation;
-  const found = await world.findFiles(world.resolvePath(world.cwd, options.directory ?? '.'));
+  const folder = world.resolvePath(world.cwd, options.directory ?? '.');
+  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
   const named = options.application !== undefined && options.deployment !== undefined;
   if (!named && found.application === undefined && found.deployment === undefined && !options.json) {
     world.terminal.out(beginning);

@@ -1,6 +1,6 @@
 import { line } from '../../view/lines.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { chooseFiles } from '../files.ts';
+import { chooseFiles, envFilesOf } from '../files.ts';
 import type { Invocation } from '../invocation.ts';
 import { proposeDeployment } from '../new-deployment.ts';
 import type { ScreenFlags } from '../screen-options.ts';
@@ -74,7 +74,8 @@ interface Found {
  */
 async function findFiles(invocation: Invocation): Promise<Found> {
   const { world, options } = invocation;
-  const found = await world.findFiles(world.resolvePath(world.cwd, options.directory ?? '.'));
+  const folder = world.resolvePath(world.cwd, options.directory ?? '.');
+  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
   const application = options.application ?? found.application;
   if ((options.deployment ?? found.deployment) !== undefined) return { files: await chooseFiles(options, world) };
   if (application === undefined) return {};

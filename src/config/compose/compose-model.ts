@@ -15,8 +15,10 @@ import { type DisabledServices, enableProfiles } from './profiles.ts';
 export interface ComposeOptions {
   /** Files that are merged over the first one, as shown to people. */
   readonly overrides?: readonly string[] | undefined;
-  /** The first file was found by its name: its override file counts, and other files of its kind do not. */
+  /** The first file was found by its name: the override file next to it counts. */
   readonly isFound?: boolean | undefined;
+  /** Further files that would have been found, which are not used. */
+  readonly unused?: readonly string[] | undefined;
   /** Default: those of COMPOSE_PROFILES. */
   readonly profiles?: readonly string[] | undefined;
   /** Called once for each further file; ends the reading of one with too many problems. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
@@ -8,7 +8,8 @@ import { runCli } from '../../../src/cli/run.ts';
 import { createRunJournal } from '../../../src/cli/run-journal.ts';
 import { createPlaces, createText, replaceText } from '../../../src/cli/state-files.ts';
 import type { World } from '../../../src/cli/world.ts';
-import { findConfigFiles, readConfig } from '../../../src/config/read-files.ts';
+import { findConfigFiles } from '../../../src/config/find-files.ts';
+import { readConfig } from '../../../src/config/read-files.ts';
 import { createEngine } from '../../../src/engine/engine.ts';
 import { watchFiles } from '../../../src/engine/watch/watch-files.ts';
 import { defined } from '../../../src/model/defined.ts';
@@ -90,11 +91,11 @@ const sink = (said: Said, key: keyof Said): Writable =>
   });
 
 function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => void>, said: Said): World {
-  const load: World['readConfig'] = ({ application: app, deployment: dep, inventory }, options) =>
+  const load: World['readConfig'] = ({ application: app, deployment: dep, inventory, compose }, options) =>
     readConfig(
       { application: app, deployment: dep, drover: inventory === undefined ? [] : [inventory] },
       undefined,
-      options,
+      { ...compose, ...options },
     );
   return {
     version: '0.0.0-test',
@@ -123,18 +124,7 @@ function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => vo
     readText: (path) => readFile(path, 'utf8'),
     replaceText: (path, text) => replaceText(path, text),
     createText,
-    findFiles: async (where) => {
-      const found = await findConfigFiles(where);
-      if (!found.ok) {
-        const names = await readdir(where).catch((): string[] => []);
-        const pathOf = (name: string) => (names.includes(name) ? join(where, name) : undefined);
-        const [deployment, application, inventory] = ['deployment.yml', 'application.yml', 'drover.yml'].map(pathOf);
-        return { ...defined({ deployment, application, inventory }), problems: found.problems };
-      }
-      const { application: app, deployment: dep, drover } = found.paths;
-      const inventory = drover?.[0];
-      return { application: app, deployment: dep, problems: [], ...(inventory === undefined ? {} : { inventory }) };
-    },
+    findFiles: (where, envFiles) => findConfigFiles(where, defined({ envFiles })),
     labInventory: () => Promise.resolve(undefined),
     readConfig: load,
     openEngine: async (files, { asks = false, allowsRemoval = false } = {}) =>
