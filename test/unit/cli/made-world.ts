@@ -92,11 +92,10 @@ const sink = (said: Said, key: keyof Said): Writable =>
 
 function worldOf(folder: string, cluster: MemoryCluster, listeners: Set<() => void>, said: Said): World {
   const load: World['readConfig'] = ({ application: app, deployment: dep, inventory, compose }, options) =>
-    readConfig(
-      { application: app, deployment: dep, drover: inventory === undefined ? [] : [inventory] },
-      undefined,
-      { ...compose, ...options },
-    );
+    readConfig({ application: app, deployment: dep, drover: inventory === undefined ? [] : [inventory] }, undefined, {
+      ...compose,
+      ...options,
+    });
   return {
     version: '0.0.0-test',
     cwd: folder,
