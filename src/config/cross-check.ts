@@ -13,7 +13,21 @@ export function crossCheck(drafts: readonly Draft[], deployed: readonly Deployed
   }
   checkVolumeIds(drafts);
   const placed = checkPlacedOnce(deployed);
-  checkPortsAcross(drafts.filter((draft) => placed.has(draft.name)));
+  const running = drafts.filter((draft) => placed.has(draft.name));
+  checkPortsAcross(running);
+  for (const draft of running) checkDependenciesPlaced(draft, placed);
+}
+
+/** What an application needs must run somewhere. */
+function checkDependenciesPlaced({ name, dependsOn = [] }: Draft, placed: ReadonlySet<string>): void {
+  for (const { value, place } of dependsOn) {
+    if (value.isOptional === true || placed.has(value.app)) continue;
+    complain(
+      place,
+      `${quote(name)} depends on ${quote(value.app)}, which deployment.yml places on no node`,
+      `add ${quote(value.app)} to a node in deployment.yml, or give the dependency "required: false"`,
+    );
+  }
 }
 
 const portText = ({ external, protocol }: PortMapping): string => `external port ${external}/${protocol}`;

@@ -1,4 +1,4 @@
-import type { ImageRef, Link, PortMapping, VolumeMount } from '../model/config.ts';
+import type { Application, Dependency, Hooks, ImageRef, Link, PortMapping, VolumeMount } from '../model/config.ts';
 import type { ContainerSettings, RestartPolicy } from '../model/container-fields.ts';
 import type { ContainerFile } from '../model/container-file.ts';
 import type { ContainerOptions } from '../model/container-options.ts';
@@ -16,7 +16,9 @@ export interface Draft extends ContainerSettings {
   readonly volumes: readonly Placed<VolumeMount>[];
   readonly restartPolicy: RestartPolicy;
   readonly staysDown?: true;
-  readonly dependsOn?: readonly Placed<string>[];
+  readonly dependsOn?: readonly Placed<Dependency>[];
+  readonly hooks?: Hooks;
+  readonly mayEnd?: Application['mayEnd'];
   readonly files?: readonly Placed<ContainerFile>[];
   readonly hidesCommand?: true;
   readonly options?: ContainerOptions;

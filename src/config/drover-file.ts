@@ -248,7 +248,7 @@ function readImages(place: Place | undefined): ReadonlyMap<string, ImageRef> {
 
 function readTimeouts(place: Place | undefined): Partial<Settings['timeouts']> {
   if (place === undefined || isNothing(place)) return {};
-  const fields = readKeys(place, '"timeouts"', ['connect', 'command', 'stop', 'switch', 'health']);
+  const fields = readKeys(place, '"timeouts"', ['connect', 'command', 'stop', 'switch', 'health', 'job']);
   const read = (key: string) => {
     const entry = fields?.entries.get(key);
     return entry === undefined ? undefined : readDuration(entry, quote(key));
@@ -260,6 +260,7 @@ function readTimeouts(place: Place | undefined): Partial<Settings['timeouts']> {
       stopMs: read('stop'),
       switchMs: read('switch'),
       healthMs: read('health'),
+      jobMs: read('job'),
     }),
   };
 }

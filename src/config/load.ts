@@ -241,6 +241,8 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
       files: draft.files?.map(({ value }) => value),
       hidesCommand: draft.hidesCommand,
       options: draft.options,
+      hooks: draft.hooks,
+      mayEnd: draft.mayEnd,
     }),
   };
 }

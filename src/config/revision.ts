@@ -10,7 +10,7 @@ function revisionOf(value: unknown): string {
 }
 
 /** Parts of an application that go into its revision by the slow hash, or in a form of their own. */
-const mayBeSecret: ReadonlySet<string> = new Set(['environment', 'files', 'hidesCommand', 'options']);
+const mayBeSecret: ReadonlySet<string> = new Set(['environment', 'files', 'hooks', 'hidesCommand', 'options']);
 
 /** What `hidesCommand` hides. */
 const hiddenFields: ReadonlySet<string> = new Set(
@@ -24,7 +24,7 @@ const hiddenFields: ReadonlySet<string> = new Set(
 export function configRevision(content: { readonly applications: Readonly<Record<string, Application>> }): string {
   const { applications, ...rest } = content;
   const parts = Object.entries(applications).map(([name, application]) => {
-    const { environment, files = [], hidesCommand, options } = application;
+    const { environment, files = [], hooks, hidesCommand, options } = application;
     const shown: Record<string, unknown> = { variables: Object.keys(environment).sort(), files, options };
     const line: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(options ?? {})) {
@@ -35,6 +35,8 @@ export function configRevision(content: { readonly applications: Readonly<Record
       else if (!mayBeSecret.has(key)) shown[key] = value;
     }
     const contents = files.map(({ content: sealed }) => secretText(sealed));
+    // Programs of hooks may have a password among their words.
+    if (hooks !== undefined) line.hooks = hooks;
     const hasSecrets = Object.keys(environment).length > 0 || contents.length > 0 || Object.keys(line).length > 0;
     return {
       name,

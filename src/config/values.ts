@@ -55,6 +55,32 @@ export function parseGrace(text: string): Parsed<number> {
   return ms > 86_400_000 ? bad(`${quote(text)} is not between 1ms and 24h`) : good(ms);
 }
 
+const nanoseconds: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+  d: 86_400e9,
+  w: 604_800e9,
+};
+
+/** A duration as Compose writes it, in milliseconds: `90s`, `1m30s`, `1500000us`, `1h5m0.5s`. 0, or 1 ms to 30 days. */
+export function parseSpan(text: string): Parsed<number> {
+  const parts = [...text.matchAll(/([0-9]{1,12}(?:\.[0-9]{1,9})?)(ns|us|µs|μs|ms|s|m|h|d|w)/g)];
+  const isWhole = parts.length > 0 && parts.map(([part]) => part).join('') === text;
+  if (!isWhole && text !== '0') {
+    return bad(`${quote(text)} is not a duration`, 'write numbers and us, ms, s, m or h, such as "1m30s"');
+  }
+  const total = parts.reduce((sum, [, digits, unit = '']) => sum + Number(digits) * (nanoseconds[unit] ?? 1), 0);
+  const ms = Math.round(total) / 1e6;
+  if (ms !== 0 && (ms < 1 || ms > 2_592_000_000)) return bad(`${quote(text)} is not between 1ms and 30 days`);
+  return good(ms);
+}
+
 const hostPart =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?$/;
 const bracketedHost = /^\[[0-9a-fA-F:]+\](?::[0-9]+)?$/;

@@ -160,7 +160,10 @@ export interface ContainerRuntime {
   exec(app: AppName, options: ExecOptions, signal: AbortSignal): Promise<ExecSession>;
 }
 
-export type ContainerCondition = Pick<Container, 'state' | 'health' | 'exit'>;
+export interface ContainerCondition extends Pick<Container, 'state' | 'health' | 'exit'> {
+  /** What the last health check printed; absent: nothing, or there was none. */
+  readonly healthOutput?: string;
+}
 
 export interface ContainerEvent {
   readonly action: string;
@@ -173,6 +176,11 @@ export interface ExecOptions {
   /** Absent: `/bin/sh`, or bash where the container has it. */
   readonly command?: readonly string[];
   readonly tty: boolean;
+  /** As `user` of a container. */
+  readonly user?: string;
+  readonly workingDir?: string;
+  readonly privileged?: true;
+  readonly environment?: Readonly<Record<string, string>>;
   readonly columns?: number;
   readonly rows?: number;
 }

@@ -3,6 +3,7 @@ import type { ContainerSettings, RestartPolicy } from './container-fields.ts';
 import type { ContainerFile } from './container-file.ts';
 import type { ContainerOptions, SeenOptions } from './container-options.ts';
 import type { ErrorReport } from './errors.ts';
+import type { Healthcheck } from './healthcheck.ts';
 import type { ContainerNames, HeldPort, NameTable } from './name-table.ts';
 import type { ContentHash, SealedContent } from './sealed-content.ts';
 
@@ -198,7 +199,7 @@ export interface Container {
   readonly otherApplication?: AppName;
   readonly state: 'created' | 'running' | 'restarting' | 'paused' | 'exited' | 'dead' | 'removing';
   readonly health?: 'starting' | 'healthy' | 'unhealthy';
-  readonly exit?: { readonly code: number; readonly oomKilled: boolean };
+  readonly exit?: ContainerExit;
   /** How often Docker has restarted it by its restart policy; absent for never. */
   readonly restarts?: number;
   /** RFC 3339, from Docker. */
@@ -212,12 +213,22 @@ export interface Container {
   readonly imageDefaults: ImageDefaults;
 }
 
+export interface ContainerExit {
+  readonly code: number;
+  readonly oomKilled: boolean;
+  /** When: RFC 3339, from Docker. */
+  readonly at?: string;
+  /** The node has booted since: the shutdown may have ended it. */
+  readonly isBeforeBoot?: true;
+}
+
 export interface ImageDefaults {
   readonly environment: Readonly<Record<string, string>>;
   readonly command: readonly string[];
   readonly entrypoint: readonly string[];
   /** Its EXPOSE lines, sorted by port, then protocol; absent: none. */
   readonly exposes?: readonly PortKey[];
+  readonly healthcheck?: Healthcheck;
 }
 
 /** True while its processes exist or Docker restarts them: it can write to its volumes, and it has its ports. */
@@ -253,6 +264,8 @@ export interface ContainerSpec extends ContainerSettings {
   readonly options?: ContainerOptions;
   /** Read back: the hashes of the sealed ones. */
   readonly optionHashes?: SeenOptions['optionHashes'];
+  /** A job that is done: its container came here with a move and is not started. Not a reason to replace it. */
+  readonly isDone?: true;
 }
 
 export interface ContainerMount {

@@ -67,6 +67,37 @@ export interface VolumeMount {
   readonly maximumSizeBytes?: number;
 }
 
+/**
+ * What a dependency must have reached. `started`: it runs. `healthy`: its health check has succeeded; without one, its
+ * ports answer. `done`: it has exited with code 0.
+ */
+export type Milestone = 'started' | 'healthy' | 'done';
+
+/** An application that another one needs before it starts. */
+export interface Dependency {
+  readonly app: AppName;
+  readonly until: Milestone;
+  /** The other one starts too if this one is missing or fails. */
+  readonly isOptional?: true;
+  /** The other one restarts if this one is replaced. */
+  readonly restarts?: true;
+}
+
+/** A program that runs in the container of an application. */
+export interface Hook {
+  readonly command: readonly string[];
+  readonly user?: string;
+  readonly workingDir?: string;
+  readonly privileged?: true;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** `postStart` run after each start by drover, `preStop` before each stop, one after the other. */
+export interface Hooks {
+  readonly postStart?: readonly Hook[];
+  readonly preStop?: readonly Hook[];
+}
+
 export interface Application extends ContainerSettings {
   readonly name: AppName;
   readonly image: ImageRef;
@@ -88,8 +119,16 @@ export interface Application extends ContainerSettings {
   readonly restartPolicy: RestartPolicy;
   /** The file explicitly says `never`: the container is not restarted after an exit. */
   readonly staysDown?: true;
-  /** Compose `depends_on`: only the order of starting on one node. */
-  readonly dependsOn?: readonly AppName[];
+  /** Compose `depends_on`, in the file's order. */
+  readonly dependsOn?: readonly Dependency[];
+  /**
+   * Its work may end: with exit code 0 it is done, which is not a fault, and it is not started again until its
+   * definition or its image changes. `job`: others wait until it is done. `alone`: no other application waits, so it may
+   * also be a program that was stopped from outside; after a boot of its node it starts again.
+   */
+  readonly mayEnd?: 'job' | 'alone';
+  /** Programs that run in its container. */
+  readonly hooks?: Hooks;
   /** Secrets and configs, with their contents; absent for none. */
   readonly files?: readonly ContainerFile[];
   /** The command line contains values of variables and is never shown. */
@@ -132,6 +171,8 @@ export interface Settings {
     readonly switchMs: number;
     /** How long a started application may take until its ports answer. */
     readonly healthMs: number;
+    /** How long a job that other applications wait for may take. */
+    readonly jobMs: number;
   };
   readonly switch: {
     /** Sync rounds are repeated while the predicted delta is larger than this… */
@@ -233,7 +274,14 @@ export type LoadResult = (
 export const defaultSettings: Settings = {
   pool: 'drover',
   datasetRoot: 'volumes',
-  timeouts: { connectMs: 15_000, commandMs: 60_000, stopMs: 10_000, switchMs: 120_000, healthMs: 60_000 },
+  timeouts: {
+    connectMs: 15_000,
+    commandMs: 60_000,
+    stopMs: 10_000,
+    switchMs: 120_000,
+    healthMs: 60_000,
+    jobMs: 600_000,
+  },
   switch: { belowBytes: 4 * 1024 * 1024, maxRounds: 5 },
   transfer: 'auto',
   nameRange: defaultNameRange,

@@ -1,3 +1,5 @@
+import type { Healthcheck } from './healthcheck.ts';
+
 export type RestartPolicy =
   | { readonly name: 'never' | 'always' | 'unless-stopped' }
   | { readonly name: 'on-failure'; readonly maximumRetryCount?: number };
@@ -9,6 +11,7 @@ export interface ValueOfKind {
   readonly duration: number;
   readonly restart: RestartPolicy;
   readonly words: readonly string[];
+  readonly healthcheck: Healthcheck;
 }
 
 export type FieldKind = keyof ValueOfKind;
@@ -33,8 +36,8 @@ export interface ContainerField {
   readonly kind: FieldKind;
   /** Bounds of an integer. */
   readonly range?: readonly [min: number, max: number];
-  /** Docker uses the image's own if there is none: `sameCommandLine` in src/plan compares with that. */
-  readonly fromImage?: 'command' | 'entrypoint';
+  /** Docker uses the image's own if there is none: src/plan/container-spec.ts compares with that. */
+  readonly fromImage?: 'command' | 'entrypoint' | 'healthcheck';
   /** It can contain values of variables: `hidesCommand` hides it. */
   readonly mayBeSecret?: true;
   /** Its place in Docker's create call and in Docker's report of a container, where 0 means "not set". */
@@ -103,6 +106,16 @@ export const containerFields = [
     docker: ['Config', 'Entrypoint'],
     about: "Program in place of the image's own.",
   },
+  {
+    name: 'healthcheck',
+    label: 'health check',
+    keys: { native: 'healthcheck', fig: 'healthcheck', compose: 'healthcheck' },
+    kind: 'healthcheck',
+    fromImage: 'healthcheck',
+    mayBeSecret: true,
+    docker: ['Config', 'Healthcheck'],
+    about: "How Docker finds out whether it works; what is left out is the image's own.",
+  },
 ] as const satisfies readonly ContainerField[];
 
 type Row = (typeof containerFields)[number];
@@ -133,6 +146,7 @@ const inDockersUnits: ByKind<unknown> = {
   duration: (ms) => Math.ceil(ms / 1000) * 1000,
   restart: asIs,
   words: asIs,
+  healthcheck: asIs,
 };
 
 /** Only the settings, as Docker will report them: durations in whole seconds. */

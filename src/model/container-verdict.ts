@@ -1,10 +1,10 @@
-import type { Container } from './cluster.ts';
+import type { Container, ContainerExit } from './cluster.ts';
 import type { Application } from './config.ts';
 
 /**
  * The state of an application's container in one word, the same everywhere it is shown.
- * finished: it exited with code 0, and its restart policy is on-failure. failed: it exited with another code, or Docker
- * could not remove it. stopped: it does not run for another reason.
+ * done: it exited with code 0, and its work may end or its restart policy is on-failure. failed: it exited with another
+ * code, or Docker could not remove it. stopped: it does not run for another reason.
  */
 export type ContainerVerdict =
   | 'running'
@@ -13,7 +13,7 @@ export type ContainerVerdict =
   | 'restarting'
   | 'paused'
   | 'removing'
-  | 'finished'
+  | 'done'
   | 'failed'
   | 'stopped';
 
@@ -23,9 +23,12 @@ export function judgeContainer(
     state,
     health,
     exit,
+    isDone,
   }: Pick<Container, 'state'> & {
     readonly health?: Container['health'] | undefined;
     readonly exit?: Container['exit'] | undefined;
+    /** As in its spec. */
+    readonly isDone?: boolean | undefined;
   },
   app: Application | undefined,
 ): ContainerVerdict {
@@ -37,16 +40,20 @@ export function judgeContainer(
     case 'removing':
       return state;
     case 'created':
-      return 'stopped';
+      return isDone === true && app !== undefined ? 'done' : 'stopped';
     case 'dead':
       return 'failed';
     case 'exited':
       if (exit === undefined) return 'stopped';
       if (exit.code !== 0) return 'failed';
-      return app !== undefined && endsWithSuccess(app) ? 'finished' : 'stopped';
+      return app !== undefined && endsWithSuccess(app, exit) ? 'done' : 'stopped';
   }
 }
 
-/** True if the application does its work once: Docker restarts it only after a failure. */
-export const endsWithSuccess = ({ restartPolicy, staysDown }: Application): boolean =>
-  restartPolicy.name === 'on-failure' && staysDown !== true;
+/** A shutdown of the node may have ended a container that exited before the last boot. */
+const endsWithSuccess = ({ restartPolicy, mayEnd }: Application, { isBeforeBoot }: ContainerExit): boolean =>
+  mayEnd === 'job' || (isBeforeBoot !== true && (mayEnd === 'alone' || restartPolicy.name === 'on-failure'));
+
+/** True if the work of the application is done, so that nothing starts it again. */
+export const isDone = ({ state, exit, spec }: Pick<Container, 'state' | 'exit' | 'spec'>, app: Application): boolean =>
+  app.mayEnd !== undefined && judgeContainer({ state, exit, isDone: spec.isDone }, app) === 'done';

@@ -15,6 +15,8 @@ export const labels = {
   deployment: 'drover.deployment',
   /** The words of `ContainerSpec.after`, separated by spaces; the node reads them at boot. */
   after: 'drover.after',
+  /** The container of a job that was done before it came to this node; it is not started. */
+  done: 'drover.done',
 } as const;
 
 /**

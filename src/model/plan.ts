@@ -67,20 +67,21 @@ export interface ActionArgs {
   /** Retire a volume that is declared deleted: nothing uses it any more, and it is kept on disk. */
   'retire-volume': { readonly node: NodeName; readonly volume: VolumeId };
   /**
-   * Create (filling new volumes with the image's content) and start. With `asksPorts` no node had the image when the
-   * plan was made: first the ports that it exposes are added to `spec.names`.
+   * Create (filling new volumes with the image's content) and start, unless the spec has `isDone`. With `asksPorts` no
+   * node had the image when the plan was made: first the ports that it exposes are added to `spec.names`.
    */
   'start-container': { readonly node: NodeName; readonly spec: ContainerSpec; readonly asksPorts?: true };
   /**
-   * Wait for the image's health check if it has one, else until the published TCP ports accept, and those of `named` that
-   * accepted before a switch of this run. If it is not known which did, all of `named` get the time of a check, and it is
-   * no failure if they do not accept.
+   * Wait for the container's health check if it has one, else until the published TCP ports accept, and those of `named`
+   * that accepted before a switch of this run. If it is not known which did, all of `named` get the time of a check, and
+   * it is no failure if they do not accept. With `until`, wait until it has exited with code 0, within timeouts.jobMs.
    */
   'check-container': {
     readonly node: NodeName;
     readonly app: AppName;
     readonly ports: readonly PortKey[];
     readonly named?: readonly NamedPort[];
+    readonly until?: 'done';
   };
   /**
    * Replace the node's network table in one transaction and end the holds of `dropHolds`. With `only`, the entries for
@@ -139,6 +140,8 @@ export interface Step {
   readonly id: StepId;
   readonly action: Action;
   readonly after: readonly StepId[];
+  /** Those of `after` that this step waits for and that may fail; absent: none. */
+  readonly optional?: readonly StepId[];
   /** Why the plan has the step, for a person. */
   readonly reason: string;
   /** Steps that belong together: an application's name, a volume's id, `network` or `deployment`. */

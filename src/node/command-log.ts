@@ -193,6 +193,7 @@ const optionText: ByKind<string> = {
         ? 'no'
         : policy.name,
   words: (words) => words.join(' '),
+  healthcheck: () => '',
 };
 
 function loggedVolumes(store: VolumeStore, say: Say): VolumeStore {

@@ -82,7 +82,7 @@ next; ${systemCommand}
 next; ${readBootCommand}
 next; ${readRecordCommand} || exit 1
 next; ip -o addr show; [ -f ${netUpPath} ] && [[ $'\\n'$(<${netUpPath})$'\\n' == *$'\\n''${netUpMark}'$'\\n'* ]] || echo outdated
-next; printf '%s\\n' "$began" "\${EPOCHREALTIME-}"
+next; printf '%s\\n' "$began" "\${EPOCHREALTIME-}"; while read -r key value _; do [ "$key" != btime ] || echo "$value"; done </proc/stat
 `;
 
 /** What observing one node needs; kept for the life of its connection. */
@@ -193,7 +193,7 @@ function toFacts(
     nodeId,
     meshAddress: deps.meshAddress,
     ...(addresses.length === 0 ? {} : { addresses }),
-    containers: withRecord(containers, texts.deployments),
+    containers: sinceBoot(withRecord(containers, texts.deployments), texts.times),
     volumes: parseVolumes(texts.datasets, texts.copies),
     ...(foreignMounts.length === 0 ? {} : { foreignMounts }),
     network: {
@@ -208,6 +208,16 @@ function toFacts(
     versions: { ...version, zfs, kernel, arch },
     ...defined({ boot }),
   };
+}
+
+/** Marks the exits of containers before the node booted; the third line of the times is when that was, in seconds. */
+export function sinceBoot(containers: readonly Container[], times: string): readonly Container[] {
+  const bootedAt = Number(times.split('\n')[2] || Number.NaN) * 1000;
+  return containers.map((container) => {
+    const { exit } = container;
+    if (exit?.at === undefined || !(Date.parse(exit.at) < bootedAt)) return container;
+    return { ...container, exit: { ...exit, isBeforeBoot: true } };
+  });
 }
 
 /** Other nodes reach its sshd at the port that drover uses or, where that one is forwarded, at 22. */

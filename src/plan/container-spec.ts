@@ -3,6 +3,7 @@ import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { Application, DeploymentName, PortMapping } from '../model/config.ts';
 import { containerFields, isSameSetting, settingsOf } from '../model/container-fields.ts';
 import { changedOptions } from '../model/container-options.ts';
+import { isSameHealthcheck, mergeHealthcheck } from '../model/healthcheck.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { SealedContent } from '../model/sealed-content.ts';
@@ -51,7 +52,7 @@ export function desiredSpec(
  * them it has. So a container is not replaced because another application moved.
  */
 function startsAfter({ dependsOn = [], links }: Application): string[] {
-  return sorted([...dependsOn, ...links.map(({ remotePort }) => `${remotePort}/tcp`)]);
+  return sorted([...dependsOn.map(({ app }) => app), ...links.map(({ remotePort }) => `${remotePort}/tcp`)]);
 }
 
 /**
@@ -74,8 +75,9 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   }
   reasons.push(...mountDifferences(desired, now));
   reasons.push(...fileDifferences(desired, now));
-  // sameCommandLine compares the fields that default to the image's own.
+  // sameCommandLine and sameHealthcheck compare the fields that default to the image's own.
   const changed = containerFields.filter((field) => !('fromImage' in field) && !isSameSetting(field, desired, now));
+  if (!sameHealthcheck(desired, observed)) reasons.push('health check changed');
   reasons.push(...changed.map(({ label }) => `${label} changed`));
   reasons.push(...changedOptions(desired.options, now).map((key) => `"${key}" changed`));
   if (desired.after === undefined && now.after !== undefined)
@@ -108,6 +110,10 @@ function sameCommandLine(desired: ContainerSpec, observed: Container): boolean {
   // Docker reports no command: the image's own is used, or none if the container has its own entrypoint.
   return sameItems(wanted, command) || (now.entrypoint !== undefined && wanted.length === 0);
 }
+
+/** Docker takes from the image what the container's own health check leaves out. */
+const sameHealthcheck = (desired: ContainerSpec, { spec, imageDefaults }: Container): boolean =>
+  isSameHealthcheck(mergeHealthcheck(desired.healthcheck, imageDefaults.healthcheck), spec.healthcheck);
 
 function portDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
   if (desired.ports.length === 0 && now.ports.length === 0) return [];

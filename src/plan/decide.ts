@@ -4,15 +4,18 @@ import {
   type ContainerSpec,
   type ImageDefaults,
   isActive,
+  type NodeFacts,
   type PortKey,
 } from '../model/cluster.ts';
 import type { AppName, Config, NodeName } from '../model/config.ts';
+import { isDone } from '../model/container-verdict.ts';
 import { defined } from '../model/defined.ts';
 import type { HeldPort } from '../model/name-table.ts';
 import type { Blocker } from '../model/plan.ts';
 import { settleConflicts, usersBefore } from './conflicts.ts';
 import { desiredSpec, differences } from './container-spec.ts';
 import { bareVolumes, decideBareVolume } from './decide-bare-volume.ts';
+import { blockUnmet, isAwaited, restartsIn } from './dependencies.ts';
 import type { ContainerStart, ContainerStop, GroupDecision } from './group-decision.ts';
 import { sameItems, sorted } from './lists.ts';
 import { desiredNames, heldNames, heldText, meshPortOf, nameNotes } from './names/desired.ts';
@@ -28,22 +31,40 @@ import { problemBlocker, warningsOf } from './volumes/volume-warnings.ts';
 import { quote } from './wording.ts';
 
 /** One decision for each placed application and each bare volume, by name. */
-export function decide(input: PlanInput): GroupDecision[] {
-  const decisions: GroupDecision[] = [];
+export function decide(input: PlanInput): readonly GroupDecision[] {
+  let restarts: ReadonlyMap<AppName, string> = new Map();
+  for (;;) {
+    const decisions = decideAll(input, restarts);
+    // What restarts is replaced as well, and others may restart with it.
+    const next = new Map([...restartsIn(input, decisions), ...restarts]);
+    if (next.size === restarts.size) return decisions;
+    restarts = next;
+  }
+}
+
+/** `restarts`: the applications that restart with another one, each with the reason. */
+function decideAll(input: PlanInput, restarts: ReadonlyMap<AppName, string>): readonly GroupDecision[] {
+  const drafts: GroupDecision[] = [];
   for (const [name, node] of input.placement) {
     const app = input.config.applications[name];
-    if (app !== undefined) decisions.push(decideApplication(input, placedApp(input, app, node)));
+    if (app !== undefined) drafts.push(decideApplication(input, placedApp(input, app, node), restarts.get(name)));
   }
-  for (const volume of bareVolumes(input)) decisions.push(decideBareVolume(input, volume));
-  return settleConflicts(input, blockWithoutSpace(input, decisions));
+  for (const volume of bareVolumes(input)) drafts.push(decideBareVolume(input, volume));
+  let decisions: readonly GroupDecision[] = settleConflicts(input, blockWithoutSpace(input, drafts));
+  for (;;) {
+    const next = blockUnmet(input, decisions);
+    if (next === decisions) return decisions;
+    decisions = settleConflicts(input, next);
+  }
 }
-function decideApplication(input: PlanInput, placed: PlacedApp): GroupDecision {
+
+function decideApplication(input: PlanInput, placed: PlacedApp, restart: string | undefined): GroupDecision {
   const { app, node } = placed;
   const { name } = app;
   const { tasks, problems } = decideVolumes(input, placed);
-  const { stops, start } = decideContainers(input, placed, tasks);
+  const { stops, start } = decideContainers(input, placed, tasks, restart);
   const starts = start !== undefined;
-  const checks = !starts && owesCheck(placed, tasks);
+  const checks = !starts && owesCheck(input, placed, tasks);
   const fresh = checkNewVolumes(input, placed, tasks);
   const image = checkImageVolumes(input, placed, starts);
   const obstacles = findObstacles(input, app, node, starts);
@@ -58,6 +79,7 @@ function decideApplication(input: PlanInput, placed: PlacedApp): GroupDecision {
     ...(start === undefined ? {} : { start }),
     stopFirst: users.stopFirst,
     startsFirst: false,
+    ...(restart === undefined ? {} : { restarts: true }),
     ports: ports.ports,
     names: ports.names,
     hold: ports.hold,
@@ -96,33 +118,43 @@ function decideVolumes(
   return { tasks, problems };
 }
 
-/** Which containers of an application stop, and why one starts. Both are empty if the right container runs. */
+/**
+ * Which containers of an application stop, and why one starts. Both are empty if the right container runs, or has done
+ * its work. `restart`: why it has to restart.
+ */
 function decideContainers(
   input: PlanInput,
-  { app, node, facts, here, elsewhere, image, imageId }: PlacedApp,
+  placed: PlacedApp,
   tasks: readonly VolumeTask[],
+  restart: string | undefined,
 ): { readonly stops: readonly ContainerStop[]; readonly start?: ContainerStart } {
+  const { app, node, facts, here, elsewhere, imageId } = placed;
   if (facts === undefined) return { stops: [] };
-  const specWith = (exposes: ImageDefaults['exposes']) => {
-    const names = desiredNames(input, app, node, exposes);
-    const place = { image, ordered: facts.boot !== undefined, listen: listenOf(input, node), ...defined({ names }) };
-    return desiredSpec(app, facts.meshAddress, { ...place, deployment: input.config.name });
-  };
+  const specWith = (exposes: ImageDefaults['exposes']) => specOn(input, placed, node, facts, exposes);
   const fresh = (): ContainerStart['spec'] => specWith(imageId === undefined ? [] : facts.imagePorts?.[imageId]);
   const asksPorts = imageId === undefined && facts.network.names !== undefined ? { asksPorts: true as const } : {};
   const stops = elsewhere.map((other): ContainerStop => {
     const reason = `${quote(app.name)} is wanted on ${quote(node)}`;
     const stop = { node: other.node, app: app.name, reason };
-    return canReturn(other, tasks) ? { ...stop, unlessReleased: tasks.map(({ id }) => id) } : stop;
+    // A job that is stopped would look like one that is done if it exits with 0.
+    const isKept = !isAwaited(input, app.name) && canReturn(other, tasks);
+    return isKept ? { ...stop, unlessReleased: tasks.map(({ id }) => id) } : stop;
   });
   if (here === undefined) {
-    const reason = arrival(app.name, node, elsewhere, tasks);
-    return { stops, start: { spec: fresh(), reason, ...asksPorts } };
+    const done = doneElsewhere(input, placed, tasks);
+    if (done === undefined) {
+      const reason = arrival(app.name, node, elsewhere, tasks);
+      return { stops, start: { spec: fresh(), reason, ...asksPorts } };
+    }
+    const reason = `${quote(app.name)} has done its work on ${quote(done)}: it moves and is not started again`;
+    return { stops, start: { spec: { ...fresh(), isDone: true }, reason, ...asksPorts } };
   }
   // Its image decides, until it is recreated for another reason.
   const spec = specWith(here.imageDefaults.exposes);
+  if (isDone(here, app) && isStillDone(spec, here, imageId, tasks)) return { stops };
   const different = changesOf(spec, here, imageId);
-  const reasons = [...different, ...volumeReasons(tasks), ...stateReasons(here)];
+  const because = restart === undefined ? [] : [restart];
+  const reasons = [...different, ...volumeReasons(tasks), ...stateReasons(here), ...because];
   if (reasons.length === 0) return { stops };
   const reason = reasons.join('; ');
   const isDown = here.state === 'exited' || here.state === 'created';
@@ -130,6 +162,38 @@ function decideContainers(
   if (canJustStart) return { stops, start: { spec, reason } };
   stops.push({ node, app: app.name, reason });
   return { stops, start: { spec: fresh(), reason, ...asksPorts } };
+}
+
+function specOn(
+  input: PlanInput,
+  { app, image }: PlacedApp,
+  node: NodeName,
+  facts: NodeFacts,
+  exposes: ImageDefaults['exposes'],
+): ContainerSpec {
+  const names = desiredNames(input, app, node, exposes);
+  const place = { image, ordered: facts.boot !== undefined, listen: listenOf(input, node), ...defined({ names }) };
+  return desiredSpec(app, facts.meshAddress, { ...place, deployment: input.config.name });
+}
+
+/** True if neither its definition nor its image has changed since it did its work, and its data is still there. */
+const isStillDone = (
+  spec: ContainerSpec,
+  container: Container,
+  imageId: string | undefined,
+  tasks: readonly VolumeTask[],
+): boolean => differences(spec, container, imageId).length === 0 && tasks.every(({ work }) => work.kind !== 'create');
+
+/** The node where a job has done its work, if it moves and need not do it again. */
+function doneElsewhere(input: PlanInput, placed: PlacedApp, tasks: readonly VolumeTask[]): NodeName | undefined {
+  const { app, elsewhere, image } = placed;
+  const [only, another] = elsewhere;
+  if (only === undefined || another !== undefined || !isAwaited(input, app.name)) return undefined;
+  const { node, container } = only;
+  const facts = input.reachable.get(node);
+  if (facts === undefined || !isDone(container, app)) return undefined;
+  const spec = specOn(input, placed, node, facts, container.imageDefaults.exposes);
+  return isStillDone(spec, container, facts.images[image], tasks) ? node : undefined;
 }
 
 /**
@@ -150,10 +214,11 @@ function newerImage({ app, node, here, image, imageId }: PlacedApp): string[] {
 
 /**
  * True if the running container may never have answered: a move is not settled, its health check has not succeeded, or
- * another container of the application still runs on the old node.
+ * another container of the application still runs on the old node. Others wait for a job that runs.
  */
-function owesCheck({ here, elsewhere }: PlacedApp, tasks: readonly VolumeTask[]): boolean {
+function owesCheck(input: PlanInput, { app, here, elsewhere }: PlacedApp, tasks: readonly VolumeTask[]): boolean {
   if (here === undefined || !isActive(here)) return false;
+  if (isAwaited(input, app.name)) return true;
   const runsElsewhere = elsewhere.some(({ container }) => isActive(container));
   const hasUnsettled = tasks.some(({ settle }) => settle.length > 0);
   return here.health === 'unhealthy' || here.health === 'starting' || runsElsewhere || hasUnsettled;

@@ -20,6 +20,8 @@ export interface GroupDecision {
   readonly stopFirst: readonly SeenContainer[];
   /** It starts and answers on its new node before it stops on the old one: it has ports and no volumes. */
   readonly startsFirst: boolean;
+  /** It restarts because one that it depends on is replaced: it stops before that one does. */
+  readonly restarts?: boolean;
   /** Ports whose entries in the nodes' network tables change with this application. */
   readonly ports: readonly PortKey[];
   /** Its ports at its virtual address, now and after the plan. */

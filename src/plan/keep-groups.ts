@@ -1,32 +1,56 @@
-import type { Blocker, Plan, Step } from '../model/plan.ts';
+import type { AppName } from '../model/config.ts';
+import type { Blocker, Plan, Step, StepId } from '../model/plan.ts';
 import { quote } from './wording.ts';
 
 /**
  * The plan with only the steps of these groups. A group that waits for the stop of another group's container is
- * blocked: until then that container has its port or its volume.
+ * blocked: until then that container has its port or its volume. A group that depends on another one is blocked with
+ * it, except with `returns`: the applications ran before, and only start again.
  */
-export function keepGroups(plan: Plan, keeps: (group: string) => boolean): Plan {
-  const stops = new Set(plan.steps.flatMap(({ id, action }) => (action.kind === 'stop-container' ? [id] : [])));
+export function keepGroups(
+  plan: Plan,
+  keeps: (group: string) => boolean,
+  { returns = false }: { readonly returns?: boolean } = {},
+): Plan {
+  const kinds = returns ? ['stop-container'] : ['stop-container', 'start-container', 'check-container'];
+  const ends = new Map(plan.steps.filter(({ action }) => kinds.includes(action.kind)).map((step) => [step.id, step]));
   let steps = plan.steps.filter(({ group }) => keeps(group));
-  const waiting = new Set<string>();
+  const waiting = new Map<string, string>();
   for (;;) {
     const kept = new Set(steps.map(({ id }) => id));
-    const waits = ({ after }: Step): boolean => after.some((id) => stops.has(id) && !kept.has(id));
-    const more = steps.filter(waits).map(({ group }) => group);
+    const cause = ({ after, optional = [], group }: Step): Step | undefined => {
+      const missing = after.find((id) => ends.has(id) && !kept.has(id) && !optional.includes(id));
+      const step = missing === undefined ? undefined : ends.get(missing);
+      return step?.group === group ? undefined : step;
+    };
+    const more = steps.flatMap((step) => {
+      const found = cause(step);
+      return found === undefined ? [] : [[step.group, reasonFor(step.group, found)] as const];
+    });
     if (more.length === 0) return { ...withEdgesInside(plan, steps), blocked: [...plan.blocked, ...blockers(waiting)] };
-    for (const group of more) waiting.add(group);
+    for (const [group, reason] of more) waiting.set(group, waiting.get(group) ?? reason);
     steps = steps.filter(({ group }) => !waiting.has(group));
   }
 }
 
 function withEdgesInside(plan: Plan, steps: readonly Step[]): Plan {
   const kept = new Set(steps.map(({ id }) => id));
-  return { ...plan, steps: steps.map((step) => ({ ...step, after: step.after.filter((id) => kept.has(id)) })) };
+  const inside = (ids: readonly StepId[]): readonly StepId[] => ids.filter((id) => kept.has(id));
+  return {
+    ...plan,
+    steps: steps.map(({ optional, ...step }) => {
+      const mayFail = inside(optional ?? []);
+      return { ...step, after: inside(step.after), ...(mayFail.length === 0 ? {} : { optional: mayFail }) };
+    }),
+  };
 }
 
-function blockers(waiting: ReadonlySet<string>): Blocker[] {
-  return [...waiting].map((app) => ({
-    app,
-    reason: `cannot change ${quote(app)} now: another application, which is left as it is, has its port or its volume`,
-  }));
+function reasonFor(app: AppName, { action, group }: Step): string {
+  const cannot = `cannot change ${quote(app)} now`;
+  if (action.kind === 'stop-container')
+    return `${cannot}: another application, which is left as it is, has its port or its volume`;
+  return `${cannot}: it depends on ${quote(group)}, which is left as it is`;
 }
+
+const blockers = (waiting: ReadonlyMap<AppName, string>): Blocker[] =>
+  [...waiting].map(([app, reason]) => ({ app, reason }));

@@ -11,7 +11,8 @@ import { sameMachines } from './same-machine.ts';
 import { bootNotes, planBootRules } from './steps/boot-rules.ts';
 import { settleVolume } from './steps/move.ts';
 import { planNetwork, type Switch } from './steps/network.ts';
-import { orderStarts, planPlacement, stopReplaced } from './steps/place.ts';
+import { orderStarts } from './steps/order.ts';
+import { planPlacement, stopReplaced } from './steps/place.ts';
 import { describeLeftovers, planRemovals, planRetirements } from './steps/remove.ts';
 import { createStepBuilder } from './steps/step-builder.ts';
 
@@ -30,9 +31,9 @@ export function makePlan(config: Config, state: ClusterState): Plan {
   const kept = keptApps(decisions);
   planRemovals(builder, input, kept);
   const placed = decisions.map((decision) => ({ decision, after: planPlacement(builder, input, decision) }));
-  orderStarts(builder, input, decisions);
   const retirementBlockers = planRetirements(builder, input, kept);
   const network = planNetwork(builder, input, decisions, placed.filter(isSwitch));
+  orderStarts(builder, input, decisions);
   for (const { decision, after } of placed) {
     if (decision.blockers.length > 0) continue;
     const last = [...after, ...(network.get(decision.group) ?? [])];

@@ -20,7 +20,7 @@ export type RestartDecision =
   | { readonly kind: 'now' }
   | { readonly kind: 'wait'; readonly untilMs: number }
   /** It has done its work. */
-  | { readonly kind: 'finished' }
+  | { readonly kind: 'done' }
   /** `never`: the file says so. `given-up`: Docker has started it again as often as the file says. */
   | { readonly kind: 'stays'; readonly because: 'never' | 'given-up' };
 
@@ -36,8 +36,8 @@ export const steadyMs = 120_000;
  */
 export function restartDecision(app: Application, container: Container, exits: RecentExits): RestartDecision {
   const { restartPolicy: policy } = app;
+  if (judgeContainer(container, app) === 'done') return { kind: 'done' };
   if (app.staysDown === true) return { kind: 'stays', because: 'never' };
-  if (judgeContainer(container, app) === 'finished') return { kind: 'finished' };
   if (policy.name === 'on-failure') {
     const { maximumRetryCount: most } = policy;
     if (most !== undefined && (container.restarts ?? 0) >= most) return { kind: 'stays', because: 'given-up' };
@@ -96,16 +96,13 @@ export function delayRestarts(
   const names = new Set(held.map(({ app }) => app.name));
   const rest = keepGroups(plan, (group) => !names.has(group));
   const waits = held.flatMap(({ decision }) => (decision.kind === 'wait' ? [decision.untilMs] : []));
-  const finished = held.filter(({ decision }) => decision.kind === 'finished');
+  const done = held.filter(({ decision }) => decision.kind === 'done');
   const blocked = held.flatMap((one) => describe(one, one.decision, exitsOf(one.app.name), nowMs));
   return {
     plan: {
       ...rest,
       blocked: [...rest.blocked, ...blocked],
-      notes: [
-        ...plan.notes,
-        ...finished.map(({ app }) => `${quote(app.name)} has finished its work: it exited with code 0`),
-      ],
+      notes: [...plan.notes, ...done.map(({ app }) => `${quote(app.name)} is done: it exited with code 0`)],
     },
     ...(waits.length === 0 ? {} : { nextMs: Math.min(...waits) }),
   };

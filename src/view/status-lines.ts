@@ -89,7 +89,7 @@ const signs: Readonly<Record<Verdict, readonly [sign: string, tone: Tone]>> = {
   unhealthy: ['✘', 'fault'],
   paused: ['◐', 'warning'],
   removing: ['◐', 'working'],
-  finished: ['○', 'ok'],
+  done: ['✔', 'ok'],
   failed: ['✘', 'fault'],
   stopped: ['✘', 'fault'],
   missing: ['+', 'warning'],

@@ -82,6 +82,8 @@ export interface FoundContainer {
   readonly state: Container['state'];
   readonly health?: Container['health'];
   readonly exit?: Container['exit'];
+  /** A job that was done before its container moved here. */
+  readonly isDone?: true;
   readonly startedAt?: string;
   readonly image: string;
 }
@@ -169,6 +171,7 @@ function foundOn(node: NodeName, { state, health, exit, startedAt, spec }: Conta
     state,
     ...(health === undefined ? {} : { health }),
     ...(exit === undefined ? {} : { exit }),
+    ...(spec.isDone === undefined ? {} : { isDone: spec.isDone }),
     ...(startedAt === undefined ? {} : { startedAt }),
     image: spec.image,
   };

@@ -14,6 +14,8 @@ import {
   toSettings,
 } from '../model/container-fields.ts';
 import { changedOptions, containerOptions, type OptionKind } from '../model/container-options.ts';
+import { defined } from '../model/defined.ts';
+import { healthcheckText, mergeHealthcheck } from '../model/healthcheck.ts';
 import { containerEnvironment } from '../model/links.ts';
 import { printImage } from '../model/names.ts';
 import { plainText } from '../model/plain-text.ts';
@@ -95,6 +97,7 @@ function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: C
         : app.ports,
     environment,
     ...settingsOf(app),
+    ...(app.healthcheck === undefined ? {} : healthcheckOf(app, now)),
     restartPolicy: app.restartPolicy,
     ...(app.hidesCommand === undefined ? {} : { hidesCommand: app.hidesCommand }),
   };
@@ -106,6 +109,10 @@ function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: C
     ...app.volumes.flatMap(({ mountpoint, maximumSizeBytes }) => volumeFacts(mountpoint, maximumSizeBytes)),
   ];
 }
+
+/** As Docker will report it. */
+const healthcheckOf = (app: Application, now: Container | undefined): Pick<ContainerSpec, 'healthcheck'> =>
+  defined({ healthcheck: mergeHealthcheck(app.healthcheck, now?.imageDefaults.healthcheck) });
 
 function foundFacts(view: ClusterView, { node, container }: Placed): readonly Fact[] {
   const { spec, imageDefaults } = container;
@@ -175,6 +182,7 @@ const valueText: ByKind<string> = {
   duration: (ms) => `${Math.ceil(ms / 1000)} s`,
   restart: restartText,
   words: (words) => words.join(' '),
+  healthcheck: healthcheckText,
 };
 
 /**

@@ -151,6 +151,7 @@ export function describeAction(action: Action, names: Names): string {
     case 'start-container':
       return `start "${action.spec.application}" on ${node(action.node)}`;
     case 'check-container':
+      if (action.until === 'done') return `wait until "${action.app}" is done on ${node(action.node)}`;
       return `wait until "${action.app}" answers on ${node(action.node)}`;
     case 'replace-network':
       return `set the forwards of ${node(action.node)}${forwards(action.proxies, node)}`;

@@ -47,7 +47,7 @@ const application = (name: string, index: number): fc.Arbitrary<Application> =>
         image: { repository: `acme/${name}`, tag },
         ports: port === undefined ? [] : [tcp(port)],
         volumes: volume ? [aMount(volumeIds[index] ?? 'v1', limit)] : [],
-        dependsOn: dependsOn.filter((other) => other !== name),
+        dependsOn: dependsOn.filter((other) => other !== name).map((app) => ({ app, until: 'started' })),
       }),
     );
 

@@ -47,7 +47,7 @@ const es = anApplication('es', {
 const web = anApplication('web', {
   ports: [tcp(80)],
   links: [{ alias: 'db', localPort: 5432, remotePort: 5432 }],
-  dependsOn: ['pg'],
+  dependsOn: [{ app: 'pg', until: 'started' }],
 });
 const page = anApplication('page', { ports: [tcp(8080)] });
 

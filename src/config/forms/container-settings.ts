@@ -11,6 +11,7 @@ import {
 import { type Place, readInteger, readText } from '../fields.ts';
 import { parseGrace } from '../values.ts';
 import { quote } from '../yaml/yaml-node.ts';
+import { readHealthcheck } from './healthcheck.ts';
 import { accept } from './read-parts.ts';
 
 /** How a form writes a kind of value; `what` names the key in messages. Undefined: there is none, or it was reported. */
@@ -25,6 +26,7 @@ export const commonReaders = {
     const text = readText(place, what);
     return text === undefined ? undefined : accept(place, parseGrace(text), `${what}: `);
   },
+  healthcheck: readHealthcheck,
 } satisfies Partial<SettingReaders>;
 
 type Settings = ContainerSettings & { readonly restartPolicy: RestartPolicy; readonly staysDown?: true };

@@ -21,6 +21,8 @@ import {
 import { quote } from '../yaml/yaml-node.ts';
 import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
 import { commonReaders, readSettings, type SettingReaders } from './container-settings.ts';
+import { checkDependencies, markJobs, readDependsOn } from './depends-on.ts';
+import { hookKeys, readHooks } from './hooks.ts';
 import { checkAlias } from './native-form.ts';
 import {
   checkApplicationName,
@@ -45,7 +47,17 @@ export interface Service {
   readonly links: readonly Placed<ServiceLink>[];
 }
 
-const keys = ['image', 'environment', 'ports', 'links', 'volumes', ...settingKeys('fig'), ...fileKeys];
+const keys = [
+  'image',
+  'environment',
+  'ports',
+  'links',
+  'volumes',
+  ...settingKeys('fig'),
+  ...fileKeys,
+  'depends_on',
+  ...hookKeys,
+];
 
 /** Fig's other keys, which Flocker named as not supported. */
 const knownKeys = [
@@ -79,7 +91,8 @@ export function readFigForm(root: Fields, context: FileContext): Drafts {
     if (named && service !== undefined) services.push(service);
   }
   const names = new Set(entries.keys());
-  return { format: 'fig', names, drafts: resolveLinks(services, names) };
+  const drafts = checkDependencies(resolveLinks(services, names), names);
+  return { format: 'fig', names, drafts: markJobs(drafts, 'other') };
 }
 
 function readService(name: string, place: Place, top: TopFiles): Service | undefined {
@@ -97,6 +110,7 @@ function readService(name: string, place: Place, top: TopFiles): Service | undef
   const links = fields.entries.get('links');
   const environment = fields.entries.get('environment');
   const volumes = fields.entries.get('volumes');
+  const dependsOn = fields.entries.get('depends_on');
   const mounts = volumes === undefined ? [] : readVolumes(volumes, name);
   const own = plainEnvironment(environment === undefined ? [] : readEnvironment(environment));
   const mountpoints = mounts.map(({ value }) => value.mountpoint);
@@ -109,6 +123,10 @@ function readService(name: string, place: Place, top: TopFiles): Service | undef
     ...readAppFiles(fields.entries, top, own, mountpoints),
     volumes: mounts,
     ...readSettings('fig', fields.entries, readers),
+    ...defined({
+      dependsOn: dependsOn === undefined ? undefined : readDependsOn(dependsOn),
+      hooks: readHooks(fields.entries, top.context),
+    }),
   };
   return { draft, links: links === undefined ? [] : readLinks(links) };
 }

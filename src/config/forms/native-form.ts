@@ -29,6 +29,8 @@ import { quote } from '../yaml/yaml-node.ts';
 import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
 import { checkLimits, optionKeys, readOptions } from './container-options.ts';
 import { commonReaders, readSettings, type SettingReaders } from './container-settings.ts';
+import { checkDependencies, markJobs, readDependsOn } from './depends-on.ts';
+import { hookKeys, readHooks } from './hooks.ts';
 import {
   accept,
   checkApplicationName,
@@ -56,7 +58,13 @@ export function readNativeForm(root: Fields, context: FileContext): Drafts {
     if (named && draft !== undefined) drafts.push(draft);
   }
   const name = readDeploymentName(root.entries.get('name'));
-  return { format: 'flocker', names: new Set(fields?.entries.keys()), drafts, ...defined({ deploymentName: name }) };
+  const names = new Set(fields?.entries.keys());
+  return {
+    format: 'flocker',
+    names,
+    drafts: markJobs(checkDependencies(drafts, names), 'other'),
+    ...defined({ deploymentName: name }),
+  };
 }
 
 /** Only 1 is known. */
@@ -77,6 +85,8 @@ const keys = [
   ...settingKeys('native'),
   ...optionKeys,
   ...fileKeys,
+  'depends_on',
+  ...hookKeys,
 ];
 
 const nearKeys: ReadonlyMap<string, string> = new Map([
@@ -111,6 +121,7 @@ function readApplication(name: string, place: Place, top: TopFiles): Draft | und
     volumes,
     ...readSettings('native', fields.entries, readers),
     ...readOptions(fields.entries, top.context),
+    ...defined({ dependsOn: read('depends_on', readDependsOn), hooks: readHooks(fields.entries, top.context) }),
   };
   checkLimits(draft, fields.entries);
   return draft;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ContainerField, containerFields, type FieldKind, type Form } from '../../model/container-fields.ts';
 import { optionShapes } from './option-shapes.ts';
+import { healthcheck, orderKeys } from './order-shapes.ts';
 
 /**
  * The shapes of the files, for editors. The program itself uses the readers in src/config, which report more, with
@@ -29,6 +30,7 @@ const noKey: readonly [Shape] = [() => z.never()];
 const commonShapes = {
   integer: [({ range: [min, max] = [0, Number.MAX_SAFE_INTEGER] }) => z.int().min(min).max(max)],
   duration: [() => z.string().regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/), 'For example "30s" or "1m30s".'],
+  healthcheck: [() => healthcheck.nullable()],
 } satisfies Partial<Shapes>;
 
 const settingShapes: Readonly<Record<Form, Shapes>> = {
@@ -173,6 +175,7 @@ const nativeApplication = z.strictObject({
   environment: variables.nullable().optional().describe('Variables; values are strings, so put numbers in quotes.'),
   volume: z.strictObject(volumeFields).optional().describe('A volume that moves with the application.'),
   volumes: z.array(z.strictObject(volumeFields)).optional().describe('More volumes.'),
+  ...orderKeys,
   ...settingsIn('native'),
   ...optionShapes,
   ...fileKeys,
@@ -210,6 +213,7 @@ const fig = z
       ports: z.array(z.string().regex(/^[0-9]+:[0-9]+$/)).optional().describe('Each "host:container".'),
       links: serviceLinks.optional(),
       volumes: z.array(path).length(1).optional().describe('One path inside the container.'),
+      ...orderKeys,
       ...settingsIn('fig'),
       ...fileKeys,
     }), figFiles]),
@@ -244,16 +248,7 @@ const composeService = z.object({
   ports: z.array(composePort).optional().describe('Each "8080:80", "8080:80/udp", "127.0.0.1:8080:80" or {target, published}.'),
   volumes: z.array(composeVolume).optional().describe('Each "/data" or "name:/data"; paths of the host do not move.'),
   links: serviceLinks.optional(),
-  depends_on: z
-    .union([
-      z.array(z.string()),
-      z.record(
-        z.string(),
-        z.strictObject({ condition: z.literal('service_started').optional().describe('The only condition.') }),
-      ),
-    ])
-    .optional()
-    .describe('Order of starting on one node.'),
+  ...orderKeys,
   ...settingsIn('compose'),
   ...optionShapes,
   ...fileKeys,
@@ -307,6 +302,7 @@ const timeoutsShape = {
   stop: duration.describe('How long a container may take to stop before Docker kills it. Default: 10s.'),
   switch: duration.describe('From the stop of the application to its start in the new place. After that the old node starts it again. Default: 2m.'),
   health: duration.describe('How long a started application may take until its ports answer. Default: 60s.'),
+  job: duration.describe('How long a job that other applications wait for may take. Default: 10m.'),
 };
 
 const droverShape = {

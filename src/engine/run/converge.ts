@@ -78,9 +78,9 @@ function createRun(input: ConvergeInput, signals: RunSignals): Run {
     released: new Map(),
     sent: receipts.sent,
     waited: receipts.waited,
-    warn: ({ app, text }) => {
+    warn: ({ app, text, wasKilled }) => {
       warnings.push(text);
-      receipts.killed(app);
+      if (wasKilled === true) receipts.killed(app);
     },
   };
   return {
@@ -207,7 +207,7 @@ async function runPass(run: Run, plan: Plan, state: ClusterState): Promise<RunOu
   const failures = failuresOf(plan, execution);
   const [first] = failures;
   if (first !== undefined) {
-    const error = withWayBack(plan, first);
+    const error = withDependants(plan, execution, withWayBack(plan, first));
     const failed = failures.map(({ step }) => step);
     const isWorthIt = failures.every(({ error }) => error.retryable);
     return await retry(run, failed, error, isWorthIt);
@@ -227,6 +227,18 @@ function withWayBack(plan: Plan, { step, error }: { readonly step: StepId; reado
   if (move?.app === undefined) return error;
   const back = `to go back: drover move ${move.app} ${move.from}`;
   return { ...error, hint: error.hint === undefined ? back : `${error.hint}; ${back}` };
+}
+
+/** Names the applications that were not started because the failed step is of one that they depend on. */
+function withDependants(plan: Plan, { outcomes }: Execution, error: ErrorReport): ErrorReport {
+  const groups = new Map(plan.steps.map(({ id, group }) => [id, group]));
+  const left = plan.steps.flatMap(({ id, action, group }) => {
+    const outcome = outcomes.get(id);
+    if (action.kind !== 'start-container' || outcome?.result !== 'skipped') return [];
+    const cause = groups.get(outcome.because);
+    return cause === undefined || cause === group ? [] : [`"${group}" is not started: it depends on "${cause}"`];
+  });
+  return left.length === 0 ? error : { ...error, message: [error.message, ...left].join('; ') };
 }
 
 function failuresOf(plan: Plan, { outcomes }: Execution): { step: StepId; error: ErrorReport }[] {

@@ -80,13 +80,13 @@ interface Dependency {
 
 async function runStep(run: Run, step: Step, before: readonly Promise<Dependency>[]): Promise<StepOutcome> {
   const dependencies = await Promise.all(before);
-  const outcome = skipped(dependencies) ?? (await attempt(run, step));
+  const outcome = skipped(step, dependencies) ?? (await attempt(run, step));
   run.context.emit({ type: 'step-finished', step: step.id, outcome });
   return outcome;
 }
 
-function skipped(dependencies: readonly Dependency[]): StepOutcome | undefined {
-  const missing = dependencies.find(({ outcome }) => outcome.result !== 'succeeded');
+function skipped({ optional = [] }: Step, dependencies: readonly Dependency[]): StepOutcome | undefined {
+  const missing = dependencies.find(({ id, outcome }) => outcome.result !== 'succeeded' && !optional.includes(id));
   if (missing === undefined) return undefined;
   return { result: 'skipped', because: missing.outcome.result === 'skipped' ? missing.outcome.because : missing.id };
 }

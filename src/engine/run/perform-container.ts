@@ -8,6 +8,7 @@ import { differences } from '../../plan/container-spec.ts';
 import { withImagePorts } from '../../plan/decide.ts';
 import { liesBelow } from '../../plan/volumes/image-volumes.ts';
 import type { NodeClient } from '../node-client.ts';
+import { hooksOfStep, runPostStart } from './hooks.ts';
 import { conflict, emitProgress, getVolume, nodeIdOf, type RunContext, type StepContext } from './step-context.ts';
 
 /** Makes sure that the node has the image: from the registry, or from a node that has it. */
@@ -148,7 +149,8 @@ export async function stopContainer(
     const how = end.killed ? `did not stop within ${graceMs / 1000} s and was killed` : `exited with code ${end.code}`;
     const line = `"${action.app}" ${how}`;
     context.emit({ type: 'step-output', step: context.step, line });
-    if (end.killed) context.warn?.({ app: action.app, text: `${line}: give it a longer stop_grace_period` });
+    if (end.killed)
+      context.warn?.({ app: action.app, text: `${line}: give it a longer stop_grace_period`, wasKilled: true });
   }
   // Its dead-man is armed (prepare-switch.ts): the node starts it if drover does not come back.
   if (action.unlessReleased !== undefined) return;
@@ -168,7 +170,10 @@ export async function removeLeft(client: NodeClient, volume: VolumeId, signal: A
   }
 }
 
-/** Creates the container on volumes that this node owns, or keeps the right one, and starts it. */
+/**
+ * Creates the container on volumes that this node owns, or keeps the right one, and starts it. That of a job which is
+ * done is not started.
+ */
 export async function startContainer(
   action: ActionOf<'start-container'>,
   context: StepContext,
@@ -204,7 +209,9 @@ export async function startContainer(
     if (!isRight) await client.containers.remove(spec.application, signal);
     throw error;
   }
+  if (spec.isDone === true) return;
   await client.containers.start(spec.application, signal);
+  await runPostStart(client, spec.application, hooksOfStep(context), signal);
 }
 
 /** The spec with the ports that the image exposes, if the plan did not know them. */

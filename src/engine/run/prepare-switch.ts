@@ -3,11 +3,12 @@ import type { AppName, NodeName } from '../../model/config.ts';
 import type { ActionOf, Plan, StepId } from '../../model/plan.ts';
 import { meshChecks } from '../../plan/names/desired.ts';
 import { portText } from '../../plan/ports.ts';
+import { hooksOfStep, runPreStop } from './hooks.ts';
 import { stopGraceMs, stopSlackMs } from './perform-container.ts';
 import { findVolume, type StepContext } from './step-context.ts';
 
 /**
- * Prepares a switch before the application stops and its clients wait: arms the dead-man on the old node, which starts
+ * Prepares a switch before the application stops and its clients wait: runs the hooks before the stop, arms the dead-man on the old node, which starts
  * the application if drover does not come back, and reads from the new node what the start needs. `isDone`: the step has
  * begun already.
  */
@@ -21,8 +22,11 @@ export async function prepareSwitch(
   const own = plan.steps.filter((step) => step.group === group && !isDone(step.id)).map(({ action }) => action);
   await Promise.all(
     own.map(async (action) => {
-      if (action.kind === 'stop-container')
+      if (action.kind === 'stop-container') {
+        // Before the dead-man is armed: it counts from then, and a hook may take its time.
+        await preStop(action, context, signal);
         await Promise.all([armDeadMan(action, context, signal), askPorts(action, context, signal)]);
+      }
       if (action.kind === 'start-container') await prepareStart(action, context, signal);
       if (action.kind === 'freeze-volume') await openSessions(action.node, 'old', context, signal);
       if (action.kind === 'acquire-volume') await openSessions(action.to, 'new', context, signal);
@@ -38,6 +42,16 @@ async function openSessions(
 ): Promise<void> {
   const client = await cluster.node(node, signal);
   await client.prepareSwitch(side, signal);
+}
+
+async function preStop(
+  { node, app }: ActionOf<'stop-container'>,
+  context: StepContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await context.cluster.node(node, signal);
+  const failed = await runPreStop(client, app, hooksOfStep(context), signal);
+  if (failed !== undefined) context.warn?.({ app, text: failed });
 }
 
 async function armDeadMan(

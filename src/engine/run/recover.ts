@@ -67,7 +67,7 @@ export function planReturn(config: Config, state: ClusterState, back: ReadonlyMa
   );
   const missing = [...new Set(back.values())].filter((node) => deployment[node] === undefined);
   for (const node of missing) deployment[node] = [...back].filter(([, to]) => to === node).map(([app]) => app);
-  const plan = keepGroups(makePlan({ ...config, deployment }, state), (group) => back.has(group));
+  const plan = keepGroups(makePlan({ ...config, deployment }, state), (group) => back.has(group), { returns: true });
   return { ...plan, blocked: plan.blocked.filter(({ app }) => app !== undefined && back.has(app)) };
 }
 

@@ -49,6 +49,8 @@ export interface StepContext extends RunContext {
 export interface Warning {
   readonly app: AppName;
   readonly text: string;
+  /** It did not stop within its grace period. */
+  readonly wasKilled?: true;
 }
 
 export interface SentStream extends TransferResult {

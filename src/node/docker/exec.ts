@@ -1,6 +1,7 @@
 import { type Duplex, PassThrough, type Writable } from 'node:stream';
 import type { ExecOptions, ExecSession } from '../../engine/node-client.ts';
 import type { AppName } from '../../model/config.ts';
+import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { containerName } from '../../model/names.ts';
 import { at, numberAt, textAt } from '../json.ts';
@@ -37,7 +38,8 @@ export async function execInContainer(
         AttachStderr: true,
         Tty: tty,
         Cmd: options.command ?? shell,
-        ...(tty ? { Env: ['TERM=xterm-256color'] } : {}),
+        ...environmentOf(options),
+        ...defined({ User: options.user, WorkingDir: options.workingDir, Privileged: options.privileged }),
         ...sizeOf(options),
       },
     },
@@ -71,6 +73,12 @@ export async function execInContainer(
   // A caller that only reads the output does not listen; the rejection must not end this process.
   ended.catch(() => undefined);
   return { stdin: stream, ...outputs, resize, ended };
+}
+
+function environmentOf({ tty, environment = {} }: ExecOptions): { readonly Env?: readonly string[] } {
+  const own = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const all = [...(tty ? ['TERM=xterm-256color'] : []), ...own];
+  return all.length === 0 ? {} : { Env: all };
 }
 
 /** The terminal's size, which Docker before 23 ignores here. */

@@ -20,22 +20,14 @@ import {
   type DockerVersion,
   statusOf,
 } from './api.ts';
+import { exitOf, readCondition } from './condition.ts';
 import { execInContainer } from './exec.ts';
 import { checkFiles, putFiles } from './files.ts';
 import { fillNewVolumes } from './fill.ts';
 import { createDockerImages, createImageReader, type ImageReader, inspectImage, volumesOfImage } from './images.ts';
 import { createNameNetworks, type NameNetworks } from './name-network.ts';
 import { optionsBody } from './options.ts';
-import {
-  createBody,
-  exitOf,
-  fillLabel,
-  isManaged,
-  readCondition,
-  readContainer,
-  readForeign,
-  withOwnEntrypoint,
-} from './spec.ts';
+import { createBody, fillLabel, isManaged, readContainer, readForeign, withOwnEntrypoint } from './spec.ts';
 import { atPace, readJsonLines, readLogLines } from './streams.ts';
 
 /** SIGKILL, as an exit code: 128 + 9. */

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { ContainerCondition } from '../../engine/node-client.ts';
 import { plainAddress } from '../../model/addresses.ts';
 import type { Container, ContainerMount, ContainerSpec, ImageDefaults, PortKey } from '../../model/cluster.ts';
 import type { AppName, PortMapping, VolumeId } from '../../model/config.ts';
@@ -18,9 +17,11 @@ import { AppError } from '../../model/errors.ts';
 import { containerName, gateDirectory, labels } from '../../model/names.ts';
 import { isApplicationName, isPort } from '../../model/untrusted.ts';
 import { parseDeployment } from '../deployment-record.ts';
-import { at, entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
+import { entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
+import { conditionOf, stateOf } from './condition.ts';
 import { addNameBindings, type Bindings, hostBody, namesToLabel, networkBody, readNames } from './container-names.ts';
 import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './files.ts';
+import { healthcheckBody, readHealthcheck } from './healthcheck.ts';
 import type { NetworkPlace } from './name-network.ts';
 import { labelToOptions, optionsBody, optionsLabel, optionsToLabel } from './options.ts';
 
@@ -71,6 +72,7 @@ export function createBody(
       ...(spec.hidesCommand === true ? { [hidesLabel]: 'command' } : {}),
       ...defined({ [optionsLabel]: optionsToLabel(spec.options, salt) }),
       ...namesToLabel(spec),
+      ...(spec.isDone === true ? { [labels.done]: 'true' } : {}),
     },
     HostConfig: {
       Init: false,
@@ -107,6 +109,7 @@ const toDocker: ByKind<unknown> = {
   duration: (ms) => Math.ceil(ms / 1000),
   restart: restartBody,
   words: asIs,
+  healthcheck: healthcheckBody,
 };
 
 const settingsBody = (spec: ContainerSpec, section: ContainerField['docker'][0]): Json =>
@@ -160,7 +163,7 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
     application,
     managed: true,
     ...deploymentOf(inspected),
-    ...readCondition(inspected),
+    ...conditionOf(inspected),
     ...(restarts === 0 ? {} : { restarts }),
     // Docker writes year 1 for "never".
     ...(startedAt === undefined || startedAt.startsWith('0001-') ? {} : { startedAt }),
@@ -174,25 +177,6 @@ export function readContainer(inspected: unknown, imageDefaults: ImageDefaults):
 function deploymentOf(inspected: unknown): Pick<ContainerSpec, 'deployment'> {
   const deployment = parseDeployment(textAt(inspected, 'Config', 'Labels', labels.deployment));
   return defined({ deployment });
-}
-
-/** State, health and exit code. */
-export function readCondition(inspected: unknown): ContainerCondition {
-  const state = stateOf(textAt(inspected, 'State', 'Status'));
-  const health = healthOf(textAt(inspected, 'State', 'Health', 'Status'));
-  return {
-    state,
-    ...defined({ health }),
-    ...(state === 'exited' || state === 'dead' ? { exit: exitOf(inspected) } : {}),
-  };
-}
-
-/** A container's exit code, and whether it ran out of memory. */
-export function exitOf(inspected: unknown): { readonly code: number; readonly oomKilled: boolean } {
-  return {
-    code: numberAt(inspected, 'State', 'ExitCode') ?? 0,
-    oomKilled: at(inspected, 'State', 'OOMKilled') === true,
-  };
 }
 
 function readSpec(inspected: unknown, application: string, image: ImageDefaults): ContainerSpec {
@@ -213,6 +197,7 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
     ...readFiles(inspected),
     ...labelToOptions(textAt(inspected, 'Config', 'Labels', optionsLabel)),
     ...(textAt(inspected, 'Config', 'Labels', hidesLabel) === 'command' ? { hidesCommand: true as const } : {}),
+    ...(textAt(inspected, 'Config', 'Labels', labels.done) === 'true' ? { isDone: true as const } : {}),
   };
 }
 
@@ -235,6 +220,7 @@ const fromDocker: { readonly [K in FieldKind]: (inspected: unknown, place: At) =
     const words = textsAt(inspected, ...place);
     return words.length === 0 ? undefined : words;
   },
+  healthcheck: readHealthcheck,
 };
 
 /** A container that never started counts as having no files: drover may have been interrupted before it copied them. */
@@ -332,6 +318,7 @@ export function readImageDefaults(image: unknown): ImageDefaults {
     command: textsAt(image, 'Config', 'Cmd'),
     entrypoint: textsAt(image, 'Config', 'Entrypoint'),
     ...readExposed(image),
+    ...defined({ healthcheck: readHealthcheck(image, ['Config', 'Healthcheck']) }),
   };
 }
 
@@ -378,14 +365,4 @@ export function readForeign(listed: unknown): Container {
     imageId: textAt(listed, 'ImageID') ?? '',
     imageDefaults: none,
   };
-}
-
-const states = ['created', 'running', 'restarting', 'paused', 'exited', 'dead', 'removing'] as const;
-
-function stateOf(text: string | undefined): Container['state'] {
-  return states.find((state) => state === text) ?? 'dead';
-}
-
-function healthOf(text: string | undefined): Container['health'] {
-  return text === 'starting' || text === 'healthy' || text === 'unhealthy' ? text : undefined;
 }

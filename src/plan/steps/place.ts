@@ -3,10 +3,11 @@ import { defined } from '../../model/defined.ts';
 import type { NamedPort } from '../../model/name-table.ts';
 import { printImage } from '../../model/names.ts';
 import type { StepId } from '../../model/plan.ts';
+import { isAwaited } from '../dependencies.ts';
 import type { GroupDecision } from '../group-decision.ts';
-import { compareText, sorted } from '../lists.ts';
+import { sorted } from '../lists.ts';
 import { containerPorts, meshChecks } from '../names/desired.ts';
-import { containersOf, type PlanInput, usersOfWantedPort } from '../plan-input.ts';
+import { containersOf, type PlanInput } from '../plan-input.ts';
 import { externalPorts, portText } from '../ports.ts';
 import { nodesWithImage } from '../volumes/image-volumes.ts';
 import { quote } from '../wording.ts';
@@ -32,20 +33,28 @@ export function planPlacement(builder: StepBuilder, input: PlanInput, decision: 
   const quiet = [...(stopped.length > 0 ? stopped : calm), ...stopsOfOthers(decision)];
   const ready = tasks.flatMap((task) => switchVolume({ builder, group, task }, quiet));
   const last = [...(ready.length > 0 ? ready : quiet), ...(stopsHere(decision) ? [] : own)];
-  if (decision.start !== undefined) return startContainer(builder, decision, last);
-  return decision.checks ? [checkAgain(builder, decision, last)] : last;
+  if (decision.start !== undefined) return startContainer(builder, input, decision, last);
+  return decision.checks ? [checkAgain(builder, input, decision, last)] : last;
 }
 
 /** The application runs and has not answered yet: network tables and settling wait for the check. */
-function checkAgain(builder: StepBuilder, { group, node, app }: GroupDecision, after: readonly StepId[]): StepId {
-  const action = {
-    kind: 'check-container',
-    node,
-    app: group,
-    ports: app === undefined ? [] : externalPorts(app),
-  } as const;
-  return builder.add({ action, after, reason: 'it has not answered since it was started', group });
+function checkAgain(
+  builder: StepBuilder,
+  input: PlanInput,
+  { group, node, app }: GroupDecision,
+  after: readonly StepId[],
+): StepId {
+  const ports = app === undefined ? [] : externalPorts(app);
+  const until = untilDone(input, group);
+  const action = { kind: 'check-container', node, app: group, ports, ...until } as const;
+  const reason = 'until' in until ? othersWait : 'it has not answered since it was started';
+  return builder.add({ action, after, reason, group });
 }
+
+const othersWait = 'other applications wait until it is done';
+
+const untilDone = (input: PlanInput, app: string): { readonly until?: 'done' } =>
+  isAwaited(input, app) ? { until: 'done' } : {};
 
 /**
  * No step if the node has the image. Otherwise the step names a node to copy it from, the old node first. If the
@@ -136,16 +145,24 @@ function stopsOfOthers(decision: GroupDecision): StepId[] {
   return sorted(decision.stopFirst.map(({ node, app }) => stepId({ kind: 'stop-container', node, app }, app)));
 }
 
-function startContainer(builder: StepBuilder, decision: GroupDecision, after: readonly StepId[]): StepId[] {
+function startContainer(
+  builder: StepBuilder,
+  input: PlanInput,
+  decision: GroupDecision,
+  after: readonly StepId[],
+): StepId[] {
   const { group, node, start } = decision;
   if (start === undefined) return [];
   const { spec, reason, asksPorts } = start;
   const starting = { kind: 'start-container', node, spec, ...defined({ asksPorts }) } as const;
   const started = builder.add({ action: starting, after, reason, group });
+  if (spec.isDone === true) return [started];
   const named = checkedNames(decision, spec);
-  const ports = { ports: externalPorts(spec), ...(named.length === 0 ? {} : { named }) };
+  const until = untilDone(input, group);
+  const ports = { ports: externalPorts(spec), ...(named.length === 0 ? {} : { named }), ...until };
   const action = { kind: 'check-container', node, app: spec.application, ...ports } as const;
-  return [builder.add({ action, after: [started], reason: 'it must answer before clients are sent there', group })];
+  const why = 'until' in until ? othersWait : 'it must answer before clients are sent there';
+  return [builder.add({ action, after: [started], reason: why, group })];
 }
 
 /**
@@ -155,53 +172,4 @@ function startContainer(builder: StepBuilder, decision: GroupDecision, after: re
 function checkedNames({ app, hold }: GroupDecision, spec: ContainerSpec): readonly NamedPort[] {
   const declared = new Set(app === undefined ? [] : containerPorts(app).map(portText));
   return meshChecks(spec).filter((port) => hold || declared.has(portText(port)));
-}
-
-/**
- * If both start on the same node in this plan, an application starts after those in its `dependsOn`, then after its
- * link targets. An edge that would close a cycle is left out: links in both directions are allowed.
- */
-export function orderStarts(builder: StepBuilder, input: PlanInput, decisions: readonly GroupDecision[]): void {
-  const starting = new Map(
-    decisions.flatMap((d) => (d.start && d.blockers.length === 0 ? [[d.group, d] as const] : [])),
-  );
-  const edges = new Map<string, Set<string>>();
-  const reaches = (from: string, to: string): boolean =>
-    from === to || [...(edges.get(from) ?? [])].some((next) => reaches(next, to));
-  for (const kind of ['dependsOn', 'links'] as const) {
-    for (const name of [...starting.keys()].sort(compareText)) {
-      for (const before of kind === 'dependsOn' ? declaredBefore(input, name) : linkTargets(input, name)) {
-        if (starting.get(before)?.node !== starting.get(name)?.node || reaches(before, name)) continue;
-        edges.set(name, (edges.get(name) ?? new Set()).add(before));
-      }
-    }
-  }
-  for (const [name, befores] of edges) addStartEdges(builder, starting, name, befores);
-}
-
-function addStartEdges(
-  builder: StepBuilder,
-  starting: ReadonlyMap<string, GroupDecision>,
-  name: string,
-  befores: ReadonlySet<string>,
-): void {
-  const own = starting.get(name);
-  if (own?.start === undefined) return;
-  const after = [...befores].map((app) => {
-    const other = starting.get(app)?.start;
-    return other === undefined ? '' : stepId({ kind: 'start-container', node: own.node, spec: other.spec }, app);
-  });
-  const action = { kind: 'start-container', node: own.node, spec: own.start.spec } as const;
-  builder.add({ action, after, reason: own.start.reason, group: name });
-}
-
-function declaredBefore(input: PlanInput, name: string): string[] {
-  return sorted(input.config.applications[name]?.dependsOn ?? []);
-}
-
-function linkTargets(input: PlanInput, name: string): string[] {
-  const links = input.config.applications[name]?.links ?? [];
-  if (links.length === 0) return [];
-  const remote = links.map((link) => ({ port: link.remotePort, protocol: 'tcp' as const }));
-  return sorted(remote.flatMap((key) => usersOfWantedPort(input, key))).filter((other) => other !== name);
 }

@@ -5,6 +5,7 @@ import { compareText } from '../lists.ts';
 import { managedContainers, type PlanInput, perInput, type SeenContainer, usersOfVolume } from '../plan-input.ts';
 import { copiesOf, ownershipOf } from '../volumes/ownership.ts';
 import { quote, titleOf } from '../wording.ts';
+import { orderRemovals } from './order.ts';
 import { type StepBuilder, stepId } from './step-builder.ts';
 
 /**
@@ -12,11 +13,14 @@ import { type StepBuilder, stepId } from './step-builder.ts';
  * keep running: another application may be meant to have their data.
  */
 export function planRemovals(builder: StepBuilder, input: PlanInput, kept: ReadonlySet<AppName>): void {
-  for (const { node, app } of undeclared(input)) {
-    if (kept.has(app)) continue;
+  const removed = undeclared(input).flatMap(({ node, app, container }) => {
+    if (kept.has(app)) return [];
     const reason = `${quote(app)} is not in the deployment`;
-    builder.add({ action: { kind: 'stop-container', node, app }, reason, group: app });
-  }
+    const stop = builder.add({ action: { kind: 'stop-container', node, app }, reason, group: app });
+    const declared = input.config.applications[app]?.dependsOn?.map((one) => one.app);
+    return [{ stop, app, needs: declared ?? container.spec.after ?? [] }];
+  });
+  orderRemovals(builder, removed);
 }
 
 function isDeclared(input: PlanInput, app: AppName): boolean {

@@ -8,6 +8,8 @@ import { compareText, sorted } from '../lists.ts';
 export interface StepDraft {
   readonly action: Action;
   readonly after?: readonly StepId[];
+  /** It waits for these too, and also runs if they fail. */
+  readonly optional?: readonly StepId[];
   readonly reason: string;
   readonly group: string;
   /** Its printed order among steps that could run at the same time; default: the rank of its kind. */
@@ -17,6 +19,10 @@ export interface StepDraft {
 export interface StepBuilder {
   /** Adds a step and returns its id. A step that is added twice is one step with the edges of both. */
   add(draft: StepDraft): StepId;
+  /** The first step waits for the second one, if the plan has both; `isOptional`: also if that one fails. */
+  order(id: StepId, after: StepId, isOptional?: boolean): void;
+  /** The steps that hold the ports of this group. */
+  holdsOf(group: string): readonly StepId[];
   /** Every step with such an action waits for this one, also one that is added later. */
   precede(id: StepId, isAfter: (action: Action) => boolean): void;
   /** The actions of the steps that were added so far. */
@@ -36,9 +42,18 @@ export function createStepBuilder(): StepBuilder {
       const id = stepId(draft.action, draft.group);
       const earlier = drafts.get(id);
       const after = [...(earlier?.after ?? []), ...(draft.after ?? [])];
-      drafts.set(id, { ...(earlier ?? draft), after });
+      const optional = [...(earlier?.optional ?? []), ...(draft.optional ?? [])];
+      drafts.set(id, { ...(earlier ?? draft), after, optional });
       return id;
     },
+    order: (id, after, isOptional = false) => {
+      const draft = drafts.get(id);
+      if (draft === undefined || !drafts.has(after)) return;
+      const key = isOptional ? 'optional' : 'after';
+      drafts.set(id, { ...draft, [key]: [...(draft[key] ?? []), after] });
+    },
+    holdsOf: (group) =>
+      [...drafts].flatMap(([id, draft]) => (draft.action.kind === 'hold-ports' && draft.group === group ? [id] : [])),
     precede: (id, isAfter) => void firsts.push({ id, isAfter }),
     actions: () => [...drafts.values()].map(({ action }) => action),
     build: () => {
@@ -85,10 +100,19 @@ export function stepId(action: Action, group: string): StepId {
 }
 
 function inOrder(drafts: ReadonlyMap<StepId, StepDraft>): Step[] {
-  const waiting = [...drafts].map(([id, draft]) => ({
-    rank: draft.rank ?? stepKinds[draft.action.kind].rank,
-    step: { id, action: draft.action, after: sorted(draft.after ?? []), reason: draft.reason, group: draft.group },
-  }));
+  const waiting = [...drafts].map(([id, { action, after = [], optional = [], reason, group, rank }]) => {
+    const mayFail = optional.length === 0 ? optional : sorted(optional.filter((one) => !after.includes(one)));
+    const all = sorted(mayFail.length === 0 ? after : [...after, ...mayFail]);
+    const step: Step = {
+      id,
+      action,
+      after: all,
+      ...(mayFail.length === 0 ? {} : { optional: mayFail }),
+      reason,
+      group,
+    };
+    return { rank: rank ?? stepKinds[action.kind].rank, step };
+  });
   waiting.sort(
     (a, b) => a.rank - b.rank || compareText(a.step.group, b.step.group) || compareText(a.step.id, b.step.id),
   );

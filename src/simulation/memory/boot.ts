@@ -11,6 +11,7 @@ type Answer = 'taken over' | 'wait' | 'free';
  * `always`; the boot gate starts those that were created and never started.
  */
 export function startsAtBoot({ state, spec }: MemoryContainer): boolean {
+  if (state === 'created' && spec.isDone === true) return false;
   const { name } = spec.restartPolicy;
   const wasWanted = (state === 'running' || state === 'created') && name !== 'never';
   return wasWanted || (state === 'exited' && name === 'always');

@@ -215,9 +215,11 @@ function reboot(world: MemoryWorld, machine: MemoryMachine): void {
   machine.wanted.clear();
   for (const container of machine.containers.values()) {
     if (startsAtBoot(container)) machine.wanted.add(container.name);
-    if (container.state !== 'running') continue;
-    container.state = 'exited';
-    container.exit = { code: 255, oomKilled: false };
+    if (container.state === 'running') {
+      container.state = 'exited';
+      container.exit = { code: 255, oomKilled: false };
+    }
+    if (container.exit !== undefined) container.exit = { ...container.exit, isBeforeBoot: true };
   }
   for (const dataset of machine.datasets.values()) dataset.mounted = false;
   machine.holds.clear();

@@ -1,17 +1,19 @@
 import { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
-import type { ContainerRuntime } from '../../engine/node-client.ts';
+import type { ContainerCondition, ContainerRuntime } from '../../engine/node-client.ts';
 import { isLoopback, isPublishedAt, isWildcard } from '../../model/addresses.ts';
 import type { Container, ContainerSpec, ImageDefaults, PortKey } from '../../model/cluster.ts';
 import type { AppName, DeploymentName, ImageRef, NodeName, VolumeId } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
+import { mergeHealthcheck } from '../../model/healthcheck.ts';
 import { containerName, printImage } from '../../model/names.ts';
 import { SealedContent } from '../../model/sealed-content.ts';
 import { checkFiles } from '../../node/docker/files.ts';
 import { labelToOptions, optionsToLabel } from '../../node/docker/options.ts';
 import { isRecord, parseJson } from '../../node/json.ts';
 import { execInMemory } from './exec.ts';
+import { healthOf, healthOutputOf } from './health.ts';
 import { emit, noContainer, ours, readEvents, readLogs } from './streams.ts';
 import type { MemoryContainer, MemoryImage, MemoryMachine } from './types.ts';
 import {
@@ -60,6 +62,7 @@ export function newContainer(
     writtenUntilMs: nowMs,
     lines: [],
     chattered: 0,
+    programs: [],
     bound: {},
   };
 }
@@ -98,10 +101,14 @@ export function listContainers(world: MemoryWorld, machine: MemoryMachine): Cont
   });
 }
 
-/** The spec as Docker reports it: contents as hashes only, and no files of a container that never started. */
-function readBack({ id, state, spec }: MemoryContainer): ContainerSpec {
-  const { files, options, ...others } = spec;
-  const rest = { ...others, ...labelToOptions(optionsToLabel(options, id)) };
+/**
+ * The spec as Docker reports it: with the image's own health check, contents as hashes only, and no files of a container
+ * that never started.
+ */
+function readBack({ id, state, spec, imageDefaults }: MemoryContainer): ContainerSpec {
+  const { files, options, healthcheck: own, ...others } = spec;
+  const healthcheck = mergeHealthcheck(own, imageDefaults.healthcheck);
+  const rest = { ...others, ...defined({ healthcheck }), ...labelToOptions(optionsToLabel(options, id)) };
   if (files === undefined || state === 'created') return rest;
   const hashed = files.map(({ content, ...file }) => ({
     ...file,
@@ -171,13 +178,7 @@ export function createMemoryContainers(
       read('prepare', signal, (machine) => {
         if (!machine.images.has(spec.image)) throw noImage(spec.image, node);
       }),
-    condition: (app, signal) =>
-      read('condition', signal, (machine) => {
-        const found = listContainers(world, machine).find((one) => one.managed && one.application === app);
-        if (found === undefined) return undefined;
-        const { state, health, exit } = found;
-        return { state, ...defined({ health, exit }) };
-      }),
+    condition: (app, signal) => read('condition', signal, (machine) => conditionOf(world, machine, app)),
     start: (app, signal) =>
       write('start', signal, (machine) => {
         const container = ours(machine, app);
@@ -200,6 +201,14 @@ export function createMemoryContainers(
     events: (signal, opened) => readEvents(world, node, signal, opened),
     exec: (app, options, signal) => execInMemory(world, node, app, options, signal),
   };
+}
+
+function conditionOf(world: MemoryWorld, machine: MemoryMachine, app: AppName): ContainerCondition | undefined {
+  const found = listContainers(world, machine).find((one) => one.managed && one.application === app);
+  const own = ours(machine, app);
+  if (found === undefined || own === undefined) return undefined;
+  const { state, health, exit } = found;
+  return { state, ...defined({ health, exit, healthOutput: healthOutputOf(own, health) }) };
 }
 
 /** An image without a name stays as long as a container uses it. */
@@ -350,18 +359,12 @@ async function stop(world: MemoryWorld, node: NodeName, app: AppName, graceMs: n
   const killed = needsMs > graceMs;
   const result = await call(world, { ...options, operation: 'containers.stopped', write: false }, signal, (machine) => {
     running.state = 'exited';
-    running.exit = { code: killed ? 137 : 0, oomKilled: false };
+    running.exit = { code: killed ? 137 : (running.image.codeOnTerm ?? 0), oomKilled: false };
     emit(machine, 'die', app);
     return { code: running.exit.code, killed };
   });
   world.intercept?.({ ...options, phase: 'after' });
   return result;
-}
-
-function healthOf(world: MemoryWorld, container: MemoryContainer): Container['health'] {
-  const { health } = container.image;
-  if (health === undefined || container.state !== 'running' || container.startedAtMs === undefined) return undefined;
-  return world.clock.now() < container.startedAtMs + health.afterMs ? 'starting' : health.result;
 }
 
 /** An exported image is JSON here; anything else is refused. */

@@ -10,20 +10,24 @@ export async function execInMemory(
   world: MemoryWorld,
   node: NodeName,
   app: AppName,
-  { command, tty }: ExecOptions,
+  { command, tty, user }: ExecOptions,
   signal: AbortSignal,
 ): Promise<ExecSession> {
-  await call(world, { node, operation: 'containers.exec', write: false }, signal, (machine) => {
+  const programs = await call(world, { node, operation: 'containers.exec', write: false }, signal, (machine) => {
     const container = ours(machine, app);
     if (container === undefined) throw noContainer(app, node);
-    if (container.state === 'running') return;
+    if (container.state === 'running') {
+      if (command !== undefined)
+        container.programs.push(`${user === undefined ? '' : `${user}: `}${command.join(' ')}`);
+      return container.image.programs ?? {};
+    }
     throw new AppError('docker-failed', `cannot run a program in "${container.name}" on "${node}": it is not running`);
   });
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  const streams: Streams = { stdin, stdout, stderr: tty ? stdout : stderr, tty, prompt: `${app}$ ` };
+  const streams = { stdin, stdout, stderr: tty ? stdout : stderr, tty, prompt: `${app}$ ` };
   const abort = () => stdin.destroy(new AppError('cancelled', 'cancelled'));
   signal.addEventListener('abort', abort, { once: true });
-  const ended = run(command, streams).finally(() => {
+  const ended = run(command, { ...streams, programs }).finally(() => {
     signal.removeEventListener('abort', abort);
     stdout.end();
     stderr.end();
@@ -38,6 +42,8 @@ interface Streams {
   readonly stderr: PassThrough;
   readonly tty: boolean;
   readonly prompt: string;
+  /** The exit codes of programs of the image. */
+  readonly programs: Readonly<Record<string, number>>;
 }
 
 async function run(command: readonly string[] | undefined, streams: Streams): Promise<number> {
@@ -46,7 +52,8 @@ async function run(command: readonly string[] | undefined, streams: Streams): Pr
 }
 
 /** Reads lines and runs them until `exit` or the end of the input. With a terminal, echoes them. */
-async function runShell({ stdin, stdout, stderr, tty, prompt }: Streams): Promise<number> {
+async function runShell(streams: Streams): Promise<number> {
+  const { stdin, stdout, tty, prompt } = streams;
   const newline = tty ? '\r\n' : '\n';
   const end = tty ? prompt : '';
   stdout.write(end);
@@ -63,7 +70,7 @@ async function runShell({ stdin, stdout, stderr, tty, prompt }: Streams): Promis
       const words = line.split(' ').filter((word) => word !== '');
       line = '';
       if (words[0] === 'exit') return Number(words[1] ?? code);
-      if (words.length > 0) code = await runOne(words, { stdin, stdout, stderr, tty, prompt });
+      if (words.length > 0) code = await runOne(words, streams);
       stdout.write(end);
     }
   }
@@ -71,8 +78,13 @@ async function runShell({ stdin, stdout, stderr, tty, prompt }: Streams): Promis
 }
 
 async function runOne([program = '', ...words]: readonly string[], streams: Streams): Promise<number> {
-  const { stdin, stdout, stderr, tty } = streams;
+  const { stdin, stdout, stderr, tty, programs } = streams;
   const newline = tty ? '\r\n' : '\n';
+  const code = Object.hasOwn(programs, program) ? programs[program] : undefined;
+  if (code !== undefined) {
+    stdout.write(`${program} ran${newline}`);
+    return code;
+  }
   switch (program) {
     case 'echo':
       stdout.write(`${words.join(' ')}${newline}`);

@@ -2,6 +2,7 @@ import type { ContainerEvent } from '../../engine/node-client.ts';
 import type {
   BootFacts,
   Container,
+  ContainerExit,
   ImageDefaults,
   Listener,
   NetworkTable,
@@ -33,7 +34,8 @@ export interface MemoryImage {
   readonly acceptsAfterMs?: number;
   /** False: it never opens its ports. */
   readonly accepts?: boolean;
-  readonly health?: { readonly afterMs: number; readonly result: 'healthy' | 'unhealthy' };
+  /** How its health check goes, and what it prints. */
+  readonly health?: { readonly afterMs: number; readonly result: 'healthy' | 'unhealthy'; readonly output?: string };
   readonly exits?: { readonly afterMs: number; readonly code: number; readonly oomKilled?: true };
   /** Log lines when it starts. */
   readonly logs?: readonly string[];
@@ -43,6 +45,10 @@ export interface MemoryImage {
   readonly writesBytesPerSecond?: number;
   /** How long it takes to exit after TERM; after the grace period it is killed. */
   readonly stopsAfterMs?: number;
+  /** Its exit code after TERM; default 0. */
+  readonly codeOnTerm?: number;
+  /** The exit code of programs that run in its containers, by their first word; others do as in a shell. */
+  readonly programs?: Readonly<Record<string, number>>;
 }
 
 export interface MemorySnapshotSeed {
@@ -207,12 +213,14 @@ export interface MemoryContainer {
   startedAtMs: number | undefined;
   /** How often it was started; two starts may have the same time. */
   starts: number;
-  exit: { readonly code: number; readonly oomKilled: boolean } | undefined;
+  exit: ContainerExit | undefined;
   /** The time up to which its writes have been counted. */
   writtenUntilMs: number;
   readonly lines: string[];
   /** Number of chatter lines since it was started. */
   chattered: number;
+  /** The programs that ran in it, as words in one text, with the user where one was given: `root: nginx -s reload`. */
+  readonly programs: string[];
   /** The dataset that was bound for each volume when it was created. */
   bound: Readonly<Record<VolumeId, string>>;
 }

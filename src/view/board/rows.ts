@@ -93,7 +93,7 @@ const states: Readonly<Record<ContainerVerdict, RowState>> = {
   restarting: 'failed',
   paused: 'stopped',
   removing: 'changing',
-  finished: 'stopped',
+  done: 'stopped',
   failed: 'failed',
   stopped: 'stopped',
 };
@@ -101,7 +101,7 @@ const states: Readonly<Record<ContainerVerdict, RowState>> = {
 /** `app` is the declared application if the files place it on this node. */
 function ownState(container: Container, app: Application | undefined): StateParts {
   const { state, exit, startedAt } = container;
-  const verdict = judgeContainer(container, app);
+  const verdict = judgeContainer({ ...container, isDone: container.spec.isDone }, app);
   const started = state !== 'running' || startedAt === undefined ? Number.NaN : Date.parse(startedAt);
   const since = Number.isNaN(started) ? {} : { startedAt: started };
   if (verdict === 'running') return { state: 'up', text: 'up', ...since };

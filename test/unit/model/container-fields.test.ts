@@ -10,11 +10,13 @@ import { containerOptions, type OptionKind } from '../../../src/model/container-
 import { createBody, readContainer } from '../../../src/node/docker/spec.ts';
 import { desiredSpec, differences } from '../../../src/plan/container-spec.ts';
 
+const healthcheck = '{test: [CMD, "true"], interval: 1m30s, timeout: 1500000us, retries: 5, start_period: 0.5s}';
+
 /** A value of each kind as each form writes it. */
 const written: Readonly<Record<Form, Readonly<Record<FieldKind, string>>>> = {
-  native: { bytes: '"64M"', integer: '2', duration: '1500ms', restart: '{name: always}', words: '[a, b]' },
-  fig: { bytes: '67108864', integer: '2', duration: '1500ms', restart: '', words: '' },
-  compose: { bytes: '64m', integer: '2', duration: '1500ms', restart: 'always', words: '[a, b]' },
+  native: { bytes: '"64M"', integer: '2', duration: '1500ms', restart: '{name: always}', words: '[a, b]', healthcheck },
+  fig: { bytes: '67108864', integer: '2', duration: '1500ms', restart: '', words: '', healthcheck },
+  compose: { bytes: '64m', integer: '2', duration: '1500ms', restart: 'always', words: '[a, b]', healthcheck },
 };
 
 const fileWith: Readonly<Record<Form, (entry: string) => string>> = {
@@ -54,7 +56,7 @@ describe('the table of container fields', () => {
     expect(spec).toHaveProperty(field.name);
     expect(container.spec).toEqual(spec);
     expect(differences(spec, container)).toEqual([]);
-    const label = field.fromImage === undefined ? field.label : 'command';
+    const label = field.kind === 'words' ? 'command' : field.label;
     expect(differences(created(form, '').spec, container)).toEqual([`${label} changed`]);
   });
 });

@@ -57,9 +57,9 @@ describe('a container that has exited', () => {
     }
   });
 
-  it('has finished after exit code 0 with policy on-failure', () => {
-    expect(restartDecision(app({ name: 'on-failure' }), ended(0), ends(1))).toEqual({ kind: 'finished' });
-    expect(restartDecision(app(twice), ended(0, 1), ends(1))).toEqual({ kind: 'finished' });
+  it('is done after exit code 0 with policy on-failure', () => {
+    expect(restartDecision(app({ name: 'on-failure' }), ended(0), ends(1))).toEqual({ kind: 'done' });
+    expect(restartDecision(app(twice), ended(0, 1), ends(1))).toEqual({ kind: 'done' });
   });
 
   it('stays down after Docker has given up, and is restarted if it was killed before that', () => {

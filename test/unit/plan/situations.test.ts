@@ -24,7 +24,7 @@ const v1 = (on: string) => aVolume('v1', { on, application: 'db', snapshots: sna
 describe('placing', () => {
   it('creates the volume, copies the image from a node that has it, and starts in the order of the links', () => {
     const linked = anApplication('api', { links: [{ alias: 'db', localPort: 5432, remotePort: 5432 }] });
-    const last = anApplication('job', { dependsOn: ['api'] });
+    const last = anApplication('job', { dependsOn: [{ app: 'api', until: 'started' }] });
     expectPlan(
       'place',
       aConfig([db, linked, last], { a: ['api', 'db', 'job'], b: [] }),

@@ -26,7 +26,7 @@ function seen(app: typeof always, parts: Partial<Container>): readonly unknown[]
 
 describe('a container is judged once, for `status` and for the screen', () => {
   it.each([
-    ['has finished its work', onFailure, exited(0), ['finished', 'ok', 'stopped', 'finished']],
+    ['is done', onFailure, exited(0), ['done', 'ok', 'stopped', 'done']],
     ['has failed', onFailure, exited(1), ['failed', 'fault', 'failed', 'exited 1']],
     ['has stopped, although it is to run always', always, exited(0), ['stopped', 'fault', 'failed', 'exited 0']],
     [

@@ -1,5 +1,5 @@
 import type { PortKey } from '../../../model/cluster.ts';
-import { type Application, type AppName, type NodeName, nodeOf } from '../../../model/config.ts';
+import { type Application, type AppName, type Dependency, type NodeName, nodeOf } from '../../../model/config.ts';
 import { printImage } from '../../../model/names.ts';
 import type { ClusterView } from '../../../view/cluster-view.ts';
 import { receiptLines } from '../../../view/run/receipt-lines.ts';
@@ -119,9 +119,24 @@ function declaredRows(input: ScreenInput, app: Application, width: number): read
       (app.files ?? []).map(({ kind, name, target }) => `${kind} ${name} at ${target}`),
       width,
     ),
-    ...(app.dependsOn === undefined || app.dependsOn.length === 0 ? [] : fact('after', listed(app.dependsOn), width)),
+    ...facts('hooks', hookTexts(app), width),
+    ...(app.dependsOn === undefined || app.dependsOn.length === 0
+      ? []
+      : fact('after', listed(app.dependsOn.map(dependencyText)), width)),
   ];
 }
+
+/** `db is healthy, restarts with it`. */
+function dependencyText({ app, until, isOptional, restarts }: Dependency): string {
+  const how = until === 'started' ? '' : ` is ${until}`;
+  return `${app}${how}${isOptional === true ? ', if it can' : ''}${restarts === true ? ', restarts with it' : ''}`;
+}
+
+/** Only the programs: their arguments may be secret. */
+const hookTexts = ({ hooks }: Application): string[] => [
+  ...(hooks?.postStart ?? []).map(({ command: [program = ''] }) => `after a start: ${program}`),
+  ...(hooks?.preStop ?? []).map(({ command: [program = ''] }) => `before a stop: ${program}`),
+];
 
 const targetOf = ({ config }: ClusterView, port: number): AppName | undefined =>
   Object.values(config?.applications ?? {}).find(({ ports }) => ports.some(({ external }) => external === port))?.name;

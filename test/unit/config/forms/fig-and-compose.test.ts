@@ -72,7 +72,7 @@ describe('the Compose form', () => {
       cpuShares: 100,
       stopGraceMs: 90_000,
       restartPolicy: { name: 'on-failure', maximumRetryCount: 3 },
-      dependsOn: ['b'],
+      dependsOn: [{ app: 'b', until: 'started' }],
     });
   });
 
@@ -107,7 +107,7 @@ describe('the Compose form', () => {
     ['mem_limit: lots', 'is not a size'],
     ['depends_on: [c]', 'names the unknown service "c"'],
     ['depends_on: [a]', 'goes in a circle'],
-    ['depends_on: {b: {condition: service_healthy}}', 'only the condition "service_started" is supported'],
+    ['depends_on: {b: {condition: service_ready}}', 'the condition "service_ready" is not known'],
     ['command: "a \'b"', 'has a quote that is not closed'],
     ['command: "", entrypoint: []', 'nothing would run'],
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a Compose variable

@@ -151,7 +151,7 @@ describe('a container that exits while drover watches', () => {
     await scene.clock.advance(300_000);
     expect(runningOn(scene.cluster, ['n1'])).toEqual([]);
     expect(scene.blocked()).toEqual([]);
-    expect(scene.engine.store.getSnapshot().plan?.notes).toEqual(['"pg" has finished its work: it exited with code 0']);
+    expect(scene.engine.store.getSnapshot().plan?.notes).toEqual(['"pg" is done: it exited with code 0']);
     await scene.end();
   });
 

@@ -226,7 +226,7 @@ describe('the record of the nodes that may have copies', () => {
 
 describe('the order of starting', () => {
   const web = anApplication('web', {
-    dependsOn: ['cache'],
+    dependsOn: [{ app: 'cache', until: 'started' }],
     links: [{ alias: 'db', localPort: 5432, remotePort: 5432 }],
   });
   const changes = (boot: object | undefined, after?: readonly string[]) => {
