@@ -28,7 +28,9 @@ const exited = (code: number): Partial<Container> => ({ state: 'exited', exit: {
 
 /** The steps that a step waits for, without those of images and tables. */
 const afterOf = (plan: Plan, id: string): readonly string[] =>
-  plan.steps.find((step) => step.id === id)?.after.filter((one) => !/^(pull-image|replace-network)/.test(one)) ?? ['no such step'];
+  plan.steps.find((step) => step.id === id)?.after.filter((one) => !/^(pull-image|replace-network)/.test(one)) ?? [
+    'no such step',
+  ];
 
 describe('applications that depend on others', () => {
   it('start after those, on whichever nodes, and a job is waited for until it is done', () => {
