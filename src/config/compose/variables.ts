@@ -4,6 +4,7 @@ import { type Interpolated, interpolate, type Unset } from '../env/interpolate.t
 import { complain, type Place } from '../fields.ts';
 import { isSecretPath } from '../hide-text.ts';
 import type { YamlNode, YamlScalar } from '../yaml/yaml-node.ts';
+import { typedAt } from './value-types.ts';
 
 /** All that variables may add to one file, in characters. */
 const maxAdded = 10 * 1024 * 1024;
@@ -36,10 +37,11 @@ function substitute(work: Work, node: YamlNode, path: string): YamlNode {
     const entries = node.entries.map(({ key, value }) => ({ key, value: substitute(work, value, below(key.source)) }));
     return { ...node, entries };
   }
-  return node.type === 'text' && node.value.includes('$') ? substituteText(work, node, node.value, path) : node;
+  if (node.type !== 'text') return node;
+  return typedAt(path, node.value.includes('$') ? substituteText(work, node, node.value, path) : node);
 }
 
-function substituteText(work: Work, node: YamlScalar, text: string, path: string): YamlNode {
+function substituteText(work: Work, node: YamlScalar, text: string, path: string): YamlScalar {
   const place: Place = { ...work.root, node, path };
   const result = interpolate(text, work.lookup);
   if (!result.ok) {

@@ -1,5 +1,5 @@
 import { defined } from '../../model/defined.ts';
-import { readDeploymentName } from '../deployment-name.ts';
+import { readComposeName } from '../deployment-name.ts';
 import type { Draft, Drafts } from '../draft.ts';
 import type { FileContext } from '../env/file-context.ts';
 import { complainAtKey, entriesOf, type Place, readFields } from '../fields.ts';
@@ -32,7 +32,7 @@ export function readComposeForm(root: Place, context: FileContext): Drafts {
   };
   const read = [...(fields?.entries ?? [])].flatMap(([name, place]) => readService(name, place, file));
   const finished = areas.reduce<readonly ReadService[]>((all, { finish }) => finish?.(all, file) ?? all, read);
-  const name = readDeploymentName(entries.get('name'));
+  const name = readComposeName(entries.get('name'));
   const drafts = finished.map(({ draft }) => draft);
   return { format: 'compose', names: file.names, drafts, ...defined({ deploymentName: name }) };
 }
