@@ -8,9 +8,10 @@ import { AppError } from '../model/errors.ts';
 import type { FoundContainer, FoundDocker, Measured } from '../model/found-docker.ts';
 import { looseContainers, projectsIn } from '../view/import-lines.ts';
 import { formatBytes, listNames } from '../view/wording.ts';
-import { FilesWrong, findMachines, inventoryOf } from './files.ts';
+import { applicationOf, envFilesOf, FilesWrong, findMachines, inventoryOf } from './files.ts';
 import type { Invocation } from './invocation.ts';
 import { inventoryEdit, nodeOfWord, type ProposedFile, type ProposedNode, readExisting } from './new-deployment.ts';
+import type { FileChoice } from './world.ts';
 
 /** The files of the folder, as far as they exist, and the node. */
 export interface ImportPlace {
@@ -18,6 +19,8 @@ export interface ImportPlace {
   readonly config: Config;
   /** Absent: the import writes it. */
   readonly application?: string;
+  /** What belongs to a Compose file. */
+  readonly compose?: FileChoice['compose'];
   readonly deployment?: string;
   readonly inventory?: string;
   /** drover.yml of the machines of Vagrant or the lab. */
@@ -50,12 +53,13 @@ const nothing = (key: string): string => `version: 1\n${key}: {}\n`;
 export async function findPlace(invocation: Invocation, word: string): Promise<ImportPlace> {
   const { world, options } = invocation;
   const folder = world.resolvePath(world.cwd, options.directory ?? '.');
-  const found = await world.findFiles(folder);
+  const found = await world.findFiles(folder, envFilesOf(folder, options, world));
+  const chosen = applicationOf(folder, found, options, world);
   const named = (path: string | undefined) => (path === undefined ? undefined : world.resolvePath(folder, path));
   // A named file that is not there is the one to write.
   const existing = async (path: string | undefined) =>
     path === undefined || (await readExisting(world, path)) === undefined ? undefined : path;
-  const application = await existing(named(options.application) ?? found.application);
+  const application = await existing(chosen.application);
   const deployment = await existing(named(options.deployment) ?? found.deployment);
   const inventory = inventoryOf(folder, found, options, world);
   const files = { application: application ?? '', deployment: deployment ?? '', ...defined({ inventory }) };
@@ -66,18 +70,20 @@ export async function findPlace(invocation: Invocation, word: string): Promise<I
     world,
     async () => 'any' as const,
   );
-  const config = await readWith(invocation, { application, deployment, drover: [inventory, machines] });
+  const compose = application === undefined ? undefined : chosen.compose;
+  const config = await readWith(invocation, { application, compose, deployment, drover: [inventory, machines] });
   const node = nodeOfWord(word, config);
-  return { folder, config, node, ...defined({ application, deployment, inventory, machines }) };
+  return { folder, config, node, ...defined({ application, compose, deployment, inventory, machines }) };
 }
 
 interface Reading {
   readonly application: string | { readonly path: string; readonly text: string } | undefined;
+  readonly compose?: FileChoice['compose'];
   readonly deployment: string | { readonly path: string; readonly text: string } | undefined;
   readonly drover: readonly (string | undefined)[];
 }
 
-async function readWith({ world }: Invocation, { application, deployment, drover }: Reading): Promise<Config> {
+async function readWith({ world }: Invocation, { application, compose, deployment, drover }: Reading): Promise<Config> {
   const { readConfig } = await import('../config/read-files.ts');
   const read = await readConfig(
     {
@@ -86,7 +92,7 @@ async function readWith({ world }: Invocation, { application, deployment, drover
       drover: drover.filter((path) => path !== undefined),
     },
     undefined,
-    { environment: world.env },
+    { environment: world.env, ...compose },
   );
   if (read.ok) return read.config;
   throw new FilesWrong(read.problems);
@@ -149,6 +155,7 @@ export async function planImport(
   const config = await readWith(invocation, {
     application: written === undefined ? application : { path: application, text: written.text },
     deployment: place.deployment ?? { path: deployment, text: placed },
+    ...defined({ compose: place.compose }),
     drover,
   });
   const volumes = volumesOf(found, services, config, application);
