@@ -84,29 +84,19 @@ function checkLinks(draft: Draft): void {
   }
 }
 
-function checkMountpoints(draft: Draft): void {
+/** One may lie inside another: Docker mounts them in the order of their depth. */
+function checkMountpoints({ volumes, binds = [], tmpfs = [] }: Draft): void {
   const seen = new Map<string, Place>();
-  for (const { value, place } of draft.volumes) {
+  for (const { value, place } of [...volumes, ...binds, ...tmpfs]) {
     const earlier = seen.get(value.mountpoint);
     if (earlier === undefined) seen.set(value.mountpoint, place);
-    else complain(place, `the mountpoint ${quote(value.mountpoint)} is used already at ${earlier.path}`);
+    else
+      complain(
+        place,
+        `the mountpoint ${quote(value.mountpoint)} is used already at ${earlier.path}`,
+        'keep one of the two',
+      );
   }
-  for (const { value, place } of draft.volumes) {
-    const parent = parents(value.mountpoint).find((path) => seen.has(path));
-    if (parent === undefined) continue;
-    const outer = seen.get(parent)?.path ?? '';
-    complain(
-      place,
-      `the mountpoint ${quote(value.mountpoint)} lies inside ${quote(parent)} at ${outer}`,
-      'mount volumes side by side',
-    );
-  }
-}
-
-function parents(path: string): string[] {
-  const found: string[] = [];
-  for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) found.push(path.slice(0, cut));
-  return found;
 }
 
 /** A volume has one writer. */

@@ -2,6 +2,7 @@ import type { Application, Dependency, Hooks, ImageRef, Link, PortMapping, Volum
 import type { ContainerSettings, RestartPolicy } from '../model/container-fields.ts';
 import type { ContainerFile } from '../model/container-file.ts';
 import type { ContainerOptions } from '../model/container-options.ts';
+import type { NodeBind } from '../model/mounts.ts';
 import type { Place, Placed } from './fields.ts';
 
 /** An application as far as its file could be read, with the places that later checks point at. */
@@ -14,6 +15,9 @@ export interface Draft extends ContainerSettings {
   readonly links: readonly Placed<Link>[];
   readonly environment: readonly (readonly [string, string])[];
   readonly volumes: readonly Placed<VolumeMount>[];
+  readonly binds?: readonly Placed<NodeBind>[];
+  /** Docker's options of each folder in memory, by path. */
+  readonly tmpfs?: readonly Placed<TmpfsMount>[];
   readonly restartPolicy: RestartPolicy;
   readonly staysDown?: true;
   readonly dependsOn?: readonly Placed<Dependency>[];
@@ -22,6 +26,11 @@ export interface Draft extends ContainerSettings {
   readonly files?: readonly Placed<ContainerFile>[];
   readonly hidesCommand?: true;
   readonly options?: ContainerOptions;
+}
+
+export interface TmpfsMount {
+  readonly mountpoint: string;
+  readonly options: string;
 }
 
 /** Every application of a file, readable or not: an unreadable one is still a known name. */

@@ -233,6 +233,12 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
     links: draft.links.map(({ value }) => value),
     environment: Object.fromEntries(draft.environment),
     volumes: draft.volumes.map(({ value }) => value),
+    ...defined({
+      binds: draft.binds?.map(({ value }) => value),
+      tmpfs:
+        draft.tmpfs &&
+        Object.fromEntries(draft.tmpfs.map(({ value: { mountpoint, options } }) => [mountpoint, options])),
+    }),
     ...toSettings(containerFields.map(({ name }) => [name, draft[name]])),
     restartPolicy: draft.restartPolicy,
     ...defined({

@@ -4,6 +4,8 @@ import type { ContainerFile } from './container-file.ts';
 import type { ContainerOptions, SeenOptions } from './container-options.ts';
 import type { ErrorReport } from './errors.ts';
 import type { Healthcheck } from './healthcheck.ts';
+import type { NodeMounts } from './mounts.ts';
+
 import type { ContainerNames, HeldPort, NameTable } from './name-table.ts';
 import type { ContentHash, SealedContent } from './sealed-content.ts';
 
@@ -236,7 +238,7 @@ export const isActive = ({ state }: Pick<Container, 'state'>): boolean =>
   state === 'running' || state === 'restarting' || state === 'paused';
 
 /** How a container runs: computed from the configuration, or read back from Docker, in the same form. */
-export interface ContainerSpec extends ContainerSettings {
+export interface ContainerSpec extends ContainerSettings, NodeMounts {
   readonly application: AppName;
   /**
    * The deployment it is made for, which becomes a label. A different deployment is not a reason to replace a
@@ -271,6 +273,9 @@ export interface ContainerSpec extends ContainerSettings {
 export interface ContainerMount {
   readonly volume: VolumeId;
   readonly mountpoint: string;
+  readonly readOnly?: true;
+  /** A new volume stays empty: it does not get what the image has at the mountpoint. Never read back from a node. */
+  readonly noCopy?: true;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ContainerSettings, RestartPolicy } from './container-fields.ts';
 import type { ContainerFile } from './container-file.ts';
 import type { ContainerOptions } from './container-options.ts';
+import type { NodeMounts } from './mounts.ts';
 import { defaultNameRange } from './name-range.ts';
 
 /** Key of a node in deployment.yml: an address or a name. The program uses this key for the node everywhere. */
@@ -65,8 +66,10 @@ export interface VolumeMount {
   readonly mountpoint: string;
   /** Becomes the dataset's `refquota`. */
   readonly maximumSizeBytes?: number;
+  readonly readOnly?: true;
+  /** A new volume stays empty: it does not get what the image has at the mountpoint. */
+  readonly noCopy?: true;
 }
-
 /**
  * What a dependency must have reached. `started`: it runs. `healthy`: its health check has succeeded; without one, its
  * ports answer. `done`: it has exited with code 0.
@@ -98,7 +101,7 @@ export interface Hooks {
   readonly preStop?: readonly Hook[];
 }
 
-export interface Application extends ContainerSettings {
+export interface Application extends ContainerSettings, NodeMounts {
   readonly name: AppName;
   readonly image: ImageRef;
   /** The image in the file, if `images` in drover.yml replaces it with `image`. */

@@ -14,6 +14,7 @@ import type { ContainerSpec } from '../model/cluster.ts';
 import type { NodeName } from '../model/config.ts';
 import { type ByKind, mapSettings } from '../model/container-fields.ts';
 import { containerOptions } from '../model/container-options.ts';
+import type { NodeBind } from '../model/mounts.ts';
 import type { HeldPort } from '../model/name-table.ts';
 import { containerName, printImage, snapshotName } from '../model/names.ts';
 import { SealedContent } from '../model/sealed-content.ts';
@@ -152,7 +153,12 @@ function describeCreate(spec: ContainerSpec, directories: Readonly<Record<string
       publishedTexts(port).flatMap((place) => ['-p', `${place}:${port.internal}/${port.protocol}`]),
     ),
     ...nameOptions(spec),
-    ...spec.mounts.flatMap(({ volume, mountpoint }) => ['-v', `${directories[volume] ?? volume}:${mountpoint}`]),
+    ...spec.mounts.flatMap((mount) => ['-v', bindText(directories[mount.volume] ?? mount.volume, mount)]),
+    ...(spec.binds ?? []).flatMap((bind) => ['-v', bindText(bind.source, bind)]),
+    ...Object.entries(spec.tmpfs ?? {}).flatMap(([path, options]) => [
+      '--tmpfs',
+      options === '' ? path : `${path}:${options}`,
+    ]),
     ...settings,
     ...optionWords(spec.options),
     spec.image,
@@ -180,6 +186,11 @@ const optionWords = (options: ContainerSpec['options'] = {}): readonly string[] 
     if (typeof value !== 'object' || value === null) return [option, String(value)];
     return Object.entries(value).flatMap(([name, item]) => [option, `${name}=${String(item)}`]);
   });
+
+function bindText(source: string, { mountpoint, readOnly, propagation }: Omit<NodeBind, 'source'>): string {
+  const options = [...(readOnly === true ? ['ro'] : []), ...(propagation === undefined ? [] : [propagation])];
+  return [source, mountpoint, ...(options.length === 0 ? [] : [options.join(',')])].join(':');
+}
 
 /** Values as options of `docker create` take them. */
 const optionText: ByKind<string> = {

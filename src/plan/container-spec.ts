@@ -1,10 +1,13 @@
 import { portsAt } from '../model/addresses.ts';
-import type { Container, ContainerSpec, PortKey } from '../model/cluster.ts';
+import type { Container, ContainerMount, ContainerSpec, PortKey } from '../model/cluster.ts';
 import type { Application, DeploymentName, PortMapping } from '../model/config.ts';
 import { containerFields, isSameSetting, settingsOf } from '../model/container-fields.ts';
 import { changedOptions } from '../model/container-options.ts';
+import { defined } from '../model/defined.ts';
 import { isSameHealthcheck, mergeHealthcheck } from '../model/healthcheck.ts';
+
 import { containerEnvironment } from '../model/links.ts';
+import { nodeMountTexts } from '../model/mounts.ts';
 import { printImage } from '../model/names.ts';
 import { SealedContent } from '../model/sealed-content.ts';
 import { sameItems, sorted } from './lists.ts';
@@ -37,7 +40,12 @@ export function desiredSpec(
     ports: portsAt(app.ports, listen),
     ...(names === undefined ? {} : { names }),
     environment: containerEnvironment(app, meshAddress),
-    mounts: app.volumes.map((volume) => ({ volume: volume.id, mountpoint: volume.mountpoint })),
+    mounts: app.volumes.map(({ id: volume, mountpoint, readOnly, noCopy }) => ({
+      volume,
+      mountpoint,
+      ...defined({ readOnly, noCopy }),
+    })),
+    ...defined({ binds: app.binds, tmpfs: app.tmpfs }),
     ...settingsOf(app),
     restartPolicy: app.restartPolicy,
     ...(ordered ? { after: startsAfter(app) } : {}),
@@ -73,7 +81,7 @@ export function differences(desired: ContainerSpec, observed: Container, imageId
   if (desired.hidesCommand === true && now.hidesCommand !== true) {
     reasons.push('its command contains values of variables now, and is hidden from now on');
   }
-  reasons.push(...mountDifferences(desired, now));
+  reasons.push(...mountDifferences(desired, now), ...nodeMountDifferences(desired, now));
   reasons.push(...fileDifferences(desired, now));
   // sameCommandLine and sameHealthcheck compare the fields that default to the image's own.
   const changed = containerFields.filter((field) => !('fromImage' in field) && !isSameSetting(field, desired, now));
@@ -135,19 +143,37 @@ const listWords = (words: readonly string[]): string => (words.length === 0 ? 'n
 /** What happens to each volume. The text says that the data of a removed volume is kept: people fear its loss. */
 function mountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
   if (desired.mounts.length === 0 && now.mounts.length === 0) return [];
-  const placeOf = (spec: ContainerSpec, id: string) => spec.mounts.find(({ volume }) => volume === id)?.mountpoint;
-  const at = ({ mounts }: ContainerSpec, place: string) => mounts.some(({ mountpoint }) => mountpoint === place);
-  const before = now.mounts.flatMap(({ volume, mountpoint }): string[] => {
-    const next = placeOf(desired, volume);
-    if (next === mountpoint) return [];
+  const at = ({ mounts }: ContainerSpec, place: string) => mounts.find(({ mountpoint }) => mountpoint === place);
+  const isIn = (spec: ContainerSpec) => (one: ContainerMount) => at(spec, one.mountpoint)?.volume === one.volume;
+  const fresh = desired.mounts.filter((mount) => !isIn(now)(mount));
+  const before = now.mounts.flatMap((mount): string[] => {
+    const { volume, mountpoint } = mount;
+    const after = at(desired, mountpoint);
+    if (after?.volume === volume) {
+      const how = after.readOnly === true ? 'read-only' : 'writable';
+      return after.readOnly === mount.readOnly ? [] : [`its volume at ${mountpoint} becomes ${how}`];
+    }
+    const next = fresh.find((one) => one.volume === volume)?.mountpoint;
     if (next !== undefined) return [`mountpoint of its volume changes from ${mountpoint} to ${next}`];
-    const how = at(desired, mountpoint) ? 'replaced by another one' : 'removed from it';
+    const how = after === undefined ? 'removed from it' : 'replaced by another one';
     return [`its volume at ${mountpoint} is ${how}, the data is kept`];
   });
-  const added = desired.mounts.flatMap(({ volume, mountpoint }) =>
-    placeOf(now, volume) === undefined && !at(now, mountpoint) ? [`it gets a volume at ${mountpoint}`] : [],
+  const wasMounted = (id: string) => now.mounts.some((one) => one.volume === id && !isIn(desired)(one));
+  const added = fresh.flatMap(({ volume, mountpoint }) =>
+    wasMounted(volume) || at(now, mountpoint) !== undefined ? [] : [`it gets a volume at ${mountpoint}`],
   );
   return [...sorted(before), ...sorted(added)];
+}
+
+/** Changes of files and folders of the node, and of folders in memory. */
+function nodeMountDifferences(desired: ContainerSpec, now: ContainerSpec): string[] {
+  const [wanted, present] = [nodeMountTexts(desired), nodeMountTexts(now)];
+  return sorted([...wanted.keys(), ...present.keys()]).flatMap((place): string[] => {
+    const [after, before] = [wanted.get(place), present.get(place)];
+    if (after === before) return [];
+    if (before === undefined) return [`it gets ${after} at ${place}`];
+    return [after === undefined ? `it loses ${before} at ${place}` : `${before} at ${place} becomes ${after}`];
+  });
 }
 
 type File = NonNullable<ContainerSpec['files']>[number];

@@ -90,7 +90,7 @@ function decideApplication(input: PlanInput, placed: PlacedApp, restart: string 
       ? obstacles.blockers
       : [...obstacles.blockers, ...problems, ...fresh.problems, ...image.problems],
     warnings: tasks.flatMap((task) => warningsOf(input, task, name)),
-    notes: [...image.notes, ...newerImage(placed), ...nameNotes(input, placed, starts)],
+    notes: [...image.notes, ...staysBehind(placed), ...newerImage(placed), ...nameNotes(input, placed, starts)],
     keeps: fresh.keeps,
     portsTaken: obstacles.portsTaken,
   };
@@ -209,6 +209,19 @@ function newerImage({ app, node, here, image, imageId }: PlacedApp): string[] {
   if (here === undefined || imageId === undefined || here.spec.image !== image || here.imageId === imageId) return [];
   return [
     `${quote(image)} is another image on ${quote(node)} than ${quote(app.name)} runs with: a new container gets it`,
+  ];
+}
+
+/** What every node has of its own, and what no one takes for data of the application. */
+const nodesOwn = /^\/(?:$|(?:dev|proc|sys|run|var\/run|etc\/(?:localtime|timezone|machine-id))(?:\/|$))/;
+
+/** Files of the node that an application leaves behind when it moves. */
+function staysBehind({ app, node, elsewhere }: PlacedApp): string[] {
+  const [away] = elsewhere;
+  const sources = app.binds?.flatMap(({ source }) => (nodesOwn.test(source) ? [] : [source])) ?? [];
+  if (away === undefined || sources.length === 0) return [];
+  return [
+    `${quote(app.name)} uses ${sources.join(', ')} of its node: that stays on ${quote(away.node)}, and ${quote(node)} must have its own`,
   ];
 }
 

@@ -1,6 +1,6 @@
 import { listenAddresses, portsAt } from '../model/addresses.ts';
 
-import { type Container, type ContainerSpec, freshFacts, type Volume } from '../model/cluster.ts';
+import { type Container, type ContainerMount, type ContainerSpec, freshFacts, type Volume } from '../model/cluster.ts';
 import { type Application, type AppName, type NodeName, nodeOf, type PortMapping } from '../model/config.ts';
 
 import {
@@ -17,6 +17,7 @@ import { changedOptions, containerOptions, type OptionKind } from '../model/cont
 import { defined } from '../model/defined.ts';
 import { healthcheckText, mergeHealthcheck } from '../model/healthcheck.ts';
 import { containerEnvironment } from '../model/links.ts';
+import { type NodeMounts, nodeMountTexts } from '../model/mounts.ts';
 import { printImage } from '../model/names.ts';
 import { plainText } from '../model/plain-text.ts';
 import { hiddenText, SealedContent } from '../model/sealed-content.ts';
@@ -106,7 +107,8 @@ function wantedFacts(view: ClusterView, app: Application, node: NodeName, now: C
     ...specFacts(wanted),
     ...optionFacts(app.options, changedOptions(app.options, now?.spec ?? {})),
     ...(app.files ?? []).map((file) => fileFact(file, now?.spec.files)),
-    ...app.volumes.flatMap(({ mountpoint, maximumSizeBytes }) => volumeFacts(mountpoint, maximumSizeBytes)),
+    ...app.volumes.map((mount) => volumeFact(mount, mount.maximumSizeBytes)),
+    ...nodeMountFacts(app),
   ];
 }
 
@@ -138,7 +140,8 @@ function foundFacts(view: ClusterView, { node, container }: Placed): readonly Fa
     ...specFacts(own),
     ...optionFacts({ ...spec.options, ...spec.optionHashes }, [], Object.keys(spec.optionHashes ?? {})),
     ...(spec.files ?? []).map((file) => fileFact(file, spec.files)),
-    ...spec.mounts.flatMap(({ volume, mountpoint }) => volumeFacts(mountpoint, limits.get(volume))),
+    ...spec.mounts.map((mount) => volumeFact(mount, limits.get(mount.volume))),
+    ...nodeMountFacts(spec),
   ];
 }
 
@@ -231,13 +234,17 @@ function restartText(policy: RestartPolicy): string {
   return `${policy.name}, at most ${policy.maximumRetryCount} times`;
 }
 
-const volumeFacts = (mountpoint: string, limitBytes: number | undefined): readonly Fact[] => [
-  {
-    key: `volume ${mountpoint}`,
-    text: `volume ${mountpoint}${limitBytes === undefined ? '' : `, at most ${formatBytes(limitBytes)}`}`,
-    value: `${limitBytes ?? ''}`,
-  },
-];
+function volumeFact(
+  { mountpoint, readOnly }: Pick<ContainerMount, 'mountpoint' | 'readOnly'>,
+  limitBytes: number | undefined,
+): Fact {
+  const limit = limitBytes === undefined ? '' : `, at most ${formatBytes(limitBytes)}`;
+  const text = `volume ${mountpoint}${limit}${readOnly === true ? ', read-only' : ''}`;
+  return { key: `volume ${mountpoint}`, text, value: `${limitBytes ?? ''} ${readOnly ?? ''}` };
+}
+
+const nodeMountFacts = (mounts: NodeMounts): readonly Fact[] =>
+  [...nodeMountTexts(mounts)].map(([place, text]) => ({ key: `mount ${place}`, text: `${text} at ${place}` }));
 
 const valueOf = ({ text, value }: Fact): string => value ?? text;
 

@@ -98,6 +98,40 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
       expect(container).not.toHaveProperty('exit');
     });
 
+    test('files of the node, folders in memory and read-only mounts are read back as they were given', async () => {
+      const directory = await under.makeDirectory('contract-read-only');
+      const spec = aSpec({
+        mounts: [
+          { volume: 'contract-read-only', mountpoint: '/data', readOnly: true, noCopy: true },
+          { volume: 'contract-read-only', mountpoint: '/data/inner/again' },
+        ],
+        binds: [
+          { source: '/etc', mountpoint: '/node/etc', readOnly: true },
+          { source: '/tmp', mountpoint: '/node/tmp', propagation: 'rslave', createsSource: true },
+        ],
+        tmpfs: { '/scratch': '', '/small': 'size=65536,mode=1770' },
+      });
+      const directories = { 'contract-read-only': directory };
+      await runtime.create(spec, directories, signal);
+      const { mounts, binds, tmpfs } = (await find(spec.application))?.spec ?? {};
+      expect(mounts).toEqual([
+        { volume: 'contract-read-only', mountpoint: '/data', readOnly: true },
+        { volume: 'contract-read-only', mountpoint: '/data/inner/again' },
+      ]);
+      expect(binds?.toSorted((a, b) => (a.source < b.source ? -1 : 1))).toEqual([
+        { source: '/etc', mountpoint: '/node/etc', readOnly: true },
+        { source: '/tmp', mountpoint: '/node/tmp', propagation: 'rslave' },
+      ]);
+      expect(tmpfs).toEqual(spec.tmpfs);
+    });
+
+    test('a file that the node does not have is reported before anything is stopped or created', async () => {
+      const spec = aSpec({ binds: [{ source: '/nonexistent/media', mountpoint: '/media' }] });
+      await expect(runtime.prepare(spec, signal)).rejects.toThrow(/the node does not have \/nonexistent\/media/);
+      await expect(runtime.create(spec, {}, signal)).rejects.toThrow(/the node does not have \/nonexistent\/media/);
+      expect(await find(spec.application)).toBeUndefined();
+    });
+
     test('secrets and configs are read back as hashes, and only of a container that has started', async () => {
       const content = SealedContent.ofText(`secret ${run}`);
       const file = {

@@ -11,7 +11,8 @@ import { networkArea } from './compose/network.ts';
 import { orderArea } from './compose/order.ts';
 import type { ComposeArea, ComposeFile, ComposeService, ReadService } from './compose/service.ts';
 import { settingsArea } from './compose/settings.ts';
-import { readTopVolumes, volumesArea } from './compose/volumes.ts';
+import { readTopVolumes } from './compose/top-volumes.ts';
+import { volumesArea } from './compose/volumes.ts';
 import { checkApplicationName, readImage } from './read-parts.ts';
 
 /** What is read of each service, one part after the other: a later one sees what the earlier ones found. */

@@ -231,11 +231,12 @@ const composePort = z.union([
 ]);
 
 const composeVolume = z.union([
-  z.string().regex(/^(\/[^:]*|[a-zA-Z0-9][a-zA-Z0-9_.-]*:\/[^:]*(:rw)?)$/),
-  z.strictObject({
-    type: z.literal('volume').optional().describe('The only type.'),
-    source: z.string().optional().describe('Name of the volume.'),
+  z.string(),
+  z.looseObject({
+    type: z.enum(['volume', 'bind', 'tmpfs']).optional().describe('Default: volume.'),
+    source: z.string().optional().describe('Name of the volume, or path of the node.'),
     target: path,
+    read_only: z.boolean().optional().describe('The container cannot write to it.'),
   }),
 ]);
 
@@ -246,7 +247,8 @@ const composeService = z.object({
     .nullable()
     .optional(),
   ports: z.array(composePort).optional().describe('Each "8080:80", "8080:80/udp", "127.0.0.1:8080:80" or {target, published}.'),
-  volumes: z.array(composeVolume).optional().describe('Each "/data" or "name:/data"; paths of the host do not move.'),
+  volumes: z.array(composeVolume).optional().describe('Each "name:/data", or "/path/of/the/node:/data", which does not move.'),
+  tmpfs: z.union([z.string(), z.array(z.string())]).optional().describe('Folders in memory: "/run" or "/run:size=64m".'),
   links: serviceLinks.optional(),
   ...orderKeys,
   ...settingsIn('compose'),

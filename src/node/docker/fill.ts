@@ -2,7 +2,8 @@ import type { ContainerSpec } from '../../model/cluster.ts';
 import type { VolumeId } from '../../model/config.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
 import { type DockerApi, statusOf } from './api.ts';
-import { directoryOf, fillLabel } from './spec.ts';
+import { directoryOf } from './mounts.ts';
+import { fillLabel } from './spec.ts';
 
 /** Creates an empty `DIR.filling` next to each empty directory, and prints the directory's number. */
 const prepare = `set -eu
@@ -33,8 +34,12 @@ export async function fillNewVolumes(
   directories: Readonly<Record<VolumeId, string>>,
   signal: AbortSignal,
 ): Promise<void> {
-  if (spec.mounts.length === 0) return;
-  const places = spec.mounts.map((mount) => ({ ...mount, directory: directoryOf(spec, mount, directories) }));
+  const all = spec.mounts
+    .filter(({ noCopy }) => noCopy === undefined)
+    .map((mount) => ({ ...mount, directory: directoryOf(spec, mount, directories) }));
+  // Mounted at several places, a volume gets what the image has at the first one, as in Docker.
+  const places = [...new Map(all.toReversed().map((place) => [place.directory, place])).values()];
+  if (places.length === 0) return;
   const { stdout } = await connection.script(
     prepare,
     places.map((place) => place.directory),

@@ -5,7 +5,7 @@ import type { AppName, VolumeId } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import { containersPerNode, dockerListBytes, dockerListingBytes, eventsPerSecond } from '../../model/limits.ts';
-import { containerName, gateDirectory, labels } from '../../model/names.ts';
+import { containerName, labels } from '../../model/names.ts';
 import { createSemaphore } from '../../model/semaphore.ts';
 import { adoptContainers } from '../deployment-record.ts';
 import type { Fence } from '../fence.ts';
@@ -20,11 +20,14 @@ import {
   type DockerVersion,
   statusOf,
 } from './api.ts';
+import { prepareSources } from './binds.ts';
 import { exitOf, readCondition } from './condition.ts';
+
 import { execInContainer } from './exec.ts';
 import { checkFiles, putFiles } from './files.ts';
 import { fillNewVolumes } from './fill.ts';
 import { createDockerImages, createImageReader, type ImageReader, inspectImage, volumesOfImage } from './images.ts';
+import { throughGate } from './mounts.ts';
 import { createNameNetworks, type NameNetworks } from './name-network.ts';
 import { optionsBody } from './options.ts';
 import { createBody, fillLabel, isManaged, readContainer, readForeign, withOwnEntrypoint } from './spec.ts';
@@ -59,8 +62,8 @@ export function createDockerRuntime(
   const api = createDockerApi(connection, readMs);
   const own = createOwnContainers(node, api);
   const images = createImageReader(node, api);
-  const { prepare, imageOf } = createPreparation(node, api);
   const networks = createNameNetworks(connection, api);
+  const { prepare, imageOf } = createPreparation(connection, api);
   const make = async (
     spec: ContainerSpec,
     directories: Readonly<Record<VolumeId, string>>,
@@ -145,11 +148,15 @@ function createOwnContainers(node: string, api: DockerApi): OwnContainers {
 }
 
 /** Inspects images ahead of a create, which then uses the result if it is not too old. */
-function createPreparation(node: string, api: DockerApi) {
+function createPreparation(connection: NodeConnection, api: DockerApi) {
+  const { node } = connection;
   const prepared = new Map<AppName, { readonly image: string; readonly at: number; readonly inspected: unknown }>();
   return {
     async prepare(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
-      const inspected = await readImage(node, api, spec, signal);
+      const [inspected] = await Promise.all([
+        readImage(node, api, spec, signal),
+        prepareSources(connection, spec, signal),
+      ]);
       prepared.set(spec.application, { image: spec.image, at: performance.now(), inspected });
     },
     async imageOf(spec: ContainerSpec, signal: AbortSignal): Promise<unknown> {
@@ -291,6 +298,7 @@ async function create(
   const name = containerName(spec.application);
   const imageVolumes = volumesOfImage(image);
   const files = checkFiles(spec, imageVolumes, connection.node);
+  await prepareSources(connection, spec, signal);
   if (!isFilled) await fillNewVolumes(connection, api, spec, directories, signal);
   const network = await networks.prepare(spec, signal);
   const salt = randomBytes(16).toString('base64url');
@@ -312,20 +320,6 @@ async function create(
     throw error;
   }
   return textAt(created, 'Id');
-}
-
-/**
- * Runs the request, and again after creating the gate directory where Docker has missed it. Docker answers, so it has
- * finished starting containers at boot, and the gate may open even if the node's boot-gate has not opened it yet.
- */
-async function throughGate<T>(connection: NodeConnection, act: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  try {
-    return await act();
-  } catch (error) {
-    if (!(error instanceof AppError) || !error.message.includes(gateDirectory)) throw error;
-    await connection.run(['mkdir', '-p', '-m', '0755', gateDirectory], { signal });
-    return act();
-  }
 }
 
 async function* readLogs(node: string, api: DockerApi, app: AppName, options: LogOptions, signal: AbortSignal) {

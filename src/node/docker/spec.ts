@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import { plainAddress } from '../../model/addresses.ts';
-import type { Container, ContainerMount, ContainerSpec, ImageDefaults, PortKey } from '../../model/cluster.ts';
-import type { AppName, PortMapping, VolumeId } from '../../model/config.ts';
+import type { Container, ContainerSpec, ImageDefaults, PortKey } from '../../model/cluster.ts';
+import type { PortMapping, VolumeId } from '../../model/config.ts';
 import {
   type ByKind,
   type ContainerField,
@@ -13,20 +12,19 @@ import {
   type ValueOfKind,
 } from '../../model/container-fields.ts';
 import { defined } from '../../model/defined.ts';
-import { AppError } from '../../model/errors.ts';
-import { containerName, gateDirectory, labels } from '../../model/names.ts';
+import { labels } from '../../model/names.ts';
 import { isApplicationName, isPort } from '../../model/untrusted.ts';
 import { parseDeployment } from '../deployment-record.ts';
-import { entriesAt, isRecord, listAt, numberAt, parseJson, textAt, textsAt } from '../json.ts';
+import { entriesAt, isRecord, listAt, numberAt, textAt, textsAt } from '../json.ts';
 import { conditionOf, stateOf } from './condition.ts';
 import { addNameBindings, type Bindings, hostBody, namesToLabel, networkBody, readNames } from './container-names.ts';
 import { filesLabel, filesToLabel, hidesLabel, labelToFiles } from './files.ts';
 import { healthcheckBody, readHealthcheck } from './healthcheck.ts';
+import { isGate, mountsBody, readDirectories, readMounts, readNodeMounts, volumesLabel } from './mounts.ts';
+
 import type { NetworkPlace } from './name-network.ts';
 import { labelToOptions, optionsBody, optionsLabel, optionsToLabel } from './options.ts';
 
-/** JSON `{mountpoint: volume id}`, because Docker knows only directories. */
-export const volumesLabel = 'drover.volumes';
 /** Marks the helper containers that fill new volumes; they are never listed. */
 export const fillLabel = 'drover.fill';
 
@@ -76,23 +74,8 @@ export function createBody(
     },
     HostConfig: {
       Init: false,
-      // A bind through Mounts, unlike one through Binds, fails where the directory is missing.
-      Mounts: [
-        ...spec.mounts.map((mount) => ({
-          Type: 'bind',
-          Source: directoryOf(spec, mount, directories),
-          Target: mount.mountpoint,
-        })),
-        ...imageVolumes
-          .filter((path) => !spec.mounts.some(({ mountpoint }) => mountpoint === path))
-          .map((path) => ({
-            Type: 'volume',
-            Source: imageVolumeName(spec.application, path),
-            Target: path,
-            VolumeOptions: { Labels: { [labels.managed]: 'true', [labels.application]: spec.application } },
-          })),
-        ...(spec.after === undefined ? [] : [gate]),
-      ],
+      Mounts: mountsBody(spec, directories, imageVolumes),
+      ...(spec.tmpfs === undefined ? {} : { Tmpfs: spec.tmpfs }),
       PortBindings: bindings,
       ...settingsBody(spec, 'HostConfig'),
       ...optionsBody(spec.options, 'HostConfig', hostBody(spec.names, place)),
@@ -118,27 +101,6 @@ const settingsBody = (spec: ContainerSpec, section: ContainerField['docker'][0])
       field.docker[0] === section ? [[field.docker[1], result]] : [],
     ),
   );
-
-/** Name of the Docker volume for an image's own volume at this path. */
-export const imageVolumeName = (app: AppName, path: string): string =>
-  `${containerName(app)}-${createHash('md5').update(path, 'utf8').digest('hex').slice(0, 8)}`;
-
-/** Docker cannot start the container without this directory, which is missing after a boot until the boot-gate makes it. */
-const gate = { Type: 'bind', Source: gateDirectory, Target: gateDirectory, ReadOnly: true } as const;
-
-/** The directory to bind. Throws `docker-failed` for a volume without a directory. */
-export function directoryOf(
-  spec: ContainerSpec,
-  mount: ContainerMount,
-  directories: Readonly<Record<VolumeId, string>>,
-): string {
-  const directory = Object.hasOwn(directories, mount.volume) ? directories[mount.volume] : undefined;
-  if (directory !== undefined) return directory;
-  throw new AppError(
-    'docker-failed',
-    `cannot create "${containerName(spec.application)}": there is no directory for volume "${mount.volume}"`,
-  );
-}
 
 function restartBody(policy: RestartPolicy): Json {
   if (policy.name === 'never') return { Name: 'no' };
@@ -189,6 +151,7 @@ function readSpec(inspected: unknown, application: string, image: ImageDefaults)
     ...defined({ names }),
     environment: readEnvironment(inspected),
     mounts: readMounts(inspected),
+    ...readNodeMounts(inspected),
     restartPolicy: { name: 'never' },
     // Empty although the image has one: the files have set it to nothing.
     ...(image.entrypoint.length === 0 ? {} : { entrypoint: [] }),
@@ -237,9 +200,6 @@ function readAfter(inspected: unknown): Pick<ContainerSpec, 'after'> {
   return words === undefined || !isGated ? {} : { after: words.split(' ').filter((word) => word !== '') };
 }
 
-const isGate = (mount: unknown): boolean =>
-  textAt(mount, 'Source') === gateDirectory && textAt(mount, 'Destination') === gateDirectory;
-
 /** 0 where it is not a port; Docker writes 0 for a port that it has not chosen yet. */
 const portIn = (text: string | undefined): number => (text !== undefined && isPort(Number(text)) ? Number(text) : 0);
 
@@ -271,36 +231,6 @@ function readEnvironment(config: unknown): Readonly<Record<string, string>> {
     return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
   });
   return Object.fromEntries(pairs);
-}
-
-/**
- * The bind mounts, with the volume ids of the label. A bind that the label does not have gets its directory as id, so
- * that it counts as a difference. Docker's volumes for the image's VOLUME lines are left out.
- */
-function readMounts(inspected: unknown): ContainerMount[] {
-  // The label has the order of the configuration; Docker keeps none.
-  const order = new Map(entriesAt(volumesIn(inspected)).map(([mountpoint], index) => [mountpoint, index]));
-  const position = (mount: ContainerMount): number => order.get(mount.mountpoint) ?? Number.MAX_SAFE_INTEGER;
-  return readBinds(inspected)
-    .map(({ volume, mountpoint }) => ({ volume, mountpoint }))
-    .toSorted((a, b) => position(a) - position(b));
-}
-
-const readDirectories = (inspected: unknown): Readonly<Record<VolumeId, string>> =>
-  Object.fromEntries(readBinds(inspected).map(({ volume, source }) => [volume, source]));
-
-const volumesIn = (inspected: unknown): unknown =>
-  parseJson(textAt(inspected, 'Config', 'Labels', volumesLabel) ?? '{}');
-
-function readBinds(inspected: unknown): (ContainerMount & { readonly source: string })[] {
-  const label = volumesIn(inspected);
-  return listAt(inspected, 'Mounts')
-    .filter((mount) => textAt(mount, 'Type') === 'bind' && !isGate(mount))
-    .map((mount) => {
-      const mountpoint = textAt(mount, 'Destination') ?? '';
-      const source = textAt(mount, 'Source') ?? '';
-      return { volume: textAt(label, mountpoint) ?? source, mountpoint, source };
-    });
 }
 
 function readRestartPolicy(inspected: unknown, place: At): RestartPolicy {

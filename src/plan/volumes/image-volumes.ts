@@ -1,5 +1,6 @@
 import type { Container } from '../../model/cluster.ts';
 import type { Application, NodeName } from '../../model/config.ts';
+import { nodeMountpoints } from '../../model/mounts.ts';
 import { printImage } from '../../model/names.ts';
 import type { Blocker } from '../../model/plan.ts';
 import { addTo, sorted } from '../lists.ts';
@@ -24,7 +25,8 @@ export function checkImageVolumes(input: PlanInput, placed: PlacedApp, starts: b
   const { app, node, here, elsewhere } = placed;
   const mountpoints = app.volumes.map(({ mountpoint }) => mountpoint);
   const [away] = elsewhere;
-  const outside = volumes.filter((path) => !mountpoints.includes(path));
+  const others = new Set([...mountpoints, ...nodeMountpoints(app)]);
+  const outside = volumes.filter((path) => !others.has(path));
   // A container that already runs with this image is only restarted: its data stays in Docker's volume.
   const isSo = here !== undefined && away === undefined && here.imageId === id;
   const problems: Blocker[] = [];

@@ -9,6 +9,7 @@ import { AppError } from '../../model/errors.ts';
 import { mergeHealthcheck } from '../../model/healthcheck.ts';
 import { containerName, printImage } from '../../model/names.ts';
 import { SealedContent } from '../../model/sealed-content.ts';
+import { missingSource, neededPaths } from '../../node/docker/binds.ts';
 import { checkFiles } from '../../node/docker/files.ts';
 import { labelToOptions, optionsToLabel } from '../../node/docker/options.ts';
 import { isRecord, parseJson } from '../../node/json.ts';
@@ -106,9 +107,14 @@ export function listContainers(world: MemoryWorld, machine: MemoryMachine): Cont
  * that never started.
  */
 function readBack({ id, state, spec, imageDefaults }: MemoryContainer): ContainerSpec {
-  const { files, options, healthcheck: own, ...others } = spec;
+  const { files, options, healthcheck: own, binds, mounts, ...others } = spec;
   const healthcheck = mergeHealthcheck(own, imageDefaults.healthcheck);
-  const rest = { ...others, ...defined({ healthcheck }), ...labelToOptions(optionsToLabel(options, id)) };
+  const rest = {
+    ...others,
+    ...labelToOptions(optionsToLabel(options, id)),
+    mounts: mounts.map(({ noCopy: _noCopy, ...mount }) => mount),
+    ...defined({ healthcheck, binds: binds?.map(({ createsSource: _creates, ...bind }) => bind) }),
+  };
   if (files === undefined || state === 'created') return rest;
   const hashed = files.map(({ content, ...file }) => ({
     ...file,
@@ -174,10 +180,7 @@ export function createMemoryContainers(
       }),
     createOnData: (spec, directories, signal) =>
       write('createOnData', signal, (machine) => create(world, machine, spec, directories, true)),
-    prepare: (spec, signal) =>
-      read('prepare', signal, (machine) => {
-        if (!machine.images.has(spec.image)) throw noImage(spec.image, node);
-      }),
+    prepare: (spec, signal) => read('prepare', signal, (machine) => checkNeeds(machine, spec)),
     condition: (app, signal) => read('condition', signal, (machine) => conditionOf(world, machine, app)),
     start: (app, signal) =>
       write('start', signal, (machine) => {
@@ -284,6 +287,7 @@ function create(
   const present = machine.images.get(spec.image);
   if (present === undefined) throw noImage(spec.image, machine.name);
   checkFiles(spec, present.image.volumes ?? [], machine.name);
+  checkNeeds(machine, spec);
   for (const mount of spec.mounts) {
     const dataset = datasetOf(machine, mount.volume);
     if (dataset === undefined || !dataset.mounted || directories[mount.volume] !== `/${dataset.name}/data`) {
@@ -292,7 +296,7 @@ function create(
         `cannot create "${name}" on "${machine.name}": the directory of volume "${mount.volume}" does not exist`,
       );
     }
-    if (!dataset.filled && !isFilled)
+    if (!dataset.filled && !isFilled && mount.noCopy === undefined)
       dataset.content = append(dataset.content, present.image.content?.[mount.mountpoint] ?? 0);
     dataset.filled = true;
   }
@@ -304,6 +308,12 @@ function create(
   );
   machine.containers.set(name, container);
   emit(machine, 'create', spec.application);
+}
+
+function checkNeeds(machine: MemoryMachine, spec: ContainerSpec): void {
+  if (!machine.images.has(spec.image)) throw noImage(spec.image, machine.name);
+  const missing = neededPaths(spec).find((path) => !machine.paths.has(path));
+  if (missing !== undefined) throw missingSource(spec, missing, machine.name);
 }
 
 const hasAddress = ({ addresses }: MemoryMachine, address: string): boolean =>

@@ -17,6 +17,9 @@ import { append, type MemoryWorld, newGuid, noContent } from './world.ts';
 
 const defaultPoolBytes = 2 ** 40;
 
+/** What containers bind of every node. */
+const usualPaths = ['/', '/dev', '/etc', '/etc/localtime', '/proc', '/run', '/sys', '/tmp', '/var/run/docker.sock'];
+
 /** A node as the seed describes it. Invariants are not checked, so that broken states can be seeded too. */
 export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNodeSeed): MemoryMachine {
   const index = Object.keys(world.seed.nodes).indexOf(name);
@@ -34,6 +37,7 @@ export function seedMachine(world: MemoryWorld, name: NodeName, seed: MemoryNode
     capabilities: { resume: true, bookmarks: true, compressed: true, largeBlocks: true, ...seed.capabilities },
     ailments: seed.ailments ?? {},
     listeners: seed.listeners ?? [],
+    paths: new Set([...usualPaths, ...(seed.paths ?? [])]),
     connected: true,
     txg: 100,
     datasets: new Map(),

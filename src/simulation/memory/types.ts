@@ -92,6 +92,8 @@ export interface MemoryNodeSeed {
   /** References (`repository:tag`) already on the node. */
   readonly images?: readonly string[];
   readonly listeners?: readonly Listener[];
+  /** Files and folders that containers can bind, besides those that every node has. */
+  readonly paths?: readonly string[];
   readonly network?: Partial<NetworkTable>;
   /** Boot rules; absent: the node has no boot gate. */
   readonly boot?: Partial<BootFacts>;
@@ -252,6 +254,8 @@ export interface MemoryMachine {
   readonly capabilities: ZfsCapabilities;
   readonly ailments: MemoryAilments;
   readonly listeners: readonly Listener[];
+  /** Files and folders that containers can bind. */
+  readonly paths: ReadonlySet<string>;
   connected: boolean;
   txg: number;
   readonly datasets: Map<string, MemoryDataset>;

@@ -72,7 +72,8 @@ describe('the JSON Schemas', () => {
     expect(accepts('application.schema.json', web)).toBe(true);
     expect(accepts('application.schema.json', `x-a: 1\n${web}    x-b: {}\n`)).toBe(true);
     expect(accepts('application.schema.json', `${web}    networks: [a]\n`)).toBe(false);
-    expect(accepts('application.schema.json', `${web}    volumes: ["./here:/there"]\n`)).toBe(false);
+    expect(accepts('application.schema.json', `${web}    volumes: ["/here:/there:ro"]\n    tmpfs: /run\n`)).toBe(true);
+    expect(accepts('application.schema.json', `${web}    volumes: [{type: image, target: /a}]\n`)).toBe(false);
   });
 
   it('accept drover.yml in both spellings and refuse unknown keys and bare numbers', () => {

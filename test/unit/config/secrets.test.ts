@@ -117,7 +117,7 @@ describe('variables in a Compose file', () => {
     ['cpu_shares: ${V}', '-77.5'],
     ['restart: ${V}', 'hunter2'],
     ['volumes: ["${V}"]', 'hunter2/data'],
-    ['volumes: ["${V}:/x"]', '/hunter2/data'],
+    ['volumes: ["${V}:/x"]', 'hunter2/data'],
     ['volumes: ["data:/x:${V}"]', 'hunter2'],
     ['links: ["${V}"]', 'hunter2'],
     ['depends_on: ["${V}"]', 'hunter2'],

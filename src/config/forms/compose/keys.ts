@@ -136,7 +136,7 @@ export const composeKeys = {
     stop_signal: runs,
     storage_opt: runs,
     sysctls: runs,
-    tmpfs: notYet(),
+    tmpfs: ours,
     tty: runs,
     ulimits: runs,
     use_api_socket: refused(
@@ -189,13 +189,24 @@ export const composeKeys = {
   'service.files': each(ours, 'source target uid gid mode'),
   ulimits: each(runs, 'hard soft'),
   'service.volumes': {
-    ...each(ours, 'type source target'),
-    ...each(notYet(), 'read_only consistency bind volume tmpfs image'),
+    ...each(ours, 'type source target read_only bind volume tmpfs'),
+    consistency: noted('it is for Docker on macOS'),
+    image: refused('drover mounts no images', 'put the files into the image of the service, or into a volume'),
   },
-  'service.volumes.bind': each(notYet(), 'propagation create_host_path recursive selinux'),
-  'service.volumes.volume': each(notYet(), 'labels nocopy subpath'),
-  'service.volumes.tmpfs': each(notYet(), 'size mode'),
-  'service.volumes.image': each(notYet(), 'subpath'),
+  'service.volumes.bind': {
+    ...each(ours, 'propagation create_host_path recursive'),
+    selinux: noted('the nodes run without SELinux'),
+  },
+  'service.volumes.volume': {
+    labels: noted('a volume is a dataset of ZFS'),
+    nocopy: ours,
+    subpath: refused(
+      'a symbolic link in the volume could lead out of it, to files of the node',
+      'give the folder a volume of its own',
+    ),
+  },
+  'service.volumes.tmpfs': each(ours, 'size mode'),
+  'service.volumes.image': each(refused('drover mounts no images', 'remove it'), 'subpath'),
   hook: each(ours, 'command user privileged working_dir environment'),
 
   deploy: {
@@ -228,7 +239,7 @@ export const composeKeys = {
   network: each(notYet(), 'name driver driver_opts ipam external internal enable_ipv4 enable_ipv6 attachable labels'),
   'network.ipam': each(drivers, 'driver config options'),
   'network.ipam.config': each(drivers, 'subnet ip_range gateway aux_addresses'),
-  volume: { name: ours, ...each(notYet(), 'driver driver_opts external labels') },
+  volume: { ...each(ours, 'name driver driver_opts external'), labels: noted('a volume is a dataset of ZFS') },
   secret: {
     ...each(ours, 'name environment file external labels'),
     ...each(refused('it is for Swarm', 'remove it'), 'driver driver_opts template_driver'),

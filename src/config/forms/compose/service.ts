@@ -1,11 +1,8 @@
-import type { VolumeId } from '../../../model/config.ts';
 import type { Draft } from '../../draft.ts';
 import type { FileContext } from '../../env/file-context.ts';
 import type { Place } from '../../fields.ts';
 import type { TopFiles } from '../app-files.ts';
-
-/** What the file calls its volumes: the `name` of each entry of the top-level `volumes` that has one, by its key. */
-export type VolumeNames = ReadonlyMap<string, VolumeId>;
+import type { VolumeDefinitions } from './top-volumes.ts';
 
 /** What the top level of a Compose file says; each area reads its part before the services.
  * Types that areas share are here, since an area may not import what imports it. */
@@ -15,7 +12,7 @@ export interface ComposeFile {
   /** Of all services, readable or not. */
   readonly names: ReadonlySet<string>;
   readonly files: TopFiles;
-  readonly volumes: VolumeNames;
+  readonly volumes: VolumeDefinitions;
 }
 
 /** One service as it is written; `entries` are its keys. */

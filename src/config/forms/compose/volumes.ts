@@ -1,29 +1,35 @@
-import type { VolumeId, VolumeMount } from '../../../model/config.ts';
-import {
-  complain,
-  entriesOf,
-  type Place,
-  type Placed,
-  readFields,
-  readItems,
-  readName,
-  readText,
-  required,
-} from '../../fields.ts';
-import { parseMountpoint } from '../../values.ts';
+import type { VolumeMount } from '../../../model/config.ts';
+import { defined } from '../../../model/defined.ts';
+import type { NodeBind } from '../../../model/mounts.ts';
+import type { TmpfsMount } from '../../draft.ts';
+import { complain, entriesOf, type Place, type Placed, readItems } from '../../fields.ts';
 import { quote } from '../../yaml/yaml-node.ts';
-import { accept, checkVolumeId, idOfVolume, placed } from '../read-parts.ts';
-import { checkKeys } from './check-keys.ts';
-import { type ComposeArea, type ReadService, readKey, type VolumeNames } from './service.ts';
+import { idOfVolume } from '../read-parts.ts';
+import { plainPath, readMount, readTmpfs, type VolumePart, type WrittenMount } from './mount-parts.ts';
+import type { ComposeArea, ComposeService, ReadService } from './service.ts';
+import type { VolumeDefinitions } from './top-volumes.ts';
 
-const hint = 'write "/data" or "name:/data": a volume that moves with its application';
-const bindHint = 'paths of the host are not supported, since they do not move: use a volume such as "data:/data"';
+const hint = 'write "name:/data" for a volume, or "/path/of/the/node:/data"';
 
-/** What a service keeps. */
+/** What a service keeps, and what it sees of its node. */
 export const volumesArea: ComposeArea = {
   read: (service, draft) => {
-    const read = (place: Place) => readVolumes(place, service.name, service.file.volumes);
-    return { ...draft, volumes: readKey(service, 'volumes', read) ?? [] };
+    const mounts = writtenMounts(service).map((mount) => resolve(mount, service.file.volumes));
+    const volumes: Placed<VolumeMount>[] = [];
+    const binds: Placed<NodeBind>[] = [];
+    const tmpfs: Placed<TmpfsMount>[] = [];
+    for (const [index, mount] of mounts.entries()) {
+      const { place, mountpoint } = mount;
+      if (mount.kind === 'tmpfs') tmpfs.push({ place, value: { mountpoint, options: mount.options } });
+      else if (mount.kind === 'bind') binds.push(...readBind(mount));
+      else volumes.push({ place, value: volumeOf(service, mount, index === 0) });
+    }
+    return {
+      ...draft,
+      volumes,
+      ...(binds.length === 0 ? {} : { binds }),
+      ...(tmpfs.length === 0 ? {} : { tmpfs }),
+    };
   },
   finish: (services) => {
     checkNamedVolumes(services);
@@ -31,78 +37,47 @@ export const volumesArea: ComposeArea = {
   },
 };
 
-/** Compose's volumes; each is a volume of its own, with the identity that `names` gives it, if any. */
-function readVolumes(place: Place, app: string, names: VolumeNames): Placed<VolumeMount>[] {
-  const items = readItems(place, '"volumes"', 'a list', hint) ?? [];
-  return items.flatMap((item, index) => {
-    const parts = item.node.kind === 'map' ? longVolume(item) : shortVolume(item);
-    if (parts === undefined) return [];
-    const mountpoint = accept(parts.place, parseMountpoint(parts.target));
-    if (mountpoint === undefined) return [];
-    const given = parts.name === undefined ? undefined : names.get(parts.name);
-    return placed({ id: given ?? idOfVolume(app, mountpoint, index === 0), mountpoint }, item);
-  });
+function writtenMounts({ entries }: ComposeService): readonly WrittenMount[] {
+  const [volumes, tmpfs] = [entries.get('volumes'), entries.get('tmpfs')];
+  const isEmpty = (place: Place | undefined): boolean =>
+    place === undefined || (place.node.kind === 'scalar' && place.node.type === 'null');
+  const items =
+    volumes === undefined || isEmpty(volumes) ? [] : (readItems(volumes, '"volumes"', 'a list', hint) ?? []);
+  return [
+    ...items.flatMap((item) => readMount(item) ?? []),
+    ...(tmpfs === undefined || isEmpty(tmpfs) ? [] : readTmpfs(tmpfs)),
+  ];
 }
 
-/** The top-level `volumes`: an entry may have a `name`, which is the identity of its data, as `dataset_id` is. */
-export function readTopVolumes(place: Place | undefined): VolumeNames {
-  const names = new Map<string, VolumeId>();
-  if (place === undefined || isNothing(place)) return names;
-  for (const [key, volume] of readFields(place, '"volumes"')?.entries ?? []) {
-    if (isNothing(volume)) continue;
-    const fields = readFields(volume, `the volume ${quote(key)}`);
-    checkKeys(volume, 'volume');
-    const entry = fields?.entries.get('name');
-    const text = entry === undefined ? undefined : readName(entry, '"name"');
-    const id = entry === undefined || text === undefined ? undefined : checkVolumeId(entry, text, '"name"');
-    if (id !== undefined) names.set(key, id);
+/** The mount that a name stands for, if `driver_opts` make something else of it than a volume. */
+function resolve(mount: WrittenMount, definitions: VolumeDefinitions): WrittenMount {
+  const { mountpoint, place, readOnly } = mount;
+  const definition = mount.kind === 'volume' && mount.name !== undefined ? definitions.get(mount.name) : undefined;
+  if (definition === undefined || definition.kind === 'volume') return mount;
+  const common = { mountpoint, place, ...defined({ readOnly }) };
+  return { ...common, ...definition };
+}
+
+function readBind(mount: Extract<WrittenMount, { kind: 'bind' }>): Placed<NodeBind>[] {
+  const { source, mountpoint, readOnly, propagation, createsSource, place } = mount;
+  if (!source.startsWith('/')) {
+    complain(
+      place,
+      `${quote(source)} is a path next to this file, which the nodes do not have`,
+      'use a volume such as "data:/data", or write the full path of the node',
+    );
+    return [];
   }
-  return names;
+  const value = { source: plainPath(source), mountpoint, ...defined({ readOnly, propagation, createsSource }) };
+  return [{ value, place }];
 }
 
-const isNothing = ({ node }: Place): boolean => node.kind === 'scalar' && node.type === 'null';
-
-interface VolumeParts {
-  readonly name?: string;
-  readonly target: string;
-  readonly place: Place;
+function volumeOf({ name: app, file }: ComposeService, mount: VolumePart, isFirst: boolean): VolumeMount {
+  const { name, mountpoint, readOnly, noCopy } = mount;
+  const definition = name === undefined ? undefined : file.volumes.get(name);
+  const given = definition?.kind === 'volume' ? definition.id : undefined;
+  return { id: given ?? idOfVolume(app, mountpoint, isFirst), mountpoint, ...defined({ readOnly, noCopy }) };
 }
-
-function shortVolume(place: Place): VolumeParts | undefined {
-  const text = readText(place, 'a volume', hint);
-  if (text === undefined) return undefined;
-  const [first = '', second, mode, ...rest] = text.split(':');
-  if (second === undefined) return { target: first, place };
-  if (isHostPath(first)) return complain(place, `the volume ${quote(text)} binds a path of the host`, bindHint);
-  if (!isVolumeName(first)) return complain(place, `the volume name ${quote(first)} is malformed`, hint);
-  if (rest.length > 0 || (mode !== undefined && mode !== 'rw')) {
-    return complain(place, `the volume ${quote(text)} has options, which are not supported`, hint);
-  }
-  return { name: first, target: second, place };
-}
-
-function longVolume(place: Place): VolumeParts | undefined {
-  const fields = readFields(place, 'a volume', hint);
-  if (fields === undefined) return undefined;
-  const type = fields.entries.get('type');
-  const kind = type === undefined ? 'volume' : readText(type, '"type"');
-  if (type !== undefined && kind !== 'volume') {
-    return complain(type, '"type" must be volume', kind === 'bind' ? bindHint : hint);
-  }
-  checkKeys(place, 'service.volumes');
-  const entry = required(fields, 'target');
-  const target = entry === undefined ? undefined : readText(entry, '"target"');
-  const source = fields.entries.get('source');
-  const name = source === undefined ? undefined : readText(source, '"source"');
-  if (source !== undefined && name !== undefined && !isVolumeName(name)) {
-    return complain(source, `the volume name ${quote(name)} is malformed`, isHostPath(name) ? bindHint : hint);
-  }
-  if (entry === undefined || target === undefined) return undefined;
-  return { ...(name === undefined ? {} : { name }), target, place: entry };
-}
-
-const isHostPath = (text: string): boolean => /^[/.~\\]/.test(text) || /^[A-Za-z]$/.test(text);
-const isVolumeName = (text: string): boolean => /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text);
 
 /** In Compose a name used twice is one volume; here a volume has one writer, so the second use is refused. */
 function checkNamedVolumes(services: readonly ReadService[]): void {
@@ -129,5 +104,5 @@ function volumeName(place: Place): string | undefined {
   const source = node.kind === 'map' ? entriesOf(place).get('source')?.node : node;
   if (source?.kind !== 'scalar' || source.type !== 'text') return undefined;
   const name = node.kind === 'map' ? source.value : source.value.includes(':') ? source.value.split(':')[0] : undefined;
-  return name !== undefined && !isHostPath(name) && isVolumeName(name) ? name : undefined;
+  return name !== undefined && /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name) ? name : undefined;
 }

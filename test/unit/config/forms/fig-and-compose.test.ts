@@ -89,10 +89,6 @@ describe('the Compose form', () => {
 
   it.each([
     ['networks: [n]', 'a/networks: the key "networks" is not supported'],
-    ['volumes: ["./here:/there"]', 'binds a path of the host'],
-    ['volumes: ["/here:/there"]', 'binds a path of the host'],
-    ['volumes: ["data:/there:ro"]', 'has options'],
-    ['volumes: [{type: bind, source: /a, target: /b}]', '"type" must be volume'],
     ['volumes: ["data:/d", "data:/e"]', 'the volume "data" is used already'],
     ['ports: ["80"]', 'has no external port'],
     ['ports: [80]', 'has no external port'],
