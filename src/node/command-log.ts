@@ -172,7 +172,7 @@ function nameOptions({ names, ports }: ContainerSpec): string[] {
   const published = Object.entries(bindings).flatMap(([key, places]) =>
     places.flatMap(({ HostIp = '', HostPort }) => ['-p', `${HostIp}:${HostPort}:${key}`]),
   );
-  const dns = names.resolver === undefined ? [] : ['--dns', names.resolver, '--dns-option', 'ndots:0'];
+  const dns = names.resolver === undefined ? [] : ['--dns', names.resolver];
   return [...published, ...dns, ...hostLines(names).flatMap((line) => ['--add-host', line])];
 }
 

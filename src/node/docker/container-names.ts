@@ -37,13 +37,14 @@ export function namesToLabel({ names, ports }: Pick<ContainerSpec, 'names' | 'po
 const meshText = ({ meshPort, protocol }: NamedPort): string => `${meshPort}/${protocol}`;
 
 /**
- * Docker's settings of the host for names: where they are looked up, and the network. Without dots a name of the
- * deployment is complete: the domains of the node are not tried first.
+ * Docker's settings of the host for names: where they are looked up, and the network. There Docker's own name server
+ * stands in front, which sets `ndots:0`: a name without dots is tried as it is first. Where the option is set besides, it
+ * passes no name without dots on.
  */
 export function hostBody(names: ContainerNames | undefined, place?: NetworkPlace): Readonly<Record<string, unknown>> {
   const hosts = hostLines(names);
   return {
-    ...(names?.resolver === undefined ? {} : { Dns: [names.resolver], DnsOptions: ['ndots:0'] }),
+    ...(names?.resolver === undefined ? {} : { Dns: [names.resolver] }),
     ...(hosts.length === 0 ? {} : { ExtraHosts: hosts }),
     ...(place === undefined ? {} : { NetworkMode: place.network }),
   };

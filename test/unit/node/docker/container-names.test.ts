@@ -44,7 +44,6 @@ describe('the names of a container', () => {
           '5432/tcp': [{ HostIp: '10.0.0.2', HostPort: '20001' }],
         },
         Dns: ['198.19.0.4'],
-        DnsOptions: ['ndots:0'],
         ExtraHosts: ['database:198.18.9.9'],
       },
     });
