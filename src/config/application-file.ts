@@ -56,6 +56,9 @@ function readCompose(
   }
   const { root, disabled } = readComposeModel(first, context, namedFiles, options);
   if (root === undefined) return undefined;
+  if (disabled.size === 0 && !entriesOf(root).has('services')) {
+    return complainAtKey(root, '"services" is missing', 'list them under "services", each with its "image"');
+  }
   const further = defined({ disabled: disabled.size === 0 ? undefined : disabled });
   return { ...readComposeForm(root, context), ...further, tree: root.node };
 }

@@ -14,7 +14,7 @@ import { quote, type YamlEntry, type YamlMap, type YamlNode } from '../yaml/yaml
 import { type Merging, placeOf } from './merge.ts';
 import { asMap, entryOf } from './merge-lists.ts';
 import type { ComposeSource } from './open-file.ts';
-import { asFolder, folderOf, moveFile, movePaths, pathIn, prefixBetween } from './paths.ts';
+import { asFolder, folderOf, moveDevice, moveFile, movePaths, pathIn, prefixBetween } from './paths.ts';
 
 /** Files that may include each other in a row. */
 const maxDepth = 20;
@@ -100,6 +100,7 @@ function movedModel(model: YamlMap, { folder: from, context }: Included, to: str
     services: (node) => withVariables(movePaths(node, prefix), context),
     secrets: (node) => moveFile(node, prefix),
     configs: (node) => moveFile(node, prefix),
+    volumes: (node) => moveDevice(node, prefix),
   };
   const entries = model.entries.map(({ key, value }): YamlEntry => {
     const move = Object.hasOwn(moves, key.source) ? moves[key.source] : undefined;

@@ -48,6 +48,15 @@ export const moveFile = (definition: YamlNode, prefix: string): YamlNode =>
         file: (node) => changeText(node, (text) => (isRelative(text) ? normalize(`${prefix}${text}`) : text)),
       });
 
+/** The same for a volume that is a folder of the host. */
+export const moveDevice = (volume: YamlNode, prefix: string): YamlNode =>
+  prefix === ''
+    ? volume
+    : changeEntries(volume, {
+        driver_opts: (node) =>
+          changeText(node, (text) => (/^\.\.?(?:\/|$)/.test(text) ? moveMount(prefix, text) : text), 'device'),
+      });
+
 const isRelative = (text: string): boolean => text !== '' && !/^(?:[/~]|[a-z][a-z0-9+.-]*:)/i.test(text);
 
 /** A path of the host, which a name of a volume is not: it begins with a dot. */

@@ -10,7 +10,7 @@ describe('include', () => {
       'db/compose.yaml': [
         'services:',
         '  db: {image: "p:${TAG}-${KIND}", env_file: db.env, environment: [KIND, OTHER], volumes: ["data:/d", "./c:/c"]}',
-        'volumes: {data: }',
+        'volumes: {data: {driver_opts: {o: bind, device: ./data}}}',
         'secrets: {s: {file: ./s.txt}}',
       ].join('\n'),
       'db/.env': 'TAG=2\nKIND=small\n',
@@ -25,7 +25,7 @@ describe('include', () => {
           volumes: ['data:/d', './db/c:/c'],
         },
       },
-      volumes: { data: null },
+      volumes: { data: { driver_opts: { o: 'bind', device: './db/data' } } },
       secrets: { s: { file: 'db/s.txt' } },
     });
   });

@@ -71,4 +71,17 @@ describe('profiles', () => {
     expect(configOf(load(['p'])).deployment).toEqual({ n1: ['a', 'b'] });
     expect(complaints(load([]))).toEqual([]);
   });
+
+  it('can leave a file without services, which is otherwise a problem', () => {
+    const load = (text: string) =>
+      loadConfig(
+        {
+          application: { path: 'compose.yaml', text },
+          deployment: { path: 'deployment.yml', text: 'version: 1\nnodes: {n1: []}\n' },
+        },
+        { isFound: true },
+      );
+    expect(complaints(load('services: {b: {image: y, profiles: [p]}}\n'))).toEqual([]);
+    expect(complaints(load('volumes: {v: }\n'))).toEqual([': "services" is missing']);
+  });
 });
