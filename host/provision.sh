@@ -674,7 +674,8 @@ decide() {
 }
 
 # NAME|APPLICATION|STATE|AFTER|EXTERNAL/INTERNAL/PROTOCOL…|DIRECTORIES|RESTART|ERROR
-format='{{.Name}}|{{index .Config.Labels "drover.application"}}|{{.State.Status}}|{{index .Config.Labels "drover.after"}}|'\
+format='{{.Name}}|{{index .Config.Labels "drover.application"}}|'\
+'{{if index .Config.Labels "drover.done"}}done{{else}}{{.State.Status}}{{end}}|{{index .Config.Labels "drover.after"}}|'\
 '{{range $p, $b := .HostConfig.PortBindings}}{{range $b}}{{.HostPort}}/{{end}}{{$p}} {{end}}|'\
 '{{range .Mounts}}{{if eq .Type "bind"}}{{.Source}} {{end}}{{end}}|{{.HostConfig.RestartPolicy.Name}}|{{json .State.Error}}'
 all_mounted() {
@@ -690,6 +691,12 @@ accepting() {
   for port in ${address:+"$@"}; do
     until timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" 2>/dev/null || [ $(seconds) -ge $until ]; do sleep 1; done
   done
+}
+# NAME: until its health check has succeeded, or failed, or 60 s; at once where it has none.
+healthy() {
+  local until=$(($(seconds) + 60))
+  while [ "$(docker inspect --format '{{if .State.Health}}{{.State.Health.Status}}{{end}}' "$1" 2>/dev/null)" = starting ] &&
+    [ $(seconds) -lt $until ]; do sleep 1; done
 }
 # LIST DIRECTORY…: one of them is on a volume of the list that `owned` made: this node's, and not mounted so far.
 undecided() {
@@ -754,7 +761,7 @@ start_wanted() {
     echo "starting $next"
     docker start "$next" >/dev/null || continue
     for name in "${!todo[@]}"; do
-      for other in ${needs[$name]}; do [ "${serves[$other]-}" = "$next" ] && { accepting ${opens[$next]}; break 2; }; done
+      for other in ${needs[$name]}; do [ "${serves[$other]-}" = "$next" ] && { accepting ${opens[$next]}; healthy "$next"; break 2; }; done
     done
   done
 }

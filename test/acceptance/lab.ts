@@ -100,6 +100,8 @@ export async function resetLab(): Promise<void> {
 
 export interface Folder {
   readonly path: string;
+  /** Replaces the application file. */
+  application(text: string): Promise<void>;
   deploy(placement: Readonly<Record<string, readonly string[]>>): Promise<void>;
   remove(): Promise<void>;
 }
@@ -110,6 +112,7 @@ export async function folderWith(applicationYaml: string): Promise<Folder> {
   await writeFile(join(path, 'application.yml'), applicationYaml);
   return {
     path,
+    application: (text) => writeFile(join(path, 'application.yml'), text),
     async deploy(placement) {
       const nodes = Object.entries(placement).map(([node, apps]) => `  ${node}: [${apps.join(', ')}]\n`);
       await writeFile(join(path, 'deployment.yml'), `version: 1\nnodes:\n${nodes.join('')}`);

@@ -303,6 +303,52 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
       expect(await no.ended).toBe(1);
     });
 
+    test('a program runs as the user, in the folder and with the variables that are given', async () => {
+      const app = await started();
+      const say = async (command: readonly string[]): Promise<string> => {
+        const options = { command, tty: false, user: '7', workingDir: '/tmp', environment: { COLOUR: 'dark blue' } };
+        const session = await runtime.exec(app, options, signal);
+        session.stdin.end();
+        session.stderr?.resume();
+        return (await readText(session.stdout)).trim();
+      };
+      expect(await say(['printenv', 'COLOUR'])).toBe('dark blue');
+      expect(await say(['pwd'])).toBe('/tmp');
+      expect(await say(['id', '-u'])).toBe('7');
+    });
+
+    test('a health check is read back, decides about the health, and says what it printed', async () => {
+      const healthcheck = { test: ['CMD', 'true'], intervalMs: 1_000, timeoutMs: 30_000, retries: 1 };
+      const failing = { ...healthcheck, test: ['CMD-SHELL', 'echo no answer; exit 1'] };
+      const apps = {
+        good: await started({ healthcheck }),
+        bad: await started({ healthcheck: failing }),
+        none: await started({ healthcheck: { test: ['NONE'] } }),
+      };
+      const until = async (app: AppName, health: string): Promise<unknown> => {
+        for (let i = 0; i < 1_200; i += 1) {
+          const condition = await runtime.condition(app, signal);
+          if (condition?.health === health) return condition;
+          await pause(100);
+        }
+        return await runtime.condition(app, signal);
+      };
+      expect(await until(apps.good, 'healthy')).toMatchObject({ state: 'running', health: 'healthy' });
+      expect(await until(apps.bad, 'unhealthy')).toMatchObject({
+        health: 'unhealthy',
+        healthOutput: expect.stringMatching(/no answer/),
+      });
+      expect((await find(apps.bad))?.spec.healthcheck).toEqual(failing);
+      expect(await find(apps.bad)).not.toHaveProperty('healthOutput');
+      expect(await find(apps.none)).not.toHaveProperty('health');
+    });
+
+    test('a container of a job that is done is created with this mark', async () => {
+      const spec = aSpec({ isDone: true });
+      await runtime.create(spec, {}, signal);
+      expect(await find(spec.application)).toMatchObject({ state: 'created', spec: { isDone: true } });
+    });
+
     test('without a command a shell runs, on a terminal of its own, until it is left', async () => {
       const app = await started();
       const shell = await runtime.exec(app, { tty: true, columns: 100, rows: 30 }, signal);

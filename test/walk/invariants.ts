@@ -1,4 +1,6 @@
+import type { Container } from '../../src/model/cluster.ts';
 import type { AppName, Config, NodeName, VolumeId } from '../../src/model/config.ts';
+import { isDone } from '../../src/model/container-verdict.ts';
 import type { MemoryCluster } from '../../src/simulation/memory/cluster.ts';
 import type {
   MemoryContainer,
@@ -238,8 +240,11 @@ export function notConverged(cluster: MemoryCluster, config: Config): string[] {
   const facts = new Map(present.map((node) => [node, cluster.facts(node)]));
   for (const [node, apps] of Object.entries(config.deployment)) {
     for (const app of apps) {
+      const declared = config.applications[app];
+      const isRight = (one: Container): boolean =>
+        (one.state === 'running' && one.health !== 'unhealthy') || (declared !== undefined && isDone(one, declared));
       const places = [...facts].filter(([, { containers }]) =>
-        containers.some((one) => one.application === app && one.state === 'running' && one.health !== 'unhealthy'),
+        containers.some((one) => one.application === app && isRight(one)),
       );
       const names = places.map(([name]) => name).join(' and ');
       if (names !== node) wrong.push(`${app} runs on ${names === '' ? 'no node' : names} instead of ${node}`);

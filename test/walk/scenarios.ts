@@ -49,6 +49,15 @@ const web = anApplication('web', {
   links: [{ alias: 'db', localPort: 5432, remotePort: 5432 }],
   dependsOn: [{ app: 'pg', until: 'started' }],
 });
+/** A job that needs the database, and a page that needs both. */
+const job = anApplication('job', { mayEnd: 'job', dependsOn: [{ app: 'pg', until: 'healthy' }] });
+const needy = anApplication('web', {
+  ports: [tcp(80)],
+  dependsOn: [
+    { app: 'pg', until: 'healthy', restarts: true },
+    { app: 'job', until: 'done' },
+  ],
+});
 const page = anApplication('page', { ports: [tcp(8080)] });
 
 type Places = Partial<Record<'n1' | 'n2' | 'n3', readonly AppName[]>>;
@@ -202,6 +211,16 @@ export const scenarios: readonly Scenario[] = [
     name: 'linked-one',
     before: [files(linked, { n1: ['pg', 'web'] })],
     goal: files(linked, { n2: ['pg'], n1: ['web'] }),
+  },
+  {
+    name: 'depending',
+    before: [files([pg, job, needy], { n1: ['pg'], n2: ['job', 'web'] })],
+    goal: files([pg, job, needy], { n2: ['pg', 'job'], n3: ['web'] }),
+  },
+  {
+    name: 'depending-update',
+    before: [files([pg, job, needy], { n1: ['pg'], n2: ['job', 'web'] })],
+    goal: files([tagged('2'), job, needy], { n1: ['pg', 'job'], n2: ['web'] }),
   },
   { name: 'stateless', before: [files([page], { n1: ['page'] })], goal: files([page], { n2: ['page'] }) },
   { name: 'new-image', before: [onN1], goal: files([tagged('2')], { n1: ['pg'] }) },

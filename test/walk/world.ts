@@ -21,13 +21,27 @@ export interface World {
 
 type Changeable<T> = { -readonly [K in keyof T]: T[K] };
 
-const references = ['pg:1', 'pg:2', 'worker:1', 'es:1', 'web:1', 'page:1', 'a:1', 'b:1', 'db:1', 'pg2:1', 'store:1'];
+const references = [
+  'pg:1',
+  'pg:2',
+  'worker:1',
+  'es:1',
+  'web:1',
+  'page:1',
+  'a:1',
+  'b:1',
+  'db:1',
+  'job:1',
+  'pg2:1',
+  'store:1',
+];
 
 /** A new world for one case. */
 export function createWorld({ oldNames }: Scenario): World {
   let isHeld: (() => boolean) | undefined;
   const clock = createClock('auto', () => isHeld?.() ?? false);
   const registry: Record<string, MemoryImage> = Object.fromEntries(references.map((name) => [`acme/${name}`, {}]));
+  registry['acme/job:1'] = { exits: { afterMs: 1_000, code: 0 } };
   const cluster = createMemoryCluster({
     clock,
     nodes: Object.fromEntries(nodes.map((node) => [node, { boot: {} }])),

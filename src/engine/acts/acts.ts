@@ -2,6 +2,7 @@ import { isActive } from '../../model/cluster.ts';
 import { type AppName, nodeOf } from '../../model/config.ts';
 import { toReport } from '../../model/errors.ts';
 import type { ExecOptions, ExecSession, NodeClient } from '../node-client.ts';
+import { type HookContext, runPostStart, runPreStop } from '../run/hooks.ts';
 import { bindsAll, checkUnused, stopGraceMs } from '../run/perform-container.ts';
 import type { Acts } from '../types.ts';
 import {
@@ -37,8 +38,8 @@ export function createActs(input: ActsInput): Acts {
       act(`restart "${app}"`, signal, async (context) => {
         await onSeat(context, app, signal, async (client, seat, guarded) => {
           await checkVolumes(context, client, seat, guarded);
-          await client.containers.stop(app, stopGraceMs(context, { app, node: client.node }), guarded);
-          await client.containers.start(app, guarded);
+          await stopApp(context, client, app, guarded);
+          await startApp(context, client, app, guarded);
         });
         input.resumeApp(app);
       }),
@@ -48,7 +49,7 @@ export function createActs(input: ActsInput): Acts {
           // Before Docker reports the exit, so that `watch` does not start the application again.
           input.pauseApp(app);
           try {
-            await client.containers.stop(app, stopGraceMs(context, { app, node: client.node }), guarded);
+            await stopApp(context, client, app, guarded);
           } catch (error) {
             input.resumeApp(app);
             throw error;
@@ -60,7 +61,7 @@ export function createActs(input: ActsInput): Acts {
         checkWanted(context, app, findSeat(context, app));
         await onSeat(context, app, signal, async (client, seat, guarded) => {
           await checkVolumes(context, client, seat, guarded);
-          await client.containers.start(app, guarded);
+          await startApp(context, client, app, guarded);
         });
         input.resumeApp(app);
       }),
@@ -86,6 +87,23 @@ export function createActs(input: ActsInput): Acts {
     },
     exec: (app, options, signal) => exec(input, app, options, signal),
   };
+}
+
+/** An act has no log: a hook that fails before a stop changes nothing, one after a start fails the act. */
+const hooksOf = ({ config, input }: ActContext): HookContext => ({
+  config,
+  sleep: input.deps.sleep,
+  report: () => undefined,
+});
+
+async function stopApp(context: ActContext, client: NodeClient, app: AppName, signal: AbortSignal): Promise<void> {
+  await runPreStop(client, app, hooksOf(context), signal);
+  await client.containers.stop(app, stopGraceMs(context, { app, node: client.node }), signal);
+}
+
+async function startApp(context: ActContext, client: NodeClient, app: AppName, signal: AbortSignal): Promise<void> {
+  await client.containers.start(app, signal);
+  await runPostStart(client, app, hooksOf(context), signal);
 }
 
 async function onSeat(

@@ -5,12 +5,12 @@ import { AppError } from '../../model/errors.ts';
 import { noContainer, ours } from './streams.ts';
 import { call, type MemoryWorld } from './world.ts';
 
-/** A program in a simulated container: `echo`, `cat`, `true`, `false`, `exit CODE`, or a shell with these. */
+/** A program in a simulated container: `echo`, `cat`, `printenv`, `pwd`, `id`, `true`, `false`, `exit CODE`, or a shell with these. */
 export async function execInMemory(
   world: MemoryWorld,
   node: NodeName,
   app: AppName,
-  { command, tty, user }: ExecOptions,
+  { command, tty, user, workingDir = '/', environment = {} }: ExecOptions,
   signal: AbortSignal,
 ): Promise<ExecSession> {
   const programs = await call(world, { node, operation: 'containers.exec', write: false }, signal, (machine) => {
@@ -27,7 +27,7 @@ export async function execInMemory(
   const streams = { stdin, stdout, stderr: tty ? stdout : stderr, tty, prompt: `${app}$ ` };
   const abort = () => stdin.destroy(new AppError('cancelled', 'cancelled'));
   signal.addEventListener('abort', abort, { once: true });
-  const ended = run(command, { ...streams, programs }).finally(() => {
+  const ended = run(command, { ...streams, programs, user: user ?? '0', workingDir, environment }).finally(() => {
     signal.removeEventListener('abort', abort);
     stdout.end();
     stderr.end();
@@ -42,6 +42,9 @@ interface Streams {
   readonly stderr: PassThrough;
   readonly tty: boolean;
   readonly prompt: string;
+  readonly user: string;
+  readonly workingDir: string;
+  readonly environment: Readonly<Record<string, string>>;
   /** The exit codes of programs of the image. */
   readonly programs: Readonly<Record<string, number>>;
 }
@@ -92,6 +95,14 @@ async function runOne([program = '', ...words]: readonly string[], streams: Stre
     case 'cat':
       for await (const chunk of stdin) stdout.write(chunk);
       return 0;
+    case 'printenv':
+    case 'pwd':
+    case 'id': {
+      const { environment, workingDir, user } = streams;
+      const said = { printenv: environment[words[0] ?? ''] ?? '', pwd: workingDir, id: user }[program];
+      stdout.write(`${said}${newline}`);
+      return 0;
+    }
     case 'true':
       return 0;
     case 'false':

@@ -1,4 +1,5 @@
 import type { Container } from '../../model/cluster.ts';
+import { defined } from '../../model/defined.ts';
 import { type Healthcheck, mergeHealthcheck } from '../../model/healthcheck.ts';
 import type { MemoryContainer } from './types.ts';
 import type { MemoryWorld } from './world.ts';
@@ -20,7 +21,7 @@ export function healthOf(world: MemoryWorld, container: MemoryContainer): Contai
 
 /** What the last check printed. */
 export const healthOutputOf = (container: MemoryContainer, health: Container['health']): string | undefined =>
-  health === undefined ? undefined : container.image.health?.output;
+  health === undefined || health === 'starting' ? undefined : checkOf(container)?.output;
 
 function checkOf({ image, spec, imageDefaults }: MemoryContainer) {
   const own = mergeHealthcheck(spec.healthcheck, imageDefaults.healthcheck);
@@ -31,11 +32,13 @@ function checkOf({ image, spec, imageDefaults }: MemoryContainer) {
 function scripted({ test = [], ...times }: Healthcheck): {
   readonly afterMs: number;
   readonly result: 'healthy' | 'unhealthy';
+  readonly output?: string;
 } {
   const { intervalMs = defaultIntervalMs, retries = defaultRetries, startPeriodMs = 0, startIntervalMs } = times;
   const line = test.slice(1).join(' ');
   if (line === 'false' || /(?:^| )exit [1-9]/.test(line)) {
-    return { afterMs: startPeriodMs + intervalMs * retries, result: 'unhealthy' };
+    const output = /\becho ([^;&|]*)/.exec(line)?.[1];
+    return { afterMs: startPeriodMs + intervalMs * retries, result: 'unhealthy', ...defined({ output }) };
   }
   return { afterMs: startPeriodMs > 0 ? (startIntervalMs ?? intervalMs) : intervalMs, result: 'healthy' };
 }

@@ -280,13 +280,15 @@ describe('at boot', () => {
     expect(existsSync(gate)).toBe(true);
   });
 
-  it('a container whose start Docker forgot in a power cut starts, but not one with the policy never', () => {
+  it('a container whose start Docker forgot in a power cut starts, but not one with the policy never, nor a job that is done', () => {
     file('facts', '');
     const gate = join(at, 'run/gate');
     const rows = [
       `/drover-fresh|fresh|created|||${at}/volumes/db/data ${gate} |unless-stopped|""`,
       `/drover-once|once|created|||${gate} |no|""`,
       `/drover-far|far|created|||${at}/volumes/far/data ${gate} |always|""`,
+      // A job that was done before its container came here.
+      `/drover-job|job|done|||${gate} |on-failure|""`,
     ];
     file('containers', `${rows.join('\n')}\n`);
     expect(round('start').did).toEqual(['start drover-fresh']);
