@@ -14,6 +14,8 @@ export interface Schema {
   readonly additionalProperties?: Schema | boolean;
   readonly items?: Schema;
   readonly anyOf?: readonly Schema[];
+  readonly then?: Schema;
+  readonly else?: Schema;
   readonly minimum?: number;
   readonly maximum?: number;
 }
@@ -28,12 +30,11 @@ export interface KeyRow {
 /** Keys of every form of the files, read from the JSON Schemas that editors use. */
 export function filesParts(): Parts {
   return {
-    'native form': keyTable(keyRows(formOf('applications')).filter(isNoOption)),
+    'native form': keyTable(keyRows(nativeForm()).filter(isNoOption)),
     'container options': table(
       ['key', 'meaning'],
       containerOptions.map(({ key, about }) => [code(key), about]),
     ),
-    'Compose form': keyTable(keyRows(formOf('services')).filter(isNoOption)),
     'Fig form': keyTable(keyRows(figForm())),
     'deployment.yml': keyTable(keyRows(readSchema('deployment'))),
     'drover.yml': keyTable(keyRows(readSchema('drover'))),
@@ -42,7 +43,7 @@ export function filesParts(): Parts {
 
 /** The options of containers, which are the same in both forms, have a table of their own. */
 const isNoOption = ({ key }: KeyRow): boolean => {
-  const own = /^(?:applications|services)\.NAME\.([a-z_]+)/.exec(key)?.[1];
+  const own = /^applications\.NAME\.([a-z_]+)/.exec(key)?.[1];
   return !containerOptions.some((option) => option.key === own);
 };
 
@@ -50,17 +51,15 @@ export function readSchema(name: string): Schema {
   return JSON.parse(schemaFiles()[`${name}.schema.json`] ?? '{}');
 }
 
-const forms = (): readonly Schema[] => readSchema('application').anyOf ?? [];
-
-function formOf(topKey: string): Schema {
-  const found = forms().find(({ properties }) => properties !== undefined && topKey in properties);
-  if (found === undefined) throw new Error(`application.schema.json has no form with "${topKey}"`);
+function nativeForm(): Schema {
+  const found = readSchema('application').else?.then;
+  if (found === undefined) throw new Error('application.schema.json has no native form');
   return found;
 }
 
 /** Fig's top-level keys are services; its files of the two other kinds are as in the other forms. */
 function figForm(): Schema {
-  const found = forms().find(({ properties }) => properties === undefined);
+  const found = readSchema('application').else?.else;
   const services = typeof found?.additionalProperties === 'object' ? found.additionalProperties.anyOf : undefined;
   if (services?.[0] === undefined) throw new Error("application.schema.json has no form with Fig's services");
   return { type: 'object', additionalProperties: services[0] };

@@ -1,4 +1,5 @@
 import { commandsParts } from './commands.ts';
+import { composeParts } from './compose.ts';
 import { filesParts } from './files.ts';
 import { floorsParts } from './floors.ts';
 import { screenParts } from './screen.ts';
@@ -10,6 +11,7 @@ export type Parts = Readonly<Record<string, string>>;
 export function generatedParts(root: string): Readonly<Record<string, Parts>> {
   return {
     'docs/files.md': filesParts(),
+    'docs/compose.md': composeParts(),
     'docs/commands.md': commandsParts(),
     'docs/screen.md': screenParts(),
     'src/README.md': floorsParts(root),

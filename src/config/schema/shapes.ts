@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ContainerField, containerFields, type FieldKind, type Form } from '../../model/container-fields.ts';
+import { composeSchema, type JsonSchema } from './compose-schema.ts';
 import { optionShapes } from './option-shapes.ts';
 import { healthcheck, orderKeys } from './order-shapes.ts';
 
@@ -10,7 +11,7 @@ import { healthcheck, orderKeys } from './order-shapes.ts';
 
 const port = z.int().min(1).max(65_535);
 const variables = z.record(z.string().regex(/^[^=]+$/), z.string());
-const path = z.string().startsWith('/').describe('Absolute path inside the container.');
+const path = z.string().regex(/^\//).describe('Absolute path inside the container.');
 const size = z
   .string()
   .regex(/^[0-9]+(\.[0-9]+)?[KMGTkmgt]?$/)
@@ -33,7 +34,7 @@ const commonShapes = {
   healthcheck: [() => healthcheck.nullable()],
 } satisfies Partial<Shapes>;
 
-const settingShapes: Readonly<Record<Form, Shapes>> = {
+const settingShapes: Readonly<Record<Exclude<Form, 'compose'>, Shapes>> = {
   native: {
     ...commonShapes,
     bytes: [
@@ -50,19 +51,10 @@ const settingShapes: Readonly<Record<Form, Shapes>> = {
     words: [() => words],
   },
   fig: { ...commonShapes, bytes: [() => bytes, 'Bytes.'], restart: noKey, words: noKey },
-  compose: {
-    ...commonShapes,
-    bytes: [() => z.union([bytes, z.string().regex(/^[0-9]+(\.[0-9]+)?\s*[bkmgtBKMGT]?[bB]?$/)])],
-    restart: [
-      () =>
-        z.union([z.string().regex(/^(no|always|unless-stopped|on-failure(:[1-9][0-9]*)?)$/), z.literal(false)]),
-    ],
-    words: [() => z.union([z.string().min(1), words]).nullable()],
-  },
 };
 
 /** The keys of the table of container fields in one form. */
-const settingsIn = (form: Form): z.ZodRawShape =>
+const settingsIn = (form: Exclude<Form, 'compose'>): z.ZodRawShape =>
   Object.fromEntries(
     containerFields.flatMap((field: ContainerField) => {
       const key = field.keys[form];
@@ -220,52 +212,6 @@ const fig = z
   )
   .describe('Fig\'s form: every top-level key is a service.');
 
-const composePort = z.union([
-  z.string().regex(/^((\[[^\]]+\]|[^:/[\]]+):)?[0-9]+:[0-9]+(\/(tcp|udp))?$/),
-  z.strictObject({
-    target: port.describe('Port inside the container.'),
-    published: z.union([port, z.string().regex(/^[0-9]+$/)]).describe('Port on every node.'),
-    protocol: z.enum(['tcp', 'udp']).optional().describe('Default: tcp.'),
-    host_ip: z.string().min(1).optional().describe('Publishes the port at this address of the node alone.'),
-  }),
-]);
-
-const composeVolume = z.union([
-  z.string(),
-  z.looseObject({
-    type: z.enum(['volume', 'bind', 'tmpfs']).optional().describe('Default: volume.'),
-    source: z.string().optional().describe('Name of the volume, or path of the node.'),
-    target: path,
-    read_only: z.boolean().optional().describe('The container cannot write to it.'),
-  }),
-]);
-
-const composeService = z.object({
-  image,
-  environment: z
-    .union([z.record(z.string(), z.union([z.string(), z.number(), z.null()])), assignments])
-    .nullable()
-    .optional(),
-  ports: z.array(composePort).optional().describe('Each "8080:80", "8080:80/udp", "127.0.0.1:8080:80" or {target, published}.'),
-  volumes: z.array(composeVolume).optional().describe('Each "name:/data", or "/path/of/the/node:/data", which does not move.'),
-  tmpfs: z.union([z.string(), z.array(z.string())]).optional().describe('Folders in memory: "/run" or "/run:size=64m".'),
-  links: serviceLinks.optional(),
-  ...orderKeys,
-  ...settingsIn('compose'),
-  ...optionShapes,
-  ...fileKeys,
-});
-
-const compose = z
-  .object({
-    version: z.unknown().optional().describe('Read and not used.'),
-    name: deploymentName.optional(),
-    services: z.record(applicationName(), composeService).describe('Every application by its name.'),
-    volumes: z.record(z.string(), z.union([z.null(), z.looseObject({})])).nullable().optional().describe('Names of volumes; "name" inside is the identity of the data.'),
-    ...topFiles,
-  })
-  .describe('The supported part of Compose.');
-
 const deployment = z.looseObject({
   version: z.literal(1).describe('Version of the file format.'),
   nodes: z
@@ -363,27 +309,31 @@ function bothSpellings(shape: z.ZodRawShape) {
   return z.strictObject(Object.fromEntries(entries));
 }
 
-/** Compose takes `x-…` keys everywhere; zod cannot say so, JSON Schema can. */
-function allowExtensions(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(allowExtensions);
-  if (typeof schema !== 'object' || schema === null) return schema;
-  const copy = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, allowExtensions(value)]));
-  const properties = copy.properties;
-  const isCompose = typeof properties === 'object' && properties !== null && ('services' in properties || 'restart' in properties);
-  return isCompose ? { ...copy, patternProperties: { '^x-': {} }, additionalProperties: false } : copy;
-}
-
-const titled = (title: string, shape: z.ZodType): string => {
-  const { $schema, ...rest } = z.toJSONSchema(shape, { target: 'draft-2020-12', io: 'input' });
-  return `${JSON.stringify(allowExtensions({ $schema, title, ...rest }), null, 2)}\n`;
+const json = (shape: z.ZodType): JsonSchema => {
+  const { $schema: _, ...rest } = z.toJSONSchema(shape, { target: 'draft-2020-12', io: 'input' });
+  return rest;
 };
+
+const titled = (title: string, schema: JsonSchema): string =>
+  `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', title, ...schema }, null, 2)}\n`;
+
+/** The form shows in the keys of the file; so an editor names the mistake, and not what the other forms would have. */
+const application = (): JsonSchema => ({
+  if: { required: ['services'] },
+  then: composeSchema(),
+  else: {
+    if: { anyOf: [{ required: ['applications'] }, { required: ['version'] }] },
+    then: json(native),
+    else: json(fig),
+  },
+});
 
 /** Text of each JSON Schema (draft 2020-12) by its file name in this folder. */
 export function schemaFiles(): Readonly<Record<string, string>> {
   return {
-    'application.schema.json': titled('drover application.yml', z.union([native, compose, fig])),
-    'deployment.schema.json': titled('drover deployment.yml', deployment),
-    'drover.schema.json': titled('drover.yml', bothSpellings(droverShape)),
-    'settings.schema.json': titled('drover settings of the screen', settings),
+    'application.schema.json': titled('drover application.yml', application()),
+    'deployment.schema.json': titled('drover deployment.yml', json(deployment)),
+    'drover.schema.json': titled('drover.yml', json(bothSpellings(droverShape))),
+    'settings.schema.json': titled('drover settings of the screen', json(settings)),
   };
 }

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { schemaFiles } from '../../../src/config/schema/shapes.ts';
+import { isValid } from '../../support/json-schema.ts';
 
 const folder = '../../../src/config/schema/';
 const readSchema = (name: string) => JSON.parse(readFileSync(new URL(folder + name, import.meta.url), 'utf8'));
 const yaml = (text: string): unknown => load(text, { schema: CORE_SCHEMA });
-const accepts = (name: string, text: string) => z.fromJSONSchema(readSchema(name)).safeParse(yaml(text)).success;
+const accepts = (name: string, text: string) => isValid(readSchema(name), yaml(text));
 
 interface Case {
   readonly id: string;
@@ -71,9 +71,13 @@ describe('the JSON Schemas', () => {
     const web = 'services:\n  web:\n    image: a\n    restart: on-failure:3\n    ports: ["8080:80/udp"]\n';
     expect(accepts('application.schema.json', web)).toBe(true);
     expect(accepts('application.schema.json', `x-a: 1\n${web}    x-b: {}\n`)).toBe(true);
-    expect(accepts('application.schema.json', `${web}    networks: [a]\n`)).toBe(false);
     expect(accepts('application.schema.json', `${web}    volumes: ["/here:/there:ro"]\n    tmpfs: /run\n`)).toBe(true);
-    expect(accepts('application.schema.json', `${web}    volumes: [{type: image, target: /a}]\n`)).toBe(false);
+    expect(accepts('application.schema.json', `${web}    volumes_from: [a]\n`)).toBe(false);
+    expect(accepts('application.schema.json', `${web}    imagee: a\n`)).toBe(false);
+    expect(accepts('application.schema.json', `${web}    deploy: {resources: {limits: {cpu: 1}}}\n`)).toBe(false);
+    const settings =
+      'user: "1"\n    tty: true\n    deploy: {resources: {limits: {cpus: "1"}}}\n    ulimits: {nofile: 5}';
+    expect(accepts('application.schema.json', `${web}    ${settings}\n`)).toBe(true);
   });
 
   it('accept drover.yml in both spellings and refuse unknown keys and bare numbers', () => {

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CORE_SCHEMA, load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { readConfig } from '../../../src/config/read-files.ts';
 import { readSettings } from '../../../src/config/settings-file.ts';
+import { isValid } from '../../support/json-schema.ts';
 import { type Block, blocksOf, pageOf, root, userPages } from './pages.ts';
 
 /** Which file a block shows, by its first line; pieces of a file have no such line. */
@@ -24,8 +24,7 @@ const schemaOf = (file: string): string => {
 
 function accepts(file: string, text: string): boolean {
   const path = join(root, 'src', 'config', 'schema', `${schemaOf(file)}.schema.json`);
-  return z.fromJSONSchema(JSON.parse(readFileSync(path, 'utf8'))).safeParse(load(text, { schema: CORE_SCHEMA }))
-    .success;
+  return isValid(JSON.parse(readFileSync(path, 'utf8')), load(text, { schema: CORE_SCHEMA }));
 }
 
 /** Reads the pair of files that a page shows, as drover does; files that they name are made with a line each. */

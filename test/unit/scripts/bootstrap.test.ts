@@ -98,7 +98,10 @@ describe('bootstrap.mjs', () => {
         resolve({ code: error?.code, err }),
       );
     });
-    expect(ran).toEqual({ code: 64, err: 'unknown command "fly"; the commands are start, test, lab, drover, cases\n' });
+    expect(ran).toEqual({
+      code: 64,
+      err: 'unknown command "fly"; the commands are start, test, lab, drover, cases, compose\n',
+    });
   });
 });
 
