@@ -1,3 +1,4 @@
+import { defined } from '../../model/defined.ts';
 import { suggest } from '../did-you-mean.ts';
 import {
   complain,
@@ -9,11 +10,11 @@ import {
   required,
   scalarAt,
 } from '../fields.ts';
-import { quote, type YamlEntry, type YamlMap, type YamlNode } from '../yaml/yaml-node.ts';
+import { quote, type YamlEntry, type YamlMap, type YamlNode, type YamlScalar } from '../yaml/yaml-node.ts';
 import { type Merging, mergeNodes, placeOf } from './merge.ts';
 import { entryOf } from './merge-lists.ts';
 import type { ComposeFiles, ComposeSource } from './open-file.ts';
-import { folderOf, movePaths, pathIn, prefixBetween } from './paths.ts';
+import { folderOf, isRemote, movePaths, pathIn, prefixBetween } from './paths.ts';
 
 /** Services that may extend each other in a row. */
 const maxDepth = 100;
@@ -60,18 +61,30 @@ function extendService(work: Work, source: ComposeSource, name: string, node: Ya
   if (work.open.includes(id)) {
     const names = [...work.open.slice(work.open.indexOf(id)), id].map((each) => String(JSON.parse(each)[1]));
     complain(place, `"extends" goes in a circle: ${names.map(quote).join(' extends ')}`);
-    return own;
+    return incomplete(own);
   }
   if (work.open.length >= maxDepth) {
     complain(place, `services extend each other more than ${maxDepth} deep`);
-    return own;
+    return incomplete(own);
   }
   work.open.push(id);
   const base = baseOf(work, source, place);
   work.open.pop();
-  const result = base === undefined ? own : mergeNodes(base, own, ['services', name], work.merging);
+  const result = base === undefined ? incomplete(own) : mergeNodes(base, own, ['services', name], work.merging);
   work.done.set(id, result);
   return result;
+}
+
+/** A service without what it extends, which is reported: that it has no image now is no further problem. */
+function incomplete(service: YamlMap): YamlMap {
+  if (entryOf(service, 'image') !== undefined) return service;
+  const { offset, file } = service;
+  const text = { kind: 'scalar', type: 'text', offset, ...defined({ file }) } as const;
+  const key: YamlScalar = { ...text, value: 'image', source: 'image' };
+  return {
+    ...service,
+    entries: [...service.entries, { key, value: { ...text, value: '', source: '', unknown: 'reported' } }],
+  };
 }
 
 /** The service that is extended, itself extended, with its paths as seen from the folder of the one that extends it. */
@@ -98,6 +111,7 @@ function baseOf(work: Work, source: ComposeSource, place: Place): YamlNode | und
 function openOther(work: Work, { folder, context }: ComposeSource, place: Place): ComposeSource | undefined {
   const text = readName(place, '"file"');
   if (text === undefined) return undefined;
+  if (isRemote(text)) return complain(place, 'a file on another machine cannot be used', 'copy it next to this file');
   const path = pathIn(folder, text);
   return work.files.open(path, folderOf(path), context, place);
 }

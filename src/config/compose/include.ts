@@ -14,7 +14,7 @@ import { quote, type YamlEntry, type YamlMap, type YamlNode } from '../yaml/yaml
 import { type Merging, placeOf } from './merge.ts';
 import { asMap, entryOf } from './merge-lists.ts';
 import type { ComposeSource } from './open-file.ts';
-import { asFolder, folderOf, moveDevice, moveFile, movePaths, pathIn, prefixBetween } from './paths.ts';
+import { asFolder, folderOf, isRemote, moveDevice, moveFile, movePaths, pathIn, prefixBetween } from './paths.ts';
 
 /** Files that may include each other in a row. */
 const maxDepth = 20;
@@ -68,7 +68,7 @@ function readEntry(item: Place, { folder, context }: ComposeSource, chain: reado
   });
   const [first] = paths;
   if (first === undefined || paths.length < places.length) return undefined;
-  const remote = paths.find(({ text }) => /^(?:[a-z][a-z0-9+.-]+:|[^/\s]+@[^/\s]+:)/i.test(text));
+  const remote = paths.find(({ text }) => isRemote(text));
   if (remote !== undefined) {
     return complain(remote.named, 'a file on another machine cannot be included', 'copy it next to this file');
   }

@@ -8,6 +8,9 @@ export function pathIn(folder: string, path: string): string {
   return normalize(`${folder}${path}`);
 }
 
+/** `https://…`, `oci://…`, `git@host:…`. */
+export const isRemote = (path: string): boolean => /^(?:[a-z][a-z0-9+.-]+:|[^/\s]+@[^/\s]+:)/i.test(path);
+
 /** The folder of a file: empty, or with a slash at its end. */
 export function folderOf(path: string): string {
   const cut = path.lastIndexOf('/');

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { complaints, load } from '../loading.ts';
 import { modelOf, readModel } from './model.ts';
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the texts of Compose variables
@@ -115,6 +116,12 @@ describe('extends', () => {
     ],
   ])('refuses %s', (_what, files, problems) => {
     expect(readModel(files).problems).toEqual(problems);
+  });
+
+  it('is one problem where it fails: nothing is said about the missing image', () => {
+    const text = 'services:\n  a: {extends: {file: "https://example.com/x.yaml", service: b}}\n';
+    expect(complaints(load(text))).toEqual(['services/a/extends/file: a file on another machine cannot be used']);
+    expect(complaints(load('services: {a: {extends: b}, b: {extends: a}}'))).toHaveLength(1);
   });
 
   it('reports a value in the file that it is from', () => {
