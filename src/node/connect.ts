@@ -13,7 +13,7 @@ import { createNodeDoctor } from './doctor/examine-node.ts';
 import type { Fence } from './fence.ts';
 import { createFigures } from './figures.ts';
 import { canonicalAddress } from './network/proxy-rules.ts';
-import { closedPortsScript, replaceScript } from './network/proxy-scripts.ts';
+import { replaceScript } from './network/proxy-scripts.ts';
 import { createNetworkControl } from './network/proxy-table.ts';
 import { createNodeMutex } from './node-mutex.ts';
 import { createObserver } from './observe-node.ts';
@@ -101,7 +101,7 @@ export function createNodeClient(
     containers,
     imports: createDockerImports(connection, volumes.root, settings.timeouts.commandMs),
     volumes,
-    network: createNetworkControl(connection, [meshAddress]),
+    network: createNetworkControl(connection, [meshAddress], containers.targets),
     mutex: createNodeMutex(connection, fence),
     deadMan: createDeadMan(connection),
     doctor: createNodeDoctor({ connection, pool: settings.pool, root: volumes.root, meshAddress }),
@@ -113,7 +113,7 @@ export function createNodeClient(
 /** What a switch runs on each of its nodes, in this order. */
 const switchScripts = {
   old: [freezeScript, sendScript, setScript, replaceScript],
-  new: [receiveScript, acquireScript, setScript, closedPortsScript, replaceScript],
+  new: [receiveScript, acquireScript, setScript, replaceScript],
 } as const;
 
 /**

@@ -35,6 +35,7 @@ export function scriptedConnection(answer: (sent: Sent) => Partial<CommandResult
       ),
     script: (text, args, options) => reply({ words: [text, ...args] }, options?.okCodes),
     prepare: async () => undefined,
+    knock: async () => 'unknown' as const,
     spawn: unscripted,
     countSessions: async (asked) => asked,
     openUnixSocket: unscripted,

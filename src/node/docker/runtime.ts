@@ -10,6 +10,7 @@ import { createSemaphore } from '../../model/semaphore.ts';
 import { adoptContainers } from '../deployment-record.ts';
 import type { Fence } from '../fence.ts';
 import { at, numberAt, textAt } from '../json.ts';
+import type { FindTargets } from '../network/proxy-table.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
 import { createBudget, UnusableAnswer, unusable } from './answer.ts';
 import {
@@ -32,6 +33,7 @@ import { createNameNetworks, type NameNetworks } from './name-network.ts';
 import { optionsBody } from './options.ts';
 import { createBody, fillLabel, isManaged, readContainer, readForeign, withOwnEntrypoint } from './spec.ts';
 import { atPace, readJsonLines, readLogLines } from './streams.ts';
+import { findTargets } from './targets.ts';
 
 /** SIGKILL, as an exit code: 128 + 9. */
 const killedCode = 137;
@@ -47,6 +49,8 @@ export interface DockerRuntime extends ContainerRuntime {
   /** Ids of the node's images by tag and by digest. */
   images(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
   version(signal: AbortSignal): Promise<DockerVersion>;
+  /** The address and port of the container behind each of these published TCP ports, if it has an address of its own. */
+  targets: FindTargets;
 }
 
 /**
@@ -79,6 +83,7 @@ export function createDockerRuntime(
     ...createDockerImages(connection, api, images),
     images: (signal) => images.list(signal),
     version: (signal) => api.version(signal),
+    targets: (ports, signal) => findTargets(api, ports, signal),
     async list(signal) {
       const listed = await listContainers(node, api, images, signal);
       own.ids.clear();
@@ -104,7 +109,8 @@ export function createDockerRuntime(
     async stop(app, graceMs, signal) {
       const code = await own
         .act(app, (id) => stop(node, api, app, id, graceMs, signal), signal)
-        .catch(ignoreNotRunning);
+        // 304: it is not running.
+        .catch((error: unknown) => (statusOf(error) === 304 ? undefined : Promise.reject(error)));
       return code === undefined ? undefined : { code, killed: code === killedCode };
     },
     async remove(app, signal) {
@@ -192,11 +198,6 @@ async function stop(
   } finally {
     waiting.abort();
   }
-}
-
-/** Docker's answer 304 to a stop: the container is not running. */
-function ignoreNotRunning(error: unknown): undefined {
-  if (statusOf(error) !== 304) throw error;
 }
 
 /** A request to the container of an application. */

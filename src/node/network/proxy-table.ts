@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NetworkControl } from '../../engine/node-client.ts';
 import type { NetworkTable } from '../../model/cluster.ts';
 import { defined } from '../../model/defined.ts';
@@ -5,6 +6,7 @@ import { AppError } from '../../model/errors.ts';
 import type { HeldPort, NameTable } from '../../model/name-table.ts';
 import { readBootRules, setBootRules } from '../boot-rules.ts';
 import type { CommandResult } from '../command.ts';
+import type { Target } from '../docker/targets.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
 import { parseNames, printNames, printResolverFiles } from './name-files.ts';
 import { markOf, renderNameHolds, renderNameHoldsEnd, renderNames } from './name-rules.ts';
@@ -21,11 +23,22 @@ import {
 } from './proxy-rules.ts';
 import * as scripts from './proxy-scripts.ts';
 
+/** A container's own address and port for each of these published TCP ports; fewer where Docker knows none. */
+export type FindTargets = (ports: readonly number[], signal: AbortSignal) => Promise<readonly Target[]>;
+
+/** Limit of a connection between a node and its own container. */
+const acceptMs = 500;
+const pauseMs = 25;
+
 /**
  * The node's port map; each operation takes one round trip. `mesh` are the addresses at which the node serves the ports
- * of other nodes unless the table has its own. Throws `network-failed`.
+ * of other nodes unless the table has its own; `targetsOf` finds the containers behind ports. Throws `network-failed`.
  */
-export function createNetworkControl(connection: NodeConnection, mesh: readonly string[]): NetworkControl {
+export function createNetworkControl(
+  connection: NodeConnection,
+  mesh: readonly string[],
+  targetsOf: FindTargets = async () => [],
+): NetworkControl {
   const { node } = connection;
   /** Sends the table through stdin: an argument may have 128 KiB at most. */
   const feed = (text: string, args: readonly string[], input: string, signal: AbortSignal) =>
@@ -46,12 +59,29 @@ export function createNetworkControl(connection: NodeConnection, mesh: readonly 
     ].join(scripts.partEnd);
   };
 
+  /** Without a process on the node; undefined where a container has no address, or sshd forwards nothing. */
+  const closedTargets = async (ports: readonly number[], waitMs: number, signal: AbortSignal) => {
+    const targets = await targetsOf(ports, signal).catch(() => []);
+    if (targets.length < ports.length) return undefined;
+    const until = performance.now() + waitMs;
+    for (;;) {
+      const tried = targets.map(({ address, port }) => connection.knock(canonicalAddress(address), port, acceptMs));
+      const answers = await Promise.all(tried);
+      signal.throwIfAborted();
+      if (answers.includes('unknown')) return undefined;
+      const closed = ports.filter((_, index) => answers[index] === 'refused');
+      if (closed.length === 0 || performance.now() >= until) return closed;
+      await sleep(pauseMs, undefined, { signal });
+    }
+  };
   const closedPorts = async (
     ports: readonly number[],
     waitMs: number,
     signal: AbortSignal,
   ): Promise<readonly number[]> => {
     if (ports.length === 0) return [];
+    const found = await closedTargets(ports, waitMs, signal);
+    if (found !== undefined) return found;
     const args = [String(Math.round(waitMs)), ports.join(','), ...mesh.map(canonicalAddress)];
     const { stdout } = await connection.script(scripts.closedPortsScript, args, { signal });
     const closed = new Set(stdout.trim().split('\n').map(Number));

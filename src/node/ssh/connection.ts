@@ -52,6 +52,11 @@ export interface NodeConnection {
   countSessions(asked: number, signal: AbortSignal): Promise<number>;
   /** Channel to a unix socket on the node (direct-streamlocal), with the rights of the login. */
   openUnixSocket(path: string): Promise<Duplex>;
+  /**
+   * Tries a TCP connection from the node to an address, and closes it at once. Starts no process. `unknown` after the time
+   * (ms), and where the node's sshd forwards nothing.
+   */
+  knock(address: string, port: number, limitMs: number): Promise<'accepted' | 'refused' | 'unknown'>;
   readonly remote: RemoteSide;
   /** Aborts when the connection is gone. */
   readonly closed: AbortSignal;
@@ -135,6 +140,7 @@ async function assemble(
       spawn,
       countSessions: (asked, counting) => countSessions(client, asked, [closed, counting]),
       openUnixSocket: (path) => openUnixSocket(node, client, path, closed),
+      knock: (address, port, limitMs) => knock(client, { address, port, limitMs }, closed),
       remote: {
         host: target.host,
         address: dialled.address,
@@ -191,6 +197,33 @@ function openUnixSocket(node: string, client: Client, path: string, closed: Abor
         const message = `cannot open the socket "${path}" on "${node}": ${error.message}`;
         reject(new AppError('connection-failed', message, { details: { node, path }, cause: error }));
       }
+    });
+  });
+}
+
+/** OpenSSH's reason for a channel that it could not connect; it has others where it forwards nothing. */
+const connectFailed = 2;
+
+function knock(
+  client: Client,
+  { address, port, limitMs }: { readonly address: string; readonly port: number; readonly limitMs: number },
+  closed: AbortSignal,
+): Promise<'accepted' | 'refused' | 'unknown'> {
+  return new Promise((resolve) => {
+    const leave = (answer: 'accepted' | 'refused' | 'unknown'): void => {
+      clearTimeout(timer);
+      closed.removeEventListener('abort', giveUp);
+      resolve(answer);
+    };
+    const giveUp = (): void => leave('unknown');
+    const timer = setTimeout(giveUp, limitMs);
+    if (closed.aborted) return giveUp();
+    closed.addEventListener('abort', giveUp, { once: true });
+    client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
+      if (error) return leave('reason' in error && error.reason === connectFailed ? 'refused' : 'unknown');
+      channel.on('error', () => undefined).resume();
+      channel.close();
+      leave('accepted');
     });
   });
 }

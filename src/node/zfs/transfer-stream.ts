@@ -33,8 +33,9 @@ const onlyOneSnapshot = [
 /** Shell text, one line for authorized_keys. zfs replaces the shell, so that signals reach it. */
 export const receiveOnlyOneSnapshot = `exec zfs "$@" < <(exec perl -e '${onlyOneSnapshot}')`;
 
-/** SNAPSHOT TAG ZFS-ARGS…: the same, then holds what has arrived and prints its guid. */
+/** SNAPSHOT TAG ZFS-ARGS…: the same, then holds what has arrived and prints its guid: both at once, as a hold waits for the pool. */
 export const receiveAndHold = `full=$1 tag=$2
 shift 2
 zfs "$@" < <(exec perl -e '${onlyOneSnapshot}') || exit
-zfs hold "$tag" "$full" && zfs get -Hp -o value guid "$full"`;
+zfs hold "$tag" "$full" & held=$!
+guid=$(zfs get -Hp -o value guid "$full") && wait $held && printf '%s\\n' "$guid"`;

@@ -23,6 +23,7 @@ function aConnection(): Fake {
     spawn: unused,
     countSessions: async (asked: number) => asked,
     prepare: async () => undefined,
+    knock: async () => 'unknown' as const,
     openUnixSocket: unused,
     remote: { host: '', address: '', port: 22, user: 'root', isRoot: true, hostKeys: [] },
     closed: closed.signal,

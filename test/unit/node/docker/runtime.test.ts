@@ -54,6 +54,7 @@ describe('talking to a daemon', () => {
       spawn: refuse,
       countSessions: async (asked: number) => asked,
       prepare: async () => undefined,
+      knock: async () => 'unknown' as const,
       openUnixSocket: async () => connectSocket(join(dir, 'sock')),
       remote: { host: '', address: '', port: 22, user: 'root', isRoot: true, hostKeys: [] },
       closed: closed.signal,

@@ -10,7 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -134,6 +134,19 @@ describe.skipIf(noSshd !== undefined)('a connection', () => {
       for (const [index, script] of scripts.entries()) {
         expect((await connection.script(script, [])).stdout).toBe(`${index}\n`);
       }
+    });
+
+    test('a port of the node accepts, refuses, or cannot be tried', async () => {
+      const connection = await open();
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo; // it listens on a TCP port
+      expect(await connection.knock('127.0.0.1', port, 60_000)).toBe('accepted');
+      server.close();
+      await once(server, 'close');
+      expect(await connection.knock('127.0.0.1', port, 60_000)).toBe('refused');
+      await connection.close();
+      expect(await connection.knock('127.0.0.1', port, 60_000)).toBe('unknown');
     });
 
     test('many sockets and commands on one connection do not leak', async () => {
