@@ -109,8 +109,7 @@ export function createDockerRuntime(
     async stop(app, graceMs, signal) {
       const code = await own
         .act(app, (id) => stop(node, api, app, id, graceMs, signal), signal)
-        // 304: it is not running.
-        .catch((error: unknown) => (statusOf(error) === 304 ? undefined : Promise.reject(error)));
+        .catch(ignoreNotRunning);
       return code === undefined ? undefined : { code, killed: code === killedCode };
     },
     async remove(app, signal) {
@@ -199,6 +198,9 @@ async function stop(
     waiting.abort();
   }
 }
+
+/** Docker's answer 304 to a stop: the container is not running. */
+const ignoreNotRunning = (error: unknown) => (statusOf(error) === 304 ? undefined : Promise.reject(error));
 
 /** A request to the container of an application. */
 function on(verb: string, app: AppName, path: string, id = containerName(app)): DockerRequest {

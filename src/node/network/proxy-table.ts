@@ -59,28 +59,13 @@ export function createNetworkControl(
     ].join(scripts.partEnd);
   };
 
-  /** Without a process on the node; undefined where a container has no address, or sshd forwards nothing. */
-  const closedTargets = async (ports: readonly number[], waitMs: number, signal: AbortSignal) => {
-    const targets = await targetsOf(ports, signal).catch(() => []);
-    if (targets.length < ports.length) return undefined;
-    const until = performance.now() + waitMs;
-    for (;;) {
-      const tried = targets.map(({ address, port }) => connection.knock(canonicalAddress(address), port, acceptMs));
-      const answers = await Promise.all(tried);
-      signal.throwIfAborted();
-      if (answers.includes('unknown')) return undefined;
-      const closed = ports.filter((_, index) => answers[index] === 'refused');
-      if (closed.length === 0 || performance.now() >= until) return closed;
-      await sleep(pauseMs, undefined, { signal });
-    }
-  };
   const closedPorts = async (
     ports: readonly number[],
     waitMs: number,
     signal: AbortSignal,
   ): Promise<readonly number[]> => {
     if (ports.length === 0) return [];
-    const found = await closedTargets(ports, waitMs, signal);
+    const found = await closedTargets(connection, targetsOf, ports, waitMs, signal);
     if (found !== undefined) return found;
     const args = [String(Math.round(waitMs)), ports.join(','), ...mesh.map(canonicalAddress)];
     const { stdout } = await connection.script(scripts.closedPortsScript, args, { signal });
@@ -120,6 +105,28 @@ export function createNetworkControl(
 const addressPart = ({ address }: HeldPort): string => (address === undefined ? '' : `${address}.`);
 const atNode = (ports: readonly HeldPort[]): readonly HeldPort[] =>
   ports.filter(({ address }) => address === undefined);
+
+/** Tries each container without a process on the node; undefined where one has no address, or sshd forwards nothing. */
+async function closedTargets(
+  connection: NodeConnection,
+  targetsOf: FindTargets,
+  ports: readonly number[],
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<readonly number[] | undefined> {
+  const targets = await targetsOf(ports, signal).catch(() => []);
+  if (targets.length < ports.length) return undefined;
+  const until = performance.now() + waitMs;
+  for (;;) {
+    const tried = targets.map(({ address, port }) => connection.knock(canonicalAddress(address), port, acceptMs));
+    const answers = await Promise.all(tried);
+    signal.throwIfAborted();
+    if (answers.includes('unknown')) return undefined;
+    const closed = ports.filter((_, index) => answers[index] === 'refused');
+    if (closed.length === 0 || performance.now() >= until) return closed;
+    await sleep(pauseMs, undefined, { signal });
+  }
+}
 
 /** The table in the output of `readTableCommand` on a node with these mesh addresses; no output means no table. */
 export function readTable(stdout: string, mesh: readonly string[]): NetworkTable {
