@@ -312,7 +312,7 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
         session.stderr?.resume();
         return (await readText(session.stdout)).trim();
       };
-      expect(await say(['printenv', 'COLOUR'])).toBe('dark blue');
+      expect((await say(['env'])).split('\n')).toContain('COLOUR=dark blue');
       expect(await say(['pwd'])).toBe('/tmp');
       expect(await say(['id', '-u'])).toBe('7');
     });

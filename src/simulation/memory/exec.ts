@@ -5,7 +5,7 @@ import { AppError } from '../../model/errors.ts';
 import { noContainer, ours } from './streams.ts';
 import { call, type MemoryWorld } from './world.ts';
 
-/** A program in a simulated container: `echo`, `cat`, `printenv`, `pwd`, `id`, `true`, `false`, `exit CODE`, or a shell with these. */
+/** A program in a simulated container: `echo`, `cat`, `env`, `pwd`, `id`, `true`, `false`, `exit CODE`, or a shell with these. */
 export async function execInMemory(
   world: MemoryWorld,
   node: NodeName,
@@ -95,11 +95,12 @@ async function runOne([program = '', ...words]: readonly string[], streams: Stre
     case 'cat':
       for await (const chunk of stdin) stdout.write(chunk);
       return 0;
-    case 'printenv':
+    case 'env':
     case 'pwd':
     case 'id': {
       const { environment, workingDir, user } = streams;
-      const said = { printenv: environment[words[0] ?? ''] ?? '', pwd: workingDir, id: user }[program];
+      const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+      const said = { env: variables.join(newline), pwd: workingDir, id: user }[program];
       stdout.write(`${said}${newline}`);
       return 0;
     }
