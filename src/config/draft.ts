@@ -1,4 +1,14 @@
-import type { Application, Dependency, Hooks, ImageRef, Link, PortMapping, VolumeMount } from '../model/config.ts';
+import type {
+  Application,
+  Dependency,
+  ExposedPort,
+  Hooks,
+  ImageRef,
+  Link,
+  NetworkMembership,
+  PortMapping,
+  VolumeMount,
+} from '../model/config.ts';
 import type { ContainerSettings, RestartPolicy } from '../model/container-fields.ts';
 import type { ContainerFile } from '../model/container-file.ts';
 import type { ContainerOptions } from '../model/container-options.ts';
@@ -12,6 +22,10 @@ export interface Draft extends ContainerSettings {
   readonly place: Place;
   readonly image?: ImageRef;
   readonly ports: readonly Placed<PortMapping>[];
+  /** Ports inside the container that others reach only by name. */
+  readonly exposes?: readonly Placed<ExposedPort>[];
+  readonly networks?: readonly NetworkMembership[];
+  readonly nicknames?: Readonly<Record<string, string>>;
   readonly links: readonly Placed<Link>[];
   readonly environment: readonly (readonly [string, string])[];
   readonly volumes: readonly Placed<VolumeMount>[];

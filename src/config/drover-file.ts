@@ -1,5 +1,6 @@
 import type { ImageRef, NodeSettings, Settings } from '../model/config.ts';
 import { defined } from '../model/defined.ts';
+import { parseNameRange } from '../model/name-range.ts';
 import { readDeploymentName } from './deployment-name.ts';
 import {
   complain,
@@ -40,6 +41,8 @@ export interface DroverFile {
   readonly transfer?: Settings['transfer'];
   readonly listen?: readonly string[];
   readonly boot: Partial<Settings['boot']>;
+  /** `none` for no names. */
+  readonly nameRange?: string;
   /** Images to run in place of others, by repository or by repository and tag. */
   readonly images: ReadonlyMap<string, ImageRef>;
 }
@@ -66,6 +69,7 @@ const settingKeys = [
   'transfer',
   'listen',
   'boot',
+  'names',
   'images',
 ] as const;
 const nodeKeys = [
@@ -101,6 +105,7 @@ export function readDroverFile(root: Place, base: PathBase): DroverFile {
     images: readImages(at('images')),
     ...defined({
       listen: readListen(at('listen')),
+      nameRange: readNameRange(at('names')),
       transfer: transfer === undefined ? undefined : readWord(transfer, '"transfer"', transfers),
     }),
   };
@@ -288,4 +293,16 @@ function readBoot(place: Place | undefined): Partial<Settings['boot']> {
   if (place === undefined || isNothing(place)) return {};
   const alone = readKeys(place, '"boot"', ['alone'])?.entries.get('alone');
   return defined({ alone: alone === undefined ? undefined : readWord(alone, '"alone"', alones) });
+}
+
+function readNameRange(place: Place | undefined): string | undefined {
+  if (place === undefined || isNothing(place)) return undefined;
+  const range = readKeys(place, '"names"', ['range'])?.entries.get('range');
+  const text = range === undefined ? undefined : readText(range, '"range"');
+  if (range === undefined || text === undefined || text === 'none' || parseNameRange(text) !== undefined) return text;
+  return complain(
+    range,
+    `"range": ${quote(text)} is not a private network of at least 256 addresses`,
+    'write a network that is used nowhere else, such as 198.18.0.0/15, or none',
+  );
 }

@@ -217,9 +217,20 @@ function portsOf({ ports }: Draft): Application['ports'] {
   for (const { value } of ports) {
     const key = `${value.external}/${value.protocol}`;
     const addresses = [...(byKey.get(key)?.addresses ?? []), ...(value.addresses ?? [])];
-    byKey.set(key, addresses.length === 0 ? value : { ...value, addresses: [...new Set(addresses)].sort() });
+    const earlier = byKey.get(key);
+    const { isLocal = false, ...rest } = value;
+    const local = isLocal && (earlier === undefined || earlier.isLocal === true);
+    const all = addresses.length === 0 ? rest : { ...rest, addresses: [...new Set(addresses)].sort() };
+    byKey.set(key, local ? { ...all, isLocal } : all);
   }
   return [...byKey.values()].sort((a, b) => a.external - b.external || (a.protocol < b.protocol ? -1 : 1));
+}
+
+/** Sorted, each once. */
+function exposesOf({ exposes = [] }: Draft): Pick<Application, 'exposes'> {
+  if (exposes.length === 0) return {};
+  const byKey = new Map(exposes.map(({ value }) => [`${value.port}/${value.protocol}`, value]));
+  return { exposes: [...byKey.values()].sort((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1)) };
 }
 
 function toApplication(draft: Draft, files: readonly DroverFile[]): Application {
@@ -230,6 +241,7 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
     image: substitute ?? draft.image,
     ...defined({ insteadOf: substitute === undefined ? undefined : draft.image }),
     ports: portsOf(draft),
+    ...exposesOf(draft),
     links: draft.links.map(({ value }) => value),
     environment: Object.fromEntries(draft.environment),
     volumes: draft.volumes.map(({ value }) => value),
@@ -243,6 +255,8 @@ function toApplication(draft: Draft, files: readonly DroverFile[]): Application 
     restartPolicy: draft.restartPolicy,
     ...defined({
       staysDown: draft.staysDown,
+      networks: draft.networks,
+      nicknames: draft.nicknames,
       dependsOn: draft.dependsOn?.map(({ value }) => value),
       files: draft.files?.map(({ value }) => value),
       hidesCommand: draft.hidesCommand,

@@ -122,12 +122,20 @@ export function mergeSettings(files: readonly DroverFile[]): Settings {
       lastFirst.map((file) => file.switch),
     ),
     transfer: files.find(({ transfer }) => transfer !== undefined)?.transfer ?? defaultSettings.transfer,
-    ...defined({ listen: files.find(({ listen }) => listen !== undefined)?.listen }),
+    ...defined({
+      listen: files.find(({ listen }) => listen !== undefined)?.listen,
+      nameRange: mergeNameRange(files),
+    }),
     boot: overlay(
       defaultSettings.boot,
       lastFirst.map((file) => file.boot),
     ),
   };
+}
+
+function mergeNameRange(files: readonly DroverFile[]): string | undefined {
+  const range = files.find(({ nameRange }) => nameRange !== undefined)?.nameRange ?? defaultSettings.nameRange;
+  return range === 'none' ? undefined : range;
 }
 
 function overlay<T extends object>(base: T, layers: readonly Partial<T>[]): T {

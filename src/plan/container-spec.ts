@@ -37,7 +37,7 @@ export function desiredSpec(
     application: app.name,
     ...(deployment === undefined ? {} : { deployment }),
     image,
-    ports: portsAt(app.ports, listen),
+    ports: portsAt(app.ports, listen).map(asPublished),
     ...(names === undefined ? {} : { names }),
     environment: containerEnvironment(app, meshAddress),
     mounts: app.volumes.map(({ id: volume, mountpoint, readOnly, noCopy }) => ({
@@ -53,6 +53,13 @@ export function desiredSpec(
     ...(app.hidesCommand === undefined ? {} : { hidesCommand: app.hidesCommand }),
     ...(app.options === undefined ? {} : { options: app.options }),
   };
+}
+
+/** Whether the other nodes forward a port is not part of the container. */
+function asPublished(port: PortMapping): PortMapping {
+  if (port.isLocal === undefined) return port;
+  const { isLocal: _isLocal, ...rest } = port;
+  return rest;
 }
 
 /**

@@ -21,7 +21,7 @@ export interface Obstacles {
 /** Applies the rules in order: the node, containers on nodes that cannot be reached, names, addresses, ports. */
 export function findObstacles(input: PlanInput, app: Application, node: NodeName, starts: boolean): Obstacles {
   const away = !input.reachable.has(node);
-  const ports = app.ports.length === 0 ? [] : takenPorts(input, app);
+  const ports = app.ports.length === 0 ? [] : takenPorts(input, app, node);
   const found = [
     ...(away ? [{ node, why: 'the node cannot be reached', hint: bringNodeBack }] : []),
     ...(starts && !away ? runsUnseen(input, app) : []),
@@ -127,7 +127,10 @@ function missingAddresses(input: PlanInput, app: Application, node: NodeName): F
  * The application's ports that something else has. A port of the deployment that runs the same application is not among
  * them: the take-over of the application takes the port over too.
  */
-function takenPorts(input: PlanInput, app: Application): Found[] {
+function takenPorts(input: PlanInput, app: Application, at: NodeName): Found[] {
+  const local = new Set(
+    app.ports.flatMap((port) => (port.isLocal === true ? externalPorts({ ports: [port] }) : [])).map(portText),
+  );
   const owners = new Set(foreignContainers(input, app).map(({ container }) => container.deployment));
   return externalPorts(app).flatMap((key) => {
     const what = `port ${key.port} (${key.protocol})`;
@@ -136,7 +139,8 @@ function takenPorts(input: PlanInput, app: Application): Found[] {
       return [{ why: `${what} is kept for ${kept}`, hint: 'choose another external port' }];
     }
     const others = (holders(input).get(portText(key)) ?? []).filter(
-      ({ deployment }) => deployment === undefined || !owners.has(deployment),
+      ({ node, deployment }) =>
+        (deployment === undefined || !owners.has(deployment)) && (node === at || !local.has(portText(key))),
     );
     return others.map(({ node, holder, hint }) => ({
       node,

@@ -22,6 +22,7 @@ import { quote } from '../yaml/yaml-node.ts';
 import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files.ts';
 import { commonReaders, readSettings, type SettingReaders } from './container-settings.ts';
 import { checkDependencies, markJobs, readDependsOn } from './depends-on.ts';
+import { readExpose } from './exposed-ports.ts';
 import { hookKeys, readHooks } from './hooks.ts';
 import { checkAlias } from './native-form.ts';
 import {
@@ -51,6 +52,7 @@ const keys = [
   'image',
   'environment',
   'ports',
+  'expose',
   'links',
   'volumes',
   ...settingKeys('fig'),
@@ -70,7 +72,6 @@ const knownKeys = [
   'dns',
   'net',
   'volumes_from',
-  'expose',
   'command',
 ];
 
@@ -107,6 +108,7 @@ function readService(name: string, place: Place, top: TopFiles): Service | undef
     } else complainAtKey(entry, `unknown key ${quote(key)}`, () => suggest(entry.key, keys, taken) ?? formHint(key));
   }
   const ports = fields.entries.get('ports');
+  const exposed = fields.entries.get('expose');
   const links = fields.entries.get('links');
   const environment = fields.entries.get('environment');
   const volumes = fields.entries.get('volumes');
@@ -120,6 +122,7 @@ function readService(name: string, place: Place, top: TopFiles): Service | undef
     ...defined({ image }),
     ports: ports === undefined ? [] : readPorts(ports),
     links: [],
+    ...defined({ exposes: exposed === undefined ? undefined : readExpose(exposed) }),
     ...readAppFiles(fields.entries, top, own, mountpoints),
     volumes: mounts,
     ...readSettings('fig', fields.entries, readers),
@@ -233,7 +236,11 @@ export function resolveLinks(services: readonly Service[], names: ReadonlySet<st
   return services.map(({ draft, links }) => {
     if (links.length === 0) return draft;
     const resolved = links.flatMap(({ value, place }) => resolveLink(value, place, byName.get(value.target), names));
-    return { ...draft, links: resolved };
+    const renamed = links.flatMap(({ value: { alias, target } }) =>
+      alias !== target && names.has(target) ? [[alias, target] as const] : [],
+    );
+    const nicknames = renamed.length === 0 ? {} : { nicknames: Object.fromEntries(renamed) };
+    return { ...draft, links: resolved, ...nicknames };
   });
 }
 

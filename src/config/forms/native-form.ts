@@ -30,6 +30,7 @@ import { fileKeys, readAppFiles, readTopFiles, type TopFiles } from './app-files
 import { checkLimits, optionKeys, readOptions } from './container-options.ts';
 import { commonReaders, readSettings, type SettingReaders } from './container-settings.ts';
 import { checkDependencies, markJobs, readDependsOn } from './depends-on.ts';
+import { readExpose } from './exposed-ports.ts';
 import { hookKeys, readHooks } from './hooks.ts';
 import {
   accept,
@@ -78,6 +79,7 @@ export function checkVersion(place: Place | undefined): void {
 const keys = [
   'image',
   'ports',
+  'expose',
   'links',
   'environment',
   'volume',
@@ -116,6 +118,7 @@ function readApplication(name: string, place: Place, top: TopFiles): Draft | und
     place,
     ...defined({ image: readImage(required(fields, 'image')) }),
     ports: read('ports', readPorts) ?? [],
+    ...defined({ exposes: read('expose', readExpose) }),
     links: read('links', readLinks) ?? [],
     ...readAppFiles(fields.entries, top, environment, mountpoints),
     volumes,

@@ -137,6 +137,11 @@ const topFiles = {
     .describe('Files for applications, 1 MiB each at most.'),
 };
 
+const exposedPort = z.union([port, z.string().regex(/^[0-9]+(-[0-9]+)?(\/(tcp|udp|TCP|UDP))?$/)]);
+const expose = z
+  .array(exposedPort)
+  .describe('Ports inside the container, such as "3000", that other applications reach by its name.');
+
 const nativeApplication = z.strictObject({
   image,
   ports: z
@@ -154,6 +159,7 @@ const nativeApplication = z.strictObject({
     )
     .optional()
     .describe('Ports that every node serves or forwards.'),
+  expose: expose.optional(),
   links: z
     .array(
       z.strictObject({
@@ -203,6 +209,7 @@ const fig = z
       image,
       environment: z.union([variables, assignments]).optional(),
       ports: z.array(z.string().regex(/^[0-9]+:[0-9]+$/)).optional().describe('Each "host:container".'),
+      expose: expose.optional(),
       links: serviceLinks.optional(),
       volumes: z.array(path).length(1).optional().describe('One path inside the container.'),
       ...orderKeys,
@@ -274,6 +281,16 @@ const droverShape = {
       .enum(['wait', 'start'])
       .describe('What a node does after a boot if another node may have taken a volume over and does not answer: wait for it, or start. Default: wait.'),
   }).nullable().describe('What a node does when it boots.'),
+  names: z
+    .strictObject({
+      range: z
+        .string()
+        .regex(/^(none|[0-9.]+\/[0-9]{1,2})$/)
+        .optional()
+        .describe('Private network of the addresses behind the names of applications; none: no names. Default: 198.18.0.0/15.'),
+    })
+    .nullable()
+    .describe('How applications reach each other by name.'),
   images: z
     .record(z.string().min(1), z.string().min(1))
     .nullable()

@@ -105,7 +105,7 @@ function portsOf(input: PlanInput, { app, blockers }: GroupDecision, node: NodeN
 function isHidden(input: PlanInput, node: NodeName, ports: readonly PortMapping[], key: PortKey): boolean {
   const mesh = meshAddress(input, node);
   const own = ports.find(({ external, protocol }) => external === key.port && protocol === key.protocol);
-  return own !== undefined && mesh !== undefined && !isPublishedAt(own, mesh);
+  return own !== undefined && mesh !== undefined && (own.isLocal === true || !isPublishedAt(own, mesh));
 }
 
 function whereBlocked(input: PlanInput, decision: GroupDecision): NodeName | 'observed' {

@@ -39,10 +39,11 @@ describe('an address at a port', () => {
   it('is read in the native form and in Compose’s short and long ones', () => {
     const compose = (ports: string) => `services:\n  db: {image: a, ports: ${ports}}\n`;
     expect(portsOf(native('[{internal: 5432, external: 5432, address: 127.0.0.1}]'))).toEqual(at('127.0.0.1'));
-    expect(portsOf(compose('["127.0.0.1:5432:5432"]'))).toEqual(at('127.0.0.1'));
-    expect(portsOf(compose('["[0:0::1]:5432:5432"]'))).toEqual(at('::1'));
-    expect(portsOf(compose('[{target: 5432, published: "5432", host_ip: 127.0.0.1}]'))).toEqual(at('127.0.0.1'));
-    expect(portsOf(compose('["10.0.0.5:5432:5432", "127.0.0.1:5432:5432"]'))).toEqual(at('10.0.0.5', '127.0.0.1'));
+    const local = (...addresses: readonly string[]) => at(...addresses).map((port) => ({ ...port, isLocal: true }));
+    expect(portsOf(compose('["127.0.0.1:5432:5432"]'))).toEqual(local('127.0.0.1'));
+    expect(portsOf(compose('["[0:0::1]:5432:5432"]'))).toEqual(local('::1'));
+    expect(portsOf(compose('[{target: 5432, published: "5432", host_ip: 127.0.0.1}]'))).toEqual(local('127.0.0.1'));
+    expect(portsOf(compose('["10.0.0.5:5432:5432", "127.0.0.1:5432:5432"]'))).toEqual(local('10.0.0.5', '127.0.0.1'));
   });
 
   it('is an address of the node', () => {

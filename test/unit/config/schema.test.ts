@@ -71,6 +71,9 @@ describe('the JSON Schemas', () => {
     const web = 'services:\n  web:\n    image: a\n    restart: on-failure:3\n    ports: ["8080:80/udp"]\n';
     expect(accepts('application.schema.json', web)).toBe(true);
     expect(accepts('application.schema.json', `x-a: 1\n${web}    x-b: {}\n`)).toBe(true);
+    expect(accepts('application.schema.json', `${web}    networks: {a: {aliases: [b]}}\n    expose: ["3000"]\n`)).toBe(
+      true,
+    );
     expect(accepts('application.schema.json', `${web}    volumes: ["/here:/there:ro"]\n    tmpfs: /run\n`)).toBe(true);
     expect(accepts('application.schema.json', `${web}    volumes_from: [a]\n`)).toBe(false);
     expect(accepts('application.schema.json', `${web}    imagee: a\n`)).toBe(false);

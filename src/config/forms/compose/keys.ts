@@ -20,9 +20,6 @@ const ours = 'ours';
 const noted = (why: string): KeyRule => ({ noted: why });
 const refused = (why: string, hint: string): KeyRule => ({ refused: why, hint });
 
-/** What drover does not do yet; a test lists what is left of it. */
-const notYet = (hint = 'remove it'): KeyRule => refused('drover does not do this yet', hint);
-
 const builds = noted('drover builds no images: it runs the one that "image" names');
 const develops = noted('it is for "docker compose watch"');
 const placed = noted('deployment.yml says where an application runs');
@@ -43,7 +40,7 @@ export const composeKeys = {
     include: ours,
     services: ours,
     models,
-    networks: notYet('every published port is reachable on every node: use "links"'),
+    networks: ours,
     volumes: ours,
     secrets: ours,
     configs: ours,
@@ -61,7 +58,7 @@ export const composeKeys = {
     cgroup_parent: runs,
     command: runs,
     configs: ours,
-    container_name: notYet('the container is named after the service'),
+    container_name: ours,
     cpu_count: windows,
     cpu_percent: windows,
     cpu_period: runs,
@@ -84,7 +81,7 @@ export const composeKeys = {
     entrypoint: runs,
     env_file: ours,
     environment: ours,
-    expose: notYet('publish the port with "ports" and use "links"'),
+    expose: ours,
     extends: ours,
     external_links: refused(
       'it names a container that is not in this file',
@@ -110,7 +107,7 @@ export const composeKeys = {
     memswap_limit: runs,
     models,
     network_mode: runs,
-    networks: notYet('every published port is reachable on every node: use "links"'),
+    networks: ours,
     oom_kill_disable: runs,
     oom_score_adj: runs,
     pid: runs,
@@ -177,13 +174,15 @@ export const composeKeys = {
   healthcheck: each(runs, 'disable interval retries test timeout start_period start_interval'),
   logging: each(runs, 'driver options'),
   'service.models': each(models, 'endpoint_var model_var'),
-  'service.networks': each(
-    notYet(),
-    'aliases interface_name ipv4_address ipv6_address link_local_ips mac_address driver_opts priority gw_priority',
-  ),
+  'service.networks': {
+    aliases: ours,
+    ...each(noted('drover gives each application one address, the same on every node'), 'ipv4_address ipv6_address'),
+    ...each(drivers, 'interface_name link_local_ips mac_address driver_opts priority gw_priority'),
+  },
   ports: {
     ...each(ours, 'target published protocol host_ip'),
-    ...each(notYet(), 'name mode app_protocol'),
+    ...each(noted('it describes the port'), 'name app_protocol'),
+    mode: noted('a port is published on its node, and every other node forwards it'),
   },
   provider: each(providers, 'type options'),
   'service.files': each(ours, 'source target uid gid mode'),
@@ -236,7 +235,10 @@ export const composeKeys = {
   'deploy.placement': each(placed, 'constraints preferences max_replicas_per_node'),
   'deploy.placement.preferences': each(placed, 'spread'),
 
-  network: each(notYet(), 'name driver driver_opts ipam external internal enable_ipv4 enable_ipv6 attachable labels'),
+  network: {
+    ...each(ours, 'name internal external'),
+    ...each(drivers, 'driver driver_opts ipam enable_ipv4 enable_ipv6 attachable labels'),
+  },
   'network.ipam': each(drivers, 'driver config options'),
   'network.ipam.config': each(drivers, 'subnet ip_range gateway aux_addresses'),
   volume: { ...each(ours, 'name driver driver_opts external'), labels: noted('a volume is a dataset of ZFS') },
