@@ -85,9 +85,12 @@ function checkLinks(draft: Draft): void {
 }
 
 /** One may lie inside another: Docker mounts them in the order of their depth. */
-function checkMountpoints({ volumes, binds = [], tmpfs = [] }: Draft): void {
+function checkMountpoints({ volumes, binds = [], tmpfs = [], files = [] }: Draft): void {
   const seen = new Map<string, Place>();
-  for (const { value, place } of [...volumes, ...binds, ...tmpfs]) {
+  const bound = files.flatMap(({ value: { target, kind }, place }) =>
+    kind === 'file' ? [{ value: { mountpoint: target }, place }] : [],
+  );
+  for (const { value, place } of [...volumes, ...binds, ...tmpfs, ...bound]) {
     const earlier = seen.get(value.mountpoint);
     if (earlier === undefined) seen.set(value.mountpoint, place);
     else

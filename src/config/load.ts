@@ -104,7 +104,7 @@ export function loadConfig(files: SourceFiles, options: LoadOptions = {}): LoadR
   const read = [application, deployment, ...drover].map(({ file }) => file);
   const all = [...read.slice(0, 1), ...further, ...context.reports(), ...read.slice(1)];
   const problems = all.flatMap((file) => file.problems());
-  const paths = [...new Set(namedFiles.asked().map(({ path }) => path))];
+  const paths = namedFiles.sources();
   const sources = paths.length === 0 ? {} : { sources: paths };
   if (problems.length > 0 || content?.drafts === undefined)
     return { ok: false, problems: orUnknown(problems), ...sources };

@@ -1,8 +1,9 @@
-import { realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { readBounded, UnreadableFile } from '../files/read-bounded.ts';
 import type { LoadResult } from '../model/config.ts';
+import { packTree } from '../model/file-tree.ts';
 import { configFileBytes } from '../model/limits.ts';
 import {
   createNamedFiles,
@@ -58,6 +59,7 @@ export async function readConfig(
 export async function readNamedFile({ path, kind }: NamedFileRequest): Promise<Reading> {
   const limit = maxNamedFileBytes[kind];
   try {
+    if (kind === 'bind') return await readTree(path, limit);
     // Looked at first, because opening a device can already do something.
     if (!(await stat(path)).isFile() || /^\/(?:proc|sys|dev)\//.test(await realpath(path))) {
       return { kind: 'unreadable', why: 'it is not a regular file' };
@@ -71,6 +73,49 @@ export async function readNamedFile({ path, kind }: NamedFileRequest): Promise<R
     return { kind: 'unreadable', why: reasonOf(error) };
   }
 }
+
+/** Most files and folders of one bind. */
+const maxTreeEntries = 200;
+
+/** A regular file or a folder of them, packed. A link in a folder could lead anywhere, and is not followed. */
+async function readTree(path: string, limit: number): Promise<Reading> {
+  const files: { path: string; mode: number; bytes: Uint8Array }[] = [];
+  let [left, entries] = [limit, 0];
+  const add = async (at: string, inside: string): Promise<void> => {
+    const { mode } = await stat(at);
+    const bytes = await readBounded(at, left);
+    left -= bytes.length;
+    files.push({ path: inside, mode: mode & 0o777, bytes });
+  };
+  const walk = async (folder: string, inside: string): Promise<void> => {
+    for (const entry of (await readdir(folder, { withFileTypes: true })).toSorted((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )) {
+      entries += 1;
+      if (entries > maxTreeEntries) throw new UnfitTree(`it has more than ${maxTreeEntries} files`);
+      const [at, name] = [join(folder, entry.name), `${inside}${entry.name}`];
+      if (entry.isDirectory()) await walk(at, `${name}/`);
+      else if (entry.isFile()) await add(at, name);
+      else
+        throw new UnfitTree(
+          `it has ${entry.isSymbolicLink() ? 'a symbolic link' : 'something that is not a file'}: ${name}`,
+        );
+    }
+  };
+  try {
+    const found = await stat(path);
+    if (!found.isDirectory() && !found.isFile()) return { kind: 'unreadable', why: 'it is not a file or folder' };
+    await (found.isFile() ? add(path, '') : walk(path, ''));
+    return { kind: 'bytes', bytes: packTree({ isFolder: !found.isFile(), files }) };
+  } catch (error) {
+    if (error instanceof UnfitTree) return { kind: 'unreadable', why: error.message };
+    if (!(error instanceof UnreadableFile && error.isTooLarge)) throw error;
+    return { kind: 'unreadable', why: `it is larger than ${limit / 1024} KiB` };
+  }
+}
+
+/** What a folder must not have. */
+class UnfitTree extends Error {}
 
 /** drover.yml alone (or only the defaults), as a configuration without applications. */
 export async function readInventory(path: string | undefined, options: LoadOptions = {}): Promise<LoadResult> {

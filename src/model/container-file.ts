@@ -1,6 +1,7 @@
 import type { SealedContent } from './sealed-content.ts';
 
-export type FileKind = 'secret' | 'config';
+/** `file`: a file or folder next to the application file, which the node keeps and the container sees read-only. */
+export type FileKind = 'secret' | 'config' | 'file';
 
 /** A file that is put into a container before it starts. Read back from a node, its content is a hash. */
 export interface ContainerFile<Content = SealedContent> {
@@ -13,5 +14,6 @@ export interface ContainerFile<Content = SealedContent> {
   readonly gid: number;
   /** Permission bits. */
   readonly mode: number;
+  /** Of a `file`: a packed tree (file-tree.ts), whose modes are those of the files. */
   readonly content: Content;
 }

@@ -97,8 +97,8 @@ const line = (...words: readonly (string | undefined)[]): string =>
 function loggedContainers(runtime: ContainerRuntime, say: Say): ContainerRuntime {
   const sayCreate = (spec: ContainerSpec, directories: Readonly<Record<string, string>>): void => {
     say(describeCreate(spec, directories));
-    for (const { target } of spec.files ?? [])
-      say(line('docker', 'cp', '-', `${containerName(spec.application)}:${target}`));
+    for (const { target, kind } of spec.files ?? [])
+      if (kind !== 'file') say(line('docker', 'cp', '-', `${containerName(spec.application)}:${target}`));
   };
   return {
     ...runtime,

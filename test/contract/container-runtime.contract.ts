@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerRuntime } from '../../src/engine/node-client.ts';
 import type { Container, ContainerSpec } from '../../src/model/cluster.ts';
 import type { AppName, ImageRef, VolumeId } from '../../src/model/config.ts';
+import { packTree } from '../../src/model/file-tree.ts';
 import { SealedContent } from '../../src/model/sealed-content.ts';
 
 /** A process in an image, as far as a specification says it. */
@@ -21,6 +22,8 @@ export interface RuntimeUnderTest {
   readonly polite: Program;
   /** Runs until KILL. */
   readonly stubborn: Program;
+  /** Programs in its containers see files. */
+  readonly hasFiles?: true;
   /** An empty directory of a volume on the node. */
   makeDirectory(volume: VolumeId): Promise<string>;
   close(): Promise<void>;
@@ -123,6 +126,29 @@ export function containerRuntimeContract(name: string, makeRuntime: () => Promis
         { source: '/tmp', mountpoint: '/node/tmp', propagation: 'rslave' },
       ]);
       expect(tmpfs).toEqual(spec.tmpfs);
+    });
+
+    test('files that go with an application are bound, and are no folders of the node', async () => {
+      const bytes = packTree({
+        isFolder: true,
+        files: [{ path: 'in/a.txt', mode: 0o644, bytes: Buffer.from('one\n') }],
+      });
+      const content = new SealedContent(bytes);
+      const file = { kind: 'file', name: './conf', target: '/conf', uid: 0, gid: 0, mode: 0, content } as const;
+      const app = await started({ files: [file] });
+      const { files, binds } = (await find(app))?.spec ?? {};
+      expect(binds).toBeUndefined();
+      expect(files).toMatchObject([{ kind: 'file', name: './conf', target: '/conf' }]);
+      expect(files?.[0] !== undefined && content.equals(files[0].content)).toBe(true);
+      if (under.hasFiles !== true) return;
+      const cat = await runtime.exec(app, { command: ['cat', '/conf/in/a.txt'], tty: false }, signal);
+      cat.stdin.end();
+      expect(await readText(cat.stdout)).toBe('one\n');
+      const write = await runtime.exec(app, { command: ['touch', '/conf/new'], tty: false }, signal);
+      write.stdin.end();
+      write.stdout.resume();
+      write.stderr?.resume();
+      expect(await write.ended).not.toBe(0);
     });
 
     test('a file that the node does not have is reported before anything is stopped or created', async () => {

@@ -42,6 +42,7 @@ async function makeRuntime(user?: string): Promise<RuntimeUnderTest> {
     image,
     absent: { repository: 'localhost:1/drover/nowhere', tag: '1' },
     polite: shell('trap "exit 0" TERM; sleep 3600 & wait'),
+    hasFiles: true,
     stubborn: shell('trap "" TERM; sleep 3600'),
     makeDirectory: (volume) => makeDirectory(connection, volume),
     async close() {

@@ -1,5 +1,7 @@
+import { unpackTree } from '../../model/file-tree.ts';
+
 /** What a file is read for; each kind has its largest size in bytes. */
-export type NamedFileKind = 'compose' | 'env' | 'secret' | 'config';
+export type NamedFileKind = 'compose' | 'env' | 'secret' | 'config' | 'bind';
 
 /** Docker's own limit for a secret, and the size that a Compose project's files may have elsewhere. */
 export const maxNamedFileBytes: Readonly<Record<NamedFileKind, number>> = {
@@ -7,6 +9,8 @@ export const maxNamedFileBytes: Readonly<Record<NamedFileKind, number>> = {
   env: 1024 * 1024,
   secret: 500 * 1024,
   config: 1024 * 1024,
+  // All files of a folder together; what is read is a packed tree.
+  bind: 1024 * 1024,
 };
 
 /** Most files that an application file can name. */
@@ -30,6 +34,8 @@ export interface NamedFiles {
   read(path: string, kind: NamedFileKind): Reading;
   /** All that was asked for, in order. */
   asked(): readonly NamedFileRequest[];
+  /** The paths of all that was asked for, and of what is in folders. */
+  sources(): readonly string[];
   /** What was asked for and is not known; the result is of no use while there is any. */
   missing(): readonly NamedFileRequest[];
 }
@@ -50,6 +56,14 @@ export function createNamedFiles(known: ReadonlyMap<string, Reading>): NamedFile
       return known.get(key) ?? { kind: 'absent' };
     },
     asked: () => [...asked.values()],
+    sources: () => {
+      const all = [...asked].flatMap(([key, { path, kind }]) => {
+        const reading = known.get(key);
+        if (kind !== 'bind' || reading?.kind !== 'bytes') return [path];
+        return [path, ...unpackTree(reading.bytes).files.map((file) => `${path}/${file.path}`)];
+      });
+      return [...new Set(all)];
+    },
     missing: () => [...asked].flatMap(([key, request]) => (known.has(key) ? [] : [request])),
   };
 }

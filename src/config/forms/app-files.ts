@@ -63,15 +63,18 @@ export function readAppFiles(
   return { environment: mergeEnvironment(fromFiles, environment), ...(files.length === 0 ? {} : { files }) };
 }
 
+/** The kinds that have a key of their own. */
+type KeyKind = Exclude<FileKind, 'file'>;
+
 /** The content of each entry of the top-level `secrets` or `configs`, by name; read when an application wants it. */
 export interface FileDefinitions {
-  readonly kind: FileKind;
+  readonly kind: KeyKind;
   readonly names: ReadonlySet<string>;
   /** Undefined after reporting why there is none. */
   content(name: string): SealedContent | undefined;
 }
 
-const sources: Readonly<Record<FileKind, readonly string[]>> = {
+const sources: Readonly<Record<KeyKind, readonly string[]>> = {
   secret: ['file', 'environment'],
   config: ['file', 'environment', 'content'],
 };
@@ -80,7 +83,7 @@ const sources: Readonly<Record<FileKind, readonly string[]>> = {
 const ignored = ['name', 'labels', 'external'];
 
 /** The top-level `secrets` or `configs` of any form; `place` is absent where the file has none. */
-function readDefinitions(place: Place | undefined, kind: FileKind, context: FileContext): FileDefinitions {
+function readDefinitions(place: Place | undefined, kind: KeyKind, context: FileContext): FileDefinitions {
   const contents = new Map<string, () => SealedContent | undefined>();
   const isEmpty = place === undefined || (place.node.kind === 'scalar' && place.node.type === 'null');
   for (const [name, entry] of isEmpty ? [] : (readFields(place, `"${kind}s"`)?.entries ?? [])) {
@@ -105,7 +108,7 @@ interface Source {
   readonly text: string;
 }
 
-function readSource(place: Place, name: string, kind: FileKind): Source | undefined {
+function readSource(place: Place, name: string, kind: KeyKind): Source | undefined {
   const fields = readFields(place, `the ${kind} ${quote(name)}`);
   if (fields === undefined) return undefined;
   const known = sources[kind];
@@ -136,7 +139,7 @@ function isFalse({ node }: Place): boolean {
   return value.kind === 'scalar' && value.type === 'boolean' && !value.value;
 }
 
-function readContent({ key, place, text }: Source, kind: FileKind, context: FileContext): SealedContent | undefined {
+function readContent({ key, place, text }: Source, kind: KeyKind, context: FileContext): SealedContent | undefined {
   if (key === 'file') return readFromFile(place, text, kind, context);
   const value = key === 'content' ? text : context.lookup(text);
   if (value === undefined) {
@@ -147,7 +150,7 @@ function readContent({ key, place, text }: Source, kind: FileKind, context: File
   return new SealedContent(bytes);
 }
 
-function readFromFile(place: Place, name: string, kind: FileKind, context: FileContext): SealedContent | undefined {
+function readFromFile(place: Place, name: string, kind: KeyKind, context: FileContext): SealedContent | undefined {
   const reading = context.read(name, kind);
   if (reading.kind === 'bytes') return new SealedContent(reading.bytes);
   const file = `the file ${quote(reading.path)}`;
@@ -156,7 +159,7 @@ function readFromFile(place: Place, name: string, kind: FileKind, context: FileC
   return complain(place, `${file} cannot be read: ${reading.why}`);
 }
 
-const tooLarge = (kind: FileKind): string => `a ${kind} is larger than ${maxNamedFileBytes[kind] / 1024} KiB`;
+const tooLarge = (kind: KeyKind): string => `a ${kind} is larger than ${maxNamedFileBytes[kind] / 1024} KiB`;
 
 /** An application's `secrets` or `configs`: names, or `{source, target, uid, gid, mode}`. */
 function readFileUses(place: Place, definitions: FileDefinitions): Placed<ContainerFile>[] {
@@ -197,13 +200,13 @@ interface Use {
 /** Compose's: every process in the container can read it, none can write. */
 const defaultMode = 0o444;
 
-function readShortUse(place: Place, kind: FileKind): Use | undefined {
+function readShortUse(place: Place, kind: KeyKind): Use | undefined {
   const { node } = place;
   if (node.kind !== 'scalar' || node.type !== 'text') return mustBe(place, `a ${kind}`, 'a name or a mapping');
   return { source: place, uid: 0, gid: 0, mode: defaultMode };
 }
 
-function readLongUse(place: Place, kind: FileKind): Use | undefined {
+function readLongUse(place: Place, kind: KeyKind): Use | undefined {
   const fields = readFields(place, `a ${kind}`);
   if (fields === undefined) return undefined;
   refuseOthers(fields, ['source', 'target', 'uid', 'gid', 'mode']);
@@ -245,7 +248,7 @@ function readMode(place: Place | undefined): number | undefined {
 /** Where Docker or the kernel puts something else. */
 const taken = ['/proc', '/sys', '/dev', '/run/drover', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
 
-function targetOf(place: Place, name: string | undefined, kind: FileKind): string | undefined {
+function targetOf(place: Place, name: string | undefined, kind: KeyKind): string | undefined {
   const text = name ?? readName(place, '"target"');
   if (text === undefined) return undefined;
   const base = kind === 'secret' ? '/run/secrets/' : '/';

@@ -15,6 +15,8 @@ export const filesLabel = 'drover.files';
 /** `command` where the container's command is a secret and must not be shown. */
 export const hidesLabel = 'drover.hides';
 
+const kinds: readonly FileKind[] = ['secret', 'config', 'file'];
+
 type SpecFile = NonNullable<ContainerSpec['files']>[number];
 
 /** The label's text; `salt` is random for each container. */
@@ -31,7 +33,7 @@ export function labelToFiles(text: string | undefined): readonly ContainerFile<C
   const label = parseJson(text ?? '{}');
   const salt = textAt(label, 'salt') ?? '';
   return listAt(label, 'files').flatMap((file) => {
-    const kind: FileKind = textAt(file, 'kind') === 'config' ? 'config' : 'secret';
+    const kind = kinds.find((one) => one === textAt(file, 'kind')) ?? 'secret';
     if (!isRecord(file)) return [];
     const content = { salt, hash: textAt(file, 'hash') ?? '' };
     return {
@@ -59,7 +61,7 @@ export function checkFiles(
     const { kind, name, target } = file;
     const what = `cannot put the ${kind} "${name}" into "${spec.application}" on "${node}"`;
     const volume = imageVolumes.find((path) => target === path || target.startsWith(`${path}/`));
-    if (volume !== undefined) {
+    if (volume !== undefined && kind !== 'file') {
       throw new AppError('docker-failed', `${what}: ${target} lies in the image's volume at ${volume}`, {
         hint: 'choose a "target" outside of the volume',
         details: { node },
@@ -74,9 +76,11 @@ export function checkFiles(
 export async function putFiles(
   api: DockerApi,
   container: string,
-  files: readonly ContainerFile[],
+  all: readonly ContainerFile[],
   signal: AbortSignal,
 ): Promise<void> {
+  // The others are bound.
+  const files = all.filter(({ kind }) => kind !== 'file');
   if (files.length === 0) return;
   await api.json(
     {
@@ -94,10 +98,26 @@ export async function putFiles(
 const blockBytes = 512;
 
 /** A tar archive of the files. Docker creates missing folders, owned by root. */
-export function tarOf(files: readonly ContainerFile[]): Buffer {
-  const parts = files.flatMap(({ target, uid, gid, mode, content }) => {
-    const bytes = content.bytes();
-    const path = target.replace(/^\/+/, '');
+export const tarOf = (files: readonly ContainerFile[]): Buffer =>
+  archiveOf(
+    files.map(({ target, content, ...rest }) => ({
+      ...rest,
+      path: target.replace(/^\/+/, ''),
+      bytes: content.bytes(),
+    })),
+  );
+
+/** A file in an archive. */
+export interface ArchiveFile {
+  readonly path: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+  readonly bytes: Uint8Array;
+}
+
+export function archiveOf(files: readonly ArchiveFile[]): Buffer {
+  const parts = files.flatMap(({ path, uid, gid, mode, bytes }) => {
     // An extended header has room for paths of more than 100 characters and for large numbers.
     const records = Buffer.from(
       [record('path', path), record('uid', `${uid}`), record('gid', `${gid}`)].join(''),

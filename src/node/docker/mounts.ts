@@ -7,6 +7,7 @@ import { type NodeBind, type NodeMounts, nodeMountpoints, propagations } from '.
 import { containerName, gateDirectory, labels } from '../../model/names.ts';
 import { at, entriesAt, listAt, parseJson, textAt } from '../json.ts';
 import type { NodeConnection } from '../ssh/connection.ts';
+import { isPlaced, placedFiles } from './binds.ts';
 
 /** JSON `{mountpoint: volume id}`, because Docker knows only directories. */
 export const volumesLabel = 'drover.volumes';
@@ -19,7 +20,12 @@ export function mountsBody(
   directories: Readonly<Record<VolumeId, string>>,
   imageVolumes: readonly string[],
 ): readonly Json[] {
-  const taken = new Set([...spec.mounts.map(({ mountpoint }) => mountpoint), ...nodeMountpoints(spec)]);
+  const placed = placedFiles(spec);
+  const taken = new Set([
+    ...spec.mounts.map(({ mountpoint }) => mountpoint),
+    ...nodeMountpoints(spec),
+    ...placed.keys(),
+  ]);
   return [
     ...spec.mounts.map((mount) => ({
       Type: 'bind',
@@ -28,6 +34,7 @@ export function mountsBody(
       ...defined({ ReadOnly: mount.readOnly }),
     })),
     ...(spec.binds ?? []).map(bindBody),
+    ...[...placed].map(([mountpoint, source]) => bindBody({ source, mountpoint, readOnly: true })),
     ...imageVolumes
       .filter((path) => !taken.has(path))
       .map((path) => ({
@@ -141,7 +148,7 @@ function readBinds(inspected: unknown): ReadBind[] {
     ),
   );
   return listAt(inspected, 'Mounts')
-    .filter((mount) => textAt(mount, 'Type') === 'bind' && !isGate(mount))
+    .filter((mount) => textAt(mount, 'Type') === 'bind' && !isGate(mount) && !isPlaced(textAt(mount, 'Source') ?? ''))
     .map((mount) => {
       const mountpoint = textAt(mount, 'Destination') ?? '';
       const propagation = propagations.find((word) => word === asked.get(mountpoint));

@@ -21,7 +21,7 @@ import {
   type DockerVersion,
   statusOf,
 } from './api.ts';
-import { prepareSources } from './binds.ts';
+import { placeFiles, prepareSources, removePlaced } from './binds.ts';
 import { exitOf, readCondition } from './condition.ts';
 
 import { execInContainer } from './exec.ts';
@@ -114,10 +114,7 @@ export function createDockerRuntime(
     },
     async remove(app, signal) {
       own.ids.delete(app);
-      if ((await inspectOurs(node, api, app, signal)) === undefined) return;
-      // Without v: a volume that Docker made for a VOLUME line of the image may have the only copy of its data.
-      const request = { ...on('remove', app, ''), method: 'DELETE', okStatus: [404] } as const;
-      await api.json(request, signal);
+      await remove(connection, api, app, signal);
     },
     logs: (app, options, signal) => readLogs(node, api, app, options, signal),
     events: (signal, opened) => readEvents(connection, api, signal, opened),
@@ -197,6 +194,14 @@ async function stop(
   } finally {
     waiting.abort();
   }
+}
+
+async function remove(connection: NodeConnection, api: DockerApi, app: AppName, signal: AbortSignal): Promise<void> {
+  const inspected = await inspectOurs(connection.node, api, app, signal);
+  if (inspected === undefined) return;
+  // Without v: a volume that Docker made for a VOLUME line of the image may have the only copy of its data.
+  await api.json({ ...on('remove', app, ''), method: 'DELETE', okStatus: [404] }, signal);
+  await removePlaced(connection, app, inspected, signal);
 }
 
 /** Docker's answer 304 to a stop: the container is not running. */
@@ -302,6 +307,7 @@ async function create(
   const imageVolumes = volumesOfImage(image);
   const files = checkFiles(spec, imageVolumes, connection.node);
   await prepareSources(connection, spec, signal);
+  await placeFiles(connection, spec, files, signal);
   if (!isFilled) await fillNewVolumes(connection, api, spec, directories, signal);
   const network = await networks.prepare(spec, signal);
   const salt = randomBytes(16).toString('base64url');

@@ -25,7 +25,8 @@ export function checkImageVolumes(input: PlanInput, placed: PlacedApp, starts: b
   const { app, node, here, elsewhere } = placed;
   const mountpoints = app.volumes.map(({ mountpoint }) => mountpoint);
   const [away] = elsewhere;
-  const others = new Set([...mountpoints, ...nodeMountpoints(app)]);
+  const bound = app.files?.flatMap(({ kind, target }) => (kind === 'file' ? [target] : [])) ?? [];
+  const others = new Set([...mountpoints, ...nodeMountpoints(app), ...bound]);
   const outside = volumes.filter((path) => !others.has(path));
   // A container that already runs with this image is only restarted: its data stays in Docker's volume.
   const isSo = here !== undefined && away === undefined && here.imageId === id;

@@ -8,6 +8,9 @@ export const filesArea: ComposeArea = {
     const { entries, file } = service;
     const environment = readKey(service, 'environment', (place) => readEnvironment(place, file.context));
     const mountpoints = draft.volumes.map(({ value }) => value.mountpoint);
-    return { ...draft, ...readAppFiles(entries, file.files, environment ?? noEnvironment, mountpoints) };
+    const read = readAppFiles(entries, file.files, environment ?? noEnvironment, mountpoints);
+    // The files of binds are there already.
+    const files = [...(draft.files ?? []), ...(read.files ?? [])];
+    return { ...draft, ...read, ...(files.length === 0 ? {} : { files }) };
   },
 };

@@ -1,11 +1,13 @@
 import type { VolumeMount } from '../../../model/config.ts';
+import type { ContainerFile } from '../../../model/container-file.ts';
 import { defined } from '../../../model/defined.ts';
 import type { NodeBind } from '../../../model/mounts.ts';
 import type { TmpfsMount } from '../../draft.ts';
 import { complain, entriesOf, type Place, type Placed, readItems } from '../../fields.ts';
 import { quote } from '../../yaml/yaml-node.ts';
 import { idOfVolume } from '../read-parts.ts';
-import { plainPath, readMount, readTmpfs, type VolumePart, type WrittenMount } from './mount-parts.ts';
+import { type BindPart, plainPath, readMount, readTmpfs, type VolumePart, type WrittenMount } from './mount-parts.ts';
+import { readRelativeBind } from './relative-binds.ts';
 import type { ComposeArea, ComposeService, ReadService } from './service.ts';
 import type { VolumeDefinitions } from './top-volumes.ts';
 
@@ -18,17 +20,23 @@ export const volumesArea: ComposeArea = {
     const volumes: Placed<VolumeMount>[] = [];
     const binds: Placed<NodeBind>[] = [];
     const tmpfs: Placed<TmpfsMount>[] = [];
+    const files: Placed<ContainerFile>[] = [];
     for (const [index, mount] of mounts.entries()) {
       const { place, mountpoint } = mount;
       if (mount.kind === 'tmpfs') tmpfs.push({ place, value: { mountpoint, options: mount.options } });
-      else if (mount.kind === 'bind') binds.push(...readBind(mount));
-      else volumes.push({ place, value: volumeOf(service, mount, index === 0) });
+      else if (mount.kind === 'bind' && mount.source.startsWith('/')) binds.push({ place, value: bindOf(mount) });
+      else if (mount.kind === 'bind') {
+        const found = readRelativeBind(service, mount);
+        if (found?.kind === 'file') files.push({ place, value: found.value });
+        else if (found !== undefined) volumes.push({ place, value: found.value });
+      } else volumes.push({ place, value: volumeOf(service, mount, index === 0) });
     }
     return {
       ...draft,
       volumes,
       ...(binds.length === 0 ? {} : { binds }),
       ...(tmpfs.length === 0 ? {} : { tmpfs }),
+      ...(files.length === 0 ? {} : { files }),
     };
   },
   finish: (services) => {
@@ -58,18 +66,8 @@ function resolve(mount: WrittenMount, definitions: VolumeDefinitions): WrittenMo
   return { ...common, ...definition };
 }
 
-function readBind(mount: Extract<WrittenMount, { kind: 'bind' }>): Placed<NodeBind>[] {
-  const { source, mountpoint, readOnly, propagation, createsSource, place } = mount;
-  if (!source.startsWith('/')) {
-    complain(
-      place,
-      `${quote(source)} is a path next to this file, which the nodes do not have`,
-      'use a volume such as "data:/data", or write the full path of the node',
-    );
-    return [];
-  }
-  const value = { source: plainPath(source), mountpoint, ...defined({ readOnly, propagation, createsSource }) };
-  return [{ value, place }];
+function bindOf({ source, mountpoint, readOnly, propagation, createsSource }: BindPart): NodeBind {
+  return { source: plainPath(source), mountpoint, ...defined({ readOnly, propagation, createsSource }) };
 }
 
 function volumeOf({ name: app, file }: ComposeService, mount: VolumePart, isFirst: boolean): VolumeMount {
