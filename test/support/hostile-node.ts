@@ -84,6 +84,13 @@ export async function playNode(id: string, network = ''): Promise<PlayedNode> {
       else context.reject(['publickey']);
     });
     client.on('openssh.streamlocal', (accept) => docker.connect(accept()));
+    client.on(
+      'tcpip',
+      (accept) =>
+        void accept()
+          .on('error', () => undefined)
+          .resume(),
+    );
     client.on('session', (accept) => {
       accept().on('exec', (start, _reject, { command }) => {
         const channel = start();
@@ -298,6 +305,8 @@ function answerDocker(
         Names: [`/${name}`],
         Labels: labelsOf(one),
         State: 'running',
+        Ports: [{ PrivatePort: 80, PublicPort: 8080, Type: 'tcp' }],
+        NetworkSettings: { Networks: { bridge: { IPAddress: '172.17.0.2' } } },
       })),
     );
   } else if (path === '/containers/create') {

@@ -89,9 +89,10 @@ describe('where nothing has to be done, a node is asked', () => {
     ]);
   });
 
-  it('by apply: the same, and whether the application answers', async () => {
+  it('by apply: the same, and whether the application answers, for which no command runs', async () => {
+    const answers = ['GET /containers/json', 'GET /containers/drover-web/json'];
     expect(await asked('apply')).toEqual([
-      { commands: 2, requests: [...ofDocker, 'GET /containers/drover-web/json', ofImage].toSorted() },
+      { commands: 1, requests: [...ofDocker, ...answers, ofImage].toSorted() },
       { commands: 1, requests: [...ofDocker, ofImage].toSorted() },
     ]);
   });
