@@ -128,10 +128,12 @@ function decideContainers(
   tasks: readonly VolumeTask[],
   restart: string | undefined,
 ): { readonly stops: readonly ContainerStop[]; readonly start?: ContainerStart } {
-  const { app, node, facts, here, elsewhere, imageId } = placed;
+  const { app, node, facts, here, elsewhere, image, imageId } = placed;
   if (facts === undefined) return { stops: [] };
   const specWith = (exposes: ImageDefaults['exposes']) => specOn(input, placed, node, facts, exposes);
-  const fresh = (): ContainerStart['spec'] => specWith(imageId === undefined ? [] : facts.imagePorts?.[imageId]);
+  // A move takes the image along that the application runs with.
+  const moved = elsewhere.find(({ container }) => container.spec.image === image)?.container.imageDefaults.exposes;
+  const fresh = (): ContainerStart['spec'] => specWith(moved ?? facts.imagePorts?.[imageId ?? '']);
   const asksPorts = imageId === undefined && facts.network.names !== undefined ? { asksPorts: true as const } : {};
   const stops = elsewhere.map((other): ContainerStop => {
     const reason = `${quote(app.name)} is wanted on ${quote(node)}`;

@@ -11,7 +11,7 @@ import { createMemoryDoctor } from './doctor.ts';
 import { createMemoryFigures, poolOf } from './figures.ts';
 import { createMemoryImports } from './imports.ts';
 import { createMemoryMutex, type SessionLocks } from './mutex.ts';
-import { connectTo, createMemoryNetwork, readTable } from './network.ts';
+import { connectByName, connectTo, createMemoryNetwork, readTable } from './network.ts';
 import { seedMachine } from './seed.ts';
 import { emit, ours } from './streams.ts';
 import { memoryTransfer } from './transfer.ts';
@@ -62,6 +62,8 @@ export interface MemoryCluster extends Cluster {
   content(node: NodeName, volume: VolumeId): MemoryContent | undefined;
   /** What a client sees at a port of a node, at its mesh address or another one. */
   connect(node: NodeName, port: PortKey, address?: string): 'accepted' | 'refused' | 'held';
+  /** What a program in the container of `from` on the node sees at a name and port. */
+  connectByName(node: NodeName, from: AppName, name: string, port: PortKey): ReturnType<typeof connectByName>;
   /** What an observation of the node would find. Not counted as a call. */
   facts(node: NodeName): NodeFacts;
   /** A node's whole state, for tests that act as other programs on it. */
@@ -126,6 +128,7 @@ export function createMemoryCluster(seed: MemorySeed): MemoryCluster {
     },
     content: (node, volume) => datasetOf(machine(node), volume)?.content,
     connect: (node, port, address) => connectTo(world, machine(node), port, address),
+    connectByName: (node, from, name, port) => connectByName(world, machine(node), from, name, port),
     machine,
     check: () => checkInvariants(world),
     facts: (node) => {

@@ -136,7 +136,15 @@ export function isServed(
     if (container.state !== 'running' || container.startedAtMs === undefined) return false;
     if (container.image.accepts === false) return false;
     if (world.clock.now() < container.startedAtMs + (container.image.acceptsAfterMs ?? 0)) return false;
-    return container.spec.ports.some(
+    const { ports, names } = container.spec;
+    const isNamed = names?.ports.some((one) => {
+      if (one.protocol !== protocol) return false;
+      // Without an address, the node itself asks: at the mesh port, as for every other port.
+      if (one.meshPort === port && (address === undefined || address === names.mesh)) return true;
+      return one.port === port && address === names.address;
+    });
+    if (isNamed === true) return true;
+    return ports.some(
       (one) =>
         one.external === port && one.protocol === protocol && (address === undefined || isPublishedAt(one, address)),
     );

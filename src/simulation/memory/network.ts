@@ -1,12 +1,13 @@
 import type { NetworkControl } from '../../engine/node-client.ts';
 import type { NetworkTable, PortKey } from '../../model/cluster.ts';
-import type { NodeName } from '../../model/config.ts';
+import type { AppName, NodeName } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import { AppError } from '../../model/errors.ts';
 import type { HeldPort, NameTable } from '../../model/name-table.ts';
 import { parseNames, printNames } from '../../node/network/name-files.ts';
 import { byPort, canonicalAddress, renderRules } from '../../node/network/proxy-rules.ts';
 import { isServed } from './containers.ts';
+import { ours } from './streams.ts';
 import type { MemoryMachine } from './types.ts';
 import { call, type MemoryWorld, machineOf, startCall, wait } from './world.ts';
 
@@ -109,4 +110,32 @@ export function connectTo(
   const next = [...world.machines.values()].find((one) => one.meshAddress === proxy?.address);
   if (next === undefined || hops > 2) return 'refused';
   return connectTo(world, next, port, next.meshAddress, hops + 1);
+}
+
+/**
+ * What a program in the container of an application sees at a name and port. `unknown`: its name server, if it has one,
+ * does not know the name.
+ */
+export function connectByName(
+  world: MemoryWorld,
+  machine: MemoryMachine,
+  from: AppName,
+  name: string,
+  port: PortKey,
+): 'accepted' | 'refused' | 'held' | 'unknown' {
+  const table = readTable(world, machine);
+  const server = table.names?.resolvers.find(({ address }) => address === ours(machine, from)?.spec.names?.resolver);
+  const found = table.names?.entries.find(
+    ({ deployment, networks }) =>
+      deployment === server?.deployment &&
+      networks.some(({ network, names }) => server.networks.includes(network) && names.includes(name)),
+  );
+  if (found === undefined) return 'unknown';
+  const { address, at } = found;
+  if (table.holds.some((held) => holdKeyOf(held) === holdKeyOf({ ...port, address }))) return 'held';
+  if (at === undefined) return isServed(world, machine, port.port, port.protocol, address) ? 'accepted' : 'refused';
+  const meshPort = found.ports.find((one) => one.port === port.port && one.protocol === port.protocol)?.meshPort;
+  const next = [...world.machines.values()].find((one) => one.meshAddress === at);
+  if (next === undefined || meshPort === undefined) return 'refused';
+  return isServed(world, next, meshPort, port.protocol, at) ? 'accepted' : 'refused';
 }

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import type { Config, NodeName } from '../../../src/model/config.ts';
+import type { MemorySeed } from '../../../src/simulation/memory/types.ts';
+import { aConfig, aMount, anApplication, noNames, tcp } from '../../builders.ts';
+import { createScene, signal } from '../../fakes/scene.ts';
+
+const nodes = ['n1', 'n2', 'n3'] as const;
+const port = { port: 5432, protocol: 'tcp' } as const;
+
+/** A client on every node, and a database that only they reach: its image exposes the port. */
+const clients = nodes.map((node) => anApplication(`client-${node}`));
+const db = anApplication('db', { volumes: [aMount('ds-db')] });
+const stranger = anApplication('stranger', { networks: [{ network: 'other', aliases: [] }] });
+
+function dbOn(node: NodeName): Config {
+  const on = (one: NodeName) => [
+    `client-${one}`,
+    ...(one === node ? ['db'] : []),
+    ...(one === 'n1' ? ['stranger'] : []),
+  ];
+  const deployment = Object.fromEntries(nodes.map((one) => [one, on(one)]));
+  return aConfig([...clients, db, stranger], deployment, { revision: `on-${node}` });
+}
+
+const image = { defaults: { environment: {}, command: [], entrypoint: [], exposes: [port] }, acceptsAfterMs: 2_000 };
+const seed: MemorySeed = {
+  nodes: Object.fromEntries(nodes.map((node) => [node, { network: { names: noNames } }])),
+  registry: {
+    'acme/db:1': image,
+    'acme/stranger:1': {},
+    ...Object.fromEntries(nodes.map((node) => [`acme/client-${node}:1`, {}])),
+  },
+};
+
+describe('an application that is reached by name alone', () => {
+  it('answers from every node before, during and after a move, is held while it is down, and keeps its address', async () => {
+    const scene = createScene({ seed, config: dbOn('n1') });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    const seen = () => nodes.map((node) => scene.cluster.connectByName(node, `client-${node}`, 'db', port));
+    const addressOn = (node: NodeName) =>
+      scene.cluster.facts(node).network.names?.entries.find(({ application }) => application === 'db')?.address;
+    // What only the image exposes is not waited for at the first start: the program may not open it at all.
+    await scene.clock.sleep(2_000, signal);
+    expect(seen()).toEqual(['accepted', 'accepted', 'accepted']);
+    const address = addressOn('n1');
+    expect(nodes.map(addressOn)).toEqual([address, address, address]);
+
+    const clientIds = () =>
+      nodes.map((node) => scene.cluster.facts(node).containers.find((one) => one.name.includes('client'))?.id);
+    const before = clientIds();
+    scene.setConfig(dbOn('n2'));
+    const during = new Set<string>();
+    scene.cluster.intercept(() => {
+      for (const answer of seen()) during.add(answer);
+    });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    scene.cluster.intercept(undefined);
+    expect([...during].sort()).toEqual(['accepted', 'held']);
+    expect(seen()).toEqual(['accepted', 'accepted', 'accepted']);
+    expect(nodes.map(addressOn)).toEqual([address, address, address]);
+    expect(clientIds()).toEqual(before);
+  });
+
+  it('is unknown to an application that shares no network with it', async () => {
+    const scene = createScene({ seed, config: dbOn('n1') });
+    await scene.engine.converge(signal);
+    expect(scene.cluster.connectByName('n1', 'stranger', 'db', port)).toBe('unknown');
+    expect(scene.cluster.connectByName('n1', 'client-n1', 'stranger', port)).toBe('unknown');
+  });
+});
+
+describe('nodes that get names', () => {
+  it('restart nothing: what ran before is reached at its external ports, and looks up names when it is made again', async () => {
+    const web = anApplication('web', { ports: [tcp(80, 8080)] });
+    const config = aConfig([web, ...clients.slice(1)], { n1: ['web'], n2: ['client-n2'], n3: ['client-n3'] });
+    const older = Object.fromEntries(nodes.map((node) => [node, {}]));
+    const scene = createScene({ seed: { nodes: older }, config });
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    const before = scene.cluster.facts('n1').containers.map(({ id }) => id);
+    for (const node of nodes) {
+      const machine = scene.cluster.machine(node);
+      machine.table = { ...machine.table, names: noNames };
+    }
+    expect(await scene.engine.converge(signal)).toMatchObject({ result: 'converged' });
+    expect(scene.cluster.facts('n1').containers.map(({ id }) => id)).toEqual(before);
+    const entry = scene.cluster.facts('n2').network.names?.entries.find(({ application }) => application === 'web');
+    expect(entry).toMatchObject({ at: scene.cluster.facts('n1').meshAddress, ports: [{ port: 8080, meshPort: 80 }] });
+  });
+});
