@@ -43,6 +43,7 @@ export const examples = {
 export const overviewExamples = `
 Examples:
   drover                     open the screen
+  drover init                begin with a Compose file: write deployment.yml
   drover plan                show what would change, and why
   drover apply               make the changes
   drover move db node2       move an application with its data

@@ -21,7 +21,7 @@ export function newDeployment({ applicationFile, applications, nodes, isPlacehol
   const [first = '', ...others] = nodes;
   const lines = [
     `# Where the applications of ${applicationFile} run: node -> applications.`,
-    '# Write a name into the list of another node and save: the application moves there with its data.',
+    '# To move an application with its data, write its name into the list of another node and save.',
     '# An application that is in no list does not run.',
     'version: 1',
     'nodes:',

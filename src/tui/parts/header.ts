@@ -67,7 +67,8 @@ function segmentsOf(input: ScreenInput): readonly Segment[] {
 function filesForms({ view, about, glyphs, stages }: ScreenInput): readonly Row[] {
   const { files } = about;
   if (stages !== undefined) return [[span('waits for the lab', 'dim')], []];
-  if (files === undefined) return [[span('no files in this folder', 'warn')], [span('no files', 'warn')], []];
+  const missing = about.offer === undefined ? 'no files' : 'no deployment.yml';
+  if (files === undefined) return [[span(`${missing} in this folder`, 'warn')], [span(missing, 'warn')], []];
   const name = `${plainText(files.application)}, ${plainText(files.deployment)} `;
   const at = view.configLoadedAt === undefined ? '' : formatClock(view.configLoadedAt);
   if (view.problems.length > 0) {

@@ -36,7 +36,7 @@ const samples: readonly Choice[] = [
 ];
 
 const offered: readonly Choice[] = [
-  { text: 'write this file', writes: true, effect: { type: 'write-offer' } },
+  { text: 'write deployment.yml', writes: true, effect: { type: 'write-offer' } },
   ...always,
 ];
 

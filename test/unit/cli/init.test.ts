@@ -39,7 +39,7 @@ describe('drover init', () => {
     expect(
       await made.read('deployment.yml'),
     ).toBe(`# Where the applications of application.yml run: node -> applications.
-# Write a name into the list of another node and save: the application moves there with its data.
+# To move an application with its data, write its name into the list of another node and save.
 # An application that is in no list does not run.
 version: 1
 nodes:
