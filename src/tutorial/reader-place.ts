@@ -32,16 +32,13 @@ export function wordsOf(text: string, tutorial: Tutorial, place: ReaderPlace): r
   return read.program === 'other' ? read.words : [...place.starts[read.program], ...read.words];
 }
 
-/** The files of a folder that belong to the reader; the others, such as clients, stay in the package. */
-const files = ['application.yml', 'deployment.yml', 'drover.yml'] as const;
-
 /** Replaces paths of the page: the reader's files are in the reader's folder, everything else is in the package. */
-function withFolders(text: string, { name, parts }: Tutorial, { folderOf, packageFolder }: ReaderPlace): string {
+function withFolders(text: string, { name, parts, files }: Tutorial, { folderOf, packageFolder }: ReaderPlace): string {
   const own = `tutorials/${name}`;
   const theirs = new Map<string, string>();
   for (const { folder } of parts) {
     theirs.set(folder, folderOf(folder));
-    for (const file of files) theirs.set(`${folder}/${file}`, `${folderOf(folder)}/${file}`);
+    for (const file of [...files, 'drover.yml']) theirs.set(`${folder}/${file}`, `${folderOf(folder)}/${file}`);
   }
   const words = splitShellWords(text) ?? [];
   let result = text;

@@ -36,7 +36,7 @@ export interface StepRemark {
   readonly hint?: string;
 }
 
-export type PageRemark = Pick<Tutorial, 'about' | 'minutes' | 'learnt' | 'next' | 'nodes'>;
+export type PageRemark = Pick<Tutorial, 'about' | 'minutes' | 'learnt' | 'next' | 'nodes' | 'files'>;
 
 /** `<!-- drover: {title: …, check: […], hint: …} -->` */
 export const readStepRemark = (remark: Remark, page: string): Read<StepRemark> =>
@@ -57,24 +57,29 @@ export const readStepRemark = (remark: Remark, page: string): Read<StepRemark> =
     };
   });
 
+/** The reader's files where the page names none. */
+const usualFiles = ['application.yml', 'deployment.yml'];
+
 /** `<!-- drover-tutorial: {about: …, minutes: …, learnt: […], next: …, nodes: {…}} -->` */
 export const readPageRemark = (remark: Remark, page: string): Read<PageRemark> =>
   read(remark, page, (root) => {
     const fields = readFields(root, 'the remark about the tutorial');
     if (fields === undefined) return undefined;
-    refuseOthers(fields, ['about', 'minutes', 'learnt', 'next', 'nodes']);
+    refuseOthers(fields, ['about', 'minutes', 'learnt', 'next', 'nodes', 'files']);
     const about = named(fields, 'about');
     const time = required(fields, 'minutes');
     const minutes = time === undefined ? undefined : readInteger(time, '"minutes"', 1, 999);
     const learnt = required(fields, 'learnt', 'list what the reader knows afterwards');
     const nodes = required(fields, 'nodes', 'write {node1: ADDRESS, …}, as the page names them');
     const next = fields.entries.get('next');
+    const files = fields.entries.get('files');
     if (about === undefined || minutes === undefined || learnt === undefined || nodes === undefined) return undefined;
     return {
       about,
       minutes,
       learnt: readNames(learnt, '"learnt"'),
       nodes: readNodes(nodes),
+      files: files === undefined ? usualFiles : [...readNames(files, '"files"'), 'deployment.yml'],
       ...defined({ next: next === undefined ? undefined : readName(next, '"next"') }),
     };
   });

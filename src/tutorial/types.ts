@@ -63,6 +63,8 @@ export interface Tutorial {
   readonly learnt: readonly string[];
   /** Name of the tutorial that comes next. */
   readonly next?: string;
+  /** Files of a folder that belong to the reader, the application file first and deployment.yml last. */
+  readonly files: readonly string[];
   /** The address of each node name on the page. */
   readonly nodes: Readonly<Record<string, string>>;
   readonly parts: readonly TutorialPart[];

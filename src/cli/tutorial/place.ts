@@ -10,15 +10,13 @@ import type { TutorialWorld } from './world.ts';
 export interface TutorialPlace extends ReaderPlace {
   readonly readProgress: () => Promise<TutorialProgress>;
   readonly writeProgress: (progress: TutorialProgress) => Promise<void>;
-  /** Writes both files as on the page, with this placement. False: they already were so. */
+  /** Writes the files as on the page, with this placement. False: they already were so. */
   readonly restore: (folder: string, placement: Placement) => Promise<boolean>;
   /** Writes all files as on the page and forgets the progress. Returns the folders. */
   readonly reset: () => Promise<readonly string[]>;
 }
 
 type Outside = Pick<World, 'cwd' | 'resolvePath'>;
-
-const names = ['application.yml', 'deployment.yml'] as const;
 
 /** The paths of the reader's files and of what drover stores about them. */
 async function pathsOf(tutorial: Tutorial, tutorials: TutorialWorld, world: Outside, named: string | undefined) {
@@ -55,6 +53,7 @@ export async function openPlace(
   named: string | undefined,
 ): Promise<TutorialPlace> {
   const { packageFolder, readIfThere, write, committed } = tutorials;
+  const { files: names } = tutorial;
   const paths = await pathsOf(tutorial, tutorials, world, named);
   const { isInPlace, folders, folderOf, absolute, originalOf } = paths;
   const read = async (path: string): Promise<string> => {
@@ -108,7 +107,8 @@ export async function openPlace(
         const key = nodeKey(text, tutorial.nodes[node] ?? node, node);
         text = editedText(moveApplication(text, app, key), `place "${app}" on ${node}`);
       }
-      const isOther = await put(folder, 'application.yml', await given(folder, 'application.yml'));
+      let isOther = false;
+      for (const name of names.slice(0, -1)) isOther = (await put(folder, name, await given(folder, name))) || isOther;
       return (await put(folder, 'deployment.yml', text)) || isOther;
     },
     reset: async () => {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { loadConfig } from '../../../src/config/load.ts';
+import { readConfig } from '../../../src/config/read-files.ts';
 import { readCommandLine } from '../../../src/tutorial/command-line.ts';
 import { placementAt } from '../../../src/tutorial/placement.ts';
 import { readPage } from '../../../src/tutorial/read-page.ts';
@@ -30,15 +30,17 @@ describe('the pages of the tutorials', () => {
   });
 
   for (const tutorial of tutorials) {
-    describe(tutorial.name, () => {
-      const apps = new Map(
-        tutorial.parts.map(({ folder }) => {
-          const source = (name: string) => ({ path: name, text: textOf(`${folder}/${name}`) });
-          const loaded = loadConfig({ application: source('application.yml'), deployment: source('deployment.yml') });
-          expect(loaded).toMatchObject({ ok: true });
-          return [folder, loaded.ok ? loaded.config : undefined] as const;
-        }),
-      );
+    describe(tutorial.name, async () => {
+      const read = async (folder: string) => {
+        const [application = ''] = tutorial.files;
+        const loaded = await readConfig({
+          application: join(root, folder, application),
+          deployment: join(root, folder, 'deployment.yml'),
+        });
+        expect(loaded).toMatchObject({ ok: true });
+        return [folder, loaded.ok ? loaded.config : undefined] as const;
+      };
+      const apps = new Map(await Promise.all(tutorial.parts.map(({ folder }) => read(folder))));
       const known = new Set([...apps.values()].flatMap((config) => Object.keys(config?.applications ?? {})));
 
       it('names nodes of its files, and applications of its parts', () => {

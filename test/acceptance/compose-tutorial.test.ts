@@ -1,0 +1,6 @@
+// @images web-redis
+// @images postgres
+// @images compose
+import { describeTutorial } from './tutorial.ts';
+
+describeTutorial('compose');
