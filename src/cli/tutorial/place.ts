@@ -53,7 +53,6 @@ export async function openPlace(
   named: string | undefined,
 ): Promise<TutorialPlace> {
   const { packageFolder, readIfThere, write, committed } = tutorials;
-  const { files: names } = tutorial;
   const paths = await pathsOf(tutorial, tutorials, world, named);
   const { isInPlace, folders, folderOf, absolute, originalOf } = paths;
   const read = async (path: string): Promise<string> => {
@@ -81,7 +80,7 @@ export async function openPlace(
   // Later a difference comes from the tutorial itself.
   const isFirst = isInPlace && (await readIfThere(paths.opened)) === undefined;
   for (const folder of folders) {
-    for (const name of names) {
+    for (const name of tutorial.files) {
       const now = await readIfThere(absolute(`${folderOf(folder)}/${name}`));
       if (now === undefined) await put(folder, name, await given(folder, name));
       else if (isFirst) await keep(folder, name, now);
@@ -107,12 +106,12 @@ export async function openPlace(
         const key = nodeKey(text, tutorial.nodes[node] ?? node, node);
         text = editedText(moveApplication(text, app, key), `place "${app}" on ${node}`);
       }
-      let isOther = false;
-      for (const name of names.slice(0, -1)) isOther = (await put(folder, name, await given(folder, name))) || isOther;
-      return (await put(folder, 'deployment.yml', text)) || isOther;
+      const others = tutorial.files.slice(0, -1).map(async (name) => put(folder, name, await given(folder, name)));
+      return (await put(folder, 'deployment.yml', text)) || (await Promise.all(others)).includes(true);
     },
     reset: async () => {
-      for (const folder of folders) for (const name of names) await put(folder, name, await givenByPage(folder, name));
+      for (const folder of folders)
+        for (const name of tutorial.files) await put(folder, name, await givenByPage(folder, name));
       await tutorials.forget(tutorial.name);
       return folders.map(folderOf);
     },
