@@ -97,15 +97,7 @@ export async function openPlace(
     readProgress: async () => fitted(parsed(await readIfThere(paths.progress)), tutorial),
     writeProgress: (progress) => write(paths.progress, `${JSON.stringify(progress)}\n`),
     restore: async (folder, placement) => {
-      const [{ editedText }, { moveApplication }] = await Promise.all([
-        import('../../config/edit/edit-file.ts'),
-        import('../../config/edit/edit.ts'),
-      ]);
-      let text = await given(folder, 'deployment.yml');
-      for (const [app, node] of Object.entries(placement)) {
-        const key = nodeKey(text, tutorial.nodes[node] ?? node, node);
-        text = editedText(moveApplication(text, app, key), `place "${app}" on ${node}`);
-      }
+      const text = await placedAs(await given(folder, 'deployment.yml'), tutorial, placement);
       const others = tutorial.files.slice(0, -1).map(async (name) => put(folder, name, await given(folder, name)));
       return (await put(folder, 'deployment.yml', text)) || (await Promise.all(others)).includes(true);
     },
@@ -116,6 +108,18 @@ export async function openPlace(
       return folders.map(folderOf);
     },
   };
+}
+
+/** deployment.yml with the applications on these nodes of the page. */
+async function placedAs(text: string, { nodes }: Tutorial, placement: Placement): Promise<string> {
+  const [{ editedText }, { moveApplication }] = await Promise.all([
+    import('../../config/edit/edit-file.ts'),
+    import('../../config/edit/edit.ts'),
+  ]);
+  return Object.entries(placement).reduce((so, [app, node]) => {
+    const key = nodeKey(so, nodes[node] ?? node, node);
+    return editedText(moveApplication(so, app, key), `place "${app}" on ${node}`);
+  }, text);
 }
 
 /** The stored progress. A reader at the first step gets fresh files, whatever an earlier attempt left in them. */
