@@ -54,6 +54,7 @@ export interface SystemReading {
   readonly nowMs: number;
   readonly forwards: { readonly ipv4: boolean; readonly ipv6: boolean };
   readonly firewall: FirewallReading;
+  readonly names?: NamesReading;
   readonly zfs: { readonly userland?: string; readonly module?: string };
   /** Absent if Docker does not answer. `fit` compares its API with the versions that drover supports. */
   readonly docker?: { readonly api: string; readonly minApi: string; readonly fit: 'well' | 'too old' | 'too new' };
@@ -64,6 +65,14 @@ export interface SystemReading {
   /** The root and everything below it. */
   readonly datasets: readonly DatasetReading[];
   readonly snapshots: readonly SnapshotReading[];
+}
+
+/** What names need on a node. */
+export interface NamesReading {
+  /** Its name servers by virtual address: whether the unit runs, and whether it answers a question. */
+  readonly servers: readonly { readonly address: string; readonly runs: boolean; readonly answers: boolean }[];
+  /** IPv4 networks that the node reaches through its interfaces, without those of drover's own networks. */
+  readonly routes: readonly { readonly network: string; readonly interface: string }[];
 }
 
 export interface FirewallReading {

@@ -188,6 +188,19 @@ describe.runIf(lab.length > 1)('names on real nodes', () => {
     expect(found?.spec.ports).toEqual([]);
   });
 
+  it('doctor reads which name servers run and answer', async () => {
+    const read = async () => (await at(clients, 0).doctor.system(signal)).names;
+    const well = { runs: true, answers: true };
+    const servers = Object.values(apps).map(({ resolver: address }) => ({ address, ...well }));
+    expect(await read()).toMatchObject({ servers });
+    await sh(0, 'systemctl stop drover-names@198.19.0.4');
+    expect((await read())?.servers.at(-1)).toEqual({ address: '198.19.0.4', runs: false, answers: false });
+    // What the node reads back is not what was put in, so that the next plan repairs it.
+    expect((await at(clients, 0).network.read(signal)).names).toEqual({ ranges: [], entries: [], resolvers: [] });
+    await load(0);
+    expect(await read()).toMatchObject({ servers });
+  });
+
   it('a container finds those of its networks by each of their names, and no others', async () => {
     const look = (where: string, name: string, type = 'A') => from(where, 'look-up', name, type, '127.0.0.11');
     for (const name of ['db', 'DB', 'database', 'db.example.com'])

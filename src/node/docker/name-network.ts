@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ContainerSpec } from '../../model/cluster.ts';
+import type { AppName } from '../../model/config.ts';
 import { AppError } from '../../model/errors.ts';
 import { dockerListBytes } from '../../model/limits.ts';
 import { containerName, labels } from '../../model/names.ts';
@@ -19,9 +20,18 @@ export interface NetworkPlace {
 export interface NameNetworks {
   /**
    * Where a new container of the application belongs; undefined: on Docker's default network. Makes the network where it
-   * is missing, and from now on the virtual address leads to the address there. Throws `docker-failed`.
+   * is missing, and from now on the virtual address leads to the address there, unless the node's table has another node
+   * for it. A second call for the same container returns the same at once. Throws `docker-failed`.
    */
   prepare(spec: ContainerSpec, signal: AbortSignal): Promise<NetworkPlace | undefined>;
+}
+
+/** How long a prepared place is used, in milliseconds. */
+const preparedMs = 120_000;
+
+interface Prepared extends NetworkPlace {
+  readonly virtual: string;
+  readonly at: number;
 }
 
 const bridgeOption = 'com.docker.network.bridge.name';
@@ -31,18 +41,25 @@ const mtuOption = 'com.docker.network.driver.mtu';
 export function createNameNetworks(connection: NodeConnection, api: DockerApi): NameNetworks {
   // Two containers that are created at the same time must not get the same address.
   const one = createSemaphore(1);
+  const prepared = new Map<AppName, Prepared>();
   return {
     prepare: async (spec, signal) => {
       const { names, options } = spec;
       if (names?.resolver === undefined || options?.network_mode !== undefined) return undefined;
       const network = dockerNetwork(spec.deployment, names.networks, names.isInternal === true);
       return one.use(async () => {
+        const known = prepared.get(spec.application);
+        const isSame = known?.network === network.name && known.virtual === names.address;
+        if (isSame && performance.now() - known.at < preparedMs) return known;
         const subnet = await subnetOf(api, network, connection.node, signal);
         const taken = await takenAddresses(api, network, containerName(spec.application), signal);
+        for (const [app, { address: other }] of prepared) if (app !== spec.application) taken.add(other);
         const address = chooseAddress(subnet, spec.application, taken);
         if (address === undefined) throw unusable(network, connection.node, `it has no free address in ${subnet}`);
         await connection.script(ownAddressScript, [names.address, address], { signal });
-        return { network: network.name, address };
+        const place = { network: network.name, address, virtual: names.address, at: performance.now() };
+        prepared.set(spec.application, place);
+        return place;
       }, signal);
     },
   };
@@ -119,7 +136,7 @@ async function takenAddresses(
   { name }: DockerNetwork,
   own: string,
   signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
+): Promise<Set<string>> {
   const query = { all: true, filters: { network: [name] } };
   const listed = await api.json(
     { what: 'list the containers', method: 'GET', path: '/containers/json', query, limitBytes: dockerListBytes },

@@ -149,7 +149,7 @@ function createOwnContainers(node: string, api: DockerApi): OwnContainers {
   };
 }
 
-/** Inspects images ahead of a create, which then uses the result if it is not too old. */
+/** Inspects images and prepares networks ahead of a create, which then uses the result if it is not too old. */
 function createPreparation(connection: NodeConnection, api: DockerApi) {
   const { node } = connection;
   const prepared = new Map<AppName, { readonly image: string; readonly at: number; readonly inspected: unknown }>();

@@ -12,6 +12,7 @@ import { parseAccepted, parseDrops } from './examine-firewall.ts';
 import {
   findSnapshotters,
   parseDatasets,
+  parseNamesReading,
   parsePoolReading,
   parseProvision,
   parseSnapshots,
@@ -86,6 +87,7 @@ function readSystem(node: string, texts: readonly string[]): SystemReading {
       ...defined({ accepted }),
       ...(open.length === 0 ? {} : { open }),
     },
+    names: parseNamesReading(part('names')),
     zfs: parseZfsVersions(part('zfsVersion')),
     ...readDocker(part('dockerVersion')),
     timeKeepers,

@@ -1,6 +1,7 @@
 import { defined } from '../../model/defined.ts';
 import type {
   DatasetReading,
+  NamesReading,
   PoolReading,
   ProvisionStep,
   SnapshotReading,
@@ -54,6 +55,30 @@ export function findSnapshotters(units: readonly string[], cronText: string): re
   return [...units, ...cron].flatMap((startedBy) =>
     tools.filter(([, pattern]) => pattern.test(nameOf(startedBy))).map(([tool]) => ({ tool, startedBy })),
   );
+}
+
+/** Lines `server A`, `runs A` and `answers A`, and `ip -4 route`. */
+export function parseNamesReading(text: string): NamesReading {
+  const lines = text.split('\n');
+  const having = (word: string): readonly string[] =>
+    lines.flatMap((line) => {
+      const [, first, address = ''] = /^(\w+) (\d+\.\d+\.\d+\.\d+)$/.exec(line) ?? [];
+      return first === word ? [address] : [];
+    });
+  const [running, answering] = [new Set(having('runs')), new Set(having('answers'))];
+  return {
+    servers: having('server').map((address) => ({
+      address,
+      runs: running.has(address),
+      answers: answering.has(address),
+    })),
+    routes: lines.flatMap((line) => {
+      const [, network, name] = /^(\d+\.\d+\.\d+\.\d+(?:\/\d+)?) (?:.* )?dev (\S+)/.exec(line) ?? [];
+      return network === undefined || name === undefined || /^br-d[iv]/.test(name)
+        ? []
+        : [{ network, interface: name }];
+    }),
+  };
 }
 
 /** `zfs version`, and a last line `module VERSION`; `zfs-2.2.7-1~bpo12+1` becomes `2.2.7-1~bpo12+1`. */

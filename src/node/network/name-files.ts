@@ -12,6 +12,7 @@ const most = 10_000;
 /** A name as a program may look it up: labels of DNS, with the underscores of Compose. */
 const nameForm = /^[a-z\d_]([a-z\d_.-]{0,251}[a-z\d_])?$/i;
 
+const isAddress = (text: string): boolean => /^[\da-f.:]+$/i.test(text) && plainAddress(text) !== undefined;
 const isVirtual = (text: string): boolean => plainAddress(text) === text && !isIPv6(text);
 const isRange = (text: string): boolean => {
   const [address = '', prefix = ''] = text.split('/');
@@ -28,7 +29,7 @@ export function printNames({ ranges, entries, resolvers }: NameTable): string {
     ...[...entries, ...resolvers].map(({ address }) => address).filter((address) => !isVirtual(address)),
     ...entries.flatMap((entry) => entry.networks.flatMap(({ names }) => names)).filter((name) => !nameForm.test(name)),
     ...[...entries.map((entry) => entry.at), ...resolvers.flatMap(({ upstream }) => upstream ?? [])].filter(
-      (address) => address !== undefined && plainAddress(address) === undefined,
+      (address) => address !== undefined && !isAddress(address),
     ),
   ][0];
   if (bad !== undefined) throw new AppError('network-failed', `cannot use the name or address ${JSON.stringify(bad)}`);

@@ -1,4 +1,5 @@
 import type { NodeDoctor } from '../../engine/node-client.ts';
+import { isLoopback } from '../../model/addresses.ts';
 import type { NodeName } from '../../model/config.ts';
 import { defined } from '../../model/defined.ts';
 import type { ConnectAnswer, ConnectTarget, ProvisionStep, SystemReading } from '../../model/examination.ts';
@@ -45,6 +46,12 @@ function systemOf(world: MemoryWorld, machine: MemoryMachine): SystemReading {
     nowMs: world.clock.now() + (machine.ailments.clockOffsetMs ?? 0),
     forwards: { ipv4: true, ipv6: true },
     firewall: { services: [], accepted: machine.table.peers, drops: [] },
+    names: {
+      servers: (machine.table.names?.resolvers ?? []).map(({ address }) => ({ address, runs: true, answers: true })),
+      routes: machine.addresses
+        .filter(({ address }) => !isLoopback(address) && !address.includes(':'))
+        .map((one) => ({ network: one.address, interface: one.interface })),
+    },
     zfs: { userland: '2.2.7-1', module: '2.2.7-1' },
     docker: { api: '1.47', minApi: '1.24', fit: 'well' },
     timeKeepers: ['chrony'],

@@ -4,6 +4,7 @@ import type { NodeName } from '../../model/config.ts';
 import { connectionFindings, imageFindings } from './connections.ts';
 import { type Examined, type Finding, type Patient, shellOf } from './finding.ts';
 import { forwardingFindings } from './firewall.ts';
+import { nameFindings } from './names.ts';
 import { observedFindings, unreachable } from './node.ts';
 import { storageFindings } from './storage.ts';
 import { clockOfThisMachine, systemFindings } from './system.ts';
@@ -37,6 +38,7 @@ function judgeNode(examined: Examined, node: NodeName): readonly Finding[] {
     ...(facts === undefined ? [] : observedFindings(patient, config, facts)),
     ...(it === undefined ? [] : systemFindings(patient, it, examined.provisionPath)),
     ...(system === undefined ? [] : forwardingFindings(patient, system, facts)),
+    ...(system?.names === undefined ? [] : nameFindings(patient, config, system.names)),
     ...(system === undefined ? [] : storageFindings(patient, system)),
     ...(facts === undefined ? [] : connectionFindings(patient, examined, facts)),
     ...(facts === undefined ? [] : imageFindings(patient, examined)),

@@ -92,6 +92,31 @@ describe('doctor judges', () => {
     );
   });
 
+  it('a name server that does not run or answer, and a network of the node inside the network of names', () => {
+    const server = { address: '198.19.0.1', runs: true, answers: true };
+    const routes = [{ network: '10.0.0.0/24', interface: 'eth0' }];
+    const reading = { servers: [server], routes };
+    expect(wrong(withSystem({ names: reading }))).toEqual([]);
+    for (const [changes, word] of [
+      [{ answers: false }, 'does not answer'],
+      [{ runs: false, answers: false }, 'does not run'],
+    ] as const) {
+      expect(onlyFinding(withSystem({ names: { servers: [{ ...server, ...changes }], routes } }))).toMatchObject({
+        node: n2,
+        check: 'names',
+        result: 'fault',
+        text: expect.stringContaining(`198.19.0.1 ${word}`),
+        command: expect.stringContaining('systemctl restart drover-names@198.19.0.1'),
+      });
+    }
+    for (const network of ['198.18.4.0/24', '198.0.0.0/8', '198.19.255.255']) {
+      const clash = withSystem({ names: { servers: [server], routes: [{ network, interface: 'eth1' }] } });
+      expect(onlyFinding(clash).text).toContain(`${network} at eth1 lies in 198.18.0.0/15`);
+    }
+    const outside = ['198.17.0.0/16', '198.20.0.0/16'].map((network) => ({ network, interface: 'eth1' }));
+    expect(wrong(withSystem({ names: { servers: [], routes: outside } }))).toEqual([]);
+  });
+
   it('too few sessions', () => {
     expect(onlyFinding(examined({ sessions: { asked: 10, granted: 2 } }))).toMatchObject({
       node: n2,
