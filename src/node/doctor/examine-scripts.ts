@@ -23,7 +23,8 @@ while (%open && (my $left = $end - time) > 0) {
   select(my $ready = $all, undef, undef, $left) > 0 or last;
   for my $at (keys %open) {
     next unless vec($ready, $at, 1);
-    print "answers $open{$at}[0]\\n" if defined $open{$at}[1]->recv(my $m, 512) && length $m;
+    my $answer;
+    print "answers $open{$at}[0]\\n" if defined $open{$at}[1]->recv($answer, 512) && length $answer;
     vec($all, $at, 1) = 0; delete $open{$at};
   }
 }
