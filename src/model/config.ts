@@ -69,6 +69,8 @@ export interface VolumeMount {
   readonly readOnly?: true;
   /** A new volume stays empty: it does not get what the image has at the mountpoint. */
   readonly noCopy?: true;
+  /** Compose's `external`: it is never created. */
+  readonly mustExist?: true;
 }
 /**
  * What a dependency must have reached. `started`: it runs. `healthy`: its health check has succeeded; without one, its

@@ -32,7 +32,16 @@ export function checkNewVolumes(
   if (fresh.length === 0) return { problems, keeps: [] };
   const keeps = new Set<AppName>();
   for (const id of fresh) {
-    const mountpoint = app.volumes.find((volume) => volume.id === id)?.mountpoint ?? '';
+    const { mountpoint = '', mustExist } = app.volumes.find((volume) => volume.id === id) ?? {};
+    if (mustExist === true) {
+      problems.push({
+        app: app.name,
+        node,
+        reason: `cannot start ${quote(app.name)} on ${quote(node)}: no node has its external volume ${quote(id)}`,
+        hint: 'correct its "name", or remove "external" to begin with an empty volume',
+      });
+      continue;
+    }
     const lost = lostUse(input, app, own, id, mountpoint);
     if (lost !== undefined) {
       problems.push(vanished(app, node, `with a new, empty volume at ${mountpoint}`, lost));

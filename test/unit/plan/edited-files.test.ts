@@ -103,6 +103,13 @@ describe('an edit of the application file', () => {
     expect(added.blocked.map(({ hint }) => hint)).toEqual(['to keep this data list the volume at /data first']);
   });
 
+  it('that names an external volume never creates it', () => {
+    const external = `${postgres('17', '/d').trimEnd()} {external: true}\n`;
+    const { steps, blocked } = planOf(postgres('17', '/d').replace('volumes: ["pgdata:/d"]', 'labels: {}'), external);
+    expect(steps.map(({ action }) => action.kind)).not.toContain('create-volume');
+    expect(blocked).toMatchObject([{ reason: expect.stringContaining('no node has its external volume "pgdata"') }]);
+  });
+
   it('that removes the last of two volumes goes on with the first one', () => {
     const steps = edit(
       native('volumes:\n      - {mountpoint: /data}\n      - {mountpoint: /wal}'),
