@@ -1,9 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { createNamedFiles, type NamedFileRequest, type Reading, requestKey } from '../src/config/env/named-files.ts';
 import { type LoadOptions, loadConfig, type SourceFile } from '../src/config/load.ts';
 import { readNamedFile } from '../src/config/read-files.ts';
 import type { ConfigProblem, LoadResult } from '../src/model/config.ts';
+import { packTree } from '../src/model/file-tree.ts';
 
 /** One Compose file, with the files that are merged over it. */
 export interface CorpusFile {
@@ -72,13 +73,16 @@ async function isOverlay(path: string): Promise<boolean> {
 export async function judge(file: CorpusFile, options: { readonly isStrict?: boolean } = {}): Promise<Outcome> {
   const invented = new Set<string>();
   const environment: Record<string, string> = {};
+  const binds = new Set<string>();
   let result: LoadResult;
   for (;;) {
-    result = await load(file, { environment, ...(options.isStrict === true ? {} : { invented }) });
-    const needed = result.ok || options.isStrict === true ? [] : neededVariables(result.problems);
-    const more = needed.filter((name) => !Object.hasOwn(environment, name));
-    if (more.length === 0) break;
-    for (const name of more) {
+    result = await load(file, { environment, binds, ...(options.isStrict === true ? {} : { invented }) });
+    if (result.ok || options.isStrict === true) break;
+    const variables = neededVariables(result.problems).filter((name) => !Object.hasOwn(environment, name));
+    const paths = neededBinds(result.problems, dirname(file.path)).filter((path) => !binds.has(path));
+    if (variables.length + paths.length === 0) break;
+    for (const path of paths) binds.add(path);
+    for (const name of variables) {
       environment[name] = sampleOf(name);
       invented.add(`$${name}`);
     }
@@ -107,6 +111,13 @@ const neededVariables = (problems: readonly ConfigProblem[]): readonly string[] 
     ({ message }) => /(?:a variable it needs is not set: |the variable ")([A-Za-z0-9_]+)/.exec(message)?.[1] ?? [],
   );
 
+/** Read-only binds whose source is not there; a bind that the container may write to becomes a volume. */
+const neededBinds = (problems: readonly ConfigProblem[], folder: string): readonly string[] =>
+  problems.flatMap(({ message }) => {
+    const [, source] = /^"([^…]+)" does not exist$/.exec(message) ?? [];
+    return source === undefined ? [] : [resolve(folder, source)];
+  });
+
 /** A value that can stand for a path where the name speaks of one, and for a number or a name elsewhere. */
 const sampleOf = (name: string): string => (/DIR|PATH|LOCATION|FOLDER|ROOT|VOLUME/i.test(name) ? './made-up' : '1');
 
@@ -114,15 +125,20 @@ interface Loading {
   readonly environment?: Readonly<Record<string, string>>;
   /** Filled with the files that are not there; absent: a missing file stays missing. */
   readonly invented?: Set<string>;
+  /** Binds that get a file. */
+  readonly binds?: ReadonlySet<string>;
 }
 
-async function load({ path, overrides }: CorpusFile, { environment = {}, invented }: Loading): Promise<LoadResult> {
+async function load(
+  { path, overrides }: CorpusFile,
+  { environment = {}, invented, binds }: Loading,
+): Promise<LoadResult> {
   const application: SourceFile = { path, text: await readFile(path, 'utf8') };
   const example = await exampleOf(dirname(path));
   const known = new Map<string, Reading>();
   const options: LoadOptions = { overrides, environment, folder: dirname(path), profiles: ['*'], ...example };
   const read = (deployment: string): Promise<LoadResult> =>
-    withNamedFiles(known, invented, (namedFiles) =>
+    withNamedFiles(known, { invented, binds }, (namedFiles) =>
       loadConfig({ application, deployment: { path: 'deployment.yml', text: deployment } }, { ...options, namedFiles }),
     );
   const first = await read('version: 1\nnodes: {node1: []}\n');
@@ -142,7 +158,7 @@ async function exampleOf(folder: string): Promise<Pick<LoadOptions, 'envFiles'>>
 /** Reads until no further file is asked for, as `readConfig` does. */
 async function withNamedFiles(
   known: Map<string, Reading>,
-  invented: Set<string> | undefined,
+  inventing: Inventing,
   loadWith: (files: ReturnType<typeof createNamedFiles>) => LoadResult,
 ): Promise<LoadResult> {
   for (;;) {
@@ -150,15 +166,23 @@ async function withNamedFiles(
     const result = loadWith(namedFiles);
     const missing = namedFiles.missing();
     if (missing.length === 0) return result;
-    for (const request of missing) known.set(requestKey(request), await readOrInvent(request, invented));
+    for (const request of missing) known.set(requestKey(request), await readOrInvent(request, inventing));
   }
 }
 
+interface Inventing {
+  readonly invented: Set<string> | undefined;
+  readonly binds: ReadonlySet<string> | undefined;
+}
+
 /** A Compose file, and a .env that need not be there, are not invented. */
-async function readOrInvent(request: NamedFileRequest, invented: Set<string> | undefined): Promise<Reading> {
+async function readOrInvent(request: NamedFileRequest, { invented, binds }: Inventing): Promise<Reading> {
+  const { kind, path } = request;
   const reading = await readNamedFile(request);
-  const isNeeded = request.kind !== 'compose' && basename(request.path) !== '.env';
+  const isNeeded = kind === 'bind' ? binds?.has(path) === true : kind !== 'compose' && basename(path) !== '.env';
   if (reading.kind !== 'absent' || invented === undefined || !isNeeded) return reading;
-  invented.add(request.path);
-  return { kind: 'bytes', bytes: Buffer.from(request.kind === 'env' ? '' : 'made up\n') };
+  invented.add(path);
+  const content = Buffer.from(kind === 'env' ? '' : 'made up\n');
+  if (kind !== 'bind') return { kind: 'bytes', bytes: content };
+  return { kind: 'bytes', bytes: packTree({ isFolder: false, files: [{ path: '', mode: 0o644, bytes: content }] }) };
 }
