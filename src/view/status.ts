@@ -17,9 +17,11 @@ import {
   nodeOf,
 } from '../model/config.ts';
 import { type ContainerVerdict, judgeContainer } from '../model/container-verdict.ts';
+import { defined } from '../model/defined.ts';
 import type { ErrorReport } from '../model/errors.ts';
 import { printImage } from '../model/names.ts';
 import type { Blocker, Plan } from '../model/plan.ts';
+import { type AppNames, appNames } from './app-names.ts';
 
 /** The desired and the observed state, as printed in JSON. Lists are sorted by name, then node. */
 export interface Status {
@@ -74,6 +76,8 @@ export interface ApplicationStatus {
   readonly wanted?: NodeName;
   readonly image?: string;
   readonly ports: readonly number[];
+  /** How others reach it by name; absent: no node reports it. */
+  readonly names?: AppNames;
   readonly found: readonly FoundContainer[];
 }
 
@@ -160,9 +164,11 @@ function applicationStatuses(config: Config, nodes: readonly (readonly [NodeName
     }
   }
   const down = new Set(nodes.filter(([, state]) => state.status === 'unreachable').map(([node]) => node));
-  return [...new Set([...Object.keys(config.applications), ...found.keys()])]
-    .toSorted(compare)
-    .map((name) => applicationStatus(config, name, found.get(name) ?? [], down));
+  const named = appNames({ nodes: Object.fromEntries(nodes) }, config.name);
+  return [...new Set([...Object.keys(config.applications), ...found.keys()])].toSorted(compare).map((name) => ({
+    ...applicationStatus(config, name, found.get(name) ?? [], down),
+    ...defined({ names: named.get(name) }),
+  }));
 }
 
 function foundOn(node: NodeName, { state, health, exit, startedAt, spec }: Container): FoundContainer {

@@ -1,6 +1,7 @@
 import type { PortKey } from '../../../model/cluster.ts';
 import { type Application, type AppName, type Dependency, type NodeName, nodeOf } from '../../../model/config.ts';
 import { printImage } from '../../../model/names.ts';
+import { appNames, namesText } from '../../../view/app-names.ts';
 import type { ClusterView } from '../../../view/cluster-view.ts';
 import { receiptLines } from '../../../view/run/receipt-lines.ts';
 import { runStatusOf } from '../../../view/run/run-status-text.ts';
@@ -112,6 +113,7 @@ function declaredRows(input: ScreenInput, app: Application, width: number): read
       app.ports.map((port) => portText(input, port)),
       width,
     ),
+    ...nameRows(input, app, width),
     ...facts('links', texts, width),
     ...(variables.length === 0 ? [] : fact('variables', `${listed(variables)} (values hidden)`, width)),
     ...facts(
@@ -124,6 +126,12 @@ function declaredRows(input: ScreenInput, app: Application, width: number): read
       ? []
       : fact('after', listed(app.dependsOn.map(dependencyText)), width)),
   ];
+}
+
+function nameRows({ view }: ScreenInput, { name }: Application, width: number): readonly Row[] {
+  const { config } = view;
+  const names = config === undefined ? undefined : appNames({ nodes: view.nodes }, config.name).get(name);
+  return names === undefined ? [] : fact('name', namesText(names), width);
 }
 
 /** `db is healthy, restarts with it`. */

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import type { Container, ContainerSpec } from '../../../src/model/cluster.ts';
+import type { Application } from '../../../src/model/config.ts';
+import { makePlan } from '../../../src/plan/make-plan.ts';
+import {
+  aCluster,
+  aConfig,
+  aContainer,
+  aMount,
+  anApplication,
+  aVolume,
+  noNames,
+  onNode,
+  snaps,
+  tcp,
+} from '../../builders.ts';
+import { expectPlan } from './golden.ts';
+
+const ready = { network: { names: noNames } };
+const port = { port: 5432, protocol: 'tcp' } as const;
+const web = anApplication('web', { ports: [tcp(80, 8080)], nicknames: { database: 'db' } });
+const db = anApplication('db', { exposes: [port], volumes: [aMount('v1')] });
+const v1 = aVolume('v1', { on: 'a', application: 'db', snapshots: snaps('a1') });
+
+/** The spec that the plan for a fresh cluster starts this application with. */
+function specOf(app: Application, node = 'a'): ContainerSpec {
+  const images = [`acme/${app.name}:1`];
+  const cluster = aCluster(onNode('a', { ...ready, images }), onNode('b', { ...ready, images }));
+  const { steps } = makePlan(aConfig([app], { a: [], b: [], [node]: [app.name] }), cluster);
+  const start = steps.flatMap(({ action }) => (action.kind === 'start-container' ? [action.spec] : []))[0];
+  if (start === undefined) throw new Error(`${app.name} does not start`);
+  return start;
+}
+
+const named = (app: Application, overrides: Partial<Container> = {}): Container =>
+  aContainer(app, 'a', { spec: specOf(app), ...overrides });
+
+describe('names', () => {
+  it('reach every node before an application starts, with its name server', () => {
+    const images = ['acme/web:1', 'acme/db:1'];
+    const state = aCluster(onNode('a', { ...ready, images, volumes: [v1] }), onNode('b', { ...ready, images }));
+    expectPlan('names-place', aConfig([web, db], { a: ['db'], b: ['web'] }), state);
+  });
+
+  it('are held while an application moves, and lead to its new node only after it answers there', () => {
+    const state = aCluster(
+      onNode('a', { ...ready, containers: [named(db)], volumes: [v1] }),
+      onNode('b', { ...ready, images: ['acme/db:1'] }),
+    );
+    expectPlan('names-move', aConfig([db], { a: [], b: ['db'] }), state);
+  });
+
+  it('restart nothing when the nodes get them; a note says what does not work yet', () => {
+    const state = aCluster(onNode('a', { ...ready, containers: [aContainer(web, 'a')] }), onNode('b', ready));
+    expectPlan('names-upgrade', aConfig([web], { a: ['web'], b: [] }), state);
+  });
+
+  it('are the same on nodes that do not have them, where nothing is planned', () => {
+    const state = aCluster(onNode('a', { containers: [named(web)] }), onNode('b'));
+    const { steps } = makePlan(aConfig([web], { a: ['web'], b: [] }), state);
+    expect(steps).toEqual([]);
+  });
+
+  it('keep the address of a container, whatever the hash says, and give way to another deployment', () => {
+    const address = '198.18.9.9';
+    const plain = anApplication('web', { ports: [tcp(80, 8080)] });
+    const container = named(plain);
+    const moved = {
+      ...container,
+      spec: { ...container.spec, names: { ...specOf(plain).names, address } },
+    } as Container;
+    const other = { deployment: 'other', application: 'x', networks: [], ports: [] };
+    const names = { ...noNames, entries: [{ ...other, address: specOf(db).names?.address ?? '' }] };
+    const state = aCluster(
+      onNode('a', { network: { names }, containers: [moved], volumes: [v1], images: ['acme/db:1'] }),
+      onNode('b', ready),
+    );
+    const { steps } = makePlan(aConfig([plain, db], { a: ['db', 'web'], b: [] }), state);
+    const started = steps.flatMap(({ action }) => (action.kind === 'start-container' ? [action.spec] : []));
+    expect(started.map(({ application }) => application)).toEqual(['db']);
+    expect(started[0]?.names?.address).not.toBe(specOf(db).names?.address);
+    const tables = steps.flatMap(({ action }) => (action.kind === 'replace-network' ? [action.names?.entries] : []));
+    expect(tables.at(-1)?.find(({ application }) => application === 'web')?.address).toBe(address);
+    expect(tables[0]?.some(({ deployment }) => deployment === 'other')).toBe(true);
+  });
+
+  it('say in plain words why a container is made again', () => {
+    const front = { ...web, networks: [{ network: 'front', aliases: [] }], exposes: [port] };
+    const state = aCluster(onNode('a', { ...ready, containers: [named(web)] }), onNode('b', ready));
+    const { steps } = makePlan(aConfig([front], { a: ['web'], b: [] }), state);
+    const reason = steps.find(({ action }) => action.kind === 'stop-container')?.reason;
+    expect(reason).toBe('its ports for names changed; it joins the network "front"; it leaves the network "default"');
+  });
+});
