@@ -10,12 +10,7 @@ const folder = fileURLToPath(new URL('../../../../cases/compose', import.meta.ur
 const rules = `${folder}/rules`;
 
 /** What drover does not do yet; a file may be refused for nothing else. */
-const pending = [
-  /^the key "(?:container_name|networks|expose)" is not supported: drover does not do this yet$/,
-  /is a path next to this file, which the nodes do not have$/,
-  /^the volume ".*" is used already at/,
-  /^this file uses /,
-];
+const pending = [/^the volume ".*" is used already at/, /^this file uses /];
 
 describe('Compose files as people publish them', async () => {
   const files = (await findCorpus(folder)).filter(({ path }) => !path.startsWith(rules));
