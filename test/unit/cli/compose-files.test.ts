@@ -12,6 +12,7 @@ beforeEach(async () => {
   await made.write('deployment.yml', `version: 1\nnodes: {${n1}: [web]}\n`);
   await made.write(
     'compose.yaml',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of Compose
     'services:\n  web: {image: "nginx:${TAG:-1}"}\n  extra: {image: x, profiles: [more]}\n',
   );
   await made.write('over.yaml', 'services:\n  web:\n    restart: always\n  db: {image: y}\n');

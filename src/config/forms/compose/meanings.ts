@@ -95,7 +95,7 @@ export const meanings: Readonly<Partial<Record<KeySection, Readonly<Record<strin
   'service.volumes.tmpfs': { size: 'Most bytes.', mode: 'Permissions in octal.' },
   network: {
     internal: 'true: no way out of it.',
-    external: 'Refused: a network of another project.',
+    external: 'Only services of this deployment are on it, and a note says so.',
   },
   volume: {
     name: 'Identity of the data, in place of its key.',

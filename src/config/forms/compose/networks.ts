@@ -47,14 +47,13 @@ function readNetwork(key: string, place: Place): Network | undefined {
   if (fields === undefined) return undefined;
   checkKeys(place, 'network');
   const external = fields.entries.get('external');
-  if (external !== undefined && (isTrue(external) || external.node.kind === 'map')) {
-    complainAtKey(
-      external,
-      `the network ${quote(key)} is external: drover makes the networks of a deployment itself`,
-      `remove "external": the services of this file that are on ${quote(key)} reach each other`,
-    );
+  const isExternal = external !== undefined && (isTrue(external) || external.node.kind === 'map');
+  if (isExternal) {
+    const message = `the network ${quote(key)} is external: here only services of this deployment are on it`;
+    external.report({ offset: external.keyOffset, path: external.path, message, isNote: true });
   }
-  const named = fields.entries.get('name');
+  // Early files have `external: {name: …}`.
+  const named = fields.entries.get('name') ?? (isExternal ? entriesOf(external).get('name') : undefined);
   const name = named === undefined ? key : readName(named, '"name"');
   if (named !== undefined && name !== undefined && !checkNetworkName(name, named)) return undefined;
   return { name: name ?? key, isInternal: isTrue(fields.entries.get('internal')) };

@@ -68,8 +68,18 @@ services:
   });
 
   test.each([
-    [`networks: {proxy: {external: true}}\n${one('networks: [proxy]')}`, 'the network "proxy" is external'],
-    [`networks: {proxy: {external: {name: x}}}\n${one('networks: [proxy]')}`, 'the network "proxy" is external'],
+    ['external: true', 'proxy'],
+    ['external: {name: x}', 'x'],
+    ['external: true, name: x', 'x'],
+  ])('a network with "%s" is one of this deployment, with a note', (written, network) => {
+    const text = `networks: {proxy: {${written}}}\n${one('networks: [proxy]')}`;
+    expect(apps(text).web).toMatchObject({ networks: [{ network }] });
+    expect(notes(text).join()).toContain(
+      'the network "proxy" is external: here only services of this deployment are on it',
+    );
+  });
+
+  test.each([
     [`networks: {back: {}}\n${one('networks: [bakc]')}`, 'the network "bakc" is not in "networks"'],
     [one('networks: {back: {aliases: [x]}}'), 'the network "back" is not in "networks"'],
     [`networks: {back: {}}\n${one('networks: {back: {aliases: ["a b"]}}')}`, '"a b" cannot be looked up'],
